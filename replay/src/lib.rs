@@ -1,0 +1,1 @@
+//! Replays packet captures against a `knockd.conf` and prints the transcript.
