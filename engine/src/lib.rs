@@ -7,8 +7,15 @@
 
 extern crate alloc;
 
+pub mod address;
+mod command;
+mod door;
+mod one_time;
 mod packet;
 mod time;
 
+pub use command::{Command, Commands};
+pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage};
+pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
 pub use time::{Seconds, Timestamp};

@@ -1,0 +1,94 @@
+//! Addresses as text.
+
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Appends `address` to `out` as `inet_ntop` prints it.
+///
+/// Rust prints the IPv4-compatible `::1.2.3.4` as `::102:304`; `inet_ntop` keeps the dots
+/// (knockd-0.8.md, 1).
+pub fn write(address: IpAddr, out: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => write_v4(address, out),
+        IpAddr::V6(address) => match compatible(address) {
+            Some(inner) => {
+                out.extend_from_slice(b"::");
+                write_v4(inner, out);
+            }
+            // Writing to a vector cannot fail.
+            None => drop(write!(Bytes(out), "{address}")),
+        },
+    }
+}
+
+/// Writes the octets by hand: a flood prints an address for every packet.
+fn write_v4(address: Ipv4Addr, out: &mut Vec<u8>) {
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        write_decimal(octet, out);
+    }
+}
+
+/// Appends a number below 256 in decimal.
+pub(crate) fn write_decimal(number: u8, out: &mut Vec<u8>) {
+    let digit = |value: u8| b'0'.wrapping_add(value % 10);
+    if number >= 100 {
+        out.push(digit(number / 100));
+    }
+    if number >= 10 {
+        out.push(digit(number / 10));
+    }
+    out.push(digit(number));
+}
+
+fn compatible(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [0, 0, 0, 0, 0, 0, high, low] = address.segments() else { return None };
+    let bits = (u32::from(high) << 16) | u32::from(low);
+    (high != 0).then(|| Ipv4Addr::from_bits(bits))
+}
+
+struct Bytes<'a>(&'a mut Vec<u8>);
+
+impl core::fmt::Write for Bytes<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(address: &str) -> alloc::string::String {
+        let mut out = Vec::new();
+        write(address.parse().unwrap(), &mut out);
+        alloc::string::String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn addresses_are_printed_as_inet_ntop_prints_them() {
+        for address in [
+            "0.0.0.0",
+            "9.10.99.100",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "2001:db8::1",
+            "2001:0:0:1::",
+            "2001:db8:0:1:1:1:1:1",
+            "fe80::a00:27ff:fe01:1",
+            "::ffff:192.0.2.1",
+            "::192.0.2.1",
+            "::0.1.0.0",
+            "64:ff9b::102:304",
+        ] {
+            assert_eq!(text(address), address);
+        }
+        assert_eq!(text("::0.0.1.2"), "::102");
+        assert_eq!(text("2001:DB8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");
+    }
+}

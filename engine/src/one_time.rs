@@ -1,0 +1,43 @@
+//! One-time sequences: each line of a file opens the door once.
+
+use alloc::vec::Vec;
+
+use crate::door::Sequence;
+
+/// A usable line of a sequence file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTimeLine {
+    /// The number of the line in the file, from 1.
+    pub number: u32,
+    /// Where the line starts in the file, in bytes: where the `#` goes that marks it as used.
+    pub offset: u64,
+    /// The knocks on it.
+    pub sequence: Sequence,
+}
+
+/// The lines of a sequence file that are not used yet, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OneTimeSequences {
+    /// Last line first, so that using one is a pop.
+    rest: Vec<OneTimeLine>,
+}
+
+impl OneTimeSequences {
+    /// Takes the usable lines in the order of the file.
+    #[must_use]
+    pub fn new(mut lines: Vec<OneTimeLine>) -> Self {
+        lines.reverse();
+        Self { rest: lines }
+    }
+
+    /// Returns the line that opens the door now; `None` if all are used.
+    #[must_use]
+    pub fn next(&self) -> Option<&OneTimeLine> {
+        self.rest.last()
+    }
+
+    /// Takes the line that opened the door off the list.
+    pub(crate) fn use_up(&mut self) -> Option<OneTimeLine> {
+        self.rest.pop()
+    }
+}
