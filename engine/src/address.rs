@@ -16,8 +16,10 @@ pub fn write(address: IpAddr, out: &mut Vec<u8>) {
                 out.extend_from_slice(b"::");
                 write_v4(inner, out);
             }
-            // Writing to a vector cannot fail.
-            None => drop(write!(Bytes(out), "{address}")),
+            None => {
+                // Writing to a vector cannot fail.
+                let _ = write!(Bytes(out), "{address}");
+            }
         },
     }
 }
@@ -50,7 +52,8 @@ fn compatible(address: Ipv6Addr) -> Option<Ipv4Addr> {
     (high != 0).then(|| Ipv4Addr::from_bits(bits))
 }
 
-struct Bytes<'a>(&'a mut Vec<u8>);
+/// A vector of bytes to format into.
+pub(crate) struct Bytes<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl core::fmt::Write for Bytes<'_> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {

@@ -10,12 +10,27 @@ extern crate alloc;
 pub mod address;
 mod command;
 mod door;
+mod doors;
+mod effect;
+mod engine;
+mod listening;
 mod one_time;
 mod packet;
+mod rules;
+#[cfg(test)]
+mod scenarios;
 mod time;
+pub mod transcript;
 
 pub use command::{Command, Commands};
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage};
+pub use doors::{DoorId, Doors, TooManyDoors};
+pub use effect::{
+    CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, Phase, RunId, TimedEffect,
+};
+pub use engine::{Engine, Limits};
+pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
+pub use rules::Counts;
 pub use time::{Seconds, Timestamp};

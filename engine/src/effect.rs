@@ -1,0 +1,211 @@
+//! What the engine is told and what it wants done or known.
+
+use core::net::IpAddr;
+
+use crate::door::Stage;
+use crate::doors::DoorId;
+use crate::listening::Listening;
+use crate::packet::{Knock, Packet};
+use crate::time::Timestamp;
+
+/// What the engine is told, always with the time at which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A packet was captured.
+    Packet(Packet),
+    /// A command that the engine asked for has ended.
+    CommandEnded {
+        /// The number that came with [`Effect::RunCommand`].
+        run: RunId,
+        /// How it ended.
+        status: CommandStatus,
+    },
+    /// Nothing happened but time.
+    DeadlineReached,
+    /// The local addresses are other ones from now on.
+    AddressesChanged(Listening),
+}
+
+/// A command that was asked for. No two have the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub(crate) u64);
+
+/// How a command ended: 0 for success, else its exit status as a shell tells it, 1 to 255 (128 plus
+/// the number of the signal that killed it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandStatus(pub u8);
+
+impl CommandStatus {
+    /// The command did what it should.
+    pub const SUCCESS: Self = Self(0);
+}
+
+/// Which command of a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The one that runs when the door opens.
+    Start,
+    /// The one that runs when the command timeout is over.
+    Stop,
+}
+
+/// An effect and the time it belongs to: that of the packet or of the deadline that caused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedEffect {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub effect: Effect,
+}
+
+/// What the engine wants done or known, in the order of the transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// An attempt of `client` has made this many knocks of the door's sequence.
+    StageReached {
+        /// Who knocked.
+        client: IpAddr,
+        /// Where.
+        door: DoorId,
+        /// How far it is.
+        stage: Stage,
+    },
+    /// An attempt took longer than the door's `seq_timeout` and is over.
+    SequenceTimedOut {
+        /// Who knocked.
+        client: IpAddr,
+        /// Where.
+        door: DoorId,
+        /// How far it came.
+        stage: Stage,
+    },
+    /// The sequence is complete: the door opens for `client`.
+    Opened {
+        /// For whom.
+        client: IpAddr,
+        /// Which door.
+        door: DoorId,
+    },
+    /// A command is to be run; commands of one client and door in this order, never two at once.
+    /// [`Event::CommandEnded`] is the answer.
+    RunCommand {
+        /// What the answer is to name.
+        run: RunId,
+        /// What `%IP%` stands for.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// Which of its commands.
+        phase: Phase,
+    },
+    /// The door's `cmd_timeout` is over; its stop command follows.
+    CommandTimedOut {
+        /// For whom the door was open.
+        client: IpAddr,
+        /// Which door.
+        door: DoorId,
+    },
+    /// A command ended with a status other than 0. The stop command is run all the same.
+    CommandFailed {
+        /// The door.
+        door: DoorId,
+        /// How the command ended.
+        status: CommandStatus,
+    },
+    /// A one-time sequence has opened its door: its line is to be marked as used.
+    MarkOneTime {
+        /// The door.
+        door: DoorId,
+        /// The number of the line, from 1.
+        line: u32,
+        /// Where in the file the `#` is to be written.
+        offset: u64,
+    },
+    /// The last one-time sequence of the door is used up: nothing opens it any more.
+    DoorDisabled {
+        /// The door.
+        door: DoorId,
+    },
+    /// The sequence was complete, but as many commands and leases as the limit allows are pending,
+    /// so the door stays shut.
+    OpeningRefused {
+        /// Who knocked.
+        client: IpAddr,
+        /// Where.
+        door: DoorId,
+    },
+    /// Why something else did not happen; for whoever asks why a knock failed.
+    Note(Note),
+}
+
+/// Why a packet did not count for an attempt, or an attempt ended without a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The packet repeats the last knock that counted; it is ignored.
+    Retransmission {
+        /// Who sent it.
+        client: IpAddr,
+        /// Which knock it repeats.
+        knock: Knock,
+    },
+    /// The packet has other TCP flags than the door asks for; the attempt stays as it is.
+    OtherFlags {
+        /// Who sent it.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// How far the attempt is.
+        stage: Stage,
+    },
+    /// The packet was not the next knock; the attempt is void.
+    Voided {
+        /// Who sent it.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// How far the attempt was.
+        stage: Stage,
+        /// What was knocked instead.
+        knock: Knock,
+    },
+    /// The attempt made room for another at the limit.
+    Evicted {
+        /// Whose attempt.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// How far the attempt was.
+        stage: Stage,
+    },
+    /// The attempt ended because the door's one-time sequence was used by another client.
+    SequenceChanged {
+        /// Whose attempt.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// How far the attempt was.
+        stage: Stage,
+    },
+}
+
+/// When something is due next, for whom, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Timestamp,
+    /// For whom.
+    pub client: IpAddr,
+    /// At which door.
+    pub door: DoorId,
+    /// Why.
+    pub why: DeadlineReason,
+}
+
+/// Why something is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadlineReason {
+    /// An attempt ends.
+    SequenceTimeout,
+    /// A lease ends.
+    CommandTimeout,
+}

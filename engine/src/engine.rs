@@ -1,0 +1,172 @@
+//! The engine: events in, effects out.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::num::NonZeroU32;
+
+use crate::doors::Doors;
+use crate::effect::{Deadline, Event, TimedEffect};
+use crate::listening::Listening;
+use crate::rules::knock::KnockRules;
+use crate::rules::{Counts, RuleSet, Site};
+use crate::time::Timestamp;
+
+/// How much the engine may remember.
+///
+/// An attempt takes less than 200 bytes, so the default of a million takes less than 200 MB.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most attempts; as many openings are remembered besides, and as many commands and leases
+    /// may be pending.
+    ///
+    /// At the limit, the attempt with the least progress makes room for a new one, of those the one
+    /// that has been at its stage longest; the opening that is next to be forgotten is forgotten
+    /// before its time; and a door with a start command stays shut rather than leave a lease
+    /// unrecorded. Each is counted and told.
+    pub attempts: NonZeroU32,
+    /// What hashes of client addresses depend on. It changes no effect; a live daemon takes it from
+    /// a random source, so that no one can flood it with addresses that collide.
+    pub hash_seed: u64,
+}
+
+impl Limits {
+    /// The default number of attempts.
+    pub const DEFAULT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { attempts: Self::DEFAULT_ATTEMPTS, hash_seed: 0 }
+    }
+}
+
+/// Port knocking as a state machine, under the rule set `knock`.
+///
+/// The driver tells it what happened with [`Engine::handle`], then takes effects from
+/// [`Engine::poll_effect`] until there are none. What is due at or before the time of an event
+/// happens before the event, so no driver can get the order wrong; time that runs backwards is taken
+/// as standing still. A driver that waits for something to happen waits no longer than
+/// [`Engine::poll_deadline`] says, and then hands over [`Event::DeadlineReached`].
+///
+/// Nothing here fails: bad bytes stop in decoding, bad text in the configuration.
+#[derive(Debug)]
+pub struct Engine {
+    site: Site,
+    rules: Box<dyn RuleSet>,
+    /// Everything up to here has happened.
+    now: Timestamp,
+    /// What was handed over last and waits for what is due before it.
+    pending: Option<(Timestamp, Event)>,
+}
+
+impl Engine {
+    /// Makes an engine that has heard nothing yet.
+    #[must_use]
+    pub fn new(doors: Doors, listening: Listening, limits: &Limits) -> Self {
+        let site = Site { doors, listening, counts: Counts::default(), effects: VecDeque::new() };
+        Self { site, rules: Box::new(KnockRules::new(limits)), now: Timestamp::MIN, pending: None }
+    }
+
+    /// Tells the engine that `event` happened at `at`.
+    ///
+    /// It is handled as its effects are polled, so that a jump in time over many deadlines does not
+    /// make them all at once. The end of a command that such a deadline started comes before the
+    /// event that let time pass, so it is handled first.
+    pub fn handle(&mut self, at: Timestamp, event: Event) {
+        let at = at.max(self.now);
+        let is_answer = matches!(event, Event::CommandEnded { .. });
+        match self.pending {
+            Some((waiting, _)) if is_answer && at <= waiting => {
+                while self.fire_until(at) {}
+                self.apply(at, event);
+            }
+            Some(_) | None => {
+                while self.step() {}
+                self.pending = Some((at.max(self.now), event));
+            }
+        }
+    }
+
+    /// Returns the next effect, in the order of the transcript; `None` when all that was handed
+    /// over is handled.
+    #[must_use]
+    pub fn poll_effect(&mut self) -> Option<TimedEffect> {
+        loop {
+            if let Some(effect) = self.site.effects.pop_front() {
+                return Some(effect);
+            }
+            if !self.step() {
+                return None;
+            }
+        }
+    }
+
+    /// Returns what is due next, for whom and why, once all effects are polled.
+    #[must_use]
+    pub fn poll_deadline(&self) -> Option<Deadline> {
+        self.rules.deadline()
+    }
+
+    /// Returns the doors, as the effects so far have left them.
+    #[must_use]
+    pub fn doors(&self) -> &Doors {
+        &self.site.doors
+    }
+
+    /// Returns which destinations count.
+    #[must_use]
+    pub fn listening(&self) -> &Listening {
+        &self.site.listening
+    }
+
+    /// Returns what has happened so far, in numbers.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.site.counts
+    }
+
+    /// Returns how many attempts are live.
+    #[must_use]
+    pub fn live_attempts(&self) -> usize {
+        self.rules.live_attempts()
+    }
+
+    /// Does the next thing before or at the waiting event. Returns whether there was any.
+    fn step(&mut self) -> bool {
+        let Some((at, _)) = self.pending else { return false };
+        if self.fire_until(at) {
+            return true;
+        }
+        if let Some((at, event)) = self.pending.take() {
+            self.apply(at, event);
+        }
+        true
+    }
+
+    /// Fires the next deadline if it is due at or before `at`. Returns whether it was.
+    fn fire_until(&mut self, at: Timestamp) -> bool {
+        let Some(deadline) = self.rules.deadline().filter(|deadline| deadline.at <= at) else {
+            return false;
+        };
+        self.now = self.now.max(deadline.at);
+        self.rules.fire(&mut self.site);
+        true
+    }
+
+    fn apply(&mut self, at: Timestamp, event: Event) {
+        self.now = at;
+        match event {
+            Event::Packet(packet) => {
+                if self.site.doors.admit(&self.site.listening, &packet) {
+                    self.site.counts.admitted = self.site.counts.admitted.saturating_add(1);
+                    self.rules.packet(at, &packet, &mut self.site);
+                }
+            }
+            Event::CommandEnded { run, status } => {
+                self.rules.command_ended(at, run, status, &mut self.site);
+            }
+            Event::DeadlineReached => {}
+            Event::AddressesChanged(listening) => self.site.listening = listening,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Things that fall due: entries of a slab, chained by door in the order in which they are due.
+
+use alloc::vec::Vec;
+
+use crate::doors::DoorId;
+use crate::time::Timestamp;
+
+/// The place of an entry in a [`DueTable`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(u32);
+
+impl Slot {
+    /// No place.
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    pub(super) fn some(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+
+    fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// The ends of a doubly linked chain of slots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain {
+    pub(super) first: Slot,
+    pub(super) last: Slot,
+}
+
+impl Chain {
+    pub(super) const EMPTY: Self = Self { first: Slot::NONE, last: Slot::NONE };
+}
+
+/// The neighbours of a slot in a chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Links {
+    pub(super) before: Slot,
+    pub(super) after: Slot,
+}
+
+impl Links {
+    pub(super) const NONE: Self = Self { before: Slot::NONE, after: Slot::NONE };
+}
+
+/// When an entry is due; the serial number, given at its creation, breaks ties.
+pub(super) type Due = (Timestamp, u64);
+
+#[derive(Clone, Copy, Debug)]
+struct Node<T> {
+    due: Due,
+    links: Links,
+    door: DoorId,
+    value: T,
+}
+
+/// A table of at most 2^32 - 1 entries, each of a door and due at some time.
+///
+/// Every operation takes constant time in the number of entries, because within a door entries
+/// come in the order in which they are due: time never runs backwards and a door has one timeout.
+/// Finding the earliest entry anew, when the earliest is removed, takes time in the number of
+/// doors.
+#[derive(Debug)]
+pub(super) struct DueTable<T> {
+    nodes: Vec<Node<T>>,
+    /// Unused nodes, chained by `links.after`.
+    free: Slot,
+    live: usize,
+    /// By door.
+    chains: Vec<Chain>,
+    earliest: Slot,
+}
+
+impl<T: Copy> DueTable<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            free: Slot::NONE,
+            live: 0,
+            chains: Vec::new(),
+            earliest: Slot::NONE,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> &T {
+        &self.node(slot).value
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> &mut T {
+        &mut self.node_mut(slot).value
+    }
+
+    pub(super) fn door(&self, slot: Slot) -> DoorId {
+        self.node(slot).door
+    }
+
+    pub(super) fn due(&self, slot: Slot) -> Due {
+        self.node(slot).due
+    }
+
+    /// Returns the entry that is due first.
+    pub(super) fn earliest(&self) -> Option<Slot> {
+        self.earliest.some()
+    }
+
+    /// Returns the entry of a door that is due first.
+    pub(super) fn earliest_of(&self, door: DoorId) -> Option<Slot> {
+        self.chains.get(door.index())?.first.some()
+    }
+
+    /// Adds an entry that is due no earlier than the others of its door.
+    pub(super) fn insert(&mut self, door: DoorId, due: Due, value: T) -> Slot {
+        if self.chains.len() <= door.index() {
+            self.chains.resize(door.index().saturating_add(1), Chain::EMPTY);
+        }
+        let last = self.chain(door).last;
+        let links = Links { before: last, after: Slot::NONE };
+        let slot = self.allocate(Node { due, links, door, value });
+        match last.some() {
+            Some(last) => {
+                debug_assert!(self.node(last).due <= due, "a door's entries come in order");
+                self.node_mut(last).links.after = slot;
+            }
+            None => self.chain_mut(door).first = slot,
+        }
+        self.chain_mut(door).last = slot;
+        self.live = self.live.saturating_add(1);
+        if self.earliest.some().is_none_or(|earliest| due < self.node(earliest).due) {
+            self.earliest = slot;
+        }
+        slot
+    }
+
+    /// Removes an entry.
+    pub(super) fn remove(&mut self, slot: Slot) -> T {
+        let Node { links: Links { before, after }, door, value, .. } = *self.node(slot);
+        match before.some() {
+            Some(before) => self.node_mut(before).links.after = after,
+            None => self.chain_mut(door).first = after,
+        }
+        match after.some() {
+            Some(after) => self.node_mut(after).links.before = before,
+            None => self.chain_mut(door).last = before,
+        }
+        self.node_mut(slot).links.after = self.free;
+        self.free = slot;
+        self.live = self.live.saturating_sub(1);
+        if slot == self.earliest {
+            self.earliest = self.find_earliest();
+        }
+        value
+    }
+
+    fn find_earliest(&self) -> Slot {
+        let firsts = self.chains.iter().filter_map(|chain| chain.first.some());
+        firsts.min_by_key(|&first| self.node(first).due).unwrap_or(Slot::NONE)
+    }
+
+    fn allocate(&mut self, node: Node<T>) -> Slot {
+        if let Some(slot) = self.free.some() {
+            self.free = self.node(slot).links.after;
+            *self.node_mut(slot) = node;
+            return slot;
+        }
+        let slot = Slot(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        debug_assert!(slot != Slot::NONE, "the limits are far below 2^32");
+        self.nodes.push(node);
+        slot
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
+    fn node(&self, slot: Slot) -> &Node<T> {
+        &self.nodes[slot.index()]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
+    fn node_mut(&mut self, slot: Slot) -> &mut Node<T> {
+        &mut self.nodes[slot.index()]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a door with an entry has a chain")]
+    fn chain(&self, door: DoorId) -> &Chain {
+        &self.chains[door.index()]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a door with an entry has a chain")]
+    fn chain_mut(&mut self, door: DoorId) -> &mut Chain {
+        &mut self.chains[door.index()]
+    }
+}

@@ -1,0 +1,79 @@
+//! Commands that run and leases that wait for their stop command.
+
+use core::net::IpAddr;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::due::{Due, DueTable, Slot};
+use crate::doors::DoorId;
+use crate::effect::{Phase, RunId};
+
+/// A command that was asked for and has not ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Running {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) phase: Phase,
+}
+
+/// Running commands, and leases: doors that wait for their stop command.
+#[derive(Debug)]
+pub(super) struct Leases {
+    /// Numbers are given in order, so a seed would protect from nobody.
+    running: HashMap<RunId, Running, FixedState>,
+    open: DueTable<IpAddr>,
+    next_run: u64,
+}
+
+impl Leases {
+    pub(super) fn new() -> Self {
+        Self {
+            running: HashMap::with_hasher(FixedState::default()),
+            open: DueTable::new(),
+            next_run: 0,
+        }
+    }
+
+    /// Returns how many commands run and how many leases wait, together.
+    pub(super) fn len(&self) -> usize {
+        self.running.len().saturating_add(self.open.len())
+    }
+
+    /// Notes that a command is to be run.
+    pub(super) fn run(&mut self, running: Running) -> RunId {
+        let run = RunId(self.next_run);
+        self.next_run = self.next_run.wrapping_add(1);
+        self.running.insert(run, running);
+        run
+    }
+
+    /// Takes a command off the list that has ended; `None` if it was not running.
+    pub(super) fn ended(&mut self, run: RunId) -> Option<Running> {
+        self.running.remove(&run)
+    }
+
+    /// Starts the wait for a stop command.
+    pub(super) fn wait(&mut self, client: IpAddr, door: DoorId, due: Due) {
+        self.open.insert(door, due, client);
+    }
+
+    /// Returns the lease that is due first.
+    pub(super) fn earliest(&self) -> Option<Slot> {
+        self.open.earliest()
+    }
+
+    pub(super) fn due(&self, slot: Slot) -> Due {
+        self.open.due(slot)
+    }
+
+    pub(super) fn holder(&self, slot: Slot) -> (IpAddr, DoorId) {
+        (*self.open.get(slot), self.open.door(slot))
+    }
+
+    /// Ends a lease.
+    pub(super) fn end(&mut self, slot: Slot) -> (IpAddr, DoorId) {
+        let door = self.open.door(slot);
+        (self.open.remove(slot), door)
+    }
+}

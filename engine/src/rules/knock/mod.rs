@@ -1,0 +1,320 @@
+//! The rule set `knock`: what the manual of knockd promises, with its known faults mended.
+
+mod attempts;
+mod due;
+mod fingerprint;
+mod leases;
+mod openings;
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use self::attempts::Attempts;
+use self::due::{Due, Slot};
+use self::fingerprint::{ClientHasher, Fingerprint};
+use self::leases::{Leases, Running};
+use self::openings::Openings;
+use super::{RuleSet, Site};
+use crate::door::Stage;
+use crate::doors::DoorId;
+use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, Phase, RunId};
+use crate::engine::Limits;
+use crate::packet::{Knock, Packet};
+use crate::time::{Seconds, Timestamp};
+
+/// The rule set and all it remembers.
+#[derive(Debug)]
+pub(crate) struct KnockRules {
+    attempts: Attempts,
+    openings: Openings,
+    leases: Leases,
+    /// The most attempts, the most remembered openings, and the most commands and leases.
+    limit: usize,
+    next_serial: u64,
+    /// The doors that a packet may begin, kept between packets for its memory.
+    starting: Vec<DoorId>,
+}
+
+/// An admitted packet with what the rules look at again and again.
+#[derive(Clone, Copy)]
+struct Heard<'a> {
+    at: Timestamp,
+    packet: &'a Packet,
+    client: IpAddr,
+    knock: Knock,
+    fingerprint: Option<Fingerprint>,
+}
+
+/// What falls due next.
+#[derive(Clone, Copy)]
+enum Earliest {
+    Attempt(Slot),
+    Lease(Slot),
+}
+
+impl KnockRules {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let hasher = ClientHasher::new(limits.hash_seed);
+        Self {
+            attempts: Attempts::new(hasher.clone()),
+            openings: Openings::new(hasher),
+            leases: Leases::new(),
+            limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
+            next_serial: 0,
+            starting: Vec::new(),
+        }
+    }
+
+    /// Rule 1: the packet repeats the knock that was counted last for an attempt or an opening.
+    fn is_retransmission(&self, heard: Heard<'_>) -> bool {
+        let Some(fingerprint) = heard.fingerprint else { return false };
+        self.openings.contain(heard.client, fingerprint)
+            || self
+                .attempts
+                .of_client(heard.client)
+                .any(|slot| self.attempts.get(slot).counted == Some(fingerprint))
+    }
+
+    /// Rule 2: the packet advances or voids the client's attempts. Returns whether any advanced.
+    fn continue_attempts(&mut self, heard: Heard<'_>, site: &mut Site) -> bool {
+        let mut advanced = false;
+        let mut next = self.attempts.oldest_of(heard.client);
+        while let Some(slot) = next {
+            let attempt = self.attempts.get(slot);
+            // Read before the attempt may end. What follows is an attempt at another door, so
+            // nothing that happens to this one ends it.
+            next = attempt.younger.some();
+            let (stage, id) = (attempt.stage, self.attempts.door(slot));
+            let (client, door) = (heard.client, site.doors.door(id));
+            if !site.listening.belongs(heard.packet.destination, door.target) {
+                continue;
+            }
+            if !door.flags.is_satisfied_by(heard.packet.transport) {
+                let note = Note::OtherFlags { client, door: id, stage };
+                site.emit(heard.at, Effect::Note(note));
+                continue;
+            }
+            let wanted = door.sequence().and_then(|sequence| sequence.after(stage));
+            if wanted == Some(heard.knock) {
+                advanced = true;
+                self.advance(heard, slot, site);
+            } else {
+                self.attempts.end(slot);
+                site.counts.voided = site.counts.voided.saturating_add(1);
+                let note = Note::Voided { client, door: id, stage, knock: heard.knock };
+                site.emit(heard.at, Effect::Note(note));
+            }
+        }
+        advanced
+    }
+
+    /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
+    /// live attempt of the client.
+    fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
+        // A copy, because opening a door with a one-time sequence changes the doors.
+        let mut starting = core::mem::take(&mut self.starting);
+        starting.clear();
+        starting.extend_from_slice(site.doors.starting_with(heard.knock));
+        for &id in &starting {
+            let door = site.doors.door(id);
+            if site.listening.belongs(heard.packet.destination, door.target)
+                && door.flags.is_satisfied_by(heard.packet.transport)
+                && !self.has_attempt_at(heard.client, id)
+            {
+                self.begin(heard, id, site);
+            }
+        }
+        self.starting = starting;
+    }
+
+    fn has_attempt_at(&self, client: IpAddr, door: DoorId) -> bool {
+        self.attempts.of_client(client).any(|slot| self.attempts.door(slot) == door)
+    }
+
+    fn begin(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site) {
+        site.counts.attempts = site.counts.attempts.saturating_add(1);
+        let stage = Stage::FIRST;
+        let door = site.doors.door(id);
+        if door.sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
+            self.complete(heard, id, stage, site);
+            return;
+        }
+        let due = self.due(heard.at, door.seq_timeout);
+        self.make_room(heard.at, site);
+        self.attempts.begin(heard.client, id, due, heard.fingerprint);
+        site.emit(heard.at, Effect::StageReached { client: heard.client, door: id, stage });
+    }
+
+    fn advance(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site) {
+        let id = self.attempts.door(slot);
+        let stage = self.attempts.get(slot).stage.next();
+        if site.doors.door(id).sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
+            self.attempts.end(slot);
+            self.complete(heard, id, stage, site);
+            return;
+        }
+        self.attempts.advance(slot, heard.fingerprint);
+        site.emit(heard.at, Effect::StageReached { client: heard.client, door: id, stage });
+    }
+
+    /// The last knock: the door opens.
+    fn complete(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site) {
+        let Heard { at, client, .. } = heard;
+        site.emit(at, Effect::StageReached { client, door: id, stage });
+        self.remember(heard, id, site);
+        let runs_command = site.doors.door(id).commands.start_for(client).is_some();
+        if runs_command && self.leases.len() >= self.limit {
+            site.counts.refused = site.counts.refused.saturating_add(1);
+            site.emit(at, Effect::OpeningRefused { client, door: id });
+            return;
+        }
+        site.counts.opened = site.counts.opened.saturating_add(1);
+        site.emit(at, Effect::Opened { client, door: id });
+        if runs_command {
+            self.run(at, client, id, Phase::Start, site);
+        }
+        self.use_up_sequence(at, id, site);
+    }
+
+    fn remember(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site) {
+        let Some(fingerprint) = heard.fingerprint else { return };
+        if self.openings.len() >= self.limit {
+            self.openings.forget_earliest();
+            site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
+        }
+        let due = self.due(heard.at, site.doors.door(id).seq_timeout);
+        self.openings.remember(heard.client, fingerprint, id, due);
+    }
+
+    /// A one-time sequence that opened its door is used up, and every attempt at it ends.
+    fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
+        let Some(used) = site.doors.use_up_sequence(id) else { return };
+        let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
+        site.emit(at, mark);
+        while let Some(slot) = self.attempts.any_at(id) {
+            let ended = self.attempts.end(slot);
+            let (client, stage) = (ended.client, ended.stage);
+            site.emit(at, Effect::Note(Note::SequenceChanged { client, door: id, stage }));
+        }
+        if site.doors.door(id).sequence().is_none() {
+            site.emit(at, Effect::DoorDisabled { door: id });
+        }
+    }
+
+    /// At the limit, the attempt with the least progress makes room for another.
+    fn make_room(&mut self, at: Timestamp, site: &mut Site) {
+        if self.attempts.len() < self.limit {
+            return;
+        }
+        let Some(slot) = self.attempts.least() else { return };
+        let door = self.attempts.door(slot);
+        let attempt = self.attempts.end(slot);
+        site.counts.evicted = site.counts.evicted.saturating_add(1);
+        let note = Note::Evicted { client: attempt.client, door, stage: attempt.stage };
+        site.emit(at, Effect::Note(note));
+    }
+
+    fn run(&mut self, at: Timestamp, client: IpAddr, door: DoorId, phase: Phase, site: &mut Site) {
+        let run = self.leases.run(Running { client, door, phase });
+        site.emit(at, Effect::RunCommand { run, client, door, phase });
+    }
+
+    fn due(&mut self, now: Timestamp, wait: Seconds) -> Due {
+        let serial = self.next_serial;
+        self.next_serial = self.next_serial.wrapping_add(1);
+        (now.saturating_add(wait), serial)
+    }
+
+    fn earliest(&self) -> Option<Earliest> {
+        match (self.attempts.earliest(), self.leases.earliest()) {
+            (None, None) => None,
+            (Some(attempt), None) => Some(Earliest::Attempt(attempt)),
+            (None, Some(lease)) => Some(Earliest::Lease(lease)),
+            (Some(attempt), Some(lease)) => {
+                if self.attempts.due(attempt) < self.leases.due(lease) {
+                    Some(Earliest::Attempt(attempt))
+                } else {
+                    Some(Earliest::Lease(lease))
+                }
+            }
+        }
+    }
+}
+
+impl RuleSet for KnockRules {
+    fn packet(&mut self, at: Timestamp, packet: &Packet, site: &mut Site) {
+        self.openings.forget_due(at);
+        let heard = Heard {
+            at,
+            packet,
+            client: packet.source,
+            knock: packet.knock(),
+            fingerprint: Fingerprint::of(packet),
+        };
+        if self.is_retransmission(heard) {
+            site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
+            let note = Note::Retransmission { client: heard.client, knock: heard.knock };
+            site.emit(at, Effect::Note(note));
+            return;
+        }
+        if !self.continue_attempts(heard, site) {
+            self.begin_attempts(heard, site);
+        }
+    }
+
+    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
+        let Some(Running { client, door: id, phase }) = self.leases.ended(run) else { return };
+        if status != CommandStatus::SUCCESS {
+            site.emit(at, Effect::CommandFailed { door: id, status });
+        }
+        let door = site.doors.door(id);
+        match phase {
+            Phase::Start => {
+                if door.commands.stop_for(client).is_some() {
+                    let due = self.due(at, door.cmd_timeout);
+                    self.leases.wait(client, id, due);
+                }
+            }
+            Phase::Stop => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        Some(match self.earliest()? {
+            Earliest::Attempt(slot) => Deadline {
+                at: self.attempts.due(slot).0,
+                client: self.attempts.get(slot).client,
+                door: self.attempts.door(slot),
+                why: DeadlineReason::SequenceTimeout,
+            },
+            Earliest::Lease(slot) => {
+                let (client, door) = self.leases.holder(slot);
+                let (at, _) = self.leases.due(slot);
+                Deadline { at, client, door, why: DeadlineReason::CommandTimeout }
+            }
+        })
+    }
+
+    fn fire(&mut self, site: &mut Site) {
+        match self.earliest() {
+            None => {}
+            Some(Earliest::Attempt(slot)) => {
+                let ((at, _), door) = (self.attempts.due(slot), self.attempts.door(slot));
+                let attempt = self.attempts.end(slot);
+                site.counts.timed_out = site.counts.timed_out.saturating_add(1);
+                let (client, stage) = (attempt.client, attempt.stage);
+                site.emit(at, Effect::SequenceTimedOut { client, door, stage });
+            }
+            Some(Earliest::Lease(slot)) => {
+                let (at, _) = self.leases.due(slot);
+                let (client, door) = self.leases.end(slot);
+                site.emit(at, Effect::CommandTimedOut { client, door });
+                self.run(at, client, door, Phase::Stop, site);
+            }
+        }
+    }
+
+    fn live_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+}

@@ -1,0 +1,159 @@
+//! The only place where an effect becomes text.
+
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+use core::net::IpAddr;
+
+use crate::address::{self, Bytes, write_decimal};
+use crate::door::Stage;
+use crate::doors::{DoorId, Doors};
+use crate::effect::{Effect, Note, Phase};
+use crate::packet::{Knock, Protocol};
+
+/// Where the text of an effect belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The transcript: the lines that knockd 0.8 prints on standard output under `-v`.
+    Transcript,
+    /// Messages that an administrator should see whatever the verbosity.
+    Message,
+    /// Explanations for whoever asks for them.
+    Note,
+}
+
+/// Appends the text of an effect to `out`, without a newline, and returns where it belongs.
+pub fn write(effect: &Effect, doors: &Doors, out: &mut Vec<u8>) -> Channel {
+    let mut line = Line { doors, out };
+    match *effect {
+        Effect::StageReached { client, door, stage } => {
+            line.client_at(client, door).text("Stage ").number(stage);
+            Channel::Transcript
+        }
+        Effect::SequenceTimedOut { client, door, stage } => {
+            line.client_at(client, door).text("sequence timeout (stage ").number(stage).text(")");
+            Channel::Transcript
+        }
+        Effect::Opened { client, door } => {
+            line.client_at(client, door).text("OPEN SESAME");
+            Channel::Transcript
+        }
+        Effect::RunCommand { run: _, client, door, phase } => {
+            line.door(door).text(": running command: ").command(client, door, phase);
+            Channel::Transcript
+        }
+        Effect::CommandTimedOut { client, door } => {
+            line.client_at(client, door).text("command timeout");
+            Channel::Transcript
+        }
+        Effect::CommandFailed { door, status } => {
+            line.door(door).text(": command returned non-zero status code (");
+            line.byte(status.0).text(")");
+            Channel::Message
+        }
+        Effect::MarkOneTime { door, line: number, offset: _ } => {
+            line.door(door)
+                .formatted(format_args!(": one-time sequence on line {number} is used up"));
+            Channel::Note
+        }
+        Effect::DoorDisabled { door } => {
+            line.door(door).text(": no one-time sequence is left, the door is disabled");
+            Channel::Message
+        }
+        Effect::OpeningRefused { client, door } => {
+            line.client_at(client, door)
+                .text("not opened: too many commands and open doors are pending");
+            Channel::Message
+        }
+        Effect::Note(ref note) => {
+            write_note(note, &mut line);
+            Channel::Note
+        }
+    }
+}
+
+fn write_note(note: &Note, line: &mut Line<'_>) {
+    match *note {
+        Note::Retransmission { client, knock } => {
+            line.address(client).text(": ").knock(knock);
+            line.text(" repeats the last knock (TCP retransmission), ignored");
+        }
+        Note::OtherFlags { client, door, stage } => {
+            line.client_at(client, door).text("still at stage ").number(stage);
+            line.text(": the packet has other TCP flags than tcpflags asks for");
+        }
+        Note::Voided { client, door, stage, knock } => {
+            line.client_at(client, door).text("void at stage ").number(stage);
+            line.text(": ").knock(knock).text(" is not the next knock");
+        }
+        Note::Evicted { client, door, stage } => {
+            line.client_at(client, door).text("dropped at stage ").number(stage);
+            line.text(": made room for another attempt at the limit");
+        }
+        Note::SequenceChanged { client, door, stage } => {
+            line.client_at(client, door).text("dropped at stage ").number(stage);
+            line.text(": another client used the one-time sequence");
+        }
+    }
+}
+
+/// A line in the making.
+struct Line<'a> {
+    doors: &'a Doors,
+    out: &'a mut Vec<u8>,
+}
+
+impl Line<'_> {
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.out.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    fn address(&mut self, client: IpAddr) -> &mut Self {
+        address::write(client, self.out);
+        self
+    }
+
+    fn door(&mut self, door: DoorId) -> &mut Self {
+        self.out.extend_from_slice(self.doors.door(door).name.as_bytes());
+        self
+    }
+
+    fn client_at(&mut self, client: IpAddr, door: DoorId) -> &mut Self {
+        self.address(client).text(": ").door(door).text(": ")
+    }
+
+    fn number(&mut self, stage: Stage) -> &mut Self {
+        self.byte(stage.get())
+    }
+
+    fn byte(&mut self, number: u8) -> &mut Self {
+        write_decimal(number, self.out);
+        self
+    }
+
+    fn command(&mut self, client: IpAddr, door: DoorId, phase: Phase) -> &mut Self {
+        let commands = &self.doors.door(door).commands;
+        let command = match phase {
+            Phase::Start => commands.start_for(client),
+            Phase::Stop => commands.stop_for(client),
+        };
+        if let Some(command) = command {
+            command.expand(client, self.out);
+        }
+        self
+    }
+
+    fn knock(&mut self, knock: Knock) -> &mut Self {
+        let protocol = match knock.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        self.formatted(format_args!("{}/{protocol}", knock.port.0))
+    }
+
+    fn formatted(&mut self, arguments: core::fmt::Arguments<'_>) -> &mut Self {
+        // Writing to a vector cannot fail.
+        let _ = Bytes(self.out).write_fmt(arguments);
+        self
+    }
+}
