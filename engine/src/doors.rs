@@ -93,6 +93,11 @@ impl Doors {
         })
     }
 
+    /// Returns whether any door has this knock in its sequence.
+    pub(crate) fn names(&self, knock: Knock) -> bool {
+        self.index.names(knock)
+    }
+
     /// Returns the doors whose first knock this is, in the order of the file.
     pub(crate) fn starting_with(&self, knock: Knock) -> &[DoorId] {
         self.index.starting_with(knock)
@@ -166,15 +171,15 @@ impl KnockIndex {
         self.named.binary_search_by_key(&knock, |named| named.knock)
     }
 
-    fn lookup(&self, knock: Knock) -> Option<&Named> {
-        let ports = match knock.protocol {
-            Protocol::Tcp => &self.tcp,
-            Protocol::Udp => &self.udp,
-        };
-        if !ports.contains(knock.port.0) {
-            return None;
+    fn names(&self, knock: Knock) -> bool {
+        match knock.protocol {
+            Protocol::Tcp => self.tcp.contains(knock.port.0),
+            Protocol::Udp => self.udp.contains(knock.port.0),
         }
-        self.named.get(self.find(knock).ok()?)
+    }
+
+    fn lookup(&self, knock: Knock) -> Option<&Named> {
+        if self.names(knock) { self.named.get(self.find(knock).ok()?) } else { None }
     }
 
     fn naming(&self, knock: Knock) -> &[DoorId] {

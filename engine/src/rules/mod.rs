@@ -16,16 +16,22 @@ use crate::time::Timestamp;
 
 /// A rule set with all it remembers. Time never runs backwards from one call to the next.
 pub(crate) trait RuleSet: Debug + Send {
+    /// Fetches into the cache what an admitted packet will need. Changes nothing.
+    fn anticipate(&self, packet: &Packet);
+
     /// Handles a packet that was admitted.
     fn packet(&mut self, at: Timestamp, packet: &Packet, site: &mut Site);
 
     /// Handles the end of a command. A number that is not running is ignored.
     fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site);
 
+    /// Returns when something is due next.
+    fn due(&self) -> Option<Timestamp>;
+
     /// Returns what is due next.
     fn deadline(&self) -> Option<Deadline>;
 
-    /// Does what [`RuleSet::deadline`] returns.
+    /// Does what is due next.
     fn fire(&mut self, site: &mut Site);
 
     /// Returns how many attempts are live.

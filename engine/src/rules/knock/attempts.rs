@@ -2,10 +2,9 @@
 
 use core::net::IpAddr;
 
-use hashbrown::HashTable;
-
 use super::due::{Chain, Due, DueTable, Links, Slot};
-use super::fingerprint::{ClientHasher, Fingerprint};
+use super::fingerprint::{ClientHasher, Fingerprint, ShortHash};
+use super::slot_table::SlotTable;
 use crate::door::{Sequence, Stage};
 use crate::doors::DoorId;
 
@@ -13,6 +12,7 @@ use crate::doors::DoorId;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) client: IpAddr,
+    hash: ShortHash,
     pub(super) stage: Stage,
     /// The knock that counted last, if its retransmission could be told.
     pub(super) counted: Option<Fingerprint>,
@@ -27,7 +27,7 @@ pub(super) struct Attempt {
 pub(super) struct Attempts {
     table: DueTable<Attempt>,
     /// The oldest attempt of each client.
-    clients: HashTable<Slot>,
+    clients: SlotTable,
     /// By stage, in the order in which they reached it.
     stages: [Chain; Sequence::MAX_KNOCKS],
     hasher: ClientHasher,
@@ -37,7 +37,7 @@ impl Attempts {
     pub(super) fn new(hasher: ClientHasher) -> Self {
         Self {
             table: DueTable::new(),
-            clients: HashTable::new(),
+            clients: SlotTable::new(),
             stages: [Chain::EMPTY; Sequence::MAX_KNOCKS],
             hasher,
         }
@@ -69,16 +69,15 @@ impl Attempts {
         self.table.earliest_of(door)
     }
 
-    /// Returns the attempts of a client, oldest first.
-    pub(super) fn of_client(&self, client: IpAddr) -> impl Iterator<Item = Slot> + '_ {
-        let oldest = self.oldest_of(client);
+    /// Returns an attempt and the younger ones of its client, oldest first.
+    pub(super) fn from(&self, oldest: Option<Slot>) -> impl Iterator<Item = Slot> + '_ {
         core::iter::successors(oldest, |&slot| self.get(slot).younger.some())
     }
 
     /// Returns the oldest attempt of a client.
     pub(super) fn oldest_of(&self, client: IpAddr) -> Option<Slot> {
-        let hash = self.hasher.hash(client);
-        self.clients.find(hash, |&slot| self.table.get(slot).client == client).copied()
+        let hash = self.hasher.client(client);
+        self.clients.find(hash, |oldest| self.get(oldest).client == client)
     }
 
     /// Returns the attempt to give up for another: of those with the least progress the one that
@@ -87,27 +86,40 @@ impl Attempts {
         self.stages.iter().find_map(|peers| peers.first.some())
     }
 
-    /// Adds an attempt at stage 1. The client must have none at the door.
+    /// Fetches into the cache what a packet of this client will need.
+    pub(super) fn anticipate(&self, client: IpAddr) {
+        self.clients.anticipate(self.hasher.client(client));
+    }
+
+    /// Fetches into the cache what the ends of this attempt and of the next `count` due at its door
+    /// will need.
+    pub(super) fn anticipate_ends(&self, slot: Slot, count: usize) {
+        for slot in self.table.from(slot).take(count) {
+            self.clients.anticipate(self.get(slot).hash);
+        }
+    }
+
+    /// Adds an attempt at stage 1. The client must have none at the door; `youngest` is the latest
+    /// that it has elsewhere.
     pub(super) fn begin(
         &mut self,
         client: IpAddr,
+        youngest: Option<Slot>,
         door: DoorId,
         due: Due,
         counted: Option<Fingerprint>,
-    ) {
-        let attempt = Attempt {
-            client,
-            stage: Stage::FIRST,
-            counted,
-            younger: Slot::NONE,
-            peers: Links::NONE,
-        };
+    ) -> Slot {
+        let hash = self.hasher.client(client);
+        let (stage, younger, peers) = (Stage::FIRST, Slot::NONE, Links::NONE);
+        let attempt = Attempt { client, hash, stage, counted, younger, peers };
         let slot = self.table.insert(door, due, attempt);
         self.join_peers(slot);
-        match self.of_client(client).last() {
-            Some(youngest) => self.table.get_mut(youngest).younger = slot,
-            None => self.add_client(client, slot),
+        if let Some(youngest) = youngest {
+            self.table.get_mut(youngest).younger = slot;
+        } else {
+            self.clients.insert(hash, slot);
         }
+        slot
     }
 
     /// Takes an attempt one stage further.
@@ -126,23 +138,17 @@ impl Attempts {
         self.table.remove(slot)
     }
 
-    fn add_client(&mut self, client: IpAddr, slot: Slot) {
-        let Self { table, clients, hasher, .. } = self;
-        clients
-            .insert_unique(hasher.hash(client), slot, |&slot| hasher.hash(table.get(slot).client));
-    }
-
     fn leave_client(&mut self, slot: Slot) {
-        let Attempt { client, younger, .. } = *self.table.get(slot);
-        let hash = self.hasher.hash(client);
-        if let Ok(entry) = self.clients.find_entry(hash, |&oldest| oldest == slot) {
-            match younger.some() {
-                Some(younger) => *entry.into_mut() = younger,
-                None => drop(entry.remove()),
-            }
+        let Attempt { client, hash, younger, .. } = *self.get(slot);
+        let was_oldest = match younger.some() {
+            Some(younger) => self.clients.replace(hash, slot, younger),
+            None => self.clients.remove(hash, slot),
+        };
+        if was_oldest {
             return;
         }
-        let older = self.of_client(client).find(|&older| self.get(older).younger == slot);
+        let oldest = self.oldest_of(client);
+        let older = self.from(oldest).find(|&older| self.get(older).younger == slot);
         if let Some(older) = older {
             self.table.get_mut(older).younger = younger;
         }

@@ -17,6 +17,11 @@ impl Slot {
         (self != Self::NONE).then_some(self)
     }
 
+    #[cfg(test)]
+    pub(super) fn new(number: u32) -> Self {
+        Self(number)
+    }
+
     fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
@@ -106,6 +111,11 @@ impl<T: Copy> DueTable<T> {
     /// Returns the entry that is due first.
     pub(super) fn earliest(&self) -> Option<Slot> {
         self.earliest.some()
+    }
+
+    /// Returns an entry and those of its door that are due after it, in order.
+    pub(super) fn from(&self, slot: Slot) -> impl Iterator<Item = Slot> + '_ {
+        core::iter::successors(Some(slot), |&slot| self.node(slot).links.after.some())
     }
 
     /// Returns the entry of a door that is due first.

@@ -1,6 +1,7 @@
 //! Telling a retransmission from a fresh knock.
 
-use core::hash::{BuildHasher, Hash};
+use core::hash::{BuildHasher as _, Hash, Hasher as _};
+use core::net::IpAddr;
 use core::num::NonZeroU32;
 
 use foldhash::quality::FixedState;
@@ -37,12 +38,54 @@ impl Fingerprint {
 #[derive(Clone, Debug)]
 pub(super) struct ClientHasher(FixedState);
 
+/// A hash, short enough to be kept beside what was hashed: a table that grows then need not fetch
+/// every entry from all over memory to hash it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ShortHash(u32);
+
 impl ClientHasher {
     pub(super) fn new(seed: u64) -> Self {
         Self(FixedState::with_seed(seed))
     }
 
-    pub(super) fn hash(&self, key: impl Hash) -> u64 {
-        self.0.hash_one(key)
+    pub(super) fn client(&self, client: IpAddr) -> ShortHash {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u128(bits(client));
+        ShortHash::from(hasher.finish())
+    }
+
+    pub(super) fn knock(&self, client: IpAddr, fingerprint: Fingerprint) -> ShortHash {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u128(bits(client));
+        fingerprint.hash(&mut hasher);
+        ShortHash::from(hasher.finish())
+    }
+}
+
+impl ShortHash {
+    pub(super) const ZERO: Self = Self(0);
+
+    /// Returns the hash as a number to find a place by.
+    pub(super) fn to_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    #[cfg(test)]
+    pub(super) fn new(hash: u32) -> Self {
+        Self(hash)
+    }
+}
+
+impl From<u64> for ShortHash {
+    fn from(hash: u64) -> Self {
+        let [_, _, _, _, high @ ..] = hash.to_le_bytes();
+        Self(u32::from_le_bytes(high))
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }

@@ -1,9 +1,7 @@
 //! Commands that run and leases that wait for their stop command.
 
+use alloc::collections::BTreeMap;
 use core::net::IpAddr;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 use super::due::{Due, DueTable, Slot};
 use crate::doors::DoorId;
@@ -20,19 +18,14 @@ pub(super) struct Running {
 /// Running commands, and leases: doors that wait for their stop command.
 #[derive(Debug)]
 pub(super) struct Leases {
-    /// Numbers are given in order, so a seed would protect from nobody.
-    running: HashMap<RunId, Running, FixedState>,
+    running: BTreeMap<RunId, Running>,
     open: DueTable<IpAddr>,
     next_run: u64,
 }
 
 impl Leases {
     pub(super) fn new() -> Self {
-        Self {
-            running: HashMap::with_hasher(FixedState::default()),
-            open: DueTable::new(),
-            next_run: 0,
-        }
+        Self { running: BTreeMap::new(), open: DueTable::new(), next_run: 0 }
     }
 
     /// Returns how many commands run and how many leases wait, together.

@@ -5,6 +5,7 @@ mod due;
 mod fingerprint;
 mod leases;
 mod openings;
+mod slot_table;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -31,6 +32,8 @@ pub(crate) struct KnockRules {
     /// The most attempts, the most remembered openings, and the most commands and leases.
     limit: usize,
     next_serial: u64,
+    /// How many more attempts can time out before memory must be waited for.
+    anticipated: usize,
     /// The doors that a packet may begin, kept between packets for its memory.
     starting: Vec<DoorId>,
 }
@@ -61,24 +64,25 @@ impl KnockRules {
             leases: Leases::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             next_serial: 0,
+            anticipated: 0,
             starting: Vec::new(),
         }
     }
 
     /// Rule 1: the packet repeats the knock that was counted last for an attempt or an opening.
-    fn is_retransmission(&self, heard: Heard<'_>) -> bool {
+    fn is_retransmission(&self, heard: Heard<'_>, oldest: Option<Slot>) -> bool {
         let Some(fingerprint) = heard.fingerprint else { return false };
         self.openings.contain(heard.client, fingerprint)
             || self
                 .attempts
-                .of_client(heard.client)
+                .from(oldest)
                 .any(|slot| self.attempts.get(slot).counted == Some(fingerprint))
     }
 
     /// Rule 2: the packet advances or voids the client's attempts. Returns whether any advanced.
-    fn continue_attempts(&mut self, heard: Heard<'_>, site: &mut Site) -> bool {
+    fn continue_attempts(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site) -> bool {
         let mut advanced = false;
-        let mut next = self.attempts.oldest_of(heard.client);
+        let mut next = Some(oldest);
         while let Some(slot) = next {
             let attempt = self.attempts.get(slot);
             // Read before the attempt may end. What follows is an attempt at another door, so
@@ -110,7 +114,8 @@ impl KnockRules {
 
     /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
     /// live attempt of the client.
-    fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
+    fn begin_attempts(&mut self, heard: Heard<'_>, oldest: Option<Slot>, site: &mut Site) {
+        let mut oldest = oldest;
         // A copy, because opening a door with a one-time sequence changes the doors.
         let mut starting = core::mem::take(&mut self.starting);
         starting.clear();
@@ -119,30 +124,36 @@ impl KnockRules {
             let door = site.doors.door(id);
             if site.listening.belongs(heard.packet.destination, door.target)
                 && door.flags.is_satisfied_by(heard.packet.transport)
-                && !self.has_attempt_at(heard.client, id)
+                && self.attempts.from(oldest).all(|slot| self.attempts.door(slot) != id)
             {
-                self.begin(heard, id, site);
+                oldest = self.begin(heard, oldest, id, site);
             }
         }
         self.starting = starting;
     }
 
-    fn has_attempt_at(&self, client: IpAddr, door: DoorId) -> bool {
-        self.attempts.of_client(client).any(|slot| self.attempts.door(slot) == door)
-    }
-
-    fn begin(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site) {
+    /// Begins an attempt of a client at a door. Returns the oldest attempt that the client has then.
+    fn begin(
+        &mut self,
+        heard: Heard<'_>,
+        oldest: Option<Slot>,
+        id: DoorId,
+        site: &mut Site,
+    ) -> Option<Slot> {
         site.counts.attempts = site.counts.attempts.saturating_add(1);
-        let stage = Stage::FIRST;
+        let (client, stage) = (heard.client, Stage::FIRST);
         let door = site.doors.door(id);
         if door.sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
             self.complete(heard, id, stage, site);
-            return;
+            return oldest;
         }
-        let due = self.due(heard.at, door.seq_timeout);
-        self.make_room(heard.at, site);
-        self.attempts.begin(heard.client, id, due, heard.fingerprint);
-        site.emit(heard.at, Effect::StageReached { client: heard.client, door: id, stage });
+        let due = self.due_after(heard.at, door.seq_timeout);
+        let evicted = self.make_room(heard.at, site);
+        let oldest = if evicted { self.attempts.oldest_of(client) } else { oldest };
+        let youngest = self.attempts.from(oldest).last();
+        let slot = self.attempts.begin(client, youngest, id, due, heard.fingerprint);
+        site.emit(heard.at, Effect::StageReached { client, door: id, stage });
+        oldest.or(Some(slot))
     }
 
     fn advance(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site) {
@@ -182,7 +193,7 @@ impl KnockRules {
             self.openings.forget_earliest();
             site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
         }
-        let due = self.due(heard.at, site.doors.door(id).seq_timeout);
+        let due = self.due_after(heard.at, site.doors.door(id).seq_timeout);
         self.openings.remember(heard.client, fingerprint, id, due);
     }
 
@@ -201,17 +212,19 @@ impl KnockRules {
         }
     }
 
-    /// At the limit, the attempt with the least progress makes room for another.
-    fn make_room(&mut self, at: Timestamp, site: &mut Site) {
+    /// At the limit, the attempt with the least progress makes room for another. Returns whether
+    /// one had to.
+    fn make_room(&mut self, at: Timestamp, site: &mut Site) -> bool {
         if self.attempts.len() < self.limit {
-            return;
+            return false;
         }
-        let Some(slot) = self.attempts.least() else { return };
+        let Some(slot) = self.attempts.least() else { return false };
         let door = self.attempts.door(slot);
         let attempt = self.attempts.end(slot);
         site.counts.evicted = site.counts.evicted.saturating_add(1);
         let note = Note::Evicted { client: attempt.client, door, stage: attempt.stage };
         site.emit(at, Effect::Note(note));
+        true
     }
 
     fn run(&mut self, at: Timestamp, client: IpAddr, door: DoorId, phase: Phase, site: &mut Site) {
@@ -219,7 +232,18 @@ impl KnockRules {
         site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
 
-    fn due(&mut self, now: Timestamp, wait: Seconds) -> Due {
+    /// When a flood times out, attempts end one after another all over the hash table. Fetching
+    /// some at once takes hardly longer than waiting for one.
+    fn anticipate_ends(&mut self, slot: Slot) {
+        const AT_ONCE: usize = 16;
+        if self.anticipated == 0 {
+            self.attempts.anticipate_ends(slot, AT_ONCE);
+            self.anticipated = AT_ONCE;
+        }
+        self.anticipated = self.anticipated.saturating_sub(1);
+    }
+
+    fn due_after(&mut self, now: Timestamp, wait: Seconds) -> Due {
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         (now.saturating_add(wait), serial)
@@ -242,6 +266,10 @@ impl KnockRules {
 }
 
 impl RuleSet for KnockRules {
+    fn anticipate(&self, packet: &Packet) {
+        self.attempts.anticipate(packet.source);
+    }
+
     fn packet(&mut self, at: Timestamp, packet: &Packet, site: &mut Site) {
         self.openings.forget_due(at);
         let heard = Heard {
@@ -251,14 +279,20 @@ impl RuleSet for KnockRules {
             knock: packet.knock(),
             fingerprint: Fingerprint::of(packet),
         };
-        if self.is_retransmission(heard) {
+        let oldest = self.attempts.oldest_of(heard.client);
+        if self.is_retransmission(heard, oldest) {
             site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
             let note = Note::Retransmission { client: heard.client, knock: heard.knock };
             site.emit(at, Effect::Note(note));
             return;
         }
-        if !self.continue_attempts(heard, site) {
-            self.begin_attempts(heard, site);
+        let Some(oldest) = oldest else {
+            self.begin_attempts(heard, None, site);
+            return;
+        };
+        if !self.continue_attempts(heard, oldest, site) {
+            let oldest = self.attempts.oldest_of(heard.client);
+            self.begin_attempts(heard, oldest, site);
         }
     }
 
@@ -271,12 +305,22 @@ impl RuleSet for KnockRules {
         match phase {
             Phase::Start => {
                 if door.commands.stop_for(client).is_some() {
-                    let due = self.due(at, door.cmd_timeout);
+                    let due = self.due_after(at, door.cmd_timeout);
                     self.leases.wait(client, id, due);
                 }
             }
             Phase::Stop => {}
         }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let attempt = self.attempts.earliest().map(|slot| self.attempts.due(slot));
+        let lease = self.leases.earliest().map(|slot| self.leases.due(slot));
+        let earliest = match (attempt, lease) {
+            (Some(attempt), Some(lease)) => Some(attempt.min(lease)),
+            (attempt, lease) => attempt.or(lease),
+        };
+        earliest.map(|(at, _)| at)
     }
 
     fn deadline(&self) -> Option<Deadline> {
@@ -299,6 +343,7 @@ impl RuleSet for KnockRules {
         match self.earliest() {
             None => {}
             Some(Earliest::Attempt(slot)) => {
+                self.anticipate_ends(slot);
                 let ((at, _), door) = (self.attempts.due(slot), self.attempts.door(slot));
                 let attempt = self.attempts.end(slot);
                 site.counts.timed_out = site.counts.timed_out.saturating_add(1);

@@ -2,16 +2,16 @@
 
 use core::net::IpAddr;
 
-use hashbrown::HashTable;
-
 use super::due::{Due, DueTable, Slot};
-use super::fingerprint::{ClientHasher, Fingerprint};
+use super::fingerprint::{ClientHasher, Fingerprint, ShortHash};
+use super::slot_table::SlotTable;
 use crate::doors::DoorId;
 use crate::time::Timestamp;
 
 /// The last knock of an opening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LastKnock {
+    hash: ShortHash,
     client: IpAddr,
     fingerprint: Fingerprint,
 }
@@ -20,13 +20,13 @@ struct LastKnock {
 #[derive(Debug)]
 pub(super) struct Openings {
     table: DueTable<LastKnock>,
-    knocks: HashTable<Slot>,
+    knocks: SlotTable,
     hasher: ClientHasher,
 }
 
 impl Openings {
     pub(super) fn new(hasher: ClientHasher) -> Self {
-        Self { table: DueTable::new(), knocks: HashTable::new(), hasher }
+        Self { table: DueTable::new(), knocks: SlotTable::new(), hasher }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -35,7 +35,8 @@ impl Openings {
 
     /// Returns whether a knock is the last one of an opening that is remembered.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
-        self.find(LastKnock { client, fingerprint }).is_some()
+        // Most clients that knock have opened nothing lately.
+        self.len() > 0 && self.find(self.last_knock(client, fingerprint)).is_some()
     }
 
     /// Remembers an opening until `due`. A packet that opens two doors is remembered as long as the
@@ -47,7 +48,7 @@ impl Openings {
         door: DoorId,
         due: Due,
     ) {
-        let knock = LastKnock { client, fingerprint };
+        let knock = self.last_knock(client, fingerprint);
         if let Some(slot) = self.find(knock) {
             if self.table.due(slot) >= due {
                 return;
@@ -55,8 +56,7 @@ impl Openings {
             self.forget(slot);
         }
         let slot = self.table.insert(door, due, knock);
-        let Self { table, knocks, hasher } = self;
-        knocks.insert_unique(hasher.hash(knock), slot, |&slot| hasher.hash(table.get(slot)));
+        self.knocks.insert(knock.hash, slot);
     }
 
     /// Forgets what is due at or before `now`.
@@ -77,17 +77,16 @@ impl Openings {
         }
     }
 
+    fn last_knock(&self, client: IpAddr, fingerprint: Fingerprint) -> LastKnock {
+        LastKnock { hash: self.hasher.knock(client, fingerprint), client, fingerprint }
+    }
+
     fn find(&self, knock: LastKnock) -> Option<Slot> {
-        if self.table.len() == 0 {
-            return None;
-        }
-        self.knocks.find(self.hasher.hash(knock), |&slot| *self.table.get(slot) == knock).copied()
+        self.knocks.find(knock.hash, |slot| *self.table.get(slot) == knock)
     }
 
     fn forget(&mut self, slot: Slot) {
         let knock = self.table.remove(slot);
-        if let Ok(entry) = self.knocks.find_entry(self.hasher.hash(knock), |&other| other == slot) {
-            entry.remove();
-        }
+        self.knocks.remove(knock.hash, slot);
     }
 }
