@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod address;
 mod command;
+mod decode;
 mod door;
 mod doors;
 mod effect;
@@ -23,6 +24,7 @@ mod time;
 pub mod transcript;
 
 pub use command::{Command, Commands};
+pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode};
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage};
 pub use doors::{DoorId, Doors, TooManyDoors};
 pub use effect::{

@@ -1,0 +1,125 @@
+//! Link layers: what stands in front of the IP header.
+
+use super::{Carried, Layer, LinkType, Undecodable};
+
+/// What a link layer says of the bytes behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Promise {
+    Ipv4,
+    Ipv6,
+    /// IP of either version: the header itself says which.
+    EitherVersion,
+}
+
+/// What a link layer says of the bytes behind it, and those bytes.
+type Stripped<'a> = Result<(Promise, &'a [u8]), Undecodable>;
+
+/// Takes the link-layer header off `frame`.
+#[inline]
+pub(super) fn strip(link: LinkType, frame: &[u8]) -> Stripped<'_> {
+    match link {
+        LinkType::Ethernet => {
+            let (&[.., high, low], rest) = split::<14>(frame, Layer::Ethernet)?;
+            by_ether_type(u16::from_be_bytes([high, low]), rest)
+        }
+        LinkType::LinuxSll => {
+            let (&[.., high, low], rest) = split::<16>(frame, Layer::LinuxCooked)?;
+            by_ether_type(u16::from_be_bytes([high, low]), rest)
+        }
+        LinkType::LinuxSll2 => {
+            let (&[high, low, ..], rest) = split::<20>(frame, Layer::LinuxCooked)?;
+            by_ether_type(u16::from_be_bytes([high, low]), rest)
+        }
+        LinkType::Null => null(frame),
+        LinkType::Loop => {
+            let (family, rest) = split::<4>(frame, Layer::Loopback)?;
+            let family = u32::from_be_bytes(*family);
+            let promise = by_family(family).ok_or(Carried::AddressFamily(family));
+            Ok((promise.map_err(Undecodable::NotIp)?, rest))
+        }
+        LinkType::Ppp => ppp(frame, 0),
+        LinkType::PppHdlc => hdlc(frame),
+        LinkType::Raw => Ok((Promise::EitherVersion, frame)),
+        LinkType::Ipv4 => Ok((Promise::Ipv4, frame)),
+        LinkType::Ipv6 => Ok((Promise::Ipv6, frame)),
+        LinkType::Other(number) => Err(Undecodable::LinkType(number)),
+    }
+}
+
+/// Goes by an Ethernet type, through any number of VLAN tags.
+#[inline]
+fn by_ether_type(mut ether_type: u16, mut rest: &[u8]) -> Stripped<'_> {
+    while matches!(ether_type, 0x8100 | 0x88a8 | 0x9100) {
+        let (&[_, _, high, low], inner) = split::<4>(rest, Layer::Vlan)?;
+        ether_type = u16::from_be_bytes([high, low]);
+        rest = inner;
+    }
+    match ether_type {
+        0x0800 => Ok((Promise::Ipv4, rest)),
+        0x86dd => Ok((Promise::Ipv6, rest)),
+        length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
+        other => Err(Undecodable::NotIp(Carried::EtherType(other))),
+    }
+}
+
+/// Reads the address family in whichever byte order names IP: no family that does so in one
+/// order does in the other.
+fn null(frame: &[u8]) -> Stripped<'_> {
+    let (&family, rest) = split::<4>(frame, Layer::Loopback)?;
+    let little = u32::from_le_bytes(family);
+    let big = u32::from_be_bytes(family);
+    match by_family(little).or(by_family(big)) {
+        Some(promise) => Ok((promise, rest)),
+        None => Err(Undecodable::NotIp(Carried::AddressFamily(little.min(big)))),
+    }
+}
+
+/// Returns what an address family promises: 2 is IPv4 everywhere; IPv6 is 10 on Linux, 24 on
+/// NetBSD and OpenBSD, 28 on FreeBSD and 30 on macOS.
+const fn by_family(family: u32) -> Option<Promise> {
+    match family {
+        2 => Some(Promise::Ipv4),
+        10 | 24 | 28 | 30 => Some(Promise::Ipv6),
+        _ => None,
+    }
+}
+
+fn hdlc(frame: &[u8]) -> Stripped<'_> {
+    match split::<2>(frame, Layer::Hdlc)? {
+        (&[0xff, 0x03], _) => ppp(frame, 0),
+        (&[0x0f | 0x8f, _], _) => {
+            let (&[_, _, high, low], rest) = split::<4>(frame, Layer::Hdlc)?;
+            by_ether_type(u16::from_be_bytes([high, low]), rest)
+        }
+        (&[address, control], _) => Err(Undecodable::NotIp(Carried::HdlcAddress(address, control))),
+    }
+}
+
+/// Reads a PPP header of which `before` bytes are already taken. Address and control (ff 03) may
+/// be left out, and of the protocol the upper byte, if it is 0: the lower one is odd, the upper one
+/// even.
+fn ppp(frame: &[u8], before: usize) -> Stripped<'_> {
+    let cut = |more: usize| Undecodable::Cut {
+        layer: Layer::Ppp,
+        needed: before.saturating_add(frame.len()).saturating_add(more),
+        had: before.saturating_add(frame.len()),
+    };
+    let (protocol, rest) = match *frame {
+        [0xff, 0x03, ref rest @ ..] if before == 0 => return ppp(rest, 2),
+        [0xff] if before == 0 => return Err(cut(2)),
+        [low, ref rest @ ..] if low & 1 == 1 => (u16::from(low), rest),
+        [high, low, ref rest @ ..] => (u16::from_be_bytes([high, low]), rest),
+        [] | [_] => return Err(cut(1)),
+    };
+    match protocol {
+        0x0021 => Ok((Promise::Ipv4, rest)),
+        0x0057 => Ok((Promise::Ipv6, rest)),
+        other => Err(Undecodable::NotIp(Carried::PppProtocol(other))),
+    }
+}
+
+/// Takes the first `N` bytes, which belong to `layer`.
+#[inline]
+fn split<const N: usize>(bytes: &[u8], layer: Layer) -> Result<(&[u8; N], &[u8]), Undecodable> {
+    bytes.split_first_chunk().ok_or(Undecodable::Cut { layer, needed: N, had: bytes.len() })
+}

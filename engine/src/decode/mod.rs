@@ -1,0 +1,39 @@
+//! Frames as a capture holds them, to packets.
+//!
+//! Only what names a knock is read, with the eyes of the kernel's packet filter: the frame's bytes
+//! are the limit, not the IPv4 total length, the IPv6 payload length or the UDP length; neither the
+//! TCP data offset nor any checksum is judged. So a frame that a live capture lets through is the
+//! same packet in a replay (knockd-0.8.md, 2.8).
+
+mod ip;
+mod link;
+mod link_type;
+mod undecodable;
+
+#[cfg(test)]
+mod tests;
+
+pub use link_type::LinkType;
+pub use undecodable::{Carried, Layer, Reason, Undecodable};
+
+use crate::packet::Packet;
+use link::Promise;
+
+/// Finds the addresses, ports and flags in a frame of link type `link`.
+///
+/// VLAN tags are skipped at any depth, IPv4 options by the header length, and behind IPv6 the
+/// hop-by-hop, routing, destination options, fragment and authentication headers in any order. The
+/// first fragment of a packet counts as the packet.
+///
+/// # Errors
+///
+/// Returns why the frame has no destination port: it carries something else, or ends too early.
+#[inline]
+pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
+    let (promise, bytes) = link::strip(link, frame)?;
+    match promise {
+        Promise::Ipv4 => ip::v4(bytes),
+        Promise::Ipv6 => ip::v6(bytes),
+        Promise::EitherVersion => ip::either_version(bytes),
+    }
+}
