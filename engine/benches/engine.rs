@@ -98,10 +98,8 @@ fn first_knocks(bencher: Bencher<'_, '_>, clients: u32) {
 fn first_knocks_and_timeouts(bencher: Bencher<'_, '_>, clients: u32) {
     bencher.counter(ItemsCount::new(clients)).with_inputs(engine).bench_values(|mut engine| {
         let mut effects = play(&mut engine, (0..clients).map(|client| syn(client, 7000)));
-        while let Some(deadline) = engine.poll_deadline() {
-            engine.handle(deadline.at, Event::DeadlineReached);
-            effects += drain(&mut engine);
-        }
+        engine.handle(Timestamp::MAX, Event::DeadlineReached);
+        effects += drain(&mut engine);
         effects
     });
 }

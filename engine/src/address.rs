@@ -24,26 +24,35 @@ pub fn write(address: IpAddr, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes the octets by hand: a flood prints an address for every packet.
+/// Writes all octets at once: a flood prints an address for every packet.
 fn write_v4(address: Ipv4Addr, out: &mut Vec<u8>) {
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            out.push(b'.');
+    const LENGTH_MAX: usize = "255.255.255.255".len();
+    let mut text = [b'.'; LENGTH_MAX];
+    let mut end = 0_usize;
+    for octet in address.octets() {
+        let (digits, length) = decimal(octet);
+        if let Some(place) = text.get_mut(end..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = digits;
         }
-        write_decimal(octet, out);
+        end = end.saturating_add(length).saturating_add(1);
     }
+    out.extend_from_slice(text.get(..end.saturating_sub(1)).unwrap_or_default());
 }
 
 /// Appends a number below 256 in decimal.
 pub(crate) fn write_decimal(number: u8, out: &mut Vec<u8>) {
-    let digit = |value: u8| b'0'.wrapping_add(value % 10);
-    if number >= 100 {
-        out.push(digit(number / 100));
+    let (digits, length) = decimal(number);
+    out.extend_from_slice(digits.get(..length).unwrap_or_default());
+}
+
+/// Returns the digits of a number, filled up with dots, and how many they are.
+const fn decimal(number: u8) -> ([u8; 3], usize) {
+    let [hundreds, tens, ones] = [number / 100 % 10, number / 10 % 10, number % 10];
+    match number {
+        100.. => ([b'0' | hundreds, b'0' | tens, b'0' | ones], 3),
+        10.. => ([b'0' | tens, b'0' | ones, b'.'], 2),
+        _ => ([b'0' | ones, b'.', b'.'], 1),
     }
-    if number >= 10 {
-        out.push(digit(number / 10));
-    }
-    out.push(digit(number));
 }
 
 fn compatible(address: Ipv6Addr) -> Option<Ipv4Addr> {

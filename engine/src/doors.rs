@@ -1,5 +1,6 @@
 //! All doors of a configuration, and which of them a packet concerns.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -36,7 +37,9 @@ impl core::error::Error for TooManyDoors {}
 /// The doors of a configuration, in the order of the file.
 #[derive(Clone, Debug)]
 pub struct Doors {
-    doors: Vec<Door>,
+    in_order: Vec<Door>,
+    /// The name of each door as it stands in a line of the transcript: `: NAME: `.
+    labels: Vec<Box<[u8]>>,
     index: KnockIndex,
 }
 
@@ -53,19 +56,21 @@ impl Doors {
             return Err(TooManyDoors);
         }
         let index = KnockIndex::new(&doors);
-        Ok(Self { doors, index })
+        let label = |door: &Door| [b": ", door.name.as_bytes(), b": "].concat().into_boxed_slice();
+        let labels = doors.iter().map(label).collect();
+        Ok(Self { in_order: doors, labels, index })
     }
 
     /// Returns the number of doors.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.doors.len()
+        self.in_order.len()
     }
 
     /// Returns whether there is no door.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.doors.is_empty()
+        self.in_order.is_empty()
     }
 
     /// Returns a door.
@@ -78,7 +83,12 @@ impl Doors {
         reason = "only this type makes ids, and never removes a door"
     )]
     pub fn door(&self, id: DoorId) -> &Door {
-        &self.doors[id.index()]
+        &self.in_order[id.index()]
+    }
+
+    /// Returns `: NAME: `, which the lines about a client at this door have behind the address.
+    pub(crate) fn label(&self, id: DoorId) -> &[u8] {
+        self.labels.get(id.index()).map(|label| &**label).unwrap_or_default()
     }
 
     /// Returns whether a packet counts: whether any door would let it through its filter, with its
@@ -106,11 +116,12 @@ impl Doors {
     /// Takes the one-time sequence that has just opened a door off its list; `None` if the door
     /// has a fixed sequence.
     pub(crate) fn use_up_sequence(&mut self, id: DoorId) -> Option<OneTimeLine> {
-        let DoorSequence::OneTime(sequences) = &mut self.doors.get_mut(id.index())?.sequence else {
+        let DoorSequence::OneTime(sequences) = &mut self.in_order.get_mut(id.index())?.sequence
+        else {
             return None;
         };
         let used = sequences.use_up();
-        self.index = KnockIndex::new(&self.doors);
+        self.index = KnockIndex::new(&self.in_order);
         used
     }
 }

@@ -209,3 +209,13 @@ pub enum DeadlineReason {
     /// A lease ends.
     CommandTimeout,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_takes_less_than_a_cache_line() {
+        assert!(size_of::<TimedEffect>() <= 48, "{}", size_of::<TimedEffect>());
+    }
+}

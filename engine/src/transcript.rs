@@ -103,6 +103,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    #[inline]
     fn text(&mut self, text: &str) -> &mut Self {
         self.out.extend_from_slice(text.as_bytes());
         self
@@ -119,7 +120,9 @@ impl Line<'_> {
     }
 
     fn client_at(&mut self, client: IpAddr, door: DoorId) -> &mut Self {
-        self.address(client).text(": ").door(door).text(": ")
+        let label = self.doors.label(door);
+        self.address(client).out.extend_from_slice(label);
+        self
     }
 
     fn number(&mut self, stage: Stage) -> &mut Self {

@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
-use super::due::{Chain, Due, DueTable, Links, Slot};
-use super::fingerprint::{ClientHasher, Fingerprint, ShortHash};
+use super::due::{Chain, Due, DueTable, Entry, Links, Slot};
+use super::fingerprint::{ClientHasher, Fingerprint};
 use super::slot_table::SlotTable;
 use crate::door::{Sequence, Stage};
 use crate::doors::DoorId;
@@ -12,7 +12,7 @@ use crate::doors::DoorId;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) client: IpAddr,
-    hash: ShortHash,
+    pub(super) door: DoorId,
     pub(super) stage: Stage,
     /// The knock that counted last, if its retransmission could be told.
     pub(super) counted: Option<Fingerprint>,
@@ -20,6 +20,12 @@ pub(super) struct Attempt {
     pub(super) younger: Slot,
     /// The neighbours among the attempts at the same stage.
     peers: Links,
+}
+
+impl Entry for Attempt {
+    fn door(&self) -> DoorId {
+        self.door
+    }
 }
 
 /// All live attempts: found by client, by due time, and by least progress.
@@ -49,10 +55,6 @@ impl Attempts {
 
     pub(super) fn get(&self, slot: Slot) -> &Attempt {
         self.table.get(slot)
-    }
-
-    pub(super) fn door(&self, slot: Slot) -> DoorId {
-        self.table.door(slot)
     }
 
     pub(super) fn due(&self, slot: Slot) -> Due {
@@ -95,7 +97,7 @@ impl Attempts {
     /// will need.
     pub(super) fn anticipate_ends(&self, slot: Slot, count: usize) {
         for slot in self.table.from(slot).take(count) {
-            self.clients.anticipate(self.get(slot).hash);
+            self.anticipate(self.get(slot).client);
         }
     }
 
@@ -111,8 +113,8 @@ impl Attempts {
     ) -> Slot {
         let hash = self.hasher.client(client);
         let (stage, younger, peers) = (Stage::FIRST, Slot::NONE, Links::NONE);
-        let attempt = Attempt { client, hash, stage, counted, younger, peers };
-        let slot = self.table.insert(door, due, attempt);
+        let attempt = Attempt { client, door, stage, counted, younger, peers };
+        let slot = self.table.insert(due, attempt);
         self.join_peers(slot);
         if let Some(youngest) = youngest {
             self.table.get_mut(youngest).younger = slot;
@@ -139,7 +141,8 @@ impl Attempts {
     }
 
     fn leave_client(&mut self, slot: Slot) {
-        let Attempt { client, hash, younger, .. } = *self.get(slot);
+        let Attempt { client, younger, .. } = *self.get(slot);
+        let hash = self.hasher.client(client);
         let was_oldest = match younger.some() {
             Some(younger) => self.clients.replace(hash, slot, younger),
             None => self.clients.remove(hash, slot),
@@ -180,5 +183,15 @@ impl Attempts {
     #[expect(clippy::indexing_slicing, reason = "a live attempt is at stage 1 to 31")]
     fn peers_mut(&mut self, stage: Stage) -> &mut Chain {
         &mut self.stages[usize::from(stage.get())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_takes_a_cache_line() {
+        assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 64);
     }
 }

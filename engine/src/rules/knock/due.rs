@@ -52,11 +52,16 @@ impl Links {
 /// When an entry is due; the serial number, given at its creation, breaks ties.
 pub(super) type Due = (Timestamp, u64);
 
+/// What a [`DueTable`] holds.
+pub(super) trait Entry: Copy {
+    /// Returns the door whose chain the entry is in.
+    fn door(&self) -> DoorId;
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Node<T> {
     due: Due,
     links: Links,
-    door: DoorId,
     value: T,
 }
 
@@ -77,7 +82,10 @@ pub(super) struct DueTable<T> {
     earliest: Slot,
 }
 
-impl<T: Copy> DueTable<T> {
+impl<T: Entry> DueTable<T> {
+    #[cfg(test)]
+    pub(super) const ENTRY_SIZE: usize = size_of::<Node<T>>();
+
     pub(super) const fn new() -> Self {
         Self {
             nodes: Vec::new(),
@@ -100,10 +108,6 @@ impl<T: Copy> DueTable<T> {
         &mut self.node_mut(slot).value
     }
 
-    pub(super) fn door(&self, slot: Slot) -> DoorId {
-        self.node(slot).door
-    }
-
     pub(super) fn due(&self, slot: Slot) -> Due {
         self.node(slot).due
     }
@@ -124,13 +128,14 @@ impl<T: Copy> DueTable<T> {
     }
 
     /// Adds an entry that is due no earlier than the others of its door.
-    pub(super) fn insert(&mut self, door: DoorId, due: Due, value: T) -> Slot {
+    pub(super) fn insert(&mut self, due: Due, value: T) -> Slot {
+        let door = value.door();
         if self.chains.len() <= door.index() {
             self.chains.resize(door.index().saturating_add(1), Chain::EMPTY);
         }
         let last = self.chain(door).last;
         let links = Links { before: last, after: Slot::NONE };
-        let slot = self.allocate(Node { due, links, door, value });
+        let slot = self.allocate(Node { due, links, value });
         match last.some() {
             Some(last) => {
                 debug_assert!(self.node(last).due <= due, "a door's entries come in order");
@@ -148,7 +153,8 @@ impl<T: Copy> DueTable<T> {
 
     /// Removes an entry.
     pub(super) fn remove(&mut self, slot: Slot) -> T {
-        let Node { links: Links { before, after }, door, value, .. } = *self.node(slot);
+        let Node { links: Links { before, after }, value, .. } = *self.node(slot);
+        let door = value.door();
         match before.some() {
             Some(before) => self.node_mut(before).links.after = after,
             None => self.chain_mut(door).first = after,

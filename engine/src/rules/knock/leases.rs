@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 
-use super::due::{Due, DueTable, Slot};
+use super::due::{Due, DueTable, Entry, Slot};
 use crate::doors::DoorId;
 use crate::effect::{Phase, RunId};
 
@@ -15,11 +15,24 @@ pub(super) struct Running {
     pub(super) phase: Phase,
 }
 
+/// A door that waits for its stop command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+}
+
+impl Entry for Lease {
+    fn door(&self) -> DoorId {
+        self.door
+    }
+}
+
 /// Running commands, and leases: doors that wait for their stop command.
 #[derive(Debug)]
 pub(super) struct Leases {
     running: BTreeMap<RunId, Running>,
-    open: DueTable<IpAddr>,
+    open: DueTable<Lease>,
     next_run: u64,
 }
 
@@ -47,8 +60,8 @@ impl Leases {
     }
 
     /// Starts the wait for a stop command.
-    pub(super) fn wait(&mut self, client: IpAddr, door: DoorId, due: Due) {
-        self.open.insert(door, due, client);
+    pub(super) fn wait(&mut self, lease: Lease, due: Due) {
+        self.open.insert(due, lease);
     }
 
     /// Returns the lease that is due first.
@@ -56,17 +69,16 @@ impl Leases {
         self.open.earliest()
     }
 
+    pub(super) fn get(&self, slot: Slot) -> &Lease {
+        self.open.get(slot)
+    }
+
     pub(super) fn due(&self, slot: Slot) -> Due {
         self.open.due(slot)
     }
 
-    pub(super) fn holder(&self, slot: Slot) -> (IpAddr, DoorId) {
-        (*self.open.get(slot), self.open.door(slot))
-    }
-
     /// Ends a lease.
-    pub(super) fn end(&mut self, slot: Slot) -> (IpAddr, DoorId) {
-        let door = self.open.door(slot);
-        (self.open.remove(slot), door)
+    pub(super) fn end(&mut self, slot: Slot) -> Lease {
+        self.open.remove(slot)
     }
 }

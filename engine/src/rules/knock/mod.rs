@@ -10,10 +10,10 @@ mod slot_table;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use self::attempts::Attempts;
+use self::attempts::{Attempt, Attempts};
 use self::due::{Due, Slot};
 use self::fingerprint::{ClientHasher, Fingerprint};
-use self::leases::{Leases, Running};
+use self::leases::{Lease, Leases, Running};
 use self::openings::Openings;
 use super::{RuleSet, Site};
 use crate::door::Stage;
@@ -88,7 +88,7 @@ impl KnockRules {
             // Read before the attempt may end. What follows is an attempt at another door, so
             // nothing that happens to this one ends it.
             next = attempt.younger.some();
-            let (stage, id) = (attempt.stage, self.attempts.door(slot));
+            let (stage, id) = (attempt.stage, attempt.door);
             let (client, door) = (heard.client, site.doors.door(id));
             if !site.listening.belongs(heard.packet.destination, door.target) {
                 continue;
@@ -124,7 +124,7 @@ impl KnockRules {
             let door = site.doors.door(id);
             if site.listening.belongs(heard.packet.destination, door.target)
                 && door.flags.is_satisfied_by(heard.packet.transport)
-                && self.attempts.from(oldest).all(|slot| self.attempts.door(slot) != id)
+                && self.attempts.from(oldest).all(|slot| self.attempts.get(slot).door != id)
             {
                 oldest = self.begin(heard, oldest, id, site);
             }
@@ -157,8 +157,8 @@ impl KnockRules {
     }
 
     fn advance(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site) {
-        let id = self.attempts.door(slot);
-        let stage = self.attempts.get(slot).stage.next();
+        let attempt = self.attempts.get(slot);
+        let (id, stage) = (attempt.door, attempt.stage.next());
         if site.doors.door(id).sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
             self.attempts.end(slot);
             self.complete(heard, id, stage, site);
@@ -203,8 +203,7 @@ impl KnockRules {
         let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
         site.emit(at, mark);
         while let Some(slot) = self.attempts.any_at(id) {
-            let ended = self.attempts.end(slot);
-            let (client, stage) = (ended.client, ended.stage);
+            let Attempt { client, stage, .. } = self.attempts.end(slot);
             site.emit(at, Effect::Note(Note::SequenceChanged { client, door: id, stage }));
         }
         if site.doors.door(id).sequence().is_none() {
@@ -219,11 +218,9 @@ impl KnockRules {
             return false;
         }
         let Some(slot) = self.attempts.least() else { return false };
-        let door = self.attempts.door(slot);
-        let attempt = self.attempts.end(slot);
+        let Attempt { client, door, stage, .. } = self.attempts.end(slot);
         site.counts.evicted = site.counts.evicted.saturating_add(1);
-        let note = Note::Evicted { client: attempt.client, door, stage: attempt.stage };
-        site.emit(at, Effect::Note(note));
+        site.emit(at, Effect::Note(Note::Evicted { client, door, stage }));
         true
     }
 
@@ -306,7 +303,7 @@ impl RuleSet for KnockRules {
             Phase::Start => {
                 if door.commands.stop_for(client).is_some() {
                     let due = self.due_after(at, door.cmd_timeout);
-                    self.leases.wait(client, id, due);
+                    self.leases.wait(Lease { client, door: id }, due);
                 }
             }
             Phase::Stop => {}
@@ -325,14 +322,13 @@ impl RuleSet for KnockRules {
 
     fn deadline(&self) -> Option<Deadline> {
         Some(match self.earliest()? {
-            Earliest::Attempt(slot) => Deadline {
-                at: self.attempts.due(slot).0,
-                client: self.attempts.get(slot).client,
-                door: self.attempts.door(slot),
-                why: DeadlineReason::SequenceTimeout,
-            },
+            Earliest::Attempt(slot) => {
+                let &Attempt { client, door, .. } = self.attempts.get(slot);
+                let (at, _) = self.attempts.due(slot);
+                Deadline { at, client, door, why: DeadlineReason::SequenceTimeout }
+            }
             Earliest::Lease(slot) => {
-                let (client, door) = self.leases.holder(slot);
+                let &Lease { client, door } = self.leases.get(slot);
                 let (at, _) = self.leases.due(slot);
                 Deadline { at, client, door, why: DeadlineReason::CommandTimeout }
             }
@@ -344,15 +340,14 @@ impl RuleSet for KnockRules {
             None => {}
             Some(Earliest::Attempt(slot)) => {
                 self.anticipate_ends(slot);
-                let ((at, _), door) = (self.attempts.due(slot), self.attempts.door(slot));
-                let attempt = self.attempts.end(slot);
+                let (at, _) = self.attempts.due(slot);
+                let Attempt { client, door, stage, .. } = self.attempts.end(slot);
                 site.counts.timed_out = site.counts.timed_out.saturating_add(1);
-                let (client, stage) = (attempt.client, attempt.stage);
                 site.emit(at, Effect::SequenceTimedOut { client, door, stage });
             }
             Some(Earliest::Lease(slot)) => {
                 let (at, _) = self.leases.due(slot);
-                let (client, door) = self.leases.end(slot);
+                let Lease { client, door } = self.leases.end(slot);
                 site.emit(at, Effect::CommandTimedOut { client, door });
                 self.run(at, client, door, Phase::Stop, site);
             }

@@ -2,24 +2,31 @@
 
 use core::net::IpAddr;
 
-use super::due::{Due, DueTable, Slot};
+use super::due::{Due, DueTable, Entry, Slot};
 use super::fingerprint::{ClientHasher, Fingerprint, ShortHash};
 use super::slot_table::SlotTable;
 use crate::doors::DoorId;
 use crate::time::Timestamp;
 
 /// The last knock of an opening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LastKnock {
+#[derive(Clone, Copy, Debug)]
+struct Opening {
     hash: ShortHash,
     client: IpAddr,
     fingerprint: Fingerprint,
+    door: DoorId,
+}
+
+impl Entry for Opening {
+    fn door(&self) -> DoorId {
+        self.door
+    }
 }
 
 /// The last knocks of recent openings, each until it is due to be forgotten.
 #[derive(Debug)]
 pub(super) struct Openings {
-    table: DueTable<LastKnock>,
+    table: DueTable<Opening>,
     knocks: SlotTable,
     hasher: ClientHasher,
 }
@@ -36,7 +43,11 @@ impl Openings {
     /// Returns whether a knock is the last one of an opening that is remembered.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
         // Most clients that knock have opened nothing lately.
-        self.len() > 0 && self.find(self.last_knock(client, fingerprint)).is_some()
+        if self.len() == 0 {
+            return false;
+        }
+        let hash = self.hasher.knock(client, fingerprint);
+        self.find(hash, client, fingerprint).is_some()
     }
 
     /// Remembers an opening until `due`. A packet that opens two doors is remembered as long as the
@@ -48,15 +59,15 @@ impl Openings {
         door: DoorId,
         due: Due,
     ) {
-        let knock = self.last_knock(client, fingerprint);
-        if let Some(slot) = self.find(knock) {
+        let hash = self.hasher.knock(client, fingerprint);
+        if let Some(slot) = self.find(hash, client, fingerprint) {
             if self.table.due(slot) >= due {
                 return;
             }
             self.forget(slot);
         }
-        let slot = self.table.insert(door, due, knock);
-        self.knocks.insert(knock.hash, slot);
+        let slot = self.table.insert(due, Opening { hash, client, fingerprint, door });
+        self.knocks.insert(hash, slot);
     }
 
     /// Forgets what is due at or before `now`.
@@ -77,16 +88,15 @@ impl Openings {
         }
     }
 
-    fn last_knock(&self, client: IpAddr, fingerprint: Fingerprint) -> LastKnock {
-        LastKnock { hash: self.hasher.knock(client, fingerprint), client, fingerprint }
-    }
-
-    fn find(&self, knock: LastKnock) -> Option<Slot> {
-        self.knocks.find(knock.hash, |slot| *self.table.get(slot) == knock)
+    fn find(&self, hash: ShortHash, client: IpAddr, fingerprint: Fingerprint) -> Option<Slot> {
+        self.knocks.find(hash, |slot| {
+            let opening = self.table.get(slot);
+            opening.client == client && opening.fingerprint == fingerprint
+        })
     }
 
     fn forget(&mut self, slot: Slot) {
-        let knock = self.table.remove(slot);
-        self.knocks.remove(knock.hash, slot);
+        let opening = self.table.remove(slot);
+        self.knocks.remove(opening.hash, slot);
     }
 }
