@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 
 use crate::address;
 
 /// A shell command of the configuration, as bytes, with `%IP%` still in it. May be empty.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Command(Box<[u8]>);
 
 impl Command {
@@ -38,6 +39,12 @@ impl Command {
             rest = from_token.get(Self::TOKEN.len()..).unwrap_or_default();
         }
         out.extend_from_slice(rest);
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Command(\"{}\")", self.0.escape_ascii())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::packet::{Knock, TcpFlags, Transport};
 use crate::time::Seconds;
 
 /// The name of a door, as bytes: knockd 0.8 prints whatever bytes stand between the brackets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DoorName(Box<[u8]>);
 
 impl DoorName {
@@ -32,6 +32,12 @@ impl DoorName {
 impl fmt::Display for DoorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Debug for DoorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DoorName(\"{}\")", self.0.escape_ascii())
     }
 }
 

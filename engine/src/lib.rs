@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod address;
 mod command;
+pub mod config;
 mod decode;
 mod door;
 mod doors;

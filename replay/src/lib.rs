@@ -1,1 +1,4 @@
 //! Replays packet captures against a `knockd.conf` and prints the transcript.
+
+pub mod report;
+pub mod setup;

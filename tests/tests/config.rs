@@ -1,0 +1,187 @@
+//! Every diagnostic of a `knockd.conf`, as it is reported.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use knock_engine::config::{self, Diagnostics, Fault, LineFault, Lint, Severity, ValueFault};
+use knock_engine::{Doors, OneTimeSequences};
+use knock_replay::report::{self, Source, Style};
+
+/// Maps every fault to the files of `testdata/configs` that show it; the compiler refuses to forget
+/// one.
+macro_rules! catalogue {
+    ($($fault:pat => [$($file:literal),*],)*) => {
+        fn files_that_show(fault: &Fault) -> &'static [&'static str] {
+            match fault { $($fault => &[$($file),*],)* }
+        }
+
+        const CATALOGUE: &[&[&str]] = &[$(&[$($file),*],)*];
+    };
+}
+
+catalogue! {
+    Fault::Line(LineFault::TooLong { .. }) => ["line-too-long.conf"],
+    Fault::Line(LineFault::NulByte) => ["nul-byte.conf"],
+    Fault::Line(LineFault::OutsideSection) => ["outside-section.conf"],
+    Fault::Line(LineFault::EmptySectionName) => ["empty-section-name.conf"],
+    Fault::Line(LineFault::UnclosedSection { .. }) =>
+        ["section-unclosed.conf", "section-with-comment.conf"],
+    Fault::Line(LineFault::NotADirective { .. }) =>
+        ["not-a-directive.conf", "semicolon-comment.conf"],
+    Fault::Line(LineFault::MissingEquals { .. }) => ["missing-equals.conf"],
+    Fault::Line(LineFault::MissingName) => ["missing-name.conf"],
+    Fault::Line(LineFault::UnknownDirective { .. }) =>
+        ["unknown-directive.conf", "unknown-directive-without-a-near-one.conf"],
+    Fault::Line(LineFault::DoorDirectiveInOptions { .. }) => ["door-directive-in-options.conf"],
+    Fault::Line(LineFault::OptionInDoor { .. }) => ["option-in-door.conf"],
+    Fault::Line(LineFault::SyslogWithValue) =>
+        ["usesyslog-with-value.conf", "usesyslog-with-word.conf"],
+    Fault::Line(LineFault::NoSequence { .. }) => ["no-sequence.conf"],
+    Fault::Line(LineFault::TwoSequences { .. }) => ["two-sequences.conf"],
+    // Its megabyte is made by a test of its own.
+    Fault::Line(LineFault::TooManyDoors) => [],
+    Fault::Value(ValueFault::Empty { .. }) =>
+        ["empty-sequence.conf", "empty-timeout.conf", "empty-logfile.conf"],
+    Fault::Value(ValueFault::CommentAfterValue { .. }) =>
+        ["comment-after-number.conf", "comment-after-sequence.conf", "comment-after-usesyslog.conf"],
+    Fault::Value(ValueFault::MissingPort) => ["missing-port.conf"],
+    Fault::Value(ValueFault::BadPort { .. }) => [
+        "port-by-name.conf", "port-zero.conf", "port-too-large.conf", "port-negative.conf",
+        "port-with-slash.conf", "ports-without-comma.conf", "ports-without-end.conf",
+        "one-time-port.sequences"
+    ],
+    Fault::Value(ValueFault::MissingProtocol) => ["missing-protocol.conf"],
+    Fault::Value(ValueFault::UnknownProtocol { .. }) =>
+        ["unknown-protocol.conf", "unknown-protocol-without-a-near-one.conf"],
+    Fault::Value(ValueFault::ThirdField) => ["third-field.conf"],
+    Fault::Value(ValueFault::TooManyKnocks { .. }) => ["too-many-knocks.conf"],
+    Fault::Value(ValueFault::BadSeconds { .. }) => [
+        "seconds-by-name.conf", "seconds-with-unit.conf", "seconds-negative.conf",
+        "seconds-too-large.conf"
+    ],
+    Fault::Value(ValueFault::ZeroSeqTimeout) => ["seconds-zero.conf"],
+    Fault::Value(ValueFault::MissingFlag) => ["missing-flag.conf"],
+    Fault::Value(ValueFault::UnknownFlag { .. }) =>
+        ["unknown-flag.conf", "unknown-flag-without-a-near-one.conf"],
+    Fault::Value(ValueFault::DoubleNot) => ["flag-refused-twice.conf"],
+    Fault::Value(ValueFault::TargetNotAnAddress { .. }) =>
+        ["target-by-name.conf", "target-with-prefix-length.conf"],
+    Fault::Lint(Lint::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
+    Fault::Lint(Lint::NoDoors) => ["no-doors.conf"],
+    Fault::Lint(Lint::AlmostOptions { .. }) => ["almost-options.conf"],
+    Fault::Lint(Lint::DuplicateDoorName { .. }) => ["duplicate-door-name.conf"],
+    Fault::Lint(Lint::LongName { .. }) => ["long-name.conf"],
+    Fault::Lint(Lint::Overridden { .. }) =>
+        ["overridden.conf", "overridden-by-alias.conf", "overridden-option.conf"],
+    Fault::Lint(Lint::BlankInFlags { .. }) => ["blank-in-flags.conf"],
+    Fault::Lint(Lint::TargetNotCanonical { .. }) =>
+        ["target-in-upper-case.conf", "target-not-shortened.conf"],
+    Fault::Lint(Lint::NoCommand { .. }) => ["no-command.conf"],
+    Fault::Lint(Lint::StopWithoutStart { .. }) =>
+        ["stop-without-start.conf", "stop-6-without-start.conf"],
+    Fault::Lint(Lint::StopForBothFamilies) => ["stop-for-both-families.conf"],
+    Fault::Lint(Lint::EmptyStopCommand { .. }) =>
+        ["empty-stop-command.conf", "empty-stop-command-6.conf"],
+    Fault::Lint(Lint::SharedOneTimeFile { .. }) => ["shared-one-time-file.conf"],
+    Fault::Lint(Lint::NoSequenceLeft) => ["no-sequence-left.sequences"],
+}
+
+#[test]
+fn every_fault_is_reported_as_its_snapshot_shows() {
+    for (directory, severity) in [("bad", Severity::Error), ("lint", Severity::Warning)] {
+        for path in files(directory) {
+            let (name, text) = read(&path);
+            let diagnostics = diagnostics(&name, &text);
+            assert!(!diagnostics.kept().is_empty(), "{directory}/{name} shows nothing");
+            for diagnostic in diagnostics.kept() {
+                assert_eq!(diagnostic.severity(), severity, "{directory}/{name}");
+                let shown_by = files_that_show(&diagnostic.fault);
+                assert!(shown_by.contains(&name.as_str()), "{name}: {:?}", diagnostic.fault);
+            }
+            let source = Source::new(name.clone(), text, &diagnostics);
+            let report = report::render(&[source], Style::Plain);
+            insta::assert_snapshot!(format!("{directory}__{}", name.replace('.', "_")), report);
+        }
+    }
+}
+
+#[test]
+fn every_fault_has_a_file_and_every_file_shows_a_fault() {
+    let shown: BTreeSet<String> =
+        ["bad", "lint"].into_iter().flat_map(files).map(|path| read(&path).0).collect();
+    let named: BTreeSet<String> =
+        CATALOGUE.iter().copied().flatten().map(|name| (*name).to_owned()).collect();
+    assert_eq!(shown, named);
+    let without_file = CATALOGUE.iter().filter(|files| files.is_empty()).count();
+    assert_eq!(without_file, 1, "only too many doors are made by a test");
+}
+
+#[test]
+fn a_good_configuration_gives_no_diagnostic() {
+    for path in files("good") {
+        let (name, text) = read(&path);
+        assert_eq!(diagnostics(&name, &text).kept(), [], "{name}");
+    }
+}
+
+#[test]
+fn every_bad_file_has_a_twin_with_the_fault_mended() {
+    let good: BTreeSet<_> = files("good").iter().map(|path| read(path).0).collect();
+    for path in ["bad", "lint"].into_iter().flat_map(files) {
+        let (name, _) = read(&path);
+        assert!(good.contains(&name), "{name} is not in good/");
+    }
+}
+
+#[test]
+fn the_examples_of_knockd_08_mean_what_they_say() {
+    for name in ["debian-default", "man-page-1", "man-page-2", "man-page-3", "man-page-4"] {
+        let (_, text) = read(&directory("good").join(format!("{name}.conf")));
+        insta::assert_debug_snapshot!(
+            format!("good__{name}"),
+            config::parse(&text).config.unwrap()
+        );
+    }
+}
+
+#[test]
+fn one_door_too_many_is_an_error() {
+    let door = "[d]\nSequence=1\n";
+    let most = config::parse(door.repeat(Doors::MAX).as_bytes());
+    assert_eq!(most.config.unwrap().doors.len(), Doors::MAX);
+    let text = door.repeat(Doors::MAX + 2);
+    let parsed = config::parse(text.as_bytes());
+    assert_eq!((parsed.config, parsed.diagnostics.errors()), (None, 1));
+    let error = parsed.diagnostics.kept().iter().find(|one| one.severity() == Severity::Error);
+    assert_eq!(error.unwrap().fault, Fault::Line(LineFault::TooManyDoors));
+    let source = Source::new("knockd.conf".to_owned(), text.into_bytes(), &parsed.diagnostics);
+    let report = report::render(&[source], Style::Plain);
+    let (_, end) = report.split_at(report.rfind("error: more").unwrap());
+    insta::assert_snapshot!(end);
+}
+
+fn diagnostics(name: &str, text: &[u8]) -> Diagnostics {
+    if name.ends_with(".sequences") {
+        OneTimeSequences::parse(text).1
+    } else {
+        config::parse(text).diagnostics
+    }
+}
+
+fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/configs").join(name)
+}
+
+fn files(name: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory(name)).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn read(path: &Path) -> (String, Vec<u8>) {
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    (name, std::fs::read(path).unwrap())
+}

@@ -1,0 +1,417 @@
+//! What holds for every `knockd.conf`.
+
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test may count; an overflow fails it")]
+
+use std::net::IpAddr;
+
+use knock_engine::config::{self, Diagnostics, Severity, Span};
+use knock_engine::{
+    Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
+    Protocol, Seconds, Sequence, TcpFlags,
+};
+use knock_replay::report::{self, Source, Style};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn any_bytes_give_a_configuration_or_an_error(text in any_text()) {
+        let parsed = config::parse(&text);
+        prop_assert_eq!(parsed.config.is_none(), parsed.diagnostics.errors() > 0);
+        check_diagnostics(&parsed.diagnostics, &text)?;
+        let (sequences, diagnostics) = OneTimeSequences::parse(&text);
+        prop_assert_eq!(sequences.is_none(), diagnostics.errors() > 0);
+        check_diagnostics(&diagnostics, &text)?;
+    }
+
+    #[test]
+    fn a_printed_configuration_is_read_as_it_was(
+        options in options(), doors in vec(door(), 0..4), whims in vec(any::<u8>(), 1..200)
+    ) {
+        let text = Printer::new(whims).print(&options, &doors);
+        let parsed = config::parse(&text);
+        let shown = text.escape_ascii();
+        let config = parsed.config;
+        prop_assert!(config.is_some(), "{:?} in {shown}", parsed.diagnostics);
+        let config = config.unwrap_or_default();
+        let read = config.doors.into_iter().map(|door| {
+            let file = door.one_time_file.map(|file| file.name.as_bytes().to_vec());
+            (door.door, file)
+        });
+        prop_assert_eq!(read.collect::<Vec<_>>(), doors, "{}", shown);
+        prop_assert_eq!(config.options.use_syslog, options.use_syslog);
+        let log_file = config.options.log_file.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(log_file, options.log_file);
+        let interface = config.options.interface.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(interface, options.interface);
+    }
+
+    #[test]
+    fn printed_sequences_are_read_with_their_places(
+        lines in vec((any::<bool>(), sequence()), 0..6), whims in vec(any::<u8>(), 1..200)
+    ) {
+        let mut printer = Printer::new(whims);
+        let mut expected = Vec::new();
+        for (used, sequence) in &lines {
+            printer.noise();
+            if *used {
+                printer.out.push(b'#');
+            } else {
+                let number = printer.out.split(|byte| *byte == b'\n').count();
+                expected.push((number, printer.out.len(), sequence.clone()));
+                printer.blanks();
+            }
+            printer.sequence(sequence);
+            printer.end_line();
+        }
+        let (sequences, _) = OneTimeSequences::parse(&printer.out);
+        let first = sequences.as_ref().and_then(OneTimeSequences::next);
+        let first = first.map(|line| {
+            let number = usize::try_from(line.number).unwrap_or_default();
+            let offset = usize::try_from(line.offset).unwrap_or_default();
+            (number, offset, line.sequence.clone())
+        });
+        prop_assert_eq!(first, expected.first().cloned(), "{}", printer.out.escape_ascii());
+    }
+}
+
+/// Every span lies in the text, in a line, at characters; the order is that of place; and what is
+/// found can be reported.
+fn check_diagnostics(diagnostics: &Diagnostics, text: &[u8]) -> Result<(), TestCaseError> {
+    let spans: Vec<Span> = diagnostics.kept().iter().filter_map(|one| one.span).collect();
+    prop_assert!(spans.is_sorted_by_key(|span| (span.line, span.start)));
+    for span in spans {
+        prop_assert!(span.start <= span.end);
+        prop_assert!(span.end <= span.line_end - span.line_start);
+        prop_assert!(span.line_end <= text.len());
+        prop_assert!(matches!(text.get(span.line_end), None | Some(b'\n')));
+        let line = text[..span.line_start].split(|byte| *byte == b'\n').count();
+        prop_assert_eq!(u32::try_from(line), Ok(span.line));
+        let column = span.quote(text)[0].chars().count() + 1;
+        prop_assert_eq!(u32::try_from(column), Ok(span.column));
+    }
+    let source = Source::new("knockd.conf".to_owned(), text.to_vec(), diagnostics);
+    let report = report::render(&[source], Style::Plain);
+    let errors = diagnostics.kept().iter().filter(|one| one.severity() == Severity::Error).count();
+    let headlines = report.lines().filter(|line| line.starts_with("error: ")).count();
+    prop_assert_eq!(headlines, if errors > 0 { errors + 1 } else { 0 });
+    for (line, finding) in places(&report).zip(diagnostics.kept()) {
+        let Some(span) = finding.span else { continue };
+        prop_assert_eq!(line, format!("knockd.conf:{}:{}", span.line, span.column));
+    }
+    Ok(())
+}
+
+fn places(report: &str) -> impl Iterator<Item = &str> {
+    report.lines().filter_map(|line| line.trim_start().strip_prefix("--> "))
+}
+
+/// Bytes, and lines that are nearly a configuration.
+fn any_text() -> impl Strategy<Value = Vec<u8>> {
+    let words = [
+        "[d]\n",
+        "\n[d]\n",
+        "\n[options]\n",
+        "\n[",
+        "]",
+        "=",
+        ",",
+        ":",
+        "!",
+        "#",
+        "\r",
+        "\t",
+        " ",
+        "\n",
+        "\0",
+        "\u{feff}",
+        "\u{6f22}",
+        "\nSequence=",
+        "\nOne_Time_Sequences=",
+        "\nTCPFlags =",
+        "\nTarget=",
+        "\nSeq_Timeout=",
+        "\nCmd_Timeout",
+        "\nCommand=",
+        "\nStop_Command_6=",
+        "\nUseSyslog",
+        "\nLogFile=",
+        "1",
+        "7000",
+        "65536",
+        "-1",
+        "tcp",
+        "upd",
+        "syn",
+        "::1",
+        "192.0.2.1",
+        "x",
+    ];
+    let word = prop_oneof![
+        4 => prop::sample::select(words.to_vec()).prop_map(|word| word.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..3),
+        1 => Just(vec![b'x'; 4090]),
+    ];
+    prop_oneof![vec(any::<u8>(), 0..200), vec(word, 0..60).prop_map(|words| words.concat()),]
+}
+
+#[derive(Clone, Debug)]
+struct OptionsText {
+    use_syslog: bool,
+    log_file: Option<Vec<u8>>,
+    interface: Option<Vec<u8>>,
+}
+
+fn options() -> impl Strategy<Value = OptionsText> {
+    (any::<bool>(), prop::option::of(value(1)), prop::option::of(value(1))).prop_map(
+        |(use_syslog, log_file, interface)| OptionsText { use_syslog, log_file, interface },
+    )
+}
+
+/// A value that is neither trimmed nor cut: at least `least` bytes.
+fn value(least: usize) -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), least..30).prop_filter(
+        "it is one line and has no blanks at its ends",
+        |value| {
+            let blank = b" \t\r\x0b\x0c";
+            !value.iter().any(|byte| [0, b'\n'].contains(byte))
+                && !value.first().is_some_and(|byte| blank.contains(byte))
+                && !value.last().is_some_and(|byte| blank.contains(byte))
+        },
+    )
+}
+
+fn name() -> impl Strategy<Value = DoorName> {
+    vec(any::<u8>(), 1..20)
+        .prop_filter("it is a name on one line", |name| {
+            !name.iter().any(|byte| [0, b'\n'].contains(byte)) && name != b"options"
+        })
+        .prop_map(|name| DoorName::new(&name))
+}
+
+fn sequence() -> impl Strategy<Value = Sequence> {
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
+    let knock =
+        (1..=u16::MAX, protocol).prop_map(|(port, protocol)| Knock { port: Port(port), protocol });
+    vec(knock, 1..=32).prop_filter_map("it is a sequence", |knocks| Sequence::new(knocks).ok())
+}
+
+const FLAGS: [(&str, TcpFlags); 6] = [
+    ("fin", TcpFlags::FIN),
+    ("syn", TcpFlags::SYN),
+    ("rst", TcpFlags::RST),
+    ("psh", TcpFlags::PSH),
+    ("ack", TcpFlags::ACK),
+    ("urg", TcpFlags::URG),
+];
+
+/// Whether each flag is wanted, refused or of no interest.
+type FlagChoices = [Option<bool>; 6];
+
+fn rule(choices: FlagChoices) -> FlagRule {
+    choices.into_iter().zip(FLAGS).fold(FlagRule::default(), |rule, (choice, (_, flag))| {
+        match choice {
+            Some(true) => rule.want(flag),
+            Some(false) => rule.refuse(flag),
+            None => rule,
+        }
+    })
+}
+
+/// A door and its sequence file.
+type DoorText = (Door, Option<Vec<u8>>);
+
+fn door() -> impl Strategy<Value = DoorText> {
+    let sequence = prop_oneof![
+        sequence().prop_map(|sequence| (DoorSequence::Fixed(sequence), None)),
+        value(1).prop_map(|file| (DoorSequence::OneTime(OneTimeSequences::default()), Some(file))),
+    ];
+    let seconds =
+        |least| (least..=i32::MAX.unsigned_abs()).prop_filter_map("it is in range", Seconds::new);
+    let command = || prop::option::of(value(0).prop_map(|command| Command::new(&command)));
+    let commands = (command(), command(), command(), command())
+        .prop_map(|(start, start_6, stop, stop_6)| Commands { start, start_6, stop, stop_6 });
+    let flags = any::<FlagChoices>().prop_map(rule);
+    let target = any::<Option<IpAddr>>();
+    (name(), sequence, seconds(1), flags, target, commands, seconds(0)).prop_map(
+        |(name, (sequence, file), seq_timeout, flags, target, commands, cmd_timeout)| {
+            (Door { name, sequence, seq_timeout, flags, target, commands, cmd_timeout }, file)
+        },
+    )
+}
+
+/// Prints a configuration with whatever case, blanks and comments it likes.
+struct Printer {
+    whims: std::iter::Cycle<std::vec::IntoIter<u8>>,
+    out: Vec<u8>,
+}
+
+impl Printer {
+    fn new(whims: Vec<u8>) -> Self {
+        Self { whims: whims.into_iter().cycle(), out: Vec::new() }
+    }
+
+    fn print(mut self, options: &OptionsText, doors: &[DoorText]) -> Vec<u8> {
+        if self.whim(2) == 0 {
+            self.out.extend_from_slice("\u{feff}".as_bytes());
+        }
+        if self.whim(2) == 0 {
+            self.options(options);
+            self.doors(doors);
+        } else {
+            self.doors(doors);
+            self.options(options);
+        }
+        self.out
+    }
+
+    fn options(&mut self, options: &OptionsText) {
+        self.header(b"options");
+        if options.use_syslog {
+            self.word("UseSyslog");
+            self.end_line();
+        }
+        self.directive_if(&["LogFile"], options.log_file.as_deref());
+        self.directive_if(&["Interface"], options.interface.as_deref());
+    }
+
+    fn doors(&mut self, doors: &[DoorText]) {
+        for (door, file) in doors {
+            self.header(door.name.as_bytes());
+            if let DoorSequence::Fixed(sequence) = &door.sequence {
+                self.name(&["Sequence"]);
+                self.sequence(sequence);
+                self.end_line();
+            }
+            self.directive_if(&["One_Time_Sequences"], file.as_deref());
+            self.seconds(&["Seq_Timeout", "Timeout"], door.seq_timeout, 25);
+            self.seconds(&["Cmd_Timeout"], door.cmd_timeout, 10);
+            self.flags(door.flags);
+            let target = door.target.map(|target| target.to_string().into_bytes());
+            self.directive_if(&["Target"], target.as_deref());
+            let commands = &door.commands;
+            let text =
+                |command: &Option<Command>| command.as_ref().map(|one| one.as_bytes().to_vec());
+            self.directive_if(&["Command", "Start_Command"], text(&commands.start).as_deref());
+            self.directive_if(
+                &["Command_6", "Start_Command_6"],
+                text(&commands.start_6).as_deref(),
+            );
+            self.directive_if(&["Stop_Command"], text(&commands.stop).as_deref());
+            self.directive_if(&["Stop_Command_6"], text(&commands.stop_6).as_deref());
+        }
+    }
+
+    fn header(&mut self, name: &[u8]) {
+        self.noise();
+        self.blanks();
+        self.out.push(b'[');
+        self.out.extend_from_slice(name);
+        self.out.push(b']');
+        self.end_line();
+    }
+
+    fn directive_if(&mut self, names: &[&str], value: Option<&[u8]>) {
+        let Some(value) = value else { return };
+        self.noise();
+        self.name(names);
+        self.out.extend_from_slice(value);
+        self.end_line();
+    }
+
+    fn seconds(&mut self, names: &[&str], seconds: Seconds, default: u32) {
+        if seconds.get() == default && self.whim(2) == 0 {
+            return;
+        }
+        let digits = format!("{}{}", "0".repeat(self.whim(3)), seconds.get());
+        self.directive_if(names, Some(digits.as_bytes()));
+    }
+
+    /// Prints flags one by one, on one line or several, some first the other way round.
+    fn flags(&mut self, rule: FlagRule) {
+        for (name, flag) in FLAGS {
+            let prefix = match rule {
+                _ if rule.want(flag) == rule => "",
+                _ if rule.refuse(flag) == rule => "!",
+                _ => continue,
+            };
+            self.name(&["TCPFlags"]);
+            if self.whim(2) == 0 {
+                self.word(if prefix.is_empty() { "!" } else { "" });
+                self.word(name);
+                self.separator(",");
+            }
+            self.word(prefix);
+            self.word(name);
+            self.end_line();
+        }
+    }
+
+    fn sequence(&mut self, sequence: &Sequence) {
+        for (index, knock) in sequence.knocks().iter().enumerate() {
+            if index > 0 {
+                self.separator(",");
+            }
+            let zeros = "0".repeat(self.whim(3));
+            self.word(&format!("{zeros}{}", knock.port.0));
+            if knock.protocol == Protocol::Udp || self.whim(2) == 0 {
+                self.separator(":");
+                self.word(if knock.protocol == Protocol::Udp { "udp" } else { "tcp" });
+            }
+        }
+    }
+
+    /// Prints one of the names of a directive and the `=`.
+    fn name(&mut self, names: &[&str]) {
+        self.blanks();
+        let name = names[self.whim(names.len())];
+        self.word(name);
+        self.separator("=");
+    }
+
+    fn separator(&mut self, separator: &str) {
+        self.blanks();
+        self.out.extend_from_slice(separator.as_bytes());
+        self.blanks();
+    }
+
+    /// Prints a word in any case.
+    fn word(&mut self, word: &str) {
+        for byte in word.bytes() {
+            let upper = self.whim(2) == 0;
+            self.out.push(if upper {
+                byte.to_ascii_uppercase()
+            } else {
+                byte.to_ascii_lowercase()
+            });
+        }
+    }
+
+    /// Prints blank lines and comments.
+    fn noise(&mut self) {
+        for _ in 0..self.whim(3) {
+            self.blanks();
+            if self.whim(2) == 0 {
+                self.out.extend_from_slice(b"# [x] y = \xff\0");
+            }
+            self.end_line();
+        }
+    }
+
+    fn blanks(&mut self) {
+        for _ in 0..self.whim(3) {
+            let blank = b" \t\r\x0b\x0c"[self.whim(5)];
+            self.out.push(blank);
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.blanks();
+        self.out.push(b'\n');
+    }
+
+    fn whim(&mut self, choices: usize) -> usize {
+        usize::from(self.whims.next().unwrap_or_default()) % choices
+    }
+}
