@@ -1,0 +1,151 @@
+//! pcap files: one header, then records.
+
+use knock_engine::{LinkType, Timestamp};
+use pcap_file::Endianness;
+use pcap_file::pcap::{PcapHeader, PcapTsResolution};
+
+use super::error::{Fault, Format};
+use super::fields::{Fields, Order};
+use super::source::Source;
+use super::{PACKET_LENGTH_MAX, Record};
+
+const HEADER_LENGTH: usize = 24;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// The "modified" magic of Kuznetzov's patched tcpdump, in both byte orders: records have a header
+/// longer by 8 bytes, of which nothing is needed.
+const MODIFIED: [([u8; 4], [u8; 4]); 2] = [
+    ([0xa1, 0xb2, 0xcd, 0x34], [0xa1, 0xb2, 0xc3, 0xd4]),
+    ([0x34, 0xcd, 0xb2, 0xa1], [0xd4, 0xc3, 0xb2, 0xa1]),
+];
+
+const MAGICS: [[u8; 4]; 4] = [
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+];
+
+/// Returns whether a capture that begins with `first` is a pcap file.
+pub(super) fn recognises(first: &[u8]) -> bool {
+    let modified = MODIFIED.iter().map(|(magic, _)| magic);
+    MAGICS.iter().chain(modified).any(|magic| first.starts_with(magic))
+}
+
+/// A pcap file behind its header.
+pub(super) struct Pcap {
+    order: Order,
+    /// The nanoseconds of one unit of a time's fraction.
+    unit_nanos: i64,
+    record_header: usize,
+    lengths: Lengths,
+    link: LinkType,
+}
+
+/// In which order a record states the length of the packet in the file and that on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lengths {
+    /// The file's first: since version 2.4.
+    FileFirst,
+    /// The wire's first: before version 2.3.
+    WireFirst,
+    /// As it came: in version 2.3. The smaller one is the file's.
+    Either,
+}
+
+impl Pcap {
+    /// Reads the header.
+    pub(super) fn open(source: &mut Source) -> Result<Self, Fault> {
+        let place = source.place(0);
+        let window = source.window(HEADER_LENGTH).map_err(|error| error.at(place))?;
+        let had = window.len();
+        let cut = || Fault::HeaderCut { needed: HEADER_LENGTH, had };
+        let mut bytes: [u8; HEADER_LENGTH] = *window.first_chunk().ok_or_else(cut)?;
+        let modified = modified_to_plain(&mut bytes);
+        let (_, header) = PcapHeader::from_slice(&bytes).map_err(|_| cut())?;
+        source.consume(HEADER_LENGTH);
+
+        let (major, minor) = (header.version_major, header.version_minor);
+        let lengths = match (major, minor) {
+            (2, 0..=2) => Lengths::WireFirst,
+            (2, 3) => Lengths::Either,
+            (2, 4) => Lengths::FileFirst,
+            _ => {
+                return Err(Fault::UnsupportedVersion {
+                    format: Format::Pcap,
+                    place,
+                    major,
+                    minor,
+                });
+            }
+        };
+        let order = match header.endianness {
+            Endianness::Big => Order::Big,
+            Endianness::Little => Order::Little,
+        };
+        // The crate's own type for link types does not give back every number that it takes.
+        let [.., a, b, c, d] = bytes;
+        let link = LinkType::from_header_word(order.u32([a, b, c, d]));
+        if !link.is_supported() {
+            return Err(Fault::UnsupportedLinkType(link));
+        }
+        let unit_nanos = match header.ts_resolution {
+            PcapTsResolution::MicroSecond => 1000,
+            PcapTsResolution::NanoSecond => 1,
+        };
+        let record_header = if modified { 24 } else { 16 };
+        Ok(Self { order, unit_nanos, record_header, lengths, link })
+    }
+
+    /// Finds the next record, the packet number `packets + 1`, and leaves it to be consumed.
+    #[inline]
+    pub(super) fn next(&self, source: &mut Source, packets: u64) -> Result<Option<Record>, Fault> {
+        let header = self.record_header;
+        let place = source.place(packets);
+        let window = source.window(header).map_err(|error| error.at(place))?;
+        if window.is_empty() {
+            return Ok(None);
+        }
+        let Some((seconds, fraction, captured)) = self.fields(window) else {
+            return Err(Fault::PacketCut { place, needed: header, had: window.len() });
+        };
+        if captured > PACKET_LENGTH_MAX {
+            return Err(Fault::PacketTooLarge { place, claimed: captured });
+        }
+        let length = usize::try_from(captured).unwrap_or(usize::MAX);
+        let total = header.saturating_add(length);
+        let window = source.window(total).map_err(|error| error.at(place))?;
+        if window.len() < total {
+            return Err(Fault::PacketCut { place, needed: total, had: window.len() });
+        }
+        let nanos = i64::from(seconds)
+            .saturating_mul(NANOS_PER_SECOND)
+            .saturating_add(i64::from(fraction).saturating_mul(self.unit_nanos));
+        let at = Timestamp::from_nanos(nanos);
+        Ok(Some(Record { at, link: self.link, start: header, length, total }))
+    }
+
+    /// Returns seconds, fraction and length in the file, or `None` if the record's header is cut.
+    #[inline]
+    fn fields(&self, window: &[u8]) -> Option<(u32, u32, u32)> {
+        let mut fields = Fields::new(self.order, window.get(..self.record_header)?);
+        let (seconds, fraction) = (fields.u32()?, fields.u32()?);
+        let (first, second) = (fields.u32()?, fields.u32()?);
+        let captured = match self.lengths {
+            Lengths::FileFirst => first,
+            Lengths::WireFirst => second,
+            Lengths::Either => first.min(second),
+        };
+        Some((seconds, fraction, captured))
+    }
+}
+
+/// Puts the magic of a plain file where a modified one has its own, and returns whether it did.
+fn modified_to_plain(header: &mut [u8; HEADER_LENGTH]) -> bool {
+    let Some(magic) = header.first_chunk_mut::<4>() else { return false };
+    let Some((_, plain)) = MODIFIED.iter().find(|(modified, _)| modified == magic) else {
+        return false;
+    };
+    *magic = *plain;
+    true
+}

@@ -1,0 +1,232 @@
+//! The bytes of a capture, from a file in memory or from a stream.
+
+use std::io::{self, BufReader, Cursor, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::{Compression, Fault, Place};
+use super::mapped::{Mapped, Shrunk};
+use super::zstd::Zstd;
+
+/// How many bytes are asked of a stream at least.
+const CHUNK: usize = 64 * 1024;
+
+/// The bytes of a capture, decompressed, from where its reader has come to.
+pub(super) struct Source {
+    bytes: Bytes,
+    offset: u64,
+}
+
+enum Bytes {
+    Mapped(Mapped),
+    Stream(Stream),
+}
+
+/// Why there are no more bytes where there should be.
+#[derive(Debug)]
+pub(super) enum SourceError {
+    Read(io::Error),
+    Decompression(Compression, io::Error),
+    Shrank(Shrunk),
+}
+
+impl SourceError {
+    pub(super) fn at(self, place: Place) -> Fault {
+        match self {
+            Self::Read(error) => Fault::CannotRead { place, error },
+            Self::Decompression(compression, error) => {
+                Fault::Decompression { compression, place, error }
+            }
+            Self::Shrank(Shrunk { was, is }) => Fault::Shrank { place, was, is },
+        }
+    }
+}
+
+impl Source {
+    pub(super) const fn mapped(mapped: Mapped) -> Self {
+        Self { bytes: Bytes::Mapped(mapped), offset: 0 }
+    }
+
+    /// Reads `first`, then what `reader` gives, decompressing it if the bytes say that it is
+    /// compressed.
+    pub(super) fn stream(first: Vec<u8>, reader: Box<dyn Read>) -> Self {
+        let compression = compression(&first);
+        let counted = Counted { inner: Cursor::new(first).chain(reader), count: 0 };
+        let input = match compression {
+            None => Input::Plain(counted),
+            Some(Compression::Gzip) => {
+                Input::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(counted))))
+            }
+            Some(Compression::Zstd) => Input::Zstd(Box::new(Zstd::new(counted))),
+        };
+        let stream = Stream { input, buffer: Vec::new(), start: 0, end: 0, ended: false };
+        Self { bytes: Bytes::Stream(stream), offset: 0 }
+    }
+
+    /// Returns the bytes that are there, at least `needed` unless the capture ends before. Of a
+    /// stream, no more is asked than it takes to have `needed` bytes.
+    #[inline]
+    pub(super) fn window(&mut self, needed: usize) -> Result<&[u8], SourceError> {
+        match &mut self.bytes {
+            Bytes::Mapped(mapped) => mapped.window(needed).map_err(SourceError::Shrank),
+            Bytes::Stream(stream) => stream.window(needed),
+        }
+    }
+
+    /// Returns the bytes that the last window held, less what was consumed since.
+    #[inline]
+    pub(super) fn held(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Mapped(mapped) => mapped.held(),
+            Bytes::Stream(stream) => stream.held(),
+        }
+    }
+
+    /// Moves on by `length` bytes, at most what is held.
+    #[inline]
+    pub(super) fn consume(&mut self, length: usize) {
+        self.offset = self.offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        match &mut self.bytes {
+            Bytes::Mapped(mapped) => mapped.consume(length),
+            Bytes::Stream(stream) => {
+                stream.start = stream.start.saturating_add(length).min(stream.end);
+            }
+        }
+    }
+
+    /// Returns where the next packet would be, if `packets` were before it.
+    pub(super) fn place(&self, packets: u64) -> Place {
+        let decompressed = match &self.bytes {
+            Bytes::Mapped(_) => false,
+            Bytes::Stream(stream) => stream.input.compression().is_some(),
+        };
+        Place { packet: packets.saturating_add(1), offset: self.offset, decompressed }
+    }
+
+    /// Returns how many bytes of the file were read, as they stand on the disk.
+    pub(super) fn bytes_read(&self) -> u64 {
+        match &self.bytes {
+            Bytes::Mapped(mapped) => u64::try_from(mapped.position()).unwrap_or(u64::MAX),
+            Bytes::Stream(stream) => stream.input.bytes_read(),
+        }
+    }
+}
+
+/// How many first bytes [`compression`] needs.
+pub(super) const MAGIC_LENGTH: usize = 4;
+
+/// Tells by the first bytes how data is compressed.
+pub(super) fn compression(first: &[u8]) -> Option<Compression> {
+    match *first {
+        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        // A frame, or a skippable frame, of which there are 16 kinds.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            Some(Compression::Zstd)
+        }
+        _ => None,
+    }
+}
+
+struct Stream {
+    input: Input,
+    /// The bytes read and not consumed are at `start..end`; behind them is room.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    ended: bool,
+}
+
+impl Stream {
+    #[inline]
+    fn window(&mut self, needed: usize) -> Result<&[u8], SourceError> {
+        while self.end.saturating_sub(self.start) < needed && !self.ended {
+            self.read_more(needed)?;
+        }
+        Ok(self.held())
+    }
+
+    #[inline]
+    fn held(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn read_more(&mut self, needed: usize) -> Result<(), SourceError> {
+        self.make_room(needed);
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let room_length = room.len();
+        match self.input.read(room) {
+            Ok(0) => self.ended = true,
+            Ok(length) => self.end = self.end.saturating_add(length.min(room_length)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.ended = true;
+                return Err(match self.input.compression() {
+                    None => SourceError::Read(error),
+                    Some(compression) => SourceError::Decompression(compression, error),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room behind `end`. The buffer grows only as bytes arrive: a claim of many bytes that
+    /// never come costs nothing.
+    fn make_room(&mut self, needed: usize) {
+        if self.start > 0 && self.start.saturating_add(needed) > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.end.saturating_mul(2).max(CHUNK), 0);
+        }
+    }
+}
+
+type Reader = Counted<io::Chain<Cursor<Vec<u8>>, Box<dyn Read>>>;
+
+enum Input {
+    Plain(Reader),
+    Gzip(Box<MultiGzDecoder<BufReader<Reader>>>),
+    Zstd(Box<Zstd<Reader>>),
+}
+
+impl Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(buffer),
+            Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Zstd(decoder) => decoder.read(buffer),
+        }
+    }
+
+    const fn compression(&self) -> Option<Compression> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Gzip(_) => Some(Compression::Gzip),
+            Self::Zstd(_) => Some(Compression::Zstd),
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        match self {
+            Self::Plain(reader) => reader.count,
+            Self::Gzip(decoder) => decoder.get_ref().get_ref().count,
+            Self::Zstd(decoder) => decoder.get_ref().count,
+        }
+    }
+}
+
+/// Counts the bytes that are read.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.count = self.count.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        Ok(length)
+    }
+}
