@@ -8,6 +8,7 @@ mod fields;
 mod interface;
 mod looks;
 mod mapped;
+mod merge;
 mod pcap;
 mod pcapng;
 mod source;
@@ -26,6 +27,7 @@ use knock_engine::{LinkType, Timestamp};
 
 pub use error::{BlockFault, CaptureError, Compression, Fault, Format, Place};
 pub use looks::{Kind, Looks};
+pub use merge::Merge;
 
 use mapped::Mapped;
 use pcap::Pcap;

@@ -10,6 +10,7 @@
 mod compressed;
 mod damaged;
 mod forge;
+mod merge;
 mod pcap;
 mod pcapng;
 mod streams;

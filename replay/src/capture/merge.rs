@@ -1,0 +1,106 @@
+//! Several captures as one, in order of time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::IpAddr;
+
+use knock_engine::Timestamp;
+
+use super::{Capture, CaptureError, Head};
+
+/// Several captures as one, in order of time; packets of one time come in the order of the
+/// captures.
+///
+/// Packets of one capture stay in their order, even where its time runs backwards. A capture that
+/// ends in an error takes part up to there; the others go on.
+pub struct Merge {
+    captures: Vec<Capture>,
+    /// The time of the next packet of each capture that has one.
+    next: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// The captures whose next packet is not known yet.
+    unknown: Vec<usize>,
+    errors: Vec<CaptureError>,
+}
+
+impl Merge {
+    /// Takes captures in the order in which packets of one time are to come.
+    #[must_use]
+    pub fn new(captures: Vec<Capture>) -> Self {
+        let unknown = (0..captures.len()).rev().collect();
+        Self { captures, next: BinaryHeap::new(), unknown, errors: Vec::new() }
+    }
+
+    /// Returns what the next packet is, or `None` after the last one. May wait for a live capture.
+    pub fn peek(&mut self) -> Option<Head> {
+        while let Some(index) = self.unknown.pop() {
+            match self.captures.get_mut(index).map(Capture::peek) {
+                Some(Ok(Some(head))) => self.next.push(Reverse((head.at, index))),
+                Some(Ok(None)) | None => {}
+                Some(Err(error)) => self.errors.push(error),
+            }
+        }
+        self.first_mut()?.peek().ok().flatten()
+    }
+
+    /// Returns the bytes of the packet that [`Merge::peek`] told of; none if it was not asked.
+    #[must_use]
+    pub fn frame(&self) -> &[u8] {
+        let first = self.next.peek().and_then(|Reverse((_, index))| self.captures.get(*index));
+        first.map(Capture::frame).unwrap_or_default()
+    }
+
+    /// Moves on behind the packet that [`Merge::peek`] told of, if it did.
+    pub fn advance(&mut self) {
+        if !self.unknown.is_empty() {
+            return;
+        }
+        if let Some(Reverse((_, index))) = self.next.pop() {
+            if let Some(capture) = self.captures.get_mut(index) {
+                capture.advance();
+            }
+            self.unknown.push(index);
+        }
+    }
+
+    /// Returns the capture that the next packet is of, by its name, if [`Merge::peek`] told of one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let Reverse((_, index)) = self.next.peek()?;
+        self.captures.get(*index).map(Capture::name)
+    }
+
+    /// Returns the addresses that interfaces of the captures have named since this was last asked.
+    pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
+        self.captures.iter_mut().flat_map(Capture::take_local_addresses).collect()
+    }
+
+    /// Returns how many bytes were read of all captures, as they stand on the disk.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.captures.iter().map(Capture::bytes_read).fold(0, u64::saturating_add)
+    }
+
+    /// Returns the length of all captures together in bytes, or `None` if one of them is a stream.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.captures.iter().map(Capture::size).try_fold(0, |sum: u64, size| sum.checked_add(size?))
+    }
+
+    /// Returns whether a capture is live.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.captures.iter().any(Capture::is_live)
+    }
+
+    /// Returns why captures did not last to their end, in the order in which that was found; all
+    /// of them once [`Merge::peek`] has returned `None`.
+    #[must_use]
+    pub fn errors(&self) -> &[CaptureError] {
+        &self.errors
+    }
+
+    fn first_mut(&mut self) -> Option<&mut Capture> {
+        let Reverse((_, index)) = self.next.peek()?;
+        self.captures.get_mut(*index)
+    }
+}
