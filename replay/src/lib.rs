@@ -1,5 +1,151 @@
 //! Replays packet captures against a `knockd.conf` and prints the transcript.
+//!
+//! The same engine as the daemon's, fed with the packets of captures; commands are never run.
 
+mod args;
 pub mod capture;
+mod exit;
+mod player;
+mod printer;
+mod progress;
 pub mod report;
 pub mod setup;
+mod summary;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
+
+use clap::Parser as _;
+use knock_engine::{Door, Doors};
+
+pub use crate::args::{Args, TimeFormat, command};
+pub use crate::exit::Exit;
+
+use crate::capture::{Capture, CaptureError, Merge};
+use crate::player::Player;
+use crate::progress::Progress;
+use crate::report::Style;
+use crate::setup::Setup;
+
+/// What the program writes to, besides standard input, which it reads if a capture is named `-`.
+pub struct Streams<'a> {
+    /// Standard output: the transcript.
+    pub output: &'a mut dyn Write,
+    /// Standard error: everything else.
+    pub errors: &'a mut dyn Write,
+    /// Whether a progress bar may be drawn on standard error.
+    pub progress: bool,
+    /// Whether errors may be coloured.
+    pub colour: bool,
+}
+
+/// Runs the program with the arguments and streams of this process.
+#[must_use]
+pub fn main() -> Exit {
+    let mut streams = Streams {
+        output: &mut io::stdout(),
+        errors: &mut io::stderr(),
+        progress: io::stderr().is_terminal(),
+        colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+    };
+    run(std::env::args_os(), &mut streams)
+}
+
+/// Runs the program. `args` are those of a process, its name first.
+pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
+    match Args::try_parse_from(args).and_then(Args::checked) {
+        Ok(args) => replay(&args, streams),
+        Err(error) => usage(&error, streams),
+    }
+}
+
+/// Prints what clap has to say: help and version on standard output, faults on standard error.
+fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
+    let text = error.render();
+    let text = if streams.colour { text.ansi().to_string() } else { text.to_string() };
+    if error.use_stderr() {
+        streams.say(&text);
+        return Exit::Config;
+    }
+    match streams.output.write_all(text.as_bytes()).and_then(|()| streams.output.flush()) {
+        Ok(()) => Exit::Done,
+        Err(error) => streams.cannot_write(&error),
+    }
+}
+
+fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
+    let Some(doors) = load_doors(args, streams) else { return Exit::Config };
+    let Some(mut captures) = open_captures(args, streams) else { return Exit::Capture };
+    let progress = captures.size().filter(|_| streams.progress && !args.quiet).map(Progress::new);
+    let mut player = Player::new(args, doors, progress, streams.output, streams.errors);
+    let outcome = player.play(&mut captures);
+    let summary = player.summary();
+    drop(player);
+    if let Err(error) = outcome {
+        return streams.cannot_write(&error);
+    }
+    if !args.quiet {
+        for line in summary {
+            streams.say(&format!("knock-replay: {line}\n"));
+        }
+    }
+    for error in captures.errors() {
+        streams.cannot_read(error);
+    }
+    if captures.errors().is_empty() { Exit::Done } else { Exit::Capture }
+}
+
+/// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
+fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
+    let setup = Setup::load(&args.config);
+    if setup.config.is_none() || !args.quiet {
+        let style = if streams.colour { Style::Coloured } else { Style::Plain };
+        streams.say(&setup.report(style));
+    }
+    let doors: Vec<Door> = setup.config?.doors.into_iter().map(|door| door.door).collect();
+    match Doors::new(doors) {
+        Ok(doors) => Some(doors),
+        Err(error) => {
+            streams.say(&format!("error: {}: {error}\n", args.config.display()));
+            None
+        }
+    }
+}
+
+/// Opens all captures, or says of each why it cannot be read.
+fn open_captures(args: &Args, streams: &mut Streams<'_>) -> Option<Merge> {
+    let mut captures = Vec::new();
+    let mut failed = false;
+    for path in args.captures() {
+        let opened = if args::is_stdin(path) { Capture::stdin() } else { Capture::open(path) };
+        match opened {
+            Ok(capture) => captures.push(capture),
+            Err(error) => {
+                streams.cannot_read(&error);
+                failed = true;
+            }
+        }
+    }
+    (!failed).then(|| Merge::new(captures))
+}
+
+impl Streams<'_> {
+    /// Says something on standard error. Nobody could be told that this failed.
+    fn say(&mut self, text: &str) {
+        let _ = self.errors.write_all(text.as_bytes());
+    }
+
+    fn cannot_read(&mut self, error: &CaptureError) {
+        self.say(&format!("knock-replay: error: {error}\n"));
+    }
+
+    /// Says that the transcript cannot be written, unless whoever read it has gone: then nobody
+    /// wants more of it.
+    fn cannot_write(&mut self, error: &io::Error) -> Exit {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Exit::Done;
+        }
+        self.say(&format!("knock-replay: error: cannot write the transcript: {error}\n"));
+        Exit::Output
+    }
+}

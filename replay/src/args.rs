@@ -1,0 +1,163 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory as _, Parser, ValueEnum};
+use knock_engine::Limits;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const LONG_ABOUT: &str = "\
+Replay packet captures against a knockd.conf and print what the door keeper would do.
+
+Standard output gets the transcript and nothing else: every stage, every opening, every command \
+with the client's address filled in, every timeout, in the order in which they would happen. A \
+summary goes to standard error. Commands are never run, and files of one-time sequences are never \
+written. The same captures, configuration and options give the same bytes, on every machine.";
+
+const EXAMPLES: &str = "\
+Examples:
+  Check a capture against a configuration before it goes live:
+      knock-replay knocks.pcap --config /etc/knockd.conf --local 192.0.2.1
+
+  Keep what it prints, and see later what a changed configuration changes:
+      knock-replay knocks.pcap -c knockd.conf > before
+      knock-replay knocks.pcap -c new.conf | diff before -
+
+  Watch a configuration work on live traffic, without opening anything:
+      tcpdump -i eth0 -U -w - | knock-replay - -c knockd.conf --local 192.0.2.1
+
+  See when things happen, and why knocks did not count:
+      knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
+
+Exit status:
+  0  the captures were replayed to their ends
+  2  the command line or the configuration is at fault
+  3  a capture could not be read, or not to its end
+  4  the transcript could not be written";
+
+/// Replay packet captures against a knockd.conf and print what would happen.
+#[derive(Debug, Parser)]
+#[command(
+    name = "knock-replay",
+    version,
+    about,
+    long_about = LONG_ABOUT,
+    after_help = "Try 'knock-replay --help' for examples and the exit statuses.",
+    after_long_help = EXAMPLES,
+    styles = STYLES,
+    max_term_width = 100
+)]
+pub struct Args {
+    /// Captures to replay, merged by time; '-' is standard input
+    ///
+    /// pcap and pcapng, plain or compressed with gzip or zstd, told apart by content. Packets that
+    /// carry the same time come in the order of the captures on the command line. When standard
+    /// input is a pipe, each line is printed as soon as it happens.
+    #[arg(value_name = "CAPTURE", required_unless_present = "read")]
+    pub captures: Vec<PathBuf>,
+
+    /// Replay this capture; the same as naming it without an option, as in tcpdump -r
+    #[arg(short, long, value_name = "CAPTURE")]
+    pub read: Vec<PathBuf>,
+
+    /// The configuration: a knockd.conf
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// A local address: a destination that counts for doors without a target (repeatable)
+    ///
+    /// Without this option the addresses count that a pcapng capture names for its interfaces, and
+    /// if it names none, every destination does.
+    #[arg(long, value_name = "ADDR")]
+    pub local: Vec<IpAddr>,
+
+    /// Ignore packets of IPv6 and handle only IPv4
+    #[arg(short = '4', long = "only-ip-v4")]
+    pub only_ip_v4: bool,
+
+    /// Put the time of the packet or timeout before each line
+    ///
+    /// 'utc' is RFC 3339 with microseconds; 'relative' is seconds since the first packet.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "utc"
+    )]
+    pub time: Option<TimeFormat>,
+
+    /// Remember at most this many attempts
+    ///
+    /// At the limit the attempt with the least progress makes room for a new one. As many openings
+    /// are remembered besides, to know the retransmissions of their last knocks, and as many doors
+    /// may wait for their stop commands. The summary counts what the limit cost.
+    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT_ATTEMPTS)]
+    pub max_attempts: NonZeroU32,
+
+    /// Print no summary, no warnings and no progress bar; errors are still printed
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say on standard error why packets did not count
+    ///
+    /// Retransmissions, knocks that void an attempt, packets with other TCP flags. The transcript is
+    /// always printed, so that knockd's -v can be given here too.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// How times are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimeFormat {
+    /// RFC 3339 with microseconds, UTC
+    Utc,
+    /// Seconds since the first packet
+    Relative,
+}
+
+impl Args {
+    /// Returns the captures of the command line, those of `--read` last.
+    pub(crate) fn captures(&self) -> impl Iterator<Item = &PathBuf> {
+        self.captures.iter().chain(&self.read)
+    }
+
+    /// Checks what clap cannot.
+    ///
+    /// # Errors
+    /// A clap error, to be printed as one, if standard input is named twice.
+    pub(crate) fn checked(self) -> Result<Self, clap::Error> {
+        if self.captures().filter(|capture| is_stdin(capture)).count() > 1 {
+            let message = "standard input ('-') is named more than once";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        Ok(self)
+    }
+}
+
+/// Returns whether a capture is standard input.
+pub(crate) fn is_stdin(capture: &std::path::Path) -> bool {
+    capture.as_os_str() == "-"
+}
+
+/// Returns the command line as a value, for the manual page.
+#[must_use]
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,35 @@
+//! Exit statuses.
+
+use std::process::ExitCode;
+
+/// How the program ends. The numbers are part of its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The captures were replayed to their ends, or nobody wanted to read on: 0.
+    Done,
+    /// The command line or the configuration is at fault: 2.
+    Config,
+    /// A capture could not be read, or not to its end: 3.
+    Capture,
+    /// The transcript could not be written: 4.
+    Output,
+}
+
+impl Exit {
+    /// Returns the exit status.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Config => 2,
+            Self::Capture => 3,
+            Self::Output => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}

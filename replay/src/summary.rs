@@ -1,0 +1,147 @@
+//! The summary on standard error.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use knock_engine::{Counts, Listening, Reason, Timestamp, Undecodable, address};
+
+use crate::args::TimeFormat;
+use crate::printer::{span, stamp};
+
+/// What the packets of the captures were, in numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    packets: u64,
+    undecodable: [u64; Reason::COUNT],
+    /// The times of the first packet and of the latest.
+    times: Option<(Timestamp, Timestamp)>,
+    backwards: u64,
+}
+
+/// Where the local addresses come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressSource {
+    /// From the command line.
+    Given,
+    /// From what a capture says about its interfaces.
+    Named,
+    /// From nowhere: every destination counts.
+    Unknown,
+}
+
+impl Tally {
+    pub(crate) fn packet(&mut self, at: Timestamp) {
+        self.packets = self.packets.saturating_add(1);
+        match &mut self.times {
+            None => self.times = Some((at, at)),
+            Some((_, latest)) if at < *latest => self.backwards = self.backwards.saturating_add(1),
+            Some((_, latest)) => *latest = at,
+        }
+    }
+
+    pub(crate) fn undecodable(&mut self, why: Undecodable) {
+        if let Some(count) = self.undecodable.get_mut(why.reason().index()) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Returns the lines of the summary.
+    pub(crate) fn lines(
+        &self,
+        counts: Counts,
+        listening: &Listening,
+        source: AddressSource,
+    ) -> Vec<String> {
+        let mut lines = vec![self.packet_line(counts), attempt_line(counts)];
+        lines.extend(self.time_line());
+        lines.push(address_line(listening, source));
+        lines.extend(self.warning_lines(counts));
+        lines
+    }
+
+    fn packet_line(&self, counts: Counts) -> String {
+        let mut line = format!(
+            "{}, {} admitted, ",
+            number(self.packets, "packet read", "packets read"),
+            counts.admitted
+        );
+        let total: u64 = self.undecodable.iter().sum();
+        let _ = write!(line, "{total} undecodable");
+        let reasons = Reason::ALL.iter().zip(self.undecodable).filter(|(_, count)| *count > 0);
+        let reasons: Vec<_> = reasons.map(|(reason, count)| format!("{count} {reason}")).collect();
+        if !reasons.is_empty() {
+            let _ = write!(line, " ({})", reasons.join(", "));
+        }
+        line
+    }
+
+    fn time_line(&self) -> Option<String> {
+        let (first, latest) = self.times?;
+        let utc = |at| stamp(TimeFormat::Utc, at, at);
+        Some(format!("from {} to {}: {} s", utc(first), utc(latest), span(first, latest)))
+    }
+
+    fn warning_lines(&self, counts: Counts) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut warn = |count: u64, one: &str, many: &str, rest: &str| {
+            if count > 0 {
+                lines.push(format!("warning: {} {rest}", number(count, one, many)));
+            }
+        };
+        warn(
+            self.backwards,
+            "packet is",
+            "packets are",
+            "stamped earlier than one before; taken as coming at the latest time seen",
+        );
+        let limit = "at the limit of --max-attempts";
+        let made_room = format!("made room for others {limit}");
+        warn(counts.evicted, "attempt", "attempts", &made_room);
+        let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
+        warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
+        let refused = format!("refused {limit}");
+        warn(counts.refused, "opening was", "openings were", &refused);
+        if counts.admitted == 0 {
+            lines.push(
+                "warning: no packet was for any door; do the ports, targets and --local fit?"
+                    .to_owned(),
+            );
+        }
+        lines
+    }
+}
+
+fn attempt_line(counts: Counts) -> String {
+    format!(
+        "{}, {}, {} timed out, {} void, {} ignored",
+        number(counts.attempts, "attempt", "attempts"),
+        number(counts.opened, "open", "opens"),
+        counts.timed_out,
+        counts.voided,
+        number(counts.retransmissions, "retransmission", "retransmissions"),
+    )
+}
+
+fn address_line(listening: &Listening, source: AddressSource) -> String {
+    let list = || {
+        let addresses = listening.local().unwrap_or_default();
+        addresses.iter().map(|&address| text(address)).collect::<Vec<_>>().join(", ")
+    };
+    match source {
+        AddressSource::Given => format!("local addresses: {}", list()),
+        AddressSource::Named => format!("local addresses, as the capture names them: {}", list()),
+        AddressSource::Unknown => "local addresses unknown: every destination counted (name them \
+                                   with --local ADDR)"
+            .to_owned(),
+    }
+}
+
+fn text(address: IpAddr) -> String {
+    let mut out = Vec::new();
+    address::write(address, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn number(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
