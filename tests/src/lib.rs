@@ -1,4 +1,4 @@
-//! What the tests share: an independent model of the rules.
+//! What the tests share: an independent model of the rules, a forge for captures.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -10,4 +10,5 @@
     reason = "only tests use this crate, and a panic in a test is how it fails"
 )]
 
+pub mod forge;
 pub mod model;

@@ -59,6 +59,14 @@ fn wanted_and_refused_flags_must_both_be_satisfied() {
 }
 
 #[test]
+fn a_packet_whose_flags_no_door_that_names_it_wants_does_not_exist() {
+    let house = || vec![door("a", "1,2"), door("b", "8,9").wanting(SYN)];
+    let opened = "0 C a Stage 1|20 C a Stage 2|20 C a OPEN SESAME";
+    check(house(), &[tcp(0, 1), tcp(10, 9).flags(ACK), tcp(20, 2)], opened);
+    check(house(), &[tcp(0, 1), tcp(10, 9).flags(SYN), tcp(20, 2)], "0 C a Stage 1");
+}
+
+#[test]
 fn missing_flags_satisfy_only_doors_without_flags() {
     let opened = |house: Vec<Door>| outcome(house, &[tcp(0, 1).cut_behind_ports()]).counts;
     assert_eq!(opened(vec![door("a", "1")]).opened, 1);

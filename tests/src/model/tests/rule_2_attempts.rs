@@ -36,6 +36,13 @@ fn the_named_port_of_another_door_voids_and_an_unnamed_port_does_not() {
 }
 
 #[test]
+fn the_next_port_with_the_other_protocol_voids_if_a_door_names_it() {
+    // Case a-same-port-other-proto-named.
+    let house = vec![door("a", "1,2u"), door("b", "8,2")];
+    check(house, &[tcp(0, 1), tcp(10, 2), udp(20, 2)], "0 C a Stage 1");
+}
+
+#[test]
 fn flags_that_do_not_satisfy_are_ignored_also_through_another_door() {
     // Case d-mismatch-through-other-door.
     let house = vec![door("a", "1,2").wanting(SYN), door("b", "2,3")];
