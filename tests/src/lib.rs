@@ -1,4 +1,5 @@
-//! What the tests share: an independent model of the rules, a forge for captures.
+//! What the tests share: an independent model of the rules, a forge for captures,
+//! generators.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -10,5 +11,6 @@
     reason = "only tests use this crate, and a panic in a test is how it fails"
 )]
 
+pub mod arb;
 pub mod forge;
 pub mod model;

@@ -34,6 +34,8 @@ pub enum Oddity {
     WrongChecksums,
     /// The IPv4 header length field says this many words, 0 to 4. No oddity with IPv6.
     ShortHeader(u8),
+    /// The datagram says that it carries this protocol, neither TCP nor UDP.
+    OtherProtocol(u8),
 }
 
 /// How a packet is put into a frame.
@@ -57,13 +59,19 @@ impl Shape {
     /// Returns the whole frame and the number of its bytes that are captured.
     #[must_use]
     pub fn frame(&self, packet: &Packet, link: Link, big_endian: bool) -> (Vec<u8>, usize) {
+        let (frame, _, kept) = self.cut_frame(packet, link, big_endian);
+        (frame, kept)
+    }
+
+    /// Returns also, in the middle, where in the frame the transport header stands.
+    fn cut_frame(&self, packet: &Packet, link: Link, big_endian: bool) -> (Vec<u8>, usize, usize) {
         let mut frame = link.header(packet.dst, &self.vlan, big_endian);
         let (datagram, transport_at) = datagram(packet, self);
         let transport_at = frame.len() + transport_at;
         frame.extend(datagram);
         let kept = self.kept_of_transport.map_or(frame.len(), |kept| transport_at + kept);
         let kept = kept.min(self.kept_of_frame.unwrap_or(frame.len())).min(frame.len());
-        (frame, kept)
+        (frame, transport_at, kept)
     }
 }
 
@@ -78,14 +86,12 @@ pub fn visible(packet: &Packet, shape: &Shape, link: Link) -> Option<Packet> {
     let hidden = match shape.oddity {
         Oddity::None | Oddity::WrongLength(_) | Oddity::WrongChecksums => false,
         Oddity::Options | Oddity::FirstFragment => six,
-        Oddity::LaterFragment { .. } => true,
+        Oddity::LaterFragment { .. } | Oddity::OtherProtocol(_) => true,
         Oddity::ShortHeader(_) => !six,
     };
     let tagged = link == Link::Ethernet && !shape.vlan.is_empty();
     let other_family = (link == Link::Ipv4 && six) || (link == Link::Ipv6 && !six);
-    let (_, transport_at) = datagram(packet, shape);
-    let transport_at = link.header(packet.dst, &shape.vlan, false).len() + transport_at;
-    let (_, kept) = shape.frame(packet, link, false);
+    let (_, transport_at, kept) = shape.cut_frame(packet, link, false);
     let kept = kept.saturating_sub(transport_at);
     if hidden || tagged || other_family || kept < 4 {
         return None;
@@ -126,7 +132,8 @@ fn ip_headers(packet: &Packet, oddity: Oddity) -> IpHeaders {
         | Oddity::Options
         | Oddity::WrongLength(_)
         | Oddity::WrongChecksums
-        | Oddity::ShortHeader(_) => None,
+        | Oddity::ShortHeader(_)
+        | Oddity::OtherProtocol(_) => None,
     };
     let fragment = fragment
         .map(|(offset, more)| (IpFragOffset::try_new(offset).expect("offsets end at 8,191"), more));
@@ -199,6 +206,7 @@ fn distort(datagram: &mut [u8], transport_at: usize, packet: &Packet, oddity: Od
             };
             datagram[transport_at + checksum_at] ^= 0x5a;
         }
+        Oddity::OtherProtocol(number) => datagram[if six { 6 } else { 9 }] = number,
         Oddity::ShortHeader(words) if !six => datagram[0] = 0x40 | words.min(4),
         Oddity::ShortHeader(_)
         | Oddity::None

@@ -24,7 +24,7 @@
 //! Special are `seq=N`; `payload=N`, so many bytes of data; `vlan=ID,..`, outermost first;
 //! `frag=OFFSET`, in units of 8 bytes, with a `+` if more follow; `options`, an IP option or
 //! extension header; `tcpoptions`; `len=N`, a wrong IP length; `badsum`; `ihl=N`, an IPv4 header
-//! length of 0 to 4 words; `cut=N`, only so many bytes of the frame are captured; `keep=N`, only so
+//! length of 0 to 4 words; `ipproto=N`, another protocol in the IP header; `cut=N`, only so many bytes of the frame are captured; `keep=N`, only so
 //! many bytes from the start of the transport header are captured.
 
 use std::fmt;
@@ -176,6 +176,7 @@ fn knock(
             "tcpoptions" => shape.tcp_options = true,
             "len" => shape.oddity = Oddity::WrongLength(number(value, "an IP length")?),
             "badsum" => shape.oddity = Oddity::WrongChecksums,
+            "ipproto" => shape.oddity = Oddity::OtherProtocol(number(value, "an IP protocol")?),
             "ihl" => shape.oddity = Oddity::ShortHeader(number(value, "a number of words")?),
             "cut" => shape.kept_of_frame = Some(number(value, "a number of bytes")?),
             "keep" => shape.kept_of_transport = Some(number(value, "a number of bytes")?),
