@@ -1,5 +1,5 @@
 //! What the tests share: an independent model of the rules, a forge for captures,
-//! generators.
+//! generators, and the captures of the test data.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -12,5 +12,6 @@
 )]
 
 pub mod arb;
+pub mod cases;
 pub mod forge;
 pub mod model;
