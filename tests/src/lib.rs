@@ -1,1 +1,17 @@
-//! What the tests share.
+//! What the tests share: an independent model of the rules, a forge for captures,
+//! generators, and the captures of the test data.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "only tests use this crate, and a panic in a test is how it fails"
+)]
+
+pub mod arb;
+pub mod cases;
+pub mod forge;
+pub mod model;

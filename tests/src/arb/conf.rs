@@ -1,0 +1,218 @@
+//! The text of a `knockd.conf` for given doors, written in many ways.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::model::{ACK, Door, FIN, Knock, PSH, Protocol, RST, SYN, Sequences, URG};
+
+/// The files that make up a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conf {
+    /// `knockd.conf`.
+    pub text: Vec<u8>,
+    /// The files of one-time sequences, named relative to the folder of the configuration.
+    pub sequence_files: Vec<(String, Vec<u8>)>,
+}
+
+/// How a configuration is written: letter case, blanks, order, comments.
+///
+/// The choices are taken from it one by one, round and round. All zeros is the plain way, to which
+/// it shrinks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Style(Vec<u8>);
+
+impl Style {
+    /// The plain way.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self(vec![0])
+    }
+}
+
+/// Draws a style.
+pub fn style() -> impl Strategy<Value = Style> {
+    vec(prop_oneof![2 => Just(0), 1 => any::<u8>()], 1..80).prop_map(Style)
+}
+
+/// Writes doors as a configuration.
+#[must_use]
+pub fn conf(doors: &[Door], style: &Style) -> Conf {
+    let mut writer = Writer { style, taken: 0, lines: vec![], sequence_files: vec![] };
+    let options_last = writer.one_in(3);
+    if !options_last {
+        writer.options();
+    }
+    for door in doors {
+        writer.door(door);
+    }
+    if options_last {
+        writer.options();
+    }
+    let end = if writer.one_in(8) { "\r\n" } else { "\n" };
+    let mut text = writer.lines.join(end.as_bytes());
+    if !writer.one_in(8) {
+        text.extend(end.bytes());
+    }
+    Conf { text, sequence_files: writer.sequence_files }
+}
+
+struct Writer<'a> {
+    style: &'a Style,
+    taken: usize,
+    lines: Vec<Vec<u8>>,
+    sequence_files: Vec<(String, Vec<u8>)>,
+}
+
+impl Writer<'_> {
+    /// Returns one of the choices; the first is the plain one.
+    fn pick<'t>(&mut self, choices: &[&'t str]) -> &'t str {
+        let byte = self.style.0[self.taken % self.style.0.len()];
+        self.taken += 1;
+        choices[usize::from(byte) % choices.len()]
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        let mut choices = vec![""; n];
+        choices[n - 1] = "yes";
+        self.pick(&choices) == "yes"
+    }
+
+    fn cased(&mut self, word: &str) -> String {
+        match self.pick(&["plain", "lower", "upper", "mixed"]) {
+            "lower" => word.to_ascii_lowercase(),
+            "upper" => word.to_ascii_uppercase(),
+            "mixed" => {
+                let mixed = word.char_indices().map(|(at, letter)| {
+                    if at % 2 == 0 { letter.to_ascii_uppercase() } else { letter }
+                });
+                mixed.collect()
+            }
+            _ => word.to_owned(),
+        }
+    }
+
+    fn filler(&mut self) {
+        let filler = self.pick(&["none", "none", "none", "", "   ", "# [comment]", "\t#a = 1"]);
+        if filler != "none" {
+            self.lines.push(filler.into());
+        }
+    }
+
+    fn head(&mut self, name: &[u8]) {
+        let (before, behind) = (self.pick(&["", " ", "\t"]), self.pick(&["", " "]));
+        self.lines.push([before.as_bytes(), b"[", name, b"]", behind.as_bytes()].concat());
+    }
+
+    fn put(&mut self, key: &str, value: &[u8]) {
+        self.filler();
+        let key = self.cased(key);
+        let blanks = ["\t", "", " ", "    "];
+        let (before, left) = (self.pick(&blanks), self.pick(&[" ", "", "\t", "   "]));
+        let (right, behind) = (self.pick(&[" ", "", "\t", "   "]), self.pick(&["", " ", "\t "]));
+        let start = format!("{before}{key}{left}={right}");
+        self.lines.push([start.as_bytes(), value, behind.as_bytes()].concat());
+    }
+
+    fn options(&mut self) {
+        if self.one_in(4) {
+            return;
+        }
+        self.head(b"options");
+        if self.one_in(3) {
+            self.put("Interface", b"eth7");
+        }
+        if self.one_in(3) {
+            let key = self.cased("UseSyslog");
+            self.lines.push(key.into_bytes());
+        }
+    }
+
+    fn door(&mut self, door: &Door) {
+        self.filler();
+        self.head(&door.name);
+        let mut items: Vec<(&str, Vec<u8>)> = vec![match &door.sequences {
+            Sequences::Fixed(knocks) => ("Sequence", self.sequence(knocks)),
+            Sequences::OneTime(lines) => ("One_Time_Sequences", self.sequence_file(lines)),
+        }];
+        if door.seq_timeout_s != 25 || self.one_in(2) {
+            let key = self.pick(&["Seq_Timeout", "Timeout"]);
+            items.push((key, door.seq_timeout_s.to_string().into()));
+        }
+        if door.wanted | door.refused != 0 {
+            items.push(("TCPFlags", self.flags(door).into()));
+        }
+        if let Some(target) = door.target {
+            items.push(("Target", target.to_string().into()));
+        }
+        if let Some(start) = &door.start {
+            items.push((self.pick(&["Start_Command", "Command"]), start.clone()));
+        }
+        if let Some(start_6) = &door.start_6 {
+            items.push((self.pick(&["Start_Command_6", "Command_6"]), start_6.clone()));
+        }
+        items.extend(door.stop.iter().map(|stop| ("Stop_Command", stop.clone())));
+        items.extend(door.stop_6.iter().map(|stop_6| ("Stop_Command_6", stop_6.clone())));
+        if door.cmd_timeout_s != 10 || self.one_in(2) {
+            items.push(("Cmd_Timeout", door.cmd_timeout_s.to_string().into()));
+        }
+        match self.pick(&["plain", "reversed", "rotated"]) {
+            "reversed" => items.reverse(),
+            "rotated" => items.rotate_left(1),
+            _ => {}
+        }
+        for (key, value) in items {
+            self.put(key, &value);
+        }
+    }
+
+    fn sequence(&mut self, knocks: &[Knock]) -> Vec<u8> {
+        let mut parts = Vec::new();
+        for knock in knocks {
+            let (before, behind) = (self.pick(&["", " ", "0"]), self.pick(&["", "", " "]));
+            let protocol = match knock.protocol {
+                Protocol::Tcp if !self.one_in(3) => None,
+                Protocol::Tcp => Some(self.cased("tcp")),
+                Protocol::Udp => Some(self.cased("udp")),
+            };
+            let protocol = protocol.map(|protocol| {
+                format!(":{}{protocol}{}", self.pick(&["", " "]), self.pick(&["", " "]))
+            });
+            let port = knock.port;
+            parts.push(format!("{before}{port}{behind}{}", protocol.unwrap_or_default()));
+        }
+        parts.join(",").trim().into()
+    }
+
+    /// Writes a file of one-time sequences; returns its name.
+    fn sequence_file(&mut self, lines: &[Vec<Knock>]) -> Vec<u8> {
+        let mut text = Vec::new();
+        for line in lines {
+            let filler = self.pick(&["", "", "# one a line\n", "\n", "#9000,8000\n", "  \n"]);
+            text.extend(filler.bytes());
+            text.extend(self.pick(&[" ", ""]).bytes());
+            text.extend(self.sequence(line));
+            text.push(b'\n');
+        }
+        if self.one_in(4) {
+            text.pop();
+        }
+        let name = format!("sequences-{}.txt", self.sequence_files.len());
+        self.sequence_files.push((name.clone(), text));
+        name.into()
+    }
+
+    fn flags(&mut self, door: &Door) -> String {
+        let words =
+            [(SYN, "syn"), (ACK, "ack"), (FIN, "fin"), (RST, "rst"), (PSH, "psh"), (URG, "urg")];
+        let mut parts = Vec::new();
+        for (bit, word) in words {
+            let word = self.cased(word);
+            if door.wanted & bit != 0 {
+                parts.push(word);
+            } else if door.refused & bit != 0 {
+                parts.push(format!("!{word}"));
+            }
+        }
+        parts.join(self.pick(&[",", ",", ", "]))
+    }
+}

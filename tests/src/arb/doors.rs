@@ -1,0 +1,237 @@
+//! Doors that have to do with one another.
+
+use std::net::IpAddr;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select, subsequence};
+
+use super::address;
+use crate::model::{ACK, Door, FIN, Knock, PSH, RST, SYN, Sequences, URG};
+
+/// The most doors of a case.
+pub(super) const DOORS_MAX: usize = 5;
+
+/// The most knocks of a sequence.
+const KNOCKS_MAX: usize = 32;
+
+/// The ports that doors name: few, so that doors share them.
+const PORTS: [u16; 8] = [7000, 8000, 9000, 7001, 22, 443, 1, 65_535];
+
+/// Draws one to five doors.
+pub fn doors() -> impl Strategy<Value = Vec<Door>> {
+    vec(door_plan(), 1..=DOORS_MAX).prop_map(|plans| {
+        let mut doors: Vec<Door> = Vec::new();
+        for plan in &plans {
+            doors.push(plan.door(&doors));
+        }
+        doors
+    })
+}
+
+/// Draws a knock at one of the ports that doors name.
+pub fn knock() -> impl Strategy<Value = Knock> {
+    (select(&PORTS[..]), prop::bool::weighted(0.25))
+        .prop_map(|(port, udp)| if udp { Knock::udp(port) } else { Knock::tcp(port) })
+}
+
+#[derive(Clone, Debug)]
+struct DoorPlan {
+    name: usize,
+    sequence: SequencePlan,
+    /// If not empty, the door has one-time sequences, these after the first.
+    one_time: Option<Vec<SequencePlan>>,
+    seq_timeout_s: u32,
+    flags: (u8, u8),
+    target: Option<IpAddr>,
+    commands: CommandPlan,
+}
+
+fn door_plan() -> impl Strategy<Value = DoorPlan> {
+    let seq_timeout_s = prop_oneof![6 => 1..=15_u32, 1 => Just(25)];
+    (
+        0..NAMES.len(),
+        sequence_plan(),
+        option::weighted(0.2, vec(sequence_plan(), 0..=3)),
+        seq_timeout_s,
+        flags(),
+        option::weighted(0.15, target()),
+        command_plan(),
+    )
+        .prop_map(|(name, sequence, one_time, seq_timeout_s, flags, target, commands)| {
+            DoorPlan { name, sequence, one_time, seq_timeout_s, flags, target, commands }
+        })
+}
+
+impl DoorPlan {
+    fn door(&self, earlier: &[Door]) -> Door {
+        let first = self.sequence.knocks(earlier);
+        let sequences = match &self.one_time {
+            None => Sequences::Fixed(first),
+            Some(rest) => {
+                let rest = rest.iter().map(|plan| plan.knocks(earlier));
+                Sequences::OneTime(std::iter::once(first).chain(rest).collect())
+            }
+        };
+        let CommandPlan { start, start_6, stop, stop_6, cmd_timeout_s } = self.commands.clone();
+        let (wanted, refused) = self.flags;
+        let name = unused_name(self.name, earlier);
+        Door {
+            seq_timeout_s: self.seq_timeout_s,
+            wanted,
+            refused,
+            target: self.target,
+            start,
+            start_6,
+            stop,
+            stop_6,
+            cmd_timeout_s,
+            ..Door::new(name, sequences)
+        }
+    }
+}
+
+/// The names of doors: none twice in a file, none that could be meant for `options`.
+const NAMES: [&str; 12] = [
+    "openSSH", "closeSSH", "web", "a", "door 1", "x-y_z.0", "vpn #2", "k=v", "50%", "%s%d%n",
+    "%IP%", "T\u{fc}r",
+];
+
+fn unused_name(wish: usize, earlier: &[Door]) -> &'static str {
+    let mut names = NAMES.iter().cycle().skip(wish);
+    names
+        .find(|name| earlier.iter().all(|door| door.name != name.as_bytes()))
+        .expect("there are more names than doors")
+}
+
+/// How a sequence comes from that of an earlier door.
+#[derive(Clone, Copy, Debug)]
+enum Relation {
+    None,
+    Same,
+    Prefix,
+    Longer,
+    Reversed,
+    Rotated,
+    SameFirst,
+}
+
+#[derive(Clone, Debug)]
+struct SequencePlan {
+    relation: Relation,
+    base: usize,
+    own: Vec<Knock>,
+    /// A knock of the sequence that comes twice running.
+    doubled: Option<Index>,
+}
+
+fn sequence_plan() -> impl Strategy<Value = SequencePlan> {
+    let relation = prop_oneof![
+        5 => Just(Relation::None),
+        1 => Just(Relation::Same),
+        2 => Just(Relation::Prefix),
+        2 => Just(Relation::Longer),
+        2 => Just(Relation::Reversed),
+        1 => Just(Relation::Rotated),
+        2 => Just(Relation::SameFirst),
+    ];
+    let own = prop_oneof![
+        30 => vec(knock(), 1..=4),
+        1 => vec(knock(), KNOCKS_MAX),
+    ];
+    (relation, 0..DOORS_MAX, own, option::weighted(0.12, any::<Index>()))
+        .prop_map(|(relation, base, own, doubled)| SequencePlan { relation, base, own, doubled })
+}
+
+impl SequencePlan {
+    fn knocks(&self, earlier: &[Door]) -> Vec<Knock> {
+        let base = if earlier.is_empty() {
+            &self.own[..]
+        } else {
+            earlier[self.base % earlier.len()].sequences.current().expect("none is used")
+        };
+        let mut knocks = match self.relation {
+            Relation::None => self.own.clone(),
+            Relation::Same => base.to_vec(),
+            Relation::Prefix => base[..base.len().div_ceil(2)].to_vec(),
+            Relation::Longer => [base, &self.own].concat(),
+            Relation::Reversed => base.iter().rev().copied().collect(),
+            Relation::Rotated => [&base[1..], &base[..1]].concat(),
+            Relation::SameFirst => [&base[..1], &self.own].concat(),
+        };
+        if let Some(doubled) = self.doubled {
+            let at = doubled.index(knocks.len());
+            knocks.insert(at, knocks[at]);
+        }
+        knocks.truncate(KNOCKS_MAX);
+        knocks
+    }
+}
+
+/// Draws wanted and refused flag bits.
+fn flags() -> impl Strategy<Value = (u8, u8)> {
+    let any_three = (subsequence(vec![SYN, ACK, FIN, RST, PSH, URG], 1..=3), 0..8_u8).prop_map(
+        |(bits, refusals)| {
+            let mut flags = (0, 0);
+            for (at, bit) in bits.into_iter().enumerate() {
+                let side = if refusals >> at & 1 == 1 { &mut flags.1 } else { &mut flags.0 };
+                *side |= bit;
+            }
+            flags
+        },
+    );
+    prop_oneof![
+        4 => Just((0, 0)),
+        4 => Just((SYN, 0)),
+        2 => Just((SYN, ACK)),
+        1 => Just((0, ACK)),
+        2 => any_three,
+    ]
+}
+
+fn target() -> impl Strategy<Value = IpAddr> {
+    select(vec!["198.51.100.7", "10.0.0.1", "2001:db8:ffff::7", "2001:db8::1"]).prop_map(address)
+}
+
+#[derive(Clone, Debug)]
+struct CommandPlan {
+    start: Option<Vec<u8>>,
+    start_6: Option<Vec<u8>>,
+    stop: Option<Vec<u8>>,
+    stop_6: Option<Vec<u8>>,
+    cmd_timeout_s: u32,
+}
+
+fn command_plan() -> impl Strategy<Value = CommandPlan> {
+    let cmd_timeout_s = prop_oneof![2 => Just(10_u32), 1 => Just(0), 5 => 1..=30_u32];
+    (
+        option::weighted(0.85, command("add")),
+        option::weighted(0.2, command("add6")),
+        option::weighted(0.6, command("del")),
+        option::weighted(0.15, command("del6")),
+        cmd_timeout_s,
+    )
+        .prop_map(|(start, start_6, stop, stop_6, cmd_timeout_s)| CommandPlan {
+            start,
+            start_6,
+            stop,
+            stop_6,
+            cmd_timeout_s,
+        })
+}
+
+fn command(verb: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let texts: Vec<Vec<u8>> = [
+        "echo VERB %IP%",
+        "/sbin/iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT # VERB",
+        "echo VERB",
+        "logger \"VERB %IP% %IP%\"",
+        "%IP%IP% %ip% %IP %%IP%% VERB = \\ ' VERB",
+        "%IP%",
+    ]
+    .iter()
+    .map(|text| text.replace("VERB", verb).into_bytes())
+    .collect();
+    prop_oneof![9 => select(texts), 1 => Just(vec![])]
+}

@@ -1,0 +1,172 @@
+//! What the model is told: doors, local addresses and packets.
+
+use std::net::IpAddr;
+
+/// The bit of FIN in the flags byte of a TCP header.
+pub const FIN: u8 = 0x01;
+/// The bit of SYN.
+pub const SYN: u8 = 0x02;
+/// The bit of RST.
+pub const RST: u8 = 0x04;
+/// The bit of PSH.
+pub const PSH: u8 = 0x08;
+/// The bit of ACK.
+pub const ACK: u8 = 0x10;
+/// The bit of URG.
+pub const URG: u8 = 0x20;
+/// The bit of ECE, which no door asks for.
+pub const ECE: u8 = 0x40;
+/// The bit of CWR, which no door asks for.
+pub const CWR: u8 = 0x80;
+
+/// The protocols that carry knocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A port and a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Knock {
+    /// The destination port, 1 to 65,535.
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+impl Knock {
+    /// Makes a TCP knock.
+    #[must_use]
+    pub const fn tcp(port: u16) -> Self {
+        Self { port, protocol: Protocol::Tcp }
+    }
+
+    /// Makes a UDP knock.
+    #[must_use]
+    pub const fn udp(port: u16) -> Self {
+        Self { port, protocol: Protocol::Udp }
+    }
+}
+
+/// Where a door's sequence comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sequences {
+    /// Always the same 1 to 32 knocks.
+    Fixed(Vec<Knock>),
+    /// Each opens the door once, the first one first. None left: the door is disabled.
+    OneTime(Vec<Vec<Knock>>),
+}
+
+impl Sequences {
+    /// Returns the knocks that open the door now; `None` if all one-time sequences are used.
+    #[must_use]
+    pub fn current(&self) -> Option<&[Knock]> {
+        match self {
+            Self::Fixed(knocks) => Some(knocks),
+            Self::OneTime(lines) => lines.first().map(Vec::as_slice),
+        }
+    }
+}
+
+/// A door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// The name, any bytes.
+    pub name: Vec<u8>,
+    /// The knocks that open it.
+    pub sequences: Sequences,
+    /// Seconds from the first knock to the moment at which it is too late for the last.
+    pub seq_timeout_s: u32,
+    /// Flag bits that a TCP packet must have.
+    pub wanted: u8,
+    /// Flag bits that a TCP packet must not have.
+    pub refused: u8,
+    /// The destination that counts; `None`: the local addresses.
+    pub target: Option<IpAddr>,
+    /// `Start_Command`; `None` if the directive is absent.
+    pub start: Option<Vec<u8>>,
+    /// `Start_Command_6`.
+    pub start_6: Option<Vec<u8>>,
+    /// `Stop_Command`.
+    pub stop: Option<Vec<u8>>,
+    /// `Stop_Command_6`.
+    pub stop_6: Option<Vec<u8>>,
+    /// Seconds from the end of the start command to the stop command.
+    pub cmd_timeout_s: u32,
+}
+
+impl Door {
+    /// Makes a door with the defaults of a configuration that gives only a name and a sequence.
+    #[must_use]
+    pub fn new(name: &str, sequences: Sequences) -> Self {
+        Self {
+            name: name.into(),
+            sequences,
+            seq_timeout_s: 25,
+            wanted: 0,
+            refused: 0,
+            target: None,
+            start: None,
+            start_6: None,
+            stop: None,
+            stop_6: None,
+            cmd_timeout_s: 10,
+        }
+    }
+}
+
+/// What the model replays packets against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The doors in the order of the file.
+    pub doors: Vec<Door>,
+    /// The local addresses; `None`: every destination counts as local.
+    pub local: Option<Vec<IpAddr>>,
+    /// Whether IPv6 packets do not exist.
+    pub ipv4_only: bool,
+}
+
+/// The protocol of a packet with what only that protocol has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A TCP segment; a field is `None` if the capture ends before it.
+    Tcp {
+        /// The sequence number.
+        seq: Option<u32>,
+        /// The flags byte.
+        flags: Option<u8>,
+    },
+    /// A UDP datagram.
+    Udp,
+}
+
+/// A packet with the moment at which it was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The stamp, nanoseconds since the epoch.
+    pub at_ns: i64,
+    /// The source address: the client.
+    pub src: IpAddr,
+    /// The destination address.
+    pub dst: IpAddr,
+    /// The source port.
+    pub sport: u16,
+    /// The destination port.
+    pub dport: u16,
+    /// The protocol and its fields.
+    pub transport: Transport,
+}
+
+impl Packet {
+    /// Returns what the packet knocks at.
+    #[must_use]
+    pub const fn knock(&self) -> Knock {
+        match self.transport {
+            Transport::Tcp { .. } => Knock::tcp(self.dport),
+            Transport::Udp => Knock::udp(self.dport),
+        }
+    }
+}
