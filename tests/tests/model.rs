@@ -1,0 +1,76 @@
+//! The command against an independent, naive reading of the rules.
+
+#![cfg(test)]
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use knock_replay::{Exit, Streams};
+use knock_tests::arb::{self, Case, Resolution};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// The current directory belongs to the whole process; configurations name files relative to it.
+static DIRECTORY: Mutex<()> = Mutex::new(());
+
+/// Replays a case, and returns standard output and standard error.
+fn replay(case: &Case, more: &[&str]) -> (Vec<u8>, Vec<u8>) {
+    let folder = TempDir::new().unwrap();
+    case.write_to(folder.path()).unwrap();
+    let capture = case.capture().file_name();
+    let given = ["knock-replay", "--config", "knockd.conf", &capture].map(str::to_owned);
+    let more = more.iter().map(|&argument| argument.to_owned());
+    let args = given.into_iter().chain(case.arguments()).chain(more).map(OsString::from);
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut streams =
+        Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
+    let exit = within(folder.path(), || knock_replay::run(args, &mut streams));
+    assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
+    (output, errors)
+}
+
+fn within<T>(folder: &Path, action: impl FnOnce() -> T) -> T {
+    let _guard = DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner);
+    std::env::set_current_dir(folder).unwrap();
+    let result = action();
+    std::env::set_current_dir("/").unwrap();
+    result
+}
+
+/// What the model says, each line behind its time.
+fn expected(case: &Case) -> String {
+    let mut text = String::new();
+    for line in case.expected().lines {
+        let time = chrono::DateTime::from_timestamp_nanos(line.at_ns)
+            .to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let line = String::from_utf8_lossy(&line.text);
+        text.push_str(&[&time, " ", &line, "\n"].concat());
+    }
+    text
+}
+
+fn check(case: &Case) {
+    let (output, _) = replay(case, &["--time"]);
+    let conf = String::from_utf8_lossy(&case.conf.text);
+    assert_eq!(String::from_utf8_lossy(&output), expected(case), "{conf}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_replay_prints_what_the_model_says(case in arb::case(Resolution::Micro)) {
+        check(&case);
+    }
+
+    #[test]
+    fn a_replay_prints_what_the_model_says_to_the_nanosecond(case in arb::case(Resolution::Nano)) {
+        check(&case);
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes(case in arb::case(Resolution::Micro)) {
+        prop_assert_eq!(replay(&case, &["-v"]), replay(&case, &["-v"]));
+    }
+}
