@@ -101,7 +101,9 @@ impl Tally {
         warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
         let refused = format!("refused {limit}");
         warn(counts.refused, "opening was", "openings were", &refused);
-        if counts.admitted == 0 {
+        if self.packets == 0 {
+            lines.push("warning: there was no packet to replay".to_owned());
+        } else if counts.admitted == 0 {
             lines.push(
                 "warning: no packet was for any door; do the ports, targets and --local fit?"
                     .to_owned(),
