@@ -14,6 +14,8 @@ mod summary;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::mpsc;
+use std::thread;
 
 use clap::Parser as _;
 use knock_engine::{Door, Doors};
@@ -23,16 +25,17 @@ pub use crate::exit::Exit;
 
 use crate::capture::{Capture, CaptureError, Merge};
 use crate::player::Player;
-use crate::progress::Progress;
+use crate::printer::Printer;
+use crate::progress::{Bar, Progress};
 use crate::report::Style;
 use crate::setup::Setup;
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
 pub struct Streams<'a> {
     /// Standard output: the transcript.
-    pub output: &'a mut dyn Write,
+    pub output: &'a mut (dyn Write + Send),
     /// Standard error: everything else.
-    pub errors: &'a mut dyn Write,
+    pub errors: &'a mut (dyn Write + Send),
     /// Whether a progress bar may be drawn on standard error.
     pub progress: bool,
     /// Whether errors may be coloured.
@@ -76,12 +79,8 @@ fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
 fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let Some(doors) = load_doors(args, streams) else { return Exit::Config };
     let Some(mut captures) = open_captures(args, streams) else { return Exit::Capture };
-    let progress = captures.size().filter(|_| streams.progress && !args.quiet).map(Progress::new);
-    let mut player = Player::new(args, doors, progress, streams.output, streams.errors);
-    let outcome = player.play(&mut captures);
-    let summary = player.summary();
-    drop(player);
-    if let Err(error) = outcome {
+    let (printed, summary) = play(args, doors, &mut captures, streams);
+    if let Err(error) = printed {
         return streams.cannot_write(&error);
     }
     if !args.quiet {
@@ -93,6 +92,30 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
         streams.cannot_read(error);
     }
     if captures.errors().is_empty() { Exit::Done } else { Exit::Capture }
+}
+
+/// Replays the captures while a second thread prints: under a flood, rendering lines takes nearly
+/// half of the time. Returns how printing went, and the lines of the summary.
+fn play(
+    args: &Args,
+    doors: Doors,
+    captures: &mut Merge,
+    streams: &mut Streams<'_>,
+) -> (io::Result<()>, Vec<String>) {
+    /// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
+    const BATCHES: usize = 16;
+    let bar = Bar::default();
+    let progress = captures.size().filter(|_| streams.progress && !args.quiet);
+    let progress = progress.map(|total| Progress::new(total, bar.clone()));
+    let printer =
+        Printer::new(doors.clone(), args.time, args.verbose, bar, streams.output, streams.errors);
+    let (sender, receiver) = mpsc::sync_channel(BATCHES);
+    thread::scope(|scope| {
+        let printing = scope.spawn(move || printer.run(&receiver));
+        let summary = Player::new(args, doors, sender).play(captures, progress);
+        let outcome = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (outcome, summary)
+    })
 }
 
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.

@@ -1,62 +1,64 @@
-//! The loop: packets in, transcript out.
+//! The loop: packets in, effects out.
 
-use std::io::{self, Write};
 use std::net::IpAddr;
+use std::sync::mpsc::SyncSender;
 
-use knock_engine::transcript::{self, Channel};
 use knock_engine::{
     CommandStatus, Doors, Effect, Engine, Event, Limits, Listening, TimedEffect, Timestamp, decode,
 };
 
 use crate::args::Args;
 use crate::capture::Merge;
-use crate::printer::Printer;
+use crate::printer::Batch;
 use crate::progress::Progress;
 use crate::summary::{AddressSource, Tally};
 
 /// A replay in progress.
-pub(crate) struct Player<'a> {
+pub(crate) struct Player {
     engine: Engine,
     addresses: Addresses,
     tally: Tally,
-    printer: Printer<'a>,
-    messages: &'a mut dyn Write,
-    progress: Option<Progress>,
-    /// Whether notes are wanted.
-    verbose: bool,
+    /// What the printer has not got yet.
+    effects: Vec<TimedEffect>,
+    printer: SyncSender<Batch>,
 }
 
-impl<'a> Player<'a> {
+/// Nobody prints any more.
+struct PrinterGone;
+
+impl Player {
     /// How many packets are decoded before the first of them is handled, so that the engine can
     /// fetch what it needs for all of them from memory at once.
     const AT_ONCE: usize = 16;
+    /// How many effects are printed at once.
+    const BATCH: usize = 1024;
 
-    /// Makes ready to replay. The transcript goes to `out`, all else to `messages`.
-    pub(crate) fn new(
-        args: &Args,
-        doors: Doors,
-        progress: Option<Progress>,
-        out: &'a mut dyn Write,
-        messages: &'a mut dyn Write,
-    ) -> Self {
+    /// Makes ready to replay, with a printer for the effects.
+    pub(crate) fn new(args: &Args, doors: Doors, printer: SyncSender<Batch>) -> Self {
         let addresses = Addresses::of(args);
         let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
         Self {
             engine: Engine::new(doors, addresses.listening(), &limits),
             addresses,
             tally: Tally::default(),
-            printer: Printer::new(out, args.time),
-            messages,
-            progress,
-            verbose: args.verbose,
+            effects: Vec::new(),
+            printer,
         }
     }
 
-    /// Replays the captures, then lets time run on until nothing is due.
-    ///
-    /// # Errors
-    /// What writing the transcript met.
-    pub(crate) fn play(&mut self, captures: &mut Merge) -> io::Result<()> {
+    /// Replays the captures, then lets time run on until nothing is due, or stops early if nobody
+    /// prints any more. Returns the lines of the summary.
+    pub(crate) fn play(mut self, captures: &mut Merge, progress: Option<Progress>) -> Vec<String> {
+        // The printer knows why it ended, if it has.
+        let _ = self.try_play(captures, progress);
+        self.tally.lines(self.engine.counts(), self.engine.listening(), self.addresses.source)
+    }
+
+    fn try_play(
+        &mut self,
+        captures: &mut Merge,
+        mut progress: Option<Progress>,
+    ) -> Result<(), PrinterGone> {
         let live = captures.is_live();
         // A live packet is handled as soon as it is there.
         let at_once = if live { 1 } else { Self::AT_ONCE };
@@ -72,19 +74,16 @@ impl<'a> Player<'a> {
                 self.perform()?;
             }
             if live {
-                self.flush()?;
+                self.print(true)?;
             }
-            if let Some(progress) = &mut self.progress {
+            if let Some(progress) = &mut progress {
                 progress.tick(|| captures.bytes_read());
             }
         }
         // Time runs on until nothing is due.
         self.engine.handle(Timestamp::MAX, Event::DeadlineReached);
         self.perform()?;
-        if let Some(progress) = &mut self.progress {
-            progress.finish();
-        }
-        self.flush()
+        self.print(true)
     }
 
     /// Takes the next packets, at most `at_once`, and what must be known before them. Returns
@@ -102,7 +101,6 @@ impl<'a> Player<'a> {
                 waiting.push((head.at, Event::AddressesChanged(listening)));
             }
             self.tally.packet(head.at);
-            self.printer.start_at(head.at);
             let event = match decode(head.link, captures.frame()) {
                 Ok(packet) => Event::Packet(packet),
                 Err(why) => {
@@ -116,65 +114,29 @@ impl<'a> Player<'a> {
         !waiting.is_empty()
     }
 
-    /// Returns the lines of the summary.
-    pub(crate) fn summary(&self) -> Vec<String> {
-        self.tally.lines(self.engine.counts(), self.engine.listening(), self.addresses.source)
-    }
-
-    /// Prints what the engine has to say, and answers that every command succeeded at once.
-    fn perform(&mut self) -> io::Result<()> {
+    /// Takes what the engine wants done or known, and answers that every command succeeded at once.
+    fn perform(&mut self) -> Result<(), PrinterGone> {
         while let Some(timed) = self.engine.poll_effect() {
-            self.print(timed)?;
+            self.effects.push(timed);
             if let Effect::RunCommand { run, .. } = timed.effect {
                 let status = CommandStatus::SUCCESS;
                 self.engine.handle(timed.at, Event::CommandEnded { run, status });
             }
+            if self.effects.len() >= Self::BATCH {
+                self.print(false)?;
+            }
         }
         Ok(())
     }
 
-    fn print(&mut self, TimedEffect { at, effect }: TimedEffect) -> io::Result<()> {
-        let line_start = self.printer.len();
-        let line = self.printer.begin_line(at);
-        match transcript::write(&effect, self.engine.doors(), line) {
-            Channel::Transcript => {
-                let full = self.printer.end_line();
-                if full { self.flush() } else { Ok(()) }
-            }
-            Channel::Message => {
-                let line = self.printer.take_back(line_start);
-                self.say("warning", &line)
-            }
-            Channel::Note => {
-                let line = self.printer.take_back(line_start);
-                if self.verbose { self.say("note", &line) } else { Ok(()) }
-            }
+    /// Hands over what is to be printed, if there is anything.
+    fn print(&mut self, flush: bool) -> Result<(), PrinterGone> {
+        if self.effects.is_empty() {
+            return Ok(());
         }
-    }
-
-    /// Says something on standard error, behind what the transcript has so far.
-    fn say(&mut self, kind: &str, line: &[u8]) -> io::Result<()> {
-        self.flush()?;
-        let Self { progress, messages, .. } = self;
-        let mut write = || {
-            // Nobody could be told that standard error cannot be written.
-            let _ = write!(messages, "knock-replay: {kind}: ");
-            let _ = messages.write_all(line);
-            let _ = messages.write_all(b"\n");
-        };
-        match progress {
-            Some(progress) => progress.suspend(write),
-            None => write(),
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let Self { progress, printer, .. } = self;
-        match progress {
-            Some(progress) => progress.suspend(|| printer.flush()),
-            None => printer.flush(),
-        }
+        let start = self.tally.start().unwrap_or(Timestamp::EPOCH);
+        let effects = std::mem::take(&mut self.effects);
+        self.printer.send(Batch { effects, start, flush }).map_err(|_| PrinterGone)
     }
 }
 

@@ -1,70 +1,105 @@
-//! Lines on their way to standard output.
+//! Lines on their way to standard output and standard error.
 
 use std::io::{self, Write};
+use std::sync::mpsc::Receiver;
 
 use chrono::{DateTime, SecondsFormat};
-use knock_engine::Timestamp;
+use knock_engine::transcript::{self, Channel};
+use knock_engine::{Doors, TimedEffect, Timestamp};
 
 use crate::args::TimeFormat;
+use crate::progress::Bar;
 
-/// Collects lines and writes them in large pieces.
+/// What is to be printed next.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// In the order of the transcript.
+    pub(crate) effects: Vec<TimedEffect>,
+    /// When the first packet came: where relative times count from.
+    pub(crate) start: Timestamp,
+    /// Whether someone waits for these lines.
+    pub(crate) flush: bool,
+}
+
+/// Renders effects and writes them in large pieces.
 pub(crate) struct Printer<'a> {
-    out: &'a mut dyn Write,
-    lines: Vec<u8>,
+    doors: Doors,
     times: Option<TimeFormat>,
-    start: Option<Timestamp>,
+    /// Whether notes are wanted.
+    verbose: bool,
+    bar: Bar,
+    lines: Vec<u8>,
+    out: &'a mut (dyn Write + Send),
+    messages: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Printer<'a> {
+    /// How many bytes are written at once.
     const PIECE: usize = 64 * 1024;
 
-    pub(crate) fn new(out: &'a mut dyn Write, times: Option<TimeFormat>) -> Self {
-        Self { out, lines: Vec::with_capacity(2 * Self::PIECE), times, start: None }
+    /// Makes a printer of the transcript to `out` and all else to `messages`.
+    pub(crate) fn new(
+        doors: Doors,
+        times: Option<TimeFormat>,
+        verbose: bool,
+        bar: Bar,
+        out: &'a mut (dyn Write + Send),
+        messages: &'a mut (dyn Write + Send),
+    ) -> Self {
+        let lines = Vec::with_capacity(Self::PIECE.saturating_mul(2));
+        Self { doors, times, verbose, bar, lines, out, messages }
     }
 
-    /// Sets the moment from which relative times count, if it is not set yet.
-    pub(crate) fn start_at(&mut self, start: Timestamp) {
-        self.start.get_or_insert(start);
-    }
-
-    /// Starts a line with its time, if times are wanted, and returns what to append it to.
-    pub(crate) fn begin_line(&mut self, at: Timestamp) -> &mut Vec<u8> {
-        if let Some(format) = self.times {
-            let stamp = stamp(format, at, self.start.unwrap_or(at));
-            self.lines.extend_from_slice(stamp.as_bytes());
-            self.lines.push(b' ');
-        }
-        &mut self.lines
-    }
-
-    /// Ends a line. Returns whether there is so much that it should be flushed.
-    pub(crate) fn end_line(&mut self) -> bool {
-        self.lines.push(b'\n');
-        self.lines.len() >= Self::PIECE
-    }
-
-    /// Returns how much waits to be flushed.
-    pub(crate) fn len(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// Cuts what was appended since `length` off again, and returns it: it is no line of the
-    /// transcript.
-    pub(crate) fn take_back(&mut self, length: usize) -> Vec<u8> {
-        self.lines.split_off(length)
-    }
-
-    /// Hands everything to the reader.
+    /// Prints what comes until nothing more will.
     ///
     /// # Errors
-    /// What writing met.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
+    /// What writing the transcript met.
+    pub(crate) fn run(mut self, batches: &Receiver<Batch>) -> io::Result<()> {
+        for batch in batches {
+            for effect in &batch.effects {
+                self.print(effect, batch.start)?;
+            }
+            if batch.flush {
+                self.flush()?;
+            }
+        }
+        self.flush()
+    }
+
+    fn print(&mut self, effect: &TimedEffect, start: Timestamp) -> io::Result<()> {
+        let line_start = self.lines.len();
+        if let Some(format) = self.times {
+            self.lines.extend_from_slice(stamp(format, effect.at, start).as_bytes());
+            self.lines.push(b' ');
+        }
+        let kind = match transcript::write(&effect.effect, &self.doors, &mut self.lines) {
+            Channel::Transcript => {
+                self.lines.push(b'\n');
+                return if self.lines.len() < Self::PIECE { Ok(()) } else { self.flush() };
+            }
+            Channel::Message => "warning",
+            Channel::Note => "note",
+        };
+        let line = self.lines.split_off(line_start);
+        if kind == "note" && !self.verbose {
+            return Ok(());
+        }
+        // Behind the lines of the transcript that it comes after.
+        self.flush()?;
+        let text = [b"knock-replay: ", kind.as_bytes(), b": ", &line, b"\n"].concat();
+        // Nobody could be told that standard error cannot be written.
+        let _ = self.bar.suspend(|| self.messages.write_all(&text));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         if self.lines.is_empty() {
             return Ok(());
         }
-        self.out.write_all(&self.lines)?;
-        self.lines.clear();
-        self.out.flush()
+        let Self { bar, out, lines, .. } = self;
+        bar.suspend(|| out.write_all(lines).and_then(|()| out.flush()))?;
+        lines.clear();
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The progress bar.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,42 +9,49 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) struct Progress {
     started: Instant,
     total: u64,
-    bar: Option<ProgressBar>,
+    bar: Bar,
     ticks: u32,
 }
+
+/// The bar on the screen, if there is one, for whoever writes there too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bar(Arc<OnceLock<ProgressBar>>);
 
 impl Progress {
     /// How long the work must have lasted for a bar.
     const PATIENCE: Duration = Duration::from_millis(500);
 
-    /// Returns the progress towards reading `total` bytes.
-    pub(crate) fn new(total: u64) -> Self {
-        Self { started: Instant::now(), total, bar: None, ticks: 0 }
+    /// Returns the progress towards reading `total` bytes, to be shown as `bar`.
+    pub(crate) fn new(total: u64, bar: Bar) -> Self {
+        Self { started: Instant::now(), total, bar, ticks: 0 }
     }
 
-    /// Tells how far the work is. Cheap enough for every packet: it looks at the clock and asks for
-    /// the number of bytes only now and then.
+    /// Tells how far the work is. Cheap enough to be called all the time: it looks at the clock and
+    /// asks for the number of bytes only now and then.
     pub(crate) fn tick(&mut self, bytes_read: impl FnOnce() -> u64) {
         self.ticks = self.ticks.wrapping_add(1);
         if !self.ticks.is_multiple_of(4096) || self.started.elapsed() < Self::PATIENCE {
             return;
         }
-        let total = self.total;
-        self.bar.get_or_insert_with(|| new_bar(total)).set_position(bytes_read());
+        self.bar.0.get_or_init(|| new_bar(self.total)).set_position(bytes_read());
     }
+}
 
-    /// Does something with the bar out of the way.
-    pub(crate) fn suspend<T>(&self, action: impl FnOnce() -> T) -> T {
-        match &self.bar {
-            Some(bar) => bar.suspend(action),
-            None => action(),
+impl Drop for Progress {
+    /// Takes the bar off the screen.
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.0.get() {
+            bar.finish_and_clear();
         }
     }
+}
 
-    /// Takes the bar off the screen.
-    pub(crate) fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+impl Bar {
+    /// Does something with the bar out of the way.
+    pub(crate) fn suspend<T>(&self, action: impl FnOnce() -> T) -> T {
+        match self.0.get() {
+            Some(bar) => bar.suspend(action),
+            None => action(),
         }
     }
 }
