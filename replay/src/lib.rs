@@ -8,6 +8,7 @@ mod exit;
 mod player;
 mod printer;
 mod progress;
+mod reader;
 pub mod report;
 pub mod setup;
 mod summary;
@@ -24,9 +25,10 @@ pub use crate::args::{Args, TimeFormat, command};
 pub use crate::exit::Exit;
 
 use crate::capture::{Capture, CaptureError, Merge};
-use crate::player::Player;
+use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
 use crate::progress::{Bar, Progress};
+use crate::reader::{Reader, ReadingDone};
 use crate::report::Style;
 use crate::setup::Setup;
 
@@ -78,43 +80,48 @@ fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
 
 fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let Some(doors) = load_doors(args, streams) else { return Exit::Config };
-    let Some(mut captures) = open_captures(args, streams) else { return Exit::Capture };
-    let (printed, summary) = play(args, doors, &mut captures, streams);
-    if let Err(error) = printed {
-        return streams.cannot_write(&error);
-    }
-    if !args.quiet {
-        for line in summary {
-            streams.say(&format!("knock-replay: {line}\n"));
-        }
-    }
-    for error in captures.errors() {
-        streams.cannot_read(error);
-    }
-    if captures.errors().is_empty() { Exit::Done } else { Exit::Capture }
-}
-
-/// Replays the captures while a second thread prints: under a flood, rendering lines takes nearly
-/// half of the time. Returns how printing went, and the lines of the summary.
-fn play(
-    args: &Args,
-    doors: Doors,
-    captures: &mut Merge,
-    streams: &mut Streams<'_>,
-) -> (io::Result<()>, Vec<String>) {
-    /// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
-    const BATCHES: usize = 16;
+    let Some(captures) = open_captures(args, streams) else { return Exit::Capture };
     let bar = Bar::default();
     let progress = captures.size().filter(|_| streams.progress && !args.quiet);
     let progress = progress.map(|total| Progress::new(total, bar.clone()));
-    let printer =
-        Printer::new(doors.clone(), args.time, args.verbose, bar, streams.output, streams.errors);
-    let (sender, receiver) = mpsc::sync_channel(BATCHES);
+    let reader = Reader::new(args, captures, progress);
+    let printer = Printer::new(args, doors.clone(), bar, streams.output, streams.errors);
+    let (reading, playing, written) = play(args, doors, reader, printer);
+    if let Err(error) = written {
+        return streams.cannot_write(&error);
+    }
+    if !args.quiet {
+        for line in reading.tally.lines(playing.counts, &playing.listening, reading.source) {
+            streams.say(&format!("knock-replay: {line}\n"));
+        }
+    }
+    for error in &reading.errors {
+        streams.cannot_read(error);
+    }
+    if reading.errors.is_empty() { Exit::Done } else { Exit::Capture }
+}
+
+/// Replays while a second thread prints: under a flood, rendering lines takes a third of the time.
+fn play(
+    args: &Args,
+    doors: Doors,
+    mut reader: Reader,
+    printer: Printer<'_>,
+) -> (ReadingDone, PlayingDone, io::Result<()>) {
+    /// How many packets of a file are decoded before the first of them is handled.
+    const AT_ONCE: usize = 16;
+    /// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
+    const BATCHES: usize = 16;
+    let (effects, to_print) = mpsc::sync_channel(BATCHES);
+    let live = reader.is_live();
+    let player = Player::new(args, doors, reader.listening(), effects, live);
     thread::scope(|scope| {
-        let printing = scope.spawn(move || printer.run(&receiver));
-        let summary = Player::new(args, doors, sender).play(captures, progress);
-        let outcome = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (outcome, summary)
+        let printing = scope.spawn(move || printer.run(&to_print));
+        // A live packet is handled as soon as it is there.
+        let at_once = if live { 1 } else { AT_ONCE };
+        let playing = player.play(|events| reader.read(at_once, events));
+        let written = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (reader.finish(), playing, written)
     })
 }
 

@@ -1,117 +1,89 @@
-//! The loop: packets in, effects out.
+//! The engine between reader and printer.
 
-use std::net::IpAddr;
 use std::sync::mpsc::SyncSender;
 
 use knock_engine::{
-    CommandStatus, Doors, Effect, Engine, Event, Limits, Listening, TimedEffect, Timestamp, decode,
+    CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Listening, TimedEffect, Timestamp,
 };
 
 use crate::args::Args;
-use crate::capture::Merge;
 use crate::printer::Batch;
-use crate::progress::Progress;
-use crate::summary::{AddressSource, Tally};
 
-/// A replay in progress.
+/// The engine, with what goes out of it.
 pub(crate) struct Player {
     engine: Engine,
-    addresses: Addresses,
-    tally: Tally,
+    /// When the first packet came.
+    start: Option<Timestamp>,
     /// What the printer has not got yet.
     effects: Vec<TimedEffect>,
     printer: SyncSender<Batch>,
+    /// Whether each line is to be printed at once.
+    live: bool,
+}
+
+/// What the engine has to say when all is over.
+pub(crate) struct PlayingDone {
+    /// What has happened, in numbers.
+    pub(crate) counts: Counts,
+    /// Which destinations counted in the end.
+    pub(crate) listening: Listening,
 }
 
 /// Nobody prints any more.
 struct PrinterGone;
 
 impl Player {
-    /// How many packets are decoded before the first of them is handled, so that the engine can
-    /// fetch what it needs for all of them from memory at once.
-    const AT_ONCE: usize = 16;
     /// How many effects are printed at once.
     const BATCH: usize = 1024;
 
-    /// Makes ready to replay, with a printer for the effects.
-    pub(crate) fn new(args: &Args, doors: Doors, printer: SyncSender<Batch>) -> Self {
-        let addresses = Addresses::of(args);
+    /// Makes an engine that has heard nothing, and prints to `printer`; if
+    /// `live`, as soon as there is something to print.
+    pub(crate) fn new(
+        args: &Args,
+        doors: Doors,
+        listening: Listening,
+        printer: SyncSender<Batch>,
+        live: bool,
+    ) -> Self {
         let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
-        Self {
-            engine: Engine::new(doors, addresses.listening(), &limits),
-            addresses,
-            tally: Tally::default(),
-            effects: Vec::new(),
-            printer,
-        }
+        let engine = Engine::new(doors, listening, &limits);
+        Self { engine, start: None, effects: Vec::new(), printer, live }
     }
 
-    /// Replays the captures, then lets time run on until nothing is due, or stops early if nobody
-    /// prints any more. Returns the lines of the summary.
-    pub(crate) fn play(mut self, captures: &mut Merge, progress: Option<Progress>) -> Vec<String> {
+    /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
+    /// Stops early if nobody prints any more.
+    pub(crate) fn play(mut self, read: impl FnMut(&mut Vec<(Timestamp, Event)>)) -> PlayingDone {
         // The printer knows why it ended, if it has.
-        let _ = self.try_play(captures, progress);
-        self.tally.lines(self.engine.counts(), self.engine.listening(), self.addresses.source)
+        let _ = self.try_play(read);
+        PlayingDone { counts: self.engine.counts(), listening: self.engine.listening().clone() }
     }
 
     fn try_play(
         &mut self,
-        captures: &mut Merge,
-        mut progress: Option<Progress>,
+        mut read: impl FnMut(&mut Vec<(Timestamp, Event)>),
     ) -> Result<(), PrinterGone> {
-        let live = captures.is_live();
-        // A live packet is handled as soon as it is there.
-        let at_once = if live { 1 } else { Self::AT_ONCE };
-        let mut waiting = Vec::with_capacity(at_once.saturating_add(1));
-        while self.take_packets(captures, at_once, &mut waiting) {
-            for (_, event) in &waiting {
+        let mut events = Vec::new();
+        loop {
+            read(&mut events);
+            let Some((first, _)) = events.first() else { break };
+            self.start.get_or_insert(*first);
+            for (_, event) in &events {
                 if let Event::Packet(packet) = event {
                     self.engine.anticipate(packet);
                 }
             }
-            for (at, event) in waiting.drain(..) {
+            for (at, event) in events.drain(..) {
                 self.engine.handle(at, event);
                 self.perform()?;
             }
-            if live {
+            if self.live {
                 self.print(true)?;
-            }
-            if let Some(progress) = &mut progress {
-                progress.tick(|| captures.bytes_read());
             }
         }
         // Time runs on until nothing is due.
         self.engine.handle(Timestamp::MAX, Event::DeadlineReached);
         self.perform()?;
         self.print(true)
-    }
-
-    /// Takes the next packets, at most `at_once`, and what must be known before them. Returns
-    /// whether there are any.
-    fn take_packets(
-        &mut self,
-        captures: &mut Merge,
-        at_once: usize,
-        waiting: &mut Vec<(Timestamp, Event)>,
-    ) -> bool {
-        for _ in 0..at_once {
-            let Some(head) = captures.peek() else { break };
-            if self.addresses.learn(captures.take_local_addresses()) {
-                let listening = self.addresses.listening();
-                waiting.push((head.at, Event::AddressesChanged(listening)));
-            }
-            self.tally.packet(head.at);
-            let event = match decode(head.link, captures.frame()) {
-                Ok(packet) => Event::Packet(packet),
-                Err(why) => {
-                    self.tally.undecodable(why);
-                    Event::DeadlineReached
-                }
-            };
-            waiting.push((head.at, event));
-            captures.advance();
-        }
-        !waiting.is_empty()
     }
 
     /// Takes what the engine wants done or known, and answers that every command succeeded at once.
@@ -134,43 +106,8 @@ impl Player {
         if self.effects.is_empty() {
             return Ok(());
         }
-        let start = self.tally.start().unwrap_or(Timestamp::EPOCH);
-        let effects = std::mem::take(&mut self.effects);
+        let start = self.start.unwrap_or(Timestamp::EPOCH);
+        let effects = std::mem::replace(&mut self.effects, Vec::with_capacity(Self::BATCH));
         self.printer.send(Batch { effects, start, flush }).map_err(|_| PrinterGone)
-    }
-}
-
-/// The local addresses, as far as they are known.
-struct Addresses {
-    source: AddressSource,
-    known: Vec<IpAddr>,
-    ipv4_only: bool,
-}
-
-impl Addresses {
-    fn of(args: &Args) -> Self {
-        let source =
-            if args.local.is_empty() { AddressSource::Unknown } else { AddressSource::Given };
-        Self { source, known: args.local.clone(), ipv4_only: args.only_ip_v4 }
-    }
-
-    /// Takes addresses that a capture names. Returns whether they change what is known.
-    fn learn(&mut self, named: Vec<IpAddr>) -> bool {
-        if named.is_empty() || self.source == AddressSource::Given {
-            return false;
-        }
-        self.source = AddressSource::Named;
-        self.known.extend(named);
-        true
-    }
-
-    fn listening(&self) -> Listening {
-        let listening = match self.source {
-            AddressSource::Unknown => Listening::everywhere(),
-            AddressSource::Given | AddressSource::Named => {
-                Listening::at(self.known.iter().copied())
-            }
-        };
-        listening.with_ipv4_only(self.ipv4_only)
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{Doors, TimedEffect, Timestamp};
 
-use crate::args::TimeFormat;
+use crate::args::{Args, TimeFormat};
 use crate::progress::Bar;
 
 /// What is to be printed next.
@@ -39,15 +39,14 @@ impl<'a> Printer<'a> {
 
     /// Makes a printer of the transcript to `out` and all else to `messages`.
     pub(crate) fn new(
+        args: &Args,
         doors: Doors,
-        times: Option<TimeFormat>,
-        verbose: bool,
         bar: Bar,
         out: &'a mut (dyn Write + Send),
         messages: &'a mut (dyn Write + Send),
     ) -> Self {
         let lines = Vec::with_capacity(Self::PIECE.saturating_mul(2));
-        Self { doors, times, verbose, bar, lines, out, messages }
+        Self { doors, times: args.time, verbose: args.verbose, bar, lines, out, messages }
     }
 
     /// Prints what comes until nothing more will.

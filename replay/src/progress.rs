@@ -26,14 +26,13 @@ impl Progress {
         Self { started: Instant::now(), total, bar, ticks: 0 }
     }
 
-    /// Tells how far the work is. Cheap enough to be called all the time: it looks at the clock and
-    /// asks for the number of bytes only now and then.
+    /// Tells how far the work is. Cheap enough to be called all the time: it looks at the clock, and
+    /// asks for the number of bytes, only now and then.
     pub(crate) fn tick(&mut self, bytes_read: impl FnOnce() -> u64) {
         self.ticks = self.ticks.wrapping_add(1);
-        if !self.ticks.is_multiple_of(4096) || self.started.elapsed() < Self::PATIENCE {
-            return;
+        if self.ticks.is_multiple_of(256) && self.started.elapsed() >= Self::PATIENCE {
+            self.bar.0.get_or_init(|| new_bar(self.total)).set_position(bytes_read());
         }
-        self.bar.0.get_or_init(|| new_bar(self.total)).set_position(bytes_read());
     }
 }
 

@@ -39,11 +39,6 @@ impl Tally {
         }
     }
 
-    /// Returns when the first packet came.
-    pub(crate) fn start(&self) -> Option<Timestamp> {
-        self.times.map(|(first, _)| first)
-    }
-
     pub(crate) fn undecodable(&mut self, why: Undecodable) {
         if let Some(count) = self.undecodable.get_mut(why.reason().index()) {
             *count = count.saturating_add(1);

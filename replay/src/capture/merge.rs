@@ -95,8 +95,8 @@ impl Merge {
     /// Returns why captures did not last to their end, in the order in which that was found; all
     /// of them once [`Merge::peek`] has returned `None`.
     #[must_use]
-    pub fn errors(&self) -> &[CaptureError] {
-        &self.errors
+    pub fn into_errors(self) -> Vec<CaptureError> {
+        self.errors
     }
 
     fn first_mut(&mut self) -> Option<&mut Capture> {

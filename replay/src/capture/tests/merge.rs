@@ -86,7 +86,7 @@ fn frames(mut merge: Merge) -> (Vec<String>, Vec<String>) {
         frames.push(String::from_utf8(merge.frame().to_vec()).unwrap());
         merge.advance();
     }
-    (frames, merge.errors().iter().map(ToString::to_string).collect())
+    (frames, merge.into_errors().iter().map(ToString::to_string).collect())
 }
 
 fn capture(name: &str, packets: &[(u32, &[u8])]) -> Capture {

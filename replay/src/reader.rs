@@ -1,0 +1,111 @@
+//! Packets on their way to the engine.
+
+use std::net::IpAddr;
+
+use knock_engine::{Event, Listening, Timestamp, decode};
+
+use crate::args::Args;
+use crate::capture::{CaptureError, Merge};
+use crate::progress::Progress;
+use crate::summary::{AddressSource, Tally};
+
+/// Reads captures and decodes their packets into events.
+pub(crate) struct Reader {
+    captures: Merge,
+    addresses: Addresses,
+    tally: Tally,
+    progress: Option<Progress>,
+}
+
+/// What was read, when all of it was.
+pub(crate) struct ReadingDone {
+    /// The packets in numbers.
+    pub(crate) tally: Tally,
+    /// Where the local addresses came from.
+    pub(crate) source: AddressSource,
+    /// What kept captures from being read to their ends.
+    pub(crate) errors: Vec<CaptureError>,
+}
+
+impl Reader {
+    /// Makes a reader of captures.
+    pub(crate) fn new(args: &Args, captures: Merge, progress: Option<Progress>) -> Self {
+        Self { captures, addresses: Addresses::of(args), tally: Tally::default(), progress }
+    }
+
+    /// Returns whether packets arrive while they happen.
+    pub(crate) fn is_live(&self) -> bool {
+        self.captures.is_live()
+    }
+
+    /// Returns which destinations count, as far as is known.
+    pub(crate) fn listening(&self) -> Listening {
+        self.addresses.listening()
+    }
+
+    /// Appends the next packets as events, at most `limit` of them, with what must be known before
+    /// them; none if there are no more. May wait for a live capture.
+    pub(crate) fn read(&mut self, limit: usize, events: &mut Vec<(Timestamp, Event)>) {
+        for _ in 0..limit {
+            let Some(head) = self.captures.peek() else { break };
+            if self.addresses.learn(self.captures.take_local_addresses()) {
+                let listening = self.addresses.listening();
+                events.push((head.at, Event::AddressesChanged(listening)));
+            }
+            self.tally.packet(head.at);
+            let event = match decode(head.link, self.captures.frame()) {
+                Ok(packet) => Event::Packet(packet),
+                Err(why) => {
+                    self.tally.undecodable(why);
+                    Event::DeadlineReached
+                }
+            };
+            events.push((head.at, event));
+            self.captures.advance();
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.tick(|| self.captures.bytes_read());
+        }
+    }
+
+    /// Ends reading, wherever it is.
+    pub(crate) fn finish(self) -> ReadingDone {
+        let errors = self.captures.into_errors();
+        ReadingDone { tally: self.tally, source: self.addresses.source, errors }
+    }
+}
+
+/// The local addresses, as far as they are known.
+struct Addresses {
+    source: AddressSource,
+    known: Vec<IpAddr>,
+    ipv4_only: bool,
+}
+
+impl Addresses {
+    fn of(args: &Args) -> Self {
+        let source =
+            if args.local.is_empty() { AddressSource::Unknown } else { AddressSource::Given };
+        Self { source, known: args.local.clone(), ipv4_only: args.only_ip_v4 }
+    }
+
+    /// Takes addresses that a capture names. Returns whether they change what is known.
+    fn learn(&mut self, named: Vec<IpAddr>) -> bool {
+        if named.is_empty() || self.source == AddressSource::Given {
+            return false;
+        }
+        self.source = AddressSource::Named;
+        self.known.extend(named);
+        true
+    }
+
+    fn listening(&self) -> Listening {
+        let listening = match self.source {
+            AddressSource::Unknown => Listening::everywhere(),
+            AddressSource::Given | AddressSource::Named => {
+                Listening::at(self.known.iter().copied())
+            }
+        };
+        listening.with_ipv4_only(self.ipv4_only)
+    }
+}
