@@ -61,6 +61,11 @@ impl Doors {
         Ok(Self { in_order: doors, labels, index })
     }
 
+    #[cfg(test)]
+    pub(crate) fn id_for_tests() -> DoorId {
+        DoorId(0)
+    }
+
     /// Returns the number of doors.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -26,9 +26,14 @@ pub enum Event {
     AddressesChanged(Listening),
 }
 
-/// A command that was asked for. No two have the same number.
+/// A command that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RunId(pub(crate) u64);
+pub struct RunId {
+    /// Its place among the commands that run.
+    pub(crate) place: u32,
+    /// Tells it from those that had the place before.
+    pub(crate) serial: u32,
+}
 
 /// How a command ended: 0 for success, else its exit status as a shell tells it, 1 to 255 (128 plus
 /// the number of the signal that killed it).

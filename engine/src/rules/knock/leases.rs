@@ -1,6 +1,6 @@
 //! Commands that run and leases that wait for their stop command.
 
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::due::{Due, DueTable, Entry, Slot};
@@ -31,32 +31,45 @@ impl Entry for Lease {
 /// Running commands, and leases: doors that wait for their stop command.
 #[derive(Debug)]
 pub(super) struct Leases {
-    running: BTreeMap<RunId, Running>,
+    /// By place, with the serial number of the command that has or had it last.
+    running: Vec<(u32, Option<Running>)>,
+    /// The places that no command has.
+    free: Vec<u32>,
     open: DueTable<Lease>,
-    next_run: u64,
 }
 
 impl Leases {
-    pub(super) fn new() -> Self {
-        Self { running: BTreeMap::new(), open: DueTable::new(), next_run: 0 }
+    pub(super) const fn new() -> Self {
+        Self { running: Vec::new(), free: Vec::new(), open: DueTable::new() }
     }
 
     /// Returns how many commands run and how many leases wait, together.
     pub(super) fn len(&self) -> usize {
-        self.running.len().saturating_add(self.open.len())
+        let running = self.running.len().saturating_sub(self.free.len());
+        running.saturating_add(self.open.len())
     }
 
     /// Notes that a command is to be run.
     pub(super) fn run(&mut self, running: Running) -> RunId {
-        let run = RunId(self.next_run);
-        self.next_run = self.next_run.wrapping_add(1);
-        self.running.insert(run, running);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.running.push((0, None));
+            u32::try_from(self.running.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        });
+        let mut run = RunId { place, serial: 0 };
+        if let Some((serial, occupant)) = self.running.get_mut(index(place)) {
+            *serial = serial.wrapping_add(1);
+            *occupant = Some(running);
+            run.serial = *serial;
+        }
         run
     }
 
     /// Takes a command off the list that has ended; `None` if it was not running.
     pub(super) fn ended(&mut self, run: RunId) -> Option<Running> {
-        self.running.remove(&run)
+        let (serial, occupant) = self.running.get_mut(index(run.place))?;
+        let running = occupant.take_if(|_| *serial == run.serial)?;
+        self.free.push(run.place);
+        Some(running)
     }
 
     /// Starts the wait for a stop command.
@@ -80,5 +93,30 @@ impl Leases {
     /// Ends a lease.
     pub(super) fn end(&mut self, slot: Slot) -> Lease {
         self.open.remove(slot)
+    }
+}
+
+fn index(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doors::Doors;
+
+    #[test]
+    fn a_command_that_ended_is_not_taken_for_the_next_in_its_place() {
+        let door = Doors::id_for_tests();
+        let running = |phase| Running { client: [192, 0, 2, 1].into(), door, phase };
+        let mut leases = Leases::new();
+        let first = leases.run(running(Phase::Start));
+        assert_eq!(leases.ended(first).map(|ended| ended.phase), Some(Phase::Start));
+        let second = leases.run(running(Phase::Stop));
+        assert_eq!(first.place, second.place);
+        assert!(leases.ended(first).is_none());
+        assert_eq!(leases.len(), 1);
+        assert_eq!(leases.ended(second).map(|ended| ended.phase), Some(Phase::Stop));
+        assert_eq!(leases.len(), 0);
     }
 }
