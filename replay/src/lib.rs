@@ -11,6 +11,7 @@ mod progress;
 pub mod report;
 pub mod setup;
 mod summary;
+mod text;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
@@ -26,6 +27,7 @@ use crate::player::Player;
 use crate::progress::Progress;
 use crate::report::Style;
 use crate::setup::Setup;
+use crate::text::Cause;
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
 pub struct Streams<'a> {
@@ -106,7 +108,7 @@ fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
     match Doors::new(doors) {
         Ok(doors) => Some(doors),
         Err(error) => {
-            streams.say(&format!("error: {}: {error}\n", args.config.display()));
+            streams.say(&format!("error: {}: {error}\n", text::shown(&args.config)));
             None
         }
     }
@@ -139,13 +141,14 @@ impl Streams<'_> {
         self.say(&format!("knock-replay: error: {error}\n"));
     }
 
-    /// Says that the transcript cannot be written, unless whoever read it has gone: then nobody
+    /// Says that standard output cannot be written, unless whoever read it has gone: then nobody
     /// wants more of it.
     fn cannot_write(&mut self, error: &io::Error) -> Exit {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Exit::Done;
         }
-        self.say(&format!("knock-replay: error: cannot write the transcript: {error}\n"));
+        let cause = Cause(error);
+        self.say(&format!("knock-replay: error: cannot write to standard output: {cause}\n"));
         Exit::Output
     }
 }
