@@ -24,6 +24,8 @@ pub(crate) struct Player<'a> {
     progress: Option<Progress>,
     /// Whether notes are wanted.
     verbose: bool,
+    /// Whether not even warnings are.
+    quiet: bool,
 }
 
 impl<'a> Player<'a> {
@@ -49,6 +51,7 @@ impl<'a> Player<'a> {
             messages,
             progress,
             verbose: args.verbose,
+            quiet: args.quiet,
         }
     }
 
@@ -143,7 +146,7 @@ impl<'a> Player<'a> {
             }
             Channel::Message => {
                 let line = self.printer.take_back(line_start);
-                self.say("warning", &line)
+                if self.quiet { Ok(()) } else { self.say("warning", &line) }
             }
             Channel::Note => {
                 let line = self.printer.take_back(line_start);
