@@ -41,7 +41,7 @@ Exit status:
   0  the captures were replayed to their ends
   2  the command line or the configuration is at fault
   3  a capture could not be read, or not to its end
-  4  the transcript could not be written";
+  4  standard output could not be written";
 
 /// Replay packet captures against a knockd.conf and print what would happen.
 #[derive(Debug, Parser)]

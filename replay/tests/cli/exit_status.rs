@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::common::forge::{gzip, knocks, knocks_pcap, pcap, syn, zstd};
+use crate::common::forge::{Packet, gzip, knocks, knocks_pcap, pcap, syn, zstd};
 use crate::common::{Desk, Live, OPENED, Outcome, finish};
 
 #[test]
@@ -69,7 +69,8 @@ fn every_fault_of_the_command_line_is_status_2() {
         "knocks.pcap -c knockd.conf --max-attempts many",
         "knocks.pcap -c knockd.conf -q -v",
     ] {
-        told += &format!("$ knock-replay {arguments}\n{}\n", refused(2, desk.run(arguments)));
+        let errors = refused(2, desk.run(arguments));
+        told.extend(["$ knock-replay ", arguments, "\n", &errors, "\n"]);
     }
     insta::assert_snapshot!(told);
 }
@@ -168,7 +169,7 @@ fn standard_error_that_cannot_be_written_changes_neither_transcript_nor_status()
 #[test]
 fn a_reader_that_leaves_early_is_status_0_and_no_news() {
     let packets: Vec<_> = (0..20_000).flat_map(|turn| knocks(turn * 20_000)).collect();
-    let capture: Vec<u8> = packets.iter().flat_map(|packet| packet.record()).collect();
+    let capture: Vec<u8> = packets.iter().flat_map(Packet::record).collect();
     let desk = Desk::with([pcap(&[]), capture].concat());
     let mut child = desk
         .command("knocks.pcap -c knockd.conf")

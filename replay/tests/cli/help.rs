@@ -42,12 +42,13 @@ fn every_example_in_the_help_works() {
         assert_eq!(outcome.status, Some(0), "{example}: {}", outcome.stderr);
         stdouts.push(outcome.stdout);
     }
-    let timed: String = OPENED
+    let timed: Vec<_> = OPENED
         .lines()
         .zip(["0.000000", "0.100000", "0.200000", "0.200000", "0.200000", "10.200000", "10.200000"])
-        .map(|(line, time)| format!("{time} {line}\n"))
+        .map(|(line, time)| format!("{time} {line}"))
         .collect();
-    assert_eq!(stdouts, [OPENED, "", "", OPENED, &timed]);
+    assert_eq!(stdouts[..4], [OPENED, "", "", OPENED]);
+    assert_eq!(stdouts[4].lines().collect::<Vec<_>>(), timed);
     assert_eq!(std::fs::read_to_string(desk.path("before")).unwrap(), OPENED);
 }
 

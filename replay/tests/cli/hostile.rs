@@ -1,9 +1,9 @@
 //! Files that no one should name, but someone will.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
-use crate::common::forge::{knocks_pcap, pcap_header};
+use crate::common::forge::{first_knocks_pcap, knocks_pcap, pcap_header};
 use crate::common::{Desk, Live};
 
 #[test]
@@ -70,6 +70,28 @@ fn a_named_pipe_that_is_closed_without_a_byte_is_status_3() {
     let outcome = live.finish();
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""));
     assert!(outcome.stderr.contains("pipe: is empty"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_capture_that_is_truncated_while_it_is_read_is_status_3() {
+    // The program waits for its reader somewhere between the two lengths.
+    let causes = [
+        (0, "a capture file was truncated, or could not be read from its disk"),
+        (2 << 20, "long.pcap: was truncated from 7000024 to 2097152 bytes while it was read"),
+    ];
+    for (length, cause) in causes {
+        let desk = Desk::new();
+        desk.write("long.pcap", first_knocks_pcap(100_000));
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let live = Live::start_with_output(&mut desk.command("long.pcap -c knockd.conf"), writer);
+        // More than a pipe holds is to be printed: the program waits for its reader.
+        reader.read_exact(&mut [0]).unwrap();
+        File::options().write(true).open(desk.path("long.pcap")).unwrap().set_len(length).unwrap();
+        std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+        let outcome = live.finish();
+        assert_eq!(outcome.status, Some(3), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(cause), "{}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::common::forge::{gzip, knocks, pcap_header, syn};
+use crate::common::forge::{Packet, gzip, knocks, pcap_header, syn};
 use crate::common::{Desk, Live, Need, OPENED, finish, require};
 
 #[test]
@@ -89,7 +89,7 @@ fn a_stream_that_ends_within_a_packet_is_status_3() {
 
 #[test]
 fn a_compressed_stream_in_a_pipe_is_read_to_its_end() {
-    let capture = [pcap_header(), knocks(0).iter().flat_map(|knock| knock.record()).collect()];
+    let capture = [pcap_header(), knocks(0).iter().flat_map(Packet::record).collect()];
     let outcome = Desk::new().run_with_input("- -c knockd.conf", gzip(&capture.concat()));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));
 }

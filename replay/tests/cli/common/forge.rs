@@ -113,6 +113,16 @@ pub(crate) fn pcap(packets: &[Packet]) -> Vec<u8> {
     packets.iter().fold(pcap_header(), |file, packet| [file, packet.record()].concat())
 }
 
+/// Returns a pcap file of the first knocks of so many clients at `ssh`, 1 ms apart: 70 bytes each.
+pub(crate) fn first_knocks_pcap(clients: u32) -> Vec<u8> {
+    let mut file = pcap_header();
+    for client in 0..clients {
+        let client_address = Ipv4Addr::from(0x0a00_0000 + client).into();
+        file.extend(Packet { client: client_address, ..syn(client.into(), 7000) }.record());
+    }
+    file
+}
+
 /// Returns a pcapng file with one interface, which names its addresses.
 pub(crate) fn pcapng(addresses: &[Ipv4Addr], packets: &[Packet]) -> Vec<u8> {
     let option = |ip: &Ipv4Addr| [&[4, 0, 8, 0][..], &ip.octets(), &[255; 4]].concat();

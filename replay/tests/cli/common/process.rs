@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::CONFIG;
 
 /// How long a test waits for what must happen: it bounds a failure and delays no success.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A directory with files in which the program is run.
 pub(crate) struct Desk(TempDir);
