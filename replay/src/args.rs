@@ -41,14 +41,13 @@ Exit status:
   0  the captures were replayed to their ends
   2  the command line or the configuration is at fault
   3  a capture could not be read, or not to its end
-  4  the transcript could not be written";
+  4  standard output could not be written";
 
 /// Replay packet captures against a knockd.conf and print what would happen.
 #[derive(Debug, Parser)]
 #[command(
     name = "knock-replay",
     version,
-    about,
     long_about = LONG_ABOUT,
     after_help = "Try 'knock-replay --help' for examples and the exit statuses.",
     after_long_help = EXAMPLES,
@@ -64,7 +63,7 @@ pub struct Args {
     #[arg(value_name = "CAPTURE", required_unless_present = "read")]
     pub captures: Vec<PathBuf>,
 
-    /// Replay this capture; the same as naming it without an option, as in tcpdump -r
+    /// Replay this capture, as in tcpdump -r; it comes behind those named without an option
     #[arg(short, long, value_name = "CAPTURE")]
     pub read: Vec<PathBuf>,
 
@@ -76,7 +75,7 @@ pub struct Args {
     ///
     /// Without this option the addresses count that a pcapng capture names for its interfaces, and
     /// if it names none, every destination does.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = local_address)]
     pub local: Vec<IpAddr>,
 
     /// Ignore packets of IPv6 and handle only IPv4
@@ -100,7 +99,12 @@ pub struct Args {
     /// At the limit the attempt with the least progress makes room for a new one. As many openings
     /// are remembered besides, to know the retransmissions of their last knocks, and as many doors
     /// may wait for their stop commands. The summary counts what the limit cost.
-    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT_ATTEMPTS)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = Limits::DEFAULT_ATTEMPTS,
+        value_parser = number_of_attempts
+    )]
     pub max_attempts: NonZeroU32,
 
     /// Print no summary, no warnings and no progress bar; errors are still printed
@@ -141,6 +145,14 @@ impl Args {
         }
         Ok(self)
     }
+}
+
+fn local_address(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "not an address, such as 192.0.2.1 or 2001:db8::1")
+}
+
+fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse().map_err(|_| "not a number from 1 to 4294967295")
 }
 
 /// Returns whether a capture is standard input.

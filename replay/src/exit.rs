@@ -11,7 +11,7 @@ pub enum Exit {
     Config,
     /// A capture could not be read, or not to its end: 3.
     Capture,
-    /// The transcript could not be written: 4.
+    /// Standard output could not be written: 4.
     Output,
 }
 

@@ -12,6 +12,7 @@ mod reader;
 pub mod report;
 pub mod setup;
 mod summary;
+mod text;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
@@ -31,6 +32,7 @@ use crate::progress::{Bar, Progress};
 use crate::reader::{Reader, ReadingDone};
 use crate::report::Style;
 use crate::setup::Setup;
+use crate::text::Cause;
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
 pub struct Streams<'a> {
@@ -81,10 +83,9 @@ fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
 fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let Some(doors) = load_doors(args, streams) else { return Exit::Config };
     let Some(captures) = open_captures(args, streams) else { return Exit::Capture };
-    let bar = Bar::default();
-    let progress = captures.size().filter(|_| streams.progress && !args.quiet);
-    let progress = progress.map(|total| Progress::new(total, bar.clone()));
-    let reader = Reader::new(args, captures, progress);
+    let size = captures.size().filter(|_| streams.progress && !args.quiet);
+    let bar = size.map(Bar::hidden);
+    let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
     let printer = Printer::new(args, doors.clone(), bar, streams.output, streams.errors);
     let (reading, playing, written) = play(args, doors, reader, printer);
     if let Err(error) = written {
@@ -136,7 +137,7 @@ fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
     match Doors::new(doors) {
         Ok(doors) => Some(doors),
         Err(error) => {
-            streams.say(&format!("error: {}: {error}\n", args.config.display()));
+            streams.say(&format!("error: {}: {error}\n", text::shown(&args.config)));
             None
         }
     }
@@ -169,13 +170,14 @@ impl Streams<'_> {
         self.say(&format!("knock-replay: error: {error}\n"));
     }
 
-    /// Says that the transcript cannot be written, unless whoever read it has gone: then nobody
+    /// Says that standard output cannot be written, unless whoever read it has gone: then nobody
     /// wants more of it.
     fn cannot_write(&mut self, error: &io::Error) -> Exit {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Exit::Done;
         }
-        self.say(&format!("knock-replay: error: cannot write the transcript: {error}\n"));
+        let cause = Cause(error);
+        self.say(&format!("knock-replay: error: cannot write to standard output: {cause}\n"));
         Exit::Output
     }
 }

@@ -27,7 +27,9 @@ pub(crate) struct Printer<'a> {
     times: Option<TimeFormat>,
     /// Whether notes are wanted.
     verbose: bool,
-    bar: Bar,
+    /// Whether not even warnings are.
+    quiet: bool,
+    bar: Option<Bar>,
     lines: Vec<u8>,
     out: &'a mut (dyn Write + Send),
     messages: &'a mut (dyn Write + Send),
@@ -41,12 +43,13 @@ impl<'a> Printer<'a> {
     pub(crate) fn new(
         args: &Args,
         doors: Doors,
-        bar: Bar,
+        bar: Option<Bar>,
         out: &'a mut (dyn Write + Send),
         messages: &'a mut (dyn Write + Send),
     ) -> Self {
         let lines = Vec::with_capacity(Self::PIECE.saturating_mul(2));
-        Self { doors, times: args.time, verbose: args.verbose, bar, lines, out, messages }
+        let (times, verbose, quiet) = (args.time, args.verbose, args.quiet);
+        Self { doors, times, verbose, quiet, bar, lines, out, messages }
     }
 
     /// Prints what comes until nothing more will.
@@ -71,23 +74,23 @@ impl<'a> Printer<'a> {
             self.lines.extend_from_slice(stamp(format, effect.at, start).as_bytes());
             self.lines.push(b' ');
         }
-        let kind = match transcript::write(&effect.effect, &self.doors, &mut self.lines) {
+        let (kind, wanted) = match transcript::write(&effect.effect, &self.doors, &mut self.lines) {
             Channel::Transcript => {
                 self.lines.push(b'\n');
                 return if self.lines.len() < Self::PIECE { Ok(()) } else { self.flush() };
             }
-            Channel::Message => "warning",
-            Channel::Note => "note",
+            Channel::Message => ("warning", !self.quiet),
+            Channel::Note => ("note", self.verbose),
         };
         let line = self.lines.split_off(line_start);
-        if kind == "note" && !self.verbose {
+        if !wanted {
             return Ok(());
         }
         // Behind the lines of the transcript that it comes after.
         self.flush()?;
         let text = [b"knock-replay: ", kind.as_bytes(), b": ", &line, b"\n"].concat();
         // Nobody could be told that standard error cannot be written.
-        let _ = self.bar.suspend(|| self.messages.write_all(&text));
+        let _ = beside(self.bar.as_ref(), || self.messages.write_all(&text));
         Ok(())
     }
 
@@ -96,9 +99,17 @@ impl<'a> Printer<'a> {
             return Ok(());
         }
         let Self { bar, out, lines, .. } = self;
-        bar.suspend(|| out.write_all(lines).and_then(|()| out.flush()))?;
+        beside(bar.as_ref(), || out.write_all(lines).and_then(|()| out.flush()))?;
         lines.clear();
         Ok(())
+    }
+}
+
+/// Writes with the bar, if there is one, out of the way.
+fn beside<T>(bar: Option<&Bar>, write: impl FnOnce() -> T) -> T {
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
     }
 }
 

@@ -11,6 +11,7 @@ use knock_engine::config::{self, Config, FileName, OneTimeFile, Severity, Wordin
 use knock_engine::{DoorSequence, OneTimeSequences};
 
 use crate::report::{self, Finding, Source, Style};
+use crate::text::{Cause, shown};
 
 /// The largest configuration and the largest sequence file, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -157,7 +158,7 @@ impl From<io::Error> for Unreadable {
         if error.kind() == io::ErrorKind::PermissionDenied {
             return Self::Denied;
         }
-        Self::Other(error.to_string())
+        Self::Other(Cause(&error).to_string())
     }
 }
 
@@ -244,17 +245,4 @@ fn read(file: &File) -> Result<Vec<u8>, Unreadable> {
         return Ok(text);
     }
     Err(Unreadable::TooLarge)
-}
-
-/// Returns a path fit to be printed: no control characters, U+FFFD for what is not UTF-8.
-fn shown(path: &Path) -> String {
-    let mut shown = String::new();
-    for character in path.to_string_lossy().chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }

@@ -101,15 +101,28 @@ impl Tally {
         warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
         let refused = format!("refused {limit}");
         warn(counts.refused, "opening was", "openings were", &refused);
-        if self.packets == 0 {
-            lines.push("warning: there was no packet to replay".to_owned());
-        } else if counts.admitted == 0 {
-            lines.push(
-                "warning: no packet was for any door; do the ports, targets and --local fit?"
-                    .to_owned(),
-            );
-        }
+        lines.extend(self.hint(counts).map(str::to_owned));
         lines
+    }
+
+    /// Returns what may be amiss if no packet was for a door.
+    fn hint(&self, counts: Counts) -> Option<&'static str> {
+        let undecodable: u64 = self.undecodable.iter().sum();
+        if counts.admitted > 0 {
+            None
+        } else if self.packets == 0 {
+            Some("warning: there were no packets to replay")
+        } else if undecodable == self.packets {
+            Some(
+                "warning: no packet was TCP or UDP that can be read; were they cut short \
+                 (tcpdump -s)?",
+            )
+        } else {
+            Some(
+                "warning: no packet was for any door; do the ports, tcpflags, targets and local \
+                 addresses fit?",
+            )
+        }
     }
 }
 

@@ -6,11 +6,12 @@ use std::io;
 use knock_engine::LinkType;
 
 use super::looks::Looks;
+use crate::text::Cause;
 
 /// A capture that cannot be read, or not to its end. Every packet before the fault was delivered.
 #[derive(Debug)]
 pub struct CaptureError {
-    /// The capture as the user named it: a path, or "standard input".
+    /// The capture as the user named it: a path, fit to be printed, or "standard input".
     pub capture: String,
     /// What is wrong.
     pub fault: Fault,
@@ -135,14 +136,15 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CannotOpen(error) => write!(out, "cannot open: {error}"),
+            Self::CannotOpen(error) => write!(out, "cannot open: {}", Cause(error)),
             Self::CannotRead { place, error } => {
-                write!(out, "cannot be read at {}: {error}", Near(*place))
+                write!(out, "cannot be read at {}: {}", Near(*place), Cause(error))
             }
             Self::Decompression { compression, place, error } => write!(
                 out,
-                "has damaged or cut {compression} data behind {}: {error}",
-                Near(*place)
+                "has damaged or cut {compression} data behind {}: {}",
+                Near(*place),
+                Cause(error)
             ),
             Self::Shrank { place, was, is } => write!(
                 out,

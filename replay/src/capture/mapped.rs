@@ -117,8 +117,8 @@ fn end_cleanly_on_sigbus() {
 
 #[expect(unsafe_code, reason = "only raw system calls may be made in a signal handler")]
 extern "C" fn on_sigbus(_signal: libc::c_int) {
-    const MESSAGE: &[u8] =
-        b"a capture file was truncated, or could not be read from its disk, while it was read\n";
+    const MESSAGE: &[u8] = b"knock-replay: error: a capture file was truncated, or could not be \
+        read from its disk, while it was read; read a copy\n";
     // SAFETY: Both are async-signal-safe; the pointer and the length are those of a constant.
     unsafe {
         libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());

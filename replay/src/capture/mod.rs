@@ -29,6 +29,7 @@ pub use error::{BlockFault, CaptureError, Compression, Fault, Format, Place};
 pub use looks::{Kind, Looks};
 pub use merge::Merge;
 
+use crate::text::shown;
 use mapped::Mapped;
 use pcap::Pcap;
 use pcapng::PcapNg;
@@ -95,7 +96,7 @@ impl Capture {
     ///
     /// If the file cannot be opened, or nothing in it can be read.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let name = path.display().to_string();
+        let name = shown(path);
         match File::open(path) {
             Ok(file) => Self::from_file(name, file),
             Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),

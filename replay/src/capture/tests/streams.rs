@@ -112,11 +112,7 @@ fn what_cannot_be_opened_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let error = |path: &std::path::Path| drain(Capture::open(path)).error.unwrap();
     let missing = error(&folder.path().join("missing.pcap"));
-    assert!(
-        missing
-            .to_string()
-            .ends_with("missing.pcap: cannot open: No such file or directory (os error 2)")
-    );
+    assert!(missing.to_string().ends_with("missing.pcap: cannot open: No such file or directory"));
     assert!(error(folder.path()).to_string().ends_with("cannot open: is a directory"));
 }
 

@@ -1,0 +1,49 @@
+//! What a test needs of the machine.
+
+use std::io::{self, Write as _};
+use std::process::Command;
+
+/// What a test needs besides programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Programs only.
+    Programs,
+    /// To be run by root.
+    Root,
+    /// To be run by root on Linux, allowed to make network namespaces.
+    NetworkNamespaces,
+}
+
+/// Returns whether the machine has what the test `name` needs. If not, says so loudly; with
+/// `CI=true` it is a failure.
+pub(crate) fn require(name: &str, programs: &[&str], need: Need) -> bool {
+    let Some(reason) = missing(programs, need) else { return true };
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be skipped: {reason}");
+    // Not eprintln, which nobody sees of a test that passes.
+    let _ = writeln!(io::stderr(), "SKIPPED: {name}, because {reason}");
+    false
+}
+
+fn missing(programs: &[&str], need: Need) -> Option<String> {
+    let there = |program: &str| {
+        let found = Command::new("sh").arg("-c").arg(format!("command -v {program}")).output();
+        found.is_ok_and(|output| output.status.success())
+    };
+    if let Some(program) = programs.iter().find(|program| !there(program)) {
+        return Some(format!("there is no program {program}"));
+    }
+    let is_root = || {
+        let id = Command::new("id").arg("-u").output();
+        id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    };
+    if need != Need::Programs && !is_root() {
+        return Some("it must be run by root".to_owned());
+    }
+    let has_namespaces = || {
+        Command::new("unshare").args(["-n", "true"]).status().is_ok_and(|status| status.success())
+    };
+    if need == Need::NetworkNamespaces && !has_namespaces() {
+        return Some("network namespaces cannot be made".to_owned());
+    }
+    None
+}

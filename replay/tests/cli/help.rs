@@ -1,0 +1,78 @@
+//! `--help` and `--version`.
+
+use crate::common::forge::{gzip, knocks_pcap};
+use crate::common::{Desk, OPENED, finish};
+
+#[test]
+fn help_is_short_or_long_and_goes_to_standard_output() {
+    let desk = Desk::new();
+    for arguments in ["-h", "--help"] {
+        let outcome = desk.run(arguments);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+        insta::assert_snapshot!(outcome.stdout);
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let expected = format!("knock-replay {}\n", env!("CARGO_PKG_VERSION"));
+    for arguments in ["-V", "--version"] {
+        let outcome = Desk::new().run(arguments);
+        assert_eq!((outcome.status, outcome.stdout), (Some(0), expected.clone()));
+    }
+}
+
+#[test]
+fn help_fits_into_100_columns() {
+    for arguments in ["-h", "--help"] {
+        let help = Desk::new().run(arguments).stdout;
+        let longest = help.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{longest:?} columns");
+    }
+}
+
+#[test]
+fn every_example_in_the_help_works() {
+    let examples = examples();
+    assert_eq!(examples.len(), 5);
+    let mut stdouts = Vec::new();
+    let desk = desk_for_examples();
+    for example in &examples {
+        let outcome = finish(desk.program("sh").arg("-c").arg(in_the_desk(example)));
+        assert_eq!(outcome.status, Some(0), "{example}: {}", outcome.stderr);
+        stdouts.push(outcome.stdout);
+    }
+    let timed: Vec<_> = OPENED
+        .lines()
+        .zip(["0.000000", "0.100000", "0.200000", "0.200000", "0.200000", "10.200000", "10.200000"])
+        .map(|(line, time)| format!("{time} {line}"))
+        .collect();
+    assert_eq!(stdouts[..4], [OPENED, "", "", OPENED]);
+    assert_eq!(stdouts[4].lines().collect::<Vec<_>>(), timed);
+    assert_eq!(std::fs::read_to_string(desk.path("before")).unwrap(), OPENED);
+}
+
+/// Returns the commands of the examples in `--help`.
+fn examples() -> Vec<String> {
+    let help = Desk::new().run("--help").stdout;
+    let (_, examples) = help.split_once("\nExamples:\n").unwrap();
+    let (examples, _) = examples.split_once("\nExit status:\n").unwrap();
+    examples.lines().filter_map(|line| line.strip_prefix("      ")).map(str::to_owned).collect()
+}
+
+/// Puts what this test has in the place of what the example has.
+fn in_the_desk(example: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_knock-replay");
+    example
+        .replace("tcpdump -i eth0 -U -w -", "cat knocks.pcap")
+        .replace("knock-replay", program)
+        .replace("/etc/knockd.conf", "knockd.conf")
+        .replace("192.0.2.1", "10.0.0.1")
+}
+
+fn desk_for_examples() -> Desk {
+    let desk = Desk::with(knocks_pcap());
+    desk.write("knocks.pcap.gz", gzip(&knocks_pcap()));
+    desk.write("new.conf", crate::common::CONFIG);
+    desk
+}

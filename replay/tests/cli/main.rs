@@ -1,0 +1,16 @@
+//! Tests of the program as its users run it: a process with arguments, streams and a status.
+
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
+mod common;
+mod exit_status;
+mod help;
+mod hostile;
+mod live;
+mod manual;
+mod one_time;
+mod privileges;
+mod progress;
+mod summary;
+mod transcript;

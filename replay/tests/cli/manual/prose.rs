@@ -1,0 +1,183 @@
+//! What the manual page says besides the options. Words between backticks are bold.
+
+/// A section of the page.
+pub(super) struct Section {
+    pub(super) heading: &'static str,
+    pub(super) parts: &'static [Part],
+}
+
+/// A part of a section.
+pub(super) enum Part {
+    /// A paragraph.
+    Text(&'static str),
+    /// A tag, and what it means.
+    Tagged(&'static str, &'static str),
+    /// Lines that are kept as they are.
+    Verbatim(&'static str),
+}
+
+use Part::{Tagged, Text, Verbatim};
+
+pub(super) const DESCRIPTION: Section = Section {
+    heading: "DESCRIPTION",
+    parts: &[
+        Text(
+            "`knock-replay` reads packet captures and a `knockd.conf`, and prints what the door \
+             keeper would do if these packets came: every stage, every opening, every command with \
+             the address of the client filled in, every timeout, in the order in which they would \
+             happen.",
+        ),
+        Text(
+            "Commands are never run, and the files of one-time sequences are read but never \
+             written. It needs no privileges but to read its files. The same captures, \
+             configuration and options give the same bytes, on every machine.",
+        ),
+        Text(
+            "Standard output gets the transcript and nothing else. A summary, warnings and errors \
+             go to standard error, and a progress bar does if standard error is a terminal and the \
+             work is long.",
+        ),
+    ],
+};
+
+pub(super) const SECTIONS: &[Section] = &[INPUT, TIME, LOCAL_ADDRESSES, TRANSCRIPT, SUMMARY, FILES];
+
+const INPUT: Section = Section {
+    heading: "CAPTURES",
+    parts: &[
+        Text(
+            "A capture is a pcap file (versions 2.0 to 2.4, microseconds or nanoseconds, of either \
+             byte order) or a pcapng file, plain or compressed with `gzip`(1) or `zstd`(1). Which \
+             it is, is told by its bytes, not by its name. A packet of a pcap file has at most \
+             262,144 bytes, a block of a pcapng file at most 16 MiB; whatever claims more is \
+             damaged.",
+        ),
+        Text(
+            "Link types that are understood: Ethernet with VLAN tags of any depth, Linux cooked \
+             captures (SLL and SLL2, as of `tcpdump -i any`), raw IP, BSD loopback (NULL and LOOP), \
+             and PPP. Behind IPv6, extension headers are walked to the ports. Of a fragmented \
+             packet, the first fragment counts as the packet and the later ones do not count. \
+             Checksums and length fields are not judged, as the packet filter of a live daemon \
+             does not judge them.",
+        ),
+        Text(
+            "Several captures are merged by time. Packets of the same time come in the order of \
+             the captures on the command line, those of `--read` last. A capture that cannot be \
+             opened stops everything before it begins; one that is damaged or cut is used up to \
+             there, the others to their ends.",
+        ),
+        Text(
+            "A pipe, named or as standard input (`-`), is live: each line is printed as soon as its \
+             packet is there. Live captures are merged too, which means that the next line \
+             waits until every one of them has a packet or has ended.",
+        ),
+        Text(
+            "A plain capture file is mapped into memory. It may grow, though what is added is not \
+             read, but it must not be truncated meanwhile; replay a copy if it may be.",
+        ),
+    ],
+};
+
+const TIME: Section = Section {
+    heading: "TIME",
+    parts: &[
+        Text(
+            "Time is that of the packets. Before a packet is looked at, every timeout and every \
+             stop command that is due at its time or before happens. After the last packet time \
+             runs on until nothing is due.",
+        ),
+        Text(
+            "A packet that is stamped earlier than one before it is taken as coming at the latest \
+             time seen; the summary counts such packets.",
+        ),
+        Text(
+            "Commands are taken to succeed at once, so that a stop command is due `cmd_timeout` \
+             seconds after its door was opened.",
+        ),
+    ],
+};
+
+const LOCAL_ADDRESSES: Section = Section {
+    heading: "LOCAL ADDRESSES",
+    parts: &[Text(
+        "A door with a `target` counts packets to that address. The other doors count packets to \
+         local addresses: those given with `--local`; without it, those that pcapng captures name \
+         for their interfaces; and if they name none, all. The summary says which. A door that is \
+         replayed with all addresses may count what went through the machine or past it: name the \
+         addresses where this matters.",
+    )],
+};
+
+const TRANSCRIPT: Section = Section {
+    heading: "TRANSCRIPT",
+    parts: &[
+        Text("The lines are those that `knockd`(1) prints with `-v`:"),
+        Verbatim(
+            "192.0.2.7: openSSH: Stage 1\n\
+             192.0.2.7: openSSH: OPEN SESAME\n\
+             openSSH: running command: /sbin/iptables -A INPUT -s 192.0.2.7 -j ACCEPT\n\
+             192.0.2.7: openSSH: command timeout\n\
+             192.0.2.7: openSSH: sequence timeout (stage 1)",
+        ),
+        Tagged("`Stage` N", "The client has made N knocks of the sequence of the door."),
+        Tagged("`OPEN SESAME`", "It has made the last one: the door opens."),
+        Tagged(
+            "`running command:`",
+            "A start or stop command would be run, just as it stands there; here it is not.",
+        ),
+        Tagged("`command timeout`", "`cmd_timeout` is over, and the stop command is due."),
+        Tagged(
+            "`sequence timeout (stage` N`)`",
+            "`seq_timeout` is over, and the attempt ends with N knocks made.",
+        ),
+        Text(
+            "With `--time` each line begins with the time at which it happens and a space: that of \
+             the packet or, for a timeout and its stop command, that at which they are due.",
+        ),
+    ],
+};
+
+const SUMMARY: Section = Section {
+    heading: "SUMMARY",
+    parts: &[
+        Text(
+            "Unless `--quiet` is given, the last lines on standard error count the packets that \
+             were read; those that were `admitted`, which is to say let through by the filter of a \
+             door; those that were `undecodable`, with the reasons; attempts and what became of \
+             them; and whatever was out of the ordinary.",
+        ),
+        Text(
+            "With `--verbose` there are also notes, each as soon as it happens: of TCP \
+             retransmissions, which are ignored; of packets with other TCP flags than a door asks \
+             for; of attempts that a wrong knock made void, or that were dropped to make room or \
+             because their one-time sequence was used.",
+        ),
+    ],
+};
+
+const FILES: Section = Section {
+    heading: "FILES",
+    parts: &[
+        Tagged(
+            "`/etc/knockd.conf`",
+            "Where the configuration of a daemon is found. `knock-replay` reads no configuration \
+             but that of `--config`.",
+        ),
+        Text(
+            "A file that `One_Time_Sequences` names is found relative to the current directory. \
+             When a sequence of it opens its door, the next line takes over for the rest of the \
+             replay, but in the file nothing changes. The configuration and each such file have at \
+             most 1 MiB, all such files together at most 4 MiB.",
+        ),
+    ],
+};
+
+/// What stands behind the list of exit statuses.
+pub(super) const EXIT_STATUS: &[&str] =
+    &["A reader of standard output that has seen enough and closes it, as `head`(1) does, is no \
+     fault: the status is 0."];
+
+pub(super) const SEE_ALSO: Section = Section {
+    heading: "SEE ALSO",
+    parts: &[Text("`tcpdump`(8), `pcap-filter`(7), `knockd`(1), `knock`(1)")],
+};
