@@ -298,7 +298,11 @@ struct Near(Place);
 impl fmt::Display for Near {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(place) = self;
-        write!(out, "byte {}{}, packet {} or before it", place.offset, place.of(), place.packet)
+        write!(out, "byte {}{}, ", place.offset, place.of())?;
+        match place.packet.saturating_sub(1) {
+            0 => out.write_str("before any whole packet"),
+            read => write!(out, "after packet {read}"),
+        }
     }
 }
 
