@@ -158,8 +158,11 @@ impl fmt::Display for Fault {
                     Format::Pcap => "2.0 to 2.4",
                     Format::PcapNg => "1.x",
                 };
-                write!(out, "is of {format} version {major}.{minor}, not {known}")?;
-                if place.offset == 0 { Ok(()) } else { write!(out, ", at {}", Near(*place)) }
+                write!(out, "is of {format} version {major}.{minor}")?;
+                if place.offset != 0 {
+                    write!(out, " from {}", Near(*place))?;
+                }
+                write!(out, "; only {known} can be read")
             }
             Self::UnsupportedLinkType(link) => unsupported_link_type(*link, out),
             Self::HeaderCut { needed, had } => {

@@ -151,12 +151,15 @@ fn blocks_of_other_kinds_are_skipped() {
 #[test]
 fn sections_of_another_major_version_are_refused() {
     let seen = read(&section_of_version(END, 2, 0));
-    assert_eq!(seen.error(), "test: is of pcapng version 2.0, not 1.x");
+    assert_eq!(seen.error(), "test: is of pcapng version 2.0; only 1.x can be read");
 
     let before = [section(END), interface(END, 1, 0, &[]), enhanced(END, 0, 0, b"frame")].concat();
     let seen = read(&[before, section_of_version(END, 3, 1)].concat());
     assert_eq!(seen.packets.len(), 1);
-    assert_eq!(seen.error(), "test: is of pcapng version 3.1, not 1.x, at byte 88, after packet 1");
+    assert_eq!(
+        seen.error(),
+        "test: is of pcapng version 3.1 from byte 88, after packet 1; only 1.x can be read"
+    );
     assert_eq!(read(&section_of_version(END, 1, 2)).error(), "");
 }
 
