@@ -274,15 +274,16 @@ impl Reason {
     }
 }
 
+/// Words that can follow any number of packets.
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NotIp => "not IP",
             Self::NotTcpOrUdp => "not TCP or UDP",
-            Self::LaterFragment => "later fragment",
-            Self::LinkType => "link type not supported",
-            Self::WrongVersion => "wrong IP version",
-            Self::BadHeaderLength => "bad header length",
+            Self::LaterFragment => "not the first fragment",
+            Self::LinkType => "of an unsupported link type",
+            Self::WrongVersion => "of the wrong IP version",
+            Self::BadHeaderLength => "with a bad header length",
             Self::CutInLink => "cut in the link-layer header",
             Self::CutInIp => "cut in the IP header",
             Self::CutInTcp => "cut in the TCP header",

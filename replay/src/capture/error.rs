@@ -160,8 +160,11 @@ impl fmt::Display for Fault {
                     Format::Pcap => "2.0 to 2.4",
                     Format::PcapNg => "1.x",
                 };
-                write!(out, "is of {format} version {major}.{minor}, not {known}")?;
-                if place.offset == 0 { Ok(()) } else { write!(out, ", at {}", Near(*place)) }
+                write!(out, "is of {format} version {major}.{minor}")?;
+                if place.offset != 0 {
+                    write!(out, " from {}", Near(*place))?;
+                }
+                write!(out, "; only {known} can be read")
             }
             Self::UnsupportedLinkType(link) => unsupported_link_type(*link, out),
             Self::HeaderCut { needed, had } => {
@@ -300,7 +303,11 @@ struct Near(Place);
 impl fmt::Display for Near {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(place) = self;
-        write!(out, "byte {}{}, packet {} or before it", place.offset, place.of(), place.packet)
+        write!(out, "byte {}{}, ", place.offset, place.of())?;
+        match place.packet.saturating_sub(1) {
+            0 => out.write_str("before any whole packet"),
+            read => write!(out, "after packet {read}"),
+        }
     }
 }
 

@@ -44,7 +44,8 @@ fn other_versions_are_refused() {
     for version in [(1, 4), (2, 5), (3, 0), (543, 0)] {
         let header = Header { version, ..Header::ETHERNET };
         let (major, minor) = version;
-        let message = format!("test: is of pcap version {major}.{minor}, not 2.0 to 2.4");
+        let message =
+            format!("test: is of pcap version {major}.{minor}; only 2.0 to 2.4 can be read");
         assert_eq!(read(&header.bytes()).error(), message);
     }
 }

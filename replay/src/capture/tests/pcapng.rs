@@ -90,7 +90,7 @@ fn interfaces_end_with_their_section() {
     assert_eq!(seen.packets.len(), 1);
     assert_eq!(
         seen.error(),
-        "test: is damaged at byte 116, packet 2 or before it: \
+        "test: is damaged at byte 116, after packet 1: \
          the packet is of interface 0, but only 0 are described"
     );
 }
@@ -151,14 +151,14 @@ fn blocks_of_other_kinds_are_skipped() {
 #[test]
 fn sections_of_another_major_version_are_refused() {
     let seen = read(&section_of_version(END, 2, 0));
-    assert_eq!(seen.error(), "test: is of pcapng version 2.0, not 1.x");
+    assert_eq!(seen.error(), "test: is of pcapng version 2.0; only 1.x can be read");
 
     let before = [section(END), interface(END, 1, 0, &[]), enhanced(END, 0, 0, b"frame")].concat();
     let seen = read(&[before, section_of_version(END, 3, 1)].concat());
     assert_eq!(seen.packets.len(), 1);
     assert_eq!(
         seen.error(),
-        "test: is of pcapng version 3.1, not 1.x, at byte 88, packet 2 or before it"
+        "test: is of pcapng version 3.1 from byte 88, after packet 1; only 1.x can be read"
     );
     assert_eq!(read(&section_of_version(END, 1, 2)).error(), "");
 }
@@ -192,7 +192,7 @@ fn damaged_blocks_are_faults_at_their_place() {
         let before = [section(END), interface(END, 1, 0, &[]), enhanced(END, 0, 0, b"frame")];
         let seen = read(&[before.concat(), damaged].concat());
         assert_eq!(seen.packets.len(), 1, "{fault}");
-        let message = format!("test: is damaged at byte 88, packet 2 or before it: {fault}");
+        let message = format!("test: is damaged at byte 88, after packet 1: {fault}");
         assert_eq!(seen.error(), message);
     }
 }
@@ -204,7 +204,7 @@ fn a_packet_must_fit_into_its_block() {
     let seen = read(&[section(END), interface(END, 1, 0, &[]), packet].concat());
     assert_eq!(
         seen.error(),
-        "test: is damaged at byte 48, packet 1 or before it: the packet claims 9 bytes, its block has 8"
+        "test: is damaged at byte 48, before any whole packet: the packet claims 9 bytes, its block has 8"
     );
 }
 
@@ -214,7 +214,7 @@ fn a_block_that_is_cut_is_a_fault_behind_the_packets_before_it() {
     let seen = read(&whole[..whole.len() - 1]);
     assert_eq!(seen.packets.len(), 4);
     let message =
-        "test: is cut in the block at byte 316, packet 5 or before it: 24 bytes needed, 23 there";
+        "test: is cut in the block at byte 316, after packet 4: 24 bytes needed, 23 there";
     assert_eq!(seen.error(), message);
 }
 

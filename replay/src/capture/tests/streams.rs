@@ -65,10 +65,7 @@ fn a_failure_to_read_is_told_with_its_place() {
     let reader = io::Cursor::new(pcap(&[b"frame"])).chain(Failing);
     let seen = drain(Capture::from_stream("test".to_owned(), Box::new(reader)));
     assert_eq!(seen.frames(), [b"frame"]);
-    assert_eq!(
-        seen.error(),
-        "test: cannot be read at byte 45, packet 2 or before it: the cable is out"
-    );
+    assert_eq!(seen.error(), "test: cannot be read at byte 45, after packet 1: the cable is out");
 }
 
 #[test]
@@ -135,7 +132,7 @@ fn a_file_that_shrinks_is_an_error_at_the_next_mebibyte() {
     };
     assert_eq!(packets, 10);
     let message = "was truncated from 3000504 to 2000000 bytes while it was read, at byte 1000184, \
-                   packet 11 or before it; read a copy";
+                   after packet 10; read a copy";
     assert!(error.to_string().ends_with(message), "{error}");
 }
 
