@@ -5,6 +5,7 @@
 mod args;
 pub mod capture;
 mod exit;
+mod huge_pages;
 mod player;
 mod printer;
 mod progress;
@@ -24,6 +25,7 @@ use knock_engine::{Door, Doors};
 
 pub use crate::args::{Args, TimeFormat, command};
 pub use crate::exit::Exit;
+pub use crate::huge_pages::HugePages;
 
 use crate::capture::{Capture, CaptureError, Merge};
 use crate::player::{Player, PlayingDone};
@@ -114,10 +116,11 @@ fn play(
     /// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
     const BATCHES: usize = 16;
     let (effects, to_print) = mpsc::sync_channel(BATCHES);
+    let (give_back, used) = mpsc::channel();
     let live = reader.is_live();
-    let player = Player::new(args, doors, reader.listening(), effects, live);
+    let player = Player::new(args, doors, reader.listening(), effects, used, live);
     thread::scope(|scope| {
-        let printing = scope.spawn(move || printer.run(&to_print));
+        let printing = scope.spawn(move || printer.run(&to_print, &give_back));
         // A live packet is handled as soon as it is there.
         let at_once = if live { 1 } else { AT_ONCE };
         let playing = player.play(|events| reader.read(at_once, events));

@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use knock_replay::HugePages;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
+
 fn main() -> ExitCode {
     knock_replay::main().into()
 }

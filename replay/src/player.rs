@@ -1,6 +1,6 @@
 //! The engine between reader and printer.
 
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use knock_engine::{
     CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Listening, TimedEffect, Timestamp,
@@ -17,6 +17,8 @@ pub(crate) struct Player {
     /// What the printer has not got yet.
     effects: Vec<TimedEffect>,
     printer: SyncSender<Batch>,
+    /// Empty lists that the printer had.
+    used: Receiver<Vec<TimedEffect>>,
     /// Whether each line is to be printed at once.
     live: bool,
 }
@@ -34,7 +36,7 @@ struct PrinterGone;
 
 impl Player {
     /// How many effects are printed at once.
-    const BATCH: usize = 1024;
+    const BATCH: usize = 4096;
 
     /// Makes an engine that has heard nothing, and prints to `printer`; if
     /// `live`, as soon as there is something to print.
@@ -43,11 +45,12 @@ impl Player {
         doors: Doors,
         listening: Listening,
         printer: SyncSender<Batch>,
+        used: Receiver<Vec<TimedEffect>>,
         live: bool,
     ) -> Self {
         let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
         let engine = Engine::new(doors, listening, &limits);
-        Self { engine, start: None, effects: Vec::new(), printer, live }
+        Self { engine, start: None, effects: Vec::new(), printer, used, live }
     }
 
     /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
@@ -107,7 +110,8 @@ impl Player {
             return Ok(());
         }
         let start = self.start.unwrap_or(Timestamp::EPOCH);
-        let effects = std::mem::replace(&mut self.effects, Vec::with_capacity(Self::BATCH));
+        let empty = self.used.try_recv().unwrap_or_default();
+        let effects = std::mem::replace(&mut self.effects, empty);
         self.printer.send(Batch { effects, start, flush }).map_err(|_| PrinterGone)
     }
 }

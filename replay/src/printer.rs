@@ -1,7 +1,7 @@
 //! Lines on their way to standard output and standard error.
 
 use std::io::{self, Write};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 
 use chrono::{DateTime, SecondsFormat};
 use knock_engine::transcript::{self, Channel};
@@ -52,18 +52,25 @@ impl<'a> Printer<'a> {
         Self { doors, times, verbose, quiet, bar, lines, out, messages }
     }
 
-    /// Prints what comes until nothing more will.
+    /// Prints what comes until nothing more will. Lists of effects that are printed go back to be
+    /// used again: new ones would have to be fetched from memory.
     ///
     /// # Errors
     /// What writing the transcript met.
-    pub(crate) fn run(mut self, batches: &Receiver<Batch>) -> io::Result<()> {
-        for batch in batches {
-            for effect in &batch.effects {
-                self.print(effect, batch.start)?;
+    pub(crate) fn run(
+        mut self,
+        batches: &Receiver<Batch>,
+        used: &Sender<Vec<TimedEffect>>,
+    ) -> io::Result<()> {
+        for Batch { mut effects, start, flush } in batches {
+            for effect in effects.drain(..) {
+                self.print(&effect, start)?;
             }
-            if batch.flush {
+            if flush {
                 self.flush()?;
             }
+            // Nobody needs it any more if nobody takes it.
+            let _ = used.send(effects);
         }
         self.flush()
     }

@@ -17,6 +17,8 @@ pub struct Merge {
     captures: Vec<Capture>,
     /// The time of the next packet of each capture that has one.
     next: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// What the next packet of each capture is, while it is in `next`.
+    heads: Vec<Option<Head>>,
     /// The captures whose next packet is not known yet.
     unknown: Vec<usize>,
     errors: Vec<CaptureError>,
@@ -27,19 +29,25 @@ impl Merge {
     #[must_use]
     pub fn new(captures: Vec<Capture>) -> Self {
         let unknown = (0..captures.len()).rev().collect();
-        Self { captures, next: BinaryHeap::new(), unknown, errors: Vec::new() }
+        let heads = vec![None; captures.len()];
+        Self { captures, next: BinaryHeap::new(), heads, unknown, errors: Vec::new() }
     }
 
     /// Returns what the next packet is, or `None` after the last one. May wait for a live capture.
+    #[inline]
     pub fn peek(&mut self) -> Option<Head> {
         while let Some(index) = self.unknown.pop() {
-            match self.captures.get_mut(index).map(Capture::peek) {
-                Some(Ok(Some(head))) => self.next.push(Reverse((head.at, index))),
-                Some(Ok(None)) | None => {}
-                Some(Err(error)) => self.errors.push(error),
+            let (capture, known) = (self.captures.get_mut(index)?, self.heads.get_mut(index)?);
+            match capture.peek() {
+                Ok(head) => {
+                    *known = head;
+                    self.next.extend(head.map(|head| Reverse((head.at, index))));
+                }
+                Err(error) => self.errors.push(error),
             }
         }
-        self.first_mut()?.peek().ok().flatten()
+        let Reverse((_, index)) = self.next.peek()?;
+        *self.heads.get(*index)?
     }
 
     /// Returns the bytes of the packet that [`Merge::peek`] told of; none if it was not asked.
@@ -97,10 +105,5 @@ impl Merge {
     #[must_use]
     pub fn into_errors(self) -> Vec<CaptureError> {
         self.errors
-    }
-
-    fn first_mut(&mut self) -> Option<&mut Capture> {
-        let Reverse((_, index)) = self.next.peek()?;
-        self.captures.get_mut(*index)
     }
 }
