@@ -210,8 +210,8 @@ fn mixed_traffic(number: u32) -> Vec<u8> {
     let ports = [7000, 8000, 9000];
     let knocks = dice.is_multiple_of(100);
     let port = if knocks { ports[number as usize % 3] } else { (dice >> 9) as u16 };
-    let length = if knocks { 0 } else { dice >> 3 & 0x7ff };
-    let length = (length as usize).min(1460);
+    let small = dice >> 28 < 3;
+    let length = if knocks || small { 0 } else { (dice >> 3) as usize % 1461 };
     let link = PacketBuilder::ethernet2([2; 6], [4; 6]);
     let ip = if dice & 3 == 3 {
         let mut source = [0x20, 1, 0xd, 0xb8, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

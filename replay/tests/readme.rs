@@ -1,0 +1,72 @@
+//! The examples of the README, word for word.
+
+#![cfg(test)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The indented blocks of the README, without their indentation.
+fn blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let paragraphs = readme.split("\n\n").filter(|paragraph| paragraph.starts_with("    "));
+    paragraphs.map(|block| block.lines().flat_map(|line| [&line[4..], "\n"]).collect()).collect()
+}
+
+#[test]
+fn the_main_job_prints_what_the_readme_says() {
+    let blocks = blocks();
+    let [command, printed, ..] = &blocks[..] else { panic!("{blocks:?}") };
+    let words = "cargo run --release -p knock-replay -- ";
+    let arguments = command.strip_prefix(words).unwrap().split_whitespace();
+    let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+        .current_dir(root())
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), *printed);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_fault_is_shown_as_the_readme_shows_it() {
+    let blocks = blocks();
+    let shown = blocks.iter().find(|block| block.starts_with("error: ")).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let conf = "[openSSH]\nsequence = 7000,8000,70000\ncommand =\n";
+    std::fs::write(folder.path().join("knockd.conf"), conf).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+        .current_dir(folder.path())
+        .args(["knocks.pcap", "--config", "knockd.conf"])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.starts_with(shown), "{printed}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn every_knock_replay_command_of_the_readme_has_arguments_that_are_understood() {
+    let blocks = blocks();
+    let commands =
+        blocks.iter().filter(|block| block.contains("knock-replay ") && !block.contains("cargo"));
+    let mut tried = 0;
+    for command in commands {
+        let arguments = command.rsplit("knock-replay ").next().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+            .args(arguments.split_whitespace().map(|word| match word {
+                "/etc/knockd.conf" => "testdata/captures/seed/knockd.conf",
+                "knocks.pcap" | "-" => "testdata/captures/seed/capture.pcap",
+                other => other,
+            }))
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command}{output:?}");
+        tried += 1;
+    }
+    assert!(tried >= 2, "{blocks:?}");
+}
