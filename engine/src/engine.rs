@@ -71,25 +71,24 @@ impl Engine {
     /// Tells the engine that `event` happened at `at`.
     ///
     /// It is handled as its effects are polled, so that a jump in time over many deadlines does not
-    /// make them all at once. The end of a command that such a deadline started comes before the
-    /// event that let time pass, so it is handled first.
+    /// make them all at once. Only the end of a command is handled here and now: a deadline before
+    /// the event that still waits may have started it.
     pub fn handle(&mut self, at: Timestamp, event: Event) {
         let at = at.max(self.now);
         let is_answer = matches!(event, Event::CommandEnded { .. });
-        match self.pending {
-            Some((waiting, _)) if is_answer && at <= waiting => {
-                while self.fire_until(at) {}
-                self.apply(at, event);
-            }
-            Some(_) | None => {
-                while self.step() {}
-                let at = at.max(self.now);
-                if self.is_due(at) {
-                    self.pending = Some((at, event));
-                } else {
-                    self.apply(at, event);
-                }
-            }
+        let jumps_the_queue =
+            is_answer && self.pending.as_ref().is_none_or(|(waiting, _)| at <= *waiting);
+        if !jumps_the_queue {
+            while self.step() {}
+        }
+        let at = at.max(self.now);
+        if is_answer {
+            while self.fire_until(at) {}
+            self.apply(at, event);
+        } else if self.is_due(at) {
+            self.pending = Some((at, event));
+        } else {
+            self.apply(at, event);
         }
     }
 

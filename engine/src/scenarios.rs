@@ -762,6 +762,17 @@ fn the_end_of_a_stop_command_is_taken_before_the_packet_that_let_time_pass() {
 }
 
 #[test]
+fn commands_of_one_packet_end_in_the_order_in_which_they_were_asked_for() {
+    // The first lease is due at once, when the second and third are not even open.
+    let at_once = Door { cmd_timeout: Seconds::new(0).unwrap(), ..door("a", "1").runs("s", "t") };
+    let doors = vec![at_once, door("b", "1").runs("s", "t"), door("c", "1").runs("s", "t")];
+    let play = Play::new(doors).packets(&[(0.0, syn(A, 1)), (0.0, syn(A, 1))]).end();
+    let timeouts: Vec<_> = play.lines.iter().filter(|line| line.ends_with("timeout")).collect();
+    let order: Vec<_> = timeouts.iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(order, ["a", "a", "b", "c", "b", "c"]);
+}
+
+#[test]
 fn an_event_handed_over_before_the_last_was_polled_loses_nothing() {
     let doors = Doors::new(vec![door("d", "1,2")]).unwrap();
     let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());

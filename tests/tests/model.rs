@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use knock_replay::{Exit, Streams};
 use knock_tests::arb::{self, Case, Resolution};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use tempfile::TempDir;
 
 /// The current directory belongs to the whole process; configurations name files relative to it.
@@ -56,8 +57,15 @@ fn check(case: &Case) {
     assert_eq!(String::from_utf8_lossy(&output), expected(case), "{conf}");
 }
 
+/// Where failing cases are kept, to be tried first from then on.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/model.txt");
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_replay_prints_what_the_model_says(case in arb::case(Resolution::Micro)) {

@@ -8,6 +8,7 @@ use knock_engine::{
 };
 use knock_tests::arb::{self, Case, Resolution};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 fn doors(case: &Case) -> Doors {
     let mut config = config::parse(&case.conf.text).config.unwrap();
@@ -45,7 +46,15 @@ fn effects(case: &Case, hash_seed: u64) -> Vec<TimedEffect> {
     effects
 }
 
+/// Where failing cases are kept, to be tried first from then on.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/seeds.txt");
+
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn a_hash_seed_changes_no_effect(case in arb::case(Resolution::Nano), seed: u64) {
         prop_assert_eq!(effects(&case, 0), effects(&case, seed));
