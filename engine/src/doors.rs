@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::door::{Door, DoorSequence};
+use crate::door::{Door, DoorSequence, Sequence};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
@@ -125,9 +125,12 @@ impl Doors {
         else {
             return None;
         };
-        let used = sequences.use_up();
-        self.index = KnockIndex::new(&self.in_order);
-        used
+        let used = sequences.use_up()?;
+        self.index.remove(id, &used.sequence);
+        if let Some(next) = sequences.next() {
+            self.index.add(id, &next.sequence);
+        }
+        Some(used)
     }
 }
 
@@ -152,19 +155,48 @@ struct Named {
 impl KnockIndex {
     fn new(doors: &[Door]) -> Self {
         let mut index = Self { tcp: PortSet::new(), udp: PortSet::new(), named: Vec::new() };
-        for (id, door) in (0..).map(DoorId).zip(doors) {
-            let Some(sequence) = door.sequence() else { continue };
-            for &knock in sequence.knocks() {
-                let anywhere = &mut index.entry(knock).anywhere;
-                if anywhere.last() != Some(&id) {
-                    anywhere.push(id);
-                }
-            }
-            if let Some(&first) = sequence.knocks().first() {
-                index.entry(first).first.push(id);
-            }
+        let ids = (0..).map(DoorId);
+        let sequences =
+            ids.zip(doors).filter_map(|(id, door)| Some((id, door.sequence()?.knocks())));
+        let mut pairs: Vec<(Knock, DoorId, bool)> = sequences
+            .flat_map(|(id, knocks)| {
+                knocks.iter().map(move |&knock| (knock, id, knocks.first() == Some(&knock)))
+            })
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        for pair in pairs.chunk_by(|one, other| one.0 == other.0) {
+            let Some(&(knock, ..)) = pair.first() else { continue };
+            index.ports_mut(knock.protocol).insert(knock.port.0);
+            let anywhere = pair.iter().map(|&(_, id, _)| id).collect();
+            let first = pair.iter().filter(|(.., first)| *first).map(|&(_, id, _)| id).collect();
+            index.named.push(Named { knock, anywhere, first });
         }
         index
+    }
+
+    /// Adds a door with its sequence. Takes time in the knocks that all doors name, at worst.
+    fn add(&mut self, id: DoorId, sequence: &Sequence) {
+        for &knock in sequence.knocks() {
+            insert(&mut self.entry(knock).anywhere, id);
+        }
+        if let Some(&first) = sequence.knocks().first() {
+            insert(&mut self.entry(first).first, id);
+        }
+    }
+
+    /// Removes a door that had this sequence.
+    fn remove(&mut self, id: DoorId, sequence: &Sequence) {
+        for &knock in sequence.knocks() {
+            let Ok(at) = self.find(knock) else { continue };
+            let Some(named) = self.named.get_mut(at) else { continue };
+            named.anywhere.retain(|&other| other != id);
+            named.first.retain(|&other| other != id);
+            if named.anywhere.is_empty() {
+                self.named.remove(at);
+                self.ports_mut(knock.protocol).remove(knock.port.0);
+            }
+        }
     }
 
     fn entry(&mut self, knock: Knock) -> &mut Named {
@@ -172,15 +204,19 @@ impl KnockIndex {
             Ok(at) => at,
             Err(at) => {
                 self.named.insert(at, Named { knock, anywhere: Vec::new(), first: Vec::new() });
-                match knock.protocol {
-                    Protocol::Tcp => self.tcp.insert(knock.port.0),
-                    Protocol::Udp => self.udp.insert(knock.port.0),
-                }
+                self.ports_mut(knock.protocol).insert(knock.port.0);
                 at
             }
         };
         #[expect(clippy::indexing_slicing, reason = "found or inserted there just now")]
         &mut self.named[at]
+    }
+
+    fn ports_mut(&mut self, protocol: Protocol) -> &mut PortSet {
+        match protocol {
+            Protocol::Tcp => &mut self.tcp,
+            Protocol::Udp => &mut self.udp,
+        }
     }
 
     fn find(&self, knock: Knock) -> Result<usize, usize> {
@@ -222,7 +258,80 @@ impl PortSet {
         }
     }
 
+    fn remove(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word &= !(1 << (port & 63));
+        }
+    }
+
     fn contains(&self, port: u16) -> bool {
         self.0.get(usize::from(port >> 6)).is_some_and(|word| (word >> (port & 63)) & 1 == 1)
+    }
+}
+
+/// Inserts a door into a list in order, if it is not there.
+fn insert(ids: &mut Vec<DoorId>, id: DoorId) {
+    if let Err(at) = ids.binary_search(&id) {
+        ids.insert(at, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Commands;
+    use crate::door::{DoorName, FlagRule};
+    use crate::one_time::OneTimeSequences;
+    use crate::packet::Port;
+    use crate::time::Seconds;
+
+    fn tcp(port: u16) -> Knock {
+        Knock { port: Port(port), protocol: Protocol::Tcp }
+    }
+
+    fn one_time(lines: &[&[u16]]) -> Door {
+        let line = |(number, ports): (u32, &&[u16])| OneTimeLine {
+            number,
+            offset: 0,
+            sequence: Sequence::new(ports.iter().map(|&port| tcp(port)).collect()).unwrap(),
+        };
+        Door {
+            name: DoorName::new(b"d"),
+            sequence: DoorSequence::OneTime(OneTimeSequences::new(
+                (1..).zip(lines).map(line).collect(),
+            )),
+            seq_timeout: Seconds::new(5).unwrap(),
+            flags: FlagRule::default(),
+            target: None,
+            commands: Commands::default(),
+            cmd_timeout: Seconds::new(10).unwrap(),
+        }
+    }
+
+    /// What the index says of each port: the doors that name it, and those that begin with it.
+    fn said(doors: &Doors) -> Vec<(Vec<DoorId>, Vec<DoorId>)> {
+        let of = |port| {
+            let knock = tcp(port);
+            let lists = (doors.index.naming(knock).to_vec(), doors.starting_with(knock).to_vec());
+            assert_eq!(doors.names(knock), !lists.0.is_empty());
+            lists
+        };
+        (1..9).map(of).collect()
+    }
+
+    #[test]
+    fn an_index_that_follows_used_sequences_is_the_one_made_anew() {
+        let lines: [&[&[u16]]; 3] =
+            [&[&[1, 2, 1], &[2, 3], &[4]], &[&[2, 1], &[2, 2, 5]], &[&[1], &[7, 1]]];
+        let mut doors = Doors::new(lines.iter().map(|lines| one_time(lines)).collect()).unwrap();
+        for id in [0, 2, 1, 0, 1, 2, 0].map(DoorId) {
+            assert!(doors.use_up_sequence(id).is_some());
+            let anew = Doors::new(doors.in_order.clone()).unwrap();
+            assert_eq!(said(&doors), said(&anew));
+        }
+        assert!(doors.use_up_sequence(DoorId(0)).is_none());
+        assert!(
+            said(&doors).iter().all(|(anywhere, first)| anywhere.is_empty() && first.is_empty())
+        );
     }
 }

@@ -716,6 +716,15 @@ fn at_the_limit_the_opening_next_to_be_forgotten_goes_first() {
 }
 
 #[test]
+fn at_the_limit_a_packet_that_opens_two_doors_is_remembered_for_the_longer_timeout() {
+    let short = Door { seq_timeout: Seconds::new(2).unwrap(), ..door("short", "1") };
+    let packets = [(0.0, syn(A, 1).number(7)), (4.0, syn(A, 1).number(7))];
+    let play = Play::with_limit(vec![door("long", "1"), short], 1).packets(&packets);
+    assert_eq!(play.engine.counts().opened, 2);
+    assert_eq!(play.engine.counts().forgotten_openings, 0);
+}
+
+#[test]
 fn at_the_limit_of_leases_a_door_with_a_command_stays_shut() {
     let doors = vec![door("d", "1").runs("s", "t"), door("quiet", "2")];
     let mut play = Play::with_limit(doors, 2);

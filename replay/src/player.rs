@@ -98,20 +98,79 @@ impl Player {
                 self.engine.handle(timed.at, Event::CommandEnded { run, status });
             }
             if self.effects.len() >= Self::BATCH {
-                self.print(false)?;
+                self.print(self.live)?;
             }
         }
         Ok(())
     }
 
-    /// Hands over what is to be printed, if there is anything.
+    /// Hands over what is to be printed, if there is anything. What is live is waited for: a reader
+    /// that has left must be noticed now, not at the next packet.
     fn print(&mut self, flush: bool) -> Result<(), PrinterGone> {
         if self.effects.is_empty() {
             return Ok(());
         }
         let start = self.start.unwrap_or(Timestamp::EPOCH);
-        let empty = self.used.try_recv().unwrap_or_default();
-        let effects = std::mem::replace(&mut self.effects, empty);
-        self.printer.send(Batch { effects, start, flush }).map_err(|_| PrinterGone)
+        let effects = std::mem::take(&mut self.effects);
+        self.printer.send(Batch { effects, start, flush }).map_err(|_| PrinterGone)?;
+        self.effects = if self.live {
+            self.used.recv().map_err(|_| PrinterGone)?
+        } else {
+            self.used.try_recv().unwrap_or_default()
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::mpsc;
+
+    use clap::Parser as _;
+    use knock_engine::{Packet, Port, Transport, config};
+
+    use super::*;
+
+    /// As many timeouts as fill a batch to the last place, from one packet.
+    #[test]
+    fn a_live_packet_is_printed_at_once_even_if_its_effects_fill_a_batch() {
+        let conf = b"[d]\nsequence = 1:udp,2:udp\nseq_timeout = 5\ncommand =\n";
+        let config = config::parse(conf).config.unwrap();
+        let doors = config.doors.into_iter().map(|door| door.door).collect();
+        let args = Args::parse_from(["knock-replay", "x", "-c", "x"]);
+        let (printer, batches) = mpsc::sync_channel(1);
+        let (give_back, used) = mpsc::channel();
+        let printing = std::thread::spawn(move || {
+            let mut flushes = Vec::new();
+            for Batch { mut effects, flush, .. } in batches {
+                flushes.push((effects.len(), flush));
+                effects.clear();
+                let _ = give_back.send(effects);
+            }
+            flushes
+        });
+        let doors = Doors::new(doors).unwrap();
+        let player = Player::new(&args, doors, Listening::everywhere(), printer, used, true);
+        let full = u32::try_from(Player::BATCH).unwrap();
+        let mut number = 0;
+        player.play(|events| {
+            let packet = Packet {
+                source: Ipv4Addr::from_bits(number).into(),
+                destination: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                source_port: Port(9),
+                destination_port: Port(1),
+                transport: Transport::Udp,
+            };
+            if number < full {
+                events.push((Timestamp::EPOCH, Event::Packet(packet)));
+            } else if number == full {
+                events.push((Timestamp::MAX, Event::DeadlineReached));
+            }
+            number += 1;
+        });
+        let flushes = printing.join().unwrap();
+        assert_eq!(flushes.last(), Some(&(Player::BATCH, true)));
+        assert!(flushes.iter().all(|(_, flush)| *flush));
     }
 }

@@ -1,5 +1,6 @@
 //! Packets on their way to the engine.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use knock_engine::{Event, Listening, Timestamp, decode};
@@ -78,25 +79,31 @@ impl Reader {
 /// The local addresses, as far as they are known.
 struct Addresses {
     source: AddressSource,
-    known: Vec<IpAddr>,
+    known: BTreeSet<IpAddr>,
     ipv4_only: bool,
 }
 
 impl Addresses {
+    /// The most addresses that captures can name; a machine has far fewer.
+    const NAMED_MAX: usize = 4096;
+
     fn of(args: &Args) -> Self {
         let source =
             if args.local.is_empty() { AddressSource::Unknown } else { AddressSource::Given };
-        Self { source, known: args.local.clone(), ipv4_only: args.only_ip_v4 }
+        Self { source, known: args.local.iter().copied().collect(), ipv4_only: args.only_ip_v4 }
     }
 
-    /// Takes addresses that a capture names. Returns whether they change what is known.
+    /// Takes addresses that a capture names, up to [`Addresses::NAMED_MAX`]. Returns whether they
+    /// change what is known.
     fn learn(&mut self, named: Vec<IpAddr>) -> bool {
         if named.is_empty() || self.source == AddressSource::Given {
             return false;
         }
         self.source = AddressSource::Named;
-        self.known.extend(named);
-        true
+        let before = self.known.len();
+        let room = Self::NAMED_MAX.saturating_sub(before);
+        self.known.extend(named.into_iter().take(room));
+        self.known.len() > before
     }
 
     fn listening(&self) -> Listening {

@@ -144,7 +144,7 @@ enum Unreadable {
     TooLargeTogether,
     /// It is not there.
     Missing,
-    /// Others may read it.
+    /// This user may not read it.
     Denied,
     /// Anything else, as the system puts it.
     Other(String),

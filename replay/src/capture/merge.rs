@@ -70,13 +70,6 @@ impl Merge {
         }
     }
 
-    /// Returns the capture that the next packet is of, by its name, if [`Merge::peek`] told of one.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        let Reverse((_, index)) = self.next.peek()?;
-        self.captures.get(*index).map(Capture::name)
-    }
-
     /// Returns the addresses that interfaces of the captures have named since this was last asked.
     pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
         self.captures.iter_mut().flat_map(Capture::take_local_addresses).collect()

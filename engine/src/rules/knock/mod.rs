@@ -189,12 +189,10 @@ impl KnockRules {
 
     fn remember(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site) {
         let Some(fingerprint) = heard.fingerprint else { return };
-        if self.openings.len() >= self.limit {
-            self.openings.forget_earliest();
+        let due = self.due_after(heard.at, site.doors.door(id).seq_timeout);
+        if self.openings.remember(heard.client, fingerprint, id, due, self.limit) {
             site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
         }
-        let due = self.due_after(heard.at, site.doors.door(id).seq_timeout);
-        self.openings.remember(heard.client, fingerprint, id, due);
     }
 
     /// A one-time sequence that opened its door is used up, and every attempt at it ends.

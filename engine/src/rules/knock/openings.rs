@@ -51,23 +51,30 @@ impl Openings {
     }
 
     /// Remembers an opening until `due`. A packet that opens two doors is remembered as long as the
-    /// longer of the two.
+    /// longer of the two. If there are `limit` others, the one that is due first is forgotten for
+    /// it; returns whether it was.
     pub(super) fn remember(
         &mut self,
         client: IpAddr,
         fingerprint: Fingerprint,
         door: DoorId,
         due: Due,
-    ) {
+        limit: usize,
+    ) -> bool {
         let hash = self.hasher.knock(client, fingerprint);
         if let Some(slot) = self.find(hash, client, fingerprint) {
             if self.table.due(slot) >= due {
-                return;
+                return false;
             }
+            self.forget(slot);
+        }
+        let crowded = self.len() >= limit;
+        if crowded && let Some(slot) = self.table.earliest() {
             self.forget(slot);
         }
         let slot = self.table.insert(due, Opening { hash, client, fingerprint, door });
         self.knocks.insert(hash, slot);
+        crowded
     }
 
     /// Forgets what is due at or before `now`.
@@ -77,13 +84,6 @@ impl Openings {
             if due > now {
                 return;
             }
-            self.forget(slot);
-        }
-    }
-
-    /// Forgets the opening that is due first.
-    pub(super) fn forget_earliest(&mut self) {
-        if let Some(slot) = self.table.earliest() {
             self.forget(slot);
         }
     }
