@@ -10,6 +10,7 @@ use std::path::Path;
 use knock_engine::config::{self, Config, FileName, OneTimeFile, Severity, Wording};
 use knock_engine::{DoorSequence, OneTimeSequences};
 
+use crate::capture;
 use crate::report::{self, Finding, Source, Style};
 use crate::text::{Cause, shown};
 
@@ -138,6 +139,8 @@ enum Unreadable {
     Directory,
     /// It is a pipe, a device or a socket where only a file will do.
     NotAFile,
+    /// It is a packet capture, or at least compressed as one may be.
+    Capture,
     /// It is larger than [`MAX_FILE_BYTES`].
     TooLarge,
     /// All sequence files together are larger than [`MAX_ONE_TIME_BYTES`].
@@ -182,6 +185,7 @@ impl Unreadable {
         match self {
             Self::Directory => "it is a directory",
             Self::NotAFile => "it is not a regular file",
+            Self::Capture => "it is a packet capture, not a configuration",
             Self::TooLarge => "it is larger than 1 MiB",
             Self::TooLargeTogether => {
                 "the sequence files of all doors are together larger than 4 MiB"
@@ -195,6 +199,7 @@ impl Unreadable {
     fn help_for_configuration(&self) -> &'static str {
         match self {
             Self::Directory => "give the path of the file in it",
+            Self::Capture => "name captures without an option, and the configuration behind `-c`",
             Self::NotAFile | Self::TooLarge | Self::TooLargeTogether => {
                 "a configuration is a text file, such as `/etc/knockd.conf`"
             }
@@ -205,7 +210,7 @@ impl Unreadable {
 
     fn help_for_one_time(&self) -> &'static str {
         match self {
-            Self::Directory | Self::NotAFile => {
+            Self::Directory | Self::NotAFile | Self::Capture => {
                 "name a file with a sequence on each line, such as ` 7000,8000,9000`"
             }
             Self::TooLarge | Self::TooLargeTogether => "remove the lines that are used",
@@ -222,7 +227,11 @@ fn read_configuration(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if file.metadata()?.is_dir() {
         return Err(Unreadable::Directory);
     }
-    read(&file)
+    let (text, is_whole) = read(&file)?;
+    if capture::begins_like_one(&text) {
+        return Err(Unreadable::Capture);
+    }
+    if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
 
 /// Reads a sequence file. A pipe is not even opened: that would wait for who writes to it.
@@ -234,15 +243,14 @@ fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if !metadata.is_file() {
         return Err(Unreadable::NotAFile);
     }
-    read(&File::open(path)?)
+    let (text, is_whole) = read(&File::open(path)?)?;
+    if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
 
-fn read(file: &File) -> Result<Vec<u8>, Unreadable> {
+/// Reads a file as far as it may be read. Returns whether that is all of it.
+fn read(file: &File) -> Result<(Vec<u8>, bool), Unreadable> {
     let mut text = Vec::new();
     let limit = MAX_FILE_BYTES.saturating_add(1);
     let bytes = file.take(limit).read_to_end(&mut text)?;
-    if u64::try_from(bytes).is_ok_and(|bytes| bytes < limit) {
-        return Ok(text);
-    }
-    Err(Unreadable::TooLarge)
+    Ok((text, u64::try_from(bytes).is_ok_and(|bytes| bytes < limit)))
 }

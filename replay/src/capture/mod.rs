@@ -247,6 +247,11 @@ impl Reader {
     }
 }
 
+/// Returns whether these are the first bytes of a capture, or of something compressed.
+pub(crate) fn begins_like_one(first: &[u8]) -> bool {
+    pcap::recognises(first) || pcapng::recognises(first) || source::compression(first).is_some()
+}
+
 /// Maps `file` if it is a regular one with a plain capture from its beginning, and streams it
 /// otherwise. Returns also how many bytes there are, if that is known, and whether it is live.
 fn source_of(mut file: File) -> io::Result<(Source, Option<u64>, bool)> {

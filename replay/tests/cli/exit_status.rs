@@ -30,6 +30,14 @@ fn a_bad_configuration_is_status_2_with_all_its_errors() {
 }
 
 #[test]
+fn a_capture_in_the_place_of_the_configuration_is_known_as_one() {
+    let desk = Desk::with(knocks_pcap());
+    let errors = refused(2, desk.run("knockd.conf -c knocks.pcap"));
+    let told = "error: cannot read `knocks.pcap`: it is a packet capture, not a configuration\n";
+    assert!(errors.starts_with(told), "{errors}");
+}
+
+#[test]
 fn a_bad_configuration_is_told_of_before_captures_are_opened() {
     let desk = Desk::new();
     desk.write("knockd.conf", "foo\n");

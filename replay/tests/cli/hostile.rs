@@ -27,13 +27,6 @@ fn a_configuration_of_one_very_long_line_is_status_2() {
 }
 
 #[test]
-fn a_capture_taken_for_the_configuration_is_status_2() {
-    let outcome = Desk::with(knocks_pcap()).run("knocks.pcap -c knocks.pcap");
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
-    assert!(outcome.stderr.contains("error: knocks.pcap: "), "{}", outcome.stderr);
-}
-
-#[test]
 fn devices_are_no_captures() {
     let desk = Desk::new();
     let outcome = desk.run("/dev/zero -c knockd.conf");
