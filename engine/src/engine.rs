@@ -14,7 +14,8 @@ use crate::time::Timestamp;
 
 /// How much the engine may remember.
 ///
-/// An attempt takes less than 200 bytes, so the default of a million takes less than 200 MB.
+/// An attempt takes less than 200 bytes, so the default of a million takes less than 200 MB. Of that
+/// at most 64 MiB are reserved from the beginning, but not used before attempts come.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most attempts; as many openings are remembered besides, and as many commands and leases

@@ -40,9 +40,14 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(hasher: ClientHasher) -> Self {
+    /// For how many attempts there is room from the beginning, if the limit allows so many: 64 MiB
+    /// of addresses.
+    const ROOM: usize = 1 << 20;
+
+    /// Makes an empty list that will have at most `limit` attempts.
+    pub(super) fn new(limit: usize, hasher: ClientHasher) -> Self {
         Self {
-            table: DueTable::new(),
+            table: DueTable::with_room_for(limit.min(Self::ROOM)),
             clients: SlotTable::new(),
             stages: [Chain::EMPTY; Sequence::MAX_KNOCKS],
             hasher,

@@ -87,13 +87,17 @@ impl<T: Entry> DueTable<T> {
     pub(super) const ENTRY_SIZE: usize = size_of::<Node<T>>();
 
     pub(super) const fn new() -> Self {
-        Self {
-            nodes: Vec::new(),
-            free: Slot::NONE,
-            live: 0,
-            chains: Vec::new(),
-            earliest: Slot::NONE,
-        }
+        Self::of(Vec::new())
+    }
+
+    /// Makes a table with room for some entries, so that it need not move while they come. Room
+    /// that is not used costs address space, but no memory.
+    pub(super) fn with_room_for(entries: usize) -> Self {
+        Self::of(Vec::with_capacity(entries))
+    }
+
+    const fn of(nodes: Vec<Node<T>>) -> Self {
+        Self { nodes, free: Slot::NONE, live: 0, chains: Vec::new(), earliest: Slot::NONE }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -58,11 +58,12 @@ enum Earliest {
 impl KnockRules {
     pub(crate) fn new(limits: &Limits) -> Self {
         let hasher = ClientHasher::new(limits.hash_seed);
+        let limit = usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX);
         Self {
-            attempts: Attempts::new(hasher.clone()),
+            attempts: Attempts::new(limit, hasher.clone()),
             openings: Openings::new(hasher),
             leases: Leases::new(),
-            limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
+            limit,
             next_serial: 0,
             anticipated: 0,
             starting: Vec::new(),
