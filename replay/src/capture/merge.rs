@@ -21,6 +21,8 @@ pub struct Merge {
     heads: Vec<Option<Head>>,
     /// The captures whose next packet is not known yet.
     unknown: Vec<usize>,
+    /// Whether any capture is of a kind that names the addresses of its interfaces.
+    may_name_addresses: bool,
     errors: Vec<CaptureError>,
 }
 
@@ -30,7 +32,9 @@ impl Merge {
     pub fn new(captures: Vec<Capture>) -> Self {
         let unknown = (0..captures.len()).rev().collect();
         let heads = vec![None; captures.len()];
-        Self { captures, next: BinaryHeap::new(), heads, unknown, errors: Vec::new() }
+        let may_name_addresses = captures.iter().any(Capture::may_name_addresses);
+        let (next, errors) = (BinaryHeap::new(), Vec::new());
+        Self { captures, next, heads, unknown, may_name_addresses, errors }
     }
 
     /// Returns what the next packet is, or `None` after the last one. May wait for a live capture.
@@ -72,6 +76,9 @@ impl Merge {
 
     /// Returns the addresses that interfaces of the captures have named since this was last asked.
     pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
+        if !self.may_name_addresses {
+            return Vec::new();
+        }
         self.captures.iter_mut().flat_map(Capture::take_local_addresses).collect()
     }
 

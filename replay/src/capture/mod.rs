@@ -204,6 +204,12 @@ impl Capture {
         }
     }
 
+    /// Returns whether the capture is of a kind that names addresses: pcapng.
+    #[must_use]
+    pub const fn may_name_addresses(&self) -> bool {
+        matches!(self.reader, Reader::PcapNg(_))
+    }
+
     /// Returns how many bytes were read, as they stand on the disk: of a compressed capture,
     /// compressed ones.
     #[must_use]

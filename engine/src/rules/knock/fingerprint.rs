@@ -4,7 +4,7 @@ use core::hash::{BuildHasher as _, Hash, Hasher as _};
 use core::net::IpAddr;
 use core::num::NonZeroU32;
 
-use foldhash::quality::FixedState;
+use foldhash::fast::FixedState;
 
 use crate::packet::{Packet, Port, TcpFlags, Transport};
 
