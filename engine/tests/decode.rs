@@ -2,8 +2,17 @@
 
 use knock_engine::{LinkType, Undecodable, decode};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+/// Where failing cases are kept, to be tried first from then on.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/decode.txt");
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn no_bytes_under_any_link_type_panic(number: u16, frame: Vec<u8>) {
         // Reaching the assertion is the point: nothing panicked on the way.

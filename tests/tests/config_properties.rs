@@ -13,8 +13,17 @@ use knock_engine::{
 use knock_replay::report::{self, Source, Style};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+/// Where failing cases are kept, to be tried first from then on.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/config.txt");
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn any_bytes_give_a_configuration_or_an_error(text in any_text()) {
         let parsed = config::parse(&text);

@@ -1,0 +1,61 @@
+//! Time.
+
+use super::*;
+
+#[test]
+fn timeouts_are_exact() {
+    let door = || vec![door("d", "1,2")];
+    let last = |at| Play::new(door()).packets(&[(0.9, syn(A, 1)), (at, syn(A, 2))]).lines;
+    assert_eq!(last(5.899_999_999), lines(A, "d", "1 2 !"));
+    assert_eq!(last(5.9), ["192.0.2.10: d: Stage 1", "192.0.2.10: d: sequence timeout (stage 1)"]);
+}
+
+#[test]
+fn the_timeout_counts_from_the_first_knock() {
+    let packets = [(0.0, syn(A, 1)), (4.0, syn(A, 2)), (6.0, syn(A, 3))];
+    let play = Play::new(vec![door("d", "1,2,3")]).packets(&packets);
+    assert_eq!(
+        play.lines.last().map(String::as_str),
+        Some("192.0.2.10: d: sequence timeout (stage 2)")
+    );
+}
+
+#[test]
+fn what_is_due_happens_in_order_of_time_then_of_creation() {
+    let slow = Door { seq_timeout: Seconds::new(7).unwrap(), ..door("slow", "1,2") };
+    let doors = vec![slow, door("a", "1,3"), door("b", "1,4"), door("run", "9").runs("s", "t")];
+    let doors =
+        doors.into_iter().map(|door| Door { cmd_timeout: Seconds::new(5).unwrap(), ..door });
+    let packets = [(0.0, syn(A, 1)), (0.0, syn(B, 9))];
+    let play = Play::new(doors.collect()).packets(&packets).end();
+    assert_eq!(
+        play.lines.get(6..).unwrap(),
+        [
+            "192.0.2.10: a: sequence timeout (stage 1)",
+            "192.0.2.10: b: sequence timeout (stage 1)",
+            "192.0.2.11: run: command timeout",
+            "run: running command: t",
+            "192.0.2.10: slow: sequence timeout (stage 1)",
+        ]
+    );
+}
+
+#[test]
+fn time_that_runs_backwards_stands_still() {
+    let packets = [(10.0, syn(A, 1)), (2.0, syn(A, 2)), (14.9, syn(A, 3))];
+    expect(vec![door("d", "1,2,3")], &packets, &text(&lines(A, "d", "1 2 3 !")));
+}
+
+#[test]
+fn a_deadline_says_when_for_whom_and_why() {
+    let mut play = Play::new(vec![door("d", "1,2"), door("e", "9").runs("s", "t")]);
+    play.event(seconds(1.0), Event::Packet(syn(A, 1)));
+    let deadline = play.engine.poll_deadline().unwrap();
+    assert_eq!((deadline.at, deadline.why), (seconds(6.0), DeadlineReason::SequenceTimeout));
+    assert_eq!((deadline.client, deadline.door.index()), (A.parse().unwrap(), 0));
+    play.event(seconds(2.0), Event::Packet(syn(B, 9)));
+    play.event(seconds(6.0), Event::DeadlineReached);
+    let deadline = play.engine.poll_deadline().unwrap();
+    assert_eq!((deadline.at, deadline.why), (seconds(12.0), DeadlineReason::CommandTimeout));
+    assert_eq!((deadline.client, deadline.door.index()), (B.parse().unwrap(), 1));
+}
