@@ -193,10 +193,24 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fingerprint::tests::{client, colliding};
     use super::*;
+    use crate::doors::Doors;
+    use crate::time::Timestamp;
 
     #[test]
     fn an_attempt_takes_a_cache_line() {
         assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 64);
+    }
+
+    #[test]
+    fn clients_whose_hashes_collide_are_told_apart() {
+        let hasher = ClientHasher::new(0);
+        let (one, other) = colliding(|number| hasher.client(client(number)));
+        let mut attempts = Attempts::new(10, hasher);
+        let (door, due) = (Doors::id_for_tests(), (Timestamp::MAX, 0));
+        let slot = attempts.begin(client(one), None, door, due, None);
+        assert_eq!(attempts.oldest_of(client(one)), Some(slot));
+        assert_eq!(attempts.oldest_of(client(other)), None);
     }
 }
