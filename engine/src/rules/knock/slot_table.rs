@@ -180,6 +180,19 @@ mod tests {
         assert!(list.len() > 100, "{}", list.len());
     }
 
+    /// Else finding one would take as long as there are entries.
+    #[test]
+    fn entries_with_hashes_of_their_own_stand_at_places_of_their_own() {
+        let mut table = SlotTable::new();
+        for number in 1000..2000 {
+            table.insert(ShortHash::new(number), Slot::new(number));
+        }
+        for number in 1000..2000 {
+            let at = table.position(ShortHash::new(number), |_| true);
+            assert_eq!(at, usize::try_from(number).ok());
+        }
+    }
+
     #[test]
     fn a_slot_can_take_the_place_of_another() {
         let mut table = SlotTable::new();
