@@ -156,7 +156,7 @@ mod tests {
     fn a_table_holds_what_a_plain_list_holds() {
         let mut table = SlotTable::new();
         let mut list: Vec<(ShortHash, Slot)> = Vec::new();
-        for (action, number) in numbers().zip(numbers().skip(7)).take(20_000) {
+        for (action, number) in numbers().zip(numbers().skip(7)).take(6_000) {
             let (hash, slot) = (ShortHash::new(number % 23), Slot::new(number % 61));
             let at = list.iter().position(|other| *other == (hash, slot));
             match (action % 3, at) {
