@@ -6,6 +6,7 @@ mod boundary;
 mod commands;
 mod limits;
 mod one_time;
+mod reload;
 mod retransmissions;
 mod time;
 
