@@ -42,7 +42,7 @@ pub(super) struct Attempts {
 impl Attempts {
     /// For how many attempts there is room from the beginning, if the limit allows so many: 64 MiB
     /// of addresses.
-    const ROOM: usize = 1 << 20;
+    const ROOM: usize = 1_048_576;
 
     /// Makes an empty list that will have at most `limit` attempts.
     pub(super) fn new(limit: usize, hasher: ClientHasher) -> Self {
@@ -201,6 +201,19 @@ mod tests {
     #[test]
     fn an_attempt_takes_a_cache_line() {
         assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 64);
+    }
+
+    /// A table that grows is copied, and a packet waits for it.
+    #[test]
+    fn a_flood_up_to_the_limit_moves_no_attempt() {
+        let mut attempts = Attempts::new(5000, ClientHasher::new(0));
+        let door = Doors::id_for_tests();
+        let first = attempts.begin(client(0), None, door, (Timestamp::MAX, 0), None);
+        let at = core::ptr::from_ref(attempts.get(first));
+        for number in 1..5000 {
+            attempts.begin(client(number), None, door, (Timestamp::MAX, 0), None);
+        }
+        assert_eq!(core::ptr::from_ref(attempts.get(first)), at);
     }
 
     #[test]
