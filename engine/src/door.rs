@@ -270,6 +270,14 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_is_mentioned_twice_counts_as_one_mentioned_once() {
+        let wanted = FlagRule::default().want(TcpFlags::SYN);
+        assert_eq!(wanted.want(TcpFlags::SYN), wanted);
+        let refused = FlagRule::default().refuse(TcpFlags::SYN);
+        assert_eq!(refused.refuse(TcpFlags::SYN), refused);
+    }
+
+    #[test]
     fn missing_flags_satisfy_only_a_rule_without_flags() {
         assert!(FlagRule::default().is_satisfied_by(tcp(None)));
         assert!(!FlagRule::default().refuse(TcpFlags::ACK).is_satisfied_by(tcp(None)));

@@ -302,7 +302,16 @@ pub enum DeadlineReason {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn commands_have_numbers_of_their_own_for_ever() {
+        let serials = [0, 1, 1 << 31, 1 << 32, (1 << 32) + 1, 1 << 33, u64::MAX];
+        let runs: BTreeSet<RunId> = serials.into_iter().map(RunId::from_serial).collect();
+        assert_eq!(runs.len(), serials.len());
+    }
 
     #[test]
     fn an_effect_takes_less_than_a_cache_line() {

@@ -179,6 +179,16 @@ fn what_is_not_ip_is_named() {
 }
 
 #[test]
+fn address_and_control_of_ppp_are_taken_off_once() {
+    for link in [LinkType::Ppp, LinkType::PppHdlc] {
+        let frame = [&[0xff, 0x03, 0xff, 0x03, 0x00, 0x21][..], &ipv4(6, &tcp())].concat();
+        let protocol = Carried::PppProtocol(0xff);
+        assert_eq!(decode(link, &frame), Err(Undecodable::NotIp(protocol)));
+        assert_eq!(decode(link, &frame[..3]), Err(Undecodable::NotIp(protocol)));
+    }
+}
+
+#[test]
 fn the_openbsd_loopback_has_its_family_in_network_order_only() {
     let frame = [&[2, 0, 0, 0][..], &ipv4(6, &tcp())].concat();
     let family = Carried::AddressFamily(0x0200_0000);

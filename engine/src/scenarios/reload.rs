@@ -131,6 +131,20 @@ fn effects_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
 }
 
 #[test]
+fn notes_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
+    let mut play = Play::new(vec![door("d", "1,2")]);
+    play.event(seconds(0.0), Event::Packet(syn(A, 1)));
+    let reload = |name: &str| {
+        Event::Reloaded(Box::new(Doors::new(vec![door(name, "3"), door("more", "4")]).unwrap()))
+    };
+    play.engine.handle(seconds(1.0), reload("new"));
+    play.event(seconds(2.0), reload("newer"));
+    let note = "192.0.2.10: d: dropped at stage 1: the door was changed or removed";
+    assert!(play.notes.iter().all(|told| told.starts_with(note)), "{:?}", play.notes);
+    assert_eq!(play.notes.len(), 1);
+}
+
+#[test]
 fn the_repeat_of_a_last_knock_is_known_after_a_reload() {
     let mut play = Play::new(vec![door("open", "1,2")]);
     play.event(seconds(0.0), Event::Packet(syn(A, 1).number(7)));
