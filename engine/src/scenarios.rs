@@ -8,6 +8,7 @@ mod limits;
 mod one_time;
 mod reload;
 mod retransmissions;
+mod rule_sets;
 mod time;
 
 use alloc::string::{String, ToString};
