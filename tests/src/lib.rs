@@ -15,3 +15,5 @@ pub mod arb;
 pub mod cases;
 pub mod forge;
 pub mod model;
+pub mod oracle;
+pub mod require;
