@@ -78,7 +78,6 @@ fn shape() -> impl Strategy<Value = Shape> {
 pub(super) fn sights(
     plan: &Plan,
     setting: &Setting,
-    link: Link,
     resolution: Resolution,
 ) -> Vec<Sight> {
     let mut visits: Vec<&Visit> = plan.visits.iter().collect();
@@ -103,7 +102,6 @@ pub(super) fn sights(
         let at = index.index(sights.len());
         sights[at].shape = shape.clone();
     }
-    keep_unseen_stamps_unimportant(&mut sights, link);
     sights
 }
 
@@ -117,7 +115,7 @@ fn sequence_by_then(door: &Door, visits: usize) -> &[Knock] {
 
 /// Whether the clock follows the stamp of a frame without a packet in it is not laid down by the
 /// rules; so no such stamp is later than those before it.
-fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
+pub(super) fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
     let mut latest_ns = START_NS - 60_000_000_000;
     for sight in sights {
         if visible(&sight.packet, &sight.shape, link).is_some() {

@@ -1,0 +1,67 @@
+//! Frames of which nobody can say whether knockd 0.8 sees them.
+//!
+//! Its filter is a list of tests, which libpcap's optimiser arranges as it likes; a test that reads
+//! behind the end of the frame refuses the frame. So a frame that ends between the ports and the
+//! flags of TCP passes for a door without flags if that is tested first, and does not if a door with
+//! flags is.
+
+use std::collections::BTreeSet;
+
+use crate::forge::Link;
+use crate::model::{Door, Protocol, Sequences};
+
+/// The TCP ports for which it matters whether a frame has flags.
+#[derive(Clone, Debug)]
+pub struct Ports(BTreeSet<u16>);
+
+impl Ports {
+    /// Returns the ports that doors with flags and doors without name.
+    #[must_use]
+    pub fn of(doors: &[Door]) -> Self {
+        let (flagged, flagless): (Vec<&Door>, Vec<&Door>) =
+            doors.iter().partition(|door| door.wanted | door.refused != 0);
+        Self(&tcp_ports(&flagged) & &tcp_ports(&flagless))
+    }
+
+    /// Returns whether a frame, as far as it was captured, is undecided.
+    #[must_use]
+    pub fn matter_to(&self, link: Link, frame: &[u8]) -> bool {
+        let (header, version) = match link {
+            Link::Ethernet => (14, ether_type_version(frame, 12)),
+            Link::Sll => (16, ether_type_version(frame, 14)),
+            _ => (0, frame.first().map(|byte| byte >> 4)),
+        };
+        let Some(ip) = frame.get(header..) else { return false };
+        let transport_at = match version {
+            Some(4) => usize::from(ip.first().map_or(0, |byte| byte & 15)) * 4,
+            Some(6) => 40,
+            _ => return false,
+        };
+        let Some(&[high, low]) = ip.get(transport_at + 2..transport_at + 4) else { return false };
+        ip.len() < transport_at + 14 && self.0.contains(&u16::from_be_bytes([high, low]))
+    }
+}
+
+/// Returns the version that an Ethernet type promises.
+fn ether_type_version(frame: &[u8], at: usize) -> Option<u8> {
+    match frame.get(at..at + 2)? {
+        [0x08, 0x00] => Some(4),
+        [0x86, 0xdd] => Some(6),
+        _ => None,
+    }
+}
+
+fn tcp_ports(doors: &[&Door]) -> BTreeSet<u16> {
+    let mut ports = BTreeSet::new();
+    for door in doors {
+        let sequences = match &door.sequences {
+            Sequences::Fixed(knocks) => std::slice::from_ref(knocks),
+            Sequences::OneTime(lines) => lines,
+        };
+        let knocks = sequences.iter().flatten();
+        ports.extend(
+            knocks.filter(|knock| knock.protocol == Protocol::Tcp).map(|knock| knock.port),
+        );
+    }
+    ports
+}
