@@ -39,7 +39,17 @@ fn try_it() {
             std::fs::write(folder.join("stdout"), &verdict.output).unwrap();
             std::fs::write(folder.join("stderr"), &verdict.errors).unwrap();
             let local: Vec<String> = case.local().iter().map(|a| a.to_string()).collect();
-            std::fs::write(folder.join("meta"), format!("{}\n{}\n{}\n{}", local.join(","), case.options().join(" "), case.reload.is_some(), verdict.end)).unwrap();
+            std::fs::write(
+                folder.join("meta"),
+                format!(
+                    "{}\n{}\n{}\n{}",
+                    local.join(","),
+                    case.options().join(" "),
+                    case.reload.is_some(),
+                    verdict.end
+                ),
+            )
+            .unwrap();
         }
         run_time += start.elapsed();
         let mut what = verdict.end.to_string();
@@ -50,7 +60,9 @@ fn try_it() {
         }
         *ends.entry(what).or_default() += 1;
         for line in String::from_utf8_lossy(&verdict.output).lines() {
-            for kind in ["Stage", "OPEN", "running", "command timeout", "sequence timeout", "re-reading"] {
+            for kind in
+                ["Stage", "OPEN", "running", "command timeout", "sequence timeout", "re-reading"]
+            {
                 if line.contains(kind) {
                     *ends.entry(kind.into()).or_default() += 1;
                 }

@@ -115,9 +115,8 @@ fn conf_files(conf: &Conf) -> impl Iterator<Item = (&str, &[u8])> {
 
 /// Draws a case.
 pub fn case() -> impl Strategy<Value = Case> {
-    let setting = (doors(), local_addresses(), prop::bool::weighted(0.08)).prop_map(
-        |(doors, local, ipv4_only)| Setting { doors, local: Some(local), ipv4_only },
-    );
+    let setting = (doors(), local_addresses(), prop::bool::weighted(0.08))
+        .prop_map(|(doors, local, ipv4_only)| Setting { doors, local: Some(local), ipv4_only });
     let reload = option::weighted(0.2, reload_plan());
     let capture = (link(), any::<bool>(), any::<Index>());
     (setting, style(), traffic::plan(), frame_plan(), reload, capture).prop_map(
@@ -150,10 +149,8 @@ impl Draft {
         let big_endian = self.format.is_big_endian();
         let mut records = self.frames.records(&self.sights, self.link, big_endian);
         records.retain(|record| !undecided.matter_to(self.link, &record.data));
-        let reload = reload.map(|plan| Reload {
-            frames_before: plan.at.index(records.len() + 1),
-            changed,
-        });
+        let reload =
+            reload.map(|plan| Reload { frames_before: plan.at.index(records.len() + 1), changed });
         let mut capture = Capture::new(self.link, records);
         capture.format = self.format;
         let conf = conf(&self.setting.doors, &self.style.for_08());
@@ -224,7 +221,13 @@ fn reload_plan() -> impl Strategy<Value = ReloadPlan> {
         2 => doors().prop_map(Change::Others),
     ];
     (any::<Index>(), change, style(), traffic::plan(), 0..60_000_i64).prop_map(
-        |(at, change, style, traffic, later_ms)| ReloadPlan { at, change, style, traffic, later_ms },
+        |(at, change, style, traffic, later_ms)| ReloadPlan {
+            at,
+            change,
+            style,
+            traffic,
+            later_ms,
+        },
     )
 }
 

@@ -75,11 +75,7 @@ fn shape() -> impl Strategy<Value = Shape> {
         })
 }
 
-pub(super) fn sights(
-    plan: &Plan,
-    setting: &Setting,
-    resolution: Resolution,
-) -> Vec<Sight> {
+pub(super) fn sights(plan: &Plan, setting: &Setting, resolution: Resolution) -> Vec<Sight> {
     let mut visits: Vec<&Visit> = plan.visits.iter().collect();
     visits.sort_by_key(|visit| visit.start_ms());
     let mut visits_of_door = vec![0; setting.doors.len()];

@@ -52,8 +52,7 @@ enum Noise {
 }
 
 pub(super) fn frame_plan() -> impl Strategy<Value = FramePlan> {
-    let twists =
-        prop_oneof![2 => Just(vec![]), 3 => vec((any::<Index>(), twist()), 1..=4)];
+    let twists = prop_oneof![2 => Just(vec![]), 3 => vec((any::<Index>(), twist()), 1..=4)];
     let noise = prop_oneof![2 => Just(vec![]), 1 => vec((0..130_000_i64, noise()), 1..=4)];
     (twists, noise, prop::bool::weighted(0.8), any::<bool>()).prop_map(
         |(twists, noise, padded, point_to_point)| FramePlan {

@@ -59,9 +59,8 @@ fn tcp_ports(doors: &[&Door]) -> BTreeSet<u16> {
             Sequences::OneTime(lines) => lines,
         };
         let knocks = sequences.iter().flatten();
-        ports.extend(
-            knocks.filter(|knock| knock.protocol == Protocol::Tcp).map(|knock| knock.port),
-        );
+        ports
+            .extend(knocks.filter(|knock| knock.protocol == Protocol::Tcp).map(|knock| knock.port));
     }
     ports
 }
