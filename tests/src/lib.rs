@@ -13,6 +13,7 @@
 
 pub mod arb;
 pub mod cases;
+pub mod differential;
 pub mod forge;
 pub mod model;
 pub mod oracle;
