@@ -77,10 +77,9 @@ pub(super) fn play(case: &Case) -> Played {
         let Some(record) = case.capture.records.get(at) else { break };
         let stamp = Timestamp::from_nanos(record.at_ns);
         now = now.max(stamp);
-        match player.engine.decode(link, &record.data) {
-            Ok(packet) => player.handle(stamp, Event::Packet(packet)),
-            Err(_) => player.played.undecodable += 1,
-        }
+        let event = player.engine.decode(link, &record.data).map(Event::Packet);
+        player.played.undecodable += usize::from(event.is_err());
+        player.handle(stamp, event.unwrap_or(Event::DeadlineReached));
     }
     player.handle(Timestamp::MAX, Event::DeadlineReached);
     player.finish()
