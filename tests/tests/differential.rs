@@ -97,13 +97,11 @@ fn keep(oracle: &Oracle, case: &Case) -> PathBuf {
     let _ = judge(oracle, case, &folder);
     // The real knockd has marked the sequences that it used.
     case.write_to(&folder).unwrap();
-    let local: Vec<String> = case.local().iter().map(|local| format!(" --local {local}")).collect();
-    let mut text = format!(
-        "knock-replay --rules knockd-0.8 -c knockd.conf {}{}{}\n",
-        case.capture.file_name(),
-        local.concat(),
-        case.options().iter().map(|option| format!(" {option}")).collect::<String>()
-    );
+    let local = case.local().iter().map(|local| format!(" --local {local}"));
+    let options = case.options().into_iter().map(|option| format!(" {option}"));
+    let options: Vec<String> = local.chain(options).collect();
+    let (capture, options) = (case.capture.file_name(), options.concat());
+    let mut text = format!("knock-replay --rules knockd-0.8 -c knockd.conf {capture}{options}\n");
     if let Some(reload) = &case.reload {
         let frames = reload.frames_before;
         writeln!(text, "the configuration is read again after {frames} frames").unwrap();
@@ -128,7 +126,7 @@ impl Progress {
     }
 
     fn count(&self) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let done = self.done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if self.count >= Self::LONG && done.is_multiple_of(1_000) {
             self.say(&format!("{done} of {} cases", self.count));
         }

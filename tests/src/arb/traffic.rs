@@ -122,15 +122,20 @@ pub(super) fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
     }
 }
 
-/// The addresses of the clients, IPv4 and IPv6. The last are odd ones: our own, unspecified, and
-/// those that are printed with dots.
-const CLIENTS: [(&str, &str); 6] = [
+/// The addresses of the clients, IPv4 and IPv6. All but the first are odd ones: our own, those that no
+/// client should have, those that are printed with dots or shortened in an unusual place.
+const CLIENTS: [(&str, &str); 11] = [
     ("192.0.2.1", "2001:db8:1::1"),
     ("203.0.113.9", "2001:db8:1:0:1::9"),
     ("192.0.2.200", "fe80::a00:27ff:fe00:1"),
     ("10.0.0.1", "::ffff:192.0.2.1"),
     ("127.0.0.1", "::192.0.2.1"),
     ("0.0.0.0", "::"),
+    ("255.255.255.255", "2001:db8::1:0:0:1"),
+    ("224.0.0.1", "2001:0:0:1::"),
+    ("198.51.100.7", "2001:db8:0:1:1:1:1:1"),
+    ("1.2.3.4", "64:ff9b::102:304"),
+    ("10.0.0.2", "::1"),
 ];
 
 /// How many clients there are.

@@ -126,7 +126,7 @@ pub(super) fn visit() -> impl Strategy<Value = Visit> {
         1 => Just(1_000),
         1 => 300..2_000_i64,
     ];
-    let client = prop_oneof![4 => 0..2_usize, 2 => 2..CLIENT_COUNT];
+    let client = prop_oneof![4 => 0..2_usize, 1 => 2..6_usize, 1 => 6..CLIENT_COUNT];
     let ports = prop_oneof![3 => Just(SourcePorts::Fresh), 1 => Just(SourcePorts::Same)];
     let odd_flags =
         select(vec![SYN | ECE | CWR, SYN | ACK, ACK, RST, FIN | ACK, PSH | ACK, 0, 0x3f]);

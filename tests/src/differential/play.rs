@@ -38,6 +38,8 @@ pub struct Played {
     pub counts: Counts,
     /// How many attempts were left in the end.
     pub live_attempts: usize,
+    /// How many one-time sequences were used.
+    pub used: usize,
     /// How many openings had a command that is too long.
     pub too_long: usize,
     /// How many frames carried nothing that could be a knock.
@@ -58,31 +60,31 @@ pub(super) fn play(case: &Case) -> Played {
     }
     let engine = Engine::new(doors, listening, Rules::Knockd08, &Limits::default());
     let played = Played { files, ..Played::default() };
-    let mut player = Player { engine, names: BTreeMap::new(), lines: vec![], played };
-    player.name_files(names);
+    let mut playback = Playback { engine, names: BTreeMap::new(), lines: vec![], played };
+    playback.name_files(names);
     let link = LinkType::from_number(case.capture.link.number());
     let mut now = Timestamp::EPOCH;
     for at in 0..=case.capture.records.len() {
-        if player.played.crashed {
+        if playback.played.crashed {
             break;
         }
         if let Some(reload) = case.reload.as_ref().filter(|reload| reload.frames_before == at) {
             let changed = reload.changed.as_ref().map(|(_, conf)| conf);
             let new_files = changed.map(|conf| conf.sequence_files.clone());
-            player.played.files.extend(new_files.unwrap_or_default());
-            if !player.reload(now, changed.unwrap_or(&case.conf)) {
+            playback.played.files.extend(new_files.unwrap_or_default());
+            if !playback.reload(now, changed.unwrap_or(&case.conf)) {
                 break;
             }
         }
         let Some(record) = case.capture.records.get(at) else { break };
         let stamp = Timestamp::from_nanos(record.at_ns);
         now = now.max(stamp);
-        let event = player.engine.decode(link, &record.data).map(Event::Packet);
-        player.played.undecodable += usize::from(event.is_err());
-        player.handle(stamp, event.unwrap_or(Event::DeadlineReached));
+        let event = playback.engine.decode(link, &record.data).map(Event::Packet);
+        playback.played.undecodable += usize::from(event.is_err());
+        playback.handle(stamp, event.unwrap_or(Event::DeadlineReached));
     }
-    player.handle(Timestamp::MAX, Event::DeadlineReached);
-    player.finish()
+    playback.handle(Timestamp::MAX, Event::DeadlineReached);
+    playback.finish()
 }
 
 /// Reads a configuration with its sequences as they are now. Returns the name of the file of each
@@ -103,7 +105,8 @@ fn read(conf: &Conf, files: &BTreeMap<String, Vec<u8>>) -> (Doors, Vec<Option<St
     (Doors::new(doors).expect("there are few doors"), names)
 }
 
-struct Player {
+/// The engine at work.
+struct Playback {
     engine: Engine,
     /// The file of each door with one-time sequences.
     names: BTreeMap<DoorId, String>,
@@ -133,7 +136,7 @@ enum Part {
     Stop(Opening),
 }
 
-impl Player {
+impl Playback {
     fn name_files(&mut self, names: Vec<Option<String>>) {
         let ids = self.engine.doors().in_order().map(|(id, _)| id);
         self.names.extend(ids.zip(names).filter_map(|(id, name)| Some((id, name?))));
@@ -171,30 +174,30 @@ impl Player {
             text.push(b'\n');
             self.push(at, text, self.part(at, &effect));
         }
-        match effect {
-            Effect::MarkOneTime { door, offset, .. } => {
-                let name = &self.names[&door];
-                let text = self.played.files.get_mut(name).expect("the door has a file");
-                text[usize::try_from(offset).expect("files are small")] = b'#';
-            }
-            Effect::Crashed { .. } => self.played.crashed = true,
-            Effect::CommandTooLong { .. } => self.played.too_long += 1,
-            Effect::Note(Note::OtherFlags { .. }) => self.played.other_flags += 1,
-            _ => {}
+        if let Effect::MarkOneTime { door, offset, .. } = effect {
+            self.played.used += 1;
+            let name = &self.names[&door];
+            let text = self.played.files.get_mut(name).expect("the door has a file");
+            text[usize::try_from(offset).expect("files are small")] = b'#';
         }
+        self.played.crashed |= matches!(effect, Effect::Crashed { .. });
+        let other_flags = matches!(effect, Effect::Note(Note::OtherFlags { .. }));
+        self.played.other_flags += usize::from(other_flags);
+        let too_long = matches!(effect, Effect::CommandTooLong { .. });
+        self.played.too_long += usize::from(too_long);
     }
 
     fn part(&self, at: Timestamp, effect: &Effect) -> Part {
-        match *effect {
-            Effect::RunCommand { client, door, phase: Phase::Start, .. } => {
+        if let Effect::CommandTimedOut { client, door } = *effect {
+            return Part::Timeout((client, door));
+        }
+        let Effect::RunCommand { client, door, phase, .. } = *effect else { return Part::None };
+        match phase {
+            Phase::Start => {
                 let timeout = self.engine.doors().door(door).cmd_timeout;
                 Part::Start((client, door), at.saturating_add(timeout))
             }
-            Effect::RunCommand { client, door, phase: Phase::Stop, .. } => {
-                Part::Stop((client, door))
-            }
-            Effect::CommandTimedOut { client, door } => Part::Timeout((client, door)),
-            _ => Part::None,
+            Phase::Stop => Part::Stop((client, door)),
         }
     }
 

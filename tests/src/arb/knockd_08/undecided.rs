@@ -1,4 +1,4 @@
-//! Frames of which nobody can say whether knockd 0.8 sees them.
+//! Frames of which nobody can say what knockd 0.8 sees in them.
 //!
 //! Its filter is a list of tests, which libpcap's optimiser arranges as it likes; a test that reads
 //! behind the end of the frame refuses the frame. So a frame that ends between the ports and the
@@ -29,7 +29,16 @@ impl Ports {
         let (header, version) = match link {
             Link::Ethernet => (14, ether_type_version(frame, 12)),
             Link::Sll => (16, ether_type_version(frame, 14)),
-            _ => (0, frame.first().map(|byte| byte >> 4)),
+            Link::Raw => (0, frame.first().map(|byte| byte >> 4)),
+            // knockd 0.8 knows no other.
+            Link::Sll2
+            | Link::RawBsd
+            | Link::Ipv4
+            | Link::Ipv6
+            | Link::Null
+            | Link::Loop
+            | Link::Ppp
+            | Link::Other(_) => return false,
         };
         let Some(ip) = frame.get(header..) else { return false };
         let transport_at = match version {
@@ -39,6 +48,29 @@ impl Ports {
         };
         let Some(&[high, low]) = ip.get(transport_at + 2..transport_at + 4) else { return false };
         ip.len() < transport_at + 14 && self.0.contains(&u16::from_be_bytes([high, low]))
+    }
+}
+
+/// Returns whether the link layer of a frame promises one version of IP and the header is of the
+/// other. The filter of knockd 0.8 goes by the one and the daemon by the other.
+#[must_use]
+pub fn contradicts_itself(link: Link, frame: &[u8]) -> bool {
+    let (header, promised) = match link {
+        Link::Ethernet => (14, ether_type_version(frame, 12)),
+        Link::Sll => (16, ether_type_version(frame, 14)),
+        Link::Raw
+        | Link::Sll2
+        | Link::RawBsd
+        | Link::Ipv4
+        | Link::Ipv6
+        | Link::Null
+        | Link::Loop
+        | Link::Ppp
+        | Link::Other(_) => return false,
+    };
+    match (promised, frame.get(header).map(|byte| byte >> 4)) {
+        (Some(promised), Some(found @ (4 | 6))) => promised != found,
+        _ => false,
     }
 }
 
