@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, fs, thread};
 
@@ -72,11 +72,17 @@ fn compare(
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, random);
     let result = runner.run(&knockd_08::case(), |case| {
+        if progress.is_over.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let folder = TempDir::new().unwrap();
         let judged = judge(oracle, &case, folder.path());
         progress.count();
         judged.map(drop).map_err(|difference| TestCaseError::fail(difference.to_string()))
     });
+    if result.is_err() {
+        progress.is_over.store(true, Ordering::Relaxed);
+    }
     match result {
         Ok(()) => Ok(()),
         Err(TestError::Fail(reason, case)) => {
@@ -113,6 +119,8 @@ fn keep(oracle: &Oracle, case: &Case) -> PathBuf {
 /// How far both threads are.
 struct Progress {
     done: AtomicU32,
+    /// Whether a thread has found a difference, so that the other need not go on.
+    is_over: AtomicBool,
     count: u32,
     start: Instant,
 }
@@ -122,7 +130,12 @@ impl Progress {
     const LONG: u32 = 10_000;
 
     fn new(count: u32) -> Self {
-        Self { done: AtomicU32::new(0), count, start: Instant::now() }
+        Self {
+            done: AtomicU32::new(0),
+            is_over: AtomicBool::new(false),
+            count,
+            start: Instant::now(),
+        }
     }
 
     fn count(&self) {

@@ -4,9 +4,9 @@
 //! destinations and links such as knockd 0.8 has them, configurations are read again on the way.
 //! Left out is only what has no answer:
 //!
-//! - a frame that ends between the ports and the flags of TCP, while doors with flags and doors
-//!   without name its port: whether it passes depends on the order in which libpcap happens to
-//!   arrange the tests (see [`undecided`]);
+//! - a frame that ends between the ports and the flags of TCP, while doors that ask for different
+//!   flags name its port: whether it passes depends on how libpcap happens to arrange the tests (see
+//!   [`undecided`]);
 //! - a frame with an Ethernet type for one version of IP and a header of the other, which the filter
 //!   and the daemon read with different eyes; without a filter there is one eye, and they are in;
 //! - what knockd 0.8 does after it has used freed memory. When the last one-time sequence of a file
