@@ -103,10 +103,12 @@ fn compare(
 ) -> Result<(), Difference> {
     let has_ipv4 = case.local().iter().any(std::net::IpAddr::is_ipv4);
     let wrecked = played.crashed && !has_ipv4;
-    let expected_end = match (played.refused, played.crashed) {
-        (true, _) => End::Status(1),
-        (false, true) => End::Signal(ABORT),
-        (false, false) => End::Status(0),
+    let expected_end = if played.refused || played.ended {
+        End::Status(1)
+    } else if played.crashed {
+        End::Signal(ABORT)
+    } else {
+        End::Status(0)
     };
     let output = if wrecked {
         verdict.output.get(..played.as_oracle.len()).unwrap_or(&verdict.output)

@@ -24,7 +24,7 @@ const SHIM: &str = include_str!("../oracle/shim.c");
 const INTERFACE: &str = "knock-oracle";
 
 /// How long the daemon may take. It bounds a failure and delays no success.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The shim, ready to be loaded.
 #[derive(Clone, Debug)]

@@ -32,6 +32,8 @@ pub struct Played {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Whether a configuration was refused.
     pub refused: bool,
+    /// Whether knockd 0.8 ended, as it could not set its filter anew.
+    pub ended: bool,
     /// Whether knockd 0.8 crashes.
     pub crashed: bool,
     /// What happened, in numbers.
@@ -65,7 +67,7 @@ pub(super) fn play(case: &Case) -> Played {
     let link = LinkType::from_number(case.capture.link.number());
     let mut now = Timestamp::EPOCH;
     for at in 0..=case.capture.records.len() {
-        if playback.played.crashed {
+        if playback.played.crashed || playback.played.ended {
             break;
         }
         if let Some(reload) = case.reload.as_ref().filter(|reload| reload.frames_before == at) {
@@ -181,6 +183,10 @@ impl Playback {
             text[usize::try_from(offset).expect("files are small")] = b'#';
         }
         self.played.crashed |= matches!(effect, Effect::Crashed { .. });
+        if matches!(effect, Effect::FilterRefused { .. }) {
+            self.lines.push(Line { at, text: FAREWELL.into(), part: Part::None });
+            self.played.ended = true;
+        }
         let other_flags = matches!(effect, Effect::Note(Note::OtherFlags { .. }));
         self.played.other_flags += usize::from(other_flags);
         let too_long = matches!(effect, Effect::CommandTooLong { .. });
