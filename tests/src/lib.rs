@@ -1,5 +1,5 @@
 //! What the tests share: an independent model of the rules, a forge for captures,
-//! generators, and the captures of the test data.
+//! generators, the captures of the test data, and what tests need of the machine.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -15,3 +15,5 @@ pub mod arb;
 pub mod cases;
 pub mod forge;
 pub mod model;
+pub mod process;
+pub mod require;
