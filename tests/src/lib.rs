@@ -1,5 +1,6 @@
 //! What the tests share: an independent model of the rules, a forge for captures,
-//! generators, the captures of the test data, and what tests need of the machine.
+//! generators, the captures of the test data, a wire with a real knockd on it, and what tests
+//! need of the machine.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -14,6 +15,7 @@
 pub mod arb;
 pub mod cases;
 pub mod forge;
+pub mod live;
 pub mod model;
 pub mod process;
 pub mod require;

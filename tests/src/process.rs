@@ -79,8 +79,14 @@ impl Live {
     /// If none comes.
     #[must_use]
     pub fn line(&self) -> String {
-        let line = self.stdout.recv_timeout(PATIENCE).expect("a line on standard output");
-        line.trim_end_matches('\n').to_owned()
+        self.line_if_any().expect("a line on standard output")
+    }
+
+    /// Returns the next line of standard output, without its end; `None` if none comes.
+    #[must_use]
+    pub fn line_if_any(&self) -> Option<String> {
+        let line = self.stdout.recv_timeout(PATIENCE).ok()?;
+        Some(line.trim_end_matches('\n').to_owned())
     }
 
     /// Returns the next line of standard error, without its end.
