@@ -12,6 +12,7 @@
 )]
 
 pub mod arb;
+pub mod boundary;
 pub mod cases;
 pub mod forge;
 pub mod model;
