@@ -16,3 +16,4 @@ pub mod boundary;
 pub mod cases;
 pub mod forge;
 pub mod model;
+pub mod model_08;
