@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening,
-    OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader,
-    Transport,
+    OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target, TcpFlags,
+    TcpHeader, Transport,
 };
 
 use crate::model;
@@ -42,7 +42,7 @@ pub fn door(door: &model::Door) -> Door {
         sequence,
         seq_timeout: seconds(door.seq_timeout_s),
         flags: flags(door.wanted, door.refused),
-        target: door.target,
+        target: door.target.map(Target::from),
         commands: Commands {
             start: command(&door.start),
             start_6: command(&door.start_6),

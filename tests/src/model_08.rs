@@ -1,8 +1,8 @@
 //! What knockd 0.8 does, as a naive program: the reference for the rule set `knockd-0.8`.
 //!
 //! It follows observations of the real program, fault for fault, and shares no code with the
-//! engine. Times are whole seconds, nothing happens between packets, and the two lines about a stop
-//! command follow the start command at once, as they do in a replay.
+//! engine. Times are whole seconds, and nothing happens between packets but that children end their
+//! sleep and run their stop command.
 //!
 //! Where knockd 0.8 reads memory that it should not, something is settled: a TCP header cut before
 //! its flags has none set for a door that is asked about it, and the use of the last one-time
@@ -28,7 +28,16 @@ struct Attempt {
     first_s: i64,
 }
 
-/// The daemon.
+/// A child that sleeps before its stop command.
+#[derive(Clone)]
+struct Child {
+    due_ns: i64,
+    client: IpAddr,
+    door: usize,
+    stop: Vec<u8>,
+}
+
+/// The daemon and its children.
 #[derive(Clone)]
 pub struct Daemon {
     doors: Vec<Door>,
@@ -38,6 +47,10 @@ pub struct Daemon {
     ipv4_only: bool,
     /// Oldest first.
     attempts: Vec<Attempt>,
+    /// The latest stamp seen.
+    now_ns: i64,
+    /// In order of birth.
+    children: Vec<Child>,
     /// Whether a one-time sequence was the last of its file: the daemon dies of it.
     dead: bool,
     lines: Vec<Vec<u8>>,
@@ -53,6 +66,8 @@ impl Daemon {
             local: setting.local.clone(),
             ipv4_only: setting.ipv4_only,
             attempts: Vec::new(),
+            now_ns: i64::MIN,
+            children: Vec::new(),
             dead: false,
             lines: Vec::new(),
         }
@@ -64,8 +79,23 @@ impl Daemon {
         &self.lines
     }
 
+    /// Lets time come: children that have slept enough run their stop commands.
+    pub fn time(&mut self, at_ns: i64) {
+        self.now_ns = self.now_ns.max(at_ns);
+        let awake = |child: &Child| child.due_ns <= self.now_ns;
+        let (mut awake, asleep): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.children).into_iter().partition(awake);
+        self.children = asleep;
+        awake.sort_by_key(|child| child.due_ns);
+        for Child { client, door, stop, .. } in awake {
+            self.tell(client, door, "command timeout");
+            self.tell_command(client, door, &stop);
+        }
+    }
+
     /// Handles a packet.
     pub fn packet(&mut self, packet: &Packet) {
+        self.time(packet.at_ns);
         if self.dead || !self.passes_filter(packet) {
             return;
         }
@@ -215,8 +245,8 @@ impl Daemon {
         let Some(start) = start.filter(|start| !start.is_empty()) else { return };
         self.tell_command(client, at, &start);
         if let Some(stop) = stop {
-            self.tell(client, at, "command timeout");
-            self.tell_command(client, at, &stop);
+            let due_ns = self.now_ns + i64::from(self.doors[at].cmd_timeout_s) * 1_000_000_000;
+            self.children.push(Child { due_ns, client, door: at, stop });
         }
     }
 

@@ -1,4 +1,4 @@
-//! Every short string of packets: the engine against a naive reading of the rules.
+//! Every short string of packets: the engine against a naive reading of each rule set.
 //!
 //! Most faults in the handling of sequences need few packets, few clients and few doors to show.
 //! So here is not a sample but all of it: every string of up to four packets of two clients, each
@@ -9,10 +9,11 @@
 use std::num::NonZeroU32;
 
 use knock_engine::{
-    CommandStatus, Effect, Engine, Event, Limits, TimedEffect, Timestamp, transcript,
+    CommandStatus, Effect, Engine, Event, Limits, Rules, TimedEffect, Timestamp, transcript,
 };
 use knock_tests::boundary;
 use knock_tests::model::{ACK, Door, House, Knock, Packet, SYN, Sequences, Setting, Transport};
+use knock_tests::model_08::Daemon;
 
 /// What the engine is compared with, after any string of packets.
 trait Reference: Clone {
@@ -31,6 +32,19 @@ impl Reference for House {
         let mut house = self.clone();
         house.time(i64::MAX);
         String::from_utf8(house.into_outcome().transcript()).unwrap()
+    }
+}
+
+impl Reference for Daemon {
+    fn packet(&mut self, packet: &Packet) {
+        Self::packet(self, packet);
+    }
+
+    fn transcript(&self) -> String {
+        let mut daemon = self.clone();
+        daemon.time(i64::MAX);
+        let lines = daemon.lines().iter().map(|line| String::from_utf8_lossy(line) + "\n");
+        lines.collect()
     }
 }
 
@@ -99,7 +113,7 @@ fn equal_doors() {
 fn every_repeat_is_a_retransmission() {
     let setting = setting(&[door("a", "1,2,1"), door("b", "2,2"), door("c", "2")]);
     let reference = House::new(&setting).ending_commands_at_once();
-    walk_with(7, setting, &reference, knock);
+    walk_with(7, setting, &reference, Rules::Knock);
 }
 
 // ---- how it is done
@@ -120,38 +134,29 @@ fn setting(doors: &[Door]) -> Setting {
     Setting { doors: doors.to_vec(), local: None, ipv4_only: false }
 }
 
-/// Compares every string of packets at these doors under the rule set `knock`, where no packet can
-/// be told to be a retransmission.
+/// Compares every string of packets at these doors under both rule sets, where no packet can be told
+/// to be a retransmission.
 fn walk(doors: &[Door]) {
     let setting = setting(doors);
-    let reference = House::new(&setting).ending_commands_at_once();
-    walk_with(0, setting, &reference, knock);
+    let house = House::new(&setting).ending_commands_at_once();
+    walk_with(0, setting.clone(), &house, Rules::Knock);
+    let daemon = Daemon::new(&setting);
+    walk_with(0, setting, &daemon, Rules::Knockd08);
 }
 
 /// Compares every string of packets with this TCP sequence number.
-fn walk_with<R: Reference>(
-    sequence_number: u32,
-    setting: Setting,
-    reference: &R,
-    engine: fn(&Setting) -> Engine,
-) {
+fn walk_with<R: Reference>(sequence_number: u32, setting: Setting, reference: &R, rules: Rules) {
     let alphabet = alphabet(sequence_number);
-    let mut walk = Walk { setting, engine, alphabet, string: Vec::new(), strings: 0 };
+    let mut walk = Walk { setting, rules, alphabet, string: Vec::new(), strings: 0 };
     walk.go_on(reference);
     // The first packet is one of 5; each of the others one of 5 of two clients after two gaps.
     assert_eq!(walk.strings, 5 * (1 + 20 + 20 * 20 + 20 * 20 * 20));
 }
 
-fn knock(setting: &Setting) -> Engine {
-    let listening = boundary::listening(setting.local.as_deref(), setting.ipv4_only);
-    let limits = Limits { attempts: NonZeroU32::new(64).unwrap(), hash_seed: 1 };
-    Engine::new(boundary::doors(&setting.doors), listening, &limits)
-}
-
 /// A walk through the tree of all strings.
 struct Walk {
     setting: Setting,
-    engine: fn(&Setting) -> Engine,
+    rules: Rules,
     alphabet: [(u16, Transport); 5],
     string: Vec<Packet>,
     strings: usize,
@@ -184,11 +189,19 @@ impl Walk {
         reference.packet(&packet);
         self.string.push(packet);
         self.strings = self.strings.saturating_add(1);
-        let engine = (self.engine)(&self.setting);
-        let (said, expected) = (replay(engine, &self.string), reference.transcript());
+        let (said, expected) = (replay(self.engine(), &self.string), reference.transcript());
         assert_eq!(said, expected, "after {:#?}", self.string);
         self.go_on(&reference);
         self.string.pop();
+    }
+}
+
+impl Walk {
+    fn engine(&self) -> Engine {
+        let Setting { doors, local, ipv4_only } = &self.setting;
+        let listening = boundary::listening(local.as_deref(), *ipv4_only);
+        let limits = Limits { attempts: NonZeroU32::new(64).unwrap(), hash_seed: 1 };
+        Engine::new(boundary::doors(doors), listening, self.rules, &limits)
     }
 }
 

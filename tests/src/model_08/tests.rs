@@ -139,12 +139,17 @@ fn flags_that_do_not_match_are_ignored_and_block_a_start_elsewhere() {
 }
 
 #[test]
-fn the_stop_command_is_told_with_the_start_command() {
+fn the_stop_command_comes_after_the_command_timeout_even_if_it_is_empty() {
     let stops = Door { start: Some("s %IP%".into()), stop: Some("".into()), ..door("d=1") };
     let mut seen = daemon(vec![stops]);
     seen.packet(&packet("0:1"));
+    seen.packet(&packet("9:1"));
+    seen.time(18_000_000_000);
     let lines: Vec<_> = seen.lines().iter().map(|line| String::from_utf8_lossy(line)).collect();
     let wanted = [
+        "192.0.2.65: d: Stage 1",
+        "192.0.2.65: d: OPEN SESAME",
+        "d: running command: s 192.0.2.65",
         "192.0.2.65: d: Stage 1",
         "192.0.2.65: d: OPEN SESAME",
         "d: running command: s 192.0.2.65",
