@@ -17,3 +17,4 @@ pub mod cases;
 pub mod forge;
 pub mod model;
 pub mod model_08;
+pub mod simulation;

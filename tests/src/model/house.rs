@@ -136,6 +136,7 @@ impl House {
     pub fn time(&mut self, at_ns: i64) {
         self.now_ns = self.now_ns.max(at_ns);
         self.fire_what_is_due();
+        self.end_commands_at_once();
     }
 
     /// A packet comes.

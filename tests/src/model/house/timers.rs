@@ -23,9 +23,13 @@ impl House {
         self.commands_run += 1;
     }
 
+    /// Ends what runs, if commands end at once: in order, and like anything that happens after what
+    /// is due by then.
     pub(super) fn end_commands_at_once(&mut self) {
         while self.ends_commands_at_once && !self.running.is_empty() {
-            self.end_command(self.running[0].number);
+            let first = self.running[0].number;
+            self.fire_what_is_due();
+            self.end_command(first);
         }
     }
 
@@ -62,7 +66,6 @@ impl House {
                 let stop = stop_command(&self.doors[door], client).expect("a lease has one");
                 self.tell_of_client_at(due_ns, client, door, "command timeout");
                 self.run(due_ns, client, door, &stop, false);
-                self.end_commands_at_once();
             }
         }
     }
