@@ -65,8 +65,8 @@ pub fn run(seed: u64) -> Result<Tally, Box<Failure>> {
     let result = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-        let seen = text.unwrap_or_else(|| "a panic without a text".into());
-        Err(Broken { invariant: Invariant::NothingPanics, seen })
+        let text = text.unwrap_or_else(|| "a panic without a text".into());
+        Err(Broken { invariant: Invariant::NothingPanics, seen: text })
     });
     let Err(Broken { invariant, seen }) = result else { return Ok(world.tally) };
     Err(Box::new(Failure { seed, step: world.step, invariant, seen, trace: world.trace() }))

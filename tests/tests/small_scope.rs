@@ -43,7 +43,8 @@ impl Reference for Daemon {
     fn transcript(&self) -> String {
         let mut daemon = self.clone();
         daemon.time(i64::MAX);
-        let lines = daemon.lines().iter().map(|line| String::from_utf8_lossy(line) + "\n");
+        let line = |line: &Vec<u8>| [&String::from_utf8_lossy(line), "\n"].concat();
+        let lines = daemon.lines().iter().map(line);
         lines.collect()
     }
 }

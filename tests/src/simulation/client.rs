@@ -106,7 +106,7 @@ impl Client {
         let mut at_ns = 0;
         for (place, knock) in sequence.iter().enumerate() {
             let dst = sight.addresses.for_knock(rng, self.address, door)?;
-            let flags = right_flags(rng, door);
+            let flags = Some(right_flags(rng, door));
             let packet = self.packet(rng, dst, *knock, flags);
             if place > 0 {
                 let last = place + 1 == sequence.len();
@@ -155,7 +155,7 @@ impl Client {
                 at_ns += if place == slow { late_ns } else { rng.between(0, SECOND) };
                 tally.late += 1;
             }
-            let flags = right_flags(rng, &door);
+            let flags = Some(right_flags(rng, &door));
             out.push((at_ns, self.packet(rng, dst, knock, flags)));
         }
         out
@@ -175,7 +175,7 @@ impl Client {
             _ => knock(rng),
         };
         let flags = if rng.percent(75) {
-            right_flags(rng, &door)
+            Some(right_flags(rng, &door))
         } else {
             rng.pick(&[Some(SYN), Some(SYN | ACK), Some(ACK), Some(FIN), Some(RST), Some(0), None])
         };
@@ -233,7 +233,7 @@ impl Client {
             let mut packet = self.any_packet(rng, sight);
             let door = rng.pick(sight.doors);
             if let Some(knocks) = door.sequences.current() {
-                let flags = right_flags(rng, &door);
+                let flags = Some(right_flags(rng, &door));
                 packet = self.packet(rng, packet.dst, knocks[0], flags);
             }
             out.push((i64::from(number) * rng.between(0, 3 * MILLI), packet));
@@ -260,10 +260,10 @@ impl Client {
 }
 
 /// Returns flags that a door asks for.
-fn right_flags(rng: &mut Rng, door: &Door) -> Option<u8> {
+fn right_flags(rng: &mut Rng, door: &Door) -> u8 {
     let usual = SYN & !door.refused;
     let extra = rng.pick(&[0, 0, 0, 0x40, ACK]) & !door.refused;
-    Some(door.wanted | usual | extra)
+    door.wanted | usual | extra
 }
 
 fn ipv4(bits: u32) -> IpAddr {

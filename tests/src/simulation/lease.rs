@@ -67,7 +67,7 @@ impl Leases {
 
     /// A door opened.
     pub(super) fn opened(&mut self, at_ns: i64, lessee: Lessee, door: &Door) {
-        if command(lessee.0, &door.start, &door.start_6) {
+        if command(lessee.0, door.start.as_ref(), door.start_6.as_ref()) {
             self.expected = Some(Expected { at_ns, lessee, phase: Phase::Start });
         }
     }
@@ -83,7 +83,7 @@ impl Leases {
     /// A command ended. If there is a stop command, the lease begins to wait.
     pub(super) fn ended(&mut self, at_ns: i64, number: u64, door: &Door, tally: &mut Tally) {
         let Some((lessee, phase)) = self.running.remove(&number) else { return };
-        if phase == Phase::Start && command(lessee.0, &door.stop, &door.stop_6) {
+        if phase == Phase::Start && command(lessee.0, door.stop.as_ref(), door.stop_6.as_ref()) {
             let due_ns = at_ns + i64::from(door.cmd_timeout_s) * SECOND;
             self.waiting.insert((due_ns, self.made), lessee);
             self.made += 1;
@@ -115,7 +115,7 @@ impl Leases {
     }
 }
 
-fn command(client: IpAddr, any: &Option<Vec<u8>>, ipv6: &Option<Vec<u8>>) -> bool {
-    let chosen = if client.is_ipv6() { ipv6.as_ref().or(any.as_ref()) } else { any.as_ref() };
+fn command(client: IpAddr, any: Option<&Vec<u8>>, ipv6: Option<&Vec<u8>>) -> bool {
+    let chosen = if client.is_ipv6() { ipv6.or(any) } else { any };
     chosen.is_some_and(|command| !command.is_empty())
 }

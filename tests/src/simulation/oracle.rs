@@ -122,9 +122,10 @@ impl Oracle {
         self.last_ns = at_ns;
         let door = effect.door().map(|id| self.resolve(id, engine)).transpose()?;
         let door = door.unwrap_or(DoorNumber::MAX);
-        let run = match *effect {
-            Effect::RunCommand { client, phase, .. } => Some((at_ns, (client, door), phase)),
-            _ => None,
+        let run = if let Effect::RunCommand { client, phase, .. } = *effect {
+            Some((at_ns, (client, door), phase))
+        } else {
+            None
         };
         self.leases.check_order(run)?;
         match *effect {

@@ -10,7 +10,7 @@ use crate::model::Packet;
 pub(super) type ClientNumber = usize;
 
 /// What is going to happen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Happening {
     /// A packet comes to the host.
     Arrival(Sent),
@@ -30,7 +30,8 @@ pub(super) enum Happening {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
     pub(super) packet: Packet,
-    pub(super) sent_ns: i64,
+    /// When it left its sender.
+    pub(super) left_ns: i64,
     /// Which knock of which visit it is, if a client follows the rules with it.
     pub(super) knock: Option<VisitKnock>,
 }
@@ -88,7 +89,7 @@ impl Network {
         tally: &mut Tally,
     ) {
         if path == Path::Steady {
-            queue.put(sent.sent_ns + 20_000_000, Happening::Arrival(sent));
+            queue.put(sent.left_ns + 20_000_000, Happening::Arrival(sent));
             return;
         }
         if rng.percent(self.loss) {
@@ -99,7 +100,7 @@ impl Network {
         tally.duplicated += copies - 1;
         for _ in 0..copies {
             let delay_ns = rng.between(0, self.delay_max_ns);
-            queue.put(sent.sent_ns + delay_ns, Happening::Arrival(sent));
+            queue.put(sent.left_ns + delay_ns, Happening::Arrival(sent));
         }
     }
 }

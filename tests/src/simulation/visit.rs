@@ -1,5 +1,6 @@
 //! Visits: whether an honest client must get in.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use knock_engine::Counts;
@@ -13,6 +14,8 @@ pub(super) struct Visited {
     client: IpAddr,
     door: DoorNumber,
     knocks: usize,
+    /// Which sequence of the door it is for.
+    since: u64,
     progress: Progress,
 }
 
@@ -31,8 +34,6 @@ struct Way {
     first_ns: i64,
     last: Heard,
     arrived: usize,
-    /// Which sequence of the door it is for.
-    since: u64,
     evicted: u64,
 }
 
@@ -57,13 +58,20 @@ impl Promise {
 pub(super) struct Visits {
     visits: Vec<Visited>,
     /// The visit of each client that is under way.
-    under_way: std::collections::BTreeMap<IpAddr, usize>,
+    under_way: BTreeMap<IpAddr, usize>,
 }
 
 impl Visits {
     /// Notes a visit and returns its number.
-    pub(super) fn announce(&mut self, client: IpAddr, door: DoorNumber, knocks: usize) -> usize {
-        self.visits.push(Visited { client, door, knocks, progress: Progress::Announced });
+    pub(super) fn announce(
+        &mut self,
+        client: IpAddr,
+        door: DoorNumber,
+        knocks: usize,
+        record: &Record,
+    ) -> usize {
+        let since = record.doors[door].since;
+        self.visits.push(Visited { client, door, knocks, since, progress: Progress::Announced });
         self.visits.len() - 1
     }
 
@@ -122,16 +130,14 @@ impl Visits {
 
 /// The first knock counts if nothing that the client did before is still remembered.
 fn first(visited: &Visited, heard: &Heard, record: &Record, counts: Counts) -> Option<Way> {
-    let known = &record.doors[visited.door];
     let longest = record.doors.iter().map(|known| known.door.seq_timeout_s).max().unwrap_or(0);
     let history = record.of(visited.client);
     let before = history.iter().rev().find(|earlier| earlier.number < heard.number);
     let is_quiet =
         before.is_none_or(|before| before.at_ns + i64::from(longest) * SECOND <= heard.at_ns);
-    let is_same = known.door.sequences.current()?.first() == Some(&heard.knock);
-    let is_good = is_quiet && is_same && known.listed && heard.concerns(visited.door);
-    let (first_ns, since, evicted) = (heard.at_ns, known.since, counts.evicted);
-    is_good.then_some(Way { first_ns, last: *heard, arrived: 1, since, evicted })
+    let is_good = is_quiet && is_same(visited, heard, record);
+    let (first_ns, evicted) = (heard.at_ns, counts.evicted);
+    is_good.then_some(Way { first_ns, last: *heard, arrived: 1, evicted })
 }
 
 /// A later knock counts if it comes in time and the door is still the same.
@@ -144,7 +150,12 @@ fn next(
 ) -> Option<Way> {
     let known = &record.doors[visited.door];
     let is_in_time = heard.at_ns - way.first_ns < i64::from(known.door.seq_timeout_s) * SECOND;
-    let is_same = known.listed && known.since == way.since && heard.concerns(visited.door);
-    let is_good = is_in_time && is_same && counts.evicted == way.evicted;
+    let is_good = is_in_time && is_same(visited, heard, record) && counts.evicted == way.evicted;
     is_good.then_some(Way { last: *heard, arrived: way.arrived + 1, ..way })
+}
+
+/// Returns whether the door is still the one that the visit is for, and hears the packet.
+fn is_same(visited: &Visited, heard: &Heard, record: &Record) -> bool {
+    let known = &record.doors[visited.door];
+    known.listed && known.since == visited.since && heard.concerns(visited.door)
 }

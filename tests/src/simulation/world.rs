@@ -63,7 +63,7 @@ pub(super) struct World {
     /// How much the clock of the capture is ahead of it.
     ahead_ns: i64,
     /// When the latest sent of the packets was sent that were delivered from each source.
-    latest_sent_ns: BTreeMap<IpAddr, i64>,
+    latest_left_ns: BTreeMap<IpAddr, i64>,
     engine: Engine,
     model: House,
     oracle: Oracle,
@@ -95,7 +95,7 @@ impl World {
         let rare = [(6, Happening::Reload), (3, Happening::Addresses), (5, Happening::ClockStep)];
         for (most, happening) in rare {
             for _ in 0..rng.between(0, most) {
-                queue.put(BEGINNING + rng.between(0, span_ns), happening.clone());
+                queue.put(BEGINNING + rng.between(0, span_ns), happening);
             }
         }
         let Addresses { local, ipv4_only } = addresses.clone();
@@ -121,7 +121,7 @@ impl World {
             runner: Runner::default(),
             true_ns: BEGINNING,
             ahead_ns: 0,
-            latest_sent_ns: BTreeMap::new(),
+            latest_left_ns: BTreeMap::new(),
             engine,
             model,
             oracle,
@@ -175,9 +175,9 @@ impl World {
                 let lag_ns = self.rng.between(0, self.temper.lag_max_ns);
                 sent.packet.at_ns = self.clock_ns() - lag_ns;
                 self.tally.packets += 1;
-                let latest_ns = self.latest_sent_ns.entry(sent.packet.src).or_insert(sent.sent_ns);
-                self.tally.overtaken += u64::from(sent.sent_ns < *latest_ns);
-                *latest_ns = sent.sent_ns.max(*latest_ns);
+                let latest_ns = self.latest_left_ns.entry(sent.packet.src).or_insert(sent.left_ns);
+                self.tally.overtaken += u64::from(sent.left_ns < *latest_ns);
+                *latest_ns = sent.left_ns.max(*latest_ns);
                 self.tell(sent.packet.at_ns, Told::Packet(sent))
             }
             Happening::Turn(client) => {
@@ -222,7 +222,8 @@ impl World {
         let mut departures: Vec<(Departure, Option<VisitKnock>)> = Vec::new();
         if let Some(visit) = client.visit(rng, &sight) {
             let door = oracle.record.listed[visit.door];
-            let visited = oracle.visits.announce(client.address, door, visit.knocks.len());
+            let (visits, record) = (&mut oracle.visits, &oracle.record);
+            let visited = visits.announce(client.address, door, visit.knocks.len(), record);
             for (place, knocks) in visit.knocks.into_iter().enumerate() {
                 tally.repeated += u64::try_from(knocks.len() - 1).expect("few");
                 let knock = VisitKnock { visit: visited, place };
@@ -232,7 +233,7 @@ impl World {
         let others = client.act(rng, &sight, tally);
         departures.extend(others.into_iter().map(|departure| (departure, None)));
         for ((after_ns, packet), knock) in departures {
-            let sent = Sent { packet, sent_ns: self.true_ns + after_ns, knock };
+            let sent = Sent { packet, left_ns: self.true_ns + after_ns, knock };
             self.temper.network.send(sent, client.path, rng, queue, tally);
         }
         let next_ns = self.true_ns + self.clients[number].pause(&mut self.rng);
