@@ -16,6 +16,7 @@ mod record;
 mod rng;
 mod runner;
 mod tally;
+mod temper;
 mod visit;
 mod world;
 

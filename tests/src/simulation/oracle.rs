@@ -29,6 +29,8 @@ pub(super) struct Oracle {
     /// Whose packet this step is about.
     client: Option<IpAddr>,
     promise: Promise,
+    /// How many commands ended in this step, while its effects were polled.
+    ended: usize,
     ledger: Ledger,
 }
 
@@ -62,6 +64,7 @@ impl Oracle {
             last_ns: i64::MIN,
             client: None,
             promise: Promise::default(),
+            ended: 0,
             ledger: Ledger::default(),
         }
     }
@@ -72,6 +75,7 @@ impl Oracle {
         self.now_ns = self.now_ns.max(at_ns);
         self.client = None;
         self.promise = Promise::default();
+        self.ended = 0;
         self.record.expire(self.now_ns);
         self.now_ns
     }
@@ -104,6 +108,7 @@ impl Oracle {
             let door = &self.record.doors[door].door;
             self.leases.ended(at_ns, number, door, tally);
             self.ledger.failed += u64::from(status != 0);
+            self.ended += 1;
         }
     }
 
@@ -149,7 +154,8 @@ impl Oracle {
             Effect::DoorDisabled { .. } => tally.doors_disabled += 1,
             Effect::OpeningRefused { .. } => {
                 self.ledger.refused += 1;
-                let pending = self.leases.pending();
+                // The engine had all its effects ready before the first of them was polled.
+                let pending = self.leases.pending() + self.ended;
                 ensure(pending >= self.limit, Invariant::MemoryIsBounded, || {
                     format!("refused with {pending} commands and leases of {}", self.limit)
                 })?;
@@ -266,13 +272,16 @@ impl Oracle {
         })?;
         let door = self.resolve(door, engine)?;
         let lease_ns = self.leases.due_ns();
-        let is_justified = lease_ns.is_none_or(|due_ns| at_ns <= due_ns)
-            && match why {
-                DeadlineReason::SequenceTimeout => self.record.can_time_out(client, door, at_ns),
-                DeadlineReason::CommandTimeout => lease_ns == Some(at_ns),
-            };
-        ensure(is_justified, LATE, || {
-            format!("{why:?} of {client} at {door} is due at {at_ns} for no reason")
+        let (is_justified, invariant) = match why {
+            _ if lease_ns.is_some_and(|due_ns| due_ns < at_ns) => (false, Invariant::LeasesClose),
+            DeadlineReason::CommandTimeout => (lease_ns == Some(at_ns), Invariant::LeasesClose),
+            DeadlineReason::SequenceTimeout => {
+                let is_listed = self.record.doors[door].listed;
+                (is_listed && self.record.can_time_out(client, door, at_ns), LATE)
+            }
+        };
+        ensure(is_justified, invariant, || {
+            format!("{why:?} of {client} at {door} is due at {at_ns}, and a lease at {lease_ns:?}")
         })
     }
 

@@ -12,10 +12,11 @@ use super::broken::{Broken, Invariant, ensure};
 use super::client::{Client, Departure, MILLI, SECOND, Sight};
 use super::oracle::Oracle;
 use super::place::{Addresses, Joiner};
-use super::queue::{Happening, Network, Queue, Sent, VisitKnock};
+use super::queue::{Happening, Queue, Sent, VisitKnock};
 use super::rng::Rng;
 use super::runner::Runner;
 use super::tally::Tally;
+use super::temper::{BEGINNING, Temper};
 use crate::boundary;
 use crate::model::{Door, House, Line, Setting};
 
@@ -30,21 +31,6 @@ enum Told {
     Time,
     Addresses(Addresses),
     Reload(Vec<Door>),
-}
-
-/// How the world is in this run.
-#[derive(Debug)]
-struct Temper {
-    network: Network,
-    /// Every command ends, with success, at the moment it starts, as in a replay.
-    ends_commands_at_once: bool,
-    /// The driver wakes when something is due, as a live one; else the next event finds it due.
-    wakes: bool,
-    /// The most nanoseconds by which packets are told of late.
-    lag_max_ns: i64,
-    /// When clients stop.
-    end_ns: i64,
-    limit: u32,
 }
 
 /// The world: an engine, what surrounds it, and those who judge it.
@@ -75,8 +61,6 @@ pub(super) struct World {
 }
 
 const TRACE: usize = 12;
-/// The time at which every run begins: 2025-01-01.
-const BEGINNING: i64 = 1_735_689_600 * SECOND;
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
@@ -375,24 +359,6 @@ impl World {
     pub(super) fn trace(&self) -> Vec<String> {
         let line = |(step, at_ns, told): &(u64, i64, Told)| format!("{step:>7} {at_ns} {told:?}");
         self.recent.iter().map(line).collect()
-    }
-}
-
-impl Temper {
-    fn random(rng: &mut Rng) -> Self {
-        let limits = [(50, 100_000), (10, 50), (15, 200), (15, 600), (10, 2000)];
-        Self {
-            network: Network {
-                loss: rng.between(0, 15),
-                duplication: rng.between(0, 15),
-                delay_max_ns: rng.pick(&[10 * MILLI, 300 * MILLI, 4 * SECOND]),
-            },
-            ends_commands_at_once: rng.percent(25),
-            wakes: rng.percent(60),
-            lag_max_ns: rng.pick(&[0, 0, 3 * MILLI, SECOND]),
-            end_ns: BEGINNING + rng.between(200, 900) * SECOND,
-            limit: rng.weighted(&limits),
-        }
     }
 }
 
