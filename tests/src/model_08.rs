@@ -41,7 +41,8 @@ struct Child {
 #[derive(Clone)]
 pub struct Daemon {
     doors: Vec<Door>,
-    /// The sequences that the filter knows for IPv6, by door: it is never told of later ones.
+    /// The sequences that the part of the filter for IPv6 knows, by door: it is never told of later
+    /// ones.
     filter_6: Vec<Vec<Knock>>,
     local: Option<Vec<IpAddr>>,
     ipv4_only: bool,
@@ -130,7 +131,7 @@ impl Daemon {
             return true;
         }
         let passes = |(door, known_6): (&Door, &Vec<Knock>), is_6: bool| {
-            let known = if packet.dst.is_ipv6() { known_6 } else { knocks(door) };
+            let known = if is_6 { known_6 } else { knocks(door) };
             let with_flags = match packet.transport {
                 Transport::Udp => true,
                 Transport::Tcp { flags, .. } => {
