@@ -24,7 +24,7 @@ pub(super) struct Temper {
 
 impl Temper {
     pub(super) fn random(rng: &mut Rng) -> Self {
-        let limits = [(50, 100_000), (10, 50), (15, 200), (15, 600), (10, 2000)];
+        let limits = [(46, 100_000), (2, 1), (4, 3), (10, 50), (14, 200), (14, 600), (10, 2000)];
         Self {
             network: Network {
                 loss: rng.between(0, 15),

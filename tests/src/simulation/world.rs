@@ -268,7 +268,11 @@ impl World {
                 self.tally.clamped += u64::from(at_ns < now_ns);
                 self.oracle.packet(&sent, &self.addresses, &self.engine);
                 self.model.packet(&sent.packet);
-                Event::Packet(boundary::packet(&sent.packet))
+                let packet = boundary::packet(&sent.packet);
+                if self.rng.percent(30) {
+                    self.engine.anticipate(&packet);
+                }
+                Event::Packet(packet)
             }
             Told::Ended(number, status) => {
                 self.oracle.command_ended(now_ns, number, status, &mut self.tally);
