@@ -32,6 +32,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Returns the beginning of the second that the moment is in.
+    #[must_use]
+    pub fn whole_second(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1_000_000_000)))
+    }
+
     /// Returns the moment `wait` later, or [`Timestamp::MAX`] if that lies beyond it.
     #[must_use]
     pub fn saturating_add(self, wait: Seconds) -> Self {
@@ -83,6 +89,15 @@ mod tests {
         assert_eq!(Timestamp::from_nanos_clamped(i128::MAX), Timestamp::MAX);
         assert_eq!(Timestamp::from_nanos_clamped(i128::MIN), Timestamp::MIN);
         assert_eq!(Timestamp::from_nanos_clamped(-7), Timestamp::from_nanos(-7));
+    }
+
+    #[test]
+    fn a_second_begins_at_or_before_every_moment_in_it() {
+        let whole = |nanos| Timestamp::from_nanos(nanos).whole_second().as_nanos();
+        assert_eq!(whole(1_999_999_999), 1_000_000_000);
+        assert_eq!(whole(2_000_000_000), 2_000_000_000);
+        assert_eq!(whole(-1), -1_000_000_000);
+        assert_eq!(whole(i64::MIN), i64::MIN);
     }
 
     #[test]

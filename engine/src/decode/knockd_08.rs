@@ -2,7 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Carried, Layer, LinkType, Undecodable};
+use super::{Carried, Layer, LinkType, Undecodable, link};
+use crate::difference::Difference;
 use crate::packet::{Packet, Port, TcpFlags, TcpHeader, Transport};
 
 const ETHER_TYPE_IPV4: u16 = 0x0800;
@@ -19,8 +20,9 @@ const UDP: u8 = 17;
 /// its end, where there are zeros here; what is neither TCP nor UDP then counts as a packet to port
 /// 0, which no door has.
 ///
-/// An IPv6 header below an IPv4 Ethernet type, or the other way round, is nothing here. The real
-/// program reads it with two different eyes.
+/// An IPv6 header below an IPv4 Ethernet type, or the other way round, is nothing here if there is a
+/// filter: that goes by the type and the daemon by the header. Without one there is only the daemon,
+/// which wants any Ethernet type of IP on Ethernet and none on a cooked link.
 ///
 /// # Errors
 ///
@@ -36,11 +38,7 @@ pub(crate) fn decode(
         LinkType::LinuxSll => (frame.of(Layer::LinuxCooked).u16(14)?, frame.from(16, Layer::Ip)),
         LinkType::Raw => {
             let ip = frame.of(Layer::Ip);
-            match ip.u8(0)? >> 4 {
-                4 => (ETHER_TYPE_IPV4, ip),
-                6 => (ETHER_TYPE_IPV6, ip),
-                version => return Err(Undecodable::NotIp(Carried::IpVersion(version))),
-            }
+            (ether_type_of(ip)?, ip)
         }
         LinkType::Other(number) => return Err(Undecodable::LinkType(number)),
         LinkType::Null
@@ -51,13 +49,58 @@ pub(crate) fn decode(
         | LinkType::Ipv6
         | LinkType::LinuxSll2 => return Err(Undecodable::LinkTypeUnknownTo08(link)),
     };
-    match ether_type {
+    let goes_by_header = match ether_type {
+        ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 => !is_filtered,
+        _ => !is_filtered && link == LinkType::LinuxSll,
+    };
+    match if goes_by_header { ether_type_of(ip)? } else { ether_type } {
         ETHER_TYPE_IPV4 => v4(ip.of(Layer::Ipv4), is_filtered),
         ETHER_TYPE_IPV6 if link == LinkType::Ethernet => v6(ip.of(Layer::Ipv6)),
         ETHER_TYPE_IPV6 => Err(Undecodable::Ipv6UnknownTo08(link)),
         length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
         other => Err(Undecodable::NotIp(Carried::EtherType(other))),
     }
+}
+
+/// Returns the Ethernet type that fits an IP header.
+fn ether_type_of(ip: Bytes<'_>) -> Result<u16, Undecodable> {
+    match ip.u8(0)? >> 4 {
+        4 => Ok(ETHER_TYPE_IPV4),
+        6 => Ok(ETHER_TYPE_IPV6),
+        version => Err(Undecodable::NotIp(Carried::IpVersion(version))),
+    }
+}
+
+/// Returns the last of the differences between knockd 0.8 and knock that a frame meets, in the order
+/// of their numbers: not before all of them are mended do both read it alike.
+pub(crate) fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
+    let (link_type, tag) = match link {
+        LinkType::Ethernet => (None, frame.get(12..14)),
+        LinkType::LinuxSll => (None, frame.get(14..16)),
+        LinkType::Raw | LinkType::Other(_) => (None, None),
+        LinkType::Null
+        | LinkType::Loop
+        | LinkType::Ppp
+        | LinkType::PppHdlc
+        | LinkType::Ipv4
+        | LinkType::Ipv6
+        | LinkType::LinuxSll2 => (Some(Difference::LinkTypes), None),
+    };
+    let is_tagged = matches!(tag, Some([0x81 | 0x91, 0x00] | [0x88, 0xa8]));
+    let ip = link::strip(link, frame).map(|(_, ip)| ip).unwrap_or_default();
+    let (version, words) = ip.first().map_or((0, 0), |first| (first >> 4, first & 0x0f));
+    let has_extension = version == 6 && !matches!(ip.get(6), None | Some(&(TCP | UDP)));
+    let is_cooked = version == 6 && link != LinkType::Ethernet;
+    [
+        link_type,
+        is_cooked.then_some(Difference::CookedIpv6),
+        is_tagged.then_some(Difference::VlanTags),
+        has_extension.then_some(Difference::ExtensionHeaders),
+        (version == 4 && words < 5).then_some(Difference::HeaderLength),
+    ]
+    .into_iter()
+    .flatten()
+    .max()
 }
 
 fn v4(ip: Bytes<'_>, is_filtered: bool) -> Result<Packet, Undecodable> {
