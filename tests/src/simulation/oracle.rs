@@ -161,7 +161,10 @@ impl Oracle {
                 })?;
             }
             Effect::Note(note) => self.note(note)?,
-            Effect::ReloadRefused | Effect::CommandTooLong { .. } | Effect::Crashed { .. } => {
+            Effect::ReloadRefused
+            | Effect::CommandTooLong { .. }
+            | Effect::Crashed { .. }
+            | Effect::FilterRefused { .. } => {
                 let seen = format!("{effect:?}, which is not of this rule set or these few doors");
                 return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
             }
