@@ -6,7 +6,7 @@
 //!
 //! Where knockd 0.8 reads memory that it should not, something is settled: a TCP header cut before
 //! its flags has none set for a door that is asked about it, and the use of the last one-time
-//! sequence ends the program, so nothing comes after. What a capture's link type changes is not
+//! sequence ends the program, so nothing comes after. So does a filter that libpcap refuses. What a capture's link type changes is not
 //! here.
 
 #[cfg(test)]
@@ -14,7 +14,7 @@ mod tests;
 
 use std::net::IpAddr;
 
-use crate::model::{Door, Knock, Packet, Sequences, Setting, Transport, text};
+use crate::model::{Door, Knock, Packet, Protocol, Sequences, Setting, Transport, text};
 
 /// One client part-way through one door's sequence.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ impl Daemon {
     #[must_use]
     pub fn new(setting: &Setting) -> Self {
         Self {
-            doors: setting.doors.clone(),
+            doors: setting.doors.iter().map(with_short_name).collect(),
             filter_6: setting.doors.iter().map(|door| knocks(door).to_vec()).collect(),
             local: setting.local.clone(),
             ipv4_only: setting.ipv4_only,
@@ -144,6 +144,20 @@ impl Daemon {
         };
         let mut doors = self.doors.iter().zip(&self.filter_6);
         doors.any(|door| families.iter().any(|&is_6| passes(door, is_6)))
+    }
+
+    /// libpcap refuses a filter that no packet can pass.
+    fn is_filter_refused(&self) -> bool {
+        let can_pass = |(door, known_6): (&Door, &Vec<Knock>), is_6: bool| {
+            let known = if is_6 { known_6 } else { knocks(door) };
+            door.target.is_none_or(|target| target.is_ipv6() == is_6)
+                || asks_no_flags(door)
+                || known.iter().any(|knock| knock.protocol == Protocol::Udp)
+        };
+        let families = self.local_families();
+        let mut doors = self.doors.iter().zip(&self.filter_6);
+        let any_passes = doors.any(|door| families.iter().any(|&is_6| can_pass(door, is_6)));
+        !families.is_empty() && !any_passes
     }
 
     /// Whether each family of the local addresses is IPv6.
@@ -233,7 +247,7 @@ impl Daemon {
         self.run_commands(client, door);
         if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
             lines.remove(0);
-            self.dead = lines.is_empty();
+            self.dead = lines.is_empty() || self.is_filter_refused();
         }
     }
 
@@ -244,6 +258,10 @@ impl Daemon {
         };
         let (start, stop) = (of(&door.start, &door.start_6), of(&door.stop, &door.stop_6));
         let Some(start) = start.filter(|start| !start.is_empty()) else { return };
+        let too_long = |command: &Vec<u8>| text::command(command, client).len() >= 4096;
+        if too_long(&start) || stop.as_ref().is_some_and(too_long) {
+            return;
+        }
         self.tell_command(client, at, &start);
         if let Some(stop) = stop {
             let due_ns = self.now_ns + i64::from(self.doors[at].cmd_timeout_s) * 1_000_000_000;
@@ -262,6 +280,13 @@ impl Daemon {
         let name = &self.doors[door].name;
         self.lines.push([name, &b": running command: "[..], &command].concat());
     }
+}
+
+/// Names are cut to 127 bytes.
+fn with_short_name(door: &Door) -> Door {
+    let mut door = door.clone();
+    door.name.truncate(127);
+    door
 }
 
 /// The sequence that opens a door now.
