@@ -13,11 +13,14 @@
 )]
 
 pub mod arb;
+pub mod boundary;
 pub mod cases;
 pub mod differential;
 pub mod forge;
 pub mod live;
 pub mod model;
+pub mod model_08;
 pub mod oracle;
 pub mod process;
 pub mod require;
+pub mod simulation;
