@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use knock_engine::Difference;
 use knock_tests::arb::knockd_08::{self, Case};
 use knock_tests::differential::{Agreement, judge};
 use knock_tests::forge::{Format, Link};
@@ -36,6 +38,15 @@ fn the_cases_for_the_real_knockd_have_everything_in_them() {
         })
         .collect();
     let mut missing = Vec::new();
+    let met: BTreeSet<Difference> = drawn
+        .iter()
+        .flat_map(|(_, agreement)| agreement.differences.iter().flatten())
+        .copied()
+        .collect();
+    // No case has that many attempts, an exhausted file, or another link type.
+    let cannot_be = [Difference::Unbounded, Difference::OneTimeNoneLeft, Difference::LinkTypes];
+    let unmet = Difference::ALL.iter().filter(|one| !met.contains(one) && !cannot_be.contains(one));
+    missing.extend(unmet.map(|one| format!("difference {}: {one}", one.number())));
     for (name, least, holds) in [OUTCOMES, TRAFFIC, CONFIGURATIONS].concat() {
         let count = drawn.iter().filter(|(case, agreement)| holds(case, agreement)).count();
         println!("{count:>4} {name}");
