@@ -15,3 +15,4 @@ pub mod arb;
 pub mod cases;
 pub mod forge;
 pub mod model;
+pub mod study;
