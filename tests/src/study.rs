@@ -50,7 +50,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-pub use self::desk::{Found, replay};
+pub use self::desk::{Found, compare, replay};
 pub use self::escape::{escaped, needs_escapes, unescaped};
 pub use self::order::stops_behind_starts;
 pub use self::play::play;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -106,13 +106,7 @@ pub fn replay(case: &Case, program: &Path, who: Who) -> Found {
         return play::play(case, play::rules(who));
     }
     let desk = Desk::new(case);
-    let output = Command::new(program)
-        .current_dir(desk.path())
-        .args([CAPTURE, "--verbose", "--config", CONF, "--rules", who.name()])
-        .args(case.args())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let output = desk.run(program, case, who.name());
     let sequences = desk.sequences();
     assert_eq!(sequences.as_deref(), case.part(SEQUENCES), "{}: a replay writes", case.name);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -123,6 +117,16 @@ pub fn replay(case: &Case, program: &Path, who: Who) -> Found {
         sequences: sequences.map(|text| with_marks(text, &errors)),
         errors,
     }
+}
+
+/// Has `knock-replay` compare its rule sets on a case. Returns standard output and standard error.
+///
+/// # Panics
+/// If the program cannot be run.
+#[must_use]
+pub fn compare(case: &Case, program: &Path) -> (String, String) {
+    let output = Desk::new(case).run(program, case, "both");
+    (text(&output.stdout), text(&output.stderr))
 }
 
 /// Marks the lines that are used up according to the notes of a replay.
@@ -149,6 +153,16 @@ impl Desk {
         let capture = knocks::parse(Path::new(&case.name), case.knocks());
         desk.write(CAPTURE, &capture.unwrap_or_else(|error| panic!("{error}")).to_bytes());
         desk
+    }
+
+    fn run(&self, program: &Path, case: &Case, rules: &str) -> Output {
+        Command::new(program)
+            .current_dir(self.path())
+            .args([CAPTURE, "--verbose", "--config", CONF, "--rules", rules])
+            .args(case.args())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
     }
 
     pub(super) fn write(&self, name: &str, bytes: &[u8]) {
