@@ -52,14 +52,19 @@ fn update(case: &mut Case, who: Who, found: &Found) {
         set(case, Who::Knockd08.name(), both.clone());
         set(case, Who::Knock.name(), both);
     }
-    let mut errors = case.outcome(who).unwrap_or_default().errors;
+    let given = case.outcome(who).unwrap_or_default();
+    if given.then_chance {
+        return;
+    }
+    let mut errors = given.errors;
     errors.retain(|error| found.errors.contains(error));
     if errors.is_empty() && found.end.is_some() {
         let is_telling = |line: &&str| who == Who::Real || line.contains("error: ");
         errors.extend(found.errors.lines().find(is_telling).map(str::to_owned));
     }
     let (transcript, usage) = found.transcript();
-    let outcome = Outcome { end: found.end.clone(), usage, errors, transcript };
+    let end = found.end.clone();
+    let outcome = Outcome { end, usage, errors, transcript, then_chance: false };
     if let Some(sequences) = &found.sequences
         && (who == Who::Real || found.end.is_none())
     {

@@ -29,7 +29,8 @@
 //! `both` is both of them. A rule set without a part does what the real program does, with exit
 //! status 0. A part is the transcript; a line that begins with `! ` tells of something else:
 //! `! status 1` and `! signal 6` how the program ended (else status 0), `! usage` that it printed
-//! how it is used, anything else a text that is found on standard error. `sequences.txt after WHO`,
+//! how it is used, `! then chance` that it goes on after these lines as chance will have it, anything
+//! else a text that is found on standard error. `sequences.txt after WHO`,
 //! with the same names, is the file of one-time sequences with the marks of what is used up.
 //!
 //! The oracle does not sleep, so it prints a stop command right behind its start command. So does
@@ -104,6 +105,9 @@ pub struct Outcome {
     pub end: Option<String>,
     /// Whether it printed on standard output how it is used, and no transcript.
     pub usage: bool,
+    /// Whether the transcript is only how it begins: the program uses memory that is not its own, and
+    /// what it does then is chance.
+    pub then_chance: bool,
     /// What is found on standard error.
     pub errors: Vec<String>,
     /// The transcript.
@@ -359,6 +363,8 @@ impl Outcome {
             let told = String::from_utf8_lossy(told).trim_end_matches('\n').to_owned();
             if told == "usage" {
                 outcome.usage = true;
+            } else if told == "then chance" {
+                outcome.then_chance = true;
             } else if told.starts_with("status ") || told.starts_with("signal ") {
                 outcome.end = Some(told);
             } else {
@@ -376,6 +382,9 @@ impl fmt::Display for Outcome {
         }
         if self.usage {
             writeln!(f, "! usage")?;
+        }
+        if self.then_chance {
+            writeln!(f, "! then chance")?;
         }
         for error in &self.errors {
             writeln!(f, "! {error}")?;

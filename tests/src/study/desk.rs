@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 use super::play::{self, CONF, SEQUENCES};
-use super::{Case, Who, stops_behind_starts};
+use super::{Case, Outcome, Who, stops_behind_starts};
 use crate::forge::knocks;
 
 pub(super) const CAPTURE: &str = "capture.pcap";
@@ -33,49 +33,49 @@ impl Found {
     /// Returns what is not as the case says; `None` if all is.
     #[must_use]
     pub fn fault(&self, case: &Case, who: Who) -> Option<String> {
-        let given = case.outcome(who);
-        let (expected, output) = match &given {
-            Some(outcome) => (outcome.clone(), self.output.clone()),
-            None => {
-                (case.outcome(Who::Real).unwrap_or_default(), stops_behind_starts(&self.output))
-            }
-        };
-        let end = if given.is_some() { expected.end.as_deref() } else { None };
-        let missing: Vec<&String> = match given {
-            Some(_) => expected.errors.iter().filter(|e| !self.errors.contains(*e)).collect(),
-            None => vec![],
-        };
-        let (output, usage) = split_usage(output);
-        let says = |what: &str, expected: &str, found: &str| {
-            Some(format!(
-                "{} ({}), {who:?}: {what}\n--- expected\n{expected}\n--- found\n{found}\n\
-                 --- standard error\n{}",
-                case.name,
-                case.file.display(),
-                self.errors
-            ))
-        };
-        if self.end.as_deref() != end {
-            return says(
-                "the end",
-                end.unwrap_or("status 0"),
-                self.end.as_deref().unwrap_or("status 0"),
-            );
+        let (what, expected, found) = self.first_difference(case, who)?;
+        Some(format!(
+            "{} ({}), {}: {what}\n--- expected\n{expected}\n--- found\n{found}\n--- standard error\n{}",
+            case.name,
+            case.file.display(),
+            who.name(),
+            self.errors
+        ))
+    }
+
+    /// Returns what differs, what was expected, and what was found.
+    fn first_difference(&self, case: &Case, who: Who) -> Option<(&'static str, String, String)> {
+        let (mut output, usage) = self.transcript();
+        // A rule set without an outcome of its own prints the lines of the real program, with the
+        // stop commands when they are due, and ends well.
+        let expected = case.outcome(who).unwrap_or_else(|| {
+            output = stops_behind_starts(&output);
+            let transcript = case.outcome(Who::Real).unwrap_or_default().transcript;
+            Outcome { transcript, ..Outcome::default() }
+        });
+        let end = |end: &Option<String>| end.as_deref().unwrap_or("status 0").to_owned();
+        if expected.then_chance {
+            output.truncate(expected.transcript.len());
+        } else if self.end != expected.end {
+            return Some(("the end", end(&expected.end), end(&self.end)));
         }
-        if (&output, usage) != (&expected.transcript, expected.usage && given.is_some()) {
-            return says("the transcript", &text(&expected.transcript), &text(&self.output));
+        if usage != expected.usage {
+            return Some(("the usage text", expected.usage.to_string(), usage.to_string()));
         }
-        if let Some(missing) = missing.first() {
-            return says("standard error lacks a text", missing, "");
+        if output != expected.transcript {
+            return Some(("the transcript", text(&expected.transcript), text(&self.output)));
+        }
+        if let Some(missing) = expected.errors.iter().find(|e| !self.errors.contains(*e)) {
+            return Some(("a text on standard error", missing.clone(), String::new()));
         }
         // Who refuses the configuration marks nothing.
-        let is_refused = who != Who::Real && end.is_some();
+        let is_refused = who != Who::Real && self.end.is_some();
         let sequences =
             if is_refused { case.part(SEQUENCES) } else { case.sequences_in_the_end(who) };
         if self.sequences.as_deref() != sequences {
             let [expected, found] =
                 [sequences, self.sequences.as_deref()].map(|some| text(some.unwrap_or_default()));
-            return says("the sequences in the end", &expected, &found);
+            return Some(("the sequences in the end", expected, found));
         }
         None
     }
