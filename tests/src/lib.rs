@@ -1,5 +1,5 @@
-//! What the tests share: an independent model of the rules, a forge for captures,
-//! generators, and the captures of the test data.
+//! What the tests share: an independent model of the rules, the real knockd as a judge, a forge for
+//! captures, generators, and the captures of the test data.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -13,6 +13,9 @@
 
 pub mod arb;
 pub mod cases;
+pub mod differential;
 pub mod forge;
 pub mod model;
+pub mod oracle;
+pub mod require;
 pub mod study;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// What a test needs besides programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub enum Need {
     /// Programs only.
     Programs,
     /// To be run by root.
@@ -16,7 +16,8 @@ pub(crate) enum Need {
 
 /// Returns whether the machine has what the test `name` needs. If not, says so loudly; with
 /// `CI=true` it is a failure.
-pub(crate) fn require(name: &str, programs: &[&str], need: Need) -> bool {
+#[must_use]
+pub fn require(name: &str, programs: &[&str], need: Need) -> bool {
     let Some(reason) = missing(programs, need) else { return true };
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be skipped: {reason}");
     // Not eprintln, which nobody sees of a test that passes.
