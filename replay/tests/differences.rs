@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use knock_engine::Difference;
+use knock_tests::oracle::Oracle;
 use knock_tests::study::{self, Case, Found, Who};
 
 /// Differences of the configuration file and of what is printed about it.
@@ -159,6 +160,11 @@ fn a_file_of_more_than_a_mebibyte_is_too_large_for_us_only() {
     let ours = replay(&case, Who::Knock);
     assert_eq!((ours.end.as_deref(), &ours.output[..]), (Some("status 2"), &b""[..]));
     assert!(ours.errors.contains("larger than 1 MiB"), "{}", ours.errors);
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(oracle) = Oracle::required_by("a large file", cache) else { return };
+    let real = study::judge(&case, &oracle);
+    assert_eq!(real.end, None);
+    assert_eq!(real.output, b"192.0.2.10: d: Stage 1\n192.0.2.10: d: OPEN SESAME\n");
 }
 
 fn program() -> &'static str {

@@ -1,4 +1,4 @@
-//! Every small case of `testdata/knockd-0.8`, before our rule sets.
+//! Every small case of `testdata/knockd-0.8`, before our rule sets and before the real knockd.
 //!
 //! `KNOCK_UPDATE=1` writes into the files of the cases what comes of them, instead of failing.
 
@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use knock_tests::oracle::Oracle;
 use knock_tests::study::{self, Case, Found, Outcome, Who};
 
 #[test]
@@ -15,6 +16,13 @@ fn the_rule_sets_do_what_every_case_says() {
     hold(&[Who::Knockd08, Who::Knock], |case, who| {
         study::replay(case, Path::new(env!("CARGO_BIN_EXE_knock-replay")), who)
     });
+}
+
+#[test]
+fn the_real_knockd_does_what_every_case_says() {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(oracle) = Oracle::required_by("the study of knockd 0.8", cache) else { return };
+    hold(&[Who::Real], |case, _| study::judge(case, &oracle));
 }
 
 static FILES: Mutex<()> = Mutex::new(());

@@ -43,6 +43,7 @@
 
 mod desk;
 mod escape;
+mod judge;
 mod order;
 mod play;
 
@@ -53,6 +54,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::desk::{Found, compare, replay};
 pub use self::escape::{escaped, needs_escapes, unescaped};
+pub use self::judge::judge;
 pub use self::order::stops_behind_starts;
 pub use self::play::play;
 
