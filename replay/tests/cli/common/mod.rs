@@ -3,8 +3,9 @@
 pub(crate) mod forge;
 mod process;
 
+pub(crate) use knock_tests::process::{Live, Outcome, finish};
 pub(crate) use knock_tests::require::{Need, require};
-pub(crate) use process::{Desk, Live, Outcome, finish};
+pub(crate) use process::Desk;
 
 /// A door with a start and a stop command, and one without a stop command.
 pub(crate) const CONFIG: &str = "\
