@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 
 use knock_replay::{Exit, Streams};
 
-pub use self::play::Played;
+pub use self::play::{Played, differences};
 use crate::arb::knockd_08::Case;
 use crate::oracle::{End, Oracle, Verdict};
 

@@ -94,7 +94,14 @@ pub(super) fn play(case: &Case) -> Played {
 /// Returns why lines of a case differ between knockd 0.8 and knock; `Err` with the first line that
 /// differs for no known reason. `None` if the configuration is read anew with one-time sequences in
 /// it: what the files hold then depends on who marked them.
-pub(super) fn differences(case: &Case) -> Option<Result<BTreeSet<Difference>, compare::Line>> {
+///
+/// # Errors
+/// The first line that differs for no known reason.
+///
+/// # Panics
+/// If the configuration is not a good one.
+#[must_use]
+pub fn differences(case: &Case) -> Option<Result<BTreeSet<Difference>, compare::Line>> {
     let files: BTreeMap<String, Vec<u8>> = case.conf.sequence_files.iter().cloned().collect();
     let reload = case.reload.as_ref();
     let reloaded =
