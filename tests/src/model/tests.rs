@@ -5,11 +5,14 @@
 
 mod admission;
 mod commands;
+mod events;
 mod one_time;
 mod rule_1_retransmissions;
 mod rule_2_attempts;
 mod rule_3_starts;
 mod time;
+
+use std::net::IpAddr;
 
 use super::*;
 

@@ -356,6 +356,12 @@ impl BridgeRules {
                 self.forget_all();
                 site.emit(at, Effect::Crashed { door: id });
             }
+        } else if !self.mended.has(Difference::TargetFamily)
+            && self.filter.rejects_all(&site.doors, &site.listening)
+        {
+            self.is_dead = true;
+            self.forget_all();
+            site.emit(at, Effect::FilterRefused { door: id });
         }
     }
 

@@ -1,0 +1,180 @@
+//! The doors with all that is going on at them.
+
+mod hearing;
+mod timers;
+
+use std::net::IpAddr;
+
+use self::hearing::Syn;
+use super::{Door, Line, Outcome, Packet, Setting};
+
+/// One client part-way through one door's sequence.
+#[derive(Clone)]
+struct Attempt {
+    /// Its place in the order in which timers were created.
+    created: u64,
+    due_ns: i64,
+    client: IpAddr,
+    door: usize,
+    /// How many knocks are made.
+    stage: usize,
+    /// Its place in the order in which attempts came to the stages that they are at.
+    reached: u64,
+    last_knock: Option<Syn>,
+}
+
+/// An opening whose last knock may still come again.
+#[derive(Clone)]
+struct Opening {
+    created: u64,
+    last_knock: Syn,
+    forgotten_ns: i64,
+}
+
+/// A command that has not ended.
+#[derive(Clone)]
+struct Running {
+    /// Its place in the order of all commands, from 0.
+    number: u64,
+    client: IpAddr,
+    door: usize,
+    is_start: bool,
+}
+
+/// An open door for one client that a stop command will close.
+#[derive(Clone)]
+struct Lease {
+    created: u64,
+    due_ns: i64,
+    client: IpAddr,
+    door: usize,
+}
+
+/// The doors, the attempts at them, the commands that run and the leases.
+///
+/// It is told what happens, each time with the moment, and writes down lines and counts.
+#[derive(Clone)]
+pub struct House {
+    /// Every door that ever was.
+    doors: Vec<Door>,
+    /// Which of them the configuration has, in the order of the file.
+    listed: Vec<usize>,
+    local: Option<Vec<IpAddr>>,
+    ipv4_only: bool,
+    ends_commands_at_once: bool,
+    /// The most attempts, openings remembered, and commands and leases pending.
+    limit: usize,
+    now_ns: i64,
+    timers_created: u64,
+    stages_reached: u64,
+    commands_run: u64,
+    /// In order of creation.
+    attempts: Vec<Attempt>,
+    openings: Vec<Opening>,
+    running: Vec<Running>,
+    leases: Vec<Lease>,
+    out: Outcome,
+}
+
+impl House {
+    /// Makes a house without limits, where nothing has happened yet.
+    #[must_use]
+    pub fn new(setting: &Setting) -> Self {
+        Self {
+            doors: setting.doors.clone(),
+            listed: (0..setting.doors.len()).collect(),
+            local: setting.local.clone(),
+            ipv4_only: setting.ipv4_only,
+            ends_commands_at_once: false,
+            limit: usize::MAX,
+            now_ns: i64::MIN,
+            timers_created: 0,
+            stages_reached: 0,
+            commands_run: 0,
+            attempts: Vec::new(),
+            openings: Vec::new(),
+            running: Vec::new(),
+            leases: Vec::new(),
+            out: Outcome::default(),
+        }
+    }
+
+    /// Returns the same where every command ends with status 0 at the moment it starts, but after
+    /// the packet that started it.
+    #[must_use]
+    pub fn ending_commands_at_once(self) -> Self {
+        Self { ends_commands_at_once: true, ..self }
+    }
+
+    /// Returns the same with a limit for attempts, for openings that are remembered, and for
+    /// commands and leases together.
+    #[must_use]
+    pub fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Returns what has happened so far.
+    #[must_use]
+    pub fn outcome(&self) -> &Outcome {
+        &self.out
+    }
+
+    /// Returns what has happened.
+    #[must_use]
+    pub fn into_outcome(self) -> Outcome {
+        self.out
+    }
+
+    /// Returns the lines that were written since the last call.
+    pub fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.out.lines)
+    }
+
+    // ---- what happens
+
+    /// Nothing happens but time: what is due happens. A clock that goes back stands still.
+    pub fn time(&mut self, at_ns: i64) {
+        self.now_ns = self.now_ns.max(at_ns);
+        self.fire_what_is_due();
+        self.end_commands_at_once();
+    }
+
+    /// A packet comes.
+    pub fn packet(&mut self, packet: &Packet) {
+        if packet.at_ns < self.now_ns {
+            self.out.counts.backwards += 1;
+        }
+        self.time(packet.at_ns);
+        self.hear(packet);
+        self.end_commands_at_once();
+    }
+
+    /// A command ends, the one that was the `number`th to be run, from 0.
+    pub fn command_ended(&mut self, at_ns: i64, number: u64) {
+        self.time(at_ns);
+        self.end_command(number);
+    }
+
+    /// The local addresses, and whether there is IPv6, are others from now on.
+    pub fn addresses(&mut self, at_ns: i64, local: Option<Vec<IpAddr>>, ipv4_only: bool) {
+        self.time(at_ns);
+        self.local = local;
+        self.ipv4_only = ipv4_only;
+    }
+
+    /// The doors are others from now on. One that stays as it is stays the same door, of equal ones
+    /// the first the first; attempts at all others end. Leases stay.
+    pub fn reload(&mut self, at_ns: i64, doors: Vec<Door>) {
+        self.time(at_ns);
+        let mut before = std::mem::take(&mut self.listed);
+        for door in doors {
+            let same = before.iter().position(|&old| self.doors[old] == door);
+            let at = same.map_or(self.doors.len(), |same| before.remove(same));
+            if same.is_none() {
+                self.doors.push(door);
+            }
+            self.listed.push(at);
+        }
+        self.attempts.retain(|attempt| self.listed.contains(&attempt.door));
+    }
+}
