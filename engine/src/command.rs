@@ -114,6 +114,14 @@ mod tests {
         assert_eq!(expanded("", "192.0.2.1"), b"");
     }
 
+    #[test]
+    fn a_command_is_shown_to_programmers_byte_for_byte() {
+        assert_eq!(
+            alloc::format!("{:?}", Command::new(b"a \xff %IP%")),
+            r#"Command("a \xff %IP%")"#
+        );
+    }
+
     fn commands(start: Option<&str>, start_6: Option<&str>, stop: Option<&str>) -> Commands {
         let command = |text: Option<&str>| text.map(|text| Command::new(text.as_bytes()));
         Commands {

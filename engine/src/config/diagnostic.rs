@@ -224,12 +224,16 @@ pub(super) fn counted(count: usize, thing: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
     use crate::config::lex::Text;
 
     #[test]
     fn an_excerpt_shows_no_control_character_and_ends_somewhere() {
         assert_eq!(Excerpt::new(b"a\x1b[31m\xff\x00").as_str(), "a\\u{1b}[31m\u{fffd}\\u{0}");
+        assert_eq!(Excerpt::new(b"a\xff").to_string(), "a\u{fffd}");
+        assert_eq!(format!("{:?}", Excerpt::new(b"a\"")), r#""a\"""#);
         assert_eq!(Excerpt::new(&[b'x'; 40]).as_str(), "x".repeat(40));
         assert_eq!(Excerpt::new(&[b'x'; 9000]).as_str(), "x".repeat(40) + "...");
     }
@@ -242,7 +246,27 @@ mod tests {
             diagnostics.line(LineFault::NulByte, piece);
         }
         diagnostics.lint_text(Lint::NoDoors);
-        assert_eq!((diagnostics.errors(), diagnostics.warnings()), (1001, 1));
-        assert_eq!(diagnostics.kept().len(), 1001);
+        diagnostics.lint_text(Lint::NoDoors);
+        assert_eq!((diagnostics.errors(), diagnostics.warnings()), (1001, 2));
+        assert_eq!(diagnostics.kept().len(), 1002);
+    }
+
+    /// The search is slow, and a file may have a hundred thousand errors.
+    #[test]
+    fn a_near_word_is_searched_for_as_long_as_errors_are_kept() {
+        let piece = Text::new(b"x").lines().next().unwrap().trimmed();
+        let mut diagnostics = Diagnostics::default();
+        for _ in 0..1000 {
+            assert_eq!(diagnostics.nearest(b"upd", ["tcp", "udp"]), Some("udp"));
+            diagnostics.line(LineFault::NulByte, piece);
+        }
+        assert_eq!(diagnostics.nearest(b"upd", ["tcp", "udp"]), None);
+    }
+
+    #[test]
+    fn one_thing_is_told_in_the_singular() {
+        assert_eq!(counted(1, "knock"), "1 knock");
+        assert_eq!(counted(2, "knock"), "2 knocks");
+        assert_eq!(counted(0, "knock"), "0 knocks");
     }
 }

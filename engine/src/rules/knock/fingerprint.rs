@@ -205,5 +205,6 @@ pub(super) mod tests {
         assert_eq!(hashes(1), hashes(1));
         assert_ne!(hashes(1).0, hashes(2).0);
         assert_ne!(hashes(1).1, hashes(2).1);
+        assert_eq!(alloc::format!("{:?}", ClientHasher::new(1)), "ClientHasher { .. }");
     }
 }
