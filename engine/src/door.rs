@@ -164,6 +164,22 @@ pub enum DoorSequence {
     OneTime(OneTimeSequences),
 }
 
+/// The destination of a door's knocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether the configuration writes it as `inet_ntop` does. A door with another spelling never
+    /// opens under knockd 0.8, which compares texts (knockd-0.8.md, 2.5).
+    pub is_as_printed: bool,
+}
+
+impl From<IpAddr> for Target {
+    fn from(address: IpAddr) -> Self {
+        Self { address, is_as_printed: true }
+    }
+}
+
 /// A door: one named section of a `knockd.conf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Door {
@@ -176,7 +192,7 @@ pub struct Door {
     /// The TCP flags that count.
     pub flags: FlagRule,
     /// The destination that counts; `None`: the local addresses.
-    pub target: Option<IpAddr>,
+    pub target: Option<Target>,
     /// What to run.
     pub commands: Commands,
     /// The time from the end of the start command to the stop command.

@@ -1,21 +1,26 @@
 //! All doors of a configuration, and which of them a packet concerns.
 
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::door::{Door, DoorSequence, Sequence};
+use crate::door::{Door, DoorName, DoorSequence, Sequence};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
 
 /// A door among [`Doors`].
+///
+/// It stands for the same door as long as anything of the engine refers to it, whatever is reloaded
+/// meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DoorId(u16);
 
 impl DoorId {
-    /// Returns the place of the door in the order of the file, from 0.
+    /// Returns a small number that no other door has: before the first reload, the place of the door
+    /// in the order of the file, from 0.
     #[must_use]
     pub fn index(self) -> usize {
         usize::from(self.0)
@@ -37,15 +42,37 @@ impl core::error::Error for TooManyDoors {}
 /// The doors of a configuration, in the order of the file.
 #[derive(Clone, Debug)]
 pub struct Doors {
-    in_order: Vec<Door>,
-    /// The name of each door as it stands in a line of the transcript: `: NAME: `.
-    labels: Vec<Box<[u8]>>,
+    /// By [`DoorId`]. A door that a reload took out of the configuration stays as long as a lease
+    /// refers to it.
+    entries: Vec<Entry>,
+    /// The doors of the configuration, in the order of the file.
+    in_order: Vec<DoorId>,
     index: KnockIndex,
 }
 
+#[derive(Clone, Debug)]
+struct Entry {
+    door: Door,
+    /// The name as it stands in a line of the transcript: `: NAME: `.
+    label: Box<[u8]>,
+    /// The place in the order of the file.
+    place: usize,
+}
+
+impl Entry {
+    fn new(door: Door, place: usize) -> Self {
+        Self { label: label_of(&door.name), door, place }
+    }
+}
+
+fn label_of(name: &DoorName) -> Box<[u8]> {
+    [b": ", name.as_bytes(), b": "].concat().into_boxed_slice()
+}
+
 impl Doors {
-    /// The most doors a configuration may have.
-    pub const MAX: usize = 65_535;
+    /// The most doors a configuration may have: a configuration that is read anew must fit beside the
+    /// one before.
+    pub const MAX: usize = 32_767;
 
     /// Takes the doors in the order of the file.
     ///
@@ -55,10 +82,22 @@ impl Doors {
         if doors.len() > Self::MAX {
             return Err(TooManyDoors);
         }
-        let index = KnockIndex::new(&doors);
-        let label = |door: &Door| [b": ", door.name.as_bytes(), b": "].concat().into_boxed_slice();
-        let labels = doors.iter().map(label).collect();
-        Ok(Self { in_order: doors, labels, index })
+        let entries: Vec<Entry> =
+            doors.into_iter().enumerate().map(|(place, door)| Entry::new(door, place)).collect();
+        let in_order: Vec<DoorId> = (0..).map(DoorId).take(entries.len()).collect();
+        let index = KnockIndex::new(&entries, &in_order);
+        Ok(Self { entries, in_order, index })
+    }
+
+    /// Returns the same doors with names of at most so many bytes.
+    pub(crate) fn with_names_cut(mut self, bytes: usize) -> Self {
+        for Entry { door, label, .. } in &mut self.entries {
+            if let Some(name) = door.name.as_bytes().get(..bytes) {
+                door.name = DoorName::new(name);
+                *label = label_of(&door.name);
+            }
+        }
+        self
     }
 
     #[cfg(test)]
@@ -66,16 +105,22 @@ impl Doors {
         DoorId(0)
     }
 
-    /// Returns the number of doors.
+    /// Returns the number of doors in the configuration.
     #[must_use]
     pub fn len(&self) -> usize {
         self.in_order.len()
     }
 
-    /// Returns whether there is no door.
+    /// Returns whether there is no door in the configuration.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
+    }
+
+    /// Returns the doors of the configuration, in the order of the file.
+    #[must_use]
+    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = (DoorId, &Door)> {
+        self.in_order.iter().map(|&id| (id, self.door(id)))
     }
 
     /// Returns a door.
@@ -85,15 +130,15 @@ impl Doors {
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
-        reason = "only this type makes ids, and never removes a door"
+        reason = "only this type makes ids, and never removes an entry"
     )]
     pub fn door(&self, id: DoorId) -> &Door {
-        &self.in_order[id.index()]
+        &self.entries[id.index()].door
     }
 
     /// Returns `: NAME: `, which the lines about a client at this door have behind the address.
     pub(crate) fn label(&self, id: DoorId) -> &[u8] {
-        self.labels.get(id.index()).map(|label| &**label).unwrap_or_default()
+        self.entries.get(id.index()).map(|entry| &*entry.label).unwrap_or_default()
     }
 
     /// Returns whether a packet counts: whether any door would let it through its filter, with its
@@ -121,16 +166,57 @@ impl Doors {
     /// Takes the one-time sequence that has just opened a door off its list; `None` if the door
     /// has a fixed sequence.
     pub(crate) fn use_up_sequence(&mut self, id: DoorId) -> Option<OneTimeLine> {
-        let DoorSequence::OneTime(sequences) = &mut self.in_order.get_mut(id.index())?.sequence
+        let DoorSequence::OneTime(sequences) = &mut self.entries.get_mut(id.index())?.door.sequence
         else {
             return None;
         };
         let used = sequences.use_up()?;
+        let next = sequences.next().map(|next| next.sequence.clone());
         self.index.remove(id, &used.sequence);
-        if let Some(next) = sequences.next() {
-            self.index.add(id, &next.sequence);
+        if let Some(next) = next {
+            self.index.add(id, &next, &self.entries);
         }
         Some(used)
+    }
+
+    /// Returns which doors of a configuration are the same as `new` has, in the order of `new`. Of
+    /// equal doors, the first is the same as the first, and so on.
+    pub(crate) fn unchanged(&self, new: &Self) -> Vec<Option<DoorId>> {
+        let mut by_name: BTreeMap<&[u8], VecDeque<DoorId>> = BTreeMap::new();
+        for (id, door) in self.in_order() {
+            by_name.entry(door.name.as_bytes()).or_default().push_back(id);
+        }
+        let find = |(_, door): (DoorId, &Door)| {
+            let candidates = by_name.get_mut(door.name.as_bytes())?;
+            let at = candidates.iter().position(|&id| self.door(id) == door)?;
+            candidates.remove(at)
+        };
+        new.in_order().map(find).collect()
+    }
+
+    /// Returns an id for each door of `new`: that of the door that is the same, else one that no door
+    /// of the configuration has and that is not in `held`; `None` if there are not enough.
+    pub(crate) fn ids_for(
+        &self,
+        unchanged: &[Option<DoorId>],
+        mut held: BTreeSet<DoorId>,
+    ) -> Option<Vec<DoorId>> {
+        held.extend(&self.in_order);
+        let mut free = (0..=u16::MAX).map(DoorId).filter(|id| !held.contains(id));
+        unchanged.iter().map(|&same| same.or_else(|| free.next())).collect()
+    }
+
+    /// Becomes `new`, whose doors have these ids from now on.
+    pub(crate) fn replace(&mut self, new: Self, ids: Vec<DoorId>) {
+        for (entry, id) in new.entries.into_iter().zip(&ids) {
+            // Ids that were never used come in order, because the free ones are taken in order.
+            match self.entries.get_mut(id.index()) {
+                Some(there) => *there = entry,
+                None => self.entries.push(entry),
+            }
+        }
+        self.in_order = ids;
+        self.index = KnockIndex::new(&self.entries, &self.in_order);
     }
 }
 
@@ -153,14 +239,15 @@ struct Named {
 }
 
 impl KnockIndex {
-    fn new(doors: &[Door]) -> Self {
+    fn new(entries: &[Entry], in_order: &[DoorId]) -> Self {
         let mut index = Self { tcp: PortSet::new(), udp: PortSet::new(), named: Vec::new() };
-        let ids = (0..).map(DoorId);
-        let sequences =
-            ids.zip(doors).filter_map(|(id, door)| Some((id, door.sequence()?.knocks())));
-        let mut pairs: Vec<(Knock, DoorId, bool)> = sequences
-            .flat_map(|(id, knocks)| {
-                knocks.iter().map(move |&knock| (knock, id, knocks.first() == Some(&knock)))
+        let doors = in_order.iter().filter_map(|&id| {
+            let entry = entries.get(id.index())?;
+            Some((entry.place, id, entry.door.sequence()?.knocks()))
+        });
+        let mut pairs: Vec<(Knock, usize, DoorId, bool)> = doors
+            .flat_map(|(place, id, knocks)| {
+                knocks.iter().map(move |&knock| (knock, place, id, knocks.first() == Some(&knock)))
             })
             .collect();
         pairs.sort_unstable();
@@ -168,20 +255,20 @@ impl KnockIndex {
         for pair in pairs.chunk_by(|one, other| one.0 == other.0) {
             let Some(&(knock, ..)) = pair.first() else { continue };
             index.ports_mut(knock.protocol).insert(knock.port.0);
-            let anywhere = pair.iter().map(|&(_, id, _)| id).collect();
-            let first = pair.iter().filter(|(.., first)| *first).map(|&(_, id, _)| id).collect();
+            let anywhere = pair.iter().map(|&(.., id, _)| id).collect();
+            let first = pair.iter().filter(|(.., first)| *first).map(|&(.., id, _)| id).collect();
             index.named.push(Named { knock, anywhere, first });
         }
         index
     }
 
     /// Adds a door with its sequence. Takes time in the knocks that all doors name, at worst.
-    fn add(&mut self, id: DoorId, sequence: &Sequence) {
+    fn add(&mut self, id: DoorId, sequence: &Sequence, entries: &[Entry]) {
         for &knock in sequence.knocks() {
-            insert(&mut self.entry(knock).anywhere, id);
+            insert(&mut self.entry(knock).anywhere, id, entries);
         }
         if let Some(&first) = sequence.knocks().first() {
-            insert(&mut self.entry(first).first, id);
+            insert(&mut self.entry(first).first, id, entries);
         }
     }
 
@@ -269,9 +356,10 @@ impl PortSet {
     }
 }
 
-/// Inserts a door into a list in order, if it is not there.
-fn insert(ids: &mut Vec<DoorId>, id: DoorId) {
-    if let Err(at) = ids.binary_search(&id) {
+/// Inserts a door into a list in the order of the file, if it is not there.
+fn insert(ids: &mut Vec<DoorId>, id: DoorId, entries: &[Entry]) {
+    let place = |id: DoorId| entries.get(id.index()).map(|entry| entry.place);
+    if let Err(at) = ids.binary_search_by_key(&place(id), |&other| place(other)) {
         ids.insert(at, id);
     }
 }
@@ -280,7 +368,7 @@ fn insert(ids: &mut Vec<DoorId>, id: DoorId) {
 mod tests {
     use super::*;
     use crate::command::Commands;
-    use crate::door::{DoorName, FlagRule};
+    use crate::door::FlagRule;
     use crate::one_time::OneTimeSequences;
     use crate::packet::Port;
     use crate::time::Seconds;
@@ -326,7 +414,8 @@ mod tests {
         let mut doors = Doors::new(lines.iter().map(|lines| one_time(lines)).collect()).unwrap();
         for id in [0, 2, 1, 0, 1, 2, 0].map(DoorId) {
             assert!(doors.use_up_sequence(id).is_some());
-            let anew = Doors::new(doors.in_order.clone()).unwrap();
+            let anew = doors.in_order().map(|(_, door)| door.clone()).collect();
+            let anew = Doors::new(anew).unwrap();
             assert_eq!(said(&doors), said(&anew));
         }
         assert!(doors.use_up_sequence(DoorId(0)).is_none());

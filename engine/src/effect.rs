@@ -1,15 +1,16 @@
 //! What the engine is told and what it wants done or known.
 
+use alloc::boxed::Box;
 use core::net::IpAddr;
 
 use crate::door::Stage;
-use crate::doors::DoorId;
+use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::packet::{Knock, Packet};
 use crate::time::Timestamp;
 
 /// What the engine is told, always with the time at which it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A packet was captured.
     Packet(Packet),
@@ -24,6 +25,13 @@ pub enum Event {
     DeadlineReached,
     /// The local addresses are other ones from now on.
     AddressesChanged(Listening),
+    /// The configuration was read anew.
+    ///
+    /// Attempts at doors that are the same as before go on, those at others end. Leases stay, with
+    /// the stop command and the command timeout they began with. Effects that were polled before
+    /// must be printed before [`Engine::doors`](crate::Engine::doors) is asked again after two of
+    /// these: the ids of doors that are gone go to others.
+    Reloaded(Box<Doors>),
 }
 
 /// A command that was asked for.
@@ -33,6 +41,18 @@ pub struct RunId {
     pub(crate) place: u32,
     /// Tells it from those that had the place before.
     pub(crate) serial: u32,
+}
+
+impl RunId {
+    /// Makes the number of a command from one that no other command has had lately.
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "takes the lower half"
+    )]
+    pub(crate) const fn from_serial(serial: u64) -> Self {
+        Self { place: serial as u32, serial: (serial >> 32) as u32 }
+    }
 }
 
 /// How a command ended: 0 for success, else its exit status as a shell tells it, 1 to 255 (128 plus
@@ -139,8 +159,49 @@ pub enum Effect {
         /// Where.
         door: DoorId,
     },
+    /// The configuration that was read anew is not used: too many doors of earlier ones still wait for
+    /// their stop commands. The one before stays.
+    ReloadRefused,
+    /// A command is longer than knockd 0.8 can run, so neither command of the door runs. Only under
+    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    CommandTooLong {
+        /// For whom the door was to open.
+        client: IpAddr,
+        /// Which door.
+        door: DoorId,
+        /// Which of its commands.
+        phase: Phase,
+    },
+    /// knockd 0.8 would have crashed: the last one-time sequence of the door is used up. It hears
+    /// nothing any more. Only under [`Rules::Knockd08`](crate::Rules::Knockd08).
+    Crashed {
+        /// Which door.
+        door: DoorId,
+    },
     /// Why something else did not happen; for whoever asks why a knock failed.
     Note(Note),
+}
+
+impl Effect {
+    /// Returns the door it is about, if it is about one.
+    #[must_use]
+    pub const fn door(&self) -> Option<DoorId> {
+        match *self {
+            Self::StageReached { door, .. }
+            | Self::SequenceTimedOut { door, .. }
+            | Self::Opened { door, .. }
+            | Self::RunCommand { door, .. }
+            | Self::CommandTimedOut { door, .. }
+            | Self::CommandFailed { door, .. }
+            | Self::MarkOneTime { door, .. }
+            | Self::DoorDisabled { door }
+            | Self::OpeningRefused { door, .. }
+            | Self::CommandTooLong { door, .. }
+            | Self::Crashed { door } => Some(door),
+            Self::Note(note) => note.door(),
+            Self::ReloadRefused => None,
+        }
+    }
 }
 
 /// Why a packet did not count for an attempt, or an attempt ended without a line.
@@ -191,6 +252,30 @@ pub enum Note {
         /// How far the attempt was.
         stage: Stage,
     },
+    /// The attempt ended because the door is another one in the configuration that was read anew.
+    DoorChanged {
+        /// Whose attempt.
+        client: IpAddr,
+        /// The door as it was.
+        door: DoorId,
+        /// How far the attempt was.
+        stage: Stage,
+    },
+}
+
+impl Note {
+    /// Returns the door it is about, if it is about one.
+    #[must_use]
+    pub const fn door(&self) -> Option<DoorId> {
+        match *self {
+            Self::Retransmission { .. } => None,
+            Self::OtherFlags { door, .. }
+            | Self::Voided { door, .. }
+            | Self::Evicted { door, .. }
+            | Self::SequenceChanged { door, .. }
+            | Self::DoorChanged { door, .. } => Some(door),
+        }
+    }
 }
 
 /// When something is due next, for whom, and why.

@@ -1,15 +1,17 @@
 //! The engine: events in, effects out.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-use crate::doors::Doors;
-use crate::effect::{Deadline, Event, TimedEffect};
+use crate::decode::{self, LinkType, Undecodable};
+use crate::doors::{DoorId, Doors};
+use crate::effect::{Deadline, Effect, Event, TimedEffect};
 use crate::listening::Listening;
 use crate::packet::Packet;
-use crate::rules::knock::KnockRules;
-use crate::rules::{Counts, RuleSet, Site};
+use crate::rules::knockd_08::is_filtered;
+use crate::rules::{Counts, RuleSet, Rules, Site};
 use crate::time::Timestamp;
 
 /// How much the engine may remember.
@@ -42,7 +44,7 @@ impl Default for Limits {
     }
 }
 
-/// Port knocking as a state machine, under the rule set `knock`.
+/// Port knocking as a state machine.
 ///
 /// The driver tells it what happened with [`Engine::handle`], then takes effects from
 /// [`Engine::poll_effect`] until there are none. What is due at or before the time of an event
@@ -54,19 +56,46 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Engine {
     site: Site,
+    which: Rules,
     rules: Box<dyn RuleSet>,
     /// Everything up to here has happened.
     now: Timestamp,
     /// What was handed over last and waits for what is due before it.
-    pending: Option<(Timestamp, Event)>,
+    pending: Option<Pending>,
+}
+
+/// An event that waits for what is due before it.
+#[derive(Debug)]
+struct Pending {
+    /// When it happens: not before anything that has happened.
+    at: Timestamp,
+    /// When it was said to happen.
+    stamp: Timestamp,
+    event: Event,
 }
 
 impl Engine {
     /// Makes an engine that has heard nothing yet.
     #[must_use]
-    pub fn new(doors: Doors, listening: Listening, limits: &Limits) -> Self {
+    pub fn new(doors: Doors, listening: Listening, rules: Rules, limits: &Limits) -> Self {
+        let doors = rules.adapt(doors);
         let site = Site { doors, listening, counts: Counts::default(), effects: VecDeque::new() };
-        Self { site, rules: Box::new(KnockRules::new(limits)), now: Timestamp::MIN, pending: None }
+        let machine = rules.machine(limits);
+        Self { site, which: rules, rules: machine, now: Timestamp::MIN, pending: None }
+    }
+
+    /// Decodes a frame as the rule set sees it.
+    ///
+    /// # Errors
+    /// [`Undecodable`] if it carries nothing that could be a knock.
+    #[inline]
+    pub fn decode(&self, link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
+        match self.which {
+            Rules::Knock => decode::decode(link, frame),
+            Rules::Knockd08 => {
+                decode::knockd_08::decode(link, frame, is_filtered(&self.site.listening))
+            }
+        }
     }
 
     /// Tells the engine that `event` happened at `at`.
@@ -75,21 +104,22 @@ impl Engine {
     /// make them all at once. Only the end of a command is handled here and now: a deadline before
     /// the event that still waits may have started it.
     pub fn handle(&mut self, at: Timestamp, event: Event) {
+        let stamp = at;
         let at = at.max(self.now);
         let is_answer = matches!(event, Event::CommandEnded { .. });
         let jumps_the_queue =
-            is_answer && self.pending.as_ref().is_none_or(|(waiting, _)| at <= *waiting);
+            is_answer && self.pending.as_ref().is_none_or(|pending| at <= pending.at);
         if !jumps_the_queue {
             while self.step() {}
         }
         let at = at.max(self.now);
         if is_answer {
             while self.fire_until(at) {}
-            self.apply(at, event);
+            self.apply(Pending { at, stamp, event });
         } else if self.is_due(at) {
-            self.pending = Some((at, event));
+            self.pending = Some(Pending { at, stamp, event });
         } else {
-            self.apply(at, event);
+            self.apply(Pending { at, stamp, event });
         }
     }
 
@@ -150,12 +180,12 @@ impl Engine {
 
     /// Does the next thing before or at the waiting event. Returns whether there was any.
     fn step(&mut self) -> bool {
-        let Some((at, _)) = self.pending else { return false };
+        let Some(Pending { at, .. }) = self.pending else { return false };
         if self.fire_until(at) {
             return true;
         }
-        if let Some((at, event)) = self.pending.take() {
-            self.apply(at, event);
+        if let Some(pending) = self.pending.take() {
+            self.apply(pending);
         }
         true
     }
@@ -172,20 +202,35 @@ impl Engine {
         true
     }
 
-    fn apply(&mut self, at: Timestamp, event: Event) {
+    fn apply(&mut self, Pending { at, stamp, event }: Pending) {
         self.now = at;
         match event {
-            Event::Packet(packet) => {
-                if self.site.doors.admit(&self.site.listening, &packet) {
-                    self.site.counts.admitted = self.site.counts.admitted.saturating_add(1);
-                    self.rules.packet(at, &packet, &mut self.site);
-                }
-            }
+            Event::Packet(packet) => self.rules.packet(at, stamp, &packet, &mut self.site),
             Event::CommandEnded { run, status } => {
                 self.rules.command_ended(at, run, status, &mut self.site);
             }
             Event::DeadlineReached => {}
             Event::AddressesChanged(listening) => self.site.listening = listening,
+            Event::Reloaded(doors) => self.reload(at, self.which.adapt(*doors)),
         }
+    }
+
+    fn reload(&mut self, at: Timestamp, new: Doors) {
+        let unchanged = self.site.doors.unchanged(&new);
+        // Effects that nobody has polled yet are printed with the doors as they are then.
+        let mut held: BTreeSet<DoorId> =
+            self.site.effects.iter().filter_map(|timed| timed.effect.door()).collect();
+        self.rules.held(&mut |door| {
+            held.insert(door);
+        });
+        let Some(ids) = self.site.doors.ids_for(&unchanged, held) else {
+            self.site.emit(at, Effect::ReloadRefused);
+            return;
+        };
+        let stay: BTreeSet<DoorId> = unchanged.into_iter().flatten().collect();
+        let leaving: Vec<DoorId> =
+            self.site.doors.in_order().map(|(id, _)| id).filter(|id| !stay.contains(id)).collect();
+        self.rules.doors_leave(at, &leaving, &mut self.site);
+        self.site.doors.replace(new, ids);
     }
 }

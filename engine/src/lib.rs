@@ -26,7 +26,7 @@ pub mod transcript;
 
 pub use command::{Command, Commands};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode};
-pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage};
+pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
 pub use doors::{DoorId, Doors, TooManyDoors};
 pub use effect::{
     CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, Phase, RunId, TimedEffect,
@@ -35,5 +35,5 @@ pub use engine::{Engine, Limits};
 pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
-pub use rules::Counts;
+pub use rules::{Counts, Refusal, Rules};
 pub use time::{Seconds, Timestamp};

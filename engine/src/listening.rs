@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use crate::door::Target;
+
 /// The destinations that count for a door without a target, and whether IPv6 counts at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listening {
@@ -33,6 +35,12 @@ impl Listening {
         Self { ipv4_only, ..self }
     }
 
+    /// Returns whether no IPv6 packet counts.
+    #[must_use]
+    pub const fn is_ipv4_only(&self) -> bool {
+        self.ipv4_only
+    }
+
     /// Returns the local addresses in order; `None` if every destination counts.
     #[must_use]
     pub fn local(&self) -> Option<&[IpAddr]> {
@@ -40,12 +48,12 @@ impl Listening {
     }
 
     /// Returns whether a destination belongs to a door with this target.
-    pub(crate) fn belongs(&self, destination: IpAddr, target: Option<IpAddr>) -> bool {
+    pub(crate) fn belongs(&self, destination: IpAddr, target: Option<Target>) -> bool {
         if self.ipv4_only && destination.is_ipv6() {
             return false;
         }
         match (target, &self.local) {
-            (Some(target), _) => destination == target,
+            (Some(target), _) => destination == target.address,
             (None, Some(local)) => local.binary_search(&destination).is_ok(),
             (None, None) => true,
         }
@@ -77,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_target_replaces_the_local_addresses() {
-        let target = Some(ip("192.0.2.7"));
+        let target = Some(ip("192.0.2.7").into());
         let listening = Listening::at([ip("10.0.0.1")]);
         assert!(listening.belongs(ip("192.0.2.7"), target));
         assert!(!listening.belongs(ip("10.0.0.1"), target));
@@ -89,6 +97,6 @@ mod tests {
         let listening = Listening::everywhere().with_ipv4_only(true);
         assert!(listening.belongs(ip("10.0.0.1"), None));
         assert!(!listening.belongs(ip("2001:db8::1"), None));
-        assert!(!listening.belongs(ip("2001:db8::1"), Some(ip("2001:db8::1"))));
+        assert!(!listening.belongs(ip("2001:db8::1"), Some(ip("2001:db8::1").into())));
     }
 }

@@ -61,7 +61,7 @@ impl Door {
     }
 
     fn target(self, target: &str) -> Self {
-        Self { target: Some(target.parse().unwrap()), ..self }
+        Self { target: Some(target.parse::<IpAddr>().unwrap().into()), ..self }
     }
 
     fn runs(mut self, start: &str, stop: &str) -> Self {
@@ -141,7 +141,12 @@ impl Play {
         let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 7 };
         let local: [IpAddr; 2] = [ME.parse().unwrap(), "2001:db8::1".parse().unwrap()];
         Self {
-            engine: Engine::new(Doors::new(doors).unwrap(), Listening::at(local), &limits),
+            engine: Engine::new(
+                Doors::new(doors).unwrap(),
+                Listening::at(local),
+                Rules::Knock,
+                &limits,
+            ),
             lines: vec![],
             messages: vec![],
             notes: vec![],

@@ -64,6 +64,27 @@ pub fn write(effect: &Effect, doors: &Doors, out: &mut Vec<u8>) -> Channel {
                 .text("not opened: too many commands and open doors are pending");
             Channel::Message
         }
+        Effect::ReloadRefused => {
+            line.text(
+                "the configuration was read anew but is not used: too many doors of earlier ",
+            );
+            line.text("ones still wait for their stop commands");
+            Channel::Message
+        }
+        Effect::CommandTooLong { client, door, phase } => {
+            let which = match phase {
+                Phase::Start => "start",
+                Phase::Stop => "stop",
+            };
+            line.client_at(client, door).text("no command is run: the ").text(which);
+            line.text(" command is longer than the 4095 bytes that knockd 0.8 can run");
+            Channel::Message
+        }
+        Effect::Crashed { door } => {
+            line.door(door).text(": knockd 0.8 crashes here, because the last one-time sequence ");
+            line.text("is used up; it hears nothing any more");
+            Channel::Message
+        }
         Effect::Note(ref note) => {
             write_note(note, &mut line);
             Channel::Note
@@ -92,6 +113,10 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
         Note::SequenceChanged { client, door, stage } => {
             line.client_at(client, door).text("dropped at stage ").number(stage);
             line.text(": another client used the one-time sequence");
+        }
+        Note::DoorChanged { client, door, stage } => {
+            line.client_at(client, door).text("dropped at stage ").number(stage);
+            line.text(": the door was changed or removed when the configuration was read anew");
         }
     }
 }

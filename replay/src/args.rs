@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory as _, Parser, ValueEnum};
-use knock_engine::Limits;
+use knock_engine::{Limits, Rules};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -78,6 +78,10 @@ pub struct Args {
     #[arg(long, value_name = "ADDR", value_parser = local_address)]
     pub local: Vec<IpAddr>,
 
+    /// Decide by these rules
+    #[arg(long, value_name = "RULES", value_enum, default_value_t = RuleChoice::Knock)]
+    pub rules: RuleChoice,
+
     /// Ignore packets of IPv6 and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]
     pub only_ip_v4: bool,
@@ -117,6 +121,25 @@ pub struct Args {
     /// always printed, so that knockd's -v can be given here too.
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// Whose transcript is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuleChoice {
+    /// What knock does: what the manual of knockd promises
+    Knock,
+    /// What knockd 0.8 does, fault for fault
+    #[value(name = "knockd-0.8")]
+    Knockd08,
+}
+
+impl From<RuleChoice> for Rules {
+    fn from(choice: RuleChoice) -> Self {
+        match choice {
+            RuleChoice::Knock => Self::Knock,
+            RuleChoice::Knockd08 => Self::Knockd08,
+        }
+    }
 }
 
 /// How times are printed.

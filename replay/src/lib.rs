@@ -21,9 +21,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser as _;
-use knock_engine::{Door, Doors};
+use knock_engine::{Door, Doors, Rules};
 
-pub use crate::args::{Args, TimeFormat, command};
+pub use crate::args::{Args, RuleChoice, TimeFormat, command};
 pub use crate::exit::Exit;
 pub use crate::huge_pages::HugePages;
 
@@ -88,8 +88,11 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let size = captures.size().filter(|_| streams.progress && !args.quiet);
     let bar = size.map(Bar::hidden);
     let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
-    let printer = Printer::new(args, doors.clone(), bar, streams.output, streams.errors);
-    let (reading, playing, written) = play(args, doors, reader, printer);
+    if let Some(refusal) = Rules::from(args.rules).refusal(&doors, &reader.listening()) {
+        streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));
+        return Exit::Config;
+    }
+    let (reading, playing, written) = play(args, doors, reader, bar, streams);
     if let Err(error) = written {
         return streams.cannot_write(&error);
     }
@@ -109,7 +112,8 @@ fn play(
     args: &Args,
     doors: Doors,
     mut reader: Reader,
-    printer: Printer<'_>,
+    bar: Option<Bar>,
+    streams: &mut Streams<'_>,
 ) -> (ReadingDone, PlayingDone, io::Result<()>) {
     /// How many packets of a file are decoded before the first of them is handled.
     const AT_ONCE: usize = 16;
@@ -119,11 +123,13 @@ fn play(
     let (give_back, used) = mpsc::channel();
     let live = reader.is_live();
     let player = Player::new(args, doors, reader.listening(), effects, used, live);
+    let doors = player.doors().clone();
+    let printer = Printer::new(args, doors, bar, streams.output, streams.errors);
     thread::scope(|scope| {
         let printing = scope.spawn(move || printer.run(&to_print, &give_back));
         // A live packet is handled as soon as it is there.
         let at_once = if live { 1 } else { AT_ONCE };
-        let playing = player.play(|events| reader.read(at_once, events));
+        let playing = player.play(|engine, events| reader.read(engine, at_once, events));
         let written = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (reader.finish(), playing, written)
     })

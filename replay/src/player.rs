@@ -49,13 +49,21 @@ impl Player {
         live: bool,
     ) -> Self {
         let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
-        let engine = Engine::new(doors, listening, &limits);
+        let engine = Engine::new(doors, listening, args.rules.into(), &limits);
         Self { engine, start: None, effects: Vec::new(), printer, used, live }
+    }
+
+    /// Returns the doors as the engine knows them.
+    pub(crate) fn doors(&self) -> &Doors {
+        self.engine.doors()
     }
 
     /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
     /// Stops early if nobody prints any more.
-    pub(crate) fn play(mut self, read: impl FnMut(&mut Vec<(Timestamp, Event)>)) -> PlayingDone {
+    pub(crate) fn play(
+        mut self,
+        read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),
+    ) -> PlayingDone {
         // The printer knows why it ended, if it has.
         let _ = self.try_play(read);
         PlayingDone { counts: self.engine.counts(), listening: self.engine.listening().clone() }
@@ -63,11 +71,11 @@ impl Player {
 
     fn try_play(
         &mut self,
-        mut read: impl FnMut(&mut Vec<(Timestamp, Event)>),
+        mut read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),
     ) -> Result<(), PrinterGone> {
         let mut events = Vec::new();
         loop {
-            read(&mut events);
+            read(&self.engine, &mut events);
             let Some((first, _)) = events.first() else { break };
             self.start.get_or_insert(*first);
             for (_, event) in &events {
@@ -154,7 +162,7 @@ mod tests {
         let player = Player::new(&args, doors, Listening::everywhere(), printer, used, true);
         let full = u32::try_from(Player::BATCH).unwrap();
         let mut number = 0;
-        player.play(|events| {
+        player.play(|_, events| {
             let packet = Packet {
                 source: Ipv4Addr::from_bits(number).into(),
                 destination: IpAddr::V4(Ipv4Addr::LOCALHOST),

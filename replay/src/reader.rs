@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use knock_engine::{Event, Listening, Timestamp, decode};
+use knock_engine::{Engine, Event, Listening, Timestamp};
 
 use crate::args::Args;
 use crate::capture::{CaptureError, Merge};
@@ -44,17 +44,23 @@ impl Reader {
         self.addresses.listening()
     }
 
-    /// Appends the next packets as events, at most `limit` of them, with what must be known before
-    /// them; none if there are no more. May wait for a live capture.
-    pub(crate) fn read(&mut self, limit: usize, events: &mut Vec<(Timestamp, Event)>) {
+    /// Appends the next packets as events, as `engine` sees them, or what must be known before it
+    /// sees them; at most `limit`, none if there are no more. May wait for a live capture.
+    pub(crate) fn read(
+        &mut self,
+        engine: &Engine,
+        limit: usize,
+        events: &mut Vec<(Timestamp, Event)>,
+    ) {
         for _ in 0..limit {
             let Some(head) = self.captures.peek() else { break };
             if self.addresses.learn(self.captures.take_local_addresses()) {
                 let listening = self.addresses.listening();
                 events.push((head.at, Event::AddressesChanged(listening)));
+                break;
             }
             self.tally.packet(head.at);
-            let event = match decode(head.link, self.captures.frame()) {
+            let event = match engine.decode(head.link, self.captures.frame()) {
                 Ok(packet) => Event::Packet(packet),
                 Err(why) => {
                     self.tally.undecodable(why);

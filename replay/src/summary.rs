@@ -99,6 +99,8 @@ impl Tally {
         warn(counts.evicted, "attempt", "attempts", &made_room);
         let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
         warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
+        let not_begun = format!("not begun {limit}; knockd 0.8 would have begun it");
+        warn(counts.not_begun, "attempt was", "attempts were", &not_begun);
         let refused = format!("refused {limit}");
         warn(counts.refused, "opening was", "openings were", &refused);
         lines.extend(self.hint(counts).map(str::to_owned));

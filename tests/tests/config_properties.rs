@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use knock_engine::config::{self, Diagnostics, Severity, Span};
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
-    Protocol, Seconds, Sequence, TcpFlags,
+    Protocol, Seconds, Sequence, Target, TcpFlags, address,
 };
 use knock_replay::report::{self, Source, Style};
 use proptest::collection::vec;
@@ -242,7 +242,7 @@ fn door() -> impl Strategy<Value = DoorText> {
     let commands = (command(), command(), command(), command())
         .prop_map(|(start, start_6, stop, stop_6)| Commands { start, start_6, stop, stop_6 });
     let flags = any::<FlagChoices>().prop_map(rule);
-    let target = any::<Option<IpAddr>>();
+    let target = any::<Option<IpAddr>>().prop_map(|target| target.map(Target::from));
     (name(), sequence, seconds(1), flags, target, commands, seconds(0)).prop_map(
         |(name, (sequence, file), seq_timeout, flags, target, commands, cmd_timeout)| {
             (Door { name, sequence, seq_timeout, flags, target, commands, cmd_timeout }, file)
@@ -297,7 +297,11 @@ impl Printer {
             self.seconds(&["Seq_Timeout", "Timeout"], door.seq_timeout, 25);
             self.seconds(&["Cmd_Timeout"], door.cmd_timeout, 10);
             self.flags(door.flags);
-            let target = door.target.map(|target| target.to_string().into_bytes());
+            let target = door.target.map(|target| {
+                let mut text = Vec::new();
+                address::write(target.address, &mut text);
+                text
+            });
             self.directive_if(&["Target"], target.as_deref());
             let commands = &door.commands;
             let text =

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 
 use knock_engine::{
-    CommandStatus, Doors, Effect, Engine, Event, Limits, Listening, Packet, Port, TcpFlags,
+    CommandStatus, Doors, Effect, Engine, Event, Limits, Listening, Packet, Port, Rules, TcpFlags,
     TcpHeader, Timestamp, Transport, config,
 };
 
@@ -72,7 +72,7 @@ fn engine(limit: u32) -> Engine {
     let config = config::parse(CONF).config.unwrap();
     let doors = config.doors.into_iter().map(|door| door.door).collect();
     let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 1 };
-    Engine::new(Doors::new(doors).unwrap(), Listening::everywhere(), &limits)
+    Engine::new(Doors::new(doors).unwrap(), Listening::everywhere(), Rules::Knock, &limits)
 }
 
 fn syn(client: u32, port: u16, sequence_number: u32) -> Event {

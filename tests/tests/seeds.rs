@@ -4,7 +4,7 @@
 
 use knock_engine::{
     CommandStatus, DoorSequence, Doors, Effect, Engine, Event, Limits, Listening, OneTimeSequences,
-    TimedEffect, Timestamp, config, decode,
+    Rules, TimedEffect, Timestamp, config, decode,
 };
 use knock_tests::arb::{self, Case, Resolution};
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn doors(case: &Case) -> Doors {
 
 fn effects(case: &Case, hash_seed: u64) -> Vec<TimedEffect> {
     let limits = Limits { hash_seed, ..Limits::default() };
-    let mut engine = Engine::new(doors(case), Listening::everywhere(), &limits);
+    let mut engine = Engine::new(doors(case), Listening::everywhere(), Rules::Knock, &limits);
     let mut effects = Vec::new();
     let mut drain = |engine: &mut Engine| {
         while let Some(timed) = engine.poll_effect() {

@@ -1,7 +1,5 @@
 //! Sections while they are read.
 
-use core::net::IpAddr;
-
 use super::diagnostic::{Diagnostics, Excerpt};
 use super::directive::Directive;
 use super::fault::LineFault;
@@ -9,7 +7,7 @@ use super::lex::Piece;
 use super::lint::Lint;
 use super::{DoorConfig, FileName, InterfaceName, OneTimeFile, Options, value};
 use crate::command::{Command, Commands};
-use crate::door::{Door, DoorName, DoorSequence, FlagRule, Sequence};
+use crate::door::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
 use crate::one_time::OneTimeSequences;
 use crate::time::Seconds;
 
@@ -115,7 +113,7 @@ pub(super) struct DoorDraft<'a> {
     one_time_file: Slot<'a, OneTimeFile>,
     seq_timeout: Slot<'a, Seconds>,
     flags: FlagRule,
-    target: Slot<'a, IpAddr>,
+    target: Slot<'a, Target>,
     start: Slot<'a, Command>,
     start_6: Slot<'a, Command>,
     stop: Slot<'a, Command>,

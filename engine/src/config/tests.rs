@@ -1,6 +1,7 @@
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use super::*;
 use crate::door::{DoorSequence, FlagRule};
@@ -87,7 +88,7 @@ fn the_last_line_of_a_kind_counts_whatever_its_alias() {
     assert_eq!(ports(&door), [(2, Protocol::Tcp)]);
     assert_eq!(door.seq_timeout.get(), 5);
     assert_eq!(door.commands.start.unwrap().as_bytes(), b"c");
-    assert_eq!(door.target, Some("2001:db8::1".parse().unwrap()));
+    assert_eq!(door.target, Some("2001:db8::1".parse::<IpAddr>().unwrap().into()));
 }
 
 #[test]

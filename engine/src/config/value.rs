@@ -10,7 +10,7 @@ use super::fault::ValueFault;
 use super::lex::{self, Piece};
 use super::lint::Lint;
 use crate::address;
-use crate::door::{FlagRule, Sequence};
+use crate::door::{FlagRule, Sequence, Target};
 use crate::packet::{Knock, Port, Protocol, TcpFlags};
 use crate::time::Seconds;
 
@@ -179,9 +179,10 @@ fn flag(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<TcpFlags> {
 }
 
 /// Reads an IP address.
-pub(super) fn target(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<IpAddr> {
+pub(super) fn target(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Target> {
     let value = without_comment(Directive::Target, value, diagnostics)?;
-    let address = core::str::from_utf8(value.bytes()).ok().and_then(|text| text.parse().ok());
+    let address =
+        core::str::from_utf8(value.bytes()).ok().and_then(|text| text.parse::<IpAddr>().ok());
     let Some(address) = address else {
         let text = Excerpt::new(value.bytes());
         diagnostics.value(ValueFault::TargetNotAnAddress { text }, value);
@@ -189,11 +190,12 @@ pub(super) fn target(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<
     };
     let mut canonical = Vec::new();
     address::write(address, &mut canonical);
-    if canonical != value.bytes() {
+    let is_as_printed = canonical == value.bytes();
+    if !is_as_printed {
         let canonical = String::from_utf8_lossy(&canonical).into_owned();
         diagnostics.lint(Lint::TargetNotCanonical { canonical }, value);
     }
-    Some(address)
+    Some(Target { address, is_as_printed })
 }
 
 /// Reads digits and nothing else; `None` also beyond the numbers that it can tell.

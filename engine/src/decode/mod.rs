@@ -6,6 +6,7 @@
 //! same packet in a replay (knockd-0.8.md, 2.8).
 
 mod ip;
+pub(crate) mod knockd_08;
 mod link;
 mod link_type;
 mod undecodable;

@@ -31,6 +31,12 @@ pub enum Undecodable {
     LaterFragment,
     /// IP carries another protocol, of this number.
     NotTcpOrUdp(u8),
+    /// knockd 0.8 does not start on this link type. Only under
+    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    LinkTypeUnknownTo08(LinkType),
+    /// knockd 0.8 does not understand IPv6 on this link type. Only under
+    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    Ipv6UnknownTo08(LinkType),
     /// The frame ends, or was captured only, up to somewhere before the end of the destination
     /// port.
     Cut {
@@ -54,6 +60,7 @@ impl Undecodable {
             Self::BadHeaderLength { .. } => Reason::BadHeaderLength,
             Self::LaterFragment => Reason::LaterFragment,
             Self::NotTcpOrUdp(_) => Reason::NotTcpOrUdp,
+            Self::LinkTypeUnknownTo08(_) | Self::Ipv6UnknownTo08(_) => Reason::UnknownTo08,
             Self::Cut { layer, .. } => layer.cut(),
         }
     }
@@ -72,6 +79,8 @@ impl fmt::Display for Undecodable {
             }
             Self::LaterFragment => out.write_str("a later fragment, without ports"),
             Self::NotTcpOrUdp(protocol) => write!(out, "not TCP or UDP but IP protocol {protocol}"),
+            Self::LinkTypeUnknownTo08(link) => write!(out, "knockd 0.8 does not know {link}"),
+            Self::Ipv6UnknownTo08(link) => write!(out, "knockd 0.8 knows no IPv6 on {link}"),
             Self::Cut { layer, needed, had } => {
                 write!(out, "cut in the {layer}: {needed} bytes needed, {had} there")
             }
@@ -218,6 +227,8 @@ pub enum Reason {
     LaterFragment,
     /// [`Undecodable::LinkType`].
     LinkType,
+    /// [`Undecodable::LinkTypeUnknownTo08`], [`Undecodable::Ipv6UnknownTo08`].
+    UnknownTo08,
     /// [`Undecodable::WrongVersion`].
     WrongVersion,
     /// [`Undecodable::BadHeaderLength`].
@@ -234,7 +245,7 @@ pub enum Reason {
 
 impl Reason {
     /// How many reasons there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// Every reason once, at its [`index`](Self::index): first what every network has, last what
     /// hints at damage.
@@ -243,6 +254,7 @@ impl Reason {
         Self::NotTcpOrUdp,
         Self::LaterFragment,
         Self::LinkType,
+        Self::UnknownTo08,
         Self::WrongVersion,
         Self::BadHeaderLength,
         Self::CutInLink,
@@ -263,7 +275,11 @@ impl Reason {
     #[must_use]
     pub const fn is_damage(self) -> bool {
         match self {
-            Self::NotIp | Self::NotTcpOrUdp | Self::LaterFragment | Self::LinkType => false,
+            Self::NotIp
+            | Self::NotTcpOrUdp
+            | Self::LaterFragment
+            | Self::LinkType
+            | Self::UnknownTo08 => false,
             Self::WrongVersion
             | Self::BadHeaderLength
             | Self::CutInLink
@@ -282,6 +298,7 @@ impl fmt::Display for Reason {
             Self::NotTcpOrUdp => "not TCP or UDP",
             Self::LaterFragment => "not the first fragment",
             Self::LinkType => "of an unsupported link type",
+            Self::UnknownTo08 => "of a kind that knockd 0.8 cannot read",
             Self::WrongVersion => "of the wrong IP version",
             Self::BadHeaderLength => "with a bad header length",
             Self::CutInLink => "cut in the link-layer header",

@@ -3,24 +3,78 @@
 //! Each is a machine of its own behind [`RuleSet`], so that one may be fast and the other faithful
 //! to a fault without either being full of switches.
 
-pub(crate) mod knock;
+mod knock;
+pub(crate) mod knockd_08;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::fmt::Debug;
+use core::fmt::{self, Debug};
 
-use crate::doors::Doors;
+use self::knock::KnockRules;
+use self::knockd_08::Knockd08Rules;
+pub use self::knockd_08::Refusal;
+
+use crate::doors::{DoorId, Doors};
 use crate::effect::{CommandStatus, Deadline, Effect, RunId, TimedEffect};
+use crate::engine::Limits;
 use crate::listening::Listening;
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
-/// A rule set with all it remembers. Time never runs backwards from one call to the next.
+/// What decides how packets open doors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rules {
+    /// What the manual of knockd promises, with its known faults mended.
+    #[default]
+    Knock,
+    /// What knockd 0.8 does, fault for fault; for replay only. Where the real program has no limit,
+    /// this has that of [`Limits`].
+    Knockd08,
+}
+
+impl Rules {
+    /// Returns why the program whose rules these are would not start; never for [`Rules::Knock`].
+    #[must_use]
+    pub fn refusal(self, doors: &Doors, listening: &Listening) -> Option<Refusal> {
+        match self {
+            Self::Knock => None,
+            Self::Knockd08 => knockd_08::refusal(doors, listening),
+        }
+    }
+
+    pub(crate) fn machine(self, limits: &Limits) -> Box<dyn RuleSet> {
+        match self {
+            Self::Knock => Box::new(KnockRules::new(limits)),
+            Self::Knockd08 => Box::new(Knockd08Rules::new(limits)),
+        }
+    }
+
+    /// Returns the doors as the rule set knows them.
+    pub(crate) fn adapt(self, doors: Doors) -> Doors {
+        match self {
+            Self::Knock => doors,
+            Self::Knockd08 => doors.with_names_cut(knockd_08::NAME_BYTES),
+        }
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Knock => "knock",
+            Self::Knockd08 => "knockd-0.8",
+        })
+    }
+}
+
+/// A rule set with all it remembers. Time never runs backwards from one call to the next, but for
+/// the stamps of packets.
 pub(crate) trait RuleSet: Debug + Send {
     /// Fetches into the cache what an admitted packet will need. Changes nothing.
     fn anticipate(&self, packet: &Packet);
 
-    /// Handles a packet that was admitted.
-    fn packet(&mut self, at: Timestamp, packet: &Packet, site: &mut Site);
+    /// Handles a packet, admitted or not. `stamp` is its own time, which may run backwards.
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site);
 
     /// Handles the end of a command. A number that is not running is ignored.
     fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site);
@@ -33,6 +87,12 @@ pub(crate) trait RuleSet: Debug + Send {
 
     /// Does what is due next.
     fn fire(&mut self, site: &mut Site);
+
+    /// Ends the attempts at doors that are about to leave the configuration.
+    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site);
+
+    /// Calls `hold` with every door that leases, commands and the like still refer to.
+    fn held(&self, hold: &mut dyn FnMut(DoorId));
 
     /// Returns how many attempts are live.
     fn live_attempts(&self) -> usize;
@@ -75,4 +135,7 @@ pub struct Counts {
     pub forgotten_openings: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
+    /// Attempts that could not begin at the limit. Only under [`Rules::Knockd08`], where no attempt
+    /// can make room.
+    pub not_begun: u64,
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_end_of_a_stop_command_is_taken_before_the_packet_that_let_time_pass() {
     let doors = Doors::new(vec![door("d", "1").runs("s", "t")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
     let status = CommandStatus(9);
     let mut seen = Vec::new();
     for (at, packet) in [(0.0, syn(A, 1)), (60.0, syn(A, 1))] {
@@ -40,7 +40,7 @@ fn commands_of_one_packet_end_in_the_order_in_which_they_were_asked_for() {
 #[test]
 fn an_event_handed_over_before_the_last_was_polled_loses_nothing() {
     let doors = Doors::new(vec![door("d", "1,2")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
     engine.handle(seconds(1.0), Event::Packet(syn(A, 2)));
     let effects: Vec<_> = core::iter::from_fn(|| engine.poll_effect()).collect();

@@ -126,6 +126,12 @@ impl<T: Entry> DueTable<T> {
         core::iter::successors(Some(slot), |&slot| self.node(slot).links.after.some())
     }
 
+    /// Returns the doors that have entries.
+    pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
+        let firsts = self.chains.iter().filter_map(|chain| chain.first.some());
+        firsts.map(|first| self.get(first).door())
+    }
+
     /// Returns the entry of a door that is due first.
     pub(super) fn earliest_of(&self, door: DoorId) -> Option<Slot> {
         self.chains.get(door.index())?.first.some()

@@ -49,6 +49,12 @@ impl Leases {
         running.saturating_add(self.open.len())
     }
 
+    /// Returns the doors of all commands and leases.
+    pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
+        let running = self.running.iter().filter_map(|(_, running)| running.as_ref());
+        running.map(|running| running.door).chain(self.open.doors())
+    }
+
     /// Notes that a command is to be run.
     pub(super) fn run(&mut self, running: Running) -> RunId {
         let place = self.free.pop().unwrap_or_else(|| {

@@ -266,7 +266,11 @@ impl RuleSet for KnockRules {
         self.attempts.anticipate(packet.source);
     }
 
-    fn packet(&mut self, at: Timestamp, packet: &Packet, site: &mut Site) {
+    fn packet(&mut self, at: Timestamp, _: Timestamp, packet: &Packet, site: &mut Site) {
+        if !site.doors.admit(&site.listening, packet) {
+            return;
+        }
+        site.counts.admitted = site.counts.admitted.saturating_add(1);
         self.openings.forget_due(at);
         let heard = Heard {
             at,
@@ -351,6 +355,19 @@ impl RuleSet for KnockRules {
                 self.run(at, client, door, Phase::Stop, site);
             }
         }
+    }
+
+    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site) {
+        for &door in leaving {
+            while let Some(slot) = self.attempts.any_at(door) {
+                let Attempt { client, stage, .. } = self.attempts.end(slot);
+                site.emit(at, Effect::Note(Note::DoorChanged { client, door, stage }));
+            }
+        }
+    }
+
+    fn held(&self, hold: &mut dyn FnMut(DoorId)) {
+        self.openings.doors().chain(self.leases.doors()).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

@@ -40,6 +40,11 @@ impl Openings {
         self.table.len()
     }
 
+    /// Returns the doors of the openings that are remembered.
+    pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
+        self.table.doors()
+    }
+
     /// Returns whether a knock is the last one of an opening that is remembered.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
         // Most clients that knock have opened nothing lately.

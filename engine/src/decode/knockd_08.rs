@@ -1,0 +1,167 @@
+//! Frames as knockd 0.8 and its capture filter see them (knockd-0.8.md, 2.7 to 2.14).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Carried, Layer, LinkType, Undecodable};
+use crate::packet::{Packet, Port, TcpFlags, TcpHeader, Transport};
+
+const ETHER_TYPE_IPV4: u16 = 0x0800;
+const ETHER_TYPE_IPV6: u16 = 0x86dd;
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// Finds the addresses, ports and flags that knockd 0.8 takes a frame to have.
+///
+/// VLAN tags, IPv6 extension headers, other link types than Ethernet, Linux cooked (version 1) and
+/// raw IP, and IPv6 on the latter two are not understood. An IPv4 header length below 20 is
+/// believed. Without a filter (`is_filtered`), the daemon looks at every frame and reads on behind
+/// its end, where there are zeros here; what is neither TCP nor UDP then counts as a packet to port
+/// 0, which no door has.
+///
+/// An IPv6 header below an IPv4 Ethernet type, or the other way round, is nothing here. The real
+/// program reads it with two different eyes.
+///
+/// # Errors
+///
+/// Returns why the frame is nothing that knockd 0.8 would look at.
+pub(crate) fn decode(
+    link: LinkType,
+    frame: &[u8],
+    is_filtered: bool,
+) -> Result<Packet, Undecodable> {
+    let frame = Bytes { captured: frame, layer: Layer::Ethernet, ends: is_filtered };
+    let (ether_type, ip) = match link {
+        LinkType::Ethernet => (frame.u16(12)?, frame.from(14, Layer::Ip)),
+        LinkType::LinuxSll => (frame.of(Layer::LinuxCooked).u16(14)?, frame.from(16, Layer::Ip)),
+        LinkType::Raw => {
+            let ip = frame.of(Layer::Ip);
+            match ip.u8(0)? >> 4 {
+                4 => (ETHER_TYPE_IPV4, ip),
+                6 => (ETHER_TYPE_IPV6, ip),
+                version => return Err(Undecodable::NotIp(Carried::IpVersion(version))),
+            }
+        }
+        LinkType::Other(number) => return Err(Undecodable::LinkType(number)),
+        LinkType::Null
+        | LinkType::Loop
+        | LinkType::Ppp
+        | LinkType::PppHdlc
+        | LinkType::Ipv4
+        | LinkType::Ipv6
+        | LinkType::LinuxSll2 => return Err(Undecodable::LinkTypeUnknownTo08(link)),
+    };
+    match ether_type {
+        ETHER_TYPE_IPV4 => v4(ip.of(Layer::Ipv4), is_filtered),
+        ETHER_TYPE_IPV6 if link == LinkType::Ethernet => v6(ip.of(Layer::Ipv6)),
+        ETHER_TYPE_IPV6 => Err(Undecodable::Ipv6UnknownTo08(link)),
+        length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
+        other => Err(Undecodable::NotIp(Carried::EtherType(other))),
+    }
+}
+
+fn v4(ip: Bytes<'_>, is_filtered: bool) -> Result<Packet, Undecodable> {
+    let first = ip.u8(0)?;
+    if first >> 4 != 4 {
+        return Err(Undecodable::WrongVersion { promised: 4, found: first >> 4 });
+    }
+    let source = IpAddr::V4(Ipv4Addr::from(ip.array::<4>(12)?));
+    let destination = IpAddr::V4(Ipv4Addr::from(ip.array::<4>(16)?));
+    if is_filtered && ip.u16(6)? & 0x1fff != 0 {
+        return Err(Undecodable::LaterFragment);
+    }
+    let header_length = usize::from(first & 0x0f).saturating_mul(4);
+    match ip.u8(9)? {
+        TCP => tcp(source, destination, ip.from(header_length, Layer::Tcp)),
+        UDP => udp(source, destination, ip.from(header_length, Layer::Udp)),
+        other if is_filtered || other == ICMP => Err(Undecodable::NotTcpOrUdp(other)),
+        _ => Ok(Packet {
+            source,
+            destination,
+            source_port: Port(0),
+            destination_port: Port(0),
+            transport: Transport::Udp,
+        }),
+    }
+}
+
+fn v6(ip: Bytes<'_>) -> Result<Packet, Undecodable> {
+    let version = ip.u8(0)? >> 4;
+    if version != 6 {
+        return Err(Undecodable::WrongVersion { promised: 6, found: version });
+    }
+    let source = IpAddr::V6(Ipv6Addr::from(ip.array::<16>(8)?));
+    let destination = IpAddr::V6(Ipv6Addr::from(ip.array::<16>(24)?));
+    match ip.u8(6)? {
+        TCP => tcp(source, destination, ip.from(40, Layer::Tcp)),
+        UDP => udp(source, destination, ip.from(40, Layer::Udp)),
+        other => Err(Undecodable::NotTcpOrUdp(other)),
+    }
+}
+
+fn tcp(source: IpAddr, destination: IpAddr, tcp: Bytes<'_>) -> Result<Packet, Undecodable> {
+    let header = TcpHeader {
+        sequence_number: tcp.array(4).ok().map(u32::from_be_bytes),
+        flags: tcp.u8(13).ok().map(TcpFlags),
+    };
+    packet(source, destination, tcp, Transport::Tcp(header))
+}
+
+fn udp(source: IpAddr, destination: IpAddr, udp: Bytes<'_>) -> Result<Packet, Undecodable> {
+    packet(source, destination, udp, Transport::Udp)
+}
+
+fn packet(
+    source: IpAddr,
+    destination: IpAddr,
+    ports: Bytes<'_>,
+    transport: Transport,
+) -> Result<Packet, Undecodable> {
+    let destination_port = Port(ports.u16(2)?);
+    let source_port = Port(ports.u16(0)?);
+    Ok(Packet { source, destination, source_port, destination_port, transport })
+}
+
+/// Bytes of a frame from somewhere on.
+#[derive(Clone, Copy)]
+struct Bytes<'a> {
+    captured: &'a [u8],
+    /// The header that begins there.
+    layer: Layer,
+    /// Whether there is nothing behind them. Else there are zeros.
+    ends: bool,
+}
+
+impl Bytes<'_> {
+    fn of(self, layer: Layer) -> Self {
+        Self { layer, ..self }
+    }
+
+    fn from(self, at: usize, layer: Layer) -> Self {
+        Self { captured: self.captured.get(at..).unwrap_or_default(), layer, ..self }
+    }
+
+    fn array<const N: usize>(self, at: usize) -> Result<[u8; N], Undecodable> {
+        let rest = self.captured.get(at..).unwrap_or_default();
+        if let Some(array) = rest.first_chunk() {
+            return Ok(*array);
+        }
+        if self.ends {
+            let needed = at.saturating_add(N);
+            return Err(Undecodable::Cut { layer: self.layer, needed, had: self.captured.len() });
+        }
+        let mut filled_up = [0; N];
+        for (byte, &captured) in filled_up.iter_mut().zip(rest) {
+            *byte = captured;
+        }
+        Ok(filled_up)
+    }
+
+    fn u8(self, at: usize) -> Result<u8, Undecodable> {
+        self.array(at).map(|[byte]| byte)
+    }
+
+    fn u16(self, at: usize) -> Result<u16, Undecodable> {
+        self.array(at).map(u16::from_be_bytes)
+    }
+}

@@ -1,0 +1,326 @@
+//! The rule set `knockd-0.8`: what Debian's knockd 0.8 does, fault for fault.
+//!
+//! Kept naive, and in the order in which the daemon does things, so that it can be read beside its
+//! specification; the numbers are those of knockd-0.8.md. It serves replay, never the live daemon.
+//!
+//! It differs from the real program only where that crashes, reads memory it should not, or would
+//! take memory without bound; `docs/differences.md` lists these places.
+
+mod attempts;
+mod filter;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use self::attempts::{Attempt, Attempts, Serial};
+use self::filter::Filter;
+pub use self::filter::Refusal;
+pub(crate) use self::filter::{is_filtered, refusal};
+use super::{RuleSet, Site};
+use crate::command::Command;
+use crate::door::{Door, Stage};
+use crate::doors::DoorId;
+use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, Phase, RunId};
+use crate::engine::Limits;
+use crate::packet::{Packet, TcpFlags, TcpHeader, Transport};
+use crate::time::Timestamp;
+
+/// The longest name that it keeps whole, in bytes (7.2).
+pub(crate) const NAME_BYTES: usize = 127;
+
+/// The shortest command that it does not run, in bytes (6.6).
+const TOO_LONG: usize = 4096;
+
+/// The rule set and all it remembers.
+#[derive(Debug)]
+pub(crate) struct Knockd08Rules {
+    attempts: Attempts,
+    filter: Filter,
+    /// Commands that run.
+    running: BTreeMap<RunId, Child>,
+    /// Children that sleep before their stop command; the second part of the key breaks ties.
+    sleeping: BTreeMap<(Timestamp, u64), Child>,
+    next_serial: u64,
+    /// The most attempts, and the most children. The real program has no limit.
+    limit: usize,
+    /// The daemon has ended. Its children have not.
+    is_dead: bool,
+}
+
+/// A child of the daemon, which runs the commands of one opening.
+#[derive(Clone, Copy, Debug)]
+struct Child {
+    client: IpAddr,
+    door: DoorId,
+    phase: Phase,
+}
+
+impl Knockd08Rules {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            attempts: Attempts::default(),
+            filter: Filter::default(),
+            running: BTreeMap::new(),
+            sleeping: BTreeMap::new(),
+            next_serial: 0,
+            limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
+            is_dead: false,
+        }
+    }
+
+    /// 3.1: finished, failed and expired attempts leave the list. If the oldest does, all are
+    /// forgotten (10.i).
+    fn sweep(&mut self, at: Timestamp, second: i64, site: &mut Site) {
+        let oldest = self.attempts.oldest();
+        let mut is_oldest_gone = false;
+        for serial in self.attempts.suspects(second) {
+            let Some(attempt) = self.attempts.get(serial) else { continue };
+            let Attempt { client, door, .. } = *attempt;
+            if let Some(stage) = unfinished(attempt, site.doors.door(door)) {
+                if attempt.expires > second {
+                    continue;
+                }
+                site.counts.timed_out = site.counts.timed_out.saturating_add(1);
+                site.emit(at, Effect::SequenceTimedOut { client, door, stage });
+            }
+            self.attempts.remove(serial);
+            is_oldest_gone |= oldest == Some(serial);
+        }
+        if is_oldest_gone {
+            self.attempts.forget_all();
+        }
+    }
+
+    /// 3.2: every attempt of the client whose door listens on the destination is handled for itself.
+    fn known_client(
+        &mut self,
+        at: Timestamp,
+        packet: &Packet,
+        serials: &[Serial],
+        site: &mut Site,
+    ) {
+        for &serial in serials {
+            let Some(attempt) = self.attempts.get(serial) else { continue };
+            let (id, client) = (attempt.door, attempt.client);
+            let door = site.doors.door(id);
+            let Some(stage) = attempt.stage else { continue };
+            if !has_flags(door, packet) {
+                site.emit(at, Effect::Note(Note::OtherFlags { client, door: id, stage }));
+                continue;
+            }
+            let wanted = door.sequence().and_then(|sequence| sequence.after(stage));
+            if wanted == Some(packet.knock()) {
+                self.advance(at, serial, site);
+            } else {
+                self.attempts.fail(serial);
+                site.counts.voided = site.counts.voided.saturating_add(1);
+                let note = Note::Voided { client, door: id, stage, knock: packet.knock() };
+                site.emit(at, Effect::Note(note));
+            }
+            if self.is_dead {
+                return;
+            }
+        }
+    }
+
+    /// 3.3: a client without such an attempt begins one at each door whose first knock this is.
+    fn new_client(&mut self, at: Timestamp, second: i64, packet: &Packet, site: &mut Site) {
+        let starting: Vec<DoorId> = site.doors.starting_with(packet.knock()).into();
+        for id in starting {
+            let door = site.doors.door(id);
+            if !has_flags(door, packet) || !listens(door, packet.destination, site) {
+                continue;
+            }
+            if self.attempts.len() >= self.limit {
+                site.counts.not_begun = site.counts.not_begun.saturating_add(1);
+                continue;
+            }
+            let timeout = i64::from(door.seq_timeout.get());
+            let client = packet.source;
+            let expires = second.saturating_add(timeout);
+            let stage = Some(Stage::NONE);
+            let serial = self.attempts.add(Attempt { client, door: id, stage, expires });
+            site.counts.attempts = site.counts.attempts.saturating_add(1);
+            self.advance(at, serial, site);
+            if self.is_dead {
+                return;
+            }
+        }
+    }
+
+    fn advance(&mut self, at: Timestamp, serial: Serial, site: &mut Site) {
+        let Some(attempt) = self.attempts.advance(serial) else { return };
+        let Attempt { client, door: id, stage: Some(stage), .. } = attempt else { return };
+        site.emit(at, Effect::StageReached { client, door: id, stage });
+        let door = site.doors.door(id);
+        if door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)) {
+            return;
+        }
+        self.attempts.suspect(serial);
+        site.counts.opened = site.counts.opened.saturating_add(1);
+        site.emit(at, Effect::Opened { client, door: id });
+        self.fork(at, client, id, site);
+        self.use_up_sequence(at, id, site);
+    }
+
+    /// 6: a child runs the commands, if there is a start command and neither is too long.
+    fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
+        let door = site.doors.door(id);
+        if door.commands.start_for(client).is_none() {
+            return;
+        }
+        for phase in [Phase::Start, Phase::Stop] {
+            if command(door, client, phase).is_some_and(|command| is_too_long(command, client)) {
+                site.emit(at, Effect::CommandTooLong { client, door: id, phase });
+                return;
+            }
+        }
+        if self.running.len().saturating_add(self.sleeping.len()) >= self.limit {
+            site.counts.refused = site.counts.refused.saturating_add(1);
+            site.emit(at, Effect::OpeningRefused { client, door: id });
+            return;
+        }
+        self.run(at, Child { client, door: id, phase: Phase::Start }, site);
+    }
+
+    fn run(&mut self, at: Timestamp, child: Child, site: &mut Site) {
+        let run = RunId::from_serial(self.serial());
+        self.running.insert(run, child);
+        let Child { client, door, phase } = child;
+        site.emit(at, Effect::RunCommand { run, client, door, phase });
+    }
+
+    /// 8: the next line becomes the sequence at once. Attempts keep their stage in it (10.xi,
+    /// 10.xii). Without a next line the daemon ends (10.ii).
+    fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
+        let Some(before) = site.doors.door(id).sequence().cloned() else { return };
+        let Some(used) = site.doors.use_up_sequence(id) else { return };
+        self.filter.keep_first_sequence(id, before);
+        self.attempts.suspect_all_at(id);
+        let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
+        site.emit(at, mark);
+        if site.doors.door(id).sequence().is_none() {
+            self.is_dead = true;
+            self.attempts.forget_all();
+            site.emit(at, Effect::Crashed { door: id });
+        }
+    }
+
+    fn serial(&mut self) -> u64 {
+        let serial = self.next_serial;
+        self.next_serial = serial.wrapping_add(1);
+        serial
+    }
+}
+
+impl RuleSet for Knockd08Rules {
+    fn anticipate(&self, _: &Packet) {}
+
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
+        if self.is_dead || !self.filter.passes(packet, site) {
+            return;
+        }
+        site.counts.admitted = site.counts.admitted.saturating_add(1);
+        let second = stamp.as_nanos().div_euclid(1_000_000_000);
+        self.sweep(at, second, site);
+        let mine: Vec<Serial> = self
+            .attempts
+            .of(packet.source)
+            .filter(|(_, attempt)| listens(site.doors.door(attempt.door), packet.destination, site))
+            .map(|(serial, _)| serial)
+            .collect();
+        if mine.is_empty() {
+            self.new_client(at, second, packet, site);
+        } else {
+            self.known_client(at, packet, &mine, site);
+        }
+    }
+
+    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
+        let Some(child) = self.running.remove(&run) else { return };
+        if status != CommandStatus::SUCCESS {
+            site.emit(at, Effect::CommandFailed { door: child.door, status });
+        }
+        let door = site.doors.door(child.door);
+        if child.phase == Phase::Start && command(door, child.client, Phase::Stop).is_some() {
+            let due = at.saturating_add(door.cmd_timeout);
+            let key = (due, self.serial());
+            self.sleeping.insert(key, Child { phase: Phase::Stop, ..child });
+        }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.sleeping.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let (&(at, _), &Child { client, door, .. }) = self.sleeping.first_key_value()?;
+        Some(Deadline { at, client, door, why: DeadlineReason::CommandTimeout })
+    }
+
+    fn fire(&mut self, site: &mut Site) {
+        let Some(((at, _), child)) = self.sleeping.pop_first() else { return };
+        let Child { client, door, .. } = child;
+        site.emit(at, Effect::CommandTimedOut { client, door });
+        self.run(at, child, site);
+    }
+
+    /// 9.5: a reload forgets all attempts, whatever has changed.
+    fn doors_leave(&mut self, _: Timestamp, _: &[DoorId], _: &mut Site) {
+        self.attempts.forget_all();
+        self.filter = Filter::default();
+    }
+
+    fn held(&self, hold: &mut dyn FnMut(DoorId)) {
+        self.running.values().chain(self.sleeping.values()).for_each(|child| hold(child.door));
+    }
+
+    fn live_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+}
+
+/// Returns the stage of an attempt that has neither failed nor made all knocks of its door.
+fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
+    let stage = attempt.stage?;
+    door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
+}
+
+/// 2.5: the destination is compared with the text of the target.
+fn listens(door: &Door, destination: IpAddr, site: &Site) -> bool {
+    match door.target {
+        Some(target) => target.address == destination && target.is_as_printed,
+        None => site.listening.belongs(destination, None),
+    }
+}
+
+/// 5.4, and 2.11: flags that were not captured are read as none set, where the real program reads
+/// whatever is in memory there.
+fn has_flags(door: &Door, packet: &Packet) -> bool {
+    let transport = match packet.transport {
+        Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {
+            Transport::Tcp(TcpHeader { flags: Some(TcpFlags::default()), sequence_number })
+        }
+        as_captured @ (Transport::Tcp(_) | Transport::Udp) => as_captured,
+    };
+    door.flags.is_satisfied_by(transport)
+}
+
+/// 6.3, and 6.4: an empty stop command is run.
+fn command(door: &Door, client: IpAddr, phase: Phase) -> Option<&Command> {
+    let commands = &door.commands;
+    match phase {
+        Phase::Start => commands.start_for(client),
+        Phase::Stop => {
+            let for_ipv6 = commands.stop_6.as_ref().filter(|_| client.is_ipv6());
+            for_ipv6.or(commands.stop.as_ref())
+        }
+    }
+}
+
+fn is_too_long(command: &Command, client: IpAddr) -> bool {
+    let mut expanded = Vec::new();
+    command.expand(client, &mut expanded);
+    expanded.len() >= TOO_LONG
+}
