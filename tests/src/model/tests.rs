@@ -11,6 +11,8 @@ mod rule_2_attempts;
 mod rule_3_starts;
 mod time;
 
+use std::net::IpAddr;
+
 use super::*;
 
 #[test]
