@@ -6,7 +6,7 @@
 //! What the written rules leave open is settled here as follows.
 //! - The stamp of every packet counts for the clock, also of one that no door admits. A packet
 //!   stamped earlier than one before it is handled as if it came at the latest stamp.
-//! - A command ends with status 0 at the moment it starts, but the packet that started it is dealt
+//! - In [`replay`], a command ends at the moment it starts, but the packet that started it is dealt
 //!   with first. So a stop command's timer is younger than the attempts that the same packet
 //!   starts, and a stop command due at once is run before the next packet.
 //! - A moment that does not fit in 64 bits of nanoseconds is the last one that does.
@@ -20,9 +20,9 @@ pub mod text;
 #[cfg(test)]
 mod tests;
 
-use house::House;
+pub use house::House;
 pub use input::{
-    ACK, CWR, Door, ECE, FIN, Knock, PSH, Packet, Protocol, RST, SYN, Sequences, Setting,
+    ACK, CWR, Door, ECE, FIN, Knock, PSH, Packet, Place, Protocol, RST, SYN, Sequences, Setting,
     Transport, URG,
 };
 
@@ -81,15 +81,9 @@ impl Outcome {
 pub fn replay(setting: &Setting, packets: &[Packet]) -> Outcome {
     let mut house = House::new(setting);
     for packet in packets {
-        if packet.at_ns < house.now_ns {
-            house.out.counts.backwards += 1;
-        }
-        house.now_ns = house.now_ns.max(packet.at_ns);
-        house.fire_what_is_due();
-        house.hear(packet);
-        house.end_commands();
+        house.packet(packet);
+        house.end_start_commands();
     }
-    house.now_ns = i64::MAX;
-    house.fire_what_is_due();
-    house.out
+    house.wait(i64::MAX);
+    house.outcome().clone()
 }

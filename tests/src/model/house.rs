@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Door, Knock, Line, Outcome, Packet, SYN, Sequences, Setting, Transport, text};
+use super::{Door, Knock, Line, Outcome, Packet, Place, SYN, Sequences, Setting, Transport, text};
 
 /// What tells that a later packet is the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ struct Opening {
 
 /// A start command that has not ended.
 struct Running {
+    number: u64,
     client: IpAddr,
     door: usize,
 }
@@ -57,28 +58,37 @@ struct Lease {
     door: usize,
 }
 
-pub(super) struct House {
+/// What is told events one by one, in order of time, and remembers what they did.
+///
+/// Every event happens at a moment; one before the latest moment so far happens at that one.
+pub struct House {
+    /// Every door there ever was: attempts and leases name doors by their place here.
     doors: Vec<Door>,
-    local: Option<Vec<IpAddr>>,
-    ipv4_only: bool,
-    pub(super) now_ns: i64,
+    /// The doors of the configuration, in the order of the file.
+    in_order: Vec<usize>,
+    place: Place,
+    now_ns: i64,
     timers_created: u64,
+    commands_started: u64,
     /// In order of creation.
     attempts: Vec<Attempt>,
     openings: Vec<Opening>,
     running: Vec<Running>,
     leases: Vec<Lease>,
-    pub(super) out: Outcome,
+    out: Outcome,
 }
 
 impl House {
-    pub(super) fn new(setting: &Setting) -> Self {
+    /// Makes a house where nothing has happened yet.
+    #[must_use]
+    pub fn new(setting: &Setting) -> Self {
         Self {
             doors: setting.doors.clone(),
-            local: setting.local.clone(),
-            ipv4_only: setting.ipv4_only,
+            in_order: (0..setting.doors.len()).collect(),
+            place: Place { local: setting.local.clone(), ipv4_only: setting.ipv4_only },
             now_ns: i64::MIN,
             timers_created: 0,
+            commands_started: 0,
             attempts: Vec::new(),
             openings: Vec::new(),
             running: Vec::new(),
@@ -87,20 +97,105 @@ impl House {
         }
     }
 
+    /// Lets time run up to a moment.
+    pub fn wait(&mut self, at_ns: i64) {
+        self.now_ns = self.now_ns.max(at_ns);
+        self.fire_what_is_due();
+    }
+
+    /// Hears a packet.
+    pub fn packet(&mut self, packet: &Packet) {
+        if packet.at_ns < self.now_ns {
+            self.out.counts.backwards += 1;
+        }
+        self.wait(packet.at_ns);
+        self.hear(packet);
+    }
+
+    /// Ends the start command of this number; they are numbered from 0 in the order of their lines.
+    /// One that has ended does not end again.
+    pub fn end_start_command(&mut self, at_ns: i64, number: u64) {
+        self.wait(at_ns);
+        let Some(at) = self.running.iter().position(|one| one.number == number) else { return };
+        let Running { client, door, .. } = self.running.remove(at);
+        if stop_command(&self.doors[door], client).is_some() {
+            let due_ns = later(self.now_ns, self.doors[door].cmd_timeout_s);
+            let created = self.next_timer();
+            self.leases.push(Lease { created, due_ns, client, door });
+        }
+    }
+
+    /// Ends all start commands that run, in the order in which they were started.
+    pub fn end_start_commands(&mut self) {
+        while let Some(first) = self.running.first() {
+            self.end_start_command(self.now_ns, first.number);
+        }
+    }
+
+    /// Has other local addresses from a moment on.
+    pub fn move_to(&mut self, at_ns: i64, place: Place) {
+        self.wait(at_ns);
+        self.place = place;
+    }
+
+    /// Reads the configuration anew. A door that is the same as one before, with the sequences that
+    /// are left, keeps its attempts; of equal doors the first is the same as the first. Commands and
+    /// leases belong to the doors that they began with.
+    pub fn reload(&mut self, at_ns: i64, doors: &[Door]) {
+        self.wait(at_ns);
+        let mut before = std::mem::take(&mut self.in_order);
+        for door in doors {
+            let id = match before.iter().position(|&id| self.doors[id] == *door) {
+                Some(at) => before.remove(at),
+                None => {
+                    self.doors.push(door.clone());
+                    self.doors.len() - 1
+                }
+            };
+            self.in_order.push(id);
+        }
+        self.attempts.retain(|attempt| !before.contains(&attempt.door));
+    }
+
+    /// Returns when the next timer is due.
+    #[must_use]
+    pub fn next_due_ns(&self) -> Option<i64> {
+        let of_attempts = self.attempts.iter().map(|attempt| attempt.due_ns);
+        of_attempts.chain(self.leases.iter().map(|lease| lease.due_ns)).min()
+    }
+
+    /// Returns how many attempts are live.
+    #[must_use]
+    pub fn live_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Returns what has happened so far.
+    #[must_use]
+    pub fn outcome(&self) -> &Outcome {
+        &self.out
+    }
+
+    /// Returns the doors of the configuration as they are now.
+    #[must_use]
+    pub fn doors(&self) -> Vec<Door> {
+        self.in_order.iter().map(|&id| self.doors[id].clone()).collect()
+    }
+
     // ---- admission
 
     fn admits(&self, packet: &Packet) -> bool {
-        if self.ipv4_only && packet.dst.is_ipv6() {
+        if self.place.ipv4_only && packet.dst.is_ipv6() {
             return false;
         }
-        self.doors.iter().any(|door| {
+        self.in_order.iter().map(|&id| &self.doors[id]).any(|door| {
             let named = door.sequences.current().is_some_and(|s| s.contains(&packet.knock()));
             self.belongs_to(packet, door) && named && flags_satisfy(packet, door)
         })
     }
 
     fn belongs_to(&self, packet: &Packet, door: &Door) -> bool {
-        match (door.target, &self.local) {
+        match (door.target, &self.place.local) {
             (Some(target), _) => packet.dst == target,
             (None, Some(local)) => local.contains(&packet.dst),
             (None, None) => true,
@@ -114,7 +209,7 @@ impl House {
 
     // ---- what a packet does
 
-    pub(super) fn hear(&mut self, packet: &Packet) {
+    fn hear(&mut self, packet: &Packet) {
         if !self.admits(packet) {
             return;
         }
@@ -164,7 +259,7 @@ impl House {
 
     /// Rule 3.
     fn start_attempts(&mut self, packet: &Packet) {
-        for at in 0..self.doors.len() {
+        for at in self.in_order.clone() {
             let door = &self.doors[at];
             let first_knock = door.sequences.current().and_then(|knocks| knocks.first());
             let busy = self.attempts.iter().any(|a| a.client == packet.src && a.door == at);
@@ -209,7 +304,8 @@ impl House {
         self.openings.push(Opening { last_knock, forgotten_ns });
         if let Some(start) = start_command(&self.doors[door], client) {
             self.tell_command(door, &start, client);
-            self.running.push(Running { client, door });
+            self.running.push(Running { number: self.commands_started, client, door });
+            self.commands_started += 1;
         }
         if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
             lines.remove(0);
@@ -218,20 +314,10 @@ impl House {
         }
     }
 
-    pub(super) fn end_commands(&mut self) {
-        for Running { client, door } in std::mem::take(&mut self.running) {
-            if stop_command(&self.doors[door], client).is_some() {
-                let due_ns = later(self.now_ns, self.doors[door].cmd_timeout_s);
-                let created = self.next_timer();
-                self.leases.push(Lease { created, due_ns, client, door });
-            }
-        }
-    }
-
     // ---- what time does
 
     /// Fires every timer due at or before now: by due time, ties in order of creation.
-    pub(super) fn fire_what_is_due(&mut self) {
+    fn fire_what_is_due(&mut self) {
         loop {
             let of_attempts = self.attempts.iter().map(|a| (a.due_ns, a.created));
             let of_leases = self.leases.iter().map(|l| (l.due_ns, l.created));
