@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use knock_engine::{
     Commands, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event, FlagRule, Limits,
-    Listening, OneTimeLine, OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader,
-    Timestamp, Transport,
+    Listening, OneTimeLine, OneTimeSequences, Packet, Protocol, Rules, Seconds, TcpFlags,
+    TcpHeader, Timestamp, Transport,
 };
 use knock_fuzz::check_diagnostics;
 use libfuzzer_sys::fuzz_target;
@@ -93,5 +93,6 @@ fn engine_with(sequences: OneTimeSequences) -> Engine {
         cmd_timeout: Seconds::MAX,
     };
     let limits = Limits { attempts: std::num::NonZeroU32::MIN, hash_seed: 0 };
-    Engine::new(Doors::new(vec![door]).unwrap(), Listening::everywhere(), &limits)
+    let doors = Doors::new(vec![door]).unwrap();
+    Engine::new(doors, Listening::everywhere(), Rules::Knock, &limits)
 }

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+mod knockd_08;
 mod reference;
 
 use std::net::IpAddr;
@@ -10,6 +11,8 @@ use etherparse::{LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use knock_engine::{LinkType, Packet, Reason, Transport, Undecodable, decode};
 use libfuzzer_sys::fuzz_target;
 
+type Decoded = Result<Packet, Undecodable>;
+
 fuzz_target!(|data: &[u8]| {
     let Some((&number, frame)) = data.split_first_chunk() else { return };
     let number = u16::from_be_bytes(number);
@@ -17,16 +20,17 @@ fuzz_target!(|data: &[u8]| {
     let outcome = decode(link, frame);
     assert_eq!(outcome.ok(), reference::decode(number, frame), "{link}: {outcome:?}");
     compare_with_etherparse(link, frame, outcome);
-    check_every_beginning(link, frame, outcome);
+    check_every_beginning(frame, |part| decode(link, part));
+    knockd_08::check(link, frame, outcome);
 });
 
 /// Decodes the frame as if it had been cut, at all places where headers are likely to end.
-fn check_every_beginning(link: LinkType, frame: &[u8], whole: Result<Packet, Undecodable>) {
+fn check_every_beginning(frame: &[u8], decode: impl Fn(&[u8]) -> Decoded) {
+    let whole = decode(frame);
     let mut last_header = 0;
     let near_an_end = |cut: &usize| *cut <= 160 || *cut + 16 >= frame.len();
     for cut in (0..=frame.len()).filter(near_an_end) {
-        let part = decode(link, &frame[..cut]);
-        match part {
+        match decode(&frame[..cut]) {
             Ok(part) => check_packet_of_part(part, whole),
             Err(why) => {
                 if let Some(header) = check_error(why, cut) {
@@ -41,7 +45,7 @@ fn check_every_beginning(link: LinkType, frame: &[u8], whole: Result<Packet, Und
 }
 
 /// More bytes add nothing to a packet but the TCP fields that were cut off.
-fn check_packet_of_part(part: Packet, whole: Result<Packet, Undecodable>) {
+fn check_packet_of_part(part: Packet, whole: Decoded) {
     let mut part = part;
     let whole = whole.expect("a part of the frame is a packet");
     if let (Transport::Tcp(part), Transport::Tcp(whole)) = (&mut part.transport, whole.transport) {
@@ -73,14 +77,16 @@ fn check_error(why: Undecodable, length: usize) -> Option<usize> {
         Undecodable::LinkType(_)
         | Undecodable::NotIp(_)
         | Undecodable::LaterFragment
-        | Undecodable::NotTcpOrUdp(_) => None,
+        | Undecodable::NotTcpOrUdp(_)
+        | Undecodable::LinkTypeUnknownTo08(_)
+        | Undecodable::Ipv6UnknownTo08(_) => None,
     }
 }
 
 /// What etherparse finds, the engine finds, too, unless the Ethernet type contradicts the IP header.
 /// Not the other way round: etherparse minds lengths that the engine does not, and reads no ports of
 /// fragments.
-fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Result<Packet, Undecodable>) {
+fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
     let sliced = match link {
         LinkType::Ethernet => LaxSlicedPacket::from_ethernet(frame).ok(),
         LinkType::Raw => LaxSlicedPacket::from_ip(frame).ok(),
