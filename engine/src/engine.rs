@@ -10,6 +10,7 @@ use crate::doors::{DoorId, Doors};
 use crate::effect::{Deadline, Effect, Event, TimedEffect};
 use crate::listening::Listening;
 use crate::packet::Packet;
+use crate::rules::bridge::{self, Mended};
 use crate::rules::knockd_08::is_filtered;
 use crate::rules::{Counts, RuleSet, Rules, Site};
 use crate::time::Timestamp;
@@ -80,7 +81,7 @@ impl Engine {
     pub fn new(doors: Doors, listening: Listening, rules: Rules, limits: &Limits) -> Self {
         let doors = rules.adapt(doors);
         let site = Site { doors, listening, counts: Counts::default(), effects: VecDeque::new() };
-        let machine = rules.machine(limits);
+        let machine = rules.machine(limits, &site.doors, &site.listening);
         Self { site, which: rules, rules: machine, now: Timestamp::MIN, pending: None }
     }
 
@@ -95,6 +96,7 @@ impl Engine {
             Rules::Knockd08 => {
                 decode::knockd_08::decode(link, frame, is_filtered(&self.site.listening))
             }
+            Rules::Between(last) => bridge::decode(Mended(last), &self.site.listening, link, frame),
         }
     }
 

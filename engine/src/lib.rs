@@ -11,6 +11,7 @@ pub mod address;
 mod command;
 pub mod config;
 mod decode;
+mod difference;
 mod door;
 mod doors;
 mod effect;
@@ -26,6 +27,7 @@ pub mod transcript;
 
 pub use command::{Command, Commands};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode};
+pub use difference::Difference;
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
 pub use doors::{DoorId, Doors, TooManyDoors};
 pub use effect::{

@@ -32,6 +32,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Returns the beginning of the second that the moment is in.
+    #[must_use]
+    pub fn whole_second(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1_000_000_000)))
+    }
+
     /// Returns the moment `wait` later, or [`Timestamp::MAX`] if that lies beyond it.
     #[must_use]
     pub fn saturating_add(self, wait: Seconds) -> Self {

@@ -34,11 +34,15 @@ Examples:
   Watch a configuration work on live traffic, without opening anything:
       tcpdump -i eth0 -U -w - | knock-replay - -c knockd.conf --local 192.0.2.1
 
+  See what changes for a server that runs knockd 0.8 today:
+      knock-replay knocks.pcap -c /etc/knockd.conf --local 192.0.2.1 --rules both
+
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
 
 Exit status:
   0  the captures were replayed to their ends
+  1  knockd 0.8 and knock differ (with --rules both)
   2  the command line or the configuration is at fault
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
@@ -78,7 +82,11 @@ pub struct Args {
     #[arg(long, value_name = "ADDR", value_parser = local_address)]
     pub local: Vec<IpAddr>,
 
-    /// Decide by these rules
+    /// Whose rules decide
+    ///
+    /// 'knockd-0.8' shows what today's server does with the same file; 'both' prints only the lines
+    /// that the two do not have in common, each with the number of the difference in
+    /// docs/differences.md and the packet, and ends with status 1 if there are any.
     #[arg(long, value_name = "RULES", value_enum, default_value_t = RuleChoice::Knock)]
     pub rules: RuleChoice,
 
@@ -131,13 +139,17 @@ pub enum RuleChoice {
     /// What knockd 0.8 does, fault for fault
     #[value(name = "knockd-0.8")]
     Knockd08,
+    /// Where the two differ
+    Both,
 }
 
-impl From<RuleChoice> for Rules {
-    fn from(choice: RuleChoice) -> Self {
-        match choice {
-            RuleChoice::Knock => Self::Knock,
-            RuleChoice::Knockd08 => Self::Knockd08,
+impl RuleChoice {
+    /// Returns the rules; `None` for both.
+    pub(crate) const fn one(self) -> Option<Rules> {
+        match self {
+            Self::Knock => Some(Rules::Knock),
+            Self::Knockd08 => Some(Rules::Knockd08),
+            Self::Both => None,
         }
     }
 }

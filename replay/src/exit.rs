@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// The captures were replayed to their ends, or nobody wanted to read on: 0.
     Done,
+    /// knockd 0.8 and knock differ, and that was asked: 1.
+    Differ,
     /// The command line or the configuration is at fault: 2.
     Config,
     /// A capture could not be read, or not to its end: 3.
@@ -21,6 +23,7 @@ impl Exit {
     pub const fn status(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Differ => 1,
             Self::Config => 2,
             Self::Capture => 3,
             Self::Output => 4,

@@ -3,7 +3,9 @@
 //! The same engine as the daemon's, fed with the packets of captures; commands are never run.
 
 mod args;
+mod both;
 pub mod capture;
+pub mod compare;
 mod exit;
 mod huge_pages;
 mod player;
@@ -88,11 +90,14 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let size = captures.size().filter(|_| streams.progress && !args.quiet);
     let bar = size.map(Bar::hidden);
     let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
-    if let Some(refusal) = Rules::from(args.rules).refusal(&doors, &reader.listening()) {
+    let Some(rules) = args.rules.one() else {
+        return both::compare(args, &doors, reader, streams);
+    };
+    if let Some(refusal) = rules.refusal(&doors, &reader.listening()) {
         streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));
         return Exit::Config;
     }
-    let (reading, playing, written) = play(args, doors, reader, bar, streams);
+    let (reading, playing, written) = play(args, rules, doors, reader, bar, streams);
     if let Err(error) = written {
         return streams.cannot_write(&error);
     }
@@ -110,6 +115,7 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
 /// Replays while a second thread prints: under a flood, rendering lines takes a third of the time.
 fn play(
     args: &Args,
+    rules: Rules,
     doors: Doors,
     mut reader: Reader,
     bar: Option<Bar>,
@@ -122,7 +128,7 @@ fn play(
     let (effects, to_print) = mpsc::sync_channel(BATCHES);
     let (give_back, used) = mpsc::channel();
     let live = reader.is_live();
-    let player = Player::new(args, doors, reader.listening(), effects, used, live);
+    let player = Player::new(args, rules, doors, reader.listening(), effects, used, live);
     let doors = player.doors().clone();
     let printer = Printer::new(args, doors, bar, streams.output, streams.errors);
     thread::scope(|scope| {

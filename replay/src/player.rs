@@ -3,7 +3,8 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use knock_engine::{
-    CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Listening, TimedEffect, Timestamp,
+    CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Listening, Rules, TimedEffect,
+    Timestamp,
 };
 
 use crate::args::Args;
@@ -42,6 +43,7 @@ impl Player {
     /// `live`, as soon as there is something to print.
     pub(crate) fn new(
         args: &Args,
+        rules: Rules,
         doors: Doors,
         listening: Listening,
         printer: SyncSender<Batch>,
@@ -49,7 +51,7 @@ impl Player {
         live: bool,
     ) -> Self {
         let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
-        let engine = Engine::new(doors, listening, args.rules.into(), &limits);
+        let engine = Engine::new(doors, listening, rules, &limits);
         Self { engine, start: None, effects: Vec::new(), printer, used, live }
     }
 
@@ -159,7 +161,8 @@ mod tests {
             flushes
         });
         let doors = Doors::new(doors).unwrap();
-        let player = Player::new(&args, doors, Listening::everywhere(), printer, used, true);
+        let player =
+            Player::new(&args, Rules::Knock, doors, Listening::everywhere(), printer, used, true);
         let full = u32::try_from(Player::BATCH).unwrap();
         let mut number = 0;
         player.play(|_, events| {

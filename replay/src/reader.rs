@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use knock_engine::{Engine, Event, Listening, Timestamp};
+use knock_engine::{Engine, Event, LinkType, Listening, Timestamp, Undecodable};
 
 use crate::args::Args;
 use crate::capture::{CaptureError, Merge};
@@ -26,6 +26,14 @@ pub(crate) struct ReadingDone {
     pub(crate) source: AddressSource,
     /// What kept captures from being read to their ends.
     pub(crate) errors: Vec<CaptureError>,
+}
+
+/// What comes next.
+pub(crate) enum Next<'a> {
+    /// The local addresses, as far as they are known now.
+    Addresses(Listening),
+    /// A frame.
+    Frame(LinkType, &'a [u8]),
 }
 
 impl Reader {
@@ -53,23 +61,49 @@ impl Reader {
         events: &mut Vec<(Timestamp, Event)>,
     ) {
         for _ in 0..limit {
-            let Some(head) = self.captures.peek() else { break };
-            if self.addresses.learn(self.captures.take_local_addresses()) {
-                let listening = self.addresses.listening();
-                events.push((head.at, Event::AddressesChanged(listening)));
-                break;
-            }
-            self.tally.packet(head.at);
-            let event = match engine.decode(head.link, self.captures.frame()) {
-                Ok(packet) => Event::Packet(packet),
-                Err(why) => {
-                    self.tally.undecodable(why);
-                    Event::DeadlineReached
+            let mut is_frame = false;
+            let see = |at, next: Next<'_>| match next {
+                Next::Addresses(listening) => {
+                    events.push((at, Event::AddressesChanged(listening)));
+                    Ok(())
+                }
+                Next::Frame(link, frame) => {
+                    is_frame = true;
+                    let decoded = engine.decode(link, frame);
+                    events.push((at, decoded.map_or(Event::DeadlineReached, Event::Packet)));
+                    decoded.map(drop)
                 }
             };
-            events.push((head.at, event));
-            self.captures.advance();
+            if !self.next(see) || !is_frame {
+                break;
+            }
         }
+        self.tick();
+    }
+
+    /// Hands over what comes next with its time, if there is anything, and counts a frame in which
+    /// `see` found no port. Returns whether there was anything. May wait for a live capture.
+    #[inline]
+    pub(crate) fn next(
+        &mut self,
+        see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), Undecodable>,
+    ) -> bool {
+        let Some(head) = self.captures.peek() else { return false };
+        if self.addresses.learn(self.captures.take_local_addresses()) {
+            // There is nothing to decode in them.
+            let _ = see(head.at, Next::Addresses(self.addresses.listening()));
+            return true;
+        }
+        self.tally.packet(head.at);
+        if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame())) {
+            self.tally.undecodable(why);
+        }
+        self.captures.advance();
+        true
+    }
+
+    /// Shows how far reading is.
+    pub(crate) fn tick(&mut self) {
         if let Some(progress) = &mut self.progress {
             progress.tick(|| self.captures.bytes_read());
         }

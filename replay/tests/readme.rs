@@ -16,19 +16,33 @@ fn blocks() -> Vec<String> {
     paragraphs.map(|block| block.lines().flat_map(|line| [&line[4..], "\n"]).collect()).collect()
 }
 
-#[test]
-fn the_main_job_prints_what_the_readme_says() {
+/// Runs the block that begins like this, and checks that it prints the block that follows.
+#[track_caller]
+fn prints_what_follows(beginning: &str, status: i32) {
     let blocks = blocks();
-    let [command, printed, ..] = &blocks[..] else { panic!("{blocks:?}") };
+    let mut blocks = blocks.iter().skip_while(|block| !block.starts_with(beginning));
+    let (job, printed) = (blocks.next().unwrap(), blocks.next().unwrap());
     let words = "cargo run --release -p knock-replay -- ";
-    let arguments = command.strip_prefix(words).unwrap().split_whitespace();
+    let arguments = job.strip_prefix(words).unwrap().split_whitespace();
     let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
         .current_dir(root())
         .args(arguments)
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), *printed);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(status));
+}
+
+#[test]
+fn the_main_job_prints_what_the_readme_says() {
+    let job = "cargo run --release -p knock-replay -- testdata/captures/seed";
+    prints_what_follows(job, 0);
+}
+
+#[test]
+fn the_comparison_prints_what_the_readme_says() {
+    let job = "cargo run --release -p knock-replay -- testdata/captures/zeek";
+    prints_what_follows(job, 1);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Carried, Layer, LinkType, Undecodable};
+use super::{Carried, Layer, LinkType, Undecodable, link};
+use crate::difference::Difference;
 use crate::packet::{Packet, Port, TcpFlags, TcpHeader, Transport};
 
 const ETHER_TYPE_IPV4: u16 = 0x0800;
@@ -58,6 +59,38 @@ pub(crate) fn decode(
         length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
         other => Err(Undecodable::NotIp(Carried::EtherType(other))),
     }
+}
+
+/// Returns the last of the differences between knockd 0.8 and knock that a frame meets, in the order
+/// of their numbers: not before all of them are mended do both read it alike.
+pub(crate) fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
+    let (link_type, tag) = match link {
+        LinkType::Ethernet => (None, frame.get(12..14)),
+        LinkType::LinuxSll => (None, frame.get(14..16)),
+        LinkType::Raw | LinkType::Other(_) => (None, None),
+        LinkType::Null
+        | LinkType::Loop
+        | LinkType::Ppp
+        | LinkType::PppHdlc
+        | LinkType::Ipv4
+        | LinkType::Ipv6
+        | LinkType::LinuxSll2 => (Some(Difference::LinkTypes), None),
+    };
+    let is_tagged = matches!(tag, Some([0x81 | 0x91, 0x00] | [0x88, 0xa8]));
+    let ip = link::strip(link, frame).map(|(_, ip)| ip).unwrap_or_default();
+    let (version, words) = ip.first().map_or((0, 0), |first| (first >> 4, first & 0x0f));
+    let has_extension = version == 6 && !matches!(ip.get(6), None | Some(&(TCP | UDP)));
+    let is_cooked = version == 6 && link != LinkType::Ethernet;
+    [
+        link_type,
+        is_cooked.then_some(Difference::CookedIpv6),
+        is_tagged.then_some(Difference::VlanTags),
+        has_extension.then_some(Difference::ExtensionHeaders),
+        (version == 4 && words < 5).then_some(Difference::HeaderLength),
+    ]
+    .into_iter()
+    .flatten()
+    .max()
 }
 
 fn v4(ip: Bytes<'_>, is_filtered: bool) -> Result<Packet, Undecodable> {

@@ -3,6 +3,7 @@
 //! Each is a machine of its own behind [`RuleSet`], so that one may be fast and the other faithful
 //! to a fault without either being full of switches.
 
+pub(crate) mod bridge;
 mod knock;
 pub(crate) mod knockd_08;
 
@@ -10,10 +11,12 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::fmt::{self, Debug};
 
+use self::bridge::{BridgeRules, Mended};
 use self::knock::KnockRules;
 use self::knockd_08::Knockd08Rules;
 pub use self::knockd_08::Refusal;
 
+use crate::difference::Difference;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{CommandStatus, Deadline, Effect, RunId, TimedEffect};
 use crate::engine::Limits;
@@ -30,40 +33,55 @@ pub enum Rules {
     /// What knockd 0.8 does, fault for fault; for replay only. Where the real program has no limit,
     /// this has that of [`Limits`].
     Knockd08,
+    /// knockd 0.8 with the differences up to this one mended, in the order of their numbers; to
+    /// find out which of them makes a transcript differ.
+    Between(Option<Difference>),
 }
 
 impl Rules {
     /// Returns why the program whose rules these are would not start; never for [`Rules::Knock`].
+    /// [`Rules::Between`] starts, but may hear nothing.
     #[must_use]
     pub fn refusal(self, doors: &Doors, listening: &Listening) -> Option<Refusal> {
         match self {
-            Self::Knock => None,
+            Self::Knock | Self::Between(_) => None,
             Self::Knockd08 => knockd_08::refusal(doors, listening),
         }
     }
 
-    pub(crate) fn machine(self, limits: &Limits) -> Box<dyn RuleSet> {
+    pub(crate) fn machine(
+        self,
+        limits: &Limits,
+        doors: &Doors,
+        listening: &Listening,
+    ) -> Box<dyn RuleSet> {
         match self {
             Self::Knock => Box::new(KnockRules::new(limits)),
             Self::Knockd08 => Box::new(Knockd08Rules::new(limits)),
+            Self::Between(last) => {
+                Box::new(BridgeRules::new(Mended(last), limits, doors, listening))
+            }
         }
     }
 
     /// Returns the doors as the rule set knows them.
     pub(crate) fn adapt(self, doors: Doors) -> Doors {
-        match self {
-            Self::Knock => doors,
-            Self::Knockd08 => doors.with_names_cut(knockd_08::NAME_BYTES),
-        }
+        let cuts_names = match self {
+            Self::Knock => false,
+            Self::Knockd08 => true,
+            Self::Between(last) => !Mended(last).has(Difference::LongName),
+        };
+        if cuts_names { doors.with_names_cut(knockd_08::NAME_BYTES) } else { doors }
     }
 }
 
 impl fmt::Display for Rules {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Knock => "knock",
-            Self::Knockd08 => "knockd-0.8",
-        })
+        match self {
+            Self::Knock => out.write_str("knock"),
+            Self::Knockd08 | Self::Between(None) => out.write_str("knockd-0.8"),
+            Self::Between(Some(last)) => write!(out, "knockd-0.8+{}", last.number()),
+        }
     }
 }
 

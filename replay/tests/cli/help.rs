@@ -34,7 +34,7 @@ fn help_fits_into_100_columns() {
 #[test]
 fn every_example_in_the_help_works() {
     let examples = examples();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     let mut stdouts = Vec::new();
     let desk = desk_for_examples();
     for example in &examples {
@@ -47,8 +47,8 @@ fn every_example_in_the_help_works() {
         .zip(["0.000000", "0.100000", "0.200000", "0.200000", "0.200000", "10.200000", "10.200000"])
         .map(|(line, time)| format!("{time} {line}"))
         .collect();
-    assert_eq!(stdouts[..4], [OPENED, "", "", OPENED]);
-    assert_eq!(stdouts[4].lines().collect::<Vec<_>>(), timed);
+    assert_eq!(stdouts[..5], [OPENED, "", "", OPENED, ""]);
+    assert_eq!(stdouts[5].lines().collect::<Vec<_>>(), timed);
     assert_eq!(std::fs::read_to_string(desk.path("before")).unwrap(), OPENED);
 }
 

@@ -11,8 +11,8 @@ use crate::packet::{Packet, Port, TcpFlags, Transport};
 /// What a TCP retransmission has in common with the knock it repeats.
 ///
 /// Sequence number 0, as hand-made packets have, proves nothing (rules.md, `knock` rules 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::rules) struct Fingerprint {
     source_port: Port,
     destination_port: Port,
     sequence_number: NonZeroU32,
@@ -20,7 +20,7 @@ pub(super) struct Fingerprint {
 
 impl Fingerprint {
     /// Returns the fingerprint of a SYN; `None` for packets that no retransmission can be told of.
-    pub(super) fn of(packet: &Packet) -> Option<Self> {
+    pub(in crate::rules) fn of(packet: &Packet) -> Option<Self> {
         let Transport::Tcp(header) = packet.transport else { return None };
         if !header.flags?.contains(TcpFlags::SYN) {
             return None;

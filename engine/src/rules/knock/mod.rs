@@ -12,7 +12,8 @@ use core::net::IpAddr;
 
 use self::attempts::{Attempt, Attempts};
 use self::due::{Due, Slot};
-use self::fingerprint::{ClientHasher, Fingerprint};
+use self::fingerprint::ClientHasher;
+pub(super) use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases, Running};
 use self::openings::Openings;
 use super::{RuleSet, Site};

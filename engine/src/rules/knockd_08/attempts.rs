@@ -1,24 +1,26 @@
 //! The one list of attempts, oldest first.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::door::Stage;
 use crate::doors::DoorId;
+use crate::time::Timestamp;
 
 /// The place of an attempt in the order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Serial(u64);
+pub(in crate::rules) struct Serial(pub(in crate::rules) u64);
 
 /// A client part-way through a door's sequence.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
-    pub(super) client: IpAddr,
-    pub(super) door: DoorId,
+pub(in crate::rules) struct Attempt {
+    pub(in crate::rules) client: IpAddr,
+    pub(in crate::rules) door: DoorId,
     /// The knocks made; `None` if one was wrong.
-    pub(super) stage: Option<Stage>,
-    /// The whole second since the epoch from which on it is too late.
-    pub(super) expires: i64,
+    pub(in crate::rules) stage: Option<Stage>,
+    /// From then on it is too late.
+    pub(in crate::rules) expires: Timestamp,
 }
 
 /// All attempts.
@@ -26,53 +28,50 @@ pub(super) struct Attempt {
 /// knockd 0.8 walks one list for everything. So that a flood does not take hours to replay, the
 /// list is indexed; what is found, and in which order, is the same.
 #[derive(Debug, Default)]
-pub(super) struct Attempts {
+pub(in crate::rules) struct Attempts {
     list: BTreeMap<Serial, Attempt>,
     by_client: BTreeSet<(IpAddr, Serial)>,
-    by_expiry: BTreeSet<(i64, Serial)>,
+    by_expiry: BTreeSet<(Timestamp, Serial)>,
     /// Attempts that may be over for another reason than their age.
     suspects: BTreeSet<Serial>,
-    next: u64,
 }
 
 impl Attempts {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::rules) fn len(&self) -> usize {
         self.list.len()
     }
 
-    pub(super) fn oldest(&self) -> Option<Serial> {
+    pub(in crate::rules) fn oldest(&self) -> Option<Serial> {
         self.list.first_key_value().map(|(serial, _)| *serial)
     }
 
-    pub(super) fn get(&self, serial: Serial) -> Option<&Attempt> {
+    pub(in crate::rules) fn get(&self, serial: Serial) -> Option<&Attempt> {
         self.list.get(&serial)
     }
 
     /// Returns the attempts of a client, oldest first.
-    pub(super) fn of(&self, client: IpAddr) -> impl Iterator<Item = (Serial, &Attempt)> {
+    pub(in crate::rules) fn of(&self, client: IpAddr) -> impl Iterator<Item = (Serial, &Attempt)> {
         self.by_client
             .range((client, Serial(0))..=(client, Serial(u64::MAX)))
             .filter_map(|&(_, serial)| Some((serial, self.list.get(&serial)?)))
     }
 
-    pub(super) fn add(&mut self, attempt: Attempt) -> Serial {
-        let serial = Serial(self.next);
-        self.next = self.next.wrapping_add(1);
+    /// Adds an attempt, whose serial number is larger than all before.
+    pub(in crate::rules) fn add(&mut self, serial: Serial, attempt: Attempt) {
         self.list.insert(serial, attempt);
         self.by_client.insert((attempt.client, serial));
         self.by_expiry.insert((attempt.expires, serial));
-        serial
     }
 
     /// Takes an attempt one stage further, and returns it.
-    pub(super) fn advance(&mut self, serial: Serial) -> Option<Attempt> {
+    pub(in crate::rules) fn advance(&mut self, serial: Serial) -> Option<Attempt> {
         let attempt = self.list.get_mut(&serial)?;
         attempt.stage = attempt.stage.map(Stage::next);
         Some(*attempt)
     }
 
     /// Marks an attempt as failed. It stays in the list until the next sweep.
-    pub(super) fn fail(&mut self, serial: Serial) {
+    pub(in crate::rules) fn fail(&mut self, serial: Serial) {
         if let Some(attempt) = self.list.get_mut(&serial) {
             attempt.stage = None;
         }
@@ -80,33 +79,43 @@ impl Attempts {
     }
 
     /// Notes that an attempt may be over.
-    pub(super) fn suspect(&mut self, serial: Serial) {
+    pub(in crate::rules) fn suspect(&mut self, serial: Serial) {
         self.suspects.insert(serial);
     }
 
     /// Notes that every attempt at a door may be over, or go on.
-    pub(super) fn suspect_all_at(&mut self, door: DoorId) {
-        let at_door = self.list.iter().filter(|(_, attempt)| attempt.door == door);
-        self.suspects.extend(at_door.map(|(serial, _)| *serial));
+    pub(in crate::rules) fn suspect_all_at(&mut self, door: DoorId) {
+        let at_door = self.at(door);
+        self.suspects.extend(at_door);
     }
 
-    /// Returns the attempts that a sweep has to look at in this second, oldest first: every other
-    /// one stays.
-    pub(super) fn suspects(&mut self, second: i64) -> BTreeSet<Serial> {
+    /// Returns the attempts at a door, oldest first.
+    pub(in crate::rules) fn at(&self, door: DoorId) -> Vec<Serial> {
+        let at_door = self.list.iter().filter(|(_, attempt)| attempt.door == door);
+        at_door.map(|(serial, _)| *serial).collect()
+    }
+
+    /// Returns when the next attempt is too late, and which; the oldest if there are several.
+    pub(in crate::rules) fn earliest(&self) -> Option<(Timestamp, Serial)> {
+        self.by_expiry.first().copied()
+    }
+
+    /// Returns the attempts that a sweep has to look at then, oldest first: every other one stays.
+    pub(in crate::rules) fn suspects(&mut self, now: Timestamp) -> BTreeSet<Serial> {
         let mut suspects = core::mem::take(&mut self.suspects);
-        let expired = self.by_expiry.range(..=(second, Serial(u64::MAX)));
+        let expired = self.by_expiry.range(..=(now, Serial(u64::MAX)));
         suspects.extend(expired.map(|&(_, serial)| serial));
         suspects
     }
 
-    pub(super) fn remove(&mut self, serial: Serial) {
+    pub(in crate::rules) fn remove(&mut self, serial: Serial) {
         if let Some(Attempt { client, expires, .. }) = self.list.remove(&serial) {
             self.by_client.remove(&(client, serial));
             self.by_expiry.remove(&(expires, serial));
         }
     }
 
-    pub(super) fn forget_all(&mut self) {
+    pub(in crate::rules) fn forget_all(&mut self) {
         self.list.clear();
         self.by_client.clear();
         self.by_expiry.clear();

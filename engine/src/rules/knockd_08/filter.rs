@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use core::fmt;
+use core::net::IpAddr;
 
 use crate::door::{Door, DoorSequence, FlagRule, Sequence};
 use crate::doors::{DoorId, Doors};
@@ -11,7 +12,7 @@ use crate::rules::Site;
 
 /// The capture filter, as it is set and set anew.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(in crate::rules) struct Filter {
     /// The first sequence of each door whose sequence has changed: the IPv6 part of the filter keeps
     /// it (10.xiv).
     first_sequences: BTreeMap<DoorId, Sequence>,
@@ -19,17 +20,30 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Notes what the sequence of a door was before it changed.
-    pub(super) fn keep_first_sequence(&mut self, door: DoorId, sequence: Sequence) {
+    pub(in crate::rules) fn keep_first_sequence(&mut self, door: DoorId, sequence: Sequence) {
         self.first_sequences.entry(door).or_insert(sequence);
     }
 
     /// Returns whether a packet is seen. Without a local address there is no filter (2.7).
-    pub(super) fn passes(&self, packet: &Packet, site: &Site) -> bool {
+    pub(in crate::rules) fn passes(&self, packet: &Packet, site: &Site) -> bool {
         let mut families = families(&site.listening).peekable();
         families.peek().is_none()
             || families.any(|family| {
                 site.doors.in_order().any(|(id, door)| self.part(id, door, family, packet, site))
             })
+    }
+
+    /// Returns the sequence of a door in the part of a family.
+    pub(in crate::rules) fn sequence<'a>(
+        &'a self,
+        id: DoorId,
+        door: &'a Door,
+        family: Family,
+    ) -> Option<&'a Sequence> {
+        match family {
+            Family::V4 => door.sequence(),
+            Family::V6 => self.first_sequences.get(&id).or(door.sequence()),
+        }
     }
 
     /// Returns whether the part of a door and a family of local addresses lets a packet through.
@@ -39,12 +53,10 @@ impl Filter {
             Some(target) => destination == target.address,
             None => family == Family::of(destination) && site.listening.belongs(destination, None),
         };
-        let sequence = match family {
-            Family::V4 => door.sequence(),
-            Family::V6 => self.first_sequences.get(&id).or(door.sequence()),
-        };
         is_here
-            && sequence.is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
+            && self
+                .sequence(id, door, family)
+                .is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
             && (matches!(packet.transport, Transport::Udp)
                 || door.flags == FlagRule::default()
                 || family == Family::of(destination)
@@ -52,14 +64,17 @@ impl Filter {
     }
 }
 
+/// A family of addresses.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+pub(in crate::rules) enum Family {
+    /// IPv4.
     V4,
+    /// IPv6.
     V6,
 }
 
 impl Family {
-    const fn of(address: core::net::IpAddr) -> Self {
+    pub(in crate::rules) const fn of(address: IpAddr) -> Self {
         if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 }
@@ -103,7 +118,7 @@ impl fmt::Display for Refusal {
 }
 
 /// Returns why knockd 0.8 does not start.
-pub(crate) fn refusal(doors: &Doors, listening: &Listening) -> Option<Refusal> {
+pub(in crate::rules) fn refusal(doors: &Doors, listening: &Listening) -> Option<Refusal> {
     let exhausted = |(id, door): (DoorId, &Door)| {
         let is_one_time = matches!(door.sequence, DoorSequence::OneTime(_));
         (is_one_time && door.sequence().is_none()).then_some(Refusal::NoSequenceLeft(id))

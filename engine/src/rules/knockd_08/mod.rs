@@ -7,21 +7,21 @@
 //! take memory without bound; `docs/differences.md` lists these places.
 
 mod attempts;
+mod children;
 mod filter;
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use self::attempts::{Attempt, Attempts, Serial};
-use self::filter::Filter;
+pub(super) use self::attempts::{Attempt, Attempts, Serial};
+pub(super) use self::children::{Child, Children, too_long};
 pub use self::filter::Refusal;
-pub(crate) use self::filter::{is_filtered, refusal};
+pub(crate) use self::filter::is_filtered;
+pub(super) use self::filter::{Family, Filter, refusal};
 use super::{RuleSet, Site};
-use crate::command::Command;
 use crate::door::{Door, Stage};
 use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, Phase, RunId};
+use crate::effect::{CommandStatus, Deadline, Effect, Note, Phase, RunId};
 use crate::engine::Limits;
 use crate::packet::{Packet, TcpFlags, TcpHeader, Transport};
 use crate::time::Timestamp;
@@ -29,31 +29,16 @@ use crate::time::Timestamp;
 /// The longest name that it keeps whole, in bytes (7.2).
 pub(crate) const NAME_BYTES: usize = 127;
 
-/// The shortest command that it does not run, in bytes (6.6).
-const TOO_LONG: usize = 4096;
-
 /// The rule set and all it remembers.
 #[derive(Debug)]
 pub(crate) struct Knockd08Rules {
     attempts: Attempts,
     filter: Filter,
-    /// Commands that run.
-    running: BTreeMap<RunId, Child>,
-    /// Children that sleep before their stop command; the second part of the key breaks ties.
-    sleeping: BTreeMap<(Timestamp, u64), Child>,
-    next_serial: u64,
+    children: Children,
     /// The most attempts, and the most children. The real program has no limit.
     limit: usize,
     /// The daemon has ended. Its children have not.
     is_dead: bool,
-}
-
-/// A child of the daemon, which runs the commands of one opening.
-#[derive(Clone, Copy, Debug)]
-struct Child {
-    client: IpAddr,
-    door: DoorId,
-    phase: Phase,
 }
 
 impl Knockd08Rules {
@@ -61,9 +46,7 @@ impl Knockd08Rules {
         Self {
             attempts: Attempts::default(),
             filter: Filter::default(),
-            running: BTreeMap::new(),
-            sleeping: BTreeMap::new(),
-            next_serial: 0,
+            children: Children::default(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: false,
         }
@@ -71,14 +54,14 @@ impl Knockd08Rules {
 
     /// 3.1: finished, failed and expired attempts leave the list. If the oldest does, all are
     /// forgotten (10.i).
-    fn sweep(&mut self, at: Timestamp, second: i64, site: &mut Site) {
+    fn sweep(&mut self, at: Timestamp, stamp: Timestamp, site: &mut Site) {
         let oldest = self.attempts.oldest();
         let mut is_oldest_gone = false;
-        for serial in self.attempts.suspects(second) {
+        for serial in self.attempts.suspects(stamp) {
             let Some(attempt) = self.attempts.get(serial) else { continue };
             let Attempt { client, door, .. } = *attempt;
             if let Some(stage) = unfinished(attempt, site.doors.door(door)) {
-                if attempt.expires > second {
+                if attempt.expires > stamp {
                     continue;
                 }
                 site.counts.timed_out = site.counts.timed_out.saturating_add(1);
@@ -125,7 +108,7 @@ impl Knockd08Rules {
     }
 
     /// 3.3: a client without such an attempt begins one at each door whose first knock this is.
-    fn new_client(&mut self, at: Timestamp, second: i64, packet: &Packet, site: &mut Site) {
+    fn new_client(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
         let starting: Vec<DoorId> = site.doors.starting_with(packet.knock()).into();
         for id in starting {
             let door = site.doors.door(id);
@@ -136,11 +119,10 @@ impl Knockd08Rules {
                 site.counts.not_begun = site.counts.not_begun.saturating_add(1);
                 continue;
             }
-            let timeout = i64::from(door.seq_timeout.get());
-            let client = packet.source;
-            let expires = second.saturating_add(timeout);
-            let stage = Some(Stage::NONE);
-            let serial = self.attempts.add(Attempt { client, door: id, stage, expires });
+            let (client, stage) = (packet.source, Some(Stage::NONE));
+            let expires = stamp.whole_second().saturating_add(door.seq_timeout);
+            let serial = Serial(self.children.serial());
+            self.attempts.add(serial, Attempt { client, door: id, stage, expires });
             site.counts.attempts = site.counts.attempts.saturating_add(1);
             self.advance(at, serial, site);
             if self.is_dead {
@@ -170,25 +152,16 @@ impl Knockd08Rules {
         if door.commands.start_for(client).is_none() {
             return;
         }
-        for phase in [Phase::Start, Phase::Stop] {
-            if command(door, client, phase).is_some_and(|command| is_too_long(command, client)) {
-                site.emit(at, Effect::CommandTooLong { client, door: id, phase });
-                return;
-            }
+        if let Some(phase) = too_long(door, client) {
+            site.emit(at, Effect::CommandTooLong { client, door: id, phase });
+            return;
         }
-        if self.running.len().saturating_add(self.sleeping.len()) >= self.limit {
+        if self.children.len() >= self.limit {
             site.counts.refused = site.counts.refused.saturating_add(1);
             site.emit(at, Effect::OpeningRefused { client, door: id });
             return;
         }
-        self.run(at, Child { client, door: id, phase: Phase::Start }, site);
-    }
-
-    fn run(&mut self, at: Timestamp, child: Child, site: &mut Site) {
-        let run = RunId::from_serial(self.serial());
-        self.running.insert(run, child);
-        let Child { client, door, phase } = child;
-        site.emit(at, Effect::RunCommand { run, client, door, phase });
+        self.children.run(at, Child { client, door: id, phase: Phase::Start }, site);
     }
 
     /// 8: the next line becomes the sequence at once. Attempts keep their stage in it (10.xi,
@@ -206,12 +179,6 @@ impl Knockd08Rules {
             site.emit(at, Effect::Crashed { door: id });
         }
     }
-
-    fn serial(&mut self) -> u64 {
-        let serial = self.next_serial;
-        self.next_serial = serial.wrapping_add(1);
-        serial
-    }
 }
 
 impl RuleSet for Knockd08Rules {
@@ -222,8 +189,7 @@ impl RuleSet for Knockd08Rules {
             return;
         }
         site.counts.admitted = site.counts.admitted.saturating_add(1);
-        let second = stamp.as_nanos().div_euclid(1_000_000_000);
-        self.sweep(at, second, site);
+        self.sweep(at, stamp, site);
         let mine: Vec<Serial> = self
             .attempts
             .of(packet.source)
@@ -231,39 +197,27 @@ impl RuleSet for Knockd08Rules {
             .map(|(serial, _)| serial)
             .collect();
         if mine.is_empty() {
-            self.new_client(at, second, packet, site);
+            self.new_client(at, stamp, packet, site);
         } else {
             self.known_client(at, packet, &mine, site);
         }
     }
 
     fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
-        let Some(child) = self.running.remove(&run) else { return };
-        if status != CommandStatus::SUCCESS {
-            site.emit(at, Effect::CommandFailed { door: child.door, status });
-        }
-        let door = site.doors.door(child.door);
-        if child.phase == Phase::Start && command(door, child.client, Phase::Stop).is_some() {
-            let due = at.saturating_add(door.cmd_timeout);
-            let key = (due, self.serial());
-            self.sleeping.insert(key, Child { phase: Phase::Stop, ..child });
-        }
+        let runs_empty = true;
+        self.children.ended(at, run, status, runs_empty, site);
     }
 
     fn due(&self) -> Option<Timestamp> {
-        self.sleeping.first_key_value().map(|((at, _), _)| *at)
+        self.children.next().map(|(at, _)| at)
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        let (&(at, _), &Child { client, door, .. }) = self.sleeping.first_key_value()?;
-        Some(Deadline { at, client, door, why: DeadlineReason::CommandTimeout })
+        self.children.deadline()
     }
 
     fn fire(&mut self, site: &mut Site) {
-        let Some(((at, _), child)) = self.sleeping.pop_first() else { return };
-        let Child { client, door, .. } = child;
-        site.emit(at, Effect::CommandTimedOut { client, door });
-        self.run(at, child, site);
+        self.children.fire(site);
     }
 
     /// 9.5: a reload forgets all attempts, whatever has changed.
@@ -273,7 +227,7 @@ impl RuleSet for Knockd08Rules {
     }
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
-        self.running.values().chain(self.sleeping.values()).for_each(|child| hold(child.door));
+        self.children.doors().for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {
@@ -282,7 +236,7 @@ impl RuleSet for Knockd08Rules {
 }
 
 /// Returns the stage of an attempt that has neither failed nor made all knocks of its door.
-fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
+pub(super) fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
     let stage = attempt.stage?;
     door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
 }
@@ -297,7 +251,7 @@ fn listens(door: &Door, destination: IpAddr, site: &Site) -> bool {
 
 /// 5.4, and 2.11: flags that were not captured are read as none set, where the real program reads
 /// whatever is in memory there.
-fn has_flags(door: &Door, packet: &Packet) -> bool {
+pub(super) fn has_flags(door: &Door, packet: &Packet) -> bool {
     let transport = match packet.transport {
         Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {
             Transport::Tcp(TcpHeader { flags: Some(TcpFlags::default()), sequence_number })
@@ -305,22 +259,4 @@ fn has_flags(door: &Door, packet: &Packet) -> bool {
         as_captured @ (Transport::Tcp(_) | Transport::Udp) => as_captured,
     };
     door.flags.is_satisfied_by(transport)
-}
-
-/// 6.3, and 6.4: an empty stop command is run.
-fn command(door: &Door, client: IpAddr, phase: Phase) -> Option<&Command> {
-    let commands = &door.commands;
-    match phase {
-        Phase::Start => commands.start_for(client),
-        Phase::Stop => {
-            let for_ipv6 = commands.stop_6.as_ref().filter(|_| client.is_ipv6());
-            for_ipv6.or(commands.stop.as_ref())
-        }
-    }
-}
-
-fn is_too_long(command: &Command, client: IpAddr) -> bool {
-    let mut expanded = Vec::new();
-    command.expand(client, &mut expanded);
-    expanded.len() >= TOO_LONG
 }

@@ -1,0 +1,440 @@
+//! The rule sets between `knockd-0.8` and `knock`: knockd 0.8 with some differences mended.
+//!
+//! With none mended it is the rule set `knockd-0.8`, with all of them `knock` (but for the bound on
+//! memory, [`Difference::Unbounded`]). Tests hold it to both. So whatever two neighbours on the way
+//! do differently is due to the one difference between them, which is how replay says why a line
+//! differs; and that all of them together lead from one end to the other shows that the list of
+//! differences is complete. It serves nothing else.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::knock::Fingerprint;
+use super::knockd_08::{
+    self, Attempt, Attempts, Child, Children, Family, Filter, Serial, is_filtered,
+};
+use super::{RuleSet, Site};
+use crate::decode::{self, LinkType, Undecodable};
+use crate::difference::Difference;
+use crate::door::{Door, FlagRule, Stage};
+use crate::doors::{DoorId, Doors};
+use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, Phase, RunId};
+use crate::engine::Limits;
+use crate::listening::Listening;
+use crate::packet::{Packet, Transport};
+use crate::time::Timestamp;
+
+/// The differences up to one are mended, in the order of their numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mended(pub(crate) Option<Difference>);
+
+impl Mended {
+    pub(crate) fn has(self, difference: Difference) -> bool {
+        self.0.is_some_and(|last| difference <= last)
+    }
+}
+
+/// Finds the addresses, ports and flags in a frame, as it is seen with some differences mended.
+pub(crate) fn decode(
+    mended: Mended,
+    listening: &Listening,
+    link: LinkType,
+    frame: &[u8],
+) -> Result<Packet, Undecodable> {
+    let has_filter = mended.has(Difference::NoAddress) || is_filtered(listening);
+    let differs = decode::knockd_08::difference(link, frame);
+    if differs.map_or(has_filter, |differs| mended.has(differs)) {
+        decode::decode(link, frame)
+    } else {
+        decode::knockd_08::decode(link, frame, has_filter)
+    }
+}
+
+/// A rule set on the way, and all it remembers.
+#[derive(Debug)]
+pub(crate) struct BridgeRules {
+    mended: Mended,
+    attempts: Attempts,
+    /// The knock of each attempt that was counted last.
+    counted: BTreeMap<Serial, Fingerprint>,
+    /// The last knocks of openings, with the time from which on they are forgotten.
+    openings: BTreeSet<(Timestamp, IpAddr, Fingerprint)>,
+    filter: Filter,
+    children: Children,
+    limit: usize,
+    is_dead: bool,
+}
+
+/// A packet and the time that counts for attempts.
+#[derive(Clone, Copy)]
+struct Heard<'a> {
+    at: Timestamp,
+    /// As the rules count it: not always `at`.
+    now: Timestamp,
+    packet: &'a Packet,
+}
+
+impl BridgeRules {
+    pub(crate) fn new(
+        mended: Mended,
+        limits: &Limits,
+        doors: &Doors,
+        listening: &Listening,
+    ) -> Self {
+        let is_refused = knockd_08::refusal(doors, listening).is_some_and(|refusal| {
+            !mended.has(match refusal {
+                knockd_08::Refusal::RejectsAllPackets => Difference::TargetFamily,
+                knockd_08::Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
+            })
+        });
+        Self {
+            mended,
+            attempts: Attempts::default(),
+            counted: BTreeMap::new(),
+            openings: BTreeSet::new(),
+            filter: Filter::default(),
+            children: Children::default(),
+            limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
+            is_dead: is_refused,
+        }
+    }
+
+    fn admits(&self, packet: &Packet, site: &Site) -> bool {
+        if !self.mended.has(Difference::TargetFamily) {
+            return self.filter.passes(packet, site);
+        }
+        if !self.mended.has(Difference::NoAddress) && !is_filtered(&site.listening) {
+            return true;
+        }
+        let family = Family::of(packet.destination);
+        site.doors.in_order().any(|(id, door)| {
+            let has_flags = match packet.transport {
+                Transport::Udp => true,
+                Transport::Tcp(_) => {
+                    door.flags == FlagRule::default()
+                        || door.flags.is_satisfied_by(packet.transport)
+                }
+            };
+            let sequence = self.filter.sequence(id, door, family);
+            sequence.is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
+                && self.is_for(door, packet.destination, site)
+                && has_flags
+        })
+    }
+
+    /// Returns whether the capture filter lets a destination through for a door.
+    fn is_for(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
+        if self.mended.has(Difference::Ipv4Only) {
+            return site.listening.belongs(destination, door.target);
+        }
+        match door.target {
+            Some(target) => target.address == destination,
+            None => site.listening.belongs(destination, None),
+        }
+    }
+
+    /// Returns whether a door listens on a destination.
+    fn listens(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
+        let is_spelled_well = door.target.is_none_or(|target| target.is_as_printed);
+        (is_spelled_well || self.mended.has(Difference::TargetText))
+            && self.is_for(door, destination, site)
+    }
+
+    fn has_flags(&self, door: &Door, packet: &Packet) -> bool {
+        if self.mended.has(Difference::CutFlags) {
+            door.flags.is_satisfied_by(packet.transport)
+        } else {
+            knockd_08::has_flags(door, packet)
+        }
+    }
+
+    /// Attempts that are over leave the list; those that are too old as well, unless their time has
+    /// come by itself.
+    fn sweep(&mut self, at: Timestamp, now: Timestamp, site: &mut Site) {
+        let oldest = self.attempts.oldest();
+        let comes_by_itself = self.mended.has(Difference::LateTimeout);
+        let latest = if comes_by_itself { Timestamp::MIN } else { now };
+        let mut is_oldest_gone = false;
+        for serial in self.attempts.suspects(latest) {
+            if self.end_if_over(at, serial, latest, site) {
+                is_oldest_gone |= oldest == Some(serial);
+            }
+        }
+        if is_oldest_gone && !self.mended.has(Difference::Forgetting) {
+            self.forget_all();
+        }
+    }
+
+    fn end_if_over(
+        &mut self,
+        at: Timestamp,
+        serial: Serial,
+        latest: Timestamp,
+        site: &mut Site,
+    ) -> bool {
+        let Some(&attempt) = self.attempts.get(serial) else { return false };
+        let Attempt { client, door, .. } = attempt;
+        if let Some(stage) = knockd_08::unfinished(&attempt, site.doors.door(door)) {
+            if attempt.expires > latest {
+                return false;
+            }
+            site.counts.timed_out = site.counts.timed_out.saturating_add(1);
+            site.emit(at, Effect::SequenceTimedOut { client, door, stage });
+        }
+        self.remove(serial);
+        true
+    }
+
+    fn remove(&mut self, serial: Serial) {
+        self.attempts.remove(serial);
+        self.counted.remove(&serial);
+    }
+
+    fn forget_all(&mut self) {
+        self.attempts.forget_all();
+        self.counted.clear();
+    }
+
+    fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
+        if !self.mended.has(Difference::Retransmission) {
+            return false;
+        }
+        while self.openings.first().is_some_and(|(until, ..)| *until <= heard.at) {
+            self.openings.pop_first();
+        }
+        let Some(fingerprint) = Fingerprint::of(heard.packet) else { return false };
+        let client = heard.packet.source;
+        let is_counted = |(serial, attempt): (Serial, &Attempt)| {
+            attempt.stage.is_some() && self.counted.get(&serial) == Some(&fingerprint)
+        };
+        self.attempts.of(client).any(is_counted)
+            || self.openings.iter().any(|&(_, of, last)| of == client && last == fingerprint)
+    }
+
+    /// The client's attempts. Returns whether the packet may begin others.
+    fn continue_attempts(&mut self, heard: Heard<'_>, site: &mut Site) -> bool {
+        let destination = heard.packet.destination;
+        let mine: Vec<Serial> = self
+            .attempts
+            .of(heard.packet.source)
+            .filter(|(_, one)| self.listens(site.doors.door(one.door), destination, site))
+            .map(|(serial, _)| serial)
+            .collect();
+        let (mut advanced, mut waiting) = (false, false);
+        for &serial in &mine {
+            let Some(&Attempt { client, door: id, stage: Some(stage), .. }) =
+                self.attempts.get(serial)
+            else {
+                continue;
+            };
+            let door = site.doors.door(id);
+            if !self.has_flags(door, heard.packet) {
+                waiting = true;
+                site.emit(heard.at, Effect::Note(Note::OtherFlags { client, door: id, stage }));
+                continue;
+            }
+            let wanted = door.sequence().and_then(|sequence| sequence.after(stage));
+            if wanted == Some(heard.packet.knock()) {
+                advanced = true;
+                self.advance(heard, serial, site);
+            } else {
+                self.attempts.fail(serial);
+                site.counts.voided = site.counts.voided.saturating_add(1);
+                let knock = heard.packet.knock();
+                let note = Note::Voided { client, door: id, stage, knock };
+                site.emit(heard.at, Effect::Note(note));
+            }
+            if self.is_dead {
+                return false;
+            }
+        }
+        let obstacle = if waiting { Difference::BusyClient } else { Difference::WrongKnock };
+        mine.is_empty() || !advanced && self.mended.has(obstacle)
+    }
+
+    fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
+        let (client, destination) = (heard.packet.source, heard.packet.destination);
+        let starting: Vec<DoorId> = site.doors.starting_with(heard.packet.knock()).into();
+        for id in starting {
+            let door = site.doors.door(id);
+            let is_there =
+                |(_, attempt): (Serial, &Attempt)| attempt.door == id && attempt.stage.is_some();
+            if !self.has_flags(door, heard.packet)
+                || !self.listens(door, destination, site)
+                || self.attempts.of(client).any(is_there)
+            {
+                continue;
+            }
+            if self.attempts.len() >= self.limit {
+                site.counts.not_begun = site.counts.not_begun.saturating_add(1);
+                continue;
+            }
+            let expires = if self.mended.has(Difference::WholeSeconds) {
+                heard.now.saturating_add(door.seq_timeout)
+            } else {
+                heard.now.whole_second().saturating_add(door.seq_timeout)
+            };
+            let serial = Serial(self.children.serial());
+            let stage = Some(Stage::NONE);
+            let attempt = Attempt { client, door: id, stage, expires };
+            self.attempts.add(serial, attempt);
+            site.counts.attempts = site.counts.attempts.saturating_add(1);
+            self.advance(heard, serial, site);
+            if self.is_dead {
+                return;
+            }
+        }
+    }
+
+    fn advance(&mut self, heard: Heard<'_>, serial: Serial, site: &mut Site) {
+        let at = heard.at;
+        let Some(attempt) = self.attempts.advance(serial) else { return };
+        let Attempt { client, door: id, stage: Some(stage), .. } = attempt else { return };
+        site.emit(at, Effect::StageReached { client, door: id, stage });
+        let fingerprint = Fingerprint::of(heard.packet);
+        self.counted.remove(&serial);
+        self.counted.extend(fingerprint.map(|fingerprint| (serial, fingerprint)));
+        let door = site.doors.door(id);
+        if door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)) {
+            return;
+        }
+        let remembered_until = at.saturating_add(door.seq_timeout);
+        let opening = fingerprint.map(|fingerprint| (remembered_until, client, fingerprint));
+        self.openings.extend(opening);
+        if self.mended.has(Difference::OneTimeOpener) {
+            self.remove(serial);
+        } else {
+            self.counted.remove(&serial);
+            self.attempts.suspect(serial);
+        }
+        site.counts.opened = site.counts.opened.saturating_add(1);
+        site.emit(at, Effect::Opened { client, door: id });
+        self.fork(at, client, id, site);
+        self.use_up_sequence(at, id, site);
+    }
+
+    fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
+        let door = site.doors.door(id);
+        if door.commands.start_for(client).is_none() {
+            return;
+        }
+        if !self.mended.has(Difference::LongCommand)
+            && let Some(phase) = knockd_08::too_long(door, client)
+        {
+            site.emit(at, Effect::CommandTooLong { client, door: id, phase });
+            return;
+        }
+        if self.children.len() >= self.limit {
+            site.counts.refused = site.counts.refused.saturating_add(1);
+            site.emit(at, Effect::OpeningRefused { client, door: id });
+            return;
+        }
+        self.children.run(at, Child { client, door: id, phase: Phase::Start }, site);
+    }
+
+    fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
+        let Some(before) = site.doors.door(id).sequence().cloned() else { return };
+        let Some(used) = site.doors.use_up_sequence(id) else { return };
+        if !self.mended.has(Difference::OneTimeFilter) {
+            self.filter.keep_first_sequence(id, before);
+        }
+        if self.mended.has(Difference::OneTimeOthers) {
+            for serial in self.attempts.at(id) {
+                self.remove(serial);
+            }
+        } else {
+            self.attempts.suspect_all_at(id);
+        }
+        let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
+        site.emit(at, mark);
+        if site.doors.door(id).sequence().is_none() {
+            if self.mended.has(Difference::OneTimeCrash) {
+                site.emit(at, Effect::DoorDisabled { door: id });
+            } else {
+                self.is_dead = true;
+                self.forget_all();
+                site.emit(at, Effect::Crashed { door: id });
+            }
+        }
+    }
+
+    /// The attempt that is due first, if its time comes by itself.
+    fn next_timeout(&self) -> Option<(Timestamp, Serial)> {
+        let (expires, serial) = self.attempts.earliest()?;
+        self.mended.has(Difference::LateTimeout).then_some((expires, serial))
+    }
+
+    /// Returns the next stop command and whether it is due before any timeout.
+    fn is_child_next(&self) -> bool {
+        match (self.children.next(), self.next_timeout()) {
+            (Some((child, serial)), Some((timeout, attempt))) => {
+                (child, Serial(serial)) < (timeout, attempt)
+            }
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}
+
+impl RuleSet for BridgeRules {
+    fn anticipate(&self, _: &Packet) {}
+
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
+        if self.is_dead || !self.admits(packet, site) {
+            return;
+        }
+        site.counts.admitted = site.counts.admitted.saturating_add(1);
+        let now = if self.mended.has(Difference::ClockBack) { at } else { stamp };
+        self.sweep(at, now, site);
+        let heard = Heard { at, now, packet };
+        if self.is_retransmission(heard) {
+            site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
+        } else if self.continue_attempts(heard, site) {
+            self.begin_attempts(heard, site);
+        }
+    }
+
+    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
+        let runs_empty = !self.mended.has(Difference::EmptyStopCommand);
+        self.children.ended(at, run, status, runs_empty, site);
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.deadline().map(|deadline| deadline.at)
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        if self.is_child_next() {
+            return self.children.deadline();
+        }
+        let (at, serial) = self.next_timeout()?;
+        let &Attempt { client, door, .. } = self.attempts.get(serial)?;
+        Some(Deadline { at, client, door, why: DeadlineReason::SequenceTimeout })
+    }
+
+    fn fire(&mut self, site: &mut Site) {
+        if self.is_child_next() {
+            self.children.fire(site);
+        } else if let Some((at, serial)) = self.next_timeout() {
+            self.end_if_over(at, serial, Timestamp::MAX, site);
+        }
+    }
+
+    fn doors_leave(&mut self, _: Timestamp, leaving: &[DoorId], _: &mut Site) {
+        for &door in leaving {
+            for serial in self.attempts.at(door) {
+                self.remove(serial);
+            }
+        }
+        self.filter = Filter::default();
+    }
+
+    fn held(&self, hold: &mut dyn FnMut(DoorId)) {
+        self.children.doors().for_each(hold);
+    }
+
+    fn live_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+}

@@ -1,0 +1,181 @@
+//! `--rules both`: where knockd 0.8 and knock differ on the captures.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use knock_engine::{Difference, Doors, Limits, Refusal, Rules, Timestamp, Undecodable};
+
+use crate::Streams;
+use crate::args::Args;
+use crate::compare::{Comparison, Differing, Happening, Line, Side};
+use crate::exit::Exit;
+use crate::printer::stamp;
+use crate::reader::{Next, Reader};
+
+/// Compares the two, and prints the lines that differ.
+pub(crate) fn compare(
+    args: &Args,
+    doors: &Doors,
+    mut reader: Reader,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
+    let listening = reader.listening();
+    let comparison = Comparison::new(doors, &listening, &limits);
+    let mut report = Report::new(args, streams);
+    if let Some(refusal) = Rules::Knockd08.refusal(doors, &listening) {
+        report.refused(refusal);
+    }
+    let written = report.run(comparison, &mut reader);
+    let exit = report.exit();
+    let counts = report.counts;
+    let quiet = args.quiet;
+    let packets = report.packet;
+    if let Err(error) = written {
+        return streams.cannot_write(&error);
+    }
+    if !quiet {
+        summarize(packets, &counts, exit, streams);
+    }
+    let reading = reader.finish();
+    for error in &reading.errors {
+        streams.cannot_read(error);
+    }
+    if reading.errors.is_empty() { exit } else { Exit::Capture }
+}
+
+/// Says which differences were met, and how many lines are due to each.
+fn summarize(
+    packets: u64,
+    counts: &BTreeMap<Option<Difference>, u64>,
+    exit: Exit,
+    streams: &mut Streams<'_>,
+) {
+    let read = if packets == 1 { "1 packet".to_owned() } else { format!("{packets} packets") };
+    let verdict = if exit == Exit::Done {
+        "knockd 0.8 and knock do the same"
+    } else {
+        "knockd 0.8 and knock differ"
+    };
+    streams.say(&format!("knock-replay: {read} read: {verdict}\n"));
+    for (due_to, count) in counts {
+        let lines = if *count == 1 { "line" } else { "lines" };
+        match due_to {
+            Some(one) => streams.say(&format!(
+                "knock-replay: difference {}, {count} {lines}: {one}\n",
+                one.number()
+            )),
+            None => streams.say(&format!(
+                "knock-replay: error: {count} {lines} differ for no known reason; please report \
+                 this with the captures and the configuration\n"
+            )),
+        }
+    }
+    if packets == 0 {
+        streams.say("knock-replay: warning: there were no packets to replay\n");
+    }
+}
+
+/// Prints what differs.
+struct Report<'a, 's> {
+    args: &'a Args,
+    streams: &'a mut Streams<'s>,
+    /// How many packets there were so far: the number of the last one, as Wireshark counts.
+    packet: u64,
+    start: Option<Timestamp>,
+    /// How many lines are due to each difference.
+    counts: BTreeMap<Option<Difference>, u64>,
+    /// knockd 0.8 does not start, or not on this link type.
+    is_refused: bool,
+}
+
+impl<'a, 's> Report<'a, 's> {
+    fn new(args: &'a Args, streams: &'a mut Streams<'s>) -> Self {
+        let counts = BTreeMap::new();
+        Self { args, streams, packet: 0, start: None, counts, is_refused: false }
+    }
+
+    fn exit(&self) -> Exit {
+        if self.counts.is_empty() && !self.is_refused { Exit::Done } else { Exit::Differ }
+    }
+
+    /// knockd 0.8 does not start with this configuration.
+    fn refused(&mut self, refusal: Refusal) {
+        self.is_refused = true;
+        let due_to = match refusal {
+            Refusal::RejectsAllPackets => Difference::TargetFamily,
+            Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
+        };
+        if !self.args.quiet {
+            self.streams.say(&format!(
+                "knock-replay: warning: knockd 0.8 would not start: {refusal} (difference {})\n",
+                due_to.number()
+            ));
+        }
+    }
+
+    fn run(&mut self, mut comparison: Comparison, reader: &mut Reader) -> io::Result<()> {
+        let mut result = Ok(());
+        loop {
+            let more = reader.next(|at, next| {
+                let happening = match next {
+                    Next::Addresses(listening) => Happening::Addresses(listening),
+                    Next::Frame(link, frame) => {
+                        self.packet = self.packet.saturating_add(1);
+                        Happening::Frame(link, frame)
+                    }
+                };
+                self.start.get_or_insert(at);
+                let mut decoded = Ok(());
+                let differing =
+                    comparison.step(at, &happening, |why| decoded = Err::<(), Undecodable>(why));
+                let place = format!("packet {}", self.packet);
+                result = self.print(&differing, &comparison.take_messages(), &place);
+                decoded
+            });
+            reader.tick();
+            if !more || result.is_err() {
+                break;
+            }
+        }
+        result?;
+        let differing = comparison.step(Timestamp::MAX, &Happening::Time, drop);
+        self.print(&differing, &comparison.take_messages(), "after the last packet")?;
+        self.streams.output.flush()
+    }
+
+    fn print(&mut self, differing: &[Differing], messages: &[Line], place: &str) -> io::Result<()> {
+        for Differing { side, line, due_to } in differing {
+            let count = self.counts.entry(*due_to).or_default();
+            *count = count.saturating_add(1);
+            let sign = match side {
+                Side::Knockd08 => "- ",
+                Side::Knock => "+ ",
+            };
+            let why = due_to.map_or("no known difference".to_owned(), |one| {
+                format!("difference {}", one.number())
+            });
+            let text = [
+                sign.as_bytes(),
+                self.time(line.at).as_bytes(),
+                &line.text,
+                format!("  [{why}, {place}]\n").as_bytes(),
+            ]
+            .concat();
+            self.streams.output.write_all(&text)?;
+        }
+        if !messages.is_empty() && !self.args.quiet {
+            self.streams.output.flush()?;
+            for line in messages {
+                let text = String::from_utf8_lossy(&line.text);
+                self.streams.say(&format!("knock-replay: warning: {text} [{place}]\n"));
+            }
+        }
+        Ok(())
+    }
+
+    fn time(&self, at: Timestamp) -> String {
+        let start = self.start.unwrap_or(at);
+        self.args.time.map_or(String::new(), |format| stamp(format, at, start) + " ")
+    }
+}

@@ -1,0 +1,65 @@
+//! `--rules`: knockd 0.8, knock, and where they differ.
+
+use crate::common::forge::{knocks, pcap, syn};
+use crate::common::{Desk, OPENED};
+
+/// A knock whose second packet comes twice, as behind a firewall that drops.
+fn retransmitting() -> Desk {
+    let [first, second, third] = [syn(0, 7000), syn(100, 8000), syn(1300, 9000)];
+    let again = second.again(1100);
+    Desk::with(pcap(&[first, second, again, third]))
+}
+
+#[test]
+fn each_set_of_rules_prints_its_own_transcript() {
+    let desk = retransmitting();
+    let stdout = |rules: &str| desk.run(&format!("knocks.pcap -c knockd.conf {rules}")).stdout;
+    assert_eq!(stdout(""), OPENED);
+    assert_eq!(stdout("--rules knock"), OPENED);
+    let voided = "10.0.0.5: ssh: Stage 1\n10.0.0.5: ssh: Stage 2\n";
+    assert_eq!(stdout("--rules knockd-0.8"), voided);
+}
+
+#[test]
+fn both_print_what_differs_with_number_and_packet() {
+    let outcome = retransmitting().run("knocks.pcap -c knockd.conf --rules both --time=relative");
+    insta::assert_snapshot!(outcome.stdout);
+    insta::assert_snapshot!(outcome.stderr);
+    assert_eq!(outcome.status, Some(1));
+}
+
+#[test]
+fn both_print_nothing_where_nothing_differs() {
+    let outcome = Desk::with(pcap(&knocks(0))).run("knocks.pcap -c knockd.conf --rules both");
+    let same = "knock-replay: 3 packets read: knockd 0.8 and knock do the same\n";
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    assert_eq!(outcome.stderr, same);
+}
+
+#[test]
+fn a_configuration_that_knockd_08_does_not_start_with_differs() {
+    let desk = Desk::with(pcap(&[]));
+    let config = "[d]\nsequence = 1\ntarget = 2001:db8::1\ntcpflags = syn\ncommand = x\n";
+    desk.write("knockd.conf", config);
+    let replay = "knocks.pcap -c knockd.conf --local 10.0.0.1 --rules";
+    let outcome = desk.run(&format!("{replay} knockd-0.8"));
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("error: knockd 0.8 would not start: "), "{}", outcome.stderr);
+    let outcome = desk.run(&format!("{replay} both"));
+    assert_eq!(outcome.status, Some(1));
+    assert!(outcome.stderr.contains("(difference 8)"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_crash_of_knockd_08_is_told() {
+    let desk = Desk::with(pcap(&[syn(0, 1), syn(100, 7000)]));
+    desk.write(
+        "knockd.conf",
+        "[d]\none_time_sequences = list\ncommand = x\n[e]\nsequence = 7000\n",
+    );
+    desk.write("list", " 1\n");
+    let outcome = desk.run("knocks.pcap -c knockd.conf --rules both");
+    insta::assert_snapshot!(outcome.stdout);
+    insta::assert_snapshot!(outcome.stderr);
+    assert_eq!(outcome.status, Some(1));
+}
