@@ -23,13 +23,13 @@ fuzz_target!(|data: &[u8]| {
     let from_file = Reading::new(file(data));
     let from_stream = Reading::new(stream(data, Pieces::Whole));
     let length = u64::try_from(data.len()).unwrap();
-    let plain = compare(from_file, from_stream, |text| text.to_owned());
+    let plain = compare(from_file, from_stream, str::to_owned);
     if let Some(Finished { whole, bytes_read }) = plain {
         assert!(bytes_read <= length, "{bytes_read} bytes read of {length}");
         assert!(!whole || is_compressed(data) || bytes_read == length, "{bytes_read} of {length}");
     }
     let in_pieces = Reading::new(stream(data, Pieces::Odd(length | 1)));
-    compare(Reading::new(stream(data, Pieces::Whole)), in_pieces, |text| text.to_owned());
+    compare(Reading::new(stream(data, Pieces::Whole)), in_pieces, str::to_owned);
     if !is_compressed(data) {
         let compressed = Reading::new(stream(&compress(data), Pieces::Whole));
         compare(Reading::new(file(data)), compressed, |text| {
@@ -102,7 +102,8 @@ fn compare(
         };
         assert_eq!(head.number, number);
         assert_eq!(first.frame(), second.frame());
-        assert!(first.frame().len() <= BLOCK_LENGTH_MAX.max(PACKET_LENGTH_MAX) as usize);
+        let length = u32::try_from(first.frame().len()).unwrap();
+        assert!(length <= BLOCK_LENGTH_MAX.max(PACKET_LENGTH_MAX));
         let _ = decode(head.link, first.frame());
         compare_addresses(&mut first, &mut second);
     }
@@ -182,7 +183,7 @@ impl Read for Wire {
                 *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 match *random >> 60 {
                     0 => return Err(io::ErrorKind::Interrupted.into()),
-                    length => length as usize,
+                    length => usize::try_from(length).unwrap(),
                 }
             }
         };

@@ -3,7 +3,7 @@
 #![no_main]
 
 use knock_engine::config::{self, Config};
-use knock_engine::{Door, DoorSequence, Doors, Seconds, Sequence};
+use knock_engine::{Command, Door, DoorSequence, Doors, Seconds, Sequence};
 use knock_fuzz::{check_diagnostics, check_span};
 use libfuzzer_sys::fuzz_target;
 
@@ -48,7 +48,7 @@ fn check_door(door: &Door) {
     assert!(door.cmd_timeout <= Seconds::MAX);
     let commands = &door.commands;
     let commands = [&commands.start, &commands.start_6, &commands.stop, &commands.stop_6];
-    let commands = commands.into_iter().flatten().map(|command| command.as_bytes());
+    let commands = commands.into_iter().flatten().map(Command::as_bytes);
     for value in commands.chain([door.name.as_bytes()]) {
         assert!(!value.contains(&b'\n') && !value.contains(&0), "{}", value.escape_ascii());
     }

@@ -35,10 +35,15 @@ pub fn check_span(text: &[u8], span: &Span) {
     let is_line_start = before.is_empty() || before == b"\xef\xbb\xbf" || before.ends_with(b"\n");
     assert!(is_line_start && !line_text.contains(&b'\n'), "{span:?}");
     assert!(line_end == text.len() || text[line_end] == b'\n', "{span:?}");
-    let lines_before = before.iter().filter(|byte| **byte == b'\n').count();
-    assert_eq!(usize::try_from(line), Ok(lines_before + 1), "{span:?}");
+    assert_eq!(usize::try_from(line), Ok(line_number(before)), "{span:?}");
     let characters_before = String::from_utf8_lossy(&line_text[..start]).chars().count();
     assert_eq!(usize::try_from(column), Ok(characters_before + 1), "{span:?}");
+}
+
+/// Returns the number of the line that begins behind `before`, from 1.
+#[must_use]
+pub fn line_number(before: &[u8]) -> usize {
+    before.split(|byte| *byte == b'\n').count()
 }
 
 fn check_wording(diagnostic: &Diagnostic) {

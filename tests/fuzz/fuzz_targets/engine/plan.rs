@@ -6,15 +6,20 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use knock_engine::{CommandStatus, Rules};
+use knock_engine::{CommandStatus, Difference, Rules};
 use knock_tests::model::{ACK, Door, FIN, Knock, Packet, Place, RST, SYN, Sequences, Transport};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
+
+use crate::translate;
 
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// How the engine is driven.
+#[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) rules: Rules,
+    /// Other rules, under which the transcript is to be the same.
+    pub(crate) other_rules: Option<Rules>,
     /// The limit of attempts. Only at [`Plan::PLENTY`] nothing comes near it.
     pub(crate) limit: NonZeroU32,
     pub(crate) hash_seed: u64,
@@ -29,19 +34,27 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A limit that no plan reaches.
-    pub(crate) const PLENTY: NonZeroU32 = NonZeroU32::new(1 << 16).unwrap();
+    /// A limit that nothing reaches: there are at most 6 doors, and 200 packets to open them.
+    pub(crate) const PLENTY: NonZeroU32 = NonZeroU32::new(2048).unwrap();
 
     pub(crate) fn draw(bytes: &mut Unstructured<'_>) -> Result<Self> {
         let mode: u8 = bytes.arbitrary()?;
-        let rules = if mode & 3 == 3 { Rules::Knockd08 } else { Rules::Knock };
-        let limit = if mode & 12 == 12 { u32::from(mode >> 5) + 1 } else { Self::PLENTY.get() };
+        let limit =
+            if mode & 0b1100 == 0b1100 { u32::from(mode >> 5) + 1 } else { Self::PLENTY.get() };
+        // The rule sets between the two have no limit.
+        let (rules, other_rules) = match mode & 3 {
+            0 | 1 => (Rules::Knock, None),
+            2 => (Rules::Knock, Some(Rules::Between(Difference::ALL.last().copied()))),
+            _ => (Rules::Knockd08, Some(Rules::Between(None))),
+        };
+        let other_rules = other_rules.filter(|_| limit == Self::PLENTY.get());
         let start_ns = [0, 1_700_000_000 * SECOND_NS, i64::MIN, i64::MAX - 20 * SECOND_NS];
         Ok(Self {
             rules,
+            other_rules,
             limit: NonZeroU32::new(limit).unwrap_or(Self::PLENTY),
             hash_seed: u64::from(bytes.arbitrary::<u8>()?),
-            is_live: mode & 16 != 0,
+            is_live: mode & 0x10 != 0,
             start_ns: pick(bytes, &start_ns)?,
             place: place(bytes)?,
             ends: [end(bytes)?, end(bytes)?, end(bytes)?, end(bytes)?],
@@ -50,7 +63,16 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Returns whether the program whose rules these are would start.
+    pub(crate) fn starts(&self) -> bool {
+        let doors = translate::doors(self.doors.iter().map(translate::door).collect());
+        self.rules.refusal(&doors, &translate::listening(&self.place)).is_none()
+    }
+}
+
 /// What happens next.
+#[derive(Clone)]
 pub(crate) enum Happening {
     Packet(Packet),
     Wait,
@@ -132,7 +154,7 @@ const DESTINATIONS: [&str; 4] = ["10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db
 
 fn knock(choice: u8) -> Knock {
     let port = 1 + u16::from(choice & 3);
-    if choice & 12 == 12 { Knock::udp(port) } else { Knock::tcp(port) }
+    if choice & 0b1100 == 0b1100 { Knock::udp(port) } else { Knock::tcp(port) }
 }
 
 fn place(bytes: &mut Unstructured<'_>) -> Result<Place> {
@@ -140,7 +162,7 @@ fn place(bytes: &mut Unstructured<'_>) -> Result<Place> {
     let is_local = |(at, _): &(usize, &&str)| choice >> at & 1 == 1;
     let local = DESTINATIONS.iter().enumerate().filter(is_local).map(|(_, one)| address(one));
     let local = local.collect();
-    Ok(Place { local: (choice & 32 != 0).then_some(local), ipv4_only: choice & 192 == 192 })
+    Ok(Place { local: (choice & 0x20 != 0).then_some(local), ipv4_only: choice & 0xc0 == 0xc0 })
 }
 
 fn end(bytes: &mut Unstructured<'_>) -> Result<(i64, CommandStatus)> {

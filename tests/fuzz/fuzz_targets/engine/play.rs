@@ -18,11 +18,11 @@ pub(crate) struct Play<'a> {
     engine: Engine,
     /// The model, where it has the same rules and the limit is far.
     house: Option<House>,
-    /// How many lines of the model were compared.
+    /// How many lines were compared.
     compared: usize,
     /// The moment of what happens now.
     now_ns: i64,
-    /// The transcript since the last comparison.
+    /// The transcript so far.
     lines: Vec<Line>,
     /// Commands that run, by the moment of their ends and the order in which they were asked for.
     running: BTreeMap<(i64, u64), Running>,
@@ -80,8 +80,27 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// Lets things happen, one after another, then time run on until nothing is due and no command
+    /// runs. Returns the transcript.
+    pub(crate) fn plays(mut self, happenings: Vec<(i64, Happening)>) -> Vec<Line> {
+        for (wait_ns, happening) in happenings {
+            self.happens(wait_ns, happening);
+        }
+        if self.plan.is_live {
+            self.live_until(i64::MAX);
+        }
+        self.deadline_reached(i64::MAX);
+        self.compare();
+        assert!(self.running.is_empty());
+        assert_eq!(self.engine.poll_deadline(), None);
+        if self.plan.rules == Rules::Knock {
+            assert_eq!(self.engine.live_attempts(), 0);
+        }
+        self.lines
+    }
+
     /// Lets something happen after a time, which may be less than nothing.
-    pub(crate) fn happens(&mut self, wait_ns: i64, happening: Happening) {
+    fn happens(&mut self, wait_ns: i64, happening: Happening) {
         let stamp_ns = self.now_ns.saturating_add(wait_ns);
         self.now_ns = self.now_ns.max(stamp_ns);
         if self.plan.is_live {
@@ -109,20 +128,6 @@ impl<'a> Play<'a> {
             self.deadline_reached(self.now_ns);
         }
         self.compare();
-    }
-
-    /// Lets time run on until nothing is due and no command runs.
-    pub(crate) fn ends(mut self) {
-        if self.plan.is_live {
-            self.live_until(i64::MAX);
-        }
-        self.deadline_reached(i64::MAX);
-        self.compare();
-        assert!(self.running.is_empty());
-        assert_eq!(self.engine.poll_deadline(), None);
-        if self.plan.rules == Rules::Knock {
-            assert_eq!(self.engine.live_attempts(), 0);
-        }
     }
 
     /// Does everything that is due up to a moment: deadlines, then ends of commands.
@@ -242,11 +247,10 @@ impl<'a> Play<'a> {
 
     fn compare(&mut self) {
         self.check_counts();
-        let lines = std::mem::take(&mut self.lines);
         let Some(house) = &self.house else { return };
         let outcome = house.outcome();
-        assert_eq!(shown(&lines), shown(&outcome.lines[self.compared..]));
-        self.compared = outcome.lines.len();
+        assert_eq!(shown(&self.lines[self.compared..]), shown(&outcome.lines[self.compared..]));
+        self.compared = self.lines.len();
         let deadline = self.engine.poll_deadline().map(|deadline| deadline.at.as_nanos());
         assert_eq!(deadline, house.next_due_ns());
         assert_eq!(self.engine.live_attempts(), house.live_attempts());
@@ -276,7 +280,7 @@ impl<'a> Play<'a> {
 }
 
 /// What is compared, fit to be read where it differs.
-fn shown(lines: &[Line]) -> Vec<(i64, String)> {
+pub(crate) fn shown(lines: &[Line]) -> Vec<(i64, String)> {
     lines.iter().map(|line| (line.at_ns, line.text.escape_ascii().to_string())).collect()
 }
 
