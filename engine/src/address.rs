@@ -56,9 +56,8 @@ const fn decimal(number: u8) -> ([u8; 3], usize) {
 }
 
 fn compatible(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [0, 0, 0, 0, 0, 0, high, low] = address.segments() else { return None };
-    let bits = (u32::from(high) << 16) | u32::from(low);
-    (high != 0).then(|| Ipv4Addr::from_bits(bits))
+    let [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] = address.octets() else { return None };
+    (a != 0 || b != 0).then(|| Ipv4Addr::new(a, b, c, d))
 }
 
 /// A vector of bytes to format into.

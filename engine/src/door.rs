@@ -213,6 +213,7 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
     use alloc::vec;
 
     use super::*;
@@ -224,6 +225,13 @@ mod tests {
 
     fn knock(port: u16) -> Knock {
         Knock { port: Port(port), protocol: Protocol::Tcp }
+    }
+
+    #[test]
+    fn a_name_can_be_shown_whatever_its_bytes() {
+        let name = DoorName::new(b"a \"b\"\xff\x1b");
+        assert_eq!(name.to_string(), "a \"b\"\u{fffd}\x1b");
+        assert_eq!(alloc::format!("{name:?}"), r#"DoorName("a \"b\"\xff\x1b")"#);
     }
 
     #[test]
@@ -259,6 +267,14 @@ mod tests {
         assert!(rule.is_satisfied_by(tcp(Some(TcpFlags::SYN))));
         let rule = rule.refuse(TcpFlags::SYN);
         assert!(!rule.is_satisfied_by(tcp(Some(TcpFlags::SYN))));
+    }
+
+    #[test]
+    fn a_flag_that_is_mentioned_twice_counts_as_one_mentioned_once() {
+        let wanted = FlagRule::default().want(TcpFlags::SYN);
+        assert_eq!(wanted.want(TcpFlags::SYN), wanted);
+        let refused = FlagRule::default().refuse(TcpFlags::SYN);
+        assert_eq!(refused.refuse(TcpFlags::SYN), refused);
     }
 
     #[test]

@@ -366,6 +366,8 @@ fn insert(ids: &mut Vec<DoorId>, id: DoorId, entries: &[Entry]) {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
     use crate::command::Commands;
     use crate::door::FlagRule;
@@ -405,6 +407,18 @@ mod tests {
             lists
         };
         (1..9).map(of).collect()
+    }
+
+    #[test]
+    fn there_are_at_most_32767_doors() {
+        let doors = |count| Doors::new(vec![one_time(&[&[1]]); count]);
+        assert_eq!(doors(0).unwrap().len(), 0);
+        assert!(doors(0).unwrap().is_empty());
+        let most = doors(32_767).unwrap();
+        assert_eq!(most.len(), 32_767);
+        assert!(!most.is_empty());
+        let error = doors(32_768).unwrap_err();
+        assert_eq!(error.to_string(), "there are more than 32767 doors");
     }
 
     #[test]

@@ -178,6 +178,13 @@ pub enum Effect {
         /// Which door.
         door: DoorId,
     },
+    /// knockd 0.8 would have ended: with the next one-time sequence of the door its filter would
+    /// reject all packets. It hears nothing any more. Only under
+    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    FilterRefused {
+        /// Which door.
+        door: DoorId,
+    },
     /// Why something else did not happen; for whoever asks why a knock failed.
     Note(Note),
 }
@@ -197,7 +204,8 @@ impl Effect {
             | Self::DoorDisabled { door }
             | Self::OpeningRefused { door, .. }
             | Self::CommandTooLong { door, .. }
-            | Self::Crashed { door } => Some(door),
+            | Self::Crashed { door }
+            | Self::FilterRefused { door } => Some(door),
             Self::Note(note) => note.door(),
             Self::ReloadRefused => None,
         }
@@ -302,7 +310,16 @@ pub enum DeadlineReason {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn commands_have_numbers_of_their_own_for_ever() {
+        let serials = [0, 1, 1 << 31, 1 << 32, (1 << 32) + 1, 1 << 33, u64::MAX];
+        let runs: BTreeSet<RunId> = serials.into_iter().map(RunId::from_serial).collect();
+        assert_eq!(runs.len(), serials.len());
+    }
 
     #[test]
     fn an_effect_takes_less_than_a_cache_line() {

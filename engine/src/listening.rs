@@ -95,6 +95,8 @@ mod tests {
     #[test]
     fn ipv4_only_hears_no_ipv6_not_even_for_a_target() {
         let listening = Listening::everywhere().with_ipv4_only(true);
+        assert!(listening.is_ipv4_only());
+        assert!(!listening.clone().with_ipv4_only(false).is_ipv4_only());
         assert!(listening.belongs(ip("10.0.0.1"), None));
         assert!(!listening.belongs(ip("2001:db8::1"), None));
         assert!(!listening.belongs(ip("2001:db8::1"), Some(ip("2001:db8::1").into())));

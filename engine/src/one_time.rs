@@ -112,6 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_warned_of_once_and_nothing_else_is() {
+        let warnings = |text: &[u8]| {
+            let (_, diagnostics) = OneTimeSequences::parse(text);
+            diagnostics.kept().iter().map(|one| one.fault.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(warnings(b"1,2\n3,4\n"), []);
+        assert_eq!(warnings(b"\xef\xbb\xbf1,2\n3,4\n"), [Fault::Lint(Lint::ByteOrderMark)]);
+    }
+
+    #[test]
     fn a_line_that_is_no_sequence_is_an_error_beside_all_others() {
         let (sequences, diagnostics) = OneTimeSequences::parse(b" 1,2\n abc\n 3,70000\n4 # x\n");
         assert_eq!(sequences, None);

@@ -6,7 +6,9 @@ mod boundary;
 mod commands;
 mod limits;
 mod one_time;
+mod reload;
 mod retransmissions;
+mod rule_sets;
 mod time;
 
 use alloc::string::{String, ToString};

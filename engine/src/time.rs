@@ -92,6 +92,15 @@ mod tests {
     }
 
     #[test]
+    fn a_second_begins_at_or_before_every_moment_in_it() {
+        let whole = |nanos| Timestamp::from_nanos(nanos).whole_second().as_nanos();
+        assert_eq!(whole(1_999_999_999), 1_000_000_000);
+        assert_eq!(whole(2_000_000_000), 2_000_000_000);
+        assert_eq!(whole(-1), -1_000_000_000);
+        assert_eq!(whole(i64::MIN), i64::MIN);
+    }
+
+    #[test]
     fn seconds_end_where_knockd_08_ends() {
         assert_eq!(Seconds::new(2_147_483_647), Some(Seconds::MAX));
         assert_eq!(Seconds::new(2_147_483_648), None);

@@ -21,6 +21,12 @@ pub enum Channel {
     Note,
 }
 
+const CRASHED: &str = ": knockd 0.8 crashes here, because the last one-time sequence is used up; it \
+                       hears nothing any more";
+
+const FILTER_REFUSED: &str = ": knockd 0.8 ends here, because with the next one-time sequence its \
+                              filter would reject all packets; it hears nothing any more";
+
 /// Appends the text of an effect to `out`, without a newline, and returns where it belongs.
 pub fn write(effect: &Effect, doors: &Doors, out: &mut Vec<u8>) -> Channel {
     let mut line = Line { doors, out };
@@ -81,8 +87,11 @@ pub fn write(effect: &Effect, doors: &Doors, out: &mut Vec<u8>) -> Channel {
             Channel::Message
         }
         Effect::Crashed { door } => {
-            line.door(door).text(": knockd 0.8 crashes here, because the last one-time sequence ");
-            line.text("is used up; it hears nothing any more");
+            line.door(door).text(CRASHED);
+            Channel::Message
+        }
+        Effect::FilterRefused { door } => {
+            line.door(door).text(FILTER_REFUSED);
             Channel::Message
         }
         Effect::Note(ref note) => {

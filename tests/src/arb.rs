@@ -5,6 +5,7 @@
 
 mod conf;
 mod doors;
+pub mod knockd_08;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -116,12 +117,11 @@ pub fn case(resolution: Resolution) -> impl Strategy<Value = Case> {
         .prop_map(|(doors, local, ipv4_only)| Setting { doors, local, ipv4_only });
     let capture = (link(), any::<Index>());
     (setting, style(), traffic::plan(), capture).prop_map(
-        move |(setting, style, plan, (link, format))| Case {
-            conf: conf(&setting.doors, &style),
-            sights: traffic::sights(&plan, &setting, link, resolution),
-            setting,
-            link,
-            format: *format.get(formats(resolution)),
+        move |(setting, style, plan, (link, format))| {
+            let mut sights = traffic::sights(&plan, &setting, resolution);
+            traffic::keep_unseen_stamps_unimportant(&mut sights, link);
+            let conf = conf(&setting.doors, &style);
+            Case { setting, conf, sights, link, format: *format.get(formats(resolution)) }
         },
     )
 }

@@ -1,5 +1,6 @@
-//! What the tests share: an independent model of the rules, a forge for captures,
-//! generators, and the captures of the test data.
+//! What the tests share: an independent model of the rules, the real knockd as a judge and on a wire
+//! of its own, a forge for captures, generators, the captures of the test data, and what tests need
+//! of the machine.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -12,6 +13,15 @@
 )]
 
 pub mod arb;
+pub mod boundary;
 pub mod cases;
+pub mod differential;
 pub mod forge;
+pub mod live;
 pub mod model;
+pub mod model_08;
+pub mod oracle;
+pub mod process;
+pub mod require;
+pub mod simulation;
+pub mod study;

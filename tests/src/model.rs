@@ -6,12 +6,12 @@
 //! What the written rules leave open is settled here as follows.
 //! - The stamp of every packet counts for the clock, also of one that no door admits. A packet
 //!   stamped earlier than one before it is handled as if it came at the latest stamp.
-//! - In [`replay`], a command ends at the moment it starts, but the packet that started it is dealt
-//!   with first. So a stop command's timer is younger than the attempts that the same packet
-//!   starts, and a stop command due at once is run before the next packet.
+//! - In a replay a command ends with status 0 at the moment it starts, but the packet that started
+//!   it is dealt with first. So a stop command's timer is younger than the attempts that the same
+//!   packet starts, and a stop command due at once is run before the next packet.
 //! - A moment that does not fit in 64 bits of nanoseconds is the last one that does.
 //! - Only a SYN with a number other than 0 is, or has, a retransmission.
-//! - There is no limit on the number of attempts.
+//! - There is no limit on the number of attempts, unless one is set.
 
 mod house;
 mod input;
@@ -22,7 +22,7 @@ mod tests;
 
 pub use house::House;
 pub use input::{
-    ACK, CWR, Door, ECE, FIN, Knock, PSH, Packet, Place, Protocol, RST, SYN, Sequences, Setting,
+    ACK, CWR, Door, ECE, FIN, Knock, PSH, Packet, Protocol, RST, SYN, Sequences, Setting,
     Transport, URG,
 };
 
@@ -52,6 +52,12 @@ pub struct Counts {
     pub one_time_used: u64,
     /// Packets handled later than their stamp, as a later stamp had been seen.
     pub backwards: u64,
+    /// Attempts that made room for another at the limit.
+    pub evicted: u64,
+    /// Openings whose last knock was forgotten before its time at the limit.
+    pub forgotten_openings: u64,
+    /// Openings refused at the limit.
+    pub refused: u64,
 }
 
 /// What happened.
@@ -79,11 +85,10 @@ impl Outcome {
 /// Replays packets, in the order given, and lets time run on until nothing is due.
 #[must_use]
 pub fn replay(setting: &Setting, packets: &[Packet]) -> Outcome {
-    let mut house = House::new(setting);
+    let mut house = House::new(setting).ending_commands_at_once();
     for packet in packets {
         house.packet(packet);
-        house.end_start_commands();
     }
-    house.wait(i64::MAX);
-    house.outcome().clone()
+    house.time(i64::MAX);
+    house.into_outcome()
 }

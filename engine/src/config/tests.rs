@@ -75,6 +75,15 @@ fn the_options_may_come_repeatedly_and_between_doors() {
 }
 
 #[test]
+fn names_of_files_and_interfaces_can_be_shown_whatever_their_bytes() {
+    let options = config(b"[options]\nLogFile=/a\xff\nInterface=e\xfe\n").options;
+    let log_file = options.log_file.unwrap();
+    assert_eq!(format!("{log_file}"), "/a\u{fffd}");
+    assert_eq!(format!("{log_file:?}"), r#"FileName("/a\xff")"#);
+    assert_eq!(format!("{:?}", options.interface.unwrap()), r#"InterfaceName("e\xfe")"#);
+}
+
+#[test]
 fn usesyslog_may_stand_in_a_door() {
     assert!(config("[d]\nusesysLOG\nSequence=1").options.use_syslog);
 }
@@ -179,6 +188,29 @@ fn all_errors_are_reported_in_the_order_of_place() {
         (16, 5),
     ];
     assert_eq!(error_places(text), places);
+}
+
+#[test]
+fn a_door_name_that_was_there_before_is_warned_of_with_its_line() {
+    let text = "[a]\nSequence=1\nCommand=\n[b]\nSequence=2\nCommand=\n[a]\nSequence=3\nCommand=";
+    let [(Fault::Lint(Lint::DuplicateDoorName { name, first_line }), 7, 2)] = &faults(text)[..]
+    else {
+        panic!("{:?}", faults(text))
+    };
+    assert_eq!((name.as_str(), *first_line), ("a", 1));
+    // Each is an error of its own, and that is enough.
+    assert_eq!(faults("[]\nSequence=1\nCommand=\n[]\nSequence=2\nCommand=").len(), 2);
+}
+
+#[test]
+fn only_doors_that_share_a_file_of_one_time_sequences_are_warned_of() {
+    let doors = |a: &str, b: &str| faults(format!("[a]\n{a}\nCommand=x\n[b]\n{b}\nCommand=x"));
+    let shared = doors("One_Time_Sequences=/s", "One_Time_Sequences=/s");
+    assert_eq!(shared, [(Fault::Lint(Lint::SharedOneTimeFile { first_line: 2 }), 5, 20)]);
+    assert_eq!(doors("One_Time_Sequences=/s", "One_Time_Sequences=/t"), []);
+    assert_eq!(doors("Sequence=1", "Sequence=1"), []);
+    // Each is an error of its own, and that is enough.
+    assert_eq!(doors("One_Time_Sequences=", "One_Time_Sequences=").len(), 2);
 }
 
 #[test]

@@ -20,8 +20,9 @@ const UDP: u8 = 17;
 /// its end, where there are zeros here; what is neither TCP nor UDP then counts as a packet to port
 /// 0, which no door has.
 ///
-/// An IPv6 header below an IPv4 Ethernet type, or the other way round, is nothing here. The real
-/// program reads it with two different eyes.
+/// An IPv6 header below an IPv4 Ethernet type, or the other way round, is nothing here if there is a
+/// filter: that goes by the type and the daemon by the header. Without one there is only the daemon,
+/// which wants any Ethernet type of IP on Ethernet and none on a cooked link.
 ///
 /// # Errors
 ///
@@ -37,11 +38,7 @@ pub(crate) fn decode(
         LinkType::LinuxSll => (frame.of(Layer::LinuxCooked).u16(14)?, frame.from(16, Layer::Ip)),
         LinkType::Raw => {
             let ip = frame.of(Layer::Ip);
-            match ip.u8(0)? >> 4 {
-                4 => (ETHER_TYPE_IPV4, ip),
-                6 => (ETHER_TYPE_IPV6, ip),
-                version => return Err(Undecodable::NotIp(Carried::IpVersion(version))),
-            }
+            (ether_type_of(ip)?, ip)
         }
         LinkType::Other(number) => return Err(Undecodable::LinkType(number)),
         LinkType::Null
@@ -52,12 +49,25 @@ pub(crate) fn decode(
         | LinkType::Ipv6
         | LinkType::LinuxSll2 => return Err(Undecodable::LinkTypeUnknownTo08(link)),
     };
-    match ether_type {
+    let goes_by_header = match ether_type {
+        ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 => !is_filtered,
+        _ => !is_filtered && link == LinkType::LinuxSll,
+    };
+    match if goes_by_header { ether_type_of(ip)? } else { ether_type } {
         ETHER_TYPE_IPV4 => v4(ip.of(Layer::Ipv4), is_filtered),
         ETHER_TYPE_IPV6 if link == LinkType::Ethernet => v6(ip.of(Layer::Ipv6)),
         ETHER_TYPE_IPV6 => Err(Undecodable::Ipv6UnknownTo08(link)),
         length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
         other => Err(Undecodable::NotIp(Carried::EtherType(other))),
+    }
+}
+
+/// Returns the Ethernet type that fits an IP header.
+fn ether_type_of(ip: Bytes<'_>) -> Result<u16, Undecodable> {
+    match ip.u8(0)? >> 4 {
+        4 => Ok(ETHER_TYPE_IPV4),
+        6 => Ok(ETHER_TYPE_IPV6),
+        version => Err(Undecodable::NotIp(Carried::IpVersion(version))),
     }
 }
 

@@ -44,6 +44,60 @@ fn link_types_go_by_their_numbers() {
 }
 
 #[test]
+fn link_types_are_told_by_the_names_that_people_know() {
+    let names = LinkType::SUPPORTED.map(|link| link.to_string());
+    assert_eq!(
+        names,
+        [
+            "Ethernet",
+            "BSD loopback",
+            "OpenBSD loopback",
+            "PPP",
+            "PPP over HDLC",
+            "raw IP",
+            "raw IPv4",
+            "raw IPv6",
+            "Linux cooked",
+            "Linux cooked v2",
+        ]
+    );
+    for (number, name) in [
+        (6, "Token Ring"),
+        (8, "SLIP"),
+        (10, "FDDI"),
+        (51, "PPP over Ethernet"),
+        (104, "Cisco HDLC"),
+        (105, "IEEE 802.11"),
+        (107, "Frame Relay"),
+        (117, "OpenBSD pflog"),
+        (127, "IEEE 802.11 with radiotap"),
+        (147, "user-defined"),
+        (162, "user-defined"),
+        (187, "Bluetooth HCI"),
+        (201, "Bluetooth HCI"),
+        (189, "USB, Linux"),
+        (220, "USB, Linux"),
+        (192, "PPI"),
+        (195, "IEEE 802.15.4"),
+        (230, "IEEE 802.15.4"),
+        (166, "PPP with direction"),
+        (204, "PPP with direction"),
+        (227, "CAN bus"),
+        (239, "Linux netfilter log"),
+        (242, "IP over InfiniBand"),
+        (247, "InfiniBand"),
+        (249, "USB, Windows"),
+        (253, "Linux netlink"),
+        (258, "Apple PKTAP"),
+    ] {
+        let told = LinkType::from_number(number).to_string();
+        assert_eq!(told, alloc::format!("link type {number} ({name})"));
+    }
+    assert_eq!(LinkType::from_number(146).to_string(), "link type 146");
+    assert_eq!(LinkType::from_number(163).to_string(), "link type 163");
+}
+
+#[test]
 fn the_upper_half_of_the_link_type_word_is_not_looked_at() {
     assert_eq!(LinkType::from_header_word(0x4000_0001), LinkType::Ethernet);
     assert_eq!(LinkType::from_header_word(0x3030_0114), LinkType::LinuxSll2);
@@ -106,9 +160,14 @@ fn what_is_not_ip_is_named() {
     };
     let ethernet_named = |ether_type| not_ip(LinkType::Ethernet, &ethernet(ether_type, &[0; 46]));
     assert_eq!(ethernet_named(0x0806), "not IP but ARP");
+    assert_eq!(ethernet_named(0x8035), "not IP but RARP");
     assert_eq!(ethernet_named(0x88cc), "not IP but LLDP");
+    assert_eq!(ethernet_named(0x8863), "not IP but PPPoE");
     assert_eq!(ethernet_named(0x8864), "not IP but PPPoE");
+    assert_eq!(ethernet_named(0x888e), "not IP but EAPOL");
+    assert_eq!(ethernet_named(0x88e5), "not IP but MACsec");
     assert_eq!(ethernet_named(0x8847), "not IP but MPLS");
+    assert_eq!(ethernet_named(0x8848), "not IP but MPLS");
     assert_eq!(ethernet_named(0x9000), "not IP but Ethernet type 0x9000");
     assert_eq!(ethernet_named(0x05ff), "not IP but IEEE 802.3, length 1535");
     assert_eq!(ethernet_named(0x0600), "not IP but Ethernet type 0x0600");
@@ -117,6 +176,16 @@ fn what_is_not_ip_is_named() {
     assert_eq!(not_ip(LinkType::Ppp, &[0xc0, 0x21]), "not IP but PPP protocol 0xc021");
     assert_eq!(not_ip(LinkType::PppHdlc, &[0xff, 7]), "not IP but HDLC address 0xff, control 0x07");
     assert_eq!(not_ip(LinkType::Raw, &[0x5f]), "not IP but IP version 5");
+}
+
+#[test]
+fn address_and_control_of_ppp_are_taken_off_once() {
+    for link in [LinkType::Ppp, LinkType::PppHdlc] {
+        let frame = [&[0xff, 0x03, 0xff, 0x03, 0x00, 0x21][..], &ipv4(6, &tcp())].concat();
+        let protocol = Carried::PppProtocol(0xff);
+        assert_eq!(decode(link, &frame), Err(Undecodable::NotIp(protocol)));
+        assert_eq!(decode(link, &frame[..3]), Err(Undecodable::NotIp(protocol)));
+    }
 }
 
 #[test]
@@ -146,6 +215,7 @@ fn an_ipv4_header_below_five_words_is_not_believed() {
     frame[0] = 0x44;
     let bad = Undecodable::BadHeaderLength { layer: Layer::Ipv4, said: 16, least: 20 };
     assert_eq!(decode(LinkType::Raw, &frame), Err(bad));
+    assert_eq!(bad.to_string(), "the IPv4 header says that it is 16 bytes long; the least is 20");
 }
 
 #[test]
@@ -179,6 +249,7 @@ fn only_the_first_fragment_counts() {
     assert_eq!(port(LinkType::Raw, &frame), Ok(Port(7000)));
     frame[6..8].copy_from_slice(&[0, 1]);
     assert_eq!(port(LinkType::Raw, &frame), Err(Undecodable::LaterFragment));
+    assert_eq!(Undecodable::LaterFragment.to_string(), "a later fragment, without ports");
 
     let fragment = |offset_and_more: u16| {
         let [high, low] = offset_and_more.to_be_bytes();
@@ -193,6 +264,7 @@ fn only_the_first_fragment_counts() {
 fn other_protocols_are_named_by_number() {
     let icmp = decode(LinkType::Raw, &ipv4(1, &[8; 8]));
     assert_eq!(icmp, Err(Undecodable::NotTcpOrUdp(1)));
+    assert_eq!(icmp.unwrap_err().to_string(), "not TCP or UDP but IP protocol 1");
     // An authentication header is walked behind IPv6 only, as no packet filter does behind IPv4.
     assert_eq!(decode(LinkType::Raw, &ipv4(51, &tcp())), Err(Undecodable::NotTcpOrUdp(51)));
     assert_eq!(decode(LinkType::Raw, &ipv6(58, &[])), Err(Undecodable::NotTcpOrUdp(58)));
@@ -218,10 +290,59 @@ fn every_reason_stands_once_at_its_index() {
     for (index, reason) in Reason::ALL.into_iter().enumerate() {
         assert_eq!(reason.index(), index);
     }
-    let cut = Undecodable::Cut { layer: Layer::Tcp, needed: 4, had: 0 };
-    assert_eq!(cut.reason().to_string(), "cut in the TCP header");
-    assert!(cut.reason().is_damage());
-    assert!(!Undecodable::LaterFragment.reason().is_damage());
+}
+
+#[test]
+fn what_hints_at_damage_is_told_from_traffic_that_carries_no_knock() {
+    let sound = Reason::ALL.into_iter().filter(|reason| !reason.is_damage());
+    let told: Vec<_> = sound.map(|reason| reason.to_string()).collect();
+    assert_eq!(
+        told,
+        [
+            "not IP",
+            "not TCP or UDP",
+            "not the first fragment",
+            "of an unsupported link type",
+            "of a kind that knockd 0.8 cannot read",
+        ]
+    );
+    let damaged = Reason::ALL.into_iter().filter(|reason| reason.is_damage());
+    let told: Vec<_> = damaged.map(|reason| reason.to_string()).collect();
+    assert_eq!(
+        told,
+        [
+            "of the wrong IP version",
+            "with a bad header length",
+            "cut in the link-layer header",
+            "cut in the IP header",
+            "cut in the TCP header",
+            "cut in the UDP header",
+        ]
+    );
+}
+
+#[test]
+fn a_frame_that_ends_too_early_names_the_header_it_ends_in() {
+    for (layer, name, reason) in [
+        (Layer::Ethernet, "Ethernet header", Reason::CutInLink),
+        (Layer::Vlan, "VLAN tag", Reason::CutInLink),
+        (Layer::LinuxCooked, "Linux cooked header", Reason::CutInLink),
+        (Layer::Loopback, "loopback header", Reason::CutInLink),
+        (Layer::Ppp, "PPP header", Reason::CutInLink),
+        (Layer::Hdlc, "HDLC header", Reason::CutInLink),
+        (Layer::Ip, "IP header", Reason::CutInIp),
+        (Layer::Ipv4, "IPv4 header", Reason::CutInIp),
+        (Layer::Ipv6, "IPv6 header", Reason::CutInIp),
+        (Layer::Ipv6Options, "IPv6 extension header", Reason::CutInIp),
+        (Layer::Ipv6Fragment, "IPv6 fragment header", Reason::CutInIp),
+        (Layer::Authentication, "authentication header", Reason::CutInIp),
+        (Layer::Tcp, "TCP header", Reason::CutInTcp),
+        (Layer::Udp, "UDP header", Reason::CutInUdp),
+    ] {
+        let cut = Undecodable::Cut { layer, needed: 4, had: 3 };
+        let told = alloc::format!("cut in the {name}: 4 bytes needed, 3 there");
+        assert_eq!((cut.to_string(), cut.reason()), (told, reason));
+    }
 }
 
 /// A SYN or datagram to port 7000 behind every link layer and header that is known.

@@ -78,6 +78,20 @@ fn doors_that_share_a_prefix_advance_together() {
 }
 
 #[test]
+fn one_attempt_of_a_client_can_be_void_while_those_before_and_behind_it_go_on() {
+    let doors = || vec![door("a", "1,2,3"), door("b", "1,4,5"), door("c", "1,2,6")];
+    let packets = [(0.0, syn(A, 1)), (1.0, syn(A, 2))];
+    for (last, opened) in [(3, "a"), (6, "c")] {
+        let play = Play::new(doors()).packets(&packets).packets(&[(2.0, syn(A, last))]);
+        let open = [A, ": ", opened, ": OPEN SESAME"].concat();
+        assert_eq!(play.lines.last(), Some(&open));
+        // That of `b` at the second knock, and the other one at the last.
+        assert_eq!(play.engine.counts().voided, 2);
+        assert_eq!(play.engine.live_attempts(), 0);
+    }
+}
+
+#[test]
 fn a_client_has_one_attempt_at_a_door() {
     // The packet advances nothing and voids nothing at `d`, whose flags it lacks, so `d` does not
     // begin again.

@@ -49,6 +49,39 @@ fn an_event_handed_over_before_the_last_was_polled_loses_nothing() {
 }
 
 #[test]
+fn packets_handed_over_before_a_deadline_was_polled_are_all_heard_in_order() {
+    let doors = Doors::new(vec![door("d", "1,2,3")]).unwrap();
+    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    engine.handle(seconds(0.0), Event::Packet(syn(B, 1)));
+    // The attempt of B is due, so the packets wait for each other.
+    for port in [1, 2, 3] {
+        engine.handle(seconds(6.0), Event::Packet(syn(A, port)));
+    }
+    while engine.poll_effect().is_some() {}
+    assert_eq!(engine.counts().timed_out, 1);
+    assert_eq!(engine.counts().opened, 1);
+}
+
+#[test]
+fn what_is_told_at_one_time_falls_due_in_the_order_in_which_it_was_told() {
+    let leased =
+        Door { cmd_timeout: Seconds::new(5).unwrap(), ..door("leased", "9").runs("s", "t") };
+    let doors = Doors::new(vec![door("tried", "1,2"), leased]).unwrap();
+    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    engine.handle(seconds(0.0), Event::Packet(syn(B, 9)));
+    let effects: Vec<_> = core::iter::from_fn(|| engine.poll_effect()).collect();
+    let Some(TimedEffect { effect: Effect::RunCommand { run, .. }, .. }) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    // The attempt begins and the command ends before anyone polls; both are due at 6.
+    engine.handle(seconds(1.0), Event::Packet(syn(A, 1)));
+    engine.handle(seconds(1.0), Event::CommandEnded { run: *run, status: CommandStatus::SUCCESS });
+    while engine.poll_effect().is_some() {}
+    let deadline = engine.poll_deadline().unwrap();
+    assert_eq!((deadline.at, deadline.why), (seconds(6.0), DeadlineReason::SequenceTimeout));
+}
+
+#[test]
 fn addresses_that_change_count_from_then_on() {
     let mut play = Play::new(vec![door("d", "1")]);
     play.event(seconds(0.0), Event::Packet(syn(A, 1).to("10.0.0.2")));

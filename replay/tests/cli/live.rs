@@ -98,7 +98,7 @@ fn a_compressed_stream_in_a_pipe_is_read_to_its_end() {
 fn knocks_are_seen_while_tcpdump_runs() {
     let name = "knocks_are_seen_while_tcpdump_runs";
     let programs = ["tcpdump", "knock", "unshare", "nsenter", "ip"];
-    if !require(name, &programs, Need::NetworkNamespaces) {
+    if !require(name, &programs, Need::Namespaces) {
         return;
     }
     let desk = Desk::new();

@@ -1,5 +1,7 @@
 //! The text of a `knockd.conf` for given doors, written in many ways.
 
+use std::net::IpAddr;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -15,23 +17,33 @@ pub struct Conf {
 }
 
 /// How a configuration is written: letter case, blanks, order, comments.
-///
-/// The choices are taken from it one by one, round and round. All zeros is the plain way, to which
-/// it shrinks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Style(Vec<u8>);
+pub struct Style {
+    /// The choices are taken from it one by one, round and round. All zeros is the plain way, to
+    /// which it shrinks.
+    choices: Vec<u8>,
+    /// Whether what knockd 0.8 refuses is left out.
+    for_08: bool,
+}
 
 impl Style {
     /// The plain way.
     #[must_use]
     pub fn plain() -> Self {
-        Self(vec![0])
+        Self { choices: vec![0], for_08: false }
+    }
+
+    /// Returns the style without what knockd 0.8 refuses: blanks between flags.
+    #[must_use]
+    pub fn for_08(self) -> Self {
+        Self { for_08: true, ..self }
     }
 }
 
 /// Draws a style.
 pub fn style() -> impl Strategy<Value = Style> {
-    vec(prop_oneof![2 => Just(0), 1 => any::<u8>()], 1..80).prop_map(Style)
+    vec(prop_oneof![2 => Just(0), 1 => any::<u8>()], 1..80)
+        .prop_map(|choices| Style { choices, for_08: false })
 }
 
 /// Writes doors as a configuration.
@@ -66,7 +78,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// Returns one of the choices; the first is the plain one.
     fn pick<'t>(&mut self, choices: &[&'t str]) -> &'t str {
-        let byte = self.style.0[self.taken % self.style.0.len()];
+        let byte = self.style.choices[self.taken % self.style.choices.len()];
         self.taken += 1;
         choices[usize::from(byte) % choices.len()]
     }
@@ -121,6 +133,9 @@ impl Writer<'_> {
         if self.one_in(3) {
             self.put("Interface", b"eth7");
         }
+        if self.one_in(5) {
+            self.put("PidFile", b"/nonexistent/knockd.pid");
+        }
         if self.one_in(3) {
             let key = self.cased("UseSyslog");
             self.lines.push(key.into_bytes());
@@ -138,11 +153,8 @@ impl Writer<'_> {
             let key = self.pick(&["Seq_Timeout", "Timeout"]);
             items.push((key, door.seq_timeout_s.to_string().into()));
         }
-        if door.wanted | door.refused != 0 {
-            items.push(("TCPFlags", self.flags(door).into()));
-        }
         if let Some(target) = door.target {
-            items.push(("Target", target.to_string().into()));
+            items.push(("Target", self.target(target).into()));
         }
         if let Some(start) = &door.start {
             items.push((self.pick(&["Start_Command", "Command"]), start.clone()));
@@ -160,8 +172,25 @@ impl Writer<'_> {
             "rotated" => items.rotate_left(1),
             _ => {}
         }
+        if matches!(door.sequences, Sequences::Fixed(_)) && self.one_in(16) {
+            // Without effect, as the last line of a kind counts.
+            self.put("Sequence", b"1,2,3:udp");
+        }
+        self.flag_lines(door);
         for (key, value) in items {
             self.put(key, &value);
+        }
+    }
+
+    /// Writes an address, perhaps as `inet_ntop` would not.
+    fn target(&mut self, target: IpAddr) -> String {
+        match (target, self.pick(&["plain", "plain", "plain", "plain", "upper", "exploded"])) {
+            (IpAddr::V6(target), "upper") => target.to_string().to_uppercase(),
+            (IpAddr::V6(target), "exploded") => {
+                let groups = target.segments().map(|group| format!("{group:04x}"));
+                groups.join(":")
+            }
+            _ => target.to_string(),
         }
     }
 
@@ -187,10 +216,12 @@ impl Writer<'_> {
     fn sequence_file(&mut self, lines: &[Vec<Knock>]) -> Vec<u8> {
         let mut text = Vec::new();
         for line in lines {
-            let filler = self.pick(&["", "", "# one a line\n", "\n", "#9000,8000\n", "  \n"]);
+            let filler =
+                self.pick(&["", "", "# one a line\n", "\n", "#9000,8000\n", "  \n", " # 1,2\n"]);
             text.extend(filler.bytes());
-            text.extend(self.pick(&[" ", ""]).bytes());
+            text.extend(self.pick(&[" ", "", "\t", "  "]).bytes());
             text.extend(self.sequence(line));
+            text.extend(self.pick(&["", "", " ", "\r"]).bytes());
             text.push(b'\n');
         }
         if self.one_in(4) {
@@ -201,18 +232,29 @@ impl Writer<'_> {
         name.into()
     }
 
-    fn flags(&mut self, door: &Door) -> String {
+    /// Writes what flags the door asks for, on one line or two, as lines add up.
+    fn flag_lines(&mut self, door: &Door) {
         let words =
             [(SYN, "syn"), (ACK, "ack"), (FIN, "fin"), (RST, "rst"), (PSH, "psh"), (URG, "urg")];
         let mut parts = Vec::new();
         for (bit, word) in words {
-            let word = self.cased(word);
-            if door.wanted & bit != 0 {
-                parts.push(word);
-            } else if door.refused & bit != 0 {
-                parts.push(format!("!{word}"));
+            let is_wanted = door.wanted & bit != 0;
+            if !is_wanted && door.refused & bit == 0 {
+                continue;
             }
+            let word = self.cased(word);
+            let (meant, opposite) = if is_wanted { ("", "!") } else { ("!", "") };
+            if self.one_in(16) {
+                // Without effect, as the last mention of a flag counts.
+                parts.push(format!("{opposite}{word}"));
+            }
+            parts.push(format!("{meant}{word}"));
         }
-        parts.join(self.pick(&[",", ",", ", "]))
+        let comma = if self.style.for_08 { "," } else { self.pick(&[",", ",", ", "]) };
+        let behind_first = usize::from(self.one_in(6)).min(parts.len());
+        let (first, rest) = parts.split_at(behind_first);
+        for line in [first, rest].iter().filter(|line| !line.is_empty()) {
+            self.put("TCPFlags", line.join(comma).as_bytes());
+        }
     }
 }

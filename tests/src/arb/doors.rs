@@ -38,7 +38,7 @@ pub fn knock() -> impl Strategy<Value = Knock> {
 
 #[derive(Clone, Debug)]
 struct DoorPlan {
-    name: usize,
+    name: NamePlan,
     sequence: SequencePlan,
     /// If not empty, the door has one-time sequences, these after the first.
     one_time: Option<Vec<SequencePlan>>,
@@ -51,7 +51,7 @@ struct DoorPlan {
 fn door_plan() -> impl Strategy<Value = DoorPlan> {
     let seq_timeout_s = prop_oneof![6 => 1..=15_u32, 1 => Just(25)];
     (
-        0..NAMES.len(),
+        name_plan(),
         sequence_plan(),
         option::weighted(0.2, vec(sequence_plan(), 0..=3)),
         seq_timeout_s,
@@ -76,7 +76,10 @@ impl DoorPlan {
         };
         let CommandPlan { start, start_6, stop, stop_6, cmd_timeout_s } = self.commands.clone();
         let (wanted, refused) = self.flags;
-        let name = unused_name(self.name, earlier);
+        let name = match earlier.last() {
+            Some(door) if self.name.is_shared => String::from_utf8_lossy(&door.name).into_owned(),
+            _ => unused_name(self.name.wish, earlier),
+        };
         Door {
             seq_timeout_s: self.seq_timeout_s,
             wanted,
@@ -87,22 +90,54 @@ impl DoorPlan {
             stop,
             stop_6,
             cmd_timeout_s,
-            ..Door::new(name, sequences)
+            ..Door::new(&name, sequences)
         }
     }
 }
 
-/// The names of doors: none twice in a file, none that could be meant for `options`.
-const NAMES: [&str; 12] = [
-    "openSSH", "closeSSH", "web", "a", "door 1", "x-y_z.0", "vpn #2", "k=v", "50%", "%s%d%n",
-    "%IP%", "T\u{fc}r",
+/// The names of doors.
+const NAMES: [&str; 16] = [
+    "openSSH",
+    "closeSSH",
+    "web",
+    "a",
+    "door 1",
+    "x-y_z.0",
+    "vpn #2",
+    "k=v",
+    "50%",
+    "%s%d%n",
+    "%IP%",
+    "T\u{fc}r",
+    "Options",
+    "OPTIONS ",
+    "opt[ion]s",
+    "]",
 ];
 
-fn unused_name(wish: usize, earlier: &[Door]) -> &'static str {
-    let mut names = NAMES.iter().cycle().skip(wish);
-    names
+/// The lengths of long names, in bytes: knockd 0.8 keeps 127 of them.
+const LONG_NAMES: [usize; 5] = [126, 127, 128, 140, 253];
+
+#[derive(Clone, Copy, Debug)]
+struct NamePlan {
+    wish: usize,
+    /// Whether the door has the name of the one before.
+    is_shared: bool,
+}
+
+fn name_plan() -> impl Strategy<Value = NamePlan> {
+    let wish = prop_oneof![20 => 0..NAMES.len(), 1 => NAMES.len()..NAMES.len() + LONG_NAMES.len()];
+    (wish, prop::bool::weighted(0.04)).prop_map(|(wish, is_shared)| NamePlan { wish, is_shared })
+}
+
+fn unused_name(wish: usize, earlier: &[Door]) -> String {
+    let long = LONG_NAMES.iter().map(|length| "n".repeat(*length));
+    let names: Vec<String> = NAMES.iter().map(|&name| name.to_owned()).chain(long).collect();
+    let mut in_turn = names.iter().cycle().skip(wish);
+    in_turn
         .find(|name| earlier.iter().all(|door| door.name != name.as_bytes()))
         .expect("there are more names than doors")
+        .clone()
 }
 
 /// How a sequence comes from that of an earlier door.
@@ -233,5 +268,22 @@ fn command(verb: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     .iter()
     .map(|text| text.replace("VERB", verb).into_bytes())
     .collect();
-    prop_oneof![9 => select(texts), 1 => Just(vec![])]
+    let verb = verb.to_owned();
+    prop_oneof![
+        90 => select(texts),
+        10 => Just(vec![]),
+        3 => (4_093..4_099_usize, select(vec![9, 10, 11, 13]))
+            .prop_map(move |(length, address)| long_command(&verb, length, address)),
+    ]
+}
+
+/// Returns a command of so many bytes when the address of the client takes `address` of them.
+/// knockd 0.8 runs no command of more than 4,095 bytes.
+fn long_command(verb: &str, length: usize, address: usize) -> Vec<u8> {
+    /// So many that the line of the configuration stays below 4,096 bytes.
+    const TOKENS: usize = 40;
+    let mut command = format!("echo {verb}{} ", " %IP%".repeat(TOKENS)).into_bytes();
+    let growth = TOKENS * address.saturating_sub("%IP%".len());
+    command.resize(length - growth, b'x');
+    command
 }

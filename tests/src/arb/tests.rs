@@ -101,9 +101,9 @@ fn the_plain_style_is_plain() {
         String::from_utf8(text).unwrap(),
         "[options]\n\
          [openSSH]\n\
+         \tTCPFlags = syn,!ack\n\
          \tSequence = 7000,8000:udp\n\
          \tSeq_Timeout = 5\n\
-         \tTCPFlags = syn,!ack\n\
          \tStart_Command = open %IP%\n\
          [once]\n\
          \tOne_Time_Sequences = sequences-0.txt\n"

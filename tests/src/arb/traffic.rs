@@ -75,12 +75,7 @@ fn shape() -> impl Strategy<Value = Shape> {
         })
 }
 
-pub(super) fn sights(
-    plan: &Plan,
-    setting: &Setting,
-    link: Link,
-    resolution: Resolution,
-) -> Vec<Sight> {
+pub(super) fn sights(plan: &Plan, setting: &Setting, resolution: Resolution) -> Vec<Sight> {
     let mut visits: Vec<&Visit> = plan.visits.iter().collect();
     visits.sort_by_key(|visit| visit.start_ms());
     let mut visits_of_door = vec![0; setting.doors.len()];
@@ -103,7 +98,6 @@ pub(super) fn sights(
         let at = index.index(sights.len());
         sights[at].shape = shape.clone();
     }
-    keep_unseen_stamps_unimportant(&mut sights, link);
     sights
 }
 
@@ -117,7 +111,7 @@ fn sequence_by_then(door: &Door, visits: usize) -> &[Knock] {
 
 /// Whether the clock follows the stamp of a frame without a packet in it is not laid down by the
 /// rules; so no such stamp is later than those before it.
-fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
+pub(super) fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
     let mut latest_ns = START_NS - 60_000_000_000;
     for sight in sights {
         if visible(&sight.packet, &sight.shape, link).is_some() {
@@ -128,15 +122,20 @@ fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
     }
 }
 
-/// The addresses of the clients, IPv4 and IPv6. The last are odd ones: our own, unspecified, and
-/// those that are printed with dots.
-const CLIENTS: [(&str, &str); 6] = [
+/// The addresses of the clients, IPv4 and IPv6. All but the first are odd ones: our own, those that no
+/// client should have, those that are printed with dots or shortened in an unusual place.
+const CLIENTS: [(&str, &str); 11] = [
     ("192.0.2.1", "2001:db8:1::1"),
     ("203.0.113.9", "2001:db8:1:0:1::9"),
     ("192.0.2.200", "fe80::a00:27ff:fe00:1"),
     ("10.0.0.1", "::ffff:192.0.2.1"),
     ("127.0.0.1", "::192.0.2.1"),
     ("0.0.0.0", "::"),
+    ("255.255.255.255", "2001:db8::1:0:0:1"),
+    ("224.0.0.1", "2001:0:0:1::"),
+    ("198.51.100.7", "2001:db8:0:1:1:1:1:1"),
+    ("1.2.3.4", "64:ff9b::102:304"),
+    ("10.0.0.2", "::1"),
 ];
 
 /// How many clients there are.

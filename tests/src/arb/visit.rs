@@ -71,8 +71,9 @@ enum Deed {
     LastAgain { again: Again, after: Moment },
     /// The whole sequence, then a first knock about when the stop command is due.
     BackAtStop { ticks: i64 },
-    /// The last knock about when the attempt times out.
-    Edge { ticks: i64 },
+    /// The last knock about when the attempt times out, or, `whole`, about when it does in whole
+    /// seconds, which are all that knockd 0.8 looks at.
+    Edge { ticks: i64, whole: bool },
     /// The whole sequence, with our answer after each knock.
     Answered,
 }
@@ -125,13 +126,13 @@ pub(super) fn visit() -> impl Strategy<Value = Visit> {
         1 => Just(1_000),
         1 => 300..2_000_i64,
     ];
-    let client = prop_oneof![4 => 0..2_usize, 2 => 2..CLIENT_COUNT];
+    let client = prop_oneof![4 => 0..2_usize, 1 => 2..6_usize, 1 => 6..CLIENT_COUNT];
     let ports = prop_oneof![3 => Just(SourcePorts::Fresh), 1 => Just(SourcePorts::Same)];
     let odd_flags =
         select(vec![SYN | ECE | CWR, SYN | ACK, ACK, RST, FIN | ACK, PSH | ACK, 0, 0x3f]);
     let flags = prop_oneof![6 => Just(Flags::Plain), 1 => odd_flags.prop_map(Flags::With)];
     (
-        prop_oneof![1 => Just(0), 6 => 0..40_000_i64],
+        prop_oneof![2 => Just(0), 12 => 0..40_000_i64, 1 => 60_000..120_000_i64],
         client,
         prop::bool::weighted(0.25),
         0..3_usize,
@@ -184,7 +185,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::NumberZero),
         3 => (again(), moment).prop_map(|(again, after)| Deed::LastAgain { again, after }),
         1 => ticks().prop_map(|ticks| Deed::BackAtStop { ticks }),
-        3 => ticks().prop_map(|ticks| Deed::Edge { ticks }),
+        4 => (ticks(), any::<bool>()).prop_map(|(ticks, whole)| Deed::Edge { ticks, whole }),
         1 => Just(Deed::Answered),
     ]
 }
@@ -298,11 +299,12 @@ impl Walk<'_> {
                     + ticks * tick_ns;
                 self.knock_all(&sequence[..1]);
             }
-            Deed::Edge { ticks } => {
+            Deed::Edge { ticks, whole } => {
                 let (first, last) = (&sequence[..1], &sequence[sequence.len() - 1..]);
                 self.knock_all(first);
-                let limit_ns =
-                    self.packets[0].at_ns + seconds_ns(self.door.seq_timeout_s) + ticks * tick_ns;
+                let first_ns = self.packets[0].at_ns;
+                let from_ns = if *whole { first_ns - first_ns % seconds_ns(1) } else { first_ns };
+                let limit_ns = from_ns + seconds_ns(self.door.seq_timeout_s) + ticks * tick_ns;
                 self.knock_all(&sequence[1..sequence.len().max(2) - 1]);
                 self.now_ns = limit_ns;
                 self.knock_all(last);

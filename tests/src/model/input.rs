@@ -129,15 +129,6 @@ pub struct Setting {
     pub ipv4_only: bool,
 }
 
-/// Where the house is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The local addresses; `None`: every destination counts as local.
-    pub local: Option<Vec<IpAddr>>,
-    /// Whether IPv6 packets do not exist.
-    pub ipv4_only: bool,
-}
-
 /// The protocol of a packet with what only that protocol has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

@@ -5,6 +5,7 @@
 
 mod admission;
 mod commands;
+mod events;
 mod one_time;
 mod rule_1_retransmissions;
 mod rule_2_attempts;

@@ -356,6 +356,12 @@ impl BridgeRules {
                 self.forget_all();
                 site.emit(at, Effect::Crashed { door: id });
             }
+        } else if !self.mended.has(Difference::TargetFamily)
+            && self.filter.rejects_all(&site.doors, &site.listening)
+        {
+            self.is_dead = true;
+            self.forget_all();
+            site.emit(at, Effect::FilterRefused { door: id });
         }
     }
 
@@ -422,6 +428,9 @@ impl RuleSet for BridgeRules {
     }
 
     fn doors_leave(&mut self, _: Timestamp, leaving: &[DoorId], _: &mut Site) {
+        if !self.mended.has(Difference::Reload) {
+            self.forget_all();
+        }
         for &door in leaving {
             for serial in self.attempts.at(door) {
                 self.remove(serial);

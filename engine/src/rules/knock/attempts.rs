@@ -42,7 +42,7 @@ pub(super) struct Attempts {
 impl Attempts {
     /// For how many attempts there is room from the beginning, if the limit allows so many: 64 MiB
     /// of addresses.
-    const ROOM: usize = 1 << 20;
+    const ROOM: usize = 1_048_576;
 
     /// Makes an empty list that will have at most `limit` attempts.
     pub(super) fn new(limit: usize, hasher: ClientHasher) -> Self {
@@ -193,10 +193,37 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fingerprint::tests::{client, colliding};
     use super::*;
+    use crate::doors::Doors;
+    use crate::time::Timestamp;
 
     #[test]
     fn an_attempt_takes_a_cache_line() {
         assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 64);
+    }
+
+    /// A table that grows is copied, and a packet waits for it.
+    #[test]
+    fn a_flood_up_to_the_limit_moves_no_attempt() {
+        let mut attempts = Attempts::new(5000, ClientHasher::new(0));
+        let door = Doors::id_for_tests();
+        let first = attempts.begin(client(0), None, door, (Timestamp::MAX, 0), None);
+        let at = core::ptr::from_ref(attempts.get(first));
+        for number in 1..5000 {
+            attempts.begin(client(number), None, door, (Timestamp::MAX, 0), None);
+        }
+        assert_eq!(core::ptr::from_ref(attempts.get(first)), at);
+    }
+
+    #[test]
+    fn clients_whose_hashes_collide_are_told_apart() {
+        let hasher = ClientHasher::new(0);
+        let (one, other) = colliding(|number| hasher.client(client(number)));
+        let mut attempts = Attempts::new(10, hasher);
+        let (door, due) = (Doors::id_for_tests(), (Timestamp::MAX, 0));
+        let slot = attempts.begin(client(one), None, door, due, None);
+        assert_eq!(attempts.oldest_of(client(one)), Some(slot));
+        assert_eq!(attempts.oldest_of(client(other)), None);
     }
 }

@@ -1,10 +1,12 @@
 //! Telling a retransmission from a fresh knock.
 
-use core::hash::{BuildHasher as _, Hash, Hasher as _};
+use core::fmt;
+use core::hash::{Hash, Hasher as _};
 use core::net::IpAddr;
 use core::num::NonZeroU32;
 
-use foldhash::fast::FixedState;
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
 
 use crate::packet::{Packet, Port, TcpFlags, Transport};
 
@@ -35,8 +37,20 @@ impl Fingerprint {
 
 /// Hashes clients and their knocks under a seed, so that nobody outside can choose source addresses
 /// that collide.
-#[derive(Clone, Debug)]
-pub(super) struct ClientHasher(FixedState);
+#[derive(Clone)]
+pub(super) struct ClientHasher {
+    seed: u64,
+    /// What the upper half of an address meets. Were it not secret, an address could be chosen that
+    /// makes the product 0 whatever the lower half is.
+    shared: SharedSeed,
+}
+
+impl fmt::Debug for ClientHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The seed is nobody's business.
+        f.debug_struct("ClientHasher").finish_non_exhaustive()
+    }
+}
 
 /// A hash, short enough to be kept beside what was hashed: a table that grows then need not fetch
 /// every entry from all over memory to hash it again.
@@ -45,20 +59,26 @@ pub(super) struct ShortHash(u32);
 
 impl ClientHasher {
     pub(super) fn new(seed: u64) -> Self {
-        Self(FixedState::with_seed(seed))
+        // Numbers of few bits hash badly, and 0 not at all.
+        let seed = seed ^ 0x243f_6a88_85a3_08d3;
+        Self { seed, shared: SharedSeed::from_u64(seed) }
     }
 
     pub(super) fn client(&self, client: IpAddr) -> ShortHash {
-        let mut hasher = self.0.build_hasher();
+        let mut hasher = self.hasher();
         hasher.write_u128(bits(client));
         ShortHash::from(hasher.finish())
     }
 
     pub(super) fn knock(&self, client: IpAddr, fingerprint: Fingerprint) -> ShortHash {
-        let mut hasher = self.0.build_hasher();
+        let mut hasher = self.hasher();
         hasher.write_u128(bits(client));
         fingerprint.hash(&mut hasher);
         ShortHash::from(hasher.finish())
+    }
+
+    fn hasher(&self) -> FoldHasher<'_> {
+        FoldHasher::with_seed(self.seed, &self.shared)
     }
 }
 
@@ -87,5 +107,103 @@ fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_bits().into(),
         IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use alloc::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// Returns two numbers that have the same hash.
+    pub(in super::super) fn colliding(hash: impl Fn(u32) -> ShortHash) -> (u32, u32) {
+        let mut seen = BTreeMap::new();
+        let found = (1..1_000_000).find_map(|number| {
+            let before = seen.insert(hash(number).0, number)?;
+            Some((before, number))
+        });
+        found.expect("some hundred thousand hashes of 32 bits collide")
+    }
+
+    /// Returns a client; they come from all over the address space.
+    pub(in super::super) fn client(number: u32) -> IpAddr {
+        const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        IpAddr::V6(u128::from(number).wrapping_mul(STEP).into())
+    }
+
+    pub(in super::super) fn fingerprint(sequence_number: u32) -> Fingerprint {
+        Fingerprint {
+            source_port: Port(40_000),
+            destination_port: Port(7000),
+            sequence_number: NonZeroU32::new(sequence_number).unwrap(),
+        }
+    }
+
+    /// Where a table of 4,096 places puts as many IPv4 clients, IPv6 clients, and knocks of a client.
+    fn places() -> [BTreeSet<usize>; 3] {
+        let hasher = ClientHasher::new(0);
+        let place = |hash: ShortHash| hash.to_usize() % 4096;
+        let numbers = 1..=4096_u32;
+        let v4 = numbers.clone().map(|n| hasher.client(IpAddr::V4(n.into())));
+        let v6 = numbers.clone().map(|n| hasher.client(IpAddr::V6((u128::from(n) << 64).into())));
+        let knocks = numbers.map(|n| hasher.knock(IpAddr::from([192, 0, 2, 1]), fingerprint(n)));
+        [v4.map(place).collect(), v6.map(place).collect(), knocks.map(place).collect()]
+    }
+
+    /// What comes from one network must not all end in one chain, or every packet of a flood would
+    /// take as long as all before it.
+    #[test]
+    fn clients_and_knocks_of_one_network_are_spread_all_over_a_table() {
+        for places in places() {
+            assert!(places.len() > 1000, "{} of 4096 places", places.len());
+        }
+    }
+
+    /// Under a hash of which only the first step depends on the seed, differences between addresses
+    /// that make them collide are the same for everyone, and can be worked out at home.
+    #[test]
+    fn clients_that_collide_under_one_seed_do_not_under_another() {
+        let place = |seed, client: u128| {
+            ClientHasher::new(seed).client(IpAddr::V6(client.into())).to_usize() % 4096
+        };
+        let network = 0x2001_0db8_u128 << 96;
+        for shift in [0, 32, 64, 80] {
+            let mut seen = BTreeMap::new();
+            let (mut pairs, mut still) = (0_u32, 0_u32);
+            for client in (0..20_000_u128).map(|number| network | (number << shift)) {
+                if let Some(other) = seen.insert(place(1, client), client) {
+                    pairs += 1;
+                    still += u32::from(place(2, client) == place(2, other));
+                }
+            }
+            assert!(pairs > 10_000, "{pairs} pairs by {shift}");
+            assert!(still < pairs / 20, "{still} of {pairs} pairs by {shift}");
+        }
+    }
+
+    #[test]
+    fn no_network_goes_to_one_place_whatever_the_seed() {
+        // Where the upper half of an address met the constant that foldhash has for it, every
+        // address of these networks had one hash, or one of eight.
+        for network in [0xc0ac_29b7_c97c_50dd_u128, 0x20ac_29b7_c97c_50dd] {
+            let hasher = ClientHasher::new(1);
+            let clients = (0..4096_u128).map(|number| IpAddr::V6((network << 64 | number).into()));
+            let places: BTreeSet<usize> =
+                clients.map(|client| hasher.client(client).to_usize() % 4096).collect();
+            assert!(places.len() > 1000, "{} of 4096 places", places.len());
+        }
+    }
+
+    #[test]
+    fn nobody_who_does_not_know_the_seed_knows_where_a_client_goes() {
+        let client = IpAddr::from([192, 0, 2, 1]);
+        let hashes = |seed| {
+            let hasher = ClientHasher::new(seed);
+            (hasher.client(client), hasher.knock(client, fingerprint(7)))
+        };
+        assert_eq!(hashes(1), hashes(1));
+        assert_ne!(hashes(1).0, hashes(2).0);
+        assert_ne!(hashes(1).1, hashes(2).1);
     }
 }

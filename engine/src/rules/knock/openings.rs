@@ -105,3 +105,32 @@ impl Openings {
         self.knocks.remove(opening.hash, slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fingerprint::tests::{client, colliding, fingerprint};
+    use super::*;
+    use crate::doors::Doors;
+
+    const LATER: Due = (Timestamp::MAX, 0);
+
+    #[test]
+    fn knocks_whose_hashes_collide_are_told_apart() {
+        let hasher = ClientHasher::new(0);
+        let (one, other) = colliding(|number| hasher.knock(client(1), fingerprint(number)));
+        let mut openings = Openings::new(hasher);
+        openings.remember(client(1), fingerprint(one), Doors::id_for_tests(), LATER, 10);
+        assert!(openings.contain(client(1), fingerprint(one)));
+        assert!(!openings.contain(client(1), fingerprint(other)));
+    }
+
+    #[test]
+    fn clients_whose_hashes_collide_are_told_apart() {
+        let hasher = ClientHasher::new(0);
+        let (one, other) = colliding(|number| hasher.knock(client(number), fingerprint(7)));
+        let mut openings = Openings::new(hasher);
+        openings.remember(client(one), fingerprint(7), Doors::id_for_tests(), LATER, 10);
+        assert!(openings.contain(client(one), fingerprint(7)));
+        assert!(!openings.contain(client(other), fingerprint(7)));
+    }
+}

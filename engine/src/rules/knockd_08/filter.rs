@@ -46,6 +46,15 @@ impl Filter {
         }
     }
 
+    /// Returns whether no packet can pass, which libpcap refuses to set (2.6).
+    pub(in crate::rules) fn rejects_all(&self, doors: &Doors, listening: &Listening) -> bool {
+        let can_any_pass = |family: Family| {
+            let mut doors = doors.in_order();
+            doors.any(|(id, door)| can_pass(door, family, self.sequence(id, door, family)))
+        };
+        !doors.is_empty() && is_filtered(listening) && !families(listening).any(can_any_pass)
+    }
+
     /// Returns whether the part of a door and a family of local addresses lets a packet through.
     fn part(&self, id: DoorId, door: &Door, family: Family, packet: &Packet, site: &Site) -> bool {
         let destination = packet.destination;
@@ -126,18 +135,15 @@ pub(in crate::rules) fn refusal(doors: &Doors, listening: &Listening) -> Option<
     if let Some(refusal) = doors.in_order().find_map(exhausted) {
         return Some(refusal);
     }
-    let has_part = |family: Family| doors.in_order().any(|(_, door)| can_pass(door, family));
-    let is_hopeless = !doors.is_empty()
-        && families(listening).next().is_some()
-        && !families(listening).any(has_part);
-    is_hopeless.then_some(Refusal::RejectsAllPackets)
+    Filter::default().rejects_all(doors, listening).then_some(Refusal::RejectsAllPackets)
 }
 
-/// Returns whether the part of a door and a family of local addresses can let any packet through.
-fn can_pass(door: &Door, family: Family) -> bool {
+/// Returns whether the part of a door and a family of local addresses, with this sequence, can let
+/// any packet through.
+fn can_pass(door: &Door, family: Family, sequence: Option<&Sequence>) -> bool {
     let has_udp =
         |sequence: &Sequence| sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Udp);
     door.target.is_none_or(|target| Family::of(target.address) == family)
         || door.flags == FlagRule::default()
-        || door.sequence().is_some_and(has_udp)
+        || sequence.is_some_and(has_udp)
 }

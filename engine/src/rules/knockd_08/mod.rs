@@ -165,7 +165,8 @@ impl Knockd08Rules {
     }
 
     /// 8: the next line becomes the sequence at once. Attempts keep their stage in it (10.xi,
-    /// 10.xii). Without a next line the daemon ends (10.ii).
+    /// 10.xii). Without a next line the daemon ends (10.ii), and so it does if the filter that is set
+    /// for the next line rejects all packets (2.6).
     fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
         let Some(before) = site.doors.door(id).sequence().cloned() else { return };
         let Some(used) = site.doors.use_up_sequence(id) else { return };
@@ -177,6 +178,10 @@ impl Knockd08Rules {
             self.is_dead = true;
             self.attempts.forget_all();
             site.emit(at, Effect::Crashed { door: id });
+        } else if self.filter.rejects_all(&site.doors, &site.listening) {
+            self.is_dead = true;
+            self.attempts.forget_all();
+            site.emit(at, Effect::FilterRefused { door: id });
         }
     }
 }

@@ -2,10 +2,10 @@
 
 pub(crate) mod forge;
 mod process;
-mod require;
 
-pub(crate) use process::{Desk, Live, Outcome, finish};
-pub(crate) use require::{Need, require};
+pub(crate) use knock_tests::process::{Live, Outcome, finish};
+pub(crate) use knock_tests::require::{Need, require};
+pub(crate) use process::Desk;
 
 /// A door with a start and a stop command, and one without a stop command.
 pub(crate) const CONFIG: &str = "\

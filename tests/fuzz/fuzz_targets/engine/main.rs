@@ -4,7 +4,6 @@
 
 mod plan;
 mod play;
-mod translate;
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;

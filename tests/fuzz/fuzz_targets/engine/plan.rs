@@ -6,13 +6,25 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use knock_engine::{CommandStatus, Difference, Rules};
-use knock_tests::model::{ACK, Door, FIN, Knock, Packet, Place, RST, SYN, Sequences, Transport};
+use knock_engine::{CommandStatus, Difference, Listening, Rules};
+use knock_tests::boundary;
+use knock_tests::model::{ACK, Door, FIN, Knock, Packet, RST, SYN, Sequences, Transport};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
-use crate::translate;
-
 const SECOND_NS: i64 = 1_000_000_000;
+
+/// Which destinations count.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) local: Option<Vec<IpAddr>>,
+    pub(crate) ipv4_only: bool,
+}
+
+impl Place {
+    pub(crate) fn listening(&self) -> Listening {
+        boundary::listening(self.local.as_deref(), self.ipv4_only)
+    }
+}
 
 /// How the engine is driven.
 #[derive(Clone)]
@@ -66,8 +78,8 @@ impl Plan {
 impl Plan {
     /// Returns whether the program whose rules these are would start.
     pub(crate) fn starts(&self) -> bool {
-        let doors = translate::doors(self.doors.iter().map(translate::door).collect());
-        self.rules.refusal(&doors, &translate::listening(&self.place)).is_none()
+        let doors = boundary::doors(&self.doors);
+        self.rules.refusal(&doors, &self.place.listening()).is_none()
     }
 }
 

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Doors, Effect, Engine, Event, Limits, Note, Phase, Rules, RunId, TimedEffect,
-    Timestamp,
+    CommandStatus, Doors, Effect, Engine, Event, Limits, Note, Rules, RunId, TimedEffect, Timestamp,
 };
+use knock_tests::boundary;
 use knock_tests::model::{Door, House, Line, Packet, Setting};
 
 use crate::plan::{Happening, Plan};
-use crate::translate;
 
 /// An engine, its driver, and the model beside it.
 pub(crate) struct Play<'a> {
     plan: &'a Plan,
     engine: Engine,
-    /// The model, where it has the same rules and the limit is far.
+    /// The model, where it has the same rules.
     house: Option<House>,
     /// How many lines were compared.
     compared: usize,
@@ -27,7 +26,6 @@ pub(crate) struct Play<'a> {
     /// Commands that run, by the moment of their ends and the order in which they were asked for.
     running: BTreeMap<(i64, u64), Running>,
     commands: u64,
-    start_commands: u64,
     ended: Vec<RunId>,
     seen: Seen,
 }
@@ -36,8 +34,8 @@ pub(crate) struct Play<'a> {
 struct Running {
     run: RunId,
     status: CommandStatus,
-    /// The number of a start command among the start commands.
-    start: Option<u64>,
+    /// Its place in the order of all commands, from 0.
+    number: u64,
 }
 
 /// What the effects so far tell.
@@ -57,24 +55,25 @@ struct Seen {
 impl<'a> Play<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Self {
         let limits = Limits { attempts: plan.limit, hash_seed: plan.hash_seed };
-        let doors = translate::doors(plan.doors.iter().map(translate::door).collect());
-        let listening = translate::listening(&plan.place);
+        let doors = boundary::doors(&plan.doors);
         let setting = Setting {
             doors: plan.doors.clone(),
             local: plan.place.local.clone(),
             ipv4_only: plan.place.ipv4_only,
         };
-        let has_model = plan.rules == Rules::Knock && plan.limit == Plan::PLENTY;
+        let house = || {
+            let house = House::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
+            if plan.is_live { house } else { house.ending_commands_at_once() }
+        };
         Self {
             plan,
-            engine: Engine::new(doors, listening, plan.rules, &limits),
-            house: has_model.then(|| House::new(&setting)),
+            engine: Engine::new(doors, plan.place.listening(), plan.rules, &limits),
+            house: (plan.rules == Rules::Knock).then(house),
             compared: 0,
             now_ns: plan.start_ns,
             lines: Vec::new(),
             running: BTreeMap::new(),
             commands: 0,
-            start_commands: 0,
             ended: Vec::new(),
             seen: Seen::default(),
         }
@@ -110,22 +109,17 @@ impl<'a> Play<'a> {
             Happening::Packet(packet) => self.packet(Packet { at_ns: stamp_ns, ..packet }),
             Happening::Wait => self.deadline_reached(self.now_ns),
             Happening::Move(place) => {
-                let listening = translate::listening(&place);
-                self.tell(stamp_ns, Event::AddressesChanged(listening));
-                self.tell_model(|house| house.move_to(stamp_ns, place));
+                self.tell(stamp_ns, Event::AddressesChanged(place.listening()));
+                self.tell_model(|house| house.addresses(stamp_ns, place.local, place.ipv4_only));
             }
             Happening::Reload { kept, new } => self.reload(stamp_ns, &kept, &new),
             Happening::EndAgain(choice) => {
                 if let Some(at) = usize::from(choice).checked_rem(self.ended.len()) {
                     let (run, status) = (self.ended[at], CommandStatus(choice));
                     self.tell(stamp_ns, Event::CommandEnded { run, status });
-                    self.tell_model(|house| house.wait(stamp_ns));
+                    self.tell_model(|house| house.time(stamp_ns));
                 }
             }
-        }
-        // The end of a command, which the model is not told of, lets happen what is due right now.
-        if !self.plan.is_live {
-            self.deadline_reached(self.now_ns);
         }
         self.compare();
     }
@@ -148,11 +142,11 @@ impl<'a> Play<'a> {
 
     fn deadline_reached(&mut self, at_ns: i64) {
         self.tell(at_ns, Event::DeadlineReached);
-        self.tell_model(|house| house.wait(at_ns));
+        self.tell_model(|house| house.time(at_ns));
     }
 
     fn packet(&mut self, packet: Packet) {
-        let translated = translate::packet(&packet);
+        let translated = boundary::packet(&packet);
         self.engine.anticipate(&translated);
         let admitted = self.engine.doors().admit(self.engine.listening(), &translated);
         self.seen.admitted += u64::from(admitted);
@@ -165,35 +159,30 @@ impl<'a> Play<'a> {
         let kept = kept.iter().filter_map(|&choice| usize::from(choice).checked_rem(there.len()));
         let kept: Vec<usize> = kept.collect();
         let doors = kept.iter().map(|&at| there[at].clone());
-        let doors = translate::doors(doors.chain(new.iter().map(translate::door)).collect());
+        let doors = Doors::new(doors.chain(new.iter().map(boundary::door)).collect());
+        let doors = doors.expect("there are few");
         self.tell(at_ns, Event::Reloaded(Box::new(doors)));
         self.tell_model(|house| {
             // What is due does not change what the doors are.
-            let there = house.doors();
+            let there: Vec<_> = house.doors().cloned().collect();
             let doors = kept.iter().map(|&at| there[at].clone());
-            house.reload(at_ns, &doors.chain(new.iter().cloned()).collect::<Vec<_>>());
+            house.reload(at_ns, doors.chain(new.iter().cloned()).collect());
         });
     }
 
     fn end_next_command(&mut self) {
-        let Some(((at_ns, _), Running { run, status, start })) = self.running.pop_first() else {
+        let Some(((at_ns, _), Running { run, status, number })) = self.running.pop_first() else {
             return;
         };
         self.ended.push(run);
         self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
         self.tell(at_ns, Event::CommandEnded { run, status });
-        self.tell_model(|house| match start {
-            Some(number) => house.end_start_command(at_ns, number),
-            None => house.wait(at_ns),
-        });
+        self.tell_model(|house| house.command_ended(at_ns, number));
     }
 
     fn tell_model(&mut self, what: impl FnOnce(&mut House)) {
         if let Some(house) = &mut self.house {
             what(house);
-            if !self.plan.is_live {
-                house.end_start_commands();
-            }
         }
     }
 
@@ -221,23 +210,19 @@ impl<'a> Play<'a> {
             Effect::Note(Note::SequenceChanged { .. } | Note::DoorChanged { .. }) => {
                 self.seen.taken += 1;
             }
-            Effect::RunCommand { run, phase, .. } => self.run(at_ns, run, phase),
+            Effect::RunCommand { run, .. } => self.run(at_ns, run),
             _ => {}
         }
     }
 
-    fn run(&mut self, at_ns: i64, run: RunId, phase: Phase) {
+    fn run(&mut self, at_ns: i64, run: RunId) {
         assert!(self.running.values().all(|other| other.run != run));
-        let (takes_ns, status) = self.plan.ends[usize::try_from(self.commands % 4).unwrap()];
-        let start = match phase {
-            Phase::Start => Some(self.start_commands),
-            Phase::Stop => None,
-        };
+        let number = self.commands;
         self.commands += 1;
-        self.start_commands += u64::from(start.is_some());
+        let (takes_ns, status) = self.plan.ends[usize::try_from(number % 4).unwrap()];
         if self.plan.is_live {
-            let key = (at_ns.saturating_add(takes_ns), self.commands);
-            self.running.insert(key, Running { run, status, start });
+            let key = (at_ns.saturating_add(takes_ns), number);
+            self.running.insert(key, Running { run, status, number });
         } else {
             self.ended.push(run);
             self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
@@ -258,7 +243,11 @@ impl<'a> Play<'a> {
         assert_eq!(counts.admitted, modelled.admitted);
         assert_eq!(counts.retransmissions, modelled.retransmissions);
         assert_eq!(counts.voided, modelled.voided);
-        assert_eq!(doors_left(self.engine.doors()), house.doors().len());
+        assert_eq!(counts.evicted, modelled.evicted);
+        assert_eq!(counts.forgotten_openings, modelled.forgotten_openings);
+        assert_eq!(counts.refused, modelled.refused);
+        let doors = self.engine.doors().in_order().map(|(_, door)| door.clone());
+        assert!(doors.eq(house.doors().map(boundary::door)));
     }
 
     fn check_counts(&self) {
@@ -282,9 +271,4 @@ impl<'a> Play<'a> {
 /// What is compared, fit to be read where it differs.
 pub(crate) fn shown(lines: &[Line]) -> Vec<(i64, String)> {
     lines.iter().map(|line| (line.at_ns, line.text.escape_ascii().to_string())).collect()
-}
-
-fn doors_left(doors: &Doors) -> usize {
-    assert_eq!(doors.len(), doors.in_order().count());
-    doors.len()
 }

@@ -5,18 +5,22 @@ use std::process::Command;
 
 /// What a test needs besides programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub enum Need {
     /// Programs only.
     Programs,
     /// To be run by root.
     Root,
-    /// To be run by root on Linux, allowed to make network namespaces.
-    NetworkNamespaces,
+    /// To be run by root on Linux, allowed to make namespaces of networks and processes.
+    Namespaces,
 }
 
 /// Returns whether the machine has what the test `name` needs. If not, says so loudly; with
 /// `CI=true` it is a failure.
-pub(crate) fn require(name: &str, programs: &[&str], need: Need) -> bool {
+///
+/// # Panics
+/// With `CI=true`, if anything is missing.
+#[must_use]
+pub fn require(name: &str, programs: &[&str], need: Need) -> bool {
     let Some(reason) = missing(programs, need) else { return true };
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be skipped: {reason}");
     // Not eprintln, which nobody sees of a test that passes.
@@ -40,10 +44,11 @@ fn missing(programs: &[&str], need: Need) -> Option<String> {
         return Some("it must be run by root".to_owned());
     }
     let has_namespaces = || {
-        Command::new("unshare").args(["-n", "true"]).status().is_ok_and(|status| status.success())
+        let apart = ["--net", "--pid", "--fork", "--mount-proc", "true"];
+        Command::new("unshare").args(apart).status().is_ok_and(|status| status.success())
     };
-    if need == Need::NetworkNamespaces && !has_namespaces() {
-        return Some("network namespaces cannot be made".to_owned());
+    if need == Need::Namespaces && !has_namespaces() {
+        return Some("namespaces of networks and processes cannot be made".to_owned());
     }
     None
 }

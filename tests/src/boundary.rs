@@ -1,0 +1,102 @@
+//! The data of the model as the engine takes it.
+//!
+//! The model shares no type with the engine, so this is where the two languages meet.
+
+use std::net::IpAddr;
+
+use knock_engine::{
+    Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening,
+    OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target, TcpFlags,
+    TcpHeader, Transport,
+};
+
+use crate::model;
+
+/// Returns doors as the engine takes them.
+#[must_use]
+pub fn doors(doors: &[model::Door]) -> Doors {
+    Doors::new(doors.iter().map(door).collect()).expect("tests have few doors")
+}
+
+/// Returns a door as the engine takes it.
+///
+/// One-time sequences get the numbers of their lines from the end of the file, so that those that
+/// are left have the same numbers as before.
+#[must_use]
+pub fn door(door: &model::Door) -> Door {
+    let command = |text: &Option<Vec<u8>>| text.as_deref().map(Command::new);
+    let sequence = match &door.sequences {
+        model::Sequences::Fixed(knocks) => DoorSequence::Fixed(sequence(knocks)),
+        model::Sequences::OneTime(lines) => {
+            let last = LAST_LINE.saturating_sub(u32::try_from(lines.len()).expect("few lines"));
+            let line = |(number, knocks): (u32, &Vec<model::Knock>)| OneTimeLine {
+                number,
+                offset: u64::from(number) * 100,
+                sequence: sequence(knocks),
+            };
+            DoorSequence::OneTime(OneTimeSequences::new((last..).zip(lines).map(line).collect()))
+        }
+    };
+    Door {
+        name: DoorName::new(&door.name),
+        sequence,
+        seq_timeout: seconds(door.seq_timeout_s),
+        flags: flags(door.wanted, door.refused),
+        target: door.target.map(Target::from),
+        commands: Commands {
+            start: command(&door.start),
+            start_6: command(&door.start_6),
+            stop: command(&door.stop),
+            stop_6: command(&door.stop_6),
+        },
+        cmd_timeout: seconds(door.cmd_timeout_s),
+    }
+}
+
+/// The number of the last line of every sequence file, plus 1.
+const LAST_LINE: u32 = 1000;
+
+/// Returns the destinations that count as the engine takes them.
+#[must_use]
+pub fn listening(local: Option<&[IpAddr]>, ipv4_only: bool) -> Listening {
+    let everywhere = Listening::everywhere();
+    local.map_or(everywhere, |local| Listening::at(local.iter().copied())).with_ipv4_only(ipv4_only)
+}
+
+/// Returns a packet as the engine takes it, without its stamp.
+#[must_use]
+pub fn packet(packet: &model::Packet) -> Packet {
+    Packet {
+        source: packet.src,
+        destination: packet.dst,
+        source_port: Port(packet.sport),
+        destination_port: Port(packet.dport),
+        transport: match packet.transport {
+            model::Transport::Tcp { seq, flags } => {
+                Transport::Tcp(TcpHeader { sequence_number: seq, flags: flags.map(TcpFlags) })
+            }
+            model::Transport::Udp => Transport::Udp,
+        },
+    }
+}
+
+fn sequence(knocks: &[model::Knock]) -> Sequence {
+    Sequence::new(knocks.iter().copied().map(knock).collect())
+        .expect("the tests' sequences are valid")
+}
+
+fn knock(knock: model::Knock) -> Knock {
+    let protocol = match knock.protocol {
+        model::Protocol::Tcp => Protocol::Tcp,
+        model::Protocol::Udp => Protocol::Udp,
+    };
+    Knock { port: Port(knock.port), protocol }
+}
+
+fn seconds(seconds: u32) -> Seconds {
+    Seconds::new(seconds).expect("the tests' timeouts are short")
+}
+
+fn flags(wanted: u8, refused: u8) -> FlagRule {
+    FlagRule::default().want(TcpFlags(wanted)).refuse(TcpFlags(refused))
+}

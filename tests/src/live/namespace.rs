@@ -1,0 +1,65 @@
+//! Namespaces that end with the test.
+
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::{Live, finish};
+
+/// A network and a set of processes, apart from those of the machine.
+///
+/// Its first process waits for the end of its standard input, a pipe from the test. When it ends, be
+/// it because this is dropped or because the test was killed, the kernel kills all other processes
+/// inside and removes the network.
+pub(super) struct Namespace {
+    holder: Live,
+}
+
+impl Namespace {
+    pub(super) fn new() -> Self {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        unshare.args(["sh", "-c", "echo ready && exec cat"]);
+        let holder = Live::start(unshare.stdin(Stdio::piped()));
+        // Before this line, the holder may still be in the namespace of the test.
+        assert_eq!(holder.line(), "ready");
+        Self { holder }
+    }
+
+    /// Returns the process whose network it is, as it is numbered outside.
+    pub(super) fn id(&self) -> u32 {
+        self.holder.id()
+    }
+
+    /// Returns a line for the shell as a command to be run inside.
+    pub(super) fn command(&self, line: &str) -> Command {
+        let id = self.id();
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{id}/ns/net"));
+        command.arg(format!("--pid=/proc/{id}/ns/pid_for_children"));
+        // What /proc shows.
+        command.arg(format!("--mount=/proc/{id}/ns/mnt"));
+        command.args(["sh", "-c", line]).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a script that must succeed, on the network but among the processes outside.
+    pub(super) fn set_up(&self, script: &str) {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.id()));
+        command.args(["sh", "-ec", script]).stdin(Stdio::null());
+        let outcome = finish(&mut command);
+        assert_eq!(outcome.status, Some(0), "{script}: {}", outcome.stderr);
+    }
+}
+
+impl Drop for Namespace {
+    /// Waits until nothing is left of it.
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let begin = Instant::now();
+        while self.holder.runs() && begin.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

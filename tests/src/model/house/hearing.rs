@@ -1,0 +1,214 @@
+//! What a packet does.
+
+use std::net::IpAddr;
+
+use super::timers::{later, start_command};
+use super::{Attempt, House, Opening};
+use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport};
+
+/// What tells that a later packet is the same SYN sent again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Syn {
+    client: IpAddr,
+    sport: u16,
+    dport: u16,
+    seq: u32,
+}
+
+impl Syn {
+    fn of(packet: &Packet) -> Option<Self> {
+        let Transport::Tcp { seq: Some(seq), flags: Some(flags) } = packet.transport else {
+            return None;
+        };
+        if flags & SYN == 0 || seq == 0 {
+            return None;
+        }
+        Some(Self { client: packet.src, sport: packet.sport, dport: packet.dport, seq })
+    }
+}
+
+impl House {
+    // ---- admission
+
+    fn admits(&self, packet: &Packet) -> bool {
+        if self.ipv4_only && packet.dst.is_ipv6() {
+            return false;
+        }
+        self.listed.iter().any(|&at| {
+            let door = &self.doors[at];
+            let named = door.sequences.current().is_some_and(|s| s.contains(&packet.knock()));
+            self.belongs_to(packet, door) && named && flags_satisfy(packet, door)
+        })
+    }
+
+    fn belongs_to(&self, packet: &Packet, door: &Door) -> bool {
+        match (door.target, &self.local) {
+            (Some(target), _) => packet.dst == target,
+            (None, Some(local)) => local.contains(&packet.dst),
+            (None, None) => true,
+        }
+    }
+
+    fn attempt(&self, created: u64) -> &Attempt {
+        let found = self.attempts.iter().find(|attempt| attempt.created == created);
+        found.expect("a packet ends no attempt of its client but the one it is compared with")
+    }
+
+    // ---- what a packet does
+
+    pub(super) fn hear(&mut self, packet: &Packet) {
+        if !self.admits(packet) {
+            return;
+        }
+        self.out.counts.admitted += 1;
+        if self.is_retransmission(packet) {
+            self.out.counts.retransmissions += 1;
+            return;
+        }
+        if !self.advance_attempts(packet) {
+            self.start_attempts(packet);
+        }
+    }
+
+    /// Rule 1.
+    fn is_retransmission(&self, packet: &Packet) -> bool {
+        let Some(syn) = Syn::of(packet) else { return false };
+        let remembered = |opening: &Opening| self.now_ns < opening.forgotten_ns;
+        self.attempts.iter().any(|attempt| attempt.last_knock == Some(syn))
+            || self.openings.iter().any(|opening| opening.last_knock == syn && remembered(opening))
+    }
+
+    /// Rule 2. Returns whether any attempt advanced.
+    fn advance_attempts(&mut self, packet: &Packet) -> bool {
+        let of_client = self.attempts.iter().filter(|attempt| attempt.client == packet.src);
+        let in_order_of_creation: Vec<u64> = of_client.map(|attempt| attempt.created).collect();
+        let mut advanced = false;
+        for created in in_order_of_creation {
+            let attempt = self.attempt(created);
+            let door = &self.doors[attempt.door];
+            if !self.belongs_to(packet, door) || !flags_satisfy(packet, door) {
+                continue;
+            }
+            let sequence = door.sequences.current().expect("a disabled door has no attempts");
+            if sequence[attempt.stage] == packet.knock() {
+                self.count_knock(created, packet);
+                advanced = true;
+            } else {
+                self.attempts.retain(|attempt| attempt.created != created);
+                self.out.counts.voided += 1;
+            }
+        }
+        advanced
+    }
+
+    /// Rule 3.
+    fn start_attempts(&mut self, packet: &Packet) {
+        for at in self.listed.clone() {
+            let door = &self.doors[at];
+            let Some(knocks) = door.sequences.current() else { continue };
+            let busy = self.attempts.iter().any(|a| a.client == packet.src && a.door == at);
+            let starts = !busy
+                && knocks.first() == Some(&packet.knock())
+                && self.belongs_to(packet, door)
+                && flags_satisfy(packet, door);
+            if starts {
+                let due_ns = later(self.now_ns, door.seq_timeout_s);
+                if knocks.len() > 1 {
+                    self.make_room();
+                }
+                let created = self.next_timer();
+                self.attempts.push(Attempt {
+                    created,
+                    due_ns,
+                    client: packet.src,
+                    door: at,
+                    stage: 0,
+                    reached: 0,
+                    last_knock: None,
+                });
+                self.count_knock(created, packet);
+            }
+        }
+    }
+
+    /// At the limit the attempt with the least progress goes, of those the one that has been at
+    /// its stage longest.
+    fn make_room(&mut self) {
+        if self.attempts.len() < self.limit {
+            return;
+        }
+        let order = |&at: &usize| (self.attempts[at].stage, self.attempts[at].reached);
+        if let Some(least) = (0..self.attempts.len()).min_by_key(order) {
+            self.attempts.remove(least);
+            self.out.counts.evicted += 1;
+        }
+    }
+
+    /// Takes an attempt one stage on, and opens the door at the last.
+    fn count_knock(&mut self, created: u64, packet: &Packet) {
+        self.stages_reached += 1;
+        let attempt = self.attempts.iter_mut().find(|attempt| attempt.created == created);
+        let attempt = attempt.expect("the caller has seen it");
+        attempt.stage += 1;
+        attempt.reached = self.stages_reached;
+        attempt.last_knock = Syn::of(packet);
+        let Attempt { client, door, stage, .. } = *attempt;
+        self.tell_of_client(client, door, &format!("Stage {stage}"));
+        if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
+            self.attempts.retain(|attempt| attempt.created != created);
+            self.remember_opening(door, Syn::of(packet));
+            self.open(client, door);
+        }
+    }
+
+    /// Remembers the last knock of an opening for `seq_timeout`, where two doors open for it as
+    /// long as the longer of the two. At the limit the one that is to be forgotten next goes.
+    fn remember_opening(&mut self, door: usize, last_knock: Option<Syn>) {
+        let Some(last_knock) = last_knock else { return };
+        let forgotten_ns = later(self.now_ns, self.doors[door].seq_timeout_s);
+        self.openings.retain(|opening| self.now_ns < opening.forgotten_ns);
+        let same = self.openings.iter().position(|opening| opening.last_knock == last_knock);
+        if let Some(same) = same {
+            if self.openings[same].forgotten_ns >= forgotten_ns {
+                return;
+            }
+            self.openings.remove(same);
+        }
+        if self.openings.len() >= self.limit {
+            let order = |&at: &usize| (self.openings[at].forgotten_ns, self.openings[at].created);
+            let next = (0..self.openings.len()).min_by_key(order);
+            self.openings.remove(next.expect("a limit is at least 1"));
+            self.out.counts.forgotten_openings += 1;
+        }
+        let created = self.next_timer();
+        self.openings.push(Opening { created, last_knock, forgotten_ns });
+    }
+
+    fn open(&mut self, client: IpAddr, door: usize) {
+        let start = start_command(&self.doors[door], client);
+        if start.is_some() && self.running.len() + self.leases.len() >= self.limit {
+            self.out.counts.refused += 1;
+            return;
+        }
+        self.out.counts.opened += 1;
+        self.tell_of_client(client, door, "OPEN SESAME");
+        if let Some(start) = start {
+            self.run(self.now_ns, client, door, &start, true);
+        }
+        if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
+            lines.remove(0);
+            self.attempts.retain(|other| other.door != door);
+            self.out.counts.one_time_used += 1;
+        }
+    }
+}
+
+fn flags_satisfy(packet: &Packet, door: &Door) -> bool {
+    match packet.transport {
+        Transport::Udp => true,
+        Transport::Tcp { flags: Some(flags), .. } => {
+            flags & door.wanted == door.wanted && flags & door.refused == 0
+        }
+        Transport::Tcp { flags: None, .. } => door.wanted == 0 && door.refused == 0,
+    }
+}

@@ -1,0 +1,346 @@
+//! What must hold after every step, judged by the world's own record.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use knock_engine::{Deadline, DeadlineReason, DoorId, Effect, Engine, Note, Phase};
+
+use super::broken::{Broken, Invariant, ensure};
+use super::lease::{Leases, Lessee};
+use super::place::Addresses;
+use super::queue::Sent;
+use super::record::{DoorNumber, Record};
+use super::tally::Tally;
+use super::visit::{Promise, Visits};
+use crate::boundary;
+use crate::model::Door;
+
+/// The judge of an engine.
+pub(super) struct Oracle {
+    limit: usize,
+    pub(super) record: Record,
+    pub(super) leases: Leases,
+    pub(super) visits: Visits,
+    /// What the engine calls each door.
+    ids: BTreeMap<DoorId, DoorNumber>,
+    now_ns: i64,
+    /// The time of the last effect.
+    last_ns: i64,
+    /// Whose packet this step is about.
+    client: Option<IpAddr>,
+    promise: Promise,
+    /// How many commands ended in this step, while its effects were polled.
+    ended: usize,
+    ledger: Ledger,
+}
+
+/// Attempts that began and ended, and losses that were told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ledger {
+    begun: u64,
+    ended: u64,
+    evicted: u64,
+    refused: u64,
+    opened: u64,
+    timed_out: u64,
+    voided: u64,
+    retransmissions: u64,
+    failed: u64,
+    failures_told: u64,
+}
+
+impl Oracle {
+    pub(super) fn new(doors: &[Door], limit: usize) -> Self {
+        let mut record = Record::default();
+        record.configure(doors);
+        let ids = BTreeMap::new();
+        Self {
+            limit,
+            record,
+            leases: Leases::default(),
+            visits: Visits::default(),
+            ids,
+            now_ns: i64::MIN,
+            last_ns: i64::MIN,
+            client: None,
+            promise: Promise::default(),
+            ended: 0,
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Begins a step: something happens at `at_ns`, or, if that is past, now. Returns the time at
+    /// which it is handled.
+    pub(super) fn begin(&mut self, at_ns: i64) -> i64 {
+        self.now_ns = self.now_ns.max(at_ns);
+        self.client = None;
+        self.promise = Promise::default();
+        self.ended = 0;
+        self.record.expire(self.now_ns);
+        self.now_ns
+    }
+
+    /// The step is about a packet.
+    pub(super) fn packet(&mut self, sent: &Sent, addresses: &Addresses, engine: &Engine) {
+        let client = sent.packet.src;
+        self.client = Some(client);
+        let heard = self.record.deliver(self.now_ns, &sent.packet, sent.knock, addresses);
+        if let Some(heard) = heard {
+            self.promise = self.visits.heard(client, &heard, &self.record, engine.counts());
+        }
+    }
+
+    /// The step is about a reload.
+    pub(super) fn reload(&mut self, doors: &[Door], tally: &mut Tally) {
+        let before = self.record.listed.clone();
+        self.record.configure(doors);
+        for door in before {
+            let stays = self.record.doors[door].listed;
+            tally.doors_kept += u64::from(stays);
+            tally.doors_ended += u64::from(!stays);
+            tally.leases_orphaned += u64::from(!stays && self.leases.hold(door));
+        }
+    }
+
+    /// A command ended at that time.
+    pub(super) fn command_ended(&mut self, at_ns: i64, number: u64, status: u8, tally: &mut Tally) {
+        if let Some((_, door)) = self.leases.lessee(number) {
+            let door = &self.record.doors[door].door;
+            self.leases.ended(at_ns, number, door, tally);
+            self.ledger.failed += u64::from(status != 0);
+            self.ended += 1;
+        }
+    }
+
+    /// Judges an effect. Returns the number of the command that it wants to be run.
+    pub(super) fn effect(
+        &mut self,
+        at_ns: i64,
+        effect: &Effect,
+        engine: &Engine,
+        tally: &mut Tally,
+    ) -> Result<Option<(u64, Lessee)>, Broken> {
+        let is_in_order = self.last_ns <= at_ns && at_ns <= self.now_ns;
+        ensure(is_in_order, Invariant::TimeRunsForwards, || {
+            format!("{effect:?} at {at_ns}, after {}, now {}", self.last_ns, self.now_ns)
+        })?;
+        self.last_ns = at_ns;
+        let door = effect.door().map(|id| self.resolve(id, engine)).transpose()?;
+        let door = door.unwrap_or(DoorNumber::MAX);
+        let run = if let Effect::RunCommand { client, phase, .. } = *effect {
+            Some((at_ns, (client, door), phase))
+        } else {
+            None
+        };
+        self.leases.check_order(run)?;
+        match *effect {
+            Effect::StageReached { stage, .. } => self.ledger.begun += u64::from(stage.get() == 1),
+            Effect::SequenceTimedOut { client, .. } => {
+                self.ledger.timed_out += 1;
+                ensure(self.record.can_time_out(client, door, at_ns), LATE, || {
+                    format!("{effect:?} at {at_ns} for no first knock of the client")
+                })?;
+            }
+            Effect::Opened { client, .. } => self.opened(at_ns, client, door, tally)?,
+            Effect::RunCommand { client, phase, .. } => {
+                tally.leases += u64::from(phase == Phase::Stop);
+                return Ok(Some((self.leases.run((client, door), phase), (client, door))));
+            }
+            Effect::CommandTimedOut { client, .. } => {
+                self.leases.timed_out(at_ns, (client, door))?;
+            }
+            Effect::CommandFailed { .. } => self.ledger.failures_told += 1,
+            Effect::MarkOneTime { .. } => tally.sequences_used += 1,
+            Effect::DoorDisabled { .. } => tally.doors_disabled += 1,
+            Effect::OpeningRefused { .. } => {
+                self.ledger.refused += 1;
+                // The engine had all its effects ready before the first of them was polled.
+                let pending = self.leases.pending() + self.ended;
+                ensure(pending >= self.limit, Invariant::MemoryIsBounded, || {
+                    format!("refused with {pending} commands and leases of {}", self.limit)
+                })?;
+            }
+            Effect::Note(note) => self.note(note)?,
+            Effect::ReloadRefused
+            | Effect::CommandTooLong { .. }
+            | Effect::Crashed { .. }
+            | Effect::FilterRefused { .. } => {
+                let seen = format!("{effect:?}, which is not of this rule set or these few doors");
+                return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
+            }
+        }
+        Ok(None)
+    }
+
+    fn opened(
+        &mut self,
+        at_ns: i64,
+        client: IpAddr,
+        door: DoorNumber,
+        tally: &mut Tally,
+    ) -> Result<(), Broken> {
+        self.ledger.opened += 1;
+        let is_for = self.client == Some(client) && self.record.doors[door].listed;
+        let has_knocked = is_for && self.record.has_knocked(client, door, at_ns);
+        ensure(has_knocked, Invariant::OnlyKnocksOpen, || {
+            let history = self.record.of(client);
+            let latest = &history[history.len().saturating_sub(8)..];
+            format!("{:?} opened for {client}: {latest:#?}", self.record.doors[door])
+        })?;
+        if self.promise.opens == Some((client, door)) {
+            self.promise.opens = None;
+            tally.honest += 1;
+        }
+        self.leases.opened(at_ns, (client, door), &self.record.doors[door].door);
+        self.record.open(client, door);
+        Ok(())
+    }
+
+    fn note(&mut self, note: Note) -> Result<(), Broken> {
+        match note {
+            Note::Retransmission { .. } => self.ledger.retransmissions += 1,
+            Note::OtherFlags { .. } => {}
+            Note::Voided { client, .. } => {
+                self.ledger.voided += 1;
+                ensure(self.client == Some(client), Invariant::NothingOutlivesItsReason, || {
+                    format!("{note:?} by a packet of {:?}", self.client)
+                })?;
+            }
+            Note::Evicted { .. } => {
+                self.ledger.evicted += 1;
+                let live = self.ledger.live() + 1;
+                ensure(live >= wide(self.limit), Invariant::MemoryIsBounded, || {
+                    format!("{note:?} with {live} attempts of {}", self.limit)
+                })?;
+            }
+            Note::SequenceChanged { .. } | Note::DoorChanged { .. } => self.ledger.ended += 1,
+        }
+        Ok(())
+    }
+
+    /// Ends a step.
+    pub(super) fn end(&mut self, engine: &Engine, is_time_told: bool) -> Result<(), Broken> {
+        let (promise, counts) = (self.promise, engine.counts());
+        let is_kept = promise.opens.is_none() || promise.is_excused(counts);
+        ensure(is_kept, Invariant::HonestGetIn, || {
+            let (client, door) = promise.opens.expect("it is not kept");
+            format!("{:?} stays shut for {client}", self.record.doors[door])
+        })?;
+        self.leases.check(self.now_ns, is_time_told)?;
+        let told = (self.ledger.failed, self.ledger.failures_told);
+        ensure(told.0 == told.1, Invariant::MemoryIsBounded, || {
+            format!("{} commands failed and {} failures were told", told.0, told.1)
+        })?;
+        self.check_attempts(engine)?;
+        self.check_deadline(engine, is_time_told)
+    }
+
+    fn check_attempts(&self, engine: &Engine) -> Result<(), Broken> {
+        let (live, counts, ledger) = (engine.live_attempts(), engine.counts(), self.ledger);
+        let justified = self.record.attempts();
+        ensure(live <= justified, Invariant::NothingOutlivesItsReason, || {
+            format!("{live} attempts are live where {justified} can be")
+        })?;
+        ensure(live <= self.limit, Invariant::MemoryIsBounded, || {
+            format!("{live} attempts are live, more than {}", self.limit)
+        })?;
+        ensure(ledger.live() == wide(live), Invariant::MemoryIsBounded, || {
+            format!("{live} attempts are live, but {ledger:?} was told")
+        })?;
+        let counted = [
+            (counts.evicted, ledger.evicted),
+            (counts.refused, ledger.refused),
+            (counts.opened, ledger.opened),
+            (counts.timed_out, ledger.timed_out),
+            (counts.voided, ledger.voided),
+            (counts.retransmissions, ledger.retransmissions),
+            (counts.attempts, ledger.begun),
+        ];
+        ensure(counted.iter().all(|(one, other)| one == other), Invariant::MemoryIsBounded, || {
+            format!("{counts:?}, but {ledger:?} was told")
+        })
+    }
+
+    fn check_deadline(&self, engine: &Engine, is_time_told: bool) -> Result<(), Broken> {
+        let Some(Deadline { at, client, door, why }) = engine.poll_deadline() else {
+            let due_ns = self.leases.due_ns();
+            return ensure(due_ns.is_none(), Invariant::LeasesClose, || {
+                format!("nothing is due, but a lease is at {due_ns:?}")
+            });
+        };
+        let at_ns = at.as_nanos();
+        let is_to_come = at_ns > self.now_ns || !is_time_told && at_ns == self.now_ns;
+        ensure(is_to_come, Invariant::TimeRunsForwards, || {
+            format!("the next deadline is {at_ns}, but it is {}", self.now_ns)
+        })?;
+        let door = self.resolve(door, engine)?;
+        let lease_ns = self.leases.due_ns();
+        let (is_justified, invariant) = match why {
+            _ if lease_ns.is_some_and(|due_ns| due_ns < at_ns) => (false, Invariant::LeasesClose),
+            DeadlineReason::CommandTimeout => (lease_ns == Some(at_ns), Invariant::LeasesClose),
+            DeadlineReason::SequenceTimeout => {
+                let is_listed = self.record.doors[door].listed;
+                (is_listed && self.record.can_time_out(client, door, at_ns), LATE)
+            }
+        };
+        ensure(is_justified, invariant, || {
+            format!("{why:?} of {client} at {door} is due at {at_ns}, and a lease at {lease_ns:?}")
+        })
+    }
+
+    /// Checks that nothing is left when nothing happens any more.
+    pub(super) fn finish(&self, engine: &Engine) -> Result<(), Broken> {
+        let (live, pending) = (engine.live_attempts(), self.leases.pending());
+        let is_over = live == 0 && pending == 0 && engine.poll_deadline().is_none();
+        ensure(is_over, Invariant::NothingOutlivesItsReason, || {
+            format!("at the end {live} attempts and {pending} commands and leases are left")
+        })
+    }
+
+    /// Learns what the engine calls the doors of the configuration. A door that stays keeps its id,
+    /// and a door that is gone has its own as long as there is a lease.
+    pub(super) fn learn_ids(&mut self, engine: &Engine) -> Result<(), Broken> {
+        let listed = self.record.listed.clone();
+        let is_whole = engine.doors().len() == listed.len();
+        for ((id, door), &number) in engine.doors().in_order().zip(&listed) {
+            let is_door = boundary::door(&self.record.doors[number].door) == *door;
+            let mut others = self.ids.iter().filter(|&(&other, &at)| other != id && at == number);
+            let before = self.ids.get(&id).copied().filter(|&before| before != number);
+            let is_free = before.is_none_or(|before| {
+                !self.record.doors[before].listed && !self.leases.hold(before)
+            });
+            let is_good = is_whole && is_door && others.next().is_none() && is_free;
+            ensure(is_good, LATE, || {
+                let was = before.map(|before| &self.record.doors[before]);
+                format!("{id:?} was {was:?} and is {door:#?}, the place of which has another")
+            })?;
+            self.ids.insert(id, number);
+        }
+        Ok(())
+    }
+
+    /// Returns which door the engine means.
+    fn resolve(&self, id: DoorId, engine: &Engine) -> Result<DoorNumber, Broken> {
+        let number = self.ids.get(&id).copied();
+        number.ok_or_else(|| {
+            let seen =
+                format!("{id:?} means {:#?}, which nobody configured", engine.doors().door(id));
+            Broken { invariant: LATE, seen }
+        })
+    }
+}
+
+/// What is late or has no reason breaks this.
+const LATE: Invariant = Invariant::NothingOutlivesItsReason;
+
+impl Ledger {
+    /// Returns how many attempts must be live by what was told.
+    fn live(&self) -> u64 {
+        let ended = self.opened + self.refused + self.timed_out + self.voided + self.evicted;
+        self.begun.wrapping_sub(ended + self.ended)
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).expect("64 bits are enough")
+}

@@ -1,0 +1,182 @@
+//! Where things are: addresses, ports and doors.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::rng::Rng;
+use crate::model::{ACK, Door, FIN, Knock, RST, SYN, Sequences};
+
+/// Addresses that the host may have.
+const HERE: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+];
+
+/// An address that only a target makes count.
+const BEHIND: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 9, 9));
+
+/// The ports that sequences are made of; those around them are nobody's.
+pub(super) const FIRST_PORT: u16 = 7001;
+pub(super) const LAST_PORT: u16 = 7007;
+
+/// The most doors of a configuration.
+const DOORS: usize = 6;
+
+/// The local addresses, and whether IPv6 does not exist.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    pub(super) local: Option<Vec<IpAddr>>,
+    pub(super) ipv4_only: bool,
+}
+
+impl Addresses {
+    pub(super) fn random(rng: &mut Rng) -> Self {
+        let local = match rng.between(0, 9) {
+            0 | 1 => None,
+            2 => Some(vec![HERE[0]]),
+            3 => Some(vec![HERE[1], HERE[2]]),
+            4 => Some(vec![HERE[2], HERE[3]]),
+            _ => Some(HERE.to_vec()),
+        };
+        Self { local, ipv4_only: rng.percent(5) }
+    }
+
+    /// Returns whether a destination counts for a door.
+    pub(super) fn belongs(&self, dst: IpAddr, door: &Door) -> bool {
+        let here = match (door.target, &self.local) {
+            (Some(target), _) => target == dst,
+            (None, Some(local)) => local.contains(&dst),
+            (None, None) => true,
+        };
+        here && !(self.ipv4_only && dst.is_ipv6())
+    }
+
+    /// Returns a destination that counts for a door and that the client can send to.
+    pub(super) fn for_knock(&self, rng: &mut Rng, client: IpAddr, door: &Door) -> Option<IpAddr> {
+        let mut all = HERE.to_vec();
+        all.push(BEHIND);
+        all.retain(|&dst| dst.is_ipv6() == client.is_ipv6() && self.belongs(dst, door));
+        if all.is_empty() { None } else { Some(rng.pick(&all)) }
+    }
+
+    /// Returns any destination that the client can send to.
+    pub(super) fn anywhere(rng: &mut Rng, client: IpAddr) -> IpAddr {
+        match (client.is_ipv6(), rng.percent(80)) {
+            (false, true) => HERE[0],
+            (false, false) => rng.pick(&[HERE[1], BEHIND]),
+            (true, true) => HERE[2],
+            (true, false) => HERE[3],
+        }
+    }
+}
+
+/// Makes doors, each with the knowledge of those before.
+pub(super) struct Joiner {
+    made: u32,
+    /// What sequences are varied from.
+    theme: Vec<Knock>,
+}
+
+impl Joiner {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let theme = (0..rng.between(2, 5)).map(|_| knock(rng)).collect();
+        Self { made: 0, theme }
+    }
+
+    pub(super) fn doors(&mut self, rng: &mut Rng) -> Vec<Door> {
+        let mut doors: Vec<Door> = Vec::new();
+        for _ in 0..rng.between(1, 6) {
+            let twin = doors.last().filter(|_| rng.percent(8)).cloned();
+            doors.push(twin.unwrap_or_else(|| self.door(rng)));
+        }
+        doors
+    }
+
+    /// Returns what an administrator makes of the doors before a reload.
+    pub(super) fn edit(&mut self, rng: &mut Rng, doors: &[Door]) -> Vec<Door> {
+        let mut edited = Vec::new();
+        for door in doors {
+            match rng.between(0, 19) {
+                0..=2 => {}
+                3..=6 => edited.push(self.change(rng, door)),
+                7 => edited.extend([door.clone(), door.clone()]),
+                _ => edited.push(door.clone()),
+            }
+        }
+        while edited.is_empty() || rng.percent(25) {
+            edited.insert(rng.below(edited.len() + 1), self.door(rng));
+        }
+        edited.truncate(DOORS);
+        if rng.percent(20) {
+            edited.reverse();
+        }
+        edited
+    }
+
+    fn change(&mut self, rng: &mut Rng, door: &Door) -> Door {
+        let fresh = self.door(rng);
+        let door = door.clone();
+        match rng.between(0, 5) {
+            0 => Door { sequences: fresh.sequences, ..door },
+            1 => Door { seq_timeout_s: fresh.seq_timeout_s, ..door },
+            2 => Door { cmd_timeout_s: fresh.cmd_timeout_s, ..door },
+            3 => Door { stop: fresh.stop, ..door },
+            4 => Door { target: fresh.target, ..door },
+            _ => Door { wanted: fresh.wanted, refused: fresh.refused, ..door },
+        }
+    }
+
+    fn door(&mut self, rng: &mut Rng) -> Door {
+        self.made += 1;
+        let number = self.made;
+        let sequences = if rng.percent(15) {
+            Sequences::OneTime((0..rng.between(1, 8)).map(|_| self.sequence(rng)).collect())
+        } else {
+            Sequences::Fixed(self.sequence(rng))
+        };
+        let flags = [(35, (0, 0)), (35, (SYN, 0)), (20, (SYN, ACK)), (5, (FIN, 0)), (5, (0, RST))];
+        let (wanted, refused) = rng.weighted(&flags);
+        let timeouts = [(2, 0), (10, 1), (25, 5), (25, 10), (25, 15), (10, 25)];
+        let target = rng.weighted(&[(85, None), (5, Some(HERE[0])), (10, Some(BEHIND))]);
+        let mut command = |chance, word: &str| {
+            let text = format!("{word} {number} %IP%").into_bytes();
+            let given = rng.percent(chance);
+            given.then(|| if rng.percent(5) { Vec::new() } else { text })
+        };
+        let (start, stop) = (command(80, "open"), command(80, "close"));
+        let (start_6, stop_6) = (command(20, "open6"), command(20, "close6"));
+        Door {
+            seq_timeout_s: rng.weighted(&timeouts),
+            wanted,
+            refused,
+            target,
+            start,
+            start_6,
+            stop,
+            stop_6,
+            cmd_timeout_s: rng.pick(&[0, 1, 5, 10, 40]),
+            ..Door::new(&format!("door{number}"), sequences)
+        }
+    }
+
+    fn sequence(&self, rng: &mut Rng) -> Vec<Knock> {
+        let mut knocks = self.theme.clone();
+        match rng.between(0, 9) {
+            0 | 1 => {}
+            2 => knocks.reverse(),
+            3 => knocks.truncate(rng.below(knocks.len()) + 1),
+            4 => knocks.push(knock(rng)),
+            5 => knocks.insert(0, knocks[0]),
+            6 => knocks.truncate(1),
+            7 => *knocks.last_mut().expect("a theme has knocks") = knock(rng),
+            _ => knocks = (0..rng.between(2, 6)).map(|_| knock(rng)).collect(),
+        }
+        knocks
+    }
+}
+
+pub(super) fn knock(rng: &mut Rng) -> Knock {
+    let port = rng.port(FIRST_PORT, LAST_PORT);
+    if rng.percent(20) { Knock::udp(port) } else { Knock::tcp(port) }
+}

@@ -1,0 +1,67 @@
+//! The rule set `knockd-0.8` against an independent, naive reading of what knockd 0.8 does.
+
+#![cfg(test)]
+
+use knock_engine::{
+    CommandStatus, Effect, Engine, Event, Limits, Rules, TimedEffect, Timestamp, transcript,
+};
+use knock_tests::arb::{self, Case, Resolution};
+use knock_tests::boundary;
+use knock_tests::model::Setting;
+use knock_tests::model_08::Daemon;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+/// Returns what the engine says, driven as a replay does.
+fn said(case: &Case) -> Vec<String> {
+    let Setting { doors, local, ipv4_only } = &case.setting;
+    let listening = boundary::listening(local.as_deref(), *ipv4_only);
+    let limits = Limits::default();
+    let mut engine = Engine::new(boundary::doors(doors), listening, Rules::Knockd08, &limits);
+    let mut lines = Vec::new();
+    let mut tell = |at, event, engine: &mut Engine| {
+        engine.handle(at, event);
+        while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
+            let mut text = Vec::new();
+            let channel = transcript::write(&effect, engine.doors(), &mut text);
+            if channel == transcript::Channel::Transcript {
+                lines.push(String::from_utf8_lossy(&text).into_owned());
+            }
+            if let Effect::RunCommand { run, .. } = effect {
+                engine.handle(at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
+            }
+        }
+    };
+    for packet in case.packets() {
+        let at = Timestamp::from_nanos(packet.at_ns);
+        tell(at, Event::Packet(boundary::packet(&packet)), &mut engine);
+    }
+    while let Some(deadline) = engine.poll_deadline() {
+        tell(deadline.at, Event::DeadlineReached, &mut engine);
+    }
+    lines
+}
+
+fn expected(case: &Case) -> Vec<String> {
+    let mut daemon = Daemon::new(&case.setting);
+    daemon.packets(&case.packets());
+    daemon.time(i64::MAX);
+    daemon.lines().iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+}
+
+/// Where failing cases are kept, to be tried first from then on.
+const REGRESSIONS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/knockd_08.txt");
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_engine_says_what_knockd_08_says(case in arb::case(Resolution::Nano)) {
+        prop_assert_eq!(said(&case), expected(&case), "{:#?}", case.setting);
+    }
+}
