@@ -6,12 +6,13 @@ use std::path::Path;
 
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
-    OneTimeSequences, Rules, TimedEffect, Timestamp, config,
+    DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening, OneTimeSequences,
+    Rules, TimedEffect, Timestamp, config,
 };
 
 use super::desk::Found;
 use super::{Case, Who};
+use crate::drive;
 use crate::forge::knocks;
 
 pub(super) const CONF: &str = "knockd.conf";
@@ -69,8 +70,7 @@ pub fn play(case: &Case, rules: Rules) -> Found {
 }
 
 fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
-    engine.handle(at, event);
-    while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
+    drive::tell(engine, at, event, |engine, TimedEffect { effect, .. }| {
         let mut text = Vec::new();
         let channel = transcript::write(&effect, engine.doors(), &mut text);
         text.push(b'\n');
@@ -81,10 +81,7 @@ fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
         if let (Effect::MarkOneTime { offset, .. }, Some(file)) = (effect, &mut found.sequences) {
             file[usize::try_from(offset).expect("files are small")] = b'#';
         }
-        if let Effect::RunCommand { run, .. } = effect {
-            engine.handle(at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
-        }
-    }
+    });
 }
 
 /// Returns the doors of a configuration; `None` if anything is wrong with it.
