@@ -1,14 +1,16 @@
 //! Cases before the engine alone: with reloads, and with the rule sets that no program offers.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening, OneTimeSequences,
-    Rules, TimedEffect, Timestamp, config,
+    Difference, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
+    OneTimeSequences, Rules, TimedEffect, Timestamp, config,
 };
+use knock_replay::compare::{Comparison, Happening};
 
 use super::desk::Found;
 use super::{Case, Who};
@@ -67,6 +69,36 @@ pub fn play(case: &Case, rules: Rules) -> Found {
     }
     handle(&mut engine, Timestamp::MAX, Event::DeadlineReached, &mut found);
     found
+}
+
+/// Returns the numbers of the differences that a case with a reload shows, which no program replays;
+/// `None` stands for a line that differs for no known reason.
+///
+/// # Panics
+/// If the case has no reload or is not understood.
+#[must_use]
+pub fn differences_at_a_reload(case: &Case) -> BTreeSet<Option<u8>> {
+    let (local, ipv4_only, limits) = arguments(case);
+    let listening = Listening::at(local).with_ipv4_only(ipv4_only);
+    let reload = case.reload().expect("the configuration is read again");
+    let doors = |conf| doors(case, conf).expect("the configuration is good");
+    let (before, after) = (doors(case.conf()), doors(reload.conf));
+    let mut comparison = Comparison::new(&before, &listening, &limits);
+    let capture = knocks::parse(Path::new(&case.name), case.knocks());
+    let capture = capture.unwrap_or_else(|error| panic!("{error}"));
+    let link = LinkType::from_number(capture.link.number());
+    let mut differing = Vec::new();
+    let mut now = Timestamp::EPOCH;
+    for (at, record) in capture.records.iter().enumerate() {
+        // Right behind the packet before: whatever attempts there are have not timed out.
+        if reload.packets_before == at {
+            differing.extend(comparison.step(now, &Happening::Reloaded(&after), drop));
+        }
+        now = Timestamp::from_nanos(record.at_ns);
+        differing.extend(comparison.step(now, &Happening::Frame(link, &record.data), drop));
+    }
+    differing.extend(comparison.step(Timestamp::MAX, &Happening::Time, drop));
+    differing.iter().map(|one| one.due_to.map(Difference::number)).collect()
 }
 
 fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
