@@ -61,11 +61,13 @@ pub enum Difference {
     LongCommand = 26,
     /// It cuts the names of doors to 127 bytes.
     LongName = 27,
+    /// It forgets all attempts when the configuration is read anew.
+    Reload = 37,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -92,6 +94,7 @@ impl Difference {
         Self::EmptyStopCommand,
         Self::LongCommand,
         Self::LongName,
+        Self::Reload,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -136,6 +139,7 @@ impl fmt::Display for Difference {
             Self::EmptyStopCommand => "knockd 0.8 runs an empty stop command",
             Self::LongCommand => "knockd 0.8 runs no command of 4,096 bytes or more",
             Self::LongName => "knockd 0.8 cuts the name of a door to 127 bytes",
+            Self::Reload => "knockd 0.8 forgets all attempts at a reload",
         })
     }
 }

@@ -43,6 +43,8 @@ pub enum Happening<'a> {
     Frame(LinkType, &'a [u8]),
     /// The local addresses are other ones from now on.
     Addresses(Listening),
+    /// The configuration was read anew.
+    Reloaded(&'a Doors),
     /// Nothing but time.
     Time,
 }
@@ -106,6 +108,7 @@ impl Comparison {
                     }
                 },
                 Happening::Addresses(listening) => Event::AddressesChanged(listening.clone()),
+                Happening::Reloaded(doors) => Event::Reloaded(Box::new((*doors).clone())),
                 Happening::Time => Event::DeadlineReached,
             };
             // The last one is knock.

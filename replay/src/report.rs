@@ -159,7 +159,7 @@ impl Quote {
     const MARKED_CHARS: usize = 60;
 
     fn new(span: Span, text: &[u8]) -> Self {
-        let [before, marked, after] = span.quote(text);
+        let [before, marked, after] = span.quote(text).map(|part| without_c1(&part));
         let end = marked.char_indices().nth(Self::MARKED_CHARS).map_or(marked.len(), |(at, _)| at);
         let start = before.len();
         let after = after.trim_end_matches('\r');
@@ -167,6 +167,12 @@ impl Quote {
         let line = [&*before, &*marked, after].concat().replace('\r', " ");
         Self { line, marked: start..start.saturating_add(end) }
     }
+}
+
+/// Puts U+FFFD in the place of the control characters that the renderer lets through to the
+/// terminal: U+0080 to U+009F, one of which begins escape sequences.
+fn without_c1(text: &str) -> String {
+    text.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "\u{fffd}")
 }
 
 fn summary(name: &str, errors: usize, sources: &[Source]) -> String {

@@ -5,9 +5,14 @@
 use std::process::Command;
 
 use knock_tests::cases::{self, Case};
+use knock_tests::study::stops_behind_starts;
 
 /// Replays a case in its folder, and returns the snapshot and standard output.
 fn replay(case: &Case) -> (String, Vec<u8>) {
+    replay_by("knock", case)
+}
+
+fn replay_by(rules: &str, case: &Case) -> (String, Vec<u8>) {
     // Forged captures lie at a path that changes from run to run, all others in the folder.
     let captures = case.captures.iter().map(|path| path.strip_prefix(&case.folder).unwrap_or(path));
     let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
@@ -15,6 +20,7 @@ fn replay(case: &Case) -> (String, Vec<u8>) {
         .args(captures)
         .arg("--config")
         .arg(case.conf.file_name().unwrap())
+        .args(["--rules", rules])
         .args(&case.args)
         .output()
         .unwrap();
@@ -44,13 +50,18 @@ fn every_case_prints_what_its_snapshot_says() {
 }
 
 #[test]
-fn what_the_real_knockd_printed_is_printed_byte_for_byte() {
+fn what_the_real_knockd_printed_is_printed_byte_for_byte_by_both_rule_sets() {
     let mut compared = 0;
     for case in cases::all() {
         let Some(expected) = &case.expected else { continue };
-        let (_, output) = replay(&case);
-        let printed = String::from_utf8_lossy(&output);
-        assert_eq!(printed, String::from_utf8_lossy(expected), "{}", case.name);
+        let expected = String::from_utf8_lossy(expected);
+        for rules in ["knock", "knockd-0.8"] {
+            let (_, output) = replay_by(rules, &case);
+            // The real one was run without waiting for stop commands.
+            let output = stops_behind_starts(&output);
+            let printed = String::from_utf8_lossy(&output);
+            assert_eq!(printed, expected, "{} by {rules}", case.name);
+        }
         compared += 1;
     }
     assert!(compared >= 14, "only {compared} transcripts of the real knockd were found");

@@ -11,9 +11,13 @@
 //! - *Crashes.* knockd 0.8 crashes when the last one-time sequence of a file is used up. Up to there
 //!   its output is compared. On a host without an IPv4 address it does not crash at once but goes on
 //!   with freed memory; there only the lines up to that moment are compared.
+//!
+//! The default rules do not do the same, and that is meant: but each line that differs must be due to a
+//! difference that has a number in `docs/differences.md`.
 
 mod play;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -22,20 +26,22 @@ use std::sync::{Mutex, PoisonError};
 
 use knock_replay::{Exit, Streams};
 
-pub use self::play::Played;
+pub use self::play::{Played, differences};
 use crate::arb::knockd_08::Case;
 use crate::oracle::{End, Oracle, Verdict};
 
 /// SIGABRT, with which glibc ends a program that frees memory twice.
 const ABORT: i32 = 6;
 
-/// Both did the same.
+/// The rule set did the same as the real knockd, and why knock does not is known.
 #[derive(Debug)]
 pub struct Agreement {
     /// What the engine did.
     pub played: Played,
     /// What the real knockd did.
     pub verdict: Verdict,
+    /// Why knock does not do the same; `None` if that was not asked.
+    pub differences: Option<BTreeSet<knock_engine::Difference>>,
 }
 
 /// What was expected and what came instead.
@@ -91,7 +97,12 @@ pub fn judge(oracle: &Oracle, case: &Case, folder: &Path) -> Result<Agreement, D
     fs::write(folder.join("expected"), &verdict.output).expect("there is room");
     fs::write(folder.join("found"), &played.as_oracle).expect("there is room");
     compare(case, folder, &played, &verdict, replayed.as_ref())?;
-    Ok(Agreement { played, verdict })
+    let differences = play::differences(case).transpose().map_err(|line| Difference {
+        what: "a line that knock and knockd 0.8 do not both print, for no known reason",
+        expected: vec![],
+        found: line.text,
+    })?;
+    Ok(Agreement { played, verdict, differences })
 }
 
 fn compare(

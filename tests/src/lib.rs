@@ -24,3 +24,4 @@ pub mod oracle;
 pub mod process;
 pub mod require;
 pub mod simulation;
+pub mod study;

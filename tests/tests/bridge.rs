@@ -111,8 +111,8 @@ proptest! {
 #[test]
 fn the_cases_meet_all_differences_but_those_they_cannot_show() {
     // These need other spellings of targets, no local address, more attempts than the limit, an
-    // exhausted file, a long command, a long name.
-    const NOT_SHOWN: [u8; 6] = [7, 9, 18, 24, 26, 27];
+    // exhausted file, a long command, a long name, a reload.
+    const NOT_SHOWN: [u8; 7] = [7, 9, 18, 24, 26, 27, 37];
     let mut unmet: BTreeSet<u8> = Difference::ALL.iter().map(|one| one.number()).collect();
     unmet.retain(|number| !NOT_SHOWN.contains(number));
     let mut runner = TestRunner::deterministic();

@@ -2,10 +2,12 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use knock_engine::Difference;
 use knock_tests::arb::knockd_08::{self, Case};
-use knock_tests::differential::{Agreement, judge};
+use knock_tests::differential::{Agreement, differences, judge};
 use knock_tests::forge::{Format, Link};
 use knock_tests::model::{Door, Sequences};
 use knock_tests::oracle::{End, Oracle};
@@ -44,6 +46,27 @@ fn the_cases_for_the_real_knockd_have_everything_in_them() {
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn the_cases_show_every_difference_that_they_can() {
+    // No case has that many attempts, an exhausted file, or another link type.
+    const CANNOT: [Difference; 3] =
+        [Difference::Unbounded, Difference::OneTimeNoneLeft, Difference::LinkTypes];
+    let mut unmet: BTreeSet<Difference> = Difference::ALL.into_iter().collect();
+    unmet.retain(|one| !CANNOT.contains(one));
+    let mut runner = TestRunner::deterministic();
+    let strategy = knockd_08::case();
+    for drawn in 1..=20_000 {
+        let case = strategy.new_tree(&mut runner).unwrap().current();
+        let Some(met) = differences(&case) else { continue };
+        unmet.retain(|one| !met.as_ref().unwrap().contains(one));
+        if unmet.is_empty() {
+            println!("all met in {drawn} cases");
+            return;
+        }
+    }
+    panic!("no case shows {unmet:?}");
 }
 
 /// What the real knockd does.

@@ -146,6 +146,20 @@ fn the_caret_stands_below_its_text_whatever_stands_before_it() {
     insta::assert_snapshot!(files.load().1);
 }
 
+/// Found by fuzzing: U+009B begins an escape sequence, as ESC and `[` do.
+#[test]
+fn no_control_character_of_a_text_reaches_the_terminal() {
+    let is_hostile = |one: &char| one.is_control() && *one != '\n';
+    let controls: String = ('\u{1}'..='\u{9f}').filter(is_hostile).collect();
+    let files = Files::new(&format!("[d]\nsequence = 7{controls},x\ncommand ="));
+    let report = files.load().1;
+    assert_eq!(report.chars().find(is_hostile), None, "{report:?}");
+    let lines: Vec<_> = report.lines().filter(|line| line.contains(" | ")).collect();
+    let [_, _, quoted, carets] = lines[..] else { panic!("{report}") };
+    let place = |line: &str, wanted| line.chars().position(|one| one == wanted);
+    assert_eq!(place(carets, '^'), place(quoted, 'x'), "{report}");
+}
+
 #[test]
 fn a_coloured_report_says_the_same() {
     let files = Files::new("[a]\nsequence = x\nfoo\n");

@@ -1,19 +1,30 @@
-//! Every short string of packets: the engine against a naive reading of each rule set.
+//! Every short string of packets: the engine against a naive reading of each rule set, and against the
+//! real knockd 0.8.
 //!
 //! Most faults in the handling of sequences need few packets, few clients and few doors to show.
 //! So here is not a sample but all of it: every string of up to four packets of two clients, each
 //! to one of five places, each soon after the one before or after every timeout.
 
 #![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+use std::ffi::OsString;
+use std::fs;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use knock_engine::{
     CommandStatus, Effect, Engine, Event, Limits, Rules, TimedEffect, Timestamp, transcript,
 };
+use knock_replay::{Exit, Streams};
+use knock_tests::arb::{Style, conf};
 use knock_tests::boundary;
+use knock_tests::forge::{Capture, Format, Link, Record, Shape};
 use knock_tests::model::{ACK, Door, House, Knock, Packet, SYN, Sequences, Setting, Transport};
 use knock_tests::model_08::Daemon;
+use knock_tests::oracle::{Oracle, Run};
+use tempfile::TempDir;
 
 /// What the engine is compared with, after any string of packets.
 trait Reference: Clone {
@@ -231,4 +242,83 @@ fn tell(engine: &mut Engine, at: Timestamp, event: Event, out: &mut Vec<u8>) {
             engine.handle(at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
         }
     }
+}
+
+// ---- the real knockd
+
+/// Every string of four packets in one capture, each of other clients and long after the one before,
+/// so that none has to do with another but in what the real knockd still has in its list.
+#[test]
+fn the_real_knockd_prints_the_same_for_every_string() {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(oracle) = Oracle::required_by("every short string for the real knockd", cache) else {
+        return;
+    };
+    let flagged = Door { wanted: SYN, refused: ACK, ..door("a", "1,2") };
+    let sets = [
+        vec![door("a", "1,2,3"), door("b", "1,2"), door("c", "1,3")],
+        vec![door("open", "1,2,3"), door("close", "3,2,1")],
+        vec![door("a", "1,1,2"), door("b", "1,2,1")],
+        vec![flagged, door("b", "1u,2"), door("c", "1,1u,3")],
+    ];
+    let capture = every_string().to_bytes();
+    for doors in sets {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("knockd.conf"), conf(&doors, &Style::plain()).text).unwrap();
+        fs::write(folder.path().join("capture.pcap"), &capture).unwrap();
+        let verdict = oracle.run(&Run {
+            folder: folder.path().into(),
+            conf: "knockd.conf".into(),
+            capture: "capture.pcap".into(),
+            local: vec![[10, 0, 0, 1].into()],
+            ..Run::default()
+        });
+        let output = replayed(folder.path());
+        assert!(output.len() > 1_000_000, "{} bytes", output.len());
+        let lines =
+            |text: &[u8]| String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
+        let (expected, found): (Vec<String>, Vec<String>) =
+            (lines(&verdict.output), lines(&output));
+        let differs = expected.iter().zip(&found).position(|(one, other)| one != other);
+        assert_eq!(differs.map(|at| (&expected[at], &found[at])), None);
+        assert_eq!(expected.len(), found.len());
+    }
+}
+
+/// What `knock-replay` prints under the rules of knockd 0.8.
+fn replayed(folder: &Path) -> Vec<u8> {
+    let words = ["knock-replay", "-q", "--rules", "knockd-0.8", "--local", "10.0.0.1", "--config"];
+    let paths = ["knockd.conf", "capture.pcap"].map(|name| folder.join(name).into_os_string());
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut streams =
+        Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
+    let exit = knock_replay::run(words.map(OsString::from).into_iter().chain(paths), &mut streams);
+    assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
+    output
+}
+
+fn every_string() -> Capture {
+    const STRINGS: u32 = 5 * 20 * 20 * 20;
+    let mut records = Vec::new();
+    let mut at_ns = 0;
+    for string in 0..STRINGS {
+        // Each string a number: the first packet is one of 5, the others one of 20.
+        let mut rest = string;
+        at_ns += 100 * SECOND;
+        for place in 0..LENGTH {
+            let choices = if place == 0 { 5 } else { 20 };
+            let choice = usize::try_from(rest % choices).unwrap();
+            rest /= choices;
+            let (dport, transport) = alphabet(0)[choice % 5];
+            let (client, gap) = (choice / 5 % 2, choice / 10);
+            at_ns += GAPS[gap];
+            let client = 0xb000_0000 + 2 * string + u32::try_from(client).unwrap();
+            let src = Ipv4Addr::from(client).into();
+            let dst = [10, 0, 0, 1].into();
+            let packet = Packet { at_ns, src, dst, sport: 40_000, dport, transport };
+            let (frame, kept) = Shape::default().frame(&packet, Link::Ethernet, false);
+            records.push(Record::of(at_ns, &frame, kept));
+        }
+    }
+    Capture { format: Format::Pcap { big_endian: false }, ..Capture::new(Link::Ethernet, records) }
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod fields;
+mod gzip;
 mod interface;
 mod looks;
 mod mapped;

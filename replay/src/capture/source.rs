@@ -1,10 +1,9 @@
 //! The bytes of a capture, from a file in memory or from a stream.
 
-use std::io::{self, BufReader, Cursor, Read};
-
-use flate2::bufread::MultiGzDecoder;
+use std::io::{self, Cursor, Read};
 
 use super::error::{Compression, Fault, Place};
+use super::gzip::Gzip;
 use super::mapped::{Mapped, Shrunk};
 use super::zstd::Zstd;
 
@@ -54,9 +53,7 @@ impl Source {
         let counted = Counted { inner: Cursor::new(first).chain(reader), count: 0 };
         let input = match compression {
             None => Input::Plain(counted),
-            Some(Compression::Gzip) => {
-                Input::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(counted))))
-            }
+            Some(Compression::Gzip) => Input::Gzip(Box::new(Gzip::new(counted))),
             Some(Compression::Zstd) => Input::Zstd(Box::new(Zstd::new(counted))),
         };
         let stream = Stream { input, buffer: Vec::new(), start: 0, end: 0, ended: false };
@@ -187,7 +184,7 @@ type Reader = Counted<io::Chain<Cursor<Vec<u8>>, Box<dyn Read>>>;
 
 enum Input {
     Plain(Reader),
-    Gzip(Box<MultiGzDecoder<BufReader<Reader>>>),
+    Gzip(Box<Gzip<Reader>>),
     Zstd(Box<Zstd<Reader>>),
 }
 
@@ -211,7 +208,7 @@ impl Input {
     fn bytes_read(&self) -> u64 {
         match self {
             Self::Plain(reader) => reader.count,
-            Self::Gzip(decoder) => decoder.get_ref().get_ref().count,
+            Self::Gzip(decoder) => decoder.get_ref().count,
             Self::Zstd(decoder) => decoder.get_ref().count,
         }
     }

@@ -1,13 +1,15 @@
 //! The engine on a case, with its lines in both orders.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Counts, DoorId, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType,
-    Listening, Note, OneTimeSequences, Phase, Rules, TimedEffect, Timestamp, config,
+    CommandStatus, Counts, Difference, DoorId, DoorSequence, Doors, Effect, Engine, Event, Limits,
+    LinkType, Listening, Note, OneTimeSequences, Phase, Rules, TimedEffect, Timestamp, config,
 };
+
+use knock_replay::compare::{self, Comparison, Differing, Happening};
 
 use crate::arb::Conf;
 use crate::arb::knockd_08::Case;
@@ -87,6 +89,53 @@ pub(super) fn play(case: &Case) -> Played {
     }
     playback.handle(Timestamp::MAX, Event::DeadlineReached);
     playback.finish()
+}
+
+/// Returns why lines of a case differ between knockd 0.8 and knock; `Err` with the first line that
+/// differs for no known reason. `None` if the configuration is read anew with one-time sequences in
+/// it: what the files hold then depends on who marked them.
+///
+/// # Errors
+/// The first line that differs for no known reason.
+///
+/// # Panics
+/// If the configuration is not a good one.
+#[must_use]
+pub fn differences(case: &Case) -> Option<Result<BTreeSet<Difference>, compare::Line>> {
+    let files: BTreeMap<String, Vec<u8>> = case.conf.sequence_files.iter().cloned().collect();
+    let reload = case.reload.as_ref();
+    let reloaded =
+        reload.map(|reload| reload.changed.as_ref().map_or(&case.conf, |(_, conf)| conf));
+    let has_files = |conf: &Conf| !conf.sequence_files.is_empty();
+    if reload.is_some() && (has_files(&case.conf) || reloaded.is_some_and(has_files)) {
+        return None;
+    }
+    let (doors, _) = read(&case.conf, &files);
+    let new_doors = reloaded.map(|conf| read(conf, &files).0);
+    let local = case.local().iter().copied();
+    let listening = Listening::at(local).with_ipv4_only(case.setting.ipv4_only);
+    // knockd 0.8 ends at such a reload, as the bridge does not.
+    let refuses = |doors: &Doors| Rules::Knockd08.refusal(doors, &listening).is_some();
+    if new_doors.as_ref().is_some_and(refuses) {
+        return None;
+    }
+    let mut comparison = Comparison::new(&doors, &listening, &Limits::default());
+    let link = LinkType::from_number(case.capture.link.number());
+    let mut differing = Vec::new();
+    let mut now = Timestamp::EPOCH;
+    for at in 0..=case.capture.records.len() {
+        if let Some(doors) = &new_doors
+            && reload.is_some_and(|reload| reload.frames_before == at)
+        {
+            differing.extend(comparison.step(now, &Happening::Reloaded(doors), drop));
+        }
+        let Some(record) = case.capture.records.get(at) else { break };
+        now = Timestamp::from_nanos(record.at_ns);
+        differing.extend(comparison.step(now, &Happening::Frame(link, &record.data), drop));
+    }
+    differing.extend(comparison.step(Timestamp::MAX, &Happening::Time, drop));
+    let due_to = |one: Differing| one.due_to.ok_or(one.line);
+    Some(differing.into_iter().map(due_to).collect())
 }
 
 /// Reads a configuration with its sequences as they are now. Returns the name of the file of each

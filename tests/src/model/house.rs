@@ -130,6 +130,24 @@ impl House {
         std::mem::take(&mut self.out.lines)
     }
 
+    /// Returns the doors of the configuration as they are now, in the order of the file.
+    pub fn doors(&self) -> impl Iterator<Item = &Door> {
+        self.listed.iter().map(|&at| &self.doors[at])
+    }
+
+    /// Returns how many attempts are live.
+    #[must_use]
+    pub fn live_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Returns when an attempt or a lease is over next.
+    #[must_use]
+    pub fn next_due_ns(&self) -> Option<i64> {
+        let attempts = self.attempts.iter().map(|attempt| attempt.due_ns);
+        attempts.chain(self.leases.iter().map(|lease| lease.due_ns)).min()
+    }
+
     // ---- what happens
 
     /// Nothing happens but time: what is due happens. A clock that goes back stands still.

@@ -428,6 +428,9 @@ impl RuleSet for BridgeRules {
     }
 
     fn doors_leave(&mut self, _: Timestamp, leaving: &[DoorId], _: &mut Site) {
+        if !self.mended.has(Difference::Reload) {
+            self.forget_all();
+        }
         for &door in leaving {
             for serial in self.attempts.at(door) {
                 self.remove(serial);

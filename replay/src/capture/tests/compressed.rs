@@ -63,6 +63,40 @@ fn packets_that_the_zstd_decoder_keeps_back_are_not_lost_in_a_cut() {
     assert!(seen.error().starts_with(message), "{}", seen.error());
 }
 
+/// Found by fuzzing: how many packets were lost depended on the pieces in which a stream came.
+#[test]
+fn packets_in_front_of_damaged_gzip_data_are_not_lost() {
+    let capture = pcap(&[&[7; 5000], &[8; 5000]]);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&capture).unwrap();
+    encoder.flush().unwrap();
+    let mut compressed = encoder.finish().unwrap();
+    // The empty last block becomes one of a type that there is not.
+    let last = compressed.len() - 8 - 5;
+    compressed[last] = 7;
+    let seen = read(&compressed);
+    assert_eq!(seen.frames(), [[7; 5000], [8; 5000]]);
+    let message = "test: has damaged or cut gzip data behind byte 10056 of the decompressed data, \
+                   after packet 2: corrupt deflate stream";
+    assert_eq!(seen.error(), message);
+}
+
+#[test]
+fn every_field_of_a_gzip_header_is_skipped() {
+    let capture = pcap(&[b"frame"]);
+    let mut header = vec![0x1f, 0x8b, 8, 0b1_1111, 0, 0, 0, 0, 0, 255];
+    header.extend(b"\x03\x00abcname\0comment\0\x00\x00");
+    let compressed = [&header[..], &gzip(&capture)[10..]].concat();
+    let seen = read(&compressed);
+    assert_eq!((seen.frames(), seen.error()), (vec![&b"frame"[..]], String::new()));
+    for length in 4..header.len() {
+        assert!(matches!(
+            stream(&compressed[..length]).error.unwrap().fault,
+            Fault::Decompression { .. }
+        ));
+    }
+}
+
 #[test]
 fn a_wrong_checksum_is_an_error_behind_all_packets() {
     let capture = pcap(&[b"frame"]);

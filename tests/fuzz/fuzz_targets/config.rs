@@ -1,0 +1,55 @@
+//! Reading a `knockd.conf`: its text.
+
+#![no_main]
+
+use knock_engine::config::{self, Config};
+use knock_engine::{Command, Door, DoorSequence, Doors, Seconds, Sequence};
+use knock_fuzz::{check_diagnostics, check_span};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| {
+    let parsed = config::parse(text);
+    check_diagnostics(text, &parsed.diagnostics);
+    assert_eq!(parsed.config.is_some(), parsed.diagnostics.errors() == 0);
+    if let Some(config) = &parsed.config {
+        check_config(text, config);
+    }
+    let commented = config::parse(&[text, b"\n# comment"].concat());
+    assert_eq!(commented.config, parsed.config);
+    assert_eq!(commented.diagnostics.errors(), parsed.diagnostics.errors());
+});
+
+fn check_config(text: &[u8], config: &Config) {
+    for door in &config.doors {
+        check_door(&door.door);
+        let has_file = match &door.one_time_file {
+            Some(file) => {
+                assert!(!file.name.as_bytes().is_empty());
+                check_span(text, &file.span);
+                let named = &text[file.span.line_start..][file.span.start..file.span.end];
+                assert_eq!(named, file.name.as_bytes());
+                true
+            }
+            None => false,
+        };
+        assert_eq!(has_file, matches!(door.door.sequence, DoorSequence::OneTime(_)));
+    }
+    let doors: Vec<Door> = config.doors.iter().map(|door| door.door.clone()).collect();
+    assert!(Doors::new(doors).is_ok());
+}
+
+fn check_door(door: &Door) {
+    if let Some(sequence) = door.sequence() {
+        let knocks = sequence.knocks();
+        assert!((1..=Sequence::MAX_KNOCKS).contains(&knocks.len()), "{knocks:?}");
+        assert!(knocks.iter().all(|knock| knock.port.0 != 0), "{knocks:?}");
+    }
+    assert!(door.seq_timeout.get() > 0 && door.seq_timeout <= Seconds::MAX);
+    assert!(door.cmd_timeout <= Seconds::MAX);
+    let commands = &door.commands;
+    let commands = [&commands.start, &commands.start_6, &commands.stop, &commands.stop_6];
+    let commands = commands.into_iter().flatten().map(Command::as_bytes);
+    for value in commands.chain([door.name.as_bytes()]) {
+        assert!(!value.contains(&b'\n') && !value.contains(&0), "{}", value.escape_ascii());
+    }
+}

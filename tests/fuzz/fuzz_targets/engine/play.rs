@@ -1,0 +1,274 @@
+//! The engine and the model, told the same at the same moments.
+
+use std::collections::BTreeMap;
+
+use knock_engine::transcript::{self, Channel};
+use knock_engine::{
+    CommandStatus, Doors, Effect, Engine, Event, Limits, Note, Rules, RunId, TimedEffect, Timestamp,
+};
+use knock_tests::boundary;
+use knock_tests::model::{Door, House, Line, Packet, Setting};
+
+use crate::plan::{Happening, Plan};
+
+/// An engine, its driver, and the model beside it.
+pub(crate) struct Play<'a> {
+    plan: &'a Plan,
+    engine: Engine,
+    /// The model, where it has the same rules.
+    house: Option<House>,
+    /// How many lines were compared.
+    compared: usize,
+    /// The moment of what happens now.
+    now_ns: i64,
+    /// The transcript so far.
+    lines: Vec<Line>,
+    /// Commands that run, by the moment of their ends and the order in which they were asked for.
+    running: BTreeMap<(i64, u64), Running>,
+    commands: u64,
+    ended: Vec<RunId>,
+    seen: Seen,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    run: RunId,
+    status: CommandStatus,
+    /// Its place in the order of all commands, from 0.
+    number: u64,
+}
+
+/// What the effects so far tell.
+#[derive(Default)]
+struct Seen {
+    last_ns: Option<i64>,
+    opened: u64,
+    timed_out: u64,
+    refused: u64,
+    /// Attempts that ended because their door changed, or its sequence.
+    taken: u64,
+    failed: u64,
+    expected_to_fail: u64,
+    admitted: u64,
+}
+
+impl<'a> Play<'a> {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
+        let limits = Limits { attempts: plan.limit, hash_seed: plan.hash_seed };
+        let doors = boundary::doors(&plan.doors);
+        let setting = Setting {
+            doors: plan.doors.clone(),
+            local: plan.place.local.clone(),
+            ipv4_only: plan.place.ipv4_only,
+        };
+        let house = || {
+            let house = House::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
+            if plan.is_live { house } else { house.ending_commands_at_once() }
+        };
+        Self {
+            plan,
+            engine: Engine::new(doors, plan.place.listening(), plan.rules, &limits),
+            house: (plan.rules == Rules::Knock).then(house),
+            compared: 0,
+            now_ns: plan.start_ns,
+            lines: Vec::new(),
+            running: BTreeMap::new(),
+            commands: 0,
+            ended: Vec::new(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Lets things happen, one after another, then time run on until nothing is due and no command
+    /// runs. Returns the transcript.
+    pub(crate) fn plays(mut self, happenings: Vec<(i64, Happening)>) -> Vec<Line> {
+        for (wait_ns, happening) in happenings {
+            self.happens(wait_ns, happening);
+        }
+        if self.plan.is_live {
+            self.live_until(i64::MAX);
+        }
+        self.deadline_reached(i64::MAX);
+        self.compare();
+        assert!(self.running.is_empty());
+        assert_eq!(self.engine.poll_deadline(), None);
+        if self.plan.rules == Rules::Knock {
+            assert_eq!(self.engine.live_attempts(), 0);
+        }
+        self.lines
+    }
+
+    /// Lets something happen after a time, which may be less than nothing.
+    fn happens(&mut self, wait_ns: i64, happening: Happening) {
+        let stamp_ns = self.now_ns.saturating_add(wait_ns);
+        self.now_ns = self.now_ns.max(stamp_ns);
+        if self.plan.is_live {
+            self.live_until(self.now_ns);
+        }
+        match happening {
+            Happening::Packet(packet) => self.packet(Packet { at_ns: stamp_ns, ..packet }),
+            Happening::Wait => self.deadline_reached(self.now_ns),
+            Happening::Move(place) => {
+                self.tell(stamp_ns, Event::AddressesChanged(place.listening()));
+                self.tell_model(|house| house.addresses(stamp_ns, place.local, place.ipv4_only));
+            }
+            Happening::Reload { kept, new } => self.reload(stamp_ns, &kept, &new),
+            Happening::EndAgain(choice) => {
+                if let Some(at) = usize::from(choice).checked_rem(self.ended.len()) {
+                    let (run, status) = (self.ended[at], CommandStatus(choice));
+                    self.tell(stamp_ns, Event::CommandEnded { run, status });
+                    self.tell_model(|house| house.time(stamp_ns));
+                }
+            }
+        }
+        self.compare();
+    }
+
+    /// Does everything that is due up to a moment: deadlines, then ends of commands.
+    fn live_until(&mut self, until_ns: i64) {
+        loop {
+            let deadline = self.engine.poll_deadline().map(|deadline| deadline.at.as_nanos());
+            let end = self.running.first_key_value().map(|(&(at_ns, _), _)| at_ns);
+            match (deadline, end) {
+                (Some(at_ns), end) if at_ns <= until_ns && end.is_none_or(|end| at_ns <= end) => {
+                    self.deadline_reached(at_ns);
+                }
+                (_, Some(at_ns)) if at_ns <= until_ns => self.end_next_command(),
+                _ => break,
+            }
+            self.compare();
+        }
+    }
+
+    fn deadline_reached(&mut self, at_ns: i64) {
+        self.tell(at_ns, Event::DeadlineReached);
+        self.tell_model(|house| house.time(at_ns));
+    }
+
+    fn packet(&mut self, packet: Packet) {
+        let translated = boundary::packet(&packet);
+        self.engine.anticipate(&translated);
+        let admitted = self.engine.doors().admit(self.engine.listening(), &translated);
+        self.seen.admitted += u64::from(admitted);
+        self.tell(packet.at_ns, Event::Packet(translated));
+        self.tell_model(|house| house.packet(&packet));
+    }
+
+    fn reload(&mut self, at_ns: i64, kept: &[u8], new: &[Door]) {
+        let there: Vec<_> = self.engine.doors().in_order().map(|(_, door)| door.clone()).collect();
+        let kept = kept.iter().filter_map(|&choice| usize::from(choice).checked_rem(there.len()));
+        let kept: Vec<usize> = kept.collect();
+        let doors = kept.iter().map(|&at| there[at].clone());
+        let doors = Doors::new(doors.chain(new.iter().map(boundary::door)).collect());
+        let doors = doors.expect("there are few");
+        self.tell(at_ns, Event::Reloaded(Box::new(doors)));
+        self.tell_model(|house| {
+            // What is due does not change what the doors are.
+            let there: Vec<_> = house.doors().cloned().collect();
+            let doors = kept.iter().map(|&at| there[at].clone());
+            house.reload(at_ns, doors.chain(new.iter().cloned()).collect());
+        });
+    }
+
+    fn end_next_command(&mut self) {
+        let Some(((at_ns, _), Running { run, status, number })) = self.running.pop_first() else {
+            return;
+        };
+        self.ended.push(run);
+        self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
+        self.tell(at_ns, Event::CommandEnded { run, status });
+        self.tell_model(|house| house.command_ended(at_ns, number));
+    }
+
+    fn tell_model(&mut self, what: impl FnOnce(&mut House)) {
+        if let Some(house) = &mut self.house {
+            what(house);
+        }
+    }
+
+    /// Tells the engine what happened, and takes its effects.
+    fn tell(&mut self, at_ns: i64, event: Event) {
+        self.engine.handle(Timestamp::from_nanos(at_ns), event);
+        while let Some(timed) = self.engine.poll_effect() {
+            self.takes(timed);
+        }
+    }
+
+    fn takes(&mut self, TimedEffect { at, effect }: TimedEffect) {
+        let at_ns = at.as_nanos();
+        assert!(self.seen.last_ns.is_none_or(|last_ns| last_ns <= at_ns), "{effect:?} at {at_ns}");
+        self.seen.last_ns = Some(at_ns);
+        let mut text = Vec::new();
+        if transcript::write(&effect, self.engine.doors(), &mut text) == Channel::Transcript {
+            self.lines.push(Line { at_ns, text });
+        }
+        match effect {
+            Effect::Opened { .. } => self.seen.opened += 1,
+            Effect::SequenceTimedOut { .. } => self.seen.timed_out += 1,
+            Effect::OpeningRefused { .. } => self.seen.refused += 1,
+            Effect::CommandFailed { .. } => self.seen.failed += 1,
+            Effect::Note(Note::SequenceChanged { .. } | Note::DoorChanged { .. }) => {
+                self.seen.taken += 1;
+            }
+            Effect::RunCommand { run, .. } => self.run(at_ns, run),
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, at_ns: i64, run: RunId) {
+        assert!(self.running.values().all(|other| other.run != run));
+        let number = self.commands;
+        self.commands += 1;
+        let (takes_ns, status) = self.plan.ends[usize::try_from(number % 4).unwrap()];
+        if self.plan.is_live {
+            let key = (at_ns.saturating_add(takes_ns), number);
+            self.running.insert(key, Running { run, status, number });
+        } else {
+            self.ended.push(run);
+            self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
+            self.engine.handle(Timestamp::from_nanos(at_ns), Event::CommandEnded { run, status });
+        }
+    }
+
+    fn compare(&mut self) {
+        self.check_counts();
+        let Some(house) = &self.house else { return };
+        let outcome = house.outcome();
+        assert_eq!(shown(&self.lines[self.compared..]), shown(&outcome.lines[self.compared..]));
+        self.compared = self.lines.len();
+        let deadline = self.engine.poll_deadline().map(|deadline| deadline.at.as_nanos());
+        assert_eq!(deadline, house.next_due_ns());
+        assert_eq!(self.engine.live_attempts(), house.live_attempts());
+        let (counts, modelled) = (self.engine.counts(), outcome.counts);
+        assert_eq!(counts.admitted, modelled.admitted);
+        assert_eq!(counts.retransmissions, modelled.retransmissions);
+        assert_eq!(counts.voided, modelled.voided);
+        assert_eq!(counts.evicted, modelled.evicted);
+        assert_eq!(counts.forgotten_openings, modelled.forgotten_openings);
+        assert_eq!(counts.refused, modelled.refused);
+        let doors = self.engine.doors().in_order().map(|(_, door)| door.clone());
+        assert!(doors.eq(house.doors().map(boundary::door)));
+    }
+
+    fn check_counts(&self) {
+        let (counts, seen) = (self.engine.counts(), &self.seen);
+        let limit = usize::try_from(self.plan.limit.get()).unwrap();
+        assert!(self.engine.live_attempts() <= limit);
+        assert!(self.running.len() <= limit);
+        assert_eq!(counts.opened, seen.opened);
+        assert_eq!(counts.timed_out, seen.timed_out);
+        assert_eq!(counts.refused, seen.refused);
+        assert_eq!(seen.failed, seen.expected_to_fail);
+        if self.plan.rules == Rules::Knock {
+            let over = counts.opened + counts.refused + counts.timed_out + counts.voided;
+            let live = u64::try_from(self.engine.live_attempts()).unwrap();
+            assert_eq!(counts.attempts, over + counts.evicted + seen.taken + live, "{counts:?}");
+            assert_eq!(counts.admitted, seen.admitted);
+        }
+    }
+}
+
+/// What is compared, fit to be read where it differs.
+pub(crate) fn shown(lines: &[Line]) -> Vec<(i64, String)> {
+    lines.iter().map(|line| (line.at_ns, line.text.escape_ascii().to_string())).collect()
+}

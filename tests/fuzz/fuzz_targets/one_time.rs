@@ -1,0 +1,97 @@
+//! Reading a file of one-time sequences, and using them up: its text.
+
+#![no_main]
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use knock_engine::{
+    Commands, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event, FlagRule, Limits,
+    Listening, OneTimeLine, OneTimeSequences, Packet, Protocol, Rules, Seconds, TcpFlags,
+    TcpHeader, Timestamp, Transport,
+};
+use knock_fuzz::{check_diagnostics, line_number};
+use libfuzzer_sys::fuzz_target;
+
+/// The most sequences that are used up.
+const USED_MAX: usize = 24;
+
+fuzz_target!(|text: &[u8]| {
+    let (sequences, diagnostics) = OneTimeSequences::parse(text);
+    check_diagnostics(text, &diagnostics);
+    assert_eq!(sequences.is_some(), diagnostics.errors() == 0);
+    if let Some(sequences) = sequences {
+        use_up(text.to_vec(), sequences);
+    }
+});
+
+/// Opens a door until its sequences are used up, marks them in the file as it is told to, and checks
+/// that whoever reads the file then gets what the engine has left.
+fn use_up(mut text: Vec<u8>, sequences: OneTimeSequences) {
+    let mut next = sequences.next().cloned();
+    let mut engine = engine_with(sequences);
+    for _ in 0..USED_MAX {
+        let Some(line) = next else { break };
+        let (number, offset, rest) = open(&mut engine, &line);
+        assert_eq!((number, offset), (line.number, line.offset));
+        mark(&mut text, number, offset);
+        let (read, diagnostics) = OneTimeSequences::parse(&text);
+        assert_eq!(diagnostics.errors(), 0);
+        assert_eq!(DoorSequence::OneTime(read.unwrap()), rest);
+        let DoorSequence::OneTime(rest) = rest else { unreachable!() };
+        next = rest.next().cloned();
+    }
+}
+
+/// Writes a `#` where the line starts.
+fn mark(text: &mut [u8], number: u32, offset: u64) {
+    let at = usize::try_from(offset).unwrap();
+    let before = &text[..at];
+    assert!(before.is_empty() || before == b"\xef\xbb\xbf" || before.ends_with(b"\n"), "{offset}");
+    assert_eq!(usize::try_from(number), Ok(line_number(before)));
+    assert!(text[at] != b'#' && text[at] != b'\n');
+    text[at] = b'#';
+}
+
+/// Makes the knocks of a line. Returns which line is to be marked, and what is left.
+fn open(engine: &mut Engine, line: &OneTimeLine) -> (u32, u64, DoorSequence) {
+    let mut marked = None;
+    for knock in line.sequence.knocks() {
+        let transport = match knock.protocol {
+            Protocol::Tcp => {
+                Transport::Tcp(TcpHeader { sequence_number: None, flags: Some(TcpFlags::SYN) })
+            }
+            Protocol::Udp => Transport::Udp,
+        };
+        let packet = Packet {
+            source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            destination: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            source_port: knock.port,
+            destination_port: knock.port,
+            transport,
+        };
+        assert_eq!(marked, None, "marked before the last knock");
+        engine.handle(Timestamp::EPOCH, Event::Packet(packet));
+        while let Some(timed) = engine.poll_effect() {
+            if let Effect::MarkOneTime { door, line, offset } = timed.effect {
+                marked = Some((line, offset, door));
+            }
+        }
+    }
+    let (number, offset, door) = marked.expect("the sequence opens its door");
+    (number, offset, engine.doors().door(door).sequence.clone())
+}
+
+fn engine_with(sequences: OneTimeSequences) -> Engine {
+    let door = Door {
+        name: DoorName::new(b"d"),
+        sequence: DoorSequence::OneTime(sequences),
+        seq_timeout: Seconds::MAX,
+        flags: FlagRule::default(),
+        target: None,
+        commands: Commands::default(),
+        cmd_timeout: Seconds::MAX,
+    };
+    let limits = Limits { attempts: std::num::NonZeroU32::MIN, hash_seed: 0 };
+    let doors = Doors::new(vec![door]).unwrap();
+    Engine::new(doors, Listening::everywhere(), Rules::Knock, &limits)
+}
