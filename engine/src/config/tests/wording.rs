@@ -98,6 +98,6 @@ fn what_begins_a_comment_elsewhere_is_told_to_begin_none_here() {
 /// The wording of the last error of a text.
 fn error(text: impl AsRef<[u8]>) -> Wording {
     let diagnostics = parse(text.as_ref()).diagnostics;
-    let errors = diagnostics.kept().iter().filter(|one| one.severity() == Severity::Error);
-    errors.last().unwrap().wording()
+    let mut errors = diagnostics.kept().iter().filter(|one| one.severity() == Severity::Error);
+    errors.next_back().unwrap().wording()
 }
