@@ -1,3 +1,5 @@
+mod wording;
+
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -200,25 +202,6 @@ fn a_door_name_that_was_there_before_is_warned_of_with_its_line() {
     assert_eq!((name.as_str(), *first_line), ("a", 1));
     // Each is an error of its own, and that is enough.
     assert_eq!(faults("[]\nSequence=1\nCommand=\n[]\nSequence=2\nCommand=").len(), 2);
-}
-
-#[test]
-fn a_diagnostic_tells_what_is_wrong_what_was_expected_and_the_way_out() {
-    let diagnostics = parse(b"[d]\nSequence=1\nCommand=\nSeq_Timeout=5 # short").diagnostics;
-    let wording = diagnostics.kept()[0].wording();
-    assert_eq!(wording.message, "comment after a number");
-    assert_eq!(wording.label, "expected the end of the line");
-    assert_eq!(wording.help.as_deref(), Some("move the comment to a line of its own"));
-    assert_eq!(wording.note.as_deref(), Some("knockd 0.8 would ignore it"));
-}
-
-#[test]
-fn what_begins_a_comment_elsewhere_is_told_to_begin_none_here() {
-    for (line, is_comment) in [("; x", true), ("// x", true), ("/ x", false), ("x", false)] {
-        let faults = faults(format!("[d]\nSequence=1\nCommand=\n{line}"));
-        let fault = Fault::Line(LineFault::NotADirective { comment: is_comment });
-        assert_eq!(faults, [(fault, 4, 1)], "{line}");
-    }
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! What diagnostics say.
+
+use super::*;
+
+#[test]
+fn a_diagnostic_tells_what_is_wrong_what_was_expected_and_the_way_out() {
+    let diagnostics = parse(b"[d]\nSequence=1\nCommand=\nSeq_Timeout=5 # short").diagnostics;
+    let wording = diagnostics.kept()[0].wording();
+    assert_eq!(wording.message, "comment after a number");
+    assert_eq!(wording.label, "expected the end of the line");
+    assert_eq!(wording.help.as_deref(), Some("move the comment to a line of its own"));
+    assert_eq!(wording.note.as_deref(), Some("knockd 0.8 would ignore it"));
+}
+
+#[test]
+fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
+    let write_or_remove = |what: &str, absent: &str| {
+        (format!("expected {what}"), format!("write {what}, or remove the line {absent}"))
+    };
+    let needed = |what: &str| (format!("expected {what}"), format!("write {what}"));
+    let eth0 = "for the default, `eth0`";
+    for (section, name, wanted) in [
+        ("options", "logfile", write_or_remove("a file name", "to log to no file")),
+        (
+            "options",
+            "pidfile",
+            write_or_remove("a file name", "for the default, `/var/run/knockd.pid`"),
+        ),
+        ("options", "interface", write_or_remove("the name of a network interface", eth0)),
+        ("d", "sequence", needed("ports, such as `7000,8000,9000`")),
+        ("d", "one_time_sequences", needed("a file name")),
+        ("d", "seq_timeout", write_or_remove("a number of seconds", "for the default, 25 seconds")),
+        ("d", "cmd_timeout", write_or_remove("a number of seconds", "for the default, 10 seconds")),
+        (
+            "d",
+            "tcpflags",
+            write_or_remove("flags, such as `syn`", "to count TCP packets with any flags"),
+        ),
+        (
+            "d",
+            "target",
+            write_or_remove("an IP address", "to listen on the addresses of the interface"),
+        ),
+    ] {
+        let (label, help) = wanted;
+        let wording = error(format!("[{section}]\n{name} =\n"));
+        assert_eq!(wording.message, format!("`{name}` has no value"));
+        assert_eq!((wording.label, wording.help), (label, Some(help)), "{name}");
+    }
+}
+
+#[test]
+fn a_port_that_is_none_is_told_with_the_way_out_and_what_knockd_08_would_read() {
+    for (port, help, note) in [
+        ("80/udp", Some("the protocol goes after a colon: `80:udp`"), "read port 80"),
+        ("80 81", Some("separate knocks with commas"), "read port 80"),
+        ("80;81", Some("separate knocks with commas"), "read port 80"),
+        ("ssh", Some("write the number of the port, not its name"), "read port 0, which"),
+        ("0", None, "read port 0, which no client knocks at"),
+        ("-1", None, "read port 65535"),
+    ] {
+        let wording = error(format!("[d]\nsequence = {port}"));
+        assert_eq!(wording.message, format!("`{port}` is not a port"));
+        assert_eq!(wording.help.as_deref(), help, "{port}");
+        assert!(wording.note.unwrap().contains(note), "{port}");
+    }
+    assert_eq!(error("[d]\nsequence = 65536").note, None);
+}
+
+#[test]
+fn seconds_that_are_none_are_told_with_what_knockd_08_would_do() {
+    let expires = "in knockd 0.8 every attempt would expire at the next packet";
+    let digits = "write seconds as digits only, such as `10`";
+    for (line, label, help, note) in [
+        ("seq_timeout = x", "1 to 2147483647", digits, expires),
+        ("seq_timeout = -5", "1 to 2147483647", digits, expires),
+        ("seq_timeout = 5s", "1 to 2147483647", digits, "knockd 0.8 would read it as 5 seconds"),
+        ("cmd_timeout = x", "0 to 2147483647", digits, "knockd 0.8 would read it as 0 seconds"),
+        ("cmd_timeout = -1", "0 to", digits, "knockd 0.8 would read it as 4294967295 seconds"),
+        ("cmd_timeout = 4294967297", "0 to", "write a smaller number", "read it as 1 seconds"),
+    ] {
+        let wording = error(format!("[d]\nsequence = 1\n{line}"));
+        assert!(wording.label.contains(label), "{line}: {}", wording.label);
+        assert_eq!(wording.help.as_deref(), Some(help), "{line}");
+        assert!(wording.note.unwrap().ends_with(note), "{line}");
+    }
+}
+
+#[test]
+fn what_begins_a_comment_elsewhere_is_told_to_begin_none_here() {
+    for (line, is_comment) in [("; x", true), ("// x", true), ("/ x", false), ("x", false)] {
+        let faults = faults(format!("[d]\nSequence=1\nCommand=\n{line}"));
+        let fault = Fault::Line(LineFault::NotADirective { comment: is_comment });
+        assert_eq!(faults, [(fault, 4, 1)], "{line}");
+    }
+}
+
+/// The wording of the last error of a text.
+fn error(text: impl AsRef<[u8]>) -> Wording {
+    let diagnostics = parse(text.as_ref()).diagnostics;
+    let mut errors = diagnostics.kept().iter().filter(|one| one.severity() == Severity::Error);
+    errors.next_back().unwrap().wording()
+}
