@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU32;
 
 use knock_engine::{Counts, Difference, Doors, Limits, Refusal, Rules, Timestamp, Undecodable};
 
@@ -13,6 +14,9 @@ use crate::printer::stamp;
 use crate::progress::Bar;
 use crate::reader::{Next, Reader};
 
+/// The most attempts, under each of the rule sets: together they then take less than 1 GB.
+const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+
 /// Compares the two, and prints the lines that differ.
 pub(crate) fn compare(
     args: &Args,
@@ -21,7 +25,7 @@ pub(crate) fn compare(
     bar: Option<Bar>,
     streams: &mut Streams<'_>,
 ) -> Exit {
-    let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
+    let limits = Limits { attempts: args.max_attempts.min(ATTEMPTS), ..Limits::default() };
     let listening = reader.listening();
     let mut comparison = Comparison::new(doors, &listening, &limits);
     let mut report = Report::new(args, bar, streams);
@@ -38,6 +42,7 @@ pub(crate) fn compare(
     }
     if !args.quiet {
         summarize(packets, &due_to, exit, streams);
+        streams.say(&openings(&comparison));
         let lines = reading.tally.warning_lines(counts(&comparison));
         for line in lines {
             streams.say(&format!("knock-replay: {line}\n"));
@@ -53,6 +58,12 @@ pub(crate) fn compare(
 fn counts(comparison: &Comparison) -> Counts {
     let [theirs, ours] = [Side::Knockd08, Side::Knock].map(|side| comparison.counts(side));
     Counts { admitted: theirs.admitted.max(ours.admitted), not_begun: theirs.not_begun, ..ours }
+}
+
+/// Says how many openings there were: what matters most.
+fn openings(comparison: &Comparison) -> String {
+    let [theirs, ours] = [Side::Knockd08, Side::Knock].map(|side| comparison.counts(side).opened);
+    format!("knock-replay: openings: {theirs} by knockd 0.8, {ours} by knock\n")
 }
 
 /// Says which differences were met, and how many lines are due to each.
@@ -165,7 +176,9 @@ impl<'a, 's> Report<'a, 's> {
     }
 
     fn print(&mut self, differing: &[Differing], messages: &[Line], place: &str) -> io::Result<()> {
-        for Differing { side, line, due_to } in differing {
+        let is_wanted =
+            |one: &&Differing| one.due_to.is_none_or(|due_to| !self.args.except.contains(&due_to));
+        for Differing { side, line, due_to } in differing.iter().filter(is_wanted) {
             let count = self.counts.entry(*due_to).or_default();
             *count = count.saturating_add(1);
             let sign = match side {

@@ -115,6 +115,11 @@ impl Tally {
             None
         } else if self.packets == 0 {
             Some("warning: there were no packets to replay")
+        } else if self.undecodable.get(Reason::UnknownTo08.index()) == Some(&self.packets) {
+            Some(
+                "warning: knockd 0.8 cannot read any of the packets: it starts only on Ethernet, \
+                 Linux cooked (version 1) and raw IP, and knows no IPv6 on the latter two",
+            )
         } else if undecodable == self.packets {
             Some(
                 "warning: no packet was TCP or UDP that can be read; were they cut short \

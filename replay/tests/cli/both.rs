@@ -31,7 +31,8 @@ fn both_print_what_differs_with_number_and_packet() {
 #[test]
 fn both_print_nothing_where_nothing_differs() {
     let outcome = Desk::with(pcap(&knocks(0))).run("knocks.pcap -c knockd.conf --rules both");
-    let same = "knock-replay: 3 packets read: knockd 0.8 and knock do the same\n";
+    let same = "knock-replay: 3 packets read: knockd 0.8 and knock do the same\n\
+                knock-replay: openings: 1 by knockd 0.8, 1 by knock\n";
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     assert_eq!(outcome.stderr, same);
 }
@@ -73,4 +74,44 @@ fn a_crash_of_knockd_08_is_told() {
     insta::assert_snapshot!(outcome.stdout);
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(outcome.status, Some(1));
+}
+
+#[test]
+fn a_capture_that_knockd_08_cannot_read_is_told() {
+    let desk = Desk::new();
+    let conf = "[d]\nsequence = 1\ncommand = x\n";
+    desk.write("knockd.conf", conf);
+    // Linux cooked, version 2, as of `tcpdump -i any`.
+    let header =
+        [[0xd4, 0xc3, 0xb2, 0xa1], [2, 0, 4, 0], [0; 4], [0; 4], [0, 0, 4, 0], [20, 1, 0, 0]];
+    let frame = [&[8, 0][..], &[0; 18], &[0x45]].concat();
+    let length = [u8::try_from(frame.len()).unwrap(), 0, 0, 0];
+    let record = [[1, 0, 0, 0], [0; 4], length, length];
+    desk.write(
+        "knocks.pcap",
+        [&header.concat(), &record.concat(), &frame].map(|part| &part[..]).concat(),
+    );
+    let outcome = desk.run("knocks.pcap -c knockd.conf --rules knockd-0.8");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    let said = "warning: knockd 0.8 cannot read any of the packets: it starts only on Ethernet";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+}
+
+#[test]
+fn differences_can_be_left_out() {
+    // The first knock of an attempt that comes to nothing: the real one never tells of its end.
+    let desk = Desk::with(pcap(&[knocks(0), vec![syn(60_000, 7000)]].concat()));
+    let both = "knocks.pcap -c knockd.conf --rules both";
+    let outcome = desk.run(both);
+    assert_eq!((outcome.status, outcome.stdout.lines().count()), (Some(1), 1));
+    for except in ["--except 17", "--except 12,17", "--except=12 --except=17"] {
+        let outcome = desk.run(&format!("{both} {except}"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    }
+    assert_eq!(desk.run(&format!("{both} --except 12")).status, Some(1));
+    for wrong in ["--except 28", "--except x", "--except 17 --rules knock"] {
+        let command = format!("{both} {wrong}")
+            .replace("--rules both --except 17 --rules", "--except 17 --rules");
+        assert_eq!(desk.run(&command).status, Some(2), "{wrong}");
+    }
 }
