@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Appends `address` to `out` as `inet_ntop` prints it.
 ///
 /// Rust prints the IPv4-compatible `::1.2.3.4` as `::102:304`; `inet_ntop` keeps the dots
-/// (knockd-0.8.md, 1).
+/// (case `b-mapped-address-text`).
 pub fn write(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => write_v4(address, out),

@@ -29,7 +29,7 @@ impl Command {
     /// Appends the command to `out`, every `%IP%` replaced by the address of `client`.
     ///
     /// The search goes on behind a replaced token, so `%IP%IP%` becomes `ADDRIP%`
-    /// (knockd-0.8.md, 6.2).
+    /// (case `e-substitution`).
     pub fn expand(&self, client: IpAddr, out: &mut Vec<u8>) {
         let mut rest = &*self.0;
         while let Some(at) = find(rest, Self::TOKEN) {
@@ -77,7 +77,7 @@ impl Commands {
 
     /// Returns what to run when the command timeout of `client` is over.
     ///
-    /// A door that runs nothing when it opens runs nothing when it closes (knockd-0.8.md, 6.1).
+    /// A door that runs nothing when it opens runs nothing when it closes (case `e-empty-start`).
     #[must_use]
     pub fn stop_for(&self, client: IpAddr) -> Option<&Command> {
         self.start_for(client)?;

@@ -141,8 +141,8 @@ impl FlagRule {
 
     /// Returns whether a packet has the flags asked for.
     ///
-    /// UDP always has (knockd-0.8.md, 5.4). A TCP packet that was cut before its flags has them
-    /// only if none are asked for (2.11).
+    /// UDP always has (case `d-udp-step-has-no-flags`). A TCP packet that was cut before its flags
+    /// has them only if none are asked for.
     #[must_use]
     pub fn is_satisfied_by(self, transport: Transport) -> bool {
         match transport {
@@ -170,7 +170,7 @@ pub struct Target {
     /// The address.
     pub address: IpAddr,
     /// Whether the configuration writes it as `inet_ntop` does. A door with another spelling never
-    /// opens under knockd 0.8, which compares texts (knockd-0.8.md, 2.5).
+    /// opens under knockd 0.8, which compares texts (case `a-target-is-literal-text`).
     pub is_as_printed: bool,
 }
 

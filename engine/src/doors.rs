@@ -142,8 +142,7 @@ impl Doors {
     }
 
     /// Returns whether a packet counts: whether any door would let it through its filter, with its
-    /// destination, its port and protocol anywhere in the sequence, and its flags (rules.md,
-    /// Admission).
+    /// destination, its port and protocol anywhere in the sequence, and its flags.
     #[must_use]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
         self.index.naming(packet.knock()).iter().any(|&id| {

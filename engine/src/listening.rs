@@ -29,7 +29,7 @@ impl Listening {
     }
 
     /// Returns the same without IPv6: no IPv6 packet counts, not even for a door with an IPv6
-    /// target (which knockd 0.8 still hears under `-4`; knockd-0.8.md, 2.6).
+    /// target (which knockd 0.8 still hears under `-4`; case `a-target-ip6-only-ip4-used`).
     #[must_use]
     pub fn with_ipv4_only(self, ipv4_only: bool) -> Self {
         Self { ipv4_only, ..self }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use knock_engine::{Difference, Doors, Limits, Refusal, Rules, Timestamp, Undecodable};
+use knock_engine::{Counts, Difference, Doors, Limits, Refusal, Rules, Timestamp, Undecodable};
 
 use crate::Streams;
 use crate::args::Args;
 use crate::compare::{Comparison, Differing, Happening, Line, Side};
 use crate::exit::Exit;
 use crate::printer::stamp;
+use crate::progress::Bar;
 use crate::reader::{Next, Reader};
 
 /// Compares the two, and prints the lines that differ.
@@ -17,31 +18,41 @@ pub(crate) fn compare(
     args: &Args,
     doors: &Doors,
     mut reader: Reader,
+    bar: Option<Bar>,
     streams: &mut Streams<'_>,
 ) -> Exit {
     let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
     let listening = reader.listening();
-    let comparison = Comparison::new(doors, &listening, &limits);
-    let mut report = Report::new(args, streams);
+    let mut comparison = Comparison::new(doors, &listening, &limits);
+    let mut report = Report::new(args, bar, streams);
     if let Some(refusal) = Rules::Knockd08.refusal(doors, &listening) {
         report.refused(refusal);
     }
-    let written = report.run(comparison, &mut reader);
+    let written = report.run(&mut comparison, &mut reader);
     let exit = report.exit();
-    let counts = report.counts;
-    let quiet = args.quiet;
-    let packets = report.packet;
+    let Report { counts: due_to, packet: packets, .. } = report;
+    // Takes the bar off the screen as well.
+    let reading = reader.finish();
     if let Err(error) = written {
         return streams.cannot_write(&error);
     }
-    if !quiet {
-        summarize(packets, &counts, exit, streams);
+    if !args.quiet {
+        summarize(packets, &due_to, exit, streams);
+        let lines = reading.tally.warning_lines(counts(&comparison));
+        for line in lines {
+            streams.say(&format!("knock-replay: {line}\n"));
+        }
     }
-    let reading = reader.finish();
     for error in &reading.errors {
         streams.cannot_read(error);
     }
     if reading.errors.is_empty() { exit } else { Exit::Capture }
+}
+
+/// Returns what is worth a warning on either side.
+fn counts(comparison: &Comparison) -> Counts {
+    let [theirs, ours] = [Side::Knockd08, Side::Knock].map(|side| comparison.counts(side));
+    Counts { admitted: theirs.admitted.max(ours.admitted), not_begun: theirs.not_begun, ..ours }
 }
 
 /// Says which differences were met, and how many lines are due to each.
@@ -71,28 +82,26 @@ fn summarize(
             )),
         }
     }
-    if packets == 0 {
-        streams.say("knock-replay: warning: there were no packets to replay\n");
-    }
 }
 
 /// Prints what differs.
 struct Report<'a, 's> {
     args: &'a Args,
+    bar: Option<Bar>,
     streams: &'a mut Streams<'s>,
     /// How many packets there were so far: the number of the last one, as Wireshark counts.
     packet: u64,
     start: Option<Timestamp>,
     /// How many lines are due to each difference.
     counts: BTreeMap<Option<Difference>, u64>,
-    /// knockd 0.8 does not start, or not on this link type.
+    /// knockd 0.8 does not start with this configuration.
     is_refused: bool,
 }
 
 impl<'a, 's> Report<'a, 's> {
-    fn new(args: &'a Args, streams: &'a mut Streams<'s>) -> Self {
+    fn new(args: &'a Args, bar: Option<Bar>, streams: &'a mut Streams<'s>) -> Self {
         let counts = BTreeMap::new();
-        Self { args, streams, packet: 0, start: None, counts, is_refused: false }
+        Self { args, bar, streams, packet: 0, start: None, counts, is_refused: false }
     }
 
     fn exit(&self) -> Exit {
@@ -114,7 +123,7 @@ impl<'a, 's> Report<'a, 's> {
         }
     }
 
-    fn run(&mut self, mut comparison: Comparison, reader: &mut Reader) -> io::Result<()> {
+    fn run(&mut self, comparison: &mut Comparison, reader: &mut Reader) -> io::Result<()> {
         let mut result = Ok(());
         loop {
             let more = reader.next(|at, next| {
@@ -130,7 +139,7 @@ impl<'a, 's> Report<'a, 's> {
                 let differing =
                     comparison.step(at, &happening, |why| decoded = Err::<(), Undecodable>(why));
                 let place = format!("packet {}", self.packet);
-                result = self.print(&differing, &comparison.take_messages(), &place);
+                result = self.show(&differing, &comparison.take_messages(), &place);
                 decoded
             });
             reader.tick();
@@ -140,8 +149,19 @@ impl<'a, 's> Report<'a, 's> {
         }
         result?;
         let differing = comparison.step(Timestamp::MAX, &Happening::Time, drop);
-        self.print(&differing, &comparison.take_messages(), "after the last packet")?;
+        self.show(&differing, &comparison.take_messages(), "after the last packet")?;
         self.streams.output.flush()
+    }
+
+    /// Prints with the bar out of the way.
+    fn show(&mut self, differing: &[Differing], messages: &[Line], place: &str) -> io::Result<()> {
+        if differing.is_empty() && messages.is_empty() {
+            return Ok(());
+        }
+        match self.bar.clone() {
+            Some(bar) => bar.suspend(|| self.print(differing, messages, place)),
+            None => self.print(differing, messages, place),
+        }
     }
 
     fn print(&mut self, differing: &[Differing], messages: &[Line], place: &str) -> io::Result<()> {

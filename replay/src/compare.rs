@@ -1,9 +1,11 @@
 //! Where knockd 0.8 and knock differ on the same packets, and why.
 
+use std::collections::BTreeMap;
+
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Difference, Doors, Effect, Engine, Event, Limits, LinkType, Listening, Rules,
-    TimedEffect, Timestamp, Undecodable,
+    CommandStatus, Counts, Difference, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
+    Rules, TimedEffect, Timestamp, Undecodable,
 };
 
 /// Whose transcript a line is in.
@@ -96,9 +98,30 @@ impl Comparison {
         happening: &Happening<'_>,
         undecodable: impl FnOnce(Undecodable),
     ) -> Vec<Differing> {
+        let mut differing = Vec::new();
+        // Lines of different times are never the same line, so nothing is lost by comparing those of
+        // one time after those of another; and a pause after a flood does not make all lines at once.
+        while let Some(due) = self.next_deadline().filter(|&due| due < at) {
+            self.tell_all(due, &Happening::Time);
+            differing.extend(self.differing());
+        }
+        self.tell_all(at, happening).map(undecodable);
+        differing.extend(self.differing());
+        differing
+    }
+
+    /// Returns when something is due next for any of them.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.steps.iter().filter_map(|step| step.engine.poll_deadline()).map(|due| due.at).min()
+    }
+
+    /// Lets something happen to all of them. Returns why knock finds no port in a frame.
+    fn tell_all(&mut self, at: Timestamp, happening: &Happening<'_>) -> Option<Undecodable> {
         let mut why = None;
         for step in &mut self.steps {
             step.lines.clear();
+            // The last one is knock.
+            why = None;
             let event = match happening {
                 Happening::Frame(link, frame) => match step.engine.decode(*link, frame) {
                     Ok(packet) => Event::Packet(packet),
@@ -111,15 +134,10 @@ impl Comparison {
                 Happening::Reloaded(doors) => Event::Reloaded(Box::new((*doors).clone())),
                 Happening::Time => Event::DeadlineReached,
             };
-            // The last one is knock.
-            if !matches!(event, Event::DeadlineReached) {
-                why = None;
-            }
             step.engine.handle(at, event);
             step.drain(&mut self.messages);
         }
-        why.map(undecodable);
-        self.differing()
+        why
     }
 
     /// Takes what knockd 0.8 has said on standard error.
@@ -127,10 +145,14 @@ impl Comparison {
         std::mem::take(&mut self.messages)
     }
 
-    /// Returns the engine of knock.
+    /// Returns what one of the two has done so far, in numbers.
     #[must_use]
-    pub fn knock(&self) -> Option<&Engine> {
-        self.steps.last().map(|step| &step.engine)
+    pub fn counts(&self, side: Side) -> Counts {
+        let step = match side {
+            Side::Knockd08 => self.steps.first(),
+            Side::Knock => self.steps.last(),
+        };
+        step.map(|step| step.engine.counts()).unwrap_or_default()
     }
 
     fn differing(&self) -> Vec<Differing> {
@@ -140,13 +162,18 @@ impl Comparison {
         if first.lines == last.lines {
             return Vec::new();
         }
-        let theirs = only_in(&first.lines, &last.lines).map(|line| (Side::Knockd08, line));
-        let ours = only_in(&last.lines, &first.lines).map(|line| (Side::Knock, line));
+        let occurrences: Vec<Occurrences<'_>> =
+            self.steps.iter().map(|step| occurrences(&step.lines)).collect();
+        let (Some(of_first), Some(of_last)) = (occurrences.first(), occurrences.last()) else {
+            return Vec::new();
+        };
+        let theirs = only_in(&first.lines, of_last).map(|line| (Side::Knockd08, line));
+        let ours = only_in(&last.lines, of_first).map(|line| (Side::Knock, line));
         let mut differing: Vec<Differing> = theirs
             .chain(ours)
             .map(|(side, line)| Differing {
                 side,
-                due_to: self.cause(side, line),
+                due_to: self.cause(side, line, &occurrences),
                 line: line.clone(),
             })
             .collect();
@@ -155,9 +182,14 @@ impl Comparison {
     }
 
     /// Returns the last difference with which the line comes or goes for good.
-    fn cause(&self, side: Side, line: &Line) -> Option<Difference> {
-        let count = |step: &Step| step.lines.iter().filter(|one| *one == line).count();
-        let counts: Vec<usize> = self.steps.iter().map(count).collect();
+    fn cause(
+        &self,
+        side: Side,
+        line: &Line,
+        occurrences: &[Occurrences<'_>],
+    ) -> Option<Difference> {
+        let count = |lines: &Occurrences<'_>| lines.get(line).copied().unwrap_or_default();
+        let counts: Vec<u64> = occurrences.iter().map(count).collect();
         let mended = self.steps.iter().skip(1).map(|step| step.mends);
         let steps = counts.iter().zip(counts.iter().skip(1)).zip(mended);
         let mut turns = steps.rev().filter(|((before, after), _)| match side {
@@ -194,14 +226,26 @@ impl Step {
     }
 }
 
+/// How often each line was printed.
+type Occurrences<'a> = BTreeMap<&'a Line, u64>;
+
+fn occurrences(lines: &[Line]) -> Occurrences<'_> {
+    let mut occurrences = Occurrences::new();
+    for line in lines {
+        let count = occurrences.entry(line).or_default();
+        *count = count.saturating_add(1);
+    }
+    occurrences
+}
+
 /// Returns the lines that are more often in one list than in the other, as often as that.
-fn only_in<'a>(one: &'a [Line], other: &'a [Line]) -> impl Iterator<Item = &'a Line> {
-    let mut rest: Vec<&Line> = other.iter().collect();
-    one.iter().filter(move |line| match rest.iter().position(|other| other == line) {
-        Some(at) => {
-            rest.swap_remove(at);
+fn only_in<'a>(one: &'a [Line], other: &Occurrences<'a>) -> impl Iterator<Item = &'a Line> {
+    let mut rest = other.clone();
+    one.iter().filter(move |line| match rest.get_mut(line) {
+        Some(count) if *count > 0 => {
+            *count = count.saturating_sub(1);
             false
         }
-        None => true,
+        Some(_) | None => true,
     })
 }

@@ -91,7 +91,7 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let bar = size.map(Bar::hidden);
     let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
     let Some(rules) = args.rules.one() else {
-        return both::compare(args, &doors, reader, streams);
+        return both::compare(args, &doors, reader, bar, streams);
     };
     if let Some(refusal) = rules.refusal(&doors, &reader.listening()) {
         streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));

@@ -81,7 +81,8 @@ impl Tally {
         Some(format!("from {} to {}: {} s", utc(first), utc(latest), span(first, latest)))
     }
 
-    fn warning_lines(&self, counts: Counts) -> Vec<String> {
+    /// Returns what is worth a warning.
+    pub(crate) fn warning_lines(&self, counts: Counts) -> Vec<String> {
         let mut lines = Vec::new();
         let mut warn = |count: u64, one: &str, many: &str, rest: &str| {
             if count > 0 {

@@ -69,6 +69,13 @@ fn a_comparison_of_the_rule_sets_names_the_number() {
         if !compared.contains(&number) {
             continue;
         }
+        if case.reload().is_some() {
+            let shown = study::differences_at_a_reload(case);
+            if !shown.contains(&Some(number)) || shown.contains(&None) {
+                unnamed.push(format!("{}: {number} is not named: {shown:?}", case.name));
+            }
+            continue;
+        }
         let (output, errors) = study::compare(case, Path::new(program()));
         let is_named = output.contains(&format!("[difference {number},"))
             || errors.contains(&format!("(difference {number})"));

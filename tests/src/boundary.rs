@@ -7,15 +7,32 @@ use std::net::IpAddr;
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening,
     OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target, TcpFlags,
-    TcpHeader, Transport,
+    TcpHeader, Transport, config,
 };
 
+use crate::arb::Conf;
 use crate::model;
 
 /// Returns doors as the engine takes them.
 #[must_use]
 pub fn doors(doors: &[model::Door]) -> Doors {
     Doors::new(doors.iter().map(door).collect()).expect("tests have few doors")
+}
+
+/// Returns the doors of a configuration and its files, as the engine reads them.
+#[must_use]
+pub fn configured(conf: &Conf) -> Doors {
+    let parsed = config::parse(&conf.text);
+    let mut config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+    for door in &mut config.doors {
+        let Some(file) = &door.one_time_file else { continue };
+        let name = String::from_utf8_lossy(file.name.as_bytes());
+        let file = conf.sequence_files.iter().find(|(other, _)| *other == name);
+        let (sequences, _) = OneTimeSequences::parse(&file.expect("the file is there").1);
+        door.door.sequence = DoorSequence::OneTime(sequences.expect("the file is good"));
+    }
+    Doors::new(config.doors.into_iter().map(|door| door.door).collect())
+        .expect("tests have few doors")
 }
 
 /// Returns a door as the engine takes it.

@@ -16,6 +16,7 @@ pub mod arb;
 pub mod boundary;
 pub mod cases;
 pub mod differential;
+pub mod drive;
 pub mod forge;
 pub mod live;
 pub mod model;

@@ -6,8 +6,8 @@
 //!
 //! Where knockd 0.8 reads memory that it should not, something is settled: a TCP header cut before
 //! its flags has none set for a door that is asked about it, and the use of the last one-time
-//! sequence ends the program, so nothing comes after. So does a filter that libpcap refuses. What a capture's link type changes is not
-//! here.
+//! sequence ends the program, so nothing comes after. So does a filter that libpcap refuses. What a
+//! capture's link type changes is not here.
 
 #[cfg(test)]
 mod tests;

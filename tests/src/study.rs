@@ -56,7 +56,7 @@ pub use self::desk::{Found, compare, replay};
 pub use self::escape::{escaped, needs_escapes, unescaped};
 pub use self::judge::judge;
 pub use self::order::stops_behind_starts;
-pub use self::play::play;
+pub use self::play::{differences_at_a_reload, play};
 
 /// The local addresses of a case without `args`.
 pub const LOCAL: [&str; 2] = ["10.0.0.1", "2001:db8::1"];

@@ -41,6 +41,8 @@ fn the_real_knockd_prints_the_same_bytes() {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = number("KNOCK_DIFFERENTIAL_SEED").unwrap_or(since_epoch.as_secs());
     let progress = Progress::new(count);
+    // First of all: whatever ends the run, even a kill, the seed is known.
+    progress.say(&format!("{count} cases of seed {seed}"));
     let failures: Vec<String> = thread::scope(|scope| {
         let compare = |_| scope.spawn(|| compare_batches(&oracle, seed, &progress));
         let threads: Vec<_> = (0..THREADS).map(compare).collect();

@@ -2,13 +2,11 @@
 
 #![cfg(test)]
 
-use knock_engine::{
-    CommandStatus, Effect, Engine, Event, Limits, Rules, TimedEffect, Timestamp, transcript,
-};
+use knock_engine::{Engine, Event, Limits, Rules, TimedEffect, Timestamp};
 use knock_tests::arb::{self, Case, Resolution};
-use knock_tests::boundary;
 use knock_tests::model::Setting;
 use knock_tests::model_08::Daemon;
+use knock_tests::{boundary, drive};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -19,25 +17,14 @@ fn said(case: &Case) -> Vec<String> {
     let limits = Limits::default();
     let mut engine = Engine::new(boundary::doors(doors), listening, Rules::Knockd08, &limits);
     let mut lines = Vec::new();
-    let mut tell = |at, event, engine: &mut Engine| {
-        engine.handle(at, event);
-        while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
-            let mut text = Vec::new();
-            let channel = transcript::write(&effect, engine.doors(), &mut text);
-            if channel == transcript::Channel::Transcript {
-                lines.push(String::from_utf8_lossy(&text).into_owned());
-            }
-            if let Effect::RunCommand { run, .. } = effect {
-                engine.handle(at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
-            }
-        }
-    };
+    let mut take =
+        |engine: &Engine, timed: TimedEffect| lines.extend(drive::line(engine, &timed.effect));
     for packet in case.packets() {
         let at = Timestamp::from_nanos(packet.at_ns);
-        tell(at, Event::Packet(boundary::packet(&packet)), &mut engine);
+        drive::tell(&mut engine, at, Event::Packet(boundary::packet(&packet)), &mut take);
     }
     while let Some(deadline) = engine.poll_deadline() {
-        tell(deadline.at, Event::DeadlineReached, &mut engine);
+        drive::tell(&mut engine, deadline.at, Event::DeadlineReached, &mut take);
     }
     lines
 }

@@ -9,9 +9,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 
 use knock_engine::{
-    CommandStatus, Doors, Effect, Engine, Event, Limits, Listening, Packet, Port, Rules, TcpFlags,
-    TcpHeader, Timestamp, Transport, config,
+    Doors, Engine, Event, Limits, Listening, Packet, Port, Rules, TcpFlags, TcpHeader, Timestamp,
+    Transport, config,
 };
+use knock_tests::drive;
 
 /// Counts what the current thread allocates.
 struct Counting;
@@ -88,15 +89,8 @@ fn syn(client: u32, port: u16, sequence_number: u32) -> Event {
 
 /// Hands an event over and returns how many effects it has.
 fn handle(engine: &mut Engine, at_micros: i64, event: Event) -> usize {
-    engine.handle(Timestamp::from_nanos(at_micros * 1000), event);
     let mut effects = 0;
-    while let Some(timed) = engine.poll_effect() {
-        effects += 1;
-        if let Effect::RunCommand { run, .. } = timed.effect {
-            let status = CommandStatus::SUCCESS;
-            engine.handle(timed.at, Event::CommandEnded { run, status });
-        }
-    }
+    drive::tell(engine, Timestamp::from_nanos(at_micros * 1000), event, |_, _| effects += 1);
     effects
 }
 

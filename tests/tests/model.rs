@@ -76,6 +76,14 @@ proptest! {
     fn a_replay_prints_what_the_model_says_to_the_nanosecond(case in arb::case(Resolution::Nano)) {
         check(&case);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_same_input_gives_the_same_bytes(case in arb::case(Resolution::Micro)) {

@@ -14,16 +14,14 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use knock_engine::{
-    CommandStatus, Effect, Engine, Event, Limits, Rules, TimedEffect, Timestamp, transcript,
-};
+use knock_engine::{Engine, Event, Limits, Rules, TimedEffect, Timestamp};
 use knock_replay::{Exit, Streams};
 use knock_tests::arb::{Style, conf};
-use knock_tests::boundary;
 use knock_tests::forge::{Capture, Format, Link, Record, Shape};
 use knock_tests::model::{ACK, Door, House, Knock, Packet, SYN, Sequences, Setting, Transport};
 use knock_tests::model_08::Daemon;
 use knock_tests::oracle::{Oracle, Run};
+use knock_tests::{boundary, drive};
 use tempfile::TempDir;
 
 /// What the engine is compared with, after any string of packets.
@@ -219,29 +217,21 @@ impl Walk {
 
 /// Returns the transcript of the engine, driven as a replay does.
 fn replay(mut engine: Engine, packets: &[Packet]) -> String {
-    let mut out = Vec::new();
+    let mut out = String::new();
+    let mut take = |engine: &Engine, timed: TimedEffect| {
+        if let Some(line) = drive::line(engine, &timed.effect) {
+            out += &line;
+            out.push('\n');
+        }
+    };
     for packet in packets {
-        let event = Event::Packet(boundary::packet(packet));
-        tell(&mut engine, Timestamp::from_nanos(packet.at_ns), event, &mut out);
+        let at = Timestamp::from_nanos(packet.at_ns);
+        drive::tell(&mut engine, at, Event::Packet(boundary::packet(packet)), &mut take);
     }
     while let Some(deadline) = engine.poll_deadline() {
-        tell(&mut engine, deadline.at, Event::DeadlineReached, &mut out);
+        drive::tell(&mut engine, deadline.at, Event::DeadlineReached, &mut take);
     }
-    String::from_utf8(out).unwrap()
-}
-
-fn tell(engine: &mut Engine, at: Timestamp, event: Event, out: &mut Vec<u8>) {
-    engine.handle(at, event);
-    while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
-        let length = out.len();
-        match transcript::write(&effect, engine.doors(), out) {
-            transcript::Channel::Transcript => out.push(b'\n'),
-            transcript::Channel::Message | transcript::Channel::Note => out.truncate(length),
-        }
-        if let Effect::RunCommand { run, .. } = effect {
-            engine.handle(at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
-        }
-    }
+    out
 }
 
 // ---- the real knockd

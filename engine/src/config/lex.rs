@@ -45,7 +45,7 @@ pub(crate) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// The longest line, in bytes without its `\n`: knockd 0.8 reads a longer one in pieces
-    /// (knockd-0.8.md, 7.7).
+    /// (case `f-long-line-splits`).
     pub(crate) const MAX_BYTES: usize = 4095;
 
     /// Returns the line without the blanks around it.

@@ -26,8 +26,8 @@ use crate::door::Door;
 /// Reads the text of a `knockd.conf`.
 ///
 /// Any bytes will do. What knockd 0.8 accepts and means is accepted and means the same; what it
-/// accepts and misreads is an error (knockd-0.8.md, 7). Names of doors and files and commands are
-/// kept byte for byte, and comments may hold anything.
+/// accepts and misreads is an error (`docs/differences.md`, 28 to 36). Names of doors and files and
+/// commands are kept byte for byte, and comments may hold anything.
 #[must_use]
 pub fn parse(text: &[u8]) -> Parsed {
     check::check(text)

@@ -210,7 +210,7 @@ fn decimal(bytes: &[u8]) -> Option<u32> {
 }
 
 /// Reads a number as knockd 0.8 does: what is behind it is ignored, nothing is 0, and too large a
-/// one wraps around (knockd-0.8.md, iv).
+/// one wraps around (case `f-number-too-large`).
 fn atoi(bytes: &[u8]) -> i32 {
     let negative = bytes.starts_with(b"-");
     let digits = bytes.strip_prefix(if negative { b"-" } else { b"+" }).unwrap_or(bytes);

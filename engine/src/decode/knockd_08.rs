@@ -1,4 +1,4 @@
-//! Frames as knockd 0.8 and its capture filter see them (knockd-0.8.md, 2.7 to 2.14).
+//! Frames as knockd 0.8 and its capture filter see them: the cases `a-...`.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

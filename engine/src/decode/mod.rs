@@ -3,7 +3,7 @@
 //! Only what names a knock is read, with the eyes of the kernel's packet filter: the frame's bytes
 //! are the limit, not the IPv4 total length, the IPv6 payload length or the UDP length; neither the
 //! TCP data offset nor any checksum is judged. So a frame that a live capture lets through is the
-//! same packet in a replay (knockd-0.8.md, 2.8).
+//! same packet in a replay (case `a-bad-checksums` and those beside it).
 
 mod ip;
 pub(crate) mod knockd_08;

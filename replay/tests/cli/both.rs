@@ -36,6 +36,17 @@ fn both_print_nothing_where_nothing_differs() {
     assert_eq!(outcome.stderr, same);
 }
 
+/// Else wrong local addresses would look like a migration without a risk.
+#[test]
+fn both_warn_if_no_packet_was_for_any_door() {
+    let desk = Desk::with(pcap(&knocks(0)));
+    let outcome = desk.run("knocks.pcap -c knockd.conf --local 10.9.9.9 --rules both");
+    assert_eq!(outcome.status, Some(0));
+    assert!(outcome.stderr.contains("warning: no packet was for any door"), "{}", outcome.stderr);
+    let outcome = desk.run("knocks.pcap -c knockd.conf --local 10.9.9.9 --rules both -q");
+    assert_eq!(outcome.stderr, "");
+}
+
 #[test]
 fn a_configuration_that_knockd_08_does_not_start_with_differs() {
     let desk = Desk::with(pcap(&[]));

@@ -78,9 +78,8 @@ impl Shape {
 /// Returns what the rules are told of a packet in this shape on this link; `None` if it has no
 /// destination port that counts.
 ///
-/// Header lengths below 5 words make a packet invisible (knockd-0.8.md, 2.9); wrong lengths and
-/// checksums do not (2.8), nor do VLAN tags and IPv6 extension headers, which 0.8 cannot see
-/// through.
+/// Header lengths below 5 words make a packet invisible (case `a-ip-header-length-4`); wrong lengths
+/// and checksums do not, nor do VLAN tags and IPv6 extension headers, which 0.8 cannot see through.
 #[must_use]
 pub fn visible(packet: &Packet, shape: &Shape, link: Link) -> Option<Packet> {
     let six = packet.dst.is_ipv6();

@@ -1,17 +1,20 @@
 //! Cases before the engine alone: with reloads, and with the rule sets that no program offers.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
+    Difference, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
     OneTimeSequences, Rules, TimedEffect, Timestamp, config,
 };
+use knock_replay::compare::{Comparison, Happening};
 
 use super::desk::Found;
 use super::{Case, Who};
+use crate::drive;
 use crate::forge::knocks;
 
 pub(super) const CONF: &str = "knockd.conf";
@@ -68,9 +71,38 @@ pub fn play(case: &Case, rules: Rules) -> Found {
     found
 }
 
+/// Returns the numbers of the differences that a case with a reload shows, which no program replays;
+/// `None` stands for a line that differs for no known reason.
+///
+/// # Panics
+/// If the case has no reload or is not understood.
+#[must_use]
+pub fn differences_at_a_reload(case: &Case) -> BTreeSet<Option<u8>> {
+    let (local, ipv4_only, limits) = arguments(case);
+    let listening = Listening::at(local).with_ipv4_only(ipv4_only);
+    let reload = case.reload().expect("the configuration is read again");
+    let doors = |conf| doors(case, conf).expect("the configuration is good");
+    let (before, after) = (doors(case.conf()), doors(reload.conf));
+    let mut comparison = Comparison::new(&before, &listening, &limits);
+    let capture = knocks::parse(Path::new(&case.name), case.knocks());
+    let capture = capture.unwrap_or_else(|error| panic!("{error}"));
+    let link = LinkType::from_number(capture.link.number());
+    let mut differing = Vec::new();
+    let mut now = Timestamp::EPOCH;
+    for (at, record) in capture.records.iter().enumerate() {
+        // Right behind the packet before: whatever attempts there are have not timed out.
+        if reload.packets_before == at {
+            differing.extend(comparison.step(now, &Happening::Reloaded(&after), drop));
+        }
+        now = Timestamp::from_nanos(record.at_ns);
+        differing.extend(comparison.step(now, &Happening::Frame(link, &record.data), drop));
+    }
+    differing.extend(comparison.step(Timestamp::MAX, &Happening::Time, drop));
+    differing.iter().map(|one| one.due_to.map(Difference::number)).collect()
+}
+
 fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
-    engine.handle(at, event);
-    while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
+    drive::tell(engine, at, event, |engine, TimedEffect { effect, .. }| {
         let mut text = Vec::new();
         let channel = transcript::write(&effect, engine.doors(), &mut text);
         text.push(b'\n');
@@ -81,10 +113,7 @@ fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
         if let (Effect::MarkOneTime { offset, .. }, Some(file)) = (effect, &mut found.sequences) {
             file[usize::try_from(offset).expect("files are small")] = b'#';
         }
-        if let Effect::RunCommand { run, .. } = effect {
-            engine.handle(at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
-        }
-    }
+    });
 }
 
 /// Returns the doors of a configuration; `None` if anything is wrong with it.

@@ -6,10 +6,13 @@
 //! differs; and that all of them together lead from one end to the other shows that the list of
 //! differences is complete. It serves nothing else.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod openings;
+
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use self::openings::Openings;
 use super::knock::Fingerprint;
 use super::knockd_08::{
     self, Attempt, Attempts, Child, Children, Family, Filter, Serial, is_filtered,
@@ -58,8 +61,7 @@ pub(crate) struct BridgeRules {
     attempts: Attempts,
     /// The knock of each attempt that was counted last.
     counted: BTreeMap<Serial, Fingerprint>,
-    /// The last knocks of openings, with the time from which on they are forgotten.
-    openings: BTreeSet<(Timestamp, IpAddr, Fingerprint)>,
+    openings: Openings,
     filter: Filter,
     children: Children,
     limit: usize,
@@ -92,7 +94,7 @@ impl BridgeRules {
             mended,
             attempts: Attempts::default(),
             counted: BTreeMap::new(),
-            openings: BTreeSet::new(),
+            openings: Openings::default(),
             filter: Filter::default(),
             children: Children::default(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
@@ -196,20 +198,19 @@ impl BridgeRules {
         self.counted.clear();
     }
 
+    /// Returns what a retransmission of a knock is known by, if retransmissions are known at all.
+    fn fingerprint(&self, packet: &Packet) -> Option<Fingerprint> {
+        if self.mended.has(Difference::Retransmission) { Fingerprint::of(packet) } else { None }
+    }
+
     fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
-        if !self.mended.has(Difference::Retransmission) {
-            return false;
-        }
-        while self.openings.first().is_some_and(|(until, ..)| *until <= heard.at) {
-            self.openings.pop_first();
-        }
-        let Some(fingerprint) = Fingerprint::of(heard.packet) else { return false };
+        self.openings.forget_due(heard.at);
+        let Some(fingerprint) = self.fingerprint(heard.packet) else { return false };
         let client = heard.packet.source;
         let is_counted = |(serial, attempt): (Serial, &Attempt)| {
             attempt.stage.is_some() && self.counted.get(&serial) == Some(&fingerprint)
         };
-        self.attempts.of(client).any(is_counted)
-            || self.openings.iter().any(|&(_, of, last)| of == client && last == fingerprint)
+        self.attempts.of(client).any(is_counted) || self.openings.contain(client, fingerprint)
     }
 
     /// The client's attempts. Returns whether the packet may begin others.
@@ -292,16 +293,17 @@ impl BridgeRules {
         let Some(attempt) = self.attempts.advance(serial) else { return };
         let Attempt { client, door: id, stage: Some(stage), .. } = attempt else { return };
         site.emit(at, Effect::StageReached { client, door: id, stage });
-        let fingerprint = Fingerprint::of(heard.packet);
+        let fingerprint = self.fingerprint(heard.packet);
         self.counted.remove(&serial);
         self.counted.extend(fingerprint.map(|fingerprint| (serial, fingerprint)));
         let door = site.doors.door(id);
         if door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)) {
             return;
         }
-        let remembered_until = at.saturating_add(door.seq_timeout);
-        let opening = fingerprint.map(|fingerprint| (remembered_until, client, fingerprint));
-        self.openings.extend(opening);
+        let until = at.saturating_add(door.seq_timeout);
+        if fingerprint.is_some_and(|last| self.openings.remember(client, last, until, self.limit)) {
+            site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
+        }
         if self.mended.has(Difference::OneTimeOpener) {
             self.remove(serial);
         } else {

@@ -12,7 +12,7 @@ use crate::packet::{Packet, Port, TcpFlags, Transport};
 
 /// What a TCP retransmission has in common with the knock it repeats.
 ///
-/// Sequence number 0, as hand-made packets have, proves nothing (rules.md, `knock` rules 1).
+/// Sequence number 0, as hand-made packets have, proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::rules) struct Fingerprint {
     source_port: Port,

@@ -1,4 +1,4 @@
-//! Section 6: the children that run commands.
+//! The children that run commands.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Phase, RunI
 use crate::rules::Site;
 use crate::time::Timestamp;
 
-/// The shortest command that is not run, in bytes (6.6).
+/// The shortest command that is not run, in bytes (case `e-4096-bytes`).
 const TOO_LONG: usize = 4096;
 
 /// A child of the daemon, which runs the commands of one opening.
@@ -56,8 +56,8 @@ impl Children {
         site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
 
-    /// A command ended. Its child sleeps if there is a stop command, also if that is empty (6.4) and
-    /// `runs_empty`.
+    /// A command ended. Its child sleeps if there is a stop command, also if that is empty and
+    /// `runs_empty` (case `e-empty-stop`).
     pub(in crate::rules) fn ended(
         &mut self,
         at: Timestamp,
@@ -109,7 +109,7 @@ pub(in crate::rules) fn too_long(door: &Door, client: IpAddr) -> Option<Phase> {
     })
 }
 
-/// 6.3: the command for a client; an empty stop command is one as well.
+/// Returns the command for a client; an empty stop command is one as well.
 fn command(door: &Door, client: IpAddr, phase: Phase) -> Option<&Command> {
     let commands = &door.commands;
     match phase {

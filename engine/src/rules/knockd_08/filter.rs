@@ -1,4 +1,4 @@
-//! Section 2: what is seen at all.
+//! What is seen at all.
 
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -14,7 +14,7 @@ use crate::rules::Site;
 #[derive(Debug, Default)]
 pub(in crate::rules) struct Filter {
     /// The first sequence of each door whose sequence has changed: the IPv6 part of the filter keeps
-    /// it (10.xiv).
+    /// it (case `g-ip6-filter-is-stale`).
     first_sequences: BTreeMap<DoorId, Sequence>,
 }
 
@@ -24,7 +24,8 @@ impl Filter {
         self.first_sequences.entry(door).or_insert(sequence);
     }
 
-    /// Returns whether a packet is seen. Without a local address there is no filter (2.7).
+    /// Returns whether a packet is seen. Without a local address there is no filter (case
+    /// `a-no-address-target`).
     pub(in crate::rules) fn passes(&self, packet: &Packet, site: &Site) -> bool {
         let mut families = families(&site.listening).peekable();
         families.peek().is_none()
@@ -46,7 +47,8 @@ impl Filter {
         }
     }
 
-    /// Returns whether no packet can pass, which libpcap refuses to set (2.6).
+    /// Returns whether no packet can pass, which libpcap refuses to set (case
+    /// `a-target-ip6-flags-only-ip4-here`).
     pub(in crate::rules) fn rejects_all(&self, doors: &Doors, listening: &Listening) -> bool {
         let can_any_pass = |family: Family| {
             let mut doors = doors.in_order();
@@ -88,7 +90,7 @@ impl Family {
     }
 }
 
-/// Returns the families of the local addresses, for each of which the filter has a part (2.6).
+/// Returns the families of the local addresses, for each of which the filter has a part.
 fn families(listening: &Listening) -> impl Iterator<Item = Family> {
     let has = |family: Family| match listening.local() {
         None => true,

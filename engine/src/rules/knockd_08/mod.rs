@@ -1,7 +1,8 @@
 //! The rule set `knockd-0.8`: what Debian's knockd 0.8 does, fault for fault.
 //!
-//! Kept naive, and in the order in which the daemon does things, so that it can be read beside its
-//! specification; the numbers are those of knockd-0.8.md. It serves replay, never the live daemon.
+//! Kept naive, and in the order in which the daemon does things, so that it can be read beside the
+//! cases of `testdata/knockd-0.8`, whose names stand in brackets. It serves replay, never the live
+//! daemon.
 //!
 //! It differs from the real program only where that crashes, reads memory it should not, or would
 //! take memory without bound; `docs/differences.md` lists these places.
@@ -26,7 +27,7 @@ use crate::engine::Limits;
 use crate::packet::{Packet, TcpFlags, TcpHeader, Transport};
 use crate::time::Timestamp;
 
-/// The longest name that it keeps whole, in bytes (7.2).
+/// The longest name that it keeps whole, in bytes (`f-name-127`).
 pub(crate) const NAME_BYTES: usize = 127;
 
 /// The rule set and all it remembers.
@@ -52,8 +53,8 @@ impl Knockd08Rules {
         }
     }
 
-    /// 3.1: finished, failed and expired attempts leave the list. If the oldest does, all are
-    /// forgotten (10.i).
+    /// Finished, failed and expired attempts leave the list. If the oldest does, all are
+    /// forgotten (`i-headloss-complete` and those beside it).
     fn sweep(&mut self, at: Timestamp, stamp: Timestamp, site: &mut Site) {
         let oldest = self.attempts.oldest();
         let mut is_oldest_gone = false;
@@ -75,7 +76,7 @@ impl Knockd08Rules {
         }
     }
 
-    /// 3.2: every attempt of the client whose door listens on the destination is handled for itself.
+    /// Every attempt of the client whose door listens on the destination is handled for itself.
     fn known_client(
         &mut self,
         at: Timestamp,
@@ -107,7 +108,7 @@ impl Knockd08Rules {
         }
     }
 
-    /// 3.3: a client without such an attempt begins one at each door whose first knock this is.
+    /// A client without such an attempt begins one at each door whose first knock this is.
     fn new_client(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
         let starting: Vec<DoorId> = site.doors.starting_with(packet.knock()).into();
         for id in starting {
@@ -146,7 +147,7 @@ impl Knockd08Rules {
         self.use_up_sequence(at, id, site);
     }
 
-    /// 6: a child runs the commands, if there is a start command and neither is too long.
+    /// A child runs the commands, if there is a start command and neither is too long.
     fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
         let door = site.doors.door(id);
         if door.commands.start_for(client).is_none() {
@@ -164,9 +165,10 @@ impl Knockd08Rules {
         self.children.run(at, Child { client, door: id, phase: Phase::Start }, site);
     }
 
-    /// 8: the next line becomes the sequence at once. Attempts keep their stage in it (10.xi,
-    /// 10.xii). Without a next line the daemon ends (10.ii), and so it does if the filter that is set
-    /// for the next line rejects all packets (2.6).
+    /// The next line becomes the sequence at once. Attempts keep their stage in it
+    /// (`g-longer-next-sequence`, `g-others-keep-their-stage`). Without a next line the daemon ends
+    /// (`g-exhausted-crash`), and so it does if the filter that is set for the next line rejects all
+    /// packets (`g-next-sequence-cannot-be-heard`).
     fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
         let Some(before) = site.doors.door(id).sequence().cloned() else { return };
         let Some(used) = site.doors.use_up_sequence(id) else { return };
@@ -225,7 +227,7 @@ impl RuleSet for Knockd08Rules {
         self.children.fire(site);
     }
 
-    /// 9.5: a reload forgets all attempts, whatever has changed.
+    /// A reload forgets all attempts, whatever has changed (`h-reload-with-another-configuration`).
     fn doors_leave(&mut self, _: Timestamp, _: &[DoorId], _: &mut Site) {
         self.attempts.forget_all();
         self.filter = Filter::default();
@@ -246,7 +248,7 @@ pub(super) fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
     door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
 }
 
-/// 2.5: the destination is compared with the text of the target.
+/// The destination is compared with the text of the target (`a-target-is-literal-text`).
 fn listens(door: &Door, destination: IpAddr, site: &Site) -> bool {
     match door.target {
         Some(target) => target.address == destination && target.is_as_printed,
@@ -254,8 +256,8 @@ fn listens(door: &Door, destination: IpAddr, site: &Site) -> bool {
     }
 }
 
-/// 5.4, and 2.11: flags that were not captured are read as none set, where the real program reads
-/// whatever is in memory there.
+/// Flags that were not captured are read as none set, where the real program reads whatever is in
+/// memory there.
 pub(super) fn has_flags(door: &Door, packet: &Packet) -> bool {
     let transport = match packet.transport {
         Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {

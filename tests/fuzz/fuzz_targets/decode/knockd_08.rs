@@ -9,7 +9,7 @@ use super::{Decoded, check_every_beginning};
 thread_local! {
     /// With a capture filter.
     static FILTERED: Engine = engine(Listening::everywhere());
-    /// Without: there is no local address (knockd-0.8.md, 2.7).
+    /// Without: there is no local address (case `a-no-address-target`).
     static UNFILTERED: Engine = engine(Listening::at([]));
 }
 
