@@ -205,6 +205,32 @@ fn a_door_name_that_was_there_before_is_warned_of_with_its_line() {
 }
 
 #[test]
+fn a_door_has_one_kind_of_sequences() {
+    let (fixed, one_time) = ("Sequence=1", "One_Time_Sequences=/s");
+    for (first, second) in [(fixed, one_time), (one_time, fixed)] {
+        let fault = Fault::Line(LineFault::TwoSequences { other_line: 3 });
+        let text = format!("[d]\nCommand=\n{first}\n{second}");
+        assert_eq!(faults(text), [(fault, 4, 1)], "{first}");
+    }
+}
+
+#[test]
+fn a_value_in_front_of_a_comment_is_read_all_the_same() {
+    assert_eq!(error_places("[d]\nSequence=x # c"), [(2, 10), (2, 12)]);
+    assert_eq!(error_places("[d]\nSequence=1 # c"), [(2, 12)]);
+    assert_eq!(error_places("[d]\nSequence=# c"), [(2, 10)]);
+}
+
+#[test]
+fn blanks_between_flags_are_warned_of_if_the_flags_are_right() {
+    let flags = |flags| faults(format!("[d]\nCommand=\nSequence=1\nTCPFlags={flags}"));
+    let blank = Lint::BlankInFlags { without: Excerpt::new(b"syn,!ack") };
+    assert_eq!(flags("syn, ! ack"), [(Fault::Lint(blank), 4, 10)]);
+    assert_eq!(flags("syn,!ack"), []);
+    assert!(matches!(flags("syn, x")[..], [(Fault::Value(ValueFault::UnknownFlag { .. }), 4, 15)]));
+}
+
+#[test]
 fn only_doors_that_share_a_file_of_one_time_sequences_are_warned_of() {
     let doors = |a: &str, b: &str| faults(format!("[a]\n{a}\nCommand=x\n[b]\n{b}\nCommand=x"));
     let shared = doors("One_Time_Sequences=/s", "One_Time_Sequences=/s");

@@ -87,6 +87,21 @@ fn seconds_that_are_none_are_told_with_what_knockd_08_would_do() {
 }
 
 #[test]
+fn a_line_without_effect_is_told_with_the_way_out() {
+    let first = |text: &str| parse(text.as_bytes()).diagnostics.kept()[0].wording();
+    let alias = first("[d]\nCommand=\nSequence=1\nTimeout=3\nSeq_Timeout=4");
+    assert_eq!(alias.message, "`timeout` is given twice");
+    assert_eq!(alias.note.as_deref(), Some("`seq_timeout` is the same directive"));
+    assert_eq!(first("[d]\nCommand=\nSequence=1\nSequence=2").note, None);
+    for (stop, help) in [
+        ("Stop_Command=x", "add a `start_command`, or remove this line"),
+        ("Stop_Command_6=x", "add a `start_command_6`, or remove this line"),
+    ] {
+        assert_eq!(first(&format!("[d]\nSequence=1\n{stop}")).help.as_deref(), Some(help));
+    }
+}
+
+#[test]
 fn what_begins_a_comment_elsewhere_is_told_to_begin_none_here() {
     for (line, is_comment) in [("; x", true), ("// x", true), ("/ x", false), ("x", false)] {
         let faults = faults(format!("[d]\nSequence=1\nCommand=\n{line}"));
