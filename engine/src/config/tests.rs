@@ -231,6 +231,13 @@ fn blanks_between_flags_are_warned_of_if_the_flags_are_right() {
 }
 
 #[test]
+fn what_is_too_much_is_meant_to_the_end_of_the_line() {
+    let text = b"[options]\n UseSyslog = yes, sir \r\n";
+    let span = parse(text).diagnostics.kept()[0].span.unwrap();
+    assert_eq!(span.quote(text), [" ", "UseSyslog = yes, sir", " \r"]);
+}
+
+#[test]
 fn only_doors_that_share_a_file_of_one_time_sequences_are_warned_of() {
     let doors = |a: &str, b: &str| faults(format!("[a]\n{a}\nCommand=x\n[b]\n{b}\nCommand=x"));
     let shared = doors("One_Time_Sequences=/s", "One_Time_Sequences=/s");
