@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 
-use knock_engine::{Counts, Difference, Doors, Limits, Refusal, Rules, Timestamp, Undecodable};
+use knock_engine::{Counts, Difference, Doors, Refusal, Rules, Timestamp, Undecodable};
 
 use crate::Streams;
 use crate::args::Args;
@@ -25,7 +25,7 @@ pub(crate) fn compare(
     bar: Option<Bar>,
     streams: &mut Streams<'_>,
 ) -> Exit {
-    let limits = Limits { attempts: args.max_attempts.min(ATTEMPTS), ..Limits::default() };
+    let limits = crate::limits(args.max_attempts.min(ATTEMPTS));
     let listening = reader.listening();
     let mut comparison = Comparison::new(doors, &listening, &limits);
     let mut report = Report::new(args, bar, streams);

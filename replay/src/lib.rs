@@ -18,12 +18,14 @@ mod summary;
 mod text;
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, IsTerminal as _, Write};
+use std::num::NonZeroU32;
 use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser as _;
-use knock_engine::{Door, Doors, Rules};
+use knock_engine::{Door, Doors, Limits, Rules};
 
 pub use crate::args::{Args, RuleChoice, TimeFormat, command};
 pub use crate::exit::Exit;
@@ -156,6 +158,12 @@ fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
             None
         }
     }
+}
+
+/// Returns limits with a hash seed that nobody can know: it changes nothing that is printed, but a
+/// capture made of addresses that collide would take for ever under a seed that is known.
+pub(crate) fn limits(attempts: NonZeroU32) -> Limits {
+    Limits { attempts, hash_seed: RandomState::new().build_hasher().finish() }
 }
 
 /// Opens all captures, or says of each why it cannot be read.

@@ -3,8 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use knock_engine::{
-    CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Listening, Rules, TimedEffect,
-    Timestamp,
+    CommandStatus, Counts, Doors, Effect, Engine, Event, Listening, Rules, TimedEffect, Timestamp,
 };
 
 use crate::args::Args;
@@ -50,7 +49,7 @@ impl Player {
         used: Receiver<Vec<TimedEffect>>,
         live: bool,
     ) -> Self {
-        let limits = Limits { attempts: args.max_attempts, ..Limits::default() };
+        let limits = crate::limits(args.max_attempts);
         let engine = Engine::new(doors, listening, rules, &limits);
         Self { engine, start: None, effects: Vec::new(), printer, used, live }
     }
