@@ -28,9 +28,10 @@ pub enum Event {
     /// The configuration was read anew.
     ///
     /// Attempts at doors that are the same as before go on, those at others end. Leases stay, with
-    /// the stop command and the command timeout they began with. Effects that were polled before
-    /// must be printed before [`Engine::doors`](crate::Engine::doors) is asked again after two of
-    /// these: the ids of doors that are gone go to others.
+    /// the stop command and the command timeout they began with.
+    ///
+    /// Print what was polled before the next reload but one: an id that no door, lease or waiting
+    /// effect has any more is given to another door.
     Reloaded(Box<Doors>),
 }
 
@@ -162,8 +163,8 @@ pub enum Effect {
     /// The configuration that was read anew is not used: too many doors of earlier ones still wait for
     /// their stop commands. The one before stays.
     ReloadRefused,
-    /// A command is longer than knockd 0.8 can run, so neither command of the door runs. Only under
-    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    /// A command is longer than knockd 0.8 can run, so neither command of the door runs. Never under
+    /// [`Rules::Knock`](crate::Rules::Knock).
     CommandTooLong {
         /// For whom the door was to open.
         client: IpAddr,
@@ -173,14 +174,14 @@ pub enum Effect {
         phase: Phase,
     },
     /// knockd 0.8 would have crashed: the last one-time sequence of the door is used up. It hears
-    /// nothing any more. Only under [`Rules::Knockd08`](crate::Rules::Knockd08).
+    /// nothing any more. Never under [`Rules::Knock`](crate::Rules::Knock).
     Crashed {
         /// Which door.
         door: DoorId,
     },
     /// knockd 0.8 would have ended: with the next one-time sequence of the door its filter would
-    /// reject all packets. It hears nothing any more. Only under
-    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    /// reject all packets. It hears nothing any more. Never under
+    /// [`Rules::Knock`](crate::Rules::Knock).
     FilterRefused {
         /// Which door.
         door: DoorId,

@@ -31,11 +31,11 @@ pub enum Undecodable {
     LaterFragment,
     /// IP carries another protocol, of this number.
     NotTcpOrUdp(u8),
-    /// knockd 0.8 does not start on this link type. Only under
-    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    /// knockd 0.8 does not start on this link type. Never under
+    /// [`Rules::Knock`](crate::Rules::Knock).
     LinkTypeUnknownTo08(LinkType),
-    /// knockd 0.8 does not understand IPv6 on this link type. Only under
-    /// [`Rules::Knockd08`](crate::Rules::Knockd08).
+    /// knockd 0.8 does not understand IPv6 on this link type. Never under
+    /// [`Rules::Knock`](crate::Rules::Knock).
     Ipv6UnknownTo08(LinkType),
     /// The frame ends, or was captured only, up to somewhere before the end of the destination
     /// port.

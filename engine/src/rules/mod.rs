@@ -153,7 +153,7 @@ pub struct Counts {
     pub forgotten_openings: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
-    /// Attempts that could not begin at the limit. Only under [`Rules::Knockd08`], where no attempt
+    /// Attempts that could not begin at the limit. Never under [`Rules::Knock`]: elsewhere no attempt
     /// can make room.
     pub not_begun: u64,
 }
