@@ -38,7 +38,8 @@ impl Merge {
     }
 
     /// Returns what the next packet is, or `None` after the last one. May wait for a live capture.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call for each packet costs a fifth of the time")]
+    #[inline(always)]
     pub fn peek(&mut self) -> Option<Head> {
         while let Some(index) = self.unknown.pop() {
             let (capture, known) = (self.captures.get_mut(index)?, self.heads.get_mut(index)?);

@@ -247,11 +247,19 @@ impl KnockRules {
     }
 
     fn earliest(&self) -> Option<Earliest> {
-        let attempt = self.attempts.earliest();
-        let attempt = attempt.map(|slot| (self.attempts.due(slot), Earliest::Attempt(slot)));
-        let lease = self.leases.earliest();
-        let lease = lease.map(|slot| (self.leases.due(slot), Earliest::Lease(slot)));
-        attempt.into_iter().chain(lease).min_by_key(|&(due, _)| due).map(|(_, earliest)| earliest)
+        match (self.attempts.earliest(), self.leases.earliest()) {
+            (None, None) => None,
+            (Some(attempt), None) => Some(Earliest::Attempt(attempt)),
+            (None, Some(lease)) => Some(Earliest::Lease(lease)),
+            // No two are equal: each has a number of its own.
+            (Some(attempt), Some(lease)) => {
+                if self.attempts.due(attempt) < self.leases.due(lease) {
+                    Some(Earliest::Attempt(attempt))
+                } else {
+                    Some(Earliest::Lease(lease))
+                }
+            }
+        }
     }
 }
 
