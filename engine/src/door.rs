@@ -51,6 +51,15 @@ impl Stage {
     /// One knock made.
     pub const FIRST: Self = Self(1);
 
+    /// Takes a number of knocks made; `None` above [`Sequence::MAX_KNOCKS`].
+    #[must_use]
+    pub const fn new(knocks: u8) -> Option<Self> {
+        if knocks <= Self::LAST { Some(Self(knocks)) } else { None }
+    }
+
+    /// [`Sequence::MAX_KNOCKS`] as a stage.
+    const LAST: u8 = 32;
+
     /// Returns the number of knocks made.
     #[must_use]
     pub const fn get(self) -> u8 {
@@ -240,6 +249,13 @@ mod tests {
         assert_eq!(Sequence::new(vec![knock(7); 33]), Err(SequenceError::TooLong));
         assert_eq!(Sequence::new(vec![knock(7), knock(0)]), Err(SequenceError::PortZero));
         assert!(Sequence::new(vec![knock(7); 32]).is_ok());
+    }
+
+    #[test]
+    fn the_last_stage_is_that_of_the_longest_sequence() {
+        let longest = u8::try_from(Sequence::MAX_KNOCKS).unwrap();
+        assert_eq!(Stage::new(longest).map(Stage::get), Some(longest));
+        assert_eq!(Stage::new(longest + 1), None);
     }
 
     #[test]

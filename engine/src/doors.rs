@@ -39,6 +39,18 @@ impl fmt::Display for TooManyDoors {
 
 impl core::error::Error for TooManyDoors {}
 
+/// A list of indices that cannot be the ids of doors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotIds;
+
+impl fmt::Display for NotIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the list does not give every door an id of its own")
+    }
+}
+
+impl core::error::Error for NotIds {}
+
 /// The doors of a configuration, in the order of the file.
 #[derive(Clone, Debug)]
 pub struct Doors {
@@ -121,6 +133,36 @@ impl Doors {
     #[must_use]
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = (DoorId, &Door)> {
         self.in_order.iter().map(|&id| (id, self.door(id)))
+    }
+
+    /// Returns the door that has this [`DoorId::index`]; `None` if there never was one.
+    #[must_use]
+    pub fn with_index(&self, index: usize) -> Option<DoorId> {
+        let id = DoorId(u16::try_from(index).ok()?);
+        (index < self.entries.len()).then_some(id)
+    }
+
+    /// Becomes `new`, whose doors have the ids with these indices, in the order of the file: for a
+    /// driver that keeps doors in two processes and has the engine in one of them, which told what
+    /// ids it gave to the doors of [`Event::Reloaded`](crate::Event::Reloaded).
+    ///
+    /// # Errors
+    /// [`NotIds`] if there are not as many as doors, one comes twice, or new ones do not follow upon
+    /// each other. `self` stays as it was.
+    pub fn adopt(&mut self, new: Self, indices: &[usize]) -> Result<(), NotIds> {
+        let ids: Option<Vec<DoorId>> =
+            indices.iter().map(|&index| u16::try_from(index).ok().map(DoorId)).collect();
+        let ids = ids.filter(|ids| ids.len() == new.entries.len()).ok_or(NotIds)?;
+        let there = self.entries.len();
+        let fresh: Vec<usize> = indices.iter().copied().filter(|&index| index >= there).collect();
+        let distinct: BTreeSet<DoorId> = ids.iter().copied().collect();
+        if !fresh.into_iter().zip(there..).all(|(index, next)| index == next)
+            || distinct.len() < ids.len()
+        {
+            return Err(NotIds);
+        }
+        self.replace(new, ids);
+        Ok(())
     }
 
     /// Returns a door.
@@ -376,6 +418,37 @@ mod tests {
 
     fn tcp(port: u16) -> Knock {
         Knock { port: Port(port), protocol: Protocol::Tcp }
+    }
+
+    fn named(name: &str) -> Door {
+        Door { name: DoorName::new(name.as_bytes()), ..one_time(&[&[1]]) }
+    }
+
+    fn doors(names: &[&str]) -> Doors {
+        Doors::new(names.iter().map(|name| named(name)).collect()).unwrap()
+    }
+
+    #[test]
+    fn doors_in_another_process_can_be_given_the_ids_that_the_engine_gave() {
+        let mut here = doors(&["a", "b"]);
+        here.adopt(doors(&["c", "b", "d"]), &[2, 1, 3]).unwrap();
+        let names = |doors: &Doors| -> Vec<(usize, alloc::string::String)> {
+            let all = doors.in_order();
+            all.map(|(id, door)| (id.index(), door.name.to_string())).collect()
+        };
+        assert_eq!(names(&here), [(2, "c".into()), (1, "b".into()), (3, "d".into())]);
+        assert_eq!(here.door(here.with_index(0).unwrap()).name.to_string(), "a");
+        assert_eq!(here.with_index(4), None);
+    }
+
+    #[test]
+    fn ids_that_cannot_be_are_refused_and_change_nothing() {
+        let mut here = doors(&["a", "b"]);
+        for indices in [&[0][..], &[0, 0], &[0, 1, 2], &[0, 3], &[3, 2], &[2, 2], &[0, 65_536]] {
+            assert_eq!(here.adopt(doors(&["c", "d"]), indices), Err(NotIds), "{indices:?}");
+        }
+        assert_eq!(here.len(), 2);
+        assert_eq!(here.adopt(doors(&["c", "d"]), &[1, 2]), Ok(()));
     }
 
     fn one_time(lines: &[&[u16]]) -> Door {

@@ -45,6 +45,19 @@ pub struct RunId {
 }
 
 impl RunId {
+    /// Takes what [`RunId::to_bits`] returned: for a driver whose parts talk over a socket.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self::from_serial(bits)
+    }
+
+    /// Returns the number as one that a driver can send to another process.
+    #[must_use]
+    #[expect(clippy::as_conversions, reason = "there is no other way to widen in a const fn")]
+    pub const fn to_bits(self) -> u64 {
+        ((self.serial as u64) << 32) | self.place as u64
+    }
+
     /// Makes the number of a command from one that no other command has had lately.
     #[expect(
         clippy::as_conversions,
@@ -320,6 +333,13 @@ mod tests {
         let serials = [0, 1, 1 << 31, 1 << 32, (1 << 32) + 1, 1 << 33, u64::MAX];
         let runs: BTreeSet<RunId> = serials.into_iter().map(RunId::from_serial).collect();
         assert_eq!(runs.len(), serials.len());
+    }
+
+    #[test]
+    fn the_number_of_a_command_can_be_sent_to_another_process_and_back() {
+        for bits in [0, 1, u64::from(u32::MAX), 1 << 32, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(RunId::from_bits(bits).to_bits(), bits);
+        }
     }
 
     #[test]

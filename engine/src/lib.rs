@@ -29,7 +29,7 @@ pub use command::{Command, Commands};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode};
 pub use difference::Difference;
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
-pub use doors::{DoorId, Doors, TooManyDoors};
+pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
     CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, Phase, RunId, TimedEffect,
 };

@@ -72,6 +72,24 @@ impl LinkType {
         Self::from_number(u16::from_be_bytes([high, low]))
     }
 
+    /// Returns its `LINKTYPE_` number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Null => 0,
+            Self::Ethernet => 1,
+            Self::Ppp => 9,
+            Self::PppHdlc => 50,
+            Self::Raw => 101,
+            Self::Loop => 108,
+            Self::LinuxSll => 113,
+            Self::Ipv4 => 228,
+            Self::Ipv6 => 229,
+            Self::LinuxSll2 => 276,
+            Self::Other(number) => number,
+        }
+    }
+
     /// Returns whether frames of this link type are decoded.
     #[must_use]
     pub const fn is_supported(self) -> bool {

@@ -35,6 +35,7 @@ fn link_types_go_by_their_numbers() {
     let numbers = [1, 0, 108, 9, 50, 101, 228, 229, 113, 276];
     for (number, link) in numbers.into_iter().zip(LinkType::SUPPORTED) {
         assert_eq!(LinkType::from_number(number), link);
+        assert_eq!(link.number(), number);
         assert!(link.is_supported());
     }
     assert_eq!(LinkType::from_number(12), LinkType::Raw);
