@@ -19,6 +19,7 @@ mod engine;
 mod listening;
 mod one_time;
 mod packet;
+mod ports;
 mod rules;
 #[cfg(test)]
 mod scenarios;
