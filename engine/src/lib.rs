@@ -16,6 +16,7 @@ mod door;
 mod doors;
 mod effect;
 mod engine;
+pub mod filter;
 mod listening;
 mod one_time;
 mod packet;
