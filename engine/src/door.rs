@@ -148,6 +148,11 @@ impl FlagRule {
         Self { wanted: self.wanted.difference(flag), refused: self.refused.union(flag) }
     }
 
+    /// Returns which bits count and how they must stand: `flags & mask == value`.
+    pub(crate) const fn mask_and_value(self) -> (u8, u8) {
+        (self.wanted.union(self.refused).0, self.wanted.0)
+    }
+
     /// Returns whether a packet has the flags asked for.
     ///
     /// UDP always has (case `d-udp-step-has-no-flags`). A TCP packet that was cut before its flags

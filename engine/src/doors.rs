@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -10,6 +9,7 @@ use crate::door::{Door, DoorName, DoorSequence, Sequence};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
+use crate::ports::PortSet;
 
 /// A door among [`Doors`].
 ///
@@ -371,32 +371,6 @@ impl KnockIndex {
     }
 }
 
-/// A set of ports as 65,536 bits: 8 KiB, which stay in the first-level cache.
-#[derive(Clone, Debug)]
-struct PortSet(Vec<u64>);
-
-impl PortSet {
-    fn new() -> Self {
-        Self(vec![0; 1024])
-    }
-
-    fn insert(&mut self, port: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
-            *word |= 1 << (port & 63);
-        }
-    }
-
-    fn remove(&mut self, port: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
-            *word &= !(1 << (port & 63));
-        }
-    }
-
-    fn contains(&self, port: u16) -> bool {
-        self.0.get(usize::from(port >> 6)).is_some_and(|word| (word >> (port & 63)) & 1 == 1)
-    }
-}
-
 /// Inserts a door into a list in the order of the file, if it is not there.
 fn insert(ids: &mut Vec<DoorId>, id: DoorId, entries: &[Entry]) {
     let place = |id: DoorId| entries.get(id.index()).map(|entry| entry.place);
@@ -408,6 +382,7 @@ fn insert(ids: &mut Vec<DoorId>, id: DoorId, entries: &[Entry]) {
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
+    use alloc::vec;
 
     use super::*;
     use crate::command::Commands;

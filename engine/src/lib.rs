@@ -16,9 +16,11 @@ mod door;
 mod doors;
 mod effect;
 mod engine;
+pub mod filter;
 mod listening;
 mod one_time;
 mod packet;
+mod ports;
 mod rules;
 #[cfg(test)]
 mod scenarios;

@@ -71,6 +71,11 @@ impl OneTimeSequences {
         self.rest.last()
     }
 
+    /// Returns the lines that are not used yet, in order.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = &OneTimeLine> {
+        self.rest.iter().rev()
+    }
+
     /// Takes the line that opened the door off the list.
     pub(crate) fn use_up(&mut self) -> Option<OneTimeLine> {
         self.rest.pop()

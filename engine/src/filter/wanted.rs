@@ -1,0 +1,188 @@
+//! What the doors want of the network, by destination.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::ONE_TIME_LINES;
+use crate::decode::LinkType;
+use crate::door::{Door, DoorSequence};
+use crate::doors::Doors;
+use crate::listening::Listening;
+use crate::packet::{Knock, Protocol};
+use crate::ports::PortSet;
+
+/// A version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
+impl Version {
+    fn is_of(self, address: IpAddr) -> bool {
+        match self {
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+
+    fn is_heard(self, listening: &Listening, link: LinkType) -> bool {
+        match self {
+            Self::V4 => link.is_supported() && link != LinkType::Ipv6,
+            Self::V6 => link.is_supported() && link != LinkType::Ipv4 && !listening.is_ipv4_only(),
+        }
+    }
+}
+
+/// Which bits of a TCP header's flags count, and how they must stand: `flags & mask == value`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FlagMask {
+    pub(super) mask: u8,
+    pub(super) value: u8,
+}
+
+impl FlagMask {
+    /// What every header satisfies, also one that is cut before its flags.
+    const ANY: Self = Self { mask: 0, value: 0 };
+}
+
+/// The ports that doors name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ports {
+    /// By flags. Those that need none come first.
+    pub(super) tcp: BTreeMap<FlagMask, PortSet>,
+    pub(super) udp: PortSet,
+}
+
+impl Ports {
+    pub(super) fn is_empty(&self) -> bool {
+        self.tcp.is_empty() && self.udp.is_empty()
+    }
+
+    fn add(&mut self, flags: FlagMask, knock: Knock) {
+        let ports = match knock.protocol {
+            Protocol::Tcp => self.tcp.entry(flags).or_default(),
+            Protocol::Udp => &mut self.udp,
+        };
+        ports.insert(knock.port.0);
+    }
+
+    fn add_door(&mut self, door: &Door) {
+        let (mask, value) = door.flags.mask_and_value();
+        let mut add = |knocks: &[Knock]| {
+            for &knock in knocks {
+                self.add(FlagMask { mask, value }, knock);
+            }
+        };
+        match &door.sequence {
+            DoorSequence::Fixed(sequence) => add(sequence.knocks()),
+            DoorSequence::OneTime(sequences) => {
+                for line in sequences.unused().take(ONE_TIME_LINES) {
+                    add(line.sequence.knocks());
+                }
+            }
+        }
+    }
+
+    /// Returns the same ports, whatever the flags.
+    pub(super) fn with_any_flags(self) -> Self {
+        let mut all = PortSet::default();
+        for ports in self.tcp.values() {
+            all.add_all(ports);
+        }
+        let tcp = if all.is_empty() { BTreeMap::new() } else { [(FlagMask::ANY, all)].into() };
+        Self { tcp, udp: self.udp }
+    }
+
+    /// Takes the ports that need no flags out of the others.
+    fn without_repetition(mut self) -> Self {
+        let Some(open) = self.tcp.remove(&FlagMask::ANY) else { return self };
+        for ports in self.tcp.values_mut() {
+            ports.remove_all(&open);
+        }
+        self.tcp.retain(|_, ports| !ports.is_empty());
+        self.tcp.insert(FlagMask::ANY, open);
+        self
+    }
+}
+
+/// Destinations that the same ports count for.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// `None`: all that are in no place before.
+    pub(super) destinations: Option<Vec<IpAddr>>,
+    pub(super) ports: Ports,
+}
+
+/// What the doors want.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    listening: &'a Listening,
+    link: LinkType,
+    /// Of doors without a target.
+    shared: Ports,
+    /// Doors by their targets.
+    targets: BTreeMap<IpAddr, Vec<&'a Door>>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(doors: &'a Doors, listening: &'a Listening, link: LinkType) -> Self {
+        let mut wanted =
+            Self { listening, link, shared: Ports::default(), targets: BTreeMap::new() };
+        for (_, door) in doors.in_order().filter(|(_, door)| door.sequence().is_some()) {
+            match door.target {
+                Some(target) => wanted.targets.entry(target.address).or_default().push(door),
+                None => wanted.shared.add_door(door),
+            }
+        }
+        wanted
+    }
+
+    /// Returns the destinations of a version of IP and the ports that count there. No destination
+    /// is in two places: so within each, what needs no flags can come before what does.
+    pub(super) fn places(&self, version: Version) -> impl Iterator<Item = Place> {
+        let is_heard = version.is_heard(self.listening, self.link);
+        let is_ours = move |address: &IpAddr| is_heard && version.is_of(*address);
+        let targets = self.targets.iter().filter(move |(address, _)| is_ours(address));
+        let targets = targets.map(|(&address, doors)| {
+            // A door without a target has the same door at every local address.
+            let is_local = self.listening.belongs(address, None);
+            let mut ports = if is_local { self.shared.clone() } else { Ports::default() };
+            for door in doors {
+                ports.add_door(door);
+            }
+            Place { destinations: Some([address].into()), ports: ports.without_repetition() }
+        });
+        let is_elsewhere =
+            move |address: &IpAddr| is_ours(address) && !self.targets.contains_key(address);
+        let rest = self
+            .listening
+            .local()
+            .map(|local| local.iter().copied().filter(is_elsewhere).collect::<Vec<_>>());
+        let has_rest = match &rest {
+            Some(destinations) => !destinations.is_empty(),
+            None => is_heard,
+        };
+        let rest = (has_rest && !self.shared.is_empty())
+            .then(|| Place { destinations: rest, ports: self.shared.clone().without_repetition() });
+        targets.chain(rest)
+    }
+
+    /// Returns the ports that count at any destination of a version of IP, whatever the flags.
+    pub(super) fn ports(&self, version: Version) -> Ports {
+        let is_heard = version.is_heard(self.listening, self.link);
+        let is_ours = |address: &IpAddr| is_heard && version.is_of(*address);
+        let is_shared_heard = match self.listening.local() {
+            Some(local) => local.iter().any(is_ours),
+            None => is_heard,
+        };
+        let mut all = if is_shared_heard { self.shared.clone() } else { Ports::default() };
+        for (_, doors) in self.targets.iter().filter(|(address, _)| is_ours(address)) {
+            for door in doors {
+                all.add_door(door);
+            }
+        }
+        all.with_any_flags()
+    }
+}

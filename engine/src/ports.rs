@@ -1,0 +1,99 @@
+//! Sets of ports.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+/// A set of ports as 65,536 bits: 8 KiB, which stay in the first-level cache.
+#[derive(Clone, Debug)]
+pub(crate) struct PortSet(Vec<u64>);
+
+impl PortSet {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; 1024])
+    }
+
+    pub(crate) fn insert(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word |= 1 << (port & 63);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word &= !(1 << (port & 63));
+        }
+    }
+
+    pub(crate) fn contains(&self, port: u16) -> bool {
+        self.0.get(usize::from(port >> 6)).is_some_and(|word| (word >> (port & 63)) & 1 == 1)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|&word| word == 0)
+    }
+
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
+    pub(crate) fn remove_all(&mut self, other: &Self) {
+        for (word, less) in self.0.iter_mut().zip(&other.0) {
+            *word &= !less;
+        }
+    }
+
+    /// Returns the ports in order, those that follow one another as one range.
+    pub(crate) fn ranges(&self) -> Vec<RangeInclusive<u16>> {
+        let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
+        for port in (0..=u16::MAX).filter(|&port| self.contains(port)) {
+            match ranges.last_mut() {
+                Some(last) if last.end().checked_add(1) == Some(port) => {
+                    *last = *last.start()..=port;
+                }
+                _ => ranges.push(port..=port),
+            }
+        }
+        ranges
+    }
+}
+
+impl Default for PortSet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ports: &[u16]) -> PortSet {
+        let mut set = PortSet::new();
+        for &port in ports {
+            set.insert(port);
+        }
+        set
+    }
+
+    #[test]
+    fn neighbours_are_one_range() {
+        assert_eq!(set(&[]).ranges(), []);
+        let ports = set(&[65_535, 0, 63, 64, 65, 7000, 65_534, 7002]);
+        assert_eq!(ports.ranges(), [0..=0, 63..=65, 7000..=7000, 7002..=7002, 65_534..=65_535]);
+    }
+
+    #[test]
+    fn sets_can_be_added_and_taken_away() {
+        let mut ports = set(&[1, 2, 900]);
+        ports.add_all(&set(&[2, 3]));
+        assert_eq!(ports.ranges(), [1..=3, 900..=900]);
+        ports.remove_all(&set(&[2, 900, 901]));
+        assert_eq!(ports.ranges(), [1..=1, 3..=3]);
+        assert!(!ports.is_empty());
+        ports.remove_all(&set(&[1, 3]));
+        assert!(ports.is_empty());
+    }
+}
