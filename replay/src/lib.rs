@@ -12,10 +12,7 @@ mod player;
 mod printer;
 mod progress;
 mod reader;
-pub mod report;
-pub mod setup;
 mod summary;
-mod text;
 
 use std::ffi::OsString;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -25,7 +22,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser as _;
-use knock_engine::{Door, Doors, Limits, Rules};
+use knock_engine::{Doors, Limits, Rules};
+use knock_setup::report::Style;
+use knock_setup::text::{Cause, shown};
+use knock_setup::{Refusal, Setup};
 
 pub use crate::args::{Args, RuleChoice, TimeFormat, command};
 pub use crate::exit::Exit;
@@ -36,9 +36,6 @@ use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
 use crate::progress::{Bar, Progress};
 use crate::reader::{Reader, ReadingDone};
-use crate::report::Style;
-use crate::setup::Setup;
-use crate::text::Cause;
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
 pub struct Streams<'a> {
@@ -143,18 +140,25 @@ fn play(
     })
 }
 
+/// Why a configuration is refused that is easily given by mistake.
+const A_CAPTURE: Refusal = Refusal {
+    cause: "it is a packet capture, not a configuration",
+    help: "name captures without an option, and the configuration behind `-c`",
+};
+
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
 fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
-    let setup = Setup::load(&args.config);
+    let setup = Setup::load_unless(&args.config, |text| {
+        capture::begins_like_one(text).then_some(A_CAPTURE)
+    });
     if setup.config.is_none() || !args.quiet {
         let style = if streams.colour { Style::Coloured } else { Style::Plain };
         streams.say(&setup.report(style));
     }
-    let doors: Vec<Door> = setup.config?.doors.into_iter().map(|door| door.door).collect();
-    match Doors::new(doors) {
+    match knock_setup::doors(&setup.config?) {
         Ok(doors) => Some(doors),
         Err(error) => {
-            streams.say(&format!("error: {}: {error}\n", text::shown(&args.config)));
+            streams.say(&format!("error: {}: {error}\n", shown(&args.config)));
             None
         }
     }

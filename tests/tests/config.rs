@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use knock_engine::config::{self, Diagnostics, Fault, LineFault, Lint, Severity, ValueFault};
 use knock_engine::{Doors, OneTimeSequences};
-use knock_replay::report::{self, Source, Style};
+use knock_setup::report::{self, Source, Style};
 
 /// Maps every fault to the files of `testdata/configs` that show it; the compiler refuses to forget
 /// one.

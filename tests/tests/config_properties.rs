@@ -10,7 +10,7 @@ use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
     Protocol, Seconds, Sequence, Target, TcpFlags, address,
 };
-use knock_replay::report::{self, Source, Style};
+use knock_setup::report::{self, Source, Style};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;

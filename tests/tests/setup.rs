@@ -2,23 +2,24 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use knock_engine::Sequence;
-use knock_engine::config::Config;
-use knock_replay::report::Style;
-use knock_replay::setup::{MAX_FILE_BYTES, Setup};
+use knock_engine::config::{Config, FileName};
+use knock_setup::report::Style;
+use knock_setup::{Files, MAX_FILE_BYTES, Refusal, Setup};
 use tempfile::TempDir;
 
 #[test]
 fn every_door_is_ready_to_be_knocked_at() {
-    let files = Files::new(
+    let directory = Directory::new(
         "[a]\nsequence = 1,2\ncommand =\n\n[b]\none_time_sequences = DIR/b\ncommand =\n",
     );
-    files.write("b", b"#9\n 3,4\n");
-    let (config, report) = files.load();
+    directory.write("b", b"#9\n 3,4\n");
+    let (config, report) = directory.load();
     assert_eq!(report, "");
     assert_eq!(first_ports(&config.unwrap()), [Some(1), Some(3)]);
 }
@@ -48,19 +49,19 @@ fn sequence_files_that_cannot_be_read_are_told_of_where_they_are_named() {
 
 #[test]
 fn a_sequence_file_that_is_too_large_is_an_error() {
-    let files = Files::new("[a]\none_time_sequences = DIR/large\ncommand =\n");
-    files.write("large", &large_comment(MAX_FILE_BYTES + 1));
-    let (config, report) = files.load();
+    let directory = Directory::new("[a]\none_time_sequences = DIR/large\ncommand =\n");
+    directory.write("large", &large_comment(MAX_FILE_BYTES + 1));
+    let (config, report) = directory.load();
     assert_eq!(config, None);
     assert!(report.contains("DIR/large`: it is larger than 1 MiB"), "{report}");
 }
 
 #[test]
 fn warnings_of_the_configuration_and_unreadable_files_come_in_the_order_of_place() {
-    let files = Files::new(
+    let directory = Directory::new(
         "[a]\nsequence = 1\n\n[b]\none_time_sequences = missing/b\ncommand =\n\n[c]\nsequence = 1\n",
     );
-    let (_, report) = files.load();
+    let (_, report) = directory.load();
     let places = report.lines().filter_map(|line| line.trim_start().strip_prefix("--> "));
     let expected = ["DIR/knockd.conf:1:2", "DIR/knockd.conf:5:22", "DIR/knockd.conf:8:2"];
     assert_eq!(places.collect::<Vec<_>>(), expected);
@@ -69,10 +70,10 @@ fn warnings_of_the_configuration_and_unreadable_files_come_in_the_order_of_place
 
 #[test]
 fn a_pipe_without_a_writer_is_not_waited_for() {
-    let files = Files::new("[a]\none_time_sequences = DIR/pipe\ncommand =\n");
-    let made = std::process::Command::new("mkfifo").arg(files.path("pipe")).status().unwrap();
+    let directory = Directory::new("[a]\none_time_sequences = DIR/pipe\ncommand =\n");
+    let made = std::process::Command::new("mkfifo").arg(directory.path("pipe")).status().unwrap();
     assert!(made.success());
-    let (config, report) = files.load();
+    let (config, report) = directory.load();
     assert_eq!(config, None);
     assert!(report.contains("it is not a regular file"), "{report}");
 }
@@ -81,12 +82,12 @@ fn a_pipe_without_a_writer_is_not_waited_for() {
 fn many_doors_cannot_fill_the_memory_with_one_file() {
     let door = "[a]\none_time_sequences = DIR/large\ncommand =\n";
     let large = large_comment(MAX_FILE_BYTES);
-    let files = Files::new(&door.repeat(4));
-    files.write("large", &large);
-    assert!(files.load().0.is_some());
-    let files = Files::new(&door.repeat(5));
-    files.write("large", &large);
-    let (config, report) = files.load();
+    let directory = Directory::new(&door.repeat(4));
+    directory.write("large", &large);
+    assert!(directory.load().0.is_some());
+    let directory = Directory::new(&door.repeat(5));
+    directory.write("large", &large);
+    let (config, report) = directory.load();
     assert_eq!(config, None);
     assert_eq!(report.matches("together larger than 4 MiB").count(), 1, "{report}");
     assert!(report.contains("knockd.conf:14:22"), "{report}");
@@ -94,11 +95,11 @@ fn many_doors_cannot_fill_the_memory_with_one_file() {
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_one_error_without_a_count() {
-    let files = Files::new("");
-    let report = |name: &str| files.load_named(name).1;
+    let directory = Directory::new("");
+    let report = |name: &str| directory.load_named(name).1;
     insta::assert_snapshot!(report("missing.conf"));
     insta::assert_snapshot!(report("."));
-    let zero = files.path("zero.conf");
+    let zero = directory.path("zero.conf");
     symlink("/dev/zero", zero).unwrap();
     insta::assert_snapshot!(report("zero.conf"));
     insta::assert_snapshot!(report("knockd.conf/x"));
@@ -107,43 +108,43 @@ fn a_configuration_that_cannot_be_read_is_one_error_without_a_count() {
 
 #[test]
 fn a_configuration_without_read_permission_is_an_error() {
-    let files = Files::new("");
-    fs::set_permissions(files.path("knockd.conf"), fs::Permissions::from_mode(0o000)).unwrap();
-    if fs::read(files.path("knockd.conf")).is_ok() {
+    let directory = Directory::new("");
+    fs::set_permissions(directory.path("knockd.conf"), fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read(directory.path("knockd.conf")).is_ok() {
         // The superuser reads it all the same.
         return;
     }
-    assert!(files.load().1.starts_with("error: cannot read"));
+    assert!(directory.load().1.starts_with("error: cannot read"));
 }
 
 #[test]
 fn a_configuration_of_exactly_the_largest_size_is_read() {
-    let files = Files::new("");
-    files.write("knockd.conf", &large_comment(MAX_FILE_BYTES));
-    assert!(files.load().0.is_some());
-    files.write("knockd.conf", &large_comment(MAX_FILE_BYTES + 1));
-    assert_eq!(files.load().0, None);
+    let directory = Directory::new("");
+    directory.write("knockd.conf", &large_comment(MAX_FILE_BYTES));
+    assert!(directory.load().0.is_some());
+    directory.write("knockd.conf", &large_comment(MAX_FILE_BYTES + 1));
+    assert_eq!(directory.load().0, None);
 }
 
 #[test]
 fn all_errors_are_told_and_counted() {
-    let files = Files::new(
+    let directory = Directory::new(
         "[options]\nlogfiel = /var/log/knockd.log\n\n[openSSH]\n\tsequence = 7000, 8000:upd, 70000\n\
          \tseq_timeout = 5s\n\ttcpflags = syn, ack\n\tcommand = /usr/local/sbin/open %IP%\n",
     );
-    insta::assert_snapshot!(files.load().1);
+    insta::assert_snapshot!(directory.load().1);
 }
 
 #[test]
 fn the_caret_stands_below_its_text_whatever_stands_before_it() {
-    let files = Files::new("");
+    let directory = Directory::new("");
     let mut text =
         b"[\xff\xfed]\r\nsequence =\t\xe6\xbc\xa2\xff\x1b[1m,\te\xcc\x81\tx, 0x1\r\n".to_vec();
     text.extend_from_slice(b"seq_timeout = ");
     text.extend_from_slice(&b"wide \xe6\xbc\xa2, ".repeat(400));
     text.extend_from_slice(b"\ncommand =\n[d]\nSequence\r=\r-1\rx\r\ncommand=");
-    files.write("knockd.conf", &text);
-    insta::assert_snapshot!(files.load().1);
+    directory.write("knockd.conf", &text);
+    insta::assert_snapshot!(directory.load().1);
 }
 
 /// Found by fuzzing: U+009B begins an escape sequence, as ESC and `[` do.
@@ -151,8 +152,8 @@ fn the_caret_stands_below_its_text_whatever_stands_before_it() {
 fn no_control_character_of_a_text_reaches_the_terminal() {
     let is_hostile = |one: &char| one.is_control() && *one != '\n';
     let controls: String = ('\u{1}'..='\u{9f}').filter(is_hostile).collect();
-    let files = Files::new(&format!("[d]\nsequence = 7{controls},x\ncommand ="));
-    let report = files.load().1;
+    let directory = Directory::new(&format!("[d]\nsequence = 7{controls},x\ncommand ="));
+    let report = directory.load().1;
     assert_eq!(report.chars().find(is_hostile), None, "{report:?}");
     let lines: Vec<_> = report.lines().filter(|line| line.contains(" | ")).collect();
     let [_, _, quoted, carets] = lines[..] else { panic!("{report}") };
@@ -162,23 +163,96 @@ fn no_control_character_of_a_text_reaches_the_terminal() {
 
 #[test]
 fn a_coloured_report_says_the_same() {
-    let files = Files::new("[a]\nsequence = x\nfoo\n");
-    let setup = Setup::load(&files.path("knockd.conf"));
+    let directory = Directory::new("[a]\nsequence = x\nfoo\n");
+    let setup = Setup::load(&directory.path("knockd.conf"));
     let coloured = setup.report(Style::Coloured);
     assert!(coloured.contains("\x1b["), "{coloured}");
     assert_eq!(without_escapes(&coloured), setup.report(Style::Plain));
 }
 
-/// Files that are gone at the end of the test.
-struct Files(TempDir);
+/// The daemon reads the texts with more privileges than it has where it parses them.
+#[test]
+fn the_texts_of_a_setup_give_the_same_setup_without_the_files() {
+    let directory = Directory::new(
+        "[a]\none_time_sequences = DIR/a\ncommand =\n\n[b]\none_time_sequences = DIR/b\n",
+    );
+    directory.write("a", b"#9\n 3,4\n");
+    directory.write("b", b"# none left\n");
+    let path = directory.path("knockd.conf");
+    let loaded = Setup::load(&path);
+    let texts: Vec<_> = loaded.files.one_time.values().map(Vec::as_slice).collect();
+    assert_eq!(texts, [&b"#9\n 3,4\n"[..], b"# none left\n"]);
+    drop(directory);
+    let parsed = Setup::parse(&path, loaded.files.clone());
+    assert_eq!(first_ports(parsed.config.as_ref().unwrap()), [Some(3), None]);
+    assert_eq!(parsed.config, loaded.config);
+    assert_eq!(parsed.report(Style::Plain), loaded.report(Style::Plain));
+    assert_eq!(parsed.files, loaded.files);
+}
 
-impl Files {
+#[test]
+fn a_sequence_file_that_was_not_read_with_the_configuration_is_an_error() {
+    let text = b"[a]\none_time_sequences = /a\ncommand =\n";
+    let other = FileName::new(b"/other").unwrap();
+    let files = Files {
+        configuration: text.to_vec(),
+        one_time: BTreeMap::from([(other, b" 1,2\n".to_vec())]),
+    };
+    let setup = Setup::parse(Path::new("knockd.conf"), files);
+    assert_eq!(setup.config, None);
+    assert!(setup.files.one_time.is_empty());
+    insta::assert_snapshot!(setup.report(Style::Plain));
+}
+
+#[test]
+fn texts_of_which_doors_name_too_many_bytes_are_in_error_as_files_are() {
+    let door = "[a]\none_time_sequences = a\ncommand =\n";
+    let parse = |doors: usize| {
+        let one_time = BTreeMap::from([(FileName::new(b"a").unwrap(), large_comment(1 << 20))]);
+        let configuration = door.repeat(doors).into_bytes();
+        Setup::parse(Path::new("knockd.conf"), Files { configuration, one_time }).config
+    };
+    assert!(parse(4).is_some());
+    assert_eq!(parse(5), None);
+}
+
+#[test]
+fn a_program_refuses_a_text_in_its_own_words() {
+    let directory = Directory::new("%PDF-1.7\n[a]\n");
+    let refusal = Refusal { cause: "it is a letter", help: "send it by mail" };
+    let path = directory.path("knockd.conf");
+    let load = |magic: &[u8]| {
+        Setup::load_unless(&path, |text| text.starts_with(magic).then_some(refusal))
+            .report(Style::Plain)
+    };
+    let refused = load(b"%PDF");
+    assert!(refused.ends_with("`: it is a letter\n |\n = help: send it by mail\n"), "{refused}");
+    assert_eq!(load(b"%PS"), Setup::load(&path).report(Style::Plain));
+}
+
+#[test]
+fn doors_stand_in_the_order_of_the_configuration_with_their_sequences() {
+    let directory = Directory::new(
+        "[b]\none_time_sequences = DIR/b\ncommand =\n\n[a]\nsequence = 1,2\ncommand =\n",
+    );
+    directory.write("b", b" 3,4\n");
+    let config = directory.load().0.unwrap();
+    let doors = knock_setup::doors(&config).unwrap();
+    let in_order = doors.in_order().map(|(_, door)| door);
+    assert!(in_order.eq(config.doors.iter().map(|door| &door.door)));
+    assert_eq!(doors.len(), 2);
+}
+
+/// A directory that is gone at the end of the test.
+struct Directory(TempDir);
+
+impl Directory {
     /// Makes a `knockd.conf`; `DIR` in it becomes the directory it is in.
     fn new(text: &str) -> Self {
-        let files = Self(TempDir::new().unwrap());
-        let directory = files.0.path().to_str().unwrap();
-        files.write("knockd.conf", text.replace("DIR", directory).as_bytes());
-        files
+        let directory = Self(TempDir::new().unwrap());
+        let path = directory.0.path().to_str().unwrap();
+        directory.write("knockd.conf", text.replace("DIR", path).as_bytes());
+        directory
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -203,7 +277,7 @@ impl Files {
 
 /// Loads a configuration with a sequence file, relative to the directory of this package.
 fn load_with_file(name: &str) -> (Option<Config>, String) {
-    Files::new(&format!("[a]\none_time_sequences = {name}\ncommand =\n")).load()
+    Directory::new(&format!("[a]\none_time_sequences = {name}\ncommand =\n")).load()
 }
 
 fn first_ports(config: &Config) -> Vec<Option<u16>> {

@@ -73,7 +73,7 @@ impl<'a> OptionsDraft<'a> {
     /// Takes a directive of `[options]` with a value.
     pub(super) fn take(&mut self, given: Given<'a>, diagnostics: &mut Diagnostics) {
         let value = value::required(given.directive, given.value, diagnostics).map(Piece::bytes);
-        let file_name = value.map(FileName::new);
+        let file_name = value.and_then(FileName::new);
         match given.directive {
             Directive::LogFile => put(&mut self.log_file, given, file_name, diagnostics),
             Directive::PidFile => put(&mut self.pid_file, given, file_name, diagnostics),
@@ -155,9 +155,8 @@ impl<'a> DoorDraft<'a> {
             Directive::OneTimeSequences => {
                 refuse_second(self.sequence.as_ref(), given, diagnostics);
                 let file = value::required(given.directive, text, diagnostics);
-                let file = file.map(|name| OneTimeFile {
-                    name: FileName::new(name.bytes()),
-                    span: name.span(),
+                let file = file.and_then(|name| {
+                    Some(OneTimeFile { name: FileName::new(name.bytes())?, span: name.span() })
                 });
                 put(&mut self.one_time_file, given, file, diagnostics);
             }

@@ -87,8 +87,10 @@ pub struct OneTimeFile {
 pub struct FileName(Box<[u8]>);
 
 impl FileName {
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+    /// Takes the bytes of a name; `None` if there are none.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (!bytes.is_empty()).then(|| Self(bytes.into()))
     }
 
     /// Returns the bytes of the name.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 
 use knock_engine::LinkType;
+use knock_setup::text::Cause;
 
 use super::looks::Looks;
-use crate::text::Cause;
 
 /// A capture that cannot be read, or not to its end. Every packet before the fault was delivered.
 #[derive(Debug)]

@@ -25,12 +25,12 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use knock_engine::{LinkType, Timestamp};
+use knock_setup::text::shown;
 
 pub use error::{BlockFault, CaptureError, Compression, Fault, Format, Place};
 pub use looks::{Kind, Looks};
 pub use merge::Merge;
 
-use crate::text::shown;
 use mapped::Mapped;
 use pcap::Pcap;
 use pcapng::PcapNg;

@@ -35,6 +35,7 @@ fn a_capture_in_the_place_of_the_configuration_is_known_as_one() {
     let errors = refused(2, desk.run("knockd.conf -c knocks.pcap"));
     let told = "error: cannot read `knocks.pcap`: it is a packet capture, not a configuration\n";
     assert!(errors.starts_with(told), "{errors}");
+    assert!(errors.ends_with("the configuration behind `-c`\n"), "{errors}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What fuzz targets share.
 
 use knock_engine::config::{Diagnostic, Diagnostics, Severity, Span};
-use knock_replay::report::{self, Source, Style};
+use knock_setup::report::{self, Source, Style};
 
 /// Checks what a parser found in a text, and how that is shown.
 ///

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 /// Returns a path fit to be printed: no control characters, U+FFFD for what is not UTF-8.
-pub(crate) fn shown(path: &Path) -> String {
+#[must_use]
+pub fn shown(path: &Path) -> String {
     let mut shown = String::new();
     for character in path.to_string_lossy().chars() {
         if character.is_control() {
@@ -18,7 +19,7 @@ pub(crate) fn shown(path: &Path) -> String {
 }
 
 /// Prints what the system says of an error, without its number, which tells nobody more.
-pub(crate) struct Cause<'a>(pub(crate) &'a io::Error);
+pub struct Cause<'a>(pub &'a io::Error);
 
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,9 @@
+//! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
+
+mod files;
+pub mod report;
+mod setup;
+pub mod text;
+
+pub use files::{Files, MAX_FILE_BYTES, Refusal};
+pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

@@ -1,0 +1,176 @@
+//! From texts to doors, or to what is wrong.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use knock_engine::config::{self, Config, FileName, Severity, Wording};
+use knock_engine::{DoorSequence, Doors, OneTimeSequences, TooManyDoors};
+
+use crate::files::{Files, Refusal, Unreadable, path_of, read_configuration, read_one_time};
+use crate::report::{self, Source, Style};
+use crate::text::shown;
+
+/// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
+/// and each door has its sequences in memory.
+pub const MAX_ONE_TIME_BYTES: u64 = 4 << 20;
+
+/// What became of a configuration and of the files it names.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The configuration, every door with its sequences; `None` if anything is in error.
+    pub config: Option<Config>,
+    /// The texts that could be read.
+    pub files: Files,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    /// The configuration could not be read.
+    Unreadable(Wording),
+    /// What was found in the configuration, then in each sequence file with findings.
+    Read(Vec<Source>),
+}
+
+impl Setup {
+    /// Reads the configuration at `path` and its sequence files, which stand relative to the
+    /// current directory.
+    ///
+    /// The configuration may be a pipe; a sequence file, which must be marked, may not. Sequence
+    /// files are read only if there is no error in the configuration.
+    #[must_use]
+    pub fn load(path: &Path) -> Self {
+        Self::load_unless(path, |_| None)
+    }
+
+    /// Does the same as [`Setup::load`], unless `refuse` has something against the text of the
+    /// configuration, of which it gets a little more than [`crate::MAX_FILE_BYTES`] at most.
+    #[must_use]
+    pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
+        match read_configuration(path, refuse) {
+            Ok(text) => Self::new(path, text, read_one_time),
+            Err(cause) => {
+                let wording = cause.wording(&shown(path), cause.help_for_configuration());
+                Self {
+                    config: None,
+                    files: Files::default(),
+                    outcome: Outcome::Unreadable(wording),
+                }
+            }
+        }
+    }
+
+    /// Makes a setup of texts that were read before; `name` is the path of the configuration.
+    /// Nothing is read.
+    ///
+    /// The files of a setup without errors give the same configuration and the same report. A
+    /// sequence file that is named and not among `files` is an error.
+    #[must_use]
+    pub fn parse(name: &Path, files: Files) -> Self {
+        let Files { configuration, one_time } = files;
+        let read = |name: &FileName| one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles);
+        Self::new(name, configuration, read)
+    }
+
+    fn new(
+        name: &Path,
+        configuration: Vec<u8>,
+        read: impl FnMut(&FileName) -> Result<Vec<u8>, Unreadable>,
+    ) -> Self {
+        let parsed = config::parse(&configuration);
+        let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
+        let mut one_time = OneTimeFiles::new(read, source);
+        let config = parsed.config.map(|config| one_time.give_sequences(config));
+        let OneTimeFiles { read: _, sources, files, bytes: _ } = one_time;
+        let errors = sources.iter().any(|source| source.errors() > 0);
+        let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
+        Self {
+            config: config.filter(|_| !errors),
+            files: Files { configuration, one_time },
+            outcome: Outcome::Read(sources),
+        }
+    }
+
+    /// Returns everything that is wrong or hardly meant, as text; empty if nothing is.
+    ///
+    /// Every finding is followed by an empty line. If there are errors in a configuration that
+    /// could be read, a line that counts them comes last.
+    #[must_use]
+    pub fn report(&self, style: Style) -> String {
+        match &self.outcome {
+            Outcome::Unreadable(wording) => report::render_alone(Severity::Error, wording, style),
+            Outcome::Read(sources) => report::render(sources, style),
+        }
+    }
+}
+
+/// Returns the doors of a configuration in its order, with the sequences that they have there.
+///
+/// # Errors
+/// [`TooManyDoors`]; never for the configuration of a [`Setup`].
+pub fn doors(config: &Config) -> Result<Doors, TooManyDoors> {
+    Doors::new(config.doors.iter().map(|door| door.door.clone()).collect())
+}
+
+/// The sequence files so far.
+struct OneTimeFiles<R> {
+    read: R,
+    /// What was found in the configuration, then in each sequence file with findings.
+    sources: Vec<Source>,
+    /// The text and the sequences of each.
+    files: BTreeMap<FileName, (Vec<u8>, OneTimeSequences)>,
+    /// The bytes of all files, counted once for each door.
+    bytes: u64,
+}
+
+impl<R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<R> {
+    fn new(read: R, configuration: Source) -> Self {
+        Self { read, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Gives every one-time door the sequences of its file.
+    fn give_sequences(&mut self, mut config: Config) -> Config {
+        let mut unreadable = Vec::new();
+        for door in &mut config.doors {
+            let Some(file) = &door.one_time_file else { continue };
+            match self.sequences(&file.name) {
+                Ok(sequences) => door.door.sequence = DoorSequence::OneTime(sequences),
+                Err(cause) => unreadable.push(cause.finding(file)),
+            }
+        }
+        if let Some(configuration) = self.sources.first_mut() {
+            configuration.findings.extend(unreadable);
+            configuration.findings.sort_by_key(|finding| {
+                finding.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
+            });
+        }
+        config
+    }
+
+    fn sequences(&mut self, name: &FileName) -> Result<OneTimeSequences, Unreadable> {
+        if let Some((text, sequences)) = self.files.get(name) {
+            self.bytes = sum(self.bytes, text);
+            if self.bytes > MAX_ONE_TIME_BYTES {
+                return Err(Unreadable::TooLargeTogether);
+            }
+            return Ok(sequences.clone());
+        }
+        let text = (self.read)(name)?;
+        self.bytes = sum(self.bytes, &text);
+        if self.bytes > MAX_ONE_TIME_BYTES {
+            return Err(Unreadable::TooLargeTogether);
+        }
+        let (sequences, diagnostics) = OneTimeSequences::parse(&text);
+        if !diagnostics.kept().is_empty() {
+            self.sources.push(Source::new(shown(path_of(name)), text.clone(), &diagnostics));
+        }
+        // A file in error has told of it; its door, which nobody will see, gets no sequence.
+        let sequences = sequences.unwrap_or_default();
+        self.files.insert(name.clone(), (text, sequences.clone()));
+        Ok(sequences)
+    }
+}
+
+fn sum(bytes: u64, text: &[u8]) -> u64 {
+    bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX))
+}
