@@ -27,10 +27,13 @@ use wanted::Wanted;
 /// so many, and after whatever else changes doors or addresses, it must be made anew.
 pub const ONE_TIME_LINES: usize = 64;
 
-/// The longest expression but for none at all, in bytes. It bounds the time that libpcap takes to
-/// compile one, which grows faster than the square of the length, and with it the instructions,
-/// which must stay below the 4,096 of the kernel.
-pub const LENGTH_MAX: usize = 3_000;
+/// The longest expression, in bytes.
+///
+/// libpcap takes time that grows faster than the square of the length: a few hundredths of a second
+/// for this, half a minute for ten times as much. It comes to a thousand instructions, which is below
+/// the 4,096 of the kernel, and the 2,500 or so that fit into what a kernel before 6.7 lends a socket
+/// (`net.core.optmem_max`).
+pub const LENGTH_MAX: usize = 4_000;
 
 /// The most port ranges of one list where lists of ports are shortened.
 const RANGES_MAX: usize = 32;
