@@ -1,0 +1,61 @@
+//! The live daemon: a drop-in for knockd 0.8.
+//!
+//! Two processes. The *runner* is the one that is started and that signals go to: it keeps its
+//! privileges, runs commands, marks one-time sequences and writes lines, and does nothing with packets.
+//! It starts the program a second time as the *sniffer*, which opens the captures, gives up all
+//! privileges, and holds the engine. With `--lookup` there is a third, the *resolver*, for names.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("knockd needs Linux: its sandbox, its capture and its signals are those of Linux");
+
+mod addresses;
+mod args;
+mod daemonize;
+mod exit;
+mod pid_file;
+mod resolver;
+mod runner;
+mod settings;
+mod signals;
+mod sniffer;
+mod user;
+mod wire;
+
+use std::io::{self, Write as _};
+
+use clap::Parser as _;
+
+pub use crate::args::{Args, command};
+pub use crate::exit::Exit;
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn main() -> Exit {
+    let mut args = std::env::args_os();
+    match args.next().as_deref().and_then(|name| name.to_str()) {
+        Some(sniffer::NAME) => return sniffer::main(),
+        Some(resolver::NAME) => {
+            let arguments: Vec<String> =
+                args.map(|argument| argument.to_string_lossy().into_owned()).collect();
+            return resolver::main(&arguments);
+        }
+        Some(_) | None => {}
+    }
+    match Args::try_parse() {
+        Ok(args) => runner::main(&args),
+        Err(error) => usage(&error),
+    }
+}
+
+/// Prints what clap has to say: help and version on standard output, faults on standard error.
+fn usage(error: &clap::Error) -> Exit {
+    match error.print() {
+        Ok(()) if error.use_stderr() => Exit::Config,
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "knockd: error: cannot write: {error}");
+            Exit::Failed
+        }
+    }
+}

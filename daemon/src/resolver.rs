@@ -1,0 +1,162 @@
+//! The process that looks names up, without privileges.
+//!
+//! Names come from whoever runs the DNS of a stranger's address, so nothing with privileges reads the
+//! answers. It gets addresses on a socket, its standard input, and answers when it can.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use caps::CapSet;
+use nix::sys::prctl;
+
+use crate::exit::Exit;
+use crate::user::User;
+
+/// What the process is called, and how the program knows that it is to be this process.
+pub(crate) const NAME: &str = "knockd: resolver";
+
+/// How many names are looked up at once.
+const AT_ONCE: usize = 4;
+
+/// How many addresses wait to be looked up; more are forgotten.
+const WAITING_MAX: usize = 256;
+
+/// A question: an address.
+pub(crate) const QUESTION_BYTES: usize = 17;
+
+/// An answer: the address, the length of its name, and the name; no name has length 0.
+pub(crate) const ANSWER_BYTES: usize = QUESTION_BYTES + 1 + NAME_MAX;
+
+/// The longest name that is told, in bytes; DNS has none that is longer.
+const NAME_MAX: usize = 255;
+
+/// Returns an address as a question.
+pub(crate) fn question(address: IpAddr) -> [u8; QUESTION_BYTES] {
+    let (family, octets) = match address {
+        IpAddr::V4(address) => (4, address.to_ipv6_mapped().octets()),
+        IpAddr::V6(address) => (6, address.octets()),
+    };
+    let mut question = [family; QUESTION_BYTES];
+    for (place, octet) in question.iter_mut().skip(1).zip(octets) {
+        *place = octet;
+    }
+    question
+}
+
+/// Returns the address that a question asks about; `None` if it is no question.
+fn asked(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
+    let [family, octets @ ..] = question;
+    match family {
+        4 => {
+            let [.., a, b, c, d] = octets;
+            Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
+        }
+        6 => Some(IpAddr::V6(Ipv6Addr::from(octets))),
+        _ => None,
+    }
+}
+
+/// Returns an answer as bytes. Only what a name may consist of is told.
+fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYTES] {
+    let is_of_names = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let name: Vec<u8> =
+        name.unwrap_or_default().bytes().filter(is_of_names).take(NAME_MAX).collect();
+    let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+    let mut answer = [0; ANSWER_BYTES];
+    let bytes = question.into_iter().chain([length]).chain(name);
+    for (place, byte) in answer.iter_mut().zip(bytes) {
+        *place = byte;
+    }
+    answer
+}
+
+/// Reads an answer: the address and its name, if it has one; `None` if it is no answer.
+pub(crate) fn answered(answer: &[u8; ANSWER_BYTES]) -> Option<(IpAddr, Option<Vec<u8>>)> {
+    let (&question, rest) = answer.split_first_chunk()?;
+    let (&length, name) = rest.split_first()?;
+    let name = name.get(..usize::from(length))?;
+    Some((asked(question)?, (!name.is_empty()).then(|| name.to_vec())))
+}
+
+/// Runs the process. `arguments` are the user and the group to become, if it is to become another.
+pub(crate) fn main(arguments: &[String]) -> Exit {
+    match run(arguments) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "knockd: error: cannot look up names: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> io::Result<()> {
+    crate::signals::leave_to_parent()?;
+    if let Some(user) = User::from_arguments(arguments) {
+        user.become_for_ever()?;
+    }
+    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        caps::clear(None, set).map_err(io::Error::other)?;
+    }
+    prctl::set_no_new_privs()?;
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (questions, to_answer) = mpsc::sync_channel(WAITING_MAX);
+    let to_answer = Arc::new(Mutex::new(to_answer));
+    for _ in 0..AT_ONCE {
+        let (to_answer, socket) = (Arc::clone(&to_answer), socket.try_clone()?);
+        thread::spawn(move || answer_all(&to_answer, &socket));
+    }
+    let mut question = [0; QUESTION_BYTES];
+    while (&socket).read_exact(&mut question).is_ok() {
+        // One too many is not answered.
+        let _ = questions.try_send(question);
+    }
+    Ok(())
+}
+
+fn answer_all(questions: &Mutex<Receiver<[u8; QUESTION_BYTES]>>, mut socket: &UnixStream) {
+    loop {
+        let Ok(question) = questions.lock().map_or(Err(()), |next| next.recv().map_err(drop))
+        else {
+            return;
+        };
+        let Some(address) = asked(question) else { continue };
+        let name = dns_lookup::lookup_addr(&address).ok();
+        // Where there is no name, some systems tell the address.
+        let name = name.filter(|name| name.parse::<IpAddr>().is_err());
+        if socket.write_all(&answer(question, name.as_deref())).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_names_arrive_as_they_were_sent() {
+        for address in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(asked(question(address)), Some(address));
+            let named = answer(question(address), Some("host-1.example"));
+            assert_eq!(answered(&named), Some((address, Some(b"host-1.example".to_vec()))));
+            assert_eq!(answered(&answer(question(address), None)), Some((address, None)));
+        }
+        assert_eq!(asked([0; QUESTION_BYTES]), None);
+        assert_eq!(answered(&[0; ANSWER_BYTES]), None);
+    }
+
+    #[test]
+    fn a_name_cannot_command_a_terminal_nor_be_longer_than_names_are() {
+        let address = "192.0.2.1".parse().unwrap();
+        let evil = answer(question(address), Some("a\u{1b}[31m\n): x\u{9b}é"));
+        assert_eq!(answered(&evil), Some((address, Some(b"a31mx".to_vec()))));
+        let long = answer(question(address), Some(&"x".repeat(1000)));
+        assert_eq!(answered(&long).unwrap().1.unwrap().len(), NAME_MAX);
+    }
+}

@@ -1,0 +1,371 @@
+//! Commands: started in order for each client and door, beside each other for different ones.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsStr;
+use std::io::{self, PipeReader};
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use knock_engine::{CommandStatus, DoorId, Phase, RunId, Seconds, address};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, sigaction};
+use nix::unistd::Pid;
+
+use super::chatter::Chatter;
+
+/// How many commands run at once; others wait for their turn.
+pub(super) const AT_ONCE: usize = 32;
+
+/// How long a command runs before that is told.
+const LONG: Duration = Duration::from_secs(60);
+
+/// How long a command that was asked to end may take before it is killed.
+const TERM_TO_KILL: Duration = Duration::from_secs(5);
+
+/// How many outputs are read of commands that have ended, but left something running that holds
+/// theirs; the oldest is closed for one more.
+const LEFT_OVER_MAX: usize = 64;
+
+/// The variables of the daemon's environment that commands get, besides those of `LC_`.
+const KEPT: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
+
+/// What commands have for `PATH` if the daemon has none.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A command to be run.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    /// What its end is to be told of; `None` if the engine does not wait for it.
+    pub(super) run: Option<RunId>,
+    pub(super) door: DoorId,
+    /// The name of the door when the command was asked for.
+    pub(super) door_name: Vec<u8>,
+    pub(super) client: IpAddr,
+    pub(super) phase: Phase,
+    /// The line for the shell.
+    pub(super) line: Vec<u8>,
+}
+
+/// What commands of the same client and door have in common: they never overlap.
+type Key = (DoorId, IpAddr);
+
+impl Order {
+    const fn key(&self) -> Key {
+        (self.door, self.client)
+    }
+}
+
+/// What there is to tell of a command.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It has ended.
+    Ended(Order, CommandStatus),
+    /// It could not be started.
+    NotStarted(Order, io::Error),
+    /// It takes long.
+    Long(Order),
+    /// It was asked to end because it took longer than the limit, or killed because it did not.
+    Limited(Order, Signal),
+    /// It wrote a line.
+    Said { door_name: Vec<u8>, text: Vec<u8> },
+}
+
+struct Running {
+    order: Order,
+    child: Child,
+    chatter: Chatter,
+    since: Instant,
+    /// What was told of how long it takes.
+    stage: Stage,
+}
+
+/// How far a command has tried the patience.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Young,
+    Long,
+    Asked(Instant),
+    Killed,
+}
+
+/// All commands that run or wait.
+pub(super) struct Commands {
+    running: Vec<Running>,
+    ready: VecDeque<Order>,
+    /// Clients at doors for which a command runs or is ready.
+    busy: BTreeSet<Key>,
+    /// Behind one of those, the commands that wait for it, in order.
+    behind: BTreeMap<Key, VecDeque<Order>>,
+    left_over: VecDeque<(Vec<u8>, Chatter)>,
+    limit: Option<Seconds>,
+    /// Whether commands begin in the root folder, because the daemon does as it goes on.
+    in_root: bool,
+}
+
+impl Commands {
+    pub(super) fn new(limit: Option<Seconds>, in_root: bool) -> Self {
+        Self {
+            running: Vec::new(),
+            ready: VecDeque::new(),
+            busy: BTreeSet::new(),
+            behind: BTreeMap::new(),
+            left_over: VecDeque::new(),
+            limit,
+            in_root,
+        }
+    }
+
+    /// Sets how long commands may run that have not ended yet.
+    pub(super) fn set_limit(&mut self, limit: Option<Seconds>) {
+        self.limit = limit;
+    }
+
+    /// Returns how many commands run or wait.
+    pub(super) fn len(&self) -> usize {
+        let behind = self.behind.values().map(VecDeque::len).sum::<usize>();
+        self.running.len().saturating_add(self.ready.len()).saturating_add(behind)
+    }
+
+    /// Takes a command, and starts it as soon as it is its turn.
+    pub(super) fn submit(&mut self, order: Order, news: &mut Vec<News>) {
+        self.queue(order);
+        self.start(news);
+    }
+
+    /// Takes back the commands that have not begun and that open doors.
+    pub(super) fn withdraw_starts(&mut self) -> Vec<Order> {
+        let waiting = self.withdraw_waiting();
+        let (starts, stops) = waiting.into_iter().partition(|order| order.phase == Phase::Start);
+        let stops: Vec<Order> = stops;
+        for order in stops {
+            self.queue(order);
+        }
+        starts
+    }
+
+    /// Takes back the commands that have not begun, those of each client and door in their order.
+    pub(super) fn withdraw_waiting(&mut self) -> Vec<Order> {
+        let behind = std::mem::take(&mut self.behind).into_values().flatten();
+        let waiting = std::mem::take(&mut self.ready).into_iter().chain(behind).collect();
+        self.busy = self.running.iter().map(|one| one.order.key()).collect();
+        waiting
+    }
+
+    fn queue(&mut self, order: Order) {
+        let key = order.key();
+        if self.busy.insert(key) {
+            self.ready.push_back(order);
+        } else {
+            self.behind.entry(key).or_default().push_back(order);
+        }
+    }
+
+    fn start(&mut self, news: &mut Vec<News>) {
+        while self.running.len() < AT_ONCE {
+            let Some(order) = self.ready.pop_front() else { return };
+            match spawn(&order, self.in_root) {
+                Ok((child, output)) => self.running.push(Running {
+                    chatter: Chatter::new(output),
+                    child,
+                    since: Instant::now(),
+                    stage: Stage::Young,
+                    order,
+                }),
+                Err(error) => {
+                    self.make_way(order.key());
+                    news.push(News::NotStarted(order, error));
+                }
+            }
+        }
+    }
+
+    /// Lets the next command of a client and door be ready.
+    fn make_way(&mut self, key: Key) {
+        let Some(behind) = self.behind.get_mut(&key) else {
+            self.busy.remove(&key);
+            return;
+        };
+        self.ready.extend(behind.pop_front());
+        if behind.is_empty() {
+            self.behind.remove(&key);
+        }
+    }
+
+    /// Looks which commands have ended, and starts those that waited for them.
+    pub(super) fn reap(&mut self, news: &mut Vec<News>) {
+        let mut place = 0;
+        while let Some(running) = self.running.get_mut(place) {
+            let Some(status) = running.child.try_wait().transpose() else {
+                place = place.saturating_add(1);
+                continue;
+            };
+            let Running { order, mut chatter, .. } = self.running.swap_remove(place);
+            // A status that the system does not tell is not success.
+            let status = status.map_or(CommandStatus(u8::MAX), told);
+            let said = chatter.read();
+            news.extend(
+                said.into_iter()
+                    .map(|text| News::Said { door_name: order.door_name.clone(), text }),
+            );
+            if chatter.is_open() {
+                self.left_over.push_back((order.door_name.clone(), chatter));
+                if self.left_over.len() > LEFT_OVER_MAX {
+                    self.left_over.pop_front();
+                }
+            }
+            self.make_way(order.key());
+            news.push(News::Ended(order, status));
+        }
+        self.start(news);
+    }
+
+    /// Reads what commands have written.
+    pub(super) fn listen(&mut self, news: &mut Vec<News>) {
+        let running = self.running.iter_mut().map(|one| (&one.order.door_name, &mut one.chatter));
+        let left_over = self.left_over.iter_mut().map(|(name, chatter)| (&*name, chatter));
+        for (door_name, chatter) in running.chain(left_over) {
+            for text in chatter.read() {
+                news.push(News::Said { door_name: door_name.clone(), text });
+            }
+        }
+        self.left_over.retain(|(_, chatter)| chatter.is_open());
+    }
+
+    /// Returns what commands write to.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let running = self.running.iter().map(|one| &one.chatter);
+        let left_over = self.left_over.iter().map(|(_, chatter)| chatter);
+        running.chain(left_over).filter(|chatter| chatter.is_open()).map(AsFd::as_fd)
+    }
+
+    /// Tells of commands that take long, and ends those that take longer than they may.
+    pub(super) fn watch(&mut self, news: &mut Vec<News>) {
+        let limit = self.limit;
+        for one in &mut self.running {
+            let Some(due) = one.due(limit) else { continue };
+            if Instant::now() < due {
+                continue;
+            }
+            let signal = match one.stage {
+                Stage::Young if !one.is_over(limit) => {
+                    one.stage = Stage::Long;
+                    news.push(News::Long(one.order.clone()));
+                    continue;
+                }
+                Stage::Young | Stage::Long => {
+                    one.stage = Stage::Asked(Instant::now());
+                    Signal::SIGTERM
+                }
+                Stage::Asked(_) | Stage::Killed => {
+                    one.stage = Stage::Killed;
+                    Signal::SIGKILL
+                }
+            };
+            one.signal(signal);
+            news.push(News::Limited(one.order.clone(), signal));
+        }
+    }
+
+    /// Returns when there is something to [`watch`](Self::watch) for.
+    pub(super) fn watch_due(&self) -> Option<Instant> {
+        self.running.iter().filter_map(|one| one.due(self.limit)).min()
+    }
+
+    /// Ends all commands that run, at once.
+    pub(super) fn kill_all(&mut self) {
+        for one in &self.running {
+            one.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+impl Running {
+    /// Returns when the next thing is to be done about how long it takes.
+    fn due(&self, limit: Option<Seconds>) -> Option<Instant> {
+        let end = limit.and_then(|limit| self.since.checked_add(limit_of(limit)));
+        match self.stage {
+            Stage::Young => {
+                let long = self.since.checked_add(LONG);
+                long.into_iter().chain(end).min()
+            }
+            Stage::Long => end,
+            Stage::Asked(at) => at.checked_add(TERM_TO_KILL),
+            Stage::Killed => None,
+        }
+    }
+
+    fn is_over(&self, limit: Option<Seconds>) -> bool {
+        limit.is_some_and(|limit| self.since.elapsed() >= limit_of(limit))
+    }
+
+    /// Sends a signal to the command and all that it started.
+    fn signal(&self, signal: Signal) {
+        if let Ok(id) = i32::try_from(self.child.id()) {
+            // It may have ended meanwhile.
+            let _ = killpg(Pid::from_raw(id), signal);
+        }
+    }
+}
+
+fn limit_of(limit: Seconds) -> Duration {
+    Duration::from_secs(u64::from(limit.get()))
+}
+
+/// Returns how a command ended, as a shell tells it.
+fn told(status: ExitStatus) -> CommandStatus {
+    let number = match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, Some(signal)) => signal.saturating_add(128),
+        (None, None) => i32::from(u8::MAX),
+    };
+    CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
+}
+
+/// Starts a command in a session of its own, with signals as they are for a program that is started by
+/// hand, and with an environment that says what it is about.
+fn spawn(order: &Order, in_root: bool) -> io::Result<(Child, PipeReader)> {
+    let (output, input) = io::pipe()?;
+    let flags = OFlag::from_bits_retain(fcntl(output.as_fd(), FcntlArg::F_GETFL)?);
+    fcntl(output.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    let mut client = Vec::new();
+    address::write(order.client, &mut client);
+    let phase = match order.phase {
+        Phase::Start => "start",
+        Phase::Stop => "stop",
+    };
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(OsStr::from_bytes(&order.line));
+    command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+    command.env_clear().env("PATH", PATH).envs(std::env::vars_os().filter(|(name, _)| {
+        KEPT.iter().any(|kept| name == kept) || name.as_bytes().starts_with(b"LC_")
+    }));
+    command.env("KNOCK_CLIENT", OsStr::from_bytes(&client));
+    command.env("KNOCK_DOOR", OsStr::from_bytes(&order.door_name));
+    command.env("KNOCK_PHASE", phase);
+    if in_root {
+        command.current_dir("/");
+    }
+    #[expect(unsafe_code, reason = "there is no other way to do something in the new process")]
+    // SAFETY: what is called are system calls, which may be called between fork and exec.
+    unsafe {
+        command.pre_exec(begin_anew);
+    }
+    command.spawn().map(|child| (child, output))
+}
+
+/// Leaves the session and the signals of the daemon behind.
+fn begin_anew() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator() {
+        #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
+        // SAFETY: the default action is no handler. Two signals cannot have another one, and refuse.
+        let _ = unsafe { sigaction(signal, &default) };
+    }
+    SigSet::empty().thread_set_mask()?;
+    Ok(())
+}

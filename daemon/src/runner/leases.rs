@@ -1,0 +1,112 @@
+//! Open doors: what is to be closed when the daemon ends.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use knock_engine::{Command, Door, DoorId};
+
+/// A door that is open for a client and has a stop command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    pub(super) door: DoorId,
+    pub(super) client: IpAddr,
+    /// The name of the door when it opened.
+    pub(super) door_name: Vec<u8>,
+    /// What closes it.
+    pub(super) stop: Command,
+}
+
+/// All open doors, in the order in which they opened.
+///
+/// The engine keeps its own account to know when they are to be closed. This one is for the case that
+/// the engine cannot say so any more.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    next: u64,
+    open: BTreeMap<u64, Lease>,
+    /// The openings of each client and door, oldest first.
+    by_key: BTreeMap<(DoorId, IpAddr), Vec<u64>>,
+}
+
+impl Leases {
+    /// Notes that the start command of a door is asked for.
+    pub(super) fn begin(&mut self, id: DoorId, door: &Door, client: IpAddr) {
+        let Some(stop) = door.commands.stop_for(client) else { return };
+        let door_name = door.name.as_bytes().to_vec();
+        self.open.insert(self.next, Lease { door: id, client, door_name, stop: stop.clone() });
+        self.by_key.entry((id, client)).or_default().push(self.next);
+        self.next = self.next.saturating_add(1);
+    }
+
+    /// Notes that the stop command of a door is asked for, or that its start command is not run after
+    /// all. Returns the oldest opening, which it ends.
+    pub(super) fn end(&mut self, door: DoorId, client: IpAddr) -> Option<Lease> {
+        let key = (door, client);
+        let openings = self.by_key.get_mut(&key)?;
+        if openings.is_empty() {
+            return None;
+        }
+        let oldest = openings.remove(0);
+        if openings.is_empty() {
+            self.by_key.remove(&key);
+        }
+        self.open.remove(&oldest)
+    }
+
+    /// Ends all, and returns them in the order in which they opened.
+    pub(super) fn end_all(&mut self) -> Vec<Lease> {
+        self.by_key.clear();
+        std::mem::take(&mut self.open).into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use knock_engine::{Doors, config};
+
+    use super::*;
+
+    fn doors() -> Doors {
+        let text = b"[a]\nsequence=1\ncommand=s\nstop_command=t %IP%\n\
+                     [b]\nsequence=2\ncommand=s\n\
+                     [c]\nsequence=3\ncommand=s\nstop_command=u\n";
+        let config = config::parse(text).config.unwrap();
+        Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+    }
+
+    fn client(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn doors_are_closed_in_the_order_in_which_they_opened_and_each_as_often() {
+        let (doors, mut leases) = (doors(), Leases::default());
+        for (door, last) in [(2, 1), (0, 1), (1, 1), (2, 2), (0, 1)] {
+            let id = doors.with_index(door).unwrap();
+            leases.begin(id, doors.door(id), client(last));
+        }
+        let closed = leases.end_all();
+        let closed: Vec<_> =
+            closed.iter().map(|lease| (lease.door.index(), lease.client, &lease.stop)).collect();
+        let [t, u] = [b"t %IP%".as_slice(), b"u"].map(Command::new);
+        assert_eq!(
+            closed,
+            [(2, client(1), &u), (0, client(1), &t), (2, client(2), &u), (0, client(1), &t)]
+        );
+        assert_eq!(leases.end_all(), []);
+    }
+
+    #[test]
+    fn a_door_whose_stop_command_was_asked_for_is_not_closed_again() {
+        let (doors, mut leases) = (doors(), Leases::default());
+        let id = doors.with_index(0).unwrap();
+        for last in [1, 1, 2] {
+            leases.begin(id, doors.door(id), client(last));
+        }
+        assert!(leases.end(id, client(1)).is_some());
+        assert!(leases.end(id, client(2)).is_some());
+        assert!(leases.end(id, client(2)).is_none());
+        assert_eq!(leases.end_all().len(), 1);
+        assert!(leases.end(id, client(1)).is_none());
+    }
+}

@@ -1,0 +1,191 @@
+//! Marking the lines of one-time sequences that were used.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use knock_engine::DoorId;
+use knock_engine::config::{Config, FileName};
+use knock_setup::Files;
+use knock_setup::text::{Cause, shown};
+
+/// Why a line was not marked.
+#[derive(Debug)]
+pub(super) enum NotMarked {
+    /// No line of a file of this door begins there: no engine that works asks for it.
+    NoSuchLine,
+    /// The file is another one by now.
+    Changed(PathBuf),
+    /// The file cannot be read or written.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for NotMarked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchLine => out.write_str("there is no such line"),
+            Self::Changed(path) => {
+                write!(out, "{} has changed since it was read", shown(path))
+            }
+            Self::Io(path, error) => write!(out, "{}: {}", shown(path), Cause(error)),
+        }
+    }
+}
+
+/// The files of one-time sequences, as they were read.
+#[derive(Debug, Default)]
+pub(super) struct OneTime {
+    /// The file of each door that has one.
+    files: BTreeMap<DoorId, FileName>,
+    texts: BTreeMap<FileName, Vec<u8>>,
+}
+
+impl OneTime {
+    /// Takes the files of a configuration whose doors have these ids, in the order of the file.
+    pub(super) fn new(
+        config: &Config,
+        files: &Files,
+        ids: impl IntoIterator<Item = DoorId>,
+    ) -> Self {
+        let named = config
+            .doors
+            .iter()
+            .zip(ids)
+            .filter_map(|(door, id)| Some((id, door.one_time_file.as_ref()?.name.clone())));
+        Self { files: named.collect(), texts: files.one_time.clone() }
+    }
+
+    /// Opens every file for reading and writing, and returns the first that cannot be: what cannot be
+    /// marked could be used again, by anybody who saw it.
+    pub(super) fn check_writable(&self) -> Result<(), (PathBuf, io::Error)> {
+        for name in self.files.values() {
+            let path = path(name);
+            open(path).map_err(|error| (path.to_owned(), error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes `#` over the first byte of a line, if it is still the line that was read.
+    pub(super) fn mark(&self, door: DoorId, line: u32, offset: u64) -> Result<(), NotMarked> {
+        let name = self.files.get(&door).ok_or(NotMarked::NoSuchLine)?;
+        let text = self.texts.get(name).ok_or(NotMarked::NoSuchLine)?;
+        let expected = line_at(text, line, offset).ok_or(NotMarked::NoSuchLine)?;
+        let path = path(name);
+        let failed = |error| NotMarked::Io(path.to_owned(), error);
+        let file = open(path).map_err(failed)?;
+        let mut there = vec![0; expected.len()];
+        match file.read_exact_at(&mut there, offset) {
+            Ok(()) if there == expected => {}
+            Ok(()) => return Err(NotMarked::Changed(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(NotMarked::Changed(path.to_owned()));
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        file.write_all_at(b"#", offset).and_then(|()| file.sync_data()).map_err(failed)
+    }
+}
+
+fn path(name: &FileName) -> &Path {
+    Path::new(OsStr::from_bytes(name.as_bytes()))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Returns the line with this number, which must begin at this offset; `None` if none does.
+fn line_at(text: &[u8], number: u32, offset: u64) -> Option<&[u8]> {
+    let offset = usize::try_from(offset).ok()?;
+    let (before, from) = text.split_at_checked(offset)?;
+    let lines_before = before.iter().filter(|&&byte| byte == b'\n').count();
+    let is_start = before.last().is_none_or(|&last| last == b'\n')
+        // Behind a byte order mark.
+        || before == b"\xef\xbb\xbf";
+    if !is_start || u32::try_from(lines_before).ok()?.checked_add(1)? != number {
+        return None;
+    }
+    from.split_inclusive(|&byte| byte == b'\n').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use knock_engine::{Doors, config};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"# old\n 1,2\n3,4\n";
+
+    /// Two doors, of which the second takes its sequences from a file.
+    fn one_time(folder: &TempDir) -> (OneTime, DoorId, PathBuf) {
+        let path = folder.path().join("sequences");
+        fs::write(&path, TEXT).unwrap();
+        let conf = format!("[a]\nsequence=9\n[b]\none_time_sequences={}\n", path.display());
+        let config = config::parse(conf.as_bytes()).config.unwrap();
+        let name = config.doors[1].one_time_file.as_ref().unwrap().name.clone();
+        let files =
+            Files { configuration: conf.into_bytes(), one_time: [(name, TEXT.to_vec())].into() };
+        let doors = config.doors.iter().map(|door| door.door.clone()).collect();
+        let doors = Doors::new(doors).unwrap();
+        let ids: Vec<DoorId> = doors.in_order().map(|(id, _)| id).collect();
+        (OneTime::new(&config, &files, ids.iter().copied()), ids[1], path)
+    }
+
+    #[test]
+    fn the_very_line_that_was_used_is_marked_and_nothing_else_changes() {
+        let folder = TempDir::new().unwrap();
+        let (one_time, door, path) = one_time(&folder);
+        one_time.check_writable().unwrap();
+        one_time.mark(door, 2, 6).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"# old\n#1,2\n3,4\n");
+        one_time.mark(door, 3, 11).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"# old\n#1,2\n#,4\n");
+    }
+
+    #[test]
+    fn what_is_no_line_of_the_door_is_not_marked() {
+        let folder = TempDir::new().unwrap();
+        let (one_time, door, path) = one_time(&folder);
+        for (line, offset) in [(2, 7), (1, 6), (3, 6), (2, 5), (9, 1000), (4, 15), (0, 0)] {
+            let outcome = one_time.mark(door, line, offset);
+            assert!(matches!(outcome, Err(NotMarked::NoSuchLine)), "{line} {offset}: {outcome:?}");
+        }
+        let other = Doors::new(
+            config::parse(b"[a]\nsequence=9\n")
+                .config
+                .unwrap()
+                .doors
+                .into_iter()
+                .map(|door| door.door)
+                .collect(),
+        )
+        .unwrap()
+        .with_index(0)
+        .unwrap();
+        assert!(matches!(one_time.mark(other, 2, 6), Err(NotMarked::NoSuchLine)));
+        assert_eq!(fs::read(&path).unwrap(), TEXT);
+    }
+
+    #[test]
+    fn a_file_that_has_changed_is_left_alone() {
+        let folder = TempDir::new().unwrap();
+        let (one_time, door, path) = one_time(&folder);
+        for changed in [&b"# old\n 1,3\n3,4\n"[..], b"# old\n", b"", b"new\n 1,2\n3,4\n"] {
+            fs::write(&path, changed).unwrap();
+            let outcome = one_time.mark(door, 2, 6);
+            assert!(matches!(outcome, Err(NotMarked::Changed(_))), "{outcome:?}");
+            assert_eq!(fs::read(&path).unwrap(), changed);
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(one_time.mark(door, 2, 6), Err(NotMarked::Io(..))));
+        assert_eq!(one_time.check_writable().unwrap_err().0, path);
+    }
+}

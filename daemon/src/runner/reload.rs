@@ -1,0 +1,123 @@
+//! The configuration, read anew.
+
+use knock_setup::report::Style;
+use knock_setup::text::shown;
+
+use super::one_time::OneTime;
+use super::output::Kind;
+use super::start::{Loaded, load, sinks};
+use super::{Runner, State};
+use crate::settings::Settings;
+use crate::wire::Order;
+
+/// How far a reload is.
+pub(super) enum Reload {
+    /// There is none.
+    Idle,
+    /// The sniffer has the configuration and has not answered yet.
+    Asked(Box<Loaded>),
+    /// Meanwhile another one was asked for.
+    AskedAgain(Box<Loaded>),
+}
+
+impl Runner {
+    /// Reads the configuration anew, unless a reload is under way, after which it does. One with errors
+    /// is told of and not used.
+    pub(super) fn reload(&mut self) {
+        match (&self.state, std::mem::replace(&mut self.reload, Reload::Idle)) {
+            (State::Listening, Reload::Idle) => {}
+            (State::Listening, Reload::Asked(loaded) | Reload::AskedAgain(loaded)) => {
+                self.reload = Reload::AskedAgain(loaded);
+                return;
+            }
+            (State::Starting | State::Ending(_), reload) => {
+                self.reload = reload;
+                return;
+            }
+        }
+        let path = shown(&self.path);
+        self.output.text(Kind::Opening, format!("re-reading config file: {path}"));
+        let loaded = load(&self.path, Style::Plain).and_then(|(loaded, warnings)| {
+            self.output.report(&warnings);
+            match Settings::new(&self.args, &loaded.config.options) {
+                Ok(settings) => Ok((loaded, settings)),
+                Err(error) => Err(format!("error: {error}\n")),
+            }
+        });
+        match loaded {
+            Ok((loaded, settings)) => {
+                self.settle(settings);
+                self.sniffer.tell(&Order::Reload(loaded.files.clone()));
+                self.reload = Reload::Asked(Box::new(loaded));
+            }
+            Err(errors) => {
+                self.output.report(&errors);
+                let text = format!(
+                    "{path} is not used because of its errors; the doors stay as they were"
+                );
+                self.output.text(Kind::Message, text);
+                self.reopen_log();
+            }
+        }
+    }
+
+    /// Goes by other settings, as far as that can be done now.
+    fn settle(&mut self, settings: Settings) {
+        let lasting = [
+            ("Interface", settings.interfaces != self.settings.interfaces),
+            ("User", settings.user != self.settings.user),
+            ("PidFile", settings.pid_file != self.settings.pid_file),
+        ];
+        for (directive, _) in lasting.into_iter().filter(|(_, is_other)| *is_other) {
+            let text =
+                format!("the directive '{directive}' has changed; that counts after a restart");
+            self.output.text(Kind::Message, text);
+        }
+        self.commands.set_limit(settings.command_limit);
+        self.settings.log_file = settings.log_file;
+        self.settings.log_time = settings.log_time;
+        self.settings.syslog = settings.syslog;
+        self.settings.command_limit = settings.command_limit;
+        self.reopen_log();
+    }
+
+    /// Opens the log file again, so that one that was moved away can grow anew.
+    fn reopen_log(&mut self) {
+        if let Some(file) = &self.settings.log_file {
+            let file = shown(file);
+            self.output.text(Kind::Opening, format!("closing log file: {file}"));
+            self.output.reopen(&sinks(&self.args, &self.settings));
+            self.output.text(Kind::Opening, format!("re-opening log file: {file}"));
+        } else {
+            self.output.reopen(&sinks(&self.args, &self.settings));
+        }
+    }
+
+    /// Gives the doors of the configuration the ids that the engine has given them.
+    pub(super) fn adopt(&mut self, ids: &[u16]) {
+        let again = matches!(self.reload, Reload::AskedAgain(_));
+        let (Reload::Asked(loaded) | Reload::AskedAgain(loaded)) =
+            std::mem::replace(&mut self.reload, Reload::Idle)
+        else {
+            return;
+        };
+        let Loaded { config, doors, files } = *loaded;
+        let indices: Vec<usize> = ids.iter().map(|&id| usize::from(id)).collect();
+        if let Err(error) = self.doors.adopt(doors, &indices) {
+            self.broken(&error);
+            return;
+        }
+        let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();
+        self.one_time = OneTime::new(&config, &files, ids);
+        if again {
+            self.reload();
+        }
+    }
+
+    /// Forgets a configuration that the engine did not take, which is told of.
+    pub(super) fn forget_reload(&mut self) {
+        if matches!(std::mem::replace(&mut self.reload, Reload::Idle), Reload::AskedAgain(_)) {
+            self.reload();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The sniffer as the runner sees it.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, ExitStatus};
+
+use knock_engine::Doors;
+use nix::poll::PollFlags;
+
+use crate::wire::{NotAReport, Order, Report, ReportReader};
+
+/// How much is read of it before anything else is looked at, in bytes.
+const READ_MAX: usize = 1 << 20;
+
+/// The process that reads packets, and the socket to it.
+pub(super) struct Sniffer {
+    child: Child,
+    /// `None` once it will say nothing more.
+    socket: Option<UnixStream>,
+    reports: ReportReader,
+    orders: VecDeque<u8>,
+}
+
+impl Sniffer {
+    pub(super) fn new(child: Child, socket: UnixStream) -> Self {
+        Self {
+            child,
+            socket: Some(socket),
+            reports: ReportReader::default(),
+            orders: VecDeque::new(),
+        }
+    }
+
+    /// Returns what to wait for; `None` if it has ended.
+    pub(super) fn wanted(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        let mut events = PollFlags::POLLIN;
+        events.set(PollFlags::POLLOUT, !self.orders.is_empty());
+        self.socket.as_ref().map(|socket| (socket.as_fd(), events))
+    }
+
+    /// Returns whether it will say nothing more.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    /// Tells it something as soon as it listens.
+    pub(super) fn tell(&mut self, order: &Order) {
+        self.orders.extend(order.bytes());
+    }
+
+    /// Sends what it takes.
+    pub(super) fn send(&mut self) {
+        let Some(socket) = &mut self.socket else { return };
+        while !self.orders.is_empty() {
+            let (front, _) = self.orders.as_slices();
+            match socket.write(front) {
+                Ok(length) => drop(self.orders.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // If it has ended, reading says so.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Tells it to end. What it has to say still comes.
+    pub(super) fn dismiss(&mut self) {
+        self.orders.clear();
+        if let Some(socket) = &self.socket {
+            // If it has ended, reading says so.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Ends it, whatever it does.
+    pub(super) fn kill(&mut self) {
+        self.socket = None;
+        // It may have ended by itself.
+        let _ = self.child.kill();
+    }
+
+    /// Waits until the process is gone, which it is or will be soon, and returns how it ended.
+    pub(super) fn status(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+
+    /// Reads what is there.
+    pub(super) fn read(&mut self) {
+        let mut bytes = [0; 16 * 1024];
+        let mut read = 0_usize;
+        while let Some(socket) = &mut self.socket
+            && read < READ_MAX
+        {
+            match socket.read(&mut bytes) {
+                Ok(0) => self.socket = None,
+                Ok(length) => {
+                    read = read.saturating_add(length);
+                    self.reports.push(bytes.get(..length).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.socket = None,
+            }
+        }
+    }
+
+    /// Returns the next thing it said.
+    ///
+    /// # Errors
+    /// [`NotAReport`] if no honest sniffer says that.
+    pub(super) fn next(&mut self, doors: &Doors) -> Result<Option<Report>, NotAReport> {
+        self.reports.next(doors)
+    }
+}

@@ -1,0 +1,175 @@
+//! What the command line and the configuration mean together.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use knock_engine::Seconds;
+use knock_engine::config::{FileName, Options};
+
+use crate::addresses;
+use crate::args::Args;
+use crate::pid_file;
+use crate::user::{LogTime, User};
+
+/// What is to be done. The command line beats the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The names of the interfaces to listen on; at least one.
+    pub(crate) interfaces: Vec<Vec<u8>>,
+    /// The file for the process number; only for a daemon.
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) log_file: Option<PathBuf>,
+    pub(crate) log_time: LogTime,
+    pub(crate) syslog: bool,
+    /// The user that processes without privileges become; `None` if they stay what they are, because
+    /// only root can become another.
+    pub(crate) user: Option<User>,
+    pub(crate) command_limit: Option<Seconds>,
+}
+
+/// Why they mean nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SettingsError {
+    /// No interface is named, and there is no default route.
+    NoInterface { there: Vec<String> },
+    /// An interface is named beside `any`.
+    AnyAndMore,
+    /// There is no such user.
+    NoUser { name: String, is_default: bool },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoInterface { there } => write!(
+                out,
+                "there is no default route that says which interface to listen on: name one with \
+                 '-i' or the directive 'Interface'; there are {}",
+                there.join(", ")
+            ),
+            Self::AnyAndMore => out.write_str(
+                "'any' stands for all interfaces: name it alone, or the interfaces without it",
+            ),
+            Self::NoUser { name, is_default: true } => write!(
+                out,
+                "there is no user {name} that knockd could read packets as: name another with the \
+                 directive 'User'"
+            ),
+            Self::NoUser { name, is_default: false } => write!(
+                out,
+                "there is no user {name}, whom the directive 'User' names: create it, or name \
+                 another"
+            ),
+        }
+    }
+}
+
+impl Settings {
+    /// Puts both together.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if they name what is not there.
+    pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
+        let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
+        let pid_file = pid_file.unwrap_or_else(|| PathBuf::from(pid_file::DEFAULT));
+        Ok(Self {
+            interfaces: interfaces(args, options)?,
+            pid_file: args.daemon.then_some(pid_file),
+            log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
+            log_time: LogTime::Minutes,
+            syslog: options.use_syslog,
+            user: user(options)?,
+            command_limit: None,
+        })
+    }
+}
+
+fn path(name: &FileName) -> PathBuf {
+    Path::new(OsStr::from_bytes(name.as_bytes())).to_owned()
+}
+
+fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsError> {
+    let mut names: Vec<Vec<u8>> = if args.interfaces.is_empty() {
+        options.interface.iter().map(|name| name.as_bytes().to_vec()).collect()
+    } else {
+        args.interfaces.iter().map(|name| name.clone().into_vec()).collect()
+    };
+    if names.is_empty() {
+        let there = addresses::interfaces();
+        let default = addresses::default_route().ok_or(SettingsError::NoInterface { there })?;
+        names.push(default.into_bytes());
+    }
+    let mut distinct: Vec<Vec<u8>> = Vec::new();
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    if distinct.len() > 1 && distinct.iter().any(|name| name == addresses::ANY) {
+        return Err(SettingsError::AnyAndMore);
+    }
+    Ok(distinct)
+}
+
+fn user(options: &Options) -> Result<Option<User>, SettingsError> {
+    let name = None;
+    let _ = options;
+    let user = User::find(name)
+        .map_err(|unknown| SettingsError::NoUser { name: unknown, is_default: name.is_none() })?;
+    Ok(crate::user::is_root().then_some(user))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use knock_engine::config;
+
+    use super::*;
+
+    fn settings(args: &[&str], options: &str) -> Result<Settings, SettingsError> {
+        let args = Args::parse_from(["knockd"].iter().chain(args));
+        let text = format!("[options]\n{options}\n[d]\nsequence = 1\n");
+        Settings::new(&args, &config::parse(text.as_bytes()).config.unwrap().options)
+    }
+
+    #[test]
+    fn the_command_line_beats_the_file() {
+        let file = "interface = eth1,eth2\npidfile = /p\nlogfile = /l";
+        let both = settings(&["-d", "-i", "eth0", "-p", "/a", "-g", "/b"], file).unwrap();
+        assert_eq!(both.interfaces, [b"eth0".to_vec()]);
+        assert_eq!(both.pid_file, Some("/a".into()));
+        assert_eq!(both.log_file, Some("/b".into()));
+        let only_file = settings(&["-d"], file).unwrap();
+        assert_eq!(only_file.interfaces, [b"eth1".to_vec(), b"eth2".to_vec()]);
+        assert_eq!(only_file.pid_file, Some("/p".into()));
+        assert_eq!(only_file.log_file, Some("/l".into()));
+    }
+
+    #[test]
+    fn only_a_daemon_has_a_file_for_its_number() {
+        assert_eq!(settings(&["-i", "lo"], "pidfile = /p").unwrap().pid_file, None);
+        let default = Some(PathBuf::from("/var/run/knockd.pid"));
+        assert_eq!(settings(&["-d", "-i", "lo"], "").unwrap().pid_file, default);
+    }
+
+    #[test]
+    fn interfaces_are_repeated_or_separated_by_commas_and_each_counts_once() {
+        let names = |args: &[&str]| settings(args, "").unwrap().interfaces;
+        let expected = [b"eth0".to_vec(), b"ppp0".to_vec()];
+        assert_eq!(names(&["-i", "eth0,ppp0"]), expected);
+        assert_eq!(names(&["-i", "eth0", "--interface", "ppp0", "-i", "eth0"]), expected);
+        assert_eq!(settings(&["-i", "any,eth0"], ""), Err(SettingsError::AnyAndMore));
+        assert_eq!(names(&["-i", "any,any"]), [b"any".to_vec()]);
+    }
+
+    #[test]
+    fn a_user_that_is_not_there_is_an_error() {
+        let error = settings(&["-i", "lo"], "user = nosuchuser").unwrap_err();
+        assert_eq!(
+            error,
+            SettingsError::NoUser { name: "nosuchuser".to_owned(), is_default: false }
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! Signals: one process answers them, the others leave them to it.
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// The signals that mean something.
+const MEANINGFUL: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD];
+
+/// Has the signals wait until they are read.
+pub(crate) fn hold() -> nix::Result<SignalFd> {
+    let held: SigSet = MEANINGFUL.into_iter().collect();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), None)?;
+    SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+/// Has this process not notice signals that go to all processes of a terminal or a service: what they
+/// mean is for the parent to say, and when it ends, so does this.
+pub(crate) fn leave_to_parent() -> nix::Result<()> {
+    let left: SigSet =
+        [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&left), None)
+}

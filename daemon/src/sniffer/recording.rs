@@ -1,0 +1,130 @@
+//! The packets that count, kept in a capture.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use knock_engine::{LinkType, Timestamp};
+use pcap_file::DataLink;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
+use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
+
+/// A pcapng capture that is written while packets come.
+///
+/// It names the local addresses, so that a replay knows what counts, and carries the moments that the
+/// engine was told. A disk that is full ends the recording, and nothing else.
+pub(crate) struct Recording {
+    /// `None` once it could not be written.
+    writer: Option<PcapNgWriter<BufWriter<File>>>,
+    /// The number of the first interface of those that are described now.
+    first: u32,
+    /// How many interfaces are described.
+    described: u32,
+    /// How many packets could not be written.
+    missed: u64,
+}
+
+/// An interface as a recording describes it.
+pub(crate) struct Described<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) link: LinkType,
+    pub(crate) snaplen: u32,
+}
+
+impl Recording {
+    /// Begins a recording in a file.
+    pub(crate) fn new(file: File) -> Self {
+        let writer = PcapNgWriter::new(BufWriter::new(file)).ok();
+        Self { writer, first: 0, described: 0, missed: 0 }
+    }
+
+    /// Describes the interfaces, which have these addresses from now on.
+    pub(crate) fn describe<'a>(
+        &mut self,
+        interfaces: impl IntoIterator<Item = Described<'a>>,
+        addresses: &[IpAddr],
+    ) {
+        self.first = self.described;
+        for interface in interfaces {
+            self.described = self.described.saturating_add(1);
+            let block = description(&interface, addresses);
+            self.write(|writer| writer.write_pcapng_block(block));
+        }
+    }
+
+    /// Keeps a packet that came at the interface with this place.
+    pub(crate) fn packet(&mut self, place: usize, at: Timestamp, length: u32, captured: &[u8]) {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(0);
+        let block = EnhancedPacketBlock {
+            interface_id: self.first.saturating_add(place),
+            timestamp: Duration::from_nanos(nanos),
+            // The kernel may tell less than it captured of a packet that it put together.
+            original_len: length.max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
+            data: Cow::Borrowed(captured),
+            options: Vec::new(),
+        };
+        if self.writer.is_none() {
+            self.missed = self.missed.saturating_add(1);
+        }
+        self.write(|writer| writer.write_pcapng_block(block));
+    }
+
+    /// Hands over to the system what was written so far.
+    pub(crate) fn flush(&mut self) {
+        if self.writer.as_mut().is_some_and(|writer| writer.get_mut().flush().is_err()) {
+            self.give_up();
+        }
+    }
+
+    /// Returns how many packets could not be written.
+    pub(crate) const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut PcapNgWriter<BufWriter<File>>) -> Result<usize, PcapNgWriteError>,
+    ) {
+        if self.writer.as_mut().is_some_and(|writer| write(writer).is_err()) {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.missed = self.missed.saturating_add(1);
+        if let Some(writer) = self.writer.take() {
+            // Not to be flushed again.
+            let _ = writer.into_inner().into_parts();
+        }
+    }
+}
+
+fn description(
+    interface: &Described<'_>,
+    addresses: &[IpAddr],
+) -> InterfaceDescriptionBlock<'static> {
+    let mut options = vec![
+        InterfaceDescriptionOption::IfName(Cow::Owned(interface.name.to_owned())),
+        InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
+    ];
+    options.extend(addresses.iter().map(|address| match address {
+        // The mask tells nothing to a replay, which asks for whole addresses.
+        IpAddr::V4(address) => InterfaceDescriptionOption::IfIpv4Addr(Cow::Owned(
+            [address.octets(), [255; 4]].concat(),
+        )),
+        IpAddr::V6(address) => InterfaceDescriptionOption::IfIpv6Addr(Cow::Owned(
+            [&address.octets()[..], &[128]].concat(),
+        )),
+    }));
+    InterfaceDescriptionBlock {
+        linktype: DataLink::from(u32::from(interface.link.number())),
+        snaplen: interface.snaplen,
+        options,
+    }
+}

@@ -1,0 +1,73 @@
+//! The user that processes without privileges become.
+
+/// TMP
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogTime {
+    Minutes,
+    Iso,
+}
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+
+/// The user if the configuration names none.
+const DEFAULT: &str = "nobody";
+
+/// A user and its group, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+impl User {
+    /// Looks up the user of the directive, or [`DEFAULT`]. `Err` has the name of one that is not
+    /// there.
+    pub(crate) fn find(name: Option<&String>) -> Result<Self, String> {
+        let name = name.map_or(DEFAULT.to_owned(), ToString::to_string);
+        match nix::unistd::User::from_name(&name) {
+            Ok(Some(found)) => Ok(Self { user: found.uid.as_raw(), group: found.gid.as_raw() }),
+            Ok(None) | Err(_) => Err(name),
+        }
+    }
+
+    /// Returns the user as arguments of a process.
+    pub(crate) fn arguments(self) -> [String; 2] {
+        [self.user.to_string(), self.group.to_string()]
+    }
+
+    /// Takes what [`User::arguments`] returned; `None` from anything else.
+    pub(crate) fn from_arguments(arguments: &[String]) -> Option<Self> {
+        let [user, group] = arguments else { return None };
+        Some(Self { user: user.parse().ok()?, group: group.parse().ok()? })
+    }
+
+    /// Becomes the user, with its group and no other.
+    pub(crate) fn become_for_ever(self) -> nix::Result<()> {
+        let (user, group) = (Uid::from_raw(self.user), Gid::from_raw(self.group));
+        setgroups(&[group])?;
+        setresgid(group, group, group)?;
+        setresuid(user, user, user)
+    }
+}
+
+/// Returns whether this process is root's.
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_survives_the_way_over_arguments() {
+        let user = User { user: 65_534, group: 7 };
+        assert_eq!(User::from_arguments(&user.arguments()), Some(user));
+        assert_eq!(User::from_arguments(&[]), None);
+        assert_eq!(User::from_arguments(&["x".to_owned(), "7".to_owned()]), None);
+    }
+
+    #[test]
+    fn nobody_is_the_user_if_none_is_named() {
+        assert!(User::find(None).is_ok_and(|user| user.user != 0));
+    }
+}

@@ -1,0 +1,356 @@
+//! From the runner to the sniffer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
+
+use knock_engine::config::FileName;
+use knock_engine::{CommandStatus, RunId};
+use knock_setup::Files;
+
+use crate::user::User;
+
+/// What the sniffer is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// What to do; the first order, and given once.
+    Begin(Box<Task>),
+    /// A command has ended.
+    CommandEnded { run: RunId, status: CommandStatus },
+    /// The local addresses are these from now on.
+    Addresses(Vec<IpAddr>),
+    /// The configuration was read anew.
+    Reload(Files),
+}
+
+/// What the sniffer is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// Names of the interfaces to listen on.
+    pub(crate) interfaces: Vec<Vec<u8>>,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) ipv4_only: bool,
+    /// Whether every line of the transcript is printed somewhere, and not only openings.
+    pub(crate) every_line: bool,
+    /// Whether it is to tell of packets, and why they did not count.
+    pub(crate) debug: bool,
+    /// Whether standard output is a file for the packets that are let through.
+    pub(crate) records: bool,
+    pub(crate) max_attempts: NonZeroU32,
+    /// The user and the group to become; `None` to stay the user that it is.
+    pub(crate) becomes: Option<User>,
+    pub(crate) files: Files,
+}
+
+/// Bytes that the runner does not send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAnOrder;
+
+impl fmt::Display for NotAnOrder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the runner sent something that makes no sense")
+    }
+}
+
+impl std::error::Error for NotAnOrder {}
+
+/// The first byte of an order; the length of what follows comes next, in four bytes.
+mod kind {
+    pub(super) const BEGIN: u8 = 1;
+    pub(super) const COMMAND_ENDED: u8 = 2;
+    pub(super) const ADDRESSES: u8 = 3;
+    pub(super) const RELOAD: u8 = 4;
+}
+
+const HEADER_BYTES: usize = 5;
+
+impl Order {
+    /// Returns the order as bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut out = Writer(vec![0; HEADER_BYTES]);
+        let kind = match self {
+            Self::Begin(task) => {
+                out.task(task);
+                kind::BEGIN
+            }
+            Self::CommandEnded { run, status } => {
+                out.0.extend(run.to_bits().to_be_bytes());
+                out.0.push(status.0);
+                kind::COMMAND_ENDED
+            }
+            Self::Addresses(addresses) => {
+                out.addresses(addresses);
+                kind::ADDRESSES
+            }
+            Self::Reload(files) => {
+                out.files(files);
+                kind::RELOAD
+            }
+        };
+        let Writer(mut bytes) = out;
+        let length = bytes.len().saturating_sub(HEADER_BYTES);
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(header) = bytes.first_chunk_mut() {
+            *header = [kind, a, b, c, d];
+        }
+        bytes
+    }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: usize) {
+        self.0.extend(u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        self.number(text.len());
+        self.0.extend(text);
+    }
+
+    fn addresses(&mut self, addresses: &[IpAddr]) {
+        self.number(addresses.len());
+        for address in addresses {
+            match address {
+                IpAddr::V4(address) => self.text(&address.octets()),
+                IpAddr::V6(address) => self.text(&address.octets()),
+            }
+        }
+    }
+
+    fn files(&mut self, files: &Files) {
+        let Files { configuration, one_time } = files;
+        self.text(configuration);
+        self.number(one_time.len());
+        for (name, text) in one_time {
+            self.text(name.as_bytes());
+            self.text(text);
+        }
+    }
+
+    fn task(&mut self, task: &Task) {
+        let Task {
+            interfaces,
+            addresses,
+            ipv4_only,
+            every_line,
+            debug,
+            records,
+            max_attempts,
+            becomes,
+            files,
+        } = task;
+        self.number(interfaces.len());
+        for interface in interfaces {
+            self.text(interface);
+        }
+        self.addresses(addresses);
+        self.0.extend([*ipv4_only, *every_line, *debug, *records].map(u8::from));
+        self.0.extend(max_attempts.get().to_be_bytes());
+        self.0.push(u8::from(becomes.is_some()));
+        if let Some(User { user, group }) = becomes {
+            self.0.extend(user.to_be_bytes());
+            self.0.extend(group.to_be_bytes());
+        }
+        self.files(files);
+    }
+}
+
+/// Turns the bytes of the runner into orders.
+#[derive(Debug, Default)]
+pub(crate) struct OrderReader {
+    bytes: VecDeque<u8>,
+}
+
+impl OrderReader {
+    /// Takes bytes as they come.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// Returns the next order, if it is there as a whole.
+    ///
+    /// # Errors
+    /// [`NotAnOrder`] if it cannot be read.
+    pub(crate) fn next(&mut self) -> Result<Option<Order>, NotAnOrder> {
+        let bytes = self.bytes.make_contiguous();
+        let Some((&[kind, a, b, c, d], rest)) = bytes.split_first_chunk() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let Some(content) = rest.get(..length) else { return Ok(None) };
+        let mut content = Reader(content);
+        let order = match kind {
+            kind::BEGIN => Order::Begin(Box::new(content.task()?)),
+            kind::COMMAND_ENDED => Order::CommandEnded {
+                run: RunId::from_bits(u64::from_be_bytes(content.array()?)),
+                status: CommandStatus(content.byte()?),
+            },
+            kind::ADDRESSES => Order::Addresses(content.addresses()?),
+            kind::RELOAD => Order::Reload(content.files()?),
+            _ => return Err(NotAnOrder),
+        };
+        if !content.0.is_empty() {
+            return Err(NotAnOrder);
+        }
+        self.bytes.drain(..HEADER_BYTES.saturating_add(length));
+        Ok(Some(order))
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], NotAnOrder> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(NotAnOrder)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, NotAnOrder> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn flag(&mut self) -> Result<bool, NotAnOrder> {
+        Ok(self.byte()? != 0)
+    }
+
+    fn word(&mut self) -> Result<u32, NotAnOrder> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn text(&mut self) -> Result<&'a [u8], NotAnOrder> {
+        let length = usize::try_from(self.word()?).map_err(|_| NotAnOrder)?;
+        let (text, rest) = self.0.split_at_checked(length).ok_or(NotAnOrder)?;
+        self.0 = rest;
+        Ok(text)
+    }
+
+    /// Reads a list, whose elements each take bytes: so a wrong count ends at the end of the order.
+    fn list<T>(
+        &mut self,
+        element: impl Fn(&mut Self) -> Result<T, NotAnOrder>,
+    ) -> Result<Vec<T>, NotAnOrder> {
+        let count = self.word()?;
+        (0..count).map(|_| element(self)).collect()
+    }
+
+    fn address(&mut self) -> Result<IpAddr, NotAnOrder> {
+        let octets = self.text()?;
+        if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+            return Ok(IpAddr::V4(Ipv4Addr::from(octets)));
+        }
+        let octets = <[u8; 16]>::try_from(octets).map_err(|_| NotAnOrder)?;
+        Ok(IpAddr::V6(Ipv6Addr::from(octets)))
+    }
+
+    fn addresses(&mut self) -> Result<Vec<IpAddr>, NotAnOrder> {
+        self.list(Self::address)
+    }
+
+    fn files(&mut self) -> Result<Files, NotAnOrder> {
+        let configuration = self.text()?.to_vec();
+        let one_time = self.list(|reader| {
+            Ok((FileName::new(reader.text()?).ok_or(NotAnOrder)?, reader.text()?.to_vec()))
+        })?;
+        Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time) })
+    }
+
+    fn task(&mut self) -> Result<Task, NotAnOrder> {
+        let interfaces = self.list(|reader| Ok(reader.text()?.to_vec()))?;
+        let addresses = self.addresses()?;
+        let [ipv4_only, every_line, debug, records] =
+            [self.flag()?, self.flag()?, self.flag()?, self.flag()?];
+        let max_attempts = NonZeroU32::new(self.word()?).ok_or(NotAnOrder)?;
+        let becomes = if self.flag()? {
+            Some(User { user: self.word()?, group: self.word()? })
+        } else {
+            None
+        };
+        Ok(Task {
+            interfaces,
+            addresses,
+            ipv4_only,
+            every_line,
+            debug,
+            records,
+            max_attempts,
+            becomes,
+            files: self.files()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> Files {
+        let name = FileName::new(b"/etc/knockd/\xff").unwrap();
+        Files {
+            configuration: b"[d]\n".to_vec(),
+            one_time: BTreeMap::from([(name, b" 1,2\n".to_vec())]),
+        }
+    }
+
+    fn orders() -> Vec<Order> {
+        let task = Task {
+            interfaces: vec![b"eth0".to_vec(), b"any".to_vec()],
+            addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
+            ipv4_only: true,
+            every_line: false,
+            debug: true,
+            records: false,
+            max_attempts: NonZeroU32::new(7).unwrap(),
+            becomes: Some(User { user: 65_534, group: 65_533 }),
+            files: files(),
+        };
+        let run = RunId::from_bits(0x0123_4567_89ab_cdef);
+        vec![
+            Order::Begin(Box::new(Task { becomes: None, ..task.clone() })),
+            Order::Begin(Box::new(task)),
+            Order::CommandEnded { run, status: CommandStatus(255) },
+            Order::Addresses(vec![]),
+            Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
+            Order::Reload(files()),
+        ]
+    }
+
+    #[test]
+    fn every_order_arrives_as_it_was_sent_in_whatever_pieces() {
+        let bytes: Vec<u8> = orders().iter().flat_map(Order::bytes).collect();
+        for piece in [1, 7, bytes.len()] {
+            let mut reader = OrderReader::default();
+            let mut arrived = Vec::new();
+            for piece in bytes.chunks(piece) {
+                reader.push(piece);
+                while let Some(order) = reader.next().unwrap() {
+                    arrived.push(order);
+                }
+            }
+            assert_eq!(arrived, orders());
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_too_short_or_too_long_for_what_it_says_is_none() {
+        for order in orders() {
+            let bytes = order.bytes();
+            for length in 0..bytes.len() - HEADER_BYTES {
+                let mut cut = bytes.clone();
+                cut.truncate(HEADER_BYTES + length);
+                cut[1..HEADER_BYTES].copy_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
+                let mut reader = OrderReader::default();
+                reader.push(&cut);
+                assert_eq!(reader.next(), Err(NotAnOrder), "{order:?} cut to {length}");
+            }
+            let mut longer = bytes.clone();
+            longer.push(0);
+            let length = u32::try_from(longer.len() - HEADER_BYTES).unwrap();
+            longer[1..HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
+            let mut reader = OrderReader::default();
+            reader.push(&longer);
+            assert_eq!(reader.next(), Err(NotAnOrder), "{order:?} with a byte more");
+        }
+    }
+}
