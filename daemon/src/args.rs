@@ -59,7 +59,7 @@ Exit status:
 pub struct Args {
     /// The interfaces to listen on (repeatable, or separated by commas); 'any' is all of them
     ///
-    /// Beats the directive 'Interface'. With neither, knockd listens on the interface of the default
+    /// Beats the configuration. If that names none either, knockd listens on the interface of the default
     /// route.
     #[arg(short, long = "interface", value_name = "INTERFACE", value_delimiter = ',')]
     pub interfaces: Vec<OsString>,
@@ -88,13 +88,13 @@ pub struct Args {
 
     /// The file for the process number of the daemon [default: /var/run/knockd.pid]
     ///
-    /// Beats the directive 'PidFile'. Only written with '--daemon'.
+    /// Beats the configuration. Only written with '--daemon'.
     #[arg(short, long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
 
     /// The log file
     ///
-    /// Beats the directive 'LogFile'.
+    /// Beats the configuration.
     #[arg(short = 'g', long, value_name = "FILE")]
     pub logfile: Option<PathBuf>,
 

@@ -21,7 +21,7 @@ use super::chatter::Chatter;
 pub(super) const AT_ONCE: usize = 32;
 
 /// How long a command runs before that is told.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// How long a command that was asked to end may take before it is killed.
 const TERM_TO_KILL: Duration = Duration::from_secs(5);

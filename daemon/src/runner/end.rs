@@ -19,7 +19,7 @@ const SNIFFER_MAX: Duration = Duration::from_secs(2);
 const SECOND_SIGNAL_MIN: Duration = Duration::from_secs(1);
 
 /// How long commands may take to end. A service manager usually waits 90 seconds.
-const COMMANDS_MAX: Duration = Duration::from_secs(60);
+const COMMANDS_MAX: Duration = Duration::from_mins(1);
 
 /// Where the daemon is between its start and its end.
 #[derive(Clone, Copy, Debug)]

@@ -103,7 +103,7 @@ fn open(path: &Path) -> io::Result<File> {
 fn line_at(text: &[u8], number: u32, offset: u64) -> Option<&[u8]> {
     let offset = usize::try_from(offset).ok()?;
     let (before, from) = text.split_at_checked(offset)?;
-    let lines_before = before.iter().filter(|&&byte| byte == b'\n').count();
+    let lines_before = before.split(|&byte| byte == b'\n').skip(1).count();
     let is_start = before.last().is_none_or(|&last| last == b'\n')
         // Behind a byte order mark.
         || before == b"\xef\xbb\xbf";

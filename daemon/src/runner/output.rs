@@ -87,6 +87,8 @@ pub(super) struct Output {
     ended: Receiver<()>,
     /// How many lines did not find room since that was last told.
     lost: u64,
+    /// A log file that is to be opened as soon as there is room to say so.
+    reopen: Option<Sinks>,
 }
 
 impl Output {
@@ -106,11 +108,16 @@ impl Output {
             }
             let _ = end.send(());
         });
-        Self { jobs: Some(jobs), writer: Some(writer), ended, lost: 0 }
+        Self { jobs: Some(jobs), writer: Some(writer), ended, lost: 0, reopen: None }
     }
 
     /// Writes a line some time soon.
     pub(super) fn line(&mut self, line: Line) {
+        if let Some(sinks) = self.reopen.take()
+            && !self.put(Job::Reopen(sinks.clone()))
+        {
+            self.reopen = Some(sinks);
+        }
         if self.lost > 0 {
             let text = format!("{} lines were lost because they could not be written", self.lost);
             let told = Line { kind: Kind::Message, text: text.into_bytes(), client: None };
@@ -137,12 +144,9 @@ impl Output {
         }
     }
 
-    /// Opens the log file anew, behind all lines before.
-    pub(super) fn reopen(&mut self, sinks: &Sinks) {
-        if let Some(jobs) = &self.jobs {
-            // Waits for room: this must not be lost. The writer ends only after this.
-            let _ = jobs.send(Job::Reopen(sinks.clone()));
-        }
+    /// Opens the log file anew before the next line.
+    pub(super) fn reopen(&mut self, sinks: Sinks) {
+        self.reopen = Some(sinks);
     }
 
     fn put(&self, job: Job) -> bool {
@@ -243,7 +247,7 @@ impl Log {
 
     fn write(&mut self, format: LogTime, text: &[u8]) {
         let Some(file) = &mut self.file else { return };
-        let stamp = stamp(format, Local::now());
+        let stamp = stamp(format, &Local::now());
         if let Err(error) = file.write_all(&[stamp.as_bytes(), text, b"\n"].concat()) {
             self.warn("write", &error);
         } else {
@@ -266,7 +270,7 @@ fn open_log(path: &Path) -> io::Result<File> {
 }
 
 /// Returns what stands in front of a line of a log file.
-fn stamp<Zone: chrono::TimeZone>(format: LogTime, at: DateTime<Zone>) -> String
+fn stamp<Zone: chrono::TimeZone>(format: LogTime, at: &DateTime<Zone>) -> String
 where
     Zone::Offset: std::fmt::Display,
 {
@@ -287,7 +291,7 @@ mod tests {
     fn the_stamp_of_a_line_is_that_of_knockd_08_or_has_seconds_and_zone() {
         let zone = FixedOffset::east_opt(2 * 3600).unwrap();
         let at = zone.with_ymd_and_hms(2026, 3, 9, 8, 7, 6).unwrap();
-        assert_eq!(stamp(LogTime::Minutes, at), "[2026-03-09 08:07] ");
-        assert_eq!(stamp(LogTime::Iso, at), "[2026-03-09T08:07:06+02:00] ");
+        assert_eq!(stamp(LogTime::Minutes, &at), "[2026-03-09 08:07] ");
+        assert_eq!(stamp(LogTime::Iso, &at), "[2026-03-09T08:07:06+02:00] ");
     }
 }

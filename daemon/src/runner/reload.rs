@@ -83,13 +83,13 @@ impl Runner {
 
     /// Opens the log file again, so that one that was moved away can grow anew.
     fn reopen_log(&mut self) {
-        if let Some(file) = &self.settings.log_file {
-            let file = shown(file);
+        let file = self.settings.log_file.as_deref().map(shown);
+        if let Some(file) = &file {
             self.output.text(Kind::Opening, format!("closing log file: {file}"));
-            self.output.reopen(&sinks(&self.args, &self.settings));
+        }
+        self.output.reopen(sinks(&self.args, &self.settings));
+        if let Some(file) = &file {
             self.output.text(Kind::Opening, format!("re-opening log file: {file}"));
-        } else {
-            self.output.reopen(&sinks(&self.args, &self.settings));
         }
     }
 

@@ -15,7 +15,7 @@ use super::{Exit, Runner, State};
 use crate::wire::{Gravity, Loss, Order, Report, Sighting};
 
 /// How often it is told that more was lost.
-const LOSSES_EVERY: Duration = Duration::from_secs(60);
+const LOSSES_EVERY: Duration = Duration::from_mins(1);
 
 /// The most commands that run or wait. The engine has such a limit, too; this one is for a sniffer
 /// that has none any more.
@@ -107,10 +107,8 @@ impl Runner {
     pub(super) fn print(&mut self, effect: &Effect) {
         let mut text = Vec::new();
         let kind = match transcript::write(effect, &self.doors, &mut text) {
-            Channel::Transcript => match effect {
-                Effect::StageReached { .. } | Effect::SequenceTimedOut { .. } => Kind::Transcript,
-                _ => Kind::Opening,
-            },
+            Channel::Transcript if is_only_progress(effect) => Kind::Transcript,
+            Channel::Transcript => Kind::Opening,
             Channel::Message => Kind::Message,
             Channel::Note if self.args.debug => Kind::Debug,
             Channel::Note => return,
@@ -215,6 +213,11 @@ impl Runner {
     }
 }
 
+/// Returns whether a line of the transcript tells of an attempt that has not opened anything.
+const fn is_only_progress(effect: &Effect) -> bool {
+    matches!(effect, Effect::StageReached { .. } | Effect::SequenceTimedOut { .. })
+}
+
 /// Returns the client with whose address the line of an effect begins.
 const fn client_in(effect: &Effect) -> Option<IpAddr> {
     match *effect {
@@ -273,8 +276,8 @@ struct Count {
 }
 
 impl Losses {
-    fn hear(&mut self, loss: Loss, lost: u64) {
-        self.counts.entry(loss).or_default().lost = lost;
+    fn hear(&mut self, loss: Loss, count: u64) {
+        self.counts.entry(loss).or_default().lost = count;
     }
 
     /// Returns when there is something to tell.

@@ -6,6 +6,8 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::Duration;
 
 use knock_engine::Doors;
 use nix::poll::PollFlags;
@@ -14,6 +16,10 @@ use crate::wire::{NotAReport, Order, Report, ReportReader};
 
 /// How much is read of it before anything else is looked at, in bytes.
 const READ_MAX: usize = 1 << 20;
+
+/// How often it is looked whether the process has ended, and how long apart: a second in all.
+const STATUS_TRIES: u32 = 200;
+const STATUS_PAUSE: Duration = Duration::from_millis(5);
 
 /// The process that reads packets, and the socket to it.
 pub(super) struct Sniffer {
@@ -81,8 +87,16 @@ impl Sniffer {
         let _ = self.child.kill();
     }
 
-    /// Waits until the process is gone, which it is or will be soon, and returns how it ended.
+    /// Waits until the process is gone, and returns how it ended. One that says nothing more and
+    /// stays all the same is killed.
     pub(super) fn status(&mut self) -> io::Result<ExitStatus> {
+        for _ in 0..STATUS_TRIES {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(STATUS_PAUSE);
+        }
+        self.kill();
         self.child.wait()
     }
 

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use knock_engine::{
-    Doors, Effect, Engine, Event, Limits, LinkType, Listening, Packet, Rules, Timestamp,
+    Doors, Effect, Engine, Event, Limits, LinkType, Listening, Packet, Rules, Timestamp, filter,
 };
 use knock_setup::text::Cause;
 use knock_setup::{Files, Setup};
@@ -191,8 +191,10 @@ struct Ear {
     complete: Timestamp,
     debug: bool,
     recording: Option<Recording>,
-    /// Whether the doors hear other knocks since this was last asked.
+    /// Whether the doors hear other knocks than the kernel's filter was made for.
     changed: bool,
+    /// How many one-time sequences were used since the filter was made.
+    used_sequences: usize,
     /// Whether the last reload was refused.
     refused: bool,
 }
@@ -233,6 +235,7 @@ impl<'a> Sniffer<'a> {
             debug: task.debug,
             recording,
             changed: false,
+            used_sequences: 0,
             refused: false,
         };
         Ok(Self { runner, outbox, interfaces, ear, ipv4_only: task.ipv4_only, losses_due: now })
@@ -319,6 +322,7 @@ impl<'a> Sniffer<'a> {
         if !std::mem::take(&mut self.ear.changed) {
             return Ok(());
         }
+        self.ear.used_sequences = 0;
         let (doors, listening) = (self.ear.engine.doors(), self.ear.engine.listening());
         for interface in &mut self.interfaces {
             interface.listen_for(doors, listening).map_err(End::Capture)?;
@@ -355,6 +359,7 @@ impl<'a> Sniffer<'a> {
 }
 
 /// A frame as it came.
+#[derive(Clone, Copy)]
 struct Frame<'a> {
     /// The place of its interface among all.
     place: usize,
@@ -398,8 +403,11 @@ impl Ear {
         self.last = self.last.max(at);
         self.engine.handle(self.last, event);
         while let Some(timed) = self.engine.poll_effect() {
-            // The next one-time sequence may be one that the kernel's filter does not know.
-            self.changed |= matches!(timed.effect, Effect::MarkOneTime { .. });
+            if matches!(timed.effect, Effect::MarkOneTime { .. }) {
+                self.used_sequences = self.used_sequences.saturating_add(1);
+                // While a filter is changed packets are lost, so it knows some sequences ahead.
+                self.changed |= self.used_sequences >= filter::ONE_TIME_LINES / 2;
+            }
             self.refused |= timed.effect == Effect::ReloadRefused;
             outbox.effect(timed.effect);
         }

@@ -9,7 +9,7 @@ use std::fmt;
 use caps::{CapSet, Capability};
 use knock_setup::text::Cause;
 use landlock::{ABI, Access as _, AccessFs, AccessNet, RulesetAttr as _, RulesetStatus, Scope};
-use landlock::{Ruleset, RulesetError};
+use landlock::{Ruleset, RulesetCreated, RulesetError};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use seccompiler::{
@@ -117,7 +117,7 @@ fn shut_file_system_off() -> Result<bool, SandboxError> {
         .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(ABI::V7)))
         .and_then(|ruleset| ruleset.scope(Scope::from_all(ABI::V7)))
         .and_then(Ruleset::create)
-        .and_then(|ruleset| ruleset.restrict_self())
+        .and_then(RulesetCreated::restrict_self)
         .map_err(SandboxError::Landlock)?;
     Ok(status.ruleset == RulesetStatus::FullyEnforced)
 }

@@ -20,10 +20,9 @@ impl Clocks {
     /// Looks at the clocks.
     pub(crate) fn look() -> Self {
         let nanos = |clock| {
-            let time = clock_gettime(clock).map_or(0, |time| {
+            clock_gettime(clock).map_or(0, |time| {
                 time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec())
-            });
-            time
+            })
         };
         Self { wall: nanos(ClockId::CLOCK_REALTIME), boot: nanos(ClockId::CLOCK_BOOTTIME) }
     }

@@ -26,6 +26,7 @@ pub(crate) enum Order {
 
 /// What the sniffer is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for apart")]
 pub(crate) struct Task {
     /// Names of the interfaces to listen on.
     pub(crate) interfaces: Vec<Vec<u8>>,
