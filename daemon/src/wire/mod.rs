@@ -5,8 +5,11 @@
 //! check. What the runner tells the sniffer ([`Order`]) may be long, but comes from a process that is
 //! trusted.
 
+mod effect;
 mod order;
+mod record;
 mod report;
 
 pub(crate) use order::{NotAnOrder, Order, OrderReader, Task};
-pub(crate) use report::{Gravity, Loss, NotAReport, Report, ReportReader, Sighting};
+pub(crate) use record::NotAReport;
+pub(crate) use report::{Gravity, Loss, Report, ReportReader, Sighting};

@@ -1,15 +1,12 @@
 //! From the sniffer to the runner.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use knock_engine::{
-    CommandStatus, DoorId, Doors, Effect, Knock, Note, Phase, Port, Protocol, RunId, Stage,
-};
+use knock_engine::{Doors, Effect, Knock, Port};
 
-/// The size of every record.
-pub(crate) const RECORD_BYTES: usize = 64;
+use super::effect::{effect, fields_of};
+use super::record::{Fields, NotAReport, RECORD_BYTES, kind};
 
 /// The most words that the sniffer can say about a failure, in bytes.
 const WORDS_MAX: usize = 512;
@@ -83,158 +80,6 @@ impl Loss {
     }
 }
 
-/// Bytes that no honest sniffer sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAReport;
-
-impl fmt::Display for NotAReport {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("it sent something that makes no sense")
-    }
-}
-
-impl std::error::Error for NotAReport {}
-
-/// The first byte of a record.
-mod kind {
-    pub(super) const LISTENING: u8 = 1;
-    pub(super) const SIGHTING: u8 = 2;
-    pub(super) const LOST: u8 = 3;
-    pub(super) const ADOPTED: u8 = 4;
-    pub(super) const WORDS: u8 = 5;
-    pub(super) const ENDED: u8 = 6;
-    pub(super) const STAGE_REACHED: u8 = 16;
-    pub(super) const SEQUENCE_TIMED_OUT: u8 = 17;
-    pub(super) const OPENED: u8 = 18;
-    pub(super) const RUN_COMMAND: u8 = 19;
-    pub(super) const COMMAND_TIMED_OUT: u8 = 20;
-    pub(super) const COMMAND_FAILED: u8 = 21;
-    pub(super) const MARK_ONE_TIME: u8 = 22;
-    pub(super) const DOOR_DISABLED: u8 = 23;
-    pub(super) const OPENING_REFUSED: u8 = 24;
-    pub(super) const RELOAD_REFUSED: u8 = 25;
-    pub(super) const RETRANSMISSION: u8 = 32;
-    pub(super) const OTHER_FLAGS: u8 = 33;
-    pub(super) const VOIDED: u8 = 34;
-    pub(super) const EVICTED: u8 = 35;
-    pub(super) const SEQUENCE_CHANGED: u8 = 36;
-    pub(super) const DOOR_CHANGED: u8 = 37;
-}
-
-/// The fields that records have, each at one place. A kind uses some; the others are zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Fields {
-    kind: u8,
-    /// A stage, a status, a phase or a loss.
-    small: u8,
-    door: u16,
-    /// A run, an offset or a count.
-    number: u64,
-    /// A line, a length, or how many bytes follow the record.
-    length: u32,
-    client: Option<IpAddr>,
-    destination: Option<IpAddr>,
-    port: u16,
-    source_port: u16,
-    is_udp: bool,
-}
-
-impl Fields {
-    fn bytes(&self) -> [u8; RECORD_BYTES] {
-        let mut bytes = [0; RECORD_BYTES];
-        let (client_family, client) = address_bytes(self.client);
-        let (destination_family, destination) = address_bytes(self.destination);
-        let head = [self.kind, self.small, client_family, destination_family];
-        let parts: [&[u8]; 10] = [
-            &head,
-            &self.door.to_be_bytes(),
-            &self.port.to_be_bytes(),
-            &self.source_port.to_be_bytes(),
-            &[u8::from(self.is_udp), 0],
-            &self.length.to_be_bytes(),
-            &self.number.to_be_bytes(),
-            &client,
-            &destination,
-            &[0; 8],
-        ];
-        for (place, byte) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
-            *place = *byte;
-        }
-        bytes
-    }
-
-    fn read(bytes: [u8; RECORD_BYTES]) -> Result<Self, NotAReport> {
-        let mut rest = Rest(&bytes);
-        let [kind, small, client_family, destination_family] = rest.take()?;
-        let door = u16::from_be_bytes(rest.take()?);
-        let port = u16::from_be_bytes(rest.take()?);
-        let source_port = u16::from_be_bytes(rest.take()?);
-        let [is_udp, _] = rest.take()?;
-        let length = u32::from_be_bytes(rest.take()?);
-        let number = u64::from_be_bytes(rest.take()?);
-        let client = address(client_family, rest.take()?)?;
-        let destination = address(destination_family, rest.take()?)?;
-        let is_udp = match is_udp {
-            0 => false,
-            1 => true,
-            _ => return Err(NotAReport),
-        };
-        Ok(Self {
-            kind,
-            small,
-            door,
-            number,
-            length,
-            client,
-            destination,
-            port,
-            source_port,
-            is_udp,
-        })
-    }
-
-    const fn knock(&self) -> Knock {
-        let protocol = if self.is_udp { Protocol::Udp } else { Protocol::Tcp };
-        Knock { port: Port(self.port), protocol }
-    }
-
-    const fn with_knock(self, knock: Knock) -> Self {
-        let is_udp = matches!(knock.protocol, Protocol::Udp);
-        Self { port: knock.port.0, is_udp, ..self }
-    }
-}
-
-/// What of a record is not read yet.
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], NotAReport> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(NotAReport)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-}
-
-fn address_bytes(address: Option<IpAddr>) -> (u8, [u8; 16]) {
-    match address {
-        None => (0, [0; 16]),
-        Some(IpAddr::V4(address)) => (4, address.to_ipv6_compatible().octets()),
-        Some(IpAddr::V6(address)) => (6, address.octets()),
-    }
-}
-
-fn address(family: u8, bytes: [u8; 16]) -> Result<Option<IpAddr>, NotAReport> {
-    match family {
-        0 => Ok(None),
-        4 => {
-            let [.., a, b, c, d] = bytes;
-            Ok(Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))))
-        }
-        6 => Ok(Some(IpAddr::V6(Ipv6Addr::from(bytes)))),
-        _ => Err(NotAReport),
-    }
-}
-
 impl Report {
     /// Appends the report as bytes. Effects that no engine of this daemon has are left out.
     pub(crate) fn write(&self, out: &mut VecDeque<u8>) {
@@ -284,68 +129,6 @@ fn fields_of_sighting(sighting: &Sighting) -> Fields {
         ..Fields::default()
     }
     .with_knock(sighting.knock)
-}
-
-/// Returns an effect as a record; `None` for one that only other rule sets have.
-fn fields_of(effect: &Effect) -> Option<Fields> {
-    let about = |kind, client: Option<IpAddr>, door: DoorId, small: u8| Fields {
-        kind,
-        client,
-        // An id has 16 bits.
-        door: u16::try_from(door.index()).unwrap_or(u16::MAX),
-        small,
-        ..Fields::default()
-    };
-    Some(match *effect {
-        Effect::StageReached { client, door, stage } => {
-            about(kind::STAGE_REACHED, Some(client), door, stage.get())
-        }
-        Effect::SequenceTimedOut { client, door, stage } => {
-            about(kind::SEQUENCE_TIMED_OUT, Some(client), door, stage.get())
-        }
-        Effect::Opened { client, door } => about(kind::OPENED, Some(client), door, 0),
-        Effect::RunCommand { run, client, door, phase } => {
-            let phase = match phase {
-                Phase::Start => 0,
-                Phase::Stop => 1,
-            };
-            Fields { number: run.to_bits(), ..about(kind::RUN_COMMAND, Some(client), door, phase) }
-        }
-        Effect::CommandTimedOut { client, door } => {
-            about(kind::COMMAND_TIMED_OUT, Some(client), door, 0)
-        }
-        Effect::CommandFailed { door, status } => about(kind::COMMAND_FAILED, None, door, status.0),
-        Effect::MarkOneTime { door, line, offset } => {
-            Fields { number: offset, length: line, ..about(kind::MARK_ONE_TIME, None, door, 0) }
-        }
-        Effect::DoorDisabled { door } => about(kind::DOOR_DISABLED, None, door, 0),
-        Effect::OpeningRefused { client, door } => {
-            about(kind::OPENING_REFUSED, Some(client), door, 0)
-        }
-        Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
-        Effect::Note(Note::Retransmission { client, knock }) => {
-            Fields { kind: kind::RETRANSMISSION, client: Some(client), ..Fields::default() }
-                .with_knock(knock)
-        }
-        Effect::Note(Note::OtherFlags { client, door, stage }) => {
-            about(kind::OTHER_FLAGS, Some(client), door, stage.get())
-        }
-        Effect::Note(Note::Voided { client, door, stage, knock }) => {
-            about(kind::VOIDED, Some(client), door, stage.get()).with_knock(knock)
-        }
-        Effect::Note(Note::Evicted { client, door, stage }) => {
-            about(kind::EVICTED, Some(client), door, stage.get())
-        }
-        Effect::Note(Note::SequenceChanged { client, door, stage }) => {
-            about(kind::SEQUENCE_CHANGED, Some(client), door, stage.get())
-        }
-        Effect::Note(Note::DoorChanged { client, door, stage }) => {
-            about(kind::DOOR_CHANGED, Some(client), door, stage.get())
-        }
-        Effect::CommandTooLong { .. } | Effect::Crashed { .. } | Effect::FilterRefused { .. } => {
-            return None;
-        }
-    })
 }
 
 /// Turns the bytes of a sniffer into reports, each checked.
@@ -420,64 +203,6 @@ fn report(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Report, NotAR
             Report::Words(gravity, tail)
         }
         _ => Report::Effect(effect(fields, doors)?),
-    })
-}
-
-fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotAReport> {
-    let client = || fields.client.ok_or(NotAReport);
-    let door = || doors.with_index(usize::from(fields.door)).ok_or(NotAReport);
-    let stage = || Stage::new(fields.small).ok_or(NotAReport);
-    Ok(match fields.kind {
-        kind::STAGE_REACHED => {
-            Effect::StageReached { client: client()?, door: door()?, stage: stage()? }
-        }
-        kind::SEQUENCE_TIMED_OUT => {
-            Effect::SequenceTimedOut { client: client()?, door: door()?, stage: stage()? }
-        }
-        kind::OPENED => Effect::Opened { client: client()?, door: door()? },
-        kind::RUN_COMMAND => {
-            let phase = match fields.small {
-                0 => Phase::Start,
-                1 => Phase::Stop,
-                _ => return Err(NotAReport),
-            };
-            let run = RunId::from_bits(fields.number);
-            Effect::RunCommand { run, client: client()?, door: door()?, phase }
-        }
-        kind::COMMAND_TIMED_OUT => Effect::CommandTimedOut { client: client()?, door: door()? },
-        kind::COMMAND_FAILED => {
-            Effect::CommandFailed { door: door()?, status: CommandStatus(fields.small) }
-        }
-        kind::MARK_ONE_TIME => {
-            Effect::MarkOneTime { door: door()?, line: fields.length, offset: fields.number }
-        }
-        kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
-        kind::OPENING_REFUSED => Effect::OpeningRefused { client: client()?, door: door()? },
-        kind::RELOAD_REFUSED => Effect::ReloadRefused,
-        kind::RETRANSMISSION => {
-            Effect::Note(Note::Retransmission { client: client()?, knock: fields.knock() })
-        }
-        kind::OTHER_FLAGS => {
-            Effect::Note(Note::OtherFlags { client: client()?, door: door()?, stage: stage()? })
-        }
-        kind::VOIDED => Effect::Note(Note::Voided {
-            client: client()?,
-            door: door()?,
-            stage: stage()?,
-            knock: fields.knock(),
-        }),
-        kind::EVICTED => {
-            Effect::Note(Note::Evicted { client: client()?, door: door()?, stage: stage()? })
-        }
-        kind::SEQUENCE_CHANGED => Effect::Note(Note::SequenceChanged {
-            client: client()?,
-            door: door()?,
-            stage: stage()?,
-        }),
-        kind::DOOR_CHANGED => {
-            Effect::Note(Note::DoorChanged { client: client()?, door: door()?, stage: stage()? })
-        }
-        _ => return Err(NotAReport),
     })
 }
 

@@ -1,4 +1,4 @@
-use knock_engine::config;
+use knock_engine::{CommandStatus, Note, Phase, Protocol, RunId, Stage, config};
 use proptest::prelude::*;
 
 use super::*;
