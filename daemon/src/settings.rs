@@ -6,12 +6,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use knock_engine::Seconds;
-use knock_engine::config::{FileName, Options};
+use knock_engine::config::{FileName, LogTime, Options};
 
 use crate::addresses;
 use crate::args::Args;
 use crate::pid_file;
-use crate::user::{LogTime, User};
+use crate::user::User;
 
 /// What is to be done. The command line beats the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +78,10 @@ impl Settings {
             interfaces: interfaces(args, options)?,
             pid_file: args.daemon.then_some(pid_file),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
-            log_time: LogTime::Minutes,
+            log_time: options.log_time,
             syslog: options.use_syslog,
             user: user(options)?,
-            command_limit: None,
+            command_limit: options.command_limit,
         })
     }
 }
@@ -92,7 +92,7 @@ fn path(name: &FileName) -> PathBuf {
 
 fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsError> {
     let mut names: Vec<Vec<u8>> = if args.interfaces.is_empty() {
-        options.interface.iter().map(|name| name.as_bytes().to_vec()).collect()
+        options.interfaces.iter().map(|name| name.as_bytes().to_vec()).collect()
     } else {
         args.interfaces.iter().map(|name| name.clone().into_vec()).collect()
     };
@@ -114,8 +114,7 @@ fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsEr
 }
 
 fn user(options: &Options) -> Result<Option<User>, SettingsError> {
-    let name = None;
-    let _ = options;
+    let name = options.user.as_ref();
     let user = User::find(name)
         .map_err(|unknown| SettingsError::NoUser { name: unknown, is_default: name.is_none() })?;
     Ok(crate::user::is_root().then_some(user))

@@ -1,11 +1,6 @@
 //! The user that processes without privileges become.
 
-/// TMP
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogTime {
-    Minutes,
-    Iso,
-}
+use knock_engine::config::UserName;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 /// The user if the configuration names none.
@@ -21,7 +16,7 @@ pub(crate) struct User {
 impl User {
     /// Looks up the user of the directive, or [`DEFAULT`]. `Err` has the name of one that is not
     /// there.
-    pub(crate) fn find(name: Option<&String>) -> Result<Self, String> {
+    pub(crate) fn find(name: Option<&UserName>) -> Result<Self, String> {
         let name = name.map_or(DEFAULT.to_owned(), ToString::to_string);
         match nix::unistd::User::from_name(&name) {
             Ok(Some(found)) => Ok(Self { user: found.uid.as_raw(), group: found.gid.as_raw() }),

@@ -5,9 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
-use knock_engine::Difference;
+use knock_engine::{Difference, config};
 use knock_tests::oracle::Oracle;
+use knock_tests::process::finish;
+use knock_tests::require::{Need, require};
 use knock_tests::study::{self, Case, Found, Who};
 
 /// Differences of files and of what is printed about them: both rule sets read them in one way.
@@ -17,7 +20,7 @@ const OF_FILES: [u8; 11] = [23, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39];
 fn every_number_has_cases_or_tests_and_all_of_them_exist() {
     let document = Document::read();
     let numbers: Vec<u8> = document.numbered().map(|(number, _)| number).collect();
-    assert_eq!(numbers, (1..=39).collect::<Vec<u8>>());
+    assert_eq!(numbers, (1..=41).collect::<Vec<u8>>());
     for number in Difference::ALL.map(Difference::number) {
         assert!(numbers.contains(&number), "{number} is missing");
     }
@@ -170,6 +173,40 @@ fn a_file_of_more_than_a_mebibyte_is_too_large_for_us_only() {
     let real = study::judge(&case, &oracle);
     assert_eq!(real.end, None);
     assert_eq!(real.output, b"192.0.2.10: d: Stage 1\n192.0.2.10: d: OPEN SESAME\n");
+}
+
+#[test]
+fn directives_of_knock_alone_are_refused_by_knockd_08() {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let oracle = Oracle::required_by("directives of knock alone", cache);
+    for directive in ["User = nobody", "LogTime = iso", "CommandLimit = 60"] {
+        let conf = format!("[options]\n{directive}\n[d]\nsequence = 1\n").into_bytes();
+        let knocks = b"0 192.0.2.10 > 10.0.0.1:1 tcp\n".to_vec();
+        let parts = vec![("knockd.conf".to_owned(), conf), ("knocks.txt".to_owned(), knocks)];
+        let case = Case { name: "new".into(), parts, ..Case::default() };
+        let ours = replay(&case, Who::Knock);
+        assert_eq!(ours.end, None, "{directive}: {}", ours.errors);
+        assert_eq!(ours.output, b"192.0.2.10: d: Stage 1\n192.0.2.10: d: OPEN SESAME\n");
+        let Some(oracle) = &oracle else { continue };
+        assert_eq!(study::judge(&case, oracle).end.as_deref(), Some("status 1"), "{directive}");
+    }
+}
+
+#[test]
+fn interfaces_separated_by_commas_are_one_name_for_knockd_08() {
+    let text = b"[options]\nInterface = lo,lo\n[d]\nsequence = 1\ncommand = true\n";
+    let options = config::parse(text).config.unwrap().options;
+    assert_eq!(options.interfaces.len(), 1);
+    let name = "interfaces_separated_by_commas_are_one_name_for_knockd_08";
+    if !require(name, &["knockd"], Need::Root) {
+        return;
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let conf = folder.path().join("knockd.conf");
+    std::fs::write(&conf, text).unwrap();
+    let real = finish(Command::new("knockd").arg("-c").arg(conf));
+    assert_eq!(real.status, Some(1));
+    assert!(real.stderr.contains("lo,lo"), "{}", real.stderr);
 }
 
 fn program() -> &'static str {

@@ -45,7 +45,8 @@ catalogue! {
     Fault::Value(ValueFault::Empty { .. }) =>
         ["empty-sequence.conf", "empty-timeout.conf", "empty-logfile.conf"],
     Fault::Value(ValueFault::CommentAfterValue { .. }) =>
-        ["comment-after-number.conf", "comment-after-sequence.conf", "comment-after-usesyslog.conf"],
+        ["comment-after-number.conf", "comment-after-sequence.conf", "comment-after-usesyslog.conf",
+        "comment-after-user.conf"],
     Fault::Value(ValueFault::MissingPort) => ["missing-port.conf"],
     Fault::Value(ValueFault::BadPort { .. }) => [
         "port-by-name.conf", "port-zero.conf", "port-too-large.conf", "port-negative.conf",
@@ -59,9 +60,16 @@ catalogue! {
     Fault::Value(ValueFault::TooManyKnocks { .. }) => ["too-many-knocks.conf"],
     Fault::Value(ValueFault::BadSeconds { .. }) => [
         "seconds-by-name.conf", "seconds-with-unit.conf", "seconds-negative.conf",
-        "seconds-too-large.conf"
+        "seconds-too-large.conf", "command-limit-with-unit.conf"
     ],
     Fault::Value(ValueFault::ZeroSeqTimeout) => ["seconds-zero.conf"],
+    Fault::Value(ValueFault::ZeroCommandLimit) => ["command-limit-zero.conf"],
+    Fault::Value(ValueFault::MissingInterface) => ["interface-missing.conf"],
+    Fault::Value(ValueFault::BadInterface { .. }) =>
+        ["interface-too-long.conf", "interface-with-blank.conf", "interface-with-path.conf"],
+    Fault::Value(ValueFault::BadUser { .. }) => ["user-with-group.conf"],
+    Fault::Value(ValueFault::UnknownLogTime { .. }) =>
+        ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf"],
     Fault::Value(ValueFault::MissingFlag) => ["missing-flag.conf"],
     Fault::Value(ValueFault::UnknownFlag { .. }) =>
         ["unknown-flag.conf", "unknown-flag-without-a-near-one.conf"],

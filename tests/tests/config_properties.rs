@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use knock_engine::config::{self, Diagnostics, Severity, Span};
+use knock_engine::config::{self, Diagnostics, LogTime, Severity, Span};
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
     Protocol, Seconds, Sequence, Target, TcpFlags, address,
@@ -52,8 +52,13 @@ proptest! {
         prop_assert_eq!(config.options.use_syslog, options.use_syslog);
         let log_file = config.options.log_file.map(|name| name.as_bytes().to_vec());
         prop_assert_eq!(log_file, options.log_file);
-        let interface = config.options.interface.map(|name| name.as_bytes().to_vec());
-        prop_assert_eq!(interface, options.interface);
+        let interfaces: Vec<_> =
+            config.options.interfaces.iter().map(|name| name.as_bytes().to_vec()).collect();
+        prop_assert_eq!(interfaces, options.interfaces);
+        let user = config.options.user.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(user, options.user);
+        prop_assert_eq!(config.options.log_time, options.log_time.unwrap_or_default());
+        prop_assert_eq!(config.options.command_limit, options.command_limit);
     }
 
     #[test]
@@ -169,13 +174,42 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
 struct OptionsText {
     use_syslog: bool,
     log_file: Option<Vec<u8>>,
-    interface: Option<Vec<u8>>,
+    /// Distinct.
+    interfaces: Vec<Vec<u8>>,
+    user: Option<Vec<u8>>,
+    log_time: Option<LogTime>,
+    command_limit: Option<Seconds>,
 }
 
 fn options() -> impl Strategy<Value = OptionsText> {
-    (any::<bool>(), prop::option::of(value(1)), prop::option::of(value(1))).prop_map(
-        |(use_syslog, log_file, interface)| OptionsText { use_syslog, log_file, interface },
+    let log_time = prop_oneof![Just(LogTime::Minutes), Just(LogTime::Iso)];
+    let limit = (1..=Seconds::MAX.get()).prop_map(|seconds| Seconds::new(seconds).unwrap());
+    (
+        any::<bool>(),
+        prop::option::of(value(1)),
+        prop::collection::btree_set(word(15, b"/:,"), 0..4),
+        prop::option::of(word(32, b":#")),
+        prop::option::of(log_time),
+        prop::option::of(limit),
     )
+        .prop_map(|(use_syslog, log_file, interfaces, user, log_time, command_limit)| {
+            OptionsText {
+                use_syslog,
+                log_file,
+                interfaces: interfaces.into_iter().collect(),
+                user,
+                log_time,
+                command_limit,
+            }
+        })
+}
+
+/// Bytes up to a length, without blanks and some others.
+fn word(longest: usize, without: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 1..=longest).prop_filter("it is one word", |word| {
+        let foreign = b"\0\n \t\r\x0b\x0c";
+        !word.iter().any(|byte| foreign.contains(byte) || without.contains(byte))
+    })
 }
 
 /// A value that is neither trimmed nor cut: at least `least` bytes.
@@ -282,7 +316,16 @@ impl Printer {
             self.end_line();
         }
         self.directive_if(&["LogFile"], options.log_file.as_deref());
-        self.directive_if(&["Interface"], options.interface.as_deref());
+        let interfaces = options.interfaces.join(&b","[..]);
+        self.directive_if(&["Interface"], (!interfaces.is_empty()).then_some(&interfaces[..]));
+        self.directive_if(&["User"], options.user.as_deref());
+        let log_time = options.log_time.map(|log_time| match log_time {
+            LogTime::Minutes => &b"minutes"[..],
+            LogTime::Iso => b"iso",
+        });
+        self.directive_if(&["LogTime"], log_time);
+        let limit = options.command_limit.map(|limit| limit.get().to_string().into_bytes());
+        self.directive_if(&["CommandLimit"], limit.as_deref());
     }
 
     fn doors(&mut self, doors: &[DoorText]) {

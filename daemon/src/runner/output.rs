@@ -15,10 +15,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use chrono::{DateTime, Local};
+use knock_engine::config::LogTime;
 use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
 
 use super::lookup::Names;
-use crate::user::LogTime;
 
 /// How many lines may wait to be written.
 const LINES_MAX: usize = 16_384;

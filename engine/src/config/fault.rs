@@ -6,6 +6,7 @@ use alloc::string::String;
 use super::diagnostic::{Excerpt, Wording, counted};
 use super::directive::Directive;
 use super::lex::Line;
+use super::{InterfaceName, UserName};
 use crate::door::Sequence;
 use crate::doors::Doors;
 use crate::packet::Port;
@@ -212,6 +213,27 @@ pub enum ValueFault {
     },
     /// `Seq_Timeout` is 0.
     ZeroSeqTimeout,
+    /// `CommandLimit` is 0.
+    ZeroCommandLimit,
+    /// Nothing where the name of an interface should be.
+    MissingInterface,
+    /// A name that no interface can have.
+    BadInterface {
+        /// What stands there.
+        text: Excerpt,
+    },
+    /// A name that no user can have.
+    BadUser {
+        /// What stands there.
+        text: Excerpt,
+    },
+    /// There is no such kind of time.
+    UnknownLogTime {
+        /// What stands there.
+        text: Excerpt,
+        /// The one that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
     /// Nothing where a flag should be.
     MissingFlag,
     /// There is no such flag.
@@ -290,9 +312,9 @@ impl ValueFault {
             )
             .help(format!("shorten it to {}", counted(Sequence::MAX_KNOCKS, "knock"))),
             Self::BadSeconds { directive, text, read_by_08 } => {
-                let least = u8::from(*directive == Directive::SeqTimeout);
+                let least = u8::from(*directive != Directive::CmdTimeout);
                 let is_number = text.as_str().bytes().all(|byte| byte.is_ascii_digit());
-                Wording::new(
+                let wording = Wording::new(
                     format!("`{text}` is not a number of seconds"),
                     format!("expected a number from {least} to 2147483647"),
                 )
@@ -300,8 +322,11 @@ impl ValueFault {
                     "write a smaller number"
                 } else {
                     "write seconds as digits only, such as `10`"
-                })
-                .note(seconds_note(*directive, *read_by_08))
+                });
+                if *directive == Directive::CommandLimit {
+                    return wording;
+                }
+                wording.note(seconds_note(*directive, *read_by_08))
             }
             Self::ZeroSeqTimeout => Wording::new(
                 "no sequence can be completed in 0 seconds",
@@ -309,6 +334,44 @@ impl ValueFault {
             )
             .help("write how many seconds a client has from the first knock to the last")
             .note(seconds_note(Directive::SeqTimeout, 0)),
+            Self::ZeroCommandLimit => Wording::new(
+                "no command can end in 0 seconds",
+                "expected a number from 1 to 2147483647",
+            )
+            .help(
+                "write how many seconds a command may run, or remove the line to let commands run \
+                 as long as they take",
+            ),
+            Self::MissingInterface => {
+                Wording::new("missing interface", "expected the name of a network interface")
+                    .help("write a name, or remove the comma")
+            }
+            Self::BadInterface { text } => Wording::new(
+                format!("`{text}` is not the name of an interface"),
+                format!(
+                    "expected 1 to {} bytes without blanks, `/` and `:`",
+                    InterfaceName::MAX_BYTES
+                ),
+            )
+            .help("separate names with commas; `ip link` lists them"),
+            Self::BadUser { text } => Wording::new(
+                format!("`{text}` is not the name of a user"),
+                format!("expected 1 to {} bytes without blanks and `:`", UserName::MAX_BYTES),
+            )
+            .help("write the name of a user, such as `nobody`, and nothing else"),
+            Self::UnknownLogTime { text, nearest } => {
+                let wording = Wording::new(
+                    format!("unknown kind of time `{text}`"),
+                    "expected `minutes` or `iso`",
+                );
+                match nearest {
+                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+                    None => wording.help(
+                        "write `minutes` for the time as of knockd 0.8, `iso` for one with seconds \
+                         and zone",
+                    ),
+                }
+            }
             Self::MissingFlag => {
                 Wording::new("missing flag", "expected `fin`, `syn`, `rst`, `psh`, `ack` or `urg`")
                     .help("write a flag, or remove the comma or `!`")
@@ -348,6 +411,9 @@ fn comment_after(directive: Directive) -> Wording {
         Directive::LogFile
         | Directive::PidFile
         | Directive::Interface
+        | Directive::User
+        | Directive::LogTime
+        | Directive::CommandLimit
         | Directive::OneTimeSequences
         | Directive::TcpFlags
         | Directive::Target

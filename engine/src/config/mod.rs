@@ -22,6 +22,7 @@ pub use lex::Span;
 pub use lint::Lint;
 
 use crate::door::Door;
+use crate::time::Seconds;
 
 /// Reads the text of a `knockd.conf`.
 ///
@@ -60,8 +61,14 @@ pub struct Options {
     pub log_file: Option<FileName>,
     /// `PidFile`.
     pub pid_file: Option<FileName>,
-    /// `Interface`.
-    pub interface: Option<InterfaceName>,
+    /// `Interface`: in the order of the file, none twice; empty if the directive is absent.
+    pub interfaces: Vec<InterfaceName>,
+    /// `User`: who the process becomes that reads packets.
+    pub user: Option<UserName>,
+    /// `LogTime`.
+    pub log_time: LogTime,
+    /// `CommandLimit`: how long a command may run.
+    pub command_limit: Option<Seconds>,
 }
 
 /// A section that is a door.
@@ -112,13 +119,65 @@ impl fmt::Display for FileName {
     }
 }
 
-/// The name of a network interface, as bytes; never empty.
+/// The time that stands in front of each line of a log file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogTime {
+    /// `[2026-03-09 08:07]`, as of knockd 0.8.
+    #[default]
+    Minutes,
+    /// `[2026-03-09T08:07:06+02:00]`: with seconds and zone.
+    Iso,
+}
+
+/// The name of a user, as bytes; never empty, at most [`UserName::MAX_BYTES`], without blanks and
+/// colons.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UserName(Box<[u8]>);
+
+impl UserName {
+    /// The longest name that `useradd` takes.
+    pub const MAX_BYTES: usize = 32;
+
+    /// Takes the bytes of a name; `None` if no user can have it.
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+        let is_foreign = |byte: &u8| lex::is_blank(*byte) || *byte == b':';
+        let fits = (1..=Self::MAX_BYTES).contains(&bytes.len());
+        (fits && !bytes.iter().any(is_foreign)).then(|| Self(bytes.into()))
+    }
+
+    /// Returns the bytes of the name.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserName(\"{}\")", self.0.escape_ascii())
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// The name of a network interface, as bytes; never empty, at most [`InterfaceName::MAX_BYTES`],
+/// without blanks, slashes and colons, as Linux has them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct InterfaceName(Box<[u8]>);
 
 impl InterfaceName {
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+    /// The longest name that Linux gives an interface.
+    pub const MAX_BYTES: usize = 15;
+
+    /// Takes the bytes of a name; `None` if no interface can have it.
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+        let is_foreign = |byte: &u8| lex::is_blank(*byte) || [b'/', b':'].contains(byte);
+        let fits = (1..=Self::MAX_BYTES).contains(&bytes.len());
+        (fits && !bytes.iter().any(is_foreign)).then(|| Self(bytes.into()))
     }
 
     /// Returns the bytes of the name.

@@ -18,7 +18,6 @@ fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
         (format!("expected {what}"), format!("write {what}, or remove the line {absent}"))
     };
     let needed = |what: &str| (format!("expected {what}"), format!("write {what}"));
-    let eth0 = "for the default, `eth0`";
     for (section, name, wanted) in [
         ("options", "logfile", write_or_remove("a file name", "to log to no file")),
         (
@@ -26,7 +25,21 @@ fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
             "pidfile",
             write_or_remove("a file name", "for the default, `/var/run/knockd.pid`"),
         ),
-        ("options", "interface", write_or_remove("the name of a network interface", eth0)),
+        (
+            "options",
+            "interface",
+            write_or_remove(
+                "the name of a network interface, or names separated by commas",
+                "for the default, the interface of the default route",
+            ),
+        ),
+        ("options", "user", write_or_remove("the name of a user", "for the default, `nobody`")),
+        ("options", "logtime", write_or_remove("`minutes` or `iso`", "for the default, `minutes`")),
+        (
+            "options",
+            "commandlimit",
+            write_or_remove("a number of seconds", "to let commands run as long as they take"),
+        ),
         ("d", "sequence", needed("ports, such as `7000,8000,9000`")),
         ("d", "one_time_sequences", needed("a file name")),
         ("d", "seq_timeout", write_or_remove("a number of seconds", "for the default, 25 seconds")),
