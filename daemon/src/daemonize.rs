@@ -22,8 +22,10 @@ pub(crate) struct Waiting {
 }
 
 /// Goes on in a process of its own, in a session without a terminal. Standard streams stay until
-/// [`Waiting::dismiss`], so that the caller's terminal shows what goes wrong until then.
+/// [`Waiting::dismiss`], so that the caller's terminal shows what goes wrong until then. Other
+/// descriptors of the caller are closed: nothing of this program may be open yet.
 pub(crate) fn fork_off() -> io::Result<Side> {
+    crate::descriptors::close()?;
     let (outcome, caller) = io::pipe()?;
     #[expect(unsafe_code, reason = "there is no safe way to go on in another process")]
     // SAFETY: this process has one thread yet.

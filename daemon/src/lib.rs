@@ -11,6 +11,7 @@ compile_error!("knockd needs Linux: its sandbox, its capture and its signals are
 mod addresses;
 mod args;
 mod daemonize;
+mod descriptors;
 mod exit;
 mod pid_file;
 mod resolver;
@@ -40,6 +41,10 @@ pub fn main() -> Exit {
             return resolver::main(&arguments);
         }
         Some(_) | None => {}
+    }
+    if let Err(error) = descriptors::keep_from_children() {
+        let _ = writeln!(io::stderr(), "knockd: error: cannot look at /proc/self/fd: {error}");
+        return Exit::Failed;
     }
     match Args::try_parse() {
         Ok(args) => runner::main(&args),

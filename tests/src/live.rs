@@ -15,5 +15,6 @@ mod recording;
 mod transcript;
 mod wire;
 
+pub use namespace::Namespace;
 pub use recording::Recording;
 pub use wire::{CLIENTS, SERVER, Wire};

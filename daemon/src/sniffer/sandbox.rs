@@ -183,8 +183,10 @@ fn filter_system_calls() -> Result<bool, SandboxError> {
     };
     let refuse = SeccompAction::Errno(libc::EACCES.unsigned_abs());
     let mut refused = whatever_the_arguments(REFUSED);
-    let other_request = other_than_flags().map_err(seccompiler::Error::Backend);
-    refused.insert(libc::SYS_ioctl, vec![other_request.map_err(SandboxError::Seccomp)?]);
+    for (call, place, expected) in by_argument() {
+        let rule = any_other(place, expected).map_err(seccompiler::Error::Backend);
+        refused.insert(call, vec![rule.map_err(SandboxError::Seccomp)?]);
+    }
     // A call meets both filters, and the stricter answer counts.
     install(refused, SeccompAction::Allow, refuse)?;
     let known = whatever_the_arguments(&[CALLS, REFUSED].concat());
@@ -197,10 +199,74 @@ fn whatever_the_arguments(calls: &[i64]) -> BTreeMap<i64, Vec<SeccompRule>> {
     calls.iter().map(|&call| (call, Vec::new())).collect()
 }
 
-/// Returns a rule for `ioctl` with any other request than that for the flags of an interface: libpcap
-/// asks for these when an interface went down, to know whether it is still there.
-fn other_than_flags() -> Result<SeccompRule, seccompiler::BackendError> {
-    let condition =
-        SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, libc::SIOCGIFFLAGS)?;
-    SeccompRule::new(vec![condition])
+/// Returns which calls are refused unless the argument at a place, counted from 0, is one of these.
+fn by_argument() -> [(i64, u8, Vec<u64>); 3] {
+    let [get_close, get_flags, set_flags] =
+        [libc::F_GETFD, libc::F_GETFL, libc::F_SETFL].map(|command| command.unsigned_abs().into());
+    [
+        // libpcap asks for the flags of an interface that went down, to know whether it is still there.
+        (libc::SYS_ioctl, 1, vec![libc::SIOCGIFFLAGS]),
+        // Other commands would have the kernel signal another process when something can be read.
+        (libc::SYS_fcntl, 1, vec![get_close, get_flags, set_flags]),
+        // To abort, and not to end others: as root (`Shortfall::User`) it may signal all of them.
+        (libc::SYS_tgkill, 0, vec![std::process::id().into()]),
+    ]
+}
+
+/// Returns a rule that matches a call whose argument is none of these.
+fn any_other(place: u8, expected: Vec<u64>) -> Result<SeccompRule, seccompiler::BackendError> {
+    let differs =
+        |value| SeccompCondition::new(place, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value);
+    SeccompRule::new(expected.into_iter().map(differs).collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::{ErrorKind, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::process::Command;
+    use std::thread;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn landlock_alone_denies_files_programs_and_ports() {
+        let folder = TempDir::new().unwrap();
+        let there = folder.path().join("there");
+        fs::write(&there, "").unwrap();
+        let new = folder.path().join("new");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = port.local_addr().unwrap();
+        // It holds for the thread that asks for it, and for what that starts.
+        let confined = thread::spawn(move || {
+            if !shut_file_system_off().unwrap() {
+                return None;
+            }
+            let results = [
+                ("read a file", File::open("/etc/passwd").map(drop)),
+                ("read a folder", fs::read_dir("/etc").map(drop)),
+                ("write a file", File::create(&there).map(drop)),
+                ("make a file", File::create(&new).map(drop)),
+                ("remove a file", fs::remove_file(&there)),
+                ("start a program", Command::new("/bin/true").spawn().map(drop)),
+                ("connect", TcpStream::connect(address).map(drop)),
+                ("listen", TcpListener::bind("127.0.0.1:0").map(drop)),
+            ];
+            Some(results.map(|(what, result)| (what, result.err().map(|error| error.kind()))))
+        });
+        let Some(results) = confined.join().unwrap() else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "this kernel has no Landlock");
+            let _ =
+                writeln!(std::io::stderr(), "SKIPPED: this kernel has no Landlock, or an old one");
+            return;
+        };
+        for (what, error) in results {
+            assert_eq!(error, Some(ErrorKind::PermissionDenied), "{what}");
+        }
+        // Other threads are as free as before.
+        assert!(File::open("/etc/passwd").is_ok());
+    }
 }

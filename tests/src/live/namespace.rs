@@ -11,12 +11,18 @@ use crate::process::{Live, finish};
 /// Its first process waits for the end of its standard input, a pipe from the test. When it ends, be
 /// it because this is dropped or because the test was killed, the kernel kills all other processes
 /// inside and removes the network.
-pub(super) struct Namespace {
+pub struct Namespace {
     holder: Live,
 }
 
 impl Namespace {
-    pub(super) fn new() -> Self {
+    /// Makes one in which nothing runs but what holds it.
+    ///
+    /// # Panics
+    /// If it cannot be made; `Need::Namespaces` asks before.
+    #[expect(clippy::new_without_default, reason = "it starts processes")]
+    #[must_use]
+    pub fn new() -> Self {
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         unshare.args(["sh", "-c", "echo ready && exec cat"]);
@@ -27,12 +33,14 @@ impl Namespace {
     }
 
     /// Returns the process whose network it is, as it is numbered outside.
-    pub(super) fn id(&self) -> u32 {
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.holder.id()
     }
 
     /// Returns a line for the shell as a command to be run inside.
-    pub(super) fn command(&self, line: &str) -> Command {
+    #[must_use]
+    pub fn command(&self, line: &str) -> Command {
         let id = self.id();
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{id}/ns/net"));
@@ -44,7 +52,10 @@ impl Namespace {
     }
 
     /// Runs a script that must succeed, on the network but among the processes outside.
-    pub(super) fn set_up(&self, script: &str) {
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn set_up(&self, script: &str) {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", self.id()));
         command.args(["sh", "-ec", script]).stdin(Stdio::null());

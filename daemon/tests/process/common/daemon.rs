@@ -1,0 +1,50 @@
+//! A daemon that runs in the foreground.
+
+use nix::sys::signal::Signal;
+
+use super::desk::Desk;
+use super::processes::Process;
+use super::{Live, Outcome};
+
+/// The daemon at work, and both of its processes.
+pub(crate) struct Daemon {
+    pub(crate) live: Live,
+    pub(crate) runner: Process,
+    pub(crate) sniffer: Process,
+}
+
+impl Daemon {
+    /// Starts the daemon on the loopback interface with more options, and waits until it listens.
+    pub(crate) fn start(desk: &Desk, options: &str) -> Self {
+        Self::start_as(desk, &format!("exec $KNOCKD -i lo -c knockd.conf {options}"))
+    }
+
+    /// Starts it by a line for the shell, and waits until it listens.
+    pub(crate) fn start_as(desk: &Desk, line: &str) -> Self {
+        let live = desk.start(line);
+        if line.contains(" -v") {
+            assert_eq!(live.line(), "listening on lo...");
+        } else {
+            while live.error_line() != "starting up, listening on lo" {}
+        }
+        let (runner, sniffer) = (desk.process("knockd"), desk.process("knockd: sniffer"));
+        Self { live, runner, sniffer }
+    }
+
+    /// Waits for a line on standard output.
+    pub(crate) fn wait_for(&self, expected: &str) {
+        while self.live.line() != expected {}
+    }
+
+    /// Waits for a line on standard error.
+    pub(crate) fn wait_for_error(&self, expected: &str) {
+        while self.live.error_line() != expected {}
+    }
+
+    /// Ends it by a signal. Returns what it has printed since it listens, but for the lines that were
+    /// read.
+    pub(crate) fn end(self) -> Outcome {
+        self.runner.signal(Signal::SIGTERM);
+        self.live.finish()
+    }
+}

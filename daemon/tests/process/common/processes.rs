@@ -1,0 +1,104 @@
+//! Processes as `/proc` tells of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A process.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    /// Its number outside of its namespace.
+    pub(crate) id: Pid,
+    /// The last part of what it was started as.
+    pub(crate) name: String,
+}
+
+/// Returns all processes of the namespace that `holder` has made, but for the first of it.
+pub(super) fn all(holder: u32) -> Vec<Process> {
+    let namespace = fs::read_link(format!("/proc/{holder}/ns/pid_for_children")).unwrap();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap() {
+        let name = entry.unwrap().file_name();
+        let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        if fs::read_link(format!("/proc/{id}/ns/pid")).is_ok_and(|theirs| theirs == namespace)
+            && let Ok(command) = fs::read(format!("/proc/{id}/cmdline"))
+        {
+            let command = String::from_utf8_lossy(&command);
+            let first = command.split('\0').next().unwrap_or_default();
+            let name = first.rsplit('/').next().unwrap_or_default().to_owned();
+            found.push(Process { id: Pid::from_raw(id), name });
+        }
+    }
+    found.retain(|process| process.inner() != Some(1));
+    found
+}
+
+impl Process {
+    /// Returns the place of a file that tells of it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        format!("/proc/{}/{name}", self.id).into()
+    }
+
+    /// Returns the values of a line of its status, one blank between them.
+    pub(crate) fn status(&self, key: &str) -> String {
+        let status = fs::read_to_string(self.path("status")).unwrap();
+        value(&status, key).unwrap_or_else(|| panic!("no {key} in {status}"))
+    }
+
+    /// Returns its number inside of its namespace; `None` if it is gone.
+    pub(crate) fn inner(&self) -> Option<u32> {
+        let status = fs::read_to_string(self.path("status")).ok()?;
+        value(&status, "NSpid")?.split(' ').next_back()?.parse().ok()
+    }
+
+    /// Returns its number, group, session and terminal, each as it is numbered inside.
+    pub(crate) fn is_session_leader_without_terminal(&self) -> bool {
+        let inner = self.inner().unwrap().to_string();
+        self.status("NSsid").ends_with(&inner) && self.terminal() == 0
+    }
+
+    /// Returns the number of its terminal; 0 if it has none.
+    pub(crate) fn terminal(&self) -> i32 {
+        let stat = fs::read_to_string(self.path("stat")).unwrap();
+        // Behind the name, which may contain anything: how it is, parent, group, session, terminal.
+        let (_, rest) = stat.rsplit_once(')').unwrap();
+        rest.split_whitespace().nth(4).unwrap().parse().unwrap()
+    }
+
+    /// Returns what its descriptors are, in their order.
+    pub(crate) fn descriptors(&self) -> Vec<(u32, String)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.path("fd")).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(what) = fs::read_link(&path) else { continue };
+            let number = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            found.push((number, what.to_str().unwrap().to_owned()));
+        }
+        found.sort();
+        found
+    }
+
+    /// Returns how often each of its threads has given up the processor by itself.
+    pub(crate) fn waits(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.path("task")).unwrap() {
+            let path = entry.unwrap().path();
+            let status = fs::read_to_string(path.join("status")).unwrap();
+            let count = value(&status, "voluntary_ctxt_switches").unwrap();
+            found.push((path.file_name().unwrap().to_str().unwrap().to_owned(), count));
+        }
+        found.sort();
+        found
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.id, signal).unwrap();
+    }
+}
+
+fn value(status: &str, key: &str) -> Option<String> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    Some(line.split_whitespace().collect::<Vec<_>>().join(" "))
+}

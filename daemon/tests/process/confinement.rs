@@ -1,0 +1,172 @@
+//! What the process that reads packets can still do if a packet has taken it over: nothing.
+//!
+//! The tests make system calls in the very process at work, by ptrace.
+
+#![cfg(target_arch = "x86_64")]
+
+use crate::common::inject::{Answer, Call, TEXT, inject};
+use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+
+/// No such descriptor.
+const NONE: u64 = 99;
+
+#[test]
+fn calls_that_the_sniffer_needs_are_answered() {
+    let Some(desk) = desk("calls_that_the_sniffer_needs_are_answered") else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    let inner = daemon.sniffer.inner().unwrap();
+    assert_eq!(
+        inject(&daemon.sniffer, &Call(libc::SYS_getpid, [0; 6], "")),
+        Answer::Returned(i64::from(inner))
+    );
+    let read = Call(libc::SYS_read, [NONE, TEXT, 8, 0, 0, 0], "");
+    assert_eq!(inject(&daemon.sniffer, &read), Answer::Refused(libc::EBADF));
+    // The process that was held is well.
+    desk.knock(&[7000]);
+    assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn what_libraries_may_try_is_refused_and_the_sniffer_goes_on() {
+    let Some(desk) = desk("what_libraries_may_try_is_refused_and_the_sniffer_goes_on") else {
+        return;
+    };
+    let at = cwd();
+    for call in [
+        Call(libc::SYS_openat, [at, TEXT, 0, 0, 0, 0], "/etc/passwd"),
+        Call(libc::SYS_open, [TEXT, 0, 0, 0, 0, 0], "/etc/passwd"),
+        Call(libc::SYS_open, [TEXT, 0o102, 0o600, 0, 0, 0], "/tmp/written-by-the-sniffer"),
+        Call(libc::SYS_newfstatat, [at, TEXT, TEXT, 0, 0, 0], "/etc/passwd"),
+        socket(libc::AF_INET, libc::SOCK_STREAM),
+        socket(libc::AF_INET6, libc::SOCK_DGRAM),
+        socket(libc::AF_PACKET, libc::SOCK_RAW),
+        socket(libc::AF_NETLINK, libc::SOCK_RAW),
+        socket(libc::AF_UNIX, libc::SOCK_STREAM),
+        // Pushing input into a terminal.
+        Call(libc::SYS_ioctl, [0, libc::TIOCSTI, TEXT, 0, 0, 0], "x"),
+    ] {
+        let daemon = Daemon::start(&desk, "-v");
+        assert_eq!(inject(&daemon.sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
+        desk.knock(&[7000]);
+        assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1", "{call:?}");
+        assert_eq!(daemon.end().status, Some(0), "{call:?}");
+    }
+}
+
+#[test]
+fn a_sniffer_that_tries_to_start_a_process_is_killed() {
+    let Some(desk) = desk("a_sniffer_that_tries_to_start_a_process_is_killed") else { return };
+    let thread = u64::from((libc::CLONE_VM | libc::CLONE_THREAD).unsigned_abs());
+    assert_killed(
+        &desk,
+        &[
+            Call(libc::SYS_fork, [0; 6], ""),
+            Call(libc::SYS_vfork, [0; 6], ""),
+            Call(libc::SYS_clone, [17, 0, 0, 0, 0, 0], ""),
+            Call(libc::SYS_clone, [thread, 0, 0, 0, 0, 0], ""),
+            Call(libc::SYS_clone3, [TEXT, 88, 0, 0, 0, 0], ""),
+            Call(libc::SYS_execve, [TEXT, 0, 0, 0, 0, 0], "/bin/true"),
+            Call(libc::SYS_execveat, [cwd(), TEXT, 0, 0, 0, 0], "/bin/true"),
+        ],
+    );
+}
+
+#[test]
+fn a_sniffer_that_turns_on_other_processes_is_killed() {
+    let Some(desk) = desk("a_sniffer_that_turns_on_other_processes_is_killed") else { return };
+    assert_killed(
+        &desk,
+        &[
+            // Attaching to the first process.
+            Call(libc::SYS_ptrace, [16, 1, 0, 0, 0, 0], ""),
+            Call(libc::SYS_process_vm_readv, [1, TEXT, 1, TEXT, 1, 0], ""),
+            Call(libc::SYS_process_vm_writev, [1, TEXT, 1, TEXT, 1, 0], ""),
+            Call(libc::SYS_kill, [u64::MAX, 15, 0, 0, 0, 0], ""),
+            Call(libc::SYS_tkill, [1, 15, 0, 0, 0, 0], ""),
+            Call(libc::SYS_pidfd_open, [1, 0, 0, 0, 0, 0], ""),
+            Call(libc::SYS_prlimit64, [1, 7, 0, TEXT, 0, 0], ""),
+        ],
+    );
+}
+
+#[test]
+fn a_sniffer_that_tries_other_ways_out_is_killed() {
+    let Some(desk) = desk("a_sniffer_that_tries_other_ways_out_is_killed") else { return };
+    assert_killed(
+        &desk,
+        &[
+            Call(libc::SYS_openat2, [cwd(), TEXT, TEXT, 24, 0, 0], "/etc/passwd"),
+            Call(libc::SYS_creat, [TEXT, 0o600, 0, 0, 0, 0], "/tmp/written-by-the-sniffer"),
+            Call(libc::SYS_unlink, [TEXT, 0, 0, 0, 0, 0], "/nothing"),
+            Call(libc::SYS_socketpair, [1, 1, 0, TEXT, 0, 0], ""),
+            Call(libc::SYS_connect, [0, TEXT, 16, 0, 0, 0], "\u{2}"),
+            Call(libc::SYS_bind, [0, TEXT, 16, 0, 0, 0], "\u{2}"),
+            Call(libc::SYS_setuid, [0; 6], ""),
+            Call(libc::SYS_setresuid, [0; 6], ""),
+            Call(libc::SYS_capset, [TEXT, TEXT, 0, 0, 0, 0], ""),
+            Call(libc::SYS_unshare, [0x1000_0000, 0, 0, 0, 0, 0], ""),
+            Call(libc::SYS_setns, [0, 0, 0, 0, 0, 0], ""),
+            Call(libc::SYS_chroot, [TEXT, 0, 0, 0, 0, 0], "/"),
+            Call(libc::SYS_mount, [TEXT, TEXT, TEXT, 0, 0, 0], "/"),
+            Call(libc::SYS_mprotect, [0, 4096, 7, 0, 0, 0], ""),
+            Call(libc::SYS_bpf, [0, TEXT, 8, 0, 0, 0], ""),
+            Call(libc::SYS_io_uring_setup, [1, TEXT, 0, 0, 0, 0], ""),
+            Call(libc::SYS_userfaultfd, [0; 6], ""),
+            Call(libc::SYS_prctl, [4, 1, 0, 0, 0, 0], ""),
+        ],
+    );
+}
+
+#[test]
+fn a_signal_for_another_process_is_refused() {
+    let Some(desk) = desk("a_signal_for_another_process_is_refused") else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    let runner = u64::from(daemon.runner.inner().unwrap());
+    // What aborts this process could signal any other.
+    let call = Call(libc::SYS_tgkill, [runner, runner, 15, 0, 0, 0], "");
+    assert_eq!(inject(&daemon.sniffer, &call), Answer::Refused(libc::EACCES));
+    // Having the kernel signal another when something can be read.
+    let (own, own_otherwise, which) = (8, 15, 10);
+    for (command, argument) in [(own, runner), (own_otherwise, TEXT), (which, 9)] {
+        let call = Call(libc::SYS_fcntl, [0, command, argument, 0, 0, 0], "");
+        assert_eq!(inject(&daemon.sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
+    }
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+fn desk(name: &str) -> Option<Desk> {
+    require(name, PROGRAMS, Need::Namespaces).then(Desk::new)
+}
+
+/// Fails if any of these does not kill the sniffer of a daemon of its own, which then says so and ends.
+fn assert_killed(desk: &Desk, calls: &[Call]) {
+    for call in calls {
+        let daemon = Daemon::start(desk, "");
+        let answer = inject(&daemon.sniffer, call);
+        assert_eq!(answer, Answer::Killed(nix::sys::signal::Signal::SIGSYS), "{call:?}");
+        let outcome = daemon.live.finish();
+        assert_eq!(
+            (outcome.status, outcome.stderr.lines().next()),
+            (
+                Some(1),
+                Some(
+                    "knockd: error: the process that reads packets has ended (killed by SIGSYS: it \
+                     tried what its sandbox forbids)"
+                )
+            ),
+            "{call:?}"
+        );
+        wait_until("nothing is left", || desk.processes().is_empty());
+    }
+}
+
+fn socket(family: i32, kind: i32) -> Call {
+    let [family, kind] = [family, kind].map(|number| u64::from(number.unsigned_abs()));
+    Call(libc::SYS_socket, [family, kind, 0, 0, 0, 0], "")
+}
+
+/// Returns what stands for the folder of the process.
+fn cwd() -> u64 {
+    i64::from(libc::AT_FDCWD).cast_unsigned()
+}

@@ -1,0 +1,18 @@
+//! Tests of the daemon as its users run it: processes with privileges, files, signals and knocks, each
+//! in a network of its own.
+
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
+mod command_line;
+mod commands;
+mod common;
+mod confinement;
+mod daemonizing;
+mod grants;
+mod hostile;
+mod idle;
+mod logs;
+mod lookup;
+mod privileges;
+mod syslog;

@@ -1,0 +1,80 @@
+//! What the kernel says that the process has which reads packets.
+
+use crate::common::{Daemon, Desk, Need, PROGRAMS, Process, require};
+
+/// The sets of capabilities of a process.
+pub(crate) const CAPABILITIES: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
+
+#[test]
+fn the_sniffer_is_nobody_and_has_no_capability() {
+    if !require("the_sniffer_is_nobody_and_has_no_capability", PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let desk = Desk::new();
+    let daemon = Daemon::start(&desk, "");
+    assert_is_nobody(&daemon.sniffer);
+    assert_has_no_capability(&daemon.sniffer, &CAPABILITIES);
+    // What reads packets is a process of its own: the one that runs commands is still root.
+    assert_eq!(daemon.runner.status("Uid"), "0 0 0 0");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn the_sniffer_gains_nothing_and_its_system_calls_are_filtered() {
+    let name = "the_sniffer_gains_nothing_and_its_system_calls_are_filtered";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let desk = Desk::new();
+    let daemon = Daemon::start(&desk, "");
+    let status = |key| daemon.sniffer.status(key);
+    assert_eq!((status("NoNewPrivs"), status("Seccomp")), ("1".to_owned(), "2".to_owned()));
+    assert_eq!(status("Seccomp_filters"), "2");
+    assert_eq!(status("Threads"), "1");
+}
+
+#[test]
+fn the_sniffer_has_only_the_descriptors_that_it_needs() {
+    let name = "the_sniffer_has_only_the_descriptors_that_it_needs";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let desk = Desk::new();
+    // Somebody's file, left open for the daemon to inherit.
+    let line = "exec 9<knockd.conf && exec $KNOCKD -i lo -c knockd.conf";
+    let daemon = Daemon::start_as(&desk, line);
+    let descriptors = daemon.sniffer.descriptors();
+    let kinds: Vec<&str> =
+        descriptors.iter().map(|(_, what)| what.split(':').next().unwrap()).collect();
+    let expected = ["socket", "/dev/null", "pipe", "socket", "socket", "socket"];
+    assert_eq!(kinds, expected, "{descriptors:?}");
+}
+
+#[test]
+fn the_resolver_is_nobody_and_has_no_capability_it_could_use() {
+    let name = "the_resolver_is_nobody_and_has_no_capability_it_could_use";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let desk = Desk::new();
+    let _daemon = Daemon::start(&desk, "--lookup");
+    let resolver = desk.process("knockd: resolver");
+    assert_is_nobody(&resolver);
+    assert_has_no_capability(&resolver, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
+    assert_eq!(resolver.status("NoNewPrivs"), "1");
+}
+
+fn assert_is_nobody(process: &Process) {
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let four = |id: u32| format!("{id} {id} {id} {id}");
+    assert_eq!(process.status("Uid"), four(nobody.uid.as_raw()));
+    assert_eq!(process.status("Gid"), four(nobody.gid.as_raw()));
+    assert_eq!(process.status("Groups"), nobody.gid.to_string());
+}
+
+/// Fails if a process has a capability in any of the sets.
+pub(crate) fn assert_has_no_capability(process: &Process, sets: &[&str]) {
+    for set in sets {
+        assert_eq!(process.status(set), "0000000000000000", "{set} of {}", process.name);
+    }
+}
