@@ -4,36 +4,37 @@
 //! that is its standard input; its standard output is the recording, if there is one.
 
 mod captures;
+mod ear;
+mod end;
 mod outbox;
 mod recording;
+mod runner;
 mod sandbox;
 mod timeline;
 
 use std::convert::Infallible;
-use std::fmt;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use knock_engine::{
-    Doors, Effect, Engine, Event, Limits, LinkType, Listening, Packet, Rules, Timestamp, filter,
-};
-use knock_setup::text::Cause;
+use knock_engine::{Doors, Engine, Event, Limits, Listening, Rules, Timestamp};
 use knock_setup::{Files, Setup};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use self::captures::{CaptureError, Interface};
+use self::captures::Interface;
+use self::ear::{Ear, Frame};
+use self::end::End;
 use self::outbox::Outbox;
 use self::recording::{Described, Recording};
-use self::sandbox::SandboxError;
+use self::runner::Runner;
 use self::timeline::{Clocks, Timeline, before, wait};
 use crate::exit::Exit;
-use crate::wire::{Gravity, Loss, NotAnOrder, Order, OrderReader, Report, Sighting, Task};
+use crate::wire::{Gravity, Loss, NotAnOrder, Order, OrderReader, Report, Task};
 
 /// What the process is called, and how the program knows that it is to be this process.
 pub(crate) const NAME: &str = "knockd: sniffer";
@@ -48,43 +49,6 @@ const GRACE: i64 = 1_000_000;
 
 /// How often losses are looked for while packets come.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
-
-/// Why the sniffer ends.
-#[derive(Debug)]
-enum End {
-    /// The runner wants no more.
-    Dismissed,
-    /// The runner is gone.
-    Orphaned,
-    /// The runner cannot be understood.
-    Order(NotAnOrder),
-    /// An interface cannot be listened on, or not any more.
-    Capture(CaptureError),
-    /// It could not give up its privileges.
-    Sandbox(SandboxError),
-    /// The configuration, which the runner has found sound, is not.
-    Configuration,
-    /// The system refused something that it never should.
-    System(&'static str, io::Error),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dismissed => out.write_str("it is not needed any more"),
-            Self::Orphaned => {
-                out.write_str("the process that runs commands has ended, so this one ends, too")
-            }
-            Self::Order(error) => error.fmt(out),
-            Self::Capture(error) => error.fmt(out),
-            Self::Sandbox(error) => error.fmt(out),
-            Self::Configuration => {
-                out.write_str("the configuration is not the one that was checked")
-            }
-            Self::System(what, error) => write!(out, "{what}: {}", Cause(error)),
-        }
-    }
-}
 
 /// Runs the process. Why it ends it tells the runner, or, if that cannot be, standard error.
 pub(crate) fn main() -> Exit {
@@ -133,43 +97,6 @@ fn work(mut runner: Runner, outbox: &mut Outbox) -> Result<Infallible, End> {
     ended
 }
 
-/// The other end of the socket.
-struct Runner {
-    socket: UnixStream,
-    orders: OrderReader,
-}
-
-impl Runner {
-    /// Waits for an order.
-    fn wait(&mut self) -> Result<Order, End> {
-        loop {
-            if let Some(order) = self.orders.next().map_err(End::Order)? {
-                return Ok(order);
-            }
-            self.read()?;
-        }
-    }
-
-    /// Reads what is there.
-    fn read(&mut self) -> Result<(), End> {
-        let mut bytes = [0; 4096];
-        match self.socket.read(&mut bytes) {
-            Ok(0) => Err(End::Dismissed),
-            Ok(length) => {
-                self.orders.push(bytes.get(..length).unwrap_or_default());
-                Ok(())
-            }
-            Err(error) if is_momentary(&error) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(End::Orphaned),
-            Err(error) => Err(End::System("cannot read from the runner", error)),
-        }
-    }
-}
-
-fn is_momentary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
 /// The process at work.
 struct Sniffer<'a> {
     runner: Runner,
@@ -179,24 +106,6 @@ struct Sniffer<'a> {
     ipv4_only: bool,
     /// When losses are looked for again.
     losses_due: Timestamp,
-}
-
-/// What hears packets: the engine and what is around it.
-struct Ear {
-    engine: Engine,
-    timeline: Timeline,
-    /// The last moment that the engine was told of.
-    last: Timestamp,
-    /// The last moment up to which all packets are heard.
-    complete: Timestamp,
-    debug: bool,
-    recording: Option<Recording>,
-    /// Whether the doors hear other knocks than the kernel's filter was made for.
-    changed: bool,
-    /// How many one-time sequences were used since the filter was made.
-    used_sequences: usize,
-    /// Whether the last reload was refused.
-    refused: bool,
 }
 
 impl<'a> Sniffer<'a> {
@@ -355,81 +264,6 @@ impl<'a> Sniffer<'a> {
             recording.flush();
         }
         self.report_losses();
-    }
-}
-
-/// A frame as it came.
-#[derive(Clone, Copy)]
-struct Frame<'a> {
-    /// The place of its interface among all.
-    place: usize,
-    link: LinkType,
-    /// Nanoseconds since the epoch, by the clock of the machine.
-    stamp: i64,
-    /// How long it was on the wire.
-    length: u32,
-    captured: &'a [u8],
-}
-
-impl Ear {
-    fn frame(&mut self, frame: Frame<'_>, outbox: &mut Outbox) {
-        let Ok(packet) = self.engine.decode(frame.link, frame.captured) else { return };
-        let at = self.timeline.packet(frame.stamp, Clocks::look).max(self.last);
-        if (self.recording.is_some() || self.debug)
-            && self.engine.doors().admit(self.engine.listening(), &packet)
-        {
-            self.note(&packet, at, &frame, outbox);
-        }
-        self.tell(at, Event::Packet(packet), outbox);
-    }
-
-    /// Keeps and tells of a packet that counts.
-    fn note(&mut self, packet: &Packet, at: Timestamp, frame: &Frame<'_>, outbox: &mut Outbox) {
-        if let Some(recording) = &mut self.recording {
-            recording.packet(frame.place, at, frame.length, frame.captured);
-        }
-        if self.debug {
-            outbox.put(&Report::Sighting(Sighting {
-                source: packet.source,
-                destination: packet.destination,
-                source_port: packet.source_port,
-                knock: packet.knock(),
-                length: frame.length,
-            }));
-        }
-    }
-
-    fn tell(&mut self, at: Timestamp, event: Event, outbox: &mut Outbox) {
-        self.last = self.last.max(at);
-        self.engine.handle(self.last, event);
-        while let Some(timed) = self.engine.poll_effect() {
-            if matches!(timed.effect, Effect::MarkOneTime { .. }) {
-                self.used_sequences = self.used_sequences.saturating_add(1);
-                // While a filter is changed packets are lost, so it knows some sequences ahead.
-                self.changed |= self.used_sequences >= filter::ONE_TIME_LINES / 2;
-            }
-            self.refused |= timed.effect == Effect::ReloadRefused;
-            outbox.effect(timed.effect);
-        }
-    }
-
-    /// Does what is due by a moment up to which all packets are heard.
-    fn let_time_run(&mut self, complete: Timestamp, outbox: &mut Outbox) {
-        self.complete = complete;
-        if self.engine.poll_deadline().is_some_and(|deadline| deadline.at <= complete) {
-            self.tell(complete, Event::DeadlineReached, outbox);
-        }
-    }
-
-    fn reload(&mut self, at: Timestamp, doors: Doors, outbox: &mut Outbox) {
-        self.refused = false;
-        self.tell(at, Event::Reloaded(Box::new(doors)), outbox);
-        if !self.refused {
-            let ids = self.engine.doors().in_order();
-            let ids = ids.map(|(id, _)| u16::try_from(id.index()).unwrap_or(u16::MAX)).collect();
-            outbox.put(&Report::Adopted(ids));
-            self.changed = true;
-        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::os::unix::net::UnixStream;
 use knock_engine::Effect;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
-use super::{End, is_momentary};
+use super::end::End;
+use super::runner::is_momentary;
 use crate::wire::{Gravity, Loss, Report};
 
 /// Lines wait in at most so many bytes; commands always do, and the engine bounds their number.
