@@ -40,9 +40,9 @@ Signals:
   HUP        read the configuration anew, and open the log file again
 
 Exit status:
-  0  a signal ended knockd, and all doors are closed; or the configuration is sound (--check)
-  1  knockd could not go on, or could not close a door
-  2  the command line or the configuration is at fault";
+  0  a signal ended knockd, and all doors are closed; with --check, the configuration is sound
+  1  knockd could not start or go on, or could not close a door
+  2  with --check: the configuration is at fault";
 
 /// Port-knock daemon: listen for secret sequences of packets and open doors.
 #[derive(Clone, Debug, Parser)]

@@ -16,7 +16,7 @@ pub(crate) enum Side {
     Daemon(Waiting),
 }
 
-/// A caller that waits until the daemon is at work.
+/// A caller that waits until the daemon is at work, or has ended.
 pub(crate) struct Waiting {
     caller: PipeWriter,
 }
@@ -43,15 +43,10 @@ pub(crate) fn fork_off() -> io::Result<Side> {
     }
 }
 
-/// Waits for the exit status that the daemon wants the caller to have.
+/// Waits until the daemon says that it is at work; one that has failed ends without a word to here.
 fn wait(mut outcome: PipeReader) -> Exit {
-    let mut status = [0];
-    match outcome.read_exact(&mut status) {
-        Ok(()) => {
-            let [status] = status;
-            Exit::from_status(i32::from(status))
-        }
-        // It ended without a word.
+    match outcome.read_exact(&mut [0]) {
+        Ok(()) => Exit::Done,
         Err(_) => Exit::Failed,
     }
 }
@@ -63,12 +58,6 @@ impl Waiting {
         dup2_stdin(nowhere.as_fd())?;
         dup2_stdout(nowhere.as_fd())?;
         dup2_stderr(nowhere.as_fd())?;
-        self.caller.write_all(&[Exit::Done.status()])
-    }
-
-    /// Tells the caller how the daemon failed.
-    pub(crate) fn fail(mut self, exit: Exit) {
-        // A caller that is gone does not want to know.
-        let _ = self.caller.write_all(&[exit.status()]);
+        self.caller.write_all(&[0])
     }
 }

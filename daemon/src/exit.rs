@@ -7,10 +7,13 @@ use std::process::ExitCode;
 pub enum Exit {
     /// A signal ended it and all doors are closed, or what was asked for is done: 0.
     Done,
-    /// It could not go on, or a door could not be closed: 1.
+    /// It could not start or go on, or a door could not be closed: 1.
     Failed,
-    /// The command line or the configuration is at fault: 2.
-    Config,
+    /// The configuration, which was only to be checked, is at fault: 2.
+    ///
+    /// No daemon ends so: knockd 0.8 ends with the number of the signal that tells it to, and therefore
+    /// Debian's unit takes 2, which is SIGINT, for success.
+    Faulty,
 }
 
 impl Exit {
@@ -20,17 +23,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::Config => 2,
-        }
-    }
-
-    /// Returns how a process with this exit status ended; [`Exit::Failed`] for any other.
-    #[must_use]
-    pub const fn from_status(status: i32) -> Self {
-        match status {
-            0 => Self::Done,
-            2 => Self::Config,
-            _ => Self::Failed,
+            Self::Faulty => 2,
         }
     }
 }

@@ -55,7 +55,7 @@ pub fn main() -> Exit {
 /// Prints what clap has to say: help and version on standard output, faults on standard error.
 fn usage(error: &clap::Error) -> Exit {
     match error.print() {
-        Ok(()) if error.use_stderr() => Exit::Config,
+        Ok(()) if error.use_stderr() => Exit::Failed,
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {

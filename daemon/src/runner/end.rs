@@ -218,9 +218,6 @@ impl Runner {
         drop(self.pid_file.take());
         self.output.end();
         let _ = self.sniffer.status();
-        if let Some(waiting) = self.waiting.take() {
-            waiting.fail(self.exit);
-        }
         self.exit
     }
 }

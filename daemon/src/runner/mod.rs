@@ -16,6 +16,7 @@ mod report;
 mod sniffer;
 mod start;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -80,6 +81,7 @@ struct Runner {
 pub(crate) fn main(args: &Args) -> Exit {
     // The caller's folder is this daemon's as well, but a name in a message should be a whole one.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
+    let at_fault = if args.check { Exit::Faulty } else { Exit::Failed };
     let loaded = match load(&args.config, style()) {
         Ok((loaded, warnings)) => {
             say(&warnings);
@@ -87,14 +89,17 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
         Err(errors) => {
             say(&errors);
-            return Exit::Config;
+            return at_fault;
         }
     };
     let settings = match Settings::new(args, &loaded.config.options) {
         Ok(settings) => Some(settings),
         // Routes come and go, and are not the configuration's fault.
         Err(SettingsError::NoInterface { .. }) if args.check => None,
-        Err(error) => return refuse(&Failure(error.to_string(), Exit::Config)),
+        Err(error) => {
+            refuse(&error);
+            return at_fault;
+        }
     };
     let Some(settings) = settings.filter(|_| !args.check) else {
         let doors = loaded.doors.len();
@@ -107,7 +112,7 @@ pub(crate) fn main(args: &Args) -> Exit {
             Ok(Side::Caller(exit)) => return exit,
             Ok(Side::Daemon(waiting)) => Some(waiting),
             Err(error) => {
-                return refuse(&Failure(format!("cannot become a daemon: {error}"), Exit::Failed));
+                return refuse(&format_args!("cannot become a daemon: {error}"));
             }
         }
     } else {
@@ -115,19 +120,13 @@ pub(crate) fn main(args: &Args) -> Exit {
     };
     match Runner::begin(args, path, settings, loaded) {
         Ok(runner) => Runner { waiting, ..runner }.work(),
-        Err(failure) => {
-            let exit = refuse(&failure);
-            if let Some(waiting) = waiting {
-                waiting.fail(exit);
-            }
-            exit
-        }
+        Err(Failure(why)) => refuse(&why),
     }
 }
 
-fn refuse(Failure(why, exit): &Failure) -> Exit {
+fn refuse(why: &dyn fmt::Display) -> Exit {
     say(&format!("knockd: error: {why}\n"));
-    *exit
+    Exit::Failed
 }
 
 impl Runner {

@@ -38,8 +38,8 @@ pub(super) struct Loaded {
     pub(super) files: Files,
 }
 
-/// Why the daemon does not begin: what to say, and how to end.
-pub(super) struct Failure(pub(super) String, pub(super) Exit);
+/// Why the daemon does not begin.
+pub(super) struct Failure(pub(super) String);
 
 /// Reads the configuration. `Err` has all that is wrong with it, and `Ok` what is hardly meant.
 pub(super) fn load(path: &Path, style: Style) -> Result<(Loaded, String), String> {
@@ -73,10 +73,10 @@ impl Runner {
         one_time.check_writable().map_err(|(file, error)| {
             let (file, cause) = (shown(&file), Cause(&error));
             let why = "a sequence that is not marked as used could be used again";
-            Failure(format!("cannot write {file}: {cause}; {why}"), Exit::Config)
+            Failure(format!("cannot write {file}: {cause}; {why}"))
         })?;
         let pid_file = settings.pid_file.as_deref().map(PidFile::take).transpose();
-        let pid_file = pid_file.map_err(|error| Failure(error.to_string(), Exit::Failed))?;
+        let pid_file = pid_file.map_err(|error| Failure(error.to_string()))?;
         let recording = args.record.as_deref().map(create).transpose()?;
         let signals = signals::hold().map_err(|error| system("hold signals", &error.into()))?;
         let watch = Watch::new().map_err(|error| system("watch the addresses", &error))?;
@@ -134,7 +134,7 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
 }
 
 fn system(what: &str, error: &io::Error) -> Failure {
-    Failure(format!("cannot {what}: {}", Cause(error)), Exit::Failed)
+    Failure(format!("cannot {what}: {}", Cause(error)))
 }
 
 /// Creates the file for a recording, which tells the secret of every door that opens: for its owner
@@ -142,9 +142,7 @@ fn system(what: &str, error: &io::Error) -> Failure {
 fn create(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.map_err(|error| {
-        Failure(format!("cannot write {}: {}", shown(path), Cause(&error)), Exit::Failed)
-    })
+    file.map_err(|error| Failure(format!("cannot write {}: {}", shown(path), Cause(&error))))
 }
 
 /// Starts the program a second time, to read packets.
