@@ -11,13 +11,13 @@ use knock_tests::oracle::Oracle;
 use knock_tests::study::{self, Case, Found, Who};
 
 /// Differences of files and of what is printed about them: both rule sets read them in one way.
-const OF_FILES: [u8; 11] = [23, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39];
+const OF_FILES: [u8; 13] = [23, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 40, 41];
 
 #[test]
 fn every_number_has_cases_or_tests_and_all_of_them_exist() {
     let document = Document::read();
     let numbers: Vec<u8> = document.numbered().map(|(number, _)| number).collect();
-    assert_eq!(numbers, (1..=39).collect::<Vec<u8>>());
+    assert_eq!(numbers, (1..=41).collect::<Vec<u8>>());
     for number in Difference::ALL.map(Difference::number) {
         assert!(numbers.contains(&number), "{number} is missing");
     }
@@ -170,6 +170,22 @@ fn a_file_of_more_than_a_mebibyte_is_too_large_for_us_only() {
     let real = study::judge(&case, &oracle);
     assert_eq!(real.end, None);
     assert_eq!(real.output, b"192.0.2.10: d: Stage 1\n192.0.2.10: d: OPEN SESAME\n");
+}
+
+#[test]
+fn interfaces_in_one_line_are_one_name_for_knockd_08() {
+    let conf = b"[options]\nInterface = eth0, ppp0\n[d]\nsequence = 1\n".to_vec();
+    let parts = [("knockd.conf", conf), ("knocks.txt", b"0 192.0.2.10 > 10.0.0.1:1 tcp\n".into())];
+    let parts = parts.map(|(name, text)| (name.to_owned(), text)).to_vec();
+    let case = Case { name: "interfaces".into(), parts, ..Case::default() };
+    let opened = "192.0.2.10: d: Stage 1\n192.0.2.10: d: OPEN SESAME\n";
+    let ours = replay(&case, Who::Knock);
+    assert_eq!((ours.end.as_deref(), String::from_utf8_lossy(&ours.output)), (None, opened.into()));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(oracle) = Oracle::required_by("interfaces in one line", cache) else { return };
+    let real = study::judge_on_configured_interface(&case, &oracle);
+    let printed = String::from_utf8_lossy(&real.output).into_owned();
+    assert_eq!(printed, format!("listening on eth0, ppp0...\n{opened}"));
 }
 
 fn program() -> &'static str {

@@ -11,6 +11,12 @@ pub enum Directive {
     PidFile,
     /// `Interface`.
     Interface,
+    /// `User`, which knockd 0.8 does not know.
+    User,
+    /// `LogTime`, which knockd 0.8 does not know.
+    LogTime,
+    /// `CommandLimit`, which knockd 0.8 does not know.
+    CommandLimit,
     /// `Sequence`.
     Sequence,
     /// `One_Time_Sequences`.
@@ -42,11 +48,14 @@ pub(super) enum Home {
 }
 
 /// Every name of every directive, in lower case, the usual one before its alias.
-const NAMES: [(&str, Directive); 17] = [
+const NAMES: [(&str, Directive); 20] = [
     ("usesyslog", Directive::UseSyslog),
     ("logfile", Directive::LogFile),
     ("pidfile", Directive::PidFile),
     ("interface", Directive::Interface),
+    ("user", Directive::User),
+    ("logtime", Directive::LogTime),
+    ("commandlimit", Directive::CommandLimit),
     ("sequence", Directive::Sequence),
     ("one_time_sequences", Directive::OneTimeSequences),
     ("seq_timeout", Directive::SeqTimeout),
@@ -83,7 +92,12 @@ impl Directive {
     pub(super) fn home(self) -> Home {
         match self {
             Self::UseSyslog => Home::Anywhere,
-            Self::LogFile | Self::PidFile | Self::Interface => Home::Options,
+            Self::LogFile
+            | Self::PidFile
+            | Self::Interface
+            | Self::User
+            | Self::LogTime
+            | Self::CommandLimit => Home::Options,
             Self::Sequence
             | Self::OneTimeSequences
             | Self::SeqTimeout
@@ -103,8 +117,10 @@ impl Directive {
             Self::UseSyslog => "nothing",
             Self::LogFile | Self::PidFile | Self::OneTimeSequences => "a file name",
             Self::Interface => "the name of a network interface",
+            Self::User => "the name of a user",
+            Self::LogTime => "`minutes` or `iso`",
             Self::Sequence => "ports, such as `7000,8000,9000`",
-            Self::SeqTimeout | Self::CmdTimeout => "a number of seconds",
+            Self::SeqTimeout | Self::CmdTimeout | Self::CommandLimit => "a number of seconds",
             Self::TcpFlags => "flags, such as `syn`",
             Self::Target => "an IP address",
             Self::StartCommand | Self::StartCommand6 | Self::StopCommand | Self::StopCommand6 => {
@@ -120,7 +136,10 @@ impl Directive {
             Self::UseSyslog => Some("to log nothing to syslog"),
             Self::LogFile => Some("to log to no file"),
             Self::PidFile => Some("for the default, `/var/run/knockd.pid`"),
-            Self::Interface => Some("for the default, `eth0`"),
+            Self::Interface => Some("for the interface of the default route"),
+            Self::User => Some("for the default, `nobody`"),
+            Self::LogTime => Some("for the default, `minutes`"),
+            Self::CommandLimit => Some("to let commands take as long as they like"),
             Self::Sequence | Self::OneTimeSequences => None,
             Self::SeqTimeout => Some("for the default, 25 seconds"),
             Self::CmdTimeout => Some("for the default, 10 seconds"),
@@ -143,6 +162,7 @@ mod tests {
         assert_eq!(from_name(b"SEQ_timeout"), Some(("seq_timeout", Directive::SeqTimeout)));
         assert_eq!(from_name(b"Timeout"), Some(("timeout", Directive::SeqTimeout)));
         assert_eq!(from_name(b"Command_6"), Some(("command_6", Directive::StartCommand6)));
+        assert_eq!(from_name(b"CommandLimit"), Some(("commandlimit", Directive::CommandLimit)));
         assert_eq!(from_name(b"Command 6"), None);
         assert_eq!(from_name(b""), None);
     }

@@ -1,11 +1,16 @@
 //! Sections while they are read.
 
+use alloc::vec::Vec;
+
 use super::diagnostic::{Diagnostics, Excerpt};
 use super::directive::Directive;
 use super::fault::LineFault;
 use super::lex::Piece;
 use super::lint::Lint;
-use super::{DoorConfig, FileName, InterfaceName, OneTimeFile, Options, value};
+use super::{
+    DoorConfig, FileName, InterfaceName, LogTime, OneTimeFile, Options, UserName, option_value,
+    value,
+};
 use crate::command::{Command, Commands};
 use crate::door::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
 use crate::one_time::OneTimeSequences;
@@ -66,19 +71,40 @@ pub(super) struct OptionsDraft<'a> {
     pub(super) use_syslog: bool,
     log_file: Slot<'a, FileName>,
     pid_file: Slot<'a, FileName>,
-    interface: Slot<'a, InterfaceName>,
+    interfaces: Slot<'a, Vec<InterfaceName>>,
+    user: Slot<'a, UserName>,
+    log_time: Slot<'a, LogTime>,
+    command_limit: Slot<'a, Seconds>,
 }
 
 impl<'a> OptionsDraft<'a> {
     /// Takes a directive of `[options]` with a value.
     pub(super) fn take(&mut self, given: Given<'a>, diagnostics: &mut Diagnostics) {
-        let value = value::required(given.directive, given.value, diagnostics).map(Piece::bytes);
-        let file_name = value.and_then(FileName::new);
+        let text = given.value;
         match given.directive {
-            Directive::LogFile => put(&mut self.log_file, given, file_name, diagnostics),
-            Directive::PidFile => put(&mut self.pid_file, given, file_name, diagnostics),
+            Directive::LogFile => {
+                let name = option_value::file_name(given.directive, text, diagnostics);
+                put(&mut self.log_file, given, name, diagnostics);
+            }
+            Directive::PidFile => {
+                let name = option_value::file_name(given.directive, text, diagnostics);
+                put(&mut self.pid_file, given, name, diagnostics);
+            }
             Directive::Interface => {
-                put(&mut self.interface, given, value.map(InterfaceName::new), diagnostics);
+                let names = option_value::interfaces(text, diagnostics);
+                put(&mut self.interfaces, given, names, diagnostics);
+            }
+            Directive::User => {
+                let name = option_value::user(text, diagnostics);
+                put(&mut self.user, given, name, diagnostics);
+            }
+            Directive::LogTime => {
+                let form = option_value::log_time(text, diagnostics);
+                put(&mut self.log_time, given, form, diagnostics);
+            }
+            Directive::CommandLimit => {
+                let seconds = value::seconds(given.directive, text, diagnostics);
+                put(&mut self.command_limit, given, seconds, diagnostics);
             }
             Directive::UseSyslog
             | Directive::Sequence
@@ -99,7 +125,10 @@ impl<'a> OptionsDraft<'a> {
             use_syslog: self.use_syslog,
             log_file: self.log_file.and_then(|last| last.value),
             pid_file: self.pid_file.and_then(|last| last.value),
-            interface: self.interface.and_then(|last| last.value),
+            interfaces: self.interfaces.and_then(|last| last.value).unwrap_or_default(),
+            user: self.user.and_then(|last| last.value),
+            log_time: self.log_time.and_then(|last| last.value).unwrap_or_default(),
+            command_limit: self.command_limit.and_then(|last| last.value),
         }
     }
 }
@@ -183,7 +212,10 @@ impl<'a> DoorDraft<'a> {
             Directive::UseSyslog
             | Directive::LogFile
             | Directive::PidFile
-            | Directive::Interface => {}
+            | Directive::Interface
+            | Directive::User
+            | Directive::LogTime
+            | Directive::CommandLimit => {}
         }
     }
 

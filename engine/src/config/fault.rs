@@ -203,12 +203,12 @@ pub enum ValueFault {
     },
     /// A timeout that is not a decimal number of seconds, or too large.
     BadSeconds {
-        /// `Seq_Timeout` or `Cmd_Timeout`.
+        /// `Seq_Timeout`, `Cmd_Timeout` or `CommandLimit`.
         directive: Directive,
         /// What stands there.
         text: Excerpt,
-        /// What knockd 0.8 makes of it.
-        read_by_08: i32,
+        /// What knockd 0.8 makes of it; `None` if it does not know the directive.
+        read_by_08: Option<i32>,
     },
     /// `Seq_Timeout` is 0.
     ZeroSeqTimeout,
@@ -290,9 +290,9 @@ impl ValueFault {
             )
             .help(format!("shorten it to {}", counted(Sequence::MAX_KNOCKS, "knock"))),
             Self::BadSeconds { directive, text, read_by_08 } => {
-                let least = u8::from(*directive == Directive::SeqTimeout);
+                let least = u8::from(*directive != Directive::CmdTimeout);
                 let is_number = text.as_str().bytes().all(|byte| byte.is_ascii_digit());
-                Wording::new(
+                let wording = Wording::new(
                     format!("`{text}` is not a number of seconds"),
                     format!("expected a number from {least} to 2147483647"),
                 )
@@ -300,8 +300,11 @@ impl ValueFault {
                     "write a smaller number"
                 } else {
                     "write seconds as digits only, such as `10`"
-                })
-                .note(seconds_note(*directive, *read_by_08))
+                });
+                match read_by_08 {
+                    Some(seconds) => wording.note(seconds_note(*directive, *seconds)),
+                    None => wording,
+                }
             }
             Self::ZeroSeqTimeout => Wording::new(
                 "no sequence can be completed in 0 seconds",
@@ -345,9 +348,12 @@ fn comment_after(directive: Directive) -> Wording {
         Directive::SeqTimeout | Directive::CmdTimeout => {
             ("comment after a number", Some("knockd 0.8 would ignore it"))
         }
+        Directive::CommandLimit => ("comment after a number", None),
         Directive::LogFile
         | Directive::PidFile
         | Directive::Interface
+        | Directive::User
+        | Directive::LogTime
         | Directive::OneTimeSequences
         | Directive::TcpFlags
         | Directive::Target

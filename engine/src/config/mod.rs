@@ -7,21 +7,24 @@ mod draft;
 mod fault;
 pub(crate) mod lex;
 mod lint;
+mod names;
+mod option_fault;
+mod option_value;
 mod suggest;
 pub(crate) mod value;
 
-use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Excerpt, Fault, Severity, Wording};
 pub use directive::Directive;
 pub use fault::{LineFault, ValueFault};
 pub use lex::Span;
 pub use lint::Lint;
+pub use names::{FileName, InterfaceName, UserName};
+pub use option_fault::OptionFault;
 
 use crate::door::Door;
+use crate::time::Seconds;
 
 /// Reads the text of a `knockd.conf`.
 ///
@@ -51,7 +54,7 @@ pub struct Config {
     pub doors: Vec<DoorConfig>,
 }
 
-/// The section `[options]`; `None` where a directive is absent.
+/// The section `[options]`; `None` where a directive is absent that has no default here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `UseSyslog`; knockd 0.8 takes it from any section.
@@ -60,8 +63,25 @@ pub struct Options {
     pub log_file: Option<FileName>,
     /// `PidFile`.
     pub pid_file: Option<FileName>,
-    /// `Interface`.
-    pub interface: Option<InterfaceName>,
+    /// `Interface`: in the order of the file, each once, `any` alone; empty if the directive is absent.
+    pub interfaces: Vec<InterfaceName>,
+    /// `User`: whom the process of the daemon becomes that needs no privileges. knockd 0.8 does not
+    /// know it.
+    pub user: Option<UserName>,
+    /// `LogTime`; knockd 0.8 does not know it.
+    pub log_time: LogTime,
+    /// `CommandLimit`: how long a command may run, at least 1 second. knockd 0.8 does not know it.
+    pub command_limit: Option<Seconds>,
+}
+
+/// How the time stands before a line of a log file: `LogTime`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LogTime {
+    /// `minutes`, the default: `[YYYY-MM-DD HH:MM]`, as knockd 0.8 has it.
+    #[default]
+    Minutes,
+    /// `iso`: with seconds and zone.
+    Iso,
 }
 
 /// A section that is a door.
@@ -80,58 +100,6 @@ pub struct OneTimeFile {
     pub name: FileName,
     /// Where the configuration names it.
     pub span: Span,
-}
-
-/// The name of a file as the configuration gives it, as bytes; never empty.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName(Box<[u8]>);
-
-impl FileName {
-    /// Takes the bytes of a name; `None` if there are none.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (!bytes.is_empty()).then(|| Self(bytes.into()))
-    }
-
-    /// Returns the bytes of the name.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FileName(\"{}\")", self.0.escape_ascii())
-    }
-}
-
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
-    }
-}
-
-/// The name of a network interface, as bytes; never empty.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct InterfaceName(Box<[u8]>);
-
-impl InterfaceName {
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-
-    /// Returns the bytes of the name.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for InterfaceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InterfaceName(\"{}\")", self.0.escape_ascii())
-    }
 }
 
 #[cfg(test)]

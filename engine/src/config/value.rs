@@ -9,6 +9,7 @@ use super::directive::Directive;
 use super::fault::ValueFault;
 use super::lex::{self, Piece};
 use super::lint::Lint;
+use super::option_fault::OptionFault;
 use crate::address;
 use crate::door::{FlagRule, Sequence, Target};
 use crate::packet::{Knock, Port, Protocol, TcpFlags};
@@ -28,7 +29,7 @@ pub(super) fn required<'a>(
 }
 
 /// Returns the value of a directive that needs one and can contain no `#`.
-fn without_comment<'a>(
+pub(super) fn without_comment<'a>(
     directive: Directive,
     value: Piece<'a>,
     diagnostics: &mut Diagnostics,
@@ -107,7 +108,7 @@ fn protocol(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Protocol> 
     None
 }
 
-/// Reads `Seq_Timeout` (at least 1) or `Cmd_Timeout`.
+/// Reads `Seq_Timeout` (at least 1), `Cmd_Timeout` or `CommandLimit` (at least 1).
 pub(super) fn seconds(
     directive: Directive,
     value: Piece<'_>,
@@ -116,12 +117,17 @@ pub(super) fn seconds(
     let value = without_comment(directive, value, diagnostics)?;
     let Some(seconds) = decimal(value.bytes()).and_then(Seconds::new) else {
         let text = Excerpt::new(value.bytes());
-        let read_by_08 = atoi(value.bytes());
+        let is_known_to_08 = directive != Directive::CommandLimit;
+        let read_by_08 = is_known_to_08.then(|| atoi(value.bytes()));
         diagnostics.value(ValueFault::BadSeconds { directive, text, read_by_08 }, value);
         return None;
     };
     if directive == Directive::SeqTimeout && seconds.get() == 0 {
         diagnostics.value(ValueFault::ZeroSeqTimeout, value);
+        return None;
+    }
+    if directive == Directive::CommandLimit && seconds.get() == 0 {
+        diagnostics.option(OptionFault::ZeroCommandLimit, value);
         return None;
     }
     Some(seconds)
