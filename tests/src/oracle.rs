@@ -112,7 +112,26 @@ impl Oracle {
     /// If it cannot be started, hangs, or runs without the shim.
     #[must_use]
     pub fn run(&self, run: &Run) -> Verdict {
-        let child = self.command(run).spawn().unwrap_or_else(|error| panic!("{KNOCKD}: {error}"));
+        let Verdict { output, errors, end } = self.run_with(&["-i", INTERFACE], run);
+        let head = format!("listening on {INTERFACE}...\n");
+        let output = output.strip_prefix(head.as_bytes()).map(<[u8]>::to_vec).unwrap_or(output);
+        Verdict { output, errors, end }
+    }
+
+    /// Does the same on the interface that the configuration names. The line "listening on ..." is part
+    /// of the output.
+    ///
+    /// # Panics
+    /// As [`Oracle::run`].
+    #[must_use]
+    pub fn run_on_configured_interface(&self, run: &Run) -> Verdict {
+        self.run_with(&[], run)
+    }
+
+    fn run_with(&self, interface: &[&str], run: &Run) -> Verdict {
+        let mut command = self.command(run);
+        let child =
+            command.args(interface).spawn().unwrap_or_else(|error| panic!("{KNOCKD}: {error}"));
         let (status, output, errors) = finish(child);
         let errors = String::from_utf8_lossy(&errors).into_owned();
         assert!(!errors.contains("LD_PRELOAD"), "knockd runs without the shim: {errors}");
@@ -122,8 +141,6 @@ impl Oracle {
             (None, signal) => End::Signal(signal.unwrap_or_default()),
         };
         assert!(end != End::Signal(ALARM), "knockd hangs: {run:?}");
-        let head = format!("listening on {INTERFACE}...\n");
-        let output = output.strip_prefix(head.as_bytes()).map(<[u8]>::to_vec).unwrap_or(output);
         Verdict { output, errors, end }
     }
 
@@ -137,7 +154,7 @@ impl Oracle {
         });
         let mut command = Command::new(KNOCKD);
         command
-            .args(["-v", "-i", INTERFACE, "-c", &run.conf])
+            .args(["-v", "-c", &run.conf])
             .args(&run.args)
             .current_dir(&run.folder)
             .env_clear()

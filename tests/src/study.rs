@@ -54,7 +54,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::desk::{Found, compare, replay};
 pub use self::escape::{escaped, needs_escapes, unescaped};
-pub use self::judge::judge;
+pub use self::judge::{judge, judge_on_configured_interface};
 pub use self::order::stops_behind_starts;
 pub use self::play::{differences_at_a_reload, play};
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use knock_engine::config::{self, Diagnostics, Fault, LineFault, Lint, Severity, ValueFault};
+use knock_engine::config::{
+    self, Diagnostics, Fault, LineFault, Lint, OptionFault, Severity, ValueFault,
+};
 use knock_engine::{Doors, OneTimeSequences};
 use knock_setup::report::{self, Source, Style};
 
@@ -32,8 +34,9 @@ catalogue! {
         ["not-a-directive.conf", "semicolon-comment.conf"],
     Fault::Line(LineFault::MissingEquals { .. }) => ["missing-equals.conf"],
     Fault::Line(LineFault::MissingName) => ["missing-name.conf"],
-    Fault::Line(LineFault::UnknownDirective { .. }) =>
-        ["unknown-directive.conf", "unknown-directive-without-a-near-one.conf"],
+    Fault::Line(LineFault::UnknownDirective { .. }) => [
+        "unknown-directive.conf", "unknown-directive-without-a-near-one.conf", "unknown-option.conf"
+    ],
     Fault::Line(LineFault::DoorDirectiveInOptions { .. }) => ["door-directive-in-options.conf"],
     Fault::Line(LineFault::OptionInDoor { .. }) => ["option-in-door.conf"],
     Fault::Line(LineFault::SyslogWithValue) =>
@@ -43,10 +46,11 @@ catalogue! {
     // Its megabyte is made by a test of its own.
     Fault::Line(LineFault::TooManyDoors) => [],
     Fault::Value(ValueFault::Empty { .. }) =>
-        ["empty-sequence.conf", "empty-timeout.conf", "empty-logfile.conf"],
-    Fault::Value(ValueFault::CommentAfterValue { .. }) =>
-        ["comment-after-number.conf", "comment-after-sequence.conf", "comment-after-usesyslog.conf",
-        "comment-after-user.conf"],
+        ["empty-sequence.conf", "empty-timeout.conf", "empty-logfile.conf", "empty-user.conf"],
+    Fault::Value(ValueFault::CommentAfterValue { .. }) => [
+        "comment-after-number.conf", "comment-after-sequence.conf", "comment-after-usesyslog.conf",
+        "comment-after-user.conf", "comment-after-command-limit.conf"
+    ],
     Fault::Value(ValueFault::MissingPort) => ["missing-port.conf"],
     Fault::Value(ValueFault::BadPort { .. }) => [
         "port-by-name.conf", "port-zero.conf", "port-too-large.conf", "port-negative.conf",
@@ -63,19 +67,23 @@ catalogue! {
         "seconds-too-large.conf", "command-limit-with-unit.conf"
     ],
     Fault::Value(ValueFault::ZeroSeqTimeout) => ["seconds-zero.conf"],
-    Fault::Value(ValueFault::ZeroCommandLimit) => ["command-limit-zero.conf"],
-    Fault::Value(ValueFault::MissingInterface) => ["interface-missing.conf"],
-    Fault::Value(ValueFault::BadInterface { .. }) =>
-        ["interface-too-long.conf", "interface-with-blank.conf", "interface-with-path.conf"],
-    Fault::Value(ValueFault::BadUser { .. }) => ["user-with-group.conf"],
-    Fault::Value(ValueFault::UnknownLogTime { .. }) =>
-        ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf"],
     Fault::Value(ValueFault::MissingFlag) => ["missing-flag.conf"],
     Fault::Value(ValueFault::UnknownFlag { .. }) =>
         ["unknown-flag.conf", "unknown-flag-without-a-near-one.conf"],
     Fault::Value(ValueFault::DoubleNot) => ["flag-refused-twice.conf"],
     Fault::Value(ValueFault::TargetNotAnAddress { .. }) =>
         ["target-by-name.conf", "target-with-prefix-length.conf"],
+    Fault::Option(OptionFault::MissingInterface) => ["missing-interface.conf"],
+    Fault::Option(OptionFault::BadInterface { .. }) =>
+        ["interfaces-without-comma.conf", "interface-with-slash.conf"],
+    Fault::Option(OptionFault::LongInterface { .. }) => ["interface-too-long.conf"],
+    Fault::Option(OptionFault::AnyAndMore) => ["interfaces-beside-any.conf"],
+    Fault::Option(OptionFault::BadUser { .. }) =>
+        ["user-by-number.conf", "user-with-group.conf", "user-with-dash.conf"],
+    Fault::Option(OptionFault::LongUser { .. }) => ["user-too-long.conf"],
+    Fault::Option(OptionFault::UnknownLogTime { .. }) =>
+        ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf"],
+    Fault::Option(OptionFault::ZeroCommandLimit) => ["command-limit-zero.conf"],
     Fault::Lint(Lint::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
     Fault::Lint(Lint::NoDoors) => ["no-doors.conf"],
     Fault::Lint(Lint::AlmostOptions { .. }) => ["almost-options.conf"],
@@ -83,6 +91,7 @@ catalogue! {
     Fault::Lint(Lint::LongName { .. }) => ["long-name.conf"],
     Fault::Lint(Lint::Overridden { .. }) =>
         ["overridden.conf", "overridden-by-alias.conf", "overridden-option.conf"],
+    Fault::Lint(Lint::DuplicateInterface { .. }) => ["duplicate-interface.conf"],
     Fault::Lint(Lint::BlankInFlags { .. }) => ["blank-in-flags.conf"],
     Fault::Lint(Lint::TargetNotCanonical { .. }) =>
         ["target-in-upper-case.conf", "target-not-shortened.conf"],

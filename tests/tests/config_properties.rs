@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use knock_engine::config::{self, Diagnostics, LogTime, Severity, Span};
+use knock_engine::config::{self, Diagnostics, InterfaceName, LogTime, Severity, Span, UserName};
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
     Protocol, Seconds, Sequence, Target, TcpFlags, address,
@@ -52,12 +52,9 @@ proptest! {
         prop_assert_eq!(config.options.use_syslog, options.use_syslog);
         let log_file = config.options.log_file.map(|name| name.as_bytes().to_vec());
         prop_assert_eq!(log_file, options.log_file);
-        let interfaces: Vec<_> =
-            config.options.interfaces.iter().map(|name| name.as_bytes().to_vec()).collect();
-        prop_assert_eq!(interfaces, options.interfaces);
-        let user = config.options.user.map(|name| name.as_bytes().to_vec());
-        prop_assert_eq!(user, options.user);
-        prop_assert_eq!(config.options.log_time, options.log_time.unwrap_or_default());
+        prop_assert_eq!(config.options.interfaces, options.interfaces);
+        prop_assert_eq!(config.options.user, options.user);
+        prop_assert_eq!(config.options.log_time, options.log_time);
         prop_assert_eq!(config.options.command_limit, options.command_limit);
     }
 
@@ -151,6 +148,15 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
         "\nStop_Command_6=",
         "\nUseSyslog",
         "\nLogFile=",
+        "\n[options]\nInterface=",
+        "\n[options]\nUser=",
+        "\n[options]\nLogTime=",
+        "\n[options]\nCommandLimit=",
+        "any",
+        "eth0",
+        "sixteen-bytes-xx",
+        "/",
+        "iso",
         "1",
         "7000",
         "65536",
@@ -174,42 +180,53 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
 struct OptionsText {
     use_syslog: bool,
     log_file: Option<Vec<u8>>,
-    /// Distinct.
-    interfaces: Vec<Vec<u8>>,
-    user: Option<Vec<u8>>,
-    log_time: Option<LogTime>,
+    interfaces: Vec<InterfaceName>,
+    user: Option<UserName>,
+    log_time: LogTime,
     command_limit: Option<Seconds>,
 }
 
 fn options() -> impl Strategy<Value = OptionsText> {
     let log_time = prop_oneof![Just(LogTime::Minutes), Just(LogTime::Iso)];
-    let limit = (1..=Seconds::MAX.get()).prop_map(|seconds| Seconds::new(seconds).unwrap());
-    (
-        any::<bool>(),
-        prop::option::of(value(1)),
-        prop::collection::btree_set(word(15, b"/:,"), 0..4),
-        prop::option::of(word(32, b":#")),
-        prop::option::of(log_time),
-        prop::option::of(limit),
-    )
-        .prop_map(|(use_syslog, log_file, interfaces, user, log_time, command_limit)| {
-            OptionsText {
-                use_syslog,
-                log_file,
-                interfaces: interfaces.into_iter().collect(),
-                user,
-                log_time,
-                command_limit,
-            }
+    let command_limit = prop::option::of(seconds(1));
+    let user = prop::option::of(user());
+    (any::<bool>(), prop::option::of(value(1)), interfaces(), user, log_time, command_limit)
+        .prop_map(|(use_syslog, log_file, interfaces, user, log_time, command_limit)| OptionsText {
+            use_syslog,
+            log_file,
+            interfaces,
+            user,
+            log_time,
+            command_limit,
         })
 }
 
-/// Bytes up to a length, without blanks and some others.
-fn word(longest: usize, without: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
-    vec(any::<u8>(), 1..=longest).prop_filter("it is one word", |word| {
-        let foreign = b"\0\n \t\r\x0b\x0c";
-        !word.iter().any(|byte| foreign.contains(byte) || without.contains(byte))
-    })
+/// Interfaces as a line may name them: each once, `any` alone.
+fn interfaces() -> impl Strategy<Value = Vec<InterfaceName>> {
+    let name = vec(any::<u8>(), 1..=InterfaceName::MAX_BYTES)
+        .prop_filter("it does not part or end the line", |name| {
+            !name.starts_with(b"#") && !name.contains(&b',')
+        })
+        .prop_filter_map("it is the name of an interface", |name| InterfaceName::new(&name));
+    prop_oneof![
+        4 => prop::collection::btree_set(name, 0..5)
+            .prop_filter("any is all of them", |names| {
+                !names.iter().any(|name| name.as_bytes() == b"any")
+            })
+            .prop_map(|names| names.into_iter().collect())
+            .prop_shuffle(),
+        1 => Just(vec![InterfaceName::new(b"any").unwrap()]),
+    ]
+}
+
+fn user() -> impl Strategy<Value = UserName> {
+    vec(any::<u8>(), 1..=UserName::MAX_BYTES)
+        .prop_filter("it is no comment", |name| !name.starts_with(b"#"))
+        .prop_filter_map("it is the name of a user", |name| UserName::new(&name))
+}
+
+fn seconds(least: u32) -> impl Strategy<Value = Seconds> {
+    (least..=i32::MAX.unsigned_abs()).prop_filter_map("it is in range", Seconds::new)
 }
 
 /// A value that is neither trimmed nor cut: at least `least` bytes.
@@ -270,8 +287,6 @@ fn door() -> impl Strategy<Value = DoorText> {
         sequence().prop_map(|sequence| (DoorSequence::Fixed(sequence), None)),
         value(1).prop_map(|file| (DoorSequence::OneTime(OneTimeSequences::default()), Some(file))),
     ];
-    let seconds =
-        |least| (least..=i32::MAX.unsigned_abs()).prop_filter_map("it is in range", Seconds::new);
     let command = || prop::option::of(value(0).prop_map(|command| Command::new(&command)));
     let commands = (command(), command(), command(), command())
         .prop_map(|(start, start_6, stop, stop_6)| Commands { start, start_6, stop, stop_6 });
@@ -316,16 +331,36 @@ impl Printer {
             self.end_line();
         }
         self.directive_if(&["LogFile"], options.log_file.as_deref());
-        let interfaces = options.interfaces.join(&b","[..]);
-        self.directive_if(&["Interface"], (!interfaces.is_empty()).then_some(&interfaces[..]));
-        self.directive_if(&["User"], options.user.as_deref());
-        let log_time = options.log_time.map(|log_time| match log_time {
-            LogTime::Minutes => &b"minutes"[..],
-            LogTime::Iso => b"iso",
-        });
-        self.directive_if(&["LogTime"], log_time);
-        let limit = options.command_limit.map(|limit| limit.get().to_string().into_bytes());
-        self.directive_if(&["CommandLimit"], limit.as_deref());
+        self.interfaces(&options.interfaces);
+        self.directive_if(&["User"], options.user.as_ref().map(UserName::as_bytes));
+        if options.log_time == LogTime::Iso || self.whim(2) == 0 {
+            self.name(&["LogTime"]);
+            self.word(if options.log_time == LogTime::Iso { "iso" } else { "minutes" });
+            self.end_line();
+        }
+        if let Some(limit) = options.command_limit {
+            self.seconds(&["CommandLimit"], limit, 0);
+        }
+    }
+
+    /// Prints the names of interfaces, some of them again further right.
+    fn interfaces(&mut self, interfaces: &[InterfaceName]) {
+        if interfaces.is_empty() {
+            return;
+        }
+        self.name(&["Interface"]);
+        for (index, interface) in interfaces.iter().enumerate() {
+            if index > 0 {
+                self.separator(",");
+            }
+            self.out.extend_from_slice(interface.as_bytes());
+            if self.whim(4) == 0 {
+                self.separator(",");
+                let again = self.whim(index + 1);
+                self.out.extend_from_slice(interfaces[again].as_bytes());
+            }
+        }
+        self.end_line();
     }
 
     fn doors(&mut self, doors: &[DoorText]) {

@@ -9,6 +9,7 @@ use core::fmt;
 use super::fault::{LineFault, ValueFault};
 use super::lex::{Piece, Span};
 use super::lint::Lint;
+use super::option_fault::OptionFault;
 use super::suggest;
 
 /// How much a [`Diagnostic`] matters.
@@ -27,6 +28,8 @@ pub enum Fault {
     Line(LineFault),
     /// An error in the value of a directive.
     Value(ValueFault),
+    /// An error in the value of an option that knockd 0.8 does not read.
+    Option(OptionFault),
     /// A warning.
     Lint(Lint),
 }
@@ -72,7 +75,7 @@ impl Diagnostic {
     #[must_use]
     pub fn severity(&self) -> Severity {
         match &self.fault {
-            Fault::Line(_) | Fault::Value(_) => Severity::Error,
+            Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => Severity::Error,
             Fault::Lint(_) => Severity::Warning,
         }
     }
@@ -83,6 +86,7 @@ impl Diagnostic {
         match &self.fault {
             Fault::Line(fault) => fault.wording(),
             Fault::Value(fault) => fault.wording(),
+            Fault::Option(fault) => fault.wording(),
             Fault::Lint(lint) => lint.wording(),
         }
     }
@@ -139,6 +143,10 @@ impl Diagnostics {
         self.add(Fault::Value(fault), Some(at));
     }
 
+    pub(super) fn option(&mut self, fault: OptionFault, at: Piece<'_>) {
+        self.add(Fault::Option(fault), Some(at));
+    }
+
     pub(crate) fn lint(&mut self, lint: Lint, at: Piece<'_>) {
         self.add(Fault::Lint(lint), Some(at));
     }
@@ -150,7 +158,7 @@ impl Diagnostics {
 
     fn add(&mut self, fault: Fault, at: Option<Piece<'_>>) {
         let count = match &fault {
-            Fault::Line(_) | Fault::Value(_) => &mut self.errors,
+            Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => &mut self.errors,
             Fault::Lint(_) => &mut self.warnings,
         };
         *count = count.saturating_add(1);

@@ -116,7 +116,7 @@ impl Directive {
         match self {
             Self::UseSyslog => "nothing",
             Self::LogFile | Self::PidFile | Self::OneTimeSequences => "a file name",
-            Self::Interface => "the name of a network interface, or names separated by commas",
+            Self::Interface => "the name of a network interface",
             Self::User => "the name of a user",
             Self::LogTime => "`minutes` or `iso`",
             Self::Sequence => "ports, such as `7000,8000,9000`",
@@ -136,10 +136,10 @@ impl Directive {
             Self::UseSyslog => Some("to log nothing to syslog"),
             Self::LogFile => Some("to log to no file"),
             Self::PidFile => Some("for the default, `/var/run/knockd.pid`"),
-            Self::Interface => Some("for the default, the interface of the default route"),
+            Self::Interface => Some("for the interface of the default route"),
             Self::User => Some("for the default, `nobody`"),
             Self::LogTime => Some("for the default, `minutes`"),
-            Self::CommandLimit => Some("to let commands run as long as they take"),
+            Self::CommandLimit => Some("to let commands take as long as they like"),
             Self::Sequence | Self::OneTimeSequences => None,
             Self::SeqTimeout => Some("for the default, 25 seconds"),
             Self::CmdTimeout => Some("for the default, 10 seconds"),
@@ -162,6 +162,7 @@ mod tests {
         assert_eq!(from_name(b"SEQ_timeout"), Some(("seq_timeout", Directive::SeqTimeout)));
         assert_eq!(from_name(b"Timeout"), Some(("timeout", Directive::SeqTimeout)));
         assert_eq!(from_name(b"Command_6"), Some(("command_6", Directive::StartCommand6)));
+        assert_eq!(from_name(b"CommandLimit"), Some(("commandlimit", Directive::CommandLimit)));
         assert_eq!(from_name(b"Command 6"), None);
         assert_eq!(from_name(b""), None);
     }

@@ -7,7 +7,10 @@ use super::directive::Directive;
 use super::fault::LineFault;
 use super::lex::Piece;
 use super::lint::Lint;
-use super::{DoorConfig, FileName, InterfaceName, LogTime, OneTimeFile, Options, UserName, value};
+use super::{
+    DoorConfig, FileName, InterfaceName, LogTime, OneTimeFile, Options, UserName, option_value,
+    value,
+};
 use crate::command::{Command, Commands};
 use crate::door::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
 use crate::one_time::OneTimeSequences;
@@ -80,22 +83,24 @@ impl<'a> OptionsDraft<'a> {
         let text = given.value;
         match given.directive {
             Directive::LogFile => {
-                let name = value::file_name(given.directive, text, diagnostics);
+                let name = option_value::file_name(given.directive, text, diagnostics);
                 put(&mut self.log_file, given, name, diagnostics);
             }
             Directive::PidFile => {
-                let name = value::file_name(given.directive, text, diagnostics);
+                let name = option_value::file_name(given.directive, text, diagnostics);
                 put(&mut self.pid_file, given, name, diagnostics);
             }
             Directive::Interface => {
-                let names = value::interfaces(text, diagnostics);
+                let names = option_value::interfaces(text, diagnostics);
                 put(&mut self.interfaces, given, names, diagnostics);
             }
             Directive::User => {
-                put(&mut self.user, given, value::user(text, diagnostics), diagnostics);
+                let name = option_value::user(text, diagnostics);
+                put(&mut self.user, given, name, diagnostics);
             }
             Directive::LogTime => {
-                put(&mut self.log_time, given, value::log_time(text, diagnostics), diagnostics);
+                let form = option_value::log_time(text, diagnostics);
+                put(&mut self.log_time, given, form, diagnostics);
             }
             Directive::CommandLimit => {
                 let seconds = value::seconds(given.directive, text, diagnostics);
@@ -178,8 +183,10 @@ impl<'a> DoorDraft<'a> {
             }
             Directive::OneTimeSequences => {
                 refuse_second(self.sequence.as_ref(), given, diagnostics);
-                let name = value::file_name(given.directive, text, diagnostics);
-                let file = name.map(|name| OneTimeFile { name, span: text.span() });
+                let file = value::required(given.directive, text, diagnostics);
+                let file = file.and_then(|name| {
+                    Some(OneTimeFile { name: FileName::new(name.bytes())?, span: name.span() })
+                });
                 put(&mut self.one_time_file, given, file, diagnostics);
             }
             Directive::SeqTimeout => {

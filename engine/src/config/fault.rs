@@ -6,7 +6,6 @@ use alloc::string::String;
 use super::diagnostic::{Excerpt, Wording, counted};
 use super::directive::Directive;
 use super::lex::Line;
-use super::{InterfaceName, UserName};
 use crate::door::Sequence;
 use crate::doors::Doors;
 use crate::packet::Port;
@@ -204,36 +203,15 @@ pub enum ValueFault {
     },
     /// A timeout that is not a decimal number of seconds, or too large.
     BadSeconds {
-        /// `Seq_Timeout` or `Cmd_Timeout`.
+        /// `Seq_Timeout`, `Cmd_Timeout` or `CommandLimit`.
         directive: Directive,
         /// What stands there.
         text: Excerpt,
-        /// What knockd 0.8 makes of it.
-        read_by_08: i32,
+        /// What knockd 0.8 makes of it; `None` if it does not know the directive.
+        read_by_08: Option<i32>,
     },
     /// `Seq_Timeout` is 0.
     ZeroSeqTimeout,
-    /// `CommandLimit` is 0.
-    ZeroCommandLimit,
-    /// Nothing where the name of an interface should be.
-    MissingInterface,
-    /// A name that no interface can have.
-    BadInterface {
-        /// What stands there.
-        text: Excerpt,
-    },
-    /// A name that no user can have.
-    BadUser {
-        /// What stands there.
-        text: Excerpt,
-    },
-    /// There is no such kind of time.
-    UnknownLogTime {
-        /// What stands there.
-        text: Excerpt,
-        /// The one that was perhaps meant.
-        nearest: Option<&'static str>,
-    },
     /// Nothing where a flag should be.
     MissingFlag,
     /// There is no such flag.
@@ -323,10 +301,10 @@ impl ValueFault {
                 } else {
                     "write seconds as digits only, such as `10`"
                 });
-                if *directive == Directive::CommandLimit {
-                    return wording;
+                match read_by_08 {
+                    Some(seconds) => wording.note(seconds_note(*directive, *seconds)),
+                    None => wording,
                 }
-                wording.note(seconds_note(*directive, *read_by_08))
             }
             Self::ZeroSeqTimeout => Wording::new(
                 "no sequence can be completed in 0 seconds",
@@ -334,44 +312,6 @@ impl ValueFault {
             )
             .help("write how many seconds a client has from the first knock to the last")
             .note(seconds_note(Directive::SeqTimeout, 0)),
-            Self::ZeroCommandLimit => Wording::new(
-                "no command can end in 0 seconds",
-                "expected a number from 1 to 2147483647",
-            )
-            .help(
-                "write how many seconds a command may run, or remove the line to let commands run \
-                 as long as they take",
-            ),
-            Self::MissingInterface => {
-                Wording::new("missing interface", "expected the name of a network interface")
-                    .help("write a name, or remove the comma")
-            }
-            Self::BadInterface { text } => Wording::new(
-                format!("`{text}` is not the name of an interface"),
-                format!(
-                    "expected 1 to {} bytes without blanks, `/` and `:`",
-                    InterfaceName::MAX_BYTES
-                ),
-            )
-            .help("separate names with commas; `ip link` lists them"),
-            Self::BadUser { text } => Wording::new(
-                format!("`{text}` is not the name of a user"),
-                format!("expected 1 to {} bytes without blanks and `:`", UserName::MAX_BYTES),
-            )
-            .help("write the name of a user, such as `nobody`, and nothing else"),
-            Self::UnknownLogTime { text, nearest } => {
-                let wording = Wording::new(
-                    format!("unknown kind of time `{text}`"),
-                    "expected `minutes` or `iso`",
-                );
-                match nearest {
-                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
-                    None => wording.help(
-                        "write `minutes` for the time as of knockd 0.8, `iso` for one with seconds \
-                         and zone",
-                    ),
-                }
-            }
             Self::MissingFlag => {
                 Wording::new("missing flag", "expected `fin`, `syn`, `rst`, `psh`, `ack` or `urg`")
                     .help("write a flag, or remove the comma or `!`")
@@ -408,12 +348,12 @@ fn comment_after(directive: Directive) -> Wording {
         Directive::SeqTimeout | Directive::CmdTimeout => {
             ("comment after a number", Some("knockd 0.8 would ignore it"))
         }
+        Directive::CommandLimit => ("comment after a number", None),
         Directive::LogFile
         | Directive::PidFile
         | Directive::Interface
         | Directive::User
         | Directive::LogTime
-        | Directive::CommandLimit
         | Directive::OneTimeSequences
         | Directive::TcpFlags
         | Directive::Target

@@ -39,6 +39,11 @@ pub enum Lint {
         /// The line of that.
         by_line: u32,
     },
+    /// An interface is named again on one line.
+    DuplicateInterface {
+        /// The name.
+        name: Excerpt,
+    },
     /// Blanks inside the value of `TCPFlags`.
     BlankInFlags {
         /// The value without its blanks.
@@ -113,6 +118,11 @@ impl Lint {
                     wording.note(format!("`{by_name}` is the same directive"))
                 }
             }
+            Self::DuplicateInterface { name } => Wording::new(
+                format!("interface `{name}` is named twice"),
+                "no effect, as it stands further left, too",
+            )
+            .help("remove it"),
             Self::BlankInFlags { without } => {
                 Wording::new("blank between TCP flags", "knockd 0.8 would refuse this")
                     .help(format!("write `{without}`"))

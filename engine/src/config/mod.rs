@@ -7,19 +7,21 @@ mod draft;
 mod fault;
 pub(crate) mod lex;
 mod lint;
+mod names;
+mod option_fault;
+mod option_value;
 mod suggest;
 pub(crate) mod value;
 
-use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Excerpt, Fault, Severity, Wording};
 pub use directive::Directive;
 pub use fault::{LineFault, ValueFault};
 pub use lex::Span;
 pub use lint::Lint;
+pub use names::{FileName, InterfaceName, UserName};
+pub use option_fault::OptionFault;
 
 use crate::door::Door;
 use crate::time::Seconds;
@@ -52,7 +54,7 @@ pub struct Config {
     pub doors: Vec<DoorConfig>,
 }
 
-/// The section `[options]`; `None` where a directive is absent.
+/// The section `[options]`; `None` where a directive is absent that has no default here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `UseSyslog`; knockd 0.8 takes it from any section.
@@ -61,14 +63,25 @@ pub struct Options {
     pub log_file: Option<FileName>,
     /// `PidFile`.
     pub pid_file: Option<FileName>,
-    /// `Interface`: in the order of the file, none twice; empty if the directive is absent.
+    /// `Interface`: in the order of the file, each once, `any` alone; empty if the directive is absent.
     pub interfaces: Vec<InterfaceName>,
-    /// `User`: who the process becomes that reads packets.
+    /// `User`: whom the process of the daemon becomes that needs no privileges. knockd 0.8 does not
+    /// know it.
     pub user: Option<UserName>,
-    /// `LogTime`.
+    /// `LogTime`; knockd 0.8 does not know it.
     pub log_time: LogTime,
-    /// `CommandLimit`: how long a command may run.
+    /// `CommandLimit`: how long a command may run, at least 1 second. knockd 0.8 does not know it.
     pub command_limit: Option<Seconds>,
+}
+
+/// How the time stands before a line of a log file: `LogTime`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LogTime {
+    /// `minutes`, the default: `[YYYY-MM-DD HH:MM]`, as knockd 0.8 has it.
+    #[default]
+    Minutes,
+    /// `iso`: with seconds and zone.
+    Iso,
 }
 
 /// A section that is a door.
@@ -87,110 +100,6 @@ pub struct OneTimeFile {
     pub name: FileName,
     /// Where the configuration names it.
     pub span: Span,
-}
-
-/// The name of a file as the configuration gives it, as bytes; never empty.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName(Box<[u8]>);
-
-impl FileName {
-    /// Takes the bytes of a name; `None` if there are none.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (!bytes.is_empty()).then(|| Self(bytes.into()))
-    }
-
-    /// Returns the bytes of the name.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FileName(\"{}\")", self.0.escape_ascii())
-    }
-}
-
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
-    }
-}
-
-/// The time that stands in front of each line of a log file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogTime {
-    /// `[2026-03-09 08:07]`, as of knockd 0.8.
-    #[default]
-    Minutes,
-    /// `[2026-03-09T08:07:06+02:00]`: with seconds and zone.
-    Iso,
-}
-
-/// The name of a user, as bytes; never empty, at most [`UserName::MAX_BYTES`], without blanks and
-/// colons.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct UserName(Box<[u8]>);
-
-impl UserName {
-    /// The longest name that `useradd` takes.
-    pub const MAX_BYTES: usize = 32;
-
-    /// Takes the bytes of a name; `None` if no user can have it.
-    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
-        let is_foreign = |byte: &u8| lex::is_blank(*byte) || *byte == b':';
-        let fits = (1..=Self::MAX_BYTES).contains(&bytes.len());
-        (fits && !bytes.iter().any(is_foreign)).then(|| Self(bytes.into()))
-    }
-
-    /// Returns the bytes of the name.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for UserName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UserName(\"{}\")", self.0.escape_ascii())
-    }
-}
-
-impl fmt::Display for UserName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
-    }
-}
-
-/// The name of a network interface, as bytes; never empty, at most [`InterfaceName::MAX_BYTES`],
-/// without blanks, slashes and colons, as Linux has them.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct InterfaceName(Box<[u8]>);
-
-impl InterfaceName {
-    /// The longest name that Linux gives an interface.
-    pub const MAX_BYTES: usize = 15;
-
-    /// Takes the bytes of a name; `None` if no interface can have it.
-    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
-        let is_foreign = |byte: &u8| lex::is_blank(*byte) || [b'/', b':'].contains(byte);
-        let fits = (1..=Self::MAX_BYTES).contains(&bytes.len());
-        (fits && !bytes.iter().any(is_foreign)).then(|| Self(bytes.into()))
-    }
-
-    /// Returns the bytes of the name.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for InterfaceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InterfaceName(\"{}\")", self.0.escape_ascii())
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
+mod options;
 mod wording;
 
-use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -26,6 +26,10 @@ fn door(text: impl AsRef<[u8]>) -> Door {
 fn ports(door: &Door) -> Vec<(u16, Protocol)> {
     let knocks = door.sequence().unwrap().knocks();
     knocks.iter().map(|knock| (knock.port.0, knock.protocol)).collect()
+}
+
+fn interfaces(options: &Options) -> Vec<&[u8]> {
+    options.interfaces.iter().map(InterfaceName::as_bytes).collect()
 }
 
 /// The faults of a text with the line and the column of each.
@@ -73,57 +77,9 @@ fn the_options_may_come_repeatedly_and_between_doors() {
     );
     assert_eq!(config.doors.len(), 2);
     assert!(config.options.use_syslog);
+    assert_eq!(interfaces(&config.options), [b"eth1"]);
     assert_eq!(config.options.log_file.unwrap().as_bytes(), b"/a b");
     assert_eq!(config.options.pid_file.unwrap().as_bytes(), b"p");
-    assert_eq!(config.options.interfaces[0].as_bytes(), b"eth1");
-}
-
-#[test]
-fn interfaces_are_separated_by_commas_and_each_counts_once() {
-    let names = |value: &str| -> Vec<Vec<u8>> {
-        let options = config(format!("[options]\nInterface = {value}\n")).options;
-        options.interfaces.iter().map(|name| name.as_bytes().to_vec()).collect()
-    };
-    assert_eq!(names("eth0"), [b"eth0"]);
-    assert_eq!(names("eth0 ,\tppp0,eth0, any"), [&b"eth0"[..], b"ppp0", b"any"]);
-    assert_eq!(names("enp0s31f6.12345"), [b"enp0s31f6.12345"]);
-}
-
-#[test]
-fn names_that_no_interface_or_user_can_have_are_told_of_one_by_one() {
-    let places = |line: &str| -> Vec<(usize, usize)> {
-        let parsed = parse(format!("[options]\n{line}\n[d]\nsequence=1\ncommand=\n").as_bytes());
-        assert!(parsed.config.is_none(), "{line}");
-        let kept = parsed.diagnostics.kept().iter();
-        kept.map(|one| one.span.unwrap()).map(|span| (span.start, span.end)).collect()
-    };
-    assert_eq!(places("interface=a b,c/d,,e:f,ok,1234567890123456").len(), 5);
-    assert_eq!(places("user=a b"), [(5, 8)]);
-    for user in ["a:b".to_owned(), "u".repeat(33), "a\tb".to_owned()] {
-        assert_eq!(places(&format!("user={user}")).len(), 1, "{user}");
-    }
-    let longest = config(format!("[options]\nuser={}\n", "u".repeat(32))).options.user.unwrap();
-    assert_eq!(longest.as_bytes().len(), 32);
-}
-
-#[test]
-fn the_time_of_the_log_and_the_limit_of_commands_are_optional() {
-    let options = config("[options]\n").options;
-    assert_eq!((options.log_time, options.command_limit), (LogTime::Minutes, None));
-    let options = config("[options]\nLOGTIME=Iso\ncommandLimit=7\nUser=knockd\n").options;
-    assert_eq!(options.log_time, LogTime::Iso);
-    assert_eq!(options.command_limit, Seconds::new(7));
-    assert_eq!(options.user.unwrap().to_string(), "knockd");
-    assert_eq!(config("[options]\nlogtime=minutes\n").options.log_time, LogTime::Minutes);
-}
-
-#[test]
-fn names_of_files_and_interfaces_can_be_shown_whatever_their_bytes() {
-    let options = config(b"[options]\nLogFile=/a\xff\nInterface=e\xfe\n").options;
-    let log_file = options.log_file.unwrap();
-    assert_eq!(format!("{log_file}"), "/a\u{fffd}");
-    assert_eq!(format!("{log_file:?}"), r#"FileName("/a\xff")"#);
-    assert_eq!(format!("{:?}", options.interfaces[0]), r#"InterfaceName("e\xfe")"#);
 }
 
 #[test]

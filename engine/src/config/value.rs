@@ -9,70 +9,14 @@ use super::directive::Directive;
 use super::fault::ValueFault;
 use super::lex::{self, Piece};
 use super::lint::Lint;
-use super::{FileName, InterfaceName, LogTime, UserName};
+use super::option_fault::OptionFault;
 use crate::address;
 use crate::door::{FlagRule, Sequence, Target};
 use crate::packet::{Knock, Port, Protocol, TcpFlags};
 use crate::time::Seconds;
 
-/// Reads the name of a file.
-pub(super) fn file_name(
-    directive: Directive,
-    value: Piece<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<FileName> {
-    FileName::new(required(directive, value, diagnostics)?.bytes())
-}
-
-/// Reads names of interfaces separated by commas. One that comes again counts once.
-pub(super) fn interfaces(
-    value: Piece<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Vec<InterfaceName>> {
-    let value = required(Directive::Interface, value, diagnostics)?;
-    let errors = diagnostics.errors();
-    let mut names: Vec<InterfaceName> = Vec::new();
-    for part in value.split(b',').map(Piece::trim) {
-        match InterfaceName::new(part.bytes()) {
-            Some(name) if names.contains(&name) => {}
-            Some(name) => names.push(name),
-            None if part.is_empty() => diagnostics.value(ValueFault::MissingInterface, part),
-            None => {
-                let text = Excerpt::new(part.bytes());
-                diagnostics.value(ValueFault::BadInterface { text }, part);
-            }
-        }
-    }
-    (diagnostics.errors() == errors).then_some(names)
-}
-
-/// Reads the name of a user.
-pub(super) fn user(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<UserName> {
-    let value = without_comment(Directive::User, value, diagnostics)?;
-    let name = UserName::new(value.bytes());
-    if name.is_none() {
-        let text = Excerpt::new(value.bytes());
-        diagnostics.value(ValueFault::BadUser { text }, value);
-    }
-    name
-}
-
-/// Reads `minutes` or `iso`.
-pub(super) fn log_time(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<LogTime> {
-    const NAMES: [(&str, LogTime); 2] = [("minutes", LogTime::Minutes), ("iso", LogTime::Iso)];
-    let value = without_comment(Directive::LogTime, value, diagnostics)?;
-    let bytes = value.bytes();
-    let known = NAMES.iter().find(|(name, _)| bytes.eq_ignore_ascii_case(name.as_bytes()));
-    if known.is_none() {
-        let nearest = diagnostics.nearest(bytes, NAMES.map(|(name, _)| name));
-        let fault = ValueFault::UnknownLogTime { text: Excerpt::new(bytes), nearest };
-        diagnostics.value(fault, value);
-    }
-    known.map(|(_, log_time)| *log_time)
-}
-
 /// Returns the value of a directive that needs one.
-fn required<'a>(
+pub(super) fn required<'a>(
     directive: Directive,
     value: Piece<'a>,
     diagnostics: &mut Diagnostics,
@@ -85,7 +29,7 @@ fn required<'a>(
 }
 
 /// Returns the value of a directive that needs one and can contain no `#`.
-fn without_comment<'a>(
+pub(super) fn without_comment<'a>(
     directive: Directive,
     value: Piece<'a>,
     diagnostics: &mut Diagnostics,
@@ -164,7 +108,7 @@ fn protocol(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Protocol> 
     None
 }
 
-/// Reads `Seq_Timeout` or `CommandLimit` (both at least 1), or `Cmd_Timeout`.
+/// Reads `Seq_Timeout` (at least 1), `Cmd_Timeout` or `CommandLimit` (at least 1).
 pub(super) fn seconds(
     directive: Directive,
     value: Piece<'_>,
@@ -173,19 +117,18 @@ pub(super) fn seconds(
     let value = without_comment(directive, value, diagnostics)?;
     let Some(seconds) = decimal(value.bytes()).and_then(Seconds::new) else {
         let text = Excerpt::new(value.bytes());
-        let read_by_08 = atoi(value.bytes());
+        let is_known_to_08 = directive != Directive::CommandLimit;
+        let read_by_08 = is_known_to_08.then(|| atoi(value.bytes()));
         diagnostics.value(ValueFault::BadSeconds { directive, text, read_by_08 }, value);
         return None;
     };
-    if seconds.get() == 0 {
-        if directive == Directive::SeqTimeout {
-            diagnostics.value(ValueFault::ZeroSeqTimeout, value);
-            return None;
-        }
-        if directive == Directive::CommandLimit {
-            diagnostics.value(ValueFault::ZeroCommandLimit, value);
-            return None;
-        }
+    if directive == Directive::SeqTimeout && seconds.get() == 0 {
+        diagnostics.value(ValueFault::ZeroSeqTimeout, value);
+        return None;
+    }
+    if directive == Directive::CommandLimit && seconds.get() == 0 {
+        diagnostics.option(OptionFault::ZeroCommandLimit, value);
+        return None;
     }
     Some(seconds)
 }

@@ -2,7 +2,9 @@
 
 #![no_main]
 
-use knock_engine::config::{self, Config};
+use std::collections::BTreeSet;
+
+use knock_engine::config::{self, Config, InterfaceName, Options, UserName};
 use knock_engine::{Command, Door, DoorSequence, Doors, Seconds, Sequence};
 use knock_fuzz::{check_diagnostics, check_span};
 use libfuzzer_sys::fuzz_target;
@@ -20,6 +22,7 @@ fuzz_target!(|text: &[u8]| {
 });
 
 fn check_config(text: &[u8], config: &Config) {
+    check_options(&config.options);
     for door in &config.doors {
         check_door(&door.door);
         let has_file = match &door.one_time_file {
@@ -36,6 +39,16 @@ fn check_config(text: &[u8], config: &Config) {
     }
     let doors: Vec<Door> = config.doors.iter().map(|door| door.door.clone()).collect();
     assert!(Doors::new(doors).is_ok());
+}
+
+fn check_options(options: &Options) {
+    let names: Vec<&[u8]> = options.interfaces.iter().map(InterfaceName::as_bytes).collect();
+    let distinct: BTreeSet<&[u8]> = names.iter().copied().collect();
+    assert_eq!(names.len(), distinct.len(), "{names:?}");
+    assert!(names.len() <= 1 || !distinct.contains(&b"any"[..]), "{names:?}");
+    assert!(names.iter().all(|name| InterfaceName::new(name).is_some()), "{names:?}");
+    assert!(options.user.as_ref().is_none_or(|name| UserName::new(name.as_bytes()).is_some()));
+    assert!(options.command_limit.is_none_or(|limit| limit.get() > 0 && limit <= Seconds::MAX));
 }
 
 fn check_door(door: &Door) {

@@ -3,7 +3,7 @@
 use super::Case;
 use super::desk::{CAPTURE, Desk, Found};
 use super::play::{self, CONF};
-use crate::oracle::{End, Oracle, Reload, Run};
+use crate::oracle::{End, Oracle, Reload, Run, Verdict};
 
 /// Runs the real program on a case.
 ///
@@ -11,6 +11,20 @@ use crate::oracle::{End, Oracle, Reload, Run};
 /// If it cannot be run.
 #[must_use]
 pub fn judge(case: &Case, oracle: &Oracle) -> Found {
+    judge_by(case, |run| oracle.run(run))
+}
+
+/// Runs the real program on a case, on the interface that the configuration names; the line "listening
+/// on ..." is part of the output.
+///
+/// # Panics
+/// If it cannot be run.
+#[must_use]
+pub fn judge_on_configured_interface(case: &Case, oracle: &Oracle) -> Found {
+    judge_by(case, |run| oracle.run_on_configured_interface(run))
+}
+
+fn judge_by(case: &Case, judge: impl FnOnce(&Run) -> Verdict) -> Found {
     let desk = Desk::new(case);
     let (local, args, _) = play::arguments(case);
     let reload = case.reload().map(|reload| {
@@ -18,7 +32,7 @@ pub fn judge(case: &Case, oracle: &Oracle) -> Found {
         let renames = vec![("new.conf".to_owned(), CONF.to_owned())];
         Reload { frames_before: reload.packets_before, renames }
     });
-    let verdict = oracle.run(&Run {
+    let verdict = judge(&Run {
         folder: desk.path().into(),
         conf: CONF.into(),
         capture: CAPTURE.into(),

@@ -18,6 +18,7 @@ fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
         (format!("expected {what}"), format!("write {what}, or remove the line {absent}"))
     };
     let needed = |what: &str| (format!("expected {what}"), format!("write {what}"));
+    let route = "for the interface of the default route";
     for (section, name, wanted) in [
         ("options", "logfile", write_or_remove("a file name", "to log to no file")),
         (
@@ -25,20 +26,13 @@ fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
             "pidfile",
             write_or_remove("a file name", "for the default, `/var/run/knockd.pid`"),
         ),
-        (
-            "options",
-            "interface",
-            write_or_remove(
-                "the name of a network interface, or names separated by commas",
-                "for the default, the interface of the default route",
-            ),
-        ),
+        ("options", "interface", write_or_remove("the name of a network interface", route)),
         ("options", "user", write_or_remove("the name of a user", "for the default, `nobody`")),
         ("options", "logtime", write_or_remove("`minutes` or `iso`", "for the default, `minutes`")),
         (
             "options",
             "commandlimit",
-            write_or_remove("a number of seconds", "to let commands run as long as they take"),
+            write_or_remove("a number of seconds", "to let commands take as long as they like"),
         ),
         ("d", "sequence", needed("ports, such as `7000,8000,9000`")),
         ("d", "one_time_sequences", needed("a file name")),
@@ -97,6 +91,34 @@ fn seconds_that_are_none_are_told_with_what_knockd_08_would_do() {
         assert_eq!(wording.help.as_deref(), Some(help), "{line}");
         assert!(wording.note.unwrap().ends_with(note), "{line}");
     }
+}
+
+#[test]
+fn an_option_that_knockd_08_does_not_know_is_told_without_what_it_would_do() {
+    let digits = "write seconds as digits only, such as `10`";
+    let number = "write the name of the user, not its number";
+    let group = "write the name of one user, without a group";
+    let bytes =
+        "write a name without `/` and control characters that does not begin with `-`, `+` or `~`";
+    let shown = "write the name as `ip link` shows it";
+    for (line, label, help) in [
+        ("commandlimit = 5s", "expected a number from 1 to 2147483647", digits),
+        ("commandlimit = 5 # x", "expected the end", "move the comment to a line of its own"),
+        ("user = 1000", "expected a name such as `knockd`", number),
+        ("user = a:b", "expected a name such as `knockd`", group),
+        ("user = a b", "expected a name such as `knockd`", group),
+        ("user = -a", "expected a name such as `knockd`", bytes),
+        ("logtime = sio", "expected `minutes` or `iso`", "did you mean `iso`?"),
+        ("interface = a b", "expected a name without blanks", "separate interfaces with commas"),
+        ("interface = a/b", "expected a name without blanks", shown),
+    ] {
+        let wording = error(format!("[options]\n{line}"));
+        assert!(wording.label.starts_with(label), "{line}: {}", wording.label);
+        assert_eq!(wording.help.as_deref(), Some(help), "{line}");
+        assert_eq!(wording.note, None, "{line}");
+    }
+    let comment = error("[options]\ncommandlimit = 5 # x");
+    assert_eq!(comment.message, "comment after a number");
 }
 
 #[test]
