@@ -66,19 +66,21 @@ impl fmt::Display for CaptureError {
 }
 
 impl Interface {
-    /// Opens the capture of an interface; `any` is all of them.
+    /// Opens the capture of an interface; `any` is all of them. A name such as `eth0:1` is that of
+    /// some addresses of `eth0`, for knockd 0.8 as well: what comes to them comes there.
     ///
     /// # Errors
     /// [`CaptureError`] if it is not there, may not be opened, or cannot be understood.
     pub(crate) fn open(name: &str) -> Result<Self, CaptureError> {
-        if name != "any" && if_nametoindex(name).is_err() {
+        let device = name.split_once(':').map_or(name, |(device, _)| device);
+        if device != "any" && if_nametoindex(device).is_err() {
             return Err(CaptureError::Missing(name.to_owned()));
         }
         if !has_cap(None, CapSet::Effective, Capability::CAP_NET_RAW).unwrap_or(true) {
             return Err(CaptureError::Denied(name.to_owned()));
         }
         let failed = |error| CaptureError::Pcap(name.to_owned(), error);
-        let capture = Capture::from_device(name)
+        let capture = Capture::from_device(device)
             .map_err(failed)?
             .promisc(false)
             .immediate_mode(true)
