@@ -48,7 +48,7 @@ impl PortSet {
     /// Returns the ports in order, those that follow one another as one range.
     pub(crate) fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
-        for port in (0..=u16::MAX).filter(|&port| self.contains(port)) {
+        for port in self.iter() {
             match ranges.last_mut() {
                 Some(last) if last.end().checked_add(1) == Some(port) => {
                     *last = *last.start()..=port;
@@ -57,6 +57,14 @@ impl PortSet {
             }
         }
         ranges
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u16> {
+        let words = self.0.iter().zip((0..=u16::MAX).step_by(64));
+        let set = words.filter(|&(&word, _)| word != 0);
+        set.flat_map(|(word, first)| {
+            (first..=first | 63).filter(move |port| (word >> (port & 63)) & 1 == 1)
+        })
     }
 }
 

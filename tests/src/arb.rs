@@ -5,6 +5,7 @@
 
 mod conf;
 mod doors;
+pub mod frames;
 pub mod knockd_08;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use proptest::sample::{Index, select};
 pub use conf::{Conf, Style, conf, style};
 pub use doors::{doors, knock};
 pub use traffic::Sight;
+use traffic::shape;
 
 use crate::forge::{Capture, Format, Link, Record, visible};
 use crate::model::{self, Outcome, Packet, Setting};
@@ -113,10 +115,8 @@ impl Case {
 
 /// Draws a case whose stamps are multiples of the resolution.
 pub fn case(resolution: Resolution) -> impl Strategy<Value = Case> {
-    let setting = (doors(), local_addresses(), prop::bool::weighted(0.05))
-        .prop_map(|(doors, local, ipv4_only)| Setting { doors, local, ipv4_only });
     let capture = (link(), any::<Index>());
-    (setting, style(), traffic::plan(), capture).prop_map(
+    (setting(), style(), traffic::plan(), capture).prop_map(
         move |(setting, style, plan, (link, format))| {
             let mut sights = traffic::sights(&plan, &setting, resolution);
             traffic::keep_unseen_stamps_unimportant(&mut sights, link);
@@ -124,6 +124,12 @@ pub fn case(resolution: Resolution) -> impl Strategy<Value = Case> {
             Case { setting, conf, sights, link, format: *format.get(formats(resolution)) }
         },
     )
+}
+
+/// Draws doors, local addresses and whether there is IPv6.
+pub fn setting() -> impl Strategy<Value = Setting> {
+    (doors(), local_addresses(), prop::bool::weighted(0.05))
+        .prop_map(|(doors, local, ipv4_only)| Setting { doors, local, ipv4_only })
 }
 
 fn formats(resolution: Resolution) -> &'static [Format] {

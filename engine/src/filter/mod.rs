@@ -31,7 +31,7 @@ pub const ONE_TIME_LINES: usize = 64;
 ///
 /// libpcap takes time that grows faster than the square of the length: a few hundredths of a second
 /// for this, half a minute for ten times as much. It comes to a thousand instructions, which is below
-/// the 4,096 of the kernel, and the 2,500 or so that fit into what a kernel before 6.7 lends a socket
+/// the 4,096 of the kernel, and the 2,500 or so that fit into what older kernels lend a socket
 /// (`net.core.optmem_max`).
 pub const LENGTH_MAX: usize = 4_000;
 

@@ -202,7 +202,7 @@ fn odd_frames(link: LinkType) -> Option<String> {
 }
 
 /// PPP with its address and a protocol of one byte.
-const SHORT_PROTOCOL: &str = "(link[0:2] = 0xff03 and (link[2] = 0x21 or link[2] = 0x57))";
+const SHORT_PROTOCOL: &str = "link[0:2] = 0xff03 and (link[2] = 0x21 or link[2] = 0x57)";
 
 fn address_family(family: u32) -> String {
     format!("link[0:4] = 0x{family:08x}")

@@ -45,7 +45,7 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-fn shape() -> impl Strategy<Value = Shape> {
+pub(super) fn shape() -> impl Strategy<Value = Shape> {
     let oddity = prop_oneof![
         4 => Just(Oddity::None),
         1 => Just(Oddity::Options),

@@ -1,0 +1,112 @@
+//! What a filter lets through.
+
+use std::collections::BTreeMap;
+
+use knock_engine::filter::Width;
+use knock_engine::{Doors, Listening};
+use knock_tests::arb::frames::{Frame, Kind, LinkKind, Wild, wild};
+use knock_tests::boundary;
+use pcap::BpfProgram;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
+
+use super::{admits, compiled, listening, texts, with_all_sequences};
+
+fn config(cases: u32) -> ProptestConfig {
+    let kept = FileFailurePersistence::Direct(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/proptest-regressions/filter.txt"
+    ));
+    ProptestConfig { cases, failure_persistence: Some(Box::new(kept)), ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    #[test]
+    fn no_width_loses_a_packet_that_the_engine_admits(wild in wild()) {
+        let judged = Judged::new(&wild);
+        for frame in wild.frames.iter().filter(|frame| judged.is_admitted(frame)) {
+            for (width, text, program) in &judged.filters {
+                prop_assert!(program.filter(&frame.bytes), "{width:?} on the frame: {text}");
+                prop_assert!(program.filter(&frame.seen_by_kernel), "{width:?} in the kernel: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_exact_filter_lets_only_wanted_packets_through(wild in wild()) {
+        let judged = Judged::new(&wild);
+        let (width, text, program) = &judged.filters[0];
+        prop_assert_eq!(*width, Width::Exact);
+        let setting = &wild.setting;
+        let wanted = boundary::doors(&with_all_sequences(&setting.doors));
+        for frame in wild.frames.iter().filter(|frame| frame.is_ordinary) {
+            let is_wanted = admits(&wanted, &listening(setting), wild.link.dlt(), &frame.bytes);
+            prop_assert_eq!(program.filter(&frame.seen_by_kernel), is_wanted, "{}", text);
+        }
+    }
+}
+
+#[test]
+fn frames_of_every_kind_are_admitted_and_refused() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = wild();
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for _ in 0..1_000 {
+        let wild = strategy.new_tree(&mut runner).unwrap().current();
+        let judged = Judged::new(&wild);
+        for frame in &wild.frames {
+            let link = format!("{:?}", wild.link);
+            let kinds = frame.kinds.iter().map(|kind| format!("{kind:?}"));
+            for name in kinds.chain([link]) {
+                let (admitted, refused) = counts.entry(name).or_default();
+                *(if judged.is_admitted(frame) { admitted } else { refused }) += 1;
+            }
+        }
+    }
+    println!("{counts:?}");
+    let links = LinkKind::ALL.map(|link| format!("{link:?}"));
+    let kinds = KINDS.map(|kind| format!("{kind:?}"));
+    for name in links.into_iter().chain(kinds) {
+        let (admitted, refused) = counts.get(&name).copied().unwrap_or_default();
+        assert!(admitted >= 30 && refused >= 30, "{name}: {admitted} admitted, {refused} refused");
+    }
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Ipv6,
+    Kind::TaggedOnce,
+    Kind::TaggedTwice,
+    Kind::OddlyFramed,
+    Kind::Extensions,
+    Kind::Options,
+    Kind::CutBeforeFlags,
+];
+
+/// What the engine and each filter say of frames.
+struct Judged<'a> {
+    wild: &'a Wild,
+    doors: Doors,
+    listening: Listening,
+    filters: Vec<(Width, String, BpfProgram)>,
+}
+
+impl<'a> Judged<'a> {
+    fn new(wild: &'a Wild) -> Self {
+        let dlt = wild.link.dlt();
+        let doors = boundary::doors(&wild.setting.doors);
+        let listening = listening(&wild.setting);
+        let texts = texts(&doors, &listening, dlt).into_iter();
+        let filters = texts.map(|(width, text)| {
+            let program = compiled(dlt, &text);
+            (width, text, program)
+        });
+        Self { filters: filters.collect(), wild, doors, listening }
+    }
+
+    fn is_admitted(&self, frame: &Frame) -> bool {
+        admits(&self.doors, &self.listening, self.wild.link.dlt(), &frame.bytes)
+    }
+}
