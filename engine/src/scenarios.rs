@@ -140,15 +140,14 @@ impl Play {
     }
 
     fn with_limit(doors: Vec<Door>, limit: u32) -> Self {
+        Self::under(Rules::Knock, doors, limit)
+    }
+
+    fn under(rules: Rules, doors: Vec<Door>, limit: u32) -> Self {
         let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 7 };
         let local: [IpAddr; 2] = [ME.parse().unwrap(), "2001:db8::1".parse().unwrap()];
         Self {
-            engine: Engine::new(
-                Doors::new(doors).unwrap(),
-                Listening::at(local),
-                Rules::Knock,
-                &limits,
-            ),
+            engine: Engine::new(Doors::new(doors).unwrap(), Listening::at(local), rules, &limits),
             lines: vec![],
             messages: vec![],
             notes: vec![],
