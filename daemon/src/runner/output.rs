@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::user::LogTime;
 /// How many lines may wait to be written.
 const LINES_MAX: usize = 16_384;
 
-/// How long the end waits for lines to be written.
+/// How long the end, and a caller of a daemon, wait for lines to be written.
 const END_MAX: Duration = Duration::from_secs(5);
 
 /// The name that lines in syslog carry, as those of knockd 0.8.
@@ -77,6 +77,8 @@ enum Job {
     Line(Line),
     /// To close the log file and to open it again, perhaps another one, and with another stamp.
     Reopen(Sinks),
+    /// To say that everything before is written.
+    Answer(Sender<()>),
 }
 
 /// The lines' way out.
@@ -145,6 +147,14 @@ impl Output {
         }
     }
 
+    /// Waits until all lines so far are written, but not for ever.
+    pub(super) fn flush(&self) {
+        let (written, answer) = mpsc::channel();
+        if self.put(Job::Answer(written)) {
+            let _ = answer.recv_timeout(END_MAX);
+        }
+    }
+
     fn put(&self, job: Job) -> bool {
         let Some(jobs) = &self.jobs else { return false };
         match jobs.try_send(job) {
@@ -180,6 +190,10 @@ impl Writer {
             Job::Reopen(sinks) => {
                 self.log = Log::open(&sinks);
                 self.sinks = sinks;
+            }
+            Job::Answer(written) => {
+                // Who waits may have given up.
+                let _ = written.send(());
             }
         }
     }
