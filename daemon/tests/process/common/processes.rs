@@ -53,12 +53,6 @@ impl Process {
         value(&status, "NSpid")?.split(' ').next_back()?.parse().ok()
     }
 
-    /// Returns its number, group, session and terminal, each as it is numbered inside.
-    pub(crate) fn is_session_leader_without_terminal(&self) -> bool {
-        let inner = self.inner().unwrap().to_string();
-        self.status("NSsid").ends_with(&inner) && self.terminal() == 0
-    }
-
     /// Returns the number of its terminal; 0 if it has none.
     pub(crate) fn terminal(&self) -> i32 {
         let stat = fs::read_to_string(self.path("stat")).unwrap();
