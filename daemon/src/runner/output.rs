@@ -89,6 +89,8 @@ pub(super) struct Output {
     ended: Receiver<()>,
     /// How many lines did not find room since that was last told.
     lost: u64,
+    /// That the log file is to be opened anew, for which there was no room yet.
+    reopening: Option<Sinks>,
 }
 
 impl Output {
@@ -108,11 +110,15 @@ impl Output {
             }
             let _ = end.send(());
         });
-        Self { jobs: Some(jobs), writer: Some(writer), ended, lost: 0 }
+        Self { jobs: Some(jobs), writer: Some(writer), ended, lost: 0, reopening: None }
     }
 
     /// Writes a line some time soon.
     pub(super) fn line(&mut self, line: Line) {
+        if !self.try_to_reopen() {
+            self.lost = self.lost.saturating_add(1);
+            return;
+        }
         if self.lost > 0 {
             let text = format!("{} lines were lost because they could not be written", self.lost);
             let told = Line { kind: Kind::Message, text: text.into_bytes(), client: None };
@@ -139,11 +145,22 @@ impl Output {
         }
     }
 
-    /// Opens the log file anew, behind all lines before.
+    /// Opens the log file anew, behind all lines before. If there is no room for that, lines are lost
+    /// until there is.
     pub(super) fn reopen(&mut self, sinks: &Sinks) {
-        if let Some(jobs) = &self.jobs {
-            // Waits for room: this must not be lost. The writer ends only after this.
-            let _ = jobs.send(Job::Reopen(sinks.clone()));
+        self.reopening = Some(sinks.clone());
+        self.try_to_reopen();
+    }
+
+    /// Returns whether nothing is left to be opened anew before the next line.
+    fn try_to_reopen(&mut self) -> bool {
+        let (Some(jobs), Some(sinks)) = (&self.jobs, self.reopening.take()) else { return true };
+        match jobs.try_send(Job::Reopen(sinks)) {
+            Err(TrySendError::Full(Job::Reopen(sinks))) => {
+                self.reopening = Some(sinks);
+                false
+            }
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => true,
         }
     }
 
