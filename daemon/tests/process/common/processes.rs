@@ -24,6 +24,8 @@ pub(super) fn all(holder: u32) -> Vec<Process> {
         let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
         if fs::read_link(format!("/proc/{id}/ns/pid")).is_ok_and(|theirs| theirs == namespace)
             && let Ok(command) = fs::read(format!("/proc/{id}/cmdline"))
+            // One that has ended has no name any more.
+            && !command.is_empty()
         {
             let command = String::from_utf8_lossy(&command);
             let first = command.split('\0').next().unwrap_or_default();
