@@ -95,7 +95,7 @@ fn interfaces_that_cannot_be_listened_on_are_told() {
     {
         let outcome = desk.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
-        all += &format!("$ knockd {arguments}\n{}", outcome.stderr);
+        all += &["$ knockd ", arguments, "\n", &outcome.stderr].concat();
     }
     desk.wait_for_nobody();
     insta::assert_snapshot!(all);

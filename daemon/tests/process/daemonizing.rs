@@ -95,7 +95,9 @@ fn a_start_that_fails_is_told_to_the_caller_and_leaves_nothing() {
         let outcome = desk.run(&format!("$KNOCKD -d -p DIR/pid {arguments}"));
         assert_eq!(outcome.stdout, "", "{arguments}");
         let errors = outcome.stderr.replace(desk.folder.directory().to_str().unwrap(), "DIR");
-        told += &format!("$ knockd -d {arguments}\n{errors}status {:?}\n\n", outcome.status);
+        let status = outcome.status.unwrap().to_string();
+        let run = ["$ knockd -d ", arguments, "\n", &errors, "status ", &status, "\n\n"];
+        told += &run.concat();
         desk.wait_for_nobody();
         assert!(!desk.folder.path("pid").exists(), "{arguments}");
     }

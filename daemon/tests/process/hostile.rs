@@ -62,8 +62,8 @@ fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
     let Some(desk) = desk(name) else { return };
     // Holds some 64 kB, and nobody reads them.
     let (reader, writer) = io::pipe().unwrap();
-    let line = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
-    let live = Live::start_with_output(&mut desk.command(line), writer);
+    let script = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
+    let live = Live::start_with_output(&mut desk.command(script), writer);
     desk.wait_for_text("log", "starting up");
     let runner = desk.process("knockd");
     // Some more lines than the pipe and the queue have room for, in turns, so that the kernel's buffer
@@ -94,8 +94,8 @@ fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
 fn a_reader_that_is_gone_does_not_end_the_daemon() {
     let Some(desk) = desk("a_reader_that_is_gone_does_not_end_the_daemon") else { return };
     let (reader, writer) = io::pipe().unwrap();
-    let line = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
-    let live = Live::start_with_output(&mut desk.command(line), writer);
+    let script = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
+    let live = Live::start_with_output(&mut desk.command(script), writer);
     desk.wait_for_text("log", "starting up");
     drop(reader);
     let knocker = desk.knocker([127, 0, 0, 1]);
