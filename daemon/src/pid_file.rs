@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use knock_setup::text::{Cause, shown};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 /// Where it is if nobody says otherwise, as in knockd 0.8.
 pub(crate) const DEFAULT: &str = "/var/run/knockd.pid";
@@ -24,6 +24,8 @@ pub(crate) struct PidFile {
 pub(crate) enum PidFileError {
     /// Another daemon has it, with this number if it could be read.
     Taken(PathBuf, String),
+    /// It is something else than a file: writing or removing it would hit what it stands for.
+    NotAFile(PathBuf),
     /// It cannot be written.
     Io(PathBuf, io::Error),
 }
@@ -35,6 +37,12 @@ impl fmt::Display for PidFileError {
                 out,
                 "another knockd is running, process {number} of {}; to run two, give each its own \
                  file with '-p'",
+                shown(path)
+            ),
+            Self::NotAFile(path) => write!(
+                out,
+                "cannot use {} for the process number: it is a symbolic link, a device or a pipe, \
+                 not a file",
                 shown(path)
             ),
             Self::Io(path, error) => write!(out, "cannot write {}: {}", shown(path), Cause(error)),
@@ -52,8 +60,15 @@ impl PidFile {
             .create(true)
             .truncate(false)
             .mode(0o644)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
             .open(path)
-            .map_err(failed)?;
+            .map_err(|error| match error.raw_os_error() {
+                Some(libc::ELOOP) => PidFileError::NotAFile(path.to_owned()),
+                _ => failed(error),
+            })?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(PidFileError::NotAFile(path.to_owned()));
+        }
         let mut lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => lock,
             Err((mut file, Errno::EWOULDBLOCK)) => {

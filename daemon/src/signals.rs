@@ -1,6 +1,8 @@
 //! Signals: one process answers them, the others leave them to it.
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals that mean something.
@@ -9,6 +11,11 @@ const MEANINGFUL: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP
 /// Has the signals wait until they are read.
 pub(crate) fn hold() -> nix::Result<SignalFd> {
     let held: SigSet = MEANINGFUL.into_iter().collect();
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // Whoever started this may have left it ignored, and then the system keeps no status of a command.
+    #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
+    // SAFETY: the default action is no handler.
+    unsafe { sigaction(Signal::SIGCHLD, &default) }?;
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), None)?;
     SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use knock_engine::{CommandStatus, DoorId, Phase, RunId, Seconds, address};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, sigaction};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
 use super::chatter::Chatter;
@@ -360,11 +360,12 @@ fn spawn(order: &Order, in_root: bool) -> io::Result<(Child, PipeReader)> {
 /// Leaves the session and the signals of the daemon behind.
 fn begin_anew() -> io::Result<()> {
     nix::unistd::setsid()?;
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    for signal in Signal::iterator() {
+    for number in 1..=libc::SIGRTMAX() {
         #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
-        // SAFETY: the default action is no handler. Two signals cannot have another one, and refuse.
-        let _ = unsafe { sigaction(signal, &default) };
+        // SAFETY: the default action is no handler. Some signals cannot have another one, and refuse.
+        unsafe {
+            libc::signal(number, libc::SIG_DFL);
+        }
     }
     SigSet::empty().thread_set_mask()?;
     Ok(())

@@ -61,18 +61,20 @@ impl Runner {
         }
         self.state = State::Listening;
         self.has_listened = true;
+        if let Some(waiting) = self.waiting.take() {
+            // What was found on the way is for the terminal that is left now.
+            self.output.flush();
+            if let Err(error) = waiting.dismiss() {
+                let text = format!("knockd: error: cannot leave the terminal: {error}");
+                self.output.text(Kind::Message, text);
+                self.end(Exit::Failed);
+            }
+        }
         let names: Vec<_> =
             self.settings.interfaces.iter().map(|name| String::from_utf8_lossy(name)).collect();
         let names = names.join(", ");
         self.output.text(Kind::Aside, format!("listening on {names}..."));
         self.output.text(Kind::Logged, format!("starting up, listening on {names}"));
-        if let Some(waiting) = self.waiting.take()
-            && let Err(error) = waiting.dismiss()
-        {
-            let text = format!("knockd: error: cannot leave the terminal: {error}");
-            self.output.text(Kind::Message, text);
-            self.end(Exit::Failed);
-        }
     }
 
     /// Ends because a signal says so. One that comes some time later says that there is no time for

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::lookup::Names;
 /// How many lines may wait to be written.
 const LINES_MAX: usize = 16_384;
 
-/// How long the end waits for lines to be written.
+/// How long the end, and a caller of a daemon, wait for lines to be written.
 const END_MAX: Duration = Duration::from_secs(5);
 
 /// The name that lines in syslog carry, as those of knockd 0.8.
@@ -77,6 +77,8 @@ enum Job {
     Line(Line),
     /// To close the log file and to open it again, perhaps another one, and with another stamp.
     Reopen(Sinks),
+    /// To say that everything before is written.
+    Answer(Sender<()>),
 }
 
 /// The lines' way out.
@@ -87,8 +89,8 @@ pub(super) struct Output {
     ended: Receiver<()>,
     /// How many lines did not find room since that was last told.
     lost: u64,
-    /// A log file that is to be opened as soon as there is room to say so.
-    reopen: Option<Sinks>,
+    /// That the log file is to be opened anew, for which there was no room yet.
+    reopening: Option<Sinks>,
 }
 
 impl Output {
@@ -108,15 +110,14 @@ impl Output {
             }
             let _ = end.send(());
         });
-        Self { jobs: Some(jobs), writer: Some(writer), ended, lost: 0, reopen: None }
+        Self { jobs: Some(jobs), writer: Some(writer), ended, lost: 0, reopening: None }
     }
 
     /// Writes a line some time soon.
     pub(super) fn line(&mut self, line: Line) {
-        if let Some(sinks) = self.reopen.take()
-            && !self.put(Job::Reopen(sinks.clone()))
-        {
-            self.reopen = Some(sinks);
+        if !self.try_to_reopen() {
+            self.lost = self.lost.saturating_add(1);
+            return;
         }
         if self.lost > 0 {
             let text = format!("{} lines were lost because they could not be written", self.lost);
@@ -144,9 +145,31 @@ impl Output {
         }
     }
 
-    /// Opens the log file anew before the next line.
-    pub(super) fn reopen(&mut self, sinks: Sinks) {
-        self.reopen = Some(sinks);
+    /// Opens the log file anew, behind all lines before. If there is no room for that, lines are lost
+    /// until there is.
+    pub(super) fn reopen(&mut self, sinks: &Sinks) {
+        self.reopening = Some(sinks.clone());
+        self.try_to_reopen();
+    }
+
+    /// Returns whether nothing is left to be opened anew before the next line.
+    fn try_to_reopen(&mut self) -> bool {
+        let (Some(jobs), Some(sinks)) = (&self.jobs, self.reopening.take()) else { return true };
+        match jobs.try_send(Job::Reopen(sinks)) {
+            Err(TrySendError::Full(Job::Reopen(sinks))) => {
+                self.reopening = Some(sinks);
+                false
+            }
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => true,
+        }
+    }
+
+    /// Waits until all lines so far are written, but not for ever.
+    pub(super) fn flush(&self) {
+        let (written, answer) = mpsc::channel();
+        if self.put(Job::Answer(written)) {
+            let _ = answer.recv_timeout(END_MAX);
+        }
     }
 
     fn put(&self, job: Job) -> bool {
@@ -184,6 +207,10 @@ impl Writer {
             Job::Reopen(sinks) => {
                 self.log = Log::open(&sinks);
                 self.sinks = sinks;
+            }
+            Job::Answer(written) => {
+                // Who waits may have given up.
+                let _ = written.send(());
             }
         }
     }

@@ -87,7 +87,7 @@ impl Runner {
         if let Some(file) = &file {
             self.output.text(Kind::Opening, format!("closing log file: {file}"));
         }
-        self.output.reopen(sinks(&self.args, &self.settings));
+        self.output.reopen(&sinks(&self.args, &self.settings));
         if let Some(file) = &file {
             self.output.text(Kind::Opening, format!("re-opening log file: {file}"));
         }

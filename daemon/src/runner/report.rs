@@ -172,8 +172,8 @@ impl Runner {
         if let Some(run) = order.run {
             self.sniffer.tell(&Order::CommandEnded { run, status });
         }
-        // Otherwise the engine says so.
-        let nobody_says = order.run.is_none() || self.sniffer.has_ended();
+        // Otherwise the engine says so. It is told nothing any more once the end has begun.
+        let nobody_says = order.run.is_none() || matches!(self.state, State::Ending(_));
         if nobody_says && status != CommandStatus::SUCCESS {
             self.print(&Effect::CommandFailed { door: order.door, status });
         }

@@ -1,1 +1,116 @@
-//! TODO
+//! The command line, and `--check`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use crate::common::{Desk, Folder, Need, Outcome, PROGRAMS, finish, require};
+
+#[test]
+fn help_is_short_or_long_and_goes_to_standard_output() {
+    for arguments in ["-h", "--help"] {
+        let outcome = run(&Folder::new(), arguments);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+        let longest = outcome.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{longest:?} columns");
+        insta::assert_snapshot!(outcome.stdout);
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let expected = format!("knockd {}\n", env!("CARGO_PKG_VERSION"));
+    for arguments in ["-V", "--version"] {
+        let outcome = run(&Folder::new(), arguments);
+        assert_eq!((outcome.status, outcome.stdout), (Some(0), expected.clone()));
+    }
+}
+
+#[test]
+fn every_fault_of_the_command_line_is_status_1() {
+    let faults = ["--deamon", "-x", "--check --record x", "-c", "--max-attempts 0", "more"];
+    insta::assert_snapshot!(told(&Folder::new(), &faults, 1));
+}
+
+#[test]
+fn a_sound_configuration_passes_the_check() {
+    let folder = Folder::new();
+    folder.write("hint.conf", "[door]\nsequence = 7000,8000\n");
+    folder.write("empty.conf", "");
+    let checks = ["--check -c knockd.conf", "--check -c hint.conf", "--check -c empty.conf"];
+    insta::assert_snapshot!(told(&folder, &checks, 0));
+}
+
+#[test]
+fn a_broken_configuration_fails_the_check_with_all_its_errors() {
+    let folder = Folder::new();
+    folder.write("knockd.conf", "[door]\nsequence = ssh,-1\nseq_timeout = ten\nfoo = 1\n");
+    insta::assert_snapshot!(told(&folder, &["--check -c knockd.conf"], 2));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_status_2_when_checked_and_1_when_run() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("folder")).unwrap();
+    folder.write("one-time.conf", "[door]\none_time_sequences = missing\ncommand = true\n");
+    let faults = ["-c missing.conf", "-c folder", "-c /dev/zero", "-c one-time.conf"];
+    let checks = faults.map(|fault| format!("--check {fault}"));
+    let told = [told(&folder, &faults, 1), told(&folder, &checks.each_ref().map(|all| &**all), 2)];
+    // What is checked is what is run.
+    assert_eq!(told[0], told[1].replace("--check ", ""));
+    insta::assert_snapshot!(told[0]);
+}
+
+#[test]
+fn the_check_needs_neither_root_nor_a_network() {
+    let name = "the_check_needs_neither_root_nor_a_network";
+    if !require(name, &["setpriv", "unshare"], Need::Namespaces) {
+        return;
+    }
+    let folder = Folder::new();
+    folder.open_to_all();
+    let check = || {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.args(["--bounding-set=-all", "./knockd", "--check", "-c", "knockd.conf"]);
+        finish(command.current_dir(folder.directory()))
+    };
+    let outcome = check();
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    fs::set_permissions(folder.path("knockd.conf"), Permissions::from_mode(0o600)).unwrap();
+    let outcome = check();
+    assert_eq!(outcome.status, Some(2));
+    insta::assert_snapshot!(outcome.stderr);
+}
+
+#[test]
+fn interfaces_that_cannot_be_listened_on_are_told() {
+    if !require("interfaces_that_cannot_be_listened_on_are_told", PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let desk = Desk::new();
+    let mut all = String::new();
+    for (arguments, status) in
+        [("-i nosuch", 1), ("-i lo,nosuch", 1), ("-i any,eth0", 1), ("", 1), ("-i lo -i any", 1)]
+    {
+        let outcome = desk.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
+        all += &["$ knockd ", arguments, "\n", &outcome.stderr].concat();
+    }
+    desk.wait_for_nobody();
+    insta::assert_snapshot!(all);
+}
+
+fn run(folder: &Folder, arguments: &str) -> Outcome {
+    finish(&mut folder.knockd(arguments))
+}
+
+/// Runs the program with each of these arguments, and returns what it says on standard error.
+fn told(folder: &Folder, runs: &[&str], status: i32) -> String {
+    let told = runs.iter().map(|arguments| {
+        let outcome = run(folder, arguments);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
+        format!("$ knockd {arguments}\n{}\n", outcome.stderr)
+    });
+    told.collect()
+}

@@ -1,1 +1,181 @@
-//! TODO
+//! Commands: what they are given, and what becomes of what they say.
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+
+#[test]
+fn what_a_command_writes_is_told_in_lines_fit_for_a_terminal() {
+    let name = "what_a_command_writes_is_told_in_lines_fit_for_a_terminal";
+    let script = "printf 'one\\n\\033[31mred\\007\\n' && printf 'three\\twithout end' >&2";
+    let Some(desk) = desk(name, &format!("command = {script}")) else { return };
+    let daemon = Daemon::start(&desk, "-v -g DIR/log");
+    desk.knock(&[7000]);
+    let expected = [
+        "door: output: one",
+        "door: output: \u{fffd}[31mred\u{fffd}",
+        "door: output: three without end",
+    ];
+    for line in expected {
+        daemon.wait_for_error(line);
+    }
+    assert_eq!(daemon.end().status, Some(0));
+    let log = desk.folder.read("log");
+    let texts: Vec<&str> = log.lines().filter_map(|line| Some(line.split_once("] ")?.1)).collect();
+    assert_eq!(texts[4..7], expected, "{log}");
+}
+
+#[test]
+fn a_status_other_than_0_is_told_as_by_knockd_08() {
+    let name = "a_status_other_than_0_is_told_as_by_knockd_08";
+    let Some(desk) = desk(name, "command = exit 7") else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    daemon.wait_for_error("door: command returned non-zero status code (7)");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_command_that_a_signal_ended_has_the_status_that_a_shell_tells() {
+    let name = "a_command_that_a_signal_ended_has_the_status_that_a_shell_tells";
+    let Some(desk) = desk(name, "command = kill -KILL $$") else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    daemon.wait_for_error("door: command returned non-zero status code (137)");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_told_and_others_are_tried() {
+    let name = "a_command_that_cannot_be_started_is_told_and_others_are_tried";
+    let Some(desk) = desk(name, "command = true") else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.folder.write("no-shell", "");
+    // Nothing else can be started inside from here on.
+    desk.set_up("mount --bind no-shell /bin/sh");
+    for _ in 0..2 {
+        desk.knock(&[7000]);
+        let error = daemon.live.error_line();
+        assert!(error.starts_with("door: command cannot be started: Permission denied"), "{error}");
+        daemon.wait_for_error("door: command returned non-zero status code (127)");
+    }
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_command_begins_like_a_program_that_is_started_by_hand() {
+    let name = "a_command_begins_like_a_program_that_is_started_by_hand";
+    let look = "cat /proc/self/status > DIR/status; cut -d' ' -f1,6 /proc/$$/stat > DIR/session; \
+                readlink /proc/$$/fd/0 /proc/$$/cwd > DIR/input; env > DIR/environment; \
+                ls /proc/self/fd > DIR/descriptors; touch DIR/looked";
+    let Some(desk) = desk(name, &format!("command = {look}")) else { return };
+    let signals = "--ignore-signal=HUP,PIPE,CHLD --block-signal=USR1,RTMIN,CHLD,TERM";
+    let variables = "FOO=bar LD_LIBRARY_PATH=/nosuch BASH_ENV=/nosuch HOME=/root LC_ALL=C";
+    let line = format!("exec 9<knockd.conf && exec env {variables} {signals} ");
+    let daemon = Daemon::start_as(&desk, &format!("{line}$KNOCKD -v -i lo -c knockd.conf"));
+    desk.knock(&[7000]);
+    wait_until("it has looked", || desk.folder.path("looked").exists());
+    let status = desk.folder.read("status");
+    for set in ["SigBlk", "SigIgn", "SigCgt"] {
+        let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":\t"));
+        let signals = u64::from_str_radix(line.unwrap(), 16).unwrap();
+        // Signals 32 and 33 are those of the C library, which lets nobody have them.
+        assert_eq!(signals & !(0b11 << 31), 0, "{set}: {status}");
+    }
+    let session = desk.folder.read("session");
+    let (process, leader) = session.trim_end().split_once(' ').unwrap();
+    assert_eq!(process, leader);
+    let folder = desk.folder.directory().to_str().unwrap();
+    assert_eq!(desk.folder.read("input"), format!("/dev/null\n{folder}\n"));
+    // The last is that of the listing itself.
+    assert_eq!(desk.folder.read("descriptors"), "0\n1\n2\n3\n");
+    let environment = desk.folder.read("environment");
+    let mut names: Vec<&str> =
+        environment.lines().map(|line| line.split_once('=').unwrap().0).collect();
+    names.retain(|name| !["LANG", "LOGNAME", "SHELL", "TZ", "USER"].contains(name));
+    names.sort_unstable();
+    // The shell adds PWD.
+    let expected = ["HOME", "KNOCK_CLIENT", "KNOCK_DOOR", "KNOCK_PHASE", "LC_ALL", "PATH", "PWD"];
+    assert_eq!(names, expected);
+    for line in ["HOME=/root", "KNOCK_CLIENT=127.0.0.1", "KNOCK_DOOR=door", "KNOCK_PHASE=start"] {
+        assert!(environment.lines().any(|one| one == line), "{line}: {environment}");
+    }
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn the_daemon_hears_signals_and_commands_however_it_was_started() {
+    let name = "the_daemon_hears_signals_and_commands_however_it_was_started";
+    let Some(desk) = desk(name, "command = exit 7") else { return };
+    let signals = "--ignore-signal=HUP,TERM,INT,CHLD --block-signal=HUP,TERM,INT,CHLD";
+    let line = format!("exec env {signals} $KNOCKD -v -i lo -c knockd.conf");
+    let daemon = Daemon::start_as(&desk, &line);
+    daemon.runner.signal(Signal::SIGHUP);
+    let line = daemon.live.line();
+    assert!(line.starts_with("re-reading config file: "), "{line}");
+    desk.knock(&[7000]);
+    daemon.wait_for_error("door: command returned non-zero status code (7)");
+    let outcome = daemon.end();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn commands_of_a_daemon_begin_in_the_root_folder() {
+    let Some(desk) =
+        desk("commands_of_a_daemon_begin_in_the_root_folder", "command = pwd > DIR/at")
+    else {
+        return;
+    };
+    desk.set_up("$KNOCKD -d -i lo -c knockd.conf -p DIR/pid");
+    desk.knock(&[7000]);
+    desk.wait_for_lines("at", 1);
+    assert_eq!(desk.folder.read("at"), "/\n");
+    desk.process("knockd").signal(Signal::SIGTERM);
+    desk.wait_for_nobody();
+}
+
+#[test]
+fn what_a_command_leaves_running_keeps_neither_door_nor_daemon() {
+    let name = "what_a_command_leaves_running_keeps_neither_door_nor_daemon";
+    let commands = "start_command = { echo begun; sleep 600; } & echo started\ncmd_timeout = 1\n\
+                    stop_command = touch DIR/stopped";
+    let Some(desk) = desk(name, commands) else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    daemon.wait_for("127.0.0.1: door: command timeout");
+    wait_until("it was stopped", || desk.folder.path("stopped").exists());
+    desk.process("sleep");
+    let outcome = daemon.end();
+    assert_eq!(outcome.status, Some(0));
+    let mut said: Vec<&str> = outcome.stderr.lines().collect();
+    said.sort_unstable();
+    assert_eq!(said, ["door: output: begun", "door: output: started"]);
+    // It is nobody's business any more.
+    desk.process("sleep");
+}
+
+#[test]
+fn the_end_waits_for_commands_tells_of_them_and_closes_doors() {
+    let name = "the_end_waits_for_commands_tells_of_them_and_closes_doors";
+    let commands = "start_command = until [ -e DIR/go ]; do sleep 0.01; done; exit 7\n\
+                    cmd_timeout = 600\n\
+                    stop_command = touch DIR/stopped";
+    let Some(desk) = desk(name, commands) else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
+    daemon.runner.signal(Signal::SIGTERM);
+    daemon.wait_for("waiting for child processes...");
+    assert!(!desk.folder.path("stopped").exists());
+    desk.folder.write("go", "");
+    let outcome = daemon.live.finish();
+    let failed = "door: command returned non-zero status code (7)\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), failed));
+    assert!(desk.folder.path("stopped").exists());
+}
+
+/// Returns a desk with a door that is opened by one knock.
+fn desk(name: &str, commands: &str) -> Option<Desk> {
+    let config = format!("[door]\nsequence = 7000:udp\n{commands}\n");
+    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(&config))
+}

@@ -1,8 +1,7 @@
 //! What the process that reads packets can still do if a packet has taken it over: nothing.
 //!
-//! The tests make system calls in the very process at work, by ptrace.
-
-#![cfg(target_arch = "x86_64")]
+//! The tests make system calls in the very process at work, by ptrace. How that is done is a matter of
+//! the processor: elsewhere, `privileges` says that they are skipped.
 
 use crate::common::inject::{Answer, Call, TEXT, inject};
 use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};

@@ -1,1 +1,174 @@
-//! TODO
+//! `-d`: the caller learns how it went, and then nothing holds it.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Desk, Need, Outcome, PROGRAMS, Process, require, wait_until};
+
+/// Starting a daemon.
+const DAEMON: &str = "$KNOCKD -d -i lo -c knockd.conf -p DIR/pid";
+
+#[test]
+fn a_knock_right_after_the_start_counts() {
+    let Some(desk) = desk("a_knock_right_after_the_start_counts", &[]) else { return };
+    let knocker = desk.knocker([127, 0, 0, 1]);
+    for time in 1..=5 {
+        desk.set_up(DAEMON);
+        knocker.knock(&[7000, 8000]);
+        desk.wait_for_lines("opened", time);
+        end(&desk);
+    }
+}
+
+#[test]
+fn the_pid_file_has_the_number_of_the_daemon_until_it_ends() {
+    let Some(desk) = desk("the_pid_file_has_the_number_of_the_daemon_until_it_ends", &[]) else {
+        return;
+    };
+    let Outcome { status, stdout, stderr } = desk.run(DAEMON);
+    // No news is good news.
+    assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(0), "", ""));
+    let runner = desk.process("knockd");
+    assert_eq!(desk.folder.read("pid"), format!("{}\n", runner.inner().unwrap()));
+    runner.signal(Signal::SIGTERM);
+    desk.wait_for_nobody();
+    assert!(!desk.folder.path("pid").exists());
+}
+
+#[test]
+fn nothing_of_the_caller_is_kept() {
+    let Some(desk) = desk("nothing_of_the_caller_is_kept", &["script"]) else { return };
+    // A terminal, and a lock that the caller holds.
+    let line = format!("script -qec 'exec 9>lock; {DAEMON} --lookup' terminal");
+    assert_eq!(desk.run(&line).status, Some(0));
+    let names = ["knockd", "knockd: sniffer", "knockd: resolver"];
+    let processes = names.map(|name| desk.process(name));
+    for process in &processes {
+        assert_eq!(process.terminal(), 0, "{}", process.name);
+        for (number, what) in process.descriptors() {
+            let is_its_own = what == "/dev/null"
+                || what == "/"
+                || what == desk.folder.path("pid").to_str().unwrap()
+                || what.starts_with("socket:")
+                || what.starts_with("anon_inode:");
+            // The ends of the pipe to the caller are closed by now.
+            assert!(is_its_own, "{number} of {} is {what}", process.name);
+        }
+    }
+    let [runner, ..] = &processes;
+    assert!(leads_session(runner));
+    end(&desk);
+}
+
+#[test]
+fn a_shell_that_takes_the_output_does_not_wait_for_the_daemon() {
+    let name = "a_shell_that_takes_the_output_does_not_wait_for_the_daemon";
+    let Some(desk) = desk(name, &[]) else { return };
+    // Ends only when nobody has the pipe any more.
+    let outcome =
+        desk.run(&format!("taken=$({DAEMON} -v --lookup 2>&1); echo \"status $?: $taken\""));
+    assert_eq!(outcome.stdout, "status 0: \n");
+    assert!(desk.process("knockd").inner().is_some());
+    end(&desk);
+}
+
+#[test]
+fn a_start_that_fails_is_told_to_the_caller_and_leaves_nothing() {
+    let name = "a_start_that_fails_is_told_to_the_caller_and_leaves_nothing";
+    let Some(desk) = desk(name, &[]) else { return };
+    let one_time = "[door]\none_time_sequences = DIR/used\ncommand = true\n";
+    desk.folder.write("one-time.conf", one_time);
+    desk.folder.write("used", " 1,2\n");
+    desk.folder.write("broken.conf", "[door]\nsequence = 7000,x\n");
+    // Root may write everything but what is on a file system to be read only.
+    desk.set_up("mount --bind used used && mount -o remount,bind,ro used");
+    let mut told = String::new();
+    for arguments in [
+        "-i nosuch -c knockd.conf",
+        "-i lo -c broken.conf",
+        "-i lo -c one-time.conf",
+        "-i lo -c nosuch.conf",
+        "-i any,lo -c knockd.conf",
+        "-i lo -c knockd.conf --record /nosuch/file",
+    ] {
+        let outcome = desk.run(&format!("$KNOCKD -d -p DIR/pid {arguments}"));
+        assert_eq!(outcome.stdout, "", "{arguments}");
+        let errors = outcome.stderr.replace(desk.folder.directory().to_str().unwrap(), "DIR");
+        let status = outcome.status.unwrap().to_string();
+        let run = ["$ knockd -d ", arguments, "\n", &errors, "status ", &status, "\n\n"];
+        told += &run.concat();
+        desk.wait_for_nobody();
+        assert!(!desk.folder.path("pid").exists(), "{arguments}");
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_warning_at_the_start_comes_before_the_caller_goes_on() {
+    let name = "a_warning_at_the_start_comes_before_the_caller_goes_on";
+    let Some(desk) = desk(name, &["setpriv"]) else { return };
+    for _ in 0..5 {
+        let unit = "setpriv --bounding-set=-all,+net_raw";
+        let outcome = desk.run(&format!("{unit} {DAEMON} -g /nosuch/log"));
+        let warnings: Vec<&str> = outcome.stderr.lines().collect();
+        let file =
+            "knockd: warning: cannot open the log file /nosuch/log: No such file or directory";
+        assert_eq!((outcome.status, warnings.len(), warnings[0]), (Some(0), 2, file));
+        assert!(
+            warnings[1].starts_with("knockd: warning: the process that reads packets stays root")
+        );
+        end(&desk);
+    }
+}
+
+#[test]
+fn a_second_daemon_is_refused_while_the_first_goes_on() {
+    let name = "a_second_daemon_is_refused_while_the_first_goes_on";
+    let Some(desk) = desk(name, &[]) else { return };
+    desk.set_up(DAEMON);
+    let first = desk.process("knockd");
+    let outcome = desk.run(DAEMON);
+    let number = first.inner().unwrap();
+    let file = desk.folder.path("pid");
+    let expected = format!(
+        "knockd: error: another knockd is running, process {number} of {}; to run two, give each \
+         its own file with '-p'\n",
+        file.display()
+    );
+    assert_eq!((outcome.status, outcome.stderr), (Some(1), expected));
+    assert_eq!(fs::read_to_string(file).unwrap(), format!("{number}\n"));
+    desk.knock(&[7000, 8000]);
+    desk.wait_for_lines("opened", 1);
+    wait_until("only one is left", || desk.named("knockd").len() == 1);
+    end(&desk);
+}
+
+#[test]
+fn a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes() {
+    let name = "a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes";
+    let Some(desk) = desk(name, &[]) else { return };
+    desk.set_up(DAEMON);
+    desk.process("knockd").signal(Signal::SIGKILL);
+    // The process that reads packets notices, and ends.
+    desk.wait_for_nobody();
+    assert!(desk.folder.path("pid").exists());
+    desk.set_up(DAEMON);
+    let number = desk.process("knockd").inner().unwrap();
+    assert_eq!(desk.folder.read("pid"), format!("{number}\n"));
+    end(&desk);
+}
+
+fn desk(name: &str, programs: &[&str]) -> Option<Desk> {
+    require(name, &[PROGRAMS, programs].concat(), Need::Namespaces).then(Desk::new)
+}
+
+fn end(desk: &Desk) {
+    desk.process("knockd").signal(Signal::SIGTERM);
+    desk.wait_for_nobody();
+}
+
+fn leads_session(process: &Process) -> bool {
+    let inner = process.inner().unwrap().to_string();
+    process.status("NSsid").split(' ').next_back() == Some(&inner)
+}

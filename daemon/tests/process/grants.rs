@@ -1,1 +1,91 @@
-//! TODO
+//! Being started with more or fewer privileges.
+
+use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, require};
+use crate::privileges::{CAPABILITIES, assert_has_no_capability};
+
+/// Becoming an ordinary user.
+const AS_USER: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+
+/// What a unit of Debian leaves to root.
+const AS_UNIT: &str = "setpriv --bounding-set=-all,+net_raw,+net_admin,+sys_module";
+
+/// A door that says who has opened it.
+const WHO: &str = "\
+[door]
+    sequence = 7000:udp
+    command = id -u > DIR/user && grep ^Cap /proc/self/status > DIR/capabilities
+";
+
+#[test]
+fn an_ordinary_user_is_told_what_to_grant() {
+    let Some(desk) = desk("an_ordinary_user_is_told_what_to_grant", &[], CONFIG) else { return };
+    let outcome = desk.run(&format!("{AS_USER} ./knockd -i lo -c knockd.conf"));
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
+    insta::assert_snapshot!(outcome.stderr);
+    desk.wait_for_nobody();
+}
+
+#[test]
+fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
+    let name = "a_capability_of_the_program_is_enough_and_commands_run_as_the_user";
+    let Some(desk) = desk(name, &["setcap"], WHO) else { return };
+    desk.set_up("setcap cap_net_raw=ep ./knockd");
+    let line = format!("exec {AS_USER} ./knockd -v -i lo -c knockd.conf");
+    let daemon = Daemon::start_as(&desk, &line);
+    // Only root can take it from the bounding set, from which nothing can be gained.
+    assert_has_no_capability(&daemon.sniffer, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
+    assert_eq!(daemon.sniffer.status("Uid"), "65534 65534 65534 65534");
+    assert_eq!(daemon.sniffer.status("Seccomp"), "2");
+    desk.knock(&[7000]);
+    desk.wait_for_text("capabilities", "CapAmb");
+    assert_eq!(desk.folder.read("user"), "65534\n");
+    let capabilities = desk.folder.read("capabilities");
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert!(capabilities.contains(&format!("{set}:\t0000000000000000\n")), "{capabilities}");
+    }
+    let outcome = daemon.end();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left() {
+    let name = "root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left";
+    let Some(desk) = desk(name, &[], WHO) else { return };
+    let line = format!("exec {AS_UNIT} $KNOCKD -v -i lo -c knockd.conf");
+    let daemon = Daemon::start_as(&desk, &line);
+    assert_has_no_capability(&daemon.sniffer, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
+    assert_eq!(daemon.sniffer.status("Uid"), "0 0 0 0");
+    assert_eq!(daemon.sniffer.status("NoNewPrivs"), "1");
+    assert_eq!(daemon.sniffer.status("Seccomp"), "2");
+    desk.knock(&[7000]);
+    desk.wait_for_text("capabilities", "CapAmb");
+    assert_eq!(desk.folder.read("user"), "0\n");
+    let outcome = daemon.end();
+    assert_eq!(outcome.status, Some(0));
+    insta::assert_snapshot!(outcome.stderr);
+}
+
+#[test]
+fn capabilities_that_are_made_to_be_inherited_are_given_up_too() {
+    let name = "capabilities_that_are_made_to_be_inherited_are_given_up_too";
+    let Some(desk) = desk(name, &[], WHO) else { return };
+    let some = "+net_raw,+sys_admin,+dac_override";
+    let grant = format!("setpriv --inh-caps={some} --ambient-caps={some}");
+    let line = format!("exec {grant} $KNOCKD -v -i lo -c knockd.conf");
+    let daemon = Daemon::start_as(&desk, &line);
+    assert_ne!(daemon.runner.status("CapAmb"), "0000000000000000");
+    assert_has_no_capability(&daemon.sniffer, &CAPABILITIES);
+    let outcome = daemon.end();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+/// Returns a desk that everybody may use, with a copy of the program.
+fn desk(name: &str, programs: &[&str], config: &str) -> Option<Desk> {
+    let programs = [PROGRAMS, &["setpriv"], programs].concat();
+    if !require(name, &programs, Need::Namespaces) {
+        return None;
+    }
+    let desk = Desk::with(config);
+    desk.folder.open_to_all();
+    Some(desk)
+}

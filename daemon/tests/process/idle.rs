@@ -1,1 +1,42 @@
-//! TODO
+//! Waiting costs nothing.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+
+/// How long nothing may happen.
+const QUIET: Duration = Duration::from_secs(3);
+
+#[test]
+fn without_packets_no_process_is_woken() {
+    if !require("without_packets_no_process_is_woken", PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let desk = Desk::new();
+    let daemon = Daemon::start(&desk, "-v --lookup -g DIR/log");
+    // A door was opened, and closed by itself: nothing of that keeps anybody awake.
+    desk.knock(&[7001, 8001]);
+    desk.wait_for_lines("stopped", 1);
+    let mut processes = vec![daemon.runner.clone(), daemon.sniffer.clone()];
+    processes.push(desk.process("knockd: resolver"));
+    let waits = || processes.iter().map(super::common::Process::waits).collect::<Vec<_>>();
+    let is_quiet_for = |time| {
+        let before = waits();
+        thread::sleep(time);
+        before == waits()
+    };
+    // What they still have to do after the command.
+    wait_until("they have come to rest", || is_quiet_for(Duration::from_millis(200)));
+    let before = waits();
+    thread::sleep(QUIET);
+    assert_eq!(waits(), before);
+    // Packets that no door wants are not even seen.
+    desk.knock(&[1, 2, 3, 9999]);
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(waits(), before);
+    // Others are, or this test has shown nothing.
+    desk.knock(&[7000]);
+    wait_until("it is woken by a knock", || waits() != before);
+    assert_eq!(daemon.end().status, Some(0));
+}

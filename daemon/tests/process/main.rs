@@ -7,6 +7,7 @@
 mod command_line;
 mod commands;
 mod common;
+#[cfg(target_arch = "x86_64")]
 mod confinement;
 mod daemonizing;
 mod grants;

@@ -1,1 +1,149 @@
-//! TODO
+//! What syslog gets, compared with what knockd 0.8 sends to it.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+
+const CONFIG: &str = "\
+[options]
+    UseSyslog
+[door]
+    sequence = 7000:udp,8000:udp
+    seq_timeout = 20
+    command = touch DIR/opened && false
+[timed]
+    sequence = 7001:udp
+    start_command = true %IP%
+    cmd_timeout = 1
+    stop_command = touch DIR/stopped %IP%
+[late]
+    sequence = 7002:udp,8002:udp
+    seq_timeout = 1
+    command = true
+";
+
+#[test]
+fn syslog_gets_what_knockd_08_sends_but_for_the_documented_differences() {
+    let name = "syslog_gets_what_knockd_08_sends_but_for_the_documented_differences";
+    let Some((desk, syslog)) = desk(name, CONFIG, &["knockd"]) else { return };
+    let theirs = messages(&desk, &syslog, "knockd");
+    let ours = messages(&desk, &syslog, "$KNOCKD");
+    // 0.8 ends some of them with a newline, by the chance of who wrote its lines.
+    let theirs: Vec<&str> = theirs.iter().map(|message| message.trim_end_matches('\n')).collect();
+    assert_eq!(ours, theirs);
+    let texts: Vec<String> = ours.iter().map(|message| text(message)).collect();
+    let folder = desk.folder.directory().to_str().unwrap();
+    insta::assert_snapshot!(texts.join("\n").replace(folder, "DIR"));
+}
+
+#[test]
+fn both_logs_get_the_same_texts() {
+    let config = CONFIG.replace("UseSyslog", "UseSyslog\nlogfile = DIR/log");
+    let Some((desk, syslog)) = desk("both_logs_get_the_same_texts", &config, &[]) else { return };
+    let messages = messages(&desk, &syslog, "$KNOCKD");
+    let log = desk.folder.read("log");
+    let log: Vec<&str> = log.lines().map(|line| line.split_once("] ").unwrap().1).collect();
+    let texts: Vec<String> = messages.iter().map(|message| text(message)).collect();
+    assert_eq!(texts, log);
+}
+
+#[test]
+fn a_syslog_that_is_not_there_or_reads_nothing_delays_no_command() {
+    let name = "a_syslog_that_is_not_there_or_reads_nothing_delays_no_command";
+    let Some((desk, syslog)) = desk(name, CONFIG, &[]) else { return };
+    let daemon = Daemon::start(&desk, "");
+    // More than the socket has room for: the thread that writes waits for it.
+    let knocker = desk.knocker([127, 0, 0, 1]);
+    for _ in 0..600 {
+        knocker.knock(&[7002]);
+        knocker.knock(&[8002]);
+    }
+    knocker.knock(&[7000, 8000]);
+    wait_until("the command was run", || desk.folder.path("opened").exists());
+    drop(syslog);
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+/// Returns a desk with a socket of the test in the place of `/dev/log`.
+fn desk(name: &str, config: &str, programs: &[&str]) -> Option<(Desk, UnixDatagram)> {
+    if !require(name, &[PROGRAMS, programs].concat(), Need::Namespaces) {
+        return None;
+    }
+    let desk = Desk::with(config);
+    let dev = desk.folder.path("dev");
+    fs::create_dir(&dev).unwrap();
+    let socket = UnixDatagram::bind(dev.join("log")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    // The devices of the machine stay as they are: what is mounted here is only seen inside.
+    desk.set_up("touch dev/null && mount --bind /dev/null dev/null && mount --rbind dev /dev");
+    Some((desk, socket))
+}
+
+/// Runs a program on the same knocks, and returns what it sends, but for the time.
+fn messages(desk: &Desk, syslog: &UnixDatagram, program: &str) -> Vec<String> {
+    for file in ["opened", "stopped"] {
+        let _ = fs::remove_file(desk.folder.path(file));
+    }
+    let mut received: Vec<String> = Vec::new();
+    let mut wait_for = |end: &str| {
+        while !received.last().is_some_and(|message| message.trim_end().ends_with(end)) {
+            let mut bytes = [0; 4096];
+            let length = syslog.recv(&mut bytes).unwrap_or_else(|_| panic!("{end} {received:?}"));
+            received.push(without_time(&bytes[..length]));
+        }
+    };
+    let live = desk.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
+    wait_for("starting up, listening on lo");
+    let knocker = desk.knocker([127, 0, 0, 1]);
+    // 0.8 says that it listens just before it does.
+    let name = "knockd";
+    wait_until("it waits for packets", || {
+        let state = desk.process(name).status("State");
+        state.starts_with('S')
+    });
+    knocker.knock(&[7000, 8000]);
+    wait_for("status code (1)");
+    knocker.knock(&[7001]);
+    wait_for("stopped 127.0.0.1");
+    wait_until("the stop command was run", || desk.folder.path("stopped").exists());
+    knocker.knock(&[7002]);
+    wait_for("late: Stage 1");
+    // 0.8 tells of a timeout at the next packet, and counts whole seconds.
+    std::thread::sleep(Duration::from_millis(2100));
+    knocker.knock(&[8002]);
+    wait_for("timeout (stage 1)");
+    for process in desk.named(name) {
+        process.signal(Signal::SIGTERM);
+    }
+    wait_for("shutting down");
+    let _ = live.finish();
+    received
+}
+
+/// Returns a message whose time, which must be one, is left out.
+fn without_time(message: &[u8]) -> String {
+    let message = String::from_utf8(message.to_vec()).unwrap();
+    let (priority, rest) = message.split_at(message.find('>').unwrap() + 1);
+    let (time, text) = rest.split_at("Nov 25 10:40:32".len());
+    let shape: String = time
+        .chars()
+        .enumerate()
+        .map(|(place, one)| match one {
+            _ if place < 3 && one.is_ascii_alphabetic() => 'M',
+            ' ' if place == 4 => '0',
+            _ if one.is_ascii_digit() => '0',
+            _ => one,
+        })
+        .collect();
+    assert_eq!(shape, "MMM 00 00:00:00", "{message}");
+    format!("{priority}{text}")
+}
+
+/// Returns the text of a message.
+fn text(message: &str) -> String {
+    message.strip_prefix("<29> knockd: ").unwrap_or_else(|| panic!("{message}")).to_owned()
+}

@@ -20,9 +20,9 @@ impl Daemon {
     }
 
     /// Starts it by a line for the shell, and waits until it listens.
-    pub(crate) fn start_as(desk: &Desk, line: &str) -> Self {
-        let live = desk.start(line);
-        if line.contains(" -v") {
+    pub(crate) fn start_as(desk: &Desk, script: &str) -> Self {
+        let live = desk.start(script);
+        if script.contains(" -v") {
             assert_eq!(live.line(), "listening on lo...");
         } else {
             while live.error_line() != "starting up, listening on lo" {}

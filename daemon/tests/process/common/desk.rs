@@ -155,13 +155,21 @@ impl Desk {
 
     /// Returns somebody who knocks from an address of the loopback interface.
     pub(crate) fn knocker(&self, from: [u8; 4]) -> Knocker {
+        Knocker(self.on_network(move || UdpSocket::bind((Ipv4Addr::from(from), 0)).unwrap()))
+    }
+
+    /// Opens a socket inside. It stays on the network that it was opened on.
+    pub(crate) fn on_network<T: Send + 'static>(
+        &self,
+        open: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let network = File::open(format!("/proc/{}/ns/net", self.namespace.id())).unwrap();
-        let open = move || {
+        // Of the test, only this thread goes there.
+        let thread = thread::spawn(move || {
             setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            UdpSocket::bind((Ipv4Addr::from(from), 0)).unwrap()
-        };
-        // A socket stays on the network that it was opened on; of the test, only this thread goes there.
-        Knocker(thread::spawn(open).join().unwrap())
+            open()
+        });
+        thread.join().unwrap()
     }
 
     /// Knocks from 127.0.0.1.

@@ -3,7 +3,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 
-use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -62,14 +61,19 @@ pub(crate) fn inject(process: &Process, call: &Call) -> Answer {
             }
         }
         WaitStatus::Signaled(_, signal, _) => Answer::Killed(signal),
-        other => panic!("{call:?}: {other:?}"),
+        other @ (WaitStatus::Exited(..)
+        | WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive) => panic!("{call:?}: {other:?}"),
     }
 }
 
 /// Lets a process go on as if nothing had been. The call that it waited in ends as by a signal.
 fn let_go(id: Pid, mut registers: libc::user_regs_struct) {
     registers.orig_rax = u64::MAX;
-    registers.rax = i64::from(-(Errno::EINTR as i32)).cast_unsigned();
+    registers.rax = i64::from(-libc::EINTR).cast_unsigned();
     ptrace::setregs(id, registers).unwrap();
     ptrace::detach(id, None).unwrap();
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use daemon::Daemon;
-pub(crate) use desk::{Desk, Folder, Knocker};
+pub(crate) use desk::{Desk, Folder};
 pub(crate) use knock_tests::process::{Live, Outcome, finish};
 pub(crate) use knock_tests::require::{Need, require};
 pub(crate) use processes::Process;

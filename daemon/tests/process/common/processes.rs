@@ -24,6 +24,8 @@ pub(super) fn all(holder: u32) -> Vec<Process> {
         let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
         if fs::read_link(format!("/proc/{id}/ns/pid")).is_ok_and(|theirs| theirs == namespace)
             && let Ok(command) = fs::read(format!("/proc/{id}/cmdline"))
+            // One that has ended has no name any more.
+            && !command.is_empty()
         {
             let command = String::from_utf8_lossy(&command);
             let first = command.split('\0').next().unwrap_or_default();
@@ -51,12 +53,6 @@ impl Process {
     pub(crate) fn inner(&self) -> Option<u32> {
         let status = fs::read_to_string(self.path("status")).ok()?;
         value(&status, "NSpid")?.split(' ').next_back()?.parse().ok()
-    }
-
-    /// Returns its number, group, session and terminal, each as it is numbered inside.
-    pub(crate) fn is_session_leader_without_terminal(&self) -> bool {
-        let inner = self.inner().unwrap().to_string();
-        self.status("NSsid").ends_with(&inner) && self.terminal() == 0
     }
 
     /// Returns the number of its terminal; 0 if it has none.
