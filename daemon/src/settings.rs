@@ -74,13 +74,15 @@ impl Settings {
     pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
         let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
         let pid_file = pid_file.unwrap_or_else(|| PathBuf::from(pid_file::DEFAULT));
+        // What a check forgives comes last.
+        let user = user(options)?;
         Ok(Self {
             interfaces: interfaces(args, options)?,
             pid_file: args.daemon.then_some(pid_file),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
             log_time: options.log_time,
             syslog: options.use_syslog,
-            user: user(options)?,
+            user,
             command_limit: options.command_limit,
         })
     }

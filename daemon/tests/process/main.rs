@@ -10,6 +10,7 @@ mod common;
 #[cfg(target_arch = "x86_64")]
 mod confinement;
 mod daemonizing;
+mod directives;
 mod grants;
 mod hostile;
 mod idle;

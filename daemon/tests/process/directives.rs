@@ -1,0 +1,102 @@
+//! The directives that knockd 0.8 does not know.
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+
+const DOOR: &str = "
+[door]
+    sequence = 7000:udp,8000:udp
+";
+
+#[test]
+fn the_process_that_reads_packets_becomes_the_user_that_is_named() {
+    let name = "the_process_that_reads_packets_becomes_the_user_that_is_named";
+    let Some(desk) = desk(name, "User = daemon", "command = true") else { return };
+    let daemon = Daemon::start(&desk, "");
+    let user = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    let four = |id: u32| format!("{id} {id} {id} {id}");
+    assert_eq!(daemon.sniffer.status("Uid"), four(user.uid.as_raw()));
+    assert_eq!(daemon.sniffer.status("Gid"), four(user.gid.as_raw()));
+    assert_eq!(daemon.runner.status("Uid"), four(0));
+}
+
+#[test]
+fn a_user_that_is_not_there_keeps_the_daemon_from_starting_and_fails_the_check() {
+    let name = "a_user_that_is_not_there_keeps_the_daemon_from_starting_and_fails_the_check";
+    let Some(desk) = desk(name, "User = nosuchuser", "command = true") else { return };
+    for (arguments, status) in [("-i lo", 1), ("--check", 2)] {
+        let outcome = desk.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
+        assert_eq!(outcome.status, Some(status));
+        let expected = "knockd: error: there is no user nosuchuser, whom the directive 'User' \
+                        names: create it, or name another\n";
+        assert_eq!(outcome.stderr, expected);
+    }
+}
+
+#[test]
+fn lines_of_the_log_have_seconds_and_zone_if_that_is_asked_for() {
+    let name = "lines_of_the_log_have_seconds_and_zone_if_that_is_asked_for";
+    let options = "LogFile = DIR/log\nLogTime = iso";
+    let Some(desk) = desk(name, options, "command = true") else { return };
+    let _daemon = Daemon::start_as(&desk, "TZ=Etc/GMT-2 exec $KNOCKD -i lo -c knockd.conf");
+    desk.wait_for_text("log", "starting up");
+    let line = desk.folder.read("log");
+    let (stamp, text) = line.split_once("] ").unwrap();
+    assert_eq!(text, "starting up, listening on lo\n");
+    let shape: String =
+        stamp.chars().map(|one| if one.is_ascii_digit() { '0' } else { one }).collect();
+    assert_eq!(shape, "[0000-00-00T00:00:00+00:00");
+    assert!(stamp.ends_with("+02:00"), "{stamp}");
+}
+
+#[test]
+fn a_command_that_takes_longer_than_the_limit_is_ended_with_all_it_started() {
+    let name = "a_command_that_takes_longer_than_the_limit_is_ended_with_all_it_started";
+    let command = "command = sleep 1000 & sleep 1000";
+    let Some(desk) = desk(name, "CommandLimit = 1", command) else { return };
+    let daemon = Daemon::start(&desk, "");
+    desk.knock(&[7000, 8000]);
+    daemon.wait_for_error(
+        "door: command ran longer than CommandLimit and was asked to end: sleep 1000 & sleep 1000",
+    );
+    daemon.wait_for_error("door: command returned non-zero status code (143)");
+    wait_until("nothing sleeps", || desk.named("sleep").is_empty());
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_command_that_does_not_want_to_end_is_killed_and_the_door_is_closed() {
+    let name = "a_command_that_does_not_want_to_end_is_killed_and_the_door_is_closed";
+    let commands = "start_command = trap '' TERM; echo > DIR/begun; while :; do sleep 0.1; done\n\
+                    cmd_timeout = 0\nstop_command = echo > DIR/closed";
+    let Some(desk) = desk(name, "CommandLimit = 1", commands) else { return };
+    let daemon = Daemon::start(&desk, "");
+    desk.knock(&[7000, 8000]);
+    daemon.wait_for_error("door: command returned non-zero status code (137)");
+    desk.wait_for_lines("closed", 1);
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_reload_says_what_counts_only_after_a_restart() {
+    let name = "a_reload_says_what_counts_only_after_a_restart";
+    let Some(desk) = desk(name, "", "command = true") else { return };
+    let daemon = Daemon::start_as(&desk, "exec $KNOCKD -v -c knockd.conf -i lo");
+    desk.folder.write("knockd.conf", &config("User = daemon", "command = true"));
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_error("the directive 'User' has changed; that counts after a restart");
+    desk.knock(&[7000, 8000]);
+    daemon.wait_for("door: running command: true");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+/// Returns a desk whose configuration has these options and commands of its door; `None` if the test is
+/// to be skipped.
+fn desk(name: &str, options: &str, commands: &str) -> Option<Desk> {
+    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(&config(options, commands)))
+}
+
+fn config(options: &str, commands: &str) -> String {
+    format!("[options]\n{options}\n{DOOR}{commands}\n")
+}
