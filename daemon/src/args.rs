@@ -4,15 +4,9 @@ use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory as _, Parser};
 use knock_engine::Limits;
-
-const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Green.on_default().bold())
-    .usage(AnsiColor::Green.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
+use knock_setup::options::{STYLES, number_of_attempts};
 
 const LONG_ABOUT: &str = "\
 Listen for secret sequences of packets, and open doors for those who know them.
@@ -125,10 +119,6 @@ pub struct Args {
         value_parser = number_of_attempts
     )]
     pub max_attempts: NonZeroU32,
-}
-
-fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
-    text.parse().map_err(|_| "not a number from 1 to 4294967295")
 }
 
 /// Returns the command line as a value, for the manual page.

@@ -4,15 +4,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use knock_engine::{Difference, Limits, Rules};
-
-const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Green.on_default().bold())
-    .usage(AnsiColor::Green.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
+use knock_setup::options::{STYLES, number_of_attempts};
 
 const LONG_ABOUT: &str = "\
 Replay packet captures against a knockd.conf and print what the door keeper would do.
@@ -206,10 +200,6 @@ fn difference(text: &str) -> Result<Difference, &'static str> {
     let mut all = Difference::ALL.into_iter();
     all.find(|one| Some(one.number()) == number)
         .ok_or("not the number of a difference that a transcript can show")
-}
-
-fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
-    text.parse().map_err(|_| "not a number from 1 to 4294967295")
 }
 
 /// Returns whether a capture is standard input.
