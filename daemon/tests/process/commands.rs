@@ -163,7 +163,7 @@ fn the_end_waits_for_commands_tells_of_them_and_closes_doors() {
     let Some(desk) = desk(name, commands) else { return };
     let daemon = Daemon::start(&desk, "-v");
     desk.knock(&[7000]);
-    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
+    daemon.wait_for_beginning("door: running command: ");
     daemon.runner.signal(Signal::SIGTERM);
     daemon.wait_for("waiting for child processes...");
     assert!(!desk.folder.path("stopped").exists());

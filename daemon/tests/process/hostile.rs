@@ -130,9 +130,10 @@ fn a_sniffer_that_hangs_does_not_keep_the_end() {
     desk.folder.write("knockd.conf", &config.replace("cmd_timeout = 1", "cmd_timeout = 600"));
     let daemon = Daemon::start(&desk, "-v");
     desk.knock(&[7001, 8001]);
-    daemon.wait_for("127.0.0.1: timed: OPEN SESAME");
+    daemon.wait_for_beginning("timed: running command: ");
     daemon.sniffer.signal(Signal::SIGSTOP);
     daemon.runner.signal(Signal::SIGTERM);
+    wait_until("it has the signal", || !daemon.runner.has_pending(Signal::SIGTERM));
     // By now the engine cannot tell of it.
     desk.folder.write("go", "");
     daemon.wait_for_error("timed: command returned non-zero status code (7)");
