@@ -71,8 +71,10 @@ impl Sniffer {
         }
     }
 
-    /// Tells it to end. What it has to say still comes.
+    /// Tells it to end, behind what it was told before as far as that can be sent at once. What it has
+    /// to say still comes.
     pub(super) fn dismiss(&mut self) {
+        self.send();
         self.orders.clear();
         if let Some(socket) = &self.socket {
             // If it has ended, reading says so.

@@ -71,7 +71,7 @@ fn a_command_begins_like_a_program_that_is_started_by_hand() {
     let Some(desk) = desk(name, &format!("command = {look}")) else { return };
     let signals = "--ignore-signal=HUP,PIPE,CHLD --block-signal=USR1,RTMIN,CHLD,TERM";
     let variables = "FOO=bar LD_LIBRARY_PATH=/nosuch BASH_ENV=/nosuch HOME=/root LC_ALL=C";
-    let line = format!("exec 9<knockd.conf && exec env {variables} {signals} ");
+    let line = format!("exec 9<knockd.conf && exec env {signals} {variables} ");
     let daemon = Daemon::start_as(&desk, &format!("{line}$KNOCKD -v -i lo -c knockd.conf"));
     desk.knock(&[7000]);
     wait_until("it has looked", || desk.folder.path("looked").exists());
@@ -163,7 +163,7 @@ fn the_end_waits_for_commands_tells_of_them_and_closes_doors() {
     let Some(desk) = desk(name, commands) else { return };
     let daemon = Daemon::start(&desk, "-v");
     desk.knock(&[7000]);
-    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
+    daemon.wait_for_beginning("door: running command: ");
     daemon.runner.signal(Signal::SIGTERM);
     daemon.wait_for("waiting for child processes...");
     assert!(!desk.folder.path("stopped").exists());

@@ -123,6 +123,26 @@ fn a_daemon_whose_sniffer_was_killed_closes_its_doors_and_says_so() {
 }
 
 #[test]
+fn a_sniffer_that_hangs_does_not_keep_the_end() {
+    let Some(desk) = desk("a_sniffer_that_hangs_does_not_keep_the_end") else { return };
+    let begin = "start_command = until [ -e DIR/go ]; do sleep 0.01; done; exit 7";
+    let config = CONFIG.replace("start_command = echo %IP% >> DIR/started", begin);
+    desk.folder.write("knockd.conf", &config.replace("cmd_timeout = 1", "cmd_timeout = 600"));
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7001, 8001]);
+    daemon.wait_for_beginning("timed: running command: ");
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    daemon.runner.signal(Signal::SIGTERM);
+    wait_until("it has the signal", || !daemon.runner.has_pending(Signal::SIGTERM));
+    // By now the engine cannot tell of it.
+    desk.folder.write("go", "");
+    daemon.wait_for_error("timed: command returned non-zero status code (7)");
+    assert_eq!(daemon.live.finish().status, Some(0));
+    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
+    desk.wait_for_nobody();
+}
+
+#[test]
 fn a_terminal_that_interrupts_all_processes_ends_the_daemon_in_order() {
     let name = "a_terminal_that_interrupts_all_processes_ends_the_daemon_in_order";
     let Some(desk) = desk(name) else { return };

@@ -1,5 +1,7 @@
 //! What the kernel says that the process has which reads packets.
 
+use std::fs;
+
 use crate::common::{Daemon, Desk, Need, PROGRAMS, Process, require};
 
 /// The sets of capabilities of a process.
@@ -34,8 +36,8 @@ fn the_sniffer_gains_nothing_and_its_system_calls_are_filtered() {
 }
 
 #[test]
-fn the_sniffer_has_only_the_descriptors_that_it_needs() {
-    let name = "the_sniffer_has_only_the_descriptors_that_it_needs";
+fn the_sniffer_has_only_the_descriptors_that_it_needs_and_no_environment() {
+    let name = "the_sniffer_has_only_the_descriptors_that_it_needs_and_no_environment";
     if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
@@ -48,6 +50,7 @@ fn the_sniffer_has_only_the_descriptors_that_it_needs() {
         descriptors.iter().map(|(_, what)| what.split(':').next().unwrap()).collect();
     let expected = ["socket", "/dev/null", "pipe", "socket", "socket", "socket"];
     assert_eq!(kinds, expected, "{descriptors:?}");
+    assert_eq!(fs::read(daemon.sniffer.path("environ")).unwrap(), b"");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What syslog gets, compared with what knockd 0.8 sends to it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -92,7 +93,14 @@ fn messages(desk: &Desk, syslog: &UnixDatagram, program: &str) -> Vec<String> {
     let mut wait_for = |end: &str| {
         while !received.last().is_some_and(|message| message.trim_end().ends_with(end)) {
             let mut bytes = [0; 4096];
-            let length = syslog.recv(&mut bytes).unwrap_or_else(|_| panic!("{end} {received:?}"));
+            let length = loop {
+                match syslog.recv(&mut bytes) {
+                    // The system does not begin a wait with a limit anew.
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    outcome => break outcome,
+                }
+            };
+            let length = length.unwrap_or_else(|error| panic!("{end}: {error} after {received:?}"));
             received.push(without_time(&bytes[..length]));
         }
     };

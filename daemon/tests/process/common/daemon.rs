@@ -36,6 +36,11 @@ impl Daemon {
         while self.live.line() != expected {}
     }
 
+    /// Waits for a line on standard output that begins like this.
+    pub(crate) fn wait_for_beginning(&self, expected: &str) {
+        while !self.live.line().starts_with(expected) {}
+    }
+
     /// Waits for a line on standard error.
     pub(crate) fn wait_for_error(&self, expected: &str) {
         while self.live.error_line() != expected {}

@@ -89,6 +89,13 @@ impl Process {
         found
     }
 
+    /// Returns whether a signal was sent to it that it has not taken.
+    pub(crate) fn has_pending(&self, signal: Signal) -> bool {
+        let pending = u64::from_str_radix(&self.status("ShdPnd"), 16).unwrap();
+        let pending = (1..=64).filter(|number| pending >> (number - 1) & 1 == 1);
+        pending.into_iter().any(|number| Signal::try_from(number) == Ok(signal))
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.id, signal).unwrap();
     }
