@@ -44,23 +44,17 @@ impl Cable {
     /// # Panics
     /// If it does not succeed.
     pub fn on_server(&self, line: &str) {
-        let outcome = finish(&mut self.server.command(line));
+        let outcome = finish(&mut bound(&self.server.command(line)));
         assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
     }
 
     /// Runs a line for the shell on the client, to its end. It may fail, as programs do that find
     /// ports closed.
     ///
-    /// All that it sends arrives in the order in which it was sent: it is bound to one processor, and
-    /// a packet that is sent on a veth pair arrives on the processor that sent it.
-    ///
     /// # Panics
     /// If a program of the line is missing, or does not end.
     pub fn on_client(&self, line: &str) {
-        let inside = self.client.command(line);
-        let mut bound = Command::new("taskset");
-        bound.args(["--cpu-list", &processor()]).arg(inside.get_program()).args(inside.get_args());
-        let outcome = finish(bound.stdin(Stdio::null()));
+        let outcome = finish(&mut bound(&self.client.command(line)));
         assert!(!matches!(outcome.status, None | Some(126 | 127)), "{line}: {outcome:?}");
     }
 
@@ -84,6 +78,15 @@ impl Cable {
         let answers = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit || true\n";
         self.server.set_up(&[&addresses("server", &SERVER), ready, answers].concat());
     }
+}
+
+/// Binds a command to one processor, so that all it sends arrives in the order in which it was sent: a
+/// packet on a veth pair or the loopback interface arrives on the processor that sent it.
+fn bound(inside: &Command) -> Command {
+    let mut bound = Command::new("taskset");
+    bound.args(["--cpu-list", &processor()]).arg(inside.get_program()).args(inside.get_args());
+    bound.stdin(Stdio::null());
+    bound
 }
 
 /// Returns a processor on which this may run.
