@@ -10,11 +10,13 @@
 //! the turn of a second, at the very edge of a `seq_timeout`, could so be told differently: this has
 //! about one chance in a hundred thousand for each attempt that is timed to be near its edge.
 
+mod cable;
 mod namespace;
 mod recording;
 mod transcript;
 mod wire;
 
+pub use cable::{CLIENTS, Cable, SERVER};
 pub use namespace::Namespace;
 pub use recording::Recording;
-pub use wire::{CLIENTS, SERVER, Wire};
+pub use wire::Wire;

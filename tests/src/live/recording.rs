@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use knock_replay::{Exit, Streams};
 use tempfile::TempDir;
 
+use super::cable::SERVER;
 use super::transcript::Transcript;
-use super::wire::SERVER;
 
 /// What a live knockd printed, and the capture of what it saw.
 pub struct Recording {

@@ -1,26 +1,14 @@
 //! The wire, what listens on it and what knocks.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::namespace::Namespace;
+use super::cable::{Cable, LAST, SERVER};
 use super::recording::Recording;
-use crate::process::{Live, finish};
-
-/// The addresses of the server's end, all that its knockd listens on.
-pub const SERVER: [&str; 4] = ["192.0.2.1", "198.51.100.1", "2001:db8::1", "fe80::1"];
-
-/// The addresses of the client's end. The first is the one from which it talks to the first address
-/// of the server, unless a program is told otherwise; the last ones to the others.
-pub const CLIENTS: [&str; 5] =
-    ["192.0.2.10", "192.0.2.11", "198.51.100.10", "2001:db8::10", "fe80::10"];
-
-/// Who knocks last.
-const LAST: &str = "192.0.2.99";
+use crate::process::Live;
 
 /// What the last knock carries, so that it is known in the capture.
 const MARK: &str = "this was the last knock";
@@ -35,8 +23,7 @@ pub struct Wire {
     /// The numbers of both in their namespace.
     knockd_id: String,
     tcpdump_id: String,
-    client: Namespace,
-    server: Namespace,
+    cable: Cable,
     /// What knockd has printed, as far as it was waited for.
     live: String,
     config: String,
@@ -61,22 +48,20 @@ impl Wire {
         for (name, text) in files {
             fs::write(path(name), text).unwrap();
         }
-        let (server, client) = (Namespace::new(), Namespace::new());
-        join(&server, &client);
+        let cable = Cable::new();
         // tcpdump in its immediate mode keeps room for packets as long as the snapshot length, and the
         // default leaves it room for eight.
         let dump = "exec tcpdump -i server -n -U --immediate-mode -s 512 -Z root -w";
         let dump = format!("echo $$ && {dump} '{}'", path("knocks.pcap"));
-        let tcpdump = Live::start(&mut server.command(&dump));
+        let tcpdump = Live::start(&mut cable.server.command(&dump));
         let tcpdump_id = tcpdump.line();
         while !tcpdump.error_line().contains("listening on server") {}
         let daemon = format!("echo $$ && exec knockd -v -i server -c '{}'", path("knockd.conf"));
-        let knockd = Live::start(&mut server.command(&daemon));
+        let knockd = Live::start(&mut cable.server.command(&daemon));
         let knockd_id = knockd.line();
         assert_eq!(knockd.line(), "listening on server...");
         let live = String::new();
-        let wire =
-            Self { knockd, tcpdump, knockd_id, tcpdump_id, client, server, live, config, folder };
+        let wire = Self { knockd, tcpdump, knockd_id, tcpdump_id, cable, live, config, folder };
         wire.wait_for_rest();
         wire
     }
@@ -86,8 +71,7 @@ impl Wire {
     /// # Panics
     /// If it does not succeed.
     pub fn server(&self, line: &str) {
-        let outcome = finish(&mut self.server.command(line));
-        assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
+        self.cable.on_server(line);
     }
 
     /// Runs a line for the shell on the client, to its end. It may fail, as programs do that find
@@ -96,11 +80,7 @@ impl Wire {
     /// # Panics
     /// If a program of the line is missing, or does not end.
     pub fn client(&self, line: &str) {
-        let inside = self.client.command(line);
-        let mut bound = Command::new("taskset");
-        bound.args(["--cpu-list", &processor()]).arg(inside.get_program()).args(inside.get_args());
-        let outcome = finish(bound.stdin(Stdio::null()));
-        assert!(!matches!(outcome.status, None | Some(126 | 127)), "{line}: {outcome:?}");
+        self.cable.on_client(line);
     }
 
     /// Waits until knockd has printed a line, in which `DIR` stands for the folder, so many times.
@@ -162,34 +142,6 @@ impl Wire {
 
 /// What knockd prints when it is told to end.
 const FAREWELL: [&str; 2] = ["waiting for child processes...", "closing..."];
-
-/// Joins two namespaces.
-fn join(server: &Namespace, client: &Namespace) {
-    let address = |address: &str| {
-        let rest = if address.contains(':') { "/64 nodad" } else { "/24" };
-        [address, rest].concat()
-    };
-    let addresses = |device: &str, addresses: &[&str]| {
-        let add = |each: &&str| format!("ip address add {} dev {device}\n", address(each));
-        // Without an address from the kernel: all addresses are those named here.
-        let device_up = format!("ip link set {device} addrgenmode none up\nip link set lo up\n");
-        addresses.iter().map(add).collect::<String>() + &device_up
-    };
-    let pair = "ip link add name server type veth peer name client netns";
-    server.set_up(&format!("{pair} {}", client.id()));
-    client.set_up(&addresses("client", &[&CLIENTS[..], &[LAST]].concat()));
-    let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
-    // Some programs wait for answers to all they sent by UDP, and the kernel would answer few.
-    let answers = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit || true\n";
-    server.set_up(&[&addresses("server", &SERVER), ready, answers].concat());
-}
-
-/// Returns a processor on which this may run.
-fn processor() -> String {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    list.unwrap().trim().chars().take_while(char::is_ascii_digit).collect()
-}
 
 /// Waits until something is so.
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {

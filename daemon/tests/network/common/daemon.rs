@@ -1,0 +1,128 @@
+//! A daemon that runs.
+
+use knock_tests::process::Live;
+
+use super::{Scene, comes_true};
+
+/// Who knocks last, and what the daemon says of it.
+const LAST: &str = "192.0.2.99";
+const LAST_OPENED: &str = "192.0.2.99: last: OPEN SESAME";
+
+/// A daemon at work on the server of a scene.
+pub(crate) struct Daemon<'a> {
+    scene: &'a Scene,
+    live: Live,
+    /// The runner's number in its namespace.
+    id: String,
+}
+
+/// A daemon that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit status; `None` if a signal ended it.
+    pub(crate) status: Option<i32>,
+    /// All of standard output, and the lines of it that are between the first and the last.
+    pub(crate) output: String,
+    pub(crate) errors: String,
+}
+
+impl<'a> Daemon<'a> {
+    /// Takes a process that prints its number and writes to the files of the scene, and waits until
+    /// it listens.
+    pub(super) fn new(scene: &'a Scene, live: Live) -> Self {
+        let daemon = Self { scene, id: live.line(), live };
+        daemon.wait("it listens", || daemon.output().starts_with("listening on "));
+        daemon
+    }
+
+    /// Returns what it has written to standard output.
+    pub(crate) fn output(&self) -> String {
+        self.scene.read("out")
+    }
+
+    /// Returns what it has written to standard error.
+    pub(crate) fn errors(&self) -> String {
+        self.scene.read("errors")
+    }
+
+    /// Returns how often it has printed a line, in which `DIR` stands for the folder.
+    pub(crate) fn count(&self, line: &str) -> usize {
+        let line = self.scene.placed(line);
+        self.output().lines().filter(|&printed| printed == line).count()
+    }
+
+    /// Waits until it has printed a line.
+    pub(crate) fn wait_for(&self, line: &str) {
+        self.wait_for_times(line, 1);
+    }
+
+    /// Waits until it has printed a line so many times.
+    pub(crate) fn wait_for_times(&self, line: &str, times: usize) {
+        self.wait(line, || self.count(line) >= times);
+    }
+
+    /// Waits until it has written a text to standard error.
+    pub(crate) fn wait_for_error(&self, text: &str) {
+        self.wait(text, || self.errors().contains(text));
+    }
+
+    /// Waits until the daemon has handled all packets that came before.
+    pub(crate) fn settle(&self) {
+        let before = self.count(LAST_OPENED);
+        self.scene.client(&format!("printf x | nc -u -q 0 -s {LAST} 192.0.2.1 9"));
+        self.wait_for_times(LAST_OPENED, before + 1);
+    }
+
+    /// Waits until a line was printed so many times, while knocks that may come too early are
+    /// repeated.
+    pub(crate) fn knock_until(&self, line: &str, times: usize, knock: impl Fn()) {
+        self.wait(line, || {
+            knock();
+            self.settle();
+            self.count(line) >= times
+        });
+    }
+
+    /// Sends a signal to the runner, like `TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.scene.server(&format!("kill -{signal} {}", self.id));
+    }
+
+    /// Returns the number of the sniffer in its namespace.
+    pub(crate) fn sniffer_id(&self) -> String {
+        let children = self.scene.ask_server(&format!("cat /proc/{0}/task/{0}/children", self.id));
+        children.trim().to_owned()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn finish(self) -> Ended {
+        let Self { scene, live, .. } = self;
+        let status = live.finish().status;
+        Ended { status, output: scene.read("out"), errors: scene.read("errors") }
+    }
+
+    /// Ends it by a signal, and checks that it ends as it should, without a word about anything
+    /// wrong. Returns all that it has printed between the first line and the last ones.
+    pub(crate) fn end(self) -> String {
+        self.signal("TERM");
+        let ended = self.finish();
+        assert_eq!((ended.status, ended.errors.as_str()), (Some(0), ""), "{}", ended.output);
+        ended.transcript()
+    }
+
+    fn wait(&self, what: &str, is_so: impl FnMut() -> bool) {
+        if !comes_true(is_so) {
+            panic!("waited in vain for {what}: {}{}", self.output(), self.errors());
+        }
+    }
+}
+
+impl Ended {
+    /// Returns what it has printed between that it listens and that it ends.
+    pub(crate) fn transcript(&self) -> String {
+        let rest = self.output.split_once("...\n").map(|(_, rest)| rest);
+        let rest = rest.and_then(|rest| rest.strip_suffix("closing...\n"));
+        let rest = rest.unwrap_or_else(|| panic!("no beginning or end: {}", self.output));
+        rest.to_owned()
+    }
+}

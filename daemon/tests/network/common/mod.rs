@@ -1,0 +1,27 @@
+//! What all tests of the daemon on a network share.
+
+mod daemon;
+mod scene;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) use daemon::Daemon;
+pub(crate) use scene::Scene;
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    assert!(comes_true(&mut is_so), "waited in vain until {what}");
+}
+
+/// Waits until something is so. Returns whether it came to be.
+fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    while !is_so() {
+        if begin.elapsed() > Duration::from_mins(1) {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
+}

@@ -1,0 +1,127 @@
+//! Where a daemon and those who knock meet.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::thread;
+
+use knock_tests::live::{Cable, Namespace};
+use knock_tests::process::{Live, finish};
+use knock_tests::require::{Need, require};
+use nix::sched::{CloneFlags, setns};
+use tempfile::TempDir;
+
+use super::Daemon;
+
+/// The daemon's program.
+const KNOCKD: &str = env!("CARGO_BIN_EXE_knockd");
+
+/// The programs that every scene needs.
+const PROGRAMS: [&str; 6] = ["unshare", "nsenter", "taskset", "ip", "nc", "knock"];
+
+/// A door for the knock that tells when all before it were handled.
+const LAST_DOOR: &str = "\n[last]\n\tsequence = 9:udp\n\tcommand =\n";
+
+/// A server and a client on a cable, and a folder for files.
+pub(crate) struct Scene {
+    // Ended before the folder goes.
+    pub(crate) cable: Cable,
+    folder: TempDir,
+}
+
+impl Scene {
+    /// Returns one for a test, with a configuration as `knockd.conf`; `None` if the machine lacks one
+    /// of these programs, or of those that every scene needs.
+    ///
+    /// One more door is added, for [`Daemon::settle`].
+    pub(crate) fn new(test: &str, programs: &[&str], config: &str) -> Option<Self> {
+        if !require(test, &[&PROGRAMS, programs].concat(), Need::Namespaces) {
+            return None;
+        }
+        let scene = Self { cable: Cable::new(), folder: TempDir::new().unwrap() };
+        scene.configure(config);
+        Some(scene)
+    }
+
+    /// Writes another `knockd.conf`.
+    pub(crate) fn configure(&self, config: &str) {
+        self.write("knockd.conf", &format!("{config}{LAST_DOOR}"));
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file, in whose text `DIR` stands for the folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), self.placed(text)).unwrap();
+    }
+
+    /// Returns the text of a file, nothing if it is not there.
+    pub(crate) fn read(&self, name: &str) -> String {
+        let bytes = fs::read(self.path(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Returns a text in which `DIR` stands for the folder.
+    pub(crate) fn placed(&self, text: &str) -> String {
+        text.replace("DIR", self.folder.path().to_str().unwrap())
+    }
+
+    /// Runs a line for the shell on the server, which must succeed.
+    pub(crate) fn server(&self, line: &str) {
+        self.cable.on_server(&self.placed(line));
+    }
+
+    /// Runs a line for the shell on the client. Programs that find ports closed may fail.
+    pub(crate) fn client(&self, line: &str) {
+        self.cable.on_client(&self.placed(line));
+    }
+
+    /// Returns what a line for the shell, run on the server, prints; it must succeed.
+    pub(crate) fn ask_server(&self, line: &str) -> String {
+        let outcome = finish(&mut self.cable.server.command(line));
+        assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
+        outcome.stdout
+    }
+
+    /// Returns whether a line for the shell, run on the client, succeeds.
+    pub(crate) fn client_can(&self, line: &str) -> bool {
+        finish(&mut self.cable.client.command(line)).status == Some(0)
+    }
+
+    /// Knocks by TCP from one of the client's addresses.
+    pub(crate) fn knock_from(&self, source: &str, destination: &str, ports: &str) {
+        let knock = format!("nc -z -s {source} {destination} $port");
+        self.client(&format!("for port in {ports}; do {knock}; done"));
+    }
+
+    /// Starts the daemon on the server with more options than the configuration, and waits until it
+    /// listens.
+    pub(crate) fn start(&self, options: &str) -> Daemon<'_> {
+        self.start_with(&format!("-c DIR/knockd.conf {options}"))
+    }
+
+    /// Starts the daemon on the server with these options, and waits until it listens.
+    pub(crate) fn start_with(&self, options: &str) -> Daemon<'_> {
+        let options = self.placed(options);
+        let line = self.placed("echo $$ && exec \"$KNOCKD\" -v");
+        let line =
+            format!("{line} {options} >{} 2>{}", self.placed("DIR/out"), self.placed("DIR/errors"));
+        let mut command = self.cable.server.command(&line);
+        Daemon::new(self, Live::start(command.env("KNOCKD", KNOCKD)))
+    }
+}
+
+/// Opens a socket or the like in a namespace, to whose network it belongs from then on.
+pub(crate) fn open_in<T: Send + 'static>(
+    namespace: &Namespace,
+    open: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let network = File::open(format!("/proc/{}/ns/net", namespace.id())).unwrap();
+    // Of the test, only this thread goes there.
+    let thread = thread::spawn(move || {
+        setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+        open()
+    });
+    thread.join().unwrap()
+}

@@ -1,0 +1,97 @@
+//! A server and a client, and a cable between them.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use super::namespace::Namespace;
+use crate::process::finish;
+
+/// The addresses of the server's end, which is called `server`.
+pub const SERVER: [&str; 4] = ["192.0.2.1", "198.51.100.1", "2001:db8::1", "fe80::1"];
+
+/// The addresses of the client's end, which is called `client`. The first is the one from which it
+/// talks to the first address of the server, unless a program is told otherwise; the last ones to the
+/// others.
+pub const CLIENTS: [&str; 5] =
+    ["192.0.2.10", "192.0.2.11", "198.51.100.10", "2001:db8::10", "fe80::10"];
+
+/// One more address of the client's end, for whoever knocks last.
+pub(super) const LAST: &str = "192.0.2.99";
+
+/// Two namespaces that are joined by a veth pair. Nothing leaves them.
+pub struct Cable {
+    /// Where the server is.
+    pub server: Namespace,
+    /// Where clients are.
+    pub client: Namespace,
+}
+
+impl Cable {
+    /// Makes both, and waits until packets pass.
+    ///
+    /// # Panics
+    /// If they cannot be made; `Need::Namespaces` asks before.
+    #[expect(clippy::new_without_default, reason = "it starts processes")]
+    #[must_use]
+    pub fn new() -> Self {
+        let cable = Self { server: Namespace::new(), client: Namespace::new() };
+        cable.join();
+        cable
+    }
+
+    /// Runs a line for the shell on the server, to its end.
+    ///
+    /// # Panics
+    /// If it does not succeed.
+    pub fn on_server(&self, line: &str) {
+        let outcome = finish(&mut bound(&self.server.command(line)));
+        assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
+    }
+
+    /// Runs a line for the shell on the client, to its end. It may fail, as programs do that find
+    /// ports closed.
+    ///
+    /// # Panics
+    /// If a program of the line is missing, or does not end.
+    pub fn on_client(&self, line: &str) {
+        let outcome = finish(&mut bound(&self.client.command(line)));
+        assert!(!matches!(outcome.status, None | Some(126 | 127)), "{line}: {outcome:?}");
+    }
+
+    fn join(&self) {
+        let address = |address: &str| {
+            let rest = if address.contains(':') { "/64 nodad" } else { "/24" };
+            [address, rest].concat()
+        };
+        let addresses = |device: &str, addresses: &[&str]| {
+            let add = |each: &&str| format!("ip address add {} dev {device}\n", address(each));
+            // Without an address from the kernel: all addresses are those named here.
+            let device_up =
+                format!("ip link set {device} addrgenmode none up\nip link set lo up\n");
+            addresses.iter().map(add).collect::<String>() + &device_up
+        };
+        let pair = "ip link add name server type veth peer name client netns";
+        self.server.set_up(&format!("{pair} {}", self.client.id()));
+        self.client.set_up(&addresses("client", &[&CLIENTS[..], &[LAST]].concat()));
+        let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
+        // Some programs wait for answers to all they sent by UDP, and the kernel would answer few.
+        let answers = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit || true\n";
+        self.server.set_up(&[&addresses("server", &SERVER), ready, answers].concat());
+    }
+}
+
+/// Binds a command to one processor, so that all it sends arrives in the order in which it was sent: a
+/// packet on a veth pair or the loopback interface arrives on the processor that sent it.
+fn bound(inside: &Command) -> Command {
+    let mut bound = Command::new("taskset");
+    bound.args(["--cpu-list", &processor()]).arg(inside.get_program()).args(inside.get_args());
+    bound.stdin(Stdio::null());
+    bound
+}
+
+/// Returns a processor on which this may run.
+fn processor() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.unwrap().trim().chars().take_while(char::is_ascii_digit).collect()
+}
