@@ -1,6 +1,6 @@
 //! What the tests share: an independent model of the rules, the real knockd as a judge and on a wire
-//! of its own, a forge for captures, generators, the captures of the test data, and what tests need
-//! of the machine.
+//! of its own, a forge for captures, generators, the captures of the test data, manual pages, and what
+//! tests need of the machine.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -19,6 +19,7 @@ pub mod differential;
 pub mod drive;
 pub mod forge;
 pub mod live;
+pub mod manual;
 pub mod model;
 pub mod model_08;
 pub mod oracle;

@@ -1,22 +1,7 @@
 //! What the manual page says besides the options. Words between backticks are bold.
 
-/// A section of the page.
-pub(super) struct Section {
-    pub(super) heading: &'static str,
-    pub(super) parts: &'static [Part],
-}
-
-/// A part of a section.
-pub(super) enum Part {
-    /// A paragraph.
-    Text(&'static str),
-    /// A tag, and what it means.
-    Tagged(&'static str, &'static str),
-    /// Lines that are kept as they are.
-    Verbatim(&'static str),
-}
-
-use Part::{Tagged, Text, Verbatim};
+use knock_tests::manual::Part::{Tagged, Text, Verbatim};
+use knock_tests::manual::Section;
 
 pub(super) const DESCRIPTION: Section = Section {
     heading: "DESCRIPTION",
