@@ -17,13 +17,16 @@ const OF_FILES: [u8; 13] = [23, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 40, 41];
 fn every_number_has_cases_or_tests_and_all_of_them_exist() {
     let document = Document::read();
     let numbers: Vec<u8> = document.numbered().map(|(number, _)| number).collect();
-    assert_eq!(numbers, (1..=41).collect::<Vec<u8>>());
+    assert_eq!(numbers, (1..=50).collect::<Vec<u8>>());
     for number in Difference::ALL.map(Difference::number) {
         assert!(numbers.contains(&number), "{number} is missing");
     }
     let letters: String = document.lettered().map(|entry| &entry.label[..]).collect();
     assert_eq!(letters, "ABCDEFGH");
-    let source = include_str!("differences.rs");
+    let daemon = Path::new(env!("CARGO_MANIFEST_DIR")).join("../daemon/tests");
+    let source = include_str!("differences.rs").to_owned()
+        + &sources(&daemon.join("process"))
+        + &sources(&daemon.join("network"));
     for entry in &document.entries {
         assert!(
             !entry.cases.is_empty() || !entry.tests.is_empty(),
@@ -186,6 +189,13 @@ fn interfaces_in_one_line_are_one_name_for_knockd_08() {
     let real = study::judge_on_configured_interface(&case, &oracle);
     let printed = String::from_utf8_lossy(&real.output).into_owned();
     assert_eq!(printed, format!("listening on eth0, ppp0...\n{opened}"));
+}
+
+/// Returns the text of all source files of a folder.
+fn sources(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
 fn program() -> &'static str {

@@ -9,5 +9,8 @@
 
 mod common;
 mod firewall;
+mod interfaces;
 mod knockers;
+mod life;
+mod links;
 mod seed;

@@ -1,10 +1,11 @@
 //! The filters for the kernel against what the engine admits, with the compiler and the machine of
-//! the real libpcap.
+//! the real libpcap, and in the real kernel.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
 mod bounds;
+mod kernel;
 mod properties;
 mod texts;
 

@@ -88,12 +88,6 @@ impl<'a> Daemon<'a> {
         self.scene.server(&format!("kill -{signal} {}", self.id));
     }
 
-    /// Returns the number of the sniffer in its namespace.
-    pub(crate) fn sniffer_id(&self) -> String {
-        let children = self.scene.ask_server(&format!("cat /proc/{0}/task/{0}/children", self.id));
-        children.trim().to_owned()
-    }
-
     /// Waits until it has ended by itself.
     pub(crate) fn finish(self) -> Ended {
         let Self { scene, live, .. } = self;
@@ -111,9 +105,8 @@ impl<'a> Daemon<'a> {
     }
 
     fn wait(&self, what: &str, is_so: impl FnMut() -> bool) {
-        if !comes_true(is_so) {
-            panic!("waited in vain for {what}: {}{}", self.output(), self.errors());
-        }
+        let came = comes_true(is_so);
+        assert!(came, "waited in vain for {what}: {}{}", self.output(), self.errors());
     }
 }
 

@@ -1,12 +1,14 @@
 //! What all tests of the daemon on a network share.
 
 mod daemon;
+mod frames;
 mod scene;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use daemon::Daemon;
+pub(crate) use frames::{Injector, Tunnel};
 pub(crate) use scene::Scene;
 
 /// Waits until something is so.

@@ -1,13 +1,11 @@
 //! Where a daemon and those who knock meet.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
-use std::thread;
 
-use knock_tests::live::{Cable, Namespace};
+use knock_tests::live::Cable;
 use knock_tests::process::{Live, finish};
 use knock_tests::require::{Need, require};
-use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
 
 use super::Daemon;
@@ -110,18 +108,4 @@ impl Scene {
         let mut command = self.cable.server.command(&line);
         Daemon::new(self, Live::start(command.env("KNOCKD", KNOCKD)))
     }
-}
-
-/// Opens a socket or the like in a namespace, to whose network it belongs from then on.
-pub(crate) fn open_in<T: Send + 'static>(
-    namespace: &Namespace,
-    open: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    let network = File::open(format!("/proc/{}/ns/net", namespace.id())).unwrap();
-    // Of the test, only this thread goes there.
-    let thread = thread::spawn(move || {
-        setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-        open()
-    });
-    thread.join().unwrap()
 }

@@ -1,0 +1,101 @@
+//! Packets that no program sends.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+
+use knock_tests::forge::{Link, Shape, datagram};
+use knock_tests::live::Namespace;
+use knock_tests::model::{Packet, SYN, Transport};
+use nix::sched::{CloneFlags, setns};
+use pcap::{Active, Capture};
+
+use super::Scene;
+
+/// The end of the cable at the client, to which whole frames are given.
+pub(crate) struct Injector(Capture<Active>);
+
+impl Injector {
+    /// Returns one, and gives the server the hardware address to which frames go.
+    pub(crate) fn new(scene: &Scene) -> Self {
+        scene.server("ip link set server address 02:00:00:00:00:02");
+        let open = || Capture::from_device("client").and_then(Capture::open).unwrap();
+        Self(open_in(&scene.cable.client, open))
+    }
+
+    /// Sends a SYN to each port, behind VLAN tags, the outermost of them first.
+    pub(crate) fn knock(&mut self, source: &str, destination: &str, ports: &[u16], vlan: &[u16]) {
+        for packet in syns(source, destination, ports) {
+            let shape = Shape { vlan: vlan.to_vec(), ..Shape::default() };
+            let (frame, _) = shape.frame(&packet, Link::Ethernet, false);
+            self.0.sendpacket(frame).unwrap();
+        }
+    }
+}
+
+/// An interface that is a program.
+pub(crate) struct Tunnel(File);
+
+impl Tunnel {
+    /// Makes the interface `tun0` on the server, with the addresses 203.0.113.1 and `2001:db8:7::1`.
+    pub(crate) fn new(scene: &Scene) -> Self {
+        scene.server("ip tuntap add dev tun0 mode tun");
+        let tunnel = Self(open_in(&scene.cable.server, || attach("tun0")));
+        scene.server(
+            "ip address add 203.0.113.1/24 dev tun0
+            ip address add 2001:db8:7::1/64 nodad dev tun0
+            ip link set tun0 addrgenmode none up",
+        );
+        tunnel
+    }
+
+    /// Lets a SYN to each port arrive.
+    pub(crate) fn knock(&mut self, source: &str, destination: &str, ports: &[u16]) {
+        for packet in syns(source, destination, ports) {
+            let (datagram, _) = datagram(&packet, &Shape::default());
+            self.0.write_all(&datagram).unwrap();
+        }
+    }
+}
+
+/// Returns a SYN to each port. None is a retransmission of another.
+fn syns(source: &str, destination: &str, ports: &[u16]) -> Vec<Packet> {
+    // A number of 0 proves nothing.
+    let transport = Transport::Tcp { seq: Some(0), flags: Some(SYN) };
+    let (src, dst) = (source.parse().unwrap(), destination.parse().unwrap());
+    let to = |&dport: &u16| Packet { at_ns: 0, src, dst, sport: 40_000, dport, transport };
+    ports.iter().map(to).collect()
+}
+
+/// Opens a socket or the like in a namespace, to whose network it belongs from then on.
+fn open_in<T: Send + 'static>(
+    namespace: &Namespace,
+    open: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let network = File::open(format!("/proc/{}/ns/net", namespace.id())).unwrap();
+    // Of the test, only this thread goes there.
+    let thread = std::thread::spawn(move || {
+        setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+        open()
+    });
+    thread.join().unwrap()
+}
+
+/// Becomes the program behind an interface. Each write to the file is a packet that arrives.
+#[expect(unsafe_code, reason = "there is no safe way to ask the kernel for it")]
+fn attach(name: &str) -> File {
+    let file = File::options().read(true).write(true).open("/dev/net/tun").unwrap();
+    // Bare IP packets: what stands before them would be told by no header.
+    let flags = i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).unwrap();
+    let mut request = libc::ifreq {
+        ifr_name: [0; libc::IFNAMSIZ],
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags },
+    };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    // SAFETY: the request is a whole one, and outlives the call.
+    let done = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    file
+}

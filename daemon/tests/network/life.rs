@@ -1,0 +1,195 @@
+//! From the start to the end: recordings, reloads, one-time sequences and open doors.
+
+use std::ffi::OsString;
+use std::fs;
+
+use knock_replay::{Exit, Streams};
+
+use crate::common::{Scene, wait_until};
+
+const DOORS: &str = "
+[plain]
+    sequence = 7001,7002,7003
+    seq_timeout = 100
+    tcpflags = syn
+    command = true %IP%
+[timed]
+    sequence = 7011:udp,7012:udp
+    seq_timeout = 1
+    start_command = true
+    cmd_timeout = 1
+    stop_command = true
+";
+
+const LEASES: &str = "
+[one]
+    sequence = 7001
+    tcpflags = syn
+    start_command = echo %IP% >> DIR/opened
+    cmd_timeout = 1000
+    stop_command = echo one %IP% >> DIR/closed
+[two]
+    sequence = 7002
+    tcpflags = syn
+    start_command = echo %IP% >> DIR/opened; sleep 1
+    cmd_timeout = 1000
+    stop_command = echo two %IP% >> DIR/closed
+";
+
+#[test]
+fn a_recording_replays_to_the_very_transcript_that_was_live() {
+    let name = "a_recording_replays_to_the_very_transcript_that_was_live";
+    let Some(scene) = Scene::new(name, &[], "") else { return };
+    scene.configure(&scene.placed(DOORS));
+    let daemon = scene.start("-i server --record DIR/record.pcapng");
+    scene.client("knock 192.0.2.1 7001 7002 7003; knock -6 2001:db8::1 7001 7002 7003");
+    scene.knock_from("192.0.2.11", "192.0.2.1", "7001 7003 7001 7002");
+    scene.client("knock -u 192.0.2.1 7011 7012; knock -u -6 2001:db8::1 7011");
+    daemon.wait_for("timed: running command: true");
+    daemon.wait_for("192.0.2.10: timed: command timeout");
+    daemon.wait_for("2001:db8::10: timed: sequence timeout (stage 1)");
+    scene.knock_from("192.0.2.11", "198.51.100.1", "7003");
+    daemon.wait_for("192.0.2.11: plain: OPEN SESAME");
+    let live = daemon.end();
+    assert_eq!(replay(&scene, "record.pcapng"), live);
+}
+
+#[test]
+fn every_open_door_is_closed_at_the_end() {
+    let Some(scene) = Scene::new("every_open_door_is_closed_at_the_end", &[], "") else { return };
+    scene.configure(&scene.placed(LEASES));
+    let daemon = scene.start("-i server");
+    scene.client("knock 192.0.2.1 7001 7002; knock -6 2001:db8::1 7001");
+    wait_until("all are open", || scene.read("opened").lines().count() == 3);
+    daemon.end();
+    assert_closed(&scene);
+}
+
+#[test]
+fn a_daemon_without_its_sniffer_closes_its_doors_and_fails() {
+    let name = "a_daemon_without_its_sniffer_closes_its_doors_and_fails";
+    let Some(scene) = Scene::new(name, &[], "") else { return };
+    scene.configure(&scene.placed(LEASES));
+    let daemon = scene.start("-i server");
+    scene.client("knock 192.0.2.1 7001 7002; knock -6 2001:db8::1 7001");
+    wait_until("all are open", || scene.read("opened").lines().count() == 3);
+    scene.server("pkill -KILL -f '^knockd: sniffer'");
+    let ended = daemon.finish();
+    assert_eq!(ended.status, Some(1));
+    let why = "knockd: error: the process that reads packets has ended (killed by SIGKILL)\n";
+    assert_eq!(ended.errors, why);
+    assert_closed(&scene);
+}
+
+#[test]
+fn a_sniffer_without_its_runner_ends_and_says_why() {
+    let name = "a_sniffer_without_its_runner_ends_and_says_why";
+    let Some(scene) = Scene::new(name, &[], DOORS) else { return };
+    let daemon = scene.start("-i server");
+    daemon.signal("KILL");
+    let why = "knockd: error: the process that runs commands has ended, so this one ends, too\n";
+    wait_until("the sniffer says why it ends", || scene.read("errors") == why);
+    wait_until("the sniffer has ended", || {
+        scene.ask_server("pgrep -c -f '^knockd: sniffer' || true").trim() == "0"
+    });
+}
+
+#[test]
+fn a_reload_keeps_attempts_and_leases_and_takes_new_sequences() {
+    let name = "a_reload_keeps_attempts_and_leases_and_takes_new_sequences";
+    let Some(scene) = Scene::new(name, &[], "") else { return };
+    scene.configure(&scene.placed(&[LEASES, DOORS].concat()));
+    let daemon = scene.start("-i server");
+    scene.client("knock 192.0.2.1 7001");
+    wait_until("the door is open", || scene.read("opened").lines().count() == 1);
+    daemon.wait_for("192.0.2.10: plain: Stage 1");
+    // The doors with leases are gone, one is as it was, one has another sequence.
+    scene.configure(&DOORS.replace("7011:udp", "7021:udp"));
+    daemon.signal("HUP");
+    daemon.knock_until("192.0.2.11: timed: OPEN SESAME", 1, || {
+        scene.client(
+            "for port in 7021 7012; do echo | nc -u -q 0 -s 192.0.2.11 192.0.2.1 $port; done",
+        );
+    });
+    scene.client("knock 192.0.2.1 7002 7003");
+    daemon.wait_for("192.0.2.10: plain: OPEN SESAME");
+    daemon.end();
+    assert_eq!(scene.read("closed"), "one 192.0.2.10\n");
+}
+
+#[test]
+fn a_broken_configuration_is_told_of_and_not_used() {
+    let name = "a_broken_configuration_is_told_of_and_not_used";
+    let Some(scene) = Scene::new(name, &[], DOORS) else { return };
+    let daemon = scene.start("-i server");
+    scene.configure("[plain]\nsequence = ssh\n");
+    daemon.signal("HUP");
+    daemon.wait_for_error("error: `ssh` is not a port");
+    daemon.wait_for_error("is not used because of its errors; the doors stay as they were");
+    scene.client("knock 192.0.2.1 7001 7002 7003");
+    daemon.wait_for("192.0.2.10: plain: OPEN SESAME");
+    daemon.signal("TERM");
+    assert_eq!(daemon.finish().status, Some(0));
+}
+
+#[test]
+fn a_one_time_sequence_opens_once_and_the_door_is_disabled_after_the_last() {
+    let name = "a_one_time_sequence_opens_once_and_the_door_is_disabled_after_the_last";
+    let Some(scene) = Scene::new(name, &[], "") else { return };
+    let door = "[once]\none_time_sequences = DIR/lines\ntcpflags = syn\ncommand = true\n";
+    scene.configure(&scene.placed(door));
+    scene.write("lines", "# used: 1,2\n 7001,7002\n 7003,7004\n");
+    let daemon = scene.start("-i server");
+    scene.client("knock 192.0.2.1 7001 7002");
+    daemon.wait_for("192.0.2.10: once: OPEN SESAME");
+    wait_until("the line is marked", || {
+        scene.read("lines") == "# used: 1,2\n#7001,7002\n 7003,7004\n"
+    });
+    scene.client("knock 192.0.2.1 7001 7002 7003 7004");
+    daemon.wait_for_times("192.0.2.10: once: OPEN SESAME", 2);
+    daemon.wait_for_error("once: no one-time sequence is left, the door is disabled");
+    scene.client("knock 192.0.2.1 7001 7002 7003 7004");
+    daemon.settle();
+    assert_eq!(daemon.count("192.0.2.10: once: OPEN SESAME"), 2);
+    assert_eq!(scene.read("lines"), "# used: 1,2\n#7001,7002\n#7003,7004\n");
+}
+
+#[test]
+fn a_configuration_too_long_for_the_kernel_still_opens_all_its_doors() {
+    let name = "a_configuration_too_long_for_the_kernel_still_opens_all_its_doors";
+    let flags = ["syn", "syn,!ack", "!fin", "syn,!rst", "syn,!urg", "!psh"];
+    let door = |number: usize| {
+        let (port, flags) = (1000 + number * 17, flags[number % flags.len()]);
+        format!("[d{number}]\nsequence = {port},{}\ntcpflags = {flags}\ncommand =\n", port + 5)
+    };
+    let doors: String = (0..3000).map(door).collect();
+    let Some(scene) = Scene::new(name, &[], &doors) else { return };
+    let daemon = scene.start("-i server");
+    for number in [0, 1500, 2999] {
+        let port = 1000 + number * 17;
+        scene.client(&format!("knock 192.0.2.1 {port} {}", port + 5));
+        daemon.wait_for(&format!("192.0.2.10: d{number}: OPEN SESAME"));
+    }
+}
+
+/// Fails unless each open door was closed, and once.
+fn assert_closed(scene: &Scene) {
+    let closed = scene.read("closed");
+    let mut closed: Vec<&str> = closed.lines().collect();
+    closed.sort_unstable();
+    assert_eq!(closed, ["one 192.0.2.10", "one 2001:db8::10", "two 192.0.2.10"]);
+}
+
+/// Replays a capture of the folder, and returns the transcript.
+fn replay(scene: &Scene, capture: &str) -> String {
+    let path = |name: &str| scene.path(name).into_os_string();
+    let args: [OsString; 5] =
+        ["knock-replay".into(), path(capture), "-q".into(), "-c".into(), path("knockd.conf")];
+    assert!(fs::metadata(scene.path(capture)).is_ok_and(|file| file.len() > 0));
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut streams =
+        Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
+    let exit = knock_replay::run(args, &mut streams);
+    assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
+    String::from_utf8(output).unwrap()
+}
