@@ -17,7 +17,7 @@ const DOORS: &str = "
     sequence = 7011:udp,7012:udp
     seq_timeout = 1
     start_command = true
-    cmd_timeout = 1
+    cmd_timeout = 4
     stop_command = true
 ";
 
