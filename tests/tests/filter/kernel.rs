@@ -165,7 +165,13 @@ fn behind_link(link: LinkKind, frame: &[u8]) -> &[u8] {
         LinkKind::Sll => (14, 16),
         LinkKind::Sll2 => (0, 20),
         LinkKind::Ethernet => (12, 14),
-        other => panic!("no device here is of the kind {other:?}"),
+        LinkKind::Raw
+        | LinkKind::Ipv4
+        | LinkKind::Ipv6
+        | LinkKind::Null
+        | LinkKind::Loop
+        | LinkKind::Ppp
+        | LinkKind::PppHdlc => panic!("no device here is of this kind"),
     };
     let mut ether_type = &frame[type_at..type_at + 2];
     while matches!(ether_type, [0x81 | 0x91, 0] | [0x88, 0xa8]) && frame.len() >= at + 4 {
