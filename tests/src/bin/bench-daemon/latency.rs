@@ -1,0 +1,86 @@
+//! How long it takes from the last knock to the start of the command.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::daemon::{Daemon, Program};
+use crate::table::{Millis, Table, quantile};
+use crate::wire::{CLIENT, SEQUENCE, Wire};
+
+/// How long a command may take to start.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What part of the median of knockd 0.8 the median may be.
+const RATIO_MAX: f64 = 0.2;
+
+/// How long the kernel keeps packets for knockd 0.8, to hand over several at once.
+const KEPT: Duration = Duration::from_millis(50);
+
+pub(crate) fn measure(ours: &Program, theirs: &Program, trials: usize, table: &mut Table) {
+    crate::progress(&format!("latency: {trials} knocks to each daemon in turn"));
+    let (our_wire, their_wire) = (Wire::new(), Wire::new());
+    let (mut our_times, mut their_times, mut shell_times) = (vec![], vec![], vec![]);
+    let ours = Daemon::start(ours, &our_wire, &[]);
+    let theirs = Daemon::start(theirs, &their_wire, &[]);
+    for trial in 0..trials {
+        our_times.push(knock(&our_wire, trial));
+        their_times.push(knock(&their_wire, trial));
+        shell_times.push(shell(&our_wire));
+    }
+    drop((ours, theirs));
+    for times in [&mut our_times, &mut their_times, &mut shell_times] {
+        times.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    table.head("latency: from the last knock to the start of the command");
+    let at = |share| (quantile(&our_times, share), quantile(&their_times, share));
+    let (our_median, their_median) = at(0.5);
+    let median = table.row("median");
+    let ratio = median.ratio(our_median, their_median);
+    median.bar(&format!("ratio <= {RATIO_MAX}"), ratio <= RATIO_MAX);
+    for (name, share) in [("90 of 100 are below", 0.9), ("longest", 1.0)] {
+        let (ours, theirs) = at(share);
+        table.row(name).ratio(ours, theirs);
+    }
+    let alone = quantile(&shell_times, 0.5);
+    table.row("of this, /bin/sh and telling of it alone").ours(&alone).theirs(&alone);
+}
+
+/// Knocks at a daemon and returns how long it took. How long the kernel has kept packets already when
+/// the last knock comes is left to chance.
+fn knock(wire: &Wire, trial: usize) -> Millis {
+    let [first, second, last] = SEQUENCE;
+    thread::sleep(part(KEPT, trial, 1));
+    wire.syn(CLIENT, first);
+    wire.syn(CLIENT, second);
+    // Whoever was woken by these sleeps again.
+    thread::sleep(KEPT / 2 + part(KEPT, trial, 2));
+    let begin = Instant::now();
+    wire.syn(CLIENT, last);
+    let started = wire.started(&CLIENT.to_string(), PATIENCE);
+    millis(started.expect("the command starts").saturating_duration_since(begin))
+}
+
+/// Returns how long a shell takes alone.
+fn shell(wire: &Wire) -> Millis {
+    let line = wire.stamp("alone");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &line]).stdin(Stdio::null());
+    let begin = Instant::now();
+    let mut child = command.spawn().expect("there is a shell");
+    let started = wire.started("alone", PATIENCE).expect("the shell runs");
+    child.wait().expect("the shell ends");
+    millis(started.saturating_duration_since(begin))
+}
+
+pub(crate) fn millis(time: Duration) -> Millis {
+    Millis(time.as_secs_f64() * 1000.0)
+}
+
+/// Returns some part of a time, by chance.
+fn part(of: Duration, trial: usize, dice: u8) -> Duration {
+    let chance = RandomState::new().hash_one((trial, dice)) % 1_000_000;
+    of.mul_f64(chance as f64 / 1e6)
+}

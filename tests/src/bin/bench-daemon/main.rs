@@ -1,0 +1,118 @@
+//! Measures knockd beside Debian's knockd 0.8, each on a wire of its own in network namespaces.
+//!
+//! Called by `scripts/bench-daemon`. Both daemons are told the same, and what is measured is seen from
+//! outside: when a command starts, what the kernel says of the processes, what is in their logs.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints, and may end at its first fault"
+)]
+
+mod daemon;
+mod flood;
+mod idle;
+mod latency;
+mod table;
+mod wire;
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use knock_tests::require::{Need, require};
+
+use crate::daemon::Program;
+use crate::table::Table;
+
+const AFTER_HELP: &str = "\
+Bars, each of which must be met:
+  latency  from the last knock to the start of the command: at most a fifth of 0.8's median
+  flood    20000 first knocks a second from 100000 spoofed addresses: no packet is lost, and an
+           honest knock behind them has its command started within 20 ms; an attempt takes at most
+           200 bytes, also with a million of them
+  idle     nothing wakes any of the processes; 20000 packets a second that no door wants take less
+           than a millisecond of processor time in five seconds
+
+Exit status: 0 if all bars are met, 1 if one is missed, 2 for a wrong command line.";
+
+/// Measures knockd beside Debian's knockd 0.8, each on a wire of its own in network namespaces.
+///
+/// Needs root. Nothing leaves the wires. Takes about two minutes, and wants a machine that does
+/// little else.
+#[derive(Debug, Parser)]
+#[command(name = "bench-daemon", after_help = AFTER_HELP, max_term_width = 100)]
+struct Args {
+    /// Measure only this (repeatable)
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
+
+    /// How many knocks each daemon gets whose latency is measured
+    #[arg(long, value_name = "N", default_value = "200")]
+    trials: std::num::NonZeroUsize,
+
+    /// The daemon to be judged [default: the release build]
+    #[arg(long, value_name = "FILE")]
+    ours: Option<PathBuf>,
+
+    /// The knockd 0.8 to compare with
+    #[arg(long, value_name = "FILE", default_value = "/usr/sbin/knockd")]
+    theirs: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// From the last knock to the start of the command
+    Latency,
+    /// First knocks from many spoofed addresses
+    Flood,
+    /// What happens when nothing happens
+    Idle,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if !require("bench-daemon", &["ip", "unshare", "nsenter", "setpriv"], Need::Namespaces) {
+        return ExitCode::FAILURE;
+    }
+    let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()));
+    let ours = Program(args.ours.unwrap_or_else(|| target.join("release/knockd")));
+    let theirs = Program(args.theirs);
+    let wanted = |part| args.only.is_empty() || args.only.contains(&part);
+    println!("{}", load());
+    let mut table = Table::default();
+    if wanted(Part::Latency) {
+        latency::measure(&ours, &theirs, args.trials.get(), &mut table);
+    }
+    if wanted(Part::Idle) {
+        idle::measure(&ours, &theirs, &mut table);
+    }
+    if wanted(Part::Flood) {
+        flood::measure(&ours, &theirs, &mut table);
+    }
+    println!("\n{table}\n{}", load());
+    if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Returns what the machine does, this included.
+fn load() -> String {
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let averages: Vec<&str> = load.split_whitespace().take(3).collect();
+    format!("load {} on {processors} processors", averages.join(" "))
+}
+
+/// Says what is done while it takes its time.
+fn progress(what: &str) {
+    println!("{what}");
+    let _ = io::stdout().flush();
+}

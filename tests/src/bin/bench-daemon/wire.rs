@@ -1,0 +1,182 @@
+//! Two network namespaces joined by a veth pair: a server, and a client that sends frames as they are.
+
+use std::cell::Cell;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etherparse::PacketBuilder;
+use knock_tests::live::Namespace;
+use nix::ifaddrs::getifaddrs;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, send, socket};
+use tempfile::TempDir;
+
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+
+/// The knocks of the door.
+pub(crate) const SEQUENCE: [u16; 3] = [7000, 8000, 9000];
+
+const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+
+/// A wire with a place for a daemon at one end.
+pub(crate) struct Wire {
+    /// When commands started, and for which clients.
+    starts: Receiver<(Instant, String)>,
+    socket: OwnedFd,
+    server: Namespace,
+    _client: Namespace,
+    folder: TempDir,
+    /// Makes every packet another one, which no daemon can take for a retransmission.
+    serial: Cell<u32>,
+}
+
+impl Wire {
+    /// Makes the wire, and the configuration of a daemon whose command says that it started.
+    pub(crate) fn new() -> Self {
+        let folder = TempDir::new().expect("there is room for a temporary folder");
+        let (server, client) = (Namespace::new(), Namespace::new());
+        join(&server, &client);
+        let socket = raw_socket(&client);
+        let pipe = folder.path().join("starts");
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("there is a mkfifo");
+        assert!(made.success(), "mkfifo: {made}");
+        let config = format!(
+            "[door]\n\tsequence = {}\n\tseq_timeout = 15\n\ttcpflags = syn\n\tcommand = {}\n",
+            SEQUENCE.map(|port| port.to_string()).join(","),
+            stamp(&pipe, "%IP%")
+        );
+        fs::write(folder.path().join("knockd.conf"), config).expect("there is room for a file");
+        // Open for writing as well, so that the pipe has no end.
+        let pipe = OpenOptions::new().read(true).write(true).open(pipe).expect("the pipe is there");
+        let starts = listen(pipe);
+        Self { starts, socket, server, _client: client, folder, serial: Cell::new(0) }
+    }
+
+    /// Returns the place of a file.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns a command that runs a program at the server's end. It ends with this program.
+    pub(crate) fn at_server(&self) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.server.id()));
+        command.args(["setpriv", "--pdeathsig", "KILL"]);
+        command
+    }
+
+    /// Sends a packet that begins a connection.
+    pub(crate) fn syn(&self, from: Ipv4Addr, port: u16) {
+        self.serial.update(|serial| serial + 1);
+        self.send(&syn(from, port, self.serial.get()));
+    }
+
+    /// Sends a frame.
+    pub(crate) fn send(&self, frame: &[u8]) {
+        let sent = send(self.socket.as_raw_fd(), frame, MsgFlags::empty());
+        assert_eq!(sent, Ok(frame.len()), "a frame is sent");
+    }
+
+    /// Returns when the command for a client started, if it does so in time.
+    pub(crate) fn started(&self, client: &str, patience: Duration) -> Option<Instant> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (at, who) = self.starts.recv_timeout(left).ok()?;
+            if who == client {
+                return Some(at);
+            }
+        }
+    }
+
+    /// Returns the line for the shell that says that a client's command started.
+    pub(crate) fn stamp(&self, client: &str) -> String {
+        stamp(&self.path("starts"), client)
+    }
+}
+
+fn stamp(pipe: &Path, client: &str) -> String {
+    format!("echo {client} >{}", pipe.display())
+}
+
+/// Reads the pipe. The time of a line is when this has read it.
+fn listen(pipe: File) -> Receiver<(Instant, String)> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            let at = Instant::now();
+            if sender.send((at, line.expect("the pipe can be read"))).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Returns a frame that begins a TCP connection to the server.
+pub(crate) fn syn(from: Ipv4Addr, port: u16, sequence_number: u32) -> Vec<u8> {
+    let ip = PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC);
+    let tcp = ip.ipv4(from.octets(), SERVER.octets(), 64);
+    let mut frame = Vec::with_capacity(64);
+    let tcp = tcp.tcp(40_000, port, sequence_number, 64_240).syn();
+    tcp.write(&mut frame, &[]).expect("it has no payload that could be too long");
+    frame
+}
+
+/// Returns a datagram to the server.
+pub(crate) fn datagram(from: Ipv4Addr, port: u16, payload: &[u8]) -> Vec<u8> {
+    let ip = PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC);
+    let udp = ip.ipv4(from.octets(), SERVER.octets(), 64).udp(53, port);
+    let mut frame = Vec::with_capacity(64 + payload.len());
+    udp.write(&mut frame, payload).expect("the payload is not too long");
+    frame
+}
+
+/// Joins two namespaces. No end has an address but for those named here, nor a route elsewhere.
+fn join(server: &Namespace, client: &Namespace) {
+    let mac = |mac: [u8; 6]| mac.map(|byte| format!("{byte:02x}")).join(":");
+    let up = |name: &str, address: Ipv4Addr| {
+        format!(
+            "ip link set {name} addrgenmode none\nip address add {address}/24 dev {name}\n\
+             ip link set {name} up\nip link set lo up\n"
+        )
+    };
+    server.set_up(&format!(
+        "ip link add name server address {} type veth peer name client address {} netns {}",
+        mac(SERVER_MAC),
+        mac(CLIENT_MAC),
+        client.id()
+    ));
+    client.set_up(&up("client", CLIENT));
+    let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
+    server.set_up(&[&up("server", SERVER), ready].concat());
+}
+
+/// Returns a socket for frames, open at the client's end. A socket stays where it was made.
+fn raw_socket(client: &Namespace) -> OwnedFd {
+    let network = File::open(format!("/proc/{}/ns/net", client.id())).expect("it has a network");
+    let make = move || {
+        setns(network, CloneFlags::CLONE_NEWNET).expect("root may enter it");
+        // Without a protocol, nothing is received.
+        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
+            .expect("root may have such a socket");
+        let mut links = getifaddrs().expect("interfaces can be listed");
+        let link = links.find_map(|link| {
+            let address = link.address.filter(|address| address.as_link_addr().is_some());
+            address.filter(|_| link.interface_name == "client")
+        });
+        let link = link.expect("the client has an interface");
+        bind(socket.as_raw_fd(), &link).expect("it can be bound to the interface");
+        socket
+    };
+    thread::spawn(make).join().expect("the socket was made")
+}
