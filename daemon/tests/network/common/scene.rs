@@ -105,6 +105,9 @@ impl Scene {
         let line = self.placed("echo $$ && exec \"$KNOCKD\" -v");
         let line =
             format!("{line} {options} >{} 2>{}", self.placed("DIR/out"), self.placed("DIR/errors"));
+        // What a daemon before it has written is not its own.
+        self.write("out", "");
+        self.write("errors", "");
         let mut command = self.cable.server.command(&line);
         Daemon::new(self, Live::start(command.env("KNOCKD", KNOCKD)))
     }
