@@ -55,19 +55,90 @@ fn addresses_that_come_count_and_those_that_go_do_not() {
 }
 
 #[test]
-fn an_interface_that_is_gone_ends_the_daemon_which_says_so() {
-    let name = "an_interface_that_is_gone_ends_the_daemon_which_says_so";
+fn addresses_of_ipv6_come_and_go_as_well() {
+    let Some(scene) = Scene::new("addresses_of_ipv6_come_and_go_as_well", &[], DOOR) else {
+        return;
+    };
+    let daemon = scene.start("-i server");
+    let knock_at = |address| format!("knock -6 {address} 7001 7002 7003");
+    scene.server("ip address add 2001:db8::77/64 nodad dev server");
+    daemon.knock_until("2001:db8::10: door: OPEN SESAME", 1, || {
+        scene.client(&knock_at("2001:db8::77"));
+    });
+    scene.server("ip address del 2001:db8::77/64 dev server");
+    scene.server("ip address add 2001:db8::78/64 nodad dev server");
+    let opened = daemon.count("2001:db8::10: door: OPEN SESAME");
+    daemon.knock_until("2001:db8::10: door: OPEN SESAME", opened + 1, || {
+        scene.client(&knock_at("2001:db8::78"));
+    });
+    let opened = daemon.count("2001:db8::10: door: OPEN SESAME");
+    // Somebody still sends to it, though nobody answers who asks where it is.
+    let hardware = scene.ask_server("ip -o link show server | sed 's/.*ether //; s/ .*//'");
+    let neighbour = format!("2001:db8::77 lladdr {} dev client", hardware.trim());
+    scene.client(&format!("ip -6 neigh replace {neighbour}"));
+    scene.client(&knock_at("2001:db8::77"));
+    daemon.settle();
+    assert_eq!(daemon.count("2001:db8::10: door: OPEN SESAME"), opened);
+    daemon.end();
+}
+
+#[test]
+fn one_attempt_can_go_over_several_interfaces() {
+    let name = "one_attempt_can_go_over_several_interfaces";
+    for options in ["-i server,second", "-i any"] {
+        let door = "[door]\nsequence = 7001:udp,7002:udp,7003:udp\nseq_timeout = 100\ncommand =\n";
+        let Some(scene) = Scene::new(name, &[], door) else { return };
+        add_second(&scene);
+        let daemon = scene.start(options);
+        for (server, port, stage) in
+            [("192.0.2.1", 7001, 1), ("203.0.113.1", 7002, 2), ("192.0.2.1", 7003, 3)]
+        {
+            scene.client(&format!("printf x | nc -u -q 0 -s 192.0.2.10 {server} {port}"));
+            daemon.wait_for(&format!("192.0.2.10: door: Stage {stage}"));
+        }
+        daemon.wait_for("192.0.2.10: door: OPEN SESAME");
+        daemon.end();
+    }
+}
+
+#[test]
+fn a_default_route_of_ipv6_names_the_interface_where_there_is_none_of_ipv4() {
+    let name = "a_default_route_of_ipv6_names_the_interface_where_there_is_none_of_ipv4";
     let Some(scene) = Scene::new(name, &[], DOOR) else { return };
+    scene.server("ip -6 route add default via 2001:db8::10 dev server");
+    let daemon = scene.start("");
+    assert!(daemon.output().starts_with("listening on server...\n"), "{}", daemon.output());
+    scene.client("knock -6 2001:db8::1 7001 7002 7003; knock 192.0.2.1 7001 7002 7003");
+    daemon.wait_for("2001:db8::10: door: OPEN SESAME");
+    daemon.wait_for("192.0.2.10: door: OPEN SESAME");
+    daemon.end();
+}
+
+#[test]
+fn an_interface_may_go_down_and_one_that_is_gone_ends_the_daemon_which_closes_its_doors() {
+    let name =
+        "an_interface_may_go_down_and_one_that_is_gone_ends_the_daemon_which_closes_its_doors";
+    let config = "
+[door]
+    sequence = 7001,7002,7003
+    seq_timeout = 100
+    tcpflags = syn
+    start_command = echo open >> DIR/log
+    cmd_timeout = 1000
+    stop_command = echo shut >> DIR/log
+";
+    let Some(scene) = Scene::new(name, &[], config) else { return };
     let daemon = scene.start("-i server");
     scene.server("ip link set server down && ip link set server up");
     daemon.knock_until("192.0.2.10: door: OPEN SESAME", 1, || {
         scene.client("knock 192.0.2.1 7001 7002 7003");
     });
+    let openings = daemon.count("192.0.2.10: door: OPEN SESAME");
     scene.server("ip link del server");
     let ended = daemon.finish();
-    assert_eq!(ended.status, Some(1));
     let expected = "knockd: error: cannot listen on server: The interface disappeared\n";
-    assert_eq!(ended.errors, expected);
+    assert_eq!((ended.status, ended.errors.as_str()), (Some(1), expected));
+    assert_eq!(scene.read("log").matches("shut").count(), openings);
 }
 
 /// Joins server and client by a second cable, whose end at the server is called `second`.

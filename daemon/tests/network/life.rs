@@ -5,7 +5,7 @@ use std::fs;
 
 use knock_replay::{Exit, Streams};
 
-use crate::common::{Scene, wait_until};
+use crate::common::{Injector, Scene, wait_until};
 
 const DOORS: &str = "
 [plain]
@@ -164,12 +164,18 @@ fn a_configuration_too_long_for_the_kernel_still_opens_all_its_doors() {
     };
     let doors: String = (0..3000).map(door).collect();
     let Some(scene) = Scene::new(name, &[], &doors) else { return };
+    let mut injector = Injector::new(&scene);
     let daemon = scene.start("-i server");
     for number in [0, 1500, 2999] {
         let port = 1000 + number * 17;
         scene.client(&format!("knock 192.0.2.1 {port} {}", port + 5));
         daemon.wait_for(&format!("192.0.2.10: d{number}: OPEN SESAME"));
+        // A filter of libpcap's own, in place of the kernel's, would not see these.
+        let ports = [port, port + 5].map(|port| u16::try_from(port).unwrap());
+        injector.knock("192.0.2.51", "192.0.2.1", &ports, &[5]);
+        daemon.wait_for(&format!("192.0.2.51: d{number}: OPEN SESAME"));
     }
+    daemon.end();
 }
 
 /// Fails unless each open door was closed, and once.

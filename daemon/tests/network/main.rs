@@ -7,6 +7,7 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod commands;
 mod common;
 mod firewall;
 mod interfaces;
