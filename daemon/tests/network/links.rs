@@ -25,12 +25,12 @@ fn vlan_tags_are_looked_through_at_any_depth() {
         return;
     };
     let mut injector = Injector::new(&scene);
-    for interface in ["server", "server,lo"] {
+    // The kernel takes the outermost tag out of the frame, as some hardware does, and the others stay
+    // in it. What it hands over for `any` then says nothing of them (Linux 6.18).
+    let depths = [&[][..], &[5], &[5, 6], &[5, 6, 7]];
+    for (interface, depths) in [("server", &depths[..]), ("any", &depths[..2])] {
         let daemon = scene.start(&format!("-i {interface}"));
-        // The kernel takes the outermost tag out of the frame, as some hardware does, and the
-        // others stay in it.
-        let depths = [&[][..], &[5], &[5, 6], &[5, 6, 7]];
-        for (tags, times) in depths.into_iter().zip(1..) {
+        for (&tags, times) in depths.iter().zip(1..) {
             injector.knock("192.0.2.51", "192.0.2.1", &PORTS, tags);
             injector.knock("2001:db8::51", "2001:db8::1", &PORTS, tags);
             for line in OPENED {
