@@ -13,9 +13,9 @@ use crate::address;
 use crate::decode::LinkType;
 use crate::ports::PortSet;
 
-/// What no frame satisfies: all are longer than nothing. libpcap compiles nothing of which it knows
-/// that it is never so.
-const NOTHING: &str = "less 0";
+/// What no frame satisfies, not even an empty one: none is that long. libpcap compiles nothing of
+/// which it knows that it is never so.
+const NOTHING: &str = "len = 4294967295";
 
 /// The next headers that decoding looks behind.
 const EXTENSION_HEADER: &str =
