@@ -1,0 +1,95 @@
+//! Lines in logs and on terminals.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use nix::sys::signal::Signal;
+
+use crate::common::CONFIG;
+use crate::{both, can_run, listen, rest};
+
+#[test]
+fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
+    let name = "a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody";
+    if !can_run(name, &[]) {
+        return;
+    }
+    let filler = "x".repeat(1500);
+    let config = format!(
+        "[options]\nlogfile = DIR/log\n[door]\nsequence = 7000:udp\ncommand = true {filler}\n"
+    );
+    let [theirs, ours] = both(&config, |desk, program| {
+        let live = desk.start(&format!("umask 022; exec {program} -v -i lo -c DIR/knockd.conf"));
+        assert_eq!(live.line(), "listening on lo...");
+        rest(desk);
+        desk.knock(&[7000]);
+        desk.wait_for_text("log", "running command");
+        rest(desk).signal(Signal::SIGTERM);
+        let _ = live.finish();
+        let mode = fs::metadata(desk.folder.path("log")).unwrap().permissions().mode() & 0o777;
+        let log = desk.folder.read("log");
+        let longest = log.lines().map(str::len).max().unwrap_or_default();
+        (mode, log.lines().any(str::is_empty), longest)
+    });
+    // Behind the stamp, which has 19 bytes.
+    assert_eq!((theirs.0, theirs.2), (0o644, 19 + 1023));
+    assert_eq!(ours, (0o640, false, 19 + "door: running command: true ".len() + 1500));
+    // A text of 1,023 bytes has lost the newline at its end, too; others have not.
+    let [theirs, ours] = both(&config.replace(&filler, ""), |desk, program| {
+        let (live, process) = listen(desk, program, "");
+        desk.knock(&[7000]);
+        desk.wait_for_text("log", "running command");
+        process.signal(Signal::SIGTERM);
+        let _ = live.finish();
+        desk.folder.read("log").lines().any(str::is_empty)
+    });
+    assert_eq!((theirs, ours), (true, false));
+}
+
+#[test]
+fn in_the_foreground_knockd_08_says_nothing_without_verbose() {
+    if !can_run("in_the_foreground_knockd_08_says_nothing_without_verbose", &[]) {
+        return;
+    }
+    let config = format!("[options]\nlogfile = DIR/log\n{CONFIG}");
+    let [theirs, ours] = both(&config, |desk, program| {
+        let live = desk.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
+        desk.wait_for_text("log", "starting up");
+        rest(desk);
+        desk.knock(&[7000, 8000]);
+        desk.wait_for_lines("opened", 1);
+        rest(desk).signal(Signal::SIGTERM);
+        let outcome = live.finish();
+        (outcome.stdout, outcome.stderr)
+    });
+    assert_eq!(theirs, (String::new(), String::new()));
+    assert_eq!(ours.0, "");
+    assert!(ours.1.contains("\n127.0.0.1: door: OPEN SESAME\ndoor: running command: "), "{ours:?}");
+}
+
+#[test]
+fn packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reasons() {
+    let name = "packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reasons";
+    if !can_run(name, &["date"]) {
+        return;
+    }
+    let [theirs, ours] = both(CONFIG, |desk, program| {
+        let month = desk.run("date +%m").stdout.trim().parse::<u32>().unwrap();
+        let (daemon, _) = listen(desk, program, "-D");
+        desk.knock(&[7000, 7000, 8000]);
+        let mut lines = Vec::new();
+        loop {
+            let line = daemon.line();
+            if line.ends_with("OPEN SESAME") || lines.len() > 3 {
+                break;
+            }
+            lines.push(line);
+        }
+        let told = lines.iter().find(|line| line.contains(": udp: ")).unwrap();
+        let told: u32 = told.split('-').nth(1).unwrap().parse().unwrap();
+        let has_reason = lines.iter().any(|line| line.contains("is not the next knock"));
+        (told + 1 == month, told == month, has_reason)
+    });
+    assert_eq!(theirs, (true, false, false));
+    assert_eq!(ours, (false, true, true));
+}

@@ -1,0 +1,45 @@
+//! knockd 0.8 and this daemon beside each other, where `docs/differences.md` says that they differ:
+//! each test runs both, and shows what either does.
+
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
+mod command_line;
+mod commands;
+#[path = "../process/common/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "other tests need more of it")]
+mod common;
+mod interfaces;
+mod life;
+mod lines;
+
+use common::{Desk, Live, Need, PROGRAMS, Process, require, wait_until};
+
+/// What either program is called in a line for the shell.
+const THEIRS: &str = "knockd";
+const OURS: &str = "$KNOCKD";
+
+/// Whether the machine has what a test of both needs.
+fn can_run(name: &str, programs: &[&str]) -> bool {
+    require(name, &[PROGRAMS, &["knockd"], programs].concat(), Need::Namespaces)
+}
+
+/// Does the same with knockd 0.8 and with this daemon, each at a desk of its own.
+fn both<T>(config: &str, run: impl Fn(&Desk, &str) -> T) -> [T; 2] {
+    [THEIRS, OURS].map(|program| run(&Desk::with(config), program))
+}
+
+/// Starts one of them on the loopback interface with `-v`, and waits until it waits for packets.
+fn listen(desk: &Desk, program: &str, options: &str) -> (Live, Process) {
+    let live = desk.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf {options}"));
+    while live.line() != "listening on lo..." {}
+    let process = rest(desk);
+    (live, process)
+}
+
+/// Waits until the process that was started waits, and returns it.
+fn rest(desk: &Desk) -> Process {
+    let process = desk.process("knockd");
+    wait_until("it waits", || process.status("State").starts_with('S'));
+    process
+}
