@@ -90,16 +90,25 @@ impl Sniffer {
     }
 
     /// Waits until the process is gone, and returns how it ended. One that says nothing more and
-    /// stays all the same is killed.
+    /// stays all the same is killed, which takes a capability if it has become another user.
     pub(super) fn status(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status_soon()? {
+            return Ok(status);
+        }
+        self.kill();
+        self.status_soon()?
+            .ok_or_else(|| io::Error::other("it hangs, and to kill it knockd would need CAP_KILL"))
+    }
+
+    /// Waits a second for the end of the process.
+    fn status_soon(&mut self) -> io::Result<Option<ExitStatus>> {
         for _ in 0..STATUS_TRIES {
             if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
+                return Ok(Some(status));
             }
             thread::sleep(STATUS_PAUSE);
         }
-        self.kill();
-        self.child.wait()
+        Ok(None)
     }
 
     /// Reads what is there.

@@ -1,6 +1,8 @@
 //! Being started with more or fewer privileges.
 
-use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, require};
+use nix::sys::signal::Signal;
+
+use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, require, wait_until};
 use crate::privileges::{CAPABILITIES, assert_has_no_capability};
 
 /// Becoming an ordinary user.
@@ -63,6 +65,23 @@ fn root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left() {
     let outcome = daemon.end();
     assert_eq!(outcome.status, Some(0));
     insta::assert_snapshot!(outcome.stderr);
+}
+
+#[test]
+fn a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end() {
+    let name = "a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end";
+    let Some(desk) = desk(name, &[], CONFIG) else { return };
+    let line = format!("exec {AS_UNIT},+setuid,+setgid $KNOCKD -v -i lo -c knockd.conf");
+    let daemon = Daemon::start_as(&desk, &line);
+    assert_eq!(daemon.sniffer.status("Uid"), "65534 65534 65534 65534");
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    daemon.runner.signal(Signal::SIGTERM);
+    // Its output has an end only when the sniffer has ended, too.
+    wait_until("the process that was started has ended", || desk.named("knockd").is_empty());
+    // When it goes on, it notices that nobody is there any more.
+    daemon.sniffer.signal(Signal::SIGCONT);
+    assert_eq!(daemon.live.finish().status, Some(0));
+    desk.wait_for_nobody();
 }
 
 #[test]
