@@ -275,11 +275,12 @@ impl Commands {
         self.running.iter().filter_map(|one| one.due(self.limit)).min()
     }
 
-    /// Ends all commands that run, at once.
-    pub(super) fn kill_all(&mut self) {
+    /// Ends all commands that run, at once, and returns them.
+    pub(super) fn kill_all(&mut self) -> Vec<Order> {
         for one in &self.running {
             one.signal(Signal::SIGKILL);
         }
+        self.running.iter().map(|one| one.order.clone()).collect()
     }
 }
 

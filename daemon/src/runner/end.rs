@@ -87,10 +87,14 @@ impl Runner {
             }
             State::Ending(Ending::GivenUp(_)) => {}
             State::Ending(Ending::Sniffer(_) | Ending::Doors(_)) => {
-                if self.hurried_from.is_some_and(|from| Instant::now() >= from) {
+                // It may be the first, if the end began without one.
+                let soon = Instant::now().checked_add(SECOND_SIGNAL_MIN);
+                if self.hurried_from.or(soon).is_some_and(|from| Instant::now() >= from) {
                     let text = "knockd: warning: ending at once, as another signal says";
                     self.output.text(Kind::Message, text);
                     self.give_up();
+                } else if self.hurried_from.is_none() {
+                    self.hurried_from = soon;
                 }
             }
         }
@@ -191,8 +195,9 @@ impl Runner {
     fn give_up(&mut self) {
         self.exit = Exit::Failed;
         self.sniffer.kill();
-        self.commands.kill_all();
-        for order in self.commands.withdraw_waiting() {
+        // What a stop command had done before it was killed, nobody knows.
+        let killed = self.commands.kill_all();
+        for order in killed.into_iter().chain(self.commands.withdraw_waiting()) {
             if order.phase == Phase::Stop {
                 self.tell_of_open_door(&order.door_name, order.client);
             }

@@ -1,6 +1,6 @@
 //! Commands: what they are given, and what becomes of what they say.
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
 use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
 
@@ -172,6 +172,44 @@ fn the_end_waits_for_commands_tells_of_them_and_closes_doors() {
     let failed = "door: command returned non-zero status code (7)\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), failed));
     assert!(desk.folder.path("stopped").exists());
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_every_door_that_stays_open_is_told() {
+    let name = "a_second_signal_ends_at_once_and_every_door_that_stays_open_is_told";
+    let commands = "start_command = true\ncmd_timeout = 600\n\
+                    stop_command = [ %IP% = 127.0.0.2 ] || { touch DIR/%IP%; exec sleep 600; }";
+    let Some(desk) = desk(name, commands) else { return };
+    for begins_by_itself in [false, true] {
+        for address in ["127.0.0.1", "127.0.0.3"] {
+            let _ = std::fs::remove_file(desk.folder.path(address));
+        }
+        let daemon = Daemon::start(&desk, "-v");
+        for last in [1, 2, 3, 3] {
+            desk.knocker([127, 0, 0, last]).knock(&[7000]);
+            daemon.wait_for(&format!("127.0.0.{last}: door: OPEN SESAME"));
+        }
+        let first = if begins_by_itself { &daemon.sniffer } else { &daemon.runner };
+        first.signal(if begins_by_itself { Signal::SIGKILL } else { Signal::SIGTERM });
+        for client in ["127.0.0.1", "127.0.0.3"] {
+            wait_until("it is being closed", || desk.folder.path(client).exists());
+        }
+        wait_until("it has ended", || {
+            // It may be gone by now.
+            let _ = kill(daemon.runner.id, Signal::SIGTERM);
+            desk.named("knockd").is_empty()
+        });
+        let outcome = daemon.live.finish();
+        assert_eq!(outcome.status, Some(1));
+        let told = |client: &str| {
+            let line = format!("door: STAYS OPEN for {client}");
+            outcome.stderr.lines().filter(|one| *one == line).count()
+        };
+        assert!(outcome.stderr.contains("ending at once, as another signal says"), "{outcome:?}");
+        // The one door is being closed for 127.0.0.1, and for 127.0.0.3 that waits a second time.
+        let told = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(told);
+        assert_eq!(told, [1, 0, 2], "{outcome:?}");
+    }
 }
 
 /// Returns a desk with a door that is opened by one knock.
