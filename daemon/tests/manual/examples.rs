@@ -1,0 +1,132 @@
+//! The configurations that the manual page shows: free of faults, and tried.
+
+use std::fs;
+
+use knock_tests::manual::Part;
+use nix::sys::signal::Signal;
+
+use crate::common::{Desk, Live, Need, PROGRAMS, require, wait_until};
+use crate::prose;
+
+/// The lines of the page that are kept as they are and contain a text.
+fn with(text: &str) -> Vec<&'static str> {
+    let verbatim = prose::EXAMPLE_CONFIGURATIONS.parts.iter().filter_map(|part| match part {
+        Part::Verbatim(lines) => Some(*lines),
+        Part::Text(_) | Part::Tagged(..) => None,
+    });
+    verbatim.filter(|lines| lines.contains(text)).collect()
+}
+
+/// Returns a desk with an example as its configuration, whose files are in the folder of the desk.
+fn desk(example: &str) -> Desk {
+    let desk = Desk::with(&example.replace("/var/log/", "DIR/").replace("/etc/knockd/", "DIR/"));
+    let [sequences] = with("used up")[..] else { panic!("one list of sequences") };
+    desk.folder.write("smtp_sequences", &format!("{sequences}\n"));
+    desk
+}
+
+#[test]
+fn every_configuration_of_the_page_passes_the_check_without_a_warning() {
+    let name = "every_configuration_of_the_page_passes_the_check_without_a_warning";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let examples = with("\n    TCPFlags");
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        let outcome = desk(example).run("$KNOCKD --check -c knockd.conf");
+        assert_eq!(outcome.status, Some(0), "{example}\n{outcome:?}");
+        let lines: Vec<&str> = outcome.stderr.lines().collect();
+        assert!(lines.len() == 1 && lines[0].ends_with(", no errors"), "{example}\n{outcome:?}");
+    }
+}
+
+/// An example at work, with the door keeper's lines.
+fn start(desk: &Desk) -> Live {
+    let daemon = desk.start("exec $KNOCKD -v -i lo -c knockd.conf");
+    assert_eq!(daemon.line(), "listening on lo...");
+    daemon
+}
+
+/// Ends it, and checks that nothing went wrong.
+fn end(desk: &Desk, daemon: Live) {
+    desk.process("knockd").signal(Signal::SIGTERM);
+    let outcome = daemon.finish();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+/// Waits until a program says, or does not say any more, that a client gets in.
+fn wait_for(desk: &Desk, list: &str, client: &str, is_in: bool) {
+    wait_until("the firewall has changed", || {
+        let outcome = desk.run(list);
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        outcome.stdout.contains(client) == is_in
+    });
+}
+
+#[test]
+fn the_first_example_opens_and_closes() {
+    let programs = [PROGRAMS, &["iptables", "knock"]].concat();
+    if !require("the_first_example_opens_and_closes", &programs, Need::Namespaces) {
+        return;
+    }
+    let desk = desk(with("[openSSH]")[0]);
+    let daemon = start(&desk);
+    let rule = "-A INPUT -s 127.0.0.1/32 -p tcp -m tcp --dport 22 -j ACCEPT";
+    desk.run("knock 127.0.0.1 7000 8000 9000");
+    wait_for(&desk, "iptables -S", rule, true);
+    desk.run("knock 127.0.0.1 9000 8000 7000");
+    wait_for(&desk, "iptables -S", rule, false);
+    end(&desk, daemon);
+    assert!(fs::metadata(desk.folder.path("knockd.log")).is_ok());
+}
+
+#[test]
+fn the_second_example_opens_for_both_families_and_closes_at_the_end() {
+    let programs = [PROGRAMS, &["iptables", "ip6tables", "knock"]].concat();
+    let name = "the_second_example_opens_for_both_families_and_closes_at_the_end";
+    if !require(name, &programs, Need::Namespaces) {
+        return;
+    }
+    let desk = desk(with("[SSH]")[0]);
+    let daemon = start(&desk);
+    desk.run("knock 127.0.0.1 2222:udp 3333:tcp 4444:udp");
+    wait_for(&desk, "iptables -S", "-A INPUT -s 127.0.0.1/32 ", true);
+    desk.run("knock -6 ::1 2222:udp 3333:tcp 4444:udp");
+    wait_for(&desk, "ip6tables -S", "-A INPUT -s ::1/128 ", true);
+    end(&desk, daemon);
+    wait_for(&desk, "iptables -S", "-A INPUT", false);
+    wait_for(&desk, "ip6tables -S", "-A INPUT", false);
+}
+
+#[test]
+fn the_third_example_uses_one_sequence_after_the_other() {
+    let programs = [PROGRAMS, &["nft", "knock"]].concat();
+    let name = "the_third_example_uses_one_sequence_after_the_other";
+    if !require(name, &programs, Need::Namespaces) {
+        return;
+    }
+    let desk = desk(with("[SMTP]")[0]);
+    desk.set_up(
+        "nft 'add table inet filter; add set inet filter smtp_clients { type ipv4_addr; }'",
+    );
+    let list = "nft list set inet filter smtp_clients";
+    for (knocks, marked) in [
+        ("1001 2001 3001", "#1001,2001,3001\n 1002:udp,2002:udp,3002:udp\n"),
+        ("1002:udp 2002:udp 3002:udp", "#1001,2001,3001\n#1002:udp,2002:udp,3002:udp\n"),
+    ] {
+        let daemon = start(&desk);
+        desk.run(&format!("knock 127.0.0.1 {knocks}"));
+        wait_for(&desk, list, "127.0.0.1", true);
+        desk.wait_for_text("smtp_sequences", marked);
+        desk.process("knockd").signal(Signal::SIGTERM);
+        assert_eq!(daemon.finish().status, Some(0));
+        wait_for(&desk, list, "127.0.0.1", false);
+    }
+    let log = desk.folder.read("knockd.log");
+    // `[2026-03-09T08:07:06+01:00] `
+    assert!(
+        log.lines().count() > 10 && log.lines().all(|line| line.as_bytes()[11] == b'T'),
+        "{log}"
+    );
+}
