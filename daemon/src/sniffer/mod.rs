@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -132,7 +132,8 @@ impl<'a> Sniffer<'a> {
         outbox.want(task.every_line, task.debug);
         let nonblocking = runner.socket.set_nonblocking(true);
         nonblocking.map_err(|error| End::System("cannot use the socket to the runner", error))?;
-        for shortfall in sandbox::enter(task.becomes).map_err(End::Sandbox)? {
+        let captures: Vec<_> = interfaces.iter().map(AsFd::as_fd).collect();
+        for shortfall in sandbox::enter(task.becomes, &captures).map_err(End::Sandbox)? {
             outbox.words(Gravity::Warning, &shortfall);
         }
         outbox.put(&Report::Listening);

@@ -1,10 +1,11 @@
 //! The sniffer gives up all it does not need once its captures are open.
 //!
 //! What is left to it: to read its captures and the socket to the runner, to write to that socket, to
-//! standard error and to the recording, to wait, to take memory, and to change its kernel filter.
+//! standard error and to the recording, but not to the captures, to wait, to take memory, and to change its kernel filter.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use caps::{CapSet, Capability};
 use knock_setup::text::Cause;
@@ -69,11 +70,15 @@ impl fmt::Display for Shortfall {
     }
 }
 
-/// Gives up all privileges, for ever, and becomes another user if `becomes` says which.
+/// Gives up all privileges, for ever, and becomes another user if `becomes` says which. Nothing can be
+/// sent by the `captures`, though a packet socket could.
 ///
 /// # Errors
 /// [`SandboxError`] if this process could do more than it should.
-pub(crate) fn enter(becomes: Option<User>) -> Result<Vec<Shortfall>, SandboxError> {
+pub(crate) fn enter(
+    becomes: Option<User>,
+    captures: &[BorrowedFd<'_>],
+) -> Result<Vec<Shortfall>, SandboxError> {
     let mut shortfalls = Vec::new();
     // Needs a capability itself. Without it, nothing can be gained from the set either: no program
     // can be started.
@@ -99,7 +104,7 @@ pub(crate) fn enter(becomes: Option<User>) -> Result<Vec<Shortfall>, SandboxErro
     if !shut_file_system_off()? {
         shortfalls.push(Shortfall::Landlock);
     }
-    if !filter_system_calls()? {
+    if !filter_system_calls(captures)? {
         shortfalls.push(Shortfall::Seccomp);
     }
     Ok(shortfalls)
@@ -173,7 +178,7 @@ const REFUSED: &[i64] = &[
 ];
 
 /// Returns whether there is a filter for this processor.
-fn filter_system_calls() -> Result<bool, SandboxError> {
+fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(false) };
     let install = |rules: BTreeMap<i64, Vec<SeccompRule>>, otherwise, matched| {
         let filter = SeccompFilter::new(rules, otherwise, matched, arch);
@@ -186,6 +191,12 @@ fn filter_system_calls() -> Result<bool, SandboxError> {
     for (call, place, expected) in by_argument() {
         let rule = any_other(place, expected).map_err(seccompiler::Error::Backend);
         refused.insert(call, vec![rule.map_err(SandboxError::Seccomp)?]);
+    }
+    for call in [libc::SYS_write, libc::SYS_sendto] {
+        let rules: Result<Vec<_>, _> = captures.iter().map(|&capture| by(capture)).collect();
+        let rules =
+            rules.map_err(|error| SandboxError::Seccomp(seccompiler::Error::Backend(error)));
+        refused.insert(call, rules?);
     }
     // A call meets both filters, and the stricter answer counts.
     install(refused, SeccompAction::Allow, refuse)?;
@@ -211,6 +222,13 @@ fn by_argument() -> [(i64, u8, Vec<u64>); 3] {
         // To abort, and not to end others: as root (`Shortfall::User`) it may signal all of them.
         (libc::SYS_tgkill, 0, vec![std::process::id().into()]),
     ]
+}
+
+/// Returns a rule that matches a call by a descriptor.
+fn by(descriptor: BorrowedFd<'_>) -> Result<SeccompRule, seccompiler::BackendError> {
+    let number = u64::from(descriptor.as_raw_fd().unsigned_abs());
+    let is_it = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number);
+    SeccompRule::new(vec![is_it?])
 }
 
 /// Returns a rule that matches a call whose argument is none of these.

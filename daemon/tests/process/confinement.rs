@@ -3,6 +3,8 @@
 //! The tests make system calls in the very process at work, by ptrace. How that is done is a matter of
 //! the processor: elsewhere, `privileges` says that they are skipped.
 
+use nix::sys::signal::Signal;
+
 use crate::common::inject::{Answer, Call, TEXT, inject};
 use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
 
@@ -51,6 +53,36 @@ fn what_libraries_may_try_is_refused_and_the_sniffer_goes_on() {
         assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1", "{call:?}");
         assert_eq!(daemon.end().status, Some(0), "{call:?}");
     }
+}
+
+#[test]
+fn no_packet_can_be_sent_by_a_capture() {
+    let Some(desk) = desk("no_packet_can_be_sent_by_a_capture") else { return };
+    desk.set_up("ip link add name w0 type veth peer name w1; ip link set w0 up; ip link set w1 up");
+    let live = desk.start("exec $KNOCKD -v -i lo,w0 -c knockd.conf");
+    assert_eq!(live.line(), "listening on lo, w0...");
+    let (runner, sniffer) = (desk.process("knockd"), desk.process("knockd: sniffer"));
+    let packets = desk.run("cat /proc/net/packet").stdout;
+    let descriptors = sniffer.descriptors();
+    let captures = descriptors.iter().filter(|(_, what)| {
+        let inode = what.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+        inode.is_some_and(|inode| packets.lines().any(|line| line.ends_with(&format!(" {inode}"))))
+    });
+    let captures: Vec<u64> = captures.map(|(number, _)| u64::from(*number)).collect();
+    assert_eq!(captures.len(), 2, "{descriptors:?} {packets}");
+    for capture in captures {
+        for call in [
+            Call(libc::SYS_write, [capture, TEXT, 60, 0, 0, 0], "a frame"),
+            Call(libc::SYS_sendto, [capture, TEXT, 60, 0, 0, 0], "a frame"),
+        ] {
+            assert_eq!(inject(&sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
+        }
+    }
+    // Nor by another name of it.
+    let duplicate = Call(libc::SYS_fcntl, [5, 0, 9, 0, 0, 0], "");
+    assert_eq!(inject(&sniffer, &duplicate), Answer::Refused(libc::EACCES));
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(live.finish().status, Some(0));
 }
 
 #[test]
@@ -143,7 +175,7 @@ fn assert_killed(desk: &Desk, calls: &[Call]) {
     for call in calls {
         let daemon = Daemon::start(desk, "");
         let answer = inject(&daemon.sniffer, call);
-        assert_eq!(answer, Answer::Killed(nix::sys::signal::Signal::SIGSYS), "{call:?}");
+        assert_eq!(answer, Answer::Killed(Signal::SIGSYS), "{call:?}");
         let outcome = daemon.live.finish();
         assert_eq!(
             (outcome.status, outcome.stderr.lines().next()),
