@@ -63,9 +63,8 @@ fn asked(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
 
 /// Returns an answer as bytes. Only what a name may consist of is told.
 fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYTES] {
-    let is_of_names = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let name: Vec<u8> =
-        name.unwrap_or_default().bytes().filter(is_of_names).take(NAME_MAX).collect();
+    let name = name.unwrap_or_default().bytes();
+    let name: Vec<u8> = name.filter(|&byte| is_of_names(byte)).take(NAME_MAX).collect();
     let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
     let mut answer = [0; ANSWER_BYTES];
     let bytes = question.into_iter().chain([length]).chain(name);
@@ -75,11 +74,20 @@ fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYT
     answer
 }
 
-/// Reads an answer: the address and its name, if it has one; `None` if it is no answer.
+/// Returns whether names may have this byte.
+fn is_of_names(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
+}
+
+/// Reads an answer: the address and its name, if it has one; `None` if it is no answer, or none that an
+/// honest resolver gives.
 pub(crate) fn answered(answer: &[u8; ANSWER_BYTES]) -> Option<(IpAddr, Option<Vec<u8>>)> {
     let (&question, rest) = answer.split_first_chunk()?;
     let (&length, name) = rest.split_first()?;
     let name = name.get(..usize::from(length))?;
+    if !name.iter().copied().all(is_of_names) {
+        return None;
+    }
     Some((asked(question)?, (!name.is_empty()).then(|| name.to_vec())))
 }
 
@@ -158,5 +166,14 @@ mod tests {
         assert_eq!(answered(&evil), Some((address, Some(b"a31mx".to_vec()))));
         let long = answer(question(address), Some(&"x".repeat(1000)));
         assert_eq!(answered(&long).unwrap().1.unwrap().len(), NAME_MAX);
+    }
+
+    #[test]
+    fn a_resolver_that_is_not_honest_is_not_believed() {
+        for byte in *b"\n\x1b\0 (\x9b" {
+            let mut forged = answer(question("192.0.2.1".parse().unwrap()), Some("host.example"));
+            forged[QUESTION_BYTES + 3] = byte;
+            assert_eq!(answered(&forged), None, "{byte}");
+        }
     }
 }
