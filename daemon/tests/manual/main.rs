@@ -15,6 +15,7 @@ mod examples;
 mod prose;
 
 use std::fs;
+use std::path::Path;
 
 use knock_tests::manual::{Page, assert_man_accepts};
 
@@ -48,6 +49,34 @@ fn the_manual_page_has_every_directive() {
     assert!(names.len() >= 20, "{names:?}");
     for name in names {
         assert!(page.contains(&format!("fb{name}")), "{name}");
+    }
+}
+
+#[test]
+fn the_threat_model_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let model = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let quoted = model.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = quoted.filter(|word| word.matches('_').count() >= 4).collect();
+    assert!(named.len() >= 10, "{named:?}");
+    let mut sources = String::new();
+    for folder in ["daemon/src", "daemon/tests", "engine/src", "tests"] {
+        read_all(&root.join(folder), &mut sources);
+    }
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}(")), "{name}");
+    }
+}
+
+/// Adds the text of all Rust files in a folder.
+fn read_all(folder: &Path, sources: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(path).unwrap());
+        }
     }
 }
 
