@@ -13,6 +13,7 @@
 mod common;
 mod examples;
 mod prose;
+mod readme;
 
 use std::fs;
 use std::path::Path;
