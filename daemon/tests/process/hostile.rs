@@ -86,6 +86,11 @@ fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
     // It waits 5 seconds for lines to be written.
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    // The log file has every line all the same.
+    let log = desk.folder.read("log");
+    assert_eq!(log.matches("OPEN SESAME").count(), 11_012);
+    assert_eq!(log.matches("lost").count(), 0);
+    assert!(log.ends_with("shutting down\n"));
     drop(reader);
     desk.wait_for_nobody();
 }

@@ -1,0 +1,90 @@
+//! The log file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Local};
+use knock_engine::config::LogTime;
+use knock_setup::text::{Cause, shown};
+
+/// The log file, if there is one.
+pub(super) struct Log {
+    file: Option<File>,
+    path: PathBuf,
+    time: LogTime,
+    /// Whether it was told that it cannot be written.
+    told: bool,
+}
+
+/// Why there is nothing in a log file, in words.
+pub(super) type Warning = String;
+
+impl Log {
+    /// Opens a file, if one is named.
+    pub(super) fn open(path: Option<&Path>, time: LogTime) -> (Self, Option<Warning>) {
+        let mut log = Self { file: None, path: PathBuf::new(), time, told: false };
+        let Some(path) = path else { return (log, None) };
+        path.clone_into(&mut log.path);
+        let mut options = OpenOptions::new();
+        match options.append(true).create(true).mode(0o640).open(path) {
+            Ok(file) => {
+                log.file = Some(file);
+                (log, None)
+            }
+            Err(error) => {
+                let warning = log.warning("open", &error);
+                (log, warning)
+            }
+        }
+    }
+
+    /// Writes a line. That this cannot be done is told once until it can be done again.
+    pub(super) fn write(&mut self, text: &[u8]) -> Option<Warning> {
+        let file = self.file.as_mut()?;
+        let stamp = stamp(self.time, &Local::now());
+        match file.write_all(&[stamp.as_bytes(), text, b"\n"].concat()) {
+            Ok(()) => {
+                self.told = false;
+                None
+            }
+            Err(error) => self.warning("write", &error),
+        }
+    }
+
+    fn warning(&mut self, what: &str, error: &io::Error) -> Option<Warning> {
+        if std::mem::replace(&mut self.told, true) {
+            return None;
+        }
+        let (path, cause) = (shown(&self.path), Cause(error));
+        Some(format!("knockd: warning: cannot {what} the log file {path}: {cause}"))
+    }
+}
+
+/// Returns what stands in front of a line of a log file.
+fn stamp<Zone: chrono::TimeZone>(format: LogTime, at: &DateTime<Zone>) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    let pattern = match format {
+        LogTime::Minutes => "[%Y-%m-%d %H:%M] ",
+        LogTime::Iso => "[%Y-%m-%dT%H:%M:%S%:z] ",
+    };
+    at.format(pattern).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{FixedOffset, TimeZone as _};
+
+    use super::*;
+
+    #[test]
+    fn the_stamp_of_a_line_is_that_of_knockd_08_or_has_seconds_and_zone() {
+        let zone = FixedOffset::east_opt(2 * 3600).unwrap();
+        let at = zone.with_ymd_and_hms(2026, 3, 9, 8, 7, 6).unwrap();
+        assert_eq!(stamp(LogTime::Minutes, &at), "[2026-03-09 08:07] ");
+        assert_eq!(stamp(LogTime::Iso, &at), "[2026-03-09T08:07:06+02:00] ");
+    }
+}

@@ -1,0 +1,94 @@
+//! The thread that gives each line to where it belongs.
+
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::mpsc::Sender;
+
+use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
+
+use super::log::{Log, Warning};
+use super::screen::{Screen, Stream};
+use super::{Kind, Line, Sinks};
+use crate::runner::lookup::Names;
+
+/// The name that lines in syslog carry, as those of knockd 0.8.
+const IDENT: &CStr = c"knockd";
+
+/// What the thread is told.
+pub(super) enum Job {
+    Line(Line),
+    /// To close the log file and to open it again, perhaps another one, and with another stamp.
+    Reopen(Sinks),
+    /// To say that everything before is written.
+    Answer(Sender<()>),
+}
+
+pub(super) struct Writer {
+    sinks: Sinks,
+    log: Log,
+    names: Option<Names>,
+    screen: Screen,
+}
+
+impl Writer {
+    /// Opens the log file. That it cannot be opened is a warning, as in knockd 0.8 (case
+    /// `h-logfile-cannot-open`).
+    pub(super) fn new(sinks: Sinks, names: Option<Names>, screen: Screen) -> Self {
+        if sinks.syslog {
+            // Fails only for a name that is not a C string.
+            let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
+        }
+        let (log, warning) = Log::open(sinks.log_file.as_deref(), sinks.log_time);
+        let mut writer = Self { sinks, log, names, screen };
+        writer.warn(warning);
+        writer
+    }
+
+    pub(super) fn perform(&mut self, job: Job) {
+        match job {
+            Job::Line(line) => self.write(line),
+            Job::Reopen(sinks) => {
+                let (log, warning) = Log::open(sinks.log_file.as_deref(), sinks.log_time);
+                (self.log, self.sinks) = (log, sinks);
+                self.warn(warning);
+            }
+            Job::Answer(written) => self.screen.answer(written),
+        }
+    }
+
+    fn write(&mut self, Line { kind, text, client }: Line) {
+        let text = match (client, &mut self.names) {
+            (Some(client), Some(names)) => names.insert(client, text),
+            _ => text,
+        };
+        match (kind, self.sinks.verbose) {
+            (Kind::Debug, _) | (Kind::Transcript | Kind::Opening | Kind::Aside, true) => {
+                self.screen.line(Stream::Output, &text);
+            }
+            (Kind::Message, _) | (Kind::Opening | Kind::Logged, false) => {
+                self.screen.line(Stream::Error, &text);
+            }
+            (Kind::Transcript | Kind::Aside, false) | (Kind::Logged, true) => {}
+        }
+        match kind {
+            Kind::Transcript | Kind::Opening | Kind::Message | Kind::Logged => self.log(&text),
+            Kind::Aside | Kind::Debug => {}
+        }
+    }
+
+    fn log(&mut self, text: &[u8]) {
+        let warning = self.log.write(text);
+        self.warn(warning);
+        if self.sinks.syslog {
+            // A NUL would end the text. Nobody could be told that this failed.
+            let text: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
+            let _ = syslog(Severity::LOG_NOTICE, OsStr::from_bytes(&text));
+        }
+    }
+
+    fn warn(&mut self, warning: Option<Warning>) {
+        if let Some(warning) = warning {
+            self.screen.line(Stream::Error, warning.as_bytes());
+        }
+    }
+}
