@@ -75,6 +75,7 @@ impl Runner {
         let names = names.join(", ");
         self.output.text(Kind::Aside, format!("listening on {names}..."));
         self.output.text(Kind::Logged, format!("starting up, listening on {names}"));
+        self.reload_if_early();
     }
 
     /// Ends because a signal says so. One that comes some time later says that there is no time for

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use knock_engine::Doors;
+use knock_engine::config::Config;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
@@ -43,6 +44,7 @@ use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
 use crate::pid_file::PidFile;
 use crate::settings::{Settings, SettingsError};
+use crate::user;
 use crate::wire::Order;
 
 /// The process at work.
@@ -54,6 +56,8 @@ struct Runner {
     /// The doors, with the ids that the engine has given them.
     doors: Doors,
     one_time: OneTime,
+    /// How many marks of one-time sequences the sniffer has asked for.
+    marks: u64,
     leases: Leases,
     commands: Commands,
     output: Output,
@@ -101,6 +105,10 @@ pub(crate) fn main(args: &Args) -> Exit {
             return at_fault;
         }
     };
+    if let Err(failure) = check_one_time(args, &loaded.config) {
+        refuse(&failure.0);
+        return at_fault;
+    }
     let Some(settings) = settings.filter(|_| !args.check) else {
         let doors = loaded.doors.len();
         let s = if doors == 1 { "" } else { "s" };
@@ -122,6 +130,15 @@ pub(crate) fn main(args: &Args) -> Exit {
         Ok(runner) => Runner { waiting, ..runner }.work(),
         Err(Failure(why)) => refuse(&why),
     }
+}
+
+/// Checks that sequences can be marked as used. A check by somebody who may not says nothing about the
+/// daemon, which root starts.
+fn check_one_time(args: &Args, config: &Config) -> Result<(), Failure> {
+    if args.check && !user::is_root() {
+        return Ok(());
+    }
+    one_time::check_writable(config).map_err(|error| Failure(error.to_string()))
 }
 
 fn refuse(why: &dyn fmt::Display) -> Exit {

@@ -60,16 +60,6 @@ impl OneTime {
         Self { files: named.collect(), texts: files.one_time.clone() }
     }
 
-    /// Opens every file for reading and writing, and returns the first that cannot be: what cannot be
-    /// marked could be used again, by anybody who saw it.
-    pub(super) fn check_writable(&self) -> Result<(), (PathBuf, io::Error)> {
-        for name in self.files.values() {
-            let path = path(name);
-            open(path).map_err(|error| (path.to_owned(), error))?;
-        }
-        Ok(())
-    }
-
     /// Writes `#` over the first byte of a line, if it is still the line that was read.
     pub(super) fn mark(&self, door: DoorId, line: u32, offset: u64) -> Result<(), NotMarked> {
         let name = self.files.get(&door).ok_or(NotMarked::NoSuchLine)?;
@@ -89,6 +79,31 @@ impl OneTime {
         }
         file.write_all_at(b"#", offset).and_then(|()| file.sync_data()).map_err(failed)
     }
+}
+
+/// A file in which no sequence could be marked as used.
+#[derive(Debug)]
+pub(super) struct NotWritable(PathBuf, io::Error);
+
+impl fmt::Display for NotWritable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(path, error) = self;
+        let why = "a sequence that is not marked as used could be used again";
+        write!(out, "cannot write {}: {}; {why}", shown(path), Cause(error))
+    }
+}
+
+/// Opens every file of one-time sequences for reading and writing: what cannot be marked could be used
+/// again, by anybody who saw it.
+///
+/// # Errors
+/// [`NotWritable`] about the first that cannot be opened.
+pub(super) fn check_writable(config: &Config) -> Result<(), NotWritable> {
+    for file in config.doors.iter().filter_map(|door| door.one_time_file.as_ref()) {
+        let path = path(&file.name);
+        open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
+    }
+    Ok(())
 }
 
 fn path(name: &FileName) -> &Path {
@@ -125,7 +140,7 @@ mod tests {
     const TEXT: &[u8] = b"# old\n 1,2\n3,4\n";
 
     /// Two doors, of which the second takes its sequences from a file.
-    fn one_time(folder: &TempDir) -> (OneTime, DoorId, PathBuf) {
+    fn one_time(folder: &TempDir) -> (OneTime, DoorId, PathBuf, Config) {
         let path = folder.path().join("sequences");
         fs::write(&path, TEXT).unwrap();
         let conf = format!("[a]\nsequence=9\n[b]\none_time_sequences={}\n", path.display());
@@ -136,14 +151,14 @@ mod tests {
         let doors = config.doors.iter().map(|door| door.door.clone()).collect();
         let doors = Doors::new(doors).unwrap();
         let ids: Vec<DoorId> = doors.in_order().map(|(id, _)| id).collect();
-        (OneTime::new(&config, &files, ids.iter().copied()), ids[1], path)
+        (OneTime::new(&config, &files, ids.iter().copied()), ids[1], path, config)
     }
 
     #[test]
     fn the_very_line_that_was_used_is_marked_and_nothing_else_changes() {
         let folder = TempDir::new().unwrap();
-        let (one_time, door, path) = one_time(&folder);
-        one_time.check_writable().unwrap();
+        let (one_time, door, path, config) = one_time(&folder);
+        check_writable(&config).unwrap();
         one_time.mark(door, 2, 6).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"# old\n#1,2\n3,4\n");
         one_time.mark(door, 3, 11).unwrap();
@@ -153,7 +168,7 @@ mod tests {
     #[test]
     fn what_is_no_line_of_the_door_is_not_marked() {
         let folder = TempDir::new().unwrap();
-        let (one_time, door, path) = one_time(&folder);
+        let (one_time, door, path, _) = one_time(&folder);
         for (line, offset) in [(2, 7), (1, 6), (3, 6), (2, 5), (9, 1000), (4, 15), (0, 0)] {
             let outcome = one_time.mark(door, line, offset);
             assert!(matches!(outcome, Err(NotMarked::NoSuchLine)), "{line} {offset}: {outcome:?}");
@@ -177,7 +192,7 @@ mod tests {
     #[test]
     fn a_file_that_has_changed_is_left_alone() {
         let folder = TempDir::new().unwrap();
-        let (one_time, door, path) = one_time(&folder);
+        let (one_time, door, path, config) = one_time(&folder);
         for changed in [&b"# old\n 1,3\n3,4\n"[..], b"# old\n", b"", b"new\n 1,2\n3,4\n"] {
             fs::write(&path, changed).unwrap();
             let outcome = one_time.mark(door, 2, 6);
@@ -186,6 +201,11 @@ mod tests {
         }
         fs::remove_file(&path).unwrap();
         assert!(matches!(one_time.mark(door, 2, 6), Err(NotMarked::Io(..))));
-        assert_eq!(one_time.check_writable().unwrap_err().0, path);
+        let expected = format!(
+            "cannot write {}: No such file or directory; a sequence that is not marked as used could \
+             be used again",
+            path.display()
+        );
+        assert_eq!(check_writable(&config).unwrap_err().to_string(), expected);
     }
 }

@@ -1,19 +1,26 @@
 //! The configuration, read anew.
 
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStringExt as _;
+
+use knock_engine::config::Config;
 use knock_setup::report::Style;
 use knock_setup::text::shown;
 
-use super::one_time::OneTime;
+use super::one_time::{OneTime, check_writable};
 use super::output::Kind;
 use super::start::{Loaded, load, sinks};
 use super::{Runner, State};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::wire::Order;
 
 /// How far a reload is.
 pub(super) enum Reload {
     /// There is none.
     Idle,
+    /// One was asked for before the sniffer listened.
+    Early,
     /// The sniffer has the configuration and has not answered yet.
     Asked(Box<Loaded>),
     /// Meanwhile another one was asked for.
@@ -21,43 +28,77 @@ pub(super) enum Reload {
 }
 
 impl Runner {
-    /// Reads the configuration anew, unless a reload is under way, after which it does. One with errors
-    /// is told of and not used.
+    /// Reads the configuration anew, unless a reload is under way or the sniffer does not listen yet,
+    /// after which it does. One with errors is told of and not used.
     pub(super) fn reload(&mut self) {
-        match (&self.state, std::mem::replace(&mut self.reload, Reload::Idle)) {
-            (State::Listening, Reload::Idle) => {}
+        self.reload = match (self.state, std::mem::replace(&mut self.reload, Reload::Idle)) {
+            (State::Listening, Reload::Idle | Reload::Early) => Reload::Idle,
             (State::Listening, Reload::Asked(loaded) | Reload::AskedAgain(loaded)) => {
-                self.reload = Reload::AskedAgain(loaded);
-                return;
+                Reload::AskedAgain(loaded)
             }
-            (State::Starting | State::Ending(_), reload) => {
-                self.reload = reload;
-                return;
-            }
+            (State::Starting, _) => Reload::Early,
+            (State::Ending(_), reload) => reload,
+        };
+        if matches!((self.state, &self.reload), (State::Listening, Reload::Idle)) {
+            let text = format!("re-reading config file: {}", shown(&self.path));
+            self.output.text(Kind::Opening, text);
+            self.read();
         }
-        let path = shown(&self.path);
-        self.output.text(Kind::Opening, format!("re-reading config file: {path}"));
+    }
+
+    /// Reads the configuration once more, as sequences that it has were used meanwhile.
+    pub(super) fn read_again(&mut self) {
+        if matches!(self.reload, Reload::Asked(_) | Reload::AskedAgain(_)) {
+            self.reload = Reload::Idle;
+            self.read();
+        }
+    }
+
+    /// Does the reload that was asked for before the sniffer listened.
+    pub(super) fn reload_if_early(&mut self) {
+        if matches!(self.reload, Reload::Early) {
+            self.reload();
+        }
+    }
+
+    fn read(&mut self) {
         let loaded = load(&self.path, Style::Plain).and_then(|(loaded, warnings)| {
             self.output.report(&warnings);
-            match Settings::new(&self.args, &loaded.config.options) {
-                Ok(settings) => Ok((loaded, settings)),
-                Err(error) => Err(format!("error: {error}\n")),
-            }
+            let settings = self.settings_of(&loaded.config)?;
+            Ok((loaded, settings))
         });
         match loaded {
             Ok((loaded, settings)) => {
                 self.settle(settings);
-                self.sniffer.tell(&Order::Reload(loaded.files.clone()));
+                let (marks, files) = (self.marks, loaded.files.clone());
+                self.sniffer.tell(&Order::Reload { marks, files });
                 self.reload = Reload::Asked(Box::new(loaded));
             }
             Err(errors) => {
                 self.output.report(&errors);
                 let text = format!(
-                    "{path} is not used because of its errors; the doors stay as they were"
+                    "{} is not used because of its errors; the doors stay as they were",
+                    shown(&self.path)
                 );
                 self.output.text(Kind::Message, text);
                 self.reopen_log();
             }
+        }
+    }
+
+    /// Returns the settings of a configuration, or why it cannot be used.
+    fn settings_of(&self, config: &Config) -> Result<Settings, String> {
+        let error = |why: &dyn fmt::Display| format!("error: {why}\n");
+        check_writable(config).map_err(|why| error(&why))?;
+        match Settings::new(&self.args, &config.options) {
+            // Routes come and go; what is listened on stays.
+            Err(SettingsError::NoInterface { .. }) => {
+                let mut args = self.args.clone();
+                let names = self.settings.interfaces.iter();
+                args.interfaces = names.map(|name| OsString::from_vec(name.clone())).collect();
+                Settings::new(&args, &config.options).map_err(|why| error(&why))
+            }
+            settings => settings.map_err(|why| error(&why)),
         }
     }
 

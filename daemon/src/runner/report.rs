@@ -52,6 +52,7 @@ impl Runner {
             Report::Sighting(sighting) => self.output.text(Kind::Debug, seen(&sighting)),
             Report::Lost(loss, count) => self.losses.hear(loss, count),
             Report::Adopted(ids) => self.adopt(&ids),
+            Report::Stale => self.read_again(),
             Report::Words(gravity, words) => self.pass_on(gravity, &words),
         }
     }
@@ -79,11 +80,12 @@ impl Runner {
                 self.run(run, client, door, phase);
             }
             Effect::MarkOneTime { door, line, offset } => {
+                self.marks = self.marks.saturating_add(1);
                 if let Err(why) = self.one_time.mark(door, line, offset) {
                     let name = self.doors.door(door).name.clone();
                     let text = format!(
                         "{name}: line {line} could not be marked as used ({why}): knockd would take \
-                         its sequence again after a restart"
+                         its sequence again after a restart or a reload"
                     );
                     self.output.text(Kind::Message, text);
                 }

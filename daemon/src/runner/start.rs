@@ -70,11 +70,6 @@ impl Runner {
     ) -> Result<Self, Failure> {
         let Loaded { config, doors, files } = loaded;
         let one_time = OneTime::new(&config, &files, doors.in_order().map(|(id, _)| id));
-        one_time.check_writable().map_err(|(file, error)| {
-            let (file, cause) = (shown(&file), Cause(&error));
-            let why = "a sequence that is not marked as used could be used again";
-            Failure(format!("cannot write {file}: {cause}; {why}"))
-        })?;
         let pid_file = settings.pid_file.as_deref().map(PidFile::take).transpose();
         let pid_file = pid_file.map_err(|error| Failure(error.to_string()))?;
         let recording = args.record.as_deref().map(create).transpose()?;
@@ -103,6 +98,7 @@ impl Runner {
             settings,
             doors,
             one_time,
+            marks: 0,
             leases: super::Leases::default(),
             output: Output::new(sinks, names),
             sniffer: super::Sniffer::new(sniffer, socket),

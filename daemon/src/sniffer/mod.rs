@@ -221,7 +221,13 @@ impl<'a> Sniffer<'a> {
                     self.ear.changed = true;
                     self.ear.tell(now, Event::AddressesChanged(listening), self.outbox);
                 }
-                Order::Reload(files) => self.ear.reload(now, doors(files)?, self.outbox),
+                // A sequence that is being marked would count once more.
+                Order::Reload { marks, .. } if marks != self.outbox.marks() => {
+                    self.outbox.put(&Report::Stale);
+                }
+                Order::Reload { marks: _, files } => {
+                    self.ear.reload(now, doors(files)?, self.outbox);
+                }
             }
         }
         read

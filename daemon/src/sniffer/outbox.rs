@@ -26,6 +26,8 @@ pub(super) struct Outbox {
     debug: bool,
     /// How many lines did not find room.
     dropped: u64,
+    /// How many marks of one-time sequences were asked for.
+    marks: u64,
     /// What losses were told of.
     told: BTreeMap<Loss, u64>,
 }
@@ -39,6 +41,7 @@ impl Outbox {
             every_line: false,
             debug: false,
             dropped: 0,
+            marks: 0,
             told: BTreeMap::new(),
         }
     }
@@ -46,6 +49,11 @@ impl Outbox {
     /// Says which lines are wanted.
     pub(super) const fn want(&mut self, every_line: bool, debug: bool) {
         (self.every_line, self.debug) = (every_line, debug);
+    }
+
+    /// Returns how many marks of one-time sequences were asked for since the start.
+    pub(super) const fn marks(&self) -> u64 {
+        self.marks
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -73,6 +81,9 @@ impl Outbox {
         };
         if !is_wanted {
             return;
+        }
+        if matches!(effect, Effect::MarkOneTime { .. }) {
+            self.marks = self.marks.saturating_add(1);
         }
         if is_line && self.bytes.len() >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);

@@ -20,8 +20,9 @@ pub(crate) enum Order {
     CommandEnded { run: RunId, status: CommandStatus },
     /// The local addresses are these from now on.
     Addresses(Vec<IpAddr>),
-    /// The configuration was read anew.
-    Reload(Files),
+    /// The configuration was read anew, after so many marks of one-time sequences were made since the
+    /// start. If more were asked for by now, the files may still have sequences that were used.
+    Reload { marks: u64, files: Files },
 }
 
 /// What the sniffer is to do.
@@ -84,7 +85,8 @@ impl Order {
                 out.addresses(addresses);
                 kind::ADDRESSES
             }
-            Self::Reload(files) => {
+            Self::Reload { marks, files } => {
+                out.0.extend(marks.to_be_bytes());
                 out.files(files);
                 kind::RELOAD
             }
@@ -188,7 +190,10 @@ impl OrderReader {
                 status: CommandStatus(content.byte()?),
             },
             kind::ADDRESSES => Order::Addresses(content.addresses()?),
-            kind::RELOAD => Order::Reload(content.files()?),
+            kind::RELOAD => Order::Reload {
+                marks: u64::from_be_bytes(content.array()?),
+                files: content.files()?,
+            },
             _ => return Err(NotAnOrder),
         };
         if !content.0.is_empty() {
@@ -313,7 +318,7 @@ mod tests {
             Order::CommandEnded { run, status: CommandStatus(255) },
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
-            Order::Reload(files()),
+            Order::Reload { marks: u64::MAX - 1, files: files() },
         ]
     }
 

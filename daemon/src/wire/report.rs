@@ -26,6 +26,9 @@ pub(crate) enum Report {
     Lost(Loss, u64),
     /// The doors of a configuration that was read anew have the ids with these indices.
     Adopted(Vec<u16>),
+    /// The files of a reload may have sequences that were used meanwhile: they were not taken, and are
+    /// to be read again.
+    Stale,
     /// Something that an administrator should know, in words.
     Words(Gravity, Vec<u8>),
 }
@@ -88,6 +91,7 @@ impl Report {
                 (Some(Fields { kind: kind::LISTENING, ..Fields::default() }), vec![])
             }
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
+            Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
             Self::Effect(effect) => (fields_of(effect), vec![]),
             Self::Sighting(sighting) => (Some(fields_of_sighting(sighting)), vec![]),
             Self::Lost(loss, count) => {
@@ -179,6 +183,7 @@ fn report(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Report, NotAR
     Ok(match fields.kind {
         kind::LISTENING => Report::Listening,
         kind::ENDED => Report::Ended,
+        kind::STALE => Report::Stale,
         kind::SIGHTING => Report::Sighting(Sighting {
             source: fields.client.ok_or(NotAReport)?,
             destination: fields.destination.ok_or(NotAReport)?,

@@ -17,4 +17,5 @@ mod idle;
 mod logs;
 mod lookup;
 mod privileges;
+mod reload;
 mod syslog;

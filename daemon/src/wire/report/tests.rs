@@ -60,6 +60,7 @@ fn reports() -> Vec<Report> {
     let mut all = vec![
         Report::Listening,
         Report::Ended,
+        Report::Stale,
         sighting(four, six),
         sighting(six, four),
         Report::Adopted(vec![]),

@@ -55,6 +55,11 @@ impl Process {
         value(&status, "NSpid")?.split(' ').next_back()?.parse().ok()
     }
 
+    /// Returns the number of the process that has started it, outside of its namespace.
+    pub(crate) fn parent(&self) -> Pid {
+        Pid::from_raw(self.status("PPid").parse().unwrap())
+    }
+
     /// Returns the number of its terminal; 0 if it has none.
     pub(crate) fn terminal(&self) -> i32 {
         let stat = fs::read_to_string(self.path("stat")).unwrap();
