@@ -17,8 +17,12 @@ use nix::unistd::Pid;
 
 use super::chatter::Chatter;
 
-/// How many commands run at once; others wait for their turn.
+/// How many commands run at once that open doors, and how many that close them; others wait for their
+/// turn. Doors that open with commands that hang do not keep others from being closed.
 pub(super) const AT_ONCE: usize = 32;
+
+/// How long it takes until a command is tried again for which there was no process or no memory.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a command runs before that is told.
 const LONG: Duration = Duration::from_mins(1);
@@ -48,6 +52,8 @@ pub(super) struct Order {
     pub(super) phase: Phase,
     /// The line for the shell.
     pub(super) line: Vec<u8>,
+    /// Whether it could not be started, which was told, and is tried again.
+    pub(super) postponed: bool,
 }
 
 /// What commands of the same client and door have in common: they never overlap.
@@ -66,6 +72,8 @@ pub(super) enum News {
     Ended(Order, CommandStatus),
     /// It could not be started.
     NotStarted(Order, io::Error),
+    /// It closes a door and could not be started; that is tried again.
+    Postponed(Order, io::Error),
     /// It takes long.
     Long(Order),
     /// It was asked to end because it took longer than the limit, or killed because it did not.
@@ -95,11 +103,17 @@ enum Stage {
 /// All commands that run or wait.
 pub(super) struct Commands {
     running: Vec<Running>,
-    ready: VecDeque<Order>,
-    /// Clients at doors for which a command runs or is ready.
+    /// Commands that begin as soon as fewer of their kind run, in order.
+    ready_starts: VecDeque<Order>,
+    ready_stops: VecDeque<Order>,
+    /// Commands that are tried again, and when, in order.
+    postponed: VecDeque<(Instant, Order)>,
+    /// Clients at doors for which a command runs, is ready or is tried again.
     busy: BTreeSet<Key>,
     /// Behind one of those, the commands that wait for it, in order.
     behind: BTreeMap<Key, VecDeque<Order>>,
+    /// How many those are.
+    number_behind: usize,
     left_over: VecDeque<(Vec<u8>, Chatter)>,
     limit: Option<Seconds>,
     /// Whether commands begin in the root folder, because the daemon does as it goes on.
@@ -110,9 +124,12 @@ impl Commands {
     pub(super) fn new(limit: Option<Seconds>, in_root: bool) -> Self {
         Self {
             running: Vec::new(),
-            ready: VecDeque::new(),
+            ready_starts: VecDeque::new(),
+            ready_stops: VecDeque::new(),
+            postponed: VecDeque::new(),
             busy: BTreeSet::new(),
             behind: BTreeMap::new(),
+            number_behind: 0,
             left_over: VecDeque::new(),
             limit,
             in_root,
@@ -126,8 +143,9 @@ impl Commands {
 
     /// Returns how many commands run or wait.
     pub(super) fn len(&self) -> usize {
-        let behind = self.behind.values().map(VecDeque::len).sum::<usize>();
-        self.running.len().saturating_add(self.ready.len()).saturating_add(behind)
+        let ready = self.ready_starts.len().saturating_add(self.ready_stops.len());
+        let waiting = ready.saturating_add(self.postponed.len()).saturating_add(self.number_behind);
+        self.running.len().saturating_add(waiting)
     }
 
     /// Takes a command, and starts it as soon as it is its turn.
@@ -150,7 +168,10 @@ impl Commands {
     /// Takes back the commands that have not begun, those of each client and door in their order.
     pub(super) fn withdraw_waiting(&mut self) -> Vec<Order> {
         let behind = std::mem::take(&mut self.behind).into_values().flatten();
-        let waiting = std::mem::take(&mut self.ready).into_iter().chain(behind).collect();
+        self.number_behind = 0;
+        let postponed = self.postponed.drain(..).map(|(_, order)| order);
+        let ready = self.ready_starts.drain(..).chain(self.ready_stops.drain(..));
+        let waiting = postponed.chain(ready).chain(behind).collect();
         self.busy = self.running.iter().map(|one| one.order.key()).collect();
         waiting
     }
@@ -158,27 +179,50 @@ impl Commands {
     fn queue(&mut self, order: Order) {
         let key = order.key();
         if self.busy.insert(key) {
-            self.ready.push_back(order);
+            self.ready(order.phase).push_back(order);
         } else {
+            self.number_behind = self.number_behind.saturating_add(1);
             self.behind.entry(key).or_default().push_back(order);
         }
     }
 
+    const fn ready(&mut self, phase: Phase) -> &mut VecDeque<Order> {
+        match phase {
+            Phase::Start => &mut self.ready_starts,
+            Phase::Stop => &mut self.ready_stops,
+        }
+    }
+
     fn start(&mut self, news: &mut Vec<News>) {
-        while self.running.len() < AT_ONCE {
-            let Some(order) = self.ready.pop_front() else { return };
-            match spawn(&order, self.in_root) {
-                Ok((child, output)) => self.running.push(Running {
-                    chatter: Chatter::new(output),
-                    child,
-                    since: Instant::now(),
-                    stage: Stage::Young,
-                    order,
-                }),
-                Err(error) => {
-                    self.make_way(order.key());
-                    news.push(News::NotStarted(order, error));
+        for phase in [Phase::Stop, Phase::Start] {
+            while self.running.iter().filter(|one| one.order.phase == phase).count() < AT_ONCE
+                && let Some(order) = self.ready(phase).pop_front()
+            {
+                self.start_one(order, news);
+            }
+        }
+    }
+
+    fn start_one(&mut self, mut order: Order, news: &mut Vec<News>) {
+        match spawn(&order, self.in_root) {
+            Ok((child, output)) => self.running.push(Running {
+                chatter: Chatter::new(output),
+                child,
+                since: Instant::now(),
+                stage: Stage::Young,
+                order,
+            }),
+            // Whoever knocked does not wait until it may work, but no door stays open for that.
+            Err(error) if order.phase == Phase::Stop && is_momentary(&error) => {
+                let again = Instant::now().checked_add(RETRY).unwrap_or_else(Instant::now);
+                if !std::mem::replace(&mut order.postponed, true) {
+                    news.push(News::Postponed(order.clone(), error));
                 }
+                self.postponed.push_back((again, order));
+            }
+            Err(error) => {
+                self.make_way(order.key());
+                news.push(News::NotStarted(order, error));
             }
         }
     }
@@ -189,9 +233,13 @@ impl Commands {
             self.busy.remove(&key);
             return;
         };
-        self.ready.extend(behind.pop_front());
+        let next = behind.pop_front();
         if behind.is_empty() {
             self.behind.remove(&key);
+        }
+        if let Some(next) = next {
+            self.number_behind = self.number_behind.saturating_sub(1);
+            self.ready(next.phase).push_back(next);
         }
     }
 
@@ -242,8 +290,14 @@ impl Commands {
         running.chain(left_over).filter(|chatter| chatter.is_open()).map(AsFd::as_fd)
     }
 
-    /// Tells of commands that take long, and ends those that take longer than they may.
+    /// Tells of commands that take long, ends those that take longer than they may, and tries again
+    /// what could not be started.
     pub(super) fn watch(&mut self, news: &mut Vec<News>) {
+        while let Some((_, order)) = self.postponed.pop_front_if(|(due, _)| *due <= Instant::now())
+        {
+            self.ready(order.phase).push_back(order);
+        }
+        self.start(news);
         let limit = self.limit;
         for one in &mut self.running {
             let Some(due) = one.due(limit) else { continue };
@@ -272,7 +326,8 @@ impl Commands {
 
     /// Returns when there is something to [`watch`](Self::watch) for.
     pub(super) fn watch_due(&self) -> Option<Instant> {
-        self.running.iter().filter_map(|one| one.due(self.limit)).min()
+        let postponed = self.postponed.front().map(|(due, _)| *due);
+        self.running.iter().filter_map(|one| one.due(self.limit)).chain(postponed).min()
     }
 
     /// Ends all commands that run, at once, and returns them.
@@ -314,6 +369,12 @@ impl Running {
 
 fn limit_of(limit: Seconds) -> Duration {
     Duration::from_secs(u64::from(limit.get()))
+}
+
+/// Returns whether what could not be started may work a little later.
+fn is_momentary(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE].map(Some).contains(&number)
 }
 
 /// Returns how a command ended, as a shell tells it.

@@ -165,7 +165,7 @@ impl Runner {
     /// Runs the stop command of every open door.
     fn close_doors(&mut self) {
         for start in self.commands.withdraw_starts() {
-            drop(self.leases.end(start.door, start.client));
+            drop(self.leases.withdraw(start.door, start.client));
         }
         let mut news = Vec::new();
         for lease in self.leases.end_all() {
@@ -181,6 +181,7 @@ impl Runner {
                 client,
                 phase: Phase::Stop,
                 line,
+                postponed: false,
             };
             self.commands.submit(order, &mut news);
         }

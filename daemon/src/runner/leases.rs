@@ -1,6 +1,6 @@
 //! Open doors: what is to be closed when the daemon ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::{Command, Door, DoorId};
@@ -25,7 +25,7 @@ pub(super) struct Leases {
     next: u64,
     open: BTreeMap<u64, Lease>,
     /// The openings of each client and door, oldest first.
-    by_key: BTreeMap<(DoorId, IpAddr), Vec<u64>>,
+    by_key: BTreeMap<(DoorId, IpAddr), VecDeque<u64>>,
 }
 
 impl Leases {
@@ -34,23 +34,37 @@ impl Leases {
         let Some(stop) = door.commands.stop_for(client) else { return };
         let door_name = door.name.as_bytes().to_vec();
         self.open.insert(self.next, Lease { door: id, client, door_name, stop: stop.clone() });
-        self.by_key.entry((id, client)).or_default().push(self.next);
+        self.by_key.entry((id, client)).or_default().push_back(self.next);
         self.next = self.next.saturating_add(1);
     }
 
-    /// Notes that the stop command of a door is asked for, or that its start command is not run after
-    /// all. Returns the oldest opening, which it ends.
+    /// Returns how many doors are open.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Notes that the stop command of a door is asked for. Returns the oldest opening, which it ends.
     pub(super) fn end(&mut self, door: DoorId, client: IpAddr) -> Option<Lease> {
-        let key = (door, client);
+        self.remove((door, client), VecDeque::pop_front)
+    }
+
+    /// Notes that a start command which had not begun is not run after all. Returns the newest
+    /// opening, which it was for, as commands of a client and door run in order.
+    pub(super) fn withdraw(&mut self, door: DoorId, client: IpAddr) -> Option<Lease> {
+        self.remove((door, client), VecDeque::pop_back)
+    }
+
+    fn remove(
+        &mut self,
+        key: (DoorId, IpAddr),
+        pop: fn(&mut VecDeque<u64>) -> Option<u64>,
+    ) -> Option<Lease> {
         let openings = self.by_key.get_mut(&key)?;
-        if openings.is_empty() {
-            return None;
-        }
-        let oldest = openings.remove(0);
+        let opening = pop(openings)?;
         if openings.is_empty() {
             self.by_key.remove(&key);
         }
-        self.open.remove(&oldest)
+        self.open.remove(&opening)
     }
 
     /// Ends all, and returns them in the order in which they opened.
@@ -108,5 +122,24 @@ mod tests {
         assert!(leases.end(id, client(2)).is_none());
         assert_eq!(leases.end_all().len(), 1);
         assert!(leases.end(id, client(1)).is_none());
+    }
+
+    #[test]
+    fn what_ends_is_the_oldest_opening_and_what_is_withdrawn_the_newest() {
+        let stop = |text: &str| {
+            let text = format!("[a]\nsequence=1\ncommand=s\nstop_command={text}\n");
+            let config = config::parse(text.as_bytes()).config.unwrap();
+            Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+        };
+        let mut leases = Leases::default();
+        let id = stop("1").with_index(0).unwrap();
+        for text in ["1", "2", "3"] {
+            leases.begin(id, stop(text).door(id), client(1));
+        }
+        assert_eq!(leases.len(), 3);
+        assert_eq!(leases.withdraw(id, client(1)).unwrap().stop, Command::new(b"3"));
+        assert_eq!(leases.end(id, client(1)).unwrap().stop, Command::new(b"1"));
+        assert_eq!(leases.withdraw(id, client(1)).unwrap().stop, Command::new(b"2"));
+        assert_eq!((leases.withdraw(id, client(1)), leases.len()), (None, 0));
     }
 }

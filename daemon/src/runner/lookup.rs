@@ -87,7 +87,10 @@ impl Names {
             Err(error) => return Err(error),
         }
         while let Some(answer) = self.partial.first_chunk() {
-            if let Some((client, name)) = answered(answer) {
+            // No honest resolver tells of clients that nobody asked about.
+            if let Some((client, name)) = answered(answer)
+                && self.known.len() < NAMES_MAX
+            {
                 self.known.insert(client, name);
             }
             self.partial.drain(..ANSWER_BYTES);

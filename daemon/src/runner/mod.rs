@@ -178,7 +178,7 @@ impl Runner {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
         ];
-        if let Some((socket, events)) = self.sniffer.wanted() {
+        if let Some((socket, events)) = self.sniffer.wanted(self.heeds_sniffer()) {
             wanted.push(PollFd::new(socket, events));
         }
         let outputs = self.commands.outputs();

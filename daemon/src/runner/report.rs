@@ -17,9 +17,9 @@ use crate::wire::{Gravity, Loss, Order, Report, Sighting};
 /// How often it is told that more was lost.
 const LOSSES_EVERY: Duration = Duration::from_mins(1);
 
-/// The most commands that run or wait. The engine has such a limit, too; this one is for a sniffer
-/// that has none any more.
-const COMMANDS_MAX: usize = 4_000_000;
+/// While so many commands run or wait, nothing more is asked of the sniffer, which keeps what it has to
+/// say: the memory of a process with privileges does not grow with what strangers do.
+const COMMANDS_MAX: usize = 16_384;
 
 /// The status of a command that could not be started: what a shell says of one it does not find.
 const NOT_STARTED: CommandStatus = CommandStatus(127);
@@ -27,7 +27,9 @@ const NOT_STARTED: CommandStatus = CommandStatus(127);
 impl Runner {
     /// Takes what the sniffer says.
     pub(super) fn take_reports(&mut self) {
-        self.sniffer.read();
+        if self.heeds_sniffer() {
+            self.sniffer.read();
+        }
         loop {
             match self.sniffer.next(&self.doors) {
                 Ok(Some(report)) => self.take_report(report),
@@ -42,6 +44,11 @@ impl Runner {
         if self.sniffer.has_ended() {
             self.end_without_sniffer();
         }
+    }
+
+    /// Returns whether there is room for what the sniffer asks. Once the end has begun, that takes none.
+    pub(super) fn heeds_sniffer(&self) -> bool {
+        self.commands.len() < COMMANDS_MAX || matches!(self.state, State::Ending(_))
     }
 
     fn take_report(&mut self, report: Report) {
@@ -124,7 +131,11 @@ impl Runner {
             Phase::Start => door.commands.start_for(client),
             Phase::Stop => door.commands.stop_for(client),
         };
-        let (Some(command), ..COMMANDS_MAX) = (command, self.commands.len()) else {
+        // More open doors no engine has that works.
+        let leases_max = usize::try_from(self.args.max_attempts.get()).unwrap_or(usize::MAX);
+        let is_lease = phase == Phase::Start && door.commands.stop_for(client).is_some();
+        let has_room = !is_lease || self.leases.len() < leases_max;
+        let Some(command) = command.filter(|_| has_room) else {
             self.sniffer.tell(&Order::CommandEnded { run, status: NOT_STARTED });
             return;
         };
@@ -135,7 +146,15 @@ impl Runner {
             Phase::Start => self.leases.begin(id, door, client),
             Phase::Stop => drop(self.leases.end(id, client)),
         }
-        let order = commands::Order { run: Some(run), door: id, door_name, client, phase, line };
+        let order = commands::Order {
+            run: Some(run),
+            door: id,
+            door_name,
+            client,
+            phase,
+            line,
+            postponed: false,
+        };
         let mut news = Vec::new();
         self.commands.submit(order, &mut news);
         for one in news {
@@ -152,6 +171,11 @@ impl Runner {
                 let text = format!("command cannot be started: {error}");
                 self.output.text(Kind::Message, about(&order.door_name, &text));
                 self.tell_of_end(&order, NOT_STARTED);
+            }
+            News::Postponed(order, error) => {
+                let text =
+                    format!("command cannot be started: {error}; knockd tries again until it can");
+                self.output.text(Kind::Message, about(&order.door_name, &text));
             }
             News::Long(order) => {
                 let text = about(&order.door_name, "command has been running for 60 seconds: ");
@@ -179,7 +203,7 @@ impl Runner {
         if nobody_says && status != CommandStatus::SUCCESS {
             self.print(&Effect::CommandFailed { door: order.door, status });
         }
-        if order.phase == Phase::Stop && order.run.is_none() && status != CommandStatus::SUCCESS {
+        if order.phase == Phase::Stop && nobody_says && status != CommandStatus::SUCCESS {
             self.exit = Exit::Failed;
         }
     }

@@ -17,6 +17,10 @@ use crate::wire::{NotAReport, Order, Report, ReportReader};
 /// How much is read of it before anything else is looked at, in bytes.
 const READ_MAX: usize = 1 << 20;
 
+/// While so many bytes wait for it to read them, nothing is read of it. The longest order, a
+/// configuration with all its files, is a third of this; an honest sniffer always reads.
+const ORDERS_MAX: usize = 16 << 20;
+
 /// How often it is looked whether the process has ended, and how long apart: a second in all.
 const STATUS_TRIES: u32 = 200;
 const STATUS_PAUSE: Duration = Duration::from_millis(5);
@@ -28,6 +32,8 @@ pub(super) struct Sniffer {
     socket: Option<UnixStream>,
     reports: ReportReader,
     orders: VecDeque<u8>,
+    /// Whether it was told to end, behind which nothing can be told.
+    dismissed: bool,
 }
 
 impl Sniffer {
@@ -37,12 +43,14 @@ impl Sniffer {
             socket: Some(socket),
             reports: ReportReader::default(),
             orders: VecDeque::new(),
+            dismissed: false,
         }
     }
 
-    /// Returns what to wait for; `None` if it has ended.
-    pub(super) fn wanted(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        let mut events = PollFlags::POLLIN;
+    /// Returns what to wait for; `None` if it has ended. It is only read if `heeded`.
+    pub(super) fn wanted(&self, heeded: bool) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::POLLIN, heeded && self.listens());
         events.set(PollFlags::POLLOUT, !self.orders.is_empty());
         self.socket.as_ref().map(|socket| (socket.as_fd(), events))
     }
@@ -52,9 +60,16 @@ impl Sniffer {
         self.socket.is_none()
     }
 
-    /// Tells it something as soon as it listens.
+    /// Returns whether it reads what it is told, as far as one can see.
+    fn listens(&self) -> bool {
+        self.orders.len() < ORDERS_MAX
+    }
+
+    /// Tells it something as soon as it listens, unless it was told to end.
     pub(super) fn tell(&mut self, order: &Order) {
-        self.orders.extend(order.bytes());
+        if !self.dismissed {
+            self.orders.extend(order.bytes());
+        }
     }
 
     /// Sends what it takes.
@@ -65,8 +80,9 @@ impl Sniffer {
             match socket.write(front) {
                 Ok(length) => drop(self.orders.drain(..length)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // If it has ended, reading says so.
-                Err(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // It does not read any more. If it has ended, reading says so.
+                Err(_) => self.orders.clear(),
             }
         }
     }
@@ -75,6 +91,7 @@ impl Sniffer {
     /// to say still comes.
     pub(super) fn dismiss(&mut self) {
         self.send();
+        self.dismissed = true;
         self.orders.clear();
         if let Some(socket) = &self.socket {
             // If it has ended, reading says so.
@@ -82,9 +99,10 @@ impl Sniffer {
         }
     }
 
-    /// Ends it, whatever it does.
+    /// Ends it, whatever it does. What it has said and nobody has looked at is forgotten.
     pub(super) fn kill(&mut self) {
         self.socket = None;
+        self.reports = ReportReader::default();
         // It may have ended by itself.
         let _ = self.child.kill();
     }
@@ -115,8 +133,9 @@ impl Sniffer {
     pub(super) fn read(&mut self) {
         let mut bytes = [0; 16 * 1024];
         let mut read = 0_usize;
-        while let Some(socket) = &mut self.socket
-            && read < READ_MAX
+        while read < READ_MAX
+            && self.listens()
+            && let Some(socket) = &mut self.socket
         {
             match socket.read(&mut bytes) {
                 Ok(0) => self.socket = None,

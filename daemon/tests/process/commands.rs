@@ -1,5 +1,9 @@
 //! Commands: what they are given, and what becomes of what they say.
 
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
 use nix::sys::signal::{Signal, kill};
 
 use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
@@ -210,6 +214,74 @@ fn a_second_signal_ends_at_once_and_every_door_that_stays_open_is_told() {
         let told = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(told);
         assert_eq!(told, [1, 0, 2], "{outcome:?}");
     }
+}
+
+#[test]
+fn a_stop_command_that_began_before_the_end_and_fails_is_told_and_makes_it_a_failure() {
+    let name = "a_stop_command_that_began_before_the_end_and_fails_is_told_and_makes_it_a_failure";
+    let commands = "start_command = true\ncmd_timeout = 1\nstop_command = touch DIR/stopping; \
+                    until [ -e DIR/go ]; do sleep 0.01; done; exit 5";
+    let Some(desk) = desk(name, commands) else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    wait_until("it is being closed", || desk.folder.path("stopping").exists());
+    daemon.runner.signal(Signal::SIGTERM);
+    daemon.wait_for("waiting for child processes...");
+    desk.folder.write("go", "");
+    let outcome = daemon.live.finish();
+    let failed = "door: command returned non-zero status code (5)\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), failed));
+}
+
+#[test]
+fn a_stop_command_for_which_there_is_no_process_is_tried_until_there_is() {
+    let name = "a_stop_command_for_which_there_is_no_process_is_tried_until_there_is";
+    let commands = "start_command = touch DIR/open\ncmd_timeout = 1\nstop_command = rm DIR/open";
+    let Some(desk) = desk(name, commands) else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
+    wait_until("it is open", || desk.folder.path("open").exists());
+    limit_files(&daemon, 3);
+    daemon.wait_for("127.0.0.1: door: command timeout");
+    let told = "door: command cannot be started: Too many open files (os error 24); knockd tries again \
+                until it can";
+    daemon.wait_for_error(told);
+    // It is tried again, and that is not told again.
+    thread::sleep(Duration::from_secs(3));
+    assert!(desk.folder.path("open").exists());
+    limit_files(&daemon, 1024);
+    wait_until("it is closed", || !desk.folder.path("open").exists());
+    let outcome = daemon.end();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn commands_that_hang_and_open_doors_keep_no_other_door_from_being_closed() {
+    let name = "commands_that_hang_and_open_doors_keep_no_other_door_from_being_closed";
+    let more = "start_command = touch DIR/open\ncmd_timeout = 2\nstop_command = rm DIR/open\n\
+                [hanging]\nsequence = 7001:udp\ncommand = exec sleep 600";
+    let Some(desk) = desk(name, more) else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7000]);
+    wait_until("it is open", || desk.folder.path("open").exists());
+    for last in 1..=40 {
+        desk.knocker([127, 0, 1, last]).knock(&[7001]);
+    }
+    wait_until("as many commands run as may", || desk.named("sleep").len() == 32);
+    assert!(desk.folder.path("open").exists());
+    wait_until("it is closed", || !desk.folder.path("open").exists());
+    assert_eq!(desk.named("sleep").len(), 32);
+    // Those that wait would come next.
+    daemon.runner.signal(Signal::SIGKILL);
+    assert_eq!(daemon.live.finish().status, None);
+}
+
+/// Sets how many files the process that starts commands may have open.
+fn limit_files(daemon: &Daemon, number: u32) {
+    let mut command = Command::new("prlimit");
+    command.arg("--pid").arg(daemon.runner.id.to_string()).arg(format!("--nofile={number}:1024"));
+    assert!(command.status().unwrap().success());
 }
 
 /// Returns a desk with a door that is opened by one knock.

@@ -19,3 +19,4 @@ mod lookup;
 mod privileges;
 mod reload;
 mod syslog;
+mod takeover;

@@ -1,6 +1,8 @@
 //! Processes as `/proc` tells of them.
 
 use std::fs;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use nix::sys::signal::{Signal, kill};
@@ -99,6 +101,21 @@ impl Process {
         let pending = u64::from_str_radix(&self.status("ShdPnd"), 16).unwrap();
         let pending = (1..=64).filter(|number| pending >> (number - 1) & 1 == 1);
         pending.into_iter().any(|number| Signal::try_from(number) == Ok(signal))
+    }
+
+    /// Takes the socket that is its standard input.
+    #[expect(unsafe_code, reason = "the standard library has no such calls")]
+    pub(crate) fn take_socket(&self) -> UnixStream {
+        let call = |number, arguments: [i64; 3]| {
+            let [a, b, c] = arguments;
+            // SAFETY: neither of the calls below reads or writes memory.
+            let answer = unsafe { libc::syscall(number, a, b, c) };
+            assert!(answer >= 0, "{}", std::io::Error::last_os_error());
+            // SAFETY: both return a descriptor that nobody else has.
+            unsafe { OwnedFd::from_raw_fd(i32::try_from(answer).unwrap()) }
+        };
+        let process = call(libc::SYS_pidfd_open, [self.id.as_raw().into(), 0, 0]);
+        call(libc::SYS_pidfd_getfd, [process.as_raw_fd().into(), 0, 0]).into()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -1,0 +1,162 @@
+//! A sniffer that was taken over: what it can say to the runner, and what it cannot bring about.
+
+use std::io::{ErrorKind, Write as _};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, Process, require, wait_until};
+
+/// The phases of a command, as a report names them.
+const START: u8 = 0;
+const STOP: u8 = 1;
+
+/// The doors of [`CONFIG`].
+const DOOR: u8 = 0;
+const TIMED: u8 = 1;
+
+/// What the runner may grow to, in KiB.
+const MEMORY_MAX: u64 = 150 << 10;
+
+#[test]
+fn a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow() {
+    let name = "a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow";
+    let Some(desk) = desk(name, CONFIG) else { return };
+    let daemon = Daemon::start(&desk, "");
+    let sniffer = Taken::new(&daemon.sniffer);
+    // There is no such command, which each time is an answer.
+    let taken =
+        sniffer.say_all((0..4_000_000).map(|number| run(number, DOOR, STOP, client(number))));
+    assert!(taken < 2_000_000, "{taken} reports were taken");
+    assert_is_small(&daemon.runner);
+    // It has forgotten what to answer, and that is all.
+    daemon.runner.signal(Signal::SIGTERM);
+    assert_eq!(daemon.live.finish().status, Some(0));
+    desk.wait_for_nobody();
+}
+
+#[test]
+fn a_sniffer_that_asks_for_commands_without_end_does_not_make_the_runner_grow() {
+    let name = "a_sniffer_that_asks_for_commands_without_end_does_not_make_the_runner_grow";
+    let begin = "start_command = : ; exec sleep 600";
+    let config = CONFIG.replace("start_command = echo %IP% >> DIR/started", begin);
+    let Some(desk) = desk(name, &config) else { return };
+    let daemon = Daemon::start(&desk, "");
+    let sniffer = Taken::new(&daemon.sniffer);
+    let taken =
+        sniffer.say_all((0..400_000).map(|number| run(number, TIMED, START, client(number))));
+    assert!((32..100_000).contains(&taken), "{taken} reports were taken");
+    assert_is_small(&daemon.runner);
+    wait_until("commands run", || desk.named("sleep").len() >= 32);
+    assert_eq!(desk.named("sleep").len(), 32);
+    daemon.runner.signal(Signal::SIGTERM);
+    // Doors that did not begin to open are not closed. Those that did are, behind what opens them.
+    wait_until("the sniffer is gone", || desk.named("knockd: sniffer").is_empty());
+    for sleep in desk.named("sleep") {
+        sleep.signal(Signal::SIGTERM);
+    }
+    assert_eq!(daemon.live.finish().status, Some(0));
+    assert_eq!(desk.folder.read("stopped").lines().count(), 32);
+}
+
+#[test]
+fn doors_that_a_sniffer_opens_beyond_the_limit_stay_shut() {
+    let name = "doors_that_a_sniffer_opens_beyond_the_limit_stay_shut";
+    let Some(desk) = desk(name, CONFIG) else { return };
+    let daemon = Daemon::start(&desk, "--max-attempts 10");
+    let sniffer = Taken::new(&daemon.sniffer);
+    let openings = (0..20).map(|number| run(number, TIMED, START, client(number)));
+    assert_eq!(sniffer.say_all(openings.chain([run(20, DOOR, START, client(20))])), 21);
+    // The last one has no stop command, so it is not an open door, but it comes behind all others.
+    desk.wait_for_lines("opened", 1);
+    desk.wait_for_lines("started", 10);
+    let ended = daemon.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let mut started: Vec<String> = desk.folder.read("started").lines().map(String::from).collect();
+    let mut stopped: Vec<String> = desk.folder.read("stopped").lines().map(String::from).collect();
+    started.sort();
+    stopped.sort();
+    let mut expected: Vec<String> = (0..10).map(|number| client(number).to_string()).collect();
+    expected.sort();
+    assert_eq!((&started, &stopped), (&expected, &expected));
+}
+
+#[test]
+fn a_sniffer_that_talks_nonsense_ends_the_daemon_which_closes_its_doors() {
+    let name = "a_sniffer_that_talks_nonsense_ends_the_daemon_which_closes_its_doors";
+    let config = CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600");
+    let Some(desk) = desk(name, &config) else { return };
+    let daemon = Daemon::start(&desk, "-v");
+    desk.knock(&[7001, 8001]);
+    desk.wait_for_lines("started", 1);
+    let sniffer = Taken::new(&daemon.sniffer);
+    sniffer.say_all((0..1000).map(|_| [255; 64]));
+    let outcome = daemon.live.finish();
+    let error = "knockd: error: the process that reads packets is broken: it sent something that makes \
+                 no sense\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), error));
+    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
+    desk.wait_for_nobody();
+}
+
+/// Its end of the socket to the runner. The process itself says nothing any more.
+struct Taken(UnixStream);
+
+impl Taken {
+    fn new(sniffer: &Process) -> Self {
+        sniffer.signal(Signal::SIGSTOP);
+        let socket = sniffer.take_socket();
+        socket.set_nonblocking(true).unwrap();
+        Self(socket)
+    }
+
+    /// Sends reports until all are taken, or nothing more is for two seconds, or nobody is there.
+    /// Returns how many were taken.
+    fn say_all(&self, reports: impl Iterator<Item = [u8; 64]>) -> usize {
+        let mut taken = 0;
+        for report in reports {
+            let begin = Instant::now();
+            let mut rest = &report[..];
+            while !rest.is_empty() {
+                match (&self.0).write(rest) {
+                    Ok(length) => rest = &rest[length..],
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        if begin.elapsed() > Duration::from_secs(2) {
+                            return taken;
+                        }
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                    Err(_) => return taken,
+                }
+            }
+            taken += 1;
+        }
+        taken
+    }
+}
+
+/// Returns a report that asks for a command, as `daemon/src/wire` writes it.
+fn run(number: u32, door: u8, phase: u8, client: Ipv4Addr) -> [u8; 64] {
+    let mut report = [0; 64];
+    report[..6].copy_from_slice(&[19, phase, 4, 0, 0, door]);
+    report[16..24].copy_from_slice(&u64::from(number).to_be_bytes());
+    report[36..40].copy_from_slice(&client.octets());
+    report
+}
+
+fn client(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 + number)
+}
+
+fn assert_is_small(process: &Process) {
+    let memory = process.status("VmHWM");
+    let kib: u64 = memory.strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(kib < MEMORY_MAX, "{memory}");
+}
+
+fn desk(name: &str, config: &str) -> Option<Desk> {
+    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(config))
+}
