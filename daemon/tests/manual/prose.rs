@@ -318,9 +318,10 @@ const COMMANDS: Section = Section {
         Tagged("`KNOCK_PHASE`", "`start` or `stop`."),
         Text(
             "The commands of one client at one door are run one after the other, in the order in which \
-             they were asked for. Those of other clients or doors do not wait for them; 32 commands run \
-             at a time, others wait for their turn. What a command leaves running in the background does \
-             not hold up the next one.",
+             they were asked for. Those of other clients or doors do not wait for them; 32 start \
+             commands and 32 stop commands run at a time, others wait for their turn. What a command \
+             leaves running in the background does not hold up the next one. A stop command for which \
+             there is no process or no memory is tried again every second.",
         ),
         Text(
             "What a command writes to standard output or standard error becomes lines of the log:",
@@ -356,7 +357,8 @@ const ONE_TIME_SEQUENCES: Section = Section {
         Text(
             "The file is read when `knockd` starts and at SIGHUP. It must be writable for the user who \
              starts `knockd`, or `knockd` does not start: what cannot be marked could be used again by \
-             whoever saw it. (`--check` needs no privileges, and does not try that.) Before a line is \
+             whoever saw it. (`--check` tries that as root, and needs no privileges for anything else.) A \
+             reload does the same, and keeps the doors as they were. Before a line is \
              marked it is compared with what was read; if it has changed, nothing is written, and it is \
              told that the sequence would count again after a restart. So do not edit lines of a file in \
              use; to add some, append them and send SIGHUP. Two doors should not have the same file.",
@@ -504,9 +506,9 @@ openSSH: running command: /usr/sbin/iptables -A INPUT -s 192.0.2.7 -j ACCEPT
         Text(
             "A log file that is not there is created with mode 0640 at most. If it cannot be opened or \
              written, a warning on standard error says so, and `knockd` goes on. After it was moved \
-             away, SIGHUP begins a new one. Lines are written by a thread of its own: a terminal that is \
-             stopped or a syslog that is slow delays lines, and in the end loses some, which is told, but \
-             delays no command.",
+             away, SIGHUP begins a new one. A terminal that is stopped delays what is \
+             printed there, and in the end loses some of it, which is told; a syslog that is slow does so \
+             for the log file, too. Neither delays a command.",
         ),
     ],
 };
