@@ -56,6 +56,8 @@ proptest! {
         prop_assert_eq!(config.options.user, options.user);
         prop_assert_eq!(config.options.log_time, options.log_time);
         prop_assert_eq!(config.options.command_limit, options.command_limit);
+        let lease_file = config.options.lease_file.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(lease_file, options.lease_file);
     }
 
     #[test]
@@ -184,21 +186,27 @@ struct OptionsText {
     user: Option<UserName>,
     log_time: LogTime,
     command_limit: Option<Seconds>,
+    lease_file: Option<Vec<u8>>,
 }
 
 fn options() -> impl Strategy<Value = OptionsText> {
     let log_time = prop_oneof![Just(LogTime::Minutes), Just(LogTime::Iso)];
     let command_limit = prop::option::of(seconds(1));
     let user = prop::option::of(user());
-    (any::<bool>(), prop::option::of(value(1)), interfaces(), user, log_time, command_limit)
-        .prop_map(|(use_syslog, log_file, interfaces, user, log_time, command_limit)| OptionsText {
-            use_syslog,
-            log_file,
-            interfaces,
-            user,
-            log_time,
-            command_limit,
-        })
+    let file = || prop::option::of(value(1));
+    (any::<bool>(), file(), interfaces(), user, log_time, command_limit, file()).prop_map(
+        |(use_syslog, log_file, interfaces, user, log_time, command_limit, lease_file)| {
+            OptionsText {
+                use_syslog,
+                log_file,
+                interfaces,
+                user,
+                log_time,
+                command_limit,
+                lease_file,
+            }
+        },
+    )
 }
 
 /// Interfaces as a line may name them: each once, `any` alone.
@@ -341,6 +349,7 @@ impl Printer {
         if let Some(limit) = options.command_limit {
             self.seconds(&["CommandLimit"], limit, 0);
         }
+        self.directive_if(&["LeaseFile"], options.lease_file.as_deref());
     }
 
     /// Prints the names of interfaces, some of them again further right.

@@ -17,6 +17,8 @@ pub enum Directive {
     LogTime,
     /// `CommandLimit`, which knockd 0.8 does not know.
     CommandLimit,
+    /// `LeaseFile`, which knockd 0.8 does not know.
+    LeaseFile,
     /// `Sequence`.
     Sequence,
     /// `One_Time_Sequences`.
@@ -48,7 +50,7 @@ pub(super) enum Home {
 }
 
 /// Every name of every directive, in lower case, the usual one before its alias.
-const NAMES: [(&str, Directive); 20] = [
+const NAMES: [(&str, Directive); 21] = [
     ("usesyslog", Directive::UseSyslog),
     ("logfile", Directive::LogFile),
     ("pidfile", Directive::PidFile),
@@ -56,6 +58,7 @@ const NAMES: [(&str, Directive); 20] = [
     ("user", Directive::User),
     ("logtime", Directive::LogTime),
     ("commandlimit", Directive::CommandLimit),
+    ("leasefile", Directive::LeaseFile),
     ("sequence", Directive::Sequence),
     ("one_time_sequences", Directive::OneTimeSequences),
     ("seq_timeout", Directive::SeqTimeout),
@@ -97,7 +100,8 @@ impl Directive {
             | Self::Interface
             | Self::User
             | Self::LogTime
-            | Self::CommandLimit => Home::Options,
+            | Self::CommandLimit
+            | Self::LeaseFile => Home::Options,
             Self::Sequence
             | Self::OneTimeSequences
             | Self::SeqTimeout
@@ -115,7 +119,9 @@ impl Directive {
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::UseSyslog => "nothing",
-            Self::LogFile | Self::PidFile | Self::OneTimeSequences => "a file name",
+            Self::LogFile | Self::PidFile | Self::LeaseFile | Self::OneTimeSequences => {
+                "a file name"
+            }
             Self::Interface => "the name of a network interface",
             Self::User => "the name of a user",
             Self::LogTime => "`minutes` or `iso`",
@@ -140,6 +146,7 @@ impl Directive {
             Self::User => Some("for the default, `nobody`"),
             Self::LogTime => Some("for the default, `minutes`"),
             Self::CommandLimit => Some("to let commands take as long as they like"),
+            Self::LeaseFile => Some("to remember open doors in no file"),
             Self::Sequence | Self::OneTimeSequences => None,
             Self::SeqTimeout => Some("for the default, 25 seconds"),
             Self::CmdTimeout => Some("for the default, 10 seconds"),

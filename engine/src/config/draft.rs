@@ -75,6 +75,7 @@ pub(super) struct OptionsDraft<'a> {
     user: Slot<'a, UserName>,
     log_time: Slot<'a, LogTime>,
     command_limit: Slot<'a, Seconds>,
+    lease_file: Slot<'a, FileName>,
 }
 
 impl<'a> OptionsDraft<'a> {
@@ -106,6 +107,10 @@ impl<'a> OptionsDraft<'a> {
                 let seconds = value::seconds(given.directive, text, diagnostics);
                 put(&mut self.command_limit, given, seconds, diagnostics);
             }
+            Directive::LeaseFile => {
+                let name = option_value::file_name(given.directive, text, diagnostics);
+                put(&mut self.lease_file, given, name, diagnostics);
+            }
             Directive::UseSyslog
             | Directive::Sequence
             | Directive::OneTimeSequences
@@ -129,6 +134,7 @@ impl<'a> OptionsDraft<'a> {
             user: self.user.and_then(|last| last.value),
             log_time: self.log_time.and_then(|last| last.value).unwrap_or_default(),
             command_limit: self.command_limit.and_then(|last| last.value),
+            lease_file: self.lease_file.and_then(|last| last.value),
         }
     }
 }
@@ -215,7 +221,8 @@ impl<'a> DoorDraft<'a> {
             | Directive::Interface
             | Directive::User
             | Directive::LogTime
-            | Directive::CommandLimit => {}
+            | Directive::CommandLimit
+            | Directive::LeaseFile => {}
         }
     }
 

@@ -351,6 +351,7 @@ fn comment_after(directive: Directive) -> Wording {
         Directive::CommandLimit => ("comment after a number", None),
         Directive::LogFile
         | Directive::PidFile
+        | Directive::LeaseFile
         | Directive::Interface
         | Directive::User
         | Directive::LogTime

@@ -72,6 +72,8 @@ pub struct Options {
     pub log_time: LogTime,
     /// `CommandLimit`: how long a command may run, at least 1 second. knockd 0.8 does not know it.
     pub command_limit: Option<Seconds>,
+    /// `LeaseFile`: where the daemon remembers which doors are open. knockd 0.8 does not know it.
+    pub lease_file: Option<FileName>,
 }
 
 /// How the time stands before a line of a log file: `LogTime`.

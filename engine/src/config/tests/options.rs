@@ -14,13 +14,14 @@ fn options_are_absent_or_have_their_defaults() {
 fn options_that_knockd_08_does_not_know_are_read_like_the_others() {
     let options = config(
         "[options]\nUSER = a\nuser = _knockd\t\nLogTime = minutes\n logtime=ISO\nCommandLimit=9\n\
-         commandlimit = 002147483647",
+         commandlimit = 002147483647\nLeaseFile = /run/a b",
     )
     .options;
     assert_eq!(options.user.unwrap().as_bytes(), b"_knockd");
     assert_eq!(options.log_time, LogTime::Iso);
     assert_eq!(options.command_limit, Some(Seconds::MAX));
-    for line in ["User=a", "LogTime=iso", "CommandLimit=1"] {
+    assert_eq!(options.lease_file.unwrap().as_bytes(), b"/run/a b");
+    for line in ["User=a", "LogTime=iso", "CommandLimit=1", "LeaseFile=l"] {
         let text = format!("[d]\nSequence=1\nCommand=\n{line}");
         assert_eq!(error_places(text), [(4, 1)], "{line}");
     }

@@ -34,6 +34,11 @@ fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
             "commandlimit",
             write_or_remove("a number of seconds", "to let commands take as long as they like"),
         ),
+        (
+            "options",
+            "leasefile",
+            write_or_remove("a file name", "to remember open doors in no file"),
+        ),
         ("d", "sequence", needed("ports, such as `7000,8000,9000`")),
         ("d", "one_time_sequences", needed("a file name")),
         ("d", "seq_timeout", write_or_remove("a number of seconds", "for the default, 25 seconds")),
