@@ -13,6 +13,7 @@ mod args;
 mod daemonize;
 mod descriptors;
 mod exit;
+mod locked_file;
 mod pid_file;
 mod resolver;
 mod runner;

@@ -1,20 +1,17 @@
 //! The file with the process number.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use knock_setup::text::{Cause, shown};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use knock_setup::text::shown;
+use nix::fcntl::Flock;
+
+use crate::locked_file::{self, NotHad, is_at};
 
 /// Where it is if nobody says otherwise, as in knockd 0.8.
 pub(crate) const DEFAULT: &str = "/var/run/knockd.pid";
-
-/// How often it is tried to take a file that is removed meanwhile.
-const TRIES: u32 = 100;
 
 /// The file, locked as long as the daemon runs, so that another one notices.
 pub(crate) struct PidFile {
@@ -24,31 +21,21 @@ pub(crate) struct PidFile {
 
 /// Why there is none.
 #[derive(Debug)]
-pub(crate) enum PidFileError {
-    /// Another daemon has it, with this number if it could be read.
-    Taken(PathBuf, String),
-    /// It is something else than a file: writing or removing it would hit what it stands for.
-    NotAFile(PathBuf),
-    /// It cannot be written.
-    Io(PathBuf, io::Error),
-}
+pub(crate) struct PidFileError(PathBuf, NotHad);
 
 impl fmt::Display for PidFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Taken(path, number) => write!(
+        let Self(path, why) = self;
+        let path = shown(path);
+        match why {
+            NotHad::Taken(number) => write!(
                 out,
-                "another knockd is running, process {number} of {}; to run two, give each its own \
-                 file with '-p'",
-                shown(path)
+                "another knockd is running, process {} of {path}; to run two, give each its own file \
+                 with '-p'",
+                number.trim()
             ),
-            Self::NotAFile(path) => write!(
-                out,
-                "cannot use {} for the process number: it is a symbolic link, a device or a pipe, \
-                 not a file",
-                shown(path)
-            ),
-            Self::Io(path, error) => write!(out, "cannot write {}: {}", shown(path), Cause(error)),
+            NotHad::NotAFile => write!(out, "cannot use {path} for the process number: {why}"),
+            NotHad::Io(_) => write!(out, "cannot write {path}: {why}"),
         }
     }
 }
@@ -56,55 +43,12 @@ impl fmt::Display for PidFileError {
 impl PidFile {
     /// Takes the file and writes the number of this process into it.
     pub(crate) fn take(path: &Path) -> Result<Self, PidFileError> {
-        let failed = |error| PidFileError::Io(path.to_owned(), error);
-        for _ in 0..TRIES {
-            let mut lock = lock(path)?;
-            // A daemon that ends removes its file, perhaps between opening and locking.
-            if !is_at(&lock, path) {
-                continue;
-            }
-            lock.set_len(0).map_err(failed)?;
-            writeln!(lock, "{}", std::process::id()).map_err(failed)?;
-            return Ok(Self { path: path.to_owned(), lock });
-        }
-        Err(failed(io::Error::other("it is removed again and again")))
+        let failed = |why| PidFileError(path.to_owned(), why);
+        let mut lock = locked_file::take(path, 0o644).map_err(failed)?;
+        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        written.map_err(|error| failed(error.into()))?;
+        Ok(Self { path: path.to_owned(), lock })
     }
-}
-
-/// Opens and locks what is at a path, which is created if nothing is.
-fn lock(path: &Path) -> Result<Flock<File>, PidFileError> {
-    let failed = |error| PidFileError::Io(path.to_owned(), error);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
-        .open(path)
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::ELOOP) => PidFileError::NotAFile(path.to_owned()),
-            _ => failed(error),
-        })?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(PidFileError::NotAFile(path.to_owned()));
-    }
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(lock),
-        Err((mut file, Errno::EWOULDBLOCK)) => {
-            let mut number = String::new();
-            // Whoever has it may be about to write it.
-            let _ = file.read_to_string(&mut number);
-            Err(PidFileError::Taken(path.to_owned(), number.trim().to_owned()))
-        }
-        Err((_, error)) => Err(failed(error.into())),
-    }
-}
-
-/// Returns whether an open file is the one at a path.
-fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(open), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
-    (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
 impl Drop for PidFile {

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     /// only root can become another.
     pub(crate) user: Option<User>,
     pub(crate) command_limit: Option<Seconds>,
+    /// The file that remembers open doors.
+    pub(crate) lease_file: Option<PathBuf>,
 }
 
 /// Why they mean nothing.
@@ -84,6 +86,7 @@ impl Settings {
             syslog: options.use_syslog,
             user,
             command_limit: options.command_limit,
+            lease_file: options.lease_file.as_ref().map(path),
         })
     }
 }

@@ -45,19 +45,22 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub(super) struct Order {
     /// What its end is to be told of; `None` if the engine does not wait for it.
     pub(super) run: Option<RunId>,
-    pub(super) door: DoorId,
+    /// `None` if it is a door of another time that there is no more.
+    pub(super) door: Option<DoorId>,
     /// The name of the door when the command was asked for.
     pub(super) door_name: Vec<u8>,
     pub(super) client: IpAddr,
     pub(super) phase: Phase,
     /// The line for the shell.
     pub(super) line: Vec<u8>,
+    /// The number of the open door that it closes.
+    pub(super) closes: Option<u64>,
     /// Whether it could not be started, which was told, and is tried again.
     pub(super) postponed: bool,
 }
 
 /// What commands of the same client and door have in common: they never overlap.
-type Key = (DoorId, IpAddr);
+type Key = (Option<DoorId>, IpAddr);
 
 impl Order {
     const fn key(&self) -> Key {

@@ -75,6 +75,7 @@ impl Runner {
         let names = names.join(", ");
         self.output.text(Kind::Aside, format!("listening on {names}..."));
         self.output.text(Kind::Logged, format!("starting up, listening on {names}"));
+        self.close_left_open();
         self.reload_if_early();
     }
 
@@ -165,7 +166,10 @@ impl Runner {
     /// Runs the stop command of every open door.
     fn close_doors(&mut self) {
         for start in self.commands.withdraw_starts() {
-            drop(self.leases.withdraw(start.door, start.client));
+            let lease = start.door.and_then(|door| self.leases.withdraw(door, start.client));
+            if let Some(lease) = lease {
+                self.forget(lease.number);
+            }
         }
         let mut news = Vec::new();
         for lease in self.leases.end_all() {
@@ -176,11 +180,12 @@ impl Runner {
             lease.stop.expand(client, &mut line);
             let order = commands::Order {
                 run: None,
-                door,
+                door: Some(door),
                 door_name: lease.door_name,
                 client,
                 phase: Phase::Stop,
                 line,
+                closes: Some(lease.number),
                 postponed: false,
             };
             self.commands.submit(order, &mut news);

@@ -8,6 +8,8 @@ use knock_engine::{Command, Door, DoorId};
 /// A door that is open for a client and has a stop command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lease {
+    /// In the order in which doors open.
+    pub(super) number: u64,
     pub(super) door: DoorId,
     pub(super) client: IpAddr,
     /// The name of the door when it opened.
@@ -29,13 +31,19 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// Notes that the start command of a door is asked for.
-    pub(super) fn begin(&mut self, id: DoorId, door: &Door, client: IpAddr) {
-        let Some(stop) = door.commands.stop_for(client) else { return };
-        let door_name = door.name.as_bytes().to_vec();
-        self.open.insert(self.next, Lease { door: id, client, door_name, stop: stop.clone() });
-        self.by_key.entry((id, client)).or_default().push_back(self.next);
+    /// Counts from a number on.
+    pub(super) fn from(next: u64) -> Self {
+        Self { next, ..Self::default() }
+    }
+
+    /// Notes that the start command of a door is asked for. Returns the opening; `None` if nothing
+    /// closes the door.
+    pub(super) fn begin(&mut self, id: DoorId, door: &Door, client: IpAddr) -> Option<&Lease> {
+        let stop = door.commands.stop_for(client)?.clone();
+        let (number, door_name) = (self.next, door.name.as_bytes().to_vec());
         self.next = self.next.saturating_add(1);
+        self.by_key.entry((id, client)).or_default().push_back(number);
+        Some(self.open.entry(number).or_insert(Lease { number, door: id, client, door_name, stop }))
     }
 
     /// Returns how many doors are open.

@@ -7,7 +7,9 @@
 mod chatter;
 mod commands;
 mod end;
+mod lease_file;
 mod leases;
+mod left_open;
 mod lookup;
 mod one_time;
 mod output;
@@ -31,6 +33,7 @@ use nix::sys::time::TimeSpec;
 
 use self::commands::Commands;
 use self::end::State;
+use self::lease_file::LeaseFile;
 use self::leases::Leases;
 use self::one_time::OneTime;
 use self::output::{Kind, Output};
@@ -59,6 +62,8 @@ struct Runner {
     /// How many marks of one-time sequences the sniffer has asked for.
     marks: u64,
     leases: Leases,
+    /// Where open doors are remembered.
+    lease_file: Option<LeaseFile>,
     commands: Commands,
     output: Output,
     sniffer: Sniffer,

@@ -108,6 +108,7 @@ impl Runner {
             ("Interface", settings.interfaces != self.settings.interfaces),
             ("User", settings.user != self.settings.user),
             ("PidFile", settings.pid_file != self.settings.pid_file),
+            ("LeaseFile", settings.lease_file != self.settings.lease_file),
         ];
         for (directive, _) in lasting.into_iter().filter(|(_, is_other)| *is_other) {
             let text =

@@ -10,6 +10,8 @@ use knock_engine::{CommandStatus, DoorId, Effect, Note, Phase, Protocol, RunId};
 use nix::sys::signal::Signal;
 
 use super::commands::{self, News};
+use super::end::Ending;
+use super::lease_file::OpenDoor;
 use super::output::{Kind, Line};
 use super::{Exit, Runner, State};
 use crate::wire::{Gravity, Loss, Order, Report, Sighting};
@@ -142,17 +144,25 @@ impl Runner {
         let mut line = Vec::new();
         command.expand(client, &mut line);
         let door_name = door.name.as_bytes().to_vec();
-        match phase {
-            Phase::Start => self.leases.begin(id, door, client),
-            Phase::Stop => drop(self.leases.end(id, client)),
-        }
+        let closes = match phase {
+            Phase::Start => {
+                if let Some(lease) = self.leases.begin(id, door, client) {
+                    let (number, mut stop) = (lease.number, Vec::new());
+                    lease.stop.expand(client, &mut stop);
+                    self.remember(number, OpenDoor { name: door_name.clone(), client, stop });
+                }
+                None
+            }
+            Phase::Stop => self.leases.end(id, client).map(|lease| lease.number),
+        };
         let order = commands::Order {
             run: Some(run),
-            door: id,
+            door: Some(id),
             door_name,
             client,
             phase,
             line,
+            closes,
             postponed: false,
         };
         let mut news = Vec::new();
@@ -166,7 +176,15 @@ impl Runner {
     pub(super) fn tell_of_command(&mut self, news: News) {
         let about = |name: &[u8], text: &str| [name, b": ", text.as_bytes()].concat();
         match news {
-            News::Ended(order, status) => self.tell_of_end(&order, status),
+            News::Ended(order, status) => {
+                self.tell_of_end(&order, status);
+                // Whatever it has done, it is not done again, unless it was killed for lack of time.
+                if let Some(number) = order.closes
+                    && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
+                {
+                    self.forget(number);
+                }
+            }
             News::NotStarted(order, error) => {
                 let text = format!("command cannot be started: {error}");
                 self.output.text(Kind::Message, about(&order.door_name, &text));
@@ -201,10 +219,20 @@ impl Runner {
         // Otherwise the engine says so. It is told nothing any more once the end has begun.
         let nobody_says = order.run.is_none() || matches!(self.state, State::Ending(_));
         if nobody_says && status != CommandStatus::SUCCESS {
-            self.print(&Effect::CommandFailed { door: order.door, status });
+            self.tell_of_failure(order, status);
         }
-        if order.phase == Phase::Stop && nobody_says && status != CommandStatus::SUCCESS {
+        let is_end = matches!(self.state, State::Ending(_));
+        if order.phase == Phase::Stop && is_end && status != CommandStatus::SUCCESS {
             self.exit = Exit::Failed;
+        }
+    }
+
+    fn tell_of_failure(&mut self, order: &commands::Order, status: CommandStatus) {
+        if let Some(door) = order.door {
+            self.print(&Effect::CommandFailed { door, status });
+        } else {
+            let text = format!(": command returned non-zero status code ({})", status.0);
+            self.output.text(Kind::Message, [&order.door_name, text.as_bytes()].concat());
         }
     }
 

@@ -15,6 +15,7 @@ use knock_setup::report::Style;
 use knock_setup::text::{Cause, shown};
 use knock_setup::{Files, Setup};
 
+use super::lease_file::LeaseFile;
 use super::lookup::Names;
 use super::one_time::OneTime;
 use super::output::{Output, Sinks};
@@ -72,6 +73,8 @@ impl Runner {
         let one_time = OneTime::new(&config, &files, doors.in_order().map(|(id, _)| id));
         let pid_file = settings.pid_file.as_deref().map(PidFile::take).transpose();
         let pid_file = pid_file.map_err(|error| Failure(error.to_string()))?;
+        let lease_file = settings.lease_file.as_deref().map(take_lease_file).transpose()?;
+        let left_open = lease_file.as_ref().map_or(0, |file| file.open_doors().count());
         let recording = args.record.as_deref().map(create).transpose()?;
         let signals = signals::hold().map_err(|error| system("hold signals", &error.into()))?;
         let watch = Watch::new().map_err(|error| system("watch the addresses", &error))?;
@@ -99,7 +102,8 @@ impl Runner {
             doors,
             one_time,
             marks: 0,
-            leases: super::Leases::default(),
+            leases: super::Leases::from(u64::try_from(left_open).unwrap_or(u64::MAX)),
+            lease_file,
             output: Output::new(sinks, names),
             sniffer: super::Sniffer::new(sniffer, socket),
             signals,
@@ -127,6 +131,18 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
         log_time: settings.log_time,
         syslog: settings.syslog,
     }
+}
+
+/// Takes the file that remembers open doors. What in it makes no sense is told.
+fn take_lease_file(path: &Path) -> Result<LeaseFile, Failure> {
+    let (file, nonsense) = LeaseFile::take(path).map_err(|error| Failure(error.to_string()))?;
+    if nonsense > 0 {
+        let path = shown(path);
+        say(&format!(
+            "knockd: warning: {nonsense} lines of {path} make no sense: doors may be open\n"
+        ));
+    }
+    Ok(file)
 }
 
 fn system(what: &str, error: &io::Error) -> Failure {

@@ -58,7 +58,7 @@ const SIGNALS: Section = Section {
             "Read the configuration anew, with the files of one-time sequences, and open the log file \
              again. A configuration with errors is told of and not used: everything stays as it was. \
              Otherwise attempts at doors that have not changed go on, and a door that is open keeps \
-             the stop command with which it was opened. `Interface`, `User` and `PidFile` count after a \
+             the stop command with which it was opened. `Interface`, `User`, `PidFile` and `LeaseFile` count after a \
              restart only, which is said if they have changed; the other directives count at once. The \
              command line beats the file this time, too.",
         ),
@@ -129,6 +129,14 @@ const GLOBAL_DIRECTIVES: Section = Section {
             "How long a command may run: 1 to 2147483647. One that takes longer gets SIGTERM, and \
              SIGKILL 5 seconds later, together with what it has started, as far as that has not left its \
              process group. Default: no limit. Unknown to `knockd` 0.8.",
+        ),
+        Tagged(
+            "`LeaseFile` = FILE",
+            "Where to remember which doors are open and what closes them, so that the next `knockd` \
+             can close them if this one is killed; see `END`. Each daemon needs its own. It is best in a \
+             folder that is empty after a restart of the machine, as the rules of a firewall are, and \
+             that root alone can write, such as `/run/knockd.leases`. Default: none. Unknown to \
+             `knockd` 0.8.",
         ),
     ],
 };
@@ -245,6 +253,7 @@ pub(crate) const EXAMPLE_CONFIGURATIONS: Section = Section {
     LogTime      = iso
     User         = daemon
     CommandLimit = 30
+    LeaseFile    = /run/knockd.leases
 
 [SMTP]
     One_Time_Sequences = /etc/knockd/smtp_sequences
@@ -407,7 +416,14 @@ const END: Section = Section {
             "If the process that reads packets dies, whatever the cause, that is told, the doors are \
              closed in the same way, and `knockd` ends with status 1. If the process that was started is \
              killed by SIGKILL, the other one says so on standard error (with `--daemon` in the log file, \
-             if that was there at the start) and ends. Nobody can close the doors then: they stay open.",
+             if that was there at the start) and ends. Nobody can close the doors then: they stay open, \
+             unless `LeaseFile` remembers them. The next `knockd` with that file says of each",
+        ),
+        Verbatim("openSSH: was left open for 192.0.2.7"),
+        Text(
+            "and runs the stop command that it had when it opened, whatever the configuration says by \
+             then. So it does with doors that stayed open at an end in a hurry. Let the service manager \
+             start `knockd` again when it has failed (`Restart=on-failure`).",
         ),
     ],
 };
@@ -589,6 +605,13 @@ const FILES: Section = Section {
             "With `--daemon`, the process number, unless told otherwise. It is locked as long as \
              `knockd` runs, so that another one with the same file is refused, and removed at the end. \
              It must be a file, or not be there.",
+        ),
+        Tagged(
+            "`/run/knockd.leases`",
+            "Or whatever `LeaseFile` names: a line for each door that opens, and one when it is closed. It \
+             is locked as long as `knockd` runs. Since its commands are run, `knockd` does not start \
+             if it belongs to another user or can be written by others. Removed when no door is open at \
+             the end.",
         ),
         Tagged("`/etc/default/knockd`", "On Debian, options for the service: `KNOCKD_OPTS`."),
     ],

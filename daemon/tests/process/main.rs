@@ -14,6 +14,7 @@ mod directives;
 mod grants;
 mod hostile;
 mod idle;
+mod lease_file;
 mod logs;
 mod lookup;
 mod privileges;
