@@ -1,14 +1,13 @@
 //! Files that are read as texts, and why one cannot be.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use knock_engine::config::{FileName, OneTimeFile, Severity, Wording};
 
+use crate::one_time::path_of;
 use crate::report::Finding;
 use crate::text::{Cause, shown};
 
@@ -125,11 +124,6 @@ impl Unreadable {
             Self::Other(_) => "check the path",
         }
     }
-}
-
-/// Returns the path that a name in the configuration stands for.
-pub(crate) fn path_of(name: &FileName) -> &Path {
-    Path::new(OsStr::from_bytes(name.as_bytes()))
 }
 
 /// Reads the configuration, whatever kind of file it is but a directory.

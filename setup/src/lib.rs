@@ -1,6 +1,7 @@
 //! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
 
 mod files;
+pub mod one_time;
 pub mod options;
 pub mod report;
 mod setup;

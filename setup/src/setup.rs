@@ -6,7 +6,8 @@ use std::path::Path;
 use knock_engine::config::{self, Config, FileName, Severity, Wording};
 use knock_engine::{DoorSequence, Doors, OneTimeSequences, TooManyDoors};
 
-use crate::files::{Files, Refusal, Unreadable, path_of, read_configuration, read_one_time};
+use crate::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
+use crate::one_time::path_of;
 use crate::report::{self, Source, Style};
 use crate::text::shown;
 
