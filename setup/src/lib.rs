@@ -7,5 +7,5 @@ pub mod report;
 mod setup;
 pub mod text;
 
-pub use files::{Files, MAX_FILE_BYTES, Refusal};
+pub use files::{Files, MAX_FILE_BYTES, Refusal, Unreadable, read_configuration, read_one_time};
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};
