@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The longest that can be asked for.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// What a number without a unit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

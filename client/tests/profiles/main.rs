@@ -1,0 +1,9 @@
+//! Tests of profiles: what a file of them means, and what is told of one that is at fault.
+
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
+mod diagnostics;
+mod meaning;
+mod properties;
+mod ssh;
