@@ -76,7 +76,7 @@ fn part(digits: &str, nanos_in_unit: u64) -> Duration {
 
 /// Prints a length of time as one would write it: `100 ms`, `5 s`, `1.5 s`.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown(pub Duration);
+pub(crate) struct Shown(pub Duration);
 
 impl fmt::Display for Shown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -122,9 +122,8 @@ pub(crate) fn tcp_port(text: &str) -> Result<Port, String> {
     let number = match text.rsplit_once('/') {
         Some((number, protocol)) if protocol.eq_ignore_ascii_case("tcp") => number,
         Some((_, protocol)) if protocol.eq_ignore_ascii_case("udp") => {
-            return Err(
-                "not a TCP port: only of those can it be known whether they are open".to_owned()
-            );
+            let why = "not a TCP port: only of those can it be known whether they are open";
+            return Err(why.to_owned());
         }
         _ => text,
     };

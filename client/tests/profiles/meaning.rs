@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use knock::hit::Hit;
+use knock::Family;
+use knock::Hit;
 use knock::profile::{Base, Knocks, Profiles, parse};
-use knock::request::Family;
 use knock_engine::{DoorName, Port};
 use knock_setup::report::{Style, render};
 

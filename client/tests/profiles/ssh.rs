@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use knock::Family;
 use knock::profile::{Base, parse};
-use knock::request::Family;
 use knock_tests::process::finish;
 use knock_tests::require::{Need, require};
 use proptest::prelude::*;
