@@ -31,7 +31,7 @@ pub use crate::hit::{Hit, HitError, flag_names, protocol_name};
 pub use crate::plan::{DEFAULT_DELAY, DEFAULT_WAIT, MAX_HITS, Plan, Then};
 pub use crate::request::{Family, Request};
 pub use crate::route::{Route, RouteError};
-pub use crate::send::{SendError, Silence};
+pub use crate::send::SendError;
 pub use crate::then::Shut;
 
 use crate::tell::{Form, Teller};
@@ -183,7 +183,7 @@ fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
     let mut silences = Vec::new();
     loop {
         match send::send(plan, |number, hit| teller.knock(plan, number, hit)) {
-            Ok(silence) => silences.push(silence),
+            Ok(silence) => silences.extend(silence),
             Err(error) => return not_sent(&error, teller),
         }
         let Some(then) = plan.then else { return Exit::Done };

@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use dns_lookup::{AddrInfoHints, getaddrinfo};
 use knock_engine::config::InterfaceName;
 use knock_setup::text::Cause;
-use nix::libc;
 use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Socket, Type};
 

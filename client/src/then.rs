@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use knock_setup::text::Cause;
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Socket, Type};
 

@@ -12,6 +12,7 @@ use std::thread;
 
 use fastrand::Rng;
 use knock_setup::text::Cause;
+use socket2::Socket;
 
 use crate::hit::Hit;
 use crate::plan::Plan;
@@ -66,31 +67,40 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// What takes the answers to the knocks, so that none is answered, as long as it is there.
+/// What takes the answers to a knock, so that none is answered, as long as it is there.
 #[derive(Debug)]
-pub struct Silence(
-    #[expect(dead_code, reason = "its sockets are only held")] Vec<Option<Absorber>>,
-);
+#[expect(dead_code, reason = "the sockets are only held")]
+pub(crate) enum Silence {
+    /// Segments of TCP.
+    Segments(Absorber),
+    /// Datagrams of UDP.
+    Datagrams(Socket),
+}
 
 /// Sends the knocks of a plan, each of which is told before.
 ///
+/// Returns what is to be held until nothing more is to be sent.
+///
 /// # Errors
 /// [`SendError`]: with the first knock that does not leave, it ends.
-pub(crate) fn send(plan: &Plan, mut tell: impl FnMut(usize, Hit)) -> Result<Silence, SendError> {
+pub(crate) fn send(
+    plan: &Plan,
+    mut tell: impl FnMut(usize, Hit),
+) -> Result<Vec<Silence>, SendError> {
     let mut numbers = Rng::new();
     let mut shots = Vec::with_capacity(plan.hits.len());
     for hit in &plan.hits {
         shots.push(Shot::prepare(plan, *hit, &mut numbers)?);
     }
     let of = shots.len();
-    let mut absorbers = Vec::with_capacity(of);
+    let mut silences = Vec::with_capacity(of);
     for (sent, (shot, hit)) in shots.into_iter().zip(&plan.hits).enumerate() {
         if sent > 0 {
             thread::sleep(plan.delay);
         }
         tell(sent.saturating_add(1), *hit);
         let fired = shot.fire();
-        absorbers.push(fired.map_err(|cause| SendError::NotSent { sent, of, hit: *hit, cause })?);
+        silences.push(fired.map_err(|cause| SendError::NotSent { sent, of, hit: *hit, cause })?);
     }
-    Ok(Silence(absorbers))
+    Ok(silences)
 }

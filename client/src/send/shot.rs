@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 
 use fastrand::Rng;
 use knock_engine::{Protocol, TcpFlags};
-use nix::libc;
 use socket2::{Domain, Socket, Type};
 
-use super::SendError;
 use super::absorber::{self, Absorber};
+use super::{SendError, Silence};
 use crate::frame;
 use crate::hit::Hit;
 use crate::plan::Plan;
@@ -43,7 +42,7 @@ impl Shot {
 
     fn syn(plan: &Plan, hit: Hit) -> io::Result<Self> {
         let absorber = Absorber::new(plan.source, plan.interface.as_ref())?;
-        let socket = absorber::bound(Type::STREAM, absorber.source()?, plan.interface.as_ref())?;
+        let socket = absorber::deaf(absorber.source()?, plan.interface.as_ref())?;
         Ok(Self::Syn { socket, absorber, destination: plan.at(hit.knock.port) })
     }
 
@@ -62,12 +61,13 @@ impl Shot {
     }
 
     fn datagram(plan: &Plan, hit: Hit) -> io::Result<Self> {
-        let socket = absorber::bound(Type::DGRAM, plan.source, plan.interface.as_ref())?;
+        let socket = Socket::new(Domain::for_address(plan.source), Type::DGRAM, None)?;
+        absorber::bind(&socket, plan.source, plan.interface.as_ref())?;
         Ok(Self::Datagram { socket, destination: plan.at(hit.knock.port) })
     }
 
     /// Sends it. Returns what takes the answers.
-    pub(super) fn fire(self) -> io::Result<Option<Absorber>> {
+    pub(super) fn fire(self) -> io::Result<Silence> {
         match self {
             Self::Syn { socket, absorber, destination } => {
                 match socket.connect(&destination.into()) {
@@ -79,15 +79,15 @@ impl Shot {
                 // The SYN has left, or waits for the neighbour's address. Closed now, the socket sends
                 // nothing more: no repeat after a second, and no answer.
                 drop(socket);
-                Ok(Some(absorber))
+                Ok(Silence::Segments(absorber))
             }
             Self::Segment { socket, absorber, destination, bytes } => {
                 socket.send_to(&bytes, &destination.into())?;
-                Ok(Some(absorber))
+                Ok(Silence::Segments(absorber))
             }
             Self::Datagram { socket, destination } => {
                 socket.send_to(&frame::DATAGRAM, &destination.into())?;
-                Ok(None)
+                Ok(Silence::Datagrams(socket))
             }
         }
     }
@@ -97,10 +97,6 @@ impl Shot {
 fn raw(plan: &Plan) -> io::Result<Socket> {
     let domain = Domain::for_address(plan.source);
     let socket = Socket::new(domain, Type::RAW, Some(socket2::Protocol::TCP))?;
-    socket.attach_filter(&[absorber::NOTHING])?;
-    if let Some(name) = &plan.interface {
-        socket.bind_device(Some(name.as_bytes()))?;
-    }
-    socket.bind(&plan.source.into())?;
+    absorber::bind(&socket, plan.source, plan.interface.as_ref())?;
     Ok(socket)
 }
