@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,8 +61,8 @@ Exit status:
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[expect(clippy::doc_markdown, reason = "the comments are the help, which has no markup")]
 pub struct Args {
-    /// The host to knock at: a name or an address
-    #[arg(value_name = "HOST", required_unless_present = "completions")]
+    /// The host to knock at: a name or an address, or the name of a profile
+    #[arg(value_name = "HOST", required_unless_present_any = ["completions", "list", "door"])]
     pub host: Option<String>,
 
     /// The knocks, in order: a port, perhaps with 'tcp' or 'udp'
@@ -106,12 +107,31 @@ pub struct Args {
     pub then: Option<Port>,
 
     /// How long to wait for it: seconds, or with a unit, as in 500ms [default: 5]
-    #[arg(long, value_name = "TIME", requires = "then", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub wait: Option<Duration>,
 
     /// Knock again, up to N times, if it has not opened
-    #[arg(long, value_name = "N", requires = "then")]
+    #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
+
+    /// Take the knocks from a door of this knockd.conf
+    ///
+    /// A one-time sequence of the door is marked as used once its last knock has left, as the daemon marks
+    /// it; with '--then', only if the port opens.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "hits")]
+    pub config: Option<PathBuf>,
+
+    /// The door, by the name of its section; without HOST, its target is knocked at
+    #[arg(long, value_name = "NAME", conflicts_with = "hits")]
+    pub door: Option<OsString>,
+
+    /// Read profiles of hosts from this file, or from none ('none') [default: ~/.config/knock/config]
+    #[arg(short = 'F', long, value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+
+    /// List the hosts of the profiles; with '-v', their knocks too
+    #[arg(long, conflicts_with_all = ["host", "config", "door"])]
+    pub list: bool,
 
     /// Print what would be done, and send nothing
     #[arg(long, conflicts_with = "write")]
@@ -165,6 +185,11 @@ impl Args {
             return conflict("'--json' and '--write -' both take standard output");
         }
         Ok(self)
+    }
+
+    /// Returns whether knocks leave.
+    pub(crate) fn leaves(&self) -> bool {
+        !self.dry_run && self.write.is_none()
     }
 
     /// Returns whether the capture goes to standard output.
