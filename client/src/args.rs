@@ -224,7 +224,8 @@ fn milliseconds(text: &str) -> Result<Duration, DurationError> {
 }
 
 fn seconds(text: &str) -> Result<Duration, DurationError> {
-    duration::parse(text, Unit::Seconds)
+    let duration = duration::parse(text, Unit::Seconds)?;
+    if duration.is_zero() { Err(DurationError::Zero) } else { Ok(duration) }
 }
 
 fn address(text: &str) -> Result<IpAddr, &'static str> {

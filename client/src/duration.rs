@@ -20,6 +20,8 @@ pub enum Unit {
 pub enum DurationError {
     /// It is no number with or without a unit.
     NoDuration,
+    /// It is none at all, where there must be some.
+    Zero,
     /// It is more than a day.
     TooLong,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for DurationError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NoDuration => "not a length of time, such as 500ms, 5s, 1.5s or 2m",
+            Self::Zero => "no time at all",
             Self::TooLong => "more than a day (24h)",
         })
     }

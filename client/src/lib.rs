@@ -189,11 +189,14 @@ fn write(plan: &Plan, args: &Args, file: &Path, teller: &mut Teller<'_>) -> Exit
 /// Sends the knocks, and waits for what they are to open.
 fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
     let mut rounds_left = plan.then.map_or(0, |then| then.retry);
-    // Until the end, no answer to any knock is answered.
+    // Until the next round or the end, no answer to any knock is answered.
     let mut silences = Vec::new();
     loop {
         match send::send(plan, |number, hit| teller.knock(plan, number, hit)) {
-            Ok(silence) => silences.extend(silence),
+            Ok(round) => {
+                silences.clear();
+                silences.extend(round);
+            }
             Err(error) => return not_sent(&error, teller),
         }
         let Some(then) = plan.then else { return Exit::Done };

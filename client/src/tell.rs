@@ -10,6 +10,7 @@ use knock_engine::Port;
 use knock_engine::config::Wording;
 use knock_setup::report::{self, Source, Style};
 use knock_setup::text::{Cause, shown};
+use nix::net::if_::if_indextoname;
 use serde::Serialize;
 
 use crate::duration::Shown;
@@ -348,12 +349,21 @@ fn flag_list(flags: knock_engine::TcpFlags) -> String {
     if names.is_empty() { ":none".to_owned() } else { format!(":{}", names.join(",")) }
 }
 
-/// An address without brackets, as knock 0.8 prints it.
+/// An address without brackets, with its interface if it needs one, as knock 0.8 prints it.
 struct Address(SocketAddr);
 
 impl fmt::Display for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.ip().fmt(out)
+        self.0.ip().fmt(out)?;
+        let SocketAddr::V6(address) = self.0 else { return Ok(()) };
+        if address.scope_id() == 0 {
+            return Ok(());
+        }
+        let name = if_indextoname(address.scope_id()).ok().and_then(|name| name.into_string().ok());
+        match name {
+            Some(name) => write!(out, "%{name}"),
+            None => write!(out, "%{}", address.scope_id()),
+        }
     }
 }
 
