@@ -101,6 +101,19 @@ impl Setup {
         }
     }
 
+    /// Returns what [`Setup::report`] does, but for warnings: they are for who runs the doors, not
+    /// for who knocks at one.
+    #[must_use]
+    pub fn report_of_errors(&self, style: Style) -> String {
+        match &self.outcome {
+            Outcome::Unreadable(_) => self.report(style),
+            Outcome::Read(sources) => {
+                let sources: Vec<Source> = sources.iter().map(Source::without_warnings).collect();
+                report::render(&sources, style)
+            }
+        }
+    }
+
     /// Returns everything that is wrong or hardly meant, as text; empty if nothing is.
     ///
     /// Every finding is followed by an empty line. If there are errors in a configuration that

@@ -35,13 +35,13 @@ fn judge(path: &str, facts: Facts, me: u32) -> Vec<Wording> {
     let mut warnings = Vec::new();
     if user != me && user != 0 {
         let message = format!("`{path}` belongs to another user (uid {user})");
-        let effect = "who owns it decides which host is knocked at, and knows the knocks";
+        let effect = "who owns it knows the knocks, and decides where they go";
         warnings.push(Wording::new(message, "").help("use a file of your own").note(effect));
     }
     let help = format!("run `chmod 600 {}`", quoted(path));
     if is_changed {
         let message = format!("`{path}` can be changed by other users");
-        let effect = "they decide which host is knocked at, and have the knocks told to it";
+        let effect = "they decide what is knocked at, and where";
         warnings.push(Wording::new(message, "").help(help).note(effect));
     } else if is_read {
         let message = format!("`{path}` can be read by other users, and it holds the secret");

@@ -32,7 +32,7 @@ impl Trouble {
     pub fn report(&self, style: Style) -> String {
         match self {
             Self::Text(source) => report::render(std::slice::from_ref(source), style),
-            Self::Setup(setup) => setup.report(style),
+            Self::Setup(setup) => setup.report_of_errors(style),
             Self::Alone(wording) => {
                 report::render_alone(knock_engine::config::Severity::Error, wording, style)
             }

@@ -3,7 +3,10 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod command;
+mod desk;
 mod diagnostics;
 mod meaning;
+mod one_time;
 mod properties;
 mod ssh;
