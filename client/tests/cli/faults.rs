@@ -1,5 +1,6 @@
 //! What is at fault is told before anything is sent, with status 2.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::process::Stdio;
 
@@ -52,7 +53,8 @@ fn every_fault_of_the_command_line_is_status_2_and_told() {
         });
         let stderr = stderr.take_while(|line| !line.is_empty() && !line.starts_with("Usage"));
         let line = line.escape_debug();
-        told += &format!("$ knock {line}\n{}\n\n", stderr.collect::<Vec<_>>().join("\n"));
+        let stderr = stderr.collect::<Vec<_>>().join("\n");
+        writeln!(told, "$ knock {line}\n{stderr}\n").unwrap();
     }
     insta::assert_snapshot!(told);
 }

@@ -1,7 +1,6 @@
 //! Tests of the client as a process, without a network.
 
 #![cfg(test)]
-#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
 mod capture;
 mod faults;
