@@ -52,6 +52,7 @@ Exit status:
 #[command(
     name = "knock",
     version,
+    override_usage = "knock [OPTIONS] HOST [PORT[:PROTOCOL[:FLAGS]]]...",
     long_about = LONG_ABOUT,
     after_help = "Try 'knock --help' for examples and the exit statuses.",
     after_long_help = EXAMPLES,

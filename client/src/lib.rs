@@ -78,7 +78,9 @@ fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit 
     if error.use_stderr() && is_json {
         let teller = Teller::new(streams.output, streams.errors, Form::Json);
         let text = error.render().to_string();
-        let text = text.trim_end();
+        let text = ["\n\nUsage:", "\n\nFor more"]
+            .iter()
+            .fold(&*text, |text, rest| text.split_once(rest).map_or(text, |(message, _)| message));
         return fail(teller, &text.strip_prefix("error: ").unwrap_or(text), None, Exit::Refused);
     }
     let text = error.render();
