@@ -1,7 +1,7 @@
 //! What is asked for: by the command line, and by profiles for all that it leaves open.
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use knock_engine::config::{Wording, nearest};
 use knock_engine::{DoorName, Protocol};
@@ -35,8 +35,8 @@ const ENOUGH: usize = 3;
 /// The exit status, once it is told what is wrong.
 pub(crate) fn ask(args: &Args, teller: &mut Teller<'_>) -> Result<Asked, Exit> {
     let mut warnings = Warnings::default();
-    let asked = profiles(args, teller, &mut warnings)
-        .and_then(|profiles| asked(args, &profiles, teller, &mut warnings));
+    let asked = read(args, teller, &mut warnings)
+        .and_then(|read| asked(args, &read, teller, &mut warnings));
     for warning in &warnings.told {
         teller.warning(warning);
     }
@@ -50,8 +50,8 @@ pub(crate) fn ask(args: &Args, teller: &mut Teller<'_>) -> Result<Asked, Exit> {
 /// Lists the hosts of the profiles.
 pub(crate) fn list(args: &Args, teller: &mut Teller<'_>) -> Exit {
     let mut warnings = Warnings::default();
-    let profiles = match profiles(args, teller, &mut warnings) {
-        Ok(profiles) => profiles,
+    let Read { profiles, path, is_there } = match read(args, teller, &mut warnings) {
+        Ok(read) => read,
         Err(trouble) => return teller.trouble(&trouble),
     };
     let mut listed = Vec::new();
@@ -68,8 +68,12 @@ pub(crate) fn list(args: &Args, teller: &mut Teller<'_>) -> Exit {
         });
         listed.push(Listed::new(name, &settings, resolved.as_ref()));
     }
-    if listed.is_empty() {
-        teller.note("no profile names a host");
+    match path.as_deref().map(shown) {
+        Some(path) if !is_there => teller.note(&format!("there are no profiles in {path}")),
+        Some(path) if listed.is_empty() => {
+            teller.note(&format!("no profile in {path} names a host"));
+        }
+        Some(_) | None => {}
     }
     teller.list(&listed);
     for warning in &warnings.told {
@@ -82,35 +86,47 @@ pub(crate) fn list(args: &Args, teller: &mut Teller<'_>) -> Exit {
     troubles.iter().fold(Exit::Done, tell)
 }
 
+/// The profiles that were read, and from where.
+#[derive(Debug, Default)]
+struct Read {
+    profiles: Profiles,
+    /// The file; `None` if none was asked for.
+    path: Option<PathBuf>,
+    /// Whether it is there.
+    is_there: bool,
+}
+
 /// Reads the profiles. There need not be any, unless their file is named.
-fn profiles(
-    args: &Args,
-    teller: &mut Teller<'_>,
-    warnings: &mut Warnings,
-) -> Result<Profiles, Trouble> {
+fn read(args: &Args, teller: &mut Teller<'_>, warnings: &mut Warnings) -> Result<Read, Trouble> {
     let named = args.profiles.clone();
     if named.as_deref().is_some_and(|path| path.as_os_str() == "none") {
-        return Ok(Profiles::default());
+        return Ok(Read::default());
     }
-    let usual = || default_path().filter(|path| path.try_exists().unwrap_or(true));
-    let Some(path) = named.or_else(usual) else { return Ok(Profiles::default()) };
+    let is_named = named.is_some();
+    let Some(path) = named.or_else(default_path) else { return Ok(Read::default()) };
+    // What cannot even be reached, as the home of somebody else, holds nothing of this user.
+    if !is_named && !path.try_exists().unwrap_or(false) {
+        return Ok(Read { path: Some(path), ..Read::default() });
+    }
     let parsed = load(&path)?;
     warnings.look_at(&path);
     teller.findings(&parsed.source);
-    Ok(parsed.profiles.unwrap_or_default())
+    let profiles = parsed.profiles.unwrap_or_default();
+    Ok(Read { profiles, path: Some(path), is_there: true })
 }
 
 fn asked(
     args: &Args,
-    profiles: &Profiles,
+    read: &Read,
     teller: &mut Teller<'_>,
     warnings: &mut Warnings,
 ) -> Result<Asked, Trouble> {
     let asked = args.request();
+    let profiles = &read.profiles;
     let host = args.host.as_deref();
     let settings = host.map(|host| profiles.settings(host)).unwrap_or_default();
     let resolved = if asked.hits.is_empty() {
-        knocks(args, profiles, &settings, teller, warnings)?
+        knocks(args, read, &settings, teller, warnings)?
     } else {
         Resolved { hits: asked.hits.clone(), target: None, one_time: None }
     };
@@ -134,7 +150,7 @@ fn asked(
 /// Finds the knocks where the command line names none.
 fn knocks(
     args: &Args,
-    profiles: &Profiles,
+    read: &Read,
     settings: &Settings,
     teller: &mut Teller<'_>,
     warnings: &mut Warnings,
@@ -155,26 +171,28 @@ fn knocks(
         (Some(Knocks::Here(_) | Knocks::OneTime(_)) | None, Some(config)) => {
             door(None, Some(config), to, warnings)
         }
-        (None, None) => Err(no_knocks(args.host.as_deref().unwrap_or_default(), profiles)),
+        (None, None) => Err(no_knocks(args.host.as_deref().unwrap_or_default(), read)),
     }
 }
 
-fn no_knocks(host: &str, profiles: &Profiles) -> Trouble {
-    let message =
-        format!("no knocks are given, and no profile has any for `{}`", host.escape_debug());
-    let named: Vec<String> = profiles
-        .hosts()
-        .into_iter()
-        .filter(|name| profiles.settings(name).knocks.is_some())
-        .collect();
-    match nearest(host.as_bytes(), named.iter().map(String::as_str)) {
-        Some(near) if near != host => trouble(message, format!("did you mean `{near}`?")),
-        Some(_) | None => {
-            let help = "name ports behind the host, as in `knock myserver.example.com 7000 8000 \
-                        9000`, or a door of a knockd.conf with `--config` and `--door`";
-            trouble(message, help)
+fn no_knocks(host: &str, read: &Read) -> Trouble {
+    let Read { profiles, path, is_there } = read;
+    let named = host.escape_debug();
+    let message = match path.as_deref().map(shown) {
+        Some(path) if *is_there => {
+            format!("no knocks are given, and no profile in {path} has any for `{named}`")
         }
+        Some(path) => format!("no knocks are given, and there are no profiles in {path}"),
+        None => "no knocks are given".to_owned(),
+    };
+    let with_knocks = |name: &String| profiles.settings(name).knocks.is_some();
+    let known: Vec<String> = profiles.hosts().into_iter().filter(with_knocks).collect();
+    if let Some(near) = nearest(host.as_bytes(), known.iter().map(String::as_str)) {
+        return trouble(message, format!("did you mean `{near}`?"));
     }
+    let help = "name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`, or a \
+                door of a knockd.conf with `--config` and `--door`";
+    trouble(message, help)
 }
 
 /// Returns the same knocks, by UDP.

@@ -1,5 +1,9 @@
 //! Profiles as the users of the program have them.
 
+use std::process::Command;
+
+use knock_tests::require::{Need, require};
+
 use crate::desk::Desk;
 
 const PROFILES: &str = "\
@@ -170,12 +174,49 @@ fn profiles_need_not_be_there_unless_they_are_named() {
     let mut homeless = desk.command(knock);
     homeless.env_remove("HOME").env("XDG_CONFIG_HOME", "relative/is/ignored");
     assert_eq!(desk.finish(&mut homeless).status, Some(0));
+    insta::assert_snapshot!(desk.run("home").stderr, @r"
+    knock: error: no knocks are given, and there are no profiles in DIR/config/knock/config
+      help: name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`, or a door of a knockd.conf with `--config` and `--door`
+    ");
+    let outcome = desk.run("--list");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    assert_eq!(outcome.stderr, "knock: note: there are no profiles in DIR/config/knock/config\n");
     let outcome = desk.run(&format!("-F missing {knock}"));
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.stderr.contains("cannot read `missing`: there is no such file"));
     desk.write("other", "Host x\n  HostName 192.0.2.4\n  Knocks 5\n");
     let plan = desk.plan("-F other x --source 192.0.2.8");
     assert_eq!(plan, ["knock at 192.0.2.4 from 192.0.2.8:", "0 ms  5:tcp"]);
+}
+
+/// As with `su` and `sudo`, which may leave the home of another user.
+#[test]
+fn profiles_that_cannot_be_reached_are_as_good_as_none() {
+    let name = "profiles_that_cannot_be_reached_are_as_good_as_none";
+    if !require(name, &["setpriv"], Need::Root) {
+        return;
+    }
+    let desk = desk();
+    std::fs::copy(env!("CARGO_BIN_EXE_knock"), desk.path("program")).unwrap();
+    for name in ["", "program"] {
+        desk.permit(name, 0o755);
+    }
+    let run = || {
+        let mut command = Command::new("setpriv");
+        desk.set(&mut command);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "./program"]);
+        desk.finish(command.args("--dry-run --source 192.0.2.8 192.0.2.1 7".split(' ')))
+    };
+    desk.permit("config", 0o700);
+    let outcome = run();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    // If they can be reached, they are meant to be read.
+    for folder in ["config", "config/knock"] {
+        desk.permit(folder, 0o755);
+    }
+    let outcome = run();
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("knock/config`: permission denied"), "{}", outcome.stderr);
 }
 
 #[test]
