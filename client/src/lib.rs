@@ -232,7 +232,7 @@ fn used(one_time: &OneTime, exit: Exit, teller: &mut Teller<'_>) -> Exit {
         Exit::Failed | Exit::Refused => return exit,
     }
     let Err(error) = one_time.mark() else { return exit };
-    let error = format!("cannot mark the sequence of line {line} in {path} as used: {error}");
+    let error = format!("cannot mark the sequence of line {line} as used: {error}");
     let help = "the knocks have left: put a `#` in front of it, or it will be knocked in vain";
     teller.error(&error, Some(help), Exit::Failed)
 }

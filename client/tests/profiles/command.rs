@@ -171,9 +171,6 @@ fn profiles_need_not_be_there_unless_they_are_named() {
     let knock = "--dry-run --source 192.0.2.8 192.0.2.1 7";
     std::fs::remove_file(desk.path("config/knock/config")).unwrap();
     assert_eq!(desk.run(knock).status, Some(0));
-    let mut homeless = desk.command(knock);
-    homeless.env_remove("HOME").env("XDG_CONFIG_HOME", "relative/is/ignored");
-    assert_eq!(desk.finish(&mut homeless).status, Some(0));
     insta::assert_snapshot!(desk.run("home").stderr, @r"
     knock: error: no knocks are given, and there are no profiles in DIR/config/knock/config
       help: name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`, or a door of a knockd.conf with `--config` and `--door`
@@ -197,10 +194,8 @@ fn profiles_that_cannot_be_reached_are_as_good_as_none() {
         return;
     }
     let desk = desk();
-    std::fs::copy(env!("CARGO_BIN_EXE_knock"), desk.path("program")).unwrap();
-    for name in ["", "program"] {
-        desk.permit(name, 0o755);
-    }
+    desk.copy_program();
+    desk.permit("", 0o755);
     let run = || {
         let mut command = Command::new("setpriv");
         desk.set(&mut command);
@@ -217,6 +212,16 @@ fn profiles_that_cannot_be_reached_are_as_good_as_none() {
     let outcome = run();
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.stderr.contains("knock/config`: permission denied"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_relative_folder_of_configurations_is_ignored() {
+    let desk = desk();
+    let run = |folder: &std::path::Path| {
+        desk.finish(desk.command("--dry-run home").env("XDG_CONFIG_HOME", folder)).status
+    };
+    assert_eq!(run(&desk.path("config")), Some(0));
+    assert_eq!(run("config".as_ref()), Some(2));
 }
 
 #[test]

@@ -34,6 +34,17 @@ impl Desk {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
+    /// Puts a copy of the program into the folder, for users who cannot reach the original.
+    ///
+    /// Another process makes it: a file that this one has open for writing may be inherited by the
+    /// processes of other tests, and is then too busy to be run.
+    pub(crate) fn copy_program(&self) {
+        let program = env!("CARGO_BIN_EXE_knock");
+        let copied = finish(Command::new("cp").arg(program).arg(self.path("program")));
+        assert_eq!(copied.status, Some(0), "{}", copied.stderr);
+        self.permit("program", 0o755);
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }

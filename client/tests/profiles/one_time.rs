@@ -47,7 +47,8 @@ impl Site {
         let program = env!("CARGO_BIN_EXE_knock");
         let folder = self.desk.path("");
         let folder = folder.display();
-        let line = format!("cd {folder}; knock() {{ {program} \"$@\"; }}; {line}");
+        let line =
+            format!("cd {folder}; PROGRAM={program}; knock() {{ $PROGRAM \"$@\"; }}; {line}");
         let mut command = self.network.command(&line);
         self.desk.set(&mut command);
         command
@@ -157,14 +158,34 @@ fn a_file_that_cannot_be_marked_is_told_before_the_first_knock() {
     for file in ["config/knock/config", "config/knock/sequences"] {
         site.desk.permit(file, 0o644);
     }
-    let program = env!("CARGO_BIN_EXE_knock");
-    site.desk.write("program", "");
-    std::fs::copy(program, site.desk.path("program")).unwrap();
-    site.desk.permit("program", 0o755);
-    let outcome = site.run("setpriv --reuid=65534 --regid=65534 --clear-groups ./program -v plain");
+    site.desk.copy_program();
+    let run = |arguments: &str| {
+        let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+        site.run(&format!("{nobody} ./program {arguments}"))
+    };
+    assert_eq!(run("--dry-run plain").status, Some(0));
+    let outcome = run("-v plain");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{}", outcome.stderr);
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(site.sequences(), SEQUENCES);
+}
+
+#[test]
+fn a_sequence_that_could_not_be_marked_after_all_is_told_with_status_1() {
+    let name = "a_sequence_that_could_not_be_marked_after_all_is_told_with_status_1";
+    let Some(site) = Site::new(name, &[]) else { return };
+    let client = Live::start(&mut site.command("exec $PROGRAM -v -d 300 plain"));
+    assert_eq!(client.line(), "hitting tcp 127.0.0.1:7000");
+    site.desk.write("config/knock/sequences", "# others\n 1\n 2\n");
+    let outcome = client.finish();
+    assert_eq!(outcome.status, Some(1));
+    let folder = site.desk.path("");
+    let told = outcome.stderr.replace(folder.to_str().unwrap(), "DIR/");
+    insta::assert_snapshot!(told, @r"
+    knock: error: cannot mark the sequence of line 2 as used: DIR/config/knock/sequences has changed since it was read
+      help: the knocks have left: put a `#` in front of it, or it will be knocked in vain
+    ");
+    assert_eq!(site.sequences(), "# others\n 1\n 2\n");
 }
 
 /// Each has a copy of the file, as on two machines.
