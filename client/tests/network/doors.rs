@@ -3,7 +3,7 @@
 use knock_tests::live::Wire;
 use knock_tests::require::{Need, require};
 
-use crate::scene::{KNOCK, NOBODY};
+use crate::scene::{KNOCK, NOBODY, Scene};
 
 const DOORS: &str = "
 [tcp]
@@ -63,6 +63,42 @@ fn every_kind_of_door_opens_for_both_families_whatever_the_firewall_does() {
         assert_eq!(lines("Stage 1"), all + 1, "{transcript}");
     }
     recording.assert_replay_is_live();
+}
+
+#[test]
+fn our_daemon_opens_every_kind_of_door_for_both_families() {
+    let name = "our_daemon_opens_every_kind_of_door_for_both_families";
+    // An example of this package, which cargo builds unless it is told which test to build.
+    let daemon = KNOCK.strip_suffix("knock").unwrap().to_owned() + "examples/knockd";
+    let Some(scene) = Scene::new(name, &[&daemon, "iptables", "ip6tables"]) else { return };
+    std::fs::write(scene.path("knockd.conf"), DOORS).unwrap();
+    let config = scene.path("knockd.conf");
+    let daemon = scene.on_server(&format!("exec {daemon} -v -i server -c {config}"));
+    assert_eq!(daemon.line(), "listening on server...");
+    let expect = |knocks: &str, client: &str, door: &str, stages: usize| {
+        let outcome = scene.client(&format!("{KNOCK} {knocks}"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        for stage in 1..=stages {
+            assert_eq!(daemon.line(), format!("{client}: {door}: Stage {stage}"));
+        }
+        assert_eq!(daemon.line(), format!("{client}: {door}: OPEN SESAME"));
+        assert_eq!(daemon.line(), format!("{door}: running command: true {client}"));
+    };
+    for reaction in ["ACCEPT", "DROP", "REJECT"] {
+        for iptables in ["iptables", "ip6tables"] {
+            for protocol in ["tcp", "udp"] {
+                let rule = format!("INPUT -p {protocol} --dport 7000:9999 -j {reaction}");
+                scene.server(&format!("{iptables} -I {rule}"));
+            }
+        }
+        for (server, client) in [("192.0.2.1", "192.0.2.10"), ("2001:db8::1", "2001:db8::10")] {
+            expect(&format!("{server} 7000 8000 9000"), client, "tcp", 3);
+            expect(&format!("{server} 7100 8100:udp 9100 8100:udp 7100"), client, "any", 5);
+            let flags = "fin,psh,urg";
+            expect(&format!("{server} 7200:tcp:{flags} 7201:tcp:{flags}"), client, "fin", 2);
+            expect(&format!("-u {server} 7300 7301:tcp 7302"), client, "udp", 3);
+        }
+    }
 }
 
 #[test]

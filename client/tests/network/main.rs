@@ -5,7 +5,11 @@
 
 mod doors;
 mod faults;
+mod old;
 mod packets;
+#[path = "../manual/prose.rs"]
+#[allow(dead_code, reason = "the manual page needs more of it")]
+mod prose;
 mod scene;
 mod ssh;
 mod then;

@@ -170,13 +170,14 @@ fn knocks_by_udp_carry_what_those_of_knock_08_carry() {
         let seen = sniffer.end();
         assert_eq!(sent(&seen, "192.0.2.1"), ["7000 UDP"]);
         let outcome = scene.client(&format!("tcpdump -n -t -x -r {}", scene.path("seen.pcap")));
-        let words = outcome.stdout.lines().nth(2).unwrap().split_whitespace();
-        // Behind the addresses and ports: length, checksum, payload.
-        words.skip(1).collect::<Vec<_>>()[4..].join(" ")
+        let words: Vec<_> = outcome.stdout.lines().nth(2).unwrap().split_whitespace().collect();
+        // Behind the place, the host's address and the ports: length, checksum, payload.
+        assert_eq!(words.len(), 8, "{words:?}");
+        (words[5].to_owned(), words[7].to_owned())
     };
     let old = payload("command knock 192.0.2.1 7000:udp");
-    assert_eq!(payload(&format!("{KNOCK} 192.0.2.1 7000:udp")).split_at(5).0, old.split_at(5).0);
-    assert!(old.ends_with("00"), "{old}");
+    assert_eq!(old, ("0009".to_owned(), "00".to_owned()));
+    assert_eq!(payload(&format!("{KNOCK} 192.0.2.1 7000:udp")), old);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use knock_tests::process::Live;
 
+use crate::prose;
 use crate::scene::{KNOCK, Scene};
 use crate::then::keep_door;
 
@@ -29,23 +30,14 @@ const GREETED: &str = "remote software version behind_the_door";
 fn a_line_of_match_exec_knocks_before_ssh_connects() {
     let name = "a_line_of_match_exec_knocks_before_ssh_connects";
     let Some((scene, _live)) = scene(name) else { return };
-    let config = "
-Match originalhost home exec \"knock -q --then %p 192.0.2.1 7000 8000 9000\"
-    HostName 192.0.2.1
-";
-    assert_greeted(&scene, config);
+    assert_greeted(&scene, prose::MATCH_EXEC);
 }
 
 #[test]
 fn a_proxy_command_knocks_and_then_connects() {
     let name = "a_proxy_command_knocks_and_then_connects";
     let Some((scene, _live)) = scene(name) else { return };
-    let config = "
-Host home
-    HostName 192.0.2.1
-    ProxyCommand sh -c 'knock -q --then %p %h 7000 8000 9000 && exec nc %h %p'
-";
-    assert_greeted(&scene, config);
+    assert_greeted(&scene, prose::PROXY_COMMAND);
 }
 
 #[test]
@@ -56,6 +48,7 @@ fn the_shell_runs_ssh_only_if_the_door_has_opened() {
     let outcome =
         scene.client(&format!("knock --then 22 --wait 0.5 192.0.2.1 7000 9000 {connect}"));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), ""));
-    let outcome = scene.client(&format!("knock --then 22 192.0.2.1 7000 8000 9000 {connect}"));
+    let (knock, _) = prose::AND_SSH.split_once(" && ").unwrap();
+    let outcome = scene.client(&format!("{knock} {connect}"));
     assert!(outcome.stdout.contains("SSH-2.0-behind_the_door"), "{outcome:?}");
 }
