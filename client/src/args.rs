@@ -1,0 +1,295 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
+use clap_complete::Shell;
+use knock_engine::config::InterfaceName;
+use knock_engine::{Port, Protocol};
+use knock_setup::options::STYLES;
+
+use crate::duration::{self, DurationError, Unit};
+use crate::hit::{self, Hit};
+use crate::plan::MAX_HITS;
+use crate::request::{Family, Request};
+
+const LONG_ABOUT: &str = "\
+Knock at ports of a host, in order, so that a door opens there.
+
+A knock is one packet: a TCP SYN unless it says otherwise. Nothing waits for an answer to it, and \
+answers are not answered. The host is resolved once, all knocks come from the same address, and whatever \
+can be known to be wrong is told before the first packet leaves.";
+
+const EXAMPLES: &str = "\
+Examples:
+  Knock at three ports, the second by UDP:
+      knock myserver.example.com 123:tcp 456:udp 789:tcp
+
+  Knock, and log in when the door has opened:
+      knock --then 22 myserver.example.com 7000 8000 9000 && ssh myserver.example.com
+
+  See what would be done, without doing it:
+      knock --dry-run myserver.example.com 7000 8000 9000
+
+  Try a configuration without a network:
+      knock --write k.pcap 192.0.2.1 7000 8000 9000 && knock-replay k.pcap -c knockd.conf
+
+  Knock at a door with other TCP flags than SYN, as root:
+      knock 192.0.2.1 7000:tcp:fin 8000:tcp:fin,psh,urg
+
+Exit status:
+  0  all knocks left; with --then, the port has opened
+  1  a knock could not be sent, or something could not be written
+  2  the command line is at fault, or the host cannot be reached; nothing was sent
+  4  all knocks left, but the port of --then did not open";
+
+/// Knock at ports of a host, so that a door opens there.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "knock",
+    version,
+    override_usage = "knock [OPTIONS] HOST [PORT[:PROTOCOL[:FLAGS]]]...",
+    long_about = LONG_ABOUT,
+    after_help = "Try 'knock --help' for examples and the exit statuses.",
+    after_long_help = EXAMPLES,
+    styles = STYLES,
+    max_term_width = 100
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(clippy::doc_markdown, reason = "the comments are the help, which has no markup")]
+pub struct Args {
+    /// The host to knock at: a name or an address, or the name of a profile
+    #[arg(value_name = "HOST", required_unless_present_any = ["completions", "list", "door"])]
+    pub host: Option<String>,
+
+    /// The knocks, in order: a port, perhaps with 'tcp' or 'udp'
+    ///
+    /// '7000' and '7000:tcp' are a TCP SYN, '7000:udp' is a UDP datagram with one byte, which is 0. Other
+    /// TCP flags than SYN stand behind the protocol, separated by commas: fin, syn, rst, psh, ack, urg, or
+    /// none at all: '7000:tcp:fin,psh', '7000:tcp:none'. They need root, or CAP_NET_RAW.
+    #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]")]
+    pub hits: Vec<Hit>,
+
+    /// Make all knocks by UDP, also those that say 'tcp'
+    #[arg(short, long)]
+    pub udp: bool,
+
+    /// The time between two knocks: milliseconds, or with a unit, as in 1.5s [default: 100]
+    ///
+    /// Packets that are sent back to back overtake one another on real networks, and then the door stays
+    /// shut. A tenth of a second is more than links delay one packet and not the next. 0 is for none.
+    #[arg(short, long, value_name = "TIME", value_parser = milliseconds)]
+    pub delay: Option<Duration>,
+
+    /// Use IPv4 only; of this and '-6' the last one counts
+    #[arg(short = '4', long, overrides_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// Use IPv6 only
+    #[arg(short = '6', long, overrides_with = "ipv4")]
+    pub ipv6: bool,
+
+    /// Knock from this address of this machine
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub source: Option<IpAddr>,
+
+    /// Knock through this interface, whatever the routes say
+    #[arg(long, value_name = "NAME", value_parser = interface)]
+    pub interface: Option<InterfaceName>,
+
+    /// Wait until this TCP port of the host accepts connections, and say so
+    ///
+    /// It is not tried before the last knock has left. A connection that is accepted is closed at once.
+    #[arg(long, value_name = "PORT", value_parser = hit::tcp_port)]
+    pub then: Option<Port>,
+
+    /// How long to wait for it: seconds, or with a unit, as in 500ms [default: 5]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub wait: Option<Duration>,
+
+    /// Knock again, up to N times, if it has not opened
+    #[arg(long, value_name = "N")]
+    pub retry: Option<u32>,
+
+    /// Take the knocks from a door of this knockd.conf
+    ///
+    /// A one-time sequence of the door is marked as used once its last knock has left, as the daemon marks
+    /// it; with '--then', only if the port opens.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "hits")]
+    pub config: Option<PathBuf>,
+
+    /// The door, by the name of its section; without HOST, its target is knocked at
+    #[arg(long, value_name = "NAME", conflicts_with = "hits")]
+    pub door: Option<OsString>,
+
+    /// Read profiles of hosts from this file, or from none ('none') [default: ~/.config/knock/config]
+    #[arg(short = 'F', long, value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+
+    /// List the hosts of the profiles; with '-v', their knocks too
+    #[arg(long, conflicts_with_all = ["host", "config", "door"])]
+    pub list: bool,
+
+    /// Print what would be done, and send nothing
+    #[arg(long, conflicts_with = "write")]
+    pub dry_run: bool,
+
+    /// Write the knocks to a capture (pcap) instead of sending them; '-' is standard output
+    ///
+    /// The frames are those that would leave, from the address that would be used. Where there is no route
+    /// and no '--source', 192.0.2.1 or 2001:db8::1 stands for it.
+    #[arg(long, value_name = "FILE", conflicts_with = "then")]
+    pub write: Option<PathBuf>,
+
+    /// Draw the numbers of packets from this seed: ports, sequence numbers and times of '--write'
+    ///
+    /// The same seed, knocks and addresses give the same capture.
+    #[arg(long, value_name = "N", requires = "write")]
+    pub seed: Option<u64>,
+
+    /// Print each knock
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
+    pub quiet: bool,
+
+    /// Print everything as JSON, one object a line, errors too
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print the completions of a shell
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub completions: Option<Shell>,
+}
+
+impl Args {
+    /// Checks what clap cannot.
+    ///
+    /// # Errors
+    /// A clap error, to be printed as one.
+    pub(crate) fn checked(self) -> Result<Self, clap::Error> {
+        let conflict = |message| Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        if self.udp && self.hits.iter().any(|hit| hit.flags.is_some()) {
+            return conflict("'--udp' makes all knocks by UDP, which has no flags");
+        }
+        if self.hits.len() > MAX_HITS {
+            let message = format!("there are more than {MAX_HITS} knocks");
+            return Err(Self::command().error(ErrorKind::TooManyValues, message));
+        }
+        if self.json && self.writes_to_output() {
+            return conflict("'--json' and '--write -' both take standard output");
+        }
+        Ok(self)
+    }
+
+    /// Returns whether knocks leave.
+    pub(crate) fn leaves(&self) -> bool {
+        !self.dry_run && self.write.is_none()
+    }
+
+    /// Returns whether the capture goes to standard output.
+    pub(crate) fn writes_to_output(&self) -> bool {
+        self.write.as_deref().is_some_and(|file| file.as_os_str() == "-")
+    }
+
+    /// Returns what the command line asks for.
+    pub(crate) fn request(&self) -> Request {
+        let by_udp = |hit: &Hit| Hit::plain(hit.knock.port, Protocol::Udp);
+        let family = match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (false, true) => Some(Family::V6),
+            (false, false) => None,
+        };
+        Request {
+            host: self.host.clone().unwrap_or_default(),
+            hits: if self.udp { self.hits.iter().map(by_udp).collect() } else { self.hits.clone() },
+            delay: self.delay,
+            then: self.then,
+            wait: self.wait,
+            retry: self.retry,
+            source: self.source,
+            interface: self.interface.clone(),
+            family,
+        }
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, DurationError> {
+    duration::parse(text, Unit::Milliseconds)
+}
+
+fn seconds(text: &str) -> Result<Duration, DurationError> {
+    let duration = duration::parse(text, Unit::Seconds)?;
+    if duration.is_zero() { Err(DurationError::Zero) } else { Ok(duration) }
+}
+
+fn address(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "not an address, such as 192.0.2.10 or 2001:db8::10")
+}
+
+fn interface(text: &str) -> Result<InterfaceName, &'static str> {
+    InterfaceName::new(text.as_bytes()).ok_or("not a name that an interface can have")
+}
+
+/// Returns the command line as a value, for the manual page and for completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace()).and_then(Args::checked)
+    }
+
+    fn request(line: &str) -> Request {
+        parse(line).unwrap().request()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_anywhere() {
+        let expected = request("knock -v -d 10 host 7000 8000:udp");
+        for line in ["knock host -v 7000 -d 10 8000:udp", "knock host 7000 8000:udp -vd10"] {
+            assert_eq!(request(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn udp_beats_what_knocks_say() {
+        let hits: Vec<String> = request("knock -u host 7000 8000:tcp 9000:udp")
+            .hits
+            .iter()
+            .map(Hit::to_string)
+            .collect();
+        assert_eq!(hits, ["7000:udp", "8000:udp", "9000:udp"]);
+    }
+
+    #[test]
+    fn the_last_family_counts() {
+        assert_eq!(request("knock -4 -6 host 1").family, Some(Family::V6));
+        assert_eq!(request("knock -6 host 1 -4").family, Some(Family::V4));
+        assert_eq!(request("knock host 1").family, None);
+    }
+
+    #[test]
+    fn a_delay_is_in_milliseconds_and_a_wait_in_seconds() {
+        let request = request("knock --then 22/tcp -d 500 --wait 2 host 1");
+        assert_eq!(request.delay, Some(Duration::from_millis(500)));
+        assert_eq!(request.wait, Some(Duration::from_secs(2)));
+        assert_eq!(request.then, Some(Port(22)));
+    }
+}

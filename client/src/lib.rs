@@ -1,0 +1,250 @@
+//! Knocks at ports of a host, in order and paced, and says whether a door has opened.
+//!
+//! A command line becomes a [`Request`], that becomes a [`Plan`] once the host is found, and the plan is
+//! printed, sent or written. Nothing is sent that is not in the plan.
+
+mod args;
+mod ask;
+pub mod duration;
+mod exit;
+mod frame;
+mod hit;
+mod list;
+mod plan;
+pub mod profile;
+mod request;
+mod route;
+mod send;
+mod tell;
+mod then;
+mod write;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use clap::Parser as _;
+use knock_setup::report::Style;
+use knock_setup::text::{Cause, shown};
+
+pub use crate::args::{Args, command};
+pub use crate::exit::Exit;
+pub use crate::hit::{Hit, HitError, flag_names, protocol_name};
+pub use crate::plan::{DEFAULT_DELAY, DEFAULT_WAIT, MAX_HITS, Plan, Then};
+pub use crate::request::{Family, Request};
+pub use crate::route::{Route, RouteError};
+pub use crate::send::SendError;
+pub use crate::then::Shut;
+
+use crate::ask::Asked;
+use crate::profile::OneTime;
+use crate::tell::{Form, Teller};
+
+/// What the program writes to.
+pub struct Streams<'a> {
+    /// Standard output.
+    pub output: &'a mut dyn Write,
+    /// Standard error.
+    pub errors: &'a mut dyn Write,
+    /// Whether errors may be coloured.
+    pub colour: bool,
+}
+
+/// Runs the program with the arguments and streams of this process.
+#[must_use]
+pub fn main() -> Exit {
+    let mut streams = Streams {
+        output: &mut io::stdout(),
+        errors: &mut io::stderr(),
+        colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+    };
+    run(std::env::args_os(), &mut streams)
+}
+
+/// Runs the program. `args` are those of a process, its name first.
+pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Also a command line that is at fault says how that is to be told.
+    let is_json = args.iter().any(|arg| arg == "--json");
+    match Args::try_parse_from(args).and_then(Args::checked) {
+        Ok(args) => knock(&args, streams),
+        Err(error) => usage(&error, is_json, streams),
+    }
+}
+
+/// Prints what clap has to say: help and version on standard output, faults on standard error.
+fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit {
+    if error.use_stderr() && is_json {
+        let teller = Teller::new(streams.output, streams.errors, Form::Json);
+        let text = error.render().to_string();
+        let text = ["\n\nUsage:", "\n\nFor more"]
+            .iter()
+            .fold(&*text, |text, rest| text.split_once(rest).map_or(text, |(message, _)| message));
+        return fail(teller, &text.strip_prefix("error: ").unwrap_or(text), None, Exit::Refused);
+    }
+    let text = error.render();
+    let text = if streams.colour { text.ansi().to_string() } else { text.to_string() };
+    if error.use_stderr() {
+        // Nobody could be told that this failed.
+        let _ = streams.errors.write_all(text.as_bytes());
+        return Exit::Refused;
+    }
+    print(&text, streams)
+}
+
+/// Prints what is no message, but what was asked for.
+fn print(text: &str, streams: &mut Streams<'_>) -> Exit {
+    let written = streams.output.write_all(text.as_bytes()).and_then(|()| streams.output.flush());
+    match written {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            let teller = Teller::new(streams.output, streams.errors, Form::Quiet);
+            let error = format!("cannot write to standard output: {}", Cause(&error));
+            fail(teller, &error, None, Exit::Failed)
+        }
+    }
+}
+
+/// Tells what is wrong, and ends.
+fn fail(
+    mut teller: Teller<'_>,
+    error: &dyn std::fmt::Display,
+    help: Option<&str>,
+    exit: Exit,
+) -> Exit {
+    let exit = teller.error(error, help, exit);
+    teller.finish(exit)
+}
+
+fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
+    if let Some(shell) = args.completions {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command(), "knock", &mut script);
+        return print(&String::from_utf8_lossy(&script), streams);
+    }
+    let form = match (args.json, args.quiet, args.verbose) {
+        (true, _, _) => Form::Json,
+        (false, true, _) => Form::Quiet,
+        (false, false, true) => Form::Verbose,
+        (false, false, false) => Form::Text,
+    };
+    let style = if streams.colour { Style::Coloured } else { Style::Plain };
+    let mut teller = Teller::new(streams.output, streams.errors, form).with_style(style);
+    if args.list {
+        let exit = ask::list(args, &mut teller);
+        return teller.finish(exit);
+    }
+    let Asked { request, one_time } = match ask::ask(args, &mut teller) {
+        Ok(asked) => asked,
+        Err(exit) => return teller.finish(exit),
+    };
+    let found =
+        if args.leaves() { route::find(&request) } else { route::find_or_make_up(&request) };
+    let route = match found {
+        Ok(route) => route,
+        Err(error) => return fail(teller, &error, None, Exit::Refused),
+    };
+    let plan = Plan::new(request, route);
+    if !route.exists {
+        let (host, source) = (route.destination.ip(), route.source.ip());
+        teller.note(&format!("there is no route to {host}; {source} stands for the source"));
+    }
+    let exit = if args.dry_run {
+        teller.plan(&plan);
+        Exit::Done
+    } else if let Some(file) = &args.write {
+        write(&plan, args, file, &mut teller)
+    } else {
+        let exit = send(&plan, &mut teller);
+        one_time.map_or(exit, |one_time| used(&one_time, exit, &mut teller))
+    };
+    teller.finish(exit)
+}
+
+/// Writes the knocks to a capture.
+fn write(plan: &Plan, args: &Args, file: &Path, teller: &mut Teller<'_>) -> Exit {
+    let written = if args.writes_to_output() {
+        let written = write::write(plan, args.seed, teller.output());
+        // Whoever read it has gone, and wants no more.
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    } else {
+        File::create(file).and_then(|file| write::write(plan, args.seed, BufWriter::new(file)))
+    };
+    match written {
+        Ok(()) if args.writes_to_output() => Exit::Done,
+        Ok(()) => {
+            teller.written(file, plan.hits.len());
+            Exit::Done
+        }
+        Err(error) => {
+            let error = format!("cannot write {}: {}", shown(file), Cause(&error));
+            teller.error(&error, None, Exit::Failed)
+        }
+    }
+}
+
+/// Sends the knocks, and waits for what they are to open.
+fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
+    let mut rounds_left = plan.then.map_or(0, |then| then.retry);
+    // Until the next round or the end, no answer to any knock is answered.
+    let mut silences = Vec::new();
+    loop {
+        match send::send(plan, |number, hit| teller.knock(plan, number, hit)) {
+            Ok(round) => {
+                silences.clear();
+                silences.extend(round);
+            }
+            Err(error) => return not_sent(&error, teller),
+        }
+        let Some(then) = plan.then else { return Exit::Done };
+        let cause = match then::wait(plan, then) {
+            Ok(after) => {
+                teller.open(then.port, after);
+                return Exit::Done;
+            }
+            Err(cause) => cause,
+        };
+        let Some(left) = rounds_left.checked_sub(1) else { return teller.shut(then, &cause) };
+        rounds_left = left;
+        teller.again(then, &cause);
+    }
+}
+
+/// Marks a one-time sequence that the host is taken to have heard: all knocks have left, and the port
+/// opened if that was asked for.
+fn used(one_time: &OneTime, exit: Exit, teller: &mut Teller<'_>) -> Exit {
+    let (path, line) = one_time.place();
+    let path = shown(path);
+    match exit {
+        Exit::Done => {}
+        Exit::Shut => {
+            teller.note(&format!(
+                "the sequence of line {line} in {path} is left for the next time; if the server has used \
+                 it, put a `#` in front of it"
+            ));
+            return exit;
+        }
+        Exit::Failed | Exit::Refused => return exit,
+    }
+    let Err(error) = one_time.mark() else { return exit };
+    let error = format!("cannot mark the sequence of line {line} as used: {error}");
+    let help = "the knocks have left: put a `#` in front of it, or it will be knocked in vain";
+    teller.error(&error, Some(help), Exit::Failed)
+}
+
+fn not_sent(error: &SendError, teller: &mut Teller<'_>) -> Exit {
+    match error {
+        SendError::NotPermitted { .. } => {
+            let help = "run it as root, or once `setcap cap_net_raw+ep` on the program; a SYN or a \
+                        datagram needs neither";
+            teller.error(error, Some(help), Exit::Refused)
+        }
+        SendError::NotReady { .. } => teller.error(error, None, Exit::Refused),
+        SendError::NotSent { .. } => teller.error(error, None, Exit::Failed),
+    }
+}

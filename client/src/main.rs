@@ -1,0 +1,7 @@
+//! `knock`: knocks at ports, and says whether a door has opened.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    knock::main().into()
+}

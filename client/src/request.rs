@@ -1,0 +1,72 @@
+//! What is asked for, by the command line or by a profile.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use knock_engine::Port;
+use knock_engine::config::InterfaceName;
+
+use crate::hit::Hit;
+
+/// A version of the Internet Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Returns the family of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+/// What is asked for. All but the host may be left to another request, or to what is usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The name or address of the host.
+    pub host: String,
+    /// The knocks, in order; empty if none are named.
+    pub hits: Vec<Hit>,
+    /// The time between two knocks.
+    pub delay: Option<Duration>,
+    /// The TCP port that is to open.
+    pub then: Option<Port>,
+    /// How long to wait for that port after the last knock.
+    pub wait: Option<Duration>,
+    /// How often to knock again if it does not open.
+    pub retry: Option<u32>,
+    /// The address to knock from.
+    pub source: Option<IpAddr>,
+    /// The interface to knock through.
+    pub interface: Option<InterfaceName>,
+    /// The version of the Internet Protocol.
+    pub family: Option<Family>,
+}
+
+impl Request {
+    /// Returns this request, with the other one's answer to all that this leaves open.
+    ///
+    /// The other one's host counts: it is what a profile knows of the name that was asked for.
+    #[must_use]
+    pub fn over(self, other: Self) -> Self {
+        Self {
+            host: other.host,
+            hits: if self.hits.is_empty() { other.hits } else { self.hits },
+            delay: self.delay.or(other.delay),
+            then: self.then.or(other.then),
+            wait: self.wait.or(other.wait),
+            retry: self.retry.or(other.retry),
+            source: self.source.or(other.source),
+            interface: self.interface.or(other.interface),
+            family: self.family.or(other.family),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Where the host is, and which address of this machine reaches it.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use dns_lookup::{AddrInfoHints, getaddrinfo};
+use knock_engine::config::InterfaceName;
+use knock_setup::text::Cause;
+use nix::net::if_::if_nametoindex;
+use socket2::{Domain, Socket, Type};
+
+use crate::request::{Family, Request};
+
+/// A host and the address to knock from. Both ports are 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The address of the host, for IPv6 perhaps with an interface.
+    pub destination: SocketAddr,
+    /// The address of this machine.
+    pub source: SocketAddr,
+    /// Whether there is such a route. If not, the source is made up.
+    pub exists: bool,
+}
+
+/// Why a host cannot be knocked at.
+#[derive(Debug)]
+pub enum RouteError {
+    /// The name has no address.
+    Unknown {
+        /// The name.
+        host: String,
+        /// The family that was asked for.
+        family: Option<Family>,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The address is not of the family that is asked for.
+    OtherFamily {
+        /// The address.
+        host: IpAddr,
+        /// The family that was asked for.
+        family: Family,
+    },
+    /// The source is not of the family that is asked for.
+    SourceOfOtherFamily {
+        /// The address of the source.
+        source: IpAddr,
+    },
+    /// The source is no address of this machine.
+    Source {
+        /// The address.
+        source: IpAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The interface cannot be used.
+    Interface {
+        /// Its name.
+        name: InterfaceName,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// An address means another host on each interface, and none is named.
+    NoInterface {
+        /// The address.
+        host: IpAddr,
+    },
+    /// The network is not reachable.
+    Unreachable {
+        /// The address.
+        host: IpAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { host, family, cause } => {
+                let host = host.escape_debug();
+                let kind = match family {
+                    None => "address",
+                    Some(Family::V4) => "IPv4 address",
+                    Some(Family::V6) => "IPv6 address",
+                };
+                write!(out, "no {kind} of host `{host}` is known: {}", Resolving(cause))
+            }
+            Self::OtherFamily { host, family } => {
+                let family = match family {
+                    Family::V4 => "IPv4",
+                    Family::V6 => "IPv6",
+                };
+                write!(out, "{host} is not an {family} address")
+            }
+            Self::SourceOfOtherFamily { source } => {
+                write!(out, "the source {source} is not of the IP version that is asked for")
+            }
+            Self::Source { source, cause } => {
+                write!(out, "cannot knock from {source}: {}", Cause(cause))
+            }
+            Self::Interface { name, cause } => {
+                write!(out, "cannot knock through interface `{name}`: {}", Cause(cause))
+            }
+            Self::NoInterface { host } => write!(
+                out,
+                "{host} is a link-local address: name the interface, as in {host}%eth0 or with \
+                 --interface"
+            ),
+            Self::Unreachable { host, cause } => {
+                write!(out, "cannot reach {host}: {}", Cause(cause))
+            }
+        }
+    }
+}
+
+/// What the resolver says, without the words that all its errors begin with.
+struct Resolving<'a>(&'a io::Error);
+
+impl fmt::Display for Resolving<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = Cause(self.0).to_string();
+        let cause = text.strip_prefix("failed to lookup address information: ");
+        out.write_str(cause.unwrap_or(&text))
+    }
+}
+
+impl std::error::Error for RouteError {}
+
+/// Finds the host, once, and the address to knock from. Sends no packet but what a resolver does.
+///
+/// Of several addresses the first counts that there is a route to.
+///
+/// # Errors
+/// [`RouteError`] if there is none.
+pub(crate) fn find(request: &Request) -> Result<Route, RouteError> {
+    let mut first_error = None;
+    for destination in addresses(request)? {
+        match route(request, destination) {
+            Ok(route) => return Ok(route),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    Err(first_error.unwrap_or_else(|| RouteError::Unknown {
+        host: request.host.clone(),
+        family: request.family,
+        cause: io::Error::other("the resolver has no answer"),
+    }))
+}
+
+/// Finds the host, and the address to knock from or one that stands for it: for knocks that do not
+/// leave.
+///
+/// # Errors
+/// [`RouteError`] if the host is not known, or what was asked for is at fault.
+pub(crate) fn find_or_make_up(request: &Request) -> Result<Route, RouteError> {
+    if let Some(source) = request.source {
+        let source = SocketAddr::new(source, 0);
+        let found = addresses(request)?.into_iter().next();
+        let destination = found.ok_or_else(|| RouteError::Unknown {
+            host: request.host.clone(),
+            family: request.family,
+            cause: io::Error::other("the resolver has no answer"),
+        })?;
+        return Ok(Route { destination, source, exists: true });
+    }
+    let found = find(request);
+    let Err(RouteError::Unreachable { host, .. }) = found else { return found };
+    let source = match host {
+        IpAddr::V4(_) => IpAddr::V4(MADE_UP_V4),
+        IpAddr::V6(_) => IpAddr::V6(MADE_UP_V6),
+    };
+    let (destination, source) = (SocketAddr::new(host, 0), SocketAddr::new(source, 0));
+    Ok(Route { destination, source, exists: false })
+}
+
+/// Addresses that are nobody's, for examples (RFC 5737, RFC 3849).
+const MADE_UP_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const MADE_UP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+/// Returns the addresses of the host, in the order of the resolver.
+fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
+    let wanted = request.source.map(Family::of);
+    if let (Some(source), Some(family)) = (request.source, request.family)
+        && Family::of(source) != family
+    {
+        return Err(RouteError::SourceOfOtherFamily { source });
+    }
+    let family = request.family.or(wanted);
+    if let Ok(host) = request.host.parse::<IpAddr>() {
+        return match family {
+            Some(family) if Family::of(host) != family => {
+                Err(RouteError::OtherFamily { host, family })
+            }
+            _ => Ok(vec![SocketAddr::new(host, 0)]),
+        };
+    }
+    let hints = AddrInfoHints {
+        socktype: libc::SOCK_STREAM,
+        address: match family {
+            None => libc::AF_UNSPEC,
+            Some(Family::V4) => libc::AF_INET,
+            Some(Family::V6) => libc::AF_INET6,
+        },
+        ..AddrInfoHints::default()
+    };
+    let unknown = |cause| RouteError::Unknown { host: request.host.clone(), family, cause };
+    let found = getaddrinfo(Some(&request.host), None, Some(hints));
+    let found = found.map_err(|error| unknown(io::Error::from(error)))?;
+    // An answer that cannot be read is of a family that was not asked for.
+    Ok(found.filter_map(Result::ok).map(|answer| answer.sockaddr).collect())
+}
+
+/// Finds the address to knock from, as the kernel would choose it.
+fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteError> {
+    let host = destination.ip();
+    if let SocketAddr::V6(address) = &mut destination
+        && address.ip().is_unicast_link_local()
+        && address.scope_id() == 0
+    {
+        let Some(name) = &request.interface else { return Err(RouteError::NoInterface { host }) };
+        let index = if_nametoindex(name.as_bytes());
+        let index = index.map_err(|error| RouteError::Interface {
+            name: name.clone(),
+            cause: io::Error::from(error),
+        })?;
+        address.set_scope_id(index);
+    }
+    let unreachable = |cause| RouteError::Unreachable { host, cause };
+    let socket = Socket::new(Domain::for_address(destination), Type::DGRAM, None);
+    let socket = socket.map_err(unreachable)?;
+    if let Some(name) = &request.interface {
+        let bound = socket.bind_device(Some(name.as_bytes()));
+        bound.map_err(|cause| RouteError::Interface { name: name.clone(), cause })?;
+    }
+    if let Some(source) = request.source {
+        let address = source_address(source, destination);
+        let bound = socket.bind(&address.into());
+        bound.map_err(|cause| RouteError::Source { source, cause })?;
+    }
+    // A datagram socket that is connected has its source, and nothing was sent.
+    let mut somewhere = destination;
+    somewhere.set_port(9);
+    socket.connect(&somewhere.into()).map_err(unreachable)?;
+    let source = socket.local_addr().map_err(unreachable)?.as_socket();
+    let mut source = source.ok_or_else(|| unreachable(io::Error::other("no source address")))?;
+    source.set_port(0);
+    Ok(Route { destination, source, exists: true })
+}
+
+/// Returns the address of a source, on the interface of the destination if that is what it needs.
+fn source_address(source: IpAddr, destination: SocketAddr) -> SocketAddr {
+    let mut address = SocketAddr::new(source, 0);
+    if let (SocketAddr::V6(source), SocketAddr::V6(destination)) = (&mut address, destination)
+        && source.ip().is_unicast_link_local()
+    {
+        source.set_scope_id(destination.scope_id());
+    }
+    address
+}

@@ -1,0 +1,48 @@
+//! `--write`: the knocks as a capture.
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fastrand::Rng;
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriteError, PcapWriter};
+use pcap_file::{DataLink, Endianness};
+
+use crate::frame;
+use crate::plan::Plan;
+
+/// When knocks begin whose numbers come from a seed: the same on every run.
+const BEGIN: Duration = Duration::from_secs(1_000_000_000);
+
+/// Writes the knocks of a plan, each at its time.
+///
+/// # Errors
+/// Why they cannot be written.
+pub(crate) fn write(plan: &Plan, seed: Option<u64>, output: impl Write) -> io::Result<()> {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(BEGIN);
+    let (mut numbers, begin) = match seed {
+        Some(seed) => (Rng::with_seed(seed), BEGIN),
+        None => (Rng::new(), now()),
+    };
+    let header = PcapHeader {
+        datalink: DataLink::ETHERNET,
+        endianness: Endianness::Little,
+        ..PcapHeader::default()
+    };
+    let mut capture = PcapWriter::with_header(output, header).map_err(cause)?;
+    for (due, hit) in plan.schedule() {
+        let destination = plan.at(hit.knock.port);
+        let frame = frame::frame(plan.source.ip(), destination, hit, &mut numbers);
+        let frame = frame.map_err(|_| io::Error::other("source and host differ in family"))?;
+        let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
+        let packet = PcapPacket::new(begin.saturating_add(due), length, frame);
+        capture.write_packet(&packet.map_err(io::Error::other)?).map_err(cause)?;
+    }
+    capture.flush().map_err(cause)
+}
+
+fn cause(error: PcapWriteError) -> io::Error {
+    match error {
+        PcapWriteError::Io(error) | PcapWriteError::FieldWriteFailed(_, error) => error,
+        PcapWriteError::Validation(error) => io::Error::other(error),
+    }
+}

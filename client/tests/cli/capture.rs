@@ -1,0 +1,135 @@
+//! `--write`: the knocks as a capture.
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+
+use knock_replay::{Exit, Streams};
+use knock_tests::process::finish;
+use knock_tests::require::{Need, require};
+
+use crate::{output, place, run};
+
+/// Replays a capture under the rules of a name, and returns the transcript.
+fn replay(capture: &str, config: &str, rules: &str) -> String {
+    let (_folder, path) = place("knockd.conf");
+    fs::write(&path, config).unwrap();
+    let args = ["knock-replay", capture, "-c", &path, "--quiet", "--rules", rules];
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut streams =
+        Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
+    let exit = knock_replay::run(args.map(OsString::from), &mut streams);
+    assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
+    String::from_utf8(output).unwrap()
+}
+
+#[test]
+fn what_is_written_opens_the_door_in_a_replay_under_both_rule_sets() {
+    let (_folder, path) = place("k.pcap");
+    for (source, host) in [("192.0.2.10", "192.0.2.1"), ("2001:db8::10", "2001:db8::1")] {
+        let knocks = "7000 8000:udp 9000:tcp:fin,psh,urg";
+        let told = output(&format!("--write {path} --source {source} {host} {knocks}"));
+        assert_eq!(told, format!("{path}: 3 knocks\n"));
+        // No door has both SYN and FIN: `mixed` takes what comes, `syn` sees the first knock only.
+        let config = "
+[mixed]
+    sequence = 7000,8000:udp,9000
+    command =
+[syn]
+    sequence = 7000,9000
+    tcpflags = syn,!ack
+    command =
+";
+        let mixed = ["Stage 1", "Stage 2", "Stage 3", "OPEN SESAME"];
+        let mixed = mixed.map(|line| format!("{source}: mixed: {line}"));
+        for rules in ["knock", "knockd-0.8"] {
+            let transcript = replay(&path, config, rules);
+            let lines = transcript.lines().filter(|line| line.contains(": mixed: "));
+            assert_eq!(lines.collect::<Vec<_>>(), mixed, "{rules}: {transcript}");
+            assert!(transcript.contains(&format!("{source}: syn: Stage 1\n")), "{transcript}");
+            assert!(!transcript.contains("syn: Stage 2"), "{transcript}");
+        }
+    }
+}
+
+#[test]
+fn tcpdump_finds_nothing_wrong_with_what_is_written() {
+    let name = "tcpdump_finds_nothing_wrong_with_what_is_written";
+    if !require(name, &["tcpdump"], Need::Programs) {
+        return;
+    }
+    let (_folder, path) = place("k.pcap");
+    for (source, host) in [("192.0.2.10", "192.0.2.1"), ("2001:db8::10", "2001:db8::1")] {
+        let knocks = "7000 8000:udp 9000:tcp:none 9001:tcp:syn,ack 9002:tcp:rst";
+        output(&format!("--seed 7 --write {path} --source {source} {host} {knocks} -d 250"));
+        let mut tcpdump = Command::new("tcpdump");
+        let outcome = finish(tcpdump.args(["-n", "-e", "-tt", "-vv", "-r", &path]));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        let seen = outcome.stdout;
+        assert_eq!(seen.matches("(correct)").count(), 4, "{seen}");
+        assert_eq!(seen.matches("[udp sum ok]").count(), 1, "{seen}");
+        assert!(!seen.contains("incorrect") && !seen.contains("bad"), "{seen}");
+        for (flags, at) in
+            [("[S]", "0.000000"), ("[none]", "0.500000"), ("[S.]", "0.750000"), ("[R]", "1.000000")]
+        {
+            assert!(seen.contains(&format!("Flags {flags}, cksum")), "{flags}: {seen}");
+            let second = 1_000_000_000 + at[..1].parse::<u32>().unwrap();
+            assert!(seen.contains(&format!("{second}{}", &at[1..])), "{at}: {seen}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let capture = |options: &str| {
+        let (_folder, path) = place("k.pcap");
+        let source = "--source 192.0.2.10";
+        output(&format!("{options} {source} --write {path} 192.0.2.1 7000 8000:udp 9:tcp:ack"));
+        fs::read(path).unwrap()
+    };
+    assert_eq!(capture("--seed 1"), capture("--seed 1"));
+    assert_ne!(capture("--seed 1"), capture("--seed 2"));
+    assert_ne!(capture(""), capture(""));
+}
+
+#[test]
+fn a_capture_may_go_to_standard_output() {
+    let (_folder, path) = place("k.pcap");
+    let arguments = "--seed 1 --source 192.0.2.10 192.0.2.1 7000 8000 --write";
+    output(&format!("{arguments} {path}"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_knock"));
+    command.args(arguments.split_whitespace()).arg("-");
+    let written = command.output().unwrap();
+    assert!(written.status.success());
+    assert_eq!(written.stdout, fs::read(path).unwrap());
+}
+
+#[test]
+fn without_a_route_another_address_stands_for_the_source() {
+    let name = "without_a_route_another_address_stands_for_the_source";
+    if !require(name, &["unshare"], Need::Namespaces) {
+        return;
+    }
+    let (_folder, path) = place("k.pcap");
+    for (host, source) in [("198.51.100.1", "192.0.2.1"), ("2001:db8::9", "2001:db8::1")] {
+        let mut command = Command::new("unshare");
+        command.args(["--net", env!("CARGO_BIN_EXE_knock"), "--write", &path, host, "7000"]);
+        let outcome = finish(&mut command);
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        let note =
+            format!("knock: note: there is no route to {host}; {source} stands for the source\n");
+        assert_eq!(outcome.stderr, note);
+        let config = "[door]\n    sequence = 7000\n    command =\n";
+        assert!(replay(&path, config, "knock").starts_with(&format!("{source}: door: Stage 1\n")));
+    }
+}
+
+#[test]
+fn a_capture_needs_no_privileges_even_for_flags() {
+    let (_folder, path) = place("k.pcap");
+    let outcome = run(&format!("--json --write {path} --source 192.0.2.9 192.0.2.1 1:tcp:fin"));
+    assert_eq!(outcome.status, Some(0));
+    let told =
+        format!("{{\"version\":1,\"event\":\"written\",\"file\":\"{path}\",\"knocks\":1}}\n");
+    assert_eq!(outcome.stdout, told);
+}

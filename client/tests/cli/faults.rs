@@ -1,0 +1,122 @@
+//! What is at fault is told before anything is sent, with status 2.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::process::Stdio;
+
+use knock_tests::process::{Live, finish};
+
+use crate::{knock, output, place, run};
+
+#[test]
+fn every_fault_of_the_command_line_is_status_2_and_told() {
+    let lines = [
+        "",
+        "192.0.2.1",
+        "192.0.2.1 0",
+        "192.0.2.1 65536",
+        "192.0.2.1 7000 8000:tpc",
+        "192.0.2.1 7000:udp:fin",
+        "192.0.2.1 7000:tcp:sny",
+        "192.0.2.1 ssh",
+        "192.0.2.1 7000 -1",
+        "-u 192.0.2.1 7000:tcp:fin",
+        "-d abc 192.0.2.1 7000",
+        "-d 25h 192.0.2.1 7000",
+        "--then 53/udp 192.0.2.1 7000",
+        "--then 0 192.0.2.1 7000",
+        "--then 22 --wait 0 192.0.2.1 7000",
+        "--wait 5 192.0.2.1 7000",
+        "--retry 2 192.0.2.1 7000",
+        "--seed 1 192.0.2.1 7000",
+        "--source here 192.0.2.1 7000",
+        "--interface sixteen-bytes-xx 192.0.2.1 7000",
+        "--write k.pcap --dry-run 192.0.2.1 7000",
+        "-q -v 192.0.2.1 7000",
+        "-4 ::1 7000",
+        "-6 127.0.0.1 7000",
+        "-6 --source 127.0.0.1 ::1 7000",
+        "--source 192.0.2.77 127.0.0.1 7000",
+        "--interface nowhere0 127.0.0.1 7000",
+        "fe80::1 7000",
+        "nobody.invalid 7000",
+        "a\u{1b}[31m.invalid 7000",
+    ];
+    let mut told = String::new();
+    for line in lines {
+        let outcome = run(line);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{line}: {outcome:?}");
+        // What the system's resolver says depends on the network.
+        let stderr = outcome.stderr.lines().map(|line| match line.split_once(" is known: ") {
+            Some((known, _)) => format!("{known} is known: ..."),
+            None => line.to_owned(),
+        });
+        let stderr = stderr.take_while(|line| !line.is_empty() && !line.starts_with("Usage"));
+        let line = line.escape_debug();
+        let stderr = stderr.collect::<Vec<_>>().join("\n");
+        writeln!(told, "$ knock {line}\n{stderr}\n").unwrap();
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn too_many_knocks_are_refused() {
+    let ports = |count: usize| vec!["7000"; count].join(" ");
+    assert_eq!(run(&format!("--dry-run 127.0.0.1 {}", ports(256))).status, Some(0));
+    let outcome = run(&format!("--dry-run 127.0.0.1 {}", ports(257)));
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("more than 256 knocks"), "{outcome:?}");
+}
+
+#[test]
+fn with_json_faults_are_objects_too() {
+    for (line, message) in [
+        ("--json 192.0.2.1 0", "`0` is not a port"),
+        ("192.0.2.1 --json", "no knocks are given"),
+        ("--json -4 ::1 7000", "::1 is not an IPv4 address"),
+        ("--write - --json ::1 7000", "both take standard output"),
+    ] {
+        let outcome = run(line);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""), "{line}");
+        let error: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!((&error["version"], &error["event"]), (&1.into(), &"error".into()), "{line}");
+        assert_eq!(error["status"], 2);
+        let told = error["message"].as_str().unwrap();
+        assert!(told.contains(message) && !told.contains("Usage"), "{error}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_status_1() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let mut plan = knock("--dry-run 127.0.0.1 7000");
+    let outcome = Live::start_with_output(&mut plan, Stdio::from(full())).finish();
+    assert_eq!(outcome.status, Some(1));
+    let told = "knock: error: cannot write to standard output: No space left on device\n";
+    assert_eq!(outcome.stderr, told);
+    let outcome = run("--write /dev/full 127.0.0.1 7000");
+    assert_eq!(outcome.status, Some(1));
+    let told = "knock: error: cannot write /dev/full: No space left on device\n";
+    assert_eq!(outcome.stderr, told);
+    let outcome = run("--write /nowhere/k.pcap 127.0.0.1 7000");
+    assert_eq!(outcome.status, Some(1));
+    let told = "knock: error: cannot write /nowhere/k.pcap: No such file or directory\n";
+    assert_eq!(outcome.stderr, told);
+}
+
+#[test]
+fn whoever_reads_no_more_is_no_fault() {
+    for arguments in ["--help", "--dry-run 127.0.0.1 7000", "--write - 127.0.0.1 7000"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let outcome = Live::start_with_output(&mut knock(arguments), Stdio::from(writer)).finish();
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
+    }
+}
+
+#[test]
+fn quiet_says_nothing_but_errors() {
+    let (_folder, path) = place("k.pcap");
+    assert_eq!(output(&format!("-q --write {path} 127.0.0.1 7000")), "");
+    assert!(!finish(&mut knock("-q 127.0.0.1 0")).stderr.is_empty());
+}

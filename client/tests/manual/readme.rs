@@ -1,0 +1,58 @@
+//! What the README says of the client, word for word.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use knock_replay::{Exit, Streams};
+use knock_tests::process::finish;
+use tempfile::TempDir;
+
+/// The blocks of the README's section about the client, without their indentation.
+fn blocks() -> Vec<String> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, section) = readme.split_once("\n## The client\n").unwrap();
+    let section = section.split_once("\n## ").map_or(section, |(section, _)| section);
+    let blocks = section.split("\n\n").filter(|block| block.starts_with("    "));
+    blocks.map(|block| block.lines().flat_map(|line| [&line[4..], "\n"]).collect()).collect()
+}
+
+#[test]
+fn the_plan_is_the_one_that_the_readme_shows() {
+    let blocks = blocks();
+    let place = blocks.iter().position(|block| block.contains(" --dry-run ")).unwrap();
+    let arguments = blocks[place].trim().strip_prefix("target/release/knock ").unwrap();
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    let outcome = finish(knock.args(arguments.split(' ')));
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    assert_eq!(outcome.stdout, blocks[place + 1]);
+}
+
+#[test]
+fn the_capture_opens_the_door_that_the_readme_shows() {
+    let blocks = blocks();
+    let place = blocks.iter().position(|block| block.contains(" --write ")).unwrap();
+    let (write, replay) = blocks[place].trim().split_once('\n').unwrap();
+    let folder = TempDir::new().unwrap();
+    let capture = folder.path().join("k.pcap").to_str().unwrap().to_owned();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").display().to_string();
+    let placed = |line: &str| -> Vec<OsString> {
+        let words = line.split(' ').map(|word| match word {
+            "k.pcap" => capture.clone(),
+            word if word.starts_with("testdata/") => format!("{root}/{word}"),
+            word => word.to_owned(),
+        });
+        words.map(OsString::from).collect()
+    };
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    let outcome = finish(knock.args(&placed(write)[1..]));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    assert!(replay.starts_with("target/release/knock-replay "), "{replay}");
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut streams =
+        Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
+    assert_eq!(knock_replay::run(placed(replay), &mut streams), Exit::Done);
+    assert_eq!(String::from_utf8(output).unwrap(), blocks[place + 1]);
+}

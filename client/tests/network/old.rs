@@ -1,0 +1,61 @@
+//! Debian's knock 0.8 beside this one.
+
+use std::time::{Duration, Instant};
+
+use crate::scene::{KNOCK, Scene, sent};
+
+/// Debian's, not the one that [`Scene::client`] calls so.
+const OLD: &str = "command knock";
+
+#[test]
+fn the_lines_and_the_knocks_are_those_of_knock_08() {
+    let name = "the_lines_and_the_knocks_are_those_of_knock_08";
+    let Some(scene) = Scene::new(name, &["knock"]) else { return };
+    for arguments in [
+        "-v 192.0.2.1 7000 8000:udp 9000:tcp",
+        "-v -u 192.0.2.1 7000 8000:tcp 9000:udp",
+        "-v -6 2001:db8::1 7000 8000:udp",
+        "-v -4 -6 2001:db8::1 7000",
+        "-v 2001:db8::1 7000",
+        "-v fe80::1%client 7000",
+        "192.0.2.1 7000 -v 8000 -d 1",
+        "--verbose --delay 1 --ipv4 --udp 192.0.2.1 7000",
+        "192.0.2.1 7000 8000",
+    ] {
+        let [old, new] = [OLD, KNOCK].map(|knock| {
+            let sniffer = scene.record();
+            let outcome = scene.client(&format!("{knock} {arguments}"));
+            assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
+            let seen = sniffer.end();
+            let to = ["192.0.2.1", "2001:db8::1", "fe80::1"].map(|server| sent(&seen, server));
+            (outcome.stdout, to)
+        });
+        assert_eq!(new, old, "{arguments}");
+    }
+}
+
+#[test]
+fn what_the_manual_page_says_of_knock_08_is_so() {
+    let name = "what_the_manual_page_says_of_knock_08_is_so";
+    let Some(scene) = Scene::new(name, &["knock"]) else { return };
+    let old = |arguments: &str| scene.client(&format!("{OLD} {arguments}"));
+    let hits = old("-v -d abc 192.0.2.1 7000:tpc 7000:UDP 0");
+    let hit = |port: &str| format!("hitting tcp 192.0.2.1:{port}\n");
+    assert_eq!(hits.stdout, ["7000", "7000", "0"].map(hit).concat());
+    assert_eq!(old("203.0.113.1 7000").status, Some(0));
+    assert_eq!(old("nobody.invalid 7000").status, Some(1));
+    assert_eq!(old("192.0.2.1").status, Some(1));
+    let begin = Instant::now();
+    assert_eq!(old("-d 700 192.0.2.1 7000").status, Some(0));
+    assert!(begin.elapsed() >= Duration::from_millis(700));
+    // An open port gets more than a SYN.
+    let _listener = scene.listener("192.0.2.1", 7000);
+    let sniffer = scene.record();
+    assert_eq!(old("192.0.2.1 7000").status, Some(0));
+    let seen = sniffer.end();
+    let knocks = sent(&seen, "192.0.2.1");
+    assert!(
+        knocks.contains(&"7000 [.]".into()) && knocks.contains(&"7000 [F.]".into()),
+        "{knocks:?}"
+    );
+}

@@ -1,0 +1,191 @@
+//! What leaves the client: the packets of the plan and no other.
+
+use std::time::Duration;
+
+use crate::scene::{KNOCK, Scene, Seen, sent};
+
+/// The addresses of the server that all is tried with.
+const SERVERS: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
+
+/// Longer than it takes until the kernel sends a SYN again, and a SYN+ACK.
+const UNTIL_REPEATED: Duration = Duration::from_millis(1300);
+
+#[test]
+fn one_packet_leaves_for_each_knock_in_order_and_paced() {
+    let name = "one_packet_leaves_for_each_knock_in_order_and_paced";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    for server in SERVERS {
+        for (delay, gap) in [("", 0.1), ("-d 250", 0.25), ("-d 0", 0.0)] {
+            let sniffer = scene.record();
+            let knocks = "7000 8000:udp 9000 7000 8000:udp";
+            let outcome = scene.knock(&format!("{delay} {server} {knocks}"));
+            assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{server}");
+            let seen = sniffer.end();
+            let knocks = ["7000 [S]", "8000 UDP", "9000 [S]", "7000 [S]", "8000 UDP"];
+            assert_eq!(sent(&seen, server), knocks, "{delay}");
+            let sent: Vec<&Seen> = seen.iter().filter(|packet| packet.to == server).collect();
+            for pair in sent.windows(2) {
+                let between = pair[1].at - pair[0].at;
+                // A machine that is busy may make it longer, and nothing shorter.
+                assert!(between >= gap, "{between} s in {seen:?}");
+                assert_eq!(pair[0].from, pair[1].from);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_delay_is_between_knocks_and_not_after_the_last() {
+    let name = "the_delay_is_between_knocks_and_not_after_the_last";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let begin = std::time::Instant::now();
+    assert_eq!(scene.knock("-d 1m 192.0.2.1 7000").status, Some(0));
+    assert!(begin.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
+fn a_firewall_that_drops_or_rejects_sees_no_knock_twice() {
+    let name = "a_firewall_that_drops_or_rejects_sees_no_knock_twice";
+    let Some(scene) = Scene::new(name, &["iptables", "ip6tables"]) else { return };
+    for reaction in ["DROP", "REJECT", "REJECT --reject-with tcp-reset"] {
+        for iptables in ["iptables", "ip6tables"] {
+            scene.server(&format!("{iptables} -F; {iptables} -A INPUT -p tcp -j {reaction}"));
+        }
+        for server in SERVERS {
+            let sniffer = scene.record();
+            // The program outlives the repeat that there must not be.
+            let outcome = scene.knock(&format!("-d 1300 {server} 7000 8000"));
+            assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{reaction}");
+            std::thread::sleep(UNTIL_REPEATED);
+            let seen = sniffer.end();
+            assert_eq!(sent(&seen, server), ["7000 [S]", "8000 [S]"], "{reaction}");
+        }
+    }
+}
+
+#[test]
+fn an_open_port_gets_nothing_but_its_knock() {
+    let Some(scene) = Scene::new("an_open_port_gets_nothing_but_its_knock", &[]) else { return };
+    for server in SERVERS {
+        let _listeners = [scene.listener(server, 7000), scene.listener(server, 9000)];
+        let sniffer = scene.record();
+        // The server repeats its answer after a second, when the client still knocks.
+        let outcome = scene.knock(&format!("-d 1300 {server} 7000 8000:udp 9000"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        let seen = sniffer.end();
+        let answers = seen.iter().filter(|packet| packet.from == server && packet.kind == "[S.]");
+        assert!(answers.count() >= 3, "nothing was answered: {seen:?}");
+        assert_eq!(sent(&seen, server), ["7000 [S]", "8000 UDP", "9000 [S]"]);
+    }
+}
+
+#[test]
+fn the_first_knock_waits_for_the_address_of_the_neighbour_and_leaves_once() {
+    let name = "the_first_knock_waits_for_the_address_of_the_neighbour_and_leaves_once";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    for server in SERVERS {
+        assert_eq!(scene.client("ip neigh flush all").status, Some(0));
+        // The server is silent at first.
+        scene.server("ip link set server arp off; ip -6 addr del 2001:db8::1/64 dev server");
+        let sniffer = scene.record();
+        let wake = "sleep 0.7; ip link set server arp on; \
+                    ip -6 addr add 2001:db8::1/64 dev server nodad";
+        let waker = scene.on_server(wake);
+        let outcome = scene.knock(&format!("{server} 7000 8000"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        assert_eq!(waker.finish().status, Some(0));
+        std::thread::sleep(UNTIL_REPEATED);
+        assert_eq!(sent(&sniffer.end(), server), ["7000 [S]", "8000 [S]"]);
+    }
+}
+
+#[test]
+fn flags_leave_as_they_are_given_with_right_checksums() {
+    let name = "flags_leave_as_they_are_given_with_right_checksums";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    // The kernel leaves its own checksums to the card.
+    for server in SERVERS {
+        let sniffer = scene.record();
+        let knocks =
+            "1:tcp:fin 2:tcp:fin,psh,urg 3:tcp:none 4:tcp:syn,ack 5:tcp:rst 6:tcp:ack 7:udp";
+        let outcome = scene.client(&format!("knock -v -d 5 {server} {knocks}"));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+        let hit = |knock: &str| format!("hitting tcp {server}:{knock}\n");
+        let hits = ["1:fin", "2:fin,psh,urg", "3:none", "4:syn,ack", "5:rst", "6:ack"].map(hit);
+        assert_eq!(outcome.stdout, hits.concat() + &format!("hitting udp {server}:7\n"));
+        let seen = sniffer.end();
+        let flags = ["1 [F]", "2 [FPU]", "3 [none]", "4 [S.]", "5 [R]", "6 [.]", "7 UDP"];
+        assert_eq!(sent(&seen, server), flags);
+        for packet in seen.iter().filter(|packet| packet.to == server && packet.kind != "UDP") {
+            assert!(packet.line.contains("(correct)"), "{}", packet.line);
+        }
+    }
+}
+
+#[test]
+fn a_syn_with_flags_in_words_needs_no_privileges() {
+    let name = "a_syn_with_flags_in_words_needs_no_privileges";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let sniffer = scene.record();
+    assert_eq!(scene.knock("192.0.2.1 7000:tcp:syn").status, Some(0));
+    assert_eq!(sent(&sniffer.end(), "192.0.2.1"), ["7000 [S]"]);
+}
+
+#[test]
+fn all_knocks_come_from_the_source_that_is_asked_for() {
+    let name = "all_knocks_come_from_the_source_that_is_asked_for";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let sniffer = scene.record();
+    let knocks = "7000 8000:udp 9000:tcp:fin";
+    for options in ["--source 192.0.2.11", "--interface client", ""] {
+        let outcome = scene.client(&format!("knock -d 5 {options} 192.0.2.1 {knocks}"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    }
+    let seen = sniffer.end();
+    let from = seen.iter().filter(|packet| packet.to == "192.0.2.1").map(|packet| &*packet.from);
+    let (other, usual) = (["192.0.2.11"; 3], ["192.0.2.10"; 6]);
+    assert_eq!(from.collect::<Vec<_>>(), [&other[..], &usual].concat());
+}
+
+#[test]
+fn a_link_local_address_is_knocked_at_through_its_interface() {
+    let name = "a_link_local_address_is_knocked_at_through_its_interface";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    for arguments in ["fe80::1%client", "--interface client fe80::1"] {
+        let sniffer = scene.record();
+        let outcome = scene.client(&format!("knock -v {arguments} 7000 8000:udp 9000:tcp:fin"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        assert!(outcome.stdout.starts_with("hitting tcp fe80::1%client:7000\n"), "{outcome:?}");
+        assert_eq!(sent(&sniffer.end(), "fe80::1"), ["7000 [S]", "8000 UDP", "9000 [F]"]);
+    }
+}
+
+#[test]
+fn knocks_by_udp_carry_what_those_of_knock_08_carry() {
+    let name = "knocks_by_udp_carry_what_those_of_knock_08_carry";
+    let Some(scene) = Scene::new(name, &["knock"]) else { return };
+    let payload = |line: &str| {
+        let sniffer = scene.record();
+        assert_eq!(scene.client(line).status, Some(0));
+        let seen = sniffer.end();
+        assert_eq!(sent(&seen, "192.0.2.1"), ["7000 UDP"]);
+        let outcome = scene.client(&format!("tcpdump -n -t -x -r {}", scene.path("seen.pcap")));
+        let words: Vec<_> = outcome.stdout.lines().nth(2).unwrap().split_whitespace().collect();
+        // Behind the place, the host's address and the ports: length, checksum, payload.
+        assert_eq!(words.len(), 8, "{words:?}");
+        (words[5].to_owned(), words[7].to_owned())
+    };
+    let old = payload("command knock 192.0.2.1 7000:udp");
+    assert_eq!(old, ("0009".to_owned(), "00".to_owned()));
+    assert_eq!(payload(&format!("{KNOCK} 192.0.2.1 7000:udp")), old);
+}
+
+#[test]
+fn the_host_is_resolved_once() {
+    let Some(scene) = Scene::new("the_host_is_resolved_once", &["strace"]) else { return };
+    let outcome = scene.client(&format!(
+        "strace -f -e trace=openat {KNOCK} -d 0 -4 localhost 7000 8000 9000:udp 2>&1"
+    ));
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    assert_eq!(outcome.stdout.matches("\"/etc/hosts\"").count(), 1, "{}", outcome.stdout);
+}

@@ -1,0 +1,54 @@
+//! Together with ssh, as the manual page says.
+
+use knock_tests::process::Live;
+
+use crate::prose;
+use crate::scene::{KNOCK, Scene};
+use crate::then::keep_door;
+
+/// Something that greets as an SSH server does, and a door before it.
+fn scene(name: &str) -> Option<(Scene, Live)> {
+    let scene = Scene::new(name, &["knockd", "iptables", "ip6tables", "ssh"])?;
+    let door = keep_door(&scene, "DROP");
+    scene.greeter("SSH-2.0-behind_the_door\r\n");
+    Some((scene, door))
+}
+
+/// Runs ssh with a configuration, until it says what it was greeted with.
+fn assert_greeted(scene: &Scene, config: &str) {
+    let path = scene.path("config");
+    std::fs::write(&path, config.replace("knock ", &format!("{KNOCK} "))).unwrap();
+    let options = "-v -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=no";
+    let line = format!("exec ssh -F {path} {options} home true");
+    let ssh = Live::start(&mut scene.cable.client.command(&line));
+    while !ssh.error_line().contains(GREETED) {}
+}
+
+const GREETED: &str = "remote software version behind_the_door";
+
+#[test]
+fn a_line_of_match_exec_knocks_before_ssh_connects() {
+    let name = "a_line_of_match_exec_knocks_before_ssh_connects";
+    let Some((scene, _live)) = scene(name) else { return };
+    assert_greeted(&scene, prose::MATCH_EXEC);
+}
+
+#[test]
+fn a_proxy_command_knocks_and_then_connects() {
+    let name = "a_proxy_command_knocks_and_then_connects";
+    let Some((scene, _live)) = scene(name) else { return };
+    assert_greeted(&scene, prose::PROXY_COMMAND);
+}
+
+#[test]
+fn the_shell_runs_ssh_only_if_the_door_has_opened() {
+    let name = "the_shell_runs_ssh_only_if_the_door_has_opened";
+    let Some((scene, _live)) = scene(name) else { return };
+    let connect = "&& nc -w 20 192.0.2.1 22 </dev/null";
+    let outcome =
+        scene.client(&format!("knock --then 22 --wait 0.5 192.0.2.1 7000 9000 {connect}"));
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), ""));
+    let (knock, _) = prose::AND_SSH.split_once(" && ").unwrap();
+    let outcome = scene.client(&format!("{knock} {connect}"));
+    assert!(outcome.stdout.contains("SSH-2.0-behind_the_door"), "{outcome:?}");
+}
