@@ -12,10 +12,10 @@ use knock_engine::config::InterfaceName;
 use knock_engine::{Port, Protocol};
 use knock_setup::options::STYLES;
 
-use crate::duration::{self, DurationError, Unit};
-use crate::hit::{self, Hit};
 use crate::plan::MAX_HITS;
 use crate::request::{Family, Request};
+use knock_packets::duration::{self, DurationError, Unit};
+use knock_packets::hit::{self, Hit};
 
 const LONG_ABOUT: &str = "\
 Knock at ports of a host, in order, so that a door opens there.

@@ -9,7 +9,6 @@ use knock_setup::text::shown;
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::hit::Hit;
 use crate::list::Listed;
 use crate::profile::{
     Knocks, OneTime, Profiles, Resolved, Settings, Trouble, Use, Warnings, default_path, door,
@@ -17,6 +16,7 @@ use crate::profile::{
 };
 use crate::request::Request;
 use crate::tell::Teller;
+use knock_packets::hit::Hit;
 
 /// What is asked for.
 #[derive(Debug)]

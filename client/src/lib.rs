@@ -5,10 +5,7 @@
 
 mod args;
 mod ask;
-pub mod duration;
 mod exit;
-mod frame;
-mod hit;
 mod list;
 mod plan;
 pub mod profile;
@@ -30,12 +27,12 @@ use knock_setup::text::{Cause, shown};
 
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
-pub use crate::hit::{Hit, HitError, flag_names, protocol_name};
 pub use crate::plan::{DEFAULT_DELAY, DEFAULT_WAIT, MAX_HITS, Plan, Then};
 pub use crate::request::{Family, Request};
 pub use crate::route::{Route, RouteError};
 pub use crate::send::SendError;
 pub use crate::then::Shut;
+pub use knock_packets::hit::{Hit, HitError, flag_names, protocol_name};
 
 use crate::ask::Asked;
 use crate::profile::OneTime;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use knock_setup::text::shown;
 use serde::Serialize;
 
-use crate::hit::Hit;
 use crate::profile::{Knocks, Resolved, Settings};
+use knock_packets::hit::Hit;
 
 /// A host that a profile names.
 #[derive(Debug, Serialize)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use knock_engine::Port;
 use knock_engine::config::InterfaceName;
 
-use crate::hit::Hit;
 use crate::request::Request;
 use crate::route::Route;
+use knock_packets::hit::Hit;
 
 /// The most knocks that are made: sequences have at most 32, and each knock holds two sockets.
 pub const MAX_HITS: usize = 256;

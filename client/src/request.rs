@@ -6,7 +6,7 @@ use std::time::Duration;
 use knock_engine::Port;
 use knock_engine::config::InterfaceName;
 
-use crate::hit::Hit;
+use knock_packets::hit::Hit;
 
 /// A version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

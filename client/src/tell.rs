@@ -13,13 +13,13 @@ use knock_setup::text::{Cause, shown};
 use nix::net::if_::if_indextoname;
 use serde::Serialize;
 
-use crate::duration::Shown;
 use crate::exit::Exit;
-use crate::hit::{Hit, flag_names, protocol_name};
 use crate::list::{self, Listed};
 use crate::plan::{Plan, Then};
 use crate::profile::Trouble;
 use crate::then::Shut;
+use knock_packets::duration::Shown;
+use knock_packets::hit::{Hit, flag_names, protocol_name};
 
 /// The version of the objects of `--json`. It changes when one loses a member or its meaning.
 const VERSION: u8 = 1;

@@ -1,14 +1,15 @@
 //! `--write`: the knocks as a capture.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriteError, PcapWriter};
 use pcap_file::{DataLink, Endianness};
 
-use crate::frame;
 use crate::plan::Plan;
+use knock_packets::frame;
 
 /// When knocks begin whose numbers come from a seed: the same on every run.
 const BEGIN: Duration = Duration::from_secs(1_000_000_000);
@@ -31,7 +32,8 @@ pub(crate) fn write(plan: &Plan, seed: Option<u64>, output: impl Write) -> io::R
     let mut capture = PcapWriter::with_header(output, header).map_err(cause)?;
     for (due, hit) in plan.schedule() {
         let destination = plan.at(hit.knock.port);
-        let frame = frame::frame(plan.source.ip(), destination, hit, &mut numbers);
+        let source = SocketAddr::new(plan.source.ip(), frame::source_port(&mut numbers).0);
+        let frame = frame::frame(source, destination, hit.tcp_flags(), &mut numbers);
         let frame = frame.map_err(|_| io::Error::other("source and host differ in family"))?;
         let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
         let packet = PcapPacket::new(begin.saturating_add(due), length, frame);

@@ -1,5 +1,6 @@
 //! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
 
+pub mod faults;
 mod files;
 pub mod one_time;
 pub mod options;

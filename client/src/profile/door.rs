@@ -12,7 +12,7 @@ use knock_setup::one_time::path_of;
 use knock_setup::text::shown;
 
 use super::trouble::Trouble;
-use crate::hit::Hit;
+use knock_packets::hit::Hit;
 
 /// What a door wants of who knocks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]

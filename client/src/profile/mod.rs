@@ -1,7 +1,6 @@
 //! Profiles: what is known of hosts, so that a name is enough to knock.
 
 mod door;
-mod faults;
 mod keyword;
 mod lookup;
 mod one_time;

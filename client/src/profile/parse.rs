@@ -5,9 +5,9 @@ use std::mem;
 
 use knock_engine::config::lex::{Line, Piece, Text};
 use knock_engine::config::{Excerpt, Wording};
+use knock_setup::faults::Faults;
 use knock_setup::report::Source;
 
-use super::faults::Faults;
 use super::keyword::{Keyword, only_of_ssh};
 use super::lookup::{Hosts, Profile, Profiles};
 use super::pattern::Pattern;

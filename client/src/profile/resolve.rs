@@ -12,7 +12,7 @@ use super::one_time::OneTime;
 use super::secret;
 use super::settings::Knocks;
 use super::trouble::Trouble;
-use crate::hit::Hit;
+use knock_packets::hit::Hit;
 
 /// What the knocks are for.
 pub enum Use<'a> {

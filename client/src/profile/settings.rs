@@ -7,8 +7,8 @@ use std::time::Duration;
 use knock_engine::config::InterfaceName;
 use knock_engine::{DoorName, Port};
 
-use crate::hit::Hit;
 use crate::request::Family;
+use knock_packets::hit::Hit;
 
 /// Where the knocks of a host are told.
 #[derive(Clone, Debug, PartialEq, Eq)]

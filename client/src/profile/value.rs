@@ -8,15 +8,15 @@ use knock_engine::config::lex::Piece;
 use knock_engine::config::{Excerpt, InterfaceName, Wording};
 use knock_engine::{DoorName, Port};
 
-use super::faults::Faults;
 use super::keyword::Keyword;
 use super::place::{Base, PathFault};
 use super::settings::{Knocks, Settings};
 use super::words::Word;
-use crate::duration::{self, Unit};
-use crate::hit::{self, Hit, HitError};
 use crate::plan::MAX_HITS;
 use crate::request::Family;
+use knock_packets::duration::{self, Unit};
+use knock_packets::hit::{self, Hit, HitError};
+use knock_setup::faults::Faults;
 
 /// The longest host name, in bytes: that of the domain name system.
 const MAX_HOST_BYTES: usize = 253;

@@ -14,9 +14,9 @@ use fastrand::Rng;
 use knock_setup::text::Cause;
 use socket2::Socket;
 
-use crate::hit::Hit;
 use crate::plan::Plan;
 use absorber::Absorber;
+use knock_packets::hit::Hit;
 use shot::Shot;
 
 /// Why not all knocks have left.

@@ -9,9 +9,9 @@ use socket2::{Domain, Socket, Type};
 
 use super::absorber::{self, Absorber};
 use super::{SendError, Silence};
-use crate::frame;
-use crate::hit::Hit;
 use crate::plan::Plan;
+use knock_packets::frame;
+use knock_packets::hit::Hit;
 
 /// A knock with its sockets.
 pub(super) enum Shot {

@@ -10,14 +10,12 @@ use etherparse::{
 use fastrand::Rng;
 use knock_engine::{Port, TcpFlags};
 
-use crate::hit::Hit;
-
 /// What a knock by UDP carries, as that of knock 0.8 does.
-pub(crate) const DATAGRAM: [u8; 1] = [0];
+pub const DATAGRAM: [u8; 1] = [0];
 
 /// Why a packet cannot be made. Both have sources and destinations of one family, and are short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FrameError;
+pub struct FrameError;
 
 impl From<ValueTooBigError<usize>> for FrameError {
     fn from(_: ValueTooBigError<usize>) -> Self {
@@ -35,7 +33,7 @@ impl From<ValueTooBigError<u16>> for FrameError {
 const PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
 /// Draws a source port.
-pub(crate) fn source_port(numbers: &mut Rng) -> Port {
+pub fn source_port(numbers: &mut Rng) -> Port {
     Port(numbers.u16(PORTS))
 }
 
@@ -45,7 +43,7 @@ pub(crate) fn source_port(numbers: &mut Rng) -> Port {
 ///
 /// # Errors
 /// If the addresses are not of one family.
-pub(crate) fn segment(
+pub fn segment(
     source: SocketAddr,
     destination: SocketAddr,
     flags: TcpFlags,
@@ -104,18 +102,17 @@ fn datagram(source: SocketAddr, destination: SocketAddr) -> Result<Vec<u8>, Fram
     Ok([&header.to_bytes()[..], &DATAGRAM].concat())
 }
 
-/// Returns a knock as a frame of Ethernet.
+/// Returns a packet as a frame of Ethernet: a TCP segment with these flags, or without any a datagram.
 ///
 /// # Errors
 /// If the addresses are not of one family.
-pub(crate) fn frame(
-    source: IpAddr,
+pub fn frame(
+    source: SocketAddr,
     destination: SocketAddr,
-    hit: Hit,
+    flags: Option<TcpFlags>,
     numbers: &mut Rng,
 ) -> Result<Vec<u8>, FrameError> {
-    let source = SocketAddr::new(source, source_port(numbers).0);
-    let (protocol, transport) = match hit.tcp_flags() {
+    let (protocol, transport) = match flags {
         Some(flags) => (IpNumber::TCP, segment(source, destination, flags, numbers)?),
         None => (IpNumber::UDP, datagram(source, destination)?),
     };

@@ -79,7 +79,7 @@ fn part(digits: &str, nanos_in_unit: u64) -> Duration {
 
 /// Prints a length of time as one would write it: `100 ms`, `5 s`, `1.5 s`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shown(pub Duration);
+pub struct Shown(pub Duration);
 
 impl fmt::Display for Shown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ const FLAGS: [(&str, TcpFlags); 6] = [
 ];
 
 /// The names of [`FLAGS`], and of no flag at all.
-pub(crate) const FLAG_NAMES: [&str; 7] = ["fin", "syn", "rst", "psh", "ack", "urg", "none"];
+pub const FLAG_NAMES: [&str; 7] = ["fin", "syn", "rst", "psh", "ack", "urg", "none"];
 
 /// A knock that is to be made: `PORT[:PROTOCOL[:FLAGS]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl FromStr for Hit {
 ///
 /// # Errors
 /// [`HitError::Port`] if it is no number from 1 to 65,535.
-pub(crate) fn port(text: &str) -> Result<Port, HitError> {
+pub fn port(text: &str) -> Result<Port, HitError> {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_decimal && *number > 0);
     number.map(Port).ok_or_else(|| HitError::Port(text.to_owned()))
@@ -118,7 +118,7 @@ pub(crate) fn port(text: &str) -> Result<Port, HitError> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn tcp_port(text: &str) -> Result<Port, String> {
+pub fn tcp_port(text: &str) -> Result<Port, String> {
     let number = match text.rsplit_once('/') {
         Some((number, protocol)) if protocol.eq_ignore_ascii_case("tcp") => number,
         Some((_, protocol)) if protocol.eq_ignore_ascii_case("udp") => {
