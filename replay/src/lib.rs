@@ -12,6 +12,7 @@ mod player;
 mod printer;
 mod progress;
 mod reader;
+pub mod scenario;
 mod summary;
 
 use std::ffi::OsString;
@@ -23,7 +24,7 @@ use std::thread;
 
 use clap::Parser as _;
 use knock_engine::{Doors, Limits, Rules};
-use knock_setup::report::Style;
+use knock_setup::report::{self, Style};
 use knock_setup::text::{Cause, shown};
 use knock_setup::{Refusal, Setup};
 
@@ -31,7 +32,7 @@ pub use crate::args::{Args, RuleChoice, TimeFormat, command};
 pub use crate::exit::Exit;
 pub use crate::huge_pages::HugePages;
 
-use crate::capture::{Capture, CaptureError, Merge};
+use crate::capture::{Capture, CaptureError, Fault, Merge};
 use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
 use crate::progress::{Bar, Progress};
@@ -152,8 +153,7 @@ fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
         capture::begins_like_one(text).then_some(A_CAPTURE)
     });
     if setup.config.is_none() || !args.quiet {
-        let style = if streams.colour { Style::Coloured } else { Style::Plain };
-        streams.say(&setup.report(style));
+        streams.say(&setup.report(streams.style()));
     }
     match knock_setup::doors(&setup.config?) {
         Ok(doors) => Some(doors),
@@ -194,7 +194,15 @@ impl Streams<'_> {
     }
 
     fn cannot_read(&mut self, error: &CaptureError) {
-        self.say(&format!("knock-replay: error: {error}\n"));
+        if let Fault::Scenario(text) = &error.fault {
+            self.say(&report::render(std::slice::from_ref(text), self.style()));
+        } else {
+            self.say(&format!("knock-replay: error: {error}\n"));
+        }
+    }
+
+    fn style(&self) -> Style {
+        if self.colour { Style::Coloured } else { Style::Plain }
     }
 
     /// Says that standard output cannot be written, unless whoever read it has gone: then nobody

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use knock_engine::LinkType;
+use knock_setup::report::Source;
 use knock_setup::text::Cause;
 
 use super::looks::Looks;
@@ -33,6 +34,7 @@ impl std::error::Error for CaptureError {
             Fault::Shrank { .. }
             | Fault::Empty
             | Fault::NotACapture(_)
+            | Fault::Scenario(_)
             | Fault::UnsupportedVersion { .. }
             | Fault::UnsupportedLinkType(_)
             | Fault::HeaderCut { .. }
@@ -78,6 +80,8 @@ pub enum Fault {
     Empty,
     /// The bytes are not those of a pcap or pcapng file.
     NotACapture(Looks),
+    /// It is the text of a scenario, with these errors.
+    Scenario(Box<Source>),
     /// A version of the format that is not known.
     UnsupportedVersion {
         /// The format.
@@ -155,6 +159,14 @@ impl fmt::Display for Fault {
                 "is empty; even a capture without packets has a header, as `tcpdump -w` writes it",
             ),
             Self::NotACapture(looks) => looks.fmt(out),
+            Self::Scenario(text) => {
+                let errors = text.errors();
+                write!(
+                    out,
+                    "is a scenario with {errors} error{}",
+                    if errors == 1 { "" } else { "s" }
+                )
+            }
             Self::UnsupportedVersion { format, place, major, minor } => {
                 let known = match format {
                     Format::Pcap => "2.0 to 2.4",

@@ -56,11 +56,21 @@ impl Looks {
         if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
             return Self::Known(Kind::Compressed("zstd, twice"));
         }
-        if bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
+        if is_text(bytes) {
             return Self::Text;
         }
         Self::Unknown(bytes.iter().copied().take(4).collect())
     }
+}
+
+/// Returns whether these are the first bytes of a text, the last of which may be part of a character.
+fn is_text(bytes: &[u8]) -> bool {
+    let whole = bytes.utf8_chunks().next();
+    let Some(whole) = whole else { return true };
+    let cut = bytes.len().saturating_sub(whole.valid().len());
+    let is_cut_character = whole.invalid().len() == cut && cut < 4 && bytes.len() == 64;
+    let is_shown = |character: char| !character.is_control() || character.is_ascii_whitespace();
+    (cut == 0 || is_cut_character) && whole.valid().chars().all(is_shown)
 }
 
 impl fmt::Display for Looks {
@@ -76,7 +86,9 @@ impl fmt::Display for Looks {
             Self::Known(Kind::Elf) => {
                 write!(out, "is not a capture but an ELF file; {write_instead}")
             }
-            Self::Text => write!(out, "is not a capture but text; {write_instead}"),
+            Self::Text => {
+                write!(out, "is neither a capture nor a scenario, but other text; {write_instead}")
+            }
             Self::Unknown(bytes) => {
                 write!(out, "is not a pcap or pcapng capture, beginning with")?;
                 for byte in bytes {

@@ -34,7 +34,9 @@ pub use merge::Merge;
 use mapped::Mapped;
 use pcap::Pcap;
 use pcapng::PcapNg;
-use source::Source;
+use source::{Source, SourceError};
+
+use crate::scenario;
 
 /// The most bytes that a packet of a pcap file can have: the limit of libpcap.
 pub const PACKET_LENGTH_MAX: u32 = 262_144;
@@ -148,7 +150,13 @@ impl Capture {
         size: Option<u64>,
         live: bool,
     ) -> Result<Self, CaptureError> {
-        match Reader::open(&mut source) {
+        let opened = match Reader::open(&mut source) {
+            Err(Fault::NotACapture(Looks::Text)) if scenario::begins_like_one(source.held()) => {
+                acted(&name, &mut source).and_then(|()| Reader::open(&mut source))
+            }
+            opened => opened,
+        };
+        match opened {
             Ok(reader) => {
                 let (record, packets, ended) = (None, 0, false);
                 Ok(Self { name, source, reader, record, packets, ended, size, live })
@@ -252,6 +260,17 @@ impl Reader {
             Err(Fault::NotACapture(Looks::of(source.held())))
         }
     }
+}
+
+/// Puts the capture that the text of a scenario means in the place of the text.
+fn acted(name: &str, source: &mut Source) -> Result<(), Fault> {
+    let place = source.place(0);
+    let text = source.window(scenario::MAX_BYTES.saturating_add(1));
+    let capture = scenario::capture(name, text.map_err(|error| error.at(place))?);
+    let mut capture = io::Cursor::new(capture.map_err(Fault::Scenario)?);
+    let first = first_bytes(&mut capture).map_err(|error| SourceError::Read(error).at(place))?;
+    *source = Source::stream(first, Box::new(capture));
+    Ok(())
 }
 
 /// Returns whether these are the first bytes of a capture, or of something compressed.

@@ -127,7 +127,7 @@ fn what_is_compressed_must_be_a_capture() {
     assert!(matches!(read(&gzip(b"")).error.unwrap().fault, Fault::Empty));
     assert_eq!(
         read(&zstd(b"[options]\n")).error(),
-        "test: is not a capture but text; save packets with `tcpdump -w`"
+        "test: is neither a capture nor a scenario, but other text; save packets with `tcpdump -w`"
     );
     assert_eq!(
         read(&gzip(&gzip(&pcap(&[])))).error(),

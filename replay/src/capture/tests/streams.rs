@@ -39,7 +39,7 @@ fn something_else_than_a_capture_is_refused_without_waiting_for_more() {
     let Err(error) = Capture::from_stream("wire".to_owned(), Box::new(wire)) else { panic!() };
     assert_eq!(
         error.to_string(),
-        "wire: is not a capture but text; save packets with `tcpdump -w`"
+        "wire: is neither a capture nor a scenario, but other text; save packets with `tcpdump -w`"
     );
 }
 
