@@ -17,6 +17,8 @@ pub(crate) const PROFILES: Section = Section {
             "Host home\n    HostName home.example.com\n    Knocks 7000 8000:udp 9000\n    Then 22\n\n\
                  Host *\n    Delay 150ms",
         ),
+        Text("Then this knocks at that host, and logs in if the port has opened:"),
+        Verbatim("knock home && ssh home"),
         Text(
             "A line is a keyword and a value, with blanks or one `=` between them. Keywords may be in any \
                  case. Empty lines, and what begins with `#` at the start of a line or behind a blank, are \

@@ -123,7 +123,8 @@ const SSH: Section = Section {
         ),
         Verbatim(MATCH_EXEC),
         Text(
-            "`scp`, `rsync` and `git` knock then, too. Other programs that ask `ssh -G` for the \
+            "`knock -q home` is enough there if `home` is a profile with `Then`. \
+             `scp`, `rsync` and `git` knock then, too. Other programs that ask `ssh -G` for the \
              configuration knock as well. Where that is not wanted, a `ProxyCommand` knocks only for \
              connections:",
         ),
@@ -178,6 +179,12 @@ const JSON: Section = Section {
             "With `--dry-run`: `host`, `address`, `source`, `delay_ms`, `knocks`, and if there are any \
              `interface` and `then`, which has `port`, `wait_s` and `retry`.",
         ),
+        Tagged(
+            "`profile`",
+            "With `--list`: `name`, `host`, and if there are any the number of `knocks`, where they come \
+             `from`, how many one-time `sequences` are left, and `then`.",
+        ),
+        Tagged("`warning`", "Something that is to be put right: `message`."),
         Tagged("`written`", "With `--write`: `file`, and the number of `knocks`."),
         Tagged("`open`", "The port has opened: `port`, `after_s`."),
         Tagged(
@@ -234,7 +241,7 @@ const SECURITY_NOTES: Section = Section {
     heading: "SECURITY NOTES",
     parts: &[Text(
         "A command line can be read by everybody on this machine while it runs, and stays in the history of \
-         the shell: it tells the sequence. So does `-v`, and a capture of `--write`. Whoever sees the packets \
+         the shell: it tells the sequence, unless that stands in a profile. So does `-v`, and a capture of `--write`. Whoever sees the packets \
          on their way sees it, too.",
     )],
 };
