@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,12 @@ Examples:
   Knock, and log in when the door has opened:
       knock --then 22 myserver.example.com 7000 8000 9000 && ssh myserver.example.com
 
+  The same for a host of ~/.config/knock/config:
+      knock home && ssh home
+
+  Knock at a door of the server's own configuration:
+      knock --config knockd.conf --door openSSH myserver.example.com
+
   See what would be done, without doing it:
       knock --dry-run myserver.example.com 7000 8000 9000
 
@@ -61,8 +68,8 @@ Exit status:
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[expect(clippy::doc_markdown, reason = "the comments are the help, which has no markup")]
 pub struct Args {
-    /// The host to knock at: a name or an address
-    #[arg(value_name = "HOST", required_unless_present = "completions")]
+    /// The host to knock at: a name or an address, or the name of a profile
+    #[arg(value_name = "HOST", required_unless_present_any = ["completions", "list", "door"])]
     pub host: Option<String>,
 
     /// The knocks, in order: a port, perhaps with 'tcp' or 'udp'
@@ -103,16 +110,35 @@ pub struct Args {
     /// Wait until this TCP port of the host accepts connections, and say so
     ///
     /// It is not tried before the last knock has left. A connection that is accepted is closed at once.
-    #[arg(long, value_name = "PORT", value_parser = tcp_port)]
+    #[arg(long, value_name = "PORT", value_parser = hit::tcp_port)]
     pub then: Option<Port>,
 
     /// How long to wait for it: seconds, or with a unit, as in 500ms [default: 5]
-    #[arg(long, value_name = "TIME", requires = "then", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub wait: Option<Duration>,
 
     /// Knock again, up to N times, if it has not opened
-    #[arg(long, value_name = "N", requires = "then")]
+    #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
+
+    /// Take the knocks from a door of this knockd.conf
+    ///
+    /// A one-time sequence of the door is marked as used once its last knock has left, as the daemon marks
+    /// it; with '--then', only if the port opens.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "hits")]
+    pub config: Option<PathBuf>,
+
+    /// The door, by the name of its section; without HOST, its target is knocked at
+    #[arg(long, value_name = "NAME", conflicts_with = "hits")]
+    pub door: Option<OsString>,
+
+    /// Read profiles of hosts from this file, or from none ('none') [default: ~/.config/knock/config]
+    #[arg(short = 'F', long, value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+
+    /// List the hosts of the profiles; with '-v', their knocks too
+    #[arg(long, conflicts_with_all = ["host", "config", "door"])]
+    pub list: bool,
 
     /// Print what would be done, and send nothing
     #[arg(long, conflicts_with = "write")]
@@ -168,6 +194,11 @@ impl Args {
         Ok(self)
     }
 
+    /// Returns whether knocks leave.
+    pub(crate) fn leaves(&self) -> bool {
+        !self.dry_run && self.write.is_none()
+    }
+
     /// Returns whether the capture goes to standard output.
     pub(crate) fn writes_to_output(&self) -> bool {
         self.write.as_deref().is_some_and(|file| file.as_os_str() == "-")
@@ -210,18 +241,6 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
 
 fn interface(text: &str) -> Result<InterfaceName, &'static str> {
     InterfaceName::new(text.as_bytes()).ok_or("not a name that an interface can have")
-}
-
-/// Reads `PORT` or `PORT/tcp`.
-fn tcp_port(text: &str) -> Result<Port, String> {
-    let port = match text.rsplit_once('/') {
-        Some((port, protocol)) if protocol.eq_ignore_ascii_case("tcp") => port,
-        Some((_, protocol)) if protocol.eq_ignore_ascii_case("udp") => {
-            return Err("only of a TCP port it can be known whether it is open".to_owned());
-        }
-        _ => text,
-    };
-    hit::port(port).map_err(|_| "not a TCP port, such as 22 or 22/tcp".to_owned())
 }
 
 /// Returns the command line as a value, for the manual page and for completions.

@@ -15,6 +15,9 @@ const FLAGS: [(&str, TcpFlags); 6] = [
     ("urg", TcpFlags::URG),
 ];
 
+/// The names of [`FLAGS`], and of no flag at all.
+pub(crate) const FLAG_NAMES: [&str; 7] = ["fin", "syn", "rst", "psh", "ack", "urg", "none"];
+
 /// A knock that is to be made: `PORT[:PROTOCOL[:FLAGS]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -109,6 +112,22 @@ pub(crate) fn port(text: &str) -> Result<Port, HitError> {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_decimal && *number > 0);
     number.map(Port).ok_or_else(|| HitError::Port(text.to_owned()))
+}
+
+/// Reads `PORT` or `PORT/tcp`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn tcp_port(text: &str) -> Result<Port, String> {
+    let number = match text.rsplit_once('/') {
+        Some((number, protocol)) if protocol.eq_ignore_ascii_case("tcp") => number,
+        Some((_, protocol)) if protocol.eq_ignore_ascii_case("udp") => {
+            let why = "not a TCP port: only of those can it be known whether they are open";
+            return Err(why.to_owned());
+        }
+        _ => text,
+    };
+    port(number).map_err(|_| "not a TCP port, such as 22 or 22/tcp".to_owned())
 }
 
 fn protocol(text: &str) -> Result<Protocol, HitError> {

@@ -4,11 +4,14 @@
 //! printed, sent or written. Nothing is sent that is not in the plan.
 
 mod args;
+mod ask;
 pub mod duration;
 mod exit;
 mod frame;
 mod hit;
+mod list;
 mod plan;
+pub mod profile;
 mod request;
 mod route;
 mod send;
@@ -22,6 +25,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use clap::Parser as _;
+use knock_setup::report::Style;
 use knock_setup::text::{Cause, shown};
 
 pub use crate::args::{Args, command};
@@ -33,6 +37,8 @@ pub use crate::route::{Route, RouteError};
 pub use crate::send::SendError;
 pub use crate::then::Shut;
 
+use crate::ask::Asked;
+use crate::profile::OneTime;
 use crate::tell::{Form, Teller};
 
 /// What the program writes to.
@@ -124,14 +130,18 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
         (false, false, true) => Form::Verbose,
         (false, false, false) => Form::Text,
     };
-    let mut teller = Teller::new(streams.output, streams.errors, form);
-    let request = args.request();
-    if request.hits.is_empty() {
-        let help = "name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`";
-        return fail(teller, &"no knocks are given", Some(help), Exit::Refused);
+    let style = if streams.colour { Style::Coloured } else { Style::Plain };
+    let mut teller = Teller::new(streams.output, streams.errors, form).with_style(style);
+    if args.list {
+        let exit = ask::list(args, &mut teller);
+        return teller.finish(exit);
     }
-    let leaves = !args.dry_run && args.write.is_none();
-    let found = if leaves { route::find(&request) } else { route::find_or_make_up(&request) };
+    let Asked { request, one_time } = match ask::ask(args, &mut teller) {
+        Ok(asked) => asked,
+        Err(exit) => return teller.finish(exit),
+    };
+    let found =
+        if args.leaves() { route::find(&request) } else { route::find_or_make_up(&request) };
     let route = match found {
         Ok(route) => route,
         Err(error) => return fail(teller, &error, None, Exit::Refused),
@@ -147,7 +157,8 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
     } else if let Some(file) = &args.write {
         write(&plan, args, file, &mut teller)
     } else {
-        send(&plan, &mut teller)
+        let exit = send(&plan, &mut teller);
+        one_time.map_or(exit, |one_time| used(&one_time, exit, &mut teller))
     };
     teller.finish(exit)
 }
@@ -202,6 +213,28 @@ fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
         rounds_left = left;
         teller.again(then, &cause);
     }
+}
+
+/// Marks a one-time sequence that the host is taken to have heard: all knocks have left, and the port
+/// opened if that was asked for.
+fn used(one_time: &OneTime, exit: Exit, teller: &mut Teller<'_>) -> Exit {
+    let (path, line) = one_time.place();
+    let path = shown(path);
+    match exit {
+        Exit::Done => {}
+        Exit::Shut => {
+            teller.note(&format!(
+                "the sequence of line {line} in {path} is left for the next time; if the server has used \
+                 it, put a `#` in front of it"
+            ));
+            return exit;
+        }
+        Exit::Failed | Exit::Refused => return exit,
+    }
+    let Err(error) = one_time.mark() else { return exit };
+    let error = format!("cannot mark the sequence of line {line} as used: {error}");
+    let help = "the knocks have left: put a `#` in front of it, or it will be knocked in vain";
+    teller.error(&error, Some(help), Exit::Failed)
 }
 
 fn not_sent(error: &SendError, teller: &mut Teller<'_>) -> Exit {

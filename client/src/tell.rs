@@ -7,6 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use knock_engine::Port;
+use knock_engine::config::Wording;
+use knock_setup::report::{self, Source, Style};
 use knock_setup::text::{Cause, shown};
 use nix::net::if_::if_indextoname;
 use serde::Serialize;
@@ -14,7 +16,9 @@ use serde::Serialize;
 use crate::duration::Shown;
 use crate::exit::Exit;
 use crate::hit::{Hit, flag_names, protocol_name};
+use crate::list::{self, Listed};
 use crate::plan::{Plan, Then};
+use crate::profile::Trouble;
 use crate::then::Shut;
 
 /// The version of the objects of `--json`. It changes when one loses a member or its meaning.
@@ -38,6 +42,7 @@ pub(crate) struct Teller<'a> {
     output: &'a mut dyn Write,
     errors: &'a mut dyn Write,
     form: Form,
+    style: Style,
     /// Why something could not be written, unless whoever read it has gone.
     failure: Option<io::Error>,
 }
@@ -78,6 +83,10 @@ enum Event<'a> {
     Open { port: u16, after_s: f64 },
     /// The port has not opened; there may be another round.
     Shut { port: u16, cause: String, again: bool },
+    /// A host of the profiles.
+    Profile(&'a Listed),
+    /// Something that may go wrong, and does not end the program.
+    Warning { message: String },
     /// Something went wrong, and ends the program.
     Error { message: String, status: u8 },
 }
@@ -109,7 +118,12 @@ impl From<Hit> for Object {
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(output: &'a mut dyn Write, errors: &'a mut dyn Write, form: Form) -> Self {
-        Self { output, errors, form, failure: None }
+        Self { output, errors, form, style: Style::Plain, failure: None }
+    }
+
+    /// Returns the same with colours, or without.
+    pub(crate) fn with_style(self, style: Style) -> Self {
+        Self { style, ..self }
     }
 
     /// Tells what would be done: always, because it was asked for.
@@ -221,6 +235,63 @@ impl<'a> Teller<'a> {
             self.complain(error, help);
         }
         exit
+    }
+
+    /// Tells why there are no knocks.
+    pub(crate) fn trouble(&mut self, trouble: &Trouble) -> Exit {
+        if let Trouble::Alone(wording) = trouble {
+            return self.error(&wording.message, wording.help.as_deref(), Exit::Refused);
+        }
+        if self.form == Form::Json {
+            let report = trouble.report(Style::Plain);
+            return self.error(&report.trim_end(), None, Exit::Refused);
+        }
+        let _ = self.errors.write_all(trouble.report(self.style).as_bytes());
+        Exit::Refused
+    }
+
+    /// Tells what is hardly meant in a text.
+    pub(crate) fn findings(&mut self, source: &Source) {
+        let render = |style| report::render(std::slice::from_ref(source), style);
+        match self.form {
+            Form::Quiet => {}
+            Form::Text | Form::Verbose => {
+                let _ = self.errors.write_all(render(self.style).as_bytes());
+            }
+            Form::Json if source.findings.is_empty() => {}
+            Form::Json => {
+                let message = render(Style::Plain).trim_end().to_owned();
+                self.object(Event::Warning { message });
+            }
+        }
+    }
+
+    /// Warns of something.
+    pub(crate) fn warning(&mut self, wording: &Wording) {
+        let Wording { message, label: _, help, note } = wording;
+        match self.form {
+            Form::Quiet => {}
+            Form::Text | Form::Verbose => {
+                let _ = writeln!(self.errors, "knock: warning: {message}");
+                for (name, text) in [("note", note), ("help", help)] {
+                    let Some(text) = text else { continue };
+                    let _ = writeln!(self.errors, "  {name}: {text}");
+                }
+            }
+            Form::Json => self.object(Event::Warning { message: message.clone() }),
+        }
+    }
+
+    /// Lists the hosts of the profiles: always, because it was asked for.
+    pub(crate) fn list(&mut self, hosts: &[Listed]) {
+        if self.form == Form::Json {
+            for host in hosts {
+                self.object(Event::Profile(host));
+            }
+            return;
+        }
+        let text = list::text(hosts, self.form == Form::Verbose);
+        self.print(&text);
     }
 
     /// Says something that is good to know.

@@ -72,7 +72,7 @@ impl OneTimeSequences {
     }
 
     /// Returns the lines that are not used yet, in order.
-    pub(crate) fn unused(&self) -> impl Iterator<Item = &OneTimeLine> {
+    pub fn unused(&self) -> impl Iterator<Item = &OneTimeLine> {
         self.rest.iter().rev()
     }
 

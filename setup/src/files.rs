@@ -1,14 +1,13 @@
 //! Files that are read as texts, and why one cannot be.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use knock_engine::config::{FileName, OneTimeFile, Severity, Wording};
 
+use crate::one_time::path_of;
 use crate::report::Finding;
 use crate::text::{Cause, shown};
 
@@ -36,7 +35,7 @@ pub struct Refusal {
 
 /// Why a file cannot be read.
 #[derive(Clone, Debug)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
     /// It is a directory.
     Directory,
     /// It is a pipe, a device or a socket where only a file will do.
@@ -70,7 +69,9 @@ impl From<io::Error> for Unreadable {
 }
 
 impl Unreadable {
-    pub(crate) fn wording(&self, name: &str, help: &str) -> Wording {
+    /// Returns what to tell of it, with a way out.
+    #[must_use]
+    pub fn wording(&self, name: &str, help: &str) -> Wording {
         Wording {
             message: format!("cannot read `{name}`: {}", self.cause()),
             label: String::from("named here"),
@@ -112,7 +113,9 @@ impl Unreadable {
         }
     }
 
-    fn help_for_one_time(&self) -> &'static str {
+    /// Returns the way out where the file is one of one-time sequences.
+    #[must_use]
+    pub fn help_for_one_time(&self) -> &'static str {
         match self {
             Self::Refused(Refusal { cause: _, help }) => help,
             Self::Directory | Self::NotAFile => {
@@ -127,13 +130,12 @@ impl Unreadable {
     }
 }
 
-/// Returns the path that a name in the configuration stands for.
-pub(crate) fn path_of(name: &FileName) -> &Path {
-    Path::new(OsStr::from_bytes(name.as_bytes()))
-}
-
-/// Reads the configuration, whatever kind of file it is but a directory.
-pub(crate) fn read_configuration(
+/// Reads a configuration, whatever kind of file it is but a directory, unless `refuse` has something
+/// against its text.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_configuration(
     path: &Path,
     refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
 ) -> Result<Vec<u8>, Unreadable> {
@@ -149,8 +151,10 @@ pub(crate) fn read_configuration(
 }
 
 /// Reads a sequence file. A pipe is not even opened: that would wait for who writes to it.
-pub(crate) fn read_one_time(name: &FileName) -> Result<Vec<u8>, Unreadable> {
-    let path = path_of(name);
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(Unreadable::Directory);

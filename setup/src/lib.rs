@@ -1,10 +1,11 @@
 //! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
 
 mod files;
+pub mod one_time;
 pub mod options;
 pub mod report;
 mod setup;
 pub mod text;
 
-pub use files::{Files, MAX_FILE_BYTES, Refusal};
+pub use files::{Files, MAX_FILE_BYTES, Refusal, Unreadable, read_configuration, read_one_time};
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

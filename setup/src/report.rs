@@ -62,6 +62,20 @@ impl Source {
         }
     }
 
+    /// Returns the same text with its errors only.
+    #[must_use]
+    pub fn without_warnings(&self) -> Self {
+        let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+        let findings = self.findings.iter().filter(is_error).cloned().collect();
+        Self {
+            name: self.name.clone(),
+            text: self.text.clone(),
+            findings,
+            more_errors: self.more_errors,
+            more_warnings: 0,
+        }
+    }
+
     /// Returns the number of errors, with those not kept.
     #[must_use]
     pub fn errors(&self) -> usize {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use knock_engine::config::{self, Config, FileName, Severity, Wording};
-use knock_engine::{DoorSequence, Doors, OneTimeSequences, TooManyDoors};
+use knock_engine::{DoorName, DoorSequence, Doors, OneTimeSequences, TooManyDoors};
 
-use crate::files::{Files, Refusal, Unreadable, path_of, read_configuration, read_one_time};
+use crate::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
+use crate::one_time::path_of;
 use crate::report::{self, Source, Style};
 use crate::text::shown;
 
@@ -48,16 +49,24 @@ impl Setup {
     #[must_use]
     pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
         match read_configuration(path, refuse) {
-            Ok(text) => Self::new(path, text, read_one_time),
-            Err(cause) => {
-                let wording = cause.wording(&shown(path), cause.help_for_configuration());
-                Self {
-                    config: None,
-                    files: Files::default(),
-                    outcome: Outcome::Unreadable(wording),
-                }
-            }
+            Ok(text) => Self::new(path, text, |_| true, read_named),
+            Err(cause) => Self::unreadable(path, &cause),
         }
+    }
+
+    /// Does the same as [`Setup::load`] for who knocks at some doors only, such as a client: the
+    /// sequence files of all others are not read, and need not be there.
+    #[must_use]
+    pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
+        match read_configuration(path, |_| None) {
+            Ok(text) => Self::new(path, text, wanted, read_named),
+            Err(cause) => Self::unreadable(path, &cause),
+        }
+    }
+
+    fn unreadable(path: &Path, cause: &Unreadable) -> Self {
+        let wording = cause.wording(&shown(path), cause.help_for_configuration());
+        Self { config: None, files: Files::default(), outcome: Outcome::Unreadable(wording) }
     }
 
     /// Makes a setup of texts that were read before; `name` is the path of the configuration.
@@ -69,18 +78,19 @@ impl Setup {
     pub fn parse(name: &Path, files: Files) -> Self {
         let Files { configuration, one_time } = files;
         let read = |name: &FileName| one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles);
-        Self::new(name, configuration, read)
+        Self::new(name, configuration, |_| true, read)
     }
 
     fn new(
         name: &Path,
         configuration: Vec<u8>,
+        wanted: impl Fn(&DoorName) -> bool,
         read: impl FnMut(&FileName) -> Result<Vec<u8>, Unreadable>,
     ) -> Self {
         let parsed = config::parse(&configuration);
         let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
         let mut one_time = OneTimeFiles::new(read, source);
-        let config = parsed.config.map(|config| one_time.give_sequences(config));
+        let config = parsed.config.map(|config| one_time.give_sequences(config, wanted));
         let OneTimeFiles { read: _, sources, files, bytes: _ } = one_time;
         let errors = sources.iter().any(|source| source.errors() > 0);
         let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
@@ -88,6 +98,19 @@ impl Setup {
             config: config.filter(|_| !errors),
             files: Files { configuration, one_time },
             outcome: Outcome::Read(sources),
+        }
+    }
+
+    /// Returns what [`Setup::report`] does, but for warnings: they are for who runs the doors, not
+    /// for who knocks at one.
+    #[must_use]
+    pub fn report_of_errors(&self, style: Style) -> String {
+        match &self.outcome {
+            Outcome::Unreadable(_) => self.report(style),
+            Outcome::Read(sources) => {
+                let sources: Vec<Source> = sources.iter().map(Source::without_warnings).collect();
+                report::render(&sources, style)
+            }
         }
     }
 
@@ -128,10 +151,10 @@ impl<R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<R> {
         Self { read, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
     }
 
-    /// Gives every one-time door the sequences of its file.
-    fn give_sequences(&mut self, mut config: Config) -> Config {
+    /// Gives every one-time door that is wanted the sequences of its file.
+    fn give_sequences(&mut self, mut config: Config, wanted: impl Fn(&DoorName) -> bool) -> Config {
         let mut unreadable = Vec::new();
-        for door in &mut config.doors {
+        for door in config.doors.iter_mut().filter(|door| wanted(&door.door.name)) {
             let Some(file) = &door.one_time_file else { continue };
             match self.sequences(&file.name) {
                 Ok(sequences) => door.door.sequence = DoorSequence::OneTime(sequences),
@@ -169,6 +192,10 @@ impl<R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<R> {
         self.files.insert(name.clone(), (text, sequences.clone()));
         Ok(sequences)
     }
+}
+
+fn read_named(name: &FileName) -> Result<Vec<u8>, Unreadable> {
+    read_one_time(path_of(name))
 }
 
 fn sum(bytes: u64, text: &[u8]) -> u64 {

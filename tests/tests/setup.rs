@@ -25,6 +25,20 @@ fn every_door_is_ready_to_be_knocked_at() {
 }
 
 #[test]
+fn who_knocks_at_one_door_needs_no_sequence_file_of_another() {
+    let directory =
+        Directory::new("[a]\none_time_sequences = DIR/missing\n[b]\none_time_sequences = DIR/b\n");
+    directory.write("b", b"3,4\n");
+    let config =
+        Setup::load_for(&directory.path("knockd.conf"), |name| name.as_bytes() == b"b").config;
+    assert_eq!(first_ports(&config.unwrap()), [None, Some(3)]);
+    assert_eq!(
+        Setup::load_for(&directory.path("knockd.conf"), |name| name.as_bytes() == b"a").config,
+        None
+    );
+}
+
+#[test]
 fn an_error_in_a_sequence_file_is_an_error_with_its_place() {
     let (config, report) = load_with_file("../testdata/configs/bad/one-time-port.sequences");
     assert_eq!(config, None);

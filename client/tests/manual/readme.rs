@@ -9,6 +9,8 @@ use knock_replay::{Exit, Streams};
 use knock_tests::process::finish;
 use tempfile::TempDir;
 
+use crate::prose;
+
 /// The blocks of the README's section about the client, without their indentation.
 fn blocks() -> Vec<String> {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -55,4 +57,27 @@ fn the_capture_opens_the_door_that_the_readme_shows() {
         Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
     assert_eq!(knock_replay::run(placed(replay), &mut streams), Exit::Done);
     assert_eq!(String::from_utf8(output).unwrap(), blocks[place + 1]);
+}
+
+#[test]
+fn the_lines_with_ssh_are_those_of_the_manual_page_which_are_tried() {
+    let blocks = blocks();
+    for lines in [prose::AND_SSH, prose::MATCH_EXEC] {
+        assert!(blocks.contains(&format!("{lines}\n")), "{lines}: {blocks:?}");
+    }
+}
+
+#[test]
+fn the_profile_is_read_as_the_readme_says() {
+    let blocks = blocks();
+    let profile = blocks.iter().find(|block| block.starts_with("Host home\n")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config").display().to_string();
+    fs::write(&path, profile).unwrap();
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    let outcome = finish(knock.args(["--list", "-v", "--profiles", &path]));
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    for told in ["home", "home.example.com", "7000", "8000:udp", "9000", "22"] {
+        assert!(outcome.stdout.contains(told), "{told}: {outcome:?}");
+    }
 }

@@ -48,15 +48,21 @@ pub struct Wording {
 }
 
 impl Wording {
-    pub(super) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
+    /// Takes what is wrong, and what stands beside the caret.
+    #[must_use]
+    pub fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
         Self { message: message.into(), label: label.into(), help: None, note: None }
     }
 
-    pub(super) fn help(self, help: impl Into<String>) -> Self {
+    /// Returns the same with a way out.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
-    pub(super) fn note(self, note: impl Into<String>) -> Self {
+    /// Returns the same with what knockd 0.8 would do.
+    #[must_use]
+    pub fn note(self, note: impl Into<String>) -> Self {
         Self { note: Some(note.into()), ..self }
     }
 }

@@ -1,4 +1,5 @@
-//! Lines and pieces of lines that know where they stand.
+//! Lines and pieces of lines that know where they stand: what the parsers of this project are made
+//! of.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -36,25 +37,29 @@ impl Span {
 
 /// A line of a text without its `\n`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Line<'a> {
-    pub(crate) number: u32,
+pub struct Line<'a> {
+    /// The number of the line, from 1.
+    pub number: u32,
     /// Where the line starts in the text, in bytes.
-    pub(crate) offset: usize,
-    pub(crate) text: &'a [u8],
+    pub offset: usize,
+    /// The bytes of the line.
+    pub text: &'a [u8],
 }
 
 impl<'a> Line<'a> {
     /// The longest line, in bytes without its `\n`: knockd 0.8 reads a longer one in pieces
     /// (case `f-long-line-splits`).
-    pub(crate) const MAX_BYTES: usize = 4095;
+    pub const MAX_BYTES: usize = 4095;
 
     /// Returns the line without the blanks around it.
-    pub(crate) fn trimmed(self) -> Piece<'a> {
+    #[must_use]
+    pub fn trimmed(self) -> Piece<'a> {
         Piece { line: self, start: 0, bytes: self.text }.trim()
     }
 
     /// Returns what stands behind the first [`Line::MAX_BYTES`] bytes, if anything does.
-    pub(crate) fn overlong(self) -> Option<Piece<'a>> {
+    #[must_use]
+    pub fn overlong(self) -> Option<Piece<'a>> {
         let beyond = Piece { line: self, start: 0, bytes: self.text }.beyond(Self::MAX_BYTES);
         (!beyond.is_empty()).then_some(beyond)
     }
@@ -62,27 +67,34 @@ impl<'a> Line<'a> {
 
 /// Part of a line.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Piece<'a> {
+pub struct Piece<'a> {
     line: Line<'a>,
     start: usize,
     bytes: &'a [u8],
 }
 
 impl<'a> Piece<'a> {
-    pub(crate) fn bytes(self) -> &'a [u8] {
+    /// Returns the bytes of the piece.
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    pub(crate) fn line(self) -> Line<'a> {
+    /// Returns the line that the piece is part of.
+    #[must_use]
+    pub fn line(self) -> Line<'a> {
         self.line
     }
 
-    pub(crate) fn is_empty(self) -> bool {
+    /// Returns whether there is no byte in the piece.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Returns the piece without the blanks around it.
-    pub(crate) fn trim(self) -> Self {
+    #[must_use]
+    pub fn trim(self) -> Self {
         let lead = self.bytes.iter().take_while(|byte| is_blank(**byte)).count();
         let (_, rest) = self.split_at(lead);
         let tail = rest.bytes.iter().rev().take_while(|byte| is_blank(**byte)).count();
@@ -90,19 +102,21 @@ impl<'a> Piece<'a> {
     }
 
     /// Splits at the first such byte, which is in neither part.
-    pub(crate) fn split_once(self, separator: u8) -> Option<(Self, Self)> {
+    #[must_use]
+    pub fn split_once(self, separator: u8) -> Option<(Self, Self)> {
         let (before, from_separator) = self.split_before(separator)?;
         Some((before, from_separator.split_at(1).1))
     }
 
     /// Splits at the first such byte, which begins the second part.
-    pub(crate) fn split_before(self, separator: u8) -> Option<(Self, Self)> {
+    #[must_use]
+    pub fn split_before(self, separator: u8) -> Option<(Self, Self)> {
         let at = self.bytes.iter().position(|byte| *byte == separator)?;
         Some(self.split_at(at))
     }
 
     /// Returns the parts between such bytes: one more than there are of them.
-    pub(crate) fn split(self, separator: u8) -> impl Iterator<Item = Self> {
+    pub fn split(self, separator: u8) -> impl Iterator<Item = Self> {
         let mut rest = Some(self);
         core::iter::from_fn(move || {
             let all = rest?;
@@ -116,51 +130,60 @@ impl<'a> Piece<'a> {
     }
 
     /// Returns the piece without this first byte, if it begins with it.
-    pub(crate) fn strip_prefix(self, prefix: u8) -> Option<Self> {
+    #[must_use]
+    pub fn strip_prefix(self, prefix: u8) -> Option<Self> {
         (self.bytes.first() == Some(&prefix)).then(|| self.split_at(1).1)
     }
 
     /// Returns the piece without this last byte, if it ends with it.
-    pub(crate) fn strip_suffix(self, suffix: u8) -> Option<Self> {
+    #[must_use]
+    pub fn strip_suffix(self, suffix: u8) -> Option<Self> {
         let last = self.bytes.len().checked_sub(1)?;
         (self.bytes.last() == Some(&suffix)).then(|| self.split_at(last).0)
     }
 
     /// Returns the piece and everything behind it, but for the blanks at the end of the line.
-    pub(crate) fn to_line_end(self) -> Self {
+    #[must_use]
+    pub fn to_line_end(self) -> Self {
         let bytes = self.line.text.get(self.start..).unwrap_or_default();
         Self { bytes, ..self }.trim()
     }
 
     /// Returns what stands at the start of the piece, without any of it.
-    pub(crate) fn empty_at_start(self) -> Self {
+    #[must_use]
+    pub fn empty_at_start(self) -> Self {
         self.split_at(0).0
     }
 
     /// Returns what stands behind the piece, without any of it.
-    pub(crate) fn empty_at_end(self) -> Self {
+    #[must_use]
+    pub fn empty_at_end(self) -> Self {
         self.split_at(self.bytes.len()).1
     }
 
     /// Returns what stands behind the first bytes of the piece.
-    pub(crate) fn beyond(self, bytes: usize) -> Self {
+    #[must_use]
+    pub fn beyond(self, bytes: usize) -> Self {
         self.split_at(bytes).1
     }
 
     /// Returns the first byte of the piece.
-    pub(crate) fn first_byte(self) -> Self {
+    #[must_use]
+    pub fn first_byte(self) -> Self {
         self.split_at(1).0
     }
 
     /// Splits a trimmed piece behind its first word; the rest is trimmed too.
-    pub(crate) fn first_word(self) -> (Self, Self) {
+    #[must_use]
+    pub fn first_word(self) -> (Self, Self) {
         let length = self.bytes.iter().take_while(|byte| !is_blank(**byte)).count();
         let (word, rest) = self.split_at(length);
         (word, rest.trim())
     }
 
     /// Returns where the piece stands.
-    pub(crate) fn span(self) -> Span {
+    #[must_use]
+    pub fn span(self) -> Span {
         let before = self.line.text.get(..self.start).unwrap_or_default();
         let column = String::from_utf8_lossy(before).chars().count().saturating_add(1);
         Span {
@@ -174,7 +197,8 @@ impl<'a> Piece<'a> {
     }
 
     /// Splits behind `at` bytes, or behind all if there are fewer.
-    fn split_at(self, at: usize) -> (Self, Self) {
+    #[must_use]
+    pub fn split_at(self, at: usize) -> (Self, Self) {
         let (before, behind) = self.bytes.split_at_checked(at).unwrap_or((self.bytes, &[]));
         let start = self.start.saturating_add(before.len());
         (Self { bytes: before, ..self }, Self { start, bytes: behind, ..self })
@@ -182,16 +206,18 @@ impl<'a> Piece<'a> {
 }
 
 /// A text cut into lines.
-pub(crate) struct Text<'a> {
+pub struct Text<'a> {
     /// Whether a UTF-8 byte order mark stands in front of the first line, which is without it.
-    pub(crate) has_byte_order_mark: bool,
+    pub has_byte_order_mark: bool,
     bytes: &'a [u8],
 }
 
 impl<'a> Text<'a> {
     const BYTE_ORDER_MARK: &'static [u8] = b"\xef\xbb\xbf";
 
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// Takes a text.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
         match bytes.strip_prefix(Self::BYTE_ORDER_MARK) {
             Some(bytes) => Self { has_byte_order_mark: true, bytes },
             None => Self { has_byte_order_mark: false, bytes },
@@ -199,7 +225,7 @@ impl<'a> Text<'a> {
     }
 
     /// Returns the lines; a text that ends in `\n` has an empty one at its end.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
+    pub fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
         let mut number = 0_u32;
         let mut offset = if self.has_byte_order_mark { Self::BYTE_ORDER_MARK.len() } else { 0 };
         self.bytes.split(|byte| *byte == b'\n').map(move |text| {
@@ -212,7 +238,8 @@ impl<'a> Text<'a> {
 }
 
 /// Returns whether knockd 0.8 trims the byte: blank, tab, CR, VT, FF.
-pub(crate) fn is_blank(byte: u8) -> bool {
+#[must_use]
+pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c')
 }
 

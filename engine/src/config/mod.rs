@@ -5,7 +5,7 @@ mod diagnostic;
 mod directive;
 mod draft;
 mod fault;
-pub(crate) mod lex;
+pub mod lex;
 mod lint;
 mod names;
 mod option_fault;
@@ -22,6 +22,7 @@ pub use lex::Span;
 pub use lint::Lint;
 pub use names::{FileName, InterfaceName, UserName};
 pub use option_fault::OptionFault;
+pub use suggest::nearest;
 
 use crate::door::Door;
 use crate::time::Seconds;

@@ -7,10 +7,8 @@ const MAX_BYTES: usize = 32;
 
 /// Returns the known word nearest to `word`, whatever the case, if one is near: at most one edit
 /// for every three bytes, and at least one. Of equals the first.
-pub(super) fn nearest(
-    word: &[u8],
-    known: impl IntoIterator<Item = &'static str>,
-) -> Option<&'static str> {
+#[must_use]
+pub fn nearest<'a>(word: &[u8], known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() || word.len() > MAX_BYTES {
         return None;
     }

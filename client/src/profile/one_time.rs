@@ -1,0 +1,236 @@
+//! The next sequence of a file of one-time sequences.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use knock_engine::{OneTimeLine, OneTimeSequences, Sequence};
+use knock_setup::one_time::{self, NotMarked};
+use knock_setup::read_one_time;
+use knock_setup::report::Source;
+use knock_setup::text::{Cause, shown};
+
+use super::trouble::Trouble;
+
+/// The next sequence of a file.
+#[derive(Debug)]
+pub struct OneTime {
+    path: PathBuf,
+    text: Vec<u8>,
+    line: OneTimeLine,
+    left: usize,
+    /// The file, locked, so that no other client takes the same sequence.
+    lock: Option<File>,
+}
+
+impl OneTime {
+    /// How long another client may have the file.
+    pub const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// Looks which sequence is next. It must not be used.
+    ///
+    /// # Errors
+    /// [`Trouble`] if the file cannot be read or is at fault, or no sequence is left.
+    pub fn look(path: &Path) -> Result<Self, Trouble> {
+        let text = read(path)?;
+        let (sequences, diagnostics) = OneTimeSequences::parse(&text);
+        let Some(sequences) = sequences else {
+            let source = Source::new(shown(path), text, &diagnostics);
+            return Err(Trouble::Text(Box::new(source)));
+        };
+        let Some(line) = sequences.next().cloned() else {
+            let message = format!("no sequence is left in {}", shown(path));
+            let help = "all of its lines are used: add new ones, to the file of the server, too";
+            return Err(Trouble::new(message, help));
+        };
+        let left = sequences.unused().skip(1).count();
+        Ok(Self { path: path.to_owned(), text, line, left, lock: None })
+    }
+
+    /// Takes the next sequence, for as long as this value lives. Another client that wants one of
+    /// the same file waits for that long; `wait` is called before this one waits for another.
+    ///
+    /// # Errors
+    /// [`Trouble`] if the file cannot be read or is at fault, no sequence is left, the sequence
+    /// could not be marked afterwards, or another client has the file for longer than `patience`.
+    pub fn take(path: &Path, patience: Duration, mut wait: impl FnMut()) -> Result<Self, Trouble> {
+        // What cannot be read is told as such, and no pipe is opened.
+        read(path)?;
+        let begin = Instant::now();
+        let mut waits = false;
+        loop {
+            let file = one_time::open(path).map_err(|error| not_writable(path, &error))?;
+            match file.try_lock() {
+                // It is still the file of that name, not one that an editor has put aside.
+                Ok(()) if is_at(&file, path).map_err(|error| not_writable(path, &error))? => {
+                    return Ok(Self { lock: Some(file), ..Self::look(path)? });
+                }
+                Err(TryLockError::WouldBlock) if !waits => {
+                    waits = true;
+                    wait();
+                }
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    let message = format!("cannot lock {}: {}", shown(path), Cause(&error));
+                    let help = "two clients could take the same sequence; put it on a file system \
+                                with locks";
+                    return Err(Trouble::new(message, help));
+                }
+            }
+            if begin.elapsed() >= patience {
+                let message = format!("another client has taken a sequence of {}", shown(path));
+                let help = "wait until it is done, or end it";
+                return Err(Trouble::new(message, help));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Returns the sequence.
+    #[must_use]
+    pub fn sequence(&self) -> &Sequence {
+        &self.line.sequence
+    }
+
+    /// Returns where it is: the file and the line.
+    #[must_use]
+    pub fn place(&self) -> (&Path, u32) {
+        (&self.path, self.line.number)
+    }
+
+    /// Returns how many sequences are left behind this one.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Marks the sequence as used, as the daemon marks it.
+    ///
+    /// # Errors
+    /// [`NotMarked`], also if the sequence was only looked at.
+    pub fn mark(&self) -> Result<(), NotMarked> {
+        if self.lock.is_none() {
+            return Err(NotMarked::NoSuchLine);
+        }
+        one_time::mark(&self.path, &self.text, self.line.number, self.line.offset)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    read_one_time(path)
+        .map_err(|cause| Trouble::unreadable(path, &cause, cause.help_for_one_time()))
+}
+
+fn not_writable(path: &Path, error: &io::Error) -> Trouble {
+    let message = format!("cannot mark sequences as used in {}: {}", shown(path), Cause(error));
+    Trouble::new(
+        message,
+        "make it writable: no knock has left, as the sequence could be used again",
+    )
+}
+
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (ours, there) = (file.metadata()?, fs::metadata(path)?);
+    Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use knock_setup::report::Style;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn file(text: &str) -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("sequences");
+        fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    fn take(path: &Path) -> Result<OneTime, String> {
+        OneTime::take(path, Duration::ZERO, || {}).map_err(|trouble| trouble.report(Style::Plain))
+    }
+
+    fn ports(one_time: &OneTime) -> Vec<u16> {
+        one_time.sequence().knocks().iter().map(|knock| knock.port.0).collect()
+    }
+
+    #[test]
+    fn sequences_are_taken_in_order_and_marked_as_the_daemon_marks_them() {
+        let (_folder, path) = file("# mine\n 1,2\n3,4\n");
+        let first = take(&path).unwrap();
+        assert_eq!((ports(&first), first.left(), first.place().1), (vec![1, 2], 1, 2));
+        first.mark().unwrap();
+        drop(first);
+        let second = take(&path).unwrap();
+        assert_eq!((ports(&second), second.left()), (vec![3, 4], 0));
+        second.mark().unwrap();
+        drop(second);
+        assert_eq!(fs::read(&path).unwrap(), b"# mine\n#1,2\n#,4\n");
+        assert!(take(&path).unwrap_err().starts_with("error: no sequence is left in "));
+    }
+
+    #[test]
+    fn a_sequence_that_is_not_marked_is_the_next_one_again() {
+        let (_folder, path) = file("1\n2\n");
+        for _ in 0..2 {
+            assert_eq!(ports(&take(&path).unwrap()), [1]);
+        }
+    }
+
+    #[test]
+    fn a_sequence_that_was_only_looked_at_cannot_be_marked() {
+        let (_folder, path) = file("1\n");
+        let one_time = OneTime::look(&path).unwrap();
+        assert!(matches!(one_time.mark(), Err(NotMarked::NoSuchLine)));
+        assert_eq!(fs::read(&path).unwrap(), b"1\n");
+    }
+
+    #[test]
+    fn a_second_client_waits_for_the_first_and_takes_the_next_sequence() {
+        let (_folder, path) = file("1\n2\n");
+        let first = take(&path).unwrap();
+        assert!(take(&path).unwrap_err().starts_with("error: another client has taken"));
+        let (waits, is_waiting) = mpsc::channel();
+        let second = thread::spawn({
+            let path = path.clone();
+            move || OneTime::take(&path, OneTime::PATIENCE, || waits.send(()).unwrap())
+        });
+        is_waiting.recv().unwrap();
+        first.mark().unwrap();
+        drop(first);
+        assert_eq!(ports(&second.join().unwrap().unwrap()), [2]);
+    }
+
+    #[test]
+    fn who_waits_takes_a_sequence_of_the_file_that_has_the_name_then() {
+        let (folder, path) = file("1\n2\n");
+        let first = take(&path).unwrap();
+        let (waits, is_waiting) = mpsc::channel();
+        let second = thread::spawn({
+            let path = path.clone();
+            move || OneTime::take(&path, OneTime::PATIENCE, || waits.send(()).unwrap())
+        });
+        is_waiting.recv().unwrap();
+        fs::write(folder.path().join("new"), "7\n").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        assert_eq!(ports(&second.join().unwrap().unwrap()), [7]);
+        assert!(matches!(first.mark(), Err(NotMarked::Changed(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"7\n");
+    }
+
+    #[test]
+    fn what_is_no_file_of_sequences_is_told() {
+        let (folder, path) = file(" 1\nabc\n");
+        assert!(take(&path).unwrap_err().contains("sequences:2:1\n"));
+        assert!(take(folder.path()).unwrap_err().contains("it is a directory"));
+        let missing = take(&folder.path().join("missing")).unwrap_err();
+        assert!(missing.contains("there is no such file"), "{missing}");
+    }
+}

@@ -1,0 +1,108 @@
+//! From where knocks are told to the knocks.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use knock_engine::config::Wording;
+use knock_engine::{DoorName, FlagRule};
+
+use super::door::{self, Kind, Wanted};
+use super::one_time::OneTime;
+use super::secret;
+use super::settings::Knocks;
+use super::trouble::Trouble;
+use crate::hit::Hit;
+
+/// What the knocks are for.
+pub enum Use<'a> {
+    /// To be looked at: files are read only.
+    Look,
+    /// To be made: a one-time sequence is taken. The function is called before that is waited for.
+    Knock(&'a mut dyn FnMut(&Path)),
+}
+
+/// Knocks, and what came with them.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The knocks.
+    pub hits: Vec<Hit>,
+    /// The address that the door listens at.
+    pub target: Option<IpAddr>,
+    /// The one-time sequence that the knocks are.
+    pub one_time: Option<OneTime>,
+}
+
+/// Finds the knocks. Adds to `warnings` what is to be warned of about the files they are in, each
+/// file once.
+///
+/// # Errors
+/// [`Trouble`] if there are none to be found.
+pub fn resolve(
+    knocks: &Knocks,
+    config: Option<&Path>,
+    to: Use<'_>,
+    warnings: &mut Warnings,
+) -> Result<Resolved, Trouble> {
+    match knocks {
+        Knocks::Here(hits) => Ok(Resolved { hits: hits.clone(), target: None, one_time: None }),
+        Knocks::OneTime(path) => one_time(path, FlagRule::default(), to, warnings),
+        Knocks::Door(name) => door(Some(name), config, to, warnings),
+    }
+}
+
+/// Finds the knocks of a door; that none is named is told.
+pub(crate) fn door(
+    name: Option<&DoorName>,
+    config: Option<&Path>,
+    to: Use<'_>,
+    warnings: &mut Warnings,
+) -> Result<Resolved, Trouble> {
+    let Some(config) = config else {
+        let message = "a door is named, and no configuration that it is in";
+        let help = "name a knockd.conf with `--config`, or with `Config` in the profile";
+        return Err(Trouble::new(message, help));
+    };
+    let Wanted { target, flags, sequence } = door::wanted(config, name)?;
+    warnings.look_at(config);
+    let resolved = match sequence {
+        Kind::Fixed(sequence) => {
+            Resolved { hits: door::hits(&sequence, flags), target: None, one_time: None }
+        }
+        Kind::OneTime(path) => one_time(&path, flags, to, warnings)?,
+    };
+    Ok(Resolved { target, ..resolved })
+}
+
+fn one_time(
+    path: &Path,
+    flags: FlagRule,
+    to: Use<'_>,
+    warnings: &mut Warnings,
+) -> Result<Resolved, Trouble> {
+    let one_time = match to {
+        Use::Look => OneTime::look(path)?,
+        Use::Knock(wait) => OneTime::take(path, OneTime::PATIENCE, || wait(path))?,
+    };
+    warnings.look_at(path);
+    let hits = door::hits(one_time.sequence(), flags);
+    Ok(Resolved { hits, target: None, one_time: Some(one_time) })
+}
+
+/// What is to be warned of about files with secrets.
+#[derive(Debug, Default)]
+pub struct Warnings {
+    seen: BTreeSet<PathBuf>,
+    /// What is to be told.
+    pub told: Vec<Wording>,
+}
+
+impl Warnings {
+    /// Looks at a file that was just read.
+    pub fn look_at(&mut self, path: &Path) {
+        if self.seen.insert(path.to_owned()) {
+            // If it is gone by now, nobody reads it any more.
+            self.told.extend(secret::warnings(path).unwrap_or_default());
+        }
+    }
+}

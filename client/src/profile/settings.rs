@@ -1,0 +1,67 @@
+//! What profiles say of a host.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use knock_engine::config::InterfaceName;
+use knock_engine::{DoorName, Port};
+
+use crate::hit::Hit;
+use crate::request::Family;
+
+/// Where the knocks of a host are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Knocks {
+    /// `Knocks`: here.
+    Here(Vec<Hit>),
+    /// `Door`: in a `knockd.conf`, which is [`Settings::config`].
+    Door(DoorName),
+    /// `OneTimeSequences`: in a file of one-time sequences.
+    OneTime(PathBuf),
+}
+
+/// What profiles say of a host; `None` where they say nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `HostName`, with its `%h`.
+    pub host_name: Option<String>,
+    /// The knocks.
+    pub knocks: Option<Knocks>,
+    /// `Config`.
+    pub config: Option<PathBuf>,
+    /// `Delay`.
+    pub delay: Option<Duration>,
+    /// `Then`.
+    pub then: Option<Port>,
+    /// `Wait`.
+    pub wait: Option<Duration>,
+    /// `Retry`.
+    pub retry: Option<u32>,
+    /// `Source`.
+    pub source: Option<IpAddr>,
+    /// `Interface`.
+    pub interface: Option<InterfaceName>,
+    /// `AddressFamily`; the inner `None` is `any`.
+    pub family: Option<Option<Family>>,
+}
+
+impl Settings {
+    /// Returns these settings, and those of `other` for what they leave open: the first value that
+    /// is found for a host counts, as in `ssh_config`.
+    #[must_use]
+    pub fn over(self, other: Self) -> Self {
+        Self {
+            host_name: self.host_name.or(other.host_name),
+            knocks: self.knocks.or(other.knocks),
+            config: self.config.or(other.config),
+            delay: self.delay.or(other.delay),
+            then: self.then.or(other.then),
+            wait: self.wait.or(other.wait),
+            retry: self.retry.or(other.retry),
+            source: self.source.or(other.source),
+            interface: self.interface.or(other.interface),
+            family: self.family.or(other.family),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Profiles as the users of the program have them.
+
+use std::process::Command;
+
+use knock_tests::require::{Need, require};
+
+use crate::desk::Desk;
+
+const PROFILES: &str = "\
+Host home
+    HostName 192.0.2.1
+    Knocks 7000 8000:udp 9000
+    Delay 10
+    Source 192.0.2.9
+
+Host work
+    HostName 192.0.2.2
+    Door openSSH
+
+Host vault
+    HostName 192.0.2.3
+    OneTimeSequences vault.sequences
+    Then 22
+
+Host nothing
+
+Host *
+    Config knockd.conf
+    Source 192.0.2.8
+";
+
+const CONF: &str = "\
+[openSSH]
+    sequence = 7,8:udp
+    tcpflags = fin,!syn
+    target = 192.0.2.7
+    command = open %IP%
+
+[openHTTP]
+    sequence = 9
+
+[twice]
+    sequence = 1
+[twice]
+    sequence = 2
+";
+
+#[test]
+fn a_name_is_enough_to_knock() {
+    let desk = desk();
+    assert_eq!(
+        desk.plan("home"),
+        [
+            "knock at 192.0.2.1 from 192.0.2.9:",
+            "0 ms  7000:tcp",
+            "10 ms  8000:udp",
+            "20 ms  9000:tcp"
+        ]
+    );
+}
+
+#[test]
+fn what_the_command_line_says_beats_the_profile() {
+    let desk = desk();
+    assert_eq!(
+        desk.plan("-u -d 5 --source 192.0.2.6 home"),
+        [
+            "knock at 192.0.2.1 from 192.0.2.6:",
+            "0 ms  7000:udp",
+            "5 ms  8000:udp",
+            "10 ms  9000:udp"
+        ]
+    );
+    assert_eq!(desk.plan("home 1"), ["knock at 192.0.2.1 from 192.0.2.9:", "0 ms  1:tcp"]);
+    let door = desk.plan("home -c knockd.conf --door openHTTP");
+    assert_eq!(door, ["knock at 192.0.2.1 from 192.0.2.9:", "0 ms  9:tcp"]);
+}
+
+#[test]
+fn a_door_of_the_configuration_of_the_server_is_knocked_at_with_its_flags() {
+    let desk = desk();
+    desk.write("config/knock/knockd.conf", CONF);
+    let hits = ["0 ms  7:tcp:fin", "100 ms  8:udp"];
+    assert_eq!(desk.plan("work")[1..], hits);
+    let plan = desk.plan("-F none --source 192.0.2.8 -c knockd.conf --door openSSH 192.0.2.5");
+    assert_eq!(plan[0], "knock at 192.0.2.5 from 192.0.2.8:");
+    assert_eq!(plan[1..], hits);
+}
+
+#[test]
+fn without_a_host_the_target_of_the_door_is_knocked_at() {
+    let desk = desk();
+    let plan = desk.plan("-c knockd.conf --door openSSH");
+    assert_eq!(plan[0], "knock at 192.0.2.7 from 192.0.2.8:");
+    let outcome = desk.run("--dry-run -c knockd.conf --door openHTTP");
+    assert_eq!(outcome.status, Some(2));
+    insta::assert_snapshot!(outcome.stderr, @r"
+    knock: error: no host is named, and the door has no target
+      help: name the host to knock at
+    ");
+}
+
+#[test]
+fn a_door_that_is_not_there_is_told_with_those_that_are() {
+    let desk = desk();
+    let errors = ["--door openSHH h", "--door x h", "h", "--door twice h"].map(|arguments| {
+        let outcome = desk.run(&format!("-c knockd.conf {arguments}"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{arguments}");
+        outcome.stderr
+    });
+    insta::assert_snapshot!(errors.concat());
+}
+
+#[test]
+fn a_configuration_that_is_at_fault_is_told_in_full() {
+    let desk = desk();
+    desk.write("knockd.conf", "[a]\nsequence = 70000\n[b]\none_time_sequences = missing\n");
+    let outcome = desk.run("-c knockd.conf --door b h");
+    assert_eq!(outcome.status, Some(2));
+    insta::assert_snapshot!(outcome.stderr);
+    desk.write("knockd.conf", "[a]\nsequence = 7\n[b]\none_time_sequences = missing\n");
+    assert!(
+        desk.run("-c knockd.conf --door b h").stderr.starts_with("error: cannot read `missing`")
+    );
+    assert_eq!(desk.plan("-c knockd.conf --door a 192.0.2.5")[1], "0 ms  7:tcp");
+}
+
+#[test]
+fn the_hosts_are_listed_without_their_secrets_unless_asked_for() {
+    let desk = desk();
+    desk.write("config/knock/knockd.conf", CONF);
+    desk.write("config/knock/vault.sequences", " 1,2\n#3,4\n 5,6:udp\n");
+    let outcome = desk.run("--list");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(outcome.stdout, @r"
+    home     192.0.2.1  3 knocks
+    work     192.0.2.2  2 knocks, door openSSH of DIR/config/knock/knockd.conf
+    vault    192.0.2.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp
+    nothing  nothing    no knocks
+    ");
+    insta::assert_snapshot!(desk.run("--list -v").stdout, @r"
+    home     192.0.2.1  3 knocks: 7000:tcp 8000:udp 9000:tcp
+    work     192.0.2.2  2 knocks, door openSSH of DIR/config/knock/knockd.conf: 7:tcp:fin 8:udp
+    vault    192.0.2.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp: 1:tcp 2:tcp
+    nothing  nothing    no knocks
+    ");
+    insta::assert_snapshot!(desk.run("--list --json").stdout);
+}
+
+#[test]
+fn hosts_whose_knocks_cannot_be_found_are_listed_and_told_of() {
+    let outcome = desk().run("--list");
+    assert_eq!(outcome.status, Some(2));
+    insta::assert_snapshot!(format!("{}\n{}", outcome.stdout, outcome.stderr));
+}
+
+#[test]
+fn a_name_that_no_profile_has_is_told_with_the_one_that_was_perhaps_meant() {
+    let desk = desk();
+    let errors = ["hoem", "elsewhere", "nothing"].map(|host| {
+        let outcome = desk.run(host);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{host}");
+        outcome.stderr
+    });
+    insta::assert_snapshot!(errors.concat());
+}
+
+#[test]
+fn profiles_need_not_be_there_unless_they_are_named() {
+    let desk = desk();
+    let knock = "--dry-run --source 192.0.2.8 192.0.2.1 7";
+    std::fs::remove_file(desk.path("config/knock/config")).unwrap();
+    assert_eq!(desk.run(knock).status, Some(0));
+    insta::assert_snapshot!(desk.run("home").stderr, @r"
+    knock: error: no knocks are given, and there are no profiles in DIR/config/knock/config
+      help: name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`, or a door of a knockd.conf with `--config` and `--door`
+    ");
+    let outcome = desk.run("--list");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    assert_eq!(outcome.stderr, "knock: note: there are no profiles in DIR/config/knock/config\n");
+    let outcome = desk.run(&format!("-F missing {knock}"));
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("cannot read `missing`: there is no such file"));
+    desk.write("other", "Host x\n  HostName 192.0.2.4\n  Knocks 5\n");
+    let plan = desk.plan("-F other x --source 192.0.2.8");
+    assert_eq!(plan, ["knock at 192.0.2.4 from 192.0.2.8:", "0 ms  5:tcp"]);
+}
+
+/// As with `su` and `sudo`, which may leave the home of another user.
+#[test]
+fn profiles_that_cannot_be_reached_are_as_good_as_none() {
+    let name = "profiles_that_cannot_be_reached_are_as_good_as_none";
+    if !require(name, &["setpriv"], Need::Root) {
+        return;
+    }
+    let desk = desk();
+    desk.copy_program();
+    desk.permit("", 0o755);
+    let run = || {
+        let mut command = Command::new("setpriv");
+        desk.set(&mut command);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "./program"]);
+        desk.finish(command.args("--dry-run --source 192.0.2.8 192.0.2.1 7".split(' ')))
+    };
+    desk.permit("config", 0o700);
+    let outcome = run();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    // If they can be reached, they are meant to be read.
+    for folder in ["config", "config/knock"] {
+        desk.permit(folder, 0o755);
+    }
+    let outcome = run();
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("knock/config`: permission denied"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_relative_folder_of_configurations_is_ignored() {
+    let desk = desk();
+    let run = |folder: &std::path::Path| {
+        desk.finish(desk.command("--dry-run home").env("XDG_CONFIG_HOME", folder)).status
+    };
+    assert_eq!(run(&desk.path("config")), Some(0));
+    assert_eq!(run("config".as_ref()), Some(2));
+}
+
+#[test]
+fn the_home_of_the_user_is_where_profiles_are_usually() {
+    let desk = desk();
+    std::fs::create_dir_all(desk.path("home/.config/knock")).unwrap();
+    desk.write(
+        "home/.config/knock/config",
+        "Host x\n  HostName 192.0.2.4\n  Door d\n  Config ~/c\n",
+    );
+    desk.write("home/c", "[d]\nsequence=77\n");
+    let mut command = desk.command("--dry-run --source 192.0.2.8 x");
+    let outcome = desk.finish(command.env_remove("XDG_CONFIG_HOME"));
+    assert_eq!(outcome.stdout, "knock at 192.0.2.4 from 192.0.2.8:\n        0 ms  77:tcp\n");
+}
+
+#[test]
+fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
+    let desk = desk();
+    desk.write("config/knock/config", "Host home\n  Koncks 7000\n  Delay fast\n");
+    let outcome = desk.run("home");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(outcome.stderr);
+    let outcome = desk.run("home --json");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
+    assert!(
+        outcome.stdout.contains(r#""event":"error","message":"error: unknown keyword `Koncks`"#)
+    );
+    desk.write("config/knock/config", "Host home\n  HostName 192.0.2.1\n  Knocks 1\n  Knocks 2\n");
+    let outcome = desk.run("home --dry-run --source 192.0.2.8");
+    assert_eq!(outcome.status, Some(0));
+    assert!(outcome.stderr.starts_with("warning: `Knocks` a second time"), "{}", outcome.stderr);
+    assert_eq!(desk.run("-q home --dry-run --source 192.0.2.8").stderr, "");
+}
+
+#[test]
+fn waiting_needs_a_port_from_somewhere() {
+    let desk = desk();
+    desk.write("config/knock/vault.sequences", "1\n2\n3\n4\n");
+    assert_eq!(
+        desk.plan("vault --wait 1 --retry 2").last().unwrap(),
+        "then wait up to 1 s until 22/tcp is open, and knock up to 2 times more if it is not"
+    );
+    let outcome = desk.run("home --retry 2");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(outcome.stderr);
+}
+
+#[test]
+fn files_that_others_can_read_are_warned_of_and_used() {
+    let desk = desk();
+    desk.write("config/knock/knockd.conf", CONF);
+    desk.permit("config/knock/config", 0o644);
+    desk.permit("config/knock/knockd.conf", 0o666);
+    let outcome = desk.run("--dry-run work");
+    assert_eq!(outcome.status, Some(0));
+    insta::assert_snapshot!(outcome.stderr);
+    assert_eq!(desk.run("--dry-run -q work").stderr, "");
+    let json = desk.run("--dry-run --json work");
+    assert_eq!(json.stdout.matches(r#""event":"warning""#).count(), 2, "{}", json.stdout);
+}
+
+fn desk() -> Desk {
+    let desk = Desk::new(PROFILES);
+    desk.write("knockd.conf", CONF);
+    desk
+}

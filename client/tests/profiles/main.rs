@@ -1,0 +1,15 @@
+//! Tests of profiles: what a file of them means, and what is told of one that is at fault.
+
+#![cfg(test)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
+mod command;
+mod desk;
+mod diagnostics;
+mod example;
+#[path = "../manual/profiles.rs"]
+mod manual;
+mod meaning;
+mod one_time;
+mod properties;
+mod ssh;
