@@ -3,8 +3,6 @@
 use knock_tests::manual::Part::{Tagged, Text, Verbatim};
 use knock_tests::manual::Section;
 
-use crate::profiles::{ONE_TIME, PROFILES};
-
 pub(crate) const DESCRIPTION: Section = Section {
     heading: "DESCRIPTION",
     parts: &[
@@ -20,19 +18,12 @@ pub(crate) const DESCRIPTION: Section = Section {
     ],
 };
 
-pub(crate) const SECTIONS: &[Section] = &[
-    KNOCKS,
-    ORDER,
-    OPEN,
-    PROFILES,
-    ONE_TIME,
-    SSH,
-    CAPTURES,
-    JSON,
-    COMPLETIONS,
-    DIFFERENCES,
-    SECURITY_NOTES,
-];
+/// What stands before what is said of profiles.
+pub(crate) const SECTIONS: &[Section] = &[KNOCKS, ORDER, OPEN, SSH];
+
+/// What stands behind it.
+pub(crate) const MORE_SECTIONS: &[Section] =
+    &[CAPTURES, JSON, COMPLETIONS, DIFFERENCES, SECURITY_NOTES];
 
 const KNOCKS: Section = Section {
     heading: "KNOCKS",
@@ -123,12 +114,18 @@ const SSH: Section = Section {
         ),
         Verbatim(MATCH_EXEC),
         Text(
-            "`knock -q home` is enough there if `home` is a profile with `Then`. \
-             `scp`, `rsync` and `git` knock then, too. Other programs that ask `ssh -G` for the \
+            "`scp`, `rsync` and `git` knock then, too. Other programs that ask `ssh -G` for the \
              configuration knock as well. Where that is not wanted, a `ProxyCommand` knocks only for \
              connections:",
         ),
         Verbatim(PROXY_COMMAND),
+        Text(
+            "With a profile (see `PROFILES`), the name is enough, and the sequence stands in no command line:",
+        ),
+        Verbatim(PROFILE),
+        Verbatim(HOME_AND_SSH),
+        Text("or in `~/.ssh/config`:"),
+        Verbatim(MATCH_HOME),
     ],
 };
 
@@ -142,6 +139,21 @@ pub(crate) const PROXY_COMMAND: &str = "\
 Host home
     HostName 192.0.2.1
     ProxyCommand sh -c 'knock -q --then %p %h 7000 8000 9000 && exec nc %h %p'";
+
+/// For `~/.config/knock/config`.
+pub(crate) const PROFILE: &str = "\
+Host home
+    HostName 192.0.2.1
+    Knocks 7000 8000 9000
+    Then 22";
+
+/// A line for the shell.
+pub(crate) const HOME_AND_SSH: &str = "knock home && ssh home";
+
+/// For `~/.ssh/config`.
+pub(crate) const MATCH_HOME: &str = "\
+Match originalhost home exec \"knock -q home\"
+    HostName 192.0.2.1";
 
 const CAPTURES: Section = Section {
     heading: "WITHOUT A NETWORK",
@@ -181,10 +193,9 @@ const JSON: Section = Section {
         ),
         Tagged(
             "`profile`",
-            "With `--list`: `name`, `host`, and if there are any the number of `knocks`, where they come \
-             `from`, how many one-time `sequences` are left, and `then`.",
+            "With `--list`, a host of the profiles: `name`, `host`, and what is known of it.",
         ),
-        Tagged("`warning`", "Something that is to be put right: `message`."),
+        Tagged("`warning`", "Something that may go wrong: `message`."),
         Tagged("`written`", "With `--write`: `file`, and the number of `knocks`."),
         Tagged("`open`", "The port has opened: `port`, `after_s`."),
         Tagged(
@@ -241,7 +252,7 @@ const SECURITY_NOTES: Section = Section {
     heading: "SECURITY NOTES",
     parts: &[Text(
         "A command line can be read by everybody on this machine while it runs, and stays in the history of \
-         the shell: it tells the sequence, unless that stands in a profile. So does `-v`, and a capture of `--write`. Whoever sees the packets \
+         the shell: it tells the sequence, and a profile does not. So does `-v`, and a capture of `--write`. Whoever sees the packets \
          on their way sees it, too.",
     )],
 };

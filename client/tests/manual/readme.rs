@@ -9,6 +9,8 @@ use knock_replay::{Exit, Streams};
 use knock_tests::process::finish;
 use tempfile::TempDir;
 
+use crate::prose;
+
 /// The blocks of the README's section about the client, without their indentation.
 fn blocks() -> Vec<String> {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -28,27 +30,6 @@ fn the_plan_is_the_one_that_the_readme_shows() {
     let outcome = finish(knock.args(arguments.split(' ')));
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     assert_eq!(outcome.stdout, blocks[place + 1]);
-}
-
-#[test]
-fn the_profile_and_the_door_are_knocked_at_as_the_readme_says() {
-    let blocks = blocks();
-    let profile = blocks.iter().find(|block| block.starts_with("Host home\n")).unwrap();
-    let door = blocks.iter().find(|block| block.contains(" --door ")).unwrap();
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("knock")).unwrap();
-    fs::write(folder.path().join("knock/config"), profile).unwrap();
-    let conf = "[openSSH]\nsequence = 7000,8000,9000\n";
-    fs::write(folder.path().join("knockd.conf"), conf).unwrap();
-    for arguments in ["home", door.trim().strip_prefix("knock ").unwrap()] {
-        let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
-        knock.current_dir(&folder).env("XDG_CONFIG_HOME", folder.path());
-        knock.args(["-q", "--dry-run", "--source", "192.0.2.9"]).args(arguments.split(' '));
-        let outcome = finish(&mut knock);
-        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
-        let head = "knock at 192.0.2.1 from 192.0.2.9:\n        0 ms  7000:tcp\n";
-        assert!(outcome.stdout.starts_with(head), "{}", outcome.stdout);
-    }
 }
 
 #[test]
@@ -76,4 +57,27 @@ fn the_capture_opens_the_door_that_the_readme_shows() {
         Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
     assert_eq!(knock_replay::run(placed(replay), &mut streams), Exit::Done);
     assert_eq!(String::from_utf8(output).unwrap(), blocks[place + 1]);
+}
+
+#[test]
+fn the_lines_with_ssh_are_those_of_the_manual_page_which_are_tried() {
+    let blocks = blocks();
+    for lines in [prose::AND_SSH, prose::MATCH_EXEC] {
+        assert!(blocks.contains(&format!("{lines}\n")), "{lines}: {blocks:?}");
+    }
+}
+
+#[test]
+fn the_profile_is_read_as_the_readme_says() {
+    let blocks = blocks();
+    let profile = blocks.iter().find(|block| block.starts_with("Host home\n")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config").display().to_string();
+    fs::write(&path, profile).unwrap();
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    let outcome = finish(knock.args(["--list", "-v", "--profiles", &path]));
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    for told in ["home", "home.example.com", "7000", "8000:udp", "9000", "22"] {
+        assert!(outcome.stdout.contains(told), "{told}: {outcome:?}");
+    }
 }

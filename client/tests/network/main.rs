@@ -7,8 +7,6 @@ mod doors;
 mod faults;
 mod old;
 mod packets;
-#[path = "../manual/profiles.rs"]
-mod profiles;
 #[path = "../manual/prose.rs"]
 #[allow(dead_code, reason = "the manual page needs more of it")]
 mod prose;
