@@ -50,7 +50,7 @@ Examples:
 Exit status:
   0  all knocks left; with --then, the port has opened
   1  a knock could not be sent, or something could not be written
-  2  the command line is at fault, or the host cannot be reached; nothing was sent
+  2  the command line or a file is at fault, or the host cannot be reached; nothing was sent
   4  all knocks left, but the port of --then did not open";
 
 /// Knock at ports of a host, so that a door opens there.

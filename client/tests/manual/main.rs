@@ -22,7 +22,14 @@ fn man_has_nothing_to_say_against_the_manual_page() {
     assert_man_accepts(PAGE, &headings);
     assert_man_accepts(
         PAGE,
-        &["DIFFERENCES FROM KNOCK 0.8", "EXIT STATUS", "EXAMPLES", "SEE ALSO"],
+        &[
+            "PROFILES",
+            "DOORS AND ONE-TIME SEQUENCES",
+            "DIFFERENCES FROM KNOCK 0.8",
+            "EXIT STATUS",
+            "EXAMPLES",
+            "SEE ALSO",
+        ],
     );
 }
 

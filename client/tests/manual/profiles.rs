@@ -22,8 +22,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             Text(
                 "A line is a keyword and a value, with blanks or one `=` between them. Keywords may be in any \
                  case. Empty lines, and what begins with `#` at the start of a line or behind a blank, are \
-                 ignored. A value with blanks in it stands between double or single quotes; `\\\\` in front of \
-                 a quote, a blank or a `\\\\` takes its meaning. For each setting the first value that is found \
+                 ignored. A value with blanks in it stands between double or single quotes; `\\` in front of \
+                 a quote, a blank or a `\\` takes its meaning. For each setting the first value that is found \
                  for a host counts: special hosts come first, `Host *` last. There is no `Include` and no \
                  `Match`. A file may have 1,000 lines `Host`, and be 1 MiB large.",
             ),

@@ -193,7 +193,8 @@ const JSON: Section = Section {
         ),
         Tagged(
             "`profile`",
-            "With `--list`, a host of the profiles: `name`, `host`, and what is known of it.",
+            "With `--list`: `name`, `host`, and if there are any the number of `knocks`, where they come \
+             `from`, how many one-time `sequences` are left, and `then`.",
         ),
         Tagged("`warning`", "Something that may go wrong: `message`."),
         Tagged("`written`", "With `--write`: `file`, and the number of `knocks`."),

@@ -33,6 +33,22 @@ fn the_plan_is_the_one_that_the_readme_shows() {
 }
 
 #[test]
+fn the_door_is_knocked_at_as_the_readme_says() {
+    let blocks = blocks();
+    let door = blocks.iter().find(|block| block.contains(" --door ")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let conf = "[openSSH]\nsequence = 7000,8000,9000\n";
+    fs::write(folder.path().join("knockd.conf"), conf).unwrap();
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    knock.current_dir(&folder).env("XDG_CONFIG_HOME", folder.path());
+    knock.args(["-q", "--dry-run", "--source", "192.0.2.9"]);
+    let outcome = finish(knock.args(door.trim().strip_prefix("knock ").unwrap().split(' ')));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    let head = "knock at 192.0.2.1 from 192.0.2.9:\n        0 ms  7000:tcp\n";
+    assert!(outcome.stdout.starts_with(head), "{}", outcome.stdout);
+}
+
+#[test]
 fn the_capture_opens_the_door_that_the_readme_shows() {
     let blocks = blocks();
     let place = blocks.iter().position(|block| block.contains(" --write ")).unwrap();
