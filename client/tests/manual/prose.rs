@@ -235,11 +235,7 @@ const DIFFERENCES: Section = Section {
             "0.8 completes a connection if the port is open, and closes it. So the port gets an ACK and \
              a FIN, too. Here it gets the SYN and no more, as `KNOCKS` above says.",
         ),
-        Tagged(
-            "Names",
-            "0.8 resolves the name for each knock, which so may go to several hosts, and takes the first \
-             address whether there is a route to it or not.",
-        ),
+        Tagged("Names", "0.8 resolves the name for each knock, which so may go to several hosts."),
         Tagged(
             "What is the same",
             "`-u`, `-d`, `-4`, `-6`, `-v`, `-V` and `-h` are there and mean the same: `-u` also beats `:tcp`, \

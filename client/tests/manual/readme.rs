@@ -58,7 +58,7 @@ fn the_capture_opens_the_door_that_the_readme_shows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").display().to_string();
     let placed = |line: &str| -> Vec<OsString> {
         let words = line.split(' ').map(|word| match word {
-            "k.pcap" => capture.clone(),
+            "knocks.pcap" => capture.clone(),
             word if word.starts_with("testdata/") => format!("{root}/{word}"),
             word => word.to_owned(),
         });

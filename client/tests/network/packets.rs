@@ -76,7 +76,8 @@ fn an_open_port_gets_nothing_but_its_knock() {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         let mut seen = sniffer.end();
         // Behind the last knock, the program has ended.
-        let last = seen.iter().position(|packet| packet.to_port == 9000).unwrap();
+        let is_last = |packet: &Seen| packet.to == server && packet.to_port == 9000;
+        let last = seen.iter().position(is_last).unwrap();
         seen.truncate(last + 1);
         let answers = seen.iter().filter(|packet| packet.from == server && packet.kind == "[S.]");
         assert!(answers.count() >= 2, "nothing was answered: {seen:?}");
