@@ -32,6 +32,12 @@ Examples:
   Knock, and log in when the door has opened:
       knock --then 22 myserver.example.com 7000 8000 9000 && ssh myserver.example.com
 
+  The same for a host of ~/.config/knock/config:
+      knock home && ssh home
+
+  Knock at a door of the server's own configuration:
+      knock --config knockd.conf --door openSSH myserver.example.com
+
   See what would be done, without doing it:
       knock --dry-run myserver.example.com 7000 8000 9000
 
@@ -44,7 +50,7 @@ Examples:
 Exit status:
   0  all knocks left; with --then, the port has opened
   1  a knock could not be sent, or something could not be written
-  2  the command line is at fault, or the host cannot be reached; nothing was sent
+  2  the command line or a file is at fault, or the host cannot be reached; nothing was sent
   4  all knocks left, but the port of --then did not open";
 
 /// Knock at ports of a host, so that a door opens there.

@@ -40,7 +40,7 @@ fn the_manual_page_has_every_option_and_every_example() {
 
 #[test]
 fn the_manual_page_says_what_the_defaults_are() {
-    let prose = prose::SECTIONS.iter().flat_map(|section| section.parts).map(|part| match part {
+    let prose = page().sections.iter().flat_map(|section| section.parts).map(|part| match part {
         Part::Text(text) | Part::Tagged(_, text) | Part::Verbatim(text) => *text,
     });
     let prose: String = prose.collect();
@@ -57,7 +57,7 @@ fn page() -> Page {
         command: knock::command(),
         usage: "knock [OPTION]... HOST [PORT[:PROTOCOL[:FLAGS]]]...",
         description: prose::DESCRIPTION,
-        sections: prose::SECTIONS,
+        sections: [prose::SECTIONS, profiles::SECTIONS, prose::MORE_SECTIONS].concat().leak(),
         exit_status: prose::EXIT_STATUS,
         see_also: prose::SEE_ALSO,
     }

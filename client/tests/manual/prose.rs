@@ -3,8 +3,6 @@
 use knock_tests::manual::Part::{Tagged, Text, Verbatim};
 use knock_tests::manual::Section;
 
-use crate::profiles::{ONE_TIME, PROFILES};
-
 pub(crate) const DESCRIPTION: Section = Section {
     heading: "DESCRIPTION",
     parts: &[
@@ -20,19 +18,12 @@ pub(crate) const DESCRIPTION: Section = Section {
     ],
 };
 
-pub(crate) const SECTIONS: &[Section] = &[
-    KNOCKS,
-    ORDER,
-    OPEN,
-    PROFILES,
-    ONE_TIME,
-    SSH,
-    CAPTURES,
-    JSON,
-    COMPLETIONS,
-    DIFFERENCES,
-    SECURITY_NOTES,
-];
+/// What stands before what is said of profiles.
+pub(crate) const SECTIONS: &[Section] = &[KNOCKS, ORDER, OPEN, SSH];
+
+/// What stands behind it.
+pub(crate) const MORE_SECTIONS: &[Section] =
+    &[CAPTURES, JSON, COMPLETIONS, DIFFERENCES, SECURITY_NOTES];
 
 const KNOCKS: Section = Section {
     heading: "KNOCKS",
@@ -128,6 +119,13 @@ const SSH: Section = Section {
              connections:",
         ),
         Verbatim(PROXY_COMMAND),
+        Text(
+            "With a profile (see `PROFILES`), the name is enough, and the sequence stands in no command line:",
+        ),
+        Verbatim(PROFILE),
+        Verbatim(HOME_AND_SSH),
+        Text("or in `~/.ssh/config`:"),
+        Verbatim(MATCH_HOME),
     ],
 };
 
@@ -141,6 +139,21 @@ pub(crate) const PROXY_COMMAND: &str = "\
 Host home
     HostName 192.0.2.1
     ProxyCommand sh -c 'knock -q --then %p %h 7000 8000 9000 && exec nc %h %p'";
+
+/// For `~/.config/knock/config`.
+pub(crate) const PROFILE: &str = "\
+Host home
+    HostName 192.0.2.1
+    Knocks 7000 8000 9000
+    Then 22";
+
+/// A line for the shell.
+pub(crate) const HOME_AND_SSH: &str = "knock home && ssh home";
+
+/// For `~/.ssh/config`.
+pub(crate) const MATCH_HOME: &str = "\
+Match originalhost home exec \"knock -q home\"
+    HostName 192.0.2.1";
 
 const CAPTURES: Section = Section {
     heading: "WITHOUT A NETWORK",
@@ -178,6 +191,12 @@ const JSON: Section = Section {
             "With `--dry-run`: `host`, `address`, `source`, `delay_ms`, `knocks`, and if there are any \
              `interface` and `then`, which has `port`, `wait_s` and `retry`.",
         ),
+        Tagged(
+            "`profile`",
+            "With `--list`: `name`, `host`, and if there are any the number of `knocks`, where they come \
+             `from`, how many one-time `sequences` are left, and `then`.",
+        ),
+        Tagged("`warning`", "Something that may go wrong: `message`."),
         Tagged("`written`", "With `--write`: `file`, and the number of `knocks`."),
         Tagged("`open`", "The port has opened: `port`, `after_s`."),
         Tagged(
@@ -216,11 +235,7 @@ const DIFFERENCES: Section = Section {
             "0.8 completes a connection if the port is open, and closes it. So the port gets an ACK and \
              a FIN, too. Here it gets the SYN and no more, as `KNOCKS` above says.",
         ),
-        Tagged(
-            "Names",
-            "0.8 resolves the name for each knock, which so may go to several hosts, and takes the first \
-             address whether there is a route to it or not.",
-        ),
+        Tagged("Names", "0.8 resolves the name for each knock, which so may go to several hosts."),
         Tagged(
             "What is the same",
             "`-u`, `-d`, `-4`, `-6`, `-v`, `-V` and `-h` are there and mean the same: `-u` also beats `:tcp`, \
@@ -234,7 +249,7 @@ const SECURITY_NOTES: Section = Section {
     heading: "SECURITY NOTES",
     parts: &[Text(
         "A command line can be read by everybody on this machine while it runs, and stays in the history of \
-         the shell: it tells the sequence. So does `-v`, and a capture of `--write`. Whoever sees the packets \
+         the shell: it tells the sequence, and a profile does not. So does `-v`, and a capture of `--write`. Whoever sees the packets \
          on their way sees it, too.",
     )],
 };

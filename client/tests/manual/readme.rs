@@ -9,6 +9,8 @@ use knock_replay::{Exit, Streams};
 use knock_tests::process::finish;
 use tempfile::TempDir;
 
+use crate::prose;
+
 /// The blocks of the README's section about the client, without their indentation.
 fn blocks() -> Vec<String> {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -31,6 +33,22 @@ fn the_plan_is_the_one_that_the_readme_shows() {
 }
 
 #[test]
+fn the_door_is_knocked_at_as_the_readme_says() {
+    let blocks = blocks();
+    let door = blocks.iter().find(|block| block.contains(" --door ")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let conf = "[openSSH]\nsequence = 7000,8000,9000\n";
+    fs::write(folder.path().join("knockd.conf"), conf).unwrap();
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    knock.current_dir(&folder).env("XDG_CONFIG_HOME", folder.path());
+    knock.args(["-q", "--dry-run", "--source", "192.0.2.9"]);
+    let outcome = finish(knock.args(door.trim().strip_prefix("knock ").unwrap().split(' ')));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    let head = "knock at 192.0.2.1 from 192.0.2.9:\n        0 ms  7000:tcp\n";
+    assert!(outcome.stdout.starts_with(head), "{}", outcome.stdout);
+}
+
+#[test]
 fn the_capture_opens_the_door_that_the_readme_shows() {
     let blocks = blocks();
     let place = blocks.iter().position(|block| block.contains(" --write ")).unwrap();
@@ -40,7 +58,7 @@ fn the_capture_opens_the_door_that_the_readme_shows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").display().to_string();
     let placed = |line: &str| -> Vec<OsString> {
         let words = line.split(' ').map(|word| match word {
-            "k.pcap" => capture.clone(),
+            "knocks.pcap" => capture.clone(),
             word if word.starts_with("testdata/") => format!("{root}/{word}"),
             word => word.to_owned(),
         });
@@ -55,4 +73,27 @@ fn the_capture_opens_the_door_that_the_readme_shows() {
         Streams { output: &mut output, errors: &mut errors, progress: false, colour: false };
     assert_eq!(knock_replay::run(placed(replay), &mut streams), Exit::Done);
     assert_eq!(String::from_utf8(output).unwrap(), blocks[place + 1]);
+}
+
+#[test]
+fn the_lines_with_ssh_are_those_of_the_manual_page_which_are_tried() {
+    let blocks = blocks();
+    for lines in [prose::AND_SSH, prose::MATCH_EXEC] {
+        assert!(blocks.contains(&format!("{lines}\n")), "{lines}: {blocks:?}");
+    }
+}
+
+#[test]
+fn the_profile_is_read_as_the_readme_says() {
+    let blocks = blocks();
+    let profile = blocks.iter().find(|block| block.starts_with("Host home\n")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config").display().to_string();
+    fs::write(&path, profile).unwrap();
+    let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
+    let outcome = finish(knock.args(["--list", "-v", "--profiles", &path]));
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    for told in ["home", "home.example.com", "7000", "8000:udp", "9000", "22"] {
+        assert!(outcome.stdout.contains(told), "{told}: {outcome:?}");
+    }
 }

@@ -37,7 +37,7 @@ fn the_lines_and_the_knocks_are_those_of_knock_08() {
 #[test]
 fn what_the_manual_page_says_of_knock_08_is_so() {
     let name = "what_the_manual_page_says_of_knock_08_is_so";
-    let Some(scene) = Scene::new(name, &["knock"]) else { return };
+    let Some(scene) = Scene::new(name, &["knock", "strace"]) else { return };
     let old = |arguments: &str| scene.client(&format!("{OLD} {arguments}"));
     let hits = old("-v -d abc 192.0.2.1 7000:tpc 7000:UDP 0");
     let hit = |port: &str| format!("hitting tcp 192.0.2.1:{port}\n");
@@ -45,6 +45,9 @@ fn what_the_manual_page_says_of_knock_08_is_so() {
     assert_eq!(old("203.0.113.1 7000").status, Some(0));
     assert_eq!(old("nobody.invalid 7000").status, Some(1));
     assert_eq!(old("192.0.2.1").status, Some(1));
+    let strace = "strace -f -e trace=openat knock -4 localhost 7000 8000 9000 2>&1";
+    let outcome = scene.client(&format!("unset -f knock; {strace}"));
+    assert_eq!(outcome.stdout.matches("\"/etc/hosts\"").count(), 3, "{outcome:?}");
     let begin = Instant::now();
     assert_eq!(old("-d 700 192.0.2.1 7000").status, Some(0));
     assert!(begin.elapsed() >= Duration::from_millis(700));

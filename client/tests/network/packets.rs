@@ -15,6 +15,8 @@ fn one_packet_leaves_for_each_knock_in_order_and_paced() {
     let name = "one_packet_leaves_for_each_knock_in_order_and_paced";
     let Some(scene) = Scene::new(name, &[]) else { return };
     for server in SERVERS {
+        // From now on, no knock waits for the neighbour's address.
+        assert_eq!(scene.knock(&format!("{server} 9:udp")).status, Some(0));
         for (delay, gap) in [("", 0.1), ("-d 250", 0.25), ("-d 0", 0.0)] {
             let sniffer = scene.record();
             let knocks = "7000 8000:udp 9000 7000 8000:udp";
@@ -72,9 +74,13 @@ fn an_open_port_gets_nothing_but_its_knock() {
         // The server repeats its answer after a second, when the client still knocks.
         let outcome = scene.knock(&format!("-d 1300 {server} 7000 8000:udp 9000"));
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
-        let seen = sniffer.end();
+        let mut seen = sniffer.end();
+        // Behind the last knock, the program has ended.
+        let is_last = |packet: &Seen| packet.to == server && packet.to_port == 9000;
+        let last = seen.iter().position(is_last).unwrap();
+        seen.truncate(last + 1);
         let answers = seen.iter().filter(|packet| packet.from == server && packet.kind == "[S.]");
-        assert!(answers.count() >= 3, "nothing was answered: {seen:?}");
+        assert!(answers.count() >= 2, "nothing was answered: {seen:?}");
         assert_eq!(sent(&seen, server), ["7000 [S]", "8000 UDP", "9000 [S]"]);
     }
 }

@@ -1,8 +1,8 @@
 //! A server and a client on a cable, and what passes on it.
 
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{self, Write as _};
+use std::net::{Shutdown, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,9 @@ impl Scene {
             for mut connection in listener.incoming().flatten() {
                 // Whoever only looked has gone.
                 let _ = connection.write_all(greeting.as_bytes());
+                // What is closed with something unread is reset, and the greeting may be lost.
+                let _ = connection.shutdown(Shutdown::Write);
+                let _ = io::copy(&mut connection, &mut io::sink());
             }
         });
     }

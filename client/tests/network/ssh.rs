@@ -41,6 +41,25 @@ fn a_proxy_command_knocks_and_then_connects() {
 }
 
 #[test]
+fn with_a_profile_the_name_is_enough() {
+    let Some((scene, _live)) = scene("with_a_profile_the_name_is_enough") else { return };
+    std::fs::create_dir(scene.path("knock")).unwrap();
+    std::fs::write(scene.path("knock/config"), prose::PROFILE).unwrap();
+    let profiles = format!("XDG_CONFIG_HOME={}", scene.path("").trim_end_matches('/'));
+    // The door is shut, or this shows nothing.
+    let connect = "nc -w 1 192.0.2.1 22 </dev/null";
+    assert_eq!(scene.client(connect).status, Some(1));
+    let (knock, ssh) = prose::HOME_AND_SSH.split_once(" && ").unwrap();
+    assert_eq!((knock, ssh), ("knock home", "ssh home"));
+    let outcome = scene.client(&format!("export {profiles}; {knock} && {connect}"));
+    assert!(outcome.stdout.contains("SSH-2.0-behind_the_door"), "{outcome:?}");
+    scene.server("iptables -D INPUT 1");
+    assert_eq!(scene.client(connect).status, Some(1));
+    let config = prose::MATCH_HOME.replace("knock -q", &format!("{profiles} knock -q"));
+    assert_greeted(&scene, &config);
+}
+
+#[test]
 fn the_shell_runs_ssh_only_if_the_door_has_opened() {
     let name = "the_shell_runs_ssh_only_if_the_door_has_opened";
     let Some((scene, _live)) = scene(name) else { return };

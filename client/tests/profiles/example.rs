@@ -4,7 +4,7 @@ use knock_engine::DoorName;
 use knock_tests::manual::Part;
 
 use crate::desk::Desk;
-use crate::manual::{ONE_TIME, PROFILES};
+use crate::manual::SECTIONS;
 use knock::Hit;
 use knock::profile::{Base, Knocks, Profiles, parse};
 use knock_setup::report::{Style, render};
@@ -42,7 +42,7 @@ fn the_example_can_be_listed() {
 
 #[test]
 fn the_manual_names_every_keyword_with_a_value_and_its_example_is_read() {
-    let parts = [PROFILES, ONE_TIME].into_iter().flat_map(|section| section.parts);
+    let parts = SECTIONS.iter().flat_map(|section| section.parts);
     let mut keywords = Vec::new();
     for part in parts {
         match part {
