@@ -298,7 +298,7 @@ fn packet<'a>(
 }
 
 /// Reads the flags of a packet.
-fn with_flags<'a>(hit: Hit, word: Piece<'a>) -> Result<Hit, Fault<'a>> {
+fn with_flags(hit: Hit, word: Piece<'_>) -> Result<Hit, Fault<'_>> {
     let flags = String::from_utf8_lossy(word.bytes());
     let name = knock_packets::hit::protocol_name(hit.knock.protocol);
     match format!("{}:{name}:{flags}", hit.knock.port.0).parse() {
@@ -345,13 +345,13 @@ fn unknown<'a>(word: Piece<'a>, known: &[&'static str]) -> Fault<'a> {
     fault(word, helped(wording, near))
 }
 
-fn port<'a>(word: Piece<'a>) -> Result<Port, Fault<'a>> {
+fn port(word: Piece<'_>) -> Result<Port, Fault<'_>> {
     let text = String::from_utf8_lossy(word.bytes());
     knock_packets::hit::port(&text)
         .map_err(|error| fault(word, Wording::new(error.to_string(), "expected a port")))
 }
 
-fn protocol<'a>(word: Piece<'a>) -> Result<Protocol, Fault<'a>> {
+fn protocol(word: Piece<'_>) -> Result<Protocol, Fault<'_>> {
     match word.bytes() {
         b"tcp" => Ok(Protocol::Tcp),
         b"udp" => Ok(Protocol::Udp),
@@ -376,10 +376,22 @@ fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'_>> {
             let shown = Excerpt::new(word.bytes());
             let message = format!("`{shown}` is neither a time nor an address nor a known word");
             let label = "expected `TIME`, `SOURCE > DESTINATION`, `knock` or `repeat`";
-            Err(is_first_word(Wording::new(message, label)))
+            let wording = Wording::new(message, label);
+            if is_time_of_day(&text) {
+                let help = "this is what `tcpdump` prints: save packets with `tcpdump -w`";
+                return Err(fault(word, wording.help(help)));
+            }
+            Err(is_first_word(wording))
         }
         Err(why) => Err(fault(word, no_clients(why))),
     }
+}
+
+/// Returns whether a word is a time such as `10:00:00.123456`.
+fn is_time_of_day(word: &str) -> bool {
+    let mut parts = word.split(':');
+    let is_part = |part: &str| part.starts_with(|character: char| character.is_ascii_digit());
+    parts.by_ref().take(3).filter(|part| is_part(part)).count() == 3 && parts.next().is_none()
 }
 
 fn clients(word: Piece<'_>) -> Result<Clients, Fault<'_>> {
@@ -426,7 +438,7 @@ fn address(word: Piece<'_>) -> Result<IpAddr, Fault<'_>> {
     })
 }
 
-fn same_family<'a>(clients: Clients, host: IpAddr, at: Piece<'a>) -> Result<(), Fault<'a>> {
+fn same_family(clients: Clients, host: IpAddr, at: Piece<'_>) -> Result<(), Fault<'_>> {
     if clients.is_ipv4() == host.is_ipv4() {
         return Ok(());
     }
