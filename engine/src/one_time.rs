@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::config::lex::Text;
 use crate::config::{Diagnostics, Lint, check, value};
 use crate::door::Sequence;
+use crate::lint::Levels;
 
 /// A usable line of a sequence file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,14 @@ impl OneTimeSequences {
     /// left is a warning.
     #[must_use]
     pub fn parse(text: &[u8]) -> (Option<Self>, Diagnostics) {
+        Self::parse_with(text, Levels::default())
+    }
+
+    /// Does the same as [`Self::parse`] with these levels for warnings.
+    #[must_use]
+    pub fn parse_with(text: &[u8], levels: Levels) -> (Option<Self>, Diagnostics) {
         let text = Text::new(text);
-        let mut diagnostics = Diagnostics::default();
+        let mut diagnostics = Diagnostics::new(levels);
         let mut lines = Vec::new();
         for line in text.lines() {
             if line.number == 1 && text.has_byte_order_mark {
