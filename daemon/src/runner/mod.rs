@@ -36,13 +36,14 @@ use self::output::{Kind, Output};
 use self::reload::Reload;
 use self::report::Losses;
 use self::sniffer::Sniffer;
-use self::start::{Failure, load, say, style};
+use self::start::{Failure, load};
+pub(crate) use self::start::{say, style};
 use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
 use crate::pid_file::PidFile;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 use crate::wire::Order;
 
 /// The process at work.
@@ -81,7 +82,6 @@ struct Runner {
 pub(crate) fn main(args: &Args) -> Exit {
     // The caller's folder is this daemon's as well, but a name in a message should be a whole one.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
-    let at_fault = if args.check { Exit::Faulty } else { Exit::Failed };
     let loaded = match load(&args.config, style()) {
         Ok((loaded, warnings)) => {
             say(&warnings);
@@ -89,23 +89,12 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
         Err(errors) => {
             say(&errors);
-            return at_fault;
+            return Exit::Failed;
         }
     };
     let settings = match Settings::new(args, &loaded.config.options) {
-        Ok(settings) => Some(settings),
-        // Routes come and go, and are not the configuration's fault.
-        Err(SettingsError::NoInterface { .. }) if args.check => None,
-        Err(error) => {
-            refuse(&error);
-            return at_fault;
-        }
-    };
-    let Some(settings) = settings.filter(|_| !args.check) else {
-        let doors = loaded.doors.len();
-        let s = if doors == 1 { "" } else { "s" };
-        say(&format!("{}: {doors} door{s}, no errors\n", knock_setup::text::shown(&args.config)));
-        return Exit::Done;
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
     };
     let waiting = if args.daemon {
         match daemonize::fork_off() {
@@ -124,7 +113,8 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
 }
 
-fn refuse(why: &dyn fmt::Display) -> Exit {
+/// Says why the daemon does not begin.
+pub(crate) fn refuse(why: &dyn fmt::Display) -> Exit {
     say(&format!("knockd: error: {why}\n"));
     Exit::Failed
 }

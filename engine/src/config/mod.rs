@@ -22,6 +22,7 @@ pub use lex::Span;
 pub use lint::Lint;
 pub use names::{FileName, InterfaceName, UserName};
 pub use option_fault::OptionFault;
+pub use suggest::nearest;
 
 use crate::door::Door;
 use crate::time::Seconds;

@@ -7,7 +7,8 @@ const MAX_BYTES: usize = 32;
 
 /// Returns the known word nearest to `word`, whatever the case, if one is near: at most one edit
 /// for every three bytes, and at least one. Of equals the first.
-pub(super) fn nearest(
+#[must_use]
+pub fn nearest(
     word: &[u8],
     known: impl IntoIterator<Item = &'static str>,
 ) -> Option<&'static str> {

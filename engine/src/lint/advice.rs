@@ -373,7 +373,7 @@ impl Advice {
                 "every user of this machine may read the sequences",
                 "",
             )
-            .help("run `chmod o= FILE` with this file")
+            .help("run `chmod o=` on it; knockd reads it as the user who starts it")
             .note(format!("its permissions are {mode:04o}")),
             Self::UnknownToKnockd08 { unknown } => unknown.wording(),
         }
