@@ -42,8 +42,6 @@ pub(crate) fn print(text: &str) -> Exit {
         Ok(()) => Exit::Done,
         // Nobody wants more of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => {
-            refuse(&format_args!("cannot write to standard output: {}", Cause(&error)))
-        }
+        Err(error) => refuse(&format_args!("cannot write to standard output: {}", Cause(&error))),
     }
 }

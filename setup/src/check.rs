@@ -64,9 +64,8 @@ impl Verdict {
 }
 
 fn summary(path: &Path, config: &Config, setup: &Setup) -> String {
-    let counted = |count: usize, thing: &str| {
-        format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-    };
+    let counted =
+        |count: usize, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
     let sources = setup.sources().unwrap_or_default();
     let warnings = sources.iter().fold(0_usize, |sum, one| sum.saturating_add(one.warnings()));
     let warnings = match warnings {
@@ -84,9 +83,9 @@ impl Check<'_> {
         let Some(host) = self.host else { return parsed };
         let mut faults = BTreeMap::new();
         for program in &programs {
-            let fault = *faults.entry(&program.path).or_insert_with(|| {
-                host.program_fault(Path::new(OsStr::from_bytes(&program.path)))
-            });
+            let fault = *faults
+                .entry(&program.path)
+                .or_insert_with(|| host.program_fault(Path::new(OsStr::from_bytes(&program.path))));
             if let Some(fault) = fault {
                 let program_text = Excerpt::new(&program.path);
                 let advice = Advice::CommandNotFound { program: program_text, fault };

@@ -36,7 +36,8 @@ pub(crate) fn lines(path: &Path, setup: &Setup) -> String {
 }
 
 fn of_source(source: &Source) -> String {
-    let mut out: String = source.findings.iter().map(|finding| of_finding(source, finding)).collect();
+    let mut out: String =
+        source.findings.iter().map(|finding| of_finding(source, finding)).collect();
     for (count, severity) in
         [(source.more_errors, Severity::Error), (source.more_warnings, Severity::Warning)]
     {

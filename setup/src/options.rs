@@ -112,8 +112,8 @@ fn code(text: &str) -> Result<Code, String> {
     Code::from_name(text).ok_or_else(|| {
         let names = Code::ALL.iter().map(|code| code.name());
         match nearest(text.as_bytes(), names) {
-        Some(name) => format!("there is no such warning; did you mean '{name}'?"),
-        None => String::from("there is no such warning; docs/lints.md has all of them"),
+            Some(name) => format!("there is no such warning; did you mean '{name}'?"),
+            None => String::from("there is no such warning; docs/lints.md has all of them"),
         }
     })
 }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::diagnostic::{Diagnostics, Excerpt};
 use super::directive::{Directive, Home};
-use super::draft::{DoorDraft, OptionsDraft};
 pub(crate) use super::draft::Given;
+use super::draft::{DoorDraft, OptionsDraft};
 use super::fault::{LineFault, ValueFault};
 use super::lex::{Line, Piece, Text};
 use super::lint::Lint;

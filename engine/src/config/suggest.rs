@@ -8,10 +8,7 @@ const MAX_BYTES: usize = 32;
 /// Returns the known word nearest to `word`, whatever the case, if one is near: at most one edit
 /// for every three bytes, and at least one. Of equals the first.
 #[must_use]
-pub fn nearest(
-    word: &[u8],
-    known: impl IntoIterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub fn nearest(word: &[u8], known: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
     if word.is_empty() || word.len() > MAX_BYTES {
         return None;
     }

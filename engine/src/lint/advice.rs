@@ -174,9 +174,9 @@ pub enum Mismatch {
     /// There are words that the start command has not.
     MoreWords,
     /// There are words only in the start command.
-    WordMissing {
-        /// The first of them.
-        first: Excerpt,
+    WordsMissing {
+        /// They.
+        words: Excerpt,
     },
 }
 
@@ -290,7 +290,7 @@ impl Advice {
             }),
             Self::FewKnocks { count } => Wording::new(
                 format!("sequence of {}", counted(*count, "knock")),
-                if *count == 1 { "any port scan opens this" } else { "many port scans open this" },
+                if *count == 1 { "a single packet opens this" } else { "many port scans open this" },
             )
             .help("write at least three knocks, not in ascending order"),
             Self::RepeatedKnock { port } => Wording::new(
@@ -389,10 +389,16 @@ const fn upper(protocol: Protocol) -> &'static str {
 
 fn family_wording(falls_back: bool, ipv6: bool) -> Wording {
     if !ipv6 {
-        return Wording::new("IPv4 addresses for ip6tables", "refuses the addresses of IPv4 clients")
-            .help("write `iptables`, and `ip6tables` in a directive for IPv6 such as `start_command_6`");
+        return Wording::new(
+            "IPv4 addresses for ip6tables",
+            "refuses the addresses of IPv4 clients",
+        )
+        .help(
+            "write `iptables`, and `ip6tables` in a directive for IPv6 such as `start_command_6`",
+        );
     }
-    let wording = Wording::new("IPv6 addresses for iptables", "refuses the addresses of IPv6 clients");
+    let wording =
+        Wording::new("IPv6 addresses for iptables", "refuses the addresses of IPv6 clients");
     if falls_back {
         wording
             .help("add a command for IPv6 with `ip6tables`; an empty one, `start_command_6 =`, runs nothing")
@@ -405,11 +411,11 @@ fn family_wording(falls_back: bool, ipv6: bool) -> Wording {
 impl Why {
     fn wording(self) -> Wording {
         match self {
-            Self::TargetUnspecified => Wording::new(
-                "door never opens",
-                "no packet is sent to this address",
-            )
-            .help("write the address of a host, or remove the line to listen on all local ones"),
+            Self::TargetUnspecified => {
+                Wording::new("door never opens", "no packet is sent to this address").help(
+                    "write the address of a host, or remove the line to listen on all local ones",
+                )
+            }
             Self::TargetIpv6 => {
                 Wording::new("door never opens", "packets of IPv6 are ignored by `-4`")
                     .help("leave out `-4`, or write an IPv4 address")
@@ -434,16 +440,15 @@ impl Mismatch {
                 String::from("adds what the start command adds"),
                 String::from("delete it, such as with `-D` in the place of `-A`"),
             ),
-            Self::OtherWord { expected } => (
-                format!("`{expected}` in the start command"),
-                format!("write `{expected}`"),
-            ),
+            Self::OtherWord { expected } => {
+                (format!("`{expected}` in the start command"), format!("write `{expected}`"))
+            }
             Self::MoreWords => (
                 String::from("not in the start command"),
                 String::from("name what is to be removed in the words that added it"),
             ),
-            Self::WordMissing { first } => (
-                format!("lacks `{first}`, which the start command has"),
+            Self::WordsMissing { words } => (
+                format!("lacks `{words}`, which the start command has"),
                 String::from("name what is to be removed in the words that added it"),
             ),
         };

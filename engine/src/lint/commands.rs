@@ -105,7 +105,8 @@ fn check_families(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagn
     let mut told = None;
     for given in [start_6, stop_6].into_iter().flatten().filter(|_| hears_6) {
         if let Some(at) = wrong_for(given.value, Family::Ipv4) {
-            let falls_back = !matches!(given.directive, Directive::StartCommand6 | Directive::StopCommand6);
+            let falls_back =
+                !matches!(given.directive, Directive::StartCommand6 | Directive::StopCommand6);
             // One fallback tells of the other.
             if told != Some(true) || !falls_back {
                 diagnostics.advise(Advice::WrongAddressFamily { falls_back, ipv6: true }, at);

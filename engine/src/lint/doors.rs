@@ -20,7 +20,8 @@ pub(super) fn check(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Dia
     check_target(both, with, diagnostics);
     check_flags(both, diagnostics);
     check_timeouts(both, diagnostics);
-    if let (DoorSequence::Fixed(sequence), Some(given)) = (&both.door.sequence, both.placed.sequence)
+    if let (DoorSequence::Fixed(sequence), Some(given)) =
+        (&both.door.sequence, both.placed.sequence)
     {
         check_knocks(sequence, given.value, diagnostics);
     }
@@ -71,7 +72,8 @@ const PUBLISHED: [&[(u16, Protocol)]; 4] = [
 /// Returns why a sequence is guessed early.
 fn guess(knocks: &[Knock]) -> Option<Guess> {
     let is = |published: &[(u16, Protocol)]| {
-        let published = published.iter().map(|&(port, protocol)| Knock { port: Port(port), protocol });
+        let published =
+            published.iter().map(|&(port, protocol)| Knock { port: Port(port), protocol });
         published.eq(knocks.iter().copied())
     };
     if PUBLISHED.into_iter().any(is) {

@@ -170,7 +170,8 @@ impl<'a> Change<'a> {
 
     /// Reads `[insert NUMBER] allow WORDS` or `delete allow WORDS`.
     fn ufw(mut self, arguments: &[Word<'a>]) -> Option<Self> {
-        let words: Vec<&Word<'a>> = arguments.iter().filter(|(word, _)| word != b"--force").collect();
+        let words: Vec<&Word<'a>> =
+            arguments.iter().filter(|(word, _)| word != b"--force").collect();
         let is = |at: usize, wanted: &[u8]| words.get(at).is_some_and(|(word, _)| word == wanted);
         let behind = if is(0, b"delete") {
             self.adds = false;
@@ -194,7 +195,8 @@ impl<'a> Change<'a> {
     fn firewall_cmd(mut self, arguments: &[Word<'a>]) -> Option<Self> {
         let mut changes = 0_usize;
         for (word, at) in arguments {
-            let (adds, what) = match (word.strip_prefix(b"--add-"), word.strip_prefix(b"--remove-")) {
+            let (adds, what) = match (word.strip_prefix(b"--add-"), word.strip_prefix(b"--remove-"))
+            {
                 (Some(what), _) => (true, what),
                 (None, Some(what)) => (false, what),
                 (None, None) => {
@@ -241,9 +243,10 @@ impl<'a> Change<'a> {
                 (!may_be_same).then_some((Mismatch::OtherWord { expected }, *at))
             }
             ([(_, at), ..], _) => Some((Mismatch::MoreWords, *at)),
-            ([], [(first, _), ..]) => {
-                let first = Excerpt::new(first);
-                Some((Mismatch::WordMissing { first }, stop.whole))
+            ([], missing) => {
+                let words: Vec<&[u8]> = missing.iter().map(|(word, _)| word.as_slice()).collect();
+                let words = Excerpt::new(&words.join(&b' '));
+                Some((Mismatch::WordsMissing { words }, stop.whole))
             }
         }
     }

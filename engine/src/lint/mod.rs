@@ -16,8 +16,6 @@ mod options;
 mod scan;
 mod services;
 mod shell;
-#[cfg(test)]
-mod tests;
 
 use alloc::vec::Vec;
 

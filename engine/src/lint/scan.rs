@@ -74,7 +74,8 @@ impl Heard {
         // The first port that is not the door's own ends the search.
         let meets = |heard: &BTreeSet<(Protocol, Port)>| {
             let mut between = heard.range(ends.clone());
-            between.any(|&(protocol, port)| knocks.binary_search(&Knock { port, protocol }).is_err())
+            between
+                .any(|&(protocol, port)| knocks.binary_search(&Knock { port, protocol }).is_err())
         };
         match door.target {
             None => meets(&self.anywhere),

@@ -77,7 +77,8 @@ pub(super) fn program(command: Piece<'_>) -> Option<Piece<'_>> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+./@:,%".contains(&byte);
     let bytes = command.bytes();
     let length = bytes.iter().take_while(|byte| is_plain(**byte)).count();
-    let ends_there = bytes.get(length).is_none_or(|byte| is_blank(*byte) || b";&|<>".contains(byte));
+    let ends_there =
+        bytes.get(length).is_none_or(|byte| is_blank(*byte) || b";&|<>".contains(byte));
     let word = command.part(0, length);
     (length > 0 && ends_there && !is_of_the_shell(word.bytes())).then_some(word)
 }
@@ -85,10 +86,46 @@ pub(super) fn program(command: Piece<'_>) -> Option<Piece<'_>> {
 /// Returns whether the shell itself knows the word, so that no program is looked for.
 fn is_of_the_shell(word: &[u8]) -> bool {
     const WORDS: [&[u8]; 40] = [
-        b".", b":", b"alias", b"break", b"case", b"cd", b"command", b"continue", b"do", b"done",
-        b"echo", b"elif", b"else", b"esac", b"eval", b"exec", b"exit", b"export", b"false", b"fi",
-        b"for", b"if", b"kill", b"local", b"printf", b"pwd", b"read", b"readonly", b"return", b"set",
-        b"shift", b"test", b"then", b"times", b"trap", b"true", b"type", b"umask", b"unset", b"wait",
+        b".",
+        b":",
+        b"alias",
+        b"break",
+        b"case",
+        b"cd",
+        b"command",
+        b"continue",
+        b"do",
+        b"done",
+        b"echo",
+        b"elif",
+        b"else",
+        b"esac",
+        b"eval",
+        b"exec",
+        b"exit",
+        b"export",
+        b"false",
+        b"fi",
+        b"for",
+        b"if",
+        b"kill",
+        b"local",
+        b"printf",
+        b"pwd",
+        b"read",
+        b"readonly",
+        b"return",
+        b"set",
+        b"shift",
+        b"test",
+        b"then",
+        b"times",
+        b"trap",
+        b"true",
+        b"type",
+        b"umask",
+        b"unset",
+        b"wait",
     ];
     const MORE: [&[u8]; 5] = [b"while", b"until", b"ulimit", b"hash", b"getopts"];
     WORDS.contains(&word) || MORE.contains(&word)
