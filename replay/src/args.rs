@@ -8,6 +8,11 @@ use clap::{CommandFactory as _, Parser, ValueEnum};
 use knock_engine::{Difference, Limits, Rules};
 use knock_setup::options::{CheckOptions, STYLES, number_of_attempts};
 
+const USAGE: &str = "\
+knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
+       knock-replay [OPTIONS] --check --config <FILE>
+       knock-replay --explain <CODE>";
+
 const LONG_ABOUT: &str = "\
 Replay packet captures against a knockd.conf and print what the door keeper would do.
 
@@ -49,12 +54,14 @@ Exit status:
 #[command(
     name = "knock-replay",
     version,
+    override_usage = USAGE,
     long_about = LONG_ABOUT,
     after_help = "Try 'knock-replay --help' for examples and the exit statuses.",
     after_long_help = EXAMPLES,
     styles = STYLES,
     max_term_width = 100
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// Captures to replay, merged by time; '-' is standard input
     ///

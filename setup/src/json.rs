@@ -13,7 +13,7 @@ use crate::text::shown;
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Object<'a> {
     version: u32,
     file: &'a str,
     line: Option<u32>,
@@ -71,7 +71,7 @@ fn line(
     code: Option<&'static str>,
     wording: &Wording,
 ) -> String {
-    let line = Line {
+    let object = Object {
         version: VERSION,
         file,
         line: span.map(|span| span.line),
@@ -85,7 +85,7 @@ fn line(
         note: wording.note.as_deref(),
     };
     // Strings and numbers always become JSON.
-    serde_json::to_string(&line).map_or_else(|_| String::new(), |text| text + "\n")
+    serde_json::to_string(&object).map_or_else(|_| String::new(), |text| text + "\n")
 }
 
 const fn word(severity: Severity) -> &'static str {

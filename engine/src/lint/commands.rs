@@ -95,29 +95,32 @@ fn check_pairs(placed: &Placed<'_>, diagnostics: &mut Diagnostics) {
 fn check_families(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
     let Both { door, placed } = both;
     let target = door.target.map(|target| target.address);
-    let hears_6 = !with.ipv4_only && target.is_none_or(|address| address.is_ipv6());
-    let hears_4 = target.is_none_or(|address| address.is_ipv4());
-    let runs_6 = |own: Option<_>, other| own.or(other);
-    let start_6 = runs_6(placed.start_6, placed.start);
-    // A door that runs nothing when it opens runs nothing when it closes.
-    let starts_6 = start_6.is_some_and(|given| !given.value.is_empty());
-    let stop_6 = runs_6(placed.stop_6, placed.stop).filter(|_| starts_6);
-    let mut told = None;
-    for given in [start_6, stop_6].into_iter().flatten().filter(|_| hears_6) {
-        if let Some(at) = wrong_for(given.value, Family::Ipv4) {
-            let falls_back =
-                !matches!(given.directive, Directive::StartCommand6 | Directive::StopCommand6);
-            // One fallback tells of the other.
-            if told != Some(true) || !falls_back {
-                diagnostics.advise(Advice::WrongAddressFamily { falls_back, ipv6: true }, at);
+    if !with.ipv4_only && target.is_none_or(|address| address.is_ipv6()) {
+        check_for_ipv6_clients(placed, diagnostics);
+    }
+    if target.is_none_or(|address| address.is_ipv4()) {
+        for given in [placed.start, placed.stop].into_iter().flatten() {
+            if let Some(at) = wrong_for(given.value, Family::Ipv6) {
+                let advice = Advice::WrongAddressFamily { falls_back: false, ipv6: false };
+                diagnostics.advise(advice, at);
             }
-            told = Some(falls_back);
         }
     }
-    for given in [placed.start, placed.stop].into_iter().flatten().filter(|_| hears_4) {
-        if let Some(at) = wrong_for(given.value, Family::Ipv6) {
-            let advice = Advice::WrongAddressFamily { falls_back: false, ipv6: false };
-            diagnostics.advise(advice, at);
+}
+
+fn check_for_ipv6_clients(placed: &Placed<'_>, diagnostics: &mut Diagnostics) {
+    let start = placed.start_6.or(placed.start);
+    // A door that runs nothing when it opens runs nothing when it closes.
+    let Some(start) = start.filter(|given| !given.value.is_empty()) else { return };
+    let stop = placed.stop_6.or(placed.stop);
+    let mut is_told = false;
+    for given in [Some(start), stop].into_iter().flatten() {
+        let Some(at) = wrong_for(given.value, Family::Ipv4) else { continue };
+        let falls_back =
+            matches!(given.directive, Directive::StartCommand | Directive::StopCommand);
+        // To be told once that there is nothing for IPv6 is enough.
+        if !(falls_back && core::mem::replace(&mut is_told, true)) {
+            diagnostics.advise(Advice::WrongAddressFamily { falls_back, ipv6: true }, at);
         }
     }
 }
