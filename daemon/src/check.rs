@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use knock_setup::options::Format;
 use knock_setup::text::Cause;
 use knock_setup::{ThisHost, Verdict};
 
@@ -27,6 +28,10 @@ pub(crate) fn check(args: &Args) -> Exit {
         Ok(_) | Err(SettingsError::NoInterface { .. }) => {
             say(&verdict.summary);
             Exit::Done
+        }
+        Err(error) if options.format == Format::Json => {
+            let printed = print(&Verdict::fault_as_json(&args.config, &error.to_string()));
+            if printed == Exit::Done { Exit::Faulty } else { printed }
         }
         Err(error) => {
             refuse(&error);

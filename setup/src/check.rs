@@ -63,6 +63,14 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// Returns a fault of the configuration as a whole that its reader found, as a line of JSON.
+    #[must_use]
+    pub fn fault_as_json(path: &Path, message: &str) -> String {
+        json::fault(&shown(path), message)
+    }
+}
+
 fn summary(path: &Path, config: &Config, setup: &Setup) -> String {
     let counted =
         |count: usize, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });

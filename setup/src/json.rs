@@ -35,6 +35,13 @@ pub(crate) fn lines(path: &Path, setup: &Setup) -> String {
     }
 }
 
+/// Returns an error of a file as a whole.
+pub(crate) fn fault(file: &str, message: &str) -> String {
+    let message = message.to_owned();
+    let wording = Wording { message, label: String::new(), help: None, note: None };
+    line(file, None, None, Severity::Error, None, &wording)
+}
+
 fn of_source(source: &Source) -> String {
     let mut out: String =
         source.findings.iter().map(|finding| of_finding(source, finding)).collect();

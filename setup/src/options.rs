@@ -23,7 +23,7 @@ pub fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
 }
 
 /// The options of a check.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Check")]
 pub struct CheckOptions {
     /// Check the configuration and the files it names, and end: with 0 if they are sound, with 2 if not
@@ -65,9 +65,10 @@ pub struct CheckOptions {
 }
 
 /// How findings are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// In words, on standard error
+    #[default]
     Text,
     /// As JSON, one object a line, on standard output
     Json,

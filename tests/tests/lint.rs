@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ const LINTS: &str = "../testdata/lints";
 #[test]
 fn every_warning_is_told_as_its_snapshot_shows() {
     for (code, file) in files("warns") {
-        let verdict = check(&file, only(code));
+        let verdict = check(&file, &only(code));
         assert!(verdict.errors.contains(&format!("warning[{code}]: ")), "{}", file.display());
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         insta::assert_snapshot!(format!("{code}__{name}"), verdict.errors);
@@ -27,7 +28,7 @@ fn every_warning_is_told_as_its_snapshot_shows() {
 #[test]
 fn what_is_sound_is_not_warned_of() {
     for (code, file) in files("quiet") {
-        assert_eq!(check(&file, only(code)).errors, "", "{}", file.display());
+        assert_eq!(check(&file, &only(code)).errors, "", "{}", file.display());
     }
 }
 
@@ -82,10 +83,11 @@ fn the_page_of_warnings_is_up_to_date() {
     for code in Code::ALL {
         let first = code.explanation().lines().next().unwrap();
         let star = if is_told_at_every_start(*code) { " *" } else { "" };
-        page += &format!("- [`{code}`](#{}){star}: {first}\n", code.name().replace('.', ""));
+        let anchor = code.name().replace('.', "");
+        writeln!(page, "- [`{code}`](#{anchor}){star}: {first}").unwrap();
     }
     for code in Code::ALL {
-        page += &format!("\n## {code}\n\n{}", code.explanation());
+        write!(page, "\n## {code}\n\n{}", code.explanation()).unwrap();
     }
     let file = "../docs/lints.md";
     if std::env::var_os("KNOCK_BLESS").is_some() {
@@ -106,14 +108,14 @@ fn is_told_at_every_start(code: Code) -> bool {
 #[test]
 fn debians_file_is_warned_of_only_for_what_is_true() {
     let file = Path::new("../testdata/configs/good/debian-default.conf");
-    insta::assert_snapshot!(check(file, options()).errors);
+    insta::assert_snapshot!(check(file, &options()).errors);
 }
 
 #[test]
 fn a_warning_that_is_denied_is_an_error() {
     let file = Path::new(LINTS).join("few-knocks/warns.conf");
     let by_name = CheckOptions { deny: vec![Denied::Code(Code::FewKnocks)], ..options() };
-    let verdict = check(&file, by_name);
+    let verdict = check(&file, &by_name);
     assert_eq!(verdict.config, None);
     let (name, text) = (file.display(), &verdict.errors);
     assert_eq!(text.matches("error[few-knocks]: ").count(), 2, "{text}");
@@ -122,9 +124,9 @@ fn a_warning_that_is_denied_is_an_error() {
         format!("\nerror: {name}: 2 errors, {} warnings\n", text.matches("warning[").count());
     assert!(text.ends_with(&count), "{text}");
     let all = CheckOptions { deny: vec![Denied::Warnings], ..options() };
-    assert!(!check(&file, all.clone()).errors.contains("warning["));
+    assert!(!check(&file, &all.clone()).errors.contains("warning["));
     let but_those = CheckOptions { allow: Code::ALL.to_vec(), ..all };
-    let verdict = check(&file, but_those);
+    let verdict = check(&file, &but_those);
     assert!(verdict.config.is_some() && verdict.errors.is_empty(), "{}", verdict.errors);
 }
 
@@ -136,12 +138,12 @@ fn a_warning_is_denied_also_beyond_those_that_are_kept() {
     let doors: String = (1..=1500).map(door).collect();
     fs::write(&file, format!("{doors}[last]\nsequence = 1\ncommand =\n")).unwrap();
     let denied = CheckOptions { deny: vec![Denied::Code(Code::FewKnocks)], ..options() };
-    let verdict = check(&file, denied);
+    let verdict = check(&file, &denied);
     assert_eq!(verdict.config, None);
     assert!(verdict.errors.contains("error[few-knocks]: "));
     // Allowed ones take no place from others.
     let allow = Code::ALL.iter().copied().filter(|code| *code != Code::FewKnocks).collect();
-    let verdict = check(&file, CheckOptions { allow, ..options() });
+    let verdict = check(&file, &CheckOptions { allow, ..options() });
     assert_eq!(verdict.errors.matches("warning[few-knocks]: ").count(), 1);
     assert!(
         verdict.summary.ends_with(": 1501 doors, no errors, 1 warning\n"),
@@ -162,8 +164,8 @@ fn json_says_the_same_in_the_form_that_is_documented() {
     all.extend(files("warns").into_iter().map(|(_, file)| file));
     let mut objects = 0;
     for file in all {
-        let in_words = check(&file, options());
-        let as_json = check(&file, CheckOptions { format: Format::Json, ..options() });
+        let in_words = check(&file, &options());
+        let as_json = check(&file, &CheckOptions { format: Format::Json, ..options() });
         assert_eq!((as_json.errors.as_str(), as_json.summary.as_str()), ("", ""));
         assert_eq!(as_json.config, in_words.config);
         for line in as_json.output.lines() {
@@ -199,7 +201,7 @@ fn is_title(line: &str) -> bool {
 fn json_says_where_a_finding_begins_and_ends() {
     let file = Path::new(LINTS).join("no-ip-token/warns.conf");
     let json = CheckOptions { format: Format::Json, ..only(Code::NoIpToken) };
-    let output = check(&file, json).output;
+    let output = check(&file, &json).output;
     let line = output.lines().find(|line| line.contains("%ip%")).unwrap();
     let object: Value = serde_json::from_str(line).unwrap();
     let place = ["line", "column", "end_column"].map(|key| object[key].as_u64().unwrap());
@@ -213,7 +215,7 @@ fn json_tells_how_many_findings_are_not_shown() {
     let file = folder.path().join("knockd.conf");
     fs::write(&file, "[d]\nsequence = 1\n".repeat(1001)).unwrap();
     let json = CheckOptions { format: Format::Json, ..only(Code::FewKnocks) };
-    let output = check(&file, json).output;
+    let output = check(&file, &json).output;
     assert_eq!(output.lines().count(), 1001);
     let last: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
     assert_eq!(last["message"], "1 more warnings are not shown");
@@ -230,9 +232,9 @@ fn only(code: Code) -> CheckOptions {
 }
 
 /// Checks a file, under `-4` if its name says so.
-fn check(file: &Path, options: CheckOptions) -> Verdict {
+fn check(file: &Path, options: &CheckOptions) -> Verdict {
     let ipv4_only = file.file_stem().unwrap().to_string_lossy().ends_with("-4");
-    Verdict::on(file, |_| None, &options, ipv4_only, Some(&PaperHost), Style::Plain)
+    Verdict::on(file, |_| None, options, ipv4_only, Some(&PaperHost), Style::Plain)
 }
 
 /// A machine on which paths say of themselves what they are.
@@ -260,7 +262,7 @@ fn files(kind: &str) -> Vec<(Code, PathBuf)> {
         let code = code.unwrap_or_else(|| panic!("{} is no warning", folder.display()));
         let files = entries(&folder).into_iter().filter(|file| {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            name.starts_with(kind) && name.ends_with(".conf")
+            name.starts_with(kind) && file.extension().is_some_and(|extension| extension == "conf")
         });
         found.extend(files.map(|file| (code, file)));
     }
