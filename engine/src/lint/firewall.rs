@@ -132,6 +132,12 @@ impl<'a> Change<'a> {
                         self.words.extend([(word.to_vec(), at), (module, module_at)]);
                     }
                 }
+                b"-t" => {
+                    let (table, table_at) = words.next()?;
+                    if table != b"filter" {
+                        self.words.extend([(word.to_vec(), at), (table, table_at)]);
+                    }
+                }
                 b"-s" | b"-d" => {
                     let (address, address_at) = words.next()?;
                     let host = address.strip_suffix(b"/32").or(address.strip_suffix(b"/128"));
@@ -253,7 +259,7 @@ impl<'a> Change<'a> {
 }
 
 /// Options of iptables with one letter that stand in rules, each before its value.
-const PLAIN: [&[u8]; 8] = [b"-p", b"-j", b"-g", b"-i", b"-o", b"-t", b"-f", b"-4"];
+const PLAIN: [&[u8]; 6] = [b"-p", b"-j", b"-g", b"-i", b"-o", b"-f"];
 
 /// Returns the short form of an option that has one.
 fn short(word: &[u8]) -> &[u8] {
