@@ -114,8 +114,7 @@ impl Check<'_> {
         path: &Path,
         text: &[u8],
     ) -> (Option<OneTimeSequences>, Diagnostics) {
-        let levels = self.circumstances.levels.clone();
-        let (sequences, mut diagnostics) = OneTimeSequences::parse_with(text, levels);
+        let (sequences, mut diagnostics) = lint::check_one_time(text, &self.circumstances);
         let has_secrets = sequences.as_ref().is_some_and(|sequences| sequences.next().is_some());
         if let Some(host) = self.host.filter(|_| has_secrets) {
             advise_of_mode(host, path, &mut diagnostics);

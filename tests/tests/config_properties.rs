@@ -47,6 +47,10 @@ proptest! {
     #[test]
     fn advice_is_given_about_any_bytes(text in any_text()) {
         check_advice(&text)?;
+        let (sequences, _) = OneTimeSequences::parse(&text);
+        let (checked, diagnostics) = lint::check_one_time(&text, &Circumstances::default());
+        prop_assert_eq!(checked, sequences);
+        check_diagnostics(&diagnostics, &text)?;
     }
 
     #[test]

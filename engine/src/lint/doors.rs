@@ -32,7 +32,8 @@ pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
     sequence.split(b',').nth(index).map_or(sequence, Piece::trim)
 }
 
-fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
+/// Gives advice about a sequence by itself.
+pub(super) fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
     let knocks = sequence.knocks();
     if knocks.len() < ENOUGH_KNOCKS {
         diagnostics.advise(Advice::FewKnocks { count: knocks.len() }, at);

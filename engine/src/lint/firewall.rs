@@ -1,6 +1,7 @@
 //! What a few firewall programs are told to do, as far as it is needed to see that one command undoes
 //! another. What is not understood is no [`Change`].
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::advice::Mismatch;
@@ -305,14 +306,16 @@ fn split_at_equals_signs<'a>(words: &[Word<'a>]) -> Vec<Word<'a>> {
 
 /// Returns the words that are not among `others`, each of which stands for one.
 fn without<'a>(words: &[Word<'a>], others: &[Word<'a>]) -> Vec<Word<'a>> {
-    let mut others: Vec<&[u8]> = others.iter().map(|(word, _)| word.as_slice()).collect();
+    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for (word, _) in others {
+        let count = counts.entry(word).or_default();
+        *count = count.saturating_add(1);
+    }
     let mut rest = Vec::new();
     for (word, at) in words {
-        match others.iter().position(|other| other == word) {
-            Some(found) => {
-                others.swap_remove(found);
-            }
-            None => rest.push((word.clone(), *at)),
+        match counts.get_mut(word.as_slice()) {
+            Some(count) if *count > 0 => *count = count.saturating_sub(1),
+            Some(_) | None => rest.push((word.clone(), *at)),
         }
     }
     rest

@@ -24,6 +24,7 @@ pub use code::{Code, Level, Levels};
 
 use crate::config::check::{Door as Placed, read};
 use crate::config::{Config, Diagnostics, Parsed, Span};
+use crate::one_time::OneTimeSequences;
 
 /// What a check is told besides the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,17 @@ pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
     }
     diagnostics.sort();
     Checked { parsed: Parsed { config, diagnostics }, programs }
+}
+
+/// Reads the text of a file of one-time sequences as [`OneTimeSequences::parse`] does, and gives advice
+/// about each by itself.
+#[must_use]
+pub fn check_one_time(
+    text: &[u8],
+    circumstances: &Circumstances,
+) -> (Option<OneTimeSequences>, Diagnostics) {
+    let levels = circumstances.levels.clone();
+    OneTimeSequences::parse_with(text, levels, doors::check_knocks)
 }
 
 fn check_doors(

@@ -17,6 +17,9 @@ impl<'a> Simple<'a> {
     /// is said about such a command.
     const SPECIAL: &'static [u8] = b";&|<>()$`*?\\~#";
 
+    /// How many words may have no place before the others are not searched for.
+    const NOT_FOUND: usize = 8;
+
     /// Takes a command; `None` if it is anything but one program and its words.
     pub(super) fn new(command: Piece<'a>) -> Option<Self> {
         let bytes = command.bytes();
@@ -26,12 +29,18 @@ impl<'a> Simple<'a> {
         let mut shell = shlex::bytes::Shlex::new(bytes);
         let mut words = Vec::new();
         let mut from = 0_usize;
+        let mut not_found = 0_usize;
         for word in shell.by_ref() {
-            let found = command.find(from, &word);
-            if let Some(found) = found {
-                from = found.0.saturating_add(word.len());
-            }
-            words.push((word, found.map_or(command, |(_, piece)| piece)));
+            // Each search that fails goes to the end of the line.
+            let found = if not_found < Self::NOT_FOUND { command.find(from, &word) } else { None };
+            let place = if let Some((start, place)) = found {
+                from = start.saturating_add(word.len());
+                place
+            } else {
+                not_found = not_found.saturating_add(1);
+                command
+            };
+            words.push((word, place));
         }
         if shell.had_error || words.first().is_none_or(|(word, _)| word.contains(&b'=')) {
             return None;
