@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser};
 use knock_engine::Limits;
-use knock_setup::options::{STYLES, number_of_attempts};
+use knock_setup::options::{CheckOptions, STYLES, number_of_attempts};
 
 const LONG_ABOUT: &str = "\
 Listen for secret sequences of packets, and open doors for those who know them.
@@ -36,7 +36,7 @@ Signals:
 Exit status:
   0  a signal ended knockd, and all doors are closed; with --check, the configuration is sound
   1  knockd could not start or go on, or could not close a door
-  2  with --check: the configuration is at fault";
+  2  with --check: the configuration is at fault, or has a warning that is denied";
 
 /// Port-knock daemon: listen for secret sequences of packets and open doors.
 #[derive(Clone, Debug, Parser)]
@@ -62,7 +62,7 @@ pub struct Args {
     ///
     /// The caller waits until knockd listens: errors before that are printed on its terminal, and its
     /// exit status tells of them.
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "check")]
     pub daemon: bool,
 
     /// The configuration file
@@ -100,12 +100,8 @@ pub struct Args {
     #[arg(short = '4', long = "only-ip-v4")]
     pub only_ip_v4: bool,
 
-    /// Check the configuration and the files it names, and end: with 0 if they are sound, with 2 if not
-    #[arg(long, conflicts_with_all = ["daemon", "record"])]
-    pub check: bool,
-
     /// Write the packets that count to this file, a pcapng capture that knock-replay reads
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub record: Option<PathBuf>,
 
     /// Remember at most this many attempts
@@ -119,6 +115,10 @@ pub struct Args {
         value_parser = number_of_attempts
     )]
     pub max_attempts: NonZeroU32,
+
+    /// What a check finds and how it tells of it.
+    #[command(flatten)]
+    pub checking: CheckOptions,
 }
 
 /// Returns the command line as a value, for the manual page.

@@ -10,6 +10,7 @@ compile_error!("knockd needs Linux: its sandbox, its capture and its signals are
 
 mod addresses;
 mod args;
+mod check;
 mod daemonize;
 mod descriptors;
 mod exit;
@@ -48,7 +49,15 @@ pub fn main() -> Exit {
         return Exit::Failed;
     }
     match Args::try_parse() {
-        Ok(args) => runner::main(&args),
+        Ok(args) => {
+            if let Some(explanation) = args.checking.explanation() {
+                check::print(&explanation)
+            } else if args.checking.check {
+                check::check(&args)
+            } else {
+                runner::main(&args)
+            }
+        }
         Err(error) => usage(&error),
     }
 }

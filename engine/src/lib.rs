@@ -17,6 +17,7 @@ mod doors;
 mod effect;
 mod engine;
 pub mod filter;
+pub mod lint;
 mod listening;
 mod one_time;
 mod packet;

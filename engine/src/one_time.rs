@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::config::lex::Text;
+use crate::config::lex::{Piece, Text};
 use crate::config::{Diagnostics, Lint, check, value};
 use crate::door::Sequence;
+use crate::lint::Levels;
 
 /// A usable line of a sequence file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,18 @@ impl OneTimeSequences {
     /// left is a warning.
     #[must_use]
     pub fn parse(text: &[u8]) -> (Option<Self>, Diagnostics) {
+        Self::parse_with(text, Levels::default(), |_, _, _| {})
+    }
+
+    /// Does the same as [`Self::parse`] with these levels for warnings, and shows `look` each sequence
+    /// and where it stands.
+    pub(crate) fn parse_with(
+        text: &[u8],
+        levels: Levels,
+        mut look: impl FnMut(&Sequence, Piece<'_>, &mut Diagnostics),
+    ) -> (Option<Self>, Diagnostics) {
         let text = Text::new(text);
-        let mut diagnostics = Diagnostics::default();
+        let mut diagnostics = Diagnostics::new(levels);
         let mut lines = Vec::new();
         for line in text.lines() {
             if line.number == 1 && text.has_byte_order_mark {
@@ -45,6 +56,7 @@ impl OneTimeSequences {
             }
             let Some(content) = check::content(line, &mut diagnostics) else { continue };
             let Some(sequence) = value::sequence(content, &mut diagnostics) else { continue };
+            look(&sequence, content, &mut diagnostics);
             let offset = u64::try_from(line.offset).unwrap_or(u64::MAX);
             lines.push(OneTimeLine { number: line.number, offset, sequence });
         }

@@ -5,6 +5,7 @@ mod advancing;
 mod boundary;
 mod commands;
 mod limits;
+mod lint;
 mod one_time;
 mod reload;
 mod retransmissions;

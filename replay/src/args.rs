@@ -6,7 +6,12 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use knock_engine::{Difference, Limits, Rules};
-use knock_setup::options::{STYLES, number_of_attempts};
+use knock_setup::options::{CheckOptions, STYLES, number_of_attempts};
+
+const USAGE: &str = "\
+knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
+       knock-replay [OPTIONS] --check --config <FILE>
+       knock-replay --explain <CODE>";
 
 const LONG_ABOUT: &str = "\
 Replay packet captures against a knockd.conf and print what the door keeper would do.
@@ -34,10 +39,13 @@ Examples:
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
 
+  Check a configuration, without a capture, as strictly as possible:
+      knock-replay --check -c knockd.conf --deny warnings
+
 Exit status:
-  0  the captures were replayed to their ends
+  0  the captures were replayed to their ends; with --check, the configuration is sound
   1  knockd 0.8 and knock differ (with --rules both)
-  2  the command line or the configuration is at fault
+  2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
 
@@ -46,19 +54,21 @@ Exit status:
 #[command(
     name = "knock-replay",
     version,
+    override_usage = USAGE,
     long_about = LONG_ABOUT,
     after_help = "Try 'knock-replay --help' for examples and the exit statuses.",
     after_long_help = EXAMPLES,
     styles = STYLES,
     max_term_width = 100
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// Captures to replay, merged by time; '-' is standard input
     ///
     /// pcap and pcapng, plain or compressed with gzip or zstd, told apart by content. Packets that
     /// carry the same time come in the order of the captures on the command line. When standard
     /// input is a pipe, each line is printed as soon as it happens.
-    #[arg(value_name = "CAPTURE", required_unless_present = "read")]
+    #[arg(value_name = "CAPTURE", required_unless_present_any = ["read", "check", "explain"])]
     pub captures: Vec<PathBuf>,
 
     /// Replay this capture, as in tcpdump -r; it comes behind those named without an option
@@ -66,7 +76,14 @@ pub struct Args {
     pub read: Vec<PathBuf>,
 
     /// The configuration: a knockd.conf
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required = false,
+        required_unless_present = "explain",
+        default_value_if("explain", clap::builder::ArgPredicate::IsPresent, "/etc/knockd.conf")
+    )]
     pub config: PathBuf,
 
     /// A local address: a destination that counts for doors without a target (repeatable)
@@ -131,6 +148,17 @@ pub struct Args {
     /// always printed, so that knockd's -v can be given here too.
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// What a check finds and how it tells of it.
+    #[command(flatten)]
+    pub checking: CheckOptions,
+
+    /// Look also whether the commands are on this machine, and who may read the files (with --check)
+    ///
+    /// Otherwise only what the files say counts, as they may be those of another machine. 'knockd
+    /// --check' always looks.
+    #[arg(long, requires = "check", help_heading = "Check")]
+    pub on_this_machine: bool,
 }
 
 /// Whose transcript is printed.
@@ -177,6 +205,10 @@ impl Args {
     /// A clap error, to be printed as one, if standard input is named twice, or an option needs
     /// another.
     pub(crate) fn checked(self) -> Result<Self, clap::Error> {
+        if self.checking.check && self.captures().next().is_some() {
+            let message = "'--check' takes no captures";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
         if self.captures().filter(|capture| is_stdin(capture)).count() > 1 {
             let message = "standard input ('-') is named more than once";
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));

@@ -26,7 +26,7 @@ use clap::Parser as _;
 use knock_engine::{Doors, Limits, Rules};
 use knock_setup::report::{self, Style};
 use knock_setup::text::{Cause, shown};
-use knock_setup::{Refusal, Setup};
+use knock_setup::{Host, Refusal, Setup, ThisHost, Verdict};
 
 pub use crate::args::{Args, RuleChoice, TimeFormat, command};
 pub use crate::exit::Exit;
@@ -65,7 +65,15 @@ pub fn main() -> Exit {
 /// Runs the program. `args` are those of a process, its name first.
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
     match Args::try_parse_from(args).and_then(Args::checked) {
-        Ok(args) => replay(&args, streams),
+        Ok(args) => {
+            if let Some(explanation) = args.checking.explanation() {
+                streams.print(&explanation)
+            } else if args.checking.check {
+                check(&args, streams)
+            } else {
+                replay(&args, streams)
+            }
+        }
         Err(error) => usage(&error, streams),
     }
 }
@@ -78,9 +86,22 @@ fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
         streams.say(&text);
         return Exit::Config;
     }
-    match streams.output.write_all(text.as_bytes()).and_then(|()| streams.output.flush()) {
-        Ok(()) => Exit::Done,
-        Err(error) => streams.cannot_write(&error),
+    streams.print(&text)
+}
+
+/// Says everything that can be said about the configuration.
+fn check(args: &Args, streams: &mut Streams<'_>) -> Exit {
+    let style = streams.style();
+    let host: Option<&dyn Host> = if args.on_this_machine { Some(&ThisHost) } else { None };
+    let options = &args.checking;
+    let verdict = Verdict::on(&args.config, refusal, options, args.only_ip_v4, host, style);
+    if verdict.config.is_none() || !args.quiet {
+        streams.say(&verdict.errors);
+        streams.say(&verdict.summary);
+    }
+    match (streams.print(&verdict.output), verdict.config) {
+        (Exit::Done, None) => Exit::Config,
+        (printed, _) => printed,
     }
 }
 
@@ -147,11 +168,13 @@ const A_CAPTURE: Refusal = Refusal {
     help: "name captures without an option, and the configuration behind `-c`",
 };
 
+fn refusal(text: &[u8]) -> Option<Refusal> {
+    capture::begins_like_one(text).then_some(A_CAPTURE)
+}
+
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
 fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
-    let setup = Setup::load_unless(&args.config, |text| {
-        capture::begins_like_one(text).then_some(A_CAPTURE)
-    });
+    let setup = Setup::load_unless(&args.config, refusal);
     if setup.config.is_none() || !args.quiet {
         streams.say(&setup.report(streams.style()));
     }
@@ -188,6 +211,18 @@ fn open_captures(args: &Args, streams: &mut Streams<'_>) -> Option<Merge> {
 }
 
 impl Streams<'_> {
+    fn style(&self) -> Style {
+        if self.colour { Style::Coloured } else { Style::Plain }
+    }
+
+    /// Prints a text on standard output.
+    fn print(&mut self, text: &str) -> Exit {
+        match self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()) {
+            Ok(()) => Exit::Done,
+            Err(error) => self.cannot_write(&error),
+        }
+    }
+
     /// Says something on standard error. Nobody could be told that this failed.
     fn say(&mut self, text: &str) {
         let _ = self.errors.write_all(text.as_bytes());
@@ -199,10 +234,6 @@ impl Streams<'_> {
         } else {
             self.say(&format!("knock-replay: error: {error}\n"));
         }
-    }
-
-    fn style(&self) -> Style {
-        if self.colour { Style::Coloured } else { Style::Plain }
     }
 
     /// Says that standard output cannot be written, unless whoever read it has gone: then nobody

@@ -46,6 +46,22 @@ fn the_comparison_prints_what_the_readme_says() {
 }
 
 #[test]
+fn the_check_finds_what_the_readme_says() {
+    let blocks = blocks();
+    let begins = "cargo run --release -p knock-replay -- --check";
+    let job = blocks.iter().find_map(|block| block.strip_prefix(begins)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+        .current_dir(root())
+        .arg("--check")
+        .args(job.split_whitespace())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains(r#""code":"ascending-sequence""#), "{printed}");
+}
+
+#[test]
 fn a_fault_is_shown_as_the_readme_shows_it() {
     let blocks = blocks();
     let shown = blocks.iter().find(|block| block.starts_with("error: ")).unwrap();

@@ -43,7 +43,7 @@ impl Faults {
     }
 
     fn keep(&mut self, severity: Severity, at: Piece<'_>, wording: Wording) {
-        self.kept.push(Finding { severity, span: Some(at.span()), wording });
+        self.kept.push(Finding { severity, code: None, span: Some(at.span()), wording });
     }
 
     /// Returns the known word nearest to `word` for the next error; none if that will not be kept,

@@ -82,7 +82,7 @@ impl Unreadable {
 
     pub(crate) fn finding(&self, file: &OneTimeFile) -> Finding {
         let wording = self.wording(&shown(path_of(&file.name)), self.help_for_one_time());
-        Finding { severity: Severity::Error, span: Some(file.span), wording }
+        Finding { severity: Severity::Error, code: None, span: Some(file.span), wording }
     }
 
     fn cause(&self) -> &str {

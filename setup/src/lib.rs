@@ -1,12 +1,17 @@
 //! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
 
+mod check;
 pub mod faults;
 mod files;
+mod host;
+mod json;
 pub mod one_time;
 pub mod options;
 pub mod report;
 mod setup;
 pub mod text;
 
+pub use check::Verdict;
 pub use files::{Files, MAX_FILE_BYTES, Refusal, Unreadable, read_configuration, read_one_time};
+pub use host::{Host, ThisHost};
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

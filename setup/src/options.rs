@@ -3,6 +3,9 @@
 use std::num::NonZeroU32;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, ValueEnum};
+use knock_engine::config::nearest;
+use knock_engine::lint::{Code, Level, Levels};
 
 /// The colours of help and of errors.
 pub const STYLES: Styles = Styles::styled()
@@ -17,4 +20,105 @@ pub const STYLES: Styles = Styles::styled()
 /// What is wrong with it, if it is not a number from 1 to 4,294,967,295.
 pub fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse().map_err(|_| "not a number from 1 to 4294967295")
+}
+
+/// The options of a check.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Check")]
+pub struct CheckOptions {
+    /// Check the configuration and the files it names, and end: with 0 if they are sound, with 2 if not
+    ///
+    /// Besides errors it tells of what is hardly meant or opens more easily than it seems to, with
+    /// warnings that change nothing.
+    #[arg(long)]
+    pub check: bool,
+
+    /// How to tell what a check finds
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "check")]
+    pub format: Format,
+
+    /// Take these warnings for errors: their codes, or 'warnings' for all (with --check)
+    ///
+    /// Codes are separated by commas; they stand in brackets behind the word 'warning'.
+    #[arg(
+        long,
+        value_name = "CODE",
+        value_delimiter = ',',
+        value_parser = denied,
+        requires = "check"
+    )]
+    pub deny: Vec<Denied>,
+
+    /// Do not tell of these warnings (with --check)
+    #[arg(
+        long,
+        value_name = "CODE",
+        value_delimiter = ',',
+        value_parser = code,
+        requires = "check"
+    )]
+    pub allow: Vec<Code>,
+
+    /// Explain a warning at length, and end
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    pub explain: Option<Code>,
+}
+
+/// How findings are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// In words, on standard error
+    #[default]
+    Text,
+    /// As JSON, one object a line, on standard output
+    Json,
+}
+
+/// What is taken for an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Every warning that is not allowed by name.
+    Warnings,
+    /// The warnings of a code.
+    Code(Code),
+}
+
+impl CheckOptions {
+    /// Returns what becomes of each warning: what is denied by name beats what is allowed, and that what
+    /// is said of all.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        let mut levels = Levels::default();
+        for code in &self.allow {
+            levels = levels.with(*code, Level::Allow);
+        }
+        for denied in &self.deny {
+            levels = match denied {
+                Denied::Warnings => levels.deny_warnings(),
+                Denied::Code(code) => levels.with(*code, Level::Deny),
+            };
+        }
+        levels
+    }
+
+    /// Returns the explanation that is asked for, with a title.
+    #[must_use]
+    pub fn explanation(&self) -> Option<String> {
+        let code = self.explain?;
+        Some(format!("{}\n\n{}", code.name(), code.explanation()))
+    }
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    Code::from_name(text).ok_or_else(|| {
+        let names = Code::ALL.iter().map(|code| code.name());
+        match nearest(text.as_bytes(), names) {
+            Some(name) => format!("there is no such warning; did you mean '{name}'?"),
+            None => String::from("there is no such warning; docs/lints.md has all of them"),
+        }
+    })
+}
+
+fn denied(text: &str) -> Result<Denied, String> {
+    if text == "warnings" { Ok(Denied::Warnings) } else { code(text).map(Denied::Code) }
 }

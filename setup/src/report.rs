@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use knock_engine::config::{Diagnostics, Severity, Span, Wording};
+use knock_engine::lint::Code;
 
 /// Whether a report has colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Source {
 pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
+    /// The code of a warning, also of one that is denied.
+    pub code: Option<Code>,
     /// Where it is; `None` if it is the source as a whole.
     pub span: Option<Span>,
     /// What to tell.
@@ -48,6 +51,7 @@ impl Source {
             .iter()
             .map(|diagnostic| Finding {
                 severity: diagnostic.severity(),
+                code: diagnostic.fault.code(),
                 span: diagnostic.span,
                 wording: diagnostic.wording(),
             })
@@ -56,7 +60,10 @@ impl Source {
         Self {
             name,
             text,
-            more_errors: more(diagnostics.errors(), Severity::Error),
+            more_errors: more(
+                diagnostics.errors().saturating_add(diagnostics.denied()),
+                Severity::Error,
+            ),
             more_warnings: more(diagnostics.warnings(), Severity::Warning),
             findings,
         }
@@ -142,7 +149,12 @@ fn level(severity: Severity) -> Level<'static> {
 
 fn render_finding(renderer: &Renderer, source: &Source, finding: &Finding) -> String {
     let wording = &finding.wording;
-    let group = Group::with_title(level(finding.severity).primary_title(wording.message.as_str()));
+    let title = level(finding.severity).primary_title(wording.message.as_str());
+    let title = match finding.code {
+        Some(code) => title.id(code.name()),
+        None => title,
+    };
+    let group = Group::with_title(title);
     let Some(span) = finding.span else {
         let group = group.element(Origin::path(source.name.as_str()));
         return renderer.render(&[with_advice(group, wording)]);

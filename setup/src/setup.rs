@@ -6,6 +6,7 @@ use std::path::Path;
 use knock_engine::config::{self, Config, FileName, Severity, Wording};
 use knock_engine::{DoorName, DoorSequence, Doors, OneTimeSequences, TooManyDoors};
 
+use crate::check::Check;
 use crate::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
 use crate::one_time::path_of;
 use crate::report::{self, Source, Style};
@@ -49,7 +50,7 @@ impl Setup {
     #[must_use]
     pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
         match read_configuration(path, refuse) {
-            Ok(text) => Self::new(path, text, |_| true, read_named),
+            Ok(text) => Self::new(path, text, |_| true, read_named, None),
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -59,7 +60,19 @@ impl Setup {
     #[must_use]
     pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
         match read_configuration(path, |_| None) {
-            Ok(text) => Self::new(path, text, wanted, read_named),
+            Ok(text) => Self::new(path, text, wanted, read_named, None),
+            Err(cause) => Self::unreadable(path, &cause),
+        }
+    }
+
+    /// Does the same as [`Setup::load_unless`], with advice.
+    pub(crate) fn check(
+        path: &Path,
+        refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
+        with: &Check<'_>,
+    ) -> Self {
+        match read_configuration(path, refuse) {
+            Ok(text) => Self::new(path, text, |_| true, read_named, Some(with)),
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -78,7 +91,7 @@ impl Setup {
     pub fn parse(name: &Path, files: Files) -> Self {
         let Files { configuration, one_time } = files;
         let read = |name: &FileName| one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles);
-        Self::new(name, configuration, |_| true, read)
+        Self::new(name, configuration, |_| true, read, None)
     }
 
     fn new(
@@ -86,12 +99,16 @@ impl Setup {
         configuration: Vec<u8>,
         wanted: impl Fn(&DoorName) -> bool,
         read: impl FnMut(&FileName) -> Result<Vec<u8>, Unreadable>,
+        check: Option<&Check<'_>>,
     ) -> Self {
-        let parsed = config::parse(&configuration);
+        let parsed = match check {
+            Some(check) => check.configuration(name, &configuration),
+            None => config::parse(&configuration),
+        };
         let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
-        let mut one_time = OneTimeFiles::new(read, source);
+        let mut one_time = OneTimeFiles::new(read, source, check);
         let config = parsed.config.map(|config| one_time.give_sequences(config, wanted));
-        let OneTimeFiles { read: _, sources, files, bytes: _ } = one_time;
+        let OneTimeFiles { read: _, check: _, sources, files, bytes: _ } = one_time;
         let errors = sources.iter().any(|source| source.errors() > 0);
         let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
         Self {
@@ -111,6 +128,14 @@ impl Setup {
                 let sources: Vec<Source> = sources.iter().map(Source::without_warnings).collect();
                 report::render(&sources, style)
             }
+        }
+    }
+
+    /// Returns what was found, source by source; `Err` says why the configuration could not be read.
+    pub(crate) fn sources(&self) -> Result<&[Source], &Wording> {
+        match &self.outcome {
+            Outcome::Unreadable(wording) => Err(wording),
+            Outcome::Read(sources) => Ok(sources),
         }
     }
 
@@ -136,8 +161,9 @@ pub fn doors(config: &Config) -> Result<Doors, TooManyDoors> {
 }
 
 /// The sequence files so far.
-struct OneTimeFiles<R> {
+struct OneTimeFiles<'a, R> {
     read: R,
+    check: Option<&'a Check<'a>>,
     /// What was found in the configuration, then in each sequence file with findings.
     sources: Vec<Source>,
     /// The text and the sequences of each.
@@ -146,9 +172,9 @@ struct OneTimeFiles<R> {
     bytes: u64,
 }
 
-impl<R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<R> {
-    fn new(read: R, configuration: Source) -> Self {
-        Self { read, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
+impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R> {
+    fn new(read: R, configuration: Source, check: Option<&'a Check<'a>>) -> Self {
+        Self { read, check, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
     }
 
     /// Gives every one-time door that is wanted the sequences of its file.
@@ -183,7 +209,10 @@ impl<R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<R> {
         if self.bytes > MAX_ONE_TIME_BYTES {
             return Err(Unreadable::TooLargeTogether);
         }
-        let (sequences, diagnostics) = OneTimeSequences::parse(&text);
+        let (sequences, diagnostics) = match self.check {
+            Some(check) => check.one_time(path_of(name), &text),
+            None => OneTimeSequences::parse(&text),
+        };
         if !diagnostics.kept().is_empty() {
             self.sources.push(Source::new(shown(path_of(name)), text.clone(), &diagnostics));
         }

@@ -5,7 +5,10 @@
 
 use std::net::IpAddr;
 
-use knock_engine::config::{self, Diagnostics, InterfaceName, LogTime, Severity, Span, UserName};
+use knock_engine::config::{
+    self, Diagnostic, Diagnostics, Fault, InterfaceName, LogTime, Severity, Span, UserName,
+};
+use knock_engine::lint::{self, Checked, Circumstances};
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
     Protocol, Seconds, Sequence, Target, TcpFlags, address,
@@ -31,6 +34,22 @@ proptest! {
         check_diagnostics(&parsed.diagnostics, &text)?;
         let (sequences, diagnostics) = OneTimeSequences::parse(&text);
         prop_assert_eq!(sequences.is_none(), diagnostics.errors() > 0);
+        check_diagnostics(&diagnostics, &text)?;
+    }
+
+    #[test]
+    fn advice_changes_nothing_but_the_warnings(
+        options in options(), doors in vec(door(), 0..6), whims in vec(any::<u8>(), 1..200)
+    ) {
+        check_advice(&Printer::new(whims).print(&options, &doors))?;
+    }
+
+    #[test]
+    fn advice_is_given_about_any_bytes(text in any_text()) {
+        check_advice(&text)?;
+        let (sequences, _) = OneTimeSequences::parse(&text);
+        let (checked, diagnostics) = lint::check_one_time(&text, &Circumstances::default());
+        prop_assert_eq!(checked, sequences);
         check_diagnostics(&diagnostics, &text)?;
     }
 
@@ -91,6 +110,23 @@ proptest! {
 
 /// Every span lies in the text, in a line, at characters; the order is that of place; and what is
 /// found can be reported.
+fn check_advice(text: &[u8]) -> Result<(), TestCaseError> {
+    let parsed = config::parse(text);
+    let Checked { parsed: checked, programs } = lint::check(text, &Circumstances::default());
+    prop_assert_eq!(&checked.config, &parsed.config);
+    prop_assert_eq!(checked.diagnostics.errors(), parsed.diagnostics.errors());
+    check_diagnostics(&checked.diagnostics, text)?;
+    let is_no_advice = |one: &&Diagnostic| !matches!(one.fault, Fault::Advice(_));
+    let without_advice = checked.diagnostics.kept().iter().filter(is_no_advice);
+    prop_assert!(without_advice.eq(parsed.diagnostics.kept()));
+    for program in programs {
+        let line = &text[program.span.line_start..program.span.line_end];
+        prop_assert_eq!(&line[program.span.start..program.span.end], &program.path[..]);
+        prop_assert!(program.path.starts_with(b"/"));
+    }
+    Ok(())
+}
+
 fn check_diagnostics(diagnostics: &Diagnostics, text: &[u8]) -> Result<(), TestCaseError> {
     let spans: Vec<Span> = diagnostics.kept().iter().filter_map(|one| one.span).collect();
     prop_assert!(spans.is_sorted_by_key(|span| (span.line, span.start)));

@@ -25,7 +25,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use knock_engine::Doors;
-use knock_engine::config::Config;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
@@ -36,18 +35,19 @@ use self::end::State;
 use self::lease_file::LeaseFile;
 use self::leases::Leases;
 use self::one_time::OneTime;
+pub(crate) use self::one_time::check_writable;
 use self::output::{Kind, Output};
 use self::reload::Reload;
 use self::report::Losses;
 use self::sniffer::Sniffer;
-use self::start::{Failure, load, say, style};
+use self::start::{Failure, load};
+pub(crate) use self::start::{say, style};
 use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
 use crate::pid_file::PidFile;
-use crate::settings::{Settings, SettingsError};
-use crate::user;
+use crate::settings::Settings;
 use crate::wire::Order;
 
 /// The process at work.
@@ -90,7 +90,6 @@ struct Runner {
 pub(crate) fn main(args: &Args) -> Exit {
     // The caller's folder is this daemon's as well, but a name in a message should be a whole one.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
-    let at_fault = if args.check { Exit::Faulty } else { Exit::Failed };
     let loaded = match load(&args.config, style()) {
         Ok((loaded, warnings)) => {
             say(&warnings);
@@ -98,28 +97,16 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
         Err(errors) => {
             say(&errors);
-            return at_fault;
+            return Exit::Failed;
         }
     };
     let settings = match Settings::new(args, &loaded.config.options) {
-        Ok(settings) => Some(settings),
-        // Routes come and go, and are not the configuration's fault.
-        Err(SettingsError::NoInterface { .. }) if args.check => None,
-        Err(error) => {
-            refuse(&error);
-            return at_fault;
-        }
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
     };
-    if let Err(failure) = check_one_time(args, &loaded.config) {
-        refuse(&failure.0);
-        return at_fault;
+    if let Err(error) = check_writable(&loaded.config) {
+        return refuse(&error);
     }
-    let Some(settings) = settings.filter(|_| !args.check) else {
-        let doors = loaded.doors.len();
-        let s = if doors == 1 { "" } else { "s" };
-        say(&format!("{}: {doors} door{s}, no errors\n", knock_setup::text::shown(&args.config)));
-        return Exit::Done;
-    };
     let waiting = if args.daemon {
         match daemonize::fork_off() {
             Ok(Side::Caller(exit)) => return exit,
@@ -137,16 +124,8 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
 }
 
-/// Checks that sequences can be marked as used. A check by somebody who may not says nothing about the
-/// daemon, which root starts.
-fn check_one_time(args: &Args, config: &Config) -> Result<(), Failure> {
-    if args.check && !user::is_root() {
-        return Ok(());
-    }
-    one_time::check_writable(config).map_err(|error| Failure(error.to_string()))
-}
-
-fn refuse(why: &dyn fmt::Display) -> Exit {
+/// Says why the daemon does not begin.
+pub(crate) fn refuse(why: &dyn fmt::Display) -> Exit {
     say(&format!("knockd: error: {why}\n"));
     Exit::Failed
 }

@@ -44,7 +44,7 @@ impl OneTime {
 
 /// A file in which no sequence could be marked as used.
 #[derive(Debug)]
-pub(super) struct NotWritable(PathBuf, io::Error);
+pub(crate) struct NotWritable(PathBuf, io::Error);
 
 impl fmt::Display for NotWritable {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ impl fmt::Display for NotWritable {
 ///
 /// # Errors
 /// [`NotWritable`] about the first that cannot be opened.
-pub(super) fn check_writable(config: &Config) -> Result<(), NotWritable> {
+pub(crate) fn check_writable(config: &Config) -> Result<(), NotWritable> {
     for file in config.doors.iter().filter_map(|door| door.one_time_file.as_ref()) {
         let path = path_of(&file.name);
         one_time::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;

@@ -54,7 +54,7 @@ pub(super) fn load(path: &Path, style: Style) -> Result<(Loaded, String), String
 }
 
 /// Returns whether what goes to standard error may have colours.
-pub(super) fn style() -> Style {
+pub(crate) fn style() -> Style {
     match anstream::AutoStream::choice(&io::stderr()) {
         ColorChoice::Never => Style::Plain,
         ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Style::Coloured,
@@ -192,7 +192,7 @@ fn start_resolver(user: Option<User>) -> Result<Names, Failure> {
 }
 
 /// Says something before there are lines.
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Nobody could be told that this failed.
     let _ = io::stderr().write_all(text.as_bytes());
 }

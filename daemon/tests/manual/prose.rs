@@ -26,6 +26,7 @@ pub(crate) const DESCRIPTION: Section = Section {
 
 pub(crate) const SECTIONS: &[Section] = &[
     SIGNALS,
+    CHECK,
     CONFIGURATION,
     GLOBAL_DIRECTIVES,
     DOOR_DIRECTIVES,
@@ -348,6 +349,34 @@ openSSH: command ran longer than CommandLimit and was killed: COMMAND",
              if the command could not be started, and 128 more than the number of the signal that ended \
              it. Lines of output are cut at 1,024 bytes, and no more than 64 KiB are told of a command; \
              what could command a terminal is replaced.",
+        ),
+    ],
+};
+
+const CHECK: Section = Section {
+    heading: "CHECK",
+    parts: &[
+        Text(
+            "With `--check` the configuration and the files that it names are read, and everything is told \
+             that is wrong with them, as at a start. Besides, there are warnings of what is hardly meant \
+             or opens more easily than it seems to: a sequence that a port scan makes, a stop command that \
+             does not undo the start command, a program that is not there, a file with sequences that \
+             every user may read, and others. A start does not tell of those.",
+        ),
+        Text(
+            "A warning changes nothing. Behind the word `warning` its code stands in brackets: \
+             `--explain CODE` says at length what it means and what the way out is, `--allow CODE` \
+             silences it, `--deny CODE` makes an error of it and `--deny warnings` of all that are not \
+             allowed. An error makes the exit status 2. A code that is denied by name is denied even if it \
+             is allowed, too. docs/lints.md has all of them.",
+        ),
+        Text(
+            "With `--format json`, each finding is an object on a line of standard output. \
+             docs/check.schema.json is the JSON Schema of such a line.",
+        ),
+        Text(
+            "`knock-replay --check` does the same on any machine, without looking at what is installed \
+             there.",
         ),
     ],
 };

@@ -1,5 +1,9 @@
 //! The programs that people knock with.
 
+use knock_setup::Verdict;
+use knock_setup::options::CheckOptions;
+use knock_setup::report::Style;
+
 use crate::common::Scene;
 
 #[test]
@@ -38,6 +42,58 @@ fn scans_of_nmap_open_doors() {
     ] {
         assert_eq!(daemon.count(line), 1, "{line}: {}", daemon.output());
     }
+    daemon.end();
+}
+
+/// Which doors a scan opens, and which ones `--check` says that it opens.
+#[test]
+fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
+    let name = "a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of";
+    let config = "
+[climbs]
+    sequence = 18044,31022,50560
+    seq_timeout = 300
+    tcpflags = syn
+    command =
+[falls]
+    sequence = 61000,7326,7327
+    seq_timeout = 300
+    tcpflags = syn
+    command =
+[nearlyClimbs]
+    sequence = 2207,8417,8416
+    seq_timeout = 300
+    command =
+[disturbed]
+    sequence = 61001,61003,61005
+    seq_timeout = 300
+    command =
+[disturbs]
+    sequence = 61004,61002
+    seq_timeout = 300
+    command =
+";
+    let Some(scene) = Scene::new(name, &["nmap"], config) else { return };
+    let said = Verdict::on(
+        &scene.path("knockd.conf"),
+        |_| None,
+        &CheckOptions::default(),
+        false,
+        None,
+        Style::Plain,
+    );
+    let config = said.config.unwrap();
+    let lines = said.errors.split("warning[ascending-sequence]").skip(1);
+    let sequences: Vec<&str> = lines.map(|one| one.lines().nth(3).unwrap()).collect();
+    let [sequence] = sequences[..] else { panic!("{}", said.errors) };
+    assert!(sequence.ends_with("= 18044,31022,50560"), "{sequence}");
+    assert_eq!(config.doors.len(), 6);
+
+    let daemon = scene.start("-i server");
+    scene.client("nmap -n -Pn -sS -r -p- --max-retries 0 192.0.2.1");
+    daemon.settle();
+    let opened = openings(&daemon.output());
+    assert_eq!(opened, ["192.0.2.10: climbs: OPEN SESAME", SETTLED], "{}", daemon.output());
     daemon.end();
 }
 

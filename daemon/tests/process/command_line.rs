@@ -28,7 +28,17 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn every_fault_of_the_command_line_is_status_1() {
-    let faults = ["--deamon", "-x", "--check --record x", "-c", "--max-attempts 0", "more"];
+    let faults = [
+        "--deamon",
+        "-x",
+        "--check --record x",
+        "--check --daemon",
+        "--deny warnings",
+        "--check --allow few-knoks",
+        "-c",
+        "--max-attempts 0",
+        "more",
+    ];
     insta::assert_snapshot!(told(&Folder::new(), &faults, 1));
 }
 
@@ -37,8 +47,59 @@ fn a_sound_configuration_passes_the_check() {
     let folder = Folder::new();
     folder.write("hint.conf", "[door]\nsequence = 7000,8000\n");
     folder.write("empty.conf", "");
+    for name in ["knockd.conf", "hint.conf"] {
+        fs::set_permissions(folder.path(name), Permissions::from_mode(0o600)).unwrap();
+    }
     let checks = ["--check -c knockd.conf", "--check -c hint.conf", "--check -c empty.conf"];
     insta::assert_snapshot!(told(&folder, &checks, 0));
+}
+
+#[test]
+fn the_check_looks_at_the_machine() {
+    let folder = Folder::new();
+    folder.write("knockd.conf", &format!("{WITHOUT_FAULT}command = /nosuch/open %IP%\n"));
+    folder.write("sound.conf", &format!("{WITHOUT_FAULT}command = /bin/sh -c 'exit 0' %IP%\n"));
+    for (name, mode) in [("knockd.conf", 0o644), ("sound.conf", 0o640)] {
+        fs::set_permissions(folder.path(name), Permissions::from_mode(mode)).unwrap();
+    }
+    let checks = ["--check -c knockd.conf", "--check -c sound.conf"];
+    insta::assert_snapshot!(told(&folder, &checks, 0));
+    let denied = ["--check -c knockd.conf --deny warnings --allow command-not-found"];
+    insta::assert_snapshot!(told(&folder, &denied, 2));
+}
+
+/// A door with nothing to be said against it, but for its command.
+const WITHOUT_FAULT: &str = "[door]\nsequence = 18044,7326,61402\nseq_timeout = 5\n";
+
+#[test]
+fn what_a_check_finds_is_json_on_standard_output_if_that_is_asked() {
+    let folder = Folder::new();
+    folder.write("knockd.conf", &format!("{WITHOUT_FAULT}command = echo\ncmd_timeout = 5\n"));
+    fs::set_permissions(folder.path("knockd.conf"), Permissions::from_mode(0o600)).unwrap();
+    let outcome = run(&folder, "--check -c knockd.conf --format json");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(outcome.stdout);
+    let denied = run(&folder, "--check -c knockd.conf --format json --deny unused-cmd-timeout");
+    assert_eq!(denied.status, Some(2));
+    let as_error = outcome.stdout.replace(r#""severity":"warning""#, r#""severity":"error""#);
+    assert_eq!(denied.stdout, as_error);
+}
+
+#[test]
+fn a_code_is_explained_without_a_configuration() {
+    let outcome = run(&Folder::new(), "--explain few-knocks -c nosuch.conf");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    assert!(outcome.stdout.starts_with("few-knocks\n\nA sequence has only"), "{}", outcome.stdout);
+}
+
+#[test]
+fn under_4_an_address_of_ipv6_never_opens() {
+    let folder = Folder::new();
+    let target = "command = echo\ntarget = 2001:db8::1\n";
+    folder.write("knockd.conf", &format!("{WITHOUT_FAULT}{target}"));
+    let status =
+        |more| run(&folder, &format!("--check -c knockd.conf --deny never-opens{more}")).status;
+    assert_eq!((status(""), status(" -4")), (Some(0), Some(2)));
 }
 
 #[test]
@@ -52,7 +113,9 @@ fn a_broken_configuration_fails_the_check_with_all_its_errors() {
 fn a_configuration_that_cannot_be_read_is_status_2_when_checked_and_1_when_run() {
     let folder = Folder::new();
     fs::create_dir(folder.path("folder")).unwrap();
-    folder.write("one-time.conf", "[door]\none_time_sequences = missing\ncommand = true\n");
+    let one_time = "[door]\none_time_sequences = missing\ncommand = true\nseq_timeout = 5\n";
+    folder.write("one-time.conf", one_time);
+    fs::set_permissions(folder.path("one-time.conf"), Permissions::from_mode(0o600)).unwrap();
     let faults = ["-c missing.conf", "-c folder", "-c /dev/zero", "-c one-time.conf"];
     let checks = faults.map(|fault| format!("--check {fault}"));
     let told = [told(&folder, &faults, 1), told(&folder, &checks.each_ref().map(|all| &**all), 2)];

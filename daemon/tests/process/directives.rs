@@ -30,8 +30,13 @@ fn a_user_that_is_not_there_keeps_the_daemon_from_starting_and_fails_the_check()
         assert_eq!(outcome.status, Some(status));
         let expected = "knockd: error: there is no user nosuchuser, whom the directive 'User' \
                         names: create it, or name another\n";
-        assert_eq!(outcome.stderr, expected);
+        assert!(outcome.stderr.ends_with(expected), "{}", outcome.stderr);
     }
+    let outcome = desk.run("$KNOCKD --check -c knockd.conf --format json");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
+    let last = outcome.stdout.lines().last().unwrap();
+    let error = r#""severity":"error","message":"there is no user nosuchuser, whom"#;
+    assert!(last.contains(error), "{last}");
 }
 
 #[test]

@@ -6,16 +6,37 @@ use alloc::vec::Vec;
 
 use super::diagnostic::{Diagnostics, Excerpt};
 use super::directive::{Directive, Home};
-use super::draft::{DoorDraft, Given, OptionsDraft};
+pub(crate) use super::draft::Given;
+use super::draft::{DoorDraft, OptionsDraft};
 use super::fault::{LineFault, ValueFault};
 use super::lex::{Line, Piece, Text};
 use super::lint::Lint;
 use super::{Config, DoorConfig, Parsed};
 use crate::doors::Doors;
+use crate::lint::Levels;
 
 pub(super) fn check(text: &[u8]) -> Parsed {
+    let (config, _, mut diagnostics) = read_with(Reader::default(), text);
+    diagnostics.sort();
+    Parsed { config, diagnostics }
+}
+
+/// Does the same as [`check`] with these levels for warnings, and says where everything stands. What was
+/// found is not in the order of place.
+pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Placed<'_>, Diagnostics) {
+    let reader = Reader {
+        diagnostics: Diagnostics::new(levels),
+        placed: Some(Placed::default()),
+        ..Reader::default()
+    };
+    read_with(reader, text)
+}
+
+fn read_with<'a>(
+    mut reader: Reader<'a>,
+    text: &'a [u8],
+) -> (Option<Config>, Placed<'a>, Diagnostics) {
     let text = Text::new(text);
-    let mut reader = Reader::default();
     for line in text.lines() {
         if line.number == 1 && text.has_byte_order_mark {
             let start = line.trimmed().empty_at_start();
@@ -57,6 +78,39 @@ struct Reader<'a> {
     names: BTreeMap<&'a [u8], u32>,
     /// The line of the first `One_Time_Sequences` with each value.
     one_time_files: BTreeMap<&'a [u8], u32>,
+    /// Where everything stands, if that is wanted: it takes more memory than the doors.
+    placed: Option<Placed<'a>>,
+}
+
+/// Where the lines of a configuration stand.
+#[derive(Default)]
+pub(crate) struct Placed<'a> {
+    pub(crate) options: Options<'a>,
+    /// As many doors as the configuration has, in its order.
+    pub(crate) doors: Vec<Door<'a>>,
+}
+
+/// Where the lines of `[options]` stand.
+#[derive(Default)]
+pub(crate) struct Options<'a> {
+    pub(crate) interfaces: Option<Given<'a>>,
+    pub(crate) user: Option<Given<'a>>,
+    pub(crate) log_time: Option<Given<'a>>,
+    pub(crate) command_limit: Option<Given<'a>>,
+}
+
+/// Where the lines of a door stand; of each kind the one that counts, and of `TCPFlags` the last.
+pub(crate) struct Door<'a> {
+    pub(crate) name: Piece<'a>,
+    pub(crate) sequence: Option<Given<'a>>,
+    pub(crate) seq_timeout: Option<Given<'a>>,
+    pub(crate) flags: Option<Given<'a>>,
+    pub(crate) target: Option<Given<'a>>,
+    pub(crate) start: Option<Given<'a>>,
+    pub(crate) start_6: Option<Given<'a>>,
+    pub(crate) stop: Option<Given<'a>>,
+    pub(crate) stop_6: Option<Given<'a>>,
+    pub(crate) cmd_timeout: Option<Given<'a>>,
 }
 
 /// The section that a line belongs to.
@@ -228,18 +282,24 @@ impl<'a> Reader<'a> {
 
     fn end_section(&mut self) {
         let Section::Door(draft) = core::mem::take(&mut self.section) else { return };
-        self.doors.extend(draft.finish(&mut self.diagnostics));
+        let door = self.placed.is_some().then(|| draft.placed());
+        let Some(config) = draft.finish(&mut self.diagnostics) else { return };
+        self.doors.push(config);
+        if let Some(placed) = &mut self.placed {
+            placed.doors.extend(door);
+        }
     }
 
-    fn finish(mut self) -> Parsed {
+    fn finish(mut self) -> (Option<Config>, Placed<'a>, Diagnostics) {
         self.end_section();
         if self.door_count == 0 && self.diagnostics.errors() == 0 {
             self.diagnostics.lint_text(Lint::NoDoors);
         }
-        self.diagnostics.sort();
+        let mut placed = self.placed.unwrap_or_default();
+        placed.options = self.options.placed();
         let config = Config { options: self.options.finish(), doors: self.doors };
         let config = (self.diagnostics.errors() == 0).then_some(config);
-        Parsed { config, diagnostics: self.diagnostics }
+        (config, placed, self.diagnostics)
     }
 }
 

@@ -11,6 +11,7 @@ use super::lex::{Piece, Span};
 use super::lint::Lint;
 use super::option_fault::OptionFault;
 use super::suggest;
+use crate::lint::{Advice, Code, Level, Levels};
 
 /// How much a [`Diagnostic`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,20 @@ pub enum Fault {
     Option(OptionFault),
     /// A warning.
     Lint(Lint),
+    /// A warning that only a check gives.
+    Advice(Advice),
+}
+
+impl Fault {
+    /// Returns the code of a warning; `None` for what is an error by itself.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Line(_) | Self::Value(_) | Self::Option(_) => None,
+            Self::Lint(lint) => Some(lint.code()),
+            Self::Advice(advice) => Some(advice.code()),
+        }
+    }
 }
 
 /// What a [`Fault`] is called and what can be done about it: in lower case, no full stop.
@@ -74,15 +89,18 @@ pub struct Diagnostic {
     pub fault: Fault,
     /// Where; `None` if it is the text as a whole.
     pub span: Option<Span>,
+    /// Whether it is a warning that is denied, and so an error.
+    pub is_denied: bool,
 }
 
 impl Diagnostic {
     /// Returns how much it matters.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        match &self.fault {
-            Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => Severity::Error,
-            Fault::Lint(_) => Severity::Warning,
+        if self.is_denied || self.fault.code().is_none() {
+            Severity::Error
+        } else {
+            Severity::Warning
         }
     }
 
@@ -94,24 +112,31 @@ impl Diagnostic {
             Fault::Value(fault) => fault.wording(),
             Fault::Option(fault) => fault.wording(),
             Fault::Lint(lint) => lint.wording(),
+            Fault::Advice(advice) => advice.wording(),
         }
     }
 }
 
 /// What was found in a text, in the order of place.
 ///
-/// Errors and warnings beyond the first [`Diagnostics::MAX`] of each are counted, not kept: a text
-/// that is no configuration at all must not fill the memory.
+/// Errors, denied warnings and warnings beyond the first [`Diagnostics::MAX`] of each are counted, not
+/// kept: a text that is no configuration at all must not fill the memory. Allowed warnings are neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     kept: Vec<Diagnostic>,
+    levels: Levels,
     errors: usize,
+    denied: usize,
     warnings: usize,
 }
 
 impl Diagnostics {
-    /// The most errors and the most warnings that are kept.
+    /// The most errors, denied warnings and warnings that are kept of each.
     pub const MAX: usize = 1000;
+
+    pub(crate) fn new(levels: Levels) -> Self {
+        Self { levels, ..Self::default() }
+    }
 
     /// Returns what was kept.
     #[must_use]
@@ -119,13 +144,19 @@ impl Diagnostics {
         &self.kept
     }
 
-    /// Returns the number of errors, with those not kept.
+    /// Returns the number of errors, with those not kept and without denied warnings.
     #[must_use]
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// Returns the number of warnings, with those not kept.
+    /// Returns the number of denied warnings, with those not kept.
+    #[must_use]
+    pub fn denied(&self) -> usize {
+        self.denied
+    }
+
+    /// Returns the number of warnings that are not denied, with those not kept.
     #[must_use]
     pub fn warnings(&self) -> usize {
         self.warnings
@@ -162,20 +193,38 @@ impl Diagnostics {
         self.add(Fault::Lint(lint), None);
     }
 
+    pub(crate) fn advise(&mut self, advice: Advice, at: Piece<'_>) {
+        self.add(Fault::Advice(advice), Some(at));
+    }
+
+    /// Adds what was found on the machine; `None` if it is the text as a whole. [`Self::sort`] brings it
+    /// to its place.
+    pub fn advise_of_machine(&mut self, advice: Advice, at: Option<Span>) {
+        self.add_at(Fault::Advice(advice), || at);
+    }
+
     fn add(&mut self, fault: Fault, at: Option<Piece<'_>>) {
-        let count = match &fault {
-            Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => &mut self.errors,
-            Fault::Lint(_) => &mut self.warnings,
+        self.add_at(fault, || at.map(Piece::span));
+    }
+
+    fn add_at(&mut self, fault: Fault, span: impl FnOnce() -> Option<Span>) {
+        let level = fault.code().map(|code| self.levels.of(code));
+        let count = match level {
+            None => &mut self.errors,
+            Some(Level::Deny) => &mut self.denied,
+            Some(Level::Warn) => &mut self.warnings,
+            Some(Level::Allow) => return,
         };
         *count = count.saturating_add(1);
         if *count <= Self::MAX {
-            self.kept.push(Diagnostic { fault, span: at.map(Piece::span) });
+            let is_denied = level == Some(Level::Deny);
+            self.kept.push(Diagnostic { fault, span: span(), is_denied });
         }
     }
 
     /// Brings what was found late, such as at the end of a section, back to its place; the text as
     /// a whole comes last.
-    pub(crate) fn sort(&mut self) {
+    pub fn sort(&mut self) {
         self.kept.sort_by_key(|diagnostic| {
             diagnostic.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
         });
@@ -232,7 +281,7 @@ impl fmt::Debug for Excerpt {
 }
 
 /// Returns `1 knock`, `2 knocks`.
-pub(super) fn counted(count: usize, thing: &str) -> String {
+pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -8,8 +8,8 @@ use super::fault::LineFault;
 use super::lex::Piece;
 use super::lint::Lint;
 use super::{
-    DoorConfig, FileName, InterfaceName, LogTime, OneTimeFile, Options, UserName, option_value,
-    value,
+    DoorConfig, FileName, InterfaceName, LogTime, OneTimeFile, Options, UserName, check,
+    option_value, value,
 };
 use crate::command::{Command, Commands};
 use crate::door::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
@@ -30,13 +30,13 @@ const fn seconds(seconds: u32) -> Seconds {
 
 /// A directive as a line gives it.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    pub(super) directive: Directive,
+pub(crate) struct Given<'a> {
+    pub(crate) directive: Directive,
     /// The name in lower case.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// The name where it stands.
-    pub(super) at: Piece<'a>,
-    pub(super) value: Piece<'a>,
+    pub(crate) at: Piece<'a>,
+    pub(crate) value: Piece<'a>,
 }
 
 /// What the last line of a kind says.
@@ -47,6 +47,10 @@ struct Last<'a, T> {
 }
 
 type Slot<'a, T> = Option<Last<'a, T>>;
+
+fn given<'a, T>(slot: &Slot<'a, T>) -> Option<Given<'a>> {
+    slot.as_ref().map(|last| last.given)
+}
 
 /// Puts a line in its slot; the one before it, if there is one, has no effect.
 fn put<'a, T>(
@@ -125,6 +129,16 @@ impl<'a> OptionsDraft<'a> {
         }
     }
 
+    /// Returns where the directives stand.
+    pub(super) fn placed(&self) -> check::Options<'a> {
+        check::Options {
+            interfaces: given(&self.interfaces),
+            user: given(&self.user),
+            log_time: given(&self.log_time),
+            command_limit: given(&self.command_limit),
+        }
+    }
+
     pub(super) fn finish(self) -> Options {
         Options {
             use_syslog: self.use_syslog,
@@ -148,6 +162,8 @@ pub(super) struct DoorDraft<'a> {
     one_time_file: Slot<'a, OneTimeFile>,
     seq_timeout: Slot<'a, Seconds>,
     flags: FlagRule,
+    /// The last line of flags.
+    flags_given: Option<Given<'a>>,
     target: Slot<'a, Target>,
     start: Slot<'a, Command>,
     start_6: Slot<'a, Command>,
@@ -168,6 +184,7 @@ impl<'a> DoorDraft<'a> {
             one_time_file: None,
             seq_timeout: None,
             flags: FlagRule::default(),
+            flags_given: None,
             target: None,
             start: None,
             start_6: None,
@@ -206,6 +223,7 @@ impl<'a> DoorDraft<'a> {
             Directive::TcpFlags => {
                 // Lines add up, so the rule goes on from the one before.
                 self.flags = value::flags(self.flags, text, diagnostics).unwrap_or(self.flags);
+                self.flags_given = Some(given);
             }
             Directive::Target => {
                 let target = value::target(text, diagnostics);
@@ -223,6 +241,22 @@ impl<'a> DoorDraft<'a> {
             | Directive::LogTime
             | Directive::CommandLimit
             | Directive::LeaseFile => {}
+        }
+    }
+
+    /// Returns where the directives stand.
+    pub(super) fn placed(&self) -> check::Door<'a> {
+        check::Door {
+            name: self.name,
+            sequence: given(&self.sequence),
+            seq_timeout: given(&self.seq_timeout),
+            flags: self.flags_given,
+            target: given(&self.target),
+            start: given(&self.start),
+            start_6: given(&self.start_6),
+            stop: given(&self.stop),
+            stop_6: given(&self.stop_6),
+            cmd_timeout: given(&self.cmd_timeout),
         }
     }
 

@@ -173,6 +173,19 @@ impl<'a> Piece<'a> {
         self.split_at(1).0
     }
 
+    /// Returns this many bytes of the piece from this byte on, or as many of them as there are.
+    pub(crate) fn part(self, from: usize, length: usize) -> Self {
+        self.split_at(from).1.split_at(length).0
+    }
+
+    /// Returns where these bytes begin in the piece for the first time from this byte on, and they.
+    pub(crate) fn find(self, from: usize, wanted: &[u8]) -> Option<(usize, Self)> {
+        let behind = self.bytes.get(from..)?;
+        let at = behind.windows(wanted.len().max(1)).position(|window| window == wanted)?;
+        let at = from.saturating_add(at);
+        Some((at, self.part(at, wanted.len())))
+    }
+
     /// Splits a trimmed piece behind its first word; the rest is trimmed too.
     #[must_use]
     pub fn first_word(self) -> (Self, Self) {

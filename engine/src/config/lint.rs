@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::diagnostic::{Excerpt, Wording};
 use super::directive::Directive;
+use crate::lint::Code;
 
 /// A warning. It never changes what a configuration means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,28 @@ pub enum Lint {
 }
 
 impl Lint {
+    /// Returns its code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::ByteOrderMark => Code::ByteOrderMark,
+            Self::NoDoors => Code::NoDoors,
+            Self::AlmostOptions { .. } => Code::AlmostOptions,
+            Self::DuplicateDoorName { .. } => Code::DuplicateDoorName,
+            Self::LongName { .. } => Code::LongDoorName,
+            Self::Overridden { .. } => Code::OverriddenDirective,
+            Self::DuplicateInterface { .. } => Code::DuplicateInterface,
+            Self::BlankInFlags { .. } => Code::BlankInFlags,
+            Self::TargetNotCanonical { .. } => Code::TargetNotCanonical,
+            Self::NoCommand { .. } => Code::NoCommand,
+            Self::StopWithoutStart { .. } => Code::StopWithoutStart,
+            Self::StopForBothFamilies => Code::StopForBothFamilies,
+            Self::EmptyStopCommand { .. } => Code::EmptyStopCommand,
+            Self::SharedOneTimeFile { .. } => Code::SharedOneTimeFile,
+            Self::NoSequenceLeft => Code::NoSequenceLeft,
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "a table with an entry for each cause")]
     pub(super) fn wording(&self) -> Wording {
         match self {

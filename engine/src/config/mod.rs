@@ -1,7 +1,7 @@
 //! `knockd.conf`: its text becomes a [`Config`], or everything that is wrong with it is told.
 
 pub(crate) mod check;
-mod diagnostic;
+pub(crate) mod diagnostic;
 mod directive;
 mod draft;
 mod fault;

@@ -99,7 +99,7 @@ fn too_long(name: &str) -> Source {
     Source {
         name: name.to_owned(),
         text: Vec::new(),
-        findings: vec![Finding { severity: Severity::Error, span: None, wording }],
+        findings: vec![Finding { severity: Severity::Error, code: None, span: None, wording }],
         more_errors: 0,
         more_warnings: 0,
     }

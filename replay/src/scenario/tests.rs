@@ -19,7 +19,8 @@ fn acted(text: &str) -> String {
     while let Some(head) = capture.peek().unwrap() {
         assert_eq!(head.link, LinkType::Ethernet);
         let seen = decode(head.link, capture.frame()).unwrap();
-        let since = head.at.as_nanos() - i64::try_from(START.as_nanos()).unwrap();
+        let start = i64::try_from(START.as_nanos()).unwrap();
+        let since = head.at.as_nanos().saturating_sub(start);
         writeln!(out, "{}.{:09} {}", since / 1_000_000_000, since % 1_000_000_000, told(&seen))
             .unwrap();
         capture.advance();
@@ -251,7 +252,7 @@ proptest! {
             prop_assert!(source.errors() > 0);
             for finding in &source.findings {
                 let span = finding.span.unwrap();
-                prop_assert!(span.line_start + span.end <= text.len());
+                prop_assert!(span.line_start.saturating_add(span.end) <= text.len());
             }
         }
     }

@@ -19,7 +19,8 @@ pub(super) fn is_time(word: Piece<'_>) -> bool {
     let digits = number.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
     let (number, unit) = number.split_at_checked(digits).unwrap_or((number, b""));
     number.first().is_some_and(u8::is_ascii_digit)
-        && number.iter().filter(|byte| **byte == b'.').count() <= 1
+        && number.iter().position(|byte| *byte == b'.')
+            == number.iter().rposition(|byte| *byte == b'.')
         && unit.iter().all(u8::is_ascii_alphabetic)
 }
 
@@ -48,7 +49,7 @@ pub(super) fn moment(word: Piece<'_>) -> Result<Duration, Wording> {
         // What a capture can hold: from 1970 on, in seconds of 32 bits, with room for the scenario.
         let nanos = u64::try_from(moment.timestamp_nanos_opt()?).ok()?;
         let moment = Duration::from_nanos(nanos);
-        (moment.saturating_add(LATEST).as_secs() <= u64::from(u32::MAX)).then_some(moment)
+        u32::try_from(moment.saturating_add(LATEST).as_secs()).ok().map(|_| moment)
     });
     moment.ok_or_else(|| {
         let shown = knock_engine::config::Excerpt::new(word.bytes());

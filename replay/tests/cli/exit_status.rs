@@ -54,7 +54,7 @@ fn a_configuration_without_doors_is_a_warning_and_status_0() {
     desk.write("knockd.conf", "");
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
-    assert!(outcome.stderr.starts_with("warning: "), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("warning[no-doors]: "), "{}", outcome.stderr);
     assert_eq!(desk.run("knocks.pcap -c knockd.conf -q").stderr, "");
 }
 
@@ -225,7 +225,7 @@ fn quiet_leaves_errors_but_neither_summary_nor_warnings() {
     let desk = Desk::with(knocks_pcap());
     desk.write("knockd.conf", "[ssh]\nsequence = 7000\n");
     let arguments = "knocks.pcap -c knockd.conf";
-    assert!(desk.run(arguments).stderr.starts_with("warning: "));
+    assert!(desk.run(arguments).stderr.starts_with("warning[no-command]: "));
     let quiet = desk.run(&format!("{arguments} --quiet"));
     assert_eq!((quiet.status, quiet.stderr.as_str()), (Some(0), ""));
     let failed = desk.run("missing.pcap -c knockd.conf --quiet");

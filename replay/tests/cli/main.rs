@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
 mod both;
+mod check;
 mod common;
 mod exit_status;
 mod help;

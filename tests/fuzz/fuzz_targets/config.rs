@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use knock_engine::config::{self, Config, InterfaceName, Options, UserName};
+use knock_engine::lint::{self, Circumstances};
 use knock_engine::{Command, Door, DoorSequence, Doors, Seconds, Sequence};
 use knock_fuzz::{check_diagnostics, check_span};
 use libfuzzer_sys::fuzz_target;
@@ -16,6 +17,10 @@ fuzz_target!(|text: &[u8]| {
     if let Some(config) = &parsed.config {
         check_config(text, config);
     }
+    let checked = lint::check(text, &Circumstances::default());
+    check_diagnostics(text, &checked.parsed.diagnostics);
+    assert_eq!(checked.parsed.config, parsed.config);
+    checked.programs.iter().for_each(|program| check_span(text, &program.span));
     let commented = config::parse(&[text, b"\n# comment"].concat());
     assert_eq!(commented.config, parsed.config);
     assert_eq!(commented.diagnostics.errors(), parsed.diagnostics.errors());

@@ -25,7 +25,8 @@ pub(super) const DESCRIPTION: Section = Section {
     ],
 };
 
-pub(super) const SECTIONS: &[Section] = &[INPUT, TIME, LOCAL_ADDRESSES, TRANSCRIPT, SUMMARY, FILES];
+pub(super) const SECTIONS: &[Section] =
+    &[INPUT, TIME, LOCAL_ADDRESSES, TRANSCRIPT, SUMMARY, CHECK, FILES];
 
 const INPUT: Section = Section {
     heading: "CAPTURES",
@@ -59,6 +60,31 @@ const INPUT: Section = Section {
         Text(
             "A plain capture file is mapped into memory. It may grow, though what is added is not \
              read, but it must not be truncated meanwhile; replay a copy if it may be.",
+        ),
+    ],
+};
+
+const CHECK: Section = Section {
+    heading: "CHECK",
+    parts: &[
+        Text(
+            "With `--check` there is no capture: the configuration and the files that it names are read, \
+             and everything is told that is wrong with them, as before a replay. Besides, there are \
+             warnings of what is hardly meant or opens more easily than it seems to: a sequence that a \
+             port scan makes, a stop command that does not undo the start command, and others. They are \
+             the same as those of `knockd --check`, but what depends on the machine is looked at only \
+             with `--on-this-machine`, as the configuration may be that of another.",
+        ),
+        Text(
+            "A warning changes nothing. Behind the word `warning` its code stands in brackets: \
+             `--explain CODE` says at length what it means and what the way out is, `--allow CODE` \
+             silences it, `--deny CODE` makes an error of it and `--deny warnings` of all that are not \
+             allowed. An error makes the exit status 2. A code that is denied by name is denied even if \
+             it is allowed, too. docs/lints.md has all of them.",
+        ),
+        Text(
+            "With `--format json`, each finding is an object on a line of standard output, and nothing \
+             else is printed. docs/check.schema.json is the JSON Schema of such a line.",
         ),
     ],
 };

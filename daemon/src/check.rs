@@ -1,0 +1,61 @@
+//! `--check` and `--explain`, which need neither privileges nor a network.
+
+use std::io::{self, Write as _};
+
+use knock_engine::config::Config;
+use knock_setup::options::Format;
+use knock_setup::text::Cause;
+use knock_setup::{ThisHost, Verdict};
+
+use crate::args::Args;
+use crate::exit::Exit;
+use crate::runner::{check_writable, refuse, say, style};
+use crate::settings::{Settings, SettingsError};
+use crate::user::is_root;
+
+/// Says everything that can be said about the configuration, and does nothing.
+pub(crate) fn check(args: &Args) -> Exit {
+    let (options, style) = (&args.checking, style());
+    let nothing = |_: &[u8]| None;
+    let verdict =
+        Verdict::on(&args.config, nothing, options, args.only_ip_v4, Some(&ThisHost), style);
+    say(&verdict.errors);
+    let printed = print(&verdict.output);
+    if printed != Exit::Done {
+        return printed;
+    }
+    let Some(config) = verdict.config else { return Exit::Faulty };
+    let Some(fault) = fault(args, &config) else {
+        say(&verdict.summary);
+        return Exit::Done;
+    };
+    if options.format == Format::Json {
+        let printed = print(&Verdict::fault_as_json(&args.config, &fault));
+        return if printed == Exit::Done { Exit::Faulty } else { printed };
+    }
+    refuse(&fault);
+    Exit::Faulty
+}
+
+/// Returns what would keep the daemon from starting though the configuration has no errors.
+fn fault(args: &Args, config: &Config) -> Option<String> {
+    match Settings::new(args, &config.options) {
+        // Routes come and go, and are not the configuration's fault.
+        Ok(_) | Err(SettingsError::NoInterface { .. }) => {}
+        Err(error) => return Some(error.to_string()),
+    }
+    // That somebody else may not mark sequences says nothing about the daemon, which root starts.
+    let written = if is_root() { check_writable(config) } else { Ok(()) };
+    written.err().map(|error| error.to_string())
+}
+
+/// Prints a text on standard output.
+pub(crate) fn print(text: &str) -> Exit {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Exit::Done,
+        // Nobody wants more of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => refuse(&format_args!("cannot write to standard output: {}", Cause(&error))),
+    }
+}

@@ -1,0 +1,22 @@
+//! Advice about the section `[options]`.
+
+use super::advice::{Advice, Unknown};
+use crate::config::Diagnostics;
+use crate::config::check::Options;
+
+pub(super) fn check(options: &Options<'_>, diagnostics: &mut Diagnostics) {
+    for given in [options.user, options.log_time, options.command_limit].into_iter().flatten() {
+        let unknown = Unknown::Directive { directive: given.directive };
+        diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.at);
+    }
+    if let Some(given) = options.interfaces {
+        let names = given.value.bytes();
+        if names == b"any" {
+            let unknown = Unknown::AnyInterface;
+            diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.value);
+        } else if names.contains(&b',') {
+            let unknown = Unknown::SeveralInterfaces;
+            diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.value);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Every warning: what it says, of what, and of what not.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use knock_engine::lint::{Code, ProgramFault};
+use knock_setup::options::{CheckOptions, Denied, Format};
+use knock_setup::report::Style;
+use knock_setup::{Host, Verdict};
+use serde_json::Value;
+
+const LINTS: &str = "../testdata/lints";
+
+#[test]
+fn every_warning_is_told_as_its_snapshot_shows() {
+    for (code, file) in files("warns") {
+        let verdict = check(&file, &only(code));
+        assert!(verdict.errors.contains(&format!("warning[{code}]: ")), "{}", file.display());
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        insta::assert_snapshot!(format!("{code}__{name}"), verdict.errors);
+    }
+}
+
+#[test]
+fn what_is_sound_is_not_warned_of() {
+    for (code, file) in files("quiet") {
+        assert_eq!(check(&file, &only(code)).errors, "", "{}", file.display());
+    }
+}
+
+#[test]
+fn every_warning_has_files_of_both_kinds_and_every_folder_a_warning() {
+    for kind in ["warns", "quiet"] {
+        let shown: BTreeSet<Code> = files(kind).into_iter().map(|(code, _)| code).collect();
+        let all: BTreeSet<Code> = Code::ALL.iter().copied().collect();
+        assert_eq!(shown, all, "{kind}");
+    }
+}
+
+#[test]
+fn the_examples_of_an_explanation_are_its_first_files() {
+    let without = [Code::ByteOrderMark, Code::NoSequenceLeft, Code::WorldReadable];
+    for code in Code::ALL {
+        let blocks: Vec<&str> = code.explanation().split("```conf\n").skip(1).collect();
+        let shown: Vec<&str> = blocks.iter().map(|one| one.split("```").next().unwrap()).collect();
+        let folder = Path::new(LINTS).join(code.name());
+        let file = |name: &str| {
+            let text = fs::read_to_string(folder.join(name)).unwrap();
+            text.replace(&format!("{}/", folder.display()), "")
+        };
+        if without.contains(code) {
+            assert_eq!(shown, Vec::<&str>::new(), "{code}");
+        } else {
+            assert_eq!(shown, [file("warns.conf"), file("quiet.conf")], "{code}");
+        }
+    }
+}
+
+#[test]
+fn an_explanation_begins_with_a_sentence_and_fits_a_terminal() {
+    for code in Code::ALL {
+        let mut lines = code.explanation().lines();
+        let first = lines.next().unwrap();
+        assert!(first.ends_with('.') && lines.next() == Some(""), "{code}: {first}");
+        let prose = code.explanation().split("```").step_by(2);
+        let longest = prose.flat_map(str::lines).map(|line| line.chars().count()).max();
+        assert!(longest <= Some(110), "{code}: {longest:?}");
+    }
+}
+
+#[test]
+fn the_page_of_warnings_is_up_to_date() {
+    let mut page = String::from(
+        "# Warnings\n\nWhat `knockd --check` and `knock-replay --check` warn of, by code; `--explain CODE` \
+         prints the same. A test\nmakes this page. Warnings change nothing, unless they are denied: `--deny \
+         warnings`, or `--deny CODE`;\n`--allow CODE` silences one. Those marked with a star are told at \
+         every start, too.\n\n",
+    );
+    for code in Code::ALL {
+        let first = code.explanation().lines().next().unwrap();
+        let star = if is_told_at_every_start(*code) { " *" } else { "" };
+        let anchor = code.name().replace('.', "");
+        writeln!(page, "- [`{code}`](#{anchor}){star}: {first}").unwrap();
+    }
+    for code in Code::ALL {
+        write!(page, "\n## {code}\n\n{}", code.explanation()).unwrap();
+    }
+    let file = "../docs/lints.md";
+    if std::env::var_os("KNOCK_BLESS").is_some() {
+        fs::write(file, &page).unwrap();
+    }
+    let committed = fs::read_to_string(file).unwrap_or_default();
+    assert!(committed == page, "{file} is old: run this test with KNOCK_BLESS=1");
+}
+
+/// Returns whether the parser warns by itself.
+fn is_told_at_every_start(code: Code) -> bool {
+    files("warns").into_iter().filter(|(other, _)| *other == code).any(|(_, file)| {
+        let report = knock_setup::Setup::load(&file).report(Style::Plain);
+        report.contains(&format!("warning[{code}]: "))
+    })
+}
+
+#[test]
+fn debians_file_is_warned_of_only_for_what_is_true() {
+    let file = Path::new("../testdata/configs/good/debian-default.conf");
+    insta::assert_snapshot!(check(file, &options()).errors);
+}
+
+#[test]
+fn a_warning_that_is_denied_is_an_error() {
+    let file = Path::new(LINTS).join("few-knocks/warns.conf");
+    let by_name = CheckOptions { deny: vec![Denied::Code(Code::FewKnocks)], ..options() };
+    let verdict = check(&file, &by_name);
+    assert_eq!(verdict.config, None);
+    let (name, text) = (file.display(), &verdict.errors);
+    assert_eq!(text.matches("error[few-knocks]: ").count(), 2, "{text}");
+    assert!(text.contains("warning[no-seq-timeout]: "), "{text}");
+    let count =
+        format!("\nerror: {name}: 2 errors, {} warnings\n", text.matches("warning[").count());
+    assert!(text.ends_with(&count), "{text}");
+    let all = CheckOptions { deny: vec![Denied::Warnings], ..options() };
+    assert!(!check(&file, &all.clone()).errors.contains("warning["));
+    let but_those = CheckOptions { allow: Code::ALL.to_vec(), ..all };
+    let verdict = check(&file, &but_those);
+    assert!(verdict.config.is_some() && verdict.errors.is_empty(), "{}", verdict.errors);
+}
+
+#[test]
+fn a_warning_is_denied_also_beyond_those_that_are_kept() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("knockd.conf");
+    let door = |number: usize| format!("[{number}]\nsequence = {},2,9,{number}\n", number % 7 + 3);
+    let doors: String = (1..=1500).map(door).collect();
+    fs::write(&file, format!("{doors}[last]\nsequence = 1\ncommand =\n")).unwrap();
+    let denied = CheckOptions { deny: vec![Denied::Code(Code::FewKnocks)], ..options() };
+    let verdict = check(&file, &denied);
+    assert_eq!(verdict.config, None);
+    assert!(verdict.errors.contains("error[few-knocks]: "));
+    // Allowed ones take no place from others.
+    let allow = Code::ALL.iter().copied().filter(|code| *code != Code::FewKnocks).collect();
+    let verdict = check(&file, &CheckOptions { allow, ..options() });
+    assert_eq!(verdict.errors.matches("warning[few-knocks]: ").count(), 1);
+    assert!(
+        verdict.summary.ends_with(": 1501 doors, no errors, 1 warning\n"),
+        "{}",
+        verdict.summary
+    );
+}
+
+#[test]
+fn json_says_the_same_in_the_form_that_is_documented() {
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string("../docs/check.schema.json").unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let configs = Path::new("../testdata/configs");
+    let more = ["bad", "lint", "good", "nosuch"].map(|name| configs.join(name));
+    let mut all: Vec<PathBuf> = more.iter().flat_map(|folder| entries(folder)).collect();
+    all.push(configs.join("nosuch.conf"));
+    all.extend(files("warns").into_iter().map(|(_, file)| file));
+    let mut objects = 0;
+    for file in all {
+        let in_words = check(&file, &options());
+        let as_json = check(&file, &CheckOptions { format: Format::Json, ..options() });
+        assert_eq!((as_json.errors.as_str(), as_json.summary.as_str()), ("", ""));
+        assert_eq!(as_json.config, in_words.config);
+        for line in as_json.output.lines() {
+            let object: Value = serde_json::from_str(line).unwrap();
+            let errors: Vec<String> =
+                schema.iter_errors(&object).map(|one| one.to_string()).collect();
+            assert!(errors.is_empty(), "{line}: {errors:?}");
+            assert!(in_words.errors.contains(&title(&object)), "{line}\n{}", in_words.errors);
+            objects += 1;
+        }
+        let titles = in_words.errors.lines().filter(|line| is_title(line)).count();
+        assert_eq!(as_json.output.lines().count(), titles, "{}", in_words.errors);
+    }
+    assert!(objects > 150, "{objects}");
+    let object: Value = serde_json::from_str(r#"{"version": 1, "message": "x"}"#).unwrap();
+    assert!(!schema.is_valid(&object));
+}
+
+/// The first line of a finding in words, and its place.
+fn title(object: &Value) -> String {
+    let text = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
+    let code = object["code"].as_str().map(|code| format!("[{code}]")).unwrap_or_default();
+    format!("{}{code}: {}\n", text("severity"), text("message"))
+}
+
+/// Returns whether a finding begins with the line; the last line counts them, and names the file.
+fn is_title(line: &str) -> bool {
+    let begins = ["error: ", "error[", "warning: ", "warning["];
+    begins.iter().any(|begin| line.starts_with(begin)) && !line.starts_with("error: ../")
+}
+
+#[test]
+fn json_says_where_a_finding_begins_and_ends() {
+    let file = Path::new(LINTS).join("no-ip-token/warns.conf");
+    let json = CheckOptions { format: Format::Json, ..only(Code::NoIpToken) };
+    let output = check(&file, &json).output;
+    let line = output.lines().find(|line| line.contains("%ip%")).unwrap();
+    let object: Value = serde_json::from_str(line).unwrap();
+    let place = ["line", "column", "end_column"].map(|key| object[key].as_u64().unwrap());
+    assert_eq!(place, [7, 32, 36]);
+    assert_eq!(object["file"], file.to_str().unwrap());
+}
+
+#[test]
+fn json_tells_how_many_findings_are_not_shown() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("knockd.conf");
+    fs::write(&file, "[d]\nsequence = 1\n".repeat(1001)).unwrap();
+    let json = CheckOptions { format: Format::Json, ..only(Code::FewKnocks) };
+    let output = check(&file, &json).output;
+    assert_eq!(output.lines().count(), 1001);
+    let last: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
+    assert_eq!(last["message"], "1 more warnings are not shown");
+}
+
+fn options() -> CheckOptions {
+    CheckOptions { check: true, format: Format::Text, deny: vec![], allow: vec![], explain: None }
+}
+
+/// Allows all warnings but these.
+fn only(code: Code) -> CheckOptions {
+    let allow = Code::ALL.iter().copied().filter(|other| *other != code).collect();
+    CheckOptions { allow, ..options() }
+}
+
+/// Checks a file, under `-4` if its name says so.
+fn check(file: &Path, options: &CheckOptions) -> Verdict {
+    let ipv4_only = file.file_stem().unwrap().to_string_lossy().ends_with("-4");
+    Verdict::on(file, |_| None, options, ipv4_only, Some(&PaperHost), Style::Plain)
+}
+
+/// A machine on which paths say of themselves what they are.
+struct PaperHost;
+
+impl Host for PaperHost {
+    fn program_fault(&self, path: &Path) -> Option<ProgramFault> {
+        match path.to_str().unwrap() {
+            "/folder" => Some(ProgramFault::NotAFile),
+            "/text" => Some(ProgramFault::NotExecutable),
+            text => text.starts_with("/nosuch/").then_some(ProgramFault::Missing),
+        }
+    }
+
+    fn mode(&self, path: &Path) -> Option<u32> {
+        Some(if path.to_string_lossy().contains("0644") { 0o644 } else { 0o640 })
+    }
+}
+
+/// The configurations whose names begin so, each with the warning whose folder it is in.
+fn files(kind: &str) -> Vec<(Code, PathBuf)> {
+    let mut found = Vec::new();
+    for folder in entries(Path::new(LINTS)) {
+        let code = Code::from_name(folder.file_name().unwrap().to_str().unwrap());
+        let code = code.unwrap_or_else(|| panic!("{} is no warning", folder.display()));
+        let files = entries(&folder).into_iter().filter(|file| {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            name.starts_with(kind) && file.extension().is_some_and(|extension| extension == "conf")
+        });
+        found.extend(files.map(|file| (code, file)));
+    }
+    found
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
