@@ -8,6 +8,8 @@ use clap::{CommandFactory as _, Parser, ValueEnum};
 use knock_engine::{Difference, Limits, Rules};
 use knock_setup::options::{STYLES, number_of_attempts};
 
+use crate::explain::Whom;
+
 const LONG_ABOUT: &str = "\
 Replay packet captures against a knockd.conf and print what the door keeper would do.
 
@@ -30,6 +32,9 @@ Examples:
 
   See what changes for a server that runs knockd 0.8 today:
       knock-replay knocks.pcap -c /etc/knockd.conf --local 192.0.2.1 --rules both
+
+  See why a client's knocks did not open a door:
+      knock-replay knocks.pcap -c knockd.conf --local 192.0.2.1 --explain=203.0.113.7
 
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
@@ -90,6 +95,38 @@ pub struct Args {
     /// status. '17', for one, leaves out timeouts that are only told at another time.
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = difference)]
     pub except: Vec<Difference>,
+
+    /// Explain, instead of printing the transcript, why knocks did not open: all, or those of CLIENT
+    ///
+    /// CLIENT is an address or a network, such as 192.0.2.0/24. Client by client and door by door,
+    /// each stage is told, and of each packet that did not count why, with its number in the capture
+    /// and the line of the configuration that decided. At the end stands how near each client came to
+    /// opening each door. Always by the rules of knock. Packets to ports of no door are only counted,
+    /// unless they come between two knocks and might have been one. Without CLIENT, the first 100
+    /// lines of each client at each door are shown, with it 10000; 200000 of all; at most 20000
+    /// clients at doors are followed. What is left out is counted.
+    #[arg(
+        long,
+        value_name = "CLIENT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        conflicts_with_all = ["time", "verbose"]
+    )]
+    pub explain: Option<Whom>,
+
+    /// How explanations are printed (with --explain)
+    ///
+    /// 'json' is one object a line, each as soon as it happens, as docs/knock-explain.schema.json
+    /// describes.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t = Format::Text,
+        requires = "explain"
+    )]
+    pub format: Format,
 
     /// Ignore packets of IPv6 and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]
@@ -156,6 +193,15 @@ impl RuleChoice {
     }
 }
 
+/// How explanations are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs: JSON, one object a line
+    Json,
+}
+
 /// How times are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TimeFormat {
@@ -179,6 +225,11 @@ impl Args {
     pub(crate) fn checked(self) -> Result<Self, clap::Error> {
         if self.captures().filter(|capture| is_stdin(capture)).count() > 1 {
             let message = "standard input ('-') is named more than once";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.explain.is_some() && self.rules != RuleChoice::Knock {
+            let message = "'--explain' goes by the rules of knock: leave out '--rules', and see with \
+                           '--rules both' alone where knockd 0.8 does something else";
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         if !self.except.is_empty() && self.rules != RuleChoice::Both {

@@ -7,6 +7,7 @@ mod both;
 pub mod capture;
 pub mod compare;
 mod exit;
+pub mod explain;
 mod huge_pages;
 mod player;
 mod printer;
@@ -27,11 +28,12 @@ use knock_setup::report::Style;
 use knock_setup::text::{Cause, shown};
 use knock_setup::{Refusal, Setup};
 
-pub use crate::args::{Args, RuleChoice, TimeFormat, command};
+pub use crate::args::{Args, Format, RuleChoice, TimeFormat, command};
 pub use crate::exit::Exit;
 pub use crate::huge_pages::HugePages;
 
 use crate::capture::{Capture, CaptureError, Merge};
+use crate::explain::Places;
 use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
 use crate::progress::{Bar, Progress};
@@ -47,6 +49,8 @@ pub struct Streams<'a> {
     pub progress: bool,
     /// Whether errors may be coloured.
     pub colour: bool,
+    /// Whether explanations on standard output may be coloured.
+    pub output_colour: bool,
 }
 
 /// Runs the program with the arguments and streams of this process.
@@ -57,6 +61,7 @@ pub fn main() -> Exit {
         errors: &mut io::stderr(),
         progress: io::stderr().is_terminal(),
         colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+        output_colour: anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
     };
     run(std::env::args_os(), &mut streams)
 }
@@ -84,11 +89,16 @@ fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
 }
 
 fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
-    let Some(doors) = load_doors(args, streams) else { return Exit::Config };
+    let Some((doors, places)) = load_doors(args, streams) else { return Exit::Config };
     let Some(captures) = open_captures(args, streams) else { return Exit::Capture };
-    let size = captures.size().filter(|_| streams.progress && !args.quiet);
+    // Objects are printed while the bar would be.
+    let bar_fits = streams.progress && !args.quiet && args.format == Format::Text;
+    let size = captures.size().filter(|_| bar_fits);
     let bar = size.map(Bar::hidden);
     let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
+    if let Some(whom) = args.explain {
+        return explain::explain(args, whom, (doors, &places), reader, streams);
+    }
     let Some(rules) = args.rules.one() else {
         return both::compare(args, &doors, reader, bar, streams);
     };
@@ -147,7 +157,7 @@ const A_CAPTURE: Refusal = Refusal {
 };
 
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
-fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
+fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<(Doors, Places)> {
     let setup = Setup::load_unless(&args.config, |text| {
         capture::begins_like_one(text).then_some(A_CAPTURE)
     });
@@ -155,8 +165,9 @@ fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
         let style = if streams.colour { Style::Coloured } else { Style::Plain };
         streams.say(&setup.report(style));
     }
+    let places = Places::new(&args.config, &setup);
     match knock_setup::doors(&setup.config?) {
-        Ok(doors) => Some(doors),
+        Ok(doors) => Some((doors, places)),
         Err(error) => {
             streams.say(&format!("error: {}: {error}\n", shown(&args.config)));
             None

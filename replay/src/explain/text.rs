@@ -1,0 +1,392 @@
+//! Explanations for people.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use clap::builder::styling::{AnsiColor, Style};
+use knock_engine::{DoorId, Reason, Stage, Timestamp};
+
+use super::explainer::{Explainer, Totals};
+use super::explanation::{Attempt, Explanation, Verdict};
+use super::miss::Nearest;
+use super::track::nanos;
+use super::words::{Words, knock_of, text_of};
+use crate::args::TimeFormat;
+use crate::printer::stamp;
+use crate::reader::PacketId;
+
+/// How much is kept until it is printed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// Of one client at one door.
+    pub(super) of_one: usize,
+    /// Of all.
+    pub(super) of_all: usize,
+}
+
+/// Explanations, client by client and door by door.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    kept: Kept,
+    /// In the order in which the clients came.
+    clients: Vec<(IpAddr, BTreeMap<DoorId, Group>)>,
+    places: HashMap<IpAddr, usize>,
+    count: usize,
+}
+
+/// What happened to a client at a door.
+#[derive(Debug, Default)]
+struct Group {
+    entries: Vec<Entry>,
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    one: Explanation,
+    /// How many of the same came after it and are not kept.
+    more: u64,
+    /// The last of those.
+    last: Option<PacketId>,
+}
+
+impl Grouped {
+    /// How many of the same are kept that come one after another.
+    const SAME: usize = 3;
+
+    pub(super) fn new(kept: Kept) -> Self {
+        Self { kept, clients: Vec::new(), places: HashMap::new(), count: 0 }
+    }
+
+    /// Keeps an explanation, or counts it if too many are kept.
+    pub(super) fn add(&mut self, one: &Explanation) {
+        let place = *self.places.entry(one.client).or_insert(self.clients.len());
+        if place == self.clients.len() {
+            self.clients.push((one.client, BTreeMap::new()));
+        }
+        let Some((_, groups)) = self.clients.get_mut(place) else { return };
+        let group = groups.entry(one.door).or_default();
+        if group.is_more_of_the_same(one) {
+            group.count(one);
+        } else if group.entries.len() >= self.kept.of_one || self.count >= self.kept.of_all {
+            group.left_out = group.left_out.saturating_add(1);
+        } else {
+            group.entries.push(Entry { one: *one, more: 0, last: None });
+            self.count = self.count.saturating_add(1);
+        }
+    }
+}
+
+impl Group {
+    fn is_more_of_the_same(&self, one: &Explanation) -> bool {
+        if !is_dull(&one.verdict) || self.left_out > 0 {
+            return false;
+        }
+        let same = |entry: &&Entry| {
+            entry.one.verdict.name() == one.verdict.name() && entry.one.attempt == one.attempt
+        };
+        self.entries.iter().rev().take_while(same).count() >= Grouped::SAME
+    }
+
+    fn count(&mut self, one: &Explanation) {
+        if let Some(last) = self.entries.last_mut() {
+            last.more = last.more.saturating_add(1);
+            last.last = one.packet.map(|seen| seen.id);
+        }
+    }
+}
+
+/// Returns whether many of a kind tell no more than some of them.
+const fn is_dull(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::OtherPort { .. }
+        | Verdict::OtherProtocol { .. }
+        | Verdict::OtherFlags { .. }
+        | Verdict::OtherDestination
+        | Verdict::Retransmission { .. }
+        | Verdict::NoAttempt { .. }
+        | Verdict::OtherAttempt { .. }
+        | Verdict::Unreadable(_) => true,
+        Verdict::Stage { .. }
+        | Verdict::Opened
+        | Verdict::Refused
+        | Verdict::Command(_)
+        | Verdict::SequenceTimedOut { .. }
+        | Verdict::CommandTimedOut
+        | Verdict::Evicted { .. }
+        | Verdict::SequenceChanged { .. }
+        | Verdict::DoorChanged { .. }
+        | Verdict::OneTimeUsed { .. }
+        | Verdict::Disabled
+        | Verdict::Void { .. }
+        | Verdict::Late(_) => false,
+    }
+}
+
+/// Writes text, in colours if they are wanted.
+pub(super) struct Text<'a> {
+    out: &'a mut dyn Write,
+    colour: bool,
+}
+
+/// A line with its columns.
+struct Row {
+    time: String,
+    packet: String,
+    knock: String,
+    text: String,
+    style: Style,
+    below: Vec<String>,
+}
+
+const HEADING: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const IGNORED: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+const PLAIN: Style = Style::new();
+
+fn style_of(verdict: &Verdict) -> Style {
+    match verdict {
+        Verdict::Stage { .. } | Verdict::Opened => GOOD,
+        Verdict::Command(_) | Verdict::CommandTimedOut | Verdict::OneTimeUsed { .. } => PLAIN,
+        Verdict::Refused
+        | Verdict::SequenceTimedOut { .. }
+        | Verdict::Evicted { .. }
+        | Verdict::SequenceChanged { .. }
+        | Verdict::DoorChanged { .. }
+        | Verdict::Disabled
+        | Verdict::Void { .. }
+        | Verdict::Late(_) => BAD,
+        Verdict::OtherPort { .. }
+        | Verdict::OtherProtocol { .. }
+        | Verdict::OtherFlags { .. }
+        | Verdict::OtherDestination
+        | Verdict::Retransmission { .. }
+        | Verdict::NoAttempt { .. }
+        | Verdict::OtherAttempt { .. }
+        | Verdict::Unreadable(_) => IGNORED,
+    }
+}
+
+impl<'a> Text<'a> {
+    pub(super) const fn new(out: &'a mut dyn Write, colour: bool) -> Self {
+        Self { out, colour }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour && style != PLAIN {
+            format!("{}{text}{}", style.render(), style.render_reset())
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Prints everything that was kept.
+    pub(super) fn groups(
+        &mut self,
+        grouped: &Grouped,
+        explainer: &Explainer,
+        words: &Words<'_>,
+    ) -> io::Result<()> {
+        for (client, groups) in &grouped.clients {
+            for (&door, group) in groups {
+                let title = format!("{} at door {}", text_of(*client), words.door(door));
+                writeln!(self.out, "{}", self.paint(HEADING, &title))?;
+                let line = group.entries.first().and_then(|entry| entry.one.sequence_line);
+                for line in words.places.sequence(door, line) {
+                    writeln!(self.out, "  {}", self.paint(FAINT, &line.to_string()))?;
+                }
+                self.group(group, words)?;
+                writeln!(self.out)?;
+            }
+            let strays = explainer.strays(*client);
+            if strays > 0 {
+                let packets = packets(strays);
+                let client = text_of(*client);
+                writeln!(self.out, "{client}: {packets} besides to ports of no door\n")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group, words: &Words<'_>) -> io::Result<()> {
+        let mut entries = &group.entries[..];
+        while let Some(first) = entries.first() {
+            let attempt = first.one.attempt;
+            let end = entries.iter().position(|entry| entry.one.attempt != attempt);
+            let (these, rest) = entries.split_at(end.unwrap_or(entries.len()));
+            let start = attempt.map_or(first.one.at, |attempt| attempt.began);
+            let utc = stamp(TimeFormat::Utc, start, start);
+            let title = match attempt {
+                Some(Attempt { number, .. }) => format!("attempt {number}, from {utc}"),
+                None => format!("outside of attempts, from {utc}"),
+            };
+            writeln!(self.out, "\n  {title}")?;
+            let rows: Vec<Row> = these.iter().flat_map(|entry| rows(entry, start, words)).collect();
+            self.rows(&rows)?;
+            entries = rest;
+        }
+        if group.left_out > 0 {
+            let count = group.left_out;
+            writeln!(
+                self.out,
+                "\n  {count} more not shown here; name the client (--explain=CLIENT) or use \
+                 --format json to see all"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
+        let width = |of: fn(&Row) -> &String| rows.iter().map(|row| of(row).len()).max();
+        let time = width(|row| &row.time).unwrap_or(0);
+        let packet = width(|row| &row.packet).unwrap_or(0);
+        let knock = width(|row| &row.knock).unwrap_or(0);
+        for row in rows {
+            let text = self.paint(row.style, &row.text);
+            let head = format!(
+                "    {:>time$}  {:<packet$}  {:<knock$}  ",
+                row.time, row.packet, row.knock
+            );
+            writeln!(self.out, "{head}{text}")?;
+            for line in &row.below {
+                let line = self.paint(FAINT, line);
+                writeln!(self.out, "{:1$}{line}", "", head.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints one explanation by itself, for whoever waits for it.
+    pub(super) fn one(&mut self, one: &Explanation, words: &Words<'_>) -> io::Result<()> {
+        let start = one.attempt.map_or(one.at, |attempt| attempt.began);
+        let row = row(one, start, words);
+        let client = text_of(one.client);
+        let text = self.paint(row.style, &row.text);
+        write!(self.out, "{client}: {}: {}", words.door(one.door), row.time)?;
+        for column in [&row.packet, &row.knock].into_iter().filter(|column| !column.is_empty()) {
+            write!(self.out, "  {column}")?;
+        }
+        writeln!(self.out, "  {text}")?;
+        for line in &row.below {
+            writeln!(self.out, "    {}", self.paint(FAINT, line))?;
+        }
+        self.out.flush()
+    }
+
+    /// Prints what was not explained, and how near the clients came to opening each door.
+    pub(super) fn end(&mut self, explainer: &Explainer, words: &Words<'_>) -> io::Result<()> {
+        for line in remarks(explainer.totals(), words) {
+            writeln!(self.out, "{line}")?;
+        }
+        let mut doors: BTreeMap<DoorId, Vec<Nearest>> = BTreeMap::new();
+        for nearest in explainer.nearest() {
+            doors.entry(nearest.door).or_default().push(nearest);
+        }
+        for (door, mut clients) in doors {
+            // Whoever came nearest without getting in comes last.
+            clients.sort_by_key(|one| (one.openings == 0, one.stage, one.times()));
+            self.door(door, &clients, words)?;
+        }
+        self.out.flush()
+    }
+
+    fn door(&mut self, door: DoorId, clients: &[Nearest], words: &Words<'_>) -> io::Result<()> {
+        const SHOWN: usize = 10;
+        let name = self.paint(HEADING, &format!("door {}", words.door(door)));
+        let left_out = clients.len().saturating_sub(SHOWN);
+        if left_out > 0 {
+            writeln!(
+                self.out,
+                "{name}: {left_out} more clients, none of which came nearer than these:"
+            )?;
+        }
+        for nearest in clients.iter().skip(left_out) {
+            let missed = nearest.openings == 0 || nearest.stage > Stage::NONE;
+            let style = if missed && !nearest.misses.is_empty() { BAD } else { GOOD };
+            let text = self.paint(style, &words.nearest(nearest));
+            writeln!(self.out, "{name}: {text}")?;
+            for line in words.nearest_lines(nearest) {
+                writeln!(self.out, "    {}", self.paint(FAINT, &line.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rows(entry: &Entry, start: Timestamp, words: &Words<'_>) -> Vec<Row> {
+    let mut rows = vec![row(&entry.one, start, words)];
+    if let (Some(last), 1..) = (entry.last, entry.more) {
+        let until = words.captures.packet(last);
+        let (time, packet, knock) = (String::new(), String::new(), String::new());
+        let text = format!("and {} more like this, up to {until}", entry.more);
+        rows.push(Row { time, packet, knock, text, style: IGNORED, below: Vec::new() });
+    }
+    rows
+}
+
+fn row(one: &Explanation, start: Timestamp, words: &Words<'_>) -> Row {
+    Row {
+        time: format!("{} s", millis(nanos(start, one.at))),
+        packet: one.packet.map(|seen| words.captures.packet(seen.id)).unwrap_or_default(),
+        knock: one.packet.map(knock_of).unwrap_or_default(),
+        text: words.sentence(one),
+        style: style_of(&one.verdict),
+        below: words.lines(one).iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Returns seconds with three digits, or more if fewer would hide something.
+fn millis(nanos: u64) -> String {
+    if nanos.is_multiple_of(1_000_000) {
+        format!("{}.{:03}", nanos / 1_000_000_000, nanos / 1_000_000 % 1000)
+    } else {
+        format!("{}.{:06}", nanos / 1_000_000_000, nanos / 1000 % 1_000_000)
+    }
+}
+
+/// Returns what is to be said of packets that are not explained.
+fn remarks(totals: &Totals, words: &Words<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if totals.explained == 0 && totals.left_out == 0 {
+        lines.push("no packet had to do with any door".to_owned());
+    }
+    let mut say = |count: u64, what: &str| {
+        if count > 0 {
+            lines.push(format!("{} {what}", packets(count)));
+        }
+    };
+    say(totals.strays, "to ports of no door");
+    say(totals.of_others, "of other clients");
+    say(
+        totals.left_out,
+        "of further clients not explained; name one of them to see it (--explain=CLIENT)",
+    );
+    for (reason, &count) in Reason::ALL.iter().zip(&totals.unreadable) {
+        say(count, &format!("{reason}"));
+    }
+    for &(id, why) in &totals.unreadable_first {
+        lines.push(format!("  {}: {}", words.captures.packet(id), super::words::unreadable(why)));
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
+fn packets(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "packet" } else { "packets" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_as_many_digits_as_matter() {
+        assert_eq!([0, 5_400_000_000, 1000].map(millis), ["0.000", "5.400", "0.000001"]);
+        assert_eq!(millis(36_000_000_000_000), "36000.000");
+    }
+}
