@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use knock_engine::{
-    Door, DoorId, Effect, Knock, Note, Packet, Phase, Protocol, Stage, TimedEffect, Timestamp,
+    Door, DoorId, Effect, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, TimedEffect,
+    Timestamp,
 };
 
-use super::explanation::{Attempt, Seen, Verdict};
+use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
 use super::track::{Counted, Ghost, Live, Track};
+use crate::reader::PacketId;
 
 /// A packet that is handled.
 #[derive(Clone, Copy)]
@@ -143,7 +145,7 @@ impl Change<'_> {
         Some(match note {
             Note::OtherFlags { .. } => {
                 hinder(track, Cause::OtherFlags, seen);
-                Verdict::OtherFlags { rule: self.door.flags }
+                Verdict::Ignored(Why::OtherFlags { rule: self.door.flags })
             }
             Note::Voided { stage, knock, .. } => {
                 let repeats = track.counted.is_some_and(|counted| counted.knock() == knock);
@@ -181,10 +183,25 @@ pub(super) struct Silence<'a> {
     pub(super) at: Timestamp,
     pub(super) handled: Handled<'a>,
     pub(super) door: &'a Door,
+    /// The door at which it was the next knock.
+    pub(super) advanced: Option<DoorId>,
+    /// A door at which it counted at all.
+    pub(super) counted_at: Option<DoorId>,
+    /// The client's last packet to a port of no door, if it may have been meant as the first knock.
+    pub(super) behind: Option<Stray>,
+}
+
+/// A packet to a port of no door that looks like a knock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stray {
+    pub(super) client: IpAddr,
+    pub(super) at: Timestamp,
+    pub(super) id: PacketId,
+    pub(super) knock: Knock,
 }
 
 impl Silence<'_> {
-    pub(super) fn other_protocol(&self, track: &mut Track) -> (Option<Attempt>, Verdict) {
+    pub(super) fn other_protocol(&self, track: &mut Track) -> (Option<Attempt>, Why) {
         let Knock { port, protocol } = self.handled.packet.knock();
         let protocol = match protocol {
             Protocol::Tcp => Protocol::Udp,
@@ -192,31 +209,27 @@ impl Silence<'_> {
         };
         let expected = Knock { port, protocol };
         self.kept_out(track, Cause::OtherProtocol, expected);
-        (track.pending(), Verdict::OtherProtocol { expected })
+        (track.pending(), Why::OtherProtocol { expected })
     }
 
-    pub(super) fn other_destination(&self, track: &mut Track) -> (Option<Attempt>, Verdict) {
+    pub(super) fn other_destination(&self, track: &mut Track) -> (Option<Attempt>, Why) {
         self.kept_out(track, Cause::OtherDestination, self.handled.packet.knock());
-        (track.pending(), Verdict::OtherDestination)
+        (track.pending(), Why::OtherDestination)
     }
 
-    pub(super) fn other_flags(&self, track: &mut Track) -> (Option<Attempt>, Verdict) {
+    pub(super) fn other_flags(&self, track: &mut Track) -> (Option<Attempt>, Why) {
         self.kept_out(track, Cause::OtherFlags, self.handled.packet.knock());
-        (track.pending(), Verdict::OtherFlags { rule: self.door.flags })
+        (track.pending(), Why::OtherFlags { rule: self.door.flags })
     }
 
-    /// Explains a packet that was heard and neither continued an attempt nor began one. `advanced` is
-    /// the door at which it was the next knock.
-    pub(super) fn heard(
-        &self,
-        track: &mut Track,
-        advanced: Option<DoorId>,
-    ) -> (Option<Attempt>, Verdict) {
+    /// Explains a packet that was heard and neither continued an attempt nor began one.
+    pub(super) fn heard(&self, track: &mut Track) -> (Option<Attempt>, Why) {
+        let Self { advanced, counted_at, .. } = *self;
         let Handled { packet, seen } = self.handled;
-        let knocks = self.door.sequence().map(|sequence| sequence.knocks()).unwrap_or_default();
+        let knocks = self.door.sequence().map(Sequence::knocks).unwrap_or_default();
         let first = knocks.first().copied();
         if let (Some(door), true) = (advanced, first == Some(packet.knock())) {
-            return (track.pending(), Verdict::OtherAttempt { door });
+            return (track.pending(), Why::OtherAttempt { door });
         }
         if let Some(mut ghost) = track.ghost
             && self.expected_by(ghost.reached()) == Some(packet.knock())
@@ -226,12 +239,21 @@ impl Silence<'_> {
             let (of, _) = track.sequence;
             let goes_on = ghost.follow(seen, late, of, &mut track.tally);
             track.ghost = goes_on.then_some(ghost);
-            return (attempt, Verdict::Late(late));
+            return (attempt, Why::Late(late));
         }
         let place = knocks.iter().position(|&knock| knock == packet.knock());
         let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0).saturating_add(1);
-        track.fail_to_begin(Miss::once(Cause::NoFirst, Some(seen), first));
-        (track.pending(), Verdict::NoAttempt { place, first })
+        if counted_at.is_none() {
+            track.fail_to_begin(Miss::once(Cause::NoFirst, Some(seen), first));
+        }
+        // Later than it could have been a first knock, or with a door's knock in between, it was none.
+        let is_near = |stray: &Stray| {
+            let due = stray.at.saturating_add(self.door.seq_timeout);
+            due > self.at && track.last.is_none_or(|last| last < stray.at)
+        };
+        let behind = self.behind.filter(|stray| counted_at.is_none() && is_near(stray));
+        let behind = behind.map(|stray| (stray.id, stray.knock));
+        (track.pending(), Why::NoAttempt { place, first, counted_at, behind })
     }
 
     fn expected_by(&self, stage: Stage) -> Option<Knock> {

@@ -1,15 +1,16 @@
 //! The engine, and what it does said door by door.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use knock_engine::{
     CommandStatus, Counts, Door, DoorId, DoorSequence, Doors, Effect, Engine, Event, Hearing,
-    Limits, LinkType, Listening, Note, Reason, Rules, Stage, TcpFlags, TimedEffect, Timestamp,
-    Undecodable, source, vlan_tags,
+    Limits, LinkType, Listening, Note, Reason, Rules, Stage, TimedEffect, Timestamp, Undecodable,
+    source, vlan_tags,
 };
 
-use super::change::{self, Change, Handled, Silence};
-use super::explanation::{Explanation, Seen, Verdict};
+use super::change::{self, Change, Handled, Silence, Stray};
+use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Client, Clients};
 use super::whom::Whom;
@@ -67,6 +68,8 @@ pub struct Explainer {
     now: Timestamp,
     clients: Clients,
     totals: Totals,
+    /// The last packets to ports of no door that look like knocks.
+    strays: VecDeque<Stray>,
     /// What the doors that name the port of the packet make of it.
     heard: Vec<Heard>,
     /// Those that have said something of the packet.
@@ -88,6 +91,8 @@ struct Outcome {
     repeats: bool,
     /// The first door at which it was the next knock.
     advanced: Option<DoorId>,
+    /// The first door at which it counted.
+    counted_at: Option<DoorId>,
     told: bool,
     left_out: bool,
 }
@@ -95,6 +100,8 @@ struct Outcome {
 impl Explainer {
     /// How many clients at doors are followed.
     pub const PAIRS: usize = 20_000;
+    /// How many of the last packets to ports of no door are remembered.
+    const STRAYS: usize = 256;
 
     /// Makes an explainer of what happens to the packets of some clients.
     #[must_use]
@@ -106,6 +113,7 @@ impl Explainer {
             now: Timestamp::MIN,
             clients: Clients::default(),
             totals: Totals::default(),
+            strays: VecDeque::new(),
             heard: Vec::new(),
             spoken: Vec::new(),
         }
@@ -115,6 +123,12 @@ impl Explainer {
     #[must_use]
     pub fn with_pairs(self, pairs: usize) -> Self {
         Self { pairs, ..self }
+    }
+
+    /// Returns whose knocks are explained.
+    #[must_use]
+    pub const fn whom(&self) -> Whom {
+        self.whom
     }
 
     /// Returns the doors as they are now.
@@ -149,7 +163,7 @@ impl Explainer {
 
     /// Returns how many packets a client sent to ports of no door, since it first had to do with one.
     #[must_use]
-    pub fn strays(&self, client: IpAddr) -> u64 {
+    pub fn strays_of(&self, client: IpAddr) -> u64 {
         self.clients.get(client).map_or(0, |client| client.strays)
     }
 
@@ -224,16 +238,27 @@ impl Explainer {
         if !outcome.repeats {
             self.elsewhere(handled, &mut outcome, tell);
         }
-        self.account(handled.packet.source, outcome);
+        self.account(handled, outcome);
     }
 
-    fn account(&mut self, client: IpAddr, outcome: Outcome) {
+    /// Counts a packet.
+    fn account(&mut self, handled: Handled<'_>, outcome: Outcome) {
+        let client = handled.packet.source;
         if outcome.told {
             count_one(&mut self.totals.explained);
         } else if outcome.left_out {
             count_one(&mut self.totals.left_out);
         } else {
             count_one(&mut self.totals.strays);
+            if let Some(knock) = handled.seen.knock
+                && handled.seen.looks_like_a_knock()
+            {
+                if self.strays.len() >= Self::STRAYS {
+                    self.strays.pop_front();
+                }
+                let (at, id) = (self.now, handled.seen.id);
+                self.strays.push_back(Stray { client, at, id, knock });
+            }
             if let Some(client) = self.clients.get_mut(client) {
                 count_one(&mut client.strays);
             }
@@ -282,6 +307,10 @@ impl Explainer {
         if handled.is_some() {
             self.spoken.push(door);
         }
+        if let Effect::StageReached { stage, .. } = timed.effect {
+            outcome.counted_at = outcome.counted_at.or(Some(door));
+            outcome.advanced = outcome.advanced.or((stage > Stage::FIRST).then_some(door));
+        }
         let because_of = self.because_of(door);
         let Self { engine, clients, heard, .. } = self;
         let Some(track) = clients.follow(client, door, self.pairs) else {
@@ -295,10 +324,10 @@ impl Explainer {
         let door_now = engine.doors().door(door);
         let change = Change { timed, handled, door: door_now, because_of };
         let Some((attempt, verdict)) = change.make(track) else { return };
-        if matches!(verdict, Verdict::Stage { stage, .. } if stage > Stage::FIRST) {
-            outcome.advanced = outcome.advanced.or(Some(door));
-        }
         outcome.told |= handled.is_some();
+        if handled.is_some() {
+            track.last = Some(timed.at);
+        }
         let (of, sequence_line) = track.sequence;
         let packet = handled.map(|handled| handled.seen);
         let at = timed.at;
@@ -327,21 +356,26 @@ impl Explainer {
         let Heard { door, hearing, sequence } = heard;
         let (client, at) = (handled.packet.source, self.now);
         let of = outcome.repeats.then(|| self.clients.repeated(handled.packet));
+        let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();
         let Self { engine, clients, .. } = self;
         let Some(track) = clients.follow(client, door, self.pairs) else {
             outcome.left_out = true;
             return;
         };
         track.look_at(sequence);
-        let silence = Silence { at, handled, door: engine.doors().door(door) };
-        let (attempt, verdict) = match (hearing, of) {
+        let Outcome { advanced, counted_at, .. } = *outcome;
+        let door_now = engine.doors().door(door);
+        let silence = Silence { at, handled, door: door_now, advanced, counted_at, behind };
+        let (attempt, why) = match (hearing, of) {
             (Hearing::OtherProtocol, _) => silence.other_protocol(track),
             (Hearing::OtherDestination, _) => silence.other_destination(track),
             (Hearing::OtherFlags, _) => silence.other_flags(track),
-            (Hearing::Heard, Some(of)) => (track.pending(), Verdict::Retransmission { of }),
-            (Hearing::Heard, None) => silence.heard(track, outcome.advanced),
+            (Hearing::Heard, Some(of)) => (track.pending(), Why::Retransmission { of }),
+            (Hearing::Heard, None) => silence.heard(track),
         };
         outcome.told = true;
+        track.last = Some(at);
+        let verdict = Verdict::Ignored(why);
         let (of, sequence_line) = track.sequence;
         let packet = Some(handled.seen);
         tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
@@ -356,11 +390,7 @@ impl Explainer {
         tell: &mut dyn FnMut(&Explanation),
     ) {
         let Handled { packet, seen } = handled;
-        // Such as a connection that is open has all the time.
-        let is_no_knock = seen
-            .flags
-            .is_some_and(|flags| !flags.contains(TcpFlags::SYN) || flags.contains(TcpFlags::ACK));
-        if is_no_knock {
+        if !seen.looks_like_a_knock() {
             return;
         }
         let Self { heard, spoken, .. } = self;
@@ -373,7 +403,7 @@ impl Explainer {
             }
             let (stage, expected) = (live.stage, live.expected);
             live.hinder(Miss::once(Cause::OtherPort, Some(seen), expected));
-            let verdict = Verdict::OtherPort { stage, expected };
+            let verdict = Verdict::Ignored(Why::OtherPort { stage, expected });
             let (of, sequence_line) = track.sequence;
             outcome.told = true;
             tell(&Explanation {
@@ -421,7 +451,7 @@ impl Explainer {
                 packet: Some(seen),
                 of,
                 sequence_line,
-                verdict: Verdict::Unreadable(why),
+                verdict: Verdict::Ignored(Why::Unreadable(why)),
             });
         }
         if told {

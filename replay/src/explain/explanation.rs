@@ -64,13 +64,20 @@ impl Seen {
         Self { id, knock: Some(packet.knock()), flags, destination, vlan }
     }
 
+    /// Returns whether a client may mean it as a knock: it begins a connection or is a datagram. An
+    /// open connection sends other packets all the time.
+    pub(super) fn looks_like_a_knock(&self) -> bool {
+        self.flags
+            .is_none_or(|flags| flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK))
+    }
+
     /// Takes a frame in which no port was found.
     pub(super) const fn unreadable(id: PacketId, vlan: Option<u16>) -> Self {
         Self { id, knock: None, flags: None, destination: None, vlan }
     }
 }
 
-/// What happened. Those behind [`Verdict::Disabled`] say why a packet did not count.
+/// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The packet counted: this many knocks are made.
@@ -117,7 +124,6 @@ pub enum Verdict {
     },
     /// No one-time sequence is left.
     Disabled,
-
     /// The packet was not the next knock, and made the attempt void.
     Void {
         /// How far the attempt was.
@@ -129,6 +135,13 @@ pub enum Verdict {
         /// The door that makes the port count, if it is not in the sequence of this one.
         because_of: Option<DoorId>,
     },
+    /// The packet did not count.
+    Ignored(Why),
+}
+
+/// Why a packet did not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
     /// The packet came between two knocks to a port that is not in the door's sequence.
     OtherPort {
         /// How far the attempt is.
@@ -161,6 +174,11 @@ pub enum Verdict {
         place: u8,
         /// The knock that comes first.
         first: Option<Knock>,
+        /// The first of the doors at which it counted, if it did anywhere.
+        counted_at: Option<DoorId>,
+        /// The client's last packet before it, if that went to a port of no door: perhaps the first
+        /// knock, mistyped.
+        behind: Option<(PacketId, Knock)>,
     },
     /// The packet is the first knock, but it counted at another door.
     OtherAttempt {
@@ -189,29 +207,7 @@ impl Verdict {
     /// with a door has one of these there, but a packet that makes an attempt void may begin another.
     #[must_use]
     pub const fn is_of_packet(&self) -> bool {
-        match self {
-            Self::Stage { .. } => true,
-            Self::Opened
-            | Self::Refused
-            | Self::Command(_)
-            | Self::SequenceTimedOut { .. }
-            | Self::CommandTimedOut
-            | Self::Evicted { .. }
-            | Self::SequenceChanged { .. }
-            | Self::DoorChanged { .. }
-            | Self::OneTimeUsed { .. }
-            | Self::Disabled => false,
-            Self::Void { .. }
-            | Self::OtherPort { .. }
-            | Self::OtherProtocol { .. }
-            | Self::OtherFlags { .. }
-            | Self::OtherDestination
-            | Self::Retransmission { .. }
-            | Self::Late(_)
-            | Self::NoAttempt { .. }
-            | Self::OtherAttempt { .. }
-            | Self::Unreadable(_) => true,
-        }
+        matches!(self, Self::Stage { .. } | Self::Void { .. } | Self::Ignored(_))
     }
 
     /// Returns the name by which programs tell it from others.
@@ -231,6 +227,16 @@ impl Verdict {
             Self::OneTimeUsed { .. } => "one-time-used",
             Self::Disabled => "disabled",
             Self::Void { .. } => "void",
+            Self::Ignored(why) => why.name(),
+        }
+    }
+}
+
+impl Why {
+    /// Returns the name by which programs tell it from others.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
             Self::OtherPort { .. } => "other-port",
             Self::OtherProtocol { .. } => "other-protocol",
             Self::OtherFlags { .. } => "other-flags",

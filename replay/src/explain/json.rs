@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat};
-use knock_engine::{Reason, Timestamp};
+use knock_engine::{DoorId, Knock, Reason, Timestamp};
 use serde::Serialize;
 
 use super::explainer::Totals;
-use super::explanation::{Explanation, Late, Seen, Verdict};
+use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::miss::{Miss, Nearest};
 use super::places::ConfigLine;
 use super::track::nanos;
@@ -53,6 +53,9 @@ struct Happened<'a> {
     late: Option<LateObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repeats: Option<Place<'a>>,
+    /// The packet to a port of no door that it came behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other_door: Option<String>,
     text: String,
@@ -166,6 +169,7 @@ impl<'a> Words<'a> {
                 seq_timeout_needed: late.needed_seconds,
             }),
             repeats: fields.repeats.map(|id| self.place(id)),
+            behind: fields.behind.map(|id| self.place(id)),
             other_door: fields.other_door.map(|door| self.door(door)),
             text: self.sentence(one),
             lines: self.lines(one),
@@ -215,50 +219,45 @@ struct Fields {
     expected: Option<String>,
     late: Option<Late>,
     repeats: Option<PacketId>,
-    other_door: Option<knock_engine::DoorId>,
+    behind: Option<PacketId>,
+    other_door: Option<DoorId>,
 }
 
 impl Fields {
     fn of(verdict: &Verdict) -> Self {
-        let text = |knock: Option<knock_engine::Knock>| knock.map(|knock| knock.to_string());
+        let text = |knock: Option<Knock>| knock.map(|knock| knock.to_string());
+        let none = Self::default();
         match *verdict {
-            Verdict::Stage { stage, late } => {
-                Self { stage: Some(stage.get()), late, ..Self::default() }
-            }
+            Verdict::Stage { stage, late } => Self { stage: Some(stage.get()), late, ..none },
             Verdict::SequenceTimedOut { stage, expected }
-            | Verdict::OtherPort { stage, expected } => {
-                let expected = text(expected);
-                Self { stage: Some(stage.get()), expected, ..Self::default() }
+            | Verdict::Ignored(Why::OtherPort { stage, expected }) => {
+                Self { stage: Some(stage.get()), expected: text(expected), ..none }
             }
             Verdict::Evicted { stage }
             | Verdict::SequenceChanged { stage }
-            | Verdict::DoorChanged { stage } => {
-                Self { stage: Some(stage.get()), ..Self::default() }
+            | Verdict::DoorChanged { stage } => Self { stage: Some(stage.get()), ..none },
+            Verdict::Void { stage, expected, repeats: _, because_of: other_door } => {
+                Self { stage: Some(stage.get()), expected: text(expected), other_door, ..none }
             }
-            Verdict::Void { stage, expected, repeats: _, because_of } => Self {
-                stage: Some(stage.get()),
-                expected: text(expected),
-                other_door: because_of,
-                ..Self::default()
-            },
-            Verdict::OtherProtocol { expected } => {
-                Self { expected: text(Some(expected)), ..Self::default() }
+            Verdict::Ignored(Why::OtherProtocol { expected }) => {
+                Self { expected: text(Some(expected)), ..none }
             }
-            Verdict::Retransmission { of } => Self { repeats: of, ..Self::default() },
-            Verdict::Late(late) => Self { late: Some(late), ..Self::default() },
-            Verdict::NoAttempt { place: _, first } => {
-                Self { expected: text(first), ..Self::default() }
+            Verdict::Ignored(Why::Retransmission { of }) => Self { repeats: of, ..none },
+            Verdict::Ignored(Why::Late(late)) => Self { late: Some(late), ..none },
+            Verdict::Ignored(Why::NoAttempt { place: _, first, counted_at, behind }) => {
+                let behind = behind.map(|(id, _)| id);
+                Self { expected: text(first), other_door: counted_at, behind, ..none }
             }
-            Verdict::OtherAttempt { door } => Self { other_door: Some(door), ..Self::default() },
+            Verdict::Ignored(Why::OtherAttempt { door }) => Self { other_door: Some(door), ..none },
             Verdict::Opened
             | Verdict::Refused
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
-            | Verdict::OtherFlags { .. }
-            | Verdict::OtherDestination
-            | Verdict::Unreadable(_) => Self::default(),
+            | Verdict::Ignored(
+                Why::OtherFlags { .. } | Why::OtherDestination | Why::Unreadable(_),
+            ) => none,
         }
     }
 }

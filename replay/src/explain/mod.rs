@@ -14,7 +14,7 @@ mod whom;
 mod words;
 
 pub use explainer::{Explainer, Totals};
-pub use explanation::{Attempt, Explanation, Late, Seen, Verdict};
+pub use explanation::{Attempt, Explanation, Late, Seen, Verdict, Why};
 pub use miss::{Cause, Miss, Nearest};
 pub use places::{ConfigLine, Places};
 pub use whom::Whom;

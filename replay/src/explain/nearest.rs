@@ -17,7 +17,8 @@ impl Words<'_> {
         let opened = format!("opened for {client} {}", times(nearest.openings));
         let is_open = nearest.openings > 0;
         if nearest.misses.is_empty() || (is_open && nearest.stage == Stage::NONE) {
-            return if is_open { opened } else { format!("{client} tried nothing else") };
+            let nothing = format!("{client} sent nothing but what counted elsewhere, or repeats");
+            return if is_open { opened } else { nothing };
         }
         let clauses = self.clauses(nearest);
         if nearest.stage == Stage::NONE {
@@ -44,6 +45,7 @@ impl Words<'_> {
         match miss.cause {
             Cause::Late | Cause::Silence => self.seq_timeout(door),
             Cause::OtherFlags => self.places.flags(door),
+            Cause::OtherDestination if self.is_unheard_ipv6(miss.packet) => Vec::new(),
             Cause::OtherDestination => self.target(door),
             Cause::OtherProtocol
             | Cause::OtherPort
@@ -77,32 +79,39 @@ impl Words<'_> {
         let expected = miss.expected.map_or(String::new(), |expected| expected.to_string());
         let seen = miss.packet.and_then(|seen| seen.knock);
         let got = seen.map_or("another packet".to_owned(), |got| got.to_string());
-        let packet = self.example(miss);
         let door = self.doors.door(nearest.door);
         match miss.cause {
             Cause::Late => self.late(miss, nearest, &knock),
             Cause::Refused => "too many commands and open doors were pending".to_owned(),
             Cause::OtherFlags => {
                 let flags = flags(door.flags, miss.packet.and_then(|seen| seen.flags));
-                format!("{knock} had other TCP flags ({packet}: {flags})")
+                format!("{knock} had other TCP flags {}", self.example(miss, &flags))
+            }
+            Cause::OtherDestination if self.is_unheard_ipv6(miss.packet) => {
+                let packet = self.example(miss, "");
+                format!("{knock} was IPv6, which does not count with --only-ip-v4 {packet}")
             }
             Cause::OtherDestination => {
                 let to = miss.packet.and_then(|seen| seen.destination).map(text_of);
-                let to = to.unwrap_or_default();
-                format!("{knock} did not go to our address ({packet}: to {to})")
+                let to = format!("to {}", to.unwrap_or_default());
+                format!("{knock} did not go to our address {}", self.example(miss, &to))
             }
             Cause::OtherProtocol => {
-                format!("{knock} came by the wrong protocol ({packet}: {got}, not {expected})")
+                let detail = format!("{got}, not {expected}");
+                format!("{knock} came by the wrong protocol {}", self.example(miss, &detail))
             }
             Cause::Unreadable => {
                 let why = miss.why.map(unreadable).unwrap_or_default();
-                format!("{packet} came before {knock}, {expected}: {why}")
+                let packet = self.example(miss, &why);
+                format!("a packet without a port came instead of {knock}, {expected} {packet}")
             }
             Cause::OtherPort | Cause::Wrong => {
-                format!("{got} came instead of {knock}, {expected} ({packet})")
+                let packet = self.example(miss, &got);
+                format!("a packet to another port came instead of {knock}, {expected} {packet}")
             }
             Cause::Repeat => {
-                format!("{got} came again instead of {knock}, {expected} ({packet})")
+                let packet = self.example(miss, "");
+                format!("{got} came again instead of {knock}, {expected} {packet}")
             }
             Cause::Silence => {
                 let timeout = door.seq_timeout.get();
@@ -111,7 +120,10 @@ impl Words<'_> {
             Cause::Evicted => "it made room for another attempt at the limit".to_owned(),
             Cause::SequenceChanged => "another client used the one-time sequence".to_owned(),
             Cause::DoorChanged => "the door was changed".to_owned(),
-            Cause::NoFirst => format!("{got} came without the first knock, {expected} ({packet})"),
+            Cause::NoFirst => {
+                let packet = self.example(miss, &got);
+                format!("a later knock came without the first, {expected} {packet}")
+            }
         }
     }
 
@@ -133,9 +145,13 @@ impl Words<'_> {
         format!("{knock} came after {timeout} s, {by} too late{advice}")
     }
 
-    /// Returns the packet of a miss, which is the first of perhaps several.
-    fn example(&self, miss: &Miss) -> String {
+    /// Returns the first packet of a miss with what is special in it, and how many more there were.
+    fn example(&self, miss: &Miss, detail: &str) -> String {
         let packet = miss.packet.map(|seen| self.captures.packet(seen.id)).unwrap_or_default();
-        if miss.times > 1 { format!("first {packet}") } else { packet }
+        let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+        match miss.times.saturating_sub(1) {
+            0 => format!("({packet}{detail})"),
+            more => format!("({packet}{detail}, and {more} more)"),
+        }
     }
 }

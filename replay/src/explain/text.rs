@@ -1,6 +1,7 @@
 //! Explanations for people.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -8,9 +9,11 @@ use clap::builder::styling::{AnsiColor, Style};
 use knock_engine::{DoorId, Reason, Stage, Timestamp};
 
 use super::explainer::{Explainer, Totals};
-use super::explanation::{Attempt, Explanation, Verdict};
+use super::explanation::{Attempt, Explanation, Verdict, Why};
 use super::miss::Nearest;
+use super::places::ConfigLine;
 use super::track::nanos;
+use super::whom::Whom;
 use super::words::{Words, knock_of, text_of};
 use crate::args::TimeFormat;
 use crate::printer::stamp;
@@ -79,6 +82,24 @@ impl Grouped {
 }
 
 impl Group {
+    /// Returns whether there is nothing but packets that counted at other doors.
+    fn is_elsewhere(&self) -> bool {
+        self.entries.iter().all(|entry| elsewhere(&entry.one.verdict).is_some())
+    }
+
+    /// Returns how many packets counted at other doors.
+    fn elsewhere(&self, words: &Words<'_>) -> String {
+        let count = self
+            .entries
+            .iter()
+            .fold(self.left_out, |sum, entry| sum.saturating_add(entry.more).saturating_add(1));
+        let doors: BTreeSet<DoorId> =
+            self.entries.iter().filter_map(|entry| elsewhere(&entry.one.verdict)).collect();
+        let names: Vec<String> = doors.into_iter().map(|door| words.door(door)).collect();
+        let doors = if names.len() == 1 { "door" } else { "doors" };
+        format!("nothing but {} that counted at {doors} {}", packets(count), names.join(", "))
+    }
+
     fn is_more_of_the_same(&self, one: &Explanation) -> bool {
         if !is_dull(&one.verdict) || self.left_out > 0 {
             return false;
@@ -97,31 +118,20 @@ impl Group {
     }
 }
 
+/// Returns the door at which a packet counted and not here.
+const fn elsewhere(verdict: &Verdict) -> Option<DoorId> {
+    if let Verdict::Ignored(Why::NoAttempt { counted_at, .. }) = *verdict {
+        counted_at
+    } else if let Verdict::Ignored(Why::OtherAttempt { door }) = *verdict {
+        Some(door)
+    } else {
+        None
+    }
+}
+
 /// Returns whether many of a kind tell no more than some of them.
 const fn is_dull(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::OtherPort { .. }
-        | Verdict::OtherProtocol { .. }
-        | Verdict::OtherFlags { .. }
-        | Verdict::OtherDestination
-        | Verdict::Retransmission { .. }
-        | Verdict::NoAttempt { .. }
-        | Verdict::OtherAttempt { .. }
-        | Verdict::Unreadable(_) => true,
-        Verdict::Stage { .. }
-        | Verdict::Opened
-        | Verdict::Refused
-        | Verdict::Command(_)
-        | Verdict::SequenceTimedOut { .. }
-        | Verdict::CommandTimedOut
-        | Verdict::Evicted { .. }
-        | Verdict::SequenceChanged { .. }
-        | Verdict::DoorChanged { .. }
-        | Verdict::OneTimeUsed { .. }
-        | Verdict::Disabled
-        | Verdict::Void { .. }
-        | Verdict::Late(_) => false,
-    }
+    matches!(verdict, Verdict::Ignored(why) if !matches!(why, Why::Late(_)))
 }
 
 /// Writes text, in colours if they are wanted.
@@ -147,7 +157,7 @@ const IGNORED: Style = AnsiColor::Yellow.on_default();
 const FAINT: Style = Style::new().dimmed();
 const PLAIN: Style = Style::new();
 
-fn style_of(verdict: &Verdict) -> Style {
+const fn style_of(verdict: &Verdict) -> Style {
     match verdict {
         Verdict::Stage { .. } | Verdict::Opened => GOOD,
         Verdict::Command(_) | Verdict::CommandTimedOut | Verdict::OneTimeUsed { .. } => PLAIN,
@@ -158,15 +168,8 @@ fn style_of(verdict: &Verdict) -> Style {
         | Verdict::DoorChanged { .. }
         | Verdict::Disabled
         | Verdict::Void { .. }
-        | Verdict::Late(_) => BAD,
-        Verdict::OtherPort { .. }
-        | Verdict::OtherProtocol { .. }
-        | Verdict::OtherFlags { .. }
-        | Verdict::OtherDestination
-        | Verdict::Retransmission { .. }
-        | Verdict::NoAttempt { .. }
-        | Verdict::OtherAttempt { .. }
-        | Verdict::Unreadable(_) => IGNORED,
+        | Verdict::Ignored(Why::Late(_)) => BAD,
+        Verdict::Ignored(_) => IGNORED,
     }
 }
 
@@ -193,15 +196,21 @@ impl<'a> Text<'a> {
         for (client, groups) in &grouped.clients {
             for (&door, group) in groups {
                 let title = format!("{} at door {}", text_of(*client), words.door(door));
-                writeln!(self.out, "{}", self.paint(HEADING, &title))?;
+                let title = self.paint(HEADING, &title);
+                if group.is_elsewhere() {
+                    writeln!(self.out, "{title}\n  {}\n", group.elsewhere(words))?;
+                    continue;
+                }
+                writeln!(self.out, "{title}")?;
                 let line = group.entries.first().and_then(|entry| entry.one.sequence_line);
-                for line in words.places.sequence(door, line) {
+                let mut known = words.places.sequence(door, line);
+                for line in &known {
                     writeln!(self.out, "  {}", self.paint(FAINT, &line.to_string()))?;
                 }
-                self.group(group, words)?;
+                self.group(group, words, &mut known)?;
                 writeln!(self.out)?;
             }
-            let strays = explainer.strays(*client);
+            let strays = explainer.strays_of(*client);
             if strays > 0 {
                 let packets = packets(strays);
                 let client = text_of(*client);
@@ -211,7 +220,13 @@ impl<'a> Text<'a> {
         Ok(())
     }
 
-    fn group(&mut self, group: &Group, words: &Words<'_>) -> io::Result<()> {
+    /// Prints a group. Lines of the configuration that are `known` are not shown again.
+    fn group(
+        &mut self,
+        group: &Group,
+        words: &Words<'_>,
+        known: &mut Vec<ConfigLine>,
+    ) -> io::Result<()> {
         let mut entries = &group.entries[..];
         while let Some(first) = entries.first() {
             let attempt = first.one.attempt;
@@ -224,7 +239,8 @@ impl<'a> Text<'a> {
                 None => format!("outside of attempts, from {utc}"),
             };
             writeln!(self.out, "\n  {title}")?;
-            let rows: Vec<Row> = these.iter().flat_map(|entry| rows(entry, start, words)).collect();
+            let rows: Vec<Row> =
+                these.iter().flat_map(|entry| rows(entry, start, words, known)).collect();
             self.rows(&rows)?;
             entries = rest;
         }
@@ -262,7 +278,7 @@ impl<'a> Text<'a> {
     /// Prints one explanation by itself, for whoever waits for it.
     pub(super) fn one(&mut self, one: &Explanation, words: &Words<'_>) -> io::Result<()> {
         let start = one.attempt.map_or(one.at, |attempt| attempt.began);
-        let row = row(one, start, words);
+        let row = row(one, start, words, &mut Vec::new());
         let client = text_of(one.client);
         let text = self.paint(row.style, &row.text);
         write!(self.out, "{client}: {}: {}", words.door(one.door), row.time)?;
@@ -278,11 +294,12 @@ impl<'a> Text<'a> {
 
     /// Prints what was not explained, and how near the clients came to opening each door.
     pub(super) fn end(&mut self, explainer: &Explainer, words: &Words<'_>) -> io::Result<()> {
-        for line in remarks(explainer.totals(), words) {
+        for line in remarks(explainer.totals(), explainer.whom(), words) {
             writeln!(self.out, "{line}")?;
         }
         let mut doors: BTreeMap<DoorId, Vec<Nearest>> = BTreeMap::new();
-        for nearest in explainer.nearest() {
+        let tried = |one: &Nearest| one.openings > 0 || !one.misses.is_empty();
+        for nearest in explainer.nearest().filter(tried) {
             doors.entry(nearest.door).or_default().push(nearest);
         }
         for (door, mut clients) in doors {
@@ -316,8 +333,13 @@ impl<'a> Text<'a> {
     }
 }
 
-fn rows(entry: &Entry, start: Timestamp, words: &Words<'_>) -> Vec<Row> {
-    let mut rows = vec![row(&entry.one, start, words)];
+fn rows(
+    entry: &Entry,
+    start: Timestamp,
+    words: &Words<'_>,
+    known: &mut Vec<ConfigLine>,
+) -> Vec<Row> {
+    let mut rows = vec![row(&entry.one, start, words, known)];
     if let (Some(last), 1..) = (entry.last, entry.more) {
         let until = words.captures.packet(last);
         let (time, packet, knock) = (String::new(), String::new(), String::new());
@@ -327,14 +349,24 @@ fn rows(entry: &Entry, start: Timestamp, words: &Words<'_>) -> Vec<Row> {
     rows
 }
 
-fn row(one: &Explanation, start: Timestamp, words: &Words<'_>) -> Row {
+fn row(one: &Explanation, start: Timestamp, words: &Words<'_>, known: &mut Vec<ConfigLine>) -> Row {
+    let mut text = words.sentence(one);
+    let mut below = Vec::new();
+    for line in words.lines(one) {
+        if known.contains(&line) {
+            let _ = write!(text, " [{}:{}]", line.file, line.line);
+        } else {
+            below.push(line.to_string());
+            known.push(line);
+        }
+    }
     Row {
         time: format!("{} s", millis(nanos(start, one.at))),
         packet: one.packet.map(|seen| words.captures.packet(seen.id)).unwrap_or_default(),
         knock: one.packet.map(knock_of).unwrap_or_default(),
-        text: words.sentence(one),
+        text,
         style: style_of(&one.verdict),
-        below: words.lines(one).iter().map(ToString::to_string).collect(),
+        below,
     }
 }
 
@@ -348,17 +380,21 @@ fn millis(nanos: u64) -> String {
 }
 
 /// Returns what is to be said of packets that are not explained.
-fn remarks(totals: &Totals, words: &Words<'_>) -> Vec<String> {
+fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if totals.explained == 0 && totals.left_out == 0 {
-        lines.push("no packet had to do with any door".to_owned());
+        let of = match whom {
+            Whom::All => String::new(),
+            Whom::Network(_) => format!(" of {whom}"),
+        };
+        lines.push(format!("no packet{of} had to do with any door"));
     }
     let mut say = |count: u64, what: &str| {
         if count > 0 {
             lines.push(format!("{} {what}", packets(count)));
         }
     };
-    say(totals.strays, "to ports of no door");
+    say(totals.strays, "in all to ports of no door");
     say(totals.of_others, "of other clients");
     say(
         totals.left_out,

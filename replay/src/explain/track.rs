@@ -37,6 +37,8 @@ pub(super) struct Track {
     pub(super) attempt: Option<Attempt>,
     /// The knock that counted last.
     pub(super) counted: Option<Counted>,
+    /// When a packet last had to do with the door.
+    pub(super) last: Option<Timestamp>,
     pub(super) tally: Tally,
     /// How long the sequence was when it was last looked at, and its line if it is a one-time one.
     pub(super) sequence: (u8, Option<u32>),

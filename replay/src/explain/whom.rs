@@ -1,5 +1,6 @@
 //! Whose knocks are explained.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -39,6 +40,19 @@ impl FromStr for Whom {
             "not the address of a client, such as 192.0.2.7 or 2001:db8::7, or a network, such as \
              192.0.2.0/24"
         })
+    }
+}
+
+/// `10.0.0.0/8`; a single address without its length.
+impl fmt::Display for Whom {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => out.write_str("all"),
+            Self::Network(network) if network.prefix_len() == network.max_prefix_len() => {
+                write!(out, "{}", network.addr())
+            }
+            Self::Network(network) => write!(out, "{network}"),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use knock_engine::{
     Undecodable, address, transcript,
 };
 
-use super::explanation::{Explanation, Late, Seen, Verdict};
+use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places, printable};
 use crate::reader::CaptureNames;
 
@@ -66,25 +66,8 @@ impl Words<'_> {
             }
             Verdict::OneTimeUsed { line } => format!("one-time sequence on line {line} is used up"),
             Verdict::Disabled => "no one-time sequence is left, the door is disabled".to_owned(),
-            Verdict::Void { .. }
-            | Verdict::OtherPort { .. }
-            | Verdict::OtherProtocol { .. }
-            | Verdict::OtherFlags { .. }
-            | Verdict::OtherDestination
-            | Verdict::Retransmission { .. }
-            | Verdict::Late(_)
-            | Verdict::NoAttempt { .. }
-            | Verdict::OtherAttempt { .. }
-            | Verdict::Unreadable(_) => self.reason(one),
-        }
-    }
-
-    /// Returns why a packet did not count.
-    fn reason(&self, one: &Explanation) -> String {
-        let of = one.of;
-        let got = one.packet.and_then(|seen| seen.knock);
-        match one.verdict {
             Verdict::Void { stage, expected, repeats, because_of } => {
+                let got = one.packet.and_then(|seen| seen.knock);
                 let mut text = format!("void at stage {} of {of}: ", stage.get());
                 text += &wrong_port(expected, got);
                 if repeats {
@@ -94,50 +77,53 @@ impl Words<'_> {
                 }
                 text
             }
-            Verdict::OtherPort { stage, expected } => {
-                format!(
-                    "not heard: {}; still at stage {} of {of}",
-                    wrong_port(expected, got),
-                    stage.get()
-                )
+            Verdict::Ignored(why) => self.reason(one, why),
+        }
+    }
+
+    /// Returns why a packet did not count.
+    fn reason(&self, one: &Explanation, why: Why) -> String {
+        let of = one.of;
+        let got = one.packet.and_then(|seen| seen.knock);
+        match why {
+            Why::OtherPort { stage, expected } => {
+                let wrong = wrong_port(expected, got);
+                format!("not heard: {wrong}; still at stage {} of {of}", stage.get())
             }
-            Verdict::OtherProtocol { expected } => {
+            Why::OtherProtocol { expected } => {
                 let got = got.map_or(String::new(), |got| format!(", got {got}"));
                 format!("not heard: wrong protocol (expected {expected}{got})")
             }
-            Verdict::OtherFlags { rule } => format!(
-                "not heard: TCP flags ({})",
-                flags(rule, one.packet.and_then(|seen| seen.flags))
-            ),
-            Verdict::OtherDestination => format!("not heard: {}", self.destination(one)),
-            Verdict::Retransmission { of: Some(id) } => {
+            Why::OtherFlags { rule } => {
+                let flags = flags(rule, one.packet.and_then(|seen| seen.flags));
+                format!("not heard: TCP flags ({flags})")
+            }
+            Why::OtherDestination => format!("not heard: {}", self.destination(one)),
+            Why::Retransmission { of: Some(id) } => {
                 format!("ignored: TCP retransmission of {}", self.captures.packet(id))
             }
-            Verdict::Retransmission { of: None } => {
+            Why::Retransmission { of: None } => {
                 "ignored: TCP retransmission of the last knock".to_owned()
             }
-            Verdict::Late(late) => too_late(late),
-            Verdict::NoAttempt { place, first } => {
+            Why::Late(late) => too_late(late),
+            Why::NoAttempt { place, counted_at: Some(door), .. } => format!(
+                "counted at door {}; here it is knock {place} of {of}, and no attempt is under way",
+                self.door(door)
+            ),
+            Why::NoAttempt { place, first, counted_at: None, behind } => {
                 let first = first.map_or(String::new(), |first| format!(" ({first})"));
-                format!("knock {place} of {of} without an attempt: knock 1{first} comes first")
+                let mut text =
+                    format!("knock {place} of {of} without an attempt: knock 1{first} comes first");
+                if let Some((id, knock)) = behind {
+                    let _ = write!(text, "; {} went to {knock}", self.captures.packet(id));
+                }
+                text
             }
-            Verdict::OtherAttempt { door } => format!(
+            Why::OtherAttempt { door } => format!(
                 "begins no attempt here: it counted for another attempt, at door {}",
                 self.door(door)
             ),
-            Verdict::Unreadable(why) => unreadable(why),
-            // All others are not about packets that did not count.
-            Verdict::Stage { .. }
-            | Verdict::Opened
-            | Verdict::Refused
-            | Verdict::Command(_)
-            | Verdict::SequenceTimedOut { .. }
-            | Verdict::CommandTimedOut
-            | Verdict::Evicted { .. }
-            | Verdict::SequenceChanged { .. }
-            | Verdict::DoorChanged { .. }
-            | Verdict::OneTimeUsed { .. }
-            | Verdict::Disabled => String::new(),
+            Why::Unreadable(why) => format!("no knock: {}", unreadable(why)),
         }
     }
 
@@ -155,7 +141,7 @@ impl Words<'_> {
         const SHOWN: usize = 4;
         let got = one.packet.and_then(|seen| seen.destination);
         let got_text = got.map_or(String::new(), |got| format!(", got {}", text_of(got)));
-        if got.is_some_and(|got| got.is_ipv6()) && self.listening.is_ipv4_only() {
+        if self.is_unheard_ipv6(one.packet) {
             return "IPv6 does not count with --only-ip-v4".to_owned();
         }
         if let Some(target) = self.door_at(one.door).target {
@@ -169,6 +155,11 @@ impl Words<'_> {
         format!("not our address (expected {}{got_text})", list.join(" or "))
     }
 
+    pub(super) fn is_unheard_ipv6(&self, packet: Option<Seen>) -> bool {
+        let got = packet.and_then(|seen| seen.destination);
+        self.listening.is_ipv4_only() && got.is_some_and(|got| got.is_ipv6())
+    }
+
     fn door_at(&self, door: DoorId) -> &Door {
         self.doors.door(door)
     }
@@ -178,19 +169,24 @@ impl Words<'_> {
     pub fn lines(&self, one: &Explanation) -> Vec<ConfigLine> {
         match one.verdict {
             Verdict::SequenceTimedOut { .. }
-            | Verdict::Late(_)
-            | Verdict::Stage { late: Some(_), .. } => self.seq_timeout(one.door),
+            | Verdict::Stage { late: Some(_), .. }
+            | Verdict::Ignored(Why::Late(_)) => self.seq_timeout(one.door),
             Verdict::CommandTimedOut => {
                 let seconds = self.door_at(one.door).cmd_timeout.get();
                 self.places.cmd_timeout(one.door, format!("no cmd_timeout: {seconds} by default"))
             }
             Verdict::Void { .. }
-            | Verdict::OtherPort { .. }
-            | Verdict::OtherProtocol { .. }
-            | Verdict::NoAttempt { .. }
-            | Verdict::OtherAttempt { .. } => self.places.sequence(one.door, one.sequence_line),
-            Verdict::OtherFlags { .. } => self.places.flags(one.door),
-            Verdict::OtherDestination => self.target(one.door),
+            | Verdict::Ignored(
+                Why::OtherPort { .. }
+                | Why::OtherProtocol { .. }
+                | Why::NoAttempt { .. }
+                | Why::OtherAttempt { .. },
+            ) => self.places.sequence(one.door, one.sequence_line),
+            Verdict::Ignored(Why::OtherFlags { .. }) => self.places.flags(one.door),
+            Verdict::Ignored(Why::OtherDestination) if self.is_unheard_ipv6(one.packet) => {
+                Vec::new()
+            }
+            Verdict::Ignored(Why::OtherDestination) => self.target(one.door),
             Verdict::Stage { late: None, .. }
             | Verdict::Opened
             | Verdict::Refused
@@ -200,8 +196,7 @@ impl Words<'_> {
             | Verdict::DoorChanged { .. }
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
-            | Verdict::Retransmission { .. }
-            | Verdict::Unreadable(_) => Vec::new(),
+            | Verdict::Ignored(Why::Retransmission { .. } | Why::Unreadable(_)) => Vec::new(),
         }
     }
 
@@ -247,7 +242,7 @@ pub(super) fn flags(rule: FlagRule, seen: Option<TcpFlags>) -> String {
 
 pub(super) fn unreadable(why: Undecodable) -> String {
     let advice = match why {
-        Undecodable::Cut { .. } => " (captured with a snaplen that is too small? see tcpdump -s)",
+        Undecodable::Cut { .. } => "; was it captured with too small a snaplen (tcpdump -s)?",
         Undecodable::LinkType(_)
         | Undecodable::NotIp(_)
         | Undecodable::WrongVersion { .. }
@@ -257,7 +252,7 @@ pub(super) fn unreadable(why: Undecodable) -> String {
         | Undecodable::LinkTypeUnknownTo08(_)
         | Undecodable::Ipv6UnknownTo08(_) => "",
     };
-    format!("no knock: {why}{advice}")
+    format!("{why}{advice}")
 }
 
 /// Returns an address as text.
