@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use knock_engine::{Difference, Limits, Rules};
@@ -232,6 +232,15 @@ impl Args {
                            '--rules both' alone where knockd 0.8 does something else";
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
+        if self.explain == Some(Whom::All)
+            && let Some(client) = self.captures().find_map(|path| client_in_the_place_of_a_capture(path))
+        {
+            let message = format!(
+                "'{client}' is taken for a capture, and there is no such file; to explain the knocks \
+                 of that client, write '--explain={client}'"
+            );
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
         if !self.except.is_empty() && self.rules != RuleChoice::Both {
             let message = "'--except' needs '--rules both'";
             return Err(
@@ -240,6 +249,12 @@ impl Args {
         }
         Ok(self)
     }
+}
+
+/// Returns what stands in the place of a capture, if it is a client and no file.
+fn client_in_the_place_of_a_capture(path: &Path) -> Option<Whom> {
+    let whom = path.to_str()?.parse::<Whom>().ok()?;
+    (!path.exists()).then_some(whom)
 }
 
 fn local_address(text: &str) -> Result<IpAddr, &'static str> {
@@ -254,7 +269,7 @@ fn difference(text: &str) -> Result<Difference, &'static str> {
 }
 
 /// Returns whether a capture is standard input.
-pub(crate) fn is_stdin(capture: &std::path::Path) -> bool {
+pub(crate) fn is_stdin(capture: &Path) -> bool {
     capture.as_os_str() == "-"
 }
 

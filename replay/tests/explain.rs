@@ -118,3 +118,30 @@ fn an_object_that_is_not_as_the_schema_says_is_found() {
         assert!(!schema.is_valid(&broken), "{field}");
     }
 }
+
+/// Knocks that puzzled users of knockd: what is explained says why knock opens the door or not, and
+/// the comparison what their knockd did otherwise.
+#[test]
+fn the_puzzles_of_users_are_solved() {
+    let cases = cases::explained();
+    for (name, answer, difference) in [
+        ("jv-13-shared-prefix", "door long: opened for 192.0.2.10 once", 11),
+        ("jv-71-ten-hours", "the second knock came after 5 s, 35995 s too late", 17),
+        ("jv-83-ipv6-on-a-tunnel", "door openSSH: opened for 2001:db8::10 once", 2),
+        ("jv-89-vlan", "door openSSH: opened for 192.0.2.10 once", 3),
+        ("jv-92-stage-1-only", "packet 2  7000/tcp  ignored: TCP retransmission of packet 1", 12),
+    ] {
+        let case = cases.iter().find(|case| case.name == name).unwrap();
+        let (_, output, _) = explain(case, &["--quiet"]);
+        assert!(output.contains(answer), "{name}: {output}");
+        let compared = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+            .args(&case.captures)
+            .arg("--config")
+            .arg(&case.conf)
+            .args(["--rules", "both", "--quiet"])
+            .output()
+            .unwrap();
+        let lines = String::from_utf8(compared.stdout).unwrap();
+        assert!(lines.contains(&format!("[difference {difference}, ")), "{name}: {lines}");
+    }
+}

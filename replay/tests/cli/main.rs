@@ -6,6 +6,7 @@
 mod both;
 mod common;
 mod exit_status;
+mod explain;
 mod help;
 mod hostile;
 mod live;
