@@ -233,7 +233,8 @@ impl Args {
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         if self.explain == Some(Whom::All)
-            && let Some(client) = self.captures().find_map(|path| client_in_the_place_of_a_capture(path))
+            && let Some(client) =
+                self.captures().find_map(|path| client_in_the_place_of_a_capture(path))
         {
             let message = format!(
                 "'{client}' is taken for a capture, and there is no such file; to explain the knocks \

@@ -35,6 +35,15 @@ impl fmt::Display for ConfigLine {
     }
 }
 
+impl ConfigLine {
+    /// Returns `knockd.conf:12`, for where the line was shown before: without the folder.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let file = self.file.rsplit('/').next().unwrap_or_default();
+        format!("{file}:{}", self.line)
+    }
+}
+
 /// Where the configuration says what.
 #[derive(Clone, Debug, Default)]
 pub struct Places {

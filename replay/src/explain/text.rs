@@ -354,7 +354,7 @@ fn row(one: &Explanation, start: Timestamp, words: &Words<'_>, known: &mut Vec<C
     let mut below = Vec::new();
     for line in words.lines(one) {
         if known.contains(&line) {
-            let _ = write!(text, " [{}:{}]", line.file, line.line);
+            let _ = write!(text, " [{}]", line.short());
         } else {
             below.push(line.to_string());
             known.push(line);
