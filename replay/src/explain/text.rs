@@ -418,7 +418,68 @@ fn packets(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use knock_engine::{Door, Doors, config};
+
+    use super::super::explanation::Seen;
     use super::*;
+
+    /// Something that happened to the client of this number, with the packet of the same number.
+    fn happened(client: u8, number: u64, verdict: Verdict) -> Explanation {
+        let doors = Doors::new(vec![door()]).unwrap();
+        let (door, _) = doors.in_order().next().unwrap();
+        let id = PacketId { capture: 0, number };
+        let seen = Seen { id, knock: None, flags: None, destination: None, vlan: None };
+        Explanation {
+            at: Timestamp::EPOCH,
+            client: [10, 0, 0, client].into(),
+            door,
+            attempt: None,
+            packet: Some(seen),
+            of: 1,
+            sequence_line: None,
+            verdict,
+        }
+    }
+
+    fn door() -> Door {
+        let text = b"[d]\nsequence = 1\ncommand =\n";
+        config::parse(text).config.unwrap().doors.remove(0).door
+    }
+
+    fn counts(grouped: &Grouped) -> Vec<(usize, u64, u64)> {
+        let groups = grouped.clients.iter().flat_map(|(_, groups)| groups.values());
+        let more = |group: &Group| group.entries.iter().map(|entry| entry.more).sum();
+        groups.map(|group| (group.entries.len(), more(group), group.left_out)).collect()
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be_and_the_rest_is_counted() {
+        let mut grouped = Grouped::new(Kept { of_one: 4, of_all: 6 });
+        for client in 1..=3 {
+            for number in 1..=6 {
+                grouped.add(&happened(client, number, Verdict::Opened));
+            }
+        }
+        assert_eq!(counts(&grouped), [(4, 0, 2), (2, 0, 4), (0, 0, 6)]);
+        assert_eq!(grouped.count, 6);
+    }
+
+    #[test]
+    fn of_many_of_the_same_three_are_kept_but_of_what_matters_all() {
+        let mut grouped = Grouped::new(Kept { of_one: 100, of_all: 100 });
+        let dull = Verdict::Ignored(Why::OtherDestination);
+        for number in 1..=10 {
+            grouped.add(&happened(1, number, dull));
+        }
+        assert_eq!(counts(&grouped), [(3, 7, 0)]);
+        let last = grouped.clients[0].1.values().next().unwrap().entries.last().unwrap().last;
+        assert_eq!(last, Some(PacketId { capture: 0, number: 10 }));
+        for number in 11..=20 {
+            grouped.add(&happened(1, number, Verdict::Opened));
+        }
+        grouped.add(&happened(1, 21, dull));
+        assert_eq!(counts(&grouped), [(14, 7, 0)]);
+    }
 
     #[test]
     fn times_have_as_many_digits_as_matter() {
