@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser};
 use knock_engine::Limits;
-use knock_setup::options::{CheckOptions, STYLES, number_of_attempts};
+use knock_engine::lint::Code;
+use knock_setup::options::{CheckOptions, STYLES, code, number_of_attempts};
 
 const LONG_ABOUT: &str = "\
 Listen for secret sequences of packets, and open doors for those who know them.
@@ -119,6 +120,10 @@ pub struct Args {
     /// What a check finds and how it tells of it.
     #[command(flatten)]
     pub checking: CheckOptions,
+
+    /// Explain a warning at length, and end
+    #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Check")]
+    pub explain: Option<Code>,
 }
 
 /// Returns the command line as a value, for the manual page.

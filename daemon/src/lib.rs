@@ -50,8 +50,8 @@ pub fn main() -> Exit {
     }
     match Args::try_parse() {
         Ok(args) => {
-            if let Some(explanation) = args.checking.explanation() {
-                check::print(&explanation)
+            if let Some(code) = args.explain {
+                check::print(&knock_setup::options::explanation(code))
             } else if args.checking.check {
                 check::check(&args)
             } else {

@@ -154,6 +154,12 @@ impl FlagRule {
         self.wanted
     }
 
+    /// Returns the flags that must not be set.
+    #[must_use]
+    pub const fn refused(self) -> TcpFlags {
+        self.refused
+    }
+
     /// Returns which bits count and how they must stand: `flags & mask == value`.
     pub(crate) const fn mask_and_value(self) -> (u8, u8) {
         (self.wanted.union(self.refused).0, self.wanted.0)

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::door::{Door, DoorName, DoorSequence, Sequence};
+use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
@@ -187,11 +188,28 @@ impl Doors {
     /// destination, its port and protocol anywhere in the sequence, and its flags.
     #[must_use]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
-        self.index.naming(packet.knock()).iter().any(|&id| {
-            let door = self.door(id);
-            listening.belongs(packet.destination, door.target)
-                && door.flags.is_satisfied_by(packet.transport)
-        })
+        let mut naming = self.index.naming(packet.knock()).iter();
+        naming.any(|&id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
+    }
+
+    /// Returns what each door that names the packet's port makes of it: first those that name it
+    /// with its protocol, then those that name it with the other one only, both in the order of the
+    /// file. [`Doors::admit`] is whether any of them hears it.
+    pub fn hearing<'a>(
+        &'a self,
+        listening: &'a Listening,
+        packet: &'a Packet,
+    ) -> impl Iterator<Item = (DoorId, Hearing)> + 'a {
+        let knock = packet.knock();
+        let protocol = match knock.protocol {
+            Protocol::Tcp => Protocol::Udp,
+            Protocol::Udp => Protocol::Tcp,
+        };
+        let named = self.index.naming(knock);
+        let others = self.index.naming(Knock { protocol, ..knock });
+        let others = others.iter().filter(|id| !named.contains(id));
+        let named = named.iter().map(|&id| (id, hearing::of(self.door(id), listening, packet)));
+        named.chain(others.map(|&id| (id, Hearing::OtherProtocol)))
     }
 
     /// Returns whether any door has this knock in its sequence.
@@ -388,7 +406,9 @@ mod tests {
     use crate::command::Commands;
     use crate::door::FlagRule;
     use crate::one_time::OneTimeSequences;
-    use crate::packet::Port;
+    use core::net::IpAddr;
+
+    use crate::packet::{Port, TcpFlags, TcpHeader, Transport};
     use crate::time::Seconds;
 
     fn tcp(port: u16) -> Knock {
@@ -483,5 +503,37 @@ mod tests {
         assert!(
             said(&doors).iter().all(|(anywhere, first)| anywhere.is_empty() && first.is_empty())
         );
+    }
+
+    #[test]
+    fn a_door_says_what_keeps_it_from_hearing_a_packet() {
+        let flags = FlagRule::default().want(TcpFlags::SYN);
+        let target = Some(IpAddr::from([10, 0, 0, 1]).into());
+        let door = |ports, target| Door { flags, target, ..one_time(&[ports]) };
+        let doors =
+            Doors::new(vec![door(&[7, 8], None), door(&[9], None), door(&[8], target)]).unwrap();
+        let listening = Listening::at([[10, 0, 0, 2].into()]);
+        let heard = |host, port, transport| {
+            let packet = Packet {
+                source: [10, 0, 0, 9].into(),
+                destination: [10, 0, 0, host].into(),
+                source_port: Port(40_000),
+                destination_port: Port(port),
+                transport,
+            };
+            let all: Vec<_> = doors.hearing(&listening, &packet).collect();
+            let any = all.iter().any(|(_, hearing)| *hearing == Hearing::Heard);
+            assert_eq!(doors.admit(&listening, &packet), any);
+            all.into_iter().map(|(id, hearing)| (id.index(), hearing)).collect::<Vec<_>>()
+        };
+        let tcp = |flags| Transport::Tcp(TcpHeader { sequence_number: Some(1), flags });
+        let syn = tcp(Some(TcpFlags::SYN));
+        let (here, there) = (Hearing::Heard, Hearing::OtherDestination);
+        assert_eq!(heard(2, 8, syn), [(0, here), (2, there)]);
+        assert_eq!(heard(1, 8, syn), [(0, there), (2, here)]);
+        assert_eq!(heard(2, 9, tcp(Some(TcpFlags::ACK))), [(1, Hearing::OtherFlags)]);
+        assert_eq!(heard(2, 9, tcp(None)), [(1, Hearing::OtherFlags)]);
+        assert_eq!(heard(2, 7, Transport::Udp), [(0, Hearing::OtherProtocol)]);
+        assert_eq!(heard(2, 10, syn), []);
     }
 }

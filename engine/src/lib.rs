@@ -17,6 +17,7 @@ mod doors;
 mod effect;
 mod engine;
 pub mod filter;
+mod hearing;
 pub mod lint;
 mod listening;
 mod one_time;
@@ -29,7 +30,7 @@ mod time;
 pub mod transcript;
 
 pub use command::{Command, Commands};
-pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode};
+pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, source, vlan_tags};
 pub use difference::Difference;
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
@@ -37,6 +38,7 @@ pub use effect::{
     CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, Phase, RunId, TimedEffect,
 };
 pub use engine::{Engine, Limits};
+pub use hearing::Hearing;
 pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};

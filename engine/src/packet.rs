@@ -1,5 +1,6 @@
 //! What the rules need to know of a packet.
 
+use core::fmt;
 use core::net::IpAddr;
 
 /// A TCP or UDP port, 0 to 65,535. Port 0 occurs in packets, never in a sequence.
@@ -67,6 +68,39 @@ impl TcpFlags {
     }
 }
 
+/// The names of the flags that are set, such as `SYN+ACK`, or `none`.
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(u8, &str); 8] = [
+            (0x02, "SYN"),
+            (0x01, "FIN"),
+            (0x04, "RST"),
+            (0x08, "PSH"),
+            (0x10, "ACK"),
+            (0x20, "URG"),
+            (0x40, "ECE"),
+            (0x80, "CWR"),
+        ];
+        let mut before = "";
+        for (_, name) in NAMES.iter().filter(|(bit, _)| self.0 & bit != 0) {
+            write!(out, "{before}{name}")?;
+            before = "+";
+        }
+        if self.0 == 0 { out.write_str("none") } else { Ok(()) }
+    }
+}
+
+/// `8000/tcp`.
+impl fmt::Display for Knock {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        write!(out, "{}/{protocol}", self.port.0)
+    }
+}
+
 /// What is needed of a TCP header behind the ports. A capture or a first fragment may end before
 /// either field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,5 +144,22 @@ impl Packet {
             Transport::Udp => Protocol::Udp,
         };
         Knock { port: self.destination_port, protocol }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn flags_and_knocks_are_told_by_the_names_that_people_know() {
+        let names = |bits| TcpFlags(bits).to_string();
+        assert_eq!(names(0x12), "SYN+ACK");
+        assert_eq!(names(0), "none");
+        assert_eq!(names(0xff), "SYN+FIN+RST+PSH+ACK+URG+ECE+CWR");
+        let knock = |protocol| Knock { port: Port(53), protocol }.to_string();
+        assert_eq!([knock(Protocol::Tcp), knock(Protocol::Udp)], ["53/tcp", "53/udp"]);
     }
 }

@@ -8,7 +8,7 @@ use crate::address::{self, Bytes, write_decimal};
 use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{Effect, Note, Phase};
-use crate::packet::{Knock, Protocol};
+use crate::packet::Knock;
 
 /// Where the text of an effect belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,11 +181,7 @@ impl Line<'_> {
     }
 
     fn knock(&mut self, knock: Knock) -> &mut Self {
-        let protocol = match knock.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        self.formatted(format_args!("{}/{protocol}", knock.port.0))
+        self.formatted(format_args!("{knock}"))
     }
 
     fn formatted(&mut self, arguments: core::fmt::Arguments<'_>) -> &mut Self {

@@ -2,16 +2,19 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser, ValueEnum};
+use knock_engine::lint::Code;
 use knock_engine::{Difference, Limits, Rules};
-use knock_setup::options::{CheckOptions, STYLES, number_of_attempts};
+use knock_setup::options::{self, CheckOptions, STYLES, number_of_attempts};
 
 const USAGE: &str = "\
 knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
        knock-replay [OPTIONS] --check --config <FILE>
-       knock-replay --explain <CODE>";
+       knock-replay --check --explain=<CODE>";
+
+use crate::explain::Whom;
 
 const LONG_ABOUT: &str = "\
 Replay packet captures against a knockd.conf and print what the door keeper would do.
@@ -35,6 +38,9 @@ Examples:
 
   See what changes for a server that runs knockd 0.8 today:
       knock-replay knocks.pcap -c /etc/knockd.conf --local 192.0.2.1 --rules both
+
+  See why a client's knocks did not open a door:
+      knock-replay knocks.pcap -c knockd.conf --local 192.0.2.1 --explain=203.0.113.7
 
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
@@ -68,7 +74,7 @@ pub struct Args {
     /// pcap and pcapng, plain or compressed with gzip or zstd, told apart by content. Packets that
     /// carry the same time come in the order of the captures on the command line. When standard
     /// input is a pipe, each line is printed as soon as it happens.
-    #[arg(value_name = "CAPTURE", required_unless_present_any = ["read", "check", "explain"])]
+    #[arg(value_name = "CAPTURE", required_unless_present_any = ["read", "check"])]
     pub captures: Vec<PathBuf>,
 
     /// Replay this capture, as in tcpdump -r; it comes behind those named without an option
@@ -81,8 +87,8 @@ pub struct Args {
         long,
         value_name = "FILE",
         required = false,
-        required_unless_present = "explain",
-        default_value_if("explain", clap::builder::ArgPredicate::IsPresent, "/etc/knockd.conf")
+        required_unless_present_all = ["check", "explain"],
+        default_value_if("check", clap::builder::ArgPredicate::IsPresent, "/etc/knockd.conf")
     )]
     pub config: PathBuf,
 
@@ -107,6 +113,30 @@ pub struct Args {
     /// status. '17', for one, leaves out timeouts that are only told at another time.
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = difference)]
     pub except: Vec<Difference>,
+
+    /// Explain, instead of printing the transcript, why knocks did not open: all, or those of CLIENT
+    ///
+    /// CLIENT is an address or a network, such as 192.0.2.0/24. Client by client and door by door,
+    /// each stage is told, and of each packet that did not count why, with its number in the capture
+    /// and the line of the configuration that decided. At the end stands how near each client came to
+    /// opening each door. Always by the rules of knock. Packets to ports of no door are only counted,
+    /// unless they come between two knocks and might have been one. Without CLIENT, the first 100
+    /// lines of each client at each door are shown, with it 10000; 200000 of all; at most 20000
+    /// clients at doors are followed. What is left out is counted. With '--format json', one object a
+    /// line is printed, each as soon as it happens, as docs/knock-explain.schema.json describes.
+    ///
+    /// With '--check', the code of a warning, which is explained at length.
+    #[arg(
+        long,
+        value_name = "CLIENT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_parser = subject,
+        conflicts_with_all = ["time", "verbose"],
+        group = "telling"
+    )]
+    pub explain: Option<Subject>,
 
     /// Ignore packets of IPv6 and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]
@@ -184,6 +214,15 @@ impl RuleChoice {
     }
 }
 
+/// What is to be explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Why knocks of these clients did not open.
+    Knocks(Whom),
+    /// A warning.
+    Warning(Code),
+}
+
 /// How times are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TimeFormat {
@@ -209,8 +248,39 @@ impl Args {
             let message = "'--check' takes no captures";
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
+        match (self.checking.check, self.explain) {
+            (true, Some(Subject::Knocks(_))) => {
+                let message = "with '--check', '--explain=CODE' explains a warning; without it, \
+                               '--explain' explains knocks";
+                return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
+            }
+            (false, Some(Subject::Warning(code))) => {
+                let code = code.name();
+                let message =
+                    format!("to have a warning explained, write '--check --explain={code}'");
+                return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
+            }
+            (true | false, None)
+            | (true, Some(Subject::Warning(_)))
+            | (false, Some(Subject::Knocks(_))) => {}
+        }
         if self.captures().filter(|capture| is_stdin(capture)).count() > 1 {
             let message = "standard input ('-') is named more than once";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.explain.is_some() && self.rules != RuleChoice::Knock {
+            let message = "'--explain' goes by the rules of knock: leave out '--rules', and see with \
+                           '--rules both' alone where knockd 0.8 does something else";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.explain == Some(Subject::Knocks(Whom::All))
+            && let Some(client) =
+                self.captures().find_map(|path| client_in_the_place_of_a_capture(path))
+        {
+            let message = format!(
+                "'{client}' is taken for a capture, and there is no such file; to explain the knocks \
+                 of that client, write '--explain={client}'"
+            );
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         if !self.except.is_empty() && self.rules != RuleChoice::Both {
@@ -221,6 +291,23 @@ impl Args {
         }
         Ok(self)
     }
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    if let Some(code) = Code::from_name(text) {
+        return Ok(Subject::Warning(code));
+    }
+    let looks_like_a_code = text != "all" && text.contains('-') && !text.contains([':', '.']);
+    if looks_like_a_code {
+        return options::code(text).map(Subject::Warning);
+    }
+    text.parse().map(Subject::Knocks).map_err(str::to_owned)
+}
+
+/// Returns what stands in the place of a capture, if it is a client and no file.
+fn client_in_the_place_of_a_capture(path: &Path) -> Option<Whom> {
+    let whom = path.to_str()?.parse::<Whom>().ok()?;
+    (!path.exists()).then_some(whom)
 }
 
 fn local_address(text: &str) -> Result<IpAddr, &'static str> {
@@ -235,7 +322,7 @@ fn difference(text: &str) -> Result<Difference, &'static str> {
 }
 
 /// Returns whether a capture is standard input.
-pub(crate) fn is_stdin(capture: &std::path::Path) -> bool {
+pub(crate) fn is_stdin(capture: &Path) -> bool {
     capture.as_os_str() == "-"
 }
 

@@ -12,7 +12,7 @@ use crate::compare::{Comparison, Differing, Happening, Line, Side};
 use crate::exit::Exit;
 use crate::printer::stamp;
 use crate::progress::Bar;
-use crate::reader::{Next, Reader};
+use crate::reader::{CaptureNames, Next, PacketId, Reader};
 
 /// The most attempts, under each of the rule sets: together they then take less than 1 GB.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
@@ -28,13 +28,13 @@ pub(crate) fn compare(
     let limits = crate::limits(args.max_attempts.min(ATTEMPTS));
     let listening = reader.listening();
     let mut comparison = Comparison::new(doors, &listening, &limits);
-    let mut report = Report::new(args, bar, streams);
+    let mut report = Report::new(args, reader.names(), bar, streams);
     if let Some(refusal) = Rules::Knockd08.refusal(doors, &listening) {
         report.refused(refusal);
     }
     let written = report.run(&mut comparison, &mut reader);
     let exit = report.exit();
-    let Report { counts: due_to, packet: packets, .. } = report;
+    let Report { counts: due_to, packets, .. } = report;
     // Takes the bar off the screen as well.
     let reading = reader.finish();
     if let Err(error) = written {
@@ -100,8 +100,9 @@ struct Report<'a, 's> {
     args: &'a Args,
     bar: Option<Bar>,
     streams: &'a mut Streams<'s>,
-    /// How many packets there were so far: the number of the last one, as Wireshark counts.
-    packet: u64,
+    names: CaptureNames,
+    /// How many packets there were so far.
+    packets: u64,
     start: Option<Timestamp>,
     /// How many lines are due to each difference.
     counts: BTreeMap<Option<Difference>, u64>,
@@ -110,9 +111,15 @@ struct Report<'a, 's> {
 }
 
 impl<'a, 's> Report<'a, 's> {
-    fn new(args: &'a Args, bar: Option<Bar>, streams: &'a mut Streams<'s>) -> Self {
+    fn new(
+        args: &'a Args,
+        names: CaptureNames,
+        bar: Option<Bar>,
+        streams: &'a mut Streams<'s>,
+    ) -> Self {
         let counts = BTreeMap::new();
-        Self { args, bar, streams, packet: 0, start: None, counts, is_refused: false }
+        let (packets, start, is_refused) = (0, None, false);
+        Self { args, bar, streams, names, packets, start, counts, is_refused }
     }
 
     fn exit(&self) -> Exit {
@@ -136,12 +143,14 @@ impl<'a, 's> Report<'a, 's> {
 
     fn run(&mut self, comparison: &mut Comparison, reader: &mut Reader) -> io::Result<()> {
         let mut result = Ok(());
+        let mut last = None;
         loop {
             let more = reader.next(|at, next| {
                 let happening = match next {
                     Next::Addresses(listening) => Happening::Addresses(listening),
-                    Next::Frame(link, frame) => {
-                        self.packet = self.packet.saturating_add(1);
+                    Next::Frame(link, frame, packet) => {
+                        self.packets = self.packets.saturating_add(1);
+                        last = Some(packet);
                         Happening::Frame(link, frame)
                     }
                 };
@@ -149,7 +158,7 @@ impl<'a, 's> Report<'a, 's> {
                 let mut decoded = Ok(());
                 let differing =
                     comparison.step(at, &happening, |why| decoded = Err::<(), Undecodable>(why));
-                let place = format!("packet {}", self.packet);
+                let place = self.place(last);
                 result = self.show(&differing, &comparison.take_messages(), &place);
                 decoded
             });
@@ -162,6 +171,11 @@ impl<'a, 's> Report<'a, 's> {
         let differing = comparison.step(Timestamp::MAX, &Happening::Time, drop);
         self.show(&differing, &comparison.take_messages(), "after the last packet")?;
         self.streams.output.flush()
+    }
+
+    /// Returns the packet that is handled, in words.
+    fn place(&self, packet: Option<PacketId>) -> String {
+        packet.map_or("before the first packet".to_owned(), |packet| self.names.packet(packet))
     }
 
     /// Prints with the bar out of the way.

@@ -7,6 +7,7 @@ mod both;
 pub mod capture;
 pub mod compare;
 mod exit;
+pub mod explain;
 mod huge_pages;
 mod player;
 mod printer;
@@ -24,15 +25,17 @@ use std::thread;
 
 use clap::Parser as _;
 use knock_engine::{Doors, Limits, Rules};
+use knock_setup::options::{self, Format};
 use knock_setup::report::{self, Style};
 use knock_setup::text::{Cause, shown};
 use knock_setup::{Host, Refusal, Setup, ThisHost, Verdict};
 
-pub use crate::args::{Args, RuleChoice, TimeFormat, command};
+pub use crate::args::{Args, RuleChoice, Subject, TimeFormat, command};
 pub use crate::exit::Exit;
 pub use crate::huge_pages::HugePages;
 
 use crate::capture::{Capture, CaptureError, Fault, Merge};
+use crate::explain::Places;
 use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
 use crate::progress::{Bar, Progress};
@@ -48,6 +51,8 @@ pub struct Streams<'a> {
     pub progress: bool,
     /// Whether errors may be coloured.
     pub colour: bool,
+    /// Whether explanations on standard output may be coloured.
+    pub output_colour: bool,
 }
 
 /// Runs the program with the arguments and streams of this process.
@@ -58,6 +63,7 @@ pub fn main() -> Exit {
         errors: &mut io::stderr(),
         progress: io::stderr().is_terminal(),
         colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+        output_colour: anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
     };
     run(std::env::args_os(), &mut streams)
 }
@@ -66,8 +72,8 @@ pub fn main() -> Exit {
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
     match Args::try_parse_from(args).and_then(Args::checked) {
         Ok(args) => {
-            if let Some(explanation) = args.checking.explanation() {
-                streams.print(&explanation)
+            if let Some(Subject::Warning(code)) = args.explain {
+                streams.print(&options::explanation(code))
             } else if args.checking.check {
                 check(&args, streams)
             } else {
@@ -106,11 +112,16 @@ fn check(args: &Args, streams: &mut Streams<'_>) -> Exit {
 }
 
 fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
-    let Some(doors) = load_doors(args, streams) else { return Exit::Config };
+    let Some((doors, places)) = load_doors(args, streams) else { return Exit::Config };
     let Some(captures) = open_captures(args, streams) else { return Exit::Capture };
-    let size = captures.size().filter(|_| streams.progress && !args.quiet);
+    // Objects are printed while the bar would be.
+    let bar_fits = streams.progress && !args.quiet && args.checking.format == Format::Text;
+    let size = captures.size().filter(|_| bar_fits);
     let bar = size.map(Bar::hidden);
     let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
+    if let Some(Subject::Knocks(whom)) = args.explain {
+        return explain::explain(args, whom, (doors, &places), reader, streams);
+    }
     let Some(rules) = args.rules.one() else {
         return both::compare(args, &doors, reader, bar, streams);
     };
@@ -173,13 +184,14 @@ fn refusal(text: &[u8]) -> Option<Refusal> {
 }
 
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
-fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<Doors> {
+fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<(Doors, Places)> {
     let setup = Setup::load_unless(&args.config, refusal);
     if setup.config.is_none() || !args.quiet {
         streams.say(&setup.report(streams.style()));
     }
+    let places = Places::new(&args.config, &setup);
     match knock_setup::doors(&setup.config?) {
-        Ok(doors) => Some(doors),
+        Ok(doors) => Some((doors, places)),
         Err(error) => {
             streams.say(&format!("error: {}: {error}\n", shown(&args.config)));
             None

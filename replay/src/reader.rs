@@ -33,7 +33,45 @@ pub(crate) enum Next<'a> {
     /// The local addresses, as far as they are known now.
     Addresses(Listening),
     /// A frame.
-    Frame(LinkType, &'a [u8]),
+    Frame(LinkType, &'a [u8], PacketId),
+}
+
+/// Which packet of which capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketId {
+    /// The place of the capture on the command line, from 0.
+    pub capture: usize,
+    /// The number in the capture, from 1, as Wireshark counts.
+    pub number: u64,
+}
+
+/// The names by which captures are told apart.
+#[derive(Clone, Debug)]
+pub struct CaptureNames(Vec<String>);
+
+impl CaptureNames {
+    /// Takes the names of captures, fit to be printed, in the order of the command line.
+    #[must_use]
+    pub const fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    /// Returns the name of the capture that a packet belongs to.
+    #[must_use]
+    pub fn of(&self, packet: PacketId) -> &str {
+        self.0.get(packet.capture).map_or("", String::as_str)
+    }
+
+    /// Returns `packet 3`, or `packet 3 of NAME` if there are several captures.
+    #[must_use]
+    pub fn packet(&self, packet: PacketId) -> String {
+        let PacketId { capture: _, number } = packet;
+        if self.0.len() > 1 {
+            format!("packet {number} of {}", self.of(packet))
+        } else {
+            format!("packet {number}")
+        }
+    }
 }
 
 impl Reader {
@@ -45,6 +83,11 @@ impl Reader {
     /// Returns whether packets arrive while they happen.
     pub(crate) fn is_live(&self) -> bool {
         self.captures.is_live()
+    }
+
+    /// Returns the names of the captures.
+    pub(crate) fn names(&self) -> CaptureNames {
+        CaptureNames::new(self.captures.names().map(str::to_owned).collect())
     }
 
     /// Returns which destinations count, as far as is known.
@@ -67,7 +110,7 @@ impl Reader {
                     events.push((at, Event::AddressesChanged(listening)));
                     Ok(())
                 }
-                Next::Frame(link, frame) => {
+                Next::Frame(link, frame, _) => {
                     is_frame = true;
                     let decoded = engine.decode(link, frame);
                     events.push((at, decoded.map_or(Event::DeadlineReached, Event::Packet)));
@@ -96,7 +139,8 @@ impl Reader {
             return true;
         }
         self.tally.packet(head.at);
-        if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame())) {
+        let packet = PacketId { capture: self.captures.index(), number: head.number };
+        if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame(), packet)) {
             self.tally.undecodable(why);
         }
         self.captures.advance();

@@ -45,6 +45,24 @@ fn the_comparison_prints_what_the_readme_says() {
     prints_what_follows(job, 1);
 }
 
+/// What is explained has empty lines in it, which end a block.
+#[test]
+fn the_explanation_is_what_the_readme_says() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let words = "    cargo run --release -p knock-replay -- testdata/explain/";
+    let (_, from_job) = readme.split_once(words).unwrap();
+    let (arguments, behind) = from_job.split_once("\n\nprints\n\n").unwrap();
+    let printed = behind.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let printed: Vec<&str> = printed.map(|line| line.get(4..).unwrap_or_default()).collect();
+    let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+        .current_dir(root())
+        .args(format!("testdata/explain/{arguments}").split_whitespace())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), printed.join("\n").trim_end());
+    assert_eq!(output.status.code(), Some(0));
+}
+
 #[test]
 fn the_check_finds_what_the_readme_says() {
     let blocks = blocks();

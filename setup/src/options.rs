@@ -30,11 +30,11 @@ pub struct CheckOptions {
     ///
     /// Besides errors it tells of what is hardly meant or opens more easily than it seems to, with
     /// warnings that change nothing.
-    #[arg(long)]
+    #[arg(long, group = "telling")]
     pub check: bool,
 
-    /// How to tell what a check finds
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "check")]
+    /// How to tell what a check finds, or what is explained
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "telling")]
     pub format: Format,
 
     /// Take these warnings for errors: their codes, or 'warnings' for all (with --check)
@@ -58,10 +58,6 @@ pub struct CheckOptions {
         requires = "check"
     )]
     pub allow: Vec<Code>,
-
-    /// Explain a warning at length, and end
-    #[arg(long, value_name = "CODE", value_parser = code)]
-    pub explain: Option<Code>,
 }
 
 /// How findings are told.
@@ -100,16 +96,19 @@ impl CheckOptions {
         }
         levels
     }
-
-    /// Returns the explanation that is asked for, with a title.
-    #[must_use]
-    pub fn explanation(&self) -> Option<String> {
-        let code = self.explain?;
-        Some(format!("{}\n\n{}", code.name(), code.explanation()))
-    }
 }
 
-fn code(text: &str) -> Result<Code, String> {
+/// Returns the explanation of a warning, with a title.
+#[must_use]
+pub fn explanation(code: Code) -> String {
+    format!("{}\n\n{}", code.name(), code.explanation())
+}
+
+/// Reads the code of a warning.
+///
+/// # Errors
+/// That there is none of this name, with the nearest one.
+pub fn code(text: &str) -> Result<Code, String> {
     Code::from_name(text).ok_or_else(|| {
         let names = Code::ALL.iter().map(|code| code.name());
         match nearest(text.as_bytes(), names) {

@@ -1,4 +1,4 @@
-//! The captures of `testdata/captures` as cases to replay.
+//! The captures of `testdata/captures` and `testdata/explain` as cases to replay.
 //!
 //! A folder holds
 //! - `knockd.conf`, and perhaps `knockd-VARIANT.conf`: each is replayed;
@@ -47,6 +47,15 @@ pub struct Case {
 #[must_use]
 pub fn all() -> Vec<Case> {
     under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/captures"))
+}
+
+/// Returns the cases of `testdata/explain`, sorted by name.
+///
+/// # Panics
+/// As [`all`].
+#[must_use]
+pub fn explained() -> Vec<Case> {
+    under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/explain"))
 }
 
 /// Returns the cases of the folders under `root`, sorted by name.

@@ -222,7 +222,7 @@ fn json_tells_how_many_findings_are_not_shown() {
 }
 
 fn options() -> CheckOptions {
-    CheckOptions { check: true, format: Format::Text, deny: vec![], allow: vec![], explain: None }
+    CheckOptions { check: true, format: Format::Text, deny: vec![], allow: vec![] }
 }
 
 /// Allows all warnings but these.

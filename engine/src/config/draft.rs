@@ -8,8 +8,8 @@ use super::fault::LineFault;
 use super::lex::Piece;
 use super::lint::Lint;
 use super::{
-    DoorConfig, FileName, InterfaceName, LogTime, OneTimeFile, Options, UserName, check,
-    option_value, value,
+    DoorConfig, DoorPlaces, FileName, InterfaceName, LogTime, OneTimeFile, Options, Span, UserName,
+    check, option_value, value,
 };
 use crate::command::{Command, Commands};
 use crate::door::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
@@ -164,6 +164,7 @@ pub(super) struct DoorDraft<'a> {
     flags: FlagRule,
     /// The last line of flags.
     flags_given: Option<Given<'a>>,
+    flags_at: Vec<Span>,
     target: Slot<'a, Target>,
     start: Slot<'a, Command>,
     start_6: Slot<'a, Command>,
@@ -185,6 +186,7 @@ impl<'a> DoorDraft<'a> {
             seq_timeout: None,
             flags: FlagRule::default(),
             flags_given: None,
+            flags_at: Vec::new(),
             target: None,
             start: None,
             start_6: None,
@@ -224,6 +226,7 @@ impl<'a> DoorDraft<'a> {
                 // Lines add up, so the rule goes on from the one before.
                 self.flags = value::flags(self.flags, text, diagnostics).unwrap_or(self.flags);
                 self.flags_given = Some(given);
+                self.flags_at.push(given.at.span());
             }
             Directive::Target => {
                 let target = value::target(text, diagnostics);
@@ -265,6 +268,7 @@ impl<'a> DoorDraft<'a> {
         if self.is_fully_read {
             self.lint_commands(diagnostics);
         }
+        let places = self.places();
         let one_time_file = self.one_time_file.map(|last| last.value);
         let sequence = match (self.sequence, &one_time_file) {
             (Some(sequence), _) => DoorSequence::Fixed(sequence.value?),
@@ -294,7 +298,21 @@ impl<'a> DoorDraft<'a> {
             },
             cmd_timeout: self.cmd_timeout.map_or(Some(CMD_TIMEOUT), |last| last.value)?,
         };
-        Some(DoorConfig { door, one_time_file: one_time_file.flatten() })
+        Some(DoorConfig { door, one_time_file: one_time_file.flatten(), places })
+    }
+
+    fn places(&self) -> DoorPlaces {
+        fn place<T>(slot: &Slot<'_, T>) -> Option<Span> {
+            slot.as_ref().map(|last| last.given.at.span())
+        }
+        DoorPlaces {
+            name: self.name.span(),
+            sequence: place(&self.sequence).or(place(&self.one_time_file)),
+            seq_timeout: place(&self.seq_timeout),
+            flags: self.flags_at.clone(),
+            target: place(&self.target),
+            cmd_timeout: place(&self.cmd_timeout),
+        }
     }
 
     /// Warns of commands that run other than they look; an empty command runs nothing.

@@ -94,6 +94,25 @@ pub struct DoorConfig {
     pub door: Door,
     /// `One_Time_Sequences`.
     pub one_time_file: Option<OneTimeFile>,
+    /// Where the configuration says what.
+    pub places: DoorPlaces,
+}
+
+/// Where a section says what decides over packets; `None` where it does not, and a default holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorPlaces {
+    /// The name of the section.
+    pub name: Span,
+    /// `Sequence` or `One_Time_Sequences`.
+    pub sequence: Option<Span>,
+    /// `Seq_Timeout`.
+    pub seq_timeout: Option<Span>,
+    /// `TCPFlags`: all lines, which add up.
+    pub flags: Vec<Span>,
+    /// `Target`.
+    pub target: Option<Span>,
+    /// `Cmd_Timeout`.
+    pub cmd_timeout: Option<Span>,
 }
 
 /// The file that a door takes its sequences from.

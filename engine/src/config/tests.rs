@@ -47,6 +47,24 @@ fn error_places(text: impl AsRef<[u8]>) -> Vec<(u32, u32)> {
 }
 
 #[test]
+fn a_door_knows_where_its_section_says_what() {
+    let text = "[d]\nsequence = 1\nsequence = 2\ntcpflags = syn\n TCPFlags = !ack\ntarget = \
+                ::1\ntimeout = 5\ncommand =\n[e]\none_time_sequences = f\ncmd_timeout = \
+                3\ncommand =\n";
+    let doors = config(text).doors;
+    let at = |span: Option<Span>| span.map(|span| (span.line, span.column));
+    let [d, e] = [&doors[0].places, &doors[1].places];
+    assert_eq!((at(Some(d.name)), at(d.sequence)), (Some((1, 2)), Some((3, 1))));
+    assert_eq!(d.flags.iter().map(|span| span.line).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(
+        (at(d.target), at(d.seq_timeout), at(d.cmd_timeout)),
+        (Some((6, 1)), Some((7, 1)), None)
+    );
+    assert_eq!((at(Some(e.name)), at(e.sequence)), (Some((9, 2)), Some((10, 1))));
+    assert_eq!((at(e.target), at(e.seq_timeout), at(e.cmd_timeout)), (None, None, Some((11, 1))));
+}
+
+#[test]
 fn directives_and_protocols_are_read_in_any_case_between_any_blanks() {
     let door = door("\n  # c\n\t[ d ]  \n sEqUence\t=\t 1 , 2 : UDP ,\x0b003:Tcp  \r\n\x0c");
     assert_eq!(door.name.as_bytes(), b" d ");
@@ -297,7 +315,9 @@ fn an_empty_text_is_a_configuration_without_doors() {
 #[test]
 fn a_byte_order_mark_changes_nothing_but_a_warning() {
     let text = "[d]\nSequence=1\nCommand=";
-    assert_eq!(config(format!("\u{feff}{text}")), config(text));
+    let [with, without] = [config(format!("\u{feff}{text}")), config(text)];
+    assert_eq!(with.options, without.options);
+    assert_eq!(with.doors[0].door, without.doors[0].door);
     assert_eq!(faults(format!("\u{feff}{text}")), [(Fault::Lint(Lint::ByteOrderMark), 1, 1)]);
 }
 

@@ -68,6 +68,16 @@ fn bad_v6(error: &err::ipv6::HeaderSliceError) -> Undecodable {
     }
 }
 
+/// Returns the source address of an IPv4 header, of which not all need be there.
+pub(super) fn v4_source(bytes: &[u8]) -> Option<IpAddr> {
+    bytes.get(12..)?.first_chunk::<4>().map(|&octets| octets.into())
+}
+
+/// Returns the source address of an IPv6 header, of which not all need be there.
+pub(super) fn v6_source(bytes: &[u8]) -> Option<IpAddr> {
+    bytes.get(8..)?.first_chunk::<16>().map(|&octets| octets.into())
+}
+
 /// Walks extension headers, in any order and number: each takes at least 8 bytes of the frame.
 fn extensions(
     mut next: u8,

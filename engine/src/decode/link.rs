@@ -49,7 +49,7 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Stripped<'_> {
 /// Goes by an Ethernet type, through any number of VLAN tags.
 #[inline]
 fn by_ether_type(mut ether_type: u16, mut rest: &[u8]) -> Stripped<'_> {
-    while matches!(ether_type, 0x8100 | 0x88a8 | 0x9100) {
+    while is_vlan_tag(ether_type) {
         let (&[_, _, high, low], inner) = split::<4>(rest, Layer::Vlan)?;
         ether_type = u16::from_be_bytes([high, low]);
         rest = inner;
@@ -60,6 +60,37 @@ fn by_ether_type(mut ether_type: u16, mut rest: &[u8]) -> Stripped<'_> {
         length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
         other => Err(Undecodable::NotIp(Carried::EtherType(other))),
     }
+}
+
+/// Returns whether a VLAN tag follows an Ethernet type.
+const fn is_vlan_tag(ether_type: u16) -> bool {
+    matches!(ether_type, 0x8100 | 0x88a8 | 0x9100)
+}
+
+/// Returns the first two bytes of each VLAN tag of a frame, outermost first.
+pub(super) fn tags(link: LinkType, frame: &[u8]) -> impl Iterator<Item = [u8; 2]> + '_ {
+    // Where the Ethernet type stands, and what of the frame lies behind that header.
+    let (type_at, header) = match link {
+        LinkType::Ethernet => (12, 14),
+        LinkType::LinuxSll => (14, 16),
+        LinkType::LinuxSll2 => (0, 20),
+        LinkType::Null
+        | LinkType::Loop
+        | LinkType::Ppp
+        | LinkType::PppHdlc
+        | LinkType::Raw
+        | LinkType::Ipv4
+        | LinkType::Ipv6
+        | LinkType::Other(_) => (frame.len(), frame.len()),
+    };
+    let mut ether_type = frame.get(type_at..).and_then(<[u8]>::first_chunk).copied();
+    let mut rest = frame.get(header..).unwrap_or_default();
+    core::iter::from_fn(move || {
+        ether_type.filter(|bytes| is_vlan_tag(u16::from_be_bytes(*bytes)))?;
+        let (&[first, second, high, low], inner) = rest.split_first_chunk()?;
+        (ether_type, rest) = (Some([high, low]), inner);
+        Some([first, second])
+    })
 }
 
 /// Reads the address family in whichever byte order names IP: no family that does so in one

@@ -17,6 +17,9 @@ mod tests;
 pub use link_type::LinkType;
 pub use undecodable::{Carried, Layer, Reason, Undecodable};
 
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
 use crate::packet::Packet;
 use link::Promise;
 
@@ -37,4 +40,22 @@ pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
         Promise::Ipv6 => ip::v6(bytes),
         Promise::EitherVersion => ip::either_version(bytes),
     }
+}
+
+/// Returns the source address of a frame of link type `link`, if it has one: that of a frame without
+/// ports may tell whose knock it was meant to be.
+#[must_use]
+pub fn source(link: LinkType, frame: &[u8]) -> Option<IpAddr> {
+    let (promise, bytes) = link::strip(link, frame).ok()?;
+    match (promise, bytes.first()? >> 4) {
+        (Promise::Ipv4 | Promise::EitherVersion, 4) => ip::v4_source(bytes),
+        (Promise::Ipv6 | Promise::EitherVersion, 6) => ip::v6_source(bytes),
+        (Promise::Ipv4 | Promise::Ipv6 | Promise::EitherVersion, _) => None,
+    }
+}
+
+/// Returns the ids of the VLAN tags that [`decode`] skips in a frame, outermost first.
+#[must_use]
+pub fn vlan_tags(link: LinkType, frame: &[u8]) -> Vec<u16> {
+    link::tags(link, frame).map(|[high, low]| u16::from_be_bytes([high & 0x0f, low])).collect()
 }

@@ -31,6 +31,36 @@ fn a_datagram_over_ipv6_is_decoded_whole() {
 }
 
 #[test]
+fn a_frame_without_ports_may_still_say_who_sent_it() {
+    let frame = ethernet(0x0800, &ipv4(1, &[]));
+    let from = IpAddr::from([192, 0, 2, 1]);
+    assert_eq!(source(LinkType::Ethernet, &frame), Some(from));
+    assert_eq!(source(LinkType::Ethernet, &frame[..30]), Some(from));
+    assert_eq!(source(LinkType::Ethernet, &frame[..29]), None);
+    assert_eq!(source(LinkType::Raw, &frame[14..]), Some(from));
+    assert_eq!(source(LinkType::Ipv6, &frame[14..]), None);
+    let frame = ipv6(17, &[]);
+    assert_eq!(source(LinkType::Raw, &frame).unwrap().to_string(), "2001:db8::1");
+    assert_eq!(source(LinkType::Ipv6, &frame[..23]), None);
+    assert_eq!(source(LinkType::Raw, &[]), None);
+}
+
+#[test]
+fn vlan_tags_are_told_by_their_ids_outermost_first() {
+    let tags: &[u8] = &[0x81, 0x00, 0xe0, 0x05, 0x88, 0xa8, 0x0f, 0xff, 0x08, 0x00, 0x45];
+    let ether = [&[2; 12], tags].concat();
+    assert_eq!(vlan_tags(LinkType::Ethernet, &ether), [5, 4095]);
+    assert_eq!(vlan_tags(LinkType::Ethernet, &ether[..21]), [5]);
+    assert_eq!(vlan_tags(LinkType::LinuxSll, &[&[2; 14], tags].concat()), [5, 4095]);
+    assert_eq!(
+        vlan_tags(LinkType::LinuxSll2, &[&tags[..2], &[2; 18], &tags[2..]].concat()),
+        [5, 4095]
+    );
+    assert_eq!(vlan_tags(LinkType::Raw, tags), []);
+    assert_eq!(vlan_tags(LinkType::Ethernet, &[]), []);
+}
+
+#[test]
 fn link_types_go_by_their_numbers() {
     let numbers = [1, 0, 108, 9, 50, 101, 228, 229, 113, 276];
     for (number, link) in numbers.into_iter().zip(LinkType::SUPPORTED) {

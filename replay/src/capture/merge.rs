@@ -62,6 +62,19 @@ impl Merge {
         first.map(Capture::frame).unwrap_or_default()
     }
 
+    /// Returns the place of the capture among those that were given, from 0, to which the packet
+    /// belongs that [`Merge::peek`] told of.
+    #[inline]
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.next.peek().map_or(0, |Reverse((_, index))| *index)
+    }
+
+    /// Returns the names of the captures, in the order in which they were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.captures.iter().map(Capture::name)
+    }
+
     /// Moves on behind the packet that [`Merge::peek`] told of, if it did.
     pub fn advance(&mut self) {
         if !self.unknown.is_empty() {

@@ -115,3 +115,13 @@ fn differences_can_be_left_out() {
         assert_eq!(desk.run(&command).status, Some(2), "{wrong}");
     }
 }
+
+#[test]
+fn both_name_the_capture_of_several_and_the_packet_within_it() {
+    let desk = Desk::with(pcap(&[syn(0, 7000)]));
+    desk.write("other.pcap", pcap(&[syn(100, 443), syn(9000, 7000)]));
+    let outcome = desk.run("other.pcap knocks.pcap -c knockd.conf --rules both");
+    let line =
+        "- 10.0.0.5: ssh: sequence timeout (stage 1)  [difference 17, packet 2 of other.pcap]";
+    assert!(outcome.stdout.lines().any(|one| one == line), "{}", outcome.stdout);
+}

@@ -50,7 +50,11 @@ fn every_example_in_the_help_works() {
         .map(|(line, time)| format!("{time} {line}"))
         .collect();
     assert_eq!(stdouts[..5], [OPENED, "", "", OPENED, ""]);
-    assert_eq!(stdouts[5].lines().collect::<Vec<_>>(), timed);
+    assert_eq!(
+        stdouts[5],
+        "no packet of 203.0.113.7 had to do with any door\n3 packets of other clients\n\n"
+    );
+    assert_eq!(stdouts[6].lines().collect::<Vec<_>>(), timed);
     assert_eq!(std::fs::read_to_string(desk.path("before")).unwrap(), OPENED);
 }
 

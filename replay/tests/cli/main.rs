@@ -7,6 +7,7 @@ mod both;
 mod check;
 mod common;
 mod exit_status;
+mod explain;
 mod help;
 mod hostile;
 mod live;

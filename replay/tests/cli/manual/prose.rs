@@ -20,13 +20,13 @@ pub(super) const DESCRIPTION: Section = Section {
         Text(
             "Standard output gets the transcript and nothing else. A summary, warnings and errors \
              go to standard error, and a progress bar does if standard error is a terminal and the \
-             work is long.",
+             work is long. With `--explain` standard output gets explanations instead.",
         ),
     ],
 };
 
 pub(super) const SECTIONS: &[Section] =
-    &[INPUT, TIME, LOCAL_ADDRESSES, TRANSCRIPT, SUMMARY, CHECK, FILES];
+    &[INPUT, TIME, LOCAL_ADDRESSES, TRANSCRIPT, EXPLANATIONS, SUMMARY, CHECK, FILES];
 
 const INPUT: Section = Section {
     heading: "CAPTURES",
@@ -144,6 +144,62 @@ const TRANSCRIPT: Section = Section {
         Text(
             "With `--time` each line begins with the time at which it happens and a space: that of \
              the packet or, for a timeout and its stop command, that at which they are due.",
+        ),
+    ],
+};
+
+const EXPLANATIONS: Section = Section {
+    heading: "EXPLANATIONS",
+    parts: &[
+        Text(
+            "With `--explain`, everything that had to do with a door is told, client by client, door \
+             by door, attempt by attempt, with the time since the first knock of the attempt:",
+        ),
+        Verbatim(
+            "192.0.2.10 at door openSSH\n\
+             \u{20} knockd.conf:2: sequence = 7000,8000,9000\n\
+             \n\
+             \u{20} attempt 1, from 2023-11-14T22:13:20.000000Z\n\
+             \u{20}   0.000 s  packet 1  7000/tcp  Stage 1 of 3\n\
+             \u{20}   0.500 s  packet 2  8001/tcp  not heard: wrong port ...",
+        ),
+        Text(
+            "A packet has the number that Wireshark gives it, with the name of its capture if there \
+             are several. Behind `knockd.conf:2:` stands the line of the configuration that decided; \
+             where it has been shown already, only its number stands in brackets.",
+        ),
+        Tagged(
+            "`not heard`",
+            "The filter of the door did not let the packet through: wrong port, wrong protocol, TCP \
+             flags, or not our address. The attempt stays as it is.",
+        ),
+        Tagged("`void`", "The door heard the packet, and it was not the next knock."),
+        Tagged(
+            "`expired`",
+            "The packet would have been the next knock, but `seq_timeout` was over. What would have \
+             been needed goes by the first knock.",
+        ),
+        Tagged("`ignored`", "The packet is a TCP retransmission of a knock that counted."),
+        Tagged(
+            "`without an attempt`",
+            "The port is in the sequence, but the first knock had not come, or its attempt had ended.",
+        ),
+        Tagged(
+            "`no knock`",
+            "No port can be read in the packet: it is a later fragment, cut short, or neither TCP nor \
+             UDP.",
+        ),
+        Text(
+            "Packets to ports of no door are told of only if they come between two knocks and begin a \
+             connection or are datagrams; all others are counted. At the end stands, for each door, \
+             how near each client came to opening it, the nearest last; at most ten clients a door.",
+        ),
+        Text(
+            "Live packets are explained as they come, in order of time. Else the text is printed when \
+             all is known, and at most 200,000 lines are kept for it: 100 for each client at each \
+             door, or 10,000 if the client was named. At most 20,000 clients at doors are followed. \
+             `--format json` prints every explanation as soon as it happens, whatever their number. \
+             Where something was left out, it is said how much.",
         ),
     ],
 };

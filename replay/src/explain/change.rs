@@ -1,0 +1,282 @@
+//! What one effect, or the silence of the engine, means for a client at a door.
+
+use std::net::IpAddr;
+
+use knock_engine::{
+    Door, DoorId, Effect, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, TimedEffect,
+    Timestamp,
+};
+
+use super::explanation::{Attempt, Seen, Verdict, Why};
+use super::miss::{Cause, Miss};
+use super::track::{Counted, Ghost, Live, Track};
+use crate::reader::PacketId;
+
+/// A packet that is handled.
+#[derive(Clone, Copy)]
+pub(super) struct Handled<'a> {
+    pub(super) packet: &'a Packet,
+    pub(super) seen: Seen,
+}
+
+/// An effect with what belongs to it.
+pub(super) struct Change<'a> {
+    pub(super) timed: TimedEffect,
+    /// The client's packet, if it made it happen.
+    pub(super) handled: Option<Handled<'a>>,
+    /// The door as it is behind all effects of the packet.
+    pub(super) door: &'a Door,
+    /// The door that hears the packet, if this one does not name its port.
+    pub(super) because_of: Option<DoorId>,
+}
+
+/// Returns the client and the door that an effect is about. `sender` is who sent the packet.
+pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, DoorId)> {
+    match *effect {
+        Effect::StageReached { client, door, .. }
+        | Effect::SequenceTimedOut { client, door, .. }
+        | Effect::Opened { client, door }
+        | Effect::RunCommand { client, door, .. }
+        | Effect::CommandTimedOut { client, door }
+        | Effect::OpeningRefused { client, door }
+        | Effect::Note(
+            Note::OtherFlags { client, door, .. }
+            | Note::Voided { client, door, .. }
+            | Note::Evicted { client, door, .. }
+            | Note::SequenceChanged { client, door, .. }
+            | Note::DoorChanged { client, door, .. },
+        ) => Some((client, door)),
+        Effect::MarkOneTime { door, .. } | Effect::DoorDisabled { door } => Some((sender?, door)),
+        // The first is told of at each door by itself; the others never come in a replay by the
+        // rules of knock, whose commands all succeed.
+        Effect::Note(Note::Retransmission { .. })
+        | Effect::CommandFailed { .. }
+        | Effect::ReloadRefused
+        | Effect::CommandTooLong { .. }
+        | Effect::Crashed { .. }
+        | Effect::FilterRefused { .. } => None,
+    }
+}
+
+/// Returns whether time makes an effect happen, not a packet.
+pub(super) const fn is_due(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::SequenceTimedOut { .. }
+            | Effect::CommandTimedOut { .. }
+            | Effect::RunCommand { phase: Phase::Stop, .. }
+    )
+}
+
+impl Change<'_> {
+    /// Makes the change, and returns the attempt that it belongs to and what happened.
+    pub(super) fn make(&self, track: &mut Track) -> Option<(Option<Attempt>, Verdict)> {
+        let verdict = match self.timed.effect {
+            Effect::StageReached { stage, .. } => self.stage(stage, track),
+            Effect::SequenceTimedOut { stage, .. } => self.timeout(stage, track),
+            Effect::Opened { .. } => {
+                track.tally.openings = track.tally.openings.saturating_add(1);
+                Verdict::Opened
+            }
+            Effect::OpeningRefused { .. } => {
+                let stage = Stage::new(track.sequence.0).unwrap_or(Stage::NONE);
+                let seen = self.handled.map(|handled| handled.seen);
+                track.tally.miss(stage, Miss::once(Cause::Refused, seen, None));
+                Verdict::Refused
+            }
+            Effect::RunCommand { phase, .. } => Verdict::Command(phase),
+            Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
+            Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
+            Effect::DoorDisabled { .. } => Verdict::Disabled,
+            Effect::Note(note) => self.note(note, track)?,
+            Effect::CommandFailed { .. }
+            | Effect::ReloadRefused
+            | Effect::CommandTooLong { .. }
+            | Effect::Crashed { .. }
+            | Effect::FilterRefused { .. } => return None,
+        };
+        // An open door may close when the client is at its next attempt already.
+        let is_of_opening =
+            matches!(verdict, Verdict::CommandTimedOut | Verdict::Command(Phase::Stop));
+        let attempt = track.attempt.filter(|_| !is_of_opening || track.pending().is_none());
+        Some((attempt, verdict))
+    }
+
+    fn stage(&self, stage: Stage, track: &mut Track) -> Verdict {
+        let at = self.timed.at;
+        let mut late = None;
+        if stage == Stage::FIRST {
+            let knock = self.handled.map(|handled| handled.packet.knock());
+            late = track.ghost.take().and_then(|ghost| {
+                let expected = self.door.sequence()?.after(ghost.reached());
+                if expected == knock { ghost.late(at) } else { None }
+            });
+            let number = track.attempt.map_or(0, |attempt| attempt.number).saturating_add(1);
+            track.attempt = Some(Attempt { number, began: at });
+            track.tally.attempts = track.tally.attempts.saturating_add(1);
+        }
+        if let Some(Handled { packet, seen }) = self.handled {
+            track.counted = Some(Counted::new(seen.id, packet));
+        }
+        let (of, _) = track.sequence;
+        track.live = (stage.get() < of).then(|| Live {
+            stage,
+            expected: self.door.sequence().and_then(|sequence| sequence.after(stage)),
+            hindrance: None,
+        });
+        Verdict::Stage { stage, late }
+    }
+
+    fn timeout(&self, stage: Stage, track: &mut Track) -> Verdict {
+        let live = track.fail(stage, Live::silence);
+        let expected = live.and_then(|live| live.expected);
+        if let (Some(live), Some(attempt)) = (live, track.attempt) {
+            let cause = live.silence().cause;
+            track.ghost = Some(Ghost::new(stage, attempt.began, self.timed.at, cause));
+        }
+        Verdict::SequenceTimedOut { stage, expected }
+    }
+
+    fn note(&self, note: Note, track: &mut Track) -> Option<Verdict> {
+        let seen = self.handled.map(|handled| handled.seen);
+        let ended = |track: &mut Track, stage, cause| {
+            let _ = track.fail(stage, |live| Miss::once(cause, None, live.expected));
+        };
+        Some(match note {
+            Note::OtherFlags { .. } => {
+                hinder(track, Cause::OtherFlags, seen);
+                Verdict::Ignored(Why::OtherFlags { rule: self.door.flags })
+            }
+            Note::Voided { stage, knock, .. } => {
+                let repeats = track.counted.is_some_and(|counted| counted.knock() == knock);
+                let because_of = self.because_of;
+                let cause = match (repeats, because_of) {
+                    (true, _) => Cause::Repeat,
+                    (false, Some(_)) => Cause::OtherPort,
+                    (false, None) => Cause::Wrong,
+                };
+                let live = track.fail(stage, |live| {
+                    live.hindrance.unwrap_or(Miss::once(cause, seen, live.expected))
+                });
+                let expected = live.and_then(|live| live.expected);
+                Verdict::Void { stage, expected, repeats, because_of }
+            }
+            Note::Evicted { stage, .. } => {
+                ended(track, stage, Cause::Evicted);
+                Verdict::Evicted { stage }
+            }
+            Note::SequenceChanged { stage, .. } => {
+                ended(track, stage, Cause::SequenceChanged);
+                Verdict::SequenceChanged { stage }
+            }
+            Note::DoorChanged { stage, .. } => {
+                ended(track, stage, Cause::DoorChanged);
+                Verdict::DoorChanged { stage }
+            }
+            Note::Retransmission { .. } => return None,
+        })
+    }
+}
+
+/// A packet that a door names the port of and said nothing about.
+pub(super) struct Silence<'a> {
+    pub(super) at: Timestamp,
+    pub(super) handled: Handled<'a>,
+    pub(super) door: &'a Door,
+    /// The door at which it was the next knock.
+    pub(super) advanced: Option<DoorId>,
+    /// A door at which it counted at all.
+    pub(super) counted_at: Option<DoorId>,
+    /// The client's last packet to a port of no door, if it may have been meant as the first knock.
+    pub(super) behind: Option<Stray>,
+}
+
+/// A packet to a port of no door that looks like a knock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stray {
+    pub(super) client: IpAddr,
+    pub(super) at: Timestamp,
+    pub(super) id: PacketId,
+    pub(super) knock: Knock,
+}
+
+impl Silence<'_> {
+    pub(super) fn other_protocol(&self, track: &mut Track) -> (Option<Attempt>, Why) {
+        let Knock { port, protocol } = self.handled.packet.knock();
+        let protocol = match protocol {
+            Protocol::Tcp => Protocol::Udp,
+            Protocol::Udp => Protocol::Tcp,
+        };
+        let expected = Knock { port, protocol };
+        self.kept_out(track, Cause::OtherProtocol, expected);
+        (track.pending(), Why::OtherProtocol { expected })
+    }
+
+    pub(super) fn other_destination(&self, track: &mut Track) -> (Option<Attempt>, Why) {
+        self.kept_out(track, Cause::OtherDestination, self.handled.packet.knock());
+        (track.pending(), Why::OtherDestination)
+    }
+
+    pub(super) fn other_flags(&self, track: &mut Track) -> (Option<Attempt>, Why) {
+        self.kept_out(track, Cause::OtherFlags, self.handled.packet.knock());
+        (track.pending(), Why::OtherFlags { rule: self.door.flags })
+    }
+
+    /// Explains a packet that was heard and neither continued an attempt nor began one.
+    pub(super) fn heard(&self, track: &mut Track) -> (Option<Attempt>, Why) {
+        let Self { advanced, counted_at, .. } = *self;
+        let Handled { packet, seen } = self.handled;
+        let knocks = self.door.sequence().map(Sequence::knocks).unwrap_or_default();
+        let first = knocks.first().copied();
+        if let (Some(door), true) = (advanced, first == Some(packet.knock())) {
+            return (track.pending(), Why::OtherAttempt { door });
+        }
+        if let Some(mut ghost) = track.ghost
+            && self.expected_by(ghost.reached()) == Some(packet.knock())
+            && let Some(late) = ghost.late(self.at)
+        {
+            let attempt = track.attempt;
+            let (of, _) = track.sequence;
+            let goes_on = ghost.follow(seen, late, of, &mut track.tally);
+            track.ghost = goes_on.then_some(ghost);
+            return (attempt, Why::Late(late));
+        }
+        let place = knocks.iter().position(|&knock| knock == packet.knock());
+        let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0).saturating_add(1);
+        if counted_at.is_none() {
+            track.fail_to_begin(Miss::once(Cause::NoFirst, Some(seen), first));
+        }
+        // Later than it could have been a first knock, or with a door's knock in between, it was none.
+        let is_near = |stray: &Stray| {
+            let due = stray.at.saturating_add(self.door.seq_timeout);
+            due > self.at && track.last.is_none_or(|last| last < stray.at)
+        };
+        let behind = self.behind.filter(|stray| counted_at.is_none() && is_near(stray));
+        let behind = behind.map(|stray| (stray.id, stray.knock));
+        (track.pending(), Why::NoAttempt { place, first, counted_at, behind })
+    }
+
+    fn expected_by(&self, stage: Stage) -> Option<Knock> {
+        self.door.sequence()?.after(stage)
+    }
+
+    /// Takes note of a packet that would have been `knock` but for `cause`.
+    fn kept_out(&self, track: &mut Track, cause: Cause, knock: Knock) {
+        if let Some(live) = &mut track.live {
+            if live.expected == Some(knock) {
+                live.hinder(Miss::once(cause, Some(self.handled.seen), live.expected));
+            }
+        } else if self.expected_by(Stage::NONE) == Some(knock) {
+            track.fail_to_begin(Miss::once(cause, Some(self.handled.seen), Some(knock)));
+        }
+    }
+}
+
+/// Takes note of a packet that the live attempt ignored, if it was the next knock.
+fn hinder(track: &mut Track, cause: Cause, seen: Option<Seen>) {
+    if let Some(live) = &mut track.live
+        && live.expected == seen.and_then(|seen| seen.knock)
+    {
+        live.hinder(Miss::once(cause, seen, live.expected));
+    }
+}

@@ -1,0 +1,313 @@
+//! Explanations for programs: one object a line, as `docs/knock-explain.schema.json` says.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, SecondsFormat};
+use knock_engine::{DoorId, Knock, Reason, Timestamp};
+use serde::Serialize;
+
+use super::explainer::Totals;
+use super::explanation::{Explanation, Late, Seen, Verdict, Why};
+use super::miss::{Miss, Nearest};
+use super::places::ConfigLine;
+use super::track::nanos;
+use super::words::{Words, text_of, unreadable};
+use crate::reader::PacketId;
+
+/// The version of the format. A program that knows one may meet further fields, verdicts and reasons
+/// in it, never another meaning of those it knows.
+const VERSION: u8 = 1;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Object<'a> {
+    Explanation(Box<Happened<'a>>),
+    Nearest(Near<'a>),
+    Summary(Summary),
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    version: u8,
+    #[serde(flatten)]
+    object: Object<'a>,
+}
+
+#[derive(Serialize)]
+struct Happened<'a> {
+    time: String,
+    client: String,
+    door: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<AttemptObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<PacketObject<'a>>,
+    verdict: &'static str,
+    /// How many knocks are made, or were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<u8>,
+    of: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<LateObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeats: Option<Place<'a>>,
+    /// The packet to a port of no door that it came behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_door: Option<String>,
+    text: String,
+    lines: Vec<ConfigLine>,
+}
+
+#[derive(Serialize)]
+struct AttemptObject {
+    number: u64,
+    began: String,
+    /// Since the attempt began.
+    after_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    capture: &'a str,
+    number: u64,
+}
+
+#[derive(Serialize)]
+struct PacketObject<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    knock: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct LateObject {
+    by_seconds: f64,
+    after_seconds: f64,
+    seq_timeout_needed: u64,
+}
+
+#[derive(Serialize)]
+struct Near<'a> {
+    client: String,
+    door: String,
+    openings: u64,
+    attempts: u64,
+    stage: u8,
+    of: u8,
+    misses: Vec<MissObject<'a>>,
+    text: String,
+    lines: Vec<ConfigLine>,
+}
+
+#[derive(Serialize)]
+struct MissObject<'a> {
+    reason: &'static str,
+    times: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_packet: Option<PacketObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq_timeout_needed: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    packets: u64,
+    explained: u64,
+    left_out: u64,
+    to_ports_of_no_door: u64,
+    of_other_clients: u64,
+    unreadable: Vec<Unreadable>,
+    unreadable_first: Vec<Example>,
+}
+
+#[derive(Serialize)]
+struct Unreadable {
+    reason: String,
+    packets: u64,
+}
+
+#[derive(Serialize)]
+struct Example {
+    capture: String,
+    number: u64,
+    text: String,
+}
+
+impl<'a> Words<'a> {
+    fn happened(&self, one: &Explanation) -> Happened<'a> {
+        let fields = Fields::of(&one.verdict);
+        Happened {
+            time: utc(one.at),
+            client: text_of(one.client),
+            door: self.door(one.door),
+            attempt: one.attempt.map(|attempt| AttemptObject {
+                number: attempt.number,
+                began: utc(attempt.began),
+                after_seconds: seconds(nanos(attempt.began, one.at)),
+            }),
+            packet: one.packet.map(|seen| self.packet(seen)),
+            verdict: one.verdict.name(),
+            stage: fields.stage,
+            of: one.of,
+            expected: fields.expected,
+            late: fields.late.map(|late| LateObject {
+                by_seconds: seconds(late.by_nanos),
+                after_seconds: seconds(late.after_nanos),
+                seq_timeout_needed: late.needed_seconds,
+            }),
+            repeats: fields.repeats.map(|id| self.place(id)),
+            behind: fields.behind.map(|id| self.place(id)),
+            other_door: fields.other_door.map(|door| self.door(door)),
+            text: self.sentence(one),
+            lines: self.lines(one),
+        }
+    }
+
+    fn place(&self, id: PacketId) -> Place<'a> {
+        Place { capture: self.captures.of(id), number: id.number }
+    }
+
+    fn packet(&self, seen: Seen) -> PacketObject<'a> {
+        PacketObject {
+            place: self.place(seen.id),
+            knock: seen.knock.map(|knock| knock.to_string()),
+            flags: seen.flags.map(|flags| flags.to_string()),
+            destination: seen.destination.map(text_of),
+            vlan: seen.vlan,
+        }
+    }
+
+    fn near(&self, one: &Nearest) -> Near<'a> {
+        let miss = |miss: &Miss| MissObject {
+            reason: miss.cause.name(),
+            times: miss.times,
+            expected: miss.expected.map(|expected| expected.to_string()),
+            first_packet: miss.packet.map(|seen| self.packet(seen)),
+            seq_timeout_needed: (miss.needed_seconds > 0).then_some(miss.needed_seconds),
+        };
+        Near {
+            client: text_of(one.client),
+            door: self.door(one.door),
+            openings: one.openings,
+            attempts: one.attempts,
+            stage: one.stage.get(),
+            of: one.of,
+            misses: one.misses.iter().map(miss).collect(),
+            text: self.nearest(one),
+            lines: self.nearest_lines(one),
+        }
+    }
+}
+
+/// What some verdicts have besides.
+#[derive(Default)]
+struct Fields {
+    stage: Option<u8>,
+    expected: Option<String>,
+    late: Option<Late>,
+    repeats: Option<PacketId>,
+    behind: Option<PacketId>,
+    other_door: Option<DoorId>,
+}
+
+impl Fields {
+    fn of(verdict: &Verdict) -> Self {
+        let text = |knock: Option<Knock>| knock.map(|knock| knock.to_string());
+        let none = Self::default();
+        match *verdict {
+            Verdict::Stage { stage, late } => Self { stage: Some(stage.get()), late, ..none },
+            Verdict::SequenceTimedOut { stage, expected }
+            | Verdict::Ignored(Why::OtherPort { stage, expected }) => {
+                Self { stage: Some(stage.get()), expected: text(expected), ..none }
+            }
+            Verdict::Evicted { stage }
+            | Verdict::SequenceChanged { stage }
+            | Verdict::DoorChanged { stage } => Self { stage: Some(stage.get()), ..none },
+            Verdict::Void { stage, expected, repeats: _, because_of: other_door } => {
+                Self { stage: Some(stage.get()), expected: text(expected), other_door, ..none }
+            }
+            Verdict::Ignored(Why::OtherProtocol { expected }) => {
+                Self { expected: text(Some(expected)), ..none }
+            }
+            Verdict::Ignored(Why::Retransmission { of }) => Self { repeats: of, ..none },
+            Verdict::Ignored(Why::Late(late)) => Self { late: Some(late), ..none },
+            Verdict::Ignored(Why::NoAttempt { place: _, first, counted_at, behind }) => {
+                let behind = behind.map(|(id, _)| id);
+                Self { expected: text(first), other_door: counted_at, behind, ..none }
+            }
+            Verdict::Ignored(Why::OtherAttempt { door }) => Self { other_door: Some(door), ..none },
+            Verdict::Opened
+            | Verdict::Refused
+            | Verdict::Command(_)
+            | Verdict::CommandTimedOut
+            | Verdict::OneTimeUsed { .. }
+            | Verdict::Disabled
+            | Verdict::Ignored(
+                Why::OtherFlags { .. } | Why::OtherDestination | Why::Unreadable(_),
+            ) => none,
+        }
+    }
+}
+
+/// Writes an explanation.
+pub(super) fn explanation(
+    one: &Explanation,
+    words: &Words<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write(Object::Explanation(Box::new(words.happened(one))), out)
+}
+
+/// Writes how near a client came to opening a door.
+pub(super) fn nearest(one: &Nearest, words: &Words<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write(Object::Nearest(words.near(one)), out)
+}
+
+/// Writes how many packets there were, as the last line.
+pub(super) fn summary(totals: &Totals, words: &Words<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let counts = Reason::ALL.iter().zip(totals.unreadable).filter(|(_, packets)| *packets > 0);
+    let unreadable_counts =
+        counts.map(|(reason, packets)| Unreadable { reason: reason.to_string(), packets });
+    let examples = totals.unreadable_first.iter().map(|&(id, why)| Example {
+        capture: words.captures.of(id).to_owned(),
+        number: id.number,
+        text: unreadable(why),
+    });
+    let summary = Summary {
+        packets: totals.packets(),
+        explained: totals.explained,
+        left_out: totals.left_out,
+        to_ports_of_no_door: totals.strays,
+        of_other_clients: totals.of_others,
+        unreadable: unreadable_counts.collect(),
+        unreadable_first: examples.collect(),
+    };
+    write(Object::Summary(summary), out)
+}
+
+fn write(object: Object<'_>, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Versioned { version: VERSION, object })?;
+    out.write_all(b"\n")
+}
+
+/// Returns a moment with nanoseconds, which tell packets apart.
+fn utc(at: Timestamp) -> String {
+    DateTime::from_timestamp_nanos(at.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+fn seconds(nanos: u64) -> f64 {
+    std::time::Duration::from_nanos(nanos).as_secs_f64()
+}

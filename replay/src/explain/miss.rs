@@ -1,0 +1,195 @@
+//! How near a client came to opening a door, and what kept it from that.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use knock_engine::{DoorId, Knock, Stage, Undecodable};
+
+use super::explanation::{Late, Seen};
+
+/// What an attempt failed of, or kept a first knock from counting. The nearest to a knock comes
+/// first: of several in one attempt, that one is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The next knock came after `seq_timeout`.
+    Late,
+    /// The door stayed shut at the limit.
+    Refused,
+    /// The next knock had other TCP flags.
+    OtherFlags,
+    /// The next knock went to another address.
+    OtherDestination,
+    /// The next knock came by the other protocol.
+    OtherProtocol,
+    /// A packet came instead in which no port can be read.
+    Unreadable,
+    /// A packet to a port of no door, or of another one, came instead.
+    OtherPort,
+    /// The last knock came again.
+    Repeat,
+    /// Another knock came instead.
+    Wrong,
+    /// Nothing came.
+    Silence,
+    /// It made room for another attempt at the limit.
+    Evicted,
+    /// Another client used the one-time sequence.
+    SequenceChanged,
+    /// The door changed.
+    DoorChanged,
+    /// A later knock came without the first one.
+    NoFirst,
+}
+
+impl Cause {
+    /// Returns the name by which programs tell it from others.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Refused => "refused",
+            Self::OtherFlags => "other-flags",
+            Self::OtherDestination => "other-destination",
+            Self::OtherProtocol => "other-protocol",
+            Self::Unreadable => "unreadable",
+            Self::OtherPort => "other-port",
+            Self::Repeat => "repeat",
+            Self::Wrong => "wrong-knock",
+            Self::Silence => "silence",
+            Self::Evicted => "evicted",
+            Self::SequenceChanged => "sequence-changed",
+            Self::DoorChanged => "door-changed",
+            Self::NoFirst => "no-first-knock",
+        }
+    }
+}
+
+/// How often one cause was met at one stage, with an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Miss {
+    /// What it was.
+    pub cause: Cause,
+    /// How often.
+    pub times: u64,
+    /// The first packet, if there was one.
+    pub packet: Option<Seen>,
+    /// The knock that was expected.
+    pub expected: Option<Knock>,
+    /// Why the packet could not be read, if it could not.
+    pub why: Option<Undecodable>,
+    /// The least and the most lateness, in nanoseconds, if it was late.
+    pub late_nanos: Option<(u64, u64)>,
+    /// The least `seq_timeout` in seconds that would have done every time, if it was late.
+    pub needed_seconds: u64,
+}
+
+impl Miss {
+    /// Makes a miss that was met once.
+    pub(super) const fn once(cause: Cause, packet: Option<Seen>, expected: Option<Knock>) -> Self {
+        let (times, why, late_nanos, needed_seconds) = (1, None, None, 0);
+        Self { cause, times, packet, expected, why, late_nanos, needed_seconds }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.times = self.times.saturating_add(other.times);
+        self.packet = self.packet.or(other.packet);
+        self.needed_seconds = self.needed_seconds.max(other.needed_seconds);
+        self.late_nanos = match (self.late_nanos, other.late_nanos) {
+            (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+/// What a client's attempts at a door came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) openings: u64,
+    pub(super) attempts: u64,
+    misses: BTreeMap<(Stage, Cause), Miss>,
+}
+
+impl Tally {
+    /// Counts a failure at `stage`.
+    pub(super) fn miss(&mut self, stage: Stage, miss: Miss) {
+        match self.misses.get_mut(&(stage, miss.cause)) {
+            Some(there) => there.add(miss),
+            None => drop(self.misses.insert((stage, miss.cause), miss)),
+        }
+    }
+
+    /// A failure that was counted for `cause` turns out to be a knock that came late.
+    pub(super) fn was_late(&mut self, stage: Stage, cause: Cause, packet: Seen, late: Late) {
+        if let Some(there) = self.misses.get_mut(&(stage, cause)) {
+            there.times = there.times.saturating_sub(1);
+        }
+        self.misses.retain(|_, miss| miss.times > 0);
+        let by = late.by_nanos;
+        self.miss(
+            stage,
+            Miss {
+                late_nanos: Some((by, by)),
+                needed_seconds: late.needed_seconds,
+                ..Miss::once(Cause::Late, Some(packet), packet.knock)
+            },
+        );
+    }
+
+    /// Another knock of an attempt that was late came even later.
+    pub(super) fn was_later_still(&mut self, stage: Stage, late: Late) {
+        if let Some(there) = self.misses.get_mut(&(stage, Cause::Late)) {
+            there.needed_seconds = there.needed_seconds.max(late.needed_seconds);
+        }
+    }
+
+    /// Returns the greatest stage at which attempts failed, and how they did, the most frequent
+    /// cause first.
+    fn nearest(&self) -> Option<(Stage, Vec<Miss>)> {
+        let (&(stage, _), _) = self.misses.last_key_value()?;
+        let at_stage = self.misses.iter().filter(|((at, _), _)| *at == stage);
+        let mut misses: Vec<Miss> = at_stage.map(|(_, miss)| *miss).collect();
+        misses.sort_by_key(|miss| (std::cmp::Reverse(miss.times), miss.cause));
+        Some((stage, misses))
+    }
+}
+
+/// How near a client came to opening a door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    /// Who.
+    pub client: IpAddr,
+    /// Which door.
+    pub door: DoorId,
+    /// How often it opened.
+    pub openings: u64,
+    /// How many attempts there were.
+    pub attempts: u64,
+    /// How long the sequence was.
+    pub of: u8,
+    /// The line of the sequence in the file of one-time sequences, if it came from one.
+    pub sequence_line: Option<u32>,
+    /// The greatest stage of those attempts that failed; 0 if none got anywhere.
+    pub stage: Stage,
+    /// How they failed there; empty if none failed.
+    pub misses: Vec<Miss>,
+}
+
+impl Nearest {
+    pub(super) fn new(
+        client: IpAddr,
+        door: DoorId,
+        (of, sequence_line): (u8, Option<u32>),
+        tally: &Tally,
+    ) -> Self {
+        let (stage, misses) = tally.nearest().unwrap_or((Stage::NONE, Vec::new()));
+        let Tally { openings, attempts, misses: _ } = *tally;
+        Self { client, door, openings, attempts, of, sequence_line, stage, misses }
+    }
+
+    /// Returns how many attempts failed at the greatest stage, or how many packets did not count if
+    /// there was no attempt.
+    #[must_use]
+    pub fn times(&self) -> u64 {
+        self.misses.iter().fold(0, |sum, miss| sum.saturating_add(miss.times))
+    }
+}

@@ -1,0 +1,157 @@
+//! How near a client came, in words.
+
+use knock_engine::Stage;
+
+use super::miss::{Cause, Miss, Nearest};
+use super::places::ConfigLine;
+use super::words::{Words, flags, ordinal, seconds, text_of, times, unreadable};
+
+impl Words<'_> {
+    /// The longest `seq_timeout` that is worth advising, in seconds.
+    const TIMEOUT_ADVISED: u64 = 3600;
+
+    /// Returns how near a client came to opening a door.
+    #[must_use]
+    pub fn nearest(&self, nearest: &Nearest) -> String {
+        let client = text_of(nearest.client);
+        let opened = format!("opened for {client} {}", times(nearest.openings));
+        let is_open = nearest.openings > 0;
+        if nearest.misses.is_empty() || (is_open && nearest.stage == Stage::NONE) {
+            let nothing = format!("{client} sent nothing but what counted elsewhere, or repeats");
+            return if is_open { opened } else { nothing };
+        }
+        let clauses = self.clauses(nearest);
+        if nearest.stage == Stage::NONE {
+            return format!("{client} made no first knock; {clauses}");
+        }
+        let failed = format!(
+            "came to stage {} of {} {}; {clauses}",
+            nearest.stage.get(),
+            nearest.of,
+            times(nearest.times())
+        );
+        if is_open { format!("{opened}, and {failed}") } else { format!("{client} {failed}") }
+    }
+
+    /// Returns the lines of the configuration that decided most often.
+    #[must_use]
+    pub fn nearest_lines(&self, nearest: &Nearest) -> Vec<ConfigLine> {
+        let Nearest { door, sequence_line, .. } = *nearest;
+        let is_open = nearest.openings > 0;
+        let Some(miss) = nearest.misses.first() else { return Vec::new() };
+        if is_open && nearest.stage == Stage::NONE {
+            return Vec::new();
+        }
+        match miss.cause {
+            Cause::Late | Cause::Silence => self.seq_timeout(door),
+            Cause::OtherFlags => self.places.flags(door),
+            Cause::OtherDestination if self.is_unheard_ipv6(miss.packet) => Vec::new(),
+            Cause::OtherDestination => self.target(door),
+            Cause::OtherProtocol
+            | Cause::OtherPort
+            | Cause::Repeat
+            | Cause::Wrong
+            | Cause::NoFirst => self.places.sequence(door, sequence_line),
+            Cause::Refused
+            | Cause::Unreadable
+            | Cause::Evicted
+            | Cause::SequenceChanged
+            | Cause::DoorChanged => Vec::new(),
+        }
+    }
+
+    fn clauses(&self, nearest: &Nearest) -> String {
+        match &nearest.misses[..] {
+            [one] if one.times == 1 => self.clause(one, nearest),
+            [one] if nearest.stage > Stage::NONE => {
+                format!("each time {}", self.clause(one, nearest))
+            }
+            several => {
+                let clause =
+                    |one: &Miss| format!("{} {}", times(one.times), self.clause(one, nearest));
+                several.iter().map(clause).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    fn clause(&self, miss: &Miss, nearest: &Nearest) -> String {
+        let knock = format!("the {} knock", ordinal(nearest.stage));
+        let expected = miss.expected.map_or(String::new(), |expected| expected.to_string());
+        let seen = miss.packet.and_then(|seen| seen.knock);
+        let got = seen.map_or("another packet".to_owned(), |got| got.to_string());
+        let door = self.doors.door(nearest.door);
+        match miss.cause {
+            Cause::Late => self.late(miss, nearest, &knock),
+            Cause::Refused => "too many commands and open doors were pending".to_owned(),
+            Cause::OtherFlags => {
+                let flags = flags(door.flags, miss.packet.and_then(|seen| seen.flags));
+                format!("{knock} had other TCP flags {}", self.example(miss, &flags))
+            }
+            Cause::OtherDestination if self.is_unheard_ipv6(miss.packet) => {
+                let packet = self.example(miss, "");
+                format!("{knock} was IPv6, which does not count with --only-ip-v4 {packet}")
+            }
+            Cause::OtherDestination => {
+                let to = miss.packet.and_then(|seen| seen.destination).map(text_of);
+                let to = format!("to {}", to.unwrap_or_default());
+                format!("{knock} did not go to our address {}", self.example(miss, &to))
+            }
+            Cause::OtherProtocol => {
+                let detail = format!("{got}, not {expected}");
+                format!("{knock} came by the wrong protocol {}", self.example(miss, &detail))
+            }
+            Cause::Unreadable => {
+                let why = miss.why.map(unreadable).unwrap_or_default();
+                let packet = self.example(miss, &why);
+                format!("a packet without a port came instead of {knock}, {expected} {packet}")
+            }
+            Cause::OtherPort | Cause::Wrong => {
+                let packet = self.example(miss, &got);
+                format!("a packet to another port came instead of {knock}, {expected} {packet}")
+            }
+            Cause::Repeat => {
+                let packet = self.example(miss, "");
+                format!("{got} came again instead of {knock}, {expected} {packet}")
+            }
+            Cause::Silence => {
+                let timeout = door.seq_timeout.get();
+                format!("{knock}, {expected}, did not come within {timeout} s")
+            }
+            Cause::Evicted => "it made room for another attempt at the limit".to_owned(),
+            Cause::SequenceChanged => "another client used the one-time sequence".to_owned(),
+            Cause::DoorChanged => "the door was changed".to_owned(),
+            Cause::NoFirst => {
+                let packet = self.example(miss, &got);
+                format!("a later knock came without the first, {expected} {packet}")
+            }
+        }
+    }
+
+    fn late(&self, miss: &Miss, nearest: &Nearest, knock: &str) -> String {
+        let timeout = self.doors.door(nearest.door).seq_timeout.get();
+        let by = match miss.late_nanos {
+            Some((least, most)) if least < most => {
+                format!("{} to {} s", seconds(least), seconds(most))
+            }
+            Some((by, _)) => format!("{} s", seconds(by)),
+            None => String::new(),
+        };
+        let needed = miss.needed_seconds;
+        let advice = if needed <= Self::TIMEOUT_ADVISED {
+            format!("; seq_timeout = {needed} would have been enough")
+        } else {
+            String::new()
+        };
+        format!("{knock} came after {timeout} s, {by} too late{advice}")
+    }
+
+    /// Returns the first packet of a miss with what is special in it, and how many more there were.
+    fn example(&self, miss: &Miss, detail: &str) -> String {
+        let packet = miss.packet.map(|seen| self.captures.packet(seen.id)).unwrap_or_default();
+        let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+        match miss.times.saturating_sub(1) {
+            0 => format!("({packet}{detail})"),
+            more => format!("({packet}{detail}, and {more} more)"),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The lines of the configuration that decide.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use knock_engine::DoorId;
+use knock_engine::config::{DoorPlaces, FileName, Span};
+use knock_setup::Setup;
+use knock_setup::text::shown;
+use serde::Serialize;
+
+/// A line of a file, fit to be printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfigLine {
+    /// The name of the file.
+    pub file: String,
+    /// The number of the line, from 1.
+    pub line: u32,
+    /// What stands there, without blanks around it; a long one is cut.
+    pub text: String,
+    /// What holds because the line does not say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// `knockd.conf:12: seq_timeout = 5`.
+impl fmt::Display for ConfigLine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, text, default } = self;
+        write!(out, "{file}:{line}: {text}")?;
+        default.as_ref().map_or(Ok(()), |default| write!(out, " ({default})"))
+    }
+}
+
+impl ConfigLine {
+    /// Returns `knockd.conf:12`, for where the line was shown before: without the folder.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let file = self.file.rsplit('/').next().unwrap_or_default();
+        format!("{file}:{}", self.line)
+    }
+}
+
+/// Where the configuration says what.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    name: String,
+    text: Vec<u8>,
+    /// By [`DoorId::index`].
+    doors: Vec<(DoorPlaces, Option<FileName>)>,
+    one_time: BTreeMap<FileName, Vec<u8>>,
+}
+
+impl Places {
+    /// The most characters of a line that are shown.
+    const CHARS: usize = 120;
+
+    /// Takes what was read as the configuration `name`.
+    #[must_use]
+    pub fn new(name: &Path, setup: &Setup) -> Self {
+        let doors = setup.config.iter().flat_map(|config| &config.doors).map(|door| {
+            let file = door.one_time_file.as_ref().map(|file| file.name.clone());
+            (door.places.clone(), file)
+        });
+        Self {
+            name: shown(name),
+            text: setup.files.configuration.clone(),
+            doors: doors.collect(),
+            one_time: setup.files.one_time.clone(),
+        }
+    }
+
+    /// Returns the line of `Sequence`, or that of `One_Time_Sequences` and the one in its file.
+    #[must_use]
+    pub fn sequence(&self, door: DoorId, line: Option<u32>) -> Vec<ConfigLine> {
+        let Some((places, file)) = self.doors.get(door.index()) else { return Vec::new() };
+        let mut lines: Vec<ConfigLine> =
+            places.sequence.map(|span| self.line(span)).into_iter().collect();
+        if let (Some(file), Some(number)) = (file, line) {
+            let text = self.one_time.get(file).map(Vec::as_slice).unwrap_or_default();
+            let at = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+            let content = text.split(|byte| *byte == b'\n').nth(at).unwrap_or_default();
+            lines.push(ConfigLine {
+                file: printable(file.as_bytes()),
+                line: number,
+                text: cut(content),
+                default: None,
+            });
+        }
+        lines
+    }
+
+    /// Returns the line of `Seq_Timeout`.
+    #[must_use]
+    pub fn seq_timeout(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
+        self.one(door, |places| places.seq_timeout, default)
+    }
+
+    /// Returns the line of `Cmd_Timeout`.
+    #[must_use]
+    pub fn cmd_timeout(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
+        self.one(door, |places| places.cmd_timeout, default)
+    }
+
+    /// Returns the line of `Target`.
+    #[must_use]
+    pub fn target(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
+        self.one(door, |places| places.target, default)
+    }
+
+    /// Returns the lines of `TCPFlags`.
+    #[must_use]
+    pub fn flags(&self, door: DoorId) -> Vec<ConfigLine> {
+        let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
+        places.flags.iter().map(|&span| self.line(span)).collect()
+    }
+
+    /// Returns a line of a section, or its header with what holds because there is none.
+    fn one(
+        &self,
+        door: DoorId,
+        which: impl FnOnce(&DoorPlaces) -> Option<Span>,
+        default: String,
+    ) -> Vec<ConfigLine> {
+        let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
+        vec![match which(places) {
+            Some(span) => self.line(span),
+            None => ConfigLine { default: Some(default), ..self.line(places.name) },
+        }]
+    }
+
+    fn line(&self, span: Span) -> ConfigLine {
+        let content = self.text.get(span.line_start..span.line_end).unwrap_or_default();
+        ConfigLine { file: self.name.clone(), line: span.line, text: cut(content), default: None }
+    }
+}
+
+fn cut(line: &[u8]) -> String {
+    let text = printable(line.trim_ascii());
+    match text.char_indices().nth(Places::CHARS) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// Returns bytes as text that cannot command the terminal.
+pub(super) fn printable(bytes: &[u8]) -> String {
+    shown(Path::new(OsStr::from_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_fit_to_be_printed() {
+        assert_eq!(cut(b" \tsequence = 1,2\r"), "sequence = 1,2");
+        assert_eq!(cut(b"a\x1b[31m\xff"), "a\\u{1b}[31m\u{fffd}");
+        let long = cut(&[b'x'; 500]);
+        assert_eq!(long.len(), 123);
+        assert!(long.ends_with("x..."));
+    }
+}

@@ -1,0 +1,252 @@
+//! What is remembered of clients at doors, within limits.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use knock_engine::{DoorId, Knock, Packet, Seconds, Stage, Timestamp, Transport};
+
+use super::explanation::{Attempt, Late, Seen};
+use super::miss::{Cause, Miss, Nearest, Tally};
+use crate::reader::PacketId;
+
+/// All clients that had to do with doors, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    list: Vec<Client>,
+    places: HashMap<IpAddr, usize>,
+    /// How many tracks there are.
+    tracks: usize,
+}
+
+/// A client that had to do with a door.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) address: IpAddr,
+    pub(super) tracks: BTreeMap<DoorId, Track>,
+    /// Packets to ports of no door.
+    pub(super) strays: u64,
+}
+
+/// A client at a door.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    pub(super) live: Option<Live>,
+    /// The attempt that timed out last, for knocks that come too late.
+    pub(super) ghost: Option<Ghost>,
+    /// The last attempt, live or not.
+    pub(super) attempt: Option<Attempt>,
+    /// The knock that counted last.
+    pub(super) counted: Option<Counted>,
+    /// When a packet last had to do with the door.
+    pub(super) last: Option<Timestamp>,
+    pub(super) tally: Tally,
+    /// How long the sequence was when it was last looked at, and its line if it is a one-time one.
+    pub(super) sequence: (u8, Option<u32>),
+}
+
+/// A live attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Live {
+    pub(super) stage: Stage,
+    /// The knock that is expected.
+    pub(super) expected: Option<Knock>,
+    /// What kept the next knock from counting, as far as is known.
+    pub(super) hindrance: Option<Miss>,
+}
+
+/// An attempt that timed out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ghost {
+    /// How far it came.
+    stage: Stage,
+    /// How far it would have come with the knocks that came too late.
+    reached: Stage,
+    began: Timestamp,
+    ended: Timestamp,
+    /// What it failed of, as it was counted.
+    cause: Cause,
+}
+
+/// A knock that counted, as far as its retransmission can be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    id: PacketId,
+    mark: (u16, Knock, Option<u32>),
+}
+
+impl Counted {
+    pub(super) fn new(id: PacketId, packet: &Packet) -> Self {
+        Self { id, mark: mark(packet) }
+    }
+}
+
+fn mark(packet: &Packet) -> (u16, Knock, Option<u32>) {
+    let number = match packet.transport {
+        Transport::Tcp(header) => header.sequence_number,
+        Transport::Udp => None,
+    };
+    (packet.source_port.0, packet.knock(), number)
+}
+
+impl Track {
+    /// Returns the attempt that is live, or that a knock may be too late for.
+    pub(super) fn pending(&self) -> Option<Attempt> {
+        self.attempt.filter(|_| self.live.is_some() || self.ghost.is_some())
+    }
+
+    /// Takes note of the sequence that the door has now.
+    pub(super) fn look_at(&mut self, sequence: (u8, Option<u32>)) {
+        if self.sequence.1 != sequence.1 {
+            // Nothing can be too late for a one-time sequence that is used up.
+            self.ghost = None;
+        }
+        self.sequence = sequence;
+    }
+
+    /// Ends the live attempt, which failed at `stage` of what `miss` makes of it.
+    pub(super) fn fail(&mut self, stage: Stage, miss: impl FnOnce(&Live) -> Miss) -> Option<Live> {
+        let live = self.live.take()?;
+        self.tally.miss(stage, miss(&live));
+        Some(live)
+    }
+
+    /// Counts a packet that failed to be a first knock, if no attempt is under way or was just now.
+    pub(super) fn fail_to_begin(&mut self, miss: Miss) {
+        if self.live.is_none() && self.ghost.is_none() {
+            self.tally.miss(Stage::NONE, miss);
+        }
+    }
+}
+
+impl Counted {
+    /// Returns what was knocked at.
+    pub(super) const fn knock(&self) -> Knock {
+        self.mark.1
+    }
+}
+
+impl Live {
+    /// Takes note of a packet that came instead of the next knock; that nearest to a knock is kept.
+    pub(super) fn hinder(&mut self, miss: Miss) {
+        if self.hindrance.is_none_or(|there| miss.cause < there.cause) {
+            self.hindrance = Some(miss);
+        }
+    }
+
+    /// Returns what the attempt failed of when it timed out.
+    pub(super) fn silence(&self) -> Miss {
+        self.hindrance.unwrap_or(Miss::once(Cause::Silence, None, self.expected))
+    }
+}
+
+impl Ghost {
+    /// How long a knock may be late and still belong to the attempt that it is too late for.
+    const MEMORY: Seconds = Seconds::new(86_400).unwrap();
+
+    pub(super) const fn new(
+        stage: Stage,
+        began: Timestamp,
+        ended: Timestamp,
+        cause: Cause,
+    ) -> Self {
+        Self { stage, reached: stage, began, ended, cause }
+    }
+
+    /// Returns how far the attempt would have come.
+    pub(super) const fn reached(&self) -> Stage {
+        self.reached
+    }
+
+    /// Returns how late a knock is that is the next one.
+    pub(super) fn late(&self, at: Timestamp) -> Option<Late> {
+        if at > self.ended.saturating_add(Self::MEMORY) {
+            return None;
+        }
+        let after_nanos = nanos(self.began, at);
+        // `seq_timeout` is exclusive.
+        let needed_seconds = (after_nanos / 1_000_000_000).saturating_add(1);
+        let by_nanos = nanos(self.ended, at);
+        Some(Late { stage: self.reached, after_nanos, by_nanos, needed_seconds })
+    }
+
+    /// Takes a late knock. Returns whether there can be more.
+    pub(super) fn follow(&mut self, packet: Seen, late: Late, of: u8, tally: &mut Tally) -> bool {
+        if self.reached == self.stage {
+            tally.was_late(self.stage, self.cause, packet, late);
+        } else {
+            tally.was_later_still(self.stage, late);
+        }
+        match Stage::new(self.reached.get().saturating_add(1)) {
+            Some(reached) if reached.get() < of => {
+                self.reached = reached;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+}
+
+/// Returns the nanoseconds from one moment to a later one.
+pub(super) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
+    let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
+    u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
+}
+
+impl Clients {
+    pub(super) fn get(&self, client: IpAddr) -> Option<&Client> {
+        self.list.get(*self.places.get(&client)?)
+    }
+
+    pub(super) fn get_mut(&mut self, client: IpAddr) -> Option<&mut Client> {
+        self.list.get_mut(*self.places.get(&client)?)
+    }
+
+    /// Returns what is remembered of a client at a door, and begins to if there are fewer than
+    /// `limit` such pairs; `None` if there are as many.
+    pub(super) fn follow(
+        &mut self,
+        client: IpAddr,
+        door: DoorId,
+        limit: usize,
+    ) -> Option<&mut Track> {
+        let place = match self.places.get(&client) {
+            Some(&place) => place,
+            None if self.tracks >= limit => return None,
+            None => {
+                let place = self.list.len();
+                self.places.insert(client, place);
+                self.list.push(Client { address: client, tracks: BTreeMap::new(), strays: 0 });
+                place
+            }
+        };
+        let tracks = &mut self.list.get_mut(place)?.tracks;
+        if !tracks.contains_key(&door) {
+            if self.tracks >= limit {
+                return None;
+            }
+            self.tracks = self.tracks.saturating_add(1);
+        }
+        Some(tracks.entry(door).or_default())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.list.iter()
+    }
+
+    /// Returns the packet that a client's packet repeats, if a knock that counted is remembered that
+    /// it could repeat.
+    pub(super) fn repeated(&self, packet: &Packet) -> Option<PacketId> {
+        let mark = mark(packet);
+        let counted = self.get(packet.source)?.tracks.values().filter_map(|track| track.counted);
+        counted.filter(|counted| counted.mark == mark).map(|counted| counted.id).max()
+    }
+}
+
+impl Client {
+    /// Returns how near the client came to opening each door, in the order of the doors.
+    pub(super) fn nearest(&self) -> impl Iterator<Item = Nearest> {
+        self.tracks
+            .iter()
+            .map(|(&door, track)| Nearest::new(self.address, door, track.sequence, &track.tally))
+    }
+}

@@ -1,0 +1,333 @@
+//! What is explained, in words: the same for all that print it.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use knock_engine::{
+    Door, DoorId, Doors, Effect, FlagRule, Knock, Listening, Phase, RunId, Stage, TcpFlags,
+    Undecodable, address, transcript,
+};
+
+use super::explanation::{Explanation, Late, Seen, Verdict, Why};
+use super::places::{ConfigLine, Places, printable};
+use crate::reader::CaptureNames;
+
+/// What the words are about.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// The doors.
+    pub doors: &'a Doors,
+    /// The destinations that count.
+    pub listening: &'a Listening,
+    /// Where the configuration says what.
+    pub places: &'a Places,
+    /// The captures.
+    pub captures: &'a CaptureNames,
+}
+
+impl Words<'_> {
+    /// Returns the name of a door.
+    #[must_use]
+    pub fn door(&self, door: DoorId) -> String {
+        printable(self.doors.door(door).name.as_bytes())
+    }
+
+    /// Returns what happened.
+    #[must_use]
+    pub fn sentence(&self, one: &Explanation) -> String {
+        let of = one.of;
+        match one.verdict {
+            Verdict::Stage { stage, late: None } => format!("Stage {} of {of}", stage.get()),
+            Verdict::Stage { stage, late: Some(late) } => {
+                format!("Stage {} of {of}; for the attempt before, {}", stage.get(), too_late(late))
+            }
+            Verdict::Opened => "OPEN SESAME".to_owned(),
+            Verdict::Refused => "not opened: too many commands and open doors are pending (see \
+                                 --max-attempts)"
+                .to_owned(),
+            Verdict::Command(phase) => self.command(one, phase),
+            Verdict::SequenceTimedOut { stage, expected } => {
+                let missing = expected
+                    .map_or(String::new(), |expected| format!(": no {expected} came in time"));
+                format!("sequence timeout at stage {} of {of}{missing}", stage.get())
+            }
+            Verdict::CommandTimedOut => "command timeout".to_owned(),
+            Verdict::Evicted { stage } => format!(
+                "dropped at stage {} of {of}: made room for another attempt at the limit (see \
+                 --max-attempts)",
+                stage.get()
+            ),
+            Verdict::SequenceChanged { stage } => format!(
+                "dropped at stage {} of {of}: another client used the one-time sequence",
+                stage.get()
+            ),
+            Verdict::DoorChanged { stage } => {
+                format!("dropped at stage {} of {of}: the door was changed", stage.get())
+            }
+            Verdict::OneTimeUsed { line } => format!("one-time sequence on line {line} is used up"),
+            Verdict::Disabled => "no one-time sequence is left, the door is disabled".to_owned(),
+            Verdict::Void { stage, expected, repeats, because_of } => {
+                let got = one.packet.and_then(|seen| seen.knock);
+                let mut text = format!("void at stage {} of {of}: ", stage.get());
+                text += &wrong_port(expected, got);
+                if repeats {
+                    text += ": the last knock again, and no TCP retransmission of it";
+                } else if let Some(other) = because_of {
+                    let _ = write!(text, ", which is heard because of door {}", self.door(other));
+                }
+                text
+            }
+            Verdict::Ignored(why) => self.reason(one, why),
+        }
+    }
+
+    /// Returns why a packet did not count.
+    fn reason(&self, one: &Explanation, why: Why) -> String {
+        let of = one.of;
+        let got = one.packet.and_then(|seen| seen.knock);
+        match why {
+            Why::OtherPort { stage, expected } => {
+                let wrong = wrong_port(expected, got);
+                format!("not heard: {wrong}; still at stage {} of {of}", stage.get())
+            }
+            Why::OtherProtocol { expected } => {
+                let got = got.map_or(String::new(), |got| format!(", got {got}"));
+                format!("not heard: wrong protocol (expected {expected}{got})")
+            }
+            Why::OtherFlags { rule } => {
+                let flags = flags(rule, one.packet.and_then(|seen| seen.flags));
+                format!("not heard: TCP flags ({flags})")
+            }
+            Why::OtherDestination => format!("not heard: {}", self.destination(one)),
+            Why::Retransmission { of: Some(id) } => {
+                format!("ignored: TCP retransmission of {}", self.captures.packet(id))
+            }
+            Why::Retransmission { of: None } => {
+                "ignored: TCP retransmission of the last knock".to_owned()
+            }
+            Why::Late(late) => too_late(late),
+            Why::NoAttempt { place, counted_at: Some(door), .. } => format!(
+                "counted at door {}; here it is knock {place} of {of}, and no attempt is under way",
+                self.door(door)
+            ),
+            Why::NoAttempt { place, first, counted_at: None, behind } => {
+                let first = first.map_or(String::new(), |first| format!(" ({first})"));
+                let mut text =
+                    format!("knock {place} of {of} without an attempt: knock 1{first} comes first");
+                if let Some((id, knock)) = behind {
+                    let _ = write!(text, "; {} went to {knock}", self.captures.packet(id));
+                }
+                text
+            }
+            Why::OtherAttempt { door } => format!(
+                "begins no attempt here: it counted for another attempt, at door {}",
+                self.door(door)
+            ),
+            Why::Unreadable(why) => format!("no knock: {}", unreadable(why)),
+        }
+    }
+
+    fn command(&self, one: &Explanation, phase: Phase) -> String {
+        let (client, door) = (one.client, one.door);
+        let mut line = Vec::new();
+        let run = RunId::from_bits(0);
+        transcript::write(&Effect::RunCommand { run, client, door, phase }, self.doors, &mut line);
+        // Without the name of the door and the `: ` behind it.
+        let name = self.doors.door(door).name.as_bytes().len().saturating_add(2);
+        printable(line.get(name..).unwrap_or_default())
+    }
+
+    fn destination(&self, one: &Explanation) -> String {
+        const SHOWN: usize = 4;
+        let got = one.packet.and_then(|seen| seen.destination);
+        let got_text = got.map_or(String::new(), |got| format!(", got {}", text_of(got)));
+        if self.is_unheard_ipv6(one.packet) {
+            return "IPv6 does not count with --only-ip-v4".to_owned();
+        }
+        if let Some(target) = self.door_at(one.door).target {
+            return format!("not our address (expected {}{got_text})", text_of(target.address));
+        }
+        let local = self.listening.local().unwrap_or_default();
+        let mut list: Vec<String> = local.iter().take(SHOWN).map(|&one| text_of(one)).collect();
+        if local.len() > SHOWN {
+            list.push(format!("{} more", local.len().saturating_sub(SHOWN)));
+        }
+        format!("not our address (expected {}{got_text})", list.join(" or "))
+    }
+
+    pub(super) fn is_unheard_ipv6(&self, packet: Option<Seen>) -> bool {
+        let got = packet.and_then(|seen| seen.destination);
+        self.listening.is_ipv4_only() && got.is_some_and(|got| got.is_ipv6())
+    }
+
+    fn door_at(&self, door: DoorId) -> &Door {
+        self.doors.door(door)
+    }
+
+    /// Returns the lines of the configuration that decided.
+    #[must_use]
+    pub fn lines(&self, one: &Explanation) -> Vec<ConfigLine> {
+        match one.verdict {
+            Verdict::SequenceTimedOut { .. }
+            | Verdict::Stage { late: Some(_), .. }
+            | Verdict::Ignored(Why::Late(_)) => self.seq_timeout(one.door),
+            Verdict::CommandTimedOut => {
+                let seconds = self.door_at(one.door).cmd_timeout.get();
+                self.places.cmd_timeout(one.door, format!("no cmd_timeout: {seconds} by default"))
+            }
+            Verdict::Void { .. }
+            | Verdict::Ignored(
+                Why::OtherPort { .. }
+                | Why::OtherProtocol { .. }
+                | Why::NoAttempt { .. }
+                | Why::OtherAttempt { .. },
+            ) => self.places.sequence(one.door, one.sequence_line),
+            Verdict::Ignored(Why::OtherFlags { .. }) => self.places.flags(one.door),
+            Verdict::Ignored(Why::OtherDestination) if self.is_unheard_ipv6(one.packet) => {
+                Vec::new()
+            }
+            Verdict::Ignored(Why::OtherDestination) => self.target(one.door),
+            Verdict::Stage { late: None, .. }
+            | Verdict::Opened
+            | Verdict::Refused
+            | Verdict::Command(_)
+            | Verdict::Evicted { .. }
+            | Verdict::SequenceChanged { .. }
+            | Verdict::DoorChanged { .. }
+            | Verdict::OneTimeUsed { .. }
+            | Verdict::Disabled
+            | Verdict::Ignored(Why::Retransmission { .. } | Why::Unreadable(_)) => Vec::new(),
+        }
+    }
+
+    pub(super) fn seq_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
+        let seconds = self.door_at(door).seq_timeout.get();
+        self.places.seq_timeout(door, format!("no seq_timeout: {seconds} by default"))
+    }
+
+    pub(super) fn target(&self, door: DoorId) -> Vec<ConfigLine> {
+        self.places.target(door, "no target: the local addresses count".to_owned())
+    }
+}
+
+fn wrong_port(expected: Option<Knock>, got: Option<Knock>) -> String {
+    let side = |word, knock: Option<Knock>| knock.map(|knock| format!("{word} {knock}"));
+    let sides: Vec<String> =
+        [side("expected", expected), side("got", got)].into_iter().flatten().collect();
+    format!("wrong port ({})", sides.join(", "))
+}
+
+fn too_late(late: Late) -> String {
+    format!(
+        "expired {} s before: knock {} came {} s after the first (would have needed seq_timeout {})",
+        seconds(late.by_nanos),
+        late.stage.get().saturating_add(1),
+        seconds(late.after_nanos),
+        late.needed_seconds
+    )
+}
+
+/// Returns which flags are wanted and which were seen.
+pub(super) fn flags(rule: FlagRule, seen: Option<TcpFlags>) -> String {
+    let mut parts = Vec::new();
+    if rule.wanted() != TcpFlags::default() {
+        parts.push(format!("{} wanted", rule.wanted()));
+    }
+    if rule.refused() != TcpFlags::default() {
+        parts.push(format!("{} refused", rule.refused()));
+    }
+    parts.push(seen.map_or("cut before them".to_owned(), |seen| format!("{seen} seen")));
+    parts.join(", ")
+}
+
+pub(super) fn unreadable(why: Undecodable) -> String {
+    let advice = match why {
+        Undecodable::Cut { .. } => "; was it captured with too small a snaplen (tcpdump -s)?",
+        Undecodable::LinkType(_)
+        | Undecodable::NotIp(_)
+        | Undecodable::WrongVersion { .. }
+        | Undecodable::BadHeaderLength { .. }
+        | Undecodable::LaterFragment
+        | Undecodable::NotTcpOrUdp(_)
+        | Undecodable::LinkTypeUnknownTo08(_)
+        | Undecodable::Ipv6UnknownTo08(_) => "",
+    };
+    format!("{why}{advice}")
+}
+
+/// Returns an address as text.
+pub(super) fn text_of(client: IpAddr) -> String {
+    let mut text = Vec::new();
+    address::write(client, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Returns what a packet knocks at, as far as that is known, with its VLAN.
+pub(super) fn knock_of(seen: Seen) -> String {
+    let knock = seen.knock.map_or("-".to_owned(), |knock| knock.to_string());
+    seen.vlan.map_or(knock.clone(), |vlan| format!("{knock} VLAN {vlan}"))
+}
+
+/// Returns nanoseconds in seconds, exactly and without needless zeros.
+pub(super) fn seconds(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Returns how often something happened.
+pub(super) fn times(count: u64) -> String {
+    const WORDS: [&str; 10] =
+        ["once", "twice", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    let word = usize::try_from(count).ok().and_then(|at| WORDS.get(at.checked_sub(1)?));
+    match (word, count) {
+        (Some(word), 1 | 2) => (*word).to_owned(),
+        (Some(word), _) => format!("{word} times"),
+        (None, _) => format!("{count} times"),
+    }
+}
+
+/// Returns the place of a knock in its sequence.
+pub(super) fn ordinal(stage: Stage) -> String {
+    const WORDS: [&str; 10] = [
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        "tenth",
+    ];
+    let number = stage.get().saturating_add(1);
+    let word = WORDS.get(usize::from(stage.get()));
+    let ending = match number {
+        21 | 31 => "st",
+        22 | 32 => "nd",
+        23 => "rd",
+        _ => "th",
+    };
+    word.map_or(format!("{number}{ending}"), |word| (*word).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact_and_short() {
+        let all = [0, 5_000_000_000, 400_000_000, 1, 5_000_001_000].map(seconds);
+        assert_eq!(all, ["0", "5", "0.4", "0.000000001", "5.000001"]);
+    }
+
+    #[test]
+    fn counts_and_places_are_words_while_they_are_small() {
+        assert_eq!(
+            [1, 2, 3, 10, 11].map(times),
+            ["once", "twice", "three times", "ten times", "11 times"]
+        );
+        let places =
+            [0, 2, 9, 10, 20, 21, 22, 31].map(|knocks| ordinal(Stage::new(knocks).unwrap()));
+        assert_eq!(places, ["first", "third", "tenth", "11th", "21st", "22nd", "23rd", "32nd"]);
+    }
+
+    #[test]
+    fn flags_are_said_as_wanted_refused_and_seen() {
+        let rule = FlagRule::default().want(TcpFlags::SYN).refuse(TcpFlags::ACK);
+        assert_eq!(flags(rule, Some(TcpFlags(0x12))), "SYN wanted, ACK refused, SYN+ACK seen");
+        assert_eq!(flags(rule.want(TcpFlags::ACK), None), "SYN+ACK wanted, cut before them");
+    }
+}
