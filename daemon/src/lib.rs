@@ -16,6 +16,7 @@ mod exit;
 mod pid_file;
 mod resolver;
 mod runner;
+mod sandbox;
 mod settings;
 mod signals;
 mod sniffer;

@@ -17,4 +17,6 @@ mod idle;
 mod logs;
 mod lookup;
 mod privileges;
+#[cfg(target_arch = "x86_64")]
+mod resolver;
 mod syslog;
