@@ -292,7 +292,8 @@ impl Log {
     }
 }
 
-fn open_log(path: &Path) -> io::Result<File> {
+/// Opens a log file, and makes one that is not there.
+pub(super) fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
