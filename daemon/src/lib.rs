@@ -18,6 +18,7 @@ mod locked_file;
 mod pid_file;
 mod resolver;
 mod runner;
+mod sandbox;
 mod settings;
 mod signals;
 mod sniffer;

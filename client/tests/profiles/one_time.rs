@@ -245,6 +245,7 @@ fn opened(site: &Site) -> &'static str {
         errors: &mut errors,
         progress: false,
         colour: false,
+        output_colour: false,
     };
     let path = |name: &str| site.desk.path(name).into_os_string();
     // This process is not in the folder that the file is named from.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use knock_engine::config::LogTime;
 
+pub(super) use self::log::open_log;
 use self::screen::Screen;
 use self::writer::{Job, Writer};
 use super::lookup::Names;

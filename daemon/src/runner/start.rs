@@ -18,7 +18,7 @@ use knock_setup::{Files, Setup};
 use super::lease_file::LeaseFile;
 use super::lookup::Names;
 use super::one_time::OneTime;
-use super::output::{Output, Sinks};
+use super::output::{Output, Sinks, open_log};
 use super::{Runner, commands::Commands};
 use crate::addresses::{self, Watch};
 use crate::args::Args;
@@ -171,7 +171,8 @@ fn start_sniffer(
     if args.daemon {
         // The caller's terminal must be left. Its last words, if this process dies, go to the log.
         let log = settings.log_file.as_ref();
-        let log = log.and_then(|path| OpenOptions::new().append(true).open(path).ok());
+        // A file that cannot be opened is told of by the output.
+        let log = log.and_then(|path| open_log(path).ok());
         command.stderr(log.map_or_else(Stdio::null, Stdio::from));
     }
     let child = command.spawn().map_err(|error| failed(&error))?;

@@ -188,3 +188,39 @@ impl AsFd for Interface {
         unsafe { BorrowedFd::borrow_raw(self.capture.as_raw_fd()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use knock_tests::require::{Need, require};
+    use nix::sched::{CloneFlags, unshare};
+
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_too_long_for_the_kernel_is_not_set() {
+        let name = "a_filter_that_is_too_long_for_the_kernel_is_not_set";
+        if !require(name, &[], Need::Namespaces) {
+            return;
+        }
+        // Filters of the engine are shorter with the libpcap that its tests run with.
+        let sum = |bytes: usize| {
+            let bytes = (0..bytes).map(|byte| format!("link[{}]", byte % 500));
+            bytes.collect::<Vec<_>>().join(" + ") + " = 1"
+        };
+        let on_a_network_of_its_own = thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            let mut interface = Interface::open("any").unwrap();
+            let length = |text: &str| {
+                let all = Interface::open("any").unwrap().capture;
+                all.compile(text, true).unwrap().get_instructions().len()
+            };
+            let (most, too_many) = (sum(800), sum(1000));
+            assert!(length(&most) <= 4096 && length(&too_many) > 4096);
+            assert!(interface.set(&most).unwrap());
+            assert!(!interface.set(&too_many).unwrap());
+        });
+        on_a_network_of_its_own.join().unwrap();
+    }
+}

@@ -28,8 +28,6 @@ pub(super) struct Ear {
 /// A frame as it came.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
-    /// The place of its interface among all.
-    pub(super) place: usize,
     pub(super) link: LinkType,
     /// Nanoseconds since the epoch, by the clock of the machine.
     pub(super) stamp: i64,
@@ -38,23 +36,51 @@ pub(super) struct Frame<'a> {
     pub(super) captured: &'a [u8],
 }
 
+/// A packet that the engine is to be told of.
+pub(super) struct Heard {
+    packet: Packet,
+    /// How long its frame was on the wire.
+    length: u32,
+    /// The frame, if it may be recorded.
+    captured: Vec<u8>,
+}
+
 impl Ear {
-    /// Tells the engine of a frame, if there is a packet in it.
-    pub(super) fn frame(&mut self, frame: Frame<'_>, outbox: &mut Outbox) {
-        let Ok(packet) = self.engine.decode(frame.link, frame.captured) else { return };
-        let at = self.timeline.packet(frame.stamp, Clocks::look).max(self.last);
+    /// Returns the packet in a frame, if there is one, and when it came.
+    pub(super) fn hear(&mut self, frame: Frame<'_>) -> Option<(Timestamp, Heard)> {
+        let packet = self.engine.decode(frame.link, frame.captured).ok()?;
+        let kept = self.recording.is_some().then_some(frame.captured);
+        let captured = kept.map(<[u8]>::to_vec).unwrap_or_default();
+        Some((self.moment(frame.stamp), Heard { packet, length: frame.length, captured }))
+    }
+
+    /// Returns the moment of the timeline that a stamp stands for.
+    pub(super) fn moment(&mut self, stamp: i64) -> Timestamp {
+        self.timeline.packet(stamp, Clocks::look)
+    }
+
+    /// Tells the engine of a packet that came at the interface with this place among all.
+    pub(super) fn packet(
+        &mut self,
+        place: usize,
+        at: Timestamp,
+        heard: &Heard,
+        outbox: &mut Outbox,
+    ) {
+        let at = at.max(self.last);
         if (self.recording.is_some() || self.debug)
-            && self.engine.doors().admit(self.engine.listening(), &packet)
+            && self.engine.doors().admit(self.engine.listening(), &heard.packet)
         {
-            self.note(&packet, at, &frame, outbox);
+            self.note(place, at, heard, outbox);
         }
-        self.tell(at, Event::Packet(packet), outbox);
+        self.tell(at, Event::Packet(heard.packet), outbox);
     }
 
     /// Keeps and tells of a packet that counts.
-    fn note(&mut self, packet: &Packet, at: Timestamp, frame: &Frame<'_>, outbox: &mut Outbox) {
+    fn note(&mut self, place: usize, at: Timestamp, heard: &Heard, outbox: &mut Outbox) {
+        let Heard { packet, length, captured } = heard;
         if let Some(recording) = &mut self.recording {
-            recording.packet(frame.place, at, frame.length, frame.captured);
+            recording.packet(place, at, *length, captured);
         }
         if self.debug {
             outbox.put(&Report::Sighting(Sighting {
@@ -62,7 +88,7 @@ impl Ear {
                 destination: packet.destination,
                 source_port: packet.source_port,
                 knock: packet.knock(),
-                length: frame.length,
+                length: *length,
             }));
         }
     }

@@ -6,7 +6,7 @@ use std::io;
 use knock_setup::text::Cause;
 
 use super::captures::CaptureError;
-use super::sandbox::SandboxError;
+use crate::sandbox::SandboxError;
 use crate::wire::NotAnOrder;
 
 /// Why the sniffer ends.

@@ -6,6 +6,7 @@
 mod captures;
 mod ear;
 mod end;
+mod merge;
 mod outbox;
 mod recording;
 mod runner;
@@ -27,8 +28,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use self::captures::Interface;
-use self::ear::{Ear, Frame};
+use self::ear::{Ear, Frame, Heard};
 use self::end::End;
+use self::merge::Merge;
 use self::outbox::Outbox;
 use self::recording::{Described, Recording};
 use self::runner::Runner;
@@ -39,12 +41,13 @@ use crate::wire::{Gravity, Loss, NotAnOrder, Order, OrderReader, Report, Task};
 /// What the process is called, and how the program knows that it is to be this process.
 pub(crate) const NAME: &str = "knockd: sniffer";
 
-/// How many packets of an interface are handled before the runner and the other interfaces are looked
-/// at again.
+/// How many packets of an interface are read before the runner and the other interfaces are looked at
+/// again. As many wait for packets of other interfaces that may be earlier.
 const PACKETS_AT_ONCE: usize = 256;
 
 /// What is due at a moment is done this many nanoseconds later: by then every packet from before that
-/// moment can be read, and counts.
+/// moment can be read, and counts. For the same reason a packet waits so long where other interfaces may
+/// have an earlier one.
 const GRACE: i64 = 1_000_000;
 
 /// How often losses are looked for while packets come.
@@ -102,6 +105,8 @@ struct Sniffer<'a> {
     runner: Runner,
     outbox: &'a mut Outbox,
     interfaces: Vec<Interface>,
+    /// What was read of the interfaces and cannot be told yet.
+    merge: Merge<Heard>,
     ear: Ear,
     ipv4_only: bool,
     /// When losses are looked for again.
@@ -148,7 +153,9 @@ impl<'a> Sniffer<'a> {
             used_sequences: 0,
             refused: false,
         };
-        Ok(Self { runner, outbox, interfaces, ear, ipv4_only: task.ipv4_only, losses_due: now })
+        let merge = Merge::new(interfaces.len(), now, PACKETS_AT_ONCE);
+        let ipv4_only = task.ipv4_only;
+        Ok(Self { runner, outbox, interfaces, merge, ear, ipv4_only, losses_due: now })
     }
 
     /// Listens until there is a reason to end.
@@ -157,9 +164,8 @@ impl<'a> Sniffer<'a> {
             self.outbox.send()?;
             self.wait()?;
             let now = self.ear.timeline.now(Clocks::look());
-            if self.hear()? {
-                self.ear.let_time_run(before(now, GRACE), self.outbox);
-            }
+            self.read(now)?;
+            self.hear();
             self.obey()?;
             self.follow_doors()?;
             self.look_for_losses(now);
@@ -168,15 +174,19 @@ impl<'a> Sniffer<'a> {
 
     /// Waits for a packet, an order, room on a full socket, or for what is due.
     fn wait(&mut self) -> Result<(), End> {
-        let timeout = self.ear.engine.poll_deadline().map(|deadline| {
-            let due = before(deadline.at, GRACE.saturating_neg());
+        let deadline = self.ear.engine.poll_deadline().map(|deadline| deadline.at);
+        let due = deadline.into_iter().chain(self.merge.earliest()).min();
+        let timeout = due.map(|due| {
+            let due = before(due, GRACE.saturating_neg());
             wait(self.ear.timeline.now(Clocks::look()), due)
         });
         let mut events = PollFlags::POLLIN;
         events.set(PollFlags::POLLOUT, !self.outbox.is_empty());
         let mut wanted = vec![PollFd::new(self.runner.socket.as_fd(), events)];
-        for interface in &self.interfaces {
-            wanted.push(PollFd::new(interface.as_fd(), PollFlags::POLLIN));
+        for (place, interface) in self.interfaces.iter().enumerate() {
+            if self.merge.room(place) > 0 {
+                wanted.push(PollFd::new(interface.as_fd(), PollFlags::POLLIN));
+            }
         }
         match ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(nix::Error::EINTR) => Ok(()),
@@ -184,22 +194,41 @@ impl<'a> Sniffer<'a> {
         }
     }
 
-    /// Hears what packets are there. Returns whether those were all.
-    fn hear(&mut self) -> Result<bool, End> {
-        let Self { outbox, interfaces, ear, .. } = self;
-        let mut all_read = true;
+    /// Reads what packets are there, as far as there is room for them.
+    fn read(&mut self, now: Timestamp) -> Result<(), End> {
+        let Self { interfaces, merge, ear, .. } = self;
         for (place, interface) in interfaces.iter_mut().enumerate() {
-            let read = interface.read(PACKETS_AT_ONCE, |link, stamp, length, captured| {
-                ear.frame(Frame { place, link, stamp, length, captured }, outbox);
+            let room = merge.room(place);
+            if room == 0 {
+                continue;
+            }
+            let mut last = None;
+            let read = interface.read(room, |link, stamp, length, captured| {
+                last = Some(stamp);
+                if let Some((at, heard)) = ear.hear(Frame { link, stamp, length, captured }) {
+                    merge.put(place, at, heard);
+                }
             });
-            all_read &= read.map_err(End::Capture)? < PACKETS_AT_ONCE;
+            let is_all = read.map_err(End::Capture)? < room;
+            // Where frames come without end, the last one tells how far they are read.
+            let last = last.filter(|_| !is_all).map(|stamp| ear.moment(stamp));
+            merge.know(place, last.unwrap_or_else(|| before(now, GRACE)));
         }
-        if let Some(recording) = &mut ear.recording
-            && all_read
-        {
+        Ok(())
+    }
+
+    /// Tells the engine what was read, in the order of time, and lets time run.
+    fn hear(&mut self) {
+        let Self { outbox, merge, ear, .. } = self;
+        while let Some((place, at, heard)) = merge.next() {
+            ear.packet(place, at, &heard, outbox);
+        }
+        if let Some(complete) = merge.complete() {
+            ear.let_time_run(complete, outbox);
+        }
+        if let Some(recording) = &mut ear.recording {
             recording.flush();
         }
-        Ok(all_read)
     }
 
     /// Does what the runner says. For the engine that happens at the last moment that it knows all

@@ -1,49 +1,18 @@
 //! The sniffer gives up all it does not need once its captures are open.
 //!
 //! What is left to it: to read its captures and the socket to the runner, to write to that socket, to
-//! standard error and to the recording, but not to the captures, to wait, to take memory, and to change its kernel filter.
+//! standard error and to the recording, but not to the captures, to wait, to take memory, and to
+//! change its kernel filter.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use caps::{CapSet, Capability};
-use knock_setup::text::Cause;
 use landlock::{ABI, Access as _, AccessFs, AccessNet, RulesetAttr as _, RulesetStatus, Scope};
-use landlock::{Ruleset, RulesetCreated, RulesetError};
-use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
-};
+use landlock::{Ruleset, RulesetCreated};
+use seccompiler::{SeccompAction, SeccompCmpOp};
 
+use crate::sandbox::{self, SandboxError};
 use crate::user::User;
-
-/// Why privileges could not be given up. The sniffer ends rather than go on with them.
-#[derive(Debug)]
-pub(crate) enum SandboxError {
-    /// A system call was refused.
-    System(&'static str, nix::Error),
-    /// Capabilities could not be dropped.
-    Capabilities(caps::errors::CapsError),
-    /// Landlock is there and refused.
-    Landlock(RulesetError),
-    /// Seccomp refused.
-    Seccomp(seccompiler::Error),
-}
-
-impl fmt::Display for SandboxError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("cannot give up privileges: ")?;
-        match self {
-            Self::System(what, error) => write!(out, "{what}: {}", Cause(&(*error).into())),
-            Self::Capabilities(error) => write!(out, "capabilities: {error}"),
-            Self::Landlock(error) => write!(out, "Landlock: {error}"),
-            Self::Seccomp(error) => write!(out, "seccomp: {error}"),
-        }
-    }
-}
 
 /// What could not be given up on this machine; none of it keeps the sniffer from going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,27 +49,11 @@ pub(crate) fn enter(
     captures: &[BorrowedFd<'_>],
 ) -> Result<Vec<Shortfall>, SandboxError> {
     let mut shortfalls = Vec::new();
-    // Needs a capability itself. Without it, nothing can be gained from the set either: no program
-    // can be started.
-    if has(Capability::CAP_SETPCAP) {
-        caps::clear(None, CapSet::Bounding).map_err(SandboxError::Capabilities)?;
+    if !sandbox::give_up_capabilities(becomes)? {
+        shortfalls.push(Shortfall::User);
     }
-    if let Some(user) = becomes {
-        if has(Capability::CAP_SETUID) && has(Capability::CAP_SETGID) {
-            let became = user.become_for_ever();
-            became.map_err(|error| SandboxError::System("another user", error))?;
-        } else {
-            shortfalls.push(Shortfall::User);
-        }
-    }
-    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
-        caps::clear(None, set).map_err(SandboxError::Capabilities)?;
-    }
-    prctl::set_no_new_privs().map_err(|error| SandboxError::System("no_new_privs", error))?;
-    prctl::set_dumpable(false).map_err(|error| SandboxError::System("dumpable", error))?;
-    for resource in [Resource::RLIMIT_NPROC, Resource::RLIMIT_CORE] {
-        setrlimit(resource, 0, 0).map_err(|error| SandboxError::System("setrlimit", error))?;
-    }
+    sandbox::gain_nothing()?;
+    sandbox::start_nothing()?;
     if !shut_file_system_off()? {
         shortfalls.push(Shortfall::Landlock);
     }
@@ -108,10 +61,6 @@ pub(crate) fn enter(
         shortfalls.push(Shortfall::Seccomp);
     }
     Ok(shortfalls)
-}
-
-fn has(capability: Capability) -> bool {
-    caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
 }
 
 /// Denies every file, every port and every process by a ruleset without a rule. Returns whether the
@@ -179,35 +128,24 @@ const REFUSED: &[i64] = &[
 
 /// Returns whether there is a filter for this processor.
 fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError> {
-    let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(false) };
-    let install = |rules: BTreeMap<i64, Vec<SeccompRule>>, otherwise, matched| {
-        let filter = SeccompFilter::new(rules, otherwise, matched, arch);
-        let program = filter.and_then(BpfProgram::try_from).map_err(seccompiler::Error::Backend);
-        let installed = program.and_then(|program| seccompiler::apply_filter(&program));
-        installed.map_err(SandboxError::Seccomp)
-    };
-    let refuse = SeccompAction::Errno(libc::EACCES.unsigned_abs());
-    let mut refused = whatever_the_arguments(REFUSED);
+    let Some(processor) = sandbox::processor() else { return Ok(false) };
+    let mut refused = sandbox::whatever_the_arguments(REFUSED);
     for (call, place, expected) in by_argument() {
-        let rule = any_other(place, expected).map_err(seccompiler::Error::Backend);
-        refused.insert(call, vec![rule.map_err(SandboxError::Seccomp)?]);
+        let any_other = expected.into_iter().map(|value| (place, SeccompCmpOp::Ne, value));
+        refused.insert(call, vec![sandbox::rule(any_other)?]);
     }
     for call in [libc::SYS_write, libc::SYS_sendto] {
-        let rules: Result<Vec<_>, _> = captures.iter().map(|&capture| by(capture)).collect();
-        let rules =
-            rules.map_err(|error| SandboxError::Seccomp(seccompiler::Error::Backend(error)));
-        refused.insert(call, rules?);
+        let by = |capture: &BorrowedFd<'_>| {
+            let number = u64::from(capture.as_raw_fd().unsigned_abs());
+            sandbox::rule([(0, SeccompCmpOp::Eq, number)])
+        };
+        refused.insert(call, captures.iter().map(by).collect::<Result<_, _>>()?);
     }
     // A call meets both filters, and the stricter answer counts.
-    install(refused, SeccompAction::Allow, refuse)?;
-    let known = whatever_the_arguments(&[CALLS, REFUSED].concat());
-    install(known, SeccompAction::KillProcess, SeccompAction::Allow)?;
+    sandbox::filter(processor, refused, sandbox::refuse(), SeccompAction::Allow)?;
+    let known = sandbox::whatever_the_arguments(&[CALLS, REFUSED].concat());
+    sandbox::filter(processor, known, SeccompAction::Allow, SeccompAction::KillProcess)?;
     Ok(true)
-}
-
-/// Returns rules that match calls with any arguments.
-fn whatever_the_arguments(calls: &[i64]) -> BTreeMap<i64, Vec<SeccompRule>> {
-    calls.iter().map(|&call| (call, Vec::new())).collect()
 }
 
 /// Returns which calls are refused unless the argument at a place, counted from 0, is one of these.
@@ -222,20 +160,6 @@ fn by_argument() -> [(i64, u8, Vec<u64>); 3] {
         // To abort, and not to end others: as root (`Shortfall::User`) it may signal all of them.
         (libc::SYS_tgkill, 0, vec![std::process::id().into()]),
     ]
-}
-
-/// Returns a rule that matches a call by a descriptor.
-fn by(descriptor: BorrowedFd<'_>) -> Result<SeccompRule, seccompiler::BackendError> {
-    let number = u64::from(descriptor.as_raw_fd().unsigned_abs());
-    let is_it = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number);
-    SeccompRule::new(vec![is_it?])
-}
-
-/// Returns a rule that matches a call whose argument is none of these.
-fn any_other(place: u8, expected: Vec<u64>) -> Result<SeccompRule, seccompiler::BackendError> {
-    let differs =
-        |value| SeccompCondition::new(place, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value);
-    SeccompRule::new(expected.into_iter().map(differs).collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

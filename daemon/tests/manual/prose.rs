@@ -473,7 +473,9 @@ const PRIVILEGES: Section = Section {
              core file. Landlock denies it all files and TCP ports and signals to other processes; \
              seccomp allows it the system calls that it needs and ends it at others. What a kernel \
              cannot do of that is told as a warning. With `--lookup` there is a third process, `knockd: \
-             resolver`, which has the same user and no capabilities.",
+             resolver`, which has the same user and no capabilities, and is confined likewise to what \
+             looking up takes: reading below `/etc`, `/usr`, `/lib`, `/run` and the like, UDP, and TCP to \
+             port 53.",
         ),
         Text(
             "Root is not needed. To listen, `knockd` needs CAP_NET_RAW; to become another user, it needs \

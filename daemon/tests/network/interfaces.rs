@@ -25,7 +25,7 @@ fn several_interfaces_or_any_or_that_of_the_default_route_are_listened_on() {
         ("", &second[..]),
     ] {
         let Some(scene) = Scene::new(name, &[], DOOR) else { return };
-        add_second(&scene);
+        scene.add_second();
         scene.server("ip route add default via 203.0.113.10 dev second");
         let daemon = scene.start(options);
         assert_eq!(knock_everywhere(&scene, &daemon, heard), heard, "{options}");
@@ -88,7 +88,7 @@ fn one_attempt_can_go_over_several_interfaces() {
     for options in ["-i server,second", "-i any"] {
         let door = "[door]\nsequence = 7001:udp,7002:udp,7003:udp\nseq_timeout = 100\ncommand =\n";
         let Some(scene) = Scene::new(name, &[], door) else { return };
-        add_second(&scene);
+        scene.add_second();
         let daemon = scene.start(options);
         for (server, port, stage) in
             [("192.0.2.1", 7001, 1), ("203.0.113.1", 7002, 2), ("192.0.2.1", 7003, 3)]
@@ -99,6 +99,31 @@ fn one_attempt_can_go_over_several_interfaces() {
         daemon.wait_for("192.0.2.10: door: OPEN SESAME");
         daemon.end();
     }
+}
+
+#[test]
+fn knocks_that_wait_on_several_interfaces_count_in_the_order_in_which_they_came() {
+    let name = "knocks_that_wait_on_several_interfaces_count_in_the_order_in_which_they_came";
+    let sequence: Vec<u16> = (7001..=7012).collect();
+    let config = format!(
+        "[door]\nsequence = {}\nseq_timeout = 100\ncommand =\n",
+        sequence.iter().map(|port| format!("{port}:udp")).collect::<Vec<_>>().join(",")
+    );
+    let Some(scene) = Scene::new(name, &[], &config) else { return };
+    scene.add_second();
+    let daemon = scene.start("-i server,second");
+    let servers = ["192.0.2.1", "203.0.113.1"];
+    let say = |(&port, server): (&u16, _)| {
+        format!("printf x | nc -u -q 0 -s 192.0.2.10 {server} {port}\n")
+    };
+    scene.server("pkill -STOP -f '^knockd: sniffer'");
+    for turn in [servers, [servers[1], servers[0]]] {
+        scene.client(&sequence.iter().zip(turn.into_iter().cycle()).map(say).collect::<String>());
+    }
+    scene.server("pkill -CONT -f '^knockd: sniffer'");
+    daemon.settle();
+    assert_eq!(daemon.count("192.0.2.10: door: OPEN SESAME"), 2, "{}", daemon.output());
+    daemon.end();
 }
 
 #[test]
@@ -139,23 +164,6 @@ fn an_interface_may_go_down_and_one_that_is_gone_ends_the_daemon_which_closes_it
     let expected = "knockd: error: cannot listen on server: The interface disappeared\n";
     assert_eq!((ended.status, ended.errors.as_str()), (Some(1), expected));
     assert_eq!(scene.read("log").matches("shut").count(), openings);
-}
-
-/// Joins server and client by a second cable, whose end at the server is called `second`.
-fn add_second(scene: &Scene) {
-    let namespace = scene.cable.client.id();
-    scene.cable.server.set_up(&format!(
-        "ip link add name second type veth peer name second-client netns {namespace}
-        ip address add 203.0.113.1/24 dev second
-        ip address add 2001:db8:7::1/64 nodad dev second
-        ip link set second addrgenmode none up"
-    ));
-    scene.client(
-        "ip address add 203.0.113.10/24 dev second-client
-        ip address add 2001:db8:7::10/64 nodad dev second-client
-        ip link set second-client addrgenmode none up",
-    );
-    scene.server("until ip -o link show second | grep -q 'state UP'; do sleep 0.01; done");
 }
 
 /// Knocks at both ends of both cables, until those who should be heard have got in. Returns who has.

@@ -10,6 +10,7 @@
 mod commands;
 mod common;
 mod firewall;
+mod flood;
 mod interfaces;
 mod knockers;
 mod life;

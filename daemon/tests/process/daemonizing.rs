@@ -1,6 +1,7 @@
 //! `-d`: the caller learns how it went, and then nothing holds it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::Signal;
 
@@ -157,6 +158,19 @@ fn a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes() {
     let number = desk.process("knockd").inner().unwrap();
     assert_eq!(desk.folder.read("pid"), format!("{number}\n"));
     end(&desk);
+}
+
+#[test]
+fn the_last_words_of_the_sniffer_are_in_a_log_file_that_was_not_there_before() {
+    let name = "the_last_words_of_the_sniffer_are_in_a_log_file_that_was_not_there_before";
+    let Some(desk) = desk(name, &[]) else { return };
+    desk.set_up(&format!("umask 0; {DAEMON} -g DIR/log"));
+    desk.process("knockd").signal(Signal::SIGKILL);
+    let words = "knockd: error: the process that runs commands has ended, so this one ends, too\n";
+    desk.wait_for_text("log", words);
+    desk.wait_for_nobody();
+    let mode = fs::metadata(desk.folder.path("log")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
 }
 
 fn desk(name: &str, programs: &[&str]) -> Option<Desk> {

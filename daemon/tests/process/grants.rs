@@ -68,6 +68,22 @@ fn root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left() {
 }
 
 #[test]
+fn names_are_told_also_where_root_cannot_become_another() {
+    let name = "names_are_told_also_where_root_cannot_become_another";
+    let Some(desk) = desk(name, &[], CONFIG) else { return };
+    desk.folder.write("hosts", "127.0.0.1 named.example\n");
+    desk.set_up("mount --bind hosts /etc/hosts");
+    let line = format!("exec {AS_UNIT} $KNOCKD -v -i lo -c knockd.conf --lookup");
+    let daemon = Daemon::start_as(&desk, &line);
+    let resolver = desk.process("knockd: resolver");
+    desk.knock(&[7000]);
+    assert_eq!(daemon.live.line(), "127.0.0.1 (named.example): door: Stage 1");
+    assert_has_no_capability(&resolver, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
+    assert_eq!(resolver.status("Seccomp"), "2");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
 fn a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end() {
     let name = "a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end";
     let Some(desk) = desk(name, &[], CONFIG) else { return };

@@ -19,5 +19,7 @@ mod logs;
 mod lookup;
 mod privileges;
 mod reload;
+#[cfg(target_arch = "x86_64")]
+mod resolver;
 mod syslog;
 mod takeover;

@@ -27,8 +27,7 @@ impl Log {
         let mut log = Self { file: None, path: PathBuf::new(), time, told: false };
         let Some(path) = path else { return (log, None) };
         path.clone_into(&mut log.path);
-        let mut options = OpenOptions::new();
-        match options.append(true).create(true).mode(0o640).open(path) {
+        match open_log(path) {
             Ok(file) => {
                 log.file = Some(file);
                 (log, None)
@@ -60,6 +59,11 @@ impl Log {
         let (path, cause) = (shown(&self.path), Cause(error));
         Some(format!("knockd: warning: cannot {what} the log file {path}: {cause}"))
     }
+}
+
+/// Opens a log file, and makes one that is not there.
+pub(in crate::runner) fn open_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
 /// Returns what stands in front of a line of a log file.

@@ -31,6 +31,14 @@ impl Injector {
             self.0.sendpacket(frame).unwrap();
         }
     }
+
+    /// Sends a frame that passes every filter, because two VLAN tags are on it, and is no packet.
+    pub(crate) fn send_what_is_no_packet(&mut self) {
+        const FRAME: &[u8] =
+            b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\xa8\0\x01\x81\0\0\x02\x88\xccno packet at all";
+        // There may be no room for a moment.
+        let _ = self.0.sendpacket(FRAME);
+    }
 }
 
 /// An interface that is a program.

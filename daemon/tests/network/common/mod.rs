@@ -17,7 +17,7 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Waits until something is so. Returns whether it came to be.
-fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+pub(crate) fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     let begin = Instant::now();
     while !is_so() {
         if begin.elapsed() > Duration::from_mins(1) {

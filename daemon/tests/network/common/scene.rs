@@ -40,6 +40,23 @@ impl Scene {
         Some(scene)
     }
 
+    /// Joins server and client by a second cable, whose end at the server is called `second`.
+    pub(crate) fn add_second(&self) {
+        let namespace = self.cable.client.id();
+        self.cable.server.set_up(&format!(
+            "ip link add name second type veth peer name second-client netns {namespace}
+            ip address add 203.0.113.1/24 dev second
+            ip address add 2001:db8:7::1/64 nodad dev second
+            ip link set second addrgenmode none up"
+        ));
+        self.client(
+            "ip address add 203.0.113.10/24 dev second-client
+            ip address add 2001:db8:7::10/64 nodad dev second-client
+            ip link set second-client addrgenmode none up",
+        );
+        self.server("until ip -o link show second | grep -q 'state UP'; do sleep 0.01; done");
+    }
+
     /// Writes another `knockd.conf`.
     pub(crate) fn configure(&self, config: &str) {
         self.write("knockd.conf", &format!("{config}{LAST_DOOR}"));

@@ -25,7 +25,7 @@ impl Daemon {
         if script.contains(" -v") {
             assert_eq!(live.line(), "listening on lo...");
         } else {
-            while live.error_line() != "starting up, listening on lo" {}
+            while !live.error_line().starts_with("starting up, listening on lo") {}
         }
         let (runner, sniffer) = (desk.process("knockd"), desk.process("knockd: sniffer"));
         Self { live, runner, sniffer }

@@ -83,14 +83,21 @@ impl Process {
         found
     }
 
-    /// Returns how often each of its threads has given up the processor by itself.
-    pub(crate) fn waits(&self) -> Vec<(String, String)> {
+    /// Returns how often each of its threads has given up the processor, by itself or not, and for how
+    /// long it had it.
+    pub(crate) fn activity(&self) -> Vec<[String; 4]> {
         let mut found = Vec::new();
         for entry in fs::read_dir(self.path("task")).unwrap() {
             let path = entry.unwrap().path();
-            let status = fs::read_to_string(path.join("status")).unwrap();
-            let count = value(&status, "voluntary_ctxt_switches").unwrap();
-            found.push((path.file_name().unwrap().to_str().unwrap().to_owned(), count));
+            let read = |name| fs::read_to_string(path.join(name)).unwrap();
+            let status = read("status");
+            let [by_itself, forced] = ["voluntary", "nonvoluntary"]
+                .map(|how| value(&status, &format!("{how}_ctxt_switches")).unwrap());
+            let stat = read("stat");
+            let (_, rest) = stat.rsplit_once(')').unwrap();
+            let ticks: Vec<&str> = rest.split_whitespace().skip(11).take(2).collect();
+            let number = path.file_name().unwrap().to_str().unwrap().to_owned();
+            found.push([number, by_itself, forced, ticks.join("+")]);
         }
         found.sort();
         found

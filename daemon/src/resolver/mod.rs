@@ -3,16 +3,15 @@
 //! Names come from whoever runs the DNS of a stranger's address, so nothing with privileges reads the
 //! answers. It gets addresses on a socket, its standard input, and answers when it can.
 
+mod sandbox;
+
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-
-use caps::CapSet;
-use nix::sys::prctl;
 
 use crate::exit::Exit;
 use crate::user::User;
@@ -104,20 +103,22 @@ pub(crate) fn main(arguments: &[String]) -> Exit {
 
 fn run(arguments: &[String]) -> io::Result<()> {
     crate::signals::leave_to_parent()?;
-    if let Some(user) = User::from_arguments(arguments) {
-        user.become_for_ever()?;
-    }
-    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
-        caps::clear(None, set).map_err(io::Error::other)?;
-    }
-    prctl::set_no_new_privs()?;
+    sandbox::enter(User::from_arguments(arguments)).map_err(io::Error::other)?;
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let (questions, to_answer) = mpsc::sync_channel(WAITING_MAX);
     let to_answer = Arc::new(Mutex::new(to_answer));
+    // What a thread does when it begins, it could not do any more later.
+    let begun = Arc::new(Barrier::new(AT_ONCE.saturating_add(1)));
     for _ in 0..AT_ONCE {
         let (to_answer, socket) = (Arc::clone(&to_answer), socket.try_clone()?);
-        thread::spawn(move || answer_all(&to_answer, &socket));
+        let begun = Arc::clone(&begun);
+        thread::Builder::new().spawn(move || {
+            begun.wait();
+            answer_all(&to_answer, &socket);
+        })?;
     }
+    begun.wait();
+    sandbox::seal().map_err(io::Error::other)?;
     let mut question = [0; QUESTION_BYTES];
     while (&socket).read_exact(&mut question).is_ok() {
         // One too many is not answered.

@@ -1,0 +1,84 @@
+//! Floods of frames that the kernel's filter lets through and that are no packets.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use knock_tests::process::Live;
+
+use crate::common::{Injector, Scene, comes_true};
+
+const TIMED: &str = "
+[timed]
+    sequence = 7001:udp
+    start_command = true
+    cmd_timeout = 1
+    stop_command = touch DIR/stopped
+[stages]
+    sequence = 7001:udp,7002:udp
+    seq_timeout = 1
+    command =
+";
+
+#[test]
+fn what_is_due_is_done_while_frames_come_without_end() {
+    let name = "what_is_due_is_done_while_frames_come_without_end";
+    let Some(scene) = Scene::new(name, &["pgrep"], "") else { return };
+    scene.configure(&scene.placed(TIMED));
+    let mut injector = Injector::new(&scene);
+    let daemon = scene.start("-i server");
+    scene.client("printf x | nc -u -q 0 192.0.2.1 7001");
+    daemon.wait_for("192.0.2.10: timed: OPEN SESAME");
+    let came = comes_true_while_frames_come(&scene, &mut injector, || {
+        scene.path("stopped").exists()
+            && daemon.count("192.0.2.10: stages: sequence timeout (stage 1)") == 1
+    });
+    assert!(came, "nothing was due: {}", daemon.output());
+    daemon.signal("TERM");
+    assert_eq!(daemon.finish().status, Some(0));
+}
+
+#[test]
+fn a_flood_on_one_interface_keeps_no_knock_of_another_from_being_heard() {
+    let name = "a_flood_on_one_interface_keeps_no_knock_of_another_from_being_heard";
+    let Some(scene) = Scene::new(name, &["pgrep"], "") else { return };
+    scene.configure(&scene.placed(TIMED));
+    scene.add_second();
+    let mut injector = Injector::new(&scene);
+    for options in ["-i server,second", "-i second,server"] {
+        let daemon = scene.start(options);
+        let came = comes_true_while_frames_come(&scene, &mut injector, || {
+            scene.client("printf x | nc -u -q 0 203.0.113.1 7001");
+            daemon.count("203.0.113.10: timed: OPEN SESAME") > 0
+        });
+        assert!(came, "nothing was heard: {}", daemon.output());
+        daemon.signal("TERM");
+        assert_eq!(daemon.finish().status, Some(0));
+    }
+}
+
+/// Waits until something is so while more frames come than the sniffer can read: it has the processor
+/// only for moments. Returns whether it came to be.
+fn comes_true_while_frames_come(
+    scene: &Scene,
+    injector: &mut Injector,
+    is_so: impl FnMut() -> bool,
+) -> bool {
+    let _ = std::fs::remove_file(scene.path("over"));
+    let is_over = AtomicBool::new(false);
+    let line = "id=$(pgrep -f '^knockd: sniffer')
+        until test -e DIR/over; do kill -STOP $id; sleep 0.1; kill -CONT $id; sleep 0; done";
+    let slowing = Live::start(&mut scene.cable.server.command(&scene.placed(line)));
+    let came = thread::scope(|threads| {
+        threads.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                injector.send_what_is_no_packet();
+            }
+        });
+        let came = comes_true(is_so);
+        is_over.store(true, Ordering::Relaxed);
+        came
+    });
+    scene.write("over", "");
+    assert_eq!(slowing.finish().status, Some(0));
+    came
+}
