@@ -33,7 +33,7 @@ pub struct CheckOptions {
     #[arg(long, group = "telling")]
     pub check: bool,
 
-    /// How to tell what a check finds, or what is explained
+    /// How findings are told
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "telling")]
     pub format: Format,
 

@@ -60,8 +60,10 @@ fn a_file_in_which_no_sequence_can_be_marked_is_refused() {
     assert_eq!(daemon.end().status, Some(0));
     for (options, status) in [("", 1), ("--check", 2)] {
         let outcome = desk.run(&format!("$KNOCKD -i lo -c knockd.conf {options}"));
-        let expected = (Some(status), format!("knockd: error: {cause}\n"));
-        assert_eq!((outcome.status, outcome.stderr), expected, "{options}");
+        assert_eq!(outcome.status, Some(status), "{options}");
+        // A check has more to say.
+        let expected = format!("knockd: error: {cause}\n");
+        assert!(outcome.stderr.ends_with(&expected), "{options}: {}", outcome.stderr);
     }
 }
 
