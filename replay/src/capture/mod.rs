@@ -151,7 +151,7 @@ impl Capture {
         live: bool,
     ) -> Result<Self, CaptureError> {
         let opened = match Reader::open(&mut source) {
-            Err(Fault::NotACapture(Looks::Text)) if scenario::begins_like_one(source.held()) => {
+            Err(Fault::NotACapture(_)) if may_be_a_scenario(source.held()) => {
                 acted(&name, &mut source).and_then(|()| Reader::open(&mut source))
             }
             opened => opened,
@@ -260,6 +260,12 @@ impl Reader {
             Err(Fault::NotACapture(Looks::of(source.held())))
         }
     }
+}
+
+/// Tells by as many bytes as there are of a pipe, too, so that a file and a pipe are the same.
+fn may_be_a_scenario(held: &[u8]) -> bool {
+    let first = held.get(..source::MAGIC_LENGTH).unwrap_or(held);
+    Looks::of(first) == Looks::Text && scenario::begins_like_one(first)
 }
 
 /// Puts the capture that the text of a scenario means in the place of the text.
