@@ -152,7 +152,7 @@ impl Capture {
     ) -> Result<Self, CaptureError> {
         let opened = match Reader::open(&mut source) {
             Err(Fault::NotACapture(_)) if may_be_a_scenario(source.held()) => {
-                acted(&name, &mut source).and_then(|()| Reader::open(&mut source))
+                act_out(&name, &mut source).and_then(|()| Reader::open(&mut source))
             }
             opened => opened,
         };
@@ -269,7 +269,7 @@ fn may_be_a_scenario(held: &[u8]) -> bool {
 }
 
 /// Puts the capture that the text of a scenario means in the place of the text.
-fn acted(name: &str, source: &mut Source) -> Result<(), Fault> {
+fn act_out(name: &str, source: &mut Source) -> Result<(), Fault> {
     let place = source.place(0);
     let text = source.window(scenario::MAX_BYTES.saturating_add(1));
     let capture = scenario::capture(name, text.map_err(|error| error.at(place))?);
