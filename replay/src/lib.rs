@@ -10,6 +10,7 @@ mod exit;
 mod expect;
 pub mod explain;
 mod huge_pages;
+mod lines;
 mod player;
 mod printer;
 mod progress;

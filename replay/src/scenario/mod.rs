@@ -39,7 +39,6 @@ mod read;
 mod statement;
 mod time;
 mod value;
-mod words;
 
 #[cfg(test)]
 mod tests;

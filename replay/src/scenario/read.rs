@@ -11,9 +11,9 @@ use knock_setup::faults::Faults;
 use super::statement::{Knocks, Statement, What, When};
 use super::time;
 use super::value::{
-    address, clients, destination, hit, port, protocol, same_family, source, unknown, with_flags,
+    address, clients, destination, hit, port, protocol, same_family, source, with_flags,
 };
-use super::words::{Fault, Words, fault};
+use crate::lines::{Fault, Words, fault, unknown};
 
 /// How deep `repeat` can stand in `repeat`.
 const DEPTH_MAX: usize = 8;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use chrono::DateTime;
 use knock_engine::config::Wording;
 use knock_engine::config::lex::Piece;
-use knock_packets::duration::{self, Unit};
 
 use super::statement::When;
+use crate::lines::length;
 
 /// The latest moment of a scenario, counted from its start: a hundred days.
 pub(super) const LATEST: Duration = Duration::from_hours(24 * 100);
@@ -32,16 +32,6 @@ pub(super) fn when(word: Piece<'_>) -> Result<When, Wording> {
     }
 }
 
-/// Reads a length of time; a plain number is in seconds.
-pub(super) fn length(word: Piece<'_>) -> Result<Duration, Wording> {
-    let text = String::from_utf8_lossy(word.bytes());
-    duration::parse(&text, Unit::Seconds).map_err(|error| {
-        let shown = knock_engine::config::Excerpt::new(word.bytes());
-        Wording::new(format!("`{shown}` is {error}"), "expected a time")
-            .help("write seconds, such as `0.25` or `+5`, or a unit: `250ms`, `2m`, `1h`")
-    })
-}
-
 /// Reads a moment as RFC 3339 has it, as nanoseconds since 1970.
 pub(super) fn moment(word: Piece<'_>) -> Result<Duration, Wording> {
     let text = String::from_utf8_lossy(word.bytes());
@@ -55,16 +45,5 @@ pub(super) fn moment(word: Piece<'_>) -> Result<Duration, Wording> {
         let shown = knock_engine::config::Excerpt::new(word.bytes());
         Wording::new(format!("`{shown}` is not a moment from 1970 to 2105"), "expected a moment")
             .help("write it with its zone, such as `2026-03-01T12:00:00Z`")
-    })
-}
-
-/// Reads how often something happens.
-pub(super) fn count(word: Piece<'_>) -> Result<u32, Wording> {
-    const MAX: u32 = 1_000_000;
-    let text = String::from_utf8_lossy(word.bytes());
-    let number = text.parse().ok().filter(|number| (1..=MAX).contains(number));
-    number.ok_or_else(|| {
-        let shown = knock_engine::config::Excerpt::new(word.bytes());
-        Wording::new(format!("`{shown}` is not a number from 1 to {MAX}"), "expected how often")
     })
 }

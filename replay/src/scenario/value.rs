@@ -9,7 +9,7 @@ use knock_packets::Hit;
 use knock_packets::hit::HitError;
 
 use super::clients::{Clients, NoClients};
-use super::words::{Fault, fault};
+use crate::lines::{Fault, fault, helped, unknown};
 
 /// The words that a line can begin with, besides times and addresses.
 const FIRST_WORDS: [&str; 5] = ["knock", "repeat", "end", "to", "start"];
@@ -45,21 +45,6 @@ pub(super) fn hit<'a>(word: Piece<'a>, others: &[&'static str]) -> Result<Hit, F
         let near = knock_engine::config::nearest(word.bytes(), others.iter().copied());
         fault(word, helped(wording, near))
     })
-}
-
-pub(super) fn helped(wording: Wording, near: Option<&str>) -> Wording {
-    match near {
-        Some(near) => wording.help(format!("perhaps `{near}` was meant")),
-        None => wording,
-    }
-}
-
-pub(super) fn unknown<'a>(word: Piece<'a>, known: &[&'static str]) -> Fault<'a> {
-    let shown = Excerpt::new(word.bytes());
-    let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    let wording = Wording::new(format!("`{shown}` is not understood"), format!("expected {list}"));
-    let near = knock_engine::config::nearest(word.bytes(), known.iter().copied());
-    fault(word, helped(wording, near))
 }
 
 pub(super) fn port(word: Piece<'_>) -> Result<Port, Fault<'_>> {
