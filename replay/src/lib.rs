@@ -10,13 +10,16 @@ mod exit;
 mod expect;
 pub mod explain;
 mod huge_pages;
+mod json;
 mod lines;
+mod play;
 mod player;
 mod printer;
 mod progress;
 mod reader;
 pub mod scenario;
 mod summary;
+mod transcript;
 mod write;
 
 use std::ffi::OsString;
@@ -134,6 +137,9 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     if let Some(refusal) = rules.refusal(&doors, &reader.listening()) {
         streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));
         return Exit::Config;
+    }
+    if args.checking.format == Format::Json {
+        return transcript::run(args, rules, doors, reader, streams);
     }
     if let Some(file) = &args.expect {
         return expect::run(args, file, rules, doors, reader, bar, streams);

@@ -25,5 +25,6 @@ pub mod model_08;
 pub mod oracle;
 pub mod process;
 pub mod require;
+pub mod schema;
 pub mod simulation;
 pub mod study;

@@ -14,6 +14,7 @@ use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Client, Clients};
 use super::whom::Whom;
+use crate::play::is_due;
 use crate::reader::PacketId;
 
 /// How many packets there were, each counted once.
@@ -303,7 +304,7 @@ impl Explainer {
             return;
         }
         // Time and the packets of others make things happen, too.
-        let handled = handled.filter(|_| sender == Some(client) && !change::is_due(&timed.effect));
+        let handled = handled.filter(|_| sender == Some(client) && !is_due(&timed.effect));
         if handled.is_some() {
             self.spoken.push(door);
         }

@@ -23,3 +23,4 @@ pub use words::Words;
 pub use crate::reader::{CaptureNames, PacketId};
 
 pub(crate) use run::explain;
+pub(crate) use track::nanos;

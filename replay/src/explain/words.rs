@@ -1,15 +1,14 @@
 //! What is explained, in words: the same for all that print it.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use knock_engine::{
-    Door, DoorId, Doors, Effect, FlagRule, Knock, Listening, Phase, RunId, Stage, TcpFlags,
-    Undecodable, address, transcript,
+    Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags, Undecodable,
 };
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places, printable};
+use crate::printer::text_of;
 use crate::reader::CaptureNames;
 
 /// What the words are about.
@@ -129,12 +128,11 @@ impl Words<'_> {
 
     fn command(&self, one: &Explanation, phase: Phase) -> String {
         let (client, door) = (one.client, one.door);
-        let mut line = Vec::new();
-        let run = RunId::from_bits(0);
-        transcript::write(&Effect::RunCommand { run, client, door, phase }, self.doors, &mut line);
-        // Without the name of the door and the `: ` behind it.
-        let name = self.doors.door(door).name.as_bytes().len().saturating_add(2);
-        printable(line.get(name..).unwrap_or_default())
+        let mut text = b"running command: ".to_vec();
+        if let Some(command) = self.door_at(door).commands.of(phase, client) {
+            command.expand(client, &mut text);
+        }
+        printable(&text)
     }
 
     fn destination(&self, one: &Explanation) -> String {
@@ -253,13 +251,6 @@ pub(super) fn unreadable(why: Undecodable) -> String {
         | Undecodable::Ipv6UnknownTo08(_) => "",
     };
     format!("{why}{advice}")
-}
-
-/// Returns an address as text.
-pub(super) fn text_of(client: IpAddr) -> String {
-    let mut text = Vec::new();
-    address::write(client, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Returns what a packet knocks at, as far as that is known, with its VLAN.

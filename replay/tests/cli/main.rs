@@ -13,6 +13,7 @@ mod help;
 mod hostile;
 mod live;
 mod manual;
+mod objects;
 mod one_time;
 mod privileges;
 mod progress;

@@ -33,6 +33,7 @@ pub(super) const SECTIONS: &[Section] = &[
     TRANSCRIPT,
     EXPECTATIONS,
     EXPLANATIONS,
+    OBJECTS,
     SUMMARY,
     CHECK,
     FILES,
@@ -281,6 +282,28 @@ const EXPLANATIONS: Section = Section {
              `--format json` prints every explanation as soon as it happens, whatever their number. \
              Where something was left out, it is said how much.",
         ),
+    ],
+};
+
+const OBJECTS: Section = Section {
+    heading: "OUTPUT FOR PROGRAMS",
+    parts: &[
+        Text(
+            "With `--format json` standard output gets one object a line, each as soon as it happens, and \
+             a summary as the last one. Every object has a `version`, which is 1; later programs of that \
+             version may add fields and names, and change the meaning of none. A JSON Schema in docs says \
+             what they hold:",
+        ),
+        Tagged(
+            "knock-transcript.schema.json",
+            "the transcript: each event with its time, client, door, stage or command, and the packet that \
+             made it happen; with `--verbose` also why packets did not count",
+        ),
+        Tagged(
+            "knock-explain.schema.json",
+            "`--explain`: each explanation, and the nearest misses",
+        ),
+        Tagged("check.schema.json", "`--check`: each finding; there is no summary"),
     ],
 };
 
