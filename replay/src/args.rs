@@ -49,6 +49,10 @@ Examples:
       knock-replay knocks.pcap -c knockd.conf --expect expected.txt --bless
       knock-replay knocks.pcap -c new.conf --expect expected.txt
 
+  See whether a door opens for whom it should, and for nobody else:
+      echo must open openSSH from 203.0.113.7 > knocks.assert
+      knock-replay knocks.pcap -c knockd.conf --assert knocks.assert
+
   Try knocks that nobody has made, and make a capture of them:
       echo knock 10.0.0.5 7000 8000 9000 | knock-replay - -c knockd.conf
       knock-replay scenario.txt --write scenario.pcap
@@ -58,7 +62,7 @@ Examples:
 
 Exit status:
   0  the captures were replayed to their ends; with --check, the configuration is sound
-  1  knockd 0.8 and knock differ (with --rules both), or the transcript is not as expected
+  1  knockd 0.8 and knock differ (with --rules both), or what is expected or asserted does not hold
   2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
@@ -153,6 +157,16 @@ pub struct Args {
     /// times if moments are to count.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "check"])]
     pub expect: Option<PathBuf>,
+
+    /// Hold the captures to the assertions in FILE (repeatable), and end with 1 if one does not hold
+    ///
+    /// Lines such as 'must open openSSH from 10.0.0.5', 'must not open any from 203.0.113.0/24',
+    /// 'opens openSSH 3' and 'runs "/sbin/iptables ..."'; see the manual page. The transcript is not
+    /// printed. Of each assertion that does not hold it is told what happened instead, and which packet
+    /// decided. Packets of which none is admitted prove nothing, and end with 1, too, unless
+    /// 'nothing is admitted' is asserted.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "check", "write"])]
+    pub assert: Vec<PathBuf>,
 
     /// Write the transcript to the file of --expect, so that it is what is expected from now on
     #[arg(long, requires = "expect")]

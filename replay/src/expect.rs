@@ -24,11 +24,19 @@ const SEARCH_MAX: Duration = Duration::from_secs(5);
 /// How many lines around a difference are shown.
 const CONTEXT: usize = 3;
 
+/// What is said of a transcript that is longer than [`MAX_BYTES`].
+pub(crate) const TOO_LONG: &str = "the transcript is longer than 64 MiB: take fewer packets";
+
+/// What is said where no packet was admitted.
+pub(crate) const NOTHING_TESTED: &str =
+    "no packet was admitted, so nothing was tested; see the summary, and '--explain'";
+
 /// A transcript that is kept instead of printed.
 #[derive(Debug, Default)]
-struct Kept {
-    bytes: Vec<u8>,
-    is_full: bool,
+pub(crate) struct Kept {
+    pub(crate) bytes: Vec<u8>,
+    /// It would have been longer than a transcript can be.
+    pub(crate) is_full: bool,
 }
 
 impl Write for Kept {
@@ -69,8 +77,7 @@ pub(crate) fn run(
         if !kept.is_full {
             return streams.cannot_write(&error);
         }
-        streams
-            .say("knock-replay: error: the transcript is longer than 64 MiB: take fewer packets\n");
+        streams.say(&format!("knock-replay: error: {TOO_LONG}\n"));
         return Exit::Output;
     }
     let summed_up = sum_up(args, &reading, &playing, streams);
@@ -78,16 +85,15 @@ pub(crate) fn run(
         return summed_up;
     }
     if playing.counts.admitted == 0 {
-        streams.say(
-            "knock-replay: error: no packet was admitted, so nothing was tested; see the summary, \
-             and '--explain'\n",
-        );
+        streams.say(&format!("knock-replay: error: {NOTHING_TESTED}\n"));
         return Exit::Differ;
     }
-    if args.bless {
-        return bless(file, &kept, streams);
-    }
-    compare(file, &kept, args.quiet, streams)
+    judge(args, file, &kept, streams)
+}
+
+/// Compares a transcript with the file that says what is expected, or makes it that.
+pub(crate) fn judge(args: &Args, file: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
+    if args.bless { bless(file, kept, streams) } else { compare(file, kept, args.quiet, streams) }
 }
 
 /// Writes a transcript to a file that from now on says what is expected.
@@ -122,28 +128,45 @@ fn compare(path: &Path, kept: &Kept, quiet: bool, streams: &mut Streams<'_>) -> 
         }
         return Exit::Done;
     }
-    let (expected, actual) =
-        [&expected, &kept.bytes].map(|text| String::from_utf8_lossy(text)).into();
-    let diff = TextDiff::configure().timeout(SEARCH_MAX).diff_lines(&*expected, &*actual);
     let name = shown(path);
-    let unified = diff.unified_diff().context_radius(CONTEXT).header(&name, "now").to_string();
-    let coloured = if streams.output_colour { painted(&unified) } else { unified };
+    let Difference { diff, missing, new } = difference(&name, &expected, kept);
+    let coloured = if streams.output_colour { painted(&diff) } else { diff };
     let printed = streams.print(&coloured);
     if printed != Exit::Done {
         return printed;
     }
-    let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-    let gone = counted(count(ChangeTag::Delete), "line");
-    let new = counted(count(ChangeTag::Insert), "line");
+    let (missing, new) = (counted(missing, "line"), counted(new, "line"));
     streams.say(&format!(
-        "knock-replay: not as {name} says: {gone} missing, {new} new; if that is right, write the file \
-         anew with --bless\n"
+        "knock-replay: not as {name} says: {missing} missing, {new} new; if that is right, write the \
+         file anew with --bless\n"
     ));
     Exit::Differ
 }
 
+/// How a transcript differs from what is expected.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// As `diff -u` prints it.
+    pub(crate) diff: String,
+    /// How many lines are expected and not there.
+    pub(crate) missing: usize,
+    /// How many are there and not expected.
+    pub(crate) new: usize,
+}
+
+/// Returns how a transcript differs from the text of the file `name`.
+pub(crate) fn difference(name: &str, expected: &[u8], kept: &Kept) -> Difference {
+    let (expected, actual) =
+        [expected, &kept.bytes].map(|text| String::from_utf8_lossy(text)).into();
+    let diff = TextDiff::configure().timeout(SEARCH_MAX).diff_lines(&*expected, &*actual);
+    let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+    let (missing, new) = (count(ChangeTag::Delete), count(ChangeTag::Insert));
+    let diff = diff.unified_diff().context_radius(CONTEXT).header(name, "now").to_string();
+    Difference { diff, missing, new }
+}
+
 /// Reads a file, or says why it cannot be, with the way out.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| {
         if error.kind() == io::ErrorKind::NotFound {
             return "there is no such file; --bless writes it as the transcript is now".to_owned();
@@ -157,7 +180,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Gives the lines of a difference the colours that git gives them.
-fn painted(diff: &str) -> String {
+pub(crate) fn painted(diff: &str) -> String {
     let paint = |line: &str| {
         let colour = match line.as_bytes() {
             [b'-', b'-', b'-', b' ', ..] | [b'+', b'+', b'+', b' ', ..] => "\x1b[1m",
@@ -171,6 +194,6 @@ fn painted(diff: &str) -> String {
     diff.lines().map(paint).collect()
 }
 
-fn counted(count: usize, thing: &str) -> String {
+pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

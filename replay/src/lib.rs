@@ -3,6 +3,7 @@
 //! The same engine as the daemon's, fed with the packets of captures; commands are never run.
 
 mod args;
+pub mod assert;
 mod both;
 pub mod capture;
 pub mod compare;
@@ -140,6 +141,9 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     }
     if args.checking.format == Format::Json {
         return transcript::run(args, rules, doors, reader, streams);
+    }
+    if !args.assert.is_empty() {
+        return assert::run(args, rules, (doors, &places), reader, bar.as_ref(), streams);
     }
     if let Some(file) = &args.expect {
         return expect::run(args, file, rules, doors, reader, bar, streams);

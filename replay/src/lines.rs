@@ -1,6 +1,7 @@
 //! Lines that people write, in scenarios and in files of assertions: their words, and what is said of
 //! them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use knock_engine::config::lex::{Line, Piece};
@@ -16,12 +17,27 @@ pub(crate) fn fault(at: Piece<'_>, wording: Wording) -> Fault<'_> {
 
 /// The words of a line, up to a comment.
 pub(crate) struct Words<'a> {
+    line: Piece<'a>,
     rest: Piece<'a>,
+}
+
+/// A word, or what stands in quotes.
+pub(crate) struct Quotable<'a> {
+    /// Where it stands, with its quotes.
+    pub(crate) at: Piece<'a>,
+    pub(crate) bytes: Cow<'a, [u8]>,
+    pub(crate) is_quoted: bool,
 }
 
 impl<'a> Words<'a> {
     pub(crate) fn new(line: Line<'a>) -> Self {
-        Self { rest: line.trimmed() }
+        Self { line: line.trimmed(), rest: line.trimmed() }
+    }
+
+    /// Returns the words that were taken, as one piece.
+    pub(crate) fn taken(&self) -> Piece<'a> {
+        let length = self.line.bytes().len().saturating_sub(self.rest.bytes().len());
+        self.line.split_at(length).0.trim()
     }
 
     pub(crate) fn next(&mut self) -> Option<Piece<'a>> {
@@ -33,12 +49,54 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
+    /// Returns the next word if it is one of those that are wanted.
+    pub(crate) fn next_if(&mut self, is_wanted: impl FnOnce(&[u8]) -> bool) -> Option<Piece<'a>> {
+        let before = self.rest;
+        let word = self.next()?;
+        if is_wanted(word.bytes()) {
+            return Some(word);
+        }
+        self.rest = before;
+        None
+    }
+
     /// Returns the next word, which must be there, behind this one.
     pub(crate) fn expect(&mut self, behind: Piece<'a>, what: &str) -> Result<Piece<'a>, Fault<'a>> {
         self.next().ok_or_else(|| {
             let wording = Wording::new("the line ends too early", format!("expected {what}"));
             fault(behind.empty_at_end(), wording)
         })
+    }
+
+    /// Returns the next word, or what stands in the quotes that come next, which must be there.
+    ///
+    /// Between `"` and `"`, `\"` and `\\` stand for `"` and `\`; between `'` and `'` everything stands for
+    /// itself.
+    pub(crate) fn quotable(
+        &mut self,
+        behind: Piece<'a>,
+        what: &str,
+    ) -> Result<Quotable<'a>, Fault<'a>> {
+        let [quote @ (b'"' | b'\''), ..] = *self.rest.bytes() else {
+            let at = self.expect(behind, what)?;
+            return Ok(Quotable { at, bytes: at.bytes().into(), is_quoted: false });
+        };
+        let Some((bytes, length)) = unquoted(self.rest.bytes(), quote) else {
+            let quote = char::from(quote);
+            let wording =
+                Wording::new("these quotes do not end", format!("expected another `{quote}`"))
+                    .help("between `\"` and `\"`, write `\"` as `\\\"`");
+            return Err(fault(self.rest, wording));
+        };
+        let (at, rest) = self.rest.split_at(length);
+        let (glued, _) = rest.first_word();
+        if !glued.is_empty() {
+            let wording = Wording::new("something stands right behind quotes", "expected a blank")
+                .help("between `\"` and `\"`, write `\"` as `\\\"`");
+            return Err(fault(glued, wording));
+        }
+        self.rest = rest.trim();
+        Ok(Quotable { at, bytes: bytes.into(), is_quoted: true })
     }
 
     pub(crate) fn nothing_more(mut self) -> Result<(), Fault<'a>> {
@@ -68,6 +126,22 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Returns what stands in the quotes with which the bytes begin, and how long it is with them; `None`
+/// if they do not end.
+fn unquoted(bytes: &[u8], quote: u8) -> Option<(Vec<u8>, usize)> {
+    let mut inside = Vec::new();
+    let mut rest = bytes.iter().copied().enumerate().skip(1).peekable();
+    while let Some((at, byte)) = rest.next() {
+        if byte == quote {
+            return Some((inside, at.saturating_add(1)));
+        }
+        let escaped = |(_, next): &(usize, u8)| byte == b'\\' && matches!(next, b'"' | b'\\');
+        let escaped = if quote == b'"' { rest.next_if(escaped) } else { None };
+        inside.push(escaped.map_or(byte, |(_, next)| next));
+    }
+    None
+}
+
 pub(crate) fn helped(wording: Wording, near: Option<&str>) -> Wording {
     match near {
         Some(near) => wording.help(format!("perhaps `{near}` was meant")),
@@ -89,7 +163,7 @@ pub(crate) fn length(word: Piece<'_>) -> Result<Duration, Wording> {
     duration::parse(&text, Unit::Seconds).map_err(|error| {
         let shown = Excerpt::new(word.bytes());
         Wording::new(format!("`{shown}` is {error}"), "expected a time")
-            .help("write seconds, such as `0.25` or `+5`, or a unit: `250ms`, `2m`, `1h`")
+            .help("write seconds, such as `0.25`, or a unit: `250ms`, `2m`, `1h`")
     })
 }
 
@@ -103,4 +177,61 @@ pub(crate) fn count(word: Piece<'_>, least: u32) -> Result<u32, Wording> {
         let message = format!("`{shown}` is not a number from {least} to {MOST}");
         Wording::new(message, "expected how often")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use knock_engine::config::lex::Text;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<(String, bool), String> {
+        let line = Text::new(text.as_bytes()).lines().next().unwrap();
+        let mut words = Words::new(line);
+        let first = words.next().unwrap();
+        match words.quotable(first, "something") {
+            Ok(Quotable { at: _, bytes, is_quoted }) => {
+                Ok((String::from_utf8_lossy(&bytes).into_owned(), is_quoted))
+            }
+            Err(fault) => Err(fault.1.message),
+        }
+    }
+
+    #[test]
+    fn quotes_hold_blanks_and_escapes() {
+        let quoted = |text: &str| Ok((text.to_owned(), true));
+        assert_eq!(read("x plain # c"), Ok(("plain".to_owned(), false)));
+        assert_eq!(read(r#"x "a b" c"#), quoted("a b"));
+        assert_eq!(read("x \"a # b\""), quoted("a # b"));
+        assert_eq!(read(r#"x "a \"b\" \\ \n""#), quoted(r#"a "b" \ \n"#));
+        assert_eq!(read(r#"x 'a "b" \\'"#), quoted(r#"a "b" \\"#));
+        assert_eq!(read(r#"x """#), quoted(""));
+    }
+
+    #[test]
+    fn quotes_that_do_not_end_or_go_on_are_faults() {
+        for text in [r#"x "a b"#, r#"x "a\""#, "x 'a", r#"x ""#] {
+            assert_eq!(read(text), Err("these quotes do not end".to_owned()), "{text}");
+        }
+        for text in [r#"x "a"b"#, "x 'a'# c"] {
+            assert_eq!(
+                read(text),
+                Err("something stands right behind quotes".to_owned()),
+                "{text}"
+            );
+        }
+        assert_eq!(read("x # c"), Err("the line ends too early".to_owned()));
+    }
+
+    #[test]
+    fn the_words_that_were_taken_are_one_piece() {
+        let line = Text::new(b"  a  \"b c\" d # e").lines().next().unwrap();
+        let mut words = Words::new(line);
+        let first = words.next().unwrap();
+        words.quotable(first, "").unwrap();
+        assert_eq!(words.taken().bytes(), b"a  \"b c\"");
+        words.next().unwrap();
+        assert!(words.next().is_none());
+        assert_eq!(words.taken().bytes(), b"a  \"b c\" d");
+    }
 }

@@ -5,7 +5,8 @@
 use std::io;
 
 use knock_engine::{
-    CommandStatus, Doors, Effect, Engine, Event, Phase, Rules, TimedEffect, Timestamp,
+    CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Packet, Phase, Rules, TimedEffect,
+    Timestamp,
 };
 
 use crate::args::Args;
@@ -25,6 +26,30 @@ pub(crate) struct Played<'a> {
     pub(crate) doors: &'a Doors,
 }
 
+/// Who looks on while packets are replayed.
+pub(crate) trait Watch {
+    /// This comes next.
+    fn comes(&mut self, _at: Timestamp, _next: &Next<'_>) {}
+
+    /// This packet is going to be handled.
+    fn decoded(&mut self, _id: PacketId, _packet: &Packet) {}
+
+    /// This happens.
+    ///
+    /// # Errors
+    /// Why all is to end here.
+    fn happens(&mut self, played: &Played<'_>) -> io::Result<()>;
+
+    /// This packet was handled, and so much has happened so far.
+    fn handled(&mut self, _id: PacketId, _counts: Counts) {}
+}
+
+impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for F {
+    fn happens(&mut self, played: &Played<'_>) -> io::Result<()> {
+        self(played)
+    }
+}
+
 /// Replays packets one by one, answering that every command succeeded at once, and lets time run on in
 /// the end until nothing is due. `see` gets each effect; the first error it returns ends all.
 pub(crate) fn play(
@@ -34,22 +59,39 @@ pub(crate) fn play(
     reader: &mut Reader,
     mut see: impl FnMut(&Played<'_>) -> io::Result<()>,
 ) -> (PlayingDone, io::Result<()>) {
-    let limits = crate::limits(args.max_attempts);
-    let mut engine = Engine::new(doors, reader.listening(), rules, &limits);
+    watch(&crate::limits(args.max_attempts), rules, doors, reader, &mut see)
+}
+
+/// Does the same for one who looks at packets, too.
+pub(crate) fn watch(
+    limits: &Limits,
+    rules: Rules,
+    doors: Doors,
+    reader: &mut Reader,
+    watcher: &mut impl Watch,
+) -> (PlayingDone, io::Result<()>) {
+    let mut engine = Engine::new(doors, reader.listening(), rules, limits);
     let mut start = None;
     let mut result = Ok(());
     loop {
         let more = reader.next(|at, next| {
+            watcher.comes(at, &next);
             let (event, packet, decoded) = match next {
                 Next::Addresses(listening) => (Event::AddressesChanged(listening), None, Ok(())),
                 Next::Frame(link, frame, id) => match engine.decode(link, frame) {
-                    Ok(packet) => (Event::Packet(packet), Some(id), Ok(())),
+                    Ok(packet) => {
+                        watcher.decoded(id, &packet);
+                        (Event::Packet(packet), Some(id), Ok(()))
+                    }
                     Err(why) => (Event::DeadlineReached, None, Err(why)),
                 },
             };
             let start = *start.get_or_insert(at);
             engine.handle(at, event);
-            result = perform(&mut engine, start, packet, &mut see);
+            result = perform(&mut engine, start, packet, watcher);
+            if let Some(id) = packet {
+                watcher.handled(id, engine.counts());
+            }
             decoded
         });
         reader.tick();
@@ -59,7 +101,7 @@ pub(crate) fn play(
     }
     if result.is_ok() {
         engine.handle(Timestamp::MAX, Event::DeadlineReached);
-        result = perform(&mut engine, start.unwrap_or(Timestamp::EPOCH), None, &mut see);
+        result = perform(&mut engine, start.unwrap_or(Timestamp::EPOCH), None, watcher);
     }
     (PlayingDone { counts: engine.counts(), listening: engine.listening().clone() }, result)
 }
@@ -69,11 +111,11 @@ fn perform(
     engine: &mut Engine,
     start: Timestamp,
     packet: Option<PacketId>,
-    see: &mut impl FnMut(&Played<'_>) -> io::Result<()>,
+    watcher: &mut impl Watch,
 ) -> io::Result<()> {
     while let Some(timed) = engine.poll_effect() {
         let packet = packet.filter(|_| !is_due(&timed.effect));
-        see(&Played { timed, packet, start, doors: engine.doors() })?;
+        watcher.happens(&Played { timed, packet, start, doors: engine.doors() })?;
         if let Effect::RunCommand { run, .. } = timed.effect {
             let status = CommandStatus::SUCCESS;
             engine.handle(timed.at, Event::CommandEnded { run, status });

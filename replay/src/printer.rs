@@ -78,11 +78,8 @@ impl<'a> Printer<'a> {
 
     fn print(&mut self, effect: &TimedEffect, start: Timestamp) -> io::Result<()> {
         let line_start = self.lines.len();
-        if let Some(format) = self.times {
-            self.lines.extend_from_slice(stamp(format, effect.at, start).as_bytes());
-            self.lines.push(b' ');
-        }
-        let (kind, wanted) = match transcript::write(&effect.effect, &self.doors, &mut self.lines) {
+        let channel = line(effect, start, self.times, &self.doors, &mut self.lines);
+        let (kind, wanted) = match channel {
             Channel::Transcript => {
                 self.lines.push(b'\n');
                 return if self.lines.len() < Self::PIECE { Ok(()) } else { self.flush() };
@@ -113,8 +110,23 @@ impl<'a> Printer<'a> {
     }
 }
 
+/// Appends the text of an effect, with its time in front if that is wanted, and returns where it belongs.
+pub(crate) fn line(
+    effect: &TimedEffect,
+    start: Timestamp,
+    times: Option<TimeFormat>,
+    doors: &Doors,
+    out: &mut Vec<u8>,
+) -> Channel {
+    if let Some(format) = times {
+        out.extend_from_slice(stamp(format, effect.at, start).as_bytes());
+        out.push(b' ');
+    }
+    transcript::write(&effect.effect, doors, out)
+}
+
 /// Writes with the bar, if there is one, out of the way.
-fn beside<T>(bar: Option<&Bar>, write: impl FnOnce() -> T) -> T {
+pub(crate) fn beside<T>(bar: Option<&Bar>, write: impl FnOnce() -> T) -> T {
     match bar {
         Some(bar) => bar.suspend(write),
         None => write(),

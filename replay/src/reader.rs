@@ -77,7 +77,13 @@ impl CaptureNames {
 impl Reader {
     /// Makes a reader of captures.
     pub(crate) fn new(args: &Args, captures: Merge, progress: Option<Progress>) -> Self {
-        Self { captures, addresses: Addresses::of(args), tally: Tally::default(), progress }
+        Self { progress, ..Self::at(&args.local, args.only_ip_v4, captures) }
+    }
+
+    /// Makes a reader of captures, with the local addresses, if any are given.
+    pub(crate) fn at(local: &[IpAddr], ipv4_only: bool, captures: Merge) -> Self {
+        let addresses = Addresses::of(local, ipv4_only);
+        Self { captures, addresses, tally: Tally::default(), progress: None }
     }
 
     /// Returns whether packets arrive while they happen.
@@ -172,10 +178,9 @@ impl Addresses {
     /// The most addresses that captures can name; a machine has far fewer.
     const NAMED_MAX: usize = 4096;
 
-    fn of(args: &Args) -> Self {
-        let source =
-            if args.local.is_empty() { AddressSource::Unknown } else { AddressSource::Given };
-        Self { source, known: args.local.iter().copied().collect(), ipv4_only: args.only_ip_v4 }
+    fn of(local: &[IpAddr], ipv4_only: bool) -> Self {
+        let source = if local.is_empty() { AddressSource::Unknown } else { AddressSource::Given };
+        Self { source, known: local.iter().copied().collect(), ipv4_only }
     }
 
     /// Takes addresses that a capture names, up to [`Addresses::NAMED_MAX`]. Returns whether they

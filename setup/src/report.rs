@@ -107,18 +107,27 @@ fn count(findings: &[Finding], severity: Severity) -> usize {
 #[must_use]
 pub fn render(sources: &[Source], style: Style) -> String {
     let renderer = renderer(style);
+    let mut out = render_findings(sources, style);
+    let errors = sources.iter().fold(0_usize, |sum, source| sum.saturating_add(source.errors()));
+    if let (Some(first), 1..) = (sources.first(), errors) {
+        let title = Level::ERROR.primary_title(summary(&first.name, errors, sources));
+        out.push_str(&renderer.render(&[Group::with_title(title)]));
+        out.push('\n');
+    }
+    out
+}
+
+/// Renders everything that was found, source by source, each finding followed by an empty line, and
+/// counts nothing.
+#[must_use]
+pub fn render_findings(sources: &[Source], style: Style) -> String {
+    let renderer = renderer(style);
     let mut out = String::new();
     for source in sources {
         for finding in &source.findings {
             out.push_str(&render_finding(&renderer, source, finding));
             out.push_str("\n\n");
         }
-    }
-    let errors = sources.iter().fold(0_usize, |sum, source| sum.saturating_add(source.errors()));
-    if let (Some(first), 1..) = (sources.first(), errors) {
-        let title = Level::ERROR.primary_title(summary(&first.name, errors, sources));
-        out.push_str(&renderer.render(&[Group::with_title(title)]));
-        out.push('\n');
     }
     out
 }

@@ -81,6 +81,10 @@ impl Args {
             let message = "'--expect' compares one transcript: choose the rules with '--rules'";
             return fault(ErrorKind::ArgumentConflict, message);
         }
+        if !self.assert.is_empty() && both {
+            let message = "'--assert' goes by one set of rules: choose them with '--rules'";
+            return fault(ErrorKind::ArgumentConflict, message);
+        }
         if !self.except.is_empty() && !both {
             return fault(ErrorKind::MissingRequiredArgument, "'--except' needs '--rules both'");
         }
@@ -93,6 +97,7 @@ impl Args {
         }
         let without_objects = [
             ("'--expect'", self.expect.is_some()),
+            ("'--assert'", !self.assert.is_empty()),
             ("'--write'", self.write.is_some()),
             ("'--rules both'", self.rules == RuleChoice::Both),
         ];

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use knock_engine::{
     CommandStatus, Counts, Door, DoorId, DoorSequence, Doors, Effect, Engine, Event, Hearing,
     Limits, LinkType, Listening, Note, Reason, Rules, Stage, TimedEffect, Timestamp, Undecodable,
@@ -64,6 +65,8 @@ impl Totals {
 pub struct Explainer {
     engine: Engine,
     whom: Whom,
+    /// Of these only those who are in one of these networks, which are in order and do not overlap.
+    only: Option<Vec<IpNet>>,
     /// The most pairs of client and door that are followed.
     pairs: usize,
     now: Timestamp,
@@ -110,6 +113,7 @@ impl Explainer {
         Self {
             engine: Engine::new(doors, listening, Rules::Knock, limits),
             whom,
+            only: None,
             pairs: Self::PAIRS,
             now: Timestamp::MIN,
             clients: Clients::default(),
@@ -124,6 +128,27 @@ impl Explainer {
     #[must_use]
     pub fn with_pairs(self, pairs: usize) -> Self {
         Self { pairs, ..self }
+    }
+
+    /// Returns the same for those clients only that are in one of these networks, too.
+    #[must_use]
+    pub fn only(self, mut networks: Vec<IpNet>) -> Self {
+        networks = IpNet::aggregate(&networks);
+        networks.sort();
+        Self { only: Some(networks), ..self }
+    }
+
+    /// Returns whether the knocks of a client are explained.
+    fn is_explained(&self, client: IpAddr) -> bool {
+        let is_one = |networks: &Vec<IpNet>| {
+            // They do not overlap: only the last one that does not begin behind the client may hold it.
+            let behind = networks.partition_point(|network| network.network() <= client);
+            behind
+                .checked_sub(1)
+                .and_then(|at| networks.get(at))
+                .is_some_and(|network| network.contains(&client))
+        };
+        self.whom.contains(client) && self.only.as_ref().is_none_or(is_one)
     }
 
     /// Returns whose knocks are explained.
@@ -197,7 +222,7 @@ impl Explainer {
     ) -> Result<(), Undecodable> {
         let vlan = || vlan_tags(link, frame).first().copied();
         match self.engine.decode(link, frame) {
-            Ok(packet) if self.whom.contains(packet.source) => {
+            Ok(packet) if self.is_explained(packet.source) => {
                 let seen = Seen::new(id, &packet, vlan());
                 self.packet(at, Handled { packet: &packet, seen }, tell);
                 Ok(())
@@ -300,7 +325,7 @@ impl Explainer {
         outcome.repeats |= matches!(timed.effect, Effect::Note(Note::Retransmission { .. }));
         let sender = handled.map(|handled| handled.packet.source);
         let Some((client, door)) = change::about(&timed.effect, sender) else { return };
-        if !self.whom.contains(client) {
+        if !self.is_explained(client) {
             return;
         }
         // Time and the packets of others make things happen, too.
@@ -428,7 +453,7 @@ impl Explainer {
         why: Undecodable,
         tell: &mut dyn FnMut(&Explanation),
     ) {
-        if client.is_some_and(|client| !self.whom.contains(client)) {
+        if client.is_some_and(|client| !self.is_explained(client)) {
             count_one(&mut self.totals.of_others);
             return;
         }

@@ -147,7 +147,7 @@ fn cut(line: &[u8]) -> String {
 }
 
 /// Returns bytes as text that cannot command the terminal.
-pub(super) fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     shown(Path::new(OsStr::from_bytes(bytes)))
 }
 

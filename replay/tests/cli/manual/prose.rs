@@ -32,6 +32,7 @@ pub(super) const SECTIONS: &[Section] = &[
     LOCAL_ADDRESSES,
     TRANSCRIPT,
     EXPECTATIONS,
+    ASSERTIONS,
     EXPLANATIONS,
     OBJECTS,
     SUMMARY,
@@ -225,6 +226,69 @@ const EXPECTATIONS: Section = Section {
             "A transcript proves nothing if no packet was admitted, so that is status 1 as well, whatever \
              the file says. A capture that is cut or damaged is not compared: status 3. A transcript of \
              more than 64 MiB cannot be compared: status 4.",
+        ),
+    ],
+};
+
+const ASSERTIONS: Section = Section {
+    heading: "ASSERTIONS",
+    parts: &[
+        Text(
+            "With `--assert`, the transcript is not printed, but held to what a text says must and must \
+             not happen:",
+        ),
+        Verbatim(
+            "# A comment.
+must open openSSH from 10.0.0.5
+must open openSSH from 10.0.0.5 within 2s
+must not open any from 203.0.113.0/24
+must not open \"back door\"
+opens openSSH 3
+opens openSSH at most 3 times from 10.0.0.0/8
+closes openSSH for 10.0.0.5 after 10s
+runs \"/sbin/iptables -A INPUT -s 10.0.0.5 -j ACCEPT\"
+runs 'logger \"knocked\"' 2 times
+does not run \"/sbin/iptables -F\"",
+        ),
+        Tagged(
+            "`must open` DOOR [`from` WHO] [`within` T]",
+            "The door opens at least once for a client of WHO, so that its last knock comes no later than \
+             T after the first knock of the same attempt.",
+        ),
+        Tagged("`must not open` DOOR [`from` WHO]", "It does not open for any client of WHO."),
+        Tagged(
+            "`opens` DOOR [`at least`|`at most`] N [`times`] [`from` WHO]",
+            "It opens so often, all clients of WHO taken together.",
+        ),
+        Tagged(
+            "`closes` DOOR [`for` WHO] [`after` T]",
+            "At least once its `cmd_timeout` is over, exactly T after it has opened.",
+        ),
+        Tagged(
+            "`runs` \"COMMAND\" [[`at least`|`at most`] N [`times`]]",
+            "A start or stop command of this very text runs, with the address of the client in the place \
+             of `%IP%`; at least once if nothing else is said.",
+        ),
+        Tagged("`does not run` \"COMMAND\"", "It never does."),
+        Tagged(
+            "`nothing is admitted`",
+            "No door's filter lets any packet through. Without this line, packets of which none is admitted \
+             prove nothing, and the status is 1.",
+        ),
+        Text(
+            "DOOR is the name of a door, or `any`. A name with a blank in it, or `any` where it is a name, \
+             stands in quotes; doors of the same name are taken together. WHO is an address or a \
+             network; without it everybody is meant. T is in seconds or has a unit: `ms`, `s`, `m`, \
+             `h`. Between \" and \", \\\" and \\\\ stand for \" and \\; between ' and ' everything stands for \
+             itself.",
+        ),
+        Text(
+            "For each assertion that does not hold, standard output gets what happened instead and which \
+             packet decided, with its number in the capture, and the status is 1. Where a door did not open, \
+             the nearest miss is told in the words of `--explain`. A file has at most 10,000 assertions \
+             and 1 MiB; faults in it are status 2. A capture that is cut or damaged is not judged: \
+             status 3. At most 100,000 attempts and as many open doors are followed at once; where an \
+             answer would need more, the assertion does not hold, and says why.",
         ),
     ],
 };
