@@ -1,13 +1,14 @@
 //! The command line.
 
 mod combined;
+mod suite;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::builder::ArgPredicate;
-use clap::{CommandFactory as _, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use knock_engine::lint::Code;
 use knock_engine::{Difference, Limits, Rules};
 use knock_setup::options::{self, CheckOptions, STYLES, number_of_attempts};
@@ -16,7 +17,10 @@ const USAGE: &str = "\
 knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
        knock-replay [OPTIONS] --check --config <FILE>
        knock-replay --check --explain=<CODE>
-       knock-replay <SCENARIO> --write <FILE>";
+       knock-replay <SCENARIO> --write <FILE>
+       knock-replay test [OPTIONS] <DIR>...";
+
+pub(crate) use self::suite::TestArgs;
 
 use crate::explain::Whom;
 
@@ -308,18 +312,4 @@ fn difference(text: &str) -> Result<Difference, &'static str> {
 /// Returns whether a capture is standard input.
 pub(crate) fn is_stdin(capture: &Path) -> bool {
     capture.as_os_str() == "-"
-}
-
-/// Returns the command line as a value, for the manual page.
-#[must_use]
-pub fn command() -> clap::Command {
-    Args::command()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::command().debug_assert();
-    }
 }

@@ -6,6 +6,7 @@ mod args;
 pub mod assert;
 mod both;
 pub mod capture;
+mod command_line;
 pub mod compare;
 mod exit;
 mod expect;
@@ -19,6 +20,7 @@ mod printer;
 mod progress;
 mod reader;
 pub mod scenario;
+mod suite;
 mod summary;
 mod transcript;
 mod write;
@@ -31,18 +33,19 @@ use std::num::NonZeroU32;
 use std::sync::mpsc;
 use std::thread;
 
-use clap::Parser as _;
 use knock_engine::{Doors, Limits, Rules};
 use knock_setup::options::{self, Format};
 use knock_setup::report::{self, Style};
 use knock_setup::text::{Cause, shown};
 use knock_setup::{Host, Refusal, Setup, ThisHost, Verdict};
 
-pub use crate::args::{Args, RuleChoice, Subject, TimeFormat, command};
+pub use crate::args::{Args, RuleChoice, Subject, TimeFormat};
+pub use crate::command_line::command;
 pub use crate::exit::Exit;
 pub use crate::huge_pages::HugePages;
 
 use crate::capture::{Capture, CaptureError, Fault, Merge};
+use crate::command_line::Job;
 use crate::explain::Places;
 use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
@@ -78,8 +81,8 @@ pub fn main() -> Exit {
 
 /// Runs the program. `args` are those of a process, its name first.
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
-    match Args::try_parse_from(args).and_then(Args::checked) {
-        Ok(args) => {
+    match command_line::parse(args) {
+        Ok(Job::Replay(args)) => {
             if let Some(Subject::Warning(code)) = args.explain {
                 streams.print(&options::explanation(code))
             } else if args.checking.check {
@@ -90,6 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
                 replay(&args, streams)
             }
         }
+        Ok(Job::Test(args)) => suite::run(&args, streams),
         Err(error) => usage(&error, streams),
     }
 }

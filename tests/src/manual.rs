@@ -33,7 +33,8 @@ pub enum Part {
 /// A manual page of a program.
 ///
 /// The name, the options, the exit statuses and the examples are those of the command line, whose long
-/// help ends with lists under `Examples:` and `Exit status:`.
+/// help ends with lists under `Examples:` and `Exit status:`. Subcommands have sections of their own, and
+/// examples, too.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The command line.
@@ -67,11 +68,14 @@ impl Page {
         man.render_synopsis_section(&mut page).unwrap();
         section(&self.description).to_writer(&mut page).unwrap();
         man.render_options_section(&mut page).unwrap();
+        for subcommand in self.command.get_subcommands() {
+            page.extend(self.subcommand(subcommand.clone()));
+        }
         for part in self.sections {
             section(part).to_writer(&mut page).unwrap();
         }
         self.exit_status().to_writer(&mut page).unwrap();
-        self.examples().to_writer(&mut page).unwrap();
+        examples(&self.command).to_writer(&mut page).unwrap();
         section(&self.see_also).to_writer(&mut page).unwrap();
         String::from_utf8(page).unwrap()
     }
@@ -96,11 +100,14 @@ impl Page {
     /// If so.
     pub fn assert_has_every_option_and_every_example(&self) {
         let page = self.text().replace('\\', "");
-        for option in self.command.get_arguments().filter_map(|argument| argument.get_long()) {
-            assert!(page.contains(&format!("--{option}")), "{option}");
-        }
-        for example in self.help("Examples").lines().filter(|line| line.starts_with("      ")) {
-            assert!(page.contains(example.trim_start()), "{example}");
+        for command in std::iter::once(&self.command).chain(self.command.get_subcommands()) {
+            for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
+                assert!(page.contains(&format!("--{option}")), "{option}");
+            }
+            let examples = help(command, "Examples");
+            for example in examples.lines().filter(|line| line.starts_with("      ")) {
+                assert!(page.contains(example.trim_start()), "{example}");
+            }
         }
     }
 
@@ -120,26 +127,52 @@ impl Page {
         roff
     }
 
-    /// The examples that the help gives.
-    fn examples(&self) -> Roff {
+    /// Returns the section of a subcommand, with its options and examples.
+    fn subcommand(&self, subcommand: clap::Command) -> Vec<u8> {
+        let name = format!("{} {}", self.command.get_name(), subcommand.get_name());
         let mut roff = Roff::new();
-        roff.control("SH", ["EXAMPLES"]);
-        for example in self.help("Examples").split("\n\n") {
-            let (what, commands) = example.split_once('\n').unwrap();
-            paragraph(what.trim(), &mut roff);
-            let commands: Vec<_> = commands.lines().map(str::trim).collect();
-            verbatim(&commands.join("\n"), &mut roff);
-        }
-        roff
+        roff.control("SH", [name.to_uppercase().as_str()]);
+        let about = subcommand.get_long_about().unwrap().to_string();
+        about.split("\n\n").for_each(|text| paragraph(text, &mut roff));
+        let mut section = Vec::new();
+        roff.to_writer(&mut section).unwrap();
+        let examples = examples(&subcommand);
+        let mut options = Vec::new();
+        Man::new(subcommand.bin_name(name)).render_options_section(&mut options).unwrap();
+        let options = String::from_utf8(options).unwrap();
+        section.extend(options.replacen(".SH OPTIONS", ".SS Options", 1).into_bytes());
+        let mut shown = Vec::new();
+        examples.to_writer(&mut shown).unwrap();
+        let shown = String::from_utf8(shown).unwrap();
+        section.extend(shown.replacen(".SH EXAMPLES", ".SS Examples", 1).into_bytes());
+        section
     }
 
     /// Returns the lines of the long help under a heading, all of which are indented.
     fn help(&self, heading: &str) -> String {
-        let help = self.command.get_after_long_help().unwrap().to_string();
-        let (_, list) = help.split_once(&format!("{heading}:\n")).unwrap();
-        let lines = list.lines().take_while(|line| line.is_empty() || line.starts_with(' '));
-        lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+        help(&self.command, heading)
     }
+}
+
+/// The examples that the help gives.
+fn examples(command: &clap::Command) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]);
+    for example in help(command, "Examples").split("\n\n") {
+        let (what, commands) = example.split_once('\n').unwrap();
+        paragraph(what.trim(), &mut roff);
+        let commands: Vec<_> = commands.lines().map(str::trim).collect();
+        verbatim(&commands.join("\n"), &mut roff);
+    }
+    roff
+}
+
+/// Returns the lines of the long help under a heading, all of which are indented.
+fn help(command: &clap::Command, heading: &str) -> String {
+    let help = command.get_after_long_help().unwrap().to_string();
+    let (_, list) = help.split_once(&format!("{heading}:\n")).unwrap();
+    let lines = list.lines().take_while(|line| line.is_empty() || line.starts_with(' '));
+    lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 /// Fails if `man` has something to say against a page, or if one of the headings is not in it.

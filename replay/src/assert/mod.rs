@@ -46,4 +46,6 @@ mod trial;
 pub use claim::{Assertions, Settings};
 pub use read::{MAX_ASSERTIONS, read};
 
+pub(crate) use read::{Unusable, load};
 pub(crate) use run::run;
+pub(crate) use trial::{Judgement, Trial};

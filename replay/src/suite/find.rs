@@ -1,0 +1,247 @@
+//! Where tests are.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use knock_setup::text::{Cause, shown};
+use walkdir::{DirEntry, WalkDir};
+
+/// The most files and folders that are looked at, all folders of tests together.
+const ENTRIES_MAX: usize = 100_000;
+
+/// How captures and scenarios end.
+const CAPTURES: [&str; 4] = ["scenario", "pcap", "pcapng", "cap"];
+
+/// What may stand behind that.
+const COMPRESSED: [&str; 2] = ["gz", "zst"];
+
+/// The name of the configuration of a folder.
+const CONFIG: &str = "knockd.conf";
+
+/// Files that have their name in common: a test, if all is well.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The folder of tests that it was found in, as the command line names it.
+    pub(super) root: PathBuf,
+    /// The files without what tells their kind: the name of the test.
+    pub(super) stem: PathBuf,
+    /// Captures and scenarios; a test has one.
+    pub(super) captures: Vec<PathBuf>,
+    pub(super) assert: Option<PathBuf>,
+    pub(super) expect: Option<PathBuf>,
+    /// The nearest configuration, in its folder or one above it.
+    pub(super) config: Option<PathBuf>,
+}
+
+impl Found {
+    /// Returns the name of the test, fit to be printed.
+    pub(super) fn name(&self) -> String {
+        shown(self.stem.strip_prefix(".").unwrap_or(&self.stem))
+    }
+}
+
+/// Why tests cannot be found.
+#[derive(Debug)]
+pub(super) enum NotFound {
+    /// This is no folder.
+    NoFolder(PathBuf),
+    /// A file or folder cannot be looked at.
+    Unreadable(PathBuf, String),
+    /// A link leads to a folder that it is in.
+    Loop(PathBuf, PathBuf),
+    /// There are too many files.
+    TooMany(PathBuf),
+    /// There is no test in this folder.
+    Empty(PathBuf),
+    /// No test has this in its name.
+    NoneNamed(String),
+}
+
+/// What is wrong and the way out: in lower case, without a full stop.
+impl std::fmt::Display for NotFound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoFolder(path) => write!(
+                out,
+                "{} is not a folder: name the folder of a test, and the test with --only",
+                shown(path)
+            ),
+            Self::Unreadable(path, cause) => write!(out, "cannot read {}: {cause}", shown(path)),
+            Self::Loop(link, folder) => write!(
+                out,
+                "{} is a link to {}, which it is in: remove it",
+                shown(link),
+                shown(folder)
+            ),
+            Self::TooMany(path) => write!(
+                out,
+                "there are more than {ENTRIES_MAX} files and folders up to {}: name folders that hold \
+                 tests and nothing else",
+                shown(path)
+            ),
+            Self::Empty(path) => write!(
+                out,
+                "there is no test in {}: knock-replay init makes a first one from a configuration",
+                shown(path)
+            ),
+            Self::NoneNamed(text) => {
+                write!(out, "no test has '{}' in its name", text.escape_debug())
+            }
+        }
+    }
+}
+
+/// Finds the tests in folders, in order of their names; those with one of these texts in their names if
+/// there are any.
+pub(super) fn find(folders: &[PathBuf], only: &[String]) -> Result<Vec<Found>, NotFound> {
+    let mut found = BTreeMap::new();
+    let mut left = ENTRIES_MAX;
+    for folder in folders {
+        if !folder.is_dir() {
+            return Err(missing(folder));
+        }
+        let before = found.len();
+        search(folder, &mut left, &mut found)?;
+        if found.len() == before && !found.keys().any(|stem: &PathBuf| stem.starts_with(folder)) {
+            return Err(NotFound::Empty(folder.clone()));
+        }
+    }
+    for text in only {
+        if !found.values().any(|one| one.name().contains(text)) {
+            return Err(NotFound::NoneNamed(text.clone()));
+        }
+    }
+    let is_wanted = |one: &Found| {
+        let name = one.name();
+        only.is_empty() || only.iter().any(|text| name.contains(text))
+    };
+    Ok(found.into_values().filter(is_wanted).collect())
+}
+
+fn missing(folder: &Path) -> NotFound {
+    match folder.metadata() {
+        Ok(_) => NotFound::NoFolder(folder.to_owned()),
+        Err(error) => NotFound::Unreadable(folder.to_owned(), Cause(&error).to_string()),
+    }
+}
+
+fn search(
+    root: &Path,
+    left: &mut usize,
+    found: &mut BTreeMap<PathBuf, Found>,
+) -> Result<(), NotFound> {
+    let is_hidden =
+        |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_bytes().starts_with(b".");
+    let entries = WalkDir::new(root)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| !is_hidden(entry));
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A link to nothing matters only if it is named as a test is.
+            Err(error) if is_broken_link(&error) => {
+                if let Some(path) = error.path()
+                    && kind(path).is_some()
+                {
+                    return Err(unreadable(&error));
+                }
+                continue;
+            }
+            Err(error) => return Err(unreadable(&error)),
+        };
+        *left = left.checked_sub(1).ok_or_else(|| NotFound::TooMany(entry.path().to_owned()))?;
+        let Some((stem, kind)) = kind(entry.path()).filter(|_| !entry.file_type().is_dir()) else {
+            continue;
+        };
+        let path = entry.into_path();
+        let one = found.entry(stem).or_insert_with_key(|stem| Found {
+            root: root.to_owned(),
+            stem: stem.clone(),
+            captures: Vec::new(),
+            assert: None,
+            expect: None,
+            config: nearest_config(stem, root),
+        });
+        match kind {
+            Kind::Capture if one.captures.contains(&path) => {}
+            Kind::Capture => one.captures.push(path),
+            Kind::Assert => one.assert = Some(path),
+            Kind::Expect => one.expect = Some(path),
+        }
+    }
+    Ok(())
+}
+
+fn is_broken_link(error: &walkdir::Error) -> bool {
+    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    error.io_error().is_some_and(is_missing)
+}
+
+fn unreadable(error: &walkdir::Error) -> NotFound {
+    let path = error.path().unwrap_or(Path::new("")).to_owned();
+    match (error.loop_ancestor(), error.io_error()) {
+        (Some(folder), _) => NotFound::Loop(path, folder.to_owned()),
+        (None, Some(cause)) => NotFound::Unreadable(path, Cause(cause).to_string()),
+        (None, None) => NotFound::Unreadable(path, "the system does not say why".to_owned()),
+    }
+}
+
+/// What a file is to its test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Capture,
+    Assert,
+    Expect,
+}
+
+/// Returns a path without what tells its kind, and the kind; `None` if it has nothing to do with tests.
+fn kind(path: &Path) -> Option<(PathBuf, Kind)> {
+    let extension = path.extension()?;
+    if extension == "assert" {
+        return Some((path.with_extension(""), Kind::Assert));
+    }
+    if extension == "expect" {
+        return Some((path.with_extension(""), Kind::Expect));
+    }
+    let is_one_of = |extension: &OsStr, known: &[&str]| known.iter().any(|one| extension == *one);
+    if is_one_of(extension, &CAPTURES) {
+        return Some((path.with_extension(""), Kind::Capture));
+    }
+    let inner = path.with_extension("");
+    let is_capture = is_one_of(extension, &COMPRESSED) && is_one_of(inner.extension()?, &CAPTURES);
+    is_capture.then(|| (inner.with_extension(""), Kind::Capture))
+}
+
+/// Returns the configuration in the folder of a test, or in the nearest above it, up to `root`.
+fn nearest_config(stem: &Path, root: &Path) -> Option<PathBuf> {
+    let folders = stem.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+    // A link to nothing is told of, not passed over.
+    folders.map(|folder| folder.join(CONFIG)).find(|config| config.symlink_metadata().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_is_is_told_by_how_its_name_ends() {
+        let kind = |path: &str| {
+            kind(Path::new(path)).map(|(stem, kind)| (stem.to_str().unwrap().to_owned(), kind))
+        };
+        let is = |stem: &str, kind| Some((stem.to_owned(), kind));
+        assert_eq!(kind("a/b.assert"), is("a/b", Kind::Assert));
+        assert_eq!(kind("b.expect"), is("b", Kind::Expect));
+        for end in ["scenario", "pcap", "pcapng", "cap", "pcap.gz", "pcapng.zst", "scenario.gz"] {
+            assert_eq!(kind(&format!("a.b/c.d.{end}")), is("a.b/c.d", Kind::Capture), "{end}");
+        }
+        for other in
+            ["README.md", "knockd.conf", "x.gz", "x.tar.gz", "assert", "a/.expect", ".pcap"]
+        {
+            assert_eq!(kind(other), None, "{other}");
+        }
+    }
+}
