@@ -53,6 +53,9 @@ Examples:
       knock-replay knocks.pcap -c knockd.conf --expect expected.txt --bless
       knock-replay knocks.pcap -c new.conf --expect expected.txt
 
+  See what a new configuration changes, before it goes live:
+      knock-replay knocks.pcap -c /etc/knockd.conf --against new.conf --local 192.0.2.1
+
   See whether a door opens for whom it should, and for nobody else:
       echo must open openSSH from 203.0.113.7 > knocks.assert
       knock-replay knocks.pcap -c knockd.conf --assert knocks.assert
@@ -66,7 +69,7 @@ Examples:
 
 Exit status:
   0  the captures were replayed to their ends; with --check, the configuration is sound
-  1  knockd 0.8 and knock differ (with --rules both), or what is expected or asserted does not hold
+  1  what was compared differs, an assertion does not hold, or nothing was there to compare
   2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
@@ -169,12 +172,25 @@ pub struct Args {
     /// printed. Of each assertion that does not hold it is told what happened instead, and which packet
     /// decided. Packets of which none is admitted prove nothing, and end with 1, too, unless
     /// 'nothing is admitted' is asserted.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "check", "write"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "check", "write", "against"])]
     pub assert: Vec<PathBuf>,
 
     /// Write the transcript to the file of --expect, so that it is what is expected from now on
     #[arg(long, requires = "expect")]
     pub bless: bool,
+
+    /// Replay under another configuration as well, and print what it changes, and end with 1 if anything
+    ///
+    /// Openings, commands with the client's address filled in, and timeouts that are gone, new, at another
+    /// time or, of a command, of another text: side by side, client by client and door by door, with what
+    /// the difference comes from. Always by the rules of knock. A capture of which no packet is admitted
+    /// under either tests nothing, and ends with 1, too.
+    #[arg(
+        long,
+        value_name = "NEW",
+        conflicts_with_all = ["explain", "check", "expect", "write", "verbose"]
+    )]
+    pub against: Option<PathBuf>,
 
     /// Write the packets of a scenario as a capture (pcap), and end
     ///

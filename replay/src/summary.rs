@@ -87,6 +87,17 @@ impl Tally {
         lines
     }
 
+    /// Returns how many packets there were.
+    pub(crate) const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Returns what is worth a warning, for programs.
+    pub(crate) fn warnings(&self, counts: Counts) -> Vec<String> {
+        let plain = |line: String| line.trim_start_matches("warning: ").to_owned();
+        self.warning_lines(counts).into_iter().map(plain).collect()
+    }
+
     /// Returns the summary for programs.
     pub(crate) fn totals(
         &self,
@@ -96,7 +107,6 @@ impl Tally {
     ) -> Totals {
         let undecodable = Reason::ALL.iter().zip(self.undecodable).filter(|(_, count)| *count > 0);
         let local = listening.local().filter(|_| source != AddressSource::Unknown);
-        let plain = |line: String| line.trim_start_matches("warning: ").to_owned();
         Totals {
             packets: self.packets,
             admitted: counts.admitted,
@@ -111,7 +121,7 @@ impl Tally {
             first: self.times.map(|(first, _)| json::utc(first)),
             last: self.times.map(|(_, latest)| json::utc(latest)),
             local: local.map(|local| local.iter().map(|&address| text_of(address)).collect()),
-            warnings: self.warning_lines(counts).into_iter().map(plain).collect(),
+            warnings: self.warnings(counts),
         }
     }
 
@@ -215,6 +225,7 @@ fn address_line(listening: &Listening, source: AddressSource) -> String {
     }
 }
 
-fn number(count: u64, one: &str, many: &str) -> String {
+/// Returns how many there are of something.
+pub(crate) fn number(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

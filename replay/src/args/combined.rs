@@ -72,10 +72,18 @@ impl Args {
 
     fn rules_fault(&self) -> Option<Fault> {
         let both = self.rules == RuleChoice::Both;
-        if self.explain.is_some() && self.rules != RuleChoice::Knock {
-            let message = "'--explain' goes by the rules of knock: leave out '--rules', and see with \
-                           '--rules both' alone where knockd 0.8 does something else";
-            return fault(ErrorKind::ArgumentConflict, message);
+        if self.rules != RuleChoice::Knock {
+            let option =
+                [("--explain", self.explain.is_some()), ("--against", self.against.is_some())]
+                    .into_iter()
+                    .find_map(|(option, given)| given.then_some(option));
+            if let Some(option) = option {
+                let message = format!(
+                    "'{option}' goes by the rules of knock: leave out '--rules', and see with '--rules \
+                     both' alone where knockd 0.8 does something else"
+                );
+                return fault(ErrorKind::ArgumentConflict, message);
+            }
         }
         if self.expect.is_some() && both {
             let message = "'--expect' compares one transcript: choose the rules with '--rules'";

@@ -6,8 +6,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use knock_engine::DoorId;
 use knock_engine::config::{DoorPlaces, FileName, Span};
+use knock_engine::{DoorId, Phase};
 use knock_setup::Setup;
 use knock_setup::text::shown;
 use serde::Serialize;
@@ -103,6 +103,23 @@ impl Places {
     #[must_use]
     pub fn cmd_timeout(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
         self.one(door, |places| places.cmd_timeout, default)
+    }
+
+    /// Returns the line of the command that runs in a phase, for a client of that family.
+    #[must_use]
+    pub fn command(&self, door: DoorId, phase: Phase, is_ipv6: bool) -> Vec<ConfigLine> {
+        let which = |places: &DoorPlaces| {
+            let (any, ipv6) = match phase {
+                Phase::Start => (places.start, places.start_6),
+                Phase::Stop => (places.stop, places.stop_6),
+            };
+            if is_ipv6 { ipv6.or(any) } else { any }
+        };
+        let name = match phase {
+            Phase::Start => "start_command",
+            Phase::Stop => "stop_command",
+        };
+        self.one(door, which, format!("no {name}"))
     }
 
     /// Returns the line of `Target`.

@@ -169,10 +169,7 @@ impl Words<'_> {
             Verdict::SequenceTimedOut { .. }
             | Verdict::Stage { late: Some(_), .. }
             | Verdict::Ignored(Why::Late(_)) => self.seq_timeout(one.door),
-            Verdict::CommandTimedOut => {
-                let seconds = self.door_at(one.door).cmd_timeout.get();
-                self.places.cmd_timeout(one.door, format!("no cmd_timeout: {seconds} by default"))
-            }
+            Verdict::CommandTimedOut => self.cmd_timeout(one.door),
             Verdict::Void { .. }
             | Verdict::Ignored(
                 Why::OtherPort { .. }
@@ -198,7 +195,14 @@ impl Words<'_> {
         }
     }
 
-    pub(super) fn seq_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
+    /// Returns the line of `Cmd_Timeout`.
+    pub(crate) fn cmd_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
+        let seconds = self.door_at(door).cmd_timeout.get();
+        self.places.cmd_timeout(door, format!("no cmd_timeout: {seconds} by default"))
+    }
+
+    /// Returns the line of `Seq_Timeout`.
+    pub(crate) fn seq_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
         let seconds = self.door_at(door).seq_timeout.get();
         self.places.seq_timeout(door, format!("no seq_timeout: {seconds} by default"))
     }
