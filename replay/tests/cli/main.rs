@@ -20,5 +20,6 @@ mod one_time;
 mod privileges;
 mod progress;
 mod scenario;
+mod suite;
 mod summary;
 mod transcript;
