@@ -1,6 +1,7 @@
 //! The command line.
 
 mod combined;
+mod init;
 mod suite;
 
 use std::net::IpAddr;
@@ -18,8 +19,10 @@ knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
        knock-replay [OPTIONS] --check --config <FILE>
        knock-replay --check --explain=<CODE>
        knock-replay <SCENARIO> --write <FILE>
-       knock-replay test [OPTIONS] <DIR>...";
+       knock-replay test [OPTIONS] <DIR>...
+       knock-replay init [OPTIONS] --config <FILE> [DIR]";
 
+pub(crate) use self::init::InitArgs;
 pub(crate) use self::suite::TestArgs;
 
 use crate::explain::Whom;

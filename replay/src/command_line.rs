@@ -4,12 +4,13 @@ use std::ffi::OsString;
 
 use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _};
 
-use crate::args::{Args, TestArgs};
+use crate::args::{Args, InitArgs, TestArgs};
 
 /// What is to be done.
 pub(crate) enum Job {
     Replay(Box<Args>),
     Test(TestArgs),
+    Init(InitArgs),
 }
 
 /// Reads the arguments of a process.
@@ -19,11 +20,14 @@ pub(crate) enum Job {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Job, clap::Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(args)?;
-    if let Some(("test", matches)) = matches.subcommand() {
-        return TestArgs::from_arg_matches(matches).map(Job::Test);
+    match matches.subcommand() {
+        Some(("test", matches)) => TestArgs::from_arg_matches(matches).map(Job::Test),
+        Some(("init", matches)) => InitArgs::from_arg_matches(matches).map(Job::Init),
+        Some(_) | None => {
+            let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command));
+            args?.checked().map(|args| Job::Replay(Box::new(args)))
+        }
     }
-    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command));
-    args?.checked().map(|args| Job::Replay(Box::new(args)))
 }
 
 /// Returns the command line as a value, for the manual page.
@@ -35,6 +39,7 @@ pub fn command() -> Command {
         .subcommand_negates_reqs(true)
         .disable_help_subcommand(true)
         .subcommand(TestArgs::augment_args(Command::new("test")))
+        .subcommand(InitArgs::augment_args(Command::new("init")))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod exit;
 mod expect;
 pub mod explain;
 mod huge_pages;
+mod init;
 mod json;
 mod lines;
 mod play;
@@ -96,6 +97,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
             }
         }
         Ok(Job::Test(args)) => suite::run(&args, streams),
+        Ok(Job::Init(args)) => init::run(&args, streams),
         Err(error) => usage(&error, streams),
     }
 }
