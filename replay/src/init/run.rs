@@ -40,6 +40,13 @@ pub(crate) fn run(args: &InitArgs, streams: &mut Streams<'_>) -> Exit {
         return Exit::Config;
     }
     let plan = plan(args, &doors, &places);
+    for left_out in &plan.left_out {
+        streams.say(&format!("knock-replay: not made: {left_out}\n"));
+    }
+    if plan.tests.is_empty() {
+        streams.say("knock-replay: error: there is no door that anything opens\n");
+        return Exit::Differ;
+    }
     let files = plan.tests.iter().flat_map(|(stem, _)| files(stem));
     let link = args.folder.join("knockd.conf");
     let is_there = is_same(&link, &args.config);
@@ -179,9 +186,6 @@ fn is_same(one: &Path, other: &Path) -> bool {
 fn tell(args: &InitArgs, plan: &Plan, streams: &mut Streams<'_>) -> Exit {
     let names: Vec<String> = plan.tests.iter().map(|(stem, _)| shown(stem) + "\n").collect();
     let printed = streams.print(&names.concat());
-    for left_out in &plan.left_out {
-        streams.say(&format!("knock-replay: not made: {left_out}\n"));
-    }
     let folder = shown(&args.folder);
     let tests = crate::expect::counted(plan.tests.len(), "test");
     streams.say(&format!(

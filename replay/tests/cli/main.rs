@@ -13,6 +13,7 @@ mod expect;
 mod explain;
 mod help;
 mod hostile;
+mod init;
 mod live;
 mod manual;
 mod objects;
