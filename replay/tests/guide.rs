@@ -1,0 +1,178 @@
+//! The guide `docs/testing.md`, followed word for word.
+
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use knock_tests::require::{Need, require};
+use tempfile::TempDir;
+
+/// What the guide has between its words.
+#[derive(Debug, PartialEq, Eq)]
+enum Block {
+    /// A file of this name.
+    File(String, String),
+    /// A command, and what it prints.
+    Command(String, String),
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn every_step_of_the_guide_does_what_the_guide_says() {
+    let programs = require("the steps with git", &["git"], Need::Programs);
+    let pre_commit = require("the step with pre-commit", &["pre-commit"], Need::Programs);
+    let folder = TempDir::new().unwrap();
+    let mut tried = 0;
+    for block in blocks() {
+        match block {
+            Block::File(name, text) => write(&folder.path().join(name), &text),
+            Block::Command(command, expected) => {
+                let is_skipped = (!programs && command.starts_with("git "))
+                    || (!pre_commit && command.starts_with("pre-commit "));
+                if is_skipped {
+                    continue;
+                }
+                let printed = run(&command, folder.path());
+                match expected.strip_suffix("...\n") {
+                    Some(beginning) => {
+                        let is_as_said = printed.starts_with(beginning);
+                        assert!(is_as_said, "$ {command}\n{printed}\ninstead of\n{expected}");
+                    }
+                    None => assert_eq!(printed, expected, "$ {command}"),
+                }
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 20, "only {tried} commands were found");
+}
+
+#[test]
+fn the_ready_files_are_those_of_the_guide() {
+    let guide = fs::read_to_string(root().join("docs/testing.md")).unwrap();
+    for name in ["pre-commit", "github-actions.yml", "gitlab-ci.yml"] {
+        let text = fs::read_to_string(root().join("docs/examples").join(name)).unwrap();
+        let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        assert!(guide.contains(&indented), "{name}");
+    }
+}
+
+/// The recipes end with commands that the guide has run.
+#[test]
+fn the_commands_of_the_recipes_are_understood() {
+    let folder = TempDir::new().unwrap();
+    let steps = blocks();
+    let config = steps.iter().find_map(|block| match block {
+        Block::File(name, text) if name == "knockd.conf" => Some(text),
+        Block::File(..) | Block::Command(..) => None,
+    });
+    write(&folder.path().join("knockd.conf"), config.unwrap());
+    run("knock-replay init knocks --config knockd.conf", folder.path());
+    for name in ["github-actions.yml", "gitlab-ci.yml"] {
+        let text = fs::read_to_string(root().join("docs/examples").join(name)).unwrap();
+        let commands = text.lines().filter_map(|line| {
+            let step = line.trim().trim_start_matches("- ").trim_start_matches("run: ");
+            step.starts_with("knock-replay ").then_some(step)
+        });
+        let commands: Vec<&str> = commands.collect();
+        assert_eq!(commands.len(), 2, "{name}");
+        for command in commands {
+            let printed = run(&format!("{command} > all.txt 2>&1; echo $?"), folder.path());
+            assert_eq!(printed, "0\n", "{name}: {command}");
+        }
+    }
+}
+
+#[test]
+fn the_hook_for_pre_commit_is_understood() {
+    if !require("the hook for pre-commit", &["pre-commit", "git"], Need::Programs) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    write(&folder.path().join("x"), "");
+    run("git init --quiet && git add x", folder.path());
+    let manifest = root().join(".pre-commit-hooks.yaml").canonicalize().unwrap();
+    let command = format!("pre-commit validate-manifest {}; echo $?", manifest.display());
+    assert_eq!(run(&command, folder.path()), "0\n");
+}
+
+/// Returns what both streams of a shell command get.
+fn run(command: &str, folder: &Path) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_knock-replay"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    let output = Command::new("sh")
+        .args(["-c", &format!("{{ {command}\n}} 2>&1")])
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("HOME", folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "admin")))
+        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "admin@example.org")))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// Reads the guide: indented lines are commands with what they print, or the file that is named before
+/// the colon above them. What is neither is for other folders.
+fn blocks() -> Vec<Block> {
+    let guide = fs::read_to_string(root().join("docs/testing.md")).unwrap();
+    let mut blocks = Vec::new();
+    let mut above = String::new();
+    let mut lines = guide.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(first) = line.strip_prefix("    ") else {
+            if !line.is_empty() {
+                line.clone_into(&mut above);
+            }
+            continue;
+        };
+        let mut text = vec![first.to_owned()];
+        while let Some(next) = lines.next_if(|next| next.is_empty() || next.starts_with("    ")) {
+            text.push(next.get(4..).unwrap_or_default().to_owned());
+        }
+        if first.starts_with("$ ") {
+            blocks.extend(commands(&text));
+        } else if let Some(name) = named(&above) {
+            blocks.push(Block::File(name, joined(&text)));
+        }
+    }
+    blocks
+}
+
+fn commands(lines: &[String]) -> Vec<Block> {
+    let mut blocks: Vec<(String, Vec<String>)> = Vec::new();
+    for line in lines {
+        match (line.strip_prefix("$ "), blocks.last_mut()) {
+            (Some(command), _) => blocks.push((command.to_owned(), Vec::new())),
+            (None, Some((_, output))) => output.push(line.clone()),
+            (None, None) => panic!("{line}"),
+        }
+    }
+    blocks.into_iter().map(|(command, output)| Block::Command(command, joined(&output))).collect()
+}
+
+/// Returns lines as a text, without the empty ones at their end.
+fn joined(lines: &[String]) -> String {
+    let text = lines.join("\n");
+    let text = text.trim_end_matches('\n');
+    if text.is_empty() { String::new() } else { format!("{text}\n") }
+}
+
+/// Returns the name of the file that ends a line, between backticks and before a colon.
+fn named(line: &str) -> Option<String> {
+    let (_, name) = line.strip_suffix("`:")?.rsplit_once('`')?;
+    Some(name.to_owned())
+}
