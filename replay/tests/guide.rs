@@ -57,7 +57,7 @@ fn the_ready_files_are_those_of_the_guide() {
     let guide = fs::read_to_string(root().join("docs/testing.md")).unwrap();
     for name in ["pre-commit", "github-actions.yml", "gitlab-ci.yml"] {
         let text = fs::read_to_string(root().join("docs/examples").join(name)).unwrap();
-        let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        let indented: String = text.lines().flat_map(|line| ["    ", line, "\n"]).collect();
         assert!(guide.contains(&indented), "{name}");
     }
 }
