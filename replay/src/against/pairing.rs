@@ -318,6 +318,19 @@ mod tests {
         assert_eq!(paired(opened(&[2, 2]), opened(&[2])), [(Kind::Gone, Some(2), None)]);
     }
 
+    /// With `cmd_timeout = 0` a door can close under the one before a packet, and under the other behind
+    /// the next packet of that time.
+    #[test]
+    fn what_happens_at_the_same_time_in_different_steps_is_no_change() {
+        let mut all = AllUnmatched::default();
+        for at in [5, 5, 7] {
+            all.add_old(Unmatched { event: event(What::CommandTimedOut, at), parting: None });
+        }
+        all.add_new(Unmatched { event: event(What::CommandTimedOut, 5), parting: None });
+        let kinds: Vec<Kind> = all.paired().0.iter().map(Change::kind).collect();
+        assert_eq!(kinds, [Kind::Gone; 2]);
+    }
+
     #[test]
     fn what_is_left_is_paired_with_the_nearest() {
         use Kind::{Gone, Moved, New};

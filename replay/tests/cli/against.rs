@@ -97,6 +97,25 @@ fn a_capture_that_is_cut_is_compared_up_to_there_and_is_status_3() {
     assert!(outcome.stdout.contains("10.200000  3.200000  command timeout"), "{}", outcome.stdout);
 }
 
+/// What is due with a packet happens before it: under both an attempt begins with the packet, but the
+/// one before it did not end in the same way.
+#[test]
+fn a_timeout_at_the_time_of_a_packet_is_what_it_comes_from() {
+    let desk = Desk::with(pcap(&[syn(0, 7000), syn(1000, 7000)]));
+    desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 1"));
+    let outcome = desk.run(AGAINST);
+    assert_eq!(outcome.status, Some(1));
+    let told = "\
+  +  -         1.000000  sequence timeout
+  because of the sequence timeout
+    old: no timeout then
+         knockd.conf:3: seq_timeout = 5
+    new: sequence timeout at stage 1 of 3: no 8000/tcp came in time
+         new.conf:3: seq_timeout = 1
+";
+    assert!(outcome.stdout.contains(told), "{}", outcome.stdout);
+}
+
 #[test]
 fn times_are_absolute_where_that_is_asked() {
     let desk = desk(|text| text.replace("cmd_timeout = 10", "cmd_timeout = 3"));
