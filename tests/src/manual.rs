@@ -115,11 +115,9 @@ impl Page {
     fn exit_status(&self) -> Roff {
         let mut roff = Roff::new();
         roff.control("SH", ["EXIT STATUS"]);
-        let list = self.help("Exit status");
-        for (status, meaning) in list.lines().map(|line| line.trim().split_once("  ").unwrap()) {
-            roff.control("TP", []);
-            roff.text([bold(status)]);
-            roff.text([roman(format!("{meaning}."))]);
+        let (statuses, _) = exit_statuses(&self.command);
+        for (status, meaning) in &statuses {
+            tagged(status, meaning, &mut roff);
         }
         for text in self.exit_status {
             paragraph(text, &mut roff);
@@ -137,6 +135,7 @@ impl Page {
         let mut section = Vec::new();
         roff.to_writer(&mut section).unwrap();
         let examples = examples(&subcommand);
+        let (statuses, rest) = exit_statuses(&subcommand);
         let mut options = Vec::new();
         Man::new(subcommand.bin_name(name)).render_options_section(&mut options).unwrap();
         let options = String::from_utf8(options).unwrap();
@@ -145,12 +144,16 @@ impl Page {
         examples.to_writer(&mut shown).unwrap();
         let shown = String::from_utf8(shown).unwrap();
         section.extend(shown.replacen(".SH EXAMPLES", ".SS Examples", 1).into_bytes());
+        let mut roff = Roff::new();
+        roff.control("SS", ["Exit status"]);
+        for (status, meaning) in &statuses {
+            tagged(status, meaning, &mut roff);
+        }
+        for text in &rest {
+            paragraph(text, &mut roff);
+        }
+        roff.to_writer(&mut section).unwrap();
         section
-    }
-
-    /// Returns the lines of the long help under a heading, all of which are indented.
-    fn help(&self, heading: &str) -> String {
-        help(&self.command, heading)
     }
 }
 
@@ -165,6 +168,25 @@ fn examples(command: &clap::Command) -> Roff {
         verbatim(&commands.join("\n"), &mut roff);
     }
     roff
+}
+
+/// Returns the statuses that the help lists, each with its meaning, and the paragraphs behind them.
+fn exit_statuses(command: &clap::Command) -> (Vec<(String, String)>, Vec<String>) {
+    let list = help(command, "Exit status");
+    let part = |line: &str| {
+        let (status, meaning) = line.trim().split_once("  ").unwrap();
+        (status.to_owned(), format!("{meaning}."))
+    };
+    let long = command.get_after_long_help().unwrap().to_string();
+    let (_, behind) = long.split_once(&list).unwrap();
+    let rest = behind.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+    (list.lines().map(part).collect(), rest.map(str::to_owned).collect())
+}
+
+fn tagged(tag: &str, text: &str, roff: &mut Roff) {
+    roff.control("TP", []);
+    roff.text([bold(tag)]);
+    roff.text([roman(text)]);
 }
 
 /// Returns the lines of the long help under a heading, all of which are indented.

@@ -122,8 +122,8 @@ fn folder_of(door: &Door, taken: &mut BTreeSet<String>) -> String {
         if is_plain { char::from(*byte) } else { '-' }
     };
     let name: String = door.name.as_bytes().iter().take(NAME_MAX).map(letter).collect();
-    // Folders whose name begins with a dot are not searched.
-    let name = name.trim_start_matches('.');
+    // Folders whose name begins with a dot are not searched, and a hyphen begins an option.
+    let name = name.trim_start_matches(['.', '-']);
     let name = if name.is_empty() { "door" } else { name };
     let numbered = (2_u32..).map(|number| format!("{name}-{number}"));
     let mut names = std::iter::once(name.to_owned()).chain(numbered);

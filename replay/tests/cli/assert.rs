@@ -326,3 +326,36 @@ fn a_flood_of_clients_leaves_what_is_asserted_of_one_exact() {
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_flood_of_others_leaves_it_known_why_a_door_did_not_open() {
+    let mut capture = first_knocks_pcap(30_000);
+    let late = [syn(40_000, 7000), syn(40_100, 8000)].map(|packet| packet.from("10.9.9.9"));
+    capture.extend(late.iter().flat_map(Packet::record));
+    let desk = Desk::with(capture);
+    desk.write("a.assert", "must open ssh from 10.9.9.9\n");
+    let outcome = desk.run(&format!("{ASSERT} -q"));
+    assert_eq!(outcome.status, Some(1));
+    let why =
+        "10.9.9.9 came to stage 2 of 3 once; the third knock, 9000/tcp, did not come within 5 s";
+    assert!(outcome.stdout.contains(why), "{}", outcome.stdout);
+}
+
+#[test]
+fn of_several_clients_the_one_is_told_of_that_came_nearest() {
+    let two = |client: &'static str, start| {
+        [syn(start, 7000), syn(start + 100, 8000)].map(|packet| packet.from(client))
+    };
+    let packets =
+        [vec![syn(0, 7000)], two("10.0.0.6", 100).to_vec(), two("10.0.0.7", 200)[..1].to_vec()];
+    let desk = Desk::with(pcap(&packets.concat()));
+    desk.write("a.assert", "must open ssh from 10.0.0.0/8\n");
+    let outcome = desk.run(&format!("{ASSERT} -q"));
+    assert_eq!(outcome.status, Some(1));
+    assert!(outcome.stdout.contains("10.0.0.6 came to stage 2 of 3 once; "), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("^ packet 3 was the last that counted\n"),
+        "{}",
+        outcome.stdout
+    );
+}

@@ -137,6 +137,42 @@ fn what_cannot_be_made_is_told() {
 }
 
 #[test]
+fn a_name_of_a_door_leads_out_of_no_folder() {
+    let desk = Desk::new();
+    let names = ["..", "../../x", "a/b", ".hidden", "A B", "a b", "any", "a\u{1b}[31m", "\"'\\"];
+    let long = "x".repeat(3000);
+    let doors = names.iter().copied().chain([long.as_str()]).zip(1..).map(|(name, number)| {
+        format!("[{name}]\nsequence = {number}000,{number}001\ncommand = echo \"%IP%\" '\\n'\n")
+    });
+    desk.write("knockd.conf", doors.collect::<String>());
+    let outcome = desk.run("init folder/knocks -c knockd.conf");
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    let mut folders: Vec<String> = fs::read_dir(desk.path("folder/knocks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    let expected =
+        ["A-B-2", "a--31m", "a-b", "a-b-3", "any", "door", "door-2", "hidden", "knockd.conf", "x"];
+    assert_eq!(folders.len(), 11, "{folders:?}");
+    assert_eq!(folders[..10], expected);
+    assert_eq!(fs::read_dir(desk.path("folder")).unwrap().count(), 1);
+    let tests = desk.run("test folder");
+    assert_eq!(tests.status, Some(0), "{}", tests.stdout);
+    assert!(tests.stdout.ends_with("\n40 tests: 40 passed, 0 failed\n"), "{}", tests.stdout);
+}
+
+#[test]
+fn knocks_that_would_take_longer_than_they_may_come_faster() {
+    let desk = Desk::new();
+    let ports: Vec<String> = (1..=32).map(|port| (port * 100).to_string()).collect();
+    let config = format!("[d]\nsequence = {}\nseq_timeout = 1\ncommand =\n", ports.join(","));
+    desk.write("knockd.conf", config);
+    assert_eq!(desk.run("init -c knockd.conf").status, Some(0));
+    assert_eq!(desk.run("test knocks --only opens -q").status, Some(0));
+}
+
+#[test]
 fn what_no_tests_can_be_made_for_is_refused() {
     let desk = Desk::new();
     desk.write("faulty.conf", "[ssh]\nsequence = 70000\ncommand =\n");
