@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use knock_engine::{DoorId, Doors, Effect, Knock, Note, Packet, Phase, Stage, Timestamp};
 
 use super::claim::{Assertion, Claim, Meant, Which};
-use crate::explain::nanos;
+use crate::explain::{Whom, nanos};
 use crate::play::Played;
 use crate::reader::PacketId;
 
@@ -106,16 +106,42 @@ impl Facts {
     }
 }
 
+/// The places of assertions, found by whom they are about.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// Those about one client.
+    of_client: HashMap<IpAddr, Vec<usize>>,
+    /// Those about networks, or everybody.
+    of_many: Vec<usize>,
+}
+
+impl Places {
+    fn add(&mut self, place: usize, whom: Whom) {
+        match whom {
+            Whom::Network(one) if one.prefix_len() == one.max_prefix_len() => {
+                self.of_client.entry(one.addr()).or_default().push(place);
+            }
+            Whom::Network(_) | Whom::All => self.of_many.push(place),
+        }
+    }
+
+    /// Returns those that may be about a client.
+    fn about(&self, client: IpAddr) -> impl Iterator<Item = usize> {
+        let of_client = self.of_client.get(&client).into_iter().flatten();
+        of_client.chain(&self.of_many).copied()
+    }
+}
+
 /// All that has happened that has to do with assertions.
 #[derive(Debug)]
 pub(super) struct Evidence {
     cases: Vec<(Claim, Facts)>,
     /// The assertions about each door, by [`DoorId::index`]; about all doors; and about commands.
-    of_door: Vec<Vec<usize>>,
-    of_any: Vec<usize>,
+    of_door: Vec<Places>,
+    of_any: Places,
     of_commands: Vec<usize>,
     /// Those in which it is told what packets there were.
-    of_packets: Vec<usize>,
+    of_packets: Places,
     /// The first knocks of attempts that are under way.
     attempts: HashMap<(IpAddr, DoorId), Moment>,
     /// The openings of doors that are to close again, the oldest first.
@@ -136,10 +162,10 @@ impl Evidence {
     pub(super) fn new<'a>(assertions: impl Iterator<Item = &'a Assertion>, doors: &Doors) -> Self {
         let mut evidence = Self {
             cases: Vec::new(),
-            of_door: vec![Vec::new(); doors.len()],
-            of_any: Vec::new(),
+            of_door: vec![Places::default(); doors.len()],
+            of_any: Places::default(),
             of_commands: Vec::new(),
-            of_packets: Vec::new(),
+            of_packets: Places::default(),
             attempts: HashMap::new(),
             open: HashMap::new(),
             open_count: 0,
@@ -160,7 +186,7 @@ impl Evidence {
             );
             match claim {
                 Claim::Opens { which, .. } | Claim::OpensTimes { which, .. } => {
-                    evidence.of_packets.push(place);
+                    evidence.of_packets.add(place, which.whom);
                     evidence.of_doors(place, which);
                 }
                 Claim::StaysShut { which } => evidence.of_doors(place, which),
@@ -180,11 +206,11 @@ impl Evidence {
 
     fn of_doors(&mut self, place: usize, which: &Which) {
         match &which.doors {
-            Meant::Any => self.of_any.push(place),
+            Meant::Any => self.of_any.add(place, which.whom),
             Meant::Named(_, doors) => {
                 for door in doors {
-                    if let Some(list) = self.of_door.get_mut(door.index()) {
-                        list.push(place);
+                    if let Some(places) = self.of_door.get_mut(door.index()) {
+                        places.add(place, which.whom);
                     }
                 }
             }
@@ -198,8 +224,9 @@ impl Evidence {
 
     /// Takes a packet that could be read.
     pub(super) fn packet(&mut self, id: PacketId, packet: &Packet) {
-        for &place in &self.of_packets {
-            let Some((claim, facts)) = self.cases.get_mut(place) else { continue };
+        let Self { cases, of_packets, .. } = self;
+        for place in of_packets.about(packet.source) {
+            let Some((claim, facts)) = cases.get_mut(place) else { continue };
             if claim.which().is_some_and(|which| which.whom.contains(packet.source)) {
                 facts.packets = facts.packets.saturating_add(1);
                 facts.first_packet.get_or_insert((id, packet.knock()));
@@ -252,12 +279,12 @@ impl Evidence {
 
     /// Returns the places of the assertions that are about a client at a door.
     fn about(&self, client: IpAddr, door: DoorId) -> impl Iterator<Item = usize> {
-        let of_door = self.of_door.get(door.index()).map(Vec::as_slice).unwrap_or_default();
+        let of_door = self.of_door.get(door.index()).map(|places| places.about(client));
         let is_meant = move |place: &usize| {
             let which = self.cases.get(*place).and_then(|(claim, _)| claim.which());
             which.is_some_and(|which| which.contains(door, client))
         };
-        of_door.iter().chain(&self.of_any).copied().filter(is_meant)
+        of_door.into_iter().flatten().chain(self.of_any.about(client)).filter(is_meant)
     }
 
     fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
