@@ -1,6 +1,6 @@
 //! A server and a client on a cable, and what passes on it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use knock_tests::live::Cable;
 use knock_tests::process::{Live, Outcome, finish};
 use knock_tests::require::{Need, require};
-use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
+
+use crate::relay::Relay;
 
 /// The programs that every scene needs.
 const PROGRAMS: [&str; 7] = ["unshare", "nsenter", "taskset", "ip", "nc", "tcpdump", "setpriv"];
@@ -34,6 +35,15 @@ impl Scene {
     pub(crate) fn new(test: &str, programs: &[&str]) -> Option<Self> {
         let can = require(test, &[&PROGRAMS, programs].concat(), Need::Namespaces);
         can.then(|| Self { cable: Cable::new(), folder: TempDir::new().unwrap() })
+    }
+
+    /// Returns one whose packets a relay carries; `None` if the machine lacks what it takes.
+    pub(crate) fn relayed(test: &str, programs: &[&str]) -> Option<(Self, Relay)> {
+        let programs = [&PROGRAMS, &["ethtool"][..], programs].concat();
+        require(test, &programs, Need::Namespaces).then(|| {
+            let (cable, between) = Cable::cut();
+            (Self { cable, folder: TempDir::new().unwrap() }, Relay::new(between))
+        })
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -70,13 +80,7 @@ impl Scene {
 
     /// Lets port 22 of the server greet everybody who connects, until the test ends.
     pub(crate) fn greeter(&self, greeting: &'static str) {
-        let network = File::open(format!("/proc/{}/ns/net", self.cable.server.id())).unwrap();
-        // Of the test, only this thread goes there.
-        let thread = thread::spawn(move || {
-            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            TcpListener::bind("192.0.2.1:22").unwrap()
-        });
-        let listener = thread.join().unwrap();
+        let listener = self.cable.server.open(|| TcpListener::bind("192.0.2.1:22").unwrap());
         thread::spawn(move || {
             for mut connection in listener.incoming().flatten() {
                 // Whoever only looked has gone.
