@@ -187,7 +187,8 @@ fn write(plan: &Plan, args: &Args, file: &Path, teller: &mut Teller<'_>) -> Exit
 
 /// Sends the knocks, and waits for what they are to open.
 fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
-    let mut rounds_left = plan.then.map_or(0, |then| then.retry);
+    // How many times all knocks have left.
+    let mut rounds: u32 = 0;
     // Until the next round or the end, no answer to any knock is answered.
     let mut silences = Vec::new();
     loop {
@@ -196,8 +197,9 @@ fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
                 silences.clear();
                 silences.extend(round);
             }
-            Err(error) => return not_sent(&error, teller),
+            Err(error) => return not_sent(&error, rounds, teller),
         }
+        rounds = rounds.saturating_add(1);
         let Some(then) = plan.then else { return Exit::Done };
         let cause = match then::wait(plan, then) {
             Ok(after) => {
@@ -206,8 +208,9 @@ fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
             }
             Err(cause) => cause,
         };
-        let Some(left) = rounds_left.checked_sub(1) else { return teller.shut(then, &cause) };
-        rounds_left = left;
+        if rounds > then.retry {
+            return teller.shut(then, &cause);
+        }
         teller.again(then, &cause);
     }
 }
@@ -234,14 +237,17 @@ fn used(one_time: &OneTime, exit: Exit, teller: &mut Teller<'_>) -> Exit {
     teller.error(&error, Some(help), Exit::Failed)
 }
 
-fn not_sent(error: &SendError, teller: &mut Teller<'_>) -> Exit {
+/// Tells why a knock has not left, of a round before which there were others or none.
+fn not_sent(error: &SendError, rounds: u32, teller: &mut Teller<'_>) -> Exit {
+    // That nothing was sent is true of the first round only.
+    let not_ready = if rounds == 0 { Exit::Refused } else { Exit::Failed };
     match error {
         SendError::NotPermitted { .. } => {
             let help = "run it as root, or once `setcap cap_net_raw+ep` on the program; a SYN or a \
                         datagram needs neither";
-            teller.error(error, Some(help), Exit::Refused)
+            teller.error(error, Some(help), not_ready)
         }
-        SendError::NotReady { .. } => teller.error(error, None, Exit::Refused),
+        SendError::NotReady { .. } => teller.error(error, None, not_ready),
         SendError::NotSent { .. } => teller.error(error, None, Exit::Failed),
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use dns_lookup::{AddrInfoHints, getaddrinfo};
+use knock_engine::Protocol;
 use knock_engine::config::InterfaceName;
+use knock_packets::hit::Hit;
 use knock_setup::text::Cause;
-use nix::net::if_::if_nametoindex;
+use nix::net::if_::{if_indextoname, if_nametoindex};
 use socket2::{Domain, Socket, Type};
 
 use crate::request::{Family, Request};
@@ -21,6 +23,24 @@ pub struct Route {
     pub source: SocketAddr,
     /// Whether there is such a route. If not, the source is made up.
     pub exists: bool,
+}
+
+/// An address without brackets, with its interface if it needs one, as knock 0.8 prints it.
+pub(crate) struct Address(pub(crate) SocketAddr);
+
+impl fmt::Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.ip().fmt(out)?;
+        let SocketAddr::V6(address) = self.0 else { return Ok(()) };
+        if address.scope_id() == 0 {
+            return Ok(());
+        }
+        let name = if_indextoname(address.scope_id()).ok().and_then(|name| name.into_string().ok());
+        match name {
+            Some(name) => write!(out, "%{name}"),
+            None => write!(out, "%{}", address.scope_id()),
+        }
+    }
 }
 
 /// Why a host cannot be knocked at.
@@ -61,8 +81,20 @@ pub enum RouteError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The address of the host is one on another interface than the one that is asked for.
+    OtherInterface {
+        /// The address.
+        host: SocketAddr,
+        /// The name of the interface that is asked for.
+        name: InterfaceName,
+    },
     /// An address means another host on each interface, and none is named.
     NoInterface {
+        /// The address.
+        host: IpAddr,
+    },
+    /// The address is that of many hosts, to which TCP does not go.
+    Multicast {
         /// The address.
         host: IpAddr,
     },
@@ -107,6 +139,13 @@ impl fmt::Display for RouteError {
                 out,
                 "{host} is a link-local address: name the interface, as in {host}%eth0 or with \
                  --interface"
+            ),
+            Self::OtherInterface { host, name } => {
+                write!(out, "{} is not on interface `{name}`", Address(*host))
+            }
+            Self::Multicast { host } => write!(
+                out,
+                "cannot reach {host}: it is a multicast address, which TCP does not go to"
             ),
             Self::Unreachable { host, cause } => {
                 write!(out, "cannot reach {host}: {}", Cause(cause))
@@ -215,17 +254,13 @@ fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
 /// Finds the address to knock from, as the kernel would choose it.
 fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteError> {
     let host = destination.ip();
-    if let SocketAddr::V6(address) = &mut destination
-        && address.ip().is_unicast_link_local()
-        && address.scope_id() == 0
-    {
-        let Some(name) = &request.interface else { return Err(RouteError::NoInterface { host }) };
-        let index = if_nametoindex(name.as_bytes());
-        let index = index.map_err(|error| RouteError::Interface {
-            name: name.clone(),
-            cause: io::Error::from(error),
-        })?;
-        address.set_scope_id(index);
+    let by_tcp = |hit: &Hit| hit.knock.protocol == Protocol::Tcp;
+    // A datagram goes there, and so the connection of one says nothing about it.
+    if host.is_multicast() && request.hits.iter().any(by_tcp) {
+        return Err(RouteError::Multicast { host });
+    }
+    if let SocketAddr::V6(address) = &mut destination {
+        address.set_scope_id(scope_id(request, *address)?);
     }
     let unreachable = |cause| RouteError::Unreachable { host, cause };
     let socket = Socket::new(Domain::for_address(destination), Type::DGRAM, None);
@@ -247,6 +282,27 @@ fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteE
     let mut source = source.ok_or_else(|| unreachable(io::Error::other("no source address")))?;
     source.set_port(0);
     Ok(Route { destination, source, exists: true })
+}
+
+/// Returns the index of the interface that an address of the host is on; 0 if it is the same host on
+/// all.
+fn scope_id(request: &Request, address: SocketAddrV6) -> Result<u32, RouteError> {
+    let is_local = address.ip().is_unicast_link_local();
+    let (Some(name), true) = (&request.interface, is_local || address.scope_id() != 0) else {
+        if is_local && address.scope_id() == 0 {
+            return Err(RouteError::NoInterface { host: IpAddr::V6(*address.ip()) });
+        }
+        return Ok(address.scope_id());
+    };
+    let index = if_nametoindex(name.as_bytes());
+    let index = index.map_err(|error| RouteError::Interface {
+        name: name.clone(),
+        cause: io::Error::from(error),
+    })?;
+    if ![0, index].contains(&address.scope_id()) {
+        return Err(RouteError::OtherInterface { host: address.into(), name: name.clone() });
+    }
+    Ok(index)
 }
 
 /// Returns the address of a source, on the interface of the destination if that is what it needs.

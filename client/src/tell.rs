@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use knock_engine::Port;
 use knock_engine::config::Wording;
 use knock_setup::report::{self, Source, Style};
 use knock_setup::text::{Cause, shown};
-use nix::net::if_::if_indextoname;
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::list::{self, Listed};
 use crate::plan::{Plan, Then};
 use crate::profile::Trouble;
+use crate::route::Address;
 use crate::then::Shut;
 use knock_packets::duration::Shown;
 use knock_packets::hit::{Hit, flag_names, protocol_name};
@@ -347,24 +347,6 @@ fn millis(duration: Duration) -> f64 {
 fn flag_list(flags: knock_engine::TcpFlags) -> String {
     let names = flag_names(flags);
     if names.is_empty() { ":none".to_owned() } else { format!(":{}", names.join(",")) }
-}
-
-/// An address without brackets, with its interface if it needs one, as knock 0.8 prints it.
-struct Address(SocketAddr);
-
-impl fmt::Display for Address {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.ip().fmt(out)?;
-        let SocketAddr::V6(address) = self.0 else { return Ok(()) };
-        if address.scope_id() == 0 {
-            return Ok(());
-        }
-        let name = if_indextoname(address.scope_id()).ok().and_then(|name| name.into_string().ok());
-        match name {
-            Some(name) => write!(out, "%{name}"),
-            None => write!(out, "%{}", address.scope_id()),
-        }
-    }
 }
 
 /// What would be done, for people.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use clap::builder::ArgPredicate;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use knock_engine::lint::Code;
 use knock_engine::{Difference, Limits, Rules};
@@ -12,7 +13,8 @@ use knock_setup::options::{self, CheckOptions, STYLES, number_of_attempts};
 const USAGE: &str = "\
 knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
        knock-replay [OPTIONS] --check --config <FILE>
-       knock-replay --check --explain=<CODE>";
+       knock-replay --check --explain=<CODE>
+       knock-replay <SCENARIO> --write <FILE>";
 
 use crate::explain::Whom;
 
@@ -29,10 +31,6 @@ Examples:
   Check a capture against a configuration before it goes live:
       knock-replay knocks.pcap --config /etc/knockd.conf --local 192.0.2.1
 
-  Keep what it prints, and see later what a changed configuration changes:
-      knock-replay knocks.pcap -c knockd.conf > before
-      knock-replay knocks.pcap -c new.conf | diff before -
-
   Watch a configuration work on live traffic, without opening anything:
       tcpdump -i eth0 -U -w - | knock-replay - -c knockd.conf --local 192.0.2.1
 
@@ -45,12 +43,20 @@ Examples:
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
 
+  Keep a transcript as what is expected, and see later whether it still is:
+      knock-replay knocks.pcap -c knockd.conf --expect expected.txt --bless
+      knock-replay knocks.pcap -c new.conf --expect expected.txt
+
+  Try knocks that nobody has made, and make a capture of them:
+      echo knock 10.0.0.5 7000 8000 9000 | knock-replay - -c knockd.conf
+      knock-replay scenario.txt --write scenario.pcap
+
   Check a configuration, without a capture, as strictly as possible:
       knock-replay --check -c knockd.conf --deny warnings
 
 Exit status:
   0  the captures were replayed to their ends; with --check, the configuration is sound
-  1  knockd 0.8 and knock differ (with --rules both)
+  1  knockd 0.8 and knock differ (with --rules both), or the transcript is not as expected
   2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
@@ -87,8 +93,9 @@ pub struct Args {
         long,
         value_name = "FILE",
         required = false,
+        required_unless_present = "write",
         required_unless_present_all = ["check", "explain"],
-        default_value_if("check", clap::builder::ArgPredicate::IsPresent, "/etc/knockd.conf")
+        default_value_ifs([("check", ArgPredicate::IsPresent, "/etc/knockd.conf"), ("write", ArgPredicate::IsPresent, "/etc/knockd.conf")])
     )]
     pub config: PathBuf,
 
@@ -137,6 +144,27 @@ pub struct Args {
         group = "telling"
     )]
     pub explain: Option<Subject>,
+
+    /// Print nothing if the transcript is the one in FILE, otherwise how it differs, and end with 1
+    ///
+    /// A capture of which no packet is admitted tests nothing, and ends with 1, too. Give '--time' both
+    /// times if moments are to count.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "check"])]
+    pub expect: Option<PathBuf>,
+
+    /// Write the transcript to the file of --expect, so that it is what is expected from now on
+    #[arg(long, requires = "expect")]
+    pub bless: bool,
+
+    /// Write the packets of a scenario as a capture (pcap), and end
+    ///
+    /// A scenario is a capture in words; see the manual page. It is taken wherever a capture is.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["explain", "check", "expect", "read"]
+    )]
+    pub write: Option<PathBuf>,
 
     /// Ignore packets of IPv6 and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]
@@ -282,6 +310,14 @@ impl Args {
                  of that client, write '--explain={client}'"
             );
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.expect.is_some() && self.rules == RuleChoice::Both {
+            let message = "'--expect' compares one transcript: choose the rules with '--rules'";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.write.is_some() && self.captures.len() != 1 {
+            let message = "'--write' takes one scenario";
+            return Err(Self::command().error(clap::error::ErrorKind::TooManyValues, message));
         }
         if !self.except.is_empty() && self.rules != RuleChoice::Both {
             let message = "'--except' needs '--rules both'";

@@ -7,6 +7,7 @@ mod both;
 pub mod capture;
 pub mod compare;
 mod exit;
+mod expect;
 pub mod explain;
 mod huge_pages;
 mod player;
@@ -15,8 +16,10 @@ mod progress;
 mod reader;
 pub mod scenario;
 mod summary;
+mod write;
 
 use std::ffi::OsString;
+
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, IsTerminal as _, Write};
 use std::num::NonZeroU32;
@@ -76,6 +79,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
                 streams.print(&options::explanation(code))
             } else if args.checking.check {
                 check(&args, streams)
+            } else if let Some(file) = &args.write {
+                write::write(&args, file, streams)
             } else {
                 replay(&args, streams)
             }
@@ -129,10 +134,23 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
         streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));
         return Exit::Config;
     }
+    if let Some(file) = &args.expect {
+        return expect::run(args, file, rules, doors, reader, bar, streams);
+    }
     let (reading, playing, written) = play(args, rules, doors, reader, bar, streams);
     if let Err(error) = written {
         return streams.cannot_write(&error);
     }
+    sum_up(args, &reading, &playing, streams)
+}
+
+/// Prints the summary, and what kept captures from being read to their ends.
+fn sum_up(
+    args: &Args,
+    reading: &ReadingDone,
+    playing: &PlayingDone,
+    streams: &mut Streams<'_>,
+) -> Exit {
     if !args.quiet {
         for line in reading.tally.lines(playing.counts, &playing.listening, reading.source) {
             streams.say(&format!("knock-replay: {line}\n"));

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use knock_engine::config::nearest;
 use knock_engine::lint::{Code, Level, Levels};
 
@@ -24,7 +24,7 @@ pub fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
 
 /// The options of a check.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Check")]
+#[command(next_help_heading = "Check", group = ArgGroup::new("telling").multiple(true))]
 pub struct CheckOptions {
     /// Check the configuration and the files it names, and end: with 0 if they are sound, with 2 if not
     ///
@@ -33,7 +33,7 @@ pub struct CheckOptions {
     #[arg(long, group = "telling")]
     pub check: bool,
 
-    /// How to tell what a check finds, or what is explained
+    /// How findings are told
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "telling")]
     pub format: Format,
 

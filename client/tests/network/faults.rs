@@ -21,6 +21,30 @@ fn a_network_that_cannot_be_reached_is_told_before_the_first_packet() {
 }
 
 #[test]
+fn a_host_that_no_segment_can_go_to_is_told_before_the_first_packet() {
+    let name = "a_host_that_no_segment_can_go_to_is_told_before_the_first_packet";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    assert_eq!(scene.client("ip route add 224.0.0.0/4 dev client").status, Some(0));
+    let sniffer = scene.record();
+    for (host, shown) in [("224.0.0.7", "224.0.0.7"), ("ff02::7%client", "ff02::7")] {
+        let outcome = scene.knock(&format!("-v {host} 7000:udp 8000"));
+        let told = format!(
+            "knock: error: cannot reach {shown}: it is a multicast address, which TCP does not go to\n"
+        );
+        assert_eq!((outcome.status, outcome.stderr), (Some(2), told));
+    }
+    assert_eq!(sniffer.end(), []);
+}
+
+#[test]
+fn an_address_on_another_interface_is_told() {
+    let Some(scene) = Scene::new("an_address_on_another_interface_is_told", &[]) else { return };
+    let outcome = scene.knock("--interface lo fe80::1%client 7000");
+    let told = "knock: error: fe80::1%client is not on interface `lo`\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), told));
+}
+
+#[test]
 fn flags_without_the_privilege_are_told_before_the_first_packet() {
     let name = "flags_without_the_privilege_are_told_before_the_first_packet";
     let Some(scene) = Scene::new(name, &[]) else { return };

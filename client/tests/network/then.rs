@@ -106,6 +106,18 @@ fn retries_knock_again_until_it_opens() {
 }
 
 #[test]
+fn a_later_round_that_cannot_be_prepared_is_status_1_as_knocks_have_left() {
+    let name = "a_later_round_that_cannot_be_prepared_is_status_1_as_knocks_have_left";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let outcome = scene.client(
+        "{ knock --then 22 --wait 300ms --retry 99 192.0.2.1 7000; echo \"status $?\"; } |
+        { read -r first && ip -4 address flush dev client; tail -n 1; }",
+    );
+    let told = "knock: error: cannot prepare knock `7000:tcp`: Cannot assign requested address\n";
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("status 1\n", told));
+}
+
+#[test]
 fn the_port_is_tried_after_the_last_knock_only_and_closed_cleanly() {
     let name = "the_port_is_tried_after_the_last_knock_only_and_closed_cleanly";
     let Some(scene) = scene(name) else { return };

@@ -328,3 +328,23 @@ fn describe(recording: &mut Recording, interfaces: &[Interface], listening: &Lis
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn no_two_daemons_have_the_same_seed() {
+        // The number comes from what a thread asks of the system at its first need, as a process does;
+        // within a thread it would differ anyhow.
+        let of_a_thread = || thread::spawn(seed).join().unwrap();
+        let seeds: BTreeSet<u64> = std::iter::repeat_with(of_a_thread).take(16).collect();
+        assert_eq!(seeds.len(), 16);
+        let (all, any) = seeds.iter().fold((u64::MAX, 0), |(all, any), one| (all & one, any | one));
+        // Of 64 bits, about one in 32,768 is the same in all sixteen.
+        assert!(all.count_ones() + any.count_zeros() < 8, "{seeds:x?}");
+    }
+}

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use knock_replay::{Exit, Streams};
+use pcap::{Capture, Precision};
 
 use crate::common::{Injector, Scene, wait_until};
 
@@ -19,6 +21,14 @@ const DOORS: &str = "
     start_command = true
     cmd_timeout = 4
     stop_command = true
+";
+
+/// A door of one-time sequences.
+const ONCE: &str = "
+[once]
+    one_time_sequences = DIR/lines
+    tcpflags = syn
+    command = true
 ";
 
 const LEASES: &str = "
@@ -40,7 +50,9 @@ const LEASES: &str = "
 fn a_recording_replays_to_the_very_transcript_that_was_live() {
     let name = "a_recording_replays_to_the_very_transcript_that_was_live";
     let Some(scene) = Scene::new(name, &[], "") else { return };
-    scene.configure(&scene.placed(DOORS));
+    scene.configure(&scene.placed(&[DOORS, ONCE].concat()));
+    let lines = " 7031,7032\n 7033,7034\n 7035,7036\n";
+    scene.write("lines", lines);
     let daemon = scene.start("-i server --record DIR/record.pcapng");
     scene.client("knock 192.0.2.1 7001 7002 7003; knock -6 2001:db8::1 7001 7002 7003");
     scene.knock_from("192.0.2.11", "192.0.2.1", "7001 7003 7001 7002");
@@ -50,8 +62,41 @@ fn a_recording_replays_to_the_very_transcript_that_was_live() {
     daemon.wait_for("2001:db8::10: timed: sequence timeout (stage 1)");
     scene.knock_from("192.0.2.11", "198.51.100.1", "7003");
     daemon.wait_for("192.0.2.11: plain: OPEN SESAME");
+    // The second time, the first sequence is a used one.
+    scene.client("knock 192.0.2.1 7031 7032; knock 192.0.2.1 7031 7032 7033 7034 7033 7034");
+    daemon.wait_for_times("192.0.2.10: once: OPEN SESAME", 2);
+    daemon.settle();
     let live = daemon.end();
+    assert_eq!(scene.read("lines"), "#7031,7032\n#7033,7034\n 7035,7036\n");
+    // A replay begins where the daemon began.
+    scene.write("lines", lines);
     assert_eq!(replay(&scene, "record.pcapng"), live);
+    assert_eq!(scene.read("lines"), lines);
+}
+
+#[test]
+fn a_recording_tells_of_each_packet_when_it_came() {
+    let name = "a_recording_tells_of_each_packet_when_it_came";
+    let Some(scene) = Scene::new(name, &[], DOORS) else { return };
+    let daemon = scene.start("-i server --record DIR/record.pcapng");
+    let mut came = Vec::new();
+    for (port, stage) in [(7011, 1), (7011, 1), (7012, 2)] {
+        if !came.is_empty() && stage == 1 {
+            // What happens between two packets has a moment of its own.
+            daemon.wait_for("192.0.2.10: timed: sequence timeout (stage 1)");
+        }
+        let times = daemon.count(&format!("192.0.2.10: timed: Stage {stage}"));
+        let before = nanos_since_epoch();
+        scene.client(&format!("printf x | nc -u -q 0 192.0.2.1 {port}"));
+        daemon.wait_for_times(&format!("192.0.2.10: timed: Stage {stage}"), times + 1);
+        came.push(before..=nanos_since_epoch());
+    }
+    daemon.end();
+    let stamps = stamps(&scene, "record.pcapng");
+    assert_eq!(stamps.len(), came.len());
+    for (stamp, came) in stamps.iter().zip(came) {
+        assert!(came.contains(stamp), "{stamp} {came:?}");
+    }
 }
 
 #[test]
@@ -136,8 +181,7 @@ fn a_broken_configuration_is_told_of_and_not_used() {
 fn a_one_time_sequence_opens_once_and_the_door_is_disabled_after_the_last() {
     let name = "a_one_time_sequence_opens_once_and_the_door_is_disabled_after_the_last";
     let Some(scene) = Scene::new(name, &[], "") else { return };
-    let door = "[once]\none_time_sequences = DIR/lines\ntcpflags = syn\ncommand = true\n";
-    scene.configure(&scene.placed(door));
+    scene.configure(&scene.placed(ONCE));
     scene.write("lines", "# used: 1,2\n 7001,7002\n 7003,7004\n");
     let daemon = scene.start("-i server");
     scene.client("knock 192.0.2.1 7001 7002");
@@ -184,6 +228,24 @@ fn assert_closed(scene: &Scene) {
     let mut closed: Vec<&str> = closed.lines().collect();
     closed.sort_unstable();
     assert_eq!(closed, ["one 192.0.2.10", "one 2001:db8::10", "two 192.0.2.10"]);
+}
+
+/// Returns the time of day.
+fn nanos_since_epoch() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
+}
+
+/// Returns the stamps of the packets in a capture of the folder, in nanoseconds since the epoch.
+fn stamps(scene: &Scene, capture: &str) -> Vec<u128> {
+    let path = scene.path(capture);
+    let mut capture = Capture::from_file_with_precision(path, Precision::Nano).unwrap();
+    let mut stamps = Vec::new();
+    while let Ok(packet) = capture.next_packet() {
+        // With nanosecond precision, microseconds are nanoseconds.
+        let time = packet.header.ts;
+        stamps.push(u128::try_from(time.tv_sec * 1_000_000_000 + time.tv_usec).unwrap());
+    }
+    stamps
 }
 
 /// Replays a capture of the folder, and returns the transcript.

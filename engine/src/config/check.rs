@@ -97,6 +97,7 @@ pub(crate) struct Options<'a> {
     pub(crate) user: Option<Given<'a>>,
     pub(crate) log_time: Option<Given<'a>>,
     pub(crate) command_limit: Option<Given<'a>>,
+    pub(crate) lease_file: Option<Given<'a>>,
 }
 
 /// Where the lines of a door stand; of each kind the one that counts, and of `TCPFlags` the last.

@@ -136,6 +136,7 @@ impl<'a> OptionsDraft<'a> {
             user: given(&self.user),
             log_time: given(&self.log_time),
             command_limit: given(&self.command_limit),
+            lease_file: given(&self.lease_file),
         }
     }
 

@@ -5,11 +5,12 @@ use crate::config::Diagnostics;
 use crate::config::check::Options;
 
 pub(super) fn check(options: &Options<'_>, diagnostics: &mut Diagnostics) {
-    for given in [options.user, options.log_time, options.command_limit].into_iter().flatten() {
+    let &Options { interfaces, user, log_time, command_limit, lease_file } = options;
+    for given in [user, log_time, command_limit, lease_file].into_iter().flatten() {
         let unknown = Unknown::Directive { directive: given.directive };
         diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.at);
     }
-    if let Some(given) = options.interfaces {
+    if let Some(given) = interfaces {
         let names = given.value.bytes();
         if names == b"any" {
             let unknown = Unknown::AnyInterface;

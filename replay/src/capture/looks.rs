@@ -45,7 +45,7 @@ const KINDS: [(&[u8], Kind); 11] = [
 
 impl Looks {
     /// Tells by the first bytes, of which more than 64 are not looked at.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let bytes = bytes.get(..64).unwrap_or(bytes);
         if let Some((_, kind)) = KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
             return Self::Known(*kind);

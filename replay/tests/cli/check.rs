@@ -91,7 +91,7 @@ fn json_goes_to_standard_output_and_nothing_goes_elsewhere() {
 
 #[test]
 fn a_code_is_explained_without_anything_else() {
-    let outcome = checked("", "--explain sequence-suffix");
+    let outcome = checked("", "--check --explain=sequence-suffix");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
     insta::assert_snapshot!(outcome.stdout);
 }
@@ -105,8 +105,10 @@ fn every_fault_of_a_check_on_the_command_line_is_status_2() {
         "-c knockd.conf --deny warnings knocks.pcap",
         "--check -c knockd.conf --deny few-knoks",
         "--check -c knockd.conf --allow warnings",
-        "--explain xyzzy",
-        "--explain",
+        "--check --explain=few-knoks",
+        "--check --explain=192.0.2.7",
+        "--check --explain",
+        "--explain=few-knocks -c knockd.conf knocks.pcap",
     ];
     let told = faults.map(|arguments| {
         let outcome = checked(SOUND, arguments);

@@ -34,7 +34,7 @@ fn help_fits_into_100_columns() {
 #[test]
 fn every_example_in_the_help_works() {
     let examples = examples();
-    assert_eq!(examples.len(), 7);
+    assert_eq!(examples.len(), 10);
     let mut stdouts = Vec::new();
     let desk = desk_for_examples();
     for example in &examples {
@@ -49,13 +49,15 @@ fn every_example_in_the_help_works() {
         .zip(["0.000000", "0.100000", "0.200000", "0.200000", "0.200000", "10.200000", "10.200000"])
         .map(|(line, time)| format!("{time} {line}"))
         .collect();
-    assert_eq!(stdouts[..5], [OPENED, "", "", OPENED, ""]);
+    assert_eq!(stdouts[..3], [OPENED, OPENED, ""]);
     assert_eq!(
-        stdouts[5],
+        stdouts[3],
         "no packet of 203.0.113.7 had to do with any door\n3 packets of other clients\n\n"
     );
-    assert_eq!(stdouts[6].lines().collect::<Vec<_>>(), timed);
-    assert_eq!(std::fs::read_to_string(desk.path("before")).unwrap(), OPENED);
+    assert_eq!(stdouts[4].lines().collect::<Vec<_>>(), timed);
+    assert_eq!(stdouts[5..], ["", "", OPENED, "", ""]);
+    assert_eq!(std::fs::read_to_string(desk.path("expected.txt")).unwrap(), OPENED);
+    assert_eq!(desk.run("scenario.pcap -c knockd.conf").stdout, OPENED);
 }
 
 /// Returns the commands of the examples in `--help`.
@@ -80,5 +82,6 @@ fn desk_for_examples() -> Desk {
     let desk = Desk::with(knocks_pcap());
     desk.write("knocks.pcap.gz", gzip(&knocks_pcap()));
     desk.write("new.conf", crate::common::CONFIG);
+    desk.write("scenario.txt", "knock 10.0.0.5 7000 8000 9000\n");
     desk
 }

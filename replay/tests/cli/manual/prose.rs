@@ -25,8 +25,18 @@ pub(super) const DESCRIPTION: Section = Section {
     ],
 };
 
-pub(super) const SECTIONS: &[Section] =
-    &[INPUT, TIME, LOCAL_ADDRESSES, TRANSCRIPT, EXPLANATIONS, SUMMARY, CHECK, FILES];
+pub(super) const SECTIONS: &[Section] = &[
+    INPUT,
+    SCENARIOS,
+    TIME,
+    LOCAL_ADDRESSES,
+    TRANSCRIPT,
+    EXPECTATIONS,
+    EXPLANATIONS,
+    SUMMARY,
+    CHECK,
+    FILES,
+];
 
 const INPUT: Section = Section {
     heading: "CAPTURES",
@@ -64,6 +74,59 @@ const INPUT: Section = Section {
     ],
 };
 
+const SCENARIOS: Section = Section {
+    heading: "SCENARIOS",
+    parts: &[
+        Text(
+            "A capture may be a text that says what is sent: a scenario. It is told from a capture by its \
+             first bytes, has at most 1 MiB, and means at most 1,000,000 packets.",
+        ),
+        Verbatim(
+            "# A comment.
+0        10.0.0.5 > 192.0.2.1 tcp 7000 syn
+0.2      10.0.0.5:40001 > 192.0.2.1:8000 tcp
++200ms   10.0.0.5 > 192.0.2.1 udp 53
++1       10.0.0.5 > 192.0.2.1 tcp 9000 fin,psh again 2 every 1s
+
+to 192.0.2.1
+10       knock 10.0.0.6 7000 8000:udp 9000:tcp:fin every 0.2s
++5       knock 10.0.1.1-10.0.1.100 7000 8000 9000 apart 10ms
+repeat 3 every 60s
+    0    knock 10.0.0.7 7000 8000 9000
+    +20  knock 10.0.0.7 9000 8000 7000
+end",
+        ),
+        Text(
+            "A line begins with its time: seconds since the start of the scenario, or of the round of the \
+             `repeat` that it stands in; or, with `+`, since the last packet of what stands before it. \
+             Without a time it is that of this packet. A time may have a unit: `ms`, `s`, `m`, `h`. The \
+             start is 2001-09-09T01:46:40Z, unless a line `start 2026-03-01T12:00:00Z` says otherwise.",
+        ),
+        Tagged(
+            "`SOURCE > DESTINATION PROTOCOL PORT [FLAGS]`",
+            "A packet. The port may stand behind the address. The flags of TCP are `syn` unless said \
+             otherwise, several of `fin`, `syn`, `rst`, `psh`, `ack` and `urg` parted by commas, or \
+             `none`. `repeat N every T` behind it sends N such packets; `again N every T` sends this very \
+             packet N times more, as a system does that gets no answer: a retransmission.",
+        ),
+        Tagged(
+            "`knock SOURCE PORT[:PROTOCOL[:FLAGS]]...`",
+            "A knock for each port, as `knock`(1) makes them, 0.1 seconds apart, or `every T`. It goes to \
+             the address of the last line `to`, or of `to ADDRESS` behind it; without any to 192.0.2.1, or \
+             with IPv6 to 2001:db8::1.",
+        ),
+        Tagged(
+            "`repeat N every T` ... `end`",
+            "What stands between them, N times, with T from one beginning to the next.",
+        ),
+        Text(
+            "A source may be many: `10.0.0.1-10.0.0.9` or `10.0.0.0/24`. Each does the same, `apart T` \
+             later than the one before. Every packet has a source port and a sequence number of its own, \
+             the same in every run. `--write` makes a capture of a scenario.",
+        ),
+    ],
+};
+
 const CHECK: Section = Section {
     heading: "CHECK",
     parts: &[
@@ -77,7 +140,7 @@ const CHECK: Section = Section {
         ),
         Text(
             "A warning changes nothing. Behind the word `warning` its code stands in brackets: \
-             `--explain CODE` says at length what it means and what the way out is, `--allow CODE` \
+             `--explain=CODE` says at length what it means and what the way out is, `--allow CODE` \
              silences it, `--deny CODE` makes an error of it and `--deny warnings` of all that are not \
              allowed. An error makes the exit status 2. A code that is denied by name is denied even if \
              it is allowed, too. docs/lints.md has all of them.",
@@ -144,6 +207,23 @@ const TRANSCRIPT: Section = Section {
         Text(
             "With `--time` each line begins with the time at which it happens and a space: that of \
              the packet or, for a timeout and its stop command, that at which they are due.",
+        ),
+    ],
+};
+
+const EXPECTATIONS: Section = Section {
+    heading: "EXPECTATIONS",
+    parts: &[
+        Text(
+            "With `--expect`, the transcript is not printed but compared with a file, byte for byte. If it \
+             is the same, nothing is printed on standard output and the status is 0. Otherwise the lines \
+             that differ are printed as `diff -u` prints them, and the status is 1. `--bless` writes the \
+             file; read it before you keep it.",
+        ),
+        Text(
+            "A transcript proves nothing if no packet was admitted, so that is status 1 as well, whatever \
+             the file says. A capture that is cut or damaged is not compared: status 3. A transcript of \
+             more than 64 MiB cannot be compared: status 4.",
         ),
     ],
 };
