@@ -46,11 +46,11 @@ pub(crate) fn start(scene: &Scene, program: Program, config: &str) -> Live {
         Program::Ours => ours(scene),
     };
     let live = scene.on_server(&format!("exec {daemon} -v -i server -c {path}"));
-    let line = live.line_if_any();
-    if line.as_deref() != Some("listening on server...") {
-        panic!("{program:?} does not listen: {line:?} {}", live.finish().stderr);
+    let first = live.line_if_any();
+    if first.as_deref() == Some("listening on server...") {
+        return live;
     }
-    live
+    panic!("{program:?} does not listen: {first:?} {}", live.finish().stderr);
 }
 
 /// Returns the path of our daemon.

@@ -185,7 +185,9 @@ fn passing(frame: &Frame) -> Option<Passing> {
     let (from, to, accepts) = match headers.transport? {
         TransportHeader::Tcp(tcp) => (tcp.source_port, tcp.destination_port, tcp.syn && tcp.ack),
         TransportHeader::Udp(udp) => (udp.source_port, udp.destination_port, false),
-        _ => return None,
+        TransportHeader::Icmpv4(_) | TransportHeader::Icmpv6(_) | TransportHeader::Igmp(_) => {
+            return None;
+        }
     };
     Some(match (frame.is_to_server, accepts) {
         (true, _) => Passing::ToServer(to),
