@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use dns_lookup::{AddrInfoHints, getaddrinfo};
 use knock_engine::Protocol;
 use knock_engine::config::InterfaceName;
-use knock_packets::hit::Hit;
+use knock_packets::hit::{self, Hit};
 use knock_setup::text::Cause;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use socket2::{Domain, Socket, Type};
@@ -54,6 +54,11 @@ pub enum RouteError {
         family: Option<Family>,
         /// What the system says.
         cause: io::Error,
+    },
+    /// The first argument is a port: it is no host's address.
+    Port {
+        /// What stands for the host.
+        host: String,
     },
     /// The address is not of the family that is asked for.
     OtherFamily {
@@ -118,6 +123,9 @@ impl fmt::Display for RouteError {
                     Some(Family::V6) => "IPv6 address",
                 };
                 write!(out, "no {kind} of host `{host}` is known: {}", Resolving(cause))
+            }
+            Self::Port { host } => {
+                write!(out, "`{host}` is a port, and the host stands in front of the ports")
             }
             Self::OtherFamily { host, family } => {
                 let family = match family {
@@ -227,6 +235,10 @@ fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
         return Err(RouteError::SourceOfOtherFamily { source });
     }
     let family = request.family.or(wanted);
+    // The resolver would take it for an address, 7000 for 0.0.27.88.
+    if hit::port(&request.host).is_ok() {
+        return Err(RouteError::Port { host: request.host.clone() });
+    }
     if let Ok(host) = request.host.parse::<IpAddr>() {
         return match family {
             Some(family) if Family::of(host) != family => {

@@ -15,7 +15,7 @@ const FLAGS: [(&str, TcpFlags); 6] = [
     ("urg", TcpFlags::URG),
 ];
 
-/// The names of [`FLAGS`], and of no flag at all.
+/// The names of the flags that a knock can have, and of no flag at all.
 pub const FLAG_NAMES: [&str; 7] = ["fin", "syn", "rst", "psh", "ack", "urg", "none"];
 
 /// A knock that is to be made: `PORT[:PROTOCOL[:FLAGS]]`.

@@ -240,6 +240,13 @@ fn open_captures(args: &Args, streams: &mut Streams<'_>) -> Option<Merge> {
     (!failed).then(|| Merge::new(captures))
 }
 
+impl<'a> Streams<'a> {
+    /// Makes streams that nobody watches: without colours and without a progress bar.
+    pub fn plain(output: &'a mut (dyn Write + Send), errors: &'a mut (dyn Write + Send)) -> Self {
+        Self { output, errors, progress: false, colour: false, output_colour: false }
+    }
+}
+
 impl Streams<'_> {
     fn style(&self) -> Style {
         if self.colour { Style::Coloured } else { Style::Plain }

@@ -25,6 +25,10 @@ pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit
         streams.cannot_read(&CaptureError { capture: name, fault: Fault::CannotOpen(error) });
         return Exit::Capture;
     }
+    if text.is_empty() {
+        streams.cannot_read(&CaptureError { capture: name, fault: Fault::Empty });
+        return Exit::Capture;
+    }
     let capture = match scenario::capture(&name, &text) {
         Ok(capture) => capture,
         Err(source) => {

@@ -174,13 +174,7 @@ fn replay(case: &Case, folder: &Path) -> Replayed {
     }
     args.extend(case.options().into_iter().map(OsString::from));
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = Streams::plain(&mut output, &mut errors);
     let exit = if case.conf.sequence_files.is_empty() {
         knock_replay::run(args, &mut streams)
     } else {

@@ -24,13 +24,7 @@ fn replay(case: &Case, more: &[&str]) -> (Vec<u8>, Vec<u8>) {
     let more = more.iter().map(|&argument| argument.to_owned());
     let args = given.into_iter().chain(case.arguments()).chain(more).map(OsString::from);
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = Streams::plain(&mut output, &mut errors);
     let exit = within(folder.path(), || knock_replay::run(args, &mut streams));
     assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
     (output, errors)

@@ -280,13 +280,7 @@ fn replayed(folder: &Path) -> Vec<u8> {
     let words = ["knock-replay", "-q", "--rules", "knockd-0.8", "--local", "10.0.0.1", "--config"];
     let paths = ["knockd.conf", "capture.pcap"].map(|name| folder.join(name).into_os_string());
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = Streams::plain(&mut output, &mut errors);
     let exit = knock_replay::run(words.map(OsString::from).into_iter().chain(paths), &mut streams);
     assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
     output

@@ -14,7 +14,7 @@ use super::settings::{Knocks, Settings};
 use super::words::Word;
 use crate::plan::MAX_HITS;
 use crate::request::Family;
-use knock_packets::duration::{self, Unit};
+use knock_packets::duration::{self, DurationError, Unit};
 use knock_packets::hit::{self, Hit, HitError};
 use knock_setup::faults::Faults;
 
@@ -40,7 +40,7 @@ pub(super) fn settings(
         Keyword::Host | Keyword::Knocks => {}
         Keyword::HostName => one.host_name = Some(host_name(word, faults)?),
         Keyword::Delay => one.delay = Some(time(word, Unit::Milliseconds, faults)?),
-        Keyword::Wait => one.wait = Some(time(word, Unit::Seconds, faults)?),
+        Keyword::Wait => one.wait = Some(wait(word, faults)?),
         Keyword::Then => one.then = Some(then(word, faults)?),
         Keyword::Retry => one.retry = Some(retry(word, faults)?),
         Keyword::Source => one.source = Some(source(word, faults)?),
@@ -199,6 +199,15 @@ fn time(word: &Word<'_>, plain: Unit, faults: &mut Faults) -> Option<Duration> {
         .ok()
 }
 
+fn wait(word: &Word<'_>, faults: &mut Faults) -> Option<Duration> {
+    let wait = time(word, Unit::Seconds, faults)?;
+    if wait.is_zero() {
+        faults.error(word.at, bad(word, &DurationError::Zero.to_string()));
+        return None;
+    }
+    Some(wait)
+}
+
 fn then(word: &Word<'_>, faults: &mut Faults) -> Option<Port> {
     hit::tcp_port(&String::from_utf8_lossy(&word.text))
         .map_err(|error| faults.error(word.at, bad(word, &error)))
@@ -315,6 +324,18 @@ mod tests {
         assert_eq!(hits("1,2:tcp:fin,x,3"), Err(vec![(3, 11)]));
         assert_eq!(hits("\"1,x\" 2"), Err(vec![(1, 5)]));
         assert_eq!(hits("1:tcp,udp"), Err(vec![(7, 3)]));
+    }
+
+    #[test]
+    fn a_wait_is_some_time_and_a_delay_may_be_none() {
+        let given = |keyword, value: &str| {
+            let line = Text::new(value.as_bytes()).lines().next().unwrap().trimmed();
+            let words = words::words(line).unwrap();
+            settings(keyword, &words, &Base::default(), &mut Faults::default())
+        };
+        assert_eq!(given(Keyword::Wait, "0"), None);
+        assert_eq!(given(Keyword::Wait, "1").unwrap().wait, Some(Duration::from_secs(1)));
+        assert_eq!(given(Keyword::Delay, "0").unwrap().delay, Some(Duration::ZERO));
     }
 
     #[test]

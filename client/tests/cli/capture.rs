@@ -16,13 +16,7 @@ fn replay(capture: &str, config: &str, rules: &str) -> String {
     fs::write(&path, config).unwrap();
     let args = ["knock-replay", capture, "-c", &path, "--quiet", "--rules", rules];
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = Streams::plain(&mut output, &mut errors);
     let exit = knock_replay::run(args.map(OsString::from), &mut streams);
     assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
     String::from_utf8(output).unwrap()

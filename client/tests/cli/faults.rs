@@ -39,6 +39,7 @@ fn every_fault_of_the_command_line_is_status_2_and_told() {
         "--source 192.0.2.77 127.0.0.1 7000",
         "--interface nowhere0 127.0.0.1 7000",
         "fe80::1 7000",
+        "7000 8000 9000",
         "nobody.invalid 7000",
         "a\u{1b}[31m.invalid 7000",
     ];

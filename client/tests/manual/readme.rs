@@ -69,13 +69,7 @@ fn the_capture_opens_the_door_that_the_readme_shows() {
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
     assert!(replay.starts_with("target/release/knock-replay "), "{replay}");
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = Streams::plain(&mut output, &mut errors);
     assert_eq!(knock_replay::run(placed(replay), &mut streams), Exit::Done);
     assert_eq!(String::from_utf8(output).unwrap(), blocks[place + 1]);
 }

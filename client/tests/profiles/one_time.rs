@@ -240,13 +240,7 @@ fn what_the_client_marks_the_server_takes_for_used() {
 fn opened(site: &Site) -> &'static str {
     let mut output = Vec::new();
     let mut errors = Vec::new();
-    let mut streams = knock_replay::Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = knock_replay::Streams::plain(&mut output, &mut errors);
     let path = |name: &str| site.desk.path(name).into_os_string();
     // This process is not in the folder that the file is named from.
     let conf = site.desk.read("knockd.conf");

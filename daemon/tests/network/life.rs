@@ -255,13 +255,7 @@ fn replay(scene: &Scene, capture: &str) -> String {
         ["knock-replay".into(), path(capture), "-q".into(), "-c".into(), path("knockd.conf")];
     assert!(fs::metadata(scene.path(capture)).is_ok_and(|file| file.len() > 0));
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams {
-        output: &mut output,
-        errors: &mut errors,
-        progress: false,
-        colour: false,
-        output_colour: false,
-    };
+    let mut streams = Streams::plain(&mut output, &mut errors);
     let exit = knock_replay::run(args, &mut streams);
     assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
     String::from_utf8(output).unwrap()

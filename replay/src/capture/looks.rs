@@ -68,7 +68,8 @@ fn is_text(bytes: &[u8]) -> bool {
     let whole = bytes.utf8_chunks().next();
     let Some(whole) = whole else { return true };
     let cut = bytes.len().saturating_sub(whole.valid().len());
-    let is_cut_character = whole.invalid().len() == cut && cut < 4 && bytes.len() == 64;
+    let is_cut_character =
+        whole.invalid().len() == cut && cut < 4 && [4, 64].contains(&bytes.len());
     let is_shown = |character: char| !character.is_control() || character.is_ascii_whitespace();
     (cut == 0 || is_cut_character) && whole.valid().chars().all(is_shown)
 }

@@ -151,8 +151,8 @@ impl Capture {
         live: bool,
     ) -> Result<Self, CaptureError> {
         let opened = match Reader::open(&mut source) {
-            Err(Fault::NotACapture(Looks::Text)) if scenario::begins_like_one(source.held()) => {
-                acted(&name, &mut source).and_then(|()| Reader::open(&mut source))
+            Err(Fault::NotACapture(_)) if may_be_a_scenario(source.held()) => {
+                act_out(&name, &mut source).and_then(|()| Reader::open(&mut source))
             }
             opened => opened,
         };
@@ -262,8 +262,14 @@ impl Reader {
     }
 }
 
+/// Tells by as many bytes as there are of a pipe, too, so that a file and a pipe are the same.
+fn may_be_a_scenario(held: &[u8]) -> bool {
+    let first = held.get(..source::MAGIC_LENGTH).unwrap_or(held);
+    Looks::of(first) == Looks::Text && scenario::begins_like_one(first)
+}
+
 /// Puts the capture that the text of a scenario means in the place of the text.
-fn acted(name: &str, source: &mut Source) -> Result<(), Fault> {
+fn act_out(name: &str, source: &mut Source) -> Result<(), Fault> {
     let place = source.place(0);
     let text = source.window(scenario::MAX_BYTES.saturating_add(1));
     let capture = scenario::capture(name, text.map_err(|error| error.at(place))?);

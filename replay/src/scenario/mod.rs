@@ -38,6 +38,8 @@ mod expand;
 mod read;
 mod statement;
 mod time;
+mod value;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,19 @@
 //! The text of a scenario to what its lines say, or to all its faults.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use knock_engine::config::Wording;
 use knock_engine::config::lex::{Line, Piece, Text};
-use knock_engine::config::{Excerpt, Wording};
-use knock_engine::{Port, Protocol};
 use knock_packets::Hit;
-use knock_packets::hit::HitError;
 use knock_setup::faults::Faults;
 
-use super::clients::{Clients, NoClients};
 use super::statement::{Knocks, Statement, What, When};
 use super::time;
+use super::value::{
+    address, clients, destination, hit, port, protocol, same_family, source, unknown, with_flags,
+};
+use super::words::{Fault, Words, fault};
 
 /// How deep `repeat` can stand in `repeat`.
 const DEPTH_MAX: usize = 8;
@@ -24,22 +25,12 @@ const EVERY: Duration = Duration::from_millis(100);
 const HOST_4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const HOST_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
-/// The words that a line can begin with, besides times and addresses.
-const FIRST_WORDS: [&str; 5] = ["knock", "repeat", "end", "to", "start"];
-
 /// What a text says.
 #[derive(Debug, Default)]
 pub(super) struct Script<'a> {
     /// When it starts, since 1970.
     pub(super) start: Option<Duration>,
     pub(super) statements: Vec<Statement<'a>>,
-}
-
-/// A fault, and where it is.
-type Fault<'a> = Box<(Piece<'a>, Wording)>;
-
-fn fault(at: Piece<'_>, wording: Wording) -> Fault<'_> {
-    Box::new((at, wording))
 }
 
 /// Reads a text. If there are faults, what is returned means nothing.
@@ -295,207 +286,4 @@ fn packet<'a>(
     }
     knocks.hits.push(hit);
     Ok((knocks, repeated))
-}
-
-/// Reads the flags of a packet.
-fn with_flags(hit: Hit, word: Piece<'_>) -> Result<Hit, Fault<'_>> {
-    let flags = String::from_utf8_lossy(word.bytes());
-    let name = knock_packets::hit::protocol_name(hit.knock.protocol);
-    match format!("{}:{name}:{flags}", hit.knock.port.0).parse() {
-        Ok(hit) => Ok(hit),
-        Err(HitError::FlagsOfUdp) => {
-            let wording = Wording::new("a UDP packet has no flags", "only tcp has");
-            Err(fault(word, wording.help("remove them")))
-        }
-        Err(error) => {
-            let wording =
-                Wording::new(error.to_string(), "expected flags, such as `syn` or `fin,psh`");
-            let known = knock_packets::hit::FLAG_NAMES.iter().copied();
-            let near = knock_engine::config::nearest(
-                word.bytes(),
-                known.chain(["repeat", "again", "apart"]),
-            );
-            Err(fault(word, helped(wording, near)))
-        }
-    }
-}
-
-fn hit<'a>(word: Piece<'a>, others: &[&'static str]) -> Result<Hit, Fault<'a>> {
-    let text = String::from_utf8_lossy(word.bytes());
-    text.parse().map_err(|error: HitError| {
-        let wording =
-            Wording::new(error.to_string(), "expected a knock, such as `7000` or `53:udp`");
-        let near = knock_engine::config::nearest(word.bytes(), others.iter().copied());
-        fault(word, helped(wording, near))
-    })
-}
-
-fn helped(wording: Wording, near: Option<&str>) -> Wording {
-    match near {
-        Some(near) => wording.help(format!("perhaps `{near}` was meant")),
-        None => wording,
-    }
-}
-
-fn unknown<'a>(word: Piece<'a>, known: &[&'static str]) -> Fault<'a> {
-    let shown = Excerpt::new(word.bytes());
-    let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    let wording = Wording::new(format!("`{shown}` is not understood"), format!("expected {list}"));
-    let near = knock_engine::config::nearest(word.bytes(), known.iter().copied());
-    fault(word, helped(wording, near))
-}
-
-fn port(word: Piece<'_>) -> Result<Port, Fault<'_>> {
-    let text = String::from_utf8_lossy(word.bytes());
-    knock_packets::hit::port(&text)
-        .map_err(|error| fault(word, Wording::new(error.to_string(), "expected a port")))
-}
-
-fn protocol(word: Piece<'_>) -> Result<Protocol, Fault<'_>> {
-    match word.bytes() {
-        b"tcp" => Ok(Protocol::Tcp),
-        b"udp" => Ok(Protocol::Udp),
-        _ => Err(unknown(word, &["tcp", "udp"])),
-    }
-}
-
-/// Reads where a packet comes from: clients, and for one a port behind it.
-fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'_>> {
-    let text = String::from_utf8_lossy(word.bytes());
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        let client = Clients::from(address.ip());
-        return Ok((client, Some(Port(address.port()))));
-    }
-    let is_first_word = |wording: Wording| {
-        let near = knock_engine::config::nearest(word.bytes(), FIRST_WORDS);
-        fault(word, helped(wording, near))
-    };
-    match Clients::read(&text) {
-        Ok(clients) => Ok((clients, None)),
-        Err(NoClients::NoAddress) => {
-            let shown = Excerpt::new(word.bytes());
-            let message = format!("`{shown}` is neither a time nor an address nor a known word");
-            let label = "expected `TIME`, `SOURCE > DESTINATION`, `knock` or `repeat`";
-            let wording = Wording::new(message, label);
-            if is_time_of_day(&text) {
-                let help = "this is what `tcpdump` prints: save packets with `tcpdump -w`";
-                return Err(fault(word, wording.help(help)));
-            }
-            Err(is_first_word(wording))
-        }
-        Err(why) => Err(fault(word, no_clients(why))),
-    }
-}
-
-/// Returns whether a word is a time such as `10:00:00.123456`.
-fn is_time_of_day(word: &str) -> bool {
-    let mut parts = word.split(':');
-    let is_part = |part: &str| part.starts_with(|character: char| character.is_ascii_digit());
-    parts.by_ref().take(3).filter(|part| is_part(part)).count() == 3 && parts.next().is_none()
-}
-
-fn clients(word: Piece<'_>) -> Result<Clients, Fault<'_>> {
-    Clients::read(&String::from_utf8_lossy(word.bytes()))
-        .map_err(|why| fault(word, no_clients(why)))
-}
-
-fn no_clients(why: NoClients) -> Wording {
-    match why {
-        NoClients::NoAddress => Wording::new("this is not an address", "expected who knocks")
-            .help("write `10.0.0.5`, `10.0.0.1-10.0.0.9` or `10.0.0.0/24`"),
-        NoClients::Backwards => Wording::new(
-            "the range ends before it begins, or in the other family",
-            "expected `FIRST-LAST`",
-        ),
-        NoClients::NoPrefix => Wording::new(
-            "the length of this network's prefix is not one",
-            "expected `/0` to `/32`, or with IPv6 to `/128`",
-        ),
-    }
-}
-
-/// Reads where a packet goes, with a port behind the address perhaps.
-fn destination(word: Piece<'_>) -> Result<(IpAddr, Option<Port>), Fault<'_>> {
-    let text = String::from_utf8_lossy(word.bytes());
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        if address.port() == 0 {
-            return Err(fault(
-                word,
-                Wording::new("port 0 cannot be knocked at", "expected 1 to 65535"),
-            ));
-        }
-        return Ok((address.ip(), Some(Port(address.port()))));
-    }
-    address(word).map(|address| (address, None))
-}
-
-fn address(word: Piece<'_>) -> Result<IpAddr, Fault<'_>> {
-    String::from_utf8_lossy(word.bytes()).parse().map_err(|_| {
-        let shown = Excerpt::new(word.bytes());
-        let wording = Wording::new(format!("`{shown}` is not an address"), "expected an address")
-            .help("write one such as `192.0.2.1`, `192.0.2.1:7000`, `2001:db8::1`, `[2001:db8::1]:7000`");
-        fault(word, wording)
-    })
-}
-
-fn same_family(clients: Clients, host: IpAddr, at: Piece<'_>) -> Result<(), Fault<'_>> {
-    if clients.is_ipv4() == host.is_ipv4() {
-        return Ok(());
-    }
-    let message = "the source and the destination of a packet are of one family";
-    Err(fault(at, Wording::new(message, "this one is of the other")))
-}
-
-/// The words of a line, up to a comment.
-struct Words<'a> {
-    rest: Piece<'a>,
-}
-
-impl<'a> Words<'a> {
-    fn new(line: Line<'a>) -> Self {
-        Self { rest: line.trimmed() }
-    }
-
-    fn next(&mut self) -> Option<Piece<'a>> {
-        let (word, rest) = self.rest.first_word();
-        if word.is_empty() || word.bytes().starts_with(b"#") {
-            return None;
-        }
-        self.rest = rest;
-        Some(word)
-    }
-
-    /// Returns the next word, which must be there, behind this one.
-    fn expect(&mut self, behind: Piece<'a>, what: &str) -> Result<Piece<'a>, Fault<'a>> {
-        self.next().ok_or_else(|| {
-            let wording = Wording::new("the line ends too early", format!("expected {what}"));
-            fault(behind.empty_at_end(), wording)
-        })
-    }
-
-    fn nothing_more(mut self) -> Result<(), Fault<'a>> {
-        match self.next() {
-            None => Ok(()),
-            Some(word) => {
-                let wording = Wording::new("there is more than was expected", "remove this");
-                Err(fault(word.to_line_end(), wording))
-            }
-        }
-    }
-
-    fn length(&mut self, behind: Piece<'a>) -> Result<Duration, Fault<'a>> {
-        let word = self.expect(behind, "a time, such as `0.2s`")?;
-        time::length(word).map_err(|wording| fault(word, wording))
-    }
-
-    /// Reads `N every T`.
-    fn times(&mut self, behind: Piece<'a>) -> Result<(u32, Duration), Fault<'a>> {
-        let word = self.expect(behind, "how often, such as `3 every 10s`")?;
-        let count = time::count(word).map_err(|wording| fault(word, wording))?;
-        let every = self.expect(word, "`every` and a time, such as `every 10s`")?;
-        if every.bytes() != b"every" {
-            return Err(unknown(every, &["every"]));
-        }
-        Ok((count, self.length(every)?))
-    }
 }

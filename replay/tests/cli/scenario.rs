@@ -67,11 +67,13 @@ fn only_a_scenario_is_written_as_a_capture() {
     let desk = Desk::with(crate::common::forge::knocks_pcap());
     desk.write("scenario.txt", SCENARIO);
     desk.write("page.html", "<html>\n");
+    desk.write("empty", "");
     let mut told = String::new();
     for (arguments, status) in [
         ("knocks.pcap --write k.pcap", 3),
         ("page.html --write k.pcap", 3),
         ("missing --write k.pcap", 3),
+        ("empty --write k.pcap", 3),
         ("scenario.txt --write no/such/k.pcap", 4),
         ("scenario.txt scenario.txt --write k.pcap", 2),
     ] {

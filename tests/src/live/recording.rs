@@ -44,13 +44,7 @@ impl Recording {
         args.extend(["--quiet", "--rules", rules].map(OsString::from));
         args.extend(SERVER.iter().flat_map(|address| ["--local", address]).map(OsString::from));
         let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let mut streams = Streams {
-            output: &mut output,
-            errors: &mut errors,
-            progress: false,
-            colour: false,
-            output_colour: false,
-        };
+        let mut streams = Streams::plain(&mut output, &mut errors);
         let exit = knock_replay::run(args, &mut streams);
         assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
         String::from_utf8(output).unwrap()
