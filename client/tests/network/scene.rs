@@ -4,10 +4,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use knock_tests::live::Cable;
-use knock_tests::process::{Live, Outcome, finish};
+use knock_tests::process::{Live, Outcome, finish, wait_until};
 use knock_tests::require::{Need, require};
 use tempfile::TempDir;
 
@@ -133,12 +132,8 @@ impl Sniffer<'_> {
         // A mark that passes last.
         let mark = "printf the-end | nc -u -q 0 192.0.2.1 9";
         assert_eq!(self.scene.client(mark).status, Some(0));
-        let begin = Instant::now();
         let is_there = |bytes: &[u8]| bytes.windows(7).any(|window| window == b"the-end");
-        while !is_there(&fs::read(&self.file).unwrap()) {
-            assert!(begin.elapsed() < Duration::from_mins(1), "the mark does not pass");
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("the mark has passed", || is_there(&fs::read(&self.file).unwrap()));
         assert_eq!(self.scene.client(&format!("kill -TERM {}", self.id)).status, Some(0));
         let ended = self.live.finish();
         assert!(ended.stderr.contains("\n0 packets dropped"), "{}", ended.stderr);
