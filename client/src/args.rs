@@ -1,21 +1,23 @@
 //! The command line.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::builder::TypedValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser};
 use clap_complete::Shell;
+use knock_engine::Protocol;
 use knock_engine::config::InterfaceName;
-use knock_engine::{Port, Protocol};
 use knock_setup::options::STYLES;
 
 use crate::plan::MAX_HITS;
-use crate::request::{Family, Request};
+use crate::request::{Awaited, Family, Request};
 use knock_packets::duration::{self, DurationError, Unit};
-use knock_packets::hit::{self, Hit};
+use knock_packets::hit::Hit;
 
 const LONG_ABOUT: &str = "\
 Knock at ports of a host, in order, so that a door opens there.
@@ -77,7 +79,7 @@ pub struct Args {
     /// '7000' and '7000:tcp' are a TCP SYN, '7000:udp' is a UDP datagram with one byte, which is 0. Other
     /// TCP flags than SYN stand behind the protocol, separated by commas: fin, syn, rst, psh, ack, urg, or
     /// none at all: '7000:tcp:fin,psh', '7000:tcp:none'. They need root, or CAP_NET_RAW.
-    #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]")]
+    #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]", value_parser = Hits)]
     pub hits: Vec<Hit>,
 
     /// Make all knocks by UDP, also those that say 'tcp'
@@ -110,8 +112,9 @@ pub struct Args {
     /// Wait until this TCP port of the host accepts connections, and say so
     ///
     /// It is not tried before the last knock has left. A connection that is accepted is closed at once.
-    #[arg(long, value_name = "PORT", value_parser = hit::tcp_port)]
-    pub then: Option<Port>,
+    /// With 'none', nothing is waited for, whatever the profile says.
+    #[arg(long, value_name = "PORT", value_parser = Awaited::parse)]
+    pub then: Option<Awaited>,
 
     /// How long to wait for it: seconds, or with a unit, as in 500ms [default: 5]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
@@ -226,6 +229,31 @@ impl Args {
     }
 }
 
+/// Reads knocks; of one that is none, the error says what was perhaps meant.
+#[derive(Clone)]
+struct Hits;
+
+impl TypedValueParser for Hits {
+    type Value = Hit;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Hit, clap::Error> {
+        let mut error = match Hit::from_str.parse_ref(command, argument, value) {
+            Ok(hit) => return Ok(hit),
+            Err(error) => error,
+        };
+        let cause = value.to_str().and_then(|text| text.parse::<Hit>().err());
+        if let Some(help) = cause.and_then(|cause| cause.help()) {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![help.into()]));
+        }
+        Err(error)
+    }
+}
+
 fn milliseconds(text: &str) -> Result<Duration, DurationError> {
     duration::parse(text, Unit::Milliseconds)
 }
@@ -251,6 +279,8 @@ pub fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use knock_engine::Port;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -296,6 +326,6 @@ mod tests {
         let request = request("knock --then 22/tcp -d 500 --wait 2 host 1");
         assert_eq!(request.delay, Some(Duration::from_millis(500)));
         assert_eq!(request.wait, Some(Duration::from_secs(2)));
-        assert_eq!(request.then, Some(Port(22)));
+        assert_eq!(request.then, Some(Awaited::Port(Port(22))));
     }
 }

@@ -5,6 +5,8 @@
 mod capture;
 mod faults;
 mod help;
+#[path = "../json/mod.rs"]
+mod json;
 mod plan;
 
 use std::process::Command;

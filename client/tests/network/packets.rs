@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::json;
 use crate::scene::{KNOCK, Scene, Seen, sent};
 
 /// The addresses of the server that all is tried with.
@@ -154,6 +155,26 @@ fn all_knocks_come_from_the_source_that_is_asked_for() {
 }
 
 #[test]
+fn an_ipv4_address_that_is_written_as_ipv6_is_knocked_at_by_ipv4() {
+    let name = "an_ipv4_address_that_is_written_as_ipv6_is_knocked_at_by_ipv4";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let hosts = "mount -t tmpfs none /run && echo ::ffff:192.0.2.1 mapped.example >/run/hosts \
+                 && mount --bind /run/hosts /etc/hosts";
+    assert_eq!(scene.client(hosts).status, Some(0));
+    let options = ["::ffff:192.0.2.1", "--source ::ffff:192.0.2.11 192.0.2.1", "mapped.example"];
+    for (options, from) in options.into_iter().zip(["192.0.2.10", "192.0.2.11", "192.0.2.10"]) {
+        let sniffer = scene.record();
+        let outcome = scene.client(&format!("knock -v {options} 7000 8000:udp 9000:tcp:fin"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        assert!(outcome.stdout.starts_with("hitting tcp 192.0.2.1:7000\n"), "{outcome:?}");
+        let seen = sniffer.end();
+        assert_eq!(sent(&seen, "192.0.2.1"), ["7000 [S]", "8000 UDP", "9000 [F]"]);
+        let is_to_server = |packet: &&Seen| packet.to == "192.0.2.1";
+        assert!(seen.iter().filter(is_to_server).all(|packet| packet.from == from), "{seen:?}");
+    }
+}
+
+#[test]
 fn a_link_local_address_is_knocked_at_through_its_interface() {
     let name = "a_link_local_address_is_knocked_at_through_its_interface";
     let Some(scene) = Scene::new(name, &[]) else { return };
@@ -163,6 +184,18 @@ fn a_link_local_address_is_knocked_at_through_its_interface() {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         assert!(outcome.stdout.starts_with("hitting tcp fe80::1%client:7000\n"), "{outcome:?}");
         assert_eq!(sent(&sniffer.end(), "fe80::1"), ["7000 [S]", "8000 UDP", "9000 [F]"]);
+        let head = format!("--dry-run {arguments} 7000");
+        let plan = scene.knock(&head).stdout;
+        assert!(plan.starts_with("knock at fe80::1%client "), "{plan}");
+        let (_, from) = plan.lines().next().unwrap().split_once(" from fe80::").unwrap();
+        assert!(from.contains("%client"), "{plan}");
+        let plan = scene.knock(&format!("--json {head}")).stdout;
+        let plan = json::object(&plan);
+        let source = plan["source"].as_str().unwrap();
+        assert!(source.starts_with("fe80::") && source.ends_with("%client"), "{plan}");
+        assert_eq!(plan["address"], "fe80::1%client");
+        let told = scene.knock(&format!("--json {arguments} 7000:udp")).stdout;
+        assert_eq!(json::object(&told)["address"], "fe80::1%client");
     }
 }
 

@@ -7,6 +7,8 @@ mod command;
 mod desk;
 mod diagnostics;
 mod example;
+#[path = "../json/mod.rs"]
+mod json;
 #[path = "../manual/profiles.rs"]
 mod manual;
 mod meaning;
