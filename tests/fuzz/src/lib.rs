@@ -1,6 +1,6 @@
 //! What fuzz targets share.
 
-use knock_engine::config::{Diagnostic, Diagnostics, Severity, Span};
+use knock_engine::config::{Diagnostics, Severity, Span, Wording};
 use knock_setup::report::{self, Source, Style};
 
 /// Checks what a parser found in a text, and how that is shown.
@@ -12,16 +12,28 @@ pub fn check_diagnostics(text: &[u8], diagnostics: &Diagnostics) {
     let kept_of = |severity| kept.iter().filter(|one| one.severity() == severity).count();
     assert_eq!(kept_of(Severity::Error), diagnostics.errors().min(Diagnostics::MAX));
     assert_eq!(kept_of(Severity::Warning), diagnostics.warnings().min(Diagnostics::MAX));
-    let places =
-        kept.iter().map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
+    check_source(text, Source::new(NAME.to_owned(), text.to_vec(), diagnostics));
+}
+
+/// The name of the text.
+pub const NAME: &str = "a.conf";
+
+/// Checks what was found in a text that has the name [`NAME`], and how that is shown.
+///
+/// # Panics
+/// If anything is wrong with it.
+pub fn check_source(text: &[u8], source: Source) {
+    assert_eq!((source.name.as_str(), source.text.as_slice()), (NAME, text));
+    let places = source.findings.iter();
+    let places = places.map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
     assert!(places.is_sorted());
-    for diagnostic in kept {
-        if let Some(span) = &diagnostic.span {
+    for finding in &source.findings {
+        if let Some(span) = &finding.span {
             check_span(text, span);
         }
-        check_wording(diagnostic);
+        check_wording(&finding.wording);
     }
-    check_report(text, diagnostics);
+    check_report(source);
 }
 
 /// Checks that a span lies within one line of the text, and is numbered as the text is.
@@ -46,8 +58,7 @@ pub fn line_number(before: &[u8]) -> usize {
     before.split(|byte| *byte == b'\n').count()
 }
 
-fn check_wording(diagnostic: &Diagnostic) {
-    let wording = diagnostic.wording();
+fn check_wording(wording: &Wording) {
     let advice = wording.help.iter().chain(&wording.note);
     for text in advice.chain([&wording.message, &wording.label]) {
         assert!(!text.chars().any(char::is_control), "{text:?}");
@@ -56,22 +67,21 @@ fn check_wording(diagnostic: &Diagnostic) {
     assert!(!wording.message.is_empty());
 }
 
-fn check_report(text: &[u8], diagnostics: &Diagnostics) {
+fn check_report(mut source: Source) {
     /// Rendering takes longer than all the rest.
     const RENDERED_MAX: usize = 6;
-    let mut source = Source::new("a.conf".to_owned(), text.to_vec(), diagnostics);
     source.findings.truncate(RENDERED_MAX);
-    let rendered = diagnostics.kept().iter().take(RENDERED_MAX);
     let sources = [source];
+    let [source] = &sources;
     let plain = report::render(&sources, Style::Plain);
-    assert_eq!(plain.is_empty(), diagnostics.kept().is_empty());
+    assert_eq!(plain.is_empty(), source.findings.is_empty());
     let hostile = plain.chars().find(|one| one.is_control() && *one != '\n');
     assert_eq!(hostile, None, "{plain:?}");
-    let places = rendered.filter_map(|one| one.span);
+    let places = source.findings.iter().filter_map(|one| one.span);
     let places: Vec<_> =
-        places.map(|span| format!("a.conf:{}:{}", span.line, span.column)).collect();
+        places.map(|span| format!("{NAME}:{}:{}", span.line, span.column)).collect();
     let shown = plain.lines().filter_map(|line| line.trim_start().strip_prefix("--> "));
-    let shown: Vec<_> = shown.filter(|place| *place != "a.conf").collect();
+    let shown: Vec<_> = shown.filter(|place| *place != NAME).collect();
     assert_eq!(shown, places, "{plain}");
     let coloured = report::render(&sources, Style::Coloured);
     assert_eq!(without_escapes(&coloured), plain);
