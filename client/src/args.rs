@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, Parser, ValueHint};
 use clap_complete::Shell;
 use knock_engine::Protocol;
 use knock_engine::config::InterfaceName;
@@ -71,7 +71,8 @@ Exit status:
 #[expect(clippy::doc_markdown, reason = "the comments are the help, which has no markup")]
 pub struct Args {
     /// The host to knock at: a name or an address, or the name of a profile
-    #[arg(value_name = "HOST", required_unless_present_any = ["completions", "list", "door"])]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(required_unless_present_any = ["completions", "list", "door"])]
     pub host: Option<String>,
 
     /// The knocks, in order: a port, perhaps with 'tcp' or 'udp'
@@ -274,7 +275,14 @@ fn interface(text: &str) -> Result<InterfaceName, &'static str> {
 /// Returns the command line as a value, for the manual page and for completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    Args::command()
+    // Where nothing is said of a value, shells would complete the names of files.
+    let says_nothing = |arg: &clap::Arg| {
+        arg.get_action().takes_values()
+            && arg.get_possible_values().is_empty()
+            && arg.get_value_hint() == ValueHint::Unknown
+    };
+    let hinted = |arg| if says_nothing(&arg) { arg.value_hint(ValueHint::Other) } else { arg };
+    Args::command().mut_args(hinted)
 }
 
 #[cfg(test)]

@@ -222,8 +222,15 @@ const JSON: Section = Section {
 const COMPLETIONS: Section = Section {
     heading: "COMPLETIONS",
     parts: &[
-        Text("`knock --completions SHELL` prints what makes a shell complete options. For bash:"),
-        Verbatim("knock --completions bash > ~/.local/share/bash-completion/completions/knock"),
+        Text(
+            "`knock --completions SHELL` prints what makes a shell complete options. For bash, for zsh with \
+             `~/.zfunc` in its `fpath`, and for fish:",
+        ),
+        Verbatim(
+            "knock --completions bash > ~/.local/share/bash-completion/completions/knock\n\
+             knock --completions zsh > ~/.zfunc/_knock\n\
+             knock --completions fish > ~/.config/fish/completions/knock.fish",
+        ),
     ],
 };
 
