@@ -87,22 +87,27 @@ fn an_open_port_gets_nothing_but_its_knock() {
 }
 
 #[test]
-fn the_first_knock_waits_for_the_address_of_the_neighbour_and_leaves_once() {
-    let name = "the_first_knock_waits_for_the_address_of_the_neighbour_and_leaves_once";
+fn knocks_wait_for_the_address_of_the_neighbour_and_leave_once() {
+    let name = "knocks_wait_for_the_address_of_the_neighbour_and_leave_once";
     let Some(scene) = Scene::new(name, &[]) else { return };
-    for server in SERVERS {
-        assert_eq!(scene.client("ip neigh flush all").status, Some(0));
-        // The server is silent at first.
-        scene.server("ip link set server arp off; ip -6 addr del 2001:db8::1/64 dev server");
-        let sniffer = scene.record();
-        let wake = "sleep 0.7; ip link set server arp on; \
-                    ip -6 addr add 2001:db8::1/64 dev server nodad";
-        let waker = scene.on_server(wake);
-        let outcome = scene.knock(&format!("{server} 7000 8000"));
-        assert_eq!(outcome.status, Some(0), "{outcome:?}");
-        assert_eq!(waker.finish().status, Some(0));
-        std::thread::sleep(UNTIL_REPEATED);
-        assert_eq!(sent(&sniffer.end(), server), ["7000 [S]", "8000 [S]"]);
+    // As many as there may be at all find room in the kernel's queue.
+    let many: Vec<String> = (10_001..=10_256).map(|port| port.to_string()).collect();
+    for (delay, ports) in [("", "7000 8000"), ("-d 0", &many.join(" "))] {
+        for server in SERVERS {
+            assert_eq!(scene.client("ip neigh flush all").status, Some(0));
+            // The server is silent at first.
+            scene.server("ip link set server arp off; ip -6 addr del 2001:db8::1/64 dev server");
+            let sniffer = scene.record();
+            let wake = "sleep 0.7; ip link set server arp on; \
+                        ip -6 addr add 2001:db8::1/64 dev server nodad";
+            let waker = scene.on_server(wake);
+            let outcome = scene.knock(&format!("{delay} {server} {ports}"));
+            assert_eq!(outcome.status, Some(0), "{outcome:?}");
+            assert_eq!(waker.finish().status, Some(0));
+            std::thread::sleep(UNTIL_REPEATED);
+            let knocks: Vec<_> = ports.split(' ').map(|port| format!("{port} [S]")).collect();
+            assert_eq!(sent(&sniffer.end(), server), knocks);
+        }
     }
 }
 

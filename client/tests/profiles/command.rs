@@ -265,11 +265,13 @@ fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
 #[test]
 fn waiting_needs_a_port_from_somewhere() {
     let desk = desk();
-    desk.write("config/knock/vault.sequences", "1\n2\n3\n4\n");
+    desk.write("config/knock/vault.sequences", "1,2\n2\n3\n4\n");
     assert_eq!(
         desk.plan("vault --wait 1 --retry 2").last().unwrap(),
         "then wait up to 1 s until 22/tcp is open, and knock up to 2 times more if it is not"
     );
+    let plan = desk.plan("vault --then none");
+    assert_eq!(plan.last().unwrap(), "100 ms  2:tcp", "{plan:?}");
     let outcome = desk.run("home --retry 2");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(outcome.stderr);
