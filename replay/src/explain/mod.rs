@@ -22,4 +22,6 @@ pub use words::Words;
 
 pub use crate::reader::{CaptureNames, PacketId};
 
+pub(crate) use places::printable;
 pub(crate) use run::explain;
+pub(crate) use track::nanos;

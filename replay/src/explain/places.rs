@@ -6,8 +6,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use knock_engine::DoorId;
 use knock_engine::config::{DoorPlaces, FileName, Span};
+use knock_engine::{DoorId, Phase};
 use knock_setup::Setup;
 use knock_setup::text::shown;
 use serde::Serialize;
@@ -105,6 +105,23 @@ impl Places {
         self.one(door, |places| places.cmd_timeout, default)
     }
 
+    /// Returns the line of the command that runs in a phase, for a client of that family.
+    #[must_use]
+    pub fn command(&self, door: DoorId, phase: Phase, is_ipv6: bool) -> Vec<ConfigLine> {
+        let which = |places: &DoorPlaces| {
+            let (any, ipv6) = match phase {
+                Phase::Start => (places.start, places.start_6),
+                Phase::Stop => (places.stop, places.stop_6),
+            };
+            if is_ipv6 { ipv6.or(any) } else { any }
+        };
+        let name = match phase {
+            Phase::Start => "start_command",
+            Phase::Stop => "stop_command",
+        };
+        self.one(door, which, format!("no {name}"))
+    }
+
     /// Returns the line of `Target`.
     #[must_use]
     pub fn target(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
@@ -147,7 +164,7 @@ fn cut(line: &[u8]) -> String {
 }
 
 /// Returns bytes as text that cannot command the terminal.
-pub(super) fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     shown(Path::new(OsStr::from_bytes(bytes)))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use knock::profile::{Base, Knocks, Parsed, Profiles, Settings, parse};
 use knock::{Awaited, Hit, MAX_HITS};
-use knock_fuzz::{NAME, check_source};
+use knock_fuzz::check_source;
 use libfuzzer_sys::fuzz_target;
 
 /// The most hosts of a text that are asked for.
@@ -17,7 +17,8 @@ fuzz_target!(|text: &[u8]| {
     let Parsed { profiles, source } = read(text);
     let errors = source.errors();
     assert_eq!(profiles.is_some(), errors == 0);
-    check_source(text, source);
+    assert_eq!(source.text, text);
+    check_source(source);
     let commented = read(&[text, b"\n# comment"].concat());
     assert_eq!(commented.profiles, profiles);
     assert_eq!(commented.source.errors(), errors);
@@ -28,7 +29,7 @@ fuzz_target!(|text: &[u8]| {
 
 fn read(text: &[u8]) -> Parsed {
     let base = Base { folder: "/folder".into(), home: Some("/home/ada".into()) };
-    parse(NAME.to_owned(), text, &base)
+    parse("config".to_owned(), text, &base)
 }
 
 fn check_profiles(text: &[u8], profiles: &Profiles) {

@@ -12,28 +12,7 @@ pub fn check_diagnostics(text: &[u8], diagnostics: &Diagnostics) {
     let kept_of = |severity| kept.iter().filter(|one| one.severity() == severity).count();
     assert_eq!(kept_of(Severity::Error), diagnostics.errors().min(Diagnostics::MAX));
     assert_eq!(kept_of(Severity::Warning), diagnostics.warnings().min(Diagnostics::MAX));
-    check_source(text, Source::new(NAME.to_owned(), text.to_vec(), diagnostics));
-}
-
-/// The name of the text.
-pub const NAME: &str = "a.conf";
-
-/// Checks what was found in a text that has the name [`NAME`], and how that is shown.
-///
-/// # Panics
-/// If anything is wrong with it.
-pub fn check_source(text: &[u8], source: Source) {
-    assert_eq!((source.name.as_str(), source.text.as_slice()), (NAME, text));
-    let places = source.findings.iter();
-    let places = places.map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
-    assert!(places.is_sorted());
-    for finding in &source.findings {
-        if let Some(span) = &finding.span {
-            check_span(text, span);
-        }
-        check_wording(&finding.wording);
-    }
-    check_report(source);
+    check_source(Source::new("a.conf".to_owned(), text.to_vec(), diagnostics));
 }
 
 /// Checks that a span lies within one line of the text, and is numbered as the text is.
@@ -67,21 +46,39 @@ fn check_wording(wording: &Wording) {
     assert!(!wording.message.is_empty());
 }
 
+/// Checks what was found in a text, and how that is shown.
+///
+/// # Panics
+/// If anything is wrong with it.
+pub fn check_source(source: Source) {
+    let places = source.findings.iter();
+    let places = places.map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
+    assert!(places.is_sorted());
+    for finding in &source.findings {
+        if let Some(span) = &finding.span {
+            check_span(&source.text, span);
+        }
+        check_wording(&finding.wording);
+    }
+    check_report(source);
+}
+
 fn check_report(mut source: Source) {
     /// Rendering takes longer than all the rest.
     const RENDERED_MAX: usize = 6;
     source.findings.truncate(RENDERED_MAX);
-    let sources = [source];
-    let [source] = &sources;
-    let plain = report::render(&sources, Style::Plain);
-    assert_eq!(plain.is_empty(), source.findings.is_empty());
-    let hostile = plain.chars().find(|one| one.is_control() && *one != '\n');
-    assert_eq!(hostile, None, "{plain:?}");
+    let name = source.name.clone();
     let places = source.findings.iter().filter_map(|one| one.span);
     let places: Vec<_> =
-        places.map(|span| format!("{NAME}:{}:{}", span.line, span.column)).collect();
+        places.map(|span| format!("{name}:{}:{}", span.line, span.column)).collect();
+    let is_empty = source.findings.is_empty();
+    let sources = [source];
+    let plain = report::render(&sources, Style::Plain);
+    assert_eq!(plain.is_empty(), is_empty);
+    let hostile = plain.chars().find(|one| one.is_control() && *one != '\n');
+    assert_eq!(hostile, None, "{plain:?}");
     let shown = plain.lines().filter_map(|line| line.trim_start().strip_prefix("--> "));
-    let shown: Vec<_> = shown.filter(|place| *place != NAME).collect();
+    let shown: Vec<_> = shown.filter(|place| *place != name).collect();
     assert_eq!(shown, places, "{plain}");
     let coloured = report::render(&sources, Style::Coloured);
     assert_eq!(without_escapes(&coloured), plain);
