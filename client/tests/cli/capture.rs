@@ -8,7 +8,7 @@ use knock_replay::{Exit, Streams};
 use knock_tests::process::finish;
 use knock_tests::require::{Need, require};
 
-use crate::{json, output, place, run};
+use crate::{output, place, run, schema};
 
 /// Replays a capture under the rules of a name, and returns the transcript.
 fn replay(capture: &str, config: &str, rules: &str) -> String {
@@ -137,7 +137,7 @@ fn without_a_route_another_address_stands_for_the_source() {
         assert_eq!(outcome.stderr, note);
         let mut command = Command::new("unshare");
         command.args(["--net", env!("CARGO_BIN_EXE_knock"), "--json", "--dry-run", host, "7000"]);
-        let told = json::objects(&finish(&mut command).stdout);
+        let told = schema().objects(&finish(&mut command).stdout);
         let note = format!("there is no route to {host}; {source} stands for the source");
         assert_eq!((&told[0]["event"], &told[0]["message"]), (&"note".into(), &note.into()));
         assert_eq!((&told[1]["event"], &told[1]["source"]), (&"plan".into(), &source.into()));
@@ -151,7 +151,7 @@ fn a_capture_needs_no_privileges_even_for_flags() {
     let (_folder, path) = place("k.pcap");
     let outcome = run(&format!("--json --write {path} --source 192.0.2.9 192.0.2.1 1:tcp:fin"));
     assert_eq!(outcome.status, Some(0));
-    let told = json::object(&outcome.stdout);
+    let told = schema().object(&outcome.stdout);
     assert_eq!((&told["event"], &told["file"]), (&"written".into(), &path.into()));
     assert_eq!(told["knocks"], 1);
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use knock_tests::process::{Live, finish};
 
-use crate::{json, knock, output, place, run};
+use crate::{knock, output, place, run, schema};
 
 #[test]
 fn every_fault_of_the_command_line_is_status_2_and_told() {
@@ -116,7 +116,7 @@ fn with_json_faults_are_objects_too() {
     ] {
         let outcome = run(line);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""), "{line}");
-        let error = json::object(&outcome.stdout);
+        let error = schema().object(&outcome.stdout);
         assert_eq!(error["event"], "error", "{line}");
         assert_eq!(error["status"], 2);
         let told = error["message"].as_str().unwrap();
@@ -131,7 +131,7 @@ fn with_json_the_way_out_is_a_member() {
         ("--json 192.0.2.1 --thn 22", "a similar argument exists: '--then'"),
         ("--json [::1] 7000", "write `::1`"),
     ] {
-        let error = json::object(&run(line).stdout);
+        let error = schema().object(&run(line).stdout);
         assert_eq!(error["help"], help, "{error}");
         let told = error["message"].as_str().unwrap();
         assert!(!told.contains(help) && !told.ends_with('\n'), "{error}");

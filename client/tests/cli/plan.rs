@@ -1,6 +1,6 @@
 //! `--dry-run`: everything that would be done, and nothing is.
 
-use crate::{json, output};
+use crate::{output, schema};
 
 #[test]
 fn a_plan_says_when_what_leaves_for_where() {
@@ -33,7 +33,7 @@ then wait up to 5 s until 22/tcp is open, and knock up to 2 times more if it is 
 #[test]
 fn a_plan_is_an_object_too() {
     let plan = output("--json --dry-run --then 22 --wait 500ms 127.0.0.1 7000 8000:udp 9:tcp:none");
-    json::object(&plan);
+    schema().check(&serde_json::from_str(&plan).unwrap());
     assert_eq!(
         plan,
         concat!(

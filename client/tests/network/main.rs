@@ -7,8 +7,6 @@ mod bad_networks;
 mod daemon;
 mod doors;
 mod faults;
-#[path = "../json/mod.rs"]
-mod json;
 mod matrix;
 mod old;
 mod one_time;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::json;
-use crate::scene::{KNOCK, Scene, Seen, sent};
+use crate::scene::{KNOCK, Scene, Seen, schema, sent};
 
 /// The addresses of the server that all is tried with.
 const SERVERS: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
@@ -195,12 +194,12 @@ fn a_link_local_address_is_knocked_at_through_its_interface() {
         let (_, from) = plan.lines().next().unwrap().split_once(" from fe80::").unwrap();
         assert!(from.contains("%client"), "{plan}");
         let plan = scene.knock(&format!("--json {head}")).stdout;
-        let plan = json::object(&plan);
+        let plan = schema().object(&plan);
         let source = plan["source"].as_str().unwrap();
         assert!(source.starts_with("fe80::") && source.ends_with("%client"), "{plan}");
         assert_eq!(plan["address"], "fe80::1%client");
         let told = scene.knock(&format!("--json {arguments} 7000:udp")).stdout;
-        assert_eq!(json::object(&told)["address"], "fe80::1%client");
+        assert_eq!(schema().object(&told)["address"], "fe80::1%client");
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 use knock_tests::live::Cable;
 use knock_tests::process::{Live, Outcome, finish, wait_until};
 use knock_tests::require::{Need, require};
+use knock_tests::schema::Schema;
 use tempfile::TempDir;
 
 use crate::relay::Relay;
@@ -170,4 +171,9 @@ fn packet(line: &str) -> Seen {
 pub(crate) fn sent(seen: &[Seen], to: &str) -> Vec<String> {
     let sent = seen.iter().filter(|packet| packet.to == to);
     sent.map(|packet| format!("{} {}", packet.to_port, packet.kind)).collect()
+}
+
+/// Returns what the lines of `--json` are to be like.
+pub(crate) fn schema() -> Schema {
+    Schema::read("knock.schema.json")
 }

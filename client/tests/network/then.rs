@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::json;
-use crate::scene::{Scene, Seen};
+use crate::scene::{Scene, Seen, schema};
 
 /// A firewall that lets nobody in at port 22, and a door keeper that does.
 const CONFIG: &str = "
@@ -68,13 +67,13 @@ fn with_json_it_is_told_as_objects() {
     let _listener = scene.listener("192.0.2.1", 22);
     let outcome = scene.knock("--json --then 22 192.0.2.1 7000");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    let lines = json::objects(&outcome.stdout);
+    let lines = schema().objects(&outcome.stdout);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!((&lines[0]["event"], &lines[0]["port"]), (&"knock".into(), &7000.into()));
     assert_eq!((&lines[1]["event"], &lines[1]["port"]), (&"open".into(), &22.into()));
     let outcome = scene.knock("--json --then 23 --wait 0.1 --retry 1 192.0.2.1 7000 8000:udp");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), ""));
-    let told = json::objects(&outcome.stdout);
+    let told = schema().objects(&outcome.stdout);
     let events: Vec<_> = told.iter().map(|object| object["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["knock", "knock", "shut", "knock", "knock", "shut"]);
     for (shut, again) in [(&told[2], true), (&told[5], false)] {

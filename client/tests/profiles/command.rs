@@ -4,8 +4,7 @@ use std::process::Command;
 
 use knock_tests::require::{Need, require};
 
-use crate::desk::Desk;
-use crate::json;
+use crate::desk::{Desk, schema};
 
 const PROFILES: &str = "\
 Host home
@@ -146,7 +145,7 @@ fn the_hosts_are_listed_without_their_secrets_unless_asked_for() {
     nothing  nothing    no knocks
     ");
     let told = desk.run("--list --json").stdout;
-    assert_eq!(json::objects(&told).len(), 4);
+    assert_eq!(schema().objects(&told).len(), 4);
     insta::assert_snapshot!(told);
 }
 
@@ -250,7 +249,7 @@ fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
     insta::assert_snapshot!(outcome.stderr);
     let outcome = desk.run("home --json");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
-    let told = json::object(&outcome.stdout);
+    let told = schema().object(&outcome.stdout);
     let message = told["message"].as_str().unwrap();
     assert!(message.starts_with("error: unknown keyword `Koncks`"), "{told}");
     desk.write("config/knock/config", "Host home\n  HostName 127.0.0.1\n  Knocks 1\n  Knocks 2\n");
@@ -258,7 +257,7 @@ fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
     assert_eq!(outcome.status, Some(0));
     assert!(outcome.stderr.starts_with("warning: `Knocks` a second time"), "{}", outcome.stderr);
     assert_eq!(desk.run("-q home --dry-run --source 127.0.0.8").stderr, "");
-    let told = json::objects(&desk.run("--json home --dry-run --source 127.0.0.8").stdout);
+    let told = schema().objects(&desk.run("--json home --dry-run --source 127.0.0.8").stdout);
     assert_eq!(told[0]["event"], "warning", "{told:?}");
 }
 
@@ -288,7 +287,7 @@ fn files_that_others_can_read_are_warned_of_and_used() {
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(desk.run("--dry-run -q work").stderr, "");
     let json = desk.run("--dry-run --json work");
-    let told = json::objects(&json.stdout);
+    let told = schema().objects(&json.stdout);
     let warnings: Vec<_> = told.iter().filter(|object| object["event"] == "warning").collect();
     assert_eq!(warnings.len(), 2, "{told:?}");
     assert!(warnings.iter().all(|warning| warning["help"].is_string()), "{warnings:?}");

@@ -7,8 +7,6 @@ mod command;
 mod desk;
 mod diagnostics;
 mod example;
-#[path = "../json/mod.rs"]
-mod json;
 #[path = "../manual/profiles.rs"]
 mod manual;
 mod meaning;
