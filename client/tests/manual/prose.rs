@@ -34,8 +34,8 @@ const KNOCKS: Section = Section {
              does not get to repeat it after a second, as it does for other programs if a firewall drops \
              it. If the port is open, its answer is not answered either, as long as `knock` runs: to a \
              door without `tcpflags`, that answer would be a wrong knock. What comes after that, such as \
-             the answer of a far host to the last knock, or one that a server repeats, gets an RST from \
-             the kernel: the door has heard all knocks by then, and another door without `tcpflags` may \
+             the answers of a far host to the last knocks, or one that a server repeats, gets an RST from \
+             the kernel: the door has heard all knocks by then, but another door without `tcpflags` may \
              take it for a knock at that port.",
         ),
         Tagged("`7000:udp`", "A UDP datagram with one byte, which is 0."),

@@ -157,6 +157,20 @@ fn lost_answers_of_the_port_that_opened_are_asked_for_again() {
 }
 
 #[test]
+fn answers_of_a_far_host_get_an_rst_only_when_all_knocks_have_left() {
+    let name = "answers_of_a_far_host_get_an_rst_only_when_all_knocks_have_left";
+    let Some((scene, relay)) = Scene::relayed(name, &[]) else { return };
+    let _listeners = [7000, 8000].map(|port| scene.listener("192.0.2.1", port));
+    relay.follow(|passing| match passing {
+        Passing::Accepts(_) => Fate::Late(Duration::from_millis(700)),
+        Passing::ToServer(_) | Passing::Other => Fate::Passes,
+    });
+    // The first answer comes before the second knock, and the second one when the client has ended.
+    assert_eq!(scene.knock("-d 1s 192.0.2.1 7000 8000").status, Some(0));
+    assert_eq!(arrived(&relay, 3)[..2], [7000, 8000]);
+}
+
+#[test]
 fn knocks_that_the_network_doubles_open_a_door_of_our_daemon_only() {
     let name = "knocks_that_the_network_doubles_open_a_door_of_our_daemon_only";
     for program in BOTH {
