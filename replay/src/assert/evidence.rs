@@ -3,7 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-use knock_engine::{DoorId, Doors, Effect, Knock, Note, Packet, Phase, Stage, Timestamp};
+use knock_engine::{
+    Commands, DoorId, Doors, Effect, Knock, Note, Packet, Phase, Rules, Stage, Timestamp,
+};
 
 use super::claim::{Assertion, Claim, Meant, Which};
 use crate::explain::{Whom, nanos};
@@ -135,6 +137,7 @@ impl Places {
 /// All that has happened that has to do with assertions.
 #[derive(Debug)]
 pub(super) struct Evidence {
+    rules: Rules,
     cases: Vec<(Claim, Facts)>,
     /// The assertions about each door, by [`DoorId::index`]; about all doors; and about commands.
     of_door: Vec<Places>,
@@ -159,8 +162,13 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    pub(super) fn new<'a>(assertions: impl Iterator<Item = &'a Assertion>, doors: &Doors) -> Self {
+    pub(super) fn new<'a>(
+        assertions: impl Iterator<Item = &'a Assertion>,
+        rules: Rules,
+        doors: &Doors,
+    ) -> Self {
         let mut evidence = Self {
+            rules,
             cases: Vec::new(),
             of_door: vec![Places::default(); doors.len()],
             of_any: Places::default(),
@@ -354,29 +362,40 @@ impl Evidence {
             return;
         }
         let commands = &doors.door(door).commands;
-        let (command, opened) = match phase {
+        let opened = match phase {
             Phase::Start => {
-                if commands.stop_for(client).is_some() {
+                if self.closes_again(commands, client) {
                     self.remember(client, door, moment);
                 }
-                (commands.of(Phase::Start, client), Some(moment))
+                Some(moment)
             }
             Phase::Stop => {
                 let opened = self.oldest(client, door);
                 self.forget(client, door);
-                (commands.of(Phase::Stop, client), opened)
+                opened
             }
         };
-        let Some(command) = command else { return };
         let Self { cases, text, of_commands, .. } = self;
         text.clear();
-        command.expand(client, text);
+        if let Some(command) = commands.of(phase, client) {
+            command.expand(client, text);
+        }
         let run = Run { phase, at: moment.at, opened };
         for &place in of_commands.iter() {
             if let Some((Claim::Runs { command, .. }, facts)) = cases.get_mut(place) {
                 facts.ran(command, text, run);
             }
         }
+    }
+
+    /// Returns whether a door closes again for a client.
+    fn closes_again(&self, commands: &Commands, client: IpAddr) -> bool {
+        if self.rules == Rules::Knock {
+            return commands.of(Phase::Stop, client).is_some();
+        }
+        // knockd 0.8 waits for an empty command, too, and runs it (case `e-empty-stop`).
+        let for_ipv6 = commands.stop_6.as_ref().filter(|_| client.is_ipv6());
+        for_ipv6.or(commands.stop.as_ref()).is_some()
     }
 
     /// Remembers that a door is open, as long as few enough are.

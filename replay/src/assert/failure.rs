@@ -11,6 +11,7 @@ use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
 use crate::explain::{Explainer, Nearest, PacketId, Whom, Words, nanos, printable};
+use crate::printer::text_of;
 
 /// What is known when all packets have come.
 pub(super) struct Findings<'a> {
@@ -59,7 +60,7 @@ impl Findings<'_> {
             for line in self.words.nearest_lines(&nearest) {
                 note.extend(["\n", &line.to_string()]);
             }
-            let help = format!("see all of it with `{}={}`", self.again, nearest.client);
+            let help = format!("see all of it with `{}={}`", self.again, text_of(nearest.client));
             return wording(self.decided(&nearest)).note(note).help(help);
         }
         if self.rules != Rules::Knock
@@ -67,7 +68,7 @@ impl Findings<'_> {
         {
             let note = format!(
                 "{} came to stage {} at door `{}` with {}",
-                furthest.client,
+                text_of(furthest.client),
                 furthest.stage.get(),
                 self.words.door(furthest.door),
                 self.packet(furthest.packet),
@@ -75,7 +76,8 @@ impl Findings<'_> {
             let help = format!(
                 "see with `{}={}` why knock would not open it, and with `--rules both` where the two \
                  differ",
-                self.again, furthest.client
+                self.again,
+                text_of(furthest.client)
             );
             let label = format!("{} was the last that counted", self.packet(furthest.packet));
             return wording(label).note(note).help(help);
@@ -141,7 +143,8 @@ impl Findings<'_> {
         let took = in_seconds(Duration::from_nanos(took));
         let began = self.packet(opening.began.and_then(|began| began.packet));
         let last = self.packet(opening.packet);
-        let note = format!("for {} it took {took}, from {began} to {last}", opening.client);
+        let note =
+            format!("for {} it took {took}, from {began} to {last}", text_of(opening.client));
         Wording::new(message, format!("took {took}")).note(note)
     }
 
@@ -151,7 +154,7 @@ impl Findings<'_> {
             return Wording::new("a door opened", "does not hold");
         };
         let door = self.words.door(first.door);
-        let message = format!("door `{door}` opened for {}", first.client);
+        let message = format!("door `{door}` opened for {}", text_of(first.client));
         let label = format!("{} opened it", self.packet(first.packet));
         let mut note = self.began(first);
         let more = self.more_openings(which, facts);
@@ -184,7 +187,7 @@ impl Findings<'_> {
                     Meant::Any => format!(" at door `{}`", self.words.door(one.door)),
                     Meant::Named(..) => String::new(),
                 };
-                format!("{} for {}{at}", self.packet(one.packet), one.client)
+                format!("{} for {}{at}", self.packet(one.packet), text_of(one.client))
             })
             .collect();
         if named.is_empty() {
@@ -211,7 +214,8 @@ impl Findings<'_> {
         let wording = Wording::new(message, label);
         match self.nearest(which).filter(|_| count.is_too_few(facts.count)) {
             Some(nearest) => {
-                let help = format!("see all of it with `{}={}`", self.again, nearest.client);
+                let help =
+                    format!("see all of it with `{}={}`", self.again, text_of(nearest.client));
                 wording.note(self.words.nearest(&nearest)).help(help)
             }
             None => wording,
@@ -246,9 +250,11 @@ impl Findings<'_> {
         };
         let Opening { client, door, packet, .. } = *opening;
         let (name, packet) = (self.words.door(door), self.packet(packet));
+        let client_text = text_of(client);
         let has_command = self.words.doors.door(door).commands.of(Phase::Stop, client).is_some();
         let label = if has_command { "does not hold" } else { "there is no stop command" };
-        Wording::new(message, label).note(format!("{packet} opened door `{name}` for {client}"))
+        Wording::new(message, label)
+            .note(format!("{packet} opened door `{name}` for {client_text}"))
     }
 
     fn closed(&self, closing: &Closing) -> String {
@@ -256,11 +262,11 @@ impl Findings<'_> {
         match closing.opened {
             Some(opened) => format!(
                 "door `{door}` closed for {} {} after {} had opened it",
-                closing.client,
+                text_of(closing.client),
                 span(opened.at, closing.at),
                 self.packet(opened.packet)
             ),
-            None => format!("door `{door}` closed for {}", closing.client),
+            None => format!("door `{door}` closed for {}", text_of(closing.client)),
         }
     }
 

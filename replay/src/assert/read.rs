@@ -21,6 +21,10 @@ use crate::{capture, scenario};
 /// The most assertions that a file can have.
 pub const MAX_ASSERTIONS: usize = 10_000;
 
+/// The longest line, in bytes without the blanks around it: the longest command of a configuration, with
+/// addresses filled in, has room.
+const LINE_MAX: usize = 65_536;
+
 /// The words that a line can begin with.
 const FIRST_WORDS: [&str; 10] = [
     "must",
@@ -127,8 +131,9 @@ struct Reader<'s> {
 impl Reader<'_> {
     /// Reads a line; `None` if there is no assertion in it.
     fn line<'a>(&mut self, line: Line<'a>) -> Result<Option<Assertion>, Fault<'a>> {
-        if let Some(beyond) = line.overlong() {
-            let message = format!("this line is longer than {} bytes", Line::MAX_BYTES);
+        let beyond = line.trimmed().beyond(LINE_MAX);
+        if !beyond.is_empty() {
+            let message = format!("this line is longer than {LINE_MAX} bytes");
             return Err(fault(beyond, Wording::new(message, "beyond this nothing is read")));
         }
         let mut words = Words::new(line);

@@ -74,7 +74,7 @@ impl<'a> Trial<'a> {
             limits,
             places,
             captures: reader.names(),
-            evidence: Evidence::new(all(), &doors),
+            evidence: Evidence::new(all(), rules, &doors),
             doors,
             explainer,
             counted: HashMap::new(),

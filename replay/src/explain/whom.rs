@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::printer::text_of;
+
 /// Whose knocks are explained: all clients', or those of one address or network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Whom {
@@ -49,7 +51,7 @@ impl fmt::Display for Whom {
         match self {
             Self::All => out.write_str("all"),
             Self::Network(network) if network.prefix_len() == network.max_prefix_len() => {
-                write!(out, "{}", network.addr())
+                out.write_str(&text_of(network.addr()))
             }
             Self::Network(network) => write!(out, "{network}"),
         }

@@ -7,6 +7,8 @@ use knock_engine::config::Excerpt;
 use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags};
 use knock_packets::hit::FLAG_NAMES;
 
+use crate::printer::text_of;
+
 /// Who knocks.
 const CLIENT_4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 const CLIENT_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7));
@@ -14,8 +16,8 @@ const CLIENT_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 
 /// Where knocks go, at a door without a target, if nobody says otherwise.
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// The latest moment of a scenario, in seconds.
-const LATEST: u64 = 8_640_000;
+/// The longest time that a scenario can name, in seconds.
+const LONGEST: u64 = 86_400;
 
 /// A test that may be made.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl<'a> Drafts<'a> {
             drafts.push(self.stays_shut("reversed", title, &knocks, &[text]));
         }
         let timeout = u64::from(door.seq_timeout.get());
-        if !before.is_empty() && timeout < LATEST {
+        if !before.is_empty() && timeout <= LONGEST {
             let title = "The last knock comes when seq_timeout is over.";
             let first = knocks.line("0", before);
             let late = knocks.line(&timeout.to_string(), &[*last]);
@@ -83,7 +85,7 @@ impl<'a> Drafts<'a> {
         let Knocks { door, client, .. } = *knocks;
         let name = quoted(door.name.as_bytes());
         let line = |parts: &[&[u8]]| parts.concat();
-        let client_text = client.to_string();
+        let client_text = text_of(client);
         let client_text = client_text.as_bytes();
         let mut assertions = vec![
             line(&[b"must open ", &name, b" from ", client_text]),
@@ -126,7 +128,7 @@ impl<'a> Drafts<'a> {
         lines: &[String],
     ) -> Draft {
         let Knocks { door, client, .. } = *knocks;
-        let client = client.to_string();
+        let client = text_of(client);
         let door_name = quoted(door.name.as_bytes());
         let assertion = [b"must not open ", &door_name[..], b" from ", client.as_bytes()].concat();
         let heading = self.heading("It stays shut.");
@@ -135,7 +137,7 @@ impl<'a> Drafts<'a> {
 
     /// Returns what stands above assertions.
     fn heading(&self, title: &str) -> Vec<Vec<u8>> {
-        let local = self.local.iter().map(|local| format!("local {local}"));
+        let local = self.local.iter().map(|local| format!("local {}", text_of(*local)));
         std::iter::once(format!("# {title}")).chain(local).map(String::into_bytes).collect()
     }
 
@@ -171,6 +173,7 @@ impl<'d> Knocks<'d> {
     /// Returns a line of a scenario.
     fn line(&self, time: &str, knocks: &[Knock]) -> String {
         let Self { door: _, client, host, flags, every } = self;
+        let [client, host] = [client, host].map(|address| text_of(*address));
         let hits: String = knocks.iter().map(|knock| hit(*knock, *flags)).collect();
         format!("{time} knock {client}{hits} to {host}{every}\n")
     }

@@ -129,6 +129,20 @@ fn what_is_told_by_the_rules_of_0_8_is_what_happened_and_where_to_see_more() {
     insta::assert_snapshot!(outcome.stdout);
 }
 
+/// knockd 0.8 waits for a stop command that is empty, and runs it; knock does neither.
+#[test]
+fn an_empty_stop_command_runs_by_the_rules_of_0_8_only() {
+    let desk = Desk::with(knocks_pcap());
+    let config = "[ssh]\nsequence = 7000,8000,9000\ncommand = x\nstop_command =\ncmd_timeout = 3\n";
+    desk.write("knockd.conf", config);
+    desk.write("a.assert", "closes ssh for 10.0.0.5 after 3s\nruns \"\"\n");
+    assert_eq!(desk.run(&format!("{ASSERT} -q --rules knockd-0.8")).status, Some(0));
+    let ours = desk.run(&format!("{ASSERT} -q"));
+    assert_eq!(ours.status, Some(1));
+    assert!(ours.stdout.contains("^ there is no stop command\n"), "{}", ours.stdout);
+    assert!(ours.stderr.ends_with("2 of 2 assertions do not hold\n"), "{}", ours.stderr);
+}
+
 #[test]
 fn with_several_captures_packets_have_the_name_of_theirs() {
     let desk = Desk::with(knocks_pcap());
@@ -184,7 +198,7 @@ fn every_fault_of_a_file_of_assertions_is_shown_with_its_place_and_a_way_out() {
          rules both\n\
          only-ip-v4 yes\n",
     );
-    writeln!(text, "must open \"{}\"", "x".repeat(5000)).unwrap();
+    writeln!(text, "must open \"{}\"", "x".repeat(70_000)).unwrap();
     desk.write("a.assert", text);
     let outcome = desk.run(ASSERT);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
