@@ -7,14 +7,14 @@ use std::process::ExitCode;
 pub enum Exit {
     /// The captures were replayed to their ends, or nobody wanted to read on: 0.
     Done,
-    /// knockd 0.8 and knock differ, or two configurations do, or the transcript is not as expected, and
-    /// that was asked: 1.
+    /// knockd 0.8 and knock differ, or two configurations do, the transcript is not as expected, an
+    /// assertion does not hold or a test fails, and that was asked: 1.
     Differ,
-    /// The command line or the configuration is at fault: 2.
+    /// The command line, the configuration or what is expected is at fault: 2.
     Config,
     /// A capture could not be read, or not to its end: 3.
     Capture,
-    /// Standard output could not be written: 4.
+    /// Standard output, or a file, could not be written: 4.
     Output,
 }
 

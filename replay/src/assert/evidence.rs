@@ -134,6 +134,27 @@ impl Places {
     }
 }
 
+/// The first knocks of attempts that are under way, of at most [`FOLLOWED`].
+#[derive(Debug, Default)]
+struct Attempts(HashMap<(IpAddr, DoorId), Moment>);
+
+impl Attempts {
+    fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
+        let Self(attempts) = self;
+        if attempts.len() < FOLLOWED {
+            attempts.insert((client, door), moment);
+        } else {
+            // What is known of an attempt before this one would be told of this one.
+            attempts.remove(&(client, door));
+        }
+    }
+
+    /// Returns when an attempt began that ends.
+    fn end(&mut self, client: IpAddr, door: DoorId) -> Option<Moment> {
+        self.0.remove(&(client, door))
+    }
+}
+
 /// All that has happened that has to do with assertions.
 #[derive(Debug)]
 pub(super) struct Evidence {
@@ -145,14 +166,15 @@ pub(super) struct Evidence {
     of_commands: Vec<usize>,
     /// Those in which it is told what packets there were.
     of_packets: Places,
-    /// The first knocks of attempts that are under way.
-    attempts: HashMap<(IpAddr, DoorId), Moment>,
+    /// The first knocks of attempts whose time is limited.
+    timed: Attempts,
+    /// Those of attempts at doors that must not open.
+    unwanted: Attempts,
     /// The openings of doors that are to close again, the oldest first.
     open: HashMap<(IpAddr, DoorId), VecDeque<Moment>>,
     open_count: usize,
     /// Some opening could not be remembered.
     has_lost_openings: bool,
-    needs_attempts: bool,
     needs_openings: bool,
     /// The first packet that was admitted.
     pub(super) admitted: Option<PacketId>,
@@ -174,11 +196,11 @@ impl Evidence {
             of_any: Places::default(),
             of_commands: Vec::new(),
             of_packets: Places::default(),
-            attempts: HashMap::new(),
+            timed: Attempts::default(),
+            unwanted: Attempts::default(),
             open: HashMap::new(),
             open_count: 0,
             has_lost_openings: false,
-            needs_attempts: false,
             needs_openings: false,
             admitted: None,
             runs: 0,
@@ -186,12 +208,6 @@ impl Evidence {
         };
         for (place, Assertion { claim, .. }) in assertions.enumerate() {
             evidence.cases.push((claim.clone(), Facts::default()));
-            evidence.needs_attempts |= matches!(
-                claim,
-                Claim::Opens { within: Some(_), .. }
-                    | Claim::StaysShut { .. }
-                    | Claim::OpensTimes { .. }
-            );
             match claim {
                 Claim::Opens { which, .. } | Claim::OpensTimes { which, .. } => {
                     evidence.of_packets.add(place, which.whom);
@@ -248,13 +264,14 @@ impl Evidence {
         let moment = Moment { at: timed.at, packet };
         match timed.effect {
             Effect::StageReached { client, door, stage } => {
-                if stage == Stage::FIRST && self.needs_attempts {
+                if stage == Stage::FIRST {
                     self.begin(client, door, moment);
                 }
                 self.stage(Furthest { stage, client, door, packet });
             }
             Effect::Opened { client, door } => {
-                let began = self.attempts.remove(&(client, door));
+                let began = self.timed.end(client, door);
+                let began = began.or(self.unwanted.end(client, door));
                 self.opened(Opening { client, door, at: timed.at, packet, began });
             }
             Effect::RunCommand { client, door, phase, .. } => {
@@ -272,7 +289,8 @@ impl Evidence {
                 | Note::SequenceChanged { client, door, .. }
                 | Note::DoorChanged { client, door, .. },
             ) => {
-                self.attempts.remove(&(client, door));
+                self.timed.end(client, door);
+                self.unwanted.end(client, door);
             }
             Effect::CommandFailed { .. }
             | Effect::MarkOneTime { .. }
@@ -295,16 +313,19 @@ impl Evidence {
         of_door.into_iter().flatten().chain(self.of_any.about(client)).filter(is_meant)
     }
 
+    /// An attempt begins, which may have to do with several assertions.
     fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
-        let is_followed = self.about(client, door).next().is_some();
-        if !is_followed {
-            return;
+        let claims = self.about(client, door).filter_map(|place| self.cases.get(place));
+        let (mut is_timed, mut is_unwanted) = (false, false);
+        for (claim, _) in claims {
+            is_timed |= matches!(claim, Claim::Opens { within: Some(_), .. });
+            is_unwanted |= matches!(claim, Claim::StaysShut { .. });
         }
-        if self.attempts.len() < FOLLOWED {
-            self.attempts.insert((client, door), moment);
-        } else {
-            // What is known of an attempt before this one would be told of this one.
-            self.attempts.remove(&(client, door));
+        if is_timed {
+            self.timed.begin(client, door, moment);
+        }
+        if is_unwanted {
+            self.unwanted.begin(client, door, moment);
         }
     }
 

@@ -96,7 +96,12 @@ impl Findings<'_> {
             return Wording::new(message, label).help("check the address, and the captures");
         };
         let first = self.words.captures.packet(id);
-        let label = format!("no packet{of} had to do with {}", name(&which.doors));
+        let is_left_out = self.explainer.is_some_and(|explainer| explainer.totals().left_out > 0);
+        let label = if is_left_out {
+            format!("not known why: more than {} clients came to doors", Explainer::PAIRS)
+        } else {
+            format!("no packet{of} had to do with {}", name(&which.doors))
+        };
         let number = packets(facts.packets);
         let note = format!("{number}{of} came; the first was {first}: {knock}");
         let help = "do the ports, tcpflags, targets and local addresses fit?";
@@ -105,8 +110,10 @@ impl Findings<'_> {
 
     /// Returns who came nearest to opening a door that is meant, and did not.
     fn nearest(&self, which: &Which) -> Option<Nearest> {
-        let is_meant =
-            |one: &Nearest| which.contains(one.door, one.client) && !one.misses.is_empty();
+        let is_meant = |one: &Nearest| {
+            let has_missed = one.openings == 0 || !one.misses.is_empty();
+            which.contains(one.door, one.client) && has_missed
+        };
         let all = self.explainer?.nearest().filter(is_meant);
         // Of equals the first.
         let key = |one: &Nearest| (one.openings == 0, one.stage, one.times());
