@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use knock_engine::transcript::Channel;
-use knock_engine::{Doors, Limits, Rules};
+use knock_engine::{Doors, Limits, Rules, TooManyDoors};
 use knock_setup::Setup;
 use knock_setup::text::{Cause, shown};
 
@@ -23,7 +23,7 @@ use crate::exit::Exit;
 use crate::expect::{self, Kept, TOO_LONG};
 use crate::explain::Places;
 use crate::play::Played;
-use crate::printer::line;
+use crate::printer::{line, text_of};
 use crate::reader::Reader;
 
 /// What is said of packets of which none was admitted.
@@ -40,8 +40,8 @@ pub(super) struct Judge<'a> {
 /// A configuration that was read.
 struct Config {
     setup: Rc<Setup>,
-    /// The doors, or why there are none.
-    doors: Result<Doors, String>,
+    /// The doors, or why there are none where the setup does not tell.
+    doors: Result<Doors, Option<TooManyDoors>>,
     places: Places,
 }
 
@@ -110,11 +110,11 @@ impl<'a> Judge<'a> {
         let config = self.config(&path);
         let doors = match &config.doors {
             Ok(doors) => doors,
-            Err(why) if why.is_empty() => {
+            Err(None) => {
                 let detail = Detail::Config(Rc::clone(&config.setup));
                 return Err(Failure::error(Exit::Config, detail));
             }
-            Err(why) => return Err(Failure::message(format!("{}: {why}", shown(&path)))),
+            Err(Some(why)) => return Err(Failure::message(format!("{}: {why}", shown(&path)))),
         };
         let read = |path| assert::load(path, Some(doors)).map_err(unusable);
         let assertions: Vec<Assertions> =
@@ -152,9 +152,9 @@ impl<'a> Judge<'a> {
                 )));
             }
         };
-        if !fs::metadata(capture).is_ok_and(|metadata| metadata.is_file()) {
-            let message = format!("{} is not a regular file", shown(capture));
-            return Err(Failure::error(Exit::Capture, Detail::Message(message)));
+        must_be_a_file(capture, Exit::Capture)?;
+        for path in [&found.assert, &found.expect, &found.config].into_iter().flatten() {
+            must_be_a_file(path, Exit::Config)?;
         }
         if found.assert.is_none() && found.expect.is_none() && !self.args.bless {
             let name = found.name();
@@ -188,8 +188,8 @@ impl<'a> Judge<'a> {
         let read = || {
             let setup = Setup::load_unless(path, crate::refusal);
             let doors = match &setup.config {
-                Some(config) => knock_setup::doors(config).map_err(|error| error.to_string()),
-                None => Err(String::new()),
+                Some(config) => knock_setup::doors(config).map_err(Some),
+                None => Err(None),
             };
             let places = Places::new(path, &setup);
             Rc::new(Config { setup: Rc::new(setup), doors, places })
@@ -262,11 +262,10 @@ impl<'a> Judge<'a> {
 impl Test<'_> {
     /// Returns the command line that explains the test, but for the option that says whom.
     fn explaining(&self) -> String {
-        let local = self.local.iter().flat_map(|local| ["--local".to_owned(), local.to_string()]);
+        let local = self.local.iter().flat_map(|local| ["--local".to_owned(), text_of(*local)]);
         let local = local.map(OsString::from);
-        let mut words: Vec<OsString> = ["knock-replay", "-c"].iter().map(OsString::from).collect();
-        words.insert(1, self.capture.into());
-        words.push(self.config_path.into());
+        let (capture, config) = (self.capture.into(), self.config_path.into());
+        let mut words: Vec<OsString> = vec!["knock-replay".into(), capture, "-c".into(), config];
         words.extend(local);
         words.extend(self.settings.only_ip_v4.then(|| "-4".into()));
         words.push("--explain".into());
@@ -274,6 +273,17 @@ impl Test<'_> {
         // A name with a NUL cannot be that of a file.
         let command = shlex::bytes::try_join(words).unwrap_or_default();
         crate::explain::printable(&command)
+    }
+}
+
+/// Nobody waits for what a pipe may have to say one day. What is not there is told of where it is read.
+fn must_be_a_file(path: &Path, exit: Exit) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            let message = format!("{} is not a regular file", shown(path));
+            Err(Failure::error(exit, Detail::Message(message)))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -268,6 +268,11 @@ fn what_is_no_regular_file_is_not_waited_for() {
     let outcome = desk.run("test knocks --only pipe");
     assert_eq!(outcome.status, Some(3));
     assert!(outcome.stdout.contains("error: knocks/pipe.pcap is not a regular file\n"));
+    put(&desk, "knocks/other.pcap", knocks_pcap());
+    desk.pipe("knocks/other.assert");
+    let outcome = desk.run("test knocks --only other");
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stdout.contains("error: knocks/other.assert is not a regular file\n"));
 }
 
 #[test]
