@@ -66,6 +66,9 @@ impl Page {
         man.render_title(&mut page).unwrap();
         man.render_name_section(&mut page).unwrap();
         man.render_synopsis_section(&mut page).unwrap();
+        if self.command.has_subcommands() {
+            self.subcommand_usages().to_writer(&mut page).unwrap();
+        }
         section(&self.description).to_writer(&mut page).unwrap();
         man.render_options_section(&mut page).unwrap();
         for subcommand in self.command.get_subcommands() {
@@ -121,6 +124,19 @@ impl Page {
         }
         for text in self.exit_status {
             paragraph(text, &mut roff);
+        }
+        roff
+    }
+
+    /// The synopsis of each subcommand.
+    fn subcommand_usages(&self) -> Roff {
+        let mut roff = Roff::new();
+        for subcommand in self.command.get_subcommands() {
+            let name = format!("{} {}", self.command.get_name(), subcommand.get_name());
+            let usage = subcommand.clone().bin_name(&name).render_usage().to_string();
+            let (_, arguments) = usage.split_once(&name).unwrap();
+            roff.control("br", []);
+            roff.text([bold(name), roman(arguments)]);
         }
         roff
     }

@@ -24,8 +24,9 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn help_fits_into_100_columns() {
-    for arguments in ["-h", "--help"] {
+    for arguments in ["-h", "--help", "test -h", "test --help", "init -h", "init --help"] {
         let help = Desk::new().run(arguments).stdout;
+        assert!(help.contains("Usage: knock-replay"), "{help}");
         let longest = help.lines().map(|line| line.chars().count()).max();
         assert!(longest <= Some(100), "{longest:?} columns");
     }

@@ -362,7 +362,6 @@ fn a_capture_that_is_called_like_a_subcommand_is_still_one() {
 fn the_help_of_the_subcommand_is_its_own() {
     let help = Desk::new().run("test --help");
     assert_eq!(help.status, Some(0));
-    assert!(help.stdout.lines().all(|line| line.chars().count() <= 100), "{}", help.stdout);
     insta::assert_snapshot!(help.stdout);
 }
 
