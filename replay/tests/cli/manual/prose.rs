@@ -284,6 +284,12 @@ does not run \"/sbin/iptables -F\"",
              itself.",
         ),
         Text(
+            "With what `knock-replay test` runs the capture beside the file, lines of it can say: `config \
+             FILE`, relative to the folder of the file; `local ADDRESS...`; `rules knock` or `rules \
+             knockd-0.8`; and `only-ip-v4`. With `--assert` the command line says all that, and a warning \
+             that they do not count.",
+        ),
+        Text(
             "For each assertion that does not hold, standard output gets what happened instead and which \
              packet decided, with its number in the capture, and the status is 1. Where a door did not open, \
              the nearest miss is told in the words of `--explain`. A file has at most 10,000 assertions \
