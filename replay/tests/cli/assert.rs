@@ -129,6 +129,30 @@ fn what_is_told_by_the_rules_of_0_8_is_what_happened_and_where_to_see_more() {
     insta::assert_snapshot!(outcome.stdout);
 }
 
+#[test]
+fn addresses_are_those_of_the_transcript() {
+    let six = |packet: Packet| packet.from("::c000:201").to("2001:db8::1");
+    let packets: Vec<Packet> = knocks(0).into_iter().map(six).collect();
+    let desk = Desk::with(pcap(&packets));
+    desk.write(
+        "a.assert",
+        "must open ssh from ::c000:201 within 0\nmust not open ssh\nopens mail 1 from ::c000:201\n",
+    );
+    let outcome = desk.run(&format!("{ASSERT} -q"));
+    assert_eq!(outcome.status, Some(1));
+    for told in [
+        "did not open for ::192.0.2.1 within",
+        "for ::192.0.2.1 it took",
+        "opened for ::192.0.2.1\n",
+        "no packet of ::192.0.2.1",
+    ] {
+        assert!(outcome.stdout.contains(told), "{told}: {}", outcome.stdout);
+    }
+    assert!(
+        desk.run("knocks.pcap -c knockd.conf").stdout.starts_with("::192.0.2.1: ssh: Stage 1\n")
+    );
+}
+
 /// knockd 0.8 waits for a stop command that is empty, and runs it; knock does neither.
 #[test]
 fn an_empty_stop_command_runs_by_the_rules_of_0_8_only() {
