@@ -43,6 +43,9 @@ Examples:
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
 
+  Look at what happened, and why, in a browser:
+      knock-replay knocks.pcap -c knockd.conf --local 192.0.2.1 --report report.html
+
   Keep a transcript as what is expected, and see later whether it still is:
       knock-replay knocks.pcap -c knockd.conf --expect expected.txt --bless
       knock-replay knocks.pcap -c new.conf --expect expected.txt
@@ -165,6 +168,20 @@ pub struct Args {
         conflicts_with_all = ["explain", "check", "expect", "read"]
     )]
     pub write: Option<PathBuf>,
+
+    /// Write, instead of printing the transcript, a page for a browser of what happened and why
+    ///
+    /// One file that needs nothing else: a timeline of every client at every door, the explanation of
+    /// each packet as of '--explain', and the configuration with the lines that decided. It holds the
+    /// secret sequences, so only its owner can read it. Always by the rules of knock. At most 20000
+    /// clients at doors are followed; 100 events of each and what came of its openings are shown, some
+    /// 150000 of all. What is left out is counted.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["explain", "check", "expect", "write", "time", "verbose"]
+    )]
+    pub report: Option<PathBuf>,
 
     /// Ignore packets of IPv6 and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]
@@ -298,6 +315,11 @@ impl Args {
         }
         if self.explain.is_some() && self.rules != RuleChoice::Knock {
             let message = "'--explain' goes by the rules of knock: leave out '--rules', and see with \
+                           '--rules both' alone where knockd 0.8 does something else";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.report.is_some() && self.rules != RuleChoice::Knock {
+            let message = "'--report' goes by the rules of knock: leave out '--rules', and see with \
                            '--rules both' alone where knockd 0.8 does something else";
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }

@@ -39,6 +39,21 @@ impl Tally {
         }
     }
 
+    /// Returns the times of the first packet and of the latest.
+    pub(crate) const fn times(&self) -> Option<(Timestamp, Timestamp)> {
+        self.times
+    }
+
+    /// Returns how many packets there were.
+    pub(crate) const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Returns in how many packets no port can be read.
+    pub(crate) fn undecodable_packets(&self) -> u64 {
+        self.undecodable.iter().fold(0, |sum, &count| sum.saturating_add(count))
+    }
+
     pub(crate) fn undecodable(&mut self, why: Undecodable) {
         if let Some(count) = self.undecodable.get_mut(why.reason().index()) {
             *count = count.saturating_add(1);

@@ -313,6 +313,10 @@ impl<'a> DoorDraft<'a> {
             flags: self.flags_at.clone(),
             target: place(&self.target),
             cmd_timeout: place(&self.cmd_timeout),
+            start: place(&self.start),
+            start_6: place(&self.start_6),
+            stop: place(&self.stop),
+            stop_6: place(&self.stop_6),
         }
     }
 

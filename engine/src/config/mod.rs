@@ -113,6 +113,14 @@ pub struct DoorPlaces {
     pub target: Option<Span>,
     /// `Cmd_Timeout`.
     pub cmd_timeout: Option<Span>,
+    /// `Start_Command` or `Command`.
+    pub start: Option<Span>,
+    /// `Start_Command_6` or `Command_6`.
+    pub start_6: Option<Span>,
+    /// `Stop_Command`.
+    pub stop: Option<Span>,
+    /// `Stop_Command_6`.
+    pub stop_6: Option<Span>,
 }
 
 /// The file that a door takes its sequences from.

@@ -23,3 +23,6 @@ pub use words::Words;
 pub use crate::reader::{CaptureNames, PacketId};
 
 pub(crate) use run::explain;
+pub(crate) use text::remarks;
+pub(crate) use track::nanos;
+pub(crate) use words::text_of;

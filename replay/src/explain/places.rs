@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use knock_engine::DoorId;
 use knock_engine::config::{DoorPlaces, FileName, Span};
+use knock_engine::{DoorId, Phase};
 use knock_setup::Setup;
 use knock_setup::text::shown;
 use serde::Serialize;
 
 /// A line of a file, fit to be printed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ConfigLine {
     /// The name of the file.
     pub file: String,
@@ -116,6 +117,40 @@ impl Places {
     pub fn flags(&self, door: DoorId) -> Vec<ConfigLine> {
         let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
         places.flags.iter().map(|&span| self.line(span)).collect()
+    }
+
+    /// Returns the line of the command that runs for a client when the door opens, or when it closes.
+    #[must_use]
+    pub fn command(&self, door: DoorId, phase: Phase, client: IpAddr) -> Vec<ConfigLine> {
+        let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
+        let (any, ipv6) = match phase {
+            Phase::Start => (places.start, places.start_6),
+            Phase::Stop => (places.stop, places.stop_6),
+        };
+        let span = if client.is_ipv6() { ipv6.or(any) } else { any };
+        span.map(|span| self.line(span)).into_iter().collect()
+    }
+
+    /// Returns the number of the line with the name of a door.
+    #[must_use]
+    pub fn header(&self, door: DoorId) -> Option<u32> {
+        self.doors.get(door.index()).map(|(places, _)| places.name.line)
+    }
+
+    /// Returns the name of the configuration, as its lines have it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the lines of the configuration, each fit to be printed, with its blanks and its whole
+    /// length.
+    pub fn text(&self) -> impl Iterator<Item = String> {
+        let text = self.text.strip_suffix(b"\n").unwrap_or(&self.text);
+        text.split(|byte| *byte == b'\n').map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            line.split(|byte| *byte == b'\t').map(printable).collect::<Vec<_>>().join("\t")
+        })
     }
 
     /// Returns a line of a section, or its header with what holds because there is none.

@@ -187,7 +187,7 @@ impl Ghost {
 }
 
 /// Returns the nanoseconds from one moment to a later one.
-pub(super) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
+pub(crate) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
     let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
     u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
 }

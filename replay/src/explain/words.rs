@@ -256,7 +256,7 @@ pub(super) fn unreadable(why: Undecodable) -> String {
 }
 
 /// Returns an address as text.
-pub(super) fn text_of(client: IpAddr) -> String {
+pub(crate) fn text_of(client: IpAddr) -> String {
     let mut text = Vec::new();
     address::write(client, &mut text);
     String::from_utf8_lossy(&text).into_owned()
