@@ -41,8 +41,7 @@ pub(super) struct Data {
     /// The names of what can happen.
     verdicts: Vec<&'static str>,
     texts: Vec<String>,
-    /// What is shown of packets: knock, flags, destination, VLAN.
-    shapes: Vec<(Option<String>, Option<String>, Option<String>, Option<u16>)>,
+    shapes: Vec<ShapeRow>,
     lines: Vec<LineData>,
     line_sets: Vec<Vec<u32>>,
     pairs: Vec<PairData>,
@@ -122,6 +121,9 @@ struct PairData {
 }
 
 type SpanRow = (u64, Option<u64>, usize);
+
+/// What is shown of a packet: knock, flags, destination, VLAN.
+type ShapeRow = (Option<String>, Option<String>, Option<String>, Option<u16>);
 
 /// Time, verdict, text, attempt or 0, set of lines, how many more of the same; and of a packet its
 /// capture, number and shape.
@@ -229,7 +231,7 @@ fn config(places: &Places) -> Config {
 
 fn door_rows(words: &Words<'_>, pairs: &[PairData]) -> Vec<DoorData> {
     /// How many clients are named.
-    const NAMED: usize = 5;
+    const NAMED: usize = 3;
     let mut near: HashMap<usize, Vec<usize>> = HashMap::new();
     for (place, pair) in pairs.iter().enumerate().filter(|(_, pair)| pair.outcome == "near") {
         near.entry(pair.door).or_default().push(place);
@@ -303,7 +305,7 @@ fn event_row(event: &Event, start: Timestamp, verdicts: &mut Verdicts) -> EventR
     }
 }
 
-fn shape_row(shape: Shape) -> (Option<String>, Option<String>, Option<String>, Option<u16>) {
+fn shape_row(shape: Shape) -> ShapeRow {
     let Shape { knock, flags, destination, vlan } = shape;
     (knock, flags, destination, vlan)
 }

@@ -72,10 +72,10 @@ function showLine(line) {
   if (!row) {
     return;
   }
-  for (const shown of code.querySelectorAll(".shown")) {
-    shown.classList.remove("shown");
+  for (const shown of code.querySelectorAll(".found")) {
+    shown.classList.remove("found");
   }
-  row.classList.add("shown");
+  row.classList.add("found");
   row.scrollIntoView({ block: "center" });
   code.focus({ preventScroll: true });
 }

@@ -18,11 +18,12 @@ function goTo(pair, event) {
   if (!wanted().includes(pair)) {
     view.q = "";
     view.line = "";
+    view.within = "";
   }
   select(pair, event);
   const place = timeline.items.findIndex((one) => one.pair === pair);
   if (place >= 0) {
-    reveal(place);
+    reveal(place, true);
     drawRows();
   }
   byId("timeline").scrollIntoView();
@@ -55,7 +56,7 @@ function drawDetails() {
   }
   const outcome = OUTCOMES[outcomeOf(pair)];
   const event = selectedEvent();
-  details.replaceChildren(
+  details.replaceChildren(...present([
     make("h3", {}, make("span", { class: "client" }, pair.client), " at ", make("span", { class: "door" }, pair.door.name)),
     make("p", { class: `outcome ${pair.outcome}` }, symbol(outcome.kind, 18), ` ${shortOutcome(pair)}`,
       make("span", { class: "quiet" }, ` · ${counted(pair.attempts, "attempt")}`)),
@@ -67,14 +68,7 @@ function drawDetails() {
     event ? eventBox(pair, event) : null,
     ...eventLists(pair, event),
     ...notes(pair),
-  );
-  const current = details.querySelector("[aria-current]");
-  if (current) {
-    const [top, bottom] = [current.offsetTop, current.offsetTop + current.offsetHeight];
-    if (top < details.scrollTop || bottom > details.scrollTop + details.clientHeight) {
-      details.scrollTop = top - details.clientHeight / 2;
-    }
-  }
+  ]));
 }
 
 function sentence(text) {

@@ -52,6 +52,9 @@ function drawLane(lane, pair, scale, height) {
   for (const mark of marks) {
     lane.append(drawMark(mark, middle, mark.events.includes(selected)));
   }
+  for (const mark of marks.filter((one) => one.moments > 1)) {
+    lane.append(draw("text", { class: "more", x: center(mark) + 8, y: middle - 6 }, number(mark.moments)));
+  }
   return marks;
 }
 
@@ -124,16 +127,21 @@ function marksOf(pair, x, width) {
     }
     mark.isDim = mark.isDim && !isDecidedBy(event, line);
   }
+  for (const mark of marks) {
+    // What happens at one moment is one thing to see, however many lines it is.
+    mark.moments = new Set(mark.events.map((event) => event.at)).size;
+  }
   return marks;
 }
 
+function center(mark) {
+  return Math.round((mark.from + mark.to) / 2);
+}
+
 function drawMark(mark, middle, isSelectedHere) {
-  // What happens at one moment is one thing to see, however many lines it is.
-  const moments = new Set(mark.events.map((event) => event.at)).size;
-  const center = (mark.from + mark.to) / 2;
   const classes = ["event", mark.isDim ? "dim" : "", isSelectedHere ? "selected" : ""];
   const drawn = draw("g", {
-    class: classes.join(" ").trim(), transform: `translate(${center.toFixed(1)} ${middle})`,
+    class: classes.join(" ").trim(), transform: `translate(${center(mark)} ${middle})`,
     "data-event": mark.best.index,
   });
   drawn.append(draw("rect", { class: "hit", x: -9, y: -middle, width: 18, height: 2 * middle }));
@@ -141,9 +149,7 @@ function drawMark(mark, middle, isSelectedHere) {
     drawn.append(draw("circle", { class: "ring", r: 12 }));
   }
   drawn.append(draw("path", { class: `mark ${mark.kind.name}`, d: SHAPES[mark.kind.name] }));
-  if (moments > 1) {
-    drawn.append(draw("text", { class: "more", x: 8, y: -5 }, number(moments)));
-  } else if (mark.kind.name === "stage") {
+  if (mark.moments === 1 && mark.kind.name === "stage") {
     const stage = /\d+/.exec(DATA.texts[mark.best.text]);
     drawn.append(draw("text", { class: "digit", y: 3.5 }, stage ? stage[0] : ""));
   }

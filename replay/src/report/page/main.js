@@ -20,7 +20,7 @@ const waiting = { frame: 0, timer: 0 };
 /** Draws what depends on the time that is shown: often, while the pointer moves. */
 function moved() {
   cancelAnimationFrame(waiting.frame);
-  waiting.frame = requestAnimationFrame(() => drawRows());
+  waiting.frame = requestAnimationFrame(view.within === "" ? () => drawRows() : drawTimeline);
   clearTimeout(waiting.timer);
   waiting.timer = setTimeout(writeView, 150);
 }
@@ -32,6 +32,7 @@ function drawControls() {
   if (document.activeElement !== byId("search")) {
     byId("search").value = view.q;
   }
+  byId("within").checked = view.within !== "";
   const show = view.show.split(" ");
   for (const box of byId("outcomes").querySelectorAll("input")) {
     box.checked = show.includes(box.value);
@@ -68,6 +69,10 @@ function setUp() {
       changed();
     });
   }
+  byId("within").addEventListener("change", () => {
+    view.within = byId("within").checked ? "1" : "";
+    changed();
+  });
   byId("search").addEventListener("input", () => {
     view.q = byId("search").value;
     changed();
@@ -86,8 +91,9 @@ function start() {
   changed();
   const place = timeline.items.findIndex((one) => pair && one.pair === pair);
   if (place >= 0) {
-    reveal(place);
+    reveal(place, true);
     drawRows();
+    byId("timeline").scrollIntoView();
   }
 }
 

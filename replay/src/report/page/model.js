@@ -53,10 +53,14 @@ const OUTCOMES = [
 ];
 
 /** Doors, each with a name of its own to link to. */
-const DOORS = DATA.doors.map((door, index) => {
-  const isFirst = DATA.doors.findIndex((one) => one.name === door.name) === index;
-  return { ...door, index, key: isFirst ? door.name : `${door.name}#${index + 1}` };
-});
+const DOORS = (() => {
+  const names = new Set();
+  return DATA.doors.map((door, index) => {
+    const key = names.has(door.name) ? `${door.name}#${index + 1}` : door.name;
+    names.add(door.name);
+    return { ...door, index, key };
+  });
+})();
 
 /** An event; see `EventRow` of data.rs. */
 function eventOf([at, verdict, text, attempt, lines, more, capture, number, shape], index) {
@@ -170,8 +174,13 @@ function fill(element, attributes, children) {
       element.setAttribute(name, value === true ? "" : value);
     }
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...present(children));
   return element;
+}
+
+/** Children that are there. */
+function present(children) {
+  return children.flat().filter((child) => child !== null && child !== undefined);
 }
 
 function byId(id) {

@@ -8,7 +8,12 @@ function wanted() {
   const show = view.show.split(" ");
   const words = view.q.toLowerCase().split(/\s+/).filter(Boolean).map(matcher);
   const line = view.line === "" ? null : Number(view.line);
+  const { from, to } = shownTime();
+  const isWithin = (pair) => pair.first - originOf(pair) <= to && pair.last - originOf(pair) >= from;
   return PAIRS.filter((pair) => {
+    if (view.within !== "" && !isWithin(pair)) {
+      return false;
+    }
     const outcomeWanted = show.includes(pair.outcome) || isSelected(pair);
     return outcomeWanted && words.every((matches) => matches(pair)) && (line === null || decidedBy(pair, line));
   });

@@ -80,7 +80,10 @@ function drawDoors() {
   const here = PAIRS.filter((pair) => pair.outcome !== "elsewhere");
   const byDoor = new Map();
   for (const pair of here) {
-    byDoor.set(pair.door, [...(byDoor.get(pair.door) || []), pair]);
+    if (!byDoor.has(pair.door)) {
+      byDoor.set(pair.door, []);
+    }
+    byDoor.get(pair.door).push(pair);
   }
   const busy = DOORS.filter((door) => byDoor.has(door));
   byId("doors").append(...busy.slice(0, CARDS).map((door) => doorCard(door, byDoor.get(door))));

@@ -30,7 +30,8 @@ function laneWidth() {
 function drawTimeline() {
   const { group, sort, show, q, line } = view;
   const hidden = show.includes("elsewhere") ? "" : `${view.client} ${view.door}`;
-  const asked = JSON.stringify([group, sort, show, q, line, hidden, [...folded]]);
+  const within = view.within === "" ? "" : [view.from, view.to, view.clock];
+  const asked = JSON.stringify([group, sort, show, q, line, hidden, within, [...folded]]);
   if (asked !== timeline.asked) {
     Object.assign(timeline, layOut(), { asked });
   }
@@ -50,10 +51,16 @@ function drawTimeline() {
   drawRows();
 }
 
+/** The time that is shown, in words. */
+function sayRange({ from, to }) {
+  const start = view.clock === "utc" ? `${utc(Math.max(from, 0), 0)} UTC` : `from ${seconds(Math.max(from, 0))}`;
+  byId("range").textContent = `${start}, ${duration(to - Math.max(from, 0))}`;
+}
+
 function sayShown() {
   const clients = new Set(timeline.pairs.map((pair) => pair.client)).size;
   const hidden = PAIRS.length - timeline.pairs.length;
-  const rest = hidden > 0 ? `; ${number(hidden)} of ${number(PAIRS.length)} rows hidden` : "";
+  const rest = hidden > 0 ? `, ${number(hidden)} hidden` : "";
   const text = `${counted(clients, "client")}, ${counted(timeline.pairs.length, "row")}${rest}`;
   byId("shown").textContent = text;
 }
@@ -160,6 +167,7 @@ function drawScales(scale) {
     axis.append(draw("text", { x: Math.min(Math.max(x, 2), scale.width - 2), y: 14, "text-anchor": anchor(x, scale.width) }, tickText(at, step, isUtc)));
   }
   drawOverview(scale);
+  sayRange(scale);
 }
 
 function anchor(x, width) {
@@ -210,9 +218,13 @@ function activate(place) {
   }
 }
 
-function reveal(place) {
+/** Scrolls a row onto the screen: just so far, or to its middle. */
+function reveal(place, isJump = false) {
   const [top, bottom] = [timeline.tops[place], timeline.tops[place + 1]];
-  if (top < list.scrollTop) {
+  const isSeen = top >= list.scrollTop && bottom <= list.scrollTop + list.clientHeight;
+  if (isJump && !isSeen) {
+    list.scrollTop = top - list.clientHeight / 2;
+  } else if (top < list.scrollTop) {
     list.scrollTop = top;
   } else if (bottom > list.scrollTop + list.clientHeight) {
     list.scrollTop = bottom - list.clientHeight;

@@ -11,6 +11,7 @@ const DEFAULTS = {
   show: "opened near never",
   q: "",
   line: "",
+  within: "",
   client: "",
   door: "",
   event: "",
