@@ -62,7 +62,7 @@ Exit status:
   1  knockd 0.8 and knock differ (with --rules both), or the transcript is not as expected
   2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
-  4  standard output could not be written";
+  4  standard output, or the page of --report, could not be written";
 
 /// Replay packet captures against a knockd.conf and print what would happen.
 #[derive(Debug, Parser)]
@@ -322,6 +322,10 @@ impl Args {
             let message = "'--report' goes by the rules of knock: leave out '--rules', and see with \
                            '--rules both' alone where knockd 0.8 does something else";
             return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        if self.report.as_deref().is_some_and(is_stdin) {
+            let message = "'--report' needs the name of a file: a page has no place on a terminal";
+            return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
         }
         if self.explain == Some(Subject::Knocks(Whom::All))
             && let Some(client) =

@@ -13,7 +13,7 @@ pub enum Exit {
     Config,
     /// A capture could not be read, or not to its end: 3.
     Capture,
-    /// Standard output could not be written: 4.
+    /// Standard output, or a file that was asked for, could not be written: 4.
     Output,
 }
 

@@ -20,9 +20,9 @@ impl File {
     /// What the system says, or that something is there that is no file.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         let path = match fs::metadata(path) {
-            Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(there) if there.is_dir() => return Err(io::Error::from_raw_os_error(libc::EISDIR)),
             Ok(there) if !there.is_file() => {
-                return Err(io::Error::other("there is something that is no file"));
+                return Err(io::Error::other("what is there is no regular file"));
             }
             Ok(_) => fs::canonicalize(path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),

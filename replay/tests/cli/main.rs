@@ -16,6 +16,7 @@ mod manual;
 mod one_time;
 mod privileges;
 mod progress;
+mod report;
 mod scenario;
 mod summary;
 mod transcript;

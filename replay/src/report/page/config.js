@@ -56,10 +56,6 @@ function lineRow(number_, text, count, most) {
 /** Shows only what a line decided, or everything again. */
 function filterBy(line) {
   view.line = view.line === String(line) ? "" : String(line);
-  if (view.line !== "") {
-    // What it decided may be hidden for another reason.
-    view.show = OUTCOMES.map((outcome) => outcome.name).join(" ");
-  }
   changed();
   if (view.line !== "") {
     byId("timeline").scrollIntoView();

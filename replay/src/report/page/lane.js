@@ -78,9 +78,10 @@ function drawLease(lane, lease, x, width, middle) {
   const to = isForEver ? Math.max(from + 60, from + width * 0.15) : x(lease.to);
   const bar = (left, right, kind) => {
     const part = clip(left, right, width);
-    if (part) {
+    // A shorter one is behind its mark.
+    if (part && part.length > 4) {
       lane.append(draw("rect", {
-        class: kind, x: part.left, y: middle - 9, width: Math.max(2, part.length), height: 18, rx: 3,
+        class: kind, x: part.left, y: middle - 9, width: part.length, height: 18, rx: 3,
       }));
     }
   };

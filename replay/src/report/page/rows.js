@@ -14,7 +14,8 @@ function wanted() {
     if (view.within !== "" && !isWithin(pair)) {
       return false;
     }
-    const outcomeWanted = show.includes(pair.outcome) || isSelected(pair);
+    // What a line decided may be hidden for another reason.
+    const outcomeWanted = show.includes(pair.outcome) || isSelected(pair) || line !== null;
     return outcomeWanted && words.every((matches) => matches(pair)) && (line === null || decidedBy(pair, line));
   });
 }
