@@ -19,6 +19,11 @@ pub(super) struct Limits {
     pub(super) openings_of_one: usize,
     /// Events of the openings of all.
     pub(super) openings_of_all: usize,
+    /// Openings of one client at one door that are told as the time for which it was open: where the
+    /// events are too many, these can still be seen.
+    pub(super) leases_of_one: usize,
+    /// The same of all.
+    pub(super) leases_of_all: usize,
     /// Bytes of different texts.
     pub(super) bytes: usize,
 }
@@ -30,6 +35,8 @@ impl Limits {
         of_all: 100_000,
         openings_of_one: 400,
         openings_of_all: 50_000,
+        leases_of_one: 1000,
+        leases_of_all: 100_000,
         bytes: 32 << 20,
     };
 }
@@ -124,6 +131,8 @@ pub(super) struct Pair {
     pub(super) leases: Vec<Span>,
     /// How many events are not kept.
     pub(super) left_out: u64,
+    /// When the first and the last of those happened.
+    pub(super) left_out_times: Option<(Timestamp, Timestamp)>,
     /// Whether there is anything but packets that counted at other doors.
     pub(super) is_here: bool,
     /// How many events of openings are kept.
@@ -131,7 +140,7 @@ pub(super) struct Pair {
     /// Whether the last attempt is one of those that are kept, and goes on.
     is_trying: bool,
     /// How many openings have closed.
-    closed: u64,
+    closed: usize,
 }
 
 /// What is kept.
@@ -149,6 +158,7 @@ pub(super) struct Kept {
     pub(super) used: BTreeSet<(DoorId, u32)>,
     events: usize,
     openings: usize,
+    leases: usize,
     bytes: usize,
 }
 
@@ -168,6 +178,7 @@ impl Kept {
             used: BTreeSet::new(),
             events: 0,
             openings: 0,
+            leases: 0,
             bytes: 0,
         }
     }
@@ -182,9 +193,14 @@ impl Kept {
             self.pairs.push(Pair::new(one));
         }
         let is_kept = self.keep(place, one, words);
-        if let Some(pair) = self.pairs.get_mut(place) {
-            pair.is_here |= one.verdict.counted_elsewhere().is_none();
-            pair.follow(one, is_kept);
+        let is_opened = matches!(one.verdict, Verdict::Opened);
+        let Self { limits, pairs, leases, .. } = self;
+        let Some(pair) = pairs.get_mut(place) else { return };
+        pair.is_here |= one.verdict.counted_elsewhere().is_none();
+        pair.follow(one, is_kept);
+        if is_opened && *leases < limits.leases_of_all && pair.leases.len() < limits.leases_of_one {
+            *leases = leases.saturating_add(1);
+            pair.leases.push(Span { from: one.at, to: None, end: "" });
         }
     }
 
@@ -208,7 +224,7 @@ impl Kept {
         let text = if has_room { words.sentence(one) } else { String::new() };
         let new = if self.texts.places.contains_key(&text) { 0 } else { text.len() };
         if !has_room || self.bytes.saturating_add(new) > limits.bytes {
-            pair.left_out = pair.left_out.saturating_add(1);
+            pair.leave_out(one.at);
             return false;
         }
         self.bytes = self.bytes.saturating_add(new);
@@ -253,6 +269,7 @@ impl Pair {
             attempts: Vec::new(),
             leases: Vec::new(),
             left_out: 0,
+            left_out_times: None,
             is_here: false,
             openings: 0,
             is_trying: false,
@@ -284,32 +301,19 @@ impl Pair {
         {
             *last = Span { to: Some(at), end: one.verdict.name(), ..*last };
         }
-        match one.verdict {
-            Verdict::Opened => {
-                // Those that are not kept are the last ones: what closes is still told apart.
-                if is_kept {
-                    self.leases.push(Span { from: at, to: None, end: "" });
-                }
+        if matches!(one.verdict, Verdict::CommandTimedOut) {
+            // What opened first closes first; openings that are not kept are the last ones.
+            if let Some(lease) = self.leases.get_mut(self.closed) {
+                *lease = Span { to: Some(at), end: one.verdict.name(), ..*lease };
             }
-            Verdict::CommandTimedOut => {
-                let lease = usize::try_from(self.closed).unwrap_or(usize::MAX);
-                if let Some(lease) = self.leases.get_mut(lease) {
-                    *lease = Span { to: Some(at), end: one.verdict.name(), ..*lease };
-                }
-                self.closed = self.closed.saturating_add(1);
-            }
-            Verdict::Stage { .. }
-            | Verdict::Refused
-            | Verdict::Command(_)
-            | Verdict::SequenceTimedOut { .. }
-            | Verdict::Evicted { .. }
-            | Verdict::SequenceChanged { .. }
-            | Verdict::DoorChanged { .. }
-            | Verdict::OneTimeUsed { .. }
-            | Verdict::Disabled
-            | Verdict::Void { .. }
-            | Verdict::Ignored(_) => {}
+            self.closed = self.closed.saturating_add(1);
         }
+    }
+
+    fn leave_out(&mut self, at: Timestamp) {
+        self.left_out = self.left_out.saturating_add(1);
+        let (first, _) = self.left_out_times.unwrap_or((at, at));
+        self.left_out_times = Some((first, at));
     }
 }
 
@@ -358,5 +362,105 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         | Verdict::Disabled
         | Verdict::Void { .. }
         | Verdict::Ignored(_) => words.lines(one),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use knock_engine::{Doors, Listening, Seconds};
+    use knock_setup::Setup;
+
+    use super::*;
+    use crate::explain::{Attempt, CaptureNames, Places};
+
+    const FEW: Limits = Limits {
+        of_one: 4,
+        of_all: 6,
+        openings_of_one: 3,
+        openings_of_all: 5,
+        leases_of_one: 2,
+        leases_of_all: 3,
+        bytes: 1000,
+    };
+
+    /// Adds to what is kept that clients, each named by its last byte, had something happen to them,
+    /// one second after another.
+    fn kept(limits: Limits, happened: &[(u8, Verdict)]) -> Kept {
+        let setup = Setup::load(Path::new("/dev/null"));
+        let text = b"[d]\nsequence = 1,2,3\ncommand = run\n";
+        let door = knock_engine::config::parse(text).config.unwrap().doors.remove(0).door;
+        let doors = Doors::new(vec![door]).unwrap();
+        let (door, _) = doors.in_order().next().unwrap();
+        let (listening, places) =
+            (Listening::everywhere(), Places::new(Path::new("knockd.conf"), &setup));
+        let captures = CaptureNames::new(vec![String::new()]);
+        let words =
+            Words { doors: &doors, listening: &listening, places: &places, captures: &captures };
+        let mut kept = Kept::new(limits);
+        let mut at = Timestamp::EPOCH;
+        for &(client, verdict) in happened {
+            at = at.saturating_add(Seconds::new(1).unwrap());
+            let attempt = Some(Attempt { number: 1, began: Timestamp::EPOCH });
+            let client = [10, 0, 0, client].into();
+            let (packet, of, sequence_line) = (None, 3, None);
+            let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
+            kept.add(&one, &words);
+        }
+        kept
+    }
+
+    const STAGE: Verdict = Verdict::Stage { stage: Stage::FIRST, late: None };
+    const DULL: Verdict = Verdict::Ignored(crate::explain::Why::OtherDestination);
+
+    fn counts(kept: &Kept) -> Vec<(usize, u64)> {
+        kept.pairs.iter().map(|pair| (pair.events.len(), pair.left_out)).collect()
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be_and_the_rest_is_counted_with_its_times() {
+        let happened: Vec<_> = (1..=3).flat_map(|client| [(client, STAGE); 5]).collect();
+        let kept = kept(FEW, &happened);
+        assert_eq!(counts(&kept), [(4, 1), (2, 3), (0, 5)]);
+        let times = kept.pairs.last().unwrap().left_out_times.unwrap();
+        assert_eq!(
+            [times.0, times.1].map(Timestamp::as_nanos),
+            [11, 15].map(|s| s * 1_000_000_000)
+        );
+    }
+
+    #[test]
+    fn openings_have_room_of_their_own() {
+        let others = [(1, STAGE); 9];
+        let kept = kept(FEW, &[&others[..], &[(1, Verdict::Opened); 4]].concat());
+        assert_eq!(counts(&kept), [(4 + 3, 5 + 1)]);
+        assert_eq!(kept.pairs.first().unwrap().leases.len(), 2);
+    }
+
+    #[test]
+    fn openings_close_in_their_order_whether_they_are_kept_or_not() {
+        let (open, close) = ((1, Verdict::Opened), (1, Verdict::CommandTimedOut));
+        let kept = kept(FEW, &[open, open, close, open, close, close]);
+        let leases = &kept.pairs.first().unwrap().leases;
+        let seconds = |at: Timestamp| at.as_nanos() / 1_000_000_000;
+        let spans: Vec<_> =
+            leases.iter().map(|lease| (seconds(lease.from), lease.to.map(seconds))).collect();
+        assert_eq!(spans, [(1, Some(3)), (2, Some(5))]);
+    }
+
+    #[test]
+    fn of_many_of_the_same_three_are_kept_and_the_rest_is_counted_with_the_last() {
+        let kept = kept(FEW, &[(1, DULL); 10]);
+        assert_eq!(counts(&kept), [(3, 0)]);
+        assert_eq!(kept.pairs.first().unwrap().events.last().unwrap().more, 7);
+    }
+
+    #[test]
+    fn texts_are_kept_once_and_no_more_of_them_than_may_be() {
+        let limits = Limits { bytes: "Stage 1 of 3".len() + "OPEN SESAME".len(), ..FEW };
+        let kept = kept(limits, &[(1, STAGE), (1, STAGE), (1, Verdict::Opened), (1, DULL)]);
+        assert_eq!(counts(&kept), [(3, 1)]);
+        assert_eq!(kept.texts.into_list(), ["Stage 1 of 3", "OPEN SESAME"]);
     }
 }

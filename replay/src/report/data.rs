@@ -114,6 +114,8 @@ struct PairData {
     /// Packets to ports of no door.
     strays: u64,
     left_out: u64,
+    /// When the first and the last happened of what is left out.
+    left_out_times: Option<(u64, u64)>,
     events: Vec<EventRow>,
     /// Attempts and open doors: from, to if it ended, place of what ended it in the verdicts.
     tries: Vec<SpanRow>,
@@ -288,6 +290,9 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
         near_lines: 0,
         strays: 0,
         left_out: pair.left_out,
+        left_out_times: pair
+            .left_out_times
+            .map(|(first, last)| (nanos(start, first), nanos(start, last))),
         events: pair.events.iter().map(|event| event_row(event, start, verdicts)).collect(),
         tries,
         leases,

@@ -105,3 +105,51 @@ impl Formatter for Harmless {
 const fn is_harmful(character: char) -> bool {
     matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(data: &str) -> String {
+        let mut page = Vec::new();
+        write(&[data], &mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    }
+
+    #[test]
+    fn what_means_something_in_html_is_escaped_and_read_as_it_was() {
+        let hostile = "</script><!-- & \u{2028}\u{2029} {{script}} \\ \" \u{0} end";
+        let page = page(hostile);
+        let (_, rest) = page.split_once("id=\"data\">").unwrap();
+        let (block, _) = rest.split_once("</script>").unwrap();
+        assert!(!block.contains(is_harmful), "{block}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(block).unwrap(), [hostile]);
+    }
+
+    #[test]
+    fn every_place_of_the_page_is_filled() {
+        let page = page("");
+        assert!(!page.contains("{{"), "a place is not filled, or its name is unknown");
+        let policy = format!("script-src '{}'; style-src '{}'", hash(SCRIPT), hash(STYLE));
+        assert!(page.contains(&policy));
+        assert_eq!(hash("abc"), "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    }
+
+    /// Hashes hold for exactly what stands between the tags, and a page that names an address may load
+    /// from it.
+    #[test]
+    fn the_parts_of_the_page_end_where_they_should_and_name_no_address() {
+        for (text, end) in [(SCRIPT, "</script"), (STYLE, "</style")] {
+            assert!(!text.to_lowercase().contains(end) && !text.contains('\r'));
+        }
+        let namespace = "http://www.w3.org/2000/svg";
+        for text in [PAGE, STYLE, &SCRIPT.replace(namespace, "")] {
+            assert!(!text.contains("http:") && !text.contains("https:"));
+        }
+        for unsafe_way in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
+        {
+            assert!(!SCRIPT.contains(unsafe_way), "{unsafe_way}");
+        }
+    }
+}

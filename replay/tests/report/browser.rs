@@ -163,7 +163,7 @@ fn a_crowd_stays_quick_and_clear() {
     chromium.picture("crowd-rows-dark");
     // A search says what it found, a group by network parts it.
     chromium.value("document.getElementById('search').focus()");
-    chromium.call("Input.insertText", json!({ "text": "2001:db8:5::2 openssh" }));
+    chromium.call("Input.insertText", &json!({ "text": "2001:db8:5::2 openssh" }));
     chromium.until("location.hash.includes('q=2001')");
     assert!(
         chromium.text("#shown").starts_with("17 clients, 17 rows"),

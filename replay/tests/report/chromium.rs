@@ -61,17 +61,17 @@ impl Chromium {
     }
 
     fn attach(&mut self) {
-        let target = self.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = self.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = self.call("Target.attachToTarget", attach);
+        let session = self.call("Target.attachToTarget", &attach);
         self.session = Some(session["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log", "Network"] {
-            self.call(&format!("{domain}.enable"), json!({}));
+            self.call(&format!("{domain}.enable"), &json!({}));
         }
     }
 
     /// Has the browser do something, and returns what it answers.
-    pub(crate) fn call(&mut self, method: &str, parameters: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.last += 1;
         let mut order = json!({ "id": self.last, "method": method, "params": parameters });
         if let Some(session) = &self.session {
@@ -107,8 +107,8 @@ impl Chromium {
     /// Opens a page at a view of it, and waits until it is there.
     pub(crate) fn open(&mut self, page: &Path, view: &str) {
         let url = format!("file://{}#{view}", page.display());
-        self.call("Page.navigate", json!({ "url": "about:blank" }));
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": "about:blank" }));
+        self.call("Page.navigate", &json!({ "url": url }));
         self.until("location.protocol === 'file:' && document.readyState === 'complete'");
     }
 
@@ -116,17 +116,17 @@ impl Chromium {
     pub(crate) fn look(&mut self, width: u32, height: u32, scheme: &str) {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
         // Where something moves slowly, a click would miss it.
         let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")]
             .map(|(name, value)| json!({ "name": name, "value": value }));
-        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     /// Returns the value of an expression on the page.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let ask = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", ask);
+        let answer = self.call("Runtime.evaluate", &ask);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -158,7 +158,7 @@ impl Chromium {
             if kind == "keyDown" && key.chars().count() == 1 {
                 event["text"] = json!(key);
             }
-            self.call("Input.dispatchKeyEvent", event);
+            self.call("Input.dispatchKeyEvent", &event);
         }
     }
 
@@ -172,7 +172,7 @@ impl Chromium {
         );
         let middle = self.value(&middle);
         let (x, y) = (middle[0].as_f64().unwrap(), middle[1].as_f64().unwrap());
-        self.call("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": x, "y": y }));
+        self.call("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": x, "y": y }));
         (x, y)
     }
 
@@ -181,14 +181,14 @@ impl Chromium {
         let (x, y) = self.point(selector);
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
-            self.call("Input.dispatchMouseEvent", event);
+            self.call("Input.dispatchMouseEvent", &event);
         }
     }
 
     /// Keeps a picture of the page in the folder `KNOCK_SCREENSHOTS`, for people, if there is one.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("KNOCK_SCREENSHOTS") else { return };
-        let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let picture = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
     }

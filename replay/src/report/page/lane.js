@@ -41,8 +41,15 @@ function drawLane(lane, pair, scale, height) {
   const middle = height / 2;
   lane.replaceChildren();
   after(lane, x(DATA.end), scale.width, height);
+  drawLeftOut(lane, pair, x, scale.width, middle);
+  let drawnTo = -Infinity;
   for (const lease of pair.leases) {
-    drawLease(lane, lease, x, scale.width, middle);
+    // Of many that are too short to be told apart, one is drawn.
+    const right = lease.to === null ? Infinity : x(lease.to);
+    if (right > drawnTo + 2) {
+      drawLease(lane, lease, x, scale.width, middle);
+      drawnTo = right;
+    }
   }
   for (const one of pair.tries) {
     drawTry(lane, one, x, scale.width, middle);
@@ -52,9 +59,14 @@ function drawLane(lane, pair, scale, height) {
   for (const mark of marks) {
     lane.append(drawMark(mark, middle, mark.events.includes(selected)));
   }
-  for (const mark of marks.filter((one) => one.moments > 1)) {
-    lane.append(draw("text", { class: "more", x: center(mark) + 8, y: middle - 6 }, number(mark.moments)));
-  }
+  marks.forEach((mark, place) => {
+    const text = number(mark.moments);
+    const next = marks[place + 1];
+    const room = next ? next.at - mark.at : Infinity;
+    if (mark.moments > 1 && room > 6 + 7 * text.length) {
+      lane.append(draw("text", { class: "more", x: mark.at + 8, y: middle - 6 }, text));
+    }
+  });
   return marks;
 }
 
@@ -72,16 +84,25 @@ function clip(from, to, width) {
   return right > left ? { left, length: right - left } : null;
 }
 
+/** Where events happened that are not on the page. */
+function drawLeftOut(lane, pair, x, width, middle) {
+  const part = pair.left_out_times && clip(x(pair.left_out_times[0]), x(pair.left_out_times[1]) + 2, width);
+  if (part) {
+    lane.append(draw("path", { class: "left-out", d: `M${part.left} ${middle}h${part.length}` }));
+  }
+}
+
 function drawLease(lane, lease, x, width, middle) {
   const isForEver = lease.to === null;
   const from = x(lease.from);
   const to = isForEver ? Math.max(from + 60, from + width * 0.15) : x(lease.to);
   const bar = (left, right, kind) => {
     const part = clip(left, right, width);
-    // A shorter one is behind its mark.
-    if (part && part.length > 4) {
+    if (part) {
+      // A short one is hidden behind its mark.
+      const high = part.length > 4 ? 18 : 6;
       lane.append(draw("rect", {
-        class: kind, x: part.left, y: middle - 9, width: part.length, height: 18, rx: 3,
+        class: kind, x: part.left, y: middle - high / 2, width: Math.max(2, part.length), height: high, rx: high / 6,
       }));
     }
   };
@@ -117,14 +138,12 @@ function marksOf(pair, x, width) {
     }
     let mark = marks[marks.length - 1];
     if (!mark || at - mark.from >= MARK) {
-      mark = { from: at, to: at, events: [], kind: event.kind, best: event, isDim: line !== null };
+      mark = { from: at, at, events: [], kind: event.kind, best: event, isDim: line !== null };
       marks.push(mark);
     }
-    mark.to = at;
     mark.events.push(event);
     if (event.kind.weight < mark.kind.weight) {
-      mark.kind = event.kind;
-      mark.best = event;
+      Object.assign(mark, { at, kind: event.kind, best: event });
     }
     mark.isDim = mark.isDim && !isDecidedBy(event, line);
   }
@@ -135,14 +154,10 @@ function marksOf(pair, x, width) {
   return marks;
 }
 
-function center(mark) {
-  return Math.round((mark.from + mark.to) / 2);
-}
-
 function drawMark(mark, middle, isSelectedHere) {
   const classes = ["event", mark.isDim ? "dim" : "", isSelectedHere ? "selected" : ""];
   const drawn = draw("g", {
-    class: classes.join(" ").trim(), transform: `translate(${center(mark)} ${middle})`,
+    class: classes.join(" ").trim(), transform: `translate(${mark.at.toFixed(1)} ${middle})`,
     "data-event": mark.best.index,
   });
   drawn.append(draw("rect", { class: "hit", x: -9, y: -middle, width: 18, height: 2 * middle }));
@@ -165,13 +180,18 @@ function drawGroupLane(lane, group, scale, height) {
   const openings = new Uint32Array(bins);
   let most = 0;
   for (const pair of group.pairs) {
-    const origin = originOf(pair);
+    const placeOf = (at) => Math.floor(scale.x(at - originOf(pair)) / bin);
     for (const event of pair.events) {
-      const place = Math.floor(scale.x(event.at - origin) / bin);
+      const place = placeOf(event.at);
       if (place >= 0 && place < bins) {
-        const list = event.kind.name === "opened" ? openings : counts;
-        list[place] += 1;
+        counts[place] += 1;
         most = Math.max(most, counts[place]);
+      }
+    }
+    for (const lease of pair.leases) {
+      const place = placeOf(lease.from);
+      if (place >= 0 && place < bins) {
+        openings[place] += 1;
       }
     }
   }

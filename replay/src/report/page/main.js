@@ -59,6 +59,9 @@ function setUp() {
     make("li", {}, make("span", { class: "swatch lease" }), "door open"),
     make("li", {}, make("span", { class: "swatch for-ever" }), "opened, and no stop command"),
     make("li", {}, make("span", { class: "swatch after" }), "behind the last packet"));
+  if (DATA.counts.left_out_events > 0) {
+    byId("legend").append(make("li", {}, make("span", { class: "swatch left-out-swatch" }), "events that are not shown"));
+  }
   for (const name of ["group", "sort", "clock", "theme"]) {
     byId(name).addEventListener("change", () => {
       if (name === "clock" && (view.clock === "own") !== (byId(name).value === "own")) {

@@ -98,7 +98,7 @@ const PAIRS = DATA.pairs.map((raw, index) => {
     near_lines: DATA.line_sets[raw.near_lines],
     address: addressKey(raw.client),
     first,
-    last: Math.max(first, ...ends, ...times.slice(-1)),
+    last: Math.max(first, ...ends, ...times.slice(-1), ...(raw.left_out_times || [])),
   };
 });
 

@@ -24,7 +24,8 @@ function clientsWith(outcome) {
 }
 
 function headline() {
-  const { opened } = DATA.counts;
+  const { opened, left_out_packets: unknown } = DATA.counts;
+  const least = unknown > 0 ? "at least " : "";
   const doors = new Set(PAIRS.filter((pair) => pair.openings > 0).map((pair) => pair.door)).size;
   const near = clientsWith("near");
   const parts = [];
@@ -32,10 +33,10 @@ function headline() {
     parts.push(make("strong", {}, "No door opened."));
   } else {
     const at = doors === 1 ? " at one door" : ` at ${counted(doors, "door")}`;
-    parts.push(make("strong", {}, `${counted(opened, "opening")}${at}, for ${counted(clientsWith("opened"), "client")}.`));
+    parts.push(make("strong", {}, `${counted(opened, "opening")}${at}, for ${least}${counted(clientsWith("opened"), "client")}.`));
   }
   if (near > 0) {
-    parts.push(` ${counted(near, "client")} came near at a door and did not get in.`);
+    parts.push(` ${unknown > 0 ? "At least " : ""}${counted(near, "client")} came near at a door and did not get in.`);
   }
   return parts;
 }

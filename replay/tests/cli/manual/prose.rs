@@ -312,8 +312,9 @@ const REPORTS: Section = Section {
         ),
         Text(
             "At most 20,000 clients at doors are followed, and of each 100 events and 400 of its openings \
-             are shown; 100,000 and 50,000 of all, with at most 32 MiB of different texts; and 20,000 \
-             lines of the configuration. What is left out is counted, and the page says so. The same \
+             are shown; 100,000 and 50,000 of all, with at most 32 MiB of different texts. Of 1,000 \
+             openings of each, and 100,000 of all, it is at least shown how long the door was open. Of \
+             the configuration 20,000 lines are shown. What is left out is counted, and the page says so. The same \
              captures, configuration and options give the same page, byte for byte.",
         ),
     ],
