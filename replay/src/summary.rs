@@ -160,7 +160,8 @@ fn attempt_line(counts: Counts) -> String {
     )
 }
 
-fn address_line(listening: &Listening, source: AddressSource) -> String {
+/// Returns which destinations count, and who says so.
+pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> String {
     let list = || {
         let addresses = listening.local().unwrap_or_default();
         addresses.iter().map(|&address| text(address)).collect::<Vec<_>>().join(", ")

@@ -104,6 +104,8 @@ pub(super) struct Line {
 pub(super) struct Event {
     pub(super) at: Timestamp,
     pub(super) verdict: &'static str,
+    /// How many knocks are made, if it is a stage; else 0.
+    pub(super) stage: u8,
     pub(super) text: u32,
     pub(super) attempt: u64,
     pub(super) packet: Option<(PacketId, u32)>,
@@ -236,6 +238,7 @@ impl Kept {
         let event = Event {
             at: one.at,
             verdict: one.verdict.name(),
+            stage: stage_of(&one.verdict),
             text: self.texts.place(text),
             attempt: one.attempt.map_or(0, |attempt| attempt.number),
             packet: one.packet.map(|seen| (seen.id, self.shapes.place(Shape::of(seen)))),
@@ -328,6 +331,10 @@ const fn is_of_opening(verdict: &Verdict) -> bool {
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
     )
+}
+
+const fn stage_of(verdict: &Verdict) -> u8 {
+    if let Verdict::Stage { stage, .. } = *verdict { stage.get() } else { 0 }
 }
 
 const fn ends_attempt(verdict: &Verdict) -> bool {

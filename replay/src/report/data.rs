@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::collect::{Event, Kept, Line, Pair, Shape, Span};
 use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks, text_of};
 use crate::reader::ReadingDone;
+use crate::summary::address_line;
 
 /// The most lines of a configuration that a page shows.
 const CONFIG_LINES: usize = 20_000;
@@ -27,7 +28,9 @@ pub(super) struct Data {
     start: String,
     /// When the last packet came. This and all times below are nanoseconds since the first.
     end: u64,
-    /// The lines of the summary on standard error.
+    /// Which destinations counted.
+    addresses: String,
+    /// The other lines of the summary on standard error.
     summary: Vec<String>,
     /// What is worth a warning.
     warnings: Vec<String>,
@@ -38,8 +41,8 @@ pub(super) struct Data {
     counts: Numbers,
     config: Config,
     doors: Vec<DoorData>,
-    /// The names of what can happen.
-    verdicts: Vec<&'static str>,
+    /// What can happen: its name, and its stage if it is one.
+    verdicts: Vec<(&'static str, u8)>,
     texts: Vec<String>,
     shapes: Vec<ShapeRow>,
     lines: Vec<LineData>,
@@ -136,17 +139,17 @@ enum EventRow {
     Other(u64, usize, u32, u64, u32, u64),
 }
 
-/// The names of verdicts by their places.
+/// Verdicts with their stages, by their places.
 #[derive(Default)]
 struct Verdicts {
-    list: Vec<&'static str>,
+    list: Vec<(&'static str, u8)>,
 }
 
 impl Verdicts {
-    fn place(&mut self, name: &'static str) -> usize {
-        let there = self.list.iter().position(|one| *one == name);
+    fn place(&mut self, name: &'static str, stage: u8) -> usize {
+        let there = self.list.iter().position(|one| *one == (name, stage));
         there.unwrap_or_else(|| {
-            self.list.push(name);
+            self.list.push((name, stage));
             self.list.len().saturating_sub(1)
         })
     }
@@ -180,8 +183,10 @@ impl Data {
             pairs.push(row);
         }
         let doors = door_rows(words, &pairs);
-        let summary =
-            reading.tally.lines(explainer.counts(), explainer.listening(), reading.source);
+        let listening = explainer.listening();
+        let addresses = address_line(listening, reading.source);
+        let mut summary = reading.tally.lines(explainer.counts(), listening, reading.source);
+        summary.retain(|line| *line != addresses);
         let (warnings, summary) =
             summary.into_iter().partition(|line| line.starts_with("warning: "));
         let used = kept.used;
@@ -191,6 +196,7 @@ impl Data {
             captures: words.captures.all().to_vec(),
             start: first.as_nanos().to_string(),
             end: nanos(first, last),
+            addresses,
             summary,
             warnings,
             errors: reading.errors.iter().map(ToString::to_string).collect(),
@@ -273,7 +279,11 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
     };
     let mut spans = |spans: &[Span]| {
         let row = |span: &Span| {
-            (nanos(start, span.from), span.to.map(|to| nanos(start, to)), verdicts.place(span.end))
+            (
+                nanos(start, span.from),
+                span.to.map(|to| nanos(start, to)),
+                verdicts.place(span.end, 0),
+            )
         };
         spans.iter().map(row).collect()
     };
@@ -300,8 +310,8 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
 }
 
 fn event_row(event: &Event, start: Timestamp, verdicts: &mut Verdicts) -> EventRow {
-    let Event { at, verdict, text, attempt, packet, lines, more } = *event;
-    let (at, verdict) = (nanos(start, at), verdicts.place(verdict));
+    let Event { at, verdict, stage, text, attempt, packet, lines, more } = *event;
+    let (at, verdict) = (nanos(start, at), verdicts.place(verdict, stage));
     match packet {
         Some((id, shape)) => {
             EventRow::Packet(at, verdict, text, attempt, lines, more, id.capture, id.number, shape)

@@ -43,7 +43,7 @@ fn told_by_page(data: &Value) -> Told {
         let door = &data["doors"][index(&pair["door"])]["name"];
         for event in pair["events"].as_array().unwrap() {
             let text = data["texts"][index(&event[2])].as_str().unwrap();
-            let what = match data["verdicts"][index(&event[1])].as_str().unwrap() {
+            let what = match data["verdicts"][index(&event[1])][0].as_str().unwrap() {
                 "opened" => "OPEN SESAME",
                 "command-timeout" => "command timeout",
                 "sequence-timeout" => "sequence timeout",

@@ -166,8 +166,7 @@ function drawMark(mark, middle, isSelectedHere) {
   }
   drawn.append(draw("path", { class: `mark ${mark.kind.name}`, d: SHAPES[mark.kind.name] }));
   if (mark.moments === 1 && mark.kind.name === "stage") {
-    const stage = /\d+/.exec(DATA.texts[mark.best.text]);
-    drawn.append(draw("text", { class: "digit", y: 3.5 }, stage ? stage[0] : ""));
+    drawn.append(draw("text", { class: "digit", y: 3.5 }, String(mark.best.stage)));
   }
   return drawn;
 }

@@ -43,7 +43,7 @@ function kindOf(verdict) {
   return KINDS.find((kind) => kind.name === name);
 }
 
-const VERDICTS = DATA.verdicts.map((name) => ({ name, kind: kindOf(name) }));
+const VERDICTS = DATA.verdicts.map(([name, stage]) => ({ name, stage, kind: kindOf(name) }));
 
 const OUTCOMES = [
   { name: "opened", label: "opened", did: "opened it", kind: "opened" },
@@ -68,7 +68,7 @@ function eventOf([at, verdict, text, attempt, lines, more, capture, number, shap
   return {
     index,
     at,
-    verdict: VERDICTS[verdict].name,
+    stage: VERDICTS[verdict].stage,
     kind: VERDICTS[verdict].kind,
     text,
     attempt,
@@ -79,7 +79,7 @@ function eventOf([at, verdict, text, attempt, lines, more, capture, number, shap
 }
 
 function spanOf([from, to, end]) {
-  return { from, to, end: DATA.verdicts[end] };
+  return { from, to, end: VERDICTS[end].name };
 }
 
 const PAIRS = DATA.pairs.map((raw, index) => {

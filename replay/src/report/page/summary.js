@@ -6,6 +6,8 @@ function drawSummary() {
     : DATA.captures.join(", ");
   document.title = `knock-replay: ${DATA.captures[0] || DATA.config.name}`;
   byId("subtitle").textContent = `${captures || "no capture"}, replayed against ${DATA.config.name} by the rules of knock`;
+  const covers = DATA.counts.packets > 0 ? `${utc(0, 0)} to ${utc(DATA.end, 0)} UTC, ${duration(DATA.end)}; ` : "";
+  byId("covers").textContent = covers + DATA.addresses;
   byId("headline").append(...headline());
   const alerts = [
     ...DATA.errors.map((text) => ["error", text]),
@@ -127,6 +129,7 @@ function doorCard(door, pairs) {
 }
 
 function drawFacts() {
+  byId("read").open = DATA.counts.undecodable > 0;
   const facts = [
     ...DATA.summary,
     ...DATA.remarks.map((text) => text.trim()),

@@ -308,7 +308,8 @@ const REPORTS: Section = Section {
             "The page holds the configuration, and with it the secret sequences, and of one-time sequences \
              those that were used and the knocks that attempts failed of. It is made with permissions for \
              its owner only (0600), also where it replaces another file. It is written whole or not at \
-             all: when the replay has ended, beside its place, and then moved there.",
+             all: when the replay has ended, beside its place, and then moved there. So of live packets there is \
+             a page when they end: end what sends them, not `knock-replay`.",
         ),
         Text(
             "At most 20,000 clients at doors are followed, and of each 100 events and 400 of its openings \
