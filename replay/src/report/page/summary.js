@@ -77,7 +77,7 @@ function drawTiles() {
 }
 
 /** How many doors have a card. */
-const CARDS = 24;
+const CARDS = 12;
 
 function drawDoors() {
   const here = PAIRS.filter((pair) => pair.outcome !== "elsewhere");
