@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use crate::address;
+use crate::effect::Phase;
 
 /// A shell command of the configuration, as bytes, with `%IP%` still in it. May be empty.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -66,6 +67,15 @@ pub struct Commands {
 }
 
 impl Commands {
+    /// Returns what to run for `client` in a phase.
+    #[must_use]
+    pub fn of(&self, phase: Phase, client: IpAddr) -> Option<&Command> {
+        match phase {
+            Phase::Start => self.start_for(client),
+            Phase::Stop => self.stop_for(client),
+        }
+    }
+
     /// Returns what to run when the door opens for `client`.
     ///
     /// For an IPv6 client the `_6` directive, if it is there, else the other; an empty value means

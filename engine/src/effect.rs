@@ -204,6 +204,27 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Returns the client it is about, if it is about one.
+    #[must_use]
+    pub const fn client(&self) -> Option<IpAddr> {
+        match *self {
+            Self::StageReached { client, .. }
+            | Self::SequenceTimedOut { client, .. }
+            | Self::Opened { client, .. }
+            | Self::RunCommand { client, .. }
+            | Self::CommandTimedOut { client, .. }
+            | Self::OpeningRefused { client, .. }
+            | Self::CommandTooLong { client, .. } => Some(client),
+            Self::Note(note) => Some(note.client()),
+            Self::CommandFailed { .. }
+            | Self::MarkOneTime { .. }
+            | Self::DoorDisabled { .. }
+            | Self::ReloadRefused
+            | Self::Crashed { .. }
+            | Self::FilterRefused { .. } => None,
+        }
+    }
+
     /// Returns the door it is about, if it is about one.
     #[must_use]
     pub const fn door(&self) -> Option<DoorId> {
@@ -286,6 +307,19 @@ pub enum Note {
 }
 
 impl Note {
+    /// Returns the client it is about.
+    #[must_use]
+    pub const fn client(&self) -> IpAddr {
+        match *self {
+            Self::Retransmission { client, .. }
+            | Self::OtherFlags { client, .. }
+            | Self::Voided { client, .. }
+            | Self::Evicted { client, .. }
+            | Self::SequenceChanged { client, .. }
+            | Self::DoorChanged { client, .. } => client,
+        }
+    }
+
     /// Returns the door it is about, if it is about one.
     #[must_use]
     pub const fn door(&self) -> Option<DoorId> {

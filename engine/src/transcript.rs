@@ -169,12 +169,7 @@ impl Line<'_> {
     }
 
     fn command(&mut self, client: IpAddr, door: DoorId, phase: Phase) -> &mut Self {
-        let commands = &self.doors.door(door).commands;
-        let command = match phase {
-            Phase::Start => commands.start_for(client),
-            Phase::Stop => commands.stop_for(client),
-        };
-        if let Some(command) = command {
+        if let Some(command) = self.doors.door(door).commands.of(phase, client) {
             command.expand(client, self.out);
         }
         self

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod combined;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,9 @@ Examples:
       knock-replay knocks.pcap -c knockd.conf --expect expected.txt --bless
       knock-replay knocks.pcap -c new.conf --expect expected.txt
 
+  See what a new configuration changes, before it goes live:
+      knock-replay knocks.pcap -c /etc/knockd.conf --against new.conf --local 192.0.2.1
+
   Try knocks that nobody has made, and make a capture of them:
       echo knock 10.0.0.5 7000 8000 9000 | knock-replay - -c knockd.conf
       knock-replay scenario.txt --write scenario.pcap
@@ -59,7 +64,7 @@ Examples:
 
 Exit status:
   0  the captures were replayed to their ends; with --check, the configuration is sound
-  1  knockd 0.8 and knock differ (with --rules both), or the transcript is not as expected
+  1  what was compared differs (--rules both, --against, --expect), or nothing was there to compare
   2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
   4  standard output, or the page of --report, could not be written";
@@ -83,11 +88,11 @@ pub struct Args {
     /// pcap and pcapng, plain or compressed with gzip or zstd, told apart by content. Packets that
     /// carry the same time come in the order of the captures on the command line. When standard
     /// input is a pipe, each line is printed as soon as it happens.
-    #[arg(value_name = "CAPTURE", required_unless_present_any = ["read", "check"])]
+    #[arg(value_name = "CAPTURE", required_unless_present_any = ["read", "check"], group = "telling")]
     pub captures: Vec<PathBuf>,
 
     /// Replay this capture, as in tcpdump -r; it comes behind those named without an option
-    #[arg(short, long, value_name = "CAPTURE")]
+    #[arg(short, long, value_name = "CAPTURE", group = "telling")]
     pub read: Vec<PathBuf>,
 
     /// The configuration: a knockd.conf
@@ -159,6 +164,19 @@ pub struct Args {
     #[arg(long, requires = "expect")]
     pub bless: bool,
 
+    /// Replay under another configuration as well, and print what it changes, and end with 1 if anything
+    ///
+    /// Openings, commands with the client's address filled in, and timeouts that are gone, new, at another
+    /// time or, of a command, of another text: side by side, client by client and door by door, with what
+    /// the difference comes from. Always by the rules of knock. A capture of which no packet is admitted
+    /// under either tests nothing, and ends with 1, too.
+    #[arg(
+        long,
+        value_name = "NEW",
+        conflicts_with_all = ["explain", "check", "expect", "write", "verbose"]
+    )]
+    pub against: Option<PathBuf>,
+
     /// Write the packets of a scenario as a capture (pcap), and end
     ///
     /// A scenario is a capture in words; see the manual page. It is taken wherever a capture is.
@@ -179,7 +197,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["explain", "check", "expect", "write", "time", "verbose"]
+        conflicts_with_all = ["explain", "check", "expect", "against", "write", "time", "verbose"]
     )]
     pub report: Option<PathBuf>,
 
@@ -282,77 +300,6 @@ impl Args {
     pub(crate) fn captures(&self) -> impl Iterator<Item = &PathBuf> {
         self.captures.iter().chain(&self.read)
     }
-
-    /// Checks what clap cannot.
-    ///
-    /// # Errors
-    /// A clap error, to be printed as one, if standard input is named twice, or an option needs
-    /// another.
-    pub(crate) fn checked(self) -> Result<Self, clap::Error> {
-        if self.checking.check && self.captures().next().is_some() {
-            let message = "'--check' takes no captures";
-            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-        }
-        match (self.checking.check, self.explain) {
-            (true, Some(Subject::Knocks(_))) => {
-                let message = "with '--check', '--explain=CODE' explains a warning; without it, \
-                               '--explain' explains knocks";
-                return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
-            }
-            (false, Some(Subject::Warning(code))) => {
-                let code = code.name();
-                let message =
-                    format!("to have a warning explained, write '--check --explain={code}'");
-                return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
-            }
-            (true | false, None)
-            | (true, Some(Subject::Warning(_)))
-            | (false, Some(Subject::Knocks(_))) => {}
-        }
-        if self.captures().filter(|capture| is_stdin(capture)).count() > 1 {
-            let message = "standard input ('-') is named more than once";
-            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-        }
-        if self.explain.is_some() && self.rules != RuleChoice::Knock {
-            let message = "'--explain' goes by the rules of knock: leave out '--rules', and see with \
-                           '--rules both' alone where knockd 0.8 does something else";
-            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-        }
-        if self.report.is_some() && self.rules != RuleChoice::Knock {
-            let message = "'--report' goes by the rules of knock: leave out '--rules', and see with \
-                           '--rules both' alone where knockd 0.8 does something else";
-            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-        }
-        if self.report.as_deref().is_some_and(is_stdin) {
-            let message = "'--report' needs the name of a file: a page has no place on a terminal";
-            return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
-        }
-        if self.explain == Some(Subject::Knocks(Whom::All))
-            && let Some(client) =
-                self.captures().find_map(|path| client_in_the_place_of_a_capture(path))
-        {
-            let message = format!(
-                "'{client}' is taken for a capture, and there is no such file; to explain the knocks \
-                 of that client, write '--explain={client}'"
-            );
-            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-        }
-        if self.expect.is_some() && self.rules == RuleChoice::Both {
-            let message = "'--expect' compares one transcript: choose the rules with '--rules'";
-            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-        }
-        if self.write.is_some() && self.captures.len() != 1 {
-            let message = "'--write' takes one scenario";
-            return Err(Self::command().error(clap::error::ErrorKind::TooManyValues, message));
-        }
-        if !self.except.is_empty() && self.rules != RuleChoice::Both {
-            let message = "'--except' needs '--rules both'";
-            return Err(
-                Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, message)
-            );
-        }
-        Ok(self)
-    }
 }
 
 fn subject(text: &str) -> Result<Subject, String> {
@@ -364,12 +311,6 @@ fn subject(text: &str) -> Result<Subject, String> {
         return options::code(text).map(Subject::Warning);
     }
     text.parse().map(Subject::Knocks).map_err(str::to_owned)
-}
-
-/// Returns what stands in the place of a capture, if it is a client and no file.
-fn client_in_the_place_of_a_capture(path: &Path) -> Option<Whom> {
-    let whom = path.to_str()?.parse::<Whom>().ok()?;
-    (!path.exists()).then_some(whom)
 }
 
 fn local_address(text: &str) -> Result<IpAddr, &'static str> {

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// The captures were replayed to their ends, or nobody wanted to read on: 0.
     Done,
-    /// knockd 0.8 and knock differ, or the transcript is not as expected, and that was asked: 1.
+    /// knockd 0.8 and knock differ, or two configurations do, or the transcript is not as expected, and
+    /// that was asked: 1.
     Differ,
     /// The command line or the configuration is at fault: 2.
     Config,

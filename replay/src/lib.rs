@@ -2,6 +2,7 @@
 //!
 //! The same engine as the daemon's, fed with the packets of captures; commands are never run.
 
+mod against;
 mod args;
 mod both;
 pub mod capture;
@@ -10,6 +11,8 @@ mod exit;
 mod expect;
 pub mod explain;
 mod huge_pages;
+mod json;
+mod play;
 mod player;
 mod printer;
 mod progress;
@@ -17,6 +20,7 @@ mod reader;
 mod report;
 pub mod scenario;
 mod summary;
+mod transcript;
 mod write;
 
 use std::ffi::OsString;
@@ -24,6 +28,7 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, IsTerminal as _, Write};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
@@ -118,7 +123,13 @@ fn check(args: &Args, streams: &mut Streams<'_>) -> Exit {
 }
 
 fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
-    let Some((doors, places)) = load_doors(args, streams) else { return Exit::Config };
+    let Some((doors, places)) = load_doors(&args.config, args.quiet, streams) else {
+        return Exit::Config;
+    };
+    let new = args.against.as_ref().map(|path| (path, load_doors(path, args.quiet, streams)));
+    if let Some((_, None)) = new {
+        return Exit::Config;
+    }
     let Some(captures) = open_captures(args, streams) else { return Exit::Capture };
     // Objects are printed while the bar would be.
     let bar_fits = streams.progress && !args.quiet && args.checking.format == Format::Text;
@@ -131,12 +142,19 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     if let Some(file) = &args.report {
         return report::report(args, file, (doors, &places), reader, streams);
     }
+    if let Some((path, Some((new_doors, new_places)))) = new {
+        let old = (shown(&args.config), doors, places);
+        return against::run(args, old, (shown(path), new_doors, new_places), reader, streams);
+    }
     let Some(rules) = args.rules.one() else {
         return both::compare(args, &doors, reader, bar, streams);
     };
     if let Some(refusal) = rules.refusal(&doors, &reader.listening()) {
         streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));
         return Exit::Config;
+    }
+    if args.checking.format == Format::Json {
+        return transcript::run(args, rules, doors, reader, streams);
     }
     if let Some(file) = &args.expect {
         return expect::run(args, file, rules, doors, reader, bar, streams);
@@ -206,16 +224,16 @@ fn refusal(text: &[u8]) -> Option<Refusal> {
 }
 
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
-fn load_doors(args: &Args, streams: &mut Streams<'_>) -> Option<(Doors, Places)> {
-    let setup = Setup::load_unless(&args.config, refusal);
-    if setup.config.is_none() || !args.quiet {
+fn load_doors(path: &Path, quiet: bool, streams: &mut Streams<'_>) -> Option<(Doors, Places)> {
+    let setup = Setup::load_unless(path, refusal);
+    if setup.config.is_none() || !quiet {
         streams.say(&setup.report(streams.style()));
     }
-    let places = Places::new(&args.config, &setup);
+    let places = Places::new(path, &setup);
     match knock_setup::doors(&setup.config?) {
         Ok(doors) => Some((doors, places)),
         Err(error) => {
-            streams.say(&format!("error: {}: {error}\n", shown(&args.config)));
+            streams.say(&format!("error: {}: {error}\n", shown(path)));
             None
         }
     }

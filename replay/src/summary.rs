@@ -1,12 +1,13 @@
 //! The summary on standard error.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
-use knock_engine::{Counts, Listening, Reason, Timestamp, Undecodable, address};
+use knock_engine::{Counts, Listening, Reason, Timestamp, Undecodable};
+use serde::Serialize;
 
 use crate::args::TimeFormat;
-use crate::printer::{span, stamp};
+use crate::json;
+use crate::printer::{span, stamp, text_of};
 
 /// What the packets of the captures were, in numbers.
 #[derive(Debug, Default)]
@@ -27,6 +28,33 @@ pub(crate) enum AddressSource {
     Named,
     /// From nowhere: every destination counts.
     Unknown,
+}
+
+/// The summary for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Totals {
+    packets: u64,
+    admitted: u64,
+    undecodable: Vec<UndecodableCount>,
+    attempts: u64,
+    opened: u64,
+    timed_out: u64,
+    voided: u64,
+    retransmissions: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+    /// Absent if every destination counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local: Option<Vec<String>>,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct UndecodableCount {
+    reason: String,
+    packets: u64,
 }
 
 impl Tally {
@@ -72,6 +100,39 @@ impl Tally {
         lines.push(address_line(listening, source));
         lines.extend(self.warning_lines(counts));
         lines
+    }
+
+    /// Returns what is worth a warning, for programs.
+    pub(crate) fn warnings(&self, counts: Counts) -> Vec<String> {
+        let plain = |line: String| line.trim_start_matches("warning: ").to_owned();
+        self.warning_lines(counts).into_iter().map(plain).collect()
+    }
+
+    /// Returns the summary for programs.
+    pub(crate) fn totals(
+        &self,
+        counts: Counts,
+        listening: &Listening,
+        source: AddressSource,
+    ) -> Totals {
+        let undecodable = Reason::ALL.iter().zip(self.undecodable).filter(|(_, count)| *count > 0);
+        let local = listening.local().filter(|_| source != AddressSource::Unknown);
+        Totals {
+            packets: self.packets,
+            admitted: counts.admitted,
+            undecodable: undecodable
+                .map(|(reason, packets)| UndecodableCount { reason: reason.to_string(), packets })
+                .collect(),
+            attempts: counts.attempts,
+            opened: counts.opened,
+            timed_out: counts.timed_out,
+            voided: counts.voided,
+            retransmissions: counts.retransmissions,
+            first: self.times.map(|(first, _)| json::utc(first)),
+            last: self.times.map(|(_, latest)| json::utc(latest)),
+            local: local.map(|local| local.iter().map(|&address| text_of(address)).collect()),
+            warnings: self.warnings(counts),
+        }
     }
 
     fn packet_line(&self, counts: Counts) -> String {
@@ -164,7 +225,7 @@ fn attempt_line(counts: Counts) -> String {
 pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> String {
     let list = || {
         let addresses = listening.local().unwrap_or_default();
-        addresses.iter().map(|&address| text(address)).collect::<Vec<_>>().join(", ")
+        addresses.iter().map(|&address| text_of(address)).collect::<Vec<_>>().join(", ")
     };
     match source {
         AddressSource::Given => format!("local addresses: {}", list()),
@@ -175,12 +236,7 @@ pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> Stri
     }
 }
 
-fn text(address: IpAddr) -> String {
-    let mut out = Vec::new();
-    address::write(address, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn number(count: u64, one: &str, many: &str) -> String {
+/// Returns how many there are of something.
+pub(crate) fn number(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

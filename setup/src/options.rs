@@ -33,7 +33,7 @@ pub struct CheckOptions {
     #[arg(long, group = "telling")]
     pub check: bool,
 
-    /// How findings are told
+    /// Print in words, or as JSON, one object a line, on standard output
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "telling")]
     pub format: Format,
 
@@ -63,10 +63,10 @@ pub struct CheckOptions {
 /// How findings are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// In words, on standard error
+    /// In words
     #[default]
     Text,
-    /// As JSON, one object a line, on standard output
+    /// As JSON
     Json,
 }
 

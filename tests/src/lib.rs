@@ -25,5 +25,7 @@ pub mod model_08;
 pub mod oracle;
 pub mod process;
 pub mod require;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod simulation;
 pub mod study;

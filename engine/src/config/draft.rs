@@ -312,11 +312,11 @@ impl<'a> DoorDraft<'a> {
             seq_timeout: place(&self.seq_timeout),
             flags: self.flags_at.clone(),
             target: place(&self.target),
-            cmd_timeout: place(&self.cmd_timeout),
             start: place(&self.start),
             start_6: place(&self.start_6),
             stop: place(&self.stop),
             stop_6: place(&self.stop_6),
+            cmd_timeout: place(&self.cmd_timeout),
         }
     }
 

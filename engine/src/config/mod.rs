@@ -98,7 +98,7 @@ pub struct DoorConfig {
     pub places: DoorPlaces,
 }
 
-/// Where a section says what decides over packets; `None` where it does not, and a default holds.
+/// Where a section says what decides over packets and commands; `None` where it does not, and a default holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoorPlaces {
     /// The name of the section.
@@ -111,16 +111,16 @@ pub struct DoorPlaces {
     pub flags: Vec<Span>,
     /// `Target`.
     pub target: Option<Span>,
-    /// `Cmd_Timeout`.
-    pub cmd_timeout: Option<Span>,
-    /// `Start_Command` or `Command`.
+    /// `Start_Command`.
     pub start: Option<Span>,
-    /// `Start_Command_6` or `Command_6`.
+    /// `Start_Command_6`.
     pub start_6: Option<Span>,
     /// `Stop_Command`.
     pub stop: Option<Span>,
     /// `Stop_Command_6`.
     pub stop_6: Option<Span>,
+    /// `Cmd_Timeout`.
+    pub cmd_timeout: Option<Span>,
 }
 
 /// The file that a door takes its sequences from.

@@ -58,16 +58,6 @@ pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, 
     }
 }
 
-/// Returns whether time makes an effect happen, not a packet.
-pub(super) const fn is_due(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::SequenceTimedOut { .. }
-            | Effect::CommandTimedOut { .. }
-            | Effect::RunCommand { phase: Phase::Stop, .. }
-    )
-}
-
 impl Change<'_> {
     /// Makes the change, and returns the attempt that it belongs to and what happened.
     pub(super) fn make(&self, track: &mut Track) -> Option<(Option<Attempt>, Verdict)> {

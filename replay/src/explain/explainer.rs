@@ -14,6 +14,7 @@ use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Client, Clients};
 use super::whom::Whom;
+use crate::play::is_due;
 use crate::reader::PacketId;
 
 /// How many packets there were, each counted once.
@@ -74,6 +75,8 @@ pub struct Explainer {
     heard: Vec<Heard>,
     /// Those that have said something of the packet.
     spoken: Vec<DoorId>,
+    /// All effects since they were last taken, if somebody takes them.
+    effects: Option<Vec<TimedEffect>>,
 }
 
 /// What a door makes of the packet, as it was before it.
@@ -116,7 +119,29 @@ impl Explainer {
             strays: VecDeque::new(),
             heard: Vec::new(),
             spoken: Vec::new(),
+            effects: None,
         }
+    }
+
+    /// Returns the same with effects kept, to be taken with [`Explainer::take_effects`].
+    pub(crate) fn with_effects(self) -> Self {
+        Self { effects: Some(Vec::new()), ..self }
+    }
+
+    /// Returns the effects since they were last taken, whosever they are and however many clients are
+    /// followed.
+    pub(crate) fn take_effects(&mut self) -> impl Iterator<Item = TimedEffect> {
+        self.effects.iter_mut().flat_map(|effects| effects.drain(..))
+    }
+
+    /// Returns when something is due next.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.engine.poll_deadline().map(|due| due.at)
+    }
+
+    /// Lets time run on to a moment.
+    pub(crate) fn time(&mut self, at: Timestamp, tell: &mut dyn FnMut(&Explanation)) {
+        self.handle(at, Event::DeadlineReached, None, tell);
     }
 
     /// Returns the same with another limit than [`Explainer::PAIRS`].
@@ -179,7 +204,7 @@ impl Explainer {
 
     /// Lets time run on until nothing is due.
     pub fn finish(&mut self, tell: &mut dyn FnMut(&Explanation)) {
-        self.handle(Timestamp::MAX, Event::DeadlineReached, None, tell);
+        self.time(Timestamp::MAX, tell);
     }
 
     /// Takes a frame.
@@ -278,6 +303,9 @@ impl Explainer {
         self.engine.handle(at, event);
         while let Some(timed) = self.engine.poll_effect() {
             self.now = self.now.max(timed.at);
+            if let Some(effects) = &mut self.effects {
+                effects.push(timed);
+            }
             self.effect(timed, handled, &mut outcome, tell);
             if let Effect::RunCommand { run, .. } = timed.effect {
                 let status = CommandStatus::SUCCESS;
@@ -303,7 +331,7 @@ impl Explainer {
             return;
         }
         // Time and the packets of others make things happen, too.
-        let handled = handled.filter(|_| sender == Some(client) && !change::is_due(&timed.effect));
+        let handled = handled.filter(|_| sender == Some(client) && !is_due(&timed.effect));
         if handled.is_some() {
             self.spoken.push(door);
         }

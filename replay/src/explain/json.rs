@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 
-use chrono::{DateTime, SecondsFormat};
-use knock_engine::{DoorId, Knock, Reason, Timestamp};
+use knock_engine::{DoorId, Knock, Reason};
 use serde::Serialize;
 
 use super::explainer::Totals;
@@ -11,7 +10,9 @@ use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::miss::{Miss, Nearest};
 use super::places::ConfigLine;
 use super::track::nanos;
-use super::words::{Words, text_of, unreadable};
+use super::words::{Words, unreadable};
+use crate::json::{self, Place, seconds, utc};
+use crate::printer::text_of;
 use crate::reader::PacketId;
 
 /// The version of the format. A program that knows one may meet further fields, verdicts and reasons
@@ -68,12 +69,6 @@ struct AttemptObject {
     began: String,
     /// Since the attempt began.
     after_seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Place<'a> {
-    capture: &'a str,
-    number: u64,
 }
 
 #[derive(Serialize)]
@@ -177,7 +172,7 @@ impl<'a> Words<'a> {
     }
 
     fn place(&self, id: PacketId) -> Place<'a> {
-        Place { capture: self.captures.of(id), number: id.number }
+        Place::new(id, self.captures)
     }
 
     fn packet(&self, seen: Seen) -> PacketObject<'a> {
@@ -299,15 +294,5 @@ pub(super) fn summary(totals: &Totals, words: &Words<'_>, out: &mut dyn Write) -
 }
 
 fn write(object: Object<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Versioned { version: VERSION, object })?;
-    out.write_all(b"\n")
-}
-
-/// Returns a moment with nanoseconds, which tell packets apart.
-fn utc(at: Timestamp) -> String {
-    DateTime::from_timestamp_nanos(at.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
-}
-
-fn seconds(nanos: u64) -> f64 {
-    std::time::Duration::from_nanos(nanos).as_secs_f64()
+    json::write(&Versioned { version: VERSION, object }, out)
 }

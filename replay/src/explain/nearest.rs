@@ -4,7 +4,8 @@ use knock_engine::Stage;
 
 use super::miss::{Cause, Miss, Nearest};
 use super::places::ConfigLine;
-use super::words::{Words, flags, ordinal, seconds, text_of, times, unreadable};
+use super::words::{Words, flags, ordinal, seconds, times, unreadable};
+use crate::printer::text_of;
 
 impl Words<'_> {
     /// The longest `seq_timeout` that is worth advising, in seconds.

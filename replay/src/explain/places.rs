@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
-use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -106,6 +105,23 @@ impl Places {
         self.one(door, |places| places.cmd_timeout, default)
     }
 
+    /// Returns the line of the command that runs in a phase, for a client of that family.
+    #[must_use]
+    pub fn command(&self, door: DoorId, phase: Phase, is_ipv6: bool) -> Vec<ConfigLine> {
+        let which = |places: &DoorPlaces| {
+            let (any, ipv6) = match phase {
+                Phase::Start => (places.start, places.start_6),
+                Phase::Stop => (places.stop, places.stop_6),
+            };
+            if is_ipv6 { ipv6.or(any) } else { any }
+        };
+        let name = match phase {
+            Phase::Start => "start_command",
+            Phase::Stop => "stop_command",
+        };
+        self.one(door, which, format!("no {name}"))
+    }
+
     /// Returns the line of `Target`.
     #[must_use]
     pub fn target(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
@@ -117,18 +133,6 @@ impl Places {
     pub fn flags(&self, door: DoorId) -> Vec<ConfigLine> {
         let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
         places.flags.iter().map(|&span| self.line(span)).collect()
-    }
-
-    /// Returns the line of the command that runs for a client when the door opens, or when it closes.
-    #[must_use]
-    pub fn command(&self, door: DoorId, phase: Phase, client: IpAddr) -> Vec<ConfigLine> {
-        let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
-        let (any, ipv6) = match phase {
-            Phase::Start => (places.start, places.start_6),
-            Phase::Stop => (places.stop, places.stop_6),
-        };
-        let span = if client.is_ipv6() { ipv6.or(any) } else { any };
-        span.map(|span| self.line(span)).into_iter().collect()
     }
 
     /// Returns the number of the line with the name of a door.
@@ -182,7 +186,7 @@ fn cut(line: &[u8]) -> String {
 }
 
 /// Returns bytes as text that cannot command the terminal.
-pub(super) fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     shown(Path::new(OsStr::from_bytes(bytes)))
 }
 

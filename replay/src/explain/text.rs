@@ -14,9 +14,9 @@ use super::miss::Nearest;
 use super::places::ConfigLine;
 use super::track::nanos;
 use super::whom::Whom;
-use super::words::{Words, knock_of, text_of};
+use super::words::{Words, knock_of};
 use crate::args::TimeFormat;
-use crate::printer::stamp;
+use crate::printer::{stamp, text_of};
 use crate::reader::PacketId;
 
 /// How much is kept until it is printed.

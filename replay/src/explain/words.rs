@@ -1,15 +1,14 @@
 //! What is explained, in words: the same for all that print it.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use knock_engine::{
-    Door, DoorId, Doors, Effect, FlagRule, Knock, Listening, Phase, RunId, Stage, TcpFlags,
-    Undecodable, address, transcript,
+    Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags, Undecodable,
 };
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places, printable};
+use crate::printer::text_of;
 use crate::reader::CaptureNames;
 
 /// What the words are about.
@@ -129,12 +128,11 @@ impl Words<'_> {
 
     fn command(&self, one: &Explanation, phase: Phase) -> String {
         let (client, door) = (one.client, one.door);
-        let mut line = Vec::new();
-        let run = RunId::from_bits(0);
-        transcript::write(&Effect::RunCommand { run, client, door, phase }, self.doors, &mut line);
-        // Without the name of the door and the `: ` behind it.
-        let name = self.doors.door(door).name.as_bytes().len().saturating_add(2);
-        printable(line.get(name..).unwrap_or_default())
+        let mut text = b"running command: ".to_vec();
+        if let Some(command) = self.door_at(door).commands.of(phase, client) {
+            command.expand(client, &mut text);
+        }
+        printable(&text)
     }
 
     fn destination(&self, one: &Explanation) -> String {
@@ -171,10 +169,7 @@ impl Words<'_> {
             Verdict::SequenceTimedOut { .. }
             | Verdict::Stage { late: Some(_), .. }
             | Verdict::Ignored(Why::Late(_)) => self.seq_timeout(one.door),
-            Verdict::CommandTimedOut => {
-                let seconds = self.door_at(one.door).cmd_timeout.get();
-                self.places.cmd_timeout(one.door, format!("no cmd_timeout: {seconds} by default"))
-            }
+            Verdict::CommandTimedOut => self.cmd_timeout(one.door),
             Verdict::Void { .. }
             | Verdict::Ignored(
                 Why::OtherPort { .. }
@@ -200,7 +195,14 @@ impl Words<'_> {
         }
     }
 
-    pub(super) fn seq_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
+    /// Returns the line of `Cmd_Timeout`.
+    pub(crate) fn cmd_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
+        let seconds = self.door_at(door).cmd_timeout.get();
+        self.places.cmd_timeout(door, format!("no cmd_timeout: {seconds} by default"))
+    }
+
+    /// Returns the line of `Seq_Timeout`.
+    pub(crate) fn seq_timeout(&self, door: DoorId) -> Vec<ConfigLine> {
         let seconds = self.door_at(door).seq_timeout.get();
         self.places.seq_timeout(door, format!("no seq_timeout: {seconds} by default"))
     }
@@ -253,13 +255,6 @@ pub(super) fn unreadable(why: Undecodable) -> String {
         | Undecodable::Ipv6UnknownTo08(_) => "",
     };
     format!("{why}{advice}")
-}
-
-/// Returns an address as text.
-pub(crate) fn text_of(client: IpAddr) -> String {
-    let mut text = Vec::new();
-    address::write(client, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Returns what a packet knocks at, as far as that is known, with its VLAN.

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use knock_engine::{DoorId, Phase, Stage, Timestamp};
 
-use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words, text_of};
+use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words};
+use crate::printer::text_of;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -358,7 +359,7 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         | Verdict::OneTimeUsed { .. }
         | Verdict::SequenceChanged { .. } => words.places.sequence(one.door, one.sequence_line),
         Verdict::Command(phase @ (Phase::Start | Phase::Stop)) => {
-            words.places.command(one.door, phase, one.client)
+            words.places.command(one.door, phase, one.client.is_ipv6())
         }
         Verdict::Stage { late: Some(_), .. }
         | Verdict::Refused

@@ -9,7 +9,8 @@ use knock_engine::{Counts, DoorId, DoorSequence, Stage, Timestamp};
 use serde::Serialize;
 
 use super::collect::{Event, Kept, Line, Pair, Shape, Span};
-use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks, text_of};
+use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks};
+use crate::printer::text_of;
 use crate::reader::ReadingDone;
 use crate::summary::address_line;
 

@@ -48,6 +48,9 @@ pub(super) fn script<'a>(text: &'a [u8], faults: &mut Faults) -> Script<'a> {
         if let Err(fault) = reader.line(line) {
             let (at, wording) = *fault;
             faults.error(at, wording);
+            if let Some(block) = reader.blocks.last_mut() {
+                block.has_fault = true;
+            }
         }
     }
     for block in &reader.blocks {
@@ -84,6 +87,8 @@ struct Block<'a> {
     rounds: u32,
     every: Duration,
     body: Vec<Statement<'a>>,
+    /// Whether a line of it has a fault: then nobody knows that it is empty.
+    has_fault: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -179,7 +184,14 @@ impl<'a> Reader<'a> {
         }
         // Whatever is wrong with it, its `end` is not.
         let (rounds, every) = times.as_ref().copied().unwrap_or((1, Duration::ZERO));
-        self.blocks.push(Block { place: word, when, rounds, every, body: Vec::new() });
+        self.blocks.push(Block {
+            place: word,
+            when,
+            rounds,
+            every,
+            body: Vec::new(),
+            has_fault: false,
+        });
         times.map(drop)
     }
 
@@ -189,11 +201,14 @@ impl<'a> Reader<'a> {
             self.too_deep = self.too_deep.saturating_sub(1);
             return Ok(());
         }
-        let Some(Block { place, when, rounds, every, body }) = self.blocks.pop() else {
+        let Some(Block { place, when, rounds, every, body, has_fault }) = self.blocks.pop() else {
             let wording = Wording::new("there is nothing to end here", "no `repeat` is open")
                 .help("write `repeat 3 every 60s` in front of what is to be repeated");
             return Err(fault(first, wording));
         };
+        if body.is_empty() && has_fault {
+            return Ok(());
+        }
         if body.is_empty() {
             let wording = Wording::new("there is nothing to repeat", "no packet stands in it");
             return Err(fault(place, wording));

@@ -45,6 +45,18 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
+fn a_fault_in_what_is_repeated_is_told_once() {
+    let told = |text: &str| -> Vec<String> {
+        let source = capture("s", text.as_bytes()).unwrap_err();
+        source.findings.into_iter().map(|finding| finding.wording.message).collect()
+    };
+    let faulty = told("repeat 3 every 60s\n  knock nobody 7000\nend\n");
+    assert_eq!(faulty.len(), 1, "{faulty:?}");
+    let nested = told("repeat 2 every 1m\nrepeat 3 every 1s\nend\nend\n");
+    assert_eq!(nested, ["there is nothing to repeat"]);
+}
+
+#[test]
 fn packets_come_at_their_times_whatever_the_order_of_the_lines() {
     let text = "\u{feff}# comment\n\n\
                 1.5 10.0.0.5 > 192.0.2.1 tcp 7000 syn # behind\n\

@@ -46,9 +46,6 @@ fn what_explain_cannot_be_given_with_is_refused_with_a_way_out() {
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
         told.extend(["$ ", EXPLAIN, more, "\n", &outcome.stderr, "\n"]);
     }
-    let outcome = desk.run("knocks.pcap -c knockd.conf --format json");
-    assert_eq!(outcome.status, Some(2));
-    told.extend(["$ knocks.pcap -c knockd.conf --format json\n", &outcome.stderr]);
     insta::assert_snapshot!(told);
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod against;
 mod both;
 mod check;
 mod common;
@@ -13,6 +14,7 @@ mod help;
 mod hostile;
 mod live;
 mod manual;
+mod objects;
 mod one_time;
 mod privileges;
 mod progress;

@@ -116,6 +116,8 @@ fn what_a_report_cannot_be_given_with_is_refused_with_a_way_out() {
         " --rules both",
         " --explain",
         " --expect expected.txt",
+        " --against new.conf",
+        " --format json",
         " --check",
         " --write other.pcap",
         " --time",

@@ -21,7 +21,7 @@ pub fn check_diagnostics(text: &[u8], diagnostics: &Diagnostics) {
         }
         check_wording(diagnostic);
     }
-    check_report(text, diagnostics);
+    check_source(Source::new("a.conf".to_owned(), text.to_vec(), diagnostics));
 }
 
 /// Checks that a span lies within one line of the text, and is numbered as the text is.
@@ -56,22 +56,26 @@ fn check_wording(diagnostic: &Diagnostic) {
     assert!(!wording.message.is_empty());
 }
 
-fn check_report(text: &[u8], diagnostics: &Diagnostics) {
+/// Checks how what was found in a text is shown.
+///
+/// # Panics
+/// If anything is wrong with it.
+pub fn check_source(mut source: Source) {
     /// Rendering takes longer than all the rest.
     const RENDERED_MAX: usize = 6;
-    let mut source = Source::new("a.conf".to_owned(), text.to_vec(), diagnostics);
     source.findings.truncate(RENDERED_MAX);
-    let rendered = diagnostics.kept().iter().take(RENDERED_MAX);
+    let name = source.name.clone();
+    let places = source.findings.iter().filter_map(|one| one.span);
+    let places: Vec<_> =
+        places.map(|span| format!("{name}:{}:{}", span.line, span.column)).collect();
+    let is_empty = source.findings.is_empty();
     let sources = [source];
     let plain = report::render(&sources, Style::Plain);
-    assert_eq!(plain.is_empty(), diagnostics.kept().is_empty());
+    assert_eq!(plain.is_empty(), is_empty);
     let hostile = plain.chars().find(|one| one.is_control() && *one != '\n');
     assert_eq!(hostile, None, "{plain:?}");
-    let places = rendered.filter_map(|one| one.span);
-    let places: Vec<_> =
-        places.map(|span| format!("a.conf:{}:{}", span.line, span.column)).collect();
     let shown = plain.lines().filter_map(|line| line.trim_start().strip_prefix("--> "));
-    let shown: Vec<_> = shown.filter(|place| *place != "a.conf").collect();
+    let shown: Vec<_> = shown.filter(|place| *place != name).collect();
     assert_eq!(shown, places, "{plain}");
     let coloured = report::render(&sources, Style::Coloured);
     assert_eq!(without_escapes(&coloured), plain);

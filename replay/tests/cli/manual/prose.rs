@@ -33,8 +33,10 @@ pub(super) const SECTIONS: &[Section] = &[
     LOCAL_ADDRESSES,
     TRANSCRIPT,
     EXPECTATIONS,
+    CHANGES,
     EXPLANATIONS,
     REPORTS,
+    OBJECTS,
     SUMMARY,
     CHECK,
     FILES,
@@ -230,6 +232,44 @@ const EXPECTATIONS: Section = Section {
     ],
 };
 
+const CHANGES: Section = Section {
+    heading: "WHAT A NEW CONFIGURATION CHANGES",
+    parts: &[
+        Text(
+            "`--against NEW` replays the captures under the configuration of `--config` and under NEW, side \
+             by side, and prints what is other under NEW. Compared is what shows outside: openings, \
+             commands with the client's address filled in, and timeouts, not the stages on the way. Doors \
+             are told by their names; of several of one name, the first is compared with the first.",
+        ),
+        Verbatim(
+            "10.0.0.6 at door ssh
+     old       new
+  -  6.000000  -                  sequence timeout
+  +  -         7.000000 packet 6  OPEN SESAME
+  +  -         7.000000 packet 6  running command: open 10.0.0.6
+  because of the sequence timeout
+    old: sequence timeout at stage 2 of 3: no 9000/tcp came in time
+         knockd.conf:3: seq_timeout = 5
+    new: no timeout then
+         new.conf:3: seq_timeout = 8",
+        ),
+        Text(
+            "Client by client and door by door, a line begins with `-` for what is gone, `+` for what is \
+             new, `~` for what happens at another time or is a command with another text. Times are seconds \
+             since the first packet unless `--time=utc` is given; packets are numbered as Wireshark does. \
+             Below the lines stands what they come from: the first packet, or the timeout, of which the two \
+             did not make the same, what each made of it, and the lines of the configurations that decided; \
+             or the lines alone, where they are all that differs.",
+        ),
+        Text(
+            "The exit status is 0 if nothing is other, 1 if something is, and 1 as well if no packet was \
+             admitted under either, because then nothing was compared. Output comes at the end, also for a \
+             live capture. At most 400,000 events that differ are compared; how many there were besides is \
+             said, and makes the status 1. The reasons are told of at most 20,000 clients at doors.",
+        ),
+    ],
+};
+
 const EXPLANATIONS: Section = Section {
     heading: "EXPLANATIONS",
     parts: &[
@@ -318,6 +358,32 @@ const REPORTS: Section = Section {
              the configuration 20,000 lines are shown. What is left out is counted, and the page says so. The same \
              captures, configuration and options give the same page, byte for byte.",
         ),
+    ],
+};
+
+const OBJECTS: Section = Section {
+    heading: "OUTPUT FOR PROGRAMS",
+    parts: &[
+        Text(
+            "With `--format json` standard output gets one object a line, each as soon as it happens, and \
+             a summary as the last one. Every object has a `version`, which is 1; later programs of that \
+             version may add fields and names, and change the meaning of none. A JSON Schema in docs says \
+             what they hold:",
+        ),
+        Tagged(
+            "knock-transcript.schema.json",
+            "the transcript: each event with its time, client, door, stage or command, and the packet that \
+             made it happen; with `--verbose` also why packets did not count",
+        ),
+        Tagged(
+            "knock-explain.schema.json",
+            "`--explain`: each explanation, and the nearest misses",
+        ),
+        Tagged(
+            "knock-against.schema.json",
+            "`--against`: each difference, with what it comes from",
+        ),
+        Tagged("check.schema.json", "`--check`: each finding; there is no summary"),
     ],
 };
 

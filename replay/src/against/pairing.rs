@@ -1,0 +1,375 @@
+//! Which event under the one configuration is which under the other.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use knock_engine::{Phase, Timestamp};
+
+use super::event::{Event, Key, Moment, Named, What};
+use super::parting::PartingId;
+
+/// The most events that are kept until they can be paired, under both configurations together: some
+/// 100 MB.
+const MAX: usize = 400_000;
+
+/// An event that has no twin at the same time under the other configuration.
+#[derive(Clone, Debug)]
+pub(super) struct Unmatched {
+    pub(super) event: Event,
+    /// Where the two had parted.
+    pub(super) parting: Option<PartingId>,
+}
+
+/// All events without a twin.
+#[derive(Debug, Default)]
+pub(super) struct AllUnmatched {
+    old: Vec<Unmatched>,
+    new: Vec<Unmatched>,
+    /// How many more there were.
+    left_out: u64,
+}
+
+/// What is other under the new configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) client: IpAddr,
+    pub(super) door: Named,
+    pub(super) halves: Halves,
+    /// Where the two had parted.
+    pub(super) parting: Option<PartingId>,
+}
+
+/// What happens, and when.
+pub(super) type Half = (What, Moment);
+
+/// What happens under the old configuration, and what under the new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Halves {
+    /// It happens no more.
+    Gone(Half),
+    /// It did not happen before.
+    New(Half),
+    /// It happens at another time, or is a command with another text.
+    Both(Half, Half),
+}
+
+/// In which way something is other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// It happens no more.
+    Gone,
+    /// It did not happen before.
+    New,
+    /// It happens at another time.
+    Moved,
+    /// It is a command with another text.
+    Changed,
+}
+
+impl Change {
+    fn gone(one: Unmatched) -> Self {
+        let Unmatched { event: Event { key, moment }, parting } = one;
+        let Key { client, door, what } = key;
+        Self { client, door, halves: Halves::Gone((what, moment)), parting }
+    }
+
+    fn appeared(one: Unmatched) -> Self {
+        let Unmatched { event: Event { key, moment }, parting } = one;
+        let Key { client, door, what } = key;
+        Self { client, door, halves: Halves::New((what, moment)), parting }
+    }
+
+    fn pair(old: Unmatched, new: Unmatched) -> Self {
+        let parting = old.parting.into_iter().chain(new.parting).min();
+        let Key { client, door, what } = old.event.key;
+        let new = (new.event.key.what, new.event.moment);
+        Self { client, door, halves: Halves::Both((what, old.event.moment), new), parting }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match &self.halves {
+            Halves::Gone(_) => Kind::Gone,
+            Halves::New(_) => Kind::New,
+            Halves::Both((old, _), (new, _)) if old == new => Kind::Moved,
+            Halves::Both(..) => Kind::Changed,
+        }
+    }
+
+    pub(super) const fn old(&self) -> Option<&Half> {
+        match &self.halves {
+            Halves::Gone(old) | Halves::Both(old, _) => Some(old),
+            Halves::New(_) => None,
+        }
+    }
+
+    pub(super) const fn new_half(&self) -> Option<&Half> {
+        match &self.halves {
+            Halves::New(new) | Halves::Both(_, new) => Some(new),
+            Halves::Gone(_) => None,
+        }
+    }
+
+    /// Returns what it is about: of a command with another text, the old one.
+    pub(super) const fn what(&self) -> &What {
+        match &self.halves {
+            Halves::Gone((what, _)) | Halves::New((what, _)) | Halves::Both((what, _), _) => what,
+        }
+    }
+
+    /// Returns when it first happens under either.
+    pub(super) fn at(&self) -> Timestamp {
+        match &self.halves {
+            Halves::Gone((_, one)) | Halves::New((_, one)) => one.at,
+            Halves::Both((_, old), (_, new)) => old.at.min(new.at),
+        }
+    }
+}
+
+/// Takes out the events that happened at the same time under both. What is left is sorted.
+pub(super) fn without_twins(old: &mut Vec<Event>, new: &mut Vec<Event>) {
+    if old.is_empty() || new.is_empty() {
+        return;
+    }
+    let same = |event: &Event| (event.key.clone(), event.moment.at);
+    old.sort();
+    new.sort();
+    if old.len() == new.len() && old.iter().zip(new.iter()).all(|(old, new)| same(old) == same(new))
+    {
+        old.clear();
+        new.clear();
+        return;
+    }
+    let (mut rest_old, mut rest_new) = (Vec::new(), Vec::new());
+    let (mut olds, mut news) = (old.drain(..).peekable(), new.drain(..).peekable());
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (Some(old), Some(new)) => same(old).cmp(&same(new)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => break,
+        };
+        match order {
+            Ordering::Less => rest_old.extend(olds.next()),
+            Ordering::Greater => rest_new.extend(news.next()),
+            Ordering::Equal => {
+                olds.next();
+                news.next();
+            }
+        }
+    }
+    drop((olds, news));
+    (*old, *new) = (rest_old, rest_new);
+}
+
+impl AllUnmatched {
+    pub(super) fn add_old(&mut self, one: Unmatched) {
+        if self.has_room() {
+            self.old.push(one);
+        }
+    }
+
+    pub(super) fn add_new(&mut self, one: Unmatched) {
+        if self.has_room() {
+            self.new.push(one);
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let has_room = self.old.len().saturating_add(self.new.len()) < MAX;
+        if !has_room {
+            self.left_out = self.left_out.saturating_add(1);
+        }
+        has_room
+    }
+
+    /// Pairs what happened under both at different times, and commands that have other texts. Returns all
+    /// changes in the order of time, and how many events were left out.
+    pub(super) fn paired(self) -> (Vec<Change>, u64) {
+        let mut groups: BTreeMap<Key, Sides> = BTreeMap::new();
+        for one in self.old {
+            groups.entry(one.event.key.clone()).or_default().old.push(one);
+        }
+        for one in self.new {
+            groups.entry(one.event.key.clone()).or_default().new.push(one);
+        }
+        let mut changes = Vec::new();
+        // Commands that are left, whatever their texts.
+        let mut commands: BTreeMap<(IpAddr, Named, bool), Sides> = BTreeMap::new();
+        for (key, sides) in groups {
+            let rest = sides.without_twins().pair(&mut changes);
+            match key.what.command() {
+                Some((phase, _)) => {
+                    let of_door = (key.client, key.door, phase == Phase::Stop);
+                    let sides = commands.entry(of_door).or_default();
+                    sides.old.extend(rest.old);
+                    sides.new.extend(rest.new);
+                }
+                None => rest.single(&mut changes),
+            }
+        }
+        for mut sides in commands.into_values() {
+            sides.old.sort_by_key(|one| one.event.moment);
+            sides.new.sort_by_key(|one| one.event.moment);
+            sides.pair(&mut changes).single(&mut changes);
+        }
+        changes.sort_by_key(Change::at);
+        (changes, self.left_out)
+    }
+}
+
+/// Events of a kind under both configurations, each in the order of time.
+#[derive(Default)]
+struct Sides {
+    old: Vec<Unmatched>,
+    new: Vec<Unmatched>,
+}
+
+impl Sides {
+    /// Takes out what happens at the same time under both, but in different steps: what is due with a
+    /// packet can come before it or behind it.
+    fn without_twins(self) -> Self {
+        let Self { mut old, new } = self;
+        let is_left = |one: &Unmatched| {
+            let moment = one.event.moment;
+            let twin = old.binary_search_by_key(&moment, |one| one.event.moment);
+            twin.map(|at| old.remove(at)).is_err()
+        };
+        let new = new.into_iter().filter(is_left).collect();
+        Self { old, new }
+    }
+
+    /// Pairs in the order of time, the nearest where there are more on one side. Returns those for which
+    /// there is no other.
+    fn pair(self, changes: &mut Vec<Change>) -> Self {
+        let mut rest = Self::default();
+        let (mut olds, mut news) = (VecDeque::from(self.old), VecDeque::from(self.new));
+        while let (Some(old), Some(new)) = (olds.front(), news.front()) {
+            let now = distance(old, new);
+            let later = |queue: &VecDeque<Unmatched>, to: &Unmatched| {
+                queue.get(1).is_some_and(|next| distance(next, to) < now)
+            };
+            if olds.len() > news.len() && later(&olds, new) {
+                rest.old.extend(olds.pop_front());
+            } else if news.len() > olds.len() && later(&news, old) {
+                rest.new.extend(news.pop_front());
+            } else {
+                changes.extend(
+                    olds.pop_front().zip(news.pop_front()).map(|(old, new)| Change::pair(old, new)),
+                );
+            }
+        }
+        rest.old.extend(olds);
+        rest.new.extend(news);
+        rest
+    }
+
+    /// Makes changes of what has no other.
+    fn single(self, changes: &mut Vec<Change>) {
+        changes.extend(self.old.into_iter().map(Change::gone));
+        changes.extend(self.new.into_iter().map(Change::appeared));
+    }
+}
+
+fn distance(old: &Unmatched, new: &Unmatched) -> u128 {
+    let nanos = |one: &Unmatched| i128::from(one.event.moment.at.as_nanos());
+    nanos(old).abs_diff(nanos(new))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn event(what: What, at: i64) -> Event {
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let key = Key { client, door: Named::default(), what };
+        Event { key, moment: Moment { at: Timestamp::from_nanos(at), packet: None } }
+    }
+
+    fn command(text: &str, at: i64) -> Event {
+        event(What::StartCommand(text.into()), at)
+    }
+
+    /// Pairs events as they come out of one step. Returns the times under both.
+    fn paired(mut old: Vec<Event>, mut new: Vec<Event>) -> Vec<(Kind, Option<i64>, Option<i64>)> {
+        without_twins(&mut old, &mut new);
+        let mut all = AllUnmatched::default();
+        for event in old {
+            all.add_old(Unmatched { event, parting: None });
+        }
+        for event in new {
+            all.add_new(Unmatched { event, parting: None });
+        }
+        let at = |half: Option<&Half>| half.map(|(_, moment)| moment.at.as_nanos());
+        let (changes, left_out) = all.paired();
+        assert_eq!(left_out, 0);
+        changes.iter().map(|one| (one.kind(), at(one.old()), at(one.new_half()))).collect()
+    }
+
+    fn opened(times: &[i64]) -> Vec<Event> {
+        times.iter().map(|&at| event(What::Opened, at)).collect()
+    }
+
+    #[test]
+    fn what_happens_at_the_same_time_is_no_change() {
+        assert_eq!(paired(opened(&[1, 2, 2]), opened(&[2, 1, 2])), []);
+        assert_eq!(paired(opened(&[2, 2]), opened(&[2])), [(Kind::Gone, Some(2), None)]);
+    }
+
+    /// With `cmd_timeout = 0` a door can close under the one before a packet, and under the other behind
+    /// the next packet of that time.
+    #[test]
+    fn what_happens_at_the_same_time_in_different_steps_is_no_change() {
+        let mut all = AllUnmatched::default();
+        for at in [5, 5, 7] {
+            all.add_old(Unmatched { event: event(What::CommandTimedOut, at), parting: None });
+        }
+        all.add_new(Unmatched { event: event(What::CommandTimedOut, 5), parting: None });
+        let kinds: Vec<Kind> = all.paired().0.iter().map(Change::kind).collect();
+        assert_eq!(kinds, [Kind::Gone; 2]);
+    }
+
+    #[test]
+    fn what_is_left_is_paired_with_the_nearest() {
+        use Kind::{Gone, Moved, New};
+        assert_eq!(
+            paired(opened(&[10, 100]), opened(&[11, 99])),
+            [(Moved, Some(10), Some(11)), (Moved, Some(100), Some(99))]
+        );
+        assert_eq!(
+            paired(opened(&[10, 100]), opened(&[101])),
+            [(Gone, Some(10), None), (Moved, Some(100), Some(101))]
+        );
+        assert_eq!(
+            paired(opened(&[101]), opened(&[10, 100, 300])),
+            [(New, None, Some(10)), (Moved, Some(101), Some(100)), (New, None, Some(300))]
+        );
+        assert_eq!(paired(opened(&[1]), vec![]), [(Gone, Some(1), None)]);
+    }
+
+    #[test]
+    fn commands_are_paired_by_text_first() {
+        use Kind::{Changed, Gone, Moved};
+        assert_eq!(
+            paired(vec![command("a", 1), command("b", 2)], vec![command("b", 9), command("c", 1)]),
+            [(Changed, Some(1), Some(1)), (Moved, Some(2), Some(9))]
+        );
+        assert_eq!(
+            paired(vec![command("a", 1)], vec![event(What::StopCommand(b"a".to_vec()), 1)]),
+            [(Gone, Some(1), None), (Kind::New, None, Some(1))]
+        );
+    }
+
+    #[test]
+    fn too_many_events_are_counted() {
+        let mut all = AllUnmatched::default();
+        for at in 0..=i64::try_from(MAX).unwrap() {
+            all.add_old(Unmatched { event: event(What::Opened, at), parting: None });
+        }
+        all.add_new(Unmatched { event: event(What::Opened, -1), parting: None });
+        let (changes, left_out) = all.paired();
+        assert_eq!((changes.len(), left_out), (MAX, 2));
+    }
+}

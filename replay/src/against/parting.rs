@@ -1,0 +1,140 @@
+//! Where the two configurations part: the first packet, or the first deadline, of which they do not make
+//! the same for a client at a door.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use knock_engine::Stage;
+
+use super::event::Named;
+use crate::explain::{Explainer, Explanation, Verdict};
+
+/// The number of a [`Parting`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct PartingId(usize);
+
+/// What becomes of a packet, or what time does, under both; `None` under one that has nothing to say of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parting {
+    pub(super) old: Option<Explanation>,
+    pub(super) new: Option<Explanation>,
+}
+
+/// All clients at doors for which the two have parted.
+#[derive(Debug, Default)]
+pub(super) struct Partings {
+    /// Those that somebody wants to know of.
+    wanted: Vec<Parting>,
+    /// Those who have not come together again.
+    parted: HashMap<(IpAddr, Named), (Parting, Option<PartingId>)>,
+}
+
+/// What the two have told of a step, by client and door.
+#[derive(Debug, Default)]
+pub(super) struct Told(BTreeMap<(IpAddr, Named), Parting>);
+
+impl Told {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn take_old(&mut self, door: Named, one: &Explanation) {
+        if tells(&one.verdict) {
+            self.of(one, door).old = Some(*one);
+        }
+    }
+
+    pub(super) fn take_new(&mut self, door: Named, one: &Explanation) {
+        if tells(&one.verdict) {
+            self.of(one, door).new = Some(*one);
+        }
+    }
+
+    fn of(&mut self, one: &Explanation, door: Named) -> &mut Parting {
+        self.0.entry((one.client, door)).or_insert(Parting { old: None, new: None })
+    }
+}
+
+impl Partings {
+    /// Takes what was told of a step.
+    pub(super) fn take(&mut self, told: &Told) {
+        for (key, parting) in &told.0 {
+            if parting.is_agreed() {
+                if parting.comes_together() {
+                    self.parted.remove(key);
+                }
+            } else if self.parted.len() < Explainer::PAIRS {
+                self.parted.entry(*key).or_insert((*parting, None));
+            }
+        }
+    }
+
+    /// Returns where the two have parted for a client at a door, unless they have come together again,
+    /// and remembers it for ever.
+    pub(super) fn of(&mut self, client: IpAddr, door: Named) -> Option<PartingId> {
+        let (parting, id) = self.parted.get_mut(&(client, door))?;
+        Some(*id.get_or_insert_with(|| {
+            self.wanted.push(*parting);
+            PartingId(self.wanted.len().saturating_sub(1))
+        }))
+    }
+
+    /// Returns what [`Partings::of`] remembered.
+    pub(super) fn get(&self, id: PartingId) -> Option<&Parting> {
+        self.wanted.get(id.0)
+    }
+}
+
+impl Parting {
+    /// Returns whether both say the same.
+    fn is_agreed(&self) -> bool {
+        let kind = |one: &Explanation| (one.verdict.name(), stage(&one.verdict));
+        self.old.as_ref().map(kind) == self.new.as_ref().map(kind)
+    }
+
+    /// Returns whether an attempt begins or ends under both: what came before is of no account then.
+    fn comes_together(&self) -> bool {
+        self.old.is_some_and(|one| match one.verdict {
+            Verdict::Stage { stage, .. } => stage == Stage::FIRST,
+            Verdict::Opened | Verdict::SequenceTimedOut { .. } | Verdict::Void { .. } => true,
+            Verdict::Refused
+            | Verdict::Command(_)
+            | Verdict::CommandTimedOut
+            | Verdict::Evicted { .. }
+            | Verdict::SequenceChanged { .. }
+            | Verdict::DoorChanged { .. }
+            | Verdict::OneTimeUsed { .. }
+            | Verdict::Disabled
+            | Verdict::Ignored(_) => false,
+        })
+    }
+}
+
+/// Returns whether a verdict is about an attempt; others only follow from it.
+const fn tells(verdict: &Verdict) -> bool {
+    !matches!(
+        verdict,
+        Verdict::Command(_)
+            | Verdict::CommandTimedOut
+            | Verdict::OneTimeUsed { .. }
+            | Verdict::Disabled
+    )
+}
+
+fn stage(verdict: &Verdict) -> Option<Stage> {
+    match *verdict {
+        Verdict::Stage { stage, .. }
+        | Verdict::SequenceTimedOut { stage, .. }
+        | Verdict::Void { stage, .. } => Some(stage),
+        Verdict::Opened
+        | Verdict::Refused
+        | Verdict::Command(_)
+        | Verdict::CommandTimedOut
+        | Verdict::Evicted { .. }
+        | Verdict::SequenceChanged { .. }
+        | Verdict::DoorChanged { .. }
+        | Verdict::OneTimeUsed { .. }
+        | Verdict::Disabled
+        | Verdict::Ignored(_) => None,
+    }
+}

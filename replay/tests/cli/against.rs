@@ -1,0 +1,178 @@
+//! `--against`: the command around what `tests/against.rs` holds to the transcripts.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::common::forge::{Packet, knocks, knocks_pcap, pcap, pcap_header, syn};
+use crate::common::{CONFIG, Desk, Live};
+
+const AGAINST: &str = "knocks.pcap -c knockd.conf --against new.conf";
+
+/// Knocks at `ssh` that one of two clients is slow with, and a knock at `mail`.
+fn traffic() -> Vec<Packet> {
+    let slow = [(0, 7000), (3000, 8000), (6000, 9000)]
+        .map(|(after_ms, port)| syn(1000 + after_ms, port).from("10.0.0.6"));
+    let mail = [syn(20_000, 25).udp().from("10.0.0.7"), syn(20_100, 110).from("10.0.0.7")];
+    [knocks(0), slow.to_vec(), mail.to_vec()].concat()
+}
+
+fn desk(edit: impl Fn(&str) -> String) -> Desk {
+    let desk = Desk::with(pcap(&traffic()));
+    desk.write("new.conf", edit(CONFIG));
+    desk
+}
+
+#[test]
+fn what_changes_is_shown_side_by_side_with_what_it_comes_from() {
+    type Edit = fn(&str) -> String;
+    let edits: [(&str, Edit); 9] = [
+        ("a longer seq_timeout", |text| text.replace("seq_timeout = 5", "seq_timeout = 8")),
+        ("a shorter cmd_timeout", |text| text.replace("cmd_timeout = 10", "cmd_timeout = 3")),
+        ("another port", |text| text.replace("7000,8000,9000", "7000,8000,9001")),
+        ("one more knock", |text| text.replace("25:udp,110", "25:udp,110,143")),
+        ("other flags", |text| text.replace("tcpflags = syn", "tcpflags = syn,ack")),
+        ("other commands", |text| text.replace(" %IP%", " it for %IP%")),
+        ("no stop command", |text| text.replace("    stop_command = close %IP%\n", "")),
+        ("another name", |text| text.replace("[mail]", "[post]")),
+        ("another address", |text| text.replace("[mail]\n", "[mail]\n    target = 192.0.2.9\n")),
+    ];
+    let mut told = String::new();
+    for (name, edit) in edits {
+        let outcome = desk(edit).run(AGAINST);
+        assert_eq!(outcome.status, Some(1), "{name}");
+        told.extend(["## ", name, "\n", &outcome.stdout, "--\n", &outcome.stderr, "\n"]);
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn configurations_that_do_the_same_are_status_0_and_print_nothing() {
+    let desk = desk(|text| format!("# A comment.\n{text}"));
+    let outcome = desk.run(AGAINST);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    let told = "knock-replay: 8 packets read: knockd.conf and new.conf do the same\n\
+                knock-replay: openings: 2 with knockd.conf, 2 with new.conf\n";
+    assert_eq!(outcome.stderr, told);
+    let quiet = desk.run(&format!("{AGAINST} -q"));
+    assert_eq!((quiet.status, quiet.stdout.as_str(), quiet.stderr.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn a_capture_of_which_nothing_is_admitted_compares_nothing() {
+    let nothing = "knock-replay: error: no packet was admitted under either configuration, so nothing \
+                   was compared\n";
+    let desk = Desk::with(pcap(&[]));
+    desk.write("new.conf", CONFIG);
+    let outcome = desk.run(&format!("{AGAINST} -q"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), nothing));
+    fs::write(desk.path("knocks.pcap"), knocks_pcap()).unwrap();
+    let elsewhere = desk.run(&format!("{AGAINST} -q --local 192.0.2.9"));
+    assert_eq!((elsewhere.status, elsewhere.stderr.as_str()), (Some(1), nothing));
+}
+
+#[test]
+fn errors_of_either_configuration_are_told_with_its_name() {
+    let desk = desk(|text| text.replace("7000", "70000"));
+    let outcome = desk.run(AGAINST);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
+    assert!(outcome.stderr.contains("--> new.conf:2:16"), "{}", outcome.stderr);
+    let outcome = desk.run("knocks.pcap -c new.conf --against nosuch.conf");
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("--> new.conf:2:16"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("nosuch.conf"), "{}", outcome.stderr);
+    let outcome = desk.run("knocks.pcap -c knockd.conf --against nosuch.conf");
+    assert_eq!(outcome.status, Some(2));
+    let told = "error: cannot read `nosuch.conf`: there is no such file\n";
+    assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_capture_that_is_cut_is_compared_up_to_there_and_is_status_3() {
+    let mut capture = pcap(&traffic());
+    capture.truncate(capture.len() - 1);
+    let desk = Desk::with(capture);
+    desk.write("new.conf", CONFIG.replace("cmd_timeout = 10", "cmd_timeout = 3"));
+    let outcome = desk.run(AGAINST);
+    assert_eq!(outcome.status, Some(3));
+    assert!(outcome.stdout.contains("10.200000  3.200000  command timeout"), "{}", outcome.stdout);
+}
+
+/// What is due with a packet happens before it: under both an attempt begins with the packet, but the
+/// one before it did not end in the same way.
+#[test]
+fn a_timeout_at_the_time_of_a_packet_is_what_it_comes_from() {
+    let desk = Desk::with(pcap(&[syn(0, 7000), syn(1000, 7000)]));
+    desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 1"));
+    let outcome = desk.run(AGAINST);
+    assert_eq!(outcome.status, Some(1));
+    let told = "\
+  +  -         1.000000  sequence timeout
+  because of the sequence timeout
+    old: no timeout then
+         knockd.conf:3: seq_timeout = 5
+    new: sequence timeout at stage 1 of 3: no 8000/tcp came in time
+         new.conf:3: seq_timeout = 1
+";
+    assert!(outcome.stdout.contains(told), "{}", outcome.stdout);
+}
+
+#[test]
+fn times_are_absolute_where_that_is_asked() {
+    let desk = desk(|text| text.replace("cmd_timeout = 10", "cmd_timeout = 3"));
+    let outcome = desk.run(&format!("{AGAINST} --time=utc"));
+    let row = "  ~  2023-11-14T22:13:30.200000Z  2023-11-14T22:13:23.200000Z  command timeout\n";
+    assert!(outcome.stdout.contains(row), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_pipe_is_compared_when_it_has_ended() {
+    let desk = desk(|text| text.replace("cmd_timeout = 10", "cmd_timeout = 3"));
+    let arguments = "- -c knockd.conf --against new.conf -q";
+    let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
+    live.send(&pcap_header());
+    for packet in knocks(0) {
+        live.send(&packet.record());
+    }
+    let outcome = live.finish();
+    assert_eq!(outcome.status, Some(1));
+    assert!(outcome.stdout.contains("10.200000  3.200000  command timeout"), "{}", outcome.stdout);
+}
+
+#[test]
+fn what_against_cannot_be_given_with_is_refused() {
+    let desk = desk(str::to_owned);
+    for more in ["--rules both", "--rules knockd-0.8", "--explain", "--expect x", "-v"] {
+        let outcome = desk.run(&format!("{AGAINST} {more}"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
+        assert!(outcome.stderr.contains("'--against"), "{more}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
+    let desk = desk(|text| text.replace("7000,8000,9000", "7000,8000,9001"));
+    let output = |variables: &[(&str, &str)]| {
+        let mut command = desk.command(AGAINST);
+        command.env_remove("NO_COLOR").envs(variables.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let plain = output(&[]);
+    assert!(!plain.contains('\u{1b}'));
+    let coloured = output(&[("CLICOLOR_FORCE", "1")]);
+    assert!(coloured.contains("\u{1b}[31m  -  0.200000 packet 3"), "{coloured}");
+    assert_eq!(output(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), plain);
+}
+
+#[test]
+fn what_cannot_be_written_is_status_4() {
+    let desk = desk(|text| text.replace("7000,8000,9000", "7000,8000,9001"));
+    for more in ["", "--format json"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = desk.command(&format!("{AGAINST} -q {more}"));
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(4));
+        let told =
+            "knock-replay: error: cannot write to standard output: No space left on device\n";
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), told);
+    }
+}

@@ -1,0 +1,56 @@
+//! The JSON Schemas of `docs/`, which say what programs may rely on.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+/// A schema of `docs/`.
+#[derive(Debug)]
+pub struct Schema {
+    value: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// Reads the schema of this name.
+    ///
+    /// # Panics
+    /// If it cannot be read, or is no schema.
+    #[must_use]
+    pub fn read(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+        let value: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        jsonschema::meta::validate(&value).unwrap();
+        let validator = jsonschema::validator_for(&value).unwrap();
+        Self { value, validator }
+    }
+
+    /// Returns whether an object is as the schema says.
+    #[must_use]
+    pub fn allows(&self, object: &Value) -> bool {
+        self.validator.is_valid(object)
+    }
+
+    /// Holds an object to the schema.
+    ///
+    /// # Panics
+    /// With everything in which the object is not as the schema says.
+    pub fn check(&self, object: &Value) {
+        let faults: Vec<String> =
+            self.validator.iter_errors(object).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{object}: {faults:?}");
+    }
+
+    /// Returns the names that one of the definitions lists.
+    ///
+    /// # Panics
+    /// If it lists none.
+    #[must_use]
+    pub fn names(&self, definition: &str) -> BTreeSet<String> {
+        let list = self.value["$defs"][definition]["enum"].as_array().unwrap();
+        list.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+}
