@@ -83,7 +83,6 @@ struct DoorData {
     /// The knocks that open it, if they are always the same.
     knocks: Option<Vec<String>>,
     seq_timeout: u32,
-    cmd_timeout: u32,
     target: Option<String>,
     /// How near clients came who did not get in, the nearest first, each once.
     near: Vec<usize>,
@@ -260,7 +259,6 @@ fn door_rows(words: &Words<'_>, pairs: &[PairData]) -> Vec<DoorData> {
             line: words.places.header(id),
             knocks,
             seq_timeout: door.seq_timeout.get(),
-            cmd_timeout: door.cmd_timeout.get(),
             target: door.target.map(|target| text_of(target.address)),
             near,
         }

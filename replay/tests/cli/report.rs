@@ -71,7 +71,7 @@ fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
     assert!(pipe.exists());
     insta::assert_snapshot!(told);
     // Packets that have not come yet are not waited for.
-    let arguments = "- -c knockd.conf --report folder";
+    let arguments = "- -c knockd.conf --report missing/report.html";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&pcap_header());
     let _open = live.stdin.take();

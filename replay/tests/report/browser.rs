@@ -41,6 +41,8 @@ fn three_clients_are_seen_with_all_that_they_did() {
         let seen = chromium.count(&format!(".lane .mark.{kind}"));
         assert!(seen >= marks - 1, "{seen} marks of {kind}");
     }
+    let attempts = ["opened", "timeout", "void"].map(|end| chromium.count(&format!(".try.{end}")));
+    assert_eq!(attempts, [3, 3, 3], "each attempt is a line of its end");
     assert_eq!(chromium.count("#alerts .alert"), 0);
     chromium.picture("three-light");
     chromium.look(1280, 900, "dark");
@@ -78,6 +80,9 @@ fn a_link_leads_to_an_event() {
     chromium.click(".row.opened .event .hit");
     chromium.until("document.querySelector('#details h3').textContent === '10.0.0.5 at openSSH'");
     chromium.until("location.hash.startsWith('#client=10.0.0.5&door=openSSH&event=')");
+    // Who walks through the events with keys stays where they are.
+    chromium.click("#details .events li:nth-child(2) button");
+    assert_eq!(chromium.value("document.activeElement.matches('.events [aria-current]')"), true);
     assert_eq!(chromium.complaints, [""; 0]);
 }
 
@@ -163,16 +168,19 @@ fn a_crowd_stays_quick_and_clear() {
     chromium.picture("crowd-rows-dark");
     // A search says what it found, a group by network parts it.
     chromium.value("document.getElementById('search').focus()");
-    chromium.call("Input.insertText", &json!({ "text": "2001:db8:5::2 openssh" }));
+    chromium.call("Input.insertText", &json!({ "text": "2001:db8:5:: openssh" }));
     chromium.until("location.hash.includes('q=2001')");
     assert!(
-        chromium.text("#shown").starts_with("17 clients, 17 rows"),
+        chromium.text("#shown").starts_with("100 clients, 100 rows"),
         "{}",
         chromium.text("#shown")
     );
     chromium.open(&page, "group=network&show=near");
     assert_eq!(chromium.text(".row.group .name"), "10.2.0.0/24");
     chromium.picture("crowd-networks-dark");
+    // A whole address is one client, not all that begin like it.
+    chromium.open(&page, "show=opened&q=10.1.0.1");
+    assert!(chromium.text("#shown").starts_with("1 client, 1 row,"));
     // Each row by its own clock: what they did is one below the other.
     chromium.open(&page, "group=none&show=near&clock=own&q=openssh");
     chromium.value("document.getElementById('timeline').scrollIntoView({ behavior: 'instant' })");

@@ -62,6 +62,15 @@ function filterBy(line) {
   }
 }
 
+/** A link to a line; where it leads is no part of the view. */
+function lineLink(line, text) {
+  const show = (event) => {
+    event.preventDefault();
+    showLine(line);
+  };
+  return make("a", { href: "#config", class: "place", onclick: show }, text);
+}
+
 /** Scrolls to a line, and shows which it is. */
 function showLine(line) {
   const row = byId(`line-${line}`);

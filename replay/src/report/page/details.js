@@ -32,7 +32,7 @@ function goTo(pair, event) {
 /** A moment, by the clock that is chosen. */
 function clockText(at, pair) {
   if (view.clock === "utc") {
-    return utc(at, 3).slice(11);
+    return timeOfDay(at);
   }
   return seconds(at - originOf(pair));
 }
@@ -46,9 +46,22 @@ function packetText({ packet }) {
   return `packet ${packet.number}${of}`;
 }
 
+/** Draws the details anew; who reads or moves in them stays where they are. */
 function drawDetails() {
-  const pair = selectedPair();
   const details = byId("details");
+  const hadFocus = details.contains(document.activeElement) && document.activeElement !== details;
+  const of = `${view.client} ${view.door}`;
+  const top = details.dataset.of === of ? details.scrollTop : 0;
+  details.dataset.of = of;
+  fillDetails(details);
+  details.scrollTop = top;
+  if (hadFocus) {
+    (details.querySelector("[aria-current]") || details).focus({ preventScroll: true });
+  }
+}
+
+function fillDetails(details) {
+  const pair = selectedPair();
   if (!pair) {
     details.replaceChildren(make("p", { class: "quiet" },
       "Choose a row or an event to read here what happened, and why."));
@@ -124,9 +137,7 @@ function lineList(lines) {
     const { file, line, text, default: byDefault, in_config } = DATA.lines[place];
     const name = `${file.split("/").pop()}:${line}`;
     const rest = text === "" ? "a one-time sequence that was not used" : text;
-    const shown = in_config
-      ? make("a", { href: "#", class: "place", onclick: (event) => { event.preventDefault(); showLine(line); } }, name)
-      : make("span", { class: "place" }, name);
+    const shown = in_config ? lineLink(line, name) : make("span", { class: "place" }, name);
     return make("li", {}, shown, " ", make("code", {}, rest), byDefault ? ` (${byDefault})` : "");
   }));
 }

@@ -19,6 +19,7 @@ const waiting = { frame: 0, timer: 0 };
 
 /** Draws what depends on the time that is shown: often, while the pointer moves. */
 function moved() {
+  tip.hidden = true;
   cancelAnimationFrame(waiting.frame);
   waiting.frame = requestAnimationFrame(view.within === "" ? () => drawRows() : drawTimeline);
   clearTimeout(waiting.timer);

@@ -24,8 +24,16 @@ function isSelected(pair) {
   return pair.client === view.client && pair.door.key === view.door;
 }
 
-/** Returns what tells whether a pair has a word: in its address, its door, or what happened. */
+const CLIENTS = new Set(PAIRS.map((pair) => pair.client));
+
+/**
+ * Returns what tells whether a pair has a word: in its address, its door, or what happened. A whole address
+ * is that client only.
+ */
 function matcher(word) {
+  if (CLIENTS.has(word)) {
+    return (pair) => pair.client === word;
+  }
   const texts = new Set();
   DATA.texts.forEach((text, place) => {
     if (text.toLowerCase().includes(word)) {

@@ -116,7 +116,7 @@ function doorCard(door, pairs) {
   const target = door.target ? ` to ${door.target}` : "";
   const knocks = door.knocks ? door.knocks.join(" → ") : "one-time sequences";
   return make("article", { class: "card" },
-    make("h3", {}, door.name),
+    make("h3", {}, door.line === null ? door.name : lineLink(door.line, door.name)),
     make("p", { class: "knocks" }, `${knocks}${target} within ${number(door.seq_timeout)} s`),
     bar,
     make("ul", { class: "shares-text" }, ...shares.map(([outcome, clients]) =>

@@ -18,6 +18,14 @@ function utc(at, digits = 3) {
   return digits > 0 ? `${date}.${fraction}` : date;
 }
 
+/** Whether what is shown happened on more than one day, so that times need their dates. */
+const HAS_DAYS = utc(0, 0).slice(0, 10) !== utc(LAST, 0).slice(0, 10);
+
+/** The time of day, with the day of the year if there are several. */
+function timeOfDay(at) {
+  return utc(at, 3).slice(HAS_DAYS ? 5 : 11);
+}
+
 /** Seconds with as many digits as matter, at least three. */
 function seconds(nanos) {
   const whole = Math.floor(nanos / SECOND);

@@ -161,10 +161,16 @@ function drawScales(scale) {
   axis.replaceChildren();
   const isUtc = view.clock === "utc";
   const { list: marks, step } = ticks(scale.from, scale.to, scale.width / 95, isUtc);
+  let day = utc(Math.max(scale.from, 0), 0).slice(0, 10);
   for (const at of marks) {
     const x = scale.x(at);
+    const date = utc(at, 0).slice(0, 10);
+    const isNewDay = isUtc && date !== day && step < 86400 * SECOND;
+    day = date;
     axis.append(draw("path", { class: "tick", d: `M${x.toFixed(1)} 20V26` }));
-    axis.append(draw("text", { x: Math.min(Math.max(x, 2), scale.width - 2), y: 14, "text-anchor": anchor(x, scale.width) }, tickText(at, step, isUtc)));
+    axis.append(draw("text", {
+      x: Math.min(Math.max(x, 2), scale.width - 2), y: 14, "text-anchor": anchor(x, scale.width),
+    }, (isNewDay ? `${date.slice(5)} ` : "") + tickText(at, step, isUtc)));
   }
   drawOverview(scale);
   sayRange(scale);
