@@ -151,6 +151,9 @@ function shortOutcome(pair) {
   if (pair.outcome === "near") {
     return `stage ${pair.stage} of ${pair.of}`;
   }
+  if (pair.outcome === "elsewhere") {
+    return "elsewhere";
+  }
   return OUTCOMES.find((outcome) => outcome.name === pair.outcome).label;
 }
 

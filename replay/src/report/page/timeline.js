@@ -7,8 +7,12 @@ const narrow = window.matchMedia("(max-width: 760px)");
 /** What is drawn now. */
 const timeline = { items: [], groups: [], pairs: [], tops: [0], active: null, lanes: new WeakMap() };
 
+/** How wide the names of rows are: addresses of IPv6 can be long. */
+const LABEL = PAIRS.some((pair) => pair.client.length > 20) ? 380 : 250;
+document.documentElement.style.setProperty("--label", `${LABEL}px`);
+
 function labelWidth() {
-  return narrow.matches ? 0 : 250;
+  return narrow.matches ? 0 : LABEL;
 }
 
 function heightOf(one) {
@@ -146,7 +150,7 @@ function pairLabel(pair) {
   const outcome = OUTCOMES[outcomeOf(pair)];
   const withDoor = !["door", "both"].includes(view.group);
   const withClient = view.group !== "client";
-  return make("div", { class: "label" },
+  return make("div", { class: "label", title: `${pair.client} at ${pair.door.name}` },
     symbol(outcome.kind, 16),
     withClient ? make("span", { class: "client" }, pair.client) : null,
     withDoor ? make("span", { class: "door" }, pair.door.name) : null,
