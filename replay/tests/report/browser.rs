@@ -186,6 +186,8 @@ fn a_crowd_stays_quick_and_clear() {
     chromium.value("document.getElementById('timeline').scrollIntoView({ behavior: 'instant' })");
     let places = "new Set([...document.querySelectorAll('.row .event')].map((one) => one.getAttribute('transform'))).size";
     assert_eq!(chromium.value(places), 2);
+    let cut = "[...document.querySelectorAll('.row .client')].filter((one) => one.scrollWidth > one.clientWidth).length";
+    assert_eq!(chromium.value(cut), 0, "addresses can be read");
     chromium.picture("crowd-own-clock-dark");
     let zooms = "(() => { const start = performance.now(); \
                  for (let at = 0; at < 20; at += 1) { zoom(0.8); drawTimeline(); } \

@@ -7,12 +7,24 @@ const narrow = window.matchMedia("(max-width: 760px)");
 /** What is drawn now. */
 const timeline = { items: [], groups: [], pairs: [], tops: [0], active: null, lanes: new WeakMap() };
 
-/** How wide the names of rows are: addresses of IPv6 can be long. */
-const LABEL = PAIRS.some((pair) => pair.client.length > 20) ? 380 : 250;
-document.documentElement.style.setProperty("--label", `${LABEL}px`);
+const HAS_LONG_ADDRESSES = PAIRS.some((pair) => pair.client.length > 20);
 
+/** How wide the names of rows are: addresses of IPv6 can be long, and doors have names, too. */
 function labelWidth() {
-  return narrow.matches ? 0 : LABEL;
+  if (narrow.matches) {
+    return 0;
+  }
+  const client = namesClient() && HAS_LONG_ADDRESSES ? 130 : 0;
+  return 250 + client + (namesClient() && namesDoor() ? 90 : 0);
+}
+
+/** Whether rows name their door, which their group may do, or their client. */
+function namesDoor() {
+  return !["door", "both"].includes(view.group);
+}
+
+function namesClient() {
+  return view.group !== "client";
 }
 
 function heightOf(one) {
@@ -39,6 +51,7 @@ function drawTimeline() {
   if (asked !== timeline.asked) {
     Object.assign(timeline, layOut(), { asked });
   }
+  document.documentElement.style.setProperty("--label", `${labelWidth()}px`);
   timeline.tops = [0];
   for (const one of timeline.items) {
     timeline.tops.push(timeline.tops[timeline.tops.length - 1] + heightOf(one));
@@ -148,12 +161,10 @@ function groupLabel(group) {
 
 function pairLabel(pair) {
   const outcome = OUTCOMES[outcomeOf(pair)];
-  const withDoor = !["door", "both"].includes(view.group);
-  const withClient = view.group !== "client";
   return make("div", { class: "label", title: `${pair.client} at ${pair.door.name}` },
     symbol(outcome.kind, 16),
-    withClient ? make("span", { class: "client" }, pair.client) : null,
-    withDoor ? make("span", { class: "door" }, pair.door.name) : null,
+    namesClient() ? make("span", { class: "client" }, pair.client) : null,
+    namesDoor() ? make("span", { class: "door" }, pair.door.name) : null,
     make("span", { class: "what" }, shortOutcome(pair)));
 }
 
