@@ -1,21 +1,23 @@
 //! The command line.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser};
+use clap::builder::TypedValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser, ValueHint};
 use clap_complete::Shell;
+use knock_engine::Protocol;
 use knock_engine::config::InterfaceName;
-use knock_engine::{Port, Protocol};
 use knock_setup::options::STYLES;
 
 use crate::plan::MAX_HITS;
-use crate::request::{Family, Request};
+use crate::request::{Awaited, Family, Request};
 use knock_packets::duration::{self, DurationError, Unit};
-use knock_packets::hit::{self, Hit};
+use knock_packets::hit::Hit;
 
 const LONG_ABOUT: &str = "\
 Knock at ports of a host, in order, so that a door opens there.
@@ -69,7 +71,8 @@ Exit status:
 #[expect(clippy::doc_markdown, reason = "the comments are the help, which has no markup")]
 pub struct Args {
     /// The host to knock at: a name or an address, or the name of a profile
-    #[arg(value_name = "HOST", required_unless_present_any = ["completions", "list", "door"])]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(required_unless_present_any = ["completions", "list", "door"])]
     pub host: Option<String>,
 
     /// The knocks, in order: a port, perhaps with 'tcp' or 'udp'
@@ -77,7 +80,7 @@ pub struct Args {
     /// '7000' and '7000:tcp' are a TCP SYN, '7000:udp' is a UDP datagram with one byte, which is 0. Other
     /// TCP flags than SYN stand behind the protocol, separated by commas: fin, syn, rst, psh, ack, urg, or
     /// none at all: '7000:tcp:fin,psh', '7000:tcp:none'. They need root, or CAP_NET_RAW.
-    #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]")]
+    #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]", value_parser = Hits)]
     pub hits: Vec<Hit>,
 
     /// Make all knocks by UDP, also those that say 'tcp'
@@ -110,8 +113,9 @@ pub struct Args {
     /// Wait until this TCP port of the host accepts connections, and say so
     ///
     /// It is not tried before the last knock has left. A connection that is accepted is closed at once.
-    #[arg(long, value_name = "PORT", value_parser = hit::tcp_port)]
-    pub then: Option<Port>,
+    /// With 'none', nothing is waited for, whatever the profile says.
+    #[arg(long, value_name = "PORT", value_parser = Awaited::parse)]
+    pub then: Option<Awaited>,
 
     /// How long to wait for it: seconds, or with a unit, as in 500ms [default: 5]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
@@ -226,6 +230,31 @@ impl Args {
     }
 }
 
+/// Reads knocks; of one that is none, the error says what was perhaps meant.
+#[derive(Clone)]
+struct Hits;
+
+impl TypedValueParser for Hits {
+    type Value = Hit;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Hit, clap::Error> {
+        let mut error = match Hit::from_str.parse_ref(command, argument, value) {
+            Ok(hit) => return Ok(hit),
+            Err(error) => error,
+        };
+        let cause = value.to_str().and_then(|text| text.parse::<Hit>().err());
+        if let Some(help) = cause.and_then(|cause| cause.help()) {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![help.into()]));
+        }
+        Err(error)
+    }
+}
+
 fn milliseconds(text: &str) -> Result<Duration, DurationError> {
     duration::parse(text, Unit::Milliseconds)
 }
@@ -246,11 +275,20 @@ fn interface(text: &str) -> Result<InterfaceName, &'static str> {
 /// Returns the command line as a value, for the manual page and for completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    Args::command()
+    // Where nothing is said of a value, shells would complete the names of files.
+    let says_nothing = |arg: &clap::Arg| {
+        arg.get_action().takes_values()
+            && arg.get_possible_values().is_empty()
+            && arg.get_value_hint() == ValueHint::Unknown
+    };
+    let hinted = |arg| if says_nothing(&arg) { arg.value_hint(ValueHint::Other) } else { arg };
+    Args::command().mut_args(hinted)
 }
 
 #[cfg(test)]
 mod tests {
+    use knock_engine::Port;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -296,6 +334,6 @@ mod tests {
         let request = request("knock --then 22/tcp -d 500 --wait 2 host 1");
         assert_eq!(request.delay, Some(Duration::from_millis(500)));
         assert_eq!(request.wait, Some(Duration::from_secs(2)));
-        assert_eq!(request.then, Some(Port(22)));
+        assert_eq!(request.then, Some(Awaited::Port(Port(22))));
     }
 }

@@ -14,7 +14,7 @@ use crate::profile::{
     Knocks, OneTime, Profiles, Resolved, Settings, Trouble, Use, Warnings, default_path, door,
     load, resolve,
 };
-use crate::request::Request;
+use crate::request::{Awaited, Request};
 use crate::tell::Teller;
 use knock_packets::hit::Hit;
 
@@ -140,7 +140,8 @@ fn asked(
     let settings = if host.is_none() { profiles.settings(name) } else { settings };
     let hits = if args.udp { by_udp(&hits)? } else { hits };
     let request = Request { hits, ..asked }.over(settings.request(name));
-    if request.then.is_none() && (args.wait.is_some() || args.retry.is_some()) {
+    let is_awaited = request.then.and_then(Awaited::port).is_some();
+    if !is_awaited && (args.wait.is_some() || args.retry.is_some()) {
         let message = "`--wait` and `--retry` are for a port that is to open, and none is named";
         return Err(trouble(message, "name one with `--then`, or with `Then` in the profile"));
     }

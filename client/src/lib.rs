@@ -28,7 +28,7 @@ use knock_setup::text::{Cause, shown};
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
 pub use crate::plan::{DEFAULT_DELAY, DEFAULT_WAIT, MAX_HITS, Plan, Then};
-pub use crate::request::{Family, Request};
+pub use crate::request::{Awaited, Family, Request};
 pub use crate::route::{Route, RouteError};
 pub use crate::send::SendError;
 pub use crate::then::Shut;
@@ -74,11 +74,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
 fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit {
     if error.use_stderr() && is_json {
         let teller = Teller::new(streams.output, streams.errors, Form::Json);
-        let text = error.render().to_string();
-        let text = ["\n\nUsage:", "\n\nFor more"]
-            .iter()
-            .fold(&*text, |text, rest| text.split_once(rest).map_or(text, |(message, _)| message));
-        return fail(teller, &text.strip_prefix("error: ").unwrap_or(text), None, Exit::Refused);
+        let (message, help) = parts(&error.render().to_string());
+        return fail(teller, &message, help.as_deref(), Exit::Refused);
     }
     let text = error.render();
     let text = if streams.colour { text.ansi().to_string() } else { text.to_string() };
@@ -88,6 +85,18 @@ fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit 
         return Exit::Refused;
     }
     print(&text, streams)
+}
+
+/// Parts what clap says of a fault into what is wrong and what can be done about it, without the usage
+/// and the pointer to `--help`.
+fn parts(text: &str) -> (String, Option<String>) {
+    let message = ["\n\n  tip: ", "\n\nUsage:", "\n\nFor more"]
+        .iter()
+        .fold(text, |text, rest| text.split_once(rest).map_or(text, |(message, _)| message));
+    let rest = text.strip_prefix(message).unwrap_or_default();
+    let tips: Vec<&str> = rest.lines().filter_map(|line| line.strip_prefix("  tip: ")).collect();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    (message.to_owned(), (!tips.is_empty()).then(|| tips.join("; ")))
 }
 
 /// Prints what is no message, but what was asked for.
@@ -137,17 +146,22 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
         Ok(asked) => asked,
         Err(exit) => return teller.finish(exit),
     };
-    let found =
-        if args.leaves() { route::find(&request) } else { route::find_or_make_up(&request) };
+    let found = match (args.dry_run, &args.write) {
+        (true, _) => route::find_or_make_up(&request),
+        (false, Some(_)) => route::find_or_believe(&request),
+        (false, None) => route::find(&request),
+    };
     let route = match found {
         Ok(route) => route,
-        Err(error) => return fail(teller, &error, None, Exit::Refused),
+        Err(error) => return fail(teller, &error, error.help().as_deref(), Exit::Refused),
     };
-    let plan = Plan::new(request, route);
     if !route.exists {
-        let (host, source) = (route.destination.ip(), route.source.ip());
-        teller.note(&format!("there is no route to {host}; {source} stands for the source"));
+        let host = route.destination.ip();
+        let stands = format!("; {} stands for the source", route.source.ip());
+        let stands = if request.source.is_none() { &stands } else { "" };
+        teller.note(&format!("there is no route to {host}{stands}"));
     }
+    let plan = Plan::new(request, route);
     let exit = if args.dry_run {
         teller.plan(&plan);
         Exit::Done

@@ -6,6 +6,7 @@ use knock_setup::text::shown;
 use serde::Serialize;
 
 use crate::profile::{Knocks, Resolved, Settings};
+use crate::request::Awaited;
 use knock_packets::hit::Hit;
 
 /// A host that a profile names.
@@ -52,7 +53,7 @@ impl Listed {
             sequences: resolved
                 .and_then(|resolved| resolved.one_time.as_ref())
                 .map(|one_time| one_time.left().saturating_add(1)),
-            then: settings.then.map(|port| port.0),
+            then: settings.then.and_then(Awaited::port).map(|port| port.0),
             is_usable: settings.knocks.is_some(),
             hits: resolved.map(|resolved| resolved.hits.clone()).unwrap_or_default(),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use knock_engine::Port;
 use knock_engine::config::InterfaceName;
 
-use crate::request::Request;
+use crate::request::{Awaited, Request};
 use crate::route::Route;
 use knock_packets::hit::Hit;
 
@@ -55,6 +55,7 @@ impl Plan {
     pub fn new(request: Request, route: Route) -> Self {
         let Request { host, hits, delay, then, wait, retry, interface, .. } = request;
         let wait = wait.unwrap_or(DEFAULT_WAIT);
+        let port = then.and_then(Awaited::port);
         Self {
             host,
             destination: route.destination,
@@ -62,7 +63,7 @@ impl Plan {
             interface,
             hits,
             delay: delay.unwrap_or(DEFAULT_DELAY),
-            then: then.map(|port| Then { port, wait, retry: retry.unwrap_or(0) }),
+            then: port.map(|port| Then { port, wait, retry: retry.unwrap_or(0) }),
         }
     }
 

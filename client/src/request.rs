@@ -6,7 +6,7 @@ use std::time::Duration;
 use knock_engine::Port;
 use knock_engine::config::InterfaceName;
 
-use knock_packets::hit::Hit;
+use knock_packets::hit::{self, Hit};
 
 /// A version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,37 @@ impl Family {
     }
 }
 
+/// What is to be waited for after the last knock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Nothing, also where something would be usual.
+    Nothing,
+    /// This TCP port is to open.
+    Port(Port),
+}
+
+impl Awaited {
+    /// Reads `PORT`, `PORT/tcp` or `none`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("none") {
+            return Ok(Self::Nothing);
+        }
+        hit::tcp_port(text).map(Self::Port)
+    }
+
+    /// Returns the port.
+    #[must_use]
+    pub const fn port(self) -> Option<Port> {
+        match self {
+            Self::Nothing => None,
+            Self::Port(port) => Some(port),
+        }
+    }
+}
+
 /// What is asked for. All but the host may be left to another request, or to what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -37,8 +68,8 @@ pub struct Request {
     pub hits: Vec<Hit>,
     /// The time between two knocks.
     pub delay: Option<Duration>,
-    /// The TCP port that is to open.
-    pub then: Option<Port>,
+    /// What is to be waited for.
+    pub then: Option<Awaited>,
     /// How long to wait for that port after the last knock.
     pub wait: Option<Duration>,
     /// How often to knock again if it does not open.

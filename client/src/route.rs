@@ -60,16 +60,40 @@ pub enum RouteError {
         /// What stands for the host.
         host: String,
     },
+    /// A port stands behind the host.
+    WithPort {
+        /// What stands for the host.
+        host: String,
+        /// The host without the port.
+        alone: String,
+    },
+    /// The address stands between brackets, as in front of a port.
+    Brackets {
+        /// What stands for the host.
+        host: String,
+        /// The address without them.
+        alone: String,
+    },
+    /// The address stands for any address.
+    AnyAddress {
+        /// The address.
+        host: IpAddr,
+    },
+    /// The address of the source stands for any address.
+    AnySource {
+        /// The address.
+        source: IpAddr,
+    },
     /// The address is not of the family that is asked for.
     OtherFamily {
-        /// The address.
+        /// The address, as it was given.
         host: IpAddr,
         /// The family that was asked for.
         family: Family,
     },
     /// The source is not of the family that is asked for.
     SourceOfOtherFamily {
-        /// The address of the source.
+        /// The address of the source, as it was given.
         source: IpAddr,
     },
     /// The source is no address of this machine.
@@ -127,14 +151,27 @@ impl fmt::Display for RouteError {
             Self::Port { host } => {
                 write!(out, "`{host}` is a port, and the host stands in front of the ports")
             }
+            Self::WithPort { host, .. } => {
+                write!(out, "`{}` is a host with a port", host.escape_debug())
+            }
+            Self::Brackets { host, .. } => {
+                write!(out, "`{}` is an address between brackets", host.escape_debug())
+            }
+            Self::AnyAddress { host } => {
+                write!(out, "cannot knock at {host}, which stands for any address")
+            }
+            Self::AnySource { source } => {
+                write!(out, "cannot knock from {source}, which stands for any address")
+            }
             Self::OtherFamily { host, family } => {
                 let family = match family {
                     Family::V4 => "IPv4",
                     Family::V6 => "IPv6",
                 };
-                write!(out, "{host} is not an {family} address")
+                write!(out, "{} is not an {family} address", Meant(*host))
             }
             Self::SourceOfOtherFamily { source } => {
+                let source = Meant(*source);
                 write!(out, "the source {source} is not of the IP version that is asked for")
             }
             Self::Source { source, cause } => {
@@ -159,6 +196,54 @@ impl fmt::Display for RouteError {
                 write!(out, "cannot reach {host}: {}", Cause(cause))
             }
         }
+    }
+}
+
+impl RouteError {
+    /// Returns the way out, if one is near.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::WithPort { alone, .. } => Some(format!(
+                "write `{}`: the ports to knock at go behind it, and the port of the service goes \
+                 behind `--then`",
+                alone.escape_debug()
+            )),
+            Self::Brackets { alone, .. } => Some(format!("write `{}`", alone.escape_debug())),
+            Self::AnyAddress { host } => {
+                let loopback = match host {
+                    IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                };
+                Some(format!("name one address of the host; {loopback} is this machine itself"))
+            }
+            Self::AnySource { .. } => Some(
+                "leave it out: the kernel then chooses the address that reaches the host".into(),
+            ),
+            Self::Source { .. } => {
+                Some("`ip address` lists the addresses of this machine".to_owned())
+            }
+            Self::Interface { .. } => {
+                Some("`ip link` lists the interfaces of this machine".to_owned())
+            }
+            Self::Unknown { .. }
+            | Self::Port { .. }
+            | Self::OtherFamily { .. }
+            | Self::SourceOfOtherFamily { .. }
+            | Self::OtherInterface { .. }
+            | Self::NoInterface { .. }
+            | Self::Multicast { .. }
+            | Self::Unreachable { .. } => None,
+        }
+    }
+}
+
+/// An address as it was given, with the one that it means.
+struct Meant(IpAddr);
+
+impl fmt::Display for Meant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (given, meant) = (self.0, self.0.to_canonical());
+        if given == meant { given.fmt(out) } else { write!(out, "{given}, which is {meant},") }
     }
 }
 
@@ -189,64 +274,118 @@ pub(crate) fn find(request: &Request) -> Result<Route, RouteError> {
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    Err(first_error.unwrap_or_else(|| RouteError::Unknown {
-        host: request.host.clone(),
-        family: request.family,
-        cause: io::Error::other("the resolver has no answer"),
-    }))
+    Err(first_error.unwrap_or_else(|| no_answer(request)))
 }
 
-/// Finds the host, and the address to knock from or one that stands for it: for knocks that do not
-/// leave.
+/// Finds the host, and the address to knock from as [`find`] does; where no network is, one that stands
+/// for it.
 ///
 /// # Errors
-/// [`RouteError`] if the host is not known, or what was asked for is at fault.
+/// [`RouteError`] if the host is not known, or if what was asked for is at fault.
 pub(crate) fn find_or_make_up(request: &Request) -> Result<Route, RouteError> {
-    if let Some(source) = request.source {
-        let source = SocketAddr::new(source, 0);
-        let found = addresses(request)?.into_iter().next();
-        let destination = found.ok_or_else(|| RouteError::Unknown {
-            host: request.host.clone(),
-            family: request.family,
-            cause: io::Error::other("the resolver has no answer"),
-        })?;
-        return Ok(Route { destination, source, exists: true });
-    }
     let found = find(request);
     let Err(RouteError::Unreachable { host, .. }) = found else { return found };
-    let source = match host {
+    let made_up = match host {
         IpAddr::V4(_) => IpAddr::V4(MADE_UP_V4),
         IpAddr::V6(_) => IpAddr::V6(MADE_UP_V6),
     };
+    let source = source(request)?.unwrap_or(made_up);
     let (destination, source) = (SocketAddr::new(host, 0), SocketAddr::new(source, 0));
     Ok(Route { destination, source, exists: false })
+}
+
+/// Finds the host, and takes the source that was asked for, be it an address of this machine or not;
+/// without one, does as [`find_or_make_up`]. For knocks that are written.
+///
+/// # Errors
+/// [`RouteError`] if the host is not known, or if what was asked for is at fault.
+pub(crate) fn find_or_believe(request: &Request) -> Result<Route, RouteError> {
+    let Some(source) = source(request)? else { return find_or_make_up(request) };
+    let found = addresses(request)?.into_iter().next();
+    let destination = found.ok_or_else(|| no_answer(request))?;
+    Ok(Route { destination, source: SocketAddr::new(source, 0), exists: true })
+}
+
+fn no_answer(request: &Request) -> RouteError {
+    RouteError::Unknown {
+        host: request.host.clone(),
+        family: request.family,
+        cause: io::Error::other("the resolver has no answer"),
+    }
 }
 
 /// Addresses that are nobody's, for examples (RFC 5737, RFC 3849).
 const MADE_UP_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const MADE_UP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-/// Returns the addresses of the host, in the order of the resolver.
+/// Returns the source that is asked for: of an IPv4 address that is written as one of IPv6, the former.
+fn source(request: &Request) -> Result<Option<IpAddr>, RouteError> {
+    let source = request.source.map(|source| source.to_canonical());
+    match source.filter(IpAddr::is_unspecified) {
+        Some(source) => Err(RouteError::AnySource { source }),
+        None => Ok(source),
+    }
+}
+
+/// Returns the addresses of the host, in the order of the resolver. As [`source`], so that the kernel
+/// has nothing to translate, and what is told and written is what leaves.
 fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
-    let wanted = request.source.map(Family::of);
-    if let (Some(source), Some(family)) = (request.source, request.family)
-        && Family::of(source) != family
+    let wanted = source(request)?.map(Family::of);
+    if let (Some(source), Some(family), Some(wanted)) = (request.source, request.family, wanted)
+        && wanted != family
     {
         return Err(RouteError::SourceOfOtherFamily { source });
     }
     let family = request.family.or(wanted);
-    // The resolver would take it for an address, 7000 for 0.0.27.88.
-    if hit::port(&request.host).is_ok() {
-        return Err(RouteError::Port { host: request.host.clone() });
-    }
-    if let Ok(host) = request.host.parse::<IpAddr>() {
+    let is_wanted = |address: IpAddr| family.is_none_or(|family| Family::of(address) == family);
+    if let Ok(given) = request.host.parse::<IpAddr>() {
+        let host = given.to_canonical();
         return match family {
-            Some(family) if Family::of(host) != family => {
-                Err(RouteError::OtherFamily { host, family })
+            _ if host.is_unspecified() => Err(RouteError::AnyAddress { host }),
+            Some(family) if !is_wanted(host) => {
+                Err(RouteError::OtherFamily { host: given, family })
             }
-            _ => Ok(vec![SocketAddr::new(host, 0)]),
+            Some(_) | None => Ok(vec![SocketAddr::new(host, 0)]),
         };
     }
+    check_name(&request.host)?;
+    let mut found = resolved(request, family)?;
+    found.retain(|address| is_wanted(address.ip()));
+    let any = found.iter().map(SocketAddr::ip).find(IpAddr::is_unspecified);
+    found.retain(|address| !address.ip().is_unspecified());
+    match any {
+        Some(host) if found.is_empty() => Err(RouteError::AnyAddress { host }),
+        Some(_) | None => Ok(found),
+    }
+}
+
+/// Tells of what is no name of a host, and is easily written for one.
+fn check_name(name: &str) -> Result<(), RouteError> {
+    let host = || name.to_owned();
+    // The resolver would take it for an address, 7000 for 0.0.27.88.
+    if hit::port(name).is_ok() {
+        return Err(RouteError::Port { host: host() });
+    }
+    let unbracketed = |text: &str| {
+        let alone = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        alone.map(str::to_owned)
+    };
+    if let Some(alone) = unbracketed(name) {
+        return Err(RouteError::Brackets { host: host(), alone });
+    }
+    let Some((alone, port)) = name.rsplit_once(':') else { return Ok(()) };
+    let bracketed = unbracketed(alone);
+    // What has colons and no brackets may be an address and the interface that it is on.
+    let is_one = bracketed.is_some() || !alone.contains(':');
+    if is_one && port.parse::<Hit>().is_ok() {
+        let alone = bracketed.unwrap_or_else(|| alone.to_owned());
+        return Err(RouteError::WithPort { host: host(), alone });
+    }
+    Ok(())
+}
+
+/// Asks the resolver for the addresses of a name.
+fn resolved(request: &Request, family: Option<Family>) -> Result<Vec<SocketAddr>, RouteError> {
     let hints = AddrInfoHints {
         socktype: libc::SOCK_STREAM,
         address: match family {
@@ -260,7 +399,14 @@ fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
     let found = getaddrinfo(Some(&request.host), None, Some(hints));
     let found = found.map_err(|error| unknown(io::Error::from(error)))?;
     // An answer that cannot be read is of a family that was not asked for.
-    Ok(found.filter_map(Result::ok).map(|answer| answer.sockaddr).collect())
+    Ok(found.filter_map(Result::ok).map(|answer| canonical(answer.sockaddr)).collect())
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(host) => SocketAddr::new(IpAddr::V4(host), address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 /// Finds the address to knock from, as the kernel would choose it.
@@ -281,7 +427,7 @@ fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteE
         let bound = socket.bind_device(Some(name.as_bytes()));
         bound.map_err(|cause| RouteError::Interface { name: name.clone(), cause })?;
     }
-    if let Some(source) = request.source {
+    if let Some(source) = source(request)? {
         let address = source_address(source, destination);
         let bound = socket.bind(&address.into());
         bound.map_err(|cause| RouteError::Source { source, cause })?;

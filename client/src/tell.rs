@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,8 +60,8 @@ enum Event<'a> {
     /// What will be done.
     Plan {
         host: &'a str,
-        address: IpAddr,
-        source: IpAddr,
+        address: String,
+        source: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         interface: Option<String>,
         delay_ms: f64,
@@ -73,7 +72,7 @@ enum Event<'a> {
     /// A knock that leaves now.
     Knock {
         number: usize,
-        address: IpAddr,
+        address: String,
         #[serde(flatten)]
         knock: Object,
     },
@@ -82,13 +81,32 @@ enum Event<'a> {
     /// The port has opened.
     Open { port: u16, after_s: f64 },
     /// The port has not opened; there may be another round.
-    Shut { port: u16, cause: String, again: bool },
+    Shut {
+        port: u16,
+        cause: String,
+        again: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        help: Option<&'a str>,
+    },
     /// A host of the profiles.
     Profile(&'a Listed),
     /// Something that may go wrong, and does not end the program.
-    Warning { message: String },
+    Warning {
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        help: Option<&'a str>,
+    },
+    /// Something that is good to know.
+    Note { message: &'a str },
     /// Something went wrong, and ends the program.
-    Error { message: String, status: u8 },
+    Error {
+        message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        help: Option<&'a str>,
+        status: u8,
+    },
 }
 
 #[derive(Serialize)]
@@ -134,8 +152,8 @@ impl<'a> Teller<'a> {
         }
         self.object(Event::Plan {
             host: &plan.host,
-            address: plan.destination.ip(),
-            source: plan.source.ip(),
+            address: Address(plan.destination).to_string(),
+            source: Address(plan.source).to_string(),
             interface: plan.interface.as_ref().map(ToString::to_string),
             delay_ms: millis(plan.delay),
             knocks: plan.hits.iter().map(|hit| Object::from(*hit)).collect(),
@@ -159,7 +177,7 @@ impl<'a> Teller<'a> {
                 self.print(&format!("hitting {protocol} {address}:{port}{flags}\n"));
             }
             Form::Json => {
-                let address = plan.destination.ip();
+                let address = Address(plan.destination).to_string();
                 self.object(Event::Knock { number, address, knock: hit.into() });
             }
         }
@@ -202,7 +220,8 @@ impl<'a> Teller<'a> {
                 ));
             }
             Form::Json => {
-                self.object(Event::Shut { port, cause: cause.to_string(), again: true });
+                let cause = cause.to_string();
+                self.object(Event::Shut { port, cause, again: true, help: None });
             }
         }
     }
@@ -210,13 +229,14 @@ impl<'a> Teller<'a> {
     /// Tells that the port has not opened, and ends.
     pub(crate) fn shut(&mut self, then: Then, cause: &Shut) -> Exit {
         let Port(port) = then.port;
+        let help = "if the host is right, the door may be another, a knock may have been lost, or the \
+                    door needs more time: try `--retry 2`, `--delay 500` or a longer `--wait`";
         if self.form == Form::Json {
-            self.object(Event::Shut { port, cause: cause.to_string(), again: false });
+            let cause = cause.to_string();
+            self.object(Event::Shut { port, cause, again: false, help: Some(help) });
             return Exit::Shut;
         }
         let wait = Shown(then.wait);
-        let help = "if the host is right, the door may be another, a knock may have been lost, or the \
-                    door needs more time: try `--retry 2`, `--delay 500` or a longer `--wait`";
         let error = format!("{port}/tcp is not open after {wait}: {cause}");
         self.complain(&error, Some(help));
         Exit::Shut
@@ -230,7 +250,8 @@ impl<'a> Teller<'a> {
         exit: Exit,
     ) -> Exit {
         if self.form == Form::Json {
-            self.object(Event::Error { message: error.to_string(), status: exit.status() });
+            let message = error.to_string();
+            self.object(Event::Error { message, help, status: exit.status() });
         } else {
             self.complain(error, help);
         }
@@ -260,8 +281,8 @@ impl<'a> Teller<'a> {
             }
             Form::Json if source.findings.is_empty() => {}
             Form::Json => {
-                let message = render(Style::Plain).trim_end().to_owned();
-                self.object(Event::Warning { message });
+                let message = render(Style::Plain);
+                self.object(Event::Warning { message: message.trim_end(), note: None, help: None });
             }
         }
     }
@@ -278,7 +299,10 @@ impl<'a> Teller<'a> {
                     let _ = writeln!(self.errors, "  {name}: {text}");
                 }
             }
-            Form::Json => self.object(Event::Warning { message: message.clone() }),
+            Form::Json => {
+                let (note, help) = (note.as_deref(), help.as_deref());
+                self.object(Event::Warning { message, note, help });
+            }
         }
     }
 
@@ -296,8 +320,12 @@ impl<'a> Teller<'a> {
 
     /// Says something that is good to know.
     pub(crate) fn note(&mut self, note: &str) {
-        if matches!(self.form, Form::Text | Form::Verbose) {
-            let _ = writeln!(self.errors, "knock: note: {note}");
+        match self.form {
+            Form::Quiet => {}
+            Form::Text | Form::Verbose => {
+                let _ = writeln!(self.errors, "knock: note: {note}");
+            }
+            Form::Json => self.object(Event::Note { message: note }),
         }
     }
 
@@ -355,7 +383,7 @@ struct PlanText<'a>(&'a Plan);
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(plan) = self;
-        let (address, source) = (plan.destination.ip(), plan.source.ip());
+        let (address, source) = (Address(plan.destination), Address(plan.source));
         write!(out, "knock at {address}")?;
         if plan.host != address.to_string() {
             write!(out, " ({})", plan.host.escape_debug())?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use knock_engine::config::nearest;
 use knock_engine::{Knock, Port, Protocol, TcpFlags};
 
 /// The flags that a knock can have, by name.
@@ -66,6 +67,48 @@ impl fmt::Display for HitError {
 }
 
 impl std::error::Error for HitError {}
+
+impl HitError {
+    /// Returns the way out, if one is near.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let did_you_mean = |text: &str, known: &[&'static str]| {
+            let near = nearest(text.as_bytes(), known.iter().copied())?;
+            Some(format!("did you mean `{near}`?"))
+        };
+        match self {
+            Self::Port(text) => port_help(text),
+            Self::Protocol(text) if is_flag(text) => {
+                Some(format!("flags stand behind the protocol: `7000:tcp:{text}`"))
+            }
+            Self::Protocol(text) if text.contains(',') => {
+                Some("knocks are separated by blanks: `7000:udp 8000:tcp`".to_owned())
+            }
+            Self::Protocol(text) => did_you_mean(text, &["tcp", "udp"]),
+            Self::Flag(text) => did_you_mean(text, &FLAG_NAMES),
+            Self::FlagsOfUdp => Some("remove the flags".to_owned()),
+            Self::FourthField => None,
+        }
+    }
+}
+
+fn port_help(text: &str) -> Option<String> {
+    let shown = text.escape_debug().to_string();
+    let is_number = |part: &str| part.starts_with(|first: char| first.is_ascii_digit());
+    if shown.contains(',') && shown.split(',').all(is_number) {
+        let knocks = shown.replace(',', " ").replace('/', ":");
+        return Some(format!("ports are separated by blanks: `{knocks}`"));
+    }
+    if let Some((port, protocol)) = shown.split_once('/') {
+        return Some(format!("the protocol goes after a colon: `{port}:{protocol}`"));
+    }
+    let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    is_name.then(|| "write the number of the port, not its name".to_owned())
+}
+
+fn is_flag(text: &str) -> bool {
+    FLAG_NAMES.iter().any(|name| name.eq_ignore_ascii_case(text))
+}
 
 impl Hit {
     /// Returns the knock by a plain packet of a protocol: a SYN, or a datagram.
@@ -233,6 +276,31 @@ mod tests {
             ("7000:tcp:fin:", HitError::FourthField),
         ] {
             assert_eq!(text.parse::<Hit>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_said_where_it_is_near() {
+        let blanks = |knocks: &str| Some(format!("ports are separated by blanks: `{knocks}`"));
+        let colon = |knock: &str| Some(format!("the protocol goes after a colon: `{knock}`"));
+        for (text, help) in [
+            ("7000,8000", blanks("7000 8000")),
+            ("7000/udp,8000", blanks("7000:udp 8000")),
+            ("7000,8000:udp", blanks("7000 8000")),
+            ("7000/udp", colon("7000:udp")),
+            ("7000/\u{1b}", colon("7000:\\u{1b}")),
+            ("ssh", Some("write the number of the port, not its name".into())),
+            ("7000:fin", Some("flags stand behind the protocol: `7000:tcp:fin`".into())),
+            ("7000:udp,8000", Some("knocks are separated by blanks: `7000:udp 8000:tcp`".into())),
+            ("7000:tpc", Some("did you mean `tcp`?".into())),
+            ("7000:tcp:sny", Some("did you mean `syn`?".into())),
+            ("7000:udp:fin", Some("remove the flags".into())),
+            ("0", None),
+            ("7000,", None),
+            ("", None),
+            ("7000:tcp:fin:", None),
+        ] {
+            assert_eq!(text.parse::<Hit>().unwrap_err().help(), help, "{text}");
         }
     }
 }

@@ -9,6 +9,18 @@ use std::time::{Duration, Instant};
 /// How long a test waits for what must happen: it bounds a failure and delays no success.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Waits until something is so.
+///
+/// # Panics
+/// If it does not come to be.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// What a run of the program came to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {

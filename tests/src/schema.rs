@@ -44,6 +44,31 @@ impl Schema {
         assert!(faults.is_empty(), "{object}: {faults:?}");
     }
 
+    /// Returns the objects that text has, one a line, each of which is held to the schema.
+    ///
+    /// # Panics
+    /// If one is none, or not as the schema says.
+    #[must_use]
+    pub fn objects(&self, text: &str) -> Vec<Value> {
+        let object = |line: &str| {
+            let object = serde_json::from_str(line).unwrap();
+            self.check(&object);
+            object
+        };
+        text.lines().map(object).collect()
+    }
+
+    /// Returns the only object that text has.
+    ///
+    /// # Panics
+    /// As [`Self::objects`], or if there is not exactly one.
+    #[must_use]
+    pub fn object(&self, text: &str) -> Value {
+        let mut objects = self.objects(text);
+        assert_eq!(objects.len(), 1, "{text}");
+        objects.remove(0)
+    }
+
     /// Returns the names that one of the definitions lists.
     ///
     /// # Panics

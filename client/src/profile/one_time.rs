@@ -63,22 +63,13 @@ impl OneTime {
         let mut waits = false;
         loop {
             let file = one_time::open(path).map_err(|error| not_writable(path, &error))?;
-            match file.try_lock() {
-                // It is still the file of that name, not one that an editor has put aside.
-                Ok(()) if is_at(&file, path).map_err(|error| not_writable(path, &error))? => {
-                    return Ok(Self { lock: Some(file), ..Self::look(path)? });
-                }
-                Err(TryLockError::WouldBlock) if !waits => {
+            match lock(file, path)? {
+                Lock::Ours(file) => return Ok(Self { lock: Some(file), ..Self::look(path)? }),
+                Lock::Others if !waits => {
                     waits = true;
                     wait();
                 }
-                Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    let message = format!("cannot lock {}: {}", shown(path), Cause(&error));
-                    let help = "two clients could take the same sequence; put it on a file system \
-                                with locks";
-                    return Err(Trouble::new(message, help));
-                }
+                Lock::Others | Lock::OfAnotherFile => {}
             }
             if begin.elapsed() >= patience {
                 let message = format!("another client has taken a sequence of {}", shown(path));
@@ -130,6 +121,35 @@ fn not_writable(path: &Path, error: &io::Error) -> Trouble {
         message,
         "make it writable: no knock has left, as the sequence could be used again",
     )
+}
+
+/// Who has locked a file.
+#[derive(Debug)]
+enum Lock {
+    /// This client, with this.
+    Ours(File),
+    /// Another client.
+    Others,
+    /// This client, but by now another file has the name: an editor has put this one aside, and clients
+    /// that come later lock the new one.
+    OfAnotherFile,
+}
+
+/// Locks a file that was opened by this path.
+fn lock(file: File, path: &Path) -> Result<Lock, Trouble> {
+    match file.try_lock() {
+        Ok(()) if is_at(&file, path).map_err(|error| not_writable(path, &error))? => {
+            Ok(Lock::Ours(file))
+        }
+        Ok(()) => Ok(Lock::OfAnotherFile),
+        Err(TryLockError::WouldBlock) => Ok(Lock::Others),
+        Err(TryLockError::Error(error)) => {
+            let message = format!("cannot lock {}: {}", shown(path), Cause(&error));
+            let help =
+                "two clients could take the same sequence; put it on a file system with locks";
+            Err(Trouble::new(message, help))
+        }
+    }
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
@@ -223,6 +243,19 @@ mod tests {
         assert_eq!(ports(&second.join().unwrap().unwrap()), [7]);
         assert!(matches!(first.mark(), Err(NotMarked::Changed(_))));
         assert_eq!(fs::read(&path).unwrap(), b"7\n");
+    }
+
+    #[test]
+    fn a_file_that_was_put_aside_between_opening_and_locking_is_not_the_one() {
+        let (folder, path) = file("1\n");
+        let opened = || one_time::open(&path).unwrap();
+        let before = opened();
+        fs::write(folder.path().join("new"), "7\n").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        assert!(matches!(lock(before, &path), Ok(Lock::OfAnotherFile)));
+        let ours = lock(opened(), &path).unwrap();
+        assert!(matches!(ours, Lock::Ours(_)));
+        assert!(matches!(lock(opened(), &path), Ok(Lock::Others)));
     }
 
     #[test]

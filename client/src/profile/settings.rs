@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use knock_engine::DoorName;
 use knock_engine::config::InterfaceName;
-use knock_engine::{DoorName, Port};
 
-use crate::request::Family;
+use crate::request::{Awaited, Family};
 use knock_packets::hit::Hit;
 
 /// Where the knocks of a host are told.
@@ -33,7 +33,7 @@ pub struct Settings {
     /// `Delay`.
     pub delay: Option<Duration>,
     /// `Then`.
-    pub then: Option<Port>,
+    pub then: Option<Awaited>,
     /// `Wait`.
     pub wait: Option<Duration>,
     /// `Retry`.

@@ -4,18 +4,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use knock_engine::DoorName;
 use knock_engine::config::lex::Piece;
 use knock_engine::config::{Excerpt, InterfaceName, Wording};
-use knock_engine::{DoorName, Port};
 
 use super::keyword::Keyword;
 use super::place::{Base, PathFault};
 use super::settings::{Knocks, Settings};
 use super::words::Word;
 use crate::plan::MAX_HITS;
-use crate::request::Family;
+use crate::request::{Awaited, Family};
 use knock_packets::duration::{self, DurationError, Unit};
-use knock_packets::hit::{self, Hit, HitError};
+use knock_packets::hit::{Hit, HitError};
 use knock_setup::faults::Faults;
 
 /// The longest host name, in bytes: that of the domain name system.
@@ -123,25 +123,14 @@ fn has_flags(text: &[u8]) -> bool {
 }
 
 fn knock_wording(error: &HitError, faults: &Faults) -> Wording {
-    let near = |text: &str, known: &[&'static str]| {
-        let nearest = faults.nearest(text.as_bytes(), known.iter().copied());
-        nearest.map(|nearest| format!("did you mean `{nearest}`?"))
+    let label = match error {
+        HitError::Port(text) if text.is_empty() => "expected a port",
+        HitError::Port(_) => "not a knock",
+        HitError::Protocol(_) | HitError::Flag(_) | HitError::FourthField => "in this knock",
+        HitError::FlagsOfUdp => "this knock has flags",
     };
-    let (label, help) = match error {
-        HitError::Port(text) if text.is_empty() => ("expected a port", None),
-        HitError::Port(text) => {
-            let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic());
-            let by_number = "write the number of the port, not its name";
-            let with_slash = text.split_once('/').map(|(port, protocol)| {
-                format!("the protocol goes after a colon: `{port}:{protocol}`")
-            });
-            ("not a knock", with_slash.or_else(|| is_name.then(|| by_number.to_owned())))
-        }
-        HitError::Protocol(text) => ("in this knock", near(text, &["tcp", "udp"])),
-        HitError::Flag(text) => ("in this knock", near(text, &hit::FLAG_NAMES)),
-        HitError::FlagsOfUdp => ("this knock has flags", Some("remove the flags".to_owned())),
-        HitError::FourthField => ("in this knock", None),
-    };
+    // Finding it is slow, and of the errors behind these none will be kept.
+    let help = (faults.errors() < Faults::MAX).then(|| error.help()).flatten();
     let example = || "knocks are such as `7000`, `8000:udp` or `9000:tcp:fin,psh`".to_owned();
     let help = Some(help.unwrap_or_else(example));
     Wording { help, ..Wording::new(error.to_string(), label) }
@@ -208,8 +197,8 @@ fn wait(word: &Word<'_>, faults: &mut Faults) -> Option<Duration> {
     Some(wait)
 }
 
-fn then(word: &Word<'_>, faults: &mut Faults) -> Option<Port> {
-    hit::tcp_port(&String::from_utf8_lossy(&word.text))
+fn then(word: &Word<'_>, faults: &mut Faults) -> Option<Awaited> {
+    Awaited::parse(&String::from_utf8_lossy(&word.text))
         .map_err(|error| faults.error(word.at, bad(word, &error)))
         .ok()
 }

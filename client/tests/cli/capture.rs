@@ -8,7 +8,7 @@ use knock_replay::{Exit, Streams};
 use knock_tests::process::finish;
 use knock_tests::require::{Need, require};
 
-use crate::{output, place, run};
+use crate::{output, place, run, schema};
 
 /// Replays a capture under the rules of a name, and returns the transcript.
 fn replay(capture: &str, config: &str, rules: &str) -> String {
@@ -49,6 +49,23 @@ fn what_is_written_opens_the_door_in_a_replay_under_both_rule_sets() {
             assert!(!transcript.contains("syn: Stage 2"), "{transcript}");
         }
     }
+}
+
+#[test]
+fn an_ipv4_address_that_is_written_as_ipv6_gives_frames_of_ipv4() {
+    let (_folder, path) = place("k.pcap");
+    let config = "[door]\n    sequence = 7000\n    target = 192.0.2.1\n    command =\n";
+    for source in ["192.0.2.10", "::ffff:192.0.2.10"] {
+        output(&format!("--write {path} --source {source} ::ffff:192.0.2.1 7000"));
+        assert!(replay(&path, config, "knock").starts_with("192.0.2.10: door: Stage 1\n"));
+    }
+}
+
+#[test]
+fn a_capture_may_come_from_an_address_that_is_not_here_and_a_plan_may_not() {
+    let (_folder, path) = place("k.pcap");
+    output(&format!("--write {path} --source 192.0.2.77 127.0.0.1 7000"));
+    assert_eq!(run("--dry-run --source 192.0.2.77 127.0.0.1 7000").status, Some(2));
 }
 
 #[test]
@@ -118,6 +135,12 @@ fn without_a_route_another_address_stands_for_the_source() {
         let note =
             format!("knock: note: there is no route to {host}; {source} stands for the source\n");
         assert_eq!(outcome.stderr, note);
+        let mut command = Command::new("unshare");
+        command.args(["--net", env!("CARGO_BIN_EXE_knock"), "--json", "--dry-run", host, "7000"]);
+        let told = schema().objects(&finish(&mut command).stdout);
+        let note = format!("there is no route to {host}; {source} stands for the source");
+        assert_eq!((&told[0]["event"], &told[0]["message"]), (&"note".into(), &note.into()));
+        assert_eq!((&told[1]["event"], &told[1]["source"]), (&"plan".into(), &source.into()));
         let config = "[door]\n    sequence = 7000\n    command =\n";
         assert!(replay(&path, config, "knock").starts_with(&format!("{source}: door: Stage 1\n")));
     }
@@ -128,7 +151,7 @@ fn a_capture_needs_no_privileges_even_for_flags() {
     let (_folder, path) = place("k.pcap");
     let outcome = run(&format!("--json --write {path} --source 192.0.2.9 192.0.2.1 1:tcp:fin"));
     assert_eq!(outcome.status, Some(0));
-    let told =
-        format!("{{\"version\":1,\"event\":\"written\",\"file\":\"{path}\",\"knocks\":1}}\n");
-    assert_eq!(outcome.stdout, told);
+    let told = schema().object(&outcome.stdout);
+    assert_eq!((&told["event"], &told["file"]), (&"written".into(), &path.into()));
+    assert_eq!(told["knocks"], 1);
 }

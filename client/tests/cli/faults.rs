@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use knock_tests::process::{Live, finish};
 
-use crate::{knock, output, place, run};
+use crate::{knock, output, place, run, schema};
 
 #[test]
 fn every_fault_of_the_command_line_is_status_2_and_told() {
@@ -19,6 +19,9 @@ fn every_fault_of_the_command_line_is_status_2_and_told() {
         "192.0.2.1 7000:udp:fin",
         "192.0.2.1 7000:tcp:sny",
         "192.0.2.1 ssh",
+        "192.0.2.1 7000,8000",
+        "192.0.2.1 7000/udp",
+        "192.0.2.1 7000:fin",
         "192.0.2.1 7000 -1",
         "-u 192.0.2.1 7000:tcp:fin",
         "-d abc 192.0.2.1 7000",
@@ -33,6 +36,14 @@ fn every_fault_of_the_command_line_is_status_2_and_told() {
         "--interface sixteen-bytes-xx 192.0.2.1 7000",
         "--write k.pcap --dry-run 192.0.2.1 7000",
         "-q -v 192.0.2.1 7000",
+        "--then none --wait 5 127.0.0.1 7000",
+    ];
+    insta::assert_snapshot!(told(&lines));
+}
+
+#[test]
+fn every_fault_of_addresses_and_names_is_status_2_and_told() {
+    let lines = [
         "-4 ::1 7000",
         "-6 127.0.0.1 7000",
         "-6 --source 127.0.0.1 ::1 7000",
@@ -40,24 +51,50 @@ fn every_fault_of_the_command_line_is_status_2_and_told() {
         "--interface nowhere0 127.0.0.1 7000",
         "fe80::1 7000",
         "7000 8000 9000",
+        "[2001:db8::1] 7000",
+        "192.0.2.1:22 7000",
+        "[2001:db8::1]:22 7000",
+        "home:22 7000",
+        "0.0.0.0 7000",
+        ":: 7000",
+        "0 7000",
+        "--source 0.0.0.0 127.0.0.1 7000",
+        "--write k.pcap 0.0.0.0 7000",
+        "--write k.pcap --source :: ::1 7000",
+        "-6 ::ffff:127.0.0.1 7000",
+        "-6 --source ::ffff:127.0.0.1 ::1 7000",
+        "--source ::ffff:127.0.0.1 ::1 7000",
+        "--dry-run --source 192.0.2.77 127.0.0.1 7000",
+        "--dry-run --interface nowhere0 --source 127.0.0.1 127.0.0.1 7000",
         "nobody.invalid 7000",
         "a\u{1b}[31m.invalid 7000",
     ];
+    insta::assert_snapshot!(told(&lines));
+}
+
+/// Returns what is told of each line.
+fn told(lines: &[&str]) -> String {
     let mut told = String::new();
     for line in lines {
         let outcome = run(line);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{line}: {outcome:?}");
+        // Behind what is wrong, clap leaves a line free before what can be done about it.
+        let (stderr, tip) = match outcome.stderr.split_once("\n\n  tip: ") {
+            Some((stderr, tip)) => (stderr.to_owned(), tip.lines().next()),
+            None => (outcome.stderr, None),
+        };
         // What the system's resolver says depends on the network.
-        let stderr = outcome.stderr.lines().map(|line| match line.split_once(" is known: ") {
+        let stderr = stderr.lines().map(|line| match line.split_once(" is known: ") {
             Some((known, _)) => format!("{known} is known: ..."),
             None => line.to_owned(),
         });
         let stderr = stderr.take_while(|line| !line.is_empty() && !line.starts_with("Usage"));
         let line = line.escape_debug();
-        let stderr = stderr.collect::<Vec<_>>().join("\n");
+        let tip = tip.map(|tip| format!("  tip: {tip}"));
+        let stderr = stderr.chain(tip).collect::<Vec<_>>().join("\n");
         writeln!(told, "$ knock {line}\n{stderr}\n").unwrap();
     }
-    insta::assert_snapshot!(told);
+    told
 }
 
 #[test]
@@ -79,11 +116,25 @@ fn with_json_faults_are_objects_too() {
     ] {
         let outcome = run(line);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""), "{line}");
-        let error: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-        assert_eq!((&error["version"], &error["event"]), (&1.into(), &"error".into()), "{line}");
+        let error = schema().object(&outcome.stdout);
+        assert_eq!(error["event"], "error", "{line}");
         assert_eq!(error["status"], 2);
         let told = error["message"].as_str().unwrap();
         assert!(told.contains(message) && !told.contains("Usage"), "{error}");
+    }
+}
+
+#[test]
+fn with_json_the_way_out_is_a_member() {
+    for (line, help) in [
+        ("--json 192.0.2.1 7000,8000", "ports are separated by blanks: `7000 8000`"),
+        ("--json 192.0.2.1 --thn 22", "a similar argument exists: '--then'"),
+        ("--json [::1] 7000", "write `::1`"),
+    ] {
+        let error = schema().object(&run(line).stdout);
+        assert_eq!(error["help"], help, "{error}");
+        let told = error["message"].as_str().unwrap();
+        assert!(!told.contains(help) && !told.ends_with('\n'), "{error}");
     }
 }
 

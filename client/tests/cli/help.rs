@@ -52,6 +52,39 @@ fn bash_completes_options_and_their_values() {
 }
 
 #[test]
+fn fish_completes_options_and_their_values() {
+    let name = "fish_completes_options_and_their_values";
+    if !require(name, &["fish"], Need::Programs) {
+        return;
+    }
+    let (folder, path) = place("knock.fish");
+    std::fs::write(&path, output("--completions fish")).unwrap();
+    let complete = |line: &str| {
+        let mut fish = std::process::Command::new("fish");
+        fish.current_dir(&folder).env("HOME", folder.path());
+        let outcome = finish(fish.args(["-c", &format!("source {path}; complete -C '{line}'")]));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{line}");
+        outcome.stdout
+    };
+    assert!(complete("knock home 7000 --dry").starts_with("--dry-run\tPrint what would be done"));
+    assert_eq!(complete("knock --completions z"), "zsh\n");
+    assert_eq!(complete("knock --config kn"), "knock.fish\n");
+    assert_eq!(complete("knock --then "), "");
+}
+
+#[test]
+fn zsh_has_nothing_to_say_against_its_completions() {
+    let name = "zsh_has_nothing_to_say_against_its_completions";
+    if !require(name, &["zsh"], Need::Programs) {
+        return;
+    }
+    let (_folder, path) = place("_knock");
+    std::fs::write(&path, output("--completions zsh")).unwrap();
+    let outcome = finish(std::process::Command::new("zsh").args(["-f", "-n", &path]));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn there_are_completions_for_every_usual_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = output(&format!("--completions {shell}"));

@@ -10,6 +10,7 @@ mod plan;
 use std::process::Command;
 
 use knock_tests::process::{Outcome, finish};
+use knock_tests::schema::Schema;
 use tempfile::TempDir;
 
 /// Returns the client with these arguments, separated by blanks.
@@ -36,4 +37,9 @@ fn place(name: &str) -> (TempDir, String) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name).to_str().unwrap().to_owned();
     (folder, path)
+}
+
+/// Returns what the lines of `--json` are to be like.
+fn schema() -> Schema {
+    Schema::read("knock.schema.json")
 }

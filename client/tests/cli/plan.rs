@@ -1,6 +1,6 @@
 //! `--dry-run`: everything that would be done, and nothing is.
 
-use crate::output;
+use crate::{output, schema};
 
 #[test]
 fn a_plan_says_when_what_leaves_for_where() {
@@ -33,6 +33,7 @@ then wait up to 5 s until 22/tcp is open, and knock up to 2 times more if it is 
 #[test]
 fn a_plan_is_an_object_too() {
     let plan = output("--json --dry-run --then 22 --wait 500ms 127.0.0.1 7000 8000:udp 9:tcp:none");
+    schema().check(&serde_json::from_str(&plan).unwrap());
     assert_eq!(
         plan,
         concat!(
@@ -44,4 +45,14 @@ fn a_plan_is_an_object_too() {
             "\n"
         )
     );
+}
+
+#[test]
+fn an_ipv4_address_that_is_written_as_ipv6_is_one_of_ipv4() {
+    for options in ["", "-4", "--source 127.0.0.1", "--source ::ffff:127.0.0.1"] {
+        let plan = output(&format!("--dry-run {options} ::ffff:127.0.0.2 7000"));
+        let head = plan.lines().next().unwrap();
+        let host = "knock at 127.0.0.2 (::ffff:127.0.0.2) from ";
+        assert!(head.starts_with(host) && head.ends_with(" 127.0.0.1:"), "{options}: {plan}");
+    }
 }

@@ -50,7 +50,11 @@ pub(crate) const SECTIONS: &[Section] = &[
                  A profile has one of `Knocks`, `Door` and `OneTimeSequences`.",
             ),
             Tagged("`Delay` TIME", "The time between two knocks, as with `--delay`."),
-            Tagged("`Then` PORT", "The TCP port to wait for, as with `--then`."),
+            Tagged(
+                "`Then` PORT",
+                "The TCP port to wait for, as with `--then`; `none` for a host that the one of a later \
+                 profile is not for.",
+            ),
             Tagged("`Wait` TIME", "How long to wait for it, as with `--wait`."),
             Tagged("`Retry` N", "How often to knock again if it does not open, as with `--retry`."),
             Tagged("`Source` ADDR", "The address to knock from, as with `--source`."),

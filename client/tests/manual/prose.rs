@@ -33,8 +33,10 @@ const KNOCKS: Section = Section {
             "A TCP SYN, the one that the kernel sends to open a connection. It is sent once: the kernel \
              does not get to repeat it after a second, as it does for other programs if a firewall drops \
              it. If the port is open, its answer is not answered either, as long as `knock` runs: to a \
-             door without `tcpflags`, that answer would be a wrong knock. A server that still repeats its \
-             answer after that gets an RST for it.",
+             door without `tcpflags`, that answer would be a wrong knock. What comes after that, such as \
+             the answers of a far host to the last knocks, or one that a server repeats, gets an RST from \
+             the kernel: the door has heard all knocks by then, but another door without `tcpflags` may \
+             take it for a knock at that port.",
         ),
         Tagged("`7000:udp`", "A UDP datagram with one byte, which is 0."),
         Tagged(
@@ -160,8 +162,8 @@ const CAPTURES: Section = Section {
     parts: &[
         Text(
             "`--dry-run` prints what would be done: where from, where to, when. `--write` writes the frames \
-             that would leave to a capture, at the times at which they would, with right checksums. It \
-             needs no privileges. `knock-replay`(1) then says what a configuration makes of them:",
+             that would leave to a capture, at the times at which they would, with right checksums. Neither \
+             needs privileges. `knock-replay`(1) then says what a configuration makes of a capture:",
         ),
         Verbatim(
             "knock --write k.pcap 192.0.2.1 7000 8000 9000\nknock-replay k.pcap -c knockd.conf",
@@ -169,7 +171,9 @@ const CAPTURES: Section = Section {
         Text(
             "Only names are asked for. What packets draw by chance, their source ports and numbers, comes \
              from `--seed` if there is one, and the first frame then has the time 2001-09-09 01:46:40 UTC. \
-             With `--source`, the capture is the same on every machine.",
+             With `--source`, which then need not be an address of this machine, the capture is the same \
+             everywhere. A plan is for this machine: an address or interface that it does not have is told \
+             with status 2, as without `--dry-run`. Where there is no route, both say so and go on.",
         ),
     ],
 };
@@ -179,8 +183,8 @@ const JSON: Section = Section {
     parts: &[
         Text(
             "With `--json`, standard output has one object a line, errors included, and standard error \
-             nothing. Each has `version`, which is 1 and changes when a member is gone or means something \
-             else, and `event`:",
+             nothing. docs/knock.schema.json is the JSON Schema of such a line. Each has `version`, which is \
+             1 and changes when a member is gone or means something else, and `event`:",
         ),
         Tagged(
             "`knock`",
@@ -196,22 +200,37 @@ const JSON: Section = Section {
             "With `--list`: `name`, `host`, and if there are any the number of `knocks`, where they come \
              `from`, how many one-time `sequences` are left, and `then`.",
         ),
-        Tagged("`warning`", "Something that may go wrong: `message`."),
+        Tagged("`note`", "Something that is good to know: `message`."),
+        Tagged(
+            "`warning`",
+            "Something that may go wrong: `message`, and if there are any `note` and `help`, a way out.",
+        ),
         Tagged("`written`", "With `--write`: `file`, and the number of `knocks`."),
         Tagged("`open`", "The port has opened: `port`, `after_s`."),
         Tagged(
             "`shut`",
-            "The port has not opened: `port`, `cause`, and `again` if there is another round.",
+            "The port has not opened: `port`, `cause`, and `again`: true if there is another round, else \
+             there is `help`.",
         ),
-        Tagged("`error`", "What ends `knock`: `message`, and `status`, its exit status."),
+        Tagged(
+            "`error`",
+            "What ends `knock`: `message`, `help` if there is a way out, and `status`, its exit status.",
+        ),
     ],
 };
 
 const COMPLETIONS: Section = Section {
     heading: "COMPLETIONS",
     parts: &[
-        Text("`knock --completions SHELL` prints what makes a shell complete options. For bash:"),
-        Verbatim("knock --completions bash > ~/.local/share/bash-completion/completions/knock"),
+        Text(
+            "`knock --completions SHELL` prints what makes a shell complete options. For bash, for zsh with \
+             `~/.zfunc` in its `fpath`, and for fish:",
+        ),
+        Verbatim(
+            "knock --completions bash > ~/.local/share/bash-completion/completions/knock\n\
+             knock --completions zsh > ~/.zfunc/_knock\n\
+             knock --completions fish > ~/.config/fish/completions/knock.fish",
+        ),
     ],
 };
 
@@ -221,9 +240,9 @@ const DIFFERENCES: Section = Section {
         Tagged(
             "What cannot be meant",
             "0.8 takes a misspelt protocol, and `UDP` in capitals, for tcp, a delay that is no number for 0, \
-             and knocks at port 0; it says nothing of a network that cannot be reached. All of these \
-             are errors here, with status 2 before the first packet leaves. 0.8 has status 1 for a wrong \
-             command line and for an unknown name.",
+             and knocks at port 0 and at 0.0.0.0, which then is this very machine; it says nothing of a \
+             network that cannot be reached. All of these are errors here, with status 2 before the first \
+             packet leaves. 0.8 has status 1 for a wrong command line and for an unknown name.",
         ),
         Tagged(
             "Delay",
@@ -235,7 +254,12 @@ const DIFFERENCES: Section = Section {
             "0.8 completes a connection if the port is open, and closes it. So the port gets an ACK and \
              a FIN, too. Here it gets the SYN and no more, as `KNOCKS` above says.",
         ),
-        Tagged("Names", "0.8 resolves the name for each knock, which so may go to several hosts."),
+        Tagged(
+            "Names and addresses",
+            "0.8 resolves the name for each knock, which so may go to several hosts. An IPv4 address that \
+             is written as one of IPv6, `::ffff:192.0.2.1`, is one of IPv4 here: `-6` refuses it, and `-v` \
+             prints it as 192.0.2.1.",
+        ),
         Tagged(
             "What is the same",
             "`-u`, `-d`, `-4`, `-6`, `-v`, `-V` and `-h` are there and mean the same: `-u` also beats `:tcp`, \

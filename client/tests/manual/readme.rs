@@ -41,11 +41,11 @@ fn the_door_is_knocked_at_as_the_readme_says() {
     fs::write(folder.path().join("knockd.conf"), conf).unwrap();
     let mut knock = Command::new(env!("CARGO_BIN_EXE_knock"));
     knock.current_dir(&folder).env("XDG_CONFIG_HOME", folder.path());
-    knock.args(["-q", "--dry-run", "--source", "192.0.2.9"]);
+    knock.args(["-q", "--dry-run"]);
     let outcome = finish(knock.args(door.trim().strip_prefix("knock ").unwrap().split(' ')));
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    let head = "knock at 192.0.2.1 from 192.0.2.9:\n        0 ms  7000:tcp\n";
-    assert!(outcome.stdout.starts_with(head), "{}", outcome.stdout);
+    assert!(outcome.stdout.starts_with("knock at 192.0.2.1 from "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains(":\n        0 ms  7000:tcp\n"), "{}", outcome.stdout);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use knock_tests::live::Wire;
 use knock_tests::require::{Need, require};
 
+use crate::daemon::{self, Program};
 use crate::scene::{KNOCK, NOBODY, Scene};
 
 const DOORS: &str = "
@@ -68,13 +69,8 @@ fn every_kind_of_door_opens_for_both_families_whatever_the_firewall_does() {
 #[test]
 fn our_daemon_opens_every_kind_of_door_for_both_families() {
     let name = "our_daemon_opens_every_kind_of_door_for_both_families";
-    // An example of this package, which cargo builds unless it is told which test to build.
-    let daemon = KNOCK.strip_suffix("knock").unwrap().to_owned() + "examples/knockd";
-    let Some(scene) = Scene::new(name, &[&daemon, "iptables", "ip6tables"]) else { return };
-    std::fs::write(scene.path("knockd.conf"), DOORS).unwrap();
-    let config = scene.path("knockd.conf");
-    let daemon = scene.on_server(&format!("exec {daemon} -v -i server -c {config}"));
-    assert_eq!(daemon.line(), "listening on server...");
+    let Some(scene) = Scene::new(name, &["iptables", "ip6tables"]) else { return };
+    let daemon = daemon::start(&scene, Program::Ours, DOORS);
     let expect = |knocks: &str, client: &str, door: &str, stages: usize| {
         let outcome = scene.client(&format!("{KNOCK} {knocks}"));
         assert_eq!(outcome.status, Some(0), "{outcome:?}");

@@ -3,13 +3,18 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod bad_networks;
+mod daemon;
 mod doors;
 mod faults;
+mod matrix;
 mod old;
+mod one_time;
 mod packets;
 #[path = "../manual/prose.rs"]
 #[allow(dead_code, reason = "the manual page needs more of it")]
 mod prose;
+mod relay;
 mod scene;
 mod ssh;
 mod then;

@@ -42,6 +42,8 @@ fn what_the_manual_page_says_of_knock_08_is_so() {
     let hits = old("-v -d abc 192.0.2.1 7000:tpc 7000:UDP 0");
     let hit = |port: &str| format!("hitting tcp 192.0.2.1:{port}\n");
     assert_eq!(hits.stdout, ["7000", "7000", "0"].map(hit).concat());
+    assert_eq!(old("-v 0.0.0.0 7000").stdout, "hitting tcp 0.0.0.0:7000\n");
+    assert_eq!(old("-v ::ffff:192.0.2.1 7000").stdout, "hitting tcp ::ffff:192.0.2.1:7000\n");
     assert_eq!(old("203.0.113.1 7000").status, Some(0));
     assert_eq!(old("nobody.invalid 7000").status, Some(1));
     assert_eq!(old("192.0.2.1").status, Some(1));

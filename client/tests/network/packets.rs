@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scene::{KNOCK, Scene, Seen, sent};
+use crate::scene::{KNOCK, Scene, Seen, schema, sent};
 
 /// The addresses of the server that all is tried with.
 const SERVERS: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
@@ -86,22 +86,27 @@ fn an_open_port_gets_nothing_but_its_knock() {
 }
 
 #[test]
-fn the_first_knock_waits_for_the_address_of_the_neighbour_and_leaves_once() {
-    let name = "the_first_knock_waits_for_the_address_of_the_neighbour_and_leaves_once";
+fn knocks_wait_for_the_address_of_the_neighbour_and_leave_once() {
+    let name = "knocks_wait_for_the_address_of_the_neighbour_and_leave_once";
     let Some(scene) = Scene::new(name, &[]) else { return };
-    for server in SERVERS {
-        assert_eq!(scene.client("ip neigh flush all").status, Some(0));
-        // The server is silent at first.
-        scene.server("ip link set server arp off; ip -6 addr del 2001:db8::1/64 dev server");
-        let sniffer = scene.record();
-        let wake = "sleep 0.7; ip link set server arp on; \
-                    ip -6 addr add 2001:db8::1/64 dev server nodad";
-        let waker = scene.on_server(wake);
-        let outcome = scene.knock(&format!("{server} 7000 8000"));
-        assert_eq!(outcome.status, Some(0), "{outcome:?}");
-        assert_eq!(waker.finish().status, Some(0));
-        std::thread::sleep(UNTIL_REPEATED);
-        assert_eq!(sent(&sniffer.end(), server), ["7000 [S]", "8000 [S]"]);
+    // As many as there may be at all find room in the kernel's queue.
+    let many: Vec<String> = (10_001..=10_256).map(|port| port.to_string()).collect();
+    for (delay, ports) in [("", "7000 8000"), ("-d 0", &many.join(" "))] {
+        for server in SERVERS {
+            assert_eq!(scene.client("ip neigh flush all").status, Some(0));
+            // The server is silent at first.
+            scene.server("ip link set server arp off; ip -6 addr del 2001:db8::1/64 dev server");
+            let sniffer = scene.record();
+            let wake = "sleep 0.7; ip link set server arp on; \
+                        ip -6 addr add 2001:db8::1/64 dev server nodad";
+            let waker = scene.on_server(wake);
+            let outcome = scene.knock(&format!("{delay} {server} {ports}"));
+            assert_eq!(outcome.status, Some(0), "{outcome:?}");
+            assert_eq!(waker.finish().status, Some(0));
+            std::thread::sleep(UNTIL_REPEATED);
+            let knocks: Vec<_> = ports.split(' ').map(|port| format!("{port} [S]")).collect();
+            assert_eq!(sent(&sniffer.end(), server), knocks);
+        }
     }
 }
 
@@ -154,6 +159,26 @@ fn all_knocks_come_from_the_source_that_is_asked_for() {
 }
 
 #[test]
+fn an_ipv4_address_that_is_written_as_ipv6_is_knocked_at_by_ipv4() {
+    let name = "an_ipv4_address_that_is_written_as_ipv6_is_knocked_at_by_ipv4";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let hosts = "mount -t tmpfs none /run && echo ::ffff:192.0.2.1 mapped.example >/run/hosts \
+                 && mount --bind /run/hosts /etc/hosts";
+    assert_eq!(scene.client(hosts).status, Some(0));
+    let options = ["::ffff:192.0.2.1", "--source ::ffff:192.0.2.11 192.0.2.1", "mapped.example"];
+    for (options, from) in options.into_iter().zip(["192.0.2.10", "192.0.2.11", "192.0.2.10"]) {
+        let sniffer = scene.record();
+        let outcome = scene.client(&format!("knock -v {options} 7000 8000:udp 9000:tcp:fin"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        assert!(outcome.stdout.starts_with("hitting tcp 192.0.2.1:7000\n"), "{outcome:?}");
+        let seen = sniffer.end();
+        assert_eq!(sent(&seen, "192.0.2.1"), ["7000 [S]", "8000 UDP", "9000 [F]"]);
+        let is_to_server = |packet: &&Seen| packet.to == "192.0.2.1";
+        assert!(seen.iter().filter(is_to_server).all(|packet| packet.from == from), "{seen:?}");
+    }
+}
+
+#[test]
 fn a_link_local_address_is_knocked_at_through_its_interface() {
     let name = "a_link_local_address_is_knocked_at_through_its_interface";
     let Some(scene) = Scene::new(name, &[]) else { return };
@@ -163,6 +188,18 @@ fn a_link_local_address_is_knocked_at_through_its_interface() {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         assert!(outcome.stdout.starts_with("hitting tcp fe80::1%client:7000\n"), "{outcome:?}");
         assert_eq!(sent(&sniffer.end(), "fe80::1"), ["7000 [S]", "8000 UDP", "9000 [F]"]);
+        let head = format!("--dry-run {arguments} 7000");
+        let plan = scene.knock(&head).stdout;
+        assert!(plan.starts_with("knock at fe80::1%client "), "{plan}");
+        let (_, from) = plan.lines().next().unwrap().split_once(" from fe80::").unwrap();
+        assert!(from.contains("%client"), "{plan}");
+        let plan = scene.knock(&format!("--json {head}")).stdout;
+        let plan = schema().object(&plan);
+        let source = plan["source"].as_str().unwrap();
+        assert!(source.starts_with("fe80::") && source.ends_with("%client"), "{plan}");
+        assert_eq!(plan["address"], "fe80::1%client");
+        let told = scene.knock(&format!("--json {arguments} 7000:udp")).stdout;
+        assert_eq!(schema().object(&told)["address"], "fe80::1%client");
     }
 }
 

@@ -1,16 +1,17 @@
 //! A server and a client on a cable, and what passes on it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use knock_tests::live::Cable;
-use knock_tests::process::{Live, Outcome, finish};
+use knock_tests::process::{Live, Outcome, finish, wait_until};
 use knock_tests::require::{Need, require};
-use nix::sched::{CloneFlags, setns};
+use knock_tests::schema::Schema;
 use tempfile::TempDir;
+
+use crate::relay::Relay;
 
 /// The programs that every scene needs.
 const PROGRAMS: [&str; 7] = ["unshare", "nsenter", "taskset", "ip", "nc", "tcpdump", "setpriv"];
@@ -34,6 +35,15 @@ impl Scene {
     pub(crate) fn new(test: &str, programs: &[&str]) -> Option<Self> {
         let can = require(test, &[&PROGRAMS, programs].concat(), Need::Namespaces);
         can.then(|| Self { cable: Cable::new(), folder: TempDir::new().unwrap() })
+    }
+
+    /// Returns one whose packets a relay carries; `None` if the machine lacks what it takes.
+    pub(crate) fn relayed(test: &str, programs: &[&str]) -> Option<(Self, Relay)> {
+        let programs = [&PROGRAMS, &["ethtool"][..], programs].concat();
+        require(test, &programs, Need::Namespaces).then(|| {
+            let (cable, between) = Cable::cut();
+            (Self { cable, folder: TempDir::new().unwrap() }, Relay::new(between))
+        })
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -70,13 +80,7 @@ impl Scene {
 
     /// Lets port 22 of the server greet everybody who connects, until the test ends.
     pub(crate) fn greeter(&self, greeting: &'static str) {
-        let network = File::open(format!("/proc/{}/ns/net", self.cable.server.id())).unwrap();
-        // Of the test, only this thread goes there.
-        let thread = thread::spawn(move || {
-            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            TcpListener::bind("192.0.2.1:22").unwrap()
-        });
-        let listener = thread.join().unwrap();
+        let listener = self.cable.server.open(|| TcpListener::bind("192.0.2.1:22").unwrap());
         thread::spawn(move || {
             for mut connection in listener.incoming().flatten() {
                 // Whoever only looked has gone.
@@ -129,12 +133,8 @@ impl Sniffer<'_> {
         // A mark that passes last.
         let mark = "printf the-end | nc -u -q 0 192.0.2.1 9";
         assert_eq!(self.scene.client(mark).status, Some(0));
-        let begin = Instant::now();
         let is_there = |bytes: &[u8]| bytes.windows(7).any(|window| window == b"the-end");
-        while !is_there(&fs::read(&self.file).unwrap()) {
-            assert!(begin.elapsed() < Duration::from_mins(1), "the mark does not pass");
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("the mark has passed", || is_there(&fs::read(&self.file).unwrap()));
         assert_eq!(self.scene.client(&format!("kill -TERM {}", self.id)).status, Some(0));
         let ended = self.live.finish();
         assert!(ended.stderr.contains("\n0 packets dropped"), "{}", ended.stderr);
@@ -171,4 +171,9 @@ fn packet(line: &str) -> Seen {
 pub(crate) fn sent(seen: &[Seen], to: &str) -> Vec<String> {
     let sent = seen.iter().filter(|packet| packet.to == to);
     sent.map(|packet| format!("{} {}", packet.to_port, packet.kind)).collect()
+}
+
+/// Returns what the lines of `--json` are to be like.
+pub(crate) fn schema() -> Schema {
+    Schema::read("knock.schema.json")
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::scene::{Scene, Seen};
+use crate::scene::{Scene, Seen, schema};
 
 /// A firewall that lets nobody in at port 22, and a door keeper that does.
 const CONFIG: &str = "
@@ -67,17 +67,20 @@ fn with_json_it_is_told_as_objects() {
     let _listener = scene.listener("192.0.2.1", 22);
     let outcome = scene.knock("--json --then 22 192.0.2.1 7000");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    let lines: Vec<serde_json::Value> =
-        outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = schema().objects(&outcome.stdout);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!((&lines[0]["event"], &lines[0]["port"]), (&"knock".into(), &7000.into()));
     assert_eq!((&lines[1]["event"], &lines[1]["port"]), (&"open".into(), &22.into()));
-    let outcome = scene.knock("--json --then 23 --wait 0.1 192.0.2.1 7000");
+    let outcome = scene.knock("--json --then 23 --wait 0.1 --retry 1 192.0.2.1 7000 8000:udp");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), ""));
-    let last = outcome.stdout.lines().last().unwrap();
-    let told =
-        r#"{"version":1,"event":"shut","port":23,"cause":"connections are refused","again":false}"#;
-    assert_eq!(last, told);
+    let told = schema().objects(&outcome.stdout);
+    let events: Vec<_> = told.iter().map(|object| object["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["knock", "knock", "shut", "knock", "knock", "shut"]);
+    for (shut, again) in [(&told[2], true), (&told[5], false)] {
+        assert_eq!((&shut["port"], &shut["again"]), (&23.into(), &again.into()), "{shut}");
+        assert_eq!(shut["cause"], "connections are refused");
+    }
+    assert!(told[5]["help"].as_str().unwrap().contains("`--retry 2`"), "{told:?}");
 }
 
 #[test]

@@ -4,21 +4,21 @@ use std::process::Command;
 
 use knock_tests::require::{Need, require};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, schema};
 
 const PROFILES: &str = "\
 Host home
-    HostName 192.0.2.1
+    HostName 127.0.0.1
     Knocks 7000 8000:udp 9000
     Delay 10
-    Source 192.0.2.9
+    Source 127.0.0.9
 
 Host work
-    HostName 192.0.2.2
+    HostName 127.0.0.2
     Door openSSH
 
 Host vault
-    HostName 192.0.2.3
+    HostName 127.0.0.3
     OneTimeSequences vault.sequences
     Then 22
 
@@ -26,14 +26,14 @@ Host nothing
 
 Host *
     Config knockd.conf
-    Source 192.0.2.8
+    Source 127.0.0.8
 ";
 
 const CONF: &str = "\
 [openSSH]
     sequence = 7,8:udp
     tcpflags = fin,!syn
-    target = 192.0.2.7
+    target = 127.0.0.7
     command = open %IP%
 
 [openHTTP]
@@ -51,7 +51,7 @@ fn a_name_is_enough_to_knock() {
     assert_eq!(
         desk.plan("home"),
         [
-            "knock at 192.0.2.1 from 192.0.2.9:",
+            "knock at 127.0.0.1 from 127.0.0.9:",
             "0 ms  7000:tcp",
             "10 ms  8000:udp",
             "20 ms  9000:tcp"
@@ -63,17 +63,17 @@ fn a_name_is_enough_to_knock() {
 fn what_the_command_line_says_beats_the_profile() {
     let desk = desk();
     assert_eq!(
-        desk.plan("-u -d 5 --source 192.0.2.6 home"),
+        desk.plan("-u -d 5 --source 127.0.0.6 home"),
         [
-            "knock at 192.0.2.1 from 192.0.2.6:",
+            "knock at 127.0.0.1 from 127.0.0.6:",
             "0 ms  7000:udp",
             "5 ms  8000:udp",
             "10 ms  9000:udp"
         ]
     );
-    assert_eq!(desk.plan("home 1"), ["knock at 192.0.2.1 from 192.0.2.9:", "0 ms  1:tcp"]);
+    assert_eq!(desk.plan("home 1"), ["knock at 127.0.0.1 from 127.0.0.9:", "0 ms  1:tcp"]);
     let door = desk.plan("home -c knockd.conf --door openHTTP");
-    assert_eq!(door, ["knock at 192.0.2.1 from 192.0.2.9:", "0 ms  9:tcp"]);
+    assert_eq!(door, ["knock at 127.0.0.1 from 127.0.0.9:", "0 ms  9:tcp"]);
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_door_of_the_configuration_of_the_server_is_knocked_at_with_its_flags() {
     desk.write("config/knock/knockd.conf", CONF);
     let hits = ["0 ms  7:tcp:fin", "100 ms  8:udp"];
     assert_eq!(desk.plan("work")[1..], hits);
-    let plan = desk.plan("-F none --source 192.0.2.8 -c knockd.conf --door openSSH 192.0.2.5");
-    assert_eq!(plan[0], "knock at 192.0.2.5 from 192.0.2.8:");
+    let plan = desk.plan("-F none --source 127.0.0.8 -c knockd.conf --door openSSH 127.0.0.5");
+    assert_eq!(plan[0], "knock at 127.0.0.5 from 127.0.0.8:");
     assert_eq!(plan[1..], hits);
 }
 
@@ -91,7 +91,7 @@ fn a_door_of_the_configuration_of_the_server_is_knocked_at_with_its_flags() {
 fn without_a_host_the_target_of_the_door_is_knocked_at() {
     let desk = desk();
     let plan = desk.plan("-c knockd.conf --door openSSH");
-    assert_eq!(plan[0], "knock at 192.0.2.7 from 192.0.2.8:");
+    assert_eq!(plan[0], "knock at 127.0.0.7 from 127.0.0.8:");
     let outcome = desk.run("--dry-run -c knockd.conf --door openHTTP");
     assert_eq!(outcome.status, Some(2));
     insta::assert_snapshot!(outcome.stderr, @r"
@@ -122,7 +122,7 @@ fn a_configuration_that_is_at_fault_is_told_in_full() {
     assert!(
         desk.run("-c knockd.conf --door b h").stderr.starts_with("error: cannot read `missing`")
     );
-    assert_eq!(desk.plan("-c knockd.conf --door a 192.0.2.5")[1], "0 ms  7:tcp");
+    assert_eq!(desk.plan("-c knockd.conf --door a 127.0.0.5")[1], "0 ms  7:tcp");
 }
 
 #[test]
@@ -133,18 +133,20 @@ fn the_hosts_are_listed_without_their_secrets_unless_asked_for() {
     let outcome = desk.run("--list");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
     insta::assert_snapshot!(outcome.stdout, @r"
-    home     192.0.2.1  3 knocks
-    work     192.0.2.2  2 knocks, door openSSH of DIR/config/knock/knockd.conf
-    vault    192.0.2.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp
+    home     127.0.0.1  3 knocks
+    work     127.0.0.2  2 knocks, door openSSH of DIR/config/knock/knockd.conf
+    vault    127.0.0.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp
     nothing  nothing    no knocks
     ");
     insta::assert_snapshot!(desk.run("--list -v").stdout, @r"
-    home     192.0.2.1  3 knocks: 7000:tcp 8000:udp 9000:tcp
-    work     192.0.2.2  2 knocks, door openSSH of DIR/config/knock/knockd.conf: 7:tcp:fin 8:udp
-    vault    192.0.2.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp: 1:tcp 2:tcp
+    home     127.0.0.1  3 knocks: 7000:tcp 8000:udp 9000:tcp
+    work     127.0.0.2  2 knocks, door openSSH of DIR/config/knock/knockd.conf: 7:tcp:fin 8:udp
+    vault    127.0.0.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp: 1:tcp 2:tcp
     nothing  nothing    no knocks
     ");
-    insta::assert_snapshot!(desk.run("--list --json").stdout);
+    let told = desk.run("--list --json").stdout;
+    assert_eq!(schema().objects(&told).len(), 4);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn a_name_that_no_profile_has_is_told_with_the_one_that_was_perhaps_meant() {
 #[test]
 fn profiles_need_not_be_there_unless_they_are_named() {
     let desk = desk();
-    let knock = "--dry-run --source 192.0.2.8 192.0.2.1 7";
+    let knock = "--dry-run --source 127.0.0.8 127.0.0.1 7";
     std::fs::remove_file(desk.path("config/knock/config")).unwrap();
     assert_eq!(desk.run(knock).status, Some(0));
     insta::assert_snapshot!(desk.run("home").stderr, @r"
@@ -181,9 +183,9 @@ fn profiles_need_not_be_there_unless_they_are_named() {
     let outcome = desk.run(&format!("-F missing {knock}"));
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.stderr.contains("cannot read `missing`: there is no such file"));
-    desk.write("other", "Host x\n  HostName 192.0.2.4\n  Knocks 5\n");
-    let plan = desk.plan("-F other x --source 192.0.2.8");
-    assert_eq!(plan, ["knock at 192.0.2.4 from 192.0.2.8:", "0 ms  5:tcp"]);
+    desk.write("other", "Host x\n  HostName 127.0.0.4\n  Knocks 5\n");
+    let plan = desk.plan("-F other x --source 127.0.0.8");
+    assert_eq!(plan, ["knock at 127.0.0.4 from 127.0.0.8:", "0 ms  5:tcp"]);
 }
 
 /// As with `su` and `sudo`, which may leave the home of another user.
@@ -200,7 +202,7 @@ fn profiles_that_cannot_be_reached_are_as_good_as_none() {
         let mut command = Command::new("setpriv");
         desk.set(&mut command);
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "./program"]);
-        desk.finish(command.args("--dry-run --source 192.0.2.8 192.0.2.1 7".split(' ')))
+        desk.finish(command.args("--dry-run --source 127.0.0.8 127.0.0.1 7".split(' ')))
     };
     desk.permit("config", 0o700);
     let outcome = run();
@@ -230,12 +232,12 @@ fn the_home_of_the_user_is_where_profiles_are_usually() {
     std::fs::create_dir_all(desk.path("home/.config/knock")).unwrap();
     desk.write(
         "home/.config/knock/config",
-        "Host x\n  HostName 192.0.2.4\n  Door d\n  Config ~/c\n",
+        "Host x\n  HostName 127.0.0.4\n  Door d\n  Config ~/c\n",
     );
     desk.write("home/c", "[d]\nsequence=77\n");
-    let mut command = desk.command("--dry-run --source 192.0.2.8 x");
+    let mut command = desk.command("--dry-run --source 127.0.0.8 x");
     let outcome = desk.finish(command.env_remove("XDG_CONFIG_HOME"));
-    assert_eq!(outcome.stdout, "knock at 192.0.2.4 from 192.0.2.8:\n        0 ms  77:tcp\n");
+    assert_eq!(outcome.stdout, "knock at 127.0.0.4 from 127.0.0.8:\n        0 ms  77:tcp\n");
 }
 
 #[test]
@@ -247,24 +249,28 @@ fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
     insta::assert_snapshot!(outcome.stderr);
     let outcome = desk.run("home --json");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
-    assert!(
-        outcome.stdout.contains(r#""event":"error","message":"error: unknown keyword `Koncks`"#)
-    );
-    desk.write("config/knock/config", "Host home\n  HostName 192.0.2.1\n  Knocks 1\n  Knocks 2\n");
-    let outcome = desk.run("home --dry-run --source 192.0.2.8");
+    let told = schema().object(&outcome.stdout);
+    let message = told["message"].as_str().unwrap();
+    assert!(message.starts_with("error: unknown keyword `Koncks`"), "{told}");
+    desk.write("config/knock/config", "Host home\n  HostName 127.0.0.1\n  Knocks 1\n  Knocks 2\n");
+    let outcome = desk.run("home --dry-run --source 127.0.0.8");
     assert_eq!(outcome.status, Some(0));
     assert!(outcome.stderr.starts_with("warning: `Knocks` a second time"), "{}", outcome.stderr);
-    assert_eq!(desk.run("-q home --dry-run --source 192.0.2.8").stderr, "");
+    assert_eq!(desk.run("-q home --dry-run --source 127.0.0.8").stderr, "");
+    let told = schema().objects(&desk.run("--json home --dry-run --source 127.0.0.8").stdout);
+    assert_eq!(told[0]["event"], "warning", "{told:?}");
 }
 
 #[test]
 fn waiting_needs_a_port_from_somewhere() {
     let desk = desk();
-    desk.write("config/knock/vault.sequences", "1\n2\n3\n4\n");
+    desk.write("config/knock/vault.sequences", "1,2\n2\n3\n4\n");
     assert_eq!(
         desk.plan("vault --wait 1 --retry 2").last().unwrap(),
         "then wait up to 1 s until 22/tcp is open, and knock up to 2 times more if it is not"
     );
+    let plan = desk.plan("vault --then none");
+    assert_eq!(plan.last().unwrap(), "100 ms  2:tcp", "{plan:?}");
     let outcome = desk.run("home --retry 2");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(outcome.stderr);
@@ -281,7 +287,11 @@ fn files_that_others_can_read_are_warned_of_and_used() {
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(desk.run("--dry-run -q work").stderr, "");
     let json = desk.run("--dry-run --json work");
-    assert_eq!(json.stdout.matches(r#""event":"warning""#).count(), 2, "{}", json.stdout);
+    let told = schema().objects(&json.stdout);
+    let warnings: Vec<_> = told.iter().filter(|object| object["event"] == "warning").collect();
+    assert_eq!(warnings.len(), 2, "{told:?}");
+    assert!(warnings.iter().all(|warning| warning["help"].is_string()), "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning["note"].is_string()), "{warnings:?}");
 }
 
 fn desk() -> Desk {

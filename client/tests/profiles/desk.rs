@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use knock_tests::process::{Outcome, finish};
+use knock_tests::schema::Schema;
 use tempfile::TempDir;
 
 /// A folder with the file `config/knock/config`, which is the file of profiles of whom the program
@@ -82,4 +83,9 @@ impl Desk {
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
         outcome.stdout.lines().map(|line| line.trim().to_owned()).collect()
     }
+}
+
+/// Returns what the lines of `--json` are to be like.
+pub(crate) fn schema() -> Schema {
+    Schema::read("knock.schema.json")
 }

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use knock::Family;
-use knock::Hit;
 use knock::profile::{Base, Knocks, Profiles, parse};
+use knock::{Awaited, Family, Hit};
 use knock_engine::{DoorName, Port};
 use knock_setup::report::{Style, render};
 
@@ -22,7 +21,7 @@ fn the_first_value_that_is_found_counts() {
     assert_eq!(request.hits, ["7000", "8000:udp"].map(|hit| hit.parse::<Hit>().unwrap()));
     assert_eq!(request.delay, Some(Duration::from_millis(200)));
     assert_eq!(request.wait, Some(Duration::from_secs(2)));
-    assert_eq!(request.then, Some(Port(80)));
+    assert_eq!(request.then, Some(Awaited::Port(Port(80))));
     assert_eq!(request.retry, Some(2));
     assert_eq!(request.family, Some(Family::V6));
     let request = profiles.settings("work").request("work");
@@ -35,6 +34,13 @@ fn any_family_is_a_value_that_later_ones_do_not_change() {
     let profiles = profiles("Host a\n  AddressFamily any\nHost *\n  AddressFamily inet\n");
     assert_eq!(profiles.settings("a").request("a").family, None);
     assert_eq!(profiles.settings("b").request("b").family, Some(Family::V4));
+}
+
+#[test]
+fn a_port_that_is_waited_for_everywhere_can_be_left_out_for_some() {
+    let profiles = profiles("Host a\n  Then NONE\nHost *\n  Then 22\n");
+    assert_eq!(profiles.settings("a").request("a").then, Some(Awaited::Nothing));
+    assert_eq!(profiles.settings("b").request("b").then, Some(Awaited::Port(Port(22))));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::event::{Event, Key, Moment, Named, What};
 use super::parting::PartingId;
 
 /// The most events that are kept until they can be paired, under both configurations together: some
-/// 100 MB.
-const MAX: usize = 400_000;
+/// 200 MB.
+const MAX: usize = 200_000;
 
 /// An event that has no twin at the same time under the other configuration.
 #[derive(Clone, Debug)]

@@ -116,6 +116,37 @@ fn a_timeout_at_the_time_of_a_packet_is_what_it_comes_from() {
     assert!(outcome.stdout.contains(told), "{}", outcome.stdout);
 }
 
+/// An attempt is told apart from the one before, which came to nothing for another reason.
+#[test]
+fn each_attempt_has_a_reason_of_its_own() {
+    let attempt = |start_ms: u64, second_ms: u64, third_ms: u64| {
+        [(0, 7000), (second_ms, 8000), (third_ms, 9000)]
+            .map(|(after_ms, port)| syn(start_ms + after_ms, port))
+    };
+    let attempts = [attempt(0, 3000, 3200), attempt(20_000, 100, 200), attempt(40_000, 100, 3000)];
+    let desk = Desk::with(pcap(&attempts.concat()));
+    desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 2"));
+    let outcome = desk.run(AGAINST);
+    let reasons: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("new: ")).collect();
+    let told = [
+        "new: new.conf",
+        "    new: sequence timeout at stage 1 of 3: no 8000/tcp came in time",
+        "    new: sequence timeout at stage 2 of 3: no 9000/tcp came in time",
+    ];
+    assert_eq!(reasons, told, "{}", outcome.stdout);
+}
+
+/// That both say the same of a packet in between does not mend what made them part.
+#[test]
+fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
+    let ack = syn(200, 7000).flags(0x10);
+    let desk = Desk::with(pcap(&[syn(0, 7000), syn(100, 8000), ack, syn(300, 9000)]));
+    desk.write("new.conf", CONFIG.replace("8000", "8001"));
+    let outcome = desk.run(AGAINST);
+    let reasons = outcome.stdout.lines().filter(|line| line.starts_with("  because"));
+    assert_eq!(reasons.collect::<Vec<_>>(), ["  because of packet 2 (8000/tcp)"]);
+}
+
 #[test]
 fn times_are_absolute_where_that_is_asked() {
     let desk = desk(|text| text.replace("cmd_timeout = 10", "cmd_timeout = 3"));

@@ -1,6 +1,6 @@
 //! What fuzz targets share.
 
-use knock_engine::config::{Diagnostic, Diagnostics, Severity, Span};
+use knock_engine::config::{Diagnostics, Severity, Span, Wording};
 use knock_setup::report::{self, Source, Style};
 
 /// Checks what a parser found in a text, and how that is shown.
@@ -12,15 +12,6 @@ pub fn check_diagnostics(text: &[u8], diagnostics: &Diagnostics) {
     let kept_of = |severity| kept.iter().filter(|one| one.severity() == severity).count();
     assert_eq!(kept_of(Severity::Error), diagnostics.errors().min(Diagnostics::MAX));
     assert_eq!(kept_of(Severity::Warning), diagnostics.warnings().min(Diagnostics::MAX));
-    let places =
-        kept.iter().map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
-    assert!(places.is_sorted());
-    for diagnostic in kept {
-        if let Some(span) = &diagnostic.span {
-            check_span(text, span);
-        }
-        check_wording(diagnostic);
-    }
     check_source(Source::new("a.conf".to_owned(), text.to_vec(), diagnostics));
 }
 
@@ -46,8 +37,7 @@ pub fn line_number(before: &[u8]) -> usize {
     before.split(|byte| *byte == b'\n').count()
 }
 
-fn check_wording(diagnostic: &Diagnostic) {
-    let wording = diagnostic.wording();
+fn check_wording(wording: &Wording) {
     let advice = wording.help.iter().chain(&wording.note);
     for text in advice.chain([&wording.message, &wording.label]) {
         assert!(!text.chars().any(char::is_control), "{text:?}");
@@ -56,11 +46,24 @@ fn check_wording(diagnostic: &Diagnostic) {
     assert!(!wording.message.is_empty());
 }
 
-/// Checks how what was found in a text is shown.
+/// Checks what was found in a text, and how that is shown.
 ///
 /// # Panics
 /// If anything is wrong with it.
-pub fn check_source(mut source: Source) {
+pub fn check_source(source: Source) {
+    let places = source.findings.iter();
+    let places = places.map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
+    assert!(places.is_sorted());
+    for finding in &source.findings {
+        if let Some(span) = &finding.span {
+            check_span(&source.text, span);
+        }
+        check_wording(&finding.wording);
+    }
+    check_report(source);
+}
+
+fn check_report(mut source: Source) {
     /// Rendering takes longer than all the rest.
     const RENDERED_MAX: usize = 6;
     source.findings.truncate(RENDERED_MAX);

@@ -35,8 +35,33 @@ impl Cable {
     #[must_use]
     pub fn new() -> Self {
         let cable = Self { server: Namespace::new(), client: Namespace::new() };
+        let pair = "ip link add name server type veth peer name client netns";
+        cable.server.set_up(&format!("{pair} {}", cable.client.id()));
         cable.join();
         cable
+    }
+
+    /// Makes both with a third namespace between them, in which the cable is cut: what comes to its
+    /// interface `to-server` or `to-client` passes if somebody carries it to the other one.
+    ///
+    /// No end leaves checksums to the other one, as they do on a whole cable. Needs `ethtool`.
+    ///
+    /// # Panics
+    /// If they cannot be made; `Need::Namespaces` asks before.
+    #[must_use]
+    pub fn cut() -> (Self, Namespace) {
+        let cable = Self { server: Namespace::new(), client: Namespace::new() };
+        let between = Namespace::new();
+        for (namespace, end) in [(&cable.server, "server"), (&cable.client, "client")] {
+            between.set_up(&format!(
+                "ip link add name to-{end} type veth peer name {end} netns {}
+                ip link set to-{end} addrgenmode none up",
+                namespace.id()
+            ));
+            namespace.set_up(&format!("ethtool --offload {end} tx off >/dev/null"));
+        }
+        cable.join();
+        (cable, between)
     }
 
     /// Runs a line for the shell on the server, to its end.
@@ -70,8 +95,6 @@ impl Cable {
                 format!("ip link set {device} addrgenmode none up\nip link set lo up\n");
             addresses.iter().map(add).collect::<String>() + &device_up
         };
-        let pair = "ip link add name server type veth peer name client netns";
-        self.server.set_up(&format!("{pair} {}", self.client.id()));
         self.client.set_up(&addresses("client", &[&CLIENTS[..], &[LAST]].concat()));
         let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
         // Some programs wait for answers to all they sent by UDP, and the kernel would answer few.

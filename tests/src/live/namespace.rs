@@ -1,8 +1,11 @@
 //! Namespaces that end with the test.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
 
 use crate::process::{Live, finish};
 
@@ -61,6 +64,20 @@ impl Namespace {
         command.args(["sh", "-ec", script]).stdin(Stdio::null());
         let outcome = finish(&mut command);
         assert_eq!(outcome.status, Some(0), "{script}: {}", outcome.stderr);
+    }
+
+    /// Opens a socket or the like inside, to whose network it belongs from then on.
+    ///
+    /// # Panics
+    /// If the namespace cannot be entered, or if `open` panics.
+    pub fn open<T: Send + 'static>(&self, open: impl FnOnce() -> T + Send + 'static) -> T {
+        let network = File::open(format!("/proc/{}/ns/net", self.id())).unwrap();
+        // Of the test, only this thread goes there.
+        let thread = thread::spawn(move || {
+            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+            open()
+        });
+        thread.join().unwrap()
     }
 }
 

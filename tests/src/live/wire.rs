@@ -1,14 +1,12 @@
 //! The wire, what listens on it and what knocks.
 
 use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::cable::{Cable, LAST, SERVER};
 use super::recording::Recording;
-use crate::process::Live;
+use crate::process::{Live, wait_until};
 
 /// What the last knock carries, so that it is known in the capture.
 const MARK: &str = "this was the last knock";
@@ -142,12 +140,3 @@ impl Wire {
 
 /// What knockd prints when it is told to end.
 const FAREWELL: [&str; 2] = ["waiting for child processes...", "closing..."];
-
-/// Waits until something is so.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_mins(1), "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}

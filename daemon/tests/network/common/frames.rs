@@ -5,9 +5,7 @@ use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 
 use knock_tests::forge::{Link, Shape, datagram};
-use knock_tests::live::Namespace;
 use knock_tests::model::{Packet, SYN, Transport};
-use nix::sched::{CloneFlags, setns};
 use pcap::{Active, Capture};
 
 use super::Scene;
@@ -20,7 +18,7 @@ impl Injector {
     pub(crate) fn new(scene: &Scene) -> Self {
         scene.server("ip link set server address 02:00:00:00:00:02");
         let open = || Capture::from_device("client").and_then(Capture::open).unwrap();
-        Self(open_in(&scene.cable.client, open))
+        Self(scene.cable.client.open(open))
     }
 
     /// Sends a SYN to each port, behind VLAN tags, the outermost of them first.
@@ -48,7 +46,7 @@ impl Tunnel {
     /// Makes the interface `tun0` on the server, with the addresses 203.0.113.1 and `2001:db8:7::1`.
     pub(crate) fn new(scene: &Scene) -> Self {
         scene.server("ip tuntap add dev tun0 mode tun");
-        let tunnel = Self(open_in(&scene.cable.server, || attach("tun0")));
+        let tunnel = Self(scene.cable.server.open(|| attach("tun0")));
         scene.server(
             "ip address add 203.0.113.1/24 dev tun0
             ip address add 2001:db8:7::1/64 nodad dev tun0
@@ -73,20 +71,6 @@ fn syns(source: &str, destination: &str, ports: &[u16]) -> Vec<Packet> {
     let (src, dst) = (source.parse().unwrap(), destination.parse().unwrap());
     let to = |&dport: &u16| Packet { at_ns: 0, src, dst, sport: 40_000, dport, transport };
     ports.iter().map(to).collect()
-}
-
-/// Opens a socket or the like in a namespace, to whose network it belongs from then on.
-fn open_in<T: Send + 'static>(
-    namespace: &Namespace,
-    open: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    let network = File::open(format!("/proc/{}/ns/net", namespace.id())).unwrap();
-    // Of the test, only this thread goes there.
-    let thread = std::thread::spawn(move || {
-        setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-        open()
-    });
-    thread.join().unwrap()
 }
 
 /// Becomes the program behind an interface. Each write to the file is a packet that arrives.

@@ -6,12 +6,9 @@ mod desk;
 pub(crate) mod inject;
 mod processes;
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 pub(crate) use daemon::Daemon;
 pub(crate) use desk::{Desk, Folder};
-pub(crate) use knock_tests::process::{Live, Outcome, finish};
+pub(crate) use knock_tests::process::{Live, Outcome, finish, wait_until};
 pub(crate) use knock_tests::require::{Need, require};
 pub(crate) use processes::Process;
 
@@ -32,12 +29,3 @@ pub(crate) const CONFIG: &str = "\
     cmd_timeout = 1
     stop_command = echo %IP% >> DIR/stopped
 ";
-
-/// Waits until something is so.
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_mins(1), "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}

@@ -264,7 +264,7 @@ const CHANGES: Section = Section {
         Text(
             "The exit status is 0 if nothing is other, 1 if something is, and 1 as well if no packet was \
              admitted under either, because then nothing was compared. Output comes at the end, also for a \
-             live capture. At most 400,000 events that differ are compared; how many there were besides is \
+             live capture. At most 200,000 events that differ are compared; how many there were besides is \
              said, and makes the status 1. The reasons are told of at most 20,000 clients at doors.",
         ),
     ],

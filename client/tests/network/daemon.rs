@@ -1,0 +1,63 @@
+//! Daemons to knock at: Debian's, and our own.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process;
+
+use knock_tests::process::Live;
+
+use crate::scene::Scene;
+
+/// Whose daemon it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Debian's knockd 0.8.
+    Theirs,
+    /// The one of this workspace.
+    Ours,
+}
+
+/// Both.
+pub(crate) const BOTH: [Program; 2] = [Program::Theirs, Program::Ours];
+
+/// What our daemon is called, and what the names of the processes begin with that it starts.
+const NAME: &str = "knockd";
+
+/// Makes this program the daemon if it is called by the name of the daemon.
+///
+/// For a test, cargo builds programs of the test's own package only, and examples only if nobody says
+/// which test is meant. So the test program is the daemon as well, and is there whenever the tests
+/// are. Before `main`, because there the arguments are those of the test harness.
+#[ctor::ctor(unsafe)]
+fn be_the_daemon_if_called_so() {
+    let name = env::args().next().unwrap_or_default();
+    if name.rsplit('/').next().is_some_and(|name| name.starts_with(NAME)) {
+        process::exit(knockd::main().status().into());
+    }
+}
+
+/// Starts a daemon on the server with a configuration, and waits until it listens.
+pub(crate) fn start(scene: &Scene, program: Program, config: &str) -> Live {
+    let path = scene.path("knockd.conf");
+    fs::write(&path, config).unwrap();
+    let daemon = match program {
+        Program::Theirs => "/usr/sbin/knockd".to_owned(),
+        Program::Ours => ours(scene),
+    };
+    let live = scene.on_server(&format!("exec {daemon} -v -i server -c {path}"));
+    let first = live.line_if_any();
+    if first.as_deref() == Some("listening on server...") {
+        return live;
+    }
+    panic!("{program:?} does not listen: {first:?} {}", live.finish().stderr);
+}
+
+/// Returns the path of our daemon.
+fn ours(scene: &Scene) -> String {
+    let path = scene.path(NAME);
+    if fs::symlink_metadata(&path).is_err() {
+        symlink(env::current_exe().unwrap(), &path).unwrap();
+    }
+    path
+}
