@@ -141,7 +141,7 @@ pub(super) struct Pair {
     /// How many events of openings are kept.
     openings: usize,
     /// Whether the last attempt is one of those that are kept, and goes on.
-    is_trying: bool,
+    is_attempt_kept: bool,
     /// How many openings have closed.
     closed: usize,
 }
@@ -276,7 +276,7 @@ impl Pair {
             left_out_times: None,
             is_here: false,
             openings: 0,
-            is_trying: false,
+            is_attempt_kept: false,
             closed: 0,
         }
     }
@@ -294,13 +294,13 @@ impl Pair {
     fn follow(&mut self, one: &Explanation, is_kept: bool) {
         let at = one.at;
         if matches!(one.verdict, Verdict::Stage { stage: Stage::FIRST, .. }) {
-            self.is_trying = is_kept;
+            self.is_attempt_kept = is_kept;
             if is_kept {
                 self.attempts.push(Span { from: at, to: None, end: "" });
             }
         }
         if ends_attempt(&one.verdict)
-            && std::mem::take(&mut self.is_trying)
+            && std::mem::take(&mut self.is_attempt_kept)
             && let Some(last) = self.attempts.last_mut()
         {
             *last = Span { to: Some(at), end: one.verdict.name(), ..*last };

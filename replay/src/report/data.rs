@@ -107,7 +107,7 @@ struct PairData {
     /// at other doors only.
     outcome: &'static str,
     openings: u64,
-    attempts: u64,
+    attempt_count: u64,
     /// How far the attempts came that failed, and of how many knocks.
     stage: u8,
     of: u8,
@@ -121,7 +121,7 @@ struct PairData {
     left_out_times: Option<(u64, u64)>,
     events: Vec<EventRow>,
     /// Attempts and open doors: from, to if it ended, place of what ended it in the verdicts.
-    tries: Vec<SpanRow>,
+    attempts: Vec<SpanRow>,
     leases: Vec<SpanRow>,
 }
 
@@ -286,13 +286,13 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
         };
         spans.iter().map(row).collect()
     };
-    let (tries, leases) = (spans(&pair.attempts), spans(&pair.leases));
+    let (attempts, leases) = (spans(&pair.attempts), spans(&pair.leases));
     PairData {
         client: text_of(pair.client),
         door: pair.door.index(),
         outcome,
         openings: nearest.openings,
-        attempts: nearest.attempts,
+        attempt_count: nearest.attempts,
         stage: nearest.stage.get(),
         of: nearest.of,
         near: String::new(),
@@ -303,7 +303,7 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
             .left_out_times
             .map(|(first, last)| (nanos(start, first), nanos(start, last))),
         events: pair.events.iter().map(|event| event_row(event, start, verdicts)).collect(),
-        tries,
+        attempts,
         leases,
     }
 }

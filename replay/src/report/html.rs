@@ -20,6 +20,8 @@ const SCRIPT: &str = concat!(
     include_str!("page/rows.js"),
     include_str!("page/lane.js"),
     include_str!("page/timeline.js"),
+    include_str!("page/moves.js"),
+    include_str!("page/tip.js"),
     include_str!("page/details.js"),
     include_str!("page/summary.js"),
     include_str!("page/config.js"),

@@ -41,7 +41,8 @@ fn three_clients_are_seen_with_all_that_they_did() {
         let seen = chromium.count(&format!(".lane .mark.{kind}"));
         assert!(seen >= marks - 1, "{seen} marks of {kind}");
     }
-    let attempts = ["opened", "timeout", "void"].map(|end| chromium.count(&format!(".try.{end}")));
+    let attempts =
+        ["opened", "timeout", "void"].map(|end| chromium.count(&format!(".attempt.{end}")));
     assert_eq!(attempts, [3, 3, 3], "each attempt is a line of its end");
     assert_eq!(chromium.count("#alerts .alert"), 0);
     chromium.picture("three-light");

@@ -164,7 +164,7 @@ fn what_a_page_cannot_hold_is_counted() {
     // Stage, wrong port, timeout.
     assert_eq!((events, pair["left_out"].as_u64().unwrap()), (100, 800));
     assert_eq!(data["counts"]["left_out_events"], 800);
-    assert_eq!(pair["attempts"], 300);
+    assert_eq!(pair["attempt_count"], 300);
 }
 
 proptest! {

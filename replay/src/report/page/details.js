@@ -72,7 +72,7 @@ function fillDetails(details) {
   details.replaceChildren(...present([
     make("h3", {}, make("span", { class: "client" }, pair.client), " at ", make("span", { class: "door" }, pair.door.name)),
     make("p", { class: `outcome ${pair.outcome}` }, symbol(outcome.kind, 18), ` ${shortOutcome(pair)}`,
-      make("span", { class: "quiet" }, ` · ${counted(pair.attempts, "attempt")}`)),
+      make("span", { class: "quiet" }, ` · ${counted(pair.attempt_count, "attempt")}`)),
     make("p", { class: "near" }, sentence(pair.near)),
     lineList(pair.near_lines),
     make("p", { class: "buttons" },

@@ -51,8 +51,8 @@ function drawLane(lane, pair, scale, height) {
       drawnTo = right;
     }
   }
-  for (const one of pair.tries) {
-    drawTry(lane, one, x, scale.width, middle);
+  for (const attempt of pair.attempts) {
+    drawAttempt(lane, attempt, x, scale.width, middle);
   }
   const marks = marksOf(pair, x, scale.width);
   const selected = isSelected(pair) ? selectedEvent() : null;
@@ -117,12 +117,12 @@ function drawLease(lane, lease, x, width, middle) {
   }
 }
 
-function drawTry(lane, one, x, width, middle) {
-  const part = clip(x(one.from), one.to === null ? width : x(one.to), width);
+function drawAttempt(lane, attempt, x, width, middle) {
+  const part = clip(x(attempt.from), attempt.to === null ? width : x(attempt.to), width);
   if (part) {
-    const kind = one.end ? kindOf(one.end).name : "stage";
+    const kind = attempt.end ? kindOf(attempt.end).name : "stage";
     lane.append(draw("rect", {
-      class: `try ${kind}`, x: part.left, y: middle - 2, width: Math.max(1, part.length), height: 4,
+      class: `attempt ${kind}`, x: part.left, y: middle - 2, width: Math.max(1, part.length), height: 4,
     }));
   }
 }

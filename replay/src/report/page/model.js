@@ -85,16 +85,17 @@ function spanOf([from, to, end]) {
 const PAIRS = DATA.pairs.map((raw, index) => {
   const events = raw.events.map(eventOf);
   const leases = raw.leases.map(spanOf);
-  const ends = [...leases, ...raw.tries.map(spanOf)].map((span) => span.to || span.from);
+  const attempts = raw.attempts.map(spanOf);
+  const ends = [...leases, ...attempts].map((span) => span.to || span.from);
   const times = events.map((event) => event.at);
-  const first = times.length > 0 ? times[0] : 0;
+  const first = [...times.slice(0, 1), ...(raw.left_out_times || []), 0][0];
   return {
     ...raw,
     index,
     door: DOORS[raw.door],
     events,
     leases,
-    tries: raw.tries.map(spanOf),
+    attempts,
     near_lines: DATA.line_sets[raw.near_lines],
     address: addressKey(raw.client),
     first,

@@ -57,7 +57,7 @@ function isDecidedBy(event, number) {
 
 const ORDERS = {
   time: (a, b) => a.first - b.first,
-  near: (a, b) => b.stage / (b.of || 1) - a.stage / (a.of || 1) || b.attempts - a.attempts,
+  near: (a, b) => b.stage / (b.of || 1) - a.stage / (a.of || 1) || b.attempt_count - a.attempt_count,
   openings: (a, b) => b.openings - a.openings,
   address: (a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0),
 };
