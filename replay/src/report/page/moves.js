@@ -104,7 +104,9 @@ function enter() {
 function act(what) {
   const event = selectedEvent();
   const pair = selectedPair();
-  const about = event && pair ? event.at - originOf(pair) : undefined;
+  const { from, to } = shownTime();
+  const at = event && pair ? event.at - originOf(pair) : NaN;
+  const about = at >= from && at <= to ? at : undefined;
   const actions = {
     in: () => zoom(0.5, about),
     out: () => zoom(2, about),
@@ -119,6 +121,11 @@ function act(what) {
   changed();
 }
 
+/** The key, a letter always small. */
+function keyOf(event) {
+  return event.key.length === 1 ? event.key.toLowerCase() : event.key;
+}
+
 list.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) {
     return;
@@ -127,8 +134,8 @@ list.addEventListener("keydown", (event) => {
   if (isPan && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
     act(event.key === "ArrowLeft" ? "earlier" : "later");
     event.preventDefault();
-  } else if (!isPan && KEYS[event.key]) {
-    KEYS[event.key]();
+  } else if (!isPan && KEYS[keyOf(event)]) {
+    KEYS[keyOf(event)]();
     event.preventDefault();
   }
 });

@@ -24,6 +24,9 @@ function isSelected(pair) {
   return pair.client === view.client && pair.door.key === view.door;
 }
 
+/** The texts in small letters, when they are first searched. */
+let smallTexts = null;
+
 const CLIENTS = new Set(PAIRS.map((pair) => pair.client));
 
 /**
@@ -35,8 +38,9 @@ function matcher(word) {
     return (pair) => pair.client === word;
   }
   const texts = new Set();
-  DATA.texts.forEach((text, place) => {
-    if (text.toLowerCase().includes(word)) {
+  smallTexts = smallTexts || DATA.texts.map((text) => text.toLowerCase());
+  smallTexts.forEach((text, place) => {
+    if (text.includes(word)) {
       texts.add(place);
     }
   });

@@ -45,7 +45,9 @@ function laneWidth() {
 /** Lays the rows out anew if anything asks for that, and draws them. */
 function drawTimeline() {
   const { group, sort, show, q, line } = view;
-  const hidden = show.includes("elsewhere") ? "" : `${view.client} ${view.door}`;
+  const pair = selectedPair();
+  // What is selected is shown though its outcome is not.
+  const hidden = pair && !show.split(" ").includes(pair.outcome) ? pair.index : "";
   const within = view.within === "" ? "" : [view.from, view.to, view.clock];
   const asked = JSON.stringify([group, sort, show, q, line, hidden, within, [...folded]]);
   if (asked !== timeline.asked) {
@@ -60,7 +62,6 @@ function drawTimeline() {
   rows.style.height = `${Math.max(height, 40)}px`;
   list.style.height = `${Math.min(Math.max(height, 40) + 2, Math.max(320, window.innerHeight * 0.7))}px`;
   if (!timeline.items.some((one) => one.id === timeline.active)) {
-    const pair = selectedPair();
     timeline.active = pair && timeline.items.some((one) => one.pair === pair) ? `pair-${pair.index}` : null;
   }
   byId("folding").hidden = timeline.groups.length === 0;
