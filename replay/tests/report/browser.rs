@@ -149,6 +149,61 @@ fn everything_can_be_done_with_keys() {
 }
 
 #[test]
+fn the_tools_and_the_pointer_do_what_they_say() {
+    let Some(mut chromium) = browser("the_tools_and_the_pointer_do_what_they_say") else { return };
+    let page = Desk::with(CONFIG, THREE);
+    chromium.look(1280, 900, "light");
+    chromium.open(&page.page(), "");
+    chromium.choose("#group", "client");
+    assert_eq!(chromium.text(".row.group .name"), "10.0.0.5");
+    chromium.choose("#group", "none");
+    chromium.choose("#sort", "openings");
+    assert_eq!(chromium.text(".row.pair .client"), "10.0.0.5");
+    chromium.choose("#sort", "near");
+    assert_eq!(chromium.text(".row.pair .what"), "stage 2 of 3");
+    chromium.click("#outcomes input[value=near]");
+    assert_eq!(chromium.count(FIRST_ROW), 3);
+    chromium.click("#outcomes input[value=near]");
+    chromium.choose("#theme", "dark");
+    assert_eq!(chromium.value("document.documentElement.dataset.theme"), "dark");
+    chromium.choose("#clock", "relative");
+    assert!(chromium.text("#axis").starts_with("0 s10 s"), "{}", chromium.text("#axis"));
+    // The wheel zooms where the pointer is, and a drag moves the time.
+    let times = "[shownTime().from, shownTime().to]";
+    let range = |chromium: &mut Chromium| {
+        let times = chromium.value(times);
+        (times[0].as_f64().unwrap(), times[1].as_f64().unwrap())
+    };
+    let all = range(&mut chromium);
+    let (x, y) = chromium.point(".row.pair .lane");
+    chromium.mouse("mouseWheel", (x, y), &json!({ "deltaX": 0, "deltaY": -100, "modifiers": 2 }));
+    chromium.until(&format!("shownTime().from > {}", all.0));
+    let near = range(&mut chromium);
+    assert!(near.1 < all.1, "{near:?} is a part of {all:?}");
+    let left = &json!({ "button": "left", "buttons": 1, "clickCount": 1 });
+    chromium.mouse("mousePressed", (x, y + 4.0), left);
+    chromium.mouse("mouseMoved", (x - 100.0, y + 4.0), left);
+    chromium.mouse("mouseReleased", (x - 100.0, y + 4.0), left);
+    let later = range(&mut chromium);
+    assert!(later.0 > near.0 && later.1 > near.1, "{later:?} is later than {near:?}");
+    assert!(((later.1 - later.0) - (near.1 - near.0)).abs() < 10.0, "and as long");
+    assert_eq!(
+        chromium.text("#details h3, #details p"),
+        "Choose a row or an event to read here what happened, and why.",
+        "a drag is no click"
+    );
+    chromium.click("[data-do=in]");
+    chromium.click("[data-do=in]");
+    let rows = chromium.count(FIRST_ROW);
+    chromium.click("#within");
+    assert!(chromium.count(FIRST_ROW) < rows, "rows without events are hidden");
+    chromium.until("location.hash.includes('within=1') && location.hash.includes('from=')");
+    chromium.click("[data-do=all]");
+    assert_eq!(range(&mut chromium), all);
+    assert_eq!(chromium.complaints, [""; 0]);
+}
+
+#[test]
 fn a_crowd_stays_quick_and_clear() {
     let Some(mut chromium) = browser("a_crowd_stays_quick_and_clear") else { return };
     let desk = Desk::with(CONFIG, CROWD);

@@ -178,11 +178,26 @@ impl Chromium {
 
     /// Clicks on the middle of an element.
     pub(crate) fn click(&mut self, selector: &str) {
-        let (x, y) = self.point(selector);
+        let place = self.point(selector);
         for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
-            self.call("Input.dispatchMouseEvent", &event);
+            self.mouse(kind, place, &json!({ "button": "left", "clickCount": 1 }));
         }
+    }
+
+    /// Has the mouse do something at a place, with what else there is to say about it.
+    pub(crate) fn mouse(&mut self, kind: &str, (x, y): (f64, f64), more: &Value) {
+        let mut event = more.clone();
+        event["type"] = json!(kind);
+        (event["x"], event["y"]) = (json!(x), json!(y));
+        self.call("Input.dispatchMouseEvent", &event);
+    }
+
+    /// Chooses one of a list.
+    pub(crate) fn choose(&mut self, selector: &str, value: &str) {
+        self.value(&format!(
+            "(() => {{ const list = document.querySelector({selector:?}); list.value = {value:?}; \
+             list.dispatchEvent(new Event('change')); }})()"
+        ));
     }
 
     /// Keeps a picture of the page in the folder `KNOCK_SCREENSHOTS`, for people, if there is one.
