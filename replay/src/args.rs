@@ -52,6 +52,9 @@ Examples:
   See when things happen, and why knocks did not count:
       knock-replay knocks.pcap.gz -c knockd.conf --time=relative --verbose
 
+  Look at what happened, and why, in a browser:
+      knock-replay knocks.pcap -c knockd.conf --local 192.0.2.1 --report report.html
+
   Keep a transcript as what is expected, and see later whether it still is:
       knock-replay knocks.pcap -c knockd.conf --expect expected.txt --bless
       knock-replay knocks.pcap -c new.conf --expect expected.txt
@@ -75,7 +78,7 @@ Exit status:
   1  what was compared differs, an assertion does not hold, or nothing was there to compare
   2  the command line or the configuration is at fault, or has a warning that is denied
   3  a capture could not be read, or not to its end
-  4  standard output could not be written";
+  4  standard output, or the page of --report, could not be written";
 
 /// Replay packet captures against a knockd.conf and print what would happen.
 #[derive(Debug, Parser)]
@@ -204,6 +207,20 @@ pub struct Args {
         conflicts_with_all = ["explain", "check", "expect", "read"]
     )]
     pub write: Option<PathBuf>,
+
+    /// Write, instead of printing the transcript, a page for a browser of what happened and why
+    ///
+    /// One file that needs nothing else: a timeline of every client at every door, the explanation of
+    /// each packet as of '--explain', and the configuration with the lines that decided. It holds the
+    /// secret sequences, so only its owner can read it. Always by the rules of knock. At most 20000
+    /// clients at doors are followed; 100 events of each and what came of its openings are shown, some
+    /// 150000 of all. What is left out is counted.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["explain", "check", "expect", "against", "write", "time", "verbose"]
+    )]
+    pub report: Option<PathBuf>,
 
     /// Ignore packets of IPv6 and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]

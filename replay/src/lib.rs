@@ -21,6 +21,7 @@ mod player;
 mod printer;
 mod progress;
 mod reader;
+mod report;
 pub mod scenario;
 mod suite;
 mod summary;
@@ -38,7 +39,7 @@ use std::thread;
 
 use knock_engine::{Doors, Limits, Rules};
 use knock_setup::options::{self, Format};
-use knock_setup::report::{self, Style};
+use knock_setup::report::{self as findings, Style};
 use knock_setup::text::{Cause, shown};
 use knock_setup::{Host, Refusal, Setup, ThisHost, Verdict};
 
@@ -145,6 +146,9 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     let reader = Reader::new(args, captures, bar.clone().map(Progress::new));
     if let Some(Subject::Knocks(whom)) = args.explain {
         return explain::explain(args, whom, (doors, &places), reader, streams);
+    }
+    if let Some(file) = &args.report {
+        return report::report(args, file, (doors, &places), reader, streams);
     }
     if let Some((path, Some((new_doors, new_places)))) = new {
         let old = (shown(&args.config), doors, places);
@@ -296,7 +300,7 @@ impl Streams<'_> {
 
     fn cannot_read(&mut self, error: &CaptureError) {
         if let Fault::Scenario(text) = &error.fault {
-            self.say(&report::render(std::slice::from_ref(text), self.style()));
+            self.say(&findings::render(std::slice::from_ref(text), self.style()));
         } else {
             self.say(&format!("knock-replay: error: {error}\n"));
         }

@@ -56,6 +56,12 @@ impl CaptureNames {
         Self(names)
     }
 
+    /// Returns all names.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        &self.0
+    }
+
     /// Returns the name of the capture that a packet belongs to.
     #[must_use]
     pub fn of(&self, packet: PacketId) -> &str {

@@ -67,6 +67,21 @@ impl Tally {
         }
     }
 
+    /// Returns the times of the first packet and of the latest.
+    pub(crate) const fn times(&self) -> Option<(Timestamp, Timestamp)> {
+        self.times
+    }
+
+    /// Returns how many packets there were.
+    pub(crate) const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Returns in how many packets no port can be read.
+    pub(crate) fn undecodable_packets(&self) -> u64 {
+        self.undecodable.iter().fold(0, |sum, &count| sum.saturating_add(count))
+    }
+
     pub(crate) fn undecodable(&mut self, why: Undecodable) {
         if let Some(count) = self.undecodable.get_mut(why.reason().index()) {
             *count = count.saturating_add(1);
@@ -85,11 +100,6 @@ impl Tally {
         lines.push(address_line(listening, source));
         lines.extend(self.warning_lines(counts));
         lines
-    }
-
-    /// Returns how many packets there were.
-    pub(crate) const fn packets(&self) -> u64 {
-        self.packets
     }
 
     /// Returns what is worth a warning, for programs.
@@ -211,7 +221,8 @@ fn attempt_line(counts: Counts) -> String {
     )
 }
 
-fn address_line(listening: &Listening, source: AddressSource) -> String {
+/// Returns which destinations count, and who says so.
+pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> String {
     let list = || {
         let addresses = listening.local().unwrap_or_default();
         addresses.iter().map(|&address| text_of(address)).collect::<Vec<_>>().join(", ")

@@ -38,6 +38,10 @@ impl Args {
         if self.write.is_some() && self.captures.len() != 1 {
             return fault(ErrorKind::TooManyValues, "'--write' takes one scenario");
         }
+        if self.report.as_deref().is_some_and(is_stdin) {
+            let message = "'--report' needs the name of a file: a page has no place on a terminal";
+            return fault(ErrorKind::InvalidValue, message);
+        }
         None
     }
 
@@ -73,10 +77,12 @@ impl Args {
     fn rules_fault(&self) -> Option<Fault> {
         let both = self.rules == RuleChoice::Both;
         if self.rules != RuleChoice::Knock {
-            let option =
-                [("--explain", self.explain.is_some()), ("--against", self.against.is_some())]
-                    .into_iter()
-                    .find_map(|(option, given)| given.then_some(option));
+            let by_knock = [
+                ("--explain", self.explain.is_some()),
+                ("--against", self.against.is_some()),
+                ("--report", self.report.is_some()),
+            ];
+            let option = by_knock.into_iter().find_map(|(option, given)| given.then_some(option));
             if let Some(option) = option {
                 let message = format!(
                     "'{option}' goes by the rules of knock: leave out '--rules', and see with '--rules \
@@ -107,6 +113,7 @@ impl Args {
             ("'--expect'", self.expect.is_some()),
             ("'--assert'", !self.assert.is_empty()),
             ("'--write'", self.write.is_some()),
+            ("'--report'", self.report.is_some()),
             ("'--rules both'", self.rules == RuleChoice::Both),
         ];
         let option =

@@ -210,6 +210,22 @@ impl Verdict {
         matches!(self, Self::Stage { .. } | Self::Void { .. } | Self::Ignored(_))
     }
 
+    /// Returns the door at which the packet counted and not here.
+    pub(crate) const fn counted_elsewhere(&self) -> Option<DoorId> {
+        if let Self::Ignored(Why::NoAttempt { counted_at, .. }) = *self {
+            counted_at
+        } else if let Self::Ignored(Why::OtherAttempt { door }) = *self {
+            Some(door)
+        } else {
+            None
+        }
+    }
+
+    /// Returns whether many of a kind tell no more than some of them.
+    pub(crate) const fn is_dull(&self) -> bool {
+        matches!(self, Self::Ignored(why) if !matches!(why, Why::Late(_)))
+    }
+
     /// Returns the name by which programs tell it from others.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -24,4 +24,5 @@ pub use crate::reader::{CaptureNames, PacketId};
 
 pub(crate) use places::printable;
 pub(crate) use run::explain;
+pub(crate) use text::remarks;
 pub(crate) use track::nanos;

@@ -13,7 +13,7 @@ use knock_setup::text::shown;
 use serde::Serialize;
 
 /// A line of a file, fit to be printed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ConfigLine {
     /// The name of the file.
     pub file: String,
@@ -133,6 +133,28 @@ impl Places {
     pub fn flags(&self, door: DoorId) -> Vec<ConfigLine> {
         let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
         places.flags.iter().map(|&span| self.line(span)).collect()
+    }
+
+    /// Returns the number of the line with the name of a door.
+    #[must_use]
+    pub fn header(&self, door: DoorId) -> Option<u32> {
+        self.doors.get(door.index()).map(|(places, _)| places.name.line)
+    }
+
+    /// Returns the name of the configuration, as its lines have it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the lines of the configuration, each fit to be printed, with its blanks and its whole
+    /// length.
+    pub fn text(&self) -> impl Iterator<Item = String> {
+        let text = self.text.strip_suffix(b"\n").unwrap_or(&self.text);
+        text.split(|byte| *byte == b'\n').map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            line.split(|byte| *byte == b'\t').map(printable).collect::<Vec<_>>().join("\t")
+        })
     }
 
     /// Returns a line of a section, or its header with what holds because there is none.

@@ -84,7 +84,7 @@ impl Grouped {
 impl Group {
     /// Returns whether there is nothing but packets that counted at other doors.
     fn is_elsewhere(&self) -> bool {
-        self.entries.iter().all(|entry| elsewhere(&entry.one.verdict).is_some())
+        self.entries.iter().all(|entry| entry.one.verdict.counted_elsewhere().is_some())
     }
 
     /// Returns how many packets counted at other doors.
@@ -94,14 +94,14 @@ impl Group {
             .iter()
             .fold(self.left_out, |sum, entry| sum.saturating_add(entry.more).saturating_add(1));
         let doors: BTreeSet<DoorId> =
-            self.entries.iter().filter_map(|entry| elsewhere(&entry.one.verdict)).collect();
+            self.entries.iter().filter_map(|entry| entry.one.verdict.counted_elsewhere()).collect();
         let names: Vec<String> = doors.into_iter().map(|door| words.door(door)).collect();
         let doors = if names.len() == 1 { "door" } else { "doors" };
         format!("nothing but {} that counted at {doors} {}", packets(count), names.join(", "))
     }
 
     fn is_more_of_the_same(&self, one: &Explanation) -> bool {
-        if !is_dull(&one.verdict) || self.left_out > 0 {
+        if !one.verdict.is_dull() || self.left_out > 0 {
             return false;
         }
         let same = |entry: &&Entry| {
@@ -116,22 +116,6 @@ impl Group {
             last.last = one.packet.map(|seen| seen.id);
         }
     }
-}
-
-/// Returns the door at which a packet counted and not here.
-const fn elsewhere(verdict: &Verdict) -> Option<DoorId> {
-    if let Verdict::Ignored(Why::NoAttempt { counted_at, .. }) = *verdict {
-        counted_at
-    } else if let Verdict::Ignored(Why::OtherAttempt { door }) = *verdict {
-        Some(door)
-    } else {
-        None
-    }
-}
-
-/// Returns whether many of a kind tell no more than some of them.
-const fn is_dull(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Ignored(why) if !matches!(why, Why::Late(_)))
 }
 
 /// Writes text, in colours if they are wanted.
@@ -294,8 +278,12 @@ impl<'a> Text<'a> {
 
     /// Prints what was not explained, and how near the clients came to opening each door.
     pub(super) fn end(&mut self, explainer: &Explainer, words: &Words<'_>) -> io::Result<()> {
-        for line in remarks(explainer.totals(), explainer.whom(), words) {
+        let lines = remarks(explainer.totals(), explainer.whom(), words);
+        for line in &lines {
             writeln!(self.out, "{line}")?;
+        }
+        if !lines.is_empty() {
+            writeln!(self.out)?;
         }
         let mut doors: BTreeMap<DoorId, Vec<Nearest>> = BTreeMap::new();
         let tried = |one: &Nearest| one.openings > 0 || !one.misses.is_empty();
@@ -380,7 +368,7 @@ fn millis(nanos: u64) -> String {
 }
 
 /// Returns what is to be said of packets that are not explained.
-fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<String> {
+pub(crate) fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if totals.explained == 0 && totals.left_out == 0 {
         let of = match whom {
@@ -405,9 +393,6 @@ fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<String> {
     }
     for &(id, why) in &totals.unreadable_first {
         lines.push(format!("  {}: {}", words.captures.packet(id), super::words::unreadable(why)));
-    }
-    if !lines.is_empty() {
-        lines.push(String::new());
     }
     lines
 }

@@ -35,7 +35,7 @@ fn help_fits_into_100_columns() {
 #[test]
 fn every_example_in_the_help_works() {
     let examples = examples();
-    assert_eq!(examples.len(), 13);
+    assert_eq!(examples.len(), 14);
     let mut stdouts = Vec::new();
     let desk = desk_for_examples();
     for example in &examples {
@@ -56,7 +56,8 @@ fn every_example_in_the_help_works() {
         "no packet of 203.0.113.7 had to do with any door\n3 packets of other clients\n\n"
     );
     assert_eq!(stdouts[4].lines().collect::<Vec<_>>(), timed);
-    assert_eq!(stdouts[5..], ["", "", "", "", "", OPENED, "", ""]);
+    assert_eq!(stdouts[5..], ["", "", "", "", "", "", OPENED, "", ""]);
+    assert!(desk.path("report.html").exists());
     assert_eq!(std::fs::read_to_string(desk.path("expected.txt")).unwrap(), OPENED);
     assert_eq!(desk.run("scenario.pcap -c knockd.conf").stdout, OPENED);
 }

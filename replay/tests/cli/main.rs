@@ -20,6 +20,7 @@ mod objects;
 mod one_time;
 mod privileges;
 mod progress;
+mod report;
 mod scenario;
 mod suite;
 mod summary;

@@ -20,7 +20,8 @@ pub(super) const DESCRIPTION: Section = Section {
         Text(
             "Standard output gets the transcript and nothing else. A summary, warnings and errors \
              go to standard error, and a progress bar does if standard error is a terminal and the \
-             work is long. With `--explain` standard output gets explanations instead.",
+             work is long. With `--explain` standard output gets explanations instead, and with \
+             `--report` a file gets them as a page.",
         ),
     ],
 };
@@ -35,6 +36,7 @@ pub(super) const SECTIONS: &[Section] = &[
     ASSERTIONS,
     CHANGES,
     EXPLANATIONS,
+    REPORTS,
     OBJECTS,
     SUMMARY,
     CHECK,
@@ -390,6 +392,41 @@ const EXPLANATIONS: Section = Section {
              door, or 10,000 if the client was named. At most 20,000 clients at doors are followed. \
              `--format json` prints every explanation as soon as it happens, whatever their number. \
              Where something was left out, it is said how much.",
+        ),
+    ],
+};
+
+const REPORTS: Section = Section {
+    heading: "REPORTS",
+    parts: &[
+        Text(
+            "With `--report`, nothing is printed but the summary; a page is written that a browser shows, \
+             from the disk and without a network. At the top stands what opened and who came near, door \
+             by door. Below is a timeline with a row for each client at each door: knocks with their \
+             stages, attempts as lines, open doors as bars, hatched where the capture has ended before the \
+             door closes, and fading where it has no stop command. A packet is explained as by \
+             `--explain` where the pointer is, and at length when it is chosen. At the bottom stands the \
+             configuration, its lines marked with how many events they decided; a mark shows only those.",
+        ),
+        Text(
+            "Rows can be searched, sorted, and grouped by door, outcome, client or network (/24, /64). \
+             Times are UTC, or count from the first packet or from that of each row. What is looked at \
+             stands in the fragment of the page's address, so that it can be linked to: \
+             `report.html#client=192.0.2.7&door=openSSH`. The keys are named below the timeline.",
+        ),
+        Text(
+            "The page holds the configuration, and with it the secret sequences, and of one-time sequences \
+             those that were used and the knocks that attempts failed of. It is made with permissions for \
+             its owner only (0600), also where it replaces another file. It is written whole or not at \
+             all: when the replay has ended, beside its place, and then moved there. So of live packets there is \
+             a page when they end: end what sends them, not `knock-replay`.",
+        ),
+        Text(
+            "At most 20,000 clients at doors are followed, and of each 100 events and 400 of its openings \
+             are shown; 100,000 and 50,000 of all, with at most 32 MiB of different texts. Of 1,000 \
+             openings of each, and 100,000 of all, it is at least shown how long the door was open. Of \
+             the configuration 20,000 lines are shown. What is left out is counted, and the page says so. The same \
+             captures, configuration and options give the same page, byte for byte.",
         ),
     ],
 };

@@ -1,0 +1,474 @@
+//! What happened to clients at doors, kept within limits until the page is made.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::net::IpAddr;
+
+use knock_engine::{DoorId, Phase, Stage, Timestamp};
+
+use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words};
+use crate::printer::text_of;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Events of one client at one door, those of its openings apart.
+    pub(super) of_one: usize,
+    /// Events of all.
+    pub(super) of_all: usize,
+    /// Events of the openings of one client at one door: they are what a report is looked into for.
+    pub(super) openings_of_one: usize,
+    /// Events of the openings of all.
+    pub(super) openings_of_all: usize,
+    /// Openings of one client at one door that are told as the time for which it was open: where the
+    /// events are too many, these can still be seen.
+    pub(super) leases_of_one: usize,
+    /// The same of all.
+    pub(super) leases_of_all: usize,
+    /// Bytes of different texts.
+    pub(super) bytes: usize,
+}
+
+impl Limits {
+    /// What a page can have without being slow: some 10 MB, and 40 MB with the longest commands.
+    pub(super) const PAGE: Self = Self {
+        of_one: 100,
+        of_all: 100_000,
+        openings_of_one: 400,
+        openings_of_all: 50_000,
+        leases_of_one: 1000,
+        leases_of_all: 100_000,
+        bytes: 32 << 20,
+    };
+}
+
+/// Things that are kept once and told by their places.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    list: Vec<T>,
+    places: HashMap<T, u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Table<T> {
+    fn place(&mut self, one: T) -> u32 {
+        if let Some(&place) = self.places.get(&one) {
+            return place;
+        }
+        let place = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(one.clone());
+        self.places.insert(one, place);
+        place
+    }
+
+    pub(super) fn into_list(self) -> Vec<T> {
+        self.list
+    }
+}
+
+/// What is shown of a packet besides its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    pub(super) knock: Option<String>,
+    pub(super) flags: Option<String>,
+    pub(super) destination: Option<String>,
+    pub(super) vlan: Option<u16>,
+}
+
+impl Shape {
+    fn of(seen: Seen) -> Self {
+        Self {
+            knock: seen.knock.map(|knock| knock.to_string()),
+            flags: seen.flags.map(|flags| flags.to_string()),
+            destination: seen.destination.map(text_of),
+            vlan: seen.vlan,
+        }
+    }
+}
+
+/// A line of a file that decided something. The text of a one-time sequence comes with it; whether it
+/// may be shown is known when all packets are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Line {
+    pub(super) line: ConfigLine,
+    /// The door whose one-time sequence it is.
+    pub(super) one_time_of: Option<DoorId>,
+}
+
+/// Something that happened. Numbers are places in the tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event {
+    pub(super) at: Timestamp,
+    pub(super) verdict: &'static str,
+    /// How many knocks are made, if it is a stage; else 0.
+    pub(super) stage: u8,
+    pub(super) text: u32,
+    pub(super) attempt: u64,
+    pub(super) packet: Option<(PacketId, u32)>,
+    pub(super) lines: u32,
+    /// How many of the same came after it and are not kept.
+    pub(super) more: u64,
+}
+
+/// An attempt, or the time for which a door was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) from: Timestamp,
+    pub(super) to: Option<Timestamp>,
+    /// How it ended.
+    pub(super) end: &'static str,
+}
+
+/// A client at a door.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) events: Vec<Event>,
+    pub(super) attempts: Vec<Span>,
+    pub(super) leases: Vec<Span>,
+    /// How many events are not kept.
+    pub(super) left_out: u64,
+    /// When the first and the last of those happened.
+    pub(super) left_out_times: Option<(Timestamp, Timestamp)>,
+    /// Whether there is anything but packets that counted at other doors.
+    pub(super) is_here: bool,
+    /// How many events of openings are kept.
+    openings: usize,
+    /// Whether the last attempt is one of those that are kept, and goes on.
+    is_attempt_kept: bool,
+    /// How many openings have closed.
+    closed: usize,
+}
+
+/// What is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    limits: Limits,
+    /// In the order in which they first had to do with one another.
+    pub(super) pairs: Vec<Pair>,
+    places: HashMap<(IpAddr, DoorId), usize>,
+    pub(super) texts: Table<String>,
+    pub(super) shapes: Table<Shape>,
+    pub(super) lines: Table<Line>,
+    pub(super) line_sets: Table<Vec<u32>>,
+    /// The lines of one-time sequences that opened their doors.
+    pub(super) used: BTreeSet<(DoorId, u32)>,
+    events: usize,
+    openings: usize,
+    leases: usize,
+    bytes: usize,
+}
+
+impl Kept {
+    /// How many of the same are kept that come one after another.
+    const SAME: usize = 3;
+
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            pairs: Vec::new(),
+            places: HashMap::new(),
+            texts: Table::default(),
+            shapes: Table::default(),
+            lines: Table::default(),
+            line_sets: Table::default(),
+            used: BTreeSet::new(),
+            events: 0,
+            openings: 0,
+            leases: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Takes what happened, and keeps it or counts it.
+    pub(super) fn add(&mut self, one: &Explanation, words: &Words<'_>) {
+        if let Verdict::OneTimeUsed { line } = one.verdict {
+            self.used.insert((one.door, line));
+        }
+        let place = *self.places.entry((one.client, one.door)).or_insert(self.pairs.len());
+        if place == self.pairs.len() {
+            self.pairs.push(Pair::new(one));
+        }
+        let is_kept = self.keep(place, one, words);
+        let is_opened = matches!(one.verdict, Verdict::Opened);
+        let Self { limits, pairs, leases, .. } = self;
+        let Some(pair) = pairs.get_mut(place) else { return };
+        pair.is_here |= one.verdict.counted_elsewhere().is_none();
+        pair.follow(one, is_kept);
+        if is_opened && *leases < limits.leases_of_all && pair.leases.len() < limits.leases_of_one {
+            *leases = leases.saturating_add(1);
+            pair.leases.push(Span { from: one.at, to: None, end: "" });
+        }
+    }
+
+    /// Keeps an event if there is room. Returns whether it is kept.
+    fn keep(&mut self, place: usize, one: &Explanation, words: &Words<'_>) -> bool {
+        let limits = self.limits;
+        let Some(pair) = self.pairs.get_mut(place) else { return false };
+        if pair.is_more_of_the_same(one)
+            && let Some(last) = pair.events.last_mut()
+        {
+            last.more = last.more.saturating_add(1);
+            return true;
+        }
+        let is_of_opening = is_of_opening(&one.verdict);
+        let has_room = if is_of_opening {
+            pair.openings < limits.openings_of_one && self.openings < limits.openings_of_all
+        } else {
+            let others = pair.events.len().saturating_sub(pair.openings);
+            others < limits.of_one && self.events.saturating_sub(self.openings) < limits.of_all
+        };
+        let text = if has_room { words.sentence(one) } else { String::new() };
+        let new = if self.texts.places.contains_key(&text) { 0 } else { text.len() };
+        if !has_room || self.bytes.saturating_add(new) > limits.bytes {
+            pair.leave_out(one.at);
+            return false;
+        }
+        self.bytes = self.bytes.saturating_add(new);
+        self.events = self.events.saturating_add(1);
+        if is_of_opening {
+            self.openings = self.openings.saturating_add(1);
+            pair.openings = pair.openings.saturating_add(1);
+        }
+        let event = Event {
+            at: one.at,
+            verdict: one.verdict.name(),
+            stage: stage_of(&one.verdict),
+            text: self.texts.place(text),
+            attempt: one.attempt.map_or(0, |attempt| attempt.number),
+            packet: one.packet.map(|seen| (seen.id, self.shapes.place(Shape::of(seen)))),
+            lines: 0,
+            more: 0,
+        };
+        let lines = self.lines(lines(one, words), one.door, words);
+        if let Some(pair) = self.pairs.get_mut(place) {
+            pair.events.push(Event { lines, ..event });
+        }
+        true
+    }
+
+    /// Returns the place of a set of lines.
+    pub(super) fn lines(&mut self, lines: Vec<ConfigLine>, door: DoorId, words: &Words<'_>) -> u32 {
+        let places = lines.into_iter().map(|line| {
+            let one_time_of = (line.file != words.places.name()).then_some(door);
+            self.lines.place(Line { line, one_time_of })
+        });
+        let places = places.collect();
+        self.line_sets.place(places)
+    }
+}
+
+impl Pair {
+    fn new(one: &Explanation) -> Self {
+        Self {
+            client: one.client,
+            door: one.door,
+            events: Vec::new(),
+            attempts: Vec::new(),
+            leases: Vec::new(),
+            left_out: 0,
+            left_out_times: None,
+            is_here: false,
+            openings: 0,
+            is_attempt_kept: false,
+            closed: 0,
+        }
+    }
+
+    fn is_more_of_the_same(&self, one: &Explanation) -> bool {
+        if !one.verdict.is_dull() || self.left_out > 0 {
+            return false;
+        }
+        let attempt = one.attempt.map_or(0, |attempt| attempt.number);
+        let same = |event: &&Event| event.verdict == one.verdict.name() && event.attempt == attempt;
+        self.events.iter().rev().take_while(same).count() >= Kept::SAME
+    }
+
+    /// Follows attempts and openings, those that are kept, to their ends.
+    fn follow(&mut self, one: &Explanation, is_kept: bool) {
+        let at = one.at;
+        if matches!(one.verdict, Verdict::Stage { stage: Stage::FIRST, .. }) {
+            self.is_attempt_kept = is_kept;
+            if is_kept {
+                self.attempts.push(Span { from: at, to: None, end: "" });
+            }
+        }
+        if ends_attempt(&one.verdict)
+            && std::mem::take(&mut self.is_attempt_kept)
+            && let Some(last) = self.attempts.last_mut()
+        {
+            *last = Span { to: Some(at), end: one.verdict.name(), ..*last };
+        }
+        if matches!(one.verdict, Verdict::CommandTimedOut) {
+            // What opened first closes first; openings that are not kept are the last ones.
+            if let Some(lease) = self.leases.get_mut(self.closed) {
+                *lease = Span { to: Some(at), end: one.verdict.name(), ..*lease };
+            }
+            self.closed = self.closed.saturating_add(1);
+        }
+    }
+
+    fn leave_out(&mut self, at: Timestamp) {
+        self.left_out = self.left_out.saturating_add(1);
+        let (first, _) = self.left_out_times.unwrap_or((at, at));
+        self.left_out_times = Some((first, at));
+    }
+}
+
+/// Returns whether something belongs to an opening.
+const fn is_of_opening(verdict: &Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Opened
+            | Verdict::Refused
+            | Verdict::Command(_)
+            | Verdict::CommandTimedOut
+            | Verdict::OneTimeUsed { .. }
+            | Verdict::Disabled
+    )
+}
+
+const fn stage_of(verdict: &Verdict) -> u8 {
+    if let Verdict::Stage { stage, .. } = *verdict { stage.get() } else { 0 }
+}
+
+const fn ends_attempt(verdict: &Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Opened
+            | Verdict::Refused
+            | Verdict::SequenceTimedOut { .. }
+            | Verdict::Evicted { .. }
+            | Verdict::SequenceChanged { .. }
+            | Verdict::DoorChanged { .. }
+            | Verdict::Void { .. }
+    )
+}
+
+/// Returns the lines of the configuration that decided, also where nothing went wrong.
+fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
+    match one.verdict {
+        Verdict::Stage { late: None, .. }
+        | Verdict::Opened
+        | Verdict::OneTimeUsed { .. }
+        | Verdict::SequenceChanged { .. } => words.places.sequence(one.door, one.sequence_line),
+        Verdict::Command(phase @ (Phase::Start | Phase::Stop)) => {
+            words.places.command(one.door, phase, one.client.is_ipv6())
+        }
+        Verdict::Stage { late: Some(_), .. }
+        | Verdict::Refused
+        | Verdict::SequenceTimedOut { .. }
+        | Verdict::CommandTimedOut
+        | Verdict::Evicted { .. }
+        | Verdict::DoorChanged { .. }
+        | Verdict::Disabled
+        | Verdict::Void { .. }
+        | Verdict::Ignored(_) => words.lines(one),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use knock_engine::{Doors, Listening, Seconds};
+    use knock_setup::Setup;
+
+    use super::*;
+    use crate::explain::{Attempt, CaptureNames, Places};
+
+    const FEW: Limits = Limits {
+        of_one: 4,
+        of_all: 6,
+        openings_of_one: 3,
+        openings_of_all: 5,
+        leases_of_one: 2,
+        leases_of_all: 3,
+        bytes: 1000,
+    };
+
+    /// Adds to what is kept that clients, each named by its last byte, had something happen to them,
+    /// one second after another.
+    fn kept(limits: Limits, happened: &[(u8, Verdict)]) -> Kept {
+        let setup = Setup::load(Path::new("/dev/null"));
+        let text = b"[d]\nsequence = 1,2,3\ncommand = run\n";
+        let door = knock_engine::config::parse(text).config.unwrap().doors.remove(0).door;
+        let doors = Doors::new(vec![door]).unwrap();
+        let (door, _) = doors.in_order().next().unwrap();
+        let (listening, places) =
+            (Listening::everywhere(), Places::new(Path::new("knockd.conf"), &setup));
+        let captures = CaptureNames::new(vec![String::new()]);
+        let words =
+            Words { doors: &doors, listening: &listening, places: &places, captures: &captures };
+        let mut kept = Kept::new(limits);
+        let mut at = Timestamp::EPOCH;
+        for &(client, verdict) in happened {
+            at = at.saturating_add(Seconds::new(1).unwrap());
+            let attempt = Some(Attempt { number: 1, began: Timestamp::EPOCH });
+            let client = [10, 0, 0, client].into();
+            let (packet, of, sequence_line) = (None, 3, None);
+            let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
+            kept.add(&one, &words);
+        }
+        kept
+    }
+
+    const STAGE: Verdict = Verdict::Stage { stage: Stage::FIRST, late: None };
+    const DULL: Verdict = Verdict::Ignored(crate::explain::Why::OtherDestination);
+
+    fn counts(kept: &Kept) -> Vec<(usize, u64)> {
+        kept.pairs.iter().map(|pair| (pair.events.len(), pair.left_out)).collect()
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be_and_the_rest_is_counted_with_its_times() {
+        let happened: Vec<_> = (1..=3).flat_map(|client| [(client, STAGE); 5]).collect();
+        let kept = kept(FEW, &happened);
+        assert_eq!(counts(&kept), [(4, 1), (2, 3), (0, 5)]);
+        let times = kept.pairs.last().unwrap().left_out_times.unwrap();
+        assert_eq!(
+            [times.0, times.1].map(Timestamp::as_nanos),
+            [11, 15].map(|s| s * 1_000_000_000)
+        );
+    }
+
+    #[test]
+    fn openings_have_room_of_their_own() {
+        let others = [(1, STAGE); 9];
+        let kept = kept(FEW, &[&others[..], &[(1, Verdict::Opened); 4]].concat());
+        assert_eq!(counts(&kept), [(4 + 3, 5 + 1)]);
+        assert_eq!(kept.pairs.first().unwrap().leases.len(), 2);
+    }
+
+    #[test]
+    fn openings_close_in_their_order_whether_they_are_kept_or_not() {
+        let (open, close) = ((1, Verdict::Opened), (1, Verdict::CommandTimedOut));
+        let kept = kept(FEW, &[open, open, close, open, close, close]);
+        let leases = &kept.pairs.first().unwrap().leases;
+        let seconds = |at: Timestamp| at.as_nanos() / 1_000_000_000;
+        let spans: Vec<_> =
+            leases.iter().map(|lease| (seconds(lease.from), lease.to.map(seconds))).collect();
+        assert_eq!(spans, [(1, Some(3)), (2, Some(5))]);
+    }
+
+    #[test]
+    fn of_many_of_the_same_three_are_kept_and_the_rest_is_counted_with_the_last() {
+        let kept = kept(FEW, &[(1, DULL); 10]);
+        assert_eq!(counts(&kept), [(3, 0)]);
+        assert_eq!(kept.pairs.first().unwrap().events.last().unwrap().more, 7);
+    }
+
+    #[test]
+    fn texts_are_kept_once_and_no_more_of_them_than_may_be() {
+        let limits = Limits { bytes: "Stage 1 of 3".len() + "OPEN SESAME".len(), ..FEW };
+        let kept = kept(limits, &[(1, STAGE), (1, STAGE), (1, Verdict::Opened), (1, DULL)]);
+        assert_eq!(counts(&kept), [(3, 1)]);
+        assert_eq!(kept.texts.into_list(), ["Stage 1 of 3", "OPEN SESAME"]);
+    }
+}

@@ -1,0 +1,116 @@
+// Everything together.
+
+/** Draws what depends on the view, and keeps the view. */
+function changed() {
+  const { theme } = view;
+  if (theme === "") {
+    delete document.documentElement.dataset.theme;
+  } else {
+    document.documentElement.dataset.theme = theme;
+  }
+  drawControls();
+  drawLineFilter();
+  drawTimeline();
+  drawDetails();
+  writeView();
+}
+
+const waiting = { frame: 0, timer: 0 };
+
+/** Draws what depends on the time that is shown: often, while the pointer moves. */
+function moved() {
+  tip.hidden = true;
+  cancelAnimationFrame(waiting.frame);
+  waiting.frame = requestAnimationFrame(view.within === "" ? () => drawRows() : drawTimeline);
+  clearTimeout(waiting.timer);
+  waiting.timer = setTimeout(writeView, 150);
+}
+
+function drawControls() {
+  for (const name of ["group", "sort", "clock", "theme"]) {
+    byId(name).value = view[name];
+  }
+  if (document.activeElement !== byId("search")) {
+    byId("search").value = view.q;
+  }
+  byId("within").checked = view.within !== "";
+  const show = view.show.split(" ");
+  for (const box of byId("outcomes").querySelectorAll("input")) {
+    box.checked = show.includes(box.value);
+  }
+  document.querySelector('[data-do="row"]').disabled = selectedPair() === null;
+}
+
+function setUp() {
+  for (const outcome of OUTCOMES) {
+    const count = PAIRS.filter((pair) => pair.outcome === outcome.name).length;
+    const box = make("input", { type: "checkbox", value: outcome.name });
+    const label = make("label", { class: count === 0 ? "zero" : null }, box, symbol(outcome.kind, 16), `${outcome.label} (${number(count)})`);
+    box.addEventListener("change", () => {
+      const boxes = [...byId("outcomes").querySelectorAll("input")];
+      view.show = boxes.filter((one) => one.checked).map((one) => one.value).join(" ");
+      changed();
+    });
+    byId("outcomes").append(label);
+  }
+  for (const kind of KINDS) {
+    byId("legend").append(make("li", {}, symbol(kind.name), kind.label));
+  }
+  byId("legend").append(
+    make("li", {}, make("span", { class: "swatch lease" }), "door open"),
+    make("li", {}, make("span", { class: "swatch for-ever" }), "opened, and no stop command"),
+    make("li", {}, make("span", { class: "swatch after" }), "behind the last packet"));
+  if (DATA.counts.left_out_events > 0) {
+    byId("legend").append(make("li", {}, make("span", { class: "swatch left-out-swatch" }), "events that are not shown"));
+  }
+  for (const name of ["group", "sort", "clock", "theme"]) {
+    byId(name).addEventListener("change", () => {
+      if (name === "clock" && (view.clock === "own") !== (byId(name).value === "own")) {
+        view.from = "";
+        view.to = "";
+      }
+      view[name] = byId(name).value;
+      changed();
+    });
+  }
+  byId("within").addEventListener("change", () => {
+    view.within = byId("within").checked ? "1" : "";
+    changed();
+  });
+  byId("search").addEventListener("input", () => {
+    view.q = byId("search").value;
+    changed();
+  });
+  for (const button of document.querySelectorAll("[data-do]")) {
+    button.addEventListener("click", () => act(button.dataset.do));
+  }
+}
+
+function start() {
+  readView();
+  const pair = selectedPair();
+  if (pair) {
+    unfold(pair);
+  }
+  changed();
+  const place = timeline.items.findIndex((one) => pair && one.pair === pair);
+  if (place >= 0) {
+    reveal(place, true);
+    drawRows();
+    byId("timeline").scrollIntoView();
+  }
+}
+
+drawSummary();
+drawConfig();
+setUp();
+start();
+window.addEventListener("hashchange", start);
+window.addEventListener("resize", drawTimeline);
+window.addEventListener("beforeprint", () => {
+  const most = 200;
+  list.style.height = "auto";
+  drawRows(most);
+  rows.style.height = `${timeline.tops[Math.min(most, timeline.items.length)]}px`;
+});
+window.addEventListener("afterprint", drawTimeline);

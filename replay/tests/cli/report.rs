@@ -1,0 +1,135 @@
+//! `--report`: the command around the page that `tests/report` looks at.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Stdio;
+
+use crate::common::forge::{knocks, knocks_pcap, pcap, pcap_header, syn};
+use crate::common::{Desk, Live};
+
+const REPORT: &str = "knocks.pcap -c knockd.conf --report report.html";
+
+/// The permissions of a file.
+fn mode(desk: &Desk, name: &str) -> u32 {
+    fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o7777
+}
+
+/// The names of all files in the folder.
+fn files(desk: &Desk) -> Vec<String> {
+    let entries = fs::read_dir(desk.directory()).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn only_the_page_is_written_and_the_summary_goes_to_standard_error() {
+    let desk = Desk::with(knocks_pcap());
+    let outcome = desk.run(REPORT);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
+    assert!(outcome.stderr.starts_with("knock-replay: 3 packets read"), "{}", outcome.stderr);
+    assert_eq!(files(&desk), ["knockd.conf", "knocks.pcap", "report.html"]);
+    let quiet = desk.run(&format!("{REPORT} --quiet"));
+    assert_eq!((quiet.status, quiet.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_page_holds_the_secret_and_is_for_its_owner_only() {
+    let desk = Desk::with(knocks_pcap());
+    desk.write("report.html", "what was there");
+    fs::set_permissions(desk.path("report.html"), Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(desk.run(REPORT).status, Some(0));
+    assert_eq!(mode(&desk, "report.html"), 0o600);
+    assert!(fs::read_to_string(desk.path("report.html")).unwrap().contains("7000,8000,9000"));
+}
+
+#[test]
+fn behind_a_link_the_file_is_written() {
+    let desk = Desk::with(knocks_pcap());
+    desk.write("real.html", "what was there");
+    symlink("real.html", desk.path("report.html")).unwrap();
+    assert_eq!(desk.run(REPORT).status, Some(0));
+    assert!(fs::symlink_metadata(desk.path("report.html")).unwrap().is_symlink());
+    assert!(fs::read_to_string(desk.path("real.html")).unwrap().starts_with("<!doctype html>"));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
+    let desk = Desk::with(knocks_pcap());
+    let pipe = desk.pipe("pipe");
+    fs::create_dir(desk.path("folder")).unwrap();
+    let mut told = String::new();
+    for file in
+        ["missing/report.html", "folder", "pipe", "/dev/null", "/proc/report.html", "knocks.pcap/x"]
+    {
+        let outcome = desk.run(&format!("knocks.pcap -c knockd.conf --report {file}"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), ""), "{file}");
+        assert!(!outcome.stderr.contains("packets read"), "{file}: {}", outcome.stderr);
+        told.push_str(&outcome.stderr);
+    }
+    assert!(pipe.exists());
+    insta::assert_snapshot!(told);
+    // Packets that have not come yet are not waited for.
+    let arguments = "- -c knockd.conf --report missing/report.html";
+    let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
+    live.send(&pcap_header());
+    let _open = live.stdin.take();
+    assert_eq!(live.finish().status, Some(4));
+}
+
+#[test]
+fn a_capture_that_is_cut_leaves_a_page_that_says_so() {
+    let mut capture = pcap(&[knocks(0), vec![syn(5000, 7000)]].concat());
+    capture.truncate(capture.len() - 10);
+    let desk = Desk::with(capture);
+    let outcome = desk.run(REPORT);
+    assert_eq!(outcome.status, Some(3));
+    let page = fs::read_to_string(desk.path("report.html")).unwrap();
+    let told = outcome.stderr.lines().last().unwrap();
+    let cause = told.strip_prefix("knock-replay: error: ").unwrap();
+    assert!(page.contains(&format!("\"errors\":[\"{cause}\"]")), "{told}");
+    assert!(page.contains("OPEN SESAME"));
+}
+
+#[test]
+fn live_packets_are_read_to_their_end() {
+    let desk = Desk::new();
+    let arguments = "- -c knockd.conf --report report.html";
+    let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
+    live.send(&pcap_header());
+    for packet in knocks(0) {
+        live.send(&packet.record());
+    }
+    assert!(live.runs() && !desk.path("report.html").exists());
+    drop(live.stdin.take());
+    assert_eq!(live.finish().status, Some(0));
+    assert!(fs::read_to_string(desk.path("report.html")).unwrap().contains("OPEN SESAME"));
+}
+
+#[test]
+fn what_a_report_cannot_be_given_with_is_refused_with_a_way_out() {
+    let desk = Desk::with(knocks_pcap());
+    let mut told = String::new();
+    for more in [
+        " --rules knockd-0.8",
+        " --rules both",
+        " --explain",
+        " --expect expected.txt",
+        " --against new.conf",
+        " --format json",
+        " --check",
+        " --write other.pcap",
+        " --time",
+        " -v",
+    ] {
+        let outcome = desk.run(&format!("{REPORT}{more}"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
+        told.extend([more.trim(), "\n", outcome.stderr.lines().next().unwrap(), "\n\n"]);
+    }
+    let outcome = desk.run("knocks.pcap -c knockd.conf --report -");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
+    told.extend(["-\n", outcome.stderr.lines().next().unwrap(), "\n"]);
+    assert!(!desk.path("report.html").exists() && !desk.path("-").exists());
+    insta::assert_snapshot!(told);
+}
