@@ -49,13 +49,19 @@ impl Because {
         };
         let doors = [(old, old_door), (new, new_door)];
         if let Some(lines) = decided_by_lines(change, doors, outcome) {
-            return Self::Lines { lines };
+            return if is_same(&lines) { Self::Unknown } else { Self::Lines { lines } };
         }
         match change.parting.and_then(|id| outcome.partings.get(id)) {
             Some(parting) => parting.words(doors, outcome),
             None => Self::Unknown,
         }
     }
+}
+
+/// Returns whether both sides say the same: then it cannot be what makes the difference.
+fn is_same([old, new]: &[Vec<ConfigLine>; 2]) -> bool {
+    let said = |line: &ConfigLine| (line.text.clone(), line.default.clone());
+    old.iter().map(said).eq(new.iter().map(said))
 }
 
 /// Returns the lines of both configurations if it is them alone that decide.

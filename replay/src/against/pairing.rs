@@ -1,7 +1,8 @@
 //! Which event under the one configuration is which under the other.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use knock_engine::{Phase, Timestamp};
@@ -26,8 +27,42 @@ pub(super) struct Unmatched {
 pub(super) struct AllUnmatched {
     old: Vec<Unmatched>,
     new: Vec<Unmatched>,
-    /// How many more there were.
-    left_out: u64,
+    old_left_out: LeftOut,
+    new_left_out: LeftOut,
+}
+
+/// Events for which there was no room, as far as must be known of them: an event of the other side may be
+/// the other half of one of them.
+#[derive(Debug, Default)]
+struct LeftOut {
+    count: u64,
+    /// Hashes of what they are but for the texts of commands. What has the same hash as another is taken
+    /// for it: then less is told, and nothing that is wrong.
+    hashes: HashSet<u64>,
+}
+
+impl LeftOut {
+    /// The most hashes: some 20 MB.
+    const HASHES: usize = 1_000_000;
+
+    fn add(&mut self, key: &Key) {
+        self.count = self.count.saturating_add(1);
+        if self.hashes.len() < Self::HASHES {
+            self.hashes.insert(hash(key));
+        }
+    }
+
+    /// Returns whether one of them may be the other half of an event of the other side.
+    fn may_have(&self, key: &Key) -> bool {
+        self.hashes.len() >= Self::HASHES || self.hashes.contains(&hash(key))
+    }
+}
+
+/// Returns a hash of what an event is, whatever the text of a command.
+fn hash(key: &Key) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (key.client, key.door, std::mem::discriminant(&key.what)).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What is other under the new configuration.
@@ -85,6 +120,10 @@ impl Change {
         let Key { client, door, what } = old.event.key;
         let new = (new.event.key.what, new.event.moment);
         Self { client, door, halves: Halves::Both((what, old.event.moment), new), parting }
+    }
+
+    fn key(&self, what: &What) -> Key {
+        Key { client: self.client, door: self.door, what: what.clone() }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -166,31 +205,34 @@ impl AllUnmatched {
     pub(super) fn add_old(&mut self, one: Unmatched) {
         if self.has_room() {
             self.old.push(one);
+        } else {
+            self.old_left_out.add(&one.event.key);
         }
     }
 
     pub(super) fn add_new(&mut self, one: Unmatched) {
         if self.has_room() {
             self.new.push(one);
+        } else {
+            self.new_left_out.add(&one.event.key);
         }
     }
 
-    fn has_room(&mut self) -> bool {
-        let has_room = self.old.len().saturating_add(self.new.len()) < MAX;
-        if !has_room {
-            self.left_out = self.left_out.saturating_add(1);
-        }
-        has_room
+    fn has_room(&self) -> bool {
+        self.old.len().saturating_add(self.new.len()) < MAX
     }
 
     /// Pairs what happened under both at different times, and commands that have other texts. Returns all
-    /// changes in the order of time, and how many events were left out.
+    /// changes in the order of time, and how many events are not compared: those that were left out, and
+    /// those whose other halves may be among them.
     pub(super) fn paired(self) -> (Vec<Change>, u64) {
+        let Self { old, new, old_left_out, new_left_out } = self;
+        let mut left_out = old_left_out.count.saturating_add(new_left_out.count);
         let mut groups: BTreeMap<Key, Sides> = BTreeMap::new();
-        for one in self.old {
+        for one in old {
             groups.entry(one.event.key.clone()).or_default().old.push(one);
         }
-        for one in self.new {
+        for one in new {
             groups.entry(one.event.key.clone()).or_default().new.push(one);
         }
         let mut changes = Vec::new();
@@ -213,8 +255,17 @@ impl AllUnmatched {
             sides.new.sort_by_key(|one| one.event.moment);
             sides.pair(&mut changes).single(&mut changes);
         }
+        changes.retain(|change| {
+            let is_known = match &change.halves {
+                Halves::Gone((what, _)) => !new_left_out.may_have(&change.key(what)),
+                Halves::New((what, _)) => !old_left_out.may_have(&change.key(what)),
+                Halves::Both(..) => true,
+            };
+            left_out = left_out.saturating_add(u64::from(!is_known));
+            is_known
+        });
         changes.sort_by_key(Change::at);
-        (changes, self.left_out)
+        (changes, left_out)
     }
 }
 
@@ -362,13 +413,37 @@ mod tests {
         );
     }
 
+    /// What may have been left out under the other configuration is not told as gone.
+    #[test]
+    fn of_too_many_events_nothing_is_told_that_is_not_known() {
+        let closes = |client: usize, at| {
+            let client = IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(client).unwrap()));
+            let key = Key { client, door: Named::default(), what: What::CommandTimedOut };
+            let event =
+                Event { key, moment: Moment { at: Timestamp::from_nanos(at), packet: None } };
+            Unmatched { event, parting: None }
+        };
+        let mut all = AllUnmatched::default();
+        for client in 0..MAX {
+            all.add_old(closes(client, 1));
+        }
+        // All but one close later, as far as there is room none.
+        for client in 1..MAX {
+            all.add_new(closes(client, 2));
+        }
+        let (changes, left_out) = all.paired();
+        let kinds: Vec<Kind> = changes.iter().map(Change::kind).collect();
+        assert_eq!(kinds, [Kind::Gone]);
+        assert_eq!(left_out, u64::try_from(2 * (MAX - 1)).unwrap());
+    }
+
     #[test]
     fn too_many_events_are_counted() {
         let mut all = AllUnmatched::default();
         for at in 0..=i64::try_from(MAX).unwrap() {
             all.add_old(Unmatched { event: event(What::Opened, at), parting: None });
         }
-        all.add_new(Unmatched { event: event(What::Opened, -1), parting: None });
+        all.add_new(Unmatched { event: event(What::Refused, -1), parting: None });
         let (changes, left_out) = all.paired();
         assert_eq!((changes.len(), left_out), (MAX, 2));
     }

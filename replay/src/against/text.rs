@@ -179,8 +179,9 @@ pub(super) fn summary(outcome: &Outcome, reading: &ReadingDone) -> Vec<String> {
     }
     if outcome.left_out > 0 {
         let more = number(outcome.left_out, "event", "events");
-        lines
-            .push(format!("warning: {more} more that differ are not compared: take fewer packets"));
+        lines.push(format!(
+            "warning: {more} more are not compared, and may differ: take fewer packets"
+        ));
     }
     lines.extend(reading.tally.warning_lines(outcome.counts()));
     lines
