@@ -4,10 +4,10 @@ use knock_engine::{DoorId, Phase};
 
 use super::Outcome;
 use super::event::What;
-use super::pairing::{Change, Halves};
+use super::pairing::{Change, Kind};
 use super::parting::Parting;
 use super::side::Side;
-use crate::explain::{ConfigLine, Explanation, Verdict};
+use crate::explain::{ConfigLine, Explanation, Verdict, Words};
 use crate::reader::PacketId;
 
 /// What a change comes from, in words.
@@ -32,11 +32,16 @@ pub(super) enum Because {
         /// What they make of it.
         sides: [(String, Vec<ConfigLine>); 2],
     },
+    /// The door closes because it opened, and that is gone, new or at another time.
+    Opening,
     /// Nobody knows: more clients knocked at doors than are followed.
     Unknown,
 }
 
 impl Because {
+    /// [`Because::Opening`] in words.
+    pub(super) const OPENING: &str = "the opening before, which is not the same";
+
     pub(super) fn of(change: &Change, outcome: &Outcome) -> Self {
         let Outcome { old, new, .. } = outcome;
         let (old_door, new_door) = match (old.door(change.door), new.door(change.door)) {
@@ -48,13 +53,65 @@ impl Because {
             }
         };
         let doors = [(old, old_door), (new, new_door)];
-        if let Some(lines) = decided_by_lines(change, doors, outcome) {
-            return if is_same(&lines) { Self::Unknown } else { Self::Lines { lines } };
+        match Decision::of(change, doors, outcome) {
+            Decision::Lines(lines) => Self::Lines { lines },
+            Decision::Opening => Self::Opening,
+            Decision::Packets => match change.parting.and_then(|id| outcome.partings.get(id)) {
+                Some(parting) => parting.words(doors, outcome),
+                None => Self::Unknown,
+            },
         }
-        match change.parting.and_then(|id| outcome.partings.get(id)) {
-            Some(parting) => parting.words(doors, outcome),
-            None => Self::Unknown,
-        }
+    }
+}
+
+/// What decides.
+enum Decision {
+    /// The lines of both configurations, alone.
+    Lines([Vec<ConfigLine>; 2]),
+    /// The opening that it follows from.
+    Opening,
+    /// What was made of packets.
+    Packets,
+}
+
+impl Decision {
+    fn of(change: &Change, doors: [(&Side, DoorId); 2], outcome: &Outcome) -> Self {
+        let is_ipv6 = change.client.is_ipv6();
+        let lines = |which: &dyn Fn(&Words<'_>, DoorId) -> Vec<ConfigLine>| {
+            let lines = doors.map(|(side, door)| which(&side.words(&outcome.captures), door));
+            (!is_same(&lines)).then_some(Self::Lines(lines))
+        };
+        let command = |phase| lines(&|words, door| words.places.command(door, phase, is_ipv6));
+        let runs = |phase| {
+            doors.map(|(side, door)| {
+                let words = side.words(&outcome.captures);
+                words.doors.door(door).commands.of(phase, change.client).is_some()
+            })
+        };
+        let decided = match (change.what(), change.kind()) {
+            (What::SequenceTimedOut, Kind::Moved) => lines(&|words, door| words.seq_timeout(door)),
+            (What::StartCommand(_), Kind::Changed) => command(Phase::Start),
+            (What::StartCommand(_), _) if runs(Phase::Start) != [true; 2] => command(Phase::Start),
+            (What::StopCommand(_), Kind::Changed) => command(Phase::Stop),
+            (What::StopCommand(_) | What::CommandTimedOut, Kind::Moved | Kind::Changed) => {
+                lines(&|words, door| words.cmd_timeout(door))
+            }
+            // A door without a start command runs no stop command either.
+            (What::StopCommand(_) | What::CommandTimedOut, _) if runs(Phase::Stop) != [true; 2] => {
+                command(Phase::Stop).or_else(|| command(Phase::Start))
+            }
+            (
+                What::Opened
+                | What::Refused
+                | What::SequenceTimedOut
+                | What::StartCommand(_)
+                | What::StopCommand(_)
+                | What::CommandTimedOut,
+                _,
+            ) => None,
+        };
+        let closes = matches!(change.what(), What::StopCommand(_) | What::CommandTimedOut);
+        decided.unwrap_or(if closes { Self::Opening } else { Self::Packets })
     }
 }
 
@@ -62,44 +119,6 @@ impl Because {
 fn is_same([old, new]: &[Vec<ConfigLine>; 2]) -> bool {
     let said = |line: &ConfigLine| (line.text.clone(), line.default.clone());
     old.iter().map(said).eq(new.iter().map(said))
-}
-
-/// Returns the lines of both configurations if it is them alone that decide.
-fn decided_by_lines(
-    change: &Change,
-    doors: [(&Side, DoorId); 2],
-    outcome: &Outcome,
-) -> Option<[Vec<ConfigLine>; 2]> {
-    let both = matches!(change.halves, Halves::Both(..));
-    let phase = match change.what() {
-        What::SequenceTimedOut if both => {
-            return Some(doors.map(|(side, door)| side.words(&outcome.captures).seq_timeout(door)));
-        }
-        What::Opened | What::Refused | What::SequenceTimedOut => return None,
-        // What an opening brings goes with it.
-        What::StartCommand(_) | What::StopCommand(_) | What::CommandTimedOut
-            if change.parting.is_some() =>
-        {
-            return None;
-        }
-        What::CommandTimedOut if both => None,
-        What::StopCommand(_) if both && is_moved(change) => None,
-        What::StartCommand(_) => Some(Phase::Start),
-        What::StopCommand(_) | What::CommandTimedOut => Some(Phase::Stop),
-    };
-    let is_ipv6 = change.client.is_ipv6();
-    Some(doors.map(|(side, door)| {
-        let words = side.words(&outcome.captures);
-        match phase {
-            Some(phase) => words.places.command(door, phase, is_ipv6),
-            None => words.cmd_timeout(door),
-        }
-    }))
-}
-
-/// Returns whether a command runs at another time, with the same text.
-fn is_moved(change: &Change) -> bool {
-    matches!(&change.halves, Halves::Both((old, _), (new, _)) if old == new)
 }
 
 impl Parting {

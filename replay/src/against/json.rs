@@ -169,6 +169,7 @@ fn reason(because: Because, outcome: &Outcome) -> Reason<'_> {
     };
     match because {
         Because::NoDoor { text } => plain("no-door", &text),
+        Because::Opening => plain("opening", Because::OPENING),
         Because::Unknown => plain("unknown", "more clients knock at doors than are followed"),
         Because::Lines { lines: [old, new] } => Reason {
             old: Some(Said { text: None, lines: old }),

@@ -119,6 +119,9 @@ impl Text<'_> {
     fn because(&mut self, because: &Because) -> io::Result<()> {
         match because {
             Because::NoDoor { text } => writeln!(self.out, "  because {text}"),
+            Because::Opening => {
+                writeln!(self.out, "  because of {}", Because::OPENING)
+            }
             Because::Unknown => writeln!(
                 self.out,
                 "  because of packets before that are not told: more clients knock at doors than are \

@@ -144,7 +144,26 @@ fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
     desk.write("new.conf", CONFIG.replace("8000", "8001"));
     let outcome = desk.run(AGAINST);
     let reasons = outcome.stdout.lines().filter(|line| line.starts_with("  because"));
-    assert_eq!(reasons.collect::<Vec<_>>(), ["  because of packet 2 (8000/tcp)"]);
+    let told = [
+        "  because of packet 2 (8000/tcp)",
+        "  because of the opening before, which is not the same",
+    ];
+    assert_eq!(reasons.collect::<Vec<_>>(), told);
+}
+
+/// When the door closes, an attempt has begun anew under both.
+#[test]
+fn a_door_that_closes_no_more_did_not_open() {
+    let first = [(0, 7000), (3000, 8000), (3200, 9000), (6000, 7000)];
+    let desk = Desk::with(pcap(&first.map(|(at_ms, port)| syn(at_ms, port))));
+    desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 2"));
+    let outcome = desk.run(AGAINST);
+    let told = "\
+  -  13.200000          -         command timeout
+  -  13.200000          -         running command: close 10.0.0.5
+  because of the opening before, which is not the same
+";
+    assert!(outcome.stdout.contains(told), "{}", outcome.stdout);
 }
 
 #[test]
