@@ -1,5 +1,6 @@
 //! `--expect`: the transcript, compared with one that is kept in a file.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::Path;
@@ -156,13 +157,31 @@ pub(crate) struct Difference {
 
 /// Returns how a transcript differs from the text of the file `name`.
 pub(crate) fn difference(name: &str, expected: &[u8], kept: &Kept) -> Difference {
-    let (expected, actual) =
-        [expected, &kept.bytes].map(|text| String::from_utf8_lossy(text)).into();
+    let [expected, actual] = [expected, &kept.bytes].map(visible);
     let diff = TextDiff::configure().timeout(SEARCH_MAX).diff_lines(&*expected, &*actual);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
     let (missing, new) = (count(ChangeTag::Delete), count(ChangeTag::Insert));
     let diff = diff.unified_diff().context_radius(CONTEXT).header(name, "now").to_string();
     Difference { diff, missing, new }
+}
+
+/// Returns a text whose lines can be printed: nothing in them commands the terminal, and what is no UTF-8
+/// is told apart.
+fn visible(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        for one in chunk.valid().chars() {
+            if one.is_control() && !matches!(one, '\n' | '\t') {
+                out.extend(one.escape_default());
+            } else {
+                out.push(one);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
 }
 
 /// Reads a file, or says why it cannot be, with the way out.

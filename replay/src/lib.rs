@@ -14,6 +14,7 @@ mod expect;
 pub mod explain;
 mod huge_pages;
 mod init;
+mod inputs;
 mod json;
 mod lines;
 mod play;

@@ -8,11 +8,16 @@ use knock_setup::text::{Cause, shown};
 
 use crate::args::{self, Args};
 use crate::capture::{self, CaptureError, Fault, Looks};
+use crate::inputs::refuse_overwriting;
 use crate::{Exit, Streams, scenario};
 
 /// Writes the packets of a scenario as a capture.
 pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit {
     let Some(path) = args.captures.first() else { return Exit::Config };
+    let read = [path.as_path()].into_iter();
+    if let Some(exit) = refuse_overwriting("--write", file, read, streams) {
+        return exit;
+    }
     let limit = u64::try_from(scenario::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = Vec::new();
     let (name, read) = if args::is_stdin(path) {

@@ -209,11 +209,12 @@ impl Evidence {
         for (place, Assertion { claim, .. }) in assertions.enumerate() {
             evidence.cases.push((claim.clone(), Facts::default()));
             match claim {
-                Claim::Opens { which, .. } | Claim::OpensTimes { which, .. } => {
+                Claim::Opens { which, .. }
+                | Claim::OpensTimes { which, .. }
+                | Claim::StaysShut { which } => {
                     evidence.of_packets.add(place, which.whom);
                     evidence.of_doors(place, which);
                 }
-                Claim::StaysShut { which } => evidence.of_doors(place, which),
                 Claim::Closes { which, .. } => {
                     evidence.needs_openings = true;
                     evidence.of_doors(place, which);

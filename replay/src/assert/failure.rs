@@ -27,6 +27,17 @@ pub(super) struct Findings<'a> {
     pub(super) again: &'a str,
 }
 
+/// Tells that a client did not come of whom something is said that holds of everybody who stays away: a
+/// mistyped address must not pass. Of a network it may be said for safety, whoever comes.
+fn nobody_came(which: &Which, facts: &Facts) -> Option<Wording> {
+    if !which.whom.is_one() || facts.packets > 0 {
+        return None;
+    }
+    let message = format!("nothing was tested: no packet of {} came", which.whom);
+    let help = "check the address, and the captures";
+    Some(Wording::new(message, "holds of everybody who stays away").help(help))
+}
+
 impl Findings<'_> {
     /// Returns what is to be told of a claim, if it does not hold.
     pub(super) fn failure(&self, claim: &Claim, facts: &Facts) -> Option<Wording> {
@@ -37,10 +48,12 @@ impl Findings<'_> {
             Claim::Opens { which, within: Some(within) } => {
                 (facts.in_time == 0).then(|| self.not_within(which, *within, facts))
             }
-            Claim::StaysShut { which } => (facts.count > 0).then(|| self.opened(which, facts)),
-            Claim::OpensTimes { which, count } => {
-                (!count.holds(facts.count)).then(|| self.not_so_often(which, *count, facts))
-            }
+            Claim::StaysShut { which } => (facts.count > 0)
+                .then(|| self.opened(which, facts))
+                .or_else(|| nobody_came(which, facts)),
+            Claim::OpensTimes { which, count } => (!count.holds(facts.count))
+                .then(|| self.not_so_often(which, *count, facts))
+                .or_else(|| nobody_came(which, facts)),
             Claim::Closes { which, after } => {
                 let holds = if after.is_some() { facts.in_time > 0 } else { facts.count > 0 };
                 (!holds).then(|| self.not_closed(which, *after, facts))

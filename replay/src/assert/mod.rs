@@ -17,7 +17,7 @@
 //!
 //! - `must open DOOR [from WHO] [within T]`: the door opens at least once for a client of WHO, so that its
 //!   last knock comes no later than T after the first knock of the same attempt.
-//! - `must not open DOOR [from WHO]`: it never does.
+//! - `must not open DOOR [from WHO]`: it never does. A single address of which no packet came fails, too.
 //! - `opens DOOR [at least|at most] N [times] [from WHO]`: so many openings, neither more nor fewer
 //!   unless it says so.
 //! - `closes DOOR [for WHO] [after T]`: at least once the `cmd_timeout` of an open door is over, exactly T

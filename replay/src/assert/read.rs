@@ -352,6 +352,11 @@ fn times<'a>(words: &mut Words<'a>) -> Result<Option<Count>, Fault<'a>> {
 /// Reads the text of a command, which stands in quotes.
 fn command<'a>(behind: Piece<'a>, words: &mut Words<'a>) -> Result<Vec<u8>, Fault<'a>> {
     let command = words.quotable(behind, "a command in quotes")?;
+    if command.is_quoted && command.bytes.windows(4).any(|bytes| bytes == b"%IP%") {
+        let wording = Wording::new("`%IP%` is in no command that runs", "expected an address")
+            .help("write the address of the client instead of `%IP%`");
+        return Err(fault(command.at, wording));
+    }
     if command.is_quoted {
         return Ok(command.bytes.into_owned());
     }

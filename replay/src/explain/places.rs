@@ -73,6 +73,11 @@ impl Places {
         }
     }
 
+    /// Returns the paths of the files of one-time sequences.
+    pub(crate) fn one_time_files(&self) -> impl Iterator<Item = &Path> {
+        self.one_time.keys().map(|name| Path::new(OsStr::from_bytes(name.as_bytes())))
+    }
+
     /// Returns the line of `Sequence`, or that of `One_Time_Sequences` and the one in its file.
     #[must_use]
     pub fn sequence(&self, door: DoorId, line: Option<u32>) -> Vec<ConfigLine> {

@@ -19,6 +19,15 @@ pub enum Whom {
 }
 
 impl Whom {
+    /// Returns whether a single address is meant.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Network(network) => network.prefix_len() == network.max_prefix_len(),
+        }
+    }
+
     /// Returns whether the knocks of a client are to be explained.
     #[must_use]
     pub fn contains(&self, client: IpAddr) -> bool {
@@ -37,7 +46,9 @@ impl FromStr for Whom {
         if text == "all" {
             return Ok(Self::All);
         }
-        let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
+        // Of an IPv4 address that is written as one of IPv6, the former: packets have no other.
+        let address = text.parse::<IpAddr>().map(|address| address.to_canonical());
+        let network = address.map(IpNet::from).or_else(|_| text.parse());
         network.map(|network| Self::Network(network.trunc())).map_err(|_| {
             "not the address of a client, such as 192.0.2.7 or 2001:db8::7, or a network, such as \
              192.0.2.0/24"
@@ -50,9 +61,7 @@ impl fmt::Display for Whom {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => out.write_str("all"),
-            Self::Network(network) if network.prefix_len() == network.max_prefix_len() => {
-                out.write_str(&text_of(network.addr()))
-            }
+            Self::Network(network) if self.is_one() => out.write_str(&text_of(network.addr())),
             Self::Network(network) => write!(out, "{network}"),
         }
     }

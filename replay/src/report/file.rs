@@ -25,7 +25,12 @@ impl File {
                 return Err(io::Error::other("what is there is no regular file"));
             }
             Ok(_) => fs::canonicalize(path)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if path.is_symlink() {
+                    return Err(io::Error::other("it is a link to a file that is not there"));
+                }
+                path.to_owned()
+            }
             Err(error) => return Err(error),
         };
         let file = Self { path };
@@ -53,6 +58,8 @@ impl File {
         let mut new = BufWriter::new(self.beside()?);
         write(&mut new)?;
         let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
+        // Or a power failure could leave neither the old file nor the new one.
+        new.as_file().sync_all()?;
         new.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }

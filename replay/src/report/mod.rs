@@ -5,7 +5,7 @@ mod data;
 mod file;
 mod html;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use knock_engine::{Doors, Listening};
 use knock_setup::text::{Cause, shown};
@@ -15,6 +15,7 @@ use self::data::{Data, Sources};
 use self::file::File;
 use crate::args::Args;
 use crate::explain::{CaptureNames, Explainer, Explanation, Places, Whom, Words};
+use crate::inputs::refuse_overwriting;
 use crate::reader::{Next, Reader};
 use crate::{Exit, Streams};
 
@@ -26,6 +27,11 @@ pub(crate) fn report(
     mut reader: Reader,
     streams: &mut Streams<'_>,
 ) -> Exit {
+    let read = args.captures().map(PathBuf::as_path).chain([args.config.as_path()]);
+    let read = read.chain(places.one_time_files());
+    if let Some(exit) = refuse_overwriting("--report", path, read, streams) {
+        return exit;
+    }
     let file = match File::at(path) {
         Ok(file) => file,
         Err(error) => return cannot_write(path, &error, streams),

@@ -36,6 +36,12 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Returns the files of the test, as far as they are known.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let others = [&self.assert, &self.expect, &self.config].into_iter().flatten();
+        self.captures.iter().chain(others).map(PathBuf::as_path)
+    }
+
     /// Returns the name of the test, fit to be printed.
     pub(super) fn name(&self) -> String {
         shown(self.stem.strip_prefix(".").unwrap_or(&self.stem))

@@ -107,6 +107,7 @@ impl<'a> Judge<'a> {
         };
         let path = self.config_path(found, &settings)?;
         outcome.config = Some(shown(&path));
+        must_be_a_file(&path, Exit::Config)?;
         let config = self.config(&path);
         let doors = match &config.doors {
             Ok(doors) => doors,
@@ -153,7 +154,7 @@ impl<'a> Judge<'a> {
             }
         };
         must_be_a_file(capture, Exit::Capture)?;
-        for path in [&found.assert, &found.expect, &found.config].into_iter().flatten() {
+        for path in [&found.assert, &found.expect].into_iter().flatten() {
             must_be_a_file(path, Exit::Config)?;
         }
         if found.assert.is_none() && found.expect.is_none() && !self.args.bless {

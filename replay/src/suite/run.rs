@@ -5,7 +5,7 @@ use std::path::Path;
 
 use knock_setup::text::{Cause, shown};
 
-use super::find::find;
+use super::find::{Found, find};
 use super::judge::Judge;
 use super::outcome::Outcome;
 use super::text::Text;
@@ -13,6 +13,7 @@ use super::{json, junit};
 use crate::Streams;
 use crate::args::TestArgs;
 use crate::exit::Exit;
+use crate::inputs::refuse_overwriting;
 
 /// Runs the tests of folders.
 pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
@@ -23,6 +24,12 @@ pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
             return Exit::Config;
         }
     };
+    if let Some(file) = &args.junit {
+        let read = found.iter().flat_map(Found::files).chain(args.config.as_deref());
+        if let Some(exit) = refuse_overwriting("--junit", file, read, streams) {
+            return exit;
+        }
+    }
     let text = Text { colour: streams.output_colour, quiet: args.quiet };
     let mut judge = Judge::new(args);
     let mut outcomes = Vec::new();

@@ -229,6 +229,37 @@ fn every_fault_of_a_file_of_assertions_is_shown_with_its_place_and_a_way_out() {
     insta::assert_snapshot!(outcome.stderr);
 }
 
+/// What holds of everybody who stays away proves nothing of an address that is mistyped.
+#[test]
+fn of_a_client_that_did_not_come_nothing_holds() {
+    let desk = Desk::with(knocks_pcap());
+    for (text, status) in [
+        ("must not open mail from 10.0.0.5", 0),
+        ("must not open any from 10.0.0.55", 1),
+        ("must not open any from 203.0.113.0/24", 0),
+        ("opens ssh at most 3 from 10.9.9.9", 1),
+        ("opens ssh 0 from 10.9.9.9", 1),
+        // Another spelling of the address that came.
+        ("must not open ssh from ::ffff:10.0.0.5", 1),
+        ("must open ssh from ::ffff:10.0.0.5", 0),
+    ] {
+        desk.write("a.assert", format!("{text}\n"));
+        let outcome = desk.run(&format!("{ASSERT} -q"));
+        assert_eq!(outcome.status, Some(status), "{text}: {}", outcome.stdout);
+        let is_absent = text.contains("10.0.0.55") || text.contains("10.9.9.9");
+        assert_eq!(outcome.stdout.contains("nothing was tested: no packet of "), is_absent);
+    }
+}
+
+#[test]
+fn a_command_has_the_address_of_a_client_in_it() {
+    let desk = Desk::with(knocks_pcap());
+    desk.write("a.assert", "does not run \"open %IP%\"\n");
+    let outcome = desk.run(&format!("{ASSERT} -q"));
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stderr.contains("`%IP%` is in no command that runs"), "{}", outcome.stderr);
+}
+
 #[test]
 fn a_file_that_asserts_nothing_is_a_fault() {
     let desk = Desk::with(knocks_pcap());

@@ -45,6 +45,41 @@ fn a_page_holds_the_secret_and_is_for_its_owner_only() {
 }
 
 #[test]
+fn nothing_that_is_read_is_written_over() {
+    let desk = Desk::with(knocks_pcap());
+    desk.write("once.txt", "7000,8000,9000\n7001,8001\n");
+    desk.write("one-time.conf", "[d]\none_time_sequences = once.txt\ncommand = x\n");
+    symlink("knocks.pcap", desk.path("link.pcap")).unwrap();
+    fs::hard_link(desk.path("knockd.conf"), desk.path("same.conf")).unwrap();
+    for (arguments, read) in [
+        ("knocks.pcap -c knockd.conf --report knocks.pcap", "knocks.pcap"),
+        ("knocks.pcap -c knockd.conf --report link.pcap", "knocks.pcap"),
+        ("knocks.pcap -c knockd.conf --report knockd.conf", "knockd.conf"),
+        ("knocks.pcap -c knockd.conf --report same.conf", "knockd.conf"),
+        ("knocks.pcap -c one-time.conf --report once.txt", "once.txt"),
+    ] {
+        let before = fs::read(desk.path(read)).unwrap();
+        let outcome = desk.run(&format!("{arguments} -q"));
+        let told = format!(
+            "knock-replay: error: '--report' would write over {read}, which is read: name another file\n"
+        );
+        assert_eq!((outcome.status, outcome.stderr), (Some(2), told), "{arguments}");
+        assert_eq!(fs::read(desk.path(read)).unwrap(), before, "{arguments}");
+    }
+}
+
+#[test]
+fn a_link_to_nothing_is_not_replaced() {
+    let desk = Desk::with(knocks_pcap());
+    symlink("nowhere.html", desk.path("report.html")).unwrap();
+    let outcome = desk.run(&format!("{REPORT} -q"));
+    let told =
+        "knock-replay: error: cannot write report.html: it is a link to a file that is not there\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), told));
+    assert!(fs::symlink_metadata(desk.path("report.html")).unwrap().is_symlink());
+}
+
+#[test]
 fn behind_a_link_the_file_is_written() {
     let desk = Desk::with(knocks_pcap());
     desk.write("real.html", "what was there");

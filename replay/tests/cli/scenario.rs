@@ -84,3 +84,15 @@ fn only_a_scenario_is_written_as_a_capture() {
     insta::assert_snapshot!(told);
     assert!(!desk.path("k.pcap").exists());
 }
+
+#[test]
+fn a_scenario_is_not_written_over() {
+    let desk = Desk::new();
+    desk.write("a.scenario", "knock 10.0.0.5 7000 8000 9000\n");
+    let outcome = desk.run("a.scenario --write ./a.scenario");
+    let told = "knock-replay: error: '--write' would write over a.scenario, which is read: name another \
+                file\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), told));
+    let text = std::fs::read_to_string(desk.path("a.scenario")).unwrap();
+    assert_eq!(text, "knock 10.0.0.5 7000 8000 9000\n");
+}

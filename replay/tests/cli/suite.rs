@@ -332,6 +332,47 @@ fn the_document_for_ci_systems_has_every_test_with_its_outcome() {
 }
 
 #[test]
+fn no_file_of_a_test_is_written_over() {
+    let desk = desk();
+    for file in ["knocks/opens.assert", "knocks/opens.scenario", "knocks/knockd.conf"] {
+        let before = fs::read(desk.path(file)).unwrap();
+        let outcome = desk.run(&format!("test knocks --junit {file}"));
+        let told = format!(
+            "knock-replay: error: '--junit' would write over {file}, which is read: name another file\n"
+        );
+        assert_eq!((outcome.status, outcome.stderr), (Some(2), told));
+        assert_eq!(fs::read(desk.path(file)).unwrap(), before);
+    }
+}
+
+/// Whoever names the configuration: what is not read is not looked at.
+#[test]
+fn a_pipe_in_the_place_of_a_configuration_is_not_waited_for() {
+    let desk = desk();
+    desk.pipe("pipe.conf");
+    put(&desk, "knocks/opens.assert", "config ../pipe.conf\nmust open ssh from 10.0.0.5\n");
+    let outcome = desk.run("test knocks");
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.stdout.contains("pipe.conf is not a regular file"), "{}", outcome.stdout);
+    desk.write("good.conf", CONFIG);
+    put(&desk, "knocks/opens.assert", "must open ssh from 10.0.0.5\n");
+    fs::remove_file(desk.path("knocks/knockd.conf")).unwrap();
+    desk.pipe("knocks/knockd.conf");
+    assert_eq!(desk.run("test knocks --config good.conf").status, Some(0));
+}
+
+#[test]
+fn a_difference_commands_no_terminal_and_shows_every_byte() {
+    let desk = desk();
+    put(&desk, "knocks/other.scenario", OPENS);
+    put(&desk, "knocks/other.expect", [b"\x1b[2J\xff\n", OPENED.as_bytes()].concat());
+    let outcome = desk.run("test knocks --only other");
+    assert_eq!(outcome.status, Some(1));
+    assert!(outcome.stdout.contains("-\\u{1b}[2J\\xff\n"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains('\u{1b}'));
+}
+
+#[test]
 fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
     let desk = desk();
     put(&desk, "knocks/wrong.scenario", SHUT);

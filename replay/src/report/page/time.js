@@ -69,7 +69,9 @@ function ticks(from, to, most, isUtc) {
   const step = STEPS.find((one) => one >= least) || STEPS[STEPS.length - 1];
   const phase = isUtc ? Number(START % BigInt(step)) : 0;
   const list = [];
-  for (let at = Math.ceil((from + phase) / step) * step - phase; at <= to; at += step) {
+  const first = Math.ceil((from + phase) / step) * step - phase;
+  // Counted, as adding a small step to a large number may add nothing.
+  for (let at = first; at <= to && list.length <= 1000; at = first + list.length * step) {
     list.push(at);
   }
   return { list, step };

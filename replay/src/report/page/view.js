@@ -61,7 +61,10 @@ function selectedEvent() {
 /** The time that is shown, in nanoseconds; where each row has a clock of its own, from its first event. */
 function shownTime() {
   const [from, to] = [view.from, view.to].map((text) => (text === "" ? NaN : Number(text)));
-  return to > from ? { from, to } : allTime();
+  // A link can say anything.
+  const most = 8 * Math.max(LAST, SECOND);
+  const isShown = to - from >= shortest(from, to) && Math.abs(from) <= most && Math.abs(to) <= most;
+  return isShown ? { from, to } : allTime();
 }
 
 /** All time, with a little room. Of a door that stays open for long behind the last packet, the beginning. */
@@ -77,9 +80,14 @@ function allTime() {
   return { from: -length * 0.02, to: length * 1.03 };
 }
 
+/** The shortest time that can be shown there: numbers far from 0 are not dense enough for less. */
+function shortest(from, to) {
+  return Math.max(1000, 4096 * Number.EPSILON * Math.max(Math.abs(from), Math.abs(to)));
+}
+
 /** Shows the time from one moment to another. */
 function showTime(from, to) {
-  const least = 1000;
+  const least = 2 * shortest(from, to);
   const most = 4 * Math.max(LAST, SECOND);
   const length = Math.min(Math.max(to - from, least), most);
   const middle = (from + to) / 2;

@@ -258,7 +258,11 @@ does not run \"/sbin/iptables -F\"",
             "The door opens at least once for a client of WHO, so that its last knock comes no later than \
              T after the first knock of the same attempt.",
         ),
-        Tagged("`must not open` DOOR [`from` WHO]", "It does not open for any client of WHO."),
+        Tagged(
+            "`must not open` DOOR [`from` WHO]",
+            "It does not open for any client of WHO. If WHO is a single address of which no packet came, \
+             nothing was tested, and that fails, too.",
+        ),
         Tagged(
             "`opens` DOOR [`at least`|`at most`] N [`times`] [`from` WHO]",
             "It opens so often, all clients of WHO taken together.",

@@ -1,0 +1,32 @@
+//! What is read and must not be written over.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use knock_setup::text::shown;
+
+use crate::Streams;
+use crate::exit::Exit;
+
+/// Says so and returns how the program ends, if the file that is to be written is one of those that are
+/// read: by another name too, such as a link.
+pub(crate) fn refuse_overwriting<'a>(
+    option: &str,
+    output: &Path,
+    mut inputs: impl Iterator<Item = &'a Path>,
+    streams: &mut Streams<'_>,
+) -> Option<Exit> {
+    // What is not there cannot be written over.
+    let there = fs::metadata(output).ok()?;
+    let is_it = |input: &&Path| {
+        fs::metadata(input).is_ok_and(|input| {
+            input.is_file() && (input.dev(), input.ino()) == (there.dev(), there.ino())
+        })
+    };
+    let input = shown(inputs.find(is_it)?);
+    streams.say(&format!(
+        "knock-replay: error: '{option}' would write over {input}, which is read: name another file\n"
+    ));
+    Some(Exit::Config)
+}
