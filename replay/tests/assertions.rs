@@ -45,7 +45,16 @@ proptest! {
         let summary = String::from_utf8_lossy(&plain.stderr).into_owned();
         let is_silent = summary.contains(" packets read, 0 admitted")
             || summary.contains(" packet read, 0 admitted");
-        let (holds, fails) = assertions(&case, &counted, is_silent);
+        let mut clients: BTreeSet<IpAddr> =
+            case.packets().iter().map(|packet| packet.src).collect();
+        if theirs {
+            // Some packets knockd 0.8 cannot read, and of a client that did not come nothing holds.
+            let text = String::from_utf8_lossy(&plain.stdout).into_owned();
+            let first = |line: &str| line.split(": ").next().and_then(|client| client.parse().ok());
+            let told: BTreeSet<IpAddr> = text.lines().filter_map(first).collect();
+            clients.retain(|client| told.contains(client));
+        }
+        let (holds, fails) = assertions(&case, &clients, &counted, is_silent);
         fs::write(folder.path().join("holds.assert"), lines(&holds)).unwrap();
         fs::write(folder.path().join("fails.assert"), lines(&fails)).unwrap();
         let outcome = replay(&["--assert", "holds.assert"]);
@@ -100,20 +109,24 @@ fn counted(case: &Case, transcript: &[u8]) -> Counted {
 }
 
 /// Returns what holds, and what does not.
-fn assertions(case: &Case, counted: &Counted, is_silent: bool) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+fn assertions(
+    case: &Case,
+    clients: &BTreeSet<IpAddr>,
+    counted: &Counted,
+    is_silent: bool,
+) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let (mut holds, mut fails) = (Vec::new(), Vec::new());
     let mut either = |is_so: bool, yes: Vec<u8>, no: Vec<u8>| {
         let (right, wrong) = if is_so { (yes, no) } else { (no, yes) };
         holds.push(right);
         fails.push(wrong);
     };
-    let clients: BTreeSet<IpAddr> = case.packets().iter().map(|packet| packet.src).collect();
     let doors: BTreeSet<&Vec<u8>> = case.setting.doors.iter().map(|door| &door.name).collect();
     for door in doors {
         let name = in_quotes(door);
         let text = |parts: &[&[u8]]| parts.concat();
         let mut total = 0;
-        for client in &clients {
+        for client in clients {
             let times = counted.openings.get(&(door.clone(), *client)).copied().unwrap_or(0);
             total += times;
             let who = client.to_string();

@@ -46,9 +46,7 @@ impl FromStr for Whom {
         if text == "all" {
             return Ok(Self::All);
         }
-        // Of an IPv4 address that is written as one of IPv6, the former: packets have no other.
-        let address = text.parse::<IpAddr>().map(|address| address.to_canonical());
-        let network = address.map(IpNet::from).or_else(|_| text.parse());
+        let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
         network.map(|network| Self::Network(network.trunc())).map_err(|_| {
             "not the address of a client, such as 192.0.2.7 or 2001:db8::7, or a network, such as \
              192.0.2.0/24"
