@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use knock_engine::transcript::Channel;
-use knock_engine::{Doors, Limits, Rules, TooManyDoors};
+use knock_engine::transcript::{self, Channel};
+use knock_engine::{Doors, Effect, Limits, Rules, TooManyDoors};
 use knock_setup::Setup;
 use knock_setup::text::{Cause, shown};
 
@@ -212,7 +212,9 @@ impl<'a> Judge<'a> {
         let about = (doors.clone(), &test.config.places);
         let mut trial = Trial::new(test.assertions, rules, about, &reader, limits);
         let mut kept = Kept::default();
+        let mut spoiled = None;
         let (playing, replayed) = trial.run(&mut reader, |played| {
+            spoiled = spoiled.take().or_else(|| spoils(played));
             if test.expect.is_some() { keep(played, &mut kept) } else { Ok(()) }
         });
         if replayed.is_err() {
@@ -226,17 +228,20 @@ impl<'a> Judge<'a> {
             return Err(Failure { verdict, details });
         }
         let judgement = trial.judge(&playing, &test.explaining());
-        self.verdict(test, judgement, &kept)
+        // A transcript can be expected that ends so; what is asserted would hold for a wrong reason.
+        let spoiled = spoiled.filter(|_| !test.assertions.is_empty());
+        self.verdict(test, judgement, spoiled, &kept)
     }
 
     fn verdict(
         &self,
         test: &Test<'_>,
         judgement: Judgement,
+        spoiled: Option<String>,
         kept: &Kept,
     ) -> Result<Verdict, Failure> {
-        let mut details = Vec::new();
-        let holds = judgement.holds();
+        let holds = judgement.holds() && spoiled.is_none();
+        let mut details: Vec<Detail> = spoiled.map(Detail::Message).into_iter().collect();
         if judgement.proves_nothing {
             details.push(Detail::Message(NOTHING_TESTED.to_owned()));
         }
@@ -286,6 +291,21 @@ fn must_be_a_file(path: &Path, exit: Exit) -> Result<(), Failure> {
         }
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Returns the words for it, if after this a door does less than its configuration says: that it does not
+/// open or runs nothing then proves nothing.
+fn spoils(played: &Played<'_>) -> Option<String> {
+    let spoils = matches!(
+        played.timed.effect,
+        Effect::Crashed { .. }
+            | Effect::FilterRefused { .. }
+            | Effect::CommandTooLong { .. }
+            | Effect::OpeningRefused { .. }
+    );
+    let mut text = Vec::new();
+    spoils.then(|| transcript::write(&played.timed.effect, played.doors, &mut text))?;
+    Some(crate::explain::printable(&text))
 }
 
 /// Keeps what happens, if it is a line of the transcript.

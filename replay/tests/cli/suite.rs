@@ -372,6 +372,23 @@ fn a_difference_commands_no_terminal_and_shows_every_byte() {
     assert!(!outcome.stdout.contains('\u{1b}'));
 }
 
+/// A daemon that has crashed opens nothing, which is no proof of anything.
+#[test]
+fn what_holds_because_knockd_08_has_crashed_fails() {
+    let desk = desk();
+    desk.write("once.txt", "7000,8000,9000\n");
+    let config =
+        "[one]\none_time_sequences = once.txt\ncommand = x\n[two]\nsequence = 1,2\ncommand = y\n";
+    put(&desk, "knocks/knockd.conf", config);
+    put(&desk, "knocks/opens.scenario", format!("{OPENS}+1 knock 10.0.0.5 1 2\n"));
+    put(&desk, "knocks/opens.assert", "rules knockd-0.8\nmust not open two from 10.0.0.5\n");
+    let outcome = desk.run("test knocks");
+    assert_eq!(outcome.status, Some(1));
+    assert!(outcome.stdout.contains("one: knockd 0.8 crashes here"), "{}", outcome.stdout);
+    put(&desk, "knocks/opens.assert", "must open two from 10.0.0.5\n");
+    assert_eq!(desk.run("test knocks").status, Some(0));
+}
+
 #[test]
 fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
     let desk = desk();
