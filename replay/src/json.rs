@@ -21,6 +21,14 @@ impl<'a> Place<'a> {
     }
 }
 
+/// An object with the version of its format.
+#[derive(Serialize)]
+pub(crate) struct Versioned<T> {
+    pub(crate) version: u8,
+    #[serde(flatten)]
+    pub(crate) object: T,
+}
+
 /// Writes an object as a line.
 pub(crate) fn write(object: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, object)?;

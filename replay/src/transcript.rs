@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::json::{self, Place};
+use crate::json::{self, Place, Versioned};
 use crate::play::{Played, play};
 use crate::player::PlayingDone;
 use crate::printer::text_of;
@@ -21,13 +21,6 @@ use crate::{Streams, sum_up};
 /// The version of the format. A program that knows one may meet further fields and events in it, never
 /// another meaning of those it knows.
 const VERSION: u8 = 1;
-
-#[derive(Serialize)]
-struct Versioned<T> {
-    version: u8,
-    #[serde(flatten)]
-    object: T,
-}
 
 /// What happened. Its type says where the text of it goes otherwise: `line` to standard output,
 /// `message` and `note` to standard error.

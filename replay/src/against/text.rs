@@ -172,7 +172,11 @@ pub(super) fn words(what: &What) -> String {
 pub(super) fn summary(outcome: &Outcome, reading: &ReadingDone) -> Vec<String> {
     let [old, new] = [&outcome.old, &outcome.new].map(|side| &side.name);
     let read = number(reading.tally.packets(), "packet read", "packets read");
-    let verdict = if outcome.is_same() { "do the same" } else { "do not do the same" };
+    let verdict = match (outcome.counts().admitted, outcome.is_same()) {
+        (0, _) => "have nothing to do",
+        (_, true) => "do the same",
+        (_, false) => "do not do the same",
+    };
     let mut lines = vec![format!("{read}: {old} and {new} {verdict}")];
     let [was, is] = [&outcome.old, &outcome.new].map(|side| side.explainer().counts().opened);
     lines.push(format!("openings: {was} with {old}, {is} with {new}"));

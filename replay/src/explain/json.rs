@@ -11,7 +11,7 @@ use super::miss::{Miss, Nearest};
 use super::places::ConfigLine;
 use super::track::nanos;
 use super::words::{Words, unreadable};
-use crate::json::{self, Place, seconds, utc};
+use crate::json::{self, Place, Versioned, seconds, utc};
 use crate::printer::text_of;
 use crate::reader::PacketId;
 
@@ -25,13 +25,6 @@ enum Object<'a> {
     Explanation(Box<Happened<'a>>),
     Nearest(Near<'a>),
     Summary(Summary),
-}
-
-#[derive(Serialize)]
-struct Versioned<'a> {
-    version: u8,
-    #[serde(flatten)]
-    object: Object<'a>,
 }
 
 #[derive(Serialize)]

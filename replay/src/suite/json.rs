@@ -5,18 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::outcome::{Detail, Outcome, Told, Verdict};
-use crate::json;
+use crate::json::{self, Versioned};
 
 /// The version of the format. A program that knows one may meet further fields in it, never another
 /// meaning of those it knows.
 const VERSION: u8 = 1;
-
-#[derive(Serialize)]
-struct Versioned<T> {
-    version: u8,
-    #[serde(flatten)]
-    object: T,
-}
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]

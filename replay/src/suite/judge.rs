@@ -27,7 +27,7 @@ use crate::printer::{line, text_of};
 use crate::reader::Reader;
 
 /// What is said of packets of which none was admitted.
-const NOTHING_TESTED: &str = "no packet was admitted, so nothing was tested; do the ports, tcpflags, \
+const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; do the ports, tcpflags, \
                               targets and local addresses fit? If that is what is expected, assert \
                               `nothing is admitted`";
 
@@ -243,7 +243,7 @@ impl<'a> Judge<'a> {
         let holds = judgement.holds() && spoiled.is_none();
         let mut details: Vec<Detail> = spoiled.map(Detail::Message).into_iter().collect();
         if judgement.proves_nothing {
-            details.push(Detail::Message(NOTHING_TESTED.to_owned()));
+            details.push(Detail::Message(NONE_ADMITTED.to_owned()));
         }
         if !judgement.failed.is_empty() {
             details.push(Detail::Assertions(judgement.failed));

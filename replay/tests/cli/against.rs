@@ -68,6 +68,9 @@ fn a_capture_of_which_nothing_is_admitted_compares_nothing() {
     fs::write(desk.path("knocks.pcap"), knocks_pcap()).unwrap();
     let elsewhere = desk.run(&format!("{AGAINST} -q --local 192.0.2.9"));
     assert_eq!((elsewhere.status, elsewhere.stderr.as_str()), (Some(1), nothing));
+    let told = desk.run(&format!("{AGAINST} --local 192.0.2.9")).stderr;
+    let verdict = "knock-replay: 3 packets read: knockd.conf and new.conf have nothing to do\n";
+    assert!(told.starts_with(verdict), "{told}");
 }
 
 #[test]
