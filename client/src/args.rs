@@ -10,14 +10,14 @@ use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, ValueHint};
 use clap_complete::Shell;
+use knock_config::InterfaceName;
+use knock_config::options::STYLES;
 use knock_engine::Protocol;
-use knock_engine::config::InterfaceName;
-use knock_setup::options::STYLES;
 
 use crate::plan::MAX_HITS;
 use crate::request::{Awaited, Family, Request};
-use knock_packets::duration::{self, DurationError, Unit};
-use knock_packets::hit::Hit;
+use knock_capture::duration::{self, DurationError, Unit};
+use knock_capture::hit::Hit;
 
 const LONG_ABOUT: &str = "\
 Knock at ports of a host, in order, so that a door opens there.

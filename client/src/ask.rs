@@ -3,9 +3,9 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use knock_engine::config::{Wording, nearest};
+use knock_config::text::shown;
+use knock_config::{Wording, nearest};
 use knock_engine::{DoorName, Protocol};
-use knock_setup::text::shown;
 
 use crate::args::Args;
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ use crate::profile::{
 };
 use crate::request::{Awaited, Request};
 use crate::tell::Teller;
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 
 /// What is asked for.
 #[derive(Debug)]

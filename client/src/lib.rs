@@ -22,8 +22,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use clap::Parser as _;
-use knock_setup::report::Style;
-use knock_setup::text::{Cause, shown};
+use knock_config::report::Style;
+use knock_config::text::{Cause, shown};
 
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
@@ -32,7 +32,7 @@ pub use crate::request::{Awaited, Family, Request};
 pub use crate::route::{Route, RouteError};
 pub use crate::send::SendError;
 pub use crate::then::Shut;
-pub use knock_packets::hit::{Hit, HitError, flag_names, protocol_name};
+pub use knock_capture::hit::{Hit, HitError, flag_names, protocol_name};
 
 use crate::ask::Asked;
 use crate::profile::OneTime;

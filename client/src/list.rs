@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use knock_setup::text::shown;
+use knock_config::text::shown;
 use serde::Serialize;
 
 use crate::profile::{Knocks, Resolved, Settings};
 use crate::request::Awaited;
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 
 /// A host that a profile names.
 #[derive(Debug, Serialize)]

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use knock_config::InterfaceName;
 use knock_engine::Port;
-use knock_engine::config::InterfaceName;
 
 use crate::request::{Awaited, Request};
 use crate::route::Route;
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 
 /// The most knocks that are made: sequences have at most 32, and each knock holds two sockets.
 pub const MAX_HITS: usize = 256;

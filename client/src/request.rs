@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use knock_config::InterfaceName;
 use knock_engine::Port;
-use knock_engine::config::InterfaceName;
 
-use knock_packets::hit::{self, Hit};
+use knock_capture::hit::{self, Hit};
 
 /// A version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

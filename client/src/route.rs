@@ -5,10 +5,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use dns_lookup::{AddrInfoHints, getaddrinfo};
+use knock_capture::hit::{self, Hit};
+use knock_config::InterfaceName;
+use knock_config::text::Cause;
 use knock_engine::Protocol;
-use knock_engine::config::InterfaceName;
-use knock_packets::hit::{self, Hit};
-use knock_setup::text::Cause;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use socket2::{Domain, Socket, Type};
 

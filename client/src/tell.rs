@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use knock_config::Wording;
+use knock_config::report::{self, Source, Style};
+use knock_config::text::{Cause, shown};
 use knock_engine::Port;
-use knock_engine::config::Wording;
-use knock_setup::report::{self, Source, Style};
-use knock_setup::text::{Cause, shown};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -17,8 +17,8 @@ use crate::plan::{Plan, Then};
 use crate::profile::Trouble;
 use crate::route::Address;
 use crate::then::Shut;
-use knock_packets::duration::Shown;
-use knock_packets::hit::{Hit, flag_names, protocol_name};
+use knock_capture::duration::Shown;
+use knock_capture::hit::{Hit, flag_names, protocol_name};
 
 /// The version of the objects of `--json`. It changes when one loses a member or its meaning.
 const VERSION: u8 = 1;

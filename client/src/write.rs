@@ -9,7 +9,7 @@ use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriteError, PcapWriter};
 use pcap_file::{DataLink, Endianness};
 
 use crate::plan::Plan;
-use knock_packets::frame;
+use knock_capture::frame;
 
 /// When knocks begin whose numbers come from a seed: the same on every run.
 const BEGIN: Duration = Duration::from_secs(1_000_000_000);

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser};
+use knock_config::lint::Code;
+use knock_config::options::{CheckOptions, STYLES, code, number_of_attempts};
 use knock_engine::Limits;
-use knock_engine::lint::Code;
-use knock_setup::options::{CheckOptions, STYLES, code, number_of_attempts};
 
 const LONG_ABOUT: &str = "\
 Listen for secret sequences of packets, and open doors for those who know them.

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write as _};
 
-use knock_engine::config::Config;
-use knock_setup::options::Format;
-use knock_setup::text::Cause;
-use knock_setup::{ThisHost, Verdict};
+use knock_config::Config;
+use knock_config::options::Format;
+use knock_config::text::Cause;
+use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
 use crate::exit::Exit;

@@ -52,7 +52,7 @@ pub fn main() -> Exit {
     match Args::try_parse() {
         Ok(args) => {
             if let Some(code) = args.explain {
-                check::print(&knock_setup::options::explanation(code))
+                check::print(&knock_config::options::explanation(code))
             } else if args.checking.check {
                 check::check(&args)
             } else {

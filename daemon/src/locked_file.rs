@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use knock_setup::text::Cause;
+use knock_config::text::Cause;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 

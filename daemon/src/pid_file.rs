@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use knock_setup::text::shown;
+use knock_config::text::shown;
 use nix::fcntl::Flock;
 
 use crate::locked_file::{self, NotHad, is_at};

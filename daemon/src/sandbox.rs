@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use caps::{CapSet, Capability};
-use knock_setup::text::Cause;
+use knock_config::text::Cause;
 use landlock::RulesetError;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};

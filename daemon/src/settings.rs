@@ -5,8 +5,8 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use knock_config::{FileName, LogTime, Options};
 use knock_engine::Seconds;
-use knock_engine::config::{FileName, LogTime, Options};
 
 use crate::addresses;
 use crate::args::Args;
@@ -128,7 +128,7 @@ fn user(options: &Options) -> Result<Option<User>, SettingsError> {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
-    use knock_engine::config;
+    use knock_config as config;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! The user that processes without privileges become.
 
-use knock_engine::config::UserName;
+use knock_config::UserName;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 /// The user if the configuration names none.

@@ -6,7 +6,6 @@ use core::fmt;
 use core::net::IpAddr;
 
 use crate::address;
-use crate::effect::Phase;
 
 /// A shell command of the configuration, as bytes, with `%IP%` still in it. May be empty.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -51,6 +50,15 @@ impl fmt::Debug for Command {
 
 fn find(text: &[u8], token: &[u8]) -> Option<usize> {
     text.windows(token.len()).position(|window| window == token)
+}
+
+/// Which command of a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The one that runs when the door opens.
+    Start,
+    /// The one that runs when the command timeout is over.
+    Stop,
 }
 
 /// The four command directives of a door; `None` where the directive is absent.

@@ -165,6 +165,15 @@ impl FlagRule {
         (self.wanted.union(self.refused).0, self.wanted.0)
     }
 
+    /// Returns whether one packet can satisfy both rules.
+    #[must_use]
+    pub const fn agrees_with(self, other: Self) -> bool {
+        let (mask, value) = self.mask_and_value();
+        let (other_mask, other_value) = other.mask_and_value();
+        let both = mask & other_mask;
+        value & both == other_value & both
+    }
+
     /// Returns whether a packet has the flags asked for.
     ///
     /// UDP always has (case `d-udp-step-has-no-flags`). A TCP packet that was cut before its flags
@@ -251,6 +260,14 @@ mod tests {
 
     fn knock(port: u16) -> Knock {
         Knock { port: Port(port), protocol: Protocol::Tcp }
+    }
+
+    #[test]
+    fn flag_rules_agree_where_one_packet_satisfies_both() {
+        let syn = FlagRule::default().want(TcpFlags::SYN);
+        assert!(syn.agrees_with(FlagRule::default()));
+        assert!(syn.agrees_with(FlagRule::default().want(TcpFlags::ACK)));
+        assert!(!syn.agrees_with(FlagRule::default().refuse(TcpFlags::SYN)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::net::IpAddr;
 
+use crate::command::Phase;
 use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
@@ -77,15 +78,6 @@ pub struct CommandStatus(pub u8);
 impl CommandStatus {
     /// The command did what it should.
     pub const SUCCESS: Self = Self(0);
-}
-
-/// Which command of a door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// The one that runs when the door opens.
-    Start,
-    /// The one that runs when the command timeout is over.
-    Stop,
 }
 
 /// An effect and the time it belongs to: that of the packet or of the deadline that caused it.

@@ -9,7 +9,6 @@ extern crate alloc;
 
 pub mod address;
 mod command;
-pub mod config;
 mod decode;
 mod difference;
 mod door;
@@ -18,27 +17,26 @@ mod effect;
 mod engine;
 pub mod filter;
 mod hearing;
-pub mod lint;
+mod limits;
 mod listening;
 mod one_time;
 mod packet;
 mod ports;
 mod rules;
-#[cfg(test)]
-mod scenarios;
 mod time;
 pub mod transcript;
 
-pub use command::{Command, Commands};
+pub use command::{Command, Commands, Phase};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, source, vlan_tags};
 pub use difference::Difference;
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
-    CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, Phase, RunId, TimedEffect,
+    CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, RunId, TimedEffect,
 };
-pub use engine::{Engine, Limits};
+pub use engine::Engine;
 pub use hearing::Hearing;
+pub use limits::Limits;
 pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};

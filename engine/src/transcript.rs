@@ -5,9 +5,10 @@ use core::fmt::Write as _;
 use core::net::IpAddr;
 
 use crate::address::{self, Bytes, write_decimal};
+use crate::command::Phase;
 use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Effect, Note, Phase};
+use crate::effect::{Effect, Note};
 use crate::packet::Knock;
 
 /// Where the text of an effect belongs.

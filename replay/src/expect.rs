@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use knock_setup::text::{Cause, shown};
+use knock_config::text::{Cause, shown};
 use similar::{ChangeTag, TextDiff};
 
 use knock_engine::{Doors, Rules};

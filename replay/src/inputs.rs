@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use knock_setup::text::shown;
+use knock_config::text::shown;
 
 use crate::Streams;
 use crate::exit::Exit;

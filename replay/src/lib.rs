@@ -6,7 +6,6 @@ mod against;
 mod args;
 pub mod assert;
 mod both;
-pub mod capture;
 mod command_line;
 pub mod compare;
 mod exit;
@@ -16,14 +15,12 @@ mod huge_pages;
 mod init;
 mod inputs;
 mod json;
-mod lines;
 mod play;
 mod player;
 mod printer;
 mod progress;
 mod reader;
 mod report;
-pub mod scenario;
 mod suite;
 mod summary;
 mod transcript;
@@ -38,24 +35,24 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
+use knock_config::options::{self, Format};
+use knock_config::report::{self as findings, Style};
+use knock_config::text::{Cause, shown};
+use knock_config::{Host, Refusal, Setup, ThisHost, Verdict};
 use knock_engine::{Doors, Limits, Rules};
-use knock_setup::options::{self, Format};
-use knock_setup::report::{self as findings, Style};
-use knock_setup::text::{Cause, shown};
-use knock_setup::{Host, Refusal, Setup, ThisHost, Verdict};
 
 pub use crate::args::{Args, RuleChoice, Subject, TimeFormat};
 pub use crate::command_line::command;
 pub use crate::exit::Exit;
 pub use crate::huge_pages::HugePages;
 
-use crate::capture::{Capture, CaptureError, Fault, Merge};
 use crate::command_line::Job;
 use crate::explain::Places;
 use crate::player::{Player, PlayingDone};
 use crate::printer::Printer;
 use crate::progress::{Bar, Progress};
 use crate::reader::{Reader, ReadingDone};
+use knock_capture::{Capture, CaptureError, Fault, Merge};
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
 pub struct Streams<'a> {
@@ -232,7 +229,7 @@ const A_CAPTURE: Refusal = Refusal {
 };
 
 fn refusal(text: &[u8]) -> Option<Refusal> {
-    capture::begins_like_one(text).then_some(A_CAPTURE)
+    knock_capture::begins_like_one(text).then_some(A_CAPTURE)
 }
 
 /// Reads the configuration, and says what is wrong with it. `None` if it cannot be used.
@@ -242,7 +239,7 @@ fn load_doors(path: &Path, quiet: bool, streams: &mut Streams<'_>) -> Option<(Do
         streams.say(&setup.report(streams.style()));
     }
     let places = Places::new(path, &setup);
-    match knock_setup::doors(&setup.config?) {
+    match knock_config::doors(&setup.config?) {
         Ok(doors) => Some((doors, places)),
         Err(error) => {
             streams.say(&format!("error: {}: {error}\n", shown(path)));

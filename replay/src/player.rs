@@ -137,7 +137,8 @@ mod tests {
     use std::sync::mpsc;
 
     use clap::Parser as _;
-    use knock_engine::{Packet, Port, Transport, config};
+    use knock_config as config;
+    use knock_engine::{Packet, Port, Transport};
 
     use super::*;
 

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use knock_engine::{Engine, Event, LinkType, Listening, Timestamp, Undecodable};
 
 use crate::args::Args;
-use crate::capture::{CaptureError, Merge};
 use crate::progress::Progress;
 use crate::summary::{AddressSource, Tally};
+use knock_capture::{CaptureError, Merge};
 
 /// Reads captures and decodes their packets into events.
 pub(crate) struct Reader {

@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use knock_setup::text::{Cause, shown};
+use knock_config::text::{Cause, shown};
 
 use crate::args::{self, Args};
-use crate::capture::{self, CaptureError, Fault, Looks};
 use crate::inputs::refuse_overwriting;
-use crate::{Exit, Streams, scenario};
+use crate::{Exit, Streams};
+use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
 
 /// Writes the packets of a scenario as a capture.
 pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit {

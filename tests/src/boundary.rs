@@ -4,10 +4,11 @@
 
 use std::net::IpAddr;
 
+use knock_config as config;
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening,
     OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target, TcpFlags,
-    TcpHeader, Transport, config,
+    TcpHeader, Transport,
 };
 
 use crate::arb::Conf;
@@ -28,7 +29,7 @@ pub fn configured(conf: &Conf) -> Doors {
         let Some(file) = &door.one_time_file else { continue };
         let name = String::from_utf8_lossy(file.name.as_bytes());
         let file = conf.sequence_files.iter().find(|(other, _)| *other == name);
-        let (sequences, _) = OneTimeSequences::parse(&file.expect("the file is there").1);
+        let (sequences, _) = knock_config::parse_one_time(&file.expect("the file is there").1);
         door.door.sequence = DoorSequence::OneTime(sequences.expect("the file is good"));
     }
     Doors::new(config.doors.into_iter().map(|door| door.door).collect())

@@ -5,11 +5,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use knock_engine::config::{
-    self, Diagnostics, Fault, LineFault, Lint, OptionFault, Severity, ValueFault,
-};
-use knock_engine::{Doors, OneTimeSequences};
-use knock_setup::report::{self, Source, Style};
+use knock_config::report::{self, Source, Style};
+use knock_config::{self, Diagnostics, Fault, LineFault, Lint, OptionFault, Severity, ValueFault};
+use knock_engine::Doors;
 
 /// Maps every fault to the files of `testdata/configs` that show it; the compiler refuses to forget
 /// one.
@@ -160,7 +158,7 @@ fn the_examples_of_knockd_08_mean_what_they_say() {
         let (_, text) = read(&directory("good").join(format!("{name}.conf")));
         insta::assert_debug_snapshot!(
             format!("good__{name}"),
-            config::parse(&text).config.unwrap()
+            knock_config::parse(&text).config.unwrap()
         );
     }
 }
@@ -168,10 +166,10 @@ fn the_examples_of_knockd_08_mean_what_they_say() {
 #[test]
 fn one_door_too_many_is_an_error() {
     let door = "[d]\nSequence=1\n";
-    let most = config::parse(door.repeat(Doors::MAX).as_bytes());
+    let most = knock_config::parse(door.repeat(Doors::MAX).as_bytes());
     assert_eq!(most.config.unwrap().doors.len(), Doors::MAX);
     let text = door.repeat(Doors::MAX + 2);
-    let parsed = config::parse(text.as_bytes());
+    let parsed = knock_config::parse(text.as_bytes());
     assert_eq!((parsed.config, parsed.diagnostics.errors()), (None, 1));
     let error = parsed.diagnostics.kept().iter().find(|one| one.severity() == Severity::Error);
     assert_eq!(error.unwrap().fault, Fault::Line(LineFault::TooManyDoors));
@@ -183,9 +181,9 @@ fn one_door_too_many_is_an_error() {
 
 fn diagnostics(name: &str, text: &[u8]) -> Diagnostics {
     if name.ends_with(".sequences") {
-        OneTimeSequences::parse(text).1
+        knock_config::parse_one_time(text).1
     } else {
-        config::parse(text).diagnostics
+        knock_config::parse(text).diagnostics
     }
 }
 

@@ -5,15 +5,15 @@
 
 use std::net::IpAddr;
 
-use knock_engine::config::{
+use knock_config::lint::{self, Checked, Circumstances};
+use knock_config::report::{self, Source, Style};
+use knock_config::{
     self, Diagnostic, Diagnostics, Fault, InterfaceName, LogTime, Severity, Span, UserName,
 };
-use knock_engine::lint::{self, Checked, Circumstances};
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
     Protocol, Seconds, Sequence, Target, TcpFlags, address,
 };
-use knock_setup::report::{self, Source, Style};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -29,10 +29,10 @@ proptest! {
 
     #[test]
     fn any_bytes_give_a_configuration_or_an_error(text in any_text()) {
-        let parsed = config::parse(&text);
+        let parsed = knock_config::parse(&text);
         prop_assert_eq!(parsed.config.is_none(), parsed.diagnostics.errors() > 0);
         check_diagnostics(&parsed.diagnostics, &text)?;
-        let (sequences, diagnostics) = OneTimeSequences::parse(&text);
+        let (sequences, diagnostics) = knock_config::parse_one_time(&text);
         prop_assert_eq!(sequences.is_none(), diagnostics.errors() > 0);
         check_diagnostics(&diagnostics, &text)?;
     }
@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn advice_is_given_about_any_bytes(text in any_text()) {
         check_advice(&text)?;
-        let (sequences, _) = OneTimeSequences::parse(&text);
+        let (sequences, _) = knock_config::parse_one_time(&text);
         let (checked, diagnostics) = lint::check_one_time(&text, &Circumstances::default());
         prop_assert_eq!(checked, sequences);
         check_diagnostics(&diagnostics, &text)?;
@@ -58,7 +58,7 @@ proptest! {
         options in options(), doors in vec(door(), 0..4), whims in vec(any::<u8>(), 1..200)
     ) {
         let text = Printer::new(whims).print(&options, &doors);
-        let parsed = config::parse(&text);
+        let parsed = knock_config::parse(&text);
         let shown = text.escape_ascii();
         let config = parsed.config;
         prop_assert!(config.is_some(), "{:?} in {shown}", parsed.diagnostics);
@@ -97,7 +97,7 @@ proptest! {
             printer.sequence(sequence);
             printer.end_line();
         }
-        let (sequences, _) = OneTimeSequences::parse(&printer.out);
+        let (sequences, _) = knock_config::parse_one_time(&printer.out);
         let first = sequences.as_ref().and_then(OneTimeSequences::next);
         let first = first.map(|line| {
             let number = usize::try_from(line.number).unwrap_or_default();
@@ -111,7 +111,7 @@ proptest! {
 /// Every span lies in the text, in a line, at characters; the order is that of place; and what is
 /// found can be reported.
 fn check_advice(text: &[u8]) -> Result<(), TestCaseError> {
-    let parsed = config::parse(text);
+    let parsed = knock_config::parse(text);
     let Checked { parsed: checked, programs } = lint::check(text, &Circumstances::default());
     prop_assert_eq!(&checked.config, &parsed.config);
     prop_assert_eq!(checked.diagnostics.errors(), parsed.diagnostics.errors());

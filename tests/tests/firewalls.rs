@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
+use knock_config::lint::{self, Advice, Circumstances};
+use knock_config::{self as config, Fault};
 use knock_engine::Command;
-use knock_engine::config::{self, Fault};
-use knock_engine::lint::{self, Advice, Circumstances};
 use knock_tests::live::Namespace;
 use knock_tests::process::finish;
 use knock_tests::require::{Need, require};

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use knock_engine::lint::{Code, ProgramFault};
-use knock_setup::options::{CheckOptions, Denied, Format};
-use knock_setup::report::Style;
-use knock_setup::{Host, Verdict};
+use knock_config::lint::{Code, ProgramFault};
+use knock_config::options::{CheckOptions, Denied, Format};
+use knock_config::report::Style;
+use knock_config::{Host, Verdict};
 use knock_tests::schema::Schema;
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ fn the_page_of_warnings_is_up_to_date() {
 /// Returns whether the parser warns by itself.
 fn is_told_at_every_start(code: Code) -> bool {
     files("warns").into_iter().filter(|(other, _)| *other == code).any(|(_, file)| {
-        let report = knock_setup::Setup::load(&file).report(Style::Plain);
+        let report = knock_config::Setup::load(&file).report(Style::Plain);
         report.contains(&format!("warning[{code}]: "))
     })
 }

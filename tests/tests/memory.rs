@@ -8,9 +8,10 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 
+use knock_config as config;
 use knock_engine::{
     Doors, Engine, Event, Limits, Listening, Packet, Port, Rules, TcpFlags, TcpHeader, Timestamp,
-    Transport, config,
+    Transport,
 };
 use knock_tests::drive;
 

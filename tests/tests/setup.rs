@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use knock_config::report::Style;
+use knock_config::{Config, FileName};
+use knock_config::{Files, MAX_FILE_BYTES, Refusal, Setup};
 use knock_engine::Sequence;
-use knock_engine::config::{Config, FileName};
-use knock_setup::report::Style;
-use knock_setup::{Files, MAX_FILE_BYTES, Refusal, Setup};
 use tempfile::TempDir;
 
 #[test]
@@ -251,7 +251,7 @@ fn doors_stand_in_the_order_of_the_configuration_with_their_sequences() {
     );
     directory.write("b", b" 3,4\n");
     let config = directory.load().0.unwrap();
-    let doors = knock_setup::doors(&config).unwrap();
+    let doors = knock_config::doors(&config).unwrap();
     let in_order = doors.in_order().map(|(_, door)| door);
     assert!(in_order.eq(config.doors.iter().map(|door| &door.door)));
     assert_eq!(doors.len(), 2);

@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use knock_engine::config::{Config, DoorConfig, Excerpt, nearest};
+use knock_config::Setup;
+use knock_config::one_time::path_of;
+use knock_config::text::shown;
+use knock_config::{Config, DoorConfig, Excerpt, nearest};
 use knock_engine::{
     DoorName, DoorSequence, FlagRule, Knock, Protocol, Sequence, TcpFlags, TcpHeader, Transport,
 };
-use knock_setup::Setup;
-use knock_setup::one_time::path_of;
-use knock_setup::text::shown;
 
 use super::trouble::Trouble;
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 
 /// What a door wants of who knocks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ fn flags(rule: FlagRule) -> Option<TcpFlags> {
 
 #[cfg(test)]
 mod tests {
-    use knock_engine::config;
+    use knock_config as config;
     use proptest::prelude::*;
 
     use super::*;

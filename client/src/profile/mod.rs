@@ -16,8 +16,8 @@ mod words;
 
 use std::path::Path;
 
-use knock_setup::read_configuration;
-use knock_setup::text::shown;
+use knock_config::read_configuration;
+use knock_config::text::shown;
 
 pub use lookup::Profiles;
 pub use one_time::OneTime;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use knock_engine::{OneTimeLine, OneTimeSequences, Sequence};
-use knock_setup::one_time::{self, NotMarked};
-use knock_setup::read_one_time;
-use knock_setup::report::Source;
-use knock_setup::text::{Cause, shown};
+use knock_config::one_time::{self, NotMarked};
+use knock_config::read_one_time;
+use knock_config::report::Source;
+use knock_config::text::{Cause, shown};
+use knock_engine::{OneTimeLine, Sequence};
 
 use super::trouble::Trouble;
 
@@ -36,7 +36,7 @@ impl OneTime {
     /// [`Trouble`] if the file cannot be read or is at fault, or no sequence is left.
     pub fn look(path: &Path) -> Result<Self, Trouble> {
         let text = read(path)?;
-        let (sequences, diagnostics) = OneTimeSequences::parse(&text);
+        let (sequences, diagnostics) = knock_config::parse_one_time(&text);
         let Some(sequences) = sequences else {
             let source = Source::new(shown(path), text, &diagnostics);
             return Err(Trouble::Text(Box::new(source)));
@@ -161,7 +161,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 mod tests {
     use std::sync::mpsc;
 
-    use knock_setup::report::Style;
+    use knock_config::report::Style;
     use tempfile::TempDir;
 
     use super::*;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use knock_engine::config::lex::{Line, Piece, Text};
-use knock_engine::config::{Excerpt, Wording};
-use knock_setup::faults::Faults;
-use knock_setup::report::Source;
+use knock_config::faults::Faults;
+use knock_config::lex::{Line, Piece, Text};
+use knock_config::report::Source;
+use knock_config::{Excerpt, Wording};
 
 use super::keyword::{Keyword, only_of_ssh};
 use super::lookup::{Hosts, Profile, Profiles};

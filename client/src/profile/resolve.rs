@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use knock_engine::config::Wording;
+use knock_config::Wording;
 use knock_engine::{DoorName, FlagRule};
 
 use super::door::{self, Kind, Wanted};
@@ -12,7 +12,7 @@ use super::one_time::OneTime;
 use super::secret;
 use super::settings::Knocks;
 use super::trouble::Trouble;
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 
 /// What the knocks are for.
 pub enum Use<'a> {

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use knock_engine::config::Wording;
-use knock_setup::text::shown;
+use knock_config::Wording;
+use knock_config::text::shown;
 use nix::unistd::geteuid;
 
 /// What matters of a file here.

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use knock_config::InterfaceName;
 use knock_engine::DoorName;
-use knock_engine::config::InterfaceName;
 
 use crate::request::{Awaited, Family};
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 
 /// Where the knocks of a host are told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use knock_engine::config::Wording;
-use knock_setup::report::{self, Source, Style};
-use knock_setup::text::shown;
-use knock_setup::{Setup, Unreadable};
+use knock_config::Wording;
+use knock_config::report::{self, Source, Style};
+use knock_config::text::shown;
+use knock_config::{Setup, Unreadable};
 
 /// Why there are no knocks, or no profiles.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Trouble {
             Self::Text(source) => report::render(std::slice::from_ref(source), style),
             Self::Setup(setup) => setup.report_of_errors(style),
             Self::Alone(wording) => {
-                report::render_alone(knock_engine::config::Severity::Error, wording, style)
+                report::render_alone(knock_config::Severity::Error, wording, style)
             }
         }
     }

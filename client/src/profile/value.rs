@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use knock_config::lex::Piece;
+use knock_config::{Excerpt, InterfaceName, Wording};
 use knock_engine::DoorName;
-use knock_engine::config::lex::Piece;
-use knock_engine::config::{Excerpt, InterfaceName, Wording};
 
 use super::keyword::Keyword;
 use super::place::{Base, PathFault};
@@ -14,9 +14,9 @@ use super::settings::{Knocks, Settings};
 use super::words::Word;
 use crate::plan::MAX_HITS;
 use crate::request::{Awaited, Family};
-use knock_packets::duration::{self, DurationError, Unit};
-use knock_packets::hit::{Hit, HitError};
-use knock_setup::faults::Faults;
+use knock_capture::duration::{self, DurationError, Unit};
+use knock_capture::hit::{Hit, HitError};
+use knock_config::faults::Faults;
 
 /// The longest host name, in bytes: that of the domain name system.
 const MAX_HOST_BYTES: usize = 253;
@@ -278,7 +278,7 @@ fn bad(word: &Word<'_>, what: &str) -> Wording {
 
 #[cfg(test)]
 mod tests {
-    use knock_engine::config::lex::Text;
+    use knock_config::lex::Text;
 
     use super::super::words;
     use super::*;

@@ -1,6 +1,6 @@
 //! Lines as keywords and words, cut where ssh cuts the lines of its configuration.
 
-use knock_engine::config::lex::{Piece, is_blank};
+use knock_config::lex::{Piece, is_blank};
 
 /// A word of a line.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ fn is_escaped(next: Option<u8>, is_quoted: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use knock_engine::config::lex::Text;
+    use knock_config::lex::Text;
 
     use super::*;
 

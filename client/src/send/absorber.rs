@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use knock_engine::config::InterfaceName;
+use knock_config::InterfaceName;
 use nix::sys::socket::SetSockOpt as _;
 use socket2::{Domain, Socket, Type};
 

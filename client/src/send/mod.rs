@@ -11,12 +11,12 @@ use std::io;
 use std::thread;
 
 use fastrand::Rng;
-use knock_setup::text::Cause;
+use knock_config::text::Cause;
 use socket2::Socket;
 
 use crate::plan::Plan;
 use absorber::Absorber;
-use knock_packets::hit::Hit;
+use knock_capture::hit::Hit;
 use shot::Shot;
 
 /// Why not all knocks have left.

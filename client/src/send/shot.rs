@@ -10,8 +10,8 @@ use socket2::{Domain, Socket, Type};
 use super::absorber::{self, Absorber};
 use super::{SendError, Silence};
 use crate::plan::Plan;
-use knock_packets::frame;
-use knock_packets::hit::Hit;
+use knock_capture::frame;
+use knock_capture::hit::Hit;
 
 /// A knock with its sockets.
 pub(super) enum Shot {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use knock::profile::{Base, Knocks, Profiles, parse};
 use knock::{Awaited, Family, Hit};
+use knock_config::report::{Style, render};
 use knock_engine::{DoorName, Port};
-use knock_setup::report::{Style, render};
 
 #[test]
 fn the_first_value_that_is_found_counts() {

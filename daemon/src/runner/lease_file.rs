@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use knock_config::text::{Cause, shown};
 use knock_engine::address;
-use knock_setup::text::{Cause, shown};
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 

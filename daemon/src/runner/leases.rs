@@ -84,7 +84,8 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
-    use knock_engine::{Doors, config};
+    use knock_config as config;
+    use knock_engine::Doors;
 
     use super::*;
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use knock_config::Files;
+use knock_config::one_time::{self, NotMarked, path_of};
+use knock_config::text::{Cause, shown};
+use knock_config::{Config, FileName};
 use knock_engine::DoorId;
-use knock_engine::config::{Config, FileName};
-use knock_setup::Files;
-use knock_setup::one_time::{self, NotMarked, path_of};
-use knock_setup::text::{Cause, shown};
 
 /// The files of one-time sequences, as they were read.
 #[derive(Debug, Default)]
@@ -71,7 +71,8 @@ pub(crate) fn check_writable(config: &Config) -> Result<(), NotWritable> {
 mod tests {
     use std::fs;
 
-    use knock_engine::{Doors, config};
+    use knock_config as config;
+    use knock_engine::Doors;
     use tempfile::TempDir;
 
     use super::*;

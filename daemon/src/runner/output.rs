@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use knock_engine::config::LogTime;
+use knock_config::LogTime;
 
 pub(super) use self::log::open_log;
 use self::screen::Screen;

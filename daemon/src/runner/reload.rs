@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
 
-use knock_engine::config::Config;
-use knock_setup::report::Style;
-use knock_setup::text::shown;
+use knock_config::Config;
+use knock_config::report::Style;
+use knock_config::text::shown;
 
 use super::one_time::{OneTime, check_writable};
 use super::output::Kind;

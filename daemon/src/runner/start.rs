@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anstream::ColorChoice;
+use knock_config::Config;
+use knock_config::report::Style;
+use knock_config::text::{Cause, shown};
+use knock_config::{Files, Setup};
 use knock_engine::Doors;
-use knock_engine::config::Config;
-use knock_setup::report::Style;
-use knock_setup::text::{Cause, shown};
-use knock_setup::{Files, Setup};
 
 use super::lease_file::LeaseFile;
 use super::lookup::Names;
@@ -47,7 +47,7 @@ pub(super) fn load(path: &Path, style: Style) -> Result<(Loaded, String), String
     let setup = Setup::load(path);
     let report = setup.report(style);
     let Setup { config: Some(config), files, .. } = setup else { return Err(report) };
-    match knock_setup::doors(&config) {
+    match knock_config::doors(&config) {
         Ok(doors) => Ok((Loaded { config, doors, files }, report)),
         Err(error) => Err(format!("{report}error: {}: {error}\n", shown(path))),
     }

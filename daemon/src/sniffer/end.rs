@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use knock_setup::text::Cause;
+use knock_config::text::Cause;
 
 use super::captures::CaptureError;
 use crate::sandbox::SandboxError;

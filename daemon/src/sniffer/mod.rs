@@ -22,8 +22,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use knock_config::{Files, Setup};
 use knock_engine::{Doors, Engine, Event, Limits, Listening, Rules, Timestamp};
-use knock_setup::{Files, Setup};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
@@ -307,7 +307,7 @@ impl<'a> Sniffer<'a> {
 fn doors(files: Files) -> Result<Doors, End> {
     let setup = Setup::parse(Path::new("knockd.conf"), files);
     let config = setup.config.ok_or(End::Configuration)?;
-    knock_setup::doors(&config).map_err(|_| End::Configuration)
+    knock_config::doors(&config).map_err(|_| End::Configuration)
 }
 
 fn recording_on_output() -> io::Result<Recording> {

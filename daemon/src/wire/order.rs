@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 
-use knock_engine::config::FileName;
+use knock_config::FileName;
+use knock_config::Files;
 use knock_engine::{CommandStatus, RunId};
-use knock_setup::Files;
 
 use crate::user::User;
 

@@ -19,7 +19,7 @@ pub use self::knockd_08::Refusal;
 use crate::difference::Difference;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{CommandStatus, Deadline, Effect, RunId, TimedEffect};
-use crate::engine::Limits;
+use crate::limits::Limits;
 use crate::listening::Listening;
 use crate::packet::Packet;
 use crate::time::Timestamp;

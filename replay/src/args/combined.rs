@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use knock_setup::options::Format;
+use knock_config::options::Format;
 
 use super::{Args, RuleChoice, Subject, is_stdin};
 use crate::explain::Whom;

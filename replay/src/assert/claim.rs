@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use knock_engine::config::Span;
+use knock_config::Span;
 use knock_engine::{DoorId, Rules};
 
 use crate::explain::Whom;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use knock_engine::config::Wording;
+use knock_config::Wording;
 use knock_engine::{Counts, DoorId, Phase, Rules};
 
 use super::claim::{Claim, Count, Meant, Which};

@@ -5,18 +5,18 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use knock_engine::config::lex::{Line, Piece, Text};
-use knock_engine::config::{Excerpt, Severity, Wording};
+use knock_config::faults::Faults;
+use knock_config::lex::{Line, Piece, Text};
+use knock_config::report::{self, Source, Style};
+use knock_config::text::shown;
+use knock_config::{Excerpt, Severity, Wording};
+use knock_config::{Refusal, Unreadable, read_configuration};
 use knock_engine::{DoorId, Doors, Rules};
-use knock_setup::faults::Faults;
-use knock_setup::report::{self, Source, Style};
-use knock_setup::text::shown;
-use knock_setup::{Refusal, Unreadable, read_configuration};
 
 use super::claim::{Assertion, Assertions, Claim, Count, Meant, Settings, Which};
 use crate::explain::Whom;
-use crate::lines::{Fault, Quotable, Words, count, fault, helped, unknown};
-use crate::{capture, scenario};
+use knock_capture::lines::{Fault, Quotable, Words, count, fault, helped, unknown};
+use knock_capture::{self as capture, scenario};
 
 /// The most assertions that a file can have.
 pub const MAX_ASSERTIONS: usize = 10_000;

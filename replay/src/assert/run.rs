@@ -2,9 +2,9 @@
 
 use std::io::{self, Write as _};
 
+use knock_config::report::{self, Style};
 use knock_engine::transcript::Channel;
 use knock_engine::{Doors, Rules};
-use knock_setup::report::{self, Style};
 
 use super::claim::Assertions;
 use super::read::load;

@@ -5,9 +5,9 @@ use std::io;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use knock_engine::config::Severity;
+use knock_config::Severity;
+use knock_config::report::{Finding, Source};
 use knock_engine::{Counts, DoorId, Doors, Limits, Packet, Rules, Timestamp};
-use knock_setup::report::{Finding, Source};
 
 use super::claim::{Assertion, Assertions, Claim};
 use super::evidence::Evidence;

@@ -6,10 +6,10 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use knock_engine::config::{DoorPlaces, FileName, Span};
+use knock_config::Setup;
+use knock_config::text::shown;
+use knock_config::{DoorPlaces, FileName, Span};
 use knock_engine::{DoorId, Phase};
-use knock_setup::Setup;
-use knock_setup::text::shown;
 use serde::Serialize;
 
 /// A line of a file, fit to be printed.

@@ -12,7 +12,7 @@ use super::text::{Grouped, Kept, Text};
 use super::whom::Whom;
 use super::words::Words;
 use crate::Streams;
-use knock_setup::options::Format;
+use knock_config::options::Format;
 
 use crate::args::Args;
 use crate::exit::Exit;

@@ -403,7 +403,8 @@ fn packets(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use knock_engine::{Door, Doors, config};
+    use knock_config as config;
+    use knock_engine::{Door, Doors};
 
     use super::super::explanation::Seen;
     use super::*;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use knock_engine::config::Excerpt;
+use knock_capture::hit::FLAG_NAMES;
+use knock_config::Excerpt;
 use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags};
-use knock_packets::hit::FLAG_NAMES;
 
 use crate::printer::text_of;
 

@@ -3,15 +3,15 @@
 use std::io::Cursor;
 use std::net::IpAddr;
 
+use knock_config::report::Source;
 use knock_engine::{Doors, Limits, Rules};
-use knock_setup::report::Source;
 
 use super::draft::Draft;
 use crate::assert::{self, Trial};
-use crate::capture::{Capture, Merge};
 use crate::explain::Places;
 use crate::reader::Reader;
-use crate::scenario;
+use knock_capture::scenario;
+use knock_capture::{Capture, Merge};
 
 /// What stands in for the name of a file where nobody sees it.
 const NAME: &str = "draft";

@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use knock_config::text::{Cause, shown};
 use knock_engine::{Door, Doors};
-use knock_setup::text::{Cause, shown};
 
 use super::draft::Drafts;
 use super::proof::{Proven, prove};

@@ -7,8 +7,8 @@ mod html;
 
 use std::path::{Path, PathBuf};
 
+use knock_config::text::{Cause, shown};
 use knock_engine::{Doors, Listening};
-use knock_setup::text::{Cause, shown};
 
 use self::collect::{Kept, Limits};
 use self::data::{Data, Sources};

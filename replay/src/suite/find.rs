@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use knock_setup::text::{Cause, shown};
+use knock_config::text::{Cause, shown};
 use walkdir::{DirEntry, WalkDir};
 
 /// The most files and folders that are looked at, all folders of tests together.

@@ -9,22 +9,22 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use knock_config::Setup;
+use knock_config::text::{Cause, shown};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{Doors, Effect, Limits, Rules, TooManyDoors};
-use knock_setup::Setup;
-use knock_setup::text::{Cause, shown};
 
 use super::find::Found;
 use super::outcome::{Detail, Outcome, Verdict};
 use crate::args::TestArgs;
 use crate::assert::{self, Assertions, Judgement, Settings, Trial};
-use crate::capture::{Capture, Merge};
 use crate::exit::Exit;
 use crate::expect::{self, Kept, TOO_LONG};
 use crate::explain::Places;
 use crate::play::Played;
 use crate::printer::{line, text_of};
 use crate::reader::Reader;
+use knock_capture::{Capture, Merge};
 
 /// What is said of packets of which none was admitted.
 const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; do the ports, tcpflags, \
@@ -189,7 +189,7 @@ impl<'a> Judge<'a> {
         let read = || {
             let setup = Setup::load_unless(path, crate::refusal);
             let doors = match &setup.config {
-                Some(config) => knock_setup::doors(config).map_err(Some),
+                Some(config) => knock_config::doors(config).map_err(Some),
                 None => Err(None),
             };
             let places = Places::new(path, &setup);

@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use knock_engine::config::{Severity, Wording};
-use knock_setup::Setup;
-use knock_setup::report::{self, Source, Style};
+use knock_config::Setup;
+use knock_config::report::{self, Source, Style};
+use knock_config::{Severity, Wording};
 use serde::Serialize;
 
 use crate::assert::Unusable;
-use crate::capture::{CaptureError, Fault};
 use crate::exit::Exit;
 use crate::expect::{Difference, painted};
+use knock_capture::{CaptureError, Fault};
 
 /// What came of a test.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use knock_setup::text::{Cause, shown};
+use knock_config::text::{Cause, shown};
 
 use super::find::{Found, find};
 use super::judge::Judge;

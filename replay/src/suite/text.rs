@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_setup::report;
+use knock_config::report;
 
 use super::outcome::{Detail, Outcome, Verdict};
 use crate::exit::Exit;

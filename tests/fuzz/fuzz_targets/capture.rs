@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek as _, Write as _};
 
 use flate2::write::GzEncoder;
 use knock_engine::decode;
-use knock_replay::capture::{
+use knock_capture::{
     ADDRESSES_MAX, BLOCK_LENGTH_MAX, Capture, CaptureError, Fault, Head, PACKET_LENGTH_MAX,
 };
 use libfuzzer_sys::fuzz_target;

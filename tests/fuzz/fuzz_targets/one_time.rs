@@ -16,7 +16,7 @@ use libfuzzer_sys::fuzz_target;
 const USED_MAX: usize = 24;
 
 fuzz_target!(|text: &[u8]| {
-    let (sequences, diagnostics) = OneTimeSequences::parse(text);
+    let (sequences, diagnostics) = knock_config::parse_one_time(text);
     check_diagnostics(text, &diagnostics);
     assert_eq!(sequences.is_some(), diagnostics.errors() == 0);
     if let Some(sequences) = sequences {
@@ -34,7 +34,7 @@ fn use_up(mut text: Vec<u8>, sequences: OneTimeSequences) {
         let (number, offset, rest) = open(&mut engine, &line);
         assert_eq!((number, offset), (line.number, line.offset));
         mark(&mut text, number, offset);
-        let (read, diagnostics) = OneTimeSequences::parse(&text);
+        let (read, diagnostics) = knock_config::parse_one_time(&text);
         assert_eq!(diagnostics.errors(), 0);
         assert_eq!(DoorSequence::OneTime(read.unwrap()), rest);
         let DoorSequence::OneTime(rest) = rest else { unreachable!() };

@@ -8,8 +8,8 @@ use std::io::{Seek as _, Write as _};
 
 use knock_engine::decode;
 use knock_fuzz::check_source;
-use knock_replay::capture::Capture;
-use knock_replay::scenario::{self, MAX_PACKETS};
+use knock_capture::Capture;
+use knock_capture::scenario::{self, MAX_PACKETS};
 use libfuzzer_sys::fuzz_target;
 
 /// The most packets that are read again.

@@ -1,7 +1,7 @@
 //! What fuzz targets share.
 
-use knock_engine::config::{Diagnostics, Severity, Span, Wording};
-use knock_setup::report::{self, Source, Style};
+use knock_config::{Diagnostics, Severity, Span, Wording};
+use knock_config::report::{self, Source, Style};
 
 /// Checks what a parser found in a text, and how that is shown.
 ///

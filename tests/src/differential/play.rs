@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
     CommandStatus, Counts, Difference, DoorId, DoorSequence, Doors, Effect, Engine, Event, Limits,
-    LinkType, Listening, Note, OneTimeSequences, Phase, Rules, TimedEffect, Timestamp, config,
+    LinkType, Listening, Note, Phase, Rules, TimedEffect, Timestamp,
 };
 
 use knock_replay::compare::{self, Comparison, Differing, Happening};
@@ -147,7 +148,7 @@ fn read(conf: &Conf, files: &BTreeMap<String, Vec<u8>>) -> (Doors, Vec<Option<St
     for mut door in config.doors {
         let name = door.one_time_file.map(|file| file.name.to_string());
         if let Some(name) = &name {
-            let sequences = OneTimeSequences::parse(&files[name]).0.expect("the file is good");
+            let sequences = knock_config::parse_one_time(&files[name]).0.expect("the file is good");
             door.door.sequence = DoorSequence::OneTime(sequences);
         }
         doors.push(door.door);

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    Difference, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
-    OneTimeSequences, Rules, TimedEffect, Timestamp, config,
+    Difference, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening, Rules,
+    TimedEffect, Timestamp,
 };
 use knock_replay::compare::{Comparison, Happening};
 
@@ -121,7 +122,7 @@ fn doors(case: &Case, conf: &[u8]) -> Option<Doors> {
     let mut doors = Vec::new();
     for mut door in config::parse(conf).config?.doors {
         if door.one_time_file.is_some() {
-            let (sequences, _) = OneTimeSequences::parse(case.part(SEQUENCES)?);
+            let (sequences, _) = knock_config::parse_one_time(case.part(SEQUENCES)?);
             door.door.sequence = DoorSequence::OneTime(sequences?);
         }
         doors.push(door.door);

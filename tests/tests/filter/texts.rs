@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use knock_engine::{Door, DoorSequence, Doors, LinkType, Listening, OneTimeSequences, config};
+use knock_config as config;
+use knock_engine::{Door, DoorSequence, Doors, LinkType, Listening};
 
 use super::{compiled, filter};
 
@@ -97,6 +98,7 @@ fn the_next_64_one_time_sequences_pass() {
 fn one_time(lines: &str) -> Doors {
     let text = b"[a]\nsequence = 7\ncommand = a\n";
     let mut door: Door = config::parse(text).config.unwrap().doors.remove(0).door;
-    door.sequence = DoorSequence::OneTime(OneTimeSequences::parse(lines.as_bytes()).0.unwrap());
+    door.sequence =
+        DoorSequence::OneTime(knock_config::parse_one_time(lines.as_bytes()).0.unwrap());
     Doors::new(vec![door]).unwrap()
 }

@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
-use knock_engine::config::LogTime;
-use knock_setup::text::{Cause, shown};
+use knock_config::LogTime;
+use knock_config::text::{Cause, shown};
 
 /// The log file, if there is one.
 pub(super) struct Log {

@@ -1,4 +1,5 @@
-use knock_engine::{CommandStatus, Note, Phase, Protocol, RunId, Stage, config};
+use knock_config as config;
+use knock_engine::{CommandStatus, Note, Phase, Protocol, RunId, Stage};
 use proptest::prelude::*;
 
 use super::*;

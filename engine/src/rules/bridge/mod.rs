@@ -18,12 +18,13 @@ use super::knockd_08::{
     self, Attempt, Attempts, Child, Children, Family, Filter, Serial, is_filtered,
 };
 use super::{RuleSet, Site};
+use crate::command::Phase;
 use crate::decode::{self, LinkType, Undecodable};
 use crate::difference::Difference;
 use crate::door::{Door, FlagRule, Stage};
 use crate::doors::{DoorId, Doors};
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, Phase, RunId};
-use crate::engine::Limits;
+use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
+use crate::limits::Limits;
 use crate::listening::Listening;
 use crate::packet::{Packet, Transport};
 use crate::time::Timestamp;

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::due::{Due, DueTable, Entry, Slot};
+use crate::command::Phase;
 use crate::doors::DoorId;
-use crate::effect::{Phase, RunId};
+use crate::effect::RunId;
 
 /// A command that was asked for and has not ended.
 #[derive(Clone, Copy, Debug)]

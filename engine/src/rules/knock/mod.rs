@@ -17,10 +17,11 @@ pub(super) use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases, Running};
 use self::openings::Openings;
 use super::{RuleSet, Site};
+use crate::command::Phase;
 use crate::door::Stage;
 use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, Phase, RunId};
-use crate::engine::Limits;
+use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
+use crate::limits::Limits;
 use crate::packet::{Knock, Packet};
 use crate::time::{Seconds, Timestamp};
 

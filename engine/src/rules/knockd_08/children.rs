@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::command::Command;
+use crate::command::Phase;
 use crate::door::Door;
 use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Phase, RunId};
+use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, RunId};
 use crate::rules::Site;
 use crate::time::Timestamp;
 

@@ -20,10 +20,11 @@ pub use self::filter::Refusal;
 pub(crate) use self::filter::is_filtered;
 pub(super) use self::filter::{Family, Filter, refusal};
 use super::{RuleSet, Site};
+use crate::command::Phase;
 use crate::door::{Door, Stage};
 use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Deadline, Effect, Note, Phase, RunId};
-use crate::engine::Limits;
+use crate::effect::{CommandStatus, Deadline, Effect, Note, RunId};
+use crate::limits::Limits;
 use crate::packet::{Packet, TcpFlags, TcpHeader, Transport};
 use crate::time::Timestamp;
 

@@ -1,0 +1,317 @@
+//! Captures: pcap and pcapng files, plain or compressed by gzip or zstd, and streams of them.
+//!
+//! What a capture is, is told by its bytes, never by its name. Packets are borrowed from a memory
+//! map or from a buffer that is reused: reading one allocates nothing.
+
+mod error;
+mod fields;
+mod gzip;
+mod interface;
+mod looks;
+mod mapped;
+mod merge;
+mod pcap;
+mod pcapng;
+mod source;
+mod zstd;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use knock_config::text::shown;
+use knock_engine::{LinkType, Timestamp};
+
+pub use error::{BlockFault, CaptureError, Compression, Fault, Format, Place};
+pub use looks::{Kind, Looks};
+pub use merge::Merge;
+
+use mapped::Mapped;
+use pcap::Pcap;
+use pcapng::PcapNg;
+use source::{Source, SourceError};
+
+use crate::scenario;
+
+/// The most bytes that a packet of a pcap file can have: the limit of libpcap.
+pub const PACKET_LENGTH_MAX: u32 = 262_144;
+/// The most bytes that a block of a pcapng file can have: the limit of libpcap.
+pub const BLOCK_LENGTH_MAX: u32 = 16 * 1024 * 1024;
+/// The most interfaces that a section of a pcapng file can describe.
+pub const INTERFACES_MAX: usize = 65_536;
+/// The most addresses that interfaces can name before
+/// [`take_local_addresses`](Capture::take_local_addresses) is asked.
+pub const ADDRESSES_MAX: usize = 65_536;
+
+/// What is known of a packet besides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// How its bytes are to be decoded.
+    pub link: LinkType,
+    /// Its number in the capture, from 1.
+    pub number: u64,
+}
+
+/// A capture that is being read, packet by packet.
+pub struct Capture {
+    name: String,
+    source: Source,
+    reader: Reader,
+    /// The next packet, if it is known.
+    record: Option<Record>,
+    /// How many packets were moved on from.
+    packets: u64,
+    /// Whether the end or a fault was met.
+    ended: bool,
+    size: Option<u64>,
+    live: bool,
+}
+
+enum Reader {
+    Pcap(Pcap),
+    PcapNg(PcapNg),
+}
+
+/// A packet where it stands, at the beginning of what its source holds.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    at: Timestamp,
+    link: LinkType,
+    /// Where its bytes begin.
+    start: usize,
+    /// How many they are.
+    length: usize,
+    /// How many bytes to consume to move on from it.
+    total: usize,
+}
+
+impl Capture {
+    /// Opens the capture at `path` and reads its header: of a pipe, waits for it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened, or nothing in it can be read.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        let name = shown(path);
+        match File::open(path) {
+            Ok(file) => Self::from_file(name, file),
+            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
+        }
+    }
+
+    /// Reads a capture from standard input, waiting for its header. Nothing else may read there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::open`].
+    pub fn stdin() -> Result<Self, CaptureError> {
+        let name = "standard input".to_owned();
+        match io::stdin().as_fd().try_clone_to_owned() {
+            Ok(file) => Self::from_file(name, File::from(file)),
+            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
+        }
+    }
+
+    /// Reads a capture from a file that is already open, from where it stands.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::open`].
+    pub fn from_file(name: String, file: File) -> Result<Self, CaptureError> {
+        match source_of(file) {
+            Ok((source, size, live)) => Self::new(name, source, size, live),
+            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
+        }
+    }
+
+    /// Reads a capture from anything that gives bytes, waiting for its header; it is taken to be
+    /// live. No more is read at any time than the next packet needs.
+    ///
+    /// # Errors
+    ///
+    /// If nothing in it can be read.
+    pub fn from_stream(name: String, mut reader: Box<dyn Read>) -> Result<Self, CaptureError> {
+        match first_bytes(&mut reader) {
+            Ok(first) => Self::new(name, Source::stream(first, reader), None, true),
+            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
+        }
+    }
+
+    fn new(
+        name: String,
+        mut source: Source,
+        size: Option<u64>,
+        live: bool,
+    ) -> Result<Self, CaptureError> {
+        let opened = match Reader::open(&mut source) {
+            Err(Fault::NotACapture(_)) if may_be_a_scenario(source.held()) => {
+                act_out(&name, &mut source).and_then(|()| Reader::open(&mut source))
+            }
+            opened => opened,
+        };
+        match opened {
+            Ok(reader) => {
+                let (record, packets, ended) = (None, 0, false);
+                Ok(Self { name, source, reader, record, packets, ended, size, live })
+            }
+            Err(fault) => Err(CaptureError { capture: name, fault }),
+        }
+    }
+
+    /// Returns what the next packet is, or `None` after the last one. Waits for it if the capture
+    /// is live.
+    ///
+    /// # Errors
+    ///
+    /// If the capture is damaged or cut after the packets that were already told of. The error is
+    /// returned once; after it the capture has ended.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Option<Head>, CaptureError> {
+        if self.record.is_none() && !self.ended {
+            let next = match &mut self.reader {
+                Reader::Pcap(pcap) => pcap.next(&mut self.source, self.packets),
+                Reader::PcapNg(pcapng) => pcapng.next(&mut self.source, self.packets),
+            };
+            self.ended = !matches!(next, Ok(Some(_)));
+            self.record =
+                next.map_err(|fault| CaptureError { capture: self.name.clone(), fault })?;
+        }
+        let number = self.packets.saturating_add(1);
+        Ok(self.record.map(|record| Head { at: record.at, link: record.link, number }))
+    }
+
+    /// Returns the bytes of the packet that [`Capture::peek`] told of; none if it was not asked.
+    #[inline]
+    #[must_use]
+    pub fn frame(&self) -> &[u8] {
+        let bytes = |record: &Record| self.source.held().get(record.start..)?.get(..record.length);
+        self.record.as_ref().and_then(bytes).unwrap_or_default()
+    }
+
+    /// Moves on behind the packet that [`Capture::peek`] told of, if it did.
+    #[inline]
+    pub fn advance(&mut self) {
+        if let Some(record) = self.record.take() {
+            self.source.consume(record.total);
+            self.packets = self.packets.saturating_add(1);
+        }
+    }
+
+    /// Returns the addresses that interface descriptions (`if_IPv4addr`, `if_IPv6addr`) have named
+    /// since this was last asked. Only pcapng files have any.
+    pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
+        match &mut self.reader {
+            Reader::Pcap(_) => Vec::new(),
+            Reader::PcapNg(pcapng) => pcapng.take_addresses(),
+        }
+    }
+
+    /// Returns whether the capture is of a kind that names addresses: pcapng.
+    #[must_use]
+    pub const fn may_name_addresses(&self) -> bool {
+        matches!(self.reader, Reader::PcapNg(_))
+    }
+
+    /// Returns how many bytes were read, as they stand on the disk: of a compressed capture,
+    /// compressed ones.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.source.bytes_read()
+    }
+
+    /// Returns how many bytes there are to read on the disk, or `None` if that is not known.
+    #[must_use]
+    pub const fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Returns whether packets may still have to happen: the capture is a pipe, a socket or a
+    /// device, not a regular file.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Returns the name by which errors call the capture.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Reader {
+    fn open(source: &mut Source) -> Result<Self, Fault> {
+        let place = source.place(0);
+        let first = source.window(source::MAGIC_LENGTH).map_err(|error| error.at(place))?;
+        if first.is_empty() {
+            Err(Fault::Empty)
+        } else if pcap::recognises(first) {
+            Ok(Self::Pcap(Pcap::open(source)?))
+        } else if pcapng::recognises(first) {
+            Ok(Self::PcapNg(PcapNg::open(source)?))
+        } else {
+            Err(Fault::NotACapture(Looks::of(source.held())))
+        }
+    }
+}
+
+/// Tells by as many bytes as there are of a pipe, too, so that a file and a pipe are the same.
+fn may_be_a_scenario(held: &[u8]) -> bool {
+    let first = held.get(..source::MAGIC_LENGTH).unwrap_or(held);
+    Looks::of(first) == Looks::Text && scenario::begins_like_one(first)
+}
+
+/// Puts the capture that the text of a scenario means in the place of the text.
+fn act_out(name: &str, source: &mut Source) -> Result<(), Fault> {
+    let place = source.place(0);
+    let text = source.window(scenario::MAX_BYTES.saturating_add(1));
+    let capture = scenario::capture(name, text.map_err(|error| error.at(place))?);
+    let mut capture = io::Cursor::new(capture.map_err(Fault::Scenario)?);
+    let first = first_bytes(&mut capture).map_err(|error| SourceError::Read(error).at(place))?;
+    *source = Source::stream(first, Box::new(capture));
+    Ok(())
+}
+
+/// Returns whether these are the first bytes of a capture, or of something compressed.
+#[must_use]
+pub fn begins_like_one(first: &[u8]) -> bool {
+    pcap::recognises(first) || pcapng::recognises(first) || source::compression(first).is_some()
+}
+
+/// Maps `file` if it is a regular one with a plain capture from its beginning, and streams it
+/// otherwise. Returns also how many bytes there are, if that is known, and whether it is live.
+fn source_of(mut file: File) -> io::Result<(Source, Option<u64>, bool)> {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Ok((Source::stream(first_bytes(&mut file)?, Box::new(file)), None, true));
+    }
+    // Files of /proc are regular, and of a length of 0 that means nothing.
+    let position = file.stream_position()?;
+    let size = metadata.len().checked_sub(position).filter(|size| *size > 0);
+    let first = first_bytes(&mut file)?;
+    if position == 0 && size.is_some() && source::compression(&first).is_none() {
+        // Where a map cannot be had, as on some network file systems, the file can still be read.
+        if let Ok(mapped) = file.try_clone().and_then(Mapped::new) {
+            return Ok((Source::mapped(mapped), size, false));
+        }
+    }
+    Ok((Source::stream(first, Box::new(file)), size, false))
+}
+
+/// Reads as many bytes as tell how the rest is compressed, fewer if there are not so many.
+fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(source::MAGIC_LENGTH).unwrap_or(u64::MAX);
+    let mut first = Vec::with_capacity(source::MAGIC_LENGTH);
+    reader.take(limit).read_to_end(&mut first)?;
+    Ok(first)
+}

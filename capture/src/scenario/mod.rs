@@ -1,0 +1,133 @@
+//! Scenarios: captures that people write and read.
+//!
+//! ```text
+//! # A comment. The first line that says something else is a packet at 0 seconds.
+//! 0        10.0.0.5 > 192.0.2.1 tcp 7000 syn
+//! 0.2      10.0.0.5:40001 > 192.0.2.1:8000 tcp
+//! +200ms   10.0.0.5 > 192.0.2.1 udp 53
+//! +1       10.0.0.5 > 192.0.2.1 tcp 9000 fin,psh again 2 every 1s
+//!
+//! to 192.0.2.1
+//! 10       knock 10.0.0.6 7000 8000:udp 9000:tcp:fin every 0.2s
+//! +5       knock 10.0.1.1-10.0.1.100 7000 8000 9000 apart 10ms
+//! repeat 3 every 60s
+//!     0    knock 10.0.0.7 7000 8000 9000
+//!     +20  knock 10.0.0.7 9000 8000 7000
+//! end
+//! ```
+//!
+//! - A line begins with its time: seconds since the start of the scenario, or of the round of the
+//!   `repeat` it stands in; or, with `+`, since the last packet of the line before. Without a time it
+//!   is that of this packet. Times may have a unit: `ms`, `s`, `m`, `h`.
+//! - `SOURCE > DESTINATION PROTOCOL PORT` is a packet; the port may stand behind the address, and TCP
+//!   flags behind the port (`syn` unless said otherwise, `none` for none). `repeat N every T` sends N
+//!   such packets; `again N every T` sends this very packet N times more, as a system does that gets no
+//!   answer: a retransmission.
+//! - `knock SOURCE PORT[:PROTOCOL[:FLAGS]]...` is a knock for each port, as the client makes them: 0.1
+//!   seconds apart, or `every T`; at the host of the last line `to`, or `to ADDRESS`; without one at
+//!   192.0.2.1 or `2001:db8::1`.
+//! - A source may be many: `10.0.0.1-10.0.0.9` or `10.0.0.0/24`; each does the same, `apart T` later
+//!   than the one before.
+//! - `start 2026-03-01T12:00:00Z` says when 0 is.
+//!
+//! Packets with the same time come in the order of the lines. Every packet has a source port and a
+//! sequence number of its own, the same in every run.
+
+mod clients;
+mod expand;
+mod read;
+mod statement;
+mod time;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::time::Duration;
+
+use crate::frame;
+use fastrand::Rng;
+use knock_config::report::{Finding, Source};
+use knock_config::{Severity, Wording};
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapTsResolution, PcapWriter};
+use pcap_file::{DataLink, Endianness};
+
+use self::expand::{Packet, Packets};
+
+/// The longest text of a scenario, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// The most packets that a scenario can mean.
+pub const MAX_PACKETS: usize = 1_000_000;
+
+/// When a scenario starts that does not say so: 9 September 2001, 01:46:40 UTC, as captures that the
+/// client writes from a seed.
+const START: Duration = Duration::from_secs(1_000_000_000);
+
+/// Returns whether a text may be a scenario, told by its first bytes: what a pipe has to say at first may
+/// be no more than four.
+#[must_use]
+pub fn begins_like_one(first: &[u8]) -> bool {
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    let byte = first.iter().find(|byte| !byte.is_ascii_whitespace());
+    // A time, a comment, an address, or one of the words that a line can begin with.
+    byte.is_some_and(|byte| byte.is_ascii_digit() || b"+#:abcdefkrst".contains(byte))
+}
+
+/// Makes a capture (pcap) of the text of a scenario. `name` is that of the file, fit to be printed.
+///
+/// # Errors
+/// The text with everything that is wrong with it.
+pub fn capture(name: &str, text: &[u8]) -> Result<Vec<u8>, Box<Source>> {
+    if text.len() > MAX_BYTES {
+        return Err(Box::new(too_long(name)));
+    }
+    let (packets, faults) = expand::packets(text);
+    let refuse = |faults: knock_config::faults::Faults| {
+        Box::new(faults.into_source(name.to_owned(), text.to_vec()))
+    };
+    let Some(packets) = packets.filter(|_| faults.errors() == 0) else {
+        return Err(refuse(faults));
+    };
+    // The packets were checked, and there is nothing that writing into memory could fail for.
+    write(&packets).map_err(|_| refuse(faults))
+}
+
+fn too_long(name: &str) -> Source {
+    let wording = Wording::new("this scenario is larger than 1 MiB", "")
+        .help("take `repeat` or ranges of clients, or several scenarios");
+    Source {
+        name: name.to_owned(),
+        text: Vec::new(),
+        findings: vec![Finding { severity: Severity::Error, code: None, span: None, wording }],
+        more_errors: 0,
+        more_warnings: 0,
+    }
+}
+
+fn write(packets: &Packets) -> io::Result<Vec<u8>> {
+    let header = PcapHeader {
+        datalink: DataLink::ETHERNET,
+        endianness: Endianness::Little,
+        ts_resolution: PcapTsResolution::NanoSecond,
+        ..PcapHeader::default()
+    };
+    let mut out = PcapWriter::with_header(Vec::new(), header).map_err(io::Error::other)?;
+    let mut numbers = Rng::with_seed(0);
+    let mut frames = Vec::new();
+    for Packet { source, source_port, destination, flags, times } in &packets.packets {
+        let port = source_port.unwrap_or_else(|| frame::source_port(&mut numbers));
+        let frame = frame::frame((*source, port.0).into(), *destination, *flags, &mut numbers);
+        let frame = frame.map_err(|_| io::Error::other("two families in one packet"))?;
+        frames.extend(times.iter().map(|&at| (at, frame.clone())));
+    }
+    frames.sort_by_key(|(at, _)| *at);
+    for (at, frame) in frames {
+        let at = packets.start.saturating_add(at);
+        let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
+        let packet = PcapPacket::new(at, length, frame).map_err(io::Error::other)?;
+        out.write_packet(&packet).map_err(io::Error::other)?;
+    }
+    Ok(out.into_inner())
+}

@@ -1,0 +1,136 @@
+//! Advice about a door by itself.
+
+use super::advice::{Advice, Guess, Why};
+use super::{Both, Circumstances, services};
+use crate::parse::Diagnostics;
+use crate::parse::lex::Piece;
+use knock_engine::{DoorSequence, Sequence};
+use knock_engine::{Knock, Port, Protocol, TcpFlags, TcpHeader, Transport};
+
+/// A first packet of a TCP connection, as every program sends it that connects.
+pub(super) const BARE_SYN: Transport =
+    Transport::Tcp(TcpHeader { sequence_number: None, flags: Some(TcpFlags::SYN) });
+
+/// The fewest knocks that a scan of all ports does not make by chance again and again.
+const ENOUGH_KNOCKS: usize = 3;
+
+pub(super) fn check(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
+    check_target(both, with, diagnostics);
+    check_flags(both, diagnostics);
+    check_timeouts(both, diagnostics);
+    if let (DoorSequence::Fixed(sequence), Some(given)) =
+        (&both.door.sequence, both.placed.sequence)
+    {
+        check_knocks(sequence, given.value, diagnostics);
+    }
+}
+
+/// Returns where the knock of this index stands.
+pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
+    sequence.split(b',').nth(index).map_or(sequence, Piece::trim)
+}
+
+/// Gives advice about a sequence by itself.
+pub(super) fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
+    let knocks = sequence.knocks();
+    if knocks.len() < ENOUGH_KNOCKS {
+        diagnostics.advise(Advice::FewKnocks { count: knocks.len() }, at);
+    }
+    let mut seen = Vec::new();
+    for (index, knock) in knocks.iter().enumerate() {
+        if seen.contains(knock) {
+            let Port(port) = knock.port;
+            diagnostics.advise(Advice::RepeatedKnock { port }, nth_knock(at, index));
+            continue;
+        }
+        seen.push(*knock);
+        if let Some(service) = services::at(*knock) {
+            let (Port(port), protocol) = (knock.port, knock.protocol);
+            let advice = Advice::ServicePort { port, protocol, service };
+            diagnostics.advise(advice, nth_knock(at, index));
+        }
+    }
+    if let Some(guess) = guess(knocks) {
+        diagnostics.advise(Advice::GuessableSequence { guess }, at);
+    }
+}
+
+/// The sequences of the files and of the manual page that come with knockd 0.8.
+const PUBLISHED: [&[(u16, Protocol)]; 4] = [
+    &[(7000, Protocol::Tcp), (8000, Protocol::Tcp), (9000, Protocol::Tcp)],
+    &[(9000, Protocol::Tcp), (8000, Protocol::Tcp), (7000, Protocol::Tcp)],
+    &[(2222, Protocol::Udp), (3333, Protocol::Tcp), (4444, Protocol::Udp)],
+    &[
+        (12_345, Protocol::Tcp),
+        (54_321, Protocol::Tcp),
+        (24_680, Protocol::Tcp),
+        (13_579, Protocol::Tcp),
+    ],
+];
+
+/// Returns why a sequence is guessed early.
+fn guess(knocks: &[Knock]) -> Option<Guess> {
+    let is = |published: &[(u16, Protocol)]| {
+        let published =
+            published.iter().map(|&(port, protocol)| Knock { port: Port(port), protocol });
+        published.eq(knocks.iter().copied())
+    };
+    if PUBLISHED.into_iter().any(is) {
+        return Some(Guess::Published);
+    }
+    if knocks.len() < ENOUGH_KNOCKS {
+        return None;
+    }
+    let ports = || knocks.iter().map(|knock| i32::from(knock.port.0));
+    let mut steps = ports().zip(ports().skip(1)).map(|(one, next)| next.saturating_sub(one));
+    let step = steps.next()?;
+    (step != 0 && steps.all(|other| other == step)).then_some(Guess::EqualSteps { step })
+}
+
+fn check_timeouts(both: &Both<'_>, diagnostics: &mut Diagnostics) {
+    let Both { door, placed } = both;
+    let knocks = door.sequence().map(|sequence| sequence.knocks().len());
+    match placed.seq_timeout {
+        None if knocks == Some(1) => {}
+        None => diagnostics.advise(Advice::NoSeqTimeout, placed.name),
+        Some(given) => {
+            let gaps = knocks.unwrap_or(1).saturating_sub(1);
+            let seconds = door.seq_timeout.get();
+            if usize::try_from(seconds).is_ok_and(|seconds| seconds < gaps) {
+                diagnostics.advise(Advice::ShortSeqTimeout { seconds, gaps }, given.value);
+            }
+        }
+    }
+    let Some(given) = placed.cmd_timeout else { return };
+    let stops = [&door.commands.stop, &door.commands.stop_6];
+    let has_stop = stops.into_iter().flatten().any(|command| !command.as_bytes().is_empty());
+    if !has_stop {
+        diagnostics.advise(Advice::UnusedCmdTimeout, given.at);
+    } else if door.cmd_timeout.get() == 0 {
+        diagnostics.advise(Advice::ZeroCmdTimeout, given.value);
+    }
+}
+
+fn check_flags(both: &Both<'_>, diagnostics: &mut Diagnostics) {
+    let Both { door, placed } = both;
+    let Some(given) = placed.flags else { return };
+    // One-time sequences are not read yet, and nearly all knocks are TCP.
+    let has_tcp = door.sequence().is_none_or(|sequence| {
+        sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Tcp)
+    });
+    if has_tcp && !door.flags.is_satisfied_by(BARE_SYN) {
+        diagnostics.advise(Advice::FlagsNoClientSends, given.value);
+    }
+}
+
+fn check_target(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
+    let (Some(target), Some(given)) = (both.door.target, both.placed.target) else { return };
+    let why = if target.address.is_unspecified() {
+        Why::TargetUnspecified
+    } else if with.ipv4_only && target.address.is_ipv6() {
+        Why::TargetIpv6
+    } else {
+        return;
+    };
+    diagnostics.advise(Advice::NeverOpens { why }, given.value);
+}

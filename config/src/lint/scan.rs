@@ -1,0 +1,88 @@
+//! Doors that a port scan opens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::Both;
+use super::advice::Advice;
+use super::doors::BARE_SYN;
+use crate::parse::Diagnostics;
+use knock_engine::Door;
+use knock_engine::{Knock, Port, Protocol, Transport};
+
+/// Warns of doors that a scan opens which tries every port once, from the lowest to the highest.
+///
+/// A port between the knocks that some other door listens to voids the attempt, so that nothing is said
+/// then. Takes time in the number of all knocks, but for a logarithm.
+pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
+    let mut heard = Heard::default();
+    for both in doors {
+        heard.add(both.door);
+    }
+    for both in doors {
+        let (Some(protocol), Some(given)) = (ascending(both.door), both.placed.sequence) else {
+            continue;
+        };
+        if !heard.is_disturbed(both.door) {
+            diagnostics.advise(Advice::AscendingSequence { protocol }, given.value);
+        }
+    }
+}
+
+/// Returns the protocol of the scan that makes the knocks of a door in their order.
+fn ascending(door: &Door) -> Option<Protocol> {
+    let knocks = door.sequence()?.knocks();
+    let protocol = knocks.first()?.protocol;
+    let is_one = knocks.len() > 1
+        && knocks.iter().all(|knock| knock.protocol == protocol)
+        && knocks.is_sorted_by(|one, next| one.port < next.port)
+        && door.flags.is_satisfied_by(probe(protocol));
+    is_one.then_some(protocol)
+}
+
+fn probe(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Tcp => BARE_SYN,
+        Protocol::Udp => Transport::Udp,
+    }
+}
+
+/// The ports at which some door hears a scan.
+#[derive(Default)]
+struct Heard {
+    anywhere: BTreeSet<(Protocol, Port)>,
+    at: BTreeMap<Option<IpAddr>, BTreeSet<(Protocol, Port)>>,
+}
+
+impl Heard {
+    fn add(&mut self, door: &Door) {
+        let target = door.target.map(|target| target.address);
+        for knock in door.sequence().map_or(&[][..], |sequence| sequence.knocks()) {
+            if door.flags.is_satisfied_by(probe(knock.protocol)) {
+                self.anywhere.insert((knock.protocol, knock.port));
+                self.at.entry(target).or_default().insert((knock.protocol, knock.port));
+            }
+        }
+    }
+
+    /// Returns whether a scan perhaps meets a port of another door between the knocks of this one. A
+    /// target may be a local address or not, which a text does not say.
+    fn is_disturbed(&self, door: &Door) -> bool {
+        let knocks = door.sequence().map_or(&[][..], |sequence| sequence.knocks());
+        let (Some(&first), Some(&last)) = (knocks.first(), knocks.last()) else { return false };
+        let ends = (first.protocol, first.port)..=(last.protocol, last.port);
+        // The first port that is not the door's own ends the search.
+        let meets = |heard: &BTreeSet<(Protocol, Port)>| {
+            let mut between = heard.range(ends.clone());
+            between
+                .any(|&(protocol, port)| knocks.binary_search(&Knock { port, protocol }).is_err())
+        };
+        match door.target {
+            None => meets(&self.anywhere),
+            Some(target) => {
+                let at = [None, Some(target.address)];
+                at.iter().filter_map(|at| self.at.get(at)).any(meets)
+            }
+        }
+    }
+}

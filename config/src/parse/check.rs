@@ -1,0 +1,314 @@
+//! From lines to a configuration.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::{Diagnostics, Excerpt};
+use super::directive::{Directive, Home};
+pub(crate) use super::draft::Given;
+use super::draft::{DoorDraft, OptionsDraft};
+use super::fault::{LineFault, ValueFault};
+use super::lex::{Line, Piece, Text};
+use super::lint::Lint;
+use super::{Config, DoorConfig, Parsed};
+use crate::lint::Levels;
+use knock_engine::Doors;
+
+pub(super) fn check(text: &[u8]) -> Parsed {
+    let (config, _, mut diagnostics) = read_with(Reader::default(), text);
+    diagnostics.sort();
+    Parsed { config, diagnostics }
+}
+
+/// Does the same as [`check`] with these levels for warnings, and says where everything stands. What was
+/// found is not in the order of place.
+pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Placed<'_>, Diagnostics) {
+    let reader = Reader {
+        diagnostics: Diagnostics::new(levels),
+        placed: Some(Placed::default()),
+        ..Reader::default()
+    };
+    read_with(reader, text)
+}
+
+fn read_with<'a>(
+    mut reader: Reader<'a>,
+    text: &'a [u8],
+) -> (Option<Config>, Placed<'a>, Diagnostics) {
+    let text = Text::new(text);
+    for line in text.lines() {
+        if line.number == 1 && text.has_byte_order_mark {
+            let start = line.trimmed().empty_at_start();
+            reader.diagnostics.lint(Lint::ByteOrderMark, start);
+        }
+        reader.read(line);
+    }
+    reader.finish()
+}
+
+/// Returns what is to be read of a line; `None` for a blank one, a comment, and one that cannot be
+/// read.
+pub(crate) fn content<'a>(line: Line<'a>, diagnostics: &mut Diagnostics) -> Option<Piece<'a>> {
+    if let Some(beyond) = line.overlong() {
+        diagnostics.line(LineFault::TooLong { length: line.text.len() }, beyond);
+        return None;
+    }
+    let content = line.trimmed();
+    if content.is_empty() || content.bytes().starts_with(b"#") {
+        return None;
+    }
+    if let Some((_, from_nul)) = content.split_before(0) {
+        diagnostics.line(LineFault::NulByte, from_nul.first_byte());
+        return None;
+    }
+    Some(content)
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reader<'a> {
+    diagnostics: Diagnostics,
+    section: Section<'a>,
+    options: OptionsDraft<'a>,
+    doors: Vec<DoorConfig>,
+    /// How many sections are doors, with those that cannot be used.
+    door_count: usize,
+    /// The line of the first door of each name.
+    names: BTreeMap<&'a [u8], u32>,
+    /// The line of the first `One_Time_Sequences` with each value.
+    one_time_files: BTreeMap<&'a [u8], u32>,
+    /// Where everything stands, if that is wanted: it takes more memory than the doors.
+    placed: Option<Placed<'a>>,
+}
+
+/// Where the lines of a configuration stand.
+#[derive(Default)]
+pub(crate) struct Placed<'a> {
+    pub(crate) options: Options<'a>,
+    /// As many doors as the configuration has, in its order.
+    pub(crate) doors: Vec<Door<'a>>,
+}
+
+/// Where the lines of `[options]` stand.
+#[derive(Default)]
+pub(crate) struct Options<'a> {
+    pub(crate) interfaces: Option<Given<'a>>,
+    pub(crate) user: Option<Given<'a>>,
+    pub(crate) log_time: Option<Given<'a>>,
+    pub(crate) command_limit: Option<Given<'a>>,
+    pub(crate) lease_file: Option<Given<'a>>,
+}
+
+/// Where the lines of a door stand; of each kind the one that counts, and of `TCPFlags` the last.
+pub(crate) struct Door<'a> {
+    pub(crate) name: Piece<'a>,
+    pub(crate) sequence: Option<Given<'a>>,
+    pub(crate) seq_timeout: Option<Given<'a>>,
+    pub(crate) flags: Option<Given<'a>>,
+    pub(crate) target: Option<Given<'a>>,
+    pub(crate) start: Option<Given<'a>>,
+    pub(crate) start_6: Option<Given<'a>>,
+    pub(crate) stop: Option<Given<'a>>,
+    pub(crate) stop_6: Option<Given<'a>>,
+    pub(crate) cmd_timeout: Option<Given<'a>>,
+}
+
+/// The section that a line belongs to.
+#[derive(Default)]
+enum Section<'a> {
+    #[default]
+    None,
+    /// A line outside a section was told of: it is the header that is missing, once.
+    NoneAndTold,
+    Options,
+    Door(Box<DoorDraft<'a>>),
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self, line: Line<'a>) {
+        let errors = self.diagnostics.errors();
+        let Some(content) = content(line, &mut self.diagnostics) else {
+            if self.diagnostics.errors() > errors {
+                self.forgive_absence();
+            }
+            return;
+        };
+        match content.strip_prefix(b'[') {
+            Some(behind_bracket) => self.read_header(content, behind_bracket),
+            None => self.read_directive(content),
+        }
+    }
+
+    fn read_header(&mut self, header: Piece<'a>, behind_bracket: Piece<'a>) {
+        self.end_section();
+        let Some(name) = behind_bracket.strip_suffix(b']') else {
+            return self.read_broken_header(behind_bracket);
+        };
+        if name.is_empty() {
+            self.diagnostics.line(LineFault::EmptySectionName, header);
+        }
+        self.begin_section(name);
+    }
+
+    /// Tells of a header that does not end in `]` and begins the section that it seems to name, so
+    /// that the lines below it are read as what they are meant for.
+    fn read_broken_header(&mut self, behind_bracket: Piece<'a>) {
+        let nothing = behind_bracket.empty_at_end();
+        let (name, behind) = behind_bracket.split_once(b']').unwrap_or((behind_bracket, nothing));
+        let behind = behind.trim();
+        let comment = behind.bytes().starts_with(b"#") || behind.bytes().starts_with(b";");
+        self.diagnostics.line(LineFault::UnclosedSection { comment }, behind);
+        self.begin_section(name);
+        if !comment {
+            self.forgive_absence();
+        }
+    }
+
+    fn begin_section(&mut self, name: Piece<'a>) {
+        if name.bytes() == b"options" {
+            self.section = Section::Options;
+        } else {
+            self.begin_door(name);
+        }
+    }
+
+    fn begin_door(&mut self, name: Piece<'a>) {
+        self.door_count = self.door_count.saturating_add(1);
+        if self.door_count == Doors::MAX.saturating_add(1) {
+            self.diagnostics.line(LineFault::TooManyDoors, name);
+        }
+        let bytes = name.bytes();
+        if bytes.trim_ascii().eq_ignore_ascii_case(b"options") {
+            self.diagnostics.lint(Lint::AlmostOptions { name: Excerpt::new(bytes) }, name);
+        }
+        let beyond = name.beyond(DoorDraft::NAME_BYTES_IN_08);
+        if !beyond.is_empty() {
+            self.diagnostics.lint(Lint::LongName { length: bytes.len() }, beyond);
+        }
+        if let Some(first_line) = self.names.get(bytes).copied().filter(|_| !bytes.is_empty()) {
+            let name_text = Excerpt::new(bytes);
+            self.diagnostics.lint(Lint::DuplicateDoorName { name: name_text, first_line }, name);
+        } else {
+            self.names.insert(bytes, name.line().number);
+        }
+        self.section = Section::Door(Box::new(DoorDraft::new(name)));
+    }
+
+    fn read_directive(&mut self, content: Piece<'a>) {
+        if matches!(self.section, Section::None | Section::NoneAndTold) {
+            if matches!(self.section, Section::None) {
+                self.diagnostics.line(LineFault::OutsideSection, content);
+            }
+            self.section = Section::NoneAndTold;
+            return;
+        }
+        let Some((name, value)) = content.split_once(b'=') else {
+            return self.read_bare(content);
+        };
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() {
+            return self.misread(LineFault::MissingName, content);
+        }
+        let Some((known_name, directive)) = Directive::from_name(name.bytes()) else {
+            let nearest = self.diagnostics.nearest(name.bytes(), Directive::names());
+            let fault = LineFault::UnknownDirective { name: Excerpt::new(name.bytes()), nearest };
+            return self.misread(fault, name);
+        };
+        let given = Given { directive, name: known_name, at: name, value };
+        self.read_given(given);
+    }
+
+    fn read_given(&mut self, given: Given<'a>) {
+        let directive = given.directive;
+        match (directive.home(), &mut self.section) {
+            (Home::Anywhere, _) => {
+                self.diagnostics.line(LineFault::SyslogWithValue, given.at.to_line_end());
+            }
+            (Home::Options, Section::Options) => self.options.take(given, &mut self.diagnostics),
+            (Home::Door, Section::Door(door)) => {
+                if directive == Directive::OneTimeSequences && !given.value.is_empty() {
+                    lint_shared(&mut self.one_time_files, given.value, &mut self.diagnostics);
+                }
+                door.take(given, &mut self.diagnostics);
+            }
+            (Home::Door, Section::Options) => {
+                self.diagnostics.line(LineFault::DoorDirectiveInOptions { directive }, given.at);
+            }
+            (Home::Options, Section::Door(_)) => {
+                self.diagnostics.line(LineFault::OptionInDoor { directive }, given.at);
+            }
+            // No directive is read outside a section.
+            (Home::Options | Home::Door, Section::None | Section::NoneAndTold) => {}
+        }
+    }
+
+    /// Reads a line without `=`.
+    fn read_bare(&mut self, content: Piece<'a>) {
+        let (word, rest) = content.first_word();
+        match Directive::from_name(word.bytes()) {
+            Some((_, Directive::UseSyslog)) => {
+                if rest.is_empty() {
+                    self.options.use_syslog = true;
+                } else if rest.bytes().starts_with(b"#") {
+                    let directive = Directive::UseSyslog;
+                    self.diagnostics.value(ValueFault::CommentAfterValue { directive }, rest);
+                } else {
+                    self.diagnostics.line(LineFault::SyslogWithValue, content);
+                }
+            }
+            Some((_, directive)) => {
+                self.misread(LineFault::MissingEquals { directive }, word);
+            }
+            None => {
+                let bytes = content.bytes();
+                let comment = bytes.starts_with(b";") || bytes.starts_with(b"//");
+                self.misread(LineFault::NotADirective { comment }, content);
+            }
+        }
+    }
+
+    /// Tells of a line that could be any directive.
+    fn misread(&mut self, fault: LineFault, at: Piece<'a>) {
+        self.diagnostics.line(fault, at);
+        self.forgive_absence();
+    }
+
+    /// What the door seems to lack may stand on a line that cannot be read; that line is told of.
+    fn forgive_absence(&mut self) {
+        if let Section::Door(door) = &mut self.section {
+            door.is_fully_read = false;
+        }
+    }
+
+    fn end_section(&mut self) {
+        let Section::Door(draft) = std::mem::take(&mut self.section) else { return };
+        let door = self.placed.is_some().then(|| draft.placed());
+        let Some(config) = draft.finish(&mut self.diagnostics) else { return };
+        self.doors.push(config);
+        if let Some(placed) = &mut self.placed {
+            placed.doors.extend(door);
+        }
+    }
+
+    fn finish(mut self) -> (Option<Config>, Placed<'a>, Diagnostics) {
+        self.end_section();
+        if self.door_count == 0 && self.diagnostics.errors() == 0 {
+            self.diagnostics.lint_text(Lint::NoDoors);
+        }
+        let mut placed = self.placed.unwrap_or_default();
+        placed.options = self.options.placed();
+        let config = Config { options: self.options.finish(), doors: self.doors };
+        let config = (self.diagnostics.errors() == 0).then_some(config);
+        (config, placed, self.diagnostics)
+    }
+}
+
+fn lint_shared<'a>(
+    files: &mut BTreeMap<&'a [u8], u32>,
+    name: Piece<'a>,
+    diagnostics: &mut Diagnostics,
+) {
+    match files.get(name.bytes()).copied() {
+        Some(first_line) => diagnostics.lint(Lint::SharedOneTimeFile { first_line }, name),
+        None => drop(files.insert(name.bytes(), name.line().number)),
+    }
+}

@@ -1,0 +1,112 @@
+//! What is an error in a value of `[options]` that knockd 0.8 does not read.
+
+use super::diagnostic::{Excerpt, Wording};
+use super::names::{InterfaceName, UserName};
+
+/// An error in the value of `Interface`, `User`, `LogTime` or `CommandLimit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionFault {
+    /// Nothing where the name of an interface should be.
+    MissingInterface,
+    /// A name that no interface can have.
+    BadInterface {
+        /// What stands there.
+        text: Excerpt,
+        /// Whether there is a blank in it.
+        has_blank: bool,
+    },
+    /// A name longer than [`InterfaceName::MAX_BYTES`].
+    LongInterface {
+        /// The bytes of the name.
+        length: usize,
+    },
+    /// `any` beside other interfaces.
+    AnyAndMore,
+    /// A name that no user can have.
+    BadUser {
+        /// What stands there.
+        text: Excerpt,
+    },
+    /// A name longer than [`UserName::MAX_BYTES`].
+    LongUser {
+        /// The bytes of the name.
+        length: usize,
+    },
+    /// There is no such form of time stamps.
+    UnknownLogTime {
+        /// What stands there.
+        text: Excerpt,
+        /// The form that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
+    /// `CommandLimit` is 0.
+    ZeroCommandLimit,
+}
+
+impl OptionFault {
+    pub(super) fn wording(&self) -> Wording {
+        match self {
+            Self::MissingInterface => {
+                Wording::new("missing interface", "expected the name of a network interface")
+                    .help("write a name, or remove the comma")
+            }
+            Self::BadInterface { text, has_blank } => Wording::new(
+                format!("`{text}` is not the name of an interface"),
+                "expected a name without blanks and `/`, such as `eth0`",
+            )
+            .help(if *has_blank {
+                "separate interfaces with commas"
+            } else {
+                "write the name as `ip link` shows it"
+            }),
+            Self::LongInterface { length } => Wording::new(
+                format!("name of {length} bytes is too long for an interface"),
+                format!("beyond {} bytes", InterfaceName::MAX_BYTES),
+            )
+            .help("write the name as `ip link` shows it"),
+            Self::AnyAndMore => Wording::new(
+                "`any` stands beside other interfaces",
+                "this is all interfaces already",
+            )
+            .help("write `any` alone, or the interfaces without it"),
+            Self::BadUser { text } => Wording::new(
+                format!("`{text}` is not the name of a user"),
+                "expected a name such as `knockd`",
+            )
+            .help(user_help(text.as_str())),
+            Self::LongUser { length } => Wording::new(
+                format!("name of {length} bytes is too long for a user"),
+                format!("beyond {} bytes", UserName::MAX_BYTES),
+            )
+            .help("name a user with a shorter name"),
+            Self::UnknownLogTime { text, nearest } => {
+                let wording = Wording::new(
+                    format!("unknown form of time stamps `{text}`"),
+                    "expected `minutes` or `iso`",
+                );
+                match nearest {
+                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+                    None => wording.help(
+                        "write `minutes` for those of knockd 0.8, `iso` for seconds and zone",
+                    ),
+                }
+            }
+            Self::ZeroCommandLimit => Wording::new(
+                "no command can end within 0 seconds",
+                "expected a number from 1 to 2147483647",
+            )
+            .help("write how many seconds a command may take, or remove the line for no limit"),
+        }
+    }
+}
+
+/// Returns the way out for what is none of the names that [`UserName`] allows.
+fn user_help(text: &str) -> &'static str {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return "write the name of the user, not its number";
+    }
+    if text.contains([' ', ',', ':']) {
+        return "write the name of one user, without a group";
+    }
+    "write a name without `/` and control characters that does not begin with `-`, `+` or `~`"
+}
