@@ -10,7 +10,6 @@ extern crate alloc;
 pub mod address;
 mod command;
 mod decode;
-mod difference;
 mod door;
 mod doors;
 mod effect;
@@ -27,18 +26,17 @@ mod time;
 pub mod transcript;
 
 pub use command::{Command, Commands, Phase};
-pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, source, vlan_tags};
-pub use difference::Difference;
+pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
-    CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, RunId, TimedEffect,
+    CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, OwnEffect, RunId, TimedEffect,
 };
-pub use engine::Engine;
+pub use engine::{CommandsEnd, Engine};
 pub use hearing::Hearing;
 pub use limits::Limits;
 pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
-pub use rules::{Counts, Refusal, Rules};
+pub use rules::{Counts, Fingerprint, KnockRules, RuleSet, Site};
 pub use time::{Seconds, Timestamp};

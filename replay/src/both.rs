@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 
-use knock_engine::{Counts, Difference, Doors, Refusal, Rules, Timestamp, Undecodable};
+use knock_compat::{Difference, Refusal, Rules, Undecodable};
+use knock_engine::{Counts, Doors, Timestamp};
 
 use crate::Streams;
 use crate::args::Args;

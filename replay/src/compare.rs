@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use knock_compat::{Difference, Effect, Engine, Rules, TimedEffect, Undecodable};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{
-    CommandStatus, Counts, Difference, Doors, Effect, Engine, Event, Limits, LinkType, Listening,
-    Rules, TimedEffect, Timestamp, Undecodable,
-};
+use knock_engine::{CommandStatus, Counts, Doors, Event, Limits, LinkType, Listening, Timestamp};
 
 /// Whose transcript a line is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,14 +74,14 @@ impl Comparison {
     /// Begins a comparison. Commands succeed at once.
     #[must_use]
     pub fn new(doors: &Doors, listening: &Listening, limits: &Limits) -> Self {
-        let step = |mends, rules| {
-            let engine = Engine::new(doors.clone(), listening.clone(), rules, limits);
+        let step = |mends, rules: Rules| {
+            let engine = rules.engine(doors.clone(), listening.clone(), limits);
             Step { mends, engine, lines: Vec::new() }
         };
         // That there is a bound shows only where knock itself meets it.
         let bridged = Difference::ALL.into_iter().filter(|&one| one != Difference::Unbounded);
-        let mut steps = vec![step(None, Rules::Between(None))];
-        steps.extend(bridged.map(|one| step(Some(one), Rules::Between(Some(one)))));
+        let mut steps = vec![step(None, Rules::Knockd08)];
+        steps.extend(bridged.map(|one| step(Some(one), Rules::FixedUpTo(one))));
         steps.push(step(Some(Difference::Unbounded), Rules::Knock));
         Self { steps, messages: Vec::new() }
     }
@@ -123,13 +121,15 @@ impl Comparison {
             // The last one is knock.
             why = None;
             let event = match happening {
-                Happening::Frame(link, frame) => match step.engine.decode(*link, frame) {
-                    Ok(packet) => Event::Packet(packet),
-                    Err(undecodable) => {
-                        why = Some(undecodable);
-                        Event::DeadlineReached
+                Happening::Frame(link, frame) => {
+                    match knock_compat::decode(&step.engine, *link, frame) {
+                        Ok(packet) => Event::Packet(packet),
+                        Err(undecodable) => {
+                            why = Some(undecodable);
+                            Event::DeadlineReached
+                        }
                     }
-                },
+                }
                 Happening::Addresses(listening) => Event::AddressesChanged(listening.clone()),
                 Happening::Reloaded(doors) => Event::Reloaded(Box::new((*doors).clone())),
                 Happening::Time => Event::DeadlineReached,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use knock_config::text::{Cause, shown};
 use similar::{ChangeTag, TextDiff};
 
-use knock_engine::{Doors, Rules};
+use knock_compat::Rules;
+use knock_engine::Doors;
 
 use crate::args::Args;
 use crate::progress::Bar;

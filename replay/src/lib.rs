@@ -35,11 +35,12 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
+use knock_compat::Rules;
 use knock_config::options::{self, Format};
 use knock_config::report::{self as findings, Style};
 use knock_config::text::{Cause, shown};
 use knock_config::{Host, Refusal, Setup, ThisHost, Verdict};
-use knock_engine::{Doors, Limits, Rules};
+use knock_engine::{Doors, Limits};
 
 pub use crate::args::{Args, RuleChoice, Subject, TimeFormat};
 pub use crate::command_line::command;

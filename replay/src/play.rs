@@ -4,10 +4,8 @@
 
 use std::io;
 
-use knock_engine::{
-    CommandStatus, Counts, Doors, Effect, Engine, Event, Limits, Packet, Phase, Rules, TimedEffect,
-    Timestamp,
-};
+use knock_compat::{Effect, Engine, Rules, TimedEffect};
+use knock_engine::{CommandStatus, Counts, Doors, Event, Limits, Packet, Timestamp};
 
 use crate::args::Args;
 use crate::player::PlayingDone;
@@ -70,7 +68,7 @@ pub(crate) fn watch(
     reader: &mut Reader,
     watcher: &mut impl Watch,
 ) -> (PlayingDone, io::Result<()>) {
-    let mut engine = Engine::new(doors, reader.listening(), rules, limits);
+    let mut engine = rules.engine(doors, reader.listening(), limits);
     let mut start = None;
     let mut result = Ok(());
     loop {
@@ -78,7 +76,7 @@ pub(crate) fn watch(
             watcher.comes(at, &next);
             let (event, packet, decoded) = match next {
                 Next::Addresses(listening) => (Event::AddressesChanged(listening), None, Ok(())),
-                Next::Frame(link, frame, id) => match engine.decode(link, frame) {
+                Next::Frame(link, frame, id) => match knock_compat::decode(&engine, link, frame) {
                     Ok(packet) => {
                         watcher.decoded(id, &packet);
                         (Event::Packet(packet), Some(id), Ok(()))
@@ -114,7 +112,7 @@ fn perform(
     watcher: &mut impl Watch,
 ) -> io::Result<()> {
     while let Some(timed) = engine.poll_effect() {
-        let packet = packet.filter(|_| !is_due(&timed.effect));
+        let packet = packet.filter(|_| !timed.effect.is_due());
         watcher.happens(&Played { timed, packet, start, doors: engine.doors() })?;
         if let Effect::RunCommand { run, .. } = timed.effect {
             let status = CommandStatus::SUCCESS;
@@ -122,14 +120,4 @@ fn perform(
         }
     }
     Ok(())
-}
-
-/// Returns whether time makes an effect happen, not a packet.
-pub(crate) const fn is_due(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::SequenceTimedOut { .. }
-            | Effect::CommandTimedOut { .. }
-            | Effect::RunCommand { phase: Phase::Stop, .. }
-    )
 }

@@ -2,9 +2,8 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use knock_engine::{
-    CommandStatus, Counts, Doors, Effect, Engine, Event, Listening, Rules, TimedEffect, Timestamp,
-};
+use knock_compat::{Effect, Engine, Rules, TimedEffect};
+use knock_engine::{CommandStatus, Counts, Doors, Event, Listening, Timestamp};
 
 use crate::args::Args;
 use crate::printer::Batch;
@@ -50,7 +49,7 @@ impl Player {
         live: bool,
     ) -> Self {
         let limits = crate::limits(args.max_attempts);
-        let engine = Engine::new(doors, listening, rules, &limits);
+        let engine = rules.engine(doors, listening, &limits);
         Self { engine, start: None, effects: Vec::new(), printer, used, live }
     }
 

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender};
 
 use chrono::{DateTime, SecondsFormat};
+use knock_compat::TimedEffect;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, TimedEffect, Timestamp, address};
+use knock_engine::{Doors, Timestamp, address};
 
 use crate::args::{Args, TimeFormat};
 use crate::progress::Bar;

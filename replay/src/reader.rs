@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use knock_engine::{Engine, Event, LinkType, Listening, Timestamp, Undecodable};
+use knock_compat::{Engine, Undecodable};
+use knock_engine::{Event, LinkType, Listening, Timestamp};
 
 use crate::args::Args;
 use crate::progress::Progress;
@@ -124,7 +125,7 @@ impl Reader {
                 }
                 Next::Frame(link, frame, _) => {
                     is_frame = true;
-                    let decoded = engine.decode(link, frame);
+                    let decoded = knock_compat::decode(engine, link, frame);
                     events.push((at, decoded.map_or(Event::DeadlineReached, Event::Packet)));
                     decoded.map(drop)
                 }
@@ -140,9 +141,9 @@ impl Reader {
     /// `see` found no port. Returns whether there was anything. May wait for a live capture.
     #[expect(clippy::inline_always, reason = "a call for each packet costs a fifth of the time")]
     #[inline(always)]
-    pub(crate) fn next(
+    pub(crate) fn next<E: Into<Undecodable>>(
         &mut self,
-        see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), Undecodable>,
+        see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>,
     ) -> bool {
         let Some(head) = self.captures.peek() else { return false };
         if self.addresses.learn(self.captures.take_local_addresses()) {
@@ -153,7 +154,7 @@ impl Reader {
         self.tally.packet(head.at);
         let packet = PacketId { capture: self.captures.index(), number: head.number };
         if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame(), packet)) {
-            self.tally.undecodable(why);
+            self.tally.undecodable(why.into());
         }
         self.captures.advance();
         true

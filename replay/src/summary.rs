@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use knock_engine::{Counts, Listening, Reason, Timestamp, Undecodable};
+use knock_compat::{Reason, Undecodable};
+use knock_engine::{Counts, Listening, Timestamp};
 use serde::Serialize;
 
 use crate::args::TimeFormat;
@@ -115,7 +116,7 @@ impl Tally {
         listening: &Listening,
         source: AddressSource,
     ) -> Totals {
-        let undecodable = Reason::ALL.iter().zip(self.undecodable).filter(|(_, count)| *count > 0);
+        let undecodable = Reason::all().zip(self.undecodable).filter(|(_, count)| *count > 0);
         let local = listening.local().filter(|_| source != AddressSource::Unknown);
         Totals {
             packets: self.packets,
@@ -143,7 +144,7 @@ impl Tally {
         );
         let total: u64 = self.undecodable.iter().sum();
         let _ = write!(line, "{total} undecodable");
-        let reasons = Reason::ALL.iter().zip(self.undecodable).filter(|(_, count)| *count > 0);
+        let reasons = Reason::all().zip(self.undecodable).filter(|(_, count)| *count > 0);
         let reasons: Vec<_> = reasons.map(|(reason, count)| format!("{count} {reason}")).collect();
         if !reasons.is_empty() {
             let _ = write!(line, " ({})", reasons.join(", "));

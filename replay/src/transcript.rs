@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
+use knock_compat::{Effect, Knockd08Effect, Rules, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Effect, Note, Phase, Rules, TimedEffect};
+use knock_engine::{Doors, Note, Phase};
 use serde::Serialize;
 
 use crate::args::Args;
@@ -126,9 +127,9 @@ const fn name(effect: &Effect) -> &'static str {
         Effect::DoorDisabled { .. } => "disabled",
         Effect::OpeningRefused { .. } => "refused",
         Effect::ReloadRefused => "reload-refused",
-        Effect::CommandTooLong { .. } => "command-too-long",
-        Effect::Crashed { .. } => "crashed",
-        Effect::FilterRefused { .. } => "filter-refused",
+        Effect::Own(Knockd08Effect::CommandTooLong { .. }) => "command-too-long",
+        Effect::Own(Knockd08Effect::Crashed { .. }) => "crashed",
+        Effect::Own(Knockd08Effect::FilterRefused { .. }) => "filter-refused",
         Effect::Note(note) => match note {
             Note::Retransmission { .. } => "retransmission",
             Note::OtherFlags { .. } => "other-flags",
@@ -160,9 +161,7 @@ const fn stage(effect: &Effect) -> Option<u8> {
         | Effect::DoorDisabled { .. }
         | Effect::OpeningRefused { .. }
         | Effect::ReloadRefused
-        | Effect::CommandTooLong { .. }
-        | Effect::Crashed { .. }
-        | Effect::FilterRefused { .. }
+        | Effect::Own(_)
         | Effect::Note(Note::Retransmission { .. }) => None,
     }
 }

@@ -107,10 +107,8 @@ impl Runner {
             | Effect::CommandFailed { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. }
             | Effect::Note(_) => {}
+            Effect::Own(never) => match never {},
         }
     }
 
@@ -280,7 +278,6 @@ const fn client_in(effect: &Effect) -> Option<IpAddr> {
         | Effect::Opened { client, .. }
         | Effect::CommandTimedOut { client, .. }
         | Effect::OpeningRefused { client, .. }
-        | Effect::CommandTooLong { client, .. }
         | Effect::Note(
             Note::Retransmission { client, .. }
             | Note::OtherFlags { client, .. }
@@ -293,9 +290,8 @@ const fn client_in(effect: &Effect) -> Option<IpAddr> {
         | Effect::CommandFailed { .. }
         | Effect::MarkOneTime { .. }
         | Effect::DoorDisabled { .. }
-        | Effect::ReloadRefused
-        | Effect::Crashed { .. }
-        | Effect::FilterRefused { .. } => None,
+        | Effect::ReloadRefused => None,
+        Effect::Own(never) => match never {},
     }
 }
 

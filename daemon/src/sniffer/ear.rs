@@ -1,6 +1,6 @@
 //! What hears packets: the engine and what is around it.
 
-use knock_engine::{Doors, Effect, Engine, Event, LinkType, Packet, Timestamp, filter};
+use knock_engine::{Doors, Effect, Engine, Event, LinkType, Packet, Timestamp, decode, filter};
 
 use super::outbox::Outbox;
 use super::recording::Recording;
@@ -48,7 +48,7 @@ pub(super) struct Heard {
 impl Ear {
     /// Returns the packet in a frame, if there is one, and when it came.
     pub(super) fn hear(&mut self, frame: Frame<'_>) -> Option<(Timestamp, Heard)> {
-        let packet = self.engine.decode(frame.link, frame.captured).ok()?;
+        let packet = decode(frame.link, frame.captured).ok()?;
         let kept = self.recording.is_some().then_some(frame.captured);
         let captured = kept.map(<[u8]>::to_vec).unwrap_or_default();
         Some((self.moment(frame.stamp), Heard { packet, length: frame.length, captured }))

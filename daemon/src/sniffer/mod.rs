@@ -23,7 +23,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use knock_config::{Files, Setup};
-use knock_engine::{Doors, Engine, Event, Limits, Listening, Rules, Timestamp};
+use knock_engine::{Doors, Engine, Event, Limits, Listening, Timestamp};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
@@ -131,7 +131,7 @@ impl<'a> Sniffer<'a> {
             describe(recording, &interfaces, &listening);
         }
         let limits = Limits { attempts: task.max_attempts, hash_seed: seed() };
-        let engine = Engine::new(doors, listening, Rules::Knock, &limits);
+        let engine = Engine::new(doors, listening, &limits);
         let mut timeline = Timeline::new(Clocks::look());
         let now = timeline.now(Clocks::look());
         outbox.want(task.every_line, task.debug);

@@ -74,10 +74,8 @@ impl Outbox {
             | Effect::MarkOneTime { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
-            | Effect::ReloadRefused
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. } => (true, false),
+            | Effect::ReloadRefused => (true, false),
+            Effect::Own(never) => match never {},
         };
         if !is_wanted {
             return;

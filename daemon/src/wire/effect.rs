@@ -6,8 +6,8 @@ use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Sta
 
 use super::record::{Fields, NotAReport, kind};
 
-/// Returns an effect as a record; `None` for one that only other rule sets have.
-pub(super) fn fields_of(effect: &Effect) -> Option<Fields> {
+/// Returns an effect as a record.
+pub(super) fn fields_of(effect: &Effect) -> Fields {
     let about = |kind, client: Option<IpAddr>, door: DoorId, small: u8| Fields {
         kind,
         client,
@@ -16,7 +16,7 @@ pub(super) fn fields_of(effect: &Effect) -> Option<Fields> {
         small,
         ..Fields::default()
     };
-    Some(match *effect {
+    match *effect {
         Effect::StageReached { client, door, stage } => {
             about(kind::STAGE_REACHED, Some(client), door, stage.get())
         }
@@ -62,10 +62,8 @@ pub(super) fn fields_of(effect: &Effect) -> Option<Fields> {
         Effect::Note(Note::DoorChanged { client, door, stage }) => {
             about(kind::DOOR_CHANGED, Some(client), door, stage.get())
         }
-        Effect::CommandTooLong { .. } | Effect::Crashed { .. } | Effect::FilterRefused { .. } => {
-            return None;
-        }
-    })
+        Effect::Own(never) => match never {},
+    }
 }
 
 /// Returns the effect that a record is. The door it names is one of `doors`.

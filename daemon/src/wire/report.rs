@@ -92,7 +92,7 @@ impl Report {
             }
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
             Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
-            Self::Effect(effect) => (fields_of(effect), vec![]),
+            Self::Effect(effect) => (Some(fields_of(effect)), vec![]),
             Self::Sighting(sighting) => (Some(fields_of_sighting(sighting)), vec![]),
             Self::Lost(loss, count) => {
                 let fields = Fields {

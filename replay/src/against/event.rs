@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use knock_engine::{DoorId, DoorName, Doors, Effect, Phase, TimedEffect, Timestamp};
+use knock_engine::{DoorId, DoorName, Doors, Phase, Timestamp};
+use knock_engine::{Effect, TimedEffect};
 
-use crate::play::is_due;
 use crate::reader::PacketId;
 
 /// Something that doors do and that shows outside: stages are only on the way to it.
@@ -49,10 +49,8 @@ impl What {
             | Effect::MarkOneTime { .. }
             | Effect::DoorDisabled { .. }
             | Effect::ReloadRefused
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. }
             | Effect::Note(_) => None,
+            Effect::Own(never) => match never {},
         }
     }
 
@@ -136,6 +134,6 @@ impl Event {
         let what = What::of(&effect, doors)?;
         let door = named(effect.door()?)?;
         let key = Key { client: effect.client()?, door, what };
-        Some(Self { key, moment: Moment { at, packet: packet.filter(|_| !is_due(&effect)) } })
+        Some(Self { key, moment: Moment { at, packet: packet.filter(|_| !effect.is_due()) } })
     }
 }

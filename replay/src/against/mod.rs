@@ -15,7 +15,8 @@ mod text;
 use std::io::{self, BufWriter, Write as _};
 
 use knock_config::options::Format;
-use knock_engine::{Counts, Doors, Timestamp, Undecodable};
+use knock_engine::Undecodable;
+use knock_engine::{Counts, Doors, Timestamp};
 
 use self::cause::Because;
 use self::event::{Event, Named, Names};

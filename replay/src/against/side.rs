@@ -1,6 +1,7 @@
 //! One of the two configurations.
 
-use knock_engine::{DoorId, Doors, Limits, Listening, Timestamp, Undecodable};
+use knock_engine::Undecodable;
+use knock_engine::{DoorId, Doors, Limits, Listening, Timestamp};
 
 use super::event::{Event, Named};
 use crate::explain::{Explainer, Explanation, Places, Whom, Words};

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use knock_compat::Rules;
 use knock_config::Span;
-use knock_engine::{DoorId, Rules};
+use knock_engine::DoorId;
 
 use crate::explain::Whom;
 

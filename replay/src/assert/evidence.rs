@@ -3,9 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-use knock_engine::{
-    Commands, DoorId, Doors, Effect, Knock, Note, Packet, Phase, Rules, Stage, Timestamp,
-};
+use knock_compat::{Effect, Rules};
+use knock_engine::{Commands, DoorId, Doors, Knock, Note, Packet, Phase, Stage, Timestamp};
 
 use super::claim::{Assertion, Claim, Meant, Which};
 use crate::explain::{Whom, nanos};
@@ -297,9 +296,7 @@ impl Evidence {
             | Effect::MarkOneTime { .. }
             | Effect::DoorDisabled { .. }
             | Effect::ReloadRefused
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. }
+            | Effect::Own(_)
             | Effect::Note(Note::Retransmission { .. } | Note::OtherFlags { .. }) => {}
         }
     }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use knock_compat::Rules;
 use knock_config::Wording;
-use knock_engine::{Counts, DoorId, Phase, Rules};
+use knock_engine::{Counts, DoorId, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};

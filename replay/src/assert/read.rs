@@ -5,13 +5,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use knock_compat::Rules;
 use knock_config::faults::Faults;
 use knock_config::lex::{Line, Piece, Text};
 use knock_config::report::{self, Source, Style};
 use knock_config::text::shown;
 use knock_config::{Excerpt, Severity, Wording};
 use knock_config::{Refusal, Unreadable, read_configuration};
-use knock_engine::{DoorId, Doors, Rules};
+use knock_engine::{DoorId, Doors};
 
 use super::claim::{Assertion, Assertions, Claim, Count, Meant, Settings, Which};
 use crate::explain::Whom;

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write as _};
 
+use knock_compat::Rules;
 use knock_config::report::{self, Style};
+use knock_engine::Doors;
 use knock_engine::transcript::Channel;
-use knock_engine::{Doors, Rules};
 
 use super::claim::Assertions;
 use super::read::load;

@@ -5,9 +5,10 @@ use std::io;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use knock_compat::Rules;
 use knock_config::Severity;
 use knock_config::report::{Finding, Source};
-use knock_engine::{Counts, DoorId, Doors, Limits, Packet, Rules, Timestamp};
+use knock_engine::{Counts, DoorId, Doors, Limits, Packet, Timestamp};
 
 use super::claim::{Assertion, Assertions, Claim};
 use super::evidence::Evidence;

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use knock_engine::{
-    DoorId, FlagRule, Knock, Packet, Phase, Stage, TcpFlags, Timestamp, Transport, Undecodable,
-};
+use knock_engine::Undecodable;
+use knock_engine::{DoorId, FlagRule, Knock, Packet, Phase, Stage, TcpFlags, Timestamp, Transport};
 
 use crate::reader::PacketId;
 

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use knock_engine::{DoorId, Knock, Reason};
+use knock_engine::Reason;
+use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
 use super::explainer::Totals;

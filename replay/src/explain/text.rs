@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_engine::{DoorId, Reason, Stage, Timestamp};
+use knock_engine::Reason;
+use knock_engine::{DoorId, Stage, Timestamp};
 
 use super::explainer::{Explainer, Totals};
 use super::explanation::{Attempt, Explanation, Verdict, Why};

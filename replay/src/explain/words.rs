@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use knock_engine::{
-    Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags, Undecodable,
-};
+use knock_engine::Undecodable;
+use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places, printable};
@@ -250,9 +249,7 @@ pub(super) fn unreadable(why: Undecodable) -> String {
         | Undecodable::WrongVersion { .. }
         | Undecodable::BadHeaderLength { .. }
         | Undecodable::LaterFragment
-        | Undecodable::NotTcpOrUdp(_)
-        | Undecodable::LinkTypeUnknownTo08(_)
-        | Undecodable::Ipv6UnknownTo08(_) => "",
+        | Undecodable::NotTcpOrUdp(_) => "",
     };
     format!("{why}{advice}")
 }

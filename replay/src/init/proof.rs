@@ -3,8 +3,9 @@
 use std::io::Cursor;
 use std::net::IpAddr;
 
+use knock_compat::Rules;
 use knock_config::report::Source;
-use knock_engine::{Doors, Limits, Rules};
+use knock_engine::{Doors, Limits};
 
 use super::draft::Draft;
 use crate::assert::{self, Trial};

@@ -9,10 +9,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use knock_compat::{Effect, Knockd08Effect, Rules};
 use knock_config::Setup;
 use knock_config::text::{Cause, shown};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Effect, Limits, Rules, TooManyDoors};
+use knock_engine::{Doors, Limits, TooManyDoors};
 
 use super::find::Found;
 use super::outcome::{Detail, Outcome, Verdict};
@@ -298,10 +299,11 @@ fn must_be_a_file(path: &Path, exit: Exit) -> Result<(), Failure> {
 fn spoils(played: &Played<'_>) -> Option<String> {
     let spoils = matches!(
         played.timed.effect,
-        Effect::Crashed { .. }
-            | Effect::FilterRefused { .. }
-            | Effect::CommandTooLong { .. }
-            | Effect::OpeningRefused { .. }
+        Effect::Own(
+            Knockd08Effect::Crashed { .. }
+                | Knockd08Effect::FilterRefused { .. }
+                | Knockd08Effect::CommandTooLong { .. }
+        ) | Effect::OpeningRefused { .. }
     );
     let mut text = Vec::new();
     spoils.then(|| transcript::write(&played.timed.effect, played.doors, &mut text))?;

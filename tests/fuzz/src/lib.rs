@@ -1,7 +1,7 @@
 //! What fuzz targets share.
 
-use knock_config::{Diagnostics, Severity, Span, Wording};
 use knock_config::report::{self, Source, Style};
+use knock_config::{Diagnostics, Severity, Span, Wording};
 
 /// Checks what a parser found in a text, and how that is shown.
 ///

@@ -110,9 +110,9 @@ fn long_words_are_cut() {
 
 #[test]
 fn a_report_of_what_cannot_be_is_none() {
-    let sound = fields_of(&effects()[4]).unwrap();
+    let sound = fields_of(&effects()[4]);
     assert_eq!(sound.kind, kind::STAGE_REACHED);
-    let mut run = fields_of(&effects()[7]).unwrap();
+    let mut run = fields_of(&effects()[7]);
     assert_eq!(run.kind, kind::RUN_COMMAND);
     run.small = 2;
     let unsound = [

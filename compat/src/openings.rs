@@ -1,10 +1,9 @@
 //! Openings that are remembered, once retransmissions are known.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use crate::rules::knock::Fingerprint;
-use crate::time::Timestamp;
+use knock_engine::{Fingerprint, Timestamp};
 
 /// The last knocks of recent openings, each until it is due to be forgotten.
 #[derive(Debug, Default)]
@@ -60,10 +59,10 @@ impl Openings {
 
 #[cfg(test)]
 mod tests {
-    use core::net::Ipv4Addr;
+    use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::packet::{Packet, Port, TcpFlags, TcpHeader, Transport};
+    use knock_engine::{Packet, Port, TcpFlags, TcpHeader, Transport};
 
     const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

@@ -1,31 +1,28 @@
 //! The children that run commands.
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-use core::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use crate::command::Command;
-use crate::command::Phase;
-use crate::door::Door;
-use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, RunId};
-use crate::rules::Site;
-use crate::time::Timestamp;
+use knock_engine::{
+    Command, CommandStatus, Deadline, DeadlineReason, Door, DoorId, Effect, Phase, RunId, Timestamp,
+};
+
+use crate::Site;
 
 /// The shortest command that is not run, in bytes (case `e-4096-bytes`).
 const TOO_LONG: usize = 4096;
 
 /// A child of the daemon, which runs the commands of one opening.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::rules) struct Child {
-    pub(in crate::rules) client: IpAddr,
-    pub(in crate::rules) door: DoorId,
-    pub(in crate::rules) phase: Phase,
+pub(crate) struct Child {
+    pub(crate) client: IpAddr,
+    pub(crate) door: DoorId,
+    pub(crate) phase: Phase,
 }
 
 /// All children. The daemon waits for none of them, and they outlive it.
 #[derive(Debug, Default)]
-pub(in crate::rules) struct Children {
+pub(crate) struct Children {
     /// Those whose command runs.
     running: BTreeMap<RunId, Child>,
     /// Those that sleep before their stop command; the second part of the key breaks ties.
@@ -34,24 +31,24 @@ pub(in crate::rules) struct Children {
 }
 
 impl Children {
-    pub(in crate::rules) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.running.len().saturating_add(self.sleeping.len())
     }
 
     /// Returns a number that is larger than all before.
-    pub(in crate::rules) fn serial(&mut self) -> u64 {
+    pub(crate) fn serial(&mut self) -> u64 {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
         serial
     }
 
     /// Returns the doors whose commands they run.
-    pub(in crate::rules) fn doors(&self) -> impl Iterator<Item = DoorId> {
+    pub(crate) fn doors(&self) -> impl Iterator<Item = DoorId> {
         self.running.values().chain(self.sleeping.values()).map(|child| child.door)
     }
 
-    pub(in crate::rules) fn run(&mut self, at: Timestamp, child: Child, site: &mut Site) {
-        let run = RunId::from_serial(self.serial());
+    pub(crate) fn run(&mut self, at: Timestamp, child: Child, site: &mut Site) {
+        let run = RunId::from_bits(self.serial());
         self.running.insert(run, child);
         let Child { client, door, phase } = child;
         site.emit(at, Effect::RunCommand { run, client, door, phase });
@@ -59,7 +56,7 @@ impl Children {
 
     /// A command ended. Its child sleeps if there is a stop command, also if that is empty and
     /// `runs_empty` (case `e-empty-stop`).
-    pub(in crate::rules) fn ended(
+    pub(crate) fn ended(
         &mut self,
         at: Timestamp,
         run: RunId,
@@ -81,17 +78,17 @@ impl Children {
     }
 
     /// Returns when the next stop command is due; the second part breaks ties.
-    pub(in crate::rules) fn next(&self) -> Option<(Timestamp, u64)> {
+    pub(crate) fn next(&self) -> Option<(Timestamp, u64)> {
         self.sleeping.first_key_value().map(|(key, _)| *key)
     }
 
-    pub(in crate::rules) fn deadline(&self) -> Option<Deadline> {
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
         let (&(at, _), &Child { client, door, .. }) = self.sleeping.first_key_value()?;
         Some(Deadline { at, client, door, why: DeadlineReason::CommandTimeout })
     }
 
     /// Runs the stop command that is due next.
-    pub(in crate::rules) fn fire(&mut self, site: &mut Site) {
+    pub(crate) fn fire(&mut self, site: &mut Site) {
         let Some(((at, _), child)) = self.sleeping.pop_first() else { return };
         let Child { client, door, .. } = child;
         site.emit(at, Effect::CommandTimedOut { client, door });
@@ -100,7 +97,7 @@ impl Children {
 }
 
 /// Returns which command of a door is too long for a client, so that neither is run.
-pub(in crate::rules) fn too_long(door: &Door, client: IpAddr) -> Option<Phase> {
+pub(crate) fn too_long(door: &Door, client: IpAddr) -> Option<Phase> {
     [Phase::Start, Phase::Stop].into_iter().find(|&phase| {
         command(door, client, phase).is_some_and(|command| {
             let mut expanded = Vec::new();

@@ -1,64 +1,40 @@
-//! The rule sets between `knockd-0.8` and `knock`: knockd 0.8 with some differences mended.
+//! The one machine: knockd 0.8 with the first differences fixed.
 //!
-//! With none mended it is the rule set `knockd-0.8`, with all of them `knock` (but for the bound on
-//! memory, [`Difference::Unbounded`]). Tests hold it to both. So whatever two neighbours on the way
-//! do differently is due to the one difference between them, which is how replay says why a line
-//! differs; and that all of them together lead from one end to the other shows that the list of
-//! differences is complete. It serves nothing else.
+//! With none fixed it is what Debian's knockd 0.8 does, fault for fault; with all of them it is the
+//! rule set of knock, but for the bound on memory ([`Difference::Unbounded`]). Tests check both ends.
+//! So whatever two neighbours on the way do differently is due to the one difference between them,
+//! which is how a replay says why a line differs; and that all of them together lead from one end to
+//! the other shows that the list of differences is complete.
+//!
+//! Kept naive, and in the order in which the daemon does things, so that it can be read beside the
+//! cases of `testdata/knockd-0.8`, whose names are in brackets. It differs from the real program only
+//! where that crashes, reads memory it should not, or would take memory without bound;
+//! `docs/differences.md` lists these places.
 
-mod openings;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-use core::net::IpAddr;
-
-use self::openings::Openings;
-use super::knock::Fingerprint;
-use super::knockd_08::{
-    self, Attempt, Attempts, Child, Children, Family, Filter, Serial, is_filtered,
+use knock_engine::{
+    CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
+    Limits, Listening, Note, Packet, Phase, RuleSet, RunId, Stage, TcpFlags, TcpHeader, Timestamp,
+    Transport,
 };
-use super::{RuleSet, Site};
-use crate::command::Phase;
-use crate::decode::{self, LinkType, Undecodable};
-use crate::difference::Difference;
-use crate::door::{Door, FlagRule, Stage};
-use crate::doors::{DoorId, Doors};
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
-use crate::limits::Limits;
-use crate::listening::Listening;
-use crate::packet::{Packet, Transport};
-use crate::time::Timestamp;
 
-/// The differences up to one are mended, in the order of their numbers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mended(pub(crate) Option<Difference>);
+use crate::Site;
+use crate::attempts::{Attempt, Attempts, Serial};
+use crate::children::{Child, Children, too_long};
+use crate::difference::{Difference, FixedUpTo};
+use crate::effect::Knockd08Effect;
+use crate::filter::{Family, Filter, Refusal, is_filtered, refusal};
+use crate::openings::Openings;
 
-impl Mended {
-    pub(crate) fn has(self, difference: Difference) -> bool {
-        self.0.is_some_and(|last| difference <= last)
-    }
-}
+/// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
+const NAME_BYTES: usize = 127;
 
-/// Finds the addresses, ports and flags in a frame, as it is seen with some differences mended.
-pub(crate) fn decode(
-    mended: Mended,
-    listening: &Listening,
-    link: LinkType,
-    frame: &[u8],
-) -> Result<Packet, Undecodable> {
-    let has_filter = mended.has(Difference::NoAddress) || is_filtered(listening);
-    let differs = decode::knockd_08::difference(link, frame);
-    if differs.map_or(has_filter, |differs| mended.has(differs)) {
-        decode::decode(link, frame)
-    } else {
-        decode::knockd_08::decode(link, frame, has_filter)
-    }
-}
-
-/// A rule set on the way, and all it remembers.
+/// The machine and all it remembers.
 #[derive(Debug)]
-pub(crate) struct BridgeRules {
-    mended: Mended,
+pub struct Knockd08Rules {
+    fixed: FixedUpTo,
     attempts: Attempts,
     /// The knock of each attempt that was counted last.
     counted: BTreeMap<Serial, Fingerprint>,
@@ -78,21 +54,21 @@ struct Heard<'a> {
     packet: &'a Packet,
 }
 
-impl BridgeRules {
+impl Knockd08Rules {
     pub(crate) fn new(
-        mended: Mended,
+        fixed: FixedUpTo,
         limits: &Limits,
         doors: &Doors,
         listening: &Listening,
     ) -> Self {
-        let is_refused = knockd_08::refusal(doors, listening).is_some_and(|refusal| {
-            !mended.has(match refusal {
-                knockd_08::Refusal::RejectsAllPackets => Difference::TargetFamily,
-                knockd_08::Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
+        let is_refused = refusal(doors, listening).is_some_and(|refusal| {
+            !fixed.has(match refusal {
+                Refusal::RejectsAllPackets => Difference::TargetFamily,
+                Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
             })
         });
         Self {
-            mended,
+            fixed,
             attempts: Attempts::default(),
             counted: BTreeMap::new(),
             openings: Openings::default(),
@@ -103,11 +79,16 @@ impl BridgeRules {
         }
     }
 
+    /// Returns which differences are fixed.
+    pub(crate) const fn fixed(&self) -> FixedUpTo {
+        self.fixed
+    }
+
     fn admits(&self, packet: &Packet, site: &Site) -> bool {
-        if !self.mended.has(Difference::TargetFamily) {
+        if !self.fixed.has(Difference::TargetFamily) {
             return self.filter.passes(packet, site);
         }
-        if !self.mended.has(Difference::NoAddress) && !is_filtered(&site.listening) {
+        if !self.fixed.has(Difference::NoAddress) && !is_filtered(&site.listening) {
             return true;
         }
         let family = Family::of(packet.destination);
@@ -128,7 +109,7 @@ impl BridgeRules {
 
     /// Returns whether the capture filter lets a destination through for a door.
     fn is_for(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
-        if self.mended.has(Difference::Ipv4Only) {
+        if self.fixed.has(Difference::Ipv4Only) {
             return site.listening.belongs(destination, door.target);
         }
         match door.target {
@@ -140,15 +121,15 @@ impl BridgeRules {
     /// Returns whether a door listens on a destination.
     fn listens(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
         let is_spelled_well = door.target.is_none_or(|target| target.is_as_printed);
-        (is_spelled_well || self.mended.has(Difference::TargetText))
+        (is_spelled_well || self.fixed.has(Difference::TargetText))
             && self.is_for(door, destination, site)
     }
 
     fn has_flags(&self, door: &Door, packet: &Packet) -> bool {
-        if self.mended.has(Difference::CutFlags) {
+        if self.fixed.has(Difference::CutFlags) {
             door.flags.is_satisfied_by(packet.transport)
         } else {
-            knockd_08::has_flags(door, packet)
+            has_flags(door, packet)
         }
     }
 
@@ -156,7 +137,7 @@ impl BridgeRules {
     /// come by itself.
     fn sweep(&mut self, at: Timestamp, now: Timestamp, site: &mut Site) {
         let oldest = self.attempts.oldest();
-        let comes_by_itself = self.mended.has(Difference::LateTimeout);
+        let comes_by_itself = self.fixed.has(Difference::LateTimeout);
         let latest = if comes_by_itself { Timestamp::MIN } else { now };
         let mut is_oldest_gone = false;
         for serial in self.attempts.suspects(latest) {
@@ -164,7 +145,7 @@ impl BridgeRules {
                 is_oldest_gone |= oldest == Some(serial);
             }
         }
-        if is_oldest_gone && !self.mended.has(Difference::Forgetting) {
+        if is_oldest_gone && !self.fixed.has(Difference::Forgetting) {
             self.forget_all();
         }
     }
@@ -178,7 +159,7 @@ impl BridgeRules {
     ) -> bool {
         let Some(&attempt) = self.attempts.get(serial) else { return false };
         let Attempt { client, door, .. } = attempt;
-        if let Some(stage) = knockd_08::unfinished(&attempt, site.doors.door(door)) {
+        if let Some(stage) = unfinished(&attempt, site.doors.door(door)) {
             if attempt.expires > latest {
                 return false;
             }
@@ -201,7 +182,7 @@ impl BridgeRules {
 
     /// Returns what a retransmission of a knock is known by, if retransmissions are known at all.
     fn fingerprint(&self, packet: &Packet) -> Option<Fingerprint> {
-        if self.mended.has(Difference::Retransmission) { Fingerprint::of(packet) } else { None }
+        if self.fixed.has(Difference::Retransmission) { Fingerprint::of(packet) } else { None }
     }
 
     fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
@@ -252,7 +233,7 @@ impl BridgeRules {
             }
         }
         let obstacle = if waiting { Difference::BusyClient } else { Difference::WrongKnock };
-        mine.is_empty() || !advanced && self.mended.has(obstacle)
+        mine.is_empty() || !advanced && self.fixed.has(obstacle)
     }
 
     fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
@@ -272,7 +253,7 @@ impl BridgeRules {
                 site.counts.not_begun = site.counts.not_begun.saturating_add(1);
                 continue;
             }
-            let expires = if self.mended.has(Difference::WholeSeconds) {
+            let expires = if self.fixed.has(Difference::WholeSeconds) {
                 heard.now.saturating_add(door.seq_timeout)
             } else {
                 heard.now.whole_second().saturating_add(door.seq_timeout)
@@ -305,7 +286,7 @@ impl BridgeRules {
         if fingerprint.is_some_and(|last| self.openings.remember(client, last, until, self.limit)) {
             site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
         }
-        if self.mended.has(Difference::OneTimeOpener) {
+        if self.fixed.has(Difference::OneTimeOpener) {
             self.remove(serial);
         } else {
             self.counted.remove(&serial);
@@ -322,10 +303,10 @@ impl BridgeRules {
         if door.commands.start_for(client).is_none() {
             return;
         }
-        if !self.mended.has(Difference::LongCommand)
-            && let Some(phase) = knockd_08::too_long(door, client)
+        if !self.fixed.has(Difference::LongCommand)
+            && let Some(phase) = too_long(door, client)
         {
-            site.emit(at, Effect::CommandTooLong { client, door: id, phase });
+            site.emit(at, Effect::Own(Knockd08Effect::CommandTooLong { client, door: id, phase }));
             return;
         }
         if self.children.len() >= self.limit {
@@ -339,10 +320,10 @@ impl BridgeRules {
     fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
         let Some(before) = site.doors.door(id).sequence().cloned() else { return };
         let Some(used) = site.doors.use_up_sequence(id) else { return };
-        if !self.mended.has(Difference::OneTimeFilter) {
+        if !self.fixed.has(Difference::OneTimeFilter) {
             self.filter.keep_first_sequence(id, before);
         }
-        if self.mended.has(Difference::OneTimeOthers) {
+        if self.fixed.has(Difference::OneTimeOthers) {
             for serial in self.attempts.at(id) {
                 self.remove(serial);
             }
@@ -352,26 +333,26 @@ impl BridgeRules {
         let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
         site.emit(at, mark);
         if site.doors.door(id).sequence().is_none() {
-            if self.mended.has(Difference::OneTimeCrash) {
+            if self.fixed.has(Difference::OneTimeCrash) {
                 site.emit(at, Effect::DoorDisabled { door: id });
             } else {
                 self.is_dead = true;
                 self.forget_all();
-                site.emit(at, Effect::Crashed { door: id });
+                site.emit(at, Effect::Own(Knockd08Effect::Crashed { door: id }));
             }
-        } else if !self.mended.has(Difference::TargetFamily)
+        } else if !self.fixed.has(Difference::TargetFamily)
             && self.filter.rejects_all(&site.doors, &site.listening)
         {
             self.is_dead = true;
             self.forget_all();
-            site.emit(at, Effect::FilterRefused { door: id });
+            site.emit(at, Effect::Own(Knockd08Effect::FilterRefused { door: id }));
         }
     }
 
     /// The attempt that is due first, if its time comes by itself.
     fn next_timeout(&self) -> Option<(Timestamp, Serial)> {
         let (expires, serial) = self.attempts.earliest()?;
-        self.mended.has(Difference::LateTimeout).then_some((expires, serial))
+        self.fixed.has(Difference::LateTimeout).then_some((expires, serial))
     }
 
     /// Returns the next stop command and whether it is due before any timeout.
@@ -386,7 +367,11 @@ impl BridgeRules {
     }
 }
 
-impl RuleSet for BridgeRules {
+impl RuleSet<Knockd08Effect> for Knockd08Rules {
+    fn adapt(&self, doors: Doors) -> Doors {
+        if self.fixed.has(Difference::LongName) { doors } else { doors.with_names_cut(NAME_BYTES) }
+    }
+
     fn anticipate(&self, _: &Packet) {}
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
@@ -394,7 +379,7 @@ impl RuleSet for BridgeRules {
             return;
         }
         site.counts.admitted = site.counts.admitted.saturating_add(1);
-        let now = if self.mended.has(Difference::ClockBack) { at } else { stamp };
+        let now = if self.fixed.has(Difference::ClockBack) { at } else { stamp };
         self.sweep(at, now, site);
         let heard = Heard { at, now, packet };
         if self.is_retransmission(heard) {
@@ -405,7 +390,7 @@ impl RuleSet for BridgeRules {
     }
 
     fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
-        let runs_empty = !self.mended.has(Difference::EmptyStopCommand);
+        let runs_empty = !self.fixed.has(Difference::EmptyStopCommand);
         self.children.ended(at, run, status, runs_empty, site);
     }
 
@@ -431,7 +416,7 @@ impl RuleSet for BridgeRules {
     }
 
     fn doors_leave(&mut self, _: Timestamp, leaving: &[DoorId], _: &mut Site) {
-        if !self.mended.has(Difference::Reload) {
+        if !self.fixed.has(Difference::Reload) {
             self.forget_all();
         }
         for &door in leaving {
@@ -449,4 +434,22 @@ impl RuleSet for BridgeRules {
     fn live_attempts(&self) -> usize {
         self.attempts.len()
     }
+}
+
+/// Returns the stage of an attempt that has neither failed nor made all knocks of its door.
+fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
+    let stage = attempt.stage?;
+    door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
+}
+
+/// Flags that were not captured are read as none set, where the real program reads whatever is in
+/// memory there.
+fn has_flags(door: &Door, packet: &Packet) -> bool {
+    let transport = match packet.transport {
+        Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {
+            Transport::Tcp(TcpHeader { flags: Some(TcpFlags::default()), sequence_number })
+        }
+        as_captured @ (Transport::Tcp(_) | Transport::Udp) => as_captured,
+    };
+    door.flags.is_satisfied_by(transport)
 }

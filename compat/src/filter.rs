@@ -1,18 +1,18 @@
 //! What is seen at all.
 
-use alloc::collections::BTreeMap;
-use core::fmt;
-use core::net::IpAddr;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
 
-use crate::door::{Door, DoorSequence, FlagRule, Sequence};
-use crate::doors::{DoorId, Doors};
-use crate::listening::Listening;
-use crate::packet::{Packet, Protocol, Transport};
-use crate::rules::Site;
+use knock_engine::{
+    Door, DoorId, DoorSequence, Doors, FlagRule, Listening, Packet, Protocol, Sequence, Transport,
+};
+
+use crate::Site;
 
 /// The capture filter, as it is set and set anew.
 #[derive(Debug, Default)]
-pub(in crate::rules) struct Filter {
+pub(crate) struct Filter {
     /// The first sequence of each door whose sequence has changed: the IPv6 part of the filter keeps
     /// it (case `g-ip6-filter-is-stale`).
     first_sequences: BTreeMap<DoorId, Sequence>,
@@ -20,13 +20,13 @@ pub(in crate::rules) struct Filter {
 
 impl Filter {
     /// Notes what the sequence of a door was before it changed.
-    pub(in crate::rules) fn keep_first_sequence(&mut self, door: DoorId, sequence: Sequence) {
+    pub(crate) fn keep_first_sequence(&mut self, door: DoorId, sequence: Sequence) {
         self.first_sequences.entry(door).or_insert(sequence);
     }
 
     /// Returns whether a packet is seen. Without a local address there is no filter (case
     /// `a-no-address-target`).
-    pub(in crate::rules) fn passes(&self, packet: &Packet, site: &Site) -> bool {
+    pub(crate) fn passes(&self, packet: &Packet, site: &Site) -> bool {
         let mut families = families(&site.listening).peekable();
         families.peek().is_none()
             || families.any(|family| {
@@ -35,7 +35,7 @@ impl Filter {
     }
 
     /// Returns the sequence of a door in the part of a family.
-    pub(in crate::rules) fn sequence<'a>(
+    pub(crate) fn sequence<'a>(
         &'a self,
         id: DoorId,
         door: &'a Door,
@@ -49,7 +49,7 @@ impl Filter {
 
     /// Returns whether no packet can pass, which libpcap refuses to set (case
     /// `a-target-ip6-flags-only-ip4-here`).
-    pub(in crate::rules) fn rejects_all(&self, doors: &Doors, listening: &Listening) -> bool {
+    pub(crate) fn rejects_all(&self, doors: &Doors, listening: &Listening) -> bool {
         let can_any_pass = |family: Family| {
             let mut doors = doors.in_order();
             doors.any(|(id, door)| can_pass(door, family, self.sequence(id, door, family)))
@@ -77,7 +77,7 @@ impl Filter {
 
 /// A family of addresses.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::rules) enum Family {
+pub(crate) enum Family {
     /// IPv4.
     V4,
     /// IPv6.
@@ -85,7 +85,7 @@ pub(in crate::rules) enum Family {
 }
 
 impl Family {
-    pub(in crate::rules) const fn of(address: IpAddr) -> Self {
+    pub(crate) const fn of(address: IpAddr) -> Self {
         if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 }
@@ -129,7 +129,7 @@ impl fmt::Display for Refusal {
 }
 
 /// Returns why knockd 0.8 does not start.
-pub(in crate::rules) fn refusal(doors: &Doors, listening: &Listening) -> Option<Refusal> {
+pub(crate) fn refusal(doors: &Doors, listening: &Listening) -> Option<Refusal> {
     let exhausted = |(id, door): (DoorId, &Door)| {
         let is_one_time = matches!(door.sequence, DoorSequence::OneTime(_));
         (is_one_time && door.sequence().is_none()).then_some(Refusal::NoSequenceLeft(id))

@@ -1,6 +1,6 @@
 //! Where knock and knockd 0.8 differ.
 
-use core::fmt;
+use std::fmt;
 
 /// A difference between knock and knockd 0.8 that a transcript can show; `docs/differences.md` says
 /// more of each, under the same number. Numbers that are missing here are differences of the
@@ -141,6 +141,18 @@ impl fmt::Display for Difference {
             Self::LongName => "knockd 0.8 cuts the name of a door to 127 bytes",
             Self::Reload => "knockd 0.8 forgets all attempts at a reload",
         })
+    }
+}
+
+/// The differences up to one are fixed, in the order of their numbers; none of them for `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FixedUpTo(pub Option<Difference>);
+
+impl FixedUpTo {
+    /// Returns whether this difference is fixed.
+    #[must_use]
+    pub fn has(self, difference: Difference) -> bool {
+        self.0.is_some_and(|last| difference <= last)
     }
 }
 

@@ -1,16 +1,42 @@
 //! Frames as knockd 0.8 and its capture filter see them: the cases `a-...`.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Carried, Layer, LinkType, Undecodable, link};
-use crate::difference::Difference;
-use crate::packet::{Packet, Port, TcpFlags, TcpHeader, Transport};
+#[cfg(test)]
+mod tests;
+
+use knock_engine::{
+    Carried, Layer, LinkType, Listening, Packet, Port, TcpFlags, TcpHeader, Transport,
+    Undecodable as Common,
+};
+
+use crate::difference::{Difference, FixedUpTo};
+use crate::filter::is_filtered;
+use crate::undecodable::Undecodable;
 
 const ETHER_TYPE_IPV4: u16 = 0x0800;
 const ETHER_TYPE_IPV6: u16 = 0x86dd;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+
+/// Finds the addresses, ports and flags in a frame, as it is seen with some differences fixed.
+///
+/// # Errors
+/// Returns why the frame is nothing that would be looked at.
+pub(crate) fn decode(
+    fixed: FixedUpTo,
+    listening: &Listening,
+    link: LinkType,
+    frame: &[u8],
+) -> Result<Packet, Undecodable> {
+    let has_filter = fixed.has(Difference::NoAddress) || is_filtered(listening);
+    if difference(link, frame).map_or(has_filter, |differs| fixed.has(differs)) {
+        knock_engine::decode(link, frame).map_err(Undecodable::from)
+    } else {
+        decode_08(link, frame, has_filter)
+    }
+}
 
 /// Finds the addresses, ports and flags that knockd 0.8 takes a frame to have.
 ///
@@ -27,11 +53,7 @@ const UDP: u8 = 17;
 /// # Errors
 ///
 /// Returns why the frame is nothing that knockd 0.8 would look at.
-pub(crate) fn decode(
-    link: LinkType,
-    frame: &[u8],
-    is_filtered: bool,
-) -> Result<Packet, Undecodable> {
+fn decode_08(link: LinkType, frame: &[u8], is_filtered: bool) -> Result<Packet, Undecodable> {
     let frame = Bytes { captured: frame, layer: Layer::Ethernet, ends: is_filtered };
     let (ether_type, ip) = match link {
         LinkType::Ethernet => (frame.u16(12)?, frame.from(14, Layer::Ip)),
@@ -40,7 +62,7 @@ pub(crate) fn decode(
             let ip = frame.of(Layer::Ip);
             (ether_type_of(ip)?, ip)
         }
-        LinkType::Other(number) => return Err(Undecodable::LinkType(number)),
+        LinkType::Other(number) => return Err(Common::LinkType(number).into()),
         LinkType::Null
         | LinkType::Loop
         | LinkType::Ppp
@@ -57,8 +79,8 @@ pub(crate) fn decode(
         ETHER_TYPE_IPV4 => v4(ip.of(Layer::Ipv4), is_filtered),
         ETHER_TYPE_IPV6 if link == LinkType::Ethernet => v6(ip.of(Layer::Ipv6)),
         ETHER_TYPE_IPV6 => Err(Undecodable::Ipv6UnknownTo08(link)),
-        length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
-        other => Err(Undecodable::NotIp(Carried::EtherType(other))),
+        length @ ..0x0600 => Err(Common::NotIp(Carried::Ieee8023(length)).into()),
+        other => Err(Common::NotIp(Carried::EtherType(other)).into()),
     }
 }
 
@@ -67,13 +89,13 @@ fn ether_type_of(ip: Bytes<'_>) -> Result<u16, Undecodable> {
     match ip.u8(0)? >> 4 {
         4 => Ok(ETHER_TYPE_IPV4),
         6 => Ok(ETHER_TYPE_IPV6),
-        version => Err(Undecodable::NotIp(Carried::IpVersion(version))),
+        version => Err(Common::NotIp(Carried::IpVersion(version)).into()),
     }
 }
 
 /// Returns the last of the differences between knockd 0.8 and knock that a frame meets, in the order
 /// of their numbers: not before all of them are mended do both read it alike.
-pub(crate) fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
+fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
     let (link_type, tag) = match link {
         LinkType::Ethernet => (None, frame.get(12..14)),
         LinkType::LinuxSll => (None, frame.get(14..16)),
@@ -87,7 +109,7 @@ pub(crate) fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
         | LinkType::LinuxSll2 => (Some(Difference::LinkTypes), None),
     };
     let is_tagged = matches!(tag, Some([0x81 | 0x91, 0x00] | [0x88, 0xa8]));
-    let ip = link::strip(link, frame).map(|(_, ip)| ip).unwrap_or_default();
+    let ip = knock_engine::ip(link, frame).unwrap_or_default();
     let (version, words) = ip.first().map_or((0, 0), |first| (first >> 4, first & 0x0f));
     let has_extension = version == 6 && !matches!(ip.get(6), None | Some(&(TCP | UDP)));
     let is_cooked = version == 6 && link != LinkType::Ethernet;
@@ -106,18 +128,18 @@ pub(crate) fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
 fn v4(ip: Bytes<'_>, is_filtered: bool) -> Result<Packet, Undecodable> {
     let first = ip.u8(0)?;
     if first >> 4 != 4 {
-        return Err(Undecodable::WrongVersion { promised: 4, found: first >> 4 });
+        return Err(Common::WrongVersion { promised: 4, found: first >> 4 }.into());
     }
     let source = IpAddr::V4(Ipv4Addr::from(ip.array::<4>(12)?));
     let destination = IpAddr::V4(Ipv4Addr::from(ip.array::<4>(16)?));
     if is_filtered && ip.u16(6)? & 0x1fff != 0 {
-        return Err(Undecodable::LaterFragment);
+        return Err(Common::LaterFragment.into());
     }
     let header_length = usize::from(first & 0x0f).saturating_mul(4);
     match ip.u8(9)? {
         TCP => tcp(source, destination, ip.from(header_length, Layer::Tcp)),
         UDP => udp(source, destination, ip.from(header_length, Layer::Udp)),
-        other if is_filtered || other == ICMP => Err(Undecodable::NotTcpOrUdp(other)),
+        other if is_filtered || other == ICMP => Err(Common::NotTcpOrUdp(other).into()),
         _ => Ok(Packet {
             source,
             destination,
@@ -131,14 +153,14 @@ fn v4(ip: Bytes<'_>, is_filtered: bool) -> Result<Packet, Undecodable> {
 fn v6(ip: Bytes<'_>) -> Result<Packet, Undecodable> {
     let version = ip.u8(0)? >> 4;
     if version != 6 {
-        return Err(Undecodable::WrongVersion { promised: 6, found: version });
+        return Err(Common::WrongVersion { promised: 6, found: version }.into());
     }
     let source = IpAddr::V6(Ipv6Addr::from(ip.array::<16>(8)?));
     let destination = IpAddr::V6(Ipv6Addr::from(ip.array::<16>(24)?));
     match ip.u8(6)? {
         TCP => tcp(source, destination, ip.from(40, Layer::Tcp)),
         UDP => udp(source, destination, ip.from(40, Layer::Udp)),
-        other => Err(Undecodable::NotTcpOrUdp(other)),
+        other => Err(Common::NotTcpOrUdp(other).into()),
     }
 }
 
@@ -191,7 +213,7 @@ impl Bytes<'_> {
         }
         if self.ends {
             let needed = at.saturating_add(N);
-            return Err(Undecodable::Cut { layer: self.layer, needed, had: self.captured.len() });
+            return Err(Common::Cut { layer: self.layer, needed, had: self.captured.len() }.into());
         }
         let mut filled_up = [0; N];
         for (byte, &captured) in filled_up.iter_mut().zip(rest) {
