@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use knock_compat::{Difference, Engine, Rules, TimedEffect};
 use knock_engine::{Doors, Event, Limits, LinkType, Listening, Timestamp};
-use knock_replay::compare::{Comparison, Happening};
+use knock_replay::diff::rules::compare::{Comparison, Happening};
 use knock_tests::arb::{self, Case, Resolution};
 use knock_tests::{boundary, drive};
 use proptest::prelude::*;

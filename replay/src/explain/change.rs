@@ -10,7 +10,7 @@ use knock_engine::{Effect, TimedEffect};
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
 use super::track::{Counted, Ghost, Live, Track};
-use crate::reader::PacketId;
+use crate::session::reader::PacketId;
 
 /// A packet that is handled.
 #[derive(Clone, Copy)]

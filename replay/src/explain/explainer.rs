@@ -15,7 +15,7 @@ use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Client, Clients};
 use super::whom::Whom;
-use crate::reader::PacketId;
+use crate::session::reader::PacketId;
 
 /// How many packets there were, each counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

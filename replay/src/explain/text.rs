@@ -17,8 +17,8 @@ use super::track::nanos;
 use super::whom::Whom;
 use super::words::{Words, knock_of};
 use crate::args::TimeFormat;
-use crate::printer::{stamp, text_of};
-use crate::reader::PacketId;
+use crate::output::text::{stamp, text_of};
+use crate::session::reader::PacketId;
 
 /// How much is kept until it is printed.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places, printable};
-use crate::printer::text_of;
-use crate::reader::CaptureNames;
+use crate::output::text::text_of;
+use crate::session::reader::CaptureNames;
 
 /// What the words are about.
 #[derive(Clone, Copy, Debug)]

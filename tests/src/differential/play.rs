@@ -11,7 +11,7 @@ use knock_engine::{
     Phase, Timestamp,
 };
 
-use knock_replay::compare::{self, Comparison, Differing, Happening};
+use knock_replay::diff::rules::compare::{self, Comparison, Differing, Happening};
 
 use crate::arb::Conf;
 use crate::arb::knockd_08::Case;

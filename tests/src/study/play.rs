@@ -9,7 +9,7 @@ use knock_compat::{Difference, Effect, Engine, Rules, TimedEffect};
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{DoorSequence, Doors, Event, Limits, LinkType, Listening, Timestamp};
-use knock_replay::compare::{Comparison, Happening};
+use knock_replay::diff::rules::compare::{Comparison, Happening};
 
 use super::desk::Found;
 use super::{Case, Who};
