@@ -1,4 +1,4 @@
-//! Openings that are remembered, once retransmissions are known.
+//! Remembers openings, for rules that recognize retransmissions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,13 +13,13 @@ pub(super) struct Openings {
 }
 
 impl Openings {
-    /// Returns whether a knock is the last one of an opening that is remembered.
+    /// Returns whether a knock is the last one of a remembered opening.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
         self.until.contains_key(&(client, fingerprint))
     }
 
-    /// Remembers an opening, as long as the longer of two with the same last knock. If there are
-    /// `limit` others, the one that is due first is forgotten for it; returns whether it was.
+    /// Remembers an opening; of two with the same last knock, the longer time counts. If there are
+    /// `limit` others, it evicts the one that is due first, and returns true.
     pub(super) fn remember(
         &mut self,
         client: IpAddr,
@@ -79,8 +79,8 @@ mod tests {
         Fingerprint::of(&packet).unwrap()
     }
 
-    /// Remembers openings with these last knocks, each until its time, and returns which of them
-    /// are remembered in the end.
+    /// Remembers openings with these last knocks, each until its time, and returns those that are
+    /// remembered in the end.
     fn remembered<const N: usize>(knocks: [(u32, i64); N], limit: usize, now: i64) -> [bool; N] {
         let mut openings = Openings::default();
         for (knock, until) in knocks {

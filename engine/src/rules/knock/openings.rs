@@ -1,4 +1,4 @@
-//! Openings that are remembered, so that the retransmission of a last knock begins nothing.
+//! Remembers openings, so that the retransmission of a last knock does not begin an attempt.
 
 use core::net::IpAddr;
 
@@ -40,14 +40,14 @@ impl Openings {
         self.table.len()
     }
 
-    /// Returns the doors of the openings that are remembered.
+    /// Returns the doors of the remembered openings.
     pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
         self.table.doors()
     }
 
-    /// Returns whether a knock is the last one of an opening that is remembered.
+    /// Returns whether a knock is the last one of a remembered opening.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
-        // Most clients that knock have opened nothing lately.
+        // Most clients have opened nothing recently.
         if self.len() == 0 {
             return false;
         }
@@ -55,9 +55,8 @@ impl Openings {
         self.find(hash, client, fingerprint).is_some()
     }
 
-    /// Remembers an opening until `due`. A packet that opens two doors is remembered as long as the
-    /// longer of the two. If there are `limit` others, the one that is due first is forgotten for
-    /// it; returns whether it was.
+    /// Remembers an opening until `due`; if a packet opens two doors, the later time counts. If there are
+    /// `limit` others, evicts the one that is due first, and returns true.
     pub(super) fn remember(
         &mut self,
         client: IpAddr,
@@ -115,7 +114,7 @@ mod tests {
     const LATER: Due = (Timestamp::MAX, 0);
 
     #[test]
-    fn knocks_whose_hashes_collide_are_told_apart() {
+    fn knocks_whose_hashes_collide_are_distinguished() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.knock(client(1), fingerprint(number)));
         let mut openings = Openings::new(hasher);
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_whose_hashes_collide_are_told_apart() {
+    fn clients_whose_hashes_collide_are_distinguished() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.knock(client(number), fingerprint(7)));
         let mut openings = Openings::new(hasher);
