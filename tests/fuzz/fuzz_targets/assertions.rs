@@ -1,4 +1,4 @@
-//! Reading a file of assertions: its text, with and without the doors that it is about.
+//! Reads a file of assertions: its text, with and without the doors that it is about.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Reading a `knockd.conf`: its text.
+//! Reads a `knockd.conf`: its text.
 
 #![no_main]
 

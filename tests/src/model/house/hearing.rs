@@ -1,4 +1,4 @@
-//! What a packet does.
+//! The effect of a packet.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use super::timers::{later, start_command};
 use super::{Attempt, House, Opening};
 use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport};
 
-/// What tells that a later packet is the same SYN sent again.
+/// The mark by which a later packet is recognized as the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Syn {
     client: IpAddr,
@@ -131,8 +131,8 @@ impl House {
         }
     }
 
-    /// At the limit the attempt with the least progress goes, of those the one that has been at
-    /// its stage longest.
+    /// At the limit, evicts the attempt with the least progress; among those, the one that has been at its
+    /// stage longest.
     fn make_room(&mut self) {
         if self.attempts.len() < self.limit {
             return;
@@ -144,7 +144,7 @@ impl House {
         }
     }
 
-    /// Takes an attempt one stage on, and opens the door at the last.
+    /// Moves an attempt one stage further, and opens the door at the last.
     fn count_knock(&mut self, created: u64, packet: &Packet) {
         self.stages_reached += 1;
         let attempt = self.attempts.iter_mut().find(|attempt| attempt.created == created);
@@ -153,7 +153,7 @@ impl House {
         attempt.reached = self.stages_reached;
         attempt.last_knock = Syn::of(packet);
         let Attempt { client, door, stage, .. } = *attempt;
-        self.tell_of_client(client, door, &format!("Stage {stage}"));
+        self.push_line(client, door, &format!("Stage {stage}"));
         if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
             self.remember_opening(door, Syn::of(packet));
@@ -161,8 +161,8 @@ impl House {
         }
     }
 
-    /// Remembers the last knock of an opening for `seq_timeout`, where two doors open for it as
-    /// long as the longer of the two. At the limit the one that is to be forgotten next goes.
+    /// Remembers the last knock of an opening for `seq_timeout`; if two doors open for it, the longer one
+    /// counts. At the limit, forgets the opening that is due next.
     fn remember_opening(&mut self, door: usize, last_knock: Option<Syn>) {
         let Some(last_knock) = last_knock else { return };
         let forgotten_ns = later(self.now_ns, self.doors[door].seq_timeout_s);
@@ -191,7 +191,7 @@ impl House {
             return;
         }
         self.out.counts.opened += 1;
-        self.tell_of_client(client, door, "OPEN SESAME");
+        self.push_line(client, door, "OPEN SESAME");
         if let Some(start) = start {
             self.run(self.now_ns, client, door, &start, true);
         }
