@@ -107,7 +107,7 @@ impl Watch {
     const GROUPS: u32 = 0x10 | 0x100;
 
     /// How many messages are taken at once.
-    const NEWS_MAX: u32 = 1024;
+    const MESSAGES_MAX: u32 = 1024;
 
     /// Begins to watch.
     ///
@@ -127,15 +127,15 @@ impl Watch {
     /// Takes all news, and returns whether there are any. What they say is to be looked up.
     pub(crate) fn take(&self) -> bool {
         let mut message = [0; 8192];
-        let mut is_news = false;
-        for _ in 0..Self::NEWS_MAX {
+        let mut has_changed = false;
+        for _ in 0..Self::MESSAGES_MAX {
             match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
                 Ok(0) | Err(nix::Error::EAGAIN) => break,
                 // An overflow is news, too.
-                Ok(_) | Err(_) => is_news = true,
+                Ok(_) | Err(_) => has_changed = true,
             }
         }
-        is_news
+        has_changed
     }
 }
 

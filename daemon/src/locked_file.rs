@@ -18,19 +18,19 @@ const TEXT_MAX: u64 = 64;
 
 /// Why a file cannot be had.
 #[derive(Debug)]
-pub(crate) enum NotHad {
+pub(crate) enum LockError {
     /// Another daemon has it; with the beginning of its text, if it could be read.
-    Taken(String),
+    Held(String),
     /// It is something else than a file: writing or removing it would hit what it stands for.
     NotAFile,
     /// It cannot be opened or locked.
     Io(io::Error),
 }
 
-impl fmt::Display for NotHad {
+impl fmt::Display for LockError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken(_) => out.write_str("another knockd has it"),
+            Self::Held(_) => out.write_str("another knockd has it"),
             Self::NotAFile => {
                 out.write_str("it is a symbolic link, a device or a pipe, not a file")
             }
@@ -39,14 +39,14 @@ impl fmt::Display for NotHad {
     }
 }
 
-impl From<io::Error> for NotHad {
+impl From<io::Error> for LockError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
 /// Opens and locks the file at a path, which is created with these permissions if there is none.
-pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, NotHad> {
+pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, LockError> {
     for _ in 0..TRIES {
         let file = open(path, mode)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -57,15 +57,15 @@ pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, NotHad> {
                 let mut text = String::new();
                 // Whoever has it may be about to write it.
                 let _ = file.take(TEXT_MAX).read_to_string(&mut text);
-                return Err(NotHad::Taken(text));
+                return Err(LockError::Held(text));
             }
-            Err((_, error)) => return Err(NotHad::Io(error.into())),
+            Err((_, error)) => return Err(LockError::Io(error.into())),
         }
     }
-    Err(NotHad::Io(io::Error::other("it is removed again and again")))
+    Err(LockError::Io(io::Error::other("it is removed again and again")))
 }
 
-fn open(path: &Path, mode: u32) -> Result<File, NotHad> {
+fn open(path: &Path, mode: u32) -> Result<File, LockError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -75,10 +75,10 @@ fn open(path: &Path, mode: u32) -> Result<File, NotHad> {
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
         .open(path)
         .map_err(|error| match error.raw_os_error() {
-            Some(libc::ELOOP) => NotHad::NotAFile,
-            _ => NotHad::Io(error),
+            Some(libc::ELOOP) => LockError::NotAFile,
+            _ => LockError::Io(error),
         })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(NotHad::NotAFile) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(LockError::NotAFile) }
 }
 
 /// Returns whether an open file is the one at a path.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use knock_setup::text::shown;
 use nix::fcntl::Flock;
 
-use crate::locked_file::{self, NotHad, is_at};
+use crate::locked_file::{self, LockError, is_at};
 
 /// Where it is if nobody says otherwise, as in knockd 0.8.
 pub(crate) const DEFAULT: &str = "/var/run/knockd.pid";
@@ -21,21 +21,21 @@ pub(crate) struct PidFile {
 
 /// Why there is none.
 #[derive(Debug)]
-pub(crate) struct PidFileError(PathBuf, NotHad);
+pub(crate) struct PidFileError(PathBuf, LockError);
 
 impl fmt::Display for PidFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, why) = self;
         let path = shown(path);
         match why {
-            NotHad::Taken(number) => write!(
+            LockError::Held(number) => write!(
                 out,
                 "another knockd is running, process {} of {path}; to run two, give each its own file \
                  with '-p'",
                 number.trim()
             ),
-            NotHad::NotAFile => write!(out, "cannot use {path} for the process number: {why}"),
-            NotHad::Io(_) => write!(out, "cannot write {path}: {why}"),
+            LockError::NotAFile => write!(out, "cannot use {path} for the process number: {why}"),
+            LockError::Io(_) => write!(out, "cannot write {path}: {why}"),
         }
     }
 }

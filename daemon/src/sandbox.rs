@@ -56,7 +56,7 @@ pub(crate) fn give_up_capabilities(becomes: Option<User>) -> Result<bool, Sandbo
     }
     let can_become = has(Capability::CAP_SETUID) && has(Capability::CAP_SETGID);
     if let Some(user) = becomes.filter(|_| can_become) {
-        let became = user.become_for_ever();
+        let became = user.switch_to();
         became.map_err(|error| SandboxError::System("another user", error))?;
     }
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
@@ -70,13 +70,13 @@ fn has(capability: Capability) -> bool {
 }
 
 /// Gains nothing by a program that is started, and cannot be traced by others of the same user.
-pub(crate) fn gain_nothing() -> Result<(), SandboxError> {
+pub(crate) fn forbid_gains() -> Result<(), SandboxError> {
     prctl::set_no_new_privs().map_err(|error| SandboxError::System("no_new_privs", error))?;
     prctl::set_dumpable(false).map_err(|error| SandboxError::System("dumpable", error))
 }
 
 /// Starts no more processes or threads, and leaves no core.
-pub(crate) fn start_nothing() -> Result<(), SandboxError> {
+pub(crate) fn forbid_processes() -> Result<(), SandboxError> {
     for resource in [Resource::RLIMIT_NPROC, Resource::RLIMIT_CORE] {
         setrlimit(resource, 0, 0).map_err(|error| SandboxError::System("setrlimit", error))?;
     }
@@ -107,7 +107,7 @@ pub(crate) fn refuse() -> SeccompAction {
 }
 
 /// Returns calls with any arguments.
-pub(crate) fn whatever_the_arguments(calls: &[i64]) -> Calls {
+pub(crate) fn any_arguments(calls: &[i64]) -> Calls {
     calls.iter().map(|&call| (call, Vec::new())).collect()
 }
 

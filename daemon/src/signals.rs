@@ -9,15 +9,15 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 const MEANINGFUL: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD];
 
 /// Has the signals wait until they are read.
-pub(crate) fn hold() -> nix::Result<SignalFd> {
-    let held: SigSet = MEANINGFUL.into_iter().collect();
+pub(crate) fn block() -> nix::Result<SignalFd> {
+    let blocked: SigSet = MEANINGFUL.into_iter().collect();
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // Whoever started this may have left it ignored, and then the system keeps no status of a command.
     #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
     // SAFETY: the default action is no handler.
     unsafe { sigaction(Signal::SIGCHLD, &default) }?;
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), None)?;
-    SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None)?;
+    SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 /// Has this process not notice signals that go to all processes of a terminal or a service: what they

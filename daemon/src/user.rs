@@ -36,7 +36,7 @@ impl User {
     }
 
     /// Becomes the user, with its group and no other.
-    pub(crate) fn become_for_ever(self) -> nix::Result<()> {
+    pub(crate) fn switch_to(self) -> nix::Result<()> {
         let (user, group) = (Uid::from_raw(self.user), Gid::from_raw(self.group));
         setgroups(&[group])?;
         setresgid(group, group, group)?;

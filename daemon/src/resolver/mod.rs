@@ -48,7 +48,7 @@ pub(crate) fn question(address: IpAddr) -> [u8; QUESTION_BYTES] {
 }
 
 /// Returns the address that a question asks about; `None` if it is no question.
-fn asked(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
+fn parse_question(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
     let [family, octets @ ..] = question;
     match family {
         4 => {
@@ -63,7 +63,7 @@ fn asked(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
 /// Returns an answer as bytes. Only what a name may consist of is told.
 fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYTES] {
     let name = name.unwrap_or_default().bytes();
-    let name: Vec<u8> = name.filter(|&byte| is_of_names(byte)).take(NAME_MAX).collect();
+    let name: Vec<u8> = name.filter(|&byte| is_name_byte(byte)).take(NAME_MAX).collect();
     let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
     let mut answer = [0; ANSWER_BYTES];
     let bytes = question.into_iter().chain([length]).chain(name);
@@ -74,20 +74,20 @@ fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYT
 }
 
 /// Returns whether names may have this byte.
-fn is_of_names(byte: u8) -> bool {
+fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
 /// Reads an answer: the address and its name, if it has one; `None` if it is no answer, or none that an
 /// honest resolver gives.
-pub(crate) fn answered(answer: &[u8; ANSWER_BYTES]) -> Option<(IpAddr, Option<Vec<u8>>)> {
+pub(crate) fn parse_answer(answer: &[u8; ANSWER_BYTES]) -> Option<(IpAddr, Option<Vec<u8>>)> {
     let (&question, rest) = answer.split_first_chunk()?;
     let (&length, name) = rest.split_first()?;
     let name = name.get(..usize::from(length))?;
-    if !name.iter().copied().all(is_of_names) {
+    if !name.iter().copied().all(is_name_byte) {
         return None;
     }
-    Some((asked(question)?, (!name.is_empty()).then(|| name.to_vec())))
+    Some((parse_question(question)?, (!name.is_empty()).then(|| name.to_vec())))
 }
 
 /// Runs the process. `arguments` are the user and the group to become, if it is to become another.
@@ -133,7 +133,7 @@ fn answer_all(questions: &Mutex<Receiver<[u8; QUESTION_BYTES]>>, mut socket: &Un
         else {
             return;
         };
-        let Some(address) = asked(question) else { continue };
+        let Some(address) = parse_question(question) else { continue };
         let name = dns_lookup::lookup_addr(&address).ok();
         // Where there is no name, some systems tell the address.
         let name = name.filter(|name| name.parse::<IpAddr>().is_err());
@@ -151,22 +151,22 @@ mod tests {
     fn addresses_and_names_arrive_as_they_were_sent() {
         for address in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
             let address: IpAddr = address.parse().unwrap();
-            assert_eq!(asked(question(address)), Some(address));
+            assert_eq!(parse_question(question(address)), Some(address));
             let named = answer(question(address), Some("host-1.example"));
-            assert_eq!(answered(&named), Some((address, Some(b"host-1.example".to_vec()))));
-            assert_eq!(answered(&answer(question(address), None)), Some((address, None)));
+            assert_eq!(parse_answer(&named), Some((address, Some(b"host-1.example".to_vec()))));
+            assert_eq!(parse_answer(&answer(question(address), None)), Some((address, None)));
         }
-        assert_eq!(asked([0; QUESTION_BYTES]), None);
-        assert_eq!(answered(&[0; ANSWER_BYTES]), None);
+        assert_eq!(parse_question([0; QUESTION_BYTES]), None);
+        assert_eq!(parse_answer(&[0; ANSWER_BYTES]), None);
     }
 
     #[test]
     fn a_name_cannot_command_a_terminal_nor_be_longer_than_names_are() {
         let address = "192.0.2.1".parse().unwrap();
         let evil = answer(question(address), Some("a\u{1b}[31m\n): x\u{9b}é"));
-        assert_eq!(answered(&evil), Some((address, Some(b"a31mx".to_vec()))));
+        assert_eq!(parse_answer(&evil), Some((address, Some(b"a31mx".to_vec()))));
         let long = answer(question(address), Some(&"x".repeat(1000)));
-        assert_eq!(answered(&long).unwrap().1.unwrap().len(), NAME_MAX);
+        assert_eq!(parse_answer(&long).unwrap().1.unwrap().len(), NAME_MAX);
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
         for byte in *b"\n\x1b\0 (\x9b" {
             let mut forged = answer(question("192.0.2.1".parse().unwrap()), Some("host.example"));
             forged[QUESTION_BYTES + 3] = byte;
-            assert_eq!(answered(&forged), None, "{byte}");
+            assert_eq!(parse_answer(&forged), None, "{byte}");
         }
     }
 }

@@ -40,20 +40,20 @@ const DNS: u16 = 53;
 pub(super) fn enter(becomes: Option<User>) -> Result<(), SandboxError> {
     // The other process tells of a user that it stays.
     sandbox::give_up_capabilities(becomes)?;
-    sandbox::gain_nothing()?;
-    shut_file_system_off().map_err(SandboxError::Landlock)
+    sandbox::forbid_gains()?;
+    restrict_file_system().map_err(SandboxError::Landlock)
 }
 
 /// Gives up what starting threads has needed, for all threads.
 pub(super) fn seal() -> Result<(), SandboxError> {
-    sandbox::start_nothing()?;
+    sandbox::forbid_processes()?;
     // Without filters, the process that reads packets tells so.
     let Some(processor) = sandbox::processor() else { return Ok(()) };
     sandbox::filter(processor, calls()?, SeccompAction::Allow, sandbox::refuse())
 }
 
 /// Leaves reading where names are looked up, and connections of TCP to name servers.
-fn shut_file_system_off() -> Result<(), RulesetError> {
+fn restrict_file_system() -> Result<(), RulesetError> {
     let links = FILES.iter().filter_map(|file| fs::canonicalize(file).ok());
     let readable = FOLDERS.iter().map(PathBuf::from).chain(links);
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
@@ -171,7 +171,7 @@ fn calls() -> Result<Calls, SandboxError> {
     let numbers = |values: &[i32]| -> Vec<u64> {
         values.iter().map(|value| u64::from(value.unsigned_abs())).collect()
     };
-    let mut calls = sandbox::whatever_the_arguments(CALLS);
+    let mut calls = sandbox::any_arguments(CALLS);
     // A second lock: nothing is opened to be written, whatever Landlock knows.
     let writing = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
     let writing = u64::from(writing.unsigned_abs());

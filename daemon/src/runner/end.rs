@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use knock_engine::{Effect, Phase, RunId};
 use nix::sys::signal::Signal;
 
-use super::commands;
+use super::commands::CommandRequest;
 use super::output::Kind;
 use super::{Exit, Runner};
 
@@ -66,7 +66,7 @@ impl Runner {
             self.output.flush();
             if let Err(error) = waiting.dismiss() {
                 let text = format!("knockd: error: cannot leave the terminal: {error}");
-                self.output.text(Kind::Message, text);
+                self.output.text(Kind::Notice, text);
                 self.end(Exit::Failed);
             }
         }
@@ -93,7 +93,7 @@ impl Runner {
                 let soon = Instant::now().checked_add(SECOND_SIGNAL_MIN);
                 if self.hurried_from.or(soon).is_some_and(|from| Instant::now() >= from) {
                     let text = "knockd: warning: ending at once, as another signal says";
-                    self.output.text(Kind::Message, text);
+                    self.output.text(Kind::Notice, text);
                     self.give_up();
                 } else if self.hurried_from.is_none() {
                     self.hurried_from = soon;
@@ -123,23 +123,23 @@ impl Runner {
         let status = self.sniffer.status();
         let has_said_why = matches!(&status, Ok(status) if status.code() == Some(1));
         if !has_said_why {
-            let how = status.map_or_else(|error| error.to_string(), told);
+            let how = status.map_or_else(|error| error.to_string(), ended_how);
             let text = format!("knockd: error: the process that reads packets has ended ({how})");
-            self.output.text(Kind::Message, text);
+            self.output.text(Kind::Notice, text);
         }
         self.end(Exit::Failed);
     }
 
     /// Ends because the sniffer says what it should not.
-    pub(super) fn broken(&mut self, why: &dyn fmt::Display) {
+    pub(super) fn end_with_broken_sniffer(&mut self, why: &dyn fmt::Display) {
         let text = format!("knockd: error: the process that reads packets is broken: {why}");
-        self.output.text(Kind::Message, text);
+        self.output.text(Kind::Notice, text);
         self.sniffer.kill();
         self.end(Exit::Failed);
     }
 
     /// Does what is next on the way to the end. Returns whether this is it.
-    pub(super) fn go_on_ending(&mut self) -> bool {
+    pub(super) fn continue_ending(&mut self) -> bool {
         let State::Ending(ending) = self.state else { return false };
         match ending {
             Ending::Sniffer(by) => {
@@ -154,7 +154,7 @@ impl Runner {
             }
             Ending::Doors(by) => {
                 if Instant::now() >= by {
-                    self.output.text(Kind::Message, "knockd: error: commands take too long to end");
+                    self.output.text(Kind::Notice, "knockd: error: commands take too long to end");
                     self.give_up();
                 }
                 self.commands.len() == 0
@@ -171,14 +171,14 @@ impl Runner {
                 self.forget(lease.number);
             }
         }
-        let mut news = Vec::new();
+        let mut requests = Vec::new();
         for lease in self.leases.end_all() {
             let (door, client) = (lease.door, lease.client);
             let run = RunId::from_bits(u64::MAX);
             self.print(&Effect::RunCommand { run, client, door, phase: Phase::Stop });
             let mut line = Vec::new();
             lease.stop.expand(client, &mut line);
-            let order = commands::Order {
+            requests.push(CommandRequest {
                 run: None,
                 door: Some(door),
                 door_name: lease.door_name,
@@ -187,12 +187,9 @@ impl Runner {
                 line,
                 closes: Some(lease.number),
                 postponed: false,
-            };
-            self.commands.submit(order, &mut news);
+            });
         }
-        for one in news {
-            self.tell_of_command(one);
-        }
+        self.submit(requests);
         if self.commands.len() > 0 {
             self.output.text(Kind::Aside, "waiting for child processes...");
         }
@@ -204,27 +201,27 @@ impl Runner {
         self.sniffer.kill();
         // What a stop command had done before it was killed, nobody knows.
         let killed = self.commands.kill_all();
-        for order in killed.into_iter().chain(self.commands.withdraw_waiting()) {
-            if order.phase == Phase::Stop {
-                self.tell_of_open_door(&order.door_name, order.client);
+        for request in killed.into_iter().chain(self.commands.withdraw_waiting()) {
+            if request.phase == Phase::Stop {
+                self.report_open_door(&request.door_name, request.client);
             }
         }
         for lease in self.leases.end_all() {
-            self.tell_of_open_door(&lease.door_name, lease.client);
+            self.report_open_door(&lease.door_name, lease.client);
         }
         let now = Instant::now();
         self.state = State::Ending(Ending::GivenUp(now.checked_add(SNIFFER_MAX).unwrap_or(now)));
     }
 
-    fn tell_of_open_door(&mut self, name: &[u8], client: std::net::IpAddr) {
+    fn report_open_door(&mut self, name: &[u8], client: std::net::IpAddr) {
         let mut text = [name, b": STAYS OPEN for "].concat();
         knock_engine::address::write(client, &mut text);
-        self.output.text(Kind::Message, text);
+        self.output.text(Kind::Notice, text);
     }
 
     /// Says that this is the end, and returns how to end.
-    pub(super) fn say_goodbye(mut self) -> Exit {
-        self.tell_of_losses(true);
+    pub(super) fn finish(mut self) -> Exit {
+        self.report_losses(true);
         if self.has_listened {
             self.output.text(Kind::Aside, "closing...");
             self.output.text(Kind::Logged, "shutting down");
@@ -237,7 +234,7 @@ impl Runner {
 }
 
 /// Returns how a process ended, in words.
-fn told(status: ExitStatus) -> String {
+fn ended_how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("status {code}"),
         (None, Some(number)) => match Signal::try_from(number) {

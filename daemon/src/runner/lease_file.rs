@@ -17,7 +17,7 @@ use knock_setup::text::{Cause, shown};
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
-use crate::locked_file::{self, NotHad};
+use crate::locked_file::{self, LockError};
 
 /// The permissions of the file.
 const MODE: u32 = 0o600;
@@ -52,7 +52,7 @@ pub(super) struct LeaseFile {
 #[derive(Debug)]
 pub(super) enum LeaseFileError {
     /// It cannot be opened, read or locked.
-    NotHad(PathBuf, NotHad),
+    Lock(PathBuf, LockError),
     /// Somebody else could have written it.
     NotTrusted(PathBuf),
     /// It is too large to be one.
@@ -62,13 +62,13 @@ pub(super) enum LeaseFileError {
 impl fmt::Display for LeaseFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotHad(path, NotHad::Taken(_)) => write!(
+            Self::Lock(path, LockError::Held(_)) => write!(
                 out,
                 "another knockd remembers its open doors in {}: give each its own file with the \
                  directive 'LeaseFile'",
                 shown(path)
             ),
-            Self::NotHad(path, why @ (NotHad::NotAFile | NotHad::Io(_))) => {
+            Self::Lock(path, why @ (LockError::NotAFile | LockError::Io(_))) => {
                 write!(out, "cannot remember open doors in {}: {why}", shown(path))
             }
             Self::NotTrusted(path) => write!(
@@ -90,7 +90,7 @@ impl LeaseFile {
     /// Takes the file, and returns how many of its lines made no sense. The doors in it are numbered
     /// from 0 in the order in which they opened.
     pub(super) fn take(path: &Path) -> Result<(Self, usize), LeaseFileError> {
-        let failed = |why: NotHad| LeaseFileError::NotHad(path.to_owned(), why);
+        let failed = |why: LockError| LeaseFileError::Lock(path.to_owned(), why);
         let file = locked_file::take(path, MODE).map_err(failed)?;
         let metadata = file.metadata().map_err(|error| failed(error.into()))?;
         if metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
@@ -99,11 +99,11 @@ impl LeaseFile {
         if metadata.len() > BYTES_MAX {
             return Err(LeaseFileError::TooLarge(path.to_owned()));
         }
-        let (open, nonsense) = read(&file).map_err(|error| failed(error.into()))?;
+        let (open, invalid) = read(&file).map_err(|error| failed(error.into()))?;
         let open = (0..).zip(open.into_values()).collect();
         let mut this = Self { path: path.to_owned(), file, open, lines: 0, failed: false };
-        this.write_anew().map_err(|error| failed(error.into()))?;
-        Ok((this, nonsense))
+        this.rewrite().map_err(|error| failed(error.into()))?;
+        Ok((this, invalid))
     }
 
     /// Returns the doors that are open.
@@ -115,7 +115,7 @@ impl LeaseFile {
     ///
     /// # Errors
     /// Why it cannot be written, if what came before could be.
-    pub(super) fn begin(&mut self, number: u64, door: OpenDoor) -> Result<(), NotRemembered> {
+    pub(super) fn begin(&mut self, number: u64, door: OpenDoor) -> Result<(), NotWritten> {
         let line = line(number, &door);
         self.open.insert(number, door);
         self.add(&line)
@@ -125,33 +125,33 @@ impl LeaseFile {
     ///
     /// # Errors
     /// As [`LeaseFile::begin`].
-    pub(super) fn end(&mut self, number: u64) -> Result<(), NotRemembered> {
+    pub(super) fn end(&mut self, number: u64) -> Result<(), NotWritten> {
         if self.open.remove(&number).is_none() {
             return Ok(());
         }
         self.add(format!("closed {number}\n").as_bytes())
     }
 
-    fn add(&mut self, line: &[u8]) -> Result<(), NotRemembered> {
+    fn add(&mut self, line: &[u8]) -> Result<(), NotWritten> {
         let is_long = self.lines >= self.open.len().saturating_mul(2).saturating_add(SPARE_LINES);
         let had_failed = self.failed;
         let written = if self.open.is_empty() && !had_failed {
             self.file.set_len(0).and_then(|()| self.file.rewind()).map(|()| self.lines = 0)
         } else if is_long || had_failed {
-            self.write_anew()
+            self.rewrite()
         } else {
             self.lines = self.lines.saturating_add(1);
             self.file.write_all(line)
         };
         self.failed = written.is_err();
         match written {
-            Err(error) if !had_failed => Err(NotRemembered(self.path.clone(), error)),
+            Err(error) if !had_failed => Err(NotWritten(self.path.clone(), error)),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
     /// Puts another file with the doors that are open in the place of the one there is.
-    fn write_anew(&mut self) -> io::Result<()> {
+    fn rewrite(&mut self) -> io::Result<()> {
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
         let name = PathBuf::from(name);
@@ -185,9 +185,9 @@ impl Drop for LeaseFile {
 
 /// What is open was not noted.
 #[derive(Debug)]
-pub(super) struct NotRemembered(PathBuf, io::Error);
+pub(super) struct NotWritten(PathBuf, io::Error);
 
-impl fmt::Display for NotRemembered {
+impl fmt::Display for NotWritten {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, error) = self;
         write!(
@@ -202,19 +202,19 @@ impl fmt::Display for NotRemembered {
 /// Reads the doors that are open, and how many lines make no sense.
 fn read(file: &File) -> io::Result<(BTreeMap<u64, OpenDoor>, usize)> {
     let mut open = BTreeMap::new();
-    let mut nonsense = 0_usize;
+    let mut invalid = 0_usize;
     let mut input = BufReader::new(file);
     let mut line = Vec::new();
     loop {
         line.clear();
         input.read_until(b'\n', &mut line)?;
-        let Some(whole) = line.strip_suffix(b"\n") else { return Ok((open, nonsense)) };
+        let Some(whole) = line.strip_suffix(b"\n") else { return Ok((open, invalid)) };
         let understood = match entry(whole) {
             Some(Entry::Open(number, door)) => open.insert(number, door).is_none(),
             Some(Entry::Closed(number)) => open.remove(&number).is_some(),
             None => false,
         };
-        nonsense = nonsense.saturating_add(usize::from(!understood));
+        invalid = invalid.saturating_add(usize::from(!understood));
     }
 }
 
@@ -294,8 +294,8 @@ mod tests {
     }
 
     fn left_open(path: &Path) -> Vec<OpenDoor> {
-        let (file, nonsense) = LeaseFile::take(path).unwrap();
-        assert_eq!(nonsense, 0);
+        let (file, invalid) = LeaseFile::take(path).unwrap();
+        assert_eq!(invalid, 0);
         file.open_doors().map(|(_, door)| door.clone()).collect()
     }
 
@@ -377,11 +377,11 @@ mod tests {
         assert!(matches!(LeaseFile::take(&path), Err(LeaseFileError::NotTrusted(_))));
         symlink(&path, folder.path().join("link")).unwrap();
         let link = LeaseFile::take(&folder.path().join("link"));
-        assert!(matches!(link, Err(LeaseFileError::NotHad(_, NotHad::NotAFile))));
+        assert!(matches!(link, Err(LeaseFileError::Lock(_, LockError::NotAFile))));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let (_file, _) = LeaseFile::take(&path).unwrap();
         let again = LeaseFile::take(&path);
-        assert!(matches!(again, Err(LeaseFileError::NotHad(_, NotHad::Taken(_)))));
+        assert!(matches!(again, Err(LeaseFileError::Lock(_, LockError::Held(_)))));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::resolver::{ANSWER_BYTES, answered, question};
+use crate::resolver::{ANSWER_BYTES, parse_answer, question};
 
 /// How many names are remembered.
 const NAMES_MAX: usize = 4096;
@@ -71,13 +71,13 @@ impl Names {
                 self.pause = Instant::now().checked_add(PAUSE);
                 break;
             };
-            self.hear(left)?;
+            self.read_answers(left)?;
         }
         Ok(())
     }
 
     /// Waits for an answer, whomever it is about.
-    fn hear(&mut self, patience: Duration) -> io::Result<()> {
+    fn read_answers(&mut self, patience: Duration) -> io::Result<()> {
         self.resolver.set_read_timeout(Some(patience))?;
         let mut bytes = [0; ANSWER_BYTES];
         match self.resolver.read(&mut bytes) {
@@ -88,7 +88,7 @@ impl Names {
         }
         while let Some(answer) = self.partial.first_chunk() {
             // No honest resolver tells of clients that nobody asked about.
-            if let Some((client, name)) = answered(answer)
+            if let Some((client, name)) = parse_answer(answer)
                 && self.known.len() < NAMES_MAX
             {
                 self.known.insert(client, name);

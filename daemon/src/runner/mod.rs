@@ -4,18 +4,20 @@
 //! configuration that it has read itself: a broken sniffer can ask for the commands of that
 //! configuration with an address in them, and for nothing else.
 
-mod chatter;
+mod command_events;
+mod command_output;
 mod commands;
 mod end;
 mod lease_file;
 mod leases;
 mod left_open;
 mod lookup;
+mod losses;
+mod messages;
 mod one_time;
 mod output;
 mod reload;
-mod report;
-mod sniffer;
+mod sniffer_process;
 mod start;
 
 use std::fmt;
@@ -34,12 +36,12 @@ use self::commands::Commands;
 use self::end::State;
 use self::lease_file::LeaseFile;
 use self::leases::Leases;
+use self::losses::Losses;
 use self::one_time::OneTime;
 pub(crate) use self::one_time::check_writable;
 use self::output::{Kind, Output};
 use self::reload::Reload;
-use self::report::Losses;
-use self::sniffer::Sniffer;
+use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
 pub(crate) use self::start::{say, style};
 use crate::addresses::{self, Watch};
@@ -66,7 +68,7 @@ struct Runner {
     lease_file: Option<LeaseFile>,
     commands: Commands,
     output: Output,
-    sniffer: Sniffer,
+    sniffer: SnifferProcess,
     signals: SignalFd,
     watch: Watch,
     /// The local addresses that the sniffer was told of last.
@@ -133,24 +135,24 @@ pub(crate) fn refuse(why: &dyn fmt::Display) -> Exit {
 impl Runner {
     /// Works until there is an end.
     fn work(mut self) -> Exit {
-        let mut news = Vec::new();
+        let mut events = Vec::new();
         loop {
             self.wait();
             self.take_signals();
-            self.take_reports();
+            self.take_messages();
             self.take_addresses();
-            self.commands.reap(&mut news);
-            self.commands.listen(&mut news);
-            self.commands.watch(&mut news);
-            for one in news.drain(..) {
-                self.tell_of_command(one);
+            self.commands.reap(&mut events);
+            self.commands.listen(&mut events);
+            self.commands.watch(&mut events);
+            for one in events.drain(..) {
+                self.command_event(one);
             }
-            if self.go_on_ending() {
+            if self.continue_ending() {
                 break;
             }
             self.sniffer.send();
         }
-        self.say_goodbye()
+        self.finish()
     }
 
     /// Waits until something happens, or is due.
@@ -162,7 +164,7 @@ impl Runner {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
         ];
-        if let Some((socket, events)) = self.sniffer.wanted(self.heeds_sniffer()) {
+        if let Some((socket, events)) = self.sniffer.wanted(self.reads_sniffer()) {
             wanted.push(PollFd::new(socket, events));
         }
         let outputs = self.commands.outputs();
@@ -191,12 +193,12 @@ impl Runner {
         match addresses::local(&self.settings.interfaces) {
             Ok(local) if local != self.local => {
                 self.local.clone_from(&local);
-                self.sniffer.tell(&Order::Addresses(local));
+                self.sniffer.queue(&Order::Addresses(local));
             }
             Ok(_) => {}
             Err(error) => {
                 let text = format!("cannot read the addresses of this machine: {error}");
-                self.output.text(Kind::Message, text);
+                self.output.text(Kind::Notice, text);
             }
         }
     }

@@ -44,7 +44,7 @@ pub(super) enum Kind {
     /// A line of the transcript that matters to everybody: an opening, a command.
     Opening,
     /// What an administrator should see in any case.
-    Message,
+    Notice,
     /// Only for the transcript, not for logs.
     Aside,
     /// Not for the transcript, which has it in other words.
@@ -106,7 +106,7 @@ impl Output {
         }
         if self.lost > 0 {
             let text = format!("{} lines were lost because they could not be written", self.lost);
-            let told = Line { kind: Kind::Message, text: text.into_bytes(), client: None };
+            let told = Line { kind: Kind::Notice, text: text.into_bytes(), client: None };
             if !self.put(Job::Line(told)) {
                 self.lost = self.lost.saturating_add(1);
                 return;
@@ -124,9 +124,9 @@ impl Output {
     }
 
     /// Writes all lines of a report about a configuration.
-    pub(super) fn report(&mut self, report: &str) {
+    pub(super) fn lines(&mut self, report: &str) {
         for line in report.lines().filter(|line| !line.is_empty()) {
-            self.text(Kind::Message, line);
+            self.text(Kind::Notice, line);
         }
     }
 

@@ -63,24 +63,24 @@ impl Runner {
 
     fn read(&mut self) {
         let loaded = load(&self.path, Style::Plain).and_then(|(loaded, warnings)| {
-            self.output.report(&warnings);
+            self.output.lines(&warnings);
             let settings = self.settings_of(&loaded.config)?;
             Ok((loaded, settings))
         });
         match loaded {
             Ok((loaded, settings)) => {
-                self.settle(settings);
+                self.apply(settings);
                 let (marks, files) = (self.marks, loaded.files.clone());
-                self.sniffer.tell(&Order::Reload { marks, files });
+                self.sniffer.queue(&Order::Reload { marks, files });
                 self.reload = Reload::Asked(Box::new(loaded));
             }
             Err(errors) => {
-                self.output.report(&errors);
+                self.output.lines(&errors);
                 let text = format!(
                     "{} is not used because of its errors; the doors stay as they were",
                     shown(&self.path)
                 );
-                self.output.text(Kind::Message, text);
+                self.output.text(Kind::Notice, text);
                 self.reopen_log();
             }
         }
@@ -103,17 +103,17 @@ impl Runner {
     }
 
     /// Goes by other settings, as far as that can be done now.
-    fn settle(&mut self, settings: Settings) {
-        let lasting = [
+    fn apply(&mut self, settings: Settings) {
+        let fixed = [
             ("Interface", settings.interfaces != self.settings.interfaces),
             ("User", settings.user != self.settings.user),
             ("PidFile", settings.pid_file != self.settings.pid_file),
             ("LeaseFile", settings.lease_file != self.settings.lease_file),
         ];
-        for (directive, _) in lasting.into_iter().filter(|(_, is_other)| *is_other) {
+        for (directive, _) in fixed.into_iter().filter(|(_, is_other)| *is_other) {
             let text =
                 format!("the directive '{directive}' has changed; that counts after a restart");
-            self.output.text(Kind::Message, text);
+            self.output.text(Kind::Notice, text);
         }
         self.commands.set_limit(settings.command_limit);
         self.settings.log_file = settings.log_file;
@@ -146,7 +146,7 @@ impl Runner {
         let Loaded { config, doors, files } = *loaded;
         let indices: Vec<usize> = ids.iter().map(|&id| usize::from(id)).collect();
         if let Err(error) = self.doors.adopt(doors, &indices) {
-            self.broken(&error);
+            self.end_with_broken_sniffer(&error);
             return;
         }
         let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();

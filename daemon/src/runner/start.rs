@@ -76,7 +76,7 @@ impl Runner {
         let lease_file = settings.lease_file.as_deref().map(take_lease_file).transpose()?;
         let left_open = lease_file.as_ref().map_or(0, |file| file.open_doors().count());
         let recording = args.record.as_deref().map(create).transpose()?;
-        let signals = signals::hold().map_err(|error| system("hold signals", &error.into()))?;
+        let signals = signals::block().map_err(|error| system("hold signals", &error.into()))?;
         let watch = Watch::new().map_err(|error| system("watch the addresses", &error))?;
         let local = addresses::local(&settings.interfaces)
             .map_err(|error| system("read the addresses", &error))?;
@@ -105,7 +105,7 @@ impl Runner {
             leases: super::Leases::from(u64::try_from(left_open).unwrap_or(u64::MAX)),
             lease_file,
             output: Output::new(sinks, names),
-            sniffer: super::Sniffer::new(sniffer, socket),
+            sniffer: super::SnifferProcess::new(sniffer, socket),
             signals,
             watch,
             local,
@@ -118,7 +118,7 @@ impl Runner {
             hurried_from: None,
             exit: Exit::Done,
         };
-        runner.sniffer.tell(&Order::Begin(Box::new(task)));
+        runner.sniffer.queue(&Order::Begin(Box::new(task)));
         Ok(runner)
     }
 }
@@ -135,11 +135,11 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
 
 /// Takes the file that remembers open doors. What in it makes no sense is told.
 fn take_lease_file(path: &Path) -> Result<LeaseFile, Failure> {
-    let (file, nonsense) = LeaseFile::take(path).map_err(|error| Failure(error.to_string()))?;
-    if nonsense > 0 {
+    let (file, invalid) = LeaseFile::take(path).map_err(|error| Failure(error.to_string()))?;
+    if invalid > 0 {
         let path = shown(path);
         say(&format!(
-            "knockd: warning: {nonsense} lines of {path} make no sense: doors may be open\n"
+            "knockd: warning: {invalid} lines of {path} make no sense: doors may be open\n"
         ));
     }
     Ok(file)

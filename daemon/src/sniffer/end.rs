@@ -7,7 +7,7 @@ use knock_setup::text::Cause;
 
 use super::captures::CaptureError;
 use crate::sandbox::SandboxError;
-use crate::wire::NotAnOrder;
+use crate::wire::InvalidOrder;
 
 /// Why the sniffer ends.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) enum End {
     /// The runner is gone.
     Orphaned,
     /// The runner cannot be understood.
-    Order(NotAnOrder),
+    Order(InvalidOrder),
     /// An interface cannot be listened on, or not any more.
     Capture(CaptureError),
     /// It could not give up its privileges.

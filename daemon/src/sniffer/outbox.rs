@@ -10,8 +10,8 @@ use knock_engine::Effect;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::end::End;
-use super::runner::is_momentary;
-use crate::wire::{Gravity, Loss, Report};
+use super::runner_socket::is_momentary;
+use crate::wire::{Level, Loss, Message, is_progress};
 
 /// Lines wait in at most so many bytes; commands always do, and the engine bounds their number.
 const LINES_MAX: usize = 4 << 20;
@@ -29,7 +29,7 @@ pub(super) struct Outbox {
     /// How many marks of one-time sequences were asked for.
     marks: u64,
     /// What losses were told of.
-    told: BTreeMap<Loss, u64>,
+    sent_losses: BTreeMap<Loss, u64>,
 }
 
 impl Outbox {
@@ -42,13 +42,18 @@ impl Outbox {
             debug: false,
             dropped: 0,
             marks: 0,
-            told: BTreeMap::new(),
+            sent_losses: BTreeMap::new(),
         }
     }
 
     /// Says which lines are wanted.
     pub(super) const fn want(&mut self, every_line: bool, debug: bool) {
         (self.every_line, self.debug) = (every_line, debug);
+    }
+
+    /// Returns whether notes and packets are wanted.
+    pub(super) const fn wants_notes(&self) -> bool {
+        self.debug
     }
 
     /// Returns how many marks of one-time sequences were asked for since the start.
@@ -62,52 +67,37 @@ impl Outbox {
 
     /// Puts an effect in if it is wanted. One that is only a line is dropped if there is no room.
     pub(super) fn effect(&mut self, effect: Effect) {
-        let (is_wanted, is_line) = match effect {
-            Effect::StageReached { .. } | Effect::SequenceTimedOut { .. } => {
-                (self.every_line, true)
-            }
-            Effect::Note(_) => (self.debug, true),
-            Effect::Opened { .. }
-            | Effect::RunCommand { .. }
-            | Effect::CommandTimedOut { .. }
-            | Effect::CommandFailed { .. }
-            | Effect::MarkOneTime { .. }
-            | Effect::DoorDisabled { .. }
-            | Effect::OpeningRefused { .. }
-            | Effect::ReloadRefused
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. } => (true, false),
-        };
+        let (is_progress, is_note) = (is_progress(&effect), matches!(effect, Effect::Note(_)));
+        let is_wanted = (!is_progress || self.every_line) && (!is_note || self.debug);
         if !is_wanted {
             return;
         }
         if matches!(effect, Effect::MarkOneTime { .. }) {
             self.marks = self.marks.saturating_add(1);
         }
-        if is_line && self.bytes.len() >= LINES_MAX {
+        if (is_progress || is_note) && self.bytes.len() >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.put(&Report::Effect(effect));
+        self.push(&Message::Effect(effect));
     }
 
     /// Puts a report in.
-    pub(super) fn put(&mut self, report: &Report) {
-        report.write(&mut self.bytes);
+    pub(super) fn push(&mut self, message: &Message) {
+        message.write(&mut self.bytes);
     }
 
     /// Puts in why something is not as it should be.
-    pub(super) fn words(&mut self, gravity: Gravity, why: &dyn fmt::Display) {
-        self.put(&Report::Words(gravity, why.to_string().into_bytes()));
+    pub(super) fn text(&mut self, level: Level, why: &dyn fmt::Display) {
+        self.push(&Message::Text(level, why.to_string().into_bytes()));
     }
 
     /// Tells how many were lost since the start, if that is news.
     pub(super) fn lost(&mut self, loss: Loss, count: u64) {
-        let told = self.told.entry(loss).or_default();
-        if count > *told {
-            *told = count;
-            self.put(&Report::Lost(loss, count));
+        let sent = self.sent_losses.entry(loss).or_default();
+        if count > *sent {
+            *sent = count;
+            self.push(&Message::Lost(loss, count));
         }
     }
 

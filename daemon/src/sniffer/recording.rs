@@ -23,6 +23,8 @@ pub(crate) struct Recording {
     writer: Option<PcapNgWriter<BufWriter<File>>>,
     /// The number of the first interface of those that are described now.
     first: u32,
+    /// The interfaces, in the order of their numbers.
+    interfaces: Vec<RecordedInterface>,
     /// How many interfaces are described.
     described: u32,
     /// How many packets could not be written.
@@ -30,39 +32,36 @@ pub(crate) struct Recording {
 }
 
 /// An interface as a recording describes it.
-pub(crate) struct Described<'a> {
-    pub(crate) name: &'a str,
+pub(crate) struct RecordedInterface {
+    pub(crate) name: String,
     pub(crate) link: LinkType,
     pub(crate) snaplen: u32,
 }
 
 impl Recording {
     /// Begins a recording in a file.
-    pub(crate) fn new(file: File) -> Self {
+    pub(crate) fn new(file: File, interfaces: Vec<RecordedInterface>) -> Self {
         let writer = PcapNgWriter::new(BufWriter::new(file)).ok();
-        Self { writer, first: 0, described: 0, missed: 0 }
+        Self { writer, first: 0, interfaces, described: 0, missed: 0 }
     }
 
     /// Describes the interfaces, which have these addresses from now on.
-    pub(crate) fn describe<'a>(
-        &mut self,
-        interfaces: impl IntoIterator<Item = Described<'a>>,
-        addresses: &[IpAddr],
-    ) {
+    pub(crate) fn describe(&mut self, addresses: &[IpAddr]) {
         self.first = self.described;
-        for interface in interfaces {
+        let blocks: Vec<_> =
+            self.interfaces.iter().map(|interface| description(interface, addresses)).collect();
+        for block in blocks {
             self.described = self.described.saturating_add(1);
-            let block = description(&interface, addresses);
             self.write(|writer| writer.write_pcapng_block(block));
         }
     }
 
     /// Keeps a packet that came at the interface with this place.
-    pub(crate) fn packet(&mut self, place: usize, at: Timestamp, length: u32, captured: &[u8]) {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
+    pub(crate) fn packet(&mut self, interface: usize, at: Timestamp, length: u32, captured: &[u8]) {
+        let number = u32::try_from(interface).unwrap_or(u32::MAX);
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(0);
         let block = EnhancedPacketBlock {
-            interface_id: self.first.saturating_add(place),
+            interface_id: self.first.saturating_add(number),
             timestamp: Duration::from_nanos(nanos),
             // The kernel may tell less than it captured of a packet that it put together.
             original_len: length.max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
@@ -106,11 +105,11 @@ impl Recording {
 }
 
 fn description(
-    interface: &Described<'_>,
+    interface: &RecordedInterface,
     addresses: &[IpAddr],
 ) -> InterfaceDescriptionBlock<'static> {
     let mut options = vec![
-        InterfaceDescriptionOption::IfName(Cow::Owned(interface.name.to_owned())),
+        InterfaceDescriptionOption::IfName(Cow::Owned(interface.name.clone())),
         InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
     ];
     options.extend(addresses.iter().map(|address| match address {

@@ -52,9 +52,9 @@ pub(crate) fn enter(
     if !sandbox::give_up_capabilities(becomes)? {
         shortfalls.push(Shortfall::User);
     }
-    sandbox::gain_nothing()?;
-    sandbox::start_nothing()?;
-    if !shut_file_system_off()? {
+    sandbox::forbid_gains()?;
+    sandbox::forbid_processes()?;
+    if !deny_file_system()? {
         shortfalls.push(Shortfall::Landlock);
     }
     if !filter_system_calls(captures)? {
@@ -65,7 +65,7 @@ pub(crate) fn enter(
 
 /// Denies every file, every port and every process by a ruleset without a rule. Returns whether the
 /// kernel knows enough of Landlock to do so: the file system and the ports of TCP.
-fn shut_file_system_off() -> Result<bool, SandboxError> {
+fn deny_file_system() -> Result<bool, SandboxError> {
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V7))
         .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(ABI::V7)))
@@ -129,7 +129,7 @@ const REFUSED: &[i64] = &[
 /// Returns whether there is a filter for this processor.
 fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError> {
     let Some(processor) = sandbox::processor() else { return Ok(false) };
-    let mut refused = sandbox::whatever_the_arguments(REFUSED);
+    let mut refused = sandbox::any_arguments(REFUSED);
     for (call, place, expected) in by_argument() {
         let any_other = expected.into_iter().map(|value| (place, SeccompCmpOp::Ne, value));
         refused.insert(call, vec![sandbox::rule(any_other)?]);
@@ -143,7 +143,7 @@ fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError
     }
     // A call meets both filters, and the stricter answer counts.
     sandbox::filter(processor, refused, sandbox::refuse(), SeccompAction::Allow)?;
-    let known = sandbox::whatever_the_arguments(&[CALLS, REFUSED].concat());
+    let known = sandbox::any_arguments(&[CALLS, REFUSED].concat());
     sandbox::filter(processor, known, SeccompAction::Allow, SeccompAction::KillProcess)?;
     Ok(true)
 }
@@ -184,7 +184,7 @@ mod tests {
         let address = port.local_addr().unwrap();
         // It holds for the thread that asks for it, and for what that starts.
         let confined = thread::spawn(move || {
-            if !shut_file_system_off().unwrap() {
+            if !deny_file_system().unwrap() {
                 return None;
             }
             let results = [

@@ -47,15 +47,15 @@ pub(crate) struct Task {
 
 /// Bytes that the runner does not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAnOrder;
+pub(crate) struct InvalidOrder;
 
-impl fmt::Display for NotAnOrder {
+impl fmt::Display for InvalidOrder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("the runner sent something that makes no sense")
     }
 }
 
-impl std::error::Error for NotAnOrder {}
+impl std::error::Error for InvalidOrder {}
 
 /// The first byte of an order; the length of what follows comes next, in four bytes.
 mod kind {
@@ -176,8 +176,8 @@ impl OrderReader {
     /// Returns the next order, if it is there as a whole.
     ///
     /// # Errors
-    /// [`NotAnOrder`] if it cannot be read.
-    pub(crate) fn next(&mut self) -> Result<Option<Order>, NotAnOrder> {
+    /// [`InvalidOrder`] if it cannot be read.
+    pub(crate) fn next(&mut self) -> Result<Option<Order>, InvalidOrder> {
         let bytes = self.bytes.make_contiguous();
         let Some((&[kind, a, b, c, d], rest)) = bytes.split_first_chunk() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
@@ -194,10 +194,10 @@ impl OrderReader {
                 marks: u64::from_be_bytes(content.array()?),
                 files: content.files()?,
             },
-            _ => return Err(NotAnOrder),
+            _ => return Err(InvalidOrder),
         };
         if !content.0.is_empty() {
-            return Err(NotAnOrder);
+            return Err(InvalidOrder);
         }
         self.bytes.drain(..HEADER_BYTES.saturating_add(length));
         Ok(Some(order))
@@ -207,27 +207,27 @@ impl OrderReader {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], NotAnOrder> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(NotAnOrder)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], InvalidOrder> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(InvalidOrder)?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    fn byte(&mut self) -> Result<u8, NotAnOrder> {
+    fn byte(&mut self) -> Result<u8, InvalidOrder> {
         self.array().map(|[byte]| byte)
     }
 
-    fn flag(&mut self) -> Result<bool, NotAnOrder> {
+    fn flag(&mut self) -> Result<bool, InvalidOrder> {
         Ok(self.byte()? != 0)
     }
 
-    fn word(&mut self) -> Result<u32, NotAnOrder> {
+    fn word(&mut self) -> Result<u32, InvalidOrder> {
         self.array().map(u32::from_be_bytes)
     }
 
-    fn text(&mut self) -> Result<&'a [u8], NotAnOrder> {
-        let length = usize::try_from(self.word()?).map_err(|_| NotAnOrder)?;
-        let (text, rest) = self.0.split_at_checked(length).ok_or(NotAnOrder)?;
+    fn text(&mut self) -> Result<&'a [u8], InvalidOrder> {
+        let length = usize::try_from(self.word()?).map_err(|_| InvalidOrder)?;
+        let (text, rest) = self.0.split_at_checked(length).ok_or(InvalidOrder)?;
         self.0 = rest;
         Ok(text)
     }
@@ -235,39 +235,39 @@ impl<'a> Reader<'a> {
     /// Reads a list, whose elements each take bytes: so a wrong count ends at the end of the order.
     fn list<T>(
         &mut self,
-        element: impl Fn(&mut Self) -> Result<T, NotAnOrder>,
-    ) -> Result<Vec<T>, NotAnOrder> {
+        element: impl Fn(&mut Self) -> Result<T, InvalidOrder>,
+    ) -> Result<Vec<T>, InvalidOrder> {
         let count = self.word()?;
         (0..count).map(|_| element(self)).collect()
     }
 
-    fn address(&mut self) -> Result<IpAddr, NotAnOrder> {
+    fn address(&mut self) -> Result<IpAddr, InvalidOrder> {
         let octets = self.text()?;
         if let Ok(octets) = <[u8; 4]>::try_from(octets) {
             return Ok(IpAddr::V4(Ipv4Addr::from(octets)));
         }
-        let octets = <[u8; 16]>::try_from(octets).map_err(|_| NotAnOrder)?;
+        let octets = <[u8; 16]>::try_from(octets).map_err(|_| InvalidOrder)?;
         Ok(IpAddr::V6(Ipv6Addr::from(octets)))
     }
 
-    fn addresses(&mut self) -> Result<Vec<IpAddr>, NotAnOrder> {
+    fn addresses(&mut self) -> Result<Vec<IpAddr>, InvalidOrder> {
         self.list(Self::address)
     }
 
-    fn files(&mut self) -> Result<Files, NotAnOrder> {
+    fn files(&mut self) -> Result<Files, InvalidOrder> {
         let configuration = self.text()?.to_vec();
         let one_time = self.list(|reader| {
-            Ok((FileName::new(reader.text()?).ok_or(NotAnOrder)?, reader.text()?.to_vec()))
+            Ok((FileName::new(reader.text()?).ok_or(InvalidOrder)?, reader.text()?.to_vec()))
         })?;
         Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time) })
     }
 
-    fn task(&mut self) -> Result<Task, NotAnOrder> {
+    fn task(&mut self) -> Result<Task, InvalidOrder> {
         let interfaces = self.list(|reader| Ok(reader.text()?.to_vec()))?;
         let addresses = self.addresses()?;
         let [ipv4_only, every_line, debug, records] =
             [self.flag()?, self.flag()?, self.flag()?, self.flag()?];
-        let max_attempts = NonZeroU32::new(self.word()?).ok_or(NotAnOrder)?;
+        let max_attempts = NonZeroU32::new(self.word()?).ok_or(InvalidOrder)?;
         let becomes = if self.flag()? {
             Some(User { user: self.word()?, group: self.word()? })
         } else {
@@ -348,7 +348,7 @@ mod tests {
                 cut[1..HEADER_BYTES].copy_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
                 let mut reader = OrderReader::default();
                 reader.push(&cut);
-                assert_eq!(reader.next(), Err(NotAnOrder), "{order:?} cut to {length}");
+                assert_eq!(reader.next(), Err(InvalidOrder), "{order:?} cut to {length}");
             }
             let mut longer = bytes.clone();
             longer.push(0);
@@ -356,7 +356,7 @@ mod tests {
             longer[1..HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
             let mut reader = OrderReader::default();
             reader.push(&longer);
-            assert_eq!(reader.next(), Err(NotAnOrder), "{order:?} with a byte more");
+            assert_eq!(reader.next(), Err(InvalidOrder), "{order:?} with a byte more");
         }
     }
 }

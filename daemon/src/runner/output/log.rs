@@ -10,21 +10,21 @@ use knock_engine::config::LogTime;
 use knock_setup::text::{Cause, shown};
 
 /// The log file, if there is one.
-pub(super) struct Log {
+pub(super) struct LogFile {
     file: Option<File>,
     path: PathBuf,
     time: LogTime,
     /// Whether it was told that it cannot be written.
-    told: bool,
+    warned: bool,
 }
 
 /// Why there is nothing in a log file, in words.
 pub(super) type Warning = String;
 
-impl Log {
+impl LogFile {
     /// Opens a file, if one is named.
     pub(super) fn open(path: Option<&Path>, time: LogTime) -> (Self, Option<Warning>) {
-        let mut log = Self { file: None, path: PathBuf::new(), time, told: false };
+        let mut log = Self { file: None, path: PathBuf::new(), time, warned: false };
         let Some(path) = path else { return (log, None) };
         path.clone_into(&mut log.path);
         match open_log(path) {
@@ -45,7 +45,7 @@ impl Log {
         let stamp = stamp(self.time, &Local::now());
         match file.write_all(&[stamp.as_bytes(), text, b"\n"].concat()) {
             Ok(()) => {
-                self.told = false;
+                self.warned = false;
                 None
             }
             Err(error) => self.warning("write", &error),
@@ -53,7 +53,7 @@ impl Log {
     }
 
     fn warning(&mut self, what: &str, error: &io::Error) -> Option<Warning> {
-        if std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.warned, true) {
             return None;
         }
         let (path, cause) = (shown(&self.path), Cause(error));

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
 
-use super::log::{Log, Warning};
+use super::log::{LogFile, Warning};
 use super::screen::{Screen, Stream};
 use super::{Kind, Line, Sinks};
 use crate::runner::lookup::Names;
@@ -25,7 +25,7 @@ pub(super) enum Job {
 
 pub(super) struct Writer {
     sinks: Sinks,
-    log: Log,
+    log: LogFile,
     names: Option<Names>,
     screen: Screen,
 }
@@ -38,7 +38,7 @@ impl Writer {
             // Fails only for a name that is not a C string.
             let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
         }
-        let (log, warning) = Log::open(sinks.log_file.as_deref(), sinks.log_time);
+        let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
         let mut writer = Self { sinks, log, names, screen };
         writer.warn(warning);
         writer
@@ -48,7 +48,7 @@ impl Writer {
         match job {
             Job::Line(line) => self.write(line),
             Job::Reopen(sinks) => {
-                let (log, warning) = Log::open(sinks.log_file.as_deref(), sinks.log_time);
+                let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
                 (self.log, self.sinks) = (log, sinks);
                 self.warn(warning);
             }
@@ -65,13 +65,13 @@ impl Writer {
             (Kind::Debug, _) | (Kind::Transcript | Kind::Opening | Kind::Aside, true) => {
                 self.screen.line(Stream::Output, &text);
             }
-            (Kind::Message, _) | (Kind::Opening | Kind::Logged, false) => {
+            (Kind::Notice, _) | (Kind::Opening | Kind::Logged, false) => {
                 self.screen.line(Stream::Error, &text);
             }
             (Kind::Transcript | Kind::Aside, false) | (Kind::Logged, true) => {}
         }
         match kind {
-            Kind::Transcript | Kind::Opening | Kind::Message | Kind::Logged => self.log(&text),
+            Kind::Transcript | Kind::Opening | Kind::Notice | Kind::Logged => self.log(&text),
             Kind::Aside | Kind::Debug => {}
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use knock_engine::Doors;
 use nix::poll::PollFlags;
 
-use crate::wire::{NotAReport, Order, Report, ReportReader};
+use crate::wire::{InvalidMessage, Message, MessageReader, Order};
 
 /// How much is read of it before anything else is looked at, in bytes.
 const READ_MAX: usize = 1 << 20;
@@ -26,31 +26,31 @@ const STATUS_TRIES: u32 = 200;
 const STATUS_PAUSE: Duration = Duration::from_millis(5);
 
 /// The process that reads packets, and the socket to it.
-pub(super) struct Sniffer {
+pub(super) struct SnifferProcess {
     child: Child,
     /// `None` once it will say nothing more.
     socket: Option<UnixStream>,
-    reports: ReportReader,
+    messages: MessageReader,
     orders: VecDeque<u8>,
     /// Whether it was told to end, behind which nothing can be told.
     dismissed: bool,
 }
 
-impl Sniffer {
+impl SnifferProcess {
     pub(super) fn new(child: Child, socket: UnixStream) -> Self {
         Self {
             child,
             socket: Some(socket),
-            reports: ReportReader::default(),
+            messages: MessageReader::default(),
             orders: VecDeque::new(),
             dismissed: false,
         }
     }
 
     /// Returns what to wait for; `None` if it has ended. It is only read if `heeded`.
-    pub(super) fn wanted(&self, heeded: bool) -> Option<(BorrowedFd<'_>, PollFlags)> {
+    pub(super) fn wanted(&self, is_read: bool) -> Option<(BorrowedFd<'_>, PollFlags)> {
         let mut events = PollFlags::empty();
-        events.set(PollFlags::POLLIN, heeded && self.listens());
+        events.set(PollFlags::POLLIN, is_read && self.takes_orders());
         events.set(PollFlags::POLLOUT, !self.orders.is_empty());
         self.socket.as_ref().map(|socket| (socket.as_fd(), events))
     }
@@ -61,12 +61,12 @@ impl Sniffer {
     }
 
     /// Returns whether it reads what it is told, as far as one can see.
-    fn listens(&self) -> bool {
+    fn takes_orders(&self) -> bool {
         self.orders.len() < ORDERS_MAX
     }
 
     /// Tells it something as soon as it listens, unless it was told to end.
-    pub(super) fn tell(&mut self, order: &Order) {
+    pub(super) fn queue(&mut self, order: &Order) {
         if !self.dismissed {
             self.orders.extend(order.bytes());
         }
@@ -102,7 +102,7 @@ impl Sniffer {
     /// Ends it, whatever it does. What it has said and nobody has looked at is forgotten.
     pub(super) fn kill(&mut self) {
         self.socket = None;
-        self.reports = ReportReader::default();
+        self.messages = MessageReader::default();
         // It may have ended by itself.
         let _ = self.child.kill();
     }
@@ -134,14 +134,14 @@ impl Sniffer {
         let mut bytes = [0; 16 * 1024];
         let mut read = 0_usize;
         while read < READ_MAX
-            && self.listens()
+            && self.takes_orders()
             && let Some(socket) = &mut self.socket
         {
             match socket.read(&mut bytes) {
                 Ok(0) => self.socket = None,
                 Ok(length) => {
                     read = read.saturating_add(length);
-                    self.reports.push(bytes.get(..length).unwrap_or_default());
+                    self.messages.push(bytes.get(..length).unwrap_or_default());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -153,8 +153,8 @@ impl Sniffer {
     /// Returns the next thing it said.
     ///
     /// # Errors
-    /// [`NotAReport`] if no honest sniffer says that.
-    pub(super) fn next(&mut self, doors: &Doors) -> Result<Option<Report>, NotAReport> {
-        self.reports.next(doors)
+    /// [`InvalidMessage`] if no honest sniffer says that.
+    pub(super) fn next(&mut self, doors: &Doors) -> Result<Option<Message>, InvalidMessage> {
+        self.messages.next(doors)
     }
 }

@@ -1,26 +1,41 @@
 //! The runner as the sniffer sees it.
 
 use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use super::end::End;
 use crate::wire::{Order, OrderReader};
 
 /// The other end of the socket.
-pub(super) struct Runner {
-    pub(super) socket: UnixStream,
-    pub(super) orders: OrderReader,
+pub(super) struct RunnerSocket {
+    socket: UnixStream,
+    orders: OrderReader,
 }
 
-impl Runner {
+impl RunnerSocket {
+    pub(super) fn new(socket: UnixStream) -> Self {
+        Self { socket, orders: OrderReader::default() }
+    }
+
+    /// Has reads return at once when nothing is there.
+    pub(super) fn set_nonblocking(&self) -> io::Result<()> {
+        self.socket.set_nonblocking(true)
+    }
+
     /// Waits for an order.
     pub(super) fn wait(&mut self) -> Result<Order, End> {
         loop {
-            if let Some(order) = self.orders.next().map_err(End::Order)? {
+            if let Some(order) = self.next()? {
                 return Ok(order);
             }
             self.read()?;
         }
+    }
+
+    /// Returns the next order that was read.
+    pub(super) fn next(&mut self) -> Result<Option<Order>, End> {
+        self.orders.next().map_err(End::Order)
     }
 
     /// Reads what is there.
@@ -36,6 +51,12 @@ impl Runner {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(End::Orphaned),
             Err(error) => Err(End::System("cannot read from the runner", error)),
         }
+    }
+}
+
+impl AsFd for RunnerSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

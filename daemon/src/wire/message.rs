@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use knock_engine::{Doors, Effect, Knock, Port};
 
 use super::effect::{effect, fields_of};
-use super::record::{Fields, NotAReport, RECORD_BYTES, kind};
+use super::record::{Fields, InvalidMessage, RECORD_BYTES, kind};
 
 /// The most words that the sniffer can say about a failure, in bytes.
-const WORDS_MAX: usize = 512;
+const TEXT_MAX: usize = 512;
 
 /// What the sniffer has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Report {
+pub(crate) enum Message {
     /// It listens, and has no privileges any more.
     Listening,
     /// It has nothing more to say.
@@ -21,7 +21,7 @@ pub(crate) enum Report {
     /// What the engine wants done or known.
     Effect(Effect),
     /// A packet that some door's filter lets through; only if that was asked for.
-    Sighting(Sighting),
+    SeenPacket(SeenPacket),
     /// Something was lost, so many of them since the start.
     Lost(Loss, u64),
     /// The doors of a configuration that was read anew have the ids with these indices.
@@ -30,12 +30,12 @@ pub(crate) enum Report {
     /// to be read again.
     Stale,
     /// Something that an administrator should know, in words.
-    Words(Gravity, Vec<u8>),
+    Text(Level, Vec<u8>),
 }
 
 /// How much words matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gravity {
+pub(crate) enum Level {
     /// The sniffer goes on.
     Warning,
     /// It ends.
@@ -44,7 +44,7 @@ pub(crate) enum Gravity {
 
 /// A packet that was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
+pub(crate) struct SeenPacket {
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
     pub(crate) source_port: Port,
@@ -83,7 +83,7 @@ impl Loss {
     }
 }
 
-impl Report {
+impl Message {
     /// Appends the report as bytes. Effects that no engine of this daemon has are left out.
     pub(crate) fn write(&self, out: &mut VecDeque<u8>) {
         let (fields, tail): (Option<Fields>, Vec<u8>) = match self {
@@ -93,7 +93,7 @@ impl Report {
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
             Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
             Self::Effect(effect) => (fields_of(effect), vec![]),
-            Self::Sighting(sighting) => (Some(fields_of_sighting(sighting)), vec![]),
+            Self::SeenPacket(packet) => (Some(fields_of_seen(packet)), vec![]),
             Self::Lost(loss, count) => {
                 let fields = Fields {
                     kind: kind::LOST,
@@ -107,10 +107,10 @@ impl Report {
                 let tail: Vec<u8> = ids.iter().flat_map(|id| id.to_be_bytes()).collect();
                 (Some(with_tail(kind::ADOPTED, &tail)), tail)
             }
-            Self::Words(gravity, words) => {
-                let tail = words.get(..WORDS_MAX).unwrap_or(words).to_vec();
-                let small = u8::from(*gravity == Gravity::Error);
-                (Some(Fields { small, ..with_tail(kind::WORDS, &tail) }), tail)
+            Self::Text(level, text) => {
+                let tail = text.get(..TEXT_MAX).unwrap_or(text).to_vec();
+                let small = u8::from(*level == Level::Error);
+                (Some(Fields { small, ..with_tail(kind::TEXT, &tail) }), tail)
             }
         };
         let Some(fields) = fields else { return };
@@ -123,25 +123,25 @@ fn with_tail(kind: u8, tail: &[u8]) -> Fields {
     Fields { kind, length: u32::try_from(tail.len()).unwrap_or(u32::MAX), ..Fields::default() }
 }
 
-fn fields_of_sighting(sighting: &Sighting) -> Fields {
+fn fields_of_seen(packet: &SeenPacket) -> Fields {
     Fields {
-        kind: kind::SIGHTING,
-        client: Some(sighting.source),
-        destination: Some(sighting.destination),
-        source_port: sighting.source_port.0,
-        length: sighting.length,
+        kind: kind::SEEN_PACKET,
+        client: Some(packet.source),
+        destination: Some(packet.destination),
+        source_port: packet.source_port.0,
+        length: packet.length,
         ..Fields::default()
     }
-    .with_knock(sighting.knock)
+    .with_knock(packet.knock)
 }
 
 /// Turns the bytes of a sniffer into reports, each checked.
 #[derive(Debug, Default)]
-pub(crate) struct ReportReader {
+pub(crate) struct MessageReader {
     bytes: VecDeque<u8>,
 }
 
-impl ReportReader {
+impl MessageReader {
     /// Takes bytes as they come.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
@@ -150,8 +150,8 @@ impl ReportReader {
     /// Returns the next report, if it is there as a whole. A door it names is one of `doors`.
     ///
     /// # Errors
-    /// [`NotAReport`] if an honest sniffer cannot have sent it.
-    pub(crate) fn next(&mut self, doors: &Doors) -> Result<Option<Report>, NotAReport> {
+    /// [`InvalidMessage`] if an honest sniffer cannot have sent it.
+    pub(crate) fn next(&mut self, doors: &Doors) -> Result<Option<Message>, InvalidMessage> {
         if self.bytes.len() < RECORD_BYTES {
             return Ok(None);
         }
@@ -162,52 +162,52 @@ impl ReportReader {
         let fields = Fields::read(record)?;
         let tail_max = match fields.kind {
             kind::ADOPTED => Doors::MAX.saturating_mul(2),
-            kind::WORDS => WORDS_MAX,
+            kind::TEXT => TEXT_MAX,
             _ => 0,
         };
         let tail =
             if tail_max == 0 { 0 } else { usize::try_from(fields.length).unwrap_or(usize::MAX) };
         if tail > tail_max {
-            return Err(NotAReport);
+            return Err(InvalidMessage);
         }
         let whole = RECORD_BYTES.saturating_add(tail);
         if self.bytes.len() < whole {
             return Ok(None);
         }
         let tail: Vec<u8> = self.bytes.drain(..whole).skip(RECORD_BYTES).collect();
-        report(&fields, tail, doors).map(Some)
+        message(&fields, tail, doors).map(Some)
     }
 }
 
-fn report(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Report, NotAReport> {
+fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, InvalidMessage> {
     Ok(match fields.kind {
-        kind::LISTENING => Report::Listening,
-        kind::ENDED => Report::Ended,
-        kind::STALE => Report::Stale,
-        kind::SIGHTING => Report::Sighting(Sighting {
-            source: fields.client.ok_or(NotAReport)?,
-            destination: fields.destination.ok_or(NotAReport)?,
+        kind::LISTENING => Message::Listening,
+        kind::ENDED => Message::Ended,
+        kind::STALE => Message::Stale,
+        kind::SEEN_PACKET => Message::SeenPacket(SeenPacket {
+            source: fields.client.ok_or(InvalidMessage)?,
+            destination: fields.destination.ok_or(InvalidMessage)?,
             source_port: Port(fields.source_port),
             knock: fields.knock(),
             length: fields.length,
         }),
         kind::LOST => {
             let mut all = Loss::ALL.into_iter();
-            let loss = all.find(|loss| loss.code() == fields.small).ok_or(NotAReport)?;
-            Report::Lost(loss, fields.number)
+            let loss = all.find(|loss| loss.code() == fields.small).ok_or(InvalidMessage)?;
+            Message::Lost(loss, fields.number)
         }
         kind::ADOPTED => {
             let (ids, rest) = tail.as_chunks();
             if !rest.is_empty() {
-                return Err(NotAReport);
+                return Err(InvalidMessage);
             }
-            Report::Adopted(ids.iter().map(|&id| u16::from_be_bytes(id)).collect())
+            Message::Adopted(ids.iter().map(|&id| u16::from_be_bytes(id)).collect())
         }
-        kind::WORDS => {
-            let gravity = if fields.small == 0 { Gravity::Warning } else { Gravity::Error };
-            Report::Words(gravity, tail)
+        kind::TEXT => {
+            let level = if fields.small == 0 { Level::Warning } else { Level::Error };
+            Message::Text(level, tail)
         }
-        _ => Report::Effect(effect(fields, doors)?),
+        _ => Message::Effect(effect(fields, doors)?),
     })
 }
 

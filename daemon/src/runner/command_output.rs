@@ -7,13 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 const LINE_MAX: usize = 1024;
 
 /// The most that is told of what one command writes, in bytes.
-const TOLD_MAX: usize = 64 * 1024;
+const TEXT_MAX: usize = 64 * 1024;
 
 /// How much is read at once, in bytes.
 const READ_MAX: usize = 64 * 1024;
 
 /// The output of a command, standard output and standard error together.
-pub(super) struct Chatter {
+pub(super) struct CommandOutput {
     /// `None` when all was read.
     output: Option<PipeReader>,
     /// The beginning of a line.
@@ -22,10 +22,10 @@ pub(super) struct Chatter {
     left: usize,
 }
 
-impl Chatter {
+impl CommandOutput {
     /// Takes the end of a pipe that does not make a reader wait.
     pub(super) fn new(output: PipeReader) -> Self {
-        Self { output: Some(output), partial: Vec::new(), left: TOLD_MAX }
+        Self { output: Some(output), partial: Vec::new(), left: TEXT_MAX }
     }
 
     /// Returns whether there may be more.
@@ -79,7 +79,7 @@ impl Chatter {
     }
 }
 
-impl AsFd for Chatter {
+impl AsFd for CommandOutput {
     /// # Panics
     /// If all was read.
     #[expect(clippy::expect_used, reason = "whoever asks has asked whether it is open")]
@@ -109,10 +109,10 @@ mod tests {
         let (output, mut input) = io::pipe().unwrap();
         let bytes = bytes.to_vec();
         let writing = std::thread::spawn(move || input.write_all(&bytes));
-        let mut chatter = Chatter::new(output);
+        let mut command = CommandOutput::new(output);
         let mut lines = Vec::new();
-        while chatter.is_open() {
-            lines.extend(chatter.read());
+        while command.is_open() {
+            lines.extend(command.read());
         }
         writing.join().unwrap().unwrap();
         lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
@@ -133,8 +133,8 @@ mod tests {
     fn long_lines_are_cut_and_endless_output_is_read_but_not_told() {
         assert_eq!(said(&[b'x'; 5000]), ["x".repeat(LINE_MAX)]);
         let lines = said(&b"0123456789\n".repeat(100_000));
-        assert_eq!(lines.len(), TOLD_MAX.div_ceil(10));
+        assert_eq!(lines.len(), TEXT_MAX.div_ceil(10));
         assert_eq!(lines.last().unwrap(), "(more is not told)");
-        assert_eq!(said(&b"\n".repeat(TOLD_MAX + 5)).len(), TOLD_MAX);
+        assert_eq!(said(&b"\n".repeat(TEXT_MAX + 5)).len(), TEXT_MAX);
     }
 }
