@@ -13,7 +13,7 @@ mod interfaces;
 mod life;
 mod lines;
 
-use common::{Desk, Live, Need, PROGRAMS, Process, require, wait_until};
+use common::{Live, Machine, Need, PROGRAMS, Process, require, wait_until};
 
 /// What either program is called in a line for the shell.
 const THEIRS: &str = "knockd";
@@ -24,22 +24,22 @@ fn can_run(name: &str, programs: &[&str]) -> bool {
     require(name, &[PROGRAMS, &["knockd"], programs].concat(), Need::Namespaces)
 }
 
-/// Does the same with knockd 0.8 and with this daemon, each at a desk of its own.
-fn both<T>(config: &str, run: impl Fn(&Desk, &str) -> T) -> [T; 2] {
-    [THEIRS, OURS].map(|program| run(&Desk::with(config), program))
+/// Does the same with knockd 0.8 and with this daemon, each at a machine of its own.
+fn both<T>(config: &str, run: impl Fn(&Machine, &str) -> T) -> [T; 2] {
+    [THEIRS, OURS].map(|program| run(&Machine::with(config), program))
 }
 
 /// Starts one of them on the loopback interface with `-v`, and waits until it waits for packets.
-fn listen(desk: &Desk, program: &str, options: &str) -> (Live, Process) {
-    let live = desk.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf {options}"));
+fn listen(machine: &Machine, program: &str, options: &str) -> (Live, Process) {
+    let live = machine.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf {options}"));
     while live.line() != "listening on lo..." {}
-    let process = rest(desk);
+    let process = rest(machine);
     (live, process)
 }
 
 /// Waits until the process that was started waits, and returns it.
-fn rest(desk: &Desk) -> Process {
-    let process = desk.process("knockd");
+fn rest(machine: &Machine) -> Process {
+    let process = machine.process("knockd");
     wait_until("it waits", || process.status("State").starts_with('S'));
     process
 }

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::common::{Desk, Folder, Need, Outcome, PROGRAMS, finish, require};
+use crate::common::{Folder, Machine, Need, Outcome, PROGRAMS, finish, require};
 
 #[test]
 fn help_is_short_or_long_and_goes_to_standard_output() {
@@ -151,16 +151,16 @@ fn interfaces_that_cannot_be_listened_on_are_told() {
     if !require("interfaces_that_cannot_be_listened_on_are_told", PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
+    let machine = Machine::new();
     let mut all = String::new();
     for (arguments, status) in
         [("-i nosuch", 1), ("-i lo,nosuch", 1), ("-i any,eth0", 1), ("", 1), ("-i lo -i any", 1)]
     {
-        let outcome = desk.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
+        let outcome = machine.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
         all += &["$ knockd ", arguments, "\n", &outcome.stderr].concat();
     }
-    desk.wait_for_nobody();
+    machine.wait_for_nobody();
     insta::assert_snapshot!(all);
 }
 

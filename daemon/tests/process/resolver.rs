@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::thread;
 
 use crate::common::inject::{Answer, Call, TEXT, inject};
-use crate::common::{Daemon, Desk, Need, PROGRAMS, Process, require};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require};
 
 /// An address of IPv4 as the kernel takes it: 127.0.0.1, port 80.
 const WEB: &str = "\u{2}\0\0\u{50}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
@@ -15,9 +15,9 @@ const DNS: &str = "\u{2}\0\0\u{35}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
 
 #[test]
 fn a_resolver_can_do_what_looking_names_up_takes() {
-    let Some(desk) = desk("a_resolver_can_do_what_looking_names_up_takes") else { return };
-    let daemon = Daemon::start(&desk, "-v --lookup");
-    let resolver = desk.process("knockd: resolver");
+    let Some(machine) = machine("a_resolver_can_do_what_looking_names_up_takes") else { return };
+    let daemon = Daemon::start(&machine, "-v --lookup");
+    let resolver = machine.process("knockd: resolver");
     for call in [
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/etc/hosts"),
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/usr/lib"),
@@ -42,14 +42,14 @@ fn a_resolver_can_do_what_looking_names_up_takes() {
         assert_eq!(inject(&resolver, &call), Answer::Refused(libc::EACCES), "{call:?}");
     }
     // The process that was held is well.
-    assert_answers(&desk, &daemon);
+    assert_answers(&machine, &daemon);
 }
 
 #[test]
 fn anything_else_is_refused_to_a_resolver() {
-    let Some(desk) = desk("anything_else_is_refused_to_a_resolver") else { return };
-    let daemon = Daemon::start(&desk, "-v --lookup");
-    let resolver = desk.process("knockd: resolver");
+    let Some(machine) = machine("anything_else_is_refused_to_a_resolver") else { return };
+    let daemon = Daemon::start(&machine, "-v --lookup");
+    let resolver = machine.process("knockd: resolver");
     let runner = u64::from(daemon.runner.inner().unwrap());
     let (writing, making) = (0o1, 0o102);
     for call in [
@@ -95,19 +95,19 @@ fn anything_else_is_refused_to_a_resolver() {
         let thread = Process { id: nix::unistd::Pid::from_raw(number), ..resolver.clone() };
         assert_eq!(thread.status("Seccomp"), "2");
     }
-    assert_answers(&desk, &daemon);
+    assert_answers(&machine, &daemon);
 }
 
 #[test]
 fn a_name_of_dns_is_told_that_comes_over_udp_or_tcp() {
-    let Some(desk) = desk("a_name_of_dns_is_told_that_comes_over_udp_or_tcp") else { return };
-    desk.folder.write("hosts", "");
-    desk.folder.write("resolv.conf", "nameserver 127.0.0.53\n");
-    desk.set_up("mount --bind hosts /etc/hosts && mount --bind resolv.conf /etc/resolv.conf");
+    let Some(machine) = machine("a_name_of_dns_is_told_that_comes_over_udp_or_tcp") else { return };
+    machine.folder.write("hosts", "");
+    machine.folder.write("resolv.conf", "nameserver 127.0.0.53\n");
+    machine.set_up("mount --bind hosts /etc/hosts && mount --bind resolv.conf /etc/resolv.conf");
     let server = (Ipv4Addr::new(127, 0, 0, 53), 53);
-    let udp = desk.on_network(move || UdpSocket::bind(server).unwrap());
-    let tcp = desk.on_network(move || TcpListener::bind(server).unwrap());
-    let daemon = Daemon::start(&desk, "-v --lookup");
+    let udp = machine.on_network(move || UdpSocket::bind(server).unwrap());
+    let tcp = machine.on_network(move || TcpListener::bind(server).unwrap());
+    let daemon = Daemon::start(&machine, "-v --lookup");
     let serving = thread::spawn(move || {
         // The first answer is whole. The second one is cut: it is to be asked for over TCP.
         for (host, is_cut) in [("udp", false), ("tcp", true)] {
@@ -124,23 +124,23 @@ fn a_name_of_dns_is_told_that_comes_over_udp_or_tcp() {
         let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
         stream.write_all(&[&length[..], &answer].concat()).unwrap();
     });
-    desk.knocker([127, 0, 0, 5]).knock(&[7000]);
+    machine.knocker([127, 0, 0, 5]).knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.5 (udp.example): door: Stage 1");
-    desk.knocker([127, 0, 0, 6]).knock(&[7000]);
+    machine.knocker([127, 0, 0, 6]).knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.6 (tcp.example): door: Stage 1");
     serving.join().unwrap();
     assert_eq!(daemon.end().status, Some(0));
 }
 
-fn desk(name: &str) -> Option<Desk> {
-    require(name, PROGRAMS, Need::Namespaces).then(Desk::new)
+fn machine(name: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(Machine::new)
 }
 
 /// Fails unless a name is told of the next client.
-fn assert_answers(desk: &Desk, daemon: &Daemon) {
-    desk.folder.write("hosts", "127.0.0.7 named.example\n");
-    desk.set_up("mount --bind hosts /etc/hosts");
-    desk.knocker([127, 0, 0, 7]).knock(&[7000]);
+fn assert_answers(machine: &Machine, daemon: &Daemon) {
+    machine.folder.write("hosts", "127.0.0.7 named.example\n");
+    machine.set_up("mount --bind hosts /etc/hosts");
+    machine.knocker([127, 0, 0, 7]).knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.7 (named.example): door: Stage 1");
 }
 

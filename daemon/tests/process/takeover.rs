@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, Process, require, wait_until};
+use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
 
 /// The phases of a command, as a report names them.
 const START: u8 = 0;
@@ -24,8 +24,8 @@ const MEMORY_MAX: u64 = 150 << 10;
 #[test]
 fn a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow() {
     let name = "a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow";
-    let Some(desk) = desk(name, CONFIG) else { return };
-    let daemon = Daemon::start(&desk, "");
+    let Some(machine) = machine(name, CONFIG) else { return };
+    let daemon = Daemon::start(&machine, "");
     let sniffer = Taken::new(&daemon.sniffer);
     // There is no such command, which each time is an answer.
     let taken =
@@ -35,7 +35,7 @@ fn a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow() {
     // It has forgotten what to answer, and that is all.
     daemon.runner.signal(Signal::SIGTERM);
     assert_eq!(daemon.live.finish().status, Some(0));
-    desk.wait_for_nobody();
+    machine.wait_for_nobody();
 }
 
 #[test]
@@ -43,40 +43,42 @@ fn a_sniffer_that_asks_for_commands_without_end_does_not_make_the_runner_grow() 
     let name = "a_sniffer_that_asks_for_commands_without_end_does_not_make_the_runner_grow";
     let begin = "start_command = : ; exec sleep 600";
     let config = CONFIG.replace("start_command = echo %IP% >> DIR/started", begin);
-    let Some(desk) = desk(name, &config) else { return };
-    let daemon = Daemon::start(&desk, "");
+    let Some(machine) = machine(name, &config) else { return };
+    let daemon = Daemon::start(&machine, "");
     let sniffer = Taken::new(&daemon.sniffer);
     let taken =
         sniffer.say_all((0..400_000).map(|number| run(number, TIMED, START, client(number))));
     assert!((32..100_000).contains(&taken), "{taken} reports were taken");
     assert_is_small(&daemon.runner);
-    wait_until("commands run", || desk.named("sleep").len() >= 32);
-    assert_eq!(desk.named("sleep").len(), 32);
+    wait_until("commands run", || machine.named("sleep").len() >= 32);
+    assert_eq!(machine.named("sleep").len(), 32);
     daemon.runner.signal(Signal::SIGTERM);
     // Doors that did not begin to open are not closed. Those that did are, behind what opens them.
-    wait_until("the sniffer is gone", || desk.named("knockd: sniffer").is_empty());
-    for sleep in desk.named("sleep") {
+    wait_until("the sniffer is gone", || machine.named("knockd: sniffer").is_empty());
+    for sleep in machine.named("sleep") {
         sleep.signal(Signal::SIGTERM);
     }
     assert_eq!(daemon.live.finish().status, Some(0));
-    assert_eq!(desk.folder.read("stopped").lines().count(), 32);
+    assert_eq!(machine.folder.read("stopped").lines().count(), 32);
 }
 
 #[test]
 fn doors_that_a_sniffer_opens_beyond_the_limit_stay_shut() {
     let name = "doors_that_a_sniffer_opens_beyond_the_limit_stay_shut";
-    let Some(desk) = desk(name, CONFIG) else { return };
-    let daemon = Daemon::start(&desk, "--max-attempts 10");
+    let Some(machine) = machine(name, CONFIG) else { return };
+    let daemon = Daemon::start(&machine, "--max-attempts 10");
     let sniffer = Taken::new(&daemon.sniffer);
     let openings = (0..20).map(|number| run(number, TIMED, START, client(number)));
     assert_eq!(sniffer.say_all(openings.chain([run(20, DOOR, START, client(20))])), 21);
     // The last one has no stop command, so it is not an open door, but it comes behind all others.
-    desk.wait_for_lines("opened", 1);
-    desk.wait_for_lines("started", 10);
+    machine.wait_for_lines("opened", 1);
+    machine.wait_for_lines("started", 10);
     let ended = daemon.end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    let mut started: Vec<String> = desk.folder.read("started").lines().map(String::from).collect();
-    let mut stopped: Vec<String> = desk.folder.read("stopped").lines().map(String::from).collect();
+    let mut started: Vec<String> =
+        machine.folder.read("started").lines().map(String::from).collect();
+    let mut stopped: Vec<String> =
+        machine.folder.read("stopped").lines().map(String::from).collect();
     started.sort();
     stopped.sort();
     let mut expected: Vec<String> = (0..10).map(|number| client(number).to_string()).collect();
@@ -88,18 +90,18 @@ fn doors_that_a_sniffer_opens_beyond_the_limit_stay_shut() {
 fn a_sniffer_that_talks_nonsense_ends_the_daemon_which_closes_its_doors() {
     let name = "a_sniffer_that_talks_nonsense_ends_the_daemon_which_closes_its_doors";
     let config = CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600");
-    let Some(desk) = desk(name, &config) else { return };
-    let daemon = Daemon::start(&desk, "-v");
-    desk.knock(&[7001, 8001]);
-    desk.wait_for_lines("started", 1);
+    let Some(machine) = machine(name, &config) else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7001, 8001]);
+    machine.wait_for_lines("started", 1);
     let sniffer = Taken::new(&daemon.sniffer);
     sniffer.say_all((0..1000).map(|_| [255; 64]));
     let outcome = daemon.live.finish();
     let error = "knockd: error: the process that reads packets is broken: it sent something that makes \
                  no sense\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), error));
-    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
-    desk.wait_for_nobody();
+    assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
+    machine.wait_for_nobody();
 }
 
 /// Its end of the socket to the runner. The process itself says nothing any more.
@@ -157,6 +159,6 @@ fn assert_is_small(process: &Process) {
     assert!(kib < MEMORY_MAX, "{memory}");
 }
 
-fn desk(name: &str, config: &str) -> Option<Desk> {
-    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(config))
+fn machine(name: &str, config: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(config))
 }

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::desk::Desk;
+use super::machine::Machine;
 use super::processes::Process;
 use super::{Live, Outcome};
 
@@ -15,19 +15,19 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts the daemon on the loopback interface with more options, and waits until it listens.
-    pub(crate) fn start(desk: &Desk, options: &str) -> Self {
-        Self::start_as(desk, &format!("exec $KNOCKD -i lo -c knockd.conf {options}"))
+    pub(crate) fn start(machine: &Machine, options: &str) -> Self {
+        Self::start_as(machine, &format!("exec $KNOCKD -i lo -c knockd.conf {options}"))
     }
 
     /// Starts it by a line for the shell, and waits until it listens.
-    pub(crate) fn start_as(desk: &Desk, script: &str) -> Self {
-        let live = desk.start(script);
+    pub(crate) fn start_as(machine: &Machine, script: &str) -> Self {
+        let live = machine.start(script);
         if script.contains(" -v") {
             assert_eq!(live.line(), "listening on lo...");
         } else {
             while !live.error_line().starts_with("starting up, listening on lo") {}
         }
-        let (runner, sniffer) = (desk.process("knockd"), desk.process("knockd: sniffer"));
+        let (runner, sniffer) = (machine.process("knockd"), machine.process("knockd: sniffer"));
         Self { live, runner, sniffer }
     }
 

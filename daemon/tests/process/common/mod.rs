@@ -1,15 +1,17 @@
 //! What all tests of the daemon share.
 
 mod daemon;
-mod desk;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod inject;
+mod machine;
 mod processes;
 
 pub(crate) use daemon::Daemon;
-pub(crate) use desk::{Desk, Folder};
 pub(crate) use knock_tests::process::{Live, Outcome, finish, wait_until};
 pub(crate) use knock_tests::require::{Need, require};
+#[allow(unused_imports, reason = "the name that the tests of the manual page use")]
+pub(crate) use machine::Machine as Desk;
+pub(crate) use machine::{Folder, Machine};
 pub(crate) use processes::Process;
 
 /// What a test with a network of its own needs.

@@ -67,13 +67,13 @@ impl Folder {
 }
 
 /// A folder, and a network, a set of processes and a set of mounts apart from those of the machine.
-pub(crate) struct Desk {
+pub(crate) struct Machine {
     // Ended before the folder goes.
     namespace: Namespace,
     pub(crate) folder: Folder,
 }
 
-impl Desk {
+impl Machine {
     /// Returns one whose network is a loopback interface.
     pub(crate) fn new() -> Self {
         let namespace = Namespace::new();
@@ -83,9 +83,9 @@ impl Desk {
 
     /// Returns one with another configuration.
     pub(crate) fn with(config: &str) -> Self {
-        let desk = Self::new();
-        desk.folder.write("knockd.conf", config);
-        desk
+        let machine = Self::new();
+        machine.folder.write("knockd.conf", config);
+        machine
     }
 
     /// Returns a line for the shell as a command to be run inside, in the folder. In the line,
