@@ -1,6 +1,7 @@
-//! What commands do, for the log, the engine and the file of open doors.
+//! What commands did: for the log, the engine and the file of open doors.
 
-use knock_engine::{CommandStatus, Effect, Phase};
+use knock_engine::{CommandStatus, Effect, Phase, address};
+use knock_setup::text::Cause;
 use nix::sys::signal::Signal;
 
 use super::commands::{CommandEvent, CommandRequest};
@@ -14,7 +15,7 @@ use crate::wire::Order;
 pub(super) const NOT_STARTED: CommandStatus = CommandStatus(127);
 
 impl Runner {
-    /// Has commands run, each as soon as it is its turn.
+    /// Queues commands, each to be started when it is its turn.
     pub(super) fn submit(&mut self, requests: impl IntoIterator<Item = CommandRequest>) {
         let mut events = Vec::new();
         for request in requests {
@@ -27,12 +28,11 @@ impl Runner {
 
     /// Logs what a command did, and passes its end on to the engine.
     pub(super) fn command_event(&mut self, event: CommandEvent) {
-        let about = |name: &[u8], text: &str| [name, b": ", text.as_bytes()].concat();
         match event {
             CommandEvent::Ended(request, status) => {
                 self.command_ended(&request, status);
-                // A stop command is not run again, whatever it did, unless it was killed for lack of
-                // time.
+                // A stop command is run only once, whether it succeeds or not, unless it was killed
+                // because this process had to exit.
                 if let Some(number) = request.closes
                     && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
                 {
@@ -40,30 +40,35 @@ impl Runner {
                 }
             }
             CommandEvent::NotStarted(request, error) => {
-                let text = format!("command cannot be started: {error}");
-                self.output.text(Kind::Notice, about(&request.door_name, &text));
+                self.about_command(&request, &format!("cannot be started ({})", Cause(&error)));
                 self.command_ended(&request, NOT_STARTED);
             }
             CommandEvent::Postponed(request, error) => {
-                let text =
-                    format!("command cannot be started: {error}; knockd tries again until it can");
-                self.output.text(Kind::Notice, about(&request.door_name, &text));
+                let why = Cause(&error);
+                let text = format!("cannot be started ({why}), trying again every second");
+                self.about_command(&request, &text);
             }
             CommandEvent::RunsLong(request) => {
-                let text = about(&request.door_name, "command has been running for 60 seconds: ");
-                self.output.text(Kind::Notice, [text, request.line].concat());
+                self.about_command(&request, "has been running for 60 seconds");
             }
             CommandEvent::OverLimit(request, signal) => {
-                let what = if signal == Signal::SIGKILL { "killed" } else { "asked to end" };
-                let text = format!("command ran longer than CommandLimit and was {what}: ");
-                let text = about(&request.door_name, &text);
-                self.output.text(Kind::Notice, [text, request.line].concat());
+                let what = if signal == Signal::SIGKILL { "killed" } else { "sent SIGTERM" };
+                let text = format!("ran longer than CommandLimit and was {what}");
+                self.about_command(&request, &text);
             }
             CommandEvent::Wrote { door_name, text } => {
                 let text = [&door_name[..], b": output: ", &text].concat();
                 self.output.text(Kind::Notice, text);
             }
         }
+    }
+
+    fn about_command(&mut self, request: &CommandRequest, text: &str) {
+        let mut line = [&request.door_name[..], b": command for "].concat();
+        address::write(request.client, &mut line);
+        line.extend(format!(" {text}: ").into_bytes());
+        line.extend(&request.line);
+        self.output.text(Kind::Notice, line);
     }
 
     fn command_ended(&mut self, request: &CommandRequest, status: CommandStatus) {

@@ -1,4 +1,4 @@
-//! Commands: started in order for each client and door, beside each other for different ones.
+//! Commands: one at a time for each client and door, in order; in parallel for different ones.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
@@ -17,49 +17,49 @@ use nix::unistd::Pid;
 
 use super::command_output::CommandOutput;
 
-/// How many commands run at once that open doors, and how many that close them; others wait for their
-/// turn. Doors that open with commands that hang do not keep others from being closed.
+/// How many start commands run at once, and how many stop commands; the others wait. With separate
+/// limits, start commands that hang do not keep doors from being closed.
 pub(super) const AT_ONCE: usize = 32;
 
-/// How long it takes until a command is tried again for which there was no process or no memory.
+/// When a command is tried again that could not be started for lack of processes, files or memory.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How long a command runs before that is told.
+/// How long a command may run before a line says so.
 const LONG: Duration = Duration::from_mins(1);
 
-/// How long a command that was asked to end may take before it is killed.
+/// How long a command may take to end after SIGTERM before it is killed.
 const TERM_TO_KILL: Duration = Duration::from_secs(5);
 
-/// How many outputs are read of commands that have ended, but left something running that holds
-/// theirs; the oldest is closed for one more.
+/// How many outputs are read of commands that have ended, but have left a process running that can still
+/// write. For one more, the oldest is closed.
 const LEFT_OVER_MAX: usize = 64;
 
-/// The variables of the daemon's environment that commands get, besides those of `LC_`.
+/// The variables of the daemon's environment that commands get, besides `LC_*`.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
 
-/// What commands have for `PATH` if the daemon has none.
+/// The `PATH` of commands if the daemon has none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A command to be run.
+/// A command to run.
 #[derive(Clone, Debug)]
 pub(super) struct CommandRequest {
-    /// What its end is to be told of; `None` if the engine does not wait for it.
+    /// The engine's id, to report its end; `None` if the engine does not wait for it.
     pub(super) run: Option<RunId>,
-    /// `None` if it is a door of another time that there is no more.
+    /// `None` if the door no longer exists.
     pub(super) door: Option<DoorId>,
-    /// The name of the door when the command was asked for.
+    /// The name of the door at the time of the request.
     pub(super) door_name: Vec<u8>,
     pub(super) client: IpAddr,
     pub(super) phase: Phase,
-    /// The line for the shell.
+    /// The command line for the shell.
     pub(super) line: Vec<u8>,
-    /// The number of the open door that it closes.
+    /// The number of the lease that it ends.
     pub(super) closes: Option<u64>,
-    /// Whether it could not be started, which was told, and is tried again.
+    /// Whether it could not be started, which was logged, and is tried again.
     pub(super) postponed: bool,
 }
 
-/// What commands of the same client and door have in common: they never overlap.
+/// Client and door: commands with the same key never run at the same time.
 type Key = (Option<DoorId>, IpAddr);
 
 impl CommandRequest {
@@ -68,18 +68,18 @@ impl CommandRequest {
     }
 }
 
-/// What there is to tell of a command.
+/// What a command did, or what was done to it.
 #[derive(Debug)]
 pub(super) enum CommandEvent {
     /// It has ended.
     Ended(CommandRequest, CommandStatus),
     /// It could not be started.
     NotStarted(CommandRequest, io::Error),
-    /// It closes a door and could not be started; that is tried again.
+    /// It closes a door and could not be started; it is tried again.
     Postponed(CommandRequest, io::Error),
-    /// It takes long.
+    /// It has been running for a long time.
     RunsLong(CommandRequest),
-    /// It was asked to end because it took longer than the limit, or killed because it did not.
+    /// It ran longer than the limit, and was sent this signal.
     OverLimit(CommandRequest, Signal),
     /// It wrote a line.
     Wrote { door_name: Vec<u8>, text: Vec<u8> },
@@ -90,11 +90,11 @@ struct Running {
     child: Child,
     output: CommandOutput,
     since: Instant,
-    /// What was told of how long it takes.
+    /// What was done because it takes long.
     overrun: Overrun,
 }
 
-/// How far a command has tried the patience.
+/// What was done about a command that takes long.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Overrun {
     None,
@@ -106,20 +106,20 @@ enum Overrun {
 /// All commands that run or wait.
 pub(super) struct Commands {
     running: Vec<Running>,
-    /// Commands that begin as soon as fewer of their kind run, in order.
+    /// Commands that start as soon as fewer of their kind run, in order.
     ready_starts: VecDeque<CommandRequest>,
     ready_stops: VecDeque<CommandRequest>,
-    /// Commands that are tried again, and when, in order.
+    /// Commands that are tried again, and when, in order of time.
     postponed: VecDeque<(Instant, CommandRequest)>,
-    /// Clients at doors for which a command runs, is ready or is tried again.
+    /// The keys of commands that run, are ready or are tried again.
     busy: BTreeSet<Key>,
-    /// Behind one of those, the commands that wait for it, in order.
+    /// Commands that wait until another with the same key has ended, in order.
     blocked: BTreeMap<Key, VecDeque<CommandRequest>>,
-    /// How many those are.
+    /// How many commands `blocked` has.
     blocked_count: usize,
     left_over: VecDeque<(Vec<u8>, CommandOutput)>,
     limit: Option<Seconds>,
-    /// Whether commands begin in the root folder, because the daemon does as it goes on.
+    /// Whether commands run in the root directory, as those of a daemon do.
     in_root: bool,
 }
 
@@ -139,7 +139,7 @@ impl Commands {
         }
     }
 
-    /// Sets how long commands may run that have not ended yet.
+    /// Sets how long commands may run, also for those that run already.
     pub(super) fn set_limit(&mut self, limit: Option<Seconds>) {
         self.limit = limit;
     }
@@ -151,13 +151,13 @@ impl Commands {
         self.running.len().saturating_add(waiting)
     }
 
-    /// Takes a command, and starts it as soon as it is its turn.
+    /// Queues a command, and starts it if it is its turn.
     pub(super) fn submit(&mut self, request: CommandRequest, events: &mut Vec<CommandEvent>) {
         self.queue(request);
         self.start(events);
     }
 
-    /// Takes back the commands that have not begun and that open doors.
+    /// Removes and returns the start commands that have not been started.
     pub(super) fn withdraw_starts(&mut self) -> Vec<CommandRequest> {
         let waiting = self.withdraw_waiting();
         let (starts, stops) =
@@ -169,7 +169,7 @@ impl Commands {
         starts
     }
 
-    /// Takes back the commands that have not begun, those of each client and door in their order.
+    /// Removes and returns the commands that have not been started, in order for each client and door.
     pub(super) fn withdraw_waiting(&mut self) -> Vec<CommandRequest> {
         let blocked = std::mem::take(&mut self.blocked).into_values().flatten();
         self.blocked_count = 0;
@@ -216,7 +216,7 @@ impl Commands {
                 overrun: Overrun::None,
                 request,
             }),
-            // Whoever knocked does not wait until it may work, but no door stays open for that.
+            // A client can knock again, but a door must not stay open, so only stop commands are retried.
             Err(error) if request.phase == Phase::Stop && may_work_later(&error) => {
                 let again = Instant::now().checked_add(RETRY).unwrap_or_else(Instant::now);
                 if !std::mem::replace(&mut request.postponed, true) {
@@ -231,7 +231,7 @@ impl Commands {
         }
     }
 
-    /// Lets the next command of a client and door be ready.
+    /// Makes the next command of a client and door ready.
     fn unblock(&mut self, key: Key) {
         let Some(blocked) = self.blocked.get_mut(&key) else {
             self.busy.remove(&key);
@@ -247,7 +247,7 @@ impl Commands {
         }
     }
 
-    /// Looks which commands have ended, and starts those that waited for them.
+    /// Collects the commands that have ended, and starts those that waited for them.
     pub(super) fn reap(&mut self, events: &mut Vec<CommandEvent>) {
         let mut place = 0;
         while let Some(running) = self.running.get_mut(place) {
@@ -256,11 +256,12 @@ impl Commands {
                 continue;
             };
             let Running { request, mut output, .. } = self.running.swap_remove(place);
-            // A status that the system does not tell is not success.
+            // A status that cannot be read does not count as success.
             let status = status.map_or(CommandStatus(u8::MAX), exit_status);
-            let said = output.read();
+            let lines = output.read();
             events.extend(
-                said.into_iter()
+                lines
+                    .into_iter()
                     .map(|text| CommandEvent::Wrote { door_name: request.door_name.clone(), text }),
             );
             if output.is_open() {
@@ -275,7 +276,7 @@ impl Commands {
         self.start(events);
     }
 
-    /// Reads what commands have written.
+    /// Reads the output of commands.
     pub(super) fn listen(&mut self, events: &mut Vec<CommandEvent>) {
         let running = self.running.iter_mut().map(|one| (&one.request.door_name, &mut one.output));
         let left_over = self.left_over.iter_mut().map(|(name, output)| (&*name, output));
@@ -287,15 +288,15 @@ impl Commands {
         self.left_over.retain(|(_, output)| output.is_open());
     }
 
-    /// Returns what commands write to.
+    /// Returns the outputs of commands that are still open.
     pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let running = self.running.iter().map(|one| &one.output);
         let left_over = self.left_over.iter().map(|(_, output)| output);
         running.chain(left_over).filter(|output| output.is_open()).map(AsFd::as_fd)
     }
 
-    /// Tells of commands that take long, ends those that take longer than they may, and tries again
-    /// what could not be started.
+    /// Reports commands that take long, ends those that are over the limit, and retries those that could
+    /// not be started.
     pub(super) fn watch(&mut self, events: &mut Vec<CommandEvent>) {
         while let Some((_, request)) =
             self.postponed.pop_front_if(|(due, _)| *due <= Instant::now())
@@ -335,7 +336,7 @@ impl Commands {
         self.running.iter().filter_map(|one| one.due(self.limit)).chain(postponed).min()
     }
 
-    /// Ends all commands that run, at once, and returns them.
+    /// Kills all commands that run, and returns them.
     pub(super) fn kill_all(&mut self) -> Vec<CommandRequest> {
         for one in &self.running {
             one.signal(Signal::SIGKILL);
@@ -345,7 +346,7 @@ impl Commands {
 }
 
 impl Running {
-    /// Returns when the next thing is to be done about how long it takes.
+    /// Returns when something is to be done next about how long it takes.
     fn due(&self, limit: Option<Seconds>) -> Option<Instant> {
         let end = limit.and_then(|limit| self.since.checked_add(limit_of(limit)));
         match self.overrun {
@@ -363,10 +364,10 @@ impl Running {
         limit.is_some_and(|limit| self.since.elapsed() >= limit_of(limit))
     }
 
-    /// Sends a signal to the command and all that it started.
+    /// Sends a signal to the command and all processes that it started.
     fn signal(&self, signal: Signal) {
         if let Ok(id) = i32::try_from(self.child.id()) {
-            // It may have ended meanwhile.
+            // This fails if it has just ended.
             let _ = killpg(Pid::from_raw(id), signal);
         }
     }
@@ -376,13 +377,13 @@ fn limit_of(limit: Seconds) -> Duration {
     Duration::from_secs(u64::from(limit.get()))
 }
 
-/// Returns whether what could not be started may work a little later.
+/// Returns whether starting a command may succeed a little later.
 fn may_work_later(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE].map(Some).contains(&number)
 }
 
-/// Returns how a command ended, as a shell tells it.
+/// Returns the status of a command, as a shell would report it.
 fn exit_status(status: ExitStatus) -> CommandStatus {
     let number = match (status.code(), status.signal()) {
         (Some(code), _) => code,
@@ -392,8 +393,8 @@ fn exit_status(status: ExitStatus) -> CommandStatus {
     CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
 }
 
-/// Starts a command in a session of its own, with signals as they are for a program that is started by
-/// hand, and with an environment that says what it is about.
+/// Starts a command in its own session, with the signal settings of a program that is started by hand,
+/// and with the client, the door and the phase in its environment.
 fn spawn(request: &CommandRequest, in_root: bool) -> io::Result<(Child, PipeReader)> {
     let (output, input) = io::pipe()?;
     let flags = OFlag::from_bits_retain(fcntl(output.as_fd(), FcntlArg::F_GETFL)?);
@@ -416,20 +417,20 @@ fn spawn(request: &CommandRequest, in_root: bool) -> io::Result<(Child, PipeRead
     if in_root {
         command.current_dir("/");
     }
-    #[expect(unsafe_code, reason = "there is no other way to do something in the new process")]
-    // SAFETY: what is called are system calls, which may be called between fork and exec.
+    #[expect(unsafe_code, reason = "there is no safe way to run code in the new process")]
+    // SAFETY: it only makes system calls, which are allowed between fork and exec.
     unsafe {
         command.pre_exec(leave_daemon);
     }
     command.spawn().map(|child| (child, output))
 }
 
-/// Leaves the session and the signals of the daemon behind.
+/// Leaves the daemon's session, and resets its signal settings.
 fn leave_daemon() -> io::Result<()> {
     nix::unistd::setsid()?;
     for number in 1..=libc::SIGRTMAX() {
         #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
-        // SAFETY: the default action is no handler. Some signals cannot have another one, and refuse.
+        // SAFETY: the default action is not a handler. For some signals the call fails: they always have it.
         unsafe {
             libc::signal(number, libc::SIG_DFL);
         }

@@ -1,4 +1,4 @@
-//! Doors that a daemon which was killed has left open.
+//! Doors that were left open when the last daemon ended.
 
 use knock_engine::Phase;
 
@@ -8,7 +8,7 @@ use super::lease_file::{NotWritten, OpenDoor};
 use super::output::Kind;
 
 impl Runner {
-    /// Runs the stop command of every door that was open when the last daemon was killed.
+    /// Runs the stop commands of these doors.
     pub(super) fn close_left_open(&mut self) {
         let Some(file) = &self.lease_file else { return };
         let open: Vec<(u64, OpenDoor)> =
@@ -17,9 +17,10 @@ impl Runner {
         for (number, OpenDoor { name, client, stop }) in open {
             let mut text = [&name[..], b": was left open for "].concat();
             knock_engine::address::write(client, &mut text);
+            text.extend(b" when knockd last ended; closing it now");
             self.output.text(Kind::Notice, text);
             self.output.text(Kind::Opening, [&name[..], b": running command: ", &stop].concat());
-            // What the door does next for the client, if there is still such a door, comes after this.
+            // If the door still exists, its next command for the client waits for this one.
             let mut doors = self.doors.in_order();
             let door = doors.find(|(_, door)| door.name.as_bytes() == name).map(|(id, _)| id);
             requests.push(CommandRequest {
@@ -36,13 +37,13 @@ impl Runner {
         self.submit(requests);
     }
 
-    /// Remembers in the file that a door is about to open.
+    /// Adds a door that is about to open to the file.
     pub(super) fn remember(&mut self, number: u64, door: OpenDoor) {
         let written = self.lease_file.as_mut().map(|file| file.begin(number, door));
         self.warn_unless(written.transpose().map(drop));
     }
 
-    /// Forgets in the file a door that is closed.
+    /// Removes a door that was closed from the file.
     pub(super) fn forget(&mut self, number: u64) {
         let written = self.lease_file.as_mut().map(|file| file.end(number));
         self.warn_unless(written.transpose().map(drop));

@@ -58,25 +58,26 @@ impl Runner {
         for (loss, count) in self.losses.take(is_last) {
             let text = match loss {
                 Loss::Packets => format!(
-                    "{count} packets were lost since the start, because they came faster than they \
-                     could be read"
+                    "{count} packets were lost since the start, because they came faster than knockd \
+                     could read them: some knocks may have been missed"
                 ),
                 Loss::Attempts => format!(
-                    "{count} attempts made room for others since the start, at the limit of {}",
+                    "{count} attempts were evicted since the start, at the limit of {} \
+                     (--max-attempts): their clients must knock again",
                     self.args.max_attempts
                 ),
                 Loss::Openings => format!(
-                    "{count} openings were forgotten early since the start, at the limit of {}: a \
-                     repeated packet could count",
+                    "{count} openings were forgotten early since the start, at the limit of {} \
+                     (--max-attempts): a TCP retransmission of their last knock may count as a knock",
                     self.args.max_attempts
                 ),
                 Loss::Lines => format!(
-                    "{count} lines were lost since the start, because they could not be written fast \
-                     enough"
+                    "{count} log lines were lost since the start, because they could not be written \
+                     fast enough"
                 ),
                 Loss::Recorded => format!(
-                    "{count} packets were not recorded since the start, because the file cannot be \
-                     written"
+                    "{count} packets were not recorded since the start, because the file of --record \
+                     cannot be written: restart knockd to record again"
                 ),
             };
             self.output.text(Kind::Notice, format!("knockd: warning: {text}"));

@@ -1,4 +1,4 @@
-//! What the sniffer says, and what that brings about.
+//! Messages of the sniffer.
 
 use std::net::IpAddr;
 
@@ -13,8 +13,8 @@ use super::output::{Kind, Line};
 use super::{Runner, State};
 use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_progress};
 
-/// While this many commands run or wait, the sniffer is not read, and keeps what it has to say: a
-/// process with privileges must not take more memory because strangers do something.
+/// While this many commands run or wait, messages of the sniffer are not read: strangers must not be
+/// able to fill the memory of a process with privileges.
 const COMMANDS_MAX: usize = 16_384;
 
 impl Runner {
@@ -89,8 +89,8 @@ impl Runner {
         if let Err(why) = self.one_time.mark(door, line, offset) {
             let name = self.doors.door(door).name.clone();
             let text = format!(
-                "{name}: line {line} could not be marked as used ({why}): knockd would take \
-                 its sequence again after a restart or a reload"
+                "{name}: cannot mark the one-time sequence on line {line} as used ({why}): after a \
+                 restart or a reload it opens the door again, unless you put '#' before it"
             );
             self.output.text(Kind::Notice, text);
         }
@@ -118,7 +118,7 @@ impl Runner {
             Phase::Start => door.commands.start_for(client),
             Phase::Stop => door.commands.stop_for(client),
         };
-        // A sound engine never has more doors open than this.
+        // A working engine never has more doors open than this.
         let leases_max = usize::try_from(self.args.max_attempts.get()).unwrap_or(usize::MAX);
         let is_lease = phase == Phase::Start && door.commands.stop_for(client).is_some();
         let has_room = !is_lease || self.leases.len() < leases_max;

@@ -1,7 +1,7 @@
 //! The process that reads packets, without privileges.
 //!
-//! It holds the engine. What the engine wants done it asks of the runner, its parent, over a socket
-//! that is its standard input; its standard output is the recording, if there is one.
+//! It runs the engine. What the engine wants done it asks of the runner, its parent, over a socket that
+//! is its standard input; its standard output is the recording, if there is one.
 
 mod captures;
 mod end;
@@ -38,36 +38,36 @@ use self::timeline::{before, wait};
 use crate::exit::Exit;
 use crate::wire::{InvalidOrder, Level, Loss, Message, Order, Task};
 
-/// What the process is called, and how the program knows that it is to be this process.
+/// The name of the process, by which the program knows which process it is.
 pub(crate) const NAME: &str = "knockd: sniffer";
 
-/// How many packets of an interface are read before the runner and the other interfaces are looked at
-/// again. As many wait for packets of other interfaces that may be earlier.
+/// How many packets of an interface are read before the other interfaces and the runner have their turn.
+/// As many may wait for earlier packets of other interfaces.
 const PACKETS_AT_ONCE: usize = 256;
 
-/// What is due at a moment is done this many nanoseconds later: by then every packet from before that
-/// moment can be read, and counts. For the same reason a packet waits so long where other interfaces may
-/// have an earlier one.
+/// What is due is done this many nanoseconds later: by then every earlier packet can be read, and
+/// counts. For the same reason a packet waits this long for earlier ones of other interfaces.
 const GRACE: i64 = 1_000_000;
 
-/// How often losses are looked for while packets come.
+/// How often losses are counted while packets come.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs the process. Why it ends it tells the runner, or, if that cannot be, standard error.
+/// Runs the process. The reason why it ends goes to the runner or, without a runner, to standard error.
 pub(crate) fn main() -> Exit {
     match run() {
         Ok(exit) => exit,
         Err(end) => {
-            // Nobody could be told that this failed.
+            // There is no other place to report an error.
             let _ = writeln!(io::stderr(), "knockd: error: {end}");
             Exit::Failed
         }
     }
 }
 
-/// Works until there is a reason to end. `Err` is one that the runner does not know.
+/// Runs until there is a reason to end. `Err` is a reason that could not be sent to the runner.
 fn run() -> Result<Exit, End> {
-    let failed = |error| End::System("cannot use the socket to the runner", error);
+    let failed =
+        |error| End::System("cannot use the socket to the process that runs commands", error);
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     let mut outbox = Outbox::new(socket.try_clone().map_err(failed)?);
     let runner = RunnerSocket::new(socket);
@@ -85,14 +85,14 @@ fn run() -> Result<Exit, End> {
         }
     };
     outbox.push(&Message::Ended);
-    // If this fails, the runner has ended, and that is why this ends.
+    // If this fails, the runner has died, which is then the reason to end.
     outbox.send_all()?;
     Ok(exit)
 }
 
 fn work(mut runner: RunnerSocket, outbox: &mut Outbox) -> Result<Infallible, End> {
     crate::signals::leave_to_parent()
-        .map_err(|error| End::System("cannot leave signals alone", error.into()))?;
+        .map_err(|error| End::System("cannot block signals", error.into()))?;
     let Order::Begin(task) = runner.wait()? else { return Err(End::Order(InvalidOrder)) };
     let mut sniffer = Sniffer::new(*task, runner, outbox)?;
     let ended = sniffer.run();
@@ -113,7 +113,7 @@ struct Sniffer<'a> {
 }
 
 impl<'a> Sniffer<'a> {
-    /// Opens the captures, gives up all privileges and says so.
+    /// Opens the captures, gives up all privileges, and reports that it listens.
     fn new(task: Task, runner: RunnerSocket, outbox: &'a mut Outbox) -> Result<Self, End> {
         let doors = doors(task.files)?;
         let listening = Listening::at(task.addresses).with_ipv4_only(task.ipv4_only);
@@ -125,14 +125,17 @@ impl<'a> Sniffer<'a> {
             interfaces.push(interface);
         }
         let recording = task.records.then(|| recording_on_output(&interfaces)).transpose();
-        let recording = recording.map_err(|error| End::System("cannot record", error))?;
+        let recording =
+            recording.map_err(|error| End::System("cannot write the recording", error))?;
         let limits = Limits { attempts: task.max_attempts, hash_seed: seed() };
         let engine = Engine::new(doors, listening, Rules::Knock, &limits);
         let mut host = EngineHost::new(engine, recording, task.ipv4_only);
         let now = host.now();
         outbox.want(task.every_line, task.debug);
         let nonblocking = runner.set_nonblocking();
-        nonblocking.map_err(|error| End::System("cannot use the socket to the runner", error))?;
+        nonblocking.map_err(|error| {
+            End::System("cannot use the socket to the process that runs commands", error)
+        })?;
         let captures: Vec<_> = interfaces.iter().map(AsFd::as_fd).collect();
         for shortfall in sandbox::enter(task.becomes, &captures).map_err(End::Sandbox)? {
             outbox.text(Level::Warning, &shortfall);
@@ -170,7 +173,7 @@ impl<'a> Sniffer<'a> {
         }
         match ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(nix::Error::EINTR) => Ok(()),
-            Err(error) => Err(End::System("cannot wait", error.into())),
+            Err(error) => Err(End::System("cannot wait for packets", error.into())),
         }
     }
 
@@ -265,7 +268,7 @@ impl<'a> Sniffer<'a> {
     }
 }
 
-/// Returns the doors of a configuration that the runner has found sound.
+/// Returns the doors of a configuration that the runner has checked.
 fn doors(files: Files) -> Result<Doors, End> {
     let setup = Setup::parse(Path::new("knockd.conf"), files);
     let config = setup.config.ok_or(End::Configuration)?;
@@ -282,7 +285,7 @@ fn recording_on_output(interfaces: &[Interface]) -> io::Result<Recording> {
     Ok(Recording::new(File::from(output), interfaces.collect()))
 }
 
-/// Returns a number that nobody can know.
+/// Returns a number that no one can guess.
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
@@ -296,13 +299,13 @@ mod tests {
 
     #[test]
     fn no_two_daemons_have_the_same_seed() {
-        // The number comes from what a thread asks of the system at its first need, as a process does;
-        // within a thread it would differ anyhow.
+        // Each thread gets its random numbers from the system once, as each process does. Within one
+        // thread the numbers would differ anyway.
         let of_a_thread = || thread::spawn(seed).join().unwrap();
         let seeds: BTreeSet<u64> = std::iter::repeat_with(of_a_thread).take(16).collect();
         assert_eq!(seeds.len(), 16);
         let (all, any) = seeds.iter().fold((u64::MAX, 0), |(all, any), one| (all & one, any | one));
-        // Of 64 bits, about one in 32,768 is the same in all sixteen.
+        // By chance, about one of 32,768 bits is the same in all sixteen.
         assert!(all.count_ones() + any.count_zeros() < 8, "{seeds:x?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The packets that count, kept in a capture.
+//! The recording: a capture of the packets that count.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,18 +16,18 @@ use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 
 /// A pcapng capture that is written while packets come.
 ///
-/// It names the local addresses, so that a replay knows what counts, and carries the moments that the
-/// engine was told. A disk that is full ends the recording, and nothing else.
+/// It has the local addresses, so that a replay knows which packets count, and the times that the engine
+/// used. A full disk ends the recording, and nothing else.
 pub(crate) struct Recording {
-    /// `None` once it could not be written.
+    /// `None` after a write error.
     writer: Option<PcapNgWriter<BufWriter<File>>>,
-    /// The number of the first interface of those that are described now.
+    /// The number in the file of the first interface, as last described.
     first: u32,
     /// The interfaces, in the order of their numbers.
     interfaces: Vec<RecordedInterface>,
-    /// How many interfaces are described.
+    /// How many descriptions of interfaces the file has.
     described: u32,
-    /// How many packets could not be written.
+    /// How many packets were not recorded.
     missed: u64,
 }
 
@@ -45,7 +45,7 @@ impl Recording {
         Self { writer, first: 0, interfaces, described: 0, missed: 0 }
     }
 
-    /// Describes the interfaces, which have these addresses from now on.
+    /// Describes the interfaces, which from now on have these addresses.
     pub(crate) fn describe(&mut self, addresses: &[IpAddr]) {
         self.first = self.described;
         let blocks: Vec<_> =
@@ -56,14 +56,14 @@ impl Recording {
         }
     }
 
-    /// Keeps a packet that came at the interface with this place.
+    /// Records a packet of the interface with this number.
     pub(crate) fn packet(&mut self, interface: usize, at: Timestamp, length: u32, captured: &[u8]) {
         let number = u32::try_from(interface).unwrap_or(u32::MAX);
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(0);
         let block = EnhancedPacketBlock {
             interface_id: self.first.saturating_add(number),
             timestamp: Duration::from_nanos(nanos),
-            // The kernel may tell less than it captured of a packet that it put together.
+            // Of a packet that the kernel has reassembled, it may report less than it captured.
             original_len: length.max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
             data: Cow::Borrowed(captured),
             options: Vec::new(),
@@ -74,14 +74,14 @@ impl Recording {
         self.write(|writer| writer.write_pcapng_block(block));
     }
 
-    /// Hands over to the system what was written so far.
+    /// Writes buffered packets to the file.
     pub(crate) fn flush(&mut self) {
         if self.writer.as_mut().is_some_and(|writer| writer.get_mut().flush().is_err()) {
             self.give_up();
         }
     }
 
-    /// Returns how many packets could not be written.
+    /// Returns how many packets were not recorded.
     pub(crate) const fn missed(&self) -> u64 {
         self.missed
     }
@@ -98,7 +98,7 @@ impl Recording {
     fn give_up(&mut self) {
         self.missed = self.missed.saturating_add(1);
         if let Some(writer) = self.writer.take() {
-            // Not to be flushed again.
+            // Dropping the writer would flush it again.
             let _ = writer.into_inner().into_parts();
         }
     }
@@ -113,7 +113,7 @@ fn description(
         InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
     ];
     options.extend(addresses.iter().map(|address| match address {
-        // The mask tells nothing to a replay, which asks for whole addresses.
+        // A replay compares whole addresses, so the mask does not matter.
         IpAddr::V4(address) => InterfaceDescriptionOption::IfIpv4Addr(Cow::Owned(
             [address.octets(), [255; 4]].concat(),
         )),

@@ -1,4 +1,4 @@
-//! The runner as the sniffer sees it.
+//! The sniffer's end of the socket to the runner.
 
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use super::end::End;
 use crate::wire::{Order, OrderReader};
 
-/// The other end of the socket.
+/// The socket, and the orders that come over it.
 pub(super) struct RunnerSocket {
     socket: UnixStream,
     orders: OrderReader,
@@ -18,7 +18,7 @@ impl RunnerSocket {
         Self { socket, orders: OrderReader::default() }
     }
 
-    /// Has reads return at once when nothing is there.
+    /// Makes reads return at once when nothing is there.
     pub(super) fn set_nonblocking(&self) -> io::Result<()> {
         self.socket.set_nonblocking(true)
     }
@@ -33,7 +33,7 @@ impl RunnerSocket {
         }
     }
 
-    /// Returns the next order that was read.
+    /// Returns the next order of those that were read.
     pub(super) fn next(&mut self) -> Result<Option<Order>, End> {
         self.orders.next().map_err(End::Order)
     }
@@ -49,7 +49,9 @@ impl RunnerSocket {
             }
             Err(error) if is_momentary(&error) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(End::Orphaned),
-            Err(error) => Err(End::System("cannot read from the runner", error)),
+            Err(error) => {
+                Err(End::System("cannot read from the process that runs commands", error))
+            }
         }
     }
 }
@@ -60,7 +62,7 @@ impl AsFd for RunnerSocket {
     }
 }
 
-/// Returns whether it may go well the next time.
+/// Returns whether trying again may succeed.
 pub(super) fn is_momentary(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

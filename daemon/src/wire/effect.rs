@@ -16,7 +16,7 @@ pub(crate) const fn is_progress(effect: &Effect) -> bool {
     matches!(effect, Effect::StageReached { .. } | Effect::SequenceTimedOut { .. })
 }
 
-/// Returns an effect as a record; `None` for one that only other rule sets have.
+/// Returns an effect as a record; `None` for effects that only other rule sets have.
 pub(super) fn fields_of(effect: &Effect) -> Option<Fields> {
     // An id has 16 bits.
     let number = |door: DoorId| u16::try_from(door.index()).unwrap_or(u16::MAX);
@@ -74,10 +74,10 @@ pub(super) fn fields_of(effect: &Effect) -> Option<Fields> {
     })
 }
 
-/// Returns the effect that a record is. The door it names is one of `doors`.
+/// Returns the effect in a record. Its door is one of `doors`.
 ///
 /// # Errors
-/// [`InvalidMessage`] if it is none.
+/// [`InvalidMessage`] if the record has none.
 pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMessage> {
     let client = || fields.client.ok_or(InvalidMessage);
     let door = || doors.with_index(usize::from(fields.door)).ok_or(InvalidMessage);

@@ -8,41 +8,41 @@ use knock_engine::{Doors, Effect, Knock, Port};
 use super::effect::{effect, fields_of};
 use super::record::{Fields, InvalidMessage, RECORD_BYTES, kind};
 
-/// The most words that the sniffer can say about a failure, in bytes.
+/// The longest text of a message, in bytes.
 const TEXT_MAX: usize = 512;
 
-/// What the sniffer has to say.
+/// A message of the sniffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// It listens, and has no privileges any more.
+    /// It listens, and has given up its privileges.
     Listening,
-    /// It has nothing more to say.
+    /// This is its last message.
     Ended,
-    /// What the engine wants done or known.
+    /// What the engine wants done or reported.
     Effect(Effect),
-    /// A packet that some door's filter lets through; only if that was asked for.
+    /// A packet that some door's filter lets through; only if asked for.
     SeenPacket(SeenPacket),
-    /// Something was lost, so many of them since the start.
+    /// How many of one kind were lost since the start.
     Lost(Loss, u64),
-    /// The doors of a configuration that was read anew have the ids with these indices.
+    /// The engine has taken the doors of a reload: their ids have these indices.
     Adopted(Vec<u16>),
-    /// The files of a reload may have sequences that were used meanwhile: they were not taken, and are
-    /// to be read again.
+    /// A sequence was used after the files of a reload were read: they were not taken, and are to be
+    /// read again.
     Stale,
-    /// Something that an administrator should know, in words.
+    /// A text for the administrator.
     Text(Level, Vec<u8>),
 }
 
-/// How much words matter.
+/// How serious a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// The sniffer goes on.
+    /// The sniffer keeps running.
     Warning,
     /// It ends.
     Error,
 }
 
-/// A packet that was let through.
+/// A packet that some door's filter let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SeenPacket {
     pub(crate) source: IpAddr,
@@ -58,11 +58,11 @@ pub(crate) struct SeenPacket {
 pub(crate) enum Loss {
     /// Packets, because the kernel's buffer was full.
     Packets,
-    /// Attempts that made room for others at the limit.
+    /// Attempts that were evicted at the limit.
     Attempts,
-    /// Openings whose last knock was forgotten early at the limit.
+    /// Openings that were forgotten early at the limit, and with each its last knock.
     Openings,
-    /// Lines, because they could not be printed fast enough.
+    /// Lines, because the runner did not read them fast enough.
     Lines,
     /// Packets that were not recorded, because the file could not be written.
     Recorded,
@@ -84,7 +84,7 @@ impl Loss {
 }
 
 impl Message {
-    /// Appends the report as bytes. Effects that no engine of this daemon has are left out.
+    /// Appends the message as bytes. Effects that this daemon's engine never has are left out.
     pub(crate) fn write(&self, out: &mut VecDeque<u8>) {
         let (fields, tail): (Option<Fields>, Vec<u8>) = match self {
             Self::Listening => {
@@ -135,22 +135,22 @@ fn fields_of_seen(packet: &SeenPacket) -> Fields {
     .with_knock(packet.knock)
 }
 
-/// Turns the bytes of a sniffer into reports, each checked.
+/// Parses and checks the messages of a sniffer.
 #[derive(Debug, Default)]
 pub(crate) struct MessageReader {
     bytes: VecDeque<u8>,
 }
 
 impl MessageReader {
-    /// Takes bytes as they come.
+    /// Adds bytes that were received.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
     }
 
-    /// Returns the next report, if it is there as a whole. A door it names is one of `doors`.
+    /// Returns the next message, if it is complete. Its door is one of `doors`.
     ///
     /// # Errors
-    /// [`InvalidMessage`] if an honest sniffer cannot have sent it.
+    /// [`InvalidMessage`] if a sniffer that works as it should cannot have sent it.
     pub(crate) fn next(&mut self, doors: &Doors) -> Result<Option<Message>, InvalidMessage> {
         if self.bytes.len() < RECORD_BYTES {
             return Ok(None);

@@ -1,9 +1,8 @@
-//! What the two processes say to each other.
+//! The protocol between the two processes.
 //!
-//! The sniffer, which reads packets of strangers, says little: every [`Message`] is a record of
-//! 64 bytes, of which the runner, which has privileges, believes nothing that it cannot
-//! check. What the runner tells the sniffer ([`Order`]) may be long, but comes from a process that is
-//! trusted.
+//! The sniffer, which reads packets of strangers, is not trusted: each [`Message`] from it is a record
+//! of 64 bytes, and the runner, which has privileges, checks everything in it. An [`Order`] from the
+//! runner may be long, but comes from a trusted process.
 
 mod effect;
 mod message;

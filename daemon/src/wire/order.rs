@@ -1,4 +1,4 @@
-//! From the runner to the sniffer.
+//! Orders from the runner to the sniffer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -11,47 +11,47 @@ use knock_setup::Files;
 
 use crate::user::User;
 
-/// What the sniffer is told.
+/// An order to the sniffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// What to do; the first order, and given once.
+    /// Begin with this task. Always the first order, and only once.
     Begin(Box<Task>),
     /// A command has ended.
     CommandEnded { run: RunId, status: CommandStatus },
-    /// The local addresses are these from now on.
+    /// The local addresses have changed to these.
     Addresses(Vec<IpAddr>),
-    /// The configuration was read anew, after so many marks of one-time sequences were made since the
-    /// start. If more were asked for by now, the files may still have sequences that were used.
+    /// Reload the configuration. When the files were read, this many one-time sequences had been marked
+    /// as used since the start; if the sniffer has asked for more by now, the files are stale.
     Reload { marks: u64, files: Files },
 }
 
 /// What the sniffer is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is asked for apart")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent options")]
 pub(crate) struct Task {
     /// Names of the interfaces to listen on.
     pub(crate) interfaces: Vec<Vec<u8>>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) ipv4_only: bool,
-    /// Whether every line of the transcript is printed somewhere, and not only openings.
+    /// Whether all lines of the transcript are printed or logged, and not only openings.
     pub(crate) every_line: bool,
-    /// Whether it is to tell of packets, and why they did not count.
+    /// Whether packets are reported, and the reasons why they do not count.
     pub(crate) debug: bool,
-    /// Whether standard output is a file for the packets that are let through.
+    /// Whether standard output is the recording.
     pub(crate) records: bool,
     pub(crate) max_attempts: NonZeroU32,
-    /// The user and the group to become; `None` to stay the user that it is.
+    /// The user and the group to become; `None` to stay the present user.
     pub(crate) becomes: Option<User>,
     pub(crate) files: Files,
 }
 
-/// Bytes that the runner does not send.
+/// Bytes that are not an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidOrder;
 
 impl fmt::Display for InvalidOrder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the runner sent something that makes no sense")
+        out.write_str("the process that runs commands sent an invalid order")
     }
 }
 
@@ -161,22 +161,22 @@ impl Writer {
     }
 }
 
-/// Turns the bytes of the runner into orders.
+/// Parses the orders of the runner.
 #[derive(Debug, Default)]
 pub(crate) struct OrderReader {
     bytes: VecDeque<u8>,
 }
 
 impl OrderReader {
-    /// Takes bytes as they come.
+    /// Adds bytes that were received.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
     }
 
-    /// Returns the next order, if it is there as a whole.
+    /// Returns the next order, if it is complete.
     ///
     /// # Errors
-    /// [`InvalidOrder`] if it cannot be read.
+    /// [`InvalidOrder`] if it cannot be parsed.
     pub(crate) fn next(&mut self) -> Result<Option<Order>, InvalidOrder> {
         let bytes = self.bytes.make_contiguous();
         let Some((&[kind, a, b, c, d], rest)) = bytes.split_first_chunk() else { return Ok(None) };
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// Reads a list, whose elements each take bytes: so a wrong count ends at the end of the order.
+    /// Reads a list. Every element takes bytes, so a wrong count stops at the end of the order.
     fn list<T>(
         &mut self,
         element: impl Fn(&mut Self) -> Result<T, InvalidOrder>,
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_arrives_as_it_was_sent_in_whatever_pieces() {
+    fn every_order_is_parsed_as_it_was_written_in_pieces_of_any_size() {
         let bytes: Vec<u8> = orders().iter().flat_map(Order::bytes).collect();
         for piece in [1, 7, bytes.len()] {
             let mut reader = OrderReader::default();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_too_short_or_too_long_for_what_it_says_is_none() {
+    fn an_order_that_is_shorter_or_longer_than_its_content_is_invalid() {
         for order in orders() {
             let bytes = order.bytes();
             for length in 0..bytes.len() - HEADER_BYTES {

@@ -1,4 +1,4 @@
-//! The record that every report is, or begins with.
+//! The record with which every message begins.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,13 +8,13 @@ use knock_engine::{Knock, Port, Protocol};
 /// The size of every record.
 pub(super) const RECORD_BYTES: usize = 64;
 
-/// Bytes that no honest sniffer sends.
+/// Bytes that no sniffer sends that works as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidMessage;
 
 impl fmt::Display for InvalidMessage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("it sent something that makes no sense")
+        out.write_str("invalid message")
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) mod kind {
     pub(in crate::wire) const DOOR_CHANGED: u8 = 37;
 }
 
-/// The fields that records have, each at one place. A kind uses some; the others are zero.
+/// The fields of a record. Each kind of message uses some of them; the others are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) kind: u8,
@@ -93,7 +93,7 @@ impl Fields {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`InvalidMessage`] if it is none.
+    /// [`InvalidMessage`] if a field has an impossible value.
     pub(super) fn read(bytes: [u8; RECORD_BYTES]) -> Result<Self, InvalidMessage> {
         let mut rest = Rest(&bytes);
         let [kind, small, client_family, destination_family] = rest.take()?;
@@ -130,14 +130,14 @@ impl Fields {
         Knock { port: Port(self.port), protocol }
     }
 
-    /// Returns the same with a port and a protocol.
+    /// Returns these fields with a port and a protocol.
     pub(super) const fn with_knock(self, knock: Knock) -> Self {
         let is_udp = matches!(knock.protocol, Protocol::Udp);
         Self { port: knock.port.0, is_udp, ..self }
     }
 }
 
-/// What of a record is not read yet.
+/// The rest of a record, which is still to be read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {

@@ -108,8 +108,8 @@ fn two_daemons_of_one_pid_file_are_refused_by_us_only() {
 }
 
 #[test]
-fn a_configuration_given_by_a_relative_path_can_be_read_anew_by_us_only() {
-    let name = "a_configuration_given_by_a_relative_path_can_be_read_anew_by_us_only";
+fn a_configuration_given_by_a_relative_path_can_be_reloaded_by_us_only() {
+    let name = "a_configuration_given_by_a_relative_path_can_be_reloaded_by_us_only";
     if !can_run(name, &[]) {
         return;
     }

@@ -1,4 +1,4 @@
-//! What commands are given, and when they run.
+//! The environment of commands, and when they run.
 
 use std::fs;
 
@@ -76,7 +76,7 @@ fn a_name_that_does_not_come_delays_commands_of_knockd_08_only() {
     let config = "[door]\nsequence = 7000:udp\ncommand = touch DIR/opened\n";
     let waits = [THEIRS, OURS].map(|program| {
         let machine = Machine::with(config);
-        // Where nobody answers: nothing on this network leads there but to a socket that is silent.
+        // A name server that never answers: on this network, the address leads to a silent socket.
         machine
             .folder
             .write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:4 attempts:1\n");
@@ -85,7 +85,7 @@ fn a_name_that_does_not_come_delays_commands_of_knockd_08_only() {
             "mount --bind resolv.conf $(realpath /etc/resolv.conf); mount --bind hosts /etc/hosts",
         );
         let _silent = machine.start("exec nc -u -l 127.0.0.53 53");
-        wait_until("somebody is there to be silent", || {
+        wait_until("the silent server listens", || {
             machine.run("grep -q 3500007F:0035 /proc/net/udp").status == Some(0)
         });
         let _daemon = listen(&machine, program, "-l");

@@ -1,4 +1,4 @@
-//! What is listened on.
+//! The interfaces on which the daemons listen.
 
 use crate::common::{Machine, wait_until};
 use crate::{OURS, THEIRS, both, can_run, listen, rest};
@@ -68,7 +68,7 @@ fn addresses_that_come_are_not_noticed_by_knockd_08() {
         } else {
             knock();
             machine.knock(&[7001]);
-            wait_until("what came later was heard", || machine.folder.path("last").exists());
+            wait_until("a later knock was handled", || machine.folder.path("last").exists());
             assert!(!machine.folder.path("opened").exists());
         }
     }

@@ -31,7 +31,7 @@ fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
         let longest = log.lines().map(str::len).max().unwrap_or_default();
         (mode, log.lines().any(str::is_empty), longest)
     });
-    // Behind the stamp, which has 19 bytes.
+    // The stamp has 19 bytes.
     assert_eq!((theirs.0, theirs.2), (0o644, 19 + 1023));
     assert_eq!(ours, (0o640, false, 19 + "door: running command: true ".len() + 1500));
     // A text of 1,023 bytes has lost the newline at its end, too; others have not.
@@ -68,8 +68,8 @@ fn in_the_foreground_knockd_08_says_nothing_without_verbose() {
 }
 
 #[test]
-fn packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reasons() {
-    let name = "packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reasons";
+fn debug_has_the_wrong_month_and_no_reasons_under_knockd_08() {
+    let name = "debug_has_the_wrong_month_and_no_reasons_under_knockd_08";
     if !can_run(name, &["date"]) {
         return;
     }
@@ -85,10 +85,10 @@ fn packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reas
             }
             lines.push(line);
         }
-        let told = lines.iter().find(|line| line.contains(": udp: ")).unwrap();
-        let told: u32 = told.split('-').nth(1).unwrap().parse().unwrap();
+        let shown = lines.iter().find(|line| line.contains(": udp: ")).unwrap();
+        let shown: u32 = shown.split('-').nth(1).unwrap().parse().unwrap();
         let has_reason = lines.iter().any(|line| line.contains("is not the next knock"));
-        (told + 1 == month, told == month, has_reason)
+        (shown + 1 == month, shown == month, has_reason)
     });
     assert_eq!(theirs, (true, false, false));
     assert_eq!(ours, (false, true, true));

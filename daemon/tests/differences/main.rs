@@ -1,5 +1,5 @@
-//! knockd 0.8 and this daemon beside each other, where `docs/differences.md` says that they differ:
-//! each test runs both, and shows what either does.
+//! Comparison of knockd 0.8 with this daemon, where `docs/differences.md` claims a difference: each test
+//! runs both, and shows what each does.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
@@ -15,21 +15,21 @@ mod lines;
 
 use common::{Live, Machine, Need, PROGRAMS, Process, require, wait_until};
 
-/// What either program is called in a line for the shell.
+/// The two programs in a shell command.
 const THEIRS: &str = "knockd";
 const OURS: &str = "$KNOCKD";
 
-/// Whether the machine has what a test of both needs.
+/// Returns whether the real machine has what a test of both programs needs.
 fn can_run(name: &str, programs: &[&str]) -> bool {
     require(name, &[PROGRAMS, &["knockd"], programs].concat(), Need::Namespaces)
 }
 
-/// Does the same with knockd 0.8 and with this daemon, each at a machine of its own.
+/// Does the same with knockd 0.8 and with this daemon, each on its own machine.
 fn both<T>(config: &str, run: impl Fn(&Machine, &str) -> T) -> [T; 2] {
     [THEIRS, OURS].map(|program| run(&Machine::with(config), program))
 }
 
-/// Starts one of them on the loopback interface with `-v`, and waits until it waits for packets.
+/// Starts one of them on the loopback interface with `-v`, and waits until it is idle.
 fn listen(machine: &Machine, program: &str, options: &str) -> (Live, Process) {
     let live = machine.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf {options}"));
     while live.line() != "listening on lo..." {}
@@ -37,7 +37,7 @@ fn listen(machine: &Machine, program: &str, options: &str) -> (Live, Process) {
     (live, process)
 }
 
-/// Waits until the process that was started waits, and returns it.
+/// Waits until the daemon's first process is idle, and returns it.
 fn rest(machine: &Machine) -> Process {
     let process = machine.process("knockd");
     wait_until("it waits", || process.status("State").starts_with('S'));

@@ -1,7 +1,7 @@
-//! What the process that reads packets can still do if a packet has taken it over: nothing.
+//! A sniffer that a packet has taken over can do nothing.
 //!
-//! The tests make system calls in the very process at work, by ptrace. How that is done is a matter of
-//! the processor: elsewhere, `privileges` says that they are skipped.
+//! The tests use ptrace to make system calls in the running process. How to do that depends on the
+//! processor type: on others, a test in `privileges` says that these are skipped.
 
 use nix::sys::signal::Signal;
 
@@ -22,15 +22,17 @@ fn calls_that_the_sniffer_needs_are_answered() {
     );
     let read = Call(libc::SYS_read, [NONE, TEXT, 8, 0, 0, 0], "");
     assert_eq!(inject(&daemon.sniffer, &read), Answer::Refused(libc::EBADF));
-    // The process that was held is well.
+    // The process still works.
     machine.knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1");
     assert_eq!(daemon.end().status, Some(0));
 }
 
 #[test]
-fn what_libraries_may_try_is_refused_and_the_sniffer_goes_on() {
-    let Some(machine) = machine("what_libraries_may_try_is_refused_and_the_sniffer_goes_on") else {
+fn calls_that_libraries_may_try_are_refused_and_the_sniffer_keeps_running() {
+    let Some(machine) =
+        machine("calls_that_libraries_may_try_are_refused_and_the_sniffer_keeps_running")
+    else {
         return;
     };
     let at = cwd();
@@ -81,7 +83,7 @@ fn no_packet_can_be_sent_by_a_capture() {
             assert_eq!(inject(&sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
         }
     }
-    // Nor by another name of it.
+    // Nor through a duplicate of it.
     let duplicate = Call(libc::SYS_fcntl, [5, 0, 9, 0, 0, 0], "");
     assert_eq!(inject(&sniffer, &duplicate), Answer::Refused(libc::EACCES));
     runner.signal(Signal::SIGTERM);
@@ -109,8 +111,8 @@ fn a_sniffer_that_tries_to_start_a_process_is_killed() {
 }
 
 #[test]
-fn a_sniffer_that_turns_on_other_processes_is_killed() {
-    let Some(machine) = machine("a_sniffer_that_turns_on_other_processes_is_killed") else {
+fn a_sniffer_that_attacks_other_processes_is_killed() {
+    let Some(machine) = machine("a_sniffer_that_attacks_other_processes_is_killed") else {
         return;
     };
     assert_killed(
@@ -161,7 +163,7 @@ fn a_signal_for_another_process_is_refused() {
     let Some(machine) = machine("a_signal_for_another_process_is_refused") else { return };
     let daemon = Daemon::start(&machine, "-v");
     let runner = u64::from(daemon.runner.inner().unwrap());
-    // What aborts this process could signal any other.
+    // The call with which a process aborts itself could signal any other.
     let call = Call(libc::SYS_tgkill, [runner, runner, 15, 0, 0, 0], "");
     assert_eq!(inject(&daemon.sniffer, &call), Answer::Refused(libc::EACCES));
     // Having the kernel signal another when something can be read.
@@ -177,7 +179,7 @@ fn machine(name: &str) -> Option<Machine> {
     require(name, PROGRAMS, Need::Namespaces).then(Machine::new)
 }
 
-/// Fails if any of these does not kill the sniffer of a daemon of its own, which then says so and ends.
+/// Fails unless each of these calls kills the sniffer, and the daemon reports that and exits.
 fn assert_killed(machine: &Machine, calls: &[Call]) {
     for call in calls {
         let daemon = Daemon::start(machine, "");
@@ -189,8 +191,8 @@ fn assert_killed(machine: &Machine, calls: &[Call]) {
             (
                 Some(1),
                 Some(
-                    "knockd: error: the process that reads packets has ended (killed by SIGSYS: it \
-                     tried what its sandbox forbids)"
+                    "knockd: error: the process that reads packets has died (killed by SIGSYS: it made \
+                     a system call that its sandbox forbids); closing all doors and exiting"
                 )
             ),
             "{call:?}"
@@ -204,7 +206,7 @@ fn socket(family: i32, kind: i32) -> Call {
     Call(libc::SYS_socket, [family, kind, 0, 0, 0, 0], "")
 }
 
-/// Returns what stands for the folder of the process.
+/// Returns the descriptor that means the working directory.
 fn cwd() -> u64 {
     i64::from(libc::AT_FDCWD).cast_unsigned()
 }

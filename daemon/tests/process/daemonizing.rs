@@ -1,4 +1,4 @@
-//! `-d`: the caller learns how it went, and then nothing holds it.
+//! `-d`: the caller learns the outcome, and the daemon keeps nothing of the caller.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::common::{Machine, Need, Outcome, PROGRAMS, Process, require, wait_until};
 
-/// Starting a daemon.
+/// Starts a daemon.
 const DAEMON: &str = "$KNOCKD -d -i lo -c knockd.conf -p DIR/pid";
 
 #[test]
@@ -29,18 +29,20 @@ fn the_pid_file_has_the_number_of_the_daemon_until_it_ends() {
         return;
     };
     let Outcome { status, stdout, stderr } = machine.run(DAEMON);
-    // No news is good news.
+    // A start without problems prints nothing.
     assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(0), "", ""));
     let runner = machine.process("knockd");
     assert_eq!(machine.folder.read("pid"), format!("{}\n", runner.inner().unwrap()));
     runner.signal(Signal::SIGTERM);
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
     assert!(!machine.folder.path("pid").exists());
 }
 
 #[test]
-fn nothing_of_the_caller_is_kept() {
-    let Some(machine) = machine("nothing_of_the_caller_is_kept", &["script"]) else { return };
+fn the_daemon_keeps_no_descriptor_of_its_caller() {
+    let Some(machine) = machine("the_daemon_keeps_no_descriptor_of_its_caller", &["script"]) else {
+        return;
+    };
     // A terminal, and a lock that the caller holds.
     let line = format!("script -qec 'exec 9>lock; {DAEMON} --lookup' terminal");
     assert_eq!(machine.run(&line).status, Some(0));
@@ -54,7 +56,7 @@ fn nothing_of_the_caller_is_kept() {
                 || what == machine.folder.path("pid").to_str().unwrap()
                 || what.starts_with("socket:")
                 || what.starts_with("anon_inode:");
-            // The ends of the pipe to the caller are closed by now.
+            // The pipe to the caller is closed by now.
             assert!(is_its_own, "{number} of {} is {what}", process.name);
         }
     }
@@ -67,7 +69,7 @@ fn nothing_of_the_caller_is_kept() {
 fn a_shell_that_takes_the_output_does_not_wait_for_the_daemon() {
     let name = "a_shell_that_takes_the_output_does_not_wait_for_the_daemon";
     let Some(machine) = machine(name, &[]) else { return };
-    // Ends only when nobody has the pipe any more.
+    // The shell waits until every process has closed the pipe.
     let outcome =
         machine.run(&format!("taken=$({DAEMON} -v --lookup 2>&1); echo \"status $?: $taken\""));
     assert_eq!(outcome.stdout, "status 0: \n");
@@ -76,16 +78,16 @@ fn a_shell_that_takes_the_output_does_not_wait_for_the_daemon() {
 }
 
 #[test]
-fn a_start_that_fails_is_told_to_the_caller_and_leaves_nothing() {
-    let name = "a_start_that_fails_is_told_to_the_caller_and_leaves_nothing";
+fn a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing() {
+    let name = "a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing";
     let Some(machine) = machine(name, &[]) else { return };
     let one_time = "[door]\none_time_sequences = DIR/used\ncommand = true\n";
     machine.folder.write("one-time.conf", one_time);
     machine.folder.write("used", " 1,2\n");
     machine.folder.write("broken.conf", "[door]\nsequence = 7000,x\n");
-    // Root may write everything but what is on a file system to be read only.
+    // The only files that root cannot write are on a read-only file system.
     machine.set_up("mount --bind used used && mount -o remount,bind,ro used");
-    let mut told = String::new();
+    let mut report = String::new();
     for arguments in [
         "-i nosuch -c knockd.conf",
         "-i lo -c broken.conf",
@@ -99,16 +101,16 @@ fn a_start_that_fails_is_told_to_the_caller_and_leaves_nothing() {
         let errors = outcome.stderr.replace(machine.folder.directory().to_str().unwrap(), "DIR");
         let status = outcome.status.unwrap().to_string();
         let run = ["$ knockd -d ", arguments, "\n", &errors, "status ", &status, "\n\n"];
-        told += &run.concat();
-        machine.wait_for_nobody();
+        report += &run.concat();
+        machine.wait_for_no_process();
         assert!(!machine.folder.path("pid").exists(), "{arguments}");
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
 }
 
 #[test]
-fn a_warning_at_the_start_comes_before_the_caller_goes_on() {
-    let name = "a_warning_at_the_start_comes_before_the_caller_goes_on";
+fn a_warning_at_the_start_is_printed_before_the_caller_returns() {
+    let name = "a_warning_at_the_start_is_printed_before_the_caller_returns";
     let Some(machine) = machine(name, &["setpriv"]) else { return };
     for _ in 0..5 {
         let unit = "setpriv --bounding-set=-all,+net_raw";
@@ -125,8 +127,8 @@ fn a_warning_at_the_start_comes_before_the_caller_goes_on() {
 }
 
 #[test]
-fn a_second_daemon_is_refused_while_the_first_goes_on() {
-    let name = "a_second_daemon_is_refused_while_the_first_goes_on";
+fn a_second_daemon_is_refused_while_the_first_runs() {
+    let name = "a_second_daemon_is_refused_while_the_first_runs";
     let Some(machine) = machine(name, &[]) else { return };
     machine.set_up(DAEMON);
     let first = machine.process("knockd");
@@ -134,8 +136,8 @@ fn a_second_daemon_is_refused_while_the_first_goes_on() {
     let number = first.inner().unwrap();
     let file = machine.folder.path("pid");
     let expected = format!(
-        "knockd: error: another knockd is running, process {number} of {}; to run two, give each \
-         its own file with '-p'\n",
+        "knockd: error: another knockd is already running, as process {number} ({}): stop it first, or \
+         give each its own file with '-p'\n",
         file.display()
     );
     assert_eq!((outcome.status, outcome.stderr), (Some(1), expected));
@@ -152,8 +154,8 @@ fn a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes() {
     let Some(machine) = machine(name, &[]) else { return };
     machine.set_up(DAEMON);
     machine.process("knockd").signal(Signal::SIGKILL);
-    // The process that reads packets notices, and ends.
-    machine.wait_for_nobody();
+    // The sniffer notices, and ends.
+    machine.wait_for_no_process();
     assert!(machine.folder.path("pid").exists());
     machine.set_up(DAEMON);
     let number = machine.process("knockd").inner().unwrap();
@@ -162,14 +164,15 @@ fn a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes() {
 }
 
 #[test]
-fn the_last_words_of_the_sniffer_are_in_a_log_file_that_was_not_there_before() {
-    let name = "the_last_words_of_the_sniffer_are_in_a_log_file_that_was_not_there_before";
+fn the_last_error_of_the_sniffer_is_in_a_new_log_file() {
+    let name = "the_last_error_of_the_sniffer_is_in_a_new_log_file";
     let Some(machine) = machine(name, &[]) else { return };
     machine.set_up(&format!("umask 0; {DAEMON} -g DIR/log"));
     machine.process("knockd").signal(Signal::SIGKILL);
-    let words = "knockd: error: the process that runs commands has ended, so this one ends, too\n";
-    machine.wait_for_text("log", words);
-    machine.wait_for_nobody();
+    let error = "knockd: error: the process that runs commands has died, so the process that reads \
+                 packets exits; doors may stay open (a restart closes those that LeaseFile remembers)\n";
+    machine.wait_for_text("log", error);
+    machine.wait_for_no_process();
     let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
 }
@@ -180,7 +183,7 @@ fn machine(name: &str, programs: &[&str]) -> Option<Machine> {
 
 fn end(machine: &Machine) {
     machine.process("knockd").signal(Signal::SIGTERM);
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 fn leads_session(process: &Process) -> bool {

@@ -1,17 +1,17 @@
-//! Being started with more or fewer privileges.
+//! Starts with more or fewer privileges.
 
 use nix::sys::signal::Signal;
 
 use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, require, wait_until};
 use crate::privileges::{CAPABILITIES, assert_has_no_capability};
 
-/// Becoming an ordinary user.
+/// Runs a command as an ordinary user.
 const AS_USER: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
 
-/// What a unit of Debian leaves to root.
+/// Runs a command with the capabilities that Debian's systemd unit leaves to root.
 const AS_UNIT: &str = "setpriv --bounding-set=-all,+net_raw,+net_admin,+sys_module";
 
-/// A door that says who has opened it.
+/// A door whose command writes the user and the capabilities that it has.
 const WHO: &str = "\
 [door]
     sequence = 7000:udp
@@ -19,14 +19,15 @@ const WHO: &str = "\
 ";
 
 #[test]
-fn an_ordinary_user_is_told_what_to_grant() {
-    let Some(machine) = machine("an_ordinary_user_is_told_what_to_grant", &[], CONFIG) else {
+fn the_error_for_an_ordinary_user_says_what_to_grant() {
+    let Some(machine) = machine("the_error_for_an_ordinary_user_says_what_to_grant", &[], CONFIG)
+    else {
         return;
     };
     let outcome = machine.run(&format!("{AS_USER} ./knockd -i lo -c knockd.conf"));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
     insta::assert_snapshot!(outcome.stderr);
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
     machine.set_up("setcap cap_net_raw=ep ./knockd");
     let line = format!("exec {AS_USER} ./knockd -v -i lo -c knockd.conf");
     let daemon = Daemon::start_as(&machine, &line);
-    // Only root can take it from the bounding set, from which nothing can be gained.
+    // Only root can clear the bounding set, but this process can gain nothing from that.
     assert_has_no_capability(&daemon.sniffer, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
     assert_eq!(daemon.sniffer.status("Uid"), "65534 65534 65534 65534");
     assert_eq!(daemon.sniffer.status("Seccomp"), "2");
@@ -52,8 +53,8 @@ fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
 }
 
 #[test]
-fn root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left() {
-    let name = "root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left";
+fn root_that_cannot_become_another_user_is_warned_and_has_no_capabilities_left() {
+    let name = "root_that_cannot_become_another_user_is_warned_and_has_no_capabilities_left";
     let Some(machine) = machine(name, &[], WHO) else { return };
     let line = format!("exec {AS_UNIT} $KNOCKD -v -i lo -c knockd.conf");
     let daemon = Daemon::start_as(&machine, &line);
@@ -70,8 +71,8 @@ fn root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left() {
 }
 
 #[test]
-fn names_are_told_also_where_root_cannot_become_another() {
-    let name = "names_are_told_also_where_root_cannot_become_another";
+fn names_are_looked_up_even_if_root_cannot_become_another_user() {
+    let name = "names_are_looked_up_even_if_root_cannot_become_another_user";
     let Some(machine) = machine(name, &[], CONFIG) else { return };
     machine.folder.write("hosts", "127.0.0.1 named.example\n");
     machine.set_up("mount --bind hosts /etc/hosts");
@@ -86,20 +87,20 @@ fn names_are_told_also_where_root_cannot_become_another() {
 }
 
 #[test]
-fn a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end() {
-    let name = "a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end";
+fn a_sniffer_that_hangs_and_may_not_be_killed_does_not_delay_the_end() {
+    let name = "a_sniffer_that_hangs_and_may_not_be_killed_does_not_delay_the_end";
     let Some(machine) = machine(name, &[], CONFIG) else { return };
     let line = format!("exec {AS_UNIT},+setuid,+setgid $KNOCKD -v -i lo -c knockd.conf");
     let daemon = Daemon::start_as(&machine, &line);
     assert_eq!(daemon.sniffer.status("Uid"), "65534 65534 65534 65534");
     daemon.sniffer.signal(Signal::SIGSTOP);
     daemon.runner.signal(Signal::SIGTERM);
-    // Its output has an end only when the sniffer has ended, too.
+    // Its output is closed only when the sniffer has ended, too.
     wait_until("the process that was started has ended", || machine.named("knockd").is_empty());
-    // When it goes on, it notices that nobody is there any more.
+    // When it continues, it notices that the runner has ended.
     daemon.sniffer.signal(Signal::SIGCONT);
     assert_eq!(daemon.live.finish().status, Some(0));
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn capabilities_that_are_made_to_be_inherited_are_given_up_too() {
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 }
 
-/// Returns a machine that everybody may use, with a copy of the program.
+/// Returns a machine whose folder all users may use, with a copy of the program.
 fn machine(name: &str, programs: &[&str], config: &str) -> Option<Machine> {
     let programs = [PROGRAMS, &["setpriv"], programs].concat();
     if !require(name, &programs, Need::Namespaces) {

@@ -1,4 +1,4 @@
-//! What the daemon must withstand.
+//! Attacks and failures that the daemon must withstand.
 
 use std::fs;
 use std::io;
@@ -10,22 +10,22 @@ use nix::sys::signal::Signal;
 use crate::common::{CONFIG, Daemon, Live, Machine, Need, PROGRAMS, require, wait_until};
 
 #[test]
-fn a_pid_file_that_is_no_file_is_refused_and_left_alone() {
-    let name = "a_pid_file_that_is_no_file_is_refused_and_left_alone";
+fn a_pid_file_that_is_not_a_regular_file_is_refused_and_left_alone() {
+    let name = "a_pid_file_that_is_not_a_regular_file_is_refused_and_left_alone";
     let Some(machine) = machine(name) else { return };
     machine.folder.write("treasure", "to be kept\n");
     symlink(machine.folder.path("treasure"), machine.folder.path("link")).unwrap();
     symlink(machine.folder.path("nothing"), machine.folder.path("dangling")).unwrap();
     fs::create_dir(machine.folder.path("folder")).unwrap();
     machine.set_up("mkfifo pipe");
-    let mut told = String::new();
+    let mut report = String::new();
     for file in ["link", "dangling", "folder", "pipe", "/dev/null"] {
         let outcome = machine.run(&format!("$KNOCKD -d -i lo -c knockd.conf -p {file}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{file}");
-        told += &outcome.stderr;
-        machine.wait_for_nobody();
+        report += &outcome.stderr;
+        machine.wait_for_no_process();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
     assert_eq!(machine.folder.read("treasure"), "to be kept\n");
     assert!(!machine.folder.path("nothing").exists());
     for file in ["link", "dangling"] {
@@ -57,17 +57,17 @@ fn no_knock_is_lost_in_a_storm_of_sighup() {
 }
 
 #[test]
-fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
-    let name = "a_reader_that_has_stopped_keeps_neither_commands_nor_the_end";
+fn a_reader_that_has_stopped_delays_neither_commands_nor_the_end() {
+    let name = "a_reader_that_has_stopped_delays_neither_commands_nor_the_end";
     let Some(machine) = machine(name) else { return };
-    // Holds some 64 kB, and nobody reads them.
+    // It holds about 64 kB, and nothing reads them.
     let (reader, writer) = io::pipe().unwrap();
     let script = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
     let live = Live::start_with_output(&mut machine.command(script), writer);
     machine.wait_for_text("log", "starting up");
     let runner = machine.process("knockd");
-    // Some more lines than the pipe and the queue have room for, in turns, so that the kernel's buffer
-    // for packets has room for all.
+    // A few more lines than the pipe and the queue have room for; in turns, so that the kernel's buffer
+    // has room for all packets.
     let knocker = machine.knocker([127, 0, 0, 1]);
     for turn in 1..=11 {
         for _ in 0..1000 {
@@ -76,7 +76,7 @@ fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
         knocker.knock(&[7000, 8000]);
         machine.wait_for_lines("opened", turn);
     }
-    // Opening the log again must wait for its turn, and nothing else for that.
+    // Reopening the log must wait for its turn, and nothing else may wait for that.
     runner.signal(Signal::SIGHUP);
     knocker.knock(&[7000, 8000]);
     machine.wait_for_lines("opened", 12);
@@ -86,18 +86,18 @@ fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
     // It waits 5 seconds for lines to be written.
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
-    // The log file has every line all the same.
+    // The log file still has every line.
     let log = machine.folder.read("log");
     assert_eq!(log.matches("OPEN SESAME").count(), 11_012);
     assert_eq!(log.matches("lost").count(), 0);
     assert!(log.ends_with("shutting down\n"));
     drop(reader);
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
-fn a_reader_that_is_gone_does_not_end_the_daemon() {
-    let Some(machine) = machine("a_reader_that_is_gone_does_not_end_the_daemon") else { return };
+fn a_closed_standard_output_does_not_end_the_daemon() {
+    let Some(machine) = machine("a_closed_standard_output_does_not_end_the_daemon") else { return };
     let (reader, writer) = io::pipe().unwrap();
     let script = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
     let live = Live::start_with_output(&mut machine.command(script), writer);
@@ -122,14 +122,15 @@ fn a_daemon_whose_sniffer_was_killed_closes_its_doors_and_says_so() {
     machine.wait_for_lines("started", 1);
     daemon.sniffer.signal(Signal::SIGKILL);
     let outcome = daemon.live.finish();
-    let error = "knockd: error: the process that reads packets has ended (killed by SIGKILL)\n";
+    let error = "knockd: error: the process that reads packets has died (killed by SIGKILL); closing all \
+             doors and exiting\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), error));
     assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
 }
 
 #[test]
-fn a_sniffer_that_hangs_does_not_keep_the_end() {
-    let Some(machine) = machine("a_sniffer_that_hangs_does_not_keep_the_end") else { return };
+fn a_sniffer_that_hangs_does_not_delay_the_end() {
+    let Some(machine) = machine("a_sniffer_that_hangs_does_not_delay_the_end") else { return };
     let begin = "start_command = until [ -e DIR/go ]; do sleep 0.01; done; exit 7";
     let config = CONFIG.replace("start_command = echo %IP% >> DIR/started", begin);
     machine.folder.write("knockd.conf", &config.replace("cmd_timeout = 1", "cmd_timeout = 600"));
@@ -139,12 +140,12 @@ fn a_sniffer_that_hangs_does_not_keep_the_end() {
     daemon.sniffer.signal(Signal::SIGSTOP);
     daemon.runner.signal(Signal::SIGTERM);
     wait_until("it has the signal", || !daemon.runner.has_pending(Signal::SIGTERM));
-    // By now the engine cannot tell of it.
+    // The engine cannot report it any more.
     machine.folder.write("go", "");
     daemon.wait_for_error("timed: command returned non-zero status code (7)");
     assert_eq!(daemon.live.finish().status, Some(0));
     assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn a_terminal_that_interrupts_all_processes_ends_the_daemon_in_order() {
     let outcome = daemon.live.finish();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
     assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
-    wait_until("nobody is left", || machine.processes().is_empty());
+    wait_until("no process is left", || machine.processes().is_empty());
 }
 
 /// Returns a machine with one more door, whose openings run nothing.

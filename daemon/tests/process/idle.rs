@@ -1,11 +1,11 @@
-//! Waiting costs nothing.
+//! Waiting takes no processor time.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
 
-/// How long nothing may happen.
+/// For how long nothing may happen.
 const QUIET: Duration = Duration::from_secs(3);
 
 #[test]
@@ -14,14 +14,14 @@ fn without_packets_no_process_is_woken() {
         return;
     }
     let machine = Machine::new();
-    // Packets of one interface wait a moment for those of others.
+    // With several interfaces, packets wait for earlier ones of the others.
     machine.set_up(
         "ip link add name w0 type veth peer name w1
         for each in w0 w1; do ip link set $each addrgenmode none up; done",
     );
     let daemon =
         Daemon::start_as(&machine, "exec $KNOCKD -i lo -i w0 -c knockd.conf --lookup -g DIR/log");
-    // A door was opened, and closed by itself: nothing of that keeps anybody awake.
+    // A door was opened and closed: nothing of that wakes a process later.
     machine.knock(&[7001, 8001]);
     machine.wait_for_lines("stopped", 1);
     let mut processes = vec![daemon.runner.clone(), daemon.sniffer.clone()];
@@ -32,7 +32,7 @@ fn without_packets_no_process_is_woken() {
         thread::sleep(time);
         before == activity()
     };
-    // What they still have to do after the command.
+    // Until then they finish what they do after a command.
     wait_until("they have come to rest", || is_quiet_for(Duration::from_millis(200)));
     let before = activity();
     thread::sleep(QUIET);
@@ -41,7 +41,7 @@ fn without_packets_no_process_is_woken() {
     machine.knock(&[1, 2, 3, 9999]);
     thread::sleep(Duration::from_millis(200));
     assert_eq!(activity(), before);
-    // Others are, or this test has shown nothing.
+    // Others are seen, or this test has shown nothing.
     machine.knock(&[7000]);
     wait_until("it is woken by a knock", || activity() != before);
     assert_eq!(daemon.end().status, Some(0));

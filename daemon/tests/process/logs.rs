@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, require};
 
-/// What one opening of the first door says in a log.
+/// The lines in a log for one opening of the first door.
 const OPENED: [&str; 4] = [
     "127.0.0.1: door: Stage 1",
     "127.0.0.1: door: Stage 2",
@@ -35,15 +35,15 @@ fn the_command_line_beats_the_files_of_the_configuration() {
     let runner = machine.process("knockd");
     assert_eq!(machine.folder.read("other-pid"), format!("{}\n", runner.inner().unwrap()));
     runner.signal(Signal::SIGTERM);
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
     let expected = [&["starting up, listening on lo"][..], &OPENED, &["shutting down"]].concat();
     assert_eq!(texts(&machine, "other-log"), in_folder(&machine, &expected));
     assert!(!machine.folder.path("log").exists() && !machine.folder.path("pid").exists());
 }
 
 #[test]
-fn a_log_file_that_was_moved_away_is_begun_anew_at_sighup() {
-    let name = "a_log_file_that_was_moved_away_is_begun_anew_at_sighup";
+fn a_log_file_that_was_moved_away_is_reopened_at_sighup() {
+    let name = "a_log_file_that_was_moved_away_is_reopened_at_sighup";
     let Some(machine) = machine(name, "[options]\nlogfile = DIR/log\n") else { return };
     let daemon = Daemon::start(&machine, "");
     open(&machine, 1);
@@ -74,8 +74,11 @@ fn a_log_file_that_cannot_be_opened_is_a_warning() {
 }
 
 #[test]
-fn a_log_file_is_not_for_everybody_and_grows() {
-    let Some(machine) = machine("a_log_file_is_not_for_everybody_and_grows", "") else { return };
+fn a_log_file_is_not_readable_by_others_and_is_appended_to() {
+    let Some(machine) = machine("a_log_file_is_not_readable_by_others_and_is_appended_to", "")
+    else {
+        return;
+    };
     for lines in [2, 4] {
         assert_eq!(Daemon::start(&machine, "-g DIR/log").end().status, Some(0));
         assert_eq!(texts(&machine, "log").len(), lines);
@@ -109,8 +112,8 @@ fn with_verbose_the_transcript_is_on_standard_output_and_nowhere_else() {
 }
 
 #[test]
-fn debug_tells_of_every_packet_that_counts() {
-    let Some(machine) = machine("debug_tells_of_every_packet_that_counts", "") else { return };
+fn debug_prints_every_packet_that_counts() {
+    let Some(machine) = machine("debug_prints_every_packet_that_counts", "") else { return };
     let daemon = Daemon::start(&machine, "-D");
     // Of no door.
     machine.knock(&[7777]);
@@ -131,7 +134,7 @@ fn machine(name: &str, options: &str) -> Option<Machine> {
     require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(&config))
 }
 
-/// Opens the first door, and waits until its command was run so many times in all.
+/// Opens the first door, and waits until its command was run this many times in total.
 fn open(machine: &Machine, times: usize) {
     machine.knock(&[7000, 8000]);
     machine.wait_for_lines("opened", times);
@@ -142,7 +145,8 @@ fn in_folder(machine: &Machine, lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| line.replace("DIR", folder)).collect()
 }
 
-/// Returns the lines of a log file without their stamps, which must be those of knockd 0.8, of this day.
+/// Returns the lines of a log file without their stamps, which must have the form of knockd 0.8 and the
+/// present date.
 fn texts(machine: &Machine, log: &str) -> Vec<String> {
     let today = machine.run("date '+[%Y-%m-%d '").stdout;
     let text = machine.folder.read(log);
@@ -157,7 +161,7 @@ fn texts(machine: &Machine, log: &str) -> Vec<String> {
     text.lines().map(without_stamp).collect()
 }
 
-/// Returns whether a stamp is so near to midnight that the day may have changed since.
+/// Returns whether a stamp is so close to midnight that the date may have changed since.
 fn is_midnight(stamp: &str) -> bool {
     stamp.contains(" 23:5") || stamp.contains(" 00:0")
 }

@@ -1,4 +1,4 @@
-//! `--lookup`: names of clients, and what they must not delay.
+//! `--lookup`: names of clients, which must not delay anything else.
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::common::{Daemon, Machine, Need, PROGRAMS, require};
 
 #[test]
-fn a_client_is_told_by_its_address_and_its_name() {
-    let Some(machine) = machine("a_client_is_told_by_its_address_and_its_name") else { return };
+fn lines_have_the_address_and_the_name_of_a_client() {
+    let Some(machine) = machine("lines_have_the_address_and_the_name_of_a_client") else { return };
     machine.folder.write("hosts", "127.0.0.1 named.example other.example\n");
     machine.set_up("mount --bind hosts /etc/hosts");
     let daemon = Daemon::start(&machine, "-v --lookup");
@@ -45,16 +45,16 @@ fn a_resolver_that_never_answers_delays_lines_and_no_command() {
     let daemon = Daemon::start(&machine, "-v --lookup");
     machine.knock(&[7000, 8000]);
     assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1");
-    let told = SystemTime::now();
-    // By then the command, which is asked for by a later line, was run.
+    let printed = SystemTime::now();
+    // By then the command was run, though its line comes later.
     let opened = fs::metadata(machine.folder.path("opened")).unwrap().modified().unwrap();
-    assert!(opened < told, "{opened:?} {told:?}");
-    // It was asked in vain, or this test has shown nothing.
+    assert!(opened < printed, "{opened:?} {printed:?}");
+    // The server got a question, or this test has shown nothing.
     silent.recv(&mut [0; 512]).unwrap();
     assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 2");
     assert_eq!(daemon.live.line(), "127.0.0.1: door: OPEN SESAME");
     assert!(daemon.live.line().starts_with("door: running command: "));
-    // Lines of more clients than have names looked up at once: none is missing, and few wait in vain.
+    // More clients than can be looked up at once: no line is missing, and few wait.
     let begin = Instant::now();
     for last in 2..=20 {
         machine.knocker([127, 0, 0, last]).knock(&[7000]);
@@ -65,7 +65,7 @@ fn a_resolver_that_never_answers_delays_lines_and_no_command() {
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     let outcome = daemon.end();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    machine.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn machine(name: &str) -> Option<Machine> {
     require(name, PROGRAMS, Need::Namespaces).then(Machine::new)
 }
 
-/// Has all names asked for at a server that hears and says nothing.
+/// Has all names looked up at a server that never answers.
 fn silent_name_server(machine: &Machine) -> UdpSocket {
     machine.folder.write("hosts", "");
     machine.folder.write("resolv.conf", "nameserver 127.0.0.53\n");

@@ -1,4 +1,4 @@
-//! What the kernel says that the process has which reads packets.
+//! The privileges of the sniffer and the resolver, as the kernel reports them.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn the_sniffer_is_nobody_and_has_no_capability() {
     let daemon = Daemon::start(&machine, "");
     assert_is_nobody(&daemon.sniffer);
     assert_has_no_capability(&daemon.sniffer, &CAPABILITIES);
-    // What reads packets is a process of its own: the one that runs commands is still root.
+    // The process that runs commands is another one, and still root.
     assert_eq!(daemon.runner.status("Uid"), "0 0 0 0");
     assert_eq!(daemon.end().status, Some(0));
 }
@@ -42,7 +42,7 @@ fn the_sniffer_has_only_the_descriptors_that_it_needs_and_no_environment() {
         return;
     }
     let machine = Machine::new();
-    // Somebody's file, left open for the daemon to inherit.
+    // A file of the caller, left open for the daemon to inherit.
     let line = "exec 9<knockd.conf && exec $KNOCKD -i lo -c knockd.conf";
     let daemon = Daemon::start_as(&machine, line);
     let descriptors = daemon.sniffer.descriptors();
@@ -72,7 +72,7 @@ fn the_resolver_is_nobody_and_has_no_capability() {
 #[test]
 fn system_calls_are_tried_in_the_sniffer() {
     use std::io::{self, Write as _};
-    // Not eprintln, which nobody sees of a test that passes.
+    // Not eprintln, whose output is hidden if a test passes.
     let _ = writeln!(
         io::stderr(),
         "SKIPPED: all of confinement and resolver, because they are for x86_64"

@@ -1,4 +1,4 @@
-//! What the process that looks names up can still do if an answer has taken it over: look names up.
+//! A resolver that an answer has taken over can still look up names, and do nothing else.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -14,8 +14,8 @@ const WEB: &str = "\u{2}\0\0\u{50}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
 const DNS: &str = "\u{2}\0\0\u{35}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
 
 #[test]
-fn a_resolver_can_do_what_looking_names_up_takes() {
-    let Some(machine) = machine("a_resolver_can_do_what_looking_names_up_takes") else { return };
+fn a_resolver_can_do_what_looking_up_names_takes() {
+    let Some(machine) = machine("a_resolver_can_do_what_looking_up_names_takes") else { return };
     let daemon = Daemon::start(&machine, "-v --lookup");
     let resolver = machine.process("knockd: resolver");
     for call in [
@@ -34,20 +34,20 @@ fn a_resolver_can_do_what_looking_names_up_takes() {
         panic!("no socket of TCP");
     };
     let tcp = tcp.cast_unsigned();
-    // Nobody is there, but it may ask.
+    // No server listens there, but the resolver may try.
     let call = Call(libc::SYS_connect, [tcp, TEXT, 16, 0, 0, 0], DNS);
     assert_eq!(inject(&resolver, &call), Answer::Refused(libc::ECONNREFUSED));
     for call in [libc::SYS_connect, libc::SYS_bind] {
         let call = Call(call, [tcp, TEXT, 16, 0, 0, 0], WEB);
         assert_eq!(inject(&resolver, &call), Answer::Refused(libc::EACCES), "{call:?}");
     }
-    // The process that was held is well.
+    // The process still works.
     assert_answers(&machine, &daemon);
 }
 
 #[test]
-fn anything_else_is_refused_to_a_resolver() {
-    let Some(machine) = machine("anything_else_is_refused_to_a_resolver") else { return };
+fn all_other_calls_of_a_resolver_are_refused() {
+    let Some(machine) = machine("all_other_calls_of_a_resolver_are_refused") else { return };
     let daemon = Daemon::start(&machine, "-v --lookup");
     let resolver = machine.process("knockd: resolver");
     let runner = u64::from(daemon.runner.inner().unwrap());
@@ -84,7 +84,7 @@ fn anything_else_is_refused_to_a_resolver() {
         Call(libc::SYS_ioctl, [0, libc::TIOCSTI, TEXT, 0, 0, 0], "x"),
         // Having the kernel signal another when something can be read.
         Call(libc::SYS_fcntl, [0, 8, runner, 0, 0, 0], ""),
-        // Files that everybody may read.
+        // Files that all users may read.
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/tmp"),
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/proc/version"),
     ] {
@@ -99,8 +99,8 @@ fn anything_else_is_refused_to_a_resolver() {
 }
 
 #[test]
-fn a_name_of_dns_is_told_that_comes_over_udp_or_tcp() {
-    let Some(machine) = machine("a_name_of_dns_is_told_that_comes_over_udp_or_tcp") else { return };
+fn a_name_can_come_over_udp_or_tcp() {
+    let Some(machine) = machine("a_name_can_come_over_udp_or_tcp") else { return };
     machine.folder.write("hosts", "");
     machine.folder.write("resolv.conf", "nameserver 127.0.0.53\n");
     machine.set_up("mount --bind hosts /etc/hosts && mount --bind resolv.conf /etc/resolv.conf");
@@ -109,7 +109,7 @@ fn a_name_of_dns_is_told_that_comes_over_udp_or_tcp() {
     let tcp = machine.on_network(move || TcpListener::bind(server).unwrap());
     let daemon = Daemon::start(&machine, "-v --lookup");
     let serving = thread::spawn(move || {
-        // The first answer is whole. The second one is cut: it is to be asked for over TCP.
+        // The first answer is complete. The second one is truncated, so the question comes again over TCP.
         for (host, is_cut) in [("udp", false), ("tcp", true)] {
             let mut query = [0; 512];
             let (length, from) = udp.recv_from(&mut query).unwrap();
@@ -136,7 +136,7 @@ fn machine(name: &str) -> Option<Machine> {
     require(name, PROGRAMS, Need::Namespaces).then(Machine::new)
 }
 
-/// Fails unless a name is told of the next client.
+/// Fails unless the line about the next client has a name.
 fn assert_answers(machine: &Machine, daemon: &Daemon) {
     machine.folder.write("hosts", "127.0.0.7 named.example\n");
     machine.set_up("mount --bind hosts /etc/hosts");
@@ -150,7 +150,7 @@ fn socket(family: i32, kind: i32, protocol: i32) -> Call {
     Call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0], "")
 }
 
-/// Returns what stands for the folder of the process.
+/// Returns the descriptor that means the working directory.
 fn cwd() -> u64 {
     i64::from(libc::AT_FDCWD).cast_unsigned()
 }
@@ -165,7 +165,7 @@ fn answer(query: &[u8], host: &str, is_cut: bool) -> Vec<u8> {
     if !is_cut {
         let length = u8::try_from(host.len()).unwrap();
         let name = [&[length], host.as_bytes(), &[7], b"example", &[0]].concat();
-        // The name that was asked about, PTR, IN, how long it is good for, and the length of the rest.
+        // The name of the question, type PTR, class IN, time to live, and the length of the data.
         bytes.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 0, 60, 0, u8::try_from(name.len()).unwrap()]);
         bytes.extend(name);
     }

@@ -1,4 +1,4 @@
-//! What syslog gets, compared with what knockd 0.8 sends to it.
+//! Lines in syslog, compared with those of knockd 0.8.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -33,7 +33,7 @@ fn syslog_gets_what_knockd_08_sends_but_for_the_documented_differences() {
     let Some((machine, syslog)) = machine(name, CONFIG, &["knockd"]) else { return };
     let theirs = messages(&machine, &syslog, "knockd");
     let ours = messages(&machine, &syslog, "$KNOCKD");
-    // 0.8 ends some of them with a newline, by the chance of who wrote its lines.
+    // 0.8 ends some of them with a newline, without any system.
     let theirs: Vec<&str> = theirs.iter().map(|message| message.trim_end_matches('\n')).collect();
     assert_eq!(ours, theirs);
     let texts: Vec<String> = ours.iter().map(|message| text(message)).collect();
@@ -55,11 +55,11 @@ fn both_logs_get_the_same_texts() {
 }
 
 #[test]
-fn a_syslog_that_is_not_there_or_reads_nothing_delays_no_command() {
-    let name = "a_syslog_that_is_not_there_or_reads_nothing_delays_no_command";
+fn a_syslog_that_is_missing_or_reads_nothing_delays_no_command() {
+    let name = "a_syslog_that_is_missing_or_reads_nothing_delays_no_command";
     let Some((machine, syslog)) = machine(name, CONFIG, &[]) else { return };
     let daemon = Daemon::start(&machine, "");
-    // More than the socket has room for: the thread that writes waits for it.
+    // More lines than the socket has room for: the thread that writes must wait.
     let knocker = machine.knocker([127, 0, 0, 1]);
     for _ in 0..600 {
         knocker.knock(&[7002]);
@@ -71,7 +71,7 @@ fn a_syslog_that_is_not_there_or_reads_nothing_delays_no_command() {
     assert_eq!(daemon.end().status, Some(0));
 }
 
-/// Returns a machine with a socket of the test in the place of `/dev/log`.
+/// Returns a machine whose `/dev/log` is a socket of the test.
 fn machine(name: &str, config: &str, programs: &[&str]) -> Option<(Machine, UnixDatagram)> {
     if !require(name, &[PROGRAMS, programs].concat(), Need::Namespaces) {
         return None;
@@ -81,12 +81,12 @@ fn machine(name: &str, config: &str, programs: &[&str]) -> Option<(Machine, Unix
     fs::create_dir(&dev).unwrap();
     let socket = UnixDatagram::bind(dev.join("log")).unwrap();
     socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-    // The devices of the machine stay as they are: what is mounted here is only seen inside.
+    // The real /dev does not change: the mounts are only those of this machine.
     machine.set_up("touch dev/null && mount --bind /dev/null dev/null && mount --rbind dev /dev");
     Some((machine, socket))
 }
 
-/// Runs a program on the same knocks, and returns what it sends, but for the time.
+/// Runs a program on the same knocks, and returns the messages that it sends, without their times.
 fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<String> {
     for file in ["opened", "stopped"] {
         let _ = fs::remove_file(machine.folder.path(file));
@@ -97,7 +97,7 @@ fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<Stri
             let mut bytes = [0; 4096];
             let length = loop {
                 match syslog.recv(&mut bytes) {
-                    // The system does not begin a wait with a limit anew.
+                    // The system does not restart a read with a timeout after a signal.
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     outcome => break outcome,
                 }
@@ -109,7 +109,7 @@ fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<Stri
     let live = machine.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
     wait_for("starting up, listening on lo");
     let knocker = machine.knocker([127, 0, 0, 1]);
-    // 0.8 says that it listens just before it does.
+    // 0.8 prints that it listens just before it does.
     let name = "knockd";
     wait_until("it waits for packets", || {
         let state = machine.process(name).status("State");
@@ -122,7 +122,7 @@ fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<Stri
     wait_until("the stop command was run", || machine.folder.path("stopped").exists());
     knocker.knock(&[7002]);
     wait_for("late: Stage 1");
-    // 0.8 tells of a timeout at the next packet, and counts whole seconds.
+    // 0.8 reports a timeout at the next packet, and counts whole seconds.
     std::thread::sleep(Duration::from_millis(2100));
     knocker.knock(&[8002]);
     wait_for("timeout (stage 1)");
@@ -134,7 +134,7 @@ fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<Stri
     received
 }
 
-/// Returns a message whose time, which must be one, is left out.
+/// Returns a message without its time, whose form is checked.
 fn without_time(message: &[u8]) -> String {
     let message = String::from_utf8(message.to_vec()).unwrap();
     let (priority, rest) = message.split_at(message.find('>').unwrap() + 1);

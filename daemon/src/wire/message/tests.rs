@@ -13,7 +13,7 @@ fn clients() -> [IpAddr; 3] {
     ["192.0.2.1", "2001:db8::1", "::192.0.2.1"].map(|address| address.parse().unwrap())
 }
 
-/// Every kind of effect that the daemon's engine has, with every kind of address.
+/// Every effect that the daemon's engine has, with every kind of address.
 fn effects() -> Vec<Effect> {
     let doors = doors();
     let door = doors.with_index(1).unwrap();
@@ -82,7 +82,7 @@ fn bytes(messages: &[Message]) -> Vec<u8> {
 }
 
 #[test]
-fn every_report_arrives_as_it_was_sent_in_whatever_pieces() {
+fn every_message_is_parsed_as_it_was_written_in_pieces_of_any_size() {
     let bytes = bytes(&messages());
     for piece in [1, RECORD_BYTES + 1, bytes.len()] {
         let mut reader = MessageReader::default();
@@ -98,7 +98,7 @@ fn every_report_arrives_as_it_was_sent_in_whatever_pieces() {
 }
 
 #[test]
-fn long_words_are_cut() {
+fn a_long_text_is_cut() {
     let sent = bytes(&[Message::Text(Level::Error, vec![b'x'; TEXT_MAX + 1])]);
     let mut reader = MessageReader::default();
     reader.push(&sent);
@@ -108,22 +108,22 @@ fn long_words_are_cut() {
 }
 
 #[test]
-fn a_report_of_what_cannot_be_is_none() {
-    let sound = fields_of(&effects()[4]).unwrap();
-    assert_eq!(sound.kind, kind::STAGE_REACHED);
+fn a_message_that_no_working_sniffer_sends_is_invalid() {
+    let valid = fields_of(&effects()[4]).unwrap();
+    assert_eq!(valid.kind, kind::STAGE_REACHED);
     let mut run = fields_of(&effects()[7]).unwrap();
     assert_eq!(run.kind, kind::RUN_COMMAND);
     run.small = 2;
     let unsound = [
-        Fields { kind: 0, ..sound },
-        Fields { kind: 255, ..sound },
-        Fields { door: 2, ..sound },
-        Fields { small: 33, ..sound },
-        Fields { client: None, ..sound },
-        Fields { kind: kind::SEEN_PACKET, destination: None, ..sound },
-        Fields { kind: kind::LOST, small: 5, ..sound },
-        Fields { kind: kind::TEXT, length: 513, ..sound },
-        Fields { kind: kind::ADOPTED, length: 65_536, ..sound },
+        Fields { kind: 0, ..valid },
+        Fields { kind: 255, ..valid },
+        Fields { door: 2, ..valid },
+        Fields { small: 33, ..valid },
+        Fields { client: None, ..valid },
+        Fields { kind: kind::SEEN_PACKET, destination: None, ..valid },
+        Fields { kind: kind::LOST, small: 5, ..valid },
+        Fields { kind: kind::TEXT, length: 513, ..valid },
+        Fields { kind: kind::ADOPTED, length: 65_536, ..valid },
         run,
     ];
     for fields in unsound {
@@ -140,9 +140,9 @@ fn a_report_of_what_cannot_be_is_none() {
 }
 
 proptest! {
-    /// Whatever a broken sniffer sends is refused or is a report about a door that exists.
+    /// Whatever a broken sniffer sends is invalid, or a message about a door that exists.
     #[test]
-    fn no_bytes_make_the_reader_panic_or_name_a_door_that_is_not_there(
+    fn no_bytes_make_the_reader_panic_or_name_a_door_that_does_not_exist(
         sent in proptest::collection::vec(any::<u8>(), 0..400),
         kind in prop_oneof![1..7_u8, 16..26_u8, 32..38_u8],
     ) {

@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::processes::Process;
 use super::{Live, Outcome};
 
-/// The daemon at work, and both of its processes.
+/// A running daemon, and its two processes.
 pub(crate) struct Daemon {
     pub(crate) live: Live,
     pub(crate) runner: Process,
@@ -19,7 +19,7 @@ impl Daemon {
         Self::start_as(machine, &format!("exec $KNOCKD -i lo -c knockd.conf {options}"))
     }
 
-    /// Starts it by a line for the shell, and waits until it listens.
+    /// Starts it with a shell command, and waits until it listens.
     pub(crate) fn start_as(machine: &Machine, script: &str) -> Self {
         let live = machine.start(script);
         if script.contains(" -v") {
@@ -46,8 +46,8 @@ impl Daemon {
         while self.live.error_line() != expected {}
     }
 
-    /// Ends it by a signal. Returns what it has printed since it listens, but for the lines that were
-    /// read.
+    /// Stops it by a signal. Returns what it has printed since it listens, except for lines that were
+    /// already read.
     pub(crate) fn end(self) -> Outcome {
         self.runner.signal(Signal::SIGTERM);
         self.live.finish()
