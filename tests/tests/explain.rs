@@ -78,8 +78,10 @@ fn lines(said: &Said) -> Vec<(i64, String)> {
         assert_eq!(channel, Channel::Transcript);
         (timed.at.as_nanos(), String::from_utf8_lossy(&text).into_owned())
     };
-    let told = said.explanations.iter();
-    told.filter_map(|one| Some(line(&TimedEffect { at: one.at, effect: effect(one)? }))).collect()
+    let explained = said.explanations.iter();
+    explained
+        .filter_map(|one| Some(line(&TimedEffect { at: one.at, effect: effect(one)? })))
+        .collect()
 }
 
 /// The lines of the model for the case, each with its time.
@@ -211,8 +213,8 @@ fn check_nearest(said: &Said) {
     for nearest in said.explainer.nearest() {
         let here = |one: &&Explanation| (one.client, one.door) == (nearest.client, nearest.door);
         let count = |wanted: fn(&Verdict) -> bool| {
-            let told = said.explanations.iter().filter(here);
-            u64::try_from(told.filter(|one| wanted(&one.verdict)).count()).unwrap()
+            let explained = said.explanations.iter().filter(here);
+            u64::try_from(explained.filter(|one| wanted(&one.verdict)).count()).unwrap()
         };
         assert_eq!(nearest.openings, count(|one| *one == Verdict::Opened));
         let first = |one: &Verdict| matches!(one, Verdict::Stage { stage: Stage::FIRST, .. });
@@ -351,7 +353,7 @@ proptest! {
         };
         prop_assert_eq!(some.explanations.iter().filter(kept).count(), some.explanations.len());
         prop_assert_eq!(verdicts(&some.explanations), verdicts(&all.explanations));
-        let told = some.totals.explained.saturating_add(some.totals.left_out);
-        prop_assert!(told <= all.totals.explained);
+        let explained = some.totals.explained.saturating_add(some.totals.left_out);
+        prop_assert!(explained <= all.totals.explained);
     }
 }

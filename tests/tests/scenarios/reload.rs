@@ -138,7 +138,7 @@ fn notes_still_in_the_queue_are_printed_with_their_own_doors() {
     play.engine.handle(seconds(1.0), reload("new"));
     play.event(seconds(2.0), reload("newer"));
     let note = "192.0.2.10: d: dropped at stage 1: the reload changed or removed the door";
-    assert!(play.notes.iter().all(|told| told.starts_with(note)), "{:?}", play.notes);
+    assert!(play.notes.iter().all(|one| one.starts_with(note)), "{:?}", play.notes);
     assert_eq!(play.notes.len(), 1);
 }
 
