@@ -281,6 +281,7 @@ const fn client_in(effect: &Effect) -> Option<IpAddr> {
         | Effect::Note(
             Note::Retransmission { client, .. }
             | Note::OtherFlags { client, .. }
+            | Note::SecondTry { client, .. }
             | Note::Voided { client, .. }
             | Note::Evicted { client, .. }
             | Note::SequenceChanged { client, .. }

@@ -290,7 +290,7 @@ impl<'a> Sniffer<'a> {
         let recorded = self.ear.recording.as_ref().map_or(0, Recording::missed);
         self.outbox.lost(Loss::Packets, dropped);
         self.outbox.lost(Loss::Attempts, counts.evicted);
-        self.outbox.lost(Loss::Openings, counts.forgotten_openings);
+        self.outbox.lost(Loss::Openings, counts.forgotten_knocks);
         self.outbox.lost(Loss::Recorded, recorded);
     }
 

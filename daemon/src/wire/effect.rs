@@ -50,6 +50,9 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::Note(Note::OtherFlags { client, door, stage }) => {
             about(kind::OTHER_FLAGS, Some(client), door, stage.get())
         }
+        Effect::Note(Note::SecondTry { client, door, stage, knock }) => {
+            about(kind::SECOND_TRY, Some(client), door, stage.get()).with_knock(knock)
+        }
         Effect::Note(Note::Voided { client, door, stage, knock }) => {
             about(kind::VOIDED, Some(client), door, stage.get()).with_knock(knock)
         }
@@ -107,6 +110,12 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotARepor
         kind::OTHER_FLAGS => {
             Effect::Note(Note::OtherFlags { client: client()?, door: door()?, stage: stage()? })
         }
+        kind::SECOND_TRY => Effect::Note(Note::SecondTry {
+            client: client()?,
+            door: door()?,
+            stage: stage()?,
+            knock: fields.knock(),
+        }),
         kind::VOIDED => Effect::Note(Note::Voided {
             client: client()?,
             door: door()?,
