@@ -51,12 +51,12 @@ openSSH: running command: open 198.51.100.7
 /// A client whose sockets stay open, behind a firewall that drops: the system repeats each SYN after
 /// 1, 3 and 7 seconds, and here every second.
 fn open_sockets(gap: f64) -> String {
-    let knock = |(number, port): (u32, u16)| {
-        let at = f64::from(number) * gap;
-        let source = 50_001 + number;
+    let knocks = [(0.0, 50_001, 7000), (1.0, 50_002, 8000), (2.0, 50_003, 9000)];
+    let lines = knocks.map(|(number, source, port)| {
+        let at = number * gap;
         format!("{at:.3} 198.51.100.7:{source} > 192.0.2.1:{port} tcp syn again 7 every 1s\n")
-    };
-    (0..).zip([7000, 8000, 9000]).map(knock).collect()
+    });
+    lines.concat()
 }
 
 #[test]
@@ -131,12 +131,13 @@ fn two_people_behind_one_address_open_for_both() {
     let other = [7000, 8000, 9000].into_iter().zip([0.1, 1.1, 2.1]);
     let mut knocks: Vec<(u16, f64)> = one.chain(other).collect();
     knocks.sort_by(|one, other| one.1.total_cmp(&other.1));
-    let scenario: String = (50_001..)
+    let lines: Vec<String> = (50_001..)
         .zip(knocks)
         .map(|(source, (port, at)): (u32, _)| {
             format!("{at} 198.51.100.7:{source} > 192.0.2.1:{port} tcp syn\n")
         })
         .collect();
+    let scenario = lines.concat();
     assert!(transcript(SEED, &scenario).contains("openSSH: OPEN SESAME"));
 }
 
@@ -157,7 +158,8 @@ fn a_source_that_no_host_has_opens_nothing_and_is_named() {
     for source in ["0.0.0.0", "224.0.0.1", "255.255.255.255"] {
         let knock =
             |(at, port): (u32, u16)| format!("{at} {source}:50001 > 192.0.2.1:{port} tcp syn\n");
-        let scenario: String = (0..).zip([7000, 8000, 9000]).map(knock).collect();
+        let lines: Vec<String> = (0..).zip([7000, 8000, 9000]).map(knock).collect();
+        let scenario = lines.concat();
         assert_eq!(transcript(SEED, &scenario), "", "{source}");
         let explained = replay(SEED, &scenario, &["-q", "--explain"]);
         let named = format!("from {source}, an address that no host has");
