@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use knock_config::Wording;
-use knock_config::report::{self, Source, Style};
+use knock_config::diagnostics::{self, Source, Style};
 use knock_config::text::{Cause, shown};
 use knock_engine::Port;
 use serde::Serialize;
@@ -273,7 +273,7 @@ impl<'a> Teller<'a> {
 
     /// Tells what is hardly meant in a text.
     pub(crate) fn findings(&mut self, source: &Source) {
-        let render = |style| report::render(std::slice::from_ref(source), style);
+        let render = |style| diagnostics::render(std::slice::from_ref(source), style);
         match self.form {
             Form::Quiet => {}
             Form::Text | Form::Verbose => {

@@ -29,6 +29,60 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
+/// Part of the text, fit to stand in a message: what is not UTF-8 is U+FFFD, control characters
+/// are escaped, and behind [`Excerpt::MAX_CHARS`] characters it ends in `...`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Excerpt(Box<str>);
+
+impl Excerpt {
+    /// The most characters that are kept.
+    pub const MAX_CHARS: usize = 40;
+
+    /// Takes part of a text.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        // No character has more than four bytes, and what is cut off here is cut off below anyway.
+        let most = Self::MAX_CHARS.saturating_add(1).saturating_mul(4);
+        let text = String::from_utf8_lossy(bytes.get(..most).unwrap_or(bytes));
+        let mut excerpt = String::new();
+        for (count, character) in text.chars().enumerate() {
+            if count == Self::MAX_CHARS {
+                excerpt.push_str("...");
+                break;
+            }
+            if character.is_control() {
+                excerpt.extend(character.escape_default());
+            } else {
+                excerpt.push(character);
+            }
+        }
+        Self(excerpt.into_boxed_str())
+    }
+
+    /// Returns the excerpt.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Returns `1 knock`, `2 knocks`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +98,21 @@ mod tests {
         let missing = io::Error::from_raw_os_error(libc::ENOENT);
         assert_eq!(Cause(&missing).to_string(), "No such file or directory");
         assert_eq!(Cause(&io::Error::other("cut (twice)")).to_string(), "cut (twice)");
+    }
+
+    #[test]
+    fn an_excerpt_shows_no_control_character_and_ends_somewhere() {
+        assert_eq!(Excerpt::new(b"a\x1b[31m\xff\x00").as_str(), "a\\u{1b}[31m\u{fffd}\\u{0}");
+        assert_eq!(Excerpt::new(b"a\xff").to_string(), "a\u{fffd}");
+        assert_eq!(format!("{:?}", Excerpt::new(b"a\"")), r#""a\"""#);
+        assert_eq!(Excerpt::new(&[b'x'; 40]).as_str(), "x".repeat(40));
+        assert_eq!(Excerpt::new(&[b'x'; 9000]).as_str(), "x".repeat(40) + "...");
+    }
+
+    #[test]
+    fn one_thing_is_told_in_the_singular() {
+        assert_eq!(counted(1, "knock"), "1 knock");
+        assert_eq!(counted(2, "knock"), "2 knocks");
+        assert_eq!(counted(0, "knock"), "0 knocks");
     }
 }

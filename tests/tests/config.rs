@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use knock_config::report::{self, Source, Style};
-use knock_config::{self, Diagnostics, Fault, LineFault, Lint, OptionFault, Severity, ValueFault};
+use knock_config::diagnostics::{self, Source, Style};
+use knock_config::warnings::Lint;
+use knock_config::{self, Diagnostics, Fault, LineFault, OptionFault, Severity, ValueFault};
 use knock_engine::Doors;
 
 /// Maps every fault to the files of `testdata/configs` that show it; the compiler refuses to forget
@@ -118,7 +119,7 @@ fn every_fault_is_reported_as_its_snapshot_shows() {
                 assert!(shown_by.contains(&name.as_str()), "{name}: {:?}", diagnostic.fault);
             }
             let source = Source::new(name.clone(), text, &diagnostics);
-            let report = report::render(&[source], Style::Plain);
+            let report = diagnostics::render(&[source], Style::Plain);
             insta::assert_snapshot!(format!("{directory}__{}", name.replace('.', "_")), report);
         }
     }
@@ -174,7 +175,7 @@ fn one_door_too_many_is_an_error() {
     let error = parsed.diagnostics.kept().iter().find(|one| one.severity() == Severity::Error);
     assert_eq!(error.unwrap().fault, Fault::Line(LineFault::TooManyDoors));
     let source = Source::new("knockd.conf".to_owned(), text.into_bytes(), &parsed.diagnostics);
-    let report = report::render(&[source], Style::Plain);
+    let report = diagnostics::render(&[source], Style::Plain);
     let (_, end) = report.split_at(report.rfind("error: more").unwrap());
     insta::assert_snapshot!(end);
 }

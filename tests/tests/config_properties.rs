@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
+use knock_config::diagnostics::{self, Source, Style};
 use knock_config::lint::{self, Checked, Circumstances};
-use knock_config::report::{self, Source, Style};
 use knock_config::{
     self, Diagnostic, Diagnostics, Fault, InterfaceName, LogTime, Severity, Span, UserName,
 };
@@ -141,7 +141,7 @@ fn check_diagnostics(diagnostics: &Diagnostics, text: &[u8]) -> Result<(), TestC
         prop_assert_eq!(u32::try_from(column), Ok(span.column));
     }
     let source = Source::new("knockd.conf".to_owned(), text.to_vec(), diagnostics);
-    let report = report::render(&[source], Style::Plain);
+    let report = diagnostics::render(&[source], Style::Plain);
     let errors = diagnostics.kept().iter().filter(|one| one.severity() == Severity::Error).count();
     let headlines = report.lines().filter(|line| line.starts_with("error: ")).count();
     prop_assert_eq!(headlines, if errors > 0 { errors + 1 } else { 0 });

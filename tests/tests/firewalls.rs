@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use knock_config::lint::{self, Advice, Circumstances};
+use knock_config::lint::{self, Circumstances};
+use knock_config::warnings::Advice;
 use knock_config::{self as config, Fault};
 use knock_engine::Command;
 use knock_tests::live::Namespace;

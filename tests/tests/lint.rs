@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use knock_config::lint::{Code, ProgramFault};
+use knock_config::diagnostics::Style;
 use knock_config::options::{CheckOptions, Denied, Format};
-use knock_config::report::Style;
+use knock_config::warnings::{Code, ProgramFault};
 use knock_config::{Host, Verdict};
 use knock_tests::schema::Schema;
 use serde_json::Value;

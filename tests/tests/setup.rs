@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use knock_config::{Config, FileName};
 use knock_config::{Files, MAX_FILE_BYTES, Refusal, Setup};
 use knock_engine::Sequence;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use knock_config::report::Source;
+use knock_config::diagnostics::Source;
 use knock_config::text::Cause;
 use knock_engine::LinkType;
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use knock_config::Setup;
-use knock_config::one_time::path_of;
+use knock_config::marks::path_of;
 use knock_config::text::shown;
 use knock_config::{Config, DoorConfig, Excerpt, nearest};
 use knock_engine::{

@@ -7,7 +7,7 @@ use crate::desk::Desk;
 use crate::manual::SECTIONS;
 use knock::Hit;
 use knock::profile::{Base, Knocks, Profiles, parse};
-use knock_config::report::{Style, render};
+use knock_config::diagnostics::{Style, render};
 
 const EXAMPLE: &str = include_str!("../../../docs/examples/knock-config");
 

@@ -1,12 +1,14 @@
 //! Advice about the commands of a door.
 
-use super::advice::{Advice, NoIp};
 use super::firewall::{self, Change, Family};
 use super::shell::{self, Simple};
 use super::{Both, Circumstances, Program};
-use crate::parse::check::Door as Placed;
-use crate::parse::lex::Piece;
-use crate::parse::{Diagnostics, Directive, Excerpt};
+use crate::diagnostics::Diagnostics;
+use crate::directive::Directive;
+use crate::lex::Piece;
+use crate::read::Door as Placed;
+use crate::text::Excerpt;
+use crate::warnings::{Advice, NoIp};
 
 pub(super) fn check(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
     for command in commands(both.placed) {

@@ -1,9 +1,9 @@
 //! Advice about a door by itself.
 
-use super::advice::{Advice, Guess, Why};
 use super::{Both, Circumstances, services};
-use crate::parse::Diagnostics;
-use crate::parse::lex::Piece;
+use crate::diagnostics::Diagnostics;
+use crate::lex::Piece;
+use crate::warnings::{Advice, Guess, Why};
 use knock_engine::{DoorSequence, Sequence};
 use knock_engine::{Knock, Port, Protocol, TcpFlags, TcpHeader, Transport};
 

@@ -6,23 +6,20 @@
 //! about the text; what depends on the machine is looked for by those who can see it, who get the
 //! [`Program`]s of all commands.
 
-mod advice;
-mod code;
 mod commands;
 mod doors;
 mod firewall;
-mod kinship;
 mod options;
+mod related;
 mod scan;
 mod services;
 mod shell;
 
-pub use advice::{Advice, Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
-pub use code::{Code, Level, Levels};
-
-use crate::parse::check::{Door as Placed, read};
-use crate::parse::one_time;
-use crate::parse::{Config, Diagnostics, Parsed, Span};
+use crate::config::Config;
+use crate::diagnostics::Diagnostics;
+use crate::lex::Span;
+use crate::read::{Door as Placed, Parsed, one_time, read};
+use crate::warnings::Levels;
 use knock_engine::OneTimeSequences;
 
 /// What a check is told besides the text.
@@ -53,7 +50,7 @@ pub struct Program {
     pub span: Span,
 }
 
-/// Reads the text of a `knockd.conf` as [`crate::parse::parse`] does, and gives advice if there is no
+/// Reads the text of a `knockd.conf` as [`crate::parse`] does, and gives advice if there is no
 /// error in it.
 #[must_use]
 pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
@@ -96,7 +93,7 @@ fn check_doors(
         commands::check(both, circumstances, diagnostics);
     }
     scan::check(&doors, diagnostics);
-    kinship::check(&doors, diagnostics);
+    related::check(&doors, diagnostics);
 }
 
 /// A door, and where the text says so.

@@ -1,8 +1,8 @@
 //! Advice about the section `[options]`.
 
-use super::advice::{Advice, Unknown};
-use crate::parse::Diagnostics;
-use crate::parse::check::Options;
+use crate::diagnostics::Diagnostics;
+use crate::read::Options;
+use crate::warnings::{Advice, Unknown};
 
 pub(super) fn check(options: &Options<'_>, diagnostics: &mut Diagnostics) {
     let &Options { interfaces, user, log_time, command_limit, lease_file } = options;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::Both;
-use super::advice::Advice;
 use super::doors::BARE_SYN;
-use crate::parse::Diagnostics;
+use crate::diagnostics::Diagnostics;
+use crate::warnings::Advice;
 use knock_engine::Door;
 use knock_engine::{Knock, Port, Protocol, Transport};
 

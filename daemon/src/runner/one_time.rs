@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use knock_config::Files;
-use knock_config::one_time::{self, NotMarked, path_of};
+use knock_config::marks::{self, NotMarked, path_of};
 use knock_config::text::{Cause, shown};
 use knock_config::{Config, FileName};
 use knock_engine::DoorId;
@@ -38,7 +38,7 @@ impl OneTime {
     pub(super) fn mark(&self, door: DoorId, line: u32, offset: u64) -> Result<(), NotMarked> {
         let name = self.files.get(&door).ok_or(NotMarked::NoSuchLine)?;
         let text = self.texts.get(name).ok_or(NotMarked::NoSuchLine)?;
-        one_time::mark(path_of(name), text, line, offset)
+        marks::mark(path_of(name), text, line, offset)
     }
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for NotWritable {
 pub(crate) fn check_writable(config: &Config) -> Result<(), NotWritable> {
     for file in config.doors.iter().filter_map(|door| door.one_time_file.as_ref()) {
         let path = path_of(&file.name);
-        one_time::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
+        marks::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
     }
     Ok(())
 }

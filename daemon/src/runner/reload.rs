@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
 
 use knock_config::Config;
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use knock_config::text::shown;
 
 use super::one_time::{OneTime, check_writable};

@@ -41,7 +41,7 @@ fn the_manual_page_has_every_option_and_every_example() {
 
 #[test]
 fn the_manual_page_has_every_directive() {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/src/parse/directive.rs");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/src/directive.rs");
     let source = fs::read_to_string(source).unwrap();
     let (_, names) = source.split_once("const NAMES").unwrap();
     let (names, _) = names.split_once("];").unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use knock_config::report::{self, Style};
+use knock_config::diagnostics::{self, Style};
 use knock_engine::transcript::Channel;
 use knock_engine::{Doors, Rules};
 
@@ -111,7 +111,7 @@ fn tell(
 /// Prints which assertions do not hold, and says how many do.
 fn report(judgement: &Judgement, args: &Args, streams: &mut Streams<'_>) -> Exit {
     let style = if streams.output_colour { Style::Coloured } else { Style::Plain };
-    let printed = streams.print(&report::render_findings(&judgement.failed, style));
+    let printed = streams.print(&diagnostics::render_findings(&judgement.failed, style));
     if printed != Exit::Done {
         return printed;
     }

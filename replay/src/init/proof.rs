@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::net::IpAddr;
 
-use knock_config::report::Source;
+use knock_config::diagnostics::Source;
 use knock_engine::{Doors, Limits, Rules};
 
 use super::draft::Draft;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_config::report;
+use knock_config::diagnostics;
 
 use super::outcome::{Detail, Outcome, Verdict};
 use crate::exit::Exit;
@@ -80,8 +80,8 @@ impl Text {
         self.paint(style, &counts) + "\n"
     }
 
-    const fn style(&self) -> report::Style {
-        if self.colour { report::Style::Coloured } else { report::Style::Plain }
+    const fn style(&self) -> diagnostics::Style {
+        if self.colour { diagnostics::Style::Coloured } else { diagnostics::Style::Plain }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {

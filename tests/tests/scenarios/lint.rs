@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use knock_config::lint::{self, Advice, Checked, Circumstances};
+use knock_config::lint::{self, Checked, Circumstances};
+use knock_config::warnings::Advice;
 use knock_config::{Fault, Span};
 
 fn knock_at(ports: &[u16]) -> Vec<(f64, Packet)> {

@@ -1,14 +1,13 @@
 //! Sections while they are read.
 
-use super::diagnostic::{Diagnostics, Excerpt};
-use super::directive::Directive;
-use super::fault::LineFault;
-use super::lex::Piece;
-use super::lint::Lint;
-use super::{
-    DoorConfig, DoorPlaces, FileName, InterfaceName, LogTime, OneTimeFile, Options, Span, UserName,
-    check, option_value, value,
-};
+use super::{option_value, reader, value};
+use crate::config::{DoorConfig, DoorPlaces, LogTime, OneTimeFile, Options};
+use crate::diagnostics::{Diagnostics, LineFault};
+use crate::directive::Directive;
+use crate::lex::{Piece, Span};
+use crate::names::{FileName, InterfaceName, UserName};
+use crate::text::Excerpt;
+use crate::warnings::Lint;
 use knock_engine::OneTimeSequences;
 use knock_engine::Seconds;
 use knock_engine::{Command, Commands};
@@ -128,8 +127,8 @@ impl<'a> OptionsDraft<'a> {
     }
 
     /// Returns where the directives stand.
-    pub(super) fn placed(&self) -> check::Options<'a> {
-        check::Options {
+    pub(super) fn placed(&self) -> reader::Options<'a> {
+        reader::Options {
             interfaces: given(&self.interfaces),
             user: given(&self.user),
             log_time: given(&self.log_time),
@@ -247,8 +246,8 @@ impl<'a> DoorDraft<'a> {
     }
 
     /// Returns where the directives stand.
-    pub(super) fn placed(&self) -> check::Door<'a> {
-        check::Door {
+    pub(super) fn placed(&self) -> reader::Door<'a> {
+        reader::Door {
             name: self.name,
             sequence: given(&self.sequence),
             seq_timeout: given(&self.seq_timeout),

@@ -2,12 +2,10 @@
 
 use knock_engine::{OneTimeLine, OneTimeSequences, Sequence};
 
-use super::check;
-use super::diagnostic::Diagnostics;
-use super::lex::{Piece, Text};
-use super::lint::Lint;
-use super::value;
-use crate::lint::Levels;
+use super::{reader, value};
+use crate::diagnostics::Diagnostics;
+use crate::lex::{Piece, Text};
+use crate::warnings::{Levels, Lint};
 
 /// Reads a sequence file: a sequence a line, in the format of the directive `Sequence`.
 ///
@@ -34,7 +32,7 @@ pub(crate) fn parse_with(
         if line.number == 1 && text.has_byte_order_mark {
             diagnostics.lint(Lint::ByteOrderMark, line.trimmed().empty_at_start());
         }
-        let Some(content) = check::content(line, &mut diagnostics) else { continue };
+        let Some(content) = reader::content(line, &mut diagnostics) else { continue };
         let Some(sequence) = value::sequence(content, &mut diagnostics) else { continue };
         look(&sequence, content, &mut diagnostics);
         let offset = u64::try_from(line.offset).unwrap_or(u64::MAX);
@@ -53,7 +51,8 @@ pub(crate) fn parse_with(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::{Fault, LineFault, Severity};
+    use crate::diagnostics::{Fault, LineFault};
+    use crate::wording::Severity;
 
     fn ports(line: &OneTimeLine) -> Vec<u16> {
         line.sequence.knocks().iter().map(|knock| knock.port.0).collect()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::lex::is_blank;
+use crate::lex::is_blank;
 
 /// The name of a file as the configuration gives it, as bytes; never empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ impl InterfaceName {
     }
 
     /// Returns whether an interface could have the name if it were not too long.
-    pub(super) fn is_but_for_its_length(bytes: &[u8]) -> bool {
+    pub(crate) fn is_but_for_its_length(bytes: &[u8]) -> bool {
         !bytes.is_empty()
             && !bytes.iter().any(|byte| is_blank(*byte) || matches!(byte, b'/' | b'\n' | 0))
     }
@@ -95,7 +95,7 @@ impl UserName {
     }
 
     /// Returns whether a user could have the name if it were not too long.
-    pub(super) fn is_but_for_its_length(bytes: &[u8]) -> bool {
+    pub(crate) fn is_but_for_its_length(bytes: &[u8]) -> bool {
         let is_refused =
             |byte: &u8| byte.is_ascii_control() || matches!(byte, b' ' | b':' | b',' | b'/');
         // No bytes at all are a number, too.

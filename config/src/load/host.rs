@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::lint::ProgramFault;
+use crate::warnings::ProgramFault;
 
 /// What a check asks of a machine.
 pub trait Host {

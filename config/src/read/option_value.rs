@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::LogTime;
-use super::diagnostic::{Diagnostics, Excerpt};
-use super::directive::Directive;
-use super::fault::ValueFault;
-use super::lex::{Piece, is_blank};
-use super::lint::Lint;
-use super::names::{FileName, InterfaceName, UserName};
-use super::option_fault::OptionFault;
 use super::value::{required, without_comment};
+use crate::config::LogTime;
+use crate::diagnostics::{Diagnostics, OptionFault, ValueFault};
+use crate::directive::Directive;
+use crate::lex::{Piece, is_blank};
+use crate::names::{FileName, InterfaceName, UserName};
+use crate::text::Excerpt;
+use crate::warnings::Lint;
 
 /// Reads the name of a file, which may be anything.
 pub(super) fn file_name(

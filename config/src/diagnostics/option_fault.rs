@@ -1,7 +1,8 @@
 //! What is an error in a value of `[options]` that knockd 0.8 does not read.
 
-use super::diagnostic::{Excerpt, Wording};
-use super::names::{InterfaceName, UserName};
+use crate::names::{InterfaceName, UserName};
+use crate::text::Excerpt;
+use crate::wording::Wording;
 
 /// An error in the value of `Interface`, `User`, `LogTime` or `CommandLimit`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::diagnostic::{Diagnostics, Excerpt};
-use super::directive::Directive;
-use super::fault::ValueFault;
-use super::lex::{self, Piece};
-use super::lint::Lint;
-use super::option_fault::OptionFault;
+use crate::diagnostics::{Diagnostics, OptionFault, ValueFault};
+use crate::directive::Directive;
+use crate::lex::{self, Piece};
+use crate::text::Excerpt;
+use crate::warnings::Lint;
 use knock_engine::Seconds;
 use knock_engine::address;
 use knock_engine::{FlagRule, Sequence, Target};
@@ -41,7 +40,7 @@ pub(super) fn without_comment<'a>(
 }
 
 /// Reads knocks separated by commas: `PORT[:tcp|udp],...`.
-pub(crate) fn sequence(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Sequence> {
+pub(super) fn sequence(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Sequence> {
     let value = without_comment(Directive::Sequence, value, diagnostics)?;
     let count = value.split(b',').count();
     let knocks: Vec<Option<Knock>> = value

@@ -5,11 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::parse::{FileName, OneTimeFile, Severity, Wording};
-
-use crate::one_time::path_of;
-use crate::report::Finding;
+use super::marks::path_of;
+use crate::config::OneTimeFile;
+use crate::diagnostics::Finding;
+use crate::names::FileName;
 use crate::text::{Cause, shown};
+use crate::wording::{Severity, Wording};
 
 /// The largest configuration and the largest sequence file, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -80,7 +81,7 @@ impl Unreadable {
         }
     }
 
-    pub(crate) fn finding(&self, file: &OneTimeFile) -> Finding {
+    pub(super) fn finding(&self, file: &OneTimeFile) -> Finding {
         let wording = self.wording(&shown(path_of(&file.name)), self.help_for_one_time());
         Finding { severity: Severity::Error, code: None, span: Some(file.span), wording }
     }
@@ -101,7 +102,7 @@ impl Unreadable {
         }
     }
 
-    pub(crate) fn help_for_configuration(&self) -> &'static str {
+    pub(super) fn help_for_configuration(&self) -> &'static str {
         match self {
             Self::Directory => "give the path of the file in it",
             Self::Refused(Refusal { cause: _, help }) => help,

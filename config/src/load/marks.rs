@@ -8,8 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::parse::FileName;
-
+use crate::names::FileName;
 use crate::text::{Cause, shown};
 
 /// Why a line was not marked.

@@ -1,8 +1,9 @@
 //! What is no error but hardly meant.
 
-use super::diagnostic::{Excerpt, Wording};
-use super::directive::Directive;
-use crate::lint::Code;
+use super::code::Code;
+use crate::directive::Directive;
+use crate::text::Excerpt;
+use crate::wording::Wording;
 
 /// A warning. It never changes what a configuration means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl Lint {
     }
 
     #[expect(clippy::too_many_lines, reason = "a table with an entry for each cause")]
-    pub(super) fn wording(&self) -> Wording {
+    pub(crate) fn wording(&self) -> Wording {
         match self {
             Self::ByteOrderMark => {
                 Wording::new("file begins with a byte order mark", "it stands in front of this")

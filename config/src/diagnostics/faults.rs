@@ -1,9 +1,9 @@
 //! What is found in a text while it is read.
 
-use crate::parse::lex::Piece;
-use crate::parse::{Severity, Wording, nearest};
-
-use crate::report::{Finding, Source};
+use super::render::{Finding, Source};
+use crate::lex::Piece;
+use crate::suggest::nearest;
+use crate::wording::{Severity, Wording};
 
 /// What was found so far.
 ///

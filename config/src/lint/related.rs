@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Both;
-use super::advice::Advice;
-use crate::parse::{Diagnostics, Excerpt};
+use crate::diagnostics::Diagnostics;
+use crate::text::Excerpt;
+use crate::warnings::Advice;
 use knock_engine::Door;
 use knock_engine::{Knock, Protocol};
 
@@ -14,7 +15,7 @@ pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
     let mut index = Index::new(doors);
     for (place, both) in doors.iter().enumerate() {
         let Some(given) = both.placed.sequence else { continue };
-        for advice in index.kin_of(place) {
+        for advice in index.relations_of(place) {
             diagnostics.advise(advice, given.value);
         }
     }
@@ -44,7 +45,7 @@ enum At {
 
 impl<'a> Index<'a> {
     /// The most doors of one sequence that are kept: as others differ from them in flags at most, or in
-    /// targets, one of the first is nearly always kin.
+    /// targets, one of the first is nearly always related.
     const ALIKE: usize = 8;
 
     fn new(doors: &'a [Both<'a>]) -> Self {
@@ -63,7 +64,7 @@ impl<'a> Index<'a> {
     }
 
     /// Returns how a door is related to others: each kind once, with the first door of the kind.
-    fn kin_of(&mut self, place: usize) -> Vec<Advice> {
+    fn relations_of(&mut self, place: usize) -> Vec<Advice> {
         let Some(both) = self.doors.get(place) else { return Vec::new() };
         let Some(sequence) = both.door.sequence() else { return Vec::new() };
         let knocks = sequence.knocks();
@@ -116,11 +117,11 @@ impl<'a> Index<'a> {
         for at in places {
             let alike = self.by_sequence.get(&(*at, knocks)).map_or(&[][..], Vec::as_slice);
             self.looked_at = self.looked_at.saturating_add(alike.len()).saturating_add(1);
-            let kin = alike.iter().copied().find(|&place| {
+            let related = alike.iter().copied().find(|&place| {
                 let other = self.doors.get(place).map(|other| other.door);
                 is_wanted(place) && other.is_some_and(|other| meet(door, other, knocks))
             });
-            best = [best, kin].into_iter().flatten().min();
+            best = [best, related].into_iter().flatten().min();
         }
         let other = self.doors.get(best?)?.placed;
         Some((Excerpt::new(other.name.bytes()), other.name.line().number))
@@ -137,8 +138,8 @@ fn meet(one: &Door, other: &Door, knocks: &[Knock]) -> bool {
 mod tests {
 
     use super::*;
-    use crate::lint::Levels;
-    use crate::parse::check::read;
+    use crate::read::read;
+    use crate::warnings::Levels;
     use knock_engine::Sequence;
 
     /// How many doors are looked at in a text.
@@ -149,7 +150,7 @@ mod tests {
         let doors: Vec<Both<'_>> =
             pairs.map(|(door, placed)| Both { door: &door.door, placed }).collect();
         let mut index = Index::new(&doors);
-        (0..doors.len()).for_each(|place| drop(index.kin_of(place)));
+        (0..doors.len()).for_each(|place| drop(index.relations_of(place)));
         index.looked_at
     }
 

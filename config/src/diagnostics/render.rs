@@ -1,7 +1,10 @@
 //! Diagnostics as text, as rustc prints them.
 
-use crate::lint::Code;
-use crate::parse::{Diagnostics, Severity, Span, Wording};
+use super::diagnostic::Diagnostics;
+use crate::lex::Span;
+use crate::text::counted;
+use crate::warnings::Code;
+use crate::wording::{Severity, Wording};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -221,8 +224,4 @@ fn summary(name: &str, errors: usize, sources: &[Source]) -> String {
         if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
     let hidden = if hidden > 0 { format!(" ({hidden} of them not shown)") } else { String::new() };
     format!("{name}: {errors}{warnings}{hidden}")
-}
-
-fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

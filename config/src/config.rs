@@ -1,49 +1,8 @@
-//! `knockd.conf`: its text becomes a [`Config`], or everything that is wrong with it is told.
+//! What a `knockd.conf` says.
 
-pub(crate) mod check;
-pub(crate) mod diagnostic;
-mod directive;
-mod draft;
-mod fault;
-pub mod lex;
-mod lint;
-mod names;
-pub(crate) mod one_time;
-mod option_fault;
-mod option_value;
-mod suggest;
-pub(crate) mod value;
-
-pub use diagnostic::{Diagnostic, Diagnostics, Excerpt, Fault, Severity, Wording};
-pub use directive::Directive;
-pub use fault::{LineFault, ValueFault};
-pub use lex::Span;
-pub use lint::Lint;
-pub use names::{FileName, InterfaceName, UserName};
-pub use option_fault::OptionFault;
-pub use suggest::nearest;
-
-use knock_engine::Door;
-use knock_engine::Seconds;
-
-/// Reads the text of a `knockd.conf`.
-///
-/// Any bytes will do. What knockd 0.8 accepts and means is accepted and means the same; what it
-/// accepts and misreads is an error (`docs/differences.md`, 28 to 36). Names of doors and files and
-/// commands are kept byte for byte, and comments may hold anything.
-#[must_use]
-pub fn parse(text: &[u8]) -> Parsed {
-    check::check(text)
-}
-
-/// What [`parse`] made of a text.
-#[derive(Clone, Debug)]
-pub struct Parsed {
-    /// The configuration; `None` if and only if there is an error.
-    pub config: Option<Config>,
-    /// Everything that is wrong or hardly meant.
-    pub diagnostics: Diagnostics,
-}
+use crate::lex::Span;
+use crate::names::{FileName, InterfaceName, UserName};
+use knock_engine::{Door, Seconds};
 
 /// A `knockd.conf`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,6 +89,3 @@ pub struct OneTimeFile {
     /// Where the configuration names it.
     pub span: Span,
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,9 @@
 //! What a check finds, and how it is told.
 
 use super::code::Code;
-use crate::parse::diagnostic::counted;
-use crate::parse::{Directive, Excerpt, Wording};
+use crate::directive::Directive;
+use crate::text::{Excerpt, counted};
+use crate::wording::Wording;
 use knock_engine::Protocol;
 
 /// A warning that only a check gives. It never changes what a configuration means.

@@ -1,22 +1,11 @@
 //! What the parsers have to say about a text.
 
-use std::fmt;
-
 use super::fault::{LineFault, ValueFault};
-use super::lex::{Piece, Span};
-use super::lint::Lint;
 use super::option_fault::OptionFault;
-use super::suggest;
-use crate::lint::{Advice, Code, Level, Levels};
-
-/// How much a [`Diagnostic`] matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The text has no meaning.
-    Error,
-    /// The text has a meaning, perhaps not the one its author thinks it has.
-    Warning,
-}
+use crate::lex::{Piece, Span};
+use crate::suggest;
+use crate::warnings::{Advice, Code, Level, Levels, Lint};
+use crate::wording::{Severity, Wording};
 
 /// What is wrong: a variant per cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,39 +31,6 @@ impl Fault {
             Self::Lint(lint) => Some(lint.code()),
             Self::Advice(advice) => Some(advice.code()),
         }
-    }
-}
-
-/// What a [`Fault`] is called and what can be done about it: in lower case, no full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wording {
-    /// What is wrong.
-    pub message: String,
-    /// What was expected, or what the marked text is; stands beside the caret.
-    pub label: String,
-    /// The way out.
-    pub help: Option<String>,
-    /// What knockd 0.8 would do, where that matters.
-    pub note: Option<String>,
-}
-
-impl Wording {
-    /// Takes what is wrong, and what stands beside the caret.
-    #[must_use]
-    pub fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), label: label.into(), help: None, note: None }
-    }
-
-    /// Returns the same with a way out.
-    #[must_use]
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
-    }
-
-    /// Returns the same with what knockd 0.8 would do.
-    #[must_use]
-    pub fn note(self, note: impl Into<String>) -> Self {
-        Self { note: Some(note.into()), ..self }
     }
 }
 
@@ -160,7 +116,7 @@ impl Diagnostics {
 
     /// Returns the known word nearest to `word` for the next error; none if that will not be kept,
     /// as the search is slow.
-    pub(super) fn nearest(
+    pub(crate) fn nearest(
         &self,
         word: &[u8],
         known: impl IntoIterator<Item = &'static str>,
@@ -176,7 +132,7 @@ impl Diagnostics {
         self.add(Fault::Value(fault), Some(at));
     }
 
-    pub(super) fn option(&mut self, fault: OptionFault, at: Piece<'_>) {
+    pub(crate) fn option(&mut self, fault: OptionFault, at: Piece<'_>) {
         self.add(Fault::Option(fault), Some(at));
     }
 
@@ -227,75 +183,10 @@ impl Diagnostics {
     }
 }
 
-/// Part of the text, fit to stand in a message: what is not UTF-8 is U+FFFD, control characters
-/// are escaped, and behind [`Excerpt::MAX_CHARS`] characters it ends in `...`.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Excerpt(Box<str>);
-
-impl Excerpt {
-    /// The most characters that are kept.
-    pub const MAX_CHARS: usize = 40;
-
-    /// Takes part of a text.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        // No character has more than four bytes, and what is cut off here is cut off below anyway.
-        let most = Self::MAX_CHARS.saturating_add(1).saturating_mul(4);
-        let text = String::from_utf8_lossy(bytes.get(..most).unwrap_or(bytes));
-        let mut excerpt = String::new();
-        for (count, character) in text.chars().enumerate() {
-            if count == Self::MAX_CHARS {
-                excerpt.push_str("...");
-                break;
-            }
-            if character.is_control() {
-                excerpt.extend(character.escape_default());
-            } else {
-                excerpt.push(character);
-            }
-        }
-        Self(excerpt.into_boxed_str())
-    }
-
-    /// Returns the excerpt.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Excerpt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Excerpt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-/// Returns `1 knock`, `2 knocks`.
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::string::ToString as _;
-
     use super::*;
-    use crate::parse::lex::Text;
-
-    #[test]
-    fn an_excerpt_shows_no_control_character_and_ends_somewhere() {
-        assert_eq!(Excerpt::new(b"a\x1b[31m\xff\x00").as_str(), "a\\u{1b}[31m\u{fffd}\\u{0}");
-        assert_eq!(Excerpt::new(b"a\xff").to_string(), "a\u{fffd}");
-        assert_eq!(format!("{:?}", Excerpt::new(b"a\"")), r#""a\"""#);
-        assert_eq!(Excerpt::new(&[b'x'; 40]).as_str(), "x".repeat(40));
-        assert_eq!(Excerpt::new(&[b'x'; 9000]).as_str(), "x".repeat(40) + "...");
-    }
+    use crate::lex::Text;
 
     #[test]
     fn errors_and_warnings_beyond_the_limit_are_counted_and_not_kept() {
@@ -320,12 +211,5 @@ mod tests {
             diagnostics.line(LineFault::NulByte, piece);
         }
         assert_eq!(diagnostics.nearest(b"upd", ["tcp", "udp"]), None);
-    }
-
-    #[test]
-    fn one_thing_is_told_in_the_singular() {
-        assert_eq!(counted(1, "knock"), "1 knock");
-        assert_eq!(counted(2, "knock"), "2 knocks");
-        assert_eq!(counted(0, "knock"), "0 knocks");
     }
 }

@@ -2,25 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::diagnostic::{Diagnostics, Excerpt};
-use super::directive::{Directive, Home};
-pub(crate) use super::draft::Given;
-use super::draft::{DoorDraft, OptionsDraft};
-use super::fault::{LineFault, ValueFault};
-use super::lex::{Line, Piece, Text};
-use super::lint::Lint;
-use super::{Config, DoorConfig, Parsed};
-use crate::lint::Levels;
+use super::draft::{DoorDraft, Given, OptionsDraft};
+use crate::config::{Config, DoorConfig};
+use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
+use crate::directive::{Directive, Home};
+use crate::lex::{Line, Piece, Text};
+use crate::text::Excerpt;
+use crate::warnings::{Levels, Lint};
 use knock_engine::Doors;
 
-pub(super) fn check(text: &[u8]) -> Parsed {
-    let (config, _, mut diagnostics) = read_with(Reader::default(), text);
-    diagnostics.sort();
-    Parsed { config, diagnostics }
+/// Reads a text. What was found is not in the order of place.
+pub(super) fn read_plainly(text: &[u8]) -> (Option<Config>, Diagnostics) {
+    let (config, _, diagnostics) = read_with(Reader::default(), text);
+    (config, diagnostics)
 }
 
-/// Does the same as [`check`] with these levels for warnings, and says where everything stands. What was
-/// found is not in the order of place.
+/// Does the same as [`read_plainly`] with these levels for warnings, and says where everything stands.
 pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Placed<'_>, Diagnostics) {
     let reader = Reader {
         diagnostics: Diagnostics::new(levels),

@@ -1,8 +1,9 @@
 //! What is an error in a configuration or in a sequence file.
 
-use super::diagnostic::{Excerpt, Wording, counted};
-use super::directive::Directive;
-use super::lex::Line;
+use crate::directive::Directive;
+use crate::lex::Line;
+use crate::text::{Excerpt, counted};
+use crate::wording::Wording;
 use knock_engine::Doors;
 use knock_engine::Port;
 use knock_engine::Sequence;

@@ -43,7 +43,7 @@ pub enum Directive {
 
 /// The sections a directive can belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Home {
+pub(crate) enum Home {
     Options,
     Door,
     Anywhere,
@@ -76,12 +76,12 @@ const NAMES: [(&str, Directive); 21] = [
 
 impl Directive {
     /// Returns the directive of this name, in any case, and the name in lower case.
-    pub(super) fn from_name(name: &[u8]) -> Option<(&'static str, Self)> {
+    pub(crate) fn from_name(name: &[u8]) -> Option<(&'static str, Self)> {
         NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())).copied()
     }
 
     /// Returns every name, in lower case.
-    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
     }
 
@@ -92,7 +92,7 @@ impl Directive {
         usual.map_or("", |(name, _)| name)
     }
 
-    pub(super) fn home(self) -> Home {
+    pub(crate) fn home(self) -> Home {
         match self {
             Self::UseSyslog => Home::Anywhere,
             Self::LogFile
@@ -116,7 +116,7 @@ impl Directive {
     }
 
     /// Returns what its value is, as the end of "expected".
-    pub(super) fn expected(self) -> &'static str {
+    pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::UseSyslog => "nothing",
             Self::LogFile | Self::PidFile | Self::LeaseFile | Self::OneTimeSequences => {
@@ -137,7 +137,7 @@ impl Directive {
 
     /// Returns what holds where the directive is absent, as the end of "remove the line"; `None`
     /// if a door cannot do without it.
-    pub(super) fn when_absent(self) -> Option<&'static str> {
+    pub(crate) fn when_absent(self) -> Option<&'static str> {
         match self {
             Self::UseSyslog => Some("to log nothing to syslog"),
             Self::LogFile => Some("to log to no file"),

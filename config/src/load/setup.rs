@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::parse::{Config, FileName, Severity, Wording};
-use knock_engine::{DoorName, DoorSequence, Doors, OneTimeSequences, TooManyDoors};
-
-use crate::check::Check;
-use crate::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
-use crate::one_time::path_of;
-use crate::report::{self, Source, Style};
+use super::check::Check;
+use super::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
+use super::marks::path_of;
+use crate::config::Config;
+use crate::diagnostics::{self, Source, Style};
+use crate::names::FileName;
+use crate::read;
 use crate::text::shown;
+use crate::wording::{Severity, Wording};
+use knock_engine::{DoorName, DoorSequence, Doors, OneTimeSequences, TooManyDoors};
 
 /// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
 /// and each door has its sequences in memory.
@@ -103,7 +105,7 @@ impl Setup {
     ) -> Self {
         let parsed = match check {
             Some(check) => check.configuration(name, &configuration),
-            None => crate::parse(&configuration),
+            None => read::parse(&configuration),
         };
         let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
         let mut one_time = OneTimeFiles::new(read, source, check);
@@ -126,7 +128,7 @@ impl Setup {
             Outcome::Unreadable(_) => self.report(style),
             Outcome::Read(sources) => {
                 let sources: Vec<Source> = sources.iter().map(Source::without_warnings).collect();
-                report::render(&sources, style)
+                diagnostics::render(&sources, style)
             }
         }
     }
@@ -146,8 +148,10 @@ impl Setup {
     #[must_use]
     pub fn report(&self, style: Style) -> String {
         match &self.outcome {
-            Outcome::Unreadable(wording) => report::render_alone(Severity::Error, wording, style),
-            Outcome::Read(sources) => report::render(sources, style),
+            Outcome::Unreadable(wording) => {
+                diagnostics::render_alone(Severity::Error, wording, style)
+            }
+            Outcome::Read(sources) => diagnostics::render(sources, style),
         }
     }
 }
@@ -211,7 +215,7 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
         }
         let (sequences, diagnostics) = match self.check {
             Some(check) => check.one_time(path_of(name), &text),
-            None => crate::parse::one_time::parse(&text),
+            None => read::one_time::parse(&text),
         };
         if !diagnostics.kept().is_empty() {
             self.sources.push(Source::new(shown(path_of(name)), text.clone(), &diagnostics));

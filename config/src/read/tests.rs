@@ -4,8 +4,15 @@ mod wording;
 use std::net::IpAddr;
 
 use super::*;
-use knock_engine::{DoorSequence, FlagRule};
-use knock_engine::{Protocol, TcpFlags};
+use crate::config::{LogTime, Options};
+use crate::diagnostics::{Diagnostic, Fault, LineFault, ValueFault};
+use crate::directive::Directive;
+use crate::lex::Span;
+use crate::names::InterfaceName;
+use crate::text::Excerpt;
+use crate::warnings::Lint;
+use crate::wording::{Severity, Wording};
+use knock_engine::{Door, DoorSequence, FlagRule, Protocol, Seconds, TcpFlags};
 
 /// The configuration of a text without errors.
 fn config(text: impl AsRef<[u8]>) -> Config {
