@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use knock_config::diagnostics::{self, Source, Style};
-use knock_config::warnings::Lint;
+use knock_config::warnings::Warning;
 use knock_config::{self, Diagnostics, Fault, LineFault, OptionFault, Severity, ValueFault};
 use knock_engine::Doors;
 
@@ -83,27 +83,27 @@ catalogue! {
     Fault::Option(OptionFault::UnknownLogTime { .. }) =>
         ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf"],
     Fault::Option(OptionFault::ZeroCommandLimit) => ["command-limit-zero.conf"],
-    Fault::Lint(Lint::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
-    Fault::Lint(Lint::NoDoors) => ["no-doors.conf"],
-    Fault::Lint(Lint::AlmostOptions { .. }) => ["almost-options.conf"],
-    Fault::Lint(Lint::DuplicateDoorName { .. }) => ["duplicate-door-name.conf"],
-    Fault::Lint(Lint::LongName { .. }) => ["long-name.conf"],
-    Fault::Lint(Lint::Overridden { .. }) =>
+    Fault::Warning(Warning::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
+    Fault::Warning(Warning::NoDoors) => ["no-doors.conf"],
+    Fault::Warning(Warning::AlmostOptions { .. }) => ["almost-options.conf"],
+    Fault::Warning(Warning::DuplicateDoorName { .. }) => ["duplicate-door-name.conf"],
+    Fault::Warning(Warning::LongDoorName { .. }) => ["long-name.conf"],
+    Fault::Warning(Warning::OverriddenDirective { .. }) =>
         ["overridden.conf", "overridden-by-alias.conf", "overridden-option.conf"],
-    Fault::Lint(Lint::DuplicateInterface { .. }) => ["duplicate-interface.conf"],
-    Fault::Lint(Lint::BlankInFlags { .. }) => ["blank-in-flags.conf"],
-    Fault::Lint(Lint::TargetNotCanonical { .. }) =>
+    Fault::Warning(Warning::DuplicateInterface { .. }) => ["duplicate-interface.conf"],
+    Fault::Warning(Warning::BlankInFlags { .. }) => ["blank-in-flags.conf"],
+    Fault::Warning(Warning::TargetNotCanonical { .. }) =>
         ["target-in-upper-case.conf", "target-not-shortened.conf"],
-    Fault::Lint(Lint::NoCommand { .. }) => ["no-command.conf"],
-    Fault::Lint(Lint::StopWithoutStart { .. }) =>
+    Fault::Warning(Warning::NoCommand { .. }) => ["no-command.conf"],
+    Fault::Warning(Warning::StopWithoutStart { .. }) =>
         ["stop-without-start.conf", "stop-6-without-start.conf"],
-    Fault::Lint(Lint::StopForBothFamilies) => ["stop-for-both-families.conf"],
-    Fault::Lint(Lint::EmptyStopCommand { .. }) =>
+    Fault::Warning(Warning::StopForBothFamilies) => ["stop-for-both-families.conf"],
+    Fault::Warning(Warning::EmptyStopCommand { .. }) =>
         ["empty-stop-command.conf", "empty-stop-command-6.conf"],
-    Fault::Lint(Lint::SharedOneTimeFile { .. }) => ["shared-one-time-file.conf"],
-    Fault::Lint(Lint::NoSequenceLeft) => ["no-sequence-left.sequences"],
+    Fault::Warning(Warning::SharedOneTimeFile { .. }) => ["shared-one-time-file.conf"],
+    Fault::Warning(Warning::NoSequenceLeft) => ["no-sequence-left.sequences"],
     // Only a check gives it, and `testdata/lints` shows it.
-    Fault::Advice(_) => [],
+    Fault::Warning(_) => [],
 }
 
 #[test]

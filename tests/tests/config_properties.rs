@@ -7,8 +7,9 @@ use std::net::IpAddr;
 
 use knock_config::diagnostics::{self, Source, Style};
 use knock_config::lint::{self, Checked, Circumstances};
+use knock_config::warnings::Code;
 use knock_config::{
-    self, Diagnostic, Diagnostics, Fault, InterfaceName, LogTime, Severity, Span, UserName,
+    self, Diagnostic, Diagnostics, InterfaceName, LogTime, Severity, Span, UserName,
 };
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
@@ -116,8 +117,9 @@ fn check_advice(text: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(&checked.config, &parsed.config);
     prop_assert_eq!(checked.diagnostics.errors(), parsed.diagnostics.errors());
     check_diagnostics(&checked.diagnostics, text)?;
-    let is_no_advice = |one: &&Diagnostic| !matches!(one.fault, Fault::Advice(_));
-    let without_advice = checked.diagnostics.kept().iter().filter(is_no_advice);
+    let is_told_at_every_start =
+        |one: &&Diagnostic| one.fault.code().is_none_or(Code::is_told_at_every_start);
+    let without_advice = checked.diagnostics.kept().iter().filter(is_told_at_every_start);
     prop_assert!(without_advice.eq(parsed.diagnostics.kept()));
     for program in programs {
         let line = &text[program.span.line_start..program.span.line_end];

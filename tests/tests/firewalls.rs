@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use knock_config::lint::{self, Circumstances};
-use knock_config::warnings::Advice;
+use knock_config::warnings::Warning;
 use knock_config::{self as config, Fault};
 use knock_engine::Command;
 use knock_tests::live::Namespace;
@@ -59,7 +59,7 @@ fn a_stop_command_that_is_warned_of_leaves_something_and_others_leave_nothing() 
             let config =
                 format!("[d]\nsequence = 1\nstart_command = {start}\nstop_command = {stop}\n");
             let warned =
-                advice(&config).iter().any(|one| matches!(one, Advice::StopDoesNotUndo { .. }));
+                advice(&config).iter().any(|one| matches!(one, Warning::StopDoesNotUndo { .. }));
             reset(&place);
             let before = rules(&place);
             assert!(runs(&place, start, CLIENT), "{start}");
@@ -112,11 +112,11 @@ fn is_iptables(command: &Command) -> bool {
     String::from_utf8_lossy(command.as_bytes()).contains("tables")
 }
 
-fn advice(text: &str) -> Vec<Advice> {
+fn advice(text: &str) -> Vec<Warning> {
     let checked = lint::check(text.as_bytes(), &Circumstances::default());
     let found = checked.parsed.diagnostics.kept().iter().filter_map(|one| match &one.fault {
-        Fault::Advice(advice) => Some(advice.clone()),
-        Fault::Line(_) | Fault::Value(_) | Fault::Option(_) | Fault::Lint(_) => None,
+        Fault::Warning(warning) => Some(warning.clone()),
+        Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => None,
     });
     found.collect()
 }

@@ -4,7 +4,7 @@ use super::fault::{LineFault, ValueFault};
 use super::option_fault::OptionFault;
 use crate::lex::{Piece, Span};
 use crate::suggest;
-use crate::warnings::{Advice, Code, Level, Levels, Lint};
+use crate::warnings::{Code, Level, Levels, Warning};
 use crate::wording::{Severity, Wording};
 
 /// What is wrong: a variant per cause.
@@ -17,9 +17,7 @@ pub enum Fault {
     /// An error in the value of an option that knockd 0.8 does not read.
     Option(OptionFault),
     /// A warning.
-    Lint(Lint),
-    /// A warning that only a check gives.
-    Advice(Advice),
+    Warning(Warning),
 }
 
 impl Fault {
@@ -28,8 +26,7 @@ impl Fault {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Line(_) | Self::Value(_) | Self::Option(_) => None,
-            Self::Lint(lint) => Some(lint.code()),
-            Self::Advice(advice) => Some(advice.code()),
+            Self::Warning(warning) => Some(warning.code()),
         }
     }
 }
@@ -63,8 +60,7 @@ impl Diagnostic {
             Fault::Line(fault) => fault.wording(),
             Fault::Value(fault) => fault.wording(),
             Fault::Option(fault) => fault.wording(),
-            Fault::Lint(lint) => lint.wording(),
-            Fault::Advice(advice) => advice.wording(),
+            Fault::Warning(warning) => warning.wording(),
         }
     }
 }
@@ -136,23 +132,19 @@ impl Diagnostics {
         self.add(Fault::Option(fault), Some(at));
     }
 
-    pub(crate) fn lint(&mut self, lint: Lint, at: Piece<'_>) {
-        self.add(Fault::Lint(lint), Some(at));
+    pub(crate) fn warn(&mut self, warning: Warning, at: Piece<'_>) {
+        self.add(Fault::Warning(warning), Some(at));
     }
 
     /// Warns of the text as a whole.
-    pub(crate) fn lint_text(&mut self, lint: Lint) {
-        self.add(Fault::Lint(lint), None);
+    pub(crate) fn warn_of_text(&mut self, warning: Warning) {
+        self.add(Fault::Warning(warning), None);
     }
 
-    pub(crate) fn advise(&mut self, advice: Advice, at: Piece<'_>) {
-        self.add(Fault::Advice(advice), Some(at));
-    }
-
-    /// Adds what was found on the machine; `None` if it is the text as a whole. [`Self::sort`] brings it
-    /// to its place.
-    pub fn advise_of_machine(&mut self, advice: Advice, at: Option<Span>) {
-        self.add_at(Fault::Advice(advice), || at);
+    /// Warns of what was found late; `None` if it is the text as a whole. [`Self::sort`] brings it to
+    /// its place.
+    pub(crate) fn warn_at(&mut self, warning: Warning, at: Option<Span>) {
+        self.add_at(Fault::Warning(warning), || at);
     }
 
     fn add(&mut self, fault: Fault, at: Option<Piece<'_>>) {
@@ -195,8 +187,8 @@ mod tests {
         for _ in 0..1001 {
             diagnostics.line(LineFault::NulByte, piece);
         }
-        diagnostics.lint_text(Lint::NoDoors);
-        diagnostics.lint_text(Lint::NoDoors);
+        diagnostics.warn_of_text(Warning::NoDoors);
+        diagnostics.warn_of_text(Warning::NoDoors);
         assert_eq!((diagnostics.errors(), diagnostics.warnings()), (1001, 2));
         assert_eq!(diagnostics.kept().len(), 1002);
     }

@@ -1,4 +1,4 @@
-//! Advice about the commands of a door.
+//! Warning about the commands of a door.
 
 use super::firewall::{self, Change, Family};
 use super::shell::{self, Simple};
@@ -8,7 +8,7 @@ use crate::directive::Directive;
 use crate::lex::Piece;
 use crate::read::Door as Placed;
 use crate::text::Excerpt;
-use crate::warnings::{Advice, NoIp};
+use crate::warnings::{NoIp, Warning};
 
 pub(super) fn check(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
     for command in commands(both.placed) {
@@ -39,21 +39,21 @@ fn check_text(command: Piece<'_>, diagnostics: &mut Diagnostics) {
         && !program.bytes().starts_with(b"/")
     {
         let program_text = Excerpt::new(program.bytes());
-        diagnostics.advise(Advice::CommandNotAbsolute { program: program_text }, program);
+        diagnostics.warn(Warning::CommandNotAbsolute { program: program_text }, program);
     }
     if let Some(token) = almost_token(command) {
         let token_text = Excerpt::new(token.bytes());
         let no_ip = NoIp::Misspelled { token: token_text };
-        diagnostics.advise(Advice::NoIpToken { no_ip }, token);
+        diagnostics.warn(Warning::NoIpToken { no_ip }, token);
         return;
     }
     let Some(simple) = Simple::new(command) else { return };
     if let Some(option) = firewall::port_without_protocol(&simple) {
         let option_text = Excerpt::new(option.bytes());
-        diagnostics.advise(Advice::DportWithoutProtocol { option: option_text }, option);
+        diagnostics.warn(Warning::DportWithoutProtocol { option: option_text }, option);
     }
     if firewall::opens(&simple) && !has_token(command.bytes()) {
-        diagnostics.advise(Advice::NoIpToken { no_ip: NoIp::OpensForAll }, simple.whole());
+        diagnostics.warn(Warning::NoIpToken { no_ip: NoIp::OpensForAll }, simple.whole());
     }
 }
 
@@ -86,7 +86,7 @@ fn check_pairs(placed: &Placed<'_>, diagnostics: &mut Diagnostics) {
         };
         if let Some((mismatch, at)) = started.is_not_undone_by(&stopped) {
             let start_line = start.at.line().number;
-            diagnostics.advise(Advice::StopDoesNotUndo { mismatch, start_line }, at);
+            diagnostics.warn(Warning::StopDoesNotUndo { mismatch, start_line }, at);
         }
     }
 }
@@ -101,8 +101,8 @@ fn check_families(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagn
     if target.is_none_or(|address| address.is_ipv4()) {
         for given in [placed.start, placed.stop].into_iter().flatten() {
             if let Some(at) = wrong_for(given.value, Family::Ipv6) {
-                let advice = Advice::WrongAddressFamily { falls_back: false, ipv6: false };
-                diagnostics.advise(advice, at);
+                let warning = Warning::WrongAddressFamily { falls_back: false, ipv6: false };
+                diagnostics.warn(warning, at);
             }
         }
     }
@@ -120,7 +120,7 @@ fn check_for_ipv6_clients(placed: &Placed<'_>, diagnostics: &mut Diagnostics) {
             matches!(given.directive, Directive::StartCommand | Directive::StopCommand);
         // To be told once that there is nothing for IPv6 is enough.
         if !(falls_back && std::mem::replace(&mut is_told, true)) {
-            diagnostics.advise(Advice::WrongAddressFamily { falls_back, ipv6: true }, at);
+            diagnostics.warn(Warning::WrongAddressFamily { falls_back, ipv6: true }, at);
         }
     }
 }

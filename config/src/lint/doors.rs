@@ -1,9 +1,9 @@
-//! Advice about a door by itself.
+//! Warning about a door by itself.
 
 use super::{Both, Circumstances, services};
 use crate::diagnostics::Diagnostics;
 use crate::lex::Piece;
-use crate::warnings::{Advice, Guess, Why};
+use crate::warnings::{Guess, Warning, Why};
 use knock_engine::{DoorSequence, Sequence};
 use knock_engine::{Knock, Port, Protocol, TcpFlags, TcpHeader, Transport};
 
@@ -34,24 +34,24 @@ pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
 pub(super) fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
     let knocks = sequence.knocks();
     if knocks.len() < ENOUGH_KNOCKS {
-        diagnostics.advise(Advice::FewKnocks { count: knocks.len() }, at);
+        diagnostics.warn(Warning::FewKnocks { count: knocks.len() }, at);
     }
     let mut seen = Vec::new();
     for (index, knock) in knocks.iter().enumerate() {
         if seen.contains(knock) {
             let Port(port) = knock.port;
-            diagnostics.advise(Advice::RepeatedKnock { port }, nth_knock(at, index));
+            diagnostics.warn(Warning::RepeatedKnock { port }, nth_knock(at, index));
             continue;
         }
         seen.push(*knock);
         if let Some(service) = services::at(*knock) {
             let (Port(port), protocol) = (knock.port, knock.protocol);
-            let advice = Advice::ServicePort { port, protocol, service };
-            diagnostics.advise(advice, nth_knock(at, index));
+            let warning = Warning::ServicePort { port, protocol, service };
+            diagnostics.warn(warning, nth_knock(at, index));
         }
     }
     if let Some(guess) = guess(knocks) {
-        diagnostics.advise(Advice::GuessableSequence { guess }, at);
+        diagnostics.warn(Warning::GuessableSequence { guess }, at);
     }
 }
 
@@ -92,12 +92,12 @@ fn check_timeouts(both: &Both<'_>, diagnostics: &mut Diagnostics) {
     let knocks = door.sequence().map(|sequence| sequence.knocks().len());
     match placed.seq_timeout {
         None if knocks == Some(1) => {}
-        None => diagnostics.advise(Advice::NoSeqTimeout, placed.name),
+        None => diagnostics.warn(Warning::NoSeqTimeout, placed.name),
         Some(given) => {
             let gaps = knocks.unwrap_or(1).saturating_sub(1);
             let seconds = door.seq_timeout.get();
             if usize::try_from(seconds).is_ok_and(|seconds| seconds < gaps) {
-                diagnostics.advise(Advice::ShortSeqTimeout { seconds, gaps }, given.value);
+                diagnostics.warn(Warning::ShortSeqTimeout { seconds, gaps }, given.value);
             }
         }
     }
@@ -105,9 +105,9 @@ fn check_timeouts(both: &Both<'_>, diagnostics: &mut Diagnostics) {
     let stops = [&door.commands.stop, &door.commands.stop_6];
     let has_stop = stops.into_iter().flatten().any(|command| !command.as_bytes().is_empty());
     if !has_stop {
-        diagnostics.advise(Advice::UnusedCmdTimeout, given.at);
+        diagnostics.warn(Warning::UnusedCmdTimeout, given.at);
     } else if door.cmd_timeout.get() == 0 {
-        diagnostics.advise(Advice::ZeroCmdTimeout, given.value);
+        diagnostics.warn(Warning::ZeroCmdTimeout, given.value);
     }
 }
 
@@ -119,7 +119,7 @@ fn check_flags(both: &Both<'_>, diagnostics: &mut Diagnostics) {
         sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Tcp)
     });
     if has_tcp && !door.flags.is_satisfied_by(BARE_SYN) {
-        diagnostics.advise(Advice::FlagsNoClientSends, given.value);
+        diagnostics.warn(Warning::FlagsNoClientSends, given.value);
     }
 }
 
@@ -132,5 +132,5 @@ fn check_target(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnos
     } else {
         return;
     };
-    diagnostics.advise(Advice::NeverOpens { why }, given.value);
+    diagnostics.warn(Warning::NeverOpens { why }, given.value);
 }

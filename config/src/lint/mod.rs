@@ -1,4 +1,4 @@
-//! Advice about a configuration that is sound: what opens more easily, or does less, than it seems to.
+//! Warning about a configuration that is sound: what opens more easily, or does less, than it seems to.
 //!
 //! The parser warns by itself of what has no effect or another one than it looks; that is told at every
 //! start. What is found here is told only by a check, because a daemon that comes in the place of

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Both;
 use crate::diagnostics::Diagnostics;
 use crate::text::Excerpt;
-use crate::warnings::Advice;
+use crate::warnings::Warning;
 use knock_engine::Door;
 use knock_engine::{Knock, Protocol};
 
@@ -15,8 +15,8 @@ pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
     let mut index = Index::new(doors);
     for (place, both) in doors.iter().enumerate() {
         let Some(given) = both.placed.sequence else { continue };
-        for advice in index.relations_of(place) {
-            diagnostics.advise(advice, given.value);
+        for warning in index.relations_of(place) {
+            diagnostics.warn(warning, given.value);
         }
     }
 }
@@ -64,7 +64,7 @@ impl<'a> Index<'a> {
     }
 
     /// Returns how a door is related to others: each kind once, with the first door of the kind.
-    fn relations_of(&mut self, place: usize) -> Vec<Advice> {
+    fn relations_of(&mut self, place: usize) -> Vec<Warning> {
         let Some(both) = self.doors.get(place) else { return Vec::new() };
         let Some(sequence) = both.door.sequence() else { return Vec::new() };
         let knocks = sequence.knocks();
@@ -72,22 +72,22 @@ impl<'a> Index<'a> {
         let is_other = |other: usize| other != place;
         let mut found = Vec::new();
         if let Some((door, line)) = self.find(knocks, both.door, is_earlier) {
-            found.push(Advice::SameSequence { door, line });
+            found.push(Warning::SameSequence { door, line });
         }
         let inner = 1..knocks.len();
         let prefixes = inner.clone().filter_map(|length| knocks.get(..length));
         if let Some((door, line)) = self.find_first(prefixes, both.door, is_other) {
-            found.push(Advice::SequencePrefix { door, line });
+            found.push(Warning::SequencePrefix { door, line });
         }
         let suffixes = inner.filter_map(|from| knocks.get(from..));
         if let Some((door, line)) = self.find_first(suffixes, both.door, is_other) {
-            found.push(Advice::SequenceSuffix { door, line });
+            found.push(Warning::SequenceSuffix { door, line });
         }
         let reversed: Vec<Knock> = knocks.iter().rev().copied().collect();
         if reversed != knocks
             && let Some((door, line)) = self.find(&reversed, both.door, is_earlier)
         {
-            found.push(Advice::ReversedSequence { door, line });
+            found.push(Warning::ReversedSequence { door, line });
         }
         found
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Both;
 use super::doors::BARE_SYN;
 use crate::diagnostics::Diagnostics;
-use crate::warnings::Advice;
+use crate::warnings::Warning;
 use knock_engine::Door;
 use knock_engine::{Knock, Port, Protocol, Transport};
 
@@ -24,7 +24,7 @@ pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
             continue;
         };
         if !heard.is_disturbed(both.door) {
-            diagnostics.advise(Advice::AscendingSequence { protocol }, given.value);
+            diagnostics.warn(Warning::AscendingSequence { protocol }, given.value);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::diagnostics::Diagnostics;
 use crate::lint::{self, Checked, Circumstances};
 use crate::read::Parsed;
 use crate::text::Excerpt;
-use crate::warnings::Advice;
+use crate::warnings::Warning;
 use knock_engine::OneTimeSequences;
 
 /// What a check takes into account.
@@ -33,8 +33,8 @@ impl Check<'_> {
                 .or_insert_with(|| host.program_fault(Path::new(OsStr::from_bytes(&program.path))));
             if let Some(fault) = fault {
                 let program_text = Excerpt::new(&program.path);
-                let advice = Advice::CommandNotFound { program: program_text, fault };
-                parsed.diagnostics.advise_of_machine(advice, Some(program.span));
+                let warning = Warning::CommandNotFound { program: program_text, fault };
+                parsed.diagnostics.warn_at(warning, Some(program.span));
             }
         }
         // A configuration without doors has nothing to hide.
@@ -64,6 +64,6 @@ impl Check<'_> {
 fn advise_of_mode(host: &dyn Host, path: &Path, diagnostics: &mut Diagnostics) {
     const READ_BY_OTHERS: u32 = 0o004;
     if let Some(mode) = host.mode(path).filter(|mode| mode & READ_BY_OTHERS != 0) {
-        diagnostics.advise_of_machine(Advice::WorldReadable { mode }, None);
+        diagnostics.warn_at(Warning::WorldReadable { mode }, None);
     }
 }

@@ -7,7 +7,7 @@ use crate::directive::Directive;
 use crate::lex::{Piece, Span};
 use crate::names::{FileName, InterfaceName, UserName};
 use crate::text::Excerpt;
-use crate::warnings::Lint;
+use crate::warnings::Warning;
 use knock_engine::OneTimeSequences;
 use knock_engine::Seconds;
 use knock_engine::{Command, Commands};
@@ -57,12 +57,12 @@ fn put<'a, T>(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(last) = slot.replace(Last { given, value }) {
-        let lint = Lint::Overridden {
+        let warning = Warning::OverriddenDirective {
             name: last.given.name,
             by_name: given.name,
             by_line: given.at.line().number,
         };
-        diagnostics.lint(lint, last.given.at);
+        diagnostics.warn(warning, last.given.at);
     }
 }
 
@@ -327,20 +327,20 @@ impl<'a> DoorDraft<'a> {
         if let Some(stop) = &self.stop {
             let directive = Directive::StopCommand;
             if !runs(&self.stop) {
-                diagnostics.lint(Lint::EmptyStopCommand { directive }, stop.given.at);
+                diagnostics.warn(Warning::EmptyStopCommand { directive }, stop.given.at);
             } else if !starts && (!starts_for_6 || self.stop_6.is_some()) {
-                diagnostics.lint(Lint::StopWithoutStart { directive }, stop.given.at);
+                diagnostics.warn(Warning::StopWithoutStart { directive }, stop.given.at);
             }
         }
         if let Some(stop_6) = &self.stop_6 {
             let directive = Directive::StopCommand6;
             if runs(&self.stop_6) {
                 if !starts_for_6 {
-                    diagnostics.lint(Lint::StopWithoutStart { directive }, stop_6.given.at);
+                    diagnostics.warn(Warning::StopWithoutStart { directive }, stop_6.given.at);
                 }
             } else if !runs(&self.stop) {
                 // Beside a stop command, an empty one is how the manual says to run nothing.
-                diagnostics.lint(Lint::EmptyStopCommand { directive }, stop_6.given.at);
+                diagnostics.warn(Warning::EmptyStopCommand { directive }, stop_6.given.at);
             }
         }
         if let Some(start) = &self.start_6
@@ -348,13 +348,13 @@ impl<'a> DoorDraft<'a> {
             && runs(&self.stop)
             && self.stop_6.is_none()
         {
-            diagnostics.lint(Lint::StopForBothFamilies, start.given.at);
+            diagnostics.warn(Warning::StopForBothFamilies, start.given.at);
         }
         let has_command =
             [&self.start, &self.start_6, &self.stop, &self.stop_6].into_iter().any(Option::is_some);
         if !has_command {
             let door = Excerpt::new(self.name.bytes());
-            diagnostics.lint(Lint::NoCommand { door }, self.name);
+            diagnostics.warn(Warning::NoCommand { door }, self.name);
         }
     }
 }

@@ -5,7 +5,7 @@ use knock_engine::{OneTimeLine, OneTimeSequences, Sequence};
 use super::{reader, value};
 use crate::diagnostics::Diagnostics;
 use crate::lex::{Piece, Text};
-use crate::warnings::{Levels, Lint};
+use crate::warnings::{Levels, Warning};
 
 /// Reads a sequence file: a sequence a line, in the format of the directive `Sequence`.
 ///
@@ -30,7 +30,7 @@ pub(crate) fn parse_with(
     let mut lines = Vec::new();
     for line in text.lines() {
         if line.number == 1 && text.has_byte_order_mark {
-            diagnostics.lint(Lint::ByteOrderMark, line.trimmed().empty_at_start());
+            diagnostics.warn(Warning::ByteOrderMark, line.trimmed().empty_at_start());
         }
         let Some(content) = reader::content(line, &mut diagnostics) else { continue };
         let Some(sequence) = value::sequence(content, &mut diagnostics) else { continue };
@@ -43,7 +43,7 @@ pub(crate) fn parse_with(
         return (None, diagnostics);
     }
     if lines.is_empty() {
-        diagnostics.lint_text(Lint::NoSequenceLeft);
+        diagnostics.warn_of_text(Warning::NoSequenceLeft);
     }
     (Some(OneTimeSequences::new(lines)), diagnostics)
 }
@@ -88,7 +88,7 @@ mod tests {
             diagnostics.kept().iter().map(|one| one.fault.clone()).collect::<Vec<_>>()
         };
         assert_eq!(warnings(b"1,2\n3,4\n"), []);
-        assert_eq!(warnings(b"\xef\xbb\xbf1,2\n3,4\n"), [Fault::Lint(Lint::ByteOrderMark)]);
+        assert_eq!(warnings(b"\xef\xbb\xbf1,2\n3,4\n"), [Fault::Warning(Warning::ByteOrderMark)]);
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
     fn a_file_without_a_usable_line_is_a_warning() {
         let (sequences, diagnostics) = parse(b"#1,2\n");
         assert_eq!(sequences.unwrap().next(), None);
-        assert_eq!(diagnostics.kept()[0].fault, Fault::Lint(Lint::NoSequenceLeft));
+        assert_eq!(diagnostics.kept()[0].fault, Fault::Warning(Warning::NoSequenceLeft));
         assert_eq!(diagnostics.kept()[0].severity(), Severity::Warning);
     }
 }

@@ -9,7 +9,7 @@ use crate::directive::Directive;
 use crate::lex::{Piece, is_blank};
 use crate::names::{FileName, InterfaceName, UserName};
 use crate::text::Excerpt;
-use crate::warnings::Lint;
+use crate::warnings::Warning;
 
 /// Reads the name of a file, which may be anything.
 pub(super) fn file_name(
@@ -34,7 +34,7 @@ pub(super) fn interfaces(
         let Some(name) = interface(part, diagnostics) else { continue };
         if !distinct.insert(part.bytes()) {
             let name = Excerpt::new(part.bytes());
-            diagnostics.lint(Lint::DuplicateInterface { name }, part);
+            diagnostics.warn(Warning::DuplicateInterface { name }, part);
             continue;
         }
         if part.bytes() == b"any" {

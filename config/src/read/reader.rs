@@ -8,7 +8,7 @@ use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
 use crate::directive::{Directive, Home};
 use crate::lex::{Line, Piece, Text};
 use crate::text::Excerpt;
-use crate::warnings::{Levels, Lint};
+use crate::warnings::{Levels, Warning};
 use knock_engine::Doors;
 
 /// Reads a text. What was found is not in the order of place.
@@ -35,7 +35,7 @@ fn read_with<'a>(
     for line in text.lines() {
         if line.number == 1 && text.has_byte_order_mark {
             let start = line.trimmed().empty_at_start();
-            reader.diagnostics.lint(Lint::ByteOrderMark, start);
+            reader.diagnostics.warn(Warning::ByteOrderMark, start);
         }
         reader.read(line);
     }
@@ -175,15 +175,15 @@ impl<'a> Reader<'a> {
         }
         let bytes = name.bytes();
         if bytes.trim_ascii().eq_ignore_ascii_case(b"options") {
-            self.diagnostics.lint(Lint::AlmostOptions { name: Excerpt::new(bytes) }, name);
+            self.diagnostics.warn(Warning::AlmostOptions { name: Excerpt::new(bytes) }, name);
         }
         let beyond = name.beyond(DoorDraft::NAME_BYTES_IN_08);
         if !beyond.is_empty() {
-            self.diagnostics.lint(Lint::LongName { length: bytes.len() }, beyond);
+            self.diagnostics.warn(Warning::LongDoorName { length: bytes.len() }, beyond);
         }
         if let Some(first_line) = self.names.get(bytes).copied().filter(|_| !bytes.is_empty()) {
             let name_text = Excerpt::new(bytes);
-            self.diagnostics.lint(Lint::DuplicateDoorName { name: name_text, first_line }, name);
+            self.diagnostics.warn(Warning::DuplicateDoorName { name: name_text, first_line }, name);
         } else {
             self.names.insert(bytes, name.line().number);
         }
@@ -289,7 +289,7 @@ impl<'a> Reader<'a> {
     fn finish(mut self) -> (Option<Config>, Placed<'a>, Diagnostics) {
         self.end_section();
         if self.door_count == 0 && self.diagnostics.errors() == 0 {
-            self.diagnostics.lint_text(Lint::NoDoors);
+            self.diagnostics.warn_of_text(Warning::NoDoors);
         }
         let mut placed = self.placed.unwrap_or_default();
         placed.options = self.options.placed();
@@ -305,7 +305,7 @@ fn lint_shared<'a>(
     diagnostics: &mut Diagnostics,
 ) {
     match files.get(name.bytes()).copied() {
-        Some(first_line) => diagnostics.lint(Lint::SharedOneTimeFile { first_line }, name),
+        Some(first_line) => diagnostics.warn(Warning::SharedOneTimeFile { first_line }, name),
         None => drop(files.insert(name.bytes(), name.line().number)),
     }
 }

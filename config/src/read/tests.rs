@@ -10,7 +10,7 @@ use crate::directive::Directive;
 use crate::lex::Span;
 use crate::names::InterfaceName;
 use crate::text::Excerpt;
-use crate::warnings::Lint;
+use crate::warnings::Warning;
 use crate::wording::{Severity, Wording};
 use knock_engine::{Door, DoorSequence, FlagRule, Protocol, Seconds, TcpFlags};
 
@@ -44,7 +44,7 @@ fn faults(text: impl AsRef<[u8]>) -> Vec<(Fault, u32, u32)> {
 
 /// The places of the errors of a text.
 fn error_places(text: impl AsRef<[u8]>) -> Vec<(u32, u32)> {
-    let is_error = |fault: &Fault| !matches!(fault, Fault::Lint(_));
+    let is_error = |fault: &Fault| !matches!(fault, Fault::Warning(_));
     let faults = faults(text).into_iter().filter(|(fault, ..)| is_error(fault));
     faults.map(|(_, line, column)| (line, column)).collect()
 }
@@ -216,7 +216,8 @@ fn all_errors_are_reported_in_the_order_of_place() {
 #[test]
 fn a_door_name_that_was_there_before_is_warned_of_with_its_line() {
     let text = "[a]\nSequence=1\nCommand=\n[b]\nSequence=2\nCommand=\n[a]\nSequence=3\nCommand=";
-    let [(Fault::Lint(Lint::DuplicateDoorName { name, first_line }), 7, 2)] = &faults(text)[..]
+    let [(Fault::Warning(Warning::DuplicateDoorName { name, first_line }), 7, 2)] =
+        &faults(text)[..]
     else {
         panic!("{:?}", faults(text))
     };
@@ -245,8 +246,8 @@ fn a_value_in_front_of_a_comment_is_read_all_the_same() {
 #[test]
 fn blanks_between_flags_are_warned_of_if_the_flags_are_right() {
     let flags = |flags| faults(format!("[d]\nCommand=\nSequence=1\nTCPFlags={flags}"));
-    let blank = Lint::BlankInFlags { without: Excerpt::new(b"syn,!ack") };
-    assert_eq!(flags("syn, ! ack"), [(Fault::Lint(blank), 4, 10)]);
+    let blank = Warning::BlankInFlags { without: Excerpt::new(b"syn,!ack") };
+    assert_eq!(flags("syn, ! ack"), [(Fault::Warning(blank), 4, 10)]);
     assert_eq!(flags("syn,!ack"), []);
     assert!(matches!(flags("syn, x")[..], [(Fault::Value(ValueFault::UnknownFlag { .. }), 4, 15)]));
 }
@@ -262,7 +263,7 @@ fn what_is_too_much_is_meant_to_the_end_of_the_line() {
 fn only_doors_that_share_a_file_of_one_time_sequences_are_warned_of() {
     let doors = |a: &str, b: &str| faults(format!("[a]\n{a}\nCommand=x\n[b]\n{b}\nCommand=x"));
     let shared = doors("One_Time_Sequences=/s", "One_Time_Sequences=/s");
-    assert_eq!(shared, [(Fault::Lint(Lint::SharedOneTimeFile { first_line: 2 }), 5, 20)]);
+    assert_eq!(shared, [(Fault::Warning(Warning::SharedOneTimeFile { first_line: 2 }), 5, 20)]);
     assert_eq!(doors("One_Time_Sequences=/s", "One_Time_Sequences=/t"), []);
     assert_eq!(doors("Sequence=1", "Sequence=1"), []);
     // Each is an error of its own, and that is enough.
@@ -314,7 +315,7 @@ fn an_empty_text_is_a_configuration_without_doors() {
         let parsed = parse(text.as_bytes());
         assert_eq!(parsed.config, Some(Config::default()));
         let last = parsed.diagnostics.kept().last().unwrap();
-        assert_eq!((&last.fault, last.span), (&Fault::Lint(Lint::NoDoors), None));
+        assert_eq!((&last.fault, last.span), (&Fault::Warning(Warning::NoDoors), None));
     }
 }
 
@@ -324,7 +325,7 @@ fn a_byte_order_mark_changes_nothing_but_a_warning() {
     let [with, without] = [config(format!("\u{feff}{text}")), config(text)];
     assert_eq!(with.options, without.options);
     assert_eq!(with.doors[0].door, without.doors[0].door);
-    assert_eq!(faults(format!("\u{feff}{text}")), [(Fault::Lint(Lint::ByteOrderMark), 1, 1)]);
+    assert_eq!(faults(format!("\u{feff}{text}")), [(Fault::Warning(Warning::ByteOrderMark), 1, 1)]);
 }
 
 #[test]
@@ -356,7 +357,7 @@ fn stop_commands_that_some_client_gets_to_are_not_warned_of() {
 #[test]
 fn a_stop_command_that_runs_only_behind_one_for_ipv6_is_warned_of_once() {
     let faults = faults("[d]\nSequence=1\nCommand_6=a\nStop_Command=b");
-    assert_eq!(faults, [(Fault::Lint(Lint::StopForBothFamilies), 3, 1)]);
+    assert_eq!(faults, [(Fault::Warning(Warning::StopForBothFamilies), 3, 1)]);
 }
 
 #[test]
@@ -368,7 +369,7 @@ fn stop_commands_that_no_client_gets_to_are_warned_of() {
         ("Command=a\nCommand_6=\nStop_Command_6=b", Directive::StopCommand6),
     ] {
         let faults = faults(format!("[d]\nSequence=1\n{commands}"));
-        let lint = Fault::Lint(Lint::StopWithoutStart { directive });
+        let lint = Fault::Warning(Warning::StopWithoutStart { directive });
         assert!(matches!(&faults[..], [(fault, ..)] if *fault == lint), "{commands}: {faults:?}");
     }
 }

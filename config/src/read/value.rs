@@ -6,7 +6,7 @@ use crate::diagnostics::{Diagnostics, OptionFault, ValueFault};
 use crate::directive::Directive;
 use crate::lex::{self, Piece};
 use crate::text::Excerpt;
-use crate::warnings::Lint;
+use crate::warnings::Warning;
 use knock_engine::Seconds;
 use knock_engine::address;
 use knock_engine::{FlagRule, Sequence, Target};
@@ -158,7 +158,7 @@ pub(super) fn flags(
     let without: Vec<u8> =
         value.bytes().iter().copied().filter(|byte| !lex::is_blank(*byte)).collect();
     if without != value.bytes() {
-        diagnostics.lint(Lint::BlankInFlags { without: Excerpt::new(&without) }, value);
+        diagnostics.warn(Warning::BlankInFlags { without: Excerpt::new(&without) }, value);
     }
     Some(rule)
 }
@@ -196,7 +196,7 @@ pub(super) fn target(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<
     let is_as_printed = canonical == value.bytes();
     if !is_as_printed {
         let canonical = String::from_utf8_lossy(&canonical).into_owned();
-        diagnostics.lint(Lint::TargetNotCanonical { canonical }, value);
+        diagnostics.warn(Warning::TargetNotCanonical { canonical }, value);
     }
     Some(Target { address, is_as_printed })
 }

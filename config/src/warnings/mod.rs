@@ -1,9 +1,12 @@
 //! Warnings: what is no error but hardly meant, or opens more easily, or does less, than it seems to.
+//!
+//! A new one is a row in `table.rs`, a file in `explanations/` and an arm in `wording.rs`.
 
-mod advice;
-mod code;
-mod lint;
+mod details;
+mod levels;
+mod table;
+mod wording;
 
-pub use advice::{Advice, Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
-pub use code::{Code, Level, Levels};
-pub use lint::Lint;
+pub use details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
+pub use levels::{Level, Levels};
+pub use table::{Code, Warning};

@@ -56,7 +56,7 @@ fn every_interface_that_is_none_is_told_of_and_spoils_the_line() {
 #[test]
 fn an_interface_that_stands_twice_on_a_line_is_warned_of() {
     let name = Excerpt::new(b"eth0");
-    let lint = Fault::Lint(Lint::DuplicateInterface { name });
+    let lint = Fault::Warning(Warning::DuplicateInterface { name });
     let found = faults("[options]\nInterface = eth0,lo, eth0 ,eth0\n[d]\nSequence=1\nCommand=");
     assert_eq!(found, [(lint.clone(), 2, 22), (lint, 2, 28)]);
 }
