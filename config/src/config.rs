@@ -45,6 +45,11 @@ pub enum LogTime {
     Iso,
 }
 
+impl LogTime {
+    /// Each by its word.
+    pub(crate) const WORDS: &[(&str, Self)] = &[("minutes", Self::Minutes), ("iso", Self::Iso)];
+}
+
 /// A section that is a door.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoorConfig {

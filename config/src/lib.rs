@@ -10,7 +10,7 @@ mod names;
 mod suggest;
 
 mod config;
-mod directive;
+mod directives;
 pub mod warnings;
 
 pub mod diagnostics;
@@ -27,7 +27,7 @@ mod verdict;
 
 pub use config::{Config, DoorConfig, DoorPlaces, LogTime, OneTimeFile, Options};
 pub use diagnostics::{Diagnostic, Diagnostics, Fault, LineFault, OptionFault, ValueFault};
-pub use directive::Directive;
+pub use directives::{Directive, Reload, Section};
 pub use lex::Span;
 pub use load::{
     Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Refusal, Setup, ThisHost, Unreadable, doors,

@@ -10,9 +10,6 @@ use nix::fcntl::Flock;
 
 use crate::locked_file::{self, NotHad, is_at};
 
-/// Where it is if nobody says otherwise, as in knockd 0.8.
-pub(crate) const DEFAULT: &str = "/var/run/knockd.pid";
-
 /// The file, locked as long as the daemon runs, so that another one notices.
 pub(crate) struct PidFile {
     path: PathBuf,

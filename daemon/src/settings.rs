@@ -5,12 +5,11 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{FileName, LogTime, Options};
+use knock_config::{Directive, FileName, LogTime, Options};
 use knock_engine::Seconds;
 
 use crate::addresses;
 use crate::args::Args;
-use crate::pid_file;
 use crate::user::User;
 
 /// What is to be done. The command line beats the file.
@@ -75,12 +74,12 @@ impl Settings {
     /// [`SettingsError`] if they name what is not there.
     pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
         let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
-        let pid_file = pid_file.unwrap_or_else(|| PathBuf::from(pid_file::DEFAULT));
+        let pid_file = pid_file.or_else(|| Directive::PidFile.default_value().map(PathBuf::from));
         // What a check forgives comes last.
         let user = user(options)?;
         Ok(Self {
             interfaces: interfaces(args, options)?,
-            pid_file: args.daemon.then_some(pid_file),
+            pid_file: pid_file.filter(|_| args.daemon),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
             log_time: options.log_time,
             syslog: options.use_syslog,

@@ -65,7 +65,8 @@ catalogue! {
         "seconds-by-name.conf", "seconds-with-unit.conf", "seconds-negative.conf",
         "seconds-too-large.conf", "command-limit-with-unit.conf"
     ],
-    Fault::Value(ValueFault::ZeroSeqTimeout) => ["seconds-zero.conf"],
+    Fault::Value(ValueFault::ZeroSeconds { .. }) =>
+        ["seconds-zero.conf", "command-limit-zero.conf"],
     Fault::Value(ValueFault::MissingFlag) => ["missing-flag.conf"],
     Fault::Value(ValueFault::UnknownFlag { .. }) =>
         ["unknown-flag.conf", "unknown-flag-without-a-near-one.conf"],
@@ -80,9 +81,8 @@ catalogue! {
     Fault::Option(OptionFault::BadUser { .. }) =>
         ["user-by-number.conf", "user-with-group.conf", "user-with-dash.conf"],
     Fault::Option(OptionFault::LongUser { .. }) => ["user-too-long.conf"],
-    Fault::Option(OptionFault::UnknownLogTime { .. }) =>
+    Fault::Option(OptionFault::UnknownWord { .. }) =>
         ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf"],
-    Fault::Option(OptionFault::ZeroCommandLimit) => ["command-limit-zero.conf"],
     Fault::Warning(Warning::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
     Fault::Warning(Warning::NoDoors) => ["no-doors.conf"],
     Fault::Warning(Warning::AlmostOptions { .. }) => ["almost-options.conf"],

@@ -1,6 +1,6 @@
 //! What is an error in a configuration or in a sequence file.
 
-use crate::directive::Directive;
+use crate::directives::{Directive, Least, Value};
 use crate::lex::Line;
 use crate::text::{Excerpt, counted};
 use crate::wording::Wording;
@@ -201,15 +201,18 @@ pub enum ValueFault {
     },
     /// A timeout that is not a decimal number of seconds, or too large.
     BadSeconds {
-        /// `Seq_Timeout`, `Cmd_Timeout` or `CommandLimit`.
+        /// The directive.
         directive: Directive,
         /// What stands there.
         text: Excerpt,
         /// What knockd 0.8 makes of it; `None` if it does not know the directive.
         read_by_08: Option<i32>,
     },
-    /// `Seq_Timeout` is 0.
-    ZeroSeqTimeout,
+    /// 0 seconds where that makes no sense.
+    ZeroSeconds {
+        /// The directive.
+        directive: Directive,
+    },
     /// Nothing where a flag should be.
     MissingFlag,
     /// There is no such flag.
@@ -288,11 +291,10 @@ impl ValueFault {
             )
             .help(format!("shorten it to {}", counted(Sequence::MAX_KNOCKS, "knock"))),
             Self::BadSeconds { directive, text, read_by_08 } => {
-                let least = u8::from(*directive != Directive::CmdTimeout);
                 let is_number = text.as_str().bytes().all(|byte| byte.is_ascii_digit());
                 let wording = Wording::new(
                     format!("`{text}` is not a number of seconds"),
-                    format!("expected a number from {least} to 2147483647"),
+                    expected_seconds(*directive),
                 )
                 .help(if is_number {
                     "write a smaller number"
@@ -304,12 +306,7 @@ impl ValueFault {
                     None => wording,
                 }
             }
-            Self::ZeroSeqTimeout => Wording::new(
-                "no sequence can be completed in 0 seconds",
-                "expected a number from 1 to 2147483647",
-            )
-            .help("write how many seconds a client has from the first knock to the last")
-            .note(seconds_note(Directive::SeqTimeout, 0)),
+            Self::ZeroSeconds { directive } => zero_seconds(*directive),
             Self::MissingFlag => {
                 Wording::new("missing flag", "expected `fin`, `syn`, `rst`, `psh`, `ack` or `urg`")
                     .help("write a flag, or remove the comma or `!`")
@@ -340,30 +337,37 @@ impl ValueFault {
 }
 
 fn comment_after(directive: Directive) -> Wording {
-    let (message, note) = match directive {
-        Directive::UseSyslog => ("comment after `usesyslog`", None),
-        Directive::Sequence => ("comment after a sequence", Some("knockd 0.8 would ignore it")),
-        Directive::SeqTimeout | Directive::CmdTimeout => {
-            ("comment after a number", Some("knockd 0.8 would ignore it"))
-        }
-        Directive::CommandLimit => ("comment after a number", None),
-        Directive::LogFile
-        | Directive::PidFile
-        | Directive::LeaseFile
-        | Directive::Interface
-        | Directive::User
-        | Directive::LogTime
-        | Directive::OneTimeSequences
-        | Directive::TcpFlags
-        | Directive::Target
-        | Directive::StartCommand
-        | Directive::StartCommand6
-        | Directive::StopCommand
-        | Directive::StopCommand6 => ("comment after a value", None),
+    let (message, is_read_by_08) = match directive.value() {
+        Value::Nothing => (format!("comment after `{}`", directive.name()), false),
+        Value::Knocks => (String::from("comment after a sequence"), true),
+        Value::Seconds(_) => (String::from("comment after a number"), directive.is_in_08()),
+        Value::FileName
+        | Value::Interfaces
+        | Value::User
+        | Value::OneOf(_)
+        | Value::Flags
+        | Value::Address
+        | Value::Command => (String::from("comment after a value"), false),
     };
     let wording = Wording::new(message, "expected the end of the line")
         .help("move the comment to a line of its own");
-    Wording { note: note.map(String::from), ..wording }
+    if is_read_by_08 { wording.note("knockd 0.8 would ignore it") } else { wording }
+}
+
+/// Returns what is wrong with 0 seconds where it makes no sense.
+fn zero_seconds(directive: Directive) -> Wording {
+    let (message, help) = if let Value::Seconds(Least::One { message, help }) = directive.value() {
+        (message, help)
+    } else {
+        ("0 seconds make no sense", "write a larger number")
+    };
+    let wording = Wording::new(message, expected_seconds(directive)).help(help);
+    if directive.is_in_08() { wording.note(seconds_note(directive, 0)) } else { wording }
+}
+
+fn expected_seconds(directive: Directive) -> String {
+    let least = u8::from(!matches!(directive.value(), Value::Seconds(Least::Zero)));
+    format!("expected a number from {least} to 2147483647")
 }
 
 /// Returns the way out for the usual ways to write a port that is none.

@@ -1,10 +1,11 @@
 //! What is an error in a value of `[options]` that knockd 0.8 does not read.
 
+use crate::directives::{Directive, Value, Words};
 use crate::names::{InterfaceName, UserName};
 use crate::text::Excerpt;
 use crate::wording::Wording;
 
-/// An error in the value of `Interface`, `User`, `LogTime` or `CommandLimit`.
+/// An error in the name of an interface or of a user, or in a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionFault {
     /// Nothing where the name of an interface should be.
@@ -33,15 +34,15 @@ pub enum OptionFault {
         /// The bytes of the name.
         length: usize,
     },
-    /// There is no such form of time stamps.
-    UnknownLogTime {
+    /// A word that the directive does not know.
+    UnknownWord {
+        /// The directive.
+        directive: Directive,
         /// What stands there.
         text: Excerpt,
-        /// The form that was perhaps meant.
+        /// The word that was perhaps meant.
         nearest: Option<&'static str>,
     },
-    /// `CommandLimit` is 0.
-    ZeroCommandLimit,
 }
 
 impl OptionFault {
@@ -80,24 +81,24 @@ impl OptionFault {
                 format!("beyond {} bytes", UserName::MAX_BYTES),
             )
             .help("name a user with a shorter name"),
-            Self::UnknownLogTime { text, nearest } => {
-                let wording = Wording::new(
-                    format!("unknown form of time stamps `{text}`"),
-                    "expected `minutes` or `iso`",
-                );
-                match nearest {
-                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
-                    None => wording.help(
-                        "write `minutes` for those of knockd 0.8, `iso` for seconds and zone",
-                    ),
-                }
+            Self::UnknownWord { directive, text, nearest } => {
+                unknown_word(*directive, text, *nearest)
             }
-            Self::ZeroCommandLimit => Wording::new(
-                "no command can end within 0 seconds",
-                "expected a number from 1 to 2147483647",
-            )
-            .help("write how many seconds a command may take, or remove the line for no limit"),
         }
+    }
+}
+
+fn unknown_word(directive: Directive, text: &Excerpt, nearest: Option<&str>) -> Wording {
+    let (thing, help) = if let Value::OneOf(Words { thing, help, .. }) = directive.value() {
+        (thing, help)
+    } else {
+        ("word", "write another")
+    };
+    let expected = format!("expected {}", directive.expected());
+    let wording = Wording::new(format!("unknown {thing} `{text}`"), expected);
+    match nearest {
+        Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+        None => wording.help(help),
     }
 }
 

@@ -4,7 +4,7 @@ use super::firewall::{self, Change, Family};
 use super::shell::{self, Simple};
 use super::{Both, Circumstances, Program};
 use crate::diagnostics::Diagnostics;
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::lex::Piece;
 use crate::read::Door as Placed;
 use crate::text::Excerpt;

@@ -3,7 +3,7 @@
 use super::{option_value, reader, value};
 use crate::config::{DoorConfig, DoorPlaces, LogTime, OneTimeFile, Options};
 use crate::diagnostics::{Diagnostics, LineFault};
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::lex::{Piece, Span};
 use crate::names::{FileName, InterfaceName, UserName};
 use crate::text::Excerpt;
@@ -12,18 +12,6 @@ use knock_engine::OneTimeSequences;
 use knock_engine::Seconds;
 use knock_engine::{Command, Commands};
 use knock_engine::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
-
-/// `Seq_Timeout` where a door has none: 25 seconds.
-const SEQ_TIMEOUT: Seconds = seconds(25);
-/// `Cmd_Timeout` where a door has none: 10 seconds.
-const CMD_TIMEOUT: Seconds = seconds(10);
-
-const fn seconds(seconds: u32) -> Seconds {
-    match Seconds::new(seconds) {
-        Some(seconds) => seconds,
-        None => Seconds::MAX,
-    }
-}
 
 /// A directive as a line gives it.
 #[derive(Clone, Copy)]
@@ -101,7 +89,7 @@ impl<'a> OptionsDraft<'a> {
                 put(&mut self.user, given, name, diagnostics);
             }
             Directive::LogTime => {
-                let form = option_value::log_time(text, diagnostics);
+                let form = option_value::word(given.directive, LogTime::WORDS, text, diagnostics);
                 put(&mut self.log_time, given, form, diagnostics);
             }
             Directive::CommandLimit => {
@@ -282,7 +270,9 @@ impl<'a> DoorDraft<'a> {
         let door = Door {
             name: DoorName::new(self.name.bytes()),
             sequence,
-            seq_timeout: self.seq_timeout.map_or(Some(SEQ_TIMEOUT), |last| last.value)?,
+            seq_timeout: self
+                .seq_timeout
+                .map_or(Some(Directive::SeqTimeout.default_seconds()), |last| last.value)?,
             flags: self.flags,
             target: match self.target {
                 Some(target) => Some(target.value?),
@@ -294,7 +284,9 @@ impl<'a> DoorDraft<'a> {
                 stop: self.stop.and_then(|last| last.value),
                 stop_6: self.stop_6.and_then(|last| last.value),
             },
-            cmd_timeout: self.cmd_timeout.map_or(Some(CMD_TIMEOUT), |last| last.value)?,
+            cmd_timeout: self
+                .cmd_timeout
+                .map_or(Some(Directive::CmdTimeout.default_seconds()), |last| last.value)?,
         };
         Some(DoorConfig { door, one_time_file: one_time_file.flatten(), places })
     }

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::value::{required, without_comment};
-use crate::config::LogTime;
 use crate::diagnostics::{Diagnostics, OptionFault, ValueFault};
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::lex::{Piece, is_blank};
 use crate::names::{FileName, InterfaceName, UserName};
 use crate::text::Excerpt;
@@ -86,17 +85,22 @@ pub(super) fn user(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Us
     None
 }
 
-/// Reads the form of time stamps.
-pub(super) fn log_time(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<LogTime> {
-    const FORMS: [(&str, LogTime); 2] = [("minutes", LogTime::Minutes), ("iso", LogTime::Iso)];
-    let value = without_comment(Directive::LogTime, value, diagnostics)?;
+/// Reads one of a few words, each of which has its meaning.
+pub(super) fn word<T: Copy>(
+    directive: Directive,
+    words: &[(&'static str, T)],
+    value: Piece<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    let value = without_comment(directive, value, diagnostics)?;
     let bytes = value.bytes();
-    let known = FORMS.iter().find(|(name, _)| bytes.eq_ignore_ascii_case(name.as_bytes()));
-    if let Some((_, form)) = known {
-        return Some(*form);
+    let known = words.iter().find(|(word, _)| bytes.eq_ignore_ascii_case(word.as_bytes()));
+    if let Some((_, meaning)) = known {
+        return Some(*meaning);
     }
-    let nearest = diagnostics.nearest(bytes, FORMS.map(|(name, _)| name));
-    diagnostics.option(OptionFault::UnknownLogTime { text: Excerpt::new(bytes), nearest }, value);
+    let nearest = diagnostics.nearest(bytes, words.iter().map(|(word, _)| *word));
+    let text = Excerpt::new(bytes);
+    diagnostics.option(OptionFault::UnknownWord { directive, text, nearest }, value);
     None
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::draft::{DoorDraft, Given, OptionsDraft};
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
-use crate::directive::{Directive, Home};
+use crate::directives::{Directive, Section as Home};
 use crate::lex::{Line, Piece, Text};
 use crate::text::Excerpt;
 use crate::warnings::{Levels, Warning};
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
 
     fn read_given(&mut self, given: Given<'a>) {
         let directive = given.directive;
-        match (directive.home(), &mut self.section) {
+        match (directive.section(), &mut self.section) {
             (Home::Anywhere, _) => {
                 self.diagnostics.line(LineFault::SyslogWithValue, given.at.to_line_end());
             }

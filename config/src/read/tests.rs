@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::config::{LogTime, Options};
 use crate::diagnostics::{Diagnostic, Fault, LineFault, ValueFault};
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::lex::Span;
 use crate::names::InterfaceName;
 use crate::text::Excerpt;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::diagnostics::{Diagnostics, OptionFault, ValueFault};
-use crate::directive::Directive;
+use crate::diagnostics::{Diagnostics, ValueFault};
+use crate::directives::{Directive, Least, Value};
 use crate::lex::{self, Piece};
 use crate::text::Excerpt;
 use crate::warnings::Warning;
@@ -105,7 +105,7 @@ fn protocol(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Protocol> 
     None
 }
 
-/// Reads `Seq_Timeout` (at least 1), `Cmd_Timeout` or `CommandLimit` (at least 1).
+/// Reads a number of seconds.
 pub(super) fn seconds(
     directive: Directive,
     value: Piece<'_>,
@@ -114,17 +114,12 @@ pub(super) fn seconds(
     let value = without_comment(directive, value, diagnostics)?;
     let Some(seconds) = decimal(value.bytes()).and_then(Seconds::new) else {
         let text = Excerpt::new(value.bytes());
-        let is_known_to_08 = directive != Directive::CommandLimit;
-        let read_by_08 = is_known_to_08.then(|| atoi(value.bytes()));
+        let read_by_08 = directive.is_in_08().then(|| atoi(value.bytes()));
         diagnostics.value(ValueFault::BadSeconds { directive, text, read_by_08 }, value);
         return None;
     };
-    if directive == Directive::SeqTimeout && seconds.get() == 0 {
-        diagnostics.value(ValueFault::ZeroSeqTimeout, value);
-        return None;
-    }
-    if directive == Directive::CommandLimit && seconds.get() == 0 {
-        diagnostics.option(OptionFault::ZeroCommandLimit, value);
+    if seconds.get() == 0 && matches!(directive.value(), Value::Seconds(Least::One { .. })) {
+        diagnostics.value(ValueFault::ZeroSeconds { directive }, value);
         return None;
     }
     Some(seconds)

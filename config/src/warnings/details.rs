@@ -1,6 +1,6 @@
 //! What warnings say besides their codes.
 
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::text::Excerpt;
 
 /// Why a door never opens.

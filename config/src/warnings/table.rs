@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::text::Excerpt;
 use knock_engine::Protocol;
 

@@ -2,7 +2,7 @@
 
 use super::details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
 use super::table::Warning;
-use crate::directive::Directive;
+use crate::directives::Directive;
 use crate::text::{Excerpt, counted};
 use crate::wording::Wording;
 use knock_engine::Protocol;

@@ -1,4 +1,4 @@
-//! The manual page: made from the command line's definition and [`prose`], and true in what can be
+//! The manual page: made from the command line's definition, the table of directives and [`prose`], and true in what can be
 //! tried.
 
 #![cfg(test)]
@@ -18,7 +18,8 @@ mod readme;
 use std::fs;
 use std::path::Path;
 
-use knock_tests::manual::{Page, assert_man_accepts};
+use knock_config::{self as config, Directive};
+use knock_tests::manual::{Page, Part, Section, assert_man_accepts};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/man/knockd.1");
 
@@ -41,15 +42,11 @@ fn the_manual_page_has_every_option_and_every_example() {
 
 #[test]
 fn the_manual_page_has_every_directive() {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/src/directive.rs");
-    let source = fs::read_to_string(source).unwrap();
-    let (_, names) = source.split_once("const NAMES").unwrap();
-    let (names, _) = names.split_once("];").unwrap();
-    let page = page().text().replace('\\', "").to_lowercase();
-    let names: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
-    assert!(names.len() >= 20, "{names:?}");
-    for name in names {
-        assert!(page.contains(&format!("fb{name}")), "{name}");
+    let page = page().text().replace('\\', "");
+    for directive in Directive::ALL {
+        for name in directive.usage().split('`').skip(1).step_by(2) {
+            assert!(page.contains(&format!("fB{name}")), "{name}");
+        }
     }
 }
 
@@ -82,12 +79,27 @@ fn read_all(folder: &Path, sources: &mut String) {
 }
 
 fn page() -> Page {
+    let sections: Vec<Section> = prose::SECTIONS.iter().map(with_directives).collect();
     Page {
         command: knockd::command(),
         usage: "knockd [OPTION]...",
         description: prose::DESCRIPTION,
-        sections: prose::SECTIONS,
+        sections: sections.leak(),
         exit_status: prose::EXIT_STATUS,
         see_also: prose::SEE_ALSO,
     }
+}
+
+/// Returns the section with the directives of the table, if it is about directives.
+fn with_directives(section: &Section) -> Section {
+    let is_of_doors = section.heading == prose::DOOR_DIRECTIVES.heading;
+    if !is_of_doors && section.heading != prose::GLOBAL_DIRECTIVES.heading {
+        return *section;
+    }
+    let directives = Directive::ALL
+        .iter()
+        .filter(|directive| (directive.section() == config::Section::Door) == is_of_doors)
+        .map(|directive| Part::Tagged(directive.usage(), directive.manual()));
+    let parts: Vec<Part> = section.parts.iter().copied().chain(directives).collect();
+    Section { parts: parts.leak(), ..*section }
 }

@@ -93,113 +93,17 @@ const CONFIGURATION: Section = Section {
     ],
 };
 
-const GLOBAL_DIRECTIVES: Section = Section {
+/// The directives themselves come from their table.
+pub(crate) const GLOBAL_DIRECTIVES: Section = Section {
     heading: "CONFIGURATION: GLOBAL DIRECTIVES",
-    parts: &[
-        Text("Names of files that do not begin with `/` are relative to the folder of the caller."),
-        Tagged(
-            "`UseSyslog`",
-            "Log to `syslog`(3), as facility `daemon` with priority `notice`. This directive has no \
-             value. Default: no.",
-        ),
-        Tagged("`LogFile` = FILE", "Log to this file. Default: none. `--logfile` beats it."),
-        Tagged(
-            "`PidFile` = FILE",
-            "The file for the process number, written with `--daemon` only. Default: \
-             `/var/run/knockd.pid`. `--pidfile` beats it.",
-        ),
-        Tagged(
-            "`Interface` = NAME[,NAME...]",
-            "The interfaces to listen on, separated by commas, or `any` alone for all of them. A name \
-             has at most 15 bytes, and no blank and no `/`. Default: the interface of the default route, \
-             that of IPv4 if there is one. `--interface` beats it.",
-        ),
-        Tagged(
-            "`User` = NAME",
-            "The user that the process becomes that reads packets. Default: `nobody`. It has no effect \
-             unless root starts `knockd`, but the user must exist. Unknown to `knockd` 0.8.",
-        ),
-        Tagged(
-            "`LogTime` = minutes|iso",
-            "How the time stands before each line of the log file: `minutes` is `[2026-03-09 08:07]`, \
-             as in `knockd` 0.8; `iso` is `[2026-03-09T08:07:06+01:00]`. Default: `minutes`. Unknown to \
-             `knockd` 0.8.",
-        ),
-        Tagged(
-            "`CommandLimit` = SECONDS",
-            "How long a command may run: 1 to 2147483647. One that takes longer gets SIGTERM, and \
-             SIGKILL 5 seconds later, together with what it has started, as far as that has not left its \
-             process group. Default: no limit. Unknown to `knockd` 0.8.",
-        ),
-        Tagged(
-            "`LeaseFile` = FILE",
-            "Where to remember which doors are open and what closes them, so that the next `knockd` \
-             can close them if this one is killed; see `END`. Each daemon needs its own. It is best in a \
-             folder that is empty after a restart of the machine, as the rules of a firewall are, and \
-             that root alone can write, such as `/run/knockd.leases`. Default: none. Unknown to \
-             `knockd` 0.8.",
-        ),
-    ],
+    parts: &[Text(
+        "Names of files that do not begin with `/` are relative to the folder of the caller.",
+    )],
 };
 
-const DOOR_DIRECTIVES: Section = Section {
-    heading: "CONFIGURATION: DOOR DIRECTIVES",
-    parts: &[
-        Tagged(
-            "`Sequence` = PORT[:tcp|udp][,PORT[:tcp|udp]...]",
-            "The knocks that open the door, in their order: 1 to 32 ports from 1 to 65535, each of TCP \
-             unless `:udp` follows. A door needs this or `One_Time_Sequences`, and not both.",
-        ),
-        Tagged(
-            "`One_Time_Sequences` = FILE",
-            "The file that the door takes its sequences from. See `ONE-TIME SEQUENCES`.",
-        ),
-        Tagged(
-            "`Seq_Timeout` = SECONDS, `Timeout` = SECONDS",
-            "How long after the first knock the last one may come: 1 to 2147483647. Default: 25. When \
-             that time is over, the attempt is.",
-        ),
-        Tagged(
-            "`TCPFlags` = FLAG[,FLAG...]",
-            "Which TCP packets can be knocks at the door: those with all of these flags, of `fin`, \
-             `syn`, `rst`, `psh`, `ack` and `urg`, and without those that have a `!` before them. Other \
-             TCP packets are ignored by this door: they are no knocks, and do not void an attempt \
-             either. Packets of UDP have no flags and always count. Several lines add up. Default: any \
-             flags. \
-             `syn` is what you want: without it, the other packets of a client's connections to the \
-             ports of the door void its attempts. No ordinary client can send `syn,ack` or `fin`.",
-        ),
-        Tagged(
-            "`Target` = ADDRESS",
-            "Knocks at this door go to this address, of IPv4 or IPv6, instead of the addresses of the \
-             interfaces. It may be that of another machine whose packets pass an interface that is \
-             listened on.",
-        ),
-        Tagged(
-            "`Start_Command` = COMMAND, `Command` = COMMAND",
-            "What is run when a client opens the door. See `COMMANDS`. An empty command runs nothing.",
-        ),
-        Tagged(
-            "`Start_Command_6` = COMMAND, `Command_6` = COMMAND",
-            "The same for clients with IPv6. Where this line is missing, they get `Start_Command`.",
-        ),
-        Tagged(
-            "`Cmd_Timeout` = SECONDS",
-            "How long after the end of the start command the stop command is run: 0 to 2147483647. \
-             Default: 10.",
-        ),
-        Tagged(
-            "`Stop_Command` = COMMAND",
-            "What is run after `Cmd_Timeout`, or when `knockd` ends before. Without one, or with an empty \
-             one, the door is left as the start command has left it. It is only run behind a start \
-             command.",
-        ),
-        Tagged(
-            "`Stop_Command_6` = COMMAND",
-            "The same for clients with IPv6. Where this line is missing, they get `Stop_Command`.",
-        ),
-    ],
-};
+/// The directives themselves come from their table.
+pub(crate) const DOOR_DIRECTIVES: Section =
+    Section { heading: "CONFIGURATION: DOOR DIRECTIVES", parts: &[] };
 
 pub(crate) const EXAMPLE_CONFIGURATIONS: Section = Section {
     heading: "CONFIGURATION: EXAMPLES",
