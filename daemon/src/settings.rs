@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{Directive, FileName, LogTime, Options};
+use knock_config::{Directive, FileName, LogTime, Options, Reload};
 use knock_engine::Seconds;
 
 use crate::addresses;
@@ -87,6 +87,41 @@ impl Settings {
             command_limit: options.command_limit,
             lease_file: options.lease_file.as_ref().map(path),
         })
+    }
+}
+
+impl Settings {
+    /// Goes by other settings, but for those that count after a restart. Returns the directives of
+    /// these that differ.
+    pub(crate) fn change_to(&mut self, new: Self) -> Vec<Directive> {
+        let mut later = Vec::new();
+        let Self {
+            interfaces,
+            user,
+            pid_file,
+            lease_file,
+            log_file,
+            log_time,
+            syslog,
+            command_limit,
+        } = new;
+        change(Directive::Interface, &mut self.interfaces, interfaces, &mut later);
+        change(Directive::User, &mut self.user, user, &mut later);
+        change(Directive::PidFile, &mut self.pid_file, pid_file, &mut later);
+        change(Directive::LeaseFile, &mut self.lease_file, lease_file, &mut later);
+        change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
+        change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
+        change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);
+        change(Directive::CommandLimit, &mut self.command_limit, command_limit, &mut later);
+        later
+    }
+}
+
+fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut Vec<Directive>) {
+    match directive.reload() {
+        Reload::AtOnce => *old = new,
+        Reload::AfterRestart if *old != new => later.push(directive),
+        Reload::AfterRestart => {}
     }
 }
 
@@ -174,5 +209,18 @@ mod tests {
             error,
             SettingsError::NoUser { name: "nosuchuser".to_owned(), is_default: false }
         );
+    }
+
+    #[test]
+    fn a_reload_changes_what_can_be_changed_while_the_daemon_runs() {
+        let mut now = settings(&["-d"], "interface = a\nlogfile = /a\nlogtime = minutes").unwrap();
+        let file = "interface = b\nlogfile = /b\nlogtime = iso\nusesyslog\npidfile = /p\n\
+                    leasefile = /l\ncommandlimit = 9";
+        let new = settings(&["-d"], file).unwrap();
+        let (old, wanted) = (now.clone(), new.clone());
+        let later = now.change_to(new);
+        assert_eq!(later, [Directive::Interface, Directive::PidFile, Directive::LeaseFile]);
+        let Settings { interfaces, pid_file, user, lease_file, .. } = old;
+        assert_eq!(now, Settings { interfaces, pid_file, user, lease_file, ..wanted });
     }
 }

@@ -104,22 +104,12 @@ impl Runner {
 
     /// Goes by other settings, as far as that can be done now.
     fn settle(&mut self, settings: Settings) {
-        let lasting = [
-            ("Interface", settings.interfaces != self.settings.interfaces),
-            ("User", settings.user != self.settings.user),
-            ("PidFile", settings.pid_file != self.settings.pid_file),
-            ("LeaseFile", settings.lease_file != self.settings.lease_file),
-        ];
-        for (directive, _) in lasting.into_iter().filter(|(_, is_other)| *is_other) {
-            let text =
-                format!("the directive '{directive}' has changed; that counts after a restart");
+        for directive in self.settings.change_to(settings) {
+            let name = directive.title();
+            let text = format!("the directive '{name}' has changed; that counts after a restart");
             self.output.text(Kind::Message, text);
         }
-        self.commands.set_limit(settings.command_limit);
-        self.settings.log_file = settings.log_file;
-        self.settings.log_time = settings.log_time;
-        self.settings.syslog = settings.syslog;
-        self.settings.command_limit = settings.command_limit;
+        self.commands.set_limit(self.settings.command_limit);
         self.reopen_log();
     }
 
