@@ -73,10 +73,25 @@ pub struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
+    /// Returns the piece of a text that stands there.
+    pub(crate) fn of(text: &'a [u8], span: &Span) -> Self {
+        let line = text.get(span.line_start..span.line_end).unwrap_or_default();
+        Self {
+            line: Line { number: span.line, offset: span.line_start, text: line },
+            start: span.start,
+            bytes: line.get(span.start..span.end).unwrap_or_default(),
+        }
+    }
+
     /// Returns the bytes of the piece.
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Returns its first byte and the one after its last, counted from the start of the line.
+    pub(crate) fn place(self) -> (usize, usize) {
+        (self.start, self.start.saturating_add(self.bytes.len()))
     }
 
     /// Returns the line that the piece is part of.
@@ -198,11 +213,12 @@ impl<'a> Piece<'a> {
     pub fn span(self) -> Span {
         let before = self.line.text.get(..self.start).unwrap_or_default();
         let column = String::from_utf8_lossy(before).chars().count().saturating_add(1);
+        let (start, end) = self.place();
         Span {
             line: self.line.number,
             column: u32::try_from(column).unwrap_or(u32::MAX),
-            start: self.start,
-            end: self.start.saturating_add(self.bytes.len()),
+            start,
+            end,
             line_start: self.line.offset,
             line_end: self.line.offset.saturating_add(self.line.text.len()),
         }
@@ -274,6 +290,8 @@ mod tests {
         assert_eq!((span.line, span.column), (2, 11));
         assert_eq!(span.quote(text), ["\t\u{e9}\u{6f22} = a , ", "b", " \r"]);
         assert_eq!(&text[span.line_start + span.start..span.line_start + span.end], b"b");
+        assert_eq!(Piece::of(text, &span).span(), span);
+        assert_eq!(Piece::of(text, &span).bytes(), b"b");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{Directive, FileName, LogTime, Options, Reload};
+use knock_config::{Directive, FileName, Given, LogTime, Options, Reload};
 use knock_engine::Seconds;
 
 use crate::addresses;
@@ -81,10 +81,10 @@ impl Settings {
             interfaces: interfaces(args, options)?,
             pid_file: pid_file.filter(|_| args.daemon),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
-            log_time: options.log_time,
+            log_time: options.log_time(),
             syslog: options.use_syslog,
             user,
-            command_limit: options.command_limit,
+            command_limit: options.command_limit.as_ref().map(|given| given.value),
             lease_file: options.lease_file.as_ref().map(path),
         })
     }
@@ -125,13 +125,13 @@ fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut V
     }
 }
 
-fn path(name: &FileName) -> PathBuf {
-    Path::new(OsStr::from_bytes(name.as_bytes())).to_owned()
+fn path(name: &Given<FileName>) -> PathBuf {
+    Path::new(OsStr::from_bytes(name.value.as_bytes())).to_owned()
 }
 
 fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsError> {
     let mut names: Vec<Vec<u8>> = if args.interfaces.is_empty() {
-        options.interfaces.iter().map(|name| name.as_bytes().to_vec()).collect()
+        options.interfaces().iter().map(|name| name.as_bytes().to_vec()).collect()
     } else {
         args.interfaces.iter().map(|name| name.clone().into_vec()).collect()
     };
@@ -153,7 +153,7 @@ fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsEr
 }
 
 fn user(options: &Options) -> Result<Option<User>, SettingsError> {
-    let name = options.user.as_ref();
+    let name = options.user.as_ref().map(|given| &given.value);
     let user = User::find(name)
         .map_err(|unknown| SettingsError::NoUser { name: unknown, is_default: name.is_none() })?;
     Ok(crate::user::is_root().then_some(user))

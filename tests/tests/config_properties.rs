@@ -65,18 +65,19 @@ proptest! {
         prop_assert!(config.is_some(), "{:?} in {shown}", parsed.diagnostics);
         let config = config.unwrap_or_default();
         let read = config.doors.into_iter().map(|door| {
-            let file = door.one_time_file.map(|file| file.name.as_bytes().to_vec());
-            (door.door, file)
+            let file = door.one_time_file().map(|name| name.as_bytes().to_vec());
+            (door.door(), file)
         });
         prop_assert_eq!(read.collect::<Vec<_>>(), doors, "{}", shown);
         prop_assert_eq!(config.options.use_syslog, options.use_syslog);
-        let log_file = config.options.log_file.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(config.options.interfaces(), options.interfaces);
+        prop_assert_eq!(config.options.log_time(), options.log_time);
+        let log_file = config.options.log_file.map(|name| name.value.as_bytes().to_vec());
         prop_assert_eq!(log_file, options.log_file);
-        prop_assert_eq!(config.options.interfaces, options.interfaces);
-        prop_assert_eq!(config.options.user, options.user);
-        prop_assert_eq!(config.options.log_time, options.log_time);
-        prop_assert_eq!(config.options.command_limit, options.command_limit);
-        let lease_file = config.options.lease_file.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(config.options.user.map(|name| name.value), options.user);
+        let limit = config.options.command_limit.map(|limit| limit.value);
+        prop_assert_eq!(limit, options.command_limit);
+        let lease_file = config.options.lease_file.map(|name| name.value.as_bytes().to_vec());
         prop_assert_eq!(lease_file, options.lease_file);
     }
 

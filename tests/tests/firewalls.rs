@@ -6,7 +6,7 @@ use std::path::Path;
 
 use knock_config::lint::{self, Circumstances};
 use knock_config::warnings::Warning;
-use knock_config::{self as config, Fault};
+use knock_config::{self as config, DoorConfig, Fault};
 use knock_engine::Command;
 use knock_tests::live::Namespace;
 use knock_tests::process::finish;
@@ -90,7 +90,7 @@ fn iptables_refuses_what_is_warned_of_and_takes_the_rest() {
             let file = format!("../testdata/lints/{code}/{file}.conf");
             let text = std::fs::read(Path::new(&file)).unwrap();
             let doors = config::parse(&text).config.unwrap().doors;
-            for door in doors.iter().map(|door| &door.door) {
+            for door in doors.iter().map(DoorConfig::door) {
                 let client = if door.target.is_some() { CLIENT } else { client };
                 let commands = &door.commands;
                 let address = client.parse().unwrap();

@@ -6,7 +6,7 @@
 mod row;
 mod table;
 
-pub(crate) use row::{Least, Value, Words};
+pub(crate) use row::{Again, Least, Value, Words};
 pub use row::{Reload, Section};
 pub use table::Directive;
 
@@ -45,6 +45,10 @@ impl Directive {
 
     pub(crate) const fn value(self) -> Value {
         self.row().value
+    }
+
+    pub(crate) const fn again(self) -> Again {
+        self.row().again
     }
 
     /// Returns when a change of it counts that is found at a reload.

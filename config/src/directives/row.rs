@@ -9,6 +9,7 @@ pub(crate) struct Row {
     pub(super) section: Section,
     pub(super) value: Value,
     pub(super) absent: Absent,
+    pub(super) again: Again,
     pub(super) reload: Reload,
     /// Whether knockd 0.8 knows it.
     pub(super) is_in_08: bool,
@@ -90,6 +91,15 @@ pub(crate) enum Absent {
     Default(&'static str),
     /// This number of seconds.
     Seconds(u32),
+}
+
+/// What a directive means that is given again in its section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The last line counts alone.
+    Overrides,
+    /// The lines add up.
+    AddsUp,
 }
 
 /// When a change of a directive counts that is found at a reload.

@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::Both;
+use crate::config::DoorConfig;
 use crate::diagnostics::Diagnostics;
 use crate::text::Excerpt;
 use crate::warnings::Warning;
-use knock_engine::Door;
 use knock_engine::{Knock, Protocol};
 
 /// Warns of doors that one client opens while, or instead of, opening another.
-pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnostics) {
     let mut index = Index::new(doors);
-    for (place, both) in doors.iter().enumerate() {
-        let Some(given) = both.placed.sequence else { continue };
+    for (place, door) in doors.iter().enumerate() {
+        let Some(given) = &door.knocks else { continue };
         for warning in index.relations_of(place) {
-            diagnostics.warn(warning, given.value);
+            diagnostics.warn(warning, given.value_in(text));
         }
     }
 }
@@ -26,7 +25,7 @@ pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
 /// A door is looked up by everything that its sequence begins and ends with, so that the work grows with
 /// the number of knocks and not with the square of the number of doors.
 struct Index<'a> {
-    doors: &'a [Both<'a>],
+    doors: &'a [DoorConfig],
     /// Under each target, and under [`At::Any`] whatever the target, in the order of the file.
     by_sequence: BTreeMap<(At, &'a [Knock]), Vec<usize>>,
     /// How many doors were looked at, for tests.
@@ -48,11 +47,11 @@ impl<'a> Index<'a> {
     /// targets, one of the first is nearly always related.
     const ALIKE: usize = 8;
 
-    fn new(doors: &'a [Both<'a>]) -> Self {
+    fn new(doors: &'a [DoorConfig]) -> Self {
         let mut by_sequence: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        for (place, both) in doors.iter().enumerate() {
-            let Some(sequence) = both.door.sequence() else { continue };
-            let at = both.door.target.map_or(At::Here, |target| At::Target(target.address));
+        for (place, door) in doors.iter().enumerate() {
+            let Some(sequence) = door.sequence() else { continue };
+            let at = door.target().map_or(At::Here, |target| At::Target(target.address));
             for at in [At::Any, at] {
                 let alike = by_sequence.entry((at, sequence.knocks())).or_default();
                 if alike.len() < Self::ALIKE {
@@ -65,29 +64,29 @@ impl<'a> Index<'a> {
 
     /// Returns how a door is related to others: each kind once, with the first door of the kind.
     fn relations_of(&mut self, place: usize) -> Vec<Warning> {
-        let Some(both) = self.doors.get(place) else { return Vec::new() };
-        let Some(sequence) = both.door.sequence() else { return Vec::new() };
+        let Some(door) = self.doors.get(place) else { return Vec::new() };
+        let Some(sequence) = door.sequence() else { return Vec::new() };
         let knocks = sequence.knocks();
         let is_earlier = |other: usize| other < place;
         let is_other = |other: usize| other != place;
         let mut found = Vec::new();
-        if let Some((door, line)) = self.find(knocks, both.door, is_earlier) {
-            found.push(Warning::SameSequence { door, line });
+        if let Some((other, line)) = self.find(knocks, door, is_earlier) {
+            found.push(Warning::SameSequence { door: other, line });
         }
         let inner = 1..knocks.len();
         let prefixes = inner.clone().filter_map(|length| knocks.get(..length));
-        if let Some((door, line)) = self.find_first(prefixes, both.door, is_other) {
-            found.push(Warning::SequencePrefix { door, line });
+        if let Some((other, line)) = self.find_first(prefixes, door, is_other) {
+            found.push(Warning::SequencePrefix { door: other, line });
         }
         let suffixes = inner.filter_map(|from| knocks.get(from..));
-        if let Some((door, line)) = self.find_first(suffixes, both.door, is_other) {
-            found.push(Warning::SequenceSuffix { door, line });
+        if let Some((other, line)) = self.find_first(suffixes, door, is_other) {
+            found.push(Warning::SequenceSuffix { door: other, line });
         }
         let reversed: Vec<Knock> = knocks.iter().rev().copied().collect();
         if reversed != knocks
-            && let Some((door, line)) = self.find(&reversed, both.door, is_earlier)
+            && let Some((other, line)) = self.find(&reversed, door, is_earlier)
         {
-            found.push(Warning::ReversedSequence { door, line });
+            found.push(Warning::ReversedSequence { door: other, line });
         }
         found
     }
@@ -95,7 +94,7 @@ impl<'a> Index<'a> {
     fn find_first<'k>(
         &mut self,
         mut sequences: impl Iterator<Item = &'k [Knock]>,
-        door: &Door,
+        door: &DoorConfig,
         is_wanted: impl Fn(usize) -> bool + Copy,
     ) -> Option<(Excerpt, u32)> {
         sequences.find_map(|knocks| self.find(knocks, door, is_wanted))
@@ -106,10 +105,10 @@ impl<'a> Index<'a> {
     fn find(
         &mut self,
         knocks: &[Knock],
-        door: &Door,
+        door: &DoorConfig,
         is_wanted: impl Fn(usize) -> bool,
     ) -> Option<(Excerpt, u32)> {
-        let places: &[At] = match door.target {
+        let places: &[At] = match door.target() {
             None => &[At::Any],
             Some(target) => &[At::Here, At::Target(target.address)],
         };
@@ -118,20 +117,20 @@ impl<'a> Index<'a> {
             let alike = self.by_sequence.get(&(*at, knocks)).map_or(&[][..], Vec::as_slice);
             self.looked_at = self.looked_at.saturating_add(alike.len()).saturating_add(1);
             let related = alike.iter().copied().find(|&place| {
-                let other = self.doors.get(place).map(|other| other.door);
+                let other = self.doors.get(place);
                 is_wanted(place) && other.is_some_and(|other| meet(door, other, knocks))
             });
             best = [best, related].into_iter().flatten().min();
         }
-        let other = self.doors.get(best?)?.placed;
-        Some((Excerpt::new(other.name.bytes()), other.name.line().number))
+        let other = self.doors.get(best?)?;
+        Some((Excerpt::new(other.name.as_bytes()), other.name_at.line))
     }
 }
 
 /// Returns whether one packet can have the flags that two doors ask for.
-fn meet(one: &Door, other: &Door, knocks: &[Knock]) -> bool {
+fn meet(one: &DoorConfig, other: &DoorConfig, knocks: &[Knock]) -> bool {
     let is_udp = knocks.iter().all(|knock| knock.protocol == Protocol::Udp);
-    is_udp || one.flags.agrees_with(other.flags)
+    is_udp || one.flags().agrees_with(other.flags())
 }
 
 #[cfg(test)]
@@ -144,11 +143,7 @@ mod tests {
 
     /// How many doors are looked at in a text.
     fn work(text: &str) -> usize {
-        let (config, placed, _) = read(text.as_bytes(), Levels::default());
-        let config = config.unwrap();
-        let pairs = config.doors.iter().zip(&placed.doors);
-        let doors: Vec<Both<'_>> =
-            pairs.map(|(door, placed)| Both { door: &door.door, placed }).collect();
+        let doors = read(text.as_bytes(), Levels::default()).0.unwrap().doors;
         let mut index = Index::new(&doors);
         (0..doors.len()).for_each(|place| drop(index.relations_of(place)));
         index.looked_at

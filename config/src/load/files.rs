@@ -6,8 +6,8 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::marks::path_of;
-use crate::config::OneTimeFile;
 use crate::diagnostics::Finding;
+use crate::lex::Span;
 use crate::names::FileName;
 use crate::text::{Cause, shown};
 use crate::wording::{Severity, Wording};
@@ -81,9 +81,9 @@ impl Unreadable {
         }
     }
 
-    pub(super) fn finding(&self, file: &OneTimeFile) -> Finding {
-        let wording = self.wording(&shown(path_of(&file.name)), self.help_for_one_time());
-        Finding { severity: Severity::Error, code: None, span: Some(file.span), wording }
+    pub(super) fn finding(&self, file: &FileName, at: Span) -> Finding {
+        let wording = self.wording(&shown(path_of(file)), self.help_for_one_time());
+        Finding { severity: Severity::Error, code: None, span: Some(at), wording }
     }
 
     fn cause(&self) -> &str {

@@ -6,13 +6,13 @@ use std::path::Path;
 use super::check::Check;
 use super::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
 use super::marks::path_of;
-use crate::config::Config;
+use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
 use crate::names::FileName;
 use crate::read;
 use crate::text::shown;
 use crate::wording::{Severity, Wording};
-use knock_engine::{DoorName, DoorSequence, Doors, OneTimeSequences, TooManyDoors};
+use knock_engine::{DoorName, Doors, OneTimeSequences, TooManyDoors};
 
 /// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
 /// and each door has its sequences in memory.
@@ -109,7 +109,8 @@ impl Setup {
         };
         let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
         let mut one_time = OneTimeFiles::new(read, source, check);
-        let config = parsed.config.map(|config| one_time.give_sequences(config, wanted));
+        let config =
+            parsed.config.map(|config| one_time.give_sequences(config, &configuration, wanted));
         let OneTimeFiles { read: _, check: _, sources, files, bytes: _ } = one_time;
         let errors = sources.iter().any(|source| source.errors() > 0);
         let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
@@ -161,7 +162,7 @@ impl Setup {
 /// # Errors
 /// [`TooManyDoors`]; never for the configuration of a [`Setup`].
 pub fn doors(config: &Config) -> Result<Doors, TooManyDoors> {
-    Doors::new(config.doors.iter().map(|door| door.door.clone()).collect())
+    Doors::new(config.doors.iter().map(DoorConfig::door).collect())
 }
 
 /// The sequence files so far.
@@ -181,14 +182,20 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
         Self { read, check, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
     }
 
-    /// Gives every one-time door that is wanted the sequences of its file.
-    fn give_sequences(&mut self, mut config: Config, wanted: impl Fn(&DoorName) -> bool) -> Config {
+    /// Gives every one-time door that is wanted the sequences of its file; `text` is that of the
+    /// configuration.
+    fn give_sequences(
+        &mut self,
+        mut config: Config,
+        text: &[u8],
+        wanted: impl Fn(&DoorName) -> bool,
+    ) -> Config {
         let mut unreadable = Vec::new();
-        for door in config.doors.iter_mut().filter(|door| wanted(&door.door.name)) {
-            let Some(file) = &door.one_time_file else { continue };
-            match self.sequences(&file.name) {
-                Ok(sequences) => door.door.sequence = DoorSequence::OneTime(sequences),
-                Err(cause) => unreadable.push(cause.finding(file)),
+        for door in config.doors.iter_mut().filter(|door| wanted(&door.name)) {
+            let (Some(file), Some(given)) = (door.one_time_file(), &door.knocks) else { continue };
+            match self.sequences(file) {
+                Ok(sequences) => door.set_one_time(sequences),
+                Err(cause) => unreadable.push(cause.finding(file, given.value_at(text))),
             }
         }
         if let Some(configuration) = self.sources.first_mut() {

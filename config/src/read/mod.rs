@@ -1,15 +1,17 @@
 //! `knockd.conf`: its text becomes a [`Config`], or everything that is wrong with it is told.
 
-mod draft;
+mod entry;
 pub(crate) mod one_time;
 mod option_value;
 mod reader;
+mod section;
 mod value;
 
-pub(crate) use reader::{Door, Options, read};
+pub(crate) use reader::read;
 
 use crate::config::Config;
 use crate::diagnostics::Diagnostics;
+use crate::warnings::Levels;
 
 /// Reads the text of a `knockd.conf`.
 ///
@@ -18,7 +20,7 @@ use crate::diagnostics::Diagnostics;
 /// commands are kept byte for byte, and comments may hold anything.
 #[must_use]
 pub fn parse(text: &[u8]) -> Parsed {
-    let (config, mut diagnostics) = reader::read_plainly(text);
+    let (config, mut diagnostics) = read(text, Levels::default());
     diagnostics.sort();
     Parsed { config, diagnostics }
 }

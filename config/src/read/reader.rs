@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{DoorDraft, Given, OptionsDraft};
-use crate::config::{Config, DoorConfig};
+use super::entry::Entry;
+use super::section::{DoorSection, Entries};
+use crate::config::{Config, DoorConfig, Options};
 use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
 use crate::directives::{Directive, Section as Home};
 use crate::lex::{Line, Piece, Text};
@@ -11,26 +12,9 @@ use crate::text::Excerpt;
 use crate::warnings::{Levels, Warning};
 use knock_engine::Doors;
 
-/// Reads a text. What was found is not in the order of place.
-pub(super) fn read_plainly(text: &[u8]) -> (Option<Config>, Diagnostics) {
-    let (config, _, diagnostics) = read_with(Reader::default(), text);
-    (config, diagnostics)
-}
-
-/// Does the same as [`read_plainly`] with these levels for warnings, and says where everything stands.
-pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Placed<'_>, Diagnostics) {
-    let reader = Reader {
-        diagnostics: Diagnostics::new(levels),
-        placed: Some(Placed::default()),
-        ..Reader::default()
-    };
-    read_with(reader, text)
-}
-
-fn read_with<'a>(
-    mut reader: Reader<'a>,
-    text: &'a [u8],
-) -> (Option<Config>, Placed<'a>, Diagnostics) {
+/// Reads a text with these levels for warnings. What was found is not in the order of place.
+pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Diagnostics) {
+    let mut reader = Reader { diagnostics: Diagnostics::new(levels), ..Reader::default() };
     let text = Text::new(text);
     for line in text.lines() {
         if line.number == 1 && text.has_byte_order_mark {
@@ -65,7 +49,9 @@ pub(crate) fn content<'a>(line: Line<'a>, diagnostics: &mut Diagnostics) -> Opti
 struct Reader<'a> {
     diagnostics: Diagnostics,
     section: Section<'a>,
-    options: OptionsDraft<'a>,
+    options: Options,
+    /// The last line of each directive in all sections `[options]`.
+    entries: Entries<'a>,
     doors: Vec<DoorConfig>,
     /// How many sections are doors, with those that cannot be used.
     door_count: usize,
@@ -73,40 +59,6 @@ struct Reader<'a> {
     names: BTreeMap<&'a [u8], u32>,
     /// The line of the first `One_Time_Sequences` with each value.
     one_time_files: BTreeMap<&'a [u8], u32>,
-    /// Where everything stands, if that is wanted: it takes more memory than the doors.
-    placed: Option<Placed<'a>>,
-}
-
-/// Where the lines of a configuration stand.
-#[derive(Default)]
-pub(crate) struct Placed<'a> {
-    pub(crate) options: Options<'a>,
-    /// As many doors as the configuration has, in its order.
-    pub(crate) doors: Vec<Door<'a>>,
-}
-
-/// Where the lines of `[options]` stand.
-#[derive(Default)]
-pub(crate) struct Options<'a> {
-    pub(crate) interfaces: Option<Given<'a>>,
-    pub(crate) user: Option<Given<'a>>,
-    pub(crate) log_time: Option<Given<'a>>,
-    pub(crate) command_limit: Option<Given<'a>>,
-    pub(crate) lease_file: Option<Given<'a>>,
-}
-
-/// Where the lines of a door stand; of each kind the one that counts, and of `TCPFlags` the last.
-pub(crate) struct Door<'a> {
-    pub(crate) name: Piece<'a>,
-    pub(crate) sequence: Option<Given<'a>>,
-    pub(crate) seq_timeout: Option<Given<'a>>,
-    pub(crate) flags: Option<Given<'a>>,
-    pub(crate) target: Option<Given<'a>>,
-    pub(crate) start: Option<Given<'a>>,
-    pub(crate) start_6: Option<Given<'a>>,
-    pub(crate) stop: Option<Given<'a>>,
-    pub(crate) stop_6: Option<Given<'a>>,
-    pub(crate) cmd_timeout: Option<Given<'a>>,
 }
 
 /// The section that a line belongs to.
@@ -117,7 +69,7 @@ enum Section<'a> {
     /// A line outside a section was told of: it is the header that is missing, once.
     NoneAndTold,
     Options,
-    Door(Box<DoorDraft<'a>>),
+    Door(Box<DoorSection<'a>>),
 }
 
 impl<'a> Reader<'a> {
@@ -177,7 +129,7 @@ impl<'a> Reader<'a> {
         if bytes.trim_ascii().eq_ignore_ascii_case(b"options") {
             self.diagnostics.warn(Warning::AlmostOptions { name: Excerpt::new(bytes) }, name);
         }
-        let beyond = name.beyond(DoorDraft::NAME_BYTES_IN_08);
+        let beyond = name.beyond(DoorSection::NAME_BYTES_IN_08);
         if !beyond.is_empty() {
             self.diagnostics.warn(Warning::LongDoorName { length: bytes.len() }, beyond);
         }
@@ -187,7 +139,7 @@ impl<'a> Reader<'a> {
         } else {
             self.names.insert(bytes, name.line().number);
         }
-        self.section = Section::Door(Box::new(DoorDraft::new(name)));
+        self.section = Section::Door(Box::new(DoorSection::new(name)));
     }
 
     fn read_directive(&mut self, content: Piece<'a>) {
@@ -210,28 +162,33 @@ impl<'a> Reader<'a> {
             let fault = LineFault::UnknownDirective { name: Excerpt::new(name.bytes()), nearest };
             return self.misread(fault, name);
         };
-        let given = Given { directive, name: known_name, at: name, value };
-        self.read_given(given);
+        self.read_entry(Entry { directive, name: known_name, at: name, value });
     }
 
-    fn read_given(&mut self, given: Given<'a>) {
-        let directive = given.directive;
+    fn read_entry(&mut self, entry: Entry<'a>) {
+        let Entry { directive, at, value, .. } = entry;
         match (directive.section(), &mut self.section) {
             (Home::Anywhere, _) => {
-                self.diagnostics.line(LineFault::SyslogWithValue, given.at.to_line_end());
+                self.diagnostics.line(LineFault::SyslogWithValue, at.to_line_end());
             }
-            (Home::Options, Section::Options) => self.options.take(given, &mut self.diagnostics),
+            (Home::Options, Section::Options) => {
+                let mut no_door = DoorConfig::new(at);
+                entry.read(&mut self.options, &mut no_door, &mut self.diagnostics);
+                self.entries.add(entry, &mut self.diagnostics);
+            }
             (Home::Door, Section::Door(door)) => {
-                if directive == Directive::OneTimeSequences && !given.value.is_empty() {
-                    lint_shared(&mut self.one_time_files, given.value, &mut self.diagnostics);
+                if directive == Directive::OneTimeSequences && !value.is_empty() {
+                    warn_if_shared(&mut self.one_time_files, value, &mut self.diagnostics);
                 }
-                door.take(given, &mut self.diagnostics);
+                door.refuse_second_kind(entry, &mut self.diagnostics);
+                entry.read(&mut self.options, &mut door.config, &mut self.diagnostics);
+                door.entries.add(entry, &mut self.diagnostics);
             }
             (Home::Door, Section::Options) => {
-                self.diagnostics.line(LineFault::DoorDirectiveInOptions { directive }, given.at);
+                self.diagnostics.line(LineFault::DoorDirectiveInOptions { directive }, at);
             }
             (Home::Options, Section::Door(_)) => {
-                self.diagnostics.line(LineFault::OptionInDoor { directive }, given.at);
+                self.diagnostics.line(LineFault::OptionInDoor { directive }, at);
             }
             // No directive is read outside a section.
             (Home::Options | Home::Door, Section::None | Section::NoneAndTold) => {}
@@ -277,29 +234,21 @@ impl<'a> Reader<'a> {
     }
 
     fn end_section(&mut self) {
-        let Section::Door(draft) = std::mem::take(&mut self.section) else { return };
-        let door = self.placed.is_some().then(|| draft.placed());
-        let Some(config) = draft.finish(&mut self.diagnostics) else { return };
-        self.doors.push(config);
-        if let Some(placed) = &mut self.placed {
-            placed.doors.extend(door);
-        }
+        let Section::Door(door) = std::mem::take(&mut self.section) else { return };
+        self.doors.extend(door.finish(&mut self.diagnostics));
     }
 
-    fn finish(mut self) -> (Option<Config>, Placed<'a>, Diagnostics) {
+    fn finish(mut self) -> (Option<Config>, Diagnostics) {
         self.end_section();
         if self.door_count == 0 && self.diagnostics.errors() == 0 {
             self.diagnostics.warn_of_text(Warning::NoDoors);
         }
-        let mut placed = self.placed.unwrap_or_default();
-        placed.options = self.options.placed();
-        let config = Config { options: self.options.finish(), doors: self.doors };
-        let config = (self.diagnostics.errors() == 0).then_some(config);
-        (config, placed, self.diagnostics)
+        let config = Config { options: self.options, doors: self.doors };
+        ((self.diagnostics.errors() == 0).then_some(config), self.diagnostics)
     }
 }
 
-fn lint_shared<'a>(
+fn warn_if_shared<'a>(
     files: &mut BTreeMap<&'a [u8], u32>,
     name: Piece<'a>,
     diagnostics: &mut Diagnostics,

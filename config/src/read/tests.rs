@@ -4,7 +4,7 @@ mod wording;
 use std::net::IpAddr;
 
 use super::*;
-use crate::config::{LogTime, Options};
+use crate::config::{Given, LogTime, Options};
 use crate::diagnostics::{Diagnostic, Fault, LineFault, ValueFault};
 use crate::directives::Directive;
 use crate::lex::Span;
@@ -23,7 +23,7 @@ fn config(text: impl AsRef<[u8]>) -> Config {
 /// The only door of a text without errors.
 fn door(text: impl AsRef<[u8]>) -> Door {
     let [door] = <[_; 1]>::try_from(config(text).doors).unwrap();
-    door.door
+    door.door()
 }
 
 fn ports(door: &Door) -> Vec<(u16, Protocol)> {
@@ -32,7 +32,7 @@ fn ports(door: &Door) -> Vec<(u16, Protocol)> {
 }
 
 fn interfaces(options: &Options) -> Vec<&[u8]> {
-    options.interfaces.iter().map(InterfaceName::as_bytes).collect()
+    options.interfaces().iter().map(InterfaceName::as_bytes).collect()
 }
 
 /// The faults of a text with the line and the column of each.
@@ -49,22 +49,32 @@ fn error_places(text: impl AsRef<[u8]>) -> Vec<(u32, u32)> {
     faults.map(|(_, line, column)| (line, column)).collect()
 }
 
+/// Where a directive stands, and its value as the text has it.
+fn at<T>(given: Option<&Given<T>>, text: &str) -> Option<((u32, u32), String)> {
+    let given = given?;
+    let value = given.value_in(text.as_bytes()).bytes();
+    let value = String::from_utf8(value.to_vec()).unwrap();
+    Some(((given.at.line, given.at.column), value))
+}
+
 #[test]
 fn a_door_knows_where_its_section_says_what() {
     let text = "[d]\nsequence = 1\nsequence = 2\ntcpflags = syn\n TCPFlags = !ack\ntarget = \
                 ::1\ntimeout = 5\ncommand =\n[e]\none_time_sequences = f\ncmd_timeout = \
                 3\ncommand =\n";
+    let place = |span: Span| (span.line, span.column);
     let doors = config(text).doors;
-    let at = |span: Option<Span>| span.map(|span| (span.line, span.column));
-    let [d, e] = [&doors[0].places, &doors[1].places];
-    assert_eq!((at(Some(d.name)), at(d.sequence)), (Some((1, 2)), Some((3, 1))));
-    assert_eq!(d.flags.iter().map(|span| span.line).collect::<Vec<_>>(), [4, 5]);
-    assert_eq!(
-        (at(d.target), at(d.seq_timeout), at(d.cmd_timeout)),
-        (Some((6, 1)), Some((7, 1)), None)
-    );
-    assert_eq!((at(Some(e.name)), at(e.sequence)), (Some((9, 2)), Some((10, 1))));
-    assert_eq!((at(e.target), at(e.seq_timeout), at(e.cmd_timeout)), (None, None, Some((11, 1))));
+    let [d, e] = &doors[..] else { panic!("{doors:?}") };
+    assert_eq!((place(d.name_at), place(e.name_at)), ((1, 2), (9, 2)));
+    assert_eq!(at(d.knocks.as_ref(), text), Some(((3, 1), "2".to_owned())));
+    assert_eq!(d.flags.iter().map(|given| given.at.line).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(at(d.target.as_ref(), text), Some(((6, 1), "::1".to_owned())));
+    assert_eq!(at(d.seq_timeout.as_ref(), text), Some(((7, 1), "5".to_owned())));
+    assert_eq!(at(d.start.as_ref(), text), Some(((8, 1), String::new())));
+    assert_eq!((at(d.stop.as_ref(), text), at(d.cmd_timeout.as_ref(), text)), (None, None));
+    assert_eq!(at(e.knocks.as_ref(), text), Some(((10, 1), "f".to_owned())));
+    assert_eq!((at(e.target.as_ref(), text), at(e.seq_timeout.as_ref(), text)), (None, None));
+    assert_eq!(at(e.cmd_timeout.as_ref(), text), Some(((11, 1), "3".to_owned())));
 }
 
 #[test]
@@ -99,8 +109,8 @@ fn the_options_may_come_repeatedly_and_between_doors() {
     assert_eq!(config.doors.len(), 2);
     assert!(config.options.use_syslog);
     assert_eq!(interfaces(&config.options), [b"eth1"]);
-    assert_eq!(config.options.log_file.unwrap().as_bytes(), b"/a b");
-    assert_eq!(config.options.pid_file.unwrap().as_bytes(), b"p");
+    assert_eq!(config.options.log_file.unwrap().value.as_bytes(), b"/a b");
+    assert_eq!(config.options.pid_file.unwrap().value.as_bytes(), b"p");
 }
 
 #[test]
@@ -149,10 +159,10 @@ fn an_empty_command_is_a_command() {
 fn what_is_not_utf8_is_kept_in_names_and_ignored_in_comments() {
     let config = config(b"# \xff\x00\n[\xfe]\nOne_Time_Sequences=/\xfd\nCommand=\n");
     let [door] = &config.doors[..] else { panic!("{config:?}") };
-    assert_eq!(door.door.name.as_bytes(), b"\xfe");
-    assert_eq!(door.one_time_file.as_ref().unwrap().name.as_bytes(), b"/\xfd");
+    assert_eq!(door.name.as_bytes(), b"\xfe");
+    assert_eq!(door.one_time_file().unwrap().as_bytes(), b"/\xfd");
     assert_eq!(
-        door.door.sequence,
+        door.door().sequence,
         DoorSequence::OneTime(knock_engine::OneTimeSequences::default())
     );
 }
@@ -160,7 +170,7 @@ fn what_is_not_utf8_is_kept_in_names_and_ignored_in_comments() {
 #[test]
 fn a_file_name_may_have_a_number_sign() {
     let config = config("[options]\nLogFile = /var/log/#1 # x\n[d]\nSequence=1");
-    assert_eq!(config.options.log_file.unwrap().as_bytes(), b"/var/log/#1 # x");
+    assert_eq!(config.options.log_file.unwrap().value.as_bytes(), b"/var/log/#1 # x");
 }
 
 #[test]
@@ -324,7 +334,7 @@ fn a_byte_order_mark_changes_nothing_but_a_warning() {
     let text = "[d]\nSequence=1\nCommand=";
     let [with, without] = [config(format!("\u{feff}{text}")), config(text)];
     assert_eq!(with.options, without.options);
-    assert_eq!(with.doors[0].door, without.doors[0].door);
+    assert_eq!(with.doors[0].door(), without.doors[0].door());
     assert_eq!(faults(format!("\u{feff}{text}")), [(Fault::Warning(Warning::ByteOrderMark), 1, 1)]);
 }
 

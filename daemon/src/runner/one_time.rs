@@ -30,7 +30,7 @@ impl OneTime {
             .doors
             .iter()
             .zip(ids)
-            .filter_map(|(door, id)| Some((id, door.one_time_file.as_ref()?.name.clone())));
+            .filter_map(|(door, id)| Some((id, door.one_time_file()?.clone())));
         Self { files: named.collect(), texts: files.one_time.clone() }
     }
 
@@ -60,8 +60,8 @@ impl fmt::Display for NotWritable {
 /// # Errors
 /// [`NotWritable`] about the first that cannot be opened.
 pub(crate) fn check_writable(config: &Config) -> Result<(), NotWritable> {
-    for file in config.doors.iter().filter_map(|door| door.one_time_file.as_ref()) {
-        let path = path_of(&file.name);
+    for file in config.doors.iter().filter_map(|door| door.one_time_file()) {
+        let path = path_of(file);
         marks::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
     }
     Ok(())
@@ -85,10 +85,10 @@ mod tests {
         fs::write(&path, TEXT).unwrap();
         let conf = format!("[a]\nsequence=9\n[b]\none_time_sequences={}\n", path.display());
         let config = config::parse(conf.as_bytes()).config.unwrap();
-        let name = config.doors[1].one_time_file.as_ref().unwrap().name.clone();
+        let name = config.doors[1].one_time_file().unwrap().clone();
         let files =
             Files { configuration: conf.into_bytes(), one_time: [(name, TEXT.to_vec())].into() };
-        let doors = config.doors.iter().map(|door| door.door.clone()).collect();
+        let doors = config.doors.iter().map(|door| door.door()).collect();
         let doors = Doors::new(doors).unwrap();
         let ids: Vec<DoorId> = doors.in_order().map(|(id, _)| id).collect();
         (OneTime::new(&config, &files, ids.iter().copied()), ids[1], path, config)
@@ -116,7 +116,7 @@ mod tests {
                 .unwrap()
                 .doors
                 .into_iter()
-                .map(|door| door.door)
+                .map(|door| door.door())
                 .collect(),
         )
         .unwrap()

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Counts, Difference, DoorId, DoorSequence, Doors, Effect, Engine, Event, Limits,
-    LinkType, Listening, Note, Phase, Rules, TimedEffect, Timestamp,
+    CommandStatus, Counts, Difference, DoorId, Doors, Effect, Engine, Event, Limits, LinkType,
+    Listening, Note, Phase, Rules, TimedEffect, Timestamp,
 };
 
 use knock_replay::compare::{self, Comparison, Differing, Happening};
@@ -146,12 +146,12 @@ fn read(conf: &Conf, files: &BTreeMap<String, Vec<u8>>) -> (Doors, Vec<Option<St
     let config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
     let (mut doors, mut names) = (Vec::new(), Vec::new());
     for mut door in config.doors {
-        let name = door.one_time_file.map(|file| file.name.to_string());
+        let name = door.one_time_file().map(ToString::to_string);
         if let Some(name) = &name {
             let sequences = knock_config::parse_one_time(&files[name]).0.expect("the file is good");
-            door.door.sequence = DoorSequence::OneTime(sequences);
+            door.set_one_time(sequences);
         }
-        doors.push(door.door);
+        doors.push(door.door());
         names.push(name);
     }
     (Doors::new(doors).expect("there are few doors"), names)

@@ -8,8 +8,8 @@ use std::path::Path;
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    Difference, DoorSequence, Doors, Effect, Engine, Event, Limits, LinkType, Listening, Rules,
-    TimedEffect, Timestamp,
+    Difference, Doors, Effect, Engine, Event, Limits, LinkType, Listening, Rules, TimedEffect,
+    Timestamp,
 };
 use knock_replay::compare::{Comparison, Happening};
 
@@ -121,11 +121,11 @@ fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
 fn doors(case: &Case, conf: &[u8]) -> Option<Doors> {
     let mut doors = Vec::new();
     for mut door in config::parse(conf).config?.doors {
-        if door.one_time_file.is_some() {
+        if door.one_time_file().is_some() {
             let (sequences, _) = knock_config::parse_one_time(case.part(SEQUENCES)?);
-            door.door.sequence = DoorSequence::OneTime(sequences?);
+            door.set_one_time(sequences?);
         }
-        doors.push(door.door);
+        doors.push(door.door());
     }
     Doors::new(doors).ok()
 }

@@ -83,7 +83,7 @@ fn checked(text: &str) -> (Vec<Door>, Vec<(Warning, Option<Span>)>) {
         Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => None,
     };
     let found = parsed.diagnostics.kept().iter().filter_map(advice).collect();
-    (parsed.config.unwrap().doors.into_iter().map(|door| door.door).collect(), found)
+    (parsed.config.unwrap().doors.into_iter().map(|door| door.door()).collect(), found)
 }
 
 fn sequences() -> impl Strategy<Value = Vec<Vec<u16>>> {

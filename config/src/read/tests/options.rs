@@ -6,8 +6,8 @@ use super::*;
 fn options_are_absent_or_have_their_defaults() {
     let options = config("[options]\n[d]\nSequence=1").options;
     assert_eq!(options, Options::default());
+    assert_eq!((options.log_time(), options.interfaces()), (LogTime::Minutes, &[][..]));
     assert_eq!((options.user, options.command_limit), (None, None));
-    assert_eq!((options.log_time, options.interfaces), (LogTime::Minutes, Vec::new()));
 }
 
 #[test]
@@ -17,10 +17,10 @@ fn options_that_knockd_08_does_not_know_are_read_like_the_others() {
          commandlimit = 002147483647\nLeaseFile = /run/a b",
     )
     .options;
-    assert_eq!(options.user.unwrap().as_bytes(), b"_knockd");
-    assert_eq!(options.log_time, LogTime::Iso);
-    assert_eq!(options.command_limit, Some(Seconds::MAX));
-    assert_eq!(options.lease_file.unwrap().as_bytes(), b"/run/a b");
+    assert_eq!(options.log_time(), LogTime::Iso);
+    assert_eq!(options.user.unwrap().value.as_bytes(), b"_knockd");
+    assert_eq!(options.command_limit.unwrap().value, Seconds::MAX);
+    assert_eq!(options.lease_file.unwrap().value.as_bytes(), b"/run/a b");
     for line in ["User=a", "LogTime=iso", "CommandLimit=1", "LeaseFile=l"] {
         let text = format!("[d]\nSequence=1\nCommand=\n{line}");
         assert_eq!(error_places(text), [(4, 1)], "{line}");
