@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use knock_config::Wording;
 use knock_config::diagnostics::{self, Source, Style};
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, counted, shown};
 use knock_engine::Port;
 use serde::Serialize;
 
@@ -188,8 +188,7 @@ impl<'a> Teller<'a> {
         match self.form {
             Form::Quiet => {}
             Form::Text | Form::Verbose => {
-                let plural = if knocks == 1 { "" } else { "s" };
-                self.print(&format!("{}: {knocks} knock{plural}\n", shown(file)));
+                self.print(&format!("{}: {}\n", shown(file), counted(knocks, "knock")));
             }
             Form::Json => self.object(Event::Written { file: shown(file), knocks }),
         }

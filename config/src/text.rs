@@ -2,20 +2,40 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Returns a path fit to be printed: no control characters, U+FFFD for what is not UTF-8.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    let mut shown = String::new();
-    for character in path.to_string_lossy().chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
+    printable(path.as_os_str().as_bytes())
+}
+
+/// Returns text fit to be printed: control characters are escaped, and U+FFFD is there for what is not
+/// UTF-8.
+#[must_use]
+pub fn printable(text: &[u8]) -> String {
+    let mut out = String::new();
+    for character in String::from_utf8_lossy(text).chars() {
+        push_printable(character, &mut out);
     }
-    shown
+    out
+}
+
+/// Adds a character, escaped if it is one that could command the terminal.
+pub fn push_printable(character: char, out: &mut String) {
+    if character.is_control() {
+        out.extend(character.escape_default());
+    } else {
+        out.push(character);
+    }
+}
+
+/// Returns text fit to be printed where its length matters: U+FFFD is there for each control character
+/// and for what is not UTF-8.
+#[must_use]
+pub fn masked(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
 }
 
 /// Prints what the system says of an error, without its number, which tells nobody more.
@@ -50,11 +70,7 @@ impl Excerpt {
                 excerpt.push_str("...");
                 break;
             }
-            if character.is_control() {
-                excerpt.extend(character.escape_default());
-            } else {
-                excerpt.push(character);
-            }
+            push_printable(character, &mut excerpt);
         }
         Self(excerpt.into_boxed_str())
     }
@@ -79,7 +95,8 @@ impl fmt::Debug for Excerpt {
 }
 
 /// Returns `1 knock`, `2 knocks`.
-pub(crate) fn counted(count: usize, thing: &str) -> String {
+#[must_use]
+pub fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -91,6 +108,11 @@ mod tests {
     fn a_path_cannot_command_the_terminal() {
         assert_eq!(shown(Path::new("a\u{1b}[31m\r.pcap")), "a\\u{1b}[31m\\r.pcap");
         assert_eq!(shown(Path::new("größe.pcap")), "größe.pcap");
+    }
+
+    #[test]
+    fn a_masked_text_is_as_long_as_it_was() {
+        assert_eq!(masked(b"a\x1b[31m\r\xff"), "a\u{fffd}[31m\u{fffd}\u{fffd}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use chrono::Local;
+use knock_config::text::masked;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{CommandStatus, DoorId, Effect, Note, Phase, Protocol, RunId};
 use nix::sys::signal::Signal;
@@ -67,10 +68,7 @@ impl Runner {
     }
 
     fn pass_on(&mut self, gravity: Gravity, words: &[u8]) {
-        let shown: String = String::from_utf8_lossy(words)
-            .chars()
-            .map(|character| if character.is_control() { '\u{fffd}' } else { character })
-            .collect();
+        let shown = masked(words);
         let gravity = match gravity {
             Gravity::Warning => "warning",
             Gravity::Error => "error",

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
+use knock_config::text::printable;
 
 use super::Outcome;
 use super::cause::Because;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
 use crate::args::TimeFormat;
-use crate::explain::{ConfigLine, printable};
+use crate::explain::ConfigLine;
 use crate::printer::{stamp, text_of};
 use crate::reader::ReadingDone;
 use crate::summary::number;

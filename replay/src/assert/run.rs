@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use knock_config::diagnostics::{self, Style};
+use knock_config::text::counted;
 use knock_engine::transcript::Channel;
 use knock_engine::{Doors, Rules};
 
@@ -11,7 +12,7 @@ use super::read::load;
 use super::trial::{Judgement, Trial};
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::expect::{self, Kept, NOTHING_TESTED, TOO_LONG, counted};
+use crate::expect::{self, Kept, NOTHING_TESTED, TOO_LONG};
 use crate::explain::Places;
 use crate::play::Played;
 use crate::printer::{beside, line};

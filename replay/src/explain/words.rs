@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use knock_config::text::printable;
 use knock_engine::{
     Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags, Undecodable,
 };
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
-use super::places::{ConfigLine, Places, printable};
+use super::places::{ConfigLine, Places};
 use crate::printer::text_of;
 use crate::reader::CaptureNames;
 

@@ -73,7 +73,7 @@ impl Text {
         let passed = count(|one| one.exit() == Exit::Done);
         let failed = count(|one| *one == Verdict::Failed);
         let errors = count(|one| matches!(one, Verdict::Error(_)));
-        let tests = crate::expect::counted(outcomes.len(), "test");
+        let tests = knock_config::text::counted(outcomes.len(), "test");
         let errors = if errors > 0 { format!(", {errors} in error") } else { String::new() };
         let counts = format!("{tests}: {passed} passed, {failed} failed{errors}");
         let style = if passed == outcomes.len() { GOOD } else { BAD };
