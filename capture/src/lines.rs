@@ -41,6 +41,7 @@ impl<'a> Words<'a> {
     }
 
     /// Returns the words that were taken, as one piece.
+    #[must_use]
     pub fn taken(&self) -> Piece<'a> {
         let length = self.line.bytes().len().saturating_sub(self.rest.bytes().len());
         self.line.split_at(length).0.trim()
@@ -69,6 +70,9 @@ impl<'a> Words<'a> {
     }
 
     /// Returns the next word, which must be there, behind this one.
+    ///
+    /// # Errors
+    /// A fault if it is missing or malformed.
     pub fn expect(&mut self, behind: Piece<'a>, what: &str) -> Result<Piece<'a>, Fault<'a>> {
         self.next().ok_or_else(|| {
             let wording = Wording::new("the line ends too early", format!("expected {what}"));
@@ -80,6 +84,9 @@ impl<'a> Words<'a> {
     ///
     /// Between `"` and `"`, `\"` and `\\` stand for `"` and `\`; between `'` and `'` everything stands for
     /// itself.
+    ///
+    /// # Errors
+    /// A fault if it is missing or malformed.
     pub fn quotable(&mut self, behind: Piece<'a>, what: &str) -> Result<Quotable<'a>, Fault<'a>> {
         let [quote @ (b'"' | b'\''), ..] = *self.rest.bytes() else {
             let at = self.expect(behind, what)?;
@@ -127,6 +134,9 @@ impl<'a> Words<'a> {
     }
 
     /// Reads `N every T`.
+    ///
+    /// # Errors
+    /// A fault if it is missing or malformed.
     pub fn times(&mut self, behind: Piece<'a>) -> Result<(u32, Duration), Fault<'a>> {
         let word = self.expect(behind, "how often, such as `3 every 10s`")?;
         let rounds = count(word, 1).map_err(|wording| fault(word, wording))?;

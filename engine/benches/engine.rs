@@ -14,8 +14,8 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
     CommandStatus, Commands, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event, FlagRule,
-    Knock, Limits, Listening, Packet, Port, Protocol, Rules, Seconds, Sequence, TcpFlags,
-    TcpHeader, Timestamp, Transport,
+    Knock, Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader,
+    Timestamp, Transport,
 };
 
 fn main() {
@@ -36,12 +36,7 @@ fn engine() -> Engine {
         cmd_timeout: Seconds::new(10).unwrap(),
     };
     let doors = vec![door("openSSH", [7000, 8000, 9000]), door("closeSSH", [9000, 8000, 7000])];
-    Engine::new(
-        Doors::new(doors).unwrap(),
-        Listening::at([LOCAL]),
-        Rules::Knock,
-        &Limits::default(),
-    )
+    Engine::new(Doors::new(doors).unwrap(), Listening::at([LOCAL]), &Limits::default())
 }
 
 /// A SYN from the client of this number, whose addresses jump about as spoofed ones do.

@@ -68,7 +68,7 @@ impl Stage {
 
     /// Returns the stage after one more knock.
     #[must_use]
-    pub(crate) const fn next(self) -> Self {
+    pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }

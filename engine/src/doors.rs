@@ -103,7 +103,8 @@ impl Doors {
     }
 
     /// Returns the same doors with names of at most so many bytes.
-    pub(crate) fn with_names_cut(mut self, bytes: usize) -> Self {
+    #[must_use]
+    pub fn with_names_cut(mut self, bytes: usize) -> Self {
         for Entry { door, label, .. } in &mut self.entries {
             if let Some(name) = door.name.as_bytes().get(..bytes) {
                 door.name = DoorName::new(name);
@@ -218,13 +219,14 @@ impl Doors {
     }
 
     /// Returns the doors whose first knock this is, in the order of the file.
-    pub(crate) fn starting_with(&self, knock: Knock) -> &[DoorId] {
+    #[must_use]
+    pub fn starting_with(&self, knock: Knock) -> &[DoorId] {
         self.index.starting_with(knock)
     }
 
     /// Takes the one-time sequence that has just opened a door off its list; `None` if the door
     /// has a fixed sequence.
-    pub(crate) fn use_up_sequence(&mut self, id: DoorId) -> Option<OneTimeLine> {
+    pub fn use_up_sequence(&mut self, id: DoorId) -> Option<OneTimeLine> {
         let DoorSequence::OneTime(sequences) = &mut self.entries.get_mut(id.index())?.door.sequence
         else {
             return None;

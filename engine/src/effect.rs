@@ -1,6 +1,9 @@
 //! What the engine is told and what it wants done or known.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::fmt::Debug;
 use core::net::IpAddr;
 
 use crate::command::Phase;
@@ -9,6 +12,7 @@ use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::packet::{Knock, Packet};
 use crate::time::Timestamp;
+use crate::transcript::Channel;
 
 /// What the engine is told, always with the time at which it happened.
 #[derive(Clone, Debug)]
@@ -82,16 +86,16 @@ impl CommandStatus {
 
 /// An effect and the time it belongs to: that of the packet or of the deadline that caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimedEffect {
+pub struct TimedEffect<X = Infallible> {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub effect: Effect,
+    pub effect: Effect<X>,
 }
 
 /// What the engine wants done or known, in the order of the transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum Effect<X = Infallible> {
     /// An attempt of `client` has made this many knocks of the door's sequence.
     StageReached {
         /// Who knocked.
@@ -168,58 +172,77 @@ pub enum Effect {
     /// The configuration that was read anew is not used: too many doors of earlier ones still wait for
     /// their stop commands. The one before stays.
     ReloadRefused,
-    /// A command is longer than knockd 0.8 can run, so neither command of the door runs. Never under
-    /// [`Rules::Knock`](crate::Rules::Knock).
-    CommandTooLong {
-        /// For whom the door was to open.
-        client: IpAddr,
-        /// Which door.
-        door: DoorId,
-        /// Which of its commands.
-        phase: Phase,
-    },
-    /// knockd 0.8 would have crashed: the last one-time sequence of the door is used up. It hears
-    /// nothing any more. Never under [`Rules::Knock`](crate::Rules::Knock).
-    Crashed {
-        /// Which door.
-        door: DoorId,
-    },
-    /// knockd 0.8 would have ended: with the next one-time sequence of the door its filter would
-    /// reject all packets. It hears nothing any more. Never under
-    /// [`Rules::Knock`](crate::Rules::Knock).
-    FilterRefused {
-        /// Which door.
-        door: DoorId,
-    },
     /// Why something else did not happen; for whoever asks why a knock failed.
     Note(Note),
+    /// What only this rule set has. Under [`KnockRules`](crate::KnockRules) no such value exists, and
+    /// the arm of a `match` is `Effect::Own(never) => match never {}`.
+    Own(X),
 }
 
-impl Effect {
+/// What a rule set wants done or known beyond the common effects.
+pub trait OwnEffect: Copy + Debug {
     /// Returns the client it is about, if it is about one.
     #[must_use]
-    pub const fn client(&self) -> Option<IpAddr> {
+    fn client(&self) -> Option<IpAddr>;
+
+    /// Returns the door it is about, if it is about one.
+    #[must_use]
+    fn door(&self) -> Option<DoorId>;
+
+    /// Appends its text to `out`, without a newline, and returns where it belongs.
+    fn write(&self, doors: &Doors, out: &mut Vec<u8>) -> Channel;
+}
+
+impl OwnEffect for Infallible {
+    fn client(&self) -> Option<IpAddr> {
+        match *self {}
+    }
+
+    fn door(&self) -> Option<DoorId> {
+        match *self {}
+    }
+
+    fn write(&self, _: &Doors, _: &mut Vec<u8>) -> Channel {
+        match *self {}
+    }
+}
+
+impl<X> Effect<X> {
+    /// Returns whether it happens because time has come, not because of a packet.
+    #[must_use]
+    pub const fn is_due(&self) -> bool {
+        matches!(
+            self,
+            Self::SequenceTimedOut { .. }
+                | Self::CommandTimedOut { .. }
+                | Self::RunCommand { phase: Phase::Stop, .. }
+        )
+    }
+}
+
+impl<X: OwnEffect> Effect<X> {
+    /// Returns the client it is about, if it is about one.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
         match *self {
             Self::StageReached { client, .. }
             | Self::SequenceTimedOut { client, .. }
             | Self::Opened { client, .. }
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
-            | Self::OpeningRefused { client, .. }
-            | Self::CommandTooLong { client, .. } => Some(client),
+            | Self::OpeningRefused { client, .. } => Some(client),
             Self::Note(note) => Some(note.client()),
             Self::CommandFailed { .. }
             | Self::MarkOneTime { .. }
             | Self::DoorDisabled { .. }
-            | Self::ReloadRefused
-            | Self::Crashed { .. }
-            | Self::FilterRefused { .. } => None,
+            | Self::ReloadRefused => None,
+            Self::Own(ref own) => own.client(),
         }
     }
 
     /// Returns the door it is about, if it is about one.
     #[must_use]
-    pub const fn door(&self) -> Option<DoorId> {
+    pub fn door(&self) -> Option<DoorId> {
         match *self {
             Self::StageReached { door, .. }
             | Self::SequenceTimedOut { door, .. }
@@ -229,12 +252,10 @@ impl Effect {
             | Self::CommandFailed { door, .. }
             | Self::MarkOneTime { door, .. }
             | Self::DoorDisabled { door }
-            | Self::OpeningRefused { door, .. }
-            | Self::CommandTooLong { door, .. }
-            | Self::Crashed { door }
-            | Self::FilterRefused { door } => Some(door),
+            | Self::OpeningRefused { door, .. } => Some(door),
             Self::Note(note) => note.door(),
             Self::ReloadRefused => None,
+            Self::Own(ref own) => own.door(),
         }
     }
 }

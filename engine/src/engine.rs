@@ -1,19 +1,25 @@
 //! The engine: events in, effects out.
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
-use crate::decode::{self, LinkType, Undecodable};
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Deadline, Effect, Event, TimedEffect};
+use crate::effect::{CommandStatus, Deadline, Effect, Event, OwnEffect, TimedEffect};
 use crate::limits::Limits;
 use crate::listening::Listening;
 use crate::packet::Packet;
-use crate::rules::bridge::{self, Mended};
-use crate::rules::knockd_08::is_filtered;
-use crate::rules::{Counts, RuleSet, Rules, Site};
+use crate::rules::{Counts, KnockRules, RuleSet, Site};
 use crate::time::Timestamp;
+
+/// When commands end that the engine asks a driver to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandsEnd {
+    /// Right away, with this status: nothing is run.
+    AtOnce(CommandStatus),
+    /// When the driver says so with [`Event::CommandEnded`].
+    Later,
+}
 
 /// Port knocking as a state machine.
 ///
@@ -25,10 +31,9 @@ use crate::time::Timestamp;
 ///
 /// Nothing here fails: bad bytes stop in decoding, bad text in the configuration.
 #[derive(Debug)]
-pub struct Engine {
-    site: Site,
-    which: Rules,
-    rules: Box<dyn RuleSet>,
+pub struct Engine<R = KnockRules, X = Infallible> {
+    site: Site<X>,
+    rules: R,
     /// Everything up to here has happened.
     now: Timestamp,
     /// What was handed over last and waits for what is due before it.
@@ -46,38 +51,46 @@ struct Pending {
 }
 
 impl Engine {
-    /// Makes an engine that has heard nothing yet.
+    /// Makes an engine that goes by the rules of knock and has heard nothing yet.
     #[must_use]
-    pub fn new(doors: Doors, listening: Listening, rules: Rules, limits: &Limits) -> Self {
+    pub fn new(doors: Doors, listening: Listening, limits: &Limits) -> Self {
+        Self::with_rules(doors, listening, KnockRules::new(limits))
+    }
+}
+
+impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
+    /// Makes an engine that goes by a rule set and has heard nothing yet.
+    #[must_use]
+    pub fn with_rules(doors: Doors, listening: Listening, rules: R) -> Self {
         let doors = rules.adapt(doors);
         let site = Site { doors, listening, counts: Counts::default(), effects: VecDeque::new() };
-        let machine = rules.machine(limits, &site.doors, &site.listening);
-        Self { site, which: rules, rules: machine, now: Timestamp::MIN, pending: None }
+        Self { site, rules, now: Timestamp::MIN, pending: None }
     }
 
-    /// Decodes a frame as the rule set sees it.
+    /// Hands over an event and takes everything that follows from it: `take` gets each effect with
+    /// the engine as it is then. With [`CommandsEnd::AtOnce`] every command that is to run ends
+    /// right after its effect was taken, as in a replay; otherwise the driver hands over
+    /// [`Event::CommandEnded`] itself.
     ///
     /// # Errors
-    /// [`Undecodable`] if it carries nothing that could be a knock.
-    #[inline]
-    pub fn decode(&self, link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
-        if self.which == Rules::Knock {
-            return decode::decode(link, frame);
-        }
-        self.decode_as_another(link, frame)
-    }
-
-    /// Decodes a frame as another rule set than `knock` sees it: kept apart, so that the common case
-    /// stays small.
-    #[cold]
-    fn decode_as_another(&self, link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
-        match self.which {
-            Rules::Knock => decode::decode(link, frame),
-            Rules::Knockd08 => {
-                decode::knockd_08::decode(link, frame, is_filtered(&self.site.listening))
+    /// The first error of `take`. Effects that were not taken yet stay in the queue.
+    pub fn drive<E>(
+        &mut self,
+        at: Timestamp,
+        event: Event,
+        commands: CommandsEnd,
+        mut take: impl FnMut(&Self, TimedEffect<X>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.handle(at, event);
+        while let Some(timed) = self.poll_effect() {
+            take(self, timed)?;
+            if let (Effect::RunCommand { run, .. }, CommandsEnd::AtOnce(status)) =
+                (timed.effect, commands)
+            {
+                self.handle(timed.at, Event::CommandEnded { run, status });
             }
-            Rules::Between(last) => bridge::decode(Mended(last), &self.site.listening, link, frame),
         }
+        Ok(())
     }
 
     /// Tells the engine that `event` happened at `at`.
@@ -119,7 +132,7 @@ impl Engine {
     /// Returns the next effect, in the order of the transcript; `None` when all that was handed
     /// over is handled.
     #[must_use]
-    pub fn poll_effect(&mut self) -> Option<TimedEffect> {
+    pub fn poll_effect(&mut self) -> Option<TimedEffect<X>> {
         loop {
             if let Some(effect) = self.site.effects.pop_front() {
                 return Some(effect);
@@ -134,6 +147,12 @@ impl Engine {
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Deadline> {
         self.rules.deadline()
+    }
+
+    /// Returns the rule set.
+    #[must_use]
+    pub fn rules(&self) -> &R {
+        &self.rules
     }
 
     /// Returns the doors, as the effects so far have left them.
@@ -193,7 +212,7 @@ impl Engine {
             }
             Event::DeadlineReached => {}
             Event::AddressesChanged(listening) => self.site.listening = listening,
-            Event::Reloaded(doors) => self.reload(at, self.which.adapt(*doors)),
+            Event::Reloaded(doors) => self.reload(at, self.rules.adapt(*doors)),
         }
     }
 

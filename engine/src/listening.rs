@@ -48,7 +48,8 @@ impl Listening {
     }
 
     /// Returns whether a destination belongs to a door with this target.
-    pub(crate) fn belongs(&self, destination: IpAddr, target: Option<Target>) -> bool {
+    #[must_use]
+    pub fn belongs(&self, destination: IpAddr, target: Option<Target>) -> bool {
         if self.ipv4_only && destination.is_ipv6() {
             return false;
         }

@@ -8,7 +8,7 @@ use crate::address::{self, Bytes, write_decimal};
 use crate::command::Phase;
 use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Effect, Note};
+use crate::effect::{Effect, Note, OwnEffect};
 use crate::packet::Knock;
 
 /// Where the text of an effect belongs.
@@ -22,14 +22,8 @@ pub enum Channel {
     Note,
 }
 
-const CRASHED: &str = ": knockd 0.8 crashes here, because the last one-time sequence is used up; it \
-                       hears nothing any more";
-
-const FILTER_REFUSED: &str = ": knockd 0.8 ends here, because with the next one-time sequence its \
-                              filter would reject all packets; it hears nothing any more";
-
 /// Appends the text of an effect to `out`, without a newline, and returns where it belongs.
-pub fn write(effect: &Effect, doors: &Doors, out: &mut Vec<u8>) -> Channel {
+pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>) -> Channel {
     let mut line = Line { doors, out };
     match *effect {
         Effect::StageReached { client, door, stage } => {
@@ -72,33 +66,15 @@ pub fn write(effect: &Effect, doors: &Doors, out: &mut Vec<u8>) -> Channel {
             Channel::Message
         }
         Effect::ReloadRefused => {
-            line.text(
-                "the configuration was read anew but is not used: too many doors of earlier ",
-            );
-            line.text("ones still wait for their stop commands");
-            Channel::Message
-        }
-        Effect::CommandTooLong { client, door, phase } => {
-            let which = match phase {
-                Phase::Start => "start",
-                Phase::Stop => "stop",
-            };
-            line.client_at(client, door).text("no command is run: the ").text(which);
-            line.text(" command is longer than the 4095 bytes that knockd 0.8 can run");
-            Channel::Message
-        }
-        Effect::Crashed { door } => {
-            line.door(door).text(CRASHED);
-            Channel::Message
-        }
-        Effect::FilterRefused { door } => {
-            line.door(door).text(FILTER_REFUSED);
+            line.text("reload rejected: too many doors of earlier configurations still wait for ");
+            line.text("their stop commands; reload again when more are closed");
             Channel::Message
         }
         Effect::Note(ref note) => {
             write_note(note, &mut line);
             Channel::Note
         }
+        Effect::Own(ref own) => own.write(doors, line.out),
     }
 }
 

@@ -2,29 +2,16 @@
 //!
 //! The same engine as the daemon's, fed with the packets of captures; commands are never run.
 
-mod against;
 mod args;
-pub mod assert;
-mod both;
 mod command_line;
-pub mod compare;
+mod convert;
+pub mod diff;
 mod exit;
-mod expect;
 pub mod explain;
-mod huge_pages;
-mod init;
-mod inputs;
-mod json;
-mod play;
-mod player;
-mod printer;
-mod progress;
-mod reader;
+mod output;
 mod report;
-mod suite;
-mod summary;
-mod transcript;
-mod write;
+mod session;
+pub mod test;
 
 use std::ffi::OsString;
 
@@ -35,23 +22,24 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
+use knock_compat::Rules;
 use knock_config::diagnostics::{self as findings, Style};
 use knock_config::options::{self, Format};
 use knock_config::text::{Cause, shown};
 use knock_config::{Host, Refusal, Setup, ThisHost, Verdict};
-use knock_engine::{Doors, Limits, Rules};
+use knock_engine::{Doors, Limits};
 
 pub use crate::args::{Args, RuleChoice, Subject, TimeFormat};
 pub use crate::command_line::command;
 pub use crate::exit::Exit;
-pub use crate::huge_pages::HugePages;
+pub use crate::session::huge_pages::HugePages;
 
 use crate::command_line::Job;
 use crate::explain::Places;
-use crate::player::{Player, PlayingDone};
-use crate::printer::Printer;
-use crate::progress::{Bar, Progress};
-use crate::reader::{Reader, ReadingDone};
+use crate::output::text::Printer;
+use crate::session::player::{Player, PlayingDone};
+use crate::session::progress::{Bar, Progress};
+use crate::session::reader::{Reader, ReadingDone};
 use knock_capture::{Capture, CaptureError, Fault, Merge};
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
@@ -90,13 +78,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
             } else if args.checking.check {
                 check(&args, streams)
             } else if let Some(file) = &args.write {
-                write::write(&args, file, streams)
+                convert::write(&args, file, streams)
             } else {
                 replay(&args, streams)
             }
         }
-        Ok(Job::Test(args)) => suite::run(&args, streams),
-        Ok(Job::Init(args)) => init::run(&args, streams),
+        Ok(Job::Test(args)) => test::suite::run(&args, streams),
+        Ok(Job::Init(args)) => test::init::run(&args, streams),
         Err(error) => usage(&error, streams),
     }
 }
@@ -150,23 +138,23 @@ fn replay(args: &Args, streams: &mut Streams<'_>) -> Exit {
     }
     if let Some((path, Some((new_doors, new_places)))) = new {
         let old = (shown(&args.config), doors, places);
-        return against::run(args, old, (shown(path), new_doors, new_places), reader, streams);
+        return diff::config::run(args, old, (shown(path), new_doors, new_places), reader, streams);
     }
     let Some(rules) = args.rules.one() else {
-        return both::compare(args, &doors, reader, bar, streams);
+        return diff::rules::compare(args, &doors, reader, bar, streams);
     };
     if let Some(refusal) = rules.refusal(&doors, &reader.listening()) {
         streams.say(&format!("knock-replay: error: knockd 0.8 would not start: {refusal}\n"));
         return Exit::Config;
     }
     if args.checking.format == Format::Json {
-        return transcript::run(args, rules, doors, reader, streams);
+        return output::transcript::run(args, rules, doors, reader, streams);
     }
     if !args.assert.is_empty() {
-        return assert::run(args, rules, (doors, &places), reader, bar.as_ref(), streams);
+        return test::assert::run(args, rules, (doors, &places), reader, bar.as_ref(), streams);
     }
     if let Some(file) = &args.expect {
-        return expect::run(args, file, rules, doors, reader, bar, streams);
+        return test::expect::run(args, file, rules, doors, reader, bar, streams);
     }
     let (reading, playing, written) = play(args, rules, doors, reader, bar, streams);
     if let Err(error) = written {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use knock_engine::Difference;
+use knock_compat::Difference;
 use knock_tests::oracle::Oracle;
 use knock_tests::study::{self, Case, Found, Who};
 

@@ -41,7 +41,7 @@ pub struct Agreement {
     /// What the real knockd did.
     pub verdict: Verdict,
     /// Why knock does not do the same; `None` if that was not asked.
-    pub differences: Option<BTreeSet<knock_engine::Difference>>,
+    pub differences: Option<BTreeSet<knock_compat::Difference>>,
 }
 
 /// What was expected and what came instead.

@@ -1,7 +1,8 @@
 //! Driving an engine as a replay does: every command ends, with success, at the moment it starts.
 
+use knock_compat::{Effect, Engine, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{CommandStatus, Effect, Engine, Event, TimedEffect, Timestamp};
+use knock_engine::{CommandStatus, Event, Timestamp};
 
 /// Tells the engine of an event and gives each effect, with the engine as it then is, to `take`.
 pub fn tell(

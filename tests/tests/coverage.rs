@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use knock_engine::Difference;
+use knock_compat::Difference;
 use knock_tests::arb::knockd_08::{self, Case};
 use knock_tests::differential::{Agreement, differences, judge};
 use knock_tests::forge::{Format, Link};

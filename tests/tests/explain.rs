@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
+use knock_compat::{Effect, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{
-    Doors, Effect, Limits, LinkType, Listening, Phase, RunId, Stage, TimedEffect, Timestamp,
-};
+use knock_engine::{Doors, Limits, LinkType, Listening, Phase, RunId, Stage, Timestamp};
 use knock_replay::explain::{
     Attempt, CaptureNames, Explainer, Explanation, PacketId, Places, Totals, Verdict, Whom, Why,
     Words,

@@ -2,7 +2,8 @@
 
 #![cfg(test)]
 
-use knock_engine::{Engine, Event, Limits, Rules, TimedEffect, Timestamp};
+use knock_compat::{Engine, Rules, TimedEffect};
+use knock_engine::{Event, Limits, Timestamp};
 use knock_tests::arb::{self, Case, Resolution};
 use knock_tests::model::Setting;
 use knock_tests::model_08::Daemon;
@@ -15,7 +16,7 @@ fn said(case: &Case) -> Vec<String> {
     let Setting { doors, local, ipv4_only } = &case.setting;
     let listening = boundary::listening(local.as_deref(), *ipv4_only);
     let limits = Limits::default();
-    let mut engine = Engine::new(boundary::doors(doors), listening, Rules::Knockd08, &limits);
+    let mut engine = Rules::Knockd08.engine(boundary::doors(doors), listening, &limits);
     let mut lines = Vec::new();
     let mut take =
         |engine: &Engine, timed: TimedEffect| lines.extend(drive::line(engine, &timed.effect));

@@ -8,10 +8,10 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 
+use knock_compat::{Engine, Rules};
 use knock_config as config;
 use knock_engine::{
-    Doors, Engine, Event, Limits, Listening, Packet, Port, Rules, TcpFlags, TcpHeader, Timestamp,
-    Transport,
+    Doors, Event, Limits, Listening, Packet, Port, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 use knock_tests::drive;
 
@@ -74,7 +74,7 @@ fn engine(limit: u32) -> Engine {
     let config = config::parse(CONF).config.unwrap();
     let doors = config.doors.into_iter().map(|door| door.door()).collect();
     let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 1 };
-    Engine::new(Doors::new(doors).unwrap(), Listening::everywhere(), Rules::Knock, &limits)
+    Rules::Knock.engine(Doors::new(doors).unwrap(), Listening::everywhere(), &limits)
 }
 
 fn syn(client: u32, port: u16, sequence_number: u32) -> Event {

@@ -2,9 +2,8 @@
 
 #![cfg(test)]
 
-use knock_engine::{
-    Engine, Event, Limits, LinkType, Listening, Rules, TimedEffect, Timestamp, decode,
-};
+use knock_compat::{Engine, Rules, TimedEffect};
+use knock_engine::{Event, Limits, LinkType, Listening, Timestamp, decode};
 use knock_tests::arb::{self, Case, Resolution};
 use knock_tests::{boundary, drive};
 use proptest::prelude::*;
@@ -13,7 +12,7 @@ use proptest::test_runner::FileFailurePersistence;
 fn effects(case: &Case, hash_seed: u64) -> Vec<TimedEffect> {
     let limits = Limits { hash_seed, ..Limits::default() };
     let (doors, listening) = (boundary::configured(&case.conf), Listening::everywhere());
-    let mut engine = Engine::new(doors, listening, Rules::Knock, &limits);
+    let mut engine = Rules::Knock.engine(doors, listening, &limits);
     let mut effects = Vec::new();
     let mut take = |_: &Engine, timed| effects.push(timed);
     for sight in &case.sights {

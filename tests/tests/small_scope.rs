@@ -14,7 +14,8 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use knock_engine::{Engine, Event, Limits, Rules, TimedEffect, Timestamp};
+use knock_compat::{Engine, Rules, TimedEffect};
+use knock_engine::{Event, Limits, Timestamp};
 use knock_replay::{Exit, Streams};
 use knock_tests::arb::{Style, conf};
 use knock_tests::forge::{Capture, Format, Link, Record, Shape};
@@ -211,7 +212,7 @@ impl Walk {
         let Setting { doors, local, ipv4_only } = &self.setting;
         let listening = boundary::listening(local.as_deref(), *ipv4_only);
         let limits = Limits { attempts: NonZeroU32::new(64).unwrap(), hash_seed: 1 };
-        Engine::new(boundary::doors(doors), listening, self.rules, &limits)
+        self.rules.engine(boundary::doors(doors), listening, &limits)
     }
 }
 

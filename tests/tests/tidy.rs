@@ -25,10 +25,18 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "compat",
+        &[
+            "attempts children difference effect filter openings undecodable",
+            "decode machine",
+            "rules",
+        ],
+    ),
+    (
         "engine",
         &[
             "address packet time",
-            "command difference ports",
+            "command ports",
             "door one_time",
             "listening limits",
             "hearing",
@@ -41,8 +49,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Arrows that run up or sideways all the same, until somebody turns them round.
-const KNOWN: &[(&str, &str, &str)] =
-    &[("engine", "door", "one_time"), ("engine", "one_time", "door")];
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("engine", "door", "one_time"),
+    ("engine", "one_time", "door"),
+    ("engine", "effect", "transcript"),
+];
 
 #[test]
 fn modules_use_only_what_is_below_them() {

@@ -1,5 +1,5 @@
-//! The manual page: made from the command line's definition, the table of directives and [`prose`], and true in what can be
-//! tried.
+//! The manual page: made from the command line's definition, the table of directives and
+//! docs/man/knockd.1.md, and true in what can be tried.
 
 #![cfg(test)]
 
@@ -12,27 +12,22 @@
 )]
 mod common;
 mod examples;
-mod prose;
 mod readme;
 
 use std::fs;
 use std::path::Path;
 
-use knock_config::{self as config, Directive};
-use knock_tests::manual::{Page, Part, Section, assert_man_accepts};
-
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/man/knockd.1");
+use knock_config::Directive;
+use knock_tests::manual::Page;
 
 #[test]
 fn the_manual_page_is_up_to_date() {
-    page().assert_is(PAGE);
+    page().assert_is_committed();
 }
 
 #[test]
 fn man_has_nothing_to_say_against_the_manual_page() {
-    let headings = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "SIGNALS", "COMMANDS", "FILES"];
-    assert_man_accepts(PAGE, &headings);
-    assert_man_accepts(PAGE, &["LOGS", "LIMITS", "PRIVILEGES", "EXIT STATUS", "SEE ALSO"]);
+    page().assert_man_accepts_it();
 }
 
 #[test]
@@ -79,27 +74,5 @@ fn read_all(folder: &Path, sources: &mut String) {
 }
 
 fn page() -> Page {
-    let sections: Vec<Section> = prose::SECTIONS.iter().map(with_directives).collect();
-    Page {
-        command: knockd::command(),
-        usage: "knockd [OPTION]...",
-        description: prose::DESCRIPTION,
-        sections: sections.leak(),
-        exit_status: prose::EXIT_STATUS,
-        see_also: prose::SEE_ALSO,
-    }
-}
-
-/// Returns the section with the directives of the table, if it is about directives.
-fn with_directives(section: &Section) -> Section {
-    let is_of_doors = section.heading == prose::DOOR_DIRECTIVES.heading;
-    if !is_of_doors && section.heading != prose::GLOBAL_DIRECTIVES.heading {
-        return *section;
-    }
-    let directives = Directive::ALL
-        .iter()
-        .filter(|directive| (directive.section() == config::Section::Door) == is_of_doors)
-        .map(|directive| Part::Tagged(directive.usage(), directive.manual()));
-    let parts: Vec<Part> = section.parts.iter().copied().chain(directives).collect();
-    Section { parts: parts.leak(), ..*section }
+    Page::new(knockd::command(), "knockd [OPTION]...")
 }

@@ -5,8 +5,7 @@
 //! TCP data offset nor any checksum is judged. So a frame that a live capture lets through is the
 //! same packet in a replay (case `a-bad-checksums` and those beside it).
 
-mod ip;
-pub(crate) mod knockd_08;
+mod ip_header;
 mod link;
 mod link_type;
 mod undecodable;
@@ -36,9 +35,9 @@ use link::Promise;
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
     let (promise, bytes) = link::strip(link, frame)?;
     match promise {
-        Promise::Ipv4 => ip::v4(bytes),
-        Promise::Ipv6 => ip::v6(bytes),
-        Promise::EitherVersion => ip::either_version(bytes),
+        Promise::Ipv4 => ip_header::v4(bytes),
+        Promise::Ipv6 => ip_header::v6(bytes),
+        Promise::EitherVersion => ip_header::either_version(bytes),
     }
 }
 
@@ -48,10 +47,16 @@ pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
 pub fn source(link: LinkType, frame: &[u8]) -> Option<IpAddr> {
     let (promise, bytes) = link::strip(link, frame).ok()?;
     match (promise, bytes.first()? >> 4) {
-        (Promise::Ipv4 | Promise::EitherVersion, 4) => ip::v4_source(bytes),
-        (Promise::Ipv6 | Promise::EitherVersion, 6) => ip::v6_source(bytes),
+        (Promise::Ipv4 | Promise::EitherVersion, 4) => ip_header::v4_source(bytes),
+        (Promise::Ipv6 | Promise::EitherVersion, 6) => ip_header::v6_source(bytes),
         (Promise::Ipv4 | Promise::Ipv6 | Promise::EitherVersion, _) => None,
     }
+}
+
+/// Returns a frame from its IP header on, as [`decode`] finds it; `None` if it has none.
+#[must_use]
+pub fn ip(link: LinkType, frame: &[u8]) -> Option<&[u8]> {
+    link::strip(link, frame).ok().map(|(_, ip)| ip)
 }
 
 /// Returns the ids of the VLAN tags that [`decode`] skips in a frame, outermost first.

@@ -241,17 +241,6 @@ fn the_ip_version_must_be_what_the_layer_below_promises() {
 }
 
 #[test]
-fn knockd_08_is_told_of_a_wrong_version_in_the_same_words() {
-    for frame in
-        [ethernet(0x0800, &ipv6(6, &tcp())), ethernet(0x86dd, &ipv4(6, &[tcp(), tcp()].concat()))]
-    {
-        let wrong = decode(LinkType::Ethernet, &frame);
-        assert!(matches!(wrong, Err(Undecodable::WrongVersion { .. })), "{wrong:?}");
-        assert_eq!(knockd_08::decode(LinkType::Ethernet, &frame, true), wrong);
-    }
-}
-
-#[test]
 fn an_ipv4_header_below_five_words_is_not_believed() {
     let mut frame = ipv4(6, &tcp());
     frame[0] = 0x44;
@@ -384,29 +373,6 @@ fn a_frame_that_ends_too_early_names_the_header_it_ends_in() {
         let cut = Undecodable::Cut { layer, needed: 4, had: 3 };
         let told = alloc::format!("cut in the {name}: 4 bytes needed, 3 there");
         assert_eq!((cut.to_string(), cut.reason()), (told, reason));
-    }
-}
-
-#[test]
-fn a_frame_that_ends_too_early_for_knockd_08_names_the_header_it_ends_in() {
-    let cut_in = |link: LinkType, frame: &[u8]| match knockd_08::decode(link, frame, true) {
-        Err(Undecodable::Cut { layer, .. }) => layer,
-        other => panic!("{other:?}"),
-    };
-    let v4 = |protocol, payload: &[u8]| ethernet(0x0800, &ipv4(protocol, payload));
-    let v6 = |next, payload: &[u8]| ethernet(0x86dd, &ipv6(next, payload));
-    for (link, frame, layer) in [
-        (LinkType::Ethernet, ethernet(0x0800, &[])[..13].to_vec(), Layer::Ethernet),
-        (LinkType::LinuxSll, sll(0x0800)[..15].to_vec(), Layer::LinuxCooked),
-        (LinkType::Raw, Vec::new(), Layer::Ip),
-        (LinkType::Ethernet, v4(6, &[])[..33].to_vec(), Layer::Ipv4),
-        (LinkType::Ethernet, v6(6, &[])[..53].to_vec(), Layer::Ipv6),
-        (LinkType::Ethernet, v4(6, &tcp()[..3]), Layer::Tcp),
-        (LinkType::Ethernet, v4(17, &udp()[..3]), Layer::Udp),
-        (LinkType::Ethernet, v6(6, &tcp()[..3]), Layer::Tcp),
-        (LinkType::Ethernet, v6(17, &udp()[..3]), Layer::Udp),
-    ] {
-        assert_eq!(cut_in(link, &frame), layer);
     }
 }
 

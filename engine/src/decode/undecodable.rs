@@ -31,12 +31,6 @@ pub enum Undecodable {
     LaterFragment,
     /// IP carries another protocol, of this number.
     NotTcpOrUdp(u8),
-    /// knockd 0.8 does not start on this link type. Never under
-    /// [`Rules::Knock`](crate::Rules::Knock).
-    LinkTypeUnknownTo08(LinkType),
-    /// knockd 0.8 does not understand IPv6 on this link type. Never under
-    /// [`Rules::Knock`](crate::Rules::Knock).
-    Ipv6UnknownTo08(LinkType),
     /// The frame ends, or was captured only, up to somewhere before the end of the destination
     /// port.
     Cut {
@@ -60,7 +54,6 @@ impl Undecodable {
             Self::BadHeaderLength { .. } => Reason::BadHeaderLength,
             Self::LaterFragment => Reason::LaterFragment,
             Self::NotTcpOrUdp(_) => Reason::NotTcpOrUdp,
-            Self::LinkTypeUnknownTo08(_) | Self::Ipv6UnknownTo08(_) => Reason::UnknownTo08,
             Self::Cut { layer, .. } => layer.cut(),
         }
     }
@@ -79,8 +72,6 @@ impl fmt::Display for Undecodable {
             }
             Self::LaterFragment => out.write_str("a later fragment, without ports"),
             Self::NotTcpOrUdp(protocol) => write!(out, "not TCP or UDP but IP protocol {protocol}"),
-            Self::LinkTypeUnknownTo08(link) => write!(out, "knockd 0.8 does not know {link}"),
-            Self::Ipv6UnknownTo08(link) => write!(out, "knockd 0.8 knows no IPv6 on {link}"),
             Self::Cut { layer, needed, had } => {
                 write!(out, "cut in the {layer}: {needed} bytes needed, {had} there")
             }
@@ -227,8 +218,6 @@ pub enum Reason {
     LaterFragment,
     /// [`Undecodable::LinkType`].
     LinkType,
-    /// [`Undecodable::LinkTypeUnknownTo08`], [`Undecodable::Ipv6UnknownTo08`].
-    UnknownTo08,
     /// [`Undecodable::WrongVersion`].
     WrongVersion,
     /// [`Undecodable::BadHeaderLength`].
@@ -245,7 +234,10 @@ pub enum Reason {
 
 impl Reason {
     /// How many reasons there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 10;
+
+    /// How many of them, the first in [`Reason::ALL`], are of sound frames.
+    pub const SOUND: usize = 4;
 
     /// Every reason once, at its [`index`](Self::index): first what every network has, last what
     /// hints at damage.
@@ -254,7 +246,6 @@ impl Reason {
         Self::NotTcpOrUdp,
         Self::LaterFragment,
         Self::LinkType,
-        Self::UnknownTo08,
         Self::WrongVersion,
         Self::BadHeaderLength,
         Self::CutInLink,
@@ -275,11 +266,7 @@ impl Reason {
     #[must_use]
     pub const fn is_damage(self) -> bool {
         match self {
-            Self::NotIp
-            | Self::NotTcpOrUdp
-            | Self::LaterFragment
-            | Self::LinkType
-            | Self::UnknownTo08 => false,
+            Self::NotIp | Self::NotTcpOrUdp | Self::LaterFragment | Self::LinkType => false,
             Self::WrongVersion
             | Self::BadHeaderLength
             | Self::CutInLink
@@ -298,7 +285,6 @@ impl fmt::Display for Reason {
             Self::NotTcpOrUdp => "not TCP or UDP",
             Self::LaterFragment => "not the first fragment",
             Self::LinkType => "of an unsupported link type",
-            Self::UnknownTo08 => "of a kind that knockd 0.8 cannot read",
             Self::WrongVersion => "of the wrong IP version",
             Self::BadHeaderLength => "with a bad header length",
             Self::CutInLink => "cut in the link-layer header",

@@ -1,132 +1,84 @@
-//! The rule sets: what an admitted packet does.
-//!
-//! Each is a machine of its own behind [`RuleSet`], so that one may be fast and the other faithful
-//! to a fault without either being full of switches.
+//! Rule sets: what an admitted packet does.
 
-pub(crate) mod bridge;
 mod knock;
-pub(crate) mod knockd_08;
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use core::fmt::{self, Debug};
+use core::convert::Infallible;
+use core::fmt::Debug;
 
-use self::bridge::{BridgeRules, Mended};
-use self::knock::KnockRules;
-use self::knockd_08::Knockd08Rules;
-pub use self::knockd_08::Refusal;
+pub use self::knock::{Fingerprint, KnockRules};
 
-use crate::difference::Difference;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{CommandStatus, Deadline, Effect, RunId, TimedEffect};
-use crate::limits::Limits;
 use crate::listening::Listening;
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
-/// What decides how packets open doors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Rules {
-    /// What the manual of knockd promises, with its known faults mended.
-    #[default]
-    Knock,
-    /// What knockd 0.8 does, fault for fault; for replay only. Where the real program has no limit,
-    /// this has that of [`Limits`].
-    Knockd08,
-    /// knockd 0.8 with the differences up to this one mended, in the order of their numbers; to
-    /// find out which of them makes a transcript differ.
-    Between(Option<Difference>),
-}
-
-impl Rules {
-    /// Returns why the program whose rules these are would not start; never for [`Rules::Knock`].
-    /// [`Rules::Between`] starts, but may hear nothing.
+/// A rule set with all it remembers: the machine inside an [`Engine`](crate::Engine).
+///
+/// `X` is what it wants done or known beyond the common [`Effect`]s. Time never runs backwards from
+/// one call to the next, but for the stamps of packets.
+pub trait RuleSet<X = Infallible>: Debug + Send {
+    /// Returns the doors as the rule set knows them. Called with the first doors and those of every
+    /// reload.
     #[must_use]
-    pub fn refusal(self, doors: &Doors, listening: &Listening) -> Option<Refusal> {
-        match self {
-            Self::Knock | Self::Between(_) => None,
-            Self::Knockd08 => knockd_08::refusal(doors, listening),
-        }
+    fn adapt(&self, doors: Doors) -> Doors {
+        doors
     }
 
-    pub(crate) fn machine(
-        self,
-        limits: &Limits,
-        doors: &Doors,
-        listening: &Listening,
-    ) -> Box<dyn RuleSet> {
-        match self {
-            Self::Knock => Box::new(KnockRules::new(limits)),
-            Self::Knockd08 => Box::new(Knockd08Rules::new(limits)),
-            Self::Between(last) => {
-                Box::new(BridgeRules::new(Mended(last), limits, doors, listening))
-            }
-        }
-    }
-
-    /// Returns the doors as the rule set knows them.
-    pub(crate) fn adapt(self, doors: Doors) -> Doors {
-        let cuts_names = match self {
-            Self::Knock => false,
-            Self::Knockd08 => true,
-            Self::Between(last) => !Mended(last).has(Difference::LongName),
-        };
-        if cuts_names { doors.with_names_cut(knockd_08::NAME_BYTES) } else { doors }
-    }
-}
-
-impl fmt::Display for Rules {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Knock => out.write_str("knock"),
-            Self::Knockd08 | Self::Between(None) => out.write_str("knockd-0.8"),
-            Self::Between(Some(last)) => write!(out, "knockd-0.8+{}", last.number()),
-        }
-    }
-}
-
-/// A rule set with all it remembers. Time never runs backwards from one call to the next, but for
-/// the stamps of packets.
-pub(crate) trait RuleSet: Debug + Send {
     /// Fetches into the cache what an admitted packet will need. Changes nothing.
     fn anticipate(&self, packet: &Packet);
 
     /// Handles a packet, admitted or not. `stamp` is its own time, which may run backwards.
-    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site);
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>);
 
     /// Handles the end of a command. A number that is not running is ignored.
-    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site);
+    fn command_ended(
+        &mut self,
+        at: Timestamp,
+        run: RunId,
+        status: CommandStatus,
+        site: &mut Site<X>,
+    );
 
     /// Returns when something is due next.
+    #[must_use]
     fn due(&self) -> Option<Timestamp>;
 
     /// Returns what is due next.
+    #[must_use]
     fn deadline(&self) -> Option<Deadline>;
 
     /// Does what is due next.
-    fn fire(&mut self, site: &mut Site);
+    fn fire(&mut self, site: &mut Site<X>);
 
     /// Ends the attempts at doors that are about to leave the configuration.
-    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site);
+    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>);
 
     /// Calls `hold` with every door that leases, commands and the like still refer to.
     fn held(&self, hold: &mut dyn FnMut(DoorId));
 
     /// Returns how many attempts are live.
+    #[must_use]
     fn live_attempts(&self) -> usize;
 }
 
 /// What a rule set works on.
 #[derive(Debug)]
-pub(crate) struct Site {
-    pub(crate) doors: Doors,
-    pub(crate) listening: Listening,
-    pub(crate) counts: Counts,
-    pub(crate) effects: VecDeque<TimedEffect>,
+pub struct Site<X = Infallible> {
+    /// The doors.
+    pub doors: Doors,
+    /// Which destinations are local.
+    pub listening: Listening,
+    /// What has happened so far, in numbers.
+    pub counts: Counts,
+    /// Effects that the driver has not taken yet.
+    pub(crate) effects: VecDeque<TimedEffect<X>>,
 }
 
-impl Site {
-    pub(crate) fn emit(&mut self, at: Timestamp, effect: Effect) {
+impl<X> Site<X> {
+    /// Appends an effect to the one queue of the engine.
+    pub fn emit(&mut self, at: Timestamp, effect: Effect<X>) {
         self.effects.push_back(TimedEffect { at, effect });
     }
 }
@@ -153,7 +105,7 @@ pub struct Counts {
     pub forgotten_openings: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
-    /// Attempts that could not begin at the limit. Never under [`Rules::Knock`]: elsewhere no attempt
-    /// can make room.
+    /// Attempts that could not begin at the limit, under rules where none is evicted; [`KnockRules`]
+    /// evicts instead.
     pub not_begun: u64,
 }

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use knock_engine::{
-    Door, DoorId, Effect, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, TimedEffect,
-    Timestamp,
+    Door, DoorId, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
+use knock_engine::{Effect, TimedEffect};
 
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
 use super::track::{Counted, Ghost, Live, Track};
-use crate::reader::PacketId;
+use crate::session::reader::PacketId;
 
 /// A packet that is handled.
 #[derive(Clone, Copy)]
@@ -51,10 +51,8 @@ pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, 
         // rules of knock, whose commands all succeed.
         Effect::Note(Note::Retransmission { .. })
         | Effect::CommandFailed { .. }
-        | Effect::ReloadRefused
-        | Effect::CommandTooLong { .. }
-        | Effect::Crashed { .. }
-        | Effect::FilterRefused { .. } => None,
+        | Effect::ReloadRefused => None,
+        Effect::Own(never) => match never {},
     }
 }
 
@@ -79,11 +77,8 @@ impl Change<'_> {
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
             Effect::DoorDisabled { .. } => Verdict::Disabled,
             Effect::Note(note) => self.note(note, track)?,
-            Effect::CommandFailed { .. }
-            | Effect::ReloadRefused
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. } => return None,
+            Effect::CommandFailed { .. } | Effect::ReloadRefused => return None,
+            Effect::Own(never) => match never {},
         };
         // An open door may close when the client is at its next attempt already.
         let is_of_opening =

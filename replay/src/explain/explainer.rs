@@ -5,18 +5,17 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use knock_engine::{
-    CommandStatus, Counts, Door, DoorId, DoorSequence, Doors, Effect, Engine, Event, Hearing,
-    Limits, LinkType, Listening, Note, Reason, Rules, Stage, TimedEffect, Timestamp, Undecodable,
-    source, vlan_tags,
+    CommandStatus, Counts, Door, DoorId, DoorSequence, Doors, Event, Hearing, Limits, LinkType,
+    Listening, Note, Stage, Timestamp, decode, source, vlan_tags,
 };
+use knock_engine::{Effect, Engine, Reason, TimedEffect, Undecodable};
 
 use super::change::{self, Change, Handled, Silence, Stray};
 use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Client, Clients};
 use super::whom::Whom;
-use crate::play::is_due;
-use crate::reader::PacketId;
+use crate::session::reader::PacketId;
 
 /// How many packets there were, each counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,7 +112,7 @@ impl Explainer {
     #[must_use]
     pub fn new(doors: Doors, listening: Listening, limits: &Limits, whom: Whom) -> Self {
         Self {
-            engine: Engine::new(doors, listening, Rules::Knock, limits),
+            engine: Engine::new(doors, listening, limits),
             whom,
             only: None,
             pairs: Self::PAIRS,
@@ -245,7 +244,7 @@ impl Explainer {
         tell: &mut dyn FnMut(&Explanation),
     ) -> Result<(), Undecodable> {
         let vlan = || vlan_tags(link, frame).first().copied();
-        match self.engine.decode(link, frame) {
+        match decode(link, frame) {
             Ok(packet) if self.is_explained(packet.source) => {
                 let seen = Seen::new(id, &packet, vlan());
                 self.packet(at, Handled { packet: &packet, seen }, tell);
@@ -356,7 +355,7 @@ impl Explainer {
             return;
         }
         // Time and the packets of others make things happen, too.
-        let handled = handled.filter(|_| sender == Some(client) && !is_due(&timed.effect));
+        let handled = handled.filter(|_| sender == Some(client) && !timed.effect.is_due());
         if handled.is_some() {
             self.spoken.push(door);
         }

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use knock_engine::{
-    DoorId, FlagRule, Knock, Packet, Phase, Stage, TcpFlags, Timestamp, Transport, Undecodable,
-};
+use knock_engine::Undecodable;
+use knock_engine::{DoorId, FlagRule, Knock, Packet, Phase, Stage, TcpFlags, Timestamp, Transport};
 
-use crate::reader::PacketId;
+use crate::session::reader::PacketId;
 
 /// Something that happened to a client at a door, with the packet that made it happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

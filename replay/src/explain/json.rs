@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use knock_engine::{DoorId, Knock, Reason};
+use knock_engine::Reason;
+use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
 use super::explainer::Totals;
@@ -11,9 +12,9 @@ use super::miss::{Miss, Nearest};
 use super::places::ConfigLine;
 use super::track::nanos;
 use super::words::{Words, unreadable};
-use crate::json::{self, Place, Versioned, seconds, utc};
-use crate::printer::text_of;
-use crate::reader::PacketId;
+use crate::output::json::{self, Place, Versioned, seconds, utc};
+use crate::output::text::text_of;
+use crate::session::reader::PacketId;
 
 /// The version of the format. A program that knows one may meet further fields, verdicts and reasons
 /// in it, never another meaning of those it knows.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use knock_engine::{DoorId, Knock, Stage, Undecodable};
+use knock_engine::Undecodable;
+use knock_engine::{DoorId, Knock, Stage};
 
 use super::explanation::{Late, Seen};
 

@@ -20,7 +20,7 @@ pub use places::{ConfigLine, Places};
 pub use whom::Whom;
 pub use words::Words;
 
-pub use crate::reader::{CaptureNames, PacketId};
+pub use crate::session::reader::{CaptureNames, PacketId};
 
 pub(crate) use run::explain;
 pub(crate) use text::remarks;

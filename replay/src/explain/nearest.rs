@@ -5,7 +5,7 @@ use knock_engine::Stage;
 use super::miss::{Cause, Miss, Nearest};
 use super::places::ConfigLine;
 use super::words::{Words, flags, ordinal, seconds, times, unreadable};
-use crate::printer::text_of;
+use crate::output::text::text_of;
 
 impl Words<'_> {
     /// The longest `seq_timeout` that is worth advising, in seconds.

@@ -16,7 +16,7 @@ use knock_config::options::Format;
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::reader::{CaptureNames, Next, Reader};
+use crate::session::reader::{CaptureNames, Next, Reader};
 
 /// What is printed, and when.
 enum Printing {

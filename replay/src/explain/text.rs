@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_engine::{DoorId, Reason, Stage, Timestamp};
+use knock_engine::Reason;
+use knock_engine::{DoorId, Stage, Timestamp};
 
 use super::explainer::{Explainer, Totals};
 use super::explanation::{Attempt, Explanation, Verdict, Why};
@@ -16,8 +17,8 @@ use super::track::nanos;
 use super::whom::Whom;
 use super::words::{Words, knock_of};
 use crate::args::TimeFormat;
-use crate::printer::{stamp, text_of};
-use crate::reader::PacketId;
+use crate::output::text::{stamp, text_of};
+use crate::session::reader::PacketId;
 
 /// How much is kept until it is printed.
 #[derive(Clone, Copy, Debug)]

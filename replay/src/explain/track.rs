@@ -7,7 +7,7 @@ use knock_engine::{DoorId, Knock, Packet, Seconds, Stage, Timestamp, Transport};
 
 use super::explanation::{Attempt, Late, Seen};
 use super::miss::{Cause, Miss, Nearest, Tally};
-use crate::reader::PacketId;
+use crate::session::reader::PacketId;
 
 /// All clients that had to do with doors, in the order in which they came.
 #[derive(Debug, Default)]

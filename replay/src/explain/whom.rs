@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::printer::text_of;
+use crate::output::text::text_of;
 
 /// Whose knocks are explained: all clients', or those of one address or network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use knock_config::text::printable;
-use knock_engine::{
-    Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags, Undecodable,
-};
+use knock_engine::Undecodable;
+use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places};
-use crate::printer::text_of;
-use crate::reader::CaptureNames;
+use crate::output::text::text_of;
+use crate::session::reader::CaptureNames;
 
 /// What the words are about.
 #[derive(Clone, Copy, Debug)]
@@ -251,9 +250,7 @@ pub(super) fn unreadable(why: Undecodable) -> String {
         | Undecodable::WrongVersion { .. }
         | Undecodable::BadHeaderLength { .. }
         | Undecodable::LaterFragment
-        | Undecodable::NotTcpOrUdp(_)
-        | Undecodable::LinkTypeUnknownTo08(_)
-        | Undecodable::Ipv6UnknownTo08(_) => "",
+        | Undecodable::NotTcpOrUdp(_) => "",
     };
     format!("{why}{advice}")
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use knock_engine::{DoorId, Phase, Stage, Timestamp};
 
 use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words};
-use crate::printer::text_of;
+use crate::output::text::text_of;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]

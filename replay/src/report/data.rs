@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::collect::{Event, Kept, Line, Pair, Shape, Span};
 use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks};
-use crate::printer::text_of;
-use crate::reader::ReadingDone;
-use crate::summary::address_line;
+use crate::output::text::text_of;
+use crate::session::reader::ReadingDone;
+use crate::session::summary::address_line;
 
 /// The most lines of a configuration that a page shows.
 const CONFIG_LINES: usize = 20_000;

@@ -15,8 +15,8 @@ use self::data::{Data, Sources};
 use self::file::File;
 use crate::args::Args;
 use crate::explain::{CaptureNames, Explainer, Explanation, Places, Whom, Words};
-use crate::inputs::refuse_overwriting;
-use crate::reader::{Next, Reader};
+use crate::session::inputs::refuse_overwriting;
+use crate::session::reader::{Next, Reader};
 use crate::{Exit, Streams};
 
 /// Replays, and writes what happened as a page.

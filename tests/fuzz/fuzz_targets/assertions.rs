@@ -5,10 +5,10 @@
 use std::sync::LazyLock;
 
 use knock_config as config;
-use knock_config::diagnostics::Source;
+use knock_config::report::Source;
 use knock_engine::Doors;
 use knock_fuzz::{check_source, check_span};
-use knock_replay::assert::{self, MAX_ASSERTIONS};
+use knock_replay::test::assert::{self, MAX_ASSERTIONS};
 use libfuzzer_sys::fuzz_target;
 
 const CONFIG: &[u8] = b"[openSSH]\nsequence = 7000,8000,9000\ncommand =\n\

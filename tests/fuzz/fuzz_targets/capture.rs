@@ -10,10 +10,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
 
 use flate2::write::GzEncoder;
-use knock_engine::decode;
 use knock_capture::{
     ADDRESSES_MAX, BLOCK_LENGTH_MAX, Capture, CaptureError, Fault, Head, PACKET_LENGTH_MAX,
 };
+use knock_engine::decode;
 use libfuzzer_sys::fuzz_target;
 
 /// The most packets that are read of one capture: a few compressed bytes can be millions.

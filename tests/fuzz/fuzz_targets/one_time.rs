@@ -4,10 +4,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use knock_compat::{Effect, Engine, Rules};
 use knock_engine::{
-    Commands, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event, FlagRule, Limits,
-    Listening, OneTimeLine, OneTimeSequences, Packet, Protocol, Rules, Seconds, TcpFlags,
-    TcpHeader, Timestamp, Transport,
+    Commands, Door, DoorName, DoorSequence, Doors, Event, FlagRule, Limits, Listening, OneTimeLine,
+    OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 use knock_fuzz::{check_diagnostics, line_number};
 use libfuzzer_sys::fuzz_target;
@@ -93,5 +93,5 @@ fn engine_with(sequences: OneTimeSequences) -> Engine {
     };
     let limits = Limits { attempts: std::num::NonZeroU32::MIN, hash_seed: 0 };
     let doors = Doors::new(vec![door]).unwrap();
-    Engine::new(doors, Listening::everywhere(), Rules::Knock, &limits)
+    Rules::Knock.engine(doors, Listening::everywhere(), &limits)
 }

@@ -6,10 +6,10 @@
 
 use std::io::{Seek as _, Write as _};
 
-use knock_engine::decode;
-use knock_fuzz::check_source;
 use knock_capture::Capture;
 use knock_capture::scenario::{self, MAX_PACKETS};
+use knock_engine::decode;
+use knock_fuzz::check_source;
 use libfuzzer_sys::fuzz_target;
 
 /// The most packets that are read again.

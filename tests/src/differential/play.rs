@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use knock_compat::{Difference, Effect, Engine, Knockd08Effect, Rules, TimedEffect};
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Counts, Difference, DoorId, Doors, Effect, Engine, Event, Limits, LinkType,
-    Listening, Note, Phase, Rules, TimedEffect, Timestamp,
+    CommandStatus, Counts, DoorId, Doors, Event, Limits, LinkType, Listening, Note, Phase,
+    Timestamp,
 };
 
-use knock_replay::compare::{self, Comparison, Differing, Happening};
+use knock_replay::diff::rules::compare::{self, Comparison, Differing, Happening};
 
 use crate::arb::Conf;
 use crate::arb::knockd_08::Case;
@@ -63,7 +64,7 @@ pub(super) fn play(case: &Case) -> Played {
         let as_oracle = FAREWELL.into();
         return Played { as_oracle, files, refused: true, ..Played::default() };
     }
-    let engine = Engine::new(doors, listening, Rules::Knockd08, &Limits::default());
+    let engine = Rules::Knockd08.engine(doors, listening, &Limits::default());
     let played = Played { files, ..Played::default() };
     let mut playback = Playback { engine, names: BTreeMap::new(), lines: vec![], played };
     playback.name_files(names);
@@ -84,7 +85,7 @@ pub(super) fn play(case: &Case) -> Played {
         let Some(record) = case.capture.records.get(at) else { break };
         let stamp = Timestamp::from_nanos(record.at_ns);
         now = now.max(stamp);
-        let event = playback.engine.decode(link, &record.data).map(Event::Packet);
+        let event = knock_compat::decode(&playback.engine, link, &record.data).map(Event::Packet);
         playback.played.undecodable += usize::from(event.is_err());
         playback.handle(stamp, event.unwrap_or(Event::DeadlineReached));
     }
@@ -232,14 +233,14 @@ impl Playback {
             let text = self.played.files.get_mut(name).expect("the door has a file");
             text[usize::try_from(offset).expect("files are small")] = b'#';
         }
-        self.played.crashed |= matches!(effect, Effect::Crashed { .. });
-        if matches!(effect, Effect::FilterRefused { .. }) {
+        self.played.crashed |= matches!(effect, Effect::Own(Knockd08Effect::Crashed { .. }));
+        if matches!(effect, Effect::Own(Knockd08Effect::FilterRefused { .. })) {
             self.lines.push(Line { at, text: FAREWELL.into(), part: Part::None });
             self.played.ended = true;
         }
         let other_flags = matches!(effect, Effect::Note(Note::OtherFlags { .. }));
         self.played.other_flags += usize::from(other_flags);
-        let too_long = matches!(effect, Effect::CommandTooLong { .. });
+        let too_long = matches!(effect, Effect::Own(Knockd08Effect::CommandTooLong { .. }));
         self.played.too_long += usize::from(too_long);
     }
 

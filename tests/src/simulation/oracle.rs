@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use knock_engine::{Deadline, DeadlineReason, DoorId, Effect, Engine, Note, Phase};
+use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Phase};
+use knock_engine::{Effect, Engine};
 
 use super::broken::{Broken, Invariant, ensure};
 use super::lease::{Leases, Lessee};
@@ -161,13 +162,11 @@ impl Oracle {
                 })?;
             }
             Effect::Note(note) => self.note(note)?,
-            Effect::ReloadRefused
-            | Effect::CommandTooLong { .. }
-            | Effect::Crashed { .. }
-            | Effect::FilterRefused { .. } => {
+            Effect::ReloadRefused => {
                 let seen = format!("{effect:?}, which is not of this rule set or these few doors");
                 return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
             }
+            Effect::Own(never) => match never {},
         }
         Ok(None)
     }

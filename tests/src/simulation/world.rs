@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use knock_engine::{
-    CommandStatus, Effect, Engine, Event, Limits, Rules, TimedEffect, Timestamp, transcript,
-};
+use knock_engine::{CommandStatus, Event, Limits, Timestamp, transcript};
+use knock_engine::{Effect, Engine, TimedEffect};
 
 use super::broken::{Broken, Invariant, ensure};
 use super::client::{Client, Departure, MILLI, SECOND, Sight};
@@ -88,7 +87,7 @@ impl World {
             hash_seed: seed,
         };
         let listening = boundary::listening(local.as_deref(), ipv4_only);
-        let engine = Engine::new(boundary::doors(&doors), listening, Rules::Knock, &limits);
+        let engine = Engine::new(boundary::doors(&doors), listening, &limits);
         let limit = usize::try_from(temper.limit).expect("64 bits are enough");
         let oracle = Oracle::new(&doors, limit);
         let model = House::new(&Setting { doors, local, ipv4_only }).with_limit(limit);

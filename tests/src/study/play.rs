@@ -5,13 +5,11 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use knock_compat::{Difference, Effect, Engine, Rules, TimedEffect};
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{
-    Difference, Doors, Effect, Engine, Event, Limits, LinkType, Listening, Rules, TimedEffect,
-    Timestamp,
-};
-use knock_replay::compare::{Comparison, Happening};
+use knock_engine::{Doors, Event, Limits, LinkType, Listening, Timestamp};
+use knock_replay::diff::rules::compare::{Comparison, Happening};
 
 use super::desk::Found;
 use super::{Case, Who};
@@ -53,7 +51,7 @@ pub fn play(case: &Case, rules: Rules) -> Found {
     if rules.refusal(&doors, &listening).is_some() {
         return refused(found);
     }
-    let mut engine = Engine::new(doors, listening, rules, &limits);
+    let mut engine = rules.engine(doors, listening, &limits);
     let capture = knocks::parse(Path::new(&case.name), case.knocks());
     let capture = capture.unwrap_or_else(|error| panic!("{error}"));
     let link = LinkType::from_number(capture.link.number());
@@ -65,7 +63,8 @@ pub fn play(case: &Case, rules: Rules) -> Found {
             found.output.extend(RELOADING.bytes());
             handle(&mut engine, now, Event::Reloaded(Box::new(doors)), &mut found);
         }
-        let event = engine.decode(link, &record.data).map_or(Event::DeadlineReached, Event::Packet);
+        let event = knock_compat::decode(&engine, link, &record.data)
+            .map_or(Event::DeadlineReached, Event::Packet);
         handle(&mut engine, Timestamp::from_nanos(record.at_ns), event, &mut found);
     }
     handle(&mut engine, Timestamp::MAX, Event::DeadlineReached, &mut found);

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_end_of_a_stop_command_is_taken_before_the_packet_that_let_time_pass() {
     let doors = Doors::new(vec![door("d", "1").runs("s", "t")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     let status = CommandStatus(9);
     let mut seen = Vec::new();
     for (at, packet) in [(0.0, syn(A, 1)), (60.0, syn(A, 1))] {
@@ -40,7 +40,7 @@ fn commands_of_one_packet_end_in_the_order_in_which_they_were_asked_for() {
 #[test]
 fn an_event_handed_over_before_the_last_was_polled_loses_nothing() {
     let doors = Doors::new(vec![door("d", "1,2")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
     engine.handle(seconds(1.0), Event::Packet(syn(A, 2)));
     let effects: Vec<_> = std::iter::from_fn(|| engine.poll_effect()).collect();
@@ -51,7 +51,7 @@ fn an_event_handed_over_before_the_last_was_polled_loses_nothing() {
 #[test]
 fn packets_handed_over_before_a_deadline_was_polled_are_all_heard_in_order() {
     let doors = Doors::new(vec![door("d", "1,2,3")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(B, 1)));
     // The attempt of B is due, so the packets wait for each other.
     for port in [1, 2, 3] {
@@ -67,7 +67,7 @@ fn what_is_told_at_one_time_falls_due_in_the_order_in_which_it_was_told() {
     let leased =
         Door { cmd_timeout: Seconds::new(5).unwrap(), ..door("leased", "9").runs("s", "t") };
     let doors = Doors::new(vec![door("tried", "1,2"), leased]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(B, 9)));
     let effects: Vec<_> = std::iter::from_fn(|| engine.poll_effect()).collect();
     let Some(TimedEffect { effect: Effect::RunCommand { run, .. }, .. }) = effects.last() else {

@@ -21,7 +21,7 @@ fn the_stop_command_comes_after_the_command_timeout() {
 #[test]
 fn the_stop_command_waits_for_the_end_of_the_start_command() {
     let doors = Doors::new(vec![door("d", "1").runs("s", "t")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
     let effects: Vec<_> = std::iter::from_fn(|| engine.poll_effect()).collect();
     let Some(TimedEffect { effect: Effect::RunCommand { run, .. }, .. }) = effects.last() else {

@@ -1,5 +1,7 @@
 //! Scenarios of the rule set `knock`, through the boundary that drivers use.
 
+#![cfg(test)]
+
 mod admission;
 mod advancing;
 mod boundary;
@@ -15,6 +17,7 @@ mod time;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use knock_compat::{Difference, Rules};
 use knock_engine::transcript::Channel;
 use knock_engine::*;
 
@@ -136,7 +139,7 @@ impl PacketExt for Packet {
 // Driving the engine as replay does.
 
 struct Play {
-    engine: Engine,
+    engine: knock_compat::Engine,
     lines: Vec<String>,
     messages: Vec<String>,
     notes: Vec<String>,
@@ -161,7 +164,7 @@ impl Play {
         let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 7 };
         let local: [IpAddr; 2] = [ME.parse().unwrap(), "2001:db8::1".parse().unwrap()];
         Self {
-            engine: Engine::new(Doors::new(doors).unwrap(), Listening::at(local), rules, &limits),
+            engine: rules.engine(Doors::new(doors).unwrap(), Listening::at(local), &limits),
             lines: vec![],
             messages: vec![],
             notes: vec![],

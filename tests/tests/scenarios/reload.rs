@@ -99,7 +99,7 @@ fn a_lease_keeps_the_commands_and_the_timeout_it_began_with() {
 #[test]
 fn a_command_that_runs_during_a_reload_is_followed_by_its_own_stop_command() {
     let doors = Doors::new(vec![door("d", "1").runs("s", "t")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
     let effects: Vec<_> = std::iter::from_fn(|| engine.poll_effect()).collect();
     let Some(TimedEffect { effect: Effect::RunCommand { run, .. }, .. }) = effects.last() else {
@@ -118,7 +118,7 @@ fn a_command_that_runs_during_a_reload_is_followed_by_its_own_stop_command() {
 #[test]
 fn effects_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
     let doors = Doors::new(vec![door("d", "1,2")]).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &Limits::default());
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
     let new = Box::new(Doors::new(vec![door("new", "3")]).unwrap());
     engine.handle(seconds(1.0), Event::Reloaded(new));
@@ -158,9 +158,9 @@ fn a_reload_for_which_there_are_too_many_open_doors_is_refused_and_changes_nothi
     let many = |name: &str| vec![door(name, "1").runs("s", "t"); Doors::MAX];
     let limits = Limits::default();
     let doors = Doors::new(many("first")).unwrap();
-    let mut engine = Engine::new(doors, Listening::everywhere(), Rules::Knock, &limits);
+    let mut engine = Rules::Knock.engine(doors, Listening::everywhere(), &limits);
     let mut refused = 0;
-    let mut poll = |engine: &mut Engine| {
+    let mut poll = |engine: &mut knock_compat::Engine| {
         while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
             refused += u32::from(matches!(effect, Effect::ReloadRefused));
             if let Effect::RunCommand { run, .. } = effect {

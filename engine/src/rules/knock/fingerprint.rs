@@ -14,7 +14,7 @@ use crate::packet::{Packet, Port, TcpFlags, Transport};
 ///
 /// Sequence number 0, as hand-made packets have, proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::rules) struct Fingerprint {
+pub struct Fingerprint {
     source_port: Port,
     destination_port: Port,
     sequence_number: NonZeroU32,
@@ -22,7 +22,8 @@ pub(in crate::rules) struct Fingerprint {
 
 impl Fingerprint {
     /// Returns the fingerprint of a SYN; `None` for packets that no retransmission can be told of.
-    pub(in crate::rules) fn of(packet: &Packet) -> Option<Self> {
+    #[must_use]
+    pub fn of(packet: &Packet) -> Option<Self> {
         let Transport::Tcp(header) = packet.transport else { return None };
         if !header.flags?.contains(TcpFlags::SYN) {
             return None;

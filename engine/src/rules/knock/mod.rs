@@ -13,7 +13,7 @@ use core::net::IpAddr;
 use self::attempts::{Attempt, Attempts};
 use self::due::{Due, Slot};
 use self::fingerprint::ClientHasher;
-pub(super) use self::fingerprint::Fingerprint;
+pub use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases, Running};
 use self::openings::Openings;
 use super::{RuleSet, Site};
@@ -27,7 +27,7 @@ use crate::time::{Seconds, Timestamp};
 
 /// The rule set and all it remembers.
 #[derive(Debug)]
-pub(crate) struct KnockRules {
+pub struct KnockRules {
     attempts: Attempts,
     openings: Openings,
     leases: Leases,
@@ -58,7 +58,9 @@ enum Earliest {
 }
 
 impl KnockRules {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// Makes a rule set that remembers nothing yet.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
         let hasher = ClientHasher::new(limits.hash_seed);
         let limit = usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX);
         Self {
@@ -83,7 +85,7 @@ impl KnockRules {
     }
 
     /// Rule 2: the packet advances or voids the client's attempts. Returns whether any advanced.
-    fn continue_attempts(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site) -> bool {
+    fn continue_attempts<X>(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site<X>) -> bool {
         let mut advanced = false;
         let mut next = Some(oldest);
         while let Some(slot) = next {
@@ -117,7 +119,7 @@ impl KnockRules {
 
     /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
     /// live attempt of the client.
-    fn begin_attempts(&mut self, heard: Heard<'_>, oldest: Option<Slot>, site: &mut Site) {
+    fn begin_attempts<X>(&mut self, heard: Heard<'_>, oldest: Option<Slot>, site: &mut Site<X>) {
         let mut oldest = oldest;
         // A copy, because opening a door with a one-time sequence changes the doors.
         let mut starting = core::mem::take(&mut self.starting);
@@ -136,12 +138,12 @@ impl KnockRules {
     }
 
     /// Begins an attempt of a client at a door. Returns the oldest attempt that the client has then.
-    fn begin(
+    fn begin<X>(
         &mut self,
         heard: Heard<'_>,
         oldest: Option<Slot>,
         id: DoorId,
-        site: &mut Site,
+        site: &mut Site<X>,
     ) -> Option<Slot> {
         site.counts.attempts = site.counts.attempts.saturating_add(1);
         let (client, stage) = (heard.client, Stage::FIRST);
@@ -159,7 +161,7 @@ impl KnockRules {
         oldest.or(Some(slot))
     }
 
-    fn advance(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site) {
+    fn advance<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
         let attempt = self.attempts.get(slot);
         let (id, stage) = (attempt.door, attempt.stage.next());
         if site.doors.door(id).sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
@@ -172,7 +174,7 @@ impl KnockRules {
     }
 
     /// The last knock: the door opens.
-    fn complete(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site) {
+    fn complete<X>(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site<X>) {
         let Heard { at, client, .. } = heard;
         site.emit(at, Effect::StageReached { client, door: id, stage });
         self.remember(heard, id, site);
@@ -190,7 +192,7 @@ impl KnockRules {
         self.use_up_sequence(at, id, site);
     }
 
-    fn remember(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site) {
+    fn remember<X>(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site<X>) {
         let Some(fingerprint) = heard.fingerprint else { return };
         let due = self.due_after(heard.at, site.doors.door(id).seq_timeout);
         if self.openings.remember(heard.client, fingerprint, id, due, self.limit) {
@@ -199,7 +201,7 @@ impl KnockRules {
     }
 
     /// A one-time sequence that opened its door is used up, and every attempt at it ends.
-    fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
+    fn use_up_sequence<X>(&mut self, at: Timestamp, id: DoorId, site: &mut Site<X>) {
         let Some(used) = site.doors.use_up_sequence(id) else { return };
         let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
         site.emit(at, mark);
@@ -214,7 +216,7 @@ impl KnockRules {
 
     /// At the limit, the attempt with the least progress makes room for another. Returns whether
     /// one had to.
-    fn make_room(&mut self, at: Timestamp, site: &mut Site) -> bool {
+    fn make_room<X>(&mut self, at: Timestamp, site: &mut Site<X>) -> bool {
         if self.attempts.len() < self.limit {
             return false;
         }
@@ -225,7 +227,14 @@ impl KnockRules {
         true
     }
 
-    fn run(&mut self, at: Timestamp, client: IpAddr, door: DoorId, phase: Phase, site: &mut Site) {
+    fn run<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        door: DoorId,
+        phase: Phase,
+        site: &mut Site<X>,
+    ) {
         let run = self.leases.run(Running { client, door, phase });
         site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
@@ -264,12 +273,12 @@ impl KnockRules {
     }
 }
 
-impl RuleSet for KnockRules {
+impl<X> RuleSet<X> for KnockRules {
     fn anticipate(&self, packet: &Packet) {
         self.attempts.anticipate(packet.source);
     }
 
-    fn packet(&mut self, at: Timestamp, _: Timestamp, packet: &Packet, site: &mut Site) {
+    fn packet(&mut self, at: Timestamp, _: Timestamp, packet: &Packet, site: &mut Site<X>) {
         if !site.doors.admit(&site.listening, packet) {
             return;
         }
@@ -299,7 +308,13 @@ impl RuleSet for KnockRules {
         }
     }
 
-    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
+    fn command_ended(
+        &mut self,
+        at: Timestamp,
+        run: RunId,
+        status: CommandStatus,
+        site: &mut Site<X>,
+    ) {
         let Some(Running { client, door: id, phase }) = self.leases.ended(run) else { return };
         if status != CommandStatus::SUCCESS {
             site.emit(at, Effect::CommandFailed { door: id, status });
@@ -341,7 +356,7 @@ impl RuleSet for KnockRules {
         })
     }
 
-    fn fire(&mut self, site: &mut Site) {
+    fn fire(&mut self, site: &mut Site<X>) {
         match self.earliest() {
             None => {}
             Some(Earliest::Attempt(slot)) => {
@@ -360,7 +375,7 @@ impl RuleSet for KnockRules {
         }
     }
 
-    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site) {
+    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>) {
         for &door in leaving {
             while let Some(slot) = self.attempts.any_at(door) {
                 let Attempt { client, stage, .. } = self.attempts.end(slot);

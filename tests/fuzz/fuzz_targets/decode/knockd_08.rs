@@ -1,7 +1,8 @@
 //! Decoding under the rule set of knockd 0.8, compared with that of `knock`.
 
+use knock_compat::{Engine, Rules, Undecodable};
 use knock_engine::{
-    Doors, Engine, Limits, LinkType, Listening, Packet, Rules, TcpFlags, Transport, Undecodable,
+    Doors, Limits, LinkType, Listening, Packet, TcpFlags, Transport, Undecodable as Common,
 };
 
 use super::{Decoded, check_every_beginning};
@@ -15,16 +16,19 @@ thread_local! {
 
 fn engine(listening: Listening) -> Engine {
     let doors = Doors::new(Vec::new()).expect("none is not too many");
-    Engine::new(doors, listening, Rules::Knockd08, &Limits::default())
+    Rules::Knockd08.engine(doors, listening, &Limits::default())
 }
 
 /// Checks what knockd 0.8 sees in a frame in which the rule set `knock` sees `mended`.
 pub(crate) fn check(link: LinkType, frame: &[u8], mended: Decoded) {
     FILTERED.with(|engine| {
-        let filtered = engine.decode(link, frame);
-        check_every_beginning(frame, |part| engine.decode(link, part));
+        let filtered = knock_compat::decode(engine, link, frame);
+        check_every_beginning(frame, |part| knock_compat::decode(engine, link, part));
         compare(link, frame, filtered, mended);
-        check_unfiltered(UNFILTERED.with(|engine| engine.decode(link, frame)), filtered);
+        check_unfiltered(
+            UNFILTERED.with(|engine| knock_compat::decode(engine, link, frame)),
+            filtered,
+        );
     });
 }
 
@@ -68,7 +72,7 @@ fn announced(ether_type: &[u8]) -> Option<u8> {
 
 /// Without a filter, frames do not end, and what is needed behind the end is zero.
 fn check_unfiltered(unfiltered: Decoded, filtered: Decoded) {
-    assert!(!matches!(unfiltered, Err(Undecodable::Cut { .. })), "{unfiltered:?}");
+    assert!(!matches!(unfiltered, Err(Undecodable::Common(Common::Cut { .. }))), "{unfiltered:?}");
     if let Ok(filtered) = filtered {
         let unfiltered = unfiltered.expect("no filter lets more through than one");
         match (filtered.transport, unfiltered.transport) {

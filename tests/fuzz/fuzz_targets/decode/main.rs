@@ -8,7 +8,8 @@ mod reference;
 use std::net::IpAddr;
 
 use etherparse::{LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use knock_engine::{LinkType, Packet, Reason, Transport, Undecodable, decode};
+use knock_compat::{Reason, Undecodable};
+use knock_engine::{LinkType, Packet, Transport, Undecodable as Common};
 use libfuzzer_sys::fuzz_target;
 
 type Decoded = Result<Packet, Undecodable>;
@@ -17,10 +18,11 @@ fuzz_target!(|data: &[u8]| {
     let Some((&number, frame)) = data.split_first_chunk() else { return };
     let number = u16::from_be_bytes(number);
     let link = LinkType::from_number(number);
-    let outcome = decode(link, frame);
+    let decode = |part: &[u8]| knock_engine::decode(link, part).map_err(Undecodable::from);
+    let outcome = decode(frame);
     assert_eq!(outcome.ok(), reference::decode(number, frame), "{link}: {outcome:?}");
     compare_with_etherparse(link, frame, outcome);
-    check_every_beginning(frame, |part| decode(link, part));
+    check_every_beginning(frame, decode);
     knockd_08::check(link, frame, outcome);
 });
 
@@ -59,25 +61,25 @@ fn check_packet_of_part(part: Packet, whole: Decoded) {
 /// begins.
 fn check_error(why: Undecodable, length: usize) -> Option<usize> {
     let reason = why.reason();
-    assert_eq!(Reason::ALL[reason.index()], reason);
+    assert_eq!(Reason::all().nth(reason.index()), Some(reason));
     match why {
-        Undecodable::Cut { layer: _, needed, had } => {
+        Undecodable::Common(Common::Cut { layer: _, needed, had }) => {
             assert!(reason.is_damage());
             assert!(had < needed && had <= length, "{why} of {length} bytes");
             Some(length - had)
         }
-        Undecodable::BadHeaderLength { said, least, .. } => {
+        Undecodable::Common(Common::BadHeaderLength { said, least, .. }) => {
             assert!(said < least, "{why}");
             None
         }
-        Undecodable::WrongVersion { promised, found } => {
+        Undecodable::Common(Common::WrongVersion { promised, found }) => {
             assert!(found < 16 && promised != found, "{why}");
             None
         }
-        Undecodable::LinkType(_)
-        | Undecodable::NotIp(_)
-        | Undecodable::LaterFragment
-        | Undecodable::NotTcpOrUdp(_)
+        Undecodable::Common(Common::LinkType(_))
+        | Undecodable::Common(Common::NotIp(_))
+        | Undecodable::Common(Common::LaterFragment)
+        | Undecodable::Common(Common::NotTcpOrUdp(_))
         | Undecodable::LinkTypeUnknownTo08(_)
         | Undecodable::Ipv6UnknownTo08(_) => None,
     }
@@ -93,7 +95,7 @@ fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
         _ => None,
     };
     let Some((ends, ports)) = sliced.as_ref().and_then(seen_by_etherparse) else { return };
-    if let Err(Undecodable::WrongVersion { .. }) = outcome {
+    if let Err(Undecodable::Common(Common::WrongVersion { .. })) = outcome {
         return;
     }
     let packet = outcome.expect("etherparse finds a packet");

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use knock_engine::{CommandStatus, Difference, Listening, Rules};
+use knock_compat::{Difference, Rules};
+use knock_engine::{CommandStatus, Listening};
 use knock_tests::boundary;
 use knock_tests::model::{ACK, Door, FIN, Knock, Packet, RST, SYN, Sequences, Transport};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -56,8 +57,8 @@ impl Plan {
         // The rule sets between the two have no limit.
         let (rules, other_rules) = match mode & 3 {
             0 | 1 => (Rules::Knock, None),
-            2 => (Rules::Knock, Some(Rules::Between(Difference::ALL.last().copied()))),
-            _ => (Rules::Knockd08, Some(Rules::Between(None))),
+            2 => (Rules::Knock, Difference::ALL.last().copied().map(Rules::FixedUpTo)),
+            _ => (Rules::Knockd08, None),
         };
         let other_rules = other_rules.filter(|_| limit == Self::PLENTY.get());
         let start_ns = [0, 1_700_000_000 * SECOND_NS, i64::MIN, i64::MAX - 20 * SECOND_NS];

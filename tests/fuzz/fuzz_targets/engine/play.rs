@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use knock_compat::{Effect, Engine, Rules, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{
-    CommandStatus, Doors, Effect, Engine, Event, Limits, Note, Rules, RunId, TimedEffect, Timestamp,
-};
+use knock_engine::{CommandStatus, Doors, Event, Limits, Note, RunId, Timestamp};
 use knock_tests::boundary;
 use knock_tests::model::{Door, House, Line, Packet, Setting};
 
@@ -67,7 +66,7 @@ impl<'a> Play<'a> {
         };
         Self {
             plan,
-            engine: Engine::new(doors, plan.place.listening(), plan.rules, &limits),
+            engine: plan.rules.engine(doors, plan.place.listening(), &limits),
             house: (plan.rules == Rules::Knock).then(house),
             compared: 0,
             now_ns: plan.start_ns,

@@ -1,0 +1,121 @@
+//! The one list of attempts, oldest first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use knock_engine::{DoorId, Stage, Timestamp};
+
+/// The place of an attempt in the order of creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Serial(pub(crate) u64);
+
+/// A client part-way through a door's sequence.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) client: IpAddr,
+    pub(crate) door: DoorId,
+    /// The knocks made; `None` if one was wrong.
+    pub(crate) stage: Option<Stage>,
+    /// From then on it is too late.
+    pub(crate) expires: Timestamp,
+}
+
+/// All attempts.
+///
+/// knockd 0.8 walks one list for everything. So that a flood does not take hours to replay, the
+/// list is indexed; what is found, and in which order, is the same.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    list: BTreeMap<Serial, Attempt>,
+    by_client: BTreeSet<(IpAddr, Serial)>,
+    by_expiry: BTreeSet<(Timestamp, Serial)>,
+    /// Attempts that may be over for another reason than their age.
+    suspects: BTreeSet<Serial>,
+}
+
+impl Attempts {
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Serial> {
+        self.list.first_key_value().map(|(serial, _)| *serial)
+    }
+
+    pub(crate) fn get(&self, serial: Serial) -> Option<&Attempt> {
+        self.list.get(&serial)
+    }
+
+    /// Returns the attempts of a client, oldest first.
+    pub(crate) fn of(&self, client: IpAddr) -> impl Iterator<Item = (Serial, &Attempt)> {
+        self.by_client
+            .range((client, Serial(0))..=(client, Serial(u64::MAX)))
+            .filter_map(|&(_, serial)| Some((serial, self.list.get(&serial)?)))
+    }
+
+    /// Adds an attempt, whose serial number is larger than all before.
+    pub(crate) fn add(&mut self, serial: Serial, attempt: Attempt) {
+        self.list.insert(serial, attempt);
+        self.by_client.insert((attempt.client, serial));
+        self.by_expiry.insert((attempt.expires, serial));
+    }
+
+    /// Takes an attempt one stage further, and returns it.
+    pub(crate) fn advance(&mut self, serial: Serial) -> Option<Attempt> {
+        let attempt = self.list.get_mut(&serial)?;
+        attempt.stage = attempt.stage.map(Stage::next);
+        Some(*attempt)
+    }
+
+    /// Marks an attempt as failed. It stays in the list until the next sweep.
+    pub(crate) fn fail(&mut self, serial: Serial) {
+        if let Some(attempt) = self.list.get_mut(&serial) {
+            attempt.stage = None;
+        }
+        self.suspect(serial);
+    }
+
+    /// Notes that an attempt may be over.
+    pub(crate) fn suspect(&mut self, serial: Serial) {
+        self.suspects.insert(serial);
+    }
+
+    /// Notes that every attempt at a door may be over, or go on.
+    pub(crate) fn suspect_all_at(&mut self, door: DoorId) {
+        let at_door = self.at(door);
+        self.suspects.extend(at_door);
+    }
+
+    /// Returns the attempts at a door, oldest first.
+    pub(crate) fn at(&self, door: DoorId) -> Vec<Serial> {
+        let at_door = self.list.iter().filter(|(_, attempt)| attempt.door == door);
+        at_door.map(|(serial, _)| *serial).collect()
+    }
+
+    /// Returns when the next attempt is too late, and which; the oldest if there are several.
+    pub(crate) fn earliest(&self) -> Option<(Timestamp, Serial)> {
+        self.by_expiry.first().copied()
+    }
+
+    /// Returns the attempts that a sweep has to look at then, oldest first: every other one stays.
+    pub(crate) fn suspects(&mut self, now: Timestamp) -> BTreeSet<Serial> {
+        let mut suspects = std::mem::take(&mut self.suspects);
+        let expired = self.by_expiry.range(..=(now, Serial(u64::MAX)));
+        suspects.extend(expired.map(|&(_, serial)| serial));
+        suspects
+    }
+
+    pub(crate) fn remove(&mut self, serial: Serial) {
+        if let Some(Attempt { client, expires, .. }) = self.list.remove(&serial) {
+            self.by_client.remove(&(client, serial));
+            self.by_expiry.remove(&(expires, serial));
+        }
+    }
+
+    pub(crate) fn forget_all(&mut self) {
+        self.list.clear();
+        self.by_client.clear();
+        self.by_expiry.clear();
+        self.suspects.clear();
+    }
+}

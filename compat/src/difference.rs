@@ -1,0 +1,167 @@
+//! Where knock and knockd 0.8 differ.
+
+use std::fmt;
+
+/// A difference between knock and knockd 0.8 that a transcript can show; `docs/differences.md` says
+/// more of each, under the same number. Numbers that are missing here are differences of the
+/// configuration and the like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Difference {
+    /// knockd 0.8 does not start on other link types than Ethernet, Linux cooked and raw IP.
+    LinkTypes = 1,
+    /// It does not understand IPv6 on Linux cooked and raw IP.
+    CookedIpv6 = 2,
+    /// It does not see frames with a VLAN tag.
+    VlanTags = 3,
+    /// It does not see IPv6 packets with extension headers.
+    ExtensionHeaders = 4,
+    /// It believes an IPv4 header that says it is shorter than 20 bytes.
+    HeaderLength = 5,
+    /// It takes TCP flags that were not captured for not set.
+    CutFlags = 6,
+    /// It compares a target as text.
+    TargetText = 7,
+    /// It tests the TCP flags of packets to a target only if it has a local address of that family.
+    TargetFamily = 8,
+    /// Without a local address it sees every packet.
+    NoAddress = 9,
+    /// Under `-4` it still hears an IPv6 target.
+    Ipv4Only = 10,
+    /// When the oldest of all attempts ends, it forgets all others.
+    Forgetting = 11,
+    /// It takes the retransmission of a knock for a wrong knock.
+    Retransmission = 12,
+    /// A knock that ends an attempt cannot begin another.
+    WrongKnock = 13,
+    /// A client that is at one door cannot begin at another.
+    BusyClient = 14,
+    /// It counts time in whole seconds.
+    WholeSeconds = 15,
+    /// When the clock goes back, attempts live longer.
+    ClockBack = 16,
+    /// It tells of a sequence timeout when it sees the next packet, or never.
+    LateTimeout = 17,
+    /// It remembers attempts without bound.
+    Unbounded = 18,
+    /// It crashes when the last one-time sequence is used up.
+    OneTimeCrash = 19,
+    /// The attempt that opened a door goes on in a longer next one-time sequence.
+    OneTimeOpener = 20,
+    /// The attempts of others go on in the next one-time sequence.
+    OneTimeOthers = 21,
+    /// Over IPv6 it sees the first one-time sequence for ever.
+    OneTimeFilter = 22,
+    /// It does not start if no one-time sequence of a door is left.
+    OneTimeNoneLeft = 24,
+    /// It runs an empty stop command.
+    EmptyStopCommand = 25,
+    /// It runs no command of 4,096 bytes or more.
+    LongCommand = 26,
+    /// It cuts the names of doors to 127 bytes.
+    LongName = 27,
+    /// It forgets all attempts when the configuration is read anew.
+    Reload = 37,
+}
+
+impl Difference {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 27] = [
+        Self::LinkTypes,
+        Self::CookedIpv6,
+        Self::VlanTags,
+        Self::ExtensionHeaders,
+        Self::HeaderLength,
+        Self::CutFlags,
+        Self::TargetText,
+        Self::TargetFamily,
+        Self::NoAddress,
+        Self::Ipv4Only,
+        Self::Forgetting,
+        Self::Retransmission,
+        Self::WrongKnock,
+        Self::BusyClient,
+        Self::WholeSeconds,
+        Self::ClockBack,
+        Self::LateTimeout,
+        Self::Unbounded,
+        Self::OneTimeCrash,
+        Self::OneTimeOpener,
+        Self::OneTimeOthers,
+        Self::OneTimeFilter,
+        Self::OneTimeNoneLeft,
+        Self::EmptyStopCommand,
+        Self::LongCommand,
+        Self::LongName,
+        Self::Reload,
+    ];
+
+    /// Returns its number in `docs/differences.md`.
+    #[must_use]
+    #[expect(clippy::as_conversions, reason = "the discriminants of the enum are the numbers")]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What knockd 0.8 does, in a few words.
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::LinkTypes => "knockd 0.8 does not start on this link type",
+            Self::CookedIpv6 => "knockd 0.8 knows no IPv6 on Linux cooked and raw IP",
+            Self::VlanTags => "knockd 0.8 does not see VLAN-tagged frames",
+            Self::ExtensionHeaders => "knockd 0.8 does not see IPv6 with extension headers",
+            Self::HeaderLength => "knockd 0.8 believes an impossible IPv4 header length",
+            Self::CutFlags => "knockd 0.8 takes TCP flags that were not captured for not set",
+            Self::TargetText => "knockd 0.8 compares a target as text",
+            Self::TargetFamily => {
+                "knockd 0.8 tests the flags for a target only with a local address of its family"
+            }
+            Self::NoAddress => "knockd 0.8 sees every packet if it has no local address",
+            Self::Ipv4Only => "knockd 0.8 hears an IPv6 target in spite of -4",
+            Self::Forgetting => "knockd 0.8 forgets all attempts when the oldest ends",
+            Self::Retransmission => "knockd 0.8 takes a retransmission for a wrong knock",
+            Self::WrongKnock => "a wrong knock begins no attempt at another door in knockd 0.8",
+            Self::BusyClient => "a client at one door begins at no other in knockd 0.8",
+            Self::WholeSeconds => "knockd 0.8 counts time in whole seconds",
+            Self::ClockBack => "attempts live longer in knockd 0.8 when the clock goes back",
+            Self::LateTimeout => "knockd 0.8 tells of a timeout at the next packet, or never",
+            Self::Unbounded => "knockd 0.8 remembers attempts without bound",
+            Self::OneTimeCrash => "knockd 0.8 crashes when the last one-time sequence is used up",
+            Self::OneTimeOpener => {
+                "the client that used a one-time sequence is part-way through the next in knockd 0.8"
+            }
+            Self::OneTimeOthers => "others keep their stage in the next one-time sequence",
+            Self::OneTimeFilter => "knockd 0.8 sees only the first one-time sequence over IPv6",
+            Self::OneTimeNoneLeft => "knockd 0.8 does not start without a one-time sequence left",
+            Self::EmptyStopCommand => "knockd 0.8 runs an empty stop command",
+            Self::LongCommand => "knockd 0.8 runs no command of 4,096 bytes or more",
+            Self::LongName => "knockd 0.8 cuts the name of a door to 127 bytes",
+            Self::Reload => "knockd 0.8 forgets all attempts at a reload",
+        })
+    }
+}
+
+/// The differences up to one are fixed, in the order of their numbers; none of them for `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FixedUpTo(pub Option<Difference>);
+
+impl FixedUpTo {
+    /// Returns whether this difference is fixed.
+    #[must_use]
+    pub fn has(self, difference: Difference) -> bool {
+        self.0.is_some_and(|last| difference <= last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_in_the_order_of_their_numbers() {
+        assert!(Difference::ALL.is_sorted_by(|one, other| one.number() < other.number()));
+    }
+}

@@ -1,0 +1,151 @@
+//! What is seen at all.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use knock_engine::{
+    Door, DoorId, DoorSequence, Doors, FlagRule, Listening, Packet, Protocol, Sequence, Transport,
+};
+
+use crate::Site;
+
+/// The capture filter, as it is set and set anew.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// The first sequence of each door whose sequence has changed: the IPv6 part of the filter keeps
+    /// it (case `g-ip6-filter-is-stale`).
+    first_sequences: BTreeMap<DoorId, Sequence>,
+}
+
+impl Filter {
+    /// Notes what the sequence of a door was before it changed.
+    pub(crate) fn keep_first_sequence(&mut self, door: DoorId, sequence: Sequence) {
+        self.first_sequences.entry(door).or_insert(sequence);
+    }
+
+    /// Returns whether a packet is seen. Without a local address there is no filter (case
+    /// `a-no-address-target`).
+    pub(crate) fn passes(&self, packet: &Packet, site: &Site) -> bool {
+        let mut families = families(&site.listening).peekable();
+        families.peek().is_none()
+            || families.any(|family| {
+                site.doors.in_order().any(|(id, door)| self.part(id, door, family, packet, site))
+            })
+    }
+
+    /// Returns the sequence of a door in the part of a family.
+    pub(crate) fn sequence<'a>(
+        &'a self,
+        id: DoorId,
+        door: &'a Door,
+        family: Family,
+    ) -> Option<&'a Sequence> {
+        match family {
+            Family::V4 => door.sequence(),
+            Family::V6 => self.first_sequences.get(&id).or(door.sequence()),
+        }
+    }
+
+    /// Returns whether no packet can pass, which libpcap refuses to set (case
+    /// `a-target-ip6-flags-only-ip4-here`).
+    pub(crate) fn rejects_all(&self, doors: &Doors, listening: &Listening) -> bool {
+        let can_any_pass = |family: Family| {
+            let mut doors = doors.in_order();
+            doors.any(|(id, door)| can_pass(door, family, self.sequence(id, door, family)))
+        };
+        !doors.is_empty() && is_filtered(listening) && !families(listening).any(can_any_pass)
+    }
+
+    /// Returns whether the part of a door and a family of local addresses lets a packet through.
+    fn part(&self, id: DoorId, door: &Door, family: Family, packet: &Packet, site: &Site) -> bool {
+        let destination = packet.destination;
+        let is_here = match door.target {
+            Some(target) => destination == target.address,
+            None => family == Family::of(destination) && site.listening.belongs(destination, None),
+        };
+        is_here
+            && self
+                .sequence(id, door, family)
+                .is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
+            && (matches!(packet.transport, Transport::Udp)
+                || door.flags == FlagRule::default()
+                || family == Family::of(destination)
+                    && door.flags.is_satisfied_by(packet.transport))
+    }
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    pub(crate) const fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// Returns the families of the local addresses, for each of which the filter has a part.
+fn families(listening: &Listening) -> impl Iterator<Item = Family> {
+    let has = |family: Family| match listening.local() {
+        None => true,
+        Some(local) => local.iter().any(|&address| Family::of(address) == family),
+    };
+    let v4 = has(Family::V4).then_some(Family::V4);
+    let v6 = (!listening.is_ipv4_only() && has(Family::V6)).then_some(Family::V6);
+    v4.into_iter().chain(v6)
+}
+
+/// Returns whether any filter is set.
+pub(crate) fn is_filtered(listening: &Listening) -> bool {
+    families(listening).next().is_some()
+}
+
+/// Why knockd 0.8 does not start with a configuration that is without fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No packet can pass its filter, which libpcap refuses then: every door asks for TCP flags and
+    /// has a target of a family of which there is no local address.
+    RejectsAllPackets,
+    /// No one-time sequence of a door is left.
+    NoSequenceLeft(DoorId),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::RejectsAllPackets => {
+                "its filter would reject all packets: every door asks for TCP flags and has a \
+                 target of a family of which there is no local address"
+            }
+            Self::NoSequenceLeft(_) => "no one-time sequence of a door is left",
+        })
+    }
+}
+
+/// Returns why knockd 0.8 does not start.
+pub(crate) fn refusal(doors: &Doors, listening: &Listening) -> Option<Refusal> {
+    let exhausted = |(id, door): (DoorId, &Door)| {
+        let is_one_time = matches!(door.sequence, DoorSequence::OneTime(_));
+        (is_one_time && door.sequence().is_none()).then_some(Refusal::NoSequenceLeft(id))
+    };
+    if let Some(refusal) = doors.in_order().find_map(exhausted) {
+        return Some(refusal);
+    }
+    Filter::default().rejects_all(doors, listening).then_some(Refusal::RejectsAllPackets)
+}
+
+/// Returns whether the part of a door and a family of local addresses, with this sequence, can let
+/// any packet through.
+fn can_pass(door: &Door, family: Family, sequence: Option<&Sequence>) -> bool {
+    let has_udp =
+        |sequence: &Sequence| sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Udp);
+    door.target.is_none_or(|target| Family::of(target.address) == family)
+        || door.flags == FlagRule::default()
+        || sequence.is_some_and(has_udp)
+}

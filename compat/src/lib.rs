@@ -1,0 +1,29 @@
+//! What knockd 0.8 does, and where knock differs: for replay only.
+//!
+//! The daemon does not link this crate. [`Rules`] names a rule set and makes an engine of it;
+//! [`Difference`] numbers what the two do differently, as `docs/differences.md` does.
+
+mod attempts;
+mod children;
+mod decode;
+mod difference;
+mod effect;
+mod filter;
+mod machine;
+mod openings;
+mod rules;
+mod undecodable;
+
+pub use difference::{Difference, FixedUpTo};
+pub use effect::Knockd08Effect;
+pub use filter::Refusal;
+pub use machine::Knockd08Rules;
+pub use rules::{AnyRules, Engine, Rules, decode};
+pub use undecodable::{Reason, Undecodable};
+
+/// An effect under any of the [`Rules`].
+pub type Effect = knock_engine::Effect<Knockd08Effect>;
+/// An effect under any of the [`Rules`], and its time.
+pub type TimedEffect = knock_engine::TimedEffect<Knockd08Effect>;
+/// What the rule sets work on.
+type Site = knock_engine::Site<Knockd08Effect>;

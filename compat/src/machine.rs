@@ -1,0 +1,455 @@
+//! The one machine: knockd 0.8 with the first differences fixed.
+//!
+//! With none fixed it is what Debian's knockd 0.8 does, fault for fault; with all of them it is the
+//! rule set of knock, but for the bound on memory ([`Difference::Unbounded`]). Tests check both ends.
+//! So whatever two neighbours on the way do differently is due to the one difference between them,
+//! which is how a replay says why a line differs; and that all of them together lead from one end to
+//! the other shows that the list of differences is complete.
+//!
+//! Kept naive, and in the order in which the daemon does things, so that it can be read beside the
+//! cases of `testdata/knockd-0.8`, whose names are in brackets. It differs from the real program only
+//! where that crashes, reads memory it should not, or would take memory without bound;
+//! `docs/differences.md` lists these places.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use knock_engine::{
+    CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
+    Limits, Listening, Note, Packet, Phase, RuleSet, RunId, Stage, TcpFlags, TcpHeader, Timestamp,
+    Transport,
+};
+
+use crate::Site;
+use crate::attempts::{Attempt, Attempts, Serial};
+use crate::children::{Child, Children, too_long};
+use crate::difference::{Difference, FixedUpTo};
+use crate::effect::Knockd08Effect;
+use crate::filter::{Family, Filter, Refusal, is_filtered, refusal};
+use crate::openings::Openings;
+
+/// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
+const NAME_BYTES: usize = 127;
+
+/// The machine and all it remembers.
+#[derive(Debug)]
+pub struct Knockd08Rules {
+    fixed: FixedUpTo,
+    attempts: Attempts,
+    /// The knock of each attempt that was counted last.
+    counted: BTreeMap<Serial, Fingerprint>,
+    openings: Openings,
+    filter: Filter,
+    children: Children,
+    limit: usize,
+    is_dead: bool,
+}
+
+/// A packet and the time that counts for attempts.
+#[derive(Clone, Copy)]
+struct Heard<'a> {
+    at: Timestamp,
+    /// As the rules count it: not always `at`.
+    now: Timestamp,
+    packet: &'a Packet,
+}
+
+impl Knockd08Rules {
+    pub(crate) fn new(
+        fixed: FixedUpTo,
+        limits: &Limits,
+        doors: &Doors,
+        listening: &Listening,
+    ) -> Self {
+        let is_refused = refusal(doors, listening).is_some_and(|refusal| {
+            !fixed.has(match refusal {
+                Refusal::RejectsAllPackets => Difference::TargetFamily,
+                Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
+            })
+        });
+        Self {
+            fixed,
+            attempts: Attempts::default(),
+            counted: BTreeMap::new(),
+            openings: Openings::default(),
+            filter: Filter::default(),
+            children: Children::default(),
+            limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
+            is_dead: is_refused,
+        }
+    }
+
+    /// Returns which differences are fixed.
+    pub(crate) const fn fixed(&self) -> FixedUpTo {
+        self.fixed
+    }
+
+    fn admits(&self, packet: &Packet, site: &Site) -> bool {
+        if !self.fixed.has(Difference::TargetFamily) {
+            return self.filter.passes(packet, site);
+        }
+        if !self.fixed.has(Difference::NoAddress) && !is_filtered(&site.listening) {
+            return true;
+        }
+        let family = Family::of(packet.destination);
+        site.doors.in_order().any(|(id, door)| {
+            let has_flags = match packet.transport {
+                Transport::Udp => true,
+                Transport::Tcp(_) => {
+                    door.flags == FlagRule::default()
+                        || door.flags.is_satisfied_by(packet.transport)
+                }
+            };
+            let sequence = self.filter.sequence(id, door, family);
+            sequence.is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
+                && self.is_for(door, packet.destination, site)
+                && has_flags
+        })
+    }
+
+    /// Returns whether the capture filter lets a destination through for a door.
+    fn is_for(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
+        if self.fixed.has(Difference::Ipv4Only) {
+            return site.listening.belongs(destination, door.target);
+        }
+        match door.target {
+            Some(target) => target.address == destination,
+            None => site.listening.belongs(destination, None),
+        }
+    }
+
+    /// Returns whether a door listens on a destination.
+    fn listens(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
+        let is_spelled_well = door.target.is_none_or(|target| target.is_as_printed);
+        (is_spelled_well || self.fixed.has(Difference::TargetText))
+            && self.is_for(door, destination, site)
+    }
+
+    fn has_flags(&self, door: &Door, packet: &Packet) -> bool {
+        if self.fixed.has(Difference::CutFlags) {
+            door.flags.is_satisfied_by(packet.transport)
+        } else {
+            has_flags(door, packet)
+        }
+    }
+
+    /// Attempts that are over leave the list; those that are too old as well, unless their time has
+    /// come by itself.
+    fn sweep(&mut self, at: Timestamp, now: Timestamp, site: &mut Site) {
+        let oldest = self.attempts.oldest();
+        let comes_by_itself = self.fixed.has(Difference::LateTimeout);
+        let latest = if comes_by_itself { Timestamp::MIN } else { now };
+        let mut is_oldest_gone = false;
+        for serial in self.attempts.suspects(latest) {
+            if self.end_if_over(at, serial, latest, site) {
+                is_oldest_gone |= oldest == Some(serial);
+            }
+        }
+        if is_oldest_gone && !self.fixed.has(Difference::Forgetting) {
+            self.forget_all();
+        }
+    }
+
+    fn end_if_over(
+        &mut self,
+        at: Timestamp,
+        serial: Serial,
+        latest: Timestamp,
+        site: &mut Site,
+    ) -> bool {
+        let Some(&attempt) = self.attempts.get(serial) else { return false };
+        let Attempt { client, door, .. } = attempt;
+        if let Some(stage) = unfinished(&attempt, site.doors.door(door)) {
+            if attempt.expires > latest {
+                return false;
+            }
+            site.counts.timed_out = site.counts.timed_out.saturating_add(1);
+            site.emit(at, Effect::SequenceTimedOut { client, door, stage });
+        }
+        self.remove(serial);
+        true
+    }
+
+    fn remove(&mut self, serial: Serial) {
+        self.attempts.remove(serial);
+        self.counted.remove(&serial);
+    }
+
+    fn forget_all(&mut self) {
+        self.attempts.forget_all();
+        self.counted.clear();
+    }
+
+    /// Returns what a retransmission of a knock is known by, if retransmissions are known at all.
+    fn fingerprint(&self, packet: &Packet) -> Option<Fingerprint> {
+        if self.fixed.has(Difference::Retransmission) { Fingerprint::of(packet) } else { None }
+    }
+
+    fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
+        self.openings.forget_due(heard.at);
+        let Some(fingerprint) = self.fingerprint(heard.packet) else { return false };
+        let client = heard.packet.source;
+        let is_counted = |(serial, attempt): (Serial, &Attempt)| {
+            attempt.stage.is_some() && self.counted.get(&serial) == Some(&fingerprint)
+        };
+        self.attempts.of(client).any(is_counted) || self.openings.contain(client, fingerprint)
+    }
+
+    /// The client's attempts. Returns whether the packet may begin others.
+    fn continue_attempts(&mut self, heard: Heard<'_>, site: &mut Site) -> bool {
+        let destination = heard.packet.destination;
+        let mine: Vec<Serial> = self
+            .attempts
+            .of(heard.packet.source)
+            .filter(|(_, one)| self.listens(site.doors.door(one.door), destination, site))
+            .map(|(serial, _)| serial)
+            .collect();
+        let (mut advanced, mut waiting) = (false, false);
+        for &serial in &mine {
+            let Some(&Attempt { client, door: id, stage: Some(stage), .. }) =
+                self.attempts.get(serial)
+            else {
+                continue;
+            };
+            let door = site.doors.door(id);
+            if !self.has_flags(door, heard.packet) {
+                waiting = true;
+                site.emit(heard.at, Effect::Note(Note::OtherFlags { client, door: id, stage }));
+                continue;
+            }
+            let wanted = door.sequence().and_then(|sequence| sequence.after(stage));
+            if wanted == Some(heard.packet.knock()) {
+                advanced = true;
+                self.advance(heard, serial, site);
+            } else {
+                self.attempts.fail(serial);
+                site.counts.voided = site.counts.voided.saturating_add(1);
+                let knock = heard.packet.knock();
+                let note = Note::Voided { client, door: id, stage, knock };
+                site.emit(heard.at, Effect::Note(note));
+            }
+            if self.is_dead {
+                return false;
+            }
+        }
+        let obstacle = if waiting { Difference::BusyClient } else { Difference::WrongKnock };
+        mine.is_empty() || !advanced && self.fixed.has(obstacle)
+    }
+
+    fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
+        let (client, destination) = (heard.packet.source, heard.packet.destination);
+        let starting: Vec<DoorId> = site.doors.starting_with(heard.packet.knock()).into();
+        for id in starting {
+            let door = site.doors.door(id);
+            let is_there =
+                |(_, attempt): (Serial, &Attempt)| attempt.door == id && attempt.stage.is_some();
+            if !self.has_flags(door, heard.packet)
+                || !self.listens(door, destination, site)
+                || self.attempts.of(client).any(is_there)
+            {
+                continue;
+            }
+            if self.attempts.len() >= self.limit {
+                site.counts.not_begun = site.counts.not_begun.saturating_add(1);
+                continue;
+            }
+            let expires = if self.fixed.has(Difference::WholeSeconds) {
+                heard.now.saturating_add(door.seq_timeout)
+            } else {
+                heard.now.whole_second().saturating_add(door.seq_timeout)
+            };
+            let serial = Serial(self.children.serial());
+            let stage = Some(Stage::NONE);
+            let attempt = Attempt { client, door: id, stage, expires };
+            self.attempts.add(serial, attempt);
+            site.counts.attempts = site.counts.attempts.saturating_add(1);
+            self.advance(heard, serial, site);
+            if self.is_dead {
+                return;
+            }
+        }
+    }
+
+    fn advance(&mut self, heard: Heard<'_>, serial: Serial, site: &mut Site) {
+        let at = heard.at;
+        let Some(attempt) = self.attempts.advance(serial) else { return };
+        let Attempt { client, door: id, stage: Some(stage), .. } = attempt else { return };
+        site.emit(at, Effect::StageReached { client, door: id, stage });
+        let fingerprint = self.fingerprint(heard.packet);
+        self.counted.remove(&serial);
+        self.counted.extend(fingerprint.map(|fingerprint| (serial, fingerprint)));
+        let door = site.doors.door(id);
+        if door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)) {
+            return;
+        }
+        let until = at.saturating_add(door.seq_timeout);
+        if fingerprint.is_some_and(|last| self.openings.remember(client, last, until, self.limit)) {
+            site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
+        }
+        if self.fixed.has(Difference::OneTimeOpener) {
+            self.remove(serial);
+        } else {
+            self.counted.remove(&serial);
+            self.attempts.suspect(serial);
+        }
+        site.counts.opened = site.counts.opened.saturating_add(1);
+        site.emit(at, Effect::Opened { client, door: id });
+        self.fork(at, client, id, site);
+        self.use_up_sequence(at, id, site);
+    }
+
+    fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
+        let door = site.doors.door(id);
+        if door.commands.start_for(client).is_none() {
+            return;
+        }
+        if !self.fixed.has(Difference::LongCommand)
+            && let Some(phase) = too_long(door, client)
+        {
+            site.emit(at, Effect::Own(Knockd08Effect::CommandTooLong { client, door: id, phase }));
+            return;
+        }
+        if self.children.len() >= self.limit {
+            site.counts.refused = site.counts.refused.saturating_add(1);
+            site.emit(at, Effect::OpeningRefused { client, door: id });
+            return;
+        }
+        self.children.run(at, Child { client, door: id, phase: Phase::Start }, site);
+    }
+
+    fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
+        let Some(before) = site.doors.door(id).sequence().cloned() else { return };
+        let Some(used) = site.doors.use_up_sequence(id) else { return };
+        if !self.fixed.has(Difference::OneTimeFilter) {
+            self.filter.keep_first_sequence(id, before);
+        }
+        if self.fixed.has(Difference::OneTimeOthers) {
+            for serial in self.attempts.at(id) {
+                self.remove(serial);
+            }
+        } else {
+            self.attempts.suspect_all_at(id);
+        }
+        let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
+        site.emit(at, mark);
+        if site.doors.door(id).sequence().is_none() {
+            if self.fixed.has(Difference::OneTimeCrash) {
+                site.emit(at, Effect::DoorDisabled { door: id });
+            } else {
+                self.is_dead = true;
+                self.forget_all();
+                site.emit(at, Effect::Own(Knockd08Effect::Crashed { door: id }));
+            }
+        } else if !self.fixed.has(Difference::TargetFamily)
+            && self.filter.rejects_all(&site.doors, &site.listening)
+        {
+            self.is_dead = true;
+            self.forget_all();
+            site.emit(at, Effect::Own(Knockd08Effect::FilterRefused { door: id }));
+        }
+    }
+
+    /// The attempt that is due first, if its time comes by itself.
+    fn next_timeout(&self) -> Option<(Timestamp, Serial)> {
+        let (expires, serial) = self.attempts.earliest()?;
+        self.fixed.has(Difference::LateTimeout).then_some((expires, serial))
+    }
+
+    /// Returns the next stop command and whether it is due before any timeout.
+    fn is_child_next(&self) -> bool {
+        match (self.children.next(), self.next_timeout()) {
+            (Some((child, serial)), Some((timeout, attempt))) => {
+                (child, Serial(serial)) < (timeout, attempt)
+            }
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}
+
+impl RuleSet<Knockd08Effect> for Knockd08Rules {
+    fn adapt(&self, doors: Doors) -> Doors {
+        if self.fixed.has(Difference::LongName) { doors } else { doors.with_names_cut(NAME_BYTES) }
+    }
+
+    fn anticipate(&self, _: &Packet) {}
+
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
+        if self.is_dead || !self.admits(packet, site) {
+            return;
+        }
+        site.counts.admitted = site.counts.admitted.saturating_add(1);
+        let now = if self.fixed.has(Difference::ClockBack) { at } else { stamp };
+        self.sweep(at, now, site);
+        let heard = Heard { at, now, packet };
+        if self.is_retransmission(heard) {
+            site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
+        } else if self.continue_attempts(heard, site) {
+            self.begin_attempts(heard, site);
+        }
+    }
+
+    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
+        let runs_empty = !self.fixed.has(Difference::EmptyStopCommand);
+        self.children.ended(at, run, status, runs_empty, site);
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.deadline().map(|deadline| deadline.at)
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        if self.is_child_next() {
+            return self.children.deadline();
+        }
+        let (at, serial) = self.next_timeout()?;
+        let &Attempt { client, door, .. } = self.attempts.get(serial)?;
+        Some(Deadline { at, client, door, why: DeadlineReason::SequenceTimeout })
+    }
+
+    fn fire(&mut self, site: &mut Site) {
+        if self.is_child_next() {
+            self.children.fire(site);
+        } else if let Some((at, serial)) = self.next_timeout() {
+            self.end_if_over(at, serial, Timestamp::MAX, site);
+        }
+    }
+
+    fn doors_leave(&mut self, _: Timestamp, leaving: &[DoorId], _: &mut Site) {
+        if !self.fixed.has(Difference::Reload) {
+            self.forget_all();
+        }
+        for &door in leaving {
+            for serial in self.attempts.at(door) {
+                self.remove(serial);
+            }
+        }
+        self.filter = Filter::default();
+    }
+
+    fn held(&self, hold: &mut dyn FnMut(DoorId)) {
+        self.children.doors().for_each(hold);
+    }
+
+    fn live_attempts(&self) -> usize {
+        self.attempts.len()
+    }
+}
+
+/// Returns the stage of an attempt that has neither failed nor made all knocks of its door.
+fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
+    let stage = attempt.stage?;
+    door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
+}
+
+/// Flags that were not captured are read as none set, where the real program reads whatever is in
+/// memory there.
+fn has_flags(door: &Door, packet: &Packet) -> bool {
+    let transport = match packet.transport {
+        Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {
+            Transport::Tcp(TcpHeader { flags: Some(TcpFlags::default()), sequence_number })
+        }
+        as_captured @ (Transport::Tcp(_) | Transport::Udp) => as_captured,
+    };
+    door.flags.is_satisfied_by(transport)
+}

@@ -1,0 +1,181 @@
+//! The rule sets that a replay can go by, behind one type.
+
+use std::fmt;
+
+use knock_engine::{
+    CommandStatus, Deadline, DoorId, Doors, KnockRules, Limits, LinkType, Listening, Packet,
+    RuleSet, RunId, Timestamp,
+};
+
+use crate::Site;
+use crate::decode::decode as decode_fixed;
+use crate::difference::{Difference, FixedUpTo};
+use crate::effect::Knockd08Effect;
+use crate::filter::{Refusal, refusal};
+use crate::machine::Knockd08Rules;
+use crate::undecodable::Undecodable;
+
+/// What decides how packets open doors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rules {
+    /// What the manual of knockd promises, with its known faults fixed.
+    #[default]
+    Knock,
+    /// What knockd 0.8 does, fault for fault. Where the real program has no limit, this has that of
+    /// [`Limits`].
+    Knockd08,
+    /// knockd 0.8 with the differences up to this one fixed, in the order of their numbers; to find
+    /// out which of them makes a transcript differ.
+    FixedUpTo(Difference),
+}
+
+impl Rules {
+    /// Returns why the program whose rules these are would not start; never for [`Rules::Knock`].
+    /// [`Rules::FixedUpTo`] starts, but may hear nothing.
+    #[must_use]
+    pub fn refusal(self, doors: &Doors, listening: &Listening) -> Option<Refusal> {
+        match self {
+            Self::Knock | Self::FixedUpTo(_) => None,
+            Self::Knockd08 => refusal(doors, listening),
+        }
+    }
+
+    /// Makes an engine that goes by these rules and has heard nothing yet.
+    #[must_use]
+    pub fn engine(self, doors: Doors, listening: Listening, limits: &Limits) -> Engine {
+        let fixed = match self {
+            Self::Knock => {
+                let rules = AnyRules::Knock(KnockRules::new(limits));
+                return Engine::with_rules(doors, listening, rules);
+            }
+            Self::Knockd08 => FixedUpTo(None),
+            Self::FixedUpTo(last) => FixedUpTo(Some(last)),
+        };
+        let machine = Knockd08Rules::new(fixed, limits, &doors, &listening);
+        Engine::with_rules(doors, listening, AnyRules::Knockd08(machine))
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Knock => out.write_str("knock"),
+            Self::Knockd08 => out.write_str("knockd-0.8"),
+            Self::FixedUpTo(last) => write!(out, "knockd-0.8+{}", last.number()),
+        }
+    }
+}
+
+/// An engine under any of the [`Rules`].
+pub type Engine = knock_engine::Engine<AnyRules, Knockd08Effect>;
+
+/// The machine of any of the [`Rules`].
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and the larger one is the common one"
+)]
+pub enum AnyRules {
+    /// That of knock.
+    Knock(KnockRules),
+    /// That of knockd 0.8, with differences fixed.
+    Knockd08(Knockd08Rules),
+}
+
+impl AnyRules {
+    /// Decodes a frame as the rule set sees it.
+    ///
+    /// # Errors
+    /// [`Undecodable`] if it carries nothing that could be a knock.
+    #[inline]
+    pub fn decode(
+        &self,
+        listening: &Listening,
+        link: LinkType,
+        frame: &[u8],
+    ) -> Result<Packet, Undecodable> {
+        match self {
+            Self::Knock(_) => knock_engine::decode(link, frame).map_err(Undecodable::from),
+            Self::Knockd08(rules) => decode_fixed(rules.fixed(), listening, link, frame),
+        }
+    }
+
+    fn machine(&self) -> &dyn RuleSet<Knockd08Effect> {
+        match self {
+            Self::Knock(rules) => rules,
+            Self::Knockd08(rules) => rules,
+        }
+    }
+}
+
+/// Decodes a frame as an engine's rule set sees it.
+///
+/// # Errors
+/// [`Undecodable`] if it carries nothing that could be a knock.
+#[inline]
+pub fn decode(engine: &Engine, link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
+    engine.rules().decode(engine.listening(), link, frame)
+}
+
+impl RuleSet<Knockd08Effect> for AnyRules {
+    fn adapt(&self, doors: Doors) -> Doors {
+        self.machine().adapt(doors)
+    }
+
+    #[inline]
+    fn anticipate(&self, packet: &Packet) {
+        if let Self::Knock(rules) = self {
+            RuleSet::<Knockd08Effect>::anticipate(rules, packet);
+        }
+    }
+
+    #[inline]
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
+        match self {
+            Self::Knock(rules) => rules.packet(at, stamp, packet, site),
+            Self::Knockd08(rules) => rules.packet(at, stamp, packet, site),
+        }
+    }
+
+    fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
+        match self {
+            Self::Knock(rules) => rules.command_ended(at, run, status, site),
+            Self::Knockd08(rules) => rules.command_ended(at, run, status, site),
+        }
+    }
+
+    #[inline]
+    fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Knock(rules) => RuleSet::<Knockd08Effect>::due(rules),
+            Self::Knockd08(rules) => rules.due(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.machine().deadline()
+    }
+
+    #[inline]
+    fn fire(&mut self, site: &mut Site) {
+        match self {
+            Self::Knock(rules) => rules.fire(site),
+            Self::Knockd08(rules) => rules.fire(site),
+        }
+    }
+
+    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site) {
+        match self {
+            Self::Knock(rules) => rules.doors_leave(at, leaving, site),
+            Self::Knockd08(rules) => rules.doors_leave(at, leaving, site),
+        }
+    }
+
+    fn held(&self, hold: &mut dyn FnMut(DoorId)) {
+        self.machine().held(hold);
+    }
+
+    fn live_attempts(&self) -> usize {
+        self.machine().live_attempts()
+    }
+}

@@ -1,0 +1,61 @@
+//! `--write`: a scenario as a capture.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use knock_config::text::{Cause, shown};
+
+use crate::args::{self, Args};
+use crate::session::inputs::refuse_overwriting;
+use crate::{Exit, Streams};
+use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
+
+/// Writes the packets of a scenario as a capture.
+pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit {
+    let Some(path) = args.captures.first() else { return Exit::Config };
+    let read = [path.as_path()].into_iter();
+    if let Some(exit) = refuse_overwriting("--write", file, read, streams) {
+        return exit;
+    }
+    let limit = u64::try_from(scenario::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let mut text = Vec::new();
+    let (name, read) = if args::is_stdin(path) {
+        ("standard input".to_owned(), io::stdin().lock().take(limit).read_to_end(&mut text))
+    } else {
+        let opened = File::open(path);
+        (shown(path), opened.and_then(|file| file.take(limit).read_to_end(&mut text)))
+    };
+    if let Err(error) = read {
+        streams.cannot_read(&CaptureError { capture: name, fault: Fault::CannotOpen(error) });
+        return Exit::Capture;
+    }
+    if text.is_empty() {
+        streams.cannot_read(&CaptureError { capture: name, fault: Fault::Empty });
+        return Exit::Capture;
+    }
+    let capture = match scenario::capture(&name, &text) {
+        Ok(capture) => capture,
+        Err(source) => {
+            if capture::begins_like_one(&text) {
+                streams.say(&format!(
+                    "knock-replay: error: {name}: is a capture already; --write makes one of a scenario\n"
+                ));
+                return Exit::Capture;
+            }
+            let fault = if scenario::begins_like_one(&text) {
+                Fault::Scenario(source)
+            } else {
+                Fault::NotACapture(Looks::of(&text))
+            };
+            streams.cannot_read(&CaptureError { capture: name, fault });
+            return Exit::Capture;
+        }
+    };
+    if let Err(error) = fs::write(file, capture) {
+        let (file, cause) = (shown(file), Cause(&error));
+        streams.say(&format!("knock-replay: error: cannot write {file}: {cause}\n"));
+        return Exit::Output;
+    }
+    Exit::Done
+}

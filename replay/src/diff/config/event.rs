@@ -1,0 +1,139 @@
+//! What is compared.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use knock_engine::{DoorId, DoorName, Doors, Phase, Timestamp};
+use knock_engine::{Effect, TimedEffect};
+
+use crate::session::reader::PacketId;
+
+/// Something that doors do and that shows outside: stages are only on the way to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    /// The door opened.
+    Opened,
+    /// The door stayed shut at the limit.
+    Refused,
+    /// This command would run when the door opens.
+    StartCommand(Vec<u8>),
+    /// The attempt took too long.
+    SequenceTimedOut,
+    /// The door closes.
+    CommandTimedOut,
+    /// This command would run when the door closes.
+    StopCommand(Vec<u8>),
+}
+
+impl What {
+    /// Returns what an effect shows outside; `None` if it is only on the way, or why something did not
+    /// happen.
+    fn of(effect: &Effect, doors: &Doors) -> Option<Self> {
+        match *effect {
+            Effect::Opened { .. } => Some(Self::Opened),
+            Effect::OpeningRefused { .. } => Some(Self::Refused),
+            Effect::SequenceTimedOut { .. } => Some(Self::SequenceTimedOut),
+            Effect::CommandTimedOut { .. } => Some(Self::CommandTimedOut),
+            Effect::RunCommand { client, door, phase, .. } => {
+                let mut text = Vec::new();
+                if let Some(command) = doors.door(door).commands.of(phase, client) {
+                    command.expand(client, &mut text);
+                }
+                Some(match phase {
+                    Phase::Start => Self::StartCommand(text),
+                    Phase::Stop => Self::StopCommand(text),
+                })
+            }
+            Effect::StageReached { .. }
+            | Effect::CommandFailed { .. }
+            | Effect::MarkOneTime { .. }
+            | Effect::DoorDisabled { .. }
+            | Effect::ReloadRefused
+            | Effect::Note(_) => None,
+            Effect::Own(never) => match never {},
+        }
+    }
+
+    /// Returns the command, if it is one, and when it runs.
+    pub(super) fn command(&self) -> Option<(Phase, &[u8])> {
+        match self {
+            Self::StartCommand(text) => Some((Phase::Start, text)),
+            Self::StopCommand(text) => Some((Phase::Stop, text)),
+            Self::Opened | Self::Refused | Self::SequenceTimedOut | Self::CommandTimedOut => None,
+        }
+    }
+}
+
+/// A door of either configuration, told by its name: the number in [`Names`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(Default))]
+pub(super) struct Named(usize);
+
+/// The doors of both configurations, those of the same name taken for the same.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// By name, and by how many of the same name stand before it.
+    numbers: HashMap<(DoorName, usize), Named>,
+    /// In the order of the configurations.
+    names: Vec<DoorName>,
+}
+
+impl Names {
+    /// Takes the doors of a configuration. Returns them by [`DoorId::index`].
+    pub(super) fn take(&mut self, doors: &Doors) -> Vec<Named> {
+        let mut seen: HashMap<&DoorName, usize> = HashMap::new();
+        let mut taken = Vec::new();
+        for (_, door) in doors.in_order() {
+            let nth = seen.entry(&door.name).or_default();
+            let next = Named(self.names.len());
+            let number = *self.numbers.entry((door.name.clone(), *nth)).or_insert(next);
+            if number == next {
+                self.names.push(door.name.clone());
+            }
+            *nth = nth.saturating_add(1);
+            taken.push(number);
+        }
+        taken
+    }
+
+    pub(super) fn name(&self, door: Named) -> &[u8] {
+        self.names.get(door.0).map(DoorName::as_bytes).unwrap_or_default()
+    }
+}
+
+/// What is the same under both configurations if it happens at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) client: IpAddr,
+    pub(super) door: Named,
+    pub(super) what: What,
+}
+
+/// When something happened, and the packet that made it happen; `None` if time did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    pub(super) packet: Option<PacketId>,
+}
+
+/// Something that happened under one of the configurations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Event {
+    pub(super) key: Key,
+    pub(super) moment: Moment,
+}
+
+impl Event {
+    /// Makes an event of an effect, if it is to be compared.
+    pub(super) fn new(
+        TimedEffect { at, effect }: TimedEffect,
+        packet: Option<PacketId>,
+        doors: &Doors,
+        named: impl FnOnce(DoorId) -> Option<Named>,
+    ) -> Option<Self> {
+        let what = What::of(&effect, doors)?;
+        let door = named(effect.door()?)?;
+        let key = Key { client: effect.client()?, door, what };
+        Some(Self { key, moment: Moment { at, packet: packet.filter(|_| !effect.is_due()) } })
+    }
+}

@@ -1,0 +1,189 @@
+//! Changes for programs: one object a line, as `docs/knock-against.schema.json` says.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Outcome;
+use super::cause::Because;
+use super::event::{Moment, What};
+use super::pairing::{Change, Half, Kind};
+use super::side::Side;
+use super::text::words;
+use crate::explain::ConfigLine;
+use crate::output::json::{self, Place};
+use crate::output::text::text_of;
+use crate::session::reader::ReadingDone;
+
+/// The version of the format. A program that knows one may meet further fields and names in it, never
+/// another meaning of those it knows.
+const VERSION: u8 = 1;
+
+#[derive(Serialize)]
+struct Versioned<T> {
+    version: u8,
+    r#type: &'static str,
+    #[serde(flatten)]
+    object: T,
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    change: &'static str,
+    event: &'static str,
+    client: String,
+    door: String,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<Happened<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<Happened<'a>>,
+    because: Reason<'a>,
+}
+
+/// What happens under one of the two.
+#[derive(Serialize)]
+struct Happened<'a> {
+    time: String,
+    after_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Reason<'a> {
+    kind: &'static str,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old: Option<Said>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<Said>,
+}
+
+/// What one of the two makes of it.
+#[derive(Serialize)]
+struct Said {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    lines: Vec<ConfigLine>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    packets: u64,
+    differences: usize,
+    left_out: u64,
+    old: Configuration<'a>,
+    new: Configuration<'a>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Configuration<'a> {
+    file: &'a str,
+    admitted: u64,
+    attempts: u64,
+    opened: u64,
+    timed_out: u64,
+}
+
+/// Writes what changes, and a summary.
+pub(super) fn print(
+    outcome: &Outcome,
+    reading: &ReadingDone,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for change in &outcome.changes {
+        let object = difference(change, outcome);
+        json::write(&Versioned { version: VERSION, r#type: "difference", object }, out)?;
+    }
+    let object = Summary {
+        packets: reading.tally.packets(),
+        differences: outcome.changes.len(),
+        left_out: outcome.left_out,
+        old: configuration(&outcome.old),
+        new: configuration(&outcome.new),
+        warnings: reading.tally.warnings(outcome.counts()),
+    };
+    json::write(&Versioned { version: VERSION, r#type: "summary", object }, out)
+}
+
+fn configuration(side: &Side) -> Configuration<'_> {
+    let counts = side.explainer().counts();
+    Configuration {
+        file: &side.name,
+        admitted: counts.admitted,
+        attempts: counts.attempts,
+        opened: counts.opened,
+        timed_out: counts.timed_out,
+    }
+}
+
+fn difference<'a>(change: &Change, outcome: &'a Outcome) -> Difference<'a> {
+    let happened = |half: &Half| happened(half, outcome);
+    Difference {
+        change: match change.kind() {
+            Kind::Gone => "gone",
+            Kind::New => "new",
+            Kind::Moved => "moved",
+            Kind::Changed => "changed",
+        },
+        event: match change.what() {
+            What::Opened => "opened",
+            What::Refused => "refused",
+            What::StartCommand(_) => "start-command",
+            What::SequenceTimedOut => "sequence-timeout",
+            What::CommandTimedOut => "command-timeout",
+            What::StopCommand(_) => "stop-command",
+        },
+        client: text_of(change.client),
+        door: String::from_utf8_lossy(outcome.names.name(change.door)).into_owned(),
+        text: words(change.what()),
+        old: change.old().map(happened),
+        new: change.new_half().map(happened),
+        because: reason(outcome.because(change), outcome),
+    }
+}
+
+fn happened<'a>((what, moment): &Half, outcome: &'a Outcome) -> Happened<'a> {
+    let Moment { at, packet } = *moment;
+    Happened {
+        time: json::utc(at),
+        after_seconds: json::between(outcome.start, at),
+        packet: packet.map(|id| Place::new(id, &outcome.captures)),
+        command: what.command().map(|(_, text)| String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
+fn reason(because: Because, outcome: &Outcome) -> Reason<'_> {
+    let plain = |kind, text: &str| Reason {
+        kind,
+        text: text.to_owned(),
+        packet: None,
+        old: None,
+        new: None,
+    };
+    match because {
+        Because::NoDoor { text } => plain("no-door", &text),
+        Because::Opening => plain("opening", Because::OPENING),
+        Because::Unknown => plain("unknown", "more clients knock at doors than are followed"),
+        Because::Lines { lines: [old, new] } => Reason {
+            old: Some(Said { text: None, lines: old }),
+            new: Some(Said { text: None, lines: new }),
+            ..plain("lines", "these lines")
+        },
+        Because::Parting { packet, subject, sides: [old, new] } => {
+            let said = |(text, lines)| Some(Said { text: Some(text), lines });
+            Reason {
+                packet: packet.map(|id| Place::new(id, &outcome.captures)),
+                old: said(old),
+                new: said(new),
+                ..plain(if packet.is_some() { "packet" } else { "time" }, &subject)
+            }
+        }
+    }
+}

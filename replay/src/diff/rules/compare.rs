@@ -1,0 +1,251 @@
+//! Where knockd 0.8 and knock differ on the same packets, and why.
+
+use std::collections::BTreeMap;
+
+use knock_compat::{Difference, Effect, Engine, Rules, TimedEffect, Undecodable};
+use knock_engine::transcript::{self, Channel};
+use knock_engine::{CommandStatus, Counts, Doors, Event, Limits, LinkType, Listening, Timestamp};
+
+/// Whose transcript a line is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// That of knockd 0.8, and not that of knock.
+    Knockd08,
+    /// That of knock, and not that of knockd 0.8.
+    Knock,
+}
+
+/// A line that only one of them prints, at least at that time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// Who prints it.
+    pub side: Side,
+    /// The line and its time.
+    pub line: Line,
+    /// The difference that it is due to; `None` if it is none of those that are known, which is a
+    /// fault of this program.
+    pub due_to: Option<Difference>,
+}
+
+/// A line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    /// When it is printed.
+    pub at: Timestamp,
+    /// The text, without a newline.
+    pub text: Vec<u8>,
+}
+
+/// What happens to all of them at once.
+#[derive(Clone, Debug)]
+pub enum Happening<'a> {
+    /// A frame was captured.
+    Frame(LinkType, &'a [u8]),
+    /// The local addresses are other ones from now on.
+    Addresses(Listening),
+    /// The configuration was read anew.
+    Reloaded(&'a Doors),
+    /// Nothing but time.
+    Time,
+}
+
+/// knockd 0.8, knock, and all rule sets in between, each of which mends one difference more.
+///
+/// A line that knockd 0.8 prints and knock does not is due to the difference with which it goes; a
+/// line that knock prints and knockd 0.8 does not, to the one with which it comes.
+#[derive(Debug)]
+pub struct Comparison {
+    steps: Vec<Step>,
+    /// What knockd 0.8 says on standard error.
+    messages: Vec<Line>,
+}
+
+/// One of the rule sets.
+#[derive(Debug)]
+struct Step {
+    /// What it mends that the one before does not; `None` for knockd 0.8 itself.
+    mends: Option<Difference>,
+    engine: Engine,
+    /// What it printed last.
+    lines: Vec<Line>,
+}
+
+impl Comparison {
+    /// Begins a comparison. Commands succeed at once.
+    #[must_use]
+    pub fn new(doors: &Doors, listening: &Listening, limits: &Limits) -> Self {
+        let step = |mends, rules: Rules| {
+            let engine = rules.engine(doors.clone(), listening.clone(), limits);
+            Step { mends, engine, lines: Vec::new() }
+        };
+        // That there is a bound shows only where knock itself meets it.
+        let bridged = Difference::ALL.into_iter().filter(|&one| one != Difference::Unbounded);
+        let mut steps = vec![step(None, Rules::Knockd08)];
+        steps.extend(bridged.map(|one| step(Some(one), Rules::FixedUpTo(one))));
+        steps.push(step(Some(Difference::Unbounded), Rules::Knock));
+        Self { steps, messages: Vec::new() }
+    }
+
+    /// Lets something happen at `at`, and returns the lines that differ since the last time, in the
+    /// order of their times.
+    ///
+    /// `undecodable` is told why knock finds no port in a frame.
+    pub fn step(
+        &mut self,
+        at: Timestamp,
+        happening: &Happening<'_>,
+        undecodable: impl FnOnce(Undecodable),
+    ) -> Vec<Differing> {
+        let mut differing = Vec::new();
+        // Lines of different times are never the same line, so nothing is lost by comparing those of
+        // one time after those of another; and a pause after a flood does not make all lines at once.
+        while let Some(due) = self.next_deadline().filter(|&due| due < at) {
+            self.tell_all(due, &Happening::Time);
+            differing.extend(self.differing());
+        }
+        self.tell_all(at, happening).map(undecodable);
+        differing.extend(self.differing());
+        differing
+    }
+
+    /// Returns when something is due next for any of them.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.steps.iter().filter_map(|step| step.engine.poll_deadline()).map(|due| due.at).min()
+    }
+
+    /// Lets something happen to all of them. Returns why knock finds no port in a frame.
+    fn tell_all(&mut self, at: Timestamp, happening: &Happening<'_>) -> Option<Undecodable> {
+        let mut why = None;
+        for step in &mut self.steps {
+            step.lines.clear();
+            // The last one is knock.
+            why = None;
+            let event = match happening {
+                Happening::Frame(link, frame) => {
+                    match knock_compat::decode(&step.engine, *link, frame) {
+                        Ok(packet) => Event::Packet(packet),
+                        Err(undecodable) => {
+                            why = Some(undecodable);
+                            Event::DeadlineReached
+                        }
+                    }
+                }
+                Happening::Addresses(listening) => Event::AddressesChanged(listening.clone()),
+                Happening::Reloaded(doors) => Event::Reloaded(Box::new((*doors).clone())),
+                Happening::Time => Event::DeadlineReached,
+            };
+            step.engine.handle(at, event);
+            step.drain(&mut self.messages);
+        }
+        why
+    }
+
+    /// Takes what knockd 0.8 has said on standard error.
+    pub fn take_messages(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.messages)
+    }
+
+    /// Returns what one of the two has done so far, in numbers.
+    #[must_use]
+    pub fn counts(&self, side: Side) -> Counts {
+        let step = match side {
+            Side::Knockd08 => self.steps.first(),
+            Side::Knock => self.steps.last(),
+        };
+        step.map(|step| step.engine.counts()).unwrap_or_default()
+    }
+
+    fn differing(&self) -> Vec<Differing> {
+        let (Some(first), Some(last)) = (self.steps.first(), self.steps.last()) else {
+            return Vec::new();
+        };
+        if first.lines == last.lines {
+            return Vec::new();
+        }
+        let occurrences: Vec<Occurrences<'_>> =
+            self.steps.iter().map(|step| occurrences(&step.lines)).collect();
+        let (Some(of_first), Some(of_last)) = (occurrences.first(), occurrences.last()) else {
+            return Vec::new();
+        };
+        let theirs = only_in(&first.lines, of_last).map(|line| (Side::Knockd08, line));
+        let ours = only_in(&last.lines, of_first).map(|line| (Side::Knock, line));
+        let mut differing: Vec<Differing> = theirs
+            .chain(ours)
+            .map(|(side, line)| Differing {
+                side,
+                due_to: self.cause(side, line, &occurrences),
+                line: line.clone(),
+            })
+            .collect();
+        differing.sort_by_key(|one| one.line.at);
+        differing
+    }
+
+    /// Returns the last difference with which the line comes or goes for good.
+    fn cause(
+        &self,
+        side: Side,
+        line: &Line,
+        occurrences: &[Occurrences<'_>],
+    ) -> Option<Difference> {
+        let count = |lines: &Occurrences<'_>| lines.get(line).copied().unwrap_or_default();
+        let counts: Vec<u64> = occurrences.iter().map(count).collect();
+        let mended = self.steps.iter().skip(1).map(|step| step.mends);
+        let steps = counts.iter().zip(counts.iter().skip(1)).zip(mended);
+        let mut turns = steps.rev().filter(|((before, after), _)| match side {
+            Side::Knockd08 => before > after,
+            Side::Knock => before < after,
+        });
+        let cause = turns.next().and_then(|(_, mends)| mends);
+        cause.filter(|&one| one != Difference::Unbounded || self.has_met_its_bound())
+    }
+
+    fn has_met_its_bound(&self) -> bool {
+        self.steps.iter().any(|step| {
+            let counts = step.engine.counts();
+            let met = [counts.evicted, counts.forgotten_openings, counts.refused, counts.not_begun];
+            met.iter().any(|&count| count > 0)
+        })
+    }
+}
+
+impl Step {
+    fn drain(&mut self, messages: &mut Vec<Line>) {
+        while let Some(TimedEffect { at, effect }) = self.engine.poll_effect() {
+            let mut text = Vec::new();
+            match transcript::write(&effect, self.engine.doors(), &mut text) {
+                Channel::Transcript => self.lines.push(Line { at, text }),
+                Channel::Message if self.mends.is_none() => messages.push(Line { at, text }),
+                Channel::Message | Channel::Note => {}
+            }
+            if let Effect::RunCommand { run, .. } = effect {
+                let status = CommandStatus::SUCCESS;
+                self.engine.handle(at, Event::CommandEnded { run, status });
+            }
+        }
+    }
+}
+
+/// How often each line was printed.
+type Occurrences<'a> = BTreeMap<&'a Line, u64>;
+
+fn occurrences(lines: &[Line]) -> Occurrences<'_> {
+    let mut occurrences = Occurrences::new();
+    for line in lines {
+        let count = occurrences.entry(line).or_default();
+        *count = count.saturating_add(1);
+    }
+    occurrences
+}
+
+/// Returns the lines that are more often in one list than in the other, as often as that.
+fn only_in<'a>(one: &'a [Line], other: &Occurrences<'a>) -> impl Iterator<Item = &'a Line> {
+    let mut rest = other.clone();
+    one.iter().filter(move |line| match rest.get_mut(line) {
+        Some(count) if *count > 0 => {
+            *count = count.saturating_sub(1);
+            false
+        }
+        Some(_) | None => true,
+    })
+}

@@ -1,0 +1,186 @@
+//! The engine between reader and printer.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use knock_compat::{Effect, Engine, Rules, TimedEffect};
+use knock_engine::{CommandStatus, Counts, Doors, Event, Listening, Timestamp};
+
+use crate::args::Args;
+use crate::output::text::Batch;
+
+/// The engine, with what goes out of it.
+pub(crate) struct Player {
+    engine: Engine,
+    /// When the first packet came.
+    start: Option<Timestamp>,
+    /// What the printer has not got yet.
+    effects: Vec<TimedEffect>,
+    printer: SyncSender<Batch>,
+    /// Empty lists that the printer had.
+    used: Receiver<Vec<TimedEffect>>,
+    /// Whether each line is to be printed at once.
+    live: bool,
+}
+
+/// What the engine has to say when all is over.
+pub(crate) struct PlayingDone {
+    /// What has happened, in numbers.
+    pub(crate) counts: Counts,
+    /// Which destinations counted in the end.
+    pub(crate) listening: Listening,
+}
+
+/// Nobody prints any more.
+struct PrinterGone;
+
+impl Player {
+    /// How many effects are printed at once.
+    const BATCH: usize = 4096;
+
+    /// Makes an engine that has heard nothing, and prints to `printer`; if
+    /// `live`, as soon as there is something to print.
+    pub(crate) fn new(
+        args: &Args,
+        rules: Rules,
+        doors: Doors,
+        listening: Listening,
+        printer: SyncSender<Batch>,
+        used: Receiver<Vec<TimedEffect>>,
+        live: bool,
+    ) -> Self {
+        let limits = crate::limits(args.max_attempts);
+        let engine = rules.engine(doors, listening, &limits);
+        Self { engine, start: None, effects: Vec::new(), printer, used, live }
+    }
+
+    /// Returns the doors as the engine knows them.
+    pub(crate) fn doors(&self) -> &Doors {
+        self.engine.doors()
+    }
+
+    /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
+    /// Stops early if nobody prints any more.
+    pub(crate) fn play(
+        mut self,
+        read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),
+    ) -> PlayingDone {
+        // The printer knows why it ended, if it has.
+        let _ = self.try_play(read);
+        PlayingDone { counts: self.engine.counts(), listening: self.engine.listening().clone() }
+    }
+
+    fn try_play(
+        &mut self,
+        mut read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),
+    ) -> Result<(), PrinterGone> {
+        let mut events = Vec::new();
+        loop {
+            read(&self.engine, &mut events);
+            let Some((first, _)) = events.first() else { break };
+            self.start.get_or_insert(*first);
+            for (_, event) in &events {
+                if let Event::Packet(packet) = event {
+                    self.engine.anticipate(packet);
+                }
+            }
+            for (at, event) in events.drain(..) {
+                self.engine.handle(at, event);
+                self.perform()?;
+            }
+            if self.live {
+                self.print(true)?;
+            }
+        }
+        // Time runs on until nothing is due.
+        self.engine.handle(Timestamp::MAX, Event::DeadlineReached);
+        self.perform()?;
+        self.print(true)
+    }
+
+    /// Takes what the engine wants done or known, and answers that every command succeeded at once.
+    fn perform(&mut self) -> Result<(), PrinterGone> {
+        while let Some(timed) = self.engine.poll_effect() {
+            self.effects.push(timed);
+            if let Effect::RunCommand { run, .. } = timed.effect {
+                let status = CommandStatus::SUCCESS;
+                self.engine.handle(timed.at, Event::CommandEnded { run, status });
+            }
+            if self.effects.len() >= Self::BATCH {
+                self.print(self.live)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what is to be printed, if there is anything. What is live is waited for: a reader
+    /// that has left must be noticed now, not at the next packet.
+    fn print(&mut self, flush: bool) -> Result<(), PrinterGone> {
+        if self.effects.is_empty() {
+            return Ok(());
+        }
+        let start = self.start.unwrap_or(Timestamp::EPOCH);
+        let effects = std::mem::take(&mut self.effects);
+        self.printer.send(Batch { effects, start, flush }).map_err(|_| PrinterGone)?;
+        self.effects = if self.live {
+            self.used.recv().map_err(|_| PrinterGone)?
+        } else {
+            self.used.try_recv().unwrap_or_default()
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::mpsc;
+
+    use clap::Parser as _;
+    use knock_config as config;
+    use knock_engine::{Packet, Port, Transport};
+
+    use super::*;
+
+    /// As many timeouts as fill a batch to the last place, from one packet.
+    #[test]
+    fn a_live_packet_is_printed_at_once_even_if_its_effects_fill_a_batch() {
+        let conf = b"[d]\nsequence = 1:udp,2:udp\nseq_timeout = 5\ncommand =\n";
+        let config = config::parse(conf).config.unwrap();
+        let doors = config.doors.into_iter().map(|door| door.door()).collect();
+        let args = Args::parse_from(["knock-replay", "x", "-c", "x"]);
+        let (printer, batches) = mpsc::sync_channel(1);
+        let (give_back, used) = mpsc::channel();
+        let printing = std::thread::spawn(move || {
+            let mut flushes = Vec::new();
+            for Batch { mut effects, flush, .. } in batches {
+                flushes.push((effects.len(), flush));
+                effects.clear();
+                let _ = give_back.send(effects);
+            }
+            flushes
+        });
+        let doors = Doors::new(doors).unwrap();
+        let player =
+            Player::new(&args, Rules::Knock, doors, Listening::everywhere(), printer, used, true);
+        let full = u32::try_from(Player::BATCH).unwrap();
+        let mut number = 0;
+        player.play(|_, events| {
+            let packet = Packet {
+                source: Ipv4Addr::from_bits(number).into(),
+                destination: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                source_port: Port(9),
+                destination_port: Port(1),
+                transport: Transport::Udp,
+            };
+            if number < full {
+                events.push((Timestamp::EPOCH, Event::Packet(packet)));
+            } else if number == full {
+                events.push((Timestamp::MAX, Event::DeadlineReached));
+            }
+            number += 1;
+        });
+        let flushes = printing.join().unwrap();
+        assert_eq!(flushes.last(), Some(&(Player::BATCH, true)));
+        assert!(flushes.iter().all(|(_, flush)| *flush));
+    }
+}

@@ -1,0 +1,215 @@
+//! Packets on their way to the engine.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use knock_compat::{Engine, Undecodable};
+use knock_engine::{Event, LinkType, Listening, Timestamp};
+
+use crate::args::Args;
+use crate::session::progress::Progress;
+use crate::session::summary::{AddressSource, Tally};
+use knock_capture::{CaptureError, Merge};
+
+/// Reads captures and decodes their packets into events.
+pub(crate) struct Reader {
+    captures: Merge,
+    addresses: Addresses,
+    tally: Tally,
+    progress: Option<Progress>,
+}
+
+/// What was read, when all of it was.
+pub(crate) struct ReadingDone {
+    /// The packets in numbers.
+    pub(crate) tally: Tally,
+    /// Where the local addresses came from.
+    pub(crate) source: AddressSource,
+    /// What kept captures from being read to their ends.
+    pub(crate) errors: Vec<CaptureError>,
+}
+
+/// What comes next.
+pub(crate) enum Next<'a> {
+    /// The local addresses, as far as they are known now.
+    Addresses(Listening),
+    /// A frame.
+    Frame(LinkType, &'a [u8], PacketId),
+}
+
+/// Which packet of which capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketId {
+    /// The place of the capture on the command line, from 0.
+    pub capture: usize,
+    /// The number in the capture, from 1, as Wireshark counts.
+    pub number: u64,
+}
+
+/// The names by which captures are told apart.
+#[derive(Clone, Debug)]
+pub struct CaptureNames(Vec<String>);
+
+impl CaptureNames {
+    /// Takes the names of captures, fit to be printed, in the order of the command line.
+    #[must_use]
+    pub const fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    /// Returns all names.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Returns the name of the capture that a packet belongs to.
+    #[must_use]
+    pub fn of(&self, packet: PacketId) -> &str {
+        self.0.get(packet.capture).map_or("", String::as_str)
+    }
+
+    /// Returns `packet 3`, or `packet 3 of NAME` if there are several captures.
+    #[must_use]
+    pub fn packet(&self, packet: PacketId) -> String {
+        let PacketId { capture: _, number } = packet;
+        if self.0.len() > 1 {
+            format!("packet {number} of {}", self.of(packet))
+        } else {
+            format!("packet {number}")
+        }
+    }
+}
+
+impl Reader {
+    /// Makes a reader of captures.
+    pub(crate) fn new(args: &Args, captures: Merge, progress: Option<Progress>) -> Self {
+        Self { progress, ..Self::at(&args.local, args.only_ip_v4, captures) }
+    }
+
+    /// Makes a reader of captures, with the local addresses, if any are given.
+    pub(crate) fn at(local: &[IpAddr], ipv4_only: bool, captures: Merge) -> Self {
+        let addresses = Addresses::of(local, ipv4_only);
+        Self { captures, addresses, tally: Tally::default(), progress: None }
+    }
+
+    /// Returns whether packets arrive while they happen.
+    pub(crate) fn is_live(&self) -> bool {
+        self.captures.is_live()
+    }
+
+    /// Returns the names of the captures.
+    pub(crate) fn names(&self) -> CaptureNames {
+        CaptureNames::new(self.captures.names().map(str::to_owned).collect())
+    }
+
+    /// Returns which destinations count, as far as is known.
+    pub(crate) fn listening(&self) -> Listening {
+        self.addresses.listening()
+    }
+
+    /// Appends the next packets as events, as `engine` sees them, or what must be known before it
+    /// sees them; at most `limit`, none if there are no more. May wait for a live capture.
+    pub(crate) fn read(
+        &mut self,
+        engine: &Engine,
+        limit: usize,
+        events: &mut Vec<(Timestamp, Event)>,
+    ) {
+        for _ in 0..limit {
+            let mut is_frame = false;
+            let see = |at, next: Next<'_>| match next {
+                Next::Addresses(listening) => {
+                    events.push((at, Event::AddressesChanged(listening)));
+                    Ok(())
+                }
+                Next::Frame(link, frame, _) => {
+                    is_frame = true;
+                    let decoded = knock_compat::decode(engine, link, frame);
+                    events.push((at, decoded.map_or(Event::DeadlineReached, Event::Packet)));
+                    decoded.map(drop)
+                }
+            };
+            if !self.next(see) || !is_frame {
+                break;
+            }
+        }
+        self.tick();
+    }
+
+    /// Hands over what comes next with its time, if there is anything, and counts a frame in which
+    /// `see` found no port. Returns whether there was anything. May wait for a live capture.
+    #[expect(clippy::inline_always, reason = "a call for each packet costs a fifth of the time")]
+    #[inline(always)]
+    pub(crate) fn next<E: Into<Undecodable>>(
+        &mut self,
+        see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>,
+    ) -> bool {
+        let Some(head) = self.captures.peek() else { return false };
+        if self.addresses.learn(self.captures.take_local_addresses()) {
+            // There is nothing to decode in them.
+            let _ = see(head.at, Next::Addresses(self.addresses.listening()));
+            return true;
+        }
+        self.tally.packet(head.at);
+        let packet = PacketId { capture: self.captures.index(), number: head.number };
+        if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame(), packet)) {
+            self.tally.undecodable(why.into());
+        }
+        self.captures.advance();
+        true
+    }
+
+    /// Shows how far reading is.
+    pub(crate) fn tick(&mut self) {
+        if let Some(progress) = &mut self.progress {
+            progress.tick(|| self.captures.bytes_read());
+        }
+    }
+
+    /// Ends reading, wherever it is.
+    pub(crate) fn finish(self) -> ReadingDone {
+        let errors = self.captures.into_errors();
+        ReadingDone { tally: self.tally, source: self.addresses.source, errors }
+    }
+}
+
+/// The local addresses, as far as they are known.
+struct Addresses {
+    source: AddressSource,
+    known: BTreeSet<IpAddr>,
+    ipv4_only: bool,
+}
+
+impl Addresses {
+    /// The most addresses that captures can name; a machine has far fewer.
+    const NAMED_MAX: usize = 4096;
+
+    fn of(local: &[IpAddr], ipv4_only: bool) -> Self {
+        let source = if local.is_empty() { AddressSource::Unknown } else { AddressSource::Given };
+        Self { source, known: local.iter().copied().collect(), ipv4_only }
+    }
+
+    /// Takes addresses that a capture names, up to [`Addresses::NAMED_MAX`]. Returns whether they
+    /// change what is known.
+    fn learn(&mut self, named: Vec<IpAddr>) -> bool {
+        if named.is_empty() || self.source == AddressSource::Given {
+            return false;
+        }
+        self.source = AddressSource::Named;
+        let before = self.known.len();
+        let room = Self::NAMED_MAX.saturating_sub(before);
+        self.known.extend(named.into_iter().take(room));
+        self.known.len() > before
+    }
+
+    fn listening(&self) -> Listening {
+        let listening = match self.source {
+            AddressSource::Unknown => Listening::everywhere(),
+            AddressSource::Given | AddressSource::Named => {
+                Listening::at(self.known.iter().copied())
+            }
+        };
+        listening.with_ipv4_only(self.ipv4_only)
+    }
+}

@@ -1,0 +1,469 @@
+//! What has happened that has to do with assertions, within limits.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use knock_compat::{Effect, Rules};
+use knock_engine::{Commands, DoorId, Doors, Knock, Note, Packet, Phase, Stage, Timestamp};
+
+use super::claim::{Assertion, Claim, Meant, Which};
+use crate::explain::{Whom, nanos};
+use crate::session::play::Played;
+use crate::session::reader::PacketId;
+
+/// How many attempts that are under way, and how many open doors, are remembered at once.
+pub(super) const FOLLOWED: usize = 100_000;
+
+/// How many openings, closings or runs are told of one by one.
+const NAMED: usize = 3;
+
+/// The longest text of a command that is shown, in bytes.
+const SHOWN: usize = 4096;
+
+/// A door that opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) at: Timestamp,
+    pub(super) packet: Option<PacketId>,
+    /// The first knock of the attempt, if it is known.
+    pub(super) began: Option<Moment>,
+}
+
+/// When something happened, and which packet made it happen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    pub(super) packet: Option<PacketId>,
+}
+
+/// A door that closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closing {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) at: Timestamp,
+    /// When it had opened, if that is known.
+    pub(super) opened: Option<Moment>,
+}
+
+/// A command that ran.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) phase: Phase,
+    pub(super) at: Timestamp,
+    /// What made it run: the packet that opened the door, if it is known.
+    pub(super) opened: Option<Moment>,
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Furthest {
+    pub(super) stage: Stage,
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) packet: Option<PacketId>,
+}
+
+/// What has happened that has to do with one assertion.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// How many openings, closings or runs there were.
+    pub(super) count: u64,
+    /// How many of those were as long as the assertion says.
+    pub(super) in_time: u64,
+    /// The first openings.
+    pub(super) openings: Vec<Opening>,
+    /// The opening that took the shortest time, with that time in nanoseconds.
+    pub(super) fastest: Option<(u64, Opening)>,
+    /// It is not known of some opening or closing how long it took.
+    pub(super) is_uncertain: bool,
+    pub(super) closings: Vec<Closing>,
+    pub(super) runs: Vec<Run>,
+    /// The command that ran and is most like the one that is looked for.
+    pub(super) alike: Option<(usize, Vec<u8>, Run)>,
+    pub(super) furthest: Option<Furthest>,
+    /// How many packets came from whom the assertion is about, and the first of them.
+    pub(super) packets: u64,
+    pub(super) first_packet: Option<(PacketId, Knock)>,
+}
+
+impl Facts {
+    /// Takes the text of a command that ran.
+    fn ran(&mut self, wanted: &[u8], text: &[u8], run: Run) {
+        if wanted == text {
+            self.count = self.count.saturating_add(1);
+            if self.runs.len() < NAMED {
+                self.runs.push(run);
+            }
+        } else if self.count == 0 {
+            let likeness = likeness(wanted, text);
+            if self.alike.as_ref().is_none_or(|(alike, _, _)| *alike < likeness) {
+                let shown = text.get(..SHOWN).unwrap_or(text);
+                self.alike = Some((likeness, shown.to_vec(), run));
+            }
+        }
+    }
+}
+
+/// The places of assertions, found by whom they are about.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// Those about one client.
+    of_client: HashMap<IpAddr, Vec<usize>>,
+    /// Those about networks, or everybody.
+    of_many: Vec<usize>,
+}
+
+impl Places {
+    fn add(&mut self, place: usize, whom: Whom) {
+        match whom {
+            Whom::Network(one) if one.prefix_len() == one.max_prefix_len() => {
+                self.of_client.entry(one.addr()).or_default().push(place);
+            }
+            Whom::Network(_) | Whom::All => self.of_many.push(place),
+        }
+    }
+
+    /// Returns those that may be about a client.
+    fn about(&self, client: IpAddr) -> impl Iterator<Item = usize> {
+        let of_client = self.of_client.get(&client).into_iter().flatten();
+        of_client.chain(&self.of_many).copied()
+    }
+}
+
+/// The first knocks of attempts that are under way, of at most [`FOLLOWED`].
+#[derive(Debug, Default)]
+struct Attempts(HashMap<(IpAddr, DoorId), Moment>);
+
+impl Attempts {
+    fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
+        let Self(attempts) = self;
+        if attempts.len() < FOLLOWED {
+            attempts.insert((client, door), moment);
+        } else {
+            // What is known of an attempt before this one would be told of this one.
+            attempts.remove(&(client, door));
+        }
+    }
+
+    /// Returns when an attempt began that ends.
+    fn end(&mut self, client: IpAddr, door: DoorId) -> Option<Moment> {
+        self.0.remove(&(client, door))
+    }
+}
+
+/// All that has happened that has to do with assertions.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    rules: Rules,
+    cases: Vec<(Claim, Facts)>,
+    /// The assertions about each door, by [`DoorId::index`]; about all doors; and about commands.
+    of_door: Vec<Places>,
+    of_any: Places,
+    of_commands: Vec<usize>,
+    /// Those in which it is told what packets there were.
+    of_packets: Places,
+    /// The first knocks of attempts whose time is limited.
+    timed: Attempts,
+    /// Those of attempts at doors that must not open.
+    unwanted: Attempts,
+    /// The openings of doors that are to close again, the oldest first.
+    open: HashMap<(IpAddr, DoorId), VecDeque<Moment>>,
+    open_count: usize,
+    /// Some opening could not be remembered.
+    has_lost_openings: bool,
+    needs_openings: bool,
+    /// The first packet that was admitted.
+    pub(super) admitted: Option<PacketId>,
+    /// How many commands have run.
+    pub(super) runs: u64,
+    text: Vec<u8>,
+}
+
+impl Evidence {
+    pub(super) fn new<'a>(
+        assertions: impl Iterator<Item = &'a Assertion>,
+        rules: Rules,
+        doors: &Doors,
+    ) -> Self {
+        let mut evidence = Self {
+            rules,
+            cases: Vec::new(),
+            of_door: vec![Places::default(); doors.len()],
+            of_any: Places::default(),
+            of_commands: Vec::new(),
+            of_packets: Places::default(),
+            timed: Attempts::default(),
+            unwanted: Attempts::default(),
+            open: HashMap::new(),
+            open_count: 0,
+            has_lost_openings: false,
+            needs_openings: false,
+            admitted: None,
+            runs: 0,
+            text: Vec::new(),
+        };
+        for (place, Assertion { claim, .. }) in assertions.enumerate() {
+            evidence.cases.push((claim.clone(), Facts::default()));
+            match claim {
+                Claim::Opens { which, .. }
+                | Claim::OpensTimes { which, .. }
+                | Claim::StaysShut { which } => {
+                    evidence.of_packets.add(place, which.whom);
+                    evidence.of_doors(place, which);
+                }
+                Claim::Closes { which, .. } => {
+                    evidence.needs_openings = true;
+                    evidence.of_doors(place, which);
+                }
+                Claim::Runs { .. } => {
+                    evidence.needs_openings = true;
+                    evidence.of_commands.push(place);
+                }
+                Claim::NothingAdmitted => {}
+            }
+        }
+        evidence
+    }
+
+    fn of_doors(&mut self, place: usize, which: &Which) {
+        match &which.doors {
+            Meant::Any => self.of_any.add(place, which.whom),
+            Meant::Named(_, doors) => {
+                for door in doors {
+                    if let Some(places) = self.of_door.get_mut(door.index()) {
+                        places.add(place, which.whom);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns what has to do with the assertion at a place.
+    pub(super) fn facts(&self, place: usize) -> Option<&Facts> {
+        self.cases.get(place).map(|(_, facts)| facts)
+    }
+
+    /// Takes a packet that could be read.
+    pub(super) fn packet(&mut self, id: PacketId, packet: &Packet) {
+        let Self { cases, of_packets, .. } = self;
+        for place in of_packets.about(packet.source) {
+            let Some((claim, facts)) = cases.get_mut(place) else { continue };
+            if claim.which().is_some_and(|which| which.whom.contains(packet.source)) {
+                facts.packets = facts.packets.saturating_add(1);
+                facts.first_packet.get_or_insert((id, packet.knock()));
+            }
+        }
+    }
+
+    /// Takes something that happens.
+    pub(super) fn effect(&mut self, played: &Played<'_>) {
+        let Played { timed, packet, doors, .. } = *played;
+        let moment = Moment { at: timed.at, packet };
+        match timed.effect {
+            Effect::StageReached { client, door, stage } => {
+                if stage == Stage::FIRST {
+                    self.begin(client, door, moment);
+                }
+                self.stage(Furthest { stage, client, door, packet });
+            }
+            Effect::Opened { client, door } => {
+                let began = self.timed.end(client, door);
+                let began = began.or(self.unwanted.end(client, door));
+                self.opened(Opening { client, door, at: timed.at, packet, began });
+            }
+            Effect::RunCommand { client, door, phase, .. } => {
+                self.ran(doors, (client, door), phase, moment);
+            }
+            Effect::CommandTimedOut { client, door } => {
+                let opened = self.oldest(client, door);
+                self.closed(Closing { client, door, at: timed.at, opened });
+            }
+            Effect::SequenceTimedOut { client, door, .. }
+            | Effect::OpeningRefused { client, door }
+            | Effect::Note(
+                Note::Voided { client, door, .. }
+                | Note::Evicted { client, door, .. }
+                | Note::SequenceChanged { client, door, .. }
+                | Note::DoorChanged { client, door, .. },
+            ) => {
+                self.timed.end(client, door);
+                self.unwanted.end(client, door);
+            }
+            Effect::CommandFailed { .. }
+            | Effect::MarkOneTime { .. }
+            | Effect::DoorDisabled { .. }
+            | Effect::ReloadRefused
+            | Effect::Own(_)
+            | Effect::Note(Note::Retransmission { .. } | Note::OtherFlags { .. }) => {}
+        }
+    }
+
+    /// Returns the places of the assertions that are about a client at a door.
+    fn about(&self, client: IpAddr, door: DoorId) -> impl Iterator<Item = usize> {
+        let of_door = self.of_door.get(door.index()).map(|places| places.about(client));
+        let is_meant = move |place: &usize| {
+            let which = self.cases.get(*place).and_then(|(claim, _)| claim.which());
+            which.is_some_and(|which| which.contains(door, client))
+        };
+        of_door.into_iter().flatten().chain(self.of_any.about(client)).filter(is_meant)
+    }
+
+    /// An attempt begins, which may have to do with several assertions.
+    fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
+        let claims = self.about(client, door).filter_map(|place| self.cases.get(place));
+        let (mut is_timed, mut is_unwanted) = (false, false);
+        for (claim, _) in claims {
+            is_timed |= matches!(claim, Claim::Opens { within: Some(_), .. });
+            is_unwanted |= matches!(claim, Claim::StaysShut { .. });
+        }
+        if is_timed {
+            self.timed.begin(client, door, moment);
+        }
+        if is_unwanted {
+            self.unwanted.begin(client, door, moment);
+        }
+    }
+
+    fn stage(&mut self, reached: Furthest) {
+        let places: Vec<usize> = self.about(reached.client, reached.door).collect();
+        for place in places {
+            let Some((_, facts)) = self.cases.get_mut(place) else { continue };
+            if facts.furthest.is_none_or(|furthest| furthest.stage < reached.stage) {
+                facts.furthest = Some(reached);
+            }
+        }
+    }
+
+    fn opened(&mut self, opening: Opening) {
+        let places: Vec<usize> = self.about(opening.client, opening.door).collect();
+        for place in places {
+            let Some((claim, facts)) = self.cases.get_mut(place) else { continue };
+            if facts.openings.len() < NAMED {
+                facts.openings.push(opening);
+            }
+            if matches!(claim, Claim::Closes { .. }) {
+                continue;
+            }
+            facts.count = facts.count.saturating_add(1);
+            let Claim::Opens { within: Some(within), .. } = claim else { continue };
+            let Some(began) = opening.began else {
+                facts.is_uncertain = true;
+                continue;
+            };
+            let took = nanos(began.at, opening.at);
+            if u128::from(took) <= within.as_nanos() {
+                facts.in_time = facts.in_time.saturating_add(1);
+            }
+            if facts.fastest.is_none_or(|(fastest, _)| took < fastest) {
+                facts.fastest = Some((took, opening));
+            }
+        }
+    }
+
+    /// Returns when the door was opened for the client that closes first.
+    fn oldest(&mut self, client: IpAddr, door: DoorId) -> Option<Moment> {
+        let openings = self.open.get(&(client, door))?;
+        if self.has_lost_openings { None } else { openings.front().copied() }
+    }
+
+    fn ran(
+        &mut self,
+        doors: &Doors,
+        (client, door): (IpAddr, DoorId),
+        phase: Phase,
+        moment: Moment,
+    ) {
+        self.runs = self.runs.saturating_add(1);
+        if !self.needs_openings {
+            return;
+        }
+        let commands = &doors.door(door).commands;
+        let opened = match phase {
+            Phase::Start => {
+                if self.closes_again(commands, client) {
+                    self.remember(client, door, moment);
+                }
+                Some(moment)
+            }
+            Phase::Stop => {
+                let opened = self.oldest(client, door);
+                self.forget(client, door);
+                opened
+            }
+        };
+        let Self { cases, text, of_commands, .. } = self;
+        text.clear();
+        if let Some(command) = commands.of(phase, client) {
+            command.expand(client, text);
+        }
+        let run = Run { phase, at: moment.at, opened };
+        for &place in of_commands.iter() {
+            if let Some((Claim::Runs { command, .. }, facts)) = cases.get_mut(place) {
+                facts.ran(command, text, run);
+            }
+        }
+    }
+
+    /// Returns whether a door closes again for a client.
+    fn closes_again(&self, commands: &Commands, client: IpAddr) -> bool {
+        if self.rules == Rules::Knock {
+            return commands.of(Phase::Stop, client).is_some();
+        }
+        // knockd 0.8 waits for an empty command, too, and runs it (case `e-empty-stop`).
+        let for_ipv6 = commands.stop_6.as_ref().filter(|_| client.is_ipv6());
+        for_ipv6.or(commands.stop.as_ref()).is_some()
+    }
+
+    /// Remembers that a door is open, as long as few enough are.
+    fn remember(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
+        if self.open_count < FOLLOWED {
+            self.open_count = self.open_count.saturating_add(1);
+            self.open.entry((client, door)).or_default().push_back(moment);
+        } else {
+            self.has_lost_openings = true;
+        }
+    }
+
+    /// Forgets the oldest opening of a door.
+    fn forget(&mut self, client: IpAddr, door: DoorId) {
+        let Some(openings) = self.open.get_mut(&(client, door)) else { return };
+        if openings.pop_front().is_some() {
+            self.open_count = self.open_count.saturating_sub(1);
+        }
+        if openings.is_empty() {
+            self.open.remove(&(client, door));
+        }
+    }
+
+    fn closed(&mut self, closing: Closing) {
+        let places: Vec<usize> = self.about(closing.client, closing.door).collect();
+        for place in places {
+            let Some((Claim::Closes { after, .. }, facts)) = self.cases.get_mut(place) else {
+                continue;
+            };
+            facts.count = facts.count.saturating_add(1);
+            if facts.closings.len() < NAMED {
+                facts.closings.push(closing);
+            }
+            let Some(after) = after else { continue };
+            match closing.opened {
+                Some(opened) if u128::from(nanos(opened.at, closing.at)) == after.as_nanos() => {
+                    facts.in_time = facts.in_time.saturating_add(1);
+                }
+                Some(_) => {}
+                None => facts.is_uncertain = true,
+            }
+        }
+    }
+}
+
+/// Returns how much two texts have in common at their ends.
+fn likeness(one: &[u8], other: &[u8]) -> usize {
+    let same = |(one, other): &(&u8, &u8)| one == other;
+    let before = one.iter().zip(other).take_while(same).count();
+    let behind = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
+    before.saturating_add(behind).min(one.len()).min(other.len())
+}

@@ -1,0 +1,230 @@
+//! Tests that may be made for a door.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use knock_capture::hit::FLAG_NAMES;
+use knock_config::Excerpt;
+use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags};
+
+use crate::output::text::text_of;
+
+/// Who knocks.
+const CLIENT_4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+const CLIENT_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7));
+
+/// Where knocks go, at a door without a target, if nobody says otherwise.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// The longest time that a scenario can name, in seconds.
+const LONGEST: u64 = 86_400;
+
+/// A test that may be made.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The name of the test in the folder of its door.
+    pub(super) name: &'static str,
+    pub(super) scenario: Vec<u8>,
+    /// What may hold, a line each; the first is what the test is for.
+    pub(super) assertions: Vec<Vec<u8>>,
+    /// The lines that stand above them.
+    pub(super) heading: Vec<Vec<u8>>,
+}
+
+/// Thinks of tests.
+pub(super) struct Drafts<'a> {
+    local: &'a [IpAddr],
+    /// Every port that a door names.
+    ports: BTreeSet<u16>,
+}
+
+/// The knocks of a door, as they are made.
+struct Knocks<'d> {
+    door: &'d Door,
+    client: IpAddr,
+    host: IpAddr,
+    flags: TcpFlags,
+    /// From one to the next, if not a tenth of a second.
+    every: &'static str,
+}
+
+impl<'a> Drafts<'a> {
+    pub(super) fn new(doors: &Doors, local: &'a [IpAddr]) -> Self {
+        let knocks = doors.in_order().filter_map(|(_, door)| door.sequence());
+        let ports = knocks.flat_map(Sequence::knocks).map(|knock| knock.port.0).collect();
+        Self { local, ports }
+    }
+
+    /// Returns the tests that may be made for a door; none if nothing opens it.
+    pub(super) fn of(&self, door: &Door) -> Vec<Draft> {
+        let Some(sequence) = door.sequence().map(Sequence::knocks) else { return Vec::new() };
+        let knocks = Knocks::new(door, self.local);
+        let mut drafts = vec![self.opens(&knocks, sequence)];
+        let Some((last, before)) = sequence.split_last() else { return drafts };
+        let wrong = [before, &[self.other(*last)]].concat();
+        let title = "All knocks but the last one are those of the door.";
+        let text = knocks.line("0", &wrong);
+        drafts.push(self.stays_shut("wrong-last-knock", title, &knocks, &[text]));
+        let reversed: Vec<Knock> = sequence.iter().rev().copied().collect();
+        if reversed != sequence {
+            let title = "The knocks of the door, the last one first.";
+            let text = knocks.line("0", &reversed);
+            drafts.push(self.stays_shut("reversed", title, &knocks, &[text]));
+        }
+        let timeout = u64::from(door.seq_timeout.get());
+        if !before.is_empty() && timeout <= LONGEST {
+            let title = "The last knock comes when seq_timeout is over.";
+            let first = knocks.line("0", before);
+            let late = knocks.line(&timeout.to_string(), &[*last]);
+            drafts.push(self.stays_shut("too-slow", title, &knocks, &[first, late]));
+        }
+        drafts
+    }
+
+    fn opens(&self, knocks: &Knocks<'_>, sequence: &[Knock]) -> Draft {
+        let Knocks { door, client, .. } = *knocks;
+        let name = quoted(door.name.as_bytes());
+        let line = |parts: &[&[u8]]| parts.concat();
+        let client_text = text_of(client);
+        let client_text = client_text.as_bytes();
+        let mut assertions = vec![
+            line(&[b"must open ", &name, b" from ", client_text]),
+            line(&[b"opens ", &name, b" 1"]),
+        ];
+        let runs = |command: &Command| {
+            let mut text = Vec::new();
+            command.expand(client, &mut text);
+            line(&[b"runs ", &in_quotes(&text)])
+        };
+        assertions.extend(door.commands.of(Phase::Start, client).map(runs));
+        if let Some(command) = door.commands.of(Phase::Stop, client) {
+            let seconds = door.cmd_timeout.get().to_string();
+            assertions.push(line(&[
+                b"closes ",
+                &name,
+                b" for ",
+                client_text,
+                b" after ",
+                seconds.as_bytes(),
+                b"s",
+            ]));
+            assertions.push(runs(command));
+        }
+        let title = "The knocks of the door.";
+        let scenario = scenario(door, title, &[knocks.line("0", sequence)]);
+        Draft {
+            name: "opens",
+            scenario,
+            assertions,
+            heading: self.heading("It opens, and runs what it should."),
+        }
+    }
+
+    fn stays_shut(
+        &self,
+        name: &'static str,
+        title: &str,
+        knocks: &Knocks<'_>,
+        lines: &[String],
+    ) -> Draft {
+        let Knocks { door, client, .. } = *knocks;
+        let client = text_of(client);
+        let door_name = quoted(door.name.as_bytes());
+        let assertion = [b"must not open ", &door_name[..], b" from ", client.as_bytes()].concat();
+        let heading = self.heading("It stays shut.");
+        Draft { name, scenario: scenario(door, title, lines), assertions: vec![assertion], heading }
+    }
+
+    /// Returns what stands above assertions.
+    fn heading(&self, title: &str) -> Vec<Vec<u8>> {
+        let local = self.local.iter().map(|local| format!("local {}", text_of(*local)));
+        std::iter::once(format!("# {title}")).chain(local).map(String::into_bytes).collect()
+    }
+
+    /// Returns a knock at a port that no door names.
+    fn other(&self, knock: Knock) -> Knock {
+        let behind = knock.port.0.saturating_add(1)..=u16::MAX;
+        let port = behind.chain(1..=u16::MAX).find(|port| !self.ports.contains(port));
+        Knock { port: Port(port.unwrap_or(knock.port.0)), ..knock }
+    }
+}
+
+impl<'d> Knocks<'d> {
+    fn new(door: &'d Door, local: &[IpAddr]) -> Self {
+        let host = door.target.map(|target| target.address);
+        let host = host.or(local.first().copied()).unwrap_or(HOST);
+        let client = if host.is_ipv4() { CLIENT_4 } else { CLIENT_6 };
+        let rule = door.flags;
+        let flags = if rule.wanted() != TcpFlags::default() {
+            rule.wanted()
+        } else if rule.refused().contains(TcpFlags::SYN) {
+            TcpFlags::default()
+        } else {
+            TcpFlags::SYN
+        };
+        let number = door.sequence().map_or(0, |sequence| sequence.knocks().len());
+        let tenths =
+            usize::try_from(door.seq_timeout.get()).unwrap_or(usize::MAX).saturating_mul(10);
+        // 32 knocks are the most there can be, and one second the shortest timeout.
+        let every = if number > tenths { " every 10ms" } else { "" };
+        Self { door, client, host, flags, every }
+    }
+
+    /// Returns a line of a scenario.
+    fn line(&self, time: &str, knocks: &[Knock]) -> String {
+        let Self { door: _, client, host, flags, every } = self;
+        let [client, host] = [client, host].map(|address| text_of(*address));
+        let hits: String = knocks.iter().map(|knock| hit(*knock, *flags)).collect();
+        format!("{time} knock {client}{hits} to {host}{every}\n")
+    }
+}
+
+/// Returns a knock as a scenario has it, with a blank in front.
+fn hit(Knock { port, protocol }: Knock, flags: TcpFlags) -> String {
+    let port = port.0;
+    match protocol {
+        Protocol::Udp => format!(" {port}:udp"),
+        Protocol::Tcp if flags == TcpFlags::SYN => format!(" {port}"),
+        Protocol::Tcp if flags == TcpFlags::default() => format!(" {port}:tcp:none"),
+        Protocol::Tcp => {
+            let all = [
+                TcpFlags::FIN,
+                TcpFlags::SYN,
+                TcpFlags::RST,
+                TcpFlags::PSH,
+                TcpFlags::ACK,
+                TcpFlags::URG,
+            ];
+            let names = all.into_iter().zip(FLAG_NAMES).filter(|(flag, _)| flags.contains(*flag));
+            let names: Vec<&str> = names.map(|(_, name)| name).collect();
+            format!(" {port}:tcp:{}", names.join(","))
+        }
+    }
+}
+
+fn scenario(door: &Door, title: &str, lines: &[String]) -> Vec<u8> {
+    let name = Excerpt::new(door.name.as_bytes());
+    let secret = "Keep this file as secret as the configuration.";
+    format!("# Door `{name}`. {title}\n# {secret}\n{}", lines.concat()).into_bytes()
+}
+
+/// Returns the name of a door as assertions have it.
+fn quoted(name: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    if name != b"any" && !name.is_empty() && name.iter().all(is_plain) {
+        name.to_vec()
+    } else {
+        in_quotes(name)
+    }
+}
+
+fn in_quotes(text: &[u8]) -> Vec<u8> {
+    if text.contains(&b'"') && !text.contains(&b'\'') {
+        return [b"'", text, b"'"].concat();
+    }
+    let escaped = text.iter().flat_map(|byte| match byte {
+        b'"' | b'\\' => vec![b'\\', *byte],
+        other => vec![*other],
+    });
+    [b'"'].into_iter().chain(escaped).chain([b'"']).collect()
+}

@@ -1,0 +1,199 @@
+//! The folder of tests.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use knock_config::text::{Cause, counted, printable, shown};
+use knock_engine::{Door, Doors};
+
+use super::draft::Drafts;
+use super::proof::{Proven, prove};
+use crate::args::InitArgs;
+use crate::exit::Exit;
+use crate::explain::Places;
+use crate::{Streams, load_doors};
+
+/// The longest name of the folder of a door, in bytes.
+const NAME_MAX: usize = 60;
+
+/// What is to be made.
+#[derive(Default)]
+struct Plan {
+    /// The tests, each with the path of its files but for what tells their kind.
+    tests: Vec<(PathBuf, Proven)>,
+    /// What cannot be made, and why.
+    left_out: Vec<String>,
+    /// Whether a door has no test at all.
+    has_gap: bool,
+}
+
+/// Makes tests for a configuration.
+pub(crate) fn run(args: &InitArgs, streams: &mut Streams<'_>) -> Exit {
+    let Some((doors, places)) = load_doors(&args.config, true, streams) else {
+        return Exit::Config;
+    };
+    if let Err(why) = can_be_linked(&args.config, &doors) {
+        streams.say(&format!("knock-replay: error: {}: {why}\n", shown(&args.config)));
+        return Exit::Config;
+    }
+    let plan = plan(args, &doors, &places);
+    for left_out in &plan.left_out {
+        streams.say(&format!("knock-replay: not made: {left_out}\n"));
+    }
+    if plan.tests.is_empty() {
+        streams.say("knock-replay: error: there is no door that anything opens\n");
+        return Exit::Differ;
+    }
+    let files = plan.tests.iter().flat_map(|(stem, _)| files(stem));
+    let link = args.folder.join("knockd.conf");
+    let is_there = is_same(&link, &args.config);
+    let made = files.chain((!is_there).then(|| link.clone()));
+    let in_the_way: Vec<PathBuf> = made.filter(|path| path.symlink_metadata().is_ok()).collect();
+    if let Some(first) = in_the_way.first() {
+        let more = match in_the_way.len() {
+            1 => String::new(),
+            several => format!(", and {} more", several.saturating_sub(1)),
+        };
+        streams.say(&format!(
+            "knock-replay: error: {}{more}: there already, and nothing is overwritten; name another \
+             folder\n",
+            shown(first)
+        ));
+        return Exit::Config;
+    }
+    if let Err((path, error)) = write(args, &plan, (!is_there).then_some(&*link)) {
+        let (path, cause) = (shown(&path), Cause(&error));
+        streams.say(&format!("knock-replay: error: cannot write {path}: {cause}\n"));
+        return Exit::Output;
+    }
+    tell(args, &plan, streams)
+}
+
+fn can_be_linked(config: &Path, doors: &Doors) -> Result<(), &'static str> {
+    if doors.is_empty() {
+        return Err("there is no door in it, so there is nothing to test");
+    }
+    if fs::metadata(config).is_ok_and(|metadata| metadata.is_file()) {
+        Ok(())
+    } else {
+        Err("it is not a regular file, and tests refer to the file; save it first")
+    }
+}
+
+/// Returns the tests that can be made.
+fn plan(args: &InitArgs, doors: &Doors, places: &Places) -> Plan {
+    let drafts = Drafts::new(doors, &args.local);
+    let mut plan = Plan::default();
+    let mut taken = BTreeSet::new();
+    for (_, door) in doors.in_order() {
+        let name = printable(door.name.as_bytes());
+        let folder = args.folder.join(folder_of(door, &mut taken));
+        let of_door = drafts.of(door);
+        let mut has_any = false;
+        if of_door.is_empty() {
+            plan.left_out.push(format!(
+                "door `{name}`: there is no one-time sequence left, and nothing opens it"
+            ));
+        }
+        for draft in of_door {
+            let draft_name = draft.name;
+            match prove(draft, doors, places, &args.local) {
+                Ok(proven) => {
+                    has_any = true;
+                    plan.tests.push((folder.join(draft_name), proven));
+                }
+                Err(why) => {
+                    plan.left_out.push(format!("door `{name}`, {draft_name}: {why}"));
+                }
+            }
+        }
+        plan.has_gap |= !has_any;
+    }
+    plan
+}
+
+/// Returns a name for the folder of a door that no other has.
+fn folder_of(door: &Door, taken: &mut BTreeSet<String>) -> String {
+    let letter = |byte: &u8| {
+        let is_plain = byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        if is_plain { char::from(*byte) } else { '-' }
+    };
+    let name: String = door.name.as_bytes().iter().take(NAME_MAX).map(letter).collect();
+    // Folders whose name begins with a dot are not searched, and a hyphen begins an option.
+    let name = name.trim_start_matches(['.', '-']);
+    let name = if name.is_empty() { "door" } else { name };
+    let numbered = (2_u32..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    // Two that differ in letter case only are one on some file systems.
+    let free = names.find(|name| !taken.contains(&name.to_ascii_lowercase())).unwrap_or_default();
+    taken.insert(free.to_ascii_lowercase());
+    free
+}
+
+fn files(stem: &Path) -> [PathBuf; 2] {
+    ["scenario", "assert"].map(|kind| stem.with_extension(kind))
+}
+
+fn write(args: &InitArgs, plan: &Plan, link: Option<&Path>) -> Result<(), (PathBuf, io::Error)> {
+    let make = |folder: &Path| {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| (folder.to_owned(), error))
+    };
+    make(&args.folder)?;
+    for (stem, Proven { scenario, assertions }) in &plan.tests {
+        make(stem.parent().unwrap_or(Path::new("")))?;
+        for (path, text) in files(stem).into_iter().zip([scenario, assertions]) {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+            file.and_then(|mut file| file.write_all(text)).map_err(|error| (path, error))?;
+        }
+    }
+    let Some(link) = link else { return Ok(()) };
+    let target = if args.config.is_absolute() {
+        Ok(args.config.clone())
+    } else {
+        from_to(&args.folder, &args.config)
+    };
+    target.and_then(|target| symlink(target, link)).map_err(|error| (link.to_owned(), error))
+}
+
+/// Returns the way from a folder to a file.
+fn from_to(folder: &Path, file: &Path) -> io::Result<PathBuf> {
+    let folder = folder.canonicalize()?;
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    // A configuration that is itself a link stays one.
+    let above = parent.unwrap_or(Path::new(".")).canonicalize()?;
+    let (mut from, mut to) = (folder.components().peekable(), above.components().peekable());
+    while from.peek().is_some() && from.peek() == to.peek() {
+        from.next();
+        to.next();
+    }
+    let up = from.map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to).collect();
+    Ok(way.join(file.file_name().unwrap_or_default()))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
+    }
+}
+
+/// Says what was made, and what was not.
+fn tell(args: &InitArgs, plan: &Plan, streams: &mut Streams<'_>) -> Exit {
+    let names: Vec<String> = plan.tests.iter().map(|(stem, _)| shown(stem) + "\n").collect();
+    let printed = streams.print(&names.concat());
+    let folder = shown(&args.folder);
+    let tests = counted(plan.tests.len(), "test");
+    streams.say(&format!(
+        "knock-replay: {tests} made in {folder}, which hold the knocks: keep them as secret as the \
+         configuration\nknock-replay: run them with: knock-replay test {folder}\n"
+    ));
+    if printed != Exit::Done {
+        return printed;
+    }
+    if plan.has_gap { Exit::Differ } else { Exit::Done }
+}

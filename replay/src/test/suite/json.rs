@@ -1,0 +1,60 @@
+//! What came of tests, for programs: one object a line, as `docs/knock-test.schema.json` says.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::outcome::{Detail, Outcome, Told, Verdict};
+use crate::output::json::{self, Versioned};
+
+/// The version of the format. A program that knows one may meet further fields in it, never another
+/// meaning of those it knows.
+const VERSION: u8 = 1;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Object<'a> {
+    Test {
+        name: &'a str,
+        outcome: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        capture: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        config: Option<&'a str>,
+        assertions: usize,
+        blessed: bool,
+        details: Vec<Told>,
+    },
+    Summary {
+        tests: usize,
+        passed: usize,
+        failed: usize,
+        errors: usize,
+    },
+}
+
+/// Writes what came of a test.
+pub(super) fn test(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    let object = Object::Test {
+        name: &outcome.name,
+        outcome: outcome.verdict.word(),
+        capture: outcome.capture.as_deref(),
+        config: outcome.config.as_deref(),
+        assertions: outcome.assertions,
+        blessed: outcome.verdict == Verdict::Blessed,
+        details: outcome.details.iter().flat_map(Detail::told).collect(),
+    };
+    json::write(&Versioned { version: VERSION, object }, out)
+}
+
+/// Writes how many tests passed.
+pub(super) fn summary(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+    let count = |word| outcomes.iter().filter(|one| one.verdict.word() == word).count();
+    let object = Object::Summary {
+        tests: outcomes.len(),
+        passed: count("passed"),
+        failed: count("failed"),
+        errors: count("error"),
+    };
+    json::write(&Versioned { version: VERSION, object }, out)
+}

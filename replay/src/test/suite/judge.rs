@@ -1,0 +1,352 @@
+//! One test after another: its files to what came of it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use knock_compat::{Effect, Knockd08Effect, Rules};
+use knock_config::Setup;
+use knock_config::text::{Cause, printable, shown};
+use knock_engine::transcript::{self, Channel};
+use knock_engine::{Doors, Limits, TooManyDoors};
+
+use super::find::Found;
+use super::outcome::{Detail, Outcome, Verdict};
+use crate::args::TestArgs;
+use crate::exit::Exit;
+use crate::explain::Places;
+use crate::output::text::{line, text_of};
+use crate::session::play::Played;
+use crate::session::reader::Reader;
+use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
+use crate::test::expect::{self, Kept, TOO_LONG};
+use knock_capture::{Capture, Merge};
+
+/// What is said of packets of which none was admitted.
+const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; do the ports, tcpflags, \
+                              targets and local addresses fit? If that is what is expected, assert \
+                              `nothing is admitted`";
+
+/// Runs tests, and reads each configuration once.
+pub(super) struct Judge<'a> {
+    args: &'a TestArgs,
+    configs: BTreeMap<PathBuf, Rc<Config>>,
+}
+
+/// A configuration that was read.
+struct Config {
+    setup: Rc<Setup>,
+    /// The doors, or why there are none where the setup does not tell.
+    doors: Result<Doors, Option<TooManyDoors>>,
+    places: Places,
+}
+
+/// Why a test does not pass.
+struct Failure {
+    verdict: Verdict,
+    details: Vec<Detail>,
+}
+
+impl Failure {
+    fn error(exit: Exit, detail: Detail) -> Self {
+        Self { verdict: Verdict::Error(exit), details: vec![detail] }
+    }
+
+    fn message(message: impl Into<String>) -> Self {
+        Self::error(Exit::Config, Detail::Message(message.into()))
+    }
+}
+
+/// What a test is made of.
+struct Test<'t> {
+    capture: &'t Path,
+    config_path: &'t Path,
+    config: &'t Config,
+    local: &'t [IpAddr],
+    settings: &'t Settings,
+    assertions: &'t [Assertions],
+    expect: Option<&'t Path>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(args: &'a TestArgs) -> Self {
+        Self { args, configs: BTreeMap::new() }
+    }
+
+    /// Runs a test.
+    pub(super) fn judge(&mut self, found: &Found) -> Outcome {
+        let mut outcome = Outcome {
+            name: found.name(),
+            root: shown(&found.root),
+            capture: found.captures.first().map(|capture| shown(capture)),
+            config: None,
+            assertions: 0,
+            verdict: Verdict::Passed,
+            details: Vec::new(),
+        };
+        match self.run(found, &mut outcome) {
+            Ok(verdict) => outcome.verdict = verdict,
+            Err(Failure { verdict, details }) => {
+                outcome.verdict = verdict;
+                outcome.details = details;
+            }
+        }
+        outcome
+    }
+
+    fn run(&mut self, found: &Found, outcome: &mut Outcome) -> Result<Verdict, Failure> {
+        let capture = self.capture(found)?;
+        let unusable = |cause| Failure::error(Exit::Config, Detail::Unusable(cause));
+        let settings = match &found.assert {
+            Some(path) => assert::load(path, None).map_err(unusable)?.settings,
+            None => Settings::default(),
+        };
+        let path = self.config_path(found, &settings)?;
+        outcome.config = Some(shown(&path));
+        must_be_a_file(&path, Exit::Config)?;
+        let config = self.config(&path);
+        let doors = match &config.doors {
+            Ok(doors) => doors,
+            Err(None) => {
+                let detail = Detail::Config(Rc::clone(&config.setup));
+                return Err(Failure::error(Exit::Config, detail));
+            }
+            Err(Some(why)) => return Err(Failure::message(format!("{}: {why}", shown(&path)))),
+        };
+        let read = |path| assert::load(path, Some(doors)).map_err(unusable);
+        let assertions: Vec<Assertions> =
+            found.assert.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+        outcome.assertions = assertions.iter().map(Assertions::len).sum();
+        let is_new = self.args.bless && found.assert.is_none() && found.expect.is_none();
+        let new = is_new.then(|| with_suffix(&found.stem, ".expect"));
+        let test = Test {
+            capture,
+            config_path: &path,
+            config: &config,
+            local: if self.args.local.is_empty() { &settings.local } else { &self.args.local },
+            settings: &settings,
+            assertions: &assertions,
+            expect: found.expect.as_deref().or(new.as_deref()),
+        };
+        self.hold(&test, doors)
+    }
+
+    /// Returns the capture of a test that has one, and something to be held to.
+    fn capture<'f>(&self, found: &'f Found) -> Result<&'f Path, Failure> {
+        let capture = match &found.captures[..] {
+            [] => {
+                return Err(Failure::message(format!(
+                    "there is no capture or scenario beside what is expected: make {}.scenario",
+                    found.name()
+                )));
+            }
+            [capture] => capture,
+            several => {
+                let list: Vec<String> = several.iter().map(|path| shown(path)).collect();
+                return Err(Failure::message(format!(
+                    "these belong to the same test: {}; give each a name of its own",
+                    list.join(", ")
+                )));
+            }
+        };
+        must_be_a_file(capture, Exit::Capture)?;
+        for path in [&found.assert, &found.expect].into_iter().flatten() {
+            must_be_a_file(path, Exit::Config)?;
+        }
+        if found.assert.is_none() && found.expect.is_none() && !self.args.bless {
+            let name = found.name();
+            return Err(Failure::message(format!(
+                "it is not said what is expected: write {name}.assert, or have {name}.expect written \
+                 with --bless"
+            )));
+        }
+        Ok(capture)
+    }
+
+    fn config_path(&self, found: &Found, settings: &Settings) -> Result<PathBuf, Failure> {
+        if let Some(path) = &self.args.config {
+            return Ok(path.clone());
+        }
+        if let Some(path) = &settings.config {
+            let folder = found.stem.parent().unwrap_or(Path::new(""));
+            return Ok(folder.join(path));
+        }
+        found.config.clone().ok_or_else(|| {
+            Failure::message(format!(
+                "there is no knockd.conf in its folder or above it, up to {}: name one with --config, \
+                 or in {}.assert with a line `config FILE`",
+                shown(&found.root),
+                found.name()
+            ))
+        })
+    }
+
+    fn config(&mut self, path: &Path) -> Rc<Config> {
+        let read = || {
+            let setup = Setup::load_unless(path, crate::refusal);
+            let doors = match &setup.config {
+                Some(config) => knock_config::doors(config).map_err(Some),
+                None => Err(None),
+            };
+            let places = Places::new(path, &setup);
+            Rc::new(Config { setup: Rc::new(setup), doors, places })
+        };
+        Rc::clone(self.configs.entry(path.to_owned()).or_insert_with(read))
+    }
+
+    /// Replays a test, and holds it to what is expected.
+    fn hold(&self, test: &Test<'_>, doors: &Doors) -> Result<Verdict, Failure> {
+        let rules = test.settings.rules.unwrap_or(Rules::Knock);
+        let capture = Capture::open(test.capture)
+            .map_err(|error| Failure::error(Exit::Capture, Detail::Capture(Box::new(error))))?;
+        let only_ip_v4 = test.settings.only_ip_v4;
+        let mut reader = Reader::at(test.local, only_ip_v4, Merge::new(vec![capture]));
+        if let Some(refusal) = rules.refusal(doors, &reader.listening()) {
+            return Err(Failure::message(format!("knockd 0.8 would not start: {refusal}")));
+        }
+        let limits = crate::limits(Limits::DEFAULT_ATTEMPTS);
+        let about = (doors.clone(), &test.config.places);
+        let mut trial = Trial::new(test.assertions, rules, about, &reader, limits);
+        let mut kept = Kept::default();
+        let mut spoiled = None;
+        let (playing, replayed) = trial.run(&mut reader, |played| {
+            spoiled = spoiled.take().or_else(|| spoils(played));
+            if test.expect.is_some() { keep(played, &mut kept) } else { Ok(()) }
+        });
+        if replayed.is_err() {
+            // Nothing but the transcript that is kept can fail.
+            return Err(Failure::error(Exit::Output, Detail::Message(TOO_LONG.to_owned())));
+        }
+        let errors = reader.finish().errors;
+        if !errors.is_empty() {
+            let details = errors.into_iter().map(|error| Detail::Capture(Box::new(error)));
+            let (verdict, details) = (Verdict::Error(Exit::Capture), details.collect());
+            return Err(Failure { verdict, details });
+        }
+        let judgement = trial.judge(&playing, &test.explaining());
+        // A transcript can be expected that ends so; what is asserted would hold for a wrong reason.
+        let spoiled = spoiled.filter(|_| !test.assertions.is_empty());
+        self.verdict(test, judgement, spoiled, &kept)
+    }
+
+    fn verdict(
+        &self,
+        test: &Test<'_>,
+        judgement: Judgement,
+        spoiled: Option<String>,
+        kept: &Kept,
+    ) -> Result<Verdict, Failure> {
+        let holds = judgement.holds() && spoiled.is_none();
+        let mut details: Vec<Detail> = spoiled.map(Detail::Message).into_iter().collect();
+        if judgement.proves_nothing {
+            details.push(Detail::Message(NONE_ADMITTED.to_owned()));
+        }
+        if !judgement.failed.is_empty() {
+            details.push(Detail::Assertions(judgement.failed));
+        }
+        let mut verdict = Verdict::Passed;
+        match test.expect {
+            Some(path) if self.args.bless && holds => {
+                if bless(path, kept)? {
+                    verdict = Verdict::Blessed;
+                }
+            }
+            Some(path) if !judgement.proves_nothing => details.extend(compare(path, kept)?),
+            Some(_) | None => {}
+        }
+        if details.is_empty() {
+            return Ok(verdict);
+        }
+        Err(Failure { verdict: Verdict::Failed, details })
+    }
+}
+
+impl Test<'_> {
+    /// Returns the command line that explains the test, but for the option that says whom.
+    fn explaining(&self) -> String {
+        let local = self.local.iter().flat_map(|local| ["--local".to_owned(), text_of(*local)]);
+        let local = local.map(OsString::from);
+        let (capture, config) = (self.capture.into(), self.config_path.into());
+        let mut words: Vec<OsString> = vec!["knock-replay".into(), capture, "-c".into(), config];
+        words.extend(local);
+        words.extend(self.settings.only_ip_v4.then(|| "-4".into()));
+        words.push("--explain".into());
+        let words = words.iter().map(|word| word.as_bytes());
+        // A name with a NUL cannot be that of a file.
+        let command = shlex::bytes::try_join(words).unwrap_or_default();
+        printable(&command)
+    }
+}
+
+/// Nobody waits for what a pipe may have to say one day. What is not there is told of where it is read.
+fn must_be_a_file(path: &Path, exit: Exit) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            let message = format!("{} is not a regular file", shown(path));
+            Err(Failure::error(exit, Detail::Message(message)))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Returns the words for it, if after this a door does less than its configuration says: that it does not
+/// open or runs nothing then proves nothing.
+fn spoils(played: &Played<'_>) -> Option<String> {
+    let spoils = matches!(
+        played.timed.effect,
+        Effect::Own(
+            Knockd08Effect::Crashed { .. }
+                | Knockd08Effect::FilterRefused { .. }
+                | Knockd08Effect::CommandTooLong { .. }
+        ) | Effect::OpeningRefused { .. }
+    );
+    let mut text = Vec::new();
+    spoils.then(|| transcript::write(&played.timed.effect, played.doors, &mut text))?;
+    Some(printable(&text))
+}
+
+/// Keeps what happens, if it is a line of the transcript.
+fn keep(played: &Played<'_>, kept: &mut Kept) -> io::Result<()> {
+    let mut text = Vec::new();
+    match line(&played.timed, played.start, None, played.doors, &mut text) {
+        Channel::Transcript => {
+            text.push(b'\n');
+            kept.write_all(&text)
+        }
+        Channel::Message | Channel::Note => Ok(()),
+    }
+}
+
+/// Writes what is expected from now on. Returns whether it is something else than before.
+fn bless(path: &Path, kept: &Kept) -> Result<bool, Failure> {
+    if expect::read(path).is_ok_and(|before| before == kept.bytes) {
+        return Ok(false);
+    }
+    fs::write(path, &kept.bytes).map(|()| true).map_err(|error| {
+        let message = format!("cannot write {}: {}", shown(path), Cause(&error));
+        Failure::error(Exit::Output, Detail::Message(message))
+    })
+}
+
+/// Compares a transcript with what is expected.
+fn compare(path: &Path, kept: &Kept) -> Result<Option<Detail>, Failure> {
+    let name = shown(path);
+    let expected =
+        expect::read(path).map_err(|why| Failure::message(format!("cannot read {name}: {why}")))?;
+    if expected == kept.bytes {
+        return Ok(None);
+    }
+    let difference = expect::difference(&name, &expected, kept);
+    Ok(Some(Detail::Transcript(name, difference)))
+}
+
+fn with_suffix(stem: &Path, suffix: &str) -> PathBuf {
+    let mut path = stem.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
