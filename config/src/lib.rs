@@ -25,7 +25,7 @@ mod json;
 pub mod options;
 mod verdict;
 
-pub use config::{Config, DoorConfig, Given, Knocks, LogTime, Options};
+pub use config::*;
 pub use diagnostics::{Diagnostic, Diagnostics, Fault, LineFault, OptionFault, ValueFault};
 pub use directives::{Directive, Reload, Section};
 pub use lex::Span;

@@ -157,10 +157,10 @@ fn every_bad_file_has_a_twin_with_the_fault_mended() {
 fn the_examples_of_knockd_08_mean_what_they_say() {
     for name in ["debian-default", "man-page-1", "man-page-2", "man-page-3", "man-page-4"] {
         let (_, text) = read(&directory("good").join(format!("{name}.conf")));
-        insta::assert_debug_snapshot!(
-            format!("good__{name}"),
-            knock_config::parse(&text).config.unwrap()
-        );
+        let config = format!("{:#?}", knock_config::parse(&text).config.unwrap());
+        // Of what is absent there is nothing to see.
+        let given: Vec<&str> = config.lines().filter(|line| !line.ends_with(": None,")).collect();
+        insta::assert_snapshot!(format!("good__{name}"), given.join("\n"));
     }
 }
 

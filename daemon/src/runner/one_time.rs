@@ -88,7 +88,7 @@ mod tests {
         let name = config.doors[1].one_time_file().unwrap().clone();
         let files =
             Files { configuration: conf.into_bytes(), one_time: [(name, TEXT.to_vec())].into() };
-        let doors = config.doors.iter().map(|door| door.door()).collect();
+        let doors = config.doors.iter().map(config::DoorConfig::door).collect();
         let doors = Doors::new(doors).unwrap();
         let ids: Vec<DoorId> = doors.in_order().map(|(id, _)| id).collect();
         (OneTime::new(&config, &files, ids.iter().copied()), ids[1], path, config)
