@@ -49,7 +49,12 @@ fn check_options(options: &Options) {
     assert!(names.len() <= 1 || !distinct.contains(&b"any"[..]), "{names:?}");
     assert!(names.iter().all(|name| InterfaceName::new(name).is_some()), "{names:?}");
     assert!(options.user.iter().all(|name| UserName::new(name.value.as_bytes()).is_some()));
-    assert!(options.command_limit.iter().all(|limit| limit.value.get() > 0 && limit.value <= Seconds::MAX));
+    assert!(
+        options
+            .command_limit
+            .iter()
+            .all(|limit| limit.value.get() > 0 && limit.value <= Seconds::MAX)
+    );
 }
 
 fn check_door(door: &Door) {

@@ -80,6 +80,7 @@ fn check_error(why: Undecodable, length: usize) -> Option<usize> {
         | Undecodable::Common(Common::NotIp(_))
         | Undecodable::Common(Common::LaterFragment)
         | Undecodable::Common(Common::NotTcpOrUdp(_))
+        | Undecodable::Common(Common::NoHost(_))
         | Undecodable::LinkTypeUnknownTo08(_)
         | Undecodable::Ipv6UnknownTo08(_) => None,
     }
@@ -95,7 +96,7 @@ fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
         _ => None,
     };
     let Some((ends, ports)) = sliced.as_ref().and_then(seen_by_etherparse) else { return };
-    if let Err(Undecodable::Common(Common::WrongVersion { .. })) = outcome {
+    if let Err(Undecodable::Common(Common::WrongVersion { .. } | Common::NoHost(_))) = outcome {
         return;
     }
     let packet = outcome.expect("etherparse finds a packet");
