@@ -76,11 +76,13 @@ fn check_error(why: Undecodable, length: usize) -> Option<usize> {
             assert!(found < 16 && promised != found, "{why}");
             None
         }
-        Undecodable::Common(Common::LinkType(_))
-        | Undecodable::Common(Common::NotIp(_))
-        | Undecodable::Common(Common::LaterFragment)
-        | Undecodable::Common(Common::NotTcpOrUdp(_))
-        | Undecodable::Common(Common::NoHost(_))
+        Undecodable::Common(
+            Common::LinkType(_)
+            | Common::NotIp(_)
+            | Common::LaterFragment
+            | Common::NotTcpOrUdp(_)
+            | Common::NoHost(_),
+        )
         | Undecodable::LinkTypeUnknownTo08(_)
         | Undecodable::Ipv6UnknownTo08(_) => None,
     }
