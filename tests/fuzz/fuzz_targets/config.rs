@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use knock_config::lint::{self, Circumstances};
 use knock_config::{self as config, Config, InterfaceName, Options, UserName};
-use knock_engine::{Command, Door, DoorSequence, Doors, Seconds, Sequence};
+use knock_config::{DoorConfig, Knocks};
+use knock_engine::{Command, Door, Doors, Seconds, Sequence};
 use knock_fuzz::{check_diagnostics, check_span};
 use libfuzzer_sys::fuzz_target;
 
