@@ -1,7 +1,7 @@
 //! Errors and warnings about a file of profiles.
 
 use knock::profile::{Base, MAX_PATTERNS, MAX_PROFILES, parse};
-use knock_config::report::{Style, render};
+use knock_config::diagnostics::{Style, render};
 
 #[test]
 fn unknown_keywords_are_reported_with_similar_ones() {
