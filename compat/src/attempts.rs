@@ -31,7 +31,7 @@ pub(crate) struct Attempts {
     list: BTreeMap<Serial, Attempt>,
     by_client: BTreeSet<(IpAddr, Serial)>,
     by_expiry: BTreeSet<(Timestamp, u64, Serial)>,
-    /// Attempts that may be over for another reason than their age.
+    /// Attempts that may be over for a reason other than their age.
     suspects: BTreeSet<Serial>,
 }
 

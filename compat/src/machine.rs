@@ -396,7 +396,7 @@ impl Knockd08Rules {
         }
     }
 
-    /// The attempt that is due first, if its time comes by itself.
+    /// Returns the attempt that expires first, if attempts end by themselves.
     fn next_timeout(&self) -> Option<(Timestamp, u64, Serial)> {
         let next = self.attempts.earliest()?;
         self.fixed.has(Difference::LateTimeout).then_some(next)

@@ -282,16 +282,16 @@ pub enum Note {
     /// The packet is a second, fresh try of the knock that was counted last, where another one comes
     /// next; the attempt stays as it is.
     SecondTry {
-        /// Who sent it.
+        /// The client that sent the packet.
         client: IpAddr,
         /// The door.
         door: DoorId,
-        /// How far the attempt is.
+        /// The knocks made.
         stage: Stage,
         /// What was knocked again.
         knock: Knock,
     },
-    /// The packet was not the next knock; the attempt is void.
+    /// The packet was not the next knock; the attempt ends.
     Voided {
         /// The client that sent the packet.
         client: IpAddr,

@@ -54,7 +54,7 @@ pub struct Counts {
     pub backwards: u64,
     /// Attempts that were evicted at the limit.
     pub evicted: u64,
-    /// Openings whose last knock was forgotten before its time at the limit.
+    /// Openings whose last knock was forgotten early at the limit.
     pub forgotten_knocks: u64,
     /// Openings refused at the limit.
     pub refused: u64,

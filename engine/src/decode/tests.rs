@@ -350,7 +350,7 @@ fn damage_is_distinguished_from_traffic_without_knocks() {
     let sound = Reason::ALL.into_iter().filter(|reason| !reason.is_damage());
     let text: Vec<_> = sound.map(|reason| reason.to_string()).collect();
     assert_eq!(
-        told,
+        text,
         [
             "not IP",
             "not TCP or UDP",

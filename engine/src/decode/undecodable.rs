@@ -34,8 +34,7 @@ pub enum Undecodable {
     NotTcpOrUdp(u8),
     /// The source is an address that no host has: unspecified, multicast or limited broadcast.
     NoHost(IpAddr),
-    /// The frame ends, or was captured only, up to somewhere before the end of the destination
-    /// port.
+    /// The frame ends, or its captured part does, before the end of the destination port.
     Cut {
         /// The header that it ends in.
         layer: Layer,
@@ -243,7 +242,7 @@ impl Reason {
     /// How many reasons there are.
     pub const COUNT: usize = 11;
 
-    /// How many of them, the first in [`Reason::ALL`], are of sound frames.
+    /// How many of them, the first in [`Reason::ALL`], are for sound frames.
     pub const SOUND: usize = 5;
 
     /// Every reason once, at its [`index`](Self::index): first what is normal on a network, last what

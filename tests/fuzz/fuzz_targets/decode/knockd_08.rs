@@ -44,7 +44,7 @@ fn compare(link: LinkType, frame: &[u8], filtered: Decoded, fixed: Decoded) {
         assert!(fixed.is_err(), "{fixed:?}");
     } else if is_extended {
         assert!(filtered.is_err(), "{filtered:?}");
-    } else if matches!(mended, Err(Undecodable::Common(Common::NoHost(_)))) {
+    } else if matches!(fixed, Err(Undecodable::Common(Common::NoHost(_)))) {
         assert!(filtered.is_ok(), "{filtered:?}");
     } else {
         assert_eq!(filtered.ok(), fixed.ok());

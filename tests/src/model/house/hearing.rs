@@ -118,7 +118,7 @@ impl House {
         (attempt.created, attempt.due_ns, attempt.reached) = (timer, due_ns, reached);
         attempt.last_knock = Syn::of(packet);
         self.remember(door, first);
-        self.tell_of_client(client, door, "Stage 1");
+        self.push_line(client, door, "Stage 1");
     }
 
     /// Ends an attempt whose last knock may still come again.
@@ -182,7 +182,7 @@ impl House {
         attempt.last_knock = Syn::of(packet);
         let Attempt { client, door, stage, .. } = *attempt;
         self.remember(door, before);
-        self.tell_of_client(client, door, &format!("Stage {stage}"));
+        self.push_line(client, door, &format!("Stage {stage}"));
         if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
             self.remember(door, Syn::of(packet));

@@ -27,7 +27,7 @@ fn sequence_number_0_or_none_and_packets_without_syn_prove_nothing() {
     let timeout = 1;
     assert_eq!(lines(&[tcp(0, 1).seq(11), tcp(10, 1).seq(11)]), 1 + timeout);
     assert_eq!(lines(&[tcp(0, 1).seq(0), tcp(10, 1).seq(0)]), 2 + timeout);
-    assert_eq!(lines(&[tcp(0, 1).cut_behind_ports(), tcp(10, 1).cut_behind_ports()]), 2 + timeout);
+    assert_eq!(lines(&[tcp(0, 1).cut_after_ports(), tcp(10, 1).cut_after_ports()]), 2 + timeout);
     let ack = |at| tcp(at, 1).seq(11).flags(ACK);
     assert_eq!(lines(&[ack(0), ack(10)]), 2 + timeout);
     assert_eq!(lines(&[ack(0), tcp(10, 1).seq(11)]), 2 + timeout);
