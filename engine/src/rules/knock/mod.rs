@@ -128,7 +128,7 @@ impl KnockRules {
     }
 
     /// A client that knocks a second time at the first port tries again from the start: its time
-    /// begins anew.
+    /// begins again.
     fn restart<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
         let attempt = *self.attempts.get(slot);
         let Attempt { client, door, stage, counted, .. } = attempt;
