@@ -31,3 +31,12 @@ fn move_from_knockd_08() {
         journey.set_up("server", "test -e /usr/lib/systemd/system/knockd.service");
     });
 }
+
+#[test]
+fn empezar() {
+    let programs = ["iptables", "systemd-analyze", "grep", "chmod"];
+    Journey::follow("es/empezar.md", &programs, |journey| {
+        // Where localhost has an address of IPv6 as well, that one is not to be preferred.
+        journey.set_up("server", "echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
+    });
+}
