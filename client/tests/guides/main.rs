@@ -40,3 +40,9 @@ fn empezar() {
         journey.set_up("server", "echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
     });
 }
+
+#[test]
+fn recipes() {
+    let programs = ["iptables", "ip6tables", "nft", "tail", "chmod"];
+    Journey::follow("recipes.md", &programs, Journey::install_service);
+}

@@ -48,7 +48,11 @@ case "$*" in
 'start knockd' | 'enable --now knockd') start ;;
 'stop knockd') stop ;;
 'restart knockd') stop && start ;;
-'reload knockd') kill -HUP "$(cat /run/main)" ;;
+'reload knockd')
+    size=$(wc -c </run/journal)
+    kill -HUP "$(cat /run/main)"
+    until [ "$(wc -c </run/journal)" -gt "$size" ]; do sleep 0.02; done
+    ;;
 'is-active knockd') if listens; then echo active; else echo inactive; fi ;;
 daemon-reload) ;;
 *) echo "systemctl $*?" && exit 1 ;;
