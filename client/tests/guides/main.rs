@@ -5,6 +5,7 @@
 
 mod journey;
 mod programs;
+mod readme;
 
 use journey::Journey;
 
