@@ -1,8 +1,8 @@
 //! Programs with which people knock.
 
 use knock_config::Verdict;
+use knock_config::diagnostics::Style;
 use knock_config::options::CheckOptions;
-use knock_config::report::Style;
 
 use crate::common::Scene;
 

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use knock_config::text::printable;
 use knock_engine::Undecodable;
 use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
-use super::places::{ConfigLine, Places, printable};
+use super::places::{ConfigLine, Places};
 use crate::output::text::text_of;
 use crate::session::reader::CaptureNames;
 

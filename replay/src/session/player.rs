@@ -146,7 +146,7 @@ mod tests {
     fn a_live_packet_is_printed_at_once_even_if_its_effects_fill_a_batch() {
         let conf = b"[d]\nsequence = 1:udp,2:udp\nseq_timeout = 5\ncommand =\n";
         let config = config::parse(conf).config.unwrap();
-        let doors = config.doors.into_iter().map(|door| door.door).collect();
+        let doors = config.doors.into_iter().map(|door| door.door()).collect();
         let args = Args::parse_from(["knock-replay", "x", "-c", "x"]);
         let (printer, batches) = mpsc::sync_channel(1);
         let (give_back, used) = mpsc::channel();

@@ -7,7 +7,7 @@ use super::*;
 /// Two doors.
 fn doors() -> Doors {
     let config = config::parse(b"[a]\nsequence = 1\n[b]\nsequence = 2\n").config.unwrap();
-    Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+    Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
 }
 
 fn clients() -> [IpAddr; 3] {

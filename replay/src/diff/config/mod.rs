@@ -212,7 +212,7 @@ impl Outcome {
     }
 
     fn door(&self, named: Named) -> String {
-        crate::explain::printable(self.names.name(named))
+        knock_config::text::printable(self.names.name(named))
     }
 
     fn because(&self, change: &Change) -> Because {
