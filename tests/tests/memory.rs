@@ -151,7 +151,7 @@ fn at_the_limit_memory_grows_no_more() {
     flood(&mut engine, 20_000..100_000);
     assert_eq!(BYTES.with(Cell::get) - before, 0);
     let counts = engine.counts();
-    assert!(counts.refused > 0 && counts.forgotten_openings > 0, "{counts:?}");
+    assert!(counts.refused > 0 && counts.forgotten_knocks > 0, "{counts:?}");
     assert!(engine.live_attempts() <= 1000);
 }
 

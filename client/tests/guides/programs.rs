@@ -29,14 +29,21 @@ const SYSTEMCTL: &str = r#"#!/bin/sh
 unit=/etc/systemd/system/knockd.service
 [ -e $unit ] || unit=/usr/lib/systemd/system/knockd.service
 listens() { [ "$(wc -l </proc/net/packet)" -gt 1 ]; }
+said() { grep -s -c 'listening on' /run/journal; }
 start() {
-    program=$(cat $unit $unit.d/*.conf /etc/systemd/system/knockd.service.d/*.conf 2>/dev/null |
+    program=$(cat $unit /etc/systemd/system/knockd.service.d/*.conf 2>/dev/null |
         sed -n 's/^ExecStart=\(..*\)/\1/p' | tail -n 1)
     KNOCKD_OPTS=
     if grep -q '^EnvironmentFile=' $unit && [ -e /etc/default/knockd ]; then . /etc/default/knockd; fi
+    said=$(said)
     sh -c "exec $(eval "echo \"$program\"")" </dev/null >>/run/journal 2>&1 &
     echo $! >/run/main
-    until listens || ! kill -0 "$(cat /run/main)" 2>/dev/null; do sleep 0.02; done
+    until listens || ! kill -0 $! 2>/dev/null; do sleep 0.02; done
+    # knockd 0.8 does not say when it listens. Packets that come before that may be lost.
+    case $program in
+    /usr/sbin/*) sleep 1 ;;
+    *) until [ "$(said)" -gt "${said:-0}" ] || ! kill -0 $! 2>/dev/null; do sleep 0.02; done ;;
+    esac
 }
 stop() {
     [ -e /run/main ] || return 0

@@ -46,7 +46,7 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`LogFile` = FILE",
-        manual: "Log to this file. Default: none. `--logfile` beats it.",
+        manual: "Log to this file. Default: none. `--logfile` overrides it.",
     };
     /// `PidFile`.
     PidFile = Row {
@@ -59,7 +59,7 @@ directives! {
         is_in_08: true,
         usage: "`PidFile` = FILE",
         manual: "The file for the process number, written with `--daemon` only. Default: \
-                 `/var/run/knockd.pid`. `--pidfile` beats it.",
+                 `/var/run/knockd.pid`. `--pidfile` overrides it.",
     };
     /// `Interface`.
     Interface = Row {
@@ -73,7 +73,7 @@ directives! {
         usage: "`Interface` = NAME[,NAME...]",
         manual: "The interfaces to listen on, separated by commas, or `any` alone for all of them. \
                  A name has at most 15 bytes, and no blank and no `/`. Default: the interface of \
-                 the default route, that of IPv4 if there is one. `--interface` beats it.",
+                 the default route, that of IPv4 if there is one. `--interface` overrides it.",
     };
     /// `User`, which knockd 0.8 does not know.
     User = Row {
@@ -264,8 +264,8 @@ directives! {
         is_in_08: true,
         usage: "`Stop_Command` = COMMAND",
         manual: "What is run after `Cmd_Timeout`, or when `knockd` ends before. Without one, or \
-                 with an empty one, the door is left as the start command has left it. It is only \
-                 run behind a start command.",
+                 with an empty one, the door is left as the start command has left it. It runs \
+                 only after a start command.",
     };
     /// `Stop_Command_6`.
     StopCommand6 = Row {

@@ -166,7 +166,7 @@ mod tests {
         let mut number = 0;
         player.play(|_, events| {
             let packet = Packet {
-                source: Ipv4Addr::from_bits(number).into(),
+                source: Ipv4Addr::from_bits(0x0a00_0000 | number).into(),
                 destination: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 source_port: Port(9),
                 destination_port: Port(1),

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use knock_config as config;
-use knock_config::report::Source;
+use knock_config::diagnostics::Source;
 use knock_engine::Doors;
 use knock_fuzz::{check_source, check_span};
 use knock_replay::test::assert::{self, MAX_ASSERTIONS};

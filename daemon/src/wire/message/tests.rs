@@ -38,6 +38,7 @@ fn effects() -> Vec<Effect> {
             Effect::OpeningRefused { client, door },
             Effect::Note(Note::Retransmission { client, knock }),
             Effect::Note(Note::OtherFlags { client, door, stage }),
+            Effect::Note(Note::SecondTry { client, door, stage, knock }),
             Effect::Note(Note::Voided { client, door, stage, knock }),
             Effect::Note(Note::Evicted { client, door, stage }),
             Effect::Note(Note::SequenceChanged { client, door, stage }),

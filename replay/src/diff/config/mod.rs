@@ -199,7 +199,7 @@ impl Outcome {
         Counts {
             admitted: old.admitted.max(new.admitted),
             evicted: old.evicted.max(new.evicted),
-            forgotten_openings: old.forgotten_openings.max(new.forgotten_openings),
+            forgotten_knocks: old.forgotten_knocks.max(new.forgotten_knocks),
             refused: old.refused.max(new.refused),
             ..new
         }

@@ -76,10 +76,13 @@ fn check_error(why: Undecodable, length: usize) -> Option<usize> {
             assert!(found < 16 && promised != found, "{why}");
             None
         }
-        Undecodable::Common(Common::LinkType(_))
-        | Undecodable::Common(Common::NotIp(_))
-        | Undecodable::Common(Common::LaterFragment)
-        | Undecodable::Common(Common::NotTcpOrUdp(_))
+        Undecodable::Common(
+            Common::LinkType(_)
+            | Common::NotIp(_)
+            | Common::LaterFragment
+            | Common::NotTcpOrUdp(_)
+            | Common::NoHost(_),
+        )
         | Undecodable::LinkTypeUnknownTo08(_)
         | Undecodable::Ipv6UnknownTo08(_) => None,
     }
@@ -95,7 +98,7 @@ fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
         _ => None,
     };
     let Some((ends, ports)) = sliced.as_ref().and_then(seen_by_etherparse) else { return };
-    if let Err(Undecodable::Common(Common::WrongVersion { .. })) = outcome {
+    if let Err(Undecodable::Common(Common::WrongVersion { .. } | Common::NoHost(_))) = outcome {
         return;
     }
     let packet = outcome.expect("etherparse finds a packet");

@@ -116,7 +116,13 @@ fn transport(
     };
     let source_port = Port(u16_be(frame, at)?);
     let destination_port = Port(u16_be(frame, at + 2)?);
-    Some(Packet { source, destination, source_port, destination_port, transport })
+    let is_of_a_host = match source {
+        IpAddr::V4(v4) => {
+            !matches!(v4.octets(), [0, 0, 0, 0] | [224..=239, ..] | [255, 255, 255, 255])
+        }
+        IpAddr::V6(v6) => v6.octets()[0] != 0xff && v6.octets() != [0; 16],
+    };
+    is_of_a_host.then_some(Packet { source, destination, source_port, destination_port, transport })
 }
 
 fn byte(frame: &[u8], at: usize) -> Option<u8> {

@@ -243,7 +243,7 @@ impl<'a> Play<'a> {
         assert_eq!(counts.retransmissions, modelled.retransmissions);
         assert_eq!(counts.voided, modelled.voided);
         assert_eq!(counts.evicted, modelled.evicted);
-        assert_eq!(counts.forgotten_openings, modelled.forgotten_openings);
+        assert_eq!(counts.forgotten_knocks, modelled.forgotten_knocks);
         assert_eq!(counts.refused, modelled.refused);
         let doors = self.engine.doors().in_order().map(|(_, door)| door.clone());
         assert!(doors.eq(house.doors().map(boundary::door)));

@@ -1,4 +1,4 @@
-//! Openings that are remembered, so that the retransmission of a last knock begins nothing.
+//! Knocks of attempts that have moved on or ended, so that their retransmissions are known.
 
 use core::net::IpAddr;
 
@@ -8,30 +8,30 @@ use super::slot_table::SlotTable;
 use crate::doors::DoorId;
 use crate::time::Timestamp;
 
-/// The last knock of an opening.
+/// A knock that counted.
 #[derive(Clone, Copy, Debug)]
-struct Opening {
+struct CountedKnock {
     hash: ShortHash,
     client: IpAddr,
     fingerprint: Fingerprint,
     door: DoorId,
 }
 
-impl Entry for Opening {
+impl Entry for CountedKnock {
     fn door(&self) -> DoorId {
         self.door
     }
 }
 
-/// The last knocks of recent openings, each until it is due to be forgotten.
+/// Knocks that counted, each until it is due to be forgotten.
 #[derive(Debug)]
-pub(super) struct Openings {
-    table: DueTable<Opening>,
+pub(super) struct Remembered {
+    table: DueTable<CountedKnock>,
     knocks: SlotTable,
     hasher: ClientHasher,
 }
 
-impl Openings {
+impl Remembered {
     pub(super) fn new(hasher: ClientHasher) -> Self {
         Self { table: DueTable::new(), knocks: SlotTable::new(), hasher }
     }
@@ -40,14 +40,14 @@ impl Openings {
         self.table.len()
     }
 
-    /// Returns the doors of the openings that are remembered.
+    /// Returns the doors of the knocks.
     pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
         self.table.doors()
     }
 
-    /// Returns whether a knock is the last one of an opening that is remembered.
+    /// Returns whether a knock is remembered.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
-        // Most clients that knock have opened nothing lately.
+        // In a flood of first knocks none is remembered.
         if self.len() == 0 {
             return false;
         }
@@ -55,8 +55,8 @@ impl Openings {
         self.find(hash, client, fingerprint).is_some()
     }
 
-    /// Remembers an opening until `due`. A packet that opens two doors is remembered as long as the
-    /// longer of the two. If there are `limit` others, the one that is due first is forgotten for
+    /// Remembers a knock until `due`; one that counted at two doors, for as long as the longer of the
+    /// two. If there are `limit` others, the one that is due first is forgotten for
     /// it; returns whether it was.
     pub(super) fn remember(
         &mut self,
@@ -77,7 +77,7 @@ impl Openings {
         if crowded && let Some(slot) = self.table.earliest() {
             self.forget(slot);
         }
-        let slot = self.table.insert(due, Opening { hash, client, fingerprint, door });
+        let slot = self.table.insert(due, CountedKnock { hash, client, fingerprint, door });
         self.knocks.insert(hash, slot);
         crowded
     }
@@ -95,14 +95,14 @@ impl Openings {
 
     fn find(&self, hash: ShortHash, client: IpAddr, fingerprint: Fingerprint) -> Option<Slot> {
         self.knocks.find(hash, |slot| {
-            let opening = self.table.get(slot);
-            opening.client == client && opening.fingerprint == fingerprint
+            let knock = self.table.get(slot);
+            knock.client == client && knock.fingerprint == fingerprint
         })
     }
 
     fn forget(&mut self, slot: Slot) {
-        let opening = self.table.remove(slot);
-        self.knocks.remove(opening.hash, slot);
+        let knock = self.table.remove(slot);
+        self.knocks.remove(knock.hash, slot);
     }
 }
 
@@ -118,19 +118,19 @@ mod tests {
     fn knocks_whose_hashes_collide_are_told_apart() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.knock(client(1), fingerprint(number)));
-        let mut openings = Openings::new(hasher);
-        openings.remember(client(1), fingerprint(one), Doors::id_for_tests(), LATER, 10);
-        assert!(openings.contain(client(1), fingerprint(one)));
-        assert!(!openings.contain(client(1), fingerprint(other)));
+        let mut remembered = Remembered::new(hasher);
+        remembered.remember(client(1), fingerprint(one), Doors::id_for_tests(), LATER, 10);
+        assert!(remembered.contain(client(1), fingerprint(one)));
+        assert!(!remembered.contain(client(1), fingerprint(other)));
     }
 
     #[test]
     fn clients_whose_hashes_collide_are_told_apart() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.knock(client(number), fingerprint(7)));
-        let mut openings = Openings::new(hasher);
-        openings.remember(client(one), fingerprint(7), Doors::id_for_tests(), LATER, 10);
-        assert!(openings.contain(client(one), fingerprint(7)));
-        assert!(!openings.contain(client(other), fingerprint(7)));
+        let mut remembered = Remembered::new(hasher);
+        remembered.remember(client(one), fingerprint(7), Doors::id_for_tests(), LATER, 10);
+        assert!(remembered.contain(client(one), fingerprint(7)));
+        assert!(!remembered.contain(client(other), fingerprint(7)));
     }
 }

@@ -1,24 +1,24 @@
-//! Openings that are remembered, once retransmissions are known.
+//! Knocks that are remembered, once retransmissions are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use knock_engine::{Fingerprint, Timestamp};
 
-/// The last knocks of recent openings, each until it is due to be forgotten.
+/// Knocks of attempts that have moved on or ended, each until it is due to be forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Openings {
+pub(super) struct Remembered {
     until: BTreeMap<(IpAddr, Fingerprint), Timestamp>,
     by_time: BTreeSet<(Timestamp, IpAddr, Fingerprint)>,
 }
 
-impl Openings {
-    /// Returns whether a knock is the last one of an opening that is remembered.
+impl Remembered {
+    /// Returns whether a knock is remembered.
     pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
         self.until.contains_key(&(client, fingerprint))
     }
 
-    /// Remembers an opening, as long as the longer of two with the same last knock. If there are
+    /// Remembers a knock; one that counted at two doors, for as long as the longer of the two. If there are
     /// `limit` others, the one that is due first is forgotten for it; returns whether it was.
     pub(super) fn remember(
         &mut self,
@@ -82,7 +82,7 @@ mod tests {
     /// Remembers openings with these last knocks, each until its time, and returns which of them
     /// are remembered in the end.
     fn remembered<const N: usize>(knocks: [(u32, i64); N], limit: usize, now: i64) -> [bool; N] {
-        let mut openings = Openings::default();
+        let mut openings = Remembered::default();
         for (knock, until) in knocks {
             let until = Timestamp::from_nanos(until);
             openings.remember(CLIENT, fingerprint(knock), until, limit);
