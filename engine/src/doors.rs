@@ -120,6 +120,11 @@ impl Doors {
         DoorId(0)
     }
 
+    #[cfg(test)]
+    pub(crate) fn id_with_index_for_tests(index: usize) -> DoorId {
+        DoorId(u16::try_from(index).unwrap())
+    }
+
     /// Returns the number of doors in the configuration.
     #[must_use]
     pub fn len(&self) -> usize {
