@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::address;
-use crate::door::{Door, DoorName, DoorSequence, Sequence};
+use crate::door::{Door, DoorName, DoorSequence};
 use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
 use crate::ports::PortSet;
+use crate::sequence::Sequence;
 
 /// A door among [`Doors`].
 ///

@@ -7,12 +7,11 @@ use core::fmt::Debug;
 use core::net::IpAddr;
 
 use crate::command::Phase;
-use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::packet::{Knock, Packet};
+use crate::sequence::Stage;
 use crate::time::Timestamp;
-use crate::transcript::Channel;
 
 /// What the engine is told, always with the time at which it happened.
 #[derive(Clone, Debug)]
@@ -177,6 +176,17 @@ pub enum Effect<X = Infallible> {
     /// What only this rule set has. Under [`KnockRules`](crate::KnockRules) no such value exists, and
     /// the arm of a `match` is `Effect::Own(never) => match never {}`.
     Own(X),
+}
+
+/// Where the text of an effect belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The transcript: the lines that knockd 0.8 prints on standard output under `-v`.
+    Transcript,
+    /// Messages that an administrator should see whatever the verbosity.
+    Message,
+    /// Explanations for whoever asks for them.
+    Note,
 }
 
 /// What a rule set wants done or known beyond the common effects.

@@ -5,8 +5,8 @@ use core::net::IpAddr;
 use super::due::{Chain, Due, DueTable, Entry, Links, Slot};
 use super::fingerprint::{ClientHasher, Fingerprint};
 use super::slot_table::SlotTable;
-use crate::door::{Sequence, Stage};
 use crate::doors::DoorId;
+use crate::sequence::{Sequence, Stage};
 
 /// A client part-way through a door's sequence.
 #[derive(Clone, Copy, Debug)]

@@ -19,11 +19,11 @@ use self::leases::{Lease, Leases, Running};
 use self::remembered::Remembered;
 use super::{RuleSet, Site};
 use crate::command::Phase;
-use crate::door::{Stage, Step};
 use crate::doors::DoorId;
 use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
 use crate::limits::Limits;
 use crate::packet::{Knock, Packet};
+use crate::sequence::{Stage, Step};
 use crate::time::{Seconds, Timestamp};
 
 /// The rule set and all it remembers.
