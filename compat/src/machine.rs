@@ -257,6 +257,7 @@ impl Knockd08Rules {
         let expires = heard.now.saturating_add(site.doors.door(door).seq_timeout);
         let timer = self.children.serial();
         self.attempts.restart(serial, expires, timer);
+        site.counts.restarted = site.counts.restarted.saturating_add(1);
         self.remember_counted(heard.at, serial, site);
         self.counted.extend(self.fingerprint(heard.packet).map(|counted| (serial, counted)));
         site.emit(heard.at, Effect::StageReached { client, door, stage });

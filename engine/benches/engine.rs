@@ -5,7 +5,7 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
-    reason = "a benchmark may stop at its first error"
+    reason = "a benchmark may end at its first fault"
 )]
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,9 +24,12 @@ fn main() {
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
-fn engine() -> Engine {
-    let knock = |port| Knock { port: Port(port), protocol: Protocol::Tcp };
-    let door = |name: &str, ports: [u16; 3]| Door {
+fn knock(port: u16) -> Knock {
+    Knock { port: Port(port), protocol: Protocol::Tcp }
+}
+
+fn door(name: &str, ports: [u16; 3]) -> Door {
+    Door {
         name: DoorName::new(name.as_bytes()),
         sequence: DoorSequence::Fixed(Sequence::new(ports.map(knock).to_vec()).unwrap()),
         seq_timeout: Seconds::new(5).unwrap(),
@@ -34,12 +37,18 @@ fn engine() -> Engine {
         target: None,
         commands: Commands::default(),
         cmd_timeout: Seconds::new(10).unwrap(),
-    };
-    let doors = vec![door("openSSH", [7000, 8000, 9000]), door("closeSSH", [9000, 8000, 7000])];
+    }
+}
+
+fn engine_with(doors: Vec<Door>) -> Engine {
     Engine::new(Doors::new(doors).unwrap(), Listening::at([LOCAL]), &Limits::default())
 }
 
-/// A SYN from the client with this number. Addresses are scattered, like spoofed ones.
+fn engine() -> Engine {
+    engine_with(vec![door("openSSH", [7000, 8000, 9000]), door("closeSSH", [9000, 8000, 7000])])
+}
+
+/// A SYN from the client of this number, whose addresses jump about as spoofed ones do.
 fn syn(client: u32, port: u16) -> Packet {
     let header = TcpHeader { sequence_number: Some(client | 1), flags: Some(TcpFlags::SYN) };
     Packet {
@@ -131,4 +140,24 @@ fn other_traffic(bencher: Bencher<'_, '_>) {
         let port = |number: u32| u16::try_from(number % 6000).unwrap();
         black_box(play(&mut engine, (0..PACKETS).map(|number| syn(number, port(number)))))
     });
+}
+
+/// Knocks at doors that share their first knock: items are lines of the transcript, of which the first
+/// knock and the timeouts print one for each door.
+#[divan::bench(args = [1, 100, 1_000, 4_000], sample_count = 10)]
+fn doors_that_share_a_first_knock(bencher: Bencher<'_, '_>, doors: u16) {
+    const CLIENTS: u32 = 20;
+    let shared =
+        || engine_with((0..doors).map(|number| door("d", [7000, 10_000 + number, 9000])).collect());
+    let run = |mut engine: Engine| {
+        let knocks = (0..CLIENTS)
+            .flat_map(|client| [7000, 10_000, 9000].map(|port| syn(client, port)))
+            .chain((CLIENTS..2 * CLIENTS).map(|client| syn(client, 7000)));
+        let mut effects = play(&mut engine, knocks);
+        engine.handle(Timestamp::MAX, Event::DeadlineReached);
+        effects += drain(&mut engine);
+        effects
+    };
+    let lines = run(shared());
+    bencher.counter(ItemsCount::new(lines)).with_inputs(shared).bench_values(run);
 }

@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::address;
-use crate::door::{Door, DoorName, DoorSequence, Sequence};
+use crate::door::{Door, DoorName, DoorSequence};
 use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
 use crate::ports::PortSet;
+use crate::sequence::Sequence;
 
 /// A door among [`Doors`].
 ///
@@ -116,6 +117,11 @@ impl Doors {
     #[cfg(test)]
     pub(crate) fn id_for_tests() -> DoorId {
         DoorId(0)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn id_with_index_for_tests(index: usize) -> DoorId {
+        DoorId(u16::try_from(index).unwrap())
     }
 
     /// Returns the number of doors in the configuration.

@@ -7,12 +7,11 @@ use core::fmt::Debug;
 use core::net::IpAddr;
 
 use crate::command::Phase;
-use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::packet::{Knock, Packet};
+use crate::sequence::Stage;
 use crate::time::Timestamp;
-use crate::transcript::Channel;
 
 /// An input of the engine, always with the time at which it happened.
 #[derive(Clone, Debug)]
@@ -177,6 +176,17 @@ pub enum Effect<X = Infallible> {
     /// An effect of this rule set only. [`KnockRules`](crate::KnockRules) has no such value, and the arm
     /// of a `match` is `Effect::Own(never) => match never {}`.
     Own(X),
+}
+
+/// Where the text of an effect belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The transcript: the lines that knockd 0.8 prints on standard output under `-v`.
+    Transcript,
+    /// Messages that an administrator should see at any verbosity.
+    Message,
+    /// Explanations for users who ask for them.
+    Note,
 }
 
 /// An effect of a rule set beyond the common ones.

@@ -102,14 +102,13 @@ mod one_time;
 mod packet;
 mod ports;
 mod rules;
+mod sequence;
 mod time;
 pub mod transcript;
 
 pub use command::{Command, Commands, Phase};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
-pub use door::{
-    Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Step, Target,
-};
+pub use door::{Door, DoorName, DoorSequence, FlagRule, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
     CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, OwnEffect, RunId, TimedEffect,
@@ -121,4 +120,5 @@ pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
 pub use rules::{Counts, Fingerprint, KnockRules, RuleSet, Site};
+pub use sequence::{Sequence, SequenceError, Stage, Step};
 pub use time::{Seconds, Timestamp};

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::door::Sequence;
+use crate::sequence::Sequence;
 
 /// A usable line of a sequence file.
 #[derive(Clone, Debug, PartialEq, Eq)]

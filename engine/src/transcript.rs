@@ -6,21 +6,12 @@ use core::net::IpAddr;
 
 use crate::address::{self, Bytes, write_decimal};
 use crate::command::Phase;
-use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{Effect, Note, OwnEffect};
 use crate::packet::Knock;
+use crate::sequence::Stage;
 
-/// Where the text of an effect belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// The transcript: the lines that knockd 0.8 prints on standard output under `-v`.
-    Transcript,
-    /// Messages that an administrator should see at any verbosity.
-    Message,
-    /// Explanations for users who ask for them.
-    Note,
-}
+pub use crate::effect::Channel;
 
 /// Appends the text of an effect to `out`, without a newline, and returns where it belongs.
 pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>) -> Channel {

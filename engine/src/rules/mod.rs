@@ -90,6 +90,8 @@ pub struct Counts {
     pub admitted: u64,
     /// Attempts that began.
     pub attempts: u64,
+    /// Attempts that started over with a second try of their first knock.
+    pub restarted: u64,
     /// Openings.
     pub opened: u64,
     /// Attempts that took too long.

@@ -1,6 +1,6 @@
 //! Checks the invariants after every step, by the world's own record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Phase};
@@ -36,9 +36,13 @@ pub(super) struct Oracle {
 }
 
 /// Attempts that began and ended, and losses that were reported.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Ledger {
+    /// The attempts that must be live.
+    live: BTreeSet<(IpAddr, DoorNumber)>,
     begun: u64,
+    /// Of those that began, the ones that started over.
+    restarted: u64,
     ended: u64,
     evicted: u64,
     refused: u64,
@@ -134,8 +138,18 @@ impl Oracle {
             None
         };
         self.leases.check_order(run)?;
+        if let Some(client) = effect.client()
+            && ends_attempt(effect)
+        {
+            self.ledger.live.remove(&(client, door));
+        }
         match *effect {
-            Effect::StageReached { stage, .. } => self.ledger.begun += u64::from(stage.get() == 1),
+            Effect::StageReached { client, stage, .. } if stage.get() == 1 => {
+                self.ledger.begun += 1;
+                let is_new = self.ledger.live.insert((client, door));
+                self.ledger.restarted += u64::from(!is_new);
+            }
+            Effect::StageReached { .. } => {}
             Effect::SequenceTimedOut { client, .. } => {
                 self.ledger.timed_out += 1;
                 ensure(self.record.can_time_out(client, door, at_ns), LATE, || {
@@ -207,7 +221,7 @@ impl Oracle {
             }
             Note::Evicted { .. } => {
                 self.ledger.evicted += 1;
-                let live = self.ledger.live() + 1;
+                let live = self.ledger.live_count() + 1;
                 ensure(live >= wide(self.limit), Invariant::MemoryIsBounded, || {
                     format!("{note:?} with {live} attempts of {}", self.limit)
                 })?;
@@ -235,7 +249,7 @@ impl Oracle {
     }
 
     fn check_attempts(&self, engine: &Engine) -> Result<(), Broken> {
-        let (live, counts, ledger) = (engine.live_attempts(), engine.counts(), self.ledger);
+        let (live, counts, ledger) = (engine.live_attempts(), engine.counts(), &self.ledger);
         let justified = self.record.attempts();
         ensure(live <= justified, Invariant::NothingOutlivesItsReason, || {
             format!("{live} attempts are live, but only {justified} can be")
@@ -243,8 +257,11 @@ impl Oracle {
         ensure(live <= self.limit, Invariant::MemoryIsBounded, || {
             format!("{live} attempts are live, more than {}", self.limit)
         })?;
-        ensure(ledger.live() == wide(live), Invariant::MemoryIsBounded, || {
+        ensure(ledger.live_count() == wide(live), Invariant::MemoryIsBounded, || {
             format!("{live} attempts are live, but {ledger:?} was reported")
+        })?;
+        ensure(ledger.live.len() == live, Invariant::MemoryIsBounded, || {
+            format!("{live} attempts are live, but {:?} began", ledger.live)
         })?;
         let counted = [
             (counts.evicted, ledger.evicted),
@@ -253,7 +270,8 @@ impl Oracle {
             (counts.timed_out, ledger.timed_out),
             (counts.voided, ledger.voided),
             (counts.retransmissions, ledger.retransmissions),
-            (counts.attempts, ledger.begun),
+            (counts.restarted, ledger.restarted),
+            (counts.attempts, ledger.begun - ledger.restarted),
         ];
         ensure(counted.iter().all(|(one, other)| one == other), Invariant::MemoryIsBounded, || {
             format!("{counts:?}, but {ledger:?} was reported")
@@ -332,11 +350,27 @@ impl Oracle {
 /// The invariant that a late or unjustified effect breaks.
 const LATE: Invariant = Invariant::NothingOutlivesItsReason;
 
+/// Returns whether an effect is the end of an attempt.
+fn ends_attempt(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::SequenceTimedOut { .. }
+            | Effect::Opened { .. }
+            | Effect::OpeningRefused { .. }
+            | Effect::Note(
+                Note::Voided { .. }
+                    | Note::Evicted { .. }
+                    | Note::SequenceChanged { .. }
+                    | Note::DoorChanged { .. }
+            )
+    )
+}
+
 impl Ledger {
-    /// Returns how many attempts must be live, according to the effects.
-    fn live(&self) -> u64 {
+    /// Returns how many attempts must be live, according to the counts of effects.
+    fn live_count(&self) -> u64 {
         let ended = self.opened + self.refused + self.timed_out + self.voided + self.evicted;
-        self.begun.wrapping_sub(ended + self.ended)
+        self.begun.wrapping_sub(ended + self.ended + self.restarted)
     }
 }
 

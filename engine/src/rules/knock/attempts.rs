@@ -5,8 +5,8 @@ use core::net::IpAddr;
 use super::due::{Chain, Due, DueTable, Entry, Links, Slot};
 use super::fingerprint::{ClientHasher, Fingerprint};
 use super::slot_table::SlotTable;
-use crate::door::{Sequence, Stage};
 use crate::doors::DoorId;
+use crate::sequence::{Sequence, Stage};
 
 /// A client part-way through a door's sequence.
 #[derive(Clone, Copy, Debug)]
@@ -147,26 +147,30 @@ impl Attempts {
 
     /// Ends an attempt.
     pub(super) fn end(&mut self, slot: Slot) -> Attempt {
+        let oldest = self.oldest_of(self.get(slot).client);
+        let others = oldest.filter(|&oldest| oldest != slot);
+        let older = self.from(others).find(|&older| self.get(older).younger == slot);
+        self.end_after(older, slot)
+    }
+
+    /// Ends an attempt, of which `older` is the next older one of its client.
+    pub(super) fn end_after(&mut self, older: Option<Slot>, slot: Slot) -> Attempt {
         self.leave_peers(slot);
-        self.leave_client(slot);
+        self.leave_client(older, slot);
         self.table.remove(slot)
     }
 
-    fn leave_client(&mut self, slot: Slot) {
+    fn leave_client(&mut self, older: Option<Slot>, slot: Slot) {
         let Attempt { client, younger, .. } = *self.get(slot);
+        if let Some(older) = older {
+            self.table.get_mut(older).younger = younger;
+            return;
+        }
         let hash = self.hasher.client(client);
-        let was_oldest = match younger.some() {
+        match younger.some() {
             Some(younger) => self.clients.replace(hash, slot, younger),
             None => self.clients.remove(hash, slot),
         };
-        if was_oldest {
-            return;
-        }
-        let oldest = self.oldest_of(client);
-        let older = self.from(oldest).find(|&older| self.get(older).younger == slot);
-        if let Some(older) = older {
-            self.table.get_mut(older).younger = younger;
-        }
     }
 
     fn join_peers(&mut self, slot: Slot) {

@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
+pub(super) use super::heads::Due;
+use super::heads::Heads;
 use crate::doors::DoorId;
-use crate::time::Timestamp;
 
 /// The place of an entry in a [`DueTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +50,6 @@ impl Links {
     pub(super) const NONE: Self = Self { before: Slot::NONE, after: Slot::NONE };
 }
 
-/// When an entry is due; the serial number, given at its creation, breaks ties.
-pub(super) type Due = (Timestamp, u64);
-
 /// An entry of a [`DueTable`].
 pub(super) trait Entry: Copy {
     /// Returns the door whose chain the entry is in.
@@ -69,8 +67,7 @@ struct Node<T> {
 ///
 /// Every operation takes constant time in the number of entries, because within a door entries
 /// come in the order in which they are due: time never runs backwards and a door has one timeout.
-/// Only finding the new earliest entry, after the earliest was removed, takes time in the number of
-/// doors.
+/// Where the first entry of a door changes, it takes time in the logarithm of the number of doors.
 #[derive(Debug)]
 pub(super) struct DueTable<T> {
     nodes: Vec<Node<T>>,
@@ -79,7 +76,7 @@ pub(super) struct DueTable<T> {
     live: usize,
     /// By door.
     chains: Vec<Chain>,
-    earliest: Slot,
+    heads: Heads,
 }
 
 impl<T: Entry> DueTable<T> {
@@ -97,7 +94,7 @@ impl<T: Entry> DueTable<T> {
     }
 
     const fn of(nodes: Vec<Node<T>>) -> Self {
-        Self { nodes, free: Slot::NONE, live: 0, chains: Vec::new(), earliest: Slot::NONE }
+        Self { nodes, free: Slot::NONE, live: 0, chains: Vec::new(), heads: Heads::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -118,7 +115,7 @@ impl<T: Entry> DueTable<T> {
 
     /// Returns the entry that is due first.
     pub(super) fn earliest(&self) -> Option<Slot> {
-        self.earliest.some()
+        self.earliest_of(self.heads.first()?)
     }
 
     /// Returns an entry and those of its door that are due after it, in order.
@@ -128,8 +125,7 @@ impl<T: Entry> DueTable<T> {
 
     /// Returns the doors that have entries.
     pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
-        let firsts = self.chains.iter().filter_map(|chain| chain.first.some());
-        firsts.map(|first| self.get(first).door())
+        self.heads.doors()
     }
 
     /// Returns the entry of a door that is due first.
@@ -146,9 +142,6 @@ impl<T: Entry> DueTable<T> {
         let slot = self.allocate(Node { due, links: Links::NONE, value });
         self.chain_last(slot, door);
         self.live = self.live.saturating_add(1);
-        if self.earliest.some().is_none_or(|earliest| due < self.node(earliest).due) {
-            self.earliest = slot;
-        }
         slot
     }
 
@@ -158,9 +151,6 @@ impl<T: Entry> DueTable<T> {
         self.unchain(slot, door);
         self.node_mut(slot).due = due;
         self.chain_last(slot, door);
-        if slot == self.earliest {
-            self.earliest = self.find_earliest();
-        }
     }
 
     /// Removes an entry.
@@ -170,9 +160,6 @@ impl<T: Entry> DueTable<T> {
         self.node_mut(slot).links.after = self.free;
         self.free = slot;
         self.live = self.live.saturating_sub(1);
-        if slot == self.earliest {
-            self.earliest = self.find_earliest();
-        }
         value
     }
 
@@ -180,34 +167,32 @@ impl<T: Entry> DueTable<T> {
     fn chain_last(&mut self, slot: Slot, door: DoorId) {
         let last = self.chain(door).last;
         self.node_mut(slot).links = Links { before: last, after: Slot::NONE };
-        match last.some() {
-            Some(last) => {
-                debug_assert!(
-                    self.node(last).due <= self.node(slot).due,
-                    "a door's entries come in order"
-                );
-                self.node_mut(last).links.after = slot;
-            }
-            None => self.chain_mut(door).first = slot,
+        if let Some(last) = last.some() {
+            debug_assert!(
+                self.node(last).due <= self.node(slot).due,
+                "a door's entries come in order"
+            );
+            self.node_mut(last).links.after = slot;
+        } else {
+            self.chain_mut(door).first = slot;
+            self.heads.set(door, Some(self.node(slot).due));
         }
         self.chain_mut(door).last = slot;
     }
 
     fn unchain(&mut self, slot: Slot, door: DoorId) {
         let Links { before, after } = self.node(slot).links;
-        match before.some() {
-            Some(before) => self.node_mut(before).links.after = after,
-            None => self.chain_mut(door).first = after,
+        if let Some(before) = before.some() {
+            self.node_mut(before).links.after = after;
+        } else {
+            self.chain_mut(door).first = after;
+            let due = after.some().map(|first| self.node(first).due);
+            self.heads.set(door, due);
         }
         match after.some() {
             Some(after) => self.node_mut(after).links.before = before,
             None => self.chain_mut(door).last = before,
         }
-    }
-
-    fn find_earliest(&self) -> Slot {
-        let firsts = self.chains.iter().filter_map(|chain| chain.first.some());
-        firsts.min_by_key(|&first| self.node(first).due).unwrap_or(Slot::NONE)
     }
 
     fn allocate(&mut self, node: Node<T>) -> Slot {
@@ -222,12 +207,12 @@ impl<T: Entry> DueTable<T> {
         slot
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a slot is the index of an existing node")]
+    #[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
     fn node(&self, slot: Slot) -> &Node<T> {
         &self.nodes[slot.index()]
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a slot is the index of an existing node")]
+    #[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
     fn node_mut(&mut self, slot: Slot) -> &mut Node<T> {
         &mut self.nodes[slot.index()]
     }

@@ -3,6 +3,7 @@
 mod attempts;
 mod due;
 mod fingerprint;
+mod heads;
 mod leases;
 mod remembered;
 mod slot_table;
@@ -18,11 +19,11 @@ use self::leases::{Lease, Leases, Running};
 use self::remembered::Remembered;
 use super::{RuleSet, Site};
 use crate::command::Phase;
-use crate::door::{Stage, Step};
 use crate::doors::DoorId;
 use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
 use crate::limits::Limits;
 use crate::packet::{Knock, Packet};
+use crate::sequence::{Stage, Step};
 use crate::time::{Seconds, Timestamp};
 
 /// The rule set and its memory.
@@ -38,6 +39,8 @@ pub struct KnockRules {
     anticipated: usize,
     /// The doors at which a packet may begin, kept to reuse its memory.
     starting: Vec<DoorId>,
+    /// The doors at which the client of a packet has live attempts, sorted; kept likewise.
+    busy: Vec<DoorId>,
 }
 
 /// An admitted packet, with what the rules need repeatedly.
@@ -71,6 +74,7 @@ impl KnockRules {
             next_serial: 0,
             anticipated: 0,
             starting: Vec::new(),
+            busy: Vec::new(),
         }
     }
 
@@ -90,6 +94,8 @@ impl KnockRules {
     fn continue_attempts<X>(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site<X>) -> bool {
         let mut advanced = false;
         let mut next = Some(oldest);
+        // The last attempt that did not end.
+        let mut older = None;
         while let Some(slot) = next {
             let attempt = self.attempts.get(slot);
             // Read before the attempt may end. The next one is at another door, so whatever
@@ -98,25 +104,33 @@ impl KnockRules {
             let (stage, id) = (attempt.stage, attempt.door);
             let (client, door) = (heard.client, site.doors.door(id));
             if !site.listening.belongs(heard.packet.destination, door.target) {
+                older = Some(slot);
                 continue;
             }
             if !door.flags.is_satisfied_by(heard.packet.transport) {
                 let note = Note::OtherFlags { client, door: id, stage };
                 site.emit(heard.at, Effect::Note(note));
+                older = Some(slot);
                 continue;
             }
             match door.sequence().map(|sequence| sequence.step(stage, heard.knock)) {
                 Some(Step::Next) => {
                     advanced = true;
-                    self.advance(heard, slot, site);
+                    if self.advance(heard, older, slot, site) {
+                        older = Some(slot);
+                    }
                 }
-                Some(Step::Again) if stage == Stage::FIRST => self.restart(heard, slot, site),
+                Some(Step::Again) if stage == Stage::FIRST => {
+                    self.restart(heard, slot, site);
+                    older = Some(slot);
+                }
                 Some(Step::Again) => {
+                    older = Some(slot);
                     let note = Note::SecondTry { client, door: id, stage, knock: heard.knock };
                     site.emit(heard.at, Effect::Note(note));
                 }
                 Some(Step::Wrong) | None => {
-                    let ended = self.attempts.end(slot);
+                    let ended = self.attempts.end_after(older, slot);
                     self.remember(heard.at, &ended, ended.counted, site);
                     site.counts.voided = site.counts.voided.saturating_add(1);
                     let note = Note::Voided { client, door: id, stage, knock: heard.knock };
@@ -134,6 +148,7 @@ impl KnockRules {
         let Attempt { client, door, stage, counted, .. } = attempt;
         let due = self.due_after(heard.at, site.doors.door(door).seq_timeout);
         self.attempts.restart(slot, due, heard.fingerprint);
+        site.counts.restarted = site.counts.restarted.saturating_add(1);
         self.remember(heard.at, &attempt, counted, site);
         site.emit(heard.at, Effect::StageReached { client, door, stage });
     }
@@ -141,58 +156,67 @@ impl KnockRules {
     /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
     /// live attempt of the client.
     fn begin_attempts<X>(&mut self, heard: Heard<'_>, oldest: Option<Slot>, site: &mut Site<X>) {
-        let mut oldest = oldest;
         // A copy, because opening a door with a one-time sequence changes the doors.
         let mut starting = core::mem::take(&mut self.starting);
         starting.clear();
         starting.extend_from_slice(site.doors.starting_with(heard.knock));
+        let mut youngest = self.look_at_attempts(oldest);
         for &id in &starting {
             let door = site.doors.door(id);
-            if site.listening.belongs(heard.packet.destination, door.target)
-                && door.flags.is_satisfied_by(heard.packet.transport)
-                && self.attempts.from(oldest).all(|slot| self.attempts.get(slot).door != id)
+            if !site.listening.belongs(heard.packet.destination, door.target)
+                || !door.flags.is_satisfied_by(heard.packet.transport)
+                || self.busy.binary_search(&id).is_ok()
             {
-                oldest = self.begin(heard, oldest, id, site);
+                continue;
             }
+            site.counts.attempts = site.counts.attempts.saturating_add(1);
+            if door.sequence().is_none_or(|sequence| sequence.is_complete_at(Stage::FIRST)) {
+                self.complete(heard, id, Stage::FIRST, site);
+                continue;
+            }
+            let due = self.due_after(heard.at, door.seq_timeout);
+            if self.make_room(heard.at, site) {
+                // It may have been one of this client.
+                youngest = self.look_at_attempts(self.attempts.oldest_of(heard.client));
+            }
+            let begun = self.attempts.begin(heard.client, youngest, id, due, heard.fingerprint);
+            let stage =
+                Effect::StageReached { client: heard.client, door: id, stage: Stage::FIRST };
+            site.emit(heard.at, stage);
+            youngest = Some(begun);
         }
         self.starting = starting;
     }
 
-    /// Begins an attempt of a client at a door. Returns the oldest attempt of the client afterwards.
-    fn begin<X>(
-        &mut self,
-        heard: Heard<'_>,
-        oldest: Option<Slot>,
-        id: DoorId,
-        site: &mut Site<X>,
-    ) -> Option<Slot> {
-        site.counts.attempts = site.counts.attempts.saturating_add(1);
-        let (client, stage) = (heard.client, Stage::FIRST);
-        let door = site.doors.door(id);
-        if door.sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
-            self.complete(heard, id, stage, site);
-            return oldest;
-        }
-        let due = self.due_after(heard.at, door.seq_timeout);
-        let evicted = self.make_room(heard.at, site);
-        let oldest = if evicted { self.attempts.oldest_of(client) } else { oldest };
-        let youngest = self.attempts.from(oldest).last();
-        let slot = self.attempts.begin(client, youngest, id, due, heard.fingerprint);
-        site.emit(heard.at, Effect::StageReached { client, door: id, stage });
-        oldest.or(Some(slot))
+    /// Notes at which doors a client has live attempts, starting with its oldest. Returns the youngest.
+    fn look_at_attempts(&mut self, oldest: Option<Slot>) -> Option<Slot> {
+        let Self { attempts, busy, .. } = self;
+        busy.clear();
+        busy.extend(attempts.from(oldest).map(|slot| attempts.get(slot).door));
+        busy.sort_unstable();
+        attempts.from(oldest).last()
     }
 
-    fn advance<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
+    /// Takes an attempt, before which `older` is the next older one of its client, one knock further.
+    /// Returns whether it is still live.
+    fn advance<X>(
+        &mut self,
+        heard: Heard<'_>,
+        older: Option<Slot>,
+        slot: Slot,
+        site: &mut Site<X>,
+    ) -> bool {
         let attempt = *self.attempts.get(slot);
         let (id, stage) = (attempt.door, attempt.stage.next());
         self.remember(heard.at, &attempt, attempt.counted, site);
         if site.doors.door(id).sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
-            self.attempts.end(slot);
+            self.attempts.end_after(older, slot);
             self.complete(heard, id, stage, site);
-            return;
+            return false;
         }
         self.attempts.advance(slot, heard.fingerprint);
         site.emit(heard.at, Effect::StageReached { client: heard.client, door: id, stage });
+        true
     }
 
     /// The last knock: the door opens.
