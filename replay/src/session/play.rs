@@ -4,8 +4,8 @@
 
 use std::io;
 
-use knock_compat::{Effect, Engine, Rules, TimedEffect};
-use knock_engine::{CommandStatus, Counts, Doors, Event, Limits, Packet, Timestamp};
+use knock_compat::{Engine, Rules, TimedEffect};
+use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, Packet, Timestamp};
 
 use crate::args::Args;
 use crate::session::player::PlayingDone;
@@ -85,8 +85,7 @@ pub(crate) fn watch(
                 },
             };
             let start = *start.get_or_insert(at);
-            engine.handle(at, event);
-            result = perform(&mut engine, start, packet, watcher);
+            result = perform(&mut engine, (at, event), start, packet, watcher);
             if let Some(id) = packet {
                 watcher.handled(id, engine.counts());
             }
@@ -98,26 +97,23 @@ pub(crate) fn watch(
         }
     }
     if result.is_ok() {
-        engine.handle(Timestamp::MAX, Event::DeadlineReached);
-        result = perform(&mut engine, start.unwrap_or(Timestamp::EPOCH), None, watcher);
+        let start = start.unwrap_or(Timestamp::EPOCH);
+        result =
+            perform(&mut engine, (Timestamp::MAX, Event::DeadlineReached), start, None, watcher);
     }
     (PlayingDone { counts: engine.counts(), listening: engine.listening().clone() }, result)
 }
 
-/// Takes what the engine wants done or known.
+/// Lets something happen, and shows the watcher what follows.
 fn perform(
     engine: &mut Engine,
+    (at, event): (Timestamp, Event),
     start: Timestamp,
     packet: Option<PacketId>,
     watcher: &mut impl Watch,
 ) -> io::Result<()> {
-    while let Some(timed) = engine.poll_effect() {
+    engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
         let packet = packet.filter(|_| !timed.effect.is_due());
-        watcher.happens(&Played { timed, packet, start, doors: engine.doors() })?;
-        if let Effect::RunCommand { run, .. } = timed.effect {
-            let status = CommandStatus::SUCCESS;
-            engine.handle(timed.at, Event::CommandEnded { run, status });
-        }
-    }
-    Ok(())
+        watcher.happens(&Played { timed, packet, start, doors: engine.doors() })
+    })
 }
