@@ -1,7 +1,87 @@
 //! Port knocking as a state machine: timestamped packets in, typed effects out.
 //!
-//! The crate is `no_std`, so the compiler holds it to having no socket, file, process, clock,
-//! thread or environment. Time is a value that arrives with each event.
+//! The crate is `no_std`, so the compiler keeps it from having a socket, file, process, clock,
+//! thread or environment. Time is a value that arrives with each event, so the same events give the
+//! same effects on every machine, in every run.
+//!
+//! An [`Engine`] is made of [`Doors`], of the addresses that are local ([`Listening`]) and of
+//! [`Limits`]. A driver hands over each [`Event`] with [`Engine::handle`] and takes the [`Effect`]s
+//! with [`Engine::poll_effect`], or does both with [`Engine::drive`]. Nothing here fails or panics on
+//! any packet: frames that carry no knock end in [`decode`], which says why.
+//!
+//! # Example
+//!
+//! From the text of a configuration to the transcript:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use knock_engine::transcript::{self, Channel};
+//! use knock_engine::{
+//!     CommandStatus, CommandsEnd, Doors, Engine, Event, Limits, Listening, Packet, Port, TcpFlags,
+//!     TcpHeader, Timestamp, Transport,
+//! };
+//!
+//! let text = b"[openSSH]
+//!     sequence = 7000,8000,9000
+//!     command  = /sbin/iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
+//! ";
+//! let config = knock_config::parse(text).config.expect("the text has no error");
+//! let doors = Doors::new(config.doors.into_iter().map(|door| door.door).collect())?;
+//! let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
+//!
+//! let mut lines = Vec::new();
+//! for (second, port) in [(0, 7000), (1, 8000), (2, 9000)] {
+//!     let flags = TcpHeader { sequence_number: Some(1), flags: Some(TcpFlags::SYN) };
+//!     let packet = Packet {
+//!         source: "203.0.113.7".parse()?,
+//!         destination: "192.0.2.1".parse()?,
+//!         source_port: Port(50_000),
+//!         destination_port: Port(port),
+//!         transport: Transport::Tcp(flags),
+//!     };
+//!     let at = Timestamp::from_nanos(second * 1_000_000_000);
+//!     // Nothing is run here: every command ends at once, with success.
+//!     let commands = CommandsEnd::AtOnce(CommandStatus::SUCCESS);
+//!     let Ok(()) = engine.drive(at, Event::Packet(packet), commands, |engine, timed| {
+//!         let mut line = Vec::new();
+//!         if transcript::write(&timed.effect, engine.doors(), &mut line) == Channel::Transcript {
+//!             lines.push(String::from_utf8_lossy(&line).into_owned());
+//!         }
+//!         Ok::<(), Infallible>(())
+//!     });
+//! }
+//! assert_eq!(lines, [
+//!     "203.0.113.7: openSSH: Stage 1",
+//!     "203.0.113.7: openSSH: Stage 2",
+//!     "203.0.113.7: openSSH: Stage 3",
+//!     "203.0.113.7: openSSH: OPEN SESAME",
+//!     "openSSH: running command: /sbin/iptables -A INPUT -s 203.0.113.7 -p tcp --dport 22 -j ACCEPT",
+//! ]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/replay.rs` does the same with a capture file: `cargo run -p knock-engine --example
+//! replay`.
+//!
+//! # Who answers which effect
+//!
+//! | effect | the driver | answered with |
+//! |---|---|---|
+//! | [`RunCommand`](Effect::RunCommand) | runs the command, commands of one client and door in this order | [`Event::CommandEnded`] |
+//! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | nothing |
+//! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut) | prints the line of the transcript | nothing |
+//! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
+//! | [`Note`](Effect::Note) | explains, if somebody asked | nothing |
+//! | [`Own`](Effect::Own) | as the rule set says; never under [`KnockRules`] | nothing |
+//!
+//! A driver that waits for packets waits until [`Engine::poll_deadline`] at most, and then hands over
+//! [`Event::DeadlineReached`].
+//!
+//! # Other rules
+//!
+//! [`RuleSet`] is what an engine runs inside: [`KnockRules`] unless [`Engine::with_rules`] gets
+//! another one, with effects of its own where it needs them.
 
 #![no_std]
 

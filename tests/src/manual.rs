@@ -1,34 +1,18 @@
 //! Manual pages: made from the definition of a command line and from prose, and held to both.
 
+mod prose;
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
+pub use prose::{Fault, Part, Prose, Section, Spans};
+
 use crate::process::finish;
 use crate::require::{Need, require};
-
-/// A section of a page. Words between backticks are bold.
-#[derive(Clone, Copy, Debug)]
-pub struct Section {
-    /// What stands above it, in capitals.
-    pub heading: &'static str,
-    /// What stands in it.
-    pub parts: &'static [Part],
-}
-
-/// A part of a section.
-#[derive(Clone, Copy, Debug)]
-pub enum Part {
-    /// A paragraph.
-    Text(&'static str),
-    /// A tag, and what it means.
-    Tagged(&'static str, &'static str),
-    /// Lines that are kept as they are.
-    Verbatim(&'static str),
-}
 
 /// A manual page of a program.
 ///
@@ -38,26 +22,34 @@ pub enum Part {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The command line.
-    pub command: clap::Command,
+    command: clap::Command,
     /// The synopsis.
-    pub usage: &'static str,
-    /// What stands before the options.
-    pub description: Section,
-    /// What stands behind the options.
-    pub sections: &'static [Section],
-    /// What stands behind the list of exit statuses.
-    pub exit_status: &'static [&'static str],
-    /// What stands behind the examples.
-    pub see_also: Section,
+    usage: &'static str,
+    /// What the help does not say.
+    prose: Prose,
 }
 
 impl Page {
+    /// Makes the page of a program from its command line, its synopsis, and the prose in
+    /// `docs/man/PROGRAM.1.md`.
+    ///
+    /// # Panics
+    /// If the prose has something in it that no manual page has.
+    #[must_use]
+    pub fn new(command: clap::Command, usage: &'static str) -> Self {
+        let prose = prose(command.get_name());
+        Self { command, usage, prose }
+    }
+
     /// Returns the page as `man` reads it.
     ///
     /// # Panics
     /// If the long help lacks one of the lists.
     #[must_use]
     pub fn text(&self) -> String {
+        let [description, sections @ .., exit_status, see_also] = self.prose.sections() else {
+            panic!("the prose lacks a section");
+        };
         let command = self.command.clone().override_usage(self.usage);
         let title = command.get_name().to_uppercase();
         let man = Man::new(command).title(title).manual("knock");
@@ -69,32 +61,59 @@ impl Page {
         if self.command.has_subcommands() {
             self.subcommand_usages().to_writer(&mut page).unwrap();
         }
-        section(&self.description).to_writer(&mut page).unwrap();
+        section(description).to_writer(&mut page).unwrap();
         man.render_options_section(&mut page).unwrap();
         for subcommand in self.command.get_subcommands() {
             page.extend(self.subcommand(subcommand.clone()));
         }
-        for part in self.sections {
+        for part in sections {
             section(part).to_writer(&mut page).unwrap();
         }
-        self.exit_status().to_writer(&mut page).unwrap();
+        self.exit_status(exit_status).to_writer(&mut page).unwrap();
         examples(&self.command).to_writer(&mut page).unwrap();
-        section(&self.see_also).to_writer(&mut page).unwrap();
+        section(see_also).to_writer(&mut page).unwrap();
         String::from_utf8(page).unwrap()
     }
 
-    /// Fails if the file has another text than this. With `KNOCK_BLESS` it is written first.
+    /// The page's file.
+    fn path(&self) -> PathBuf {
+        folder().join(format!("{}.1", self.command.get_name()))
+    }
+
+    /// Fails if the page's file has another text than this. With `KNOCK_BLESS` it is written first.
     ///
     /// # Panics
     /// If so.
-    pub fn assert_is(&self, file: &str) {
-        let page = self.text();
+    pub fn assert_is_committed(&self) {
+        let (page, path) = (self.text(), self.path());
         if std::env::var_os("KNOCK_BLESS").is_some() {
-            fs::create_dir_all(Path::new(file).parent().unwrap()).unwrap();
-            fs::write(file, &page).unwrap();
+            fs::write(&path, &page).unwrap();
         }
-        let committed = fs::read_to_string(file).unwrap_or_default();
-        assert!(committed == page, "{file} is old: run this test with KNOCK_BLESS=1");
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        let path = path.display();
+        assert!(committed == page, "{path} is old: run this test with KNOCK_BLESS=1");
+    }
+
+    /// Fails if `man` has something to say against the page's file, or if a section of the prose is not
+    /// in what it shows.
+    ///
+    /// # Panics
+    /// If so.
+    pub fn assert_man_accepts_it(&self) {
+        let file = self.path().display().to_string();
+        if !require(&format!("man shows {file}"), &["man"], Need::Programs) {
+            return;
+        }
+        let mut man = Command::new("man");
+        man.args(["--warnings", "--local-file", &file]);
+        let outcome = finish(man.env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8"));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+        let generated = ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES"];
+        let prose = self.prose.sections().iter().map(|section| section.heading.as_str());
+        for heading in generated.into_iter().chain(prose) {
+            let shown = outcome.stdout.lines().any(|line| line == heading);
+            assert!(shown, "no {heading} in {}", outcome.stdout);
+        }
     }
 
     /// Fails if an option or an example of the help is not in the page.
@@ -114,17 +133,15 @@ impl Page {
         }
     }
 
-    /// The statuses that the help lists.
-    fn exit_status(&self) -> Roff {
+    /// The statuses that the help lists, and what there is to say of them.
+    fn exit_status(&self, prose: &Section) -> Roff {
         let mut roff = Roff::new();
         roff.control("SH", ["EXIT STATUS"]);
         let (statuses, _) = exit_statuses(&self.command);
         for (status, meaning) in &statuses {
             tagged(status, meaning, &mut roff);
         }
-        for text in self.exit_status {
-            paragraph(text, &mut roff);
-        }
+        parts(prose, &mut roff);
         roff
     }
 
@@ -173,6 +190,19 @@ impl Page {
     }
 }
 
+/// Returns the prose of a program's page.
+///
+/// # Panics
+/// If it has something in it that no manual page has.
+#[must_use]
+pub fn prose(program: &str) -> Prose {
+    Prose::read(&folder().join(format!("{program}.1.md")))
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/man")
+}
+
 /// The examples that the help gives.
 fn examples(command: &clap::Command) -> Roff {
     let mut roff = Roff::new();
@@ -213,39 +243,28 @@ fn help(command: &clap::Command, heading: &str) -> String {
     lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
-/// Fails if `man` has something to say against a page, or if one of the headings is not in it.
-///
-/// # Panics
-/// If so.
-pub fn assert_man_accepts(file: &str, headings: &[&str]) {
-    if !require(&format!("man shows {file}"), &["man"], Need::Programs) {
-        return;
-    }
-    let mut man = Command::new("man");
-    man.args(["--warnings", "--local-file", file]).env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8");
-    let outcome = finish(&mut man);
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    for heading in headings {
-        let shown = outcome.stdout.lines().any(|line| line == *heading);
-        assert!(shown, "no {heading} in {}", outcome.stdout);
-    }
-}
-
 fn section(section: &Section) -> Roff {
     let mut roff = Roff::new();
-    roff.control("SH", [section.heading]);
-    for part in section.parts {
-        match *part {
-            Part::Text(text) => paragraph(text, &mut roff),
+    roff.control("SH", [section.heading.as_str()]);
+    parts(section, &mut roff);
+    roff
+}
+
+fn parts(section: &Section, roff: &mut Roff) {
+    for part in &section.parts {
+        match part {
+            Part::Text(text) => {
+                roff.control("PP", []);
+                roff.text(text.inlines());
+            }
             Part::Tagged(tag, text) => {
                 roff.control("TP", []);
-                roff.text(inlines(tag));
-                roff.text(inlines(text));
+                roff.text(tag.inlines());
+                roff.text(text.inlines());
             }
-            Part::Verbatim(text) => verbatim(text, &mut roff),
+            Part::Verbatim(text) => verbatim(text, roff),
         }
     }
-    roff
 }
 
 fn paragraph(text: &str, roff: &mut Roff) {

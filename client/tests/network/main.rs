@@ -11,9 +11,6 @@ mod matrix;
 mod old;
 mod one_time;
 mod packets;
-#[path = "../manual/prose.rs"]
-#[allow(dead_code, reason = "the manual page needs more of it")]
-mod prose;
 mod relay;
 mod scene;
 mod ssh;

@@ -7,8 +7,6 @@ mod command;
 mod desk;
 mod diagnostics;
 mod example;
-#[path = "../manual/profiles.rs"]
-mod manual;
 mod meaning;
 mod one_time;
 mod properties;

@@ -3,25 +3,22 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use knock_tests::manual::Part;
+use knock_tests::manual::prose;
 use nix::sys::signal::Signal;
 
 use crate::common::{Desk, Live, Need, PROGRAMS, require, wait_until};
-use crate::prose;
 
-/// The lines of the page that are kept as they are and contain a text.
-fn with(text: &str) -> Vec<&'static str> {
-    let verbatim = prose::EXAMPLE_CONFIGURATIONS.parts.iter().filter_map(|part| match part {
-        Part::Verbatim(lines) => Some(*lines),
-        Part::Text(_) | Part::Tagged(..) => None,
-    });
-    verbatim.filter(|lines| lines.contains(text)).collect()
+/// The examples of the page that contain a text.
+fn with(text: &str) -> Vec<String> {
+    let prose = prose("knockd");
+    let examples = prose.section("CONFIGURATION: EXAMPLES").verbatim();
+    examples.into_iter().filter(|lines| lines.contains(text)).map(str::to_owned).collect()
 }
 
 /// Returns a desk with an example as its configuration, whose files are in the folder of the desk.
 fn desk(example: &str) -> Desk {
     let desk = Desk::with(&example.replace("/var/log/", "DIR/").replace("/etc/knockd/", "DIR/"));
-    let [sequences] = with("used up")[..] else { panic!("one list of sequences") };
+    let [sequences] = &with("used up")[..] else { panic!("one list of sequences") };
     desk.folder.write("smtp_sequences", &format!("{sequences}\n"));
     desk
 }
@@ -38,7 +35,7 @@ fn every_configuration_of_the_page_passes_the_check() {
     for example in examples {
         let of_the_machine = "world-readable,command-not-found";
         let line = format!("$KNOCKD --check -c knockd.conf --allow {of_the_machine}");
-        let outcome = desk(example).run(&line);
+        let outcome = desk(&example).run(&line);
         assert_eq!(outcome.status, Some(0), "{example}\n{outcome:?}");
         assert!(outcome.stderr.lines().last().unwrap().contains(", no errors"), "{outcome:?}");
         let warnings = outcome.stderr.split("warning[").skip(1);
@@ -85,7 +82,7 @@ fn the_first_example_opens_and_closes() {
     if !require("the_first_example_opens_and_closes", &programs, Need::Namespaces) {
         return;
     }
-    let desk = desk(with("[openSSH]")[0]);
+    let desk = desk(&with("[openSSH]")[0]);
     let daemon = start(&desk);
     let rule = "-A INPUT -s 127.0.0.1/32 -p tcp -m tcp --dport 22 -j ACCEPT";
     desk.run("knock 127.0.0.1 7000 8000 9000");
@@ -103,7 +100,7 @@ fn the_second_example_opens_for_both_families_and_closes_at_the_end() {
     if !require(name, &programs, Need::Namespaces) {
         return;
     }
-    let desk = desk(with("[SSH]")[0]);
+    let desk = desk(&with("[SSH]")[0]);
     let daemon = start(&desk);
     desk.run("knock 127.0.0.1 2222:udp 3333:tcp 4444:udp");
     wait_for(&desk, "iptables -S", "-A INPUT -s 127.0.0.1/32 ", true);
@@ -121,7 +118,7 @@ fn the_third_example_uses_one_sequence_after_the_other() {
     if !require(name, &programs, Need::Namespaces) {
         return;
     }
-    let desk = desk(with("[SMTP]")[0]);
+    let desk = desk(&with("[SMTP]")[0]);
     desk.set_up(
         "nft 'add table inet filter; add set inet filter smtp_clients { type ipv4_addr; }'",
     );
