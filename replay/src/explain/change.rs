@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::{
     Door, DoorId, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
-use knock_engine::{Effect, TimedEffect};
+use knock_engine::{Effect, EffectKind, TimedEffect};
 
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
@@ -32,28 +32,12 @@ pub(super) struct Change<'a> {
 
 /// Returns the client and the door that an effect is about. `sender` is who sent the packet.
 pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, DoorId)> {
-    match *effect {
-        Effect::StageReached { client, door, .. }
-        | Effect::SequenceTimedOut { client, door, .. }
-        | Effect::Opened { client, door }
-        | Effect::RunCommand { client, door, .. }
-        | Effect::CommandTimedOut { client, door }
-        | Effect::OpeningRefused { client, door }
-        | Effect::Note(
-            Note::OtherFlags { client, door, .. }
-            | Note::Voided { client, door, .. }
-            | Note::Evicted { client, door, .. }
-            | Note::SequenceChanged { client, door, .. }
-            | Note::DoorChanged { client, door, .. },
-        ) => Some((client, door)),
-        Effect::MarkOneTime { door, .. } | Effect::DoorDisabled { door } => Some((sender?, door)),
-        // The first is told of at each door by itself; the others never come in a replay by the
-        // rules of knock, whose commands all succeed.
-        Effect::Note(Note::Retransmission { .. })
-        | Effect::CommandFailed { .. }
-        | Effect::ReloadRefused => None,
-        Effect::Own(never) => match never {},
+    // A failed command is about no client's knock, and in a replay none fails. A retransmission is
+    // about no door: it is explained at each door by itself.
+    if effect.kind() == EffectKind::CommandFailed {
+        return None;
     }
+    Some((effect.client().or(sender)?, effect.door()?))
 }
 
 impl Change<'_> {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use knock_engine::Reason;
+use knock_engine::address;
 use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
@@ -13,7 +14,6 @@ use super::places::ConfigLine;
 use super::track::nanos;
 use super::words::{Words, unreadable};
 use crate::output::json::{self, Place, Versioned, seconds, utc};
-use crate::output::text::text_of;
 use crate::session::reader::PacketId;
 
 /// The version of the format. A program that knows one may meet further fields, verdicts and reasons
@@ -140,7 +140,7 @@ impl<'a> Words<'a> {
         let fields = Fields::of(&one.verdict);
         Happened {
             time: utc(one.at),
-            client: text_of(one.client),
+            client: address::text(one.client),
             door: self.door(one.door),
             attempt: one.attempt.map(|attempt| AttemptObject {
                 number: attempt.number,
@@ -174,7 +174,7 @@ impl<'a> Words<'a> {
             place: self.place(seen.id),
             knock: seen.knock.map(|knock| knock.to_string()),
             flags: seen.flags.map(|flags| flags.to_string()),
-            destination: seen.destination.map(text_of),
+            destination: seen.destination.map(address::text),
             vlan: seen.vlan,
         }
     }
@@ -188,7 +188,7 @@ impl<'a> Words<'a> {
             seq_timeout_needed: (miss.needed_seconds > 0).then_some(miss.needed_seconds),
         };
         Near {
-            client: text_of(one.client),
+            client: address::text(one.client),
             door: self.door(one.door),
             openings: one.openings,
             attempts: one.attempts,

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
 use knock_engine::Reason;
+use knock_engine::address;
 use knock_engine::{DoorId, Stage, Timestamp};
 
 use super::explainer::{Explainer, Totals};
@@ -17,7 +18,7 @@ use super::track::nanos;
 use super::whom::Whom;
 use super::words::{Words, knock_of};
 use crate::args::TimeFormat;
-use crate::output::text::{stamp, text_of};
+use crate::output::text::stamp;
 use crate::session::reader::PacketId;
 
 /// How much is kept until it is printed.
@@ -180,7 +181,7 @@ impl<'a> Text<'a> {
     ) -> io::Result<()> {
         for (client, groups) in &grouped.clients {
             for (&door, group) in groups {
-                let title = format!("{} at door {}", text_of(*client), words.door(door));
+                let title = format!("{} at door {}", address::text(*client), words.door(door));
                 let title = self.paint(HEADING, &title);
                 if group.is_elsewhere() {
                     writeln!(self.out, "{title}\n  {}\n", group.elsewhere(words))?;
@@ -198,7 +199,7 @@ impl<'a> Text<'a> {
             let strays = explainer.strays_of(*client);
             if strays > 0 {
                 let packets = packets(strays);
-                let client = text_of(*client);
+                let client = address::text(*client);
                 writeln!(self.out, "{client}: {packets} besides to ports of no door\n")?;
             }
         }
@@ -264,7 +265,7 @@ impl<'a> Text<'a> {
     pub(super) fn one(&mut self, one: &Explanation, words: &Words<'_>) -> io::Result<()> {
         let start = one.attempt.map_or(one.at, |attempt| attempt.began);
         let row = row(one, start, words, &mut Vec::new());
-        let client = text_of(one.client);
+        let client = address::text(one.client);
         let text = self.paint(row.style, &row.text);
         write!(self.out, "{client}: {}: {}", words.door(one.door), row.time)?;
         for column in [&row.packet, &row.knock].into_iter().filter(|column| !column.is_empty()) {

@@ -1,13 +1,12 @@
 //! Lines on their way to standard output and standard error.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender};
 
 use chrono::{DateTime, SecondsFormat};
 use knock_compat::TimedEffect;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Timestamp, address};
+use knock_engine::{Doors, Timestamp};
 
 use crate::args::{Args, TimeFormat};
 use crate::session::progress::Bar;
@@ -141,13 +140,6 @@ pub(crate) fn stamp(format: TimeFormat, at: Timestamp, start: Timestamp) -> Stri
             .to_rfc3339_opts(SecondsFormat::Micros, true),
         TimeFormat::Relative => span(start, at),
     }
-}
-
-/// Returns an address as text.
-pub(crate) fn text_of(address: IpAddr) -> String {
-    let mut text = Vec::new();
-    address::write(address, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Returns the time between two moments in seconds, with microseconds.

@@ -4,15 +4,15 @@
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
-use knock_compat::{Effect, Knockd08Effect, Rules, TimedEffect};
+use knock_compat::{Effect, Rules, TimedEffect};
+use knock_engine::address;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Note, Phase};
+use knock_engine::{Doors, Stage};
 use serde::Serialize;
 
 use crate::args::Args;
 use crate::exit::Exit;
 use crate::output::json::{self, Place, Versioned};
-use crate::output::text::text_of;
 use crate::session::play::{Played, play};
 use crate::session::player::PlayingDone;
 use crate::session::reader::{CaptureNames, Reader};
@@ -102,68 +102,15 @@ fn object(
         r#type,
         time: json::utc(at),
         after_seconds: json::between(start, at),
-        event: name(&effect),
-        client: effect.client().map(text_of),
+        event: effect.kind().name(),
+        client: effect.client().map(address::text),
         door: effect.door().map(|door| doors.door(door).name.to_string()),
-        stage: stage(&effect),
+        stage: effect.stage().map(Stage::get),
         command: command(&effect, doors),
         packet: packet.map(|id| Place::new(id, captures)),
         text: String::from_utf8_lossy(&text),
     };
     json::write(&Versioned { version: VERSION, object }, out)
-}
-
-/// Returns the name by which programs tell what happened.
-const fn name(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::StageReached { .. } => "stage",
-        Effect::SequenceTimedOut { .. } => "sequence-timeout",
-        Effect::Opened { .. } => "opened",
-        Effect::RunCommand { phase: Phase::Start, .. } => "start-command",
-        Effect::RunCommand { phase: Phase::Stop, .. } => "stop-command",
-        Effect::CommandTimedOut { .. } => "command-timeout",
-        Effect::CommandFailed { .. } => "command-failed",
-        Effect::MarkOneTime { .. } => "one-time-used",
-        Effect::DoorDisabled { .. } => "disabled",
-        Effect::OpeningRefused { .. } => "refused",
-        Effect::ReloadRefused => "reload-refused",
-        Effect::Own(Knockd08Effect::CommandTooLong { .. }) => "command-too-long",
-        Effect::Own(Knockd08Effect::Crashed { .. }) => "crashed",
-        Effect::Own(Knockd08Effect::FilterRefused { .. }) => "filter-refused",
-        Effect::Note(note) => match note {
-            Note::Retransmission { .. } => "retransmission",
-            Note::OtherFlags { .. } => "other-flags",
-            Note::Voided { .. } => "void",
-            Note::Evicted { .. } => "evicted",
-            Note::SequenceChanged { .. } => "sequence-changed",
-            Note::DoorChanged { .. } => "door-changed",
-        },
-    }
-}
-
-/// Returns how far the attempt is, or was when it ended.
-const fn stage(effect: &Effect) -> Option<u8> {
-    match effect {
-        Effect::StageReached { stage, .. }
-        | Effect::SequenceTimedOut { stage, .. }
-        | Effect::Note(
-            Note::OtherFlags { stage, .. }
-            | Note::Voided { stage, .. }
-            | Note::Evicted { stage, .. }
-            | Note::SequenceChanged { stage, .. }
-            | Note::DoorChanged { stage, .. },
-        ) => Some(stage.get()),
-        Effect::Opened { .. }
-        | Effect::RunCommand { .. }
-        | Effect::CommandTimedOut { .. }
-        | Effect::CommandFailed { .. }
-        | Effect::MarkOneTime { .. }
-        | Effect::DoorDisabled { .. }
-        | Effect::OpeningRefused { .. }
-        | Effect::ReloadRefused
-        | Effect::Own(_)
-        | Effect::Note(Note::Retransmission { .. }) => None,
-    }
 }
 
 /// Returns the command that would run.

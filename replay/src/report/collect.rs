@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 
+use knock_engine::address;
 use knock_engine::{DoorId, Phase, Stage, Timestamp};
 
 use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words};
-use crate::output::text::text_of;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ impl Shape {
         Self {
             knock: seen.knock.map(|knock| knock.to_string()),
             flags: seen.flags.map(|flags| flags.to_string()),
-            destination: seen.destination.map(text_of),
+            destination: seen.destination.map(address::text),
             vlan: seen.vlan,
         }
     }

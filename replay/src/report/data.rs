@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use knock_engine::address;
 use knock_engine::{Counts, DoorId, DoorSequence, Stage, Timestamp};
 use serde::Serialize;
 
 use super::collect::{Event, Kept, Line, Pair, Shape, Span};
 use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks};
-use crate::output::text::text_of;
 use crate::session::reader::ReadingDone;
 use crate::session::summary::address_line;
 
@@ -259,7 +259,7 @@ fn door_rows(words: &Words<'_>, pairs: &[PairData]) -> Vec<DoorData> {
             line: words.places.header(id),
             knocks,
             seq_timeout: door.seq_timeout.get(),
-            target: door.target.map(|target| text_of(target.address)),
+            target: door.target.map(|target| address::text(target.address)),
             near,
         }
     };
@@ -288,7 +288,7 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
     };
     let (attempts, leases) = (spans(&pair.attempts), spans(&pair.leases));
     PairData {
-        client: text_of(pair.client),
+        client: address::text(pair.client),
         door: pair.door.index(),
         outcome,
         openings: nearest.openings,

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use knock_compat::{Reason, Undecodable};
+use knock_engine::address;
 use knock_engine::{Counts, Listening, Timestamp};
 use serde::Serialize;
 
 use crate::args::TimeFormat;
 use crate::output::json;
-use crate::output::text::{span, stamp, text_of};
+use crate::output::text::{span, stamp};
 
 /// What the packets of the captures were, in numbers.
 #[derive(Debug, Default)]
@@ -131,7 +132,7 @@ impl Tally {
             retransmissions: counts.retransmissions,
             first: self.times.map(|(first, _)| json::utc(first)),
             last: self.times.map(|(_, latest)| json::utc(latest)),
-            local: local.map(|local| local.iter().map(|&address| text_of(address)).collect()),
+            local: local.map(|local| local.iter().map(|&address| address::text(address)).collect()),
             warnings: self.warnings(counts),
         }
     }
@@ -226,7 +227,7 @@ fn attempt_line(counts: Counts) -> String {
 pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> String {
     let list = || {
         let addresses = listening.local().unwrap_or_default();
-        addresses.iter().map(|&address| text_of(address)).collect::<Vec<_>>().join(", ")
+        addresses.iter().map(|&address| address::text(address)).collect::<Vec<_>>().join(", ")
     };
     match source {
         AddressSource::Given => format!("local addresses: {}", list()),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use knock_engine::{DoorId, DoorName, Doors, Phase, Timestamp};
-use knock_engine::{Effect, TimedEffect};
+use knock_engine::{Effect, EffectKind, TimedEffect};
 
 use crate::session::reader::PacketId;
 
@@ -29,29 +29,24 @@ impl What {
     /// Returns what an effect shows outside; `None` if it is only on the way, or why something did not
     /// happen.
     fn of(effect: &Effect, doors: &Doors) -> Option<Self> {
-        match *effect {
-            Effect::Opened { .. } => Some(Self::Opened),
-            Effect::OpeningRefused { .. } => Some(Self::Refused),
-            Effect::SequenceTimedOut { .. } => Some(Self::SequenceTimedOut),
-            Effect::CommandTimedOut { .. } => Some(Self::CommandTimedOut),
-            Effect::RunCommand { client, door, phase, .. } => {
-                let mut text = Vec::new();
-                if let Some(command) = doors.door(door).commands.of(phase, client) {
-                    command.expand(client, &mut text);
-                }
-                Some(match phase {
-                    Phase::Start => Self::StartCommand(text),
-                    Phase::Stop => Self::StopCommand(text),
-                })
+        const SHOWN: [(EffectKind, What); 4] = [
+            (EffectKind::Opened, What::Opened),
+            (EffectKind::OpeningRefused, What::Refused),
+            (EffectKind::SequenceTimedOut, What::SequenceTimedOut),
+            (EffectKind::CommandTimedOut, What::CommandTimedOut),
+        ];
+        if let Effect::RunCommand { client, door, phase, .. } = *effect {
+            let mut text = Vec::new();
+            if let Some(command) = doors.door(door).commands.of(phase, client) {
+                command.expand(client, &mut text);
             }
-            Effect::StageReached { .. }
-            | Effect::CommandFailed { .. }
-            | Effect::MarkOneTime { .. }
-            | Effect::DoorDisabled { .. }
-            | Effect::ReloadRefused
-            | Effect::Note(_) => None,
-            Effect::Own(never) => match never {},
+            return Some(match phase {
+                Phase::Start => Self::StartCommand(text),
+                Phase::Stop => Self::StopCommand(text),
+            });
         }
+        let kind = effect.kind();
+        SHOWN.into_iter().find(|(shown, _)| *shown == kind).map(|(_, what)| what)
     }
 
     /// Returns the command, if it is one, and when it runs.

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use knock_engine::address;
+
 use super::Outcome;
 use super::cause::Because;
 use super::event::{Moment, What};
@@ -12,7 +14,6 @@ use super::side::Side;
 use super::text::words;
 use crate::explain::ConfigLine;
 use crate::output::json::{self, Place};
-use crate::output::text::text_of;
 use crate::session::reader::ReadingDone;
 
 /// The version of the format. A program that knows one may meet further fields and names in it, never
@@ -140,7 +141,7 @@ fn difference<'a>(change: &Change, outcome: &'a Outcome) -> Difference<'a> {
             What::CommandTimedOut => "command-timeout",
             What::StopCommand(_) => "stop-command",
         },
-        client: text_of(change.client),
+        client: address::text(change.client),
         door: String::from_utf8_lossy(outcome.names.name(change.door)).into_owned(),
         text: words(change.what()),
         old: change.old().map(happened),

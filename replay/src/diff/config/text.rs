@@ -6,13 +6,15 @@ use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
 
+use knock_engine::address;
+
 use super::Outcome;
 use super::cause::Because;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
 use crate::args::TimeFormat;
 use crate::explain::{ConfigLine, printable};
-use crate::output::text::{stamp, text_of};
+use crate::output::text::stamp;
 use crate::session::reader::ReadingDone;
 use crate::session::summary::number;
 
@@ -69,7 +71,8 @@ struct Row {
 impl Text<'_> {
     fn group(&mut self, group: &[&Change]) -> io::Result<()> {
         let Some(first) = group.first() else { return Ok(()) };
-        let title = format!("{} at door {}", text_of(first.client), self.outcome.door(first.door));
+        let title =
+            format!("{} at door {}", address::text(first.client), self.outcome.door(first.door));
         writeln!(self.out, "\n{}", self.paint(HEADING, &title))?;
         let rows: Vec<Row> = group.iter().map(|change| self.row(change)).collect();
         let width = |column: fn(&Row) -> &String| {

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use knock_compat::Rules;
 use knock_config::Wording;
+use knock_engine::address;
 use knock_engine::{Counts, DoorId, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
 use crate::explain::{Explainer, Nearest, PacketId, Whom, Words, nanos, printable};
-use crate::output::text::text_of;
 
 /// What is known when all packets have come.
 pub(super) struct Findings<'a> {
@@ -74,7 +74,8 @@ impl Findings<'_> {
             for line in self.words.nearest_lines(&nearest) {
                 note.extend(["\n", &line.to_string()]);
             }
-            let help = format!("see all of it with `{}={}`", self.again, text_of(nearest.client));
+            let help =
+                format!("see all of it with `{}={}`", self.again, address::text(nearest.client));
             return wording(self.decided(&nearest)).note(note).help(help);
         }
         if self.rules != Rules::Knock
@@ -82,7 +83,7 @@ impl Findings<'_> {
         {
             let note = format!(
                 "{} came to stage {} at door `{}` with {}",
-                text_of(furthest.client),
+                address::text(furthest.client),
                 furthest.stage.get(),
                 self.words.door(furthest.door),
                 self.packet(furthest.packet),
@@ -91,7 +92,7 @@ impl Findings<'_> {
                 "see with `{}={}` why knock would not open it, and with `--rules both` where the two \
                  differ",
                 self.again,
-                text_of(furthest.client)
+                address::text(furthest.client)
             );
             let label = format!("{} was the last that counted", self.packet(furthest.packet));
             return wording(label).note(note).help(help);
@@ -165,7 +166,7 @@ impl Findings<'_> {
         let began = self.packet(opening.began.and_then(|began| began.packet));
         let last = self.packet(opening.packet);
         let note =
-            format!("for {} it took {took}, from {began} to {last}", text_of(opening.client));
+            format!("for {} it took {took}, from {began} to {last}", address::text(opening.client));
         Wording::new(message, format!("took {took}")).note(note)
     }
 
@@ -175,7 +176,7 @@ impl Findings<'_> {
             return Wording::new("a door opened", "does not hold");
         };
         let door = self.words.door(first.door);
-        let message = format!("door `{door}` opened for {}", text_of(first.client));
+        let message = format!("door `{door}` opened for {}", address::text(first.client));
         let label = format!("{} opened it", self.packet(first.packet));
         let mut note = self.began(first);
         let more = self.more_openings(which, facts);
@@ -208,7 +209,7 @@ impl Findings<'_> {
                     Meant::Any => format!(" at door `{}`", self.words.door(one.door)),
                     Meant::Named(..) => String::new(),
                 };
-                format!("{} for {}{at}", self.packet(one.packet), text_of(one.client))
+                format!("{} for {}{at}", self.packet(one.packet), address::text(one.client))
             })
             .collect();
         if named.is_empty() {
@@ -235,8 +236,11 @@ impl Findings<'_> {
         let wording = Wording::new(message, label);
         match self.nearest(which).filter(|_| count.is_too_few(facts.count)) {
             Some(nearest) => {
-                let help =
-                    format!("see all of it with `{}={}`", self.again, text_of(nearest.client));
+                let help = format!(
+                    "see all of it with `{}={}`",
+                    self.again,
+                    address::text(nearest.client)
+                );
                 wording.note(self.words.nearest(&nearest)).help(help)
             }
             None => wording,
@@ -271,7 +275,7 @@ impl Findings<'_> {
         };
         let Opening { client, door, packet, .. } = *opening;
         let (name, packet) = (self.words.door(door), self.packet(packet));
-        let client_text = text_of(client);
+        let client_text = address::text(client);
         let has_command = self.words.doors.door(door).commands.of(Phase::Stop, client).is_some();
         let label = if has_command { "does not hold" } else { "there is no stop command" };
         Wording::new(message, label)
@@ -283,11 +287,11 @@ impl Findings<'_> {
         match closing.opened {
             Some(opened) => format!(
                 "door `{door}` closed for {} {} after {} had opened it",
-                text_of(closing.client),
+                address::text(closing.client),
                 span(opened.at, closing.at),
                 self.packet(opened.packet)
             ),
-            None => format!("door `{door}` closed for {}", text_of(closing.client)),
+            None => format!("door `{door}` closed for {}", address::text(closing.client)),
         }
     }
 

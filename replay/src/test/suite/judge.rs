@@ -12,6 +12,7 @@ use std::rc::Rc;
 use knock_compat::{Effect, Knockd08Effect, Rules};
 use knock_config::Setup;
 use knock_config::text::{Cause, shown};
+use knock_engine::address;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{Doors, Limits, TooManyDoors};
 
@@ -20,7 +21,7 @@ use super::outcome::{Detail, Outcome, Verdict};
 use crate::args::TestArgs;
 use crate::exit::Exit;
 use crate::explain::Places;
-use crate::output::text::{line, text_of};
+use crate::output::text::line;
 use crate::session::play::Played;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
@@ -269,7 +270,8 @@ impl<'a> Judge<'a> {
 impl Test<'_> {
     /// Returns the command line that explains the test, but for the option that says whom.
     fn explaining(&self) -> String {
-        let local = self.local.iter().flat_map(|local| ["--local".to_owned(), text_of(*local)]);
+        let local =
+            self.local.iter().flat_map(|local| ["--local".to_owned(), address::text(*local)]);
         let local = local.map(OsString::from);
         let (capture, config) = (self.capture.into(), self.config_path.into());
         let mut words: Vec<OsString> = vec!["knock-replay".into(), capture, "-c".into(), config];
