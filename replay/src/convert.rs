@@ -7,7 +7,7 @@ use std::path::Path;
 use knock_config::text::{Cause, shown};
 
 use crate::args::{self, Args};
-use crate::session::inputs::refuse_overwriting;
+use crate::session::overwrite::refuse_overwriting;
 use crate::{Exit, Streams};
 use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
 

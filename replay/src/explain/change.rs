@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::{
     Door, DoorId, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
-use knock_engine::{Effect, EffectKind, TimedEffect};
+use knock_engine::{Effect, EffectKind, OwnEffect, TimedEffect};
 
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
@@ -13,17 +13,17 @@ use super::track::{Counted, Ghost, Live, Track};
 use crate::session::reader::PacketId;
 
 /// A packet that is handled.
-#[derive(Clone, Copy)]
-pub(super) struct Handled<'a> {
-    pub(super) packet: &'a Packet,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handled {
+    pub(super) packet: Packet,
     pub(super) seen: Seen,
 }
 
 /// An effect with what belongs to it.
-pub(super) struct Change<'a> {
-    pub(super) timed: TimedEffect,
+pub(super) struct Change<'a, X> {
+    pub(super) timed: TimedEffect<X>,
     /// The client's packet, if it made it happen.
-    pub(super) handled: Option<Handled<'a>>,
+    pub(super) handled: Option<Handled>,
     /// The door as it is behind all effects of the packet.
     pub(super) door: &'a Door,
     /// The door that hears the packet, if this one does not name its port.
@@ -31,7 +31,10 @@ pub(super) struct Change<'a> {
 }
 
 /// Returns the client and the door that an effect is about. `sender` is who sent the packet.
-pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, DoorId)> {
+pub(super) fn about<X: OwnEffect>(
+    effect: &Effect<X>,
+    sender: Option<IpAddr>,
+) -> Option<(IpAddr, DoorId)> {
     // A failed command is about no client's knock, and in a replay none fails. A retransmission is
     // about no door: it is explained at each door by itself.
     if effect.kind() == EffectKind::CommandFailed {
@@ -40,7 +43,7 @@ pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, 
     Some((effect.client().or(sender)?, effect.door()?))
 }
 
-impl Change<'_> {
+impl<X: OwnEffect> Change<'_, X> {
     /// Makes the change, and returns the attempt that it belongs to and what happened.
     pub(super) fn make(&self, track: &mut Track) -> Option<(Option<Attempt>, Verdict)> {
         let verdict = match self.timed.effect {
@@ -61,8 +64,7 @@ impl Change<'_> {
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
             Effect::DoorDisabled { .. } => Verdict::Disabled,
             Effect::Note(note) => self.note(note, track)?,
-            Effect::CommandFailed { .. } | Effect::ReloadRefused => return None,
-            Effect::Own(never) => match never {},
+            Effect::CommandFailed { .. } | Effect::ReloadRefused | Effect::Own(_) => return None,
         };
         // An open door may close when the client is at its next attempt already.
         let is_of_opening =
@@ -85,7 +87,7 @@ impl Change<'_> {
             track.tally.attempts = track.tally.attempts.saturating_add(1);
         }
         if let Some(Handled { packet, seen }) = self.handled {
-            track.counted = Some(Counted::new(seen.id, packet));
+            track.counted = Some(Counted::new(seen.id, &packet));
         }
         let (of, _) = track.sequence;
         track.live = (stage.get() < of).then(|| Live {
@@ -150,7 +152,7 @@ impl Change<'_> {
 /// A packet that a door names the port of and said nothing about.
 pub(super) struct Silence<'a> {
     pub(super) at: Timestamp,
-    pub(super) handled: Handled<'a>,
+    pub(super) handled: Handled,
     pub(super) door: &'a Door,
     /// The door at which it was the next knock.
     pub(super) advanced: Option<DoorId>,

@@ -7,9 +7,9 @@ use knock_engine::address;
 use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
-use super::explainer::Totals;
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::miss::{Miss, Nearest};
+use super::observer::Totals;
 use super::places::ConfigLine;
 use super::track::nanos;
 use super::words::{Words, unreadable};

@@ -6,6 +6,7 @@ mod explanation;
 mod json;
 mod miss;
 mod nearest;
+mod observer;
 mod places;
 mod run;
 mod text;
@@ -13,15 +14,18 @@ mod track;
 mod whom;
 mod words;
 
-pub use explainer::{Explainer, Totals};
+pub use explainer::Explainer;
 pub use explanation::{Attempt, Explanation, Late, Seen, Verdict, Why};
 pub use miss::{Cause, Miss, Nearest};
+pub use observer::Totals;
 pub use places::{ConfigLine, Places};
 pub use whom::Whom;
 pub use words::Words;
 
 pub use crate::session::reader::{CaptureNames, PacketId};
 
+pub(crate) use explainer::Step;
+pub(crate) use observer::{Observer, Turn};
 pub(crate) use places::printable;
 pub(crate) use run::explain;
 pub(crate) use text::remarks;

@@ -10,9 +10,10 @@ use knock_engine::Reason;
 use knock_engine::address;
 use knock_engine::{DoorId, Stage, Timestamp};
 
-use super::explainer::{Explainer, Totals};
+use super::explainer::Explainer;
 use super::explanation::{Attempt, Explanation, Verdict, Why};
 use super::miss::Nearest;
+use super::observer::Totals;
 use super::places::ConfigLine;
 use super::track::nanos;
 use super::whom::Whom;

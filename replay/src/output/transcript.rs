@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::args::Args;
 use crate::exit::Exit;
 use crate::output::json::{self, Place, Versioned};
-use crate::session::play::{Played, play};
+use crate::session::drive::{Played, watch};
 use crate::session::player::PlayingDone;
 use crate::session::reader::{CaptureNames, Reader};
 use crate::session::summary::Totals;
@@ -61,10 +61,12 @@ pub(crate) fn run(
 ) -> Exit {
     let (captures, live) = (reader.names(), reader.is_live());
     let mut out = BufWriter::with_capacity(64 * 1024, &mut *streams.output);
-    let (playing, written) = play(args, rules, doors, &mut reader, |played| {
-        object(played, &captures, args.verbose, &mut out)?;
-        if live { out.flush() } else { Ok(()) }
-    });
+    let limits = crate::limits(args.max_attempts);
+    let (playing, written) =
+        watch(&limits, rules, doors, &mut reader, &mut |played: &Played<'_>| {
+            object(played, &captures, args.verbose, &mut out)?;
+            if live { out.flush() } else { Ok(()) }
+        });
     let reading = reader.finish();
     let written = written.and_then(|()| {
         let PlayingDone { counts, listening } = &playing;

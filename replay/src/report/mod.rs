@@ -15,7 +15,7 @@ use self::data::{Data, Sources};
 use self::file::File;
 use crate::args::Args;
 use crate::explain::{CaptureNames, Explainer, Explanation, Places, Whom, Words};
-use crate::session::inputs::refuse_overwriting;
+use crate::session::overwrite::refuse_overwriting;
 use crate::session::reader::{Next, Reader};
 use crate::{Exit, Streams};
 

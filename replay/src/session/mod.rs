@@ -1,8 +1,9 @@
 //! What every run does: reads captures, drives an engine, and sums up.
 
+pub(crate) mod drive;
 pub(crate) mod huge_pages;
-pub(crate) mod inputs;
-pub(crate) mod play;
+pub(crate) mod overwrite;
+
 pub(crate) mod player;
 pub(crate) mod progress;
 pub(crate) mod reader;

@@ -22,11 +22,11 @@ use self::cause::Because;
 use self::event::{Event, Named, Names};
 use self::pairing::{AllUnmatched, Change, Kind, Unmatched, without_twins};
 use self::parting::{Partings, Told};
-use self::side::{Side, Step};
+use self::side::Side;
 use crate::Streams;
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::explain::Places;
+use crate::explain::{Places, Step};
 use crate::session::reader::{CaptureNames, Reader, ReadingDone};
 
 /// A configuration as it was read: the name of its file, its doors and where it says what.
@@ -143,7 +143,7 @@ impl Both {
         while reader.next(|at, next| {
             self.start.get_or_insert(at);
             self.time_until(at);
-            self.step(at, &Step::Captured(next))
+            self.step(at, Step::of(next)).map_or(Ok(()), Err)
         }) {
             reader.tick();
         }
@@ -158,15 +158,15 @@ impl Both {
         };
         while let Some(due) = next(self) {
             // Nothing is decoded.
-            let _ = self.step(due, &Step::Time);
+            let _ = self.step(due, Step::Time);
         }
     }
 
-    /// Lets something happen under both. The error is why no port was found in a frame.
-    fn step(&mut self, at: Timestamp, step: &Step<'_>) -> Result<(), Undecodable> {
+    /// Lets something happen under both. Returns why no port was found in a frame.
+    fn step(&mut self, at: Timestamp, step: Step<'_>) -> Option<Undecodable> {
         let Self { old, new, told, partings, unmatched, events: (olds, news), .. } = self;
         told.clear();
-        let decoded = old.step(at, step, olds, |door, one| told.take_old(door, one));
+        let undecodable = old.step(at, step.clone(), olds, |door, one| told.take_old(door, one));
         // The frame is the same.
         let _ = new.step(at, step, news, |door, one| told.take_new(door, one));
         partings.take(told);
@@ -177,7 +177,7 @@ impl Both {
         };
         olds.drain(..).for_each(|event| unmatched.add_old(keep(event)));
         news.drain(..).for_each(|event| unmatched.add_new(keep(event)));
-        decoded
+        undecodable
     }
 
     fn finish(self) -> Outcome {

@@ -8,7 +8,7 @@ use knock_engine::{Commands, DoorId, Doors, Knock, Packet, Phase, Stage, Timesta
 
 use super::claim::{Assertion, Claim, Meant, Which};
 use crate::explain::{Whom, nanos};
-use crate::session::play::Played;
+use crate::session::drive::Played;
 use crate::session::reader::PacketId;
 
 /// How many attempts that are under way, and how many open doors, are remembered at once.

@@ -12,7 +12,7 @@ use knock_engine::{Counts, DoorId, Phase};
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
-use crate::explain::{Explainer, Nearest, PacketId, Whom, Words, nanos, printable};
+use crate::explain::{Nearest, Observer, PacketId, Whom, Words, nanos, printable};
 
 /// What is known when all packets have come.
 pub(super) struct Findings<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Findings<'a> {
     pub(super) counts: Counts,
     pub(super) evidence: &'a Evidence,
     /// What explains knocks, by the rules of knock.
-    pub(super) explainer: Option<&'a Explainer>,
+    pub(super) observer: Option<&'a Observer>,
     /// The packet that counted last, of each client at each door that is followed.
     pub(super) counted: &'a HashMap<(IpAddr, DoorId), PacketId>,
     /// The command line that explains, but for the option that says whom.
@@ -111,9 +111,9 @@ impl Findings<'_> {
             return Wording::new(message, label).help("check the address, and the captures");
         };
         let first = self.words.captures.packet(id);
-        let is_left_out = self.explainer.is_some_and(|explainer| explainer.totals().left_out > 0);
+        let is_left_out = self.observer.is_some_and(|observer| observer.totals().left_out > 0);
         let label = if is_left_out {
-            format!("not known why: more than {} clients came to doors", Explainer::PAIRS)
+            format!("not known why: more than {} clients came to doors", Observer::PAIRS)
         } else {
             format!("no packet{of} had to do with {}", name(&which.doors))
         };
@@ -129,7 +129,7 @@ impl Findings<'_> {
             let has_missed = one.openings == 0 || !one.misses.is_empty();
             which.contains(one.door, one.client) && has_missed
         };
-        let all = self.explainer?.nearest().filter(is_meant);
+        let all = self.observer?.nearest().filter(is_meant);
         // Of equals the first.
         let key = |one: &Nearest| (one.openings == 0, one.stage, one.times());
         all.reduce(|best, one| if key(&one) > key(&best) { one } else { best })

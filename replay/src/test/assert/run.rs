@@ -14,7 +14,7 @@ use crate::args::Args;
 use crate::exit::Exit;
 use crate::explain::Places;
 use crate::output::text::{beside, line};
-use crate::session::play::Played;
+use crate::session::drive::Played;
 use crate::session::progress::Bar;
 use crate::session::reader::Reader;
 use crate::test::expect::{self, Kept, NOTHING_TESTED, TOO_LONG, counted};

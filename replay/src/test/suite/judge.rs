@@ -22,7 +22,7 @@ use crate::args::TestArgs;
 use crate::exit::Exit;
 use crate::explain::Places;
 use crate::output::text::line;
-use crate::session::play::Played;
+use crate::session::drive::Played;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
 use crate::test::expect::{self, Kept, TOO_LONG};

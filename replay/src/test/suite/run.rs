@@ -13,7 +13,7 @@ use super::{json, junit};
 use crate::Streams;
 use crate::args::TestArgs;
 use crate::exit::Exit;
-use crate::session::inputs::refuse_overwriting;
+use crate::session::overwrite::refuse_overwriting;
 
 /// Runs the tests of folders.
 pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
