@@ -41,7 +41,7 @@ fn the_main_job_prints_what_the_readme_says() {
 
 #[test]
 fn the_comparison_prints_what_the_readme_says() {
-    let job = "cargo run --release -p knock-replay -- testdata/captures/zeek";
+    let job = "cargo run --release -p knock-replay -- diff testdata/captures/zeek";
     prints_what_follows(job, 1);
 }
 
@@ -49,13 +49,14 @@ fn the_comparison_prints_what_the_readme_says() {
 #[test]
 fn the_explanation_is_what_the_readme_says() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let words = "    cargo run --release -p knock-replay -- testdata/explain/";
+    let words = "    cargo run --release -p knock-replay -- explain testdata/explain/";
     let (_, from_job) = readme.split_once(words).unwrap();
     let (arguments, behind) = from_job.split_once("\n\nprints\n\n").unwrap();
     let printed = behind.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
     let printed: Vec<&str> = printed.map(|line| line.get(4..).unwrap_or_default()).collect();
     let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
         .current_dir(root())
+        .arg("explain")
         .args(format!("testdata/explain/{arguments}").split_whitespace())
         .output()
         .unwrap();
@@ -66,11 +67,11 @@ fn the_explanation_is_what_the_readme_says() {
 #[test]
 fn the_check_finds_what_the_readme_says() {
     let blocks = blocks();
-    let begins = "cargo run --release -p knock-replay -- --check";
+    let begins = "cargo run --release -p knock-replay -- check";
     let job = blocks.iter().find_map(|block| block.strip_prefix(begins)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
         .current_dir(root())
-        .arg("--check")
+        .arg("check")
         .args(job.split_whitespace())
         .output()
         .unwrap();
@@ -154,8 +155,7 @@ fn every_knock_replay_command_of_the_readme_has_arguments_that_are_understood() 
     let commands =
         blocks.iter().filter(|block| block.contains("knock-replay ") && !block.contains("cargo"));
     // What depends on files that it makes is tried above.
-    let commands =
-        commands.filter(|block| !block.contains("--bless") && !block.contains("--against"));
+    let commands = commands.filter(|block| !block.contains("--bless") && !block.contains("--new"));
     let mut tried = 0;
     for command in commands {
         let arguments = command.rsplit("knock-replay ").next().unwrap();

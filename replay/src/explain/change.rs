@@ -10,7 +10,7 @@ use knock_engine::{Effect, EffectKind, OwnEffect, TimedEffect};
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
 use super::track::{Counted, Ghost, Live, Track};
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// A packet that is handled.
 #[derive(Clone, Copy, Debug)]

@@ -8,11 +8,12 @@ use knock_engine::{
     Undecodable, decode,
 };
 
+use super::Whom;
 use super::explanation::Explanation;
 use super::miss::Nearest;
 use super::observer::{Observer, Totals, Turn};
-use super::whom::Whom;
-use crate::session::reader::{Next, PacketId};
+use crate::session::names::PacketId;
+use crate::session::reader::Next;
 
 /// Replays packets and explains what becomes of each, by the rules of knock.
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use knock_engine::{
     Packet, Reason, Stage, TimedEffect, Timestamp, Undecodable, source, vlan_tags,
 };
 
+use super::Whom;
 use super::change::{self, Change, Handled, Silence, Stray};
 use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Client, Clients};
-use super::whom::Whom;
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// How many packets there were, each counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use crate::output::words::printable;
 use knock_config::Setup;
 use knock_config::text::shown;
 use knock_config::{DoorPlaces, FileName, Span};
@@ -188,11 +189,6 @@ fn cut(line: &[u8]) -> String {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text,
     }
-}
-
-/// Returns bytes as text that cannot command the terminal.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    shown(Path::new(OsStr::from_bytes(bytes)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use knock_engine::{DoorId, Knock, Packet, Seconds, Stage, Timestamp, Transport};
 
 use super::explanation::{Attempt, Late, Seen};
 use super::miss::{Cause, Miss, Nearest, Tally};
-use crate::session::reader::PacketId;
+use crate::output::time::nanos;
+use crate::session::names::PacketId;
 
 /// All clients that had to do with doors, in the order in which they came.
 #[derive(Debug, Default)]
@@ -184,12 +185,6 @@ impl Ghost {
             Some(_) | None => false,
         }
     }
-}
-
-/// Returns the nanoseconds from one moment to a later one.
-pub(crate) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
-    let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
-    u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
 }
 
 impl Clients {

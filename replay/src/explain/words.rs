@@ -7,8 +7,9 @@ use knock_engine::address;
 use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
-use super::places::{ConfigLine, Places, printable};
-use crate::session::reader::CaptureNames;
+use super::places::{ConfigLine, Places};
+use crate::output::words::printable;
+use crate::session::names::CaptureNames;
 
 /// What the words are about.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,8 @@ use knock_engine::{Counts, DoorId, DoorSequence, Stage, Timestamp};
 use serde::Serialize;
 
 use super::collect::{Event, Kept, Line, Pair, Shape, Span};
-use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks};
+use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, remarks};
+use crate::output::time::nanos;
 use crate::session::reader::ReadingDone;
 use crate::session::summary::address_line;
 

@@ -6,10 +6,12 @@
 use std::io;
 
 use knock_compat::{Engine, Rules, TimedEffect, Undecodable};
-use knock_engine::{CommandsEnd, Doors, Event, Limits, LinkType, Packet, Timestamp};
+use knock_engine::{
+    CommandsEnd, Counts, Doors, Event, Limits, LinkType, Listening, Packet, Timestamp,
+};
 
-use crate::session::player::PlayingDone;
-use crate::session::reader::{Next, PacketId, Reader};
+use super::names::PacketId;
+use super::reader::{Next, Reader};
 
 /// Hands over what is read, one after another, to the end or the first error of `step`, which returns
 /// why there is no port in a frame.
@@ -32,6 +34,14 @@ pub(crate) fn each<E, U: Into<Undecodable>>(
             return Ok(());
         }
     }
+}
+
+/// What the engine has to say when all is over.
+pub(crate) struct PlayingDone {
+    /// What has happened, in numbers.
+    pub(crate) counts: Counts,
+    /// Which destinations counted in the end.
+    pub(crate) listening: Listening,
 }
 
 /// An effect, with what made it happen.

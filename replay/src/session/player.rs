@@ -2,10 +2,10 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use knock_compat::{Engine, Rules, TimedEffect};
-use knock_engine::{CommandsEnd, Counts, Doors, Event, Listening, Timestamp};
+use knock_compat::{Engine, TimedEffect};
+use knock_engine::{CommandsEnd, Event, Timestamp};
 
-use crate::args::Args;
+use super::drive::PlayingDone;
 use crate::output::text::Batch;
 
 /// The engine, with what goes out of it.
@@ -27,38 +27,20 @@ struct Outgoing {
     live: bool,
 }
 
-/// What the engine has to say when all is over.
-pub(crate) struct PlayingDone {
-    /// What has happened, in numbers.
-    pub(crate) counts: Counts,
-    /// Which destinations counted in the end.
-    pub(crate) listening: Listening,
-}
-
 /// Nobody prints any more.
 struct PrinterGone;
 
 impl Player {
-    /// Makes an engine that has heard nothing, and prints to `printer`; if
-    /// `live`, as soon as there is something to print.
+    /// Takes an engine that has heard nothing, and prints to `printer`; if `live`, as soon as there is
+    /// something to print.
     pub(crate) fn new(
-        args: &Args,
-        rules: Rules,
-        doors: Doors,
-        listening: Listening,
+        engine: Engine,
         printer: SyncSender<Batch>,
         used: Receiver<Vec<TimedEffect>>,
         live: bool,
     ) -> Self {
-        let limits = crate::limits(args.max_attempts);
-        let engine = rules.engine(doors, listening, &limits);
         let outgoing = Outgoing { start: None, effects: Vec::new(), printer, used, live };
         Self { engine, outgoing }
-    }
-
-    /// Returns the doors as the engine knows them.
-    pub(crate) fn doors(&self) -> &Doors {
-        self.engine.doors()
     }
 
     /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
@@ -136,9 +118,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc;
 
-    use clap::Parser as _;
+    use knock_compat::Rules;
     use knock_config as config;
-    use knock_engine::{Packet, Port, Transport};
+    use knock_engine::{Doors, Limits, Listening, Packet, Port, Transport};
 
     use super::*;
 
@@ -148,7 +130,6 @@ mod tests {
         let conf = b"[d]\nsequence = 1:udp,2:udp\nseq_timeout = 5\ncommand =\n";
         let config = config::parse(conf).config.unwrap();
         let doors = config.doors.into_iter().map(|door| door.door).collect();
-        let args = Args::parse_from(["knock-replay", "x", "-c", "x"]);
         let (printer, batches) = mpsc::sync_channel(1);
         let (give_back, used) = mpsc::channel();
         let printing = std::thread::spawn(move || {
@@ -161,8 +142,9 @@ mod tests {
             flushes
         });
         let doors = Doors::new(doors).unwrap();
-        let player =
-            Player::new(&args, Rules::Knock, doors, Listening::everywhere(), printer, used, true);
+        let limits = Limits::default();
+        let engine = Rules::Knock.engine(doors, Listening::everywhere(), &limits);
+        let player = Player::new(engine, printer, used, true);
         let full = u32::try_from(Outgoing::BATCH).unwrap();
         let mut number = 0;
         player.play(|_, events| {

@@ -8,8 +8,8 @@ use knock_engine::{Counts, Listening, Timestamp};
 use serde::Serialize;
 
 use crate::args::TimeFormat;
-use crate::output::json;
-use crate::output::text::{span, stamp};
+use crate::output::time::{span, stamp, utc};
+use crate::output::words::number;
 
 /// What the packets of the captures were, in numbers.
 #[derive(Debug, Default)]
@@ -130,8 +130,8 @@ impl Tally {
             timed_out: counts.timed_out,
             voided: counts.voided,
             retransmissions: counts.retransmissions,
-            first: self.times.map(|(first, _)| json::utc(first)),
-            last: self.times.map(|(_, latest)| json::utc(latest)),
+            first: self.times.map(|(first, _)| utc(first)),
+            last: self.times.map(|(_, latest)| utc(latest)),
             local: local.map(|local| local.iter().map(|&address| address::text(address)).collect()),
             warnings: self.warnings(counts),
         }
@@ -236,9 +236,4 @@ pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> Stri
                                    with --local ADDR)"
             .to_owned(),
     }
-}
-
-/// Returns how many there are of something.
-pub(crate) fn number(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -9,14 +9,12 @@ use std::time::Duration;
 use knock_config::text::{Cause, shown};
 use similar::{ChangeTag, TextDiff};
 
-use knock_compat::Rules;
-use knock_engine::Doors;
-
-use crate::args::Args;
-use crate::session::progress::Bar;
-use crate::session::reader::Reader;
-
-use crate::{Exit, Streams, sum_up};
+use crate::args::ReplayArgs;
+use crate::output::words::counted;
+use crate::replay::Replay;
+use crate::session::exit::Exit;
+use crate::session::finish::finish;
+use crate::session::terminal::Streams;
 
 /// The longest transcript that is compared, and the largest file, in bytes.
 const MAX_BYTES: usize = 64 << 20;
@@ -32,7 +30,7 @@ pub(crate) const TOO_LONG: &str = "the transcript is longer than 64 MiB: take fe
 
 /// What is said where no packet was admitted.
 pub(crate) const NOTHING_TESTED: &str =
-    "no packet was admitted, so nothing was tested; see the summary, and '--explain'";
+    "no packet was admitted, so nothing was tested; see the summary, and 'knock-replay explain'";
 
 /// A transcript that is kept instead of printed.
 #[derive(Debug, Default)]
@@ -58,45 +56,37 @@ impl Write for Kept {
 
 /// Replays, and compares the transcript with what is expected, or makes it that.
 pub(crate) fn run(
-    args: &Args,
+    args: &ReplayArgs,
     file: &Path,
-    rules: Rules,
-    doors: Doors,
-    reader: Reader,
-    bar: Option<Bar>,
+    replay: Replay,
     streams: &mut Streams<'_>,
-) -> Exit {
+) -> Result<Exit, Exit> {
     let mut kept = Kept::default();
-    let Streams { errors, progress, colour, output_colour, .. } = streams;
-    let mut inner = Streams {
-        output: &mut kept,
-        errors: *errors,
-        progress: *progress,
-        colour: *colour,
-        output_colour: *output_colour,
-    };
-    let (reading, playing, written) = crate::play(args, rules, doors, reader, bar, &mut inner);
-    if let Err(error) = written {
-        if !kept.is_full {
-            return streams.cannot_write(&error);
-        }
-        streams.say(&format!("knock-replay: error: {TOO_LONG}\n"));
-        return Exit::Output;
+    let (reading, playing, written) = replay.transcript(args, &mut kept, streams.errors);
+    if kept.is_full {
+        streams.error(TOO_LONG);
+        return Err(Exit::Output);
     }
-    let summed_up = sum_up(args, &reading, &playing, streams);
-    if summed_up != Exit::Done {
-        return summed_up;
-    }
+    finish(streams, args.input.quiet, written, &reading, reading.summary_of(&playing))?;
     if playing.counts.admitted == 0 {
-        streams.say(&format!("knock-replay: error: {NOTHING_TESTED}\n"));
-        return Exit::Differ;
+        streams.error(NOTHING_TESTED);
+        return Ok(Exit::Differ);
     }
-    judge(args, file, &kept, streams)
+    Ok(judge(args, file, &kept, streams))
 }
 
 /// Compares a transcript with the file that says what is expected, or makes it that.
-pub(crate) fn judge(args: &Args, file: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
-    if args.bless { bless(file, kept, streams) } else { compare(file, kept, args.quiet, streams) }
+pub(crate) fn judge(
+    args: &ReplayArgs,
+    file: &Path,
+    kept: &Kept,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    if args.bless {
+        bless(file, kept, streams)
+    } else {
+        compare(file, kept, args.input.quiet, streams)
+    }
 }
 
 /// Writes a transcript to a file that from now on says what is expected.
@@ -104,14 +94,10 @@ fn bless(path: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
     match fs::write(path, &kept.bytes) {
         Ok(()) => {
             let lines = counted(kept.bytes.lines().count(), "line");
-            streams.say(&format!("knock-replay: {lines} written to {}\n", shown(path)));
+            streams.line(&format!("{lines} written to {}", shown(path)));
             Exit::Done
         }
-        Err(error) => {
-            let (path, cause) = (shown(path), Cause(&error));
-            streams.say(&format!("knock-replay: error: cannot write {path}: {cause}\n"));
-            Exit::Output
-        }
+        Err(error) => streams.cannot_write_file(path, &error),
     }
 }
 
@@ -120,14 +106,13 @@ fn compare(path: &Path, kept: &Kept, quiet: bool, streams: &mut Streams<'_>) -> 
     let expected = match read(path) {
         Ok(expected) => expected,
         Err(why) => {
-            let path = shown(path);
-            streams.say(&format!("knock-replay: error: cannot read {path}: {why}\n"));
+            streams.error(&format!("cannot read {}: {why}", shown(path)));
             return Exit::Config;
         }
     };
     if expected == kept.bytes {
         if !quiet {
-            streams.say(&format!("knock-replay: as {} says\n", shown(path)));
+            streams.line(&format!("as {} says", shown(path)));
         }
         return Exit::Done;
     }
@@ -139,9 +124,9 @@ fn compare(path: &Path, kept: &Kept, quiet: bool, streams: &mut Streams<'_>) -> 
         return printed;
     }
     let (missing, new) = (counted(missing, "line"), counted(new, "line"));
-    streams.say(&format!(
-        "knock-replay: not as {name} says: {missing} missing, {new} new; if that is right, write the \
-         file anew with --bless\n"
+    streams.line(&format!(
+        "not as {name} says: {missing} missing, {new} new; if that is right, write the file anew with \
+         --bless"
     ));
     Exit::Differ
 }
@@ -213,8 +198,4 @@ pub(crate) fn painted(diff: &str) -> String {
         format!("{colour}{line}\x1b[0m\n")
     };
     diff.lines().map(paint).collect()
-}
-
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

@@ -8,7 +8,7 @@ use super::pairing::{Change, Kind};
 use super::parting::Parting;
 use super::side::Side;
 use crate::explain::{ConfigLine, Explanation, Verdict, Words};
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// What a change comes from, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use knock_engine::{DoorId, DoorName, Doors, Phase, Timestamp};
 use knock_engine::{Effect, EffectKind, TimedEffect};
 
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// Something that doors do and that shows outside: stages are only on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,28 +1,29 @@
 //! Changes for programs: one object a line, as `docs/knock-against.schema.json` says.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
 
 use knock_engine::address;
 
-use super::Outcome;
 use super::cause::Because;
 use super::event::{Moment, What};
 use super::pairing::{Change, Half, Kind};
 use super::side::Side;
 use super::text::words;
+use super::{Changes, Outcome};
 use crate::explain::ConfigLine;
-use crate::output::json::{self, Place};
+use crate::output::Output;
+use crate::output::json::{Json, Place};
+use crate::output::time::{between, utc};
 use crate::session::reader::ReadingDone;
 
 /// The version of the format. A program that knows one may meet further fields and names in it, never
 /// another meaning of those it knows.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 #[derive(Serialize)]
-struct Versioned<T> {
-    version: u8,
+struct Typed<T> {
     r#type: &'static str,
     #[serde(flatten)]
     object: T,
@@ -92,25 +93,25 @@ struct Configuration<'a> {
     timed_out: u64,
 }
 
-/// Writes what changes, and a summary.
-pub(super) fn print(
-    outcome: &Outcome,
-    reading: &ReadingDone,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for change in &outcome.changes {
-        let object = difference(change, outcome);
-        json::write(&Versioned { version: VERSION, r#type: "difference", object }, out)?;
+impl Output<Changes> for Json<'_> {
+    fn one(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let mut changes = outcome.changes.iter();
+        changes.try_for_each(|change| {
+            self.write(&Typed { r#type: "difference", object: difference(change, outcome) })
+        })
     }
-    let object = Summary {
-        packets: reading.tally.packets(),
-        differences: outcome.changes.len(),
-        left_out: outcome.left_out,
-        old: configuration(&outcome.old),
-        new: configuration(&outcome.new),
-        warnings: reading.tally.warnings(outcome.counts()),
-    };
-    json::write(&Versioned { version: VERSION, r#type: "summary", object }, out)
+
+    fn end(&mut self, (outcome, reading): (&Outcome, &ReadingDone)) -> io::Result<()> {
+        let object = Summary {
+            packets: reading.tally.packets(),
+            differences: outcome.changes.len(),
+            left_out: outcome.left_out,
+            old: configuration(&outcome.old),
+            new: configuration(&outcome.new),
+            warnings: reading.tally.warnings(outcome.counts()),
+        };
+        self.write(&Typed { r#type: "summary", object })
+    }
 }
 
 fn configuration(side: &Side) -> Configuration<'_> {
@@ -153,8 +154,8 @@ fn difference<'a>(change: &Change, outcome: &'a Outcome) -> Difference<'a> {
 fn happened<'a>((what, moment): &Half, outcome: &'a Outcome) -> Happened<'a> {
     let Moment { at, packet } = *moment;
     Happened {
-        time: json::utc(at),
-        after_seconds: json::between(outcome.start, at),
+        time: utc(at),
+        after_seconds: between(outcome.start, at),
         packet: packet.map(|id| Place::new(id, &outcome.captures)),
         command: what.command().map(|(_, text)| String::from_utf8_lossy(text).into_owned()),
     }

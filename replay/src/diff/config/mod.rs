@@ -1,4 +1,4 @@
-//! `--against`: what a new configuration changes, on the same packets.
+//! `diff --new`: what a new configuration changes, on the same packets.
 //!
 //! Both configurations get every packet and every deadline at the same time. Whatever shows outside under
 //! both at the same time is dropped at once; what is left over is kept, within a limit, and paired in the
@@ -12,80 +12,66 @@ mod parting;
 mod side;
 mod text;
 
-use std::io::{self, BufWriter, Write as _};
+use std::convert::Infallible;
+use std::path::Path;
 
 use knock_config::options::Format;
-use knock_engine::Undecodable;
-use knock_engine::{Counts, Doors, Timestamp};
+use knock_engine::{Counts, Limits, Timestamp, Undecodable};
 
 use self::cause::Because;
 use self::event::{Event, Named, Names};
+use self::json::VERSION;
 use self::pairing::{AllUnmatched, Change, Kind, Unmatched, without_twins};
 use self::parting::{Partings, Told};
 use self::side::Side;
-use crate::Streams;
-use crate::args::Args;
-use crate::exit::Exit;
-use crate::explain::{Places, Step};
-use crate::session::reader::{CaptureNames, Reader, ReadingDone};
+use self::text::Text;
+use crate::args::DiffArgs;
+use crate::explain::Step;
+use crate::output::json::Json;
+use crate::output::words::printable;
+use crate::output::{Output, Results, buffered};
+use crate::session::drive::each;
+use crate::session::exit::Exit;
+use crate::session::finish::finish;
+use crate::session::load::{self, Configuration};
+use crate::session::names::CaptureNames;
+use crate::session::reader::{Reader, ReadingDone};
+use crate::session::terminal::Streams;
 
-/// A configuration as it was read: the name of its file, its doors and where it says what.
-pub(crate) type Configuration = (String, Doors, Places);
+/// What differs, known at once in the end.
+enum Changes {}
+
+impl Results for Changes {
+    type One<'a> = &'a Outcome;
+    type End<'a> = (&'a Outcome, &'a ReadingDone);
+}
 
 /// Replays under both configurations, and prints what the new one changes.
-pub(crate) fn run(
-    args: &Args,
-    old: Configuration,
-    new: Configuration,
-    mut reader: Reader,
-    streams: &mut Streams<'_>,
-) -> Exit {
-    let mut both = Both::new(args, old, new, &reader);
+pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    let input = &args.input;
+    let old = Configuration::load(&input.config, input.quiet, streams)?;
+    let new = Configuration::load(new, input.quiet, streams)?;
+    let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
+    let mut both = Both::new(load::limits(input.max_attempts), old, new, &reader);
     both.play(&mut reader);
     // Takes the progress bar off the screen as well.
     let reading = reader.finish();
     let outcome = both.finish();
-    let mut out = BufWriter::with_capacity(64 * 1024, &mut *streams.output);
-    let written = match args.checking.format {
-        Format::Text => text::print(&outcome, args.time, streams.output_colour, &mut out),
-        Format::Json => json::print(&outcome, &reading, &mut out),
-    };
-    let written = written.and_then(|()| out.flush());
-    // What is left in the buffer after an error is of no use to anybody.
-    drop(out.into_parts());
-    finish(args, &outcome, &reading, written, streams)
-}
-
-/// Says what there is to say besides. Returns how the program ends.
-fn finish(
-    args: &Args,
-    outcome: &Outcome,
-    reading: &ReadingDone,
-    written: io::Result<()>,
-    streams: &mut Streams<'_>,
-) -> Exit {
-    if let Err(error) = written {
-        return streams.cannot_write(&error);
-    }
-    if !args.quiet {
-        for line in text::summary(outcome, reading) {
-            streams.say(&format!("knock-replay: {line}\n"));
-        }
-    }
-    for error in &reading.errors {
-        streams.cannot_read(error);
-    }
-    if !reading.errors.is_empty() {
-        return Exit::Capture;
-    }
+    let colour = streams.output_colour;
+    let ((), written) = buffered(streams.output, |out| {
+        let mut output: Box<dyn Output<Changes> + '_> = match args.format {
+            Format::Text => Box::new(Text::new(args.time, colour, out)),
+            Format::Json => Box::new(Json::new(VERSION, false, out)),
+        };
+        let written = output.one(&outcome).and_then(|()| output.end((&outcome, &reading)));
+        ((), written)
+    });
+    finish(streams, input.quiet, written, &reading, text::summary(&outcome, &reading))?;
     if outcome.counts().admitted == 0 {
-        streams.say(
-            "knock-replay: error: no packet was admitted under either configuration, so nothing was \
-             compared\n",
-        );
-        return Exit::Differ;
+        streams.error("no packet was admitted under either configuration, so nothing was compared");
+        return Ok(Exit::Differ);
     }
-    if outcome.is_same() { Exit::Done } else { Exit::Differ }
+    Ok(if outcome.is_same() { Exit::Done } else { Exit::Differ })
 }
 
 /// Both configurations at work.
@@ -118,10 +104,9 @@ struct Outcome {
 }
 
 impl Both {
-    fn new(args: &Args, old: Configuration, new: Configuration, reader: &Reader) -> Self {
-        let limits = crate::limits(args.max_attempts);
+    fn new(limits: Limits, old: Configuration, new: Configuration, reader: &Reader) -> Self {
         let mut names = Names::default();
-        let mut side = |(name, doors, places): Configuration| {
+        let mut side = |Configuration { name, doors, places }| {
             let by_index = names.take(&doors);
             Side::new(name, (doors, places), by_index, reader.listening(), &limits)
         };
@@ -140,13 +125,12 @@ impl Both {
     }
 
     fn play(&mut self, reader: &mut Reader) {
-        while reader.next(|at, next| {
+        // Nothing is written yet, and nothing can fail.
+        let Ok(()) = each(reader, |at, next| {
             self.start.get_or_insert(at);
             self.time_until(at);
-            self.step(at, Step::of(next)).map_or(Ok(()), Err)
-        }) {
-            reader.tick();
-        }
+            Ok::<_, Infallible>(self.step(at, Step::of(next)))
+        });
         self.time_until(Timestamp::MAX);
     }
 
@@ -212,7 +196,7 @@ impl Outcome {
     }
 
     fn door(&self, named: Named) -> String {
-        crate::explain::printable(self.names.name(named))
+        printable(self.names.name(named))
     }
 
     fn because(&self, change: &Change) -> Because {

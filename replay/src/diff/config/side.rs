@@ -5,7 +5,7 @@ use knock_engine::{DoorId, Doors, Limits, Listening, Timestamp};
 
 use super::event::{Event, Named};
 use crate::explain::{Explainer, Explanation, Places, Step, Whom, Words};
-use crate::session::reader::CaptureNames;
+use crate::session::names::CaptureNames;
 
 /// A configuration at work.
 #[derive(Debug)]

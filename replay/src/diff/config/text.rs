@@ -8,35 +8,20 @@ use clap::builder::styling::{AnsiColor, Style};
 
 use knock_engine::address;
 
-use super::Outcome;
 use super::cause::Because;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
+use super::{Changes, Outcome};
 use crate::args::TimeFormat;
-use crate::explain::{ConfigLine, printable};
-use crate::output::text::stamp;
+use crate::explain::ConfigLine;
+use crate::output::Output;
+use crate::output::time::stamp;
+use crate::output::words::number;
+use crate::output::words::{painted, printable};
 use crate::session::reader::ReadingDone;
-use crate::session::summary::number;
 
 const HEADING: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
-
-/// Prints what changes, client by client and door by door.
-pub(super) fn print(
-    outcome: &Outcome,
-    times: Option<TimeFormat>,
-    colour: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut text = Text { outcome, times: times.unwrap_or(TimeFormat::Relative), colour, out };
-    if !outcome.changes.is_empty() {
-        writeln!(text.out, "old: {}\nnew: {}", outcome.old.name, outcome.new.name)?;
-    }
-    for group in groups(&outcome.changes) {
-        text.group(&group)?;
-    }
-    Ok(())
-}
 
 /// Returns the changes of each client at each door, in the order of their first changes.
 fn groups(changes: &[Change]) -> Vec<Vec<&Change>> {
@@ -52,7 +37,35 @@ fn groups(changes: &[Change]) -> Vec<Vec<&Change>> {
     groups
 }
 
-struct Text<'a> {
+/// Changes as text, client by client and door by door.
+pub(super) struct Text<'a> {
+    times: TimeFormat,
+    colour: bool,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(times: Option<TimeFormat>, colour: bool, out: &'a mut dyn Write) -> Self {
+        Self { times: times.unwrap_or(TimeFormat::Relative), colour, out }
+    }
+}
+
+impl Output<Changes> for Text<'_> {
+    fn one(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let Self { times, colour, ref mut out } = *self;
+        let mut table = Table { outcome, times, colour, out: &mut **out };
+        if !outcome.changes.is_empty() {
+            writeln!(table.out, "old: {}\nnew: {}", outcome.old.name, outcome.new.name)?;
+        }
+        groups(&outcome.changes).iter().try_for_each(|group| table.group(group))
+    }
+
+    fn end(&mut self, _: (&Outcome, &ReadingDone)) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Table<'a> {
     outcome: &'a Outcome,
     times: TimeFormat,
     colour: bool,
@@ -68,7 +81,7 @@ struct Row {
     what: Vec<String>,
 }
 
-impl Text<'_> {
+impl Table<'_> {
     fn group(&mut self, group: &[&Change]) -> io::Result<()> {
         let Some(first) = group.first() else { return Ok(()) };
         let title =
@@ -150,11 +163,7 @@ impl Text<'_> {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour {
-            format!("{}{text}{}", style.render(), style.render_reset())
-        } else {
-            text.to_owned()
-        }
+        painted(self.colour, style, text)
     }
 }
 

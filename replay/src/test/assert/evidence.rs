@@ -7,9 +7,10 @@ use knock_compat::{Effect, Rules};
 use knock_engine::{Commands, DoorId, Doors, Knock, Packet, Phase, Stage, Timestamp};
 
 use super::claim::{Assertion, Claim, Meant, Which};
-use crate::explain::{Whom, nanos};
+use crate::explain::Whom;
+use crate::output::time::nanos;
 use crate::session::drive::Played;
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// How many attempts that are under way, and how many open doors, are remembered at once.
 pub(super) const FOLLOWED: usize = 100_000;

@@ -12,7 +12,9 @@ use knock_engine::{Counts, DoorId, Phase};
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
-use crate::explain::{Nearest, Observer, PacketId, Whom, Words, nanos, printable};
+use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
+use crate::output::time::nanos;
+use crate::output::words::printable;
 
 /// What is known when all packets have come.
 pub(super) struct Findings<'a> {
@@ -74,8 +76,11 @@ impl Findings<'_> {
             for line in self.words.nearest_lines(&nearest) {
                 note.extend(["\n", &line.to_string()]);
             }
-            let help =
-                format!("see all of it with `{}={}`", self.again, address::text(nearest.client));
+            let help = format!(
+                "see all of it with `{} --client {}`",
+                self.again,
+                address::text(nearest.client)
+            );
             return wording(self.decided(&nearest)).note(note).help(help);
         }
         if self.rules != Rules::Knock
@@ -89,8 +94,8 @@ impl Findings<'_> {
                 self.packet(furthest.packet),
             );
             let help = format!(
-                "see with `{}={}` why knock would not open it, and with `--rules both` where the two \
-                 differ",
+                "see with `{} --client {}` why knock would not open it, and with `knock-replay diff \
+                 --rules` where the two differ",
                 self.again,
                 address::text(furthest.client)
             );
@@ -237,7 +242,7 @@ impl Findings<'_> {
         match self.nearest(which).filter(|_| count.is_too_few(facts.count)) {
             Some(nearest) => {
                 let help = format!(
-                    "see all of it with `{}={}`",
+                    "see all of it with `{} --client {}`",
                     self.again,
                     address::text(nearest.client)
                 );

@@ -14,9 +14,9 @@ use super::claim::{Assertion, Assertions, Claim};
 use super::evidence::Evidence;
 use super::failure::Findings;
 use crate::explain::{Explanation, Observer, Places, Turn, Verdict, Whom, Words};
-use crate::session::drive::{self, Coming, Played, Watch};
-use crate::session::player::PlayingDone;
-use crate::session::reader::{CaptureNames, PacketId, Reader};
+use crate::session::drive::{self, Coming, Played, PlayingDone, Watch};
+use crate::session::names::{CaptureNames, PacketId};
+use crate::session::reader::Reader;
 
 /// A replay that assertions are held to.
 pub(crate) struct Trial<'a> {

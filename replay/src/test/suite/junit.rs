@@ -1,16 +1,37 @@
 //! What came of tests, as JUnit XML.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use knock_config::report::Style;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::outcome::{Detail, Outcome, Verdict};
+use super::run::Tests;
+use crate::output::Output;
+
+/// A file of JUnit XML.
+pub(super) struct Junit<'a> {
+    pub(super) file: &'a Path,
+}
+
+impl Output<Tests> for Junit<'_> {
+    fn one(&mut self, _: &Outcome) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
+        fs::write(self.file, document(outcomes).map_err(io::Error::other)?)
+    }
+}
 
 /// Returns what came of tests as a document, a suite for each folder of the command line. It has no times:
 /// the same files give the same document.
 ///
 /// # Errors
 /// That of the library, which has none for such a document.
-pub(super) fn document(outcomes: &[Outcome]) -> Result<String, SerializeError> {
+fn document(outcomes: &[Outcome]) -> Result<String, SerializeError> {
     let mut report = Report::new("knock-replay test");
     let mut suites: Vec<(&str, TestSuite)> = Vec::new();
     for outcome in outcomes {

@@ -7,7 +7,7 @@ use knock_config::report::{self, Source, Style};
 use knock_config::{Severity, Wording};
 use serde::Serialize;
 
-use crate::exit::Exit;
+use crate::session::exit::Exit;
 use crate::test::assert::Unusable;
 use crate::test::expect::{Difference, painted};
 use knock_capture::{CaptureError, Fault};
