@@ -63,11 +63,15 @@ pub enum Difference {
     LongName = 27,
     /// It forgets all attempts when the configuration is read anew.
     Reload = 37,
+    /// A second try of the knock just made voids the attempt.
+    SecondTry = 56,
+    /// It hears packets from addresses that no host has.
+    NoHost = 57,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -95,6 +99,8 @@ impl Difference {
         Self::LongCommand,
         Self::LongName,
         Self::Reload,
+        Self::SecondTry,
+        Self::NoHost,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -140,6 +146,8 @@ impl fmt::Display for Difference {
             Self::LongCommand => "knockd 0.8 runs no command of 4,096 bytes or more",
             Self::LongName => "knockd 0.8 cuts the name of a door to 127 bytes",
             Self::Reload => "knockd 0.8 forgets all attempts at a reload",
+            Self::SecondTry => "a second try of a knock voids the attempt in knockd 0.8",
+            Self::NoHost => "knockd 0.8 hears packets from addresses that no host has",
         })
     }
 }

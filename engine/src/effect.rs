@@ -244,6 +244,8 @@ pub enum EffectKind {
     Retransmission,
     /// [`Note::OtherFlags`].
     OtherFlags,
+    /// [`Note::SecondTry`].
+    SecondTry,
     /// [`Note::Voided`].
     Voided,
     /// [`Note::Evicted`].
@@ -289,6 +291,7 @@ impl EffectKind {
             Self::ReloadRefused => "reload-refused",
             Self::Retransmission => "retransmission",
             Self::OtherFlags => "other-flags",
+            Self::SecondTry => "second-try",
             Self::Voided => "void",
             Self::Evicted => "evicted",
             Self::SequenceChanged => "sequence-changed",
@@ -392,7 +395,7 @@ impl<X: OwnEffect> Effect<X> {
 /// Why a packet did not count for an attempt, or an attempt ended without a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The packet repeats the last knock that counted; it is ignored.
+    /// The packet is a TCP retransmission of a knock that counted; it is ignored.
     Retransmission {
         /// Who sent it.
         client: IpAddr,
@@ -407,6 +410,18 @@ pub enum Note {
         door: DoorId,
         /// How far the attempt is.
         stage: Stage,
+    },
+    /// The packet is a second, fresh try of the knock that was counted last, where another one comes
+    /// next; the attempt stays as it is.
+    SecondTry {
+        /// Who sent it.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// How far the attempt is.
+        stage: Stage,
+        /// What was knocked again.
+        knock: Knock,
     },
     /// The packet was not the next knock; the attempt is void.
     Voided {
@@ -455,6 +470,7 @@ impl Note {
         match *self {
             Self::Retransmission { .. } => EffectKind::Retransmission,
             Self::OtherFlags { .. } => EffectKind::OtherFlags,
+            Self::SecondTry { .. } => EffectKind::SecondTry,
             Self::Voided { .. } => EffectKind::Voided,
             Self::Evicted { .. } => EffectKind::Evicted,
             Self::SequenceChanged { .. } => EffectKind::SequenceChanged,
@@ -468,6 +484,7 @@ impl Note {
         match *self {
             Self::Retransmission { .. } => None,
             Self::OtherFlags { stage, .. }
+            | Self::SecondTry { stage, .. }
             | Self::Voided { stage, .. }
             | Self::Evicted { stage, .. }
             | Self::SequenceChanged { stage, .. }
@@ -481,6 +498,7 @@ impl Note {
         match *self {
             Self::Retransmission { client, .. }
             | Self::OtherFlags { client, .. }
+            | Self::SecondTry { client, .. }
             | Self::Voided { client, .. }
             | Self::Evicted { client, .. }
             | Self::SequenceChanged { client, .. }
@@ -494,6 +512,7 @@ impl Note {
         match *self {
             Self::Retransmission { .. } => None,
             Self::OtherFlags { door, .. }
+            | Self::SecondTry { door, .. }
             | Self::Voided { door, .. }
             | Self::Evicted { door, .. }
             | Self::SequenceChanged { door, .. }

@@ -107,7 +107,9 @@ pub mod transcript;
 
 pub use command::{Command, Commands, Phase};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
-pub use door::{Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Target};
+pub use door::{
+    Door, DoorName, DoorSequence, FlagRule, Sequence, SequenceError, Stage, Step, Target,
+};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
     CommandStatus, Deadline, DeadlineReason, Effect, EffectKind, Event, Note, OwnEffect, RunId,

@@ -66,10 +66,8 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             Channel::Message
         }
         Effect::ReloadRefused => {
-            line.text(
-                "the configuration was read anew but is not used: too many doors of earlier ",
-            );
-            line.text("ones still wait for their stop commands");
+            line.text("reload rejected: too many doors of earlier configurations still wait for ");
+            line.text("their stop commands; reload again when more are closed");
             Channel::Message
         }
         Effect::Note(ref note) => {
@@ -84,11 +82,15 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
     match *note {
         Note::Retransmission { client, knock } => {
             line.address(client).text(": ").knock(knock);
-            line.text(" repeats the last knock (TCP retransmission), ignored");
+            line.text(" repeats an earlier knock (TCP retransmission), ignored");
         }
         Note::OtherFlags { client, door, stage } => {
             line.client_at(client, door).text("still at stage ").number(stage);
             line.text(": the packet has other TCP flags than tcpflags asks for");
+        }
+        Note::SecondTry { client, door, stage, knock } => {
+            line.client_at(client, door).text("still at stage ").number(stage);
+            line.text(": ").knock(knock).text(" was tried again, ignored");
         }
         Note::Voided { client, door, stage, knock } => {
             line.client_at(client, door).text("void at stage ").number(stage);

@@ -1,8 +1,8 @@
-//! The programs that people knock with.
+//! Programs with which people knock.
 
 use knock_config::Verdict;
+use knock_config::diagnostics::Style;
 use knock_config::options::CheckOptions;
-use knock_config::report::Style;
 
 use crate::common::Scene;
 
@@ -45,7 +45,7 @@ fn scans_of_nmap_open_doors() {
     daemon.end();
 }
 
-/// Which doors a scan opens, and which ones `--check` says that it opens.
+/// Compares the doors that a scan opens with those that `--check` warns about.
 #[test]
 fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
     let name = "a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of";
@@ -74,7 +74,7 @@ fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
     command =
 ";
     let Some(scene) = Scene::new(name, &["nmap"], config) else { return };
-    let said = Verdict::on(
+    let verdict = Verdict::on(
         &scene.path("knockd.conf"),
         |_| None,
         &CheckOptions::default(),
@@ -82,10 +82,10 @@ fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
         None,
         Style::Plain,
     );
-    let config = said.config.unwrap();
-    let lines = said.errors.split("warning[ascending-sequence]").skip(1);
+    let config = verdict.config.unwrap();
+    let lines = verdict.errors.split("warning[ascending-sequence]").skip(1);
     let sequences: Vec<&str> = lines.map(|one| one.lines().nth(3).unwrap()).collect();
-    let [sequence] = sequences[..] else { panic!("{}", said.errors) };
+    let [sequence] = sequences[..] else { panic!("{}", verdict.errors) };
     assert!(sequence.ends_with("= 18044,31022,50560"), "{sequence}");
     assert_eq!(config.doors.len(), 6);
 
@@ -148,7 +148,7 @@ fn handmade_packets_of_hping_open_the_doors_whose_flags_they_have() {
         let expected: Vec<_> = expected.chain([SETTLED.to_owned()]).collect();
         assert_eq!(opened, expected, "{flags}");
     }
-    // Somebody else's address is somebody else.
+    // A spoofed address counts as another client.
     scene.client("hping3 -n -i u1000 -c 3 -S --spoof 192.0.2.41 -p ++7001 192.0.2.1");
     daemon.wait_for("192.0.2.41: pure: OPEN SESAME");
     daemon.end();
@@ -180,7 +180,7 @@ fn repeats_of_knocks_that_a_firewall_drops_do_no_harm() {
     scene.server("iptables -P INPUT DROP && ip6tables -P INPUT DROP");
     scene.server("ip6tables -A INPUT -p ipv6-icmp -j ACCEPT");
     let daemon = scene.start("-D -i server");
-    // Each sends its knock again after a second, and gives up before the time after that.
+    // Each client sends its knock again after a second, and gives up before it would do so again.
     let knock = "for port in 7101 7102 7103; do nc -w 2 $server $port; done";
     scene.client(&format!("for server in 192.0.2.1 2001:db8::1; do ({knock}) & done; wait"));
     daemon.settle();
@@ -188,12 +188,13 @@ fn repeats_of_knocks_that_a_firewall_drops_do_no_harm() {
         let lines = ["Stage 1", "Stage 2", "Stage 3", "OPEN SESAME"];
         let opened = lines.map(|line| format!("{client}: dropped: {line}"));
         let output = daemon.output();
-        let told = output.lines().filter(|line| line.starts_with(&format!("{client}: ")));
-        let (repeats, told): (Vec<_>, Vec<_>) = told.partition(|line| line.contains(" repeats "));
-        assert_eq!(told, opened);
+        let printed = output.lines().filter(|line| line.starts_with(&format!("{client}: ")));
+        let (repeats, printed): (Vec<_>, Vec<_>) =
+            printed.partition(|line| line.contains(" repeats "));
+        assert_eq!(printed, opened);
         for port in 7101..=7103 {
             let repeat = format!(
-                "{client}: {port}/tcp repeats the last knock (TCP retransmission), ignored"
+                "{client}: {port}/tcp repeats an earlier knock (TCP retransmission), ignored"
             );
             assert!(repeats.contains(&&*repeat), "{repeat}: {output}");
         }
@@ -213,12 +214,12 @@ fn tcp_and_udp_can_be_mixed() {
     let daemon = scene.start("-i server");
     scene.client("knock 192.0.2.1 7000:udp 7000:tcp 8000:tcp 8000:udp 8000:udp");
     scene.client("knock -6 2001:db8::1 7000:udp 7000:tcp 8000:tcp 8000:udp 8000:udp");
-    let say = |port| format!("printf x | nc -u -q 0 198.51.100.1 {port}");
+    let send = |port| format!("printf x | nc -u -q 0 198.51.100.1 {port}");
     scene.client(&format!(
         "{}; nc -z 198.51.100.1 7000; nc -z 198.51.100.1 8000; {}; {}",
-        say(7000),
-        say(8000),
-        say(8000)
+        send(7000),
+        send(8000),
+        send(8000)
     ));
     // The other protocol is another knock.
     scene.knock_from("192.0.2.11", "192.0.2.1", "7000 7000 8000 8000 8000");
@@ -229,5 +230,36 @@ fn tcp_and_udp_can_be_mixed() {
         let line = format!("{client}: mixed: OPEN SESAME");
         assert_eq!(daemon.count(&line), times, "{line}: {}", daemon.output());
     }
+    daemon.end();
+}
+
+/// The client's system repeats each SYN after a second, because nothing answers, while the client is
+/// at its next knock.
+#[test]
+fn sockets_that_stay_open_behind_a_dropping_firewall_open_doors() {
+    let name = "sockets_that_stay_open_behind_a_dropping_firewall_open_doors";
+    let config = "
+[d]
+    sequence = 7000,8000,9000
+    seq_timeout = 10
+    tcpflags = syn
+    command =
+[reverse]
+    sequence = 9000,8000,7000
+    seq_timeout = 10
+    tcpflags = syn
+    command =
+";
+    let Some(scene) = Scene::new(name, &["bash", "timeout", "iptables"], config) else { return };
+    scene.server("iptables -P INPUT DROP");
+    let daemon = scene.start("-i server");
+    let knock = "(timeout 5 bash -c \"exec 3<>/dev/tcp/192.0.2.1/$port\" 2>/dev/null || true) &";
+    scene.client(&format!("for port in 7000 8000 9000; do {knock} sleep 0.6; done; wait"));
+    daemon.settle();
+    let output = daemon.output();
+    let of_client: Vec<&str> =
+        output.lines().filter(|line| line.starts_with("192.0.2.10: ")).collect();
+    let opened = ["Stage 1", "Stage 2", "Stage 3", "OPEN SESAME"];
+    assert_eq!(of_client, opened.map(|line| format!("192.0.2.10: d: {line}")), "{output}");
     daemon.end();
 }

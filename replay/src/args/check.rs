@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use knock_config::lint::Code;
 use knock_config::options::{self, CheckOptions, Denied, Format};
+use knock_config::warnings::Code;
 
 use super::DEFAULT_CONFIG;
 

@@ -6,8 +6,8 @@ use clap::Command;
 use clap::builder::ArgPredicate;
 use clap::error::ErrorKind;
 use knock_compat::Difference;
-use knock_config::lint::Code;
 use knock_config::options::{self, Denied, Format};
+use knock_config::warnings::Code;
 
 use super::check::denied;
 use super::{

@@ -87,7 +87,7 @@ impl<X: OwnEffect> Change<'_, X> {
             track.tally.attempts = track.tally.attempts.saturating_add(1);
         }
         if let Some(Handled { packet, seen }) = self.handled {
-            track.counted = Some(Counted::new(seen.id, &packet));
+            track.count(Counted::new(seen.id, &packet));
         }
         let (of, _) = track.sequence;
         track.live = (stage.get() < of).then(|| Live {
@@ -118,8 +118,12 @@ impl<X: OwnEffect> Change<'_, X> {
                 hinder(track, Cause::OtherFlags, seen);
                 Verdict::Ignored(Why::OtherFlags { rule: self.door.flags })
             }
+            Note::SecondTry { knock, .. } => {
+                let counted = track.counted.iter().rev().find(|counted| counted.knock() == knock);
+                Verdict::Ignored(Why::SecondTry { of: counted.map(Counted::id) })
+            }
             Note::Voided { stage, knock, .. } => {
-                let repeats = track.counted.is_some_and(|counted| counted.knock() == knock);
+                let repeats = track.counted.iter().any(|counted| counted.knock() == knock);
                 let because_of = self.because_of;
                 let cause = match (repeats, because_of) {
                     (true, _) => Cause::Repeat,

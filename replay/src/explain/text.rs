@@ -21,7 +21,7 @@ use super::words::{Words, knock_of};
 use crate::args::TimeFormat;
 use crate::output::Output;
 use crate::output::time::{nanos, stamp};
-use crate::output::words::{counted, painted};
+use crate::output::words::{number, painted};
 use crate::session::names::PacketId;
 
 /// How much is kept until it is printed.
@@ -104,7 +104,7 @@ impl Group {
         let doors = if names.len() == 1 { "door" } else { "doors" };
         format!(
             "nothing but {} that counted at {doors} {}",
-            counted(count, "packet"),
+            number(count, "packet", "packets"),
             names.join(", ")
         )
     }
@@ -240,7 +240,7 @@ impl Text<'_> {
             }
             let strays = explainer.strays_of(*client);
             if strays > 0 {
-                let packets = counted(strays, "packet");
+                let packets = number(strays, "packet", "packets");
                 let client = address::text(*client);
                 writeln!(self.out, "{client}: {packets} besides to ports of no door\n")?;
             }
@@ -423,7 +423,7 @@ pub(crate) fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<Str
     }
     let mut say = |count: u64, what: &str| {
         if count > 0 {
-            lines.push(format!("{} {what}", counted(count, "packet")));
+            lines.push(format!("{} {what}", number(count, "packet", "packets")));
         }
     };
     say(totals.strays, "in all to ports of no door");
@@ -469,7 +469,7 @@ mod tests {
 
     fn door() -> Door {
         let text = b"[d]\nsequence = 1\ncommand =\n";
-        config::parse(text).config.unwrap().doors.remove(0).door
+        config::parse(text).config.unwrap().doors.remove(0).door()
     }
 
     fn counts(grouped: &Groups) -> Vec<(usize, u64, u64)> {

@@ -177,7 +177,7 @@ impl Tally {
         let made_room = format!("made room for others {limit}");
         warn(counts.evicted, "attempt", "attempts", &made_room);
         let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
-        warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
+        warn(counts.forgotten_knocks, "opening was", "openings were", &forgotten);
         let not_begun = format!("not begun {limit}; knockd 0.8 would have begun it");
         warn(counts.not_begun, "attempt was", "attempts were", &not_begun);
         let refused = format!("refused {limit}");

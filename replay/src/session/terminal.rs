@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use knock_capture::{CaptureError, Fault};
-use knock_config::report::{self, Style};
+use knock_config::diagnostics::{self, Style};
 use knock_config::text::{Cause, shown};
 
 use super::exit::Exit;
@@ -75,7 +75,7 @@ impl Streams<'_> {
 
     pub(crate) fn cannot_read(&mut self, error: &CaptureError) {
         if let Fault::Scenario(text) = &error.fault {
-            self.say(&report::render(std::slice::from_ref(text), self.style()));
+            self.say(&diagnostics::render(std::slice::from_ref(text), self.style()));
         } else {
             self.error(&error.to_string());
         }

@@ -6,11 +6,10 @@ use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, counted, push_printable, shown};
 use similar::{ChangeTag, TextDiff};
 
 use crate::args::ReplayArgs;
-use crate::output::words::counted;
 use crate::replay::Replay;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
@@ -158,10 +157,10 @@ fn visible(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for one in chunk.valid().chars() {
-            if one.is_control() && !matches!(one, '\n' | '\t') {
-                out.extend(one.escape_default());
-            } else {
+            if matches!(one, '\n' | '\t') {
                 out.push(one);
+            } else {
+                push_printable(one, &mut out);
             }
         }
         for byte in chunk.invalid() {

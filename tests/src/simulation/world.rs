@@ -339,7 +339,7 @@ impl World {
             (said.opened, expected.opened),
             (said.timed_out, expected.timed_out),
             (said.evicted, expected.evicted),
-            (said.forgotten_openings, expected.forgotten_openings),
+            (said.forgotten_knocks, expected.forgotten_knocks),
             (said.refused, expected.refused),
         ];
         ensure(pairs.iter().all(|(one, other)| one == other), Invariant::ModelAgrees, || {
@@ -356,7 +356,7 @@ impl World {
         self.tally.voided = counts.voided;
         self.tally.retransmissions = counts.retransmissions;
         self.tally.evicted = counts.evicted;
-        self.tally.forgotten = counts.forgotten_openings;
+        self.tally.forgotten = counts.forgotten_knocks;
         self.tally.refused = counts.refused;
     }
 

@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use knock_config::options::Format;
+use knock_config::text::printable;
 use knock_engine::{Counts, Limits, Timestamp, Undecodable};
 
 use self::cause::Because;
@@ -28,7 +29,6 @@ use self::text::Text;
 use crate::args::DiffArgs;
 use crate::explain::Step;
 use crate::output::json::Json;
-use crate::output::words::printable;
 use crate::output::{Output, Results, buffered};
 use crate::session::drive::each;
 use crate::session::exit::Exit;
@@ -183,7 +183,7 @@ impl Outcome {
         Counts {
             admitted: old.admitted.max(new.admitted),
             evicted: old.evicted.max(new.evicted),
-            forgotten_openings: old.forgotten_openings.max(new.forgotten_openings),
+            forgotten_knocks: old.forgotten_knocks.max(new.forgotten_knocks),
             refused: old.refused.max(new.refused),
             ..new
         }

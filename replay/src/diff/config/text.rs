@@ -11,13 +11,15 @@ use knock_engine::address;
 use super::cause::Because;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
+use knock_config::text::printable;
+
 use super::{Changes, Outcome};
 use crate::args::TimeFormat;
 use crate::explain::ConfigLine;
 use crate::output::Output;
 use crate::output::time::stamp;
 use crate::output::words::number;
-use crate::output::words::{painted, printable};
+use crate::output::words::painted;
 use crate::session::reader::ReadingDone;
 
 const HEADING: Style = Style::new().bold();

@@ -16,7 +16,7 @@ use self::output::{At, Context, Lines, Text, Totals, VERSION};
 use crate::args::DiffArgs;
 use crate::output::Output;
 use crate::output::json::Json;
-use crate::output::words::counted;
+use crate::output::words::number;
 use crate::session::drive::each;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
@@ -104,7 +104,7 @@ impl Totals {
 /// Says which differences were met, how many lines are due to each, and how many openings there were:
 /// what matters most.
 fn summary(totals: &Totals) -> Vec<String> {
-    let read = counted(totals.packets, "packet");
+    let read = number(totals.packets, "packet", "packets");
     let verdict = if totals.exit() == Exit::Done {
         "knockd 0.8 and knock do the same"
     } else {
@@ -112,7 +112,7 @@ fn summary(totals: &Totals) -> Vec<String> {
     };
     let mut summary = vec![format!("{read} read: {verdict}")];
     for (due_to, count) in &totals.due_to {
-        let lines = counted(*count, "line");
+        let lines = number(*count, "line", "lines");
         summary.push(match due_to {
             Some(one) => format!("difference {}, {lines}: {one}", one.number()),
             None => format!(

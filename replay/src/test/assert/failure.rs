@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use knock_compat::Rules;
 use knock_config::Wording;
+use knock_config::text::printable;
 use knock_engine::address;
 use knock_engine::{Counts, DoorId, Phase};
 
@@ -14,7 +15,6 @@ use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
 use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
 use crate::output::time::nanos;
-use crate::output::words::printable;
 
 /// What is known when all packets have come.
 pub(super) struct Findings<'a> {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use knock_config::report;
+use knock_config::diagnostics;
+use knock_config::text::counted;
 use knock_engine::Doors;
 
 use super::claim::Assertions;
@@ -11,7 +12,6 @@ use super::trial::{Judgement, Trial};
 use crate::args::ReplayArgs;
 use crate::output::Output as _;
 use crate::output::text::Printer;
-use crate::output::words::counted;
 use crate::replay::Replay;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
@@ -84,7 +84,7 @@ fn load_all(
 /// Prints which assertions do not hold, and says how many do.
 fn report(judgement: &Judgement, args: &ReplayArgs, streams: &mut Streams<'_>) -> Exit {
     let style = streams.output_style();
-    let printed = streams.print(&report::render_findings(&judgement.failed, style));
+    let printed = streams.print(&diagnostics::render_findings(&judgement.failed, style));
     if printed != Exit::Done {
         return printed;
     }

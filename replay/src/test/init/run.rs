@@ -6,14 +6,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use knock_config::text::shown;
+use knock_config::text::{counted, printable, shown};
 use knock_engine::{Door, Doors};
 
 use super::draft::Drafts;
 use super::proof::{Proven, prove};
 use crate::args::InitArgs;
 use crate::explain::Places;
-use crate::output::words::{counted, printable};
 use crate::session::exit::Exit;
 use crate::session::load::Configuration;
 use crate::session::terminal::Streams;

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use knock_compat::{Effect, Knockd08Effect, Rules};
 use knock_config::Setup;
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, printable, shown};
 use knock_engine::address;
 use knock_engine::transcript;
 use knock_engine::{Doors, Limits, TooManyDoors};
@@ -22,7 +22,6 @@ use crate::args::TestArgs;
 use crate::explain::Places;
 use crate::output::Output as _;
 use crate::output::text::{Printer, Shown};
-use crate::output::words::printable;
 use crate::session::drive::Played;
 use crate::session::exit::Exit;
 use crate::session::load;

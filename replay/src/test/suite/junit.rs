@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::outcome::{Detail, Outcome, Verdict};

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_config::report;
+use knock_config::diagnostics;
+use knock_config::text::counted;
 
 use super::outcome::{Detail, Outcome, Verdict};
 use super::run::Tests;
 use crate::output::Output;
-use crate::output::words::{counted, painted};
+use crate::output::words::painted;
 use crate::session::exit::Exit;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -97,8 +98,8 @@ impl Text<'_> {
         self.paint(style, &counts) + "\n"
     }
 
-    const fn style(&self) -> report::Style {
-        if self.colour { report::Style::Coloured } else { report::Style::Plain }
+    const fn style(&self) -> diagnostics::Style {
+        if self.colour { diagnostics::Style::Coloured } else { diagnostics::Style::Plain }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {

@@ -1,0 +1,160 @@
+//! The sniffer's process, as the runner sees it.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use knock_engine::Doors;
+use nix::poll::PollFlags;
+
+use crate::wire::{InvalidMessage, Message, MessageReader, Order};
+
+/// How much is read before other things have their turn, in bytes.
+const READ_MAX: usize = 1 << 20;
+
+/// While this many bytes of orders wait, the sniffer's messages are not read. The longest order, a
+/// configuration with all its files, is a third of this, and a sniffer that works as it should reads its
+/// orders.
+const ORDERS_MAX: usize = 16 << 20;
+
+/// How often to check whether the process has ended, and how long to wait between: a second in all.
+const STATUS_TRIES: u32 = 200;
+const STATUS_PAUSE: Duration = Duration::from_millis(5);
+
+/// The process that reads packets, and the socket to it.
+pub(super) struct SnifferProcess {
+    child: Child,
+    /// `None` after the last message.
+    socket: Option<UnixStream>,
+    messages: MessageReader,
+    orders: VecDeque<u8>,
+    /// Whether it was asked to end, after which no orders can be sent.
+    dismissed: bool,
+}
+
+impl SnifferProcess {
+    pub(super) fn new(child: Child, socket: UnixStream) -> Self {
+        Self {
+            child,
+            socket: Some(socket),
+            messages: MessageReader::default(),
+            orders: VecDeque::new(),
+            dismissed: false,
+        }
+    }
+
+    /// Returns what to wait for; `None` if it has ended. Messages are awaited only if `is_read`.
+    pub(super) fn wanted(&self, is_read: bool) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::POLLIN, is_read && self.takes_orders());
+        events.set(PollFlags::POLLOUT, !self.orders.is_empty());
+        self.socket.as_ref().map(|socket| (socket.as_fd(), events))
+    }
+
+    /// Returns whether there will be no more messages.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    /// Returns whether it seems to read its orders.
+    fn takes_orders(&self) -> bool {
+        self.orders.len() < ORDERS_MAX
+    }
+
+    /// Queues an order, unless it was asked to end.
+    pub(super) fn queue(&mut self, order: &Order) {
+        if !self.dismissed {
+            self.orders.extend(order.bytes());
+        }
+    }
+
+    /// Sends as many orders as the socket takes.
+    pub(super) fn send(&mut self) {
+        let Some(socket) = &mut self.socket else { return };
+        while !self.orders.is_empty() {
+            let (front, _) = self.orders.as_slices();
+            match socket.write(front) {
+                Ok(length) => drop(self.orders.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // It reads no more. If it has ended, the next read finds out.
+                Err(_) => self.orders.clear(),
+            }
+        }
+    }
+
+    /// Asks it to end, after the orders that can be sent at once. Its last messages still come.
+    pub(super) fn dismiss(&mut self) {
+        self.send();
+        self.dismissed = true;
+        self.orders.clear();
+        if let Some(socket) = &self.socket {
+            // This fails if it has ended, which the next read finds out.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Kills it, and discards messages that were not handled.
+    pub(super) fn kill(&mut self) {
+        self.socket = None;
+        self.messages = MessageReader::default();
+        // This fails if it has ended by itself.
+        let _ = self.child.kill();
+    }
+
+    /// Waits until the process has ended, and returns how. If it takes too long, it is killed, which
+    /// takes a capability if it has become another user.
+    pub(super) fn status(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status_soon()? {
+            return Ok(status);
+        }
+        self.kill();
+        self.status_soon()?
+            .ok_or_else(|| io::Error::other("it hangs, and knockd cannot kill it without CAP_KILL"))
+    }
+
+    /// Waits up to a second for the end of the process.
+    fn status_soon(&mut self) -> io::Result<Option<ExitStatus>> {
+        for _ in 0..STATUS_TRIES {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            thread::sleep(STATUS_PAUSE);
+        }
+        Ok(None)
+    }
+
+    /// Reads what is there.
+    pub(super) fn read(&mut self) {
+        let mut bytes = [0; 16 * 1024];
+        let mut read = 0_usize;
+        while read < READ_MAX
+            && self.takes_orders()
+            && let Some(socket) = &mut self.socket
+        {
+            match socket.read(&mut bytes) {
+                Ok(0) => self.socket = None,
+                Ok(length) => {
+                    read = read.saturating_add(length);
+                    self.messages.push(bytes.get(..length).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.socket = None,
+            }
+        }
+    }
+
+    /// Returns its next message.
+    ///
+    /// # Errors
+    /// [`InvalidMessage`] if it is not a valid one.
+    pub(super) fn next(&mut self, doors: &Doors) -> Result<Option<Message>, InvalidMessage> {
+        self.messages.next(doors)
+    }
+}
