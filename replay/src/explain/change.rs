@@ -9,7 +9,7 @@ use knock_engine::{Effect, EffectKind, OwnEffect, TimedEffect};
 
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
-use super::track::{Counted, Ghost, Live, Track};
+use super::track::{Counted, ExpiredAttempt, Live, Track};
 use crate::session::names::PacketId;
 
 /// A packet that is handled.
@@ -78,9 +78,9 @@ impl<X: OwnEffect> Change<'_, X> {
         let mut late = None;
         if stage == Stage::FIRST {
             let knock = self.handled.map(|handled| handled.packet.knock());
-            late = track.ghost.take().and_then(|ghost| {
-                let expected = self.door.sequence()?.after(ghost.reached());
-                if expected == knock { ghost.late(at) } else { None }
+            late = track.expired.take().and_then(|expired| {
+                let expected = self.door.sequence()?.after(expired.reached());
+                if expected == knock { expired.late(at) } else { None }
             });
             let number = track.attempt.map_or(0, |attempt| attempt.number).saturating_add(1);
             track.attempt = Some(Attempt { number, began: at });
@@ -103,7 +103,7 @@ impl<X: OwnEffect> Change<'_, X> {
         let expected = live.and_then(|live| live.expected);
         if let (Some(live), Some(attempt)) = (live, track.attempt) {
             let cause = live.silence().cause;
-            track.ghost = Some(Ghost::new(stage, attempt.began, self.timed.at, cause));
+            track.expired = Some(ExpiredAttempt::new(stage, attempt.began, self.timed.at, cause));
         }
         Verdict::SequenceTimedOut { stage, expected }
     }
@@ -206,14 +206,14 @@ impl Silence<'_> {
         if let (Some(door), true) = (advanced, first == Some(packet.knock())) {
             return (track.pending(), Why::OtherAttempt { door });
         }
-        if let Some(mut ghost) = track.ghost
-            && self.expected_by(ghost.reached()) == Some(packet.knock())
-            && let Some(late) = ghost.late(self.at)
+        if let Some(mut expired) = track.expired
+            && self.expected_by(expired.reached()) == Some(packet.knock())
+            && let Some(late) = expired.late(self.at)
         {
             let attempt = track.attempt;
             let (of, _) = track.sequence;
-            let goes_on = ghost.follow(seen, late, of, &mut track.tally);
-            track.ghost = goes_on.then_some(ghost);
+            let goes_on = expired.follow(seen, late, of, &mut track.tally);
+            track.expired = goes_on.then_some(expired);
             return (attempt, Why::Late(late));
         }
         let place = knocks.iter().position(|&knock| knock == packet.knock());

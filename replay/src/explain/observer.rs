@@ -75,7 +75,7 @@ pub(crate) struct Observer {
     /// The last packets to ports of no door that look like knocks.
     strays: VecDeque<Stray>,
     /// What the doors that name the port of the packet make of it.
-    heard: Vec<Heard>,
+    heard: Vec<DoorHearing>,
     /// Those that have said something of the packet.
     spoken: Vec<DoorId>,
 }
@@ -93,7 +93,7 @@ pub(crate) struct Turn {
 
 /// What a door makes of the packet, as it was before it.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct DoorHearing {
     door: DoorId,
     hearing: Hearing,
     sequence: (u8, Option<u32>),
@@ -203,7 +203,7 @@ impl Observer {
                 self.spoken.clear();
                 self.heard.extend(doors.hearing(listening, packet).map(|(door, hearing)| {
                     let sequence = sequence_of(doors.door(door));
-                    Heard { door, hearing, sequence }
+                    DoorHearing { door, hearing, sequence }
                 }));
                 let seen = Seen::new(id, packet, vlan());
                 Turn { handled: Some(Handled { packet: *packet, seen }), ..turn }
@@ -314,7 +314,8 @@ impl Observer {
 
     /// Returns the door that hears the packet, if this one does not name its port.
     fn because_of(&self, door: DoorId) -> Option<DoorId> {
-        let names = |heard: &&Heard| heard.door == door && heard.hearing != Hearing::OtherProtocol;
+        let names =
+            |heard: &&DoorHearing| heard.door == door && heard.hearing != Hearing::OtherProtocol;
         if self.heard.iter().any(|heard| names(&heard)) {
             return None;
         }
@@ -326,13 +327,13 @@ impl Observer {
     /// nothing.
     fn silent(
         &mut self,
-        heard: Heard,
+        heard: DoorHearing,
         handled: Handled,
         outcome: &mut Outcome,
         doors: &Doors,
         tell: &mut dyn FnMut(&Explanation),
     ) {
-        let Heard { door, hearing, sequence } = heard;
+        let DoorHearing { door, hearing, sequence } = heard;
         let (client, at) = (handled.packet.source, self.now);
         let of = outcome.repeats.then(|| self.clients.repeated(&handled.packet));
         let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();

@@ -4,7 +4,7 @@ use knock_config::options::Format;
 
 use super::explaining::Explaining;
 use super::json::VERSION;
-use super::text::{Grouped, Kept, Live};
+use super::text::{Grouped, KeptLimits, Live};
 use super::{Explainer, Explanation, Whom, Words};
 use crate::args::ExplainArgs;
 use crate::output::json::Json;
@@ -49,10 +49,10 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
 }
 
 /// Returns how much is kept until it is printed: at most some 30 MB.
-const fn kept(whom: Whom) -> Kept {
+const fn kept(whom: Whom) -> KeptLimits {
     const OF_ALL: usize = 200_000;
     match whom {
-        Whom::All => Kept { of_one: 100, of_all: OF_ALL },
-        Whom::Network(_) => Kept { of_one: 10_000, of_all: OF_ALL },
+        Whom::All => KeptLimits { of_one: 100, of_all: OF_ALL },
+        Whom::Network(_) => KeptLimits { of_one: 10_000, of_all: OF_ALL },
     }
 }

@@ -26,7 +26,7 @@ use crate::session::names::PacketId;
 
 /// How much is kept until it is printed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptLimits {
     /// Of one client at one door.
     pub(super) of_one: usize,
     /// Of all.
@@ -36,7 +36,7 @@ pub(super) struct Kept {
 /// Explanations, client by client and door by door.
 #[derive(Debug)]
 struct Groups {
-    kept: Kept,
+    kept: KeptLimits,
     /// In the order in which the clients came.
     clients: Vec<(IpAddr, BTreeMap<DoorId, Group>)>,
     places: HashMap<IpAddr, usize>,
@@ -63,7 +63,7 @@ impl Groups {
     /// How many of the same are kept that come one after another.
     const SAME: usize = 3;
 
-    fn new(kept: Kept) -> Self {
+    fn new(kept: KeptLimits) -> Self {
         Self { kept, clients: Vec::new(), places: HashMap::new(), count: 0 }
     }
 
@@ -134,7 +134,7 @@ pub(super) struct Grouped<'a> {
 }
 
 impl<'a> Grouped<'a> {
-    pub(super) fn new(kept: Kept, colour: bool, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(kept: KeptLimits, colour: bool, out: &'a mut dyn Write) -> Self {
         Self { groups: Groups::new(kept), text: Text { out, colour } }
     }
 }
@@ -480,7 +480,7 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_may_be_and_the_rest_is_counted() {
-        let mut grouped = Groups::new(Kept { of_one: 4, of_all: 6 });
+        let mut grouped = Groups::new(KeptLimits { of_one: 4, of_all: 6 });
         for client in 1..=3 {
             for number in 1..=6 {
                 grouped.add(&happened(client, number, Verdict::Opened));
@@ -492,7 +492,7 @@ mod tests {
 
     #[test]
     fn of_many_of_the_same_three_are_kept_but_of_what_matters_all() {
-        let mut grouped = Groups::new(Kept { of_one: 100, of_all: 100 });
+        let mut grouped = Groups::new(KeptLimits { of_one: 100, of_all: 100 });
         let dull = Verdict::Ignored(Why::OtherDestination);
         for number in 1..=10 {
             grouped.add(&happened(1, number, dull));

@@ -33,7 +33,7 @@ pub(super) struct Client {
 pub(super) struct Track {
     pub(super) live: Option<Live>,
     /// The attempt that timed out last, for knocks that come too late.
-    pub(super) ghost: Option<Ghost>,
+    pub(super) expired: Option<ExpiredAttempt>,
     /// The last attempt, live or not.
     pub(super) attempt: Option<Attempt>,
     /// The knocks that counted last, at most [`Track::COUNTED_MAX`], the latest last.
@@ -57,7 +57,7 @@ pub(super) struct Live {
 
 /// An attempt that timed out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ghost {
+pub(super) struct ExpiredAttempt {
     /// How far it came.
     stage: Stage,
     /// How far it would have come with the knocks that came too late.
@@ -103,14 +103,14 @@ impl Track {
 
     /// Returns the attempt that is live, or that a knock may be too late for.
     pub(super) fn pending(&self) -> Option<Attempt> {
-        self.attempt.filter(|_| self.live.is_some() || self.ghost.is_some())
+        self.attempt.filter(|_| self.live.is_some() || self.expired.is_some())
     }
 
     /// Takes note of the sequence that the door has now.
     pub(super) fn look_at(&mut self, sequence: (u8, Option<u32>)) {
         if self.sequence.1 != sequence.1 {
             // Nothing can be too late for a one-time sequence that is used up.
-            self.ghost = None;
+            self.expired = None;
         }
         self.sequence = sequence;
     }
@@ -124,7 +124,7 @@ impl Track {
 
     /// Counts a packet that failed to be a first knock, if no attempt is under way or was just now.
     pub(super) fn fail_to_begin(&mut self, miss: Miss) {
-        if self.live.is_none() && self.ghost.is_none() {
+        if self.live.is_none() && self.expired.is_none() {
             self.tally.miss(Stage::NONE, miss);
         }
     }
@@ -156,7 +156,7 @@ impl Live {
     }
 }
 
-impl Ghost {
+impl ExpiredAttempt {
     /// How long a knock may be late and still belong to the attempt that it is too late for.
     const MEMORY: Seconds = Seconds::new(86_400).unwrap();
 

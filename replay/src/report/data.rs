@@ -9,7 +9,7 @@ use knock_engine::address;
 use knock_engine::{Counts, DoorId, DoorSequence, Stage, Timestamp};
 use serde::Serialize;
 
-use super::collect::{Event, Kept, Line, Pair, Shape, Span};
+use super::collect::{Line, PageContent, PageEvent, Pair, Shape, Span};
 use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, remarks};
 use crate::output::time::nanos;
 use crate::session::reader::ReadingDone;
@@ -165,7 +165,7 @@ pub(super) struct Sources<'a> {
 
 impl Data {
     /// Makes the data of what was kept.
-    pub(super) fn new(mut kept: Kept, sources: &Sources<'_>) -> Self {
+    pub(super) fn new(mut kept: PageContent, sources: &Sources<'_>) -> Self {
         let Sources { explainer, reading, words } = sources;
         let (first, last) = reading.tally.times().unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
         let mut nearest: HashMap<(IpAddr, DoorId), Nearest> =
@@ -309,8 +309,8 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
     }
 }
 
-fn event_row(event: &Event, start: Timestamp, verdicts: &mut Verdicts) -> EventRow {
-    let Event { at, verdict, stage, text, attempt, packet, lines, more } = *event;
+fn event_row(event: &PageEvent, start: Timestamp, verdicts: &mut Verdicts) -> EventRow {
+    let PageEvent { at, verdict, stage, text, attempt, packet, lines, more } = *event;
     let (at, verdict) = (nanos(start, at), verdicts.place(verdict, stage));
     match packet {
         Some((id, shape)) => {

@@ -7,7 +7,7 @@ mod html;
 
 use std::path::PathBuf;
 
-use self::collect::{Kept, Limits};
+use self::collect::{Limits, PageContent};
 use self::data::{Data, Sources};
 use self::file::File;
 use crate::args::{ReportArgs, Whom};
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let file = File::at(output).map_err(|error| streams.cannot_write_file(output, &error))?;
     let limits = load::limits(input.max_attempts);
     let mut explaining = Explaining::new(Whom::All, &limits, &config, &reader);
-    let mut kept = Kept::new(Limits::PAGE);
+    let mut kept = PageContent::new(Limits::PAGE);
     // Nothing is written yet, and nothing can fail.
     let _ = explaining.run(&mut reader, |one, words| {
         kept.add(one, words);

@@ -33,13 +33,13 @@ pub(crate) const NOTHING_TESTED: &str =
 
 /// A transcript that is kept instead of printed.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct KeptTranscript {
     pub(crate) bytes: Vec<u8>,
     /// It would have been longer than a transcript can be.
     pub(crate) is_full: bool,
 }
 
-impl Write for Kept {
+impl Write for KeptTranscript {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.bytes.len().saturating_add(bytes.len()) > MAX_BYTES {
             self.is_full = true;
@@ -60,7 +60,7 @@ pub(crate) fn run(
     replay: Replay,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    let mut kept = Kept::default();
+    let mut kept = KeptTranscript::default();
     let (reading, playing, written) = replay.transcript(args, &mut kept, streams.errors);
     if kept.is_full {
         streams.error(TOO_LONG);
@@ -78,7 +78,7 @@ pub(crate) fn run(
 pub(crate) fn judge(
     args: &ReplayArgs,
     file: &Path,
-    kept: &Kept,
+    kept: &KeptTranscript,
     streams: &mut Streams<'_>,
 ) -> Exit {
     if args.bless {
@@ -89,7 +89,7 @@ pub(crate) fn judge(
 }
 
 /// Writes a transcript to a file that from now on says what is expected.
-fn bless(path: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
+fn bless(path: &Path, kept: &KeptTranscript, streams: &mut Streams<'_>) -> Exit {
     match fs::write(path, &kept.bytes) {
         Ok(()) => {
             let lines = counted(kept.bytes.lines().count(), "line");
@@ -101,7 +101,7 @@ fn bless(path: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
 }
 
 /// Compares a transcript with the file that says what is expected, and prints what differs.
-fn compare(path: &Path, kept: &Kept, quiet: bool, streams: &mut Streams<'_>) -> Exit {
+fn compare(path: &Path, kept: &KeptTranscript, quiet: bool, streams: &mut Streams<'_>) -> Exit {
     let expected = match read(path) {
         Ok(expected) => expected,
         Err(why) => {
@@ -142,7 +142,7 @@ pub(crate) struct Difference {
 }
 
 /// Returns how a transcript differs from the text of the file `name`.
-pub(crate) fn difference(name: &str, expected: &[u8], kept: &Kept) -> Difference {
+pub(crate) fn difference(name: &str, expected: &[u8], kept: &KeptTranscript) -> Difference {
     let [expected, actual] = [expected, &kept.bytes].map(visible);
     let diff = TextDiff::configure().timeout(SEARCH_MAX).diff_lines(&*expected, &*actual);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();

@@ -59,7 +59,7 @@ impl What {
     }
 }
 
-/// A door of either configuration, told by its name: the number in [`Names`].
+/// A door of either configuration, known by its name: the number in [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(test, derive(Default))]
 pub(super) struct Named(usize);
@@ -113,12 +113,12 @@ pub(super) struct Moment {
 
 /// Something that happened under one of the configurations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Event {
+pub(super) struct VisibleEvent {
     pub(super) key: Key,
     pub(super) moment: Moment,
 }
 
-impl Event {
+impl VisibleEvent {
     /// Makes an event of an effect, if it is to be compared.
     pub(super) fn new(
         TimedEffect { at, effect }: TimedEffect,

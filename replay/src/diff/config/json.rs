@@ -178,7 +178,7 @@ fn reason(because: Because, outcome: &Outcome) -> Reason<'_> {
             new: Some(Said { text: None, lines: new }),
             ..plain("lines", "these lines")
         },
-        Because::Parting { packet, subject, sides: [old, new] } => {
+        Because::Divergence { packet, subject, sides: [old, new] } => {
             let said = |(text, lines)| Some(Said { text: Some(text), lines });
             Reason {
                 packet: packet.map(|id| Place::new(id, &outcome.captures)),

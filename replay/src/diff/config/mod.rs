@@ -5,10 +5,10 @@
 //! end: an opening that comes later than before is one that moved, not one gone and one new.
 
 mod cause;
+mod divergence;
 mod event;
 mod json;
 mod pairing;
-mod parting;
 mod side;
 mod text;
 
@@ -20,10 +20,10 @@ use knock_config::text::printable;
 use knock_engine::{Counts, Limits, Timestamp, Undecodable};
 
 use self::cause::Because;
-use self::event::{Event, Named, Names};
+use self::divergence::{Divergences, StepVerdicts};
+use self::event::{Named, Names, VisibleEvent};
 use self::json::VERSION;
 use self::pairing::{AllUnmatched, Change, Kind, Unmatched, without_twins};
-use self::parting::{Partings, Told};
 use self::side::Side;
 use self::text::Text;
 use crate::args::DiffArgs;
@@ -81,11 +81,11 @@ struct Both {
     names: Names,
     captures: CaptureNames,
     start: Option<Timestamp>,
-    told: Told,
-    partings: Partings,
+    verdicts: StepVerdicts,
+    divergences: Divergences,
     unmatched: AllUnmatched,
     /// What happens in a step.
-    events: (Vec<Event>, Vec<Event>),
+    events: (Vec<VisibleEvent>, Vec<VisibleEvent>),
 }
 
 /// What the two did on all packets.
@@ -96,7 +96,7 @@ struct Outcome {
     captures: CaptureNames,
     /// When the first packet came.
     start: Timestamp,
-    partings: Partings,
+    divergences: Divergences,
     /// In the order of time.
     changes: Vec<Change>,
     /// How many events there were besides, under either, that are not compared.
@@ -117,8 +117,8 @@ impl Both {
             names,
             captures: reader.names(),
             start: None,
-            told: Told::default(),
-            partings: Partings::default(),
+            verdicts: StepVerdicts::default(),
+            divergences: Divergences::default(),
             unmatched: AllUnmatched::default(),
             events: (Vec::new(), Vec::new()),
         }
@@ -148,16 +148,17 @@ impl Both {
 
     /// Lets something happen under both. Returns why no port was found in a frame.
     fn step(&mut self, at: Timestamp, step: Step<'_>) -> Option<Undecodable> {
-        let Self { old, new, told, partings, unmatched, events: (olds, news), .. } = self;
-        told.clear();
-        let undecodable = old.step(at, step.clone(), olds, |door, one| told.take_old(door, one));
+        let Self { old, new, verdicts, divergences, unmatched, events: (olds, news), .. } = self;
+        verdicts.clear();
+        let undecodable =
+            old.step(at, step.clone(), olds, |door, one| verdicts.take_old(door, one));
         // The frame is the same.
-        let _ = new.step(at, step, news, |door, one| told.take_new(door, one));
-        partings.take(told);
+        let _ = new.step(at, step, news, |door, one| verdicts.take_new(door, one));
+        divergences.take(verdicts);
         without_twins(olds, news);
-        let mut keep = |event: Event| {
-            let parting = partings.of(event.key.client, event.key.door);
-            Unmatched { event, parting }
+        let mut keep = |event: VisibleEvent| {
+            let divergence = divergences.of(event.key.client, event.key.door);
+            Unmatched { event, divergence }
         };
         olds.drain(..).for_each(|event| unmatched.add_old(keep(event)));
         news.drain(..).for_each(|event| unmatched.add_new(keep(event)));
@@ -165,10 +166,10 @@ impl Both {
     }
 
     fn finish(self) -> Outcome {
-        let Self { old, new, names, captures, start, partings, unmatched, .. } = self;
+        let Self { old, new, names, captures, start, divergences, unmatched, .. } = self;
         let (changes, left_out) = unmatched.paired();
         let start = start.unwrap_or(Timestamp::EPOCH);
-        Outcome { old, new, names, captures, start, partings, changes, left_out }
+        Outcome { old, new, names, captures, start, divergences, changes, left_out }
     }
 }
 

@@ -3,7 +3,7 @@
 use knock_engine::Undecodable;
 use knock_engine::{DoorId, Doors, Limits, Listening, Timestamp};
 
-use super::event::{Event, Named};
+use super::event::{Named, VisibleEvent};
 use crate::explain::{Explainer, Explanation, Places, Step, Whom, Words};
 use crate::session::names::CaptureNames;
 
@@ -53,7 +53,7 @@ impl Side {
         &mut self,
         at: Timestamp,
         step: Step<'_>,
-        events: &mut Vec<Event>,
+        events: &mut Vec<VisibleEvent>,
         mut tell: impl FnMut(Named, &Explanation),
     ) -> Option<Undecodable> {
         let Self { explainer, named, doors, .. } = self;
@@ -67,7 +67,7 @@ impl Side {
             Step::Frame(_, _, id) => Some(id),
             Step::Addresses(_) | Step::Time => None,
         };
-        let take = |timed| events.extend(Event::new(timed, packet, doors, named));
+        let take = |timed| events.extend(VisibleEvent::new(timed, packet, doors, named));
         explainer.step(at, step, take, &mut tell)
     }
 }

@@ -142,14 +142,14 @@ impl Table<'_> {
             }
             Because::Unknown => writeln!(
                 self.out,
-                "  because of packets before that are not told: more clients knock at doors than are \
+                "  because of packets before that are not verdicts: more clients knock at doors than are \
                  followed"
             ),
             Because::Lines { lines } => {
                 writeln!(self.out, "  because of these lines")?;
                 lines.iter().flatten().try_for_each(|line| self.line("    ", line))
             }
-            Because::Parting { packet: _, subject, sides } => {
+            Because::Divergence { packet: _, subject, sides } => {
                 writeln!(self.out, "  because of {subject}")?;
                 for (name, (text, lines)) in ["old", "new"].into_iter().zip(sides) {
                     writeln!(self.out, "    {name}: {text}")?;

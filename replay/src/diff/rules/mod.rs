@@ -45,7 +45,7 @@ pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Ex
         Format::Text => Box::new(Text { times: args.time, bar, out: *output }),
         Format::Json => Box::new(Json::new(VERSION, reader.is_live(), *output)),
     };
-    let mut report = Report {
+    let mut report = Comparing {
         args,
         lines: &mut *lines,
         errors: *errors,
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Ex
         due_to: BTreeMap::new(),
     };
     let mut written = report.run(&mut comparison, &mut reader);
-    let Report { due_to, packets, .. } = report;
+    let Comparing { due_to, packets, .. } = report;
     // Takes the bar off the screen as well.
     let reading = reader.finish();
     let totals =
@@ -128,7 +128,7 @@ fn summary(totals: &Totals) -> Vec<String> {
 }
 
 /// A comparison under way.
-struct Report<'a> {
+struct Comparing<'a> {
     args: &'a DiffArgs,
     lines: &'a mut (dyn Output<Lines> + 'a),
     errors: &'a mut (dyn Write + Send),
@@ -140,7 +140,7 @@ struct Report<'a> {
     due_to: BTreeMap<Option<Difference>, u64>,
 }
 
-impl Report<'_> {
+impl Comparing<'_> {
     fn run(&mut self, comparison: &mut Comparison, reader: &mut Reader) -> io::Result<()> {
         let mut place = At::BeforePackets;
         each(reader, |at, next| {

@@ -17,7 +17,7 @@ use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
 use crate::session::terminal::Streams;
-use crate::test::expect::{self, Kept, NOTHING_TESTED, TOO_LONG};
+use crate::test::expect::{self, KeptTranscript, NOTHING_TESTED, TOO_LONG};
 
 /// Replays, and judges the assertions of `--assert`, and the transcript if one is expected.
 pub(crate) fn run(
@@ -29,7 +29,7 @@ pub(crate) fn run(
     let files = load_all(args, &doors, streams)?;
     let limits = load::limits(args.input.max_attempts);
     let mut trial = Trial::new(&files, rules, (doors, &places), &reader, limits);
-    let (mut kept, mut nowhere) = (Kept::default(), io::sink());
+    let (mut kept, mut nowhere) = (KeptTranscript::default(), io::sink());
     let out: &mut (dyn Write + Send) = if args.expect.is_some() { &mut kept } else { &mut nowhere };
     let mut printer = Printer::new(args.shown(), bar, out, streams.errors);
     let (playing, replayed) = trial.run(&mut reader, |played| printer.one(*played));

@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
-use super::outcome::{Detail, Outcome, Told, Verdict};
+use super::outcome::{Detail, Outcome, Problem, Verdict};
 use super::run::Tests;
 use crate::output::Output;
 use crate::output::json::Json;
@@ -25,7 +25,7 @@ enum Object<'a> {
         config: Option<&'a str>,
         assertions: usize,
         blessed: bool,
-        details: Vec<Told>,
+        details: Vec<Problem>,
     },
     Summary {
         tests: usize,
@@ -44,7 +44,7 @@ impl Output<Tests> for Json<'_> {
             config: outcome.config.as_deref(),
             assertions: outcome.assertions,
             blessed: outcome.verdict == Verdict::Blessed,
-            details: outcome.details.iter().flat_map(Detail::told).collect(),
+            details: outcome.details.iter().flat_map(Detail::problems).collect(),
         })
     }
 

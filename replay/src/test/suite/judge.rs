@@ -27,7 +27,7 @@ use crate::session::exit::Exit;
 use crate::session::load;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
-use crate::test::expect::{self, Kept, TOO_LONG};
+use crate::test::expect::{self, KeptTranscript, TOO_LONG};
 use knock_capture::{Capture, Merge};
 
 /// What is said of packets of which none was admitted.
@@ -215,7 +215,8 @@ impl<'a> Judge<'a> {
         let limits = load::limits(Limits::DEFAULT_ATTEMPTS);
         let about = (doors.clone(), &test.config.places);
         let mut trial = Trial::new(test.assertions, rules, about, &reader, limits);
-        let (mut kept, mut nowhere, mut no_messages) = (Kept::default(), io::sink(), io::sink());
+        let (mut kept, mut nowhere, mut no_messages) =
+            (KeptTranscript::default(), io::sink(), io::sink());
         let out: &mut (dyn io::Write + Send) =
             if test.expect.is_some() { &mut kept } else { &mut nowhere };
         let mut printer = Printer::new(Shown::default(), None, out, &mut no_messages);
@@ -245,7 +246,7 @@ impl<'a> Judge<'a> {
         test: &Test<'_>,
         judgement: Judgement,
         spoiled: Option<String>,
-        kept: &Kept,
+        kept: &KeptTranscript,
     ) -> Result<Verdict, Failure> {
         let holds = judgement.holds() && spoiled.is_none();
         let mut details: Vec<Detail> = spoiled.map(Detail::Message).into_iter().collect();
@@ -318,7 +319,7 @@ fn spoils(played: &Played<'_>) -> Option<String> {
 }
 
 /// Writes what is expected from now on. Returns whether it is something else than before.
-fn bless(path: &Path, kept: &Kept) -> Result<bool, Failure> {
+fn bless(path: &Path, kept: &KeptTranscript) -> Result<bool, Failure> {
     if expect::read(path).is_ok_and(|before| before == kept.bytes) {
         return Ok(false);
     }
@@ -329,7 +330,7 @@ fn bless(path: &Path, kept: &Kept) -> Result<bool, Failure> {
 }
 
 /// Compares a transcript with what is expected.
-fn compare(path: &Path, kept: &Kept) -> Result<Option<Detail>, Failure> {
+fn compare(path: &Path, kept: &KeptTranscript) -> Result<Option<Detail>, Failure> {
     let name = shown(path);
     let expected =
         expect::read(path).map_err(|why| Failure::message(format!("cannot read {name}: {why}")))?;

@@ -56,9 +56,9 @@ fn case(outcome: &Outcome) -> TestCase {
         Verdict::Error(_) => Some(NonSuccessKind::Error),
     };
     let status = kind.map_or_else(TestCaseStatus::success, |kind| {
-        let told: Vec<_> = outcome.details.iter().flat_map(Detail::told).collect();
-        let first = told.first().map(|one| one.message.lines().next().unwrap_or_default());
-        let message = match (first, told.len()) {
+        let problems: Vec<_> = outcome.details.iter().flat_map(Detail::problems).collect();
+        let first = problems.first().map(|one| one.message.lines().next().unwrap_or_default());
+        let message = match (first, problems.len()) {
             (Some(first), 0 | 1) => first.to_owned(),
             (Some(first), more) => format!("{first}, and {} more", more.saturating_sub(1)),
             (None, _) => String::new(),
