@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The longest that can be asked for.
+/// The longest length of time that the command line accepts.
 const LONGEST: Duration = Duration::from_hours(24);
 
 /// What a number without a unit counts.
@@ -15,12 +15,12 @@ pub enum Unit {
     Seconds,
 }
 
-/// Why a text is no length of time.
+/// Why a text is not a length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurationError {
-    /// It is no number with or without a unit.
+    /// It is not a number with or without a unit.
     NoDuration,
-    /// It is none at all, where there must be some.
+    /// It is zero, where there must be some time.
     Zero,
     /// It is more than a day.
     TooLong,
@@ -30,7 +30,7 @@ impl fmt::Display for DurationError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NoDuration => "not a length of time, such as 500ms, 5s, 1.5s or 2m",
-            Self::Zero => "no time at all",
+            Self::Zero => "too short: it must be longer than zero",
             Self::TooLong => "more than a day (24h)",
         })
     }
@@ -41,7 +41,7 @@ impl std::error::Error for DurationError {}
 /// Reads a number with a unit (`ms`, `s`, `m`, `h`), or without one, which then counts `plain`.
 ///
 /// # Errors
-/// [`DurationError`] if it is none, or longer than a day.
+/// [`DurationError`] if it is not a length of time, or longer than a day.
 pub fn parse(text: &str, plain: Unit) -> Result<Duration, DurationError> {
     let unit_at = text.find(|character: char| character != '.' && !character.is_ascii_digit());
     let (number, unit) = text.split_at(unit_at.unwrap_or(text.len()));
@@ -66,7 +66,7 @@ fn is_decimal(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Returns the part of a unit that the digits behind the point are, without what is below a nanosecond.
+/// Returns the part of a unit that the digits after the point are, cut to whole nanoseconds.
 fn part(digits: &str, nanos_in_unit: u64) -> Duration {
     let mut place = nanos_in_unit;
     let mut nanos = 0_u64;
@@ -77,7 +77,7 @@ fn part(digits: &str, nanos_in_unit: u64) -> Duration {
     Duration::from_nanos(nanos)
 }
 
-/// Prints a length of time as one would write it: `100 ms`, `5 s`, `1.5 s`.
+/// Prints a length of time as people write it: `100 ms`, `5 s`, `1.5 s`.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown(pub Duration);
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_length_of_time_is_refused() {
+    fn what_is_not_a_length_of_time_is_refused() {
         for text in ["", "s", "-1", "+1", "1 s", "1d", "1e3", ".5", "5.", "1.2.3", "abc", "1sec"] {
             assert_eq!(parse(text, Unit::Seconds), Err(DurationError::NoDuration), "{text}");
         }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_of_time_is_shown_as_one_writes_it() {
+    fn a_length_of_time_is_printed_as_people_write_it() {
         for (millis, shown) in
             [(0, "0 ms"), (100, "100 ms"), (5000, "5 s"), (1500, "1.5 s"), (61_005, "61.005 s")]
         {

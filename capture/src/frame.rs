@@ -10,10 +10,10 @@ use etherparse::{
 use fastrand::Rng;
 use knock_engine::{Port, TcpFlags};
 
-/// What a knock by UDP carries, as that of knock 0.8 does.
+/// The payload of a knock by UDP, the same as that of knock 0.8.
 pub const DATAGRAM: [u8; 1] = [0];
 
-/// Why a packet cannot be made. Both have sources and destinations of one family, and are short.
+/// Why a packet cannot be made. Neither happens to short packets within one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameError;
 
@@ -29,10 +29,10 @@ impl From<ValueTooBigError<u16>> for FrameError {
     }
 }
 
-/// The source ports that Linux draws from.
+/// The source ports that Linux chooses from.
 const PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
-/// Draws a source port.
+/// Chooses a random source port.
 pub fn source_port(numbers: &mut Rng) -> Port {
     Port(numbers.u16(PORTS))
 }
@@ -50,7 +50,7 @@ pub fn segment(
     numbers: &mut Rng,
 ) -> Result<Vec<u8>, FrameError> {
     const WINDOW: u16 = 64_240;
-    // A sequence number of 0 is that of hand-made packets, and proves nothing to the door keeper.
+    // Hand-made packets have a sequence number of 0, so the daemon finds no retransmissions by it.
     let sequence_number = numbers.u32(1..);
     let mut header = TcpHeader::new(source.port(), destination.port(), sequence_number, WINDOW);
     let has = |flag| flags.contains(flag);
@@ -102,7 +102,7 @@ fn datagram(source: SocketAddr, destination: SocketAddr) -> Result<Vec<u8>, Fram
     Ok([&header.to_bytes()[..], &DATAGRAM].concat())
 }
 
-/// Returns a packet as a frame of Ethernet: a TCP segment with these flags, or without any a datagram.
+/// Returns a packet as an Ethernet frame: a TCP segment with these flags, or a datagram for `None`.
 ///
 /// # Errors
 /// If the addresses are not of one family.
@@ -143,9 +143,9 @@ pub fn frame(
     Ok([&link.to_bytes()[..], &network, &transport].concat())
 }
 
-/// How many routers a packet passes.
+/// How many routers a packet may pass.
 const HOPS: u8 = 64;
 
-/// Hardware addresses that no maker gives out.
+/// Locally administered hardware addresses, which no device has.
 const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 const GATEWAY: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];

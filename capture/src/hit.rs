@@ -1,4 +1,4 @@
-//! Knocks as the command line writes them.
+//! Knocks, as the command line writes them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,27 +19,27 @@ const FLAGS: [(&str, TcpFlags); 6] = [
 /// The names of the flags that a knock can have, and of no flag at all.
 pub const FLAG_NAMES: [&str; 7] = ["fin", "syn", "rst", "psh", "ack", "urg", "none"];
 
-/// A knock that is to be made: `PORT[:PROTOCOL[:FLAGS]]`.
+/// A knock to make: `PORT[:PROTOCOL[:FLAGS]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The port, which is not 0, and the protocol.
     pub knock: Knock,
-    /// The flags of a TCP knock that is not a plain SYN; `None` of all others.
+    /// The flags of a TCP knock that is not a plain SYN; `None` for all others.
     pub flags: Option<TcpFlags>,
 }
 
-/// Why a text is no knock.
+/// Why a text is not a knock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HitError {
     /// What should be a port is not a number from 1 to 65,535.
     Port(String),
-    /// What should be a protocol is none.
+    /// What should be a protocol is not `tcp` or `udp`.
     Protocol(String),
-    /// What should be a TCP flag is none.
+    /// What should be a TCP flag is not one.
     Flag(String),
-    /// Flags are given, but of UDP.
+    /// A UDP knock has flags.
     FlagsOfUdp,
-    /// There is more behind the flags.
+    /// There is more after the flags.
     FourthField,
 }
 
@@ -53,15 +53,15 @@ impl fmt::Display for HitError {
                 write!(out, "`{}` is not a port, a number from 1 to 65535", text.escape_debug())
             }
             Self::Protocol(text) => {
-                write!(out, "`{}` is not a protocol, which is tcp or udp", text.escape_debug())
+                write!(out, "`{}` is not a protocol: use tcp or udp", text.escape_debug())
             }
             Self::Flag(text) => {
                 let known = FLAGS.map(|(name, _)| name).join(", ");
                 let text = text.escape_debug();
-                write!(out, "`{text}` is not a TCP flag, which are {known}; `none` stands alone")
+                write!(out, "`{text}` is not a TCP flag: use {known}, or `none` alone")
             }
             Self::FlagsOfUdp => out.write_str("only tcp has flags"),
-            Self::FourthField => out.write_str("there is nothing to be given behind the flags"),
+            Self::FourthField => out.write_str("nothing may follow the flags"),
         }
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Display for HitError {
 impl std::error::Error for HitError {}
 
 impl HitError {
-    /// Returns the way out, if one is near.
+    /// Returns a suggestion, if there is a likely one.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let did_you_mean = |text: &str, known: &[&'static str]| {
@@ -79,7 +79,7 @@ impl HitError {
         match self {
             Self::Port(text) => port_help(text),
             Self::Protocol(text) if is_flag(text) => {
-                Some(format!("flags stand behind the protocol: `7000:tcp:{text}`"))
+                Some(format!("flags go after the protocol: `7000:tcp:{text}`"))
             }
             Self::Protocol(text) if text.contains(',') => {
                 Some("knocks are separated by blanks: `7000:udp 8000:tcp`".to_owned())
@@ -117,7 +117,7 @@ impl Hit {
         Self { knock: Knock { port, protocol }, flags: None }
     }
 
-    /// Returns the flags of its packet; `None` of UDP.
+    /// Returns the flags of its packet; `None` for UDP.
     #[must_use]
     pub const fn tcp_flags(self) -> Option<TcpFlags> {
         match (self.knock.protocol, self.flags) {
@@ -150,7 +150,7 @@ impl FromStr for Hit {
 /// Reads a port that can be knocked at.
 ///
 /// # Errors
-/// [`HitError::Port`] if it is no number from 1 to 65,535.
+/// [`HitError::Port`] if it is not a number from 1 to 65,535.
 pub fn port(text: &str) -> Result<Port, HitError> {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_decimal && *number > 0);
@@ -160,12 +160,12 @@ pub fn port(text: &str) -> Result<Port, HitError> {
 /// Reads `PORT` or `PORT/tcp`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the text.
 pub fn tcp_port(text: &str) -> Result<Port, String> {
     let number = match text.rsplit_once('/') {
         Some((number, protocol)) if protocol.eq_ignore_ascii_case("tcp") => number,
         Some((_, protocol)) if protocol.eq_ignore_ascii_case("udp") => {
-            let why = "not a TCP port: only of those can it be known whether they are open";
+            let why = "not a TCP port: only TCP ports can be tested for being open";
             return Err(why.to_owned());
         }
         _ => text,
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_knock_is_refused_with_its_cause() {
+    fn what_is_not_a_knock_is_refused_with_its_cause() {
         let port = |text: &str| HitError::Port(text.to_owned());
         let protocol = |text: &str| HitError::Protocol(text.to_owned());
         let flag = |text: &str| HitError::Flag(text.to_owned());
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_is_said_where_it_is_near() {
+    fn errors_suggest_what_may_have_been_meant() {
         let blanks = |knocks: &str| Some(format!("ports are separated by blanks: `{knocks}`"));
         let colon = |knock: &str| Some(format!("the protocol goes after a colon: `{knock}`"));
         for (text, help) in [
@@ -290,7 +290,7 @@ mod tests {
             ("7000/udp", colon("7000:udp")),
             ("7000/\u{1b}", colon("7000:\\u{1b}")),
             ("ssh", Some("write the number of the port, not its name".into())),
-            ("7000:fin", Some("flags stand behind the protocol: `7000:tcp:fin`".into())),
+            ("7000:fin", Some("flags go after the protocol: `7000:tcp:fin`".into())),
             ("7000:udp,8000", Some("knocks are separated by blanks: `7000:udp 8000:tcp`".into())),
             ("7000:tpc", Some("did you mean `tcp`?".into())),
             ("7000:tcp:sny", Some("did you mean `syn`?".into())),

@@ -1,7 +1,7 @@
-//! Packet captures: read from disk, and written in words as scenarios.
+//! Packet captures: files read from disk, and scenarios written by hand.
 //!
 //! [`Capture`] reads pcap and pcapng, plain or compressed, and scenarios; [`Merge`] puts several in
-//! order of time. [`Hit`] is a knock as people write it and [`frame`] makes it a packet.
+//! order of time. [`Hit`] is a knock as people write it, and [`frame`] turns it into a packet.
 
 pub mod duration;
 pub mod frame;

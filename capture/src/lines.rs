@@ -1,5 +1,4 @@
-//! Lines that people write, in scenarios and in files of assertions: their words, and what is said of
-//! them.
+//! Reads lines that people write, in scenarios and in files of assertions, and reports their errors.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,10 +7,10 @@ use crate::duration::{self, Unit};
 use knock_config::lex::{Line, Piece};
 use knock_config::{Excerpt, Wording};
 
-/// A fault, and where it is.
+/// An error, and where it is.
 pub type Fault<'a> = Box<(Piece<'a>, Wording)>;
 
-/// Returns a fault at a place.
+/// Returns an error at a place.
 #[must_use]
 pub fn fault(at: Piece<'_>, wording: Wording) -> Fault<'_> {
     Box::new((at, wording))
@@ -23,9 +22,9 @@ pub struct Words<'a> {
     rest: Piece<'a>,
 }
 
-/// A word, or what stands in quotes.
+/// A word, or text in quotes.
 pub struct Quotable<'a> {
-    /// Where it stands, with its quotes.
+    /// Its place, with its quotes.
     pub at: Piece<'a>,
     /// Its bytes, without quotes and with escapes resolved.
     pub bytes: Cow<'a, [u8]>,
@@ -58,7 +57,7 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
-    /// Returns the next word if it is one of those that are wanted.
+    /// Returns the next word if it is one of these.
     pub fn next_if(&mut self, is_wanted: impl FnOnce(&[u8]) -> bool) -> Option<Piece<'a>> {
         let before = self.rest;
         let word = self.next()?;
@@ -69,27 +68,27 @@ impl<'a> Words<'a> {
         None
     }
 
-    /// Returns the next word, which must be there, behind this one.
+    /// Returns the next word, which must follow this one.
     ///
     /// # Errors
-    /// A fault if it is missing or malformed.
-    pub fn expect(&mut self, behind: Piece<'a>, what: &str) -> Result<Piece<'a>, Fault<'a>> {
+    /// An error if it is missing or malformed.
+    pub fn expect(&mut self, before: Piece<'a>, what: &str) -> Result<Piece<'a>, Fault<'a>> {
         self.next().ok_or_else(|| {
             let wording = Wording::new("the line ends too early", format!("expected {what}"));
-            fault(behind.empty_at_end(), wording)
+            fault(before.empty_at_end(), wording)
         })
     }
 
-    /// Returns the next word, or what stands in the quotes that come next, which must be there.
+    /// Returns the next word or the text in the next quotes, which must follow.
     ///
-    /// Between `"` and `"`, `\"` and `\\` stand for `"` and `\`; between `'` and `'` everything stands for
+    /// Between `"` and `"`, `\"` and `\\` mean `"` and `\`; between `'` and `'` every character means
     /// itself.
     ///
     /// # Errors
-    /// A fault if it is missing or malformed.
-    pub fn quotable(&mut self, behind: Piece<'a>, what: &str) -> Result<Quotable<'a>, Fault<'a>> {
+    /// An error if it is missing or malformed.
+    pub fn quotable(&mut self, before: Piece<'a>, what: &str) -> Result<Quotable<'a>, Fault<'a>> {
         let [quote @ (b'"' | b'\''), ..] = *self.rest.bytes() else {
-            let at = self.expect(behind, what)?;
+            let at = self.expect(before, what)?;
             return Ok(Quotable { at, bytes: at.bytes().into(), is_quoted: false });
         };
         let Some((bytes, length)) = unquoted(self.rest.bytes(), quote) else {
@@ -102,7 +101,7 @@ impl<'a> Words<'a> {
         let (at, rest) = self.rest.split_at(length);
         let (glued, _) = rest.first_word();
         if !glued.is_empty() {
-            let wording = Wording::new("something stands right behind quotes", "expected a blank")
+            let wording = Wording::new("text follows quotes without a blank", "expected a blank")
                 .help("between `\"` and `\"`, write `\"` as `\\\"`");
             return Err(fault(glued, wording));
         }
@@ -113,32 +112,32 @@ impl<'a> Words<'a> {
     /// Checks that the line ends here.
     ///
     /// # Errors
-    /// A fault at the first word that is left.
+    /// An error at the first word that is left.
     pub fn nothing_more(mut self) -> Result<(), Fault<'a>> {
         match self.next() {
             None => Ok(()),
             Some(word) => {
-                let wording = Wording::new("there is more than was expected", "remove this");
+                let wording = Wording::new("extra text at the end of the line", "remove this");
                 Err(fault(word.to_line_end(), wording))
             }
         }
     }
 
-    /// Reads a length of time, which must come after `behind`.
+    /// Reads a length of time, which must come after `before`.
     ///
     /// # Errors
-    /// A fault if it is missing or malformed.
-    pub fn length(&mut self, behind: Piece<'a>) -> Result<Duration, Fault<'a>> {
-        let word = self.expect(behind, "a time, such as `0.2s`")?;
+    /// An error if it is missing or malformed.
+    pub fn length(&mut self, before: Piece<'a>) -> Result<Duration, Fault<'a>> {
+        let word = self.expect(before, "a time, such as `0.2s`")?;
         length(word).map_err(|wording| fault(word, wording))
     }
 
     /// Reads `N every T`.
     ///
     /// # Errors
-    /// A fault if it is missing or malformed.
-    pub fn times(&mut self, behind: Piece<'a>) -> Result<(u32, Duration), Fault<'a>> {
-        let word = self.expect(behind, "how often, such as `3 every 10s`")?;
+    /// An error if it is missing or malformed.
+    pub fn times(&mut self, before: Piece<'a>) -> Result<(u32, Duration), Fault<'a>> {
+        let word = self.expect(before, "a number of times, such as `3 every 10s`")?;
         let rounds = count(word, 1).map_err(|wording| fault(word, wording))?;
         let every = self.expect(word, "`every` and a time, such as `every 10s`")?;
         if every.bytes() != b"every" {
@@ -148,8 +147,8 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Returns what stands in the quotes with which the bytes begin, and how long it is with them; `None`
-/// if they do not end.
+/// Returns the text in the quotes with which the bytes begin, and its length with them; `None` if they
+/// do not end.
 fn unquoted(bytes: &[u8], quote: u8) -> Option<(Vec<u8>, usize)> {
     let mut inside = Vec::new();
     let mut rest = bytes.iter().copied().enumerate().skip(1).peekable();
@@ -168,17 +167,17 @@ fn unquoted(bytes: &[u8], quote: u8) -> Option<(Vec<u8>, usize)> {
 #[must_use]
 pub fn helped(wording: Wording, near: Option<&str>) -> Wording {
     match near {
-        Some(near) => wording.help(format!("perhaps `{near}` was meant")),
+        Some(near) => wording.help(format!("did you mean `{near}`?")),
         None => wording,
     }
 }
 
-/// Returns a fault for a word that is none of the known ones.
+/// Returns an error for an unknown word.
 #[must_use]
 pub fn unknown<'a>(word: Piece<'a>, known: &[&'static str]) -> Fault<'a> {
     let shown = Excerpt::new(word.bytes());
     let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    let wording = Wording::new(format!("`{shown}` is not understood"), format!("expected {list}"));
+    let wording = Wording::new(format!("unknown word `{shown}`"), format!("expected {list}"));
     let near = knock_config::nearest(word.bytes(), known.iter().copied());
     fault(word, helped(wording, near))
 }
@@ -207,7 +206,7 @@ pub fn count(word: Piece<'_>, least: u32) -> Result<u32, Wording> {
     number.ok_or_else(|| {
         let shown = Excerpt::new(word.bytes());
         let message = format!("`{shown}` is not a number from {least} to {MOST}");
-        Wording::new(message, "expected how often")
+        Wording::new(message, "expected a number of times")
     })
 }
 
@@ -241,16 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn quotes_that_do_not_end_or_go_on_are_faults() {
+    fn quotes_that_do_not_end_or_go_on_are_errors() {
         for text in [r#"x "a b"#, r#"x "a\""#, "x 'a", r#"x ""#] {
             assert_eq!(read(text), Err("these quotes do not end".to_owned()), "{text}");
         }
         for text in [r#"x "a"b"#, "x 'a'# c"] {
-            assert_eq!(
-                read(text),
-                Err("something stands right behind quotes".to_owned()),
-                "{text}"
-            );
+            assert_eq!(read(text), Err("text follows quotes without a blank".to_owned()), "{text}");
         }
         assert_eq!(read("x # c"), Err("the line ends too early".to_owned()));
     }

@@ -22,9 +22,9 @@ use knock_capture::hit::Hit;
 const LONG_ABOUT: &str = "\
 Knock at ports of a host, in order, so that a door opens there.
 
-A knock is one packet: a TCP SYN unless it says otherwise. Nothing waits for an answer to it, and \
-answers are not answered. The host is resolved once, all knocks come from the same address, and whatever \
-can be known to be wrong is told before the first packet leaves.";
+A knock is one packet: a TCP SYN unless it says otherwise. The client does not wait for an answer, \
+and does not reply to one. The host is resolved once, all knocks come from the same address, and \
+everything that can be checked is checked before the first packet leaves.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,10 +50,10 @@ Examples:
       knock 192.0.2.1 7000:tcp:fin 8000:tcp:fin,psh,urg
 
 Exit status:
-  0  all knocks left; with --then, the port has opened
+  0  all knocks were sent; with --then, the port has opened
   1  a knock could not be sent, or something could not be written
-  2  the command line or a file is at fault, or the host cannot be reached; nothing was sent
-  4  all knocks left, but the port of --then did not open";
+  2  the command line or a file has an error, or the host cannot be reached; nothing was sent
+  4  all knocks were sent, but the port of --then did not open";
 
 /// Knock at ports of a host, so that a door opens there.
 #[derive(Clone, Debug, Parser)]
@@ -75,26 +75,26 @@ pub struct Args {
     #[arg(required_unless_present_any = ["completions", "list", "door"])]
     pub host: Option<String>,
 
-    /// The knocks, in order: a port, perhaps with 'tcp' or 'udp'
+    /// The knocks, in order: a port, optionally with 'tcp' or 'udp'
     ///
     /// '7000' and '7000:tcp' are a TCP SYN, '7000:udp' is a UDP datagram with one byte, which is 0. Other
-    /// TCP flags than SYN stand behind the protocol, separated by commas: fin, syn, rst, psh, ack, urg, or
+    /// TCP flags than SYN follow the protocol, separated by commas: fin, syn, rst, psh, ack, urg, or
     /// none at all: '7000:tcp:fin,psh', '7000:tcp:none'. They need root, or CAP_NET_RAW.
     #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]", value_parser = Hits)]
     pub hits: Vec<Hit>,
 
-    /// Make all knocks by UDP, also those that say 'tcp'
+    /// Make all knocks by UDP, even those that say 'tcp'
     #[arg(short, long)]
     pub udp: bool,
 
     /// The time between two knocks: milliseconds, or with a unit, as in 1.5s [default: 100]
     ///
-    /// Packets that are sent back to back overtake one another on real networks, and then the door stays
-    /// shut. A tenth of a second is more than links delay one packet and not the next. 0 is for none.
+    /// Packets sent back to back overtake one another on real networks, and then the door stays shut.
+    /// A tenth of a second is longer than networks usually reorder. 0 sends without pauses.
     #[arg(short, long, value_name = "TIME", value_parser = milliseconds)]
     pub delay: Option<Duration>,
 
-    /// Use IPv4 only; of this and '-6' the last one counts
+    /// Use IPv4 only; if '-6' is given too, the last one counts
     #[arg(short = '4', long, overrides_with = "ipv6")]
     pub ipv4: bool,
 
@@ -112,31 +112,31 @@ pub struct Args {
 
     /// Wait until this TCP port of the host accepts connections, and say so
     ///
-    /// It is not tried before the last knock has left. A connection that is accepted is closed at once.
-    /// With 'none', nothing is waited for, whatever the profile says.
+    /// The first try comes after the last knock. An accepted connection is closed at once. 'none' waits
+    /// for nothing, whatever the profile says.
     #[arg(long, value_name = "PORT", value_parser = Awaited::parse)]
     pub then: Option<Awaited>,
 
-    /// How long to wait for it: seconds, or with a unit, as in 500ms [default: 5]
+    /// How long to wait for the port: seconds, or with a unit, as in 500ms [default: 5]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub wait: Option<Duration>,
 
-    /// Knock again, up to N times, if it has not opened
+    /// Knock again, up to N times, if the port has not opened
     #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
 
     /// Take the knocks from a door of this knockd.conf
     ///
-    /// A one-time sequence of the door is marked as used once its last knock has left, as the daemon marks
-    /// it; with '--then', only if the port opens.
+    /// A one-time sequence of the door is marked as used after its last knock has left, in the same way
+    /// as the daemon marks it; with '--then', only if the port opens.
     #[arg(short, long, value_name = "FILE", conflicts_with = "hits")]
     pub config: Option<PathBuf>,
 
-    /// The door, by the name of its section; without HOST, its target is knocked at
+    /// The door, by the name of its section; without HOST, the knocks go to its target
     #[arg(long, value_name = "NAME", conflicts_with = "hits")]
     pub door: Option<OsString>,
 
-    /// Read profiles of hosts from this file, or from none ('none') [default: ~/.config/knock/config]
+    /// Read profiles of hosts from this file; 'none' reads none [default: ~/.config/knock/config]
     #[arg(short = 'F', long, value_name = "FILE")]
     pub profiles: Option<PathBuf>,
 
@@ -150,12 +150,12 @@ pub struct Args {
 
     /// Write the knocks to a capture (pcap) instead of sending them; '-' is standard output
     ///
-    /// The frames are those that would leave, from the address that would be used. Where there is no route
-    /// and no '--source', 192.0.2.1 or 2001:db8::1 stands for it.
+    /// The frames are those that would be sent, from the same source address. Without a route and without
+    /// '--source', the source is 192.0.2.1 or 2001:db8::1.
     #[arg(long, value_name = "FILE", conflicts_with = "then")]
     pub write: Option<PathBuf>,
 
-    /// Draw the numbers of packets from this seed: ports, sequence numbers and times of '--write'
+    /// Derive the source ports, sequence numbers and times of '--write' from this seed
     ///
     /// The same seed, knocks and addresses give the same capture.
     #[arg(long, value_name = "N", requires = "write")]
@@ -169,11 +169,11 @@ pub struct Args {
     #[arg(short, long, conflicts_with_all = ["verbose", "json"])]
     pub quiet: bool,
 
-    /// Print everything as JSON, one object a line, errors too
+    /// Print everything as JSON, one object per line, errors too
     #[arg(long)]
     pub json: bool,
 
-    /// Print the completions of a shell
+    /// Print the completion script for a shell
     #[arg(long, value_name = "SHELL", exclusive = true)]
     pub completions: Option<Shell>,
 }
@@ -198,7 +198,7 @@ impl Args {
         Ok(self)
     }
 
-    /// Returns whether knocks leave.
+    /// Returns whether knocks are sent.
     pub(crate) fn leaves(&self) -> bool {
         !self.dry_run && self.write.is_none()
     }
@@ -230,7 +230,7 @@ impl Args {
     }
 }
 
-/// Reads knocks; of one that is none, the error says what was perhaps meant.
+/// Reads a knock; the error suggests what may have been meant.
 #[derive(Clone)]
 struct Hits;
 
@@ -275,7 +275,7 @@ fn interface(text: &str) -> Result<InterfaceName, &'static str> {
 /// Returns the command line as a value, for the manual page and for completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    // Where nothing is said of a value, shells would complete the names of files.
+    // Without a hint, shells complete the names of files.
     let says_nothing = |arg: &clap::Arg| {
         arg.get_action().takes_values()
             && arg.get_possible_values().is_empty()
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn options_may_stand_anywhere() {
+    fn options_may_be_anywhere() {
         let expected = request("knock -v -d 10 host 7000 8000:udp");
         for line in ["knock host -v 7000 -d 10 8000:udp", "knock host 7000 8000:udp -vd10"] {
             assert_eq!(request(line), expected, "{line}");

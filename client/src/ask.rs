@@ -1,4 +1,4 @@
-//! What is asked for: by the command line, and by profiles for all that it leaves open.
+//! What the user asks for: on the command line, and in profiles for what it leaves open.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use crate::profile::{
     Knocks, OneTime, Profiles, Resolved, Settings, Trouble, Use, Warnings, default_path, door,
     load, resolve,
 };
+use crate::report::Reporter;
 use crate::request::{Awaited, Request};
-use crate::tell::Teller;
 use knock_capture::hit::Hit;
 
 /// What is asked for.
@@ -26,33 +26,33 @@ pub(crate) struct Asked {
     pub(crate) one_time: Option<OneTime>,
 }
 
-/// How many sequences must be left for this to be no matter.
+/// With fewer sequences left than this, the client warns.
 const ENOUGH: usize = 3;
 
-/// Finds out what is asked for, and warns of what is to be warned of.
+/// Finds out what the user asks for, and prints the warnings about it.
 ///
 /// # Errors
-/// The exit status, once it is told what is wrong.
-pub(crate) fn ask(args: &Args, teller: &mut Teller<'_>) -> Result<Asked, Exit> {
+/// The exit status, after the error was printed.
+pub(crate) fn ask(args: &Args, reporter: &mut Reporter<'_>) -> Result<Asked, Exit> {
     let mut warnings = Warnings::default();
-    let asked = read(args, teller, &mut warnings)
-        .and_then(|read| asked(args, &read, teller, &mut warnings));
-    for warning in &warnings.told {
-        teller.warning(warning);
+    let asked = read(args, reporter, &mut warnings)
+        .and_then(|read| asked(args, &read, reporter, &mut warnings));
+    for warning in &warnings.list {
+        reporter.warning(warning);
     }
-    let asked = asked.map_err(|trouble| teller.trouble(&trouble))?;
+    let asked = asked.map_err(|trouble| reporter.trouble(&trouble))?;
     if let Some(one_time) = &asked.one_time {
-        warn_of_few(one_time, teller);
+        warn_of_few(one_time, reporter);
     }
     Ok(asked)
 }
 
 /// Lists the hosts of the profiles.
-pub(crate) fn list(args: &Args, teller: &mut Teller<'_>) -> Exit {
+pub(crate) fn list(args: &Args, reporter: &mut Reporter<'_>) -> Exit {
     let mut warnings = Warnings::default();
-    let Read { profiles, path, is_there } = match read(args, teller, &mut warnings) {
+    let Read { profiles, path, is_there } = match read(args, reporter, &mut warnings) {
         Ok(read) => read,
-        Err(trouble) => return teller.trouble(&trouble),
+        Err(trouble) => return reporter.trouble(&trouble),
     };
     let mut listed = Vec::new();
     let mut troubles = Vec::new();
@@ -69,48 +69,52 @@ pub(crate) fn list(args: &Args, teller: &mut Teller<'_>) -> Exit {
         listed.push(Listed::new(name, &settings, resolved.as_ref()));
     }
     match path.as_deref().map(shown) {
-        Some(path) if !is_there => teller.note(&format!("there are no profiles in {path}")),
+        Some(path) if !is_there => reporter.note(&format!("there are no profiles in {path}")),
         Some(path) if listed.is_empty() => {
-            teller.note(&format!("no profile in {path} names a host"));
+            reporter.note(&format!("no profile in {path} names a host"));
         }
         Some(_) | None => {}
     }
-    teller.list(&listed);
-    for warning in &warnings.told {
-        teller.warning(warning);
+    reporter.list(&listed);
+    for warning in &warnings.list {
+        reporter.warning(warning);
     }
-    let tell = |exit, trouble: &Trouble| {
-        teller.trouble(trouble);
+    let report = |exit, trouble: &Trouble| {
+        reporter.trouble(trouble);
         if exit == Exit::Done { Exit::Refused } else { exit }
     };
-    troubles.iter().fold(Exit::Done, tell)
+    troubles.iter().fold(Exit::Done, report)
 }
 
 /// The profiles that were read, and from where.
 #[derive(Debug, Default)]
 struct Read {
     profiles: Profiles,
-    /// The file; `None` if none was asked for.
+    /// `None` if the user asked for none.
     path: Option<PathBuf>,
-    /// Whether it is there.
+    /// Whether the file exists.
     is_there: bool,
 }
 
-/// Reads the profiles. There need not be any, unless their file is named.
-fn read(args: &Args, teller: &mut Teller<'_>, warnings: &mut Warnings) -> Result<Read, Trouble> {
+/// Reads the profiles. Their file may be missing unless the user named it.
+fn read(
+    args: &Args,
+    reporter: &mut Reporter<'_>,
+    warnings: &mut Warnings,
+) -> Result<Read, Trouble> {
     let named = args.profiles.clone();
     if named.as_deref().is_some_and(|path| path.as_os_str() == "none") {
         return Ok(Read::default());
     }
     let is_named = named.is_some();
     let Some(path) = named.or_else(default_path) else { return Ok(Read::default()) };
-    // What cannot even be reached, as the home of somebody else, holds nothing of this user.
+    // A folder out of reach, such as another user's home, holds no profiles of this user.
     if !is_named && !path.try_exists().unwrap_or(false) {
         return Ok(Read { path: Some(path), ..Read::default() });
     }
     let parsed = load(&path)?;
     warnings.look_at(&path);
-    teller.findings(&parsed.source);
+    reporter.findings(&parsed.source);
     let profiles = parsed.profiles.unwrap_or_default();
     Ok(Read { profiles, path: Some(path), is_there: true })
 }
@@ -118,7 +122,7 @@ fn read(args: &Args, teller: &mut Teller<'_>, warnings: &mut Warnings) -> Result
 fn asked(
     args: &Args,
     read: &Read,
-    teller: &mut Teller<'_>,
+    reporter: &mut Reporter<'_>,
     warnings: &mut Warnings,
 ) -> Result<Asked, Trouble> {
     let asked = args.request();
@@ -126,39 +130,39 @@ fn asked(
     let host = args.host.as_deref();
     let settings = host.map(|host| profiles.settings(host)).unwrap_or_default();
     let resolved = if asked.hits.is_empty() {
-        knocks(args, read, &settings, teller, warnings)?
+        knocks(args, read, &settings, reporter, warnings)?
     } else {
         Resolved { hits: asked.hits.clone(), target: None, one_time: None }
     };
     let Resolved { hits, target, one_time } = resolved;
     let target = target.map(|target| target.to_string());
     let Some(name) = host.or(target.as_deref()) else {
-        let message = "no host is named, and the door has no target";
+        let message = "no host is given, and the door has no target";
         return Err(trouble(message, "name the host to knock at"));
     };
-    // Without a host, the profiles say something of the door's target.
+    // Without a host, the profiles apply to the door's target.
     let settings = if host.is_none() { profiles.settings(name) } else { settings };
     let hits = if args.udp { by_udp(&hits)? } else { hits };
     let request = Request { hits, ..asked }.over(settings.request(name));
     let is_awaited = request.then.and_then(Awaited::port).is_some();
     if !is_awaited && (args.wait.is_some() || args.retry.is_some()) {
-        let message = "`--wait` and `--retry` are for a port that is to open, and none is named";
-        return Err(trouble(message, "name one with `--then`, or with `Then` in the profile"));
+        let message = "`--wait` and `--retry` need a port to wait for, and none is given";
+        return Err(trouble(message, "give one with `--then`, or with `Then` in the profile"));
     }
     Ok(Asked { request, one_time })
 }
 
-/// Finds the knocks where the command line names none.
+/// Finds the knocks if the command line has none.
 fn knocks(
     args: &Args,
     read: &Read,
     settings: &Settings,
-    teller: &mut Teller<'_>,
+    reporter: &mut Reporter<'_>,
     warnings: &mut Warnings,
 ) -> Result<Resolved, Trouble> {
     let config = args.config.as_deref().or(settings.config.as_deref());
     let mut wait = |path: &Path| {
-        teller.note(&format!("waiting for another client that uses {}", shown(path)));
+        reporter.note(&format!("waiting for another client that uses {}", shown(path)));
     };
     let to = if args.leaves() { Use::Knock(&mut wait) } else { Use::Look };
     if let Some(name) = &args.door {
@@ -168,7 +172,7 @@ fn knocks(
         (Some(knocks), None) | (Some(knocks @ Knocks::Door(_)), Some(_)) => {
             resolve(knocks, config, to, warnings)
         }
-        // That there is no door of no name is told with the names of all.
+        // Without a name, the error lists the doors.
         (Some(Knocks::Here(_) | Knocks::OneTime(_)) | None, Some(config)) => {
             door(None, Some(config), to, warnings)
         }
@@ -191,7 +195,7 @@ fn no_knocks(host: &str, read: &Read) -> Trouble {
     if let Some(near) = nearest(host.as_bytes(), known.iter().map(String::as_str)) {
         return trouble(message, format!("did you mean `{near}`?"));
     }
-    let help = "name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`, or a \
+    let help = "add ports after the host, as in `knock myserver.example.com 7000 8000 9000`, or a \
                 door of a knockd.conf with `--config` and `--door`";
     trouble(message, help)
 }
@@ -209,7 +213,7 @@ fn trouble(message: impl Into<String>, help: impl Into<String>) -> Trouble {
     Trouble::Alone(Wording::new(message, "").help(help))
 }
 
-fn warn_of_few(one_time: &OneTime, teller: &mut Teller<'_>) {
+fn warn_of_few(one_time: &OneTime, reporter: &mut Reporter<'_>) {
     let left = one_time.left();
     if left >= ENOUGH {
         return;
@@ -221,6 +225,6 @@ fn warn_of_few(one_time: &OneTime, teller: &mut Teller<'_>) {
         left => format!("{left} sequences are left after this one"),
     };
     let message = format!("{left} in {}", shown(path));
-    let help = "add new ones, to the file of the server, too";
-    teller.warning(&Wording::new(message, "").help(help));
+    let help = "add new sequences, to the server's file, too";
+    reporter.warning(&Wording::new(message, "").help(help));
 }

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All knocks left, and the port opened if that was asked: 0.
+    /// All knocks were sent, and the port opened if the user asked for that: 0.
     Done,
-    /// A knock did not leave, or something could not be written: 1.
+    /// A knock could not be sent, or something could not be written: 1.
     Failed,
-    /// The command line is at fault, or the host cannot be reached; no packet left: 2.
+    /// The command line or a file has an error, or the host cannot be reached; nothing was sent: 2.
     Refused,
-    /// All knocks left, but the port did not open: 4.
+    /// All knocks were sent, but the port did not open: 4.
     Shut,
 }
 

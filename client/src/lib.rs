@@ -1,7 +1,7 @@
-//! Knocks at ports of a host, in order and paced, and says whether a door has opened.
+//! Knocks at ports of a host, in order and paced, and reports whether a door has opened.
 //!
-//! A command line becomes a [`Request`], that becomes a [`Plan`] once the host is found, and the plan is
-//! printed, sent or written. Nothing is sent that is not in the plan.
+//! A command line becomes a [`Request`], which becomes a [`Plan`] once the host is found, and the plan is
+//! printed, sent or written. Nothing outside the plan is sent.
 
 mod args;
 mod ask;
@@ -9,10 +9,10 @@ mod exit;
 mod list;
 mod plan;
 pub mod profile;
+mod report;
 mod request;
 mod route;
 mod send;
-mod tell;
 mod then;
 mod write;
 
@@ -36,7 +36,7 @@ pub use knock_capture::hit::{Hit, HitError, flag_names, protocol_name};
 
 use crate::ask::Asked;
 use crate::profile::OneTime;
-use crate::tell::{Form, Teller};
+use crate::report::{Form, Reporter};
 
 /// What the program writes to.
 pub struct Streams<'a> {
@@ -62,7 +62,7 @@ pub fn main() -> Exit {
 /// Runs the program. `args` are those of a process, its name first.
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
-    // Also a command line that is at fault says how that is to be told.
+    // Even a faulty command line may ask for JSON or silence.
     let is_json = args.iter().any(|arg| arg == "--json");
     match Args::try_parse_from(args).and_then(Args::checked) {
         Ok(args) => knock(&args, streams),
@@ -73,21 +73,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
 /// Prints what clap has to say: help and version on standard output, faults on standard error.
 fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit {
     if error.use_stderr() && is_json {
-        let teller = Teller::new(streams.output, streams.errors, Form::Json);
+        let reporter = Reporter::new(streams.output, streams.errors, Form::Json);
         let (message, help) = parts(&error.render().to_string());
-        return fail(teller, &message, help.as_deref(), Exit::Refused);
+        return fail(reporter, &message, help.as_deref(), Exit::Refused);
     }
     let text = error.render();
     let text = if streams.colour { text.ansi().to_string() } else { text.to_string() };
     if error.use_stderr() {
-        // Nobody could be told that this failed.
+        // There is nowhere left to report a failure here.
         let _ = streams.errors.write_all(text.as_bytes());
         return Exit::Refused;
     }
     print(&text, streams)
 }
 
-/// Parts what clap says of a fault into what is wrong and what can be done about it, without the usage
+/// Splits a message of clap into what is wrong and what can be done about it, without the usage
 /// and the pointer to `--help`.
 fn parts(text: &str) -> (String, Option<String>) {
     let message = ["\n\n  tip: ", "\n\nUsage:", "\n\nFor more"]
@@ -99,29 +99,29 @@ fn parts(text: &str) -> (String, Option<String>) {
     (message.to_owned(), (!tips.is_empty()).then(|| tips.join("; ")))
 }
 
-/// Prints what is no message, but what was asked for.
+/// Prints the output that was asked for.
 fn print(text: &str, streams: &mut Streams<'_>) -> Exit {
     let written = streams.output.write_all(text.as_bytes()).and_then(|()| streams.output.flush());
     match written {
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
-            let teller = Teller::new(streams.output, streams.errors, Form::Quiet);
+            let reporter = Reporter::new(streams.output, streams.errors, Form::Quiet);
             let error = format!("cannot write to standard output: {}", Cause(&error));
-            fail(teller, &error, None, Exit::Failed)
+            fail(reporter, &error, None, Exit::Failed)
         }
     }
 }
 
-/// Tells what is wrong, and ends.
+/// Reports an error, and returns its exit status.
 fn fail(
-    mut teller: Teller<'_>,
+    mut reporter: Reporter<'_>,
     error: &dyn std::fmt::Display,
     help: Option<&str>,
     exit: Exit,
 ) -> Exit {
-    let exit = teller.error(error, help, exit);
-    teller.finish(exit)
+    let exit = reporter.error(error, help, exit);
+    reporter.finish(exit)
 }
 
 fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
@@ -137,14 +137,14 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
         (false, false, false) => Form::Text,
     };
     let style = if streams.colour { Style::Coloured } else { Style::Plain };
-    let mut teller = Teller::new(streams.output, streams.errors, form).with_style(style);
+    let mut reporter = Reporter::new(streams.output, streams.errors, form).with_style(style);
     if args.list {
-        let exit = ask::list(args, &mut teller);
-        return teller.finish(exit);
+        let exit = ask::list(args, &mut reporter);
+        return reporter.finish(exit);
     }
-    let Asked { request, one_time } = match ask::ask(args, &mut teller) {
+    let Asked { request, one_time } = match ask::ask(args, &mut reporter) {
         Ok(asked) => asked,
-        Err(exit) => return teller.finish(exit),
+        Err(exit) => return reporter.finish(exit),
     };
     let found = match (args.dry_run, &args.write) {
         (true, _) => route::find_or_make_up(&request),
@@ -153,32 +153,32 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
     };
     let route = match found {
         Ok(route) => route,
-        Err(error) => return fail(teller, &error, error.help().as_deref(), Exit::Refused),
+        Err(error) => return fail(reporter, &error, error.help().as_deref(), Exit::Refused),
     };
     if !route.exists {
         let host = route.destination.ip();
-        let stands = format!("; {} stands for the source", route.source.ip());
-        let stands = if request.source.is_none() { &stands } else { "" };
-        teller.note(&format!("there is no route to {host}{stands}"));
+        let source = format!("; using {} as the source", route.source.ip());
+        let source = if request.source.is_none() { &source } else { "" };
+        reporter.note(&format!("there is no route to {host}{source}"));
     }
     let plan = Plan::new(request, route);
     let exit = if args.dry_run {
-        teller.plan(&plan);
+        reporter.plan(&plan);
         Exit::Done
     } else if let Some(file) = &args.write {
-        write(&plan, args, file, &mut teller)
+        write(&plan, args, file, &mut reporter)
     } else {
-        let exit = send(&plan, &mut teller);
-        one_time.map_or(exit, |one_time| used(&one_time, exit, &mut teller))
+        let exit = send(&plan, &mut reporter);
+        one_time.map_or(exit, |one_time| used(&one_time, exit, &mut reporter))
     };
-    teller.finish(exit)
+    reporter.finish(exit)
 }
 
 /// Writes the knocks to a capture.
-fn write(plan: &Plan, args: &Args, file: &Path, teller: &mut Teller<'_>) -> Exit {
+fn write(plan: &Plan, args: &Args, file: &Path, reporter: &mut Reporter<'_>) -> Exit {
     let written = if args.writes_to_output() {
-        let written = write::write(plan, args.seed, teller.output());
-        // Whoever read it has gone, and wants no more.
+        let written = write::write(plan, args.seed, reporter.output());
+        // The reader has gone: that is not an error.
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
@@ -189,57 +189,57 @@ fn write(plan: &Plan, args: &Args, file: &Path, teller: &mut Teller<'_>) -> Exit
     match written {
         Ok(()) if args.writes_to_output() => Exit::Done,
         Ok(()) => {
-            teller.written(file, plan.hits.len());
+            reporter.written(file, plan.hits.len());
             Exit::Done
         }
         Err(error) => {
             let error = format!("cannot write {}: {}", shown(file), Cause(&error));
-            teller.error(&error, None, Exit::Failed)
+            reporter.error(&error, None, Exit::Failed)
         }
     }
 }
 
-/// Sends the knocks, and waits for what they are to open.
-fn send(plan: &Plan, teller: &mut Teller<'_>) -> Exit {
-    // How many times all knocks have left.
+/// Sends the knocks, and waits for the port that they should open.
+fn send(plan: &Plan, reporter: &mut Reporter<'_>) -> Exit {
+    // How many times all knocks have been sent.
     let mut rounds: u32 = 0;
-    // Until the next round or the end, no answer to any knock is answered.
+    // Held so that the kernel answers no reply to a knock before the next round or the end.
     let mut silences = Vec::new();
     loop {
-        match send::send(plan, |number, hit| teller.knock(plan, number, hit)) {
+        match send::send(plan, |number, hit| reporter.knock(plan, number, hit)) {
             Ok(round) => {
                 silences.clear();
                 silences.extend(round);
             }
-            Err(error) => return not_sent(&error, rounds, teller),
+            Err(error) => return not_sent(&error, rounds, reporter),
         }
         rounds = rounds.saturating_add(1);
         let Some(then) = plan.then else { return Exit::Done };
         let cause = match then::wait(plan, then) {
             Ok(after) => {
-                teller.open(then.port, after);
+                reporter.open(then.port, after);
                 return Exit::Done;
             }
             Err(cause) => cause,
         };
         if rounds > then.retry {
-            return teller.shut(then, &cause);
+            return reporter.shut(then, &cause);
         }
-        teller.again(then, &cause);
+        reporter.again(then, &cause);
     }
 }
 
-/// Marks a one-time sequence that the host is taken to have heard: all knocks have left, and the port
-/// opened if that was asked for.
-fn used(one_time: &OneTime, exit: Exit, teller: &mut Teller<'_>) -> Exit {
+/// Marks a one-time sequence once the host presumably heard it: all knocks were sent, and the port
+/// opened if the user asked for one.
+fn used(one_time: &OneTime, exit: Exit, reporter: &mut Reporter<'_>) -> Exit {
     let (path, line) = one_time.place();
     let path = shown(path);
     match exit {
         Exit::Done => {}
         Exit::Shut => {
-            teller.note(&format!(
-                "the sequence of line {line} in {path} is left for the next time; if the server has used \
-                 it, put a `#` in front of it"
+            reporter.note(&format!(
+                "the sequence of line {line} in {path} is not marked as used; if the server has \
+                 used it, put a `#` in front of it"
             ));
             return exit;
         }
@@ -247,21 +247,22 @@ fn used(one_time: &OneTime, exit: Exit, teller: &mut Teller<'_>) -> Exit {
     }
     let Err(error) = one_time.mark() else { return exit };
     let error = format!("cannot mark the sequence of line {line} as used: {error}");
-    let help = "the knocks have left: put a `#` in front of it, or it will be knocked in vain";
-    teller.error(&error, Some(help), Exit::Failed)
+    let help = "the knocks were sent: put a `#` in front of the line, or the client will use it \
+                        again in vain";
+    reporter.error(&error, Some(help), Exit::Failed)
 }
 
-/// Tells why a knock has not left, of a round before which there were others or none.
-fn not_sent(error: &SendError, rounds: u32, teller: &mut Teller<'_>) -> Exit {
-    // That nothing was sent is true of the first round only.
+/// Reports why a knock was not sent.
+fn not_sent(error: &SendError, rounds: u32, reporter: &mut Reporter<'_>) -> Exit {
+    // "Nothing was sent" is true of the first round only.
     let not_ready = if rounds == 0 { Exit::Refused } else { Exit::Failed };
     match error {
         SendError::NotPermitted { .. } => {
-            let help = "run it as root, or once `setcap cap_net_raw+ep` on the program; a SYN or a \
-                        datagram needs neither";
-            teller.error(error, Some(help), not_ready)
+            let help = "run it as root, or run `setcap cap_net_raw+ep` on the program once; a plain \
+                        SYN or a datagram needs neither";
+            reporter.error(error, Some(help), not_ready)
         }
-        SendError::NotReady { .. } => teller.error(error, None, not_ready),
-        SendError::NotSent { .. } => teller.error(error, None, Exit::Failed),
+        SendError::NotReady { .. } => reporter.error(error, None, not_ready),
+        SendError::NotSent { .. } => reporter.error(error, None, Exit::Failed),
     }
 }

@@ -14,19 +14,19 @@ use knock_capture::hit::Hit;
 pub(crate) struct Listed {
     name: String,
     host: String,
-    /// How many knocks there are; none if they cannot be found.
+    /// How many knocks there are; `None` if they cannot be found.
     #[serde(skip_serializing_if = "Option::is_none")]
     knocks: Option<usize>,
-    /// Where they are told, if that is elsewhere.
+    /// The file that has them, if it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
     /// How many one-time sequences are left.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequences: Option<usize>,
-    /// The port that is to open.
+    /// The port to wait for.
     #[serde(skip_serializing_if = "Option::is_none")]
     then: Option<u16>,
-    /// Whether the profiles say where the knocks are, whether or not they are there.
+    /// Whether the profiles name a place for the knocks, even if the knocks are not there.
     #[serde(skip)]
     is_usable: bool,
     /// The secret.
@@ -35,7 +35,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Takes what is known of a host.
+    /// Collects what the profiles say about a host.
     pub(crate) fn new(name: String, settings: &Settings, resolved: Option<&Resolved>) -> Self {
         let from = match &settings.knocks {
             None | Some(Knocks::Here(_)) => None,

@@ -1,4 +1,4 @@
-//! `knock`: knocks at ports, and says whether a door has opened.
+//! `knock`: knocks at ports, and reports whether a door has opened.
 
 use std::process::ExitCode;
 

@@ -13,22 +13,22 @@ use knock_capture::hit::Hit;
 /// The most knocks that are made: sequences have at most 32, and each knock holds two sockets.
 pub const MAX_HITS: usize = 256;
 
-/// The time between two knocks, unless told otherwise.
+/// The default time between two knocks.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(100);
 
-/// How long to wait for a port, unless told otherwise.
+/// How long to wait for a port by default.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
 /// What will be done. Nothing else is sent, and nothing in another order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The host, as it was named.
+    /// The host, as the user wrote it.
     pub host: String,
     /// Where the knocks go, with port 0.
     pub destination: SocketAddr,
     /// Where they come from, with port 0.
     pub source: SocketAddr,
-    /// The interface that all must leave through; `None` leaves it to the routes.
+    /// The interface that all packets must leave through; `None` leaves it to the routes.
     pub interface: Option<InterfaceName>,
     /// The knocks, in order: 1 to [`MAX_HITS`].
     pub hits: Vec<Hit>,
@@ -38,7 +38,7 @@ pub struct Plan {
     pub then: Option<Then>,
 }
 
-/// A port that is to open.
+/// A port to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Then {
     /// The TCP port.
@@ -67,7 +67,7 @@ impl Plan {
         }
     }
 
-    /// Returns where a port of the host is.
+    /// Returns the address of a port of the host.
     #[must_use]
     pub fn at(&self, port: Port) -> SocketAddr {
         let mut address = self.destination;

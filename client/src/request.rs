@@ -1,4 +1,4 @@
-//! What is asked for, by the command line or by a profile.
+//! What the command line or a profile asks for.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,12 +28,12 @@ impl Family {
     }
 }
 
-/// What is to be waited for after the last knock.
+/// What to wait for after the last knock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
-    /// Nothing, also where something would be usual.
+    /// Nothing, even if a profile has a port.
     Nothing,
-    /// This TCP port is to open.
+    /// This TCP port.
     Port(Port),
 }
 
@@ -41,7 +41,7 @@ impl Awaited {
     /// Reads `PORT`, `PORT/tcp` or `none`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.eq_ignore_ascii_case("none") {
             return Ok(Self::Nothing);
@@ -59,16 +59,16 @@ impl Awaited {
     }
 }
 
-/// What is asked for. All but the host may be left to another request, or to what is usual.
+/// What the user asks for. All but the host may be left to another request, or to the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// The name or address of the host.
     pub host: String,
-    /// The knocks, in order; empty if none are named.
+    /// The knocks, in order; empty if none are given.
     pub hits: Vec<Hit>,
     /// The time between two knocks.
     pub delay: Option<Duration>,
-    /// What is to be waited for.
+    /// What to wait for.
     pub then: Option<Awaited>,
     /// How long to wait for that port after the last knock.
     pub wait: Option<Duration>,
@@ -83,9 +83,9 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns this request, with the other one's answer to all that this leaves open.
+    /// Returns this request, completed by the other one.
     ///
-    /// The other one's host counts: it is what a profile knows of the name that was asked for.
+    /// The other one's host wins: it is what a profile has for the name that the user gave.
     #[must_use]
     pub fn over(self, other: Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Where the host is, and which address of this machine reaches it.
+//! Finds the host, and the address of this machine that reaches it.
 
 use std::fmt;
 use std::io;
@@ -17,11 +17,11 @@ use crate::request::{Family, Request};
 /// A host and the address to knock from. Both ports are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The address of the host, for IPv6 perhaps with an interface.
+    /// The address of the host; for IPv6 it may have an interface.
     pub destination: SocketAddr,
     /// The address of this machine.
     pub source: SocketAddr,
-    /// Whether there is such a route. If not, the source is made up.
+    /// Whether there is a route. If not, the source is made up.
     pub exists: bool,
 }
 
@@ -43,55 +43,55 @@ impl fmt::Display for Address {
     }
 }
 
-/// Why a host cannot be knocked at.
+/// Why the client cannot knock at a host.
 #[derive(Debug)]
 pub enum RouteError {
     /// The name has no address.
     Unknown {
         /// The name.
         host: String,
-        /// The family that was asked for.
+        /// The family that the user asked for.
         family: Option<Family>,
         /// What the system says.
         cause: io::Error,
     },
-    /// The first argument is a port: it is no host's address.
+    /// The first argument is a port, not a host.
     Port {
-        /// What stands for the host.
+        /// The argument in the place of the host.
         host: String,
     },
-    /// A port stands behind the host.
+    /// A port follows the host.
     WithPort {
-        /// What stands for the host.
+        /// The argument in the place of the host.
         host: String,
         /// The host without the port.
         alone: String,
     },
-    /// The address stands between brackets, as in front of a port.
+    /// The address is in brackets, as before a port.
     Brackets {
-        /// What stands for the host.
+        /// The argument in the place of the host.
         host: String,
         /// The address without them.
         alone: String,
     },
-    /// The address stands for any address.
+    /// The address means any address.
     AnyAddress {
         /// The address.
         host: IpAddr,
     },
-    /// The address of the source stands for any address.
+    /// The address of the source means any address.
     AnySource {
         /// The address.
         source: IpAddr,
     },
-    /// The address is not of the family that is asked for.
+    /// The address is not of the family that the user asked for.
     OtherFamily {
         /// The address, as it was given.
         host: IpAddr,
-        /// The family that was asked for.
+        /// The family that the user asked for.
         family: Family,
     },
-    /// The source is not of the family that is asked for.
+    /// The source is not of the family that the user asked for.
     SourceOfOtherFamily {
         /// The address of the source, as it was given.
         source: IpAddr,
@@ -110,19 +110,19 @@ pub enum RouteError {
         /// What the system says.
         cause: io::Error,
     },
-    /// The address of the host is one on another interface than the one that is asked for.
+    /// The address of the host is on another interface than the one that the user asked for.
     OtherInterface {
         /// The address.
         host: SocketAddr,
-        /// The name of the interface that is asked for.
+        /// The name of the interface that the user asked for.
         name: InterfaceName,
     },
-    /// An address means another host on each interface, and none is named.
+    /// The address means another host on each interface, and no interface is given.
     NoInterface {
         /// The address.
         host: IpAddr,
     },
-    /// The address is that of many hosts, to which TCP does not go.
+    /// The address is a multicast address, which TCP cannot use.
     Multicast {
         /// The address.
         host: IpAddr,
@@ -142,26 +142,26 @@ impl fmt::Display for RouteError {
             Self::Unknown { host, family, cause } => {
                 let host = host.escape_debug();
                 let kind = match family {
-                    None => "address",
-                    Some(Family::V4) => "IPv4 address",
-                    Some(Family::V6) => "IPv6 address",
+                    None => "an address",
+                    Some(Family::V4) => "an IPv4 address",
+                    Some(Family::V6) => "an IPv6 address",
                 };
-                write!(out, "no {kind} of host `{host}` is known: {}", Resolving(cause))
+                write!(out, "cannot find {kind} of host `{host}`: {}", Resolving(cause))
             }
             Self::Port { host } => {
-                write!(out, "`{host}` is a port, and the host stands in front of the ports")
+                write!(out, "`{host}` is a port: the host comes before the ports")
             }
             Self::WithPort { host, .. } => {
                 write!(out, "`{}` is a host with a port", host.escape_debug())
             }
             Self::Brackets { host, .. } => {
-                write!(out, "`{}` is an address between brackets", host.escape_debug())
+                write!(out, "`{}` is an address in brackets", host.escape_debug())
             }
             Self::AnyAddress { host } => {
-                write!(out, "cannot knock at {host}, which stands for any address")
+                write!(out, "cannot knock at {host}, which means any address")
             }
             Self::AnySource { source } => {
-                write!(out, "cannot knock from {source}, which stands for any address")
+                write!(out, "cannot knock from {source}, which means any address")
             }
             Self::OtherFamily { host, family } => {
                 let family = match family {
@@ -172,7 +172,7 @@ impl fmt::Display for RouteError {
             }
             Self::SourceOfOtherFamily { source } => {
                 let source = Meant(*source);
-                write!(out, "the source {source} is not of the IP version that is asked for")
+                write!(out, "the source {source} is not of the requested IP version")
             }
             Self::Source { source, cause } => {
                 write!(out, "cannot knock from {source}: {}", Cause(cause))
@@ -188,10 +188,9 @@ impl fmt::Display for RouteError {
             Self::OtherInterface { host, name } => {
                 write!(out, "{} is not on interface `{name}`", Address(*host))
             }
-            Self::Multicast { host } => write!(
-                out,
-                "cannot reach {host}: it is a multicast address, which TCP does not go to"
-            ),
+            Self::Multicast { host } => {
+                write!(out, "cannot reach {host}: it is a multicast address, which TCP cannot use")
+            }
             Self::Unreachable { host, cause } => {
                 write!(out, "cannot reach {host}: {}", Cause(cause))
             }
@@ -200,12 +199,12 @@ impl fmt::Display for RouteError {
 }
 
 impl RouteError {
-    /// Returns the way out, if one is near.
+    /// Returns what the user can do, if there is something.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::WithPort { alone, .. } => Some(format!(
-                "write `{}`: the ports to knock at go behind it, and the port of the service goes \
-                 behind `--then`",
+                "write `{}`: the ports to knock at come after it, and the port of the service comes \
+                 after `--then`",
                 alone.escape_debug()
             )),
             Self::Brackets { alone, .. } => Some(format!("write `{}`", alone.escape_debug())),
@@ -214,7 +213,7 @@ impl RouteError {
                     IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
                     IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
                 };
-                Some(format!("name one address of the host; {loopback} is this machine itself"))
+                Some(format!("give one address of the host; {loopback} is this machine itself"))
             }
             Self::AnySource { .. } => Some(
                 "leave it out: the kernel then chooses the address that reaches the host".into(),
@@ -237,7 +236,7 @@ impl RouteError {
     }
 }
 
-/// An address as it was given, with the one that it means.
+/// An address as the user gave it, with the one that it means.
 struct Meant(IpAddr);
 
 impl fmt::Display for Meant {
@@ -247,7 +246,7 @@ impl fmt::Display for Meant {
     }
 }
 
-/// What the resolver says, without the words that all its errors begin with.
+/// An error of the resolver, without the words that all its errors begin with.
 struct Resolving<'a>(&'a io::Error);
 
 impl fmt::Display for Resolving<'_> {
@@ -260,9 +259,9 @@ impl fmt::Display for Resolving<'_> {
 
 impl std::error::Error for RouteError {}
 
-/// Finds the host, once, and the address to knock from. Sends no packet but what a resolver does.
+/// Finds the host, once, and the address to knock from. Only the resolver may send packets.
 ///
-/// Of several addresses the first counts that there is a route to.
+/// Of several addresses, takes the first that has a route.
 ///
 /// # Errors
 /// [`RouteError`] if there is none.
@@ -277,11 +276,10 @@ pub(crate) fn find(request: &Request) -> Result<Route, RouteError> {
     Err(first_error.unwrap_or_else(|| no_answer(request)))
 }
 
-/// Finds the host, and the address to knock from as [`find`] does; where no network is, one that stands
-/// for it.
+/// Finds the host, and the address to knock from as [`find`] does; without a network, makes one up.
 ///
 /// # Errors
-/// [`RouteError`] if the host is not known, or if what was asked for is at fault.
+/// [`RouteError`] if the host is not known, or if the request contradicts itself.
 pub(crate) fn find_or_make_up(request: &Request) -> Result<Route, RouteError> {
     let found = find(request);
     let Err(RouteError::Unreachable { host, .. }) = found else { return found };
@@ -294,11 +292,11 @@ pub(crate) fn find_or_make_up(request: &Request) -> Result<Route, RouteError> {
     Ok(Route { destination, source, exists: false })
 }
 
-/// Finds the host, and takes the source that was asked for, be it an address of this machine or not;
-/// without one, does as [`find_or_make_up`]. For knocks that are written.
+/// Finds the host, and takes the source that the user asked for, even if this machine does not have it;
+/// without one, does as [`find_or_make_up`]. For knocks that are written to a file.
 ///
 /// # Errors
-/// [`RouteError`] if the host is not known, or if what was asked for is at fault.
+/// [`RouteError`] if the host is not known, or if the request contradicts itself.
 pub(crate) fn find_or_believe(request: &Request) -> Result<Route, RouteError> {
     let Some(source) = source(request)? else { return find_or_make_up(request) };
     let found = addresses(request)?.into_iter().next();
@@ -314,11 +312,11 @@ fn no_answer(request: &Request) -> RouteError {
     }
 }
 
-/// Addresses that are nobody's, for examples (RFC 5737, RFC 3849).
+/// Addresses reserved for examples (RFC 5737, RFC 3849).
 const MADE_UP_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const MADE_UP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-/// Returns the source that is asked for: of an IPv4 address that is written as one of IPv6, the former.
+/// Returns the source that the user asked for; of an IPv4-mapped address, the IPv4 one.
 fn source(request: &Request) -> Result<Option<IpAddr>, RouteError> {
     let source = request.source.map(|source| source.to_canonical());
     match source.filter(IpAddr::is_unspecified) {
@@ -327,8 +325,8 @@ fn source(request: &Request) -> Result<Option<IpAddr>, RouteError> {
     }
 }
 
-/// Returns the addresses of the host, in the order of the resolver. As [`source`], so that the kernel
-/// has nothing to translate, and what is told and written is what leaves.
+/// Returns the addresses of the host, in the order of the resolver; of IPv4-mapped ones, the IPv4 ones,
+/// so that the kernel translates nothing and the printed address is the one on the wire.
 fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
     let wanted = source(request)?.map(Family::of);
     if let (Some(source), Some(family), Some(wanted)) = (request.source, request.family, wanted)
@@ -359,10 +357,10 @@ fn addresses(request: &Request) -> Result<Vec<SocketAddr>, RouteError> {
     }
 }
 
-/// Tells of what is no name of a host, and is easily written for one.
+/// Refuses what is not a host but easily written in its place.
 fn check_name(name: &str) -> Result<(), RouteError> {
     let host = || name.to_owned();
-    // The resolver would take it for an address, 7000 for 0.0.27.88.
+    // The resolver would read 7000 as the address 0.0.27.88.
     if hit::port(name).is_ok() {
         return Err(RouteError::Port { host: host() });
     }
@@ -375,7 +373,7 @@ fn check_name(name: &str) -> Result<(), RouteError> {
     }
     let Some((alone, port)) = name.rsplit_once(':') else { return Ok(()) };
     let bracketed = unbracketed(alone);
-    // What has colons and no brackets may be an address and the interface that it is on.
+    // Colons without brackets may be an IPv6 address with its interface.
     let is_one = bracketed.is_some() || !alone.contains(':');
     if is_one && port.parse::<Hit>().is_ok() {
         let alone = bracketed.unwrap_or_else(|| alone.to_owned());
@@ -398,7 +396,7 @@ fn resolved(request: &Request, family: Option<Family>) -> Result<Vec<SocketAddr>
     let unknown = |cause| RouteError::Unknown { host: request.host.clone(), family, cause };
     let found = getaddrinfo(Some(&request.host), None, Some(hints));
     let found = found.map_err(|error| unknown(io::Error::from(error)))?;
-    // An answer that cannot be read is of a family that was not asked for.
+    // An answer that cannot be read is of a family that was not requested.
     Ok(found.filter_map(Result::ok).map(|answer| canonical(answer.sockaddr)).collect())
 }
 
@@ -413,7 +411,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteError> {
     let host = destination.ip();
     let by_tcp = |hit: &Hit| hit.knock.protocol == Protocol::Tcp;
-    // A datagram goes there, and so the connection of one says nothing about it.
+    // Connecting a datagram socket succeeds for a multicast address, so check it here.
     if host.is_multicast() && request.hits.iter().any(by_tcp) {
         return Err(RouteError::Multicast { host });
     }
@@ -432,7 +430,7 @@ fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteE
         let bound = socket.bind(&address.into());
         bound.map_err(|cause| RouteError::Source { source, cause })?;
     }
-    // A datagram socket that is connected has its source, and nothing was sent.
+    // Connecting a datagram socket picks the source and sends nothing.
     let mut somewhere = destination;
     somewhere.set_port(9);
     socket.connect(&somewhere.into()).map_err(unreachable)?;
@@ -442,8 +440,8 @@ fn route(request: &Request, mut destination: SocketAddr) -> Result<Route, RouteE
     Ok(Route { destination, source, exists: true })
 }
 
-/// Returns the index of the interface that an address of the host is on; 0 if it is the same host on
-/// all.
+/// Returns the index of the interface that an address of the host is on; 0 if it means the same host
+/// on all.
 fn scope_id(request: &Request, address: SocketAddrV6) -> Result<u32, RouteError> {
     let is_local = address.ip().is_unicast_link_local();
     let (Some(name), true) = (&request.interface, is_local || address.scope_id() != 0) else {
@@ -463,7 +461,7 @@ fn scope_id(request: &Request, address: SocketAddrV6) -> Result<u32, RouteError>
     Ok(index)
 }
 
-/// Returns the address of a source, on the interface of the destination if that is what it needs.
+/// Returns the address of a source, on the interface of the destination if it needs one.
 fn source_address(source: IpAddr, destination: SocketAddr) -> SocketAddr {
     let mut address = SocketAddr::new(source, 0);
     if let (SocketAddr::V6(source), SocketAddr::V6(destination)) = (&mut address, destination)

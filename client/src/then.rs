@@ -14,20 +14,20 @@ use socket2::{Domain, Socket, Type};
 
 use crate::plan::{Plan, Then};
 
-/// The time between two tries. The kernel itself would send its SYN again after a second, then two.
+/// The time between two tries. The kernel alone would repeat its SYN after a second, then after two.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// How long a try may take, which is more than any path does.
+/// How long a try may take: longer than any path needs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a port has not opened.
 #[derive(Debug)]
 pub enum Shut {
-    /// It refused all connections, or the last ones.
+    /// It refused connections to the end.
     Refused,
     /// Nothing answered.
     NoAnswer,
-    /// The network, or this machine, said something else.
+    /// The network or this machine reported another error.
     Failed(io::Error),
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Shut {
 /// Waits until the port accepts a connection, which is then closed. Returns how long that took.
 ///
 /// # Errors
-/// [`Shut`] if the time is over: what came of the last try that something came of.
+/// [`Shut`] if the time is over: the result of the last try that had one.
 pub(crate) fn wait(plan: &Plan, then: Then) -> Result<Duration, Shut> {
     let begin = Instant::now();
     let mut tries = Tries { plan, destination: plan.at(then.port), pending: vec![], last: None };
@@ -69,11 +69,11 @@ pub(crate) fn wait(plan: &Plan, then: Then) -> Result<Duration, Shut> {
     }
 }
 
-/// Connections that are being tried.
+/// Connection attempts under way.
 struct Tries<'a> {
     plan: &'a Plan,
     destination: SocketAddr,
-    /// Those that nothing has come of, with the moment they began.
+    /// Those without a result yet, with the moment they began.
     pending: Vec<(Socket, Instant)>,
     last: Option<Shut>,
 }
@@ -106,7 +106,7 @@ impl Tries<'_> {
         }
     }
 
-    /// Looks what has come of them. Returns whether one was accepted.
+    /// Collects the results. Returns whether one was accepted.
     fn answered(&mut self, now: Instant) -> bool {
         let mut accepted = false;
         let last = &mut self.last;
@@ -128,12 +128,12 @@ impl Tries<'_> {
         accepted
     }
 
-    /// Pauses until something has come of one, or the time is over.
+    /// Pauses until one has a result, or the time is over.
     fn pause(&self, time: Duration) {
         let descriptors = self.pending.iter().map(|(socket, _)| socket.as_fd());
         let mut polled: Vec<_> =
             descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLOUT)).collect();
-        // At least a millisecond, so that this does not spin.
+        // At least a millisecond, to avoid a busy loop.
         let millis = time.as_millis().saturating_add(1);
         let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
         match poll(&mut polled, timeout) {
@@ -143,13 +143,13 @@ impl Tries<'_> {
     }
 }
 
-/// Returns whether a connection was accepted; `false` if that is not known yet.
+/// Returns whether a connection was accepted; `false` if there is no result yet.
 fn outcome(socket: &Socket) -> io::Result<bool> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
     let Ok(peer) = socket.peer_addr() else { return Ok(false) };
-    // On this very machine, a connection from the port itself is accepted by nobody but itself.
+    // On one machine, a socket that connects from the very port it tries connects to itself.
     let own = socket.local_addr()?;
     if own.as_socket() == peer.as_socket() {
         return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));

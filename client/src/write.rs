@@ -11,7 +11,7 @@ use pcap_file::{DataLink, Endianness};
 use crate::plan::Plan;
 use knock_capture::frame;
 
-/// When knocks begin whose numbers come from a seed: the same on every run.
+/// When the knocks of a seed begin: the same on every run.
 const BEGIN: Duration = Duration::from_secs(1_000_000_000);
 
 /// Writes the knocks of a plan, each at its time.

@@ -14,9 +14,9 @@ pub(crate) struct Serial(pub(crate) u64);
 pub(crate) struct Attempt {
     pub(crate) client: IpAddr,
     pub(crate) door: DoorId,
-    /// The knocks made; `None` if one was wrong.
+    /// The knocks made; `None` after a wrong one.
     pub(crate) stage: Option<Stage>,
-    /// From then on it is too late.
+    /// When the attempt expires.
     pub(crate) expires: Timestamp,
     /// Its place in the order in which timers were set, which breaks ties.
     pub(crate) timer: u64,
@@ -24,14 +24,14 @@ pub(crate) struct Attempt {
 
 /// All attempts.
 ///
-/// knockd 0.8 walks one list for everything. So that a flood does not take hours to replay, the
-/// list is indexed; what is found, and in which order, is the same.
+/// knockd 0.8 walks one list for everything. Here the list has indexes, because replaying a flood
+/// would take hours; the results and their order are the same.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     list: BTreeMap<Serial, Attempt>,
     by_client: BTreeSet<(IpAddr, Serial)>,
     by_expiry: BTreeSet<(Timestamp, u64, Serial)>,
-    /// Attempts that may be over for another reason than their age.
+    /// Attempts that may be over for a reason other than their age.
     suspects: BTreeSet<Serial>,
 }
 
@@ -55,14 +55,14 @@ impl Attempts {
             .filter_map(|&(_, serial)| Some((serial, self.list.get(&serial)?)))
     }
 
-    /// Adds an attempt, whose serial number is larger than all before.
+    /// Adds an attempt, with a serial number larger than all before.
     pub(crate) fn add(&mut self, serial: Serial, attempt: Attempt) {
         self.list.insert(serial, attempt);
         self.by_client.insert((attempt.client, serial));
         self.by_expiry.insert((attempt.expires, attempt.timer, serial));
     }
 
-    /// Takes an attempt one stage further, and returns it.
+    /// Moves an attempt one stage further, and returns it.
     pub(crate) fn advance(&mut self, serial: Serial) -> Option<Attempt> {
         let attempt = self.list.get_mut(&serial)?;
         attempt.stage = attempt.stage.map(Stage::next);
@@ -77,12 +77,12 @@ impl Attempts {
         self.suspect(serial);
     }
 
-    /// Notes that an attempt may be over.
+    /// Marks an attempt as possibly over.
     pub(crate) fn suspect(&mut self, serial: Serial) {
         self.suspects.insert(serial);
     }
 
-    /// Notes that every attempt at a door may be over, or go on.
+    /// Marks every attempt at a door as possibly over.
     pub(crate) fn suspect_all_at(&mut self, door: DoorId) {
         let at_door = self.at(door);
         self.suspects.extend(at_door);
@@ -114,7 +114,7 @@ impl Attempts {
         self.by_expiry.first().copied()
     }
 
-    /// Returns the attempts that a sweep has to look at then, oldest first: every other one stays.
+    /// Returns the attempts that a sweep at that time must check, oldest first; all others stay.
     pub(crate) fn suspects(&mut self, now: Timestamp) -> BTreeSet<Serial> {
         let mut suspects = std::mem::take(&mut self.suspects);
         let expired = self.by_expiry.range(..=(now, u64::MAX, Serial(u64::MAX)));

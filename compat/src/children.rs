@@ -1,4 +1,4 @@
-//! The children that run commands.
+//! The child processes that run commands.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use knock_engine::{
 
 use crate::Site;
 
-/// The shortest command that is not run, in bytes (case `e-4096-bytes`).
+/// The length in bytes from which a command is not run (case `e-4096-bytes`).
 const TOO_LONG: usize = 4096;
 
 /// A child of the daemon, which runs the commands of one opening.
@@ -20,7 +20,7 @@ pub(crate) struct Child {
     pub(crate) phase: Phase,
 }
 
-/// All children. The daemon waits for none of them, and they outlive it.
+/// All children. The daemon does not wait for them, and they outlive it.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     /// Those whose command runs.
@@ -54,7 +54,7 @@ impl Children {
         site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
 
-    /// A command ended. Its child sleeps if there is a stop command, also if that is empty and
+    /// Handles the end of a command. Its child sleeps if there is a stop command, even an empty one if
     /// `runs_empty` (case `e-empty-stop`).
     pub(crate) fn ended(
         &mut self,
@@ -96,7 +96,7 @@ impl Children {
     }
 }
 
-/// Returns which command of a door is too long for a client, so that neither is run.
+/// Returns which command of a door is too long for a client, so that neither runs.
 pub(crate) fn too_long(door: &Door, client: IpAddr) -> Option<Phase> {
     [Phase::Start, Phase::Stop].into_iter().find(|&phase| {
         command(door, client, phase).is_some_and(|command| {
@@ -107,7 +107,7 @@ pub(crate) fn too_long(door: &Door, client: IpAddr) -> Option<Phase> {
     })
 }
 
-/// Returns the command for a client; an empty stop command is one as well.
+/// Returns the command for a client, even an empty stop command.
 fn command(door: &Door, client: IpAddr, phase: Phase) -> Option<&Command> {
     let commands = &door.commands;
     match phase {

@@ -1,4 +1,4 @@
-//! Frames as knockd 0.8 and its capture filter see them: the cases `a-...`.
+//! Frames, as knockd 0.8 and its capture filter see them: the cases `a-...`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,10 +20,10 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Finds the addresses, ports and flags in a frame, as it is seen with some differences fixed.
+/// Finds the addresses, ports and flags in a frame, with some differences fixed.
 ///
 /// # Errors
-/// Returns why the frame is nothing that would be looked at.
+/// Returns why the rules ignore the frame.
 pub(crate) fn decode(
     fixed: FixedUpTo,
     listening: &Listening,
@@ -38,21 +38,21 @@ pub(crate) fn decode(
     }
 }
 
-/// Finds the addresses, ports and flags that knockd 0.8 takes a frame to have.
+/// Finds the addresses, ports and flags that knockd 0.8 sees in a frame.
 ///
 /// VLAN tags, IPv6 extension headers, other link types than Ethernet, Linux cooked (version 1) and
 /// raw IP, and IPv6 on the latter two are not understood. An IPv4 header length below 20 is
-/// believed. Without a filter (`is_filtered`), the daemon looks at every frame and reads on behind
-/// its end, where there are zeros here; what is neither TCP nor UDP then counts as a packet to port
-/// 0, which no door has.
+/// trusted. Without a filter (`is_filtered`), the daemon looks at every frame and reads past its end,
+/// which is read as zeros here; what is neither TCP nor UDP then counts as a packet to port 0, which
+/// no door has.
 ///
-/// An IPv6 header below an IPv4 Ethernet type, or the other way round, is nothing here if there is a
-/// filter: that goes by the type and the daemon by the header. Without one there is only the daemon,
+/// With a filter, an IPv6 header below an IPv4 Ethernet type, or the reverse, is ignored: the filter
+/// goes by the type and the daemon by the header. Without a filter there is only the daemon,
 /// which wants any Ethernet type of IP on Ethernet and none on a cooked link.
 ///
 /// # Errors
 ///
-/// Returns why the frame is nothing that knockd 0.8 would look at.
+/// Returns why knockd 0.8 ignores the frame.
 fn decode_08(link: LinkType, frame: &[u8], is_filtered: bool) -> Result<Packet, Undecodable> {
     let frame = Bytes { captured: frame, layer: Layer::Ethernet, ends: is_filtered };
     let (ether_type, ip) = match link {
@@ -93,8 +93,8 @@ fn ether_type_of(ip: Bytes<'_>) -> Result<u16, Undecodable> {
     }
 }
 
-/// Returns the last of the differences between knockd 0.8 and knock that a frame meets, in the order
-/// of their numbers: not before all of them are mended do both read it alike.
+/// Returns the last difference between knockd 0.8 and knock that affects a frame, in the order of
+/// their numbers. Both read the frame alike only once all differences up to it are fixed.
 fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
     let (link_type, tag) = match link {
         LinkType::Ethernet => (None, frame.get(12..14)),
@@ -196,7 +196,7 @@ struct Bytes<'a> {
     captured: &'a [u8],
     /// The header that begins there.
     layer: Layer,
-    /// Whether there is nothing behind them. Else there are zeros.
+    /// Whether the bytes end there. If not, zeros follow.
     ends: bool,
 }
 

@@ -1,10 +1,10 @@
-//! Where knock and knockd 0.8 differ.
+//! The differences between knock and knockd 0.8.
 
 use std::fmt;
 
 /// A difference between knock and knockd 0.8 that a transcript can show; `docs/differences.md` says
-/// more of each, under the same number. Numbers that are missing here are differences of the
-/// configuration and the like.
+/// more about each, under the same number. The missing numbers are differences in other areas, such
+/// as the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -17,9 +17,9 @@ pub enum Difference {
     VlanTags = 3,
     /// It does not see IPv6 packets with extension headers.
     ExtensionHeaders = 4,
-    /// It believes an IPv4 header that says it is shorter than 20 bytes.
+    /// It trusts an IPv4 header length below 20 bytes.
     HeaderLength = 5,
-    /// It takes TCP flags that were not captured for not set.
+    /// It treats TCP flags that were not captured as not set.
     CutFlags = 6,
     /// It compares a target as text.
     TargetText = 7,
@@ -27,11 +27,11 @@ pub enum Difference {
     TargetFamily = 8,
     /// Without a local address it sees every packet.
     NoAddress = 9,
-    /// Under `-4` it still hears an IPv6 target.
+    /// It hears an IPv6 target even with `-4`.
     Ipv4Only = 10,
     /// When the oldest of all attempts ends, it forgets all others.
     Forgetting = 11,
-    /// It takes the retransmission of a knock for a wrong knock.
+    /// It treats the retransmission of a knock as a wrong knock.
     Retransmission = 12,
     /// A knock that ends an attempt cannot begin another.
     WrongKnock = 13,
@@ -41,9 +41,9 @@ pub enum Difference {
     WholeSeconds = 15,
     /// When the clock goes back, attempts live longer.
     ClockBack = 16,
-    /// It tells of a sequence timeout when it sees the next packet, or never.
+    /// It reports a sequence timeout when it sees the next packet, or never.
     LateTimeout = 17,
-    /// It remembers attempts without bound.
+    /// It has no limit on the number of attempts.
     Unbounded = 18,
     /// It crashes when the last one-time sequence is used up.
     OneTimeCrash = 19,
@@ -51,7 +51,7 @@ pub enum Difference {
     OneTimeOpener = 20,
     /// The attempts of others go on in the next one-time sequence.
     OneTimeOthers = 21,
-    /// Over IPv6 it sees the first one-time sequence for ever.
+    /// Over IPv6 it always sees the first one-time sequence.
     OneTimeFilter = 22,
     /// It does not start if no one-time sequence of a door is left.
     OneTimeNoneLeft = 24,
@@ -61,7 +61,7 @@ pub enum Difference {
     LongCommand = 26,
     /// It cuts the names of doors to 127 bytes.
     LongName = 27,
-    /// It forgets all attempts when the configuration is read anew.
+    /// It forgets all attempts at a reload.
     Reload = 37,
     /// A second try of the knock just made voids the attempt.
     SecondTry = 56,
@@ -119,27 +119,27 @@ impl fmt::Display for Difference {
             Self::CookedIpv6 => "knockd 0.8 knows no IPv6 on Linux cooked and raw IP",
             Self::VlanTags => "knockd 0.8 does not see VLAN-tagged frames",
             Self::ExtensionHeaders => "knockd 0.8 does not see IPv6 with extension headers",
-            Self::HeaderLength => "knockd 0.8 believes an impossible IPv4 header length",
-            Self::CutFlags => "knockd 0.8 takes TCP flags that were not captured for not set",
+            Self::HeaderLength => "knockd 0.8 trusts an impossible IPv4 header length",
+            Self::CutFlags => "knockd 0.8 treats TCP flags that were not captured as not set",
             Self::TargetText => "knockd 0.8 compares a target as text",
             Self::TargetFamily => {
                 "knockd 0.8 tests the flags for a target only with a local address of its family"
             }
             Self::NoAddress => "knockd 0.8 sees every packet if it has no local address",
-            Self::Ipv4Only => "knockd 0.8 hears an IPv6 target in spite of -4",
+            Self::Ipv4Only => "knockd 0.8 hears an IPv6 target even with -4",
             Self::Forgetting => "knockd 0.8 forgets all attempts when the oldest ends",
-            Self::Retransmission => "knockd 0.8 takes a retransmission for a wrong knock",
-            Self::WrongKnock => "a wrong knock begins no attempt at another door in knockd 0.8",
-            Self::BusyClient => "a client at one door begins at no other in knockd 0.8",
+            Self::Retransmission => "knockd 0.8 treats a retransmission as a wrong knock",
+            Self::WrongKnock => "in knockd 0.8, a wrong knock begins no attempt at another door",
+            Self::BusyClient => "in knockd 0.8, a client at one door cannot begin at another",
             Self::WholeSeconds => "knockd 0.8 counts time in whole seconds",
-            Self::ClockBack => "attempts live longer in knockd 0.8 when the clock goes back",
-            Self::LateTimeout => "knockd 0.8 tells of a timeout at the next packet, or never",
-            Self::Unbounded => "knockd 0.8 remembers attempts without bound",
+            Self::ClockBack => "in knockd 0.8, attempts live longer when the clock goes back",
+            Self::LateTimeout => "knockd 0.8 reports a timeout at the next packet, or never",
+            Self::Unbounded => "knockd 0.8 has no limit on the number of attempts",
             Self::OneTimeCrash => "knockd 0.8 crashes when the last one-time sequence is used up",
             Self::OneTimeOpener => {
-                "the client that used a one-time sequence is part-way through the next in knockd 0.8"
+                "in knockd 0.8, the client that used a one-time sequence is part-way through the next"
             }
-            Self::OneTimeOthers => "others keep their stage in the next one-time sequence",
+            Self::OneTimeOthers => "in knockd 0.8, others keep their stage in the next one-time sequence",
             Self::OneTimeFilter => "knockd 0.8 sees only the first one-time sequence over IPv6",
             Self::OneTimeNoneLeft => "knockd 0.8 does not start without a one-time sequence left",
             Self::EmptyStopCommand => "knockd 0.8 runs an empty stop command",

@@ -1,16 +1,16 @@
-//! What only knockd 0.8 does.
+//! Effects that only knockd 0.8 has.
 
 use std::net::IpAddr;
 
 use knock_engine::transcript::Channel;
 use knock_engine::{DoorId, Doors, OwnEffect, Phase, address};
 
-/// What knockd 0.8 does and knock never does.
+/// An effect that knockd 0.8 has and knock never has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knockd08Effect {
     /// A command is longer than knockd 0.8 can run, so neither command of the door runs.
     CommandTooLong {
-        /// For whom the door was to open.
+        /// The client for which the door would open.
         client: IpAddr,
         /// Which door.
         door: DoorId,
@@ -18,13 +18,13 @@ pub enum Knockd08Effect {
         phase: Phase,
     },
     /// knockd 0.8 would have crashed: the last one-time sequence of the door is used up. It hears
-    /// nothing any more.
+    /// nothing more.
     Crashed {
         /// Which door.
         door: DoorId,
     },
-    /// knockd 0.8 would have ended: with the next one-time sequence of the door its filter would
-    /// reject all packets. It hears nothing any more.
+    /// knockd 0.8 would have exited: with the next one-time sequence of the door its filter would
+    /// reject all packets. It hears nothing more.
     FilterRefused {
         /// Which door.
         door: DoorId,
@@ -32,10 +32,10 @@ pub enum Knockd08Effect {
 }
 
 const CRASHED: &str = ": knockd 0.8 crashes here, because the last one-time sequence is used up; it \
-                       hears nothing any more";
+                       hears nothing more";
 
-const FILTER_REFUSED: &str = ": knockd 0.8 ends here, because with the next one-time sequence its \
-                              filter would reject all packets; it hears nothing any more";
+const FILTER_REFUSED: &str = ": knockd 0.8 exits here, because with the next one-time sequence its \
+                              filter would reject all packets; it hears nothing more";
 
 impl OwnEffect for Knockd08Effect {
     fn name(&self) -> &'static str {

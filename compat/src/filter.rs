@@ -1,4 +1,4 @@
-//! What is seen at all.
+//! The capture filter.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use knock_engine::{
 
 use crate::Site;
 
-/// The capture filter, as it is set and set anew.
+/// The capture filter, which knockd 0.8 sets again when a sequence changes.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     /// The first sequence of each door whose sequence has changed: the IPv6 part of the filter keeps
@@ -19,12 +19,12 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Notes what the sequence of a door was before it changed.
+    /// Stores the first sequence of a door before it changes.
     pub(crate) fn keep_first_sequence(&mut self, door: DoorId, sequence: Sequence) {
         self.first_sequences.entry(door).or_insert(sequence);
     }
 
-    /// Returns whether a packet is seen. Without a local address there is no filter (case
+    /// Returns whether a packet passes. Without a local address there is no filter (case
     /// `a-no-address-target`).
     pub(crate) fn passes(&self, packet: &Packet, site: &Site) -> bool {
         let mut families = families(&site.listening).peekable();
@@ -34,7 +34,7 @@ impl Filter {
             })
     }
 
-    /// Returns the sequence of a door in the part of a family.
+    /// Returns the sequence of a door in the filter's part for a family.
     pub(crate) fn sequence<'a>(
         &'a self,
         id: DoorId,
@@ -90,7 +90,7 @@ impl Family {
     }
 }
 
-/// Returns the families of the local addresses, for each of which the filter has a part.
+/// Returns the families of the local addresses. The filter has a part for each.
 fn families(listening: &Listening) -> impl Iterator<Item = Family> {
     let has = |family: Family| match listening.local() {
         None => true,
@@ -106,11 +106,11 @@ pub(crate) fn is_filtered(listening: &Listening) -> bool {
     families(listening).next().is_some()
 }
 
-/// Why knockd 0.8 does not start with a configuration that is without fault.
+/// Why knockd 0.8 does not start with a valid configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No packet can pass its filter, which libpcap refuses then: every door asks for TCP flags and
-    /// has a target of a family of which there is no local address.
+    /// No packet can pass its filter, and libpcap refuses such a filter: every door asks for TCP flags
+    /// and has a target of a family without a local address.
     RejectsAllPackets,
     /// No one-time sequence of a door is left.
     NoSequenceLeft(DoorId),
@@ -121,7 +121,7 @@ impl fmt::Display for Refusal {
         out.write_str(match self {
             Self::RejectsAllPackets => {
                 "its filter would reject all packets: every door asks for TCP flags and has a \
-                 target of a family of which there is no local address"
+                 target of a family without a local address"
             }
             Self::NoSequenceLeft(_) => "no one-time sequence of a door is left",
         })

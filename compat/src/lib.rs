@@ -1,4 +1,4 @@
-//! What knockd 0.8 does, and where knock differs: for replay only.
+//! The rules of knockd 0.8, and the differences to knock: for replay only.
 //!
 //! The daemon does not link this crate. [`Rules`] names a rule set and makes an engine of it;
 //! [`Difference`] numbers what the two do differently, as `docs/differences.md` does.
@@ -25,5 +25,5 @@ pub use undecodable::{Reason, Undecodable};
 pub type Effect = knock_engine::Effect<Knockd08Effect>;
 /// An effect under any of the [`Rules`], and its time.
 pub type TimedEffect = knock_engine::TimedEffect<Knockd08Effect>;
-/// What the rule sets work on.
+/// The configuration and context of the rule sets.
 type Site = knock_engine::Site<Knockd08Effect>;

@@ -1,14 +1,14 @@
 //! The one machine: knockd 0.8 with the first differences fixed.
 //!
-//! With none fixed it is what Debian's knockd 0.8 does, fault for fault; with all of them it is the
-//! rule set of knock, but for the bound on memory ([`Difference::Unbounded`]). Tests check both ends.
-//! So whatever two neighbours on the way do differently is due to the one difference between them,
-//! which is how a replay says why a line differs; and that all of them together lead from one end to
-//! the other shows that the list of differences is complete.
+//! With none fixed, it behaves like Debian's knockd 0.8, bugs included; with all fixed, like the rule
+//! set of knock, except for the limit on memory ([`Difference::Unbounded`]). Tests check both ends.
+//! Two neighbours on the way differ only by the one difference between them: that is how a replay
+//! finds the reason for a line that differs. As all of them together lead from one end to the other,
+//! the list of differences is complete.
 //!
-//! Kept naive, and in the order in which the daemon does things, so that it can be read beside the
+//! The code is simple and in the order of the daemon's actions, so that it can be compared with the
 //! cases of `testdata/knockd-0.8`, whose names are in brackets. It differs from the real program only
-//! where that crashes, reads memory it should not, or would take memory without bound;
+//! where that crashes, reads invalid memory, or would use memory without limit;
 //! `docs/differences.md` lists these places.
 
 use std::collections::BTreeMap;
@@ -31,12 +31,12 @@ use crate::remembered::Remembered;
 /// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
 const NAME_BYTES: usize = 127;
 
-/// The machine and all it remembers.
+/// The machine and its memory.
 #[derive(Debug)]
 pub struct Knockd08Rules {
     fixed: FixedUpTo,
     attempts: Attempts,
-    /// The knock of each attempt that was counted last.
+    /// The last counted knock of each attempt.
     counted: BTreeMap<Serial, Fingerprint>,
     remembered: Remembered,
     filter: Filter,
@@ -49,7 +49,7 @@ pub struct Knockd08Rules {
 #[derive(Clone, Copy)]
 struct Heard<'a> {
     at: Timestamp,
-    /// As the rules count it: not always `at`.
+    /// The time for the rules: not always `at`.
     now: Timestamp,
     packet: &'a Packet,
 }
@@ -133,8 +133,7 @@ impl Knockd08Rules {
         }
     }
 
-    /// Attempts that are over leave the list; those that are too old as well, unless their time has
-    /// come by itself.
+    /// Removes attempts that are over, and expired ones unless they end by themselves.
     fn sweep(&mut self, at: Timestamp, now: Timestamp, site: &mut Site) {
         let oldest = self.attempts.oldest();
         let comes_by_itself = self.fixed.has(Difference::LateTimeout);
@@ -184,7 +183,7 @@ impl Knockd08Rules {
         self.counted.clear();
     }
 
-    /// Returns what a retransmission of a knock is known by, if retransmissions are known at all.
+    /// Returns the mark of a knock's retransmissions, if the rules recognize retransmissions.
     fn fingerprint(&self, packet: &Packet) -> Option<Fingerprint> {
         if self.fixed.has(Difference::Retransmission) { Fingerprint::of(packet) } else { None }
     }
@@ -199,7 +198,7 @@ impl Knockd08Rules {
         self.attempts.of(client).any(is_counted) || self.remembered.contain(client, fingerprint)
     }
 
-    /// The client's attempts. Returns whether the packet may begin others.
+    /// Advances the client's attempts. Returns whether the packet may begin others.
     fn continue_attempts(&mut self, heard: Heard<'_>, site: &mut Site) -> bool {
         let destination = heard.packet.destination;
         let mine: Vec<Serial> = self
@@ -397,7 +396,7 @@ impl Knockd08Rules {
         }
     }
 
-    /// The attempt that is due first, if its time comes by itself.
+    /// Returns the attempt that expires first, if attempts end by themselves.
     fn next_timeout(&self) -> Option<(Timestamp, u64, Serial)> {
         let next = self.attempts.earliest()?;
         self.fixed.has(Difference::LateTimeout).then_some(next)
@@ -489,8 +488,7 @@ fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
     door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
 }
 
-/// Flags that were not captured are read as none set, where the real program reads whatever is in
-/// memory there.
+/// Reads flags that were not captured as not set; the real program reads whatever is in memory there.
 fn has_flags(door: &Door, packet: &Packet) -> bool {
     let transport = match packet.transport {
         Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {

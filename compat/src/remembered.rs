@@ -79,8 +79,8 @@ mod tests {
         Fingerprint::of(&packet).unwrap()
     }
 
-    /// Remembers openings with these last knocks, each until its time, and returns which of them
-    /// are remembered in the end.
+    /// Remembers openings with these last knocks, each until its time, and returns those that are
+    /// remembered in the end.
     fn remembered<const N: usize>(knocks: [(u32, i64); N], limit: usize, now: i64) -> [bool; N] {
         let mut openings = Remembered::default();
         for (knock, until) in knocks {

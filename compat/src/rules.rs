@@ -1,4 +1,4 @@
-//! The rule sets that a replay can go by, behind one type.
+//! One type for all rule sets of a replay.
 
 use std::fmt;
 
@@ -18,19 +18,19 @@ use crate::undecodable::Undecodable;
 /// What decides how packets open doors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Rules {
-    /// What the manual of knockd promises, with its known faults fixed.
+    /// The rules in the manual of knockd, with its known bugs fixed.
     #[default]
     Knock,
-    /// What knockd 0.8 does, fault for fault. Where the real program has no limit, this has that of
-    /// [`Limits`].
+    /// The rules of knockd 0.8, bugs included. Where the real program has no limit, those of [`Limits`]
+    /// apply.
     Knockd08,
-    /// knockd 0.8 with the differences up to this one fixed, in the order of their numbers; to find
-    /// out which of them makes a transcript differ.
+    /// knockd 0.8 with the differences up to this one fixed, in the order of their numbers: used to
+    /// find out which of them changes a transcript.
     FixedUpTo(Difference),
 }
 
 impl Rules {
-    /// Returns why the program whose rules these are would not start; never for [`Rules::Knock`].
+    /// Returns why the program with these rules would not start; never for [`Rules::Knock`].
     /// [`Rules::FixedUpTo`] starts, but may hear nothing.
     #[must_use]
     pub fn refusal(self, doors: &Doors, listening: &Listening) -> Option<Refusal> {
@@ -40,7 +40,7 @@ impl Rules {
         }
     }
 
-    /// Makes an engine that goes by these rules and has heard nothing yet.
+    /// Makes an engine with these rules that has heard nothing yet.
     #[must_use]
     pub fn engine(self, doors: Doors, listening: Listening, limits: &Limits) -> Engine {
         let fixed = match self {

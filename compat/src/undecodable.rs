@@ -1,4 +1,4 @@
-//! Why a frame is not a packet with a port, with what only knockd 0.8 says.
+//! Why a frame is not a packet with a port, including the reasons of knockd 0.8 only.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use knock_engine::{LinkType, Reason as Common, Undecodable as Decode};
 /// Why no port was found in a frame, under any rule set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecodable {
-    /// What every rule set says.
+    /// A reason under every rule set.
     Common(Decode),
     /// knockd 0.8 does not start on this link type.
     LinkTypeUnknownTo08(LinkType),
@@ -16,7 +16,7 @@ pub enum Undecodable {
 }
 
 impl Undecodable {
-    /// Returns the reason without its particulars, to count by.
+    /// Returns the kind of the reason, to count by.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match *self {
@@ -44,10 +44,10 @@ impl fmt::Display for Undecodable {
 
 impl std::error::Error for Undecodable {}
 
-/// An [`Undecodable`] without its particulars: few enough to count each in an array.
+/// The kind of an [`Undecodable`]: few enough to count each in an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// What every rule set counts.
+    /// A kind under every rule set.
     Common(Common),
     /// [`Undecodable::LinkTypeUnknownTo08`], [`Undecodable::Ipv6UnknownTo08`].
     UnknownTo08,
@@ -57,8 +57,8 @@ impl Reason {
     /// How many reasons there are.
     pub const COUNT: usize = Common::COUNT + 1;
 
-    /// Returns every reason once, in the order of [`index`](Self::index): first what every network
-    /// has, last what hints at damage.
+    /// Returns every kind once, in the order of [`index`](Self::index): first what is normal on a network,
+    /// last what suggests damage.
     pub fn all() -> impl Iterator<Item = Self> {
         let common = Common::ALL.map(Self::Common).into_iter();
         let (sound, damage) = common.partition::<Vec<_>, _>(|reason| !reason.is_damage());
@@ -85,7 +85,7 @@ impl Reason {
     }
 }
 
-/// Words that can follow any number of packets.
+/// Prints words that can follow any number of packets.
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

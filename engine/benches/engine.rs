@@ -1,11 +1,11 @@
 //! The engine alone: packets in, effects out.
 //!
-//! The streams are those of `scripts/bench-replay`, without the capture around them.
+//! The packets are those of `scripts/bench-replay`, without a capture around them.
 
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
-    reason = "a benchmark may end at its first fault"
+    reason = "a benchmark may stop at its first error"
 )]
 
 use std::convert::Infallible;
@@ -40,7 +40,7 @@ fn engine() -> Engine {
     Engine::new(Doors::new(doors).unwrap(), Listening::at([LOCAL]), &Limits::default())
 }
 
-/// A SYN from the client of this number, whose addresses jump about as spoofed ones do.
+/// A SYN from the client with this number. Addresses are scattered, like spoofed ones.
 fn syn(client: u32, port: u16) -> Packet {
     let header = TcpHeader { sequence_number: Some(client | 1), flags: Some(TcpFlags::SYN) };
     Packet {
@@ -52,7 +52,7 @@ fn syn(client: u32, port: u16) -> Packet {
     }
 }
 
-/// Hands packets over a microsecond apart, some at a time, and answers commands at once.
+/// Hands over packets a microsecond apart, several at a time, and answers commands at once.
 fn play(engine: &mut Engine, packets: impl Iterator<Item = Packet>) -> u64 {
     const AT_ONCE: usize = 16;
     let mut effects = 0;
@@ -119,7 +119,7 @@ fn openings_among_attempts(bencher: Bencher<'_, '_>, others: u32) {
     );
 }
 
-/// Packets that no door wants.
+/// Packets for no door.
 #[divan::bench(sample_count = 10)]
 fn other_traffic(bencher: Bencher<'_, '_>) {
     const PACKETS: u32 = 1_000_000;

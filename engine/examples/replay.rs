@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let doors = knock_config::doors(config)?;
     let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
 
-    // Commands are not run: each ends with success as soon as it was to start.
+    // Commands are not run: each one succeeds as soon as it would start.
     let commands = CommandsEnd::AtOnce(CommandStatus::SUCCESS);
     while let Some(head) = capture.peek()? {
         if let Ok(packet) = decode(head.link, capture.frame()) {

@@ -46,7 +46,7 @@ pub fn text(address: IpAddr) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Writes all octets at once: a flood prints an address for every packet.
+/// Writes all octets at once: in a flood, every packet prints an address.
 fn write_v4(address: Ipv4Addr, out: &mut Vec<u8>) {
     const LENGTH_MAX: usize = "255.255.255.255".len();
     let mut text = [b'.'; LENGTH_MAX];
@@ -67,7 +67,7 @@ pub(crate) fn write_decimal(number: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(digits.get(..length).unwrap_or_default());
 }
 
-/// Returns the digits of a number, filled up with dots, and how many they are.
+/// Returns the digits of a number, padded with dots, and how many digits there are.
 const fn decimal(number: u8) -> ([u8; 3], usize) {
     let [hundreds, tens, ones] = [number / 100 % 10, number / 10 % 10, number % 10];
     match number {

@@ -1,4 +1,4 @@
-//! Commands and what `%IP%` becomes in them.
+//! Commands, and how `%IP%` is replaced in them.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ impl Command {
         Self(bytes.into())
     }
 
-    /// Returns the command as it stands in the configuration.
+    /// Returns the command as the configuration has it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -28,7 +28,7 @@ impl Command {
 
     /// Appends the command to `out`, every `%IP%` replaced by the address of `client`.
     ///
-    /// The search goes on behind a replaced token, so `%IP%IP%` becomes `ADDRIP%`
+    /// The search goes on after a replaced token, so `%IP%IP%` becomes `ADDRIP%`
     /// (case `e-substitution`).
     pub fn expand(&self, client: IpAddr, out: &mut Vec<u8>) {
         let mut rest = &*self.0;
@@ -86,8 +86,8 @@ impl Commands {
 
     /// Returns what to run when the door opens for `client`.
     ///
-    /// For an IPv6 client the `_6` directive, if it is there, else the other; an empty value means
-    /// that nothing runs.
+    /// An IPv6 client gets the `_6` directive if there is one, else the other; an empty value means that
+    /// nothing runs.
     #[must_use]
     pub fn start_for(&self, client: IpAddr) -> Option<&Command> {
         choose(client, self.start.as_ref(), self.start_6.as_ref())

@@ -1,4 +1,4 @@
-//! Doors: what the sections of a `knockd.conf` mean.
+//! Doors: the meaning of the sections of a `knockd.conf`.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use crate::one_time::OneTimeSequences;
 use crate::packet::{Knock, TcpFlags, Transport};
 use crate::time::Seconds;
 
-/// The name of a door, as bytes: knockd 0.8 prints whatever bytes stand between the brackets.
+/// The name of a door, as bytes: knockd 0.8 prints whatever bytes are between the brackets.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DoorName(Box<[u8]>);
 
@@ -41,7 +41,7 @@ impl fmt::Debug for DoorName {
     }
 }
 
-/// How many knocks of a sequence are made: 0 to 32.
+/// How many knocks of a sequence were made: 0 to 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stage(u8);
 
@@ -91,11 +91,11 @@ pub enum Step {
 /// Why a list of knocks is not a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SequenceError {
-    /// There is no knock in it.
+    /// It has no knocks.
     Empty,
     /// There are more than [`Sequence::MAX_KNOCKS`].
     TooLong,
-    /// Port 0 is in it; no packet can be sent there on purpose.
+    /// It has port 0, to which no client can send on purpose.
     PortZero,
 }
 
@@ -126,7 +126,7 @@ impl Sequence {
         &self.0
     }
 
-    /// Returns the knock that takes an attempt beyond `stage`.
+    /// Returns the knock that moves an attempt past `stage`.
     #[must_use]
     pub fn after(&self, stage: Stage) -> Option<Knock> {
         self.0.get(usize::from(stage.get())).copied()
@@ -152,7 +152,7 @@ impl Sequence {
     }
 }
 
-/// Which TCP flags a door asks for: each is wanted, refused or of no interest.
+/// Which TCP flags a door asks for: each is wanted, refused or ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlagRule {
     wanted: TcpFlags,
@@ -184,7 +184,7 @@ impl FlagRule {
         self.refused
     }
 
-    /// Returns which bits count and how they must stand: `flags & mask == value`.
+    /// Returns the mask and value of the rule: `flags & mask == value`.
     pub(crate) const fn mask_and_value(self) -> (u8, u8) {
         (self.wanted.union(self.refused).0, self.wanted.0)
     }
@@ -201,7 +201,7 @@ impl FlagRule {
     /// Returns whether a packet has the flags asked for.
     ///
     /// UDP always has (case `d-udp-step-has-no-flags`). A TCP packet that was cut before its flags
-    /// has them only if none are asked for.
+    /// matches only if the rule asks for none.
     #[must_use]
     pub fn is_satisfied_by(self, transport: Transport) -> bool {
         match transport {
@@ -228,8 +228,8 @@ pub enum DoorSequence {
 pub struct Target {
     /// The address.
     pub address: IpAddr,
-    /// Whether the configuration writes it as `inet_ntop` does. A door with another spelling never
-    /// opens under knockd 0.8, which compares texts (case `a-target-is-literal-text`).
+    /// Whether the configuration spells it as `inet_ntop` does. A door with another spelling never opens
+    /// under knockd 0.8, which compares texts (case `a-target-is-literal-text`).
     pub is_as_printed: bool,
 }
 
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn flag_rules_agree_where_one_packet_satisfies_both() {
+    fn flag_rules_agree_if_one_packet_satisfies_both() {
         let syn = FlagRule::default().want(TcpFlags::SYN);
         assert!(syn.agrees_with(FlagRule::default()));
         assert!(syn.agrees_with(FlagRule::default().want(TcpFlags::ACK)));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_knock_is_the_one_behind_the_stage() {
+    fn the_next_knock_is_the_one_after_the_stage() {
         let sequence = Sequence::new(vec![knock(1), knock(2)]).unwrap();
         assert_eq!(sequence.after(Stage::NONE), Some(knock(1)));
         assert_eq!(sequence.after(Stage::FIRST), Some(knock(2)));

@@ -15,14 +15,13 @@ use crate::ports::PortSet;
 
 /// A door among [`Doors`].
 ///
-/// It stands for the same door as long as anything of the engine refers to it, whatever is reloaded
-/// meanwhile.
+/// It means the same door for as long as anything in the engine refers to it, across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DoorId(u16);
 
 impl DoorId {
-    /// Returns a small number that no other door has: before the first reload, the place of the door
-    /// in the order of the file, from 0.
+    /// Returns a small number that no other door has: before the first reload, the index of the door in
+    /// the order of the file, from 0.
     #[must_use]
     pub fn index(self) -> usize {
         usize::from(self.0)
@@ -47,7 +46,7 @@ pub struct NotIds;
 
 impl fmt::Display for NotIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the list does not give every door an id of its own")
+        f.write_str("the list does not give every door its own id")
     }
 }
 
@@ -56,8 +55,7 @@ impl core::error::Error for NotIds {}
 /// The doors of a configuration, in the order of the file.
 #[derive(Clone, Debug)]
 pub struct Doors {
-    /// By [`DoorId`]. A door that a reload took out of the configuration stays as long as a lease
-    /// refers to it.
+    /// By [`DoorId`]. A door that a reload removed stays as long as a lease refers to it.
     entries: Vec<Entry>,
     /// The doors of the configuration, in the order of the file.
     in_order: Vec<DoorId>,
@@ -67,7 +65,7 @@ pub struct Doors {
 #[derive(Clone, Debug)]
 struct Entry {
     door: Door,
-    /// The name as it stands in a line of the transcript: `: NAME: `.
+    /// The name as a line of the transcript has it: `: NAME: `.
     label: Box<[u8]>,
     /// The place in the order of the file.
     place: usize,
@@ -84,8 +82,8 @@ fn label_of(name: &DoorName) -> Box<[u8]> {
 }
 
 impl Doors {
-    /// The most doors a configuration may have: a configuration that is read anew must fit beside the
-    /// one before.
+    /// The most doors a configuration may have: after a reload, the new configuration must fit beside the
+    /// old one.
     pub const MAX: usize = 32_767;
 
     /// Takes the doors in the order of the file.
@@ -103,7 +101,7 @@ impl Doors {
         Ok(Self { entries, in_order, index })
     }
 
-    /// Returns the same doors with names of at most so many bytes.
+    /// Returns the same doors, with names cut to this many bytes.
     #[must_use]
     pub fn with_names_cut(mut self, bytes: usize) -> Self {
         for Entry { door, label, .. } in &mut self.entries {
@@ -146,12 +144,12 @@ impl Doors {
     }
 
     /// Becomes `new`, whose doors have the ids with these indices, in the order of the file: for a
-    /// driver that keeps doors in two processes and has the engine in one of them, which told what
-    /// ids it gave to the doors of [`Event::Reloaded`](crate::Event::Reloaded).
+    /// driver with doors in two processes, where the process of the engine sent the ids that it gave to
+    /// the doors of [`Event::Reloaded`](crate::Event::Reloaded).
     ///
     /// # Errors
-    /// [`NotIds`] if there are not as many as doors, one comes twice, or new ones do not follow upon
-    /// each other. `self` stays as it was.
+    /// [`NotIds`] if there are not as many ids as doors, an id occurs twice, or the new ids are not
+    /// consecutive. `self` does not change then.
     pub fn adopt(&mut self, new: Self, indices: &[usize]) -> Result<(), NotIds> {
         let ids: Option<Vec<DoorId>> =
             indices.iter().map(|&index| u16::try_from(index).ok().map(DoorId)).collect();
@@ -171,7 +169,7 @@ impl Doors {
     /// Returns a door.
     ///
     /// # Panics
-    /// If `id` came from other doors than these.
+    /// If `id` came from other doors.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
@@ -181,7 +179,7 @@ impl Doors {
         &self.entries[id.index()].door
     }
 
-    /// Returns `: NAME: `, which the lines about a client at this door have behind the address.
+    /// Returns `: NAME: `, which follows the address in lines about a client at this door.
     pub(crate) fn label(&self, id: DoorId) -> &[u8] {
         self.entries.get(id.index()).map(|entry| &*entry.label).unwrap_or_default()
     }
@@ -198,9 +196,9 @@ impl Doors {
         naming.any(|&id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
     }
 
-    /// Returns what each door that names the packet's port makes of it: first those that name it
-    /// with its protocol, then those that name it with the other one only, both in the order of the
-    /// file. [`Doors::admit`] is whether any of them hears it.
+    /// Returns how each door that names the packet's port treats the packet: first the doors that name
+    /// the port with its protocol, then those that name it with the other one only, both in the order of
+    /// the file. [`Doors::admit`] returns whether any of them hears it.
     pub fn hearing<'a>(
         &'a self,
         listening: &'a Listening,
@@ -229,8 +227,8 @@ impl Doors {
         self.index.starting_with(knock)
     }
 
-    /// Takes the one-time sequence that has just opened a door off its list; `None` if the door
-    /// has a fixed sequence.
+    /// Removes the one-time sequence that has just opened a door from its list; `None` if the door has a
+    /// fixed sequence.
     pub fn use_up_sequence(&mut self, id: DoorId) -> Option<OneTimeLine> {
         let DoorSequence::OneTime(sequences) = &mut self.entries.get_mut(id.index())?.door.sequence
         else {
@@ -245,8 +243,8 @@ impl Doors {
         Some(used)
     }
 
-    /// Returns which doors of a configuration are the same as `new` has, in the order of `new`. Of
-    /// equal doors, the first is the same as the first, and so on.
+    /// Returns the current door that is the same as each door of `new`, in the order of `new`. Among
+    /// equal doors, the first matches the first, and so on.
     pub(crate) fn unchanged(&self, new: &Self) -> Vec<Option<DoorId>> {
         let mut by_name: BTreeMap<&[u8], VecDeque<DoorId>> = BTreeMap::new();
         for (id, door) in self.in_order() {
@@ -260,8 +258,8 @@ impl Doors {
         new.in_order().map(find).collect()
     }
 
-    /// Returns an id for each door of `new`: that of the door that is the same, else one that no door
-    /// of the configuration has and that is not in `held`; `None` if there are not enough.
+    /// Returns an id for each door of `new`: that of the same door, else one that no current door has and
+    /// that is not in `held`; `None` if there are not enough.
     pub(crate) fn ids_for(
         &self,
         unchanged: &[Option<DoorId>],
@@ -275,7 +273,7 @@ impl Doors {
     /// Becomes `new`, whose doors have these ids from now on.
     pub(crate) fn replace(&mut self, new: Self, ids: Vec<DoorId>) {
         for (entry, id) in new.entries.into_iter().zip(&ids) {
-            // Ids that were never used come in order, because the free ones are taken in order.
+            // New ids are consecutive, because free ones are taken in order.
             match self.entries.get_mut(id.index()) {
                 Some(there) => *there = entry,
                 None => self.entries.push(entry),
@@ -286,7 +284,7 @@ impl Doors {
     }
 }
 
-/// Which doors name a knock. Most packets of a network name none, so that answer comes first.
+/// Which doors name a knock. Most packets are for no door, so that answer must be fast.
 #[derive(Clone, Debug)]
 struct KnockIndex {
     tcp: PortSet,
@@ -328,7 +326,7 @@ impl KnockIndex {
         index
     }
 
-    /// Adds a door with its sequence. Takes time in the knocks that all doors name, at worst.
+    /// Adds a door with its sequence. The time grows with the knocks that all doors name.
     fn add(&mut self, id: DoorId, sequence: &Sequence, entries: &[Entry]) {
         for &knock in sequence.knocks() {
             insert(&mut self.entry(knock).anywhere, id, entries);
@@ -444,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_cannot_be_are_refused_and_change_nothing() {
+    fn impossible_ids_are_refused_and_change_nothing() {
         let mut here = doors(&["a", "b"]);
         for indices in [&[0][..], &[0, 0], &[0, 1, 2], &[0, 3], &[3, 2], &[2, 2], &[0, 65_536]] {
             assert_eq!(here.adopt(doors(&["c", "d"]), indices), Err(NotIds), "{indices:?}");
@@ -472,7 +470,7 @@ mod tests {
         }
     }
 
-    /// What the index says of each port: the doors that name it, and those that begin with it.
+    /// The content of the index for each port: the doors that name it, and those that begin with it.
     fn said(doors: &Doors) -> Vec<(Vec<DoorId>, Vec<DoorId>)> {
         let of = |port| {
             let knock = tcp(port);
@@ -496,15 +494,15 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_follows_used_sequences_is_the_one_made_anew() {
+    fn an_index_updated_for_used_sequences_equals_a_new_one() {
         let lines: [&[&[u16]]; 3] =
             [&[&[1, 2, 1], &[2, 3], &[4]], &[&[2, 1], &[2, 2, 5]], &[&[1], &[7, 1]]];
         let mut doors = Doors::new(lines.iter().map(|lines| one_time(lines)).collect()).unwrap();
         for id in [0, 2, 1, 0, 1, 2, 0].map(DoorId) {
             assert!(doors.use_up_sequence(id).is_some());
-            let anew = doors.in_order().map(|(_, door)| door.clone()).collect();
-            let anew = Doors::new(anew).unwrap();
-            assert_eq!(said(&doors), said(&anew));
+            let fresh = doors.in_order().map(|(_, door)| door.clone()).collect();
+            let fresh = Doors::new(fresh).unwrap();
+            assert_eq!(said(&doors), said(&fresh));
         }
         assert!(doors.use_up_sequence(DoorId(0)).is_none());
         assert!(
@@ -513,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_door_says_what_keeps_it_from_hearing_a_packet() {
+    fn a_door_says_why_it_does_not_hear_a_packet() {
         let flags = FlagRule::default().want(TcpFlags::SYN);
         let target = Some(IpAddr::from([10, 0, 0, 1]).into());
         let door = |ports, target| Door { flags, target, ..one_time(&[ports]) };

@@ -1,4 +1,4 @@
-//! What the engine is told and what it wants done or known.
+//! Events for the engine, and the effects that it asks for or reports.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use crate::packet::{Knock, Packet};
 use crate::time::Timestamp;
 use crate::transcript::Channel;
 
-/// What the engine is told, always with the time at which it happened.
+/// An input of the engine, always with the time at which it happened.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A packet was captured.
@@ -26,31 +26,31 @@ pub enum Event {
         /// How it ended.
         status: CommandStatus,
     },
-    /// Nothing happened but time.
+    /// Only time has passed.
     DeadlineReached,
-    /// The local addresses are other ones from now on.
+    /// The local addresses have changed.
     AddressesChanged(Listening),
-    /// The configuration was read anew.
+    /// The configuration was reloaded.
     ///
-    /// Attempts at doors that are the same as before go on, those at others end. Leases stay, with
-    /// the stop command and the command timeout they began with.
+    /// Attempts at unchanged doors go on, all others end. Leases stay, with the stop command and the
+    /// command timeout they began with.
     ///
-    /// Print what was polled before the next reload but one: an id that no door, lease or waiting
-    /// effect has any more is given to another door.
+    /// Print every polled effect before the second reload after it: an id that no door, lease or
+    /// waiting effect has any more is given to another door.
     Reloaded(Box<Doors>),
 }
 
-/// A command that was asked for.
+/// A command that the engine asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
     /// Its place among the commands that run.
     pub(crate) place: u32,
-    /// Tells it from those that had the place before.
+    /// Distinguishes the command from those that had the place before.
     pub(crate) serial: u32,
 }
 
 impl RunId {
-    /// Takes what [`RunId::to_bits`] returned: for a driver whose parts talk over a socket.
+    /// Takes the result of [`RunId::to_bits`]: for a driver whose parts talk over a socket.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self::from_serial(bits)
@@ -74,13 +74,13 @@ impl RunId {
     }
 }
 
-/// How a command ended: 0 for success, else its exit status as a shell tells it, 1 to 255 (128 plus
-/// the number of the signal that killed it).
+/// How a command ended: 0 for success, else its exit status as in a shell, 1 to 255 (128 plus the
+/// number of the signal that killed it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandStatus(pub u8);
 
 impl CommandStatus {
-    /// The command did what it should.
+    /// The command succeeded.
     pub const SUCCESS: Self = Self(0);
 }
 
@@ -93,40 +93,40 @@ pub struct TimedEffect<X = Infallible> {
     pub effect: Effect<X>,
 }
 
-/// What the engine wants done or known, in the order of the transcript.
+/// An output of the engine, in the order of the transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect<X = Infallible> {
     /// An attempt of `client` has made this many knocks of the door's sequence.
     StageReached {
-        /// Who knocked.
+        /// The client.
         client: IpAddr,
-        /// Where.
+        /// The door.
         door: DoorId,
-        /// How far it is.
+        /// The knocks made.
         stage: Stage,
     },
     /// An attempt took longer than the door's `seq_timeout` and is over.
     SequenceTimedOut {
-        /// Who knocked.
+        /// The client.
         client: IpAddr,
-        /// Where.
+        /// The door.
         door: DoorId,
-        /// How far it came.
+        /// The knocks made.
         stage: Stage,
     },
     /// The sequence is complete: the door opens for `client`.
     Opened {
-        /// For whom.
+        /// The client.
         client: IpAddr,
-        /// Which door.
+        /// The door.
         door: DoorId,
     },
-    /// A command is to be run; commands of one client and door in this order, never two at once.
+    /// A command must run; those of one client and door in this order, never two at once.
     /// [`Event::CommandEnded`] is the answer.
     RunCommand {
-        /// What the answer is to name.
+        /// The number for the answer.
         run: RunId,
-        /// What `%IP%` stands for.
+        /// The client, whose address replaces `%IP%`.
         client: IpAddr,
         /// The door.
         door: DoorId,
@@ -135,28 +135,28 @@ pub enum Effect<X = Infallible> {
     },
     /// The door's `cmd_timeout` is over; its stop command follows.
     CommandTimedOut {
-        /// For whom the door was open.
+        /// The client for which the door was open.
         client: IpAddr,
-        /// Which door.
+        /// The door.
         door: DoorId,
     },
-    /// A command ended with a status other than 0. The stop command is run all the same.
+    /// A command ended with a status other than 0. The stop command runs anyway.
     CommandFailed {
         /// The door.
         door: DoorId,
         /// How the command ended.
         status: CommandStatus,
     },
-    /// A one-time sequence has opened its door: its line is to be marked as used.
+    /// A one-time sequence has opened its door: the driver must mark its line as used.
     MarkOneTime {
         /// The door.
         door: DoorId,
         /// The number of the line, from 1.
         line: u32,
-        /// Where in the file the `#` is to be written.
+        /// The offset in the file at which to write the `#`.
         offset: u64,
     },
-    /// The last one-time sequence of the door is used up: nothing opens it any more.
+    /// The last one-time sequence of the door is used up: nothing can open the door any more.
     DoorDisabled {
         /// The door.
         door: DoorId,
@@ -164,22 +164,22 @@ pub enum Effect<X = Infallible> {
     /// The sequence was complete, but as many commands and leases as the limit allows are pending,
     /// so the door stays shut.
     OpeningRefused {
-        /// Who knocked.
+        /// The client.
         client: IpAddr,
-        /// Where.
+        /// The door.
         door: DoorId,
     },
-    /// The configuration that was read anew is not used: too many doors of earlier ones still wait for
-    /// their stop commands. The one before stays.
+    /// The reload was rejected: too many doors of earlier configurations still wait for their stop
+    /// commands. The current configuration stays.
     ReloadRefused,
-    /// Why something else did not happen; for whoever asks why a knock failed.
+    /// Why something did not happen: helps to find out why a knock failed.
     Note(Note),
-    /// What only this rule set has. Under [`KnockRules`](crate::KnockRules) no such value exists, and
-    /// the arm of a `match` is `Effect::Own(never) => match never {}`.
+    /// An effect of this rule set only. [`KnockRules`](crate::KnockRules) has no such value, and the arm
+    /// of a `match` is `Effect::Own(never) => match never {}`.
     Own(X),
 }
 
-/// What a rule set wants done or known beyond the common effects.
+/// An effect of a rule set beyond the common ones.
 pub trait OwnEffect: Copy + Debug {
     /// Returns the name for programs, which no [`EffectKind`] has.
     #[must_use]
@@ -320,7 +320,7 @@ impl<X> Effect<X> {
         }
     }
 
-    /// Returns whether it happens because time has come, not because of a packet.
+    /// Returns whether time causes it, not a packet.
     #[must_use]
     pub const fn is_due(&self) -> bool {
         matches!(
@@ -397,68 +397,68 @@ impl<X: OwnEffect> Effect<X> {
 pub enum Note {
     /// The packet is a TCP retransmission of a knock that counted; it is ignored.
     Retransmission {
-        /// Who sent it.
+        /// The client that sent the packet.
         client: IpAddr,
-        /// Which knock it repeats.
+        /// The knock that it repeats.
         knock: Knock,
     },
-    /// The packet has other TCP flags than the door asks for; the attempt stays as it is.
+    /// The packet does not have the TCP flags that the door asks for; the attempt does not change.
     OtherFlags {
-        /// Who sent it.
+        /// The client that sent the packet.
         client: IpAddr,
         /// The door.
         door: DoorId,
-        /// How far the attempt is.
+        /// The knocks made.
         stage: Stage,
     },
     /// The packet is a second, fresh try of the knock that was counted last, where another one comes
     /// next; the attempt stays as it is.
     SecondTry {
-        /// Who sent it.
+        /// The client that sent the packet.
         client: IpAddr,
         /// The door.
         door: DoorId,
-        /// How far the attempt is.
+        /// The knocks made.
         stage: Stage,
         /// What was knocked again.
         knock: Knock,
     },
-    /// The packet was not the next knock; the attempt is void.
+    /// The packet was not the next knock; the attempt ends.
     Voided {
-        /// Who sent it.
+        /// The client that sent the packet.
         client: IpAddr,
         /// The door.
         door: DoorId,
-        /// How far the attempt was.
+        /// The knocks made before.
         stage: Stage,
-        /// What was knocked instead.
+        /// The knock that came instead.
         knock: Knock,
     },
-    /// The attempt made room for another at the limit.
+    /// The attempt was evicted for another one at the limit.
     Evicted {
-        /// Whose attempt.
+        /// The client of the attempt.
         client: IpAddr,
         /// The door.
         door: DoorId,
-        /// How far the attempt was.
+        /// The knocks made before.
         stage: Stage,
     },
     /// The attempt ended because the door's one-time sequence was used by another client.
     SequenceChanged {
-        /// Whose attempt.
+        /// The client of the attempt.
         client: IpAddr,
         /// The door.
         door: DoorId,
-        /// How far the attempt was.
+        /// The knocks made before.
         stage: Stage,
     },
-    /// The attempt ended because the door is another one in the configuration that was read anew.
+    /// The attempt ended because a reload changed or removed its door.
     DoorChanged {
-        /// Whose attempt.
+        /// The client of the attempt.
         client: IpAddr,
-        /// The door as it was.
+        /// The door before the reload.
         door: DoorId,
-        /// How far the attempt was.
+        /// The knocks made before.
         stage: Stage,
     },
 }
@@ -521,14 +521,14 @@ impl Note {
     }
 }
 
-/// When something is due next, for whom, and why.
+/// When something is due next, for which client, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
     /// When.
     pub at: Timestamp,
-    /// For whom.
+    /// The client.
     pub client: IpAddr,
-    /// At which door.
+    /// The door.
     pub door: DoorId,
     /// Why.
     pub why: DeadlineReason,
@@ -550,7 +550,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_have_numbers_of_their_own_for_ever() {
+    fn the_numbers_of_commands_are_never_reused() {
         let serials = [0, 1, 1 << 31, 1 << 32, (1 << 32) + 1, 1 << 33, u64::MAX];
         let runs: BTreeSet<RunId> = serials.into_iter().map(RunId::from_serial).collect();
         assert_eq!(runs.len(), serials.len());

@@ -12,12 +12,12 @@ use crate::packet::Packet;
 use crate::rules::{Counts, KnockRules, RuleSet, Site};
 use crate::time::Timestamp;
 
-/// When commands end that the engine asks a driver to run.
+/// When the commands end that the engine asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandsEnd {
-    /// Right away, with this status: nothing is run.
+    /// At once, with this status: nothing runs.
     AtOnce(CommandStatus),
-    /// When the driver says so with [`Event::CommandEnded`].
+    /// When the driver hands over [`Event::CommandEnded`].
     Later,
 }
 
@@ -28,35 +28,35 @@ impl CommandsEnd {
 
 /// Port knocking as a state machine.
 ///
-/// The driver tells it what happened with [`Engine::handle`], then takes effects from
+/// The driver hands over events with [`Engine::handle`], then takes effects from
 /// [`Engine::poll_effect`] until there are none. What is due at or before the time of an event
-/// happens before the event, so no driver can get the order wrong; time that runs backwards is taken
-/// as standing still. A driver that waits for something to happen waits no longer than
+/// happens before the event, so no driver can get the order wrong. If time runs backwards, it counts
+/// as the same moment. A driver that waits for something to happen waits no longer than
 /// [`Engine::poll_deadline`] says, and then hands over [`Event::DeadlineReached`].
 ///
-/// Nothing here fails: bad bytes stop in decoding, bad text in the configuration.
+/// Nothing here fails: decoding rejects bad bytes, and the configuration rejects bad text.
 #[derive(Debug)]
 pub struct Engine<R = KnockRules, X = Infallible> {
     site: Site<X>,
     rules: R,
     /// Everything up to here has happened.
     now: Timestamp,
-    /// What was handed over last and waits for what is due before it.
+    /// The last event, which waits for what is due before it.
     pending: Option<Pending>,
 }
 
 /// An event that waits for what is due before it.
 #[derive(Debug)]
 struct Pending {
-    /// When it happens: not before anything that has happened.
+    /// When it happens: never before an earlier event.
     at: Timestamp,
-    /// When it was said to happen.
+    /// The time that the driver gave.
     stamp: Timestamp,
     event: Event,
 }
 
 impl Engine {
-    /// Makes an engine that goes by the rules of knock and has heard nothing yet.
+    /// Makes an engine with the rules of knock that has heard nothing yet.
     #[must_use]
     pub fn new(doors: Doors, listening: Listening, limits: &Limits) -> Self {
         Self::with_rules(doors, listening, KnockRules::new(limits))
@@ -64,7 +64,7 @@ impl Engine {
 }
 
 impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
-    /// Makes an engine that goes by a rule set and has heard nothing yet.
+    /// Makes an engine with a rule set that has heard nothing yet.
     #[must_use]
     pub fn with_rules(doors: Doors, listening: Listening, rules: R) -> Self {
         let doors = rules.adapt(doors);
@@ -72,10 +72,9 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         Self { site, rules, now: Timestamp::MIN, pending: None }
     }
 
-    /// Hands over an event and takes everything that follows from it: `take` gets each effect with
-    /// the engine as it is then. With [`CommandsEnd::AtOnce`] every command that is to run ends
-    /// right after its effect was taken, as in a replay; otherwise the driver hands over
-    /// [`Event::CommandEnded`] itself.
+    /// Hands over an event and takes all effects that follow: `take` gets each one with the engine as it
+    /// is then. With [`CommandsEnd::AtOnce`] every command ends right after its effect was taken, as in
+    /// a replay; otherwise the driver hands over [`Event::CommandEnded`] itself.
     ///
     /// # Errors
     /// The first error of `take`. Effects that were not taken yet stay in the queue.
@@ -98,11 +97,11 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         Ok(())
     }
 
-    /// Tells the engine that `event` happened at `at`.
+    /// Hands over `event`, which happened at `at`.
     ///
-    /// It is handled as its effects are polled, so that a jump in time over many deadlines does not
-    /// make them all at once. Only the end of a command is handled here and now: a deadline before
-    /// the event that still waits may have started it.
+    /// The event is handled while its effects are polled, so that a jump in time over many deadlines
+    /// does not fill the queue at once. Only the end of a command is handled right away: a deadline before
+    /// the waiting event may have started that command.
     pub fn handle(&mut self, at: Timestamp, event: Event) {
         let stamp = at;
         let at = at.max(self.now);
@@ -123,19 +122,19 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         }
     }
 
-    /// Prepares for a packet that will be handed over soon. Changes nothing but speed.
+    /// Prepares for a packet that will be handed over soon. This changes only the speed.
     ///
-    /// Under a flood from new addresses the engine spends its time waiting for memory. A driver that
-    /// has several packets at hand anticipates them all, then handles one after another: the waits
-    /// then overlap.
+    /// Under a flood from new addresses the engine spends its time waiting for memory. A driver with
+    /// several packets at hand anticipates them all, then handles one after another, so that the waits
+    /// overlap.
     pub fn anticipate(&self, packet: &Packet) {
         if self.site.doors.names(packet.knock()) {
             self.rules.anticipate(packet);
         }
     }
 
-    /// Returns the next effect, in the order of the transcript; `None` when all that was handed
-    /// over is handled.
+    /// Returns the next effect, in the order of the transcript; `None` when everything handed over is
+    /// handled.
     #[must_use]
     pub fn poll_effect(&mut self) -> Option<TimedEffect<X>> {
         loop {
@@ -148,7 +147,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         }
     }
 
-    /// Returns what is due next, for whom and why, once all effects are polled.
+    /// Returns what is due next, for which client and why, once all effects are polled.
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Deadline> {
         self.rules.deadline()
@@ -172,7 +171,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         &self.site.listening
     }
 
-    /// Returns what has happened so far, in numbers.
+    /// Returns the counters.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.site.counts
@@ -184,7 +183,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         self.rules.live_attempts()
     }
 
-    /// Does the next thing before or at the waiting event. Returns whether there was any.
+    /// Handles the next deadline before or at the waiting event, or the event. Returns whether there was one.
     fn step(&mut self) -> bool {
         let Some(Pending { at, .. }) = self.pending else { return false };
         if self.fire_until(at) {
@@ -223,7 +222,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
 
     fn reload(&mut self, at: Timestamp, new: Doors) {
         let unchanged = self.site.doors.unchanged(&new);
-        // Effects that nobody has polled yet are printed with the doors as they are then.
+        // Effects still in the queue are printed later, with the doors of that time.
         let mut held: BTreeSet<DoorId> =
             self.site.effects.iter().filter_map(|timed| timed.effect.door()).collect();
         self.rules.held(&mut |door| {

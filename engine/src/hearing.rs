@@ -1,24 +1,23 @@
-//! What the filter of a door makes of a packet.
+//! How the filter of a door treats a packet.
 
 use crate::door::Door;
 use crate::listening::Listening;
 use crate::packet::Packet;
 
-/// What the filter of a door that names the port of a packet makes of it.
+/// How the filter of a door treats a packet to a port in its sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hearing {
     /// It lets the packet through.
     Heard,
     /// The port is in the sequence with the other protocol only.
     OtherProtocol,
-    /// The packet goes to another address than the door's target or, without one, than the local
-    /// ones.
+    /// The destination is not the door's target or, without a target, not a local address.
     OtherDestination,
-    /// The packet has other TCP flags than the door asks for.
+    /// The packet does not have the TCP flags that the door asks for.
     OtherFlags,
 }
 
-/// Returns what the filter of a door that names the packet's port and protocol makes of the rest.
+/// Returns how the filter of a door treats a packet to a port and protocol in its sequence.
 #[inline]
 pub(crate) fn of(door: &Door, listening: &Listening, packet: &Packet) -> Hearing {
     if !listening.belongs(packet.destination, door.target) {

@@ -1,13 +1,13 @@
 //! Port knocking as a state machine: timestamped packets in, typed effects out.
 //!
-//! The crate is `no_std`, so the compiler keeps it from having a socket, file, process, clock,
-//! thread or environment. Time is a value that arrives with each event, so the same events give the
-//! same effects on every machine, in every run.
+//! The crate is `no_std`, so the compiler ensures that it has no socket, file, process, clock, thread
+//! or environment. Time is a value that arrives with each event, so the same events give the same
+//! effects on every machine, in every run.
 //!
 //! An [`Engine`] is made of [`Doors`], of the addresses that are local ([`Listening`]) and of
 //! [`Limits`]. A driver hands over each [`Event`] with [`Engine::handle`] and takes the [`Effect`]s
-//! with [`Engine::poll_effect`], or does both with [`Engine::drive`]. Nothing here fails or panics on
-//! any packet: frames that carry no knock end in [`decode`], which says why.
+//! with [`Engine::poll_effect`], or does both with [`Engine::drive`]. No packet makes it fail or panic:
+//! [`decode`] rejects frames that carry no knock, and says why.
 //!
 //! # Example
 //!
@@ -41,7 +41,7 @@
 //!         transport: Transport::Tcp(flags),
 //!     };
 //!     let at = Timestamp::from_nanos(second * 1_000_000_000);
-//!     // Nothing is run here: every command ends at once, with success.
+//!     // No command runs here: each one succeeds at once.
 //!     let commands = CommandsEnd::AtOnce(CommandStatus::SUCCESS);
 //!     let Ok(()) = engine.drive(at, Event::Packet(packet), commands, |engine, timed| {
 //!         let mut line = Vec::new();
@@ -64,7 +64,7 @@
 //! `examples/replay.rs` does the same with a capture file: `cargo run -p knock-engine --example
 //! replay`.
 //!
-//! # Who answers which effect
+//! # Effects and their answers
 //!
 //! | effect | the driver | answered with |
 //! |---|---|---|
@@ -72,16 +72,16 @@
 //! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | nothing |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut) | prints the line of the transcript | nothing |
 //! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
-//! | [`Note`](Effect::Note) | explains, if somebody asked | nothing |
-//! | [`Own`](Effect::Own) | as the rule set says; never under [`KnockRules`] | nothing |
+//! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
+//! | [`Own`](Effect::Own) | depends on the rule set; never under [`KnockRules`] | nothing |
 //!
 //! A driver that waits for packets waits until [`Engine::poll_deadline`] at most, and then hands over
 //! [`Event::DeadlineReached`].
 //!
 //! # Other rules
 //!
-//! [`RuleSet`] is what an engine runs inside: [`KnockRules`] unless [`Engine::with_rules`] gets
-//! another one, with effects of its own where it needs them.
+//! An engine runs a [`RuleSet`] inside: [`KnockRules`], unless [`Engine::with_rules`] gets another one,
+//! which may have effects of its own.
 
 #![no_std]
 

@@ -1,23 +1,23 @@
-//! How much the engine remembers.
+//! Limits on the engine's memory.
 
 use core::num::NonZeroU32;
 
-/// How much the engine may remember.
+/// Limits on the engine's memory.
 ///
-/// An attempt takes less than 200 bytes, so the default of a million takes less than 200 MB. Of that
-/// at most 64 MiB are reserved from the beginning, but not used before attempts come.
+/// An attempt takes less than 200 bytes, so the default of a million takes less than 200 MB. At most
+/// 64 MiB of that is reserved at the start, but not used before attempts come.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most attempts; as many knocks are remembered besides, to know their retransmissions, and
-    /// as many commands and leases may be pending.
+    /// The most attempts; the same limit applies to the knocks that are remembered for their
+    /// retransmissions, and to pending commands and leases together.
     ///
-    /// At the limit, the attempt with the least progress makes room for a new one, of those the one
-    /// that has been at its stage longest; the knock that is next to be forgotten is forgotten
-    /// before its time; and a door with a start command stays shut rather than leave a lease
-    /// unrecorded. Each is counted and told.
+    /// At the limit, a new attempt evicts the one with the least progress, and among those the one
+    /// that has been at its stage longest; the knock that would be forgotten next is forgotten early;
+    /// and a door with a start command stays shut, because its lease could not be recorded. Each case
+    /// is counted and reported.
     pub attempts: NonZeroU32,
-    /// What hashes of client addresses depend on. It changes no effect; a live daemon takes it from
-    /// a random source, so that no one can flood it with addresses that collide.
+    /// The seed for hashes of client addresses. It changes no effect; a live daemon takes a random one,
+    /// so that an attacker cannot flood it with addresses that collide.
     pub hash_seed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Which destinations are ours.
+//! The destinations that count.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -13,7 +13,7 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Every destination counts: nobody knows the local addresses.
+    /// Every destination counts, because the local addresses are not known.
     #[must_use]
     pub const fn everywhere() -> Self {
         Self { local: None, ipv4_only: false }
@@ -29,7 +29,7 @@ impl Listening {
     }
 
     /// Returns the same without IPv6: no IPv6 packet counts, not even for a door with an IPv6
-    /// target (which knockd 0.8 still hears under `-4`; case `a-target-ip6-only-ip4-used`).
+    /// target (which knockd 0.8 hears even with `-4`; case `a-target-ip6-only-ip4-used`).
     #[must_use]
     pub fn with_ipv4_only(self, ipv4_only: bool) -> Self {
         Self { ipv4_only, ..self }

@@ -9,10 +9,9 @@ use crate::door::Sequence;
 pub struct OneTimeLine {
     /// The number of the line in the file, from 1.
     pub number: u32,
-    /// Where the line starts in the file, in bytes: where the `#` goes that marks it as used. The
-    /// blank that perhaps stands there is what the `#` is written over. A byte order mark is in
-    /// front of the first line, not part of it: it stays, and the marked line is a comment for the
-    /// next reader all the same.
+    /// Where the line starts in the file, in bytes: the place of the `#` that marks it as used. The `#`
+    /// overwrites the first byte of the line, which may be a blank. A byte order mark comes before the
+    /// first line and is not part of it: it stays, and readers still take the marked line for a comment.
     pub offset: u64,
     /// The knocks on it.
     pub sequence: Sequence,
@@ -44,7 +43,7 @@ impl OneTimeSequences {
         self.rest.iter().rev()
     }
 
-    /// Takes the line that opened the door off the list.
+    /// Removes the line that opened the door from the list.
     pub(crate) fn use_up(&mut self) -> Option<OneTimeLine> {
         self.rest.pop()
     }

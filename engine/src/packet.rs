@@ -1,4 +1,4 @@
-//! What the rules need to know of a packet.
+//! The parts of a packet that the rules need.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -10,13 +10,13 @@ pub struct Port(pub u16);
 /// The transport protocols that carry knocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
-    /// TCP, IP protocol 6; what a sequence means when it names no protocol.
+    /// TCP, IP protocol 6; the default in a sequence.
     Tcp,
     /// UDP, IP protocol 17.
     Udp,
 }
 
-/// A port and a protocol: one element of a sequence, or what a packet knocks at.
+/// A port and a protocol: one element of a sequence, or the destination of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Knock {
     /// The destination port.
@@ -101,8 +101,8 @@ impl fmt::Display for Knock {
     }
 }
 
-/// What is needed of a TCP header behind the ports. A capture or a first fragment may end before
-/// either field.
+/// The fields that the rules need from a TCP header, after the ports. A capture or a first fragment may
+/// end before either field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TcpHeader {
     /// The sequence number, bytes 4 to 7; `None` if they are missing.
@@ -111,7 +111,7 @@ pub struct TcpHeader {
     pub flags: Option<TcpFlags>,
 }
 
-/// The protocol of a packet with what only that protocol has.
+/// The protocol of a packet, with the fields that only that protocol has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// A TCP segment.
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_and_knocks_are_told_by_the_names_that_people_know() {
+    fn flags_and_knocks_are_printed_by_their_common_names() {
         let names = |bits| TcpFlags(bits).to_string();
         assert_eq!(names(0x12), "SYN+ACK");
         assert_eq!(names(0), "none");

@@ -45,7 +45,7 @@ impl PortSet {
         }
     }
 
-    /// Returns the ports in order, those that follow one another as one range.
+    /// Returns the ports in order, consecutive ones as one range.
     pub(crate) fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
         for port in self.iter() {

@@ -7,9 +7,9 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
-    /// The earliest moment that can be told.
+    /// The earliest moment.
     pub const MIN: Self = Self(i64::MIN);
-    /// The latest moment that can be told.
+    /// The latest moment.
     pub const MAX: Self = Self(i64::MAX);
 
     /// Takes nanoseconds since the epoch.
@@ -18,8 +18,7 @@ impl Timestamp {
         Self(nanos)
     }
 
-    /// Takes nanoseconds since the epoch of any size; what a `Timestamp` cannot hold becomes the
-    /// nearest moment that it can.
+    /// Takes nanoseconds since the epoch, of any size; a value out of range becomes the nearest moment.
     #[must_use]
     pub fn from_nanos_clamped(nanos: i128) -> Self {
         let clamped = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));

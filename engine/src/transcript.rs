@@ -1,4 +1,4 @@
-//! The only place where an effect becomes text.
+//! The only place where effects become text.
 
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -16,9 +16,9 @@ use crate::packet::Knock;
 pub enum Channel {
     /// The transcript: the lines that knockd 0.8 prints on standard output under `-v`.
     Transcript,
-    /// Messages that an administrator should see whatever the verbosity.
+    /// Messages that an administrator should see at any verbosity.
     Message,
-    /// Explanations for whoever asks for them.
+    /// Explanations for users who ask for them.
     Note,
 }
 
@@ -86,7 +86,7 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
         }
         Note::OtherFlags { client, door, stage } => {
             line.client_at(client, door).text("still at stage ").number(stage);
-            line.text(": the packet has other TCP flags than tcpflags asks for");
+            line.text(": the packet does not have the flags that tcpflags asks for");
         }
         Note::SecondTry { client, door, stage, knock } => {
             line.client_at(client, door).text("still at stage ").number(stage);
@@ -98,7 +98,7 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
         }
         Note::Evicted { client, door, stage } => {
             line.client_at(client, door).text("dropped at stage ").number(stage);
-            line.text(": made room for another attempt at the limit");
+            line.text(": evicted for another attempt at the limit");
         }
         Note::SequenceChanged { client, door, stage } => {
             line.client_at(client, door).text("dropped at stage ").number(stage);
@@ -106,12 +106,12 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
         }
         Note::DoorChanged { client, door, stage } => {
             line.client_at(client, door).text("dropped at stage ").number(stage);
-            line.text(": the door was changed or removed when the configuration was read anew");
+            line.text(": the reload changed or removed the door");
         }
     }
 }
 
-/// A line in the making.
+/// A line under construction.
 struct Line<'a> {
     doors: &'a Doors,
     out: &'a mut Vec<u8>,

@@ -1,10 +1,10 @@
-//! Decoding on bytes that nobody chose.
+//! Decoding of random bytes.
 
 use knock_engine::{LinkType, Undecodable, decode};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/decode.txt");
 
 proptest! {
@@ -15,7 +15,7 @@ proptest! {
 
     #[test]
     fn no_bytes_under_any_link_type_panic(number: u16, frame: Vec<u8>) {
-        // Reaching the assertion is the point: nothing panicked on the way.
+        // The point is to get here without a panic.
         let link = LinkType::from_number(number);
         let outcome = decode(link, &frame);
         prop_assert!(link.is_supported() || outcome == Err(Undecodable::LinkType(number)));
@@ -49,7 +49,7 @@ proptest! {
     }
 }
 
-/// Headers, or beginnings of some, that lead the decoder deep into a frame.
+/// Headers, or beginnings of headers, that lead the decoder deep into a frame.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let next = prop::sample::select(&[0_u8, 1, 6, 17, 43, 44, 51, 58, 60][..]);
     prop_oneof![

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use knock_tests::cases::{self, Case};
-use knock_tests::study::stops_behind_starts;
+use knock_tests::study::stops_after_starts;
 
 /// Replays a case in its folder, and returns the snapshot and standard output.
 fn replay(case: &Case) -> (String, Vec<u8>) {
@@ -61,7 +61,7 @@ fn what_the_real_knockd_printed_is_printed_byte_for_byte_by_both_rule_sets() {
         for rules in ["knock", "knockd-0.8"] {
             let (_, output) = replay_by(rules, &case);
             // The real one was run without waiting for stop commands.
-            let output = stops_behind_starts(&output);
+            let output = stops_after_starts(&output);
             let printed = String::from_utf8_lossy(&output);
             if rules == "knock" && ONLY_KNOCK_OPENS.contains(&&*case.name) {
                 assert!(printed.contains("OPEN SESAME") && !expected.contains("OPEN SESAME"));

@@ -7,7 +7,7 @@
  * library itself is the one knockd links to.
  *
  * Environment:
- *   KNOCKD_ORACLE_PCAP    capture file that stands for the live interface
+ *   KNOCKD_ORACLE_PCAP    capture file that replaces the live interface
  *   KNOCKD_ORACLE_IPS     comma list of IPv4/IPv6 addresses "of the interface"
  *   KNOCKD_ORACLE_SECONDS end the process with SIGALRM after so many seconds of real time
  *                         (default 0: never)
@@ -71,7 +71,7 @@ typedef void (*pkt_handler)(unsigned char *, const struct pkthdr *,
                             const unsigned char *);
 #define PCAP_ERRBUF 256
 
-#define SLACK 512               /* zero bytes put behind a captured packet */
+#define SLACK 512               /* zero bytes put after a captured packet */
 
 static char iface[64] = "";     /* what the daemon asked pcap to open */
 static pkt_handler daemon_cb;   /* the daemon's packet callback */
@@ -257,7 +257,7 @@ static void wanted_hup(void)
 	}
 }
 
-/* The daemon gets a copy of the packet with zeros behind it: what it reads
+/* The daemon gets a copy of the packet with zeros after it: what it reads
  * past the captured bytes is then 0, not left-overs of an earlier packet. */
 static void on_packet(unsigned char *user, const struct pkthdr *hdr, const unsigned char *data)
 {

@@ -1,7 +1,7 @@
 //! Generators: doors, their configuration, and traffic at them.
 //!
-//! A case is drawn as a plan, small lists of small choices, and then worked out. So a failing case
-//! shrinks to few doors, few visits and plain packets, and stays a sensible one on the way.
+//! A case is drawn as a plan, small lists of small choices, and then expanded. So a failing case
+//! shrinks to few doors, few visits and plain packets, and stays sensible on the way.
 
 mod conf;
 mod doors;
@@ -27,7 +27,7 @@ use traffic::shape;
 use crate::forge::{Capture, Format, Link, Record, visible};
 use crate::model::{self, Outcome, Packet, Setting};
 
-/// The shortest time that stamps tell apart.
+/// The shortest time between different stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// A microsecond, as in a common pcap file.
@@ -45,30 +45,30 @@ impl Resolution {
     }
 }
 
-/// Doors and traffic at them, in the forms that the tests of the layers need.
+/// Doors and their traffic, in the forms that the tests of the layers need.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The doors, the local addresses and whether there is IPv6.
     pub setting: Setting,
     /// The same doors as files.
     pub conf: Conf,
-    /// What is captured, in the order of the capture.
+    /// The captured packets, in the order of the capture.
     pub sights: Vec<Sight>,
-    /// What the frames of the capture begin with.
+    /// The link layer of the frames.
     pub link: Link,
-    /// The format of the capture; it holds all stamps exactly.
+    /// The format of the capture, which stores all stamps exactly.
     pub format: Format,
 }
 
 impl Case {
-    /// Returns the packets that the rules are told of.
+    /// Returns the packets that the rules see.
     #[must_use]
     pub fn packets(&self) -> Vec<Packet> {
         let seen = |sight: &Sight| visible(&sight.packet, &sight.shape, self.link);
         self.sights.iter().filter_map(seen).collect()
     }
 
-    /// Returns what the model says.
+    /// Returns the outcome of the model.
     #[must_use]
     pub fn expected(&self) -> Outcome {
         model::replay(&self.setting, &self.packets())

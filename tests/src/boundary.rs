@@ -1,6 +1,6 @@
-//! The data of the model as the engine takes it.
+//! Converts the data of the model for the engine.
 //!
-//! The model shares no type with the engine, so this is where the two languages meet.
+//! The model shares no type with the engine, so all conversions are here.
 
 use std::net::IpAddr;
 
@@ -38,8 +38,8 @@ pub fn configured(conf: &Conf) -> Doors {
 
 /// Returns a door as the engine takes it.
 ///
-/// One-time sequences get the numbers of their lines from the end of the file, so that those that
-/// are left have the same numbers as before.
+/// One-time sequences get their line numbers from the end of the file, so that those that are left
+/// keep their numbers.
 #[must_use]
 pub fn door(door: &model::Door) -> Door {
     let command = |text: &Option<Vec<u8>>| text.as_deref().map(Command::new);

@@ -1,15 +1,15 @@
 //! The captures of `testdata/captures` and `testdata/explain` as cases to replay.
 //!
 //! A folder holds
-//! - `knockd.conf`, and perhaps `knockd-VARIANT.conf`: each is replayed;
-//! - captures, each replayed by itself, but those named `part-*`, which belong together;
+//! - `knockd.conf`, and optionally `knockd-VARIANT.conf`: each is replayed;
+//! - captures, each replayed by itself, except those named `part-*`, which belong together;
 //!   `knocks.txt` and `part-*.knocks.txt` are forged into captures first (see [`forge::knocks`]);
-//! - perhaps `args`: one line of further arguments, separated by blanks;
-//! - perhaps `expected` and `expected-VARIANT`: what the real knockd 0.8 printed on standard output,
-//!   and what the rule set `knock` prints, too;
-//! - perhaps `sequences.txt` with one-time sequences. A configuration names it relative to the
-//!   folder, so a case is to be run with the folder as its current directory;
-//! - `ORIGIN`: where the files come from, under which licence, and what they exercise.
+//! - optionally `args`: one line of further arguments, separated by blanks;
+//! - optionally `expected` and `expected-VARIANT`: what the real knockd 0.8 printed on standard output,
+//!   and what the rule set `knock` prints as well;
+//! - optionally `sequences.txt` with one-time sequences. A configuration names it relative to the
+//!   folder, so a case must run with the folder as its current directory;
+//! - `ORIGIN`: where the files come from, under which licence, and what they test.
 
 use std::fmt::Display;
 use std::fs;
@@ -20,13 +20,13 @@ use tempfile::TempDir;
 
 use crate::forge;
 
-/// Something to replay.
+/// A case to replay.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The name: the folder, the variant of the configuration and the capture, as far as the
-    /// folder has more than one. Letters, digits, `-`, `.` and `/`.
+    /// The name: the folder, and the variant of the configuration and the capture if the folder has more
+    /// than one. Letters, digits, `-`, `.` and `/`.
     pub name: String,
-    /// The folder, to be the current directory.
+    /// The folder, which must be the current directory.
     pub folder: PathBuf,
     /// The configuration.
     pub conf: PathBuf,
@@ -34,16 +34,16 @@ pub struct Case {
     pub captures: Vec<PathBuf>,
     /// The arguments besides those for configuration and captures.
     pub args: Vec<String>,
-    /// What must appear on standard output, if the real knockd printed the same.
+    /// The expected standard output, if the real knockd printed the same.
     pub expected: Option<Vec<u8>>,
-    /// The folder of forged captures, which lasts as long as the case.
+    /// The folder of forged captures, which is removed with the case.
     pub forged: Arc<TempDir>,
 }
 
 /// Returns the cases of `testdata/captures`, sorted by name.
 ///
 /// # Panics
-/// If a folder is not as it must be; the message says which and why.
+/// If a folder is invalid; the message says which and why.
 #[must_use]
 pub fn all() -> Vec<Case> {
     under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/captures"))
@@ -264,7 +264,7 @@ mod tests {
         };
         for case in &cases {
             for file in entries(&case.folder) {
-                assert!(known(file_name(&file)), "nobody reads {}", file.display());
+                assert!(known(file_name(&file)), "no test reads {}", file.display());
             }
         }
     }

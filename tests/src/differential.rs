@@ -1,19 +1,19 @@
-//! The rule set `knockd-0.8` against the real knockd 0.8: the same case to both, the same bytes out
-//! of both.
+//! Compares the rule set `knockd-0.8` with the real knockd 0.8: for the same case, both must print the
+//! same bytes.
 //!
-//! Two things are not the same in a live run and in one of the [`oracle`](crate::oracle), and are
-//! accounted for, not tolerated:
+//! Two things differ between a live run and one of the [`oracle`](crate::oracle). They are compared in
+//! another way, not ignored:
 //!
-//! - *Stop commands.* The oracle does not sleep, so it prints the stop command behind its start
+//! - *Stop commands.* The oracle does not sleep, so it prints the stop command after its start
 //!   command. The engine prints it when it is due. Before the comparison each stop command is moved
-//!   behind the start command of its client and door, first to first, and is checked to have been
-//!   due exactly `cmd_timeout` after it.
+//!   after the start command of its client and door, first to first, and checked to have been due
+//!   exactly `cmd_timeout` after it.
 //! - *Crashes.* knockd 0.8 crashes when the last one-time sequence of a file is used up. Up to there
 //!   its output is compared. On a host without an IPv4 address it does not crash at once but goes on
 //!   with freed memory; there only the lines up to that moment are compared.
 //!
-//! The default rules do not do the same, and that is meant: but each line that differs must be due to a
-//! difference that has a number in `docs/differences.md`.
+//! The default rules differ on purpose, but each line that differs must be due to a difference with a
+//! number in `docs/differences.md`.
 
 mod play;
 
@@ -33,23 +33,23 @@ use crate::oracle::{End, Oracle, Verdict};
 /// SIGABRT, with which glibc ends a program that frees memory twice.
 const ABORT: i32 = 6;
 
-/// The rule set did the same as the real knockd, and why knock does not is known.
+/// The rule set did the same as the real knockd, and every difference to knock has a known reason.
 #[derive(Debug)]
 pub struct Agreement {
     /// What the engine did.
     pub played: Played,
     /// What the real knockd did.
     pub verdict: Verdict,
-    /// Why knock does not do the same; `None` if that was not asked.
+    /// Why knock differs; `None` if that was not checked.
     pub differences: Option<BTreeSet<knock_compat::Difference>>,
 }
 
-/// What was expected and what came instead.
+/// A difference between what was expected and what was found.
 #[derive(Debug)]
 pub struct Difference {
     /// What differs.
     pub what: &'static str,
-    /// What the real knockd did, or what follows from it.
+    /// What the real knockd did, or its consequence.
     pub expected: Vec<u8>,
     /// What the rule set did.
     pub found: Vec<u8>,
@@ -79,8 +79,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Has a case judged. The folder must be empty; afterwards it has the files of the case and, in
-/// `expected` and `found`, the transcripts.
+/// Compares a case. The folder must be empty; afterwards it has the files of the case, and the
+/// transcripts as `expected` and `found`.
 ///
 /// # Errors
 /// The first difference.
@@ -89,7 +89,7 @@ impl fmt::Display for Difference {
 /// If the oracle or the file system fails.
 pub fn judge(oracle: &Oracle, case: &Case, folder: &Path) -> Result<Agreement, Difference> {
     case.write_to(folder).expect("there is room for the files");
-    // Before the real knockd marks the sequences that it uses.
+    // This comes before the real knockd marks the sequences that it uses.
     let replayed = case.reload.is_none().then(|| replay(case, folder));
     let run = case.oracle_run(folder);
     let verdict = oracle.run(&run);

@@ -1,4 +1,4 @@
-//! Driving an engine as a replay does: every command ends, with success, at the moment it starts.
+//! Drives an engine as a replay does: every command succeeds at the moment it starts.
 
 use std::convert::Infallible;
 
@@ -6,7 +6,7 @@ use knock_compat::{Effect, Engine, TimedEffect};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{CommandsEnd, Event, Timestamp};
 
-/// Tells the engine of an event and gives each effect, with the engine as it then is, to `take`.
+/// Hands an event to the engine and each effect, with the engine as it then is, to `take`.
 pub fn tell(
     engine: &mut Engine,
     at: Timestamp,

@@ -1,7 +1,7 @@
 //! A forge for frames and capture files.
 //!
-//! Captures are written here byte by byte and not with the library that reads them elsewhere: a
-//! mistake of that library must not cancel itself out, and damaged files must be possible.
+//! Captures are written here byte by byte and not with the library that reads them elsewhere: a bug
+//! of that library must not cancel itself out, and damaged files must be possible.
 
 mod capture;
 mod frame;

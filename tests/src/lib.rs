@@ -1,6 +1,6 @@
-//! What the tests share: an independent model of the rules, the real knockd as a judge and on a wire
-//! of its own, a forge for captures, generators, the captures of the test data, manual pages, and what
-//! tests need of the machine.
+//! Code shared by tests: an independent model of the rules, the real knockd as a reference, both offline
+//! and on its own wire, a forge for captures, generators, the captures of the test data, manual pages, and
+//! the requirements of tests on the machine.
 
 #![allow(
     clippy::arithmetic_side_effects,

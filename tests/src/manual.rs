@@ -1,4 +1,5 @@
-//! Manual pages: made from the definition of a command line and from prose, and held to both.
+//! Manual pages: generated from the definition of a command line and from prose, and checked against
+//! //! both.
 
 mod prose;
 
@@ -25,7 +26,7 @@ pub struct Page {
     command: clap::Command,
     /// The synopsis.
     usage: &'static str,
-    /// What the help does not say.
+    /// The prose, which the help does not have.
     prose: Prose,
 }
 
@@ -34,7 +35,7 @@ impl Page {
     /// `docs/man/PROGRAM.1.md`.
     ///
     /// # Panics
-    /// If the prose has something in it that no manual page has.
+    /// If the prose contains an element that manual pages do not have.
     #[must_use]
     pub fn new(command: clap::Command, usage: &'static str) -> Self {
         let prose = prose(command.get_name());
@@ -80,7 +81,7 @@ impl Page {
         folder().join(format!("{}.1", self.command.get_name()))
     }
 
-    /// Fails if the page's file has another text than this. With `KNOCK_BLESS` it is written first.
+    /// Fails if the page's file differs from this text. With `KNOCK_BLESS` it is written first.
     ///
     /// # Panics
     /// If so.
@@ -94,8 +95,7 @@ impl Page {
         assert!(committed == page, "{path} is old: run this test with KNOCK_BLESS=1");
     }
 
-    /// Fails if `man` has something to say against the page's file, or if a section of the prose is not
-    /// in what it shows.
+    /// Fails if `man` warns about the page's file, or does not show a section of the prose.
     ///
     /// # Panics
     /// If so.
@@ -134,7 +134,7 @@ impl Page {
         }
     }
 
-    /// The statuses that the help lists, and what there is to say of them.
+    /// The exit statuses in the help, and the prose about them.
     fn exit_status(&self, prose: &Section) -> Roff {
         let mut roff = Roff::new();
         roff.control("SH", ["EXIT STATUS"]);
@@ -194,7 +194,7 @@ impl Page {
 /// Returns the prose of a program's page.
 ///
 /// # Panics
-/// If it has something in it that no manual page has.
+/// If it contains an element that manual pages do not have.
 #[must_use]
 pub fn prose(program: &str) -> Prose {
     Prose::read(&folder().join(format!("{program}.1.md")))
@@ -220,7 +220,7 @@ fn examples(command: &clap::Command) -> Roff {
     roff
 }
 
-/// Returns the statuses that the help lists, each with its meaning, and the paragraphs behind them.
+/// Returns the statuses that the help lists, each with its meaning, and the paragraphs after them.
 fn exit_statuses(command: &clap::Command) -> (Vec<(String, String)>, Vec<String>) {
     let list = help(command, "Exit status");
     let part = |line: &str| {
@@ -228,8 +228,8 @@ fn exit_statuses(command: &clap::Command) -> (Vec<(String, String)>, Vec<String>
         (status.to_owned(), format!("{meaning}."))
     };
     let long = command.get_after_long_help().unwrap().to_string();
-    let (_, behind) = long.split_once(&list).unwrap();
-    let rest = behind.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+    let (_, after) = long.split_once(&list).unwrap();
+    let rest = after.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
     (list.lines().map(part).collect(), rest.map(str::to_owned).collect())
 }
 
@@ -287,7 +287,7 @@ fn verbatim(text: &str, roff: &mut Roff) {
     roff.control("RE", []);
 }
 
-/// What stands between backticks is bold.
+/// Text between backticks is bold.
 fn inlines(text: &str) -> Vec<Inline> {
     let piece = |(index, piece): (usize, &str)| {
         if index % 2 == 1 { bold(piece) } else { roman(piece) }

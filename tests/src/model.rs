@@ -1,14 +1,14 @@
-//! The rules of the door, rule set `knock`, as a naive program.
+//! The rule set `knock` as a naive program.
 //!
-//! It exists to be compared with the engine, so it shares no code with it and is written to be
-//! seen right, not to be fast: plain lists, searched from front to back for every packet.
+//! It is compared with the engine, so it shares no code with it. It is obviously correct rather than
+//! fast: plain lists, searched from front to back for every packet.
 //!
-//! What the written rules leave open is settled here as follows.
-//! - The stamp of every packet counts for the clock, also of one that no door admits. A packet
+//! Where the written rules leave something open, the model decides as follows.
+//! - The stamp of every packet counts for the clock, even that of a packet that no door admits. A packet
 //!   stamped earlier than one before it is handled as if it came at the latest stamp.
 //! - In a replay a command ends with status 0 at the moment it starts, but the packet that started
-//!   it is dealt with first. So a stop command's timer is younger than the attempts that the same
-//!   packet starts, and a stop command due at once is run before the next packet.
+//!   it is handled first. So a stop command's timer is younger than the attempts that the same packet
+//!   starts, and a stop command due at once runs before the next packet.
 //! - A moment that does not fit in 64 bits of nanoseconds is the last one that does.
 //! - Only a SYN with a number other than 0 is, or has, a retransmission.
 //! - There is no limit on the number of attempts, unless one is set.
@@ -35,14 +35,14 @@ pub struct Line {
     pub text: Vec<u8>,
 }
 
-/// How often what was done that no line tells of.
+/// Counters of what no line reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Packets that some door admitted.
     pub admitted: u64,
     /// Admitted packets that were ignored as retransmissions.
     pub retransmissions: u64,
-    /// Attempts that an admitted packet made void.
+    /// Attempts that an admitted packet ended.
     pub voided: u64,
     /// Attempts that were opened by their last knock.
     pub opened: u64,
@@ -52,9 +52,9 @@ pub struct Counts {
     pub one_time_used: u64,
     /// Packets handled later than their stamp, as a later stamp had been seen.
     pub backwards: u64,
-    /// Attempts that made room for another at the limit.
+    /// Attempts that were evicted at the limit.
     pub evicted: u64,
-    /// Openings whose last knock was forgotten before its time at the limit.
+    /// Openings whose last knock was forgotten early at the limit.
     pub forgotten_knocks: u64,
     /// Openings refused at the limit.
     pub refused: u64,
@@ -65,12 +65,12 @@ pub struct Counts {
 pub struct Outcome {
     /// The lines in order.
     pub lines: Vec<Line>,
-    /// What no line tells.
+    /// The counters.
     pub counts: Counts,
 }
 
 impl Outcome {
-    /// Returns the transcript as it stands on standard output: each line with a newline.
+    /// Returns the transcript as standard output has it: each line with a newline.
     #[must_use]
     pub fn transcript(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -82,7 +82,7 @@ impl Outcome {
     }
 }
 
-/// Replays packets, in the order given, and lets time run on until nothing is due.
+/// Replays packets in the order given, and lets time run until nothing is due.
 #[must_use]
 pub fn replay(setting: &Setting, packets: &[Packet]) -> Outcome {
     let mut house = House::new(setting).ending_commands_at_once();

@@ -1,13 +1,11 @@
-//! What knockd 0.8 does, as a naive program: the reference for the rule set `knockd-0.8`.
+//! The behaviour of knockd 0.8 as a naive program: the reference for the rule set `knockd-0.8`.
 //!
-//! It follows observations of the real program, fault for fault, and shares no code with the
-//! engine. Times are whole seconds, and nothing happens between packets but that children end their
-//! sleep and run their stop command.
+//! It follows observations of the real program, bugs included, and shares no code with the engine. Times
+//! are whole seconds. Between packets, only children act: they end their sleep and run their stop command.
 //!
-//! Where knockd 0.8 reads memory that it should not, something is settled: a TCP header cut before
-//! its flags has none set for a door that is asked about it, and the use of the last one-time
-//! sequence ends the program, so nothing comes after. So does a filter that libpcap refuses. What a
-//! capture's link type changes is not here.
+//! Where knockd 0.8 reads invalid memory, the model decides: a TCP header cut before its flags has none
+//! set, and the use of the last one-time sequence ends the program. So does a filter that libpcap
+//! refuses. The effects of a capture's link type are not modelled.
 
 #[cfg(test)]
 mod tests;
@@ -20,9 +18,9 @@ use crate::model::{Door, Knock, Packet, Protocol, Sequences, Setting, Transport,
 #[derive(Clone)]
 struct Attempt {
     client: IpAddr,
-    /// The place of the door in the file.
+    /// The index of the door in the file.
     door: usize,
-    /// How many knocks are made; `None` after a wrong one, until the next sweep.
+    /// How many knocks were made; `None` after a wrong one, until the next sweep.
     stage: Option<usize>,
     /// The second of the first knock.
     first_s: i64,
@@ -41,8 +39,7 @@ struct Child {
 #[derive(Clone)]
 pub struct Daemon {
     doors: Vec<Door>,
-    /// The sequences that the part of the filter for IPv6 knows, by door: it is never told of later
-    /// ones.
+    /// The sequences in the filter's part for IPv6, by door: it never changes to later ones.
     filter_6: Vec<Vec<Knock>>,
     local: Option<Vec<IpAddr>>,
     ipv4_only: bool,
@@ -52,7 +49,7 @@ pub struct Daemon {
     now_ns: i64,
     /// In order of birth.
     children: Vec<Child>,
-    /// Whether a one-time sequence was the last of its file: the daemon dies of it.
+    /// Whether a one-time sequence was the last of its file: then the daemon crashes.
     dead: bool,
     lines: Vec<Vec<u8>>,
 }
@@ -80,7 +77,7 @@ impl Daemon {
         &self.lines
     }
 
-    /// Lets time come: children that have slept enough run their stop commands.
+    /// Moves time forward: children that have slept enough run their stop commands.
     pub fn time(&mut self, at_ns: i64) {
         self.now_ns = self.now_ns.max(at_ns);
         let awake = |child: &Child| child.due_ns <= self.now_ns;
@@ -89,8 +86,8 @@ impl Daemon {
         self.children = asleep;
         awake.sort_by_key(|child| child.due_ns);
         for Child { client, door, stop, .. } in awake {
-            self.tell(client, door, "command timeout");
-            self.tell_command(client, door, &stop);
+            self.push(client, door, "command timeout");
+            self.push_command(client, door, &stop);
         }
     }
 
@@ -189,7 +186,7 @@ impl Daemon {
             let late = now_s - attempt.first_s >= i64::from(door.seq_timeout_s);
             if let (Some(stage), true) = (running, late) {
                 let line = format!("sequence timeout (stage {stage})");
-                self.tell(attempt.client, attempt.door, &line);
+                self.push(attempt.client, attempt.door, &line);
             }
             if running.is_some() && !late {
                 kept.push(attempt);
@@ -239,11 +236,11 @@ impl Daemon {
         let Attempt { client, door, stage, .. } = self.attempts[at];
         let stage = stage.expect("a failed attempt does not advance") + 1;
         self.attempts[at].stage = Some(stage);
-        self.tell(client, door, &format!("Stage {stage}"));
+        self.push(client, door, &format!("Stage {stage}"));
         if stage < knocks(&self.doors[door]).len() {
             return;
         }
-        self.tell(client, door, "OPEN SESAME");
+        self.push(client, door, "OPEN SESAME");
         self.run_commands(client, door);
         if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
             lines.remove(0);
@@ -262,20 +259,20 @@ impl Daemon {
         if too_long(&start) || stop.as_ref().is_some_and(too_long) {
             return;
         }
-        self.tell_command(client, at, &start);
+        self.push_command(client, at, &start);
         if let Some(stop) = stop {
             let due_ns = self.now_ns + i64::from(self.doors[at].cmd_timeout_s) * 1_000_000_000;
             self.children.push(Child { due_ns, client, door: at, stop });
         }
     }
 
-    fn tell(&mut self, client: IpAddr, door: usize, what: &str) {
+    fn push(&mut self, client: IpAddr, door: usize, what: &str) {
         let client = text::address(client);
         let name = &self.doors[door].name;
         self.lines.push([client.as_bytes(), b": ", name, b": ", what.as_bytes()].concat());
     }
 
-    fn tell_command(&mut self, client: IpAddr, door: usize, command: &[u8]) {
+    fn push_command(&mut self, client: IpAddr, door: usize, command: &[u8]) {
         let command = text::command(command, client);
         let name = &self.doors[door].name;
         self.lines.push([name, &b": running command: "[..], &command].concat());

@@ -1,4 +1,4 @@
-//! The real knockd 0.8 as a judge: what it prints when the packets of a capture come in.
+//! The real knockd 0.8 as the reference: what it prints for the packets of a capture.
 //!
 //! `tests/oracle/README.md` says how it works and what it cannot show.
 
@@ -19,11 +19,11 @@ const KNOCKD: &str = "/usr/sbin/knockd";
 /// The library that is loaded before it.
 const SHIM: &str = include_str!("../oracle/shim.c");
 
-/// The interface that the daemon is told to listen on. There must be none of this name, so that a
-/// daemon without the shim fails at once.
+/// The interface that the daemon listens on. No interface may have this name, so that a daemon without
+/// the shim fails at once.
 const INTERFACE: &str = "knock-oracle";
 
-/// How long the daemon may take. It bounds a failure and delays no success.
+/// How long the daemon may take. This limits a failure and does not delay a success.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The shim, ready to be loaded.
@@ -32,7 +32,7 @@ pub struct Oracle {
     shim: PathBuf,
 }
 
-/// What the daemon is to be run with.
+/// How to run the daemon.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
     /// The current directory; names of files are relative to it.
@@ -45,7 +45,7 @@ pub struct Run {
     pub local: Vec<IpAddr>,
     /// The other arguments, such as `-4` or `-l`.
     pub args: Vec<String>,
-    /// What the names of hosts are.
+    /// The names of hosts.
     pub hosts: Vec<(IpAddr, String)>,
     /// When the configuration is read again.
     pub reloads: Vec<Reload>,
@@ -118,8 +118,8 @@ impl Oracle {
         Verdict { output, errors, end }
     }
 
-    /// Does the same on the interface that the configuration names. The line "listening on ..." is part
-    /// of the output.
+    /// Runs the daemon on the interface that the configuration names. The line "listening on ..." is part of
+    /// the output.
     ///
     /// # Panics
     /// As [`Oracle::run`].
@@ -178,13 +178,13 @@ impl Oracle {
 /// SIGALRM, with which the shim ends a daemon that hangs.
 const ALARM: i32 = 14;
 
-/// Compiles the shim into `cache` under a name that says which version of it this is.
+/// Compiles the shim into `cache` under a name with its version.
 fn compiled_shim(cache: &Path) -> io::Result<PathBuf> {
     let shim = cache.join(format!("knockd-shim-{:016x}.so", fingerprint(SHIM.as_bytes())));
     if shim.exists() {
         return Ok(shim);
     }
-    // Blanks and colons would part the name in LD_PRELOAD.
+    // Blanks and colons would split the name in LD_PRELOAD.
     let name = shim.to_string_lossy().into_owned();
     if name.contains([' ', ':']) {
         return Err(io::Error::other(format!("{name} contains a blank or a colon")));
@@ -201,7 +201,7 @@ fn compiled_shim(cache: &Path) -> io::Result<PathBuf> {
     if !output.status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    // Whoever else compiles it at the same time makes the same file.
+    // Another process that compiles it at the same time makes the same file.
     fs::rename(&compiled, &shim)?;
     Ok(shim)
 }

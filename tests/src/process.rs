@@ -1,4 +1,4 @@
-//! Running programs, bounded in time.
+//! Runs programs with a time limit.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -6,13 +6,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must happen: it bounds a failure and delays no success.
+/// How long a test waits for what must happen: this limits a failure and does not delay a success.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 ///
 /// # Panics
-/// If it does not come to be.
+/// If it stays false.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
@@ -21,14 +21,14 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// What a run of the program came to.
+/// The result of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The exit status; `None` if a signal ended it.
     pub status: Option<i32>,
-    /// What it wrote to standard output, but for lines read before.
+    /// What it wrote to standard output, without lines read before.
     pub stdout: String,
-    /// What it wrote to standard error, but for lines read before.
+    /// What it wrote to standard error, without lines read before.
     pub stderr: String,
 }
 
@@ -40,18 +40,18 @@ pub fn finish(command: &mut Command) -> Outcome {
     Live::start(command).finish()
 }
 
-/// A program that runs while the test goes on. It does not outlive the test.
+/// A program that runs alongside the test. It does not outlive the test.
 pub struct Live {
     child: Child,
-    /// Its standard input, if the command said that it is a pipe.
+    /// Its standard input, if the command made that a pipe.
     pub stdin: Option<ChildStdin>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
 
 impl Live {
-    /// Starts a program. Its standard output and error are pipes that are read at once, unless the
-    /// command says otherwise of the output before.
+    /// Starts a program. Its standard output and error are pipes that are read at once, unless the command
+    /// sets another output.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -59,7 +59,7 @@ impl Live {
         Self::start_with_output(command, Stdio::piped())
     }
 
-    /// Starts a program whose standard output is something else than a pipe to here.
+    /// Starts a program with another standard output than a pipe to the test.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -80,7 +80,7 @@ impl Live {
     /// Writes to standard input.
     ///
     /// # Panics
-    /// If it is no pipe, or one that nobody reads any more.
+    /// If it is not a pipe, or the pipe has no reader any more.
     pub fn send(&mut self, bytes: &[u8]) {
         self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
@@ -114,7 +114,7 @@ impl Live {
     /// Returns whether the program has not ended.
     ///
     /// # Panics
-    /// If the machine does not know.
+    /// If the system does not know.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -1,4 +1,4 @@
-//! What a test needs of the machine.
+//! The requirements of tests on the machine.
 
 use std::io::{self, Write as _};
 use std::process::Command;
@@ -8,14 +8,14 @@ use std::process::Command;
 pub enum Need {
     /// Programs only.
     Programs,
-    /// To be run by root.
+    /// Root.
     Root,
-    /// To be run by root on Linux, allowed to make namespaces of networks and processes.
+    /// Root on Linux, with permission to make namespaces of networks and processes.
     Namespaces,
 }
 
-/// Returns whether the machine has what the test `name` needs. If not, says so loudly; with
-/// `CI=true` it is a failure.
+/// Returns whether the machine has what the test `name` needs. If not, prints a notice; with `CI=true`
+/// it is a failure.
 ///
 /// # Panics
 /// With `CI=true`, if anything is missing.
@@ -23,7 +23,7 @@ pub enum Need {
 pub fn require(name: &str, programs: &[&str], need: Need) -> bool {
     let Some(reason) = missing(programs, need) else { return true };
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be skipped: {reason}");
-    // Not eprintln, which nobody sees of a test that passes.
+    // Not eprintln, because the harness hides it for a test that passes.
     let _ = writeln!(io::stderr(), "SKIPPED: {name}, because {reason}");
     false
 }

@@ -18,7 +18,7 @@ impl Schema {
     /// Reads the schema of this name.
     ///
     /// # Panics
-    /// If it cannot be read, or is no schema.
+    /// If it cannot be read, or is not a schema.
     #[must_use]
     pub fn read(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
@@ -28,26 +28,26 @@ impl Schema {
         Self { value, validator }
     }
 
-    /// Returns whether an object is as the schema says.
+    /// Returns whether an object matches the schema.
     #[must_use]
     pub fn allows(&self, object: &Value) -> bool {
         self.validator.is_valid(object)
     }
 
-    /// Holds an object to the schema.
+    /// Checks an object against the schema.
     ///
     /// # Panics
-    /// With everything in which the object is not as the schema says.
+    /// With every violation of the schema.
     pub fn check(&self, object: &Value) {
         let faults: Vec<String> =
             self.validator.iter_errors(object).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "{object}: {faults:?}");
     }
 
-    /// Returns the objects that text has, one a line, each of which is held to the schema.
+    /// Returns the objects in a text, one per line, and checks each against the schema.
     ///
     /// # Panics
-    /// If one is none, or not as the schema says.
+    /// If a line is not an object, or does not match the schema.
     #[must_use]
     pub fn objects(&self, text: &str) -> Vec<Value> {
         let object = |line: &str| {
@@ -58,7 +58,7 @@ impl Schema {
         text.lines().map(object).collect()
     }
 
-    /// Returns the only object that text has.
+    /// Returns the only object in a text.
     ///
     /// # Panics
     /// As [`Self::objects`], or if there is not exactly one.

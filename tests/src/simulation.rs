@@ -1,10 +1,10 @@
-//! A simulation that looks for trouble by itself.
+//! A simulation that searches for bugs.
 //!
-//! A run is a world made by chance from one seed: doors, clients honest and not, a network that
-//! loses, repeats and delays, clocks that are set, commands that fail and hang, reloads and limits.
-//! It drives an engine through the boundary that drivers use, and after every step checks what must
-//! hold, by a record of its own and by the model. There is no clock, no thread and no other chance
-//! in it, so a seed and a commit are all that is needed to see a failure again.
+//! A run is a random world from one seed: doors, honest and other clients, a network that loses, repeats
+//! and delays, clocks that are set, commands that fail and hang, reloads and limits. It drives an engine
+//! through the interface that drivers use, and after every step checks the invariants, by its own record
+//! and by the model. It has no clock, no thread and no other source of chance, so a seed and a commit are
+//! enough to reproduce a failure.
 
 mod broken;
 mod client;
@@ -29,18 +29,18 @@ pub use tally::Tally;
 use self::broken::Broken;
 use self::world::World;
 
-/// A run in which something that must hold did not.
+/// A run that broke an invariant.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The seed of the run.
     pub seed: u64,
     /// The step, from 1.
     pub step: u64,
-    /// What does not hold.
+    /// The broken invariant.
     pub invariant: Invariant,
     /// What was seen instead.
     pub seen: String,
-    /// What the engine was told last: the step, the stamp, the event.
+    /// The last events of the engine: the step, the stamp, the event.
     pub trace: Vec<String>,
 }
 
@@ -49,18 +49,18 @@ impl fmt::Display for Failure {
         let Self { seed, step, invariant, seen, trace } = self;
         writeln!(f, "seed {seed}, step {step}: broken is {invariant}")?;
         writeln!(f, "{seen}")?;
-        writeln!(f, "the last that the engine was told:")?;
+        writeln!(f, "the last events of the engine:")?;
         for line in trace {
             writeln!(f, "{line}")?;
         }
-        write!(f, "see it again: scripts/simulate --seed {seed} --runs 1")
+        write!(f, "reproduce: scripts/simulate --seed {seed} --runs 1")
     }
 }
 
-/// Does the run of a seed. Returns what happened in it.
+/// Does the run of a seed. Returns counters of what happened.
 ///
 /// # Errors
-/// [`Failure`] at the first step after which something does not hold.
+/// [`Failure`] at the first step that breaks an invariant.
 pub fn run(seed: u64) -> Result<Tally, Box<Failure>> {
     let mut world = World::new(seed);
     let result = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {

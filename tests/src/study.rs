@@ -20,26 +20,26 @@
 //! 192.0.2.10: d: OPEN SESAME
 //! ```
 //!
-//! What there is to replay: `knockd.conf`; `knocks.txt` ([`forge::knocks`](crate::forge::knocks));
-//! perhaps `sequences.txt`, the file of one-time sequences; `args` for `knock-replay`, without
+//! The input: `knockd.conf`; `knocks.txt` ([`forge::knocks`](crate::forge::knocks)); optionally
+//! `sequences.txt`, the file of one-time sequences; `args` for `knock-replay`, without
 //! which [`LOCAL`] are the local addresses; `hosts`, the names that the resolver knows, as
 //! `ADDRESS NAME`; `read again after N packets`, the configuration of a reload.
 //!
-//! What comes of it: `knockd 0.8` is the real program; `knockd-0.8` and `knock` are our rule sets,
+//! The outcome: `knockd 0.8` is the real program; `knockd-0.8` and `knock` are our rule sets,
 //! `both` is both of them. A rule set without a part does what the real program does, with exit
-//! status 0. A part is the transcript; a line that begins with `! ` tells of something else:
-//! `! status 1` and `! signal 6` how the program ended (else status 0), `! usage` that it printed
-//! how it is used, `! then chance` that it goes on after these lines as chance will have it, anything
-//! else a text that is found on standard error. `sequences.txt after WHO`,
+//! status 0. A part is the transcript. Lines that begin with `! ` mean something else: `! status 1` and
+//! `! signal 6` are how the program ended (status 0 by default), `! usage` means that it printed its
+//! usage, `! then chance` that it goes on unpredictably after these lines, and anything else is a text on
+//! standard error. `sequences.txt after WHO`,
 //! with the same names, is the file of one-time sequences with the marks of what is used up.
 //!
-//! The oracle does not sleep, so it prints a stop command right behind its start command. So does
-//! the part `knockd 0.8`; see [`stops_behind_starts`]. The parts of our rule sets have the order in
-//! which things happen.
+//! The oracle does not sleep, so it prints a stop command right after its start command. So does the part
+//! `knockd 0.8`; see [`stops_after_starts`]. The parts of our rule sets have the order in which things
+//! happen.
 //!
 //! Blank lines at the end of a part do not count. In a part whose name ends in `(escaped)`, `\r`,
 //! `\t`, `\0`, `\\` and `\xHH` are bytes, `\{x*400}` is 400 of them, and a `\` at the end of a line
-//! takes back the line feed.
+//! removes the line feed.
 
 mod desk;
 mod escape;
@@ -55,13 +55,13 @@ use std::path::{Path, PathBuf};
 pub use self::desk::{Found, compare, replay};
 pub use self::escape::{escaped, needs_escapes, unescaped};
 pub use self::judge::{judge, judge_on_configured_interface};
-pub use self::order::stops_behind_starts;
+pub use self::order::stops_after_starts;
 pub use self::play::{differences_at_a_reload, play};
 
 /// The local addresses of a case without `args`.
 pub const LOCAL: [&str; 2] = ["10.0.0.1", "2001:db8::1"];
 
-/// How wide the texts about cases are written, in characters.
+/// The width of the texts about cases, in characters.
 const WIDTH: usize = 96;
 
 /// A small case.
@@ -71,13 +71,13 @@ pub struct Case {
     pub name: String,
     /// What it shows.
     pub about: String,
-    /// The file it stands in.
+    /// The file that has it.
     pub file: PathBuf,
-    /// The parts in their order: the name, without `(escaped)`, and what it says.
+    /// The parts in their order: the name, without `(escaped)`, and the content.
     pub parts: Vec<(String, Vec<u8>)>,
 }
 
-/// Whose outcome it is.
+/// The program or rule set of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// The real program.
@@ -100,17 +100,17 @@ impl Who {
     }
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// How the program ended, if not with status 0: `status N` or `signal N`.
     pub end: Option<String>,
-    /// Whether it printed on standard output how it is used, and no transcript.
+    /// Whether it printed its usage on standard output instead of a transcript.
     pub usage: bool,
-    /// Whether the transcript is only how it begins: the program uses memory that is not its own, and
-    /// what it does then is chance.
+    /// Whether the transcript is only the beginning: the program uses invalid memory, and what it does then
+    /// is random.
     pub then_chance: bool,
-    /// What is found on standard error.
+    /// Texts on standard error.
     pub errors: Vec<String>,
     /// The transcript.
     pub transcript: Vec<u8>,
@@ -121,14 +121,14 @@ pub struct Outcome {
 pub struct Reload<'a> {
     /// How many packets come before it.
     pub packets_before: usize,
-    /// What the file says then.
+    /// The content of the file at that time.
     pub conf: &'a [u8],
 }
 
 /// Returns the cases of `testdata/knockd-0.8`, in the order of their files.
 ///
 /// # Panics
-/// If a file is not as it must be; the message says where and why.
+/// If a file is invalid; the message says where and why.
 #[must_use]
 pub fn all() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
@@ -159,7 +159,7 @@ pub fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Reads the text of a file; `file` is what the cases say they stand in.
+/// Reads the text of a file; `file` becomes the file of its cases.
 ///
 /// # Errors
 /// A text that names the line and what is wrong.
@@ -222,7 +222,7 @@ fn finish(cases: &mut [Case], part: Option<Part>) -> Result<(), String> {
 }
 
 impl Case {
-    /// Returns what a part says.
+    /// Returns the content of a part.
     #[must_use]
     pub fn part(&self, name: &str) -> Option<&[u8]> {
         self.parts.iter().find(|(other, _)| other == name).map(|(_, bytes)| &bytes[..])
@@ -278,15 +278,14 @@ impl Case {
         })
     }
 
-    /// Returns what the file of one-time sequences says in the end; `None` if there is none.
+    /// Returns the final content of the file of one-time sequences; `None` if there is none.
     #[must_use]
     pub fn sequences_in_the_end(&self, who: Who) -> Option<&[u8]> {
         let after = |who: Who| self.part(&format!("sequences.txt after {}", who.name()));
         after(who).or_else(|| after(Who::Real)).or_else(|| self.part("sequences.txt"))
     }
 
-    /// Returns the outcome that the case gives; `None` for a rule set that does what the real
-    /// program does.
+    /// Returns the outcome in the case; `None` for a rule set that does the same as the real program.
     #[must_use]
     pub fn outcome(&self, who: Who) -> Option<Outcome> {
         let both = || if who == Who::Real { None } else { self.part("both") };
@@ -326,7 +325,7 @@ impl Case {
     }
 }
 
-/// The text of the case, as it stands in its file.
+/// Returns the text of the case, as in its file.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "== {}", self.name)?;
@@ -358,19 +357,19 @@ impl Outcome {
     pub fn parse(text: &[u8]) -> Self {
         let mut outcome = Self::default();
         for line in text.split_inclusive(|byte| *byte == b'\n') {
-            let Some(told) = line.strip_prefix(b"! ") else {
+            let Some(other) = line.strip_prefix(b"! ") else {
                 outcome.transcript.extend_from_slice(line);
                 continue;
             };
-            let told = String::from_utf8_lossy(told).trim_end_matches('\n').to_owned();
-            if told == "usage" {
+            let other = String::from_utf8_lossy(other).trim_end_matches('\n').to_owned();
+            if other == "usage" {
                 outcome.usage = true;
-            } else if told == "then chance" {
+            } else if other == "then chance" {
                 outcome.then_chance = true;
-            } else if told.starts_with("status ") || told.starts_with("signal ") {
-                outcome.end = Some(told);
+            } else if other.starts_with("status ") || other.starts_with("signal ") {
+                outcome.end = Some(other);
             } else {
-                outcome.errors.push(told);
+                outcome.errors.push(other);
             }
         }
         outcome

@@ -56,7 +56,7 @@ fn differences(case: &Case) -> BTreeSet<Option<Difference>> {
     differing.iter().map(|one| one.due_to).collect()
 }
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/bridge.txt");
 
 proptest! {

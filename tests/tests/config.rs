@@ -1,4 +1,4 @@
-//! Every diagnostic of a `knockd.conf`, as it is reported.
+//! Every diagnostic of a `knockd.conf`, as the user sees it.
 
 #![cfg(test)]
 
@@ -10,8 +10,8 @@ use knock_config::warnings::Warning;
 use knock_config::{self, Diagnostics, Fault, LineFault, OptionFault, Severity, ValueFault};
 use knock_engine::Doors;
 
-/// Maps every fault to the files of `testdata/configs` that show it; the compiler refuses to forget
-/// one.
+/// Maps every fault to the files of `testdata/configs` that show it; the compiler checks that none is
+/// missing.
 macro_rules! catalogue {
     ($($fault:pat => [$($file:literal),*],)*) => {
         fn files_that_show(fault: &Fault) -> &'static [&'static str] {
@@ -107,7 +107,7 @@ catalogue! {
 }
 
 #[test]
-fn every_fault_is_reported_as_its_snapshot_shows() {
+fn every_fault_matches_its_snapshot() {
     for (directory, severity) in [("bad", Severity::Error), ("lint", Severity::Warning)] {
         for path in files(directory) {
             let (name, text) = read(&path);
@@ -145,7 +145,7 @@ fn a_good_configuration_gives_no_diagnostic() {
 }
 
 #[test]
-fn every_bad_file_has_a_twin_with_the_fault_mended() {
+fn every_bad_file_has_a_fixed_twin() {
     let good: BTreeSet<_> = files("good").iter().map(|path| read(path).0).collect();
     for path in ["bad", "lint"].into_iter().flat_map(files) {
         let (name, _) = read(&path);

@@ -1,4 +1,4 @@
-//! What holds for every `knockd.conf`.
+//! Properties of every `knockd.conf`.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test may count; an overflow fails it")]
@@ -19,7 +19,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/config.txt");
 
 proptest! {
@@ -110,8 +110,8 @@ proptest! {
     }
 }
 
-/// Every span lies in the text, in a line, at characters; the order is that of place; and what is
-/// found can be reported.
+/// Every span is in the text, in one line, and at characters; findings are in the order of place, and can
+/// be reported.
 fn check_advice(text: &[u8]) -> Result<(), TestCaseError> {
     let parsed = knock_config::parse(text);
     let Checked { parsed: checked, programs } = lint::check(text, &Circumstances::default());
@@ -159,7 +159,7 @@ fn places(report: &str) -> impl Iterator<Item = &str> {
     report.lines().filter_map(|line| line.trim_start().strip_prefix("--> "))
 }
 
-/// Bytes, and lines that are nearly a configuration.
+/// Bytes, and lines that are almost a configuration.
 fn any_text() -> impl Strategy<Value = Vec<u8>> {
     let words = [
         "[d]\n",

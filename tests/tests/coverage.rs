@@ -1,4 +1,4 @@
-//! What the cases for the real knockd come to: nothing of it may get lost unnoticed.
+//! The coverage of the cases for the real knockd, so that none of it gets lost unnoticed.
 
 #![cfg(test)]
 
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 /// How many cases are drawn, the same in every run.
 const CASES: usize = 800;
 
-/// A name, in how many cases it must be, and how it is known.
+/// A property: its name, the minimum number of cases, and the test for it.
 type Feature = (&'static str, usize, fn(&Case, &Agreement) -> bool);
 
 #[test]
@@ -62,14 +62,14 @@ fn the_cases_show_every_difference_that_they_can() {
         let Some(met) = differences(&case) else { continue };
         unmet.retain(|one| !met.as_ref().unwrap().contains(one));
         if unmet.is_empty() {
-            println!("all met in {drawn} cases");
+            println!("all shown in {drawn} cases");
             return;
         }
     }
     panic!("no case shows {unmet:?}");
 }
 
-/// What the real knockd does.
+/// Actions of the real knockd.
 const OUTCOMES: &[Feature] = &[
     ("a door opens", 300, |_, agreement| agreement.played.counts.opened > 0),
     ("nothing opens", 50, |_, agreement| agreement.played.counts.opened == 0),
@@ -139,7 +139,7 @@ const OUTCOMES: &[Feature] = &[
     }),
 ];
 
-/// What is captured.
+/// Properties of captures.
 const TRAFFIC: &[Feature] = &[
     ("Ethernet", 300, |case, _| case.capture.link == Link::Ethernet),
     ("Linux cooked", 40, |case, _| case.capture.link == Link::Sll),
@@ -175,7 +175,7 @@ const TRAFFIC: &[Feature] = &[
     }),
 ];
 
-/// What is configured.
+/// Properties of configurations.
 const CONFIGURATIONS: &[Feature] = &[
     ("carriage returns", 10, |case, _| case.conf.text.windows(2).any(|pair| pair == b"\r\n")),
     ("a name that is not ASCII", 30, |case, _| any_door(case, |door| !door.name.is_ascii())),

@@ -1,4 +1,4 @@
-//! The rule set `knockd-0.8` against the real knockd 0.8, without tolerance.
+//! Compares the rule set `knockd-0.8` with the real knockd 0.8, without tolerance.
 //!
 //! `scripts/differential` runs more cases, or those of a seed, through the variables below.
 
@@ -22,13 +22,13 @@ use proptest::test_runner::{
 };
 use tempfile::TempDir;
 
-/// How many cases there are if `KNOCK_DIFFERENTIAL_COUNT` does not say otherwise.
+/// How many cases there are by default; `KNOCK_DIFFERENTIAL_COUNT` changes it.
 const COUNT: u32 = 5_000;
 
 /// How many threads share them.
 const THREADS: u32 = 2;
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/differential.txt");
 
@@ -41,7 +41,7 @@ fn the_real_knockd_prints_the_same_bytes() {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = number("KNOCK_DIFFERENTIAL_SEED").unwrap_or(since_epoch.as_secs());
     let progress = Progress::new(count);
-    // First of all: whatever ends the run, even a kill, the seed is known.
+    // Print the seed first, so that it is known even if the run is killed.
     progress.say(&format!("{count} cases of seed {seed}"));
     let failures: Vec<String> = thread::scope(|scope| {
         let compare = |_| scope.spawn(|| compare_batches(&oracle, seed, &progress));
@@ -57,7 +57,7 @@ fn the_real_knockd_prints_the_same_bytes() {
 #[test]
 fn both_end_where_the_next_one_time_sequence_leaves_nothing_to_hear() {
     let Some(oracle) = oracle("the comparison of a refused filter") else { return };
-    // UDP is heard whatever the family of the target, TCP with flags is not.
+    // UDP is heard for a target of any family, but TCP with flags is not.
     let conf = "[a]\none_time_sequences = once\ntcpflags = syn\ntarget = 2001:db8::7\n";
     let knocks = "0 2001:db8::1 > [2001:db8::7]:1 udp\n1 2001:db8::1 > [2001:db8::7]:1 udp\n";
     let agreement = judge_fixed(&oracle, conf, &[("once", " 1:udp\n 2,3\n")], knocks);
@@ -86,7 +86,7 @@ fn without_a_filter_both_go_by_the_ip_header_whatever_the_ethernet_type_says() {
     );
 }
 
-/// Has a case judged that is written by hand, for a host with the address 10.0.0.1.
+/// Compares a case written by hand, for a host with the address 10.0.0.1.
 fn judge_fixed(oracle: &Oracle, conf: &str, files: &[(&str, &str)], knocks: &str) -> Agreement {
     let folder = TempDir::new().unwrap();
     judge(oracle, &fixed(conf, files, knocks), folder.path()).unwrap()
@@ -106,7 +106,7 @@ fn fixed(conf: &str, files: &[(&str, &str)], knocks: &str) -> Case {
     }
 }
 
-/// Compares batches until there are none left or one differs.
+/// Compares batches until none is left or one differs.
 fn compare_batches(oracle: &Oracle, seed: u64, progress: &Progress) -> Result<(), String> {
     while let Some((batch, cases)) = progress.next_batch() {
         let compared = compare(oracle, seed, batch, cases, progress);
@@ -119,7 +119,7 @@ fn compare_batches(oracle: &Oracle, seed: u64, progress: &Progress) -> Result<()
     Ok(())
 }
 
-/// Compares the cases of a batch; `seed` and `batch` say which they are.
+/// Compares the cases of a batch, which `seed` and `batch` determine.
 fn compare(
     oracle: &Oracle,
     seed: u64,
@@ -151,7 +151,7 @@ fn compare(
             let folder = keep(oracle, &case);
             let mut report = String::new();
             writeln!(report, "seed {seed}, batch {batch}: {reason}").unwrap();
-            writeln!(report, "the case, made small, is in {}", folder.display()).unwrap();
+            writeln!(report, "the reduced case is in {}", folder.display()).unwrap();
             Err(report)
         }
         Err(TestError::Abort(reason)) => Err(format!("seed {seed}: {reason}")),
@@ -178,13 +178,13 @@ fn keep(oracle: &Oracle, case: &Case) -> PathBuf {
     folder
 }
 
-/// How far both threads are.
+/// The progress of both threads.
 struct Progress {
     /// How many batches were begun.
     batches: AtomicU32,
     /// How many cases were compared.
     done: AtomicU32,
-    /// How many cases there are to be.
+    /// How many cases to compare.
     count: u32,
     start: Instant,
 }
@@ -193,7 +193,7 @@ impl Progress {
     /// How many cases are in a batch.
     const BATCH: u32 = 250;
 
-    /// Runs of so many cases say how far they are.
+    /// Runs with at least this many cases print their progress.
     const LONG: u32 = 10_000;
 
     fn new(count: u32) -> Self {
@@ -219,7 +219,7 @@ impl Progress {
     }
 
     fn say(&self, text: &str) {
-        // Not eprintln, which nobody sees of a test that passes.
+        // Not eprintln, because the harness hides it for a test that passes.
         let _ = writeln!(io::stderr(), "{:>6} s: {text}", self.start.elapsed().as_secs());
     }
 }

@@ -1,4 +1,4 @@
-//! What is explained, against the model and against itself.
+//! Checks explanations against the model and against themselves.
 
 #![cfg(test)]
 
@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
-/// What an explainer has to say of a case.
+/// The explanations of a case.
 struct Said {
     explanations: Vec<Explanation>,
     doors: Doors,
@@ -49,7 +49,7 @@ fn explain(case: &Case, whom: Whom, pairs: usize) -> Said {
     Said { explanations, doors, totals, explainer }
 }
 
-/// The effect of the transcript that an explanation tells of.
+/// The effect of the transcript that an explanation is about.
 fn effect(one: &Explanation) -> Option<Effect> {
     let Explanation { client, door, .. } = *one;
     let run = RunId::from_bits(0);
@@ -70,7 +70,7 @@ fn effect(one: &Explanation) -> Option<Effect> {
     })
 }
 
-/// The lines of the transcript that explanations tell of, each with its time.
+/// The lines of the transcript that explanations are about, each with its time.
 fn lines(said: &Said) -> Vec<(i64, String)> {
     let line = |timed: &TimedEffect| {
         let mut text = Vec::new();
@@ -78,18 +78,20 @@ fn lines(said: &Said) -> Vec<(i64, String)> {
         assert_eq!(channel, Channel::Transcript);
         (timed.at.as_nanos(), String::from_utf8_lossy(&text).into_owned())
     };
-    let told = said.explanations.iter();
-    told.filter_map(|one| Some(line(&TimedEffect { at: one.at, effect: effect(one)? }))).collect()
+    let explained = said.explanations.iter();
+    explained
+        .filter_map(|one| Some(line(&TimedEffect { at: one.at, effect: effect(one)? })))
+        .collect()
 }
 
-/// What the model says of the case, each line with its time.
+/// The lines of the model for the case, each with its time.
 fn transcript(case: &Case) -> Vec<(i64, String)> {
     let lines = case.expected().lines;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     lines.iter().map(|line| (line.at_ns, text(&line.text))).collect()
 }
 
-/// What became of each packet at each door.
+/// What happened to each packet at each door.
 fn by_packet(said: &Said) -> BTreeMap<(u64, usize), Vec<Verdict>> {
     let mut map: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for one in said.explanations.iter().filter(|one| one.verdict.is_of_packet()) {
@@ -99,7 +101,7 @@ fn by_packet(said: &Said) -> BTreeMap<(u64, usize), Vec<Verdict>> {
     map
 }
 
-/// Follows attempts through what is told of them, and checks that all fits together.
+/// Follows attempts through their explanations, and checks that these are consistent.
 fn check_attempts(said: &Said) {
     let mut live: BTreeMap<(IpAddr, usize), (Attempt, Stage)> = BTreeMap::new();
     for one in &said.explanations {
@@ -178,8 +180,8 @@ fn check(case: &Case) {
     check_words(&said);
 }
 
-/// A packet whose port is in the sequence of a door is explained there, whatever else is the matter
-/// with it; any other only if it comes between two knocks.
+/// A packet whose port is in the sequence of a door is explained there, whatever else is wrong with it;
+/// any other only if it comes between two knocks.
 fn check_ports(case: &Case, of_packets: &BTreeMap<(u64, usize), Vec<Verdict>>) {
     for (number, sight) in (1..).zip(&case.sights) {
         let packet = visible(&sight.packet, &sight.shape, case.link);
@@ -211,13 +213,13 @@ fn check_ports(case: &Case, of_packets: &BTreeMap<(u64, usize), Vec<Verdict>>) {
     }
 }
 
-/// What is said at the end is what was told.
+/// The summary at the end matches the explanations.
 fn check_nearest(said: &Said) {
     for nearest in said.explainer.nearest() {
         let here = |one: &&Explanation| (one.client, one.door) == (nearest.client, nearest.door);
         let count = |wanted: fn(&Verdict) -> bool| {
-            let told = said.explanations.iter().filter(here);
-            u64::try_from(told.filter(|one| wanted(&one.verdict)).count()).unwrap()
+            let explained = said.explanations.iter().filter(here);
+            u64::try_from(explained.filter(|one| wanted(&one.verdict)).count()).unwrap()
         };
         assert_eq!(nearest.openings, count(|one| *one == Verdict::Opened));
         let first = |one: &Verdict| matches!(one, Verdict::Stage { stage: Stage::FIRST, .. });
@@ -245,7 +247,7 @@ fn ended_at(one: &Explanation) -> Option<Stage> {
     }
 }
 
-/// Everything can be said in words.
+/// Everything has a text.
 fn check_words(said: &Said) {
     let captures = CaptureNames::new(vec!["a".into(), "b".into()]);
     let places = Places::default();
@@ -265,9 +267,9 @@ fn check_words(said: &Said) {
     }
 }
 
-/// A property that no case exercises would hold of anything.
+/// A property that no case exercises would prove nothing.
 #[test]
-fn the_cases_come_to_every_verdict_that_a_replay_without_limits_can() {
+fn the_cases_reach_every_verdict_possible_without_limits() {
     let mut runner = TestRunner::deterministic();
     let strategy = arb::case(Resolution::Micro);
     let mut met: BTreeMap<&str, usize> = BTreeMap::new();
@@ -322,7 +324,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_explained_of_one_client_is_what_is_explained_of_it_among_all(
+    fn the_explanation_of_a_client_is_the_same_alone_and_among_all(
         case in arb::case(Resolution::Micro),
     ) {
         let all = explain(&case, Whom::All, Explainer::PAIRS);
@@ -338,7 +340,7 @@ proptest! {
         }
     }
 
-    /// At the limit less is told, nothing else, and what is left out is counted.
+    /// At the limit less is explained, nothing differently, and what is left out is counted.
     #[test]
     fn fewer_clients_at_doors_than_there_are_can_be_followed(
         case in arb::case(Resolution::Micro),
@@ -356,7 +358,7 @@ proptest! {
         };
         prop_assert_eq!(some.explanations.iter().filter(kept).count(), some.explanations.len());
         prop_assert_eq!(verdicts(&some.explanations), verdicts(&all.explanations));
-        let told = some.totals.explained.saturating_add(some.totals.left_out);
-        prop_assert!(told <= all.totals.explained);
+        let explained = some.totals.explained.saturating_add(some.totals.left_out);
+        prop_assert!(explained <= all.totals.explained);
     }
 }

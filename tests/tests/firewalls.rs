@@ -1,4 +1,4 @@
-//! What warnings say of firewalls, asked of the firewalls themselves, on a network of its own.
+//! Checks warnings about firewalls with the firewalls themselves, in a network namespace.
 
 #![cfg(test)]
 
@@ -17,8 +17,8 @@ const CLIENT: &str = "192.0.2.10";
 const CLIENT_6: &str = "2001:db8::10";
 
 #[test]
-fn a_stop_command_that_is_warned_of_leaves_something_and_others_leave_nothing() {
-    let name = "a_stop_command_that_is_warned_of_leaves_something_and_others_leave_nothing";
+fn only_a_stop_command_with_a_warning_leaves_something() {
+    let name = "only_a_stop_command_with_a_warning_leaves_something";
     if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
@@ -67,7 +67,7 @@ fn a_stop_command_that_is_warned_of_leaves_something_and_others_leave_nothing() 
             runs(&place, stop, CLIENT);
             let is_undone = rules(&place) == before;
             assert!(!(warned && is_undone), "a false alarm:\n{start}\n{stop}");
-            // Of two programs nothing is known but that one is for the other family.
+            // The only known difference of the two programs is the address family.
             let is_understood = program(start) == program(stop)
                 || (program(start), program(stop)) == ("iptables", "ip6tables");
             assert_eq!(warned, is_understood && !is_undone, "\n{start}\n{stop}");
@@ -78,8 +78,8 @@ fn a_stop_command_that_is_warned_of_leaves_something_and_others_leave_nothing() 
 }
 
 #[test]
-fn iptables_refuses_what_is_warned_of_and_takes_the_rest() {
-    let name = "iptables_refuses_what_is_warned_of_and_takes_the_rest";
+fn iptables_refuses_only_what_has_a_warning() {
+    let name = "iptables_refuses_only_what_has_a_warning";
     if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
@@ -138,7 +138,7 @@ fn reset(place: &Namespace) {
     );
 }
 
-/// Everything that the firewalls of a network do. Times run down.
+/// Returns all rules of a network's firewalls. Their timeouts count down.
 fn rules(place: &Namespace) -> String {
     let list = "iptables -S; iptables -t nat -S; ip6tables -S; nft list table inet wall";
     let outcome = finish(&mut place.command(list));

@@ -1,4 +1,4 @@
-//! The rule set `knockd-0.8` against an independent, naive reading of what knockd 0.8 does.
+//! Compares the rule set `knockd-0.8` with an independent, naive model of knockd 0.8.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ use knock_tests::{boundary, drive};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-/// Returns what the engine says, driven as a replay does.
+/// Returns the transcript of the engine, driven as a replay does.
 fn said(case: &Case) -> Vec<String> {
     let Setting { doors, local, ipv4_only } = &case.setting;
     let listening = boundary::listening(local.as_deref(), *ipv4_only);
@@ -37,7 +37,7 @@ fn expected(case: &Case) -> Vec<String> {
     daemon.lines().iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/knockd_08.txt");
 

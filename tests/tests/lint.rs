@@ -1,4 +1,4 @@
-//! Every warning: what it says, of what, and of what not.
+//! Every warning: its text, what triggers it, and what does not.
 
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 const LINTS: &str = "../testdata/lints";
 
 #[test]
-fn every_warning_is_told_as_its_snapshot_shows() {
+fn every_warning_matches_its_snapshot() {
     for (code, file) in files("warns") {
         let verdict = check(&file, &only(code));
         assert!(verdict.errors.contains(&format!("warning[{code}]: ")), "{}", file.display());
@@ -27,7 +27,7 @@ fn every_warning_is_told_as_its_snapshot_shows() {
 }
 
 #[test]
-fn what_is_sound_is_not_warned_of() {
+fn sound_configurations_give_no_warning() {
     for (code, file) in files("quiet") {
         assert_eq!(check(&file, &only(code)).errors, "", "{}", file.display());
     }
@@ -114,7 +114,7 @@ fn a_start_tells_of_the_warnings_that_are_meant_for_it() {
 }
 
 #[test]
-fn debians_file_is_warned_of_only_for_what_is_true() {
+fn debians_file_gives_only_true_warnings() {
     let file = Path::new("../testdata/configs/good/debian-default.conf");
     insta::assert_snapshot!(check(file, &options()).errors);
 }
@@ -214,7 +214,7 @@ fn json_says_where_a_finding_begins_and_ends() {
 }
 
 #[test]
-fn json_tells_how_many_findings_are_not_shown() {
+fn json_says_how_many_findings_are_not_shown() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("knockd.conf");
     fs::write(&file, "[d]\nsequence = 1\n".repeat(1001)).unwrap();
@@ -241,7 +241,7 @@ fn check(file: &Path, options: &CheckOptions) -> Verdict {
     Verdict::on(file, |_| None, options, ipv4_only, Some(&PaperHost), Style::Plain)
 }
 
-/// A machine on which paths say of themselves what they are.
+/// A machine on which the name of a path says what it is.
 struct PaperHost;
 
 impl Host for PaperHost {

@@ -1,14 +1,13 @@
-//! The rule set `knockd-0.8` against a real knockd 0.8 that hears real knocks.
+//! Compares the rule set `knockd-0.8` with a real knockd 0.8 that hears real knocks.
 //!
-//! Debian's knockd and tcpdump listen side by side on the end of a wire (see [`knock_tests::live`])
-//! while the programs that people knock with are run at the other end. Then the capture is replayed,
-//! and must give what knockd printed:
+//! Debian's knockd and tcpdump listen on one end of a wire (see [`knock_tests::live`]) while the programs
+//! that people knock with run at the other end. A replay of the capture must then print the same as knockd:
 //! - the lines that the daemon itself prints are the same in exactly the same order;
-//! - the lines that its children print (`running command`, `command timeout`) come when they come in
-//!   the live output; they are the same lines, as often, and for each door and client in the same
-//!   order. Where nothing is left to chance, all lines are compared in exact order.
+//! - the lines that its children print (`running command`, `command timeout`) may come at any time in the
+//!   live output; they are the same lines, as often, and for each door and client in the same order. Where
+//!   nothing is random, all lines are compared in exact order.
 //!
-//! Whatever a test says besides about what was printed, no delay of the machine may make untrue.
+//! All other assertions about the output must be true whatever the delays of the machine.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
@@ -76,7 +75,7 @@ fn wrong_knocks_and_other_clients_in_between_are_the_same() {
     // A wrong knock begins nothing, also if it is a first one.
     wire.client("knock 192.0.2.1 7000 8000 7000 8000 9000");
     wire.client("knock 192.0.2.1 7000 7000 7000 8000 9000");
-    // Ports that no door names do not exist, those of other doors do, and so does the protocol.
+    // Ports that no door names are invisible; those of other doors are not, and the protocol matters.
     wire.client("knock 192.0.2.1 7000 7777 8000 8000:tcp 9000");
     wire.client("knock 192.0.2.1 7000 7100 8000 9000");
     wire.client("knock 192.0.2.1 7000 9000:udp 8000 8000:udp 9000");
@@ -139,7 +138,7 @@ fn scans_of_nmap_are_the_same() {
     for port in ["7001", "7003", "7005"] {
         wire.client(&format!("{nmap} -sS -p {port} 192.0.2.1"));
     }
-    // A scan that climbs opens the door; the ports between do not exist.
+    // An ascending scan opens the door; the ports between are invisible.
     wire.client(&format!("{nmap} -sS -p 6995-7010 -S 192.0.2.11 -e client 192.0.2.1"));
     wire.client(&format!("{nmap} -6 -sS -p 6995-7010 2001:db8::1"));
     for (flags, address) in [("-sF", "192.0.2.1"), ("-sX", "192.0.2.1"), ("-6 -sF", "2001:db8::1")]
@@ -209,7 +208,7 @@ fn handmade_packets_of_hping_are_the_same() {
     ] {
         wire.client(&format!("{hping} 3 {flags} -p ++{port} 192.0.2.1"));
     }
-    // Flags that a door does not ask for do no harm, and neither does UDP elsewhere.
+    // Flags that a door does not ask for are harmless, and so is UDP elsewhere.
     wire.client(&format!("{hping} 1 -S -p 7001 192.0.2.1; {hping} 1 -A -p 7003 192.0.2.1"));
     wire.client(&format!("{hping} 2 -S -p ++7002 192.0.2.1"));
     // Others, of whom there may be many.
@@ -244,7 +243,7 @@ fn knock_at_a_firewall(server: &str, family: &str) -> Recording {
     let wire = Wire::new(DROPPED, &[]);
     let tables = if family == "-6" { "ip6tables" } else { "iptables" };
     wire.server(&format!("{tables} -A INPUT -p tcp --dport 7101 -j DROP"));
-    // No more than one retransmission: the next one could begin anew.
+    // No more than one retransmission: the next one could begin a new attempt.
     let out = format!("{tables} -A OUTPUT -p tcp --dport 7101");
     let two = format!("{out} -m limit --limit 1/hour --limit-burst 2 -j ACCEPT");
     wire.client(&format!("({two} && {out} -j DROP) || exit 127"));
@@ -355,12 +354,12 @@ fn late_knocks_are_the_same() {
     wire.client("knock 198.51.100.1 7201 7202");
     wire.client("knock -6 2001:db8::1 7101");
     let_pass(Duration::from_millis(3200));
-    // Nobody is told of the end of attempts before anyone knocks, and an unnamed port is no knock.
+    // The end of attempts is not reported before the next knock, and an unnamed port is not a knock.
     wire.client("knock 192.0.2.1 7777");
     wire.client("knock 198.51.100.1 7203");
     wire.client("knock 192.0.2.1 7002");
     other("7402");
-    // With the oldest attempt all younger ones end, unheard.
+    // With the oldest attempt all younger ones end, silently.
     wire.client("knock 192.0.2.1 7001");
     other("7401");
     wire.client("knock -6 2001:db8::1 7401");
@@ -386,9 +385,9 @@ fn whole_seconds_are_counted_as_the_daemon_counts_them() {
         return;
     }
     let wire = Wire::new(BRIEF, &[]);
-    // Late in one second, then early in the first one that is too late, though the time is not yet
-    // over: and the same the other way round. If the machine is slow, the knocks come at other times,
-    // which then are those of the capture, too.
+    // Late in one second, then early in the first second that is too late, though the time is not yet over;
+    // then the reverse. If the machine is slow, the knocks come at other times, but the capture has the same
+    // times.
     until_fraction_of_a_second(600);
     wire.client("knock 192.0.2.1 7001; knock 198.51.100.1 7101; knock -6 2001:db8::1 7201");
     until_fraction_of_a_second(150);
@@ -437,7 +436,7 @@ fn commands_and_their_timeouts_are_the_same() {
 ",
         &[],
     );
-    // What is knocked waits for what was printed last, so that the order is certain.
+    // Each knock waits for the last line, so that the order is certain.
     wire.client("knock 192.0.2.1 7001 7002");
     wire.wait_for("slow: running command: touch DIR/slow-192.0.2.10", 1);
     wire.client("knock 198.51.100.1 7101:udp 7102");
@@ -509,14 +508,14 @@ fn one_time_sequences_are_the_same() {
     command = true other %IP%
 ";
     let mut wire = Wire::new(conf, &[("sequences", sequences)]);
-    // knockd loses what comes while it changes its filter, so each opening is waited for.
+    // knockd loses packets while it changes its filter, so wait for each opening.
     let open = |wire: &mut Wire, knocks: &str, times: usize| {
         wire.client(knocks);
         wire.wait_for("192.0.2.10: once: OPEN SESAME", times);
         wire.wait_for_rest();
     };
     open(&mut wire, "knock 192.0.2.1 7001 7002", 1);
-    // The ports of what was used up do not exist any more, but with IPv6.
+    // The ports of used sequences are invisible afterwards, except with IPv6.
     wire.client("knock 192.0.2.1 7100 7001 7101");
     wire.client("knock -6 2001:db8::1 7100 7001 7101");
     wire.client("knock -6 2001:db8::1 7003 7004");
@@ -581,12 +580,12 @@ fn a_storm_of_knocks_in_any_order_is_the_same() {
     recording.assert_replay_is_live();
 }
 
-/// Lets time pass, which nothing else can do.
+/// Lets time pass.
 fn let_pass(time: Duration) {
     thread::sleep(time);
 }
 
-/// Waits until so many milliseconds of a second have passed.
+/// Waits until this many milliseconds of a second have passed.
 fn until_fraction_of_a_second(milliseconds: u32) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_millis();
     let_pass(Duration::from_millis(u64::from((1000 + milliseconds - now) % 1000)));

@@ -1,4 +1,4 @@
-//! What the engine allocates: nothing for a packet, and no more than its limit allows.
+//! The engine allocates nothing for a packet, and no more than its limit allows.
 
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test is how it fails")]
@@ -15,7 +15,7 @@ use knock_engine::{
 };
 use knock_tests::drive;
 
-/// Counts what the current thread allocates.
+/// Counts the allocations of the current thread.
 struct Counting;
 
 thread_local! {
@@ -33,7 +33,7 @@ fn signed(bytes: usize) -> i64 {
 }
 
 #[expect(unsafe_code, reason = "an allocator is unsafe by nature; this one hands on to another")]
-// SAFETY: Every call goes to the system's allocator as it came.
+// SAFETY: Every call goes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, signed(layout.size()));
@@ -95,7 +95,7 @@ fn handle(engine: &mut Engine, at_micros: i64, event: Event) -> usize {
     effects
 }
 
-/// Knocks, retransmissions, wrong knocks, strangers, timeouts: a second of each client after another.
+/// Knocks, retransmissions, wrong knocks, unwanted packets, timeouts: one second of each client in turn.
 fn traffic(engine: &mut Engine, clients: std::ops::Range<u32>) -> usize {
     let mut effects = 0;
     for client in clients {
@@ -114,12 +114,12 @@ fn traffic(engine: &mut Engine, clients: std::ops::Range<u32>) -> usize {
 #[test]
 fn a_packet_allocates_nothing_once_the_tables_are_as_large_as_the_traffic_needs() {
     let mut engine = engine(1_000_000);
-    // Beyond all timeouts, so that the tables have come to their size.
+    // Past all timeouts, so that the tables have reached their final size.
     traffic(&mut engine, 0..60_000);
     let before = ALLOCATIONS.with(Cell::get);
     let effects = traffic(&mut engine, 60_000..70_000);
     let allocated = ALLOCATIONS.with(Cell::get) - before;
-    assert!(effects > 100_000, "{effects} effects are no traffic");
+    assert!(effects > 100_000, "only {effects} effects");
     assert_eq!(allocated, 0);
 }
 

@@ -1,4 +1,4 @@
-//! The command against an independent, naive reading of the rules.
+//! Compares the command with an independent, naive model of the rules.
 
 #![cfg(test)]
 
@@ -38,7 +38,7 @@ fn within<T>(folder: &Path, action: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What the model says, each line behind its time.
+/// Returns the lines of the model, each after its time.
 fn expected(case: &Case) -> String {
     let mut text = String::new();
     for line in case.expected().lines {
@@ -56,7 +56,7 @@ fn check(case: &Case) {
     assert_eq!(String::from_utf8_lossy(&output), expected(case), "{conf}");
 }
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/model.txt");
 
 proptest! {

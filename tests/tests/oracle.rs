@@ -1,4 +1,4 @@
-//! The judge itself: the real knockd on capture files.
+//! Tests of the oracle: the real knockd on capture files.
 
 #![cfg(test)]
 
@@ -27,7 +27,7 @@ fn the_transcripts_of_the_test_data_are_what_the_real_knockd_prints() {
 }
 
 #[test]
-fn a_sequence_of_packets_opens_a_door_and_stop_commands_stand_behind_their_start() {
+fn a_sequence_of_packets_opens_a_door_and_stop_commands_follow_their_start() {
     let Some(oracle) = oracle("a plain run") else { return };
     let desk = Desk::new(
         "[a]\nsequence = 1,2\nstart_command = open %IP%\nstop_command = close %IP%\n",
@@ -108,7 +108,7 @@ fn text(verdict: &Verdict) -> String {
     String::from_utf8(verdict.output.clone()).unwrap()
 }
 
-/// What to run for a case of the test data. Without `--local`, the address of the loopback is ours.
+/// Returns what to run for a case of the test data. Without `--local`, the local address is the loopback's.
 fn run_of(case: &Case) -> Run {
     let [capture] = &case.captures[..] else { panic!("{}: more than one capture", case.name) };
     let given = case.args.chunks(2).map(|pair| match pair {

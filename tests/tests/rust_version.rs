@@ -1,5 +1,5 @@
-//! The oldest Rust that the workspace builds with, as far as another one can check it. Clippy's
-//! `incompatible_msrv` refuses what came to `std` later; new syntax is seen only by the old compiler.
+//! The oldest Rust that builds the workspace, as far as another version can check it. Clippy's
+//! `incompatible_msrv` refuses later additions to `std`; only the old compiler notices new syntax.
 
 #![cfg(test)]
 
@@ -9,7 +9,7 @@ use std::process::Command;
 use knock_tests::process::finish;
 use serde_json::Value;
 
-/// What `Cargo.toml` of the workspace says.
+/// The content of the workspace's `Cargo.toml`.
 const OURS: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// Asks cargo about the packages of a manifest in the repository.

@@ -1,4 +1,4 @@
-//! What keeps hashes safe from collisions changes nothing that happens.
+//! The seed that protects hashes from collisions changes no effect.
 
 #![cfg(test)]
 
@@ -26,7 +26,7 @@ fn effects(case: &Case, hash_seed: u64) -> Vec<TimedEffect> {
     effects
 }
 
-/// Where failing cases are kept, to be tried first from then on.
+/// Where failing cases are stored; later runs try them first.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/seeds.txt");
 
 proptest! {

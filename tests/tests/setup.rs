@@ -1,4 +1,4 @@
-//! Reading a configuration and the files it names.
+//! Reads a configuration and the files it names.
 
 #![cfg(test)]
 
@@ -25,7 +25,7 @@ fn every_door_is_ready_to_be_knocked_at() {
 }
 
 #[test]
-fn who_knocks_at_one_door_needs_no_sequence_file_of_another() {
+fn knocking_at_one_door_needs_no_sequence_file_of_another() {
     let directory =
         Directory::new("[a]\none_time_sequences = DIR/missing\n[b]\none_time_sequences = DIR/b\n");
     directory.write("b", b"3,4\n");
@@ -53,7 +53,7 @@ fn a_used_up_sequence_file_is_a_warning_that_names_it() {
 }
 
 #[test]
-fn sequence_files_that_cannot_be_read_are_told_of_where_they_are_named() {
+fn unreadable_sequence_files_are_reported_where_they_are_named() {
     for file in ["missing/sequences", "../testdata", "/dev/zero"] {
         let (config, report) = load_with_file(file);
         assert_eq!(config, None);
@@ -125,7 +125,7 @@ fn a_configuration_without_read_permission_is_an_error() {
     let directory = Directory::new("");
     fs::set_permissions(directory.path("knockd.conf"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(directory.path("knockd.conf")).is_ok() {
-        // The superuser reads it all the same.
+        // Root can read it anyway.
         return;
     }
     assert!(directory.load().1.starts_with("error: cannot read"));
@@ -141,7 +141,7 @@ fn a_configuration_of_exactly_the_largest_size_is_read() {
 }
 
 #[test]
-fn all_errors_are_told_and_counted() {
+fn all_errors_are_reported_and_counted() {
     let directory = Directory::new(
         "[options]\nlogfiel = /var/log/knockd.log\n\n[openSSH]\n\tsequence = 7000, 8000:upd, 70000\n\
          \tseq_timeout = 5s\n\ttcpflags = syn, ack\n\tcommand = /usr/local/sbin/open %IP%\n",
@@ -150,7 +150,7 @@ fn all_errors_are_told_and_counted() {
 }
 
 #[test]
-fn the_caret_stands_below_its_text_whatever_stands_before_it() {
+fn the_caret_is_below_its_text_whatever_comes_before_it() {
     let directory = Directory::new("");
     let mut text =
         b"[\xff\xfed]\r\nsequence =\t\xe6\xbc\xa2\xff\x1b[1m,\te\xcc\x81\tx, 0x1\r\n".to_vec();
@@ -219,7 +219,7 @@ fn a_sequence_file_that_was_not_read_with_the_configuration_is_an_error() {
 }
 
 #[test]
-fn texts_of_which_doors_name_too_many_bytes_are_in_error_as_files_are() {
+fn too_many_bytes_of_texts_are_an_error_as_with_files() {
     let door = "[a]\none_time_sequences = a\ncommand =\n";
     let parse = |doors: usize| {
         let one_time = BTreeMap::from([(FileName::new(b"a").unwrap(), large_comment(1 << 20))]);
@@ -245,7 +245,7 @@ fn a_program_refuses_a_text_in_its_own_words() {
 }
 
 #[test]
-fn doors_stand_in_the_order_of_the_configuration_with_their_sequences() {
+fn doors_are_in_the_order_of_the_configuration_with_their_sequences() {
     let directory = Directory::new(
         "[b]\none_time_sequences = DIR/b\ncommand =\n\n[a]\nsequence = 1,2\ncommand =\n",
     );
@@ -257,7 +257,7 @@ fn doors_stand_in_the_order_of_the_configuration_with_their_sequences() {
     assert_eq!(doors.len(), 2);
 }
 
-/// A directory that is gone at the end of the test.
+/// A directory that is removed at the end of the test.
 struct Directory(TempDir);
 
 impl Directory {

@@ -1,9 +1,9 @@
-//! Every short string of packets: the engine against a naive reading of each rule set, and against the
+//! Every short string of packets: compares the engine with a naive model of each rule set, and with the
 //! real knockd 0.8.
 //!
-//! Most faults in the handling of sequences need few packets, few clients and few doors to show.
-//! So here is not a sample but all of it: every string of up to four packets of two clients, each
-//! to one of five places, each soon after the one before or after every timeout.
+//! Most bugs in the handling of sequences need few packets, few clients and few doors to show. So this is
+//! not a sample but complete: every string of up to four packets of two clients, each to one of five
+//! places, each soon after the one before or after every timeout.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
@@ -25,7 +25,7 @@ use knock_tests::oracle::{Oracle, Run};
 use knock_tests::{boundary, drive};
 use tempfile::TempDir;
 
-/// What the engine is compared with, after any string of packets.
+/// The reference for the engine, after any string of packets.
 trait Reference: Clone {
     fn packet(&mut self, packet: &Packet);
 
@@ -145,8 +145,8 @@ fn setting(doors: &[Door]) -> Setting {
     Setting { doors: doors.to_vec(), local: None, ipv4_only: false }
 }
 
-/// Compares every string of packets at these doors under both rule sets, where no packet can be told
-/// to be a retransmission.
+/// Compares every string of packets at these doors under both rule sets, where no packet can be recognized
+/// as a retransmission.
 fn walk(doors: &[Door]) {
     let setting = setting(doors);
     let house = House::new(&setting).ending_commands_at_once();
@@ -174,13 +174,13 @@ struct Walk {
 }
 
 impl Walk {
-    /// Compares every string that begins with the present one and is longer.
+    /// Compares every longer string that begins with the current one.
     fn go_on<R: Reference>(&mut self, reference: &R) {
         if self.string.len() == LENGTH {
             return;
         }
-        // The clients differ in nothing but their address, and before the first packet there is
-        // nothing, so it is always of the first client and after the first gap.
+        // The clients differ only in their address, and nothing comes before the first packet, so it
+        // is always from the first client and after the first gap.
         let choices = if self.string.is_empty() { 1 } else { 2 };
         for client in &CLIENTS[..choices] {
             for gap in &GAPS[..choices] {
@@ -237,8 +237,8 @@ fn replay(mut engine: Engine, packets: &[Packet]) -> String {
 
 // ---- the real knockd
 
-/// Every string of four packets in one capture, each of other clients and long after the one before,
-/// so that none has to do with another but in what the real knockd still has in its list.
+/// Every string of four packets in one capture, each from other clients and long after the one before, so
+/// that they interact only through what the real knockd still has in its list.
 #[test]
 fn the_real_knockd_prints_the_same_for_every_string() {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -292,7 +292,7 @@ fn every_string() -> Capture {
     let mut records = Vec::new();
     let mut at_ns = 0;
     for string in 0..STRINGS {
-        // Each string a number: the first packet is one of 5, the others one of 20.
+        // Each string has a number: the first packet is one of 5, the others one of 20.
         let mut rest = string;
         at_ns += 100 * SECOND;
         for place in 0..LENGTH {

@@ -1,4 +1,4 @@
-//! Why a capture cannot be read, or not to its end.
+//! Errors of reading captures.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use knock_engine::LinkType;
 
 use super::looks::Looks;
 
-/// A capture that cannot be read, or not to its end. Every packet before the fault was delivered.
+/// A capture that cannot be read to its end. Every packet before the fault was delivered.
 #[derive(Debug)]
 pub struct CaptureError {
     /// The capture as the user named it: a path, fit to be printed, or "standard input".
@@ -53,7 +53,7 @@ pub enum Fault {
     CannotOpen(io::Error),
     /// Reading failed.
     CannotRead {
-        /// Where the bytes that could not be read begin.
+        /// Where the unreadable bytes begin.
         place: Place,
         /// Why.
         error: io::Error,
@@ -69,14 +69,14 @@ pub enum Fault {
     },
     /// The file became shorter while it was read.
     Shrank {
-        /// Where reading had come to.
+        /// How far it was read.
         place: Place,
         /// The length of the file when it was opened, in bytes.
         was: u64,
         /// Its length now, in bytes.
         is: u64,
     },
-    /// There are no bytes at all.
+    /// The capture is empty.
     Empty,
     /// The bytes are not those of a pcap or pcapng file.
     NotACapture(Looks),
@@ -146,7 +146,7 @@ impl fmt::Display for Fault {
             }
             Self::Decompression { compression, place, error } => write!(
                 out,
-                "has damaged or cut {compression} data behind {}: {}",
+                "has damaged or cut {compression} data after {}: {}",
                 Near(*place),
                 Cause(error)
             ),
@@ -167,7 +167,7 @@ impl fmt::Display for Fault {
                     Format::Pcap => "2.0 to 2.4",
                     Format::PcapNg => "1.x",
                 };
-                write!(out, "is of {format} version {major}.{minor}")?;
+                write!(out, "has {format} version {major}.{minor}")?;
                 if place.offset != 0 {
                     write!(out, " from {}", Near(*place))?;
                 }
@@ -175,10 +175,10 @@ impl fmt::Display for Fault {
             }
             Self::UnsupportedLinkType(link) => unsupported_link_type(*link, out),
             Self::HeaderCut { needed, had } => {
-                write!(out, "is cut in its header: {needed} bytes needed, {had} there")
+                write!(out, "is cut in its header: {needed} bytes needed, {had} present")
             }
             Self::PacketCut { place, needed, had } => {
-                write!(out, "is cut in {place}: {needed} bytes needed, {had} there")
+                write!(out, "is cut in {place}: {needed} bytes needed, {had} present")
             }
             Self::PacketTooLarge { place, claimed } => write!(
                 out,
@@ -187,7 +187,7 @@ impl fmt::Display for Fault {
             ),
             Self::BlockCut { place, needed, had } => write!(
                 out,
-                "is cut in the block at {}: {needed} bytes needed, {had} there",
+                "is cut in the block at {}: {needed} bytes needed, {had} present",
                 Near(*place)
             ),
             Self::BadBlock { place, fault } => {
@@ -211,11 +211,11 @@ fn unsupported_link_type(link: LinkType, out: &mut fmt::Formatter<'_>) -> fmt::R
 pub enum BlockFault {
     /// The section header has no byte-order magic.
     NoByteOrder,
-    /// The block's length is less than 12, or no multiple of 4.
+    /// The block's length is less than 12, or not a multiple of 4.
     BadLength(u32),
     /// The block claims more than [`BLOCK_LENGTH_MAX`](super::BLOCK_LENGTH_MAX) bytes.
     TooLarge(u32),
-    /// The length before the block's body and the one behind it are not the same.
+    /// The lengths before and after the block's body differ.
     LengthsDiffer,
     /// The body is too short for the fields of such a block.
     BodyCut {
@@ -251,25 +251,26 @@ impl fmt::Display for BlockFault {
             Self::NoByteOrder => out.write_str("a section header without byte-order magic"),
             Self::BadLength(length) => write!(
                 out,
-                "a block of {length} bytes; the length must be a multiple of 4 and 12 or more"
+                "a block of {length} bytes; the length must be a multiple of 4, and at least 12"
             ),
             Self::TooLarge(length) => write!(
                 out,
                 "a block claims {length} bytes; none is larger than {}",
                 super::BLOCK_LENGTH_MAX
             ),
-            Self::LengthsDiffer => {
-                out.write_str("the lengths before and behind a block are not the same")
-            }
+            Self::LengthsDiffer => out.write_str("the lengths before and after a block differ"),
             Self::BodyCut { needed, had } => {
-                write!(out, "a block too short for its fields: {needed} bytes needed, {had} there")
+                write!(
+                    out,
+                    "a block too short for its fields: {needed} bytes needed, {had} present"
+                )
             }
             Self::PacketCut { claimed, had } => {
                 write!(out, "the packet claims {claimed} bytes, its block has {had}")
             }
             Self::UnknownInterface { interface, described } => write!(
                 out,
-                "the packet is of interface {interface}, but only {described} are described"
+                "the packet names interface {interface}, but only {described} are described"
             ),
             Self::TooManyInterfaces => {
                 write!(out, "more than {} interfaces in a section", super::INTERFACES_MAX)
@@ -284,7 +285,7 @@ impl fmt::Display for BlockFault {
 /// Where in a capture something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The number of the packet that is, or would be next, from 1.
+    /// The number of the packet that is here, or would be next, from 1.
     pub packet: u64,
     /// The byte, from 0.
     pub offset: u64,
@@ -304,7 +305,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Prints a place where there may be something else than a packet.
+/// Prints a place where something other than a packet may be.
 struct Near(Place);
 
 impl fmt::Display for Near {
@@ -339,9 +340,9 @@ impl fmt::Display for Format {
 /// A way to compress captures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// As by gzip; any number of members.
+    /// gzip, with any number of members.
     Gzip,
-    /// As by zstd; any number of frames.
+    /// zstd, with any number of frames.
     Zstd,
 }
 

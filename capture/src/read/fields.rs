@@ -33,7 +33,7 @@ impl Order {
     }
 }
 
-/// Fields that are taken one after another, each `None` once the bytes are used up.
+/// Takes fields one after another; `None` once the bytes are used up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'a> {
     order: Order,

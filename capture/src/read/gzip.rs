@@ -14,14 +14,14 @@ const RESERVED: u8 = 0xe0;
 /// Decompresses member after member.
 ///
 /// The reader of `flate2` loses what it has decompressed in the same call before it meets damage,
-/// and how much that is depends on the pieces in which the data arrives. This one gives back
-/// everything in front of the damage.
+/// and how much that is depends on the pieces in which the data arrives. This one returns
+/// everything before the damage.
 pub(super) struct Gzip<R> {
     source: BufReader<R>,
     inflate: Decompress,
     checksum: Crc,
     in_member: bool,
-    /// What is to be reported when all bytes before it are read.
+    /// The fault to report once all bytes before it are read.
     fault: Option<io::Error>,
 }
 
@@ -57,7 +57,7 @@ impl<R: Read> Gzip<R> {
                 self.source.skip_until(0)?;
             }
         }
-        // Not compared: it covers nothing that is used.
+        // Not checked: it covers only fields that are skipped.
         if flags & HEADER_CHECKSUM != 0 {
             self.take::<2>()?;
         }
@@ -83,7 +83,7 @@ impl<R: Read> Gzip<R> {
         Ok(bytes)
     }
 
-    /// Decompresses some bytes into `buffer`, and returns how many. Notes the fault behind them, if
+    /// Decompresses some bytes into `buffer`, and returns how many. Stores the fault after them, if
     /// there is one.
     fn decompress(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let input = self.source.fill_buf()?;

@@ -1,4 +1,4 @@
-//! Interfaces of a pcapng section, and the time they keep.
+//! Interfaces of a pcapng section, and their clocks.
 
 use knock_engine::{LinkType, Timestamp};
 
@@ -12,11 +12,11 @@ const IPV6_ADDRESS: u16 = 5;
 const RESOLUTION: u16 = 9;
 const OFFSET: u16 = 14;
 
-/// What an interface description says that is needed to read packets.
+/// The parts of an interface description that reading packets needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interface {
     pub(super) link: LinkType,
-    /// The most bytes of a packet that are kept; 0 for all.
+    /// The most bytes of a packet that are kept; 0 for all of them.
     pub(super) snap_length: u32,
     resolution: Resolution,
     /// The seconds to add to each time.
@@ -24,7 +24,7 @@ pub(super) struct Interface {
 }
 
 impl Interface {
-    /// Reads the body of a description, telling `on_address` the value of each address option.
+    /// Reads the body of a description, and calls `on_address` with the value of each address option.
     /// Returns `None` if the body is shorter than its fixed fields.
     pub(super) fn read(
         mut fields: Fields<'_>,
@@ -68,18 +68,18 @@ fn option<'a>(fields: &mut Fields<'a>) -> Option<(u16, &'a [u8])> {
 /// How long a unit of an interface's time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Resolution {
-    /// So many nanoseconds.
+    /// This many nanoseconds.
     Nanos(u32),
-    /// A nanosecond has so many units.
+    /// This many units are a nanosecond.
     PerNano(u128),
-    /// A second has 2 to this power units.
+    /// 2 to this power units are a second.
     Binary(u32),
-    /// So short that no number of units that a packet can state is a nanosecond.
+    /// So short that the largest time in a packet is below a nanosecond.
     Nothing,
 }
 
 impl Resolution {
-    /// What holds where nothing is stated.
+    /// The default of the format.
     const MICROS: Self = Self::Nanos(1000);
 
     /// Takes an `if_tsresol`: a negative power of 10, or of 2 if the highest bit is set.

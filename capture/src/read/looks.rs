@@ -1,8 +1,8 @@
-//! What bytes look like that are not a capture.
+//! Recognizes what is not a capture.
 
 use std::fmt;
 
-/// What the first bytes of something that is not a capture look like.
+/// What something that is not a capture looks like, by its first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Looks {
     /// A file of a kind that is known by its magic bytes.
@@ -13,7 +13,7 @@ pub enum Looks {
     Unknown(Vec<u8>),
 }
 
-/// A kind of file that is easily taken for a capture.
+/// A kind of file that people mistake for a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A snoop file of Solaris.
@@ -28,7 +28,7 @@ pub enum Kind {
     Elf,
 }
 
-/// No magic is longer than 4 bytes: of a live stream there may be no more for long.
+/// No magic is longer than 4 bytes: a live stream may have no more for a long time.
 const KINDS: [(&[u8], Kind); 11] = [
     (b"snoo", Kind::Snoop),
     (b"GMBU", Kind::NetworkMonitor),
@@ -44,7 +44,7 @@ const KINDS: [(&[u8], Kind); 11] = [
 ];
 
 impl Looks {
-    /// Tells by the first bytes, of which more than 64 are not looked at.
+    /// Recognizes the kind by at most the first 64 bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let bytes = bytes.get(..64).unwrap_or(bytes);

@@ -1,4 +1,4 @@
-//! Files mapped into memory, and all that makes that safe.
+//! Files mapped into memory, and what makes that safe.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -11,7 +11,7 @@ use memmap2::Mmap;
 const WINDOW: usize = 16 * 1024;
 /// The length of a line of the processor's cache, or a divisor of it.
 const CACHE_LINE: usize = 64;
-/// After how many bytes the length of the file is looked at again.
+/// How many bytes are read before the length of the file is checked again.
 const CHECK: usize = 1024 * 1024;
 
 /// A regular file that is read as memory.
@@ -20,10 +20,9 @@ pub(super) struct Mapped {
     file: File,
     /// Where the walk is.
     position: usize,
-    /// Up to where bytes may be looked at: the file was that long a moment ago, and they are in the
-    /// cache.
+    /// Up to where bytes may be read: the file was that long a moment ago, and they are in the cache.
     ready: usize,
-    /// Up to where the file is known to have been long enough.
+    /// Up to where the length of the file was checked.
     checked: usize,
 }
 
@@ -40,9 +39,9 @@ impl Mapped {
     pub(super) fn new(file: File) -> io::Result<Self> {
         end_cleanly_on_sigbus();
         // SAFETY: The map is private to this struct, read-only, and lent out as bytes only, of
-        // which every value is valid. The file may change under it: then a reader sees other bytes,
-        // each of which it checks before it uses it. It may shrink: then `window` says so, or, in
-        // the moment between its look and the read, SIGBUS ends the process with a message.
+        // which every value is valid. If the file changes, a reader sees other bytes, and it checks
+        // all bytes before use. If the file shrinks, `window` reports it; between that check and the
+        // read, SIGBUS ends the process with a message.
         let map = unsafe { Mmap::map(&file) }?;
         Ok(Self { map, file, position: 0, ready: 0, checked: 0 })
     }
@@ -95,15 +94,15 @@ impl Mapped {
 /// before, which says where the next record is; these loads do not wait for one another.
 fn touch(bytes: &[u8]) {
     let mut folded = 0_u64;
-    // Added up in 64 bits, for the compiler would rather pack bytes than load on.
+    // Summed in 64 bits: with bytes, the compiler would pack them instead of loading ahead.
     for line in bytes.chunks(CACHE_LINE) {
         folded = folded.wrapping_add(line.first().copied().unwrap_or_default().into());
     }
     black_box(folded);
 }
 
-/// Makes the process end with a message, and status 3, where reading a map that is longer than its
-/// file, or on a broken disk, would kill it without a word.
+/// Ends the process with a message and status 3 when reading the map fails, because its file shrank
+/// or its disk broke. Without this, SIGBUS would kill it silently.
 #[expect(unsafe_code, reason = "a signal handler")]
 #[expect(clippy::as_conversions, reason = "libc takes the address of a handler as a number")]
 fn end_cleanly_on_sigbus() {

@@ -17,7 +17,7 @@ pub struct Merge {
     captures: Vec<Capture>,
     /// The time of the next packet of each capture that has one.
     next: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// What the next packet of each capture is, while it is in `next`.
+    /// The next packet of each capture that is in `next`.
     heads: Vec<Option<Head>>,
     /// The captures whose next packet is not known yet.
     unknown: Vec<usize>,
@@ -27,7 +27,7 @@ pub struct Merge {
 }
 
 impl Merge {
-    /// Takes captures in the order in which packets of one time are to come.
+    /// Takes captures; their order decides between packets of one time.
     #[must_use]
     pub fn new(captures: Vec<Capture>) -> Self {
         let unknown = (0..captures.len()).rev().collect();
@@ -55,27 +55,26 @@ impl Merge {
         *self.heads.get(*index)?
     }
 
-    /// Returns the bytes of the packet that [`Merge::peek`] told of; none if it was not asked.
+    /// Returns the bytes of the packet that [`Merge::peek`] returned; none before the first call.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
         let first = self.next.peek().and_then(|Reverse((_, index))| self.captures.get(*index));
         first.map(Capture::frame).unwrap_or_default()
     }
 
-    /// Returns the place of the capture among those that were given, from 0, to which the packet
-    /// belongs that [`Merge::peek`] told of.
+    /// Returns the index, from 0, of the capture that has the packet which [`Merge::peek`] returned.
     #[inline]
     #[must_use]
     pub fn index(&self) -> usize {
         self.next.peek().map_or(0, |Reverse((_, index))| *index)
     }
 
-    /// Returns the names of the captures, in the order in which they were given.
+    /// Returns the names of the captures, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.captures.iter().map(Capture::name)
     }
 
-    /// Moves on behind the packet that [`Merge::peek`] told of, if it did.
+    /// Moves past the packet that [`Merge::peek`] returned, if there is one.
     pub fn advance(&mut self) {
         if !self.unknown.is_empty() {
             return;
@@ -88,7 +87,7 @@ impl Merge {
         }
     }
 
-    /// Returns the addresses that interfaces of the captures have named since this was last asked.
+    /// Returns the addresses that interfaces of the captures have named since the last call.
     pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
         if !self.may_name_addresses {
             return Vec::new();
@@ -96,7 +95,7 @@ impl Merge {
         self.captures.iter_mut().flat_map(Capture::take_local_addresses).collect()
     }
 
-    /// Returns how many bytes were read of all captures, as they stand on the disk.
+    /// Returns how many bytes of all captures were read, counted as on the disk.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.captures.iter().map(Capture::bytes_read).fold(0, u64::saturating_add)
@@ -114,8 +113,8 @@ impl Merge {
         self.captures.iter().any(Capture::is_live)
     }
 
-    /// Returns why captures did not last to their end, in the order in which that was found; all
-    /// of them once [`Merge::peek`] has returned `None`.
+    /// Returns the errors of captures that could not be read to their end, in order of discovery;
+    /// complete once [`Merge::peek`] has returned `None`.
     #[must_use]
     pub fn into_errors(self) -> Vec<CaptureError> {
         self.errors

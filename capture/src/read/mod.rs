@@ -1,7 +1,7 @@
 //! Captures: pcap and pcapng files, plain or compressed by gzip or zstd, and streams of them.
 //!
-//! What a capture is, is told by its bytes, never by its name. Packets are borrowed from a memory
-//! map or from a buffer that is reused: reading one allocates nothing.
+//! The bytes of a capture decide its format, never its name. Packets are borrowed from a memory
+//! map or from a reused buffer: reading one allocates nothing.
 
 mod error;
 mod fields;
@@ -45,15 +45,15 @@ pub const BLOCK_LENGTH_MAX: u32 = 16 * 1024 * 1024;
 /// The most interfaces that a section of a pcapng file can describe.
 pub const INTERFACES_MAX: usize = 65_536;
 /// The most addresses that interfaces can name before
-/// [`take_local_addresses`](Capture::take_local_addresses) is asked.
+/// [`take_local_addresses`](Capture::take_local_addresses) is called.
 pub const ADDRESSES_MAX: usize = 65_536;
 
-/// What is known of a packet besides its bytes.
+/// A packet without its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// When it was captured.
     pub at: Timestamp,
-    /// How its bytes are to be decoded.
+    /// How to decode its bytes.
     pub link: LinkType,
     /// Its number in the capture, from 1.
     pub number: u64,
@@ -66,9 +66,9 @@ pub struct Capture {
     reader: Reader,
     /// The next packet, if it is known.
     record: Option<Record>,
-    /// How many packets were moved on from.
+    /// How many packets were passed.
     packets: u64,
-    /// Whether the end or a fault was met.
+    /// Whether the end or a fault was reached.
     ended: bool,
     size: Option<u64>,
     live: bool,
@@ -79,21 +79,21 @@ enum Reader {
     PcapNg(PcapNg),
 }
 
-/// A packet where it stands, at the beginning of what its source holds.
+/// A packet at the beginning of the bytes in its source.
 #[derive(Clone, Copy, Debug)]
 struct Record {
     at: Timestamp,
     link: LinkType,
     /// Where its bytes begin.
     start: usize,
-    /// How many they are.
+    /// How many bytes it has.
     length: usize,
-    /// How many bytes to consume to move on from it.
+    /// How many bytes to consume to move past it.
     total: usize,
 }
 
 impl Capture {
-    /// Opens the capture at `path` and reads its header: of a pipe, waits for it.
+    /// Opens the capture at `path` and reads its header; for a pipe, waits for it.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Capture {
         }
     }
 
-    /// Reads a capture from standard input, waiting for its header. Nothing else may read there.
+    /// Reads a capture from standard input, and waits for its header. Nothing else may read there.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Capture {
         }
     }
 
-    /// Reads a capture from a file that is already open, from where it stands.
+    /// Reads a capture from an open file, from its current position.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl Capture {
         }
     }
 
-    /// Reads a capture from anything that gives bytes, waiting for its header; it is taken to be
-    /// live. No more is read at any time than the next packet needs.
+    /// Reads a capture from any reader, and waits for its header; it counts as live. It never reads more
+    /// than the next packet needs.
     ///
     /// # Errors
     ///
@@ -170,8 +170,8 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// If the capture is damaged or cut after the packets that were already told of. The error is
-    /// returned once; after it the capture has ended.
+    /// If the capture is damaged or cut after the packets returned so far. The error is returned
+    /// once; after it the capture has ended.
     #[inline]
     pub fn peek(&mut self) -> Result<Option<Head>, CaptureError> {
         if self.record.is_none() && !self.ended {
@@ -187,7 +187,7 @@ impl Capture {
         Ok(self.record.map(|record| Head { at: record.at, link: record.link, number }))
     }
 
-    /// Returns the bytes of the packet that [`Capture::peek`] told of; none if it was not asked.
+    /// Returns the bytes of the packet that [`Capture::peek`] returned; none before the first call.
     #[inline]
     #[must_use]
     pub fn frame(&self) -> &[u8] {
@@ -195,7 +195,7 @@ impl Capture {
         self.record.as_ref().and_then(bytes).unwrap_or_default()
     }
 
-    /// Moves on behind the packet that [`Capture::peek`] told of, if it did.
+    /// Moves past the packet that [`Capture::peek`] returned, if there is one.
     #[inline]
     pub fn advance(&mut self) {
         if let Some(record) = self.record.take() {
@@ -205,7 +205,7 @@ impl Capture {
     }
 
     /// Returns the addresses that interface descriptions (`if_IPv4addr`, `if_IPv6addr`) have named
-    /// since this was last asked. Only pcapng files have any.
+    /// since the last call. Only pcapng files have any.
     pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
         match &mut self.reader {
             Reader::Pcap(_) => Vec::new(),
@@ -219,27 +219,27 @@ impl Capture {
         matches!(self.reader, Reader::PcapNg(_))
     }
 
-    /// Returns how many bytes were read, as they stand on the disk: of a compressed capture,
-    /// compressed ones.
+    /// Returns how many bytes were read, counted as on the disk: compressed ones for a compressed
+    /// capture.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.source.bytes_read()
     }
 
-    /// Returns how many bytes there are to read on the disk, or `None` if that is not known.
+    /// Returns the length of the capture on the disk in bytes, or `None` if it is not known.
     #[must_use]
     pub const fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// Returns whether packets may still have to happen: the capture is a pipe, a socket or a
-    /// device, not a regular file.
+    /// Returns whether packets may still arrive: the capture is a pipe, a socket or a device, not a
+    /// regular file.
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.live
     }
 
-    /// Returns the name by which errors call the capture.
+    /// Returns the name of the capture in errors.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -262,13 +262,13 @@ impl Reader {
     }
 }
 
-/// Tells by as many bytes as there are of a pipe, too, so that a file and a pipe are the same.
+/// Decides by the few bytes that a pipe may have, even for files, so that both are read alike.
 fn may_be_a_scenario(held: &[u8]) -> bool {
     let first = held.get(..source::MAGIC_LENGTH).unwrap_or(held);
     Looks::of(first) == Looks::Text && scenario::begins_like_one(first)
 }
 
-/// Puts the capture that the text of a scenario means in the place of the text.
+/// Replaces the text of a scenario by the capture that it means.
 fn act_out(name: &str, source: &mut Source) -> Result<(), Fault> {
     let place = source.place(0);
     let text = source.window(scenario::MAX_BYTES.saturating_add(1));
@@ -295,12 +295,12 @@ fn source_of(mut file: File) -> io::Result<(Source, Option<u64>, bool)> {
     if !metadata.is_file() {
         return Ok((Source::stream(first_bytes(&mut file)?, Box::new(file)), None, true));
     }
-    // Files of /proc are regular, and of a length of 0 that means nothing.
+    // Files of /proc are regular and claim a length of 0.
     let position = file.stream_position()?;
     let size = metadata.len().checked_sub(position).filter(|size| *size > 0);
     let first = first_bytes(&mut file)?;
     if position == 0 && size.is_some() && source::compression(&first).is_none() {
-        // Where a map cannot be had, as on some network file systems, the file can still be read.
+        // Some network file systems have no maps, but the file can still be read.
         if let Ok(mapped) = file.try_clone().and_then(Mapped::new) {
             return Ok((Source::mapped(mapped), size, false));
         }
@@ -308,7 +308,7 @@ fn source_of(mut file: File) -> io::Result<(Source, Option<u64>, bool)> {
     Ok((Source::stream(first, Box::new(file)), size, false))
 }
 
-/// Reads as many bytes as tell how the rest is compressed, fewer if there are not so many.
+/// Reads as many bytes as it takes to recognize the compression, fewer if there are not so many.
 fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(source::MAGIC_LENGTH).unwrap_or(u64::MAX);
     let mut first = Vec::with_capacity(source::MAGIC_LENGTH);

@@ -13,7 +13,7 @@ const HEADER_LENGTH: usize = 24;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// The "modified" magic of Kuznetzov's patched tcpdump, in both byte orders: records have a header
-/// longer by 8 bytes, of which nothing is needed.
+/// longer by 8 bytes, which the reader ignores.
 const MODIFIED: [([u8; 4], [u8; 4]); 2] = [
     ([0xa1, 0xb2, 0xcd, 0x34], [0xa1, 0xb2, 0xc3, 0xd4]),
     ([0x34, 0xcd, 0xb2, 0xa1], [0xd4, 0xc3, 0xb2, 0xa1]),
@@ -32,7 +32,7 @@ pub(super) fn recognises(first: &[u8]) -> bool {
     MAGICS.iter().chain(modified).any(|magic| first.starts_with(magic))
 }
 
-/// A pcap file behind its header.
+/// A pcap file, after its header.
 pub(super) struct Pcap {
     order: Order,
     /// The nanoseconds of one unit of a time's fraction.
@@ -49,7 +49,7 @@ enum Lengths {
     FileFirst,
     /// The wire's first: before version 2.3.
     WireFirst,
-    /// As it came: in version 2.3. The smaller one is the file's.
+    /// Either order: in version 2.3. The smaller one is the file's.
     Either,
 }
 
@@ -83,7 +83,7 @@ impl Pcap {
             Endianness::Big => Order::Big,
             Endianness::Little => Order::Little,
         };
-        // The crate's own type for link types does not give back every number that it takes.
+        // The crate's own type for link types does not keep every number.
         let [.., a, b, c, d] = bytes;
         let link = LinkType::from_header_word(order.u32([a, b, c, d]));
         if !link.is_supported() {
@@ -140,7 +140,7 @@ impl Pcap {
     }
 }
 
-/// Puts the magic of a plain file where a modified one has its own, and returns whether it did.
+/// Replaces the magic of a modified file by that of a plain one, and returns whether it did.
 fn modified_to_plain(header: &mut [u8; HEADER_LENGTH]) -> bool {
     let Some(magic) = header.first_chunk_mut::<4>() else { return false };
     let Some((_, plain)) = MODIFIED.iter().find(|(modified, _)| modified == magic) else {

@@ -1,7 +1,7 @@
 //! pcapng files: blocks, in sections that each have their own byte order and interfaces.
 //!
-//! Of each block only what is needed is read: real captures have options that are not valid
-//! UTF-8, of wrong length, or that run past their block, and their packets are none the worse.
+//! The reader takes only what it needs from each block: real captures have options that are not
+//! valid UTF-8, have a wrong length, or run past their block, and their packets are still good.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,11 +21,11 @@ use super::{ADDRESSES_MAX, BLOCK_LENGTH_MAX, INTERFACES_MAX, Record};
 
 /// The type of a section header, the same in both byte orders.
 const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
-/// The byte-order magic of a section header, as it stands in one with the big end first.
+/// The byte-order magic of a section header, in big-endian order.
 const BYTE_ORDER: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
-/// The type and length in front of a block's body.
+/// The type and length before a block's body.
 const HEAD: usize = 8;
-/// The type and length in front of a block's body and the length behind it.
+/// The type and length before a block's body, and the length after it.
 const BLOCK_LENGTH_MIN: usize = 12;
 
 /// Returns whether a capture that begins with `first` is a pcapng file.
@@ -38,17 +38,17 @@ pub(super) struct PcapNg {
     order: Order,
     interfaces: Vec<Interface>,
     addresses: Vec<IpAddr>,
-    /// The time of the last packet, which is also that of a packet without one.
+    /// The time of the last packet, which a packet without a time gets too.
     last: Timestamp,
 }
 
-/// What a block is for the reader.
+/// What a block means to the reader.
 enum Meaning {
     Packet { at: Timestamp, link: LinkType, start: usize, length: usize },
     Nothing,
 }
 
-/// Why a block cannot be used; without its place, which its reader knows.
+/// Why a block cannot be used; without its place, which the caller adds.
 enum Bad {
     Block(BlockFault),
     Version { major: u16, minor: u16 },
@@ -61,8 +61,7 @@ impl From<BlockFault> for Bad {
 }
 
 impl PcapNg {
-    /// Begins at the first section header, and reads it so that a file of an unknown version is
-    /// refused at once.
+    /// Reads the first section header, so that a file of an unknown version is refused at once.
     pub(super) fn open(source: &mut Source) -> Result<Self, Fault> {
         let mut this = Self {
             order: Order::Big,
@@ -74,7 +73,7 @@ impl PcapNg {
         Ok(this)
     }
 
-    /// Returns the addresses that interfaces have named since this was last asked.
+    /// Returns the addresses that interfaces have named since the last call.
     pub(super) fn take_addresses(&mut self) -> Vec<IpAddr> {
         std::mem::take(&mut self.addresses)
     }
@@ -94,7 +93,7 @@ impl PcapNg {
         }
     }
 
-    /// Reads a block, and consumes it if it is no packet. Returns `None` at the end of the file.
+    /// Reads a block, and consumes it if it is not a packet. Returns `None` at the end of the file.
     fn block(
         &mut self,
         source: &mut Source,
@@ -134,7 +133,7 @@ impl PcapNg {
             Order::Big => RawBlock::from_slice::<BigEndian>(bytes),
             Order::Little => RawBlock::from_slice::<LittleEndian>(bytes),
         };
-        // All else that the crate checks is checked already.
+        // Everything else that the crate checks was checked above.
         let (_, block) = parsed.map_err(|_| BlockFault::LengthsDiffer)?;
         let fields = Fields::new(self.order, &block.body);
         match block.type_ {
@@ -262,7 +261,7 @@ fn measure(order: Order, head: &[u8; BLOCK_LENGTH_MIN]) -> Result<(Order, usize)
     Ok((order, length))
 }
 
-/// Takes a time of two halves.
+/// Takes a time in two halves.
 fn units(fields: &mut Fields<'_>) -> Option<u64> {
     let (high, low) = (fields.u32()?, fields.u32()?);
     Some((u64::from(high) << 32) | u64::from(low))
@@ -272,8 +271,8 @@ fn body_cut(needed: usize, body: Fields<'_>) -> Bad {
     BlockFault::BodyCut { needed, had: body.rest().len() }.into()
 }
 
-/// Returns the address at the beginning of an address option: with a mask behind an IPv4 one, the
-/// length of the prefix behind an IPv6 one.
+/// Returns the address at the beginning of an address option. A mask follows an IPv4 address, a prefix
+/// length an IPv6 address.
 fn address_of(option: &[u8]) -> Option<IpAddr> {
     match option.len() {
         8 => option.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),

@@ -7,10 +7,10 @@ use super::gzip::Gzip;
 use super::mapped::{Mapped, Shrunk};
 use super::zstd::Zstd;
 
-/// How many bytes are asked of a stream at least.
+/// The smallest read from a stream, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// The bytes of a capture, decompressed, from where its reader has come to.
+/// The bytes of a capture, decompressed, from the reader's position on.
 pub(super) struct Source {
     bytes: Bytes,
     offset: u64,
@@ -21,7 +21,7 @@ enum Bytes {
     Stream(Stream),
 }
 
-/// Why there are no more bytes where there should be.
+/// Why the bytes end too early.
 #[derive(Debug)]
 pub(super) enum SourceError {
     Read(io::Error),
@@ -46,8 +46,7 @@ impl Source {
         Self { bytes: Bytes::Mapped(mapped), offset: 0 }
     }
 
-    /// Reads `first`, then what `reader` gives, decompressing it if the bytes say that it is
-    /// compressed.
+    /// Reads `first`, then `reader`, and decompresses both if their first bytes say so.
     pub(super) fn stream(first: Vec<u8>, reader: Box<dyn Read>) -> Self {
         let compression = compression(&first);
         let counted = Counted { inner: Cursor::new(first).chain(reader), count: 0 };
@@ -60,8 +59,8 @@ impl Source {
         Self { bytes: Bytes::Stream(stream), offset: 0 }
     }
 
-    /// Returns the bytes that are there, at least `needed` unless the capture ends before. Of a
-    /// stream, no more is asked than it takes to have `needed` bytes.
+    /// Returns the bytes at hand, at least `needed` unless the capture ends before. Reads no more from a
+    /// stream than it takes to have `needed` bytes.
     #[inline]
     pub(super) fn window(&mut self, needed: usize) -> Result<&[u8], SourceError> {
         match &mut self.bytes {
@@ -70,7 +69,7 @@ impl Source {
         }
     }
 
-    /// Returns the bytes that the last window held, less what was consumed since.
+    /// Returns the bytes of the last window that were not consumed since.
     #[inline]
     pub(super) fn held(&self) -> &[u8] {
         match &self.bytes {
@@ -100,7 +99,7 @@ impl Source {
         Place { packet: packets.saturating_add(1), offset: self.offset, decompressed }
     }
 
-    /// Returns how many bytes of the file were read, as they stand on the disk.
+    /// Returns how many bytes of the file were read, counted as on the disk.
     pub(super) fn bytes_read(&self) -> u64 {
         match &self.bytes {
             Bytes::Mapped(mapped) => u64::try_from(mapped.position()).unwrap_or(u64::MAX),
@@ -112,7 +111,7 @@ impl Source {
 /// How many first bytes [`compression`] needs.
 pub(super) const MAGIC_LENGTH: usize = 4;
 
-/// Tells by the first bytes how data is compressed.
+/// Recognizes the compression of data by its first bytes.
 pub(super) fn compression(first: &[u8]) -> Option<Compression> {
     match *first {
         [0x1f, 0x8b, ..] => Some(Compression::Gzip),
@@ -126,7 +125,7 @@ pub(super) fn compression(first: &[u8]) -> Option<Compression> {
 
 struct Stream {
     input: Input,
-    /// The bytes read and not consumed are at `start..end`; behind them is room.
+    /// The bytes read and not consumed are at `start..end`; after them is free space.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -166,7 +165,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Makes room behind `end`. The buffer grows only as bytes arrive: a claim of many bytes that
+    /// Makes space after `end`. The buffer grows only as bytes arrive: a claim of many bytes that
     /// never come costs nothing.
     fn make_room(&mut self, needed: usize) {
         if self.start > 0 && self.start.saturating_add(needed) > self.buffer.len() {

@@ -5,18 +5,18 @@ use std::io::{self, BufRead, BufReader, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// An empty block, marked as the last one of its frame, and room for a checksum behind it.
+/// An empty block, marked as the last one of its frame, and space for a checksum after it.
 const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
 /// Decompresses frame after frame; skippable frames are skipped.
 ///
-/// The decoder keeps back as many bytes as a frame's window is long, at most 128 MiB, until the
-/// frame ends: of a live stream, packets come late.
+/// The decoder withholds as many bytes as a frame's window is long, at most 128 MiB, until the
+/// frame ends, so packets of a live stream come late.
 pub(super) struct Zstd<R> {
     source: BufReader<R>,
     decoder: FrameDecoder,
     in_frame: bool,
-    /// What is to be reported when all bytes before it are read.
+    /// The fault to report once all bytes before it are read.
     fault: Option<io::Error>,
 }
 
@@ -57,13 +57,13 @@ impl<R: Read> Zstd<R> {
         Ok(())
     }
 
-    /// Decodes a block. If that fails, ends the frame by hand, so that the decoder gives back what
-    /// it has kept.
+    /// Decodes a block. If that fails, ends the frame by hand, so that the decoder returns what it
+    /// has withheld.
     fn decode_block(&mut self) {
         let one = || BlockDecodingStrategy::UptoBlocks(1);
         if let Err(error) = self.decoder.decode_blocks(&mut self.source, one()) {
             self.fault = Some(io::Error::other(error));
-            // If this fails too, there is nothing more to be had: the fault is noted already.
+            // If this fails too, the decoder has nothing more; the fault is stored already.
             drop(self.decoder.decode_blocks(LAST_BLOCK, one()));
         }
     }

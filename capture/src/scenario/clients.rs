@@ -1,4 +1,4 @@
-//! Who sends packets.
+//! The sources of packets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,14 +10,14 @@ pub(super) struct Clients {
     more: u128,
 }
 
-/// Why a text names no clients.
+/// Why a text does not name clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoClients {
-    /// It has nothing to do with an address.
+    /// It is not like an address.
     NoAddress,
     /// The last address of a range comes before the first, or is of another family.
     Backwards,
-    /// What stands behind the `/` is not the length of a prefix.
+    /// What follows the `/` is not the length of a prefix.
     NoPrefix,
 }
 
@@ -54,7 +54,7 @@ impl Clients {
         self.first.is_ipv4()
     }
 
-    /// Returns how many there are, as far as that can be counted.
+    /// Returns how many there are, or the largest number if there are more.
     pub(super) fn len(self) -> usize {
         usize::try_from(self.more.saturating_add(1)).unwrap_or(usize::MAX)
     }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_nobody_is_told_apart() {
+    fn invalid_clients_have_different_errors() {
         for text in ["", "host", "10.0.0", "-", "10.0.0.1-", "10.0.0.1:80"] {
             assert_eq!(Clients::read(text), Err(NoClients::NoAddress), "{text}");
         }

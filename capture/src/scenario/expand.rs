@@ -1,4 +1,4 @@
-//! From what lines say to packets, each with its times.
+//! Turns the lines of a scenario into packets, each with its times.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -27,13 +27,13 @@ pub(super) struct Packet {
     pub(super) source: IpAddr,
     pub(super) source_port: Option<Port>,
     pub(super) destination: SocketAddr,
-    /// `None` of UDP.
+    /// `None` for UDP.
     pub(super) flags: Option<TcpFlags>,
     /// More than one if it is sent again.
     pub(super) times: Vec<Duration>,
 }
 
-/// Returns the packets that a text means, and what is wrong with it; none if anything is.
+/// Returns the packets of a text, or none and its errors.
 pub(super) fn packets(text: &[u8]) -> (Option<Packets>, Faults) {
     let mut faults = Faults::default();
     let script = read::script(text, &mut faults);
@@ -67,7 +67,7 @@ struct Excess<'a> {
 }
 
 impl Expansion {
-    /// Does what stands in a block. Returns when the last packet of it is sent.
+    /// Expands a block. Returns when its last packet is sent.
     fn all<'a>(
         &mut self,
         statements: &[Statement<'a>],
@@ -90,8 +90,10 @@ impl Expansion {
                 }
             };
             if last > LATEST {
-                let wording =
-                    Wording::new("this is later than 100 days", "a packet comes too late");
+                let wording = Wording::new(
+                    "this is later than 100 days after the start",
+                    "a packet comes too late",
+                );
                 return Err(Box::new(Excess { place: statement.place, wording }));
             }
         }
@@ -110,9 +112,9 @@ impl Expansion {
         let number = clients.len().saturating_mul(hits.len()).saturating_mul(times);
         self.sent = self.sent.saturating_add(number);
         if self.sent > MAX_PACKETS {
-            let message = format!("a scenario can mean {MAX_PACKETS} packets at most");
-            let wording = Wording::new(message, "with this line there are more")
-                .help("take fewer clients or rounds, or several scenarios");
+            let message = format!("a scenario can have {MAX_PACKETS} packets at most");
+            let wording = Wording::new(message, "this line exceeds the limit")
+                .help("use fewer clients or rounds, or several scenarios");
             return Err(Box::new(Excess { place, wording }));
         }
         let (mut begin, mut last) = (at, at);

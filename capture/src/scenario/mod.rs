@@ -17,14 +17,14 @@
 //! ```
 //!
 //! - A line begins with its time: seconds since the start of the scenario, or of the round of the
-//!   `repeat` it stands in; or, with `+`, since the last packet of the line before. Without a time it
-//!   is that of this packet. Times may have a unit: `ms`, `s`, `m`, `h`.
-//! - `SOURCE > DESTINATION PROTOCOL PORT` is a packet; the port may stand behind the address, and TCP
-//!   flags behind the port (`syn` unless said otherwise, `none` for none). `repeat N every T` sends N
-//!   such packets; `again N every T` sends this very packet N times more, as a system does that gets no
+//!   `repeat` that it is in; or, with `+`, since the last packet of the line before. Without a time, a
+//!   line starts at the time of that packet. Times may have a unit: `ms`, `s`, `m`, `h`.
+//! - `SOURCE > DESTINATION PROTOCOL PORT` is a packet; the port may follow the address, and TCP
+//!   flags the port (`syn` by default, `none` for none). `repeat N every T` sends N
+//!   such packets; `again N every T` sends the same packet N times more, like a system that gets no
 //!   answer: a retransmission.
 //! - `knock SOURCE PORT[:PROTOCOL[:FLAGS]]...` is a knock for each port, as the client makes them: 0.1
-//!   seconds apart, or `every T`; at the host of the last line `to`, or `to ADDRESS`; without one at
+//!   seconds apart, or `every T`; at the host of the last line `to`, or `to ADDRESS`; the default is
 //!   192.0.2.1 or `2001:db8::1`.
 //! - A source may be many: `10.0.0.1-10.0.0.9` or `10.0.0.0/24`; each does the same, `apart T` later
 //!   than the one before.
@@ -58,15 +58,15 @@ use self::expand::{Packet, Packets};
 /// The longest text of a scenario, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// The most packets that a scenario can mean.
+/// The most packets that a scenario can have.
 pub const MAX_PACKETS: usize = 1_000_000;
 
-/// When a scenario starts that does not say so: 9 September 2001, 01:46:40 UTC, as captures that the
-/// client writes from a seed.
+/// When a scenario starts by default: 9 September 2001, 01:46:40 UTC, like captures that the client
+/// writes from a seed.
 const START: Duration = Duration::from_secs(1_000_000_000);
 
-/// Returns whether a text may be a scenario, told by its first bytes: what a pipe has to say at first may
-/// be no more than four.
+/// Returns whether a text may be a scenario, by its first bytes: a pipe may have no more than four at
+/// first.
 #[must_use]
 pub fn begins_like_one(first: &[u8]) -> bool {
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
@@ -75,10 +75,10 @@ pub fn begins_like_one(first: &[u8]) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_digit() || b"+#:abcdefkrst".contains(byte))
 }
 
-/// Makes a capture (pcap) of the text of a scenario. `name` is that of the file, fit to be printed.
+/// Makes a capture (pcap) of the text of a scenario. `name` is that of the file, safe to print.
 ///
 /// # Errors
-/// The text with everything that is wrong with it.
+/// The text with all its errors.
 pub fn capture(name: &str, text: &[u8]) -> Result<Vec<u8>, Box<Source>> {
     if text.len() > MAX_BYTES {
         return Err(Box::new(too_long(name)));
@@ -90,13 +90,13 @@ pub fn capture(name: &str, text: &[u8]) -> Result<Vec<u8>, Box<Source>> {
     let Some(packets) = packets.filter(|_| faults.errors() == 0) else {
         return Err(refuse(faults));
     };
-    // The packets were checked, and there is nothing that writing into memory could fail for.
+    // The packets were checked, and writing to memory does not fail.
     write(&packets).map_err(|_| refuse(faults))
 }
 
 fn too_long(name: &str) -> Source {
     let wording = Wording::new("this scenario is larger than 1 MiB", "")
-        .help("take `repeat` or ranges of clients, or several scenarios");
+        .help("use `repeat` or ranges of clients, or several scenarios");
     Source {
         name: name.to_owned(),
         text: Vec::new(),

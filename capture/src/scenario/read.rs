@@ -1,4 +1,4 @@
-//! The text of a scenario to what its lines say, or to all its faults.
+//! Reads the lines of a scenario, or reports all its errors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -15,17 +15,17 @@ use super::value::{
 };
 use crate::lines::{Fault, Words, fault, unknown};
 
-/// How deep `repeat` can stand in `repeat`.
+/// How deep `repeat` can be nested.
 const DEPTH_MAX: usize = 8;
 
-/// From one knock to the next where nobody says otherwise, as the client makes them.
+/// The default time from one knock to the next, the same as the client's.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Where packets go that nobody says otherwise of.
+/// Where packets go by default.
 const HOST_4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const HOST_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
-/// What a text says.
+/// The content of a text.
 #[derive(Debug, Default)]
 pub(super) struct Script<'a> {
     /// When it starts, since 1970.
@@ -33,7 +33,7 @@ pub(super) struct Script<'a> {
     pub(super) statements: Vec<Statement<'a>>,
 }
 
-/// Reads a text. If there are faults, what is returned means nothing.
+/// Reads a text. If there are errors, the returned value means nothing.
 pub(super) fn script<'a>(text: &'a [u8], faults: &mut Faults) -> Script<'a> {
     let mut reader = Reader {
         start: None,
@@ -55,7 +55,7 @@ pub(super) fn script<'a>(text: &'a [u8], faults: &mut Faults) -> Script<'a> {
     }
     for block in &reader.blocks {
         let wording = Wording::new("this `repeat` does not end", "begins here")
-            .help("write `end` on a line behind what is to be repeated");
+            .help("write `end` on a line after the lines to repeat");
         faults.error(block.place, wording);
     }
     if reader.is_empty()
@@ -76,7 +76,7 @@ struct Reader<'a> {
     statements: Vec<Statement<'a>>,
     /// The blocks that are open, the innermost last.
     blocks: Vec<Block<'a>>,
-    /// How many more are open that are too deep to be one.
+    /// How many more are open, beyond the limit of depth.
     too_deep: u32,
 }
 
@@ -87,7 +87,7 @@ struct Block<'a> {
     rounds: u32,
     every: Duration,
     body: Vec<Statement<'a>>,
-    /// Whether a line of it has a fault: then nobody knows that it is empty.
+    /// Whether a line of it has an error: then it may only look empty.
     has_fault: bool,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
     fn line(&mut self, line: Line<'a>) -> Result<(), Fault<'a>> {
         if let Some(beyond) = line.overlong() {
             let message = format!("this line is longer than {} bytes", Line::MAX_BYTES);
-            return Err(fault(beyond, Wording::new(message, "beyond this nothing is read")));
+            return Err(fault(beyond, Wording::new(message, "nothing is read beyond this")));
         }
         let mut words = Words::new(line);
         let Some(first) = words.next() else { return Ok(()) };
@@ -150,12 +150,12 @@ impl<'a> Reader<'a> {
         words.nothing_more()?;
         if !self.is_empty() {
             let wording = Wording::new("the start comes after packets", "too late")
-                .help("put this line in front of all packets");
+                .help("put this line before all packets");
             return Err(fault(first, wording));
         }
         if self.start.replace(moment).is_some() {
             let wording =
-                Wording::new("the start is given twice", "a second time").help("remove one");
+                Wording::new("the start is given twice", "the second time").help("remove one");
             return Err(fault(first, wording));
         }
         Ok(())
@@ -179,10 +179,10 @@ impl<'a> Reader<'a> {
         let times = words.times(word).and_then(|times| words.nothing_more().map(|()| times));
         if self.blocks.len() >= DEPTH_MAX {
             self.too_deep = self.too_deep.saturating_add(1);
-            let message = format!("`repeat` stands in `repeat` more than {DEPTH_MAX} deep");
+            let message = format!("`repeat` is nested more than {DEPTH_MAX} deep");
             return Err(fault(word, Wording::new(message, "one too deep")));
         }
-        // Whatever is wrong with it, its `end` is not.
+        // Even a faulty `repeat` needs its `end`.
         let (rounds, every) = times.as_ref().copied().unwrap_or((1, Duration::ZERO));
         self.blocks.push(Block {
             place: word,
@@ -202,22 +202,22 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let Some(Block { place, when, rounds, every, body, has_fault }) = self.blocks.pop() else {
-            let wording = Wording::new("there is nothing to end here", "no `repeat` is open")
-                .help("write `repeat 3 every 60s` in front of what is to be repeated");
+            let wording = Wording::new("`end` without `repeat`", "no `repeat` is open")
+                .help("write `repeat 3 every 60s` before the lines to repeat");
             return Err(fault(first, wording));
         };
         if body.is_empty() && has_fault {
             return Ok(());
         }
         if body.is_empty() {
-            let wording = Wording::new("there is nothing to repeat", "no packet stands in it");
+            let wording = Wording::new("there is nothing to repeat", "it contains no packet");
             return Err(fault(place, wording));
         }
         self.push(Statement { place, when, what: What::Repeat { rounds, every, body } });
         Ok(())
     }
 
-    /// Reads `knock SOURCES PORT...` behind its first word.
+    /// Reads `knock SOURCES PORT...` after its first word.
     fn knock(&self, word: Piece<'a>, mut words: Words<'a>) -> Result<Knocks, Fault<'a>> {
         let who = words.expect(word, "who knocks, such as `10.0.0.5`")?;
         let clients = clients(who)?;
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
             last = word;
         }
         if knocks.hits.is_empty() {
-            let wording = Wording::new("no port is knocked at", "expected ports behind this")
+            let wording = Wording::new("no port to knock at", "expected ports after this")
                 .help("write them as the client takes them, such as `7000 8000:udp 9000:tcp:fin`");
             return Err(fault(last.empty_at_end(), wording));
         }
@@ -267,11 +267,11 @@ fn packet<'a>(
         return Err(fault(arrow, wording));
     }
     let at = words.expect(arrow, "the destination, such as `192.0.2.1`")?;
-    let (destination, port_behind) = destination(at)?;
+    let (destination, port_after) = destination(at)?;
     same_family(clients, destination, at)?;
     let word = words.expect(at, "`tcp` or `udp`")?;
     let protocol = protocol(word)?;
-    let port = match port_behind {
+    let port = match port_after {
         Some(port) => port,
         None => port(words.expect(word, "the port")?)?,
     };

@@ -1,4 +1,4 @@
-//! What a line of a scenario says.
+//! The content of a line of a scenario.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::clients::Clients;
 /// Something that happens.
 #[derive(Debug)]
 pub(super) struct Statement<'a> {
-    /// The first word of its line, for what is to be said of it.
+    /// The first word of its line, for messages about it.
     pub(super) place: Piece<'a>,
     pub(super) when: When,
     pub(super) what: What<'a>,
@@ -21,9 +21,9 @@ pub(super) struct Statement<'a> {
 /// When it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
-    /// So long after the start of the scenario, or of the round that it stands in.
+    /// This long after the start of the scenario, or of the round that it is in.
     At(Duration),
-    /// So long after the last packet of what stands before it.
+    /// This long after the last packet before it.
     After(Duration),
 }
 

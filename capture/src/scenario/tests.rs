@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Capture;
 
-/// Returns what a scenario is as packets: seconds, source, destination, and flags.
+/// Returns the packets of a scenario: seconds, source, destination, and flags.
 fn acted(text: &str) -> String {
     let bytes = capture("test", text.as_bytes()).unwrap_or_else(|source| {
         panic!("{}", diagnostics::render(std::slice::from_ref(&*source), Style::Plain))
@@ -21,14 +21,14 @@ fn acted(text: &str) -> String {
         let seen = decode(head.link, capture.frame()).unwrap();
         let start = i64::try_from(START.as_nanos()).unwrap();
         let since = head.at.as_nanos().saturating_sub(start);
-        writeln!(out, "{}.{:09} {}", since / 1_000_000_000, since % 1_000_000_000, told(&seen))
+        writeln!(out, "{}.{:09} {}", since / 1_000_000_000, since % 1_000_000_000, line(&seen))
             .unwrap();
         capture.advance();
     }
     out
 }
 
-fn told(packet: &Seen) -> String {
+fn line(packet: &Seen) -> String {
     let Seen { source, destination, .. } = packet;
     let knock = packet.knock();
     let flags = match packet.transport {
@@ -45,21 +45,21 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn a_fault_in_what_is_repeated_is_told_once() {
-    let told = |text: &str| -> Vec<String> {
+fn an_error_in_a_repeat_is_reported_once() {
+    let errors = |text: &str| -> Vec<String> {
         let source = capture("s", text.as_bytes()).unwrap_err();
         source.findings.into_iter().map(|finding| finding.wording.message).collect()
     };
-    let faulty = told("repeat 3 every 60s\n  knock nobody 7000\nend\n");
+    let faulty = errors("repeat 3 every 60s\n  knock me 7000\nend\n");
     assert_eq!(faulty.len(), 1, "{faulty:?}");
-    let nested = told("repeat 2 every 1m\nrepeat 3 every 1s\nend\nend\n");
+    let nested = errors("repeat 2 every 1m\nrepeat 3 every 1s\nend\nend\n");
     assert_eq!(nested, ["there is nothing to repeat"]);
 }
 
 #[test]
 fn packets_come_at_their_times_whatever_the_order_of_the_lines() {
     let text = "\u{feff}# comment\n\n\
-                1.5 10.0.0.5 > 192.0.2.1 tcp 7000 syn # behind\n\
+                1.5 10.0.0.5 > 192.0.2.1 tcp 7000 syn # after\n\
                 +250ms 10.0.0.5 > 192.0.2.1:8000 tcp fin,psh\r\n\
                 10.0.0.5:40001 > 192.0.2.1 tcp 9000 none\n\
                 0 2001:db8::5 > [2001:db8::1]:53 udp\n\
@@ -106,7 +106,7 @@ fn many_clients_do_the_same_one_after_the_other() {
 }
 
 #[test]
-fn what_is_repeated_has_times_of_its_own_round() {
+fn repeated_lines_have_the_times_of_their_round() {
     let text = "1 10.0.0.5 > 192.0.2.1 udp 1\n\
                 +1 repeat 2 every 10s\n\
                 \t0.5 10.0.0.5 > 192.0.2.1 udp 2\n\
@@ -161,7 +161,7 @@ fn the_start_is_what_the_scenario_says() {
 }
 
 #[test]
-fn every_fault_is_told_with_its_place() {
+fn every_error_is_reported_with_its_place() {
     let text = "0,5 10.0.0.5 > 192.0.2.1 tcp 7000
 0 10.0.0.5 192.0.2.1 tcp 7000
 1 10.0.0.5 > 192.0.2.1 tpc 7000
@@ -212,24 +212,27 @@ fn a_scenario_without_packets_is_refused() {
 }
 
 #[test]
-fn there_is_an_end_to_what_a_scenario_can_mean() {
+fn a_scenario_has_limits() {
     for text in [
         "knock 10.0.0.0/8 1",
         "knock ::/0 1 2",
         "repeat 1000000 every 1ms\nknock 10.0.0.5 1 2\nend",
         "10.0.0.5 > 192.0.2.1 udp 1 repeat 1000000 every 1ms again 1 every 1s",
     ] {
-        assert!(refused(text).contains("a scenario can mean 1000000 packets at most"), "{text}");
+        assert!(refused(text).contains("a scenario can have 1000000 packets at most"), "{text}");
     }
     for text in [
         "24h repeat 101 every 24h\nknock 10.0.0.5 1\nend",
         "10.0.0.5 > 192.0.2.1 udp 1 again 1000000 every 24h",
     ] {
-        let told = refused(text);
-        assert!(told.contains("later than 100 days") || told.contains("1000000 packets"), "{told}");
+        let error = refused(text);
+        assert!(
+            error.contains("later than 100 days") || error.contains("1000000 packets"),
+            "{error}"
+        );
     }
     let deep = "repeat 1 every 1\n".repeat(40_000) + "knock 10.0.0.5 1\n" + &"end\n".repeat(40_000);
-    assert!(refused(&deep).contains("`repeat` stands in `repeat` more than 8 deep"));
+    assert!(refused(&deep).contains("`repeat` is nested more than 8 deep"));
     let long = "#".repeat(MAX_BYTES) + "\n";
     assert!(refused(&long).contains("this scenario is larger than 1 MiB"));
     assert_eq!(acted("knock 10.0.0.0/13 1").lines().count(), 1 << 19);

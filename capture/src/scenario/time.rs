@@ -12,7 +12,7 @@ use crate::lines::length;
 /// The latest moment of a scenario, counted from its start: a hundred days.
 pub(super) const LATEST: Duration = Duration::from_hours(24 * 100);
 
-/// Returns whether a word is meant as a time: digits with at most one point, and a unit perhaps.
+/// Returns whether a word looks like a time: digits with at most one point, and maybe a unit.
 pub(super) fn is_time(word: Piece<'_>) -> bool {
     let bytes = word.bytes();
     let number = bytes.strip_prefix(b"+").unwrap_or(bytes);
@@ -32,11 +32,11 @@ pub(super) fn when(word: Piece<'_>) -> Result<When, Wording> {
     }
 }
 
-/// Reads a moment as RFC 3339 has it, as nanoseconds since 1970.
+/// Reads a moment in the format of RFC 3339, as nanoseconds since 1970.
 pub(super) fn moment(word: Piece<'_>) -> Result<Duration, Wording> {
     let text = String::from_utf8_lossy(word.bytes());
     let moment = DateTime::parse_from_rfc3339(&text).ok().and_then(|moment| {
-        // What a capture can hold: from 1970 on, in seconds of 32 bits, with room for the scenario.
+        // A capture has 32-bit seconds since 1970, and the scenario must fit too.
         let nanos = u64::try_from(moment.timestamp_nanos_opt()?).ok()?;
         let moment = Duration::from_nanos(nanos);
         u32::try_from(moment.saturating_add(LATEST).as_secs()).ok().map(|_| moment)

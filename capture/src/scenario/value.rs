@@ -1,4 +1,4 @@
-//! Words that stand for knocks, addresses and clients.
+//! Words for knocks, addresses and clients.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -59,7 +59,7 @@ pub(super) fn protocol(word: Piece<'_>) -> Result<Protocol, Fault<'_>> {
     }
 }
 
-/// Reads where a packet comes from: clients, and for one a port behind it.
+/// Reads where a packet comes from: clients, or one client with a port.
 pub(super) fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'_>> {
     let text = String::from_utf8_lossy(word.bytes());
     if let Ok(address) = text.parse::<SocketAddr>() {
@@ -74,7 +74,7 @@ pub(super) fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'
         Ok(clients) => Ok((clients, None)),
         Err(NoClients::NoAddress) => {
             let shown = Excerpt::new(word.bytes());
-            let message = format!("`{shown}` is neither a time nor an address nor a known word");
+            let message = format!("`{shown}` is not a time, an address or a known word");
             let label = "expected `TIME`, `SOURCE > DESTINATION`, `knock` or `repeat`";
             let wording = Wording::new(message, label);
             if is_time_of_day(&text) {
@@ -104,24 +104,24 @@ fn no_clients(why: NoClients) -> Wording {
         NoClients::NoAddress => Wording::new("this is not an address", "expected who knocks")
             .help("write `10.0.0.5`, `10.0.0.1-10.0.0.9` or `10.0.0.0/24`"),
         NoClients::Backwards => Wording::new(
-            "the range ends before it begins, or in the other family",
+            "the range ends before it begins, or in another address family",
             "expected `FIRST-LAST`",
         ),
         NoClients::NoPrefix => Wording::new(
-            "the length of this network's prefix is not one",
+            "this is not a valid prefix length",
             "expected `/0` to `/32`, or with IPv6 to `/128`",
         ),
     }
 }
 
-/// Reads where a packet goes, with a port behind the address perhaps.
+/// Reads where a packet goes, with an optional port after the address.
 pub(super) fn destination(word: Piece<'_>) -> Result<(IpAddr, Option<Port>), Fault<'_>> {
     let text = String::from_utf8_lossy(word.bytes());
     if let Ok(address) = text.parse::<SocketAddr>() {
         if address.port() == 0 {
             return Err(fault(
                 word,
-                Wording::new("port 0 cannot be knocked at", "expected 1 to 65535"),
+                Wording::new("port 0 is not a port to knock at", "expected 1 to 65535"),
             ));
         }
         return Ok((address.ip(), Some(Port(address.port()))));
@@ -142,6 +142,6 @@ pub(super) fn same_family(clients: Clients, host: IpAddr, at: Piece<'_>) -> Resu
     if clients.is_ipv4() == host.is_ipv4() {
         return Ok(());
     }
-    let message = "the source and the destination of a packet are of one family";
-    Err(fault(at, Wording::new(message, "this one is of the other")))
+    let message = "the source and the destination are not of the same address family";
+    Err(fault(at, Wording::new(message, "this one is of the other family")))
 }

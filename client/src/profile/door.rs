@@ -12,7 +12,7 @@ use knock_engine::{DoorName, FlagRule, Knock, Protocol, Sequence, TcpFlags, TcpH
 use super::trouble::Trouble;
 use knock_capture::hit::Hit;
 
-/// What a door wants of who knocks at it.
+/// What a client needs to know to open a door.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     /// Its `Target`.
@@ -25,12 +25,11 @@ pub(super) struct Wanted {
 pub(super) enum Kind {
     /// The sequence is always the same.
     Fixed(Sequence),
-    /// It is the next one of this file.
+    /// The sequence is the next one of this file.
     OneTime(PathBuf),
 }
 
-/// Reads what a door wants; `None` for a door that was not named, which is told with the names of
-/// all.
+/// Reads what a door wants. Without a name, the error lists the doors.
 pub(super) fn wanted(config: &Path, name: Option<&DoorName>) -> Result<Wanted, Trouble> {
     let setup = Setup::load_for(config, |door| Some(door) == name);
     let Some(read) = &setup.config else { return Err(Trouble::Setup(Box::new(setup))) };
@@ -75,7 +74,7 @@ fn no_door(config: &Config, path: &Path, name: Option<&DoorName>) -> Trouble {
     let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     let more = if names.len() > LISTED { ", and others" } else { "" };
     let help = match listed.as_slice() {
-        [] => "it has no doors at all".to_owned(),
+        [] => "it has no doors".to_owned(),
         [only] => format!("its only door is {only}"),
         _ => format!("its doors are {}{more}", listed.join(", ")),
     };
@@ -96,8 +95,8 @@ pub(super) fn hits(sequence: &Sequence, rule: FlagRule) -> Vec<Hit> {
     sequence.knocks().iter().map(hit).collect()
 }
 
-/// Returns the flags of a TCP knock that a rule takes; `None` for a plain SYN, which is sent
-/// wherever it is taken, as it needs no privileges.
+/// Returns the flags of a TCP knock that a rule accepts; `None` for a plain SYN, which is sent
+/// wherever the rule accepts it, because it needs no privileges.
 ///
 /// There always are some: no flag is both wanted and refused.
 fn flags(rule: FlagRule) -> Option<TcpFlags> {
@@ -109,7 +108,7 @@ fn flags(rule: FlagRule) -> Option<TcpFlags> {
     if rule.wanted() != TcpFlags::default() {
         return Some(rule.wanted());
     }
-    // A packet without any flag is one that firewalls like to drop.
+    // Firewalls often drop packets without any flag.
     let usual = [TcpFlags::ACK, TcpFlags::FIN, TcpFlags::PSH, TcpFlags::RST, TcpFlags::URG];
     Some(usual.into_iter().find(|flags| is_taken(*flags)).unwrap_or_default())
 }

@@ -36,7 +36,7 @@ impl Keyword {
         Self::OneTimeSequences,
     ];
 
-    /// Reads a keyword, in any case; as in `knockd.conf`, there may be a `_` between its parts.
+    /// Reads a keyword, in upper or lower case; as in `knockd.conf`, its parts may have a `_` between them.
     pub(super) fn from_name(name: &[u8]) -> Option<Self> {
         let letters: Vec<u8> = name.iter().copied().filter(|byte| *byte != b'_').collect();
         let is_meant = |keyword: &Self| keyword.name().as_bytes().eq_ignore_ascii_case(&letters);
@@ -61,7 +61,7 @@ impl Keyword {
         }
     }
 
-    /// Returns what stands behind the keyword, for who left it out.
+    /// Returns an example of the keyword with a value.
     pub(super) const fn example(self) -> &'static str {
         match self {
             Self::Host => "Host home",
@@ -81,7 +81,7 @@ impl Keyword {
     }
 }
 
-/// Returns why a keyword of `ssh_config` is none here, if it is one that is likely to be tried.
+/// Returns what to use in place of a keyword of `ssh_config` that people are likely to try.
 pub(super) fn only_of_ssh(name: &[u8]) -> Option<&'static str> {
     let known =
         |names: &[&str]| names.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));
@@ -94,15 +94,13 @@ pub(super) fn only_of_ssh(name: &[u8]) -> Option<&'static str> {
         );
     }
     if known(&["Port"]) {
-        return Some(
-            "the port to wait for is told with `Then`, the ports to knock at with `Knocks`",
-        );
+        return Some("set the port to wait for with `Then`, the ports to knock at with `Knocks`");
     }
     if known(&["BindAddress"]) {
-        return Some("the address to knock from is told with `Source`");
+        return Some("set the address to knock from with `Source`");
     }
     if known(&["BindInterface"]) {
-        return Some("the interface to knock through is told with `Interface`");
+        return Some("set the interface to knock through with `Interface`");
     }
     let of_logins = [
         "User",
@@ -117,8 +115,7 @@ pub(super) fn only_of_ssh(name: &[u8]) -> Option<&'static str> {
         "LogLevel",
         "Compression",
     ];
-    known(&of_logins)
-        .then_some("this file tells how to knock; how to log in stands in ~/.ssh/config")
+    known(&of_logins).then_some("this file says how to knock; ~/.ssh/config says how to log in")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What profiles say of a host.
+//! What profiles say about a host.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use crate::request::Request;
 /// The hosts that a profile is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hosts {
-    /// All: it stands in front of the first `Host`.
+    /// All: the settings are before the first `Host`.
     All,
-    /// Those that the patterns mean.
+    /// Those that the patterns match.
     Meant(Vec<Pattern>),
 }
 
@@ -41,7 +41,7 @@ impl Profiles {
         Self(profiles)
     }
 
-    /// Returns what the profiles say of a host that was asked for by this name. The first value
+    /// Returns what the profiles say about the host that the user calls by this name. The first value
     /// that is found counts.
     #[must_use]
     pub fn settings(&self, host: &str) -> Settings {
@@ -49,7 +49,7 @@ impl Profiles {
         found.fold(Settings::default(), |sum, profile| sum.over(profile.settings.clone()))
     }
 
-    /// Returns the hosts that are named, not only meant by a pattern: in the order of the file,
+    /// Returns the hosts that are named, not only matched by a pattern: in the order of the file,
     /// each once.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
@@ -59,7 +59,7 @@ impl Profiles {
             let Hosts::Meant(patterns) = &profile.hosts else { continue };
             let names = patterns.iter().filter_map(Pattern::concrete);
             for name in names.map(|name| String::from_utf8_lossy(name).into_owned()) {
-                // A name that its own line excludes is none of its hosts.
+                // A line can exclude a name that it lists.
                 if profile.is_for(&name) && seen.insert(name.clone()) {
                     hosts.push(name);
                 }
@@ -70,7 +70,7 @@ impl Profiles {
 }
 
 impl Settings {
-    /// Returns the host to knock at for one that was asked for by this name: `HostName`, or the
+    /// Returns the host to knock at for the name that the user gave: `HostName`, or the
     /// name itself.
     #[must_use]
     pub fn host(&self, asked: &str) -> String {
@@ -78,7 +78,7 @@ impl Settings {
         name.unwrap_or_else(|| asked.to_owned())
     }
 
-    /// Returns the request that the settings make of a name. It has the knocks only if they stand in
+    /// Returns the request that the settings make of a name. It has the knocks only if they are in
     /// the profile itself.
     #[must_use]
     pub fn request(&self, asked: &str) -> Request {

@@ -1,4 +1,4 @@
-//! Profiles: what is known of hosts, so that a name is enough to knock.
+//! Profiles: settings of hosts, so that a name is enough to knock.
 
 mod door;
 mod keyword;
@@ -29,10 +29,10 @@ pub use secret::warnings;
 pub use settings::{Knocks, Settings};
 pub use trouble::Trouble;
 
-/// Reads a file of profiles. What is hardly meant in it is in the [`Parsed`].
+/// Reads a file of profiles. Warnings about likely mistakes are in the [`Parsed`].
 ///
 /// # Errors
-/// [`Trouble`] if it cannot be read or is at fault.
+/// [`Trouble`] if it cannot be read or has an error.
 pub fn load(path: &Path) -> Result<Parsed, Trouble> {
     let text = read_configuration(path, |_| None).map_err(|cause| {
         let help = "profiles are in a text file, such as ~/.config/knock/config";

@@ -30,10 +30,10 @@ impl OneTime {
     /// How long another client may have the file.
     pub const PATIENCE: Duration = Duration::from_mins(1);
 
-    /// Looks which sequence is next. It must not be used.
+    /// Finds the next sequence, to show it only: it is not locked.
     ///
     /// # Errors
-    /// [`Trouble`] if the file cannot be read or is at fault, or no sequence is left.
+    /// [`Trouble`] if the file cannot be read or has an error, or no sequence is left.
     pub fn look(path: &Path) -> Result<Self, Trouble> {
         let text = read(path)?;
         let (sequences, diagnostics) = knock_config::parse_one_time(&text);
@@ -43,21 +43,21 @@ impl OneTime {
         };
         let Some(line) = sequences.next().cloned() else {
             let message = format!("no sequence is left in {}", shown(path));
-            let help = "all of its lines are used: add new ones, to the file of the server, too";
+            let help = "all of its lines are used: add new sequences, to the server's file, too";
             return Err(Trouble::new(message, help));
         };
         let left = sequences.unused().skip(1).count();
         Ok(Self { path: path.to_owned(), text, line, left, lock: None })
     }
 
-    /// Takes the next sequence, for as long as this value lives. Another client that wants one of
-    /// the same file waits for that long; `wait` is called before this one waits for another.
+    /// Takes the next sequence for as long as this value lives. Another client that wants one of
+    /// the same file waits that long; `wait` is called before this client waits for another.
     ///
     /// # Errors
-    /// [`Trouble`] if the file cannot be read or is at fault, no sequence is left, the sequence
+    /// [`Trouble`] if the file cannot be read or has an error, no sequence is left, the sequence
     /// could not be marked afterwards, or another client has the file for longer than `patience`.
     pub fn take(path: &Path, patience: Duration, mut wait: impl FnMut()) -> Result<Self, Trouble> {
-        // What cannot be read is told as such, and no pipe is opened.
+        // Reading first reports unreadable files as such, and never opens a pipe.
         read(path)?;
         let begin = Instant::now();
         let mut waits = false;
@@ -73,7 +73,7 @@ impl OneTime {
             }
             if begin.elapsed() >= patience {
                 let message = format!("another client has taken a sequence of {}", shown(path));
-                let help = "wait until it is done, or end it";
+                let help = "wait until it has finished, or stop it";
                 return Err(Trouble::new(message, help));
             }
             thread::sleep(Duration::from_millis(20));
@@ -86,19 +86,19 @@ impl OneTime {
         &self.line.sequence
     }
 
-    /// Returns where it is: the file and the line.
+    /// Returns the file and the line of the sequence.
     #[must_use]
     pub fn place(&self) -> (&Path, u32) {
         (&self.path, self.line.number)
     }
 
-    /// Returns how many sequences are left behind this one.
+    /// Returns how many sequences are left after this one.
     #[must_use]
     pub fn left(&self) -> usize {
         self.left
     }
 
-    /// Marks the sequence as used, as the daemon marks it.
+    /// Marks the sequence as used, in the same way as the daemon.
     ///
     /// # Errors
     /// [`NotMarked`], also if the sequence was only looked at.
@@ -119,7 +119,7 @@ fn not_writable(path: &Path, error: &io::Error) -> Trouble {
     let message = format!("cannot mark sequences as used in {}: {}", shown(path), Cause(error));
     Trouble::new(
         message,
-        "make it writable: no knock has left, as the sequence could be used again",
+        "make it writable; no knock was sent, because the sequence would be used again",
     )
 }
 
@@ -130,8 +130,8 @@ enum Lock {
     Ours(File),
     /// Another client.
     Others,
-    /// This client, but by now another file has the name: an editor has put this one aside, and clients
-    /// that come later lock the new one.
+    /// This client, but another file has the name now: an editor has replaced this one, and later
+    /// clients lock the new one.
     OfAnotherFile,
 }
 
@@ -145,8 +145,7 @@ fn lock(file: File, path: &Path) -> Result<Lock, Trouble> {
         Err(TryLockError::WouldBlock) => Ok(Lock::Others),
         Err(TryLockError::Error(error)) => {
             let message = format!("cannot lock {}: {}", shown(path), Cause(&error));
-            let help =
-                "two clients could take the same sequence; put it on a file system with locks";
+            let help = "two clients could take the same sequence; put the file on a file system that has locks";
             Err(Trouble::new(message, help))
         }
     }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_takes_a_sequence_of_the_file_that_has_the_name_then() {
+    fn a_waiting_client_uses_the_file_that_has_the_name_by_then() {
         let (folder, path) = file("1\n2\n");
         let first = take(&path).unwrap();
         let (waits, is_waiting) = mpsc::channel();
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_put_aside_between_opening_and_locking_is_not_the_one() {
+    fn a_file_replaced_between_opening_and_locking_is_not_used() {
         let (folder, path) = file("1\n");
         let opened = || marks::open(&path).unwrap();
         let before = opened();
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_sequences_is_told() {
+    fn what_is_not_a_file_of_sequences_is_reported() {
         let (folder, path) = file(" 1\nabc\n");
         assert!(take(&path).unwrap_err().contains("sequences:2:1\n"));
         assert!(take(folder.path()).unwrap_err().contains("it is a directory"));

@@ -1,4 +1,4 @@
-//! The text of a file of profiles to [`Profiles`], or to all its faults.
+//! Reads the text of a file of profiles as [`Profiles`], or reports all its errors.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -19,7 +19,7 @@ use super::words::{self, Word};
 /// The most lines `Host` in a file.
 pub const MAX_PROFILES: usize = 1000;
 
-/// The most patterns behind them, together: listing takes time in their square.
+/// The most patterns after `Host` in a file: listing takes time in their square.
 pub const MAX_PATTERNS: usize = 4096;
 
 /// What [`parse`] made of a text.
@@ -27,7 +27,7 @@ pub const MAX_PATTERNS: usize = 4096;
 pub struct Parsed {
     /// The profiles; `None` if and only if there is an error.
     pub profiles: Option<Profiles>,
-    /// The text with everything that is wrong or hardly meant.
+    /// The text with its errors and likely mistakes.
     pub source: Source,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         };
         if words.is_empty() {
             let wording = Wording::new(
-                format!("no value behind `{}`", keyword.name()),
+                format!("no value after `{}`", keyword.name()),
                 "expected a value after this",
             )
             .help(format!("such as `{}`", keyword.example()));
@@ -98,8 +98,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns what is to be read of a line; `None` for a blank one, a comment, and one that cannot
-    /// be read.
+    /// Returns the content of a line; `None` for a blank one, a comment, and one that cannot be
+    /// read.
     fn content<'b>(&mut self, line: Line<'b>) -> Option<Piece<'b>> {
         if let Some(beyond) = line.overlong() {
             let length = line.text.len();
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
 
     fn unknown(&mut self, name: Piece<'_>, content: Piece<'_>) {
         if name.is_empty() {
-            let wording = Wording::new("no keyword in front of `=`", "expected a keyword");
+            let wording = Wording::new("no keyword before `=`", "expected a keyword");
             return self.faults.error(content.first_byte(), wording.help("write `KEYWORD VALUE`"));
         }
         let text = Excerpt::new(name.bytes());
@@ -174,13 +174,13 @@ impl<'a> Reader<'a> {
 
     fn setting(&mut self, keyword: Keyword, name: Piece<'_>, words: &[Word<'_>]) {
         let Some(one) = value::settings(keyword, words, self.base, &mut self.faults) else {
-            // Its absence is not to be told of as well.
+            // Otherwise its absence would be reported as well.
             self.given.entry(keyword).or_insert(name.line().number);
             return;
         };
         if let Some(line) = self.given.get(&keyword) {
-            let message = format!("`{}` a second time for the same hosts", keyword.name());
-            let label = format!("ignored: that of line {line} counts");
+            let message = format!("`{}` is set twice for the same hosts", keyword.name());
+            let label = format!("ignored: line {line} comes first");
             self.faults.warning(name, Wording::new(message, label).help("remove one of the two"));
         } else if one.knocks.is_some() {
             self.second_source(keyword, name);
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         self.profile.settings = mem::take(&mut self.profile.settings).over(one);
     }
 
-    /// Tells of knocks that the same profile has from elsewhere.
+    /// Reports knocks that the same profile also has from another place.
     fn second_source(&mut self, keyword: Keyword, name: Piece<'_>) {
         let sources = [Keyword::Knocks, Keyword::Door, Keyword::OneTimeSequences];
         let other = sources.iter().find_map(|source| Some((source, self.given.get(source)?)));
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         self.given.clear();
         let next = Profile { hosts: Hosts::Meant(Vec::new()), settings: Settings::default() };
         let profile = mem::replace(&mut self.profile, next);
-        // What stands in front of the first `Host` is a profile only if anything does.
+        // The lines before the first `Host` are a profile only if there are any.
         let is_one = match &profile.hosts {
             Hosts::All => profile.settings != Settings::default(),
             Hosts::Meant(_) => self.profiles.len() <= MAX_PROFILES,

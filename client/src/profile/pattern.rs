@@ -1,7 +1,7 @@
 //! Patterns of host names.
 
-/// A word behind `Host`: a name with `*` for any characters and `?` for any one, perhaps behind a
-/// `!`.
+/// A word after `Host`: a name with `*` for any characters and `?` for any one, with a `!` before it
+/// to exclude what it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     is_negated: bool,
@@ -22,45 +22,43 @@ impl Pattern {
         self.is_negated
     }
 
-    /// Returns the name if it is the name of one host, which can be knocked at by it.
+    /// Returns the name if it can only be that of one host.
     pub(super) fn concrete(&self) -> Option<&[u8]> {
         let is_one = !self.is_negated && !self.name.iter().any(|byte| matches!(byte, b'*' | b'?'));
         is_one.then_some(&*self.name)
     }
 
-    /// Returns whether the name is matched, whether or not behind a `!`.
+    /// Returns whether the name matches, ignoring a `!`.
     ///
     /// Takes time in the product of both lengths at most.
     fn matches(&self, host: &[u8]) -> bool {
         let (mut pattern, mut host) = (&*self.name, host);
-        // Behind the last `*`, and where the host went on there.
+        // Where the pattern goes on after the last `*`, and the host with it.
         let mut star: Option<(&[u8], &[u8])> = None;
         loop {
             match (pattern.split_first(), host.split_first()) {
-                (Some((b'*', behind)), _) => {
-                    pattern = behind;
-                    star = Some((behind, host));
+                (Some((b'*', tail)), _) => {
+                    pattern = tail;
+                    star = Some((tail, host));
                 }
-                (Some((wanted, behind)), Some((byte, rest)))
-                    if *wanted == b'?' || wanted == byte =>
-                {
-                    pattern = behind;
+                (Some((wanted, tail)), Some((byte, rest))) if *wanted == b'?' || wanted == byte => {
+                    pattern = tail;
                     host = rest;
                 }
                 (None, None) => return true,
                 (Some(_) | None, _) => {
-                    let Some((behind, from)) = star else { return false };
+                    let Some((tail, from)) = star else { return false };
                     let Some((_, from)) = from.split_first() else { return false };
-                    pattern = behind;
+                    pattern = tail;
                     host = from;
-                    star = Some((behind, from));
+                    star = Some((tail, from));
                 }
             }
         }
     }
 }
 
-/// Returns whether patterns mean a host: one of them does, and none behind a `!`.
+/// Returns whether patterns match a host: one of them does, and none with a `!` does.
 pub(super) fn mean(patterns: &[Pattern], host: &[u8]) -> bool {
     let matched = |is_negated| {
         patterns.iter().any(|pattern| pattern.is_negated == is_negated && pattern.matches(host))
@@ -79,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_and_question_marks_stand_for_characters() {
+    fn stars_and_question_marks_match_characters() {
         for (words, host, is_meant) in [
             ("home", "home", true),
             ("home", "Home", false),
@@ -101,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_behind_an_exclamation_mark_excludes_wherever_it_stands() {
+    fn a_pattern_after_an_exclamation_mark_excludes_wherever_it_is() {
         for (words, host, is_meant) in [
             ("* !home", "home", false),
             ("!home *", "home", false),
@@ -148,9 +146,9 @@ mod tests {
     fn naive(pattern: &[u8], host: &[u8]) -> bool {
         match (pattern, host) {
             ([], _) => host.is_empty(),
-            ([b'*', behind @ ..], _) => (0..=host.len()).any(|at| naive(behind, &host[at..])),
-            ([wanted, behind @ ..], [byte, rest @ ..]) => {
-                (*wanted == b'?' || wanted == byte) && naive(behind, rest)
+            ([b'*', tail @ ..], _) => (0..=host.len()).any(|at| naive(tail, &host[at..])),
+            ([wanted, tail @ ..], [byte, rest @ ..]) => {
+                (*wanted == b'?' || wanted == byte) && naive(tail, rest)
             }
             ([_, ..], []) => false,
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// `~/.config` if that is not set; `None` if the user has no home.
 #[must_use]
 pub fn default_path() -> Option<PathBuf> {
-    // A relative path is to be ignored, says the XDG Base Directory Specification.
+    // The XDG Base Directory Specification says to ignore a relative path.
     let folder = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
     Some(folder.or_else(|| Some(home()?.join(".config")))?.join("knock").join("config"))
 }
@@ -18,7 +18,7 @@ fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| home.is_absolute())
 }
 
-/// What paths in a file of profiles stand relative to.
+/// What paths in a file of profiles are relative to.
 #[derive(Clone, Debug, Default)]
 pub struct Base {
     /// The folder of the file.
@@ -36,7 +36,7 @@ pub(super) enum PathFault {
 }
 
 impl Base {
-    /// Returns what is right for the file of profiles at `path`.
+    /// Returns the base for the file of profiles at `path`.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), home: home() }
@@ -52,7 +52,7 @@ impl Base {
         for start in [&b"~"[..], b"$HOME", b"${HOME}"] {
             match word.strip_prefix(start) {
                 Some([b'/', in_home @ ..]) => {
-                    // Not to begin anew at the root, as `~//etc` would.
+                    // Otherwise `~//etc` would start at the root again.
                     let slashes = in_home.iter().take_while(|byte| **byte == b'/').count();
                     let in_home = in_home.get(slashes..).unwrap_or_default();
                     return Ok(home()?.join(OsStr::from_bytes(in_home)));
@@ -88,9 +88,9 @@ mod tests {
         }
         assert_eq!(base.path(b"~ada/a"), Err(PathFault::OtherHome));
         assert_eq!(base.path(b""), Err(PathFault::Empty));
-        let nobody = Base { home: None, ..base };
-        assert_eq!(nobody.path(b"~/a"), Err(PathFault::NoHome));
-        assert_eq!(nobody.path(b"/a"), Ok(PathBuf::from("/a")));
+        let homeless = Base { home: None, ..base };
+        assert_eq!(homeless.path(b"~/a"), Err(PathFault::NoHome));
+        assert_eq!(homeless.path(b"/a"), Ok(PathBuf::from("/a")));
     }
 
     #[test]

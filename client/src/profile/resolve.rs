@@ -1,4 +1,4 @@
-//! From where knocks are told to the knocks.
+//! Finds the knocks at the place that a profile or the command line names.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,11 +14,11 @@ use super::settings::Knocks;
 use super::trouble::Trouble;
 use knock_capture::hit::Hit;
 
-/// What the knocks are for.
+/// What the knocks are needed for.
 pub enum Use<'a> {
-    /// To be looked at: files are read only.
+    /// To show them: files are read only.
     Look,
-    /// To be made: a one-time sequence is taken. The function is called before that is waited for.
+    /// To send them: a one-time sequence is taken. The function is called before waiting for that.
     Knock(&'a mut dyn FnMut(&Path)),
 }
 
@@ -33,11 +33,10 @@ pub struct Resolved {
     pub one_time: Option<OneTime>,
 }
 
-/// Finds the knocks. Adds to `warnings` what is to be warned of about the files they are in, each
-/// file once.
+/// Finds the knocks. Adds to `warnings` those about the files they are in, each file once.
 ///
 /// # Errors
-/// [`Trouble`] if there are none to be found.
+/// [`Trouble`] if there are none.
 pub fn resolve(
     knocks: &Knocks,
     config: Option<&Path>,
@@ -51,7 +50,7 @@ pub fn resolve(
     }
 }
 
-/// Finds the knocks of a door; that none is named is told.
+/// Finds the knocks of a door; without a name, the error lists the doors.
 pub(crate) fn door(
     name: Option<&DoorName>,
     config: Option<&Path>,
@@ -59,7 +58,7 @@ pub(crate) fn door(
     warnings: &mut Warnings,
 ) -> Result<Resolved, Trouble> {
     let Some(config) = config else {
-        let message = "a door is named, and no configuration that it is in";
+        let message = "a door is given, but not the configuration that it is in";
         let help = "name a knockd.conf with `--config`, or with `Config` in the profile";
         return Err(Trouble::new(message, help));
     };
@@ -89,20 +88,20 @@ fn one_time(
     Ok(Resolved { hits, target: None, one_time: Some(one_time) })
 }
 
-/// What is to be warned of about files with secrets.
+/// Warnings about files with secrets.
 #[derive(Debug, Default)]
 pub struct Warnings {
     seen: BTreeSet<PathBuf>,
-    /// What is to be told.
-    pub told: Vec<Wording>,
+    /// The warnings, in order.
+    pub list: Vec<Wording>,
 }
 
 impl Warnings {
     /// Looks at a file that was just read.
     pub fn look_at(&mut self, path: &Path) {
         if self.seen.insert(path.to_owned()) {
-            // If it is gone by now, nobody reads it any more.
-            self.told.extend(secret::warnings(path).unwrap_or_default());
+            // If it is gone by now, others cannot read it any more.
+            self.list.extend(secret::warnings(path).unwrap_or_default());
         }
     }
 }

@@ -17,7 +17,7 @@ struct Facts {
     group: u32,
 }
 
-/// Returns what is to be warned of about a file that holds a secret.
+/// Returns the warnings about a file that holds a secret.
 ///
 /// # Errors
 /// What the system says, if the file cannot be looked at.
@@ -29,13 +29,13 @@ pub fn warnings(path: &Path) -> io::Result<Vec<Wording>> {
 
 fn judge(path: &str, facts: Facts, me: u32) -> Vec<Wording> {
     let Facts { mode, user, group } = facts;
-    // Who is in the group of root is as good as root.
+    // Members of root's group are as good as root.
     let others = if group == 0 { 0o007 } else { 0o077 };
     let (is_read, is_changed) = (mode & others & 0o044 != 0, mode & others & 0o022 != 0);
     let mut warnings = Vec::new();
     if user != me && user != 0 {
         let message = format!("`{path}` belongs to another user (uid {user})");
-        let effect = "who owns it knows the knocks, and decides where they go";
+        let effect = "its owner knows the knocks, and decides where they go";
         warnings.push(Wording::new(message, "").help("use a file of your own").note(effect));
     }
     let help = format!("run `chmod 600 {}`", quoted(path));
@@ -50,7 +50,7 @@ fn judge(path: &str, facts: Facts, me: u32) -> Vec<Wording> {
     warnings
 }
 
-/// Returns a path as a shell takes it for one word.
+/// Returns a path, quoted as one word for a shell.
 fn quoted(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%,:".contains(&byte);
     if path.bytes().all(is_plain) {
@@ -66,40 +66,40 @@ mod tests {
 
     const ME: u32 = 1000;
 
-    fn told(mode: u32, user: u32, group: u32) -> Vec<String> {
+    fn found(mode: u32, user: u32, group: u32) -> Vec<String> {
         let warnings = judge("a", Facts { mode: 0o100_000 | mode, user, group }, ME);
         warnings.into_iter().map(|warning| warning.message).collect()
     }
 
     #[test]
     fn a_file_that_only_its_user_or_root_can_read_is_as_it_should_be() {
-        assert_eq!(told(0o600, ME, ME), [""; 0]);
-        assert_eq!(told(0o400, ME, ME), [""; 0]);
-        assert_eq!(told(0o700, 0, 0), [""; 0]);
-        assert_eq!(told(0o640, 0, 0), [""; 0]);
-        assert_eq!(told(0o660, ME, 0), [""; 0]);
+        assert_eq!(found(0o600, ME, ME), [""; 0]);
+        assert_eq!(found(0o400, ME, ME), [""; 0]);
+        assert_eq!(found(0o700, 0, 0), [""; 0]);
+        assert_eq!(found(0o640, 0, 0), [""; 0]);
+        assert_eq!(found(0o660, ME, 0), [""; 0]);
     }
 
     #[test]
-    fn a_file_that_others_can_read_is_warned_of() {
+    fn a_file_that_others_can_read_gives_a_warning() {
         let read = ["`a` can be read by other users, and it holds the secret"];
-        assert_eq!(told(0o640, ME, 7), read);
-        assert_eq!(told(0o604, ME, 7), read);
-        assert_eq!(told(0o644, 0, 0), read);
+        assert_eq!(found(0o640, ME, 7), read);
+        assert_eq!(found(0o604, ME, 7), read);
+        assert_eq!(found(0o644, 0, 0), read);
     }
 
     #[test]
-    fn a_file_that_others_can_change_is_warned_of_more() {
+    fn a_file_that_others_can_change_gives_another_warning() {
         let changed = ["`a` can be changed by other users"];
-        assert_eq!(told(0o620, ME, 7), changed);
-        assert_eq!(told(0o602, ME, 0), changed);
-        assert_eq!(told(0o666, ME, 7), changed);
-        assert_eq!(told(0o600, 7, 7), ["`a` belongs to another user (uid 7)"]);
-        assert_eq!(told(0o666, 7, 7).len(), 2);
+        assert_eq!(found(0o620, ME, 7), changed);
+        assert_eq!(found(0o602, ME, 0), changed);
+        assert_eq!(found(0o666, ME, 7), changed);
+        assert_eq!(found(0o600, 7, 7), ["`a` belongs to another user (uid 7)"]);
+        assert_eq!(found(0o666, 7, 7).len(), 2);
     }
 
     #[test]
-    fn the_way_out_can_be_pasted_into_a_shell() {
+    fn the_help_can_be_pasted_into_a_shell() {
         for (path, word) in [("/a/b-c.d", "/a/b-c.d"), ("a b", "'a b'"), ("a'b", r"'a'\''b'")] {
             let facts = Facts { mode: 0o644, user: ME, group: 7 };
             let help = judge(path, facts, ME).remove(0).help.unwrap();

@@ -1,4 +1,4 @@
-//! What profiles say of a host.
+//! What profiles say about a host.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use knock_engine::DoorName;
 use crate::request::{Awaited, Family};
 use knock_capture::hit::Hit;
 
-/// Where the knocks of a host are told.
+/// Where the knocks of a host are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Knocks {
     /// `Knocks`: here.
@@ -21,7 +21,7 @@ pub enum Knocks {
     OneTime(PathBuf),
 }
 
-/// What profiles say of a host; `None` where they say nothing.
+/// What profiles say about a host; `None` where they say nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `HostName`, with its `%h`.
@@ -47,8 +47,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns these settings, and those of `other` for what they leave open: the first value that
-    /// is found for a host counts, as in `ssh_config`.
+    /// Returns these settings, and those of `other` for what they leave open: the first value
+    /// found for a host counts, as in `ssh_config`.
     #[must_use]
     pub fn over(self, other: Self) -> Self {
         Self {

@@ -10,9 +10,9 @@ use knock_config::{Setup, Unreadable};
 /// Why there are no knocks, or no profiles.
 #[derive(Clone, Debug)]
 pub enum Trouble {
-    /// A text is at fault.
+    /// A text has errors.
     Text(Box<Source>),
-    /// A `knockd.conf` is at fault, or a file it names, or one cannot be read.
+    /// A `knockd.conf` or a file it names has errors or cannot be read.
     Setup(Box<Setup>),
     /// Something else.
     Alone(Wording),
@@ -27,7 +27,7 @@ impl Trouble {
         Self::Alone(cause.wording(&shown(path), help))
     }
 
-    /// Returns all there is to tell, as rustc would tell it.
+    /// Returns the full message, in the layout of rustc.
     #[must_use]
     pub fn report(&self, style: Style) -> String {
         match self {

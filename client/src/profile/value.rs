@@ -21,8 +21,8 @@ use knock_config::diagnostics::Faults;
 /// The longest host name, in bytes: that of the domain name system.
 const MAX_HOST_BYTES: usize = 253;
 
-/// Reads the words behind any keyword but `Host`, of which there is at least one, as settings that
-/// say this one thing.
+/// Reads the words after any keyword but `Host` as settings with this one value. There is at least
+/// one word.
 pub(super) fn settings(
     keyword: Keyword,
     words: &[Word<'_>],
@@ -36,7 +36,7 @@ pub(super) fn settings(
     let word = only(keyword, words, faults)?;
     let mut one = Settings::default();
     match keyword {
-        // Not settings of one word; they are read elsewhere.
+        // Not settings of one word; the caller reads them.
         Keyword::Host | Keyword::Knocks => {}
         Keyword::HostName => one.host_name = Some(host_name(word, faults)?),
         Keyword::Delay => one.delay = Some(time(word, Unit::Milliseconds, faults)?),
@@ -64,14 +64,14 @@ fn only<'a, 'b>(
     if let Some(second) = words.get(1) {
         let message = format!("`{}` takes one value", keyword.name());
         let wording = Wording::new(message, "one word too many")
-            .help("put a value with blanks in it between double quotes");
+            .help("put a value with spaces in double quotes");
         faults.error(second.at, wording);
         return None;
     }
     words.first()
 }
 
-/// Reads knocks, which blanks or commas part.
+/// Reads knocks, separated by blanks or commas.
 fn knocks(words: &[Word<'_>], faults: &mut Faults) -> Option<Vec<Hit>> {
     let errors = faults.errors();
     let mut hits = Vec::new();
@@ -89,8 +89,8 @@ fn knocks(words: &[Word<'_>], faults: &mut Faults) -> Option<Vec<Hit>> {
     (faults.errors() == errors).then_some(hits)
 }
 
-/// Cuts a word into knocks. A comma also parts the flags of one knock: what does not begin with a
-/// digit behind it, where flags may stand, belongs to the knock in front.
+/// Cuts a word into knocks. A comma also separates the flags of one knock: where flags are possible,
+/// what follows it belongs to the knock before it unless it begins with a digit.
 fn parts<'a>(word: &Word<'a>) -> Vec<(Vec<u8>, Piece<'a>)> {
     let is_plain = word.at.bytes() == word.text;
     let mut parts: Vec<(Vec<u8>, Piece<'a>)> = Vec::new();
@@ -129,14 +129,14 @@ fn knock_wording(error: &HitError, faults: &Faults) -> Wording {
         HitError::Protocol(_) | HitError::Flag(_) | HitError::FourthField => "in this knock",
         HitError::FlagsOfUdp => "this knock has flags",
     };
-    // Finding it is slow, and of the errors behind these none will be kept.
+    // Finding it is slow, and no error after the first ones is kept.
     let help = (faults.errors() < Faults::MAX).then(|| error.help()).flatten();
     let example = || "knocks are such as `7000`, `8000:udp` or `9000:tcp:fin,psh`".to_owned();
     let help = Some(help.unwrap_or_else(example));
     Wording { help, ..Wording::new(error.to_string(), label) }
 }
 
-/// Reads a name or an address, with `%h` for the name that was asked for and `%%` for a `%`.
+/// Reads a name or an address, with `%h` for the name that the user gave and `%%` for a `%`.
 fn host_name(word: &Word<'_>, faults: &mut Faults) -> Option<String> {
     let text = std::str::from_utf8(&word.text).unwrap_or_default();
     let is_one = !text.is_empty()
@@ -150,16 +150,15 @@ fn host_name(word: &Word<'_>, faults: &mut Faults) -> Option<String> {
     }
     if expanded(text, "").is_none() {
         let message = "unknown `%` in a host name";
-        let help = "only `%h`, the name that was asked for, and `%%` are known; an address with an \
-                    interface is written `fe80::1%%eth0`";
+        let help = "only `%h`, the name on the command line, and `%%` are known; write an address \
+                    with an interface as `fe80::1%%eth0`";
         faults.error(word.at, Wording::new(message, "in this name").help(help));
         return None;
     }
     Some(text.to_owned())
 }
 
-/// Returns a host name with the name that was asked for in it; `None` if there is a `%` of another
-/// kind.
+/// Returns a host name with its `%h` replaced; `None` if there is a `%` of another kind.
 pub(super) fn expanded(host_name: &str, host: &str) -> Option<String> {
     let mut out = String::new();
     let mut characters = host_name.chars();
@@ -216,7 +215,10 @@ fn source(word: &Word<'_>, faults: &mut Faults) -> Option<IpAddr> {
     let address = std::str::from_utf8(&word.text).ok().and_then(|text| text.parse().ok());
     if address.is_none() {
         let wording = bad(word, "not an address, such as 192.0.2.10 or 2001:db8::10");
-        faults.error(word.at, wording.help("the knocks come from an address of this machine"));
+        faults.error(
+            word.at,
+            wording.help("use an address of this machine: the knocks come from it"),
+        );
     }
     address
 }
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_knock_that_is_none_is_marked() {
+    fn every_invalid_knock_is_marked() {
         assert_eq!(hits("7000,,8000"), Err(vec![(6, 0)]));
         assert_eq!(hits("0 1,65536 ssh"), Err(vec![(1, 1), (5, 5), (11, 3)]));
         assert_eq!(hits("1,2:tcp:fin,x,3"), Err(vec![(3, 11)]));
@@ -328,14 +330,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_knocks_are_read_than_can_be_made() {
+    fn there_is_a_limit_on_the_number_of_knocks() {
         let value = "1,".repeat(MAX_HITS - 1) + "1";
         assert_eq!(hits(&value).unwrap().len(), MAX_HITS);
         assert_eq!(hits(&(value + " 77")), Err(vec![(513, 2)]));
     }
 
     #[test]
-    fn a_host_name_has_the_name_that_was_asked_for_in_it() {
+    fn a_host_name_can_contain_the_requested_name() {
         assert_eq!(expanded("%h.example.com", "home").as_deref(), Some("home.example.com"));
         assert_eq!(expanded("fe80::1%%eth0", "home").as_deref(), Some("fe80::1%eth0"));
         assert_eq!(expanded("%%h", "home").as_deref(), Some("%h"));

@@ -1,11 +1,11 @@
-//! Lines as keywords and words, cut where ssh cuts the lines of its configuration.
+//! Splits lines into keywords and words, as ssh splits the lines of its configuration.
 
 use knock_config::lex::{Piece, is_blank};
 
 /// A word of a line.
 #[derive(Clone, Debug)]
 pub(super) struct Word<'a> {
-    /// Where it stands, with its quotes.
+    /// Its place, with its quotes.
     pub(super) at: Piece<'a>,
     /// What it means: without quotes and escapes.
     pub(super) text: Vec<u8>,
@@ -14,12 +14,12 @@ pub(super) struct Word<'a> {
 /// A quote that does not end on its line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unbalanced<'a> {
-    /// The quote and what is behind it.
+    /// The quote and what follows it.
     pub(super) at: Piece<'a>,
 }
 
-/// Splits a trimmed line that is not empty into its keyword and what is behind that: blanks, and at
-/// most one `=`.
+/// Splits a trimmed line that is not empty into its keyword and the rest. Between them are blanks and
+/// at most one `=`.
 pub(super) fn keyword(line: Piece<'_>) -> (Piece<'_>, Piece<'_>) {
     let ends = |byte: &u8| is_blank(*byte) || *byte == b'=';
     let length = line.bytes().iter().position(ends).unwrap_or(line.bytes().len());
@@ -28,9 +28,9 @@ pub(super) fn keyword(line: Piece<'_>) -> (Piece<'_>, Piece<'_>) {
     (keyword, rest.strip_prefix(b'=').unwrap_or(rest).trim())
 }
 
-/// Splits what is behind a keyword into words.
+/// Splits what follows a keyword into words.
 ///
-/// Blanks part words unless they are quoted, by `"` or `'`, or escaped by `\`; a word that begins
+/// Blanks separate words unless they are quoted, by `"` or `'`, or escaped by `\`; a word that begins
 /// with `#` begins a comment.
 ///
 /// # Errors
@@ -42,9 +42,9 @@ pub(super) fn words(mut rest: Piece<'_>) -> Result<Vec<Word<'_>>, Unbalanced<'_>
         if rest.is_empty() || rest.bytes().starts_with(b"#") {
             return Ok(words);
         }
-        let (word, behind) = word(rest)?;
+        let (word, tail) = word(rest)?;
         words.push(word);
-        rest = behind;
+        rest = tail;
     }
 }
 
@@ -72,8 +72,8 @@ fn word(rest: Piece<'_>) -> Result<(Word<'_>, Piece<'_>), Unbalanced<'_>> {
     if let Some((at, _)) = quote {
         return Err(Unbalanced { at: rest.split_at(at).1 });
     }
-    let (at, behind) = rest.split_at(end);
-    Ok((Word { at, text }, behind))
+    let (at, tail) = rest.split_at(end);
+    Ok((Word { at, text }, tail))
 }
 
 fn is_escaped(next: Option<u8>, is_quoted: bool) -> bool {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_does_not_end_is_told_with_its_place() {
+    fn a_quote_that_does_not_end_is_reported_with_its_place() {
         assert_eq!(split("Host a \"b c").1, Err("\"b c".into()));
         assert_eq!(split("Host a 'b\"").1, Err("'b\"".into()));
         assert_eq!(split(r#"Host a"b\""#).1, Err(r#""b\""#.into()));

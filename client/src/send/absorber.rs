@@ -1,4 +1,4 @@
-//! Takes answers to knocks, and lets nobody answer them.
+//! Absorbs answers to knocks, so that the kernel does not reply to them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,11 +9,11 @@ use socket2::{Domain, Socket, Type};
 
 /// A source port whose packets are thrown away.
 ///
-/// Without it, the kernel would answer a SYN+ACK, which an open port answers a knock with: with an
-/// RST, which to a door without `tcpflags` is a knock at the wrong port, or the first one of another door.
+/// Without it, the kernel would reply with an RST to the SYN+ACK of an open port. To a door without
+/// `tcpflags`, that RST is a knock at the wrong port, or the first knock of another door.
 #[derive(Debug)]
 pub(crate) struct Absorber {
-    /// A TCP socket that listens, and is deaf.
+    /// A TCP socket that listens and drops everything.
     socket: Socket,
 }
 
@@ -32,7 +32,7 @@ impl Absorber {
     }
 }
 
-/// Returns a TCP socket that is bound to the source, and to which nothing comes.
+/// Returns a TCP socket that is bound to the source and receives nothing.
 pub(super) fn deaf(source: SocketAddr, interface: Option<&InterfaceName>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(source), Type::STREAM.nonblocking(), None)?;
     if source.is_ipv4() {
@@ -40,7 +40,7 @@ pub(super) fn deaf(source: SocketAddr, interface: Option<&InterfaceName>) -> io:
     } else {
         HopsLeftMin6.set(&socket, &HOPS_MAX)?;
     }
-    // The absorber and the socket that sends the SYN have one port.
+    // The absorber shares its port with the socket that sends the SYN.
     socket.set_reuse_port(true)?;
     bind(&socket, source, interface)?;
     Ok(socket)
@@ -58,11 +58,11 @@ pub(super) fn bind(
     socket.bind(&source.into())
 }
 
-/// What no packet has left of its hops that was sent by a usual system, which gives it 64 or 128, or
-/// that has passed a router. The kernel throws away packets with less, and answers none of them.
+/// A minimum hop count that packets do not have if they passed a router or came from a usual system,
+/// which starts at 64 or 128. The kernel drops packets with less and answers none of them.
 ///
-/// A filter that lets nothing through would do the same, but it is not for everybody: since Linux 6.18
-/// at the latest, one on a TCP socket needs `CAP_NET_ADMIN`.
+/// A socket filter would do the same, but not for unprivileged users: since Linux 6.18 at the latest,
+/// one on a TCP socket needs `CAP_NET_ADMIN`.
 const HOPS_MAX: i32 = 255;
 
 /// `IP_MINTTL`.

@@ -1,7 +1,7 @@
 //! Sends the knocks of a plan.
 //!
-//! All that can fail is tried before the first packet leaves: each knock has its sockets, bound to the
-//! source, by then.
+//! Everything that can fail is tried before the first packet leaves: by then, each knock has its
+//! sockets, bound to the source.
 
 mod absorber;
 mod shot;
@@ -19,7 +19,7 @@ use absorber::Absorber;
 use knock_capture::hit::Hit;
 use shot::Shot;
 
-/// Why not all knocks have left.
+/// Why not all knocks were sent.
 #[derive(Debug)]
 pub enum SendError {
     /// A raw socket is not allowed; nothing was sent.
@@ -34,9 +34,9 @@ pub enum SendError {
         /// What the system says.
         cause: io::Error,
     },
-    /// A knock could not be sent; those before it have left.
+    /// A knock could not be sent; those before it were.
     NotSent {
-        /// How many have left before.
+        /// How many were sent before.
         sent: usize,
         /// How many there are.
         of: usize,
@@ -52,7 +52,7 @@ impl fmt::Display for SendError {
         match self {
             Self::NotPermitted { hit } => write!(
                 out,
-                "knock `{hit}` needs a raw socket, which is only for root and programs with CAP_NET_RAW"
+                "knock `{hit}` needs a raw socket, which only root and programs with CAP_NET_RAW may open"
             ),
             Self::NotReady { hit, cause } => {
                 write!(out, "cannot prepare knock `{hit}`: {}", Cause(cause))
@@ -67,7 +67,7 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// What takes the answers to a knock, so that none is answered, as long as it is there.
+/// Absorbs the answers to a knock for as long as it lives.
 #[derive(Debug)]
 #[expect(dead_code, reason = "the sockets are only held")]
 pub(crate) enum Silence {
@@ -77,15 +77,15 @@ pub(crate) enum Silence {
     Datagrams(Socket),
 }
 
-/// Sends the knocks of a plan, each of which is told before.
+/// Sends the knocks of a plan, and prints each before it leaves.
 ///
-/// Returns what is to be held until nothing more is to be sent.
+/// Returns guards to hold until all sending is over.
 ///
 /// # Errors
-/// [`SendError`]: with the first knock that does not leave, it ends.
+/// [`SendError`] of the first knock that cannot be sent; later ones are not tried.
 pub(crate) fn send(
     plan: &Plan,
-    mut tell: impl FnMut(usize, Hit),
+    mut print: impl FnMut(usize, Hit),
 ) -> Result<Vec<Silence>, SendError> {
     let mut numbers = Rng::new();
     let mut shots = Vec::with_capacity(plan.hits.len());
@@ -98,7 +98,7 @@ pub(crate) fn send(
         if sent > 0 {
             thread::sleep(plan.delay);
         }
-        tell(sent.saturating_add(1), *hit);
+        print(sent.saturating_add(1), *hit);
         let fired = shot.fire();
         silences.push(fired.map_err(|cause| SendError::NotSent { sent, of, hit: *hit, cause })?);
     }

@@ -1,4 +1,4 @@
-//! One knock, ready to leave.
+//! One knock, ready to be sent.
 
 use std::io;
 use std::net::SocketAddr;
@@ -56,7 +56,7 @@ impl Shot {
         let absorber = Absorber::new(plan.source, plan.interface.as_ref())?;
         let bytes = frame::segment(absorber.source()?, plan.at(hit.knock.port), flags, numbers);
         let bytes = bytes.map_err(|_| io::Error::other("source and host differ in family"))?;
-        // To a raw socket of IPv6, a port other than 0 is a protocol.
+        // A raw IPv6 socket takes a port other than 0 for a protocol.
         Ok(Self::Segment { socket, absorber, destination: plan.destination, bytes })
     }
 
@@ -66,18 +66,18 @@ impl Shot {
         Ok(Self::Datagram { socket, destination: plan.at(hit.knock.port) })
     }
 
-    /// Sends it. Returns what takes the answers.
+    /// Sends the knock. Returns the guard that absorbs the answers.
     pub(super) fn fire(self) -> io::Result<Silence> {
         match self {
             Self::Syn { socket, absorber, destination } => {
                 match socket.connect(&destination.into()) {
-                    // Refused by this very machine, which so has got it.
+                    // This machine refused it, so it has arrived.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                     Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
                     done => done?,
                 }
-                // The SYN has left, or waits for the neighbour's address. Closed now, the socket sends
-                // nothing more: no repeat after a second, and no answer.
+                // The SYN has left, or waits for the neighbour's address. Closing the socket stops it from
+                // repeating the SYN after a second and from answering.
                 drop(socket);
                 Ok(Silence::Segments(absorber))
             }

@@ -27,8 +27,8 @@ fn what_is_written_opens_the_door_in_a_replay_under_both_rule_sets() {
     let (_folder, path) = place("k.pcap");
     for (source, host) in [("192.0.2.10", "192.0.2.1"), ("2001:db8::10", "2001:db8::1")] {
         let knocks = "7000 8000:udp 9000:tcp:fin,psh,urg";
-        let told = output(&format!("--write {path} --source {source} {host} {knocks}"));
-        assert_eq!(told, format!("{path}: 3 knocks\n"));
+        let printed = output(&format!("--write {path} --source {source} {host} {knocks}"));
+        assert_eq!(printed, format!("{path}: 3 knocks\n"));
         // No door has both SYN and FIN: `mixed` takes what comes, `syn` sees the first knock only.
         let config = "
 [mixed]
@@ -121,8 +121,8 @@ fn a_capture_may_go_to_standard_output() {
 }
 
 #[test]
-fn without_a_route_another_address_stands_for_the_source() {
-    let name = "without_a_route_another_address_stands_for_the_source";
+fn without_a_route_the_source_is_an_example_address() {
+    let name = "without_a_route_the_source_is_an_example_address";
     if !require(name, &["unshare"], Need::Namespaces) {
         return;
     }
@@ -133,14 +133,14 @@ fn without_a_route_another_address_stands_for_the_source() {
         let outcome = finish(&mut command);
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         let note =
-            format!("knock: note: there is no route to {host}; {source} stands for the source\n");
+            format!("knock: note: there is no route to {host}; using {source} as the source\n");
         assert_eq!(outcome.stderr, note);
         let mut command = Command::new("unshare");
         command.args(["--net", env!("CARGO_BIN_EXE_knock"), "--json", "--dry-run", host, "7000"]);
-        let told = schema().objects(&finish(&mut command).stdout);
-        let note = format!("there is no route to {host}; {source} stands for the source");
-        assert_eq!((&told[0]["event"], &told[0]["message"]), (&"note".into(), &note.into()));
-        assert_eq!((&told[1]["event"], &told[1]["source"]), (&"plan".into(), &source.into()));
+        let printed = schema().objects(&finish(&mut command).stdout);
+        let note = format!("there is no route to {host}; using {source} as the source");
+        assert_eq!((&printed[0]["event"], &printed[0]["message"]), (&"note".into(), &note.into()));
+        assert_eq!((&printed[1]["event"], &printed[1]["source"]), (&"plan".into(), &source.into()));
         let config = "[door]\n    sequence = 7000\n    command =\n";
         assert!(replay(&path, config, "knock").starts_with(&format!("{source}: door: Stage 1\n")));
     }
@@ -151,7 +151,7 @@ fn a_capture_needs_no_privileges_even_for_flags() {
     let (_folder, path) = place("k.pcap");
     let outcome = run(&format!("--json --write {path} --source 192.0.2.9 192.0.2.1 1:tcp:fin"));
     assert_eq!(outcome.status, Some(0));
-    let told = schema().object(&outcome.stdout);
-    assert_eq!((&told["event"], &told["file"]), (&"written".into(), &path.into()));
-    assert_eq!(told["knocks"], 1);
+    let printed = schema().object(&outcome.stdout);
+    assert_eq!((&printed["event"], &printed["file"]), (&"written".into(), &path.into()));
+    assert_eq!(printed["knocks"], 1);
 }

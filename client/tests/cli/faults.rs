@@ -1,4 +1,4 @@
-//! What is at fault is told before anything is sent, with status 2.
+//! Errors are reported before anything is sent, with status 2.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,7 +9,7 @@ use knock_tests::process::{Live, finish};
 use crate::{knock, output, place, run, schema};
 
 #[test]
-fn every_fault_of_the_command_line_is_status_2_and_told() {
+fn every_error_of_the_command_line_is_reported_with_status_2() {
     let lines = [
         "",
         "192.0.2.1",
@@ -38,11 +38,11 @@ fn every_fault_of_the_command_line_is_status_2_and_told() {
         "-q -v 192.0.2.1 7000",
         "--then none --wait 5 127.0.0.1 7000",
     ];
-    insta::assert_snapshot!(told(&lines));
+    insta::assert_snapshot!(printed(&lines));
 }
 
 #[test]
-fn every_fault_of_addresses_and_names_is_status_2_and_told() {
+fn every_error_of_addresses_and_names_is_reported_with_status_2() {
     let lines = [
         "-4 ::1 7000",
         "-6 127.0.0.1 7000",
@@ -69,32 +69,32 @@ fn every_fault_of_addresses_and_names_is_status_2_and_told() {
         "nobody.invalid 7000",
         "a\u{1b}[31m.invalid 7000",
     ];
-    insta::assert_snapshot!(told(&lines));
+    insta::assert_snapshot!(printed(&lines));
 }
 
-/// Returns what is told of each line.
-fn told(lines: &[&str]) -> String {
-    let mut told = String::new();
+/// Returns what is printed for each line.
+fn printed(lines: &[&str]) -> String {
+    let mut printed = String::new();
     for line in lines {
         let outcome = run(line);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{line}: {outcome:?}");
-        // Behind what is wrong, clap leaves a line free before what can be done about it.
+        // clap leaves a blank line between the error and the tip.
         let (stderr, tip) = match outcome.stderr.split_once("\n\n  tip: ") {
             Some((stderr, tip)) => (stderr.to_owned(), tip.lines().next()),
             None => (outcome.stderr, None),
         };
-        // What the system's resolver says depends on the network.
-        let stderr = stderr.lines().map(|line| match line.split_once(" is known: ") {
-            Some((known, _)) => format!("{known} is known: ..."),
+        // The message of the system's resolver depends on the network.
+        let stderr = stderr.lines().map(|line| match line.split_once(".invalid`: ") {
+            Some((known, _)) => format!("{known}.invalid`: ..."),
             None => line.to_owned(),
         });
         let stderr = stderr.take_while(|line| !line.is_empty() && !line.starts_with("Usage"));
         let line = line.escape_debug();
         let tip = tip.map(|tip| format!("  tip: {tip}"));
         let stderr = stderr.chain(tip).collect::<Vec<_>>().join("\n");
-        writeln!(told, "$ knock {line}\n{stderr}\n").unwrap();
+        writeln!(printed, "$ knock {line}\n{stderr}\n").unwrap();
     }
-    told
+    printed
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn too_many_knocks_are_refused() {
 }
 
 #[test]
-fn with_json_faults_are_objects_too() {
+fn with_json_errors_are_objects_too() {
     for (line, message) in [
         ("--json 192.0.2.1 0", "`0` is not a port"),
         ("192.0.2.1 --json", "no knocks are given"),
@@ -119,13 +119,13 @@ fn with_json_faults_are_objects_too() {
         let error = schema().object(&outcome.stdout);
         assert_eq!(error["event"], "error", "{line}");
         assert_eq!(error["status"], 2);
-        let told = error["message"].as_str().unwrap();
-        assert!(told.contains(message) && !told.contains("Usage"), "{error}");
+        let printed = error["message"].as_str().unwrap();
+        assert!(printed.contains(message) && !printed.contains("Usage"), "{error}");
     }
 }
 
 #[test]
-fn with_json_the_way_out_is_a_member() {
+fn with_json_the_help_is_a_member() {
     for (line, help) in [
         ("--json 192.0.2.1 7000,8000", "ports are separated by blanks: `7000 8000`"),
         ("--json 192.0.2.1 --thn 22", "a similar argument exists: '--then'"),
@@ -133,31 +133,31 @@ fn with_json_the_way_out_is_a_member() {
     ] {
         let error = schema().object(&run(line).stdout);
         assert_eq!(error["help"], help, "{error}");
-        let told = error["message"].as_str().unwrap();
-        assert!(!told.contains(help) && !told.ends_with('\n'), "{error}");
+        let printed = error["message"].as_str().unwrap();
+        assert!(!printed.contains(help) && !printed.ends_with('\n'), "{error}");
     }
 }
 
 #[test]
-fn a_full_disk_is_told_and_status_1() {
+fn a_full_disk_is_reported_with_status_1() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let mut plan = knock("--dry-run 127.0.0.1 7000");
     let outcome = Live::start_with_output(&mut plan, Stdio::from(full())).finish();
     assert_eq!(outcome.status, Some(1));
-    let told = "knock: error: cannot write to standard output: No space left on device\n";
-    assert_eq!(outcome.stderr, told);
+    let printed = "knock: error: cannot write to standard output: No space left on device\n";
+    assert_eq!(outcome.stderr, printed);
     let outcome = run("--write /dev/full 127.0.0.1 7000");
     assert_eq!(outcome.status, Some(1));
-    let told = "knock: error: cannot write /dev/full: No space left on device\n";
-    assert_eq!(outcome.stderr, told);
+    let printed = "knock: error: cannot write /dev/full: No space left on device\n";
+    assert_eq!(outcome.stderr, printed);
     let outcome = run("--write /nowhere/k.pcap 127.0.0.1 7000");
     assert_eq!(outcome.status, Some(1));
-    let told = "knock: error: cannot write /nowhere/k.pcap: No such file or directory\n";
-    assert_eq!(outcome.stderr, told);
+    let printed = "knock: error: cannot write /nowhere/k.pcap: No such file or directory\n";
+    assert_eq!(outcome.stderr, printed);
 }
 
 #[test]
-fn whoever_reads_no_more_is_no_fault() {
+fn a_reader_that_has_gone_is_not_an_error() {
     for arguments in ["--help", "--dry-run 127.0.0.1 7000", "--write - 127.0.0.1 7000"] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -167,7 +167,7 @@ fn whoever_reads_no_more_is_no_fault() {
 }
 
 #[test]
-fn quiet_says_nothing_but_errors() {
+fn quiet_prints_only_errors() {
     let (_folder, path) = place("k.pcap");
     assert_eq!(output(&format!("-q --write {path} 127.0.0.1 7000")), "");
     assert!(!finish(&mut knock("-q 127.0.0.1 0")).stderr.is_empty());

@@ -73,8 +73,8 @@ fn fish_completes_options_and_their_values() {
 }
 
 #[test]
-fn zsh_has_nothing_to_say_against_its_completions() {
-    let name = "zsh_has_nothing_to_say_against_its_completions";
+fn zsh_accepts_its_completions() {
+    let name = "zsh_accepts_its_completions";
     if !require(name, &["zsh"], Need::Programs) {
         return;
     }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// Returns the client with these arguments, separated by blanks.
 fn knock(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_knock"));
-    // Nobody's profiles.
+    // No profiles of whoever runs the tests.
     command.env("XDG_CONFIG_HOME", "/nonexistent").args(arguments.split_whitespace());
     command
 }
@@ -25,7 +25,7 @@ fn run(arguments: &str) -> Outcome {
     finish(&mut knock(arguments))
 }
 
-/// Returns what a run prints that has no errors.
+/// Returns what a run prints, which must succeed.
 fn output(arguments: &str) -> String {
     let outcome = run(arguments);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
@@ -39,7 +39,7 @@ fn place(name: &str) -> (TempDir, String) {
     (folder, path)
 }
 
-/// Returns what the lines of `--json` are to be like.
+/// Returns the schema of the lines of `--json`.
 fn schema() -> Schema {
     Schema::read("knock.schema.json")
 }

@@ -1,4 +1,4 @@
-//! `--dry-run`: everything that would be done, and nothing is.
+//! `--dry-run` prints the plan and sends nothing.
 
 use crate::{output, schema};
 

@@ -1,9 +1,6 @@
-//! The manual page: made from the command line's definition and docs/man/knock.1.md; and what the README
-//! says of the client.
+//! The manual page: made from the command line's definition and docs/man/knock.1.md.
 
 #![cfg(test)]
-
-mod readme;
 
 use knock_tests::manual::{Page, Part, prose};
 

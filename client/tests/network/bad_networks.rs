@@ -9,7 +9,7 @@ use crate::daemon::{self, BOTH, Program};
 use crate::relay::{Fate, Passing, Relay};
 use crate::scene::{KNOCK, Scene};
 
-/// A door before port 22, and one for the knock that comes when all before it were handled.
+/// A door for port 22, and one whose knock comes last, after all others were handled.
 const DOORS: &str = "
 [ssh]
     sequence = 7000,8000,9000
@@ -34,10 +34,10 @@ fn scene(name: &str, program: Program) -> Option<(Scene, Relay, Live)> {
     Some((scene, relay, daemon))
 }
 
-/// Returns what a daemon says until it has handled all that came before.
+/// Returns what a daemon prints until it has handled all earlier packets.
 fn said(scene: &Scene, relay: &Relay, daemon: &Live) -> Vec<String> {
     relay.follow(|_| Fate::Passes);
-    // The first one voids an attempt, during which knockd 0.8 hears no other door.
+    // The first knock ends an attempt; during an attempt, knockd 0.8 hears no other door.
     assert_eq!(scene.client("command knock -d 20 192.0.2.1 9000 10000:udp").status, Some(0));
     let mut said = vec![];
     loop {
@@ -50,13 +50,13 @@ fn said(scene: &Scene, relay: &Relay, daemon: &Live) -> Vec<String> {
     }
 }
 
-/// Waits until so many knocks have arrived, and returns their ports.
+/// Waits until this many knocks have arrived, and returns their ports.
 fn arrived(relay: &Relay, count: usize) -> Vec<u16> {
     wait_until("all knocks have arrived", || relay.arrived().len() >= count);
     relay.arrived()
 }
 
-/// Makes knocks late, each as the next of these says.
+/// Delays each knock by the next of these times.
 fn jitter(late: [bool; 3]) -> impl FnMut(Passing) -> Fate + Send + 'static {
     let mut late = VecDeque::from(late);
     move |passing| match passing {
@@ -83,7 +83,7 @@ fn the_default_pace_opens_where_packets_overtake_one_another_and_none_does_not()
             assert!(opened(&said), "{program:?} {late:?}: {said:?}");
         }
         for knock in [&format!("{KNOCK} --delay 0"), "command knock"] {
-            // Unless the client was held up between two knocks, the second one arrives first.
+            // The second knock arrives first, unless the machine delayed the client between them.
             let is_overtaken = (0..50).any(|_| {
                 relay.follow(jitter([true, false, false]));
                 let outcome = scene.client(&format!("{knock} 192.0.2.1 7000 8000 9000"));
@@ -99,9 +99,9 @@ fn the_default_pace_opens_where_packets_overtake_one_another_and_none_does_not()
 }
 
 #[test]
-fn a_lost_knock_is_made_good_by_a_retry() {
+fn a_retry_makes_up_for_a_lost_knock() {
     for program in BOTH {
-        let Some((scene, relay, _daemon)) = scene("a_lost_knock_is_made_good_by_a_retry", program)
+        let Some((scene, relay, _daemon)) = scene("a_retry_makes_up_for_a_lost_knock", program)
         else {
             return;
         };
@@ -138,8 +138,8 @@ fn where_all_knocks_are_lost_the_status_is_4() {
 }
 
 #[test]
-fn lost_answers_of_the_port_that_opened_are_asked_for_again() {
-    let name = "lost_answers_of_the_port_that_opened_are_asked_for_again";
+fn a_lost_answer_of_the_open_port_is_requested_again() {
+    let name = "a_lost_answer_of_the_open_port_is_requested_again";
     let Some((scene, relay, _daemon)) = scene(name, Program::Ours) else { return };
     let _ssh = scene.listener("192.0.2.1", 22);
     let mut left = 3;
@@ -157,8 +157,8 @@ fn lost_answers_of_the_port_that_opened_are_asked_for_again() {
 }
 
 #[test]
-fn answers_of_a_far_host_get_an_rst_only_when_all_knocks_have_left() {
-    let name = "answers_of_a_far_host_get_an_rst_only_when_all_knocks_have_left";
+fn answers_of_a_far_host_get_an_rst_only_after_all_knocks() {
+    let name = "answers_of_a_far_host_get_an_rst_only_after_all_knocks";
     let Some((scene, relay)) = Scene::relayed(name, &[]) else { return };
     let _listeners = [7000, 8000].map(|port| scene.listener("192.0.2.1", port));
     relay.follow(|passing| match passing {

@@ -21,14 +21,14 @@ pub(crate) enum Program {
 /// Both.
 pub(crate) const BOTH: [Program; 2] = [Program::Theirs, Program::Ours];
 
-/// What our daemon is called, and what the names of the processes begin with that it starts.
+/// The name of our daemon, with which the names of its child processes begin.
 const NAME: &str = "knockd";
 
 /// Makes this program the daemon if it is called by the name of the daemon.
 ///
-/// For a test, cargo builds programs of the test's own package only, and examples only if nobody says
-/// which test is meant. So the test program is the daemon as well, and is there whenever the tests
-/// are. Before `main`, because there the arguments are those of the test harness.
+/// For a test, cargo builds programs of the test's own package only, and examples only if no test is
+/// selected. So the test program is the daemon as well, which is always there. This runs before
+/// `main`, because the test harness reads the arguments there.
 #[ctor::ctor(unsafe)]
 fn be_the_daemon_if_called_so() {
     let name = env::args().next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Tests of the client on networks of their own: what leaves, who opens, and what is told.
+//! Tests of the client in network namespaces: what it sends, which doors open, and what it prints.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]

@@ -1,4 +1,4 @@
-//! Whoever knocks, and whoever listens.
+//! Both clients with both daemons.
 
 use crate::daemon::{self, BOTH};
 use crate::scene::{KNOCK, Scene};
@@ -20,7 +20,7 @@ const DOORS: &str = "
 /// back to back is in order on a cable, but not on a network.
 const CLIENTS: [&str; 2] = [KNOCK, "command knock -d 20"];
 
-/// The server, how it is knocked at with options of both clients, and who it sees knock.
+/// The server's address, options that both clients know, and the address that the server sees.
 const FAMILIES: [(&str, &str, &str); 2] =
     [("-4", "192.0.2.1", "192.0.2.10"), ("-6", "2001:db8::1", "2001:db8::10")];
 

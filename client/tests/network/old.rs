@@ -1,10 +1,10 @@
-//! Debian's knock 0.8 beside this one.
+//! Debian's knock 0.8 compared with this one.
 
 use std::time::{Duration, Instant};
 
 use crate::scene::{KNOCK, Scene, sent};
 
-/// Debian's, not the one that [`Scene::client`] calls so.
+/// Debian's program, not the one that [`Scene::client`] calls `knock`.
 const OLD: &str = "command knock";
 
 #[test]

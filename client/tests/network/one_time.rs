@@ -27,7 +27,7 @@ fn client_and_our_daemon_mark_the_same_lines_in_the_same_way() {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         while !daemon.line().contains("OPEN SESAME") {}
         assert_eq!(read("ours").matches('#').count(), marks);
-        // It tells that it opens before it marks.
+        // The daemon prints that it opens before it marks.
         wait_until("the daemon has marked it, too", || read("theirs") == read("ours"));
     }
     let marked = "# of both\n#7000,8000:udp,7001\n#002,7003\n\n#7004\n 7005,7006:udp\n";

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::scene::{KNOCK, Scene, Seen, schema, sent};
 
-/// The addresses of the server that all is tried with.
+/// The addresses of the server that every test tries.
 const SERVERS: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 
-/// Longer than it takes until the kernel sends a SYN again, and a SYN+ACK.
+/// Longer than the kernel waits before it repeats a SYN or a SYN+ACK.
 const UNTIL_REPEATED: Duration = Duration::from_millis(1300);
 
 #[test]
@@ -15,7 +15,7 @@ fn one_packet_leaves_for_each_knock_in_order_and_paced() {
     let name = "one_packet_leaves_for_each_knock_in_order_and_paced";
     let Some(scene) = Scene::new(name, &[]) else { return };
     for server in SERVERS {
-        // From now on, no knock waits for the neighbour's address.
+        // Resolve the neighbour's address first, so that no knock waits for it.
         assert_eq!(scene.knock(&format!("{server} 9:udp")).status, Some(0));
         for (delay, gap) in [("", 0.1), ("-d 250", 0.25), ("-d 0", 0.0)] {
             let sniffer = scene.record();
@@ -28,7 +28,7 @@ fn one_packet_leaves_for_each_knock_in_order_and_paced() {
             let sent: Vec<&Seen> = seen.iter().filter(|packet| packet.to == server).collect();
             for pair in sent.windows(2) {
                 let between = pair[1].at - pair[0].at;
-                // A machine that is busy may make it longer, and nothing shorter.
+                // A busy machine can only make it longer.
                 assert!(between >= gap, "{between} s in {seen:?}");
                 assert_eq!(pair[0].from, pair[1].from);
             }
@@ -55,7 +55,7 @@ fn a_firewall_that_drops_or_rejects_sees_no_knock_twice() {
         }
         for server in SERVERS {
             let sniffer = scene.record();
-            // The program outlives the repeat that there must not be.
+            // The program lives long enough for a repeat to show.
             let outcome = scene.knock(&format!("-d 1300 {server} 7000 8000"));
             assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{reaction}");
             std::thread::sleep(UNTIL_REPEATED);
@@ -75,7 +75,7 @@ fn an_open_port_gets_nothing_but_its_knock() {
         let outcome = scene.knock(&format!("-d 1300 {server} 7000 8000:udp 9000"));
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         let mut seen = sniffer.end();
-        // Behind the last knock, the program has ended.
+        // The program ends after the last knock.
         let is_last = |packet: &Seen| packet.to == server && packet.to_port == 9000;
         let last = seen.iter().position(is_last).unwrap();
         seen.truncate(last + 1);
@@ -89,7 +89,7 @@ fn an_open_port_gets_nothing_but_its_knock() {
 fn knocks_wait_for_the_address_of_the_neighbour_and_leave_once() {
     let name = "knocks_wait_for_the_address_of_the_neighbour_and_leave_once";
     let Some(scene) = Scene::new(name, &[]) else { return };
-    // As many as there may be at all find room in the kernel's queue.
+    // The kernel's queue has room for the largest number of knocks.
     let many: Vec<String> = (10_001..=10_256).map(|port| port.to_string()).collect();
     for (delay, ports) in [("", "7000 8000"), ("-d 0", &many.join(" "))] {
         for server in SERVERS {
@@ -114,7 +114,7 @@ fn knocks_wait_for_the_address_of_the_neighbour_and_leave_once() {
 fn flags_leave_as_they_are_given_with_right_checksums() {
     let name = "flags_leave_as_they_are_given_with_right_checksums";
     let Some(scene) = Scene::new(name, &[]) else { return };
-    // The kernel leaves its own checksums to the card.
+    // The kernel leaves its own checksums to the network card.
     for server in SERVERS {
         let sniffer = scene.record();
         let knocks =
@@ -198,8 +198,8 @@ fn a_link_local_address_is_knocked_at_through_its_interface() {
         let source = plan["source"].as_str().unwrap();
         assert!(source.starts_with("fe80::") && source.ends_with("%client"), "{plan}");
         assert_eq!(plan["address"], "fe80::1%client");
-        let told = scene.knock(&format!("--json {arguments} 7000:udp")).stdout;
-        assert_eq!(schema().object(&told)["address"], "fe80::1%client");
+        let printed = scene.knock(&format!("--json {arguments} 7000:udp")).stdout;
+        assert_eq!(schema().object(&printed)["address"], "fe80::1%client");
     }
 }
 
@@ -214,7 +214,7 @@ fn knocks_by_udp_carry_what_those_of_knock_08_carry() {
         assert_eq!(sent(&seen, "192.0.2.1"), ["7000 UDP"]);
         let outcome = scene.client(&format!("tcpdump -n -t -x -r {}", scene.path("seen.pcap")));
         let words: Vec<_> = outcome.stdout.lines().nth(2).unwrap().split_whitespace().collect();
-        // Behind the place, the host's address and the ports: length, checksum, payload.
+        // After the port fields: length, checksum, payload.
         assert_eq!(words.len(), 8, "{words:?}");
         (words[5].to_owned(), words[7].to_owned())
     };

@@ -1,6 +1,6 @@
-//! A network that loses, delays and doubles packets, as a test says.
+//! A network that loses, delays and doubles packets as a test wants.
 //!
-//! In the place of netem, which not every kernel has, and whose losses are left to chance.
+//! It replaces netem, which not every kernel has and whose losses are random.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -12,7 +12,7 @@ use etherparse::{PacketHeaders, TransportHeader};
 use knock_tests::live::Namespace;
 use pcap::{Active, Capture, Direction, Error};
 
-/// What becomes of a packet.
+/// What happens to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It passes at once.
@@ -21,7 +21,7 @@ pub(crate) enum Fate {
     Lost,
     /// It arrives twice.
     Doubled,
-    /// It arrives this long after it was sent, behind whatever was sent and is due before.
+    /// It arrives this long after it was sent, after all that is due before.
     Late(Duration),
 }
 
@@ -36,14 +36,14 @@ pub(crate) enum Passing {
     Other,
 }
 
-/// Says what becomes of packets, which come in the order in which each side sent them.
+/// Decides what happens to packets; sees them in the order in which each side sent them.
 type Rule = Box<dyn FnMut(Passing) -> Fate + Send>;
 
 /// Carries packets between a server and a client. What is neither TCP nor UDP always passes.
 pub(crate) struct Relay {
     rule: Arc<Mutex<Rule>>,
     arrived: Arc<Mutex<Vec<u16>>>,
-    /// Until the relay ends, which ends its threads.
+    /// Dropping it ends the threads.
     _between: Namespace,
 }
 
@@ -55,7 +55,7 @@ struct Frame {
 }
 
 impl Relay {
-    /// Returns one that lets all pass, where a cable is cut.
+    /// Returns a relay in the middle of a cut cable, which passes everything.
     pub(crate) fn new(between: Namespace) -> Self {
         let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| Fate::Passes)));
         let arrived = Arc::default();
@@ -80,7 +80,7 @@ impl Relay {
         Self { rule, arrived, _between: between }
     }
 
-    /// Lets another rule hold from now on, and forgets what has arrived.
+    /// Sets the rule from now on, and forgets what has arrived.
     pub(crate) fn follow(&self, rule: impl FnMut(Passing) -> Fate + Send + 'static) {
         *self.rule.lock().unwrap() = Box::new(rule);
         self.arrived.lock().unwrap().clear();
@@ -94,7 +94,7 @@ impl Relay {
 
 fn open(name: &'static str) -> Capture<Active> {
     let capture = Capture::from_device(name).unwrap().immediate_mode(true).promisc(true);
-    // Time and again it looks whether anybody still wants to know.
+    // Wake up now and then to see whether the relay has ended.
     capture.timeout(100).snaplen(4096).open().unwrap()
 }
 
@@ -147,8 +147,8 @@ impl Carrier {
         }
     }
 
-    /// Lets a frame have its fate. By the moment it was sent, however late this thread gets to it:
-    /// packets that were sent farther apart than they are late never change places.
+    /// Applies the rule to a frame. Times count from when it was sent, not from when this thread sees it:
+    /// packets that were sent farther apart than their delay never change places.
     fn take(&mut self, frame: Frame) {
         let fate = match passing(&frame) {
             Some(passing) => (*self.rule.lock().unwrap())(passing),

@@ -1,4 +1,4 @@
-//! A server and a client on a cable, and what passes on it.
+//! A server and a client on a cable, and the packets on it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 7] = ["unshare", "nsenter", "taskset", "ip", "nc", "tcpdu
 /// The client's program.
 pub(crate) const KNOCK: &str = env!("CARGO_BIN_EXE_knock");
 
-/// A user who may do nothing that not everybody may.
+/// A user without any privileges.
 pub(crate) const NOBODY: &str =
     "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all";
 
@@ -30,7 +30,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Returns one for a test; `None` if the machine lacks one of these programs, or of those that
+    /// Returns one for a test; `None` if the machine lacks one of these programs or of those that
     /// every scene needs.
     pub(crate) fn new(test: &str, programs: &[&str]) -> Option<Self> {
         let can = require(test, &[&PROGRAMS, programs].concat(), Need::Namespaces);
@@ -61,7 +61,7 @@ impl Scene {
         finish(&mut self.cable.client.command(&line))
     }
 
-    /// Runs the client's program, as nobody, with these arguments.
+    /// Runs the client's program without privileges, with these arguments.
     pub(crate) fn knock(&self, arguments: &str) -> Outcome {
         self.client(&format!("{NOBODY} {KNOCK} {arguments}"))
     }
@@ -78,21 +78,21 @@ impl Scene {
         live
     }
 
-    /// Lets port 22 of the server greet everybody who connects, until the test ends.
+    /// Lets port 22 of the server greet every connection until the test ends.
     pub(crate) fn greeter(&self, greeting: &'static str) {
         let listener = self.cable.server.open(|| TcpListener::bind("192.0.2.1:22").unwrap());
         thread::spawn(move || {
             for mut connection in listener.incoming().flatten() {
-                // Whoever only looked has gone.
+                // A client that only tried the port has gone.
                 let _ = connection.write_all(greeting.as_bytes());
-                // What is closed with something unread is reset, and the greeting may be lost.
+                // Closing with unread data sends an RST, which may lose the greeting.
                 let _ = connection.shutdown(Shutdown::Write);
                 let _ = io::copy(&mut connection, &mut io::sink());
             }
         });
     }
 
-    /// Starts to record what passes.
+    /// Starts to record the packets.
     pub(crate) fn record(&self) -> Sniffer<'_> {
         let file = self.path("seen.pcap");
         let dump = "echo $$ && exec tcpdump -i client -n -U --immediate-mode -s 512 -Z root -w";
@@ -104,7 +104,7 @@ impl Scene {
     }
 }
 
-/// Something that records what passes.
+/// Records packets.
 pub(crate) struct Sniffer<'a> {
     scene: &'a Scene,
     live: Live,
@@ -128,9 +128,9 @@ pub(crate) struct Seen {
 }
 
 impl Sniffer<'_> {
-    /// Ends it, when what passed before is recorded, and returns all packets.
+    /// Waits until all earlier packets are recorded, ends, and returns them.
     pub(crate) fn end(self) -> Vec<Seen> {
-        // A mark that passes last.
+        // A packet that marks the end.
         let mark = "printf the-end | nc -u -q 0 192.0.2.1 9";
         assert_eq!(self.scene.client(mark).status, Some(0));
         let is_there = |bytes: &[u8]| bytes.windows(7).any(|window| window == b"the-end");
@@ -167,13 +167,13 @@ fn packet(line: &str) -> Seen {
     Seen { at, from, from_port, to, to_port, kind, line }
 }
 
-/// What went to the server, as `PORT FLAGS`.
+/// The packets to the server, as `PORT FLAGS`.
 pub(crate) fn sent(seen: &[Seen], to: &str) -> Vec<String> {
     let sent = seen.iter().filter(|packet| packet.to == to);
     sent.map(|packet| format!("{} {}", packet.to_port, packet.kind)).collect()
 }
 
-/// Returns what the lines of `--json` are to be like.
+/// Returns the schema of the lines of `--json`.
 pub(crate) fn schema() -> Schema {
     Schema::read("knock.schema.json")
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::scene::{Scene, Seen, schema};
 
-/// A firewall that lets nobody in at port 22, and a door keeper that does.
+/// A firewall that drops port 22, and a daemon that opens it.
 const CONFIG: &str = "
 [ssh]
     sequence = 7000,8000,9000
@@ -31,9 +31,9 @@ fn scene(name: &str) -> Option<Scene> {
 }
 
 #[test]
-fn a_door_that_opens_is_told_and_status_0() {
+fn a_door_that_opens_is_reported_with_status_0() {
     for reaction in ["DROP", "REJECT"] {
-        let Some(scene) = scene("a_door_that_opens_is_told_and_status_0") else { return };
+        let Some(scene) = scene("a_door_that_opens_is_reported_with_status_0") else { return };
         let _door = keep_door(&scene, reaction);
         for server in ["192.0.2.1", "2001:db8::1"] {
             let _ssh = scene.listener(server, 22);
@@ -47,8 +47,8 @@ fn a_door_that_opens_is_told_and_status_0() {
 }
 
 #[test]
-fn a_door_that_does_not_open_is_told_with_the_cause_and_status_4() {
-    let name = "a_door_that_does_not_open_is_told_with_the_cause_and_status_4";
+fn a_door_that_does_not_open_is_reported_with_the_cause_and_status_4() {
+    let name = "a_door_that_does_not_open_is_reported_with_the_cause_and_status_4";
     let Some(scene) = scene(name) else { return };
     let _door = keep_door(&scene, "DROP");
     for (port, cause) in [(22, "there is no answer"), (23, "connections are refused")] {
@@ -56,14 +56,15 @@ fn a_door_that_does_not_open_is_told_with_the_cause_and_status_4() {
         let outcome = scene.knock(&format!("--then {port} --wait 700ms 192.0.2.1 7000 8000"));
         assert!(begin.elapsed() >= Duration::from_millis(800));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), ""));
-        let told = format!("knock: error: {port}/tcp is not open after 700 ms: {cause}\n  help: ");
-        assert!(outcome.stderr.starts_with(&told), "{outcome:?}");
+        let printed =
+            format!("knock: error: {port}/tcp is not open after 700 ms: {cause}\n  help: ");
+        assert!(outcome.stderr.starts_with(&printed), "{outcome:?}");
     }
 }
 
 #[test]
-fn with_json_it_is_told_as_objects() {
-    let Some(scene) = scene("with_json_it_is_told_as_objects") else { return };
+fn with_json_the_results_are_objects() {
+    let Some(scene) = scene("with_json_the_results_are_objects") else { return };
     let _listener = scene.listener("192.0.2.1", 22);
     let outcome = scene.knock("--json --then 22 192.0.2.1 7000");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
@@ -73,20 +74,20 @@ fn with_json_it_is_told_as_objects() {
     assert_eq!((&lines[1]["event"], &lines[1]["port"]), (&"open".into(), &22.into()));
     let outcome = scene.knock("--json --then 23 --wait 0.1 --retry 1 192.0.2.1 7000 8000:udp");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), ""));
-    let told = schema().objects(&outcome.stdout);
-    let events: Vec<_> = told.iter().map(|object| object["event"].as_str().unwrap()).collect();
+    let printed = schema().objects(&outcome.stdout);
+    let events: Vec<_> = printed.iter().map(|object| object["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["knock", "knock", "shut", "knock", "knock", "shut"]);
-    for (shut, again) in [(&told[2], true), (&told[5], false)] {
+    for (shut, again) in [(&printed[2], true), (&printed[5], false)] {
         assert_eq!((&shut["port"], &shut["again"]), (&23.into(), &again.into()), "{shut}");
         assert_eq!(shut["cause"], "connections are refused");
     }
-    assert!(told[5]["help"].as_str().unwrap().contains("`--retry 2`"), "{told:?}");
+    assert!(printed[5]["help"].as_str().unwrap().contains("`--retry 2`"), "{printed:?}");
 }
 
 #[test]
 fn retries_knock_again_until_it_opens() {
     let Some(scene) = scene("retries_knock_again_until_it_opens") else { return };
-    // Nobody hears the first round.
+    // No daemon hears the first round.
     let sniffer = scene.record();
     let outcome = scene.knock("--then 22 --wait 300ms --retry 2 192.0.2.1 7000 8000");
     assert_eq!(outcome.status, Some(4));
@@ -116,8 +117,9 @@ fn a_later_round_that_cannot_be_prepared_is_status_1_as_knocks_have_left() {
         "{ knock --then 22 --wait 300ms --retry 99 192.0.2.1 7000; echo \"status $?\"; } |
         { read -r first && ip -4 address flush dev client; tail -n 1; }",
     );
-    let told = "knock: error: cannot prepare knock `7000:tcp`: Cannot assign requested address\n";
-    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("status 1\n", told));
+    let printed =
+        "knock: error: cannot prepare knock `7000:tcp`: Cannot assign requested address\n";
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("status 1\n", printed));
 }
 
 #[test]
@@ -141,9 +143,9 @@ fn the_port_is_tried_after_the_last_knock_only_and_closed_cleanly() {
 }
 
 #[test]
-fn a_connection_to_itself_is_no_open_port() {
-    let Some(scene) = scene("a_connection_to_itself_is_no_open_port") else { return };
-    // All ports that connections come from are the one that is tried.
+fn a_connection_to_itself_is_not_an_open_port() {
+    let Some(scene) = scene("a_connection_to_itself_is_not_an_open_port") else { return };
+    // The only local port for connections is the one that the client tries.
     let range = "echo '40000 40003' > /proc/sys/net/ipv4/ip_local_port_range";
     assert_eq!(scene.client(range).status, Some(0));
     let outcome = scene.knock("--then 40001 --wait 2 127.0.0.1 7000:udp");

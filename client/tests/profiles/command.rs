@@ -1,4 +1,4 @@
-//! Profiles as the users of the program have them.
+//! Profiles, as users of the program see them.
 
 use std::process::Command;
 
@@ -95,13 +95,13 @@ fn without_a_host_the_target_of_the_door_is_knocked_at() {
     let outcome = desk.run("--dry-run -c knockd.conf --door openHTTP");
     assert_eq!(outcome.status, Some(2));
     insta::assert_snapshot!(outcome.stderr, @r"
-    knock: error: no host is named, and the door has no target
+    knock: error: no host is given, and the door has no target
       help: name the host to knock at
     ");
 }
 
 #[test]
-fn a_door_that_is_not_there_is_told_with_those_that_are() {
+fn a_missing_door_is_reported_with_those_that_exist() {
     let desk = desk();
     let errors = ["--door openSHH h", "--door x h", "h", "--door twice h"].map(|arguments| {
         let outcome = desk.run(&format!("-c knockd.conf {arguments}"));
@@ -112,7 +112,7 @@ fn a_door_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
-fn a_configuration_that_is_at_fault_is_told_in_full() {
+fn all_errors_of_a_configuration_are_reported() {
     let desk = desk();
     desk.write("knockd.conf", "[a]\nsequence = 70000\n[b]\none_time_sequences = missing\n");
     let outcome = desk.run("-c knockd.conf --door b h");
@@ -126,7 +126,7 @@ fn a_configuration_that_is_at_fault_is_told_in_full() {
 }
 
 #[test]
-fn the_hosts_are_listed_without_their_secrets_unless_asked_for() {
+fn hosts_are_listed_without_their_secrets_by_default() {
     let desk = desk();
     desk.write("config/knock/knockd.conf", CONF);
     desk.write("config/knock/vault.sequences", " 1,2\n#3,4\n 5,6:udp\n");
@@ -144,20 +144,20 @@ fn the_hosts_are_listed_without_their_secrets_unless_asked_for() {
     vault    127.0.0.3  2 knocks, DIR/config/knock/vault.sequences, 2 sequences left, then 22/tcp: 1:tcp 2:tcp
     nothing  nothing    no knocks
     ");
-    let told = desk.run("--list --json").stdout;
-    assert_eq!(schema().objects(&told).len(), 4);
-    insta::assert_snapshot!(told);
+    let printed = desk.run("--list --json").stdout;
+    assert_eq!(schema().objects(&printed).len(), 4);
+    insta::assert_snapshot!(printed);
 }
 
 #[test]
-fn hosts_whose_knocks_cannot_be_found_are_listed_and_told_of() {
+fn hosts_whose_knocks_cannot_be_found_are_listed_with_a_reason() {
     let outcome = desk().run("--list");
     assert_eq!(outcome.status, Some(2));
     insta::assert_snapshot!(format!("{}\n{}", outcome.stdout, outcome.stderr));
 }
 
 #[test]
-fn a_name_that_no_profile_has_is_told_with_the_one_that_was_perhaps_meant() {
+fn an_unknown_name_is_reported_with_a_similar_one() {
     let desk = desk();
     let errors = ["hoem", "elsewhere", "nothing"].map(|host| {
         let outcome = desk.run(host);
@@ -168,14 +168,14 @@ fn a_name_that_no_profile_has_is_told_with_the_one_that_was_perhaps_meant() {
 }
 
 #[test]
-fn profiles_need_not_be_there_unless_they_are_named() {
+fn profiles_may_be_missing_unless_the_user_names_them() {
     let desk = desk();
     let knock = "--dry-run --source 127.0.0.8 127.0.0.1 7";
     std::fs::remove_file(desk.path("config/knock/config")).unwrap();
     assert_eq!(desk.run(knock).status, Some(0));
     insta::assert_snapshot!(desk.run("home").stderr, @r"
     knock: error: no knocks are given, and there are no profiles in DIR/config/knock/config
-      help: name ports behind the host, as in `knock myserver.example.com 7000 8000 9000`, or a door of a knockd.conf with `--config` and `--door`
+      help: add ports after the host, as in `knock myserver.example.com 7000 8000 9000`, or a door of a knockd.conf with `--config` and `--door`
     ");
     let outcome = desk.run("--list");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
@@ -190,8 +190,8 @@ fn profiles_need_not_be_there_unless_they_are_named() {
 
 /// As with `su` and `sudo`, which may leave the home of another user.
 #[test]
-fn profiles_that_cannot_be_reached_are_as_good_as_none() {
-    let name = "profiles_that_cannot_be_reached_are_as_good_as_none";
+fn unreachable_profiles_count_as_missing() {
+    let name = "unreachable_profiles_count_as_missing";
     if !require(name, &["setpriv"], Need::Root) {
         return;
     }
@@ -207,7 +207,7 @@ fn profiles_that_cannot_be_reached_are_as_good_as_none() {
     desk.permit("config", 0o700);
     let outcome = run();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    // If they can be reached, they are meant to be read.
+    // Profiles that can be reached must be readable.
     for folder in ["config", "config/knock"] {
         desk.permit(folder, 0o755);
     }
@@ -241,7 +241,7 @@ fn the_home_of_the_user_is_where_profiles_are_usually() {
 }
 
 #[test]
-fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
+fn all_errors_of_profiles_are_reported_before_anything_is_sent() {
     let desk = desk();
     desk.write("config/knock/config", "Host home\n  Koncks 7000\n  Delay fast\n");
     let outcome = desk.run("home");
@@ -249,20 +249,20 @@ fn profiles_that_are_at_fault_are_told_in_full_before_anything_is_done() {
     insta::assert_snapshot!(outcome.stderr);
     let outcome = desk.run("home --json");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
-    let told = schema().object(&outcome.stdout);
-    let message = told["message"].as_str().unwrap();
-    assert!(message.starts_with("error: unknown keyword `Koncks`"), "{told}");
+    let printed = schema().object(&outcome.stdout);
+    let message = printed["message"].as_str().unwrap();
+    assert!(message.starts_with("error: unknown keyword `Koncks`"), "{printed}");
     desk.write("config/knock/config", "Host home\n  HostName 127.0.0.1\n  Knocks 1\n  Knocks 2\n");
     let outcome = desk.run("home --dry-run --source 127.0.0.8");
     assert_eq!(outcome.status, Some(0));
-    assert!(outcome.stderr.starts_with("warning: `Knocks` a second time"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("warning: `Knocks` is set twice"), "{}", outcome.stderr);
     assert_eq!(desk.run("-q home --dry-run --source 127.0.0.8").stderr, "");
-    let told = schema().objects(&desk.run("--json home --dry-run --source 127.0.0.8").stdout);
-    assert_eq!(told[0]["event"], "warning", "{told:?}");
+    let printed = schema().objects(&desk.run("--json home --dry-run --source 127.0.0.8").stdout);
+    assert_eq!(printed[0]["event"], "warning", "{printed:?}");
 }
 
 #[test]
-fn waiting_needs_a_port_from_somewhere() {
+fn waiting_needs_a_port() {
     let desk = desk();
     desk.write("config/knock/vault.sequences", "1,2\n2\n3\n4\n");
     assert_eq!(
@@ -277,7 +277,7 @@ fn waiting_needs_a_port_from_somewhere() {
 }
 
 #[test]
-fn files_that_others_can_read_are_warned_of_and_used() {
+fn files_that_others_can_read_give_a_warning_and_are_used() {
     let desk = desk();
     desk.write("config/knock/knockd.conf", CONF);
     desk.permit("config/knock/config", 0o644);
@@ -287,9 +287,9 @@ fn files_that_others_can_read_are_warned_of_and_used() {
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(desk.run("--dry-run -q work").stderr, "");
     let json = desk.run("--dry-run --json work");
-    let told = schema().objects(&json.stdout);
-    let warnings: Vec<_> = told.iter().filter(|object| object["event"] == "warning").collect();
-    assert_eq!(warnings.len(), 2, "{told:?}");
+    let printed = schema().objects(&json.stdout);
+    let warnings: Vec<_> = printed.iter().filter(|object| object["event"] == "warning").collect();
+    assert_eq!(warnings.len(), 2, "{printed:?}");
     assert!(warnings.iter().all(|warning| warning["help"].is_string()), "{warnings:?}");
     assert!(warnings.iter().any(|warning| warning["note"].is_string()), "{warnings:?}");
 }

@@ -9,8 +9,7 @@ use knock_tests::process::{Outcome, finish};
 use knock_tests::schema::Schema;
 use tempfile::TempDir;
 
-/// A folder with the file `config/knock/config`, which is the file of profiles of whom the program
-/// runs for.
+/// A folder with `config/knock/config`, the file of profiles of the user that runs the program.
 pub(crate) struct Desk(TempDir);
 
 impl Desk {
@@ -85,7 +84,7 @@ impl Desk {
     }
 }
 
-/// Returns what the lines of `--json` are to be like.
+/// Returns the schema of the lines of `--json`.
 pub(crate) fn schema() -> Schema {
     Schema::read("knock.schema.json")
 }

@@ -1,10 +1,10 @@
-//! What is told of a file that is at fault.
+//! Errors and warnings about a file of profiles.
 
 use knock::profile::{Base, MAX_PATTERNS, MAX_PROFILES, parse};
 use knock_config::diagnostics::{Style, render};
 
 #[test]
-fn words_that_are_no_keywords_are_told_with_what_was_perhaps_meant() {
+fn unknown_keywords_are_reported_with_similar_ones() {
     insta::assert_snapshot!(report(
         "Host home\n  Hostname home.example.com\n  Koncks 7000\n\tDeley=5\n  blah 1\n  = 1\n\
          Include ~/more\nMatch exec true\n  Port 22\n  User ada\n"
@@ -12,21 +12,21 @@ fn words_that_are_no_keywords_are_told_with_what_was_perhaps_meant() {
 }
 
 #[test]
-fn words_that_are_missing_or_too_many_are_told_with_their_place() {
+fn missing_and_extra_words_are_reported_with_their_place() {
     insta::assert_snapshot!(report(
         "Host\nHost \"\" home\n  Knocks # none\n  Then 22 80\n  Door \"open SSH\n  Delay =\n"
     ));
 }
 
 #[test]
-fn knocks_that_are_none_are_all_told() {
+fn all_invalid_knocks_are_reported() {
     insta::assert_snapshot!(report(
         "Host home\n  Knocks 7000 0 8000:upd,9000/udp 9000:tcp:fni 53:udp:fin ssh 1:tcp:fin:2 1,,2\n"
     ));
 }
 
 #[test]
-fn values_that_are_none_are_told() {
+fn invalid_values_are_reported() {
     insta::assert_snapshot!(report(
         "Host home\n  HostName 'a b'\n  HostName home%p\n  Delay fast\n  Wait 2d\n  Then 53/udp\n  \
          Then ssh\n  Retry -1\n  Source home\n  Interface eth/0\n  AddressFamily inet5\n  \
@@ -35,7 +35,7 @@ fn values_that_are_none_are_told() {
 }
 
 #[test]
-fn settings_that_stand_twice_and_profiles_for_nobody_are_warned_of() {
+fn duplicate_settings_and_profiles_for_no_host_give_a_warning() {
     insta::assert_snapshot!(report(
         "Delay 1\nHost home\n  Delay 1\n  delay 2\n  Knocks 1\n  Knocks 2\nHost !home !work\n"
     ));
@@ -49,13 +49,13 @@ fn knocks_from_two_places_are_an_error() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_told_of_without_harm() {
+fn bytes_that_are_not_text_are_reported_safely() {
     let text = b"Host a\0b\nHost \x1b[31m\xff\n  \x1b[31mx 1\n  Interface a\x1b/\n".to_vec();
     insta::assert_snapshot!(report_of(&text));
 }
 
 #[test]
-fn a_line_that_is_too_long_is_told_of_as_such() {
+fn a_line_that_is_too_long_is_an_error() {
     let line = |bytes: usize| format!("Host {}\n", "x".repeat(bytes - 5));
     assert_eq!(report(&line(4095)), "");
     let report = report(&line(4096));
@@ -63,7 +63,7 @@ fn a_line_that_is_too_long_is_told_of_as_such() {
 }
 
 #[test]
-fn too_many_profiles_or_patterns_are_told_of_once() {
+fn too_many_profiles_or_patterns_are_reported_once() {
     let most = "Host a\n".repeat(MAX_PROFILES);
     assert_eq!(report(&most), "");
     let report_of_profiles = report(&most.repeat(2));
@@ -77,7 +77,7 @@ fn too_many_profiles_or_patterns_are_told_of_once() {
 }
 
 #[test]
-fn a_file_of_nothing_but_faults_does_not_fill_the_screen() {
+fn a_file_full_of_errors_does_not_fill_the_screen() {
     let report = report(&"nonsense 1\n".repeat(100_000));
     assert_eq!(report.matches("unknown keyword").count(), 100);
     let summary = "error: config: 100000 errors (99900 of them not shown)\n";

@@ -1,4 +1,4 @@
-//! What the documentation says of profiles is true.
+//! What the documentation says about profiles is true.
 
 use knock_engine::DoorName;
 use knock_tests::manual::{Part, prose};
@@ -52,10 +52,10 @@ fn the_manual_names_every_keyword_with_a_value_and_its_example_is_read() {
             Part::Verbatim(text) => assert_eq!(read(text).hosts(), ["home"]),
         }
     }
-    // A keyword that is unknown is told otherwise than one without a value.
+    // An unknown keyword would give another error.
     for keyword in &keywords {
         let report = report(&format!("{keyword}\n"));
-        assert!(report.starts_with(&format!("error: no value behind `{keyword}`\n")), "{report}");
+        assert!(report.starts_with(&format!("error: no value after `{keyword}`\n")), "{report}");
     }
     assert_eq!(keywords.len(), 13);
 }

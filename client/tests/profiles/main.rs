@@ -1,4 +1,4 @@
-//! Tests of profiles: what a file of them means, and what is told of one that is at fault.
+//! Tests of profiles: what a file of them means, and which errors it gives.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]

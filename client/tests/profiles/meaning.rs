@@ -44,7 +44,7 @@ fn a_port_that_is_waited_for_everywhere_can_be_left_out_for_some() {
 }
 
 #[test]
-fn of_several_places_of_knocks_the_first_counts_and_a_configuration_may_be_shared() {
+fn the_first_place_of_knocks_counts_and_a_configuration_may_be_shared() {
     let profiles = profiles(
         "Host a\n  Knocks 1\nHost b\n  OneTimeSequences seqs\nHost *\n  Config ~/knockd.conf\n  \
          Door openSSH\n",
@@ -57,7 +57,7 @@ fn of_several_places_of_knocks_the_first_counts_and_a_configuration_may_be_share
 }
 
 #[test]
-fn a_host_name_can_be_made_of_the_name_that_was_asked_for() {
+fn a_host_name_can_contain_the_name_on_the_command_line() {
     let profiles = profiles("Host *.lan\n  HostName %h.example.com\n");
     assert_eq!(profiles.settings("a.lan").host("a.lan"), "a.lan.example.com");
     assert_eq!(profiles.settings("a").host("a"), "a");

@@ -1,4 +1,4 @@
-//! One-time sequences, on networks of their own.
+//! One-time sequences, in network namespaces.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ Host door
 
 const SEQUENCES: &str = "# mine\n 7000,8000:udp\n7001\n\n 7002\n7003\n7004\n";
 
-/// A desk on a network of its own, which has a loopback interface only.
+/// A desk in a network namespace that has only a loopback interface.
 struct Site {
     desk: Desk,
     network: Namespace,
@@ -77,17 +77,17 @@ fn a_sequence_is_marked_once_its_knocks_have_left_and_the_next_one_follows() {
 }
 
 #[test]
-fn few_sequences_are_warned_of_and_none_is_an_error() {
-    let Some(site) = Site::new("few_sequences_are_warned_of_and_none_is_an_error", &[]) else {
+fn few_sequences_give_a_warning_and_none_is_an_error() {
+    let Some(site) = Site::new("few_sequences_give_a_warning_and_none_is_an_error", &[]) else {
         return;
     };
-    let told: Vec<String> = (0..6)
+    let printed: Vec<String> = (0..6)
         .map(|_| {
             let Outcome { status, stdout, stderr } = site.run("knock plain");
             format!("{status:?} {stdout}{stderr}\n")
         })
         .collect();
-    insta::assert_snapshot!(told.concat());
+    insta::assert_snapshot!(printed.concat());
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn two_clients_at_once_use_two_sequences() {
 }
 
 #[test]
-fn a_file_that_cannot_be_marked_is_told_before_the_first_knock() {
-    let name = "a_file_that_cannot_be_marked_is_told_before_the_first_knock";
+fn a_file_that_cannot_be_marked_is_reported_before_the_first_knock() {
+    let name = "a_file_that_cannot_be_marked_is_reported_before_the_first_knock";
     let Some(site) = Site::new(name, &["setpriv"]) else { return };
     for folder in ["", "config", "config/knock"] {
         site.desk.permit(folder, 0o755);
@@ -160,8 +160,8 @@ fn a_file_that_cannot_be_marked_is_told_before_the_first_knock() {
     }
     site.desk.copy_program();
     let run = |arguments: &str| {
-        let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
-        site.run(&format!("{nobody} ./program {arguments}"))
+        let unprivileged = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+        site.run(&format!("{unprivileged} ./program {arguments}"))
     };
     assert_eq!(run("--dry-run plain").status, Some(0));
     let outcome = run("-v plain");
@@ -171,8 +171,8 @@ fn a_file_that_cannot_be_marked_is_told_before_the_first_knock() {
 }
 
 #[test]
-fn a_sequence_that_could_not_be_marked_after_all_is_told_with_status_1() {
-    let name = "a_sequence_that_could_not_be_marked_after_all_is_told_with_status_1";
+fn a_sequence_that_could_not_be_marked_in_the_end_is_status_1() {
+    let name = "a_sequence_that_could_not_be_marked_in_the_end_is_status_1";
     let Some(site) = Site::new(name, &[]) else { return };
     let client = Live::start(&mut site.command("exec $PROGRAM -v -d 300 plain"));
     assert_eq!(client.line(), "hitting tcp 127.0.0.1:7000");
@@ -180,10 +180,10 @@ fn a_sequence_that_could_not_be_marked_after_all_is_told_with_status_1() {
     let outcome = client.finish();
     assert_eq!(outcome.status, Some(1));
     let folder = site.desk.path("");
-    let told = outcome.stderr.replace(folder.to_str().unwrap(), "DIR/");
-    insta::assert_snapshot!(told, @r"
+    let printed = outcome.stderr.replace(folder.to_str().unwrap(), "DIR/");
+    insta::assert_snapshot!(printed, @r"
     knock: error: cannot mark the sequence of line 2 as used: DIR/config/knock/sequences has changed since it was read
-      help: the knocks have left: put a `#` in front of it, or it will be knocked in vain
+      help: the knocks were sent: put a `#` in front of the line, or the client will use it again in vain
     ");
     assert_eq!(site.sequences(), "# others\n 1\n 2\n");
 }
@@ -211,7 +211,7 @@ fn client_and_knockd_08_mark_the_same_lines_in_the_same_way() {
         assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
         while !server.line().contains("OPEN SESAME") {}
         assert_eq!(site.desk.read("ours").matches('#').count(), lines);
-        // It tells that it opens before it marks.
+        // The daemon prints that it opens before it marks.
         wait_until("the server has marked it, too", || {
             site.desk.read("theirs") == site.desk.read("ours")
         });
@@ -220,8 +220,9 @@ fn client_and_knockd_08_mark_the_same_lines_in_the_same_way() {
 
 /// The replay reads the file as the daemon does, and knows which sequence is next.
 #[test]
-fn what_the_client_marks_the_server_takes_for_used() {
-    let Some(site) = Site::new("what_the_client_marks_the_server_takes_for_used", &[]) else {
+fn a_sequence_marked_by_the_client_is_used_for_the_server() {
+    let Some(site) = Site::new("a_sequence_marked_by_the_client_is_used_for_the_server", &[])
+    else {
         return;
     };
     site.desk.write(
@@ -256,8 +257,8 @@ fn opened(site: &Site) -> &'static str {
 }
 
 #[test]
-fn a_pipe_is_no_file_of_sequences() {
-    if !require("a_pipe_is_no_file_of_sequences", &["mkfifo"], Need::Programs) {
+fn a_pipe_is_not_a_file_of_sequences() {
+    if !require("a_pipe_is_not_a_file_of_sequences", &["mkfifo"], Need::Programs) {
         return;
     }
     let desk = Desk::new(PROFILES);

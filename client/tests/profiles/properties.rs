@@ -1,4 +1,4 @@
-//! What holds for any text.
+//! Properties of any text.
 
 use knock::profile::{Base, Parsed, parse};
 use knock_config::diagnostics::{Style, render};
@@ -6,17 +6,17 @@ use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_told_of(text in prop::collection::vec(any::<u8>(), 0..400)) {
-        holds(&text)?;
+    fn any_bytes_are_read_or_reported(text in prop::collection::vec(any::<u8>(), 0..400)) {
+        check(&text)?;
     }
 
     #[test]
-    fn anything_like_profiles_is_read_or_told_of(lines in prop::collection::vec(line(), 0..12)) {
-        holds(lines.join("\n").as_bytes())?;
+    fn anything_like_profiles_is_read_or_reported(lines in prop::collection::vec(line(), 0..12)) {
+        check(lines.join("\n").as_bytes())?;
     }
 }
 
-/// A line of words that mean something, in an order that seldom does.
+/// A line of valid words, mostly in an invalid order.
 fn line() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         "Host",
@@ -62,7 +62,7 @@ fn line() -> impl Strategy<Value = String> {
         .prop_map(|(words, between)| words.join(between))
 }
 
-fn holds(text: &[u8]) -> Result<(), TestCaseError> {
+fn check(text: &[u8]) -> Result<(), TestCaseError> {
     let base = Base { folder: "/etc/knock".into(), home: Some("/home/ada".into()) };
     let Parsed { profiles, source } = parse("config".to_owned(), text, &base);
     prop_assert_eq!(profiles.is_none(), source.errors() > 0);

@@ -1,4 +1,4 @@
-//! Profiles mean what ssh reads in the same lines, where both have the same settings.
+//! Profiles mean what ssh reads in the same lines, for settings that both have.
 
 use std::fs;
 use std::process::Command;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const HOSTS: [&str; 4] = ["a", "ab", "b.a", "home"];
 
-/// What both know of a host.
+/// The settings of a host that both know.
 #[derive(Debug, PartialEq, Eq)]
 struct Meaning {
     host_name: String,
@@ -79,7 +79,7 @@ fn line() -> impl Strategy<Value = String> {
     (content, end).prop_map(|((keyword, value), end)| format!("{keyword}{value}{end}"))
 }
 
-/// A keyword in one of its spellings, with what parts it from its value.
+/// A keyword in one of its spellings, with the separator after it.
 fn keyword(name: &'static str) -> impl Strategy<Value = String> {
     let spelling = prop::sample::select(vec![
         name.to_owned(),
@@ -130,7 +130,7 @@ fn of_ssh(folder: &TempDir, text: &str, host: &str) -> Option<Meaning> {
         host_name: value("hostname").unwrap(),
         source: value("bindaddress"),
         family: ["any", "inet", "inet6"].into_iter().find(|known| *known == family).unwrap(),
-        // What ssh does if nothing is said.
+        // The default of ssh.
         retry: value("connectionattempts").unwrap().parse().ok().filter(|number| *number != 1),
     })
 }

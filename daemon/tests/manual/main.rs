@@ -12,7 +12,6 @@
 )]
 mod common;
 mod examples;
-mod readme;
 
 use std::fs;
 use std::path::Path;

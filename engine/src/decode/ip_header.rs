@@ -34,7 +34,7 @@ pub(super) fn v4(bytes: &[u8]) -> Result<Packet, Undecodable> {
     if header.fragments_offset().value() != 0 {
         return Err(Undecodable::LaterFragment);
     }
-    let rest = behind(bytes, header.slice());
+    let rest = after(bytes, header.slice());
     let ends = (header.source_addr().into(), header.destination_addr().into());
     transport(header.protocol().0, ends, rest)
 }
@@ -55,7 +55,7 @@ fn bad_v4(error: &err::ipv4::HeaderSliceError) -> Undecodable {
 
 pub(super) fn v6(bytes: &[u8]) -> Result<Packet, Undecodable> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|error| bad_v6(&error))?;
-    let rest = behind(bytes, header.slice());
+    let rest = after(bytes, header.slice());
     extensions(header.next_header().0, (header.source_addr(), header.destination_addr()), rest)
 }
 
@@ -69,12 +69,12 @@ fn bad_v6(error: &err::ipv6::HeaderSliceError) -> Undecodable {
     }
 }
 
-/// Returns the source address of an IPv4 header, of which not all need be there.
+/// Returns the source address of an IPv4 header, which may be cut after it.
 pub(super) fn v4_source(bytes: &[u8]) -> Option<IpAddr> {
     bytes.get(12..)?.first_chunk::<4>().map(|&octets| octets.into())
 }
 
-/// Returns the source address of an IPv6 header, of which not all need be there.
+/// Returns the source address of an IPv6 header, which may be cut after it.
 pub(super) fn v6_source(bytes: &[u8]) -> Option<IpAddr> {
     bytes.get(8..)?.first_chunk::<16>().map(|&octets| octets.into())
 }
@@ -91,7 +91,7 @@ fn extensions(
                 let header = Ipv6RawExtHeaderSlice::from_slice(bytes)
                     .map_err(|error| cut(Layer::Ipv6Options, &error))?;
                 next = header.next_header().0;
-                bytes = behind(bytes, header.slice());
+                bytes = after(bytes, header.slice());
             }
             FRAGMENT => {
                 let header = Ipv6FragmentHeaderSlice::from_slice(bytes)
@@ -100,13 +100,13 @@ fn extensions(
                     return Err(Undecodable::LaterFragment);
                 }
                 next = header.next_header().0;
-                bytes = behind(bytes, header.slice());
+                bytes = after(bytes, header.slice());
             }
             AUTHENTICATION => {
                 let header = IpAuthHeaderSlice::from_slice(bytes)
                     .map_err(|error| bad_authentication(&error))?;
                 next = header.next_header().0;
-                bytes = behind(bytes, header.slice());
+                bytes = after(bytes, header.slice());
             }
             protocol => return transport(protocol, (ends.0.into(), ends.1.into()), bytes),
         }
@@ -117,7 +117,7 @@ fn bad_authentication(error: &err::ip_auth::HeaderSliceError) -> Undecodable {
     use err::ip_auth::{HeaderError, HeaderSliceError};
     match error {
         HeaderSliceError::Len(error) => cut(Layer::Authentication, error),
-        // The length field counts words of 4 bytes, less 2.
+        // The length field counts 4-byte words, minus 2.
         HeaderSliceError::Content(HeaderError::ZeroPayloadLen) => {
             Undecodable::BadHeaderLength { layer: Layer::Authentication, said: 8, least: 12 }
         }
@@ -157,7 +157,7 @@ fn tcp(bytes: &[u8]) -> TcpHeader {
 
 /// Returns what follows `header`, the first bytes of `bytes`.
 #[inline]
-fn behind<'a>(bytes: &'a [u8], header: &[u8]) -> &'a [u8] {
+fn after<'a>(bytes: &'a [u8], header: &[u8]) -> &'a [u8] {
     bytes.get(header.len()..).unwrap_or_default()
 }
 

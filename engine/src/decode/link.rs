@@ -1,20 +1,20 @@
-//! Link layers: what stands in front of the IP header.
+//! Link layers: the bytes before the IP header.
 
 use super::{Carried, Layer, LinkType, Undecodable};
 
-/// What a link layer says of the bytes behind it.
+/// What a link layer says about the bytes after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Promise {
     Ipv4,
     Ipv6,
-    /// IP of either version: the header itself says which.
+    /// IP of either version, which the IP header states.
     EitherVersion,
 }
 
-/// What a link layer says of the bytes behind it, and those bytes.
+/// What a link layer says about the bytes after it, and those bytes.
 type Stripped<'a> = Result<(Promise, &'a [u8]), Undecodable>;
 
-/// Takes the link-layer header off `frame`.
+/// Strips the link-layer header from `frame`.
 #[inline]
 pub(super) fn strip(link: LinkType, frame: &[u8]) -> Stripped<'_> {
     match link {
@@ -46,7 +46,7 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Goes by an Ethernet type, through any number of VLAN tags.
+/// Follows an Ethernet type, through any number of VLAN tags.
 #[inline]
 fn by_ether_type(mut ether_type: u16, mut rest: &[u8]) -> Stripped<'_> {
     while is_vlan_tag(ether_type) {
@@ -69,7 +69,7 @@ const fn is_vlan_tag(ether_type: u16) -> bool {
 
 /// Returns the first two bytes of each VLAN tag of a frame, outermost first.
 pub(super) fn tags(link: LinkType, frame: &[u8]) -> impl Iterator<Item = [u8; 2]> + '_ {
-    // Where the Ethernet type stands, and what of the frame lies behind that header.
+    // The offset of the Ethernet type, and the frame after that header.
     let (type_at, header) = match link {
         LinkType::Ethernet => (12, 14),
         LinkType::LinuxSll => (14, 16),
@@ -93,8 +93,7 @@ pub(super) fn tags(link: LinkType, frame: &[u8]) -> impl Iterator<Item = [u8; 2]
     })
 }
 
-/// Reads the address family in whichever byte order names IP: no family that does so in one
-/// order does in the other.
+/// Reads the address family in whichever byte order means IP: no family means IP in both orders.
 fn null(frame: &[u8]) -> Stripped<'_> {
     let (&family, rest) = split::<4>(frame, Layer::Loopback)?;
     let little = u32::from_le_bytes(family);
@@ -105,7 +104,7 @@ fn null(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Returns what an address family promises: 2 is IPv4 everywhere; IPv6 is 10 on Linux, 24 on
+/// Returns the meaning of an address family: 2 is IPv4 everywhere; IPv6 is 10 on Linux, 24 on
 /// NetBSD and OpenBSD, 28 on FreeBSD and 30 on macOS.
 const fn by_family(family: u32) -> Option<Promise> {
     match family {
@@ -126,9 +125,8 @@ fn hdlc(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Reads a PPP header of which `before` bytes are already taken. Address and control (ff 03) may
-/// be left out, and of the protocol the upper byte, if it is 0: the lower one is odd, the upper one
-/// even.
+/// Reads a PPP header after its first `before` bytes. Address and control (ff 03) may be left out, and
+/// also the upper byte of the protocol if it is 0: the lower byte is always odd, the upper one even.
 fn ppp(frame: &[u8], before: usize) -> Stripped<'_> {
     let cut = |more: usize| Undecodable::Cut {
         layer: Layer::Ppp,

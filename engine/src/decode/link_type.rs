@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-/// What stands in front of the IP header of each frame: a `LINKTYPE_` of a capture file.
+/// The kind of header before the IP header of each frame: a `LINKTYPE_` of a capture file.
 ///
-/// Live captures tell theirs as a `DLT_` number, which is the same for every type that is decoded.
+/// Live captures give a `DLT_` number, which is the same for every type that is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkType {
     /// Ethernet (1).
@@ -17,17 +17,17 @@ pub enum LinkType {
     Ppp,
     /// PPP in HDLC-like framing, or Cisco HDLC (50).
     PppHdlc,
-    /// An IP header of either version (101; 12 and 14 are what some programs write instead).
+    /// An IP header of either version (101; some programs write 12 or 14 instead).
     Raw,
     /// An IPv4 header (228).
     Ipv4,
     /// An IPv6 header (229).
     Ipv6,
-    /// Linux cooked capture (113), as of the interface `any`.
+    /// Linux cooked capture (113), for example of the interface `any`.
     LinuxSll,
     /// Linux cooked capture, version 2 (276).
     LinuxSll2,
-    /// Any other, by its number: none of its frames is decoded.
+    /// Any other, by its number: its frames are not decoded.
     Other(u16),
 }
 
@@ -64,8 +64,8 @@ impl LinkType {
         }
     }
 
-    /// Takes the link-type word of a pcap file's header. Its upper half tells the length of the
-    /// frame check sequence, or is reserved, and is not looked at.
+    /// Takes the link-type word of a pcap file's header. Its upper half is the length of the frame check
+    /// sequence, or reserved, and is ignored.
     #[must_use]
     pub const fn from_header_word(word: u32) -> Self {
         let [.., high, low] = word.to_be_bytes();
@@ -96,7 +96,7 @@ impl LinkType {
         !matches!(self, Self::Other(_))
     }
 
-    /// Returns the name of the link type, if it is one that captures are likely to have.
+    /// Returns the name of a link type that captures are likely to have.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {

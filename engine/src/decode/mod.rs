@@ -1,9 +1,9 @@
-//! Frames as a capture holds them, to packets.
+//! Decodes the frames of a capture into packets.
 //!
-//! Only what names a knock is read, with the eyes of the kernel's packet filter: the frame's bytes
-//! are the limit, not the IPv4 total length, the IPv6 payload length or the UDP length; neither the
-//! TCP data offset nor any checksum is judged. So a frame that a live capture lets through is the
-//! same packet in a replay (case `a-bad-checksums` and those beside it).
+//! Reads only what makes up a knock, in the same way as the kernel's packet filter: the frame's bytes
+//! are the limit, not the IPv4 total length, the IPv6 payload length or the UDP length; the TCP data
+//! offset and the checksums are not checked. So a frame that passes in a live capture is the same
+//! packet in a replay (case `a-bad-checksums` and its neighbours).
 
 mod ip_header;
 mod link;
@@ -24,7 +24,7 @@ use link::Promise;
 
 /// Finds the addresses, ports and flags in a frame of link type `link`.
 ///
-/// VLAN tags are skipped at any depth, IPv4 options by the header length, and behind IPv6 the
+/// VLAN tags are skipped at any depth, IPv4 options by the header length, and after IPv6 the
 /// hop-by-hop, routing, destination options, fragment and authentication headers in any order. The
 /// first fragment of a packet counts as the packet.
 ///
@@ -41,8 +41,8 @@ pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
     }
 }
 
-/// Returns the source address of a frame of link type `link`, if it has one: that of a frame without
-/// ports may tell whose knock it was meant to be.
+/// Returns the source address of a frame of link type `link`, if it has one: for a frame without
+/// ports, it shows which client tried to knock.
 #[must_use]
 pub fn source(link: LinkType, frame: &[u8]) -> Option<IpAddr> {
     let (promise, bytes) = link::strip(link, frame).ok()?;
@@ -53,7 +53,7 @@ pub fn source(link: LinkType, frame: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Returns a frame from its IP header on, as [`decode`] finds it; `None` if it has none.
+/// Returns a frame from its IP header on, where [`decode`] finds it; `None` if it has none.
 #[must_use]
 pub fn ip(link: LinkType, frame: &[u8]) -> Option<&[u8]> {
     link::strip(link, frame).ok().map(|(_, ip)| ip)

@@ -46,7 +46,7 @@ fn a_frame_without_ports_may_still_say_who_sent_it() {
 }
 
 #[test]
-fn vlan_tags_are_told_by_their_ids_outermost_first() {
+fn vlan_tags_are_returned_outermost_first() {
     let tags: &[u8] = &[0x81, 0x00, 0xe0, 0x05, 0x88, 0xa8, 0x0f, 0xff, 0x08, 0x00, 0x45];
     let ether = [&[2; 12], tags].concat();
     assert_eq!(vlan_tags(LinkType::Ethernet, &ether), [5, 4095]);
@@ -75,7 +75,7 @@ fn link_types_go_by_their_numbers() {
 }
 
 #[test]
-fn link_types_are_told_by_the_names_that_people_know() {
+fn link_types_are_printed_by_their_common_names() {
     let names = LinkType::SUPPORTED.map(|link| link.to_string());
     assert_eq!(
         names,
@@ -121,15 +121,15 @@ fn link_types_are_told_by_the_names_that_people_know() {
         (253, "Linux netlink"),
         (258, "Apple PKTAP"),
     ] {
-        let told = LinkType::from_number(number).to_string();
-        assert_eq!(told, alloc::format!("link type {number} ({name})"));
+        let text = LinkType::from_number(number).to_string();
+        assert_eq!(text, alloc::format!("link type {number} ({name})"));
     }
     assert_eq!(LinkType::from_number(146).to_string(), "link type 146");
     assert_eq!(LinkType::from_number(163).to_string(), "link type 163");
 }
 
 #[test]
-fn the_upper_half_of_the_link_type_word_is_not_looked_at() {
+fn the_upper_half_of_the_link_type_word_is_ignored() {
     assert_eq!(LinkType::from_header_word(0x4000_0001), LinkType::Ethernet);
     assert_eq!(LinkType::from_header_word(0x3030_0114), LinkType::LinuxSll2);
 }
@@ -180,7 +180,7 @@ fn of_a_udp_header_only_the_ports_are_required() {
     assert!(decode(LinkType::Raw, &whole[..24]).is_ok());
     let cut = Undecodable::Cut { layer: Layer::Udp, needed: 4, had: 2 };
     assert_eq!(decode(LinkType::Raw, &whole[..22]), Err(cut));
-    assert_eq!(cut.to_string(), "cut in the UDP header: 4 bytes needed, 2 there");
+    assert_eq!(cut.to_string(), "cut in the UDP header: 4 bytes needed, 2 present");
 }
 
 #[test]
@@ -237,16 +237,16 @@ fn the_ip_version_must_be_what_the_layer_below_promises() {
     let frame = ethernet(0x86dd, &ipv4(6, &[tcp(), tcp()].concat()));
     let wrong = Undecodable::WrongVersion { promised: 6, found: 4 };
     assert_eq!(decode(LinkType::Ethernet, &frame), Err(wrong));
-    assert_eq!(wrong.to_string(), "IP version 4 where the layer below promises 6");
+    assert_eq!(wrong.to_string(), "IP version 4, but the layer below says 6");
 }
 
 #[test]
-fn an_ipv4_header_below_five_words_is_not_believed() {
+fn an_ipv4_header_below_five_words_is_refused() {
     let mut frame = ipv4(6, &tcp());
     frame[0] = 0x44;
     let bad = Undecodable::BadHeaderLength { layer: Layer::Ipv4, said: 16, least: 20 };
     assert_eq!(decode(LinkType::Raw, &frame), Err(bad));
-    assert_eq!(bad.to_string(), "the IPv4 header says that it is 16 bytes long; the least is 20");
+    assert_eq!(bad.to_string(), "the IPv4 header claims a length of 16 bytes; the minimum is 20");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn ipv4_options_are_skipped() {
 }
 
 #[test]
-fn lengths_and_checksums_are_not_judged() {
+fn lengths_and_checksums_are_not_checked() {
     let mut frame = ipv4(17, &udp());
     frame[2..4].fill(0); // total length
     frame[10..12].fill(0xff); // checksum
@@ -296,7 +296,7 @@ fn other_protocols_are_named_by_number() {
     let icmp = decode(LinkType::Raw, &ipv4(1, &[8; 8]));
     assert_eq!(icmp, Err(Undecodable::NotTcpOrUdp(1)));
     assert_eq!(icmp.unwrap_err().to_string(), "not TCP or UDP but IP protocol 1");
-    // An authentication header is walked behind IPv6 only, as no packet filter does behind IPv4.
+    // An authentication header is skipped after IPv6 only: no packet filter skips it after IPv4.
     assert_eq!(decode(LinkType::Raw, &ipv4(51, &tcp())), Err(Undecodable::NotTcpOrUdp(51)));
     assert_eq!(decode(LinkType::Raw, &ipv6(58, &[])), Err(Undecodable::NotTcpOrUdp(58)));
     assert_eq!(decode(LinkType::Raw, &ipv6(59, &[])), Err(Undecodable::NotTcpOrUdp(59)));
@@ -339,18 +339,18 @@ fn frames_of_an_unsupported_link_type_name_it() {
 }
 
 #[test]
-fn every_reason_stands_once_at_its_index() {
+fn every_reason_is_once_at_its_index() {
     for (index, reason) in Reason::ALL.into_iter().enumerate() {
         assert_eq!(reason.index(), index);
     }
 }
 
 #[test]
-fn what_hints_at_damage_is_told_from_traffic_that_carries_no_knock() {
+fn damage_is_distinguished_from_traffic_without_knocks() {
     let sound = Reason::ALL.into_iter().filter(|reason| !reason.is_damage());
-    let told: Vec<_> = sound.map(|reason| reason.to_string()).collect();
+    let text: Vec<_> = sound.map(|reason| reason.to_string()).collect();
     assert_eq!(
-        told,
+        text,
         [
             "not IP",
             "not TCP or UDP",
@@ -360,9 +360,9 @@ fn what_hints_at_damage_is_told_from_traffic_that_carries_no_knock() {
         ]
     );
     let damaged = Reason::ALL.into_iter().filter(|reason| reason.is_damage());
-    let told: Vec<_> = damaged.map(|reason| reason.to_string()).collect();
+    let text: Vec<_> = damaged.map(|reason| reason.to_string()).collect();
     assert_eq!(
-        told,
+        text,
         [
             "of the wrong IP version",
             "with a bad header length",
@@ -393,41 +393,41 @@ fn a_frame_that_ends_too_early_names_the_header_it_ends_in() {
         (Layer::Udp, "UDP header", Reason::CutInUdp),
     ] {
         let cut = Undecodable::Cut { layer, needed: 4, had: 3 };
-        let told = alloc::format!("cut in the {name}: 4 bytes needed, 3 there");
-        assert_eq!((cut.to_string(), cut.reason()), (told, reason));
+        let text = alloc::format!("cut in the {name}: 4 bytes needed, 3 present");
+        assert_eq!((cut.to_string(), cut.reason()), (text, reason));
     }
 }
 
-/// A SYN or datagram to port 7000 behind every link layer and header that is known.
+/// A SYN or datagram to port 7000 after every known link layer and header.
 fn good_frames() -> Vec<(LinkType, Vec<u8>)> {
     let v4 = ipv4(6, &tcp());
     let v6 = ipv6(17, &udp());
-    let behind = |head: &[u8], ip: &[u8]| [head, ip].concat();
+    let after = |head: &[u8], ip: &[u8]| [head, ip].concat();
     let mut frames = alloc::vec![
         (LinkType::Ethernet, ethernet(0x0800, &v4)),
         (LinkType::Ethernet, ethernet(0x86dd, &v6)),
-        (LinkType::Ethernet, ethernet(0x8100, &behind(&[0, 7, 0x08, 0], &v4))),
+        (LinkType::Ethernet, ethernet(0x8100, &after(&[0, 7, 0x08, 0], &v4))),
         (
             LinkType::Ethernet,
-            ethernet(0x88a8, &behind(&[0, 7, 0x91, 0, 0, 8, 0x81, 0, 0, 9, 0x86, 0xdd], &v6)),
+            ethernet(0x88a8, &after(&[0, 7, 0x91, 0, 0, 8, 0x81, 0, 0, 9, 0x86, 0xdd], &v6)),
         ),
-        (LinkType::LinuxSll, behind(&sll(0x0800), &v4)),
-        (LinkType::LinuxSll, behind(&sll(0x86dd), &v6)),
-        (LinkType::LinuxSll, behind(&sll(0x8100), &behind(&[0, 7, 0x08, 0], &v4))),
-        (LinkType::LinuxSll2, behind(&sll2(0x0800), &v4)),
-        (LinkType::LinuxSll2, behind(&sll2(0x86dd), &v6)),
-        (LinkType::LinuxSll2, behind(&sll2(0x8100), &behind(&[0, 7, 0x86, 0xdd], &v6))),
-        (LinkType::Null, behind(&2_u32.to_le_bytes(), &v4)),
-        (LinkType::Null, behind(&2_u32.to_be_bytes(), &v4)),
-        (LinkType::Loop, behind(&2_u32.to_be_bytes(), &v4)),
-        (LinkType::Ppp, behind(&[0xff, 0x03, 0x00, 0x21], &v4)),
-        (LinkType::Ppp, behind(&[0xff, 0x03, 0x57], &v6)),
-        (LinkType::Ppp, behind(&[0x00, 0x57], &v6)),
-        (LinkType::Ppp, behind(&[0x21], &v4)),
-        (LinkType::PppHdlc, behind(&[0xff, 0x03, 0x00, 0x21], &v4)),
-        (LinkType::PppHdlc, behind(&[0xff, 0x03, 0x57], &v6)),
-        (LinkType::PppHdlc, behind(&[0x0f, 0, 0x08, 0x00], &v4)),
-        (LinkType::PppHdlc, behind(&[0x8f, 0, 0x86, 0xdd], &v6)),
+        (LinkType::LinuxSll, after(&sll(0x0800), &v4)),
+        (LinkType::LinuxSll, after(&sll(0x86dd), &v6)),
+        (LinkType::LinuxSll, after(&sll(0x8100), &after(&[0, 7, 0x08, 0], &v4))),
+        (LinkType::LinuxSll2, after(&sll2(0x0800), &v4)),
+        (LinkType::LinuxSll2, after(&sll2(0x86dd), &v6)),
+        (LinkType::LinuxSll2, after(&sll2(0x8100), &after(&[0, 7, 0x86, 0xdd], &v6))),
+        (LinkType::Null, after(&2_u32.to_le_bytes(), &v4)),
+        (LinkType::Null, after(&2_u32.to_be_bytes(), &v4)),
+        (LinkType::Loop, after(&2_u32.to_be_bytes(), &v4)),
+        (LinkType::Ppp, after(&[0xff, 0x03, 0x00, 0x21], &v4)),
+        (LinkType::Ppp, after(&[0xff, 0x03, 0x57], &v6)),
+        (LinkType::Ppp, after(&[0x00, 0x57], &v6)),
+        (LinkType::Ppp, after(&[0x21], &v4)),
+        (LinkType::PppHdlc, after(&[0xff, 0x03, 0x00, 0x21], &v4)),
+        (LinkType::PppHdlc, after(&[0xff, 0x03, 0x57], &v6)),
+        (LinkType::PppHdlc, after(&[0x0f, 0, 0x08, 0x00], &v4)),
+        (LinkType::PppHdlc, after(&[0x8f, 0, 0x86, 0xdd], &v6)),
         (LinkType::Raw, v4.clone()),
         (LinkType::Raw, v6.clone()),
         (LinkType::Ipv4, v4),
@@ -436,9 +436,9 @@ fn good_frames() -> Vec<(LinkType, Vec<u8>)> {
     ];
     for family in [10_u32, 24, 28, 30] {
         let v6 = ipv6(17, &udp());
-        frames.push((LinkType::Null, behind(&family.to_le_bytes(), &v6)));
-        frames.push((LinkType::Null, behind(&family.to_be_bytes(), &v6)));
-        frames.push((LinkType::Loop, behind(&family.to_be_bytes(), &v6)));
+        frames.push((LinkType::Null, after(&family.to_le_bytes(), &v6)));
+        frames.push((LinkType::Null, after(&family.to_be_bytes(), &v6)));
+        frames.push((LinkType::Loop, after(&family.to_be_bytes(), &v6)));
     }
     frames
 }

@@ -10,22 +10,22 @@ use super::LinkType;
 pub enum Undecodable {
     /// Frames of this `LINKTYPE_` number are not decoded.
     LinkType(u16),
-    /// The link layer carries something else than IP.
+    /// The link layer carries something other than IP.
     NotIp(Carried),
-    /// The layer below promises one version of IP and the IP header says another.
+    /// The layer below and the IP header state different versions of IP.
     WrongVersion {
-        /// The version that is promised, 4 or 6.
+        /// The version in the layer below, 4 or 6.
         promised: u8,
-        /// The version that the header says, 0 to 15.
+        /// The version in the IP header, 0 to 15.
         found: u8,
     },
-    /// A header says that it is shorter than any such header is.
+    /// A header claims to be shorter than the minimum.
     BadHeaderLength {
         /// The header.
         layer: Layer,
-        /// The length that it says, in bytes.
+        /// The length that it claims, in bytes.
         said: usize,
-        /// The least length that it can have, in bytes.
+        /// The minimum length, in bytes.
         least: usize,
     },
     /// A fragment that is not the first one: the ports are in another frame.
@@ -34,20 +34,19 @@ pub enum Undecodable {
     NotTcpOrUdp(u8),
     /// The source is an address that no host has: unspecified, multicast or limited broadcast.
     NoHost(IpAddr),
-    /// The frame ends, or was captured only, up to somewhere before the end of the destination
-    /// port.
+    /// The frame ends, or its captured part does, before the end of the destination port.
     Cut {
         /// The header that it ends in.
         layer: Layer,
-        /// How many bytes of that header are needed, counted from its beginning.
+        /// How many bytes of that header are needed, from its beginning.
         needed: usize,
-        /// How many there are, fewer than `needed`.
+        /// How many bytes there are, fewer than `needed`.
         had: usize,
     },
 }
 
 impl Undecodable {
-    /// Returns the reason without its particulars, to count by.
+    /// Returns the kind of the reason, to count by.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match *self {
@@ -69,16 +68,16 @@ impl fmt::Display for Undecodable {
             Self::LinkType(number) => write!(out, "{} is not supported", LinkType::Other(number)),
             Self::NotIp(carried) => write!(out, "not IP but {carried}"),
             Self::WrongVersion { promised, found } => {
-                write!(out, "IP version {found} where the layer below promises {promised}")
+                write!(out, "IP version {found}, but the layer below says {promised}")
             }
             Self::BadHeaderLength { layer, said, least } => {
-                write!(out, "the {layer} says that it is {said} bytes long; the least is {least}")
+                write!(out, "the {layer} claims a length of {said} bytes; the minimum is {least}")
             }
             Self::LaterFragment => out.write_str("a later fragment, without ports"),
             Self::NotTcpOrUdp(protocol) => write!(out, "not TCP or UDP but IP protocol {protocol}"),
             Self::NoHost(source) => write!(out, "from {source}, an address that no host has"),
             Self::Cut { layer, needed, had } => {
-                write!(out, "cut in the {layer}: {needed} bytes needed, {had} there")
+                write!(out, "cut in the {layer}: {needed} bytes needed, {had} present")
             }
         }
     }
@@ -86,23 +85,23 @@ impl fmt::Display for Undecodable {
 
 impl core::error::Error for Undecodable {}
 
-/// What a link layer carries where IP could be.
+/// What a link layer carries in the place of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carried {
     /// A protocol by its Ethernet type, 1,536 or more: 0x0806 is ARP, 0x88cc LLDP, 0x8864 `PPPoE`,
     /// 0x8847 MPLS.
     EtherType(u16),
-    /// An IEEE 802.3 frame, whose type field is a length below 1,536, or what Linux cooked
-    /// captures put there for it.
+    /// An IEEE 802.3 frame, whose type field is a length below 1,536, or the number that Linux cooked
+    /// captures use for it.
     Ieee8023(u16),
     /// A protocol by its PPP number: 0xc021 is LCP.
     PppProtocol(u16),
-    /// The first bytes of a frame in HDLC-like framing that are neither those of PPP nor of Cisco
-    /// HDLC: address and control.
+    /// The address and control of a frame in HDLC-like framing that are neither those of PPP nor of
+    /// Cisco HDLC.
     HdlcAddress(u8, u8),
     /// A protocol by the number of its address family.
     AddressFamily(u32),
-    /// An IP header of neither version 4 nor 6, where nothing else says what a frame is.
+    /// A header that is neither IPv4 nor IPv6, where nothing else states the protocol.
     IpVersion(u8),
 }
 
@@ -142,7 +141,7 @@ const fn ether_type_name(number: u16) -> Option<&'static str> {
 pub enum Layer {
     /// The Ethernet header, 14 bytes.
     Ethernet,
-    /// A VLAN tag behind its Ethernet type, 4 bytes with the type that follows.
+    /// A VLAN tag after its Ethernet type, 4 bytes with the type that follows.
     Vlan,
     /// The header of a Linux cooked capture, 16 bytes, or 20 in version 2.
     LinuxCooked,
@@ -162,7 +161,7 @@ pub enum Layer {
     Ipv6Options,
     /// A fragment header of IPv6, 8 bytes.
     Ipv6Fragment,
-    /// An authentication header behind IPv6, 12 to 1,028 bytes.
+    /// An authentication header after IPv6, 12 to 1,028 bytes.
     Authentication,
     /// The TCP header, of which only the ports, 4 bytes, are needed.
     Tcp,
@@ -212,7 +211,7 @@ impl fmt::Display for Layer {
     }
 }
 
-/// An [`Undecodable`] without its particulars: few enough to count each in an array.
+/// The kind of an [`Undecodable`]: few enough to count each in an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// [`Undecodable::NotIp`].
@@ -243,11 +242,11 @@ impl Reason {
     /// How many reasons there are.
     pub const COUNT: usize = 11;
 
-    /// How many of them, the first in [`Reason::ALL`], are of sound frames.
+    /// How many of them, the first in [`Reason::ALL`], are for sound frames.
     pub const SOUND: usize = 5;
 
-    /// Every reason once, at its [`index`](Self::index): first what every network has, last what
-    /// hints at damage.
+    /// Every reason once, at its [`index`](Self::index): first what is normal on a network, last what
+    /// suggests damage.
     pub const ALL: [Self; Self::COUNT] = [
         Self::NotIp,
         Self::NotTcpOrUdp,
@@ -269,8 +268,8 @@ impl Reason {
         self as usize
     }
 
-    /// Returns whether the frame is damaged or was cut short. The others are sound: traffic that
-    /// carries no knock, or frames of a link type that is not decoded.
+    /// Returns whether the frame is damaged or was cut short. Other frames are sound: traffic without a
+    /// knock, or frames of a link type that is not decoded.
     #[must_use]
     pub const fn is_damage(self) -> bool {
         match self {
@@ -289,7 +288,7 @@ impl Reason {
     }
 }
 
-/// Words that can follow any number of packets.
+/// Prints words that can follow any number of packets.
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {

@@ -13,11 +13,11 @@ use crate::address;
 use crate::decode::LinkType;
 use crate::ports::PortSet;
 
-/// What no frame satisfies, not even an empty one: none is that long. libpcap compiles nothing of
-/// which it knows that it is never so.
+/// A test that no frame passes: none is that long. libpcap refuses to compile a test that it
+/// recognizes as always false.
 const NOTHING: &str = "len = 4294967295";
 
-/// The next headers that decoding looks behind.
+/// The next headers that decoding skips.
 const EXTENSION_HEADER: &str =
     "ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 51 or ip6[6] = 60";
 
@@ -40,13 +40,13 @@ pub(super) fn expression(
     if alternatives.is_empty() {
         return Ok(NOTHING.into());
     }
-    // First, because read as usual frames they can seem to end too early.
+    // These come first: read as usual frames, they can seem to end too early.
     alternatives.parts.splice(..0, odd_frames(link));
     let text = alternatives.join();
     if text.len() > LENGTH_MAX { Err(TooLong) } else { Ok(text) }
 }
 
-/// Adds what is wanted of a version of IP.
+/// Adds the tests for a version of IP.
 fn add_packets(
     alternatives: &mut Alternatives,
     wanted: &Wanted<'_>,
@@ -69,7 +69,7 @@ fn add_packets(
     Ok(())
 }
 
-/// Returns what packets to a place must satisfy.
+/// Returns the tests for packets to a place.
 fn packets(version: Version, place: Place, width: Width) -> Result<String, TooLong> {
     let Place { destinations, ports } = place;
     let wanted = match width {
@@ -94,7 +94,7 @@ fn literal(address: IpAddr) -> String {
 
 fn knocks(version: Version, ports: &Ports, width: Width) -> Result<String, TooLong> {
     let mut alternatives = Alternatives::default();
-    // Those that need no flags are the first.
+    // Ports without flags come first.
     for (&flags, ports) in &ports.tcp {
         let ports = ports_of(version, "tcp", ports, width)?;
         alternatives.add(match has_flags(version, flags) {
@@ -125,7 +125,7 @@ fn ports_of(
     }
     if version == Version::V6 {
         // libpcap takes several times as long when the same list ends both branches, because it
-        // joins them from behind, test by test.
+        // merges them from the end, test by test.
         ranges.reverse();
     }
     let (single, several): (Vec<_>, Vec<_>) =
@@ -142,7 +142,7 @@ fn ports_of(
     Ok(alternatives.join())
 }
 
-/// Joins the ranges that are nearest to one another until there are at most so many.
+/// Joins the ranges that are nearest to one another until there are at most this many.
 fn joined(ranges: &[RangeInclusive<u16>], most: usize) -> Vec<RangeInclusive<u16>> {
     let gap = |pair: &[RangeInclusive<u16>]| match pair {
         [one, other] => other.start().saturating_sub(*one.end()),
@@ -170,13 +170,13 @@ fn has_flags(version: Version, flags: FlagMask) -> Option<String> {
     let FlagMask { mask, value } = flags;
     let byte = match version {
         Version::V4 => "tcp[13]",
-        // `tcp[]` is of IPv4 only. The header stands there, because no extension is before it.
+        // `tcp[]` works for IPv4 only. The offset is right, because no extension comes before it.
         Version::V6 => "ip6[53]",
     };
     (mask != 0).then(|| format!("{byte} & 0x{mask:02x} = 0x{value:02x}"))
 }
 
-/// Returns which frames pass because only decoding tells what is in them.
+/// Returns the frames that pass because only decoding can read them.
 fn odd_frames(link: LinkType) -> Option<String> {
     Some(match link {
         LinkType::Ethernet | LinkType::LinuxSll | LinkType::LinuxSll2 => {
@@ -189,7 +189,7 @@ fn odd_frames(link: LinkType) -> Option<String> {
             both("not (ip or ip6)", &any(&families.map(address_family).collect::<Vec<_>>()))
         }
         LinkType::Loop => any(&[24, 28, 30].map(address_family)),
-        // What is left out of ff 03 00 21 and ff 03 00 57.
+        // The short forms of ff 03 00 21 and ff 03 00 57.
         LinkType::Ppp => any(&[
             "link[0] = 0x21 or link[0] = 0x57 or link[0:2] = 0x0021 or link[0:2] = 0x0057".into(),
             SHORT_PROTOCOL.into(),
@@ -208,7 +208,7 @@ fn address_family(family: u32) -> String {
     format!("link[0:4] = 0x{family:08x}")
 }
 
-/// What is joined by `or`, not longer than [`LENGTH_MAX`] together.
+/// Tests joined by `or`, together at most [`LENGTH_MAX`] bytes.
 #[derive(Default)]
 struct Alternatives {
     parts: Vec<String>,
@@ -246,7 +246,7 @@ fn both(one: &str, other: &str) -> String {
     format!("{} and {}", grouped(one), grouped(other))
 }
 
-/// Puts in parentheses what is not one test.
+/// Puts parentheses around more than one test.
 fn grouped(part: &str) -> String {
     if part.contains(" or ") || part.contains(" and ") { format!("({part})") } else { part.into() }
 }

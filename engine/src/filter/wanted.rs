@@ -1,4 +1,4 @@
-//! What the doors want of the network, by destination.
+//! The packets that the doors want, by destination.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -35,7 +35,7 @@ impl Version {
     }
 }
 
-/// Which bits of a TCP header's flags count, and how they must stand: `flags & mask == value`.
+/// A test of the flags in a TCP header: `flags & mask == value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FlagMask {
     pub(super) mask: u8,
@@ -43,14 +43,14 @@ pub(super) struct FlagMask {
 }
 
 impl FlagMask {
-    /// What every header satisfies, also one that is cut before its flags.
+    /// A test that every header passes, even one that is cut before its flags.
     const ANY: Self = Self { mask: 0, value: 0 };
 }
 
 /// The ports that doors name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ports {
-    /// By flags. Those that need none come first.
+    /// By flags. Ports without flags come first.
     pub(super) tcp: BTreeMap<FlagMask, PortSet>,
     pub(super) udp: PortSet,
 }
@@ -95,7 +95,7 @@ impl Ports {
         Self { tcp, udp: self.udp }
     }
 
-    /// Takes the ports that need no flags out of the others.
+    /// Removes the ports that need no flags from the others.
     fn without_repetition(mut self) -> Self {
         let Some(open) = self.tcp.remove(&FlagMask::ANY) else { return self };
         for ports in self.tcp.values_mut() {
@@ -107,15 +107,15 @@ impl Ports {
     }
 }
 
-/// Destinations that the same ports count for.
+/// Destinations with the same ports.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// `None`: all that are in no place before.
+    /// `None`: all destinations not in an earlier place.
     pub(super) destinations: Option<Vec<IpAddr>>,
     pub(super) ports: Ports,
 }
 
-/// What the doors want.
+/// The packets that the doors want.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     listening: &'a Listening,
@@ -139,14 +139,14 @@ impl<'a> Wanted<'a> {
         wanted
     }
 
-    /// Returns the destinations of a version of IP and the ports that count there. No destination
-    /// is in two places: so within each, what needs no flags can come before what does.
+    /// Returns the destinations of a version of IP and the ports that count there. No destination is in
+    /// two places: so within each, ports without flags can come first.
     pub(super) fn places(&self, version: Version) -> impl Iterator<Item = Place> {
         let is_heard = version.is_heard(self.listening, self.link);
         let is_ours = move |address: &IpAddr| is_heard && version.is_of(*address);
         let targets = self.targets.iter().filter(move |(address, _)| is_ours(address));
         let targets = targets.map(|(&address, doors)| {
-            // A door without a target has the same door at every local address.
+            // A door without a target is at every local address.
             let is_local = self.listening.belongs(address, None);
             let mut ports = if is_local { self.shared.clone() } else { Ports::default() };
             for door in doors {

@@ -1,4 +1,4 @@
-//! Rule sets: what an admitted packet does.
+//! Rule sets: they decide what an admitted packet does.
 
 mod knock;
 
@@ -14,25 +14,25 @@ use crate::listening::Listening;
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
-/// A rule set with all it remembers: the machine inside an [`Engine`](crate::Engine).
+/// A rule set with its memory: the machine inside an [`Engine`](crate::Engine).
 ///
-/// `X` is what it wants done or known beyond the common [`Effect`]s. Time never runs backwards from
-/// one call to the next, but for the stamps of packets.
+/// `X` is the type of its effects beyond the common [`Effect`]s. Time never runs backwards from one
+/// call to the next, except in the stamps of packets.
 pub trait RuleSet<X = Infallible>: Debug + Send {
-    /// Returns the doors as the rule set knows them. Called with the first doors and those of every
+    /// Returns the doors as the rule set changes them. Called with the first doors and those of every
     /// reload.
     #[must_use]
     fn adapt(&self, doors: Doors) -> Doors {
         doors
     }
 
-    /// Fetches into the cache what an admitted packet will need. Changes nothing.
+    /// Prefetches what an admitted packet will need. Changes nothing.
     fn anticipate(&self, packet: &Packet);
 
     /// Handles a packet, admitted or not. `stamp` is its own time, which may run backwards.
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>);
 
-    /// Handles the end of a command. A number that is not running is ignored.
+    /// Handles the end of a command. Ignores a number that is not running.
     fn command_ended(
         &mut self,
         at: Timestamp,
@@ -49,13 +49,13 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
     #[must_use]
     fn deadline(&self) -> Option<Deadline>;
 
-    /// Does what is due next.
+    /// Handles what is due next.
     fn fire(&mut self, site: &mut Site<X>);
 
-    /// Ends the attempts at doors that are about to leave the configuration.
+    /// Ends the attempts at doors that a reload removes.
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>);
 
-    /// Calls `hold` with every door that leases, commands and the like still refer to.
+    /// Calls `hold` with every door that leases, commands and other entries still refer to.
     fn held(&self, hold: &mut dyn FnMut(DoorId));
 
     /// Returns how many attempts are live.
@@ -63,14 +63,14 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
     fn live_attempts(&self) -> usize;
 }
 
-/// What a rule set works on.
+/// What a rule set reads and changes.
 #[derive(Debug)]
 pub struct Site<X = Infallible> {
     /// The doors.
     pub doors: Doors,
     /// Which destinations are local.
     pub listening: Listening,
-    /// What has happened so far, in numbers.
+    /// Counters of what has happened so far.
     pub counts: Counts,
     /// Effects that the driver has not taken yet.
     pub(crate) effects: VecDeque<TimedEffect<X>>,
@@ -83,7 +83,7 @@ impl<X> Site<X> {
     }
 }
 
-/// What has happened so far, in numbers.
+/// Counters of what has happened so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Packets that some door's filter let through.
@@ -98,14 +98,13 @@ pub struct Counts {
     pub voided: u64,
     /// Packets that repeated a knock that had counted.
     pub retransmissions: u64,
-    /// Attempts that made room for another at the limit.
+    /// Attempts that were evicted at the limit.
     pub evicted: u64,
     /// Knocks that were forgotten before their time at the limit, so that a retransmission could
     /// count.
     pub forgotten_knocks: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
-    /// Attempts that could not begin at the limit, under rules where none is evicted; [`KnockRules`]
-    /// evicts instead.
+    /// Attempts that could not begin at the limit, under rules that do not evict; [`KnockRules`] evicts.
     pub not_begun: u64,
 }

@@ -1,11 +1,11 @@
-//! Reading a file of assertions: its text, with and without the doors that it is about.
+//! Reads a file of assertions: its text, with and without the doors that it is about.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
 use knock_config as config;
-use knock_config::report::Source;
+use knock_config::diagnostics::Source;
 use knock_engine::Doors;
 use knock_fuzz::{check_source, check_span};
 use knock_replay::test::assert::{self, MAX_ASSERTIONS};

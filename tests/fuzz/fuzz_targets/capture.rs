@@ -1,7 +1,7 @@
-//! Reading captures: the bytes of a file, plain or compressed.
+//! Reads captures: the bytes of a file, plain or compressed.
 //!
-//! The same bytes are read side by side from a file in memory, from streams that give them in odd
-//! pieces, and compressed once more: packets and errors must be the same.
+//! The same bytes are read from a file in memory, from streams that give them in odd pieces, and
+//! compressed once more: packets and errors must be the same.
 
 #![no_main]
 
@@ -16,7 +16,7 @@ use knock_capture::{
 use knock_engine::decode;
 use libfuzzer_sys::fuzz_target;
 
-/// The most packets that are read of one capture: a few compressed bytes can be millions.
+/// The most packets to read from one capture: a few compressed bytes can be millions of packets.
 const PACKETS_MAX: u64 = 20_000;
 
 fuzz_target!(|data: &[u8]| {
@@ -44,7 +44,7 @@ struct Reading {
     error: Option<CaptureError>,
 }
 
-/// What is known of a capture that was read as far as it can be.
+/// The result of reading a capture as far as possible.
 struct Finished {
     /// Whether it was read without an error.
     whole: bool,
@@ -68,7 +68,7 @@ impl Reading {
             Err(error) => {
                 assert!(self.error.is_none(), "two errors: {error}, {:?}", self.error);
                 self.error = Some(error);
-                assert_eq!(capture.peek().expect("an error is told once"), None);
+                assert_eq!(capture.peek().expect("an error is returned once"), None);
                 None
             }
         }
@@ -84,7 +84,7 @@ impl Reading {
     }
 }
 
-/// Reads two captures side by side. `normalised` makes the text of an error of the second one that
+/// Reads two captures in parallel. `normalised` turns the text of an error of the second one into that
 /// of the first. Returns how the first one ended; `None` if it has too many packets.
 fn compare(
     mut first: Reading,
@@ -110,8 +110,8 @@ fn compare(
     None
 }
 
-/// Returns what is said of an error. What something looks like that is no capture is told by the bytes
-/// that are there, and of a stream there are few.
+/// Returns the text of an error, without the kind of something that is not a capture: that depends on the
+/// bytes at hand, and a stream has few.
 fn text(error: &CaptureError) -> String {
     match error.fault {
         Fault::NotACapture(_) => "not a capture".to_owned(),
@@ -144,7 +144,7 @@ thread_local! {
     );
 }
 
-/// Opens a file that holds `data`. The one before must not be read any more.
+/// Opens a file with `data`. The previous file must not be read any more.
 fn file(data: &[u8]) -> Result<Capture, CaptureError> {
     let file = FILE.with_borrow_mut(|file| {
         file.set_len(0)?;
@@ -161,10 +161,10 @@ fn stream(data: &[u8], pieces: Pieces) -> Result<Capture, CaptureError> {
     Capture::from_stream("capture".to_owned(), Box::new(wire))
 }
 
-/// In what pieces a stream gives its bytes.
+/// The pieces in which a stream gives its bytes.
 enum Pieces {
     Whole,
-    /// Of up to 15 bytes, between them interruptions; the number is where it goes on.
+    /// Up to 15 bytes, with interruptions between them; the number is the next position.
     Odd(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Reading a `knockd.conf`: its text.
+//! Reads a `knockd.conf`: its text.
 
 #![no_main]
 
@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use knock_config::lint::{self, Circumstances};
 use knock_config::{self as config, Config, InterfaceName, Options, UserName};
-use knock_engine::{Command, Door, DoorSequence, Doors, Seconds, Sequence};
+use knock_config::{DoorConfig, Knocks};
+use knock_engine::{Command, Door, Doors, Seconds, Sequence};
 use knock_fuzz::{check_diagnostics, check_span};
 use libfuzzer_sys::fuzz_target;
 
@@ -49,7 +50,12 @@ fn check_options(options: &Options) {
     assert!(names.len() <= 1 || !distinct.contains(&b"any"[..]), "{names:?}");
     assert!(names.iter().all(|name| InterfaceName::new(name).is_some()), "{names:?}");
     assert!(options.user.iter().all(|name| UserName::new(name.value.as_bytes()).is_some()));
-    assert!(options.command_limit.iter().all(|limit| limit.value.get() > 0 && limit.value <= Seconds::MAX));
+    assert!(
+        options
+            .command_limit
+            .iter()
+            .all(|limit| limit.value.get() > 0 && limit.value <= Seconds::MAX)
+    );
 }
 
 fn check_door(door: &Door) {

@@ -1,4 +1,4 @@
-//! Reading a file of one-time sequences, and using them up: its text.
+//! Reads a file of one-time sequences, and uses them up: its text.
 
 #![no_main]
 
@@ -25,8 +25,8 @@ fuzz_target!(|text: &[u8]| {
     }
 });
 
-/// Opens a door until its sequences are used up, marks them in the file as it is told to, and checks
-/// that whoever reads the file then gets what the engine has left.
+/// Opens a door until its sequences are used up, marks them in the file as the engine says, and checks
+/// that a new reading of the file gives the sequences that the engine has left.
 fn use_up(mut text: Vec<u8>, sequences: OneTimeSequences) {
     let mut next = sequences.next().cloned();
     let mut engine = engine_with(sequences);
@@ -53,7 +53,7 @@ fn mark(text: &mut [u8], number: u32, offset: u64) {
     text[at] = b'#';
 }
 
-/// Makes the knocks of a line. Returns which line is to be marked, and what is left.
+/// Makes the knocks of a line. Returns the line to mark, and what is left.
 fn open(engine: &mut Engine, line: &OneTimeLine) -> (u32, u64, DoorSequence) {
     let mut marked = None;
     for knock in line.sequence.knocks() {

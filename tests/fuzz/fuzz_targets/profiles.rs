@@ -1,4 +1,4 @@
-//! Reading a file of profiles: its text.
+//! Reads a file of profiles: its text.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use knock::{Awaited, Hit, MAX_HITS};
 use knock_fuzz::check_source;
 use libfuzzer_sys::fuzz_target;
 
-/// The most hosts of a text that are asked for.
+/// The most hosts of a text to look up.
 const HOSTS_MAX: usize = 8;
 
 fuzz_target!(|text: &[u8]| {
@@ -33,12 +33,12 @@ fn read(text: &[u8]) -> Parsed {
 }
 
 fn check_profiles(text: &[u8], profiles: &Profiles) {
-    // There may be no room for another profile.
+    // The limit of profiles may leave no place for another.
     let more = read(&[text, b"\nHost *\nDelay 77\n"].concat()).profiles;
     let mut hosts = profiles.hosts();
     assert!(hosts.iter().all(|host| !host.is_empty()), "{hosts:?}");
     hosts.truncate(HOSTS_MAX);
-    hosts.push("nobody.example".to_owned());
+    hosts.push("unknown.example".to_owned());
     for host in &hosts {
         let settings = profiles.settings(host);
         check_settings(host, &settings);

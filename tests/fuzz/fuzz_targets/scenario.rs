@@ -1,6 +1,6 @@
-//! Reading a scenario: its text.
+//! Reads a scenario: its text.
 //!
-//! What it means as a capture is read again: packets in the order of time, each with a port.
+//! Its capture is read again: packets in the order of time, each with a port.
 
 #![no_main]
 

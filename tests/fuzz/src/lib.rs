@@ -1,12 +1,12 @@
-//! What fuzz targets share.
+//! Code shared by fuzz targets.
 
 use knock_config::diagnostics::{self, Source, Style};
 use knock_config::{Diagnostics, Severity, Span, Wording};
 
-/// Checks what a parser found in a text, and how that is shown.
+/// Checks the findings of a parser in a text, and their rendering.
 ///
 /// # Panics
-/// If anything is wrong with it: that is what a fuzz target is for.
+/// If a check fails.
 pub fn check_diagnostics(text: &[u8], diagnostics: &Diagnostics) {
     let kept = diagnostics.kept();
     let kept_of = |severity| kept.iter().filter(|one| one.severity() == severity).count();
@@ -15,10 +15,10 @@ pub fn check_diagnostics(text: &[u8], diagnostics: &Diagnostics) {
     check_source(Source::new("a.conf".to_owned(), text.to_vec(), diagnostics));
 }
 
-/// Checks that a span lies within one line of the text, and is numbered as the text is.
+/// Checks that a span is within one line of the text, with the right numbers.
 ///
 /// # Panics
-/// If it is not so.
+/// If a check fails.
 pub fn check_span(text: &[u8], span: &Span) {
     let Span { line, column, start, end, line_start, line_end } = *span;
     assert!(start <= end && line_start + end <= line_end && line_end <= text.len(), "{span:?}");
@@ -31,7 +31,7 @@ pub fn check_span(text: &[u8], span: &Span) {
     assert_eq!(usize::try_from(column), Ok(characters_before + 1), "{span:?}");
 }
 
-/// Returns the number of the line that begins behind `before`, from 1.
+/// Returns the number of the line that begins after `before`, from 1.
 #[must_use]
 pub fn line_number(before: &[u8]) -> usize {
     before.split(|byte| *byte == b'\n').count()
@@ -46,10 +46,10 @@ fn check_wording(wording: &Wording) {
     assert!(!wording.message.is_empty());
 }
 
-/// Checks what was found in a text, and how that is shown.
+/// Checks the findings in a text, and their rendering.
 ///
 /// # Panics
-/// If anything is wrong with it.
+/// If a check fails.
 pub fn check_source(source: Source) {
     let places = source.findings.iter();
     let places = places.map(|one| one.span.map_or((u32::MAX, 0), |span| (span.line, span.start)));
@@ -84,7 +84,7 @@ fn check_report(mut source: Source) {
     assert_eq!(without_escapes(&coloured), plain);
 }
 
-/// Takes the escape sequences of colours out of a text.
+/// Removes the escape sequences of colours from a text.
 fn without_escapes(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();

@@ -16,18 +16,18 @@ pub struct Conf {
     pub sequence_files: Vec<(String, Vec<u8>)>,
 }
 
-/// How a configuration is written: letter case, blanks, order, comments.
+/// The style of a configuration: letter case, blanks, order, comments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// The choices are taken from it one by one, round and round. All zeros is the plain way, to
-    /// which it shrinks.
+    /// The source of choices, used one by one and then from the start again. All zeros is the plain style,
+    /// to which it shrinks.
     choices: Vec<u8>,
-    /// Whether what knockd 0.8 refuses is left out.
+    /// Whether to leave out what knockd 0.8 refuses.
     for_08: bool,
 }
 
 impl Style {
-    /// The plain way.
+    /// The plain style.
     #[must_use]
     pub fn plain() -> Self {
         Self { choices: vec![0], for_08: false }
@@ -111,8 +111,8 @@ impl Writer<'_> {
     }
 
     fn head(&mut self, name: &[u8]) {
-        let (before, behind) = (self.pick(&["", " ", "\t"]), self.pick(&["", " "]));
-        self.lines.push([before.as_bytes(), b"[", name, b"]", behind.as_bytes()].concat());
+        let (before, after) = (self.pick(&["", " ", "\t"]), self.pick(&["", " "]));
+        self.lines.push([before.as_bytes(), b"[", name, b"]", after.as_bytes()].concat());
     }
 
     fn put(&mut self, key: &str, value: &[u8]) {
@@ -120,9 +120,9 @@ impl Writer<'_> {
         let key = self.cased(key);
         let blanks = ["\t", "", " ", "    "];
         let (before, left) = (self.pick(&blanks), self.pick(&[" ", "", "\t", "   "]));
-        let (right, behind) = (self.pick(&[" ", "", "\t", "   "]), self.pick(&["", " ", "\t "]));
+        let (right, after) = (self.pick(&[" ", "", "\t", "   "]), self.pick(&["", " ", "\t "]));
         let start = format!("{before}{key}{left}={right}");
-        self.lines.push([start.as_bytes(), value, behind.as_bytes()].concat());
+        self.lines.push([start.as_bytes(), value, after.as_bytes()].concat());
     }
 
     fn options(&mut self) {
@@ -182,7 +182,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes an address, perhaps as `inet_ntop` would not.
+    /// Writes an address, sometimes in a spelling other than that of `inet_ntop`.
     fn target(&mut self, target: IpAddr) -> String {
         match (target, self.pick(&["plain", "plain", "plain", "plain", "upper", "exploded"])) {
             (IpAddr::V6(target), "upper") => target.to_string().to_uppercase(),
@@ -197,7 +197,7 @@ impl Writer<'_> {
     fn sequence(&mut self, knocks: &[Knock]) -> Vec<u8> {
         let mut parts = Vec::new();
         for knock in knocks {
-            let (before, behind) = (self.pick(&["", " ", "0"]), self.pick(&["", "", " "]));
+            let (before, after) = (self.pick(&["", " ", "0"]), self.pick(&["", "", " "]));
             let protocol = match knock.protocol {
                 Protocol::Tcp if !self.one_in(3) => None,
                 Protocol::Tcp => Some(self.cased("tcp")),
@@ -207,7 +207,7 @@ impl Writer<'_> {
                 format!(":{}{protocol}{}", self.pick(&["", " "]), self.pick(&["", " "]))
             });
             let port = knock.port;
-            parts.push(format!("{before}{port}{behind}{}", protocol.unwrap_or_default()));
+            parts.push(format!("{before}{port}{after}{}", protocol.unwrap_or_default()));
         }
         parts.join(",").trim().into()
     }
@@ -232,7 +232,7 @@ impl Writer<'_> {
         name.into()
     }
 
-    /// Writes what flags the door asks for, on one line or two, as lines add up.
+    /// Writes the flags that the door asks for, on one line or two, as lines add up.
     fn flag_lines(&mut self, door: &Door) {
         let words =
             [(SYN, "syn"), (ACK, "ack"), (FIN, "fin"), (RST, "rst"), (PSH, "psh"), (URG, "urg")];

@@ -1,4 +1,4 @@
-//! Doors that have to do with one another.
+//! Doors that are related to one another.
 
 use std::net::IpAddr;
 
@@ -157,7 +157,7 @@ struct SequencePlan {
     relation: Relation,
     base: usize,
     own: Vec<Knock>,
-    /// A knock of the sequence that comes twice running.
+    /// A knock of the sequence that comes twice in a row.
     doubled: Option<Index>,
 }
 
@@ -277,10 +277,10 @@ fn command(verb: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     ]
 }
 
-/// Returns a command of so many bytes when the address of the client takes `address` of them.
+/// Returns a command with this many bytes if the address of the client takes `address` of them.
 /// knockd 0.8 runs no command of more than 4,095 bytes.
 fn long_command(verb: &str, length: usize, address: usize) -> Vec<u8> {
-    /// So many that the line of the configuration stays below 4,096 bytes.
+    /// Few enough that the line of the configuration stays below 4,096 bytes.
     const TOKENS: usize = 40;
     let mut command = format!("echo {verb}{} ", " %IP%".repeat(TOKENS)).into_bytes();
     let growth = TOKENS * address.saturating_sub("%IP%".len());

@@ -1,4 +1,4 @@
-//! Frames of every link type, each with at most a packet in it that doors may or may not want.
+//! Frames of every link type, each with at most one packet, which doors may or may not admit.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -14,17 +14,16 @@ use crate::model::{ACK, Knock, Packet, Protocol, SYN, Setting, Transport};
 pub struct Frame {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Its bytes as a filter in the kernel sees them: without the outermost VLAN tag, if that is
-    /// one that Linux knows.
+    /// Its bytes as a filter in the kernel sees them: without the outermost VLAN tag, if Linux knows
+    /// that one.
     pub seen_by_kernel: Vec<u8>,
-    /// Whether nothing is unusual about it that only decoding understands. It can be cut all the
-    /// same.
+    /// Whether it has nothing that only decoding understands. It may still be cut.
     pub is_ordinary: bool,
-    /// What can be said of it.
+    /// Its properties.
     pub kinds: Vec<Kind>,
 }
 
-/// What can be said of a frame, for counting.
+/// A property of a frame, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The packet is of IPv6.
@@ -33,7 +32,7 @@ pub enum Kind {
     TaggedOnce,
     /// There are more VLAN tags.
     TaggedTwice,
-    /// The link header is not the one that libpcap looks for.
+    /// The link header is not the one that libpcap expects.
     OddlyFramed,
     /// There are IPv6 extension headers.
     Extensions,
@@ -112,7 +111,7 @@ impl LinkKind {
     }
 }
 
-/// Draws doors and frames that have to do with them.
+/// Draws doors and frames that concern them.
 pub fn wild() -> impl Strategy<Value = Wild> {
     let link = prop_oneof![
         4 => Just(LinkKind::Ethernet),
@@ -127,7 +126,7 @@ pub fn wild() -> impl Strategy<Value = Wild> {
 #[derive(Clone, Debug)]
 struct Plan {
     six: bool,
-    /// One of those that count, or, beyond them, of those that do not.
+    /// One of those that count or, for larger numbers, one of those that do not.
     destination: Index,
     knock: KnockPlan,
     sport: u16,
@@ -262,7 +261,7 @@ impl Plan {
         Packet { at_ns: 0, src, dst, sport: self.sport, dport: knock.port, transport }
     }
 
-    /// Returns the datagram and where in it the transport header stands.
+    /// Returns the datagram and the offset of the transport header in it.
     fn ip(&self, packet: &Packet) -> (Vec<u8>, usize) {
         let (mut ip, mut transport_at) = datagram(packet, &self.shape);
         if packet.dst.is_ipv6() {
@@ -346,7 +345,7 @@ impl Plan {
     }
 }
 
-/// Destinations that are nobody's, or somebody else's.
+/// Destinations of no host, or of other hosts.
 const OTHERS: [&str; 6] =
     ["10.0.0.1", "10.0.0.9", "198.51.100.8", "2001:db8::1", "2001:db8::101", "::"];
 
@@ -355,13 +354,13 @@ struct Header {
     bytes: Vec<u8>,
     is_odd: bool,
     tags: Vec<(u16, u16)>,
-    /// Where the Ethernet type stands, and where what follows it.
+    /// The offset of the Ethernet type, and of what follows it.
     type_at: usize,
     tag_at: usize,
 }
 
 impl Header {
-    /// Takes the outermost tag out, as Linux does.
+    /// Removes the outermost tag, as Linux does.
     fn without_tag(&self, frame: &[u8]) -> Vec<u8> {
         let is_known = self.tags.first().is_some_and(|tag| matches!(tag.0, 0x8100 | 0x88a8));
         let mut frame = frame.to_vec();
@@ -375,7 +374,7 @@ impl Header {
 }
 
 impl Extension {
-    /// Returns the number of the header and its bytes, with so much more than the least of them.
+    /// Returns the number of the header and its bytes, this much longer than the minimum.
     fn header(self, next: u8, length: u8) -> (u8, Vec<u8>) {
         let mut bytes = vec![next, length, 0, 0, 0, 0, 0, 0];
         let more = |unit: usize| vec![0; usize::from(length) * unit];

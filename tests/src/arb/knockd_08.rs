@@ -1,17 +1,17 @@
-//! Cases for the rule set `knockd-0.8`, of which the real knockd is the judge.
+//! Cases for the rule set `knockd-0.8`, to compare with the real knockd.
 //!
-//! Wider than [`super::case`], because no model has to keep up: frames may be odd in any way,
-//! destinations and links such as knockd 0.8 has them, configurations are read again on the way.
-//! Left out is only what has no answer:
+//! They are wider than [`super::case`], because no model has to follow: frames may be odd in any way,
+//! destinations and links are all that knockd 0.8 supports, and there are reloads. Left out is only what
+//! has no definite outcome:
 //!
 //! - a frame that ends between the ports and the flags of TCP, while doors that ask for different
 //!   flags name its port: whether it passes depends on how libpcap happens to arrange the tests (see
 //!   [`undecided`]);
 //! - a frame with an Ethernet type for one version of IP and a header of the other, which the filter
-//!   and the daemon read with different eyes; without a filter there is one eye, and they are in;
+//!   and the daemon read differently; without a filter there is only the daemon, and they are in;
 //! - what knockd 0.8 does after it has used freed memory. When the last one-time sequence of a file
-//!   is used it crashes, at once on a host with an IPv4 address; cases go so far, and who compares
-//!   must compare up to there;
+//!   is used it crashes, at once on a host with an IPv4 address; cases may contain this, and a
+//!   comparison must end there;
 //! - two doors with the same file of one-time sequences.
 
 mod frames;
@@ -33,16 +33,16 @@ use crate::forge::{Capture, Format, Link, Record};
 use crate::model::{Door, Setting};
 use crate::oracle;
 
-/// Doors, traffic at them, and perhaps a reload.
+/// Doors, their traffic, and maybe a reload.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The doors and the local addresses.
     pub setting: Setting,
     /// The same doors as files.
     pub conf: Conf,
-    /// Another reading of the configuration while packets come in.
+    /// A reload while packets come in.
     pub reload: Option<Reload>,
-    /// What is captured.
+    /// The captured frames.
     pub capture: Capture,
 }
 
@@ -51,7 +51,7 @@ pub struct Case {
 pub struct Reload {
     /// How many frames come before it.
     pub frames_before: usize,
-    /// The configuration from then on; `None`: the files as they are then.
+    /// The configuration from then on; `None`: the files as they are at that time.
     pub changed: Option<(Vec<Door>, Conf)>,
 }
 
@@ -72,7 +72,7 @@ impl Case {
     }
 
     /// Writes the configuration, its sequence files and the capture. The files of a changed
-    /// configuration get [`NEW`] in front of their names.
+    /// configuration get [`NEW`] before their names.
     ///
     /// # Errors
     /// Those of the file system.
@@ -87,7 +87,7 @@ impl Case {
         std::fs::write(folder.join(self.capture.file_name()), self.capture.to_bytes())
     }
 
-    /// Returns what the real knockd is to be run with in a folder with the files.
+    /// Returns how to run the real knockd in a folder with the files.
     #[must_use]
     pub fn oracle_run(&self, folder: &Path) -> oracle::Run {
         let reload = |reload: &Reload| {
@@ -107,7 +107,7 @@ impl Case {
     }
 }
 
-/// What stands in front of the names of files that take over at a reload.
+/// The prefix of the names of files that take effect at a reload.
 pub const NEW: &str = "new-";
 
 /// Returns the names and texts of all files of a configuration.
@@ -132,7 +132,7 @@ pub fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// What a case is worked out from.
+/// The plan that a case is made from.
 struct Draft {
     setting: Setting,
     style: Style,
@@ -167,7 +167,7 @@ impl Draft {
         Case { setting: self.setting, conf, reload, capture }
     }
 
-    /// Works out the configuration after the reload and adds the traffic meant for it.
+    /// Makes the configuration after the reload and adds the traffic for it.
     fn change(&mut self, plan: &ReloadPlan) -> Option<(Vec<Door>, Conf)> {
         let mut doors = self.setting.doors.clone();
         match &plan.change {
@@ -191,7 +191,7 @@ impl Draft {
     }
 }
 
-/// Merges two lists by time. What goes back in time stays behind what it came after.
+/// Merges two lists by time. A stamp that goes back stays after its predecessor.
 fn merged<T>(one: Vec<T>, other: Vec<T>, at_ns: impl Fn(&T) -> i64) -> Vec<T> {
     let mut keyed: Vec<(i64, T)> = Vec::new();
     for list in [one, other] {

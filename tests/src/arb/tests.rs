@@ -12,7 +12,7 @@ fn cases(resolution: Resolution, count: usize) -> Vec<Case> {
 }
 
 #[test]
-fn the_interesting_things_are_frequent() {
+fn interesting_events_are_frequent() {
     let drawn: Vec<(Case, Outcome)> = cases(Resolution::Micro, 1_000)
         .into_iter()
         .map(|case| (case.clone(), case.expected()))
@@ -59,7 +59,7 @@ fn the_interesting_things_are_frequent() {
 }
 
 #[test]
-fn stamps_are_multiples_of_the_resolution_and_the_format_holds_them() {
+fn stamps_are_multiples_of_the_resolution_and_fit_the_format() {
     for case in cases(Resolution::Micro, 200) {
         assert!(case.sights.iter().all(|sight| sight.packet.at_ns % 1_000 == 0));
     }

@@ -1,4 +1,4 @@
-//! Traffic: the visits of a few clients, merged in the order of time, then made odd here and there.
+//! Traffic: the visits of a few clients, merged in the order of time, with a few oddities added.
 
 use std::net::IpAddr;
 
@@ -101,7 +101,7 @@ pub(super) fn sights(plan: &Plan, setting: &Setting, resolution: Resolution) -> 
     sights
 }
 
-/// Returns what most likely opens the door after so many visits.
+/// Returns the sequence that most likely opens the door after this many visits.
 fn sequence_by_then(door: &Door, visits: usize) -> &[Knock] {
     match &door.sequences {
         Sequences::Fixed(knocks) => knocks,
@@ -109,8 +109,8 @@ fn sequence_by_then(door: &Door, visits: usize) -> &[Knock] {
     }
 }
 
-/// Whether the clock follows the stamp of a frame without a packet in it is not laid down by the
-/// rules; so no such stamp is later than those before it.
+/// The rules leave open whether the clock follows the stamp of a frame without a packet; so no such
+/// stamp is later than those before it.
 pub(super) fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
     let mut latest_ns = START_NS - 60_000_000_000;
     for sight in sights {
@@ -122,7 +122,7 @@ pub(super) fn keep_unseen_stamps_unimportant(sights: &mut [Sight], link: Link) {
     }
 }
 
-/// The addresses of the clients, IPv4 and IPv6. All but the first are odd ones: our own, those that no
+/// The addresses of the clients, IPv4 and IPv6. All but the first are odd: our own, those that no
 /// client should have, those that are printed with dots or shortened in an unusual place.
 const CLIENTS: [(&str, &str); 11] = [
     ("192.0.2.1", "2001:db8:1::1"),
@@ -142,7 +142,7 @@ const CLIENTS: [(&str, &str); 11] = [
 pub(super) const CLIENT_COUNT: usize = CLIENTS.len();
 
 /// Returns a client's address and a destination that belongs to the door, if there is one of the
-/// wished family, else of the other.
+/// wanted family, else of the other.
 pub(super) fn route(
     setting: &Setting,
     door: &Door,

@@ -1,4 +1,4 @@
-//! One visit of a client to a door: honest or not quite.
+//! One visit of a client to a door: correct or with a deviation.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,14 +17,14 @@ pub(super) struct Visit {
     client: usize,
     six: bool,
     destination: usize,
-    /// Which door, counted round: fewer doors leave the first ones where they are.
+    /// Which door, modulo the number of doors: fewer doors keep the first ones in place.
     door: usize,
-    /// The time from each packet to the next, round and round.
+    /// The times from each packet to the next, repeated as needed.
     gaps_ms: Vec<i64>,
     ports: SourcePorts,
     flags: Flags,
     deed: Deed,
-    /// Which knock of the sequence the deed is about.
+    /// Which knock of the sequence is affected.
     at: Index,
 }
 
@@ -40,11 +40,11 @@ enum SourcePorts {
 enum Flags {
     /// As few as satisfy the door.
     Plain,
-    /// Others, too, where the door does not mind: SYN with ECN, a handshake's answer, anything.
+    /// Others as well, where the door allows them: SYN with ECN, a handshake's answer, anything.
     With(u8),
 }
 
-/// How a packet comes again.
+/// How a packet is repeated.
 #[derive(Clone, Copy, Debug)]
 enum Again {
     /// The same packet.
@@ -59,20 +59,20 @@ enum Again {
 
 #[derive(Clone, Debug)]
 enum Deed {
-    /// Knocks in some order, the honest one first.
+    /// Knocks in some order, the correct one first.
     Knocks(Order),
     /// The whole sequence, with something else before one knock or instead of it.
     Intruded { intrusion: Intrusion, instead: bool },
-    /// The whole sequence, one knock sent again after so many milliseconds, more than once.
+    /// The whole sequence, one knock sent again after this many milliseconds, more than once.
     Retransmission { again: Again, after_ms: i64, times: usize },
     /// The whole sequence with sequence number 0 everywhere, one knock sent again.
     NumberZero,
-    /// The whole sequence, then the last knock again: about when it is forgotten, or at once.
+    /// The whole sequence, then the last knock again: near the time when it is forgotten, or at once.
     LastAgain { again: Again, after: Moment },
-    /// The whole sequence, then a first knock about when the stop command is due.
+    /// The whole sequence, then a first knock near the time when the stop command is due.
     BackAtStop { ticks: i64 },
-    /// The last knock about when the attempt times out, or, `whole`, about when it does in whole
-    /// seconds, which are all that knockd 0.8 looks at.
+    /// The last knock near the timeout of the attempt or, if `whole`, near the timeout in whole seconds,
+    /// as knockd 0.8 counts.
     Edge { ticks: i64, whole: bool },
     /// The whole sequence, with our answer after each knock.
     Answered,
@@ -82,7 +82,7 @@ enum Deed {
 enum Order {
     /// The whole sequence.
     Honest,
-    /// Two knocks change places.
+    /// Two knocks are swapped.
     Swapped(Index),
     /// Only the first knocks.
     Partial,
@@ -90,7 +90,7 @@ enum Order {
     Restart,
     /// All, then all again.
     Twice,
-    /// In turn with the sequence of another door.
+    /// Alternating with the sequence of another door.
     With(usize),
     /// Any knocks.
     Any(Vec<Knock>),
@@ -108,14 +108,14 @@ enum Intrusion {
     BadFlags,
     /// The knock to another destination.
     BadDestination,
-    /// The knock itself, in a fresh packet.
+    /// The knock itself, in a new packet.
     Doubled,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     Soon(i64),
-    /// So many ticks after the opening is forgotten.
+    /// This many ticks after the opening is forgotten.
     Forgotten(i64),
 }
 
@@ -222,8 +222,8 @@ impl Visit {
         self.door % setting.doors.len()
     }
 
-    /// Works the visit out. `fresh` is the number of packets before, from which source ports and
-    /// sequence numbers come.
+    /// Makes the packets of the visit. `fresh` is the number of packets before, from which source ports
+    /// and sequence numbers come.
     pub(super) fn packets(
         &self,
         setting: &Setting,
@@ -245,7 +245,7 @@ impl Visit {
     }
 }
 
-/// A visit under way.
+/// A visit in progress.
 struct Walk<'a> {
     visit: &'a Visit,
     setting: &'a Setting,
@@ -352,7 +352,7 @@ impl Walk<'_> {
         let Some(packet) = self.packets.last_mut() else { return };
         match (intrusion, &mut packet.transport) {
             (Intrusion::BadFlags, Transport::Tcp { flags: Some(flags), .. }) => {
-                // The lowest bit that the door asks for, or SYN, is turned round.
+                // The lowest bit that the door asks for, or SYN, is inverted.
                 let asked = self.door.wanted | self.door.refused;
                 *flags ^= if asked == 0 { SYN } else { asked & asked.wrapping_neg() };
             }
@@ -404,7 +404,7 @@ impl Walk<'_> {
         (wish | self.door.wanted) & !self.door.refused
     }
 
-    /// Sends the packet sent last once more.
+    /// Sends the last packet once more.
     fn again(&mut self, how: Again, at_ns: i64) {
         let Some(last) = self.packets.last().copied() else { return };
         let mut packet = last;
@@ -421,7 +421,7 @@ impl Walk<'_> {
         self.send(packet);
     }
 
-    /// Sends what the destination answers to the packet sent last.
+    /// Sends the answer of the destination to the last packet.
     fn answer(&mut self) {
         let Some(last) = self.packets.last().copied() else { return };
         let transport = Transport::Tcp { seq: Some(0), flags: Some(RST | ACK) };

@@ -12,7 +12,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark prints, and may end at its first fault"
+    reason = "a benchmark prints, and may stop at its first error"
 )]
 
 use std::fs::{self, File};
@@ -35,7 +35,7 @@ const CONF: &str = "\
     tcpflags    = syn
     command     = /sbin/iptables -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
 ";
-/// What tcpdump must be told to look at the same packets.
+/// A filter with which tcpdump looks at the same packets.
 const FILTER: &str = "(ip and dst host 10.0.0.1 and (tcp dst port 7000 or 8000 or 9000) and \
                       tcp[13] & 2 != 0) or (ip6 and dst host 2001:db8::1 and \
                       (tcp dst port 7000 or 8000 or 9000) and ip6[53] & 2 != 0)";
@@ -178,7 +178,7 @@ impl Bench {
     }
 }
 
-/// Whole processes: their output goes to `/dev/null`, or to a pipe that swallows it.
+/// Whole processes: their output goes to `/dev/null`, or to a pipe that discards it.
 fn time(command: &mut Command) -> Duration {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
@@ -192,7 +192,7 @@ fn verdict(what: &str, value: f64, bar: f64) {
     println!("  {what}: {value:.2} (bar: {bar}) {word}");
 }
 
-/// Numbers that jump about, the same in every run.
+/// Scattered numbers, the same in every run.
 fn scatter(number: u32) -> u32 {
     let mixed = number.wrapping_mul(0x9e37_79b1);
     (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca6b)

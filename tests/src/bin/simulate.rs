@@ -1,4 +1,4 @@
-//! Runs the simulation of `knock_tests::simulation` until the time is over or something is broken.
+//! Runs the simulation of `knock_tests::simulation` until the time is over or an invariant is broken.
 //!
 //! Called by `scripts/simulate`.
 
@@ -15,18 +15,18 @@ const EXAMPLES: &str = "\
 Examples:
   scripts/simulate                           a minute of runs, from a random seed on
   scripts/simulate --seconds 3600            an hour of them
-  scripts/simulate --seed 42 --runs 1        the run of seed 42, whatever time it takes
+  scripts/simulate --seed 42 --runs 1        the run of seed 42, without a time limit
   scripts/simulate --seed 0 --runs 200       the runs of seeds 0 to 199
 
 A failure is reproduced by its seed at the same commit.
 Exit status: 0 if nothing was found, 1 if something was, 2 for a wrong command line.";
 
-/// Simulates clients, networks, clocks, commands and reloads around the engine, and checks after
-/// every step what must hold.
+/// Simulates clients, networks, clocks, commands and reloads around the engine, and checks the
+/// invariants after every step.
 #[derive(Debug, Parser)]
 #[command(name = "simulate", after_help = EXAMPLES)]
 struct Args {
-    /// Stop after this many seconds [default: 60, or without end if --runs is given]
+    /// Stop after this many seconds [default: 60, or no limit if --runs is given]
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
 
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         }
     }
     print!("{total}");
-    println!("nothing broken");
+    println!("no invariant was broken");
     ExitCode::SUCCESS
 }
 

@@ -16,7 +16,7 @@ use crate::arb::Conf;
 use crate::arb::knockd_08::Case;
 use crate::drive;
 
-/// What knockd 0.8 prints when it ends because of a configuration that it refuses.
+/// What knockd 0.8 prints when it exits because of a configuration that it refuses.
 const FAREWELL: &str = "waiting for child processes...\nclosing...\n";
 
 /// What it prints at a reload.
@@ -28,7 +28,7 @@ const RELOADING: &str =
 pub struct Played {
     /// The transcript in the order of time.
     pub live: Vec<u8>,
-    /// The transcript in the order of the oracle: stop commands behind their start commands.
+    /// The transcript in the order of the oracle: stop commands after their start commands.
     pub as_oracle: Vec<u8>,
     /// The stop commands that were not due `cmd_timeout` after a start command; empty if all were.
     pub late: Vec<u8>,
@@ -36,11 +36,11 @@ pub struct Played {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Whether a configuration was refused.
     pub refused: bool,
-    /// Whether knockd 0.8 ended, as it could not set its filter anew.
+    /// Whether knockd 0.8 exited because it could not update its filter.
     pub ended: bool,
     /// Whether knockd 0.8 crashes.
     pub crashed: bool,
-    /// What happened, in numbers.
+    /// Counters of what happened.
     pub counts: Counts,
     /// How many attempts were left in the end.
     pub live_attempts: usize,
@@ -50,7 +50,7 @@ pub struct Played {
     pub too_long: usize,
     /// How many frames carried nothing that could be a knock.
     pub undecodable: usize,
-    /// How many packets had other TCP flags than an attempt asks for.
+    /// How many packets did not have the TCP flags that an attempt asks for.
     pub other_flags: usize,
 }
 
@@ -98,8 +98,8 @@ pub(super) fn play(case: &Case) -> Played {
 }
 
 /// Returns why lines of a case differ between knockd 0.8 and knock; `Err` with the first line that
-/// differs for no known reason. `None` if the configuration is read anew with one-time sequences in
-/// it: what the files hold then depends on who marked them.
+/// differs for no known reason. `None` if a configuration with one-time sequences is reloaded: the
+/// content of the files then depends on which program marked them.
 ///
 /// # Errors
 /// The first line that differs for no known reason.
@@ -120,7 +120,7 @@ pub fn differences(case: &Case) -> Option<Result<BTreeSet<Difference>, compare::
     let new_doors = reloaded.map(|conf| read(conf, &files).0);
     let local = case.local().iter().copied();
     let listening = Listening::at(local).with_ipv4_only(case.setting.ipv4_only);
-    // knockd 0.8 ends at such a reload, as the bridge does not.
+    // knockd 0.8 exits at such a reload, but the bridge does not.
     let refuses = |doors: &Doors| Rules::Knockd08.refusal(doors, &listening).is_some();
     if new_doors.as_ref().is_some_and(refuses) {
         return None;
@@ -186,7 +186,7 @@ struct Line {
 /// The client and the door of an opening.
 type Opening = (IpAddr, DoorId);
 
-/// What a line is to an opening.
+/// The role of a line in an opening.
 #[derive(Clone, Copy)]
 enum Part {
     None,

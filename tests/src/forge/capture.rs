@@ -94,7 +94,7 @@ impl Record {
 /// A capture file with one interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
-    /// What the frames begin with.
+    /// The link layer of the frames.
     pub link: Link,
     /// The format.
     pub format: Format,

@@ -1,4 +1,4 @@
-//! IP datagrams, whole and odd, and what can be seen of them.
+//! IP datagrams, normal and odd, and what the rules see of them.
 
 use std::net::IpAddr;
 
@@ -28,20 +28,20 @@ pub enum Oddity {
         /// Whether more fragments follow.
         more: bool,
     },
-    /// The length field of the IP header says this instead of the truth.
+    /// The length field of the IP header has this wrong value.
     WrongLength(u16),
     /// The checksums are wrong.
     WrongChecksums,
-    /// The IPv4 header length field says this many words, 0 to 4. No oddity with IPv6.
+    /// The IPv4 header length field claims this many words, 0 to 4. No effect with IPv6.
     ShortHeader(u8),
-    /// The datagram says that it carries this protocol, neither TCP nor UDP.
+    /// The datagram claims to carry this protocol, neither TCP nor UDP.
     OtherProtocol(u8),
 }
 
 /// How a packet is put into a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// The data behind the transport header.
+    /// The data after the transport header.
     pub payload: Vec<u8>,
     /// Whether a TCP header has the options of a Linux SYN.
     pub tcp_options: bool,
@@ -63,7 +63,7 @@ impl Shape {
         (frame, kept)
     }
 
-    /// Returns also, in the middle, where in the frame the transport header stands.
+    /// Also returns, in the middle, the offset of the transport header in the frame.
     fn cut_frame(&self, packet: &Packet, link: Link, big_endian: bool) -> (Vec<u8>, usize, usize) {
         let mut frame = link.header(packet.dst, &self.vlan, big_endian);
         let (datagram, transport_at) = datagram(packet, self);
@@ -75,7 +75,7 @@ impl Shape {
     }
 }
 
-/// Returns what the rules are told of a packet in this shape on this link; `None` if it has no
+/// Returns what the rules see of a packet in this shape on this link; `None` if it has no
 /// destination port that counts.
 ///
 /// Header lengths below 5 words make a packet invisible (case `a-ip-header-length-4`); wrong lengths
@@ -107,7 +107,7 @@ pub fn visible(packet: &Packet, shape: &Shape, link: Link) -> Option<Packet> {
     Some(Packet { transport, ..*packet })
 }
 
-/// Returns an IP datagram and where in it the transport header stands.
+/// Returns an IP datagram and the offset of the transport header in it.
 #[must_use]
 pub fn datagram(packet: &Packet, shape: &Shape) -> (Vec<u8>, usize) {
     let headers = ip_headers(packet, shape.oddity);

@@ -1,14 +1,14 @@
 //! `knocks.txt`: a capture that people can read and write.
 //!
 //! ```text
-//! # What is set for the whole file comes first; each has the default shown.
+//! # Settings for the whole file come first; these are the defaults.
 //! link=ethernet format=pcap compress=none start=1700000000 missing=0
 //! # link: ethernet sll sll2 raw raw-bsd ipv4 ipv6 null loop ppp, or a number
 //! # format: pcap pcap-ns pcapng, each with -be for big-endian; compress: none gz zst
 //! # address=ADDR: an address of the interface, for pcapng; may come more than once
-//! # missing: so many bytes are cut off the end of the file
+//! # missing: this many bytes are cut off the end of the file
 //!
-//! # seconds after the start, source, destination, protocol, TCP flags, what else is special
+//! # seconds after the start, source, destination, protocol, TCP flags, options
 //! 0        192.0.2.10 > 10.0.0.1:7000 tcp
 //! 0.5      192.0.2.10:40001 > 10.0.0.1:7000 tcp S seq=77
 //! 0.500001 [2001:db8::1]:40000 > [2001:db8::2]:53 udp payload=20
@@ -21,11 +21,12 @@
 //! source port is 40000 by default. The sequence number is by default the number of the line, so
 //! that no line is a retransmission of another unless it says so.
 //!
-//! Special are `seq=N`; `payload=N`, so many bytes of data; `vlan=ID,..`, outermost first;
+//! Options are `seq=N`; `payload=N`, this many bytes of data; `vlan=ID,..`, outermost first;
 //! `frag=OFFSET`, in units of 8 bytes, with a `+` if more follow; `options`, an IP option or
 //! extension header; `tcpoptions`; `len=N`, a wrong IP length; `badsum`; `ihl=N`, an IPv4 header
-//! length of 0 to 4 words; `ipproto=N`, another protocol in the IP header; `cut=N`, only so many bytes of the frame are captured; `keep=N`, only so
-//! many bytes from the start of the transport header are captured.
+//! length of 0 to 4 words; `ipproto=N`, another protocol in the IP header; `cut=N`, only this many bytes
+//! of the frame are captured; `keep=N`, only this many bytes from the start of the transport header are
+//! captured.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -42,7 +43,7 @@ pub struct KnocksError {
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong and what is allowed instead.
+    /// What is wrong, and what is allowed.
     pub problem: String,
 }
 
@@ -57,7 +58,7 @@ impl std::error::Error for KnocksError {}
 /// Reads the text of a `knocks.txt`; `file` is only for messages.
 ///
 /// # Errors
-/// [`KnocksError`] at the first line that is not understood.
+/// [`KnocksError`] at the first invalid line.
 pub fn parse(file: &Path, text: &str) -> Result<Capture, KnocksError> {
     let mut reader = Reader {
         capture: Capture::new(Link::Ethernet, vec![]),
@@ -87,11 +88,11 @@ struct Reader {
 impl Reader {
     fn settings(&mut self, words: &[&str]) -> Result<(), String> {
         if !self.capture.records.is_empty() {
-            return Err("settings must stand before the first packet".into());
+            return Err("settings must come before the first packet".into());
         }
         for word in words {
             let Some((key, value)) = word.split_once('=') else {
-                return Err(format!("\"{word}\" is no KEY=VALUE"));
+                return Err(format!("\"{word}\" is not KEY=VALUE"));
             };
             let unknown = || format!("unknown {key} \"{value}\"");
             match key {
@@ -157,7 +158,7 @@ fn knock(
     let src = source(src)?;
     let dst: SocketAddr = number(dst, "an address and a port, such as 10.0.0.1:7000")?;
     if src.is_ipv4() != dst.is_ipv4() {
-        return Err("source and destination are not of one family".into());
+        return Err("source and destination are not of the same address family".into());
     }
     let mut shape = Shape::default();
     let mut seq = u32::try_from(line).unwrap_or(u32::MAX);
@@ -181,7 +182,7 @@ fn knock(
             "cut" => shape.kept_of_frame = Some(number(value, "a number of bytes")?),
             "keep" => shape.kept_of_transport = Some(number(value, "a number of bytes")?),
             _ if flags.is_none() && !word.contains('=') => flags = Some(flag_bits(word)?),
-            _ => return Err(format!("\"{word}\" is not understood")),
+            _ => return Err(format!("\"{word}\" is unknown")),
         }
     }
     let transport = match protocol {
@@ -216,7 +217,7 @@ fn fragment(value: &str) -> Result<Oddity, String> {
     match (number(offset, "a fragment offset")?, more) {
         (0, true) => Ok(Oddity::FirstFragment),
         (offset @ 1..=8_191, more) => Ok(Oddity::LaterFragment { offset, more }),
-        (0, false) => Err("a fragment at 0 with none to follow is no fragment".into()),
+        (0, false) => Err("a fragment at 0 without more to follow is not a fragment".into()),
         (_, _) => Err("fragment offsets end at 8191".into()),
     }
 }
@@ -241,9 +242,9 @@ fn flag_bits(letters: &str) -> Result<u8, String> {
     })
 }
 
-/// Reads decimal seconds with up to nine digits behind the point.
+/// Reads decimal seconds with up to nine digits after the point.
 fn nanoseconds(word: &str) -> Result<i64, String> {
-    let problem = || format!("\"{word}\" is no time in seconds, such as 0.500");
+    let problem = || format!("\"{word}\" is not a time in seconds, such as 0.500");
     let (negative, digits) = match word.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, word),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// What frames of a capture begin with.
+/// A link layer: the first header of each frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// Ethernet, link type 1.
@@ -66,8 +66,8 @@ impl Link {
         }
     }
 
-    /// Returns the header that stands before an IP datagram to `dst`, with VLAN tags where the
-    /// link is Ethernet. `big_endian` is the byte order of the machine that captured.
+    /// Returns the header before an IP datagram to `dst`, with VLAN tags if the link is Ethernet.
+    /// `big_endian` is the byte order of the machine that captured.
     #[must_use]
     pub fn header(self, dst: IpAddr, vlan: &[u16], big_endian: bool) -> Vec<u8> {
         let ethertype = if dst.is_ipv6() { [0x86, 0xdd] } else { [0x08, 0x00] };

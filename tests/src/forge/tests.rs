@@ -51,7 +51,7 @@ fn every_link_type_has_its_header() {
 }
 
 #[test]
-fn vlan_tags_stand_before_the_ethernet_type_outermost_first() {
+fn vlan_tags_are_before_the_ethernet_type_outermost_first() {
     let capture = parsed("0 192.0.2.10 > 10.0.0.1:7 udp vlan=5,7");
     assert_eq!(hex(&capture.records[0].data[12..22]), "88a80005810000070800");
 }
@@ -136,17 +136,17 @@ fn errors_name_file_and_line() {
     );
     assert_eq!(
         problem("now 192.0.2.1 > 10.0.0.1:7 tcp"),
-        "case/knocks.txt:1: \"now\" is no time in seconds, such as 0.500"
+        "case/knocks.txt:1: \"now\" is not a time in seconds, such as 0.500"
     );
     for (line, word) in [
         ("1 192.0.2.1 > 10.0.0.1:7 icmp", "neither tcp nor udp"),
         ("1 192.0.2.1 > 10.0.0.1:7 udp S", "no flags"),
         ("1 192.0.2.1 > 10.0.0.1:7 tcp X", "FSRPAUEC"),
-        ("1 192.0.2.1 > 10.0.0.1:7 tcp S A", "\"A\" is not understood"),
-        ("1 192.0.2.1 > 10.0.0.1:7 tcp sex=3", "\"sex=3\" is not understood"),
-        ("1 192.0.2.1 > 10.0.0.1:7 tcp frag=0", "no fragment"),
-        ("1 192.0.2.1 > [::1]:7 tcp", "one family"),
-        ("1.1234567890 raw 00", "no time"),
+        ("1 192.0.2.1 > 10.0.0.1:7 tcp S A", "\"A\" is unknown"),
+        ("1 192.0.2.1 > 10.0.0.1:7 tcp sex=3", "\"sex=3\" is unknown"),
+        ("1 192.0.2.1 > 10.0.0.1:7 tcp frag=0", "not a fragment"),
+        ("1 192.0.2.1 > [::1]:7 tcp", "the same address family"),
+        ("1.1234567890 raw 00", "not a time"),
         ("1 raw 0", "hexadecimal"),
         ("1 raw +1", "hexadecimal"),
         ("1 wrong", "expected TIME"),

@@ -9,13 +9,12 @@ use crate::process::finish;
 /// The addresses of the server's end, which is called `server`.
 pub const SERVER: [&str; 4] = ["192.0.2.1", "198.51.100.1", "2001:db8::1", "fe80::1"];
 
-/// The addresses of the client's end, which is called `client`. The first is the one from which it
-/// talks to the first address of the server, unless a program is told otherwise; the last ones to the
-/// others.
+/// The addresses of the client's end, which is called `client`. By default, it uses the first to talk to
+/// the first address of the server, and the last ones to talk to the others.
 pub const CLIENTS: [&str; 5] =
     ["192.0.2.10", "192.0.2.11", "198.51.100.10", "2001:db8::10", "fe80::10"];
 
-/// One more address of the client's end, for whoever knocks last.
+/// One more address of the client's end, for the last knock.
 pub(super) const LAST: &str = "192.0.2.99";
 
 /// Two namespaces that are joined by a veth pair. Nothing leaves them.
@@ -42,9 +41,9 @@ impl Cable {
     }
 
     /// Makes both with a third namespace between them, in which the cable is cut: what comes to its
-    /// interface `to-server` or `to-client` passes if somebody carries it to the other one.
+    /// interface `to-server` or `to-client` passes only if a program carries it to the other one.
     ///
-    /// No end leaves checksums to the other one, as they do on a whole cable. Needs `ethtool`.
+    /// Both ends compute checksums, unlike on a whole cable. Needs `ethtool`.
     ///
     /// # Panics
     /// If they cannot be made; `Need::Namespaces` asks before.
@@ -73,8 +72,8 @@ impl Cable {
         assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
     }
 
-    /// Runs a line for the shell on the client, to its end. It may fail, as programs do that find
-    /// ports closed.
+    /// Runs a line for the shell on the client, to its end. It may fail, as programs do when ports are
+    /// closed.
     ///
     /// # Panics
     /// If a program of the line is missing, or does not end.
@@ -90,14 +89,14 @@ impl Cable {
         };
         let addresses = |device: &str, addresses: &[&str]| {
             let add = |each: &&str| format!("ip address add {} dev {device}\n", address(each));
-            // Without an address from the kernel: all addresses are those named here.
+            // Without addresses from the kernel: these are the only ones.
             let device_up =
                 format!("ip link set {device} addrgenmode none up\nip link set lo up\n");
             addresses.iter().map(add).collect::<String>() + &device_up
         };
         self.client.set_up(&addresses("client", &[&CLIENTS[..], &[LAST]].concat()));
         let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
-        // Some programs wait for answers to all they sent by UDP, and the kernel would answer few.
+        // Some programs wait for an answer to each UDP packet, and the kernel would answer only a few.
         let answers = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit || true\n";
         self.server.set_up(&[&addresses("server", &SERVER), ready, answers].concat());
     }
@@ -112,7 +111,7 @@ fn bound(inside: &Command) -> Command {
     bound
 }
 
-/// Returns a processor on which this may run.
+/// Returns a processor on which this process may run.
 fn processor() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));

@@ -9,17 +9,17 @@ use nix::sched::{CloneFlags, setns};
 
 use crate::process::{Live, finish};
 
-/// A network and a set of processes, apart from those of the machine.
+/// A network and a set of processes, separate from those of the machine.
 ///
-/// Its first process waits for the end of its standard input, a pipe from the test. When it ends, be
-/// it because this is dropped or because the test was killed, the kernel kills all other processes
-/// inside and removes the network.
+/// Its first process waits for the end of its standard input, a pipe from the test. When it ends, because
+/// this is dropped or the test was killed, the kernel kills all other processes inside and removes the
+/// network.
 pub struct Namespace {
     holder: Live,
 }
 
 impl Namespace {
-    /// Makes one in which nothing runs but what holds it.
+    /// Makes one with only the process that holds it.
     ///
     /// # Panics
     /// If it cannot be made; `Need::Namespaces` asks before.
@@ -35,13 +35,13 @@ impl Namespace {
         Self { holder }
     }
 
-    /// Returns the process whose network it is, as it is numbered outside.
+    /// Returns the id of its first process, as seen from outside.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.holder.id()
     }
 
-    /// Returns a line for the shell as a command to be run inside.
+    /// Returns a command that runs a line for the shell inside.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
         let id = self.id();
@@ -66,13 +66,13 @@ impl Namespace {
         assert_eq!(outcome.status, Some(0), "{script}: {}", outcome.stderr);
     }
 
-    /// Opens a socket or the like inside, to whose network it belongs from then on.
+    /// Opens a socket or a similar object inside, which then belongs to its network.
     ///
     /// # Panics
     /// If the namespace cannot be entered, or if `open` panics.
     pub fn open<T: Send + 'static>(&self, open: impl FnOnce() -> T + Send + 'static) -> T {
         let network = File::open(format!("/proc/{}/ns/net", self.id())).unwrap();
-        // Of the test, only this thread goes there.
+        // Only this thread of the test enters it.
         let thread = thread::spawn(move || {
             setns(network, CloneFlags::CLONE_NEWNET).unwrap();
             open()

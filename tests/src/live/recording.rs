@@ -1,4 +1,4 @@
-//! What came of it, and the replay to compare it with.
+//! The result of a live run, and its comparison with a replay.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Returns the place of a file in the folder that `DIR` stands for in the configuration.
+    /// Returns the path of a file in the folder that replaces `DIR` in the configuration.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -50,9 +50,9 @@ impl Recording {
         String::from_utf8(output).unwrap()
     }
 
-    /// Fails if the replay under the rules of 0.8 says anything else than knockd did: the lines of
-    /// the daemon must be the same in the same order, and those of children the same for each door
-    /// and client in their order.
+    /// Fails if the replay under the rules of 0.8 prints anything other than knockd: the lines of the
+    /// daemon must be the same in the same order, and so must those of children for each door and
+    /// client.
     ///
     /// # Panics
     /// If so. The capture is then kept, and the message says where.
@@ -63,7 +63,7 @@ impl Recording {
         }
     }
 
-    /// Fails if the replay under the rules of 0.8 is not, byte for byte, what knockd printed.
+    /// Fails if the replay under the rules of 0.8 differs in any byte from what knockd printed.
     ///
     /// # Panics
     /// If so. The capture is then kept, and the message says where.
@@ -78,8 +78,8 @@ impl Recording {
         let Self { live, config, folder, .. } = self;
         let folder = folder.keep();
         panic!(
-            "knockd printed\n{live}\nthe replay says\n{replay}\nwith the configuration\n{config}\n\
-             the capture is kept in {}",
+            "knockd printed\n{live}\nthe replay printed\n{replay}\nwith the configuration\n{config}\n\
+             the capture is in {}",
             folder.display()
         );
     }

@@ -1,12 +1,12 @@
-//! Comparing what a live knockd printed with a replay.
+//! Compares what a live knockd printed with a replay.
 
 use std::collections::BTreeMap;
 
-/// A transcript without what is left to chance.
+/// A transcript without its random parts.
 ///
-/// knockd lets a child run the commands of an opening. The lines that a child prints (`running
-/// command`, `command timeout`) come when they come: between any lines of the daemon and of other
-/// children, but in order among themselves.
+/// knockd runs the commands of an opening in a child. The lines that a child prints (`running command`,
+/// `command timeout`) may come between any lines of the daemon and of other children, but stay in order
+/// among themselves.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Transcript<'a> {
     /// What the daemon itself printed.
@@ -28,7 +28,7 @@ impl<'a> Transcript<'a> {
     }
 }
 
-/// Returns the door and the client whose child printed a line. Commands must end with `%IP%` behind a
+/// Returns the door and the client whose child printed a line. Commands must end with `%IP%` after a
 /// blank or `-`.
 fn child(line: &str) -> Option<(&str, &str)> {
     if let Some((door, command)) = line.split_once(": running command: ") {

@@ -1,4 +1,4 @@
-//! The wire, what listens on it and what knocks.
+//! The wire, and the programs that listen and knock on it.
 
 use std::fs;
 
@@ -8,32 +8,32 @@ use super::cable::{Cable, LAST, SERVER};
 use super::recording::Recording;
 use crate::process::{Live, wait_until};
 
-/// What the last knock carries, so that it is known in the capture.
+/// The payload of the last knock, by which it is found in the capture.
 const MARK: &str = "this was the last knock";
 
 /// A door for the last knock.
 const LAST_DOOR: &str = "\n[last]\n\tsequence = 9:udp\n\tcommand =\n";
 
-/// A live knockd, tcpdump beside it, and a place to knock from.
+/// A live knockd, tcpdump next to it, and a place to knock from.
 pub struct Wire {
     knockd: Live,
     tcpdump: Live,
-    /// The numbers of both in their namespace.
+    /// The process ids of both in their namespace.
     knockd_id: String,
     tcpdump_id: String,
     cable: Cable,
-    /// What knockd has printed, as far as it was waited for.
+    /// What knockd has printed, up to the last line that the test waited for.
     live: String,
     config: String,
     folder: TempDir,
 }
 
 impl Wire {
-    /// Starts knockd with a configuration, in which `DIR` stands for a folder of its own, and
-    /// tcpdump. `files` are written into that folder before.
+    /// Starts tcpdump, and knockd with a configuration in which `DIR` means its folder. `files` are written
+    /// into that folder before.
     ///
-    /// Every command must end with `%IP%` behind a blank or `-`, so that what children print can be
-    /// told apart. The last door is added by this.
+    /// Every command must end with `%IP%` after a blank or `-`, to distinguish the lines of children. This
+    /// function adds the last door.
     ///
     /// # Panics
     /// If anything does not start.
@@ -47,8 +47,8 @@ impl Wire {
             fs::write(path(name), text).unwrap();
         }
         let cable = Cable::new();
-        // tcpdump in its immediate mode keeps room for packets as long as the snapshot length, and the
-        // default leaves it room for eight.
+        // In its immediate mode, tcpdump reserves the snapshot length for each packet, and with the
+        // default length there is space for eight packets.
         let dump = "exec tcpdump -i server -n -U --immediate-mode -s 512 -Z root -w";
         let dump = format!("echo $$ && {dump} '{}'", path("knocks.pcap"));
         let tcpdump = Live::start(&mut cable.server.command(&dump));
@@ -72,8 +72,8 @@ impl Wire {
         self.cable.on_server(line);
     }
 
-    /// Runs a line for the shell on the client, to its end. It may fail, as programs do that find
-    /// ports closed.
+    /// Runs a line for the shell on the client, to its end. It may fail, as programs do when ports are
+    /// closed.
     ///
     /// # Panics
     /// If a program of the line is missing, or does not end.
@@ -81,7 +81,7 @@ impl Wire {
         self.cable.on_client(line);
     }
 
-    /// Waits until knockd has printed a line, in which `DIR` stands for the folder, so many times.
+    /// Waits until knockd has printed a line, in which `DIR` means the folder, this many times.
     ///
     /// # Panics
     /// If it does not.
@@ -95,8 +95,7 @@ impl Wire {
         }
     }
 
-    /// Waits until knockd waits for packets, and so has done all that the last line it was waited
-    /// for comes with.
+    /// Waits until knockd waits for packets, and so has finished the work that goes with its last line.
     ///
     /// # Panics
     /// If it does not.
@@ -111,8 +110,7 @@ impl Wire {
     /// have ended.
     ///
     /// # Panics
-    /// If any of this does not happen, if knockd does not end as it should, or if tcpdump missed a
-    /// packet.
+    /// If any of this does not happen, if knockd ends in another way, or if tcpdump missed a packet.
     #[must_use]
     pub fn end(mut self) -> Recording {
         self.client(&format!("printf '{MARK}' | nc -u -q 0 -s {LAST} {} 9", SERVER[0]));
@@ -122,12 +120,12 @@ impl Wire {
             let bytes = fs::read(&capture).unwrap();
             bytes.windows(MARK.len()).any(|window| window == MARK.as_bytes())
         });
-        // A signal that comes while knockd is still busy with a line makes it print that line twice.
+        // If a signal comes while knockd is printing a line, knockd prints that line twice.
         self.wait_for_rest();
         self.server(&format!("kill -TERM {} {}", self.knockd_id, self.tcpdump_id));
         let tcpdump = self.tcpdump.finish();
         assert!(tcpdump.stderr.contains("\n0 packets dropped"), "{}", tcpdump.stderr);
-        // Children share the output of the daemon, which so has an end when all have ended.
+        // Children share the output of the daemon, so it ends only when all of them have ended.
         let rest = self.knockd.finish();
         assert_eq!(rest.status, Some(15), "{}{}", self.live, rest.stderr);
         let (farewell, rest_lines): (Vec<_>, Vec<_>) =
@@ -138,5 +136,5 @@ impl Wire {
     }
 }
 
-/// What knockd prints when it is told to end.
+/// What knockd prints when a signal ends it.
 const FAREWELL: [&str; 2] = ["waiting for child processes...", "closing..."];

@@ -1,6 +1,6 @@
 //! The prose of a manual page, read from Markdown.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "what is not known is refused")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "unknown elements are refused")]
 
 use std::fmt;
 use std::fs;
@@ -13,11 +13,11 @@ use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, OffsetIter, Options, Parser, Tag, TagEnd,
 };
 
-/// What a manual page says besides what its program's help says.
+/// The text of a manual page beyond its program's help.
 ///
 /// In Markdown, a heading of the second level begins a section. A section has paragraphs, fenced blocks,
-/// and tags with their meanings, each tag on a line of its own above a line that begins with `: `. What is
-/// between backticks is bold. Nothing else is known. The first section is `DESCRIPTION`, the last ones are
+/// and tags with their meanings, each tag on a line of its own above a line that begins with `: `. Text
+/// between backticks is bold. Anything else is refused. The first section is `DESCRIPTION`, the last ones are
 /// `EXIT STATUS` and `SEE ALSO`. What comes before the first section is for those who edit the file.
 #[derive(Clone, Debug)]
 pub struct Prose {
@@ -27,9 +27,9 @@ pub struct Prose {
 /// A section of a page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Section {
-    /// What is above it.
+    /// The text of its heading.
     pub heading: String,
-    /// What is in it.
+    /// Its content.
     pub parts: Vec<Part>,
 }
 
@@ -40,7 +40,7 @@ pub enum Part {
     Text(Spans),
     /// A tag, and what it means.
     Tagged(Spans, Spans),
-    /// Lines that are kept as they are.
+    /// Verbatim lines.
     Verbatim(String),
 }
 
@@ -71,7 +71,7 @@ impl Prose {
     /// Reads a file.
     ///
     /// # Panics
-    /// If it cannot be read or has something in it that no manual page has.
+    /// If it cannot be read or contains an element that manual pages do not have.
     #[must_use]
     pub fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path);
@@ -108,7 +108,7 @@ impl Prose {
     /// Returns a section.
     ///
     /// # Panics
-    /// If it is not there.
+    /// If there is no such section.
     #[must_use]
     pub fn section(&self, heading: &str) -> &Section {
         let found = self.sections.iter().find(|section| section.heading == heading);
@@ -117,7 +117,7 @@ impl Prose {
 }
 
 impl Section {
-    /// The lines that are kept as they are, a text for each block.
+    /// The verbatim lines, a text for each block.
     #[must_use]
     pub fn verbatim(&self) -> Vec<&str> {
         let blocks = self.parts.iter().filter_map(|part| match part {
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         Ok(sections)
     }
 
-    /// What is left of a list of tags and their meanings.
+    /// The rest of a list of tags and their meanings.
     fn tags(&mut self, parts: &mut Vec<Part>) -> Result<(), Fault> {
         let mut tag = None;
         while let Some(event) = self.next() {
@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
                 }
                 Event::Start(Tag::DefinitionListDefinition) => {
                     let Some(tag) = tag.take() else {
-                        return Err(self.fault("a tag has one meaning, and this is another one"));
+                        return Err(self.fault("a tag has one meaning, and this is a second one"));
                     };
                     if let Some((Event::Start(Tag::Paragraph), _)) = self.events.peek() {
                         let advice = "the meaning is a single paragraph right below its tag, without a blank line";
@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What is left of a fenced block.
+    /// The rest of a fenced block.
     fn block(&mut self) -> Result<Part, Fault> {
         let mut lines = String::new();
         while let Some(event) = self.next() {

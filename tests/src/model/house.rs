@@ -1,4 +1,4 @@
-//! The doors with all that is going on at them.
+//! The doors, and everything that happens at them.
 
 mod hearing;
 mod timers;
@@ -16,7 +16,7 @@ struct Attempt {
     due_ns: i64,
     client: IpAddr,
     door: usize,
-    /// How many knocks are made.
+    /// How many knocks were made.
     stage: usize,
     /// Its place in the order in which attempts came to the stages that they are at.
     reached: u64,
@@ -52,10 +52,10 @@ struct Lease {
 
 /// The doors, the attempts at them, the commands that run and the leases.
 ///
-/// It is told what happens, each time with the moment, and writes down lines and counts.
+/// It receives events, each with its time, and records lines and counts.
 #[derive(Clone)]
 pub struct House {
-    /// Every door that ever was.
+    /// Every door that has ever existed.
     doors: Vec<Door>,
     /// Which of them the configuration has, in the order of the file.
     listed: Vec<usize>,
@@ -77,7 +77,7 @@ pub struct House {
 }
 
 impl House {
-    /// Makes a house without limits, where nothing has happened yet.
+    /// Makes a house without limits and without events so far.
     #[must_use]
     pub fn new(setting: &Setting) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl House {
         Self { ends_commands_at_once: true, ..self }
     }
 
-    /// Returns the same with a limit for attempts, for openings that are remembered, and for
+    /// Returns the same with a limit for attempts, for remembered openings, and for
     /// commands and leases together.
     #[must_use]
     pub fn with_limit(self, limit: usize) -> Self {
@@ -150,7 +150,7 @@ impl House {
 
     // ---- what happens
 
-    /// Nothing happens but time: what is due happens. A clock that goes back stands still.
+    /// Only time passes: what is due happens. A clock that goes back counts as stopped.
     pub fn time(&mut self, at_ns: i64) {
         self.now_ns = self.now_ns.max(at_ns);
         self.fire_what_is_due();
@@ -167,21 +167,21 @@ impl House {
         self.end_commands_at_once();
     }
 
-    /// A command ends, the one that was the `number`th to be run, from 0.
+    /// The `number`th command ends, counted from 0.
     pub fn command_ended(&mut self, at_ns: i64, number: u64) {
         self.time(at_ns);
         self.end_command(number);
     }
 
-    /// The local addresses, and whether there is IPv6, are others from now on.
+    /// The local addresses and the support of IPv6 change.
     pub fn addresses(&mut self, at_ns: i64, local: Option<Vec<IpAddr>>, ipv4_only: bool) {
         self.time(at_ns);
         self.local = local;
         self.ipv4_only = ipv4_only;
     }
 
-    /// The doors are others from now on. One that stays as it is stays the same door, of equal ones
-    /// the first the first; attempts at all others end. Leases stay.
+    /// The doors change. An unchanged door stays the same door; among equal doors, the first matches the
+    /// first. Attempts at all others end. Leases stay.
     pub fn reload(&mut self, at_ns: i64, doors: Vec<Door>) {
         self.time(at_ns);
         let mut before = std::mem::take(&mut self.listed);

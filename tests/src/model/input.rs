@@ -1,4 +1,4 @@
-//! What the model is told: doors, local addresses and packets.
+//! The input of the model: doors, local addresses and packets.
 
 use std::net::IpAddr;
 
@@ -118,18 +118,18 @@ impl Door {
     }
 }
 
-/// What the model replays packets against.
+/// The configuration for a replay by the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The doors in the order of the file.
     pub doors: Vec<Door>,
     /// The local addresses; `None`: every destination counts as local.
     pub local: Option<Vec<IpAddr>>,
-    /// Whether IPv6 packets do not exist.
+    /// Whether IPv6 packets are ignored.
     pub ipv4_only: bool,
 }
 
-/// The protocol of a packet with what only that protocol has.
+/// The protocol of a packet, with the fields that only that protocol has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// A TCP segment; a field is `None` if the capture ends before it.
@@ -161,7 +161,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Returns what the packet knocks at.
+    /// Returns the port and protocol that the packet knocks at.
     #[must_use]
     pub const fn knock(&self) -> Knock {
         match self.transport {

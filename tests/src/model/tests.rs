@@ -1,7 +1,7 @@
-//! Scenarios worked out by hand from the written rules.
+//! Scenarios derived by hand from the written rules.
 //!
-//! Times are milliseconds. Packets go from 192.0.2.1 to 10.0.0.1 unless they say otherwise, and
-//! have sequence number 0, which proves nothing, unless they say otherwise.
+//! Times are milliseconds. By default, packets go from 192.0.2.1 to 10.0.0.1 and have sequence number 0,
+//! which proves nothing.
 
 mod admission;
 mod commands;
@@ -127,7 +127,7 @@ impl Packet {
         Self { transport: Transport::Tcp { seq, flags: Some(bits) }, ..self }
     }
 
-    fn cut_behind_ports(self) -> Self {
+    fn cut_after_ports(self) -> Self {
         Self { transport: Transport::Tcp { seq: None, flags: None }, ..self }
     }
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 /// Returns an address as C's `inet_ntop` prints it.
 ///
-/// Rust prints the same but for addresses whose first six groups are zero and whose seventh is
-/// not: `inet_ntop` prints the last 32 bits of those with dots.
+/// Rust prints the same, except for addresses whose first six groups are zero and whose seventh is not:
+/// `inet_ntop` prints the last 32 bits of those with dots.
 #[must_use]
 pub fn address(address: IpAddr) -> String {
     match address {
@@ -22,7 +22,7 @@ pub fn address(address: IpAddr) -> String {
     }
 }
 
-/// Returns a command with every `%IP%` replaced; the search goes on behind the replaced token.
+/// Returns a command with every `%IP%` replaced; the search goes on after the replaced token.
 #[must_use]
 pub fn command(template: &[u8], client: IpAddr) -> Vec<u8> {
     let mut out = Vec::new();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_behind_a_replaced_token_is_searched_on() {
+    fn the_search_goes_on_after_a_replaced_token() {
         let client = "192.0.2.1".parse().unwrap();
         assert_eq!(command(b"a %IP% b %IP%", client), b"a 192.0.2.1 b 192.0.2.1");
         assert_eq!(

@@ -1,8 +1,8 @@
-//! Cases that were seen with the real program.
+//! Cases that were observed with the real program.
 //!
-//! A case is doors, `NAME=SEQUENCE`, and packets, `SECOND:PORT` (`u` behind the port for UDP, a
-//! letter in front for another client than A); what it expects is the lines without commands, the
-//! client, the door and `1`, `2` .. for a stage, `!` for an opening, `-N` for a timeout.
+//! A case has doors, `NAME=SEQUENCE`, and packets, `SECOND:PORT` (`u` after the port for UDP, a letter
+//! before the packet for a client other than A). The expected lines are without commands: the client, the
+//! door and `1`, `2` .. for a stage, `!` for an opening, `-N` for a timeout.
 
 use super::*;
 use crate::model::{ACK, SYN};

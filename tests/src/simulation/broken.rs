@@ -1,8 +1,8 @@
-//! What can be found broken.
+//! The invariants.
 
 use std::fmt;
 
-/// What must hold after every step.
+/// What must be true after every step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
     /// a: a door opens only for a client that made its knocks.
@@ -38,14 +38,14 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// An invariant that does not hold, and what was seen.
+/// A broken invariant, and what was seen.
 #[derive(Clone, Debug)]
 pub(super) struct Broken {
     pub(super) invariant: Invariant,
     pub(super) seen: String,
 }
 
-/// Fails if an invariant does not hold.
+/// Fails if an invariant is broken.
 pub(super) fn ensure(
     holds: bool,
     invariant: Invariant,

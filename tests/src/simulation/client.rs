@@ -1,4 +1,4 @@
-//! Clients and what each kind of them does.
+//! Clients, and what each kind does.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,22 +11,22 @@ use crate::model::{ACK, Door, FIN, Knock, Packet, Protocol, RST, SYN, Transport}
 pub(super) const SECOND: i64 = 1_000_000_000;
 pub(super) const MILLI: i64 = 1_000_000;
 
-/// What a client is like.
+/// The kind of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Knocks at one door as the rules say.
+    /// Knocks at one door according to the rules.
     Honest,
     /// Takes too long.
     Late,
-    /// Sends every knock again, as it is.
+    /// Sends every knock twice, unchanged.
     Repeating,
-    /// Knocks as it likes at the ports of doors.
+    /// Knocks at random ports of doors.
     Fumbling,
-    /// Sends in the name of others.
+    /// Sends with the addresses of others.
     Spoofing,
     /// Tries all ports.
     Scanning,
-    /// Comes from ever new addresses.
+    /// Comes from a new address each time.
     Flooding,
 }
 
@@ -36,23 +36,22 @@ pub(super) struct Client {
     pub(super) kind: Kind,
     pub(super) address: IpAddr,
     pub(super) path: Path,
-    /// What the next packet has as its source port and sequence number, so that no two are taken
-    /// for one.
+    /// The source port and sequence number of the next packet, so that no two look the same.
     fresh: u32,
 }
 
-/// A packet and how long after the turn of the client it leaves.
+/// A packet, and how long after the turn of the client it leaves.
 pub(super) type Departure = (i64, Packet);
 
 /// A run through a door's sequence.
 pub(super) struct Visit {
-    /// The place of the door in the configuration.
+    /// The index of the door in the configuration.
     pub(super) door: usize,
     /// For each knock: the packet, and its repeats.
     pub(super) knocks: Vec<Vec<Departure>>,
 }
 
-/// What a client looks at.
+/// What a client knows.
 pub(super) struct Sight<'a> {
     pub(super) doors: &'a [Door],
     pub(super) addresses: &'a Addresses,
@@ -90,8 +89,7 @@ impl Client {
         }
     }
 
-    /// Returns a visit to a door that can be opened from here, if the client is of a kind that makes
-    /// any.
+    /// Returns a visit to a door that the client can open, if its kind makes visits.
     pub(super) fn visit(&mut self, rng: &mut Rng, sight: &Sight<'_>) -> Option<Visit> {
         let is_visitor = matches!(self.kind, Kind::Honest | Kind::Repeating);
         if !is_visitor || sight.doors.is_empty() {
@@ -221,7 +219,7 @@ impl Client {
         ports.into_iter().map(&mut probe).collect()
     }
 
-    /// Every packet has an address that nobody has had.
+    /// Every packet has an address that was not used before.
     fn flood(&mut self, rng: &mut Rng, sight: &Sight<'_>, tally: &mut Tally) -> Vec<Departure> {
         let own = self.address;
         let count = rng.pick(&[60, 200, 600]);

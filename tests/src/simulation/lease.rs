@@ -1,4 +1,4 @@
-//! Commands and leases, as the world knows them.
+//! Commands and leases, in the world's own record.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use super::record::DoorNumber;
 use super::tally::Tally;
 use crate::model::Door;
 
-/// For whom a door is open, and which.
+/// A client and the door that is open for it.
 pub(super) type Lessee = (IpAddr, DoorNumber);
 
-/// What the next effect must be.
+/// The expected next effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Expected {
     at_ns: i64,
@@ -46,7 +46,7 @@ impl Leases {
             || self.waiting.values().any(|&(_, at)| at == door)
     }
 
-    /// Returns for whom a command runs, and for which door.
+    /// Returns the client and the door of a command.
     pub(super) fn lessee(&self, number: u64) -> Option<Lessee> {
         self.running.get(&number).map(|&(lessee, _)| lessee)
     }
@@ -56,12 +56,12 @@ impl Leases {
         self.waiting.first_key_value().map(|(&(due_ns, _), _)| due_ns)
     }
 
-    /// Checks that what must follow an effect follows it.
+    /// Checks that the expected effect follows.
     pub(super) fn check_order(&mut self, run: Option<(i64, Lessee, Phase)>) -> Result<(), Broken> {
         let run = run.map(|(at_ns, lessee, phase)| Expected { at_ns, lessee, phase });
         let expected = self.expected.take();
         ensure(run == expected, Invariant::LeasesClose, || {
-            format!("{run:?} follows where it should have been {expected:?}")
+            format!("{run:?} follows, but {expected:?} was expected")
         })
     }
 
@@ -72,7 +72,7 @@ impl Leases {
         }
     }
 
-    /// A command is to be run. Returns its number.
+    /// Records a command to run. Returns its number.
     pub(super) fn run(&mut self, lessee: Lessee, phase: Phase) -> u64 {
         let number = self.commands;
         self.commands += 1;
@@ -103,7 +103,7 @@ impl Leases {
         Ok(())
     }
 
-    /// Checks that nothing that was due is still to come.
+    /// Checks that nothing due is missing.
     pub(super) fn check(&self, now_ns: i64, is_time_told: bool) -> Result<(), Broken> {
         let expected = self.expected;
         ensure(expected.is_none(), Invariant::LeasesClose, || format!("{expected:?} is missing"))?;

@@ -1,4 +1,4 @@
-//! What must hold after every step, judged by the world's own record.
+//! Checks the invariants after every step, by the world's own record.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,12 +22,12 @@ pub(super) struct Oracle {
     pub(super) record: Record,
     pub(super) leases: Leases,
     pub(super) visits: Visits,
-    /// What the engine calls each door.
+    /// The engine's id of each door.
     ids: BTreeMap<DoorId, DoorNumber>,
     now_ns: i64,
     /// The time of the last effect.
     last_ns: i64,
-    /// Whose packet this step is about.
+    /// The client of this step's packet.
     client: Option<IpAddr>,
     promise: Promise,
     /// How many commands ended in this step, while its effects were polled.
@@ -35,7 +35,7 @@ pub(super) struct Oracle {
     ledger: Ledger,
 }
 
-/// Attempts that began and ended, and losses that were told.
+/// Attempts that began and ended, and losses that were reported.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ledger {
     begun: u64,
@@ -70,8 +70,8 @@ impl Oracle {
         }
     }
 
-    /// Begins a step: something happens at `at_ns`, or, if that is past, now. Returns the time at
-    /// which it is handled.
+    /// Begins a step with an event at `at_ns` or, if that is past, now. Returns the time at which it is
+    /// handled.
     pub(super) fn begin(&mut self, at_ns: i64) -> i64 {
         self.now_ns = self.now_ns.max(at_ns);
         self.client = None;
@@ -113,7 +113,7 @@ impl Oracle {
         }
     }
 
-    /// Judges an effect. Returns the number of the command that it wants to be run.
+    /// Checks an effect. Returns the number of the command that it runs.
     pub(super) fn effect(
         &mut self,
         at_ns: i64,
@@ -226,9 +226,9 @@ impl Oracle {
             format!("{:?} stays shut for {client}", self.record.doors[door])
         })?;
         self.leases.check(self.now_ns, is_time_told)?;
-        let told = (self.ledger.failed, self.ledger.failures_told);
-        ensure(told.0 == told.1, Invariant::MemoryIsBounded, || {
-            format!("{} commands failed and {} failures were told", told.0, told.1)
+        let reported = (self.ledger.failed, self.ledger.failures_told);
+        ensure(reported.0 == reported.1, Invariant::MemoryIsBounded, || {
+            format!("{} commands failed and {} failures were reported", reported.0, reported.1)
         })?;
         self.check_attempts(engine)?;
         self.check_deadline(engine, is_time_told)
@@ -238,13 +238,13 @@ impl Oracle {
         let (live, counts, ledger) = (engine.live_attempts(), engine.counts(), self.ledger);
         let justified = self.record.attempts();
         ensure(live <= justified, Invariant::NothingOutlivesItsReason, || {
-            format!("{live} attempts are live where {justified} can be")
+            format!("{live} attempts are live, but only {justified} can be")
         })?;
         ensure(live <= self.limit, Invariant::MemoryIsBounded, || {
             format!("{live} attempts are live, more than {}", self.limit)
         })?;
         ensure(ledger.live() == wide(live), Invariant::MemoryIsBounded, || {
-            format!("{live} attempts are live, but {ledger:?} was told")
+            format!("{live} attempts are live, but {ledger:?} was reported")
         })?;
         let counted = [
             (counts.evicted, ledger.evicted),
@@ -256,7 +256,7 @@ impl Oracle {
             (counts.attempts, ledger.begun),
         ];
         ensure(counted.iter().all(|(one, other)| one == other), Invariant::MemoryIsBounded, || {
-            format!("{counts:?}, but {ledger:?} was told")
+            format!("{counts:?}, but {ledger:?} was reported")
         })
     }
 
@@ -287,7 +287,7 @@ impl Oracle {
         })
     }
 
-    /// Checks that nothing is left when nothing happens any more.
+    /// Checks that nothing is left in the end.
     pub(super) fn finish(&self, engine: &Engine) -> Result<(), Broken> {
         let (live, pending) = (engine.live_attempts(), self.leases.pending());
         let is_over = live == 0 && pending == 0 && engine.poll_deadline().is_none();
@@ -296,8 +296,8 @@ impl Oracle {
         })
     }
 
-    /// Learns what the engine calls the doors of the configuration. A door that stays keeps its id,
-    /// and a door that is gone has its own as long as there is a lease.
+    /// Learns the engine's ids of the doors in the configuration. A door that stays keeps its id, and a
+    /// removed door keeps it as long as there is a lease.
     pub(super) fn learn_ids(&mut self, engine: &Engine) -> Result<(), Broken> {
         let listed = self.record.listed.clone();
         let is_whole = engine.doors().len() == listed.len();
@@ -311,7 +311,7 @@ impl Oracle {
             let is_good = is_whole && is_door && others.next().is_none() && is_free;
             ensure(is_good, LATE, || {
                 let was = before.map(|before| &self.record.doors[before]);
-                format!("{id:?} was {was:?} and is {door:#?}, the place of which has another")
+                format!("{id:?} was {was:?} and is now {door:#?}, whose place has another id")
             })?;
             self.ids.insert(id, number);
         }
@@ -323,17 +323,17 @@ impl Oracle {
         let number = self.ids.get(&id).copied();
         number.ok_or_else(|| {
             let seen =
-                format!("{id:?} means {:#?}, which nobody configured", engine.doors().door(id));
+                format!("{id:?} means {:#?}, which was never configured", engine.doors().door(id));
             Broken { invariant: LATE, seen }
         })
     }
 }
 
-/// What is late or has no reason breaks this.
+/// The invariant that a late or unjustified effect breaks.
 const LATE: Invariant = Invariant::NothingOutlivesItsReason;
 
 impl Ledger {
-    /// Returns how many attempts must be live by what was told.
+    /// Returns how many attempts must be live, according to the effects.
     fn live(&self) -> u64 {
         let ended = self.opened + self.refused + self.timed_out + self.voided + self.evicted;
         self.begun.wrapping_sub(ended + self.ended)

@@ -1,4 +1,4 @@
-//! Where things are: addresses, ports and doors.
+//! Addresses, ports and doors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,17 +13,17 @@ const HERE: [IpAddr; 4] = [
     IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
 ];
 
-/// An address that only a target makes count.
+/// An address that counts only as a target.
 const BEHIND: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 9, 9));
 
-/// The ports that sequences are made of; those around them are nobody's.
+/// The ports of sequences; no door uses those around them.
 pub(super) const FIRST_PORT: u16 = 7001;
 pub(super) const LAST_PORT: u16 = 7007;
 
 /// The most doors of a configuration.
 const DOORS: usize = 6;
 
-/// The local addresses, and whether IPv6 does not exist.
+/// The local addresses, and whether IPv6 is ignored.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     pub(super) local: Option<Vec<IpAddr>>,
@@ -71,10 +71,10 @@ impl Addresses {
     }
 }
 
-/// Makes doors, each with the knowledge of those before.
+/// Makes doors, each of which may vary those before.
 pub(super) struct Joiner {
     made: u32,
-    /// What sequences are varied from.
+    /// The sequences to vary.
     theme: Vec<Knock>,
 }
 
@@ -93,7 +93,7 @@ impl Joiner {
         doors
     }
 
-    /// Returns what an administrator makes of the doors before a reload.
+    /// Changes the doors as an administrator may before a reload.
     pub(super) fn edit(&mut self, rng: &mut Rng, doors: &[Door]) -> Vec<Door> {
         let mut edited = Vec::new();
         for door in doors {

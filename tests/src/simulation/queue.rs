@@ -1,4 +1,4 @@
-//! What is going to happen, in order of time, and the network that delays it.
+//! Future events, in order of time, and the network that delays packets.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use super::rng::Rng;
 use super::tally::Tally;
 use crate::model::Packet;
 
-/// The place of a client in the world's list.
+/// The index of a client in the world's list.
 pub(super) type ClientNumber = usize;
 
-/// What is going to happen.
+/// A future event.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Happening {
     /// A packet comes to the host.
     Arrival(Sent),
-    /// A client does what its kind does.
+    /// It is a client's turn.
     Turn(ClientNumber),
-    /// A command ends, the one that was the so manieth to be run, from 0.
+    /// The command with this number, counted from 0, ends.
     CommandEnds(u64),
-    /// The configuration is read anew.
+    /// The configuration is reloaded.
     Reload,
     /// The local addresses change.
     Addresses,
@@ -32,7 +32,7 @@ pub(super) struct Sent {
     pub(super) packet: Packet,
     /// When it left its sender.
     pub(super) left_ns: i64,
-    /// Which knock of which visit it is, if a client follows the rules with it.
+    /// Which knock of which visit it is, if the client follows the rules.
     pub(super) knock: Option<VisitKnock>,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct VisitKnock {
     pub(super) place: usize,
 }
 
-/// What is going to happen, by time, and at one time in the order in which it was put there.
+/// Future events, by time; at the same time, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     happenings: BTreeMap<(i64, u64), Happening>,

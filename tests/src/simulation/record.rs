@@ -1,4 +1,4 @@
-//! What the world knows by itself: the doors that were, and the packets that were delivered.
+//! The world's own record: the doors so far, and the delivered packets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,19 +8,19 @@ use super::place::Addresses;
 use super::queue::VisitKnock;
 use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport};
 
-/// The place of a door among all that ever were.
+/// The index of a door among all so far.
 pub(super) type DoorNumber = usize;
 
-/// A set of doors, a bit each.
+/// A set of doors, one bit each.
 type DoorSet = u128;
 
 /// A door that is or was.
 #[derive(Clone, Debug)]
 pub(super) struct KnownDoor {
-    /// As it is now: of its one-time sequences those that are left.
+    /// Its current form: only the one-time sequences that are left.
     pub(super) door: Door,
     pub(super) listed: bool,
-    /// The number of the first packet that its present sequence could hear.
+    /// The number of the first packet that its current sequence could hear.
     pub(super) since: u64,
 }
 
@@ -32,11 +32,11 @@ pub(super) struct Heard {
     /// When it was handled: its stamp, or the latest before.
     pub(super) at_ns: i64,
     pub(super) knock: Knock,
-    /// Source port, destination port and sequence number of a SYN whose retransmission can be told.
+    /// Source port, destination port and sequence number of a SYN whose retransmissions can be recognized.
     syn: Option<(u16, u16, u32)>,
     /// Whether the client sent the same SYN before.
     repeats: bool,
-    /// The doors whose destination and flags it has.
+    /// The doors that match its destination and flags.
     doors: DoorSet,
     pub(super) visit: Option<VisitKnock>,
 }
@@ -46,7 +46,7 @@ impl Heard {
         self.doors & bit(door) != 0
     }
 
-    /// Returns whether it can be taken for a retransmission of that packet.
+    /// Returns whether it looks like a retransmission of that packet.
     pub(super) fn can_repeat(&self, other: &Self) -> bool {
         self.syn.is_some() && self.syn == other.syn
     }
@@ -58,7 +58,7 @@ pub(super) struct Record {
     pub(super) doors: Vec<KnownDoor>,
     /// The doors of the configuration in the order of the file.
     pub(super) listed: Vec<DoorNumber>,
-    /// What each client was heard of, oldest first.
+    /// The admitted packets of each client, oldest first.
     clients: BTreeMap<IpAddr, Vec<Heard>>,
     packets: u64,
     /// Until when each client can have an attempt at each door.
@@ -89,7 +89,7 @@ impl Record {
         self.listed.iter().map(|&number| self.doors[number].door.clone()).collect()
     }
 
-    /// Takes down a packet at the time at which it is handled. Returns it if any door admits it.
+    /// Records a packet at the time at which it is handled. Returns it if any door admits it.
     pub(super) fn deliver(
         &mut self,
         at_ns: i64,
@@ -132,12 +132,12 @@ impl Record {
         Some(heard)
     }
 
-    /// Returns what a client was heard of, oldest first.
+    /// Returns the admitted packets of a client, oldest first.
     pub(super) fn of(&self, client: IpAddr) -> &[Heard] {
         self.clients.get(&client).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns whether the last packets of a client, up to this very one, are a door's sequence.
+    /// Returns whether the last packets of a client, up to this one, are a door's sequence.
     pub(super) fn has_knocked(&self, client: IpAddr, door: DoorNumber, at_ns: i64) -> bool {
         let KnownDoor { door: known, since, .. } = &self.doors[door];
         let heard: Vec<Heard> = self
@@ -152,8 +152,8 @@ impl Record {
         is_now && ends_with(&heard, known.sequences.current().unwrap_or_default(), oldest_ns)
     }
 
-    /// Takes down that a door opened: its one-time sequence is used, and the attempt is over.
-    /// Returns whether there was a one-time sequence.
+    /// Records that a door opened: its one-time sequence is used, and the attempt is over. Returns whether
+    /// there was a one-time sequence.
     pub(super) fn open(&mut self, client: IpAddr, at: DoorNumber) -> bool {
         self.end_attempt(at, client);
         let Sequences::OneTime(lines) = &mut self.doors[at].door.sequences else { return false };
@@ -163,7 +163,7 @@ impl Record {
         true
     }
 
-    /// Ends what has taken too long.
+    /// Ends attempts that have taken too long.
     pub(super) fn expire(&mut self, now_ns: i64) {
         while let Some(&(until_ns, door, client)) = self.expiries.first() {
             if until_ns > now_ns {

@@ -1,6 +1,6 @@
-//! Chance that a seed decides.
+//! Random numbers from a seed.
 
-/// A stream of numbers that depends on a seed and on nothing else (splitmix64).
+/// A stream of numbers that depends only on a seed (splitmix64).
 #[derive(Clone, Debug)]
 pub(super) struct Rng(u64);
 

@@ -1,4 +1,4 @@
-//! Commands in the simulated world: they succeed or fail, at once, late or as good as never.
+//! Commands in the simulated world: they succeed or fail, at once, late or almost never.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,14 +13,14 @@ use super::tally::Tally;
 /// Runs commands, those of one client and door one after another.
 #[derive(Debug, Default)]
 pub(super) struct Runner {
-    /// What the engine calls each command, by number.
+    /// The engine's id of each command, by number.
     runs: Vec<(RunId, Lessee)>,
     /// The commands of each client and door; the first one runs.
     lines: BTreeMap<Lessee, VecDeque<u64>>,
 }
 
 impl Runner {
-    /// Takes a command that the engine wants to be run; it is run when those before it have ended.
+    /// Takes a command of the engine; it runs when those before it have ended.
     pub(super) fn ask(&mut self, run: RunId, lessee: Lessee, number: u64) -> bool {
         self.runs.push((run, lessee));
         let line = self.lines.entry(lessee).or_default();
@@ -48,7 +48,7 @@ impl Runner {
         queue.put(now_ns + takes_ns, Happening::CommandEnds(number));
     }
 
-    /// A command has ended. Returns the one that runs next.
+    /// Handles the end of a command. Returns the one that runs next.
     pub(super) fn end(&mut self, number: u64) -> Option<u64> {
         let (_, lessee) = self.runs[index(number)];
         let line = self.lines.get_mut(&lessee)?;
@@ -60,7 +60,7 @@ impl Runner {
         next
     }
 
-    /// Returns what the engine calls a command.
+    /// Returns the engine's id of a command.
     pub(super) fn run(&self, number: u64) -> RunId {
         self.runs[index(number)].0
     }

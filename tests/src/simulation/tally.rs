@@ -1,4 +1,4 @@
-//! What happened in a run, in numbers.
+//! Counters of what happened in a run.
 
 use std::fmt;
 
@@ -32,14 +32,14 @@ tally! {
     lost: "packets lost",
     duplicated: "packets duplicated",
     overtaken: "packets overtaken by a later one",
-    spoofed: "packets in another's name",
+    spoofed: "packets with another's address",
     scanned: "packets of scans",
     flooded: "packets of floods",
     late: "knocks made too late on purpose",
     repeated: "knocks sent again",
     clock_back: "clock steps backwards",
     clock_forward: "clock steps forwards",
-    clamped: "packets stamped before the time that was",
+    clamped: "packets stamped before an earlier packet",
     reloads: "reloads",
     doors_kept: "doors kept by a reload",
     doors_ended: "doors ended by a reload",

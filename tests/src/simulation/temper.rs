@@ -1,4 +1,4 @@
-//! How the world is in a run.
+//! The properties of the world in a run.
 
 use super::client::{MILLI, SECOND};
 use super::queue::Network;
@@ -7,15 +7,15 @@ use super::rng::Rng;
 /// The time at which every run begins: 2025-01-01.
 pub(super) const BEGINNING: i64 = 1_735_689_600 * SECOND;
 
-/// How the world is in this run.
+/// The properties of the world in this run.
 #[derive(Debug)]
 pub(super) struct Temper {
     pub(super) network: Network,
-    /// Every command ends, with success, at the moment it starts, as in a replay.
+    /// Every command succeeds at the moment it starts, as in a replay.
     pub(super) ends_commands_at_once: bool,
-    /// The driver wakes when something is due, as a live one; else the next event finds it due.
+    /// The driver wakes when something is due, like a live one; else it waits for the next event.
     pub(super) wakes: bool,
-    /// The most nanoseconds by which packets are told of late.
+    /// The largest delay of packets on their way to the engine, in nanoseconds.
     pub(super) lag_max_ns: i64,
     /// When clients stop.
     pub(super) end_ns: i64,

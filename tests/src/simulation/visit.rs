@@ -25,7 +25,7 @@ enum Progress {
     Announced,
     /// The first knocks have arrived, alone and in order.
     Under { way: Way },
-    /// Something went wrong on the way, or all is done: no promise is made.
+    /// Something went wrong on the way, or all is done: the door need not open.
     Over,
 }
 
@@ -37,17 +37,17 @@ struct Way {
     evicted: u64,
 }
 
-/// What the packet of this step does for visits.
+/// The effect of this step's packet on visits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Promise {
-    /// For whom the door must open in this step.
+    /// The client for which the door must open in this step.
     pub(super) opens: Option<(IpAddr, DoorNumber)>,
     evicted: u64,
     refused: u64,
 }
 
 impl Promise {
-    /// Returns whether the bound of memory excuses that the door stays shut.
+    /// Returns whether the limit on memory explains that the door stays shut.
     pub(super) fn is_excused(self, counts: Counts) -> bool {
         counts.evicted != self.evicted || counts.refused != self.refused
     }
@@ -57,12 +57,12 @@ impl Promise {
 #[derive(Debug, Default)]
 pub(super) struct Visits {
     visits: Vec<Visited>,
-    /// The visit of each client that is under way.
+    /// The current visit of each client.
     under_way: BTreeMap<IpAddr, usize>,
 }
 
 impl Visits {
-    /// Notes a visit and returns its number.
+    /// Adds a visit and returns its number.
     pub(super) fn announce(
         &mut self,
         client: IpAddr,
@@ -75,7 +75,7 @@ impl Visits {
         self.visits.len() - 1
     }
 
-    /// Takes down a packet that some door admits. The counts are those before it.
+    /// Records a packet that some door admits. The counts are those before it.
     pub(super) fn heard(
         &mut self,
         client: IpAddr,
@@ -84,8 +84,8 @@ impl Visits {
         counts: Counts,
     ) -> Promise {
         let number = heard.visit.map(|knock| knock.visit);
-        // Whatever else the client is heard of spoils the visit under way, but for a repeat of the
-        // knock that was counted last.
+        // Any other admitted packet of the client spoils the current visit, except a repeat of the
+        // last counted knock.
         if let Some(&other) = self.under_way.get(&client)
             && let Progress::Under { way } = self.visits[other].progress
         {

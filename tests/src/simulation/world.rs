@@ -19,9 +19,9 @@ use super::temper::{BEGINNING, Temper};
 use crate::boundary;
 use crate::model::{Door, House, Line, Setting};
 
-/// What the engine is told.
+/// An event of the engine.
 #[derive(Clone, Debug)]
-enum Told {
+enum Input {
     Packet(Sent),
     /// Which command ended, and its status.
     Ended(u64, u8),
@@ -32,7 +32,7 @@ enum Told {
     Reload(Vec<Door>),
 }
 
-/// The world: an engine, what surrounds it, and those who judge it.
+/// The world: an engine, its surroundings, and the checks.
 pub(super) struct World {
     rng: Rng,
     temper: Temper,
@@ -45,9 +45,9 @@ pub(super) struct World {
     runner: Runner,
     /// The true time.
     true_ns: i64,
-    /// How much the clock of the capture is ahead of it.
+    /// How much the clock of the capture is ahead of the true time.
     ahead_ns: i64,
-    /// When the latest sent of the packets was sent that were delivered from each source.
+    /// For each source, the latest sending time of its delivered packets.
     latest_left_ns: BTreeMap<IpAddr, i64>,
     engine: Engine,
     model: House,
@@ -55,8 +55,8 @@ pub(super) struct World {
     lines: Vec<Line>,
     pub(super) tally: Tally,
     pub(super) step: u64,
-    /// What the engine was told last, oldest first.
-    recent: VecDeque<(u64, i64, Told)>,
+    /// The last events of the engine, oldest first.
+    recent: VecDeque<(u64, i64, Input)>,
 }
 
 const TRACE: usize = 12;
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// Lets everything happen.
+    /// Runs the world to its end.
     pub(super) fn run(&mut self) -> Result<(), Broken> {
         self.oracle.learn_ids(&self.engine)?;
         loop {
@@ -126,7 +126,7 @@ impl World {
             } else if let Some(deadline) = self.engine.poll_deadline() {
                 let at_ns = deadline.at.as_nanos();
                 self.true_ns = self.true_ns.max(at_ns - self.ahead_ns);
-                self.tell(at_ns, Told::Time)?;
+                self.hand_over(at_ns, Input::Time)?;
             } else {
                 self.finish();
                 return self.oracle.finish(&self.engine);
@@ -147,7 +147,7 @@ impl World {
             let at_ns = deadline.at.as_nanos();
             let late_ns = self.rng.between(0, MILLI).min(self.clock_ns() - at_ns);
             let late_ns = if self.rng.percent(50) { 0 } else { late_ns };
-            self.tell(at_ns + late_ns, Told::Time)?;
+            self.hand_over(at_ns + late_ns, Input::Time)?;
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ impl World {
                 let latest_ns = self.latest_left_ns.entry(sent.packet.src).or_insert(sent.left_ns);
                 self.tally.overtaken += u64::from(sent.left_ns < *latest_ns);
                 *latest_ns = sent.left_ns.max(*latest_ns);
-                self.tell(sent.packet.at_ns, Told::Packet(sent))
+                self.hand_over(sent.packet.at_ns, Input::Packet(sent))
             }
             Happening::Turn(client) => {
                 self.turn(client);
@@ -173,13 +173,13 @@ impl World {
                 let doors = self.joiner.edit(&mut self.rng, &doors);
                 self.tally.reloads += 1;
                 self.tally.reloads_in_attempts += u64::from(self.engine.live_attempts() > 0);
-                self.tell(self.clock_ns(), Told::Reload(doors))?;
+                self.hand_over(self.clock_ns(), Input::Reload(doors))?;
                 self.oracle.learn_ids(&self.engine)
             }
             Happening::Addresses => {
                 let addresses = Addresses::random(&mut self.rng);
                 self.tally.addresses += 1;
-                self.tell(self.clock_ns(), Told::Addresses(addresses))
+                self.hand_over(self.clock_ns(), Input::Addresses(addresses))
             }
             Happening::ClockStep => {
                 let forward = self.rng.percent(50);
@@ -232,35 +232,35 @@ impl World {
             self.tally.queued += 1;
             Runner::start(next, self.true_ns, &mut self.rng, &mut self.queue, &mut self.tally);
         }
-        self.tell(self.clock_ns(), Told::Ended(number, status))?;
+        self.hand_over(self.clock_ns(), Input::Ended(number, status))?;
         if self.rng.percent(3) {
             self.tally.answered_twice += 1;
-            self.tell(self.clock_ns(), Told::EndedAgain(number))?;
+            self.hand_over(self.clock_ns(), Input::EndedAgain(number))?;
         }
         Ok(())
     }
 
     // ---- one step
 
-    /// Tells the engine, its judge and the model of one thing, and compares.
-    fn tell(&mut self, at_ns: i64, told: Told) -> Result<(), Broken> {
+    /// Hands one event to the engine, the checks and the model, and compares.
+    fn hand_over(&mut self, at_ns: i64, input: Input) -> Result<(), Broken> {
         self.step += 1;
         if self.recent.len() == TRACE {
             self.recent.pop_front();
         }
-        self.recent.push_back((self.step, at_ns, told.clone()));
+        self.recent.push_back((self.step, at_ns, input.clone()));
         let now_ns = self.oracle.begin(at_ns);
-        let is_time = matches!(told, Told::Time);
-        let event = self.prepare(now_ns, at_ns, told);
+        let is_time = matches!(input, Input::Time);
+        let event = self.prepare(now_ns, at_ns, input);
         self.drive(at_ns, event)?;
         self.oracle.end(&self.engine, is_time)?;
         self.compare()
     }
 
-    /// Tells the judge and the model. Returns the event for the engine.
-    fn prepare(&mut self, now_ns: i64, at_ns: i64, told: Told) -> Event {
-        match told {
-            Told::Packet(sent) => {
+    /// Hands the event to the checks and the model. Returns it for the engine.
+    fn prepare(&mut self, now_ns: i64, at_ns: i64, input: Input) -> Event {
+        match input {
+            Input::Packet(sent) => {
                 self.tally.clamped += u64::from(at_ns < now_ns);
                 self.oracle.packet(&sent, &self.addresses, &self.engine);
                 self.model.packet(&sent.packet);
@@ -270,27 +270,27 @@ impl World {
                 }
                 Event::Packet(packet)
             }
-            Told::Ended(number, status) => {
+            Input::Ended(number, status) => {
                 self.oracle.command_ended(now_ns, number, status, &mut self.tally);
                 self.model.command_ended(at_ns, number);
                 Event::CommandEnded { run: self.runner.run(number), status: CommandStatus(status) }
             }
-            Told::EndedAgain(number) => {
+            Input::EndedAgain(number) => {
                 self.model.time(at_ns);
                 Event::CommandEnded { run: self.runner.run(number), status: CommandStatus(9) }
             }
-            Told::Time => {
+            Input::Time => {
                 self.model.time(at_ns);
                 Event::DeadlineReached
             }
-            Told::Addresses(addresses) => {
+            Input::Addresses(addresses) => {
                 let Addresses { local, ipv4_only } = addresses.clone();
                 let listening = boundary::listening(local.as_deref(), ipv4_only);
                 self.addresses = addresses;
                 self.model.addresses(at_ns, local, ipv4_only);
                 Event::AddressesChanged(listening)
             }
-            Told::Reload(doors) => {
+            Input::Reload(doors) => {
                 self.oracle.reload(&doors, &mut self.tally);
                 let event = Event::Reloaded(Box::new(boundary::doors(&doors)));
                 self.model.reload(at_ns, doors);
@@ -360,9 +360,10 @@ impl World {
         self.tally.refused = counts.refused;
     }
 
-    /// Returns what the engine was told last, as text.
+    /// Returns the last events of the engine as text.
     pub(super) fn trace(&self) -> Vec<String> {
-        let line = |(step, at_ns, told): &(u64, i64, Told)| format!("{step:>7} {at_ns} {told:?}");
+        let line =
+            |(step, at_ns, input): &(u64, i64, Input)| format!("{step:>7} {at_ns} {input:?}");
         self.recent.iter().map(line).collect()
     }
 }

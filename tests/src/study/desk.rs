@@ -1,4 +1,4 @@
-//! Cases before the program `knock-replay`, and what comes of them.
+//! Runs cases with the program `knock-replay`, and compares the outcome.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 use super::play::{self, CONF, SEQUENCES};
-use super::{Case, Outcome, Who, stops_behind_starts};
+use super::{Case, Outcome, Who, stops_after_starts};
 use crate::forge::knocks;
 
 pub(super) const CAPTURE: &str = "capture.pcap";
@@ -15,7 +15,7 @@ pub(super) const CAPTURE: &str = "capture.pcap";
 /// What the real program prints first on standard output where it has no transcript.
 const USAGE: &str = "usage: knockd [options]\n";
 
-/// What was found to come of a case.
+/// The actual outcome of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// How the program ended, if not with status 0: `status N` or `signal N`.
@@ -24,13 +24,13 @@ pub struct Found {
     pub output: Vec<u8>,
     /// Standard error.
     pub errors: String,
-    /// The file of one-time sequences, if there is one: as it was left, or with the lines marked
-    /// that a replay says are used up.
+    /// The final file of one-time sequences, if there is one. For a replay, the lines that it reports as used
+    /// up are marked.
     pub sequences: Option<Vec<u8>>,
 }
 
 impl Found {
-    /// Returns what is not as the case says; `None` if all is.
+    /// Returns a difference to the case; `None` if there is none.
     #[must_use]
     pub fn fault(&self, case: &Case, who: Who) -> Option<String> {
         let (what, expected, found) = self.first_difference(case, who)?;
@@ -46,10 +46,10 @@ impl Found {
     /// Returns what differs, what was expected, and what was found.
     fn first_difference(&self, case: &Case, who: Who) -> Option<(&'static str, String, String)> {
         let (mut output, usage) = self.transcript();
-        // A rule set without an outcome of its own prints the lines of the real program, with the
-        // stop commands when they are due, and ends well.
+        // A rule set without an outcome of its own prints the lines of the real program, with the stop
+        // commands when they are due, and exits with status 0.
         let expected = case.outcome(who).unwrap_or_else(|| {
-            output = stops_behind_starts(&output);
+            output = stops_after_starts(&output);
             let transcript = case.outcome(Who::Real).unwrap_or_default().transcript;
             Outcome { transcript, ..Outcome::default() }
         });
@@ -68,7 +68,7 @@ impl Found {
         if let Some(missing) = expected.errors.iter().find(|e| !self.errors.contains(*e)) {
             return Some(("a text on standard error", missing.clone(), String::new()));
         }
-        // Who refuses the configuration marks nothing.
+        // A program that refuses the configuration marks nothing.
         let is_refused = who != Who::Real && self.end.is_some();
         let sequences =
             if is_refused { case.part(SEQUENCES) } else { case.sequences_in_the_end(who) };
@@ -119,7 +119,7 @@ pub fn replay(case: &Case, program: &Path, who: Who) -> Found {
     }
 }
 
-/// Has `knock-replay` compare its rule sets on a case. Returns standard output and standard error.
+/// Compares both rule sets on a case with `knock-replay`. Returns standard output and standard error.
 ///
 /// # Panics
 /// If the program cannot be run.

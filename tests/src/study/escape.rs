@@ -1,18 +1,18 @@
 //! Bytes that a text file does not show.
 
-/// How long a run of one byte must be to be written as `\{x*400}`.
+/// The shortest run of one byte that is written as `\{x*400}`.
 const LONG_RUN: usize = 100;
 
 /// Returns the bytes that an escaped text means.
 ///
 /// # Errors
-/// The escape that is not understood.
+/// The invalid escape.
 pub fn unescaped(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
         bytes.extend(before.bytes());
-        let fault = || format!("the escape \\{} is not understood", after.escape_debug());
+        let fault = || format!("the escape \\{} is invalid", after.escape_debug());
         let (kind, after) = after.split_at_checked(1).ok_or_else(fault)?;
         rest = after;
         match kind {
@@ -40,7 +40,7 @@ pub fn unescaped(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Returns whether bytes cannot, or had better not, stand in a text file as they are.
+/// Returns whether bytes cannot, or should not, be in a text file as they are.
 #[must_use]
 pub fn needs_escapes(bytes: &[u8]) -> bool {
     let ends_well = bytes.is_empty() || bytes.ends_with(b"\n");
@@ -56,7 +56,7 @@ pub fn needs_escapes(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn escaped(bytes: &[u8]) -> String {
     let text: String = runs(bytes).map(escaped_run).collect();
-    // Editors like to take away blanks at the ends of lines.
+    // Editors often remove blanks at the ends of lines.
     let text = text.replace(" \n", "\\x20\n");
     if bytes.is_empty() || bytes.ends_with(b"\n") { text } else { text + "\\\n" }
 }

@@ -1,4 +1,4 @@
-//! Cases before the real program.
+//! Runs cases with the real program.
 
 use super::Case;
 use super::desk::{CAPTURE, Desk, Found};

@@ -1,4 +1,4 @@
-//! The order in which stop commands are told.
+//! The order in which stop commands are printed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,10 +9,10 @@ const COMMAND_TIMEOUT: &[u8] = b": command timeout\n";
 const OPEN_SESAME: &[u8] = b": OPEN SESAME\n";
 
 /// Moves the lines of every stop command, `CLIENT: DOOR: command timeout` and the command itself,
-/// behind the start command of that client at that door, the first to the first. The oracle prints
-/// them there, because it does not sleep.
+/// after the start command of that client at that door, the first to the first. The oracle prints them
+/// there, because it does not sleep.
 #[must_use]
-pub fn stops_behind_starts(transcript: &[u8]) -> Vec<u8> {
+pub fn stops_after_starts(transcript: &[u8]) -> Vec<u8> {
     let mut stops: BTreeMap<&[u8], VecDeque<[&[u8]; 2]>> = BTreeMap::new();
     let mut others: Vec<&[u8]> = Vec::new();
     let mut lines = transcript.split_inclusive(|byte| *byte == b'\n');
@@ -39,7 +39,7 @@ pub fn stops_behind_starts(transcript: &[u8]) -> Vec<u8> {
         let stop = stops.get_mut(opening).and_then(VecDeque::pop_front);
         stop.into_iter().flatten().for_each(|line| out.extend_from_slice(line));
     }
-    // A stop command without a start command is nothing that happens; it must not get lost.
+    // A stop command without a start command should not happen; it must not get lost.
     for line in stops.into_values().flatten().flatten() {
         out.extend_from_slice(line);
     }

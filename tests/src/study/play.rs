@@ -1,4 +1,4 @@
-//! Cases before the engine alone: with reloads, and with the rule sets that no program offers.
+//! Runs cases with the engine alone: with reloads, and with rule sets that no program offers.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use crate::forge::knocks;
 pub(super) const CONF: &str = "knockd.conf";
 pub(super) const SEQUENCES: &str = "sequences.txt";
 
-/// What the real program prints at a reload, and no rule set knows.
+/// What the real program prints at a reload, and no rule set does.
 const RELOADING: &str =
     "re-reading config file: knockd.conf\nclosing log file: \nre-opening log file: \n";
 
@@ -71,8 +71,8 @@ pub fn play(case: &Case, rules: Rules) -> Found {
     found
 }
 
-/// Returns the numbers of the differences that a case with a reload shows, which no program replays;
-/// `None` stands for a line that differs for no known reason.
+/// Returns the numbers of the differences in a case with a reload, which no program replays; `None` means
+/// a line that differs for no known reason.
 ///
 /// # Panics
 /// If the case has no reload or is not understood.
@@ -90,7 +90,7 @@ pub fn differences_at_a_reload(case: &Case) -> BTreeSet<Option<u8>> {
     let mut differing = Vec::new();
     let mut now = Timestamp::EPOCH;
     for (at, record) in capture.records.iter().enumerate() {
-        // Right behind the packet before: whatever attempts there are have not timed out.
+        // Right after the packet before, so that no attempt has timed out.
         if reload.packets_before == at {
             differing.extend(comparison.step(now, &Happening::Reloaded(&after), drop));
         }

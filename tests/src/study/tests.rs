@@ -39,7 +39,7 @@ fn cases(text: &str) -> Vec<Case> {
 }
 
 #[test]
-fn a_file_holds_cases_and_a_case_holds_parts() {
+fn a_file_has_cases_and_a_case_has_parts() {
     let cases = cases(CASE);
     let [first, second] = &cases[..] else { panic!("{cases:?}") };
     assert_eq!((&first.name[..], &first.about[..]), ("first", "It shows something."));
@@ -53,7 +53,7 @@ fn a_file_holds_cases_and_a_case_holds_parts() {
 }
 
 #[test]
-fn an_outcome_is_a_transcript_and_what_else_is_told() {
+fn an_outcome_is_a_transcript_and_other_lines() {
     let cases = cases(CASE);
     let real = cases[0].outcome(Who::Real).unwrap();
     assert_eq!(real.end.as_deref(), Some("signal 6"));
@@ -68,7 +68,7 @@ fn an_outcome_is_a_transcript_and_what_else_is_told() {
 }
 
 #[test]
-fn a_file_that_is_not_as_it_must_be_is_refused_with_the_reason() {
+fn an_invalid_file_is_refused_with_the_reason() {
     let fault = |text: &str| parse(Path::new("a.txt"), text).unwrap_err();
     let without_outcome = "== a\nNothing.\n-- knockd.conf --\n-- knocks.txt --\n";
     assert_eq!(fault(without_outcome), "a: there is no part \"knockd 0.8\"");
@@ -94,7 +94,7 @@ fn escaped_bytes_come_back() {
 }
 
 #[test]
-fn stop_commands_are_moved_behind_the_start_command_of_their_client_and_door() {
+fn stop_commands_are_moved_after_the_start_command_of_their_client_and_door() {
     let due = "1.1.1.1: d: OPEN SESAME\nd: running command: s1\n\
                2.2.2.2: d: OPEN SESAME\nd: running command: s2\n\
                1.1.1.1: d: OPEN SESAME\nd: running command: s3\n\
@@ -110,8 +110,8 @@ fn stop_commands_are_moved_behind_the_start_command_of_their_client_and_door() {
                  1.1.1.1: d: command timeout\nd: running command: t3\n\
                  1.1.1.1: d: sequence timeout (stage 1)\n";
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    assert_eq!(text(stops_behind_starts(due.as_bytes())), moved);
-    assert_eq!(text(stops_behind_starts(moved.as_bytes())), moved);
+    assert_eq!(text(stops_after_starts(due.as_bytes())), moved);
+    assert_eq!(text(stops_after_starts(moved.as_bytes())), moved);
     let lonely = b"1.1.1.1: d: command timeout\nd: running command: t\n";
-    assert_eq!(stops_behind_starts(lonely), lonely);
+    assert_eq!(stops_after_starts(lonely), lonely);
 }

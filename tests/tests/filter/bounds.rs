@@ -1,4 +1,4 @@
-//! How large filters get.
+//! Limits on the size of filters.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use super::{INSTRUCTIONS_MAX, admits, compiled, texts};
 /// A hundred times as long as it takes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How doors are made by the thousand: each has numbers of its own.
+/// How to make thousands of doors, each with its own numbers.
 #[derive(Clone, Copy, Debug)]
 struct Crowd {
     doors: u32,
@@ -122,7 +122,7 @@ impl Crowd {
         }
     }
 
-    /// Returns how many packets are admitted at least, of those to the first doors.
+    /// Returns the minimum number of admitted packets, of those to the first doors.
     fn least_admitted(self) -> usize {
         usize::from(self.doors > 0 && self.local != Some(0) && self.targets == 0)
     }
@@ -133,7 +133,7 @@ impl Crowd {
             0 => Sequences::Fixed(line(0)),
             lines => Sequences::OneTime((0..lines).map(line).collect()),
         };
-        // Each of six flags is of no interest, wanted or refused.
+        // Each of six flags is ignored, wanted or refused.
         let (mut wanted, mut refused) = (0, 0);
         let mut rest = number % self.flags;
         for bit in 0..6 {

@@ -1,4 +1,4 @@
-//! Filters in the real kernel, which takes VLAN tags out of frames before it filters them.
+//! Filters in the real kernel, which removes VLAN tags from frames before it filters them.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -21,7 +21,7 @@ use super::{admits, compiled, listening, texts};
 /// How many doors and their frames are tried on each device.
 const CASES: usize = 60;
 
-/// A frame that passes every filter, because two VLAN tags are on it, and is no packet.
+/// A frame that passes every filter, because it has two VLAN tags, and is not a packet.
 const LAST: &[u8] =
     b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\xa8\0\x01\x81\0\0\x02\x88\xccthe last one";
 
@@ -49,8 +49,7 @@ fn the_kernel_lets_the_same_packets_through() {
     });
 }
 
-/// Runs something in a thread that is in a network of its own, where what is sent to `client` arrives
-/// at `server`.
+/// Runs a function in a thread with its own network, where what is sent to `client` arrives at `server`.
 fn on_a_wire_of_its_own(test: impl FnOnce() + Send + 'static) {
     const WIRE: &str = "
         ip link add client type veth peer name server
@@ -82,7 +81,7 @@ impl Wire {
     fn new(device: &str, link: LinkKind) -> Self {
         let open = |device: &str| {
             let capture = Capture::from_device(device).unwrap();
-            // A shorter snapshot leaves room for more frames.
+            // A shorter snapshot leaves space for more frames.
             let capture = capture.snaplen(512);
             capture.promisc(true).immediate_mode(true).open().unwrap().setnonblock().unwrap()
         };
@@ -107,7 +106,7 @@ impl Wire {
         let mut seen = BTreeSet::new();
         let frames = wild.frames.iter().filter(|frame| {
             is_heard(frame, self.link)
-                && seen.insert(behind_link(LinkKind::Ethernet, &frame.bytes).to_vec())
+                && seen.insert(after_link(LinkKind::Ethernet, &frame.bytes).to_vec())
         });
         let frames: Vec<&Frame> = frames.collect();
         for frame in &frames {
@@ -116,15 +115,15 @@ impl Wire {
         self.client.sendpacket(LAST).unwrap();
         let arrived = self.arrived();
         if self.link == LinkKind::Ethernet {
-            // What libpcap itself filters out, it has received before.
+            // A frame that libpcap itself filters out counts as received.
             let received = self.server.stats().unwrap().received - before;
             assert_eq!(usize::try_from(received).unwrap(), arrived.len() + 1, "{text}");
         }
         let arrived: BTreeSet<&[u8]> =
-            arrived.iter().map(|frame| behind_link(self.link, frame)).collect();
+            arrived.iter().map(|frame| after_link(self.link, frame)).collect();
         let program = compiled(1, &texts(&doors, &listening, 1)[0].1);
         for frame in &frames {
-            let ip = behind_link(LinkKind::Ethernet, &frame.bytes);
+            let ip = after_link(LinkKind::Ethernet, &frame.bytes);
             let passes = program.filter(&frame.seen_by_kernel);
             assert_eq!(arrived.contains(ip), passes, "{:?}: {text}", frame.bytes);
             assert!(passes || !admits(&doors, &listening, 1, &frame.bytes), "{text}");
@@ -150,17 +149,17 @@ impl Wire {
 
 /// Returns whether a frame is sent and arrives whole, filter or no filter.
 ///
-/// The kernel drops frames that end in a VLAN tag. And of a frame with a second tag it tells a cooked
-/// capture the type that stands behind all tags, so that nobody can know of the second one, which is
-/// still there.
+/// The kernel drops frames that end in a VLAN tag. For a frame with a second tag, it gives a cooked
+/// capture the type after all tags, so that the second tag, which is still in the frame, cannot be
+/// recognized.
 fn is_heard(frame: &Frame, link: LinkKind) -> bool {
     let is_tagged_again =
         matches!(frame.seen_by_kernel.get(12..14), Some([0x81, 0] | [0x88, 0xa8]));
     frame.bytes.len() >= 20 && (link == LinkKind::Ethernet || !is_tagged_again)
 }
 
-/// Returns what stands behind the link header and all VLAN tags.
-fn behind_link(link: LinkKind, frame: &[u8]) -> &[u8] {
+/// Returns what follows the link header and all VLAN tags.
+fn after_link(link: LinkKind, frame: &[u8]) -> &[u8] {
     let (type_at, mut at) = match link {
         LinkKind::Sll => (14, 16),
         LinkKind::Sll2 => (0, 20),

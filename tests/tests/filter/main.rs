@@ -1,5 +1,5 @@
-//! The filters for the kernel against what the engine admits, with the compiler and the machine of
-//! the real libpcap, and in the real kernel.
+//! Compares the filters for the kernel with what the engine admits, with the compiler and the interpreter
+//! of the real libpcap, and in the real kernel.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
@@ -15,7 +15,7 @@ use knock_tests::boundary;
 use knock_tests::model::{Door, Sequences, Setting};
 use pcap::{BpfProgram, Capture, Linktype};
 
-/// The longest program that the kernel takes and older kernels have room for, in instructions.
+/// The longest program that the kernel accepts and older kernels have space for, in instructions.
 const INSTRUCTIONS_MAX: usize = 2_500;
 
 /// Returns an expression as libpcap compiles it.
@@ -24,7 +24,7 @@ fn compiled(dlt: u16, expression: &str) -> BpfProgram {
     dead.compile(expression, true).unwrap_or_else(|error| panic!("{error}: {expression}"))
 }
 
-/// Returns the widths of a filter that are not too long.
+/// Returns the widths at which the filter is not too long.
 fn texts(doors: &Doors, listening: &Listening, dlt: u16) -> Vec<(Width, String)> {
     let link = LinkType::from_number(dlt);
     let text = |width| Some((width, filter::expression(doors, listening, link, width)?));

@@ -1,4 +1,4 @@
-//! What a filter lets through.
+//! Properties of what a filter lets through.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ const KINDS: [Kind; 7] = [
     Kind::CutBeforeFlags,
 ];
 
-/// What the engine and each filter say of frames.
+/// How the engine and each filter decide about frames.
 struct Judged<'a> {
     wild: &'a Wild,
     doors: Doors,

@@ -1,4 +1,4 @@
-//! What filters of usual configurations say.
+//! The texts of filters for usual configurations.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn doors(text: &str) -> Doors {
     Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
 }
 
-/// Returns all filters for Ethernet, a line each.
+/// Returns all filters for Ethernet, one per line.
 fn all(doors: &Doors, local: &[&str]) -> String {
     let listening = Listening::at(local.iter().map(|address| address.parse().unwrap()));
     let texts = filter::expressions(doors, &listening, LinkType::Ethernet);
@@ -55,7 +55,7 @@ fn every_destination_on_every_link() {
 }
 
 #[test]
-fn without_ipv6_nothing_is_said_of_it() {
+fn without_ipv6_the_filter_does_not_mention_it() {
     let doors = doors(
         "[a]\nsequence = 7000\ncommand = a\n[b]\nsequence = 7\ntarget = 2001:db8::9\ncommand = b\n",
     );
@@ -67,7 +67,7 @@ fn without_ipv6_nothing_is_said_of_it() {
 }
 
 #[test]
-fn where_nothing_is_wanted_nothing_passes() {
+fn without_wanted_packets_nothing_passes() {
     let door = "[a]\nsequence = 7000\ncommand = a\n";
     let elsewhere = "[a]\nsequence = 7\ntarget = 2001:db8::9\ncommand = a\n";
     let ipv4_only = Listening::everywhere().with_ipv4_only(true);

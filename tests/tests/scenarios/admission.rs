@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_port_that_no_door_names_does_not_exist() {
+fn a_port_that_no_door_names_is_invisible() {
     let packets = [(0.0, syn(A, 1)), (1.0, syn(A, 99)), (2.0, udp(A, 2)), (3.0, syn(A, 2))];
     let play = expect(vec![door("d", "1,2")], &packets, &text(&lines(A, "d", "1 2 !")));
     assert_eq!(play.engine.counts().admitted, 2);
@@ -18,7 +18,7 @@ fn a_port_of_another_door_voids_an_attempt() {
 }
 
 #[test]
-fn a_destination_that_is_not_ours_does_not_exist() {
+fn a_destination_that_is_not_ours_is_invisible() {
     let packets =
         [(0.0, syn(A, 1)), (1.0, syn(A, 3).to("10.0.0.9")), (2.0, syn(A, 2)), (3.0, syn(A, 3))];
     expect(vec![door("d", "1,2,3")], &packets, &text(&lines(A, "d", "1 2 3 !")));

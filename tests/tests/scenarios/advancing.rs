@@ -54,7 +54,9 @@ fn other_flags_leave_an_attempt_as_it_is_while_another_door_begins() {
     );
     assert_eq!(
         play.notes,
-        ["192.0.2.10: d: still at stage 1: the packet has other TCP flags than tcpflags asks for"]
+        [
+            "192.0.2.10: d: still at stage 1: the packet does not have the flags that tcpflags asks for"
+        ]
     );
 }
 
@@ -78,7 +80,7 @@ fn doors_that_share_a_prefix_advance_together() {
 }
 
 #[test]
-fn one_attempt_of_a_client_can_be_void_while_those_before_and_behind_it_go_on() {
+fn one_attempt_of_a_client_can_end_while_older_and_younger_ones_go_on() {
     let doors = || vec![door("a", "1,2,3"), door("b", "1,4,5"), door("c", "1,2,6")];
     let packets = [(0.0, syn(A, 1)), (1.0, syn(A, 2))];
     for (last, opened) in [(3, "a"), (6, "c")] {
@@ -93,8 +95,8 @@ fn one_attempt_of_a_client_can_be_void_while_those_before_and_behind_it_go_on() 
 
 #[test]
 fn a_client_has_one_attempt_at_a_door() {
-    // The packet advances nothing and voids nothing at `d`, whose flags it lacks, so `d` does not
-    // begin again.
+    // The packet lacks the flags of `d`, so it neither advances nor ends the attempt there, and `d` does
+    // not begin again.
     let doors = vec![door("d", "1,2").syn(), door("e", "1")];
     let ack = Some(TcpFlags::ACK);
     let packets = [(0.0, syn(A, 1)), (1.0, syn(A, 1).flags(ack)), (2.0, syn(A, 2))];
@@ -104,7 +106,7 @@ fn a_client_has_one_attempt_at_a_door() {
 }
 
 #[test]
-fn nobody_disturbs_another_client() {
+fn no_client_disturbs_another() {
     let packets = [
         (0.0, syn(B, 1)),
         (0.5, syn(A, 1)),

@@ -1,4 +1,4 @@
-//! The boundary.
+//! The interface between driver and engine.
 
 use super::*;
 
@@ -61,7 +61,7 @@ fn packets_handed_over_before_a_deadline_was_polled_are_all_heard_in_order() {
 }
 
 #[test]
-fn what_is_told_at_one_time_falls_due_in_the_order_in_which_it_was_told() {
+fn events_at_one_time_fall_due_in_their_order() {
     let leased =
         Door { cmd_timeout: Seconds::new(5).unwrap(), ..door("leased", "9").runs("s", "t") };
     let doors = Doors::new(vec![door("tried", "1,2"), leased]).unwrap();
@@ -71,7 +71,7 @@ fn what_is_told_at_one_time_falls_due_in_the_order_in_which_it_was_told() {
     let Some(TimedEffect { effect: Effect::RunCommand { run, .. }, .. }) = effects.last() else {
         panic!("{effects:?}")
     };
-    // The attempt begins and the command ends before anyone polls; both are due at 6.
+    // The attempt begins and the command ends before the next poll; both are due at 6.
     engine.handle(seconds(1.0), Event::Packet(syn(A, 1)));
     engine.handle(seconds(1.0), Event::CommandEnded { run: *run, status: CommandStatus::SUCCESS });
     while engine.poll_effect().is_some() {}

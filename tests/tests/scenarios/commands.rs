@@ -32,7 +32,7 @@ fn the_stop_command_waits_for_the_end_of_the_start_command() {
     engine.handle(seconds(3.0), Event::CommandEnded { run: *run, status });
     assert_eq!(engine.poll_effect(), None);
     assert_eq!(engine.poll_deadline().map(|deadline| deadline.at), Some(seconds(13.0)));
-    // The same end told twice opens no second lease.
+    // The same end handed over twice opens no second lease.
     engine.handle(seconds(4.0), Event::CommandEnded { run: *run, status });
     engine.handle(seconds(13.0), Event::DeadlineReached);
     let stops = std::iter::from_fn(|| engine.poll_effect())
@@ -51,7 +51,7 @@ fn every_opening_is_closed_once() {
 }
 
 #[test]
-fn a_failed_command_is_told_and_its_stop_command_runs_all_the_same() {
+fn a_failed_command_is_reported_and_its_stop_command_runs_anyway() {
     let mut play = Play::new(vec![door("d", "1").runs("s", "t")]);
     play.status = CommandStatus(3);
     let play = play.packets(&[(0.0, syn(A, 1))]).end();

@@ -20,8 +20,8 @@ fn at_the_limit_the_least_progress_makes_room_oldest_first() {
     assert_eq!(
         play.notes,
         [
-            "192.0.2.2: d: dropped at stage 1: made room for another attempt at the limit",
-            "192.0.2.3: d: dropped at stage 1: made room for another attempt at the limit",
+            "192.0.2.2: d: dropped at stage 1: evicted for another attempt at the limit",
+            "192.0.2.3: d: dropped at stage 1: evicted for another attempt at the limit",
         ]
     );
     assert_eq!(play.engine.live_attempts(), 3);
@@ -68,7 +68,7 @@ fn at_the_limit_of_leases_a_door_with_a_command_stays_shut() {
     );
     play.event(seconds(4.0), Event::Packet(syn(A, 2)));
     assert_eq!(play.engine.counts().opened, 3);
-    // The first lease is over, so there is room again.
+    // The first lease is over, so there is a free place again.
     play.event(seconds(11.0), Event::Packet(syn(A, 1)));
     assert_eq!(play.engine.counts().opened, 4);
 }

@@ -1,4 +1,4 @@
-//! What warnings claim, done by the engine.
+//! Checks the claims of warnings with the engine.
 
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "only kinship is looked at")]
@@ -65,7 +65,7 @@ fn a_knock_that_comes_again_is_made_by_a_repeated_packet_in_knockd_08_only() {
     assert_eq!(opened(Rules::Knock, &doors, &packets), Vec::<String>::new());
 }
 
-/// A text with these doors, named by their place.
+/// Returns a text with these doors, named by their index.
 fn configuration(doors: &[Vec<u16>]) -> String {
     let text = |(place, ports): (usize, &Vec<u16>)| {
         let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
@@ -91,9 +91,9 @@ fn sequences() -> impl Strategy<Value = Vec<Vec<u16>>> {
 }
 
 proptest! {
-    /// So there is no warning of a door that others keep shut.
+    /// So there is no warning about a door that others keep shut.
     #[test]
-    fn whoever_makes_the_knocks_of_a_door_opens_it_whatever_other_doors_there_are(
+    fn the_knocks_of_a_door_open_it_whatever_other_doors_there_are(
         sequences in sequences(),
     ) {
         let (doors, _) = checked(&configuration(&sequences));
@@ -106,7 +106,7 @@ proptest! {
     /// A scan that begins at a lower port can make the first knock while it continues an attempt at
     /// another door, and then it begins none at this one.
     #[test]
-    fn a_scan_in_ascending_order_opens_the_doors_that_are_warned_of_and_no_others(
+    fn an_ascending_scan_opens_exactly_the_doors_with_a_warning(
         sequences in sequences(),
     ) {
         let (doors, found) = checked(&configuration(&sequences));
@@ -146,9 +146,9 @@ proptest! {
         prop_assert_eq!(opened(Rules::Knock, &doors, &packets), Vec::<String>::new());
     }
 
-    /// What is said of two doors is true of those that are named.
+    /// The warnings about two doors are true of the named doors.
     #[test]
-    fn doors_that_are_said_to_be_kin_open_as_it_is_said(sequences in sequences()) {
+    fn doors_that_warnings_call_related_open_as_they_say(sequences in sequences()) {
         let text = configuration(&sequences);
         let (doors, found) = checked(&text);
         let door_at = |line: u32| -> usize {
@@ -156,7 +156,7 @@ proptest! {
             header.trim_matches(['[', ']']).parse().unwrap()
         };
         for (advice, span) in found {
-            // The name stands right above the sequence.
+            // The name is right above the sequence.
             let place = || door_at(span.unwrap().line - 1);
             let opened = |ports: &[u16]| opened(Rules::Knock, &doors, &knock_at(ports));
             let name = |place: usize| place.to_string();

@@ -1,4 +1,4 @@
-//! Scenarios of the rule set `knock`, through the boundary that drivers use.
+//! Scenarios of the rule set `knock`, through the interface that drivers use.
 
 #![cfg(test)]
 
@@ -197,7 +197,7 @@ impl Play {
         self
     }
 
-    /// Lets time run on until nothing is due.
+    /// Lets time run until nothing is due.
     fn end(mut self) -> Self {
         while let Some(deadline) = self.engine.poll_deadline() {
             self.event(deadline.at, Event::DeadlineReached);

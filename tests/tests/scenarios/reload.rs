@@ -1,4 +1,4 @@
-//! A configuration that is read anew.
+//! Reloads.
 
 use super::*;
 
@@ -10,7 +10,7 @@ impl Play {
 }
 
 #[test]
-fn an_attempt_at_an_unchanged_door_goes_on_wherever_the_door_stands() {
+fn an_attempt_at_an_unchanged_door_goes_on_wherever_the_door_is() {
     let mut play = Play::new(vec![door("other", "8"), door("d", "1,2")]);
     play.event(seconds(0.0), Event::Packet(syn(A, 1)));
     play.reload(1.0, vec![door("d", "1,2"), door("new", "9"), door("other", "8,9")]);
@@ -36,7 +36,7 @@ fn attempts_at_doors_that_are_changed_or_gone_end() {
     play.event(seconds(0.0), Event::Packet(syn(A, 1)));
     let slower = Door { seq_timeout: Seconds::new(9).unwrap(), ..door("changed", "1,2") };
     play.reload(1.0, vec![slower, door("same", "1,2")]);
-    let why = "the door was changed or removed when the configuration was read anew";
+    let why = "the reload changed or removed the door";
     let note = |door: &str| [A, ": ", door, ": dropped at stage 1: ", why].concat();
     assert_eq!(play.notes, [note("changed"), note("gone")]);
     assert_eq!(play.engine.live_attempts(), 1);
@@ -89,7 +89,7 @@ fn a_lease_keeps_the_commands_and_the_timeout_it_began_with() {
     play.event(seconds(0.0), Event::Packet(syn(A, 1)));
     let slower = Door { cmd_timeout: Seconds::new(60).unwrap(), ..door("d", "1").runs("u", "v") };
     play.reload(1.0, vec![slower, door("new", "2")]);
-    // As many doors again, so that every free place is taken.
+    // The same number of doors again, so that every free place is taken.
     play.reload(2.0, vec![door("x", "3"), door("y", "4")]);
     let play = play.packets(&[(10.0, syn(A, 99))]);
     let wanted = ["192.0.2.10: d: command timeout", "d: running command: t 192.0.2.10"];
@@ -116,7 +116,7 @@ fn a_command_that_runs_during_a_reload_is_followed_by_its_own_stop_command() {
 }
 
 #[test]
-fn effects_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
+fn effects_still_in_the_queue_are_printed_with_their_own_doors() {
     let doors = Doors::new(vec![door("d", "1,2")]).unwrap();
     let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
     engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
@@ -129,7 +129,7 @@ fn effects_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
 }
 
 #[test]
-fn notes_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
+fn notes_still_in_the_queue_are_printed_with_their_own_doors() {
     let mut play = Play::new(vec![door("d", "1,2")]);
     play.event(seconds(0.0), Event::Packet(syn(A, 1)));
     let reload = |name: &str| {
@@ -137,8 +137,8 @@ fn notes_that_nobody_has_polled_are_printed_with_the_doors_they_are_about() {
     };
     play.engine.handle(seconds(1.0), reload("new"));
     play.event(seconds(2.0), reload("newer"));
-    let note = "192.0.2.10: d: dropped at stage 1: the door was changed or removed";
-    assert!(play.notes.iter().all(|told| told.starts_with(note)), "{:?}", play.notes);
+    let note = "192.0.2.10: d: dropped at stage 1: the reload changed or removed the door";
+    assert!(play.notes.iter().all(|one| one.starts_with(note)), "{:?}", play.notes);
     assert_eq!(play.notes.len(), 1);
 }
 

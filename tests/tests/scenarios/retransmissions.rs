@@ -20,7 +20,7 @@ fn a_retransmitted_syn_is_ignored() {
 }
 
 #[test]
-fn a_fresh_packet_to_the_same_port_is_no_retransmission() {
+fn a_new_packet_to_the_same_port_is_not_a_retransmission() {
     for fresh in [
         syn(A, 1).number(78),
         syn(A, 1).number(77).source_port(40_001),
@@ -129,7 +129,7 @@ fn a_packet_that_opens_two_doors_is_remembered_for_the_longer_timeout() {
 }
 
 #[test]
-fn the_knock_of_another_client_is_no_retransmission() {
+fn the_knock_of_another_client_is_not_a_retransmission() {
     let packets = [(0.0, syn(A, 1).number(7)), (1.0, syn(B, 1).number(7))];
     let play = Play::new(vec![door("d", "1")]).packets(&packets);
     assert_eq!(play.engine.counts().opened, 2);

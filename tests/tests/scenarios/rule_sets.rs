@@ -1,10 +1,10 @@
-//! What the rule sets are called, what they do to a configuration before any packet, and what all of
-//! them do alike.
+//! The names of the rule sets, their effect on a configuration before any packet, and what all of them
+//! have in common.
 
 use super::*;
 
 #[test]
-fn rule_sets_are_told_by_the_names_they_are_chosen_by() {
+fn rule_sets_are_printed_by_the_names_that_choose_them() {
     let names = [Rules::Knock, Rules::Knockd08].map(|rules| rules.to_string());
     assert_eq!(names, ["knock", "knockd-0.8"]);
     assert_eq!(Rules::Knockd08.to_string(), "knockd-0.8");
@@ -12,7 +12,7 @@ fn rule_sets_are_told_by_the_names_they_are_chosen_by() {
 }
 
 #[test]
-fn knockd_08_cuts_a_long_name_until_that_is_mended() {
+fn knockd_08_cuts_a_long_name_until_that_is_fixed() {
     let name_bytes = |rules: Rules| {
         let doors = Doors::new(vec![door(&"x".repeat(200), "1")]).unwrap();
         let engine = rules.engine(doors, Listening::everywhere(), &Limits::default());
@@ -49,7 +49,7 @@ fn every_rule_set_counts_the_attempts_that_live() {
 }
 
 #[test]
-fn every_rule_set_tells_of_commands_that_fail_and_of_no_others() {
+fn every_rule_set_reports_only_commands_that_fail() {
     for rules in EVERY {
         let messages = |status| {
             let mut play = Play::under(rules, vec![door("d", "1").runs("s", "t")], 10);
@@ -72,7 +72,7 @@ fn every_rule_set_runs_no_more_commands_than_the_limit() {
         assert_eq!(play.engine.counts().refused, 0, "{rules}");
         let play = play.packets(&[(2.0, syn("192.0.2.3", 1))]);
         assert_eq!(play.engine.counts().refused, 1, "{rules}");
-        // The first stop command has run, so there is room again.
+        // The first stop command has run, so there is a free place again.
         let play = play.packets(&[(11.0, syn("192.0.2.4", 1))]);
         assert_eq!(play.engine.counts().refused, 1, "{rules}");
     }
@@ -83,7 +83,7 @@ fn under_every_rule_set_a_stop_command_outlives_the_door_it_belongs_to() {
     for rules in EVERY {
         let mut play = Play::under(rules, vec![door("d", "1").runs("s", "t %IP%")], 10);
         play.event(seconds(0.0), Event::Packet(syn(A, 1)));
-        // As many doors again, so that every free place is taken.
+        // The same number of doors again, so that every free place is taken.
         for doors in [vec![door("u", "2"), door("v", "3")], vec![door("x", "4"), door("y", "5")]] {
             let doors = std::boxed::Box::new(Doors::new(doors).unwrap());
             play.event(seconds(1.0), Event::Reloaded(doors));
@@ -95,7 +95,7 @@ fn under_every_rule_set_a_stop_command_outlives_the_door_it_belongs_to() {
 }
 
 #[test]
-fn no_packet_with_flags_that_no_door_wants_tells_of_a_timeout_that_is_late() {
+fn packets_with_unwanted_flags_do_not_report_a_late_timeout() {
     for rules in [Rules::Knockd08, BETWEEN] {
         let mut play = Play::under(rules, vec![door("d", "1,2").syn()], 10);
         play.event(seconds(0.0), Event::Packet(syn(A, 1)));

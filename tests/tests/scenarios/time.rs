@@ -41,13 +41,13 @@ fn what_is_due_happens_in_order_of_time_then_of_creation() {
 }
 
 #[test]
-fn time_that_runs_backwards_stands_still() {
+fn time_that_runs_backwards_counts_as_stopped() {
     let packets = [(10.0, syn(A, 1)), (2.0, syn(A, 2)), (14.9, syn(A, 3))];
     expect(vec![door("d", "1,2,3")], &packets, &text(&lines(A, "d", "1 2 3 !")));
 }
 
 #[test]
-fn a_deadline_says_when_for_whom_and_why() {
+fn a_deadline_says_when_for_which_client_and_why() {
     let mut play = Play::new(vec![door("d", "1,2"), door("e", "9").runs("s", "t")]);
     play.event(seconds(1.0), Event::Packet(syn(A, 1)));
     let deadline = play.engine.poll_deadline().unwrap();

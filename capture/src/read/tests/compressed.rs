@@ -50,7 +50,7 @@ fn a_compressed_capture_that_is_cut_gives_its_first_packets_and_an_error() {
 }
 
 #[test]
-fn packets_that_the_zstd_decoder_keeps_back_are_not_lost_in_a_cut() {
+fn packets_that_the_zstd_decoder_withholds_are_not_lost_in_a_cut() {
     let capture = pcap(&[b"first", b"second", b"third"]);
     let third = capture.len() - b"third".len() - 16;
     let compressed = zstd_blocks(&[&capture[..30], &capture[30..third], &capture[third..]]);
@@ -58,25 +58,25 @@ fn packets_that_the_zstd_decoder_keeps_back_are_not_lost_in_a_cut() {
 
     let seen = read(&compressed[..compressed.len() - b"third".len() - 16]);
     assert_eq!(seen.frames(), [&b"first"[..], b"second"]);
-    let message = "test: has damaged or cut zstd data behind byte 67 of the decompressed data, \
+    let message = "test: has damaged or cut zstd data after byte 67 of the decompressed data, \
                    after packet 2: ";
     assert!(seen.error().starts_with(message), "{}", seen.error());
 }
 
 /// Found by fuzzing: how many packets were lost depended on the pieces in which a stream came.
 #[test]
-fn packets_in_front_of_damaged_gzip_data_are_not_lost() {
+fn packets_before_damaged_gzip_data_are_not_lost() {
     let capture = pcap(&[&[7; 5000], &[8; 5000]]);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
     encoder.write_all(&capture).unwrap();
     encoder.flush().unwrap();
     let mut compressed = encoder.finish().unwrap();
-    // The empty last block becomes one of a type that there is not.
+    // The empty last block gets a type that does not exist.
     let last = compressed.len() - 8 - 5;
     compressed[last] = 7;
     let seen = read(&compressed);
     assert_eq!(seen.frames(), [[7; 5000], [8; 5000]]);
-    let message = "test: has damaged or cut gzip data behind byte 10056 of the decompressed data, \
+    let message = "test: has damaged or cut gzip data after byte 10056 of the decompressed data, \
                    after packet 2: corrupt deflate stream";
     assert_eq!(seen.error(), message);
 }
@@ -98,7 +98,7 @@ fn every_field_of_a_gzip_header_is_skipped() {
 }
 
 #[test]
-fn a_wrong_checksum_is_an_error_behind_all_packets() {
+fn a_wrong_checksum_is_an_error_after_all_packets() {
     let capture = pcap(&[b"frame"]);
     let mut gzip = gzip(&capture);
     let checksum = gzip.len() - 8;
@@ -113,12 +113,12 @@ fn a_wrong_checksum_is_an_error_behind_all_packets() {
 }
 
 #[test]
-fn faults_in_compressed_captures_have_their_place_in_the_decompressed_data() {
+fn errors_in_compressed_captures_have_their_place_in_the_decompressed_data() {
     let capture = pcap(&[b"frame", b"next"]);
     let seen = read(&gzip(&capture[..50]));
     assert_eq!(
         seen.error(),
-        "test: is cut in packet 2 at byte 45 of the decompressed data: 16 bytes needed, 5 there"
+        "test: is cut in packet 2 at byte 45 of the decompressed data: 16 bytes needed, 5 present"
     );
 }
 

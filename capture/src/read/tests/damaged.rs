@@ -55,7 +55,7 @@ fn what_is_not_a_capture_is_named() {
 
 proptest! {
     #[test]
-    fn no_bytes_behind_any_magic_panic_or_never_end(
+    fn no_bytes_after_any_magic_panic_or_never_end(
         magic in prop::sample::select(vec![
             &[][..],
             &[0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4],

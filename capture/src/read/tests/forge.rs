@@ -152,7 +152,7 @@ fn times_and_lengths(end: End, units: u64, frame: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A pcapng file with all that the reader knows.
+/// A pcapng file with everything that the reader supports.
 pub(super) fn pcapng() -> Vec<u8> {
     let (big, little) = (End::Big, End::Little);
     [

@@ -36,15 +36,15 @@ fn a_capture_that_ends_in_an_error_does_not_end_the_others() {
     assert_eq!(
         errors,
         [
-            "c: is cut in packet 1 at byte 24: 18 bytes needed, 17 there",
-            "d: is cut in packet 1 at byte 24: 18 bytes needed, 17 there",
-            "a: is cut in packet 2 at byte 42: 18 bytes needed, 17 there",
+            "c: is cut in packet 1 at byte 24: 18 bytes needed, 17 present",
+            "d: is cut in packet 1 at byte 24: 18 bytes needed, 17 present",
+            "a: is cut in packet 2 at byte 42: 18 bytes needed, 17 present",
         ]
     );
 }
 
 #[test]
-fn the_packet_is_the_same_until_it_is_moved_on_from() {
+fn the_packet_stays_the_same_until_the_next_advance() {
     let mut merge = Merge::new(vec![capture("a", &[(1, b"a1"), (2, b"a2")])]);
     assert_eq!(merge.frame(), b"");
     merge.advance();
@@ -66,7 +66,7 @@ fn a_merge_is_as_live_and_as_long_as_its_captures() {
 }
 
 #[test]
-fn addresses_of_all_captures_are_told_once_their_packets_are_looked_for() {
+fn addresses_of_all_captures_are_known_after_a_peek() {
     let end = End::Little;
     let named = |last: u8| {
         let address = option(end, 4, &[192, 0, 2, last, 255, 255, 255, 0]);

@@ -56,7 +56,7 @@ impl Seen {
     }
 }
 
-/// Reads `bytes` as a file and as a stream of single bytes, and returns what both showed.
+/// Reads `bytes` as a file and as a stream of single bytes, which must agree, and returns the result.
 fn read(bytes: &[u8]) -> Seen {
     let streamed = stream(bytes);
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -91,7 +91,7 @@ fn drain(capture: Result<Capture, CaptureError>) -> Seen {
             Ok(None) => break,
             Err(error) => {
                 seen.error = Some(error);
-                assert!(matches!(capture.peek(), Ok(None)), "an error is told once");
+                assert!(matches!(capture.peek(), Ok(None)), "an error is returned once");
                 break;
             }
         }

@@ -45,7 +45,7 @@ fn other_versions_are_refused() {
         let header = Header { version, ..Header::ETHERNET };
         let (major, minor) = version;
         let message =
-            format!("test: is of pcap version {major}.{minor}; only 2.0 to 2.4 can be read");
+            format!("test: has pcap version {major}.{minor}; only 2.0 to 2.4 can be read");
         assert_eq!(read(&header.bytes()).error(), message);
     }
 }
@@ -65,7 +65,7 @@ fn times_last_until_2106() {
 }
 
 #[test]
-fn bits_beside_the_link_type_are_not_looked_at() {
+fn bits_beside_the_link_type_are_ignored() {
     let header = Header { link: 0x5000_0071, ..Header::ETHERNET };
     assert_eq!(read_records(header, &[header.record((1, 0), b"")]).links(), [LinkType::LinuxSll]);
 }
@@ -100,16 +100,16 @@ fn a_packet_of_more_than_262144_bytes_is_a_fault_at_its_place() {
 }
 
 #[test]
-fn a_packet_that_is_cut_is_a_fault_behind_those_before_it() {
+fn a_cut_packet_is_an_error_after_those_before_it() {
     let whole = pcap(&[b"frame", b"next"]);
     let seen = read(&whole[..whole.len() - 1]);
     assert_eq!(seen.frames(), [b"frame"]);
-    assert_eq!(seen.error(), "test: is cut in packet 2 at byte 45: 20 bytes needed, 19 there");
+    assert_eq!(seen.error(), "test: is cut in packet 2 at byte 45: 20 bytes needed, 19 present");
 
     let seen = read(&whole[..50]);
-    assert_eq!(seen.error(), "test: is cut in packet 2 at byte 45: 16 bytes needed, 5 there");
+    assert_eq!(seen.error(), "test: is cut in packet 2 at byte 45: 16 bytes needed, 5 present");
     let seen = read(&whole[..23]);
-    assert_eq!(seen.error(), "test: is cut in its header: 24 bytes needed, 23 there");
+    assert_eq!(seen.error(), "test: is cut in its header: 24 bytes needed, 23 present");
 }
 
 fn read_records(header: Header, records: &[Vec<u8>]) -> Seen {

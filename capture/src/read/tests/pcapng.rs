@@ -44,7 +44,7 @@ fn times_are_of_the_resolution_and_offset_of_their_interface() {
 }
 
 #[test]
-fn times_that_cannot_be_told_become_the_nearest_moment() {
+fn times_out_of_range_become_the_nearest_moment() {
     let stated =
         |offset: i64| interface(END, 1, 0, &option(END, 14, &END.u64(offset.cast_unsigned())));
     let seen = read(
@@ -91,7 +91,7 @@ fn interfaces_end_with_their_section() {
     assert_eq!(
         seen.error(),
         "test: is damaged at byte 116, after packet 1: \
-         the packet is of interface 0, but only 0 are described"
+         the packet names interface 0, but only 0 are described"
     );
 }
 
@@ -104,7 +104,7 @@ fn packets_of_an_unsupported_link_type_are_delivered_with_their_number() {
 }
 
 #[test]
-fn addresses_of_interfaces_are_told() {
+fn addresses_of_interfaces_are_returned() {
     let v6 = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 64];
     let options = [
         option(END, 2, b"eth0"),
@@ -129,7 +129,7 @@ fn options_are_read_leniently() {
         ("an offset of 4 bytes", option(END, 14, &[1, 2, 3, 4])),
         ("a resolution of no bytes", option(END, 9, &[])),
         ("past the end", past_the_end),
-        ("behind the end of options", first_end),
+        ("after the end of options", first_end),
         ("a beginning of an option", vec![9, 0]),
     ] {
         let options = [nanos.clone(), odd].concat();
@@ -151,20 +151,20 @@ fn blocks_of_other_kinds_are_skipped() {
 #[test]
 fn sections_of_another_major_version_are_refused() {
     let seen = read(&section_of_version(END, 2, 0));
-    assert_eq!(seen.error(), "test: is of pcapng version 2.0; only 1.x can be read");
+    assert_eq!(seen.error(), "test: has pcapng version 2.0; only 1.x can be read");
 
     let before = [section(END), interface(END, 1, 0, &[]), enhanced(END, 0, 0, b"frame")].concat();
     let seen = read(&[before, section_of_version(END, 3, 1)].concat());
     assert_eq!(seen.packets.len(), 1);
     assert_eq!(
         seen.error(),
-        "test: is of pcapng version 3.1 from byte 88, after packet 1; only 1.x can be read"
+        "test: has pcapng version 3.1 from byte 88, after packet 1; only 1.x can be read"
     );
     assert_eq!(read(&section_of_version(END, 1, 2)).error(), "");
 }
 
 #[test]
-fn damaged_blocks_are_faults_at_their_place() {
+fn damaged_blocks_are_errors_at_their_place() {
     let mut lengths_differ = block(END, 6, &[0; 40]);
     lengths_differ[48] = 60;
     let mut no_magic = section(END);
@@ -173,21 +173,21 @@ fn damaged_blocks_are_faults_at_their_place() {
     let mut long_packet = enhanced(END, 0, 0, b"frame");
     long_packet[20] = 9;
     for (damaged, fault) in [
-        (lengths_differ, "the lengths before and behind a block are not the same"),
+        (lengths_differ, "the lengths before and after a block differ"),
         (no_magic, "a section header without byte-order magic"),
-        (head(8), "a block of 8 bytes; the length must be a multiple of 4 and 12 or more"),
-        (head(33), "a block of 33 bytes; the length must be a multiple of 4 and 12 or more"),
+        (head(8), "a block of 8 bytes; the length must be a multiple of 4, and at least 12"),
+        (head(33), "a block of 33 bytes; the length must be a multiple of 4, and at least 12"),
         (head(16_777_220), "a block claims 16777220 bytes; none is larger than 16777216"),
         (
             block(END, 0x0a0d_0d0a, &END.u32(0x1a2b_3c4d)),
-            "a block too short for its fields: 16 bytes needed, 0 there",
+            "a block too short for its fields: 16 bytes needed, 0 present",
         ),
-        (block(END, 1, &[0; 4]), "a block too short for its fields: 8 bytes needed, 4 there"),
-        (block(END, 2, &[0; 16]), "a block too short for its fields: 20 bytes needed, 16 there"),
-        (block(END, 3, b""), "a block too short for its fields: 4 bytes needed, 0 there"),
-        (block(END, 6, &[0; 16]), "a block too short for its fields: 20 bytes needed, 16 there"),
-        (enhanced(END, 1, 0, b""), "the packet is of interface 1, but only 1 are described"),
-        (obsolete(END, 1, 0, b""), "the packet is of interface 1, but only 1 are described"),
+        (block(END, 1, &[0; 4]), "a block too short for its fields: 8 bytes needed, 4 present"),
+        (block(END, 2, &[0; 16]), "a block too short for its fields: 20 bytes needed, 16 present"),
+        (block(END, 3, b""), "a block too short for its fields: 4 bytes needed, 0 present"),
+        (block(END, 6, &[0; 16]), "a block too short for its fields: 20 bytes needed, 16 present"),
+        (enhanced(END, 1, 0, b""), "the packet names interface 1, but only 1 are described"),
+        (obsolete(END, 1, 0, b""), "the packet names interface 1, but only 1 are described"),
     ] {
         let before = [section(END), interface(END, 1, 0, &[]), enhanced(END, 0, 0, b"frame")];
         let seen = read(&[before.concat(), damaged].concat());
@@ -209,12 +209,12 @@ fn a_packet_must_fit_into_its_block() {
 }
 
 #[test]
-fn a_block_that_is_cut_is_a_fault_behind_the_packets_before_it() {
+fn a_cut_block_is_an_error_after_the_packets_before_it() {
     let whole = pcapng();
     let seen = read(&whole[..whole.len() - 1]);
     assert_eq!(seen.packets.len(), 4);
     let message =
-        "test: is cut in the block at byte 316, after packet 4: 24 bytes needed, 23 there";
+        "test: is cut in the block at byte 316, after packet 4: 24 bytes needed, 23 present";
     assert_eq!(seen.error(), message);
 }
 

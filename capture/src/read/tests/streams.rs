@@ -12,16 +12,16 @@ use crate::Fault;
 fn a_packet_is_there_as_soon_as_its_last_byte_is() {
     let header = Header::ETHERNET;
     let packets = [header.record((1, 0), b"first"), header.record((2, 0), b"")];
-    told_at_once(&header.bytes(), &packets);
+    delivered_at_once(&header.bytes(), &packets);
 
     let end = End::Big;
     let interface = interface(end, 1, 0, &[]);
     let packets = [[interface, enhanced(end, 0, 0, b"first")].concat(), enhanced(end, 0, 0, b"")];
-    told_at_once(&section(end), &packets);
+    delivered_at_once(&section(end), &packets);
 }
 
 #[test]
-fn what_arrives_in_one_piece_is_told_packet_by_packet() {
+fn what_arrives_in_one_piece_is_delivered_packet_by_packet() {
     let wire = Wire::default();
     wire.arrives(&pcap(&[b"first", b"second"]));
     let mut capture = wire.capture();
@@ -33,7 +33,7 @@ fn what_arrives_in_one_piece_is_told_packet_by_packet() {
 }
 
 #[test]
-fn something_else_than_a_capture_is_refused_without_waiting_for_more() {
+fn what_is_not_a_capture_is_refused_without_waiting_for_more() {
     let wire = Wire::default();
     wire.arrives(b"GET ");
     let Err(error) = Capture::from_stream("wire".to_owned(), Box::new(wire)) else { panic!() };
@@ -61,7 +61,7 @@ fn a_long_stream_takes_no_more_memory_than_a_short_one() {
 }
 
 #[test]
-fn a_failure_to_read_is_told_with_its_place() {
+fn a_failure_to_read_is_reported_with_its_place() {
     let reader = io::Cursor::new(pcap(&[b"frame"])).chain(Failing);
     let seen = drain(Capture::from_stream("test".to_owned(), Box::new(reader)));
     assert_eq!(seen.frames(), [b"frame"]);
@@ -95,7 +95,7 @@ fn pipes_are_live() {
 }
 
 #[test]
-fn a_file_is_read_from_where_it_stands() {
+fn a_file_is_read_from_its_current_position() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"a line\n").unwrap();
     file.write_all(&pcap(&[b"frame"])).unwrap();
@@ -105,7 +105,7 @@ fn a_file_is_read_from_where_it_stands() {
 }
 
 #[test]
-fn what_cannot_be_opened_says_why() {
+fn a_file_that_cannot_be_opened_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let error = |path: &std::path::Path| drain(Capture::open(path)).error.unwrap();
     let missing = error(&folder.path().join("missing.pcap"));
@@ -137,7 +137,7 @@ fn a_file_that_shrinks_is_an_error_at_the_next_mebibyte() {
 }
 
 /// Feeds `packets` one by one, byte by byte, and looks for each as soon as it is whole.
-fn told_at_once(header: &[u8], packets: &[Vec<u8>]) {
+fn delivered_at_once(header: &[u8], packets: &[Vec<u8>]) {
     let wire = Wire::default();
     wire.arrives(header);
     let mut capture = wire.capture();
@@ -167,7 +167,7 @@ impl Wire {
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut arrived = self.0.borrow_mut();
-        let mut bytes = arrived.pop_front().expect("nothing more was to be asked for");
+        let mut bytes = arrived.pop_front().expect("the reader asked for more than it needs");
         let length = bytes.len().min(buffer.len());
         buffer[..length].copy_from_slice(&bytes[..length]);
         if length < bytes.len() {

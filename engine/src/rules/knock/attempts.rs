@@ -14,7 +14,7 @@ pub(super) struct Attempt {
     pub(super) client: IpAddr,
     pub(super) door: DoorId,
     pub(super) stage: Stage,
-    /// The knock that counted last, if its retransmission could be told.
+    /// The last knock that counted, if its retransmissions can be recognized.
     pub(super) counted: Option<Fingerprint>,
     /// The client's next younger attempt.
     pub(super) younger: Slot,
@@ -40,8 +40,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// For how many attempts there is room from the beginning, if the limit allows so many: 64 MiB
-    /// of addresses.
+    /// How many attempts have reserved space at the start, if the limit is that high: 64 MiB of addresses.
     const ROOM: usize = 1_048_576;
 
     /// Makes an empty list that will have at most `limit` attempts.
@@ -87,27 +86,26 @@ impl Attempts {
         self.clients.find(hash, |oldest| self.get(oldest).client == client)
     }
 
-    /// Returns the attempt to give up for another: of those with the least progress the one that
-    /// has been at its stage longest.
+    /// Returns the attempt to evict for another: among those with the least progress, the one that has
+    /// been at its stage longest.
     pub(super) fn least(&self) -> Option<Slot> {
         self.stages.iter().find_map(|peers| peers.first.some())
     }
 
-    /// Fetches into the cache what a packet of this client will need.
+    /// Prefetches what a packet of this client will need.
     pub(super) fn anticipate(&self, client: IpAddr) {
         self.clients.anticipate(self.hasher.client(client));
     }
 
-    /// Fetches into the cache what the ends of this attempt and of the next `count` due at its door
-    /// will need.
+    /// Prefetches what ending this attempt and the next `count` due at its door will need.
     pub(super) fn anticipate_ends(&self, slot: Slot, count: usize) {
         for slot in self.table.from(slot).take(count) {
             self.anticipate(self.get(slot).client);
         }
     }
 
-    /// Adds an attempt at stage 1. The client must have none at the door; `youngest` is the latest
-    /// that it has elsewhere.
+    /// Adds an attempt at stage 1. The client must have none at the door; `youngest` is its latest attempt
+    /// at another door.
     pub(super) fn begin(
         &mut self,
         client: IpAddr,
@@ -129,7 +127,7 @@ impl Attempts {
         slot
     }
 
-    /// Takes an attempt one stage further.
+    /// Moves an attempt one stage further.
     pub(super) fn advance(&mut self, slot: Slot, counted: Option<Fingerprint>) {
         self.leave_peers(slot);
         let attempt = self.table.get_mut(slot);
@@ -212,7 +210,7 @@ mod tests {
         assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 64);
     }
 
-    /// A table that grows is copied, and a packet waits for it.
+    /// A growing table would be copied while a packet waits.
     #[test]
     fn a_flood_up_to_the_limit_moves_no_attempt() {
         let mut attempts = Attempts::new(5000, ClientHasher::new(0));
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_whose_hashes_collide_are_told_apart() {
+    fn clients_whose_hashes_collide_are_distinguished() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.client(client(number)));
         let mut attempts = Attempts::new(10, hasher);

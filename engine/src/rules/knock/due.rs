@@ -1,4 +1,4 @@
-//! Things that fall due: entries of a slab, chained by door in the order in which they are due.
+//! Things with a due time: entries of a slab, chained by door in the order in which they are due.
 
 use alloc::vec::Vec;
 
@@ -52,7 +52,7 @@ impl Links {
 /// When an entry is due; the serial number, given at its creation, breaks ties.
 pub(super) type Due = (Timestamp, u64);
 
-/// What a [`DueTable`] holds.
+/// An entry of a [`DueTable`].
 pub(super) trait Entry: Copy {
     /// Returns the door whose chain the entry is in.
     fn door(&self) -> DoorId;
@@ -69,7 +69,7 @@ struct Node<T> {
 ///
 /// Every operation takes constant time in the number of entries, because within a door entries
 /// come in the order in which they are due: time never runs backwards and a door has one timeout.
-/// Finding the earliest entry anew, when the earliest is removed, takes time in the number of
+/// Only finding the new earliest entry, after the earliest was removed, takes time in the number of
 /// doors.
 #[derive(Debug)]
 pub(super) struct DueTable<T> {
@@ -90,8 +90,8 @@ impl<T: Entry> DueTable<T> {
         Self::of(Vec::new())
     }
 
-    /// Makes a table with room for some entries, so that it need not move while they come. Room
-    /// that is not used costs address space, but no memory.
+    /// Makes a table with space for some entries, so that it is not copied while they come. Unused space
+    /// costs addresses, but no memory.
     pub(super) fn with_room_for(entries: usize) -> Self {
         Self::of(Vec::with_capacity(entries))
     }
@@ -222,12 +222,12 @@ impl<T: Entry> DueTable<T> {
         slot
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
+    #[expect(clippy::indexing_slicing, reason = "a slot is the index of an existing node")]
     fn node(&self, slot: Slot) -> &Node<T> {
         &self.nodes[slot.index()]
     }
 
-    #[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
+    #[expect(clippy::indexing_slicing, reason = "a slot is the index of an existing node")]
     fn node_mut(&mut self, slot: Slot) -> &mut Node<T> {
         &mut self.nodes[slot.index()]
     }

@@ -1,4 +1,4 @@
-//! Telling a retransmission from a fresh knock.
+//! Distinguishes a retransmission from a new knock.
 
 use core::fmt;
 use core::hash::{Hash, Hasher as _};
@@ -12,7 +12,7 @@ use crate::packet::{Packet, Port, TcpFlags, Transport};
 
 /// What a TCP retransmission has in common with the knock it repeats.
 ///
-/// Sequence number 0, as hand-made packets have, proves nothing.
+/// Sequence number 0 proves nothing, because hand-made packets have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint {
     source_port: Port,
@@ -21,7 +21,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of a SYN; `None` for packets that no retransmission can be told of.
+    /// Returns the fingerprint of a SYN; `None` for packets whose retransmissions cannot be recognized.
     #[must_use]
     pub fn of(packet: &Packet) -> Option<Self> {
         let Transport::Tcp(header) = packet.transport else { return None };
@@ -36,25 +36,25 @@ impl Fingerprint {
     }
 }
 
-/// Hashes clients and their knocks under a seed, so that nobody outside can choose source addresses
+/// Hashes clients and their knocks under a seed, so that an attacker cannot choose source addresses
 /// that collide.
 #[derive(Clone)]
 pub(super) struct ClientHasher {
     seed: u64,
-    /// What the upper half of an address meets. Were it not secret, an address could be chosen that
-    /// makes the product 0 whatever the lower half is.
+    /// Mixed with the upper half of an address. If it were not secret, an attacker could choose an upper
+    /// half that makes the product 0 for every lower half.
     shared: SharedSeed,
 }
 
 impl fmt::Debug for ClientHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The seed is nobody's business.
+        // The seed must stay secret.
         f.debug_struct("ClientHasher").finish_non_exhaustive()
     }
 }
 
-/// A hash, short enough to be kept beside what was hashed: a table that grows then need not fetch
-/// every entry from all over memory to hash it again.
+/// A hash, short enough to store beside its entry: a growing table then need not fetch every entry from
+/// memory to hash it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ShortHash(u32);
 
@@ -86,7 +86,7 @@ impl ClientHasher {
 impl ShortHash {
     pub(super) const ZERO: Self = Self(0);
 
-    /// Returns the hash as a number to find a place by.
+    /// Returns the hash as a number, from which the place in a table follows.
     pub(super) fn to_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
@@ -152,8 +152,8 @@ pub(super) mod tests {
         [v4.map(place).collect(), v6.map(place).collect(), knocks.map(place).collect()]
     }
 
-    /// What comes from one network must not all end in one chain, or every packet of a flood would
-    /// take as long as all before it.
+    /// Addresses of one network must not all end in one chain, or every packet of a flood would take as
+    /// long as all before it.
     #[test]
     fn clients_and_knocks_of_one_network_are_spread_all_over_a_table() {
         for places in places() {
@@ -161,8 +161,8 @@ pub(super) mod tests {
         }
     }
 
-    /// Under a hash of which only the first step depends on the seed, differences between addresses
-    /// that make them collide are the same for everyone, and can be worked out at home.
+    /// If only the first step of a hash depends on the seed, the differences between colliding addresses
+    /// are the same for every seed, and an attacker can compute them in advance.
     #[test]
     fn clients_that_collide_under_one_seed_do_not_under_another() {
         let place = |seed, client: u128| {
@@ -185,8 +185,8 @@ pub(super) mod tests {
 
     #[test]
     fn no_network_goes_to_one_place_whatever_the_seed() {
-        // Where the upper half of an address met the constant that foldhash has for it, every
-        // address of these networks had one hash, or one of eight.
+        // With the constant that foldhash mixes with the upper half of an address, every address of
+        // these networks had one hash, or one of eight.
         for network in [0xc0ac_29b7_c97c_50dd_u128, 0x20ac_29b7_c97c_50dd] {
             let hasher = ClientHasher::new(1);
             let clients = (0..4096_u128).map(|number| IpAddr::V6((network << 64 | number).into()));
@@ -197,7 +197,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn nobody_who_does_not_know_the_seed_knows_where_a_client_goes() {
+    fn the_place_of_a_client_depends_on_the_seed() {
         let client = IpAddr::from([192, 0, 2, 1]);
         let hashes = |seed| {
             let hasher = ClientHasher::new(seed);

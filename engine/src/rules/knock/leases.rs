@@ -1,4 +1,4 @@
-//! Commands that run and leases that wait for their stop command.
+//! Running commands, and leases that wait for their stop command.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -8,7 +8,7 @@ use crate::command::Phase;
 use crate::doors::DoorId;
 use crate::effect::RunId;
 
-/// A command that was asked for and has not ended.
+/// A command that has not ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Running {
     pub(super) client: IpAddr,
@@ -32,9 +32,9 @@ impl Entry for Lease {
 /// Running commands, and leases: doors that wait for their stop command.
 #[derive(Debug)]
 pub(super) struct Leases {
-    /// By place, with the serial number of the command that has or had it last.
+    /// By place, with the serial number of the last command at it.
     running: Vec<(u32, Option<Running>)>,
-    /// The places that no command has.
+    /// The free places.
     free: Vec<u32>,
     open: DueTable<Lease>,
 }
@@ -56,7 +56,7 @@ impl Leases {
         running.map(|running| running.door).chain(self.open.doors())
     }
 
-    /// Notes that a command is to be run.
+    /// Adds a command that will run.
     pub(super) fn run(&mut self, running: Running) -> RunId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.running.push((0, None));
@@ -71,7 +71,7 @@ impl Leases {
         run
     }
 
-    /// Takes a command off the list that has ended; `None` if it was not running.
+    /// Removes a command that has ended; `None` if it was not running.
     pub(super) fn ended(&mut self, run: RunId) -> Option<Running> {
         let (serial, occupant) = self.running.get_mut(index(run.place))?;
         let running = occupant.take_if(|_| *serial == run.serial)?;
@@ -113,7 +113,7 @@ mod tests {
     use crate::doors::Doors;
 
     #[test]
-    fn a_command_that_ended_is_not_taken_for_the_next_in_its_place() {
+    fn a_command_that_ended_is_not_confused_with_the_next_in_its_place() {
         let door = Doors::id_for_tests();
         let running = |phase| Running { client: [192, 0, 2, 1].into(), door, phase };
         let mut leases = Leases::new();

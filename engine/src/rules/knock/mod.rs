@@ -1,4 +1,4 @@
-//! The rule set `knock`: what the manual of knockd promises, with its known faults mended.
+//! The rule set `knock`: what the manual of knockd promises, with its known bugs fixed.
 
 mod attempts;
 mod due;
@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::packet::{Knock, Packet};
 use crate::time::{Seconds, Timestamp};
 
-/// The rule set and all it remembers.
+/// The rule set and its memory.
 #[derive(Debug)]
 pub struct KnockRules {
     attempts: Attempts,
@@ -34,13 +34,13 @@ pub struct KnockRules {
     /// The most attempts, the most remembered knocks, and the most commands and leases.
     limit: usize,
     next_serial: u64,
-    /// How many more attempts can time out before memory must be waited for.
+    /// How many more attempts can time out before the next prefetch.
     anticipated: usize,
-    /// The doors that a packet may begin, kept between packets for its memory.
+    /// The doors at which a packet may begin, kept to reuse its memory.
     starting: Vec<DoorId>,
 }
 
-/// An admitted packet with what the rules look at again and again.
+/// An admitted packet, with what the rules need repeatedly.
 #[derive(Clone, Copy)]
 struct Heard<'a> {
     at: Timestamp,
@@ -58,7 +58,7 @@ enum Earliest {
 }
 
 impl KnockRules {
-    /// Makes a rule set that remembers nothing yet.
+    /// Makes a rule set with an empty memory.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let hasher = ClientHasher::new(limits.hash_seed);
@@ -92,8 +92,8 @@ impl KnockRules {
         let mut next = Some(oldest);
         while let Some(slot) = next {
             let attempt = self.attempts.get(slot);
-            // Read before the attempt may end. What follows is an attempt at another door, so
-            // nothing that happens to this one ends it.
+            // Read before the attempt may end. The next one is at another door, so whatever
+            // happens to this one does not end it.
             next = attempt.younger.some();
             let (stage, id) = (attempt.stage, attempt.door);
             let (client, door) = (heard.client, site.doors.door(id));
@@ -128,7 +128,7 @@ impl KnockRules {
     }
 
     /// A client that knocks a second time at the first port tries again from the start: its time
-    /// begins anew.
+    /// begins again.
     fn restart<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
         let attempt = *self.attempts.get(slot);
         let Attempt { client, door, stage, counted, .. } = attempt;
@@ -158,7 +158,7 @@ impl KnockRules {
         self.starting = starting;
     }
 
-    /// Begins an attempt of a client at a door. Returns the oldest attempt that the client has then.
+    /// Begins an attempt of a client at a door. Returns the oldest attempt of the client afterwards.
     fn begin<X>(
         &mut self,
         heard: Heard<'_>,
@@ -243,7 +243,7 @@ impl KnockRules {
         }
     }
 
-    /// A one-time sequence that opened its door is used up, and every attempt at it ends.
+    /// Marks the one-time sequence that opened its door as used up, and ends every attempt at it.
     fn use_up_sequence<X>(&mut self, at: Timestamp, id: DoorId, site: &mut Site<X>) {
         let Some(used) = site.doors.use_up_sequence(id) else { return };
         let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
@@ -259,8 +259,7 @@ impl KnockRules {
         }
     }
 
-    /// At the limit, the attempt with the least progress makes room for another. Returns whether
-    /// one had to.
+    /// At the limit, evicts the attempt with the least progress. Returns whether it did.
     fn make_room<X>(&mut self, at: Timestamp, site: &mut Site<X>) -> bool {
         if self.attempts.len() < self.limit {
             return false;
@@ -284,8 +283,8 @@ impl KnockRules {
         site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
 
-    /// When a flood times out, attempts end one after another all over the hash table. Fetching
-    /// some at once takes hardly longer than waiting for one.
+    /// When a flood times out, the ending attempts are scattered all over the hash table. Fetching several
+    /// at once takes little longer than fetching one.
     fn anticipate_ends(&mut self, slot: Slot) {
         const AT_ONCE: usize = 16;
         if self.anticipated == 0 {
@@ -306,7 +305,7 @@ impl KnockRules {
             (None, None) => None,
             (Some(attempt), None) => Some(Earliest::Attempt(attempt)),
             (None, Some(lease)) => Some(Earliest::Lease(lease)),
-            // No two are equal: each has a number of its own.
+            // No two are equal: each has its own number.
             (Some(attempt), Some(lease)) => {
                 if self.attempts.due(attempt) < self.leases.due(lease) {
                     Some(Earliest::Attempt(attempt))

@@ -115,7 +115,7 @@ mod tests {
     const LATER: Due = (Timestamp::MAX, 0);
 
     #[test]
-    fn knocks_whose_hashes_collide_are_told_apart() {
+    fn knocks_whose_hashes_collide_are_distinguished() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.knock(client(1), fingerprint(number)));
         let mut remembered = Remembered::new(hasher);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_whose_hashes_collide_are_told_apart() {
+    fn clients_whose_hashes_collide_are_distinguished() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.knock(client(number), fingerprint(7)));
         let mut remembered = Remembered::new(hasher);

@@ -17,15 +17,15 @@ impl Entry {
     const EMPTY: Self = Self { hash: ShortHash::ZERO, slot: Slot::NONE };
 }
 
-/// A hash table that finds slots by what stands in them.
+/// A hash table that finds slots by their contents.
 ///
-/// Under a flood from new addresses nearly all the time goes into waiting for memory. An entry
-/// stands beside its hash in one cache line, so that finding, adding and removing a client cost one
-/// wait each; hashbrown, with its control bytes apart, took twice as long for a million attempts.
-/// Entries that collide follow one another, and removing one closes the gap.
+/// Under a flood from new addresses nearly all the time is spent waiting for memory. An entry is beside
+/// its hash in one cache line, so that finding, adding and removing a client cost one wait each;
+/// hashbrown keeps its control bytes elsewhere, and took twice as long for a million attempts. Entries
+/// that collide follow one another, and removing one closes the gap.
 #[derive(Debug)]
 pub(super) struct SlotTable {
-    /// A power of two, or none; at most three quarters are in use.
+    /// The length is a power of two or 0; at most three quarters are in use.
     entries: Vec<Entry>,
     live: usize,
 }
@@ -37,7 +37,7 @@ impl SlotTable {
         Self { entries: Vec::new(), live: 0 }
     }
 
-    /// Fetches into the cache what finding, adding or removing something with this hash will need.
+    /// Prefetches what finding, adding or removing an entry with this hash will need.
     pub(super) fn anticipate(&self, hash: ShortHash) {
         core::hint::black_box(self.entries.get(self.home(hash)).copied());
     }
@@ -47,7 +47,7 @@ impl SlotTable {
         self.position(hash, is_it).map(|at| self.entry(at).slot)
     }
 
-    /// Adds a slot that is not there yet.
+    /// Adds a slot, which must not be in the table.
     pub(super) fn insert(&mut self, hash: ShortHash, slot: Slot) {
         if self.live.saturating_mul(4) >= self.entries.len().saturating_mul(3) {
             self.grow();
@@ -56,7 +56,7 @@ impl SlotTable {
         self.live = self.live.saturating_add(1);
     }
 
-    /// Puts one slot in the place of another. Returns whether the other was there.
+    /// Replaces one slot by another. Returns whether the old one was there.
     pub(super) fn replace(&mut self, hash: ShortHash, old: Slot, new: Slot) -> bool {
         let Some(at) = self.position(hash, |slot| slot == old) else { return false };
         self.entry_mut(at).slot = new;
@@ -68,7 +68,7 @@ impl SlotTable {
         let Some(mut gap) = self.position(hash, |other| other == slot) else { return false };
         let mut next = self.after(gap);
         while self.entry(next).slot.some().is_some() {
-            // An entry may move up only if that is not before its home.
+            // An entry must not move to a place before its home.
             let home = self.home(self.entry(next).hash);
             if self.distance(home, next) >= self.distance(gap, next) {
                 *self.entry_mut(gap) = self.entry(next);
@@ -125,7 +125,7 @@ impl SlotTable {
         at.wrapping_add(1) & self.mask()
     }
 
-    /// Returns how far `to` comes behind `from`, going round at the end.
+    /// Returns how far `to` comes after `from`, wrapping around at the end.
     fn distance(&self, from: usize, to: usize) -> usize {
         to.wrapping_sub(from) & self.mask()
     }
@@ -145,7 +145,7 @@ impl SlotTable {
 mod tests {
     use super::*;
 
-    /// Numbers that jump about, the same in every run.
+    /// Scattered numbers, the same in every run.
     fn numbers() -> impl Iterator<Item = u32> {
         core::iter::successors(Some(1_u32), |n| Some(n.wrapping_mul(1_664_525).wrapping_add(1)))
             .map(|n| n >> 8)
@@ -153,7 +153,7 @@ mod tests {
 
     /// Few hashes and few slots, so that entries collide and gaps close all the time.
     #[test]
-    fn a_table_holds_what_a_plain_list_holds() {
+    fn a_table_has_the_same_content_as_a_plain_list() {
         let mut table = SlotTable::new();
         let mut list: Vec<(ShortHash, Slot)> = Vec::new();
         for (action, number) in numbers().zip(numbers().skip(7)).take(6_000) {
@@ -180,9 +180,9 @@ mod tests {
         assert!(list.len() > 100, "{}", list.len());
     }
 
-    /// Else finding one would take as long as there are entries.
+    /// Otherwise finding an entry would take time in the number of entries.
     #[test]
-    fn entries_with_hashes_of_their_own_stand_at_places_of_their_own() {
+    fn entries_with_different_hashes_are_at_different_places() {
         let mut table = SlotTable::new();
         for number in 1000..2000 {
             table.insert(ShortHash::new(number), Slot::new(number));

@@ -1,4 +1,4 @@
-//! Decoding frames: a `LINKTYPE_` number in two bytes, the higher first, then the frame.
+//! Decodes frames: a `LINKTYPE_` number in two bytes, the higher first, then the frame.
 
 #![no_main]
 
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     knockd_08::check(link, frame, outcome);
 });
 
-/// Decodes the frame as if it had been cut, at all places where headers are likely to end.
+/// Decodes the frame as if it was cut, at all places where headers are likely to end.
 fn check_every_beginning(frame: &[u8], decode: impl Fn(&[u8]) -> Decoded) {
     let whole = decode(frame);
     let mut last_header = 0;
@@ -57,8 +57,7 @@ fn check_packet_of_part(part: Packet, whole: Decoded) {
     assert_eq!(part, whole);
 }
 
-/// Checks why a frame of `length` bytes is no packet. If it is cut, returns where the cut header
-/// begins.
+/// Checks why a frame of `length` bytes is not a packet. If it is cut, returns where the cut header begins.
 fn check_error(why: Undecodable, length: usize) -> Option<usize> {
     let reason = why.reason();
     assert_eq!(Reason::all().nth(reason.index()), Some(reason));
@@ -76,17 +75,20 @@ fn check_error(why: Undecodable, length: usize) -> Option<usize> {
             assert!(found < 16 && promised != found, "{why}");
             None
         }
-        Undecodable::Common(Common::LinkType(_))
-        | Undecodable::Common(Common::NotIp(_))
-        | Undecodable::Common(Common::LaterFragment)
-        | Undecodable::Common(Common::NotTcpOrUdp(_))
+        Undecodable::Common(
+            Common::LinkType(_)
+            | Common::NotIp(_)
+            | Common::LaterFragment
+            | Common::NotTcpOrUdp(_)
+            | Common::NoHost(_),
+        )
         | Undecodable::LinkTypeUnknownTo08(_)
         | Undecodable::Ipv6UnknownTo08(_) => None,
     }
 }
 
-/// What etherparse finds, the engine finds, too, unless the Ethernet type contradicts the IP header.
-/// Not the other way round: etherparse minds lengths that the engine does not, and reads no ports of
+/// What etherparse finds, the engine finds too, unless the Ethernet type contradicts the IP header. The
+/// reverse is not true: etherparse checks lengths that the engine ignores, and does not read ports of
 /// fragments.
 fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
     let sliced = match link {
@@ -95,7 +97,7 @@ fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
         _ => None,
     };
     let Some((ends, ports)) = sliced.as_ref().and_then(seen_by_etherparse) else { return };
-    if let Err(Undecodable::Common(Common::WrongVersion { .. })) = outcome {
+    if let Err(Undecodable::Common(Common::WrongVersion { .. } | Common::NoHost(_))) = outcome {
         return;
     }
     let packet = outcome.expect("etherparse finds a packet");
@@ -104,13 +106,13 @@ fn compare_with_etherparse(link: LinkType, frame: &[u8], outcome: Decoded) {
 }
 
 fn seen_by_etherparse(packet: &LaxSlicedPacket<'_>) -> Option<((IpAddr, IpAddr), (u16, u16))> {
-    // MACsec is looked through by etherparse only.
+    // Only etherparse skips MACsec.
     if packet.link_exts.iter().any(|ext| matches!(ext, LaxLinkExtSlice::Macsec(_))) {
         return None;
     }
     let ends = match packet.net.as_ref()? {
-        // The engine looks through authentication headers behind IPv6 only, as the kernel's filter
-        // looks through none.
+        // The engine skips authentication headers after IPv6 only; the kernel's filter skips
+        // none.
         LaxNetSlice::Ipv4(ip) if ip.extensions().auth.is_some() => return None,
         LaxNetSlice::Ipv4(ip) => {
             let header = ip.header();

@@ -1,4 +1,4 @@
-//! Decoding as a naive program that shares no code with the engine: it follows offsets.
+//! A naive decoder that shares no code with the engine: it follows offsets.
 
 use std::net::IpAddr;
 
@@ -33,16 +33,16 @@ pub(crate) fn decode(link: u16, frame: &[u8]) -> Option<Packet> {
     }
 }
 
-/// Returns the IP version and where it begins, by an Ethernet type in front of it.
+/// Returns the IP version and where IP begins, by the Ethernet type before it.
 fn by_ether_type(frame: &[u8], at: usize) -> Option<(u8, usize)> {
     by_ether_type_at(frame, at, at + 2)
 }
 
-fn by_ether_type_at(frame: &[u8], at: usize, behind: usize) -> Option<(u8, usize)> {
+fn by_ether_type_at(frame: &[u8], at: usize, next_at: usize) -> Option<(u8, usize)> {
     match u16_be(frame, at)? {
-        0x0800 => Some((4, behind)),
-        0x86dd => Some((6, behind)),
-        0x8100 | 0x88a8 | 0x9100 => by_ether_type_at(frame, behind + 2, behind + 4),
+        0x0800 => Some((4, next_at)),
+        0x86dd => Some((6, next_at)),
+        0x8100 | 0x88a8 | 0x9100 => by_ether_type_at(frame, next_at + 2, next_at + 4),
         _ => None,
     }
 }
@@ -58,11 +58,11 @@ fn by_family(family: u32) -> Option<u8> {
 fn ppp(frame: &[u8]) -> Option<(u8, usize)> {
     let at = if frame.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
     let first = byte(frame, at)?;
-    let (protocol, behind) =
+    let (protocol, next_at) =
         if first % 2 == 1 { (u16::from(first), at + 1) } else { (u16_be(frame, at)?, at + 2) };
     match protocol {
-        0x21 => Some((4, behind)),
-        0x57 => Some((6, behind)),
+        0x21 => Some((4, next_at)),
+        0x57 => Some((6, next_at)),
         _ => None,
     }
 }
@@ -85,18 +85,18 @@ fn v6(frame: &[u8], at: usize) -> Option<Packet> {
     let ends = (address(at + 8)?, address(at + 24)?);
     let (mut next, mut at) = (byte(frame, at + 6)?, at + 40);
     loop {
-        let behind = match next {
+        let next_at = match next {
             // Hop-by-hop, routing, destination options: units of 8 bytes, not counting the first.
             0 | 43 | 60 => at + 8 + 8 * usize::from(byte(frame, at + 1)?),
             44 if u16_be(frame, at + 2)? >> 3 == 0 => at + 8,
             44 => return None,
-            // Authentication: units of 4 bytes, not counting the first two; 12 are the least.
+            // Authentication: units of 4 bytes, not counting the first two; at least 12 bytes.
             51 if byte(frame, at + 1)? > 0 => at + 8 + 4 * usize::from(byte(frame, at + 1)?),
             _ => return transport(frame, next, at, ends),
         };
-        byte(frame, behind - 1)?;
+        byte(frame, next_at - 1)?;
         next = byte(frame, at)?;
-        at = behind;
+        at = next_at;
     }
 }
 
@@ -116,7 +116,13 @@ fn transport(
     };
     let source_port = Port(u16_be(frame, at)?);
     let destination_port = Port(u16_be(frame, at + 2)?);
-    Some(Packet { source, destination, source_port, destination_port, transport })
+    let is_of_a_host = match source {
+        IpAddr::V4(v4) => {
+            !matches!(v4.octets(), [0, 0, 0, 0] | [224..=239, ..] | [255, 255, 255, 255])
+        }
+        IpAddr::V6(v6) => v6.octets()[0] != 0xff && v6.octets() != [0; 16],
+    };
+    is_of_a_host.then_some(Packet { source, destination, source_port, destination_port, transport })
 }
 
 fn byte(frame: &[u8], at: usize) -> Option<u8> {

@@ -1,4 +1,4 @@
-//! The engine against the model: doors, limits, and what happens at them.
+//! Compares the engine with the model: doors, limits, and events.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use plan::{Happening, Plan};
 use play::{Play, shown};
 
-/// The most things that happen.
+/// The most events.
 const HAPPENINGS_MAX: usize = 200;
 
 fuzz_target!(|data: &[u8]| {
@@ -24,8 +24,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let lines = Play::new(&plan).plays(happenings.clone());
     let Some(rules) = plan.other_rules else { return };
-    // What serves replay only is not told of reloads, and the program that would not start has no
-    // transcript.
+    // Rules for replay only have no reloads, and a program that would not start has no transcript.
     let is_reload = |(_, one): &(i64, Happening)| matches!(one, Happening::Reload { .. });
     if !happenings.iter().any(is_reload) && plan.starts() {
         let other_plan = Plan { rules, ..plan };

@@ -1,6 +1,6 @@
-//! What an input stands for: doors, limits, and what happens at them.
+//! The meaning of an input: doors, limits, and events.
 //!
-//! Everything is drawn from few values, a byte for each choice, so that clients meet at doors and
+//! Everything is drawn from few values, with a byte for each choice, so that clients meet at doors and
 //! mutations stay small.
 
 use std::net::IpAddr;
@@ -31,18 +31,18 @@ impl Place {
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) rules: Rules,
-    /// Other rules, under which the transcript is to be the same.
+    /// Other rules, under which the transcript must be the same.
     pub(crate) other_rules: Option<Rules>,
-    /// The limit of attempts. Only at [`Plan::PLENTY`] nothing comes near it.
+    /// The limit of attempts, which may be reached unless it is [`Plan::PLENTY`].
     pub(crate) limit: NonZeroU32,
     pub(crate) hash_seed: u64,
-    /// Whether deadlines are waited for one by one, and commands take time. Else events are handed
-    /// over without regard for what is due before them, and commands end at once.
+    /// Whether the driver waits for each deadline, and commands take time. Otherwise it hands over events
+    /// whatever is due before them, and commands end at once.
     pub(crate) is_live: bool,
     pub(crate) start_ns: i64,
     pub(crate) doors: Vec<Door>,
     pub(crate) place: Place,
-    /// How long commands run and how they end, one after another and from the front again.
+    /// How long commands run and how they end, in turn and then from the start again.
     pub(crate) ends: [(i64, CommandStatus); 4],
 }
 
@@ -77,30 +77,30 @@ impl Plan {
 }
 
 impl Plan {
-    /// Returns whether the program whose rules these are would start.
+    /// Returns whether the program with these rules would start.
     pub(crate) fn starts(&self) -> bool {
         let doors = boundary::doors(&self.doors);
         self.rules.refusal(&doors, &self.place.listening()).is_none()
     }
 }
 
-/// What happens next.
+/// An event.
 #[derive(Clone)]
 pub(crate) enum Happening {
     Packet(Packet),
     Wait,
     Move(Place),
-    /// A configuration of the doors there are, by their places, and of new ones.
+    /// A configuration of current doors, by index, and of new ones.
     Reload {
         kept: Vec<u8>,
         new: Vec<Door>,
     },
-    /// An end that was told already is told again.
+    /// An end that was handed over is handed over again.
     EndAgain(u8),
 }
 
 impl Happening {
-    /// Draws how long it takes until something happens, and what; the packet is stamped later.
+    /// Draws an event and the time before it; the packet is stamped later.
     pub(crate) fn draw(bytes: &mut Unstructured<'_>) -> Result<(i64, Self)> {
         let kind: u8 = bytes.arbitrary()?;
         let wait_ns = wait(kind >> 4);

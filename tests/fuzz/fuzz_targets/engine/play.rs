@@ -1,4 +1,4 @@
-//! The engine and the model, told the same at the same moments.
+//! The engine and the model, with the same events at the same moments.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use knock_tests::model::{Door, House, Line, Packet, Setting};
 
 use crate::plan::{Happening, Plan};
 
-/// An engine, its driver, and the model beside it.
+/// An engine, its driver, and the model.
 pub(crate) struct Play<'a> {
     plan: &'a Plan,
     engine: Engine,
@@ -18,7 +18,7 @@ pub(crate) struct Play<'a> {
     house: Option<House>,
     /// How many lines were compared.
     compared: usize,
-    /// The moment of what happens now.
+    /// The moment of the current event.
     now_ns: i64,
     /// The transcript so far.
     lines: Vec<Line>,
@@ -37,7 +37,7 @@ struct Running {
     number: u64,
 }
 
-/// What the effects so far tell.
+/// What the effects so far report.
 #[derive(Default)]
 struct Seen {
     last_ns: Option<i64>,
@@ -78,8 +78,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Lets things happen, one after another, then time run on until nothing is due and no command
-    /// runs. Returns the transcript.
+    /// Handles events, one after another, then lets time run until nothing is due and no command runs.
+    /// Returns the transcript.
     pub(crate) fn plays(mut self, happenings: Vec<(i64, Happening)>) -> Vec<Line> {
         for (wait_ns, happening) in happenings {
             self.happens(wait_ns, happening);
@@ -97,7 +97,7 @@ impl<'a> Play<'a> {
         self.lines
     }
 
-    /// Lets something happen after a time, which may be less than nothing.
+    /// Handles an event after a time, which may be negative.
     fn happens(&mut self, wait_ns: i64, happening: Happening) {
         let stamp_ns = self.now_ns.saturating_add(wait_ns);
         self.now_ns = self.now_ns.max(stamp_ns);
@@ -108,22 +108,22 @@ impl<'a> Play<'a> {
             Happening::Packet(packet) => self.packet(Packet { at_ns: stamp_ns, ..packet }),
             Happening::Wait => self.deadline_reached(self.now_ns),
             Happening::Move(place) => {
-                self.tell(stamp_ns, Event::AddressesChanged(place.listening()));
-                self.tell_model(|house| house.addresses(stamp_ns, place.local, place.ipv4_only));
+                self.hand_over(stamp_ns, Event::AddressesChanged(place.listening()));
+                self.change_model(|house| house.addresses(stamp_ns, place.local, place.ipv4_only));
             }
             Happening::Reload { kept, new } => self.reload(stamp_ns, &kept, &new),
             Happening::EndAgain(choice) => {
                 if let Some(at) = usize::from(choice).checked_rem(self.ended.len()) {
                     let (run, status) = (self.ended[at], CommandStatus(choice));
-                    self.tell(stamp_ns, Event::CommandEnded { run, status });
-                    self.tell_model(|house| house.time(stamp_ns));
+                    self.hand_over(stamp_ns, Event::CommandEnded { run, status });
+                    self.change_model(|house| house.time(stamp_ns));
                 }
             }
         }
         self.compare();
     }
 
-    /// Does everything that is due up to a moment: deadlines, then ends of commands.
+    /// Handles everything that is due up to a moment: deadlines, then ends of commands.
     fn live_until(&mut self, until_ns: i64) {
         loop {
             let deadline = self.engine.poll_deadline().map(|deadline| deadline.at.as_nanos());
@@ -140,8 +140,8 @@ impl<'a> Play<'a> {
     }
 
     fn deadline_reached(&mut self, at_ns: i64) {
-        self.tell(at_ns, Event::DeadlineReached);
-        self.tell_model(|house| house.time(at_ns));
+        self.hand_over(at_ns, Event::DeadlineReached);
+        self.change_model(|house| house.time(at_ns));
     }
 
     fn packet(&mut self, packet: Packet) {
@@ -149,8 +149,8 @@ impl<'a> Play<'a> {
         self.engine.anticipate(&translated);
         let admitted = self.engine.doors().admit(self.engine.listening(), &translated);
         self.seen.admitted += u64::from(admitted);
-        self.tell(packet.at_ns, Event::Packet(translated));
-        self.tell_model(|house| house.packet(&packet));
+        self.hand_over(packet.at_ns, Event::Packet(translated));
+        self.change_model(|house| house.packet(&packet));
     }
 
     fn reload(&mut self, at_ns: i64, kept: &[u8], new: &[Door]) {
@@ -160,9 +160,9 @@ impl<'a> Play<'a> {
         let doors = kept.iter().map(|&at| there[at].clone());
         let doors = Doors::new(doors.chain(new.iter().map(boundary::door)).collect());
         let doors = doors.expect("there are few");
-        self.tell(at_ns, Event::Reloaded(Box::new(doors)));
-        self.tell_model(|house| {
-            // What is due does not change what the doors are.
+        self.hand_over(at_ns, Event::Reloaded(Box::new(doors)));
+        self.change_model(|house| {
+            // Deadlines do not change the doors.
             let there: Vec<_> = house.doors().cloned().collect();
             let doors = kept.iter().map(|&at| there[at].clone());
             house.reload(at_ns, doors.chain(new.iter().cloned()).collect());
@@ -175,18 +175,18 @@ impl<'a> Play<'a> {
         };
         self.ended.push(run);
         self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
-        self.tell(at_ns, Event::CommandEnded { run, status });
-        self.tell_model(|house| house.command_ended(at_ns, number));
+        self.hand_over(at_ns, Event::CommandEnded { run, status });
+        self.change_model(|house| house.command_ended(at_ns, number));
     }
 
-    fn tell_model(&mut self, what: impl FnOnce(&mut House)) {
+    fn change_model(&mut self, what: impl FnOnce(&mut House)) {
         if let Some(house) = &mut self.house {
             what(house);
         }
     }
 
-    /// Tells the engine what happened, and takes its effects.
-    fn tell(&mut self, at_ns: i64, event: Event) {
+    /// Hands an event to the engine, and takes its effects.
+    fn hand_over(&mut self, at_ns: i64, event: Event) {
         self.engine.handle(Timestamp::from_nanos(at_ns), event);
         while let Some(timed) = self.engine.poll_effect() {
             self.takes(timed);
@@ -243,7 +243,7 @@ impl<'a> Play<'a> {
         assert_eq!(counts.retransmissions, modelled.retransmissions);
         assert_eq!(counts.voided, modelled.voided);
         assert_eq!(counts.evicted, modelled.evicted);
-        assert_eq!(counts.forgotten_openings, modelled.forgotten_openings);
+        assert_eq!(counts.forgotten_knocks, modelled.forgotten_knocks);
         assert_eq!(counts.refused, modelled.refused);
         let doors = self.engine.doors().in_order().map(|(_, door)| door.clone());
         assert!(doors.eq(house.doors().map(boundary::door)));
@@ -267,7 +267,7 @@ impl<'a> Play<'a> {
     }
 }
 
-/// What is compared, fit to be read where it differs.
+/// The compared state, in a readable form.
 pub(crate) fn shown(lines: &[Line]) -> Vec<(i64, String)> {
     lines.iter().map(|line| (line.at_ns, line.text.escape_ascii().to_string())).collect()
 }

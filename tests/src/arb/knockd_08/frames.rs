@@ -1,4 +1,4 @@
-//! Frames that are odd in ways that no kernel makes, and frames that are no knocks at all.
+//! Frames that are odd in ways that no kernel produces, and frames that are not knocks.
 
 use std::net::IpAddr;
 
@@ -9,12 +9,12 @@ use proptest::sample::{Index, select};
 use super::{START_NS, Sight, merged};
 use crate::forge::{Link, Record};
 
-/// What becomes of the packets on their way into the capture, and what comes between them.
+/// How packets change on their way into the capture, and what comes between them.
 #[derive(Clone, Debug)]
 pub(super) struct FramePlan {
     twists: Vec<(Index, Twist)>,
     noise: Vec<(i64, Noise)>,
-    /// Whether Ethernet frames are filled up to 60 bytes, as on a wire.
+    /// Whether Ethernet frames are padded to 60 bytes, as on a wire.
     padded: bool,
     /// Whether cooked frames come from a point-to-point link.
     point_to_point: bool,
@@ -23,29 +23,29 @@ pub(super) struct FramePlan {
 /// What is changed in a frame.
 #[derive(Clone, Debug)]
 enum Twist {
-    /// The IPv4 header says that it has so many words.
+    /// The IPv4 header claims this many words.
     HeaderWords(u8),
-    /// The IP header says that it has this version.
+    /// The IP header claims this version.
     Version(u8),
-    /// The link layer says that it carries this.
+    /// The link layer claims to carry this.
     EtherType(u16),
-    /// IPv4 options of so many words.
+    /// IPv4 options of this many words.
     Options(u8, usize),
     /// An IPv6 extension header with this number.
     Extension(u8),
-    /// The datagram ends after so many bytes of its transport header.
+    /// The datagram ends after this many bytes of its transport header.
     EndsAfter(usize),
     /// The capture ends anywhere.
     Cut(Index),
-    /// Any byte is any other.
+    /// One byte is replaced by any other.
     Byte(Index, u8),
 }
 
-/// A frame that is no knock.
+/// A frame that is not a knock.
 #[derive(Clone, Debug)]
 enum Noise {
     Arp,
-    /// Anything behind an Ethernet type.
+    /// Anything after an Ethernet type.
     Other(u16, Vec<u8>),
     /// Not even a link-layer header.
     Garbage(Vec<u8>),
@@ -88,7 +88,7 @@ fn noise() -> impl Strategy<Value = Noise> {
     ]
 }
 
-/// A frame under way into the capture.
+/// A frame on its way into the capture.
 struct Draft {
     at_ns: i64,
     frame: Vec<u8>,
@@ -100,7 +100,7 @@ struct Draft {
 }
 
 impl FramePlan {
-    /// Returns what is captured of the packets, in the order of the capture.
+    /// Returns the captured frames of the packets, in the order of the capture.
     pub(super) fn records(&self, sights: &[Sight], link: Link, big_endian: bool) -> Vec<Record> {
         let mut drafts: Vec<Draft> =
             sights.iter().map(|sight| draft(sight, link, big_endian)).collect();
@@ -190,7 +190,7 @@ impl Draft {
 
 impl Noise {
     fn frame(&self, link: Link) -> Vec<u8> {
-        let behind = |kind: u16, bytes: &[u8]| {
+        let after = |kind: u16, bytes: &[u8]| {
             let mut header = link.header(IpAddr::from([10, 0, 0, 1]), &[], false);
             if let Some(start) = header.len().checked_sub(2) {
                 header[start..].copy_from_slice(&kind.to_be_bytes());
@@ -200,9 +200,9 @@ impl Noise {
         match self {
             Self::Arp => {
                 let request = b"\0\x01\x08\0\x06\x04\0\x01\x02\0\0\0\0\x01\xc0\0\x02\x01\0\0\0\0\0\0\x0a\0\0\x01";
-                behind(0x0806, request)
+                after(0x0806, request)
             }
-            Self::Other(kind, bytes) => behind(*kind, bytes),
+            Self::Other(kind, bytes) => after(*kind, bytes),
             Self::Garbage(bytes) => bytes.clone(),
         }
     }

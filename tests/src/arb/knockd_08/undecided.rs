@@ -1,7 +1,7 @@
-//! Frames of which nobody can say what knockd 0.8 sees in them.
+//! Frames for which it is not known what knockd 0.8 sees in them.
 //!
-//! Its filter is a list of tests, which libpcap's optimiser arranges as it likes; a test that reads
-//! behind the end of the frame refuses the frame. Where doors that ask for different flags name a
+//! Its filter is a list of tests, whose order libpcap's optimiser chooses; a test that reads past the
+//! end of the frame rejects the frame. Where doors that ask for different flags name a
 //! port, a frame to it that ends between the ports and the flags of TCP passes or not as the tests
 //! happen to be arranged: it passes if a door without flags is tested first, and even where one door
 //! asks for SYN and one for its absence, as together they ask for nothing.
@@ -43,15 +43,15 @@ impl Ports {
     }
 }
 
-/// Returns whether the link layer of a frame promises one version of IP and the header is of the
-/// other. The filter of knockd 0.8 goes by the one and the daemon by the other.
+/// Returns whether the link layer and the IP header of a frame state different versions of IP. The
+/// filter of knockd 0.8 goes by the link layer and the daemon by the header.
 #[must_use]
 pub fn contradicts_itself(link: Link, frame: &[u8]) -> bool {
     let Some((promised, ip)) = ip(link, frame) else { return false };
     ip.first().is_some_and(|byte| matches!(byte >> 4, 4 | 6) && byte >> 4 != promised)
 }
 
-/// Returns the version of IP that the link layer promises, 4 or 6, and what is behind it.
+/// Returns the version of IP that the link layer states, 4 or 6, and what follows it.
 fn ip(link: Link, frame: &[u8]) -> Option<(u8, &[u8])> {
     let header = match link {
         Link::Ethernet => 14,

@@ -1,4 +1,4 @@
-//! A daemon, and what the kernel says of its processes.
+//! A daemon, and the kernel's statistics about its processes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,14 +21,14 @@ pub(crate) struct Daemon<'a> {
     wire: &'a Wire,
 }
 
-/// What the processes of a daemon have used so far.
+/// The resources that the processes of a daemon have used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     /// How often they gave up the processor to wait for something.
     pub(crate) waits: u64,
-    /// The time they had it.
+    /// The processor time.
     pub(crate) cpu: Duration,
-    /// The most memory that they ever had, each by itself, in bytes.
+    /// The sum of the peak memory of each process, in bytes.
     pub(crate) peak_bytes: u64,
 }
 
@@ -47,12 +47,12 @@ impl<'a> Daemon<'a> {
             assert_eq!(daemon.child.try_wait().unwrap(), None, "{program:?}: {}", daemon.errors());
             thread::sleep(Duration::from_millis(10));
         }
-        // What comes between opening the socket and waiting for packets cannot be seen from outside.
+        // The time between opening the socket and waiting for packets cannot be seen from outside.
         thread::sleep(Duration::from_millis(500));
         daemon
     }
 
-    /// Returns what its processes have used.
+    /// Returns the resources that its processes have used.
     pub(crate) fn usage(&self) -> Usage {
         let mut usage = Usage::default();
         for process in self.processes() {
@@ -82,7 +82,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// Returns how many packets came to the server's end of the wire, and how many of them the kernel
-    /// threw away before anybody could hear them.
+    /// dropped before any program could hear them.
     pub(crate) fn arrived(&self) -> (u64, u64) {
         let table = fs::read_to_string(format!("/proc/{}/net/dev", self.child.id())).unwrap();
         let line = table.lines().find_map(|line| line.trim().strip_prefix("server:"));
@@ -95,15 +95,15 @@ impl<'a> Daemon<'a> {
         String::from_utf8_lossy(&fs::read(self.wire.path("stderr")).unwrap()).into_owned()
     }
 
-    /// Returns whether anybody at the server's end listens to packets.
+    /// Returns whether any program at the server's end listens to packets.
     fn has_packet_socket(&self) -> bool {
         let of = |name| fs::read_to_string(format!("/proc/{}/{name}", self.child.id()));
-        // As long as it is not the daemon, the sockets are those of the whole machine.
+        // Before the exec of the daemon, the sockets are those of the whole machine.
         of("comm").is_ok_and(|name| name.starts_with("knockd"))
             && of("net/packet").is_ok_and(|sockets| sockets.lines().count() > 1)
     }
 
-    /// Returns the numbers of its processes: the first one, and those that come from it.
+    /// Returns the ids of its processes: the first one and its descendants.
     fn processes(&self) -> Vec<u32> {
         let mut found = vec![self.child.id()];
         let all: Vec<(u32, u64)> = fs::read_dir("/proc")
@@ -132,7 +132,7 @@ impl Drop for Daemon<'_> {
 }
 
 impl Usage {
-    /// Returns what was used since an earlier look. The peak is that of now.
+    /// Returns the resources used since an earlier measurement. The peak is the current one.
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             waits: self.waits.saturating_sub(earlier.waits),
@@ -142,7 +142,7 @@ impl Usage {
     }
 }
 
-/// Returns the number behind a word at the beginning of a line.
+/// Returns the number after a word at the beginning of a line.
 fn field(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! First knocks from many spoofed addresses, and an honest knock behind them.
+//! First knocks from many spoofed addresses, and an honest knock after them.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use crate::latency::millis;
 use crate::table::{Millis, Row, Table};
 use crate::wire::{CLIENT, SEQUENCE, Wire, syn};
 
-const HONEST: &str = "honest knock behind them";
+const HONEST: &str = "honest knock after them";
 
 /// How long the command for the honest knock may take to start.
 const HONEST_MAX: Millis = Millis(20.0);
@@ -22,13 +22,13 @@ const ATTEMPT_MAX: f64 = 200.0;
 /// How long the honest client waits before it gives up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is sent for the bars.
+/// The flood for the limits.
 const BAR: Pace = Pace { per_second: 20_000, count: 100_000 };
 
 /// As many as are remembered by default, all within the timeout of the first.
 const MILLION: Pace = Pace { per_second: 80_000, count: 1_000_000 };
 
-/// Packets at even distances.
+/// Packets at equal intervals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) per_second: u32,
@@ -38,16 +38,15 @@ pub(crate) struct Pace {
 /// How packets were sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
-    /// How many a second they were.
+    /// The packets per second.
     per_second: f64,
-    /// The most that one was late.
+    /// The largest delay of a packet.
     late: Duration,
 }
 
-/// Calls `send` with the number of each packet when it is time for it.
+/// Calls `send` with the number of each packet at its time.
 ///
-/// This waits without sleeping. What comes too late, because others had the processor, is made up
-/// for at once.
+/// It waits without sleeping. If another process had the processor, it sends the late packets at once.
 pub(crate) fn pace(pace: Pace, mut send: impl FnMut(u32)) -> Sent {
     let begin = Instant::now();
     let mut late = Duration::ZERO;
@@ -65,7 +64,7 @@ pub(crate) fn pace(pace: Pace, mut send: impl FnMut(u32)) -> Sent {
     Sent { per_second: f64::from(pace.count) / begin.elapsed().as_secs_f64(), late }
 }
 
-/// What a daemon keeps of what it hears.
+/// Where a daemon keeps what it hears.
 #[derive(Clone, Copy, Debug)]
 enum Keeps {
     Nothing,
@@ -73,20 +72,20 @@ enum Keeps {
     Recording,
 }
 
-/// What came of a flood.
+/// The result of a flood.
 #[derive(Debug)]
 struct Outcome {
     sent: Sent,
-    /// How many packets came, the honest ones included.
+    /// How many packets arrived, including the honest ones.
     arrived: u64,
-    /// How many packets the daemon says were lost.
+    /// How many packets the daemon reports as lost.
     lost: u64,
-    /// How many first knocks of spoofed addresses it has heard, by what it kept.
+    /// How many first knocks of spoofed addresses it has heard, according to what it kept.
     heard: usize,
     /// From the honest knock, whose packets come together, to the start of its command.
     honest: Option<Millis>,
     cpu: Duration,
-    /// The most memory it had, and how much of that the flood took.
+    /// Its peak memory, and how much of that the flood took.
     peak_bytes: u64,
     grown_bytes: u64,
 }
@@ -132,9 +131,9 @@ fn judge_honest(row: &mut Row, outcome: &Outcome) {
     row.ours(&outcome.honest()).bar(&format!("<= {HONEST_MAX}"), is_met);
 }
 
-/// Sends ever faster, until the sender can no more.
+/// Sends at increasing rates, until the sender cannot keep up.
 fn steps(ours: &Program, table: &mut Table) {
-    table.head("flood for 3 s, ever faster: packets lost, and the honest knock behind them");
+    table.head("flood for 3 s, at increasing rates: packets lost, and the honest knock after them");
     let mut per_second = 20_000;
     loop {
         let count = per_second * 3;
@@ -191,7 +190,7 @@ fn flood(program: &Program, rate: Pace, keeps: Keeps) -> Outcome {
     let (arrived, dropped) = daemon.arrived();
     let all = u64::from(rate.count) + SEQUENCE.len() as u64;
     assert!(dropped == 0 && arrived >= all, "{arrived} packets came of {all}, {dropped} dropped");
-    let lost = told_lost(&daemon.end());
+    let lost = reported_lost(&daemon.end());
     let heard = match keeps {
         Keeps::Nothing => 0,
         Keeps::Log => lines_of_first_stage(&kept),
@@ -209,13 +208,13 @@ fn flood(program: &Program, rate: Pace, keeps: Keeps) -> Outcome {
     }
 }
 
-/// Returns the address that a packet claims to come from: another one for each, in no order.
+/// Returns the address that a packet claims to come from: a different one for each, in no order.
 fn spoofed(number: u32) -> Ipv4Addr {
     // An odd factor makes another number of each.
     Ipv4Addr::from(0x0a00_0000 | (number.wrapping_mul(0x9e_79b1) & 0xff_ffff))
 }
 
-/// Waits until the processes of a daemon are done with what came.
+/// Waits until the processes of a daemon have handled all packets.
 fn wait_for_rest(daemon: &Daemon<'_>) {
     let mut last = daemon.usage().cpu;
     loop {
@@ -228,8 +227,8 @@ fn wait_for_rest(daemon: &Daemon<'_>) {
     }
 }
 
-/// Returns how many packets a daemon says it lost.
-fn told_lost(errors: &str) -> u64 {
+/// Returns how many packets a daemon reports as lost.
+fn reported_lost(errors: &str) -> u64 {
     let counts = errors.lines().filter_map(|line| {
         let (before, _) = line.split_once(" packets were lost")?;
         before.rsplit(' ').next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! What it costs when there is nothing to do.
+//! The cost of waiting.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -63,7 +63,7 @@ fn unwanted(daemon: &Daemon<'_>, wire: &Wire) -> Usage {
     daemon.usage().since(before)
 }
 
-/// Makes sure that the daemon listened all the while, and that it is seen when it wakes.
+/// Checks that the daemon listened all the time, and that the statistics show when it wakes.
 fn assert_hears(daemon: &Daemon<'_>, wire: &Wire) {
     let before = daemon.usage();
     for port in SEQUENCE {

@@ -1,4 +1,4 @@
-//! How long it takes from the last knock to the start of the command.
+//! The time from the last knock to the start of the command.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -13,10 +13,10 @@ use crate::wire::{CLIENT, SEQUENCE, Wire};
 /// How long a command may take to start.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What part of the median of knockd 0.8 the median may be.
+/// The largest allowed ratio of the median to that of knockd 0.8.
 const RATIO_MAX: f64 = 0.2;
 
-/// How long the kernel keeps packets for knockd 0.8, to hand over several at once.
+/// How long the kernel holds packets back for knockd 0.8, to hand over several at once.
 const KEPT: Duration = Duration::from_millis(50);
 
 pub(crate) fn measure(ours: &Program, theirs: &Program, trials: usize, table: &mut Table) {
@@ -45,17 +45,17 @@ pub(crate) fn measure(ours: &Program, theirs: &Program, trials: usize, table: &m
         table.row(name).ratio(ours, theirs);
     }
     let alone = quantile(&shell_times, 0.5);
-    table.row("of this, /bin/sh and telling of it alone").ours(&alone).theirs(&alone);
+    table.row("of this, /bin/sh and the report alone").ours(&alone).theirs(&alone);
 }
 
-/// Knocks at a daemon and returns how long it took. How long the kernel has kept packets already when
-/// the last knock comes is left to chance.
+/// Knocks at a daemon and returns the time to its command. When the last knock comes is random, relative
+/// to the kernel's timer for packets.
 fn knock(wire: &Wire, trial: usize) -> Millis {
     let [first, second, last] = SEQUENCE;
     thread::sleep(part(KEPT, trial, 1));
     wire.syn(CLIENT, first);
     wire.syn(CLIENT, second);
-    // Whoever was woken by these sleeps again.
+    // Processes that the packets woke sleep again.
     thread::sleep(KEPT / 2 + part(KEPT, trial, 2));
     let begin = Instant::now();
     wire.syn(CLIENT, last);
@@ -79,7 +79,7 @@ pub(crate) fn millis(time: Duration) -> Millis {
     Millis(time.as_secs_f64() * 1000.0)
 }
 
-/// Returns some part of a time, by chance.
+/// Returns a random part of a time.
 fn part(of: Duration, trial: usize, dice: u8) -> Duration {
     let chance = RandomState::new().hash_one((trial, dice)) % 1_000_000;
     of.mul_f64(chance as f64 / 1e6)

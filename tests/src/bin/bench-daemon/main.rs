@@ -1,7 +1,7 @@
-//! Measures knockd beside Debian's knockd 0.8, each on a wire of its own in network namespaces.
+//! Compares knockd with Debian's knockd 0.8, each on its own wire in network namespaces.
 //!
-//! Called by `scripts/bench-daemon`. Both daemons are told the same, and what is measured is seen from
-//! outside: when a command starts, what the kernel says of the processes, what is in their logs.
+//! Called by `scripts/bench-daemon`. Both daemons get the same packets, and everything is measured from
+//! outside: when a command starts, the kernel's statistics about the processes, the content of their logs.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -13,7 +13,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark prints, and may end at its first fault"
+    reason = "a benchmark prints, and may stop at its first error"
 )]
 
 mod daemon;
@@ -35,20 +35,19 @@ use crate::daemon::Program;
 use crate::table::Table;
 
 const AFTER_HELP: &str = "\
-Bars, each of which must be met:
+Limits, all of which must be met:
   latency  from the last knock to the start of the command: at most a fifth of 0.8's median
   flood    20000 first knocks a second from 100000 spoofed addresses: no packet is lost, and an
-           honest knock behind them has its command started within 20 ms; an attempt takes at most
-           200 bytes, also with a million of them
+           honest knock after them has its command started within 20 ms; an attempt takes at most
+           200 bytes, even with a million of them
   idle     nothing wakes any of the processes; 20000 packets a second that no door wants take less
            than a millisecond of processor time in five seconds
 
-Exit status: 0 if all bars are met, 1 if one is missed, 2 for a wrong command line.";
+Exit status: 0 if all limits are met, 1 if one is missed, 2 for a wrong command line.";
 
-/// Measures knockd beside Debian's knockd 0.8, each on a wire of its own in network namespaces.
+/// Compares knockd with Debian's knockd 0.8, each on its own wire in network namespaces.
 ///
-/// Needs root. Nothing leaves the wires. Takes about two minutes, and wants a machine that does
-/// little else.
+/// Needs root. Nothing leaves the wires. Takes about two minutes on an otherwise idle machine.
 #[derive(Debug, Parser)]
 #[command(name = "bench-daemon", after_help = AFTER_HELP, max_term_width = 100)]
 struct Args {
@@ -56,11 +55,11 @@ struct Args {
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
 
-    /// How many knocks each daemon gets whose latency is measured
+    /// How many knocks to each daemon to measure the latency with
     #[arg(long, value_name = "N", default_value = "200")]
     trials: std::num::NonZeroUsize,
 
-    /// The daemon to be judged [default: the release build]
+    /// The daemon to measure [default: the release build]
     #[arg(long, value_name = "FILE")]
     ours: Option<PathBuf>,
 
@@ -75,7 +74,7 @@ enum Part {
     Latency,
     /// First knocks from many spoofed addresses
     Flood,
-    /// What happens when nothing happens
+    /// The cost of waiting
     Idle,
 }
 
@@ -103,7 +102,7 @@ fn main() -> ExitCode {
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Returns what the machine does, this included.
+/// Returns the load of the machine, including this program.
 fn load() -> String {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -111,7 +110,7 @@ fn load() -> String {
     format!("load {} on {processors} processors", averages.join(" "))
 }
 
-/// Says what is done while it takes its time.
+/// Prints what is being done.
 fn progress(what: &str) {
     println!("{what}");
     let _ = io::stdout().flush();

@@ -1,4 +1,4 @@
-//! Two network namespaces joined by a veth pair: a server, and a client that sends frames as they are.
+//! Two network namespaces joined by a veth pair: a server, and a client that sends raw frames.
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
@@ -35,12 +35,12 @@ pub(crate) struct Wire {
     server: Namespace,
     _client: Namespace,
     folder: TempDir,
-    /// Makes every packet another one, which no daemon can take for a retransmission.
+    /// Makes every packet different, so that no daemon takes one for a retransmission.
     serial: Cell<u32>,
 }
 
 impl Wire {
-    /// Makes the wire, and the configuration of a daemon whose command says that it started.
+    /// Makes the wire, and the configuration of a daemon whose command reports that it started.
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().expect("there is room for a temporary folder");
         let (server, client) = (Namespace::new(), Namespace::new());
@@ -98,7 +98,7 @@ impl Wire {
         }
     }
 
-    /// Returns the line for the shell that says that a client's command started.
+    /// Returns the line for the shell that reports that a client's command started.
     pub(crate) fn stamp(&self, client: &str) -> String {
         stamp(&self.path("starts"), client)
     }
@@ -108,7 +108,7 @@ fn stamp(pipe: &Path, client: &str) -> String {
     format!("echo {client} >{}", pipe.display())
 }
 
-/// Reads the pipe. The time of a line is when this has read it.
+/// Reads the pipe. The time of a line is when this function has read it.
 fn listen(pipe: File) -> Receiver<(Instant, String)> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -161,7 +161,7 @@ fn join(server: &Namespace, client: &Namespace) {
     server.set_up(&[&up("server", SERVER), ready].concat());
 }
 
-/// Returns a socket for frames, open at the client's end. A socket stays where it was made.
+/// Returns a socket for frames, open at the client's end. A socket stays in the network where it was made.
 fn raw_socket(client: &Namespace) -> OwnedFd {
     let network = File::open(format!("/proc/{}/ns/net", client.id())).expect("it has a network");
     let make = move || {

@@ -1,4 +1,4 @@
-//! What a packet does.
+//! The effect of a packet.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use super::timers::{later, start_command};
 use super::{Attempt, House, Remembered};
 use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport, is_of_a_host};
 
-/// What tells that a later packet is the same SYN sent again.
+/// The mark by which a later packet is recognized as the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Syn {
     client: IpAddr,
@@ -118,7 +118,7 @@ impl House {
         (attempt.created, attempt.due_ns, attempt.reached) = (timer, due_ns, reached);
         attempt.last_knock = Syn::of(packet);
         self.remember(door, first);
-        self.tell_of_client(client, door, "Stage 1");
+        self.push_line(client, door, "Stage 1");
     }
 
     /// Ends an attempt whose last knock may still come again.
@@ -158,8 +158,8 @@ impl House {
         }
     }
 
-    /// At the limit the attempt with the least progress goes, of those the one that has been at
-    /// its stage longest.
+    /// At the limit, evicts the attempt with the least progress; among those, the one that has been at its
+    /// stage longest.
     fn make_room(&mut self) {
         if self.attempts.len() < self.limit {
             return;
@@ -171,7 +171,7 @@ impl House {
         }
     }
 
-    /// Takes an attempt one stage on, and opens the door at the last.
+    /// Moves an attempt one stage further, and opens the door at the last.
     fn count_knock(&mut self, created: u64, packet: &Packet) {
         self.stages_reached += 1;
         let attempt = self.attempts.iter_mut().find(|attempt| attempt.created == created);
@@ -182,7 +182,7 @@ impl House {
         attempt.last_knock = Syn::of(packet);
         let Attempt { client, door, stage, .. } = *attempt;
         self.remember(door, before);
-        self.tell_of_client(client, door, &format!("Stage {stage}"));
+        self.push_line(client, door, &format!("Stage {stage}"));
         if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
             self.remember(door, Syn::of(packet));
@@ -225,7 +225,7 @@ impl House {
             return;
         }
         self.out.counts.opened += 1;
-        self.tell_of_client(client, door, "OPEN SESAME");
+        self.push_line(client, door, "OPEN SESAME");
         if let Some(start) = start {
             self.run(self.now_ns, client, door, &start, true);
         }

@@ -1,4 +1,4 @@
-//! Commands, what time does, and the lines.
+//! Commands, timers, and the lines.
 
 use std::net::IpAddr;
 
@@ -23,8 +23,7 @@ impl House {
         self.commands_run += 1;
     }
 
-    /// Ends what runs, if commands end at once: in order, and like anything that happens after what
-    /// is due by then.
+    /// Ends running commands, if commands end at once: in order, and after everything that is due by then.
     pub(super) fn end_commands_at_once(&mut self) {
         while self.ends_commands_at_once && !self.running.is_empty() {
             let first = self.running[0].number;
@@ -63,12 +62,12 @@ impl House {
                 }
                 self.out.counts.timed_out += 1;
                 let text = format!("sequence timeout (stage {stage})");
-                self.tell_of_client_at(due_ns, client, door, &text);
+                self.push_line_at(due_ns, client, door, &text);
             }
             if let Some(at) = self.leases.iter().position(|l| l.created == created) {
                 let Lease { client, door, .. } = self.leases.remove(at);
                 let stop = stop_command(&self.doors[door], client).expect("a lease has one");
-                self.tell_of_client_at(due_ns, client, door, "command timeout");
+                self.push_line_at(due_ns, client, door, "command timeout");
                 self.run(due_ns, client, door, &stop, false);
             }
         }
@@ -81,11 +80,11 @@ impl House {
 
     // ---- lines
 
-    pub(super) fn tell_of_client(&mut self, client: IpAddr, door: usize, text: &str) {
-        self.tell_of_client_at(self.now_ns, client, door, text);
+    pub(super) fn push_line(&mut self, client: IpAddr, door: usize, text: &str) {
+        self.push_line_at(self.now_ns, client, door, text);
     }
 
-    fn tell_of_client_at(&mut self, at_ns: i64, client: IpAddr, door: usize, text: &str) {
+    fn push_line_at(&mut self, at_ns: i64, client: IpAddr, door: usize, text: &str) {
         let client = text::address(client);
         let name = &self.doors[door].name;
         let line = [client.as_bytes(), b": ", name, b": ", text.as_bytes()].concat();

@@ -1,9 +1,9 @@
-//! Which packets exist.
+//! Which packets are admitted.
 
 use super::*;
 
 #[test]
-fn ports_do_not_tell_clients_apart_and_address_families_do() {
+fn ports_do_not_distinguish_clients_but_address_families_do() {
     let house = || vec![door("a", "1,2")];
     let opened = "0 C a Stage 1|10 C a Stage 2|10 C a OPEN SESAME";
     check(house(), &[tcp(0, 1), tcp(10, 2).sport(9)], opened);
@@ -12,7 +12,7 @@ fn ports_do_not_tell_clients_apart_and_address_families_do() {
 }
 
 #[test]
-fn a_packet_to_a_stranger_does_not_exist() {
+fn a_packet_to_another_host_is_invisible() {
     let house = vec![door("a", "1,2")];
     let elsewhere = tcp(10, 1).to("10.0.0.99");
     let seen = [tcp(0, 1), elsewhere, tcp(20, 2).to("10.0.0.2")];
@@ -68,12 +68,12 @@ fn a_packet_whose_flags_no_door_that_names_it_wants_does_not_exist() {
 
 #[test]
 fn missing_flags_satisfy_only_doors_without_flags() {
-    let opened = |house: Vec<Door>| outcome(house, &[tcp(0, 1).cut_behind_ports()]).counts;
+    let opened = |house: Vec<Door>| outcome(house, &[tcp(0, 1).cut_after_ports()]).counts;
     assert_eq!(opened(vec![door("a", "1")]).opened, 1);
     assert_eq!(opened(vec![door("a", "1").wanting(SYN)]).opened, 0);
     assert_eq!(opened(vec![door("a", "1").refusing(ACK)]).opened, 0);
     let both = vec![door("a", "1").wanting(SYN), door("b", "1")];
-    check(both, &[tcp(0, 1).cut_behind_ports()], "0 C b Stage 1|0 C b OPEN SESAME");
+    check(both, &[tcp(0, 1).cut_after_ports()], "0 C b Stage 1|0 C b OPEN SESAME");
 }
 
 #[test]

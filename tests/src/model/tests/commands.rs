@@ -45,7 +45,7 @@ fn without_a_start_command_nothing_runs_not_even_the_stop_command() {
 }
 
 #[test]
-fn an_empty_stop_command_is_none() {
+fn an_empty_stop_command_does_not_run() {
     let house = vec![door("a", "1").starting("up").stopping("")];
     check(house, &[tcp(0, 1)], "0 C a Stage 1|0 C a OPEN SESAME|0 a runs up");
 }

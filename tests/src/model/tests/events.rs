@@ -1,4 +1,4 @@
-//! What happens besides packets: commands that take time, other doors, other addresses, limits.
+//! Events other than packets: commands that take time, changed doors, changed addresses, limits.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn house(doors: Vec<Door>) -> House {
     House::new(&Setting { doors, local: None, ipv4_only: false })
 }
 
-/// The lines of a house that are there now, in short.
+/// Returns the new lines of a house, abbreviated.
 fn lines(house: &mut House) -> String {
     let out = Outcome { lines: house.take_lines(), ..Outcome::default() };
     short(&out)
@@ -61,7 +61,7 @@ fn other_addresses_count_from_then_on() {
 }
 
 #[test]
-fn at_the_limit_the_least_progress_makes_room_the_longest_at_its_stage_first() {
+fn at_the_limit_the_least_progress_is_evicted_the_longest_at_its_stage_first() {
     let mut house = house(vec![door("a", "1,2,3")]).with_limit(2);
     house.packet(&tcp(0, 1));
     house.packet(&tcp(1, 1).from("192.0.2.2"));

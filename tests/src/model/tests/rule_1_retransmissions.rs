@@ -12,7 +12,7 @@ fn a_retransmitted_syn_does_not_kill_the_knock() {
 }
 
 #[test]
-fn a_fresh_packet_to_the_same_port_is_no_retransmission() {
+fn a_new_packet_to_the_same_port_is_not_a_retransmission() {
     for again in [tcp(10, 1).seq(12), tcp(10, 1).seq(11).sport(40_001)] {
         let house = vec![door("a", "1,2")];
         let seen = [tcp(0, 1).seq(11), again, tcp(20, 2).seq(13)];
@@ -27,7 +27,7 @@ fn sequence_number_0_or_none_and_packets_without_syn_prove_nothing() {
     let timeout = 1;
     assert_eq!(lines(&[tcp(0, 1).seq(11), tcp(10, 1).seq(11)]), 1 + timeout);
     assert_eq!(lines(&[tcp(0, 1).seq(0), tcp(10, 1).seq(0)]), 2 + timeout);
-    assert_eq!(lines(&[tcp(0, 1).cut_behind_ports(), tcp(10, 1).cut_behind_ports()]), 2 + timeout);
+    assert_eq!(lines(&[tcp(0, 1).cut_after_ports(), tcp(10, 1).cut_after_ports()]), 2 + timeout);
     let ack = |at| tcp(at, 1).seq(11).flags(ACK);
     assert_eq!(lines(&[ack(0), ack(10)]), 2 + timeout);
     assert_eq!(lines(&[ack(0), tcp(10, 1).seq(11)]), 2 + timeout);
@@ -65,7 +65,7 @@ fn the_repeat_of_a_last_knock_does_not_begin_the_reverse_door_until_it_is_forgot
 }
 
 #[test]
-fn a_retransmission_of_one_client_is_no_retransmission_of_another() {
+fn a_retransmission_of_one_client_is_not_a_retransmission_of_another() {
     let house = vec![door("a", "1")];
     let seen = [tcp(0, 1).seq(11), tcp(10, 1).seq(11).from("192.0.2.9"), tcp(20, 1).seq(11)];
     check(

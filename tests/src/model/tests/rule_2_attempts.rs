@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_wrong_port_voids_and_a_later_first_knock_starts_anew() {
+fn a_wrong_port_voids_and_a_later_first_knock_starts_again() {
     let house = vec![door("a", "1,2,3")];
     let seen = [tcp(0, 1), tcp(10, 3), tcp(20, 1), tcp(30, 2), tcp(40, 3)];
     check(
@@ -14,7 +14,7 @@ fn a_wrong_port_voids_and_a_later_first_knock_starts_anew() {
 }
 
 #[test]
-fn the_void_packet_may_start_anew() {
+fn the_voiding_packet_may_start_an_attempt() {
     // Cases b-wrong-packet-is-no-start and b-third-first-port-starts: in knockd 0.8 1,1,2,3
     // does not open 1,2,3.
     let house = vec![door("a", "1,2,3")];

@@ -37,7 +37,7 @@ fn an_attempt_whose_flags_do_not_fit_does_not_block_a_start_elsewhere() {
 
 #[test]
 fn a_client_has_one_attempt_at_a_door() {
-    // The first 1 with ACK is ignored for the attempt, and starts no second one beside it.
+    // The first 1 with ACK is ignored for the attempt, and does not start a second one.
     let house = vec![door("a", "1,2").wanting(SYN), door("b", "1,5")];
     let seen = [tcp(0, 1), tcp(10, 1).flags(ACK), tcp(20, 2)];
     check(

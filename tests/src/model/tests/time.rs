@@ -26,7 +26,7 @@ fn the_timeout_counts_from_the_first_knock_and_fires_without_a_packet() {
 }
 
 #[test]
-fn the_late_packet_may_start_anew() {
+fn the_late_packet_may_start_an_attempt() {
     // Case c-late-packet-starts-anew.
     let house = vec![door("a", "1,1").lasting(5)];
     check(
@@ -57,7 +57,7 @@ fn due_things_fire_by_due_time_and_ties_by_creation() {
 fn a_tie_of_stop_command_and_attempt_goes_to_the_older_timer() {
     let lease = door("lease", "1").starting("up").stopping("down").after(5);
     let house = || vec![lease.clone(), door("attempt", "1,9").lasting(5)];
-    // One packet makes both: its start command ends after the packet is dealt with.
+    // One packet makes both: its start command ends after the packet is handled.
     check(
         house(),
         &[tcp(0, 1)],

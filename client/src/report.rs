@@ -1,4 +1,4 @@
-//! What is told, as text or as JSON.
+//! The output of the program, as text or as JSON.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -20,15 +20,15 @@ use crate::then::Shut;
 use knock_capture::duration::Shown;
 use knock_capture::hit::{Hit, flag_names, protocol_name};
 
-/// The version of the objects of `--json`. It changes when one loses a member or its meaning.
+/// The version of the objects of `--json`. It changes when a member is removed or changes its meaning.
 const VERSION: u8 = 1;
 
-/// How much is told, and how.
+/// How much is printed, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Errors only.
     Quiet,
-    /// What has come of the knocks.
+    /// The results of the knocks.
     Text,
     /// Each knock, too.
     Verbose,
@@ -36,13 +36,13 @@ pub(crate) enum Form {
     Json,
 }
 
-/// Tells what happens: on standard output, errors on standard error.
-pub(crate) struct Teller<'a> {
+/// Prints what happens: on standard output, errors on standard error.
+pub(crate) struct Reporter<'a> {
     output: &'a mut dyn Write,
     errors: &'a mut dyn Write,
     form: Form,
     style: Style,
-    /// Why something could not be written, unless whoever read it has gone.
+    /// Why something could not be written, unless only the reader has gone.
     failure: Option<io::Error>,
 }
 
@@ -57,7 +57,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
-    /// What will be done.
+    /// The plan.
     Plan {
         host: &'a str,
         address: String,
@@ -69,7 +69,7 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         then: Option<Waiting>,
     },
-    /// A knock that leaves now.
+    /// A knock that is sent now.
     Knock {
         number: usize,
         address: String,
@@ -90,7 +90,7 @@ enum Event<'a> {
     },
     /// A host of the profiles.
     Profile(&'a Listed),
-    /// Something that may go wrong, and does not end the program.
+    /// A likely mistake, which does not end the program.
     Warning {
         message: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,9 +98,9 @@ enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         help: Option<&'a str>,
     },
-    /// Something that is good to know.
+    /// Something useful to know.
     Note { message: &'a str },
-    /// Something went wrong, and ends the program.
+    /// The error that ends the program.
     Error {
         message: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,7 +134,7 @@ impl From<Hit> for Object {
     }
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Reporter<'a> {
     pub(crate) fn new(output: &'a mut dyn Write, errors: &'a mut dyn Write, form: Form) -> Self {
         Self { output, errors, form, style: Style::Plain, failure: None }
     }
@@ -144,7 +144,7 @@ impl<'a> Teller<'a> {
         Self { style, ..self }
     }
 
-    /// Tells what would be done: always, because it was asked for.
+    /// Prints the plan: always, because the user asked for it.
     pub(crate) fn plan(&mut self, plan: &Plan) {
         if self.form != Form::Json {
             self.print(&PlanText(plan).to_string());
@@ -165,7 +165,7 @@ impl<'a> Teller<'a> {
         });
     }
 
-    /// Tells of a knock that leaves now, as knock 0.8 does.
+    /// Prints a knock that is sent now, as knock 0.8 does.
     pub(crate) fn knock(&mut self, plan: &Plan, number: usize, hit: Hit) {
         match self.form {
             Form::Quiet | Form::Text => {}
@@ -183,7 +183,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells that a capture was written.
+    /// Prints that a capture was written.
     pub(crate) fn written(&mut self, file: &Path, knocks: usize) {
         match self.form {
             Form::Quiet => {}
@@ -194,7 +194,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells that the port has opened.
+    /// Prints that the port has opened.
     pub(crate) fn open(&mut self, port: Port, after: Duration) {
         let Port(port) = port;
         let after_s = after.as_secs_f64();
@@ -207,7 +207,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells that the port has not opened, and that there is another round.
+    /// Prints that the port has not opened, and that there is another round.
     pub(crate) fn again(&mut self, then: Then, cause: &Shut) {
         let Port(port) = then.port;
         match self.form {
@@ -225,10 +225,10 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells that the port has not opened, and ends.
+    /// Reports that the port has not opened, and returns the exit status.
     pub(crate) fn shut(&mut self, then: Then, cause: &Shut) -> Exit {
         let Port(port) = then.port;
-        let help = "if the host is right, the door may be another, a knock may have been lost, or the \
+        let help = "if the host is right, the sequence may be wrong, a knock may have been lost, or the \
                     door needs more time: try `--retry 2`, `--delay 500` or a longer `--wait`";
         if self.form == Form::Json {
             let cause = cause.to_string();
@@ -241,7 +241,7 @@ impl<'a> Teller<'a> {
         Exit::Shut
     }
 
-    /// Tells what ends the program, with what can be done about it.
+    /// Reports the error that ends the program, with what can be done about it.
     pub(crate) fn error(
         &mut self,
         error: &dyn fmt::Display,
@@ -257,7 +257,7 @@ impl<'a> Teller<'a> {
         exit
     }
 
-    /// Tells why there are no knocks.
+    /// Reports why there are no knocks.
     pub(crate) fn trouble(&mut self, trouble: &Trouble) -> Exit {
         if let Trouble::Alone(wording) = trouble {
             return self.error(&wording.message, wording.help.as_deref(), Exit::Refused);
@@ -270,7 +270,7 @@ impl<'a> Teller<'a> {
         Exit::Refused
     }
 
-    /// Tells what is hardly meant in a text.
+    /// Warns about likely mistakes in a text.
     pub(crate) fn findings(&mut self, source: &Source) {
         let render = |style| diagnostics::render(std::slice::from_ref(source), style);
         match self.form {
@@ -286,7 +286,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Warns of something.
+    /// Prints a warning.
     pub(crate) fn warning(&mut self, wording: &Wording) {
         let Wording { message, label: _, help, note } = wording;
         match self.form {
@@ -305,7 +305,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Lists the hosts of the profiles: always, because it was asked for.
+    /// Lists the hosts of the profiles: always, because the user asked for it.
     pub(crate) fn list(&mut self, hosts: &[Listed]) {
         if self.form == Form::Json {
             for host in hosts {
@@ -317,7 +317,7 @@ impl<'a> Teller<'a> {
         self.print(&text);
     }
 
-    /// Says something that is good to know.
+    /// Prints something useful to know.
     pub(crate) fn note(&mut self, note: &str) {
         match self.form {
             Form::Quiet => {}
@@ -328,12 +328,12 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Returns what standard output is for besides, a capture for instance.
+    /// Returns standard output for other uses, such as a capture.
     pub(crate) fn output(&mut self) -> &mut dyn Write {
         self.output
     }
 
-    /// Ends: with another status if what was told could not be written.
+    /// Returns the exit status: another one if the output could not be written.
     pub(crate) fn finish(mut self, exit: Exit) -> Exit {
         let Some(cause) = self.failure.take() else { return exit };
         let error = format!("cannot write to standard output: {}", Cause(&cause));
@@ -341,7 +341,7 @@ impl<'a> Teller<'a> {
         if exit == Exit::Done { Exit::Failed } else { exit }
     }
 
-    /// Prints on standard error. Nobody could be told that this failed.
+    /// Prints on standard error. There is nowhere left to report a failure here.
     fn complain(&mut self, error: &dyn fmt::Display, help: Option<&str>) {
         let _ = writeln!(self.errors, "knock: error: {error}");
         if let Some(help) = help {
@@ -370,13 +370,13 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// Returns flags as a knock has them behind its port.
+/// Returns flags as they follow the port of a knock.
 fn flag_list(flags: knock_engine::TcpFlags) -> String {
     let names = flag_names(flags);
     if names.is_empty() { ":none".to_owned() } else { format!(":{}", names.join(",")) }
 }
 
-/// What would be done, for people.
+/// The plan, for people.
 struct PlanText<'a>(&'a Plan);
 
 impl fmt::Display for PlanText<'_> {
