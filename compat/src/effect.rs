@@ -38,6 +38,14 @@ const FILTER_REFUSED: &str = ": knockd 0.8 exits here, because with the next one
                               filter would reject all packets; it hears nothing more";
 
 impl OwnEffect for Knockd08Effect {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::CommandTooLong { .. } => "command-too-long",
+            Self::Crashed { .. } => "crashed",
+            Self::FilterRefused { .. } => "filter-refused",
+        }
+    }
+
     fn client(&self) -> Option<IpAddr> {
         match *self {
             Self::CommandTooLong { client, .. } => Some(client),

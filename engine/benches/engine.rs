@@ -8,14 +8,15 @@
     reason = "a benchmark may end at its first fault"
 )]
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
-    CommandStatus, Commands, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event, FlagRule,
-    Knock, Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader,
-    Timestamp, Transport,
+    Commands, CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock,
+    Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
+    Transport,
 };
 
 fn main() {
@@ -75,21 +76,17 @@ fn play(engine: &mut Engine, packets: impl Iterator<Item = Packet>) -> u64 {
             engine.anticipate(packet);
         }
         for (at, packet) in batch.drain(..) {
-            engine.handle(at, Event::Packet(packet));
-            effects += drain(engine);
+            effects += drive(engine, at, Event::Packet(packet));
         }
     }
 }
 
-fn drain(engine: &mut Engine) -> u64 {
+fn drive(engine: &mut Engine, at: Timestamp, event: Event) -> u64 {
     let mut effects = 0;
-    while let Some(timed) = engine.poll_effect() {
+    let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, _| {
         effects += 1;
-        if let Effect::RunCommand { run, .. } = timed.effect {
-            let status = CommandStatus::SUCCESS;
-            engine.handle(timed.at, Event::CommandEnded { run, status });
-        }
-    }
+        Ok::<(), Infallible>(())
+    });
     effects
 }
 
@@ -107,8 +104,7 @@ fn first_knocks(bencher: Bencher<'_, '_>, clients: u32) {
 fn first_knocks_and_timeouts(bencher: Bencher<'_, '_>, clients: u32) {
     bencher.counter(ItemsCount::new(clients)).with_inputs(engine).bench_values(|mut engine| {
         let mut effects = play(&mut engine, (0..clients).map(|client| syn(client, 7000)));
-        engine.handle(Timestamp::MAX, Event::DeadlineReached);
-        effects += drain(&mut engine);
+        effects += drive(&mut engine, Timestamp::MAX, Event::DeadlineReached);
         effects
     });
 }

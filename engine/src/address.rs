@@ -1,5 +1,6 @@
 //! Addresses as text.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -35,6 +36,14 @@ pub fn write(address: IpAddr, out: &mut Vec<u8>) {
             }
         },
     }
+}
+
+/// Returns `address` as [`write`] appends it.
+#[must_use]
+pub fn text(address: IpAddr) -> String {
+    let mut out = Vec::new();
+    write(address, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Writes all octets at once: in a flood, every packet prints an address.
@@ -87,10 +96,8 @@ impl core::fmt::Write for Bytes<'_> {
 mod tests {
     use super::*;
 
-    fn text(address: &str) -> alloc::string::String {
-        let mut out = Vec::new();
-        write(address.parse().unwrap(), &mut out);
-        alloc::string::String::from_utf8(out).unwrap()
+    fn text(address: &str) -> String {
+        super::text(address.parse().unwrap())
     }
 
     #[test]

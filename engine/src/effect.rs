@@ -191,6 +191,10 @@ pub enum Channel {
 
 /// An effect of a rule set beyond the common ones.
 pub trait OwnEffect: Copy + Debug {
+    /// Returns the name for programs, which no [`EffectKind`] has.
+    #[must_use]
+    fn name(&self) -> &'static str;
+
     /// Returns the client it is about, if it is about one.
     #[must_use]
     fn client(&self) -> Option<IpAddr>;
@@ -204,6 +208,10 @@ pub trait OwnEffect: Copy + Debug {
 }
 
 impl OwnEffect for Infallible {
+    fn name(&self) -> &'static str {
+        match *self {}
+    }
+
     fn client(&self) -> Option<IpAddr> {
         match *self {}
     }
@@ -217,7 +225,111 @@ impl OwnEffect for Infallible {
     }
 }
 
+/// What an effect is, without its particulars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EffectKind {
+    /// [`Effect::StageReached`].
+    StageReached,
+    /// [`Effect::SequenceTimedOut`].
+    SequenceTimedOut,
+    /// [`Effect::Opened`].
+    Opened,
+    /// [`Effect::RunCommand`] with the start command.
+    StartCommand,
+    /// [`Effect::RunCommand`] with the stop command.
+    StopCommand,
+    /// [`Effect::CommandTimedOut`].
+    CommandTimedOut,
+    /// [`Effect::CommandFailed`].
+    CommandFailed,
+    /// [`Effect::MarkOneTime`].
+    MarkOneTime,
+    /// [`Effect::DoorDisabled`].
+    DoorDisabled,
+    /// [`Effect::OpeningRefused`].
+    OpeningRefused,
+    /// [`Effect::ReloadRefused`].
+    ReloadRefused,
+    /// [`Note::Retransmission`].
+    Retransmission,
+    /// [`Note::OtherFlags`].
+    OtherFlags,
+    /// [`Note::SecondTry`].
+    SecondTry,
+    /// [`Note::Voided`].
+    Voided,
+    /// [`Note::Evicted`].
+    Evicted,
+    /// [`Note::SequenceChanged`].
+    SequenceChanged,
+    /// [`Note::DoorChanged`].
+    DoorChanged,
+    /// [`Effect::Own`], with the name that its rule set gives it.
+    Own(&'static str),
+}
+
+impl EffectKind {
+    /// Returns whether an attempt is over with it.
+    #[must_use]
+    pub const fn ends_attempt(self) -> bool {
+        matches!(
+            self,
+            Self::Opened
+                | Self::OpeningRefused
+                | Self::SequenceTimedOut
+                | Self::Voided
+                | Self::Evicted
+                | Self::SequenceChanged
+                | Self::DoorChanged
+        )
+    }
+
+    /// Returns the name for programs; a part of the interface of those that print it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StageReached => "stage",
+            Self::SequenceTimedOut => "sequence-timeout",
+            Self::Opened => "opened",
+            Self::StartCommand => "start-command",
+            Self::StopCommand => "stop-command",
+            Self::CommandTimedOut => "command-timeout",
+            Self::CommandFailed => "command-failed",
+            Self::MarkOneTime => "one-time-used",
+            Self::DoorDisabled => "disabled",
+            Self::OpeningRefused => "refused",
+            Self::ReloadRefused => "reload-refused",
+            Self::Retransmission => "retransmission",
+            Self::OtherFlags => "other-flags",
+            Self::SecondTry => "second-try",
+            Self::Voided => "void",
+            Self::Evicted => "evicted",
+            Self::SequenceChanged => "sequence-changed",
+            Self::DoorChanged => "door-changed",
+            Self::Own(name) => name,
+        }
+    }
+}
+
 impl<X> Effect<X> {
+    /// Returns how far the attempt is, or was when it ended, if it is about an attempt.
+    #[must_use]
+    pub const fn stage(&self) -> Option<Stage> {
+        match *self {
+            Self::StageReached { stage, .. } | Self::SequenceTimedOut { stage, .. } => Some(stage),
+            Self::Note(note) => note.stage(),
+            Self::Opened { .. }
+            | Self::RunCommand { .. }
+            | Self::CommandTimedOut { .. }
+            | Self::CommandFailed { .. }
+            | Self::MarkOneTime { .. }
+            | Self::DoorDisabled { .. }
+            | Self::OpeningRefused { .. }
+            | Self::ReloadRefused
+            | Self::Own(_) => None,
+        }
+    }
+
     /// Returns whether time causes it, not a packet.
     #[must_use]
     pub const fn is_due(&self) -> bool {
@@ -231,6 +343,26 @@ impl<X> Effect<X> {
 }
 
 impl<X: OwnEffect> Effect<X> {
+    /// Returns what it is, without its particulars.
+    #[must_use]
+    pub fn kind(&self) -> EffectKind {
+        match *self {
+            Self::StageReached { .. } => EffectKind::StageReached,
+            Self::SequenceTimedOut { .. } => EffectKind::SequenceTimedOut,
+            Self::Opened { .. } => EffectKind::Opened,
+            Self::RunCommand { phase: Phase::Start, .. } => EffectKind::StartCommand,
+            Self::RunCommand { phase: Phase::Stop, .. } => EffectKind::StopCommand,
+            Self::CommandTimedOut { .. } => EffectKind::CommandTimedOut,
+            Self::CommandFailed { .. } => EffectKind::CommandFailed,
+            Self::MarkOneTime { .. } => EffectKind::MarkOneTime,
+            Self::DoorDisabled { .. } => EffectKind::DoorDisabled,
+            Self::OpeningRefused { .. } => EffectKind::OpeningRefused,
+            Self::ReloadRefused => EffectKind::ReloadRefused,
+            Self::Note(note) => note.kind(),
+            Self::Own(ref own) => EffectKind::Own(own.name()),
+        }
+    }
+
     /// Returns the client it is about, if it is about one.
     #[must_use]
     pub fn client(&self) -> Option<IpAddr> {
@@ -342,6 +474,34 @@ pub enum Note {
 }
 
 impl Note {
+    /// Returns what it is, without its particulars.
+    #[must_use]
+    pub const fn kind(&self) -> EffectKind {
+        match *self {
+            Self::Retransmission { .. } => EffectKind::Retransmission,
+            Self::OtherFlags { .. } => EffectKind::OtherFlags,
+            Self::SecondTry { .. } => EffectKind::SecondTry,
+            Self::Voided { .. } => EffectKind::Voided,
+            Self::Evicted { .. } => EffectKind::Evicted,
+            Self::SequenceChanged { .. } => EffectKind::SequenceChanged,
+            Self::DoorChanged { .. } => EffectKind::DoorChanged,
+        }
+    }
+
+    /// Returns how far the attempt is, or was when it ended, if it is about one.
+    #[must_use]
+    pub const fn stage(&self) -> Option<Stage> {
+        match *self {
+            Self::Retransmission { .. } => None,
+            Self::OtherFlags { stage, .. }
+            | Self::SecondTry { stage, .. }
+            | Self::Voided { stage, .. }
+            | Self::Evicted { stage, .. }
+            | Self::SequenceChanged { stage, .. }
+            | Self::DoorChanged { stage, .. } => Some(stage),
+        }
+    }
+
     /// Returns the client it is about.
     #[must_use]
     pub const fn client(&self) -> IpAddr {

@@ -21,6 +21,11 @@ pub enum CommandsEnd {
     Later,
 }
 
+impl CommandsEnd {
+    /// Every command succeeds right away: a replay, which runs none.
+    pub const SUCCEEDED: Self = Self::AtOnce(CommandStatus::SUCCESS);
+}
+
 /// Port knocking as a state machine.
 ///
 /// The driver hands over events with [`Engine::handle`], then takes effects from

@@ -111,7 +111,8 @@ pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, sour
 pub use door::{Door, DoorName, DoorSequence, FlagRule, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
-    CommandStatus, Deadline, DeadlineReason, Effect, Event, Note, OwnEffect, RunId, TimedEffect,
+    CommandStatus, Deadline, DeadlineReason, Effect, EffectKind, Event, Note, OwnEffect, RunId,
+    TimedEffect,
 };
 pub use engine::{CommandsEnd, Engine};
 pub use hearing::Hearing;

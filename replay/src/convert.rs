@@ -1,26 +1,26 @@
-//! `--write`: a scenario as a capture.
+//! `convert`: a scenario as a capture.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::Path;
 
-use knock_config::text::{Cause, shown};
+use knock_config::text::shown;
 
-use crate::args::{self, Args};
-use crate::session::inputs::refuse_overwriting;
-use crate::{Exit, Streams};
+use crate::args::{ConvertArgs, is_stdin};
+use crate::session::exit::Exit;
+use crate::session::overwrite::refuse_overwriting;
+use crate::session::terminal::Streams;
 use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
 
 /// Writes the packets of a scenario as a capture.
-pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit {
-    let Some(path) = args.captures.first() else { return Exit::Config };
+pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Exit {
+    let ConvertArgs { scenario: path, output: file, option } = args;
     let read = [path.as_path()].into_iter();
-    if let Some(exit) = refuse_overwriting("--write", file, read, streams) {
+    if let Some(exit) = refuse_overwriting(option, file, read, streams) {
         return exit;
     }
     let limit = u64::try_from(scenario::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = Vec::new();
-    let (name, read) = if args::is_stdin(path) {
+    let (name, read) = if is_stdin(path) {
         ("standard input".to_owned(), io::stdin().lock().take(limit).read_to_end(&mut text))
     } else {
         let opened = File::open(path);
@@ -38,8 +38,8 @@ pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit
         Ok(capture) => capture,
         Err(source) => {
             if capture::begins_like_one(&text) {
-                streams.say(&format!(
-                    "knock-replay: error: {name}: is a capture already; --write makes one of a scenario\n"
+                streams.error(&format!(
+                    "{name}: is a capture already; {option} makes one of a scenario"
                 ));
                 return Exit::Capture;
             }
@@ -52,10 +52,8 @@ pub(crate) fn write(args: &Args, file: &Path, streams: &mut Streams<'_>) -> Exit
             return Exit::Capture;
         }
     };
-    if let Err(error) = fs::write(file, capture) {
-        let (file, cause) = (shown(file), Cause(&error));
-        streams.say(&format!("knock-replay: error: cannot write {file}: {cause}\n"));
-        return Exit::Output;
+    match fs::write(file, capture) {
+        Ok(()) => Exit::Done,
+        Err(error) => streams.cannot_write_file(file, &error),
     }
-    Exit::Done
 }

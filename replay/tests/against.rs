@@ -1,4 +1,4 @@
-//! `--against`: what it says is the difference of the two transcripts, no more and no less.
+//! `diff --new`: what it says is the difference of the two transcripts, no more and no less.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
@@ -21,6 +21,7 @@ const SCHEMA: &str = "knock-against.schema.json";
 fn run(folder: &Path, capture: &Path, arguments: &[String], further: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_knock-replay"))
         .current_dir(folder)
+        .args(further.contains(&"--new").then_some("diff"))
         .arg(capture)
         .args(arguments)
         .args(["--quiet", "--format", "json"])
@@ -68,7 +69,7 @@ fn counted(events: impl IntoIterator<Item = Event>) -> Events {
     counts
 }
 
-/// The events of a transcript that `--against` compares.
+/// The events of a transcript that `diff --new` compares.
 fn transcript(output: &Output, schema: &Schema) -> Events {
     let compared = schema.names("event");
     let objects = objects(output);
@@ -97,7 +98,7 @@ fn check(folder: &Path, capture: &Path, arguments: &[String]) -> BTreeSet<String
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         output
     });
-    let against = run(folder, capture, arguments, &["-c", "knockd.conf", "--against", "new.conf"]);
+    let against = run(folder, capture, arguments, &["-c", "knockd.conf", "--new", "new.conf"]);
     let objects = objects(&against);
     for object in &objects {
         schema.check(object);
@@ -269,7 +270,7 @@ fn nothing_changes_if_the_configuration_does_not() {
         }
         let conf = case.conf.to_str().unwrap();
         for capture in &case.captures {
-            let output = run(&case.folder, capture, &case.args, &["-c", conf, "--against", conf]);
+            let output = run(&case.folder, capture, &case.args, &["-c", conf, "--new", conf]);
             let objects = objects(&output);
             if output.status.code() == Some(0) {
                 assert_eq!(objects.len(), 1, "{}", case.name);

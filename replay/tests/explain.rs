@@ -13,11 +13,8 @@ use serde_json::Value;
 fn explain(case: &Case, further: &[&str]) -> (i32, String, String) {
     let captures = case.captures.iter().map(|path| path.strip_prefix(&case.folder).unwrap_or(path));
     let mut command = Command::new(env!("CARGO_BIN_EXE_knock-replay"));
-    command.current_dir(&case.folder).args(captures);
+    command.current_dir(&case.folder).arg("explain").args(captures);
     command.arg("--config").arg(case.conf.file_name().unwrap()).args(&case.args).args(further);
-    if !case.args.iter().any(|argument| argument.starts_with("--explain")) {
-        command.arg("--explain");
-    }
     let output = command.output().unwrap();
     let forged = format!("{}/", case.forged.path().display());
     let text = |bytes| String::from_utf8(bytes).unwrap().replace(&forged, "");
@@ -149,10 +146,11 @@ fn the_puzzles_of_users_are_solved() {
         let (_, output, _) = explain(case, &["--quiet"]);
         assert!(output.contains(answer), "{name}: {output}");
         let compared = Command::new(env!("CARGO_BIN_EXE_knock-replay"))
+            .arg("diff")
             .args(&case.captures)
             .arg("--config")
             .arg(&case.conf)
-            .args(["--rules", "both", "--quiet"])
+            .args(["--rules", "--quiet"])
             .output()
             .unwrap();
         let lines = String::from_utf8(compared.stdout).unwrap();

@@ -24,7 +24,7 @@ fn replay(case: &Case, further: &[&str]) -> Output {
 
 /// Returns the cases that replay under one rule set.
 fn replayed() -> impl Iterator<Item = Case> {
-    let other = ["both", "--explain", "--time", "--format"];
+    let other = ["both", "--client", "--time", "--format"];
     let is_other = move |argument: &String| other.iter().any(|one| argument.starts_with(one));
     cases::all()
         .into_iter()

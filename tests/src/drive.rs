@@ -1,8 +1,10 @@
 //! Drives an engine as a replay does: every command succeeds at the moment it starts.
 
+use std::convert::Infallible;
+
 use knock_compat::{Effect, Engine, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{CommandStatus, Event, Timestamp};
+use knock_engine::{CommandsEnd, Event, Timestamp};
 
 /// Hands an event to the engine and each effect, with the engine as it then is, to `take`.
 pub fn tell(
@@ -11,13 +13,10 @@ pub fn tell(
     event: Event,
     mut take: impl FnMut(&Engine, TimedEffect),
 ) {
-    engine.handle(at, event);
-    while let Some(timed) = engine.poll_effect() {
+    let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
         take(engine, timed);
-        if let Effect::RunCommand { run, .. } = timed.effect {
-            engine.handle(timed.at, Event::CommandEnded { run, status: CommandStatus::SUCCESS });
-        }
-    }
+        Ok::<(), Infallible>(())
+    });
 }
 
 /// Returns the line of an effect, without its end; `None` if it is not in the transcript.

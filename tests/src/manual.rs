@@ -123,7 +123,8 @@ impl Page {
     pub fn assert_has_every_option_and_every_example(&self) {
         let page = self.text().replace('\\', "");
         for command in std::iter::once(&self.command).chain(self.command.get_subcommands()) {
-            for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
+            let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+            for option in shown.filter_map(|argument| argument.get_long()) {
                 assert!(page.contains(&format!("--{option}")), "{option}");
             }
             let examples = help(command, "Examples");
@@ -207,10 +208,13 @@ fn folder() -> PathBuf {
 fn examples(command: &clap::Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXAMPLES"]);
-    for example in help(command, "Examples").split("\n\n") {
-        let (what, commands) = example.split_once('\n').unwrap();
+    let list = help(command, "Examples");
+    let lines: Vec<_> = list.lines().filter(|line| !line.is_empty()).collect();
+    let is_command = |line: &str| line.starts_with("      ");
+    for example in lines.chunk_by(|_, next| is_command(next)) {
+        let (what, commands) = example.split_first().unwrap();
         paragraph(what.trim(), &mut roff);
-        let commands: Vec<_> = commands.lines().map(str::trim).collect();
+        let commands: Vec<_> = commands.iter().map(|line| line.trim()).collect();
         verbatim(&commands.join("\n"), &mut roff);
     }
     roff

@@ -76,7 +76,7 @@ fn an_explanation_begins_with_a_sentence_and_fits_a_terminal() {
 #[test]
 fn the_page_of_warnings_is_up_to_date() {
     let mut page = String::from(
-        "# Warnings\n\nThe warnings of `knockd --check` and `knock-replay --check`, by code; `--explain CODE` \
+        "# Warnings\n\nThe warnings of `knockd --check` and `knock-replay check`, by code; `--explain CODE` \
          prints the same text.\nA warning does not prevent a start, unless it is denied: `--deny warnings`, \
          or `--deny CODE`.\n`--allow CODE` silences it. Those with a star are also printed at every \
          start. A test makes this page.\n\n",

@@ -10,13 +10,13 @@ use super::local_address;
 const LONG_ABOUT: &str = "\
 Make a first folder of tests for a configuration, for 'knock-replay test'.
 
-For each door there are scenarios, with assertions: the right knocks, which open it; a wrong last knock, \
-the knocks in reverse and the last one too late, which do not. Every test passes as it is made. The \
-configuration is not copied, as tests of a copy would say nothing of the file that changes: \
-DIR/knockd.conf is a link to it. Where that leads nowhere, as on another machine, name the configuration \
-with 'knock-replay test --config'.
+For each door there are scenarios with assertions: the right knocks, which open it; a wrong last knock, \
+the knocks in reverse and the last one too late, which do not. Every test passes when it is made. The \
+configuration is not copied, because tests of a copy would not notice a change: DIR/knockd.conf is a link \
+to it. Where that leads nowhere, as on another machine, name the configuration with 'knock-replay test \
+--config'.
 
-The scenarios hold the knocks that open the doors: keep them as secret as the configuration. Nothing is \
+The scenarios contain the knocks that open the doors: keep them as secret as the configuration. Nothing is \
 overwritten.";
 
 const EXAMPLES: &str = "\
@@ -27,15 +27,15 @@ Examples:
 
 Exit status:
   0  the tests were made
-  1  none can be made for a door: the others were
-  2  the command line or the configuration is at fault, or a file is there already
+  1  none could be made for a door; the others were
+  2  the command line or the configuration is at fault, or a file exists
   4  a file could not be written";
 
 /// Make a first folder of tests for a configuration
 #[derive(Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
 pub(crate) struct InitArgs {
-    /// The folder to be made, or to be added to
+    /// The folder to make, or to add to
     #[arg(value_name = "DIR", default_value = "knocks")]
     pub(crate) folder: PathBuf,
 
@@ -45,8 +45,8 @@ pub(crate) struct InitArgs {
 
     /// A local address, for doors without a target (repeatable)
     ///
-    /// The tests name it, and knock at the first one of a family. Without this option they knock at
-    /// 192.0.2.1, and every destination counts.
+    /// The tests name it, and knock at the first address of each family. Without this option they knock
+    /// at 192.0.2.1, and every destination counts.
     #[arg(long, value_name = "ADDR", value_parser = local_address)]
     pub(crate) local: Vec<IpAddr>,
 }

@@ -5,25 +5,25 @@ use std::net::IpAddr;
 use knock_engine::{
     Door, DoorId, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
-use knock_engine::{Effect, TimedEffect};
+use knock_engine::{Effect, EffectKind, OwnEffect, TimedEffect};
 
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
-use super::track::{Counted, Ghost, Live, Track};
-use crate::session::reader::PacketId;
+use super::track::{Counted, ExpiredAttempt, Live, Track};
+use crate::session::names::PacketId;
 
 /// A packet that is handled.
-#[derive(Clone, Copy)]
-pub(super) struct Handled<'a> {
-    pub(super) packet: &'a Packet,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handled {
+    pub(super) packet: Packet,
     pub(super) seen: Seen,
 }
 
 /// An effect with what belongs to it.
-pub(super) struct Change<'a> {
-    pub(super) timed: TimedEffect,
+pub(super) struct Change<'a, X> {
+    pub(super) timed: TimedEffect<X>,
     /// The client's packet, if it made it happen.
-    pub(super) handled: Option<Handled<'a>>,
+    pub(super) handled: Option<Handled>,
     /// The door as it is behind all effects of the packet.
     pub(super) door: &'a Door,
     /// The door that hears the packet, if this one does not name its port.
@@ -31,33 +31,19 @@ pub(super) struct Change<'a> {
 }
 
 /// Returns the client and the door that an effect is about. `sender` is who sent the packet.
-pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, DoorId)> {
-    match *effect {
-        Effect::StageReached { client, door, .. }
-        | Effect::SequenceTimedOut { client, door, .. }
-        | Effect::Opened { client, door }
-        | Effect::RunCommand { client, door, .. }
-        | Effect::CommandTimedOut { client, door }
-        | Effect::OpeningRefused { client, door }
-        | Effect::Note(
-            Note::OtherFlags { client, door, .. }
-            | Note::SecondTry { client, door, .. }
-            | Note::Voided { client, door, .. }
-            | Note::Evicted { client, door, .. }
-            | Note::SequenceChanged { client, door, .. }
-            | Note::DoorChanged { client, door, .. },
-        ) => Some((client, door)),
-        Effect::MarkOneTime { door, .. } | Effect::DoorDisabled { door } => Some((sender?, door)),
-        // The first is told of at each door by itself; the others never come in a replay by the
-        // rules of knock, whose commands all succeed.
-        Effect::Note(Note::Retransmission { .. })
-        | Effect::CommandFailed { .. }
-        | Effect::ReloadRefused => None,
-        Effect::Own(never) => match never {},
+pub(super) fn about<X: OwnEffect>(
+    effect: &Effect<X>,
+    sender: Option<IpAddr>,
+) -> Option<(IpAddr, DoorId)> {
+    // A failed command is about no client's knock, and in a replay none fails. A retransmission is
+    // about no door: it is explained at each door by itself.
+    if effect.kind() == EffectKind::CommandFailed {
+        return None;
     }
+    Some((effect.client().or(sender)?, effect.door()?))
 }
 
-impl Change<'_> {
+impl<X: OwnEffect> Change<'_, X> {
     /// Makes the change, and returns the attempt that it belongs to and what happened.
     pub(super) fn make(&self, track: &mut Track) -> Option<(Option<Attempt>, Verdict)> {
         let verdict = match self.timed.effect {
@@ -78,8 +64,7 @@ impl Change<'_> {
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
             Effect::DoorDisabled { .. } => Verdict::Disabled,
             Effect::Note(note) => self.note(note, track)?,
-            Effect::CommandFailed { .. } | Effect::ReloadRefused => return None,
-            Effect::Own(never) => match never {},
+            Effect::CommandFailed { .. } | Effect::ReloadRefused | Effect::Own(_) => return None,
         };
         // An open door may close when the client is at its next attempt already.
         let is_of_opening =
@@ -93,16 +78,16 @@ impl Change<'_> {
         let mut late = None;
         if stage == Stage::FIRST {
             let knock = self.handled.map(|handled| handled.packet.knock());
-            late = track.ghost.take().and_then(|ghost| {
-                let expected = self.door.sequence()?.after(ghost.reached());
-                if expected == knock { ghost.late(at) } else { None }
+            late = track.expired.take().and_then(|expired| {
+                let expected = self.door.sequence()?.after(expired.reached());
+                if expected == knock { expired.late(at) } else { None }
             });
             let number = track.attempt.map_or(0, |attempt| attempt.number).saturating_add(1);
             track.attempt = Some(Attempt { number, began: at });
             track.tally.attempts = track.tally.attempts.saturating_add(1);
         }
         if let Some(Handled { packet, seen }) = self.handled {
-            track.count(Counted::new(seen.id, packet));
+            track.count(Counted::new(seen.id, &packet));
         }
         let (of, _) = track.sequence;
         track.live = (stage.get() < of).then(|| Live {
@@ -118,7 +103,7 @@ impl Change<'_> {
         let expected = live.and_then(|live| live.expected);
         if let (Some(live), Some(attempt)) = (live, track.attempt) {
             let cause = live.silence().cause;
-            track.ghost = Some(Ghost::new(stage, attempt.began, self.timed.at, cause));
+            track.expired = Some(ExpiredAttempt::new(stage, attempt.began, self.timed.at, cause));
         }
         Verdict::SequenceTimedOut { stage, expected }
     }
@@ -171,7 +156,7 @@ impl Change<'_> {
 /// A packet that a door names the port of and said nothing about.
 pub(super) struct Silence<'a> {
     pub(super) at: Timestamp,
-    pub(super) handled: Handled<'a>,
+    pub(super) handled: Handled,
     pub(super) door: &'a Door,
     /// The door at which it was the next knock.
     pub(super) advanced: Option<DoorId>,
@@ -221,14 +206,14 @@ impl Silence<'_> {
         if let (Some(door), true) = (advanced, first == Some(packet.knock())) {
             return (track.pending(), Why::OtherAttempt { door });
         }
-        if let Some(mut ghost) = track.ghost
-            && self.expected_by(ghost.reached()) == Some(packet.knock())
-            && let Some(late) = ghost.late(self.at)
+        if let Some(mut expired) = track.expired
+            && self.expected_by(expired.reached()) == Some(packet.knock())
+            && let Some(late) = expired.late(self.at)
         {
             let attempt = track.attempt;
             let (of, _) = track.sequence;
-            let goes_on = ghost.follow(seen, late, of, &mut track.tally);
-            track.ghost = goes_on.then_some(ghost);
+            let goes_on = expired.follow(seen, late, of, &mut track.tally);
+            track.expired = goes_on.then_some(expired);
             return (attempt, Why::Late(late));
         }
         let place = knocks.iter().position(|&knock| knock == packet.knock());

@@ -1,140 +1,47 @@
-//! The engine, and what it does said door by door.
+//! An engine and its observer.
 
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use knock_engine::{
-    CommandStatus, Counts, Door, DoorId, DoorSequence, Doors, Event, Hearing, Limits, LinkType,
-    Listening, Note, Stage, Timestamp, decode, source, vlan_tags,
+    CommandsEnd, Counts, Doors, Engine, Event, Limits, LinkType, Listening, TimedEffect, Timestamp,
+    Undecodable, decode,
 };
-use knock_engine::{Effect, Engine, Reason, TimedEffect, Undecodable};
 
-use super::change::{self, Change, Handled, Silence, Stray};
-use super::explanation::{Explanation, Seen, Verdict, Why};
-use super::miss::{Cause, Miss, Nearest};
-use super::track::{Client, Clients};
-use super::whom::Whom;
-use crate::session::reader::PacketId;
-
-/// How many packets there were, each counted once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Packets that had to do with a door and are explained.
-    pub explained: u64,
-    /// Packets that had to do with doors and are not explained, because too many clients are.
-    pub left_out: u64,
-    /// Packets to ports of no door.
-    pub strays: u64,
-    /// Packets of clients whose knocks are not to be explained.
-    pub of_others: u64,
-    /// Packets in which no port can be read and that came between no two knocks, by reason.
-    pub unreadable: [u64; Reason::COUNT],
-    /// The first of those, with the reason.
-    pub unreadable_first: Vec<(PacketId, Undecodable)>,
-}
-
-impl Totals {
-    /// How many unreadable packets are named.
-    const NAMED: usize = 5;
-
-    /// Returns how many packets there were.
-    #[must_use]
-    pub fn packets(&self) -> u64 {
-        let counts = [self.explained, self.left_out, self.strays, self.of_others];
-        counts.iter().chain(&self.unreadable).fold(0, |sum, &count| sum.saturating_add(count))
-    }
-
-    fn unreadable(&mut self, id: PacketId, why: Undecodable) {
-        if let Some(count) = self.unreadable.get_mut(why.reason().index()) {
-            count_one(count);
-        }
-        if self.unreadable_first.len() < Self::NAMED {
-            self.unreadable_first.push((id, why));
-        }
-    }
-}
+use super::Whom;
+use super::explanation::Explanation;
+use super::miss::Nearest;
+use super::observer::{Observer, Totals, Turn};
+use crate::session::names::PacketId;
+use crate::session::reader::Next;
 
 /// Replays packets and explains what becomes of each, by the rules of knock.
-///
-/// Every verdict is the engine's: what it tells as effects and notes, and where it is silent, what the
-/// filter of the door made of the packet. What is remembered besides only adds what the engine
-/// forgets: which packet was the last knock, and what a knock is too late for.
 #[derive(Debug)]
 pub struct Explainer {
     engine: Engine,
-    whom: Whom,
-    /// Of these only those who are in one of these networks, which are in order and do not overlap.
-    only: Option<Vec<IpNet>>,
-    /// The most pairs of client and door that are followed.
-    pairs: usize,
-    now: Timestamp,
-    clients: Clients,
-    totals: Totals,
-    /// The last packets to ports of no door that look like knocks.
-    strays: VecDeque<Stray>,
-    /// What the doors that name the port of the packet make of it.
-    heard: Vec<Heard>,
-    /// Those that have said something of the packet.
-    spoken: Vec<DoorId>,
-    /// All effects since they were last taken, if somebody takes them.
-    effects: Option<Vec<TimedEffect>>,
-}
-
-/// What a door makes of the packet, as it was before it.
-#[derive(Clone, Copy, Debug)]
-struct Heard {
-    door: DoorId,
-    hearing: Hearing,
-    sequence: (u8, Option<u32>),
-}
-
-/// What became of a packet besides.
-#[derive(Clone, Copy, Debug, Default)]
-struct Outcome {
-    /// It is a retransmission.
-    repeats: bool,
-    /// The first door at which it was the next knock.
-    advanced: Option<DoorId>,
-    /// The first door at which it counted.
-    counted_at: Option<DoorId>,
-    told: bool,
-    left_out: bool,
+    observer: Observer,
 }
 
 impl Explainer {
     /// How many clients at doors are followed.
-    pub const PAIRS: usize = 20_000;
-    /// How many of the last packets to ports of no door are remembered.
-    const STRAYS: usize = 256;
+    pub const PAIRS: usize = Observer::PAIRS;
 
     /// Makes an explainer of what happens to the packets of some clients.
     #[must_use]
     pub fn new(doors: Doors, listening: Listening, limits: &Limits, whom: Whom) -> Self {
-        Self {
-            engine: Engine::new(doors, listening, limits),
-            whom,
-            only: None,
-            pairs: Self::PAIRS,
-            now: Timestamp::MIN,
-            clients: Clients::default(),
-            totals: Totals::default(),
-            strays: VecDeque::new(),
-            heard: Vec::new(),
-            spoken: Vec::new(),
-            effects: None,
-        }
+        Self { engine: Engine::new(doors, listening, limits), observer: Observer::new(whom) }
     }
 
-    /// Returns the same with effects kept, to be taken with [`Explainer::take_effects`].
-    pub(crate) fn with_effects(self) -> Self {
-        Self { effects: Some(Vec::new()), ..self }
+    /// Returns the same with another limit than [`Explainer::PAIRS`].
+    #[must_use]
+    pub fn with_pairs(self, pairs: usize) -> Self {
+        Self { observer: self.observer.with_pairs(pairs), ..self }
     }
 
-    /// Returns the effects since they were last taken, whosever they are and however many clients are
-    /// followed.
-    pub(crate) fn take_effects(&mut self) -> impl Iterator<Item = TimedEffect> {
-        self.effects.iter_mut().flat_map(|effects| effects.drain(..))
+    /// Returns the same for those clients only that are in one of these networks, too.
+    #[must_use]
+    pub fn only(self, networks: Vec<ipnet::IpNet>) -> Self {
+        Self { observer: self.observer.only(networks), ..self }
     }
 
     /// Returns when something is due next.
@@ -142,42 +49,10 @@ impl Explainer {
         self.engine.poll_deadline().map(|due| due.at)
     }
 
-    /// Lets time run on to a moment.
-    pub(crate) fn time(&mut self, at: Timestamp, tell: &mut dyn FnMut(&Explanation)) {
-        self.handle(at, Event::DeadlineReached, None, tell);
-    }
-
-    /// Returns the same with another limit than [`Explainer::PAIRS`].
-    #[must_use]
-    pub fn with_pairs(self, pairs: usize) -> Self {
-        Self { pairs, ..self }
-    }
-
-    /// Returns the same for those clients only that are in one of these networks, too.
-    #[must_use]
-    pub fn only(self, mut networks: Vec<IpNet>) -> Self {
-        networks = IpNet::aggregate(&networks);
-        networks.sort();
-        Self { only: Some(networks), ..self }
-    }
-
-    /// Returns whether the knocks of a client are explained.
-    fn is_explained(&self, client: IpAddr) -> bool {
-        let is_one = |networks: &Vec<IpNet>| {
-            // They do not overlap: only the last one that does not begin behind the client may hold it.
-            let behind = networks.partition_point(|network| network.network() <= client);
-            behind
-                .checked_sub(1)
-                .and_then(|at| networks.get(at))
-                .is_some_and(|network| network.contains(&client))
-        };
-        self.whom.contains(client) && self.only.as_ref().is_none_or(is_one)
-    }
-
     /// Returns whose knocks are explained.
     #[must_use]
     pub const fn whom(&self) -> Whom {
-        self.whom
+        self.observer.whom()
     }
 
     /// Returns the doors as they are now.
@@ -201,19 +76,19 @@ impl Explainer {
     /// Returns how many packets there were.
     #[must_use]
     pub const fn totals(&self) -> &Totals {
-        &self.totals
+        self.observer.totals()
     }
 
     /// Returns how near each client came to opening each door it had to do with, in the order in
     /// which the clients came.
     pub fn nearest(&self) -> impl Iterator<Item = Nearest> {
-        self.clients.iter().flat_map(Client::nearest)
+        self.observer.nearest()
     }
 
     /// Returns how many packets a client sent to ports of no door, since it first had to do with one.
     #[must_use]
     pub fn strays_of(&self, client: IpAddr) -> u64 {
-        self.clients.get(client).map_or(0, |client| client.strays)
+        self.observer.strays_of(client)
     }
 
     /// Takes other local addresses.
@@ -223,12 +98,12 @@ impl Explainer {
         listening: Listening,
         tell: &mut dyn FnMut(&Explanation),
     ) {
-        self.handle(at, Event::AddressesChanged(listening), None, tell);
+        self.step(at, Step::Addresses(listening), |_| {}, tell);
     }
 
     /// Lets time run on until nothing is due.
     pub fn finish(&mut self, tell: &mut dyn FnMut(&Explanation)) {
-        self.time(Timestamp::MAX, tell);
+        self.step(Timestamp::MAX, Step::Time, |_| {}, tell);
     }
 
     /// Takes a frame.
@@ -243,287 +118,61 @@ impl Explainer {
         id: PacketId,
         tell: &mut dyn FnMut(&Explanation),
     ) -> Result<(), Undecodable> {
-        let vlan = || vlan_tags(link, frame).first().copied();
-        match decode(link, frame) {
-            Ok(packet) if self.is_explained(packet.source) => {
-                let seen = Seen::new(id, &packet, vlan());
-                self.packet(at, Handled { packet: &packet, seen }, tell);
-                Ok(())
-            }
-            Ok(packet) => {
-                self.heard.clear();
-                count_one(&mut self.totals.of_others);
-                self.handle(at, Event::Packet(packet), None, tell);
-                Ok(())
-            }
-            Err(why) => {
-                self.handle(at, Event::DeadlineReached, None, tell);
-                let seen = Seen::unreadable(id, vlan());
-                self.unreadable(source(link, frame), seen, why, tell);
-                Err(why)
-            }
-        }
+        self.step(at, Step::Frame(link, frame, id), |_| {}, tell).map_or(Ok(()), Err)
     }
 
-    /// A packet of a client whose knocks are explained.
-    fn packet(&mut self, at: Timestamp, handled: Handled<'_>, tell: &mut dyn FnMut(&Explanation)) {
-        self.heard.clear();
-        self.spoken.clear();
-        let Self { engine, heard, .. } = self;
-        heard.extend(engine.doors().hearing(engine.listening(), handled.packet).map(
-            |(door, hearing)| {
-                let sequence = sequence_of(engine.doors().door(door));
-                Heard { door, hearing, sequence }
-            },
-        ));
-        let event = Event::Packet(*handled.packet);
-        let mut outcome = self.handle(at, event, Some(handled), tell);
-        for place in 0..self.heard.len() {
-            let Some(&heard) = self.heard.get(place) else { break };
-            if !self.spoken.contains(&heard.door) {
-                self.silent(heard, handled, &mut outcome, tell);
-            }
-        }
-        if !outcome.repeats {
-            self.elsewhere(handled, &mut outcome, tell);
-        }
-        self.account(handled, outcome);
-    }
-
-    /// Counts a packet.
-    fn account(&mut self, handled: Handled<'_>, outcome: Outcome) {
-        let client = handled.packet.source;
-        if outcome.told {
-            count_one(&mut self.totals.explained);
-        } else if outcome.left_out {
-            count_one(&mut self.totals.left_out);
-        } else {
-            count_one(&mut self.totals.strays);
-            if let Some(knock) = handled.seen.knock
-                && handled.seen.looks_like_a_knock()
-            {
-                if self.strays.len() >= Self::STRAYS {
-                    self.strays.pop_front();
-                }
-                let (at, id) = (self.now, handled.seen.id);
-                self.strays.push_back(Stray { client, at, id, knock });
-            }
-            if let Some(client) = self.clients.get_mut(client) {
-                count_one(&mut client.strays);
-            }
-        }
-    }
-
-    /// Hands over an event and takes what the engine wants done or known, answering that every
-    /// command succeeded at once.
-    fn handle(
+    /// Takes what happens. `take` gets every effect, whosever it is and however many clients are
+    /// followed; `tell` what is explained. Returns why there is no port in a frame.
+    pub(crate) fn step(
         &mut self,
         at: Timestamp,
-        event: Event,
-        handled: Option<Handled<'_>>,
+        step: Step<'_>,
+        mut take: impl FnMut(TimedEffect),
         tell: &mut dyn FnMut(&Explanation),
-    ) -> Outcome {
-        let mut outcome = Outcome::default();
-        self.engine.handle(at, event);
-        while let Some(timed) = self.engine.poll_effect() {
-            self.now = self.now.max(timed.at);
-            if let Some(effects) = &mut self.effects {
-                effects.push(timed);
+    ) -> Option<Undecodable> {
+        let Self { engine, observer } = self;
+        let (event, mut turn, why) = match step {
+            Step::Frame(link, frame, id) => {
+                let decoded = decode(link, frame);
+                let seen = (at, link, frame, id);
+                let turn = observer.frame(
+                    seen,
+                    decoded.as_ref().map_err(|why| *why),
+                    engine.doors(),
+                    engine.listening(),
+                );
+                (decoded.map_or(Event::DeadlineReached, Event::Packet), turn, decoded.err())
             }
-            self.effect(timed, handled, &mut outcome, tell);
-            if let Effect::RunCommand { run, .. } = timed.effect {
-                let status = CommandStatus::SUCCESS;
-                self.engine.handle(timed.at, Event::CommandEnded { run, status });
-            }
-        }
-        self.now = self.now.max(at);
-        outcome
-    }
-
-    /// Explains an effect.
-    fn effect(
-        &mut self,
-        timed: TimedEffect,
-        handled: Option<Handled<'_>>,
-        outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
-        outcome.repeats |= matches!(timed.effect, Effect::Note(Note::Retransmission { .. }));
-        let sender = handled.map(|handled| handled.packet.source);
-        let Some((client, door)) = change::about(&timed.effect, sender) else { return };
-        if !self.is_explained(client) {
-            return;
-        }
-        // Time and the packets of others make things happen, too.
-        let handled = handled.filter(|_| sender == Some(client) && !timed.effect.is_due());
-        if handled.is_some() {
-            self.spoken.push(door);
-        }
-        if let Effect::StageReached { stage, .. } = timed.effect {
-            outcome.counted_at = outcome.counted_at.or(Some(door));
-            outcome.advanced = outcome.advanced.or((stage > Stage::FIRST).then_some(door));
-        }
-        let because_of = self.because_of(door);
-        let Self { engine, clients, heard, .. } = self;
-        let Some(track) = clients.follow(client, door, self.pairs) else {
-            outcome.left_out |= handled.is_some();
-            return;
+            Step::Addresses(listening) => (Event::AddressesChanged(listening), Turn::at(at), None),
+            Step::Time => (Event::DeadlineReached, Turn::at(at), None),
         };
-        let heard = heard.iter().find(|heard| heard.door == door).filter(|_| handled.is_some());
-        if let Some(heard) = heard {
-            track.look_at(heard.sequence);
-        }
-        let door_now = engine.doors().door(door);
-        let change = Change { timed, handled, door: door_now, because_of };
-        let Some((attempt, verdict)) = change.make(track) else { return };
-        outcome.told |= handled.is_some();
-        if handled.is_some() {
-            track.last = Some(timed.at);
-        }
-        let (of, sequence_line) = track.sequence;
-        let packet = handled.map(|handled| handled.seen);
-        let at = timed.at;
-        tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
-    }
-
-    /// Returns the door that hears the packet, if this one does not name its port.
-    fn because_of(&self, door: DoorId) -> Option<DoorId> {
-        let names = |heard: &&Heard| heard.door == door && heard.hearing != Hearing::OtherProtocol;
-        if self.heard.iter().any(|heard| names(&heard)) {
-            return None;
-        }
-        let mut hears = self.heard.iter().filter(|heard| heard.hearing == Hearing::Heard);
-        hears.next().map(|heard| heard.door)
-    }
-
-    /// Explains what became of a packet at a door that names its port and of which the engine told
-    /// nothing.
-    fn silent(
-        &mut self,
-        heard: Heard,
-        handled: Handled<'_>,
-        outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
-        let Heard { door, hearing, sequence } = heard;
-        let (client, at) = (handled.packet.source, self.now);
-        let of = outcome.repeats.then(|| self.clients.repeated(handled.packet));
-        let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();
-        let Self { engine, clients, .. } = self;
-        let Some(track) = clients.follow(client, door, self.pairs) else {
-            outcome.left_out = true;
-            return;
-        };
-        track.look_at(sequence);
-        let Outcome { advanced, counted_at, .. } = *outcome;
-        let door_now = engine.doors().door(door);
-        let silence = Silence { at, handled, door: door_now, advanced, counted_at, behind };
-        let (attempt, why) = match (hearing, of) {
-            (Hearing::OtherProtocol, _) => silence.other_protocol(track),
-            (Hearing::OtherDestination, _) => silence.other_destination(track),
-            (Hearing::OtherFlags, _) => silence.other_flags(track),
-            (Hearing::Heard, Some(of)) => (track.pending(), Why::Retransmission { of }),
-            (Hearing::Heard, None) => silence.heard(track),
-        };
-        outcome.told = true;
-        track.last = Some(at);
-        let verdict = Verdict::Ignored(why);
-        let (of, sequence_line) = track.sequence;
-        let packet = Some(handled.seen);
-        tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
-    }
-
-    /// Explains what a packet was at doors with live attempts of its client that do not name its port
-    /// and have told nothing of it.
-    fn elsewhere(
-        &mut self,
-        handled: Handled<'_>,
-        outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
-        let Handled { packet, seen } = handled;
-        if !seen.looks_like_a_knock() {
-            return;
-        }
-        let Self { heard, spoken, .. } = self;
-        let Some(client) = self.clients.get_mut(packet.source) else { return };
-        for (&door, track) in &mut client.tracks {
-            let attempt = track.pending();
-            let Some(live) = &mut track.live else { continue };
-            if spoken.contains(&door) || heard.iter().any(|heard| heard.door == door) {
-                continue;
-            }
-            let (stage, expected) = (live.stage, live.expected);
-            live.hinder(Miss::once(Cause::OtherPort, Some(seen), expected));
-            let verdict = Verdict::Ignored(Why::OtherPort { stage, expected });
-            let (of, sequence_line) = track.sequence;
-            outcome.told = true;
-            tell(&Explanation {
-                at: self.now,
-                client: packet.source,
-                door,
-                attempt,
-                packet: Some(seen),
-                of,
-                sequence_line,
-                verdict,
-            });
-        }
-    }
-
-    /// Explains a frame without ports at the doors with live attempts of the client that sent it.
-    fn unreadable(
-        &mut self,
-        client: Option<IpAddr>,
-        seen: Seen,
-        why: Undecodable,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
-        if client.is_some_and(|client| !self.is_explained(client)) {
-            count_one(&mut self.totals.of_others);
-            return;
-        }
-        let mut told = false;
-        let followed = client.and_then(|client| self.clients.get_mut(client));
-        for (address, (&door, track)) in followed
-            .into_iter()
-            .flat_map(|client| std::iter::repeat(client.address).zip(&mut client.tracks))
-        {
-            let attempt = track.pending();
-            let Some(live) = &mut track.live else { continue };
-            let miss = Miss::once(Cause::Unreadable, Some(seen), live.expected);
-            live.hinder(Miss { why: Some(why), ..miss });
-            let (of, sequence_line) = track.sequence;
-            told = true;
-            tell(&Explanation {
-                at: self.now,
-                client: address,
-                door,
-                attempt,
-                packet: Some(seen),
-                of,
-                sequence_line,
-                verdict: Verdict::Ignored(Why::Unreadable(why)),
-            });
-        }
-        if told {
-            count_one(&mut self.totals.explained);
-        } else {
-            self.totals.unreadable(seen.id, why);
-        }
+        let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
+            take(timed);
+            observer.effect(timed, &mut turn, engine.doors(), tell);
+            Ok::<(), Infallible>(())
+        });
+        observer.end(turn, engine.doors(), tell);
+        why
     }
 }
 
-/// Returns how many knocks open a door, and the line that they stand on in its file, if it has one.
-fn sequence_of(door: &Door) -> (u8, Option<u32>) {
-    let knocks = door.sequence().map_or(0, |sequence| sequence.knocks().len());
-    let line = match &door.sequence {
-        DoorSequence::Fixed(_) => None,
-        DoorSequence::OneTime(sequences) => sequences.next().map(|line| line.number),
-    };
-    (u8::try_from(knocks).unwrap_or(u8::MAX), line)
+/// What happens next.
+#[derive(Clone, Debug)]
+pub(crate) enum Step<'a> {
+    /// A frame was captured.
+    Frame(LinkType, &'a [u8], PacketId),
+    /// The local addresses are these from now on.
+    Addresses(Listening),
+    /// Nothing but time.
+    Time,
 }
 
-fn count_one(count: &mut u64) {
-    *count = count.saturating_add(1);
+impl<'a> Step<'a> {
+    /// Takes what was read.
+    pub(crate) fn of(next: Next<'a>) -> Self {
+        match next {
+            Next::Frame(link, frame, id) => Self::Frame(link, frame, id),
+            Next::Addresses(listening) => Self::Addresses(listening),
+        }
+    }
 }

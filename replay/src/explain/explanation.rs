@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::Undecodable;
 use knock_engine::{DoorId, FlagRule, Knock, Packet, Phase, Stage, TcpFlags, Timestamp, Transport};
 
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// Something that happened to a client at a door, with the packet that made it happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,24 +1,27 @@
 //! Explanations for programs: one object a line, as `docs/knock-explain.schema.json` says.
 
-use std::io::{self, Write};
+use std::io;
 
 use knock_engine::Reason;
+use knock_engine::address;
 use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
-use super::explainer::Totals;
+use super::explainer::Explainer;
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::miss::{Miss, Nearest};
+use super::observer::Totals;
 use super::places::ConfigLine;
-use super::track::nanos;
+use super::run::Explanations;
 use super::words::{Words, unreadable};
-use crate::output::json::{self, Place, Versioned, seconds, utc};
-use crate::output::text::text_of;
-use crate::session::reader::PacketId;
+use crate::output::Output;
+use crate::output::json::{Json, Place};
+use crate::output::time::{nanos, seconds, utc};
+use crate::session::names::PacketId;
 
 /// The version of the format. A program that knows one may meet further fields, verdicts and reasons
 /// in it, never another meaning of those it knows.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -140,7 +143,7 @@ impl<'a> Words<'a> {
         let fields = Fields::of(&one.verdict);
         Happened {
             time: utc(one.at),
-            client: text_of(one.client),
+            client: address::text(one.client),
             door: self.door(one.door),
             attempt: one.attempt.map(|attempt| AttemptObject {
                 number: attempt.number,
@@ -174,7 +177,7 @@ impl<'a> Words<'a> {
             place: self.place(seen.id),
             knock: seen.knock.map(|knock| knock.to_string()),
             flags: seen.flags.map(|flags| flags.to_string()),
-            destination: seen.destination.map(text_of),
+            destination: seen.destination.map(address::text),
             vlan: seen.vlan,
         }
     }
@@ -188,7 +191,7 @@ impl<'a> Words<'a> {
             seq_timeout_needed: (miss.needed_seconds > 0).then_some(miss.needed_seconds),
         };
         Near {
-            client: text_of(one.client),
+            client: address::text(one.client),
             door: self.door(one.door),
             openings: one.openings,
             attempts: one.attempts,
@@ -253,42 +256,38 @@ impl Fields {
     }
 }
 
-/// Writes an explanation.
-pub(super) fn explanation(
-    one: &Explanation,
-    words: &Words<'_>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    write(Object::Explanation(Box::new(words.happened(one))), out)
+impl Output<Explanations> for Json<'_> {
+    fn one(&mut self, (one, words): (&Explanation, &Words<'_>)) -> io::Result<()> {
+        self.write(&Object::Explanation(Box::new(words.happened(one))))
+    }
+
+    fn end(&mut self, (explainer, words): (&Explainer, &Words<'_>)) -> io::Result<()> {
+        for one in explainer.nearest() {
+            self.write(&Object::Nearest(words.near(&one)))?;
+        }
+        self.write(&Object::Summary(Summary::of(explainer.totals(), words)))
+    }
 }
 
-/// Writes how near a client came to opening a door.
-pub(super) fn nearest(one: &Nearest, words: &Words<'_>, out: &mut dyn Write) -> io::Result<()> {
-    write(Object::Nearest(words.near(one)), out)
-}
-
-/// Writes how many packets there were, as the last line.
-pub(super) fn summary(totals: &Totals, words: &Words<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let counts = Reason::ALL.iter().zip(totals.unreadable).filter(|(_, packets)| *packets > 0);
-    let unreadable_counts =
-        counts.map(|(reason, packets)| Unreadable { reason: reason.to_string(), packets });
-    let examples = totals.unreadable_first.iter().map(|&(id, why)| Example {
-        capture: words.captures.of(id).to_owned(),
-        number: id.number,
-        text: unreadable(why),
-    });
-    let summary = Summary {
-        packets: totals.packets(),
-        explained: totals.explained,
-        left_out: totals.left_out,
-        to_ports_of_no_door: totals.strays,
-        of_other_clients: totals.of_others,
-        unreadable: unreadable_counts.collect(),
-        unreadable_first: examples.collect(),
-    };
-    write(Object::Summary(summary), out)
-}
-
-fn write(object: Object<'_>, out: &mut dyn Write) -> io::Result<()> {
-    json::write(&Versioned { version: VERSION, object }, out)
+impl Summary {
+    /// Returns how many packets there were.
+    fn of(totals: &Totals, words: &Words<'_>) -> Self {
+        let counts = Reason::ALL.iter().zip(totals.unreadable).filter(|(_, packets)| *packets > 0);
+        let unreadable_counts =
+            counts.map(|(reason, packets)| Unreadable { reason: reason.to_string(), packets });
+        let examples = totals.unreadable_first.iter().map(|&(id, why)| Example {
+            capture: words.captures.of(id).to_owned(),
+            number: id.number,
+            text: unreadable(why),
+        });
+        Self {
+            packets: totals.packets(),
+            explained: totals.explained,
+            left_out: totals.left_out,
+            to_ports_of_no_door: totals.strays,
+            of_other_clients: totals.of_others,
+            unreadable: unreadable_counts.collect(),
+            unreadable_first: examples.collect(),
+        }
+    }
 }

@@ -1,27 +1,31 @@
-//! `--explain`: why knocks did not open, client by client and door by door.
+//! `explain`: why knocks did not open, client by client and door by door.
 
 mod change;
 mod explainer;
+mod explaining;
 mod explanation;
 mod json;
 mod miss;
 mod nearest;
+mod observer;
 mod places;
 mod run;
 mod text;
 mod track;
-mod whom;
 mod words;
 
-pub use explainer::{Explainer, Totals};
+pub use explainer::Explainer;
 pub use explanation::{Attempt, Explanation, Late, Seen, Verdict, Why};
 pub use miss::{Cause, Miss, Nearest};
+pub use observer::Totals;
 pub use places::{ConfigLine, Places};
-pub use whom::Whom;
 pub use words::Words;
 
-pub use crate::session::reader::{CaptureNames, PacketId};
+pub use crate::args::Whom;
+pub use crate::session::names::{CaptureNames, PacketId};
 
-pub(crate) use run::explain;
+pub(crate) use explainer::Step;
+pub(crate) use explaining::Explaining;
+pub(crate) use observer::{Observer, Turn};
+pub(crate) use run::run;
 pub(crate) use text::remarks;
-pub(crate) use track::nanos;

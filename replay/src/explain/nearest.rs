@@ -1,11 +1,11 @@
 //! How near a client came, in words.
 
 use knock_engine::Stage;
+use knock_engine::address;
 
 use super::miss::{Cause, Miss, Nearest};
 use super::places::ConfigLine;
 use super::words::{Words, flags, ordinal, seconds, times, unreadable};
-use crate::output::text::text_of;
 
 impl Words<'_> {
     /// The longest `seq_timeout` that is worth advising, in seconds.
@@ -14,7 +14,7 @@ impl Words<'_> {
     /// Returns how near a client came to opening a door.
     #[must_use]
     pub fn nearest(&self, nearest: &Nearest) -> String {
-        let client = text_of(nearest.client);
+        let client = address::text(nearest.client);
         let opened = format!("opened for {client} {}", times(nearest.openings));
         let is_open = nearest.openings > 0;
         if nearest.misses.is_empty() || (is_open && nearest.stage == Stage::NONE) {
@@ -93,7 +93,7 @@ impl Words<'_> {
                 format!("{knock} was IPv6, which does not count with --only-ip-v4 {packet}")
             }
             Cause::OtherDestination => {
-                let to = miss.packet.and_then(|seen| seen.destination).map(text_of);
+                let to = miss.packet.and_then(|seen| seen.destination).map(address::text);
                 let to = format!("to {}", to.unwrap_or_default());
                 format!("{knock} did not go to our address {}", self.example(miss, &to))
             }

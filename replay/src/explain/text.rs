@@ -7,22 +7,26 @@ use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
 use knock_engine::Reason;
+use knock_engine::address;
 use knock_engine::{DoorId, Stage, Timestamp};
 
-use super::explainer::{Explainer, Totals};
+use super::Whom;
+use super::explainer::Explainer;
 use super::explanation::{Attempt, Explanation, Verdict, Why};
 use super::miss::Nearest;
+use super::observer::Totals;
 use super::places::ConfigLine;
-use super::track::nanos;
-use super::whom::Whom;
+use super::run::Explanations;
 use super::words::{Words, knock_of};
 use crate::args::TimeFormat;
-use crate::output::text::{stamp, text_of};
-use crate::session::reader::PacketId;
+use crate::output::Output;
+use crate::output::time::{nanos, stamp};
+use crate::output::words::{number, painted};
+use crate::session::names::PacketId;
 
 /// How much is kept until it is printed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptLimits {
     /// Of one client at one door.
     pub(super) of_one: usize,
     /// Of all.
@@ -31,8 +35,8 @@ pub(super) struct Kept {
 
 /// Explanations, client by client and door by door.
 #[derive(Debug)]
-pub(super) struct Grouped {
-    kept: Kept,
+struct Groups {
+    kept: KeptLimits,
     /// In the order in which the clients came.
     clients: Vec<(IpAddr, BTreeMap<DoorId, Group>)>,
     places: HashMap<IpAddr, usize>,
@@ -55,16 +59,16 @@ struct Entry {
     last: Option<PacketId>,
 }
 
-impl Grouped {
+impl Groups {
     /// How many of the same are kept that come one after another.
     const SAME: usize = 3;
 
-    pub(super) fn new(kept: Kept) -> Self {
+    fn new(kept: KeptLimits) -> Self {
         Self { kept, clients: Vec::new(), places: HashMap::new(), count: 0 }
     }
 
     /// Keeps an explanation, or counts it if too many are kept.
-    pub(super) fn add(&mut self, one: &Explanation) {
+    fn add(&mut self, one: &Explanation) {
         let place = *self.places.entry(one.client).or_insert(self.clients.len());
         if place == self.clients.len() {
             self.clients.push((one.client, BTreeMap::new()));
@@ -98,7 +102,11 @@ impl Group {
             self.entries.iter().filter_map(|entry| entry.one.verdict.counted_elsewhere()).collect();
         let names: Vec<String> = doors.into_iter().map(|door| words.door(door)).collect();
         let doors = if names.len() == 1 { "door" } else { "doors" };
-        format!("nothing but {} that counted at {doors} {}", packets(count), names.join(", "))
+        format!(
+            "nothing but {} that counted at {doors} {}",
+            number(count, "packet", "packets"),
+            names.join(", ")
+        )
     }
 
     fn is_more_of_the_same(&self, one: &Explanation) -> bool {
@@ -108,7 +116,7 @@ impl Group {
         let same = |entry: &&Entry| {
             entry.one.verdict.name() == one.verdict.name() && entry.one.attempt == one.attempt
         };
-        self.entries.iter().rev().take_while(same).count() >= Grouped::SAME
+        self.entries.iter().rev().take_while(same).count() >= Groups::SAME
     }
 
     fn count(&mut self, one: &Explanation) {
@@ -119,8 +127,51 @@ impl Group {
     }
 }
 
+/// Explanations as text when all is known, client by client and door by door.
+pub(super) struct Grouped<'a> {
+    groups: Groups,
+    text: Text<'a>,
+}
+
+impl<'a> Grouped<'a> {
+    pub(super) fn new(kept: KeptLimits, colour: bool, out: &'a mut dyn Write) -> Self {
+        Self { groups: Groups::new(kept), text: Text { out, colour } }
+    }
+}
+
+impl Output<Explanations> for Grouped<'_> {
+    fn one(&mut self, (one, _): (&Explanation, &Words<'_>)) -> io::Result<()> {
+        self.groups.add(one);
+        Ok(())
+    }
+
+    fn end(&mut self, (explainer, words): (&Explainer, &Words<'_>)) -> io::Result<()> {
+        self.text.groups(&self.groups, explainer, words)?;
+        self.text.end(explainer, words)
+    }
+}
+
+/// Explanations as text, each line as it happens: packets are live.
+pub(super) struct Live<'a>(Text<'a>);
+
+impl<'a> Live<'a> {
+    pub(super) fn new(colour: bool, out: &'a mut dyn Write) -> Self {
+        Self(Text { out, colour })
+    }
+}
+
+impl Output<Explanations> for Live<'_> {
+    fn one(&mut self, (one, words): (&Explanation, &Words<'_>)) -> io::Result<()> {
+        self.0.one(one, words)
+    }
+
+    fn end(&mut self, (explainer, words): (&Explainer, &Words<'_>)) -> io::Result<()> {
+        self.0.end(explainer, words)
+    }
+}
+
 /// Writes text, in colours if they are wanted.
-pub(super) struct Text<'a> {
+struct Text<'a> {
     out: &'a mut dyn Write,
     colour: bool,
 }
@@ -158,29 +209,21 @@ const fn style_of(verdict: &Verdict) -> Style {
     }
 }
 
-impl<'a> Text<'a> {
-    pub(super) const fn new(out: &'a mut dyn Write, colour: bool) -> Self {
-        Self { out, colour }
-    }
-
+impl Text<'_> {
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour && style != PLAIN {
-            format!("{}{text}{}", style.render(), style.render_reset())
-        } else {
-            text.to_owned()
-        }
+        painted(self.colour, style, text)
     }
 
     /// Prints everything that was kept.
-    pub(super) fn groups(
+    fn groups(
         &mut self,
-        grouped: &Grouped,
+        grouped: &Groups,
         explainer: &Explainer,
         words: &Words<'_>,
     ) -> io::Result<()> {
         for (client, groups) in &grouped.clients {
             for (&door, group) in groups {
-                let title = format!("{} at door {}", text_of(*client), words.door(door));
+                let title = format!("{} at door {}", address::text(*client), words.door(door));
                 let title = self.paint(HEADING, &title);
                 if group.is_elsewhere() {
                     writeln!(self.out, "{title}\n  {}\n", group.elsewhere(words))?;
@@ -197,8 +240,8 @@ impl<'a> Text<'a> {
             }
             let strays = explainer.strays_of(*client);
             if strays > 0 {
-                let packets = packets(strays);
-                let client = text_of(*client);
+                let packets = number(strays, "packet", "packets");
+                let client = address::text(*client);
                 writeln!(self.out, "{client}: {packets} besides to ports of no door\n")?;
             }
         }
@@ -233,7 +276,7 @@ impl<'a> Text<'a> {
             let count = group.left_out;
             writeln!(
                 self.out,
-                "\n  {count} more not shown here; name the client (--explain=CLIENT) or use \
+                "\n  {count} more not shown here; name the client (--client CLIENT) or use \
                  --format json to see all"
             )?;
         }
@@ -261,10 +304,10 @@ impl<'a> Text<'a> {
     }
 
     /// Prints one explanation by itself, for whoever waits for it.
-    pub(super) fn one(&mut self, one: &Explanation, words: &Words<'_>) -> io::Result<()> {
+    fn one(&mut self, one: &Explanation, words: &Words<'_>) -> io::Result<()> {
         let start = one.attempt.map_or(one.at, |attempt| attempt.began);
         let row = row(one, start, words, &mut Vec::new());
-        let client = text_of(one.client);
+        let client = address::text(one.client);
         let text = self.paint(row.style, &row.text);
         write!(self.out, "{client}: {}: {}", words.door(one.door), row.time)?;
         for column in [&row.packet, &row.knock].into_iter().filter(|column| !column.is_empty()) {
@@ -278,7 +321,7 @@ impl<'a> Text<'a> {
     }
 
     /// Prints what was not explained, and how near the clients came to opening each door.
-    pub(super) fn end(&mut self, explainer: &Explainer, words: &Words<'_>) -> io::Result<()> {
+    fn end(&mut self, explainer: &Explainer, words: &Words<'_>) -> io::Result<()> {
         let lines = remarks(explainer.totals(), explainer.whom(), words);
         for line in &lines {
             writeln!(self.out, "{line}")?;
@@ -380,14 +423,14 @@ pub(crate) fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<Str
     }
     let mut say = |count: u64, what: &str| {
         if count > 0 {
-            lines.push(format!("{} {what}", packets(count)));
+            lines.push(format!("{} {what}", number(count, "packet", "packets")));
         }
     };
     say(totals.strays, "in all to ports of no door");
     say(totals.of_others, "of other clients");
     say(
         totals.left_out,
-        "of further clients not explained; name one of them to see it (--explain=CLIENT)",
+        "of further clients not explained; name one of them to see it (--client CLIENT)",
     );
     for (reason, &count) in Reason::ALL.iter().zip(&totals.unreadable) {
         say(count, &format!("{reason}"));
@@ -396,10 +439,6 @@ pub(crate) fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<Str
         lines.push(format!("  {}: {}", words.captures.packet(id), super::words::unreadable(why)));
     }
     lines
-}
-
-fn packets(count: u64) -> String {
-    format!("{count} {}", if count == 1 { "packet" } else { "packets" })
 }
 
 #[cfg(test)]
@@ -433,7 +472,7 @@ mod tests {
         config::parse(text).config.unwrap().doors.remove(0).door()
     }
 
-    fn counts(grouped: &Grouped) -> Vec<(usize, u64, u64)> {
+    fn counts(grouped: &Groups) -> Vec<(usize, u64, u64)> {
         let groups = grouped.clients.iter().flat_map(|(_, groups)| groups.values());
         let more = |group: &Group| group.entries.iter().map(|entry| entry.more).sum();
         groups.map(|group| (group.entries.len(), more(group), group.left_out)).collect()
@@ -441,7 +480,7 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_may_be_and_the_rest_is_counted() {
-        let mut grouped = Grouped::new(Kept { of_one: 4, of_all: 6 });
+        let mut grouped = Groups::new(KeptLimits { of_one: 4, of_all: 6 });
         for client in 1..=3 {
             for number in 1..=6 {
                 grouped.add(&happened(client, number, Verdict::Opened));
@@ -453,7 +492,7 @@ mod tests {
 
     #[test]
     fn of_many_of_the_same_three_are_kept_but_of_what_matters_all() {
-        let mut grouped = Grouped::new(Kept { of_one: 100, of_all: 100 });
+        let mut grouped = Groups::new(KeptLimits { of_one: 100, of_all: 100 });
         let dull = Verdict::Ignored(Why::OtherDestination);
         for number in 1..=10 {
             grouped.add(&happened(1, number, dull));

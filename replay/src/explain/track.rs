@@ -7,7 +7,8 @@ use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, T
 
 use super::explanation::{Attempt, Late, Seen};
 use super::miss::{Cause, Miss, Nearest, Tally};
-use crate::session::reader::PacketId;
+use crate::output::time::nanos;
+use crate::session::names::PacketId;
 
 /// All clients that had to do with doors, in the order in which they came.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ pub(super) struct Client {
 pub(super) struct Track {
     pub(super) live: Option<Live>,
     /// The attempt that timed out last, for knocks that come too late.
-    pub(super) ghost: Option<Ghost>,
+    pub(super) expired: Option<ExpiredAttempt>,
     /// The last attempt, live or not.
     pub(super) attempt: Option<Attempt>,
     /// The knocks that counted last, at most [`Track::COUNTED_MAX`], the latest last.
@@ -56,7 +57,7 @@ pub(super) struct Live {
 
 /// An attempt that timed out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ghost {
+pub(super) struct ExpiredAttempt {
     /// How far it came.
     stage: Stage,
     /// How far it would have come with the knocks that came too late.
@@ -102,14 +103,14 @@ impl Track {
 
     /// Returns the attempt that is live, or that a knock may be too late for.
     pub(super) fn pending(&self) -> Option<Attempt> {
-        self.attempt.filter(|_| self.live.is_some() || self.ghost.is_some())
+        self.attempt.filter(|_| self.live.is_some() || self.expired.is_some())
     }
 
     /// Takes note of the sequence that the door has now.
     pub(super) fn look_at(&mut self, sequence: (u8, Option<u32>)) {
         if self.sequence.1 != sequence.1 {
             // Nothing can be too late for a one-time sequence that is used up.
-            self.ghost = None;
+            self.expired = None;
         }
         self.sequence = sequence;
     }
@@ -123,7 +124,7 @@ impl Track {
 
     /// Counts a packet that failed to be a first knock, if no attempt is under way or was just now.
     pub(super) fn fail_to_begin(&mut self, miss: Miss) {
-        if self.live.is_none() && self.ghost.is_none() {
+        if self.live.is_none() && self.expired.is_none() {
             self.tally.miss(Stage::NONE, miss);
         }
     }
@@ -155,7 +156,7 @@ impl Live {
     }
 }
 
-impl Ghost {
+impl ExpiredAttempt {
     /// How long a knock may be late and still belong to the attempt that it is too late for.
     const MEMORY: Seconds = Seconds::new(86_400).unwrap();
 
@@ -200,12 +201,6 @@ impl Ghost {
             Some(_) | None => false,
         }
     }
-}
-
-/// Returns the nanoseconds from one moment to a later one.
-pub(crate) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
-    let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
-    u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
 }
 
 impl Clients {

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use knock_config::text::printable;
 use knock_engine::Undecodable;
+use knock_engine::address;
 use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places};
-use crate::output::text::text_of;
-use crate::session::reader::CaptureNames;
+use crate::session::names::CaptureNames;
 
 /// What the words are about.
 #[derive(Clone, Copy, Debug)]
@@ -142,15 +142,19 @@ impl Words<'_> {
     fn destination(&self, one: &Explanation) -> String {
         const SHOWN: usize = 4;
         let got = one.packet.and_then(|seen| seen.destination);
-        let got_text = got.map_or(String::new(), |got| format!(", got {}", text_of(got)));
+        let got_text = got.map_or(String::new(), |got| format!(", got {}", address::text(got)));
         if self.is_unheard_ipv6(one.packet) {
             return "IPv6 does not count with --only-ip-v4".to_owned();
         }
         if let Some(target) = self.door_at(one.door).target {
-            return format!("not our address (expected {}{got_text})", text_of(target.address));
+            return format!(
+                "not our address (expected {}{got_text})",
+                address::text(target.address)
+            );
         }
         let local = self.listening.local().unwrap_or_default();
-        let mut list: Vec<String> = local.iter().take(SHOWN).map(|&one| text_of(one)).collect();
+        let mut list: Vec<String> =
+            local.iter().take(SHOWN).map(|&one| address::text(one)).collect();
         if local.len() > SHOWN {
             list.push(format!("{} more", local.len().saturating_sub(SHOWN)));
         }

@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use chrono::{DateTime, SecondsFormat};
-use knock_engine::Timestamp;
 use serde::Serialize;
 
-use crate::session::reader::{CaptureNames, PacketId};
+use crate::session::names::{CaptureNames, PacketId};
 
 /// A packet: the name of its capture, and its number there.
 #[derive(Serialize)]
@@ -21,32 +19,35 @@ impl<'a> Place<'a> {
     }
 }
 
-/// An object with the version of its format.
+/// Writes objects, one a line.
+pub(crate) struct Json<'a> {
+    /// The version of the format, which each object has.
+    version: u8,
+    out: &'a mut dyn Write,
+    /// Whether each object is waited for.
+    live: bool,
+}
+
+impl<'a> Json<'a> {
+    pub(crate) fn new(version: u8, live: bool, out: &'a mut dyn Write) -> Self {
+        Self { version, out, live }
+    }
+
+    /// Writes an object.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub(crate) fn write(&mut self, object: &impl Serialize) -> io::Result<()> {
+        let version = self.version;
+        serde_json::to_writer(&mut *self.out, &Versioned { version, object })?;
+        self.out.write_all(b"\n")?;
+        if self.live { self.out.flush() } else { Ok(()) }
+    }
+}
+
 #[derive(Serialize)]
-pub(crate) struct Versioned<T> {
-    pub(crate) version: u8,
+struct Versioned<'a, T> {
+    version: u8,
     #[serde(flatten)]
-    pub(crate) object: T,
-}
-
-/// Writes an object as a line.
-pub(crate) fn write(object: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, object)?;
-    out.write_all(b"\n")
-}
-
-/// Returns a moment with nanoseconds, which tell packets apart.
-pub(crate) fn utc(at: Timestamp) -> String {
-    DateTime::from_timestamp_nanos(at.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
-}
-
-/// Returns nanoseconds in seconds.
-pub(crate) fn seconds(nanos: u64) -> f64 {
-    std::time::Duration::from_nanos(nanos).as_secs_f64()
-}
-
-/// Returns the seconds from one moment to another, which may be before it.
-pub(crate) fn between(from: Timestamp, to: Timestamp) -> f64 {
-    let forth = seconds(crate::explain::nanos(from, to));
-    if to < from { -seconds(crate::explain::nanos(to, from)) } else { forth }
+    object: &'a T,
 }

@@ -1,16 +1,19 @@
 //! Lines on their way to standard output and standard error.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender};
 
-use chrono::{DateTime, SecondsFormat};
 use knock_compat::TimedEffect;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Timestamp, address};
+use knock_engine::{Doors, Timestamp};
 
-use crate::args::{Args, TimeFormat};
+use super::Output;
+use super::time::stamp;
+use super::transcript::Transcript;
+use crate::args::TimeFormat;
+use crate::session::drive::{Played, PlayingDone};
 use crate::session::progress::Bar;
+use crate::session::reader::ReadingDone;
 
 /// What is to be printed next.
 #[derive(Debug)]
@@ -23,18 +26,25 @@ pub(crate) struct Batch {
     pub(crate) flush: bool,
 }
 
-/// Renders effects and writes them in large pieces.
+/// The transcript as text: renders effects and writes them in large pieces, what is no line of the
+/// transcript on standard error.
 pub(crate) struct Printer<'a> {
-    doors: Doors,
-    times: Option<TimeFormat>,
-    /// Whether notes are wanted.
-    verbose: bool,
-    /// Whether not even warnings are.
-    quiet: bool,
+    shown: Shown,
     bar: Option<Bar>,
     lines: Vec<u8>,
     out: &'a mut (dyn Write + Send),
     messages: &'a mut (dyn Write + Send),
+}
+
+/// What is shown of a transcript.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shown {
+    /// The times in front of lines.
+    pub(crate) times: Option<TimeFormat>,
+    /// Notes.
+    pub(crate) notes: bool,
+    /// Warnings.
+    pub(crate) warnings: bool,
 }
 
 impl<'a> Printer<'a> {
@@ -43,15 +53,13 @@ impl<'a> Printer<'a> {
 
     /// Makes a printer of the transcript to `out` and all else to `messages`.
     pub(crate) fn new(
-        args: &Args,
-        doors: Doors,
+        shown: Shown,
         bar: Option<Bar>,
         out: &'a mut (dyn Write + Send),
         messages: &'a mut (dyn Write + Send),
     ) -> Self {
         let lines = Vec::with_capacity(Self::PIECE.saturating_mul(2));
-        let (times, verbose, quiet) = (args.time, args.verbose, args.quiet);
-        Self { doors, times, verbose, quiet, bar, lines, out, messages }
+        Self { shown, bar, lines, out, messages }
     }
 
     /// Prints what comes until nothing more will. Lists of effects that are printed go back to be
@@ -61,12 +69,13 @@ impl<'a> Printer<'a> {
     /// What writing the transcript met.
     pub(crate) fn run(
         mut self,
+        doors: &Doors,
         batches: &Receiver<Batch>,
         used: &Sender<Vec<TimedEffect>>,
     ) -> io::Result<()> {
         for Batch { mut effects, start, flush } in batches {
             for effect in effects.drain(..) {
-                self.print(&effect, start)?;
+                self.print(&effect, start, doors)?;
             }
             if flush {
                 self.flush()?;
@@ -77,30 +86,33 @@ impl<'a> Printer<'a> {
         self.flush()
     }
 
-    fn print(&mut self, effect: &TimedEffect, start: Timestamp) -> io::Result<()> {
+    fn print(&mut self, timed: &TimedEffect, start: Timestamp, doors: &Doors) -> io::Result<()> {
         let line_start = self.lines.len();
-        let channel = line(effect, start, self.times, &self.doors, &mut self.lines);
-        let (kind, wanted) = match channel {
+        if let Some(format) = self.shown.times {
+            self.lines.extend_from_slice(stamp(format, timed.at, start).as_bytes());
+            self.lines.push(b' ');
+        }
+        let (kind, wanted) = match transcript::write(&timed.effect, doors, &mut self.lines) {
             Channel::Transcript => {
                 self.lines.push(b'\n');
                 return if self.lines.len() < Self::PIECE { Ok(()) } else { self.flush() };
             }
-            Channel::Message => ("warning", !self.quiet),
-            Channel::Note => ("note", self.verbose),
+            Channel::Message => ("warning", self.shown.warnings),
+            Channel::Note => ("note", self.shown.notes),
         };
         let line = self.lines.split_off(line_start);
         if !wanted {
             return Ok(());
         }
-        // Behind the lines of the transcript that it comes after.
+        // After the lines of the transcript that it comes after.
         self.flush()?;
         let text = [b"knock-replay: ", kind.as_bytes(), b": ", &line, b"\n"].concat();
-        // Nobody could be told that standard error cannot be written.
+        // There is no way to report that standard error cannot be written.
         let _ = beside(self.bar.as_ref(), || self.messages.write_all(&text));
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if self.lines.is_empty() {
             return Ok(());
         }
@@ -111,75 +123,20 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// Appends the text of an effect, with its time in front if that is wanted, and returns where it belongs.
-pub(crate) fn line(
-    effect: &TimedEffect,
-    start: Timestamp,
-    times: Option<TimeFormat>,
-    doors: &Doors,
-    out: &mut Vec<u8>,
-) -> Channel {
-    if let Some(format) = times {
-        out.extend_from_slice(stamp(format, effect.at, start).as_bytes());
-        out.push(b' ');
+impl Output<Transcript> for Printer<'_> {
+    fn one(&mut self, played: Played<'_>) -> io::Result<()> {
+        self.print(&played.timed, played.start, played.doors)
     }
-    transcript::write(&effect.effect, doors, out)
+
+    fn end(&mut self, _: (&PlayingDone, &ReadingDone)) -> io::Result<()> {
+        self.flush()
+    }
 }
 
 /// Writes with the bar, if there is one, out of the way.
-pub(crate) fn beside<T>(bar: Option<&Bar>, write: impl FnOnce() -> T) -> T {
+fn beside<T>(bar: Option<&Bar>, write: impl FnOnce() -> T) -> T {
     match bar {
         Some(bar) => bar.suspend(write),
         None => write(),
-    }
-}
-
-/// Returns a moment as text.
-pub(crate) fn stamp(format: TimeFormat, at: Timestamp, start: Timestamp) -> String {
-    match format {
-        TimeFormat::Utc => DateTime::from_timestamp_nanos(at.as_nanos())
-            .to_rfc3339_opts(SecondsFormat::Micros, true),
-        TimeFormat::Relative => span(start, at),
-    }
-}
-
-/// Returns an address as text.
-pub(crate) fn text_of(address: IpAddr) -> String {
-    let mut text = Vec::new();
-    address::write(address, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// Returns the time between two moments in seconds, with microseconds.
-pub(crate) fn span(from: Timestamp, to: Timestamp) -> String {
-    let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
-    let micros = nanos.div_euclid(1000).unsigned_abs();
-    let sign = if nanos < 0 { "-" } else { "" };
-    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(nanos: i64) -> Timestamp {
-        Timestamp::from_nanos(nanos)
-    }
-
-    #[test]
-    fn absolute_times_are_rfc_3339_with_microseconds() {
-        let stamp = |nanos| stamp(TimeFormat::Utc, at(nanos), Timestamp::EPOCH);
-        assert_eq!(stamp(1_700_000_000_123_456_789), "2023-11-14T22:13:20.123456Z");
-        assert_eq!(stamp(0), "1970-01-01T00:00:00.000000Z");
-        assert_eq!(stamp(i64::MAX), "2262-04-11T23:47:16.854775Z");
-        assert_eq!(stamp(i64::MIN), "1677-09-21T00:12:43.145224Z");
-    }
-
-    #[test]
-    fn relative_times_count_from_the_start() {
-        assert_eq!(span(at(1_000_000_000), at(3_500_000_999)), "2.500000");
-        assert_eq!(span(at(0), at(0)), "0.000000");
-        assert_eq!(span(at(i64::MIN), at(i64::MAX)), "18446744073.709551");
-        assert_eq!(span(at(2_000_000_000), at(1_000_000_000)), "-1.000000");
     }
 }

@@ -1,27 +1,25 @@
-//! `--format json`: the transcript for programs, one object a line, as
+//! The transcript, and how it is printed for programs: one object a line, as
 //! `docs/knock-transcript.schema.json` says.
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, Write};
+use std::io;
 
-use knock_compat::{Effect, Knockd08Effect, Rules, TimedEffect};
+use knock_compat::{Effect, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Note, Phase};
+use knock_engine::{Doors, Stage, address};
 use serde::Serialize;
 
-use crate::args::Args;
-use crate::exit::Exit;
-use crate::output::json::{self, Place, Versioned};
-use crate::output::text::text_of;
-use crate::session::play::{Played, play};
-use crate::session::player::PlayingDone;
-use crate::session::reader::{CaptureNames, Reader};
+use super::json::{Json, Place};
+use super::time::{between, utc};
+use super::{Output, Results};
+use crate::session::drive::{Played, PlayingDone};
+use crate::session::names::CaptureNames;
+use crate::session::reader::ReadingDone;
 use crate::session::summary::Totals;
-use crate::{Streams, sum_up};
 
 /// The version of the format. A program that knows one may meet further fields and events in it, never
 /// another meaning of those it knows.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// What happened. Its type says where the text of it goes otherwise: `line` to standard output,
 /// `message` and `note` to standard error.
@@ -51,120 +49,49 @@ struct Summary {
     totals: Totals,
 }
 
-/// Replays, and prints what happens as objects.
-pub(crate) fn run(
-    args: &Args,
-    rules: Rules,
-    doors: Doors,
-    mut reader: Reader,
-    streams: &mut Streams<'_>,
-) -> Exit {
-    let (captures, live) = (reader.names(), reader.is_live());
-    let mut out = BufWriter::with_capacity(64 * 1024, &mut *streams.output);
-    let (playing, written) = play(args, rules, doors, &mut reader, |played| {
-        object(played, &captures, args.verbose, &mut out)?;
-        if live { out.flush() } else { Ok(()) }
-    });
-    let reading = reader.finish();
-    let written = written.and_then(|()| {
-        let PlayingDone { counts, listening } = &playing;
-        let totals = reading.tally.totals(*counts, listening, reading.source);
-        json::write(
-            &Versioned { version: VERSION, object: Summary { r#type: "summary", totals } },
-            &mut out,
-        )?;
-        out.flush()
-    });
-    // What is left in the buffer after an error is of no use to anybody.
-    drop(out.into_parts());
-    if let Err(error) = written {
-        return streams.cannot_write(&error);
+/// The transcript, and in the end what was played and read.
+pub(crate) enum Transcript {}
+
+impl Results for Transcript {
+    type One<'a> = Played<'a>;
+    type End<'a> = (&'a PlayingDone, &'a ReadingDone);
+}
+
+/// The transcript as objects.
+pub(crate) struct Objects<'a> {
+    pub(crate) json: Json<'a>,
+    pub(crate) captures: &'a CaptureNames,
+    /// Whether notes are wanted.
+    pub(crate) notes: bool,
+}
+
+impl Output<Transcript> for Objects<'_> {
+    fn one(&mut self, played: Played<'_>) -> io::Result<()> {
+        let Played { timed: TimedEffect { at, effect }, packet, start, doors } = played;
+        let mut text = Vec::new();
+        let r#type = match transcript::write(&effect, doors, &mut text) {
+            Channel::Transcript => "line",
+            Channel::Message => "message",
+            Channel::Note if self.notes => "note",
+            Channel::Note => return Ok(()),
+        };
+        self.json.write(&Happened {
+            r#type,
+            time: utc(at),
+            after_seconds: between(start, at),
+            event: effect.kind().name(),
+            client: effect.client().map(address::text),
+            door: effect.door().map(|door| doors.door(door).name.to_string()),
+            stage: effect.stage().map(Stage::get),
+            command: command(&effect, doors),
+            packet: packet.map(|id| Place::new(id, self.captures)),
+            text: String::from_utf8_lossy(&text),
+        })
     }
-    sum_up(args, &reading, &playing, streams)
-}
 
-/// Writes what happened, unless it is a note and none are wanted.
-fn object(
-    played: &Played<'_>,
-    captures: &CaptureNames,
-    notes: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let Played { timed: TimedEffect { at, effect }, packet, start, doors } = *played;
-    let mut text = Vec::new();
-    let r#type = match transcript::write(&effect, doors, &mut text) {
-        Channel::Transcript => "line",
-        Channel::Message => "message",
-        Channel::Note if notes => "note",
-        Channel::Note => return Ok(()),
-    };
-    let object = Happened {
-        r#type,
-        time: json::utc(at),
-        after_seconds: json::between(start, at),
-        event: name(&effect),
-        client: effect.client().map(text_of),
-        door: effect.door().map(|door| doors.door(door).name.to_string()),
-        stage: stage(&effect),
-        command: command(&effect, doors),
-        packet: packet.map(|id| Place::new(id, captures)),
-        text: String::from_utf8_lossy(&text),
-    };
-    json::write(&Versioned { version: VERSION, object }, out)
-}
-
-/// Returns the name by which programs tell what happened.
-const fn name(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::StageReached { .. } => "stage",
-        Effect::SequenceTimedOut { .. } => "sequence-timeout",
-        Effect::Opened { .. } => "opened",
-        Effect::RunCommand { phase: Phase::Start, .. } => "start-command",
-        Effect::RunCommand { phase: Phase::Stop, .. } => "stop-command",
-        Effect::CommandTimedOut { .. } => "command-timeout",
-        Effect::CommandFailed { .. } => "command-failed",
-        Effect::MarkOneTime { .. } => "one-time-used",
-        Effect::DoorDisabled { .. } => "disabled",
-        Effect::OpeningRefused { .. } => "refused",
-        Effect::ReloadRefused => "reload-refused",
-        Effect::Own(Knockd08Effect::CommandTooLong { .. }) => "command-too-long",
-        Effect::Own(Knockd08Effect::Crashed { .. }) => "crashed",
-        Effect::Own(Knockd08Effect::FilterRefused { .. }) => "filter-refused",
-        Effect::Note(note) => match note {
-            Note::Retransmission { .. } => "retransmission",
-            Note::OtherFlags { .. } => "other-flags",
-            Note::SecondTry { .. } => "second-try",
-            Note::Voided { .. } => "void",
-            Note::Evicted { .. } => "evicted",
-            Note::SequenceChanged { .. } => "sequence-changed",
-            Note::DoorChanged { .. } => "door-changed",
-        },
-    }
-}
-
-/// Returns how far the attempt is, or was when it ended.
-const fn stage(effect: &Effect) -> Option<u8> {
-    match effect {
-        Effect::StageReached { stage, .. }
-        | Effect::SequenceTimedOut { stage, .. }
-        | Effect::Note(
-            Note::OtherFlags { stage, .. }
-            | Note::SecondTry { stage, .. }
-            | Note::Voided { stage, .. }
-            | Note::Evicted { stage, .. }
-            | Note::SequenceChanged { stage, .. }
-            | Note::DoorChanged { stage, .. },
-        ) => Some(stage.get()),
-        Effect::Opened { .. }
-        | Effect::RunCommand { .. }
-        | Effect::CommandTimedOut { .. }
-        | Effect::CommandFailed { .. }
-        | Effect::MarkOneTime { .. }
-        | Effect::DoorDisabled { .. }
-        | Effect::OpeningRefused { .. }
-        | Effect::ReloadRefused
-        | Effect::Own(_)
-        | Effect::Note(Note::Retransmission { .. }) => None,
+    fn end(&mut self, (playing, reading): (&PlayingDone, &ReadingDone)) -> io::Result<()> {
+        let totals = reading.tally.totals(playing.counts, &playing.listening, reading.source);
+        self.json.write(&Summary { r#type: "summary", totals })
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 
+use knock_engine::address;
 use knock_engine::{DoorId, Phase, Stage, Timestamp};
 
 use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words};
-use crate::output::text::text_of;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ impl Shape {
         Self {
             knock: seen.knock.map(|knock| knock.to_string()),
             flags: seen.flags.map(|flags| flags.to_string()),
-            destination: seen.destination.map(text_of),
+            destination: seen.destination.map(address::text),
             vlan: seen.vlan,
         }
     }
@@ -102,7 +102,7 @@ pub(super) struct Line {
 
 /// Something that happened. Numbers are places in the tables.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Event {
+pub(super) struct PageEvent {
     pub(super) at: Timestamp,
     pub(super) verdict: &'static str,
     /// How many knocks are made, if it is a stage; else 0.
@@ -129,7 +129,7 @@ pub(super) struct Span {
 pub(super) struct Pair {
     pub(super) client: IpAddr,
     pub(super) door: DoorId,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<PageEvent>,
     pub(super) attempts: Vec<Span>,
     pub(super) leases: Vec<Span>,
     /// How many events are not kept.
@@ -148,7 +148,7 @@ pub(super) struct Pair {
 
 /// What is kept.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct PageContent {
     limits: Limits,
     /// In the order in which they first had to do with one another.
     pub(super) pairs: Vec<Pair>,
@@ -165,7 +165,7 @@ pub(super) struct Kept {
     bytes: usize,
 }
 
-impl Kept {
+impl PageContent {
     /// How many of the same are kept that come one after another.
     const SAME: usize = 3;
 
@@ -236,7 +236,7 @@ impl Kept {
             self.openings = self.openings.saturating_add(1);
             pair.openings = pair.openings.saturating_add(1);
         }
-        let event = Event {
+        let event = PageEvent {
             at: one.at,
             verdict: one.verdict.name(),
             stage: stage_of(&one.verdict),
@@ -248,7 +248,7 @@ impl Kept {
         };
         let lines = self.lines(lines(one, words), one.door, words);
         if let Some(pair) = self.pairs.get_mut(place) {
-            pair.events.push(Event { lines, ..event });
+            pair.events.push(PageEvent { lines, ..event });
         }
         true
     }
@@ -286,8 +286,9 @@ impl Pair {
             return false;
         }
         let attempt = one.attempt.map_or(0, |attempt| attempt.number);
-        let same = |event: &&Event| event.verdict == one.verdict.name() && event.attempt == attempt;
-        self.events.iter().rev().take_while(same).count() >= Kept::SAME
+        let same =
+            |event: &&PageEvent| event.verdict == one.verdict.name() && event.attempt == attempt;
+        self.events.iter().rev().take_while(same).count() >= PageContent::SAME
     }
 
     /// Follows attempts and openings, those that are kept, to their ends.
@@ -395,7 +396,7 @@ mod tests {
 
     /// Adds to what is kept that clients, each named by its last byte, had something happen to them,
     /// one second after another.
-    fn kept(limits: Limits, happened: &[(u8, Verdict)]) -> Kept {
+    fn kept(limits: Limits, happened: &[(u8, Verdict)]) -> PageContent {
         let setup = Setup::load(Path::new("/dev/null"));
         let text = b"[d]\nsequence = 1,2,3\ncommand = run\n";
         let door = knock_config::parse(text).config.unwrap().doors.remove(0).door();
@@ -406,7 +407,7 @@ mod tests {
         let captures = CaptureNames::new(vec![String::new()]);
         let words =
             Words { doors: &doors, listening: &listening, places: &places, captures: &captures };
-        let mut kept = Kept::new(limits);
+        let mut kept = PageContent::new(limits);
         let mut at = Timestamp::EPOCH;
         for &(client, verdict) in happened {
             at = at.saturating_add(Seconds::new(1).unwrap());
@@ -422,7 +423,7 @@ mod tests {
     const STAGE: Verdict = Verdict::Stage { stage: Stage::FIRST, late: None };
     const DULL: Verdict = Verdict::Ignored(crate::explain::Why::OtherDestination);
 
-    fn counts(kept: &Kept) -> Vec<(usize, u64)> {
+    fn counts(kept: &PageContent) -> Vec<(usize, u64)> {
         kept.pairs.iter().map(|pair| (pair.events.len(), pair.left_out)).collect()
     }
 

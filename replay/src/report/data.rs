@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use knock_engine::address;
 use knock_engine::{Counts, DoorId, DoorSequence, Stage, Timestamp};
 use serde::Serialize;
 
-use super::collect::{Event, Kept, Line, Pair, Shape, Span};
-use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, nanos, remarks};
-use crate::output::text::text_of;
+use super::collect::{Line, PageContent, PageEvent, Pair, Shape, Span};
+use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, remarks};
+use crate::output::time::nanos;
 use crate::session::reader::ReadingDone;
 use crate::session::summary::address_line;
 
@@ -164,7 +165,7 @@ pub(super) struct Sources<'a> {
 
 impl Data {
     /// Makes the data of what was kept.
-    pub(super) fn new(mut kept: Kept, sources: &Sources<'_>) -> Self {
+    pub(super) fn new(mut kept: PageContent, sources: &Sources<'_>) -> Self {
         let Sources { explainer, reading, words } = sources;
         let (first, last) = reading.tally.times().unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
         let mut nearest: HashMap<(IpAddr, DoorId), Nearest> =
@@ -259,7 +260,7 @@ fn door_rows(words: &Words<'_>, pairs: &[PairData]) -> Vec<DoorData> {
             line: words.places.header(id),
             knocks,
             seq_timeout: door.seq_timeout.get(),
-            target: door.target.map(|target| text_of(target.address)),
+            target: door.target.map(|target| address::text(target.address)),
             near,
         }
     };
@@ -288,7 +289,7 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
     };
     let (attempts, leases) = (spans(&pair.attempts), spans(&pair.leases));
     PairData {
-        client: text_of(pair.client),
+        client: address::text(pair.client),
         door: pair.door.index(),
         outcome,
         openings: nearest.openings,
@@ -308,8 +309,8 @@ fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Ver
     }
 }
 
-fn event_row(event: &Event, start: Timestamp, verdicts: &mut Verdicts) -> EventRow {
-    let Event { at, verdict, stage, text, attempt, packet, lines, more } = *event;
+fn event_row(event: &PageEvent, start: Timestamp, verdicts: &mut Verdicts) -> EventRow {
+    let PageEvent { at, verdict, stage, text, attempt, packet, lines, more } = *event;
     let (at, verdict) = (nanos(start, at), verdicts.place(verdict, stage));
     match packet {
         Some((id, shape)) => {

@@ -1,9 +1,15 @@
-//! What every run does: reads captures, drives an engine, and sums up.
+//! What every run does: loads its inputs, drives an engine, and ends.
 
+pub(crate) mod drive;
+pub(crate) mod exit;
+pub(crate) mod finish;
 pub(crate) mod huge_pages;
-pub(crate) mod inputs;
+pub(crate) mod load;
+pub(crate) mod names;
+pub(crate) mod overwrite;
 pub(crate) mod play;
 pub(crate) mod player;
 pub(crate) mod progress;
 pub(crate) mod reader;
 pub(crate) mod summary;
+pub(crate) mod terminal;

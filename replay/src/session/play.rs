@@ -1,123 +1,42 @@
-//! The loop around an engine, for whoever wants to know which packet made what happen.
-//!
-//! `player.rs` and `printer.rs` do the same in batches and on two threads, for those who do not.
+//! A replay on two threads: under a flood, rendering lines takes a third of the time.
 
 use std::io;
+use std::sync::mpsc;
+use std::thread;
 
-use knock_compat::{Effect, Engine, Rules, TimedEffect};
-use knock_engine::{CommandStatus, Counts, Doors, Event, Limits, Packet, Timestamp};
+use knock_compat::Rules;
+use knock_engine::{Doors, Limits};
 
-use crate::args::Args;
-use crate::session::player::PlayingDone;
-use crate::session::reader::{Next, PacketId, Reader};
+use super::drive::PlayingDone;
+use super::player::Player;
+use super::reader::{Reader, ReadingDone};
+use crate::output::text::Printer;
 
-/// An effect, with what made it happen.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Played<'a> {
-    /// What happened, and when.
-    pub(crate) timed: TimedEffect,
-    /// The packet that made it happen; `None` if time did, or something else.
-    pub(crate) packet: Option<PacketId>,
-    /// When the first packet came.
-    pub(crate) start: Timestamp,
-    /// The doors, for the text of the effect.
-    pub(crate) doors: &'a Doors,
-}
+/// How many packets of a file are decoded before the first of them is handled.
+const AT_ONCE: usize = 16;
+/// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
+const BATCHES: usize = 16;
 
-/// Who looks on while packets are replayed.
-pub(crate) trait Watch {
-    /// This comes next.
-    fn comes(&mut self, _at: Timestamp, _next: &Next<'_>) {}
-
-    /// This packet is going to be handled.
-    fn decoded(&mut self, _id: PacketId, _packet: &Packet) {}
-
-    /// This happens.
-    ///
-    /// # Errors
-    /// Why all is to end here.
-    fn happens(&mut self, played: &Played<'_>) -> io::Result<()>;
-
-    /// This packet was handled, and so much has happened so far.
-    fn handled(&mut self, _id: PacketId, _counts: Counts) {}
-}
-
-impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for F {
-    fn happens(&mut self, played: &Played<'_>) -> io::Result<()> {
-        self(played)
-    }
-}
-
-/// Replays packets one by one, answering that every command succeeded at once, and lets time run on in
-/// the end until nothing is due. `see` gets each effect; the first error it returns ends all.
+/// Replays while a second thread prints the transcript.
 pub(crate) fn play(
-    args: &Args,
     rules: Rules,
     doors: Doors,
-    reader: &mut Reader,
-    mut see: impl FnMut(&Played<'_>) -> io::Result<()>,
-) -> (PlayingDone, io::Result<()>) {
-    watch(&crate::limits(args.max_attempts), rules, doors, reader, &mut see)
-}
-
-/// Does the same for one who looks at packets, too.
-pub(crate) fn watch(
     limits: &Limits,
-    rules: Rules,
-    doors: Doors,
-    reader: &mut Reader,
-    watcher: &mut impl Watch,
-) -> (PlayingDone, io::Result<()>) {
-    let mut engine = rules.engine(doors, reader.listening(), limits);
-    let mut start = None;
-    let mut result = Ok(());
-    loop {
-        let more = reader.next(|at, next| {
-            watcher.comes(at, &next);
-            let (event, packet, decoded) = match next {
-                Next::Addresses(listening) => (Event::AddressesChanged(listening), None, Ok(())),
-                Next::Frame(link, frame, id) => match knock_compat::decode(&engine, link, frame) {
-                    Ok(packet) => {
-                        watcher.decoded(id, &packet);
-                        (Event::Packet(packet), Some(id), Ok(()))
-                    }
-                    Err(why) => (Event::DeadlineReached, None, Err(why)),
-                },
-            };
-            let start = *start.get_or_insert(at);
-            engine.handle(at, event);
-            result = perform(&mut engine, start, packet, watcher);
-            if let Some(id) = packet {
-                watcher.handled(id, engine.counts());
-            }
-            decoded
-        });
-        reader.tick();
-        if !more || result.is_err() {
-            break;
-        }
-    }
-    if result.is_ok() {
-        engine.handle(Timestamp::MAX, Event::DeadlineReached);
-        result = perform(&mut engine, start.unwrap_or(Timestamp::EPOCH), None, watcher);
-    }
-    (PlayingDone { counts: engine.counts(), listening: engine.listening().clone() }, result)
-}
-
-/// Takes what the engine wants done or known.
-fn perform(
-    engine: &mut Engine,
-    start: Timestamp,
-    packet: Option<PacketId>,
-    watcher: &mut impl Watch,
-) -> io::Result<()> {
-    while let Some(timed) = engine.poll_effect() {
-        let packet = packet.filter(|_| !timed.effect.is_due());
-        watcher.happens(&Played { timed, packet, start, doors: engine.doors() })?;
-        if let Effect::RunCommand { run, .. } = timed.effect {
-            let status = CommandStatus::SUCCESS;
-            engine.handle(timed.at, Event::CommandEnded { run, status });
-        }
-    }
-    Ok(())
+    mut reader: Reader,
+    printer: Printer<'_>,
+) -> (ReadingDone, PlayingDone, io::Result<()>) {
+    let (effects, to_print) = mpsc::sync_channel(BATCHES);
+    let (give_back, used) = mpsc::channel();
+    let live = reader.is_live();
+    let engine = rules.engine(doors, reader.listening(), limits);
+    let doors = engine.doors().clone();
+    let player = Player::new(engine, effects, used, live);
+    thread::scope(|scope| {
+        let printing = scope.spawn(move || printer.run(&doors, &to_print, &give_back));
+        // A live packet is handled as soon as it is there.
+        let at_once = if live { 1 } else { AT_ONCE };
+        let playing = player.play(|engine, events| reader.read(engine, at_once, events));
+        let written = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (reader.finish(), playing, written)
+    })
 }

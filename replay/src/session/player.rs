@@ -2,15 +2,20 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use knock_compat::{Effect, Engine, Rules, TimedEffect};
-use knock_engine::{CommandStatus, Counts, Doors, Event, Listening, Timestamp};
+use knock_compat::{Engine, TimedEffect};
+use knock_engine::{CommandsEnd, Event, Timestamp};
 
-use crate::args::Args;
+use super::drive::PlayingDone;
 use crate::output::text::Batch;
 
 /// The engine, with what goes out of it.
 pub(crate) struct Player {
     engine: Engine,
+    outgoing: Outgoing,
+}
+
+/// Effects on their way to the printer.
+struct Outgoing {
     /// When the first packet came.
     start: Option<Timestamp>,
     /// What the printer has not got yet.
@@ -22,40 +27,20 @@ pub(crate) struct Player {
     live: bool,
 }
 
-/// What the engine has to say when all is over.
-pub(crate) struct PlayingDone {
-    /// What has happened, in numbers.
-    pub(crate) counts: Counts,
-    /// Which destinations counted in the end.
-    pub(crate) listening: Listening,
-}
-
 /// Nobody prints any more.
 struct PrinterGone;
 
 impl Player {
-    /// How many effects are printed at once.
-    const BATCH: usize = 4096;
-
-    /// Makes an engine that has heard nothing, and prints to `printer`; if
-    /// `live`, as soon as there is something to print.
+    /// Takes an engine that has heard nothing, and prints to `printer`; if `live`, as soon as there is
+    /// something to print.
     pub(crate) fn new(
-        args: &Args,
-        rules: Rules,
-        doors: Doors,
-        listening: Listening,
+        engine: Engine,
         printer: SyncSender<Batch>,
         used: Receiver<Vec<TimedEffect>>,
         live: bool,
     ) -> Self {
-        let limits = crate::limits(args.max_attempts);
-        let engine = rules.engine(doors, listening, &limits);
-        Self { engine, start: None, effects: Vec::new(), printer, used, live }
-    }
-
-    /// Returns the doors as the engine knows them.
-    pub(crate) fn doors(&self) -> &Doors {
-        self.engine.doors()
+        let outgoing = Outgoing { start: None, effects: Vec::new(), printer, used, live };
+        Self { engine, outgoing }
     }
 
     /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
@@ -77,39 +62,37 @@ impl Player {
         loop {
             read(&self.engine, &mut events);
             let Some((first, _)) = events.first() else { break };
-            self.start.get_or_insert(*first);
+            self.outgoing.start.get_or_insert(*first);
             for (_, event) in &events {
                 if let Event::Packet(packet) = event {
                     self.engine.anticipate(packet);
                 }
             }
             for (at, event) in events.drain(..) {
-                self.engine.handle(at, event);
-                self.perform()?;
+                self.handle(at, event)?;
             }
-            if self.live {
-                self.print(true)?;
+            if self.outgoing.live {
+                self.outgoing.print(true)?;
             }
         }
         // Time runs on until nothing is due.
-        self.engine.handle(Timestamp::MAX, Event::DeadlineReached);
-        self.perform()?;
-        self.print(true)
+        self.handle(Timestamp::MAX, Event::DeadlineReached)?;
+        self.outgoing.print(true)
     }
 
-    /// Takes what the engine wants done or known, and answers that every command succeeded at once.
-    fn perform(&mut self) -> Result<(), PrinterGone> {
-        while let Some(timed) = self.engine.poll_effect() {
-            self.effects.push(timed);
-            if let Effect::RunCommand { run, .. } = timed.effect {
-                let status = CommandStatus::SUCCESS;
-                self.engine.handle(timed.at, Event::CommandEnded { run, status });
-            }
-            if self.effects.len() >= Self::BATCH {
-                self.print(self.live)?;
-            }
-        }
-        Ok(())
+    fn handle(&mut self, at: Timestamp, event: Event) -> Result<(), PrinterGone> {
+        let Self { engine, outgoing } = self;
+        engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| outgoing.take(timed))
+    }
+}
+
+impl Outgoing {
+    /// How many effects are printed at once.
+    const BATCH: usize = 4096;
+
+    fn take(&mut self, timed: TimedEffect) -> Result<(), PrinterGone> {
+        self.effects.push(timed);
+        if self.effects.len() >= Self::BATCH { self.print(self.live) } else { Ok(()) }
     }
 
     /// Hands over what is to be printed, if there is anything. What is live is waited for: a reader
@@ -135,9 +118,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc;
 
-    use clap::Parser as _;
+    use knock_compat::Rules;
     use knock_config as config;
-    use knock_engine::{Packet, Port, Transport};
+    use knock_engine::{Doors, Limits, Listening, Packet, Port, Transport};
 
     use super::*;
 
@@ -147,7 +130,6 @@ mod tests {
         let conf = b"[d]\nsequence = 1:udp,2:udp\nseq_timeout = 5\ncommand =\n";
         let config = config::parse(conf).config.unwrap();
         let doors = config.doors.into_iter().map(|door| door.door()).collect();
-        let args = Args::parse_from(["knock-replay", "x", "-c", "x"]);
         let (printer, batches) = mpsc::sync_channel(1);
         let (give_back, used) = mpsc::channel();
         let printing = std::thread::spawn(move || {
@@ -160,9 +142,10 @@ mod tests {
             flushes
         });
         let doors = Doors::new(doors).unwrap();
-        let player =
-            Player::new(&args, Rules::Knock, doors, Listening::everywhere(), printer, used, true);
-        let full = u32::try_from(Player::BATCH).unwrap();
+        let limits = Limits::default();
+        let engine = Rules::Knock.engine(doors, Listening::everywhere(), &limits);
+        let player = Player::new(engine, printer, used, true);
+        let full = u32::try_from(Outgoing::BATCH).unwrap();
         let mut number = 0;
         player.play(|_, events| {
             let packet = Packet {
@@ -180,7 +163,7 @@ mod tests {
             number += 1;
         });
         let flushes = printing.join().unwrap();
-        assert_eq!(flushes.last(), Some(&(Player::BATCH, true)));
+        assert_eq!(flushes.last(), Some(&(Outgoing::BATCH, true)));
         assert!(flushes.iter().all(|(_, flush)| *flush));
     }
 }

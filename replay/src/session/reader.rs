@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use knock_compat::{Engine, Undecodable};
 use knock_engine::{Event, LinkType, Listening, Timestamp};
 
-use crate::args::Args;
+use crate::session::names::{CaptureNames, PacketId};
 use crate::session::progress::Progress;
 use crate::session::summary::{AddressSource, Tally};
 use knock_capture::{CaptureError, Merge};
@@ -37,60 +37,16 @@ pub(crate) enum Next<'a> {
     Frame(LinkType, &'a [u8], PacketId),
 }
 
-/// Which packet of which capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PacketId {
-    /// The place of the capture on the command line, from 0.
-    pub capture: usize,
-    /// The number in the capture, from 1, as Wireshark counts.
-    pub number: u64,
-}
-
-/// The names by which captures are told apart.
-#[derive(Clone, Debug)]
-pub struct CaptureNames(Vec<String>);
-
-impl CaptureNames {
-    /// Takes the names of captures, fit to be printed, in the order of the command line.
-    #[must_use]
-    pub const fn new(names: Vec<String>) -> Self {
-        Self(names)
-    }
-
-    /// Returns all names.
-    #[must_use]
-    pub fn all(&self) -> &[String] {
-        &self.0
-    }
-
-    /// Returns the name of the capture that a packet belongs to.
-    #[must_use]
-    pub fn of(&self, packet: PacketId) -> &str {
-        self.0.get(packet.capture).map_or("", String::as_str)
-    }
-
-    /// Returns `packet 3`, or `packet 3 of NAME` if there are several captures.
-    #[must_use]
-    pub fn packet(&self, packet: PacketId) -> String {
-        let PacketId { capture: _, number } = packet;
-        if self.0.len() > 1 {
-            format!("packet {number} of {}", self.of(packet))
-        } else {
-            format!("packet {number}")
-        }
-    }
-}
-
 impl Reader {
-    /// Makes a reader of captures.
-    pub(crate) fn new(args: &Args, captures: Merge, progress: Option<Progress>) -> Self {
-        Self { progress, ..Self::at(&args.local, args.only_ip_v4, captures) }
-    }
-
     /// Makes a reader of captures, with the local addresses, if any are given.
     pub(crate) fn at(local: &[IpAddr], ipv4_only: bool, captures: Merge) -> Self {
         let addresses = Addresses::of(local, ipv4_only);
         Self { captures, addresses, tally: Tally::default(), progress: None }
+    }
+
+    /// Returns the same with the progress that is shown.
+    pub(crate) fn with_progress(self, progress: Option<Progress>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Returns whether packets arrive while they happen.

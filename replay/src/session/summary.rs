@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use knock_compat::{Reason, Undecodable};
+use knock_engine::address;
 use knock_engine::{Counts, Listening, Timestamp};
 use serde::Serialize;
 
 use crate::args::TimeFormat;
-use crate::output::json;
-use crate::output::text::{span, stamp, text_of};
+use crate::output::time::{span, stamp, utc};
+use crate::output::words::number;
 
 /// What the packets of the captures were, in numbers.
 #[derive(Debug, Default)]
@@ -129,9 +130,9 @@ impl Tally {
             timed_out: counts.timed_out,
             voided: counts.voided,
             retransmissions: counts.retransmissions,
-            first: self.times.map(|(first, _)| json::utc(first)),
-            last: self.times.map(|(_, latest)| json::utc(latest)),
-            local: local.map(|local| local.iter().map(|&address| text_of(address)).collect()),
+            first: self.times.map(|(first, _)| utc(first)),
+            last: self.times.map(|(_, latest)| utc(latest)),
+            local: local.map(|local| local.iter().map(|&address| address::text(address)).collect()),
             warnings: self.warnings(counts),
         }
     }
@@ -226,7 +227,7 @@ fn attempt_line(counts: Counts) -> String {
 pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> String {
     let list = || {
         let addresses = listening.local().unwrap_or_default();
-        addresses.iter().map(|&address| text_of(address)).collect::<Vec<_>>().join(", ")
+        addresses.iter().map(|&address| address::text(address)).collect::<Vec<_>>().join(", ")
     };
     match source {
         AddressSource::Given => format!("local addresses: {}", list()),
@@ -235,9 +236,4 @@ pub(crate) fn address_line(listening: &Listening, source: AddressSource) -> Stri
                                    with --local ADDR)"
             .to_owned(),
     }
-}
-
-/// Returns how many there are of something.
-pub(crate) fn number(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

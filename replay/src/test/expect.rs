@@ -9,14 +9,11 @@ use std::time::Duration;
 use knock_config::text::{Cause, counted, push_printable, shown};
 use similar::{ChangeTag, TextDiff};
 
-use knock_compat::Rules;
-use knock_engine::Doors;
-
-use crate::args::Args;
-use crate::session::progress::Bar;
-use crate::session::reader::Reader;
-
-use crate::{Exit, Streams, sum_up};
+use crate::args::ReplayArgs;
+use crate::replay::Replay;
+use crate::session::exit::Exit;
+use crate::session::finish::finish;
+use crate::session::terminal::Streams;
 
 /// The longest transcript that is compared, and the largest file, in bytes.
 const MAX_BYTES: usize = 64 << 20;
@@ -32,17 +29,17 @@ pub(crate) const TOO_LONG: &str = "the transcript is longer than 64 MiB: take fe
 
 /// What is said where no packet was admitted.
 pub(crate) const NOTHING_TESTED: &str =
-    "no packet was admitted, so nothing was tested; see the summary, and '--explain'";
+    "no packet was admitted, so nothing was tested; see the summary, and 'knock-replay explain'";
 
 /// A transcript that is kept instead of printed.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct KeptTranscript {
     pub(crate) bytes: Vec<u8>,
     /// It would have been longer than a transcript can be.
     pub(crate) is_full: bool,
 }
 
-impl Write for Kept {
+impl Write for KeptTranscript {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.bytes.len().saturating_add(bytes.len()) > MAX_BYTES {
             self.is_full = true;
@@ -58,76 +55,63 @@ impl Write for Kept {
 
 /// Replays, and compares the transcript with what is expected, or makes it that.
 pub(crate) fn run(
-    args: &Args,
+    args: &ReplayArgs,
     file: &Path,
-    rules: Rules,
-    doors: Doors,
-    reader: Reader,
-    bar: Option<Bar>,
+    replay: Replay,
     streams: &mut Streams<'_>,
-) -> Exit {
-    let mut kept = Kept::default();
-    let Streams { errors, progress, colour, output_colour, .. } = streams;
-    let mut inner = Streams {
-        output: &mut kept,
-        errors: *errors,
-        progress: *progress,
-        colour: *colour,
-        output_colour: *output_colour,
-    };
-    let (reading, playing, written) = crate::play(args, rules, doors, reader, bar, &mut inner);
-    if let Err(error) = written {
-        if !kept.is_full {
-            return streams.cannot_write(&error);
-        }
-        streams.say(&format!("knock-replay: error: {TOO_LONG}\n"));
-        return Exit::Output;
+) -> Result<Exit, Exit> {
+    let mut kept = KeptTranscript::default();
+    let (reading, playing, written) = replay.transcript(args, &mut kept, streams.errors);
+    if kept.is_full {
+        streams.error(TOO_LONG);
+        return Err(Exit::Output);
     }
-    let summed_up = sum_up(args, &reading, &playing, streams);
-    if summed_up != Exit::Done {
-        return summed_up;
-    }
+    finish(streams, args.input.quiet, written, &reading, reading.summary_of(&playing))?;
     if playing.counts.admitted == 0 {
-        streams.say(&format!("knock-replay: error: {NOTHING_TESTED}\n"));
-        return Exit::Differ;
+        streams.error(NOTHING_TESTED);
+        return Ok(Exit::Differ);
     }
-    judge(args, file, &kept, streams)
+    Ok(judge(args, file, &kept, streams))
 }
 
 /// Compares a transcript with the file that says what is expected, or makes it that.
-pub(crate) fn judge(args: &Args, file: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
-    if args.bless { bless(file, kept, streams) } else { compare(file, kept, args.quiet, streams) }
+pub(crate) fn judge(
+    args: &ReplayArgs,
+    file: &Path,
+    kept: &KeptTranscript,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    if args.bless {
+        bless(file, kept, streams)
+    } else {
+        compare(file, kept, args.input.quiet, streams)
+    }
 }
 
 /// Writes a transcript to a file that from now on says what is expected.
-fn bless(path: &Path, kept: &Kept, streams: &mut Streams<'_>) -> Exit {
+fn bless(path: &Path, kept: &KeptTranscript, streams: &mut Streams<'_>) -> Exit {
     match fs::write(path, &kept.bytes) {
         Ok(()) => {
             let lines = counted(kept.bytes.lines().count(), "line");
-            streams.say(&format!("knock-replay: {lines} written to {}\n", shown(path)));
+            streams.line(&format!("{lines} written to {}", shown(path)));
             Exit::Done
         }
-        Err(error) => {
-            let (path, cause) = (shown(path), Cause(&error));
-            streams.say(&format!("knock-replay: error: cannot write {path}: {cause}\n"));
-            Exit::Output
-        }
+        Err(error) => streams.cannot_write_file(path, &error),
     }
 }
 
 /// Compares a transcript with the file that says what is expected, and prints what differs.
-fn compare(path: &Path, kept: &Kept, quiet: bool, streams: &mut Streams<'_>) -> Exit {
+fn compare(path: &Path, kept: &KeptTranscript, quiet: bool, streams: &mut Streams<'_>) -> Exit {
     let expected = match read(path) {
         Ok(expected) => expected,
         Err(why) => {
-            let path = shown(path);
-            streams.say(&format!("knock-replay: error: cannot read {path}: {why}\n"));
+            streams.error(&format!("cannot read {}: {why}", shown(path)));
             return Exit::Config;
         }
     };
     if expected == kept.bytes {
         if !quiet {
-            streams.say(&format!("knock-replay: as {} says\n", shown(path)));
+            streams.line(&format!("as {} says", shown(path)));
         }
         return Exit::Done;
     }
@@ -139,9 +123,9 @@ fn compare(path: &Path, kept: &Kept, quiet: bool, streams: &mut Streams<'_>) -> 
         return printed;
     }
     let (missing, new) = (counted(missing, "line"), counted(new, "line"));
-    streams.say(&format!(
-        "knock-replay: not as {name} says: {missing} missing, {new} new; if that is right, write the \
-         file anew with --bless\n"
+    streams.line(&format!(
+        "not as {name} says: {missing} missing, {new} new; if that is right, write the file anew with \
+         --bless"
     ));
     Exit::Differ
 }
@@ -158,7 +142,7 @@ pub(crate) struct Difference {
 }
 
 /// Returns how a transcript differs from the text of the file `name`.
-pub(crate) fn difference(name: &str, expected: &[u8], kept: &Kept) -> Difference {
+pub(crate) fn difference(name: &str, expected: &[u8], kept: &KeptTranscript) -> Difference {
     let [expected, actual] = [expected, &kept.bytes].map(visible);
     let diff = TextDiff::configure().timeout(SEARCH_MAX).diff_lines(&*expected, &*actual);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();

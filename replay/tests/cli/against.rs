@@ -1,4 +1,4 @@
-//! `--against`: the command around what `tests/against.rs` holds to the transcripts.
+//! `diff --new`: the command around what `tests/against.rs` holds to the transcripts.
 
 use std::fs;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::common::forge::{Packet, knocks, knocks_pcap, pcap, pcap_header, syn};
 use crate::common::{CONFIG, Desk, Live};
 
-const AGAINST: &str = "knocks.pcap -c knockd.conf --against new.conf";
+const DIFF: &str = "diff knocks.pcap -c knockd.conf --new new.conf";
 
 /// Knocks at `ssh` that one of two clients is slow with, and a knock at `mail`.
 fn traffic() -> Vec<Packet> {
@@ -38,7 +38,7 @@ fn what_changes_is_shown_side_by_side_with_what_it_comes_from() {
     ];
     let mut told = String::new();
     for (name, edit) in edits {
-        let outcome = desk(edit).run(AGAINST);
+        let outcome = desk(edit).run(DIFF);
         assert_eq!(outcome.status, Some(1), "{name}");
         told.extend(["## ", name, "\n", &outcome.stdout, "--\n", &outcome.stderr, "\n"]);
     }
@@ -48,12 +48,12 @@ fn what_changes_is_shown_side_by_side_with_what_it_comes_from() {
 #[test]
 fn configurations_that_do_the_same_are_status_0_and_print_nothing() {
     let desk = desk(|text| format!("# A comment.\n{text}"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     let told = "knock-replay: 8 packets read: knockd.conf and new.conf do the same\n\
                 knock-replay: openings: 2 with knockd.conf, 2 with new.conf\n";
     assert_eq!(outcome.stderr, told);
-    let quiet = desk.run(&format!("{AGAINST} -q"));
+    let quiet = desk.run(&format!("{DIFF} -q"));
     assert_eq!((quiet.status, quiet.stdout.as_str(), quiet.stderr.as_str()), (Some(0), "", ""));
 }
 
@@ -63,12 +63,12 @@ fn a_capture_of_which_nothing_is_admitted_compares_nothing() {
                    was compared\n";
     let desk = Desk::with(pcap(&[]));
     desk.write("new.conf", CONFIG);
-    let outcome = desk.run(&format!("{AGAINST} -q"));
+    let outcome = desk.run(&format!("{DIFF} -q"));
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), nothing));
     fs::write(desk.path("knocks.pcap"), knocks_pcap()).unwrap();
-    let elsewhere = desk.run(&format!("{AGAINST} -q --local 192.0.2.9"));
+    let elsewhere = desk.run(&format!("{DIFF} -q --local 192.0.2.9"));
     assert_eq!((elsewhere.status, elsewhere.stderr.as_str()), (Some(1), nothing));
-    let told = desk.run(&format!("{AGAINST} --local 192.0.2.9")).stderr;
+    let told = desk.run(&format!("{DIFF} --local 192.0.2.9")).stderr;
     let verdict = "knock-replay: 3 packets read: knockd.conf and new.conf have nothing to do\n";
     assert!(told.starts_with(verdict), "{told}");
 }
@@ -76,14 +76,14 @@ fn a_capture_of_which_nothing_is_admitted_compares_nothing() {
 #[test]
 fn errors_of_either_configuration_are_told_with_its_name() {
     let desk = desk(|text| text.replace("7000", "70000"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
     assert!(outcome.stderr.contains("--> new.conf:2:16"), "{}", outcome.stderr);
-    let outcome = desk.run("knocks.pcap -c new.conf --against nosuch.conf");
+    let outcome = desk.run("diff knocks.pcap -c new.conf --new nosuch.conf");
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.stderr.contains("--> new.conf:2:16"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("nosuch.conf"), "{}", outcome.stderr);
-    let outcome = desk.run("knocks.pcap -c knockd.conf --against nosuch.conf");
+    let outcome = desk.run("diff knocks.pcap -c knockd.conf --new nosuch.conf");
     assert_eq!(outcome.status, Some(2));
     let told = "error: cannot read `nosuch.conf`: there is no such file\n";
     assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
@@ -95,7 +95,7 @@ fn a_capture_that_is_cut_is_compared_up_to_there_and_is_status_3() {
     capture.truncate(capture.len() - 1);
     let desk = Desk::with(capture);
     desk.write("new.conf", CONFIG.replace("cmd_timeout = 10", "cmd_timeout = 3"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     assert_eq!(outcome.status, Some(3));
     assert!(outcome.stdout.contains("10.200000  3.200000  command timeout"), "{}", outcome.stdout);
 }
@@ -106,7 +106,7 @@ fn a_capture_that_is_cut_is_compared_up_to_there_and_is_status_3() {
 fn a_timeout_at_the_time_of_a_packet_is_what_it_comes_from() {
     let desk = Desk::with(pcap(&[syn(0, 7000), syn(1000, 7000)]));
     desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 1"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     assert_eq!(outcome.status, Some(1));
     let told = "\
   +  -         1.000000  sequence timeout
@@ -129,7 +129,7 @@ fn each_attempt_has_a_reason_of_its_own() {
     let attempts = [attempt(0, 3000, 3200), attempt(20_000, 100, 200), attempt(40_000, 100, 3000)];
     let desk = Desk::with(pcap(&attempts.concat()));
     desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 2"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     let reasons: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("new: ")).collect();
     let told = [
         "new: new.conf",
@@ -145,7 +145,7 @@ fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
     let ack = syn(200, 7000).flags(0x10);
     let desk = Desk::with(pcap(&[syn(0, 7000), syn(100, 8000), ack, syn(300, 9000)]));
     desk.write("new.conf", CONFIG.replace("8000", "8001"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     let reasons = outcome.stdout.lines().filter(|line| line.starts_with("  because"));
     let told = [
         "  because of packet 2 (8000/tcp)",
@@ -160,7 +160,7 @@ fn a_door_that_closes_no_more_did_not_open() {
     let first = [(0, 7000), (3000, 8000), (3200, 9000), (6000, 7000)];
     let desk = Desk::with(pcap(&first.map(|(at_ms, port)| syn(at_ms, port))));
     desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 2"));
-    let outcome = desk.run(AGAINST);
+    let outcome = desk.run(DIFF);
     let told = "\
   -  13.200000          -         command timeout
   -  13.200000          -         running command: close 10.0.0.5
@@ -172,7 +172,7 @@ fn a_door_that_closes_no_more_did_not_open() {
 #[test]
 fn times_are_absolute_where_that_is_asked() {
     let desk = desk(|text| text.replace("cmd_timeout = 10", "cmd_timeout = 3"));
-    let outcome = desk.run(&format!("{AGAINST} --time=utc"));
+    let outcome = desk.run(&format!("{DIFF} --time=utc"));
     let row = "  ~  2023-11-14T22:13:30.200000Z  2023-11-14T22:13:23.200000Z  command timeout\n";
     assert!(outcome.stdout.contains(row), "{}", outcome.stdout);
 }
@@ -180,7 +180,7 @@ fn times_are_absolute_where_that_is_asked() {
 #[test]
 fn a_pipe_is_compared_when_it_has_ended() {
     let desk = desk(|text| text.replace("cmd_timeout = 10", "cmd_timeout = 3"));
-    let arguments = "- -c knockd.conf --against new.conf -q";
+    let arguments = "diff - -c knockd.conf --new new.conf -q";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&pcap_header());
     for packet in knocks(0) {
@@ -192,20 +192,10 @@ fn a_pipe_is_compared_when_it_has_ended() {
 }
 
 #[test]
-fn what_against_cannot_be_given_with_is_refused() {
-    let desk = desk(str::to_owned);
-    for more in ["--rules both", "--rules knockd-0.8", "--explain", "--expect x", "-v"] {
-        let outcome = desk.run(&format!("{AGAINST} {more}"));
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
-        assert!(outcome.stderr.contains("'--against"), "{more}: {}", outcome.stderr);
-    }
-}
-
-#[test]
 fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
     let desk = desk(|text| text.replace("7000,8000,9000", "7000,8000,9001"));
     let output = |variables: &[(&str, &str)]| {
-        let mut command = desk.command(AGAINST);
+        let mut command = desk.command(DIFF);
         command.env_remove("NO_COLOR").envs(variables.iter().copied());
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
@@ -221,7 +211,7 @@ fn what_cannot_be_written_is_status_4() {
     let desk = desk(|text| text.replace("7000,8000,9000", "7000,8000,9001"));
     for more in ["", "--format json"] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = desk.command(&format!("{AGAINST} -q {more}"));
+        let mut command = desk.command(&format!("{DIFF} -q {more}"));
         let output = command.stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(4));
         let told =

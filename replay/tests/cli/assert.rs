@@ -286,7 +286,7 @@ fn a_file_that_asserts_nothing_is_a_fault() {
 fn packets_of_which_none_is_admitted_prove_nothing_unless_that_is_asserted() {
     let desk = Desk::with(pcap(&[]));
     let nothing = "knock-replay: error: no packet was admitted, so nothing was tested; see the summary, \
-                   and '--explain'; if that is what is expected, assert `nothing is admitted`\n";
+                   and 'knock-replay explain'; if that is what is expected, assert `nothing is admitted`\n";
     desk.write("a.assert", "must not open any\n");
     let empty = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(

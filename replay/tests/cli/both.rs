@@ -1,5 +1,8 @@
 //! `--rules`: knockd 0.8, knock, and where they differ.
 
+use knock_tests::schema::Schema;
+use serde_json::Value;
+
 use crate::common::forge::{knocks, pcap, syn};
 use crate::common::{Desk, OPENED};
 
@@ -22,7 +25,7 @@ fn each_set_of_rules_prints_its_own_transcript() {
 
 #[test]
 fn both_print_what_differs_with_number_and_packet() {
-    let outcome = retransmitting().run("knocks.pcap -c knockd.conf --rules both --time=relative");
+    let outcome = retransmitting().run("diff knocks.pcap -c knockd.conf --rules --time=relative");
     insta::assert_snapshot!(outcome.stdout);
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(outcome.status, Some(1));
@@ -30,7 +33,7 @@ fn both_print_what_differs_with_number_and_packet() {
 
 #[test]
 fn both_print_nothing_where_nothing_differs() {
-    let outcome = Desk::with(pcap(&knocks(0))).run("knocks.pcap -c knockd.conf --rules both");
+    let outcome = Desk::with(pcap(&knocks(0))).run("diff knocks.pcap -c knockd.conf --rules");
     let same = "knock-replay: 3 packets read: knockd 0.8 and knock do the same\n\
                 knock-replay: openings: 1 by knockd 0.8, 1 by knock\n";
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
@@ -41,10 +44,10 @@ fn both_print_nothing_where_nothing_differs() {
 #[test]
 fn both_warn_if_no_packet_was_for_any_door() {
     let desk = Desk::with(pcap(&knocks(0)));
-    let outcome = desk.run("knocks.pcap -c knockd.conf --local 10.9.9.9 --rules both");
+    let outcome = desk.run("diff knocks.pcap -c knockd.conf --local 10.9.9.9 --rules");
     assert_eq!(outcome.status, Some(0));
     assert!(outcome.stderr.contains("warning: no packet was for any door"), "{}", outcome.stderr);
-    let outcome = desk.run("knocks.pcap -c knockd.conf --local 10.9.9.9 --rules both -q");
+    let outcome = desk.run("diff knocks.pcap -c knockd.conf --local 10.9.9.9 --rules -q");
     assert_eq!(outcome.stderr, "");
 }
 
@@ -70,7 +73,7 @@ fn a_crash_of_knockd_08_is_told() {
         "[d]\none_time_sequences = list\ncommand = x\n[e]\nsequence = 7000\n",
     );
     desk.write("list", " 1\n");
-    let outcome = desk.run("knocks.pcap -c knockd.conf --rules both");
+    let outcome = desk.run("diff knocks.pcap -c knockd.conf --rules");
     insta::assert_snapshot!(outcome.stdout);
     insta::assert_snapshot!(outcome.stderr);
     assert_eq!(outcome.status, Some(1));
@@ -101,7 +104,7 @@ fn a_capture_that_knockd_08_cannot_read_is_told() {
 fn differences_can_be_left_out() {
     // The first knock of an attempt that comes to nothing: the real one never tells of its end.
     let desk = Desk::with(pcap(&[knocks(0), vec![syn(60_000, 7000)]].concat()));
-    let both = "knocks.pcap -c knockd.conf --rules both";
+    let both = "diff knocks.pcap -c knockd.conf --rules";
     let outcome = desk.run(both);
     assert_eq!((outcome.status, outcome.stdout.lines().count()), (Some(1), 1));
     for except in ["--except 17", "--except 12,17", "--except=12 --except=17"] {
@@ -109,19 +112,58 @@ fn differences_can_be_left_out() {
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     }
     assert_eq!(desk.run(&format!("{both} --except 12")).status, Some(1));
-    for wrong in ["--except 28", "--except x", "--except 17 --rules knock"] {
-        let command = format!("{both} {wrong}")
-            .replace("--rules both --except 17 --rules", "--except 17 --rules");
-        assert_eq!(desk.run(&command).status, Some(2), "{wrong}");
+    for wrong in ["--except 28", "--except x"] {
+        assert_eq!(desk.run(&format!("{both} {wrong}")).status, Some(2), "{wrong}");
     }
+    let without = "diff knocks.pcap -c knockd.conf --new knockd.conf --except 17";
+    assert_eq!(desk.run(without).status, Some(2));
 }
 
 #[test]
 fn both_name_the_capture_of_several_and_the_packet_within_it() {
     let desk = Desk::with(pcap(&[syn(0, 7000)]));
     desk.write("other.pcap", pcap(&[syn(100, 443), syn(9000, 7000)]));
-    let outcome = desk.run("other.pcap knocks.pcap -c knockd.conf --rules both");
+    let outcome = desk.run("diff other.pcap knocks.pcap -c knockd.conf --rules");
     let line =
         "- 10.0.0.5: ssh: sequence timeout (stage 1)  [difference 17, packet 2 of other.pcap]";
     assert!(outcome.stdout.lines().any(|one| one == line), "{}", outcome.stdout);
+}
+
+/// The lines that text and objects show are the same, with the same numbers and packets.
+#[test]
+fn objects_are_what_the_text_says_and_what_the_schema_says() {
+    let desk = retransmitting();
+    let text = desk.run("diff knocks.pcap -c knockd.conf --rules --time=utc -q");
+    let objects = desk.run("diff knocks.pcap -c knockd.conf --rules --format json -q");
+    assert_eq!((text.status, objects.status), (Some(1), Some(1)));
+    let schema = Schema::read("knock-rules.schema.json");
+    let objects: Vec<Value> =
+        objects.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for object in &objects {
+        schema.check(object);
+    }
+    let (summary, lines) = objects.split_last().unwrap();
+    let as_text = lines.iter().map(|one| {
+        let sign = if one["by"] == "knock" { "+" } else { "-" };
+        let time = one["time"].as_str().unwrap().replace("000Z", "Z");
+        let place = match one["packet"]["number"].as_u64() {
+            Some(number) => format!("packet {number}"),
+            None => "after the last packet".to_owned(),
+        };
+        let (text, difference) = (one["text"].as_str().unwrap(), &one["difference"]);
+        format!("{sign} {time} {text}  [difference {difference}, {place}]\n")
+    });
+    assert_eq!(as_text.collect::<String>(), text.stdout);
+    assert!(lines.len() > 1);
+    assert_eq!(summary["lines"], lines.len());
+    assert_eq!(summary["packets"], 4);
+}
+
+#[test]
+fn objects_have_both_times() {
+    let outcome =
+        retransmitting().run("diff knocks.pcap -c knockd.conf --rules --format json --time");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
+    let told = "error: objects have both times: leave out '--time'\n";
+    assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
 }

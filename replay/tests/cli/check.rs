@@ -1,4 +1,4 @@
-//! `--check`, `--explain` and what goes with them.
+//! `check`, `check --explain` and what goes with them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,7 @@ const SOUND: &str = "\
 
 #[test]
 fn a_sound_configuration_is_status_0() {
-    let outcome = checked(SOUND, "--check -c knockd.conf");
+    let outcome = checked(SOUND, "check -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     assert_eq!(outcome.stderr, "knockd.conf: 1 door, no errors\n");
 }
@@ -24,7 +24,7 @@ fn a_sound_configuration_is_status_0() {
 fn warnings_are_status_0_unless_they_are_denied() {
     let config = SOUND.replace("7326,61402", "61402");
     let status = |arguments: &str| {
-        let outcome = checked(&config, &format!("--check -c knockd.conf {arguments}"));
+        let outcome = checked(&config, &format!("check -c knockd.conf {arguments}"));
         assert_eq!(outcome.stdout, "");
         outcome.status
     };
@@ -40,13 +40,13 @@ fn warnings_are_status_0_unless_they_are_denied() {
 #[test]
 fn a_check_says_what_a_replay_does_not() {
     let config = SOUND.replace("7326,61402", "61402");
-    let outcome = checked(&config, "--check -c knockd.conf");
+    let outcome = checked(&config, "check -c knockd.conf");
     insta::assert_snapshot!(outcome.stderr);
     let desk = Desk::with(crate::common::forge::knocks_pcap());
     desk.write("knockd.conf", &config);
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     assert!(!outcome.stderr.contains("few-knocks"), "{}", outcome.stderr);
-    let quiet = checked(&config, "--check -c knockd.conf --quiet");
+    let quiet = checked(&config, "check -c knockd.conf --quiet");
     assert_eq!((quiet.status, quiet.stderr.as_str()), (Some(0), ""));
 }
 
@@ -55,19 +55,19 @@ fn the_machine_is_looked_at_only_where_that_is_asked() {
     let desk = Desk::new();
     desk.write("knockd.conf", SOUND);
     fs::set_permissions(desk.path("knockd.conf"), Permissions::from_mode(0o644)).unwrap();
-    let without = desk.run("--check -c knockd.conf --deny warnings");
+    let without = desk.run("check -c knockd.conf --deny warnings");
     assert_eq!(without.status, Some(0), "{}", without.stderr);
-    let with = desk.run("--check -c knockd.conf --on-this-machine");
+    let with = desk.run("check -c knockd.conf --on-this-machine");
     assert_eq!(with.status, Some(0));
     insta::assert_snapshot!(with.stderr);
 }
 
 #[test]
 fn an_error_is_status_2_with_all_that_is_wrong() {
-    let outcome = checked("[ssh]\nsequence = 7000,x\nfoo = 1\n", "--check -c knockd.conf");
+    let outcome = checked("[ssh]\nsequence = 7000,x\nfoo = 1\n", "check -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
     assert!(outcome.stderr.ends_with("\nerror: knockd.conf: 2 errors\n"), "{}", outcome.stderr);
-    let outcome = checked("", "--check -c nosuch.conf");
+    let outcome = checked("", "check -c nosuch.conf");
     assert_eq!(outcome.status, Some(2));
     let told = "error: cannot read `nosuch.conf`: there is no such file\n";
     assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
@@ -76,13 +76,13 @@ fn an_error_is_status_2_with_all_that_is_wrong() {
 #[test]
 fn json_goes_to_standard_output_and_nothing_goes_elsewhere() {
     let config = SOUND.replace("7326,61402", "61402");
-    let outcome = checked(&config, "--check -c knockd.conf --format json --deny few-knocks");
+    let outcome = checked(&config, "check -c knockd.conf --format json --deny few-knocks");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
     insta::assert_snapshot!(outcome.stdout);
-    let outcome = checked("", "--check -c nosuch.conf --format json");
+    let outcome = checked("", "check -c nosuch.conf --format json");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
     insta::assert_snapshot!(outcome.stdout);
-    let outcome = checked(SOUND, "--check -c knockd.conf --format json");
+    let outcome = checked(SOUND, "check -c knockd.conf --format json");
     assert_eq!(
         (outcome.status, outcome.stdout.as_str(), outcome.stderr.as_str()),
         (Some(0), "", "")
@@ -91,31 +91,9 @@ fn json_goes_to_standard_output_and_nothing_goes_elsewhere() {
 
 #[test]
 fn a_code_is_explained_without_anything_else() {
-    let outcome = checked("", "--check --explain=sequence-suffix");
+    let outcome = checked("", "check --explain sequence-suffix");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
     insta::assert_snapshot!(outcome.stdout);
-}
-
-#[test]
-fn every_fault_of_a_check_on_the_command_line_is_status_2() {
-    let faults = [
-        "--check",
-        "--check -c knockd.conf knocks.pcap",
-        "--check -c knockd.conf --read knocks.pcap",
-        "-c knockd.conf --deny warnings knocks.pcap",
-        "--check -c knockd.conf --deny few-knoks",
-        "--check -c knockd.conf --allow warnings",
-        "--check --explain=few-knoks",
-        "--check --explain=192.0.2.7",
-        "--check --explain",
-        "--explain=few-knocks -c knockd.conf knocks.pcap",
-    ];
-    let told = faults.map(|arguments| {
-        let outcome = checked(SOUND, arguments);
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{arguments}");
-        format!("$ knock-replay {arguments}\n{}\n", outcome.stderr)
-    });
-    insta::assert_snapshot!(told.concat());
 }
 
 /// Runs the program beside a `knockd.conf`.

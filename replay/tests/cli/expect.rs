@@ -52,7 +52,7 @@ fn a_capture_of_which_nothing_is_admitted_tests_nothing() {
     let desk = Desk::with(pcap(&[]));
     desk.write("expected", "");
     let nothing = "knock-replay: error: no packet was admitted, so nothing was tested; see the summary, \
-                   and '--explain'\n";
+                   and 'knock-replay explain'\n";
     let empty = desk.run("knocks.pcap -c knockd.conf -q --expect expected");
     assert_eq!((empty.status, empty.stderr.as_str()), (Some(1), nothing));
     fs::write(desk.path("knocks.pcap"), knocks_pcap()).unwrap();

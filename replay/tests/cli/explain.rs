@@ -1,4 +1,4 @@
-//! `--explain`: the command around what `tests/explain.rs` shows case by case.
+//! `explain`: the command around what `tests/explain.rs` shows case by case.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::common::forge::{Packet, first_knocks_pcap, knocks, pcap, pcap_header, syn};
 use crate::common::{CONFIG, Desk, Live};
 
-const EXPLAIN: &str = "knocks.pcap -c knockd.conf --explain";
+const EXPLAIN: &str = "explain knocks.pcap -c knockd.conf";
 
 /// A knock whose second packet went to a wrong port.
 fn mistyped() -> Vec<Packet> {
@@ -24,29 +24,6 @@ fn standard_output_gets_the_explanation_and_nothing_of_the_transcript() {
     assert!(outcome.stderr.starts_with("knock-replay: 3 packets read"), "{}", outcome.stderr);
     let quiet = Desk::with(pcap(&mistyped())).run(&format!("{EXPLAIN} --quiet"));
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (outcome.stdout, ""));
-}
-
-#[test]
-fn what_explain_cannot_be_given_with_is_refused_with_a_way_out() {
-    let desk = Desk::with(pcap(&mistyped()));
-    let mut told = String::new();
-    for more in [
-        " --rules knockd-0.8",
-        " --rules both",
-        " --time",
-        " -v",
-        " --format xml",
-        "=host.example",
-        "=10.0.0.0/33",
-        "=",
-        " 10.0.0.5",
-        " all",
-    ] {
-        let outcome = desk.run(&format!("{EXPLAIN}{more}"));
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
-        told.extend(["$ ", EXPLAIN, more, "\n", &outcome.stderr, "\n"]);
-    }
-    insta::assert_snapshot!(told);
 }
 
 #[test]
@@ -74,7 +51,7 @@ fn what_is_advised_helps() {
 #[test]
 fn each_thing_that_happens_to_live_packets_is_explained_at_once() {
     let desk = Desk::new();
-    let arguments = "- -c knockd.conf --explain=10.0.0.5";
+    let arguments = "explain - -c knockd.conf --client 10.0.0.5";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&[pcap_header(), syn(0, 7000).record()].concat());
     assert_eq!(live.line(), "10.0.0.5: ssh: 0.000 s  packet 1  7000/tcp  Stage 1 of 3");
@@ -93,7 +70,7 @@ fn each_thing_that_happens_to_live_packets_is_explained_at_once() {
 #[test]
 fn each_thing_that_happens_to_live_packets_is_an_object_at_once() {
     let desk = Desk::new();
-    let arguments = "- -c knockd.conf --explain --format json";
+    let arguments = "explain - -c knockd.conf --format json";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&[pcap_header(), syn(0, 7000).record()].concat());
     let object = live.line();
@@ -134,11 +111,11 @@ fn beyond_a_hundred_lines_of_a_client_at_a_door_the_rest_is_counted() {
     // Three stages, the opening, two commands and a timeout.
     let lines = |text: &str| text.lines().filter(|line| line.contains(" s  packet ")).count();
     let outcome = desk.run(&format!("{EXPLAIN} -q"));
-    let left_out = "\n  320 more not shown here; name the client (--explain=CLIENT) or use --format \
+    let left_out = "\n  320 more not shown here; name the client (--client CLIENT) or use --format \
                     json to see all\n";
     assert!(outcome.stdout.contains(left_out), "{}", outcome.stdout);
     assert!(outcome.stdout.ends_with("door ssh: opened for 10.0.0.5 60 times\n"));
-    let one = desk.run(&format!("{EXPLAIN}=10.0.0.5 -q")).stdout;
+    let one = desk.run(&format!("{EXPLAIN} --client 10.0.0.5 -q")).stdout;
     assert!(!one.contains("more not shown"), "{one}");
     assert_eq!(lines(&one), 60 * 5);
     let objects = desk.run(&format!("{EXPLAIN} -q --format json")).stdout;
@@ -150,11 +127,11 @@ fn more_clients_than_are_followed_are_counted_and_one_can_be_asked_for() {
     let desk = Desk::with(first_knocks_pcap(20_007));
     let outcome = desk.run(&format!("{EXPLAIN} -q"));
     let left_out = "\n7 packets of further clients not explained; name one of them to see it \
-                    (--explain=CLIENT)\n";
+                    (--client CLIENT)\n";
     assert!(outcome.stdout.contains(left_out));
     let more = "\ndoor ssh: 19990 more clients, none of which came nearer than these:\n";
     assert!(outcome.stdout.contains(more));
-    let last = desk.run(&format!("{EXPLAIN}=10.0.78.38 -q")).stdout;
+    let last = desk.run(&format!("{EXPLAIN} --client 10.0.78.38 -q")).stdout;
     assert!(last.starts_with("10.0.78.38 at door ssh\n"), "{last}");
     assert!(last.contains("\n20006 packets of other clients\n"), "{last}");
 }

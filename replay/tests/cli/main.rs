@@ -14,6 +14,7 @@ mod explain;
 mod help;
 mod hostile;
 mod init;
+mod legacy;
 mod live;
 mod manual;
 mod objects;

@@ -1,4 +1,4 @@
-//! `--report`: the command around the page that `tests/report` looks at.
+//! `report`: the command around the page that `tests/report` looks at.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::common::forge::{knocks, knocks_pcap, pcap, pcap_header, syn};
 use crate::common::{Desk, Live};
 
-const REPORT: &str = "knocks.pcap -c knockd.conf --report report.html";
+const REPORT: &str = "report knocks.pcap -c knockd.conf -o report.html";
 
 /// The permissions of a file.
 fn mode(desk: &Desk, name: &str) -> u32 {
@@ -52,16 +52,16 @@ fn nothing_that_is_read_is_written_over() {
     symlink("knocks.pcap", desk.path("link.pcap")).unwrap();
     fs::hard_link(desk.path("knockd.conf"), desk.path("same.conf")).unwrap();
     for (arguments, read) in [
-        ("knocks.pcap -c knockd.conf --report knocks.pcap", "knocks.pcap"),
-        ("knocks.pcap -c knockd.conf --report link.pcap", "knocks.pcap"),
-        ("knocks.pcap -c knockd.conf --report knockd.conf", "knockd.conf"),
-        ("knocks.pcap -c knockd.conf --report same.conf", "knockd.conf"),
-        ("knocks.pcap -c one-time.conf --report once.txt", "once.txt"),
+        ("report knocks.pcap -c knockd.conf -o knocks.pcap", "knocks.pcap"),
+        ("report knocks.pcap -c knockd.conf -o link.pcap", "knocks.pcap"),
+        ("report knocks.pcap -c knockd.conf -o knockd.conf", "knockd.conf"),
+        ("report knocks.pcap -c knockd.conf -o same.conf", "knockd.conf"),
+        ("report knocks.pcap -c one-time.conf -o once.txt", "once.txt"),
     ] {
         let before = fs::read(desk.path(read)).unwrap();
         let outcome = desk.run(&format!("{arguments} -q"));
         let told = format!(
-            "knock-replay: error: '--report' would write over {read}, which is read: name another file\n"
+            "knock-replay: error: '--output' would write over {read}, which is read: name another file\n"
         );
         assert_eq!((outcome.status, outcome.stderr), (Some(2), told), "{arguments}");
         assert_eq!(fs::read(desk.path(read)).unwrap(), before, "{arguments}");
@@ -98,7 +98,7 @@ fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
     for file in
         ["missing/report.html", "folder", "pipe", "/dev/null", "/proc/report.html", "knocks.pcap/x"]
     {
-        let outcome = desk.run(&format!("knocks.pcap -c knockd.conf --report {file}"));
+        let outcome = desk.run(&format!("report knocks.pcap -c knockd.conf -o {file}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), ""), "{file}");
         assert!(!outcome.stderr.contains("packets read"), "{file}: {}", outcome.stderr);
         told.push_str(&outcome.stderr);
@@ -106,7 +106,7 @@ fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
     assert!(pipe.exists());
     insta::assert_snapshot!(told);
     // Packets that have not come yet are not waited for.
-    let arguments = "- -c knockd.conf --report missing/report.html";
+    let arguments = "report - -c knockd.conf -o missing/report.html";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&pcap_header());
     let _open = live.stdin.take();
@@ -130,7 +130,7 @@ fn a_capture_that_is_cut_leaves_a_page_that_says_so() {
 #[test]
 fn live_packets_are_read_to_their_end() {
     let desk = Desk::new();
-    let arguments = "- -c knockd.conf --report report.html";
+    let arguments = "report - -c knockd.conf -o report.html";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&pcap_header());
     for packet in knocks(0) {
@@ -140,31 +140,4 @@ fn live_packets_are_read_to_their_end() {
     drop(live.stdin.take());
     assert_eq!(live.finish().status, Some(0));
     assert!(fs::read_to_string(desk.path("report.html")).unwrap().contains("OPEN SESAME"));
-}
-
-#[test]
-fn what_a_report_cannot_be_given_with_is_refused_with_a_way_out() {
-    let desk = Desk::with(knocks_pcap());
-    let mut told = String::new();
-    for more in [
-        " --rules knockd-0.8",
-        " --rules both",
-        " --explain",
-        " --expect expected.txt",
-        " --against new.conf",
-        " --format json",
-        " --check",
-        " --write other.pcap",
-        " --time",
-        " -v",
-    ] {
-        let outcome = desk.run(&format!("{REPORT}{more}"));
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
-        told.extend([more.trim(), "\n", outcome.stderr.lines().next().unwrap(), "\n\n"]);
-    }
-    let outcome = desk.run("knocks.pcap -c knockd.conf --report -");
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
-    told.extend(["-\n", outcome.stderr.lines().next().unwrap(), "\n"]);
-    assert!(!desk.path("report.html").exists() && !desk.path("-").exists());
-    insta::assert_snapshot!(told);
 }

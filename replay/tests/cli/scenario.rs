@@ -1,4 +1,4 @@
-//! Scenarios in the place of captures, and `--write`.
+//! Scenarios in the place of captures, and `convert`.
 
 use std::fs;
 
@@ -15,9 +15,9 @@ fn a_scenario_is_taken_wherever_a_capture_is() {
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));
     let outcome = desk.run_with_input("- -c knockd.conf", SCENARIO.as_bytes());
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));
-    let explained = desk.run("scenario.txt -c knockd.conf --explain");
+    let explained = desk.run("explain scenario.txt -c knockd.conf");
     assert!(explained.stdout.contains("OPEN SESAME"), "{}", explained.stdout);
-    let both = desk.run("scenario.txt -c knockd.conf --rules both");
+    let both = desk.run("diff scenario.txt -c knockd.conf --rules");
     assert_eq!((both.status, both.stdout.as_str()), (Some(0), ""));
 }
 
@@ -26,7 +26,7 @@ fn a_scenario_and_a_capture_are_merged_by_time() {
     let desk = Desk::new();
     desk.write("first.txt", "0 10.0.0.5 > 10.0.0.1 tcp 7000\n0.2 10.0.0.5 > 10.0.0.1 tcp 9000\n");
     desk.write("second.txt", "0.1 10.0.0.5 > 10.0.0.1 tcp 8000\n");
-    let outcome = desk.run("second.txt --write second.pcap");
+    let outcome = desk.run("convert second.txt second.pcap");
     assert_eq!(
         (outcome.status, outcome.stdout.as_str(), outcome.stderr.as_str()),
         (Some(0), "", "")
@@ -39,12 +39,12 @@ fn a_scenario_and_a_capture_are_merged_by_time() {
 fn a_scenario_written_as_a_capture_replays_to_the_same() {
     let desk = Desk::new();
     desk.write("scenario.txt", SCENARIO);
-    assert_eq!(desk.run("scenario.txt --write scenario.pcap").status, Some(0));
+    assert_eq!(desk.run("convert scenario.txt scenario.pcap").status, Some(0));
     let times = |file: &str| desk.run(&format!("{file} -c knockd.conf --time")).stdout;
     assert_eq!(times("scenario.pcap"), times("scenario.txt"));
     assert_eq!(times("scenario.txt").lines().count(), 7);
     let again = fs::read(desk.path("scenario.pcap")).unwrap();
-    assert_eq!(desk.run_with_input("- --write other.pcap", SCENARIO.as_bytes()).status, Some(0));
+    assert_eq!(desk.run_with_input("convert - other.pcap", SCENARIO.as_bytes()).status, Some(0));
     assert_eq!(fs::read(desk.path("other.pcap")).unwrap(), again);
 }
 
@@ -52,7 +52,7 @@ fn a_scenario_written_as_a_capture_replays_to_the_same() {
 fn a_scenario_with_errors_is_status_3_with_all_of_them() {
     let desk = Desk::new();
     desk.write("scenario.txt", "0 10.0.0.5 > 10.0.0.1 tpc 7000\nknok 10.0.0.5 7000\n");
-    let told = ["scenario.txt -c knockd.conf", "scenario.txt --write k.pcap"].map(|arguments| {
+    let told = ["scenario.txt -c knockd.conf", "convert scenario.txt k.pcap"].map(|arguments| {
         let outcome = desk.run(arguments);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{arguments}");
         outcome.stderr
@@ -70,12 +70,12 @@ fn only_a_scenario_is_written_as_a_capture() {
     desk.write("empty", "");
     let mut told = String::new();
     for (arguments, status) in [
-        ("knocks.pcap --write k.pcap", 3),
-        ("page.html --write k.pcap", 3),
-        ("missing --write k.pcap", 3),
-        ("empty --write k.pcap", 3),
-        ("scenario.txt --write no/such/k.pcap", 4),
-        ("scenario.txt scenario.txt --write k.pcap", 2),
+        ("convert knocks.pcap k.pcap", 3),
+        ("convert page.html k.pcap", 3),
+        ("convert missing k.pcap", 3),
+        ("convert empty k.pcap", 3),
+        ("convert scenario.txt no/such/k.pcap", 4),
+        ("convert scenario.txt scenario.txt k.pcap", 2),
     ] {
         let outcome = desk.run(arguments);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
@@ -89,8 +89,8 @@ fn only_a_scenario_is_written_as_a_capture() {
 fn a_scenario_is_not_written_over() {
     let desk = Desk::new();
     desk.write("a.scenario", "knock 10.0.0.5 7000 8000 9000\n");
-    let outcome = desk.run("a.scenario --write ./a.scenario");
-    let told = "knock-replay: error: '--write' would write over a.scenario, which is read: name another \
+    let outcome = desk.run("convert a.scenario ./a.scenario");
+    let told = "knock-replay: error: 'convert' would write over a.scenario, which is read: name another \
                 file\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), told));
     let text = std::fs::read_to_string(desk.path("a.scenario")).unwrap();

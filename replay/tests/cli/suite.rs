@@ -168,7 +168,7 @@ fn a_test_says_itself_with_what_it_is_run() {
     assert!(moved.stdout.contains("knocks/there ... ok\n"), "{}", moved.stdout);
     let at_one = desk.run("test knocks --only there --local 192.0.2.1");
     let again =
-        "`knock-replay knocks/there.scenario -c knocks/knockd.conf --local 192.0.2.1 --explain`";
+        "`knock-replay explain knocks/there.scenario -c knocks/knockd.conf --local 192.0.2.1`";
     assert!(at_one.stdout.contains(again), "{}", at_one.stdout);
 }
 

@@ -101,8 +101,8 @@ impl Desk {
 
 /// Writes a page.
 pub(crate) fn report(command: &[OsString], page: &Path) {
-    let more = ["-q".into(), "--report".into(), page.as_os_str().to_owned()];
-    let (exit, output, errors) = run(&[command, &more].concat());
+    let more = ["-q".into(), "--output".into(), page.as_os_str().to_owned()];
+    let (exit, output, errors) = run(&[&["report".into()], command, &more].concat());
     assert_eq!((exit, output.as_str(), errors.as_str()), (Exit::Done, "", ""));
 }
 

@@ -64,7 +64,7 @@ fn index(value: &Value) -> usize {
 
 /// The arguments of a case that a report takes, too; `None` if it is about something else.
 fn command(case: &Case) -> Option<Vec<OsString>> {
-    let others = ["--rules", "--time", "-v", "--verbose", "--explain", "--read", "-r"];
+    let others = ["--rules", "--time", "-v", "--verbose", "--client", "--read", "-r"];
     let mut arguments: Vec<OsString> = case.captures.iter().map(OsString::from).collect();
     arguments.extend(["-c".into(), case.conf.clone().into_os_string()]);
     for argument in &case.args {

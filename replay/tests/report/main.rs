@@ -1,4 +1,4 @@
-//! `--report`: the data of the page, and the page in a browser.
+//! `report`: the data of the page, and the page in a browser.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]

@@ -10,6 +10,7 @@ use knock_engine::{
     OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 use knock_fuzz::{check_diagnostics, line_number};
+use knock_tests::drive;
 use libfuzzer_sys::fuzz_target;
 
 /// The most sequences that are used up.
@@ -70,12 +71,11 @@ fn open(engine: &mut Engine, line: &OneTimeLine) -> (u32, u64, DoorSequence) {
             transport,
         };
         assert_eq!(marked, None, "marked before the last knock");
-        engine.handle(Timestamp::EPOCH, Event::Packet(packet));
-        while let Some(timed) = engine.poll_effect() {
+        drive::tell(engine, Timestamp::EPOCH, Event::Packet(packet), |_, timed| {
             if let Effect::MarkOneTime { door, line, offset } = timed.effect {
                 marked = Some((line, offset, door));
             }
-        }
+        });
     }
     let (number, offset, door) = marked.expect("the sequence opens its door");
     (number, offset, engine.doors().door(door).sequence.clone())

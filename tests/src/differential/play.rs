@@ -7,14 +7,14 @@ use knock_compat::{Difference, Effect, Engine, Knockd08Effect, Rules, TimedEffec
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Counts, DoorId, Doors, Event, Limits, LinkType, Listening, Note, Phase,
-    Timestamp,
+    Counts, DoorId, Doors, Event, Limits, LinkType, Listening, Note, Phase, Timestamp,
 };
 
 use knock_replay::diff::rules::compare::{self, Comparison, Differing, Happening};
 
 use crate::arb::Conf;
 use crate::arb::knockd_08::Case;
+use crate::drive;
 
 /// What knockd 0.8 prints when it exits because of a configuration that it refuses.
 const FAREWELL: &str = "waiting for child processes...\nclosing...\n";
@@ -66,18 +66,19 @@ pub(super) fn play(case: &Case) -> Played {
     }
     let engine = Rules::Knockd08.engine(doors, listening, &Limits::default());
     let played = Played { files, ..Played::default() };
-    let mut playback = Playback { engine, names: BTreeMap::new(), lines: vec![], played };
+    let output = Output { names: BTreeMap::new(), lines: vec![], played };
+    let mut playback = Playback { engine, output };
     playback.name_files(names);
     let link = LinkType::from_number(case.capture.link.number());
     let mut now = Timestamp::EPOCH;
     for at in 0..=case.capture.records.len() {
-        if playback.played.crashed || playback.played.ended {
+        if playback.output.played.crashed || playback.output.played.ended {
             break;
         }
         if let Some(reload) = case.reload.as_ref().filter(|reload| reload.frames_before == at) {
             let changed = reload.changed.as_ref().map(|(_, conf)| conf);
             let new_files = changed.map(|conf| conf.sequence_files.clone());
-            playback.played.files.extend(new_files.unwrap_or_default());
+            playback.output.played.files.extend(new_files.unwrap_or_default());
             if !playback.reload(now, changed.unwrap_or(&case.conf)) {
                 break;
             }
@@ -86,11 +87,14 @@ pub(super) fn play(case: &Case) -> Played {
         let stamp = Timestamp::from_nanos(record.at_ns);
         now = now.max(stamp);
         let event = knock_compat::decode(&playback.engine, link, &record.data).map(Event::Packet);
-        playback.played.undecodable += usize::from(event.is_err());
+        playback.output.played.undecodable += usize::from(event.is_err());
         playback.handle(stamp, event.unwrap_or(Event::DeadlineReached));
     }
     playback.handle(Timestamp::MAX, Event::DeadlineReached);
-    playback.finish()
+    let Playback { engine, mut output } = playback;
+    output.played.counts = engine.counts();
+    output.played.live_attempts = engine.live_attempts();
+    output.finish()
 }
 
 /// Returns why lines of a case differ between knockd 0.8 and knock; `Err` with the first line that
@@ -161,6 +165,11 @@ fn read(conf: &Conf, files: &BTreeMap<String, Vec<u8>>) -> (Doors, Vec<Option<St
 /// The engine at work.
 struct Playback {
     engine: Engine,
+    output: Output,
+}
+
+/// What came out of it.
+struct Output {
     /// The file of each door with one-time sequences.
     names: BTreeMap<DoorId, String>,
     lines: Vec<Line>,
@@ -192,17 +201,17 @@ enum Part {
 impl Playback {
     fn name_files(&mut self, names: Vec<Option<String>>) {
         let ids = self.engine.doors().in_order().map(|(id, _)| id);
-        self.names.extend(ids.zip(names).filter_map(|(id, name)| Some((id, name?))));
+        self.output.names.extend(ids.zip(names).filter_map(|(id, name)| Some((id, name?))));
     }
 
     /// Returns whether the daemon goes on.
     fn reload(&mut self, now: Timestamp, conf: &Conf) -> bool {
         self.handle(now, Event::DeadlineReached);
-        self.push(now, RELOADING.into(), Part::None);
-        let (doors, names) = read(conf, &self.played.files);
+        self.output.push(now, RELOADING.into(), Part::None);
+        let (doors, names) = read(conf, &self.output.played.files);
         if Rules::Knockd08.refusal(&doors, self.engine.listening()).is_some() {
-            self.push(now, FAREWELL.into(), Part::None);
-            self.played.refused = true;
+            self.output.push(now, FAREWELL.into(), Part::None);
+            self.output.played.refused = true;
             return false;
         }
         self.handle(now, Event::Reloaded(Box::new(doors)));
@@ -211,21 +220,17 @@ impl Playback {
     }
 
     fn handle(&mut self, at: Timestamp, event: Event) {
-        self.engine.handle(at, event);
-        while let Some(timed) = self.engine.poll_effect() {
-            self.take(timed);
-            if let Effect::RunCommand { run, .. } = timed.effect {
-                let status = CommandStatus::SUCCESS;
-                self.engine.handle(timed.at, Event::CommandEnded { run, status });
-            }
-        }
+        let Self { engine, output } = self;
+        drive::tell(engine, at, event, |engine, timed| output.take(engine.doors(), timed));
     }
+}
 
-    fn take(&mut self, TimedEffect { at, effect }: TimedEffect) {
+impl Output {
+    fn take(&mut self, doors: &Doors, TimedEffect { at, effect }: TimedEffect) {
         let mut text = Vec::new();
-        if transcript::write(&effect, self.engine.doors(), &mut text) == Channel::Transcript {
+        if transcript::write(&effect, doors, &mut text) == Channel::Transcript {
             text.push(b'\n');
-            self.push(at, text, self.part(at, &effect));
+            self.push(at, text, part(doors, at, &effect));
         }
         if let Effect::MarkOneTime { door, offset, .. } = effect {
             self.played.used += 1;
@@ -244,28 +249,12 @@ impl Playback {
         self.played.too_long += usize::from(too_long);
     }
 
-    fn part(&self, at: Timestamp, effect: &Effect) -> Part {
-        if let Effect::CommandTimedOut { client, door } = *effect {
-            return Part::Timeout((client, door));
-        }
-        let Effect::RunCommand { client, door, phase, .. } = *effect else { return Part::None };
-        match phase {
-            Phase::Start => {
-                let timeout = self.engine.doors().door(door).cmd_timeout;
-                Part::Start((client, door), at.saturating_add(timeout))
-            }
-            Phase::Stop => Part::Stop((client, door)),
-        }
-    }
-
     fn push(&mut self, at: Timestamp, text: Vec<u8>, part: Part) {
         self.played.live.extend(&text);
         self.lines.push(Line { at, text, part });
     }
 
     fn finish(mut self) -> Played {
-        self.played.counts = self.engine.counts();
-        self.played.live_attempts = self.engine.live_attempts();
         let mut stops = self.stops();
         for line in self.lines {
             match line.part {
@@ -301,5 +290,20 @@ impl Playback {
             }
         }
         stops
+    }
+}
+
+/// Returns what the line of an effect is to an opening.
+fn part(doors: &Doors, at: Timestamp, effect: &Effect) -> Part {
+    if let Effect::CommandTimedOut { client, door } = *effect {
+        return Part::Timeout((client, door));
+    }
+    let Effect::RunCommand { client, door, phase, .. } = *effect else { return Part::None };
+    match phase {
+        Phase::Start => {
+            let timeout = doors.door(door).cmd_timeout;
+            Part::Start((client, door), at.saturating_add(timeout))
+        }
+        Phase::Stop => Part::Stop((client, door)),
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use knock_engine::{CommandStatus, Event, Limits, Timestamp, transcript};
-use knock_engine::{Effect, Engine, TimedEffect};
+use knock_engine::{CommandStatus, CommandsEnd, Event, Limits, Timestamp, transcript};
+use knock_engine::{Effect, Engine};
 
 use super::broken::{Broken, Invariant, ensure};
 use super::client::{Client, Departure, MILLI, SECOND, Sight};
@@ -252,10 +252,7 @@ impl World {
         let now_ns = self.oracle.begin(at_ns);
         let is_time = matches!(input, Input::Time);
         let event = self.prepare(now_ns, at_ns, input);
-        self.engine.handle(Timestamp::from_nanos(at_ns), event);
-        while let Some(TimedEffect { at, effect }) = self.engine.poll_effect() {
-            self.take(at, &effect)?;
-        }
+        self.drive(at_ns, event)?;
         self.oracle.end(&self.engine, is_time)?;
         self.compare()
     }
@@ -302,26 +299,31 @@ impl World {
         }
     }
 
-    fn take(&mut self, at: Timestamp, effect: &Effect) -> Result<(), Broken> {
-        let mut text = Vec::new();
-        let channel = transcript::write(effect, self.engine.doors(), &mut text);
-        if channel == transcript::Channel::Transcript {
-            self.lines.push(Line { at_ns: at.as_nanos(), text });
-        }
-        let wanted = self.oracle.effect(at.as_nanos(), effect, &self.engine, &mut self.tally)?;
-        let (Some((number, lessee)), Effect::RunCommand { run, .. }) = (wanted, effect) else {
-            return Ok(());
-        };
-        let is_first = self.runner.ask(*run, lessee, number);
-        if self.temper.ends_commands_at_once {
-            self.runner.end(number);
-            self.oracle.command_ended(at.as_nanos(), number, 0, &mut self.tally);
-            let status = CommandStatus::SUCCESS;
-            self.engine.handle(at, Event::CommandEnded { run: *run, status });
-        } else if is_first {
-            Runner::start(number, self.true_ns, &mut self.rng, &mut self.queue, &mut self.tally);
-        }
-        Ok(())
+    /// Hands the event to the engine, and its effects to the judge and to those who run commands.
+    fn drive(&mut self, at_ns: i64, event: Event) -> Result<(), Broken> {
+        let Self { engine, oracle, lines, runner, tally, rng, queue, .. } = self;
+        let (true_ns, at_once) = (self.true_ns, self.temper.ends_commands_at_once);
+        let commands = if at_once { CommandsEnd::SUCCEEDED } else { CommandsEnd::Later };
+        engine.drive(Timestamp::from_nanos(at_ns), event, commands, |engine, timed| {
+            let (at_ns, effect) = (timed.at.as_nanos(), timed.effect);
+            let mut text = Vec::new();
+            let channel = transcript::write(&effect, engine.doors(), &mut text);
+            if channel == transcript::Channel::Transcript {
+                lines.push(Line { at_ns, text });
+            }
+            let wanted = oracle.effect(at_ns, &effect, engine, tally)?;
+            let (Some((number, lessee)), Effect::RunCommand { run, .. }) = (wanted, effect) else {
+                return Ok(());
+            };
+            let is_first = runner.ask(run, lessee, number);
+            if at_once {
+                runner.end(number);
+                oracle.command_ended(at_ns, number, 0, tally);
+            } else if is_first {
+                Runner::start(number, true_ns, rng, queue, tally);
+            }
+            Ok(())
+        })
     }
 
     fn compare(&mut self) -> Result<(), Broken> {

@@ -9,13 +9,11 @@ fn the_end_of_a_stop_command_is_taken_before_the_packet_that_let_time_pass() {
     let status = CommandStatus(9);
     let mut seen = Vec::new();
     for (at, packet) in [(0.0, syn(A, 1)), (60.0, syn(A, 1))] {
-        engine.handle(seconds(at), Event::Packet(packet));
-        while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
-            seen.push((at, effect));
-            if let Effect::RunCommand { run, .. } = effect {
-                engine.handle(at, Event::CommandEnded { run, status });
-            }
-        }
+        let (event, commands) = (Event::Packet(packet), CommandsEnd::AtOnce(status));
+        let Ok(()) = engine.drive(seconds(at), event, commands, |_, timed| {
+            seen.push((timed.at, timed.effect));
+            Ok::<(), Infallible>(())
+        });
     }
     let times: Vec<_> = seen.iter().map(|&(at, _)| at).collect();
     assert!(times.is_sorted(), "{seen:?}");

@@ -14,12 +14,14 @@ mod retransmissions;
 mod rule_sets;
 mod time;
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use knock_compat::{Difference, Rules};
 use knock_engine::transcript::Channel;
 use knock_engine::*;
+use knock_tests::drive;
 
 const A: &str = "192.0.2.10";
 const B: &str = "192.0.2.11";
@@ -173,20 +175,19 @@ impl Play {
     }
 
     fn event(&mut self, at: Timestamp, event: Event) {
-        self.engine.handle(at, event);
-        while let Some(TimedEffect { at, effect }) = self.engine.poll_effect() {
+        let Self { engine, lines, messages, notes, status } = self;
+        let commands = CommandsEnd::AtOnce(*status);
+        let Ok(()) = engine.drive(at, event, commands, |engine, timed| {
             let mut text = Vec::new();
-            let channel = transcript::write(&effect, self.engine.doors(), &mut text);
+            let channel = transcript::write(&timed.effect, engine.doors(), &mut text);
             let text = String::from_utf8(text).unwrap();
             match channel {
-                Channel::Transcript => self.lines.push(text),
-                Channel::Message => self.messages.push(text),
-                Channel::Note => self.notes.push(text),
+                Channel::Transcript => lines.push(text),
+                Channel::Message => messages.push(text),
+                Channel::Note => notes.push(text),
             }
-            if let Effect::RunCommand { run, .. } = effect {
-                self.engine.handle(at, Event::CommandEnded { run, status: self.status });
-            }
-        }
+            Ok::<(), Infallible>(())
+        });
     }
 
     fn packets(mut self, packets: &[(f64, Packet)]) -> Self {

@@ -160,21 +160,14 @@ fn a_reload_for_which_there_are_too_many_open_doors_is_refused_and_changes_nothi
     let doors = Doors::new(many("first")).unwrap();
     let mut engine = Rules::Knock.engine(doors, Listening::everywhere(), &limits);
     let mut refused = 0;
-    let mut poll = |engine: &mut knock_compat::Engine| {
-        while let Some(TimedEffect { at, effect }) = engine.poll_effect() {
-            refused += u32::from(matches!(effect, Effect::ReloadRefused));
-            if let Effect::RunCommand { run, .. } = effect {
-                let status = CommandStatus::SUCCESS;
-                engine.handle(at, Event::CommandEnded { run, status });
-            }
-        }
-    };
     for name in ["second", "third"] {
-        engine.handle(seconds(0.0), Event::Packet(syn(A, 1)));
-        poll(&mut engine);
         let doors = Doors::new(many(name)).unwrap();
-        engine.handle(seconds(1.0), Event::Reloaded(Box::new(doors)));
-        poll(&mut engine);
+        let events = [Event::Packet(syn(A, 1)), Event::Reloaded(Box::new(doors))];
+        for (at, event) in [0.0, 1.0].into_iter().zip(events) {
+            drive::tell(&mut engine, seconds(at), event, |_, timed| {
+                refused += u32::from(matches!(timed.effect, Effect::ReloadRefused));
+            });
+        }
     }
     assert_eq!(refused, 1);
     let (_, first) = engine.doors().in_order().next().unwrap();

@@ -3,12 +3,12 @@
 use knock_engine::{DoorId, Phase};
 
 use super::Outcome;
+use super::divergence::Divergence;
 use super::event::What;
 use super::pairing::{Change, Kind};
-use super::parting::Parting;
 use super::side::Side;
 use crate::explain::{ConfigLine, Explanation, Verdict, Words};
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// What a change comes from, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Because {
         lines: [Vec<ConfigLine>; 2],
     },
     /// The two make something else of a packet, or of time.
-    Parting {
+    Divergence {
         /// The packet.
         packet: Option<PacketId>,
         /// What it is or does, as people say it.
@@ -56,8 +56,9 @@ impl Because {
         match Decision::of(change, doors, outcome) {
             Decision::Lines(lines) => Self::Lines { lines },
             Decision::Opening => Self::Opening,
-            Decision::Packets => match change.parting.and_then(|id| outcome.partings.get(id)) {
-                Some(parting) => parting.words(doors, outcome),
+            Decision::Packets => match change.divergence.and_then(|id| outcome.divergences.get(id))
+            {
+                Some(divergence) => divergence.words(doors, outcome),
                 None => Self::Unknown,
             },
         }
@@ -121,7 +122,7 @@ fn is_same([old, new]: &[Vec<ConfigLine>; 2]) -> bool {
     old.iter().map(said).eq(new.iter().map(said))
 }
 
-impl Parting {
+impl Divergence {
     fn words(&self, doors: [(&Side, DoorId); 2], outcome: &Outcome) -> Because {
         let one = self.old.or(self.new);
         let seen = one.and_then(|one| one.packet);
@@ -138,7 +139,7 @@ impl Parting {
             said(self.old.as_ref(), self.new.as_ref(), old, outcome),
             said(self.new.as_ref(), self.old.as_ref(), new, outcome),
         ];
-        Because::Parting { packet: seen.map(|seen| seen.id), subject, sides }
+        Because::Divergence { packet: seen.map(|seen| seen.id), subject, sides }
     }
 }
 

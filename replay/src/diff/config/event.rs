@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use knock_engine::{DoorId, DoorName, Doors, Phase, Timestamp};
-use knock_engine::{Effect, TimedEffect};
+use knock_engine::{Effect, EffectKind, TimedEffect};
 
-use crate::session::reader::PacketId;
+use crate::session::names::PacketId;
 
 /// Something that doors do and that shows outside: stages are only on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,29 +29,24 @@ impl What {
     /// Returns what an effect shows outside; `None` if it is only on the way, or why something did not
     /// happen.
     fn of(effect: &Effect, doors: &Doors) -> Option<Self> {
-        match *effect {
-            Effect::Opened { .. } => Some(Self::Opened),
-            Effect::OpeningRefused { .. } => Some(Self::Refused),
-            Effect::SequenceTimedOut { .. } => Some(Self::SequenceTimedOut),
-            Effect::CommandTimedOut { .. } => Some(Self::CommandTimedOut),
-            Effect::RunCommand { client, door, phase, .. } => {
-                let mut text = Vec::new();
-                if let Some(command) = doors.door(door).commands.of(phase, client) {
-                    command.expand(client, &mut text);
-                }
-                Some(match phase {
-                    Phase::Start => Self::StartCommand(text),
-                    Phase::Stop => Self::StopCommand(text),
-                })
+        const SHOWN: [(EffectKind, What); 4] = [
+            (EffectKind::Opened, What::Opened),
+            (EffectKind::OpeningRefused, What::Refused),
+            (EffectKind::SequenceTimedOut, What::SequenceTimedOut),
+            (EffectKind::CommandTimedOut, What::CommandTimedOut),
+        ];
+        if let Effect::RunCommand { client, door, phase, .. } = *effect {
+            let mut text = Vec::new();
+            if let Some(command) = doors.door(door).commands.of(phase, client) {
+                command.expand(client, &mut text);
             }
-            Effect::StageReached { .. }
-            | Effect::CommandFailed { .. }
-            | Effect::MarkOneTime { .. }
-            | Effect::DoorDisabled { .. }
-            | Effect::ReloadRefused
-            | Effect::Note(_) => None,
-            Effect::Own(never) => match never {},
+            return Some(match phase {
+                Phase::Start => Self::StartCommand(text),
+                Phase::Stop => Self::StopCommand(text),
+            });
         }
+        let kind = effect.kind();
+        SHOWN.into_iter().find(|(shown, _)| *shown == kind).map(|(_, what)| what)
     }
 
     /// Returns the command, if it is one, and when it runs.
@@ -64,7 +59,7 @@ impl What {
     }
 }
 
-/// A door of either configuration, told by its name: the number in [`Names`].
+/// A door of either configuration, known by its name: the number in [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(test, derive(Default))]
 pub(super) struct Named(usize);
@@ -118,12 +113,12 @@ pub(super) struct Moment {
 
 /// Something that happened under one of the configurations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Event {
+pub(super) struct VisibleEvent {
     pub(super) key: Key,
     pub(super) moment: Moment,
 }
 
-impl Event {
+impl VisibleEvent {
     /// Makes an event of an effect, if it is to be compared.
     pub(super) fn new(
         TimedEffect { at, effect }: TimedEffect,

@@ -1,27 +1,29 @@
 //! Changes for programs: one object a line, as `docs/knock-against.schema.json` says.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
 
-use super::Outcome;
+use knock_engine::address;
+
 use super::cause::Because;
 use super::event::{Moment, What};
 use super::pairing::{Change, Half, Kind};
 use super::side::Side;
 use super::text::words;
+use super::{Changes, Outcome};
 use crate::explain::ConfigLine;
-use crate::output::json::{self, Place};
-use crate::output::text::text_of;
+use crate::output::Output;
+use crate::output::json::{Json, Place};
+use crate::output::time::{between, utc};
 use crate::session::reader::ReadingDone;
 
 /// The version of the format. A program that knows one may meet further fields and names in it, never
 /// another meaning of those it knows.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 #[derive(Serialize)]
-struct Versioned<T> {
-    version: u8,
+struct Typed<T> {
     r#type: &'static str,
     #[serde(flatten)]
     object: T,
@@ -91,25 +93,25 @@ struct Configuration<'a> {
     timed_out: u64,
 }
 
-/// Writes what changes, and a summary.
-pub(super) fn print(
-    outcome: &Outcome,
-    reading: &ReadingDone,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for change in &outcome.changes {
-        let object = difference(change, outcome);
-        json::write(&Versioned { version: VERSION, r#type: "difference", object }, out)?;
+impl Output<Changes> for Json<'_> {
+    fn one(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let mut changes = outcome.changes.iter();
+        changes.try_for_each(|change| {
+            self.write(&Typed { r#type: "difference", object: difference(change, outcome) })
+        })
     }
-    let object = Summary {
-        packets: reading.tally.packets(),
-        differences: outcome.changes.len(),
-        left_out: outcome.left_out,
-        old: configuration(&outcome.old),
-        new: configuration(&outcome.new),
-        warnings: reading.tally.warnings(outcome.counts()),
-    };
-    json::write(&Versioned { version: VERSION, r#type: "summary", object }, out)
+
+    fn end(&mut self, (outcome, reading): (&Outcome, &ReadingDone)) -> io::Result<()> {
+        let object = Summary {
+            packets: reading.tally.packets(),
+            differences: outcome.changes.len(),
+            left_out: outcome.left_out,
+            old: configuration(&outcome.old),
+            new: configuration(&outcome.new),
+            warnings: reading.tally.warnings(outcome.counts()),
+        };
+        self.write(&Typed { r#type: "summary", object })
+    }
 }
 
 fn configuration(side: &Side) -> Configuration<'_> {
@@ -140,7 +142,7 @@ fn difference<'a>(change: &Change, outcome: &'a Outcome) -> Difference<'a> {
             What::CommandTimedOut => "command-timeout",
             What::StopCommand(_) => "stop-command",
         },
-        client: text_of(change.client),
+        client: address::text(change.client),
         door: String::from_utf8_lossy(outcome.names.name(change.door)).into_owned(),
         text: words(change.what()),
         old: change.old().map(happened),
@@ -152,8 +154,8 @@ fn difference<'a>(change: &Change, outcome: &'a Outcome) -> Difference<'a> {
 fn happened<'a>((what, moment): &Half, outcome: &'a Outcome) -> Happened<'a> {
     let Moment { at, packet } = *moment;
     Happened {
-        time: json::utc(at),
-        after_seconds: json::between(outcome.start, at),
+        time: utc(at),
+        after_seconds: between(outcome.start, at),
         packet: packet.map(|id| Place::new(id, &outcome.captures)),
         command: what.command().map(|(_, text)| String::from_utf8_lossy(text).into_owned()),
     }
@@ -176,7 +178,7 @@ fn reason(because: Because, outcome: &Outcome) -> Reason<'_> {
             new: Some(Said { text: None, lines: new }),
             ..plain("lines", "these lines")
         },
-        Because::Parting { packet, subject, sides: [old, new] } => {
+        Because::Divergence { packet, subject, sides: [old, new] } => {
             let said = |(text, lines)| Some(Said { text: Some(text), lines });
             Reason {
                 packet: packet.map(|id| Place::new(id, &outcome.captures)),

@@ -1,91 +1,77 @@
-//! `--against`: what a new configuration changes, on the same packets.
+//! `diff --new`: what a new configuration changes, on the same packets.
 //!
 //! Both configurations get every packet and every deadline at the same time. Whatever shows outside under
 //! both at the same time is dropped at once; what is left over is kept, within a limit, and paired in the
 //! end: an opening that comes later than before is one that moved, not one gone and one new.
 
 mod cause;
+mod divergence;
 mod event;
 mod json;
 mod pairing;
-mod parting;
 mod side;
 mod text;
 
-use std::io::{self, BufWriter, Write as _};
+use std::convert::Infallible;
+use std::path::Path;
 
 use knock_config::options::Format;
-use knock_engine::Undecodable;
-use knock_engine::{Counts, Doors, Timestamp};
+use knock_config::text::printable;
+use knock_engine::{Counts, Limits, Timestamp, Undecodable};
 
 use self::cause::Because;
-use self::event::{Event, Named, Names};
+use self::divergence::{Divergences, StepVerdicts};
+use self::event::{Named, Names, VisibleEvent};
+use self::json::VERSION;
 use self::pairing::{AllUnmatched, Change, Kind, Unmatched, without_twins};
-use self::parting::{Partings, Told};
-use self::side::{Side, Step};
-use crate::Streams;
-use crate::args::Args;
-use crate::exit::Exit;
-use crate::explain::Places;
-use crate::session::reader::{CaptureNames, Reader, ReadingDone};
+use self::side::Side;
+use self::text::Text;
+use crate::args::DiffArgs;
+use crate::explain::Step;
+use crate::output::json::Json;
+use crate::output::{Output, Results, buffered};
+use crate::session::drive::each;
+use crate::session::exit::Exit;
+use crate::session::finish::finish;
+use crate::session::load::{self, Configuration};
+use crate::session::names::CaptureNames;
+use crate::session::reader::{Reader, ReadingDone};
+use crate::session::terminal::Streams;
 
-/// A configuration as it was read: the name of its file, its doors and where it says what.
-pub(crate) type Configuration = (String, Doors, Places);
+/// What differs, known at once in the end.
+enum Changes {}
+
+impl Results for Changes {
+    type One<'a> = &'a Outcome;
+    type End<'a> = (&'a Outcome, &'a ReadingDone);
+}
 
 /// Replays under both configurations, and prints what the new one changes.
-pub(crate) fn run(
-    args: &Args,
-    old: Configuration,
-    new: Configuration,
-    mut reader: Reader,
-    streams: &mut Streams<'_>,
-) -> Exit {
-    let mut both = Both::new(args, old, new, &reader);
+pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    let input = &args.input;
+    let old = Configuration::load(&input.config, input.quiet, streams)?;
+    let new = Configuration::load(new, input.quiet, streams)?;
+    let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
+    let mut both = Both::new(load::limits(input.max_attempts), old, new, &reader);
     both.play(&mut reader);
     // Takes the progress bar off the screen as well.
     let reading = reader.finish();
     let outcome = both.finish();
-    let mut out = BufWriter::with_capacity(64 * 1024, &mut *streams.output);
-    let written = match args.checking.format {
-        Format::Text => text::print(&outcome, args.time, streams.output_colour, &mut out),
-        Format::Json => json::print(&outcome, &reading, &mut out),
-    };
-    let written = written.and_then(|()| out.flush());
-    // What is left in the buffer after an error is of no use to anybody.
-    drop(out.into_parts());
-    finish(args, &outcome, &reading, written, streams)
-}
-
-/// Says what there is to say besides. Returns how the program ends.
-fn finish(
-    args: &Args,
-    outcome: &Outcome,
-    reading: &ReadingDone,
-    written: io::Result<()>,
-    streams: &mut Streams<'_>,
-) -> Exit {
-    if let Err(error) = written {
-        return streams.cannot_write(&error);
-    }
-    if !args.quiet {
-        for line in text::summary(outcome, reading) {
-            streams.say(&format!("knock-replay: {line}\n"));
-        }
-    }
-    for error in &reading.errors {
-        streams.cannot_read(error);
-    }
-    if !reading.errors.is_empty() {
-        return Exit::Capture;
-    }
+    let colour = streams.output_colour;
+    let ((), written) = buffered(streams.output, |out| {
+        let mut output: Box<dyn Output<Changes> + '_> = match args.format {
+            Format::Text => Box::new(Text::new(args.time, colour, out)),
+            Format::Json => Box::new(Json::new(VERSION, false, out)),
+        };
+        let written = output.one(&outcome).and_then(|()| output.end((&outcome, &reading)));
+        ((), written)
+    });
+    finish(streams, input.quiet, written, &reading, text::summary(&outcome, &reading))?;
     if outcome.counts().admitted == 0 {
-        streams.say(
-            "knock-replay: error: no packet was admitted under either configuration, so nothing was \
-             compared\n",
-        );
-        return Exit::Differ;
+        streams.error("no packet was admitted under either configuration, so nothing was compared");
+        return Ok(Exit::Differ);
     }
-    if outcome.is_same() { Exit::Done } else { Exit::Differ }
+    Ok(if outcome.is_same() { Exit::Done } else { Exit::Differ })
 }
 
 /// Both configurations at work.
@@ -95,11 +81,11 @@ struct Both {
     names: Names,
     captures: CaptureNames,
     start: Option<Timestamp>,
-    told: Told,
-    partings: Partings,
+    verdicts: StepVerdicts,
+    divergences: Divergences,
     unmatched: AllUnmatched,
     /// What happens in a step.
-    events: (Vec<Event>, Vec<Event>),
+    events: (Vec<VisibleEvent>, Vec<VisibleEvent>),
 }
 
 /// What the two did on all packets.
@@ -110,7 +96,7 @@ struct Outcome {
     captures: CaptureNames,
     /// When the first packet came.
     start: Timestamp,
-    partings: Partings,
+    divergences: Divergences,
     /// In the order of time.
     changes: Vec<Change>,
     /// How many events there were besides, under either, that are not compared.
@@ -118,10 +104,9 @@ struct Outcome {
 }
 
 impl Both {
-    fn new(args: &Args, old: Configuration, new: Configuration, reader: &Reader) -> Self {
-        let limits = crate::limits(args.max_attempts);
+    fn new(limits: Limits, old: Configuration, new: Configuration, reader: &Reader) -> Self {
         let mut names = Names::default();
-        let mut side = |(name, doors, places): Configuration| {
+        let mut side = |Configuration { name, doors, places }| {
             let by_index = names.take(&doors);
             Side::new(name, (doors, places), by_index, reader.listening(), &limits)
         };
@@ -132,21 +117,20 @@ impl Both {
             names,
             captures: reader.names(),
             start: None,
-            told: Told::default(),
-            partings: Partings::default(),
+            verdicts: StepVerdicts::default(),
+            divergences: Divergences::default(),
             unmatched: AllUnmatched::default(),
             events: (Vec::new(), Vec::new()),
         }
     }
 
     fn play(&mut self, reader: &mut Reader) {
-        while reader.next(|at, next| {
+        // Nothing is written yet, and nothing can fail.
+        let Ok(()) = each(reader, |at, next| {
             self.start.get_or_insert(at);
             self.time_until(at);
-            self.step(at, &Step::Captured(next))
-        }) {
-            reader.tick();
-        }
+            Ok::<_, Infallible>(self.step(at, Step::of(next)))
+        });
         self.time_until(Timestamp::MAX);
     }
 
@@ -158,33 +142,34 @@ impl Both {
         };
         while let Some(due) = next(self) {
             // Nothing is decoded.
-            let _ = self.step(due, &Step::Time);
+            let _ = self.step(due, Step::Time);
         }
     }
 
-    /// Lets something happen under both. The error is why no port was found in a frame.
-    fn step(&mut self, at: Timestamp, step: &Step<'_>) -> Result<(), Undecodable> {
-        let Self { old, new, told, partings, unmatched, events: (olds, news), .. } = self;
-        told.clear();
-        let decoded = old.step(at, step, olds, |door, one| told.take_old(door, one));
+    /// Lets something happen under both. Returns why no port was found in a frame.
+    fn step(&mut self, at: Timestamp, step: Step<'_>) -> Option<Undecodable> {
+        let Self { old, new, verdicts, divergences, unmatched, events: (olds, news), .. } = self;
+        verdicts.clear();
+        let undecodable =
+            old.step(at, step.clone(), olds, |door, one| verdicts.take_old(door, one));
         // The frame is the same.
-        let _ = new.step(at, step, news, |door, one| told.take_new(door, one));
-        partings.take(told);
+        let _ = new.step(at, step, news, |door, one| verdicts.take_new(door, one));
+        divergences.take(verdicts);
         without_twins(olds, news);
-        let mut keep = |event: Event| {
-            let parting = partings.of(event.key.client, event.key.door);
-            Unmatched { event, parting }
+        let mut keep = |event: VisibleEvent| {
+            let divergence = divergences.of(event.key.client, event.key.door);
+            Unmatched { event, divergence }
         };
         olds.drain(..).for_each(|event| unmatched.add_old(keep(event)));
         news.drain(..).for_each(|event| unmatched.add_new(keep(event)));
-        decoded
+        undecodable
     }
 
     fn finish(self) -> Outcome {
-        let Self { old, new, names, captures, start, partings, unmatched, .. } = self;
+        let Self { old, new, names, captures, start, divergences, unmatched, .. } = self;
         let (changes, left_out) = unmatched.paired();
         let start = start.unwrap_or(Timestamp::EPOCH);
-        Outcome { old, new, names, captures, start, partings, changes, left_out }
+        Outcome { old, new, names, captures, start, divergences, changes, left_out }
     }
 }
 
@@ -212,7 +197,7 @@ impl Outcome {
     }
 
     fn door(&self, named: Named) -> String {
-        knock_config::text::printable(self.names.name(named))
+        printable(self.names.name(named))
     }
 
     fn because(&self, change: &Change) -> Because {

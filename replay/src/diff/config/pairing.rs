@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use knock_engine::{Phase, Timestamp};
 
-use super::event::{Event, Key, Moment, Named, What};
-use super::parting::PartingId;
+use super::divergence::DivergenceId;
+use super::event::{Key, Moment, Named, VisibleEvent, What};
 
 /// The most events that are kept until they can be paired, under both configurations together: some
 /// 200 MB.
@@ -17,9 +17,9 @@ const MAX: usize = 200_000;
 /// An event that has no twin at the same time under the other configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Unmatched {
-    pub(super) event: Event,
-    /// Where the two had parted.
-    pub(super) parting: Option<PartingId>,
+    pub(super) event: VisibleEvent,
+    /// Where the two had diverged.
+    pub(super) divergence: Option<DivergenceId>,
 }
 
 /// All events without a twin.
@@ -37,7 +37,7 @@ pub(super) struct AllUnmatched {
 struct LeftOut {
     count: u64,
     /// Hashes of what they are but for the texts of commands. What has the same hash as another is taken
-    /// for it: then less is told, and nothing that is wrong.
+    /// for it: then less is reported, and nothing that is wrong.
     hashes: HashSet<u64>,
 }
 
@@ -71,8 +71,8 @@ pub(super) struct Change {
     pub(super) client: IpAddr,
     pub(super) door: Named,
     pub(super) halves: Halves,
-    /// Where the two had parted.
-    pub(super) parting: Option<PartingId>,
+    /// Where the two had diverged.
+    pub(super) divergence: Option<DivergenceId>,
 }
 
 /// What happens, and when.
@@ -104,22 +104,22 @@ pub(super) enum Kind {
 
 impl Change {
     fn gone(one: Unmatched) -> Self {
-        let Unmatched { event: Event { key, moment }, parting } = one;
+        let Unmatched { event: VisibleEvent { key, moment }, divergence } = one;
         let Key { client, door, what } = key;
-        Self { client, door, halves: Halves::Gone((what, moment)), parting }
+        Self { client, door, halves: Halves::Gone((what, moment)), divergence }
     }
 
     fn appeared(one: Unmatched) -> Self {
-        let Unmatched { event: Event { key, moment }, parting } = one;
+        let Unmatched { event: VisibleEvent { key, moment }, divergence } = one;
         let Key { client, door, what } = key;
-        Self { client, door, halves: Halves::New((what, moment)), parting }
+        Self { client, door, halves: Halves::New((what, moment)), divergence }
     }
 
     fn pair(old: Unmatched, new: Unmatched) -> Self {
-        let parting = old.parting.into_iter().chain(new.parting).min();
+        let divergence = old.divergence.into_iter().chain(new.divergence).min();
         let Key { client, door, what } = old.event.key;
         let new = (new.event.key.what, new.event.moment);
-        Self { client, door, halves: Halves::Both((what, old.event.moment), new), parting }
+        Self { client, door, halves: Halves::Both((what, old.event.moment), new), divergence }
     }
 
     fn key(&self, what: &What) -> Key {
@@ -166,11 +166,11 @@ impl Change {
 }
 
 /// Takes out the events that happened at the same time under both. What is left is sorted.
-pub(super) fn without_twins(old: &mut Vec<Event>, new: &mut Vec<Event>) {
+pub(super) fn without_twins(old: &mut Vec<VisibleEvent>, new: &mut Vec<VisibleEvent>) {
     if old.is_empty() || new.is_empty() {
         return;
     }
-    let same = |event: &Event| (event.key.clone(), event.moment.at);
+    let same = |event: &VisibleEvent| (event.key.clone(), event.moment.at);
     old.sort();
     new.sort();
     if old.len() == new.len() && old.iter().zip(new.iter()).all(|(old, new)| same(old) == same(new))
@@ -333,25 +333,28 @@ mod tests {
 
     use super::*;
 
-    fn event(what: What, at: i64) -> Event {
+    fn event(what: What, at: i64) -> VisibleEvent {
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let key = Key { client, door: Named::default(), what };
-        Event { key, moment: Moment { at: Timestamp::from_nanos(at), packet: None } }
+        VisibleEvent { key, moment: Moment { at: Timestamp::from_nanos(at), packet: None } }
     }
 
-    fn command(text: &str, at: i64) -> Event {
+    fn command(text: &str, at: i64) -> VisibleEvent {
         event(What::StartCommand(text.into()), at)
     }
 
     /// Pairs events as they come out of one step. Returns the times under both.
-    fn paired(mut old: Vec<Event>, mut new: Vec<Event>) -> Vec<(Kind, Option<i64>, Option<i64>)> {
+    fn paired(
+        mut old: Vec<VisibleEvent>,
+        mut new: Vec<VisibleEvent>,
+    ) -> Vec<(Kind, Option<i64>, Option<i64>)> {
         without_twins(&mut old, &mut new);
         let mut all = AllUnmatched::default();
         for event in old {
-            all.add_old(Unmatched { event, parting: None });
+            all.add_old(Unmatched { event, divergence: None });
         }
         for event in new {
-            all.add_new(Unmatched { event, parting: None });
+            all.add_new(Unmatched { event, divergence: None });
         }
         let at = |half: Option<&Half>| half.map(|(_, moment)| moment.at.as_nanos());
         let (changes, left_out) = all.paired();
@@ -359,7 +362,7 @@ mod tests {
         changes.iter().map(|one| (one.kind(), at(one.old()), at(one.new_half()))).collect()
     }
 
-    fn opened(times: &[i64]) -> Vec<Event> {
+    fn opened(times: &[i64]) -> Vec<VisibleEvent> {
         times.iter().map(|&at| event(What::Opened, at)).collect()
     }
 
@@ -375,9 +378,9 @@ mod tests {
     fn what_happens_at_the_same_time_in_different_steps_is_no_change() {
         let mut all = AllUnmatched::default();
         for at in [5, 5, 7] {
-            all.add_old(Unmatched { event: event(What::CommandTimedOut, at), parting: None });
+            all.add_old(Unmatched { event: event(What::CommandTimedOut, at), divergence: None });
         }
-        all.add_new(Unmatched { event: event(What::CommandTimedOut, 5), parting: None });
+        all.add_new(Unmatched { event: event(What::CommandTimedOut, 5), divergence: None });
         let kinds: Vec<Kind> = all.paired().0.iter().map(Change::kind).collect();
         assert_eq!(kinds, [Kind::Gone; 2]);
     }
@@ -413,15 +416,17 @@ mod tests {
         );
     }
 
-    /// What may have been left out under the other configuration is not told as gone.
+    /// What may have been left out under the other configuration is not reported as gone.
     #[test]
     fn of_too_many_events_nothing_is_told_that_is_not_known() {
         let closes = |client: usize, at| {
             let client = IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(client).unwrap()));
             let key = Key { client, door: Named::default(), what: What::CommandTimedOut };
-            let event =
-                Event { key, moment: Moment { at: Timestamp::from_nanos(at), packet: None } };
-            Unmatched { event, parting: None }
+            let event = VisibleEvent {
+                key,
+                moment: Moment { at: Timestamp::from_nanos(at), packet: None },
+            };
+            Unmatched { event, divergence: None }
         };
         let mut all = AllUnmatched::default();
         for client in 0..MAX {
@@ -441,9 +446,9 @@ mod tests {
     fn too_many_events_are_counted() {
         let mut all = AllUnmatched::default();
         for at in 0..=i64::try_from(MAX).unwrap() {
-            all.add_old(Unmatched { event: event(What::Opened, at), parting: None });
+            all.add_old(Unmatched { event: event(What::Opened, at), divergence: None });
         }
-        all.add_new(Unmatched { event: event(What::Refused, -1), parting: None });
+        all.add_new(Unmatched { event: event(What::Refused, -1), divergence: None });
         let (changes, left_out) = all.paired();
         assert_eq!((changes.len(), left_out), (MAX, 2));
     }

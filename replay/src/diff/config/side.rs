@@ -3,9 +3,9 @@
 use knock_engine::Undecodable;
 use knock_engine::{DoorId, Doors, Limits, Listening, Timestamp};
 
-use super::event::{Event, Named};
-use crate::explain::{Explainer, Explanation, Places, Whom, Words};
-use crate::session::reader::{CaptureNames, Next, PacketId};
+use super::event::{Named, VisibleEvent};
+use crate::explain::{Explainer, Explanation, Places, Step, Whom, Words};
+use crate::session::names::CaptureNames;
 
 /// A configuration at work.
 #[derive(Debug)]
@@ -20,13 +20,6 @@ pub(super) struct Side {
     named: Vec<Named>,
 }
 
-/// What happens next, under both.
-pub(super) enum Step<'a> {
-    Captured(Next<'a>),
-    /// Nothing but time.
-    Time,
-}
-
 impl Side {
     pub(super) fn new(
         name: String,
@@ -35,7 +28,7 @@ impl Side {
         listening: Listening,
         limits: &Limits,
     ) -> Self {
-        let explainer = Explainer::new(doors.clone(), listening, limits, Whom::All).with_effects();
+        let explainer = Explainer::new(doors.clone(), listening, limits, Whom::All);
         Self { name, explainer, doors, places, named }
     }
 
@@ -55,13 +48,14 @@ impl Side {
     }
 
     /// Lets something happen, and appends to `events` what shows outside. `tell` gets what is explained.
+    /// Returns why there is no port in a frame.
     pub(super) fn step(
         &mut self,
         at: Timestamp,
-        step: &Step<'_>,
-        events: &mut Vec<Event>,
+        step: Step<'_>,
+        events: &mut Vec<VisibleEvent>,
         mut tell: impl FnMut(Named, &Explanation),
-    ) -> Result<(), Undecodable> {
+    ) -> Option<Undecodable> {
         let Self { explainer, named, doors, .. } = self;
         let named = |door: DoorId| named.get(door.index()).copied();
         let mut tell = |one: &Explanation| {
@@ -69,23 +63,11 @@ impl Side {
                 tell(door, one);
             }
         };
-        let mut packet: Option<PacketId> = None;
-        let decoded = match step {
-            Step::Captured(Next::Frame(link, frame, id)) => {
-                packet = Some(*id);
-                explainer.frame(at, *link, frame, *id, &mut tell)
-            }
-            Step::Captured(Next::Addresses(listening)) => {
-                explainer.addresses(at, listening.clone(), &mut tell);
-                Ok(())
-            }
-            Step::Time => {
-                explainer.time(at, &mut tell);
-                Ok(())
-            }
+        let packet = match step {
+            Step::Frame(_, _, id) => Some(id),
+            Step::Addresses(_) | Step::Time => None,
         };
-        let effects = explainer.take_effects();
-        events.extend(effects.filter_map(|timed| Event::new(timed, packet, doors, named)));
-        decoded
+        let take = |timed| events.extend(VisibleEvent::new(timed, packet, doors, named));
+        explainer.step(at, step, take, &mut tell)
     }
 }

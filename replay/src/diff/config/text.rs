@@ -5,37 +5,25 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_config::text::printable;
 
-use super::Outcome;
+use knock_engine::address;
+
 use super::cause::Because;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
+use knock_config::text::printable;
+
+use super::{Changes, Outcome};
 use crate::args::TimeFormat;
 use crate::explain::ConfigLine;
-use crate::output::text::{stamp, text_of};
+use crate::output::Output;
+use crate::output::time::stamp;
+use crate::output::words::number;
+use crate::output::words::painted;
 use crate::session::reader::ReadingDone;
-use crate::session::summary::number;
 
 const HEADING: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
-
-/// Prints what changes, client by client and door by door.
-pub(super) fn print(
-    outcome: &Outcome,
-    times: Option<TimeFormat>,
-    colour: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut text = Text { outcome, times: times.unwrap_or(TimeFormat::Relative), colour, out };
-    if !outcome.changes.is_empty() {
-        writeln!(text.out, "old: {}\nnew: {}", outcome.old.name, outcome.new.name)?;
-    }
-    for group in groups(&outcome.changes) {
-        text.group(&group)?;
-    }
-    Ok(())
-}
 
 /// Returns the changes of each client at each door, in the order of their first changes.
 fn groups(changes: &[Change]) -> Vec<Vec<&Change>> {
@@ -51,7 +39,35 @@ fn groups(changes: &[Change]) -> Vec<Vec<&Change>> {
     groups
 }
 
-struct Text<'a> {
+/// Changes as text, client by client and door by door.
+pub(super) struct Text<'a> {
+    times: TimeFormat,
+    colour: bool,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(times: Option<TimeFormat>, colour: bool, out: &'a mut dyn Write) -> Self {
+        Self { times: times.unwrap_or(TimeFormat::Relative), colour, out }
+    }
+}
+
+impl Output<Changes> for Text<'_> {
+    fn one(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let Self { times, colour, ref mut out } = *self;
+        let mut table = Table { outcome, times, colour, out: &mut **out };
+        if !outcome.changes.is_empty() {
+            writeln!(table.out, "old: {}\nnew: {}", outcome.old.name, outcome.new.name)?;
+        }
+        groups(&outcome.changes).iter().try_for_each(|group| table.group(group))
+    }
+
+    fn end(&mut self, _: (&Outcome, &ReadingDone)) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Table<'a> {
     outcome: &'a Outcome,
     times: TimeFormat,
     colour: bool,
@@ -67,10 +83,11 @@ struct Row {
     what: Vec<String>,
 }
 
-impl Text<'_> {
+impl Table<'_> {
     fn group(&mut self, group: &[&Change]) -> io::Result<()> {
         let Some(first) = group.first() else { return Ok(()) };
-        let title = format!("{} at door {}", text_of(first.client), self.outcome.door(first.door));
+        let title =
+            format!("{} at door {}", address::text(first.client), self.outcome.door(first.door));
         writeln!(self.out, "\n{}", self.paint(HEADING, &title))?;
         let rows: Vec<Row> = group.iter().map(|change| self.row(change)).collect();
         let width = |column: fn(&Row) -> &String| {
@@ -125,14 +142,14 @@ impl Text<'_> {
             }
             Because::Unknown => writeln!(
                 self.out,
-                "  because of packets before that are not told: more clients knock at doors than are \
+                "  because of packets before that are not verdicts: more clients knock at doors than are \
                  followed"
             ),
             Because::Lines { lines } => {
                 writeln!(self.out, "  because of these lines")?;
                 lines.iter().flatten().try_for_each(|line| self.line("    ", line))
             }
-            Because::Parting { packet: _, subject, sides } => {
+            Because::Divergence { packet: _, subject, sides } => {
                 writeln!(self.out, "  because of {subject}")?;
                 for (name, (text, lines)) in ["old", "new"].into_iter().zip(sides) {
                     writeln!(self.out, "    {name}: {text}")?;
@@ -148,11 +165,7 @@ impl Text<'_> {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour {
-            format!("{}{text}{}", style.render(), style.render_reset())
-        } else {
-            text.to_owned()
-        }
+        painted(self.colour, style, text)
     }
 }
 

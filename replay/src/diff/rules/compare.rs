@@ -1,10 +1,11 @@
 //! Where knockd 0.8 and knock differ on the same packets, and why.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
-use knock_compat::{Difference, Effect, Engine, Rules, TimedEffect, Undecodable};
+use knock_compat::{Difference, Engine, Rules, TimedEffect, Undecodable};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{CommandStatus, Counts, Doors, Event, Limits, LinkType, Listening, Timestamp};
+use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, LinkType, Listening, Timestamp};
 
 /// Whose transcript a line is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,8 +135,7 @@ impl Comparison {
                 Happening::Reloaded(doors) => Event::Reloaded(Box::new((*doors).clone())),
                 Happening::Time => Event::DeadlineReached,
             };
-            step.engine.handle(at, event);
-            step.drain(&mut self.messages);
+            step.handle(at, event, &mut self.messages);
         }
         why
     }
@@ -210,19 +210,18 @@ impl Comparison {
 }
 
 impl Step {
-    fn drain(&mut self, messages: &mut Vec<Line>) {
-        while let Some(TimedEffect { at, effect }) = self.engine.poll_effect() {
+    fn handle(&mut self, at: Timestamp, event: Event, messages: &mut Vec<Line>) {
+        let Self { engine, lines, mends } = self;
+        let take = |engine: &Engine, TimedEffect { at, effect }: TimedEffect| {
             let mut text = Vec::new();
-            match transcript::write(&effect, self.engine.doors(), &mut text) {
-                Channel::Transcript => self.lines.push(Line { at, text }),
-                Channel::Message if self.mends.is_none() => messages.push(Line { at, text }),
+            match transcript::write(&effect, engine.doors(), &mut text) {
+                Channel::Transcript => lines.push(Line { at, text }),
+                Channel::Message if mends.is_none() => messages.push(Line { at, text }),
                 Channel::Message | Channel::Note => {}
             }
-            if let Effect::RunCommand { run, .. } = effect {
-                let status = CommandStatus::SUCCESS;
-                self.engine.handle(at, Event::CommandEnded { run, status });
-            }
-        }
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, take);
     }
 }
 

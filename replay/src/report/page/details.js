@@ -97,7 +97,7 @@ function find(text) {
 function notes(pair) {
   const list = [];
   if (pair.left_out > 0) {
-    list.push(`${counted(pair.left_out, "more event")} not shown; see --explain=${pair.client}`);
+    list.push(`${counted(pair.left_out, "more event")} not shown; see 'knock-replay explain --client ${pair.client}'`);
   }
   if (pair.strays > 0) {
     list.push(`${counted(pair.strays, "packet")} of this client to ports of no door`);

@@ -49,7 +49,7 @@ function leftOut() {
   const shown = PAIRS.reduce((sum, pair) => sum + pair.openings, 0);
   const list = [];
   if (packets > 0) {
-    list.push(`${counted(packets, "packet")} of further clients; name one of them to knock-replay with --explain=CLIENT`);
+    list.push(`${counted(packets, "packet")} of further clients; name one of them: 'knock-replay explain --client CLIENT'`);
   }
   if (opened > shown) {
     list.push(`${counted(opened - shown, "opening")} of further clients; the transcript has them all`);

@@ -4,12 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_compat::{Effect, Rules};
-use knock_engine::{Commands, DoorId, Doors, Knock, Note, Packet, Phase, Stage, Timestamp};
+use knock_engine::{Commands, DoorId, Doors, Knock, Packet, Phase, Stage, Timestamp};
 
 use super::claim::{Assertion, Claim, Meant, Which};
-use crate::explain::{Whom, nanos};
-use crate::session::play::Played;
-use crate::session::reader::PacketId;
+use crate::explain::Whom;
+use crate::output::time::nanos;
+use crate::session::drive::Played;
+use crate::session::names::PacketId;
 
 /// How many attempts that are under way, and how many open doors, are remembered at once.
 pub(super) const FOLLOWED: usize = 100_000;
@@ -262,44 +263,25 @@ impl Evidence {
     pub(super) fn effect(&mut self, played: &Played<'_>) {
         let Played { timed, packet, doors, .. } = *played;
         let moment = Moment { at: timed.at, packet };
-        match timed.effect {
-            Effect::StageReached { client, door, stage } => {
-                if stage == Stage::FIRST {
-                    self.begin(client, door, moment);
-                }
-                self.stage(Furthest { stage, client, door, packet });
+        let effect = timed.effect;
+        let (Some(client), Some(door)) = (effect.client(), effect.door()) else { return };
+        let mut began = None;
+        if effect.kind().ends_attempt() {
+            let timed = self.timed.end(client, door);
+            began = timed.or(self.unwanted.end(client, door));
+        }
+        if let Effect::StageReached { stage, .. } = effect {
+            if stage == Stage::FIRST {
+                self.begin(client, door, moment);
             }
-            Effect::Opened { client, door } => {
-                let began = self.timed.end(client, door);
-                let began = began.or(self.unwanted.end(client, door));
-                self.opened(Opening { client, door, at: timed.at, packet, began });
-            }
-            Effect::RunCommand { client, door, phase, .. } => {
-                self.ran(doors, (client, door), phase, moment);
-            }
-            Effect::CommandTimedOut { client, door } => {
-                let opened = self.oldest(client, door);
-                self.closed(Closing { client, door, at: timed.at, opened });
-            }
-            Effect::SequenceTimedOut { client, door, .. }
-            | Effect::OpeningRefused { client, door }
-            | Effect::Note(
-                Note::Voided { client, door, .. }
-                | Note::Evicted { client, door, .. }
-                | Note::SequenceChanged { client, door, .. }
-                | Note::DoorChanged { client, door, .. },
-            ) => {
-                self.timed.end(client, door);
-                self.unwanted.end(client, door);
-            }
-            Effect::CommandFailed { .. }
-            | Effect::MarkOneTime { .. }
-            | Effect::DoorDisabled { .. }
-            | Effect::ReloadRefused
-            | Effect::Own(_)
-            | Effect::Note(
-                Note::Retransmission { .. } | Note::OtherFlags { .. } | Note::SecondTry { .. },
-            ) => {}
+            self.stage(Furthest { stage, client, door, packet });
+        } else if let Effect::Opened { .. } = effect {
+            self.opened(Opening { client, door, at: timed.at, packet, began });
+        } else if let Effect::RunCommand { phase, .. } = effect {
+            self.ran(doors, (client, door), phase, moment);
+        } else if let Effect::CommandTimedOut { .. } = effect {
+            let opened = self.oldest(client, door);
+            self.closed(Closing { client, door, at: timed.at, opened });
         }
     }
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use knock_compat::Rules;
 use knock_config::Wording;
 use knock_config::text::printable;
+use knock_engine::address;
 use knock_engine::{Counts, DoorId, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
-use crate::explain::{Explainer, Nearest, PacketId, Whom, Words, nanos};
-use crate::output::text::text_of;
+use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
+use crate::output::time::nanos;
 
 /// What is known when all packets have come.
 pub(super) struct Findings<'a> {
@@ -22,7 +23,7 @@ pub(super) struct Findings<'a> {
     pub(super) counts: Counts,
     pub(super) evidence: &'a Evidence,
     /// What explains knocks, by the rules of knock.
-    pub(super) explainer: Option<&'a Explainer>,
+    pub(super) observer: Option<&'a Observer>,
     /// The packet that counted last, of each client at each door that is followed.
     pub(super) counted: &'a HashMap<(IpAddr, DoorId), PacketId>,
     /// The command line that explains, but for the option that says whom.
@@ -75,7 +76,11 @@ impl Findings<'_> {
             for line in self.words.nearest_lines(&nearest) {
                 note.extend(["\n", &line.to_string()]);
             }
-            let help = format!("see all of it with `{}={}`", self.again, text_of(nearest.client));
+            let help = format!(
+                "see all of it with `{} --client {}`",
+                self.again,
+                address::text(nearest.client)
+            );
             return wording(self.decided(&nearest)).note(note).help(help);
         }
         if self.rules != Rules::Knock
@@ -83,16 +88,16 @@ impl Findings<'_> {
         {
             let note = format!(
                 "{} came to stage {} at door `{}` with {}",
-                text_of(furthest.client),
+                address::text(furthest.client),
                 furthest.stage.get(),
                 self.words.door(furthest.door),
                 self.packet(furthest.packet),
             );
             let help = format!(
-                "see with `{}={}` why knock would not open it, and with `--rules both` where the two \
-                 differ",
+                "see with `{} --client {}` why knock would not open it, and with `knock-replay diff \
+                 --rules` where the two differ",
                 self.again,
-                text_of(furthest.client)
+                address::text(furthest.client)
             );
             let label = format!("{} was the last that counted", self.packet(furthest.packet));
             return wording(label).note(note).help(help);
@@ -111,9 +116,9 @@ impl Findings<'_> {
             return Wording::new(message, label).help("check the address, and the captures");
         };
         let first = self.words.captures.packet(id);
-        let is_left_out = self.explainer.is_some_and(|explainer| explainer.totals().left_out > 0);
+        let is_left_out = self.observer.is_some_and(|observer| observer.totals().left_out > 0);
         let label = if is_left_out {
-            format!("not known why: more than {} clients came to doors", Explainer::PAIRS)
+            format!("not known why: more than {} clients came to doors", Observer::PAIRS)
         } else {
             format!("no packet{of} had to do with {}", name(&which.doors))
         };
@@ -129,7 +134,7 @@ impl Findings<'_> {
             let has_missed = one.openings == 0 || !one.misses.is_empty();
             which.contains(one.door, one.client) && has_missed
         };
-        let all = self.explainer?.nearest().filter(is_meant);
+        let all = self.observer?.nearest().filter(is_meant);
         // Of equals the first.
         let key = |one: &Nearest| (one.openings == 0, one.stage, one.times());
         all.reduce(|best, one| if key(&one) > key(&best) { one } else { best })
@@ -166,7 +171,7 @@ impl Findings<'_> {
         let began = self.packet(opening.began.and_then(|began| began.packet));
         let last = self.packet(opening.packet);
         let note =
-            format!("for {} it took {took}, from {began} to {last}", text_of(opening.client));
+            format!("for {} it took {took}, from {began} to {last}", address::text(opening.client));
         Wording::new(message, format!("took {took}")).note(note)
     }
 
@@ -176,7 +181,7 @@ impl Findings<'_> {
             return Wording::new("a door opened", "does not hold");
         };
         let door = self.words.door(first.door);
-        let message = format!("door `{door}` opened for {}", text_of(first.client));
+        let message = format!("door `{door}` opened for {}", address::text(first.client));
         let label = format!("{} opened it", self.packet(first.packet));
         let mut note = self.began(first);
         let more = self.more_openings(which, facts);
@@ -209,7 +214,7 @@ impl Findings<'_> {
                     Meant::Any => format!(" at door `{}`", self.words.door(one.door)),
                     Meant::Named(..) => String::new(),
                 };
-                format!("{} for {}{at}", self.packet(one.packet), text_of(one.client))
+                format!("{} for {}{at}", self.packet(one.packet), address::text(one.client))
             })
             .collect();
         if named.is_empty() {
@@ -236,8 +241,11 @@ impl Findings<'_> {
         let wording = Wording::new(message, label);
         match self.nearest(which).filter(|_| count.is_too_few(facts.count)) {
             Some(nearest) => {
-                let help =
-                    format!("see all of it with `{}={}`", self.again, text_of(nearest.client));
+                let help = format!(
+                    "see all of it with `{} --client {}`",
+                    self.again,
+                    address::text(nearest.client)
+                );
                 wording.note(self.words.nearest(&nearest)).help(help)
             }
             None => wording,
@@ -272,7 +280,7 @@ impl Findings<'_> {
         };
         let Opening { client, door, packet, .. } = *opening;
         let (name, packet) = (self.words.door(door), self.packet(packet));
-        let client_text = text_of(client);
+        let client_text = address::text(client);
         let has_command = self.words.doors.door(door).commands.of(Phase::Stop, client).is_some();
         let label = if has_command { "does not hold" } else { "there is no stop command" };
         Wording::new(message, label)
@@ -284,11 +292,11 @@ impl Findings<'_> {
         match closing.opened {
             Some(opened) => format!(
                 "door `{door}` closed for {} {} after {} had opened it",
-                text_of(closing.client),
+                address::text(closing.client),
                 span(opened.at, closing.at),
                 self.packet(opened.packet)
             ),
-            None => format!("door `{door}` closed for {}", text_of(closing.client)),
+            None => format!("door `{door}` closed for {}", address::text(closing.client)),
         }
     }
 

@@ -1,136 +1,106 @@
 //! `--assert`: what is printed of what assertions say.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
-use knock_compat::Rules;
-use knock_config::diagnostics::{self, Style};
+use knock_config::diagnostics;
 use knock_config::text::counted;
 use knock_engine::Doors;
-use knock_engine::transcript::Channel;
 
 use super::claim::Assertions;
-use super::read::load;
+use super::read;
 use super::trial::{Judgement, Trial};
-use crate::args::Args;
-use crate::exit::Exit;
-use crate::explain::Places;
-use crate::output::text::{beside, line};
-use crate::session::play::Played;
-use crate::session::progress::Bar;
-use crate::session::reader::Reader;
-use crate::test::expect::{self, Kept, NOTHING_TESTED, TOO_LONG};
-use crate::{Streams, sum_up};
+use crate::args::ReplayArgs;
+use crate::output::Output as _;
+use crate::output::text::Printer;
+use crate::replay::Replay;
+use crate::session::exit::Exit;
+use crate::session::finish::finish;
+use crate::session::load::{self, Configuration};
+use crate::session::terminal::Streams;
+use crate::test::expect::{self, KeptTranscript, NOTHING_TESTED, TOO_LONG};
 
 /// Replays, and judges the assertions of `--assert`, and the transcript if one is expected.
 pub(crate) fn run(
-    args: &Args,
-    rules: Rules,
-    (doors, places): (Doors, &Places),
-    mut reader: Reader,
-    bar: Option<&Bar>,
+    args: &ReplayArgs,
+    replay: Replay,
     streams: &mut Streams<'_>,
-) -> Exit {
-    let Some(files) = load_all(args, &doors, streams) else { return Exit::Config };
-    let limits = crate::limits(args.max_attempts);
-    let mut trial = Trial::new(&files, rules, (doors, places), &reader, limits);
-    let mut kept = Kept::default();
-    let (playing, replayed) =
-        trial.run(&mut reader, |played| tell(args, played, &mut kept, bar, streams));
-    if replayed.is_err() {
-        // Nothing but the transcript that is kept can fail.
-        streams.say(&format!("knock-replay: error: {TOO_LONG}\n"));
-        return Exit::Output;
-    }
-    // Takes the bar off the screen as well.
+) -> Result<Exit, Exit> {
+    let Replay { rules, config: Configuration { doors, places, .. }, mut reader, bar } = replay;
+    let files = load_all(args, &doors, streams)?;
+    let limits = load::limits(args.input.max_attempts);
+    let mut trial = Trial::new(&files, rules, (doors, &places), &reader, limits);
+    let (mut kept, mut nowhere) = (KeptTranscript::default(), io::sink());
+    let out: &mut (dyn Write + Send) = if args.expect.is_some() { &mut kept } else { &mut nowhere };
+    let mut printer = Printer::new(args.shown(), bar, out, streams.errors);
+    let (playing, replayed) = trial.run(&mut reader, |played| printer.one(*played));
+    // Takes the progress bar off the screen as well.
     let reading = reader.finish();
-    let summed_up = sum_up(args, &reading, &playing, streams);
-    if summed_up != Exit::Done {
-        return summed_up;
+    let written = replayed.and_then(|()| printer.end((&playing, &reading)));
+    if kept.is_full {
+        streams.error(TOO_LONG);
+        return Err(Exit::Output);
     }
-    let judged = report(&trial.judge(&playing, "--explain"), args, streams);
-    let Some(file) = &args.expect else { return judged };
+    finish(streams, args.input.quiet, written, &reading, reading.summary_of(&playing))?;
+    let judged = report(&trial.judge(&playing, "knock-replay explain"), args, streams);
+    let Some(file) = &args.expect else { return Ok(judged) };
     if judged == Exit::Output {
-        return judged;
+        return Err(judged);
     }
     if judged != Exit::Done && args.bless {
-        streams.say("knock-replay: error: a transcript is not kept where assertions do not hold\n");
-        return judged;
+        streams.error("a transcript is not kept where assertions do not hold");
+        return Ok(judged);
     }
     let compared = expect::judge(args, file, &kept, streams);
-    if compared == Exit::Done { judged } else { compared }
+    Ok(if compared == Exit::Done { judged } else { compared })
 }
 
 /// Reads all files, or says what is wrong with them.
-fn load_all(args: &Args, doors: &Doors, streams: &mut Streams<'_>) -> Option<Vec<Assertions>> {
+fn load_all(
+    args: &ReplayArgs,
+    doors: &Doors,
+    streams: &mut Streams<'_>,
+) -> Result<Vec<Assertions>, Exit> {
     let mut files = Vec::new();
     for path in &args.assert {
-        match load(path, Some(doors)) {
+        match read::load(path, Some(doors)) {
             Ok(file) => files.push(file),
             Err(unusable) => streams.say(&unusable.report(streams.style())),
         }
     }
     if files.len() < args.assert.len() {
-        return None;
+        return Err(Exit::Config);
     }
-    for file in files.iter().filter(|_| !args.quiet) {
+    for file in files.iter().filter(|_| !args.input.quiet) {
         if let Some(place) = file.settings.place {
-            streams.say(&format!(
-                "knock-replay: warning: {}:{}: this line is for `knock-replay test`; here the command \
-                 line says it\n",
+            streams.line(&format!(
+                "warning: {}:{}: this line is for `knock-replay test`; here the command line says it",
                 file.name, place.line
             ));
         }
     }
-    Some(files)
-}
-
-/// Keeps what happens, and tells at once what nobody is to miss.
-fn tell(
-    args: &Args,
-    played: &Played<'_>,
-    kept: &mut Kept,
-    bar: Option<&Bar>,
-    streams: &mut Streams<'_>,
-) -> io::Result<()> {
-    let mut text = Vec::new();
-    let channel = line(&played.timed, played.start, args.time, played.doors, &mut text);
-    let (kind, is_wanted) = match channel {
-        Channel::Transcript if args.expect.is_some() => {
-            text.push(b'\n');
-            return kept.write_all(&text);
-        }
-        Channel::Transcript => return Ok(()),
-        Channel::Message => ("warning", !args.quiet),
-        Channel::Note => ("note", args.verbose),
-    };
-    if is_wanted {
-        let text = String::from_utf8_lossy(&text);
-        beside(bar, || streams.say(&format!("knock-replay: {kind}: {text}\n")));
-    }
-    Ok(())
+    Ok(files)
 }
 
 /// Prints which assertions do not hold, and says how many do.
-fn report(judgement: &Judgement, args: &Args, streams: &mut Streams<'_>) -> Exit {
-    let style = if streams.output_colour { Style::Coloured } else { Style::Plain };
+fn report(judgement: &Judgement, args: &ReplayArgs, streams: &mut Streams<'_>) -> Exit {
+    let style = streams.output_style();
     let printed = streams.print(&diagnostics::render_findings(&judgement.failed, style));
     if printed != Exit::Done {
         return printed;
     }
     let failures = judgement.failures();
     if judgement.proves_nothing {
-        streams.say(&format!(
-            "knock-replay: error: {NOTHING_TESTED}; if that is what is expected, assert `nothing is \
-             admitted`\n"
+        streams.error(&format!(
+            "{NOTHING_TESTED}; if that is what is expected, assert `nothing is admitted`"
         ));
     }
     if failures > 0 {
         let total = counted(judgement.total, "assertion");
         let verb = if failures == 1 { "does" } else { "do" };
-        streams.say(&format!("knock-replay: {failures} of {total} {verb} not hold\n"));
-    } else if !judgement.proves_nothing && !args.quiet {
+        streams.line(&format!("{failures} of {total} {verb} not hold"));
+    } else if !judgement.proves_nothing && !args.input.quiet {
         let verb = if judgement.total == 1 { "holds" } else { "hold" };
-        streams.say(&format!("knock-replay: {} {verb}\n", counted(judgement.total, "assertion")));
+        streams.line(&format!("{} {verb}", counted(judgement.total, "assertion")));
     }
     if judgement.holds() { Exit::Done } else { Exit::Differ }
 }

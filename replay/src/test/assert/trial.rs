@@ -5,18 +5,18 @@ use std::io;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use knock_compat::Rules;
+use knock_compat::{Engine, Rules, Undecodable};
 use knock_config::Severity;
 use knock_config::diagnostics::{Finding, Source};
-use knock_engine::{Counts, DoorId, Doors, Limits, Packet, Timestamp};
+use knock_engine::{DoorId, Doors, Limits, Timestamp};
 
 use super::claim::{Assertion, Assertions, Claim};
 use super::evidence::Evidence;
 use super::failure::Findings;
-use crate::explain::{Explainer, Explanation, Places, Verdict, Whom, Words};
-use crate::session::play::{self, Played, Watch};
-use crate::session::player::PlayingDone;
-use crate::session::reader::{CaptureNames, Next, PacketId, Reader};
+use crate::explain::{Explanation, Observer, Places, Turn, Verdict, Whom, Words};
+use crate::session::drive::{self, Coming, Played, PlayingDone, Watch};
+use crate::session::names::{CaptureNames, PacketId};
+use crate::session::reader::Reader;
 
 /// A replay that assertions are held to.
 pub(crate) struct Trial<'a> {
@@ -28,7 +28,8 @@ pub(crate) struct Trial<'a> {
     captures: CaptureNames,
     limits: Limits,
     evidence: Evidence,
-    explainer: Option<Explainer>,
+    /// What may have to be explained; by the rules of knock only.
+    observer: Option<Observer>,
     /// The packet that counted last, of each client at each door that is followed.
     counted: HashMap<(IpAddr, DoorId), PacketId>,
 }
@@ -65,10 +66,8 @@ impl<'a> Trial<'a> {
         limits: Limits,
     ) -> Self {
         let all = || files.iter().flat_map(|file| &file.list);
-        let explainer = whom_to_explain(all()).filter(|_| rules == Rules::Knock).map(|networks| {
-            let listening = reader.listening();
-            Explainer::new(doors.clone(), listening, &limits, Whom::All).only(networks)
-        });
+        let networks = whom_to_explain(all()).filter(|_| rules == Rules::Knock);
+        let observer = networks.map(|networks| Observer::new(Whom::All).only(networks));
         Self {
             files,
             rules,
@@ -77,7 +76,7 @@ impl<'a> Trial<'a> {
             captures: reader.names(),
             evidence: Evidence::new(all(), rules, &doors),
             doors,
-            explainer,
+            observer,
             counted: HashMap::new(),
         }
     }
@@ -89,11 +88,8 @@ impl<'a> Trial<'a> {
         tell: impl FnMut(&Played<'_>) -> io::Result<()>,
     ) -> (PlayingDone, io::Result<()>) {
         let (limits, rules, doors) = (self.limits, self.rules, self.doors.clone());
-        let done = play::watch(&limits, rules, doors, reader, &mut Watcher { trial: self, tell });
-        if let Some(explainer) = &mut self.explainer {
-            explainer.finish(&mut |_| {});
-        }
-        done
+        let mut watcher = Watcher { trial: self, turn: None, tell };
+        drive::watch(&limits, rules, doors, reader, &mut watcher)
     }
 
     /// Returns what became of the assertions. `again` is the command line that explains the same captures.
@@ -107,7 +103,7 @@ impl<'a> Trial<'a> {
             rules: self.rules,
             counts: *counts,
             evidence,
-            explainer: self.explainer.as_ref(),
+            observer: self.observer.as_ref(),
             counted: &self.counted,
             again,
         };
@@ -139,37 +135,60 @@ impl<'a> Trial<'a> {
 /// Looks on for the assertions, and for somebody else.
 struct Watcher<'w, 'a, F> {
     trial: &'w mut Trial<'a>,
+    /// What the observer knows of the event that is handled.
+    turn: Option<Turn>,
     tell: F,
 }
 
 impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
-    fn comes(&mut self, at: Timestamp, next: &Next<'_>) {
-        let Trial { explainer, counted, .. } = &mut *self.trial;
-        let Some(explainer) = explainer else { return };
-        let mut note = |one: &Explanation| note(one, counted);
-        match next {
-            Next::Addresses(listening) => explainer.addresses(at, listening.clone(), &mut note),
-            Next::Frame(link, frame, id) => {
-                // The reader counts what cannot be read.
-                let _ = explainer.frame(at, *link, frame, *id, &mut note);
-            }
+    fn comes(&mut self, at: Timestamp, frame: Option<Coming<'_>>, engine: &Engine) {
+        let Trial { evidence, observer, .. } = &mut *self.trial;
+        if let Some(Coming { id, decoded: Ok(packet), .. }) = frame {
+            evidence.packet(id, packet);
         }
-    }
-
-    fn decoded(&mut self, id: PacketId, packet: &Packet) {
-        self.trial.evidence.packet(id, packet);
+        self.turn = observer.as_mut().map(|observer| turn(observer, at, frame, engine));
     }
 
     fn happens(&mut self, played: &Played<'_>) -> io::Result<()> {
-        self.trial.evidence.effect(played);
-        (self.tell)(played)
+        let Self { trial, turn, tell } = self;
+        let Trial { evidence, observer, counted, .. } = &mut **trial;
+        evidence.effect(played);
+        if let (Some(observer), Some(turn)) = (observer, turn) {
+            observer.effect(played.timed, turn, played.doors, &mut |one| note(one, counted));
+        }
+        tell(played)
     }
 
-    fn handled(&mut self, id: PacketId, counts: Counts) {
-        if counts.admitted > 0 {
-            self.trial.evidence.admitted.get_or_insert(id);
+    fn handled(&mut self, packet: Option<PacketId>, engine: &Engine) {
+        let Trial { evidence, observer, counted, .. } = &mut *self.trial;
+        if let Some(id) = packet
+            && engine.counts().admitted > 0
+        {
+            evidence.admitted.get_or_insert(id);
+        }
+        if let (Some(observer), Some(turn)) = (observer, self.turn.take()) {
+            observer.end(turn, engine.doors(), &mut |one| note(one, counted));
         }
     }
+}
+
+/// Shows the observer what comes.
+fn turn(
+    observer: &mut Observer,
+    at: Timestamp,
+    frame: Option<Coming<'_>>,
+    engine: &Engine,
+) -> Turn {
+    let Some(Coming { link, frame, id, decoded }) = frame else { return Turn::at(at) };
+    let decoded = match decoded {
+        Ok(packet) => Ok(packet),
+        Err(Undecodable::Common(why)) => Err(why),
+        // Only knockd 0.8 says so, and there is no observer then.
+        Err(Undecodable::LinkTypeUnknownTo08(_) | Undecodable::Ipv6UnknownTo08(_)) => {
+            return Turn::at(at);
+        }
+    };
+    observer.frame((at, link, frame, id), decoded, engine.doors(), engine.listening())
 }
 
 /// Takes note of a packet that counted.

@@ -5,9 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use knock_capture::hit::FLAG_NAMES;
 use knock_config::Excerpt;
+use knock_engine::address;
 use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags};
-
-use crate::output::text::text_of;
 
 /// Who knocks.
 const CLIENT_4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
@@ -85,7 +84,7 @@ impl<'a> Drafts<'a> {
         let Knocks { door, client, .. } = *knocks;
         let name = quoted(door.name.as_bytes());
         let line = |parts: &[&[u8]]| parts.concat();
-        let client_text = text_of(client);
+        let client_text = address::text(client);
         let client_text = client_text.as_bytes();
         let mut assertions = vec![
             line(&[b"must open ", &name, b" from ", client_text]),
@@ -128,7 +127,7 @@ impl<'a> Drafts<'a> {
         lines: &[String],
     ) -> Draft {
         let Knocks { door, client, .. } = *knocks;
-        let client = text_of(client);
+        let client = address::text(client);
         let door_name = quoted(door.name.as_bytes());
         let assertion = [b"must not open ", &door_name[..], b" from ", client.as_bytes()].concat();
         let heading = self.heading("It stays shut.");
@@ -137,7 +136,7 @@ impl<'a> Drafts<'a> {
 
     /// Returns what stands above assertions.
     fn heading(&self, title: &str) -> Vec<Vec<u8>> {
-        let local = self.local.iter().map(|local| format!("local {}", text_of(*local)));
+        let local = self.local.iter().map(|local| format!("local {}", address::text(*local)));
         std::iter::once(format!("# {title}")).chain(local).map(String::into_bytes).collect()
     }
 
@@ -173,7 +172,7 @@ impl<'d> Knocks<'d> {
     /// Returns a line of a scenario.
     fn line(&self, time: &str, knocks: &[Knock]) -> String {
         let Self { door: _, client, host, flags, every } = self;
-        let [client, host] = [client, host].map(|address| text_of(*address));
+        let [client, host] = [client, host].map(|address| address::text(*address));
         let hits: String = knocks.iter().map(|knock| hit(*knock, *flags)).collect();
         format!("{time} knock {client}{hits} to {host}{every}\n")
     }

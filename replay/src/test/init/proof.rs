@@ -9,6 +9,7 @@ use knock_engine::{Doors, Limits};
 
 use super::draft::Draft;
 use crate::explain::Places;
+use crate::session::load;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Trial};
 use knock_capture::scenario;
@@ -97,11 +98,11 @@ fn judged(
         Err(source) => return Ok(Verdict::Faulty(source)),
     };
     let mut reader = Reader::at(local, false, Merge::new(vec![capture]));
-    let limits = crate::limits(Limits::DEFAULT_ATTEMPTS);
+    let limits = load::limits(Limits::DEFAULT_ATTEMPTS);
     let about = (doors.clone(), places);
     let mut trial = Trial::new(&assertions, Rules::Knock, about, &reader, limits);
     let (playing, _) = trial.run(&mut reader, |_| Ok(()));
-    let judgement = trial.judge(&playing, "--explain");
+    let judgement = trial.judge(&playing, "knock-replay explain");
     Ok(match judgement.failed.into_iter().next() {
         Some(source) => Verdict::Faulty(Box::new(source)),
         None if judgement.proves_nothing => Verdict::ProvesNothing,

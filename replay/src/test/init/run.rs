@@ -6,15 +6,16 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use knock_config::text::{Cause, counted, printable, shown};
+use knock_config::text::{counted, printable, shown};
 use knock_engine::{Door, Doors};
 
 use super::draft::Drafts;
 use super::proof::{Proven, prove};
 use crate::args::InitArgs;
-use crate::exit::Exit;
 use crate::explain::Places;
-use crate::{Streams, load_doors};
+use crate::session::exit::Exit;
+use crate::session::load::Configuration;
+use crate::session::terminal::Streams;
 
 /// The longest name of the folder of a door, in bytes.
 const NAME_MAX: usize = 60;
@@ -31,21 +32,19 @@ struct Plan {
 }
 
 /// Makes tests for a configuration.
-pub(crate) fn run(args: &InitArgs, streams: &mut Streams<'_>) -> Exit {
-    let Some((doors, places)) = load_doors(&args.config, true, streams) else {
-        return Exit::Config;
-    };
+pub(crate) fn run(args: &InitArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    let Configuration { doors, places, .. } = Configuration::load(&args.config, true, streams)?;
     if let Err(why) = can_be_linked(&args.config, &doors) {
-        streams.say(&format!("knock-replay: error: {}: {why}\n", shown(&args.config)));
-        return Exit::Config;
+        streams.error(&format!("{}: {why}", shown(&args.config)));
+        return Err(Exit::Config);
     }
     let plan = plan(args, &doors, &places);
     for left_out in &plan.left_out {
-        streams.say(&format!("knock-replay: not made: {left_out}\n"));
+        streams.line(&format!("not made: {left_out}"));
     }
     if plan.tests.is_empty() {
-        streams.say("knock-replay: error: there is no door that anything opens\n");
-        return Exit::Differ;
+        streams.error("there is no door that anything opens");
+        return Err(Exit::Differ);
     }
     let files = plan.tests.iter().flat_map(|(stem, _)| files(stem));
     let link = args.folder.join("knockd.conf");
@@ -57,19 +56,16 @@ pub(crate) fn run(args: &InitArgs, streams: &mut Streams<'_>) -> Exit {
             1 => String::new(),
             several => format!(", and {} more", several.saturating_sub(1)),
         };
-        streams.say(&format!(
-            "knock-replay: error: {}{more}: there already, and nothing is overwritten; name another \
-             folder\n",
+        streams.error(&format!(
+            "{}{more}: there already, and nothing is overwritten; name another folder",
             shown(first)
         ));
-        return Exit::Config;
+        return Err(Exit::Config);
     }
     if let Err((path, error)) = write(args, &plan, (!is_there).then_some(&*link)) {
-        let (path, cause) = (shown(&path), Cause(&error));
-        streams.say(&format!("knock-replay: error: cannot write {path}: {cause}\n"));
-        return Exit::Output;
+        return Err(streams.cannot_write_file(&path, &error));
     }
-    tell(args, &plan, streams)
+    Ok(tell(args, &plan, streams))
 }
 
 fn can_be_linked(config: &Path, doors: &Doors) -> Result<(), &'static str> {

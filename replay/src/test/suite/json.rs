@@ -1,15 +1,17 @@
 //! What came of tests, for programs: one object a line, as `docs/knock-test.schema.json` says.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
 
-use super::outcome::{Detail, Outcome, Told, Verdict};
-use crate::output::json::{self, Versioned};
+use super::outcome::{Detail, Outcome, Problem, Verdict};
+use super::run::Tests;
+use crate::output::Output;
+use crate::output::json::Json;
 
 /// The version of the format. A program that knows one may meet further fields in it, never another
 /// meaning of those it knows.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -23,7 +25,7 @@ enum Object<'a> {
         config: Option<&'a str>,
         assertions: usize,
         blessed: bool,
-        details: Vec<Told>,
+        details: Vec<Problem>,
     },
     Summary {
         tests: usize,
@@ -33,28 +35,26 @@ enum Object<'a> {
     },
 }
 
-/// Writes what came of a test.
-pub(super) fn test(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    let object = Object::Test {
-        name: &outcome.name,
-        outcome: outcome.verdict.word(),
-        capture: outcome.capture.as_deref(),
-        config: outcome.config.as_deref(),
-        assertions: outcome.assertions,
-        blessed: outcome.verdict == Verdict::Blessed,
-        details: outcome.details.iter().flat_map(Detail::told).collect(),
-    };
-    json::write(&Versioned { version: VERSION, object }, out)
-}
+impl Output<Tests> for Json<'_> {
+    fn one(&mut self, outcome: &Outcome) -> io::Result<()> {
+        self.write(&Object::Test {
+            name: &outcome.name,
+            outcome: outcome.verdict.word(),
+            capture: outcome.capture.as_deref(),
+            config: outcome.config.as_deref(),
+            assertions: outcome.assertions,
+            blessed: outcome.verdict == Verdict::Blessed,
+            details: outcome.details.iter().flat_map(Detail::problems).collect(),
+        })
+    }
 
-/// Writes how many tests passed.
-pub(super) fn summary(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
-    let count = |word| outcomes.iter().filter(|one| one.verdict.word() == word).count();
-    let object = Object::Summary {
-        tests: outcomes.len(),
-        passed: count("passed"),
-        failed: count("failed"),
-        errors: count("error"),
-    };
-    json::write(&Versioned { version: VERSION, object }, out)
+    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
+        let count = |word| outcomes.iter().filter(|one| one.verdict.word() == word).count();
+        self.write(&Object::Summary {
+            tests: outcomes.len(),
+            passed: count("passed"),
+            failed: count("failed"),
+            errors: count("error"),
+        })
+    }
 }

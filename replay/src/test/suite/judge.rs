@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,22 @@ use std::rc::Rc;
 use knock_compat::{Effect, Knockd08Effect, Rules};
 use knock_config::Setup;
 use knock_config::text::{Cause, printable, shown};
-use knock_engine::transcript::{self, Channel};
+use knock_engine::address;
+use knock_engine::transcript;
 use knock_engine::{Doors, Limits, TooManyDoors};
 
 use super::find::Found;
 use super::outcome::{Detail, Outcome, Verdict};
 use crate::args::TestArgs;
-use crate::exit::Exit;
 use crate::explain::Places;
-use crate::output::text::{line, text_of};
-use crate::session::play::Played;
+use crate::output::Output as _;
+use crate::output::text::{Printer, Shown};
+use crate::session::drive::Played;
+use crate::session::exit::Exit;
+use crate::session::load;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
-use crate::test::expect::{self, Kept, TOO_LONG};
+use crate::test::expect::{self, KeptTranscript, TOO_LONG};
 use knock_capture::{Capture, Merge};
 
 /// What is said of packets of which none was admitted.
@@ -188,7 +191,7 @@ impl<'a> Judge<'a> {
 
     fn config(&mut self, path: &Path) -> Rc<Config> {
         let read = || {
-            let setup = Setup::load_unless(path, crate::refusal);
+            let setup = Setup::load_unless(path, load::refusal);
             let doors = match &setup.config {
                 Some(config) => knock_config::doors(config).map_err(Some),
                 None => Err(None),
@@ -209,16 +212,20 @@ impl<'a> Judge<'a> {
         if let Some(refusal) = rules.refusal(doors, &reader.listening()) {
             return Err(Failure::message(format!("knockd 0.8 would not start: {refusal}")));
         }
-        let limits = crate::limits(Limits::DEFAULT_ATTEMPTS);
+        let limits = load::limits(Limits::DEFAULT_ATTEMPTS);
         let about = (doors.clone(), &test.config.places);
         let mut trial = Trial::new(test.assertions, rules, about, &reader, limits);
-        let mut kept = Kept::default();
+        let (mut kept, mut nowhere, mut no_messages) =
+            (KeptTranscript::default(), io::sink(), io::sink());
+        let out: &mut (dyn io::Write + Send) =
+            if test.expect.is_some() { &mut kept } else { &mut nowhere };
+        let mut printer = Printer::new(Shown::default(), None, out, &mut no_messages);
         let mut spoiled = None;
         let (playing, replayed) = trial.run(&mut reader, |played| {
             spoiled = spoiled.take().or_else(|| spoils(played));
-            if test.expect.is_some() { keep(played, &mut kept) } else { Ok(()) }
+            printer.one(*played)
         });
-        if replayed.is_err() {
+        if replayed.and_then(|()| printer.flush()).is_err() {
             // Nothing but the transcript that is kept can fail.
             return Err(Failure::error(Exit::Output, Detail::Message(TOO_LONG.to_owned())));
         }
@@ -239,7 +246,7 @@ impl<'a> Judge<'a> {
         test: &Test<'_>,
         judgement: Judgement,
         spoiled: Option<String>,
-        kept: &Kept,
+        kept: &KeptTranscript,
     ) -> Result<Verdict, Failure> {
         let holds = judgement.holds() && spoiled.is_none();
         let mut details: Vec<Detail> = spoiled.map(Detail::Message).into_iter().collect();
@@ -269,13 +276,14 @@ impl<'a> Judge<'a> {
 impl Test<'_> {
     /// Returns the command line that explains the test, but for the option that says whom.
     fn explaining(&self) -> String {
-        let local = self.local.iter().flat_map(|local| ["--local".to_owned(), text_of(*local)]);
+        let local =
+            self.local.iter().flat_map(|local| ["--local".to_owned(), address::text(*local)]);
         let local = local.map(OsString::from);
         let (capture, config) = (self.capture.into(), self.config_path.into());
-        let mut words: Vec<OsString> = vec!["knock-replay".into(), capture, "-c".into(), config];
+        let mut words: Vec<OsString> =
+            vec!["knock-replay".into(), "explain".into(), capture, "-c".into(), config];
         words.extend(local);
         words.extend(self.settings.only_ip_v4.then(|| "-4".into()));
-        words.push("--explain".into());
         let words = words.iter().map(|word| word.as_bytes());
         // A name with a NUL cannot be that of a file.
         let command = shlex::bytes::try_join(words).unwrap_or_default();
@@ -310,20 +318,8 @@ fn spoils(played: &Played<'_>) -> Option<String> {
     Some(printable(&text))
 }
 
-/// Keeps what happens, if it is a line of the transcript.
-fn keep(played: &Played<'_>, kept: &mut Kept) -> io::Result<()> {
-    let mut text = Vec::new();
-    match line(&played.timed, played.start, None, played.doors, &mut text) {
-        Channel::Transcript => {
-            text.push(b'\n');
-            kept.write_all(&text)
-        }
-        Channel::Message | Channel::Note => Ok(()),
-    }
-}
-
 /// Writes what is expected from now on. Returns whether it is something else than before.
-fn bless(path: &Path, kept: &Kept) -> Result<bool, Failure> {
+fn bless(path: &Path, kept: &KeptTranscript) -> Result<bool, Failure> {
     if expect::read(path).is_ok_and(|before| before == kept.bytes) {
         return Ok(false);
     }
@@ -334,7 +330,7 @@ fn bless(path: &Path, kept: &Kept) -> Result<bool, Failure> {
 }
 
 /// Compares a transcript with what is expected.
-fn compare(path: &Path, kept: &Kept) -> Result<Option<Detail>, Failure> {
+fn compare(path: &Path, kept: &KeptTranscript) -> Result<Option<Detail>, Failure> {
     let name = shown(path);
     let expected =
         expect::read(path).map_err(|why| Failure::message(format!("cannot read {name}: {why}")))?;

@@ -1,16 +1,37 @@
 //! What came of tests, as JUnit XML.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use knock_config::diagnostics::Style;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::outcome::{Detail, Outcome, Verdict};
+use super::run::Tests;
+use crate::output::Output;
+
+/// A file of JUnit XML.
+pub(super) struct Junit<'a> {
+    pub(super) file: &'a Path,
+}
+
+impl Output<Tests> for Junit<'_> {
+    fn one(&mut self, _: &Outcome) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
+        fs::write(self.file, document(outcomes).map_err(io::Error::other)?)
+    }
+}
 
 /// Returns what came of tests as a document, a suite for each folder of the command line. It has no times:
 /// the same files give the same document.
 ///
 /// # Errors
 /// That of the library, which has none for such a document.
-pub(super) fn document(outcomes: &[Outcome]) -> Result<String, SerializeError> {
+fn document(outcomes: &[Outcome]) -> Result<String, SerializeError> {
     let mut report = Report::new("knock-replay test");
     let mut suites: Vec<(&str, TestSuite)> = Vec::new();
     for outcome in outcomes {
@@ -35,9 +56,9 @@ fn case(outcome: &Outcome) -> TestCase {
         Verdict::Error(_) => Some(NonSuccessKind::Error),
     };
     let status = kind.map_or_else(TestCaseStatus::success, |kind| {
-        let told: Vec<_> = outcome.details.iter().flat_map(Detail::told).collect();
-        let first = told.first().map(|one| one.message.lines().next().unwrap_or_default());
-        let message = match (first, told.len()) {
+        let problems: Vec<_> = outcome.details.iter().flat_map(Detail::problems).collect();
+        let first = problems.first().map(|one| one.message.lines().next().unwrap_or_default());
+        let message = match (first, problems.len()) {
             (Some(first), 0 | 1) => first.to_owned(),
             (Some(first), more) => format!("{first}, and {} more", more.saturating_sub(1)),
             (None, _) => String::new(),

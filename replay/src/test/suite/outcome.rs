@@ -7,7 +7,7 @@ use knock_config::diagnostics::{self, Source, Style};
 use knock_config::{Severity, Wording};
 use serde::Serialize;
 
-use crate::exit::Exit;
+use crate::session::exit::Exit;
 use crate::test::assert::Unusable;
 use crate::test::expect::{Difference, painted};
 use knock_capture::{CaptureError, Fault};
@@ -103,8 +103,8 @@ impl Detail {
         }
     }
 
-    /// Returns it for programs: what is to be told, one by one.
-    pub(super) fn told(&self) -> Vec<Told> {
+    /// Returns it for programs: the problems, one by one.
+    pub(super) fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Assertions(sources) => sources.iter().flat_map(of_source).collect(),
             Self::Unusable(Unusable::Faulty(source)) => of_source(source),
@@ -113,23 +113,23 @@ impl Detail {
                 if let Fault::Scenario(source) = &error.fault {
                     of_source(source)
                 } else {
-                    vec![Told::new(error.to_string())]
+                    vec![Problem::new(error.to_string())]
                 }
             }
-            Self::Transcript(name, difference) => vec![Told {
+            Self::Transcript(name, difference) => vec![Problem {
                 file: Some(name.clone()),
                 diff: Some(difference.diff.clone()),
-                ..Told::new("the transcript is not as expected".to_owned())
+                ..Problem::new("the transcript is not as expected".to_owned())
             }],
-            Self::Config(setup) => vec![Told::new(setup.report_of_errors(Style::Plain))],
-            Self::Message(message) => vec![Told::new(message.clone())],
+            Self::Config(setup) => vec![Problem::new(setup.report_of_errors(Style::Plain))],
+            Self::Message(message) => vec![Problem::new(message.clone())],
         }
     }
 }
 
-/// Something that is to be told, for programs.
+/// A problem, for programs.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Told {
+pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,28 +147,28 @@ pub(super) struct Told {
     diff: Option<String>,
 }
 
-impl Told {
+impl Problem {
     fn new(message: String) -> Self {
         Self { message, ..Self::default() }
     }
 }
 
-fn of_source(source: &Source) -> Vec<Told> {
+fn of_source(source: &Source) -> Vec<Problem> {
     let errors = source.findings.iter().filter(|one| one.severity == Severity::Error);
-    let told = errors.map(|finding| Told {
+    let problems = errors.map(|finding| Problem {
         file: Some(source.name.clone()),
         line: finding.span.map(|span| span.line),
         column: finding.span.map(|span| span.column),
         ..of_wording(&finding.wording)
     });
-    told.collect()
+    problems.collect()
 }
 
-fn of_wording(wording: &Wording) -> Told {
-    Told {
+fn of_wording(wording: &Wording) -> Problem {
+    Problem {
         label: (!wording.label.is_empty()).then(|| wording.label.clone()),
         help: wording.help.clone(),
         note: wording.note.clone(),
-        ..Told::new(wording.message.clone())
+        ..Problem::new(wording.message.clone())
     }
 }

@@ -1,26 +1,34 @@
 //! All tests, and what is printed of them.
 
-use std::fs;
-use std::path::Path;
-
-use knock_config::text::{Cause, shown};
+use knock_config::options::Format;
 
 use super::find::{Found, find};
+use super::json::VERSION;
 use super::judge::Judge;
+use super::junit::Junit;
 use super::outcome::Outcome;
 use super::text::Text;
-use super::{json, junit};
-use crate::Streams;
 use crate::args::TestArgs;
-use crate::exit::Exit;
-use crate::session::inputs::refuse_overwriting;
+use crate::output::json::Json;
+use crate::output::{Output, Results};
+use crate::session::exit::Exit;
+use crate::session::overwrite::refuse_overwriting;
+use crate::session::terminal::Streams;
+
+/// Tests, and in the end all of them.
+pub(super) enum Tests {}
+
+impl Results for Tests {
+    type One<'a> = &'a Outcome;
+    type End<'a> = &'a [Outcome];
+}
 
 /// Runs the tests of folders.
 pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
     let found = match find(&args.folders, &args.only) {
         Ok(found) => found,
         Err(why) => {
-            streams.say(&format!("knock-replay: error: {why}\n"));
+            streams.error(&why.to_string());
             return Exit::Config;
         }
     };
@@ -30,27 +38,34 @@ pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
             return exit;
         }
     }
-    let text = Text { colour: streams.output_colour, quiet: args.quiet };
+    let colour = streams.output_colour;
+    let mut output: Box<dyn Output<Tests> + '_> = match args.format() {
+        Format::Text => Box::new(Text { colour, quiet: args.quiet, out: streams.output }),
+        Format::Json => Box::new(Json::new(VERSION, true, streams.output)),
+    };
     let mut judge = Judge::new(args);
     let mut outcomes = Vec::new();
+    let mut written = Ok(());
     for one in &found {
         let outcome = judge.judge(one);
-        let printed = if args.json {
-            print_object(streams, |out| json::test(&outcome, out))
-        } else {
-            streams.print(&text.line(&outcome))
-        };
+        written = output.one(&outcome);
         outcomes.push(outcome);
-        if printed != Exit::Done {
-            return printed;
+        if written.is_err() {
+            break;
         }
     }
-    let printed = if args.json {
-        print_object(streams, |out| json::summary(&outcomes, out))
-    } else {
-        streams.print(&text.end(&outcomes))
+    let is_cut_short = written.is_err();
+    let written = written.and_then(|()| output.end(&outcomes));
+    drop(output);
+    let printed = written.map_or_else(|error| streams.cannot_write(&error), |()| Exit::Done);
+    if is_cut_short {
+        return printed;
+    }
+    let junit = args.junit.as_deref().map(|file| (file, Junit { file }.end(&outcomes)));
+    let written = match junit {
+        Some((file, Err(error))) => streams.cannot_write_file(file, &error),
+        Some((_, Ok(()))) | None => Exit::Done,
     };
-    let written = args.junit.as_ref().map_or(Exit::Done, |file| write(file, &outcomes, streams));
     let exits = outcomes.iter().map(|one| one.verdict.exit());
     worst(exits.chain([printed, written]))
 }
@@ -65,28 +80,4 @@ fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
         Exit::Output => 4,
     };
     exits.max_by_key(rank).unwrap_or(Exit::Done)
-}
-
-fn print_object(
-    streams: &mut Streams<'_>,
-    write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>,
-) -> Exit {
-    let mut line = Vec::new();
-    match write(&mut line) {
-        Ok(()) => streams.print(&String::from_utf8_lossy(&line)),
-        Err(error) => streams.cannot_write(&error),
-    }
-}
-
-/// Writes what came of tests as JUnit XML.
-fn write(file: &Path, outcomes: &[Outcome], streams: &mut Streams<'_>) -> Exit {
-    let cause = match junit::document(outcomes) {
-        Ok(text) => match fs::write(file, text) {
-            Ok(()) => return Exit::Done,
-            Err(error) => Cause(&error).to_string(),
-        },
-        Err(error) => error.to_string(),
-    };
-    streams.say(&format!("knock-replay: error: cannot write {}: {cause}\n", shown(file)));
-    Exit::Output
 }

@@ -1,26 +1,43 @@
 //! What came of tests, as text.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
 use knock_config::diagnostics;
 use knock_config::text::counted;
 
 use super::outcome::{Detail, Outcome, Verdict};
-use crate::exit::Exit;
+use super::run::Tests;
+use crate::output::Output;
+use crate::output::words::painted;
+use crate::session::exit::Exit;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// What is told, in which manner.
-pub(super) struct Text {
+/// Results as text: a line for each test, then why tests did not pass.
+pub(super) struct Text<'a> {
     pub(super) colour: bool,
     pub(super) quiet: bool,
+    pub(super) out: &'a mut dyn Write,
 }
 
-impl Text {
+impl Output<Tests> for Text<'_> {
+    fn one(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let line = self.line(outcome);
+        self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush())
+    }
+
+    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
+        let text = self.text(outcomes);
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
+    }
+}
+
+impl Text<'_> {
     /// Returns the line of a test.
-    pub(super) fn line(&self, outcome: &Outcome) -> String {
+    fn line(&self, outcome: &Outcome) -> String {
         let (word, style) = match outcome.verdict {
             Verdict::Passed | Verdict::Blessed if self.quiet => return String::new(),
             Verdict::Passed => ("ok", GOOD),
@@ -32,7 +49,7 @@ impl Text {
     }
 
     /// Returns why tests did not pass, and how many did.
-    pub(super) fn end(&self, outcomes: &[Outcome]) -> String {
+    fn text(&self, outcomes: &[Outcome]) -> String {
         let mut text = String::new();
         let failed: Vec<&Outcome> = outcomes.iter().filter(|one| !one.details.is_empty()).collect();
         let mut configs: Vec<(&str, &str)> = Vec::new();
@@ -86,10 +103,6 @@ impl Text {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour {
-            format!("{}{text}{}", style.render(), style.render_reset())
-        } else {
-            text.to_owned()
-        }
+        painted(self.colour, style, text)
     }
 }

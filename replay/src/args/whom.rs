@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
-
-use crate::output::text::text_of;
+use knock_engine::address;
 
 /// Whose knocks are explained: all clients', or those of one address or network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +58,9 @@ impl fmt::Display for Whom {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => out.write_str("all"),
-            Self::Network(network) if self.is_one() => out.write_str(&text_of(network.addr())),
+            Self::Network(network) if self.is_one() => {
+                out.write_str(&address::text(network.addr()))
+            }
             Self::Network(network) => write!(out, "{network}"),
         }
     }

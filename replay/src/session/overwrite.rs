@@ -6,8 +6,8 @@ use std::path::Path;
 
 use knock_config::text::shown;
 
-use crate::Streams;
-use crate::exit::Exit;
+use super::exit::Exit;
+use super::terminal::Streams;
 
 /// Says so and returns how the program ends, if the file that is to be written is one of those that are
 /// read: by another name too, such as a link.
@@ -25,8 +25,7 @@ pub(crate) fn refuse_overwriting<'a>(
         })
     };
     let input = shown(inputs.find(is_it)?);
-    streams.say(&format!(
-        "knock-replay: error: '{option}' would write over {input}, which is read: name another file\n"
-    ));
+    streams
+        .error(&format!("'{option}' would write over {input}, which is read: name another file"));
     Some(Exit::Config)
 }

@@ -1,4 +1,4 @@
-//! Where the two configurations part: the first packet, or the first deadline, of which they do not make
+//! Where the two configurations diverge: the first packet, or the first deadline, of which they do not make
 //! the same for a client at a door.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,31 +9,31 @@ use knock_engine::Stage;
 use super::event::Named;
 use crate::explain::{Explainer, Explanation, Verdict};
 
-/// The number of a [`Parting`].
+/// The number of a [`Divergence`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct PartingId(usize);
+pub(super) struct DivergenceId(usize);
 
 /// What becomes of a packet, or what time does, under both; `None` under one that has nothing to say of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parting {
+pub(super) struct Divergence {
     pub(super) old: Option<Explanation>,
     pub(super) new: Option<Explanation>,
 }
 
-/// All clients at doors for which the two have parted.
+/// All clients at doors for which the two have diverged.
 #[derive(Debug, Default)]
-pub(super) struct Partings {
+pub(super) struct Divergences {
     /// Those that somebody wants to know of.
-    wanted: Vec<Parting>,
+    wanted: Vec<Divergence>,
     /// Those who have not come together again.
-    parted: HashMap<(IpAddr, Named), (Parting, Option<PartingId>)>,
+    diverged: HashMap<(IpAddr, Named), (Divergence, Option<DivergenceId>)>,
 }
 
-/// What the two have told of a step, by client and door.
+/// What the two make of a step, by client and door.
 #[derive(Debug, Default)]
-pub(super) struct Told(BTreeMap<(IpAddr, Named), Parting>);
+pub(super) struct StepVerdicts(BTreeMap<(IpAddr, Named), Divergence>);
 
-impl Told {
+impl StepVerdicts {
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -50,42 +50,42 @@ impl Told {
         }
     }
 
-    fn of(&mut self, one: &Explanation, door: Named) -> &mut Parting {
-        self.0.entry((one.client, door)).or_insert(Parting { old: None, new: None })
+    fn of(&mut self, one: &Explanation, door: Named) -> &mut Divergence {
+        self.0.entry((one.client, door)).or_insert(Divergence { old: None, new: None })
     }
 }
 
-impl Partings {
-    /// Takes what was told of a step.
-    pub(super) fn take(&mut self, told: &Told) {
-        for (key, parting) in &told.0 {
-            if parting.is_agreed() {
-                if parting.comes_together() {
-                    self.parted.remove(key);
+impl Divergences {
+    /// Takes what the two made of a step.
+    pub(super) fn take(&mut self, verdicts: &StepVerdicts) {
+        for (key, divergence) in &verdicts.0 {
+            if divergence.is_agreed() {
+                if divergence.comes_together() {
+                    self.diverged.remove(key);
                 }
-            } else if self.parted.len() < Explainer::PAIRS {
-                self.parted.entry(*key).or_insert((*parting, None));
+            } else if self.diverged.len() < Explainer::PAIRS {
+                self.diverged.entry(*key).or_insert((*divergence, None));
             }
         }
     }
 
-    /// Returns where the two have parted for a client at a door, unless they have come together again,
+    /// Returns where the two have diverged for a client at a door, unless they have come together again,
     /// and remembers it for ever.
-    pub(super) fn of(&mut self, client: IpAddr, door: Named) -> Option<PartingId> {
-        let (parting, id) = self.parted.get_mut(&(client, door))?;
+    pub(super) fn of(&mut self, client: IpAddr, door: Named) -> Option<DivergenceId> {
+        let (divergence, id) = self.diverged.get_mut(&(client, door))?;
         Some(*id.get_or_insert_with(|| {
-            self.wanted.push(*parting);
-            PartingId(self.wanted.len().saturating_sub(1))
+            self.wanted.push(*divergence);
+            DivergenceId(self.wanted.len().saturating_sub(1))
         }))
     }
 
-    /// Returns what [`Partings::of`] remembered.
-    pub(super) fn get(&self, id: PartingId) -> Option<&Parting> {
+    /// Returns what [`Divergences::of`] remembered.
+    pub(super) fn get(&self, id: DivergenceId) -> Option<&Divergence> {
         self.wanted.get(id.0)
     }
 }
 
-impl Parting {
+impl Divergence {
     /// Returns whether both say the same.
     fn is_agreed(&self) -> bool {
         let kind = |one: &Explanation| (one.verdict.name(), stage(&one.verdict));

@@ -1,0 +1,83 @@
+//! The command line of `knock-replay check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use knock_config::options::{self, CheckOptions, Denied, Format};
+use knock_config::warnings::Code;
+
+use super::DEFAULT_CONFIG;
+
+const LONG_ABOUT: &str = "\
+Check a configuration and the files that it names, without a capture.
+
+Prints every error, and warns about likely mistakes and doors that open more easily than they seem to: a \
+sequence that a port scan makes, a stop command that does not undo the start command, and others. A \
+warning changes nothing, unless it is denied.";
+
+const EXAMPLES: &str = "\
+Examples:
+  Check a configuration as strictly as possible:
+      knock-replay check -c knockd.conf --deny warnings
+
+  Explain a warning:
+      knock-replay check --explain ascending-sequence
+
+Exit status:
+  0  the configuration is sound
+  2  it has an error or a warning that is denied, or the command line is at fault
+  4  standard output could not be written";
+
+/// Check a configuration, without a capture
+#[derive(Clone, Debug, Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// The configuration: a knockd.conf
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub(crate) config: PathBuf,
+
+    /// Explain the warning with this code, and exit
+    #[arg(long, value_name = "CODE", value_parser = options::code)]
+    pub(crate) explain: Option<Code>,
+
+    /// Treat these warnings as errors: their codes, or 'warnings' for all
+    ///
+    /// Codes are separated by commas. They are in brackets after the word 'warning'.
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = denied)]
+    pub(crate) deny: Vec<Denied>,
+
+    /// Do not print these warnings
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = options::code)]
+    pub(crate) allow: Vec<Code>,
+
+    /// Print text, or JSON: one object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// Look also for the commands on this machine, and who may read the files
+    ///
+    /// Otherwise only the content of the files counts, as they may be those of another machine. 'knockd
+    /// --check' always looks.
+    #[arg(long)]
+    pub(crate) on_this_machine: bool,
+
+    /// Ignore IPv6
+    #[arg(short = '4', long = "only-ip-v4")]
+    pub(crate) only_ip_v4: bool,
+
+    /// Print nothing if the configuration is sound
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+impl CheckArgs {
+    /// Returns what is to be found, and how it is printed.
+    pub(crate) fn options(&self) -> CheckOptions {
+        let Self { format, deny, allow, .. } = self.clone();
+        CheckOptions { check: true, format, deny, allow }
+    }
+}
+
+pub(super) fn denied(text: &str) -> Result<Denied, String> {
+    if text == "warnings" { Ok(Denied::Warnings) } else { options::code(text).map(Denied::Code) }
+}

@@ -1,0 +1,81 @@
+//! The options that all modes with captures share.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::error::ErrorKind;
+use knock_config::options::number_of_attempts;
+use knock_engine::Limits;
+
+use super::{Fault, fault, is_stdin, local_address};
+
+/// What is replayed, and against which configuration.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Input {
+    /// Captures, merged by time; '-' is standard input
+    ///
+    /// pcap and pcapng, plain or compressed with gzip or zstd, and scenarios: text that says what is
+    /// sent. The content tells which. Packets that carry the same time come in the order of the
+    /// captures on the command line. When standard input is a pipe, each line is printed as soon as it
+    /// happens.
+    #[arg(value_name = "CAPTURE", required_unless_present = "read")]
+    pub(crate) captures: Vec<PathBuf>,
+
+    /// The configuration: a knockd.conf
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// A local address, for doors without a target (repeatable)
+    ///
+    /// Packets to it count at doors without a target. Without this option the addresses count that a
+    /// pcapng capture names for its interfaces, and if it names none, every destination does.
+    #[arg(long, value_name = "ADDR", value_parser = local_address)]
+    pub(crate) local: Vec<IpAddr>,
+
+    /// Ignore IPv6
+    #[arg(short = '4', long = "only-ip-v4")]
+    pub(crate) only_ip_v4: bool,
+
+    /// Read this capture too, as in tcpdump -r (repeatable)
+    ///
+    /// It comes after those named without an option.
+    #[arg(short, long, value_name = "CAPTURE")]
+    pub(crate) read: Vec<PathBuf>,
+
+    /// Remember at most this many attempts
+    ///
+    /// At the limit the attempt with the least progress is evicted for a new one. As many openings are
+    /// remembered besides, to know the retransmissions of their last knocks, and as many doors may wait
+    /// for their stop commands. The summary counts what the limit cost. A comparison with knockd 0.8
+    /// remembers them under 27 rule sets, so its limit is 100000 at most.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = Limits::DEFAULT_ATTEMPTS,
+        value_parser = number_of_attempts
+    )]
+    pub(crate) max_attempts: NonZeroU32,
+
+    /// Print no summary, warnings or progress bar; only errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+impl Input {
+    /// Returns the captures of the command line, those of `--read` last.
+    pub(crate) fn captures(&self) -> impl Iterator<Item = &PathBuf> {
+        self.captures.iter().chain(&self.read)
+    }
+
+    /// Returns what is wrong with the captures.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        let stdin = self.captures().filter(|capture| is_stdin(capture)).count();
+        if stdin > 1 {
+            let message = "standard input ('-') is named more than once";
+            return fault(ErrorKind::ArgumentConflict, message);
+        }
+        None
+    }
+}

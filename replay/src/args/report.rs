@@ -1,0 +1,64 @@
+//! The command line of `knock-replay report`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::error::ErrorKind;
+
+use super::{Fault, Input, fault, is_stdin};
+
+const LONG_ABOUT: &str = "\
+Write a page for a browser: what happened to whose knocks, and why.
+
+One file that needs nothing else: a timeline of every client at every door, the explanation of each packet \
+as 'knock-replay explain' prints it, and the configuration with the lines that decided. It holds the secret \
+sequences, so only its owner can read it. Always by the rules of knock.
+
+At most 20000 clients at doors are followed; 100 events of each and what came of its openings are shown, \
+about 150000 in total. What is left out is counted.";
+
+const EXAMPLES: &str = "\
+Examples:
+  See what happened, and why, in a browser:
+      knock-replay report knocks.pcap -c knockd.conf -o report.html
+
+Exit status:
+  0  the captures were replayed to their ends, and the page was written
+  2  the command line or the configuration is at fault
+  3  a capture could not be read, or not to its end
+  4  the page could not be written";
+
+/// Write a page for a browser: what happened, and why
+#[derive(Clone, Debug, Args)]
+#[command(
+    long_about = LONG_ABOUT,
+    after_long_help = EXAMPLES,
+    override_usage = "knock-replay report [OPTIONS] --config <FILE> --output <FILE.html> <CAPTURE>..."
+)]
+pub(crate) struct ReportArgs {
+    /// The page
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: PathBuf,
+
+    /// How the command line named the page.
+    #[arg(skip = "--output")]
+    pub(crate) option: &'static str,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+}
+
+impl ReportArgs {
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.input.fault().or_else(|| fault_of("--output", &self.output))
+    }
+}
+
+/// A page needs a file.
+pub(super) fn fault_of(option: &str, path: &Path) -> Option<Fault> {
+    if !is_stdin(path) {
+        return None;
+    }
+    let message = format!("'{option}' needs the name of a file: a page has no place on a terminal");
+    fault(ErrorKind::InvalidValue, message)
+}

@@ -1,0 +1,75 @@
+//! The loop around an explainer.
+
+use std::io;
+
+use knock_engine::{Doors, Limits, Listening, Timestamp};
+
+use super::explainer::{Explainer, Step};
+use super::explanation::Explanation;
+use super::places::Places;
+use super::words::Words;
+use crate::args::Whom;
+use crate::session::drive::each;
+use crate::session::load::Configuration;
+use crate::session::names::CaptureNames;
+use crate::session::reader::Reader;
+
+/// An explainer at work, with what its explanations need to be put into words.
+pub(crate) struct Explaining<'a> {
+    explainer: Explainer,
+    /// The doors as they were in the beginning: their names and commands stay.
+    doors: &'a Doors,
+    listening: Listening,
+    places: &'a Places,
+    captures: CaptureNames,
+}
+
+impl<'a> Explaining<'a> {
+    pub(crate) fn new(
+        whom: Whom,
+        limits: &Limits,
+        config: &'a Configuration,
+        reader: &Reader,
+    ) -> Self {
+        let Configuration { doors, places, .. } = config;
+        let (listening, captures) = (reader.listening(), reader.names());
+        let explainer = Explainer::new(doors.clone(), listening.clone(), limits, whom);
+        Self { explainer, doors, listening, places, captures }
+    }
+
+    /// Explains all that is read. `take` gets each explanation; its first error ends all.
+    pub(crate) fn run(
+        &mut self,
+        reader: &mut Reader,
+        mut take: impl FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        each(reader, |at, next| self.step(at, Step::of(next), &mut take))?;
+        self.step(Timestamp::MAX, Step::Time, &mut take).map(drop)
+    }
+
+    fn step(
+        &mut self,
+        at: Timestamp,
+        step: Step<'_>,
+        take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
+    ) -> io::Result<Option<knock_engine::Undecodable>> {
+        let Self { explainer, doors, listening, places, captures } = self;
+        if let Step::Addresses(new) = &step {
+            listening.clone_from(new);
+        }
+        let words = Words { doors, listening, places, captures };
+        let mut result = Ok(());
+        let undecodable = explainer.step(at, step, |_| {}, &mut |one| {
+            if result.is_ok() {
+                result = take(one, &words);
+            }
+        });
+        result.map(|()| undecodable)
+    }
+
+    /// Returns the explainer as it is now, and what puts it into words.
+    pub(crate) fn now(&self) -> (&Explainer, Words<'_>) {
+        let Self { explainer, doors, listening, places, captures } = self;
+        (explainer, Words { doors, listening, places, captures })
+    }
+}

@@ -1,0 +1,456 @@
+//! What an engine does, explained door by door as it happens.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use knock_engine::{
+    Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, LinkType, Listening, OwnEffect,
+    Packet, Reason, Stage, TimedEffect, Timestamp, Undecodable, source, vlan_tags,
+};
+
+use super::Whom;
+use super::change::{self, Change, Handled, Silence, Stray};
+use super::explanation::{Explanation, Seen, Verdict, Why};
+use super::miss::{Cause, Miss, Nearest};
+use super::track::{Client, Clients};
+use crate::session::names::PacketId;
+
+/// How many packets there were, each counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Packets that had to do with a door and are explained.
+    pub explained: u64,
+    /// Packets that had to do with doors and are not explained, because too many clients are.
+    pub left_out: u64,
+    /// Packets to ports of no door.
+    pub strays: u64,
+    /// Packets of clients whose knocks are not to be explained.
+    pub of_others: u64,
+    /// Packets in which no port can be read and that came between no two knocks, by reason.
+    pub unreadable: [u64; Reason::COUNT],
+    /// The first of those, with the reason.
+    pub unreadable_first: Vec<(PacketId, Undecodable)>,
+}
+
+impl Totals {
+    /// How many unreadable packets are named.
+    const NAMED: usize = 5;
+
+    /// Returns how many packets there were.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        let counts = [self.explained, self.left_out, self.strays, self.of_others];
+        counts.iter().chain(&self.unreadable).fold(0, |sum, &count| sum.saturating_add(count))
+    }
+
+    fn unreadable(&mut self, id: PacketId, why: Undecodable) {
+        if let Some(count) = self.unreadable.get_mut(why.reason().index()) {
+            count_one(count);
+        }
+        if self.unreadable_first.len() < Self::NAMED {
+            self.unreadable_first.push((id, why));
+        }
+    }
+}
+
+/// Watches an engine by the rules of knock, and explains what becomes of each packet.
+///
+/// Every verdict is the engine's: its effects and notes, and where it is silent, what the filter of the
+/// door made of the packet. What is remembered besides only adds what the engine forgets: which packet
+/// was the last knock, and what a knock is too late for.
+///
+/// For each event: [`Observer::frame`] or [`Turn::at`] before the engine gets it,
+/// [`Observer::effect`] for each effect, then [`Observer::end`].
+#[derive(Debug)]
+pub(crate) struct Observer {
+    whom: Whom,
+    /// Of these only those who are in one of these networks, which are in order and do not overlap.
+    only: Option<Vec<IpNet>>,
+    /// The most pairs of client and door that are followed.
+    pairs: usize,
+    now: Timestamp,
+    clients: Clients,
+    totals: Totals,
+    /// The last packets to ports of no door that look like knocks.
+    strays: VecDeque<Stray>,
+    /// What the doors that name the port of the packet make of it.
+    heard: Vec<DoorHearing>,
+    /// Those that have said something of the packet.
+    spoken: Vec<DoorId>,
+}
+
+/// An event under way: what the observer must know until its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    at: Timestamp,
+    /// The packet, if it is of a client whose knocks are explained.
+    handled: Option<Handled>,
+    /// A frame without ports, who sent it, and why it has none.
+    unreadable: Option<(Option<IpAddr>, Seen, Undecodable)>,
+    outcome: Outcome,
+}
+
+/// What a door makes of the packet, as it was before it.
+#[derive(Clone, Copy, Debug)]
+struct DoorHearing {
+    door: DoorId,
+    hearing: Hearing,
+    sequence: (u8, Option<u32>),
+}
+
+/// What became of a packet besides.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcome {
+    /// It is a retransmission.
+    repeats: bool,
+    /// The first door at which it was the next knock.
+    advanced: Option<DoorId>,
+    /// The first door at which it counted.
+    counted_at: Option<DoorId>,
+    told: bool,
+    left_out: bool,
+}
+
+impl Turn {
+    /// Takes an event that is no frame.
+    pub(crate) fn at(at: Timestamp) -> Self {
+        Self { at, handled: None, unreadable: None, outcome: Outcome::default() }
+    }
+}
+
+impl Observer {
+    /// How many clients at doors are followed.
+    pub(crate) const PAIRS: usize = 20_000;
+    /// How many of the last packets to ports of no door are remembered.
+    const STRAYS: usize = 256;
+
+    /// Makes an observer of the packets of some clients.
+    pub(crate) fn new(whom: Whom) -> Self {
+        Self {
+            whom,
+            only: None,
+            pairs: Self::PAIRS,
+            now: Timestamp::MIN,
+            clients: Clients::default(),
+            totals: Totals::default(),
+            strays: VecDeque::new(),
+            heard: Vec::new(),
+            spoken: Vec::new(),
+        }
+    }
+
+    /// Returns the same with another limit than [`Observer::PAIRS`].
+    pub(crate) fn with_pairs(self, pairs: usize) -> Self {
+        Self { pairs, ..self }
+    }
+
+    /// Returns the same for those clients only that are in one of these networks, too.
+    pub(crate) fn only(self, mut networks: Vec<IpNet>) -> Self {
+        networks = IpNet::aggregate(&networks);
+        networks.sort();
+        Self { only: Some(networks), ..self }
+    }
+
+    /// Returns whether the knocks of a client are explained.
+    fn is_explained(&self, client: IpAddr) -> bool {
+        let is_one = |networks: &Vec<IpNet>| {
+            // They do not overlap: only the last one that does not begin behind the client may hold it.
+            let behind = networks.partition_point(|network| network.network() <= client);
+            behind
+                .checked_sub(1)
+                .and_then(|at| networks.get(at))
+                .is_some_and(|network| network.contains(&client))
+        };
+        self.whom.contains(client) && self.only.as_ref().is_none_or(is_one)
+    }
+
+    /// Returns whose knocks are explained.
+    pub(crate) const fn whom(&self) -> Whom {
+        self.whom
+    }
+
+    /// Returns how many packets there were.
+    pub(crate) const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Returns how near each client came to opening each door it had to do with, in the order in
+    /// which the clients came.
+    pub(crate) fn nearest(&self) -> impl Iterator<Item = Nearest> {
+        self.clients.iter().flat_map(Client::nearest)
+    }
+
+    /// Returns how many packets a client sent to ports of no door, since it first had to do with one.
+    pub(crate) fn strays_of(&self, client: IpAddr) -> u64 {
+        self.clients.get(client).map_or(0, |client| client.strays)
+    }
+
+    /// Takes a frame, what was decoded from it, and the doors and local addresses as they are before
+    /// the engine gets it.
+    pub(crate) fn frame(
+        &mut self,
+        (at, link, frame, id): (Timestamp, LinkType, &[u8], PacketId),
+        decoded: Result<&Packet, Undecodable>,
+        doors: &Doors,
+        listening: &Listening,
+    ) -> Turn {
+        let vlan = || vlan_tags(link, frame).first().copied();
+        let turn = Turn::at(at);
+        match decoded {
+            Ok(packet) if self.is_explained(packet.source) => {
+                self.heard.clear();
+                self.spoken.clear();
+                self.heard.extend(doors.hearing(listening, packet).map(|(door, hearing)| {
+                    let sequence = sequence_of(doors.door(door));
+                    DoorHearing { door, hearing, sequence }
+                }));
+                let seen = Seen::new(id, packet, vlan());
+                Turn { handled: Some(Handled { packet: *packet, seen }), ..turn }
+            }
+            Ok(_) => {
+                self.heard.clear();
+                count_one(&mut self.totals.of_others);
+                turn
+            }
+            Err(why) => {
+                let seen = Seen::unreadable(id, vlan());
+                Turn { unreadable: Some((source(link, frame), seen, why)), ..turn }
+            }
+        }
+    }
+
+    /// Ends an event, behind all effects of it: explains where the engine was silent.
+    pub(crate) fn end(&mut self, turn: Turn, doors: &Doors, tell: &mut dyn FnMut(&Explanation)) {
+        let Turn { at, handled, unreadable, mut outcome } = turn;
+        self.now = self.now.max(at);
+        if let Some(handled) = handled {
+            for place in 0..self.heard.len() {
+                let Some(&heard) = self.heard.get(place) else { break };
+                if !self.spoken.contains(&heard.door) {
+                    self.silent(heard, handled, &mut outcome, doors, tell);
+                }
+            }
+            if !outcome.repeats {
+                self.elsewhere(handled, &mut outcome, tell);
+            }
+            self.account(handled, outcome);
+        }
+        if let Some((client, seen, why)) = unreadable {
+            self.unreadable(client, seen, why, tell);
+        }
+    }
+
+    /// Counts a packet.
+    fn account(&mut self, handled: Handled, outcome: Outcome) {
+        let client = handled.packet.source;
+        if outcome.told {
+            count_one(&mut self.totals.explained);
+        } else if outcome.left_out {
+            count_one(&mut self.totals.left_out);
+        } else {
+            count_one(&mut self.totals.strays);
+            if let Some(knock) = handled.seen.knock
+                && handled.seen.looks_like_a_knock()
+            {
+                if self.strays.len() >= Self::STRAYS {
+                    self.strays.pop_front();
+                }
+                let (at, id) = (self.now, handled.seen.id);
+                self.strays.push_back(Stray { client, at, id, knock });
+            }
+            if let Some(client) = self.clients.get_mut(client) {
+                count_one(&mut client.strays);
+            }
+        }
+    }
+
+    /// Explains an effect.
+    pub(crate) fn effect<X: OwnEffect>(
+        &mut self,
+        timed: TimedEffect<X>,
+        turn: &mut Turn,
+        doors: &Doors,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        self.now = self.now.max(timed.at);
+        let Turn { handled, outcome, .. } = turn;
+        outcome.repeats |= timed.effect.kind() == EffectKind::Retransmission;
+        let sender = handled.map(|handled| handled.packet.source);
+        let Some((client, door)) = change::about(&timed.effect, sender) else { return };
+        if !self.is_explained(client) {
+            return;
+        }
+        // Time and the packets of others make things happen, too.
+        let handled = handled.filter(|_| sender == Some(client) && !timed.effect.is_due());
+        if handled.is_some() {
+            self.spoken.push(door);
+        }
+        if let Effect::StageReached { stage, .. } = timed.effect {
+            outcome.counted_at = outcome.counted_at.or(Some(door));
+            outcome.advanced = outcome.advanced.or((stage > Stage::FIRST).then_some(door));
+        }
+        let because_of = self.because_of(door);
+        let Self { clients, heard, .. } = self;
+        let Some(track) = clients.follow(client, door, self.pairs) else {
+            outcome.left_out |= handled.is_some();
+            return;
+        };
+        let heard = heard.iter().find(|heard| heard.door == door).filter(|_| handled.is_some());
+        if let Some(heard) = heard {
+            track.look_at(heard.sequence);
+        }
+        let change = Change { timed, handled, door: doors.door(door), because_of };
+        let Some((attempt, verdict)) = change.make(track) else { return };
+        outcome.told |= handled.is_some();
+        if handled.is_some() {
+            track.last = Some(timed.at);
+        }
+        let (of, sequence_line) = track.sequence;
+        let packet = handled.map(|handled| handled.seen);
+        let at = timed.at;
+        tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
+    }
+
+    /// Returns the door that hears the packet, if this one does not name its port.
+    fn because_of(&self, door: DoorId) -> Option<DoorId> {
+        let names =
+            |heard: &&DoorHearing| heard.door == door && heard.hearing != Hearing::OtherProtocol;
+        if self.heard.iter().any(|heard| names(&heard)) {
+            return None;
+        }
+        let mut hears = self.heard.iter().filter(|heard| heard.hearing == Hearing::Heard);
+        hears.next().map(|heard| heard.door)
+    }
+
+    /// Explains what became of a packet at a door that names its port and of which the engine told
+    /// nothing.
+    fn silent(
+        &mut self,
+        heard: DoorHearing,
+        handled: Handled,
+        outcome: &mut Outcome,
+        doors: &Doors,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        let DoorHearing { door, hearing, sequence } = heard;
+        let (client, at) = (handled.packet.source, self.now);
+        let of = outcome.repeats.then(|| self.clients.repeated(&handled.packet));
+        let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();
+        let Some(track) = self.clients.follow(client, door, self.pairs) else {
+            outcome.left_out = true;
+            return;
+        };
+        track.look_at(sequence);
+        let Outcome { advanced, counted_at, .. } = *outcome;
+        let door_now = doors.door(door);
+        let silence = Silence { at, handled, door: door_now, advanced, counted_at, behind };
+        let (attempt, why) = match (hearing, of) {
+            (Hearing::OtherProtocol, _) => silence.other_protocol(track),
+            (Hearing::OtherDestination, _) => silence.other_destination(track),
+            (Hearing::OtherFlags, _) => silence.other_flags(track),
+            (Hearing::Heard, Some(of)) => (track.pending(), Why::Retransmission { of }),
+            (Hearing::Heard, None) => silence.heard(track),
+        };
+        outcome.told = true;
+        track.last = Some(at);
+        let verdict = Verdict::Ignored(why);
+        let (of, sequence_line) = track.sequence;
+        let packet = Some(handled.seen);
+        tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
+    }
+
+    /// Explains what a packet was at doors with live attempts of its client that do not name its port
+    /// and have told nothing of it.
+    fn elsewhere(
+        &mut self,
+        handled: Handled,
+        outcome: &mut Outcome,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        let Handled { packet, seen } = handled;
+        if !seen.looks_like_a_knock() {
+            return;
+        }
+        let Self { heard, spoken, .. } = self;
+        let Some(client) = self.clients.get_mut(packet.source) else { return };
+        for (&door, track) in &mut client.tracks {
+            let attempt = track.pending();
+            let Some(live) = &mut track.live else { continue };
+            if spoken.contains(&door) || heard.iter().any(|heard| heard.door == door) {
+                continue;
+            }
+            let (stage, expected) = (live.stage, live.expected);
+            live.hinder(Miss::once(Cause::OtherPort, Some(seen), expected));
+            let verdict = Verdict::Ignored(Why::OtherPort { stage, expected });
+            let (of, sequence_line) = track.sequence;
+            outcome.told = true;
+            tell(&Explanation {
+                at: self.now,
+                client: packet.source,
+                door,
+                attempt,
+                packet: Some(seen),
+                of,
+                sequence_line,
+                verdict,
+            });
+        }
+    }
+
+    /// Explains a frame without ports at the doors with live attempts of the client that sent it.
+    fn unreadable(
+        &mut self,
+        client: Option<IpAddr>,
+        seen: Seen,
+        why: Undecodable,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        if client.is_some_and(|client| !self.is_explained(client)) {
+            count_one(&mut self.totals.of_others);
+            return;
+        }
+        let mut told = false;
+        let followed = client.and_then(|client| self.clients.get_mut(client));
+        for (address, (&door, track)) in followed
+            .into_iter()
+            .flat_map(|client| std::iter::repeat(client.address).zip(&mut client.tracks))
+        {
+            let attempt = track.pending();
+            let Some(live) = &mut track.live else { continue };
+            let miss = Miss::once(Cause::Unreadable, Some(seen), live.expected);
+            live.hinder(Miss { why: Some(why), ..miss });
+            let (of, sequence_line) = track.sequence;
+            told = true;
+            tell(&Explanation {
+                at: self.now,
+                client: address,
+                door,
+                attempt,
+                packet: Some(seen),
+                of,
+                sequence_line,
+                verdict: Verdict::Ignored(Why::Unreadable(why)),
+            });
+        }
+        if told {
+            count_one(&mut self.totals.explained);
+        } else {
+            self.totals.unreadable(seen.id, why);
+        }
+    }
+}
+
+/// Returns how many knocks open a door, and the line that they stand on in its file, if it has one.
+fn sequence_of(door: &Door) -> (u8, Option<u32>) {
+    let knocks = door.sequence().map_or(0, |sequence| sequence.knocks().len());
+    let line = match &door.sequence {
+        DoorSequence::Fixed(_) => None,
+        DoorSequence::OneTime(sequences) => sequences.next().map(|line| line.number),
+    };
+    (u8::try_from(knocks).unwrap_or(u8::MAX), line)
+}
+
+fn count_one(count: &mut u64) {
+    *count = count.saturating_add(1);
+}

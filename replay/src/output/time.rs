@@ -1,0 +1,71 @@
+//! Moments and the time between them, as text and numbers.
+
+use chrono::{DateTime, SecondsFormat};
+use knock_engine::Timestamp;
+
+use crate::args::TimeFormat;
+
+/// Returns a moment as text.
+pub(crate) fn stamp(format: TimeFormat, at: Timestamp, start: Timestamp) -> String {
+    match format {
+        TimeFormat::Utc => DateTime::from_timestamp_nanos(at.as_nanos())
+            .to_rfc3339_opts(SecondsFormat::Micros, true),
+        TimeFormat::Relative => span(start, at),
+    }
+}
+
+/// Returns the time between two moments in seconds, with microseconds.
+pub(crate) fn span(from: Timestamp, to: Timestamp) -> String {
+    let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
+    let micros = nanos.div_euclid(1000).unsigned_abs();
+    let sign = if nanos < 0 { "-" } else { "" };
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// Returns the nanoseconds from one moment to a later one.
+pub(crate) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
+    let nanos = i128::from(to.as_nanos()).saturating_sub(i128::from(from.as_nanos()));
+    u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
+}
+
+/// Returns a moment with nanoseconds, which tell packets apart.
+pub(crate) fn utc(at: Timestamp) -> String {
+    DateTime::from_timestamp_nanos(at.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+/// Returns nanoseconds in seconds.
+pub(crate) fn seconds(nanos: u64) -> f64 {
+    std::time::Duration::from_nanos(nanos).as_secs_f64()
+}
+
+/// Returns the seconds from one moment to another, which may be before it.
+pub(crate) fn between(from: Timestamp, to: Timestamp) -> f64 {
+    let forth = seconds(nanos(from, to));
+    if to < from { -seconds(nanos(to, from)) } else { forth }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(nanos: i64) -> Timestamp {
+        Timestamp::from_nanos(nanos)
+    }
+
+    #[test]
+    fn absolute_times_are_rfc_3339_with_microseconds() {
+        let stamp = |nanos| stamp(TimeFormat::Utc, at(nanos), Timestamp::EPOCH);
+        assert_eq!(stamp(1_700_000_000_123_456_789), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(stamp(0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(stamp(i64::MAX), "2262-04-11T23:47:16.854775Z");
+        assert_eq!(stamp(i64::MIN), "1677-09-21T00:12:43.145224Z");
+    }
+
+    #[test]
+    fn relative_times_count_from_the_start() {
+        assert_eq!(span(at(1_000_000_000), at(3_500_000_999)), "2.500000");
+        assert_eq!(span(at(0), at(0)), "0.000000");
+        assert_eq!(span(at(i64::MIN), at(i64::MAX)), "18446744073.709551");
+        assert_eq!(span(at(2_000_000_000), at(1_000_000_000)), "-1.000000");
+    }
+}

@@ -1,0 +1,96 @@
+//! The mode without a subcommand: the transcript, or what is expected of it.
+
+use std::io::{self, Write};
+
+use knock_compat::Rules;
+use knock_config::options::Format;
+
+use crate::args::ReplayArgs;
+use crate::output::json::Json;
+use crate::output::text::{Printer, Shown};
+use crate::output::transcript::{Objects, VERSION};
+use crate::output::{Output as _, buffered};
+use crate::session::drive::{Played, PlayingDone, watch};
+use crate::session::exit::Exit;
+use crate::session::finish::finish;
+use crate::session::load::{self, Configuration};
+use crate::session::play::play;
+use crate::session::progress::Bar;
+use crate::session::reader::{Reader, ReadingDone};
+use crate::session::terminal::Streams;
+use crate::test;
+
+/// A configuration and captures that are to be replayed.
+pub(crate) struct Replay {
+    pub(crate) rules: Rules,
+    pub(crate) config: Configuration,
+    pub(crate) reader: Reader,
+    pub(crate) bar: Option<Bar>,
+}
+
+/// Replays, and prints the transcript, or what differs from what is expected.
+pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    let input = &args.input;
+    let config = Configuration::load(&input.config, input.quiet, streams)?;
+    // Objects are printed while the bar would be.
+    let (reader, bar) = load::open(input, args.format == Format::Text, streams)?;
+    let rules = args.rules.one().unwrap_or(Rules::Knock);
+    if let Some(refusal) = rules.refusal(&config.doors, &reader.listening()) {
+        streams.error(&format!("knockd 0.8 would not start: {refusal}"));
+        return Err(Exit::Config);
+    }
+    let replay = Replay { rules, config, reader, bar };
+    if args.format == Format::Json {
+        return objects(args, replay, streams);
+    }
+    if !args.assert.is_empty() {
+        return test::assert::run(args, replay, streams);
+    }
+    if let Some(file) = &args.expect {
+        return test::expect::run(args, file, replay, streams);
+    }
+    let (reading, playing, written) = replay.transcript(args, streams.output, streams.errors);
+    let summary = reading.summary_of(&playing);
+    finish(streams, input.quiet, written, &reading, summary).map(|()| Exit::Done)
+}
+
+impl ReplayArgs {
+    /// Returns what is shown of the transcript.
+    pub(crate) const fn shown(&self) -> Shown {
+        Shown { times: self.time, notes: self.verbose, warnings: !self.input.quiet }
+    }
+}
+
+impl Replay {
+    /// Replays, and writes the transcript to `out` and all else to `messages`.
+    pub(crate) fn transcript(
+        self,
+        args: &ReplayArgs,
+        out: &mut (dyn Write + Send),
+        messages: &mut (dyn Write + Send),
+    ) -> (ReadingDone, PlayingDone, io::Result<()>) {
+        let Self { rules, config: Configuration { doors, .. }, reader, bar } = self;
+        let limits = load::limits(args.input.max_attempts);
+        play(rules, doors, &limits, reader, Printer::new(args.shown(), bar, out, messages))
+    }
+}
+
+/// Replays, and prints what happens as objects.
+fn objects(args: &ReplayArgs, replay: Replay, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    let Replay { rules, config: Configuration { doors, .. }, mut reader, bar: _ } = replay;
+    let (captures, live) = (reader.names(), reader.is_live());
+    let limits = load::limits(args.input.max_attempts);
+    let ((reading, playing), written) = buffered(streams.output, |out| {
+        let json = Json::new(VERSION, live, out);
+        let mut objects = Objects { json, captures: &captures, notes: args.verbose };
+        let (playing, written) =
+            watch(&limits, rules, doors, &mut reader, &mut |played: &Played<'_>| {
+                objects.one(*played)
+            });
+        let reading = reader.finish();
+        let written = written.and_then(|()| objects.end((&playing, &reading)));
+        ((reading, playing), written)
+    });
+    let summary = reading.summary_of(&playing);
+    finish(streams, args.input.quiet, written, &reading, summary).map(|()| Exit::Done)
+}
