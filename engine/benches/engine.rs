@@ -150,8 +150,7 @@ fn doors_that_share_a_first_knock(bencher: Bencher<'_, '_>, doors: u16) {
             .flat_map(|client| [7000, 10_000, 9000].map(|port| syn(client, port)))
             .chain((CLIENTS..2 * CLIENTS).map(|client| syn(client, 7000)));
         let mut effects = play(&mut engine, knocks);
-        engine.handle(Timestamp::MAX, Event::DeadlineReached);
-        effects += drain(&mut engine);
+        effects += drive(&mut engine, Timestamp::MAX, Event::DeadlineReached);
         effects
     };
     let lines = run(shared());
