@@ -14,7 +14,7 @@ One file that needs nothing else: a timeline of every client at every door, the 
 as 'knock-replay explain' prints it, and the configuration with the lines that decided. It holds the secret \
 sequences, so only its owner can read it. Always by the rules of knock.
 
-At most 20000 clients at doors are followed; 100 events of each and what came of its openings are shown, \
+At most 20000 clients at doors are followed; 100 events and the openings of each are shown, \
 about 150000 in total. What is left out is counted.";
 
 const EXAMPLES: &str = "\

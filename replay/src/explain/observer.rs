@@ -323,8 +323,7 @@ impl Observer {
         hears.next().map(|heard| heard.door)
     }
 
-    /// Explains what became of a packet at a door that names its port and of which the engine told
-    /// nothing.
+    /// Explains what became of a packet at a door that names its port, where the engine was silent.
     fn silent(
         &mut self,
         heard: DoorHearing,
@@ -361,7 +360,7 @@ impl Observer {
     }
 
     /// Explains what a packet was at doors with live attempts of its client that do not name its port
-    /// and have told nothing of it.
+    /// and have reported nothing about it.
     fn elsewhere(
         &mut self,
         handled: Handled,

@@ -8,7 +8,7 @@ pub enum Exit {
     /// The captures were replayed to their ends, or nobody wanted to read on: 0.
     Done,
     /// knockd 0.8 and knock differ, or two configurations do, the transcript is not as expected, an
-    /// assertion does not hold or a test fails, and that was asked: 1.
+    /// assertion fails or a test fails, and that was asked: 1.
     Differ,
     /// The command line, the configuration or what is expected is at fault: 2.
     Config,

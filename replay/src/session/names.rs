@@ -9,7 +9,7 @@ pub struct PacketId {
     pub number: u64,
 }
 
-/// The names by which captures are told apart.
+/// The names of captures.
 #[derive(Clone, Debug)]
 pub struct CaptureNames(Vec<String>);
 

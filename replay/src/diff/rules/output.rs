@@ -54,7 +54,7 @@ impl Context<'_> {
     }
 }
 
-/// What came of a comparison, in numbers.
+/// The result of a comparison, in numbers.
 #[derive(Debug)]
 pub(super) struct Totals {
     pub(super) packets: u64,
