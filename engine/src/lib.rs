@@ -27,7 +27,7 @@
 //!     command  = /sbin/iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
 //! ";
 //! let config = knock_config::parse(text).config.expect("the text has no error");
-//! let doors = Doors::new(config.doors.into_iter().map(|door| door.door).collect())?;
+//! let doors = Doors::new(config.doors.iter().map(knock_config::DoorConfig::door).collect())?;
 //! let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
 //!
 //! let mut lines = Vec::new();
