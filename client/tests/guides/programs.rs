@@ -59,6 +59,9 @@ case "$*" in
     size=$(wc -c </run/journal)
     kill -HUP "$(cat /run/main)"
     until [ "$(wc -c </run/journal)" -gt "$size" ]; do sleep 0.02; done
+    # The line comes before the process that reads packets has the new configuration, which ends attempts
+    # at the doors that change. No line says when it has.
+    sleep 1
     ;;
 'is-active knockd') if listens; then echo active; else echo inactive; fi ;;
 daemon-reload) ;;
