@@ -23,8 +23,8 @@ const LONG_ABOUT: &str = "\
 Knock at ports of a host, in order, so that a door opens there.
 
 A knock is one packet: a TCP SYN unless it says otherwise. The client does not wait for an answer, \
-and does not reply to one. The host is resolved once, all knocks come from the same address, and \
-everything that can be checked is checked before the first packet leaves.";
+and does not reply to one. It looks the host up once, and sends all knocks from one address. It reports \
+mistakes before the first packet leaves.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,14 +83,14 @@ pub struct Args {
     #[arg(value_name = "PORT[:PROTOCOL[:FLAGS]]", value_parser = Hits)]
     pub hits: Vec<Hit>,
 
-    /// Make all knocks by UDP, even those that say 'tcp'
+    /// Send all knocks by UDP, even those that say 'tcp'
     #[arg(short, long)]
     pub udp: bool,
 
     /// The time between two knocks: milliseconds, or with a unit, as in 1.5s [default: 100]
     ///
-    /// Packets sent back to back overtake one another on real networks, and then the door stays shut.
-    /// A tenth of a second is longer than networks usually reorder. 0 sends without pauses.
+    /// Packets sent back to back can overtake one another, and then the door stays shut. The default is
+    /// long enough on most networks. 0 sends without pauses.
     #[arg(short, long, value_name = "TIME", value_parser = milliseconds)]
     pub delay: Option<Duration>,
 
@@ -110,7 +110,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = interface)]
     pub interface: Option<InterfaceName>,
 
-    /// Wait until this TCP port of the host accepts connections, and say so
+    /// Wait until this TCP port of the host accepts connections, and report it
     ///
     /// The first try comes after the last knock. An accepted connection is closed at once. 'none' waits
     /// for nothing, whatever the profile says.
@@ -127,8 +127,8 @@ pub struct Args {
 
     /// Take the knocks from a door of this knockd.conf
     ///
-    /// A one-time sequence of the door is marked as used after its last knock has left, in the same way
-    /// as the daemon marks it; with '--then', only if the port opens.
+    /// If the door has one-time sequences, the next one is used, and then marked in the file, as the daemon
+    /// marks it. With '--then' it is marked only if the port opens.
     #[arg(short, long, value_name = "FILE", conflicts_with = "hits")]
     pub config: Option<PathBuf>,
 

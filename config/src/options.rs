@@ -26,20 +26,20 @@ pub fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Check", group = ArgGroup::new("telling").multiple(true))]
 pub struct CheckOptions {
-    /// Check the configuration and the files it names, and end: with 0 if they are sound, with 2 if not
+    /// Check the configuration and the files it names, and exit: with status 0 if they are sound, else 2
     ///
-    /// Besides errors it tells of what is hardly meant or opens more easily than it seems to, with
-    /// warnings that change nothing.
+    /// Also warns about likely mistakes and weak doors. Warnings do not change the status, unless they
+    /// are denied.
     #[arg(long, group = "telling")]
     pub check: bool,
 
-    /// Print in words, or as JSON, one object a line, on standard output
+    /// Print text, or JSON on standard output: one object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "telling")]
     pub format: Format,
 
-    /// Take these warnings for errors: their codes, or 'warnings' for all (with --check)
+    /// Treat these warnings as errors: their codes, or 'warnings' for all (with --check)
     ///
-    /// Codes are separated by commas; they stand in brackets behind the word 'warning'.
+    /// Codes are separated by commas. They are in brackets after the word 'warning'.
     #[arg(
         long,
         value_name = "CODE",
@@ -49,7 +49,7 @@ pub struct CheckOptions {
     )]
     pub deny: Vec<Denied>,
 
-    /// Do not tell of these warnings (with --check)
+    /// Do not print these warnings (with --check)
     #[arg(
         long,
         value_name = "CODE",

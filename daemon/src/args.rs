@@ -61,8 +61,8 @@ pub struct Args {
 
     /// Run as a daemon
     ///
-    /// Returns when knockd listens, with status 0. If it cannot, the errors are on the terminal, and the
-    /// status is 1.
+    /// The command returns with status 0 once knockd listens. If it cannot listen, the command prints the
+    /// errors and returns with status 1.
     #[arg(short, long, conflicts_with = "check")]
     pub daemon: bool,
 
@@ -70,14 +70,14 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", default_value = "/etc/knockd.conf")]
     pub config: PathBuf,
 
-    /// Print every packet that counts, and why others of the same client do not
+    /// Print every packet that counts, and why other packets of the same client do not
     #[arg(short = 'D', long)]
     pub debug: bool,
 
     /// Look up the names of clients, and print them in log lines
     ///
-    /// Whoever runs the DNS of a client's address chooses its name. No packet and no command waits for a
-    /// name; a line waits at most a second.
+    /// Whoever runs the DNS of a client's address chooses its name. A log line waits for a name for a
+    /// second at most. Packets and commands do not wait.
     #[arg(short, long)]
     pub lookup: bool,
 
@@ -107,8 +107,8 @@ pub struct Args {
 
     /// Remember at most this many attempts
     ///
-    /// At the limit, a new attempt evicts the one with the least progress, and knockd logs a warning. An
-    /// attempt takes about 80 bytes of memory.
+    /// An attempt is what one client has knocked so far at one door. At the limit, a new attempt evicts the
+    /// one with the least progress, and knockd logs a warning. An attempt takes about 80 bytes of memory.
     #[arg(
         long,
         value_name = "N",
@@ -121,7 +121,7 @@ pub struct Args {
     #[command(flatten)]
     pub checking: CheckOptions,
 
-    /// Explain a warning at length, and exit
+    /// Explain the warning with this code, and exit
     #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Check")]
     pub explain: Option<Code>,
 }

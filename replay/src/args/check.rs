@@ -11,9 +11,9 @@ use super::DEFAULT_CONFIG;
 const LONG_ABOUT: &str = "\
 Check a configuration and the files that it names, without a capture.
 
-Prints every error, and warns about likely mistakes and doors that open more easily than they seem to: a \
-sequence that a port scan makes, a stop command that does not undo the start command, and others. A \
-warning changes nothing, unless it is denied.";
+Prints every error, and warns about likely mistakes and weak doors: a sequence that a port scan makes, a stop \
+command that does not undo the start command, and others. A warning does not change the exit status, unless \
+it is denied.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,10 +54,10 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
-    /// Look also for the commands on this machine, and who may read the files
+    /// Also check that the commands exist on this machine, and who may read the files
     ///
-    /// Otherwise only the content of the files counts, as they may be those of another machine. 'knockd
-    /// --check' always looks.
+    /// Without this option only the content of the files is checked, because they may come from another
+    /// machine. 'knockd --check' always checks both.
     #[arg(long)]
     pub(crate) on_this_machine: bool,
 

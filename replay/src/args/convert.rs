@@ -7,8 +7,8 @@ use clap::Args;
 const LONG_ABOUT: &str = "\
 Write the packets of a scenario as a capture (pcap).
 
-A scenario is text that says what is sent; see the manual page. Every mode reads one wherever it reads a \
-capture. Other programs, such as tcpdump and Wireshark, need the capture.";
+A scenario is text that says what is sent; see the manual page. Every subcommand reads scenarios as it \
+reads captures. Other programs, such as tcpdump and Wireshark, need a capture.";
 
 const EXAMPLES: &str = "\
 Examples:

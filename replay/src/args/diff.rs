@@ -12,12 +12,12 @@ use super::{Fault, Input, TimeFormat, fault, fault_of_times};
 const LONG_ABOUT: &str = "\
 Print what another configuration, or knockd 0.8, does differently with the same packets.
 
-With '--new', the captures are replayed under both configurations. Openings, commands with the client's \
-address filled in, and timeouts that are gone, new, at another time or, of a command, of another text are \
-printed side by side, client by client and door by door, each with its cause. Always by the rules of knock.
+With '--new', the captures are replayed under both configurations, by the rules of knock. The differences \
+are printed side by side, for each client and door, each with its cause: openings, commands and timeouts that \
+are gone, new or at another time, and commands with another text.
 
-With '--rules', only the lines are printed that the transcripts of knockd 0.8 and knock do not have in \
-common, each with the number of the difference in docs/differences.md and the packet.";
+With '--rules', the captures are replayed by the rules of knockd 0.8 and of knock. The lines that only one of \
+them prints are shown, each with its packet and the number of the difference in docs/differences.md.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ pub(crate) struct DiffArgs {
     /// Leave out lines that are due to these differences (with --rules)
     ///
     /// Numbers of docs/differences.md, separated by commas. Such lines do not count for the exit
-    /// status. '17', for one, leaves out timeouts that are only printed at another time.
+    /// status. For example, '17' leaves out timeouts that are only printed at another time.
     #[arg(
         long,
         value_name = "N",
@@ -63,7 +63,7 @@ pub(crate) struct DiffArgs {
     )]
     pub(crate) except: Vec<Difference>,
 
-    /// How times are printed; with --rules, none are without it
+    /// How times are printed; without it, --rules prints none
     #[arg(
         long,
         value_name = "FORMAT",

@@ -9,13 +9,14 @@ use super::{Fault, Input, Whom, client_in_the_place_of_a_capture, fault};
 const LONG_ABOUT: &str = "\
 Explain why knocks did not open a door.
 
-Client by client and door by door, each stage is printed, and for each packet that did not count the \
-reason, with its number in the capture and the line of the configuration that decided. The end says how \
-near each client came to opening each door. Always by the rules of knock. Packets to ports of no door are \
-only counted, unless they come between two knocks and might have been one.
+For each client and door it prints each stage and, for each packet that did not count, the reason, with the \
+packet's number in the capture and the line of the configuration that decided. At the end it prints how \
+far each client came at each door. The rules are those of knock, not of knockd 0.8. Packets to ports of no \
+door are only counted, unless they come between two knocks and may be mistaken ones.
 
-The first 100 lines of each client at each door are shown, with '--client' 10000; 200000 in total; at most \
-20000 clients at doors are followed. What is left out is counted. '--format json' leaves nothing out.";
+For each client at a door it prints at most 100 lines, or 10000 with '--client', and at most 200000 in total. \
+It follows at most 20000 pairs of a client and a door. What is left out is counted. '--format json' \
+leaves nothing out.";
 
 const EXAMPLES: &str = "\
 Examples:

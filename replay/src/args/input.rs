@@ -17,7 +17,7 @@ pub(crate) struct Input {
     /// Captures, merged by time; '-' is standard input
     ///
     /// pcap and pcapng, plain or compressed with gzip or zstd, and scenarios: text that says what is
-    /// sent. The content tells which. Packets that carry the same time come in the order of the
+    /// sent. The content decides which it is. Packets of the same time come in the order of the
     /// captures on the command line. When standard input is a pipe, each line is printed as soon as it
     /// happens.
     #[arg(value_name = "CAPTURE", required_unless_present = "read")]
@@ -29,8 +29,8 @@ pub(crate) struct Input {
 
     /// A local address, for doors without a target (repeatable)
     ///
-    /// Packets to it count at doors without a target. Without this option the addresses count that a
-    /// pcapng capture names for its interfaces, and if it names none, every destination does.
+    /// Packets to it count at doors without a target. Without this option, the local addresses are those
+    /// that pcapng captures name for their interfaces. If they name none, every address is local.
     #[arg(long, value_name = "ADDR", value_parser = local_address)]
     pub(crate) local: Vec<IpAddr>,
 
@@ -46,10 +46,10 @@ pub(crate) struct Input {
 
     /// Remember at most this many attempts
     ///
-    /// At the limit the attempt with the least progress is evicted for a new one. As many openings are
-    /// remembered besides, to know the retransmissions of their last knocks, and as many doors may wait
-    /// for their stop commands. The summary counts what the limit cost. A comparison with knockd 0.8
-    /// remembers them under 27 rule sets, so its limit is 100000 at most.
+    /// An attempt is what one client has knocked so far at one door. At the limit, a new attempt evicts the
+    /// one with the least progress. The same limit applies to openings, which are remembered to recognize
+    /// retransmissions, and to open doors that wait for their stop commands. The summary counts what was
+    /// lost. A comparison with knockd 0.8 has a limit of 100000 at most.
     #[arg(
         long,
         value_name = "N",

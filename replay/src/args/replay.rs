@@ -72,7 +72,7 @@ pub(crate) struct ReplayArgs {
 
     /// Whose rules decide: knock, knockd-0.8
     ///
-    /// 'knockd-0.8' shows what today's server does with the same file.
+    /// 'knockd-0.8' shows what a server with knockd 0.8 does with the same file.
     #[arg(
         long,
         value_name = "RULES",
@@ -119,14 +119,14 @@ pub(crate) struct ReplayArgs {
 
     /// Compare the transcript with FILE, and print only the differences
     ///
-    /// The exit status is 1 if there are any. A capture of which no packet is admitted tests nothing,
-    /// and the exit status is 1, too. Give '--time' both times if moments are to count.
+    /// The exit status is 1 if there are any, or if no packet is admitted (no door wants one), because
+    /// that tests nothing. To compare times as well, give '--time' here and with '--bless'.
     #[arg(long, value_name = "FILE")]
     pub(crate) expect: Option<PathBuf>,
 
     /// Write the transcript to the file of --expect
     ///
-    /// From now on it is what is expected.
+    /// Later runs expect this transcript.
     #[arg(long, requires = "expect")]
     pub(crate) bless: bool,
 
@@ -134,9 +134,9 @@ pub(crate) struct ReplayArgs {
     ///
     /// Lines such as 'must open openSSH from 10.0.0.5', 'must not open any from 203.0.113.0/24',
     /// 'opens openSSH 3' and 'runs "/sbin/iptables ..."'; see the manual page. The transcript is not
-    /// printed. For each assertion that fails, what happened instead is printed, and which packet
-    /// decided. The exit status is then 1. Packets of which none is admitted prove nothing, and the exit
-    /// status is 1, too, unless 'nothing is admitted' is asserted.
+    /// printed. For each assertion that fails, it prints what happened instead and which packet decided,
+    /// and the exit status is 1. It is also 1 if no packet is admitted (no door wants one), unless the
+    /// file says 'nothing is admitted'.
     #[arg(long, value_name = "FILE")]
     pub(crate) assert: Vec<PathBuf>,
 }

@@ -11,10 +11,10 @@ const LONG_ABOUT: &str = "\
 Write a page for a browser: what happened to whose knocks, and why.
 
 One file that needs nothing else: a timeline of every client at every door, the explanation of each packet \
-as 'knock-replay explain' prints it, and the configuration with the lines that decided. It holds the secret \
-sequences, so only its owner can read it. Always by the rules of knock.
+as 'knock-replay explain' prints it, and the configuration with the lines that decided. It contains the \
+secret sequences, so only its owner can read the file. The rules are those of knock, not of knockd 0.8.
 
-At most 20000 clients at doors are followed; 100 events and the openings of each are shown, \
+It follows at most 20000 pairs of a client and a door, and shows the openings and 100 other events of each, \
 about 150000 in total. What is left out is counted.";
 
 const EXAMPLES: &str = "\

@@ -15,7 +15,7 @@ Run the tests in folders: captures or scenarios, each beside a file that says wh
 A test is a capture (NAME.pcap, .pcapng or .cap, or one of these with .gz or .zst after it) or a scenario \
 (NAME.scenario), with assertions (NAME.assert), a transcript (NAME.expect) or both. It is replayed \
 against the nearest knockd.conf: in its folder, or in one above it up to DIR. Lines in NAME.assert can \
-say otherwise, such as 'config ../knockd.conf', 'local 192.0.2.1' and 'rules knockd-0.8'. Folders are \
+override this, such as 'config ../knockd.conf', 'local 192.0.2.1' and 'rules knockd-0.8'. Folders are \
 searched to any depth, except those whose name begins with a dot. The same files give the same output, \
 on every machine.";
 
@@ -41,7 +41,7 @@ Exit status:
   3  a capture could not be read, or not to its end
   4  standard output or a file could not be written
 
-Of several, 4 comes first, then 2, 3 and 1.";
+If several apply, the status is the first of 4, 2, 3 and 1.";
 
 /// Run the tests in folders
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub(crate) struct TestArgs {
 
     /// Write the transcripts to the NAME.expect files
     ///
-    /// From now on they are what is expected. A file is written if it exists, or if there is no
+    /// Later runs expect these. A file is written if it exists, or if there is no
     /// NAME.assert either; not if assertions fail or no packet was admitted.
     #[arg(long)]
     pub(crate) bless: bool,
