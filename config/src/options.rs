@@ -60,7 +60,7 @@ pub struct CheckOptions {
     pub allow: Vec<Code>,
 }
 
-/// How findings are told.
+/// How findings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// In words
