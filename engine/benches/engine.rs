@@ -14,8 +14,8 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
     CommandStatus, Commands, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event, FlagRule,
-    Knock, Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader,
-    Timestamp, Transport,
+    Knock, Limits, Listening, OnReknock, Packet, Port, Protocol, Seconds, Sequence, TcpFlags,
+    TcpHeader, Timestamp, Transport,
 };
 
 fn main() {
@@ -34,6 +34,8 @@ fn engine() -> Engine {
         target: None,
         commands: Commands::default(),
         cmd_timeout: Seconds::new(10).unwrap(),
+        on_reknock: OnReknock::default(),
+        seq_cooldown: None,
     };
     let doors = vec![door("openSSH", [7000, 8000, 9000]), door("closeSSH", [9000, 8000, 7000])];
     Engine::new(Doors::new(doors).unwrap(), Listening::at([LOCAL]), &Limits::default())

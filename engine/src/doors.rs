@@ -119,6 +119,11 @@ impl Doors {
         DoorId(0)
     }
 
+    #[cfg(test)]
+    pub(crate) fn ids_for_tests() -> impl Iterator<Item = DoorId> {
+        (0..=u16::MAX).map(DoorId)
+    }
+
     /// Returns the number of doors in the configuration.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -406,7 +411,7 @@ mod tests {
 
     use super::*;
     use crate::command::Commands;
-    use crate::door::FlagRule;
+    use crate::door::{FlagRule, OnReknock};
     use crate::one_time::OneTimeSequences;
     use core::net::IpAddr;
 
@@ -464,6 +469,8 @@ mod tests {
             target: None,
             commands: Commands::default(),
             cmd_timeout: Seconds::new(10).unwrap(),
+            on_reknock: OnReknock::default(),
+            seq_cooldown: None,
         }
     }
 

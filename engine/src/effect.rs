@@ -7,6 +7,8 @@ use core::fmt::Debug;
 use core::net::IpAddr;
 
 use crate::command::Phase;
+#[cfg(doc)]
+use crate::door::OnReknock;
 use crate::door::Stage;
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
@@ -114,15 +116,16 @@ pub enum Effect<X = Infallible> {
         /// How far it came.
         stage: Stage,
     },
-    /// The sequence is complete: the door opens for `client`.
+    /// The sequence is complete: the door opens for `client`. Its start command follows, as soon as no
+    /// other command of the client and door runs.
     Opened {
         /// For whom.
         client: IpAddr,
         /// Which door.
         door: DoorId,
     },
-    /// A command is to be run; commands of one client and door in this order, never two at once.
-    /// [`Event::CommandEnded`] is the answer.
+    /// A command is to be run now. No other of the client and door runs: under the rules of knock the
+    /// next one comes when [`Event::CommandEnded`] was the answer.
     RunCommand {
         /// What the answer is to name.
         run: RunId,
@@ -133,7 +136,8 @@ pub enum Effect<X = Infallible> {
         /// Which of its commands.
         phase: Phase,
     },
-    /// The door's `cmd_timeout` is over; its stop command follows.
+    /// The door's `cmd_timeout` is over; its stop command follows, as soon as no other command of the
+    /// client and door runs.
     CommandTimedOut {
         /// For whom the door was open.
         client: IpAddr,
@@ -169,6 +173,17 @@ pub enum Effect<X = Infallible> {
         /// Where.
         door: DoorId,
     },
+    /// The sequence was complete, but the opening changes nothing.
+    OpeningSkipped {
+        /// Who knocked.
+        client: IpAddr,
+        /// Where.
+        door: DoorId,
+        /// Why.
+        why: Skip,
+        /// Whether it was said before, since the last opening that changed something.
+        again: bool,
+    },
     /// The configuration that was read anew is not used: too many doors of earlier ones still wait for
     /// their stop commands. The one before stays.
     ReloadRefused,
@@ -177,6 +192,17 @@ pub enum Effect<X = Infallible> {
     /// What only this rule set has. Under [`KnockRules`](crate::KnockRules) no such value exists, and
     /// the arm of a `match` is `Effect::Own(never) => match never {}`.
     Own(X),
+}
+
+/// Why an opening changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skip {
+    /// A start command of the client at the door already waits for its turn.
+    Merged,
+    /// The door is open for the client, and its `on_reknock` is [`OnReknock::Ignore`].
+    AlreadyOpen,
+    /// The door's `seq_cooldown` is not over.
+    Cooldown,
 }
 
 /// What a rule set wants done or known beyond the common effects.
@@ -230,7 +256,8 @@ impl<X: OwnEffect> Effect<X> {
             | Self::Opened { client, .. }
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
-            | Self::OpeningRefused { client, .. } => Some(client),
+            | Self::OpeningRefused { client, .. }
+            | Self::OpeningSkipped { client, .. } => Some(client),
             Self::Note(note) => Some(note.client()),
             Self::CommandFailed { .. }
             | Self::MarkOneTime { .. }
@@ -252,7 +279,8 @@ impl<X: OwnEffect> Effect<X> {
             | Self::CommandFailed { door, .. }
             | Self::MarkOneTime { door, .. }
             | Self::DoorDisabled { door }
-            | Self::OpeningRefused { door, .. } => Some(door),
+            | Self::OpeningRefused { door, .. }
+            | Self::OpeningSkipped { door, .. } => Some(door),
             Self::Note(note) => note.door(),
             Self::ReloadRefused => None,
             Self::Own(ref own) => own.door(),

@@ -11,8 +11,8 @@ use knock_config::{
     self, Diagnostic, Diagnostics, Fault, InterfaceName, LogTime, Severity, Span, UserName,
 };
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
-    Protocol, Seconds, Sequence, Target, TcpFlags, address,
+    Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OnReknock, OneTimeSequences,
+    Port, Protocol, Seconds, Sequence, Target, TcpFlags, address,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -338,7 +338,19 @@ fn door() -> impl Strategy<Value = DoorText> {
     let target = any::<Option<IpAddr>>().prop_map(|target| target.map(Target::from));
     (name(), sequence, seconds(1), flags, target, commands, seconds(0)).prop_map(
         |(name, (sequence, file), seq_timeout, flags, target, commands, cmd_timeout)| {
-            (Door { name, sequence, seq_timeout, flags, target, commands, cmd_timeout }, file)
+            let (on_reknock, seq_cooldown) = (OnReknock::default(), None);
+            let door = Door {
+                name,
+                sequence,
+                seq_timeout,
+                flags,
+                target,
+                commands,
+                cmd_timeout,
+                on_reknock,
+                seq_cooldown,
+            };
+            (door, file)
         },
     )
 }

@@ -12,7 +12,7 @@ use super::{
 use knock_engine::OneTimeSequences;
 use knock_engine::Seconds;
 use knock_engine::{Command, Commands};
-use knock_engine::{Door, DoorName, DoorSequence, FlagRule, Sequence, Target};
+use knock_engine::{Door, DoorName, DoorSequence, FlagRule, OnReknock, Sequence, Target};
 
 /// `Seq_Timeout` where a door has none: 25 seconds.
 const SEQ_TIMEOUT: Seconds = seconds(25);
@@ -296,6 +296,8 @@ impl<'a> DoorDraft<'a> {
                 stop_6: self.stop_6.and_then(|last| last.value),
             },
             cmd_timeout: self.cmd_timeout.map_or(Some(CMD_TIMEOUT), |last| last.value)?,
+            on_reknock: OnReknock::default(),
+            seq_cooldown: None,
         };
         Some(DoorConfig { door, one_time_file: one_time_file.flatten(), places })
     }

@@ -107,6 +107,7 @@ impl Runner {
             | Effect::CommandFailed { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
+            | Effect::OpeningSkipped { .. }
             | Effect::Note(_) => {}
             Effect::Own(never) => match never {},
         }
@@ -278,6 +279,7 @@ const fn client_in(effect: &Effect) -> Option<IpAddr> {
         | Effect::Opened { client, .. }
         | Effect::CommandTimedOut { client, .. }
         | Effect::OpeningRefused { client, .. }
+        | Effect::OpeningSkipped { client, .. }
         | Effect::Note(
             Note::Retransmission { client, .. }
             | Note::OtherFlags { client, .. }

@@ -66,7 +66,7 @@ impl Outbox {
             Effect::StageReached { .. } | Effect::SequenceTimedOut { .. } => {
                 (self.every_line, true)
             }
-            Effect::Note(_) => (self.debug, true),
+            Effect::Note(_) | Effect::OpeningSkipped { again: true, .. } => (self.debug, true),
             Effect::Opened { .. }
             | Effect::RunCommand { .. }
             | Effect::CommandTimedOut { .. }
@@ -74,6 +74,7 @@ impl Outbox {
             | Effect::MarkOneTime { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
+            | Effect::OpeningSkipped { again: false, .. }
             | Effect::ReloadRefused => (true, false),
             Effect::Own(never) => match never {},
         };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Stage};
+use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Skip, Stage};
 
 use super::record::{Fields, NotAReport, kind};
 
@@ -41,6 +41,15 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::DoorDisabled { door } => about(kind::DOOR_DISABLED, None, door, 0),
         Effect::OpeningRefused { client, door } => {
             about(kind::OPENING_REFUSED, Some(client), door, 0)
+        }
+        Effect::OpeningSkipped { client, door, why, again } => {
+            let why = match why {
+                Skip::Merged => 0,
+                Skip::AlreadyOpen => 1,
+                Skip::Cooldown => 2,
+            };
+            let again = u64::from(again);
+            Fields { number: again, ..about(kind::OPENING_SKIPPED, Some(client), door, why) }
         }
         Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
         Effect::Note(Note::Retransmission { client, knock }) => {
@@ -100,6 +109,20 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotARepor
         }
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
         kind::OPENING_REFUSED => Effect::OpeningRefused { client: client()?, door: door()? },
+        kind::OPENING_SKIPPED => {
+            let why = match fields.small {
+                0 => Skip::Merged,
+                1 => Skip::AlreadyOpen,
+                2 => Skip::Cooldown,
+                _ => return Err(NotAReport),
+            };
+            let again = match fields.number {
+                0 => false,
+                1 => true,
+                _ => return Err(NotAReport),
+            };
+            Effect::OpeningSkipped { client: client()?, door: door()?, why, again }
+        }
         kind::RELOAD_REFUSED => Effect::ReloadRefused,
         kind::RETRANSMISSION => {
             Effect::Note(Note::Retransmission { client: client()?, knock: fields.knock() })

@@ -39,6 +39,7 @@ pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, 
         | Effect::RunCommand { client, door, .. }
         | Effect::CommandTimedOut { client, door }
         | Effect::OpeningRefused { client, door }
+        | Effect::OpeningSkipped { client, door, .. }
         | Effect::Note(
             Note::OtherFlags { client, door, .. }
             | Note::Voided { client, door, .. }
@@ -72,6 +73,7 @@ impl Change<'_> {
                 track.tally.miss(stage, Miss::once(Cause::Refused, seen, None));
                 Verdict::Refused
             }
+            Effect::OpeningSkipped { why, .. } => Verdict::Skipped(why),
             Effect::RunCommand { phase, .. } => Verdict::Command(phase),
             Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 
 use knock_compat::{Effect, Knockd08Effect, Rules, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Note, Phase};
+use knock_engine::{Doors, Note, Phase, Skip};
 use serde::Serialize;
 
 use crate::args::Args;
@@ -126,6 +126,9 @@ const fn name(effect: &Effect) -> &'static str {
         Effect::MarkOneTime { .. } => "one-time-used",
         Effect::DoorDisabled { .. } => "disabled",
         Effect::OpeningRefused { .. } => "refused",
+        Effect::OpeningSkipped { why: Skip::Merged, .. } => "merged",
+        Effect::OpeningSkipped { why: Skip::AlreadyOpen, .. } => "already-open",
+        Effect::OpeningSkipped { why: Skip::Cooldown, .. } => "cooldown",
         Effect::ReloadRefused => "reload-refused",
         Effect::Own(Knockd08Effect::CommandTooLong { .. }) => "command-too-long",
         Effect::Own(Knockd08Effect::Crashed { .. }) => "crashed",
@@ -160,6 +163,7 @@ const fn stage(effect: &Effect) -> Option<u8> {
         | Effect::MarkOneTime { .. }
         | Effect::DoorDisabled { .. }
         | Effect::OpeningRefused { .. }
+        | Effect::OpeningSkipped { .. }
         | Effect::ReloadRefused
         | Effect::Own(_)
         | Effect::Note(Note::Retransmission { .. }) => None,

@@ -228,10 +228,6 @@ impl World {
     fn command_ends(&mut self, number: u64) -> Result<(), Broken> {
         let status = if self.rng.percent(10) { self.rng.pick(&[1, 127, 143]) } else { 0 };
         self.tally.failed += u64::from(status != 0);
-        if let Some(next) = self.runner.end(number) {
-            self.tally.queued += 1;
-            Runner::start(next, self.true_ns, &mut self.rng, &mut self.queue, &mut self.tally);
-        }
         self.tell(self.clock_ns(), Told::Ended(number, status))?;
         if self.rng.percent(3) {
             self.tally.answered_twice += 1;
@@ -309,16 +305,15 @@ impl World {
             self.lines.push(Line { at_ns: at.as_nanos(), text });
         }
         let wanted = self.oracle.effect(at.as_nanos(), effect, &self.engine, &mut self.tally)?;
-        let (Some((number, lessee)), Effect::RunCommand { run, .. }) = (wanted, effect) else {
+        let (Some(number), Effect::RunCommand { run, .. }) = (wanted, effect) else {
             return Ok(());
         };
-        let is_first = self.runner.ask(*run, lessee, number);
+        self.runner.ask(*run);
         if self.temper.ends_commands_at_once {
-            self.runner.end(number);
             self.oracle.command_ended(at.as_nanos(), number, 0, &mut self.tally);
             let status = CommandStatus::SUCCESS;
             self.engine.handle(at, Event::CommandEnded { run: *run, status });
-        } else if is_first {
+        } else {
             Runner::start(number, self.true_ns, &mut self.rng, &mut self.queue, &mut self.tally);
         }
         Ok(())
@@ -339,6 +334,9 @@ impl World {
             (said.evicted, expected.evicted),
             (said.forgotten_openings, expected.forgotten_openings),
             (said.refused, expected.refused),
+            (said.merged, expected.merged),
+            (said.ignored, expected.ignored),
+            (said.forgotten_cooldowns, expected.forgotten_cooldowns),
         ];
         ensure(pairs.iter().all(|(one, other)| one == other), Invariant::ModelAgrees, || {
             format!("the engine counts {said:#?}\nthe model counts {expected:#?}")
@@ -356,6 +354,9 @@ impl World {
         self.tally.evicted = counts.evicted;
         self.tally.forgotten = counts.forgotten_openings;
         self.tally.refused = counts.refused;
+        self.tally.merged = counts.merged;
+        self.tally.ignored = counts.ignored;
+        self.tally.cooldowns_forgotten = counts.forgotten_cooldowns;
     }
 
     /// Returns what the engine was told last, as text.

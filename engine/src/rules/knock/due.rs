@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::doors::DoorId;
 use crate::time::Timestamp;
 
-/// The place of an entry in a [`DueTable`].
+/// The place of an entry in a [`DueTable`] or another list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(u32);
 
@@ -22,7 +22,15 @@ impl Slot {
         Self(number)
     }
 
-    fn index(self) -> usize {
+    pub(super) const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(super) const fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }

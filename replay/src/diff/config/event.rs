@@ -45,6 +45,7 @@ impl What {
                 })
             }
             Effect::StageReached { .. }
+            | Effect::OpeningSkipped { .. }
             | Effect::CommandFailed { .. }
             | Effect::MarkOneTime { .. }
             | Effect::DoorDisabled { .. }

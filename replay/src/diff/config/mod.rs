@@ -201,6 +201,7 @@ impl Outcome {
             evicted: old.evicted.max(new.evicted),
             forgotten_openings: old.forgotten_openings.max(new.forgotten_openings),
             refused: old.refused.max(new.refused),
+            forgotten_cooldowns: old.forgotten_cooldowns.max(new.forgotten_cooldowns),
             ..new
         }
     }

@@ -283,6 +283,7 @@ impl Evidence {
             }
             Effect::SequenceTimedOut { client, door, .. }
             | Effect::OpeningRefused { client, door }
+            | Effect::OpeningSkipped { client, door, .. }
             | Effect::Note(
                 Note::Voided { client, door, .. }
                 | Note::Evicted { client, door, .. }

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::timers::{later, start_command};
+use super::timers::later;
 use super::{Attempt, House, Opening};
-use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport};
+use crate::model::{Door, Knock, Packet, SYN, Transport};
 
 /// What tells that a later packet is the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -182,24 +182,6 @@ impl House {
         }
         let created = self.next_timer();
         self.openings.push(Opening { created, last_knock, forgotten_ns });
-    }
-
-    fn open(&mut self, client: IpAddr, door: usize) {
-        let start = start_command(&self.doors[door], client);
-        if start.is_some() && self.running.len() + self.leases.len() >= self.limit {
-            self.out.counts.refused += 1;
-            return;
-        }
-        self.out.counts.opened += 1;
-        self.tell_of_client(client, door, "OPEN SESAME");
-        if let Some(start) = start {
-            self.run(self.now_ns, client, door, &start, true);
-        }
-        if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
-            lines.remove(0);
-            self.attempts.retain(|other| other.door != door);
-            self.out.counts.one_time_used += 1;
-        }
     }
 }
 
