@@ -63,11 +63,13 @@ pub enum Difference {
     LongName = 27,
     /// It forgets all attempts when the configuration is read anew.
     Reload = 37,
+    /// Each opening has a deadline of its own, and there is neither `On_Reknock` nor `Seq_Cooldown`.
+    Reknock = 58,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -95,6 +97,7 @@ impl Difference {
         Self::LongCommand,
         Self::LongName,
         Self::Reload,
+        Self::Reknock,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -140,6 +143,7 @@ impl fmt::Display for Difference {
             Self::LongCommand => "knockd 0.8 runs no command of 4,096 bytes or more",
             Self::LongName => "knockd 0.8 cuts the name of a door to 127 bytes",
             Self::Reload => "knockd 0.8 forgets all attempts at a reload",
+            Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }
 }
