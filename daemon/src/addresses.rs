@@ -12,13 +12,13 @@ use nix::sys::socket::{
     recv, socket,
 };
 
-/// The name that stands for all interfaces.
+/// The name that means all interfaces.
 pub(crate) const ANY: &[u8] = b"any";
 
 /// Returns the addresses of these interfaces, in order.
 ///
 /// # Errors
-/// What the system says if it does not tell them.
+/// The error of the system call.
 pub(crate) fn local(interfaces: &[Vec<u8>]) -> io::Result<Vec<IpAddr>> {
     let every = interfaces.iter().any(|name| name == ANY);
     let mut addresses = BTreeSet::new();
@@ -96,23 +96,23 @@ fn is_usable(flags: &str) -> bool {
     u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & (UP | REJECT) == UP)
 }
 
-/// Tells when addresses may have changed.
+/// Notices that addresses may have changed.
 pub(crate) struct Watch {
     socket: OwnedFd,
 }
 
 impl Watch {
-    /// The groups of `linux/rtnetlink.h` that hear of addresses: `RTMGRP_IPV4_IFADDR` and
+    /// The groups of `linux/rtnetlink.h` that get changes of addresses: `RTMGRP_IPV4_IFADDR` and
     /// `RTMGRP_IPV6_IFADDR`.
     const GROUPS: u32 = 0x10 | 0x100;
 
-    /// How many messages are taken at once.
-    const NEWS_MAX: u32 = 1024;
+    /// How many messages are read at once.
+    const MESSAGES_MAX: u32 = 1024;
 
     /// Begins to watch.
     ///
     /// # Errors
-    /// What the system says if it does not tell of changes.
+    /// The error of the system call.
     pub(crate) fn new() -> io::Result<Self> {
         let socket = socket(
             AddressFamily::Netlink,
@@ -124,18 +124,18 @@ impl Watch {
         Ok(Self { socket })
     }
 
-    /// Takes all news, and returns whether there are any. What they say is to be looked up.
+    /// Reads all notifications, and returns whether there were any. The addresses are then read afresh.
     pub(crate) fn take(&self) -> bool {
         let mut message = [0; 8192];
-        let mut is_news = false;
-        for _ in 0..Self::NEWS_MAX {
+        let mut has_changed = false;
+        for _ in 0..Self::MESSAGES_MAX {
             match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
                 Ok(0) | Err(nix::Error::EAGAIN) => break,
-                // An overflow is news, too.
-                Ok(_) | Err(_) => is_news = true,
+                // Some were lost in an overflow.
+                Ok(_) | Err(_) => has_changed = true,
             }
         }
-        is_news
+        has_changed
     }
 }
 

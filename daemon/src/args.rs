@@ -10,10 +10,10 @@ use knock_config::options::{CheckOptions, STYLES, code, number_of_attempts};
 use knock_engine::Limits;
 
 const LONG_ABOUT: &str = "\
-Listen for secret sequences of packets, and open doors for those who know them.
+Listen for secret sequences of packets, and open doors for clients that know them.
 
-A drop-in for knockd 0.8: the same configuration file, options and lines. Packets are read by a \
-process without privileges; commands are run by another one, as the user who started knockd.";
+A drop-in replacement for knockd 0.8: same configuration file, same options, same log lines. One \
+process reads packets, without privileges; another runs commands, as the user who started knockd.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,20 +26,20 @@ Examples:
   Listen on all interfaces, as a daemon, with a log file:
       knockd -d -i any -g /var/log/knockd.log
 
-  Keep the packets that count, to replay them when a knock did not open:
+  Record the packets that count, to find out why a knock did not open:
       knockd -i eth0 --record /var/log/knocks.pcapng
       knock-replay /var/log/knocks.pcapng -c /etc/knockd.conf --verbose
 
 Signals:
-  TERM, INT  run the stop commands of all open doors, then end
-  HUP        read the configuration anew, and open the log file again
+  TERM, INT  run the stop commands of all open doors, then exit
+  HUP        reload the configuration, and reopen the log file
 
 Exit status:
-  0  a signal ended knockd, and all doors are closed; with --check, the configuration is sound
-  1  knockd could not start or go on, or could not close a door
-  2  with --check: the configuration is at fault, or has a warning that is denied";
+  0  stopped by a signal, and all doors are closed; with --check: the configuration is valid
+  1  knockd could not start or keep running, or could not close a door
+  2  with --check: the configuration has errors, or a warning that --deny makes an error";
 
-/// Port-knock daemon: listen for secret sequences of packets and open doors.
+/// Port-knocking daemon: listen for secret sequences of packets and open doors.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "knockd",
@@ -52,17 +52,17 @@ Exit status:
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
-    /// The interfaces to listen on (repeatable, or separated by commas); 'any' is all of them
+    /// The interfaces to listen on (repeatable, or separated by commas); 'any' means all
     ///
-    /// Beats the configuration. If that names none either, knockd listens on the interface of the default
-    /// route.
+    /// Overrides the configuration. If that names none either, knockd listens on the interface of the
+    /// default route.
     #[arg(short, long = "interface", value_name = "INTERFACE", value_delimiter = ',')]
     pub interfaces: Vec<OsString>,
 
     /// Run as a daemon
     ///
-    /// The caller waits until knockd listens: errors before that are printed on its terminal, and its
-    /// exit status tells of them.
+    /// Returns when knockd listens, with status 0. If it cannot, the errors are on the terminal, and the
+    /// status is 1.
     #[arg(short, long, conflicts_with = "check")]
     pub daemon: bool,
 
@@ -70,26 +70,26 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", default_value = "/etc/knockd.conf")]
     pub config: PathBuf,
 
-    /// Print every packet that counts, and why others of the same client did not
+    /// Print every packet that counts, and why others of the same client do not
     #[arg(short = 'D', long)]
     pub debug: bool,
 
-    /// Look up the names of clients, for lines about them
+    /// Look up the names of clients, and print them in log lines
     ///
-    /// The names come from whoever runs the DNS of the client's address. They are looked up beside
-    /// everything else: no packet and no command waits for a name, a line waits a second at most.
+    /// Whoever runs the DNS of a client's address chooses its name. No packet and no command waits for a
+    /// name; a line waits at most a second.
     #[arg(short, long)]
     pub lookup: bool,
 
-    /// The file for the process number of the daemon [default: /var/run/knockd.pid]
+    /// The file for the process ID of the daemon [default: /var/run/knockd.pid]
     ///
-    /// Beats the configuration. Only written with '--daemon'.
+    /// Overrides the configuration. Written only with '--daemon'.
     #[arg(short, long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
 
     /// The log file
     ///
-    /// Beats the configuration.
+    /// Overrides the configuration.
     #[arg(short = 'g', long, value_name = "FILE")]
     pub logfile: Option<PathBuf>,
 
@@ -97,18 +97,18 @@ pub struct Args {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Ignore packets of IPv6 and handle only IPv4
+    /// Ignore IPv6 packets, and handle only IPv4
     #[arg(short = '4', long = "only-ip-v4")]
     pub only_ip_v4: bool,
 
-    /// Write the packets that count to this file, a pcapng capture that knock-replay reads
+    /// Record the packets that count in this file, a pcapng capture for knock-replay
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub record: Option<PathBuf>,
 
     /// Remember at most this many attempts
     ///
-    /// At the limit the attempt with the least progress makes room for a new one, and knockd says so.
-    /// An attempt takes about 80 bytes of memory.
+    /// At the limit, a new attempt evicts the one with the least progress, and knockd logs a warning. An
+    /// attempt takes about 80 bytes of memory.
     #[arg(
         long,
         value_name = "N",
@@ -117,11 +117,11 @@ pub struct Args {
     )]
     pub max_attempts: NonZeroU32,
 
-    /// What a check finds and how it tells of it.
+    /// How the configuration is checked, and how the result is printed.
     #[command(flatten)]
     pub checking: CheckOptions,
 
-    /// Explain a warning at length, and end
+    /// Explain a warning at length, and exit
     #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Check")]
     pub explain: Option<Code>,
 }

@@ -9,24 +9,24 @@ use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::runner::{check_writable, refuse, say, style};
+use crate::runner::{check_writable, print_stderr, refuse, style};
 use crate::settings::{Settings, SettingsError};
 use crate::user::is_root;
 
-/// Says everything that can be said about the configuration, and does nothing.
+/// Checks the configuration, prints all errors and warnings, and changes nothing.
 pub(crate) fn check(args: &Args) -> Exit {
     let (options, style) = (&args.checking, style());
     let nothing = |_: &[u8]| None;
     let verdict =
         Verdict::on(&args.config, nothing, options, args.only_ip_v4, Some(&ThisHost), style);
-    say(&verdict.errors);
+    print_stderr(&verdict.errors);
     let printed = print(&verdict.output);
     if printed != Exit::Done {
         return printed;
     }
     let Some(config) = verdict.config else { return Exit::Faulty };
     let Some(fault) = fault(args, &config) else {
-        say(&verdict.summary);
+        print_stderr(&verdict.summary);
         return Exit::Done;
     };
     if options.format == Format::Json {
@@ -40,11 +40,11 @@ pub(crate) fn check(args: &Args) -> Exit {
 /// Returns what would keep the daemon from starting though the configuration has no errors.
 fn fault(args: &Args, config: &Config) -> Option<String> {
     match Settings::new(args, &config.options) {
-        // Routes come and go, and are not the configuration's fault.
+        // Routes come and go: that is no error of the configuration.
         Ok(_) | Err(SettingsError::NoInterface { .. }) => {}
         Err(error) => return Some(error.to_string()),
     }
-    // That somebody else may not mark sequences says nothing about the daemon, which root starts.
+    // Only for root: the daemon is started by root, who may mark sequences where this user may not.
     let written = if is_root() { check_writable(config) } else { Ok(()) };
     written.err().map(|error| error.to_string())
 }
@@ -54,7 +54,7 @@ pub(crate) fn print(text: &str) -> Exit {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Exit::Done,
-        // Nobody wants more of it.
+        // The reader wants no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => refuse(&format_args!("cannot write to standard output: {}", Cause(&error))),
     }

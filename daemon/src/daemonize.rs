@@ -1,4 +1,4 @@
-//! Becoming a daemon, while the caller waits for how that goes.
+//! Becoming a daemon, while the caller waits for the outcome.
 
 use std::fs::OpenOptions;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
@@ -10,25 +10,25 @@ use crate::exit::Exit;
 
 /// Which process this is now.
 pub(crate) enum Side {
-    /// The one that was started: the daemon has begun its work, or has failed like this.
+    /// The one that was started: the daemon listens, or has failed.
     Caller(Exit),
     /// The daemon.
     Daemon(Waiting),
 }
 
-/// A caller that waits until the daemon is at work, or has ended.
+/// A caller that waits until the daemon listens, or has ended.
 pub(crate) struct Waiting {
     caller: PipeWriter,
 }
 
-/// Goes on in a process of its own, in a session without a terminal. Standard streams stay until
-/// [`Waiting::dismiss`], so that the caller's terminal shows what goes wrong until then. Other
-/// descriptors of the caller are closed: nothing of this program may be open yet.
+/// Forks a process with its own session, without a terminal. It keeps the standard streams until
+/// [`Waiting::dismiss`], so that earlier errors are printed on the caller's terminal. Other descriptors
+/// of the caller are closed: this program must not have opened any yet.
 pub(crate) fn fork_off() -> io::Result<Side> {
     crate::descriptors::close()?;
     let (outcome, caller) = io::pipe()?;
-    #[expect(unsafe_code, reason = "there is no safe way to go on in another process")]
-    // SAFETY: this process has one thread yet.
+    #[expect(unsafe_code, reason = "there is no safe way to fork")]
+    // SAFETY: this process has only one thread so far.
     let forked = unsafe { fork() }?;
     match forked {
         ForkResult::Child => {
@@ -43,7 +43,7 @@ pub(crate) fn fork_off() -> io::Result<Side> {
     }
 }
 
-/// Waits until the daemon says that it is at work; one that has failed ends without a word to here.
+/// Waits until the daemon listens. If it fails, it closes the pipe without a byte.
 fn wait(mut outcome: PipeReader) -> Exit {
     match outcome.read_exact(&mut [0]) {
         Ok(()) => Exit::Done,
@@ -52,7 +52,7 @@ fn wait(mut outcome: PipeReader) -> Exit {
 }
 
 impl Waiting {
-    /// Tells the caller that all is well, and leaves its terminal.
+    /// Detaches from the caller's terminal, and lets the caller exit with success.
     pub(crate) fn dismiss(mut self) -> io::Result<()> {
         let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         dup2_stdin(nowhere.as_fd())?;

@@ -1,4 +1,4 @@
-//! Descriptors that whoever started the daemon has left open, besides the standard streams.
+//! Descriptors that the daemon has inherited, besides the standard streams.
 
 use std::fs;
 use std::io;
@@ -6,24 +6,24 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-/// Keeps them to this process: neither a command nor the process that reads packets, which a flaw could
-/// put into the hands of a stranger, has any business with them.
+/// Keeps them from child processes. A command does not need them, and the process that reads packets
+/// might be taken over through a flaw.
 pub(crate) fn keep_from_children() -> io::Result<()> {
     for number in inherited()? {
-        #[expect(unsafe_code, reason = "nothing in this program owns what it was started with")]
-        // SAFETY: it is not kept. One that is not open any more, as that of the listing, is refused.
+        #[expect(unsafe_code, reason = "no part of this program owns inherited descriptors")]
+        // SAFETY: the borrow ends here. If it is closed by now, as that of the listing is, the call fails.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
     Ok(())
 }
 
-/// Closes them: a caller that waits for the end of a pipe or for a lock must not wait for a daemon.
+/// Closes them: a caller that waits for the end of a pipe or for a lock must not wait for the daemon.
 ///
-/// Nothing that this program has opened may be open.
+/// This program must not have opened any itself.
 pub(crate) fn close() -> io::Result<()> {
     for number in inherited()? {
-        // That of the listing is closed by now.
+        // The descriptor of the listing is closed already.
         let _ = nix::unistd::close(number);
     }
     Ok(())

@@ -2,17 +2,17 @@
 
 use std::process::ExitCode;
 
-/// How the daemon ends. The numbers are part of its interface.
+/// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// A signal ended it and all doors are closed, or what was asked for is done: 0.
+    /// Stopped by a signal with all doors closed, or done with another task: 0.
     Done,
-    /// It could not start or go on, or a door could not be closed: 1.
+    /// Could not start or keep running, or could not close a door: 1.
     Failed,
-    /// The configuration, which was only to be checked, is at fault: 2.
+    /// `--check` has found errors in the configuration: 2.
     ///
-    /// No daemon ends so: knockd 0.8 ends with the number of the signal that tells it to, and therefore
-    /// Debian's unit takes 2, which is SIGINT, for success.
+    /// Never the status of a daemon: knockd 0.8 exits with the number of the signal that stops it, so
+    /// Debian's unit counts 2, for SIGINT, as success.
     Faulty,
 }
 

@@ -1,9 +1,9 @@
-//! The live daemon: a drop-in for knockd 0.8.
+//! The live daemon: a drop-in replacement for knockd 0.8.
 //!
 //! Two processes. The *runner* is the one that is started and that signals go to: it keeps its
-//! privileges, runs commands, marks one-time sequences and writes lines, and does nothing with packets.
+//! privileges, runs commands, marks one-time sequences and writes the logs, and never touches packets.
 //! It starts the program a second time as the *sniffer*, which opens the captures, gives up all
-//! privileges, and holds the engine. With `--lookup` there is a third, the *resolver*, for names.
+//! privileges, and runs the engine. With `--lookup` there is a third, the *resolver*, for names.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("knockd needs Linux: its sandbox, its capture and its signals are those of Linux");
@@ -46,7 +46,7 @@ pub fn main() -> Exit {
         Some(_) | None => {}
     }
     if let Err(error) = descriptors::keep_from_children() {
-        let _ = writeln!(io::stderr(), "knockd: error: cannot look at /proc/self/fd: {error}");
+        let _ = writeln!(io::stderr(), "knockd: error: cannot read /proc/self/fd: {error}");
         return Exit::Failed;
     }
     match Args::try_parse() {
@@ -63,14 +63,15 @@ pub fn main() -> Exit {
     }
 }
 
-/// Prints what clap has to say: help and version on standard output, faults on standard error.
+/// Prints clap's text: help and version on standard output, errors on standard error.
 fn usage(error: &clap::Error) -> Exit {
     match error.print() {
         Ok(()) if error.use_stderr() => Exit::Failed,
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "knockd: error: cannot write: {error}");
+            let _ =
+                writeln!(io::stderr(), "knockd: error: cannot write to standard output: {error}");
             Exit::Failed
         }
     }

@@ -1,4 +1,4 @@
-//! Files that one daemon at a time has.
+//! Files that only one daemon at a time may use.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -10,62 +10,62 @@ use knock_config::text::Cause;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-/// How often it is tried to take a file that is removed or replaced meanwhile.
+/// How often to try again when the file is removed or replaced before it is locked.
 const TRIES: u32 = 100;
 
-/// The longest text of a file that is told of another daemon, in bytes.
+/// How much is read of a file that another daemon has, in bytes.
 const TEXT_MAX: u64 = 64;
 
-/// Why a file cannot be had.
+/// Why a file cannot be used.
 #[derive(Debug)]
-pub(crate) enum NotHad {
-    /// Another daemon has it; with the beginning of its text, if it could be read.
-    Taken(String),
-    /// It is something else than a file: writing or removing it would hit what it stands for.
+pub(crate) enum LockError {
+    /// Another daemon has locked it; with the beginning of its text, if it could be read.
+    Held(String),
+    /// It is not a regular file: writing or removing it would change something else.
     NotAFile,
     /// It cannot be opened or locked.
     Io(io::Error),
 }
 
-impl fmt::Display for NotHad {
+impl fmt::Display for LockError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken(_) => out.write_str("another knockd has it"),
+            Self::Held(_) => out.write_str("another knockd is using it"),
             Self::NotAFile => {
-                out.write_str("it is a symbolic link, a device or a pipe, not a file")
+                out.write_str("it is a symbolic link, a device or a pipe, not a regular file")
             }
             Self::Io(error) => Cause(error).fmt(out),
         }
     }
 }
 
-impl From<io::Error> for NotHad {
+impl From<io::Error> for LockError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-/// Opens and locks the file at a path, which is created with these permissions if there is none.
-pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, NotHad> {
+/// Opens and locks a file, and creates it with these permissions if it does not exist.
+pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, LockError> {
     for _ in 0..TRIES {
         let file = open(path, mode)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            // A daemon that ends removes its file, perhaps between opening and locking.
+            // A daemon removes its file when it ends, perhaps just before this one locks it.
             Ok(lock) if is_at(&lock, path) => return Ok(lock),
             Ok(_) => {}
             Err((file, Errno::EWOULDBLOCK)) => {
                 let mut text = String::new();
-                // Whoever has it may be about to write it.
+                // The other daemon may not have written it yet.
                 let _ = file.take(TEXT_MAX).read_to_string(&mut text);
-                return Err(NotHad::Taken(text));
+                return Err(LockError::Held(text));
             }
-            Err((_, error)) => return Err(NotHad::Io(error.into())),
+            Err((_, error)) => return Err(LockError::Io(error.into())),
         }
     }
-    Err(NotHad::Io(io::Error::other("it is removed again and again")))
+    Err(LockError::Io(io::Error::other("another program keeps removing it")))
 }
 
-fn open(path: &Path, mode: u32) -> Result<File, NotHad> {
+fn open(path: &Path, mode: u32) -> Result<File, LockError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -75,13 +75,13 @@ fn open(path: &Path, mode: u32) -> Result<File, NotHad> {
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
         .open(path)
         .map_err(|error| match error.raw_os_error() {
-            Some(libc::ELOOP) => NotHad::NotAFile,
-            _ => NotHad::Io(error),
+            Some(libc::ELOOP) => LockError::NotAFile,
+            _ => LockError::Io(error),
         })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(NotHad::NotAFile) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(LockError::NotAFile) }
 }
 
-/// Returns whether an open file is the one at a path.
+/// Returns whether an open file is still the one at a path.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let (Ok(open), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
     (open.dev(), open.ino()) == (there.dev(), there.ino())

@@ -1,4 +1,4 @@
-//! `knockd`: listens for knocks, and opens doors.
+//! `knockd`: listens for knocks and opens doors.
 
 use std::process::ExitCode;
 

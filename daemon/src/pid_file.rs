@@ -1,4 +1,4 @@
-//! The file with the process number.
+//! The file with the process ID.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -8,40 +8,40 @@ use std::path::{Path, PathBuf};
 use knock_config::text::shown;
 use nix::fcntl::Flock;
 
-use crate::locked_file::{self, NotHad, is_at};
+use crate::locked_file::{self, LockError, is_at};
 
-/// Where it is if nobody says otherwise, as in knockd 0.8.
+/// The default path, as in knockd 0.8.
 pub(crate) const DEFAULT: &str = "/var/run/knockd.pid";
 
-/// The file, locked as long as the daemon runs, so that another one notices.
+/// The file, locked while the daemon runs, so that a second daemon notices.
 pub(crate) struct PidFile {
     path: PathBuf,
     lock: Flock<File>,
 }
 
-/// Why there is none.
+/// Why the file cannot be used.
 #[derive(Debug)]
-pub(crate) struct PidFileError(PathBuf, NotHad);
+pub(crate) struct PidFileError(PathBuf, LockError);
 
 impl fmt::Display for PidFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, why) = self;
         let path = shown(path);
         match why {
-            NotHad::Taken(number) => write!(
+            LockError::Held(number) => write!(
                 out,
-                "another knockd is running, process {} of {path}; to run two, give each its own file \
-                 with '-p'",
+                "another knockd is already running, as process {} ({path}): stop it first, or give each \
+                 its own file with '-p'",
                 number.trim()
             ),
-            NotHad::NotAFile => write!(out, "cannot use {path} for the process number: {why}"),
-            NotHad::Io(_) => write!(out, "cannot write {path}: {why}"),
+            LockError::NotAFile => write!(out, "cannot use {path} as the pid file: {why}"),
+            LockError::Io(_) => write!(out, "cannot write the pid file {path}: {why}"),
         }
     }
 }
 
 impl PidFile {
-    /// Takes the file and writes the number of this process into it.
+    /// Locks the file and writes the ID of this process into it.
     pub(crate) fn take(path: &Path) -> Result<Self, PidFileError> {
         let failed = |why| PidFileError(path.to_owned(), why);
         let mut lock = locked_file::take(path, 0o644).map_err(failed)?;
@@ -53,9 +53,9 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // If somebody has put another one there, that one is not this daemon's.
+        // Another file at this path is not this daemon's.
         if is_at(&self.lock, &self.path) {
-            // It says nothing any more, even if it stays.
+            // Without the lock it means nothing, even if it stays.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_is_there_as_long_as_the_daemon_runs() {
+    fn the_file_has_the_process_id_while_the_daemon_runs() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
         fs::write(&path, "4194304 and more text than that\n").unwrap();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn two_daemons_cannot_have_the_same_file() {
+    fn two_daemons_cannot_use_the_same_file() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
         let _file = PidFile::take(&path).unwrap();
@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_is_told_with_its_name() {
+    fn an_error_names_the_file() {
         let error = PidFile::take(Path::new("/no/such/folder/x")).err().unwrap().to_string();
-        assert_eq!(error, "cannot write /no/such/folder/x: No such file or directory");
+        assert_eq!(error, "cannot write the pid file /no/such/folder/x: No such file or directory");
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_not_removed() {
+    fn a_file_of_another_program_is_not_removed() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
         let file = PidFile::take(&path).unwrap();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn of_daemons_that_come_and_go_one_has_the_file_at_a_time() {
+    fn of_many_daemons_only_one_at_a_time_has_the_file() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
         let holders = AtomicUsize::new(0);

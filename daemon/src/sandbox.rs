@@ -1,4 +1,4 @@
-//! What a process that strangers have a say in gives up, whatever it does otherwise.
+//! What every process gives up that handles the input of strangers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,16 +15,16 @@ use seccompiler::{
 
 use crate::user::User;
 
-/// Why privileges could not be given up. The process ends rather than go on with them.
+/// Why privileges could not be given up. The process ends rather than keep them.
 #[derive(Debug)]
 pub(crate) enum SandboxError {
-    /// A system call was refused.
+    /// A system call failed.
     System(&'static str, nix::Error),
     /// Capabilities could not be dropped.
     Capabilities(caps::errors::CapsError),
-    /// Landlock is there and refused.
+    /// The kernel has Landlock, but a call failed.
     Landlock(RulesetError),
-    /// Seccomp refused.
+    /// Seccomp failed.
     Seccomp(seccompiler::Error),
 }
 
@@ -46,18 +46,18 @@ impl fmt::Display for SandboxError {
 /// rule, any arguments.
 pub(crate) type Calls = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Becomes another user, if `becomes` says which, and gives up all capabilities, for ever. Returns
-/// whether the user is that one: it takes capabilities to become another.
+/// Becomes the user `becomes`, if there is one, and gives up all capabilities for good. Returns `false`
+/// if the process lacks the capabilities to become that user.
 pub(crate) fn give_up_capabilities(becomes: Option<User>) -> Result<bool, SandboxError> {
-    // Needs a capability itself. Without it, nothing can be gained from the set either: no program
-    // can be started.
+    // This takes a capability itself. Without that, the bounding set may stay: only starting a program
+    // could gain something from it, and this process cannot start any.
     if has(Capability::CAP_SETPCAP) {
         caps::clear(None, CapSet::Bounding).map_err(SandboxError::Capabilities)?;
     }
     let can_become = has(Capability::CAP_SETUID) && has(Capability::CAP_SETGID);
     if let Some(user) = becomes.filter(|_| can_become) {
-        let became = user.become_for_ever();
-        became.map_err(|error| SandboxError::System("another user", error))?;
+        let became = user.switch_to();
+        became.map_err(|error| SandboxError::System("becoming another user", error))?;
     }
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
         caps::clear(None, set).map_err(SandboxError::Capabilities)?;
@@ -69,26 +69,26 @@ fn has(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
 }
 
-/// Gains nothing by a program that is started, and cannot be traced by others of the same user.
-pub(crate) fn gain_nothing() -> Result<(), SandboxError> {
+/// Forbids gaining privileges by starting a program, and tracing by processes of the same user.
+pub(crate) fn forbid_gains() -> Result<(), SandboxError> {
     prctl::set_no_new_privs().map_err(|error| SandboxError::System("no_new_privs", error))?;
     prctl::set_dumpable(false).map_err(|error| SandboxError::System("dumpable", error))
 }
 
-/// Starts no more processes or threads, and leaves no core.
-pub(crate) fn start_nothing() -> Result<(), SandboxError> {
+/// Forbids new processes and threads, and core dumps.
+pub(crate) fn forbid_processes() -> Result<(), SandboxError> {
     for resource in [Resource::RLIMIT_NPROC, Resource::RLIMIT_CORE] {
         setrlimit(resource, 0, 0).map_err(|error| SandboxError::System("setrlimit", error))?;
     }
     Ok(())
 }
 
-/// Returns the processor, if there are filters of system calls for it.
+/// Returns the processor type, if system calls can be filtered on it.
 pub(crate) fn processor() -> Option<TargetArch> {
     TargetArch::try_from(std::env::consts::ARCH).ok()
 }
 
-/// Filters the system calls of all threads: what matches gets one answer, and all else another one.
+/// Filters the system calls of all threads: one action for calls that match, another for all others.
 pub(crate) fn filter(
     processor: TargetArch,
     calls: Calls,
@@ -101,18 +101,18 @@ pub(crate) fn filter(
     installed.map_err(SandboxError::Seccomp)
 }
 
-/// Returns what a call that is refused answers.
+/// Returns the action that refuses a call.
 pub(crate) fn refuse() -> SeccompAction {
     SeccompAction::Errno(libc::EACCES.unsigned_abs())
 }
 
-/// Returns calls with any arguments.
-pub(crate) fn whatever_the_arguments(calls: &[i64]) -> Calls {
+/// Returns rules that match these calls with any arguments.
+pub(crate) fn any_arguments(calls: &[i64]) -> Calls {
     calls.iter().map(|&call| (call, Vec::new())).collect()
 }
 
-/// Returns a rule that all of these conditions make: the place of an argument, counted from 0, how it is
-/// compared, and with what.
+/// Returns a rule that matches if all conditions do. Each is the place of an argument, counted from 0,
+/// how to compare it, and with what.
 pub(crate) fn rule(
     conditions: impl IntoIterator<Item = (u8, SeccompCmpOp, u64)>,
 ) -> Result<SeccompRule, SandboxError> {

@@ -1,4 +1,4 @@
-//! What the command line and the configuration mean together.
+//! The settings: the command line and the configuration together.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,32 +13,32 @@ use crate::args::Args;
 use crate::pid_file;
 use crate::user::User;
 
-/// What is to be done. The command line beats the file.
+/// The settings of the daemon. The command line overrides the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// The names of the interfaces to listen on; at least one.
+    /// The interfaces to listen on; at least one.
     pub(crate) interfaces: Vec<Vec<u8>>,
-    /// The file for the process number; only for a daemon.
+    /// The file for the process ID; only with `--daemon`.
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_time: LogTime,
     pub(crate) syslog: bool,
-    /// The user that processes without privileges become; `None` if they stay what they are, because
-    /// only root can become another.
+    /// The user that processes without privileges become; `None` unless started by root, because only
+    /// root can become another user.
     pub(crate) user: Option<User>,
     pub(crate) command_limit: Option<Seconds>,
-    /// The file that remembers open doors.
+    /// The file with the open doors, for the next start if this process is killed.
     pub(crate) lease_file: Option<PathBuf>,
 }
 
-/// Why they mean nothing.
+/// Why the settings cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SettingsError {
-    /// No interface is named, and there is no default route.
+    /// No interface is named, and there is no default route. These interfaces exist.
     NoInterface { there: Vec<String> },
-    /// An interface is named beside `any`.
+    /// Both `any` and another interface are named.
     AnyAndMore,
-    /// There is no such user.
+    /// The user does not exist.
     NoUser { name: String, is_default: bool },
 }
 
@@ -47,36 +47,35 @@ impl fmt::Display for SettingsError {
         match self {
             Self::NoInterface { there } => write!(
                 out,
-                "there is no default route that says which interface to listen on: name one with \
-                 '-i' or the directive 'Interface'; there are {}",
+                "no interface to listen on: none is named, and there is no default route; name one with \
+                 '-i' or the directive 'Interface' (available: {})",
                 there.join(", ")
             ),
             Self::AnyAndMore => out.write_str(
-                "'any' stands for all interfaces: name it alone, or the interfaces without it",
+                "'any' already means all interfaces: name only 'any', or only the others",
             ),
             Self::NoUser { name, is_default: true } => write!(
                 out,
-                "there is no user {name} that knockd could read packets as: name another with the \
+                "user {name}, as which knockd reads packets, does not exist: name another with the \
                  directive 'User'"
             ),
             Self::NoUser { name, is_default: false } => write!(
                 out,
-                "there is no user {name}, whom the directive 'User' names: create it, or name \
-                 another"
+                "user {name}, named by the directive 'User', does not exist: create it, or name another"
             ),
         }
     }
 }
 
 impl Settings {
-    /// Puts both together.
+    /// Combines the command line and the configuration.
     ///
     /// # Errors
-    /// [`SettingsError`] if they name what is not there.
+    /// [`SettingsError`] if they name something that does not exist.
     pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
         let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
         let pid_file = pid_file.unwrap_or_else(|| PathBuf::from(pid_file::DEFAULT));
-        // What a check forgives comes last.
+        // Before the interfaces, whose absence a check forgives.
         let user = user(options)?;
         Ok(Self {
             interfaces: interfaces(args, options)?,
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_beats_the_file() {
+    fn the_command_line_overrides_the_file() {
         let file = "interface = eth1,eth2\npidfile = /p\nlogfile = /l";
         let both = settings(&["-d", "-i", "eth0", "-p", "/a", "-g", "/b"], file).unwrap();
         assert_eq!(both.interfaces, [b"eth0".to_vec()]);
@@ -152,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_daemon_has_a_file_for_its_number() {
+    fn only_a_daemon_has_a_pid_file() {
         assert_eq!(settings(&["-i", "lo"], "pidfile = /p").unwrap().pid_file, None);
         let default = Some(PathBuf::from("/var/run/knockd.pid"));
         assert_eq!(settings(&["-d", "-i", "lo"], "").unwrap().pid_file, default);
     }
 
     #[test]
-    fn interfaces_are_repeated_or_separated_by_commas_and_each_counts_once() {
+    fn interfaces_are_repeated_or_separated_by_commas_and_each_is_used_once() {
         let names = |args: &[&str]| settings(args, "").unwrap().interfaces;
         let expected = [b"eth0".to_vec(), b"ppp0".to_vec()];
         assert_eq!(names(&["-i", "eth0,ppp0"]), expected);
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_that_is_not_there_is_an_error() {
+    fn a_user_that_does_not_exist_is_an_error() {
         let error = settings(&["-i", "lo"], "user = nosuchuser").unwrap_err();
         assert_eq!(
             error,

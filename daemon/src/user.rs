@@ -3,10 +3,10 @@
 use knock_config::UserName;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
-/// The user if the configuration names none.
+/// The default user.
 const DEFAULT: &str = "nobody";
 
-/// A user and its group, by their numbers.
+/// The IDs of a user and its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) user: u32,
@@ -14,8 +14,8 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Looks up the user of the directive, or [`DEFAULT`]. `Err` has the name of one that is not
-    /// there.
+    /// Looks up the user of the directive, or [`DEFAULT`]. `Err` is the name of a user that does not
+    /// exist.
     pub(crate) fn find(name: Option<&UserName>) -> Result<Self, String> {
         let name = name.map_or(DEFAULT.to_owned(), ToString::to_string);
         match nix::unistd::User::from_name(&name) {
@@ -24,19 +24,19 @@ impl User {
         }
     }
 
-    /// Returns the user as arguments of a process.
+    /// Returns the user as arguments for a process.
     pub(crate) fn arguments(self) -> [String; 2] {
         [self.user.to_string(), self.group.to_string()]
     }
 
-    /// Takes what [`User::arguments`] returned; `None` from anything else.
+    /// Parses what [`User::arguments`] returned; `None` for anything else.
     pub(crate) fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [user, group] = arguments else { return None };
         Some(Self { user: user.parse().ok()?, group: group.parse().ok()? })
     }
 
-    /// Becomes the user, with its group and no other.
-    pub(crate) fn become_for_ever(self) -> nix::Result<()> {
+    /// Becomes the user, with its group and no others. There is no way back.
+    pub(crate) fn switch_to(self) -> nix::Result<()> {
         let (user, group) = (Uid::from_raw(self.user), Gid::from_raw(self.group));
         setgroups(&[group])?;
         setresgid(group, group, group)?;
@@ -44,7 +44,7 @@ impl User {
     }
 }
 
-/// Returns whether this process is root's.
+/// Returns whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_survives_the_way_over_arguments() {
+    fn arguments_are_parsed_to_the_same_user() {
         let user = User { user: 65_534, group: 7 };
         assert_eq!(User::from_arguments(&user.arguments()), Some(user));
         assert_eq!(User::from_arguments(&[]), None);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_the_user_if_none_is_named() {
+    fn there_is_a_default_user() {
         assert!(User::find(None).is_ok_and(|user| user.user != 0));
     }
 }

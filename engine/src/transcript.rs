@@ -74,10 +74,8 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             if again { Channel::Note } else { Channel::Message }
         }
         Effect::ReloadRefused => {
-            line.text(
-                "the configuration was read anew but is not used: too many doors of earlier ",
-            );
-            line.text("ones still wait for their stop commands");
+            line.text("reload rejected: too many doors of earlier configurations still wait for ");
+            line.text("their stop commands; reload again when more are closed");
             Channel::Message
         }
         Effect::Note(ref note) => {

@@ -6,17 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use knock_tests::guide::{self, Step};
 use knock_tests::require::{Need, require};
 use tempfile::TempDir;
-
-/// What the guide has between its words.
-#[derive(Debug, PartialEq, Eq)]
-enum Block {
-    /// A file of this name.
-    File(String, String),
-    /// A command, and what it prints.
-    Command(String, String),
-}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -28,10 +20,12 @@ fn every_step_of_the_guide_does_what_the_guide_says() {
     let pre_commit = require("the step with pre-commit", &["pre-commit"], Need::Programs);
     let folder = TempDir::new().unwrap();
     let mut tried = 0;
-    for block in blocks() {
-        match block {
-            Block::File(name, text) => write(&folder.path().join(name), &text),
-            Block::Command(command, expected) => {
+    for step in guide::read("testing.md") {
+        match step {
+            Step::File(name, text) => write(&folder.path().join(name), &text),
+            // Files for other folders.
+            Step::Lines(_) => {}
+            Step::Command { line: command, output: expected, .. } => {
                 let is_skipped = (!programs && command.starts_with("git "))
                     || (!pre_commit && command.starts_with("pre-commit "));
                 if is_skipped {
@@ -66,10 +60,10 @@ fn the_ready_files_are_those_of_the_guide() {
 #[test]
 fn the_commands_of_the_recipes_are_understood() {
     let folder = TempDir::new().unwrap();
-    let steps = blocks();
-    let config = steps.iter().find_map(|block| match block {
-        Block::File(name, text) if name == "knockd.conf" => Some(text),
-        Block::File(..) | Block::Command(..) => None,
+    let steps = guide::read("testing.md");
+    let config = steps.iter().find_map(|step| match step {
+        Step::File(name, text) if name == "knockd.conf" => Some(text),
+        Step::File(..) | Step::Command { .. } | Step::Lines(_) => None,
     });
     write(&folder.path().join("knockd.conf"), config.unwrap());
     run("knock-replay init knocks --config knockd.conf", folder.path());
@@ -123,56 +117,4 @@ fn run(command: &str, folder: &Path) -> String {
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
-}
-
-/// Reads the guide: indented lines are commands with what they print, or the file that is named before
-/// the colon above them. What is neither is for other folders.
-fn blocks() -> Vec<Block> {
-    let guide = fs::read_to_string(root().join("docs/testing.md")).unwrap();
-    let mut blocks = Vec::new();
-    let mut above = String::new();
-    let mut lines = guide.lines().peekable();
-    while let Some(line) = lines.next() {
-        let Some(first) = line.strip_prefix("    ") else {
-            if !line.is_empty() {
-                line.clone_into(&mut above);
-            }
-            continue;
-        };
-        let mut text = vec![first.to_owned()];
-        while let Some(next) = lines.next_if(|next| next.is_empty() || next.starts_with("    ")) {
-            text.push(next.get(4..).unwrap_or_default().to_owned());
-        }
-        if first.starts_with("$ ") {
-            blocks.extend(commands(&text));
-        } else if let Some(name) = named(&above) {
-            blocks.push(Block::File(name, joined(&text)));
-        }
-    }
-    blocks
-}
-
-fn commands(lines: &[String]) -> Vec<Block> {
-    let mut blocks: Vec<(String, Vec<String>)> = Vec::new();
-    for line in lines {
-        match (line.strip_prefix("$ "), blocks.last_mut()) {
-            (Some(command), _) => blocks.push((command.to_owned(), Vec::new())),
-            (None, Some((_, output))) => output.push(line.clone()),
-            (None, None) => panic!("{line}"),
-        }
-    }
-    blocks.into_iter().map(|(command, output)| Block::Command(command, joined(&output))).collect()
-}
-
-/// Returns lines as a text, without the empty ones at their end.
-fn joined(lines: &[String]) -> String {
-    let text = lines.join("\n");
-    let text = text.trim_end_matches('\n');
-    if text.is_empty() { String::new() } else { format!("{text}\n") }
-}
-
-/// Returns the name of the file that ends a line, between backticks and before a colon.
-fn named(line: &str) -> Option<String> {
-    let (_, name) = line.strip_suffix("`:")?.rsplit_once('`')?;
-    Some(name.to_owned())
 }

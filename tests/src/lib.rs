@@ -18,6 +18,7 @@ pub mod cases;
 pub mod differential;
 pub mod drive;
 pub mod forge;
+pub mod guide;
 pub mod live;
 pub mod manual;
 pub mod model;

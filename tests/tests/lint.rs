@@ -76,10 +76,10 @@ fn an_explanation_begins_with_a_sentence_and_fits_a_terminal() {
 #[test]
 fn the_page_of_warnings_is_up_to_date() {
     let mut page = String::from(
-        "# Warnings\n\nWhat `knockd --check` and `knock-replay --check` warn of, by code; `--explain CODE` \
-         prints the same. A test\nmakes this page. Warnings change nothing, unless they are denied: `--deny \
-         warnings`, or `--deny CODE`;\n`--allow CODE` silences one. Those marked with a star are told at \
-         every start, too.\n\n",
+        "# Warnings\n\nThe warnings of `knockd --check` and `knock-replay --check`, by code; `--explain CODE` \
+         prints the same text.\nA warning does not prevent a start, unless it is denied: `--deny warnings`, \
+         or `--deny CODE`.\n`--allow CODE` silences it. Those with a star are also printed at every \
+         start. A test makes this page.\n\n",
     );
     for code in Code::ALL {
         let first = code.explanation().lines().next().unwrap();

@@ -1,7 +1,7 @@
-//! The process that looks names up, without privileges.
+//! The process that looks up names, without privileges.
 //!
-//! Names come from whoever runs the DNS of a stranger's address, so nothing with privileges reads the
-//! answers. It gets addresses on a socket, its standard input, and answers when it can.
+//! Whoever runs the DNS of a stranger's address chooses the name, so no process with privileges reads
+//! DNS answers. This one gets addresses on a socket, its standard input, and answers when it can.
 
 mod sandbox;
 
@@ -16,22 +16,22 @@ use std::thread;
 use crate::exit::Exit;
 use crate::user::User;
 
-/// What the process is called, and how the program knows that it is to be this process.
+/// The name of the process, by which the program knows which process it is.
 pub(crate) const NAME: &str = "knockd: resolver";
 
 /// How many names are looked up at once.
 const AT_ONCE: usize = 4;
 
-/// How many addresses wait to be looked up; more are forgotten.
+/// How many addresses may wait to be looked up; more are dropped.
 const WAITING_MAX: usize = 256;
 
-/// A question: an address.
+/// The size of a question, which is an address.
 pub(crate) const QUESTION_BYTES: usize = 17;
 
-/// An answer: the address, the length of its name, and the name; no name has length 0.
+/// The size of an answer: the address, the length of its name, and the name. Length 0 means no name.
 pub(crate) const ANSWER_BYTES: usize = QUESTION_BYTES + 1 + NAME_MAX;
 
-/// The longest name that is told, in bytes; DNS has none that is longer.
+/// The longest name in DNS, in bytes.
 const NAME_MAX: usize = 255;
 
 /// Returns an address as a question.
@@ -47,8 +47,8 @@ pub(crate) fn question(address: IpAddr) -> [u8; QUESTION_BYTES] {
     question
 }
 
-/// Returns the address that a question asks about; `None` if it is no question.
-fn asked(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
+/// Parses a question; `None` if it is not valid.
+fn parse_question(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
     let [family, octets @ ..] = question;
     match family {
         4 => {
@@ -60,10 +60,10 @@ fn asked(question: [u8; QUESTION_BYTES]) -> Option<IpAddr> {
     }
 }
 
-/// Returns an answer as bytes. Only what a name may consist of is told.
+/// Returns an answer as bytes. Bytes that names may not have are left out.
 fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYTES] {
     let name = name.unwrap_or_default().bytes();
-    let name: Vec<u8> = name.filter(|&byte| is_of_names(byte)).take(NAME_MAX).collect();
+    let name: Vec<u8> = name.filter(|&byte| is_name_byte(byte)).take(NAME_MAX).collect();
     let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
     let mut answer = [0; ANSWER_BYTES];
     let bytes = question.into_iter().chain([length]).chain(name);
@@ -74,23 +74,23 @@ fn answer(question: [u8; QUESTION_BYTES], name: Option<&str>) -> [u8; ANSWER_BYT
 }
 
 /// Returns whether names may have this byte.
-fn is_of_names(byte: u8) -> bool {
+fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
-/// Reads an answer: the address and its name, if it has one; `None` if it is no answer, or none that an
-/// honest resolver gives.
-pub(crate) fn answered(answer: &[u8; ANSWER_BYTES]) -> Option<(IpAddr, Option<Vec<u8>>)> {
+/// Parses an answer: the address and its name, if it has one; `None` if it is not valid, as from a
+/// resolver that was taken over.
+pub(crate) fn parse_answer(answer: &[u8; ANSWER_BYTES]) -> Option<(IpAddr, Option<Vec<u8>>)> {
     let (&question, rest) = answer.split_first_chunk()?;
     let (&length, name) = rest.split_first()?;
     let name = name.get(..usize::from(length))?;
-    if !name.iter().copied().all(is_of_names) {
+    if !name.iter().copied().all(is_name_byte) {
         return None;
     }
-    Some((asked(question)?, (!name.is_empty()).then(|| name.to_vec())))
+    Some((parse_question(question)?, (!name.is_empty()).then(|| name.to_vec())))
 }
 
-/// Runs the process. `arguments` are the user and the group to become, if it is to become another.
+/// Runs the process. `arguments` are the user and the group to become, if any.
 pub(crate) fn main(arguments: &[String]) -> Exit {
     match run(arguments) {
         Ok(()) => Exit::Done,
@@ -107,7 +107,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let (questions, to_answer) = mpsc::sync_channel(WAITING_MAX);
     let to_answer = Arc::new(Mutex::new(to_answer));
-    // What a thread does when it begins, it could not do any more later.
+    // Starting a thread takes system calls that are forbidden once the process is sealed.
     let begun = Arc::new(Barrier::new(AT_ONCE.saturating_add(1)));
     for _ in 0..AT_ONCE {
         let (to_answer, socket) = (Arc::clone(&to_answer), socket.try_clone()?);
@@ -121,7 +121,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
     sandbox::seal().map_err(io::Error::other)?;
     let mut question = [0; QUESTION_BYTES];
     while (&socket).read_exact(&mut question).is_ok() {
-        // One too many is not answered.
+        // With too many waiting, this one gets no answer.
         let _ = questions.try_send(question);
     }
     Ok(())
@@ -133,9 +133,9 @@ fn answer_all(questions: &Mutex<Receiver<[u8; QUESTION_BYTES]>>, mut socket: &Un
         else {
             return;
         };
-        let Some(address) = asked(question) else { continue };
+        let Some(address) = parse_question(question) else { continue };
         let name = dns_lookup::lookup_addr(&address).ok();
-        // Where there is no name, some systems tell the address.
+        // Where there is no name, some systems return the address.
         let name = name.filter(|name| name.parse::<IpAddr>().is_err());
         if socket.write_all(&answer(question, name.as_deref())).is_err() {
             return;
@@ -148,33 +148,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_names_arrive_as_they_were_sent() {
+    fn questions_and_answers_are_parsed_as_they_were_written() {
         for address in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
             let address: IpAddr = address.parse().unwrap();
-            assert_eq!(asked(question(address)), Some(address));
+            assert_eq!(parse_question(question(address)), Some(address));
             let named = answer(question(address), Some("host-1.example"));
-            assert_eq!(answered(&named), Some((address, Some(b"host-1.example".to_vec()))));
-            assert_eq!(answered(&answer(question(address), None)), Some((address, None)));
+            assert_eq!(parse_answer(&named), Some((address, Some(b"host-1.example".to_vec()))));
+            assert_eq!(parse_answer(&answer(question(address), None)), Some((address, None)));
         }
-        assert_eq!(asked([0; QUESTION_BYTES]), None);
-        assert_eq!(answered(&[0; ANSWER_BYTES]), None);
+        assert_eq!(parse_question([0; QUESTION_BYTES]), None);
+        assert_eq!(parse_answer(&[0; ANSWER_BYTES]), None);
     }
 
     #[test]
-    fn a_name_cannot_command_a_terminal_nor_be_longer_than_names_are() {
+    fn a_name_has_no_control_characters_and_not_too_many_bytes() {
         let address = "192.0.2.1".parse().unwrap();
         let evil = answer(question(address), Some("a\u{1b}[31m\n): x\u{9b}é"));
-        assert_eq!(answered(&evil), Some((address, Some(b"a31mx".to_vec()))));
+        assert_eq!(parse_answer(&evil), Some((address, Some(b"a31mx".to_vec()))));
         let long = answer(question(address), Some(&"x".repeat(1000)));
-        assert_eq!(answered(&long).unwrap().1.unwrap().len(), NAME_MAX);
+        assert_eq!(parse_answer(&long).unwrap().1.unwrap().len(), NAME_MAX);
     }
 
     #[test]
-    fn a_resolver_that_is_not_honest_is_not_believed() {
+    fn an_answer_with_bytes_that_no_name_has_is_not_valid() {
         for byte in *b"\n\x1b\0 (\x9b" {
             let mut forged = answer(question("192.0.2.1".parse().unwrap()), Some("host.example"));
             forged[QUESTION_BYTES + 3] = byte;
-            assert_eq!(answered(&forged), None, "{byte}");
+            assert_eq!(parse_answer(&forged), None, "{byte}");
         }
     }
 }

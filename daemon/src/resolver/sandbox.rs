@@ -1,8 +1,8 @@
-//! The resolver gives up all it does not need before it is asked.
+//! The resolver gives up everything it does not need before it gets the first question.
 //!
-//! What it needs is the C library's to say, and that of the modules which the machine looks names up
-//! with: to read their files, to load their code, and to speak to name servers and local services. What
-//! is not known here is refused, and does not end the process: a module may try it and do without.
+//! What it needs depends on the C library and on the modules with which this machine looks up names:
+//! they read files, load code, and talk to name servers and local services. Other system calls are
+//! refused, which does not end the process: a module may try one and do without it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use seccompiler::{SeccompAction, SeccompCmpOp};
 use crate::sandbox::{self, Calls, SandboxError};
 use crate::user::User;
 
-/// Where what is needed to look names up can be: configuration, code, and what runs.
+/// Where the files of name lookup can be: configuration, code, and sockets of services.
 const FOLDERS: [&str; 11] = [
     "/etc",
     "/usr",
@@ -29,31 +29,32 @@ const FOLDERS: [&str; 11] = [
     "/gnu/store",
 ];
 
-/// Files that may be links to anywhere.
+/// Files that may be symbolic links to any place.
 const FILES: [&str; 4] = ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf"];
 
 /// The port of name servers.
 const DNS: u16 = 53;
 
 /// Gives up the user, all capabilities and most of the file system, for this thread and those that it
-/// starts. An old kernel shuts off less, as the process that reads packets tells.
+/// starts. On an old kernel more stays accessible; the sniffer warns about that.
 pub(super) fn enter(becomes: Option<User>) -> Result<(), SandboxError> {
-    // The other process tells of a user that it stays.
+    // The sniffer warns if the user cannot be changed.
     sandbox::give_up_capabilities(becomes)?;
-    sandbox::gain_nothing()?;
-    shut_file_system_off().map_err(SandboxError::Landlock)
+    sandbox::forbid_gains()?;
+    restrict_file_system().map_err(SandboxError::Landlock)
 }
 
-/// Gives up what starting threads has needed, for all threads.
+/// Gives up what was needed to start threads, for all threads.
 pub(super) fn seal() -> Result<(), SandboxError> {
-    sandbox::start_nothing()?;
-    // Without filters, the process that reads packets tells so.
+    sandbox::forbid_processes()?;
+    // The sniffer warns if there are no filters.
     let Some(processor) = sandbox::processor() else { return Ok(()) };
     sandbox::filter(processor, calls()?, SeccompAction::Allow, sandbox::refuse())
 }
 
-/// Leaves reading where names are looked up, and connections of TCP to name servers.
-fn shut_file_system_off() -> Result<(), RulesetError> {
+/// Denies all of the file system but reading the files of name lookup, and all TCP but connections to
+/// name servers.
+fn restrict_file_system() -> Result<(), RulesetError> {
     let links = FILES.iter().filter_map(|file| fs::canonicalize(file).ok());
     let readable = FOLDERS.iter().map(PathBuf::from).chain(links);
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
@@ -130,7 +131,7 @@ const CALLS: &[i64] = &[
     libc::SYS_mremap,
     libc::SYS_mprotect,
     libc::SYS_madvise,
-    // Threads that are there, time and signals.
+    // Existing threads, time and signals.
     libc::SYS_futex,
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
@@ -148,7 +149,7 @@ const CALLS: &[i64] = &[
     libc::SYS_sigaltstack,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    // Who and where this is.
+    // Identity of the process and the machine.
     libc::SYS_getpid,
     libc::SYS_getppid,
     libc::SYS_gettid,
@@ -161,7 +162,7 @@ const CALLS: &[i64] = &[
     libc::SYS_getrandom,
 ];
 
-/// Returns the system calls of looking names up.
+/// Returns the system calls of looking up names.
 fn calls() -> Result<Calls, SandboxError> {
     let is = |place, value: i32| (place, SeccompCmpOp::Eq, u64::from(value.unsigned_abs()));
     let one_of = |place, values: &[u64]| -> Result<Vec<_>, SandboxError> {
@@ -171,15 +172,15 @@ fn calls() -> Result<Calls, SandboxError> {
     let numbers = |values: &[i32]| -> Vec<u64> {
         values.iter().map(|value| u64::from(value.unsigned_abs())).collect()
     };
-    let mut calls = sandbox::whatever_the_arguments(CALLS);
-    // A second lock: nothing is opened to be written, whatever Landlock knows.
+    let mut calls = sandbox::any_arguments(CALLS);
+    // Even where Landlock is missing, no file can be opened for writing.
     let writing = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
     let writing = u64::from(writing.unsigned_abs());
     let reads = |place| sandbox::rule([(place, SeccompCmpOp::MaskedEq(writing), 0)]);
     calls.insert(libc::SYS_openat, vec![reads(2)?]);
     #[cfg(target_arch = "x86_64")]
     calls.insert(libc::SYS_open, vec![reads(1)?]);
-    // Of the kernel's own sockets, only those that tell of addresses.
+    // Of netlink sockets, only those that list addresses.
     let mut sockets = one_of(0, &numbers(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]))?;
     sockets.push(sandbox::rule([is(0, libc::AF_NETLINK), is(2, libc::NETLINK_ROUTE)])?);
     calls.insert(libc::SYS_socket, sockets);
@@ -187,7 +188,7 @@ fn calls() -> Result<Calls, SandboxError> {
     calls.insert(libc::SYS_ioctl, one_of(1, &asked)?);
     let flags = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL];
     calls.insert(libc::SYS_fcntl, one_of(1, &numbers(&flags))?);
-    // To abort, and not to end others.
+    // Only to abort itself, not to signal other processes.
     calls.insert(libc::SYS_tgkill, one_of(0, &[std::process::id().into()])?);
     Ok(calls)
 }

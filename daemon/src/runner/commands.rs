@@ -1,4 +1,4 @@
-//! Commands: started in order for each client and door, beside each other for different ones.
+//! Commands: one at a time for each client and door, in order; in parallel for different ones.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
@@ -15,111 +15,111 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
-use super::chatter::Chatter;
+use super::command_output::CommandOutput;
 
-/// How many commands run at once that open doors, and how many that close them; others wait for their
-/// turn. Doors that open with commands that hang do not keep others from being closed.
+/// How many start commands run at once, and how many stop commands; the others wait. With separate
+/// limits, start commands that hang do not keep doors from being closed.
 pub(super) const AT_ONCE: usize = 32;
 
-/// How long it takes until a command is tried again for which there was no process or no memory.
+/// When a command is tried again that could not be started for lack of processes, files or memory.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How long a command runs before that is told.
+/// How long a command may run before a line says so.
 const LONG: Duration = Duration::from_mins(1);
 
-/// How long a command that was asked to end may take before it is killed.
+/// How long a command may take to end after SIGTERM before it is killed.
 const TERM_TO_KILL: Duration = Duration::from_secs(5);
 
-/// How many outputs are read of commands that have ended, but left something running that holds
-/// theirs; the oldest is closed for one more.
+/// How many outputs are read of commands that have ended, but have left a process running that can still
+/// write. For one more, the oldest is closed.
 const LEFT_OVER_MAX: usize = 64;
 
-/// The variables of the daemon's environment that commands get, besides those of `LC_`.
-const KEPT: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
+/// The variables of the daemon's environment that commands get, besides `LC_*`.
+const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
 
-/// What commands have for `PATH` if the daemon has none.
+/// The `PATH` of commands if the daemon has none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A command to be run.
+/// A command to run.
 #[derive(Clone, Debug)]
-pub(super) struct Order {
-    /// What its end is to be told of; `None` if the engine does not wait for it.
+pub(super) struct CommandRequest {
+    /// The engine's id, to report its end; `None` if the engine does not wait for it.
     pub(super) run: Option<RunId>,
-    /// `None` if it is a door of another time that there is no more.
+    /// `None` if the door no longer exists.
     pub(super) door: Option<DoorId>,
-    /// The name of the door when the command was asked for.
+    /// The name of the door at the time of the request.
     pub(super) door_name: Vec<u8>,
     pub(super) client: IpAddr,
     pub(super) phase: Phase,
-    /// The line for the shell.
+    /// The command line for the shell.
     pub(super) line: Vec<u8>,
-    /// The number of the open door that it closes.
+    /// The number of the lease that it ends.
     pub(super) closes: Option<u64>,
-    /// Whether it could not be started, which was told, and is tried again.
+    /// Whether it could not be started, which was logged, and is tried again.
     pub(super) postponed: bool,
 }
 
-/// What commands of the same client and door have in common: they never overlap.
+/// Client and door: commands with the same key never run at the same time.
 type Key = (Option<DoorId>, IpAddr);
 
-impl Order {
+impl CommandRequest {
     const fn key(&self) -> Key {
         (self.door, self.client)
     }
 }
 
-/// What there is to tell of a command.
+/// What a command did, or what was done to it.
 #[derive(Debug)]
-pub(super) enum News {
+pub(super) enum CommandEvent {
     /// It has ended.
-    Ended(Order, CommandStatus),
+    Ended(CommandRequest, CommandStatus),
     /// It could not be started.
-    NotStarted(Order, io::Error),
-    /// It closes a door and could not be started; that is tried again.
-    Postponed(Order, io::Error),
-    /// It takes long.
-    Long(Order),
-    /// It was asked to end because it took longer than the limit, or killed because it did not.
-    Limited(Order, Signal),
+    NotStarted(CommandRequest, io::Error),
+    /// It closes a door and could not be started; it is tried again.
+    Postponed(CommandRequest, io::Error),
+    /// It has been running for a long time.
+    RunsLong(CommandRequest),
+    /// It ran longer than the limit, and was sent this signal.
+    OverLimit(CommandRequest, Signal),
     /// It wrote a line.
-    Said { door_name: Vec<u8>, text: Vec<u8> },
+    Wrote { door_name: Vec<u8>, text: Vec<u8> },
 }
 
 struct Running {
-    order: Order,
+    request: CommandRequest,
     child: Child,
-    chatter: Chatter,
+    output: CommandOutput,
     since: Instant,
-    /// What was told of how long it takes.
-    stage: Stage,
+    /// What was done because it takes long.
+    overrun: Overrun,
 }
 
-/// How far a command has tried the patience.
+/// What was done about a command that takes long.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Young,
-    Long,
-    Asked(Instant),
+enum Overrun {
+    None,
+    Reported,
+    Terminated(Instant),
     Killed,
 }
 
 /// All commands that run or wait.
 pub(super) struct Commands {
     running: Vec<Running>,
-    /// Commands that begin as soon as fewer of their kind run, in order.
-    ready_starts: VecDeque<Order>,
-    ready_stops: VecDeque<Order>,
-    /// Commands that are tried again, and when, in order.
-    postponed: VecDeque<(Instant, Order)>,
-    /// Clients at doors for which a command runs, is ready or is tried again.
+    /// Commands that start as soon as fewer of their kind run, in order.
+    ready_starts: VecDeque<CommandRequest>,
+    ready_stops: VecDeque<CommandRequest>,
+    /// Commands that are tried again, and when, in order of time.
+    postponed: VecDeque<(Instant, CommandRequest)>,
+    /// The keys of commands that run, are ready or are tried again.
     busy: BTreeSet<Key>,
-    /// Behind one of those, the commands that wait for it, in order.
-    behind: BTreeMap<Key, VecDeque<Order>>,
-    /// How many those are.
-    number_behind: usize,
-    left_over: VecDeque<(Vec<u8>, Chatter)>,
+    /// Commands that wait until another with the same key has ended, in order.
+    blocked: BTreeMap<Key, VecDeque<CommandRequest>>,
+    /// How many commands `blocked` has.
+    blocked_count: usize,
+    left_over: VecDeque<(Vec<u8>, CommandOutput)>,
     limit: Option<Seconds>,
-    /// Whether commands begin in the root folder, because the daemon does as it goes on.
+    /// Whether commands run in the root directory, as those of a daemon do.
     in_root: bool,
 }
 
@@ -131,15 +131,15 @@ impl Commands {
             ready_stops: VecDeque::new(),
             postponed: VecDeque::new(),
             busy: BTreeSet::new(),
-            behind: BTreeMap::new(),
-            number_behind: 0,
+            blocked: BTreeMap::new(),
+            blocked_count: 0,
             left_over: VecDeque::new(),
             limit,
             in_root,
         }
     }
 
-    /// Sets how long commands may run that have not ended yet.
+    /// Sets how long commands may run, also for those that run already.
     pub(super) fn set_limit(&mut self, limit: Option<Seconds>) {
         self.limit = limit;
     }
@@ -147,183 +147,186 @@ impl Commands {
     /// Returns how many commands run or wait.
     pub(super) fn len(&self) -> usize {
         let ready = self.ready_starts.len().saturating_add(self.ready_stops.len());
-        let waiting = ready.saturating_add(self.postponed.len()).saturating_add(self.number_behind);
+        let waiting = ready.saturating_add(self.postponed.len()).saturating_add(self.blocked_count);
         self.running.len().saturating_add(waiting)
     }
 
-    /// Takes a command, and starts it as soon as it is its turn.
-    pub(super) fn submit(&mut self, order: Order, news: &mut Vec<News>) {
-        self.queue(order);
-        self.start(news);
+    /// Queues a command, and starts it if it is its turn.
+    pub(super) fn submit(&mut self, request: CommandRequest, events: &mut Vec<CommandEvent>) {
+        self.queue(request);
+        self.start(events);
     }
 
-    /// Takes back the commands that have not begun and that open doors.
-    pub(super) fn withdraw_starts(&mut self) -> Vec<Order> {
+    /// Removes and returns the start commands that have not been started.
+    pub(super) fn withdraw_starts(&mut self) -> Vec<CommandRequest> {
         let waiting = self.withdraw_waiting();
-        let (starts, stops) = waiting.into_iter().partition(|order| order.phase == Phase::Start);
-        let stops: Vec<Order> = stops;
-        for order in stops {
-            self.queue(order);
+        let (starts, stops) =
+            waiting.into_iter().partition(|request| request.phase == Phase::Start);
+        let stops: Vec<CommandRequest> = stops;
+        for request in stops {
+            self.queue(request);
         }
         starts
     }
 
-    /// Takes back the commands that have not begun, those of each client and door in their order.
-    pub(super) fn withdraw_waiting(&mut self) -> Vec<Order> {
-        let behind = std::mem::take(&mut self.behind).into_values().flatten();
-        self.number_behind = 0;
-        let postponed = self.postponed.drain(..).map(|(_, order)| order);
+    /// Removes and returns the commands that have not been started, in order for each client and door.
+    pub(super) fn withdraw_waiting(&mut self) -> Vec<CommandRequest> {
+        let blocked = std::mem::take(&mut self.blocked).into_values().flatten();
+        self.blocked_count = 0;
+        let postponed = self.postponed.drain(..).map(|(_, request)| request);
         let ready = self.ready_starts.drain(..).chain(self.ready_stops.drain(..));
-        let waiting = postponed.chain(ready).chain(behind).collect();
-        self.busy = self.running.iter().map(|one| one.order.key()).collect();
+        let waiting = postponed.chain(ready).chain(blocked).collect();
+        self.busy = self.running.iter().map(|one| one.request.key()).collect();
         waiting
     }
 
-    fn queue(&mut self, order: Order) {
-        let key = order.key();
+    fn queue(&mut self, request: CommandRequest) {
+        let key = request.key();
         if self.busy.insert(key) {
-            self.ready(order.phase).push_back(order);
+            self.ready(request.phase).push_back(request);
         } else {
-            self.number_behind = self.number_behind.saturating_add(1);
-            self.behind.entry(key).or_default().push_back(order);
+            self.blocked_count = self.blocked_count.saturating_add(1);
+            self.blocked.entry(key).or_default().push_back(request);
         }
     }
 
-    const fn ready(&mut self, phase: Phase) -> &mut VecDeque<Order> {
+    const fn ready(&mut self, phase: Phase) -> &mut VecDeque<CommandRequest> {
         match phase {
             Phase::Start => &mut self.ready_starts,
             Phase::Stop => &mut self.ready_stops,
         }
     }
 
-    fn start(&mut self, news: &mut Vec<News>) {
+    fn start(&mut self, events: &mut Vec<CommandEvent>) {
         for phase in [Phase::Stop, Phase::Start] {
-            while self.running.iter().filter(|one| one.order.phase == phase).count() < AT_ONCE
-                && let Some(order) = self.ready(phase).pop_front()
+            while self.running.iter().filter(|one| one.request.phase == phase).count() < AT_ONCE
+                && let Some(request) = self.ready(phase).pop_front()
             {
-                self.start_one(order, news);
+                self.start_one(request, events);
             }
         }
     }
 
-    fn start_one(&mut self, mut order: Order, news: &mut Vec<News>) {
-        match spawn(&order, self.in_root) {
+    fn start_one(&mut self, mut request: CommandRequest, events: &mut Vec<CommandEvent>) {
+        match spawn(&request, self.in_root) {
             Ok((child, output)) => self.running.push(Running {
-                chatter: Chatter::new(output),
+                output: CommandOutput::new(output),
                 child,
                 since: Instant::now(),
-                stage: Stage::Young,
-                order,
+                overrun: Overrun::None,
+                request,
             }),
-            // Whoever knocked does not wait until it may work, but no door stays open for that.
-            Err(error) if order.phase == Phase::Stop && is_momentary(&error) => {
+            // A client can knock again, but a door must not stay open, so only stop commands are retried.
+            Err(error) if request.phase == Phase::Stop && may_work_later(&error) => {
                 let again = Instant::now().checked_add(RETRY).unwrap_or_else(Instant::now);
-                if !std::mem::replace(&mut order.postponed, true) {
-                    news.push(News::Postponed(order.clone(), error));
+                if !std::mem::replace(&mut request.postponed, true) {
+                    events.push(CommandEvent::Postponed(request.clone(), error));
                 }
-                self.postponed.push_back((again, order));
+                self.postponed.push_back((again, request));
             }
             Err(error) => {
-                self.make_way(order.key());
-                news.push(News::NotStarted(order, error));
+                self.unblock(request.key());
+                events.push(CommandEvent::NotStarted(request, error));
             }
         }
     }
 
-    /// Lets the next command of a client and door be ready.
-    fn make_way(&mut self, key: Key) {
-        let Some(behind) = self.behind.get_mut(&key) else {
+    /// Makes the next command of a client and door ready.
+    fn unblock(&mut self, key: Key) {
+        let Some(blocked) = self.blocked.get_mut(&key) else {
             self.busy.remove(&key);
             return;
         };
-        let next = behind.pop_front();
-        if behind.is_empty() {
-            self.behind.remove(&key);
+        let next = blocked.pop_front();
+        if blocked.is_empty() {
+            self.blocked.remove(&key);
         }
         if let Some(next) = next {
-            self.number_behind = self.number_behind.saturating_sub(1);
+            self.blocked_count = self.blocked_count.saturating_sub(1);
             self.ready(next.phase).push_back(next);
         }
     }
 
-    /// Looks which commands have ended, and starts those that waited for them.
-    pub(super) fn reap(&mut self, news: &mut Vec<News>) {
+    /// Collects the commands that have ended, and starts those that waited for them.
+    pub(super) fn reap(&mut self, events: &mut Vec<CommandEvent>) {
         let mut place = 0;
         while let Some(running) = self.running.get_mut(place) {
             let Some(status) = running.child.try_wait().transpose() else {
                 place = place.saturating_add(1);
                 continue;
             };
-            let Running { order, mut chatter, .. } = self.running.swap_remove(place);
-            // A status that the system does not tell is not success.
-            let status = status.map_or(CommandStatus(u8::MAX), told);
-            let said = chatter.read();
-            news.extend(
-                said.into_iter()
-                    .map(|text| News::Said { door_name: order.door_name.clone(), text }),
+            let Running { request, mut output, .. } = self.running.swap_remove(place);
+            // A status that cannot be read does not count as success.
+            let status = status.map_or(CommandStatus(u8::MAX), exit_status);
+            let lines = output.read();
+            events.extend(
+                lines
+                    .into_iter()
+                    .map(|text| CommandEvent::Wrote { door_name: request.door_name.clone(), text }),
             );
-            if chatter.is_open() {
-                self.left_over.push_back((order.door_name.clone(), chatter));
+            if output.is_open() {
+                self.left_over.push_back((request.door_name.clone(), output));
                 if self.left_over.len() > LEFT_OVER_MAX {
                     self.left_over.pop_front();
                 }
             }
-            self.make_way(order.key());
-            news.push(News::Ended(order, status));
+            self.unblock(request.key());
+            events.push(CommandEvent::Ended(request, status));
         }
-        self.start(news);
+        self.start(events);
     }
 
-    /// Reads what commands have written.
-    pub(super) fn listen(&mut self, news: &mut Vec<News>) {
-        let running = self.running.iter_mut().map(|one| (&one.order.door_name, &mut one.chatter));
-        let left_over = self.left_over.iter_mut().map(|(name, chatter)| (&*name, chatter));
-        for (door_name, chatter) in running.chain(left_over) {
-            for text in chatter.read() {
-                news.push(News::Said { door_name: door_name.clone(), text });
+    /// Reads the output of commands.
+    pub(super) fn listen(&mut self, events: &mut Vec<CommandEvent>) {
+        let running = self.running.iter_mut().map(|one| (&one.request.door_name, &mut one.output));
+        let left_over = self.left_over.iter_mut().map(|(name, output)| (&*name, output));
+        for (door_name, output) in running.chain(left_over) {
+            for text in output.read() {
+                events.push(CommandEvent::Wrote { door_name: door_name.clone(), text });
             }
         }
-        self.left_over.retain(|(_, chatter)| chatter.is_open());
+        self.left_over.retain(|(_, output)| output.is_open());
     }
 
-    /// Returns what commands write to.
+    /// Returns the outputs of commands that are still open.
     pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let running = self.running.iter().map(|one| &one.chatter);
-        let left_over = self.left_over.iter().map(|(_, chatter)| chatter);
-        running.chain(left_over).filter(|chatter| chatter.is_open()).map(AsFd::as_fd)
+        let running = self.running.iter().map(|one| &one.output);
+        let left_over = self.left_over.iter().map(|(_, output)| output);
+        running.chain(left_over).filter(|output| output.is_open()).map(AsFd::as_fd)
     }
 
-    /// Tells of commands that take long, ends those that take longer than they may, and tries again
-    /// what could not be started.
-    pub(super) fn watch(&mut self, news: &mut Vec<News>) {
-        while let Some((_, order)) = self.postponed.pop_front_if(|(due, _)| *due <= Instant::now())
+    /// Reports commands that take long, ends those that are over the limit, and retries those that could
+    /// not be started.
+    pub(super) fn watch(&mut self, events: &mut Vec<CommandEvent>) {
+        while let Some((_, request)) =
+            self.postponed.pop_front_if(|(due, _)| *due <= Instant::now())
         {
-            self.ready(order.phase).push_back(order);
+            self.ready(request.phase).push_back(request);
         }
-        self.start(news);
+        self.start(events);
         let limit = self.limit;
         for one in &mut self.running {
             let Some(due) = one.due(limit) else { continue };
             if Instant::now() < due {
                 continue;
             }
-            let signal = match one.stage {
-                Stage::Young if !one.is_over(limit) => {
-                    one.stage = Stage::Long;
-                    news.push(News::Long(one.order.clone()));
+            let signal = match one.overrun {
+                Overrun::None if !one.is_over(limit) => {
+                    one.overrun = Overrun::Reported;
+                    events.push(CommandEvent::RunsLong(one.request.clone()));
                     continue;
                 }
-                Stage::Young | Stage::Long => {
-                    one.stage = Stage::Asked(Instant::now());
+                Overrun::None | Overrun::Reported => {
+                    one.overrun = Overrun::Terminated(Instant::now());
                     Signal::SIGTERM
                 }
-                Stage::Asked(_) | Stage::Killed => {
-                    one.stage = Stage::Killed;
+                Overrun::Terminated(_) | Overrun::Killed => {
+                    one.overrun = Overrun::Killed;
                     Signal::SIGKILL
                 }
             };
             one.signal(signal);
-            news.push(News::Limited(one.order.clone(), signal));
+            events.push(CommandEvent::OverLimit(one.request.clone(), signal));
         }
     }
 
@@ -333,27 +336,27 @@ impl Commands {
         self.running.iter().filter_map(|one| one.due(self.limit)).chain(postponed).min()
     }
 
-    /// Ends all commands that run, at once, and returns them.
-    pub(super) fn kill_all(&mut self) -> Vec<Order> {
+    /// Kills all commands that run, and returns them.
+    pub(super) fn kill_all(&mut self) -> Vec<CommandRequest> {
         for one in &self.running {
             one.signal(Signal::SIGKILL);
         }
-        self.running.iter().map(|one| one.order.clone()).collect()
+        self.running.iter().map(|one| one.request.clone()).collect()
     }
 }
 
 impl Running {
-    /// Returns when the next thing is to be done about how long it takes.
+    /// Returns when something is to be done next about how long it takes.
     fn due(&self, limit: Option<Seconds>) -> Option<Instant> {
         let end = limit.and_then(|limit| self.since.checked_add(limit_of(limit)));
-        match self.stage {
-            Stage::Young => {
+        match self.overrun {
+            Overrun::None => {
                 let long = self.since.checked_add(LONG);
                 long.into_iter().chain(end).min()
             }
-            Stage::Long => end,
-            Stage::Asked(at) => at.checked_add(TERM_TO_KILL),
-            Stage::Killed => None,
+            Overrun::Reported => end,
+            Overrun::Terminated(at) => at.checked_add(TERM_TO_KILL),
+            Overrun::Killed => None,
         }
     }
 
@@ -361,10 +364,10 @@ impl Running {
         limit.is_some_and(|limit| self.since.elapsed() >= limit_of(limit))
     }
 
-    /// Sends a signal to the command and all that it started.
+    /// Sends a signal to the command and all processes that it started.
     fn signal(&self, signal: Signal) {
         if let Ok(id) = i32::try_from(self.child.id()) {
-            // It may have ended meanwhile.
+            // This fails if it has just ended.
             let _ = killpg(Pid::from_raw(id), signal);
         }
     }
@@ -374,14 +377,14 @@ fn limit_of(limit: Seconds) -> Duration {
     Duration::from_secs(u64::from(limit.get()))
 }
 
-/// Returns whether what could not be started may work a little later.
-fn is_momentary(error: &io::Error) -> bool {
+/// Returns whether starting a command may succeed a little later.
+fn may_work_later(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE].map(Some).contains(&number)
 }
 
-/// Returns how a command ended, as a shell tells it.
-fn told(status: ExitStatus) -> CommandStatus {
+/// Returns the status of a command, as a shell would report it.
+fn exit_status(status: ExitStatus) -> CommandStatus {
     let number = match (status.code(), status.signal()) {
         (Some(code), _) => code,
         (None, Some(signal)) => signal.saturating_add(128),
@@ -390,44 +393,44 @@ fn told(status: ExitStatus) -> CommandStatus {
     CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
 }
 
-/// Starts a command in a session of its own, with signals as they are for a program that is started by
-/// hand, and with an environment that says what it is about.
-fn spawn(order: &Order, in_root: bool) -> io::Result<(Child, PipeReader)> {
+/// Starts a command in its own session, with the signal settings of a program that is started by hand,
+/// and with the client, the door and the phase in its environment.
+fn spawn(request: &CommandRequest, in_root: bool) -> io::Result<(Child, PipeReader)> {
     let (output, input) = io::pipe()?;
     let flags = OFlag::from_bits_retain(fcntl(output.as_fd(), FcntlArg::F_GETFL)?);
     fcntl(output.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     let mut client = Vec::new();
-    address::write(order.client, &mut client);
-    let phase = match order.phase {
+    address::write(request.client, &mut client);
+    let phase = match request.phase {
         Phase::Start => "start",
         Phase::Stop => "stop",
     };
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(OsStr::from_bytes(&order.line));
+    command.arg("-c").arg(OsStr::from_bytes(&request.line));
     command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
     command.env_clear().env("PATH", PATH).envs(std::env::vars_os().filter(|(name, _)| {
-        KEPT.iter().any(|kept| name == kept) || name.as_bytes().starts_with(b"LC_")
+        INHERITED.iter().any(|kept| name == kept) || name.as_bytes().starts_with(b"LC_")
     }));
     command.env("KNOCK_CLIENT", OsStr::from_bytes(&client));
-    command.env("KNOCK_DOOR", OsStr::from_bytes(&order.door_name));
+    command.env("KNOCK_DOOR", OsStr::from_bytes(&request.door_name));
     command.env("KNOCK_PHASE", phase);
     if in_root {
         command.current_dir("/");
     }
-    #[expect(unsafe_code, reason = "there is no other way to do something in the new process")]
-    // SAFETY: what is called are system calls, which may be called between fork and exec.
+    #[expect(unsafe_code, reason = "there is no safe way to run code in the new process")]
+    // SAFETY: it only makes system calls, which are allowed between fork and exec.
     unsafe {
-        command.pre_exec(begin_anew);
+        command.pre_exec(leave_daemon);
     }
     command.spawn().map(|child| (child, output))
 }
 
-/// Leaves the session and the signals of the daemon behind.
-fn begin_anew() -> io::Result<()> {
+/// Leaves the daemon's session, and resets its signal settings.
+fn leave_daemon() -> io::Result<()> {
     nix::unistd::setsid()?;
     for number in 1..=libc::SIGRTMAX() {
         #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
-        // SAFETY: the default action is no handler. Some signals cannot have another one, and refuse.
+        // SAFETY: the default action is not a handler. For some signals the call fails: they always have it.
         unsafe {
             libc::signal(number, libc::SIG_DFL);
         }

@@ -1,6 +1,7 @@
-//! The end: no door stays open.
+//! The end of the daemon: all doors are closed.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -8,14 +9,14 @@ use std::time::{Duration, Instant};
 use knock_engine::{Effect, Phase, RunId};
 use nix::sys::signal::Signal;
 
-use super::commands;
+use super::commands::CommandRequest;
 use super::output::Kind;
 use super::{Exit, Runner};
 
-/// How long the sniffer may take to end, and to say what it still has to say.
+/// How long the sniffer may take to send its last messages and end.
 const SNIFFER_MAX: Duration = Duration::from_secs(2);
 
-/// How long after a signal another one means that there is no time.
+/// How long after the first signal a second one means to exit at once.
 const SECOND_SIGNAL_MIN: Duration = Duration::from_secs(1);
 
 /// How long commands may take to end. A service manager usually waits 90 seconds.
@@ -24,25 +25,25 @@ const COMMANDS_MAX: Duration = Duration::from_mins(1);
 /// Where the daemon is between its start and its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
-    /// The sniffer has not said yet that it listens.
+    /// The sniffer does not listen yet.
     Starting,
     Listening,
     Ending(Ending),
 }
 
-/// How far the end is.
+/// The steps of the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ending {
-    /// The sniffer was dismissed, and is killed at this moment.
+    /// The sniffer was asked to end, and is killed at this time.
     Sniffer(Instant),
-    /// The doors are being closed; what has not ended at this moment is given up.
+    /// The doors are being closed. Commands that have not ended at this time are killed.
     Doors(Instant),
-    /// What still ran was killed; nothing is waited for after this moment.
+    /// The commands were killed. At this time the daemon exits even if some have not ended.
     GivenUp(Instant),
 }
 
 impl State {
-    /// Returns when waiting is over.
+    /// Returns when the present step ends at the latest.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Starting | Self::Listening => None,
@@ -54,7 +55,7 @@ impl State {
 }
 
 impl Runner {
-    /// Says that this is at work, to whom it may concern.
+    /// Logs that the daemon listens, and lets a waiting caller go on.
     pub(super) fn begin_work(&mut self) {
         if !matches!(self.state, State::Starting) {
             return;
@@ -62,11 +63,11 @@ impl Runner {
         self.state = State::Listening;
         self.has_listened = true;
         if let Some(waiting) = self.waiting.take() {
-            // What was found on the way is for the terminal that is left now.
+            // Warnings so far belong on the terminal, which is closed next.
             self.output.flush();
             if let Err(error) = waiting.dismiss() {
-                let text = format!("knockd: error: cannot leave the terminal: {error}");
-                self.output.text(Kind::Message, text);
+                let text = format!("knockd: error: cannot detach from the terminal: {error}");
+                self.output.text(Kind::Notice, text);
                 self.end(Exit::Failed);
             }
         }
@@ -79,8 +80,8 @@ impl Runner {
         self.reload_if_early();
     }
 
-    /// Ends because a signal says so. One that comes some time later says that there is no time for
-    /// doors; what sends signals often sends two at once.
+    /// Handles a signal to end. A second one, some time later, means to exit without closing doors. The
+    /// time between matters because some programs send two signals at once.
     pub(super) fn end_by_signal(&mut self) {
         match self.state {
             State::Starting | State::Listening => {
@@ -89,11 +90,11 @@ impl Runner {
             }
             State::Ending(Ending::GivenUp(_)) => {}
             State::Ending(Ending::Sniffer(_) | Ending::Doors(_)) => {
-                // It may be the first, if the end began without one.
+                // If the end began without a signal, this is the first one.
                 let soon = Instant::now().checked_add(SECOND_SIGNAL_MIN);
                 if self.hurried_from.or(soon).is_some_and(|from| Instant::now() >= from) {
-                    let text = "knockd: warning: ending at once, as another signal says";
-                    self.output.text(Kind::Message, text);
+                    let text = "knockd: warning: exiting at once, because of a second signal";
+                    self.output.text(Kind::Notice, text);
                     self.give_up();
                 } else if self.hurried_from.is_none() {
                     self.hurried_from = soon;
@@ -102,7 +103,7 @@ impl Runner {
         }
     }
 
-    /// Begins to end.
+    /// Begins the end.
     pub(super) fn end(&mut self, exit: Exit) {
         if exit != Exit::Done {
             self.exit = exit;
@@ -115,7 +116,7 @@ impl Runner {
         self.state = State::Ending(Ending::Sniffer(by));
     }
 
-    /// Ends because the sniffer has, if that is why it has.
+    /// Begins the end because the sniffer has ended by itself.
     pub(super) fn end_without_sniffer(&mut self) {
         if matches!(self.state, State::Ending(_)) {
             return;
@@ -123,23 +124,29 @@ impl Runner {
         let status = self.sniffer.status();
         let has_said_why = matches!(&status, Ok(status) if status.code() == Some(1));
         if !has_said_why {
-            let how = status.map_or_else(|error| error.to_string(), told);
-            let text = format!("knockd: error: the process that reads packets has ended ({how})");
-            self.output.text(Kind::Message, text);
+            let how = status.map_or_else(|error| error.to_string(), ended_how);
+            let text = format!(
+                "knockd: error: the process that reads packets has died ({how}); closing all doors and \
+                 exiting"
+            );
+            self.output.text(Kind::Notice, text);
         }
         self.end(Exit::Failed);
     }
 
-    /// Ends because the sniffer says what it should not.
-    pub(super) fn broken(&mut self, why: &dyn fmt::Display) {
-        let text = format!("knockd: error: the process that reads packets is broken: {why}");
-        self.output.text(Kind::Message, text);
+    /// Begins the end because the sniffer has sent something impossible.
+    pub(super) fn end_with_broken_sniffer(&mut self, why: &dyn fmt::Display) {
+        let text = format!(
+            "knockd: error: the process that reads packets is broken or was taken over ({why}); closing \
+             all doors and exiting"
+        );
+        self.output.text(Kind::Notice, text);
         self.sniffer.kill();
         self.end(Exit::Failed);
     }
 
-    /// Does what is next on the way to the end. Returns whether this is it.
-    pub(super) fn go_on_ending(&mut self) -> bool {
+    /// Goes to the next step of the end, if it is time. Returns whether the end is complete.
+    pub(super) fn continue_ending(&mut self) -> bool {
         let State::Ending(ending) = self.state else { return false };
         match ending {
             Ending::Sniffer(by) => {
@@ -154,7 +161,9 @@ impl Runner {
             }
             Ending::Doors(by) => {
                 if Instant::now() >= by {
-                    self.output.text(Kind::Message, "knockd: error: commands take too long to end");
+                    let text =
+                        "knockd: error: commands did not end within 60 seconds, killing them";
+                    self.output.text(Kind::Notice, text);
                     self.give_up();
                 }
                 self.commands.len() == 0
@@ -171,14 +180,14 @@ impl Runner {
                 self.forget(lease.number);
             }
         }
-        let mut news = Vec::new();
+        let mut requests = Vec::new();
         for lease in self.leases.end_all() {
             let (door, client) = (lease.door, lease.client);
             let run = RunId::from_bits(u64::MAX);
             self.print(&Effect::RunCommand { run, client, door, phase: Phase::Stop });
             let mut line = Vec::new();
             lease.stop.expand(client, &mut line);
-            let order = commands::Order {
+            requests.push(CommandRequest {
                 run: None,
                 door: Some(door),
                 door_name: lease.door_name,
@@ -187,44 +196,45 @@ impl Runner {
                 line,
                 closes: Some(lease.number),
                 postponed: false,
-            };
-            self.commands.submit(order, &mut news);
+            });
         }
-        for one in news {
-            self.tell_of_command(one);
-        }
+        self.submit(requests);
         if self.commands.len() > 0 {
             self.output.text(Kind::Aside, "waiting for child processes...");
         }
     }
 
-    /// Ends what runs and forgets what waits, and says which doors stay open.
+    /// Kills all commands, and reports the doors that stay open.
     fn give_up(&mut self) {
         self.exit = Exit::Failed;
         self.sniffer.kill();
-        // What a stop command had done before it was killed, nobody knows.
+        // A stop command that was killed may not have closed its door.
         let killed = self.commands.kill_all();
-        for order in killed.into_iter().chain(self.commands.withdraw_waiting()) {
-            if order.phase == Phase::Stop {
-                self.tell_of_open_door(&order.door_name, order.client);
+        for request in killed.into_iter().chain(self.commands.withdraw_waiting()) {
+            if request.phase == Phase::Stop {
+                self.report_open_door(&request.door_name, request.client, &request.line);
             }
         }
         for lease in self.leases.end_all() {
-            self.tell_of_open_door(&lease.door_name, lease.client);
+            let mut stop = Vec::new();
+            lease.stop.expand(lease.client, &mut stop);
+            self.report_open_door(&lease.door_name, lease.client, &stop);
         }
         let now = Instant::now();
         self.state = State::Ending(Ending::GivenUp(now.checked_add(SNIFFER_MAX).unwrap_or(now)));
     }
 
-    fn tell_of_open_door(&mut self, name: &[u8], client: std::net::IpAddr) {
+    fn report_open_door(&mut self, name: &[u8], client: IpAddr, stop: &[u8]) {
         let mut text = [name, b": STAYS OPEN for "].concat();
         knock_engine::address::write(client, &mut text);
-        self.output.text(Kind::Message, text);
+        text.extend(b"; to close it, run: ");
+        text.extend(stop);
+        self.output.text(Kind::Notice, text);
     }
 
-    /// Says that this is the end, and returns how to end.
-    pub(super) fn say_goodbye(mut self) -> Exit {
-        self.tell_of_losses(true);
+    /// Logs the end, and returns the exit status.
+    pub(super) fn finish(mut self) -> Exit {
+        self.report_losses(true);
         if self.has_listened {
             self.output.text(Kind::Aside, "closing...");
             self.output.text(Kind::Logged, "shutting down");
@@ -237,14 +247,16 @@ impl Runner {
 }
 
 /// Returns how a process ended, in words.
-fn told(status: ExitStatus) -> String {
+fn ended_how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (Some(code), _) => format!("status {code}"),
+        (Some(code), _) => format!("exit status {code}"),
         (None, Some(number)) => match Signal::try_from(number) {
-            Ok(Signal::SIGSYS) => "killed by SIGSYS: it tried what its sandbox forbids".to_owned(),
+            Ok(Signal::SIGSYS) => {
+                "killed by SIGSYS: it made a system call that its sandbox forbids".to_owned()
+            }
             Ok(signal) => format!("killed by {}", signal.as_str()),
             Err(_) => format!("killed by signal {number}"),
         },
-        (None, None) => "nobody knows how".to_owned(),
+        (None, None) => "unknown reason".to_owned(),
     }
 }

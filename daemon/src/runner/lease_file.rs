@@ -1,8 +1,8 @@
-//! The file that remembers which doors are open, in case this process is killed.
+//! The file that remembers open doors, in case this process is killed.
 //!
-//! A line is added when a door is about to open, `open 7 192.0.2.7 openSSH COMMAND`, with the command
-//! that closes it, and when that has ended, `closed 7`. So a line that was not written whole is of a
-//! door that did not open yet. Whoever can write the file can have commands run.
+//! Before a door opens, a line `open 7 192.0.2.7 openSSH COMMAND` is added, with the command that closes
+//! it; after that command has ended, a line `closed 7`. So an incomplete line belongs to a door that has
+//! not opened. Whoever can write the file can make knockd run commands.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,15 +17,15 @@ use knock_engine::address;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
-use crate::locked_file::{self, NotHad};
+use crate::locked_file::{self, LockError};
 
 /// The permissions of the file.
 const MODE: u32 = 0o600;
 
-/// The largest file that is read, in bytes.
+/// The size of the largest file that is read, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
 
-/// How many lines more than are needed the file may have.
+/// How many superfluous lines the file may have before it is rewritten.
 const SPARE_LINES: usize = 1_000;
 
 /// A door that is open.
@@ -33,53 +33,54 @@ const SPARE_LINES: usize = 1_000;
 pub(super) struct OpenDoor {
     pub(super) name: Vec<u8>,
     pub(super) client: IpAddr,
-    /// The line for the shell that closes it.
+    /// The command line that closes it.
     pub(super) stop: Vec<u8>,
 }
 
-/// The file, locked as long as the daemon runs.
+/// The file, locked while the daemon runs.
 pub(super) struct LeaseFile {
     path: PathBuf,
     file: Flock<File>,
     open: BTreeMap<u64, OpenDoor>,
     /// How many lines the file has.
     lines: usize,
-    /// Whether the last attempt to write failed, so that the file is to be written anew.
+    /// Whether the last write failed, so that the file must be rewritten.
     failed: bool,
 }
 
-/// Why there is none.
+/// Why the file cannot be used.
 #[derive(Debug)]
 pub(super) enum LeaseFileError {
     /// It cannot be opened, read or locked.
-    NotHad(PathBuf, NotHad),
-    /// Somebody else could have written it.
+    Lock(PathBuf, LockError),
+    /// Another user may have written it.
     NotTrusted(PathBuf),
-    /// It is too large to be one.
+    /// It is too large to be a list of open doors.
     TooLarge(PathBuf),
 }
 
 impl fmt::Display for LeaseFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotHad(path, NotHad::Taken(_)) => write!(
+            Self::Lock(path, LockError::Held(_)) => write!(
                 out,
-                "another knockd remembers its open doors in {}: give each its own file with the \
+                "another knockd remembers its open doors in {}: give each knockd its own file with the \
                  directive 'LeaseFile'",
                 shown(path)
             ),
-            Self::NotHad(path, why @ (NotHad::NotAFile | NotHad::Io(_))) => {
+            Self::Lock(path, why @ (LockError::NotAFile | LockError::Io(_))) => {
                 write!(out, "cannot remember open doors in {}: {why}", shown(path))
             }
             Self::NotTrusted(path) => write!(
                 out,
-                "the commands in {} are not run, as somebody else can have written them: remove it, or \
-                 make it yours with mode 0600",
+                "will not run the stop commands in {}, because another user may have written them: \
+                 check the file, then remove it, or make it yours with mode 0600",
                 shown(path)
             ),
             Self::TooLarge(path) => write!(
                 out,
-                "{} is larger than 256 MiB: it is no file that remembers open doors, or needs a look",
+                "{} is larger than 256 MiB, too large for a list of open doors: check the directive \
+                 'LeaseFile' and the file",
                 shown(path)
             ),
         }
@@ -87,10 +88,10 @@ impl fmt::Display for LeaseFileError {
 }
 
 impl LeaseFile {
-    /// Takes the file, and returns how many of its lines made no sense. The doors in it are numbered
-    /// from 0 in the order in which they opened.
+    /// Locks and reads the file. Also returns how many of its lines are invalid. The doors in it are
+    /// numbered from 0 in the order in which they opened.
     pub(super) fn take(path: &Path) -> Result<(Self, usize), LeaseFileError> {
-        let failed = |why: NotHad| LeaseFileError::NotHad(path.to_owned(), why);
+        let failed = |why: LockError| LeaseFileError::Lock(path.to_owned(), why);
         let file = locked_file::take(path, MODE).map_err(failed)?;
         let metadata = file.metadata().map_err(|error| failed(error.into()))?;
         if metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
@@ -99,11 +100,11 @@ impl LeaseFile {
         if metadata.len() > BYTES_MAX {
             return Err(LeaseFileError::TooLarge(path.to_owned()));
         }
-        let (open, nonsense) = read(&file).map_err(|error| failed(error.into()))?;
+        let (open, invalid) = read(&file).map_err(|error| failed(error.into()))?;
         let open = (0..).zip(open.into_values()).collect();
         let mut this = Self { path: path.to_owned(), file, open, lines: 0, failed: false };
-        this.write_anew().map_err(|error| failed(error.into()))?;
-        Ok((this, nonsense))
+        this.rewrite().map_err(|error| failed(error.into()))?;
+        Ok((this, invalid))
     }
 
     /// Returns the doors that are open.
@@ -111,47 +112,47 @@ impl LeaseFile {
         self.open.iter().map(|(&number, door)| (number, door))
     }
 
-    /// Notes that a door is about to open. Whatever fails leaves it noted for the next attempt.
+    /// Adds a door that is about to open. If that fails, the next write includes it.
     ///
     /// # Errors
-    /// Why it cannot be written, if what came before could be.
-    pub(super) fn begin(&mut self, number: u64, door: OpenDoor) -> Result<(), NotRemembered> {
+    /// The write error, unless the write before has failed, too.
+    pub(super) fn begin(&mut self, number: u64, door: OpenDoor) -> Result<(), NotWritten> {
         let line = line(number, &door);
         self.open.insert(number, door);
         self.add(&line)
     }
 
-    /// Notes that a door is closed.
+    /// Removes a door that was closed.
     ///
     /// # Errors
     /// As [`LeaseFile::begin`].
-    pub(super) fn end(&mut self, number: u64) -> Result<(), NotRemembered> {
+    pub(super) fn end(&mut self, number: u64) -> Result<(), NotWritten> {
         if self.open.remove(&number).is_none() {
             return Ok(());
         }
         self.add(format!("closed {number}\n").as_bytes())
     }
 
-    fn add(&mut self, line: &[u8]) -> Result<(), NotRemembered> {
+    fn add(&mut self, line: &[u8]) -> Result<(), NotWritten> {
         let is_long = self.lines >= self.open.len().saturating_mul(2).saturating_add(SPARE_LINES);
         let had_failed = self.failed;
         let written = if self.open.is_empty() && !had_failed {
             self.file.set_len(0).and_then(|()| self.file.rewind()).map(|()| self.lines = 0)
         } else if is_long || had_failed {
-            self.write_anew()
+            self.rewrite()
         } else {
             self.lines = self.lines.saturating_add(1);
             self.file.write_all(line)
         };
         self.failed = written.is_err();
         match written {
-            Err(error) if !had_failed => Err(NotRemembered(self.path.clone(), error)),
+            Err(error) if !had_failed => Err(NotWritten(self.path.clone(), error)),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    /// Puts another file with the doors that are open in the place of the one there is.
-    fn write_anew(&mut self) -> io::Result<()> {
+    /// Replaces the file by a new one with the open doors.
+    fn rewrite(&mut self) -> io::Result<()> {
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
         let name = PathBuf::from(name);
@@ -176,49 +177,49 @@ impl LeaseFile {
 
 impl Drop for LeaseFile {
     fn drop(&mut self) {
-        // One that is empty says nothing, even if it stays.
+        // If this fails, an empty file stays, which does no harm.
         if self.open.is_empty() && locked_file::is_at(&self.file, &self.path) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// What is open was not noted.
+/// A write error.
 #[derive(Debug)]
-pub(super) struct NotRemembered(PathBuf, io::Error);
+pub(super) struct NotWritten(PathBuf, io::Error);
 
-impl fmt::Display for NotRemembered {
+impl fmt::Display for NotWritten {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, error) = self;
         write!(
             out,
-            "cannot write {}: {}; if knockd is killed now, doors may stay open",
+            "cannot write {}: {}; if knockd is killed now, doors stay open",
             shown(path),
             Cause(error)
         )
     }
 }
 
-/// Reads the doors that are open, and how many lines make no sense.
+/// Reads the open doors, and how many lines are invalid.
 fn read(file: &File) -> io::Result<(BTreeMap<u64, OpenDoor>, usize)> {
     let mut open = BTreeMap::new();
-    let mut nonsense = 0_usize;
+    let mut invalid = 0_usize;
     let mut input = BufReader::new(file);
     let mut line = Vec::new();
     loop {
         line.clear();
         input.read_until(b'\n', &mut line)?;
-        let Some(whole) = line.strip_suffix(b"\n") else { return Ok((open, nonsense)) };
+        let Some(whole) = line.strip_suffix(b"\n") else { return Ok((open, invalid)) };
         let understood = match entry(whole) {
             Some(Entry::Open(number, door)) => open.insert(number, door).is_none(),
             Some(Entry::Closed(number)) => open.remove(&number).is_some(),
             None => false,
         };
-        nonsense = nonsense.saturating_add(usize::from(!understood));
+        invalid = invalid.saturating_add(usize::from(!understood));
     }
 }
 
-/// What a line says.
+/// A line of the file.
 enum Entry {
     Open(u64, OpenDoor),
     Closed(u64),
@@ -294,8 +295,8 @@ mod tests {
     }
 
     fn left_open(path: &Path) -> Vec<OpenDoor> {
-        let (file, nonsense) = LeaseFile::take(path).unwrap();
-        assert_eq!(nonsense, 0);
+        let (file, invalid) = LeaseFile::take(path).unwrap();
+        assert_eq!(invalid, 0);
         file.open_doors().map(|(_, door)| door.clone()).collect()
     }
 
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_not_written_whole_is_of_a_door_that_did_not_open() {
+    fn an_incomplete_line_belongs_to_a_door_that_did_not_open() {
         let (_folder, path) = place();
         fs::write(&path, "open 3 192.0.2.1 a close\nopen 4 192.0.2.2 b clo").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_does_not_grow_with_what_is_closed() {
+    fn doors_that_were_closed_do_not_make_the_file_grow() {
         let (_folder, path) = place();
         let (mut file, _) = LeaseFile::take(&path).unwrap();
         file.begin(0, door("stays")).unwrap();
@@ -352,16 +353,16 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_written_when_it_can_be() {
+    fn after_a_write_error_the_next_write_includes_everything() {
         let (folder, path) = place();
         let (mut file, _) = LeaseFile::take(&path).unwrap();
-        // Nothing more can be written to it, and nothing can take its place.
+        // Neither can anything be written to it, nor can another file replace it.
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         file.file = Flock::lock(full, FlockArg::LockShared).map_err(|(_, error)| error).unwrap();
         fs::create_dir(folder.path().join("leases.new")).unwrap();
         let error = file.begin(0, door("a")).unwrap_err().to_string();
-        assert!(error.contains("if knockd is killed now, doors may stay open"), "{error}");
-        // That is told once.
+        assert!(error.contains("if knockd is killed now, doors stay open"), "{error}");
+        // Only the first error is returned.
         file.begin(1, door("b")).unwrap();
         fs::remove_dir(folder.path().join("leases.new")).unwrap();
         file.end(0).unwrap();
@@ -370,23 +371,23 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_can_have_written_is_refused() {
+    fn a_file_that_another_user_may_have_written_is_refused() {
         let (folder, path) = place();
         fs::write(&path, "open 3 192.0.2.1 a rm -rf /\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
         assert!(matches!(LeaseFile::take(&path), Err(LeaseFileError::NotTrusted(_))));
         symlink(&path, folder.path().join("link")).unwrap();
         let link = LeaseFile::take(&folder.path().join("link"));
-        assert!(matches!(link, Err(LeaseFileError::NotHad(_, NotHad::NotAFile))));
+        assert!(matches!(link, Err(LeaseFileError::Lock(_, LockError::NotAFile))));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let (_file, _) = LeaseFile::take(&path).unwrap();
         let again = LeaseFile::take(&path);
-        assert!(matches!(again, Err(LeaseFileError::NotHad(_, NotHad::Taken(_)))));
+        assert!(matches!(again, Err(LeaseFileError::Lock(_, LockError::Held(_)))));
     }
 
     proptest! {
         #[test]
-        fn every_door_is_read_as_it_was_written(
+        fn every_door_is_parsed_as_it_was_written(
             name in prop::collection::vec(any::<u8>(), 1..20),
             stop in prop::collection::vec(any::<u8>().prop_filter("no newline", |b| *b != b'\n'), 0..50),
             client: IpAddr,

@@ -1,4 +1,4 @@
-//! Open doors: what is to be closed when the daemon ends.
+//! Leases: open doors, which must be closed when the daemon ends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -8,20 +8,20 @@ use knock_engine::{Command, Door, DoorId};
 /// A door that is open for a client and has a stop command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lease {
-    /// In the order in which doors open.
+    /// Doors are numbered in the order in which they open.
     pub(super) number: u64,
     pub(super) door: DoorId,
     pub(super) client: IpAddr,
     /// The name of the door when it opened.
     pub(super) door_name: Vec<u8>,
-    /// What closes it.
+    /// The command that closes it.
     pub(super) stop: Command,
 }
 
 /// All open doors, in the order in which they opened.
 ///
-/// The engine keeps its own account to know when they are to be closed. This one is for the case that
-/// the engine cannot say so any more.
+/// The engine has its own list, to know when to close them. This one is for the end of the daemon, when
+/// the engine may be gone.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     next: u64,
@@ -31,13 +31,13 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// Counts from a number on.
+    /// Begins to number doors with `next`.
     pub(super) fn from(next: u64) -> Self {
         Self { next, ..Self::default() }
     }
 
-    /// Notes that the start command of a door is asked for. Returns the opening; `None` if nothing
-    /// closes the door.
+    /// Adds a door whose start command is about to run. Returns its lease; `None` if it has no stop
+    /// command.
     pub(super) fn begin(&mut self, id: DoorId, door: &Door, client: IpAddr) -> Option<&Lease> {
         let stop = door.commands.stop_for(client)?.clone();
         let (number, door_name) = (self.next, door.name.as_bytes().to_vec());
@@ -51,13 +51,13 @@ impl Leases {
         self.open.len()
     }
 
-    /// Notes that the stop command of a door is asked for. Returns the oldest opening, which it ends.
+    /// Removes and returns the oldest lease of a client and door, whose stop command is about to run.
     pub(super) fn end(&mut self, door: DoorId, client: IpAddr) -> Option<Lease> {
         self.remove((door, client), VecDeque::pop_front)
     }
 
-    /// Notes that a start command which had not begun is not run after all. Returns the newest
-    /// opening, which it was for, as commands of a client and door run in order.
+    /// Removes and returns the newest lease of a client and door, whose start command will not run after
+    /// all. It is the newest because commands of a client and door run in order.
     pub(super) fn withdraw(&mut self, door: DoorId, client: IpAddr) -> Option<Lease> {
         self.remove((door, client), VecDeque::pop_back)
     }
@@ -75,7 +75,7 @@ impl Leases {
         self.open.remove(&opening)
     }
 
-    /// Ends all, and returns them in the order in which they opened.
+    /// Removes all leases, and returns them in the order in which the doors opened.
     pub(super) fn end_all(&mut self) -> Vec<Lease> {
         self.by_key.clear();
         std::mem::take(&mut self.open).into_values().collect()
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn doors_are_closed_in_the_order_in_which_they_opened_and_each_as_often() {
+    fn doors_are_closed_in_the_order_in_which_they_opened_and_as_often() {
         let (doors, mut leases) = (doors(), Leases::default());
         for (door, last) in [(2, 1), (0, 1), (1, 1), (2, 2), (0, 1)] {
             let id = doors.with_index(door).unwrap();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_door_whose_stop_command_was_asked_for_is_not_closed_again() {
+    fn a_door_whose_stop_command_was_run_is_not_closed_again() {
         let (doors, mut leases) = (doors(), Leases::default());
         let id = doors.with_index(0).unwrap();
         for last in [1, 1, 2] {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_is_the_oldest_opening_and_what_is_withdrawn_the_newest() {
+    fn the_oldest_lease_ends_and_the_newest_is_withdrawn() {
         let stop = |text: &str| {
             let text = format!("[a]\nsequence=1\ncommand=s\nstop_command={text}\n");
             let config = config::parse(text.as_bytes()).config.unwrap();

@@ -1,4 +1,4 @@
-//! Names of clients, for lines about them.
+//! Names of clients, for log lines.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -6,25 +6,25 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::resolver::{ANSWER_BYTES, answered, question};
+use crate::resolver::{ANSWER_BYTES, parse_answer, question};
 
-/// How many names are remembered.
+/// How many names are kept.
 const NAMES_MAX: usize = 4096;
 
 /// How long a line waits for a name.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// How long no line waits after one waited in vain.
+/// After a line has waited in vain, for how long no other waits.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The names of clients, as the resolver tells them.
+/// The names of clients, from the resolver.
 pub(super) struct Names {
     resolver: UnixStream,
-    /// What is known; `None` for a client without a name.
+    /// The known names; `None` for a client without a name.
     known: BTreeMap<IpAddr, Option<Vec<u8>>>,
-    /// Part of an answer.
+    /// The beginning of an answer that is not complete.
     partial: Vec<u8>,
-    /// Until when no line waits.
+    /// Until this time no line waits.
     pause: Option<Instant>,
 }
 
@@ -34,8 +34,8 @@ impl Names {
         Self { resolver, known: BTreeMap::new(), partial: Vec::new(), pause: None }
     }
 
-    /// Puts the name of a client, if it is known in time, behind the address that the text begins
-    /// with: `10.0.0.5 (host.example): openSSH: Stage 1`.
+    /// Inserts the name of a client, if it is known in time, after the address at the beginning of the
+    /// text: `10.0.0.5 (host.example): openSSH: Stage 1`.
     pub(super) fn insert(&mut self, client: IpAddr, text: Vec<u8>) -> Vec<u8> {
         let Some(name) = self.name(client) else { return text };
         let mut address = Vec::new();
@@ -46,7 +46,7 @@ impl Names {
 
     fn name(&mut self, client: IpAddr) -> Option<&[u8]> {
         if !self.known.contains_key(&client) && !self.is_pausing() {
-            // Without a resolver there are no names.
+            // If this fails, the resolver has ended, and there are no names.
             let _ = self.ask(client);
         }
         self.known.get(&client)?.as_deref()
@@ -71,13 +71,13 @@ impl Names {
                 self.pause = Instant::now().checked_add(PAUSE);
                 break;
             };
-            self.hear(left)?;
+            self.read_answers(left)?;
         }
         Ok(())
     }
 
-    /// Waits for an answer, whomever it is about.
-    fn hear(&mut self, patience: Duration) -> io::Result<()> {
+    /// Waits for an answer about any client.
+    fn read_answers(&mut self, patience: Duration) -> io::Result<()> {
         self.resolver.set_read_timeout(Some(patience))?;
         let mut bytes = [0; ANSWER_BYTES];
         match self.resolver.read(&mut bytes) {
@@ -87,8 +87,8 @@ impl Names {
             Err(error) => return Err(error),
         }
         while let Some(answer) = self.partial.first_chunk() {
-            // No honest resolver tells of clients that nobody asked about.
-            if let Some((client, name)) = answered(answer)
+            // A resolver that was taken over may send names of any clients: keep only so many.
+            if let Some((client, name)) = parse_answer(answer)
                 && self.known.len() < NAMES_MAX
             {
                 self.known.insert(client, name);

@@ -1,21 +1,23 @@
-//! The process that keeps its privileges: it runs commands, marks one-time sequences and writes lines.
+//! The process with privileges: it runs commands, marks one-time sequences and writes the logs.
 //!
-//! It never sees a packet. It believes nothing that the sniffer says but what can be true of the
-//! configuration that it has read itself: a broken sniffer can ask for the commands of that
-//! configuration with an address in them, and for nothing else.
+//! It never sees a packet. It checks every message of the sniffer against the configuration that it has
+//! read itself: a sniffer that was taken over can ask for the commands of that configuration, with any
+//! client's address, and for nothing else.
 
-mod chatter;
+mod command_events;
+mod command_output;
 mod commands;
 mod end;
 mod lease_file;
 mod leases;
 mod left_open;
 mod lookup;
+mod losses;
+mod messages;
 mod one_time;
 mod output;
 mod reload;
-mod report;
-mod sniffer;
+mod sniffer_process;
 mod start;
 
 use std::fmt;
@@ -34,14 +36,14 @@ use self::commands::Commands;
 use self::end::State;
 use self::lease_file::LeaseFile;
 use self::leases::Leases;
+use self::losses::Losses;
 use self::one_time::OneTime;
 pub(crate) use self::one_time::check_writable;
 use self::output::{Kind, Output};
 use self::reload::Reload;
-use self::report::Losses;
-use self::sniffer::Sniffer;
+use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
-pub(crate) use self::start::{say, style};
+pub(crate) use self::start::{print_stderr, style};
 use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::daemonize::{self, Side, Waiting};
@@ -50,53 +52,53 @@ use crate::pid_file::PidFile;
 use crate::settings::Settings;
 use crate::wire::Order;
 
-/// The process at work.
+/// The state of the process.
 struct Runner {
     args: Args,
     /// The configuration file.
     path: PathBuf,
     settings: Settings,
-    /// The doors, with the ids that the engine has given them.
+    /// The doors, with the same ids as in the engine.
     doors: Doors,
     one_time: OneTime,
-    /// How many marks of one-time sequences the sniffer has asked for.
+    /// How many one-time sequences the sniffer has asked to mark as used.
     marks: u64,
     leases: Leases,
-    /// Where open doors are remembered.
+    /// The file that remembers open doors.
     lease_file: Option<LeaseFile>,
     commands: Commands,
     output: Output,
-    sniffer: Sniffer,
+    sniffer: SnifferProcess,
     signals: SignalFd,
     watch: Watch,
-    /// The local addresses that the sniffer was told of last.
+    /// The local addresses that were last sent to the sniffer.
     local: Vec<IpAddr>,
-    /// Removed at the end.
+    /// The pid file; removed when dropped.
     pid_file: Option<PidFile>,
-    /// Who waits until this is at work.
+    /// The caller that waits until the daemon listens.
     waiting: Option<Waiting>,
     reload: Reload,
     losses: Losses,
     state: State,
-    /// Whether the sniffer has listened.
+    /// Whether the daemon has ever listened.
     has_listened: bool,
-    /// From when on a signal says that there is no time.
+    /// From this time on, a signal means to exit at once.
     hurried_from: Option<Instant>,
-    /// How to end.
+    /// The exit status.
     exit: Exit,
 }
 
 /// Runs the daemon.
 pub(crate) fn main(args: &Args) -> Exit {
-    // The caller's folder is this daemon's as well, but a name in a message should be a whole one.
+    // The daemon keeps the caller's directory, but messages should have the whole path.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
     let loaded = match load(&args.config, style()) {
         Ok((loaded, warnings)) => {
-            say(&warnings);
+            print_stderr(&warnings);
             loaded
         }
         Err(errors) => {
-            say(&errors);
+            print_stderr(&errors);
             return Exit::Failed;
         }
     };
@@ -124,36 +126,36 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
 }
 
-/// Says why the daemon does not begin.
+/// Prints why the daemon does not start.
 pub(crate) fn refuse(why: &dyn fmt::Display) -> Exit {
-    say(&format!("knockd: error: {why}\n"));
+    print_stderr(&format!("knockd: error: {why}\n"));
     Exit::Failed
 }
 
 impl Runner {
-    /// Works until there is an end.
+    /// Runs until the end.
     fn work(mut self) -> Exit {
-        let mut news = Vec::new();
+        let mut events = Vec::new();
         loop {
             self.wait();
             self.take_signals();
-            self.take_reports();
+            self.take_messages();
             self.take_addresses();
-            self.commands.reap(&mut news);
-            self.commands.listen(&mut news);
-            self.commands.watch(&mut news);
-            for one in news.drain(..) {
-                self.tell_of_command(one);
+            self.commands.reap(&mut events);
+            self.commands.listen(&mut events);
+            self.commands.watch(&mut events);
+            for one in events.drain(..) {
+                self.command_event(one);
             }
-            if self.go_on_ending() {
+            if self.continue_ending() {
                 break;
             }
             self.sniffer.send();
         }
-        self.say_goodbye()
+        self.finish()
     }
 
-    /// Waits until something happens, or is due.
+    /// Waits until something happens or is due.
     fn wait(&mut self) {
         let due = self.commands.watch_due().into_iter().chain(self.state.deadline());
         let due = due.chain(self.losses.due()).min();
@@ -162,12 +164,12 @@ impl Runner {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
         ];
-        if let Some((socket, events)) = self.sniffer.wanted(self.heeds_sniffer()) {
+        if let Some((socket, events)) = self.sniffer.wanted(self.reads_sniffer()) {
             wanted.push(PollFd::new(socket, events));
         }
         let outputs = self.commands.outputs();
         wanted.extend(outputs.map(|output| PollFd::new(output, PollFlags::POLLIN)));
-        // Interrupted or not, all is looked at.
+        // Even after an error, the loop looks at everything.
         let _ = ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None);
     }
 
@@ -177,13 +179,13 @@ impl Runner {
             match Signal::try_from(number) {
                 Ok(Signal::SIGHUP) => self.reload(),
                 Ok(Signal::SIGTERM | Signal::SIGINT) => self.end_by_signal(),
-                // Commands are looked after whatever woke this up.
+                // The loop collects commands that have ended in any case.
                 _ => {}
             }
         }
     }
 
-    /// Tells the sniffer if the addresses are others by now.
+    /// Sends the local addresses to the sniffer if they have changed.
     fn take_addresses(&mut self) {
         if !self.watch.take() {
             return;
@@ -191,12 +193,15 @@ impl Runner {
         match addresses::local(&self.settings.interfaces) {
             Ok(local) if local != self.local => {
                 self.local.clone_from(&local);
-                self.sniffer.tell(&Order::Addresses(local));
+                self.sniffer.queue(&Order::Addresses(local));
             }
             Ok(_) => {}
             Err(error) => {
-                let text = format!("cannot read the addresses of this machine: {error}");
-                self.output.text(Kind::Message, text);
+                let text = format!(
+                    "knockd: warning: cannot read the addresses of this machine: {error}; knocks at new \
+                     addresses are not seen"
+                );
+                self.output.text(Kind::Notice, text);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Which file's line an engine means by the line of a door.
+//! The files of one-time sequences, in which used sequences are marked.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use knock_config::text::{Cause, shown};
 use knock_config::{Config, FileName};
 use knock_engine::DoorId;
 
-/// The files of one-time sequences, as they were read.
+/// The files, as they were read.
 #[derive(Debug, Default)]
 pub(super) struct OneTime {
     /// The file of each door that has one.
@@ -20,7 +20,7 @@ pub(super) struct OneTime {
 }
 
 impl OneTime {
-    /// Takes the files of a configuration whose doors have these ids, in the order of the file.
+    /// Takes the files of a configuration. The ids are those of its doors, in order.
     pub(super) fn new(
         config: &Config,
         files: &Files,
@@ -34,7 +34,7 @@ impl OneTime {
         Self { files: named.collect(), texts: files.one_time.clone() }
     }
 
-    /// Writes `#` over the first byte of a line, if it is still the line that was read.
+    /// Marks a sequence as used: writes `#` over the first byte of its line, if that has not changed.
     pub(super) fn mark(&self, door: DoorId, line: u32, offset: u64) -> Result<(), NotMarked> {
         let name = self.files.get(&door).ok_or(NotMarked::NoSuchLine)?;
         let text = self.texts.get(name).ok_or(NotMarked::NoSuchLine)?;
@@ -42,7 +42,7 @@ impl OneTime {
     }
 }
 
-/// A file in which no sequence could be marked as used.
+/// A file in which sequences cannot be marked as used.
 #[derive(Debug)]
 pub(crate) struct NotWritable(PathBuf, io::Error);
 
@@ -54,8 +54,8 @@ impl fmt::Display for NotWritable {
     }
 }
 
-/// Opens every file of one-time sequences for reading and writing: what cannot be marked could be used
-/// again, by anybody who saw it.
+/// Checks that every file of one-time sequences can be written: a sequence that cannot be marked as used
+/// could be used again, by anyone who saw it.
 ///
 /// # Errors
 /// [`NotWritable`] about the first that cannot be opened.
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_very_line_that_was_used_is_marked_and_nothing_else_changes() {
+    fn only_the_line_that_was_used_is_marked() {
         let folder = TempDir::new().unwrap();
         let (one_time, door, path, config) = one_time(&folder);
         check_writable(&config).unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_of_the_door_is_not_marked() {
+    fn a_line_that_the_door_does_not_have_is_not_marked() {
         let folder = TempDir::new().unwrap();
         let (one_time, door, path, _) = one_time(&folder);
         assert!(matches!(one_time.mark(door, 1, 6), Err(NotMarked::NoSuchLine)));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_gone_is_not_writable() {
+    fn a_file_that_was_removed_is_not_writable() {
         let folder = TempDir::new().unwrap();
         let (one_time, door, path, config) = one_time(&folder);
         fs::remove_file(&path).unwrap();

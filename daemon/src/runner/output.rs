@@ -1,7 +1,7 @@
-//! Lines on their way out: to standard output and standard error, the log file and syslog.
+//! The output: standard output and standard error, the log file and syslog.
 //!
-//! Threads of their own write them. A terminal that is stopped or a full pipe delays lines for it, and in
-//! the end loses them; a slow syslog does so for all. Neither delays a command.
+//! Lines are written by two threads. If a terminal is stopped or a pipe is full, lines for it are delayed
+//! and in the end lost; a slow syslog does the same to all lines. Neither delays a command.
 
 mod log;
 mod screen;
@@ -23,33 +23,33 @@ use super::lookup::Names;
 /// How many lines may wait to be written.
 const LINES_MAX: usize = 16_384;
 
-/// How long the end, and a caller of a daemon, wait for lines to be written.
+/// How long to wait, at the end and before a caller goes on, until lines are written.
 const END_MAX: Duration = Duration::from_secs(5);
 
-/// A line, and where it belongs.
+/// A line, and what kind it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) kind: Kind,
     /// The text, without a newline.
     pub(super) text: Vec<u8>,
-    /// The client with whose address the line begins, if it does.
+    /// The client, if the line begins with its address.
     pub(super) client: Option<IpAddr>,
 }
 
-/// What a line is.
+/// The kind of a line, which decides where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A line of the transcript.
     Transcript,
-    /// A line of the transcript that matters to everybody: an opening, a command.
+    /// An important line of the transcript: an opening, a command.
     Opening,
-    /// What an administrator should see in any case.
-    Message,
-    /// Only for the transcript, not for logs.
+    /// A message that an administrator should always see.
+    Notice,
+    /// A line that is printed with the transcript, and not logged.
     Aside,
-    /// Not for the transcript, which has it in other words.
+    /// A line that is logged, and not printed with the transcript, which has another line for it.
     Logged,
-    /// What `--debug` asks for.
+    /// A line for `--debug`.
     Debug,
 }
 
@@ -63,25 +63,32 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    /// Returns whether every line of the transcript goes somewhere.
+    /// Returns whether all lines of the transcript are printed or logged.
     pub(super) fn want_every_line(&self) -> bool {
         self.verbose || self.log_file.is_some() || self.syslog
     }
 }
 
-/// The lines' way out.
+/// Returns a line about lines that were lost.
+fn lost_lines(number: u64) -> String {
+    format!(
+        "knockd: warning: {number} log lines were lost, because they could not be written fast enough"
+    )
+}
+
+/// The queue of lines to be written.
 pub(super) struct Output {
     jobs: Option<SyncSender<Job>>,
-    /// Say when each of the threads has written all.
+    /// Each receives when a thread has written everything.
     ended: [Receiver<()>; 2],
-    /// How many lines did not find room since that was last told.
+    /// How many lines were lost since that was last reported.
     lost: u64,
-    /// That the log file is to be opened anew, for which there was no room yet.
+    /// A request to reopen the log file, for which the queue has no room yet.
     reopening: Option<Sinks>,
 }
 
 impl Output {
-    /// Opens the log file and begins to write.
+    /// Opens the log file and starts the threads.
     pub(super) fn new(sinks: Sinks, names: Option<Names>) -> Self {
         let (screen, screen_ended) = Screen::new();
         let (jobs, to_do) = mpsc::sync_channel(LINES_MAX);
@@ -91,23 +98,23 @@ impl Output {
             for job in to_do {
                 writer.perform(job);
             }
-            // With it goes the screen's work.
+            // This ends the thread of the screen.
             drop(writer);
             let _ = end.send(());
         });
         Self { jobs: Some(jobs), ended: [ended, screen_ended], lost: 0, reopening: None }
     }
 
-    /// Writes a line some time soon.
+    /// Queues a line.
     pub(super) fn line(&mut self, line: Line) {
         if !self.try_to_reopen() {
             self.lost = self.lost.saturating_add(1);
             return;
         }
         if self.lost > 0 {
-            let text = format!("{} lines were lost because they could not be written", self.lost);
-            let told = Line { kind: Kind::Message, text: text.into_bytes(), client: None };
-            if !self.put(Job::Line(told)) {
+            let text = lost_lines(self.lost);
+            let report = Line { kind: Kind::Notice, text: text.into_bytes(), client: None };
+            if !self.put(Job::Line(report)) {
                 self.lost = self.lost.saturating_add(1);
                 return;
             }
@@ -118,26 +125,26 @@ impl Output {
         }
     }
 
-    /// Writes a text that is no client's.
+    /// Queues a line that does not begin with a client.
     pub(super) fn text(&mut self, kind: Kind, text: impl Into<Vec<u8>>) {
         self.line(Line { kind, text: text.into(), client: None });
     }
 
-    /// Writes all lines of a report about a configuration.
-    pub(super) fn report(&mut self, report: &str) {
+    /// Queues all lines of a report about a configuration.
+    pub(super) fn lines(&mut self, report: &str) {
         for line in report.lines().filter(|line| !line.is_empty()) {
-            self.text(Kind::Message, line);
+            self.text(Kind::Notice, line);
         }
     }
 
-    /// Opens the log file anew, behind all lines before. If there is no room for that, lines are lost
-    /// until there is.
+    /// Reopens the log file, after all earlier lines. While there is no room for this in the queue, lines
+    /// are lost.
     pub(super) fn reopen(&mut self, sinks: &Sinks) {
         self.reopening = Some(sinks.clone());
         self.try_to_reopen();
     }
 
-    /// Returns whether nothing is left to be opened anew before the next line.
+    /// Returns whether the next line may be queued: no request to reopen comes before it.
     fn try_to_reopen(&mut self) -> bool {
         let (Some(jobs), Some(sinks)) = (&self.jobs, self.reopening.take()) else { return true };
         match jobs.try_send(Job::Reopen(sinks)) {
@@ -149,7 +156,7 @@ impl Output {
         }
     }
 
-    /// Waits until all lines so far are written, but not for ever.
+    /// Waits until all lines so far are written, but not forever.
     pub(super) fn flush(&self) {
         let (written, answer) = mpsc::channel();
         if self.put(Job::Answer(written)) {
@@ -165,12 +172,12 @@ impl Output {
         }
     }
 
-    /// Waits until all is written, but not for ever.
+    /// Waits until everything is written, but not forever.
     pub(super) fn end(mut self) {
         drop(self.jobs.take());
         let deadline = Instant::now().checked_add(END_MAX).unwrap_or_else(Instant::now);
         for ended in &self.ended {
-            // What is not written by then will not be.
+            // Lines that are not written by then are lost.
             let _ = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         }
     }

@@ -1,4 +1,4 @@
-//! The configuration, read anew.
+//! Reloading the configuration.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,21 +15,21 @@ use super::{Runner, State};
 use crate::settings::{Settings, SettingsError};
 use crate::wire::Order;
 
-/// How far a reload is.
+/// The state of a reload.
 pub(super) enum Reload {
-    /// There is none.
+    /// No reload is under way.
     Idle,
-    /// One was asked for before the sniffer listened.
+    /// A reload was requested before the sniffer listened.
     Early,
     /// The sniffer has the configuration and has not answered yet.
     Asked(Box<Loaded>),
-    /// Meanwhile another one was asked for.
+    /// As before, and meanwhile another reload was requested.
     AskedAgain(Box<Loaded>),
 }
 
 impl Runner {
-    /// Reads the configuration anew, unless a reload is under way or the sniffer does not listen yet,
-    /// after which it does. One with errors is told of and not used.
+    /// Reloads the configuration: now, or after the present reload, or when the sniffer listens. If it
+    /// has errors, they are logged, and the reload is rejected.
     pub(super) fn reload(&mut self) {
         self.reload = match (self.state, std::mem::replace(&mut self.reload, Reload::Idle)) {
             (State::Listening, Reload::Idle | Reload::Early) => Reload::Idle,
@@ -46,7 +46,7 @@ impl Runner {
         }
     }
 
-    /// Reads the configuration once more, as sequences that it has were used meanwhile.
+    /// Reads the configuration once more, because a sequence was used meanwhile.
     pub(super) fn read_again(&mut self) {
         if matches!(self.reload, Reload::Asked(_) | Reload::AskedAgain(_)) {
             self.reload = Reload::Idle;
@@ -54,7 +54,7 @@ impl Runner {
         }
     }
 
-    /// Does the reload that was asked for before the sniffer listened.
+    /// Does the reload that was requested before the sniffer listened.
     pub(super) fn reload_if_early(&mut self) {
         if matches!(self.reload, Reload::Early) {
             self.reload();
@@ -63,24 +63,25 @@ impl Runner {
 
     fn read(&mut self) {
         let loaded = load(&self.path, Style::Plain).and_then(|(loaded, warnings)| {
-            self.output.report(&warnings);
+            self.output.lines(&warnings);
             let settings = self.settings_of(&loaded.config)?;
             Ok((loaded, settings))
         });
         match loaded {
             Ok((loaded, settings)) => {
-                self.settle(settings);
+                self.apply(settings);
                 let (marks, files) = (self.marks, loaded.files.clone());
-                self.sniffer.tell(&Order::Reload { marks, files });
+                self.sniffer.queue(&Order::Reload { marks, files });
                 self.reload = Reload::Asked(Box::new(loaded));
             }
             Err(errors) => {
-                self.output.report(&errors);
+                self.output.lines(&errors);
                 let text = format!(
-                    "{} is not used because of its errors; the doors stay as they were",
+                    "reload rejected: {} has the errors above, so the doors stay as they were; fix them \
+                     and reload again",
                     shown(&self.path)
                 );
-                self.output.text(Kind::Message, text);
+                self.output.text(Kind::Notice, text);
                 self.reopen_log();
             }
         }
@@ -91,7 +92,7 @@ impl Runner {
         let error = |why: &dyn fmt::Display| format!("error: {why}\n");
         check_writable(config).map_err(|why| error(&why))?;
         match Settings::new(&self.args, &config.options) {
-            // Routes come and go; what is listened on stays.
+            // Routes come and go. Without one now, the interface stays the same.
             Err(SettingsError::NoInterface { .. }) => {
                 let mut args = self.args.clone();
                 let names = self.settings.interfaces.iter();
@@ -102,18 +103,19 @@ impl Runner {
         }
     }
 
-    /// Goes by other settings, as far as that can be done now.
-    fn settle(&mut self, settings: Settings) {
-        let lasting = [
+    /// Applies new settings, as far as that is possible without a restart.
+    fn apply(&mut self, settings: Settings) {
+        let fixed = [
             ("Interface", settings.interfaces != self.settings.interfaces),
             ("User", settings.user != self.settings.user),
             ("PidFile", settings.pid_file != self.settings.pid_file),
             ("LeaseFile", settings.lease_file != self.settings.lease_file),
         ];
-        for (directive, _) in lasting.into_iter().filter(|(_, is_other)| *is_other) {
-            let text =
-                format!("the directive '{directive}' has changed; that counts after a restart");
-            self.output.text(Kind::Message, text);
+        for (directive, _) in fixed.into_iter().filter(|(_, is_other)| *is_other) {
+            let text = format!(
+                "the directive '{directive}' has changed; this takes effect after a restart"
+            );
+            self.output.text(Kind::Notice, text);
         }
         self.commands.set_limit(settings.command_limit);
         self.settings.log_file = settings.log_file;
@@ -123,7 +125,7 @@ impl Runner {
         self.reopen_log();
     }
 
-    /// Opens the log file again, so that one that was moved away can grow anew.
+    /// Reopens the log file, so that after a rotation a new one begins.
     fn reopen_log(&mut self) {
         let file = self.settings.log_file.as_deref().map(shown);
         if let Some(file) = &file {
@@ -135,7 +137,7 @@ impl Runner {
         }
     }
 
-    /// Gives the doors of the configuration the ids that the engine has given them.
+    /// Uses the new doors, with the ids that they have in the engine.
     pub(super) fn adopt(&mut self, ids: &[u16]) {
         let again = matches!(self.reload, Reload::AskedAgain(_));
         let (Reload::Asked(loaded) | Reload::AskedAgain(loaded)) =
@@ -146,7 +148,7 @@ impl Runner {
         let Loaded { config, doors, files } = *loaded;
         let indices: Vec<usize> = ids.iter().map(|&id| usize::from(id)).collect();
         if let Err(error) = self.doors.adopt(doors, &indices) {
-            self.broken(&error);
+            self.end_with_broken_sniffer(&error);
             return;
         }
         let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();
@@ -156,7 +158,7 @@ impl Runner {
         }
     }
 
-    /// Forgets a configuration that the engine did not take, which is told of.
+    /// Discards a configuration that the engine has refused.
     pub(super) fn forget_reload(&mut self) {
         if matches!(std::mem::replace(&mut self.reload, Reload::Idle), Reload::AskedAgain(_)) {
             self.reload();

@@ -1,4 +1,4 @@
-//! From the command line to a sniffer that listens.
+//! The start, up to a sniffer that listens.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -29,20 +29,20 @@ use crate::user::User;
 use crate::wire::{Order, Task};
 use crate::{resolver, signals, sniffer};
 
-/// This very program, also if its file was replaced meanwhile.
+/// The program of this process, even if its file was replaced since the start.
 const SELF: &str = "/proc/self/exe";
 
-/// A configuration that can be used.
+/// A configuration without errors.
 pub(super) struct Loaded {
     pub(super) config: Config,
     pub(super) doors: Doors,
     pub(super) files: Files,
 }
 
-/// Why the daemon does not begin.
+/// Why the daemon does not start.
 pub(super) struct Failure(pub(super) String);
 
-/// Reads the configuration. `Err` has all that is wrong with it, and `Ok` what is hardly meant.
+/// Reads the configuration. `Ok` includes its warnings; `Err` has its errors and warnings.
 pub(super) fn load(path: &Path, style: Style) -> Result<(Loaded, String), String> {
     let setup = Setup::load(path);
     let report = setup.report(style);
@@ -53,7 +53,7 @@ pub(super) fn load(path: &Path, style: Style) -> Result<(Loaded, String), String
     }
 }
 
-/// Returns whether what goes to standard error may have colours.
+/// Returns whether text on standard error may have colours.
 pub(crate) fn style() -> Style {
     match anstream::AutoStream::choice(&io::stderr()) {
         ColorChoice::Never => Style::Plain,
@@ -62,7 +62,7 @@ pub(crate) fn style() -> Style {
 }
 
 impl Runner {
-    /// Opens and starts everything. The sniffer is told what to do, and has not answered yet.
+    /// Opens and starts everything. The sniffer has its task, but does not listen yet.
     pub(super) fn begin(
         args: &Args,
         path: PathBuf,
@@ -76,10 +76,11 @@ impl Runner {
         let lease_file = settings.lease_file.as_deref().map(take_lease_file).transpose()?;
         let left_open = lease_file.as_ref().map_or(0, |file| file.open_doors().count());
         let recording = args.record.as_deref().map(create).transpose()?;
-        let signals = signals::hold().map_err(|error| system("hold signals", &error.into()))?;
-        let watch = Watch::new().map_err(|error| system("watch the addresses", &error))?;
+        let signals = signals::block().map_err(|error| system("block signals", &error.into()))?;
+        let watch =
+            Watch::new().map_err(|error| system("watch for changes of addresses", &error))?;
         let local = addresses::local(&settings.interfaces)
-            .map_err(|error| system("read the addresses", &error))?;
+            .map_err(|error| system("read the addresses of this machine", &error))?;
         let names = if args.lookup { Some(start_resolver(settings.user)?) } else { None };
         let sinks = sinks(args, &settings);
         let task = Task {
@@ -105,7 +106,7 @@ impl Runner {
             leases: super::Leases::from(u64::try_from(left_open).unwrap_or(u64::MAX)),
             lease_file,
             output: Output::new(sinks, names),
-            sniffer: super::Sniffer::new(sniffer, socket),
+            sniffer: super::SnifferProcess::new(sniffer, socket),
             signals,
             watch,
             local,
@@ -118,7 +119,7 @@ impl Runner {
             hurried_from: None,
             exit: Exit::Done,
         };
-        runner.sniffer.tell(&Order::Begin(Box::new(task)));
+        runner.sniffer.queue(&Order::Begin(Box::new(task)));
         Ok(runner)
     }
 }
@@ -133,13 +134,13 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
     }
 }
 
-/// Takes the file that remembers open doors. What in it makes no sense is told.
+/// Opens the file that remembers open doors, and warns if it has invalid lines.
 fn take_lease_file(path: &Path) -> Result<LeaseFile, Failure> {
-    let (file, nonsense) = LeaseFile::take(path).map_err(|error| Failure(error.to_string()))?;
-    if nonsense > 0 {
+    let (file, invalid) = LeaseFile::take(path).map_err(|error| Failure(error.to_string()))?;
+    if invalid > 0 {
         let path = shown(path);
-        say(&format!(
-            "knockd: warning: {nonsense} lines of {path} make no sense: doors may be open\n"
+        print_stderr(&format!(
+            "knockd: warning: {path} has invalid lines ({invalid}): the doors on them may still be open\n"
         ));
     }
     Ok(file)
@@ -149,12 +150,14 @@ fn system(what: &str, error: &io::Error) -> Failure {
     Failure(format!("cannot {what}: {}", Cause(error)))
 }
 
-/// Creates the file for a recording, which tells the secret of every door that opens: for its owner
-/// only.
+/// Creates the file for a recording. Only its owner may read it, because it shows the sequence of every
+/// door that opens.
 fn create(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.map_err(|error| Failure(format!("cannot write {}: {}", shown(path), Cause(&error))))
+    file.map_err(|error| {
+        Failure(format!("cannot write the recording {}: {}", shown(path), Cause(&error)))
+    })
 }
 
 /// Starts the program a second time, to read packets.
@@ -169,9 +172,9 @@ fn start_sniffer(
     command.arg0(sniffer::NAME).env_clear().stdin(Stdio::from(std::os::fd::OwnedFd::from(other)));
     command.stdout(recording.map_or_else(Stdio::null, Stdio::from));
     if args.daemon {
-        // The caller's terminal must be left. Its last words, if this process dies, go to the log.
+        // It must not keep the caller's terminal. If this process dies, its last words go to the log.
         let log = settings.log_file.as_ref();
-        // A file that cannot be opened is told of by the output.
+        // If the file cannot be opened, the output warns about it.
         let log = log.and_then(|path| open_log(path).ok());
         command.stderr(log.map_or_else(Stdio::null, Stdio::from));
     }
@@ -180,9 +183,9 @@ fn start_sniffer(
     Ok((child, socket))
 }
 
-/// Starts the program once more, to look names up. It ends when nobody asks any more.
+/// Starts the program once more, to look up names. It ends when this process does.
 fn start_resolver(user: Option<User>) -> Result<Names, Failure> {
-    let failed = |error: &io::Error| system("start the process that looks names up", error);
+    let failed = |error: &io::Error| system("start the process that looks up names", error);
     let (socket, other) = UnixStream::pair().map_err(|error| failed(&error))?;
     let mut command = Command::new(SELF);
     command.arg0(resolver::NAME).args(user.into_iter().flat_map(User::arguments));
@@ -192,8 +195,8 @@ fn start_resolver(user: Option<User>) -> Result<Names, Failure> {
     Ok(Names::new(socket))
 }
 
-/// Says something before there are lines.
-pub(crate) fn say(text: &str) {
-    // Nobody could be told that this failed.
+/// Prints a text on standard error, before there is an [`Output`].
+pub(crate) fn print_stderr(text: &str) {
+    // There is no other place to report an error.
     let _ = io::stderr().write_all(text.as_bytes());
 }

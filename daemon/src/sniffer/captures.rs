@@ -1,4 +1,4 @@
-//! The captures: where packets come from.
+//! The captures, from which packets are read.
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
@@ -8,52 +8,55 @@ use knock_engine::{Doors, LinkType, Listening, filter};
 use nix::net::if_::if_nametoindex;
 use pcap::{Active, Capture, Precision};
 
-/// How much of each packet is captured, in bytes: all headers that are looked at, with several VLAN
-/// tags and IPv6 extension headers. The kernel's buffer has a place of this size for each packet.
+/// How much of each packet is captured, in bytes: enough for all headers that matter, with several VLAN
+/// tags and IPv6 extension headers. Each packet takes this much of the kernel's buffer.
 const SNAPLEN: i32 = 512;
 
-/// The size of the kernel's buffer for an interface, in bytes: room for some 28,000 packets, a second
+/// The size of the kernel's buffer for an interface, in bytes: room for about 28,000 packets, a second
 /// of a flood.
 const BUFFER_BYTES: i32 = 16 << 20;
 
-/// The most instructions that the kernel takes. libpcap silently filters in user space beyond, where
-/// frames have a VLAN tag that the kernel's filter does not see.
+/// The longest filter that the kernel takes, in instructions. libpcap silently runs a longer one in user
+/// space, where it would see VLAN tags in frames, unlike a kernel filter.
 const INSTRUCTIONS_MAX: usize = 4096;
 
-/// An interface that is listened on.
+/// An interface with an open capture.
 pub(crate) struct Interface {
     name: String,
     capture: Capture<Active>,
     link: LinkType,
-    /// The filter that is set.
+    /// The present filter.
     filter: Option<String>,
 }
 
 /// Why an interface cannot be listened on.
 #[derive(Debug)]
 pub(crate) enum CaptureError {
-    /// It is not there.
+    /// It does not exist.
     Missing(String),
-    /// This process lacks the capability that is needed.
+    /// This process lacks `CAP_NET_RAW`.
     Denied(String),
-    /// It has a link type that is not understood.
+    /// Its link type is not supported.
     LinkType(String, LinkType),
-    /// Anything else, as libpcap puts it.
+    /// Any other error, in libpcap's words.
     Pcap(String, pcap::Error),
 }
 
 impl fmt::Display for CaptureError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(name) => write!(out, "there is no interface {name}"),
+            Self::Missing(name) => write!(
+                out,
+                "cannot listen on {name}: there is no such interface; 'ip link' lists those that exist"
+            ),
             Self::Denied(name) => write!(
                 out,
                 "cannot listen on {name} without the capability CAP_NET_RAW: start knockd as root, \
-                 or grant it, as with 'setcap cap_net_raw=ep /usr/sbin/knockd', or \
-                 'AmbientCapabilities=CAP_NET_RAW' in a unit of systemd"
+                 or grant the capability, with 'setcap cap_net_raw=ep /usr/sbin/knockd' or with \
+                 'AmbientCapabilities=CAP_NET_RAW' in the systemd unit"
             ),
             Self::LinkType(name, link) => {
-                write!(out, "cannot listen on {name}: its link type, {link}, is not supported")
+                write!(out, "cannot listen on {name}: its link type {link} is not supported")
             }
             Self::Pcap(name, pcap::Error::PcapError(cause)) => {
                 // libpcap begins some of its messages with the name.
@@ -66,11 +69,11 @@ impl fmt::Display for CaptureError {
 }
 
 impl Interface {
-    /// Opens the capture of an interface; `any` is all of them. A name such as `eth0:1` is that of
-    /// some addresses of `eth0`, for knockd 0.8 as well: what comes to them comes there.
+    /// Opens a capture on an interface; `any` means all. A name such as `eth0:1` is an alias for some
+    /// addresses of `eth0`, whose packets arrive on `eth0`; knockd 0.8 does the same.
     ///
     /// # Errors
-    /// [`CaptureError`] if it is not there, may not be opened, or cannot be understood.
+    /// [`CaptureError`] if the interface does not exist, cannot be opened, or is not supported.
     pub(crate) fn open(name: &str) -> Result<Self, CaptureError> {
         let device = name.split_once(':').map_or(name, |(device, _)| device);
         if device != "any" && if_nametoindex(device).is_err() {
@@ -110,13 +113,13 @@ impl Interface {
         SNAPLEN.unsigned_abs()
     }
 
-    /// Has the kernel pass only what these doors may let through.
+    /// Has the kernel pass only packets that these doors may let through.
     ///
-    /// A filter that is too long for the kernel gives way to a wider one: the engine decides again
-    /// about every packet.
+    /// If a filter is too long for the kernel, a wider one takes its place; the engine checks every
+    /// packet again anyway.
     ///
     /// # Errors
-    /// [`CaptureError`] if not even every packet can be asked for.
+    /// [`CaptureError`] if no filter at all can be set.
     pub(crate) fn listen_for(
         &mut self,
         doors: &Doors,
@@ -136,12 +139,12 @@ impl Interface {
                 Err(error) => last = Some(error),
             }
         }
-        // The last expression is empty, and no kernel refuses that.
+        // The last expression is empty, which every kernel accepts.
         let error = last.unwrap_or(pcap::Error::InvalidString);
         Err(CaptureError::Pcap(self.name.clone(), error))
     }
 
-    /// Sets a filter. Returns whether it is one for the kernel.
+    /// Sets a filter. Returns `false` if it is too long for the kernel.
     fn set(&mut self, expression: &str) -> Result<bool, pcap::Error> {
         let program = self.capture.compile(expression, true)?;
         if program.get_instructions().len() > INSTRUCTIONS_MAX {
@@ -151,11 +154,11 @@ impl Interface {
         Ok(true)
     }
 
-    /// Hands over what is there, up to a number of packets: the stamp, in nanoseconds since the
-    /// epoch, the length on the wire and the captured bytes. Returns how many they were.
+    /// Reads up to `limit` packets, without waiting. `see` gets the link type, the stamp in nanoseconds
+    /// since the epoch, the length on the wire and the captured bytes. Returns how many were read.
     ///
     /// # Errors
-    /// [`CaptureError`] if there will be no more.
+    /// [`CaptureError`] if nothing can be read from the interface any more.
     pub(crate) fn read(
         &mut self,
         limit: usize,
@@ -163,7 +166,7 @@ impl Interface {
     ) -> Result<usize, CaptureError> {
         let link = self.link;
         let read = self.capture.dispatch(Some(limit), |packet| {
-            // With nanosecond precision, microseconds are nanoseconds.
+            // With nanosecond precision, the field of microseconds has nanoseconds.
             let (seconds, nanos) = (packet.header.ts.tv_sec, packet.header.ts.tv_usec);
             let stamp = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
             see(link, stamp, packet.header.len, packet.data);
@@ -175,16 +178,16 @@ impl Interface {
         }
     }
 
-    /// Returns how many packets the kernel has dropped so far, because the buffer was full.
+    /// Returns how many packets the kernel has dropped since the start, because its buffer was full.
     pub(crate) fn dropped(&mut self) -> u32 {
         self.capture.stats().map_or(0, |stats| stats.dropped)
     }
 }
 
 impl AsFd for Interface {
-    #[expect(unsafe_code, reason = "the capture, which owns it, is borrowed as long")]
+    #[expect(unsafe_code, reason = "the capture, which owns the descriptor, stays borrowed")]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: an open capture of Linux has a descriptor that is open as long as the capture.
+        // SAFETY: on Linux, the descriptor of a capture is open as long as the capture.
         unsafe { BorrowedFd::borrow_raw(self.capture.as_raw_fd()) }
     }
 }
@@ -204,7 +207,7 @@ mod tests {
         if !require(name, &[], Need::Namespaces) {
             return;
         }
-        // Filters of the engine are shorter with the libpcap that its tests run with.
+        // The engine's filters are shorter than that, with the libpcap of these tests.
         let sum = |bytes: usize| {
             let bytes = (0..bytes).map(|byte| format!("link[{}]", byte % 500));
             bytes.collect::<Vec<_>>().join(" + ") + " = 1"

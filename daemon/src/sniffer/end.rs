@@ -7,39 +7,40 @@ use knock_config::text::Cause;
 
 use super::captures::CaptureError;
 use crate::sandbox::SandboxError;
-use crate::wire::NotAnOrder;
+use crate::wire::InvalidOrder;
 
 /// Why the sniffer ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The runner wants no more.
+    /// The runner has closed its end of the socket.
     Dismissed,
-    /// The runner is gone.
+    /// The runner has died.
     Orphaned,
-    /// The runner cannot be understood.
-    Order(NotAnOrder),
-    /// An interface cannot be listened on, or not any more.
+    /// The runner has sent an invalid order.
+    Order(InvalidOrder),
+    /// An interface cannot be listened on, or no longer.
     Capture(CaptureError),
-    /// It could not give up its privileges.
+    /// The privileges could not be given up.
     Sandbox(SandboxError),
-    /// The configuration, which the runner has found sound, is not.
+    /// The configuration has errors, though the runner has checked it.
     Configuration,
-    /// The system refused something that it never should.
+    /// A system call failed that should not.
     System(&'static str, io::Error),
 }
 
 impl fmt::Display for End {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dismissed => out.write_str("it is not needed any more"),
-            Self::Orphaned => {
-                out.write_str("the process that runs commands has ended, so this one ends, too")
-            }
+            Self::Dismissed => out.write_str("the process that runs commands is done"),
+            Self::Orphaned => out.write_str(
+                "the process that runs commands has died, so the process that reads packets exits; \
+                 doors may stay open (a restart closes those that LeaseFile remembers)",
+            ),
             Self::Order(error) => error.fmt(out),
             Self::Capture(error) => error.fmt(out),
             Self::Sandbox(error) => error.fmt(out),
             Self::Configuration => {
-                out.write_str("the configuration is not the one that was checked")
+                out.write_str("the configuration has errors, though it was checked before")
             }
             Self::System(what, error) => write!(out, "{what}: {}", Cause(error)),
         }

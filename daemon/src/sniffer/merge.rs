@@ -1,17 +1,17 @@
-//! What came at several interfaces, in the order of time.
+//! Packets of several interfaces, in order of time.
 
 use std::collections::VecDeque;
 
 use knock_engine::Timestamp;
 
-/// Things that wait until nothing from before them can come any more.
+/// Packets that wait until no earlier packet can come any more.
 ///
-/// Each interface has a queue in the kernel and tells its own packets in order, but a packet of one may
-/// be read before an earlier one of another.
+/// Each interface has its own queue in the kernel. The packets of one come in order, but a packet of one
+/// interface may be read before an earlier one of another.
 #[derive(Debug)]
 pub(super) struct Merge<T> {
     places: Vec<Place<T>>,
-    /// How many things wait of one interface.
+    /// How many packets of one interface may wait.
     waiting_max: usize,
 }
 
@@ -19,45 +19,45 @@ pub(super) struct Merge<T> {
 #[derive(Debug)]
 struct Place<T> {
     waiting: VecDeque<(Timestamp, T)>,
-    /// The moment up to which everything is read.
+    /// The time up to which all packets are read.
     known: Timestamp,
 }
 
 impl<T> Merge<T> {
-    /// Begins with so many interfaces, of which everything up to a moment is known. At most
-    /// `waiting_max` things of each wait here, and others in the kernel.
+    /// Begins at `now`, with this many interfaces. At most `waiting_max` packets of each wait here, and
+    /// the others in the kernel.
     pub(super) fn new(interfaces: usize, now: Timestamp, waiting_max: usize) -> Self {
         let place = || Place { waiting: VecDeque::new(), known: now };
         Self { places: std::iter::repeat_with(place).take(interfaces).collect(), waiting_max }
     }
 
-    /// Returns how many more things of an interface there is room for.
+    /// Returns how many more packets of an interface there is room for.
     pub(super) fn room(&self, place: usize) -> usize {
         let waiting = self.places.get(place).map_or(0, |place| place.waiting.len());
         self.waiting_max.saturating_sub(waiting)
     }
 
-    /// Puts in what came next at an interface.
+    /// Adds the next packet of an interface.
     pub(super) fn put(&mut self, place: usize, at: Timestamp, thing: T) {
         if let Some(place) = self.places.get_mut(place) {
             place.waiting.push_back((at, thing));
         }
     }
 
-    /// Says that everything that came at an interface up to a moment was put in.
+    /// Notes that all packets of an interface up to a time were added.
     pub(super) fn know(&mut self, place: usize, until: Timestamp) {
         if let Some(place) = self.places.get_mut(place) {
             place.known = place.known.max(until);
         }
     }
 
-    /// Returns the moment up to which everything is known of all interfaces.
+    /// Returns the time up to which all packets of all interfaces were added.
     pub(super) fn complete(&self) -> Option<Timestamp> {
         self.places.iter().map(|place| place.known).min()
     }
 
-    /// Takes out the earliest thing, with its place, if no other interface can have an earlier one.
-    /// Of one interface alone nothing waits.
+    /// Removes and returns the earliest packet, with the number of its interface, if no other interface
+    /// can have an earlier one. With only one interface, no packet waits.
     pub(super) fn next(&mut self) -> Option<(usize, Timestamp, T)> {
         let (first, at) = self.first()?;
         let mut others = self.places.iter().enumerate().filter(|&(number, _)| number != first);
@@ -68,7 +68,7 @@ impl<T> Merge<T> {
         Some((first, at, thing))
     }
 
-    /// Returns when the earliest thing came that waits.
+    /// Returns the time of the earliest packet that waits.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.first().map(|(_, at)| at)
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_one_interface_nothing_waits() {
+    fn with_one_interface_no_packet_waits() {
         let mut merge = merge(1);
         merge.put(0, at(7), 'a');
         merge.put(0, at(9), 'b');
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn things_are_taken_out_in_the_order_in_which_they_came() {
+    fn packets_come_out_in_order_of_time() {
         let mut merge = merge(3);
         for (place, moment, thing) in
             [(0, 1, 'a'), (0, 4, 'd'), (1, 2, 'b'), (1, 5, 'e'), (2, 3, 'c')]
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_thing_may_come_before_waits_for_it() {
+    fn a_packet_waits_while_an_earlier_one_may_come() {
         let mut merge = merge(2);
         merge.put(0, at(5), 'b');
         merge.know(0, at(9));
@@ -118,14 +118,14 @@ mod tests {
         merge.put(1, at(5), 'c');
         merge.put(1, at(6), 'd');
         merge.put(1, at(10), 'e');
-        // At the same moment, the interface that was named first is first.
+        // Of the same time, the packet of the interface that was named first comes first.
         assert_eq!(taken(&mut merge), "bcd");
         merge.know(0, at(10));
         assert_eq!(taken(&mut merge), "e");
     }
 
     #[test]
-    fn nothing_becomes_unknown_again() {
+    fn what_is_read_of_an_interface_never_goes_back() {
         let mut merge = merge(2);
         merge.know(0, at(5));
         merge.know(1, at(6));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_things_of_each_interface() {
+    fn each_interface_has_room_of_its_own() {
         let mut merge = merge(2);
         merge.put(0, at(1), 'a');
         assert_eq!((merge.room(0), merge.room(1)), (3, 4));

@@ -1,4 +1,4 @@
-//! What waits to be said to the runner.
+//! Messages that wait to be sent to the runner.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -10,13 +10,14 @@ use knock_engine::Effect;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::end::End;
-use super::runner::is_momentary;
-use crate::wire::{Gravity, Loss, Report};
+use super::runner_socket::is_momentary;
+use crate::wire::{Level, Loss, Message, is_progress};
 
-/// Lines wait in at most so many bytes; commands always do, and the engine bounds their number.
+/// How many bytes may wait before lines are dropped. Requests for commands are never dropped; the engine
+/// limits their number.
 const LINES_MAX: usize = 4 << 20;
 
-/// Reports on their way to the runner.
+/// Messages on their way to the runner.
 pub(super) struct Outbox {
     socket: UnixStream,
     bytes: VecDeque<u8>,
@@ -24,16 +25,16 @@ pub(super) struct Outbox {
     every_line: bool,
     /// Whether notes are wanted.
     debug: bool,
-    /// How many lines did not find room.
+    /// How many lines were dropped.
     dropped: u64,
-    /// How many marks of one-time sequences were asked for.
+    /// How many one-time sequences were to be marked as used.
     marks: u64,
-    /// What losses were told of.
-    told: BTreeMap<Loss, u64>,
+    /// The losses that were sent.
+    sent_losses: BTreeMap<Loss, u64>,
 }
 
 impl Outbox {
-    /// Takes the socket to the runner. Lines are not wanted yet.
+    /// Takes the socket to the runner. No lines are wanted yet.
     pub(super) const fn new(socket: UnixStream) -> Self {
         Self {
             socket,
@@ -42,16 +43,21 @@ impl Outbox {
             debug: false,
             dropped: 0,
             marks: 0,
-            told: BTreeMap::new(),
+            sent_losses: BTreeMap::new(),
         }
     }
 
-    /// Says which lines are wanted.
+    /// Sets which lines are wanted.
     pub(super) const fn want(&mut self, every_line: bool, debug: bool) {
         (self.every_line, self.debug) = (every_line, debug);
     }
 
-    /// Returns how many marks of one-time sequences were asked for since the start.
+    /// Returns whether notes and packets are wanted.
+    pub(super) const fn wants_notes(&self) -> bool {
+        self.debug
+    }
+
+    /// Returns how many one-time sequences were to be marked as used since the start.
     pub(super) const fn marks(&self) -> u64 {
         self.marks
     }
@@ -60,60 +66,48 @@ impl Outbox {
         self.bytes.is_empty()
     }
 
-    /// Puts an effect in if it is wanted. One that is only a line is dropped if there is no room.
+    /// Adds an effect if it is wanted. One that is only a line is dropped if there is no room.
     pub(super) fn effect(&mut self, effect: Effect) {
-        let (is_wanted, is_line) = match effect {
-            Effect::StageReached { .. } | Effect::SequenceTimedOut { .. } => {
-                (self.every_line, true)
-            }
-            Effect::Note(_) | Effect::OpeningSkipped { again: true, .. } => (self.debug, true),
-            Effect::Opened { .. }
-            | Effect::RunCommand { .. }
-            | Effect::CommandTimedOut { .. }
-            | Effect::CommandFailed { .. }
-            | Effect::MarkOneTime { .. }
-            | Effect::DoorDisabled { .. }
-            | Effect::OpeningRefused { .. }
-            | Effect::OpeningSkipped { again: false, .. }
-            | Effect::ReloadRefused => (true, false),
-            Effect::Own(never) => match never {},
-        };
+        let is_progress = is_progress(&effect);
+        let is_note =
+            matches!(effect, Effect::Note(_) | Effect::OpeningSkipped { again: true, .. });
+        let is_wanted = (!is_progress || self.every_line) && (!is_note || self.debug);
         if !is_wanted {
             return;
         }
         if matches!(effect, Effect::MarkOneTime { .. }) {
             self.marks = self.marks.saturating_add(1);
         }
-        if is_line && self.bytes.len() >= LINES_MAX {
+        if (is_progress || is_note) && self.bytes.len() >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.put(&Report::Effect(effect));
+        self.push(&Message::Effect(effect));
     }
 
-    /// Puts a report in.
-    pub(super) fn put(&mut self, report: &Report) {
-        report.write(&mut self.bytes);
+    /// Adds a message.
+    pub(super) fn push(&mut self, message: &Message) {
+        message.write(&mut self.bytes);
     }
 
-    /// Puts in why something is not as it should be.
-    pub(super) fn words(&mut self, gravity: Gravity, why: &dyn fmt::Display) {
-        self.put(&Report::Words(gravity, why.to_string().into_bytes()));
+    /// Adds a text about something that failed.
+    pub(super) fn text(&mut self, level: Level, why: &dyn fmt::Display) {
+        self.push(&Message::Text(level, why.to_string().into_bytes()));
     }
 
-    /// Tells how many were lost since the start, if that is news.
+    /// Adds how many were lost since the start, if that has changed.
     pub(super) fn lost(&mut self, loss: Loss, count: u64) {
-        let told = self.told.entry(loss).or_default();
-        if count > *told {
-            *told = count;
-            self.put(&Report::Lost(loss, count));
+        let sent = self.sent_losses.entry(loss).or_default();
+        if count > *sent {
+            *sent = count;
+            self.push(&Message::Lost(loss, count));
         }
     }
 
-    /// Sends what the runner takes.
+    /// Sends as much as the socket takes.
     ///
     /// # Errors
-    /// [`End::Orphaned`] if it is gone.
+    /// [`End::Orphaned`] if the runner has died.
     pub(super) fn send(&mut self) -> Result<(), End> {
         if self.dropped > 0 && self.bytes.len() < LINES_MAX {
             self.lost(Loss::Lines, self.dropped);
@@ -127,20 +121,25 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                     return Err(End::Orphaned);
                 }
-                Err(error) => return Err(End::System("cannot write to the runner", error)),
+                Err(error) => {
+                    return Err(End::System(
+                        "cannot write to the process that runs commands",
+                        error,
+                    ));
+                }
             }
         }
         Ok(())
     }
 
-    /// Sends everything, however long the runner takes.
+    /// Sends everything, and waits for the runner as long as it takes.
     ///
     /// # Errors
     /// As [`Outbox::send`].
     pub(super) fn send_all(&mut self) -> Result<(), End> {
         while !self.is_empty() {
             let mut room = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
-            // What goes wrong here does so at the next attempt to send.
+            // An error here comes up again when sending.
             let _ = ppoll(&mut room, None, None);
             self.send()?;
         }

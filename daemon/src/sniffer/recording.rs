@@ -1,4 +1,4 @@
-//! The packets that count, kept in a capture.
+//! The recording: a capture of the packets that count.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,55 +16,54 @@ use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 
 /// A pcapng capture that is written while packets come.
 ///
-/// It names the local addresses, so that a replay knows what counts, and carries the moments that the
-/// engine was told. A disk that is full ends the recording, and nothing else.
+/// It has the local addresses, so that a replay knows which packets count, and the times that the engine
+/// used. A full disk ends the recording, and nothing else.
 pub(crate) struct Recording {
-    /// `None` once it could not be written.
+    /// `None` after a write error.
     writer: Option<PcapNgWriter<BufWriter<File>>>,
-    /// The number of the first interface of those that are described now.
+    /// The number in the file of the first interface, as last described.
     first: u32,
-    /// How many interfaces are described.
+    /// The interfaces, in the order of their numbers.
+    interfaces: Vec<RecordedInterface>,
+    /// How many descriptions of interfaces the file has.
     described: u32,
-    /// How many packets could not be written.
+    /// How many packets were not recorded.
     missed: u64,
 }
 
 /// An interface as a recording describes it.
-pub(crate) struct Described<'a> {
-    pub(crate) name: &'a str,
+pub(crate) struct RecordedInterface {
+    pub(crate) name: String,
     pub(crate) link: LinkType,
     pub(crate) snaplen: u32,
 }
 
 impl Recording {
     /// Begins a recording in a file.
-    pub(crate) fn new(file: File) -> Self {
+    pub(crate) fn new(file: File, interfaces: Vec<RecordedInterface>) -> Self {
         let writer = PcapNgWriter::new(BufWriter::new(file)).ok();
-        Self { writer, first: 0, described: 0, missed: 0 }
+        Self { writer, first: 0, interfaces, described: 0, missed: 0 }
     }
 
-    /// Describes the interfaces, which have these addresses from now on.
-    pub(crate) fn describe<'a>(
-        &mut self,
-        interfaces: impl IntoIterator<Item = Described<'a>>,
-        addresses: &[IpAddr],
-    ) {
+    /// Describes the interfaces, which from now on have these addresses.
+    pub(crate) fn describe(&mut self, addresses: &[IpAddr]) {
         self.first = self.described;
-        for interface in interfaces {
+        let blocks: Vec<_> =
+            self.interfaces.iter().map(|interface| description(interface, addresses)).collect();
+        for block in blocks {
             self.described = self.described.saturating_add(1);
-            let block = description(&interface, addresses);
             self.write(|writer| writer.write_pcapng_block(block));
         }
     }
 
-    /// Keeps a packet that came at the interface with this place.
-    pub(crate) fn packet(&mut self, place: usize, at: Timestamp, length: u32, captured: &[u8]) {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
+    /// Records a packet of the interface with this number.
+    pub(crate) fn packet(&mut self, interface: usize, at: Timestamp, length: u32, captured: &[u8]) {
+        let number = u32::try_from(interface).unwrap_or(u32::MAX);
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(0);
         let block = EnhancedPacketBlock {
-            interface_id: self.first.saturating_add(place),
+            interface_id: self.first.saturating_add(number),
             timestamp: Duration::from_nanos(nanos),
-            // The kernel may tell less than it captured of a packet that it put together.
+            // Of a packet that the kernel has reassembled, it may report less than it captured.
             original_len: length.max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
             data: Cow::Borrowed(captured),
             options: Vec::new(),
@@ -75,14 +74,14 @@ impl Recording {
         self.write(|writer| writer.write_pcapng_block(block));
     }
 
-    /// Hands over to the system what was written so far.
+    /// Writes buffered packets to the file.
     pub(crate) fn flush(&mut self) {
         if self.writer.as_mut().is_some_and(|writer| writer.get_mut().flush().is_err()) {
             self.give_up();
         }
     }
 
-    /// Returns how many packets could not be written.
+    /// Returns how many packets were not recorded.
     pub(crate) const fn missed(&self) -> u64 {
         self.missed
     }
@@ -99,22 +98,22 @@ impl Recording {
     fn give_up(&mut self) {
         self.missed = self.missed.saturating_add(1);
         if let Some(writer) = self.writer.take() {
-            // Not to be flushed again.
+            // Dropping the writer would flush it again.
             let _ = writer.into_inner().into_parts();
         }
     }
 }
 
 fn description(
-    interface: &Described<'_>,
+    interface: &RecordedInterface,
     addresses: &[IpAddr],
 ) -> InterfaceDescriptionBlock<'static> {
     let mut options = vec![
-        InterfaceDescriptionOption::IfName(Cow::Owned(interface.name.to_owned())),
+        InterfaceDescriptionOption::IfName(Cow::Owned(interface.name.clone())),
         InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
     ];
     options.extend(addresses.iter().map(|address| match address {
-        // The mask tells nothing to a replay, which asks for whole addresses.
+        // A replay compares whole addresses, so the mask does not matter.
         IpAddr::V4(address) => InterfaceDescriptionOption::IfIpv4Addr(Cow::Owned(
             [address.octets(), [255; 4]].concat(),
         )),

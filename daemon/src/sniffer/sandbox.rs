@@ -1,8 +1,7 @@
-//! The sniffer gives up all it does not need once its captures are open.
+//! The sniffer gives up everything it does not need once its captures are open.
 //!
-//! What is left to it: to read its captures and the socket to the runner, to write to that socket, to
-//! standard error and to the recording, but not to the captures, to wait, to take memory, and to
-//! change its kernel filter.
+//! It can still read its captures and the socket to the runner; write to that socket, to standard error
+//! and to the recording, but not to the captures; wait; allocate memory; and change its kernel filter.
 
 use std::fmt;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -14,15 +13,15 @@ use seccompiler::{SeccompAction, SeccompCmpOp};
 use crate::sandbox::{self, SandboxError};
 use crate::user::User;
 
-/// What could not be given up on this machine; none of it keeps the sniffer from going on.
+/// What could not be given up on this machine. The sniffer runs all the same, and warns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shortfall {
-    /// The user stays root, without its capabilities, because the daemon was started without those
-    /// that are needed to become another user.
+    /// The user stays root, without capabilities, because the daemon was started without those that it
+    /// takes to become another user.
     User,
-    /// The kernel has no Landlock, or an old one.
+    /// The kernel has no Landlock, or an old version of it.
     Landlock,
-    /// This processor has no system-call filter here.
+    /// System calls cannot be filtered on this processor type.
     Seccomp,
 }
 
@@ -30,20 +29,27 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::User => {
-                "the process that reads packets stays root, but without capabilities: knockd was \
-                 started without CAP_SETUID and CAP_SETGID (CapabilityBoundingSet= of its unit)"
+                "the process that reads packets stays root, but without capabilities, because knockd \
+                 was started without CAP_SETUID and CAP_SETGID: add both to CapabilityBoundingSet= in \
+                 the systemd unit"
             }
-            Self::Landlock => "this kernel cannot shut the file system off by Landlock entirely",
-            Self::Seccomp => "there is no filter of system calls for this processor",
+            Self::Landlock => {
+                "the process that reads packets is not fully confined: this kernel has no Landlock, or \
+                 an old version of it"
+            }
+            Self::Seccomp => {
+                "the process that reads packets is not fully confined: knockd cannot filter system \
+                 calls on this type of processor"
+            }
         })
     }
 }
 
-/// Gives up all privileges, for ever, and becomes another user if `becomes` says which. Nothing can be
-/// sent by the `captures`, though a packet socket could.
+/// Gives up all privileges for good, and becomes the user `becomes`, if there is one. Afterwards nothing
+/// can be sent through the `captures`, though they are packet sockets.
 ///
 /// # Errors
-/// [`SandboxError`] if this process could do more than it should.
+/// [`SandboxError`] if privileges could not be given up.
 pub(crate) fn enter(
     becomes: Option<User>,
     captures: &[BorrowedFd<'_>],
@@ -52,9 +58,9 @@ pub(crate) fn enter(
     if !sandbox::give_up_capabilities(becomes)? {
         shortfalls.push(Shortfall::User);
     }
-    sandbox::gain_nothing()?;
-    sandbox::start_nothing()?;
-    if !shut_file_system_off()? {
+    sandbox::forbid_gains()?;
+    sandbox::forbid_processes()?;
+    if !deny_file_system()? {
         shortfalls.push(Shortfall::Landlock);
     }
     if !filter_system_calls(captures)? {
@@ -63,9 +69,9 @@ pub(crate) fn enter(
     Ok(shortfalls)
 }
 
-/// Denies every file, every port and every process by a ruleset without a rule. Returns whether the
-/// kernel knows enough of Landlock to do so: the file system and the ports of TCP.
-fn shut_file_system_off() -> Result<bool, SandboxError> {
+/// Denies access to every file, TCP port and other process, by a ruleset without rules. Returns whether
+/// the kernel's Landlock can do all of this.
+fn deny_file_system() -> Result<bool, SandboxError> {
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V7))
         .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(ABI::V7)))
@@ -76,7 +82,7 @@ fn shut_file_system_off() -> Result<bool, SandboxError> {
     Ok(status.ruleset == RulesetStatus::FullyEnforced)
 }
 
-/// The system calls of a sniffer at work: of its own loop, of libpcap and of memory.
+/// The system calls that the sniffer needs: for its loop, for libpcap and for memory.
 const CALLS: &[i64] = &[
     libc::SYS_read,
     libc::SYS_write,
@@ -113,7 +119,7 @@ const CALLS: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
-/// System calls that libraries try and can do without: they are refused. Any other ends the process.
+/// System calls that libraries try, but can do without: they are refused. All others kill the process.
 const REFUSED: &[i64] = &[
     libc::SYS_openat,
     #[cfg(target_arch = "x86_64")]
@@ -126,10 +132,10 @@ const REFUSED: &[i64] = &[
     libc::SYS_uname,
 ];
 
-/// Returns whether there is a filter for this processor.
+/// Returns whether system calls can be filtered on this processor type.
 fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError> {
     let Some(processor) = sandbox::processor() else { return Ok(false) };
-    let mut refused = sandbox::whatever_the_arguments(REFUSED);
+    let mut refused = sandbox::any_arguments(REFUSED);
     for (call, place, expected) in by_argument() {
         let any_other = expected.into_iter().map(|value| (place, SeccompCmpOp::Ne, value));
         refused.insert(call, vec![sandbox::rule(any_other)?]);
@@ -141,23 +147,23 @@ fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError
         };
         refused.insert(call, captures.iter().map(by).collect::<Result<_, _>>()?);
     }
-    // A call meets both filters, and the stricter answer counts.
+    // A call passes through both filters, and the stricter action wins.
     sandbox::filter(processor, refused, sandbox::refuse(), SeccompAction::Allow)?;
-    let known = sandbox::whatever_the_arguments(&[CALLS, REFUSED].concat());
+    let known = sandbox::any_arguments(&[CALLS, REFUSED].concat());
     sandbox::filter(processor, known, SeccompAction::Allow, SeccompAction::KillProcess)?;
     Ok(true)
 }
 
-/// Returns which calls are refused unless the argument at a place, counted from 0, is one of these.
+/// Returns calls that are refused unless the argument at a place (from 0) has one of these values.
 fn by_argument() -> [(i64, u8, Vec<u64>); 3] {
     let [get_close, get_flags, set_flags] =
         [libc::F_GETFD, libc::F_GETFL, libc::F_SETFL].map(|command| command.unsigned_abs().into());
     [
-        // libpcap asks for the flags of an interface that went down, to know whether it is still there.
+        // libpcap reads the flags of an interface that went down, to know whether it still exists.
         (libc::SYS_ioctl, 1, vec![libc::SIOCGIFFLAGS]),
-        // Other commands would have the kernel signal another process when something can be read.
+        // With other commands, the kernel would signal another process when something can be read.
         (libc::SYS_fcntl, 1, vec![get_close, get_flags, set_flags]),
-        // To abort, and not to end others: as root (`Shortfall::User`) it may signal all of them.
+        // Only to abort itself: a process that stays root (`Shortfall::User`) could signal any other.
         (libc::SYS_tgkill, 0, vec![std::process::id().into()]),
     ]
 }
@@ -182,9 +188,9 @@ mod tests {
         let new = folder.path().join("new");
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = port.local_addr().unwrap();
-        // It holds for the thread that asks for it, and for what that starts.
+        // The rules apply to the thread that sets them, and to what it starts.
         let confined = thread::spawn(move || {
-            if !shut_file_system_off().unwrap() {
+            if !deny_file_system().unwrap() {
                 return None;
             }
             let results = [
@@ -208,7 +214,7 @@ mod tests {
         for (what, error) in results {
             assert_eq!(error, Some(ErrorKind::PermissionDenied), "{what}");
         }
-        // Other threads are as free as before.
+        // Other threads are not restricted.
         assert!(File::open("/etc/passwd").is_ok());
     }
 }

@@ -1,23 +1,23 @@
-//! One even timeline, whatever happens to the clock of the machine.
+//! A steady timeline, even if the system clock is set.
 
 use knock_engine::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 
-/// How far the clock must jump between two looks to have been set, in nanoseconds: 0.1 s. What it is
-/// off by less is taken for correction of its pace.
+/// The smallest jump between two readings that means that the clock was set, in nanoseconds: 0.1 s.
+/// Smaller differences come from gradual corrections, as by NTP.
 const STEP: i64 = 100_000_000;
 
-/// What the clocks of the machine show, in nanoseconds.
+/// A reading of the system's clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
-    /// The time of day, which packets are stamped with, and which can be set.
+    /// The time of day, with which packets are stamped. It can be set.
     wall: i64,
-    /// The time since the machine was started, which runs evenly.
+    /// The time since the machine was started. It cannot be set.
     boot: i64,
 }
 
 impl Clocks {
-    /// Looks at the clocks.
+    /// Reads the clocks.
     pub(crate) fn look() -> Self {
         let nanos = |clock| {
             clock_gettime(clock).map_or(0, |time| {
@@ -28,17 +28,17 @@ impl Clocks {
     }
 }
 
-/// The time of day as it was at the start, running evenly from there on.
+/// The time of day at the start, running steadily from there on.
 ///
-/// Packets carry the time of day. If that is set back while an attempt is live, its timeout must not
-/// come later, and if it is set forward, not earlier.
+/// Packets are stamped with the time of day. If the clock is set back while an attempt is under way, its
+/// timeout must not come later, and if it is set forward, not earlier.
 #[derive(Debug)]
 pub(crate) struct Timeline {
-    /// How far the time of day was ahead of the even clock at the last look.
+    /// How far the time of day was ahead of the steady clock at the last reading.
     ahead: i64,
-    /// What makes a moment of the timeline of a time of day.
+    /// What to add to a time of day to get a time of the timeline.
     correction: i64,
-    /// The last look.
+    /// The time of the last reading.
     now: Timestamp,
 }
 
@@ -48,7 +48,7 @@ impl Timeline {
         Self { ahead: wall.saturating_sub(boot), correction: 0, now: Timestamp::from_nanos(wall) }
     }
 
-    /// Takes a look and returns the moment that it is.
+    /// Returns the time of a reading.
     pub(crate) fn now(&mut self, clocks: Clocks) -> Timestamp {
         let Clocks { wall, boot } = clocks;
         let ahead = wall.saturating_sub(boot);
@@ -61,8 +61,8 @@ impl Timeline {
         self.now
     }
 
-    /// Returns the moment of a packet with this stamp, in nanoseconds. A stamp from before the clock
-    /// was set may lie in the future: such a packet came now at the latest.
+    /// Returns the time of a packet with this stamp, in nanoseconds. A stamp from before the clock was
+    /// set back may be in the future; the packet then counts as one of the present time.
     pub(crate) fn packet(&mut self, stamp: i64, look: impl FnOnce() -> Clocks) -> Timestamp {
         let at = self.at(stamp);
         if at <= self.now {
@@ -77,13 +77,13 @@ impl Timeline {
     }
 }
 
-/// Returns how long it is from one moment to a later one; nothing if it is not later.
+/// Returns how long it is from one time to a later one; zero if it is not later.
 pub(crate) fn wait(from: Timestamp, to: Timestamp) -> std::time::Duration {
     let nanos = to.as_nanos().saturating_sub(from.as_nanos());
     std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
-/// Returns the moment a number of nanoseconds before another.
+/// Returns the time a number of nanoseconds before another.
 pub(crate) fn before(at: Timestamp, nanos: i64) -> Timestamp {
     Timestamp::from_nanos(at.as_nanos().saturating_sub(nanos))
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timeline_is_the_time_of_day_as_long_as_nobody_sets_it() {
+    fn the_timeline_is_the_time_of_day_unless_the_clock_is_set() {
         let mut timeline = Timeline::new(clocks(NOON, SECOND));
         assert_eq!(timeline.now(clocks(NOON + SECOND, 2 * SECOND)), at(NOON + SECOND));
         let slewed = NOON + 2 * SECOND + STEP - 1;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_from_before_the_clock_was_set_back_came_now_at_the_latest() {
+    fn a_packet_from_before_the_clock_was_set_back_is_not_in_the_future() {
         let mut timeline = Timeline::new(clocks(NOON, SECOND));
         let set = clocks(NOON - DAY + SECOND, 2 * SECOND);
         timeline.now(set);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_came_after_the_last_look_has_its_own_time() {
+    fn a_packet_that_came_after_the_last_reading_has_its_own_time() {
         let mut timeline = Timeline::new(clocks(NOON, SECOND));
         let later = clocks(NOON + 9, SECOND + 9);
         assert_eq!(timeline.packet(NOON + 7, || later), at(NOON + 7));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_for_what_is_past_is_none() {
+    fn a_wait_for_a_time_in_the_past_is_zero() {
         assert_eq!(wait(at(7), at(5)), std::time::Duration::ZERO);
         assert_eq!(wait(at(5), at(7)), std::time::Duration::from_nanos(2));
         assert_eq!(before(at(7), 5), at(2));

@@ -4,52 +4,58 @@ use std::net::IpAddr;
 
 use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Skip, Stage};
 
-use super::record::{Fields, NotAReport, kind};
+use super::record::{Fields, InvalidMessage, kind};
+
+/// Returns the client that an effect is about.
+pub(crate) fn client_of(effect: &Effect) -> Option<IpAddr> {
+    fields_of(effect).client
+}
+
+/// Returns whether an effect is only a step of an attempt that has not opened anything.
+pub(crate) const fn is_progress(effect: &Effect) -> bool {
+    matches!(effect, Effect::StageReached { .. } | Effect::SequenceTimedOut { .. })
+}
 
 /// Returns an effect as a record.
 pub(super) fn fields_of(effect: &Effect) -> Fields {
-    let about = |kind, client: Option<IpAddr>, door: DoorId, small: u8| Fields {
-        kind,
-        client,
-        // An id has 16 bits.
-        door: u16::try_from(door.index()).unwrap_or(u16::MAX),
-        small,
-        ..Fields::default()
-    };
+    // An id has 16 bits.
+    let number = |door: DoorId| u16::try_from(door.index()).unwrap_or(u16::MAX);
+    let of_door = |kind, door| Fields { kind, door: number(door), ..Fields::default() };
+    let of = |kind, client, door| Fields { client: Some(client), ..of_door(kind, door) };
+    let at =
+        |kind, client, door, stage: Stage| Fields { small: stage.get(), ..of(kind, client, door) };
     match *effect {
         Effect::StageReached { client, door, stage } => {
-            about(kind::STAGE_REACHED, Some(client), door, stage.get())
+            at(kind::STAGE_REACHED, client, door, stage)
         }
         Effect::SequenceTimedOut { client, door, stage } => {
-            about(kind::SEQUENCE_TIMED_OUT, Some(client), door, stage.get())
+            at(kind::SEQUENCE_TIMED_OUT, client, door, stage)
         }
-        Effect::Opened { client, door } => about(kind::OPENED, Some(client), door, 0),
+        Effect::Opened { client, door } => of(kind::OPENED, client, door),
         Effect::RunCommand { run, client, door, phase } => {
-            let phase = match phase {
+            let small = match phase {
                 Phase::Start => 0,
                 Phase::Stop => 1,
             };
-            Fields { number: run.to_bits(), ..about(kind::RUN_COMMAND, Some(client), door, phase) }
+            Fields { number: run.to_bits(), small, ..of(kind::RUN_COMMAND, client, door) }
         }
-        Effect::CommandTimedOut { client, door } => {
-            about(kind::COMMAND_TIMED_OUT, Some(client), door, 0)
+        Effect::CommandTimedOut { client, door } => of(kind::COMMAND_TIMED_OUT, client, door),
+        Effect::CommandFailed { door, status } => {
+            Fields { small: status.0, ..of_door(kind::COMMAND_FAILED, door) }
         }
-        Effect::CommandFailed { door, status } => about(kind::COMMAND_FAILED, None, door, status.0),
         Effect::MarkOneTime { door, line, offset } => {
-            Fields { number: offset, length: line, ..about(kind::MARK_ONE_TIME, None, door, 0) }
+            Fields { number: offset, length: line, ..of_door(kind::MARK_ONE_TIME, door) }
         }
-        Effect::DoorDisabled { door } => about(kind::DOOR_DISABLED, None, door, 0),
-        Effect::OpeningRefused { client, door } => {
-            about(kind::OPENING_REFUSED, Some(client), door, 0)
-        }
+        Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
+        Effect::OpeningRefused { client, door } => of(kind::OPENING_REFUSED, client, door),
         Effect::OpeningSkipped { client, door, why, again } => {
-            let why = match why {
+            let small = match why {
                 Skip::Merged => 0,
                 Skip::AlreadyOpen => 1,
                 Skip::Cooldown => 2,
             };
-            let again = u64::from(again);
-            Fields { number: again, ..about(kind::OPENING_SKIPPED, Some(client), door, why) }
+            let number = u64::from(again);
+            Fields { number, small, ..of(kind::OPENING_SKIPPED, client, door) }
         }
         Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
         Effect::Note(Note::Retransmission { client, knock }) => {
@@ -57,32 +63,32 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
                 .with_knock(knock)
         }
         Effect::Note(Note::OtherFlags { client, door, stage }) => {
-            about(kind::OTHER_FLAGS, Some(client), door, stage.get())
+            at(kind::OTHER_FLAGS, client, door, stage)
         }
         Effect::Note(Note::Voided { client, door, stage, knock }) => {
-            about(kind::VOIDED, Some(client), door, stage.get()).with_knock(knock)
+            at(kind::VOIDED, client, door, stage).with_knock(knock)
         }
         Effect::Note(Note::Evicted { client, door, stage }) => {
-            about(kind::EVICTED, Some(client), door, stage.get())
+            at(kind::EVICTED, client, door, stage)
         }
         Effect::Note(Note::SequenceChanged { client, door, stage }) => {
-            about(kind::SEQUENCE_CHANGED, Some(client), door, stage.get())
+            at(kind::SEQUENCE_CHANGED, client, door, stage)
         }
         Effect::Note(Note::DoorChanged { client, door, stage }) => {
-            about(kind::DOOR_CHANGED, Some(client), door, stage.get())
+            at(kind::DOOR_CHANGED, client, door, stage)
         }
         Effect::Own(never) => match never {},
     }
 }
 
-/// Returns the effect that a record is. The door it names is one of `doors`.
+/// Returns the effect in a record. Its door is one of `doors`.
 ///
 /// # Errors
-/// [`NotAReport`] if it is none.
-pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotAReport> {
-    let client = || fields.client.ok_or(NotAReport);
-    let door = || doors.with_index(usize::from(fields.door)).ok_or(NotAReport);
-    let stage = || Stage::new(fields.small).ok_or(NotAReport);
+/// [`InvalidMessage`] if the record has none.
+pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMessage> {
+    let client = || fields.client.ok_or(InvalidMessage);
+    let door = || doors.with_index(usize::from(fields.door)).ok_or(InvalidMessage);
+    let stage = || Stage::new(fields.small).ok_or(InvalidMessage);
     Ok(match fields.kind {
         kind::STAGE_REACHED => {
             Effect::StageReached { client: client()?, door: door()?, stage: stage()? }
@@ -95,7 +101,7 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotARepor
             let phase = match fields.small {
                 0 => Phase::Start,
                 1 => Phase::Stop,
-                _ => return Err(NotAReport),
+                _ => return Err(InvalidMessage),
             };
             let run = RunId::from_bits(fields.number);
             Effect::RunCommand { run, client: client()?, door: door()?, phase }
@@ -114,12 +120,12 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotARepor
                 0 => Skip::Merged,
                 1 => Skip::AlreadyOpen,
                 2 => Skip::Cooldown,
-                _ => return Err(NotAReport),
+                _ => return Err(InvalidMessage),
             };
             let again = match fields.number {
                 0 => false,
                 1 => true,
-                _ => return Err(NotAReport),
+                _ => return Err(InvalidMessage),
             };
             Effect::OpeningSkipped { client: client()?, door: door()?, why, again }
         }
@@ -147,6 +153,6 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, NotARepor
         kind::DOOR_CHANGED => {
             Effect::Note(Note::DoorChanged { client: client()?, door: door()?, stage: stage()? })
         }
-        _ => return Err(NotAReport),
+        _ => return Err(InvalidMessage),
     })
 }

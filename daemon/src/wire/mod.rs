@@ -1,15 +1,15 @@
-//! What the two processes say to each other.
+//! The protocol between the two processes.
 //!
-//! The sniffer, which reads packets of strangers, says little: every [`Report`] is a record of
-//! 64 bytes, of which the runner, which has privileges, believes nothing that it cannot
-//! check. What the runner tells the sniffer ([`Order`]) may be long, but comes from a process that is
-//! trusted.
+//! The sniffer, which reads packets of strangers, is not trusted: each [`Message`] from it is a record
+//! of 64 bytes, and the runner, which has privileges, checks everything in it. An [`Order`] from the
+//! runner may be long, but comes from a trusted process.
 
 mod effect;
+mod message;
 mod order;
 mod record;
-mod report;
 
-pub(crate) use order::{NotAnOrder, Order, OrderReader, Task};
-pub(crate) use record::NotAReport;
-pub(crate) use report::{Gravity, Loss, Report, ReportReader, Sighting};
+pub(crate) use effect::{client_of, is_progress};
+pub(crate) use message::{Level, Loss, Message, MessageReader, SeenPacket};
+pub(crate) use order::{InvalidOrder, Order, OrderReader, Task};
+pub(crate) use record::InvalidMessage;

@@ -1,4 +1,4 @@
-//! From the runner to the sniffer.
+//! Orders from the runner to the sniffer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -11,51 +11,51 @@ use knock_engine::{CommandStatus, RunId};
 
 use crate::user::User;
 
-/// What the sniffer is told.
+/// An order to the sniffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// What to do; the first order, and given once.
+    /// Begin with this task. Always the first order, and only once.
     Begin(Box<Task>),
     /// A command has ended.
     CommandEnded { run: RunId, status: CommandStatus },
-    /// The local addresses are these from now on.
+    /// The local addresses have changed to these.
     Addresses(Vec<IpAddr>),
-    /// The configuration was read anew, after so many marks of one-time sequences were made since the
-    /// start. If more were asked for by now, the files may still have sequences that were used.
+    /// Reload the configuration. When the files were read, this many one-time sequences had been marked
+    /// as used since the start; if the sniffer has asked for more by now, the files are stale.
     Reload { marks: u64, files: Files },
 }
 
 /// What the sniffer is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is asked for apart")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent options")]
 pub(crate) struct Task {
     /// Names of the interfaces to listen on.
     pub(crate) interfaces: Vec<Vec<u8>>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) ipv4_only: bool,
-    /// Whether every line of the transcript is printed somewhere, and not only openings.
+    /// Whether all lines of the transcript are printed or logged, and not only openings.
     pub(crate) every_line: bool,
-    /// Whether it is to tell of packets, and why they did not count.
+    /// Whether packets are reported, and the reasons why they do not count.
     pub(crate) debug: bool,
-    /// Whether standard output is a file for the packets that are let through.
+    /// Whether standard output is the recording.
     pub(crate) records: bool,
     pub(crate) max_attempts: NonZeroU32,
-    /// The user and the group to become; `None` to stay the user that it is.
+    /// The user and the group to become; `None` to stay the present user.
     pub(crate) becomes: Option<User>,
     pub(crate) files: Files,
 }
 
-/// Bytes that the runner does not send.
+/// Bytes that are not an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAnOrder;
+pub(crate) struct InvalidOrder;
 
-impl fmt::Display for NotAnOrder {
+impl fmt::Display for InvalidOrder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the runner sent something that makes no sense")
+        out.write_str("the process that runs commands sent an invalid order")
     }
 }
 
-impl std::error::Error for NotAnOrder {}
+impl std::error::Error for InvalidOrder {}
 
 /// The first byte of an order; the length of what follows comes next, in four bytes.
 mod kind {
@@ -161,23 +161,23 @@ impl Writer {
     }
 }
 
-/// Turns the bytes of the runner into orders.
+/// Parses the orders of the runner.
 #[derive(Debug, Default)]
 pub(crate) struct OrderReader {
     bytes: VecDeque<u8>,
 }
 
 impl OrderReader {
-    /// Takes bytes as they come.
+    /// Adds bytes that were received.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
     }
 
-    /// Returns the next order, if it is there as a whole.
+    /// Returns the next order, if it is complete.
     ///
     /// # Errors
-    /// [`NotAnOrder`] if it cannot be read.
-    pub(crate) fn next(&mut self) -> Result<Option<Order>, NotAnOrder> {
+    /// [`InvalidOrder`] if it cannot be parsed.
+    pub(crate) fn next(&mut self) -> Result<Option<Order>, InvalidOrder> {
         let bytes = self.bytes.make_contiguous();
         let Some((&[kind, a, b, c, d], rest)) = bytes.split_first_chunk() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
@@ -194,10 +194,10 @@ impl OrderReader {
                 marks: u64::from_be_bytes(content.array()?),
                 files: content.files()?,
             },
-            _ => return Err(NotAnOrder),
+            _ => return Err(InvalidOrder),
         };
         if !content.0.is_empty() {
-            return Err(NotAnOrder);
+            return Err(InvalidOrder);
         }
         self.bytes.drain(..HEADER_BYTES.saturating_add(length));
         Ok(Some(order))
@@ -207,67 +207,67 @@ impl OrderReader {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], NotAnOrder> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(NotAnOrder)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], InvalidOrder> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(InvalidOrder)?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    fn byte(&mut self) -> Result<u8, NotAnOrder> {
+    fn byte(&mut self) -> Result<u8, InvalidOrder> {
         self.array().map(|[byte]| byte)
     }
 
-    fn flag(&mut self) -> Result<bool, NotAnOrder> {
+    fn flag(&mut self) -> Result<bool, InvalidOrder> {
         Ok(self.byte()? != 0)
     }
 
-    fn word(&mut self) -> Result<u32, NotAnOrder> {
+    fn word(&mut self) -> Result<u32, InvalidOrder> {
         self.array().map(u32::from_be_bytes)
     }
 
-    fn text(&mut self) -> Result<&'a [u8], NotAnOrder> {
-        let length = usize::try_from(self.word()?).map_err(|_| NotAnOrder)?;
-        let (text, rest) = self.0.split_at_checked(length).ok_or(NotAnOrder)?;
+    fn text(&mut self) -> Result<&'a [u8], InvalidOrder> {
+        let length = usize::try_from(self.word()?).map_err(|_| InvalidOrder)?;
+        let (text, rest) = self.0.split_at_checked(length).ok_or(InvalidOrder)?;
         self.0 = rest;
         Ok(text)
     }
 
-    /// Reads a list, whose elements each take bytes: so a wrong count ends at the end of the order.
+    /// Reads a list. Every element takes bytes, so a wrong count stops at the end of the order.
     fn list<T>(
         &mut self,
-        element: impl Fn(&mut Self) -> Result<T, NotAnOrder>,
-    ) -> Result<Vec<T>, NotAnOrder> {
+        element: impl Fn(&mut Self) -> Result<T, InvalidOrder>,
+    ) -> Result<Vec<T>, InvalidOrder> {
         let count = self.word()?;
         (0..count).map(|_| element(self)).collect()
     }
 
-    fn address(&mut self) -> Result<IpAddr, NotAnOrder> {
+    fn address(&mut self) -> Result<IpAddr, InvalidOrder> {
         let octets = self.text()?;
         if let Ok(octets) = <[u8; 4]>::try_from(octets) {
             return Ok(IpAddr::V4(Ipv4Addr::from(octets)));
         }
-        let octets = <[u8; 16]>::try_from(octets).map_err(|_| NotAnOrder)?;
+        let octets = <[u8; 16]>::try_from(octets).map_err(|_| InvalidOrder)?;
         Ok(IpAddr::V6(Ipv6Addr::from(octets)))
     }
 
-    fn addresses(&mut self) -> Result<Vec<IpAddr>, NotAnOrder> {
+    fn addresses(&mut self) -> Result<Vec<IpAddr>, InvalidOrder> {
         self.list(Self::address)
     }
 
-    fn files(&mut self) -> Result<Files, NotAnOrder> {
+    fn files(&mut self) -> Result<Files, InvalidOrder> {
         let configuration = self.text()?.to_vec();
         let one_time = self.list(|reader| {
-            Ok((FileName::new(reader.text()?).ok_or(NotAnOrder)?, reader.text()?.to_vec()))
+            Ok((FileName::new(reader.text()?).ok_or(InvalidOrder)?, reader.text()?.to_vec()))
         })?;
         Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time) })
     }
 
-    fn task(&mut self) -> Result<Task, NotAnOrder> {
+    fn task(&mut self) -> Result<Task, InvalidOrder> {
         let interfaces = self.list(|reader| Ok(reader.text()?.to_vec()))?;
         let addresses = self.addresses()?;
         let [ipv4_only, every_line, debug, records] =
             [self.flag()?, self.flag()?, self.flag()?, self.flag()?];
-        let max_attempts = NonZeroU32::new(self.word()?).ok_or(NotAnOrder)?;
+        let max_attempts = NonZeroU32::new(self.word()?).ok_or(InvalidOrder)?;
         let becomes = if self.flag()? {
             Some(User { user: self.word()?, group: self.word()? })
         } else {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_arrives_as_it_was_sent_in_whatever_pieces() {
+    fn every_order_is_parsed_as_it_was_written_in_pieces_of_any_size() {
         let bytes: Vec<u8> = orders().iter().flat_map(Order::bytes).collect();
         for piece in [1, 7, bytes.len()] {
             let mut reader = OrderReader::default();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_too_short_or_too_long_for_what_it_says_is_none() {
+    fn an_order_that_is_shorter_or_longer_than_its_content_is_invalid() {
         for order in orders() {
             let bytes = order.bytes();
             for length in 0..bytes.len() - HEADER_BYTES {
@@ -348,7 +348,7 @@ mod tests {
                 cut[1..HEADER_BYTES].copy_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
                 let mut reader = OrderReader::default();
                 reader.push(&cut);
-                assert_eq!(reader.next(), Err(NotAnOrder), "{order:?} cut to {length}");
+                assert_eq!(reader.next(), Err(InvalidOrder), "{order:?} cut to {length}");
             }
             let mut longer = bytes.clone();
             longer.push(0);
@@ -356,7 +356,7 @@ mod tests {
             longer[1..HEADER_BYTES].copy_from_slice(&length.to_be_bytes());
             let mut reader = OrderReader::default();
             reader.push(&longer);
-            assert_eq!(reader.next(), Err(NotAnOrder), "{order:?} with a byte more");
+            assert_eq!(reader.next(), Err(InvalidOrder), "{order:?} with a byte more");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The record that every report is, or begins with.
+//! The record with which every message begins.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,25 +8,25 @@ use knock_engine::{Knock, Port, Protocol};
 /// The size of every record.
 pub(super) const RECORD_BYTES: usize = 64;
 
-/// Bytes that no honest sniffer sends.
+/// Bytes that no sniffer sends that works as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAReport;
+pub(crate) struct InvalidMessage;
 
-impl fmt::Display for NotAReport {
+impl fmt::Display for InvalidMessage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("it sent something that makes no sense")
+        out.write_str("invalid message")
     }
 }
 
-impl std::error::Error for NotAReport {}
+impl std::error::Error for InvalidMessage {}
 
 /// The first byte of a record.
 pub(super) mod kind {
     pub(in crate::wire) const LISTENING: u8 = 1;
-    pub(in crate::wire) const SIGHTING: u8 = 2;
+    pub(in crate::wire) const SEEN_PACKET: u8 = 2;
     pub(in crate::wire) const LOST: u8 = 3;
     pub(in crate::wire) const ADOPTED: u8 = 4;
-    pub(in crate::wire) const WORDS: u8 = 5;
+    pub(in crate::wire) const TEXT: u8 = 5;
     pub(in crate::wire) const ENDED: u8 = 6;
     pub(in crate::wire) const STALE: u8 = 7;
     pub(in crate::wire) const STAGE_REACHED: u8 = 16;
@@ -48,7 +48,7 @@ pub(super) mod kind {
     pub(in crate::wire) const DOOR_CHANGED: u8 = 37;
 }
 
-/// The fields that records have, each at one place. A kind uses some; the others are zero.
+/// The fields of a record. Each kind of message uses some of them; the others are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) kind: u8,
@@ -94,8 +94,8 @@ impl Fields {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`NotAReport`] if it is none.
-    pub(super) fn read(bytes: [u8; RECORD_BYTES]) -> Result<Self, NotAReport> {
+    /// [`InvalidMessage`] if a field has an impossible value.
+    pub(super) fn read(bytes: [u8; RECORD_BYTES]) -> Result<Self, InvalidMessage> {
         let mut rest = Rest(&bytes);
         let [kind, small, client_family, destination_family] = rest.take()?;
         let door = u16::from_be_bytes(rest.take()?);
@@ -109,7 +109,7 @@ impl Fields {
         let is_udp = match is_udp {
             0 => false,
             1 => true,
-            _ => return Err(NotAReport),
+            _ => return Err(InvalidMessage),
         };
         Ok(Self {
             kind,
@@ -131,19 +131,19 @@ impl Fields {
         Knock { port: Port(self.port), protocol }
     }
 
-    /// Returns the same with a port and a protocol.
+    /// Returns these fields with a port and a protocol.
     pub(super) const fn with_knock(self, knock: Knock) -> Self {
         let is_udp = matches!(knock.protocol, Protocol::Udp);
         Self { port: knock.port.0, is_udp, ..self }
     }
 }
 
-/// What of a record is not read yet.
+/// The rest of a record, which is still to be read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], NotAReport> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(NotAReport)?;
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], InvalidMessage> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(InvalidMessage)?;
         self.0 = rest;
         Ok(*taken)
     }
@@ -157,7 +157,7 @@ fn address_bytes(address: Option<IpAddr>) -> (u8, [u8; 16]) {
     }
 }
 
-fn address(family: u8, bytes: [u8; 16]) -> Result<Option<IpAddr>, NotAReport> {
+fn address(family: u8, bytes: [u8; 16]) -> Result<Option<IpAddr>, InvalidMessage> {
     match family {
         0 => Ok(None),
         4 => {
@@ -165,6 +165,6 @@ fn address(family: u8, bytes: [u8; 16]) -> Result<Option<IpAddr>, NotAReport> {
             Ok(Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))))
         }
         6 => Ok(Some(IpAddr::V6(Ipv6Addr::from(bytes)))),
-        _ => Err(NotAReport),
+        _ => Err(InvalidMessage),
     }
 }

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::common::{CONFIG, Desk, wait_until};
+use crate::common::{CONFIG, Machine, wait_until};
 use crate::{OURS, THEIRS, both, can_run, listen, rest};
 
 #[test]
@@ -10,7 +10,8 @@ fn a_wrong_option_is_a_failure_for_us_only() {
     if !can_run("a_wrong_option_is_a_failure_for_us_only", &[]) {
         return;
     }
-    let [theirs, ours] = both(CONFIG, |desk, program| desk.run(&format!("{program} --nonsense")));
+    let [theirs, ours] =
+        both(CONFIG, |machine, program| machine.run(&format!("{program} --nonsense")));
     assert_eq!((theirs.status, ours.status), (Some(0), Some(1)));
     assert!(theirs.stdout.starts_with("usage: knockd"), "{theirs:?}");
     assert_eq!(ours.stdout, "");
@@ -23,8 +24,8 @@ fn options_are_whole_words_and_nothing_else_is_given_for_us_only() {
     }
     for arguments in ["--verb", "-v more"] {
         let line = |program: &str| format!("exec {program} {arguments} -i lo -c DIR/knockd.conf");
-        let [theirs, ours] = both(CONFIG, |desk, program| {
-            let daemon = desk.start(&line(program));
+        let [theirs, ours] = both(CONFIG, |machine, program| {
+            let daemon = machine.start(&line(program));
             if program == THEIRS { daemon.line() } else { daemon.error_line() }
         });
         assert_eq!(theirs, "listening on lo...");
@@ -37,8 +38,8 @@ fn a_faulty_file_gets_a_usage_text_from_knockd_08_only() {
     if !can_run("a_faulty_file_gets_a_usage_text_from_knockd_08_only", &[]) {
         return;
     }
-    let [theirs, ours] = both("nonsense\n", |desk, program| {
-        desk.run(&format!("{program} -i lo -c DIR/knockd.conf"))
+    let [theirs, ours] = both("nonsense\n", |machine, program| {
+        machine.run(&format!("{program} -i lo -c DIR/knockd.conf"))
     });
     assert_eq!((theirs.status, ours.status), (Some(1), Some(1)));
     assert!(theirs.stdout.starts_with("usage: knockd"), "{theirs:?}");
@@ -52,8 +53,8 @@ fn the_end_by_a_signal_is_a_success_for_us_only() {
         return;
     }
     for (signal, status) in [(Signal::SIGTERM, 15), (Signal::SIGINT, 2)] {
-        let statuses = both(CONFIG, |desk, program| {
-            let (live, process) = listen(desk, program, "");
+        let statuses = both(CONFIG, |machine, program| {
+            let (live, process) = listen(machine, program, "");
             process.signal(signal);
             live.finish().status
         });
@@ -68,13 +69,13 @@ fn options_lose_to_the_file_for_knockd_08_only() {
     }
     let config = format!("[options]\nlogfile = DIR/log\npidfile = DIR/pid\n{CONFIG}");
     for (program, log, pid) in [(THEIRS, "log", "pid"), (OURS, "option-log", "option-pid")] {
-        let desk = Desk::with(&config);
+        let machine = Machine::with(&config);
         let options = "-d -i lo -c DIR/knockd.conf -g DIR/option-log -p DIR/option-pid";
-        assert_eq!(desk.run(&format!("{program} {options} 2>DIR/errors")).status, Some(0));
-        desk.wait_for_lines(pid, 1);
-        desk.wait_for_text(log, "starting up");
+        assert_eq!(machine.run(&format!("{program} {options} 2>DIR/errors")).status, Some(0));
+        machine.wait_for_lines(pid, 1);
+        machine.wait_for_text(log, "starting up");
         let there = ["log", "pid", "option-log", "option-pid"]
-            .map(|name| desk.folder.path(name).exists().then_some(name));
+            .map(|name| machine.folder.path(name).exists().then_some(name));
         assert_eq!(there.into_iter().flatten().collect::<Vec<_>>(), [log, pid]);
     }
 }
@@ -84,8 +85,9 @@ fn a_pid_file_that_cannot_be_written_is_a_failure_for_us_only() {
     if !can_run("a_pid_file_that_cannot_be_written_is_a_failure_for_us_only", &[]) {
         return;
     }
-    let statuses = both(CONFIG, |desk, program| {
-        desk.run(&format!("{program} -d -i lo -c DIR/knockd.conf -p DIR/no/pid 2>DIR/errors"))
+    let statuses = both(CONFIG, |machine, program| {
+        machine
+            .run(&format!("{program} -d -i lo -c DIR/knockd.conf -p DIR/no/pid 2>DIR/errors"))
             .status
     });
     assert_eq!(statuses, [Some(0), Some(1)]);
@@ -96,36 +98,36 @@ fn two_daemons_of_one_pid_file_are_refused_by_us_only() {
     if !can_run("two_daemons_of_one_pid_file_are_refused_by_us_only", &[]) {
         return;
     }
-    let statuses = both(CONFIG, |desk, program| {
+    let statuses = both(CONFIG, |machine, program| {
         let line = format!("{program} -d -i lo -c DIR/knockd.conf -p DIR/pid 2>>DIR/errors");
-        assert_eq!(desk.run(&line).status, Some(0));
-        desk.wait_for_lines("pid", 1);
-        desk.run(&line).status
+        assert_eq!(machine.run(&line).status, Some(0));
+        machine.wait_for_lines("pid", 1);
+        machine.run(&line).status
     });
     assert_eq!(statuses, [Some(0), Some(1)]);
 }
 
 #[test]
-fn a_configuration_given_by_a_relative_path_can_be_read_anew_by_us_only() {
-    let name = "a_configuration_given_by_a_relative_path_can_be_read_anew_by_us_only";
+fn a_configuration_given_by_a_relative_path_can_be_reloaded_by_us_only() {
+    let name = "a_configuration_given_by_a_relative_path_can_be_reloaded_by_us_only";
     if !can_run(name, &[]) {
         return;
     }
     let config = format!("[options]\nlogfile = DIR/log\npidfile = DIR/pid\n{CONFIG}");
     for (program, goes_on) in [(THEIRS, false), (OURS, true)] {
-        let desk = Desk::with(&config);
+        let machine = Machine::with(&config);
         let line = format!("{program} -d -i lo -c knockd.conf 2>DIR/errors");
-        assert_eq!(desk.run(&line).status, Some(0));
-        desk.wait_for_lines("pid", 1);
-        let process = rest(&desk);
+        assert_eq!(machine.run(&line).status, Some(0));
+        machine.wait_for_lines("pid", 1);
+        let process = rest(&machine);
         process.signal(Signal::SIGHUP);
-        desk.wait_for_text("log", "re-reading config file: ");
+        machine.wait_for_text("log", "re-reading config file: ");
         if goes_on {
-            desk.wait_for_text("log", "re-opening log file: ");
-            desk.knock(&[7000, 8000]);
-            desk.wait_for_lines("opened", 1);
+            machine.wait_for_text("log", "re-opening log file: ");
+            machine.knock(&[7000, 8000]);
+            machine.wait_for_lines("opened", 1);
         } else {
-            wait_until("it has ended", || desk.named("knockd").is_empty());
+            wait_until("it has ended", || machine.named("knockd").is_empty());
         }
     }
 }

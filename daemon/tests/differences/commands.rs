@@ -1,10 +1,10 @@
-//! What commands are given, and when they run.
+//! The environment of commands, and when they run.
 
 use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Desk, wait_until};
+use crate::common::{Machine, wait_until};
 use crate::{OURS, THEIRS, both, can_run, listen};
 
 #[test]
@@ -14,16 +14,16 @@ fn commands_of_one_client_and_door_overlap_under_knockd_08() {
     }
     let config = "[door]\nsequence = 7000:udp\ncommand = echo begin >> DIR/order; \
                   until test -e DIR/go; do sleep 0.01; done; echo end >> DIR/order\n";
-    let orders = both(config, |desk, program| {
-        let (live, _) = listen(desk, program, "");
-        desk.knock(&[7000, 7000]);
+    let orders = both(config, |machine, program| {
+        let (live, _) = listen(machine, program, "");
+        machine.knock(&[7000, 7000]);
         for _ in 0..2 {
             while !live.line().starts_with("door: running command: ") {}
         }
-        desk.wait_for_lines("order", if program == THEIRS { 2 } else { 1 });
-        desk.set_up("touch DIR/go");
-        desk.wait_for_lines("order", 4);
-        desk.folder.read("order").replace('\n', " ")
+        machine.wait_for_lines("order", if program == THEIRS { 2 } else { 1 });
+        machine.set_up("touch DIR/go");
+        machine.wait_for_lines("order", 4);
+        machine.folder.read("order").replace('\n', " ")
     });
     assert_eq!(orders, ["begin begin end end ", "begin end begin end "]);
 }
@@ -41,19 +41,19 @@ fn commands_of_knockd_08_have_its_output_environment_and_descriptors() {
     sequence = 7000:udp
     command = env > DIR/env; ls -l /proc/self/fd > DIR/fds; echo said; touch DIR/done
 ";
-    let [theirs, ours] = both(config, |desk, program| {
-        let live =
-            desk.start(&format!("SECRET=x LC_TIME=C exec {program} -v -i lo -c DIR/knockd.conf"));
+    let [theirs, ours] = both(config, |machine, program| {
+        let live = machine
+            .start(&format!("SECRET=x LC_TIME=C exec {program} -v -i lo -c DIR/knockd.conf"));
         assert_eq!(live.line(), "listening on lo...");
-        let process = crate::rest(desk);
-        desk.knock(&[7000]);
-        wait_until("the command has ended", || desk.folder.path("done").exists());
+        let process = crate::rest(machine);
+        machine.knock(&[7000]);
+        wait_until("the command has ended", || machine.folder.path("done").exists());
         if program == OURS {
-            desk.wait_for_text("log", "] door: output: said\n");
+            machine.wait_for_text("log", "] door: output: said\n");
         }
         process.signal(Signal::SIGTERM);
         let output = live.finish().stdout;
-        (output, desk.folder.read("env"), desk.folder.read("fds"))
+        (output, machine.folder.read("env"), machine.folder.read("fds"))
     });
     assert!(theirs.0.lines().any(|line| line == "said"), "{theirs:?}");
     assert!(!ours.0.lines().any(|line| line.ends_with("said")), "{ours:?}");
@@ -75,22 +75,24 @@ fn a_name_that_does_not_come_delays_commands_of_knockd_08_only() {
     }
     let config = "[door]\nsequence = 7000:udp\ncommand = touch DIR/opened\n";
     let waits = [THEIRS, OURS].map(|program| {
-        let desk = Desk::with(config);
-        // Where nobody answers: nothing on this network leads there but to a socket that is silent.
-        desk.folder.write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:4 attempts:1\n");
-        desk.folder.write("hosts", "\n");
-        desk.set_up(
+        let machine = Machine::with(config);
+        // A name server that never answers: on this network, the address leads to a silent socket.
+        machine
+            .folder
+            .write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:4 attempts:1\n");
+        machine.folder.write("hosts", "\n");
+        machine.set_up(
             "mount --bind resolv.conf $(realpath /etc/resolv.conf); mount --bind hosts /etc/hosts",
         );
-        let _silent = desk.start("exec nc -u -l 127.0.0.53 53");
-        wait_until("somebody is there to be silent", || {
-            desk.run("grep -q 3500007F:0035 /proc/net/udp").status == Some(0)
+        let _silent = machine.start("exec nc -u -l 127.0.0.53 53");
+        wait_until("the silent server listens", || {
+            machine.run("grep -q 3500007F:0035 /proc/net/udp").status == Some(0)
         });
-        let _daemon = listen(&desk, program, "-l");
+        let _daemon = listen(&machine, program, "-l");
         let begin = std::time::SystemTime::now();
-        desk.knock(&[7000]);
-        wait_until("the command has run", || desk.folder.path("opened").exists());
-        let opened = fs::metadata(desk.folder.path("opened")).unwrap().modified().unwrap();
+        machine.knock(&[7000]);
+        wait_until("the command has run", || machine.folder.path("opened").exists());
+        let opened = fs::metadata(machine.folder.path("opened")).unwrap().modified().unwrap();
         opened.duration_since(begin).unwrap_or_default().as_millis()
     });
     let [theirs, ours] = waits;

@@ -1,6 +1,6 @@
-//! What is listened on.
+//! The interfaces on which the daemons listen.
 
-use crate::common::{Desk, wait_until};
+use crate::common::{Machine, wait_until};
 use crate::{OURS, THEIRS, both, can_run, listen, rest};
 use nix::sys::signal::Signal;
 
@@ -22,9 +22,9 @@ fn where_no_interface_is_named_knockd_08_wants_eth0() {
     if !can_run("where_no_interface_is_named_knockd_08_wants_eth0", &[]) {
         return;
     }
-    let [theirs, ours] = both(DOORS, |desk, program| {
-        desk.set_up(&format!("{ADD}; ip route add default via 192.0.2.2 dev w0"));
-        let live = desk.start(&format!("exec {program} -c DIR/knockd.conf"));
+    let [theirs, ours] = both(DOORS, |machine, program| {
+        machine.set_up(&format!("{ADD}; ip route add default via 192.0.2.2 dev w0"));
+        let live = machine.start(&format!("exec {program} -c DIR/knockd.conf"));
         live.error_line()
     });
     assert!(theirs.starts_with("could not open eth0: "), "{theirs}");
@@ -36,15 +36,15 @@ fn on_any_knockd_08_hears_nothing() {
     if !can_run("on_any_knockd_08_hears_nothing", &[]) {
         return;
     }
-    let outcomes = both(DOORS, |desk, program| {
-        let live = desk.start(&format!("exec {program} -v -i any -c DIR/knockd.conf"));
+    let outcomes = both(DOORS, |machine, program| {
+        let live = machine.start(&format!("exec {program} -v -i any -c DIR/knockd.conf"));
         assert_eq!(live.line(), "listening on any...");
-        rest(desk);
-        desk.knock(&[7000]);
+        rest(machine);
+        machine.knock(&[7000]);
         if program == OURS {
-            wait_until("the door opened", || desk.folder.path("opened").exists());
+            wait_until("the door opened", || machine.folder.path("opened").exists());
         }
-        rest(desk).signal(Signal::SIGTERM);
+        rest(machine).signal(Signal::SIGTERM);
         live.finish().stdout.contains("Stage")
     });
     assert_eq!(outcomes, [false, true]);
@@ -56,20 +56,20 @@ fn addresses_that_come_are_not_noticed_by_knockd_08() {
         return;
     }
     for program in [THEIRS, OURS] {
-        let desk = Desk::with(DOORS);
-        let _daemon = listen(&desk, program, "");
-        desk.set_up("ip address add 192.0.2.9/32 dev lo");
-        let knock = || desk.set_up("echo | nc -u -q 0 -w 1 192.0.2.9 7000");
+        let machine = Machine::with(DOORS);
+        let _daemon = listen(&machine, program, "");
+        machine.set_up("ip address add 192.0.2.9/32 dev lo");
+        let knock = || machine.set_up("echo | nc -u -q 0 -w 1 192.0.2.9 7000");
         if program == OURS {
             wait_until("it counts", || {
                 knock();
-                desk.folder.path("opened").exists()
+                machine.folder.path("opened").exists()
             });
         } else {
             knock();
-            desk.knock(&[7001]);
-            wait_until("what came later was heard", || desk.folder.path("last").exists());
-            assert!(!desk.folder.path("opened").exists());
+            machine.knock(&[7001]);
+            wait_until("a later knock was handled", || machine.folder.path("last").exists());
+            assert!(!machine.folder.path("opened").exists());
         }
     }
 }
@@ -79,12 +79,12 @@ fn an_interface_that_is_gone_is_a_failure_for_us_only() {
     if !can_run("an_interface_that_is_gone_is_a_failure_for_us_only", &[]) {
         return;
     }
-    let statuses = both(DOORS, |desk, program| {
-        desk.set_up(ADD);
-        let live = desk.start(&format!("exec {program} -v -i w0 -c DIR/knockd.conf"));
+    let statuses = both(DOORS, |machine, program| {
+        machine.set_up(ADD);
+        let live = machine.start(&format!("exec {program} -v -i w0 -c DIR/knockd.conf"));
         assert_eq!(live.line(), "listening on w0...");
-        rest(desk);
-        desk.set_up("ip link del w0");
+        rest(machine);
+        machine.set_up("ip link del w0");
         live.finish().status
     });
     assert_eq!(statuses, [Some(0), Some(1)]);

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Desk, wait_until};
+use crate::common::{Machine, wait_until};
 use crate::{OURS, THEIRS, both, can_run, listen, rest};
 
 const TIMED: &str = "\
@@ -19,26 +19,26 @@ fn a_signal_for_all_processes_leaves_doors_open_under_knockd_08_only() {
         return;
     }
     let config = TIMED.replace("= 2", "= 1000");
-    let closed = both(&config, |desk, program| {
-        let (live, _) = listen(desk, program, "");
-        desk.knock(&[7000]);
-        wait_until("the door is open", || desk.folder.path("opened").exists());
+    let closed = both(&config, |machine, program| {
+        let (live, _) = listen(machine, program, "");
+        machine.knock(&[7000]);
+        wait_until("the door is open", || machine.folder.path("opened").exists());
         if program == THEIRS {
-            // The child that is to close it sleeps.
+            // The child that will close it sleeps.
             wait_until("both wait", || {
-                let waiting = desk.named("knockd");
+                let waiting = machine.named("knockd");
                 waiting.len() == 2
                     && waiting.iter().all(|process| process.status("State").starts_with('S'))
             });
         }
-        for process in desk.processes() {
+        for process in machine.processes() {
             if process.name.starts_with("knockd") {
                 process.signal(Signal::SIGTERM);
             }
         }
         let _ = live.finish();
-        desk.wait_for_nobody();
-        desk.folder.path("closed").exists()
+        machine.wait_for_no_process();
+        machine.folder.path("closed").exists()
     });
     assert_eq!(closed, [false, true]);
 }
@@ -48,14 +48,14 @@ fn a_daemon_that_is_killed_closes_no_door_though_knockd_08_did() {
     if !can_run("a_daemon_that_is_killed_closes_no_door_though_knockd_08_did", &[]) {
         return;
     }
-    let closed = both(TIMED, |desk, program| {
-        let (_live, process) = listen(desk, program, "");
-        desk.knock(&[7000]);
-        wait_until("the door is open", || desk.folder.path("opened").exists());
+    let closed = both(TIMED, |machine, program| {
+        let (_live, process) = listen(machine, program, "");
+        machine.knock(&[7000]);
+        wait_until("the door is open", || machine.folder.path("opened").exists());
         process.signal(Signal::SIGKILL);
-        // Nobody is left who could.
-        desk.wait_for_nobody();
-        desk.folder.path("closed").exists()
+        // Of our daemon, no process is left to do it.
+        machine.wait_for_no_process();
+        machine.folder.path("closed").exists()
     });
     assert_eq!(closed, [true, false]);
 }
@@ -66,15 +66,15 @@ fn a_reload_with_errors_ends_knockd_08_only() {
         return;
     }
     for program in [THEIRS, OURS] {
-        let desk = Desk::with(TIMED);
-        let (live, process) = listen(&desk, program, "");
-        desk.folder.write("knockd.conf", "nonsense\n");
+        let machine = Machine::with(TIMED);
+        let (live, process) = listen(&machine, program, "");
+        machine.folder.write("knockd.conf", "nonsense\n");
         process.signal(Signal::SIGHUP);
         if program == OURS {
-            while !live.error_line().ends_with("the doors stay as they were") {}
-            desk.knock(&[7000]);
-            wait_until("the door is open", || desk.folder.path("opened").exists());
-            rest(&desk).signal(Signal::SIGTERM);
+            while !live.error_line().starts_with("reload rejected: ") {}
+            machine.knock(&[7000]);
+            wait_until("the door is open", || machine.folder.path("opened").exists());
+            rest(&machine).signal(Signal::SIGTERM);
             assert_eq!(live.finish().status, Some(0));
         } else {
             assert_eq!(live.finish().status, Some(1));

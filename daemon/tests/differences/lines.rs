@@ -18,30 +18,30 @@ fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
     let config = format!(
         "[options]\nlogfile = DIR/log\n[door]\nsequence = 7000:udp\ncommand = true {filler}\n"
     );
-    let [theirs, ours] = both(&config, |desk, program| {
-        let live = desk.start(&format!("umask 022; exec {program} -v -i lo -c DIR/knockd.conf"));
+    let [theirs, ours] = both(&config, |machine, program| {
+        let live = machine.start(&format!("umask 022; exec {program} -v -i lo -c DIR/knockd.conf"));
         assert_eq!(live.line(), "listening on lo...");
-        rest(desk);
-        desk.knock(&[7000]);
-        desk.wait_for_text("log", "running command");
-        rest(desk).signal(Signal::SIGTERM);
+        rest(machine);
+        machine.knock(&[7000]);
+        machine.wait_for_text("log", "running command");
+        rest(machine).signal(Signal::SIGTERM);
         let _ = live.finish();
-        let mode = fs::metadata(desk.folder.path("log")).unwrap().permissions().mode() & 0o777;
-        let log = desk.folder.read("log");
+        let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode() & 0o777;
+        let log = machine.folder.read("log");
         let longest = log.lines().map(str::len).max().unwrap_or_default();
         (mode, log.lines().any(str::is_empty), longest)
     });
-    // Behind the stamp, which has 19 bytes.
+    // The stamp has 19 bytes.
     assert_eq!((theirs.0, theirs.2), (0o644, 19 + 1023));
     assert_eq!(ours, (0o640, false, 19 + "door: running command: true ".len() + 1500));
     // A text of 1,023 bytes has lost the newline at its end, too; others have not.
-    let [theirs, ours] = both(&config.replace(&filler, ""), |desk, program| {
-        let (live, process) = listen(desk, program, "");
-        desk.knock(&[7000]);
-        desk.wait_for_text("log", "running command");
+    let [theirs, ours] = both(&config.replace(&filler, ""), |machine, program| {
+        let (live, process) = listen(machine, program, "");
+        machine.knock(&[7000]);
+        machine.wait_for_text("log", "running command");
         process.signal(Signal::SIGTERM);
         let _ = live.finish();
-        desk.folder.read("log").lines().any(str::is_empty)
+        machine.folder.read("log").lines().any(str::is_empty)
     });
     assert_eq!((theirs, ours), (true, false));
 }
@@ -52,13 +52,13 @@ fn in_the_foreground_knockd_08_says_nothing_without_verbose() {
         return;
     }
     let config = format!("[options]\nlogfile = DIR/log\n{CONFIG}");
-    let [theirs, ours] = both(&config, |desk, program| {
-        let live = desk.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
-        desk.wait_for_text("log", "starting up");
-        rest(desk);
-        desk.knock(&[7000, 8000]);
-        desk.wait_for_lines("opened", 1);
-        rest(desk).signal(Signal::SIGTERM);
+    let [theirs, ours] = both(&config, |machine, program| {
+        let live = machine.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
+        machine.wait_for_text("log", "starting up");
+        rest(machine);
+        machine.knock(&[7000, 8000]);
+        machine.wait_for_lines("opened", 1);
+        rest(machine).signal(Signal::SIGTERM);
         let outcome = live.finish();
         (outcome.stdout, outcome.stderr)
     });
@@ -68,15 +68,15 @@ fn in_the_foreground_knockd_08_says_nothing_without_verbose() {
 }
 
 #[test]
-fn packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reasons() {
-    let name = "packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reasons";
+fn debug_has_the_wrong_month_and_no_reasons_under_knockd_08() {
+    let name = "debug_has_the_wrong_month_and_no_reasons_under_knockd_08";
     if !can_run(name, &["date"]) {
         return;
     }
-    let [theirs, ours] = both(CONFIG, |desk, program| {
-        let month = desk.run("date +%m").stdout.trim().parse::<u32>().unwrap();
-        let (daemon, _) = listen(desk, program, "-D");
-        desk.knock(&[7000, 7000, 8000]);
+    let [theirs, ours] = both(CONFIG, |machine, program| {
+        let month = machine.run("date +%m").stdout.trim().parse::<u32>().unwrap();
+        let (daemon, _) = listen(machine, program, "-D");
+        machine.knock(&[7000, 7000, 8000]);
         let mut lines = Vec::new();
         loop {
             let line = daemon.line();
@@ -85,10 +85,10 @@ fn packets_that_debug_tells_of_have_the_month_before_under_knockd_08_and_no_reas
             }
             lines.push(line);
         }
-        let told = lines.iter().find(|line| line.contains(": udp: ")).unwrap();
-        let told: u32 = told.split('-').nth(1).unwrap().parse().unwrap();
+        let shown = lines.iter().find(|line| line.contains(": udp: ")).unwrap();
+        let shown: u32 = shown.split('-').nth(1).unwrap().parse().unwrap();
         let has_reason = lines.iter().any(|line| line.contains("is not the next knock"));
-        (told + 1 == month, told == month, has_reason)
+        (shown + 1 == month, shown == month, has_reason)
     });
     assert_eq!(theirs, (true, false, false));
     assert_eq!(ours, (false, true, true));

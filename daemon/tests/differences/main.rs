@@ -1,5 +1,5 @@
-//! knockd 0.8 and this daemon beside each other, where `docs/differences.md` says that they differ:
-//! each test runs both, and shows what either does.
+//! Comparison of knockd 0.8 with this daemon, where `docs/differences.md` claims a difference: each test
+//! runs both, and shows what each does.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
@@ -13,33 +13,33 @@ mod interfaces;
 mod life;
 mod lines;
 
-use common::{Desk, Live, Need, PROGRAMS, Process, require, wait_until};
+use common::{Live, Machine, Need, PROGRAMS, Process, require, wait_until};
 
-/// What either program is called in a line for the shell.
+/// The two programs in a shell command.
 const THEIRS: &str = "knockd";
 const OURS: &str = "$KNOCKD";
 
-/// Whether the machine has what a test of both needs.
+/// Returns whether the real machine has what a test of both programs needs.
 fn can_run(name: &str, programs: &[&str]) -> bool {
     require(name, &[PROGRAMS, &["knockd"], programs].concat(), Need::Namespaces)
 }
 
-/// Does the same with knockd 0.8 and with this daemon, each at a desk of its own.
-fn both<T>(config: &str, run: impl Fn(&Desk, &str) -> T) -> [T; 2] {
-    [THEIRS, OURS].map(|program| run(&Desk::with(config), program))
+/// Does the same with knockd 0.8 and with this daemon, each on its own machine.
+fn both<T>(config: &str, run: impl Fn(&Machine, &str) -> T) -> [T; 2] {
+    [THEIRS, OURS].map(|program| run(&Machine::with(config), program))
 }
 
-/// Starts one of them on the loopback interface with `-v`, and waits until it waits for packets.
-fn listen(desk: &Desk, program: &str, options: &str) -> (Live, Process) {
-    let live = desk.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf {options}"));
+/// Starts one of them on the loopback interface with `-v`, and waits until it is idle.
+fn listen(machine: &Machine, program: &str, options: &str) -> (Live, Process) {
+    let live = machine.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf {options}"));
     while live.line() != "listening on lo..." {}
-    let process = rest(desk);
+    let process = rest(machine);
     (live, process)
 }
 
-/// Waits until the process that was started waits, and returns it.
-fn rest(desk: &Desk) -> Process {
-    let process = desk.process("knockd");
+/// Waits until the daemon's first process is idle, and returns it.
+fn rest(machine: &Machine) -> Process {
+    let process = machine.process("knockd");
     wait_until("it waits", || process.status("State").starts_with('S'));
     process
 }

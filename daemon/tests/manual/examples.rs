@@ -6,7 +6,7 @@ use std::fs;
 use knock_tests::manual::prose;
 use nix::sys::signal::Signal;
 
-use crate::common::{Desk, Live, Need, PROGRAMS, require, wait_until};
+use crate::common::{Live, Machine, Need, PROGRAMS, require, wait_until};
 
 /// The examples of the page that contain a text.
 fn with(text: &str) -> Vec<String> {
@@ -15,12 +15,13 @@ fn with(text: &str) -> Vec<String> {
     examples.into_iter().filter(|lines| lines.contains(text)).map(str::to_owned).collect()
 }
 
-/// Returns a desk with an example as its configuration, whose files are in the folder of the desk.
-fn desk(example: &str) -> Desk {
-    let desk = Desk::with(&example.replace("/var/log/", "DIR/").replace("/etc/knockd/", "DIR/"));
+/// Returns a machine with an example as its configuration, whose files are in the folder of the machine.
+fn machine(example: &str) -> Machine {
+    let machine =
+        Machine::with(&example.replace("/var/log/", "DIR/").replace("/etc/knockd/", "DIR/"));
     let [sequences] = &with("used up")[..] else { panic!("one list of sequences") };
-    desk.folder.write("smtp_sequences", &format!("{sequences}\n"));
-    desk
+    machine.folder.write("smtp_sequences", &format!("{sequences}\n"));
+    machine
 }
 
 /// They are made to be understood, with ports that are easily told apart.
@@ -35,7 +36,7 @@ fn every_configuration_of_the_page_passes_the_check() {
     for example in examples {
         let of_the_machine = "world-readable,command-not-found";
         let line = format!("$KNOCKD --check -c knockd.conf --allow {of_the_machine}");
-        let outcome = desk(&example).run(&line);
+        let outcome = machine(&example).run(&line);
         assert_eq!(outcome.status, Some(0), "{example}\n{outcome:?}");
         assert!(outcome.stderr.lines().last().unwrap().contains(", no errors"), "{outcome:?}");
         let warnings = outcome.stderr.split("warning[").skip(1);
@@ -54,23 +55,23 @@ fn every_configuration_of_the_page_passes_the_check() {
 }
 
 /// An example at work, with the door keeper's lines.
-fn start(desk: &Desk) -> Live {
-    let daemon = desk.start("exec $KNOCKD -v -i lo -c knockd.conf");
+fn start(machine: &Machine) -> Live {
+    let daemon = machine.start("exec $KNOCKD -v -i lo -c knockd.conf");
     assert_eq!(daemon.line(), "listening on lo...");
     daemon
 }
 
 /// Ends it, and checks that nothing went wrong.
-fn end(desk: &Desk, daemon: Live) {
-    desk.process("knockd").signal(Signal::SIGTERM);
+fn end(machine: &Machine, daemon: Live) {
+    machine.process("knockd").signal(Signal::SIGTERM);
     let outcome = daemon.finish();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 }
 
 /// Waits until a program says, or does not say any more, that a client gets in.
-fn wait_for(desk: &Desk, list: &str, client: &str, is_in: bool) {
+fn wait_for(machine: &Machine, list: &str, client: &str, is_in: bool) {
     wait_until("the firewall has changed", || {
-        let outcome = desk.run(list);
+        let outcome = machine.run(list);
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
         outcome.stdout.contains(client) == is_in
     });
@@ -82,15 +83,15 @@ fn the_first_example_opens_and_closes() {
     if !require("the_first_example_opens_and_closes", &programs, Need::Namespaces) {
         return;
     }
-    let desk = desk(&with("[openSSH]")[0]);
-    let daemon = start(&desk);
+    let machine = machine(&with("[openSSH]")[0]);
+    let daemon = start(&machine);
     let rule = "-A INPUT -s 127.0.0.1/32 -p tcp -m tcp --dport 22 -j ACCEPT";
-    desk.run("knock 127.0.0.1 7000 8000 9000");
-    wait_for(&desk, "iptables -S", rule, true);
-    desk.run("knock 127.0.0.1 9000 8000 7000");
-    wait_for(&desk, "iptables -S", rule, false);
-    end(&desk, daemon);
-    assert!(fs::metadata(desk.folder.path("knockd.log")).is_ok());
+    machine.run("knock 127.0.0.1 7000 8000 9000");
+    wait_for(&machine, "iptables -S", rule, true);
+    machine.run("knock 127.0.0.1 9000 8000 7000");
+    wait_for(&machine, "iptables -S", rule, false);
+    end(&machine, daemon);
+    assert!(fs::metadata(machine.folder.path("knockd.log")).is_ok());
 }
 
 #[test]
@@ -100,15 +101,15 @@ fn the_second_example_opens_for_both_families_and_closes_at_the_end() {
     if !require(name, &programs, Need::Namespaces) {
         return;
     }
-    let desk = desk(&with("[SSH]")[0]);
-    let daemon = start(&desk);
-    desk.run("knock 127.0.0.1 2222:udp 3333:tcp 4444:udp");
-    wait_for(&desk, "iptables -S", "-A INPUT -s 127.0.0.1/32 ", true);
-    desk.run("knock -6 ::1 2222:udp 3333:tcp 4444:udp");
-    wait_for(&desk, "ip6tables -S", "-A INPUT -s ::1/128 ", true);
-    end(&desk, daemon);
-    wait_for(&desk, "iptables -S", "-A INPUT", false);
-    wait_for(&desk, "ip6tables -S", "-A INPUT", false);
+    let machine = machine(&with("[SSH]")[0]);
+    let daemon = start(&machine);
+    machine.run("knock 127.0.0.1 2222:udp 3333:tcp 4444:udp");
+    wait_for(&machine, "iptables -S", "-A INPUT -s 127.0.0.1/32 ", true);
+    machine.run("knock -6 ::1 2222:udp 3333:tcp 4444:udp");
+    wait_for(&machine, "ip6tables -S", "-A INPUT -s ::1/128 ", true);
+    end(&machine, daemon);
+    wait_for(&machine, "iptables -S", "-A INPUT", false);
+    wait_for(&machine, "ip6tables -S", "-A INPUT", false);
 }
 
 #[test]
@@ -118,8 +119,8 @@ fn the_third_example_uses_one_sequence_after_the_other() {
     if !require(name, &programs, Need::Namespaces) {
         return;
     }
-    let desk = desk(&with("[SMTP]")[0]);
-    desk.set_up(
+    let machine = machine(&with("[SMTP]")[0]);
+    machine.set_up(
         "nft 'add table inet filter; add set inet filter smtp_clients { type ipv4_addr; }'",
     );
     let list = "nft list set inet filter smtp_clients";
@@ -127,15 +128,15 @@ fn the_third_example_uses_one_sequence_after_the_other() {
         ("1001 2001 3001", "#1001,2001,3001\n 1002:udp,2002:udp,3002:udp\n"),
         ("1002:udp 2002:udp 3002:udp", "#1001,2001,3001\n#1002:udp,2002:udp,3002:udp\n"),
     ] {
-        let daemon = start(&desk);
-        desk.run(&format!("knock 127.0.0.1 {knocks}"));
-        wait_for(&desk, list, "127.0.0.1", true);
-        desk.wait_for_text("smtp_sequences", marked);
-        desk.process("knockd").signal(Signal::SIGTERM);
+        let daemon = start(&machine);
+        machine.run(&format!("knock 127.0.0.1 {knocks}"));
+        wait_for(&machine, list, "127.0.0.1", true);
+        machine.wait_for_text("smtp_sequences", marked);
+        machine.process("knockd").signal(Signal::SIGTERM);
         assert_eq!(daemon.finish().status, Some(0));
-        wait_for(&desk, list, "127.0.0.1", false);
+        wait_for(&machine, list, "127.0.0.1", false);
     }
-    let log = desk.folder.read("knockd.log");
+    let log = machine.folder.read("knockd.log");
     // `[2026-03-09T08:07:06+01:00] `
     assert!(
         log.lines().count() > 10 && log.lines().all(|line| line.as_bytes()[11] == b'T'),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Desk, Need, PROGRAMS, finish, require};
+use crate::common::{Machine, Need, PROGRAMS, finish, require};
 
 const BUILT: &str = "target/release/knockd";
 
@@ -49,20 +49,20 @@ fn the_daemon_prints_what_the_readme_says() {
     if !require("the_daemon_prints_what_the_readme_says", &programs, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
+    let machine = Machine::new();
     let arguments = line(&format!("{BUILT} -v"));
     let arguments = arguments.strip_suffix(" &").unwrap();
-    let live = desk.start(&format!("cd {} && exec $KNOCKD -v{arguments}", root().display()));
+    let live = machine.start(&format!("cd {} && exec $KNOCKD -v{arguments}", root().display()));
     assert_eq!(live.line(), "listening on lo...");
     let blocks = blocks();
     let knocks = blocks.iter().find(|block| block.starts_with("knock -v localhost")).unwrap();
     for knock in knocks.lines() {
-        assert_eq!(desk.run(knock).status, Some(0), "{knock}");
+        assert_eq!(machine.run(knock).status, Some(0), "{knock}");
     }
     let printed = blocks.iter().find(|block| block.contains(": openSSH: Stage 1\n")).unwrap();
     for expected in printed.lines() {
         assert_eq!(live.line(), expected);
     }
-    desk.process("knockd").signal(Signal::SIGTERM);
+    machine.process("knockd").signal(Signal::SIGTERM);
     assert_eq!(live.finish().status, Some(0));
 }

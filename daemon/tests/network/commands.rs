@@ -1,8 +1,8 @@
-//! In which order commands run, and what they are told.
+//! The order of commands, and their environment.
 
 use crate::common::{Scene, wait_until};
 
-/// A door whose start command says when it begins, and ends when it may.
+/// A door whose start command writes when it begins and ends, and ends when a file is there.
 const GATED: &str = "
 [door]
     sequence = 7001
@@ -40,7 +40,7 @@ fn commands_for_one_client_and_door_run_one_after_the_other() {
 #[test]
 fn commands_for_different_clients_run_at_once() {
     let name = "commands_for_different_clients_run_at_once";
-    // Each ends only when all have begun.
+    // Each command ends only when all have begun.
     let config = "
 [door]
     sequence = 7001
@@ -64,7 +64,7 @@ fn commands_for_different_clients_run_at_once() {
 }
 
 #[test]
-fn commands_are_told_client_door_and_phase() {
+fn commands_get_client_door_and_phase() {
     let config = "
 [the door]
     sequence = 7001
@@ -74,15 +74,16 @@ fn commands_are_told_client_door_and_phase() {
     cmd_timeout = 1
     stop_command = env | grep ^KNOCK_ | sort > DIR/stop-%IP%
 ";
-    let name = "commands_are_told_client_door_and_phase";
+    let name = "commands_get_client_door_and_phase";
     let Some(scene) = Scene::new(name, &[], config) else { return };
     let daemon = scene.start("-i server");
     scene.client("nc -z -s 192.0.2.10 192.0.2.1 7001; nc -z 2001:db8::1 7001");
     for client in ["192.0.2.10", "2001:db8::10"] {
         for phase in ["start", "stop"] {
-            let told = format!("KNOCK_CLIENT={client}\nKNOCK_DOOR=the door\nKNOCK_PHASE={phase}\n");
+            let expected =
+                format!("KNOCK_CLIENT={client}\nKNOCK_DOOR=the door\nKNOCK_PHASE={phase}\n");
             let file = format!("{phase}-{client}");
-            wait_until(&told, || scene.read(&file) == told);
+            wait_until(&expected, || scene.read(&file) == expected);
         }
     }
     daemon.end();

@@ -1,4 +1,4 @@
-//! A server that drops everything, and a door in that wall.
+//! A server whose firewall drops everything, and a door in it.
 
 use std::process::Stdio;
 
@@ -6,15 +6,15 @@ use knock_tests::process::Live;
 
 use crate::common::{Scene, wait_until};
 
-/// A firewall in its own language.
+/// The commands of one firewall program.
 struct Wall {
     program: &'static str,
-    /// Has it drop what is not allowed.
+    /// Sets it up to drop what is not allowed.
     set_up: &'static str,
-    /// What opens and closes port 22 for a client, with IPv4 and with IPv6.
+    /// The commands that open and close port 22 for a client, for IPv4 and for IPv6.
     open: [&'static str; 2],
     shut: [&'static str; 2],
-    /// Prints what it does.
+    /// Prints the rules.
     list: &'static str,
 }
 
@@ -61,9 +61,9 @@ const NFTABLES: Wall = Wall {
     list: "nft list ruleset",
 };
 
-/// Who meets whom.
+/// The addresses of a family.
 struct Family {
-    /// The option of programs that choose between both.
+    /// The option with which programs choose the family.
     option: &'static str,
     server: &'static str,
     client: &'static str,
@@ -103,7 +103,7 @@ fn a_knock_opens_nftables_for_its_client_for_a_while_with_ipv6() {
 fn check(name: &str, wall: &Wall, family: &Family) {
     let Some(scene) = Scene::new(name, &[wall.program], &config(wall)) else { return };
     let &Family { option, server, client, stranger } = family;
-    // Never used unless a program asks for it.
+    // Used as a source only if a program asks for it.
     scene.client("ip address add 2001:db8::11/64 nodad preferred_lft 0 dev client");
     let ssh = scene
         .cable
@@ -123,14 +123,14 @@ fn check(name: &str, wall: &Wall, family: &Family) {
     let mut command = scene.cable.client.command(&format!("exec nc {server} 22"));
     let mut connection = Live::start(command.stdin(Stdio::piped()));
     connection.send(b"early\n");
-    wait_until("what the client says arrives", || scene.read("received") == "early\n");
+    wait_until("the client's text arrives", || scene.read("received") == "early\n");
 
     daemon.wait_for(&format!("{client}: ssh: command timeout"));
     scene.write("shut", "");
     wait_until("all is as before", || scene.ask_server(wall.list) == rules);
     assert!(!can_connect(client));
     connection.send(b"late\n");
-    wait_until("what was connected stays so", || scene.read("received") == "early\nlate\n");
+    wait_until("the connection stays open", || scene.read("received") == "early\nlate\n");
 
     let at = usize::from(server == IPV6.server);
     let [open, shut] = [wall.open, wall.shut].map(|both| both[at].replace("%IP%", client));

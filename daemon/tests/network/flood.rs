@@ -1,4 +1,4 @@
-//! Floods of frames that the kernel's filter lets through and that are no packets.
+//! Floods of frames that pass the kernel's filter, but are not packets.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -50,14 +50,14 @@ fn a_flood_on_one_interface_keeps_no_knock_of_another_from_being_heard() {
             scene.client("printf x | nc -u -q 0 203.0.113.1 7001");
             daemon.count("203.0.113.10: timed: OPEN SESAME") > 0
         });
-        assert!(came, "nothing was heard: {}", daemon.output());
+        assert!(came, "no knock was handled: {}", daemon.output());
         daemon.signal("TERM");
         assert_eq!(daemon.finish().status, Some(0));
     }
 }
 
-/// Waits until something is so while more frames come than the sniffer can read: it has the processor
-/// only for moments. Returns whether it came to be.
+/// Waits until a condition is true, while more frames come than the sniffer can read, because it is
+/// stopped most of the time. Returns whether it became true.
 fn comes_true_while_frames_come(
     scene: &Scene,
     injector: &mut Injector,

@@ -1,4 +1,4 @@
-//! Which interfaces are listened on.
+//! The interfaces on which the daemon listens.
 
 use crate::common::{Daemon, Scene};
 
@@ -16,7 +16,7 @@ fn several_interfaces_or_any_or_that_of_the_default_route_are_listened_on() {
     let first = ["192.0.2.10", "2001:db8::10"];
     let second = ["2001:db8:7::10", "203.0.113.10"];
     let both = ["192.0.2.10", "2001:db8:7::10", "2001:db8::10", "203.0.113.10"];
-    for (options, heard) in [
+    for (options, clients) in [
         ("-i server", &first[..]),
         ("-i second", &second[..]),
         ("-i server,second", &both[..]),
@@ -28,7 +28,7 @@ fn several_interfaces_or_any_or_that_of_the_default_route_are_listened_on() {
         scene.add_second();
         scene.server("ip route add default via 203.0.113.10 dev second");
         let daemon = scene.start(options);
-        assert_eq!(knock_everywhere(&scene, &daemon, heard), heard, "{options}");
+        assert_eq!(knock_everywhere(&scene, &daemon, clients), clients, "{options}");
     }
 }
 
@@ -43,11 +43,11 @@ fn addresses_that_come_count_and_those_that_go_do_not() {
     });
     scene.server("ip address del 192.0.2.77/24 dev server");
     scene.server("ip address add 192.0.2.78/24 dev server");
-    // When the one that came counts, the one that went does not.
+    // Once the new address counts, the old one does not.
     daemon.knock_until("192.0.2.10: door: OPEN SESAME", 2, || {
         scene.knock_from("192.0.2.10", "192.0.2.78", "7001 7002 7003");
     });
-    // Somebody is still asked for it, though nobody answers.
+    // The client still sends to it, though nothing answers ARP requests for it.
     scene.client("ip neigh replace 192.0.2.77 lladdr $(ip neigh show 192.0.2.1 | sed 's/.*lladdr //;s/ .*//') dev client");
     scene.client("for port in 7001 7002 7003; do nc -z -w 1 -s 192.0.2.11 192.0.2.77 $port; done");
     daemon.settle();
@@ -72,7 +72,7 @@ fn addresses_of_ipv6_come_and_go_as_well() {
         scene.client(&knock_at("2001:db8::78"));
     });
     let opened = daemon.count("2001:db8::10: door: OPEN SESAME");
-    // Somebody still sends to it, though nobody answers who asks where it is.
+    // The client still sends to it, though nothing answers neighbour solicitations for it.
     let hardware = scene.ask_server("ip -o link show server | sed 's/.*ether //; s/ .*//'");
     let neighbour = format!("2001:db8::77 lladdr {} dev client", hardware.trim());
     scene.client(&format!("ip -6 neigh replace {neighbour}"));
@@ -113,12 +113,12 @@ fn knocks_that_wait_on_several_interfaces_count_in_the_order_in_which_they_came(
     scene.add_second();
     let daemon = scene.start("-i server,second");
     let servers = ["192.0.2.1", "203.0.113.1"];
-    let say = |(&port, server): (&u16, _)| {
+    let send = |(&port, server): (&u16, _)| {
         format!("printf x | nc -u -q 0 -s 192.0.2.10 {server} {port}\n")
     };
     scene.server("pkill -STOP -f '^knockd: sniffer'");
     for turn in [servers, [servers[1], servers[0]]] {
-        scene.client(&sequence.iter().zip(turn.into_iter().cycle()).map(say).collect::<String>());
+        scene.client(&sequence.iter().zip(turn.into_iter().cycle()).map(send).collect::<String>());
     }
     scene.server("pkill -CONT -f '^knockd: sniffer'");
     daemon.settle();
@@ -140,9 +140,8 @@ fn a_default_route_of_ipv6_names_the_interface_where_there_is_none_of_ipv4() {
 }
 
 #[test]
-fn an_interface_may_go_down_and_one_that_is_gone_ends_the_daemon_which_closes_its_doors() {
-    let name =
-        "an_interface_may_go_down_and_one_that_is_gone_ends_the_daemon_which_closes_its_doors";
+fn an_interface_may_go_down_but_if_removed_it_ends_the_daemon_which_closes_its_doors() {
+    let name = "an_interface_may_go_down_but_if_removed_it_ends_the_daemon_which_closes_its_doors";
     let config = "
 [door]
     sequence = 7001,7002,7003
@@ -166,15 +165,15 @@ fn an_interface_may_go_down_and_one_that_is_gone_ends_the_daemon_which_closes_it
     assert_eq!(scene.read("log").matches("shut").count(), openings);
 }
 
-/// Knocks at both ends of both cables, until those who should be heard have got in. Returns who has.
-fn knock_everywhere(scene: &Scene, daemon: &Daemon<'_>, heard: &[&str]) -> Vec<String> {
+/// Knocks over both cables, and waits until these clients have opened the door. Returns all that have.
+fn knock_everywhere(scene: &Scene, daemon: &Daemon<'_>, clients: &[&str]) -> Vec<String> {
     for address in ["192.0.2.1", "203.0.113.1"] {
         scene.client(&format!("knock {address} 7001 7002 7003"));
     }
     for address in ["2001:db8::1", "2001:db8:7::1"] {
         scene.client(&format!("knock -6 {address} 7001 7002 7003"));
     }
-    for client in heard {
+    for client in clients {
         daemon.wait_for(&format!("{client}: door: OPEN SESAME"));
     }
     let output = daemon.output();

@@ -1,4 +1,4 @@
-//! The programs that people knock with.
+//! Programs with which people knock.
 
 use knock_config::Verdict;
 use knock_config::options::CheckOptions;
@@ -45,7 +45,7 @@ fn scans_of_nmap_open_doors() {
     daemon.end();
 }
 
-/// Which doors a scan opens, and which ones `--check` says that it opens.
+/// Compares the doors that a scan opens with those that `--check` warns about.
 #[test]
 fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
     let name = "a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of";
@@ -74,7 +74,7 @@ fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
     command =
 ";
     let Some(scene) = Scene::new(name, &["nmap"], config) else { return };
-    let said = Verdict::on(
+    let verdict = Verdict::on(
         &scene.path("knockd.conf"),
         |_| None,
         &CheckOptions::default(),
@@ -82,10 +82,10 @@ fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
         None,
         Style::Plain,
     );
-    let config = said.config.unwrap();
-    let lines = said.errors.split("warning[ascending-sequence]").skip(1);
+    let config = verdict.config.unwrap();
+    let lines = verdict.errors.split("warning[ascending-sequence]").skip(1);
     let sequences: Vec<&str> = lines.map(|one| one.lines().nth(3).unwrap()).collect();
-    let [sequence] = sequences[..] else { panic!("{}", said.errors) };
+    let [sequence] = sequences[..] else { panic!("{}", verdict.errors) };
     assert!(sequence.ends_with("= 18044,31022,50560"), "{sequence}");
     assert_eq!(config.doors.len(), 6);
 
@@ -148,7 +148,7 @@ fn handmade_packets_of_hping_open_the_doors_whose_flags_they_have() {
         let expected: Vec<_> = expected.chain([SETTLED.to_owned()]).collect();
         assert_eq!(opened, expected, "{flags}");
     }
-    // Somebody else's address is somebody else.
+    // A spoofed address counts as another client.
     scene.client("hping3 -n -i u1000 -c 3 -S --spoof 192.0.2.41 -p ++7001 192.0.2.1");
     daemon.wait_for("192.0.2.41: pure: OPEN SESAME");
     daemon.end();
@@ -180,7 +180,7 @@ fn repeats_of_knocks_that_a_firewall_drops_do_no_harm() {
     scene.server("iptables -P INPUT DROP && ip6tables -P INPUT DROP");
     scene.server("ip6tables -A INPUT -p ipv6-icmp -j ACCEPT");
     let daemon = scene.start("-D -i server");
-    // Each sends its knock again after a second, and gives up before the time after that.
+    // Each client sends its knock again after a second, and gives up before it would do so again.
     let knock = "for port in 7101 7102 7103; do nc -w 2 $server $port; done";
     scene.client(&format!("for server in 192.0.2.1 2001:db8::1; do ({knock}) & done; wait"));
     daemon.settle();
@@ -188,9 +188,10 @@ fn repeats_of_knocks_that_a_firewall_drops_do_no_harm() {
         let lines = ["Stage 1", "Stage 2", "Stage 3", "OPEN SESAME"];
         let opened = lines.map(|line| format!("{client}: dropped: {line}"));
         let output = daemon.output();
-        let told = output.lines().filter(|line| line.starts_with(&format!("{client}: ")));
-        let (repeats, told): (Vec<_>, Vec<_>) = told.partition(|line| line.contains(" repeats "));
-        assert_eq!(told, opened);
+        let printed = output.lines().filter(|line| line.starts_with(&format!("{client}: ")));
+        let (repeats, printed): (Vec<_>, Vec<_>) =
+            printed.partition(|line| line.contains(" repeats "));
+        assert_eq!(printed, opened);
         for port in 7101..=7103 {
             let repeat = format!(
                 "{client}: {port}/tcp repeats the last knock (TCP retransmission), ignored"
@@ -213,12 +214,12 @@ fn tcp_and_udp_can_be_mixed() {
     let daemon = scene.start("-i server");
     scene.client("knock 192.0.2.1 7000:udp 7000:tcp 8000:tcp 8000:udp 8000:udp");
     scene.client("knock -6 2001:db8::1 7000:udp 7000:tcp 8000:tcp 8000:udp 8000:udp");
-    let say = |port| format!("printf x | nc -u -q 0 198.51.100.1 {port}");
+    let send = |port| format!("printf x | nc -u -q 0 198.51.100.1 {port}");
     scene.client(&format!(
         "{}; nc -z 198.51.100.1 7000; nc -z 198.51.100.1 8000; {}; {}",
-        say(7000),
-        say(8000),
-        say(8000)
+        send(7000),
+        send(8000),
+        send(8000)
     ));
     // The other protocol is another knock.
     scene.knock_from("192.0.2.11", "192.0.2.1", "7000 7000 8000 8000 8000");

@@ -47,8 +47,8 @@ const LEASES: &str = "
 ";
 
 #[test]
-fn a_recording_replays_to_the_very_transcript_that_was_live() {
-    let name = "a_recording_replays_to_the_very_transcript_that_was_live";
+fn a_recording_replays_to_the_same_transcript() {
+    let name = "a_recording_replays_to_the_same_transcript";
     let Some(scene) = Scene::new(name, &[], "") else { return };
     scene.configure(&scene.placed(&[DOORS, ONCE].concat()));
     let lines = " 7031,7032\n 7033,7034\n 7035,7036\n";
@@ -62,7 +62,7 @@ fn a_recording_replays_to_the_very_transcript_that_was_live() {
     daemon.wait_for("2001:db8::10: timed: sequence timeout (stage 1)");
     scene.knock_from("192.0.2.11", "198.51.100.1", "7003");
     daemon.wait_for("192.0.2.11: plain: OPEN SESAME");
-    // The second time, the first sequence is a used one.
+    // The second time, the first sequence was already used.
     scene.client("knock 192.0.2.1 7031 7032; knock 192.0.2.1 7031 7032 7033 7034 7033 7034");
     daemon.wait_for_times("192.0.2.10: once: OPEN SESAME", 2);
     daemon.settle();
@@ -75,14 +75,14 @@ fn a_recording_replays_to_the_very_transcript_that_was_live() {
 }
 
 #[test]
-fn a_recording_tells_of_each_packet_when_it_came() {
-    let name = "a_recording_tells_of_each_packet_when_it_came";
+fn a_recording_has_the_time_of_each_packet() {
+    let name = "a_recording_has_the_time_of_each_packet";
     let Some(scene) = Scene::new(name, &[], DOORS) else { return };
     let daemon = scene.start("-i server --record DIR/record.pcapng");
     let mut came = Vec::new();
     for (port, stage) in [(7011, 1), (7011, 1), (7012, 2)] {
         if !came.is_empty() && stage == 1 {
-            // What happens between two packets has a moment of its own.
+            // An event between two packets has its own time.
             daemon.wait_for("192.0.2.10: timed: sequence timeout (stage 1)");
         }
         let times = daemon.count(&format!("192.0.2.10: timed: Stage {stage}"));
@@ -121,7 +121,8 @@ fn a_daemon_without_its_sniffer_closes_its_doors_and_fails() {
     scene.server("pkill -KILL -f '^knockd: sniffer'");
     let ended = daemon.finish();
     assert_eq!(ended.status, Some(1));
-    let why = "knockd: error: the process that reads packets has ended (killed by SIGKILL)\n";
+    let why = "knockd: error: the process that reads packets has died (killed by SIGKILL); closing all \
+               doors and exiting\n";
     assert_eq!(ended.errors, why);
     assert_closed(&scene);
 }
@@ -132,8 +133,9 @@ fn a_sniffer_without_its_runner_ends_and_says_why() {
     let Some(scene) = Scene::new(name, &[], DOORS) else { return };
     let daemon = scene.start("-i server");
     daemon.signal("KILL");
-    let why = "knockd: error: the process that runs commands has ended, so this one ends, too\n";
-    wait_until("the sniffer says why it ends", || scene.read("errors") == why);
+    let why = "knockd: error: the process that runs commands has died, so the process that reads \
+               packets exits; doors may stay open (a restart closes those that LeaseFile remembers)\n";
+    wait_until("the sniffer reports why it ends", || scene.read("errors") == why);
     wait_until("the sniffer has ended", || {
         scene.ask_server("pgrep -c -f '^knockd: sniffer' || true").trim() == "0"
     });
@@ -148,7 +150,7 @@ fn a_reload_keeps_attempts_and_leases_and_takes_new_sequences() {
     scene.client("knock 192.0.2.1 7001");
     wait_until("the door is open", || scene.read("opened").lines().count() == 1);
     daemon.wait_for("192.0.2.10: plain: Stage 1");
-    // The doors with leases are gone, one is as it was, one has another sequence.
+    // The doors with leases are removed, one is unchanged, one has another sequence.
     scene.configure(&DOORS.replace("7011:udp", "7021:udp"));
     daemon.signal("HUP");
     daemon.knock_until("192.0.2.11: timed: OPEN SESAME", 1, || {
@@ -163,14 +165,16 @@ fn a_reload_keeps_attempts_and_leases_and_takes_new_sequences() {
 }
 
 #[test]
-fn a_broken_configuration_is_told_of_and_not_used() {
-    let name = "a_broken_configuration_is_told_of_and_not_used";
+fn a_reload_with_errors_is_rejected() {
+    let name = "a_reload_with_errors_is_rejected";
     let Some(scene) = Scene::new(name, &[], DOORS) else { return };
     let daemon = scene.start("-i server");
     scene.configure("[plain]\nsequence = ssh\n");
     daemon.signal("HUP");
     daemon.wait_for_error("error: `ssh` is not a port");
-    daemon.wait_for_error("is not used because of its errors; the doors stay as they were");
+    daemon.wait_for_error(
+        "has the errors above, so the doors stay as they were; fix them and reload again",
+    );
     scene.client("knock 192.0.2.1 7001 7002 7003");
     daemon.wait_for("192.0.2.10: plain: OPEN SESAME");
     daemon.signal("TERM");
@@ -214,7 +218,7 @@ fn a_configuration_too_long_for_the_kernel_still_opens_all_its_doors() {
         let port = 1000 + number * 17;
         scene.client(&format!("knock 192.0.2.1 {port} {}", port + 5));
         daemon.wait_for(&format!("192.0.2.10: d{number}: OPEN SESAME"));
-        // A filter of libpcap's own, in place of the kernel's, would not see these.
+        // A filter that libpcap runs in user space would not let these pass.
         let ports = [port, port + 5].map(|port| u16::try_from(port).unwrap());
         injector.knock("192.0.2.51", "192.0.2.1", &ports, &[5]);
         daemon.wait_for(&format!("192.0.2.51: d{number}: OPEN SESAME"));
@@ -222,7 +226,7 @@ fn a_configuration_too_long_for_the_kernel_still_opens_all_its_doors() {
     daemon.end();
 }
 
-/// Fails unless each open door was closed, and once.
+/// Fails unless each open door was closed exactly once.
 fn assert_closed(scene: &Scene) {
     let closed = scene.read("closed");
     let mut closed: Vec<&str> = closed.lines().collect();

@@ -1,8 +1,8 @@
-//! The kinds of links on which knocks arrive. (There is no driver for PPP on every machine.)
+//! The kinds of links on which knocks arrive. (Not every machine has a driver for PPP.)
 
 use crate::common::{Injector, Scene, Tunnel};
 
-/// A door without flags, and one with them, which the filter in the kernel looks for elsewhere.
+/// A door without flags, and one with flags, for which the kernel's filter has other code.
 const DOORS: &str = "
 [door]
     sequence = 7001,7002,7003
@@ -25,8 +25,8 @@ fn vlan_tags_are_looked_through_at_any_depth() {
         return;
     };
     let mut injector = Injector::new(&scene);
-    // The kernel takes the outermost tag out of the frame, as some hardware does, and the others stay
-    // in it. What it hands over for `any` then says nothing of them (Linux 6.18).
+    // The kernel removes the outermost tag from the frame, as some hardware does, and leaves the others.
+    // What it passes on for `any` does not show that there are others (Linux 6.18).
     let depths = [&[][..], &[5], &[5, 6], &[5, 6, 7]];
     for (interface, depths) in [("server", &depths[..]), ("any", &depths[..2])] {
         let daemon = scene.start(&format!("-i {interface}"));

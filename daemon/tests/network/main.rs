@@ -1,8 +1,8 @@
-//! Tests of the daemon on networks of their own: real packets, firewalls, interfaces and signals, and
-//! the programs that people knock with.
+//! Tests of the daemon, each on its own network: real packets, firewalls, interfaces and signals, and
+//! the programs with which people knock.
 //!
-//! Nothing here goes by the clock. A test waits for lines and conditions, whose patience bounds a
-//! failure only; that something does *not* happen it says when later packets have been handled.
+//! No test depends on timing. A test waits for lines and conditions, with a timeout only for failures.
+//! That something does *not* happen is checked when later packets have been handled.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]

@@ -1,4 +1,4 @@
-//! The first scenario of all.
+//! The original scenario.
 
 use crate::common::{Scene, wait_until};
 
@@ -10,7 +10,7 @@ fn the_seed_scenario_prints_its_transcript_and_opens_and_closes_the_door() {
     let Some(scene) = Scene::new(name, &["iptables"], "") else { return };
     let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/captures/seed");
     let has_rule = || scene.ask_server("iptables -S").contains(RULE);
-    // Where localhost has an address of IPv6 as well, that one is not to be preferred.
+    // Otherwise `knock` might prefer the IPv6 address of localhost.
     scene.server("echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
 
     let daemon = scene.start_with(&format!("-i lo -c '{seed}/knockd.conf'"));

@@ -4,10 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::common::{Desk, Folder, Need, Outcome, PROGRAMS, finish, require};
+use crate::common::{Folder, Machine, Need, Outcome, PROGRAMS, finish, require};
 
 #[test]
-fn help_is_short_or_long_and_goes_to_standard_output() {
+fn help_is_short_or_long_and_on_standard_output() {
     for arguments in ["-h", "--help"] {
         let outcome = run(&Folder::new(), arguments);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
@@ -39,11 +39,11 @@ fn every_fault_of_the_command_line_is_status_1() {
         "--max-attempts 0",
         "more",
     ];
-    insta::assert_snapshot!(told(&Folder::new(), &faults, 1));
+    insta::assert_snapshot!(errors(&Folder::new(), &faults, 1));
 }
 
 #[test]
-fn a_sound_configuration_passes_the_check() {
+fn a_valid_configuration_passes_the_check() {
     let folder = Folder::new();
     folder.write("hint.conf", "[door]\nsequence = 7000,8000\n");
     folder.write("empty.conf", "");
@@ -51,7 +51,7 @@ fn a_sound_configuration_passes_the_check() {
         fs::set_permissions(folder.path(name), Permissions::from_mode(0o600)).unwrap();
     }
     let checks = ["--check -c knockd.conf", "--check -c hint.conf", "--check -c empty.conf"];
-    insta::assert_snapshot!(told(&folder, &checks, 0));
+    insta::assert_snapshot!(errors(&folder, &checks, 0));
 }
 
 #[test]
@@ -63,16 +63,16 @@ fn the_check_looks_at_the_machine() {
         fs::set_permissions(folder.path(name), Permissions::from_mode(mode)).unwrap();
     }
     let checks = ["--check -c knockd.conf", "--check -c sound.conf"];
-    insta::assert_snapshot!(told(&folder, &checks, 0));
+    insta::assert_snapshot!(errors(&folder, &checks, 0));
     let denied = ["--check -c knockd.conf --deny warnings --allow command-not-found"];
-    insta::assert_snapshot!(told(&folder, &denied, 2));
+    insta::assert_snapshot!(errors(&folder, &denied, 2));
 }
 
-/// A door with nothing to be said against it, but for its command.
+/// A door without any warning, except for its command.
 const WITHOUT_FAULT: &str = "[door]\nsequence = 18044,7326,61402\nseq_timeout = 5\n";
 
 #[test]
-fn what_a_check_finds_is_json_on_standard_output_if_that_is_asked() {
+fn the_result_of_a_check_can_be_json() {
     let folder = Folder::new();
     folder.write("knockd.conf", &format!("{WITHOUT_FAULT}command = echo\ncmd_timeout = 5\n"));
     fs::set_permissions(folder.path("knockd.conf"), Permissions::from_mode(0o600)).unwrap();
@@ -106,7 +106,7 @@ fn under_4_an_address_of_ipv6_never_opens() {
 fn a_broken_configuration_fails_the_check_with_all_its_errors() {
     let folder = Folder::new();
     folder.write("knockd.conf", "[door]\nsequence = ssh,-1\nseq_timeout = ten\nfoo = 1\n");
-    insta::assert_snapshot!(told(&folder, &["--check -c knockd.conf"], 2));
+    insta::assert_snapshot!(errors(&folder, &["--check -c knockd.conf"], 2));
 }
 
 #[test]
@@ -118,10 +118,11 @@ fn a_configuration_that_cannot_be_read_is_status_2_when_checked_and_1_when_run()
     fs::set_permissions(folder.path("one-time.conf"), Permissions::from_mode(0o600)).unwrap();
     let faults = ["-c missing.conf", "-c folder", "-c /dev/zero", "-c one-time.conf"];
     let checks = faults.map(|fault| format!("--check {fault}"));
-    let told = [told(&folder, &faults, 1), told(&folder, &checks.each_ref().map(|all| &**all), 2)];
-    // What is checked is what is run.
-    assert_eq!(told[0], told[1].replace("--check ", ""));
-    insta::assert_snapshot!(told[0]);
+    let errors =
+        [errors(&folder, &faults, 1), errors(&folder, &checks.each_ref().map(|all| &**all), 2)];
+    // A check finds the same errors as a start.
+    assert_eq!(errors[0], errors[1].replace("--check ", ""));
+    insta::assert_snapshot!(errors[0]);
 }
 
 #[test]
@@ -147,20 +148,20 @@ fn the_check_needs_neither_root_nor_a_network() {
 }
 
 #[test]
-fn interfaces_that_cannot_be_listened_on_are_told() {
-    if !require("interfaces_that_cannot_be_listened_on_are_told", PROGRAMS, Need::Namespaces) {
+fn an_interface_that_cannot_be_listened_on_is_an_error() {
+    if !require("an_interface_that_cannot_be_listened_on_is_an_error", PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
+    let machine = Machine::new();
     let mut all = String::new();
     for (arguments, status) in
         [("-i nosuch", 1), ("-i lo,nosuch", 1), ("-i any,eth0", 1), ("", 1), ("-i lo -i any", 1)]
     {
-        let outcome = desk.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
+        let outcome = machine.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
         all += &["$ knockd ", arguments, "\n", &outcome.stderr].concat();
     }
-    desk.wait_for_nobody();
+    machine.wait_for_no_process();
     insta::assert_snapshot!(all);
 }
 
@@ -168,12 +169,12 @@ fn run(folder: &Folder, arguments: &str) -> Outcome {
     finish(&mut folder.knockd(arguments))
 }
 
-/// Runs the program with each of these arguments, and returns what it says on standard error.
-fn told(folder: &Folder, runs: &[&str], status: i32) -> String {
-    let told = runs.iter().map(|arguments| {
+/// Runs the program with each of these arguments, and returns what it prints on standard error.
+fn errors(folder: &Folder, runs: &[&str], status: i32) -> String {
+    let errors = runs.iter().map(|arguments| {
         let outcome = run(folder, arguments);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
         format!("$ knockd {arguments}\n{}\n", outcome.stderr)
     });
-    told.collect()
+    errors.collect()
 }

@@ -1,20 +1,20 @@
-//! What the process that reads packets can still do if a packet has taken it over: nothing.
+//! A sniffer that a packet has taken over can do nothing.
 //!
-//! The tests make system calls in the very process at work, by ptrace. How that is done is a matter of
-//! the processor: elsewhere, `privileges` says that they are skipped.
+//! The tests use ptrace to make system calls in the running process. How to do that depends on the
+//! processor type: on others, a test in `privileges` says that these are skipped.
 
 use nix::sys::signal::Signal;
 
 use crate::common::inject::{Answer, Call, TEXT, inject};
-use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
 
 /// No such descriptor.
 const NONE: u64 = 99;
 
 #[test]
 fn calls_that_the_sniffer_needs_are_answered() {
-    let Some(desk) = desk("calls_that_the_sniffer_needs_are_answered") else { return };
-    let daemon = Daemon::start(&desk, "-v");
+    let Some(machine) = machine("calls_that_the_sniffer_needs_are_answered") else { return };
+    let daemon = Daemon::start(&machine, "-v");
     let inner = daemon.sniffer.inner().unwrap();
     assert_eq!(
         inject(&daemon.sniffer, &Call(libc::SYS_getpid, [0; 6], "")),
@@ -22,15 +22,17 @@ fn calls_that_the_sniffer_needs_are_answered() {
     );
     let read = Call(libc::SYS_read, [NONE, TEXT, 8, 0, 0, 0], "");
     assert_eq!(inject(&daemon.sniffer, &read), Answer::Refused(libc::EBADF));
-    // The process that was held is well.
-    desk.knock(&[7000]);
+    // The process still works.
+    machine.knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1");
     assert_eq!(daemon.end().status, Some(0));
 }
 
 #[test]
-fn what_libraries_may_try_is_refused_and_the_sniffer_goes_on() {
-    let Some(desk) = desk("what_libraries_may_try_is_refused_and_the_sniffer_goes_on") else {
+fn calls_that_libraries_may_try_are_refused_and_the_sniffer_keeps_running() {
+    let Some(machine) =
+        machine("calls_that_libraries_may_try_are_refused_and_the_sniffer_keeps_running")
+    else {
         return;
     };
     let at = cwd();
@@ -47,9 +49,9 @@ fn what_libraries_may_try_is_refused_and_the_sniffer_goes_on() {
         // Pushing input into a terminal.
         Call(libc::SYS_ioctl, [0, libc::TIOCSTI, TEXT, 0, 0, 0], "x"),
     ] {
-        let daemon = Daemon::start(&desk, "-v");
+        let daemon = Daemon::start(&machine, "-v");
         assert_eq!(inject(&daemon.sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
-        desk.knock(&[7000]);
+        machine.knock(&[7000]);
         assert_eq!(daemon.live.line(), "127.0.0.1: door: Stage 1", "{call:?}");
         assert_eq!(daemon.end().status, Some(0), "{call:?}");
     }
@@ -57,16 +59,19 @@ fn what_libraries_may_try_is_refused_and_the_sniffer_goes_on() {
 
 #[test]
 fn no_packet_can_be_sent_by_a_capture() {
-    let Some(desk) = desk("no_packet_can_be_sent_by_a_capture") else { return };
-    desk.set_up("ip link add name w0 type veth peer name w1; ip link set w0 up; ip link set w1 up");
-    let live = desk.start("exec $KNOCKD -v -i lo,w0 -c knockd.conf");
+    let Some(machine) = machine("no_packet_can_be_sent_by_a_capture") else { return };
+    machine
+        .set_up("ip link add name w0 type veth peer name w1; ip link set w0 up; ip link set w1 up");
+    let live = machine.start("exec $KNOCKD -v -i lo,w0 -c knockd.conf");
     assert_eq!(live.line(), "listening on lo, w0...");
-    let (runner, sniffer) = (desk.process("knockd"), desk.process("knockd: sniffer"));
-    let packets = desk.run("cat /proc/net/packet").stdout;
+    let (runner, sniffer) = (machine.process("knockd"), machine.process("knockd: sniffer"));
+    let packets = machine.run("cat /proc/net/packet").stdout;
     let descriptors = sniffer.descriptors();
     let captures = descriptors.iter().filter(|(_, what)| {
         let inode = what.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-        inode.is_some_and(|inode| packets.lines().any(|line| line.ends_with(&format!(" {inode}"))))
+        inode.is_some_and(|inode| {
+            packets.lines().any(|line| line.split_whitespace().last() == Some(inode))
+        })
     });
     let captures: Vec<u64> = captures.map(|(number, _)| u64::from(*number)).collect();
     assert_eq!(captures.len(), 2, "{descriptors:?} {packets}");
@@ -78,7 +83,7 @@ fn no_packet_can_be_sent_by_a_capture() {
             assert_eq!(inject(&sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
         }
     }
-    // Nor by another name of it.
+    // Nor through a duplicate of it.
     let duplicate = Call(libc::SYS_fcntl, [5, 0, 9, 0, 0, 0], "");
     assert_eq!(inject(&sniffer, &duplicate), Answer::Refused(libc::EACCES));
     runner.signal(Signal::SIGTERM);
@@ -87,10 +92,12 @@ fn no_packet_can_be_sent_by_a_capture() {
 
 #[test]
 fn a_sniffer_that_tries_to_start_a_process_is_killed() {
-    let Some(desk) = desk("a_sniffer_that_tries_to_start_a_process_is_killed") else { return };
+    let Some(machine) = machine("a_sniffer_that_tries_to_start_a_process_is_killed") else {
+        return;
+    };
     let thread = u64::from((libc::CLONE_VM | libc::CLONE_THREAD).unsigned_abs());
     assert_killed(
-        &desk,
+        &machine,
         &[
             Call(libc::SYS_fork, [0; 6], ""),
             Call(libc::SYS_vfork, [0; 6], ""),
@@ -104,10 +111,12 @@ fn a_sniffer_that_tries_to_start_a_process_is_killed() {
 }
 
 #[test]
-fn a_sniffer_that_turns_on_other_processes_is_killed() {
-    let Some(desk) = desk("a_sniffer_that_turns_on_other_processes_is_killed") else { return };
+fn a_sniffer_that_attacks_other_processes_is_killed() {
+    let Some(machine) = machine("a_sniffer_that_attacks_other_processes_is_killed") else {
+        return;
+    };
     assert_killed(
-        &desk,
+        &machine,
         &[
             // Attaching to the first process.
             Call(libc::SYS_ptrace, [16, 1, 0, 0, 0, 0], ""),
@@ -123,9 +132,9 @@ fn a_sniffer_that_turns_on_other_processes_is_killed() {
 
 #[test]
 fn a_sniffer_that_tries_other_ways_out_is_killed() {
-    let Some(desk) = desk("a_sniffer_that_tries_other_ways_out_is_killed") else { return };
+    let Some(machine) = machine("a_sniffer_that_tries_other_ways_out_is_killed") else { return };
     assert_killed(
-        &desk,
+        &machine,
         &[
             Call(libc::SYS_openat2, [cwd(), TEXT, TEXT, 24, 0, 0], "/etc/passwd"),
             Call(libc::SYS_creat, [TEXT, 0o600, 0, 0, 0, 0], "/tmp/written-by-the-sniffer"),
@@ -151,10 +160,10 @@ fn a_sniffer_that_tries_other_ways_out_is_killed() {
 
 #[test]
 fn a_signal_for_another_process_is_refused() {
-    let Some(desk) = desk("a_signal_for_another_process_is_refused") else { return };
-    let daemon = Daemon::start(&desk, "-v");
+    let Some(machine) = machine("a_signal_for_another_process_is_refused") else { return };
+    let daemon = Daemon::start(&machine, "-v");
     let runner = u64::from(daemon.runner.inner().unwrap());
-    // What aborts this process could signal any other.
+    // The call with which a process aborts itself could signal any other.
     let call = Call(libc::SYS_tgkill, [runner, runner, 15, 0, 0, 0], "");
     assert_eq!(inject(&daemon.sniffer, &call), Answer::Refused(libc::EACCES));
     // Having the kernel signal another when something can be read.
@@ -166,14 +175,14 @@ fn a_signal_for_another_process_is_refused() {
     assert_eq!(daemon.end().status, Some(0));
 }
 
-fn desk(name: &str) -> Option<Desk> {
-    require(name, PROGRAMS, Need::Namespaces).then(Desk::new)
+fn machine(name: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(Machine::new)
 }
 
-/// Fails if any of these does not kill the sniffer of a daemon of its own, which then says so and ends.
-fn assert_killed(desk: &Desk, calls: &[Call]) {
+/// Fails unless each of these calls kills the sniffer, and the daemon reports that and exits.
+fn assert_killed(machine: &Machine, calls: &[Call]) {
     for call in calls {
-        let daemon = Daemon::start(desk, "");
+        let daemon = Daemon::start(machine, "");
         let answer = inject(&daemon.sniffer, call);
         assert_eq!(answer, Answer::Killed(Signal::SIGSYS), "{call:?}");
         let outcome = daemon.live.finish();
@@ -182,13 +191,13 @@ fn assert_killed(desk: &Desk, calls: &[Call]) {
             (
                 Some(1),
                 Some(
-                    "knockd: error: the process that reads packets has ended (killed by SIGSYS: it \
-                     tried what its sandbox forbids)"
+                    "knockd: error: the process that reads packets has died (killed by SIGSYS: it made \
+                     a system call that its sandbox forbids); closing all doors and exiting"
                 )
             ),
             "{call:?}"
         );
-        wait_until("nothing is left", || desk.processes().is_empty());
+        wait_until("nothing is left", || machine.processes().is_empty());
     }
 }
 
@@ -197,7 +206,7 @@ fn socket(family: i32, kind: i32) -> Call {
     Call(libc::SYS_socket, [family, kind, 0, 0, 0, 0], "")
 }
 
-/// Returns what stands for the folder of the process.
+/// Returns the descriptor that means the working directory.
 fn cwd() -> u64 {
     i64::from(libc::AT_FDCWD).cast_unsigned()
 }

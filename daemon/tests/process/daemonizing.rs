@@ -1,90 +1,93 @@
-//! `-d`: the caller learns how it went, and then nothing holds it.
+//! `-d`: the caller learns the outcome, and the daemon keeps nothing of the caller.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Desk, Need, Outcome, PROGRAMS, Process, require, wait_until};
+use crate::common::{Machine, Need, Outcome, PROGRAMS, Process, require, wait_until};
 
-/// Starting a daemon.
+/// Starts a daemon.
 const DAEMON: &str = "$KNOCKD -d -i lo -c knockd.conf -p DIR/pid";
 
 #[test]
 fn a_knock_right_after_the_start_counts() {
-    let Some(desk) = desk("a_knock_right_after_the_start_counts", &[]) else { return };
-    let knocker = desk.knocker([127, 0, 0, 1]);
+    let Some(machine) = machine("a_knock_right_after_the_start_counts", &[]) else { return };
+    let knocker = machine.knocker([127, 0, 0, 1]);
     for time in 1..=5 {
-        desk.set_up(DAEMON);
+        machine.set_up(DAEMON);
         knocker.knock(&[7000, 8000]);
-        desk.wait_for_lines("opened", time);
-        end(&desk);
+        machine.wait_for_lines("opened", time);
+        end(&machine);
     }
 }
 
 #[test]
 fn the_pid_file_has_the_number_of_the_daemon_until_it_ends() {
-    let Some(desk) = desk("the_pid_file_has_the_number_of_the_daemon_until_it_ends", &[]) else {
+    let Some(machine) = machine("the_pid_file_has_the_number_of_the_daemon_until_it_ends", &[])
+    else {
         return;
     };
-    let Outcome { status, stdout, stderr } = desk.run(DAEMON);
-    // No news is good news.
+    let Outcome { status, stdout, stderr } = machine.run(DAEMON);
+    // A start without problems prints nothing.
     assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(0), "", ""));
-    let runner = desk.process("knockd");
-    assert_eq!(desk.folder.read("pid"), format!("{}\n", runner.inner().unwrap()));
+    let runner = machine.process("knockd");
+    assert_eq!(machine.folder.read("pid"), format!("{}\n", runner.inner().unwrap()));
     runner.signal(Signal::SIGTERM);
-    desk.wait_for_nobody();
-    assert!(!desk.folder.path("pid").exists());
+    machine.wait_for_no_process();
+    assert!(!machine.folder.path("pid").exists());
 }
 
 #[test]
-fn nothing_of_the_caller_is_kept() {
-    let Some(desk) = desk("nothing_of_the_caller_is_kept", &["script"]) else { return };
+fn the_daemon_keeps_no_descriptor_of_its_caller() {
+    let Some(machine) = machine("the_daemon_keeps_no_descriptor_of_its_caller", &["script"]) else {
+        return;
+    };
     // A terminal, and a lock that the caller holds.
     let line = format!("script -qec 'exec 9>lock; {DAEMON} --lookup' terminal");
-    assert_eq!(desk.run(&line).status, Some(0));
+    assert_eq!(machine.run(&line).status, Some(0));
     let names = ["knockd", "knockd: sniffer", "knockd: resolver"];
-    let processes = names.map(|name| desk.process(name));
+    let processes = names.map(|name| machine.process(name));
     for process in &processes {
         assert_eq!(process.terminal(), 0, "{}", process.name);
         for (number, what) in process.descriptors() {
             let is_its_own = what == "/dev/null"
                 || what == "/"
-                || what == desk.folder.path("pid").to_str().unwrap()
+                || what == machine.folder.path("pid").to_str().unwrap()
                 || what.starts_with("socket:")
                 || what.starts_with("anon_inode:");
-            // The ends of the pipe to the caller are closed by now.
+            // The pipe to the caller is closed by now.
             assert!(is_its_own, "{number} of {} is {what}", process.name);
         }
     }
     let [runner, ..] = &processes;
     assert!(leads_session(runner));
-    end(&desk);
+    end(&machine);
 }
 
 #[test]
 fn a_shell_that_takes_the_output_does_not_wait_for_the_daemon() {
     let name = "a_shell_that_takes_the_output_does_not_wait_for_the_daemon";
-    let Some(desk) = desk(name, &[]) else { return };
-    // Ends only when nobody has the pipe any more.
+    let Some(machine) = machine(name, &[]) else { return };
+    // The shell waits until every process has closed the pipe.
     let outcome =
-        desk.run(&format!("taken=$({DAEMON} -v --lookup 2>&1); echo \"status $?: $taken\""));
+        machine.run(&format!("taken=$({DAEMON} -v --lookup 2>&1); echo \"status $?: $taken\""));
     assert_eq!(outcome.stdout, "status 0: \n");
-    assert!(desk.process("knockd").inner().is_some());
-    end(&desk);
+    assert!(machine.process("knockd").inner().is_some());
+    end(&machine);
 }
 
 #[test]
-fn a_start_that_fails_is_told_to_the_caller_and_leaves_nothing() {
-    let name = "a_start_that_fails_is_told_to_the_caller_and_leaves_nothing";
-    let Some(desk) = desk(name, &[]) else { return };
+fn a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing() {
+    let name = "a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing";
+    let Some(machine) = machine(name, &[]) else { return };
     let one_time = "[door]\none_time_sequences = DIR/used\ncommand = true\n";
-    desk.folder.write("one-time.conf", one_time);
-    desk.folder.write("used", " 1,2\n");
-    desk.folder.write("broken.conf", "[door]\nsequence = 7000,x\n");
-    // Root may write everything but what is on a file system to be read only.
-    desk.set_up("mount --bind used used && mount -o remount,bind,ro used");
-    let mut told = String::new();
+    machine.folder.write("one-time.conf", one_time);
+    machine.folder.write("used", " 1,2\n");
+    machine.folder.write("broken.conf", "[door]\nsequence = 7000,x\n");
+    // The only files that root cannot write are on a read-only file system.
+    machine.set_up("mount --bind used used && mount -o remount,bind,ro used");
+    let mut report = String::new();
     for arguments in [
         "-i nosuch -c knockd.conf",
         "-i lo -c broken.conf",
@@ -93,25 +96,25 @@ fn a_start_that_fails_is_told_to_the_caller_and_leaves_nothing() {
         "-i any,lo -c knockd.conf",
         "-i lo -c knockd.conf --record /nosuch/file",
     ] {
-        let outcome = desk.run(&format!("$KNOCKD -d -p DIR/pid {arguments}"));
+        let outcome = machine.run(&format!("$KNOCKD -d -p DIR/pid {arguments}"));
         assert_eq!(outcome.stdout, "", "{arguments}");
-        let errors = outcome.stderr.replace(desk.folder.directory().to_str().unwrap(), "DIR");
+        let errors = outcome.stderr.replace(machine.folder.directory().to_str().unwrap(), "DIR");
         let status = outcome.status.unwrap().to_string();
         let run = ["$ knockd -d ", arguments, "\n", &errors, "status ", &status, "\n\n"];
-        told += &run.concat();
-        desk.wait_for_nobody();
-        assert!(!desk.folder.path("pid").exists(), "{arguments}");
+        report += &run.concat();
+        machine.wait_for_no_process();
+        assert!(!machine.folder.path("pid").exists(), "{arguments}");
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
 }
 
 #[test]
-fn a_warning_at_the_start_comes_before_the_caller_goes_on() {
-    let name = "a_warning_at_the_start_comes_before_the_caller_goes_on";
-    let Some(desk) = desk(name, &["setpriv"]) else { return };
+fn a_warning_at_the_start_is_printed_before_the_caller_returns() {
+    let name = "a_warning_at_the_start_is_printed_before_the_caller_returns";
+    let Some(machine) = machine(name, &["setpriv"]) else { return };
     for _ in 0..5 {
         let unit = "setpriv --bounding-set=-all,+net_raw";
-        let outcome = desk.run(&format!("{unit} {DAEMON} -g /nosuch/log"));
+        let outcome = machine.run(&format!("{unit} {DAEMON} -g /nosuch/log"));
         let warnings: Vec<&str> = outcome.stderr.lines().collect();
         let file =
             "knockd: warning: cannot open the log file /nosuch/log: No such file or directory";
@@ -119,67 +122,68 @@ fn a_warning_at_the_start_comes_before_the_caller_goes_on() {
         assert!(
             warnings[1].starts_with("knockd: warning: the process that reads packets stays root")
         );
-        end(&desk);
+        end(&machine);
     }
 }
 
 #[test]
-fn a_second_daemon_is_refused_while_the_first_goes_on() {
-    let name = "a_second_daemon_is_refused_while_the_first_goes_on";
-    let Some(desk) = desk(name, &[]) else { return };
-    desk.set_up(DAEMON);
-    let first = desk.process("knockd");
-    let outcome = desk.run(DAEMON);
+fn a_second_daemon_is_refused_while_the_first_runs() {
+    let name = "a_second_daemon_is_refused_while_the_first_runs";
+    let Some(machine) = machine(name, &[]) else { return };
+    machine.set_up(DAEMON);
+    let first = machine.process("knockd");
+    let outcome = machine.run(DAEMON);
     let number = first.inner().unwrap();
-    let file = desk.folder.path("pid");
+    let file = machine.folder.path("pid");
     let expected = format!(
-        "knockd: error: another knockd is running, process {number} of {}; to run two, give each \
-         its own file with '-p'\n",
+        "knockd: error: another knockd is already running, as process {number} ({}): stop it first, or \
+         give each its own file with '-p'\n",
         file.display()
     );
     assert_eq!((outcome.status, outcome.stderr), (Some(1), expected));
     assert_eq!(fs::read_to_string(file).unwrap(), format!("{number}\n"));
-    desk.knock(&[7000, 8000]);
-    desk.wait_for_lines("opened", 1);
-    wait_until("only one is left", || desk.named("knockd").len() == 1);
-    end(&desk);
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("opened", 1);
+    wait_until("only one is left", || machine.named("knockd").len() == 1);
+    end(&machine);
 }
 
 #[test]
 fn a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes() {
     let name = "a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes";
-    let Some(desk) = desk(name, &[]) else { return };
-    desk.set_up(DAEMON);
-    desk.process("knockd").signal(Signal::SIGKILL);
-    // The process that reads packets notices, and ends.
-    desk.wait_for_nobody();
-    assert!(desk.folder.path("pid").exists());
-    desk.set_up(DAEMON);
-    let number = desk.process("knockd").inner().unwrap();
-    assert_eq!(desk.folder.read("pid"), format!("{number}\n"));
-    end(&desk);
+    let Some(machine) = machine(name, &[]) else { return };
+    machine.set_up(DAEMON);
+    machine.process("knockd").signal(Signal::SIGKILL);
+    // The sniffer notices, and ends.
+    machine.wait_for_no_process();
+    assert!(machine.folder.path("pid").exists());
+    machine.set_up(DAEMON);
+    let number = machine.process("knockd").inner().unwrap();
+    assert_eq!(machine.folder.read("pid"), format!("{number}\n"));
+    end(&machine);
 }
 
 #[test]
-fn the_last_words_of_the_sniffer_are_in_a_log_file_that_was_not_there_before() {
-    let name = "the_last_words_of_the_sniffer_are_in_a_log_file_that_was_not_there_before";
-    let Some(desk) = desk(name, &[]) else { return };
-    desk.set_up(&format!("umask 0; {DAEMON} -g DIR/log"));
-    desk.process("knockd").signal(Signal::SIGKILL);
-    let words = "knockd: error: the process that runs commands has ended, so this one ends, too\n";
-    desk.wait_for_text("log", words);
-    desk.wait_for_nobody();
-    let mode = fs::metadata(desk.folder.path("log")).unwrap().permissions().mode();
+fn the_last_error_of_the_sniffer_is_in_a_new_log_file() {
+    let name = "the_last_error_of_the_sniffer_is_in_a_new_log_file";
+    let Some(machine) = machine(name, &[]) else { return };
+    machine.set_up(&format!("umask 0; {DAEMON} -g DIR/log"));
+    machine.process("knockd").signal(Signal::SIGKILL);
+    let error = "knockd: error: the process that runs commands has died, so the process that reads \
+                 packets exits; doors may stay open (a restart closes those that LeaseFile remembers)\n";
+    machine.wait_for_text("log", error);
+    machine.wait_for_no_process();
+    let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
 }
 
-fn desk(name: &str, programs: &[&str]) -> Option<Desk> {
-    require(name, &[PROGRAMS, programs].concat(), Need::Namespaces).then(Desk::new)
+fn machine(name: &str, programs: &[&str]) -> Option<Machine> {
+    require(name, &[PROGRAMS, programs].concat(), Need::Namespaces).then(Machine::new)
 }
 
-fn end(desk: &Desk) {
-    desk.process("knockd").signal(Signal::SIGTERM);
-    desk.wait_for_nobody();
+fn end(machine: &Machine) {
+    machine.process("knockd").signal(Signal::SIGTERM);
+    machine.wait_for_no_process();
 }
 
 fn leads_session(process: &Process) -> bool {

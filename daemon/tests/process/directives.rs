@@ -1,8 +1,8 @@
-//! The directives that knockd 0.8 does not know.
+//! The directives that knockd 0.8 does not have.
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
 
 const DOOR: &str = "
 [door]
@@ -12,8 +12,8 @@ const DOOR: &str = "
 #[test]
 fn the_process_that_reads_packets_becomes_the_user_that_is_named() {
     let name = "the_process_that_reads_packets_becomes_the_user_that_is_named";
-    let Some(desk) = desk(name, "User = daemon", "command = true") else { return };
-    let daemon = Daemon::start(&desk, "");
+    let Some(machine) = machine(name, "User = daemon", "command = true") else { return };
+    let daemon = Daemon::start(&machine, "");
     let user = nix::unistd::User::from_name("daemon").unwrap().unwrap();
     let four = |id: u32| format!("{id} {id} {id} {id}");
     assert_eq!(daemon.sniffer.status("Uid"), four(user.uid.as_raw()));
@@ -22,31 +22,31 @@ fn the_process_that_reads_packets_becomes_the_user_that_is_named() {
 }
 
 #[test]
-fn a_user_that_is_not_there_keeps_the_daemon_from_starting_and_fails_the_check() {
-    let name = "a_user_that_is_not_there_keeps_the_daemon_from_starting_and_fails_the_check";
-    let Some(desk) = desk(name, "User = nosuchuser", "command = true") else { return };
+fn a_user_that_does_not_exist_keeps_the_daemon_from_starting_and_fails_the_check() {
+    let name = "a_user_that_does_not_exist_keeps_the_daemon_from_starting_and_fails_the_check";
+    let Some(machine) = machine(name, "User = nosuchuser", "command = true") else { return };
     for (arguments, status) in [("-i lo", 1), ("--check", 2)] {
-        let outcome = desk.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
+        let outcome = machine.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
         assert_eq!(outcome.status, Some(status));
-        let expected = "knockd: error: there is no user nosuchuser, whom the directive 'User' \
-                        names: create it, or name another\n";
+        let expected = "knockd: error: user nosuchuser, named by the directive 'User', does not exist: \
+                        create it, or name another\n";
         assert!(outcome.stderr.ends_with(expected), "{}", outcome.stderr);
     }
-    let outcome = desk.run("$KNOCKD --check -c knockd.conf --format json");
+    let outcome = machine.run("$KNOCKD --check -c knockd.conf --format json");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(2), ""));
     let last = outcome.stdout.lines().last().unwrap();
-    let error = r#""severity":"error","message":"there is no user nosuchuser, whom"#;
+    let error = r#""severity":"error","message":"user nosuchuser, named by"#;
     assert!(last.contains(error), "{last}");
 }
 
 #[test]
-fn lines_of_the_log_have_seconds_and_zone_if_that_is_asked_for() {
-    let name = "lines_of_the_log_have_seconds_and_zone_if_that_is_asked_for";
+fn log_lines_have_seconds_and_zone_with_logtime_iso() {
+    let name = "log_lines_have_seconds_and_zone_with_logtime_iso";
     let options = "LogFile = DIR/log\nLogTime = iso";
-    let Some(desk) = desk(name, options, "command = true") else { return };
-    let _daemon = Daemon::start_as(&desk, "TZ=Etc/GMT-2 exec $KNOCKD -i lo -c knockd.conf");
-    desk.wait_for_text("log", "starting up");
-    let line = desk.folder.read("log");
+    let Some(machine) = machine(name, options, "command = true") else { return };
+    let _daemon = Daemon::start_as(&machine, "TZ=Etc/GMT-2 exec $KNOCKD -i lo -c knockd.conf");
+    machine.wait_for_text("log", "starting up");
+    let line = machine.folder.read("log");
     let (stamp, text) = line.split_once("] ").unwrap();
     assert_eq!(text, "starting up, listening on lo\n");
     let shape: String =
@@ -59,47 +59,48 @@ fn lines_of_the_log_have_seconds_and_zone_if_that_is_asked_for() {
 fn a_command_that_takes_longer_than_the_limit_is_ended_with_all_it_started() {
     let name = "a_command_that_takes_longer_than_the_limit_is_ended_with_all_it_started";
     let command = "command = sleep 1000 & sleep 1000";
-    let Some(desk) = desk(name, "CommandLimit = 1", command) else { return };
-    let daemon = Daemon::start(&desk, "");
-    desk.knock(&[7000, 8000]);
+    let Some(machine) = machine(name, "CommandLimit = 1", command) else { return };
+    let daemon = Daemon::start(&machine, "");
+    machine.knock(&[7000, 8000]);
     daemon.wait_for_error(
-        "door: command ran longer than CommandLimit and was asked to end: sleep 1000 & sleep 1000",
+        "door: command for 127.0.0.1 ran longer than CommandLimit and was sent SIGTERM: sleep 1000 & \
+         sleep 1000",
     );
     daemon.wait_for_error("door: command returned non-zero status code (143)");
-    wait_until("nothing sleeps", || desk.named("sleep").is_empty());
+    wait_until("nothing sleeps", || machine.named("sleep").is_empty());
     assert_eq!(daemon.end().status, Some(0));
 }
 
 #[test]
-fn a_command_that_does_not_want_to_end_is_killed_and_the_door_is_closed() {
-    let name = "a_command_that_does_not_want_to_end_is_killed_and_the_door_is_closed";
+fn a_command_that_ignores_sigterm_is_killed_and_the_door_is_closed() {
+    let name = "a_command_that_ignores_sigterm_is_killed_and_the_door_is_closed";
     let commands = "start_command = trap '' TERM; echo > DIR/begun; while :; do sleep 0.1; done\n\
                     cmd_timeout = 0\nstop_command = echo > DIR/closed";
-    let Some(desk) = desk(name, "CommandLimit = 1", commands) else { return };
-    let daemon = Daemon::start(&desk, "");
-    desk.knock(&[7000, 8000]);
+    let Some(machine) = machine(name, "CommandLimit = 1", commands) else { return };
+    let daemon = Daemon::start(&machine, "");
+    machine.knock(&[7000, 8000]);
     daemon.wait_for_error("door: command returned non-zero status code (137)");
-    desk.wait_for_lines("closed", 1);
+    machine.wait_for_lines("closed", 1);
     assert_eq!(daemon.end().status, Some(0));
 }
 
 #[test]
-fn a_reload_says_what_counts_only_after_a_restart() {
-    let name = "a_reload_says_what_counts_only_after_a_restart";
-    let Some(desk) = desk(name, "", "command = true") else { return };
-    let daemon = Daemon::start_as(&desk, "exec $KNOCKD -v -c knockd.conf -i lo");
-    desk.folder.write("knockd.conf", &config("User = daemon", "command = true"));
+fn a_reload_warns_about_what_takes_effect_only_after_a_restart() {
+    let name = "a_reload_warns_about_what_takes_effect_only_after_a_restart";
+    let Some(machine) = machine(name, "", "command = true") else { return };
+    let daemon = Daemon::start_as(&machine, "exec $KNOCKD -v -c knockd.conf -i lo");
+    machine.folder.write("knockd.conf", &config("User = daemon", "command = true"));
     daemon.runner.signal(Signal::SIGHUP);
-    daemon.wait_for_error("the directive 'User' has changed; that counts after a restart");
-    desk.knock(&[7000, 8000]);
+    daemon.wait_for_error("the directive 'User' has changed; this takes effect after a restart");
+    machine.knock(&[7000, 8000]);
     daemon.wait_for("door: running command: true");
     assert_eq!(daemon.end().status, Some(0));
 }
 
-/// Returns a desk whose configuration has these options and commands of its door; `None` if the test is
-/// to be skipped.
-fn desk(name: &str, options: &str, commands: &str) -> Option<Desk> {
-    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(&config(options, commands)))
+/// Returns a machine whose configuration has these options, and a door with these commands; `None` if the
+/// test must be skipped.
+fn machine(name: &str, options: &str, commands: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(&config(options, commands)))
 }
 
 fn config(options: &str, commands: &str) -> String {

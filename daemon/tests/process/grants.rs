@@ -1,17 +1,17 @@
-//! Being started with more or fewer privileges.
+//! Starts with more or fewer privileges.
 
 use nix::sys::signal::Signal;
 
-use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, require, wait_until};
+use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, require, wait_until};
 use crate::privileges::{CAPABILITIES, assert_has_no_capability};
 
-/// Becoming an ordinary user.
+/// Runs a command as an ordinary user.
 const AS_USER: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
 
-/// What a unit of Debian leaves to root.
+/// Runs a command with the capabilities that Debian's systemd unit leaves to root.
 const AS_UNIT: &str = "setpriv --bounding-set=-all,+net_raw,+net_admin,+sys_module";
 
-/// A door that says who has opened it.
+/// A door whose command writes the user and the capabilities that it has.
 const WHO: &str = "\
 [door]
     sequence = 7000:udp
@@ -19,29 +19,32 @@ const WHO: &str = "\
 ";
 
 #[test]
-fn an_ordinary_user_is_told_what_to_grant() {
-    let Some(desk) = desk("an_ordinary_user_is_told_what_to_grant", &[], CONFIG) else { return };
-    let outcome = desk.run(&format!("{AS_USER} ./knockd -i lo -c knockd.conf"));
+fn the_error_for_an_ordinary_user_says_what_to_grant() {
+    let Some(machine) = machine("the_error_for_an_ordinary_user_says_what_to_grant", &[], CONFIG)
+    else {
+        return;
+    };
+    let outcome = machine.run(&format!("{AS_USER} ./knockd -i lo -c knockd.conf"));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
     insta::assert_snapshot!(outcome.stderr);
-    desk.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
 fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
     let name = "a_capability_of_the_program_is_enough_and_commands_run_as_the_user";
-    let Some(desk) = desk(name, &["setcap"], WHO) else { return };
-    desk.set_up("setcap cap_net_raw=ep ./knockd");
+    let Some(machine) = machine(name, &["setcap"], WHO) else { return };
+    machine.set_up("setcap cap_net_raw=ep ./knockd");
     let line = format!("exec {AS_USER} ./knockd -v -i lo -c knockd.conf");
-    let daemon = Daemon::start_as(&desk, &line);
-    // Only root can take it from the bounding set, from which nothing can be gained.
+    let daemon = Daemon::start_as(&machine, &line);
+    // Only root can clear the bounding set, but this process can gain nothing from that.
     assert_has_no_capability(&daemon.sniffer, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
     assert_eq!(daemon.sniffer.status("Uid"), "65534 65534 65534 65534");
     assert_eq!(daemon.sniffer.status("Seccomp"), "2");
-    desk.knock(&[7000]);
-    desk.wait_for_text("capabilities", "CapAmb");
-    assert_eq!(desk.folder.read("user"), "65534\n");
-    let capabilities = desk.folder.read("capabilities");
+    machine.knock(&[7000]);
+    machine.wait_for_text("capabilities", "CapAmb");
+    assert_eq!(machine.folder.read("user"), "65534\n");
+    let capabilities = machine.folder.read("capabilities");
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         assert!(capabilities.contains(&format!("{set}:\t0000000000000000\n")), "{capabilities}");
     }
@@ -50,33 +53,33 @@ fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
 }
 
 #[test]
-fn root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left() {
-    let name = "root_that_cannot_become_another_is_told_so_and_has_no_capabilities_left";
-    let Some(desk) = desk(name, &[], WHO) else { return };
+fn root_that_cannot_become_another_user_is_warned_and_has_no_capabilities_left() {
+    let name = "root_that_cannot_become_another_user_is_warned_and_has_no_capabilities_left";
+    let Some(machine) = machine(name, &[], WHO) else { return };
     let line = format!("exec {AS_UNIT} $KNOCKD -v -i lo -c knockd.conf");
-    let daemon = Daemon::start_as(&desk, &line);
+    let daemon = Daemon::start_as(&machine, &line);
     assert_has_no_capability(&daemon.sniffer, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
     assert_eq!(daemon.sniffer.status("Uid"), "0 0 0 0");
     assert_eq!(daemon.sniffer.status("NoNewPrivs"), "1");
     assert_eq!(daemon.sniffer.status("Seccomp"), "2");
-    desk.knock(&[7000]);
-    desk.wait_for_text("capabilities", "CapAmb");
-    assert_eq!(desk.folder.read("user"), "0\n");
+    machine.knock(&[7000]);
+    machine.wait_for_text("capabilities", "CapAmb");
+    assert_eq!(machine.folder.read("user"), "0\n");
     let outcome = daemon.end();
     assert_eq!(outcome.status, Some(0));
     insta::assert_snapshot!(outcome.stderr);
 }
 
 #[test]
-fn names_are_told_also_where_root_cannot_become_another() {
-    let name = "names_are_told_also_where_root_cannot_become_another";
-    let Some(desk) = desk(name, &[], CONFIG) else { return };
-    desk.folder.write("hosts", "127.0.0.1 named.example\n");
-    desk.set_up("mount --bind hosts /etc/hosts");
+fn names_are_looked_up_even_if_root_cannot_become_another_user() {
+    let name = "names_are_looked_up_even_if_root_cannot_become_another_user";
+    let Some(machine) = machine(name, &[], CONFIG) else { return };
+    machine.folder.write("hosts", "127.0.0.1 named.example\n");
+    machine.set_up("mount --bind hosts /etc/hosts");
     let line = format!("exec {AS_UNIT} $KNOCKD -v -i lo -c knockd.conf --lookup");
-    let daemon = Daemon::start_as(&desk, &line);
-    let resolver = desk.process("knockd: resolver");
-    desk.knock(&[7000]);
+    let daemon = Daemon::start_as(&machine, &line);
+    let resolver = machine.process("knockd: resolver");
+    machine.knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.1 (named.example): door: Stage 1");
     assert_has_no_capability(&resolver, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);
     assert_eq!(resolver.status("Seccomp"), "2");
@@ -84,43 +87,43 @@ fn names_are_told_also_where_root_cannot_become_another() {
 }
 
 #[test]
-fn a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end() {
-    let name = "a_sniffer_that_hangs_and_may_not_be_killed_does_not_keep_the_end";
-    let Some(desk) = desk(name, &[], CONFIG) else { return };
+fn a_sniffer_that_hangs_and_may_not_be_killed_does_not_delay_the_end() {
+    let name = "a_sniffer_that_hangs_and_may_not_be_killed_does_not_delay_the_end";
+    let Some(machine) = machine(name, &[], CONFIG) else { return };
     let line = format!("exec {AS_UNIT},+setuid,+setgid $KNOCKD -v -i lo -c knockd.conf");
-    let daemon = Daemon::start_as(&desk, &line);
+    let daemon = Daemon::start_as(&machine, &line);
     assert_eq!(daemon.sniffer.status("Uid"), "65534 65534 65534 65534");
     daemon.sniffer.signal(Signal::SIGSTOP);
     daemon.runner.signal(Signal::SIGTERM);
-    // Its output has an end only when the sniffer has ended, too.
-    wait_until("the process that was started has ended", || desk.named("knockd").is_empty());
-    // When it goes on, it notices that nobody is there any more.
+    // Its output is closed only when the sniffer has ended, too.
+    wait_until("the process that was started has ended", || machine.named("knockd").is_empty());
+    // When it continues, it notices that the runner has ended.
     daemon.sniffer.signal(Signal::SIGCONT);
     assert_eq!(daemon.live.finish().status, Some(0));
-    desk.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
 fn capabilities_that_are_made_to_be_inherited_are_given_up_too() {
     let name = "capabilities_that_are_made_to_be_inherited_are_given_up_too";
-    let Some(desk) = desk(name, &[], WHO) else { return };
+    let Some(machine) = machine(name, &[], WHO) else { return };
     let some = "+net_raw,+sys_admin,+dac_override";
     let grant = format!("setpriv --inh-caps={some} --ambient-caps={some}");
     let line = format!("exec {grant} $KNOCKD -v -i lo -c knockd.conf");
-    let daemon = Daemon::start_as(&desk, &line);
+    let daemon = Daemon::start_as(&machine, &line);
     assert_ne!(daemon.runner.status("CapAmb"), "0000000000000000");
     assert_has_no_capability(&daemon.sniffer, &CAPABILITIES);
     let outcome = daemon.end();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 }
 
-/// Returns a desk that everybody may use, with a copy of the program.
-fn desk(name: &str, programs: &[&str], config: &str) -> Option<Desk> {
+/// Returns a machine whose folder all users may use, with a copy of the program.
+fn machine(name: &str, programs: &[&str], config: &str) -> Option<Machine> {
     let programs = [PROGRAMS, &["setpriv"], programs].concat();
     if !require(name, &programs, Need::Namespaces) {
         return None;
     }
-    let desk = Desk::with(config);
-    desk.folder.open_to_all();
-    Some(desk)
+    let machine = Machine::with(config);
+    machine.folder.open_to_all();
+    Some(machine)
 }

@@ -1,4 +1,4 @@
-//! What the daemon must withstand.
+//! Attacks and failures that the daemon must withstand.
 
 use std::fs;
 use std::io;
@@ -7,47 +7,47 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::common::{CONFIG, Daemon, Desk, Live, Need, PROGRAMS, require, wait_until};
+use crate::common::{CONFIG, Daemon, Live, Machine, Need, PROGRAMS, require, wait_until};
 
 #[test]
-fn a_pid_file_that_is_no_file_is_refused_and_left_alone() {
-    let name = "a_pid_file_that_is_no_file_is_refused_and_left_alone";
-    let Some(desk) = desk(name) else { return };
-    desk.folder.write("treasure", "to be kept\n");
-    symlink(desk.folder.path("treasure"), desk.folder.path("link")).unwrap();
-    symlink(desk.folder.path("nothing"), desk.folder.path("dangling")).unwrap();
-    fs::create_dir(desk.folder.path("folder")).unwrap();
-    desk.set_up("mkfifo pipe");
-    let mut told = String::new();
+fn a_pid_file_that_is_not_a_regular_file_is_refused_and_left_alone() {
+    let name = "a_pid_file_that_is_not_a_regular_file_is_refused_and_left_alone";
+    let Some(machine) = machine(name) else { return };
+    machine.folder.write("treasure", "to be kept\n");
+    symlink(machine.folder.path("treasure"), machine.folder.path("link")).unwrap();
+    symlink(machine.folder.path("nothing"), machine.folder.path("dangling")).unwrap();
+    fs::create_dir(machine.folder.path("folder")).unwrap();
+    machine.set_up("mkfifo pipe");
+    let mut report = String::new();
     for file in ["link", "dangling", "folder", "pipe", "/dev/null"] {
-        let outcome = desk.run(&format!("$KNOCKD -d -i lo -c knockd.conf -p {file}"));
+        let outcome = machine.run(&format!("$KNOCKD -d -i lo -c knockd.conf -p {file}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{file}");
-        told += &outcome.stderr;
-        desk.wait_for_nobody();
+        report += &outcome.stderr;
+        machine.wait_for_no_process();
     }
-    insta::assert_snapshot!(told);
-    assert_eq!(desk.folder.read("treasure"), "to be kept\n");
-    assert!(!desk.folder.path("nothing").exists());
+    insta::assert_snapshot!(report);
+    assert_eq!(machine.folder.read("treasure"), "to be kept\n");
+    assert!(!machine.folder.path("nothing").exists());
     for file in ["link", "dangling"] {
-        assert!(desk.folder.path(file).is_symlink());
+        assert!(machine.folder.path(file).is_symlink());
     }
 }
 
 #[test]
 fn no_knock_is_lost_in_a_storm_of_sighup() {
-    let Some(desk) = desk("no_knock_is_lost_in_a_storm_of_sighup") else { return };
-    let daemon = Daemon::start(&desk, "-g DIR/log");
-    let knocker = desk.knocker([127, 0, 0, 1]);
+    let Some(machine) = machine("no_knock_is_lost_in_a_storm_of_sighup") else { return };
+    let daemon = Daemon::start(&machine, "-g DIR/log");
+    let knocker = machine.knocker([127, 0, 0, 1]);
     for _ in 0..50 {
         daemon.runner.signal(Signal::SIGHUP);
         knocker.knock(&[7000]);
         daemon.runner.signal(Signal::SIGHUP);
         knocker.knock(&[8000]);
     }
-    desk.wait_for_lines("opened", 50);
+    machine.wait_for_lines("opened", 50);
     let outcome = daemon.end();
     assert_eq!(outcome.status, Some(0));
-    let log = desk.folder.read("log");
+    let log = machine.folder.read("log");
     assert_eq!(log.matches("door: OPEN SESAME").count(), 50);
     assert_eq!(log.matches("door: Stage").count(), 100);
     // Signals that come while one waits are the same one.
@@ -57,115 +57,116 @@ fn no_knock_is_lost_in_a_storm_of_sighup() {
 }
 
 #[test]
-fn a_reader_that_has_stopped_keeps_neither_commands_nor_the_end() {
-    let name = "a_reader_that_has_stopped_keeps_neither_commands_nor_the_end";
-    let Some(desk) = desk(name) else { return };
-    // Holds some 64 kB, and nobody reads them.
+fn a_reader_that_has_stopped_delays_neither_commands_nor_the_end() {
+    let name = "a_reader_that_has_stopped_delays_neither_commands_nor_the_end";
+    let Some(machine) = machine(name) else { return };
+    // It holds about 64 kB, and nothing reads them.
     let (reader, writer) = io::pipe().unwrap();
     let script = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
-    let live = Live::start_with_output(&mut desk.command(script), writer);
-    desk.wait_for_text("log", "starting up");
-    let runner = desk.process("knockd");
-    // Some more lines than the pipe and the queue have room for, in turns, so that the kernel's buffer
-    // for packets has room for all.
-    let knocker = desk.knocker([127, 0, 0, 1]);
+    let live = Live::start_with_output(&mut machine.command(script), writer);
+    machine.wait_for_text("log", "starting up");
+    let runner = machine.process("knockd");
+    // A few more lines than the pipe and the queue have room for; in turns, so that the kernel's buffer
+    // has room for all packets.
+    let knocker = machine.knocker([127, 0, 0, 1]);
     for turn in 1..=11 {
         for _ in 0..1000 {
             knocker.knock(&[7002, 8002]);
         }
         knocker.knock(&[7000, 8000]);
-        desk.wait_for_lines("opened", turn);
+        machine.wait_for_lines("opened", turn);
     }
-    // Opening the log again must wait for its turn, and nothing else for that.
+    // Reopening the log must wait for its turn, and nothing else may wait for that.
     runner.signal(Signal::SIGHUP);
     knocker.knock(&[7000, 8000]);
-    desk.wait_for_lines("opened", 12);
+    machine.wait_for_lines("opened", 12);
     let begin = Instant::now();
     runner.signal(Signal::SIGTERM);
     let outcome = live.finish();
     // It waits 5 seconds for lines to be written.
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
-    // The log file has every line all the same.
-    let log = desk.folder.read("log");
+    // The log file still has every line.
+    let log = machine.folder.read("log");
     assert_eq!(log.matches("OPEN SESAME").count(), 11_012);
     assert_eq!(log.matches("lost").count(), 0);
     assert!(log.ends_with("shutting down\n"));
     drop(reader);
-    desk.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
-fn a_reader_that_is_gone_does_not_end_the_daemon() {
-    let Some(desk) = desk("a_reader_that_is_gone_does_not_end_the_daemon") else { return };
+fn a_closed_standard_output_does_not_end_the_daemon() {
+    let Some(machine) = machine("a_closed_standard_output_does_not_end_the_daemon") else { return };
     let (reader, writer) = io::pipe().unwrap();
     let script = "exec $KNOCKD -i lo -c knockd.conf -v -g DIR/log";
-    let live = Live::start_with_output(&mut desk.command(script), writer);
-    desk.wait_for_text("log", "starting up");
+    let live = Live::start_with_output(&mut machine.command(script), writer);
+    machine.wait_for_text("log", "starting up");
     drop(reader);
-    let knocker = desk.knocker([127, 0, 0, 1]);
+    let knocker = machine.knocker([127, 0, 0, 1]);
     for time in 1..=2 {
         knocker.knock(&[7000, 8000]);
-        desk.wait_for_lines("opened", time);
+        machine.wait_for_lines("opened", time);
     }
-    desk.process("knockd").signal(Signal::SIGTERM);
+    machine.process("knockd").signal(Signal::SIGTERM);
     assert_eq!(live.finish().status, Some(0));
 }
 
 #[test]
 fn a_daemon_whose_sniffer_was_killed_closes_its_doors_and_says_so() {
     let name = "a_daemon_whose_sniffer_was_killed_closes_its_doors_and_says_so";
-    let Some(desk) = desk(name) else { return };
-    desk.folder.write("knockd.conf", &CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600"));
-    let daemon = Daemon::start(&desk, "-v");
-    desk.knock(&[7001, 8001]);
-    desk.wait_for_lines("started", 1);
+    let Some(machine) = machine(name) else { return };
+    machine.folder.write("knockd.conf", &CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600"));
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7001, 8001]);
+    machine.wait_for_lines("started", 1);
     daemon.sniffer.signal(Signal::SIGKILL);
     let outcome = daemon.live.finish();
-    let error = "knockd: error: the process that reads packets has ended (killed by SIGKILL)\n";
+    let error = "knockd: error: the process that reads packets has died (killed by SIGKILL); closing all \
+             doors and exiting\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), error));
-    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
+    assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
 }
 
 #[test]
-fn a_sniffer_that_hangs_does_not_keep_the_end() {
-    let Some(desk) = desk("a_sniffer_that_hangs_does_not_keep_the_end") else { return };
+fn a_sniffer_that_hangs_does_not_delay_the_end() {
+    let Some(machine) = machine("a_sniffer_that_hangs_does_not_delay_the_end") else { return };
     let begin = "start_command = until [ -e DIR/go ]; do sleep 0.01; done; exit 7";
     let config = CONFIG.replace("start_command = echo %IP% >> DIR/started", begin);
-    desk.folder.write("knockd.conf", &config.replace("cmd_timeout = 1", "cmd_timeout = 600"));
-    let daemon = Daemon::start(&desk, "-v");
-    desk.knock(&[7001, 8001]);
+    machine.folder.write("knockd.conf", &config.replace("cmd_timeout = 1", "cmd_timeout = 600"));
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7001, 8001]);
     daemon.wait_for_beginning("timed: running command: ");
     daemon.sniffer.signal(Signal::SIGSTOP);
     daemon.runner.signal(Signal::SIGTERM);
     wait_until("it has the signal", || !daemon.runner.has_pending(Signal::SIGTERM));
-    // By now the engine cannot tell of it.
-    desk.folder.write("go", "");
+    // The engine cannot report it any more.
+    machine.folder.write("go", "");
     daemon.wait_for_error("timed: command returned non-zero status code (7)");
     assert_eq!(daemon.live.finish().status, Some(0));
-    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
-    desk.wait_for_nobody();
+    assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
+    machine.wait_for_no_process();
 }
 
 #[test]
 fn a_terminal_that_interrupts_all_processes_ends_the_daemon_in_order() {
     let name = "a_terminal_that_interrupts_all_processes_ends_the_daemon_in_order";
-    let Some(desk) = desk(name) else { return };
-    desk.folder.write("knockd.conf", &CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600"));
-    let daemon = Daemon::start(&desk, "-v --lookup");
-    desk.knock(&[7001, 8001]);
-    desk.wait_for_lines("started", 1);
-    for process in [&daemon.sniffer, &desk.process("knockd: resolver"), &daemon.runner] {
+    let Some(machine) = machine(name) else { return };
+    machine.folder.write("knockd.conf", &CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600"));
+    let daemon = Daemon::start(&machine, "-v --lookup");
+    machine.knock(&[7001, 8001]);
+    machine.wait_for_lines("started", 1);
+    for process in [&daemon.sniffer, &machine.process("knockd: resolver"), &daemon.runner] {
         process.signal(Signal::SIGINT);
     }
     let outcome = daemon.live.finish();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
-    wait_until("nobody is left", || desk.processes().is_empty());
+    assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
+    wait_until("no process is left", || machine.processes().is_empty());
 }
 
-/// Returns a desk with one more door, whose openings run nothing.
-fn desk(name: &str) -> Option<Desk> {
+/// Returns a machine with one more door, whose openings run nothing.
+fn machine(name: &str) -> Option<Machine> {
     let config = format!("{CONFIG}\n[more]\nsequence = 7002:udp,8002:udp\ncommand =\n");
-    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(&config))
+    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(&config))
 }

@@ -1,11 +1,11 @@
-//! Waiting costs nothing.
+//! Waiting takes no processor time.
 
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Daemon, Desk, Need, PROGRAMS, Process, require, wait_until};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
 
-/// How long nothing may happen.
+/// For how long nothing may happen.
 const QUIET: Duration = Duration::from_secs(3);
 
 #[test]
@@ -13,36 +13,36 @@ fn without_packets_no_process_is_woken() {
     if !require("without_packets_no_process_is_woken", PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
-    // Packets of one interface wait a moment for those of others.
-    desk.set_up(
+    let machine = Machine::new();
+    // With several interfaces, packets wait for earlier ones of the others.
+    machine.set_up(
         "ip link add name w0 type veth peer name w1
         for each in w0 w1; do ip link set $each addrgenmode none up; done",
     );
     let daemon =
-        Daemon::start_as(&desk, "exec $KNOCKD -i lo -i w0 -c knockd.conf --lookup -g DIR/log");
-    // A door was opened, and closed by itself: nothing of that keeps anybody awake.
-    desk.knock(&[7001, 8001]);
-    desk.wait_for_lines("stopped", 1);
+        Daemon::start_as(&machine, "exec $KNOCKD -i lo -i w0 -c knockd.conf --lookup -g DIR/log");
+    // A door was opened and closed: nothing of that wakes a process later.
+    machine.knock(&[7001, 8001]);
+    machine.wait_for_lines("stopped", 1);
     let mut processes = vec![daemon.runner.clone(), daemon.sniffer.clone()];
-    processes.push(desk.process("knockd: resolver"));
+    processes.push(machine.process("knockd: resolver"));
     let activity = || processes.iter().map(Process::activity).collect::<Vec<_>>();
     let is_quiet_for = |time| {
         let before = activity();
         thread::sleep(time);
         before == activity()
     };
-    // What they still have to do after the command.
+    // Until then they finish what they do after a command.
     wait_until("they have come to rest", || is_quiet_for(Duration::from_millis(200)));
     let before = activity();
     thread::sleep(QUIET);
     assert_eq!(activity(), before);
     // Packets that no door wants are not even seen.
-    desk.knock(&[1, 2, 3, 9999]);
+    machine.knock(&[1, 2, 3, 9999]);
     thread::sleep(Duration::from_millis(200));
     assert_eq!(activity(), before);
-    // Others are, or this test has shown nothing.
-    desk.knock(&[7000]);
+    // Others are seen, or this test has shown nothing.
+    machine.knock(&[7000]);
     wait_until("it is woken by a knock", || activity() != before);
     assert_eq!(daemon.end().status, Some(0));
 }

@@ -4,9 +4,9 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, require};
+use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, require};
 
-/// What one opening of the first door says in a log.
+/// The lines in a log for one opening of the first door.
 const OPENED: [&str; 4] = [
     "127.0.0.1: door: Stage 1",
     "127.0.0.1: door: Stage 2",
@@ -17,135 +17,139 @@ const OPENED: [&str; 4] = [
 #[test]
 fn a_log_file_has_the_lines_and_the_stamp_of_knockd_08() {
     let name = "a_log_file_has_the_lines_and_the_stamp_of_knockd_08";
-    let Some(desk) = desk(name, "[options]\nlogfile = DIR/log\n") else { return };
-    let daemon = Daemon::start(&desk, "");
-    open(&desk, 1);
+    let Some(machine) = machine(name, "[options]\nlogfile = DIR/log\n") else { return };
+    let daemon = Daemon::start(&machine, "");
+    open(&machine, 1);
     assert_eq!(daemon.end().status, Some(0));
     let expected = [&["starting up, listening on lo"][..], &OPENED, &["shutting down"]].concat();
-    assert_eq!(texts(&desk, "log"), in_folder(&desk, &expected));
+    assert_eq!(texts(&machine, "log"), in_folder(&machine, &expected));
 }
 
 #[test]
 fn the_command_line_beats_the_files_of_the_configuration() {
     let name = "the_command_line_beats_the_files_of_the_configuration";
     let options = "[options]\nlogfile = DIR/log\npidfile = DIR/pid\n";
-    let Some(desk) = desk(name, options) else { return };
-    desk.set_up("$KNOCKD -d -i lo -c knockd.conf -g DIR/other-log -p DIR/other-pid");
-    open(&desk, 1);
-    let runner = desk.process("knockd");
-    assert_eq!(desk.folder.read("other-pid"), format!("{}\n", runner.inner().unwrap()));
+    let Some(machine) = machine(name, options) else { return };
+    machine.set_up("$KNOCKD -d -i lo -c knockd.conf -g DIR/other-log -p DIR/other-pid");
+    open(&machine, 1);
+    let runner = machine.process("knockd");
+    assert_eq!(machine.folder.read("other-pid"), format!("{}\n", runner.inner().unwrap()));
     runner.signal(Signal::SIGTERM);
-    desk.wait_for_nobody();
+    machine.wait_for_no_process();
     let expected = [&["starting up, listening on lo"][..], &OPENED, &["shutting down"]].concat();
-    assert_eq!(texts(&desk, "other-log"), in_folder(&desk, &expected));
-    assert!(!desk.folder.path("log").exists() && !desk.folder.path("pid").exists());
+    assert_eq!(texts(&machine, "other-log"), in_folder(&machine, &expected));
+    assert!(!machine.folder.path("log").exists() && !machine.folder.path("pid").exists());
 }
 
 #[test]
-fn a_log_file_that_was_moved_away_is_begun_anew_at_sighup() {
-    let name = "a_log_file_that_was_moved_away_is_begun_anew_at_sighup";
-    let Some(desk) = desk(name, "[options]\nlogfile = DIR/log\n") else { return };
-    let daemon = Daemon::start(&desk, "");
-    open(&desk, 1);
-    fs::rename(desk.folder.path("log"), desk.folder.path("log.1")).unwrap();
+fn a_log_file_that_was_moved_away_is_reopened_at_sighup() {
+    let name = "a_log_file_that_was_moved_away_is_reopened_at_sighup";
+    let Some(machine) = machine(name, "[options]\nlogfile = DIR/log\n") else { return };
+    let daemon = Daemon::start(&machine, "");
+    open(&machine, 1);
+    fs::rename(machine.folder.path("log"), machine.folder.path("log.1")).unwrap();
     daemon.runner.signal(Signal::SIGHUP);
-    desk.wait_for_text("log", "re-opening");
-    open(&desk, 2);
+    machine.wait_for_text("log", "re-opening");
+    open(&machine, 2);
     assert_eq!(daemon.end().status, Some(0));
     let before = ["re-reading config file: DIR/knockd.conf", "closing log file: DIR/log"];
     let before = [&["starting up, listening on lo"][..], &OPENED, &before].concat();
-    assert_eq!(texts(&desk, "log.1"), in_folder(&desk, &before));
+    assert_eq!(texts(&machine, "log.1"), in_folder(&machine, &before));
     let after = [&["re-opening log file: DIR/log"][..], &OPENED, &["shutting down"]].concat();
-    assert_eq!(texts(&desk, "log"), in_folder(&desk, &after));
+    assert_eq!(texts(&machine, "log"), in_folder(&machine, &after));
 }
 
 #[test]
 fn a_log_file_that_cannot_be_opened_is_a_warning() {
     let name = "a_log_file_that_cannot_be_opened_is_a_warning";
-    let Some(desk) = desk(name, "") else { return };
-    let daemon = Daemon::start(&desk, "-v -g /nosuch/log");
-    open(&desk, 1);
+    let Some(machine) = machine(name, "") else { return };
+    let daemon = Daemon::start(&machine, "-v -g /nosuch/log");
+    open(&machine, 1);
     let outcome = daemon.end();
     let warning =
         "knockd: warning: cannot open the log file /nosuch/log: No such file or directory\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), warning));
-    let folder = desk.folder.directory().to_str().unwrap();
+    let folder = machine.folder.directory().to_str().unwrap();
     assert_eq!(outcome.stdout, OPENED.join("\n").replace("DIR", folder) + "\nclosing...\n");
 }
 
 #[test]
-fn a_log_file_is_not_for_everybody_and_grows() {
-    let Some(desk) = desk("a_log_file_is_not_for_everybody_and_grows", "") else { return };
+fn a_log_file_is_not_readable_by_others_and_is_appended_to() {
+    let Some(machine) = machine("a_log_file_is_not_readable_by_others_and_is_appended_to", "")
+    else {
+        return;
+    };
     for lines in [2, 4] {
-        assert_eq!(Daemon::start(&desk, "-g DIR/log").end().status, Some(0));
-        assert_eq!(texts(&desk, "log").len(), lines);
+        assert_eq!(Daemon::start(&machine, "-g DIR/log").end().status, Some(0));
+        assert_eq!(texts(&machine, "log").len(), lines);
     }
-    let mode = desk.run("umask && stat --format=%a log").stdout;
+    let mode = machine.run("umask && stat --format=%a log").stdout;
     assert!(mode.ends_with("\n640\n"), "{mode}");
 }
 
 #[test]
 fn without_verbose_openings_and_commands_are_on_standard_error_and_stages_are_not() {
     let name = "without_verbose_openings_and_commands_are_on_standard_error_and_stages_are_not";
-    let Some(desk) = desk(name, "") else { return };
-    let daemon = Daemon::start(&desk, "");
-    open(&desk, 1);
+    let Some(machine) = machine(name, "") else { return };
+    let daemon = Daemon::start(&machine, "");
+    open(&machine, 1);
     let outcome = daemon.end();
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
-    let expected = in_folder(&desk, &[OPENED[2], OPENED[3], "shutting down"]);
+    let expected = in_folder(&machine, &[OPENED[2], OPENED[3], "shutting down"]);
     assert_eq!(outcome.stderr.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn with_verbose_the_transcript_is_on_standard_output_and_nowhere_else() {
     let name = "with_verbose_the_transcript_is_on_standard_output_and_nowhere_else";
-    let Some(desk) = desk(name, "") else { return };
-    let daemon = Daemon::start(&desk, "-v");
-    open(&desk, 1);
+    let Some(machine) = machine(name, "") else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    open(&machine, 1);
     let outcome = daemon.end();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-    let expected = in_folder(&desk, &[&OPENED[..], &["closing..."]].concat());
+    let expected = in_folder(&machine, &[&OPENED[..], &["closing..."]].concat());
     assert_eq!(outcome.stdout.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn debug_tells_of_every_packet_that_counts() {
-    let Some(desk) = desk("debug_tells_of_every_packet_that_counts", "") else { return };
-    let daemon = Daemon::start(&desk, "-D");
+fn debug_prints_every_packet_that_counts() {
+    let Some(machine) = machine("debug_prints_every_packet_that_counts", "") else { return };
+    let daemon = Daemon::start(&machine, "-D");
     // Of no door.
-    desk.knock(&[7777]);
-    open(&desk, 1);
+    machine.knock(&[7777]);
+    open(&machine, 1);
     let outcome = daemon.end();
     let packets: Vec<&str> =
         outcome.stdout.lines().filter(|line| line.contains(": udp: 127.0.0.1:")).collect();
     let destinations = packets.iter().map(|line| line.rsplit_once(" -> ").unwrap().1);
     let expected = ["127.0.0.1:7000 42 bytes", "127.0.0.1:8000 42 bytes"];
     assert_eq!(destinations.collect::<Vec<_>>(), expected, "{}", outcome.stdout);
-    let date = desk.run("date +%Y-%m-").stdout;
+    let date = machine.run("date +%Y-%m-").stdout;
     assert!(packets[0].starts_with(date.trim()), "{} {date}", packets[0]);
 }
 
-/// Returns a desk whose configuration has these options.
-fn desk(name: &str, options: &str) -> Option<Desk> {
+/// Returns a machine whose configuration has these options.
+fn machine(name: &str, options: &str) -> Option<Machine> {
     let config = format!("{options}{CONFIG}");
-    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(&config))
+    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(&config))
 }
 
-/// Opens the first door, and waits until its command was run so many times in all.
-fn open(desk: &Desk, times: usize) {
-    desk.knock(&[7000, 8000]);
-    desk.wait_for_lines("opened", times);
+/// Opens the first door, and waits until its command was run this many times in total.
+fn open(machine: &Machine, times: usize) {
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("opened", times);
 }
 
-fn in_folder(desk: &Desk, lines: &[&str]) -> Vec<String> {
-    let folder = desk.folder.directory().to_str().unwrap();
+fn in_folder(machine: &Machine, lines: &[&str]) -> Vec<String> {
+    let folder = machine.folder.directory().to_str().unwrap();
     lines.iter().map(|line| line.replace("DIR", folder)).collect()
 }
 
-/// Returns the lines of a log file without their stamps, which must be those of knockd 0.8, of this day.
-fn texts(desk: &Desk, log: &str) -> Vec<String> {
-    let today = desk.run("date '+[%Y-%m-%d '").stdout;
-    let text = desk.folder.read(log);
+/// Returns the lines of a log file without their stamps, which must have the form of knockd 0.8 and the
+/// present date.
+fn texts(machine: &Machine, log: &str) -> Vec<String> {
+    let today = machine.run("date '+[%Y-%m-%d '").stdout;
+    let text = machine.folder.read(log);
     let without_stamp = |line: &str| {
         let (stamp, text) = line.split_at(line.find("] ").unwrap() + 2);
         let shape: String =
@@ -157,7 +161,7 @@ fn texts(desk: &Desk, log: &str) -> Vec<String> {
     text.lines().map(without_stamp).collect()
 }
 
-/// Returns whether a stamp is so near to midnight that the day may have changed since.
+/// Returns whether a stamp is so close to midnight that the date may have changed since.
 fn is_midnight(stamp: &str) -> bool {
     stamp.contains(" 23:5") || stamp.contains(" 00:0")
 }

@@ -1,5 +1,5 @@
-//! Tests of the daemon as its users run it: processes with privileges, files, signals and knocks, each
-//! in a network of its own.
+//! Tests of the daemon as its users run it, with privileges, files, signals and knocks, each on its own
+//! network.
 
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]

@@ -1,8 +1,8 @@
-//! What the kernel says that the process has which reads packets.
+//! The privileges of the sniffer and the resolver, as the kernel reports them.
 
 use std::fs;
 
-use crate::common::{Daemon, Desk, Need, PROGRAMS, Process, require};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require};
 
 /// The sets of capabilities of a process.
 pub(crate) const CAPABILITIES: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
@@ -12,11 +12,11 @@ fn the_sniffer_is_nobody_and_has_no_capability() {
     if !require("the_sniffer_is_nobody_and_has_no_capability", PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
-    let daemon = Daemon::start(&desk, "");
+    let machine = Machine::new();
+    let daemon = Daemon::start(&machine, "");
     assert_is_nobody(&daemon.sniffer);
     assert_has_no_capability(&daemon.sniffer, &CAPABILITIES);
-    // What reads packets is a process of its own: the one that runs commands is still root.
+    // The process that runs commands is another one, and still root.
     assert_eq!(daemon.runner.status("Uid"), "0 0 0 0");
     assert_eq!(daemon.end().status, Some(0));
 }
@@ -27,8 +27,8 @@ fn the_sniffer_gains_nothing_and_its_system_calls_are_filtered() {
     if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
-    let daemon = Daemon::start(&desk, "");
+    let machine = Machine::new();
+    let daemon = Daemon::start(&machine, "");
     let status = |key| daemon.sniffer.status(key);
     assert_eq!((status("NoNewPrivs"), status("Seccomp")), ("1".to_owned(), "2".to_owned()));
     assert_eq!(status("Seccomp_filters"), "2");
@@ -41,10 +41,10 @@ fn the_sniffer_has_only_the_descriptors_that_it_needs_and_no_environment() {
     if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
-    // Somebody's file, left open for the daemon to inherit.
+    let machine = Machine::new();
+    // A file of the caller, left open for the daemon to inherit.
     let line = "exec 9<knockd.conf && exec $KNOCKD -i lo -c knockd.conf";
-    let daemon = Daemon::start_as(&desk, line);
+    let daemon = Daemon::start_as(&machine, line);
     let descriptors = daemon.sniffer.descriptors();
     let kinds: Vec<&str> =
         descriptors.iter().map(|(_, what)| what.split(':').next().unwrap()).collect();
@@ -59,9 +59,9 @@ fn the_resolver_is_nobody_and_has_no_capability() {
     if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
-    let _daemon = Daemon::start(&desk, "--lookup");
-    let resolver = desk.process("knockd: resolver");
+    let machine = Machine::new();
+    let _daemon = Daemon::start(&machine, "--lookup");
+    let resolver = machine.process("knockd: resolver");
     assert_is_nobody(&resolver);
     assert_has_no_capability(&resolver, &CAPABILITIES);
     assert_eq!(resolver.status("NoNewPrivs"), "1");
@@ -72,7 +72,7 @@ fn the_resolver_is_nobody_and_has_no_capability() {
 #[test]
 fn system_calls_are_tried_in_the_sniffer() {
     use std::io::{self, Write as _};
-    // Not eprintln, which nobody sees of a test that passes.
+    // Not eprintln, whose output is hidden if a test passes.
     let _ = writeln!(
         io::stderr(),
         "SKIPPED: all of confinement and resolver, because they are for x86_64"

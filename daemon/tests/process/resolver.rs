@@ -1,11 +1,11 @@
-//! What the process that looks names up can still do if an answer has taken it over: look names up.
+//! A resolver that an answer has taken over can still look up names, and do nothing else.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::thread;
 
 use crate::common::inject::{Answer, Call, TEXT, inject};
-use crate::common::{Daemon, Desk, Need, PROGRAMS, Process, require};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require};
 
 /// An address of IPv4 as the kernel takes it: 127.0.0.1, port 80.
 const WEB: &str = "\u{2}\0\0\u{50}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
@@ -14,10 +14,10 @@ const WEB: &str = "\u{2}\0\0\u{50}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
 const DNS: &str = "\u{2}\0\0\u{35}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
 
 #[test]
-fn a_resolver_can_do_what_looking_names_up_takes() {
-    let Some(desk) = desk("a_resolver_can_do_what_looking_names_up_takes") else { return };
-    let daemon = Daemon::start(&desk, "-v --lookup");
-    let resolver = desk.process("knockd: resolver");
+fn a_resolver_can_do_what_looking_up_names_takes() {
+    let Some(machine) = machine("a_resolver_can_do_what_looking_up_names_takes") else { return };
+    let daemon = Daemon::start(&machine, "-v --lookup");
+    let resolver = machine.process("knockd: resolver");
     for call in [
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/etc/hosts"),
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/usr/lib"),
@@ -34,22 +34,22 @@ fn a_resolver_can_do_what_looking_names_up_takes() {
         panic!("no socket of TCP");
     };
     let tcp = tcp.cast_unsigned();
-    // Nobody is there, but it may ask.
+    // No server listens there, but the resolver may try.
     let call = Call(libc::SYS_connect, [tcp, TEXT, 16, 0, 0, 0], DNS);
     assert_eq!(inject(&resolver, &call), Answer::Refused(libc::ECONNREFUSED));
     for call in [libc::SYS_connect, libc::SYS_bind] {
         let call = Call(call, [tcp, TEXT, 16, 0, 0, 0], WEB);
         assert_eq!(inject(&resolver, &call), Answer::Refused(libc::EACCES), "{call:?}");
     }
-    // The process that was held is well.
-    assert_answers(&desk, &daemon);
+    // The process still works.
+    assert_answers(&machine, &daemon);
 }
 
 #[test]
-fn anything_else_is_refused_to_a_resolver() {
-    let Some(desk) = desk("anything_else_is_refused_to_a_resolver") else { return };
-    let daemon = Daemon::start(&desk, "-v --lookup");
-    let resolver = desk.process("knockd: resolver");
+fn all_other_calls_of_a_resolver_are_refused() {
+    let Some(machine) = machine("all_other_calls_of_a_resolver_are_refused") else { return };
+    let daemon = Daemon::start(&machine, "-v --lookup");
+    let resolver = machine.process("knockd: resolver");
     let runner = u64::from(daemon.runner.inner().unwrap());
     let (writing, making) = (0o1, 0o102);
     for call in [
@@ -84,7 +84,7 @@ fn anything_else_is_refused_to_a_resolver() {
         Call(libc::SYS_ioctl, [0, libc::TIOCSTI, TEXT, 0, 0, 0], "x"),
         // Having the kernel signal another when something can be read.
         Call(libc::SYS_fcntl, [0, 8, runner, 0, 0, 0], ""),
-        // Files that everybody may read.
+        // Files that all users may read.
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/tmp"),
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/proc/version"),
     ] {
@@ -95,21 +95,21 @@ fn anything_else_is_refused_to_a_resolver() {
         let thread = Process { id: nix::unistd::Pid::from_raw(number), ..resolver.clone() };
         assert_eq!(thread.status("Seccomp"), "2");
     }
-    assert_answers(&desk, &daemon);
+    assert_answers(&machine, &daemon);
 }
 
 #[test]
-fn a_name_of_dns_is_told_that_comes_over_udp_or_tcp() {
-    let Some(desk) = desk("a_name_of_dns_is_told_that_comes_over_udp_or_tcp") else { return };
-    desk.folder.write("hosts", "");
-    desk.folder.write("resolv.conf", "nameserver 127.0.0.53\n");
-    desk.set_up("mount --bind hosts /etc/hosts && mount --bind resolv.conf /etc/resolv.conf");
+fn a_name_can_come_over_udp_or_tcp() {
+    let Some(machine) = machine("a_name_can_come_over_udp_or_tcp") else { return };
+    machine.folder.write("hosts", "");
+    machine.folder.write("resolv.conf", "nameserver 127.0.0.53\n");
+    machine.set_up("mount --bind hosts /etc/hosts && mount --bind resolv.conf /etc/resolv.conf");
     let server = (Ipv4Addr::new(127, 0, 0, 53), 53);
-    let udp = desk.on_network(move || UdpSocket::bind(server).unwrap());
-    let tcp = desk.on_network(move || TcpListener::bind(server).unwrap());
-    let daemon = Daemon::start(&desk, "-v --lookup");
+    let udp = machine.on_network(move || UdpSocket::bind(server).unwrap());
+    let tcp = machine.on_network(move || TcpListener::bind(server).unwrap());
+    let daemon = Daemon::start(&machine, "-v --lookup");
     let serving = thread::spawn(move || {
-        // The first answer is whole. The second one is cut: it is to be asked for over TCP.
+        // The first answer is complete. The second one is truncated, so the question comes again over TCP.
         for (host, is_cut) in [("udp", false), ("tcp", true)] {
             let mut query = [0; 512];
             let (length, from) = udp.recv_from(&mut query).unwrap();
@@ -124,23 +124,23 @@ fn a_name_of_dns_is_told_that_comes_over_udp_or_tcp() {
         let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
         stream.write_all(&[&length[..], &answer].concat()).unwrap();
     });
-    desk.knocker([127, 0, 0, 5]).knock(&[7000]);
+    machine.knocker([127, 0, 0, 5]).knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.5 (udp.example): door: Stage 1");
-    desk.knocker([127, 0, 0, 6]).knock(&[7000]);
+    machine.knocker([127, 0, 0, 6]).knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.6 (tcp.example): door: Stage 1");
     serving.join().unwrap();
     assert_eq!(daemon.end().status, Some(0));
 }
 
-fn desk(name: &str) -> Option<Desk> {
-    require(name, PROGRAMS, Need::Namespaces).then(Desk::new)
+fn machine(name: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(Machine::new)
 }
 
-/// Fails unless a name is told of the next client.
-fn assert_answers(desk: &Desk, daemon: &Daemon) {
-    desk.folder.write("hosts", "127.0.0.7 named.example\n");
-    desk.set_up("mount --bind hosts /etc/hosts");
-    desk.knocker([127, 0, 0, 7]).knock(&[7000]);
+/// Fails unless the line about the next client has a name.
+fn assert_answers(machine: &Machine, daemon: &Daemon) {
+    machine.folder.write("hosts", "127.0.0.7 named.example\n");
+    machine.set_up("mount --bind hosts /etc/hosts");
+    machine.knocker([127, 0, 0, 7]).knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.7 (named.example): door: Stage 1");
 }
 
@@ -150,7 +150,7 @@ fn socket(family: i32, kind: i32, protocol: i32) -> Call {
     Call(libc::SYS_socket, [family, kind, protocol, 0, 0, 0], "")
 }
 
-/// Returns what stands for the folder of the process.
+/// Returns the descriptor that means the working directory.
 fn cwd() -> u64 {
     i64::from(libc::AT_FDCWD).cast_unsigned()
 }
@@ -165,7 +165,7 @@ fn answer(query: &[u8], host: &str, is_cut: bool) -> Vec<u8> {
     if !is_cut {
         let length = u8::try_from(host.len()).unwrap();
         let name = [&[length], host.as_bytes(), &[7], b"example", &[0]].concat();
-        // The name that was asked about, PTR, IN, how long it is good for, and the length of the rest.
+        // The name of the question, type PTR, class IN, time to live, and the length of the data.
         bytes.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 0, 60, 0, u8::try_from(name.len()).unwrap()]);
         bytes.extend(name);
     }

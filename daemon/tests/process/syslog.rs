@@ -1,4 +1,4 @@
-//! What syslog gets, compared with what knockd 0.8 sends to it.
+//! Lines in syslog, compared with those of knockd 0.8.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Daemon, Desk, Need, PROGRAMS, require, wait_until};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
 
 const CONFIG: &str = "\
 [options]
@@ -30,64 +30,66 @@ const CONFIG: &str = "\
 #[test]
 fn syslog_gets_what_knockd_08_sends_but_for_the_documented_differences() {
     let name = "syslog_gets_what_knockd_08_sends_but_for_the_documented_differences";
-    let Some((desk, syslog)) = desk(name, CONFIG, &["knockd"]) else { return };
-    let theirs = messages(&desk, &syslog, "knockd");
-    let ours = messages(&desk, &syslog, "$KNOCKD");
-    // 0.8 ends some of them with a newline, by the chance of who wrote its lines.
+    let Some((machine, syslog)) = machine(name, CONFIG, &["knockd"]) else { return };
+    let theirs = messages(&machine, &syslog, "knockd");
+    let ours = messages(&machine, &syslog, "$KNOCKD");
+    // 0.8 ends some of them with a newline, without any system.
     let theirs: Vec<&str> = theirs.iter().map(|message| message.trim_end_matches('\n')).collect();
     assert_eq!(ours, theirs);
     let texts: Vec<String> = ours.iter().map(|message| text(message)).collect();
-    let folder = desk.folder.directory().to_str().unwrap();
+    let folder = machine.folder.directory().to_str().unwrap();
     insta::assert_snapshot!(texts.join("\n").replace(folder, "DIR"));
 }
 
 #[test]
 fn both_logs_get_the_same_texts() {
     let config = CONFIG.replace("UseSyslog", "UseSyslog\nlogfile = DIR/log");
-    let Some((desk, syslog)) = desk("both_logs_get_the_same_texts", &config, &[]) else { return };
-    let messages = messages(&desk, &syslog, "$KNOCKD");
-    let log = desk.folder.read("log");
+    let Some((machine, syslog)) = machine("both_logs_get_the_same_texts", &config, &[]) else {
+        return;
+    };
+    let messages = messages(&machine, &syslog, "$KNOCKD");
+    let log = machine.folder.read("log");
     let log: Vec<&str> = log.lines().map(|line| line.split_once("] ").unwrap().1).collect();
     let texts: Vec<String> = messages.iter().map(|message| text(message)).collect();
     assert_eq!(texts, log);
 }
 
 #[test]
-fn a_syslog_that_is_not_there_or_reads_nothing_delays_no_command() {
-    let name = "a_syslog_that_is_not_there_or_reads_nothing_delays_no_command";
-    let Some((desk, syslog)) = desk(name, CONFIG, &[]) else { return };
-    let daemon = Daemon::start(&desk, "");
-    // More than the socket has room for: the thread that writes waits for it.
-    let knocker = desk.knocker([127, 0, 0, 1]);
+fn a_syslog_that_is_missing_or_reads_nothing_delays_no_command() {
+    let name = "a_syslog_that_is_missing_or_reads_nothing_delays_no_command";
+    let Some((machine, syslog)) = machine(name, CONFIG, &[]) else { return };
+    let daemon = Daemon::start(&machine, "");
+    // More lines than the socket has room for: the thread that writes must wait.
+    let knocker = machine.knocker([127, 0, 0, 1]);
     for _ in 0..600 {
         knocker.knock(&[7002]);
         knocker.knock(&[8002]);
     }
     knocker.knock(&[7000, 8000]);
-    wait_until("the command was run", || desk.folder.path("opened").exists());
+    wait_until("the command was run", || machine.folder.path("opened").exists());
     drop(syslog);
     assert_eq!(daemon.end().status, Some(0));
 }
 
-/// Returns a desk with a socket of the test in the place of `/dev/log`.
-fn desk(name: &str, config: &str, programs: &[&str]) -> Option<(Desk, UnixDatagram)> {
+/// Returns a machine whose `/dev/log` is a socket of the test.
+fn machine(name: &str, config: &str, programs: &[&str]) -> Option<(Machine, UnixDatagram)> {
     if !require(name, &[PROGRAMS, programs].concat(), Need::Namespaces) {
         return None;
     }
-    let desk = Desk::with(config);
-    let dev = desk.folder.path("dev");
+    let machine = Machine::with(config);
+    let dev = machine.folder.path("dev");
     fs::create_dir(&dev).unwrap();
     let socket = UnixDatagram::bind(dev.join("log")).unwrap();
     socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-    // The devices of the machine stay as they are: what is mounted here is only seen inside.
-    desk.set_up("touch dev/null && mount --bind /dev/null dev/null && mount --rbind dev /dev");
-    Some((desk, socket))
+    // The real /dev does not change: the mounts are only those of this machine.
+    machine.set_up("touch dev/null && mount --bind /dev/null dev/null && mount --rbind dev /dev");
+    Some((machine, socket))
 }
 
-/// Runs a program on the same knocks, and returns what it sends, but for the time.
-fn messages(desk: &Desk, syslog: &UnixDatagram, program: &str) -> Vec<String> {
+/// Runs a program on the same knocks, and returns the messages that it sends, without their times.
+fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<String> {
     for file in ["opened", "stopped"] {
-        let _ = fs::remove_file(desk.folder.path(file));
+        let _ = fs::remove_file(machine.folder.path(file));
     }
     let mut received: Vec<String> = Vec::new();
     let mut wait_for = |end: &str| {
@@ -95,7 +97,7 @@ fn messages(desk: &Desk, syslog: &UnixDatagram, program: &str) -> Vec<String> {
             let mut bytes = [0; 4096];
             let length = loop {
                 match syslog.recv(&mut bytes) {
-                    // The system does not begin a wait with a limit anew.
+                    // The system does not restart a read with a timeout after a signal.
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     outcome => break outcome,
                 }
@@ -104,27 +106,27 @@ fn messages(desk: &Desk, syslog: &UnixDatagram, program: &str) -> Vec<String> {
             received.push(without_time(&bytes[..length]));
         }
     };
-    let live = desk.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
+    let live = machine.start(&format!("exec {program} -i lo -c DIR/knockd.conf"));
     wait_for("starting up, listening on lo");
-    let knocker = desk.knocker([127, 0, 0, 1]);
-    // 0.8 says that it listens just before it does.
+    let knocker = machine.knocker([127, 0, 0, 1]);
+    // 0.8 prints that it listens just before it does.
     let name = "knockd";
     wait_until("it waits for packets", || {
-        let state = desk.process(name).status("State");
+        let state = machine.process(name).status("State");
         state.starts_with('S')
     });
     knocker.knock(&[7000, 8000]);
     wait_for("status code (1)");
     knocker.knock(&[7001]);
     wait_for("stopped 127.0.0.1");
-    wait_until("the stop command was run", || desk.folder.path("stopped").exists());
+    wait_until("the stop command was run", || machine.folder.path("stopped").exists());
     knocker.knock(&[7002]);
     wait_for("late: Stage 1");
-    // 0.8 tells of a timeout at the next packet, and counts whole seconds.
+    // 0.8 reports a timeout at the next packet, and counts whole seconds.
     std::thread::sleep(Duration::from_millis(2100));
     knocker.knock(&[8002]);
     wait_for("timeout (stage 1)");
-    for process in desk.named(name) {
+    for process in machine.named(name) {
         process.signal(Signal::SIGTERM);
     }
     wait_for("shutting down");
@@ -132,7 +134,7 @@ fn messages(desk: &Desk, syslog: &UnixDatagram, program: &str) -> Vec<String> {
     received
 }
 
-/// Returns a message whose time, which must be one, is left out.
+/// Returns a message without its time, whose form is checked.
 fn without_time(message: &[u8]) -> String {
     let message = String::from_utf8(message.to_vec()).unwrap();
     let (priority, rest) = message.split_at(message.find('>').unwrap() + 1);

@@ -1,4 +1,4 @@
-//! A sniffer that was taken over: what it can say to the runner, and what it cannot bring about.
+//! A sniffer that was taken over cannot harm the runner, whatever it sends.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::Ipv4Addr;
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::common::{CONFIG, Daemon, Desk, Need, PROGRAMS, Process, require, wait_until};
+use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
 
-/// The phases of a command, as a report names them.
+/// The phases of a command in a message.
 const START: u8 = 0;
 const STOP: u8 = 1;
 
@@ -22,61 +22,63 @@ const TIMED: u8 = 1;
 const MEMORY_MAX: u64 = 150 << 10;
 
 #[test]
-fn a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow() {
-    let name = "a_sniffer_that_does_not_listen_to_answers_does_not_make_the_runner_grow";
-    let Some(desk) = desk(name, CONFIG) else { return };
-    let daemon = Daemon::start(&desk, "");
+fn a_sniffer_that_does_not_read_orders_does_not_make_the_runner_grow() {
+    let name = "a_sniffer_that_does_not_read_orders_does_not_make_the_runner_grow";
+    let Some(machine) = machine(name, CONFIG) else { return };
+    let daemon = Daemon::start(&machine, "");
     let sniffer = Taken::new(&daemon.sniffer);
-    // There is no such command, which each time is an answer.
+    // There is no such command, so each message is answered by an order.
     let taken =
-        sniffer.say_all((0..4_000_000).map(|number| run(number, DOOR, STOP, client(number))));
-    assert!(taken < 2_000_000, "{taken} reports were taken");
+        sniffer.send_all((0..4_000_000).map(|number| run(number, DOOR, STOP, client(number))));
+    assert!(taken < 2_000_000, "{taken} messages were taken");
     assert_is_small(&daemon.runner);
-    // It has forgotten what to answer, and that is all.
+    // At the end, the runner drops the orders that are left.
     daemon.runner.signal(Signal::SIGTERM);
     assert_eq!(daemon.live.finish().status, Some(0));
-    desk.wait_for_nobody();
+    machine.wait_for_no_process();
 }
 
 #[test]
-fn a_sniffer_that_asks_for_commands_without_end_does_not_make_the_runner_grow() {
-    let name = "a_sniffer_that_asks_for_commands_without_end_does_not_make_the_runner_grow";
+fn a_sniffer_that_asks_for_endless_commands_does_not_make_the_runner_grow() {
+    let name = "a_sniffer_that_asks_for_endless_commands_does_not_make_the_runner_grow";
     let begin = "start_command = : ; exec sleep 600";
     let config = CONFIG.replace("start_command = echo %IP% >> DIR/started", begin);
-    let Some(desk) = desk(name, &config) else { return };
-    let daemon = Daemon::start(&desk, "");
+    let Some(machine) = machine(name, &config) else { return };
+    let daemon = Daemon::start(&machine, "");
     let sniffer = Taken::new(&daemon.sniffer);
     let taken =
-        sniffer.say_all((0..400_000).map(|number| run(number, TIMED, START, client(number))));
-    assert!((32..100_000).contains(&taken), "{taken} reports were taken");
+        sniffer.send_all((0..400_000).map(|number| run(number, TIMED, START, client(number))));
+    assert!((32..100_000).contains(&taken), "{taken} messages were taken");
     assert_is_small(&daemon.runner);
-    wait_until("commands run", || desk.named("sleep").len() >= 32);
-    assert_eq!(desk.named("sleep").len(), 32);
+    wait_until("commands run", || machine.named("sleep").len() >= 32);
+    assert_eq!(machine.named("sleep").len(), 32);
     daemon.runner.signal(Signal::SIGTERM);
-    // Doors that did not begin to open are not closed. Those that did are, behind what opens them.
-    wait_until("the sniffer is gone", || desk.named("knockd: sniffer").is_empty());
-    for sleep in desk.named("sleep") {
+    // Doors whose start command did not run are not closed. The others are, after their start commands.
+    wait_until("the sniffer is gone", || machine.named("knockd: sniffer").is_empty());
+    for sleep in machine.named("sleep") {
         sleep.signal(Signal::SIGTERM);
     }
     assert_eq!(daemon.live.finish().status, Some(0));
-    assert_eq!(desk.folder.read("stopped").lines().count(), 32);
+    assert_eq!(machine.folder.read("stopped").lines().count(), 32);
 }
 
 #[test]
 fn doors_that_a_sniffer_opens_beyond_the_limit_stay_shut() {
     let name = "doors_that_a_sniffer_opens_beyond_the_limit_stay_shut";
-    let Some(desk) = desk(name, CONFIG) else { return };
-    let daemon = Daemon::start(&desk, "--max-attempts 10");
+    let Some(machine) = machine(name, CONFIG) else { return };
+    let daemon = Daemon::start(&machine, "--max-attempts 10");
     let sniffer = Taken::new(&daemon.sniffer);
     let openings = (0..20).map(|number| run(number, TIMED, START, client(number)));
-    assert_eq!(sniffer.say_all(openings.chain([run(20, DOOR, START, client(20))])), 21);
-    // The last one has no stop command, so it is not an open door, but it comes behind all others.
-    desk.wait_for_lines("opened", 1);
-    desk.wait_for_lines("started", 10);
+    assert_eq!(sniffer.send_all(openings.chain([run(20, DOOR, START, client(20))])), 21);
+    // The last one has no stop command, so it is not an open door, but comes after all others.
+    machine.wait_for_lines("opened", 1);
+    machine.wait_for_lines("started", 10);
     let ended = daemon.end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    let mut started: Vec<String> = desk.folder.read("started").lines().map(String::from).collect();
-    let mut stopped: Vec<String> = desk.folder.read("stopped").lines().map(String::from).collect();
+    let mut started: Vec<String> =
+        machine.folder.read("started").lines().map(String::from).collect();
+    let mut stopped: Vec<String> =
+        machine.folder.read("stopped").lines().map(String::from).collect();
     started.sort();
     stopped.sort();
     let mut expected: Vec<String> = (0..10).map(|number| client(number).to_string()).collect();
@@ -85,24 +87,24 @@ fn doors_that_a_sniffer_opens_beyond_the_limit_stay_shut() {
 }
 
 #[test]
-fn a_sniffer_that_talks_nonsense_ends_the_daemon_which_closes_its_doors() {
-    let name = "a_sniffer_that_talks_nonsense_ends_the_daemon_which_closes_its_doors";
+fn an_invalid_message_ends_the_daemon_which_closes_its_doors() {
+    let name = "an_invalid_message_ends_the_daemon_which_closes_its_doors";
     let config = CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600");
-    let Some(desk) = desk(name, &config) else { return };
-    let daemon = Daemon::start(&desk, "-v");
-    desk.knock(&[7001, 8001]);
-    desk.wait_for_lines("started", 1);
+    let Some(machine) = machine(name, &config) else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7001, 8001]);
+    machine.wait_for_lines("started", 1);
     let sniffer = Taken::new(&daemon.sniffer);
-    sniffer.say_all((0..1000).map(|_| [255; 64]));
+    sniffer.send_all((0..1000).map(|_| [255; 64]));
     let outcome = daemon.live.finish();
-    let error = "knockd: error: the process that reads packets is broken: it sent something that makes \
-                 no sense\n";
+    let error = "knockd: error: the process that reads packets is broken or was taken over (invalid \
+                 message); closing all doors and exiting\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), error));
-    assert_eq!(desk.folder.read("stopped"), "127.0.0.1\n");
-    desk.wait_for_nobody();
+    assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
+    machine.wait_for_no_process();
 }
 
-/// Its end of the socket to the runner. The process itself says nothing any more.
+/// The sniffer's end of the socket to the runner. The sniffer itself is stopped.
 struct Taken(UnixStream);
 
 impl Taken {
@@ -113,13 +115,13 @@ impl Taken {
         Self(socket)
     }
 
-    /// Sends reports until all are taken, or nothing more is for two seconds, or nobody is there.
+    /// Sends messages until all are taken, or none is taken for two seconds, or the runner has ended.
     /// Returns how many were taken.
-    fn say_all(&self, reports: impl Iterator<Item = [u8; 64]>) -> usize {
+    fn send_all(&self, messages: impl Iterator<Item = [u8; 64]>) -> usize {
         let mut taken = 0;
-        for report in reports {
+        for message in messages {
             let begin = Instant::now();
-            let mut rest = &report[..];
+            let mut rest = &message[..];
             while !rest.is_empty() {
                 match (&self.0).write(rest) {
                     Ok(length) => rest = &rest[length..],
@@ -138,13 +140,13 @@ impl Taken {
     }
 }
 
-/// Returns a report that asks for a command, as `daemon/src/wire` writes it.
+/// Returns a message that asks for a command, as `daemon/src/wire` writes it.
 fn run(number: u32, door: u8, phase: u8, client: Ipv4Addr) -> [u8; 64] {
-    let mut report = [0; 64];
-    report[..6].copy_from_slice(&[19, phase, 4, 0, 0, door]);
-    report[16..24].copy_from_slice(&u64::from(number).to_be_bytes());
-    report[36..40].copy_from_slice(&client.octets());
-    report
+    let mut message = [0; 64];
+    message[..6].copy_from_slice(&[19, phase, 4, 0, 0, door]);
+    message[16..24].copy_from_slice(&u64::from(number).to_be_bytes());
+    message[36..40].copy_from_slice(&client.octets());
+    message
 }
 
 fn client(number: u32) -> Ipv4Addr {
@@ -157,6 +159,6 @@ fn assert_is_small(process: &Process) {
     assert!(kib < MEMORY_MAX, "{memory}");
 }
 
-fn desk(name: &str, config: &str) -> Option<Desk> {
-    require(name, PROGRAMS, Need::Namespaces).then(|| Desk::with(config))
+fn machine(name: &str, config: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(config))
 }

@@ -10,21 +10,21 @@ use knock_config::LogTime;
 use knock_config::text::{Cause, shown};
 
 /// The log file, if there is one.
-pub(super) struct Log {
+pub(super) struct LogFile {
     file: Option<File>,
     path: PathBuf,
     time: LogTime,
-    /// Whether it was told that it cannot be written.
-    told: bool,
+    /// Whether a warning was printed that it cannot be written.
+    warned: bool,
 }
 
-/// Why there is nothing in a log file, in words.
+/// A warning that the log file cannot be written.
 pub(super) type Warning = String;
 
-impl Log {
-    /// Opens a file, if one is named.
+impl LogFile {
+    /// Opens the file, if one is named.
     pub(super) fn open(path: Option<&Path>, time: LogTime) -> (Self, Option<Warning>) {
-        let mut log = Self { file: None, path: PathBuf::new(), time, told: false };
+        let mut log = Self { file: None, path: PathBuf::new(), time, warned: false };
         let Some(path) = path else { return (log, None) };
         path.clone_into(&mut log.path);
         match open_log(path) {
@@ -39,13 +39,13 @@ impl Log {
         }
     }
 
-    /// Writes a line. That this cannot be done is told once until it can be done again.
+    /// Writes a line. If that fails, returns a warning, but only one until it works again.
     pub(super) fn write(&mut self, text: &[u8]) -> Option<Warning> {
         let file = self.file.as_mut()?;
         let stamp = stamp(self.time, &Local::now());
         match file.write_all(&[stamp.as_bytes(), text, b"\n"].concat()) {
             Ok(()) => {
-                self.told = false;
+                self.warned = false;
                 None
             }
             Err(error) => self.warning("write", &error),
@@ -53,7 +53,7 @@ impl Log {
     }
 
     fn warning(&mut self, what: &str, error: &io::Error) -> Option<Warning> {
-        if std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.warned, true) {
             return None;
         }
         let (path, cause) = (shown(&self.path), Cause(error));
@@ -61,12 +61,12 @@ impl Log {
     }
 }
 
-/// Opens a log file, and makes one that is not there.
+/// Opens a log file, and creates it if it does not exist.
 pub(in crate::runner) fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
-/// Returns what stands in front of a line of a log file.
+/// Returns the stamp before a line of a log file.
 fn stamp<Zone: chrono::TimeZone>(format: LogTime, at: &DateTime<Zone>) -> String
 where
     Zone::Offset: std::fmt::Display,
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stamp_of_a_line_is_that_of_knockd_08_or_has_seconds_and_zone() {
+    fn the_stamp_is_that_of_knockd_08_or_has_seconds_and_zone() {
         let zone = FixedOffset::east_opt(2 * 3600).unwrap();
         let at = zone.with_ymd_and_hms(2026, 3, 9, 8, 7, 6).unwrap();
         assert_eq!(stamp(LogTime::Minutes, &at), "[2026-03-09 08:07] ");

@@ -1,11 +1,13 @@
 //! Standard output and standard error.
 //!
-//! Whoever reads them may stop to: a thread of its own writes them, so that log file and syslog get
-//! their lines all the same.
+//! Their reader may stop reading, so a separate thread writes to them: log file and syslog get their
+//! lines all the same.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
+
+use super::lost_lines;
 
 /// How many lines may wait to be written.
 const LINES_MAX: usize = 16_384;
@@ -19,19 +21,19 @@ pub(super) enum Stream {
 
 enum Job {
     Line(Stream, Vec<u8>),
-    /// To say that everything before is written.
+    /// Reports that everything before is written.
     Answer(Sender<()>),
 }
 
-/// The way to both.
+/// The queue of lines for both.
 pub(super) struct Screen {
     jobs: SyncSender<Job>,
-    /// How many lines did not find room since that was last told.
+    /// How many lines were lost since that was last reported.
     lost: u64,
 }
 
 impl Screen {
-    /// Begins to write; says when all is written, after the last use.
+    /// Starts the thread. The receiver gets a message when, after the last use, everything is written.
     pub(super) fn new() -> (Self, Receiver<()>) {
         let (jobs, to_do) = mpsc::sync_channel(LINES_MAX);
         let (end, ended) = mpsc::channel();
@@ -39,17 +41,17 @@ impl Screen {
             for job in to_do {
                 perform(job);
             }
-            // Who waits may have given up.
+            // The receiver may have stopped waiting.
             let _ = end.send(());
         });
         (Self { jobs, lost: 0 }, ended)
     }
 
-    /// Writes a line some time soon.
+    /// Queues a line.
     pub(super) fn line(&mut self, stream: Stream, text: &[u8]) {
         if self.lost > 0 {
-            let told = format!("{} lines were lost because they could not be written", self.lost);
-            if self.jobs.try_send(Job::Line(Stream::Error, told.into_bytes())).is_err() {
+            let report = lost_lines(self.lost).into_bytes();
+            if self.jobs.try_send(Job::Line(Stream::Error, report)).is_err() {
                 self.lost = self.lost.saturating_add(1);
                 return;
             }
@@ -60,15 +62,15 @@ impl Screen {
         }
     }
 
-    /// Says that everything so far is written, as soon as it is. If too much waits, that is never said.
+    /// Reports when everything so far is written; never, if the queue is full.
     pub(super) fn answer(&self, written: Sender<()>) {
-        // Who waits learns that there is nothing to wait for.
+        // If it fails, the sender is dropped, which ends the wait.
         let _ = self.jobs.try_send(Job::Answer(written));
     }
 }
 
 fn perform(job: Job) {
-    // Nobody could be told that one of these cannot be done.
+    // There is no other place to report an error.
     let _ = match job {
         Job::Line(Stream::Output, text) => print(io::stdout(), &text),
         Job::Line(Stream::Error, text) => print(io::stderr(), &text),

@@ -1,4 +1,4 @@
-//! The thread that gives each line to where it belongs.
+//! The thread that passes each line on to where it belongs.
 
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
@@ -6,39 +6,39 @@ use std::sync::mpsc::Sender;
 
 use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
 
-use super::log::{Log, Warning};
+use super::log::{LogFile, Warning};
 use super::screen::{Screen, Stream};
 use super::{Kind, Line, Sinks};
 use crate::runner::lookup::Names;
 
-/// The name that lines in syslog carry, as those of knockd 0.8.
+/// The name before each line in syslog, as in knockd 0.8.
 const IDENT: &CStr = c"knockd";
 
-/// What the thread is told.
+/// A job of the thread.
 pub(super) enum Job {
     Line(Line),
-    /// To close the log file and to open it again, perhaps another one, and with another stamp.
+    /// Closes the log file and opens it again, perhaps another one, or with another kind of stamp.
     Reopen(Sinks),
-    /// To say that everything before is written.
+    /// Reports that everything before is written.
     Answer(Sender<()>),
 }
 
 pub(super) struct Writer {
     sinks: Sinks,
-    log: Log,
+    log: LogFile,
     names: Option<Names>,
     screen: Screen,
 }
 
 impl Writer {
-    /// Opens the log file. That it cannot be opened is a warning, as in knockd 0.8 (case
+    /// Opens the log file. If that fails, it is only a warning, as in knockd 0.8 (case
     /// `h-logfile-cannot-open`).
     pub(super) fn new(sinks: Sinks, names: Option<Names>, screen: Screen) -> Self {
         if sinks.syslog {
-            // Fails only for a name that is not a C string.
+            // This fails only for a name that is not a C string.
             let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
         }
-        let (log, warning) = Log::open(sinks.log_file.as_deref(), sinks.log_time);
+        let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
         let mut writer = Self { sinks, log, names, screen };
         writer.warn(warning);
         writer
@@ -48,7 +48,7 @@ impl Writer {
         match job {
             Job::Line(line) => self.write(line),
             Job::Reopen(sinks) => {
-                let (log, warning) = Log::open(sinks.log_file.as_deref(), sinks.log_time);
+                let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
                 (self.log, self.sinks) = (log, sinks);
                 self.warn(warning);
             }
@@ -65,13 +65,13 @@ impl Writer {
             (Kind::Debug, _) | (Kind::Transcript | Kind::Opening | Kind::Aside, true) => {
                 self.screen.line(Stream::Output, &text);
             }
-            (Kind::Message, _) | (Kind::Opening | Kind::Logged, false) => {
+            (Kind::Notice, _) | (Kind::Opening | Kind::Logged, false) => {
                 self.screen.line(Stream::Error, &text);
             }
             (Kind::Transcript | Kind::Aside, false) | (Kind::Logged, true) => {}
         }
         match kind {
-            Kind::Transcript | Kind::Opening | Kind::Message | Kind::Logged => self.log(&text),
+            Kind::Transcript | Kind::Opening | Kind::Notice | Kind::Logged => self.log(&text),
             Kind::Aside | Kind::Debug => {}
         }
     }
@@ -80,7 +80,7 @@ impl Writer {
         let warning = self.log.write(text);
         self.warn(warning);
         if self.sinks.syslog {
-            // A NUL would end the text. Nobody could be told that this failed.
+            // A NUL would end the text. There is no other place to report an error.
             let text: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
             let _ = syslog(Severity::LOG_NOTICE, OsStr::from_bytes(&text));
         }

@@ -1,18 +1,18 @@
-//! A daemon that runs.
+//! A running daemon.
 
 use knock_tests::process::Live;
 
 use super::{Scene, comes_true};
 
-/// Who knocks last, and what the daemon says of it.
+/// The client that knocks last, and the line that the daemon prints about it.
 const LAST: &str = "192.0.2.99";
 const LAST_OPENED: &str = "192.0.2.99: last: OPEN SESAME";
 
-/// A daemon at work on the server of a scene.
+/// A daemon that runs on the server of a scene.
 pub(crate) struct Daemon<'a> {
     scene: &'a Scene,
     live: Live,
-    /// The runner's number in its namespace.
+    /// The process ID of the runner in its namespace.
     id: String,
 }
 
@@ -21,31 +21,31 @@ pub(crate) struct Daemon<'a> {
 pub(crate) struct Ended {
     /// The exit status; `None` if a signal ended it.
     pub(crate) status: Option<i32>,
-    /// All of standard output, and the lines of it that are between the first and the last.
+    /// All of standard output.
     pub(crate) output: String,
     pub(crate) errors: String,
 }
 
 impl<'a> Daemon<'a> {
-    /// Takes a process that prints its number and writes to the files of the scene, and waits until
-    /// it listens.
+    /// Takes a process that prints its ID and writes to the files of the scene, and waits until it
+    /// listens.
     pub(super) fn new(scene: &'a Scene, live: Live) -> Self {
         let daemon = Self { scene, id: live.line(), live };
         daemon.wait("it listens", || daemon.output().starts_with("listening on "));
         daemon
     }
 
-    /// Returns what it has written to standard output.
+    /// Returns its standard output so far.
     pub(crate) fn output(&self) -> String {
         self.scene.read("out")
     }
 
-    /// Returns what it has written to standard error.
+    /// Returns its standard error so far.
     pub(crate) fn errors(&self) -> String {
         self.scene.read("errors")
     }
 
-    /// Returns how often it has printed a line, in which `DIR` stands for the folder.
+    /// Returns how often it has printed a line, in which `DIR` means the folder.
     pub(crate) fn count(&self, line: &str) -> usize {
         let line = self.scene.placed(line);
         self.output().lines().filter(|&printed| printed == line).count()
@@ -56,7 +56,7 @@ impl<'a> Daemon<'a> {
         self.wait_for_times(line, 1);
     }
 
-    /// Waits until it has printed a line so many times.
+    /// Waits until it has printed a line this many times.
     pub(crate) fn wait_for_times(&self, line: &str, times: usize) {
         self.wait(line, || self.count(line) >= times);
     }
@@ -66,15 +66,14 @@ impl<'a> Daemon<'a> {
         self.wait(text, || self.errors().contains(text));
     }
 
-    /// Waits until the daemon has handled all packets that came before.
+    /// Waits until the daemon has handled all packets so far.
     pub(crate) fn settle(&self) {
         let before = self.count(LAST_OPENED);
         self.scene.client(&format!("printf x | nc -u -q 0 -s {LAST} 192.0.2.1 9"));
         self.wait_for_times(LAST_OPENED, before + 1);
     }
 
-    /// Waits until a line was printed so many times, while knocks that may come too early are
-    /// repeated.
+    /// Waits until a line was printed this many times, and repeats knocks that may have come too early.
     pub(crate) fn knock_until(&self, line: &str, times: usize, knock: impl Fn()) {
         self.wait(line, || {
             knock();
@@ -88,15 +87,15 @@ impl<'a> Daemon<'a> {
         self.scene.server(&format!("kill -{signal} {}", self.id));
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended.
     pub(crate) fn finish(self) -> Ended {
         let Self { scene, live, .. } = self;
         let status = live.finish().status;
         Ended { status, output: scene.read("out"), errors: scene.read("errors") }
     }
 
-    /// Ends it by a signal, and checks that it ends as it should, without a word about anything
-    /// wrong. Returns all that it has printed between the first line and the last ones.
+    /// Stops it by a signal, and checks that it exits with success and has reported no problems. Returns
+    /// what it has printed between its first and its last line.
     pub(crate) fn end(self) -> String {
         self.signal("TERM");
         let ended = self.finish();
@@ -111,7 +110,7 @@ impl<'a> Daemon<'a> {
 }
 
 impl Ended {
-    /// Returns what it has printed between that it listens and that it ends.
+    /// Returns what it has printed between its first and its last line.
     pub(crate) fn transcript(&self) -> String {
         let rest = self.output.split_once("...\n").map(|(_, rest)| rest);
         let rest = rest.and_then(|rest| rest.strip_suffix("closing...\n"));

@@ -1,4 +1,4 @@
-//! Packets that no program sends.
+//! Packets that no ordinary program sends.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,18 +10,18 @@ use pcap::{Active, Capture};
 
 use super::Scene;
 
-/// The end of the cable at the client, to which whole frames are given.
+/// Sends whole frames into the client's end of the cable.
 pub(crate) struct Injector(Capture<Active>);
 
 impl Injector {
-    /// Returns one, and gives the server the hardware address to which frames go.
+    /// Returns an injector, and sets the server's hardware address to the one to which frames go.
     pub(crate) fn new(scene: &Scene) -> Self {
         scene.server("ip link set server address 02:00:00:00:00:02");
         let open = || Capture::from_device("client").and_then(Capture::open).unwrap();
         Self(scene.cable.client.open(open))
     }
 
-    /// Sends a SYN to each port, behind VLAN tags, the outermost of them first.
+    /// Sends a SYN to each port, with VLAN tags, the outermost first.
     pub(crate) fn knock(&mut self, source: &str, destination: &str, ports: &[u16], vlan: &[u16]) {
         for packet in syns(source, destination, ports) {
             let shape = Shape { vlan: vlan.to_vec(), ..Shape::default() };
@@ -30,16 +30,16 @@ impl Injector {
         }
     }
 
-    /// Sends a frame that passes every filter, because two VLAN tags are on it, and is no packet.
+    /// Sends a frame that passes every filter, because it has two VLAN tags, but is not a packet.
     pub(crate) fn send_what_is_no_packet(&mut self) {
         const FRAME: &[u8] =
             b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\xa8\0\x01\x81\0\0\x02\x88\xccno packet at all";
-        // There may be no room for a moment.
+        // Sending may fail while a buffer is full.
         let _ = self.0.sendpacket(FRAME);
     }
 }
 
-/// An interface that is a program.
+/// A tunnel interface, whose other end is this program.
 pub(crate) struct Tunnel(File);
 
 impl Tunnel {
@@ -55,7 +55,7 @@ impl Tunnel {
         tunnel
     }
 
-    /// Lets a SYN to each port arrive.
+    /// Has a SYN to each port arrive.
     pub(crate) fn knock(&mut self, source: &str, destination: &str, ports: &[u16]) {
         for packet in syns(source, destination, ports) {
             let (datagram, _) = datagram(&packet, &Shape::default());
@@ -66,18 +66,18 @@ impl Tunnel {
 
 /// Returns a SYN to each port. None is a retransmission of another.
 fn syns(source: &str, destination: &str, ports: &[u16]) -> Vec<Packet> {
-    // A number of 0 proves nothing.
+    // A sequence number of 0 never counts as repeated.
     let transport = Transport::Tcp { seq: Some(0), flags: Some(SYN) };
     let (src, dst) = (source.parse().unwrap(), destination.parse().unwrap());
     let to = |&dport: &u16| Packet { at_ns: 0, src, dst, sport: 40_000, dport, transport };
     ports.iter().map(to).collect()
 }
 
-/// Becomes the program behind an interface. Each write to the file is a packet that arrives.
+/// Opens the program's end of an interface. Each write to the file is a packet that arrives.
 #[expect(unsafe_code, reason = "there is no safe way to ask the kernel for it")]
 fn attach(name: &str) -> File {
     let file = File::options().read(true).write(true).open("/dev/net/tun").unwrap();
-    // Bare IP packets: what stands before them would be told by no header.
+    // Without IFF_NO_PI, the kernel would expect four more bytes before each packet.
     let flags = i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).unwrap();
     let mut request = libc::ifreq {
         ifr_name: [0; libc::IFNAMSIZ],
@@ -86,7 +86,7 @@ fn attach(name: &str) -> File {
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    // SAFETY: the request is a whole one, and outlives the call.
+    // SAFETY: the request is complete, and outlives the call.
     let done = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
     file

@@ -1,4 +1,4 @@
-//! What all tests of the daemon on a network share.
+//! What the tests of the daemon on a network share.
 
 mod daemon;
 mod frames;
@@ -11,12 +11,12 @@ pub(crate) use daemon::Daemon;
 pub(crate) use frames::{Injector, Tunnel};
 pub(crate) use scene::Scene;
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     assert!(comes_true(&mut is_so), "waited in vain until {what}");
 }
 
-/// Waits until something is so. Returns whether it came to be.
+/// Waits until a condition is true. Returns whether it became true.
 pub(crate) fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     let begin = Instant::now();
     while !is_so() {

@@ -1,4 +1,4 @@
-//! Where a daemon and those who knock meet.
+//! A server, on which the daemon runs, and a client that knocks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ const KNOCKD: &str = env!("CARGO_BIN_EXE_knockd");
 /// The programs that every scene needs.
 const PROGRAMS: [&str; 6] = ["unshare", "nsenter", "taskset", "ip", "nc", "knock"];
 
-/// A door for the knock that tells when all before it were handled.
+/// A door for the last knock, whose opening shows that all before it were handled.
 const LAST_DOOR: &str = "\n[last]\n\tsequence = 9:udp\n\tcommand =\n";
 
 /// A server and a client on a cable, and a folder for files.
@@ -27,10 +27,10 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Returns one for a test, with a configuration as `knockd.conf`; `None` if the machine lacks one
-    /// of these programs, or of those that every scene needs.
+    /// Returns a scene for a test, with a configuration as `knockd.conf`; `None` if this machine lacks
+    /// one of these programs, or of those that every scene needs.
     ///
-    /// One more door is added, for [`Daemon::settle`].
+    /// Another door is added, for [`Daemon::settle`].
     pub(crate) fn new(test: &str, programs: &[&str], config: &str) -> Option<Self> {
         if !require(test, &[&PROGRAMS, programs].concat(), Need::Namespaces) {
             return None;
@@ -40,7 +40,7 @@ impl Scene {
         Some(scene)
     }
 
-    /// Joins server and client by a second cable, whose end at the server is called `second`.
+    /// Connects server and client by a second cable, whose interface on the server is `second`.
     pub(crate) fn add_second(&self) {
         let namespace = self.cable.client.id();
         self.cable.server.set_up(&format!(
@@ -66,40 +66,40 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// Writes a file, in whose text `DIR` stands for the folder.
+    /// Writes a file. In its text, `DIR` means the folder.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), self.placed(text)).unwrap();
     }
 
-    /// Returns the text of a file, nothing if it is not there.
+    /// Returns the text of a file, or an empty one if there is no such file.
     pub(crate) fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Returns a text in which `DIR` stands for the folder.
+    /// Returns a text with `DIR` replaced by the folder.
     pub(crate) fn placed(&self, text: &str) -> String {
         text.replace("DIR", self.folder.path().to_str().unwrap())
     }
 
-    /// Runs a line for the shell on the server, which must succeed.
+    /// Runs a shell command on the server, which must succeed.
     pub(crate) fn server(&self, line: &str) {
         self.cable.on_server(&self.placed(line));
     }
 
-    /// Runs a line for the shell on the client. Programs that find ports closed may fail.
+    /// Runs a shell command on the client. It may fail, as programs do that find a port closed.
     pub(crate) fn client(&self, line: &str) {
         self.cable.on_client(&self.placed(line));
     }
 
-    /// Returns what a line for the shell, run on the server, prints; it must succeed.
+    /// Returns what a shell command prints on the server; it must succeed.
     pub(crate) fn ask_server(&self, line: &str) -> String {
         let outcome = finish(&mut self.cable.server.command(line));
         assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
         outcome.stdout
     }
 
-    /// Returns whether a line for the shell, run on the client, succeeds.
+    /// Returns whether a shell command succeeds on the client.
     pub(crate) fn client_can(&self, line: &str) -> bool {
         finish(&mut self.cable.client.command(line)).status == Some(0)
     }
@@ -122,7 +122,7 @@ impl Scene {
         let line = self.placed("echo $$ && exec \"$KNOCKD\" -v");
         let line =
             format!("{line} {options} >{} 2>{}", self.placed("DIR/out"), self.placed("DIR/errors"));
-        // What a daemon before it has written is not its own.
+        // Another daemon may have written to these files before.
         self.write("out", "");
         self.write("errors", "");
         let mut command = self.cable.server.command(&line);

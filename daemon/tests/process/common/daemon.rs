@@ -2,11 +2,11 @@
 
 use nix::sys::signal::Signal;
 
-use super::desk::Desk;
+use super::machine::Machine;
 use super::processes::Process;
 use super::{Live, Outcome};
 
-/// The daemon at work, and both of its processes.
+/// A running daemon, and its two processes.
 pub(crate) struct Daemon {
     pub(crate) live: Live,
     pub(crate) runner: Process,
@@ -15,19 +15,19 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts the daemon on the loopback interface with more options, and waits until it listens.
-    pub(crate) fn start(desk: &Desk, options: &str) -> Self {
-        Self::start_as(desk, &format!("exec $KNOCKD -i lo -c knockd.conf {options}"))
+    pub(crate) fn start(machine: &Machine, options: &str) -> Self {
+        Self::start_as(machine, &format!("exec $KNOCKD -i lo -c knockd.conf {options}"))
     }
 
-    /// Starts it by a line for the shell, and waits until it listens.
-    pub(crate) fn start_as(desk: &Desk, script: &str) -> Self {
-        let live = desk.start(script);
+    /// Starts it with a shell command, and waits until it listens.
+    pub(crate) fn start_as(machine: &Machine, script: &str) -> Self {
+        let live = machine.start(script);
         if script.contains(" -v") {
             assert_eq!(live.line(), "listening on lo...");
         } else {
             while !live.error_line().starts_with("starting up, listening on lo") {}
         }
-        let (runner, sniffer) = (desk.process("knockd"), desk.process("knockd: sniffer"));
+        let (runner, sniffer) = (machine.process("knockd"), machine.process("knockd: sniffer"));
         Self { live, runner, sniffer }
     }
 
@@ -46,8 +46,8 @@ impl Daemon {
         while self.live.error_line() != expected {}
     }
 
-    /// Ends it by a signal. Returns what it has printed since it listens, but for the lines that were
-    /// read.
+    /// Stops it by a signal. Returns what it has printed since it listens, except for lines that were
+    /// already read.
     pub(crate) fn end(self) -> Outcome {
         self.runner.signal(Signal::SIGTERM);
         self.live.finish()

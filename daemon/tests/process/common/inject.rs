@@ -1,4 +1,4 @@
-//! System calls made in another process, as if something had taken it over.
+//! System calls that are made in another process, as if it had been taken over.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -10,27 +10,27 @@ use nix::unistd::Pid;
 
 use super::processes::Process;
 
-/// As an argument, the address of the text of a call.
+/// As an argument: the address of the call's text.
 pub(crate) const TEXT: u64 = u64::MAX - 7;
 
-/// A system call: its number, its arguments, and a text that is put into the memory of the process.
+/// A system call: its number, its arguments, and a text that is written to the memory of the process.
 #[derive(Debug)]
 pub(crate) struct Call(pub(crate) i64, pub(crate) [u64; 6], pub(crate) &'static str);
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Returned(i64),
     /// An error number.
     Refused(i32),
-    /// The process is gone.
+    /// The process was killed.
     Killed(Signal),
 }
 
-/// How far below the stack pointer the text is put, behind what the process itself may use.
+/// How far below the stack pointer the text is written: where the process does not use the memory.
 const BELOW: u64 = 4096;
 
-/// Has a process make a system call, and lets it go on where it was, if it can.
+/// Makes a system call in a process, which then continues where it was, if it can.
 pub(crate) fn inject(process: &Process, call: &Call) -> Answer {
     let id = process.id;
     ptrace::attach(id).unwrap();
@@ -47,7 +47,7 @@ pub(crate) fn inject(process: &Process, call: &Call) -> Answer {
     (registers.r10, registers.r8, registers.r9) = (r10, r8, r9);
     registers.rax = call.0.cast_unsigned();
     registers.rip = syscall_instruction(process, &memory);
-    // It is not in a call any more, which would be begun again.
+    // Otherwise the kernel would restart the call that it was in.
     registers.orig_rax = u64::MAX;
     ptrace::setregs(id, registers).unwrap();
     ptrace::step(id, None).unwrap();
@@ -70,7 +70,7 @@ pub(crate) fn inject(process: &Process, call: &Call) -> Answer {
     }
 }
 
-/// Lets a process go on as if nothing had been. The call that it waited in ends as by a signal.
+/// Lets a process continue where it was. The call in which it waited ends as by a signal.
 fn let_go(id: Pid, mut registers: libc::user_regs_struct) {
     registers.orig_rax = u64::MAX;
     registers.rax = i64::from(-libc::EINTR).cast_unsigned();
@@ -78,7 +78,7 @@ fn let_go(id: Pid, mut registers: libc::user_regs_struct) {
     ptrace::detach(id, None).unwrap();
 }
 
-/// Returns the place of an instruction that makes a system call, in what the kernel lends every process.
+/// Returns the address of a system-call instruction in the vDSO, which every process has.
 fn syscall_instruction(process: &Process, memory: &File) -> u64 {
     let maps = fs::read_to_string(process.path("maps")).unwrap();
     let vdso = maps.lines().find(|line| line.ends_with("[vdso]")).unwrap();

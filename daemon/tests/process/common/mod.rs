@@ -1,21 +1,21 @@
-//! What all tests of the daemon share.
+//! What the tests of the daemon share.
 
 mod daemon;
-mod desk;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod inject;
+mod machine;
 mod processes;
 
 pub(crate) use daemon::Daemon;
-pub(crate) use desk::{Desk, Folder};
 pub(crate) use knock_tests::process::{Live, Outcome, finish, wait_until};
 pub(crate) use knock_tests::require::{Need, require};
+pub(crate) use machine::{Folder, Machine};
 pub(crate) use processes::Process;
 
-/// What a test with a network of its own needs.
+/// The programs that a test with its own network needs.
 pub(crate) const PROGRAMS: &[&str] = &["ip", "nsenter", "unshare"];
 
-/// A door that leaves a trace, and one that closes itself.
+/// A door whose command writes a file, and one that is closed after a second.
 pub(crate) const CONFIG: &str = "\
 [door]
     sequence = 7000:udp,8000:udp

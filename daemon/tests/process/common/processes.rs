@@ -1,4 +1,4 @@
-//! Processes as `/proc` tells of them.
+//! Processes, as `/proc` shows them.
 
 use std::fs;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -11,13 +11,13 @@ use nix::unistd::Pid;
 /// A process.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
-    /// Its number outside of its namespace.
+    /// Its ID outside of its namespace.
     pub(crate) id: Pid,
-    /// The last part of what it was started as.
+    /// The last component of the name it was started by.
     pub(crate) name: String,
 }
 
-/// Returns all processes of the namespace that `holder` has made, but for the first of it.
+/// Returns all processes of the namespace that `holder` has made, except for the first.
 pub(super) fn all(holder: u32) -> Vec<Process> {
     let namespace = fs::read_link(format!("/proc/{holder}/ns/pid_for_children")).unwrap();
     let mut found = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn all(holder: u32) -> Vec<Process> {
         let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
         if fs::read_link(format!("/proc/{id}/ns/pid")).is_ok_and(|theirs| theirs == namespace)
             && let Ok(command) = fs::read(format!("/proc/{id}/cmdline"))
-            // One that has ended has no name any more.
+            // A process that has ended has no name.
             && !command.is_empty()
         {
             let command = String::from_utf8_lossy(&command);
@@ -40,24 +40,24 @@ pub(super) fn all(holder: u32) -> Vec<Process> {
 }
 
 impl Process {
-    /// Returns the place of a file that tells of it.
+    /// Returns the path of its file in `/proc`.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         format!("/proc/{}/{name}", self.id).into()
     }
 
-    /// Returns the values of a line of its status, one blank between them.
+    /// Returns the values of a line of its status, separated by single blanks.
     pub(crate) fn status(&self, key: &str) -> String {
         let status = fs::read_to_string(self.path("status")).unwrap();
         value(&status, key).unwrap_or_else(|| panic!("no {key} in {status}"))
     }
 
-    /// Returns its number inside of its namespace; `None` if it is gone.
+    /// Returns its ID inside its namespace; `None` if it has ended.
     pub(crate) fn inner(&self) -> Option<u32> {
         let status = fs::read_to_string(self.path("status")).ok()?;
         value(&status, "NSpid")?.split(' ').next_back()?.parse().ok()
     }
 
-    /// Returns the number of the process that has started it, outside of its namespace.
+    /// Returns the ID of its parent, outside of its namespace.
     pub(crate) fn parent(&self) -> Pid {
         Pid::from_raw(self.status("PPid").parse().unwrap())
     }
@@ -65,12 +65,12 @@ impl Process {
     /// Returns the number of its terminal; 0 if it has none.
     pub(crate) fn terminal(&self) -> i32 {
         let stat = fs::read_to_string(self.path("stat")).unwrap();
-        // Behind the name, which may contain anything: how it is, parent, group, session, terminal.
+        // After the name, which may contain anything: state, parent, group, session, terminal.
         let (_, rest) = stat.rsplit_once(')').unwrap();
         rest.split_whitespace().nth(4).unwrap().parse().unwrap()
     }
 
-    /// Returns what its descriptors are, in their order.
+    /// Returns its descriptors and what they are, in order.
     pub(crate) fn descriptors(&self) -> Vec<(u32, String)> {
         let mut found = Vec::new();
         for entry in fs::read_dir(self.path("fd")).unwrap() {
@@ -83,8 +83,8 @@ impl Process {
         found
     }
 
-    /// Returns how often each of its threads has given up the processor, by itself or not, and for how
-    /// long it had it.
+    /// Returns how often each of its threads was switched off the processor, voluntarily or not, and how
+    /// much processor time it has used.
     pub(crate) fn activity(&self) -> Vec<[String; 4]> {
         let mut found = Vec::new();
         for entry in fs::read_dir(self.path("task")).unwrap() {
@@ -103,7 +103,7 @@ impl Process {
         found
     }
 
-    /// Returns whether a signal was sent to it that it has not taken.
+    /// Returns whether a signal was sent to it that it has not received yet.
     pub(crate) fn has_pending(&self, signal: Signal) -> bool {
         let pending = u64::from_str_radix(&self.status("ShdPnd"), 16).unwrap();
         let pending = (1..=64).filter(|number| pending >> (number - 1) & 1 == 1);
@@ -118,7 +118,7 @@ impl Process {
             // SAFETY: neither of the calls below reads or writes memory.
             let answer = unsafe { libc::syscall(number, a, b, c) };
             assert!(answer >= 0, "{}", std::io::Error::last_os_error());
-            // SAFETY: both return a descriptor that nobody else has.
+            // SAFETY: both return a new descriptor, which has no other owner.
             unsafe { OwnedFd::from_raw_fd(i32::try_from(answer).unwrap()) }
         };
         let process = call(libc::SYS_pidfd_open, [self.id.as_raw().into(), 0, 0]);

@@ -1,4 +1,4 @@
-//! A place to run the daemon in.
+//! A machine to run the daemon on, apart from the real one.
 
 use std::fs::{self, File, Permissions};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -22,7 +22,7 @@ const KNOCKD: &str = env!("CARGO_BIN_EXE_knockd");
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    /// Returns one with a `knockd.conf`, [`CONFIG`].
+    /// Returns a folder with [`CONFIG`] as `knockd.conf`.
     pub(crate) fn new() -> Self {
         let folder = Self(TempDir::new().unwrap());
         folder.write("knockd.conf", CONFIG);
@@ -37,20 +37,19 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Writes a file, in whose text `DIR` stands for the folder.
+    /// Writes a file. In its text, `DIR` means the folder.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let directory = self.directory().to_str().unwrap();
         fs::write(self.path(name), text.replace("DIR", directory)).unwrap();
     }
 
-    /// Returns the text of a file, nothing if it is not there.
+    /// Returns the text of a file, or an empty one if there is no such file.
     pub(crate) fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Returns the daemon with arguments, given as in a shell without quotes, on the network of the
-    /// machine.
+    /// Returns a command that runs the daemon on the real network. The arguments are separated by blanks.
     pub(crate) fn knockd(&self, arguments: &str) -> Command {
         let mut command = Command::new(KNOCKD);
         command.args(arguments.split_whitespace());
@@ -58,38 +57,38 @@ impl Folder {
         command
     }
 
-    /// Lets everybody use the folder, and puts a copy of the program there, because others may not be
-    /// able to go where it is built.
+    /// Lets all users use the folder, and copies the program there, because other users may not be able
+    /// to read it where it is built.
     pub(crate) fn open_to_all(&self) {
         fs::set_permissions(self.directory(), Permissions::from_mode(0o777)).unwrap();
         fs::copy(KNOCKD, self.path("knockd")).unwrap();
     }
 }
 
-/// A folder, and a network, a set of processes and a set of mounts apart from those of the machine.
-pub(crate) struct Desk {
+/// A folder, and a network, processes and mounts apart from those of the real machine.
+pub(crate) struct Machine {
     // Ended before the folder goes.
     namespace: Namespace,
     pub(crate) folder: Folder,
 }
 
-impl Desk {
-    /// Returns one whose network is a loopback interface.
+impl Machine {
+    /// Returns a machine whose network is a loopback interface.
     pub(crate) fn new() -> Self {
         let namespace = Namespace::new();
         namespace.set_up("ip link set lo up");
         Self { namespace, folder: Folder::new() }
     }
 
-    /// Returns one with another configuration.
+    /// Returns a machine with another configuration.
     pub(crate) fn with(config: &str) -> Self {
-        let desk = Self::new();
-        desk.folder.write("knockd.conf", config);
-        desk
+        let machine = Self::new();
+        machine.folder.write("knockd.conf", config);
+        machine
     }
 
-    /// Returns a line for the shell as a command to be run inside, in the folder. In the line,
-    /// `$KNOCKD` is the daemon's program, and `DIR` stands for the folder.
+    /// Returns a shell command to be run on the machine, in the folder. In it, `$KNOCKD` is the daemon's
+    /// program, and `DIR` means the folder.
     pub(crate) fn command(&self, line: &str) -> Command {
         let directory = self.folder.directory().to_str().unwrap();
         let line = line.replace("DIR", directory);
@@ -98,23 +97,23 @@ impl Desk {
         command
     }
 
-    /// Runs a line for the shell to its end.
+    /// Runs a shell command.
     pub(crate) fn run(&self, line: &str) -> Outcome {
         finish(&mut self.command(line))
     }
 
-    /// Runs a line for the shell that must succeed.
+    /// Runs a shell command, which must succeed.
     pub(crate) fn set_up(&self, line: &str) {
         let outcome = self.run(&format!("set -e; {line}"));
         assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
     }
 
-    /// Starts a line for the shell.
+    /// Starts a shell command.
     pub(crate) fn start(&self, line: &str) -> Live {
         Live::start(&mut self.command(line))
     }
 
-    /// Returns all processes inside, but for the one that holds it.
+    /// Returns all processes on the machine, except for the first.
     pub(crate) fn processes(&self) -> Vec<Process> {
         processes::all(self.namespace.id())
     }
@@ -134,37 +133,37 @@ impl Desk {
         found.remove(0)
     }
 
-    /// Waits until nothing of the daemon is left.
-    pub(crate) fn wait_for_nobody(&self) {
+    /// Waits until no process of the daemon is left.
+    pub(crate) fn wait_for_no_process(&self) {
         wait_until("no process of knockd is left", || {
             !self.processes().iter().any(|process| process.name.starts_with("knockd"))
         });
     }
 
-    /// Waits until a file has so many lines.
+    /// Waits until a file has this many lines.
     pub(crate) fn wait_for_lines(&self, name: &str, count: usize) {
         wait_until(&format!("{name} has {count} lines"), || {
             self.folder.read(name).lines().count() >= count
         });
     }
 
-    /// Waits until a file has a text.
+    /// Waits until a file contains a text.
     pub(crate) fn wait_for_text(&self, name: &str, text: &str) {
         wait_until(&format!("{name} has {text:?}"), || self.folder.read(name).contains(text));
     }
 
-    /// Returns somebody who knocks from an address of the loopback interface.
+    /// Returns a client that knocks from an address of the loopback interface.
     pub(crate) fn knocker(&self, from: [u8; 4]) -> Knocker {
         Knocker(self.on_network(move || UdpSocket::bind((Ipv4Addr::from(from), 0)).unwrap()))
     }
 
-    /// Opens a socket inside. It stays on the network that it was opened on.
+    /// Opens a socket on the machine's network, where it stays.
     pub(crate) fn on_network<T: Send + 'static>(
         &self,
         open: impl FnOnce() -> T + Send + 'static,
     ) -> T {
         let network = File::open(format!("/proc/{}/ns/net", self.namespace.id())).unwrap();
-        // Of the test, only this thread goes there.
+        // Only this thread of the test goes to that network.
         let thread = thread::spawn(move || {
             setns(network, CloneFlags::CLONE_NEWNET).unwrap();
             open()
@@ -178,7 +177,7 @@ impl Desk {
     }
 }
 
-/// Somebody who knocks by UDP at 127.0.0.1.
+/// A client that knocks by UDP at 127.0.0.1.
 pub(crate) struct Knocker(UdpSocket);
 
 impl Knocker {

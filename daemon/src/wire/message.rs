@@ -6,45 +6,45 @@ use std::net::IpAddr;
 use knock_engine::{Doors, Effect, Knock, Port};
 
 use super::effect::{effect, fields_of};
-use super::record::{Fields, NotAReport, RECORD_BYTES, kind};
+use super::record::{Fields, InvalidMessage, RECORD_BYTES, kind};
 
-/// The most words that the sniffer can say about a failure, in bytes.
-const WORDS_MAX: usize = 512;
+/// The longest text of a message, in bytes.
+const TEXT_MAX: usize = 512;
 
-/// What the sniffer has to say.
+/// A message of the sniffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Report {
-    /// It listens, and has no privileges any more.
+pub(crate) enum Message {
+    /// It listens, and has given up its privileges.
     Listening,
-    /// It has nothing more to say.
+    /// This is its last message.
     Ended,
-    /// What the engine wants done or known.
+    /// What the engine wants done or reported.
     Effect(Effect),
-    /// A packet that some door's filter lets through; only if that was asked for.
-    Sighting(Sighting),
-    /// Something was lost, so many of them since the start.
+    /// A packet that some door's filter lets through; only if asked for.
+    SeenPacket(SeenPacket),
+    /// How many of one kind were lost since the start.
     Lost(Loss, u64),
-    /// The doors of a configuration that was read anew have the ids with these indices.
+    /// The engine has taken the doors of a reload: their ids have these indices.
     Adopted(Vec<u16>),
-    /// The files of a reload may have sequences that were used meanwhile: they were not taken, and are
-    /// to be read again.
+    /// A sequence was used after the files of a reload were read: they were not taken, and are to be
+    /// read again.
     Stale,
-    /// Something that an administrator should know, in words.
-    Words(Gravity, Vec<u8>),
+    /// A text for the administrator.
+    Text(Level, Vec<u8>),
 }
 
-/// How much words matter.
+/// How serious a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gravity {
-    /// The sniffer goes on.
+pub(crate) enum Level {
+    /// The sniffer keeps running.
     Warning,
     /// It ends.
     Error,
 }
 
-/// A packet that was let through.
+/// A packet that some door's filter let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
+pub(crate) struct SeenPacket {
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
     pub(crate) source_port: Port,
@@ -58,11 +58,11 @@ pub(crate) struct Sighting {
 pub(crate) enum Loss {
     /// Packets, because the kernel's buffer was full.
     Packets,
-    /// Attempts that made room for others at the limit.
+    /// Attempts that were evicted at the limit.
     Attempts,
-    /// Openings whose last knock was forgotten early at the limit.
+    /// Openings that were forgotten early at the limit, and with each its last knock.
     Openings,
-    /// Lines, because they could not be printed fast enough.
+    /// Lines, because the runner did not read them fast enough.
     Lines,
     /// Packets that were not recorded, because the file could not be written.
     Recorded,
@@ -83,8 +83,8 @@ impl Loss {
     }
 }
 
-impl Report {
-    /// Appends the report as bytes. Effects that no engine of this daemon has are left out.
+impl Message {
+    /// Appends the message as bytes. Effects that this daemon's engine never has are left out.
     pub(crate) fn write(&self, out: &mut VecDeque<u8>) {
         let (fields, tail): (Option<Fields>, Vec<u8>) = match self {
             Self::Listening => {
@@ -93,7 +93,7 @@ impl Report {
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
             Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
             Self::Effect(effect) => (Some(fields_of(effect)), vec![]),
-            Self::Sighting(sighting) => (Some(fields_of_sighting(sighting)), vec![]),
+            Self::SeenPacket(packet) => (Some(fields_of_seen(packet)), vec![]),
             Self::Lost(loss, count) => {
                 let fields = Fields {
                     kind: kind::LOST,
@@ -107,10 +107,10 @@ impl Report {
                 let tail: Vec<u8> = ids.iter().flat_map(|id| id.to_be_bytes()).collect();
                 (Some(with_tail(kind::ADOPTED, &tail)), tail)
             }
-            Self::Words(gravity, words) => {
-                let tail = words.get(..WORDS_MAX).unwrap_or(words).to_vec();
-                let small = u8::from(*gravity == Gravity::Error);
-                (Some(Fields { small, ..with_tail(kind::WORDS, &tail) }), tail)
+            Self::Text(level, text) => {
+                let tail = text.get(..TEXT_MAX).unwrap_or(text).to_vec();
+                let small = u8::from(*level == Level::Error);
+                (Some(Fields { small, ..with_tail(kind::TEXT, &tail) }), tail)
             }
         };
         let Some(fields) = fields else { return };
@@ -123,35 +123,35 @@ fn with_tail(kind: u8, tail: &[u8]) -> Fields {
     Fields { kind, length: u32::try_from(tail.len()).unwrap_or(u32::MAX), ..Fields::default() }
 }
 
-fn fields_of_sighting(sighting: &Sighting) -> Fields {
+fn fields_of_seen(packet: &SeenPacket) -> Fields {
     Fields {
-        kind: kind::SIGHTING,
-        client: Some(sighting.source),
-        destination: Some(sighting.destination),
-        source_port: sighting.source_port.0,
-        length: sighting.length,
+        kind: kind::SEEN_PACKET,
+        client: Some(packet.source),
+        destination: Some(packet.destination),
+        source_port: packet.source_port.0,
+        length: packet.length,
         ..Fields::default()
     }
-    .with_knock(sighting.knock)
+    .with_knock(packet.knock)
 }
 
-/// Turns the bytes of a sniffer into reports, each checked.
+/// Parses and checks the messages of a sniffer.
 #[derive(Debug, Default)]
-pub(crate) struct ReportReader {
+pub(crate) struct MessageReader {
     bytes: VecDeque<u8>,
 }
 
-impl ReportReader {
-    /// Takes bytes as they come.
+impl MessageReader {
+    /// Adds bytes that were received.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
     }
 
-    /// Returns the next report, if it is there as a whole. A door it names is one of `doors`.
+    /// Returns the next message, if it is complete. Its door is one of `doors`.
     ///
     /// # Errors
-    /// [`NotAReport`] if an honest sniffer cannot have sent it.
-    pub(crate) fn next(&mut self, doors: &Doors) -> Result<Option<Report>, NotAReport> {
+    /// [`InvalidMessage`] if a sniffer that works as it should cannot have sent it.
+    pub(crate) fn next(&mut self, doors: &Doors) -> Result<Option<Message>, InvalidMessage> {
         if self.bytes.len() < RECORD_BYTES {
             return Ok(None);
         }
@@ -162,52 +162,52 @@ impl ReportReader {
         let fields = Fields::read(record)?;
         let tail_max = match fields.kind {
             kind::ADOPTED => Doors::MAX.saturating_mul(2),
-            kind::WORDS => WORDS_MAX,
+            kind::TEXT => TEXT_MAX,
             _ => 0,
         };
         let tail =
             if tail_max == 0 { 0 } else { usize::try_from(fields.length).unwrap_or(usize::MAX) };
         if tail > tail_max {
-            return Err(NotAReport);
+            return Err(InvalidMessage);
         }
         let whole = RECORD_BYTES.saturating_add(tail);
         if self.bytes.len() < whole {
             return Ok(None);
         }
         let tail: Vec<u8> = self.bytes.drain(..whole).skip(RECORD_BYTES).collect();
-        report(&fields, tail, doors).map(Some)
+        message(&fields, tail, doors).map(Some)
     }
 }
 
-fn report(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Report, NotAReport> {
+fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, InvalidMessage> {
     Ok(match fields.kind {
-        kind::LISTENING => Report::Listening,
-        kind::ENDED => Report::Ended,
-        kind::STALE => Report::Stale,
-        kind::SIGHTING => Report::Sighting(Sighting {
-            source: fields.client.ok_or(NotAReport)?,
-            destination: fields.destination.ok_or(NotAReport)?,
+        kind::LISTENING => Message::Listening,
+        kind::ENDED => Message::Ended,
+        kind::STALE => Message::Stale,
+        kind::SEEN_PACKET => Message::SeenPacket(SeenPacket {
+            source: fields.client.ok_or(InvalidMessage)?,
+            destination: fields.destination.ok_or(InvalidMessage)?,
             source_port: Port(fields.source_port),
             knock: fields.knock(),
             length: fields.length,
         }),
         kind::LOST => {
             let mut all = Loss::ALL.into_iter();
-            let loss = all.find(|loss| loss.code() == fields.small).ok_or(NotAReport)?;
-            Report::Lost(loss, fields.number)
+            let loss = all.find(|loss| loss.code() == fields.small).ok_or(InvalidMessage)?;
+            Message::Lost(loss, fields.number)
         }
         kind::ADOPTED => {
             let (ids, rest) = tail.as_chunks();
             if !rest.is_empty() {
-                return Err(NotAReport);
+                return Err(InvalidMessage);
             }
-            Report::Adopted(ids.iter().map(|&id| u16::from_be_bytes(id)).collect())
+            Message::Adopted(ids.iter().map(|&id| u16::from_be_bytes(id)).collect())
         }
-        kind::WORDS => {
-            let gravity = if fields.small == 0 { Gravity::Warning } else { Gravity::Error };
-            Report::Words(gravity, tail)
+        kind::TEXT => {
+            let level = if fields.small == 0 { Level::Warning } else { Level::Error };
+            Message::Text(level, tail)
         }
-        _ => Report::Effect(effect(fields, doors)?),
+        _ => Message::Effect(effect(fields, doors)?),
     })
 }
 

@@ -14,7 +14,7 @@ fn clients() -> [IpAddr; 3] {
     ["192.0.2.1", "2001:db8::1", "::192.0.2.1"].map(|address| address.parse().unwrap())
 }
 
-/// Every kind of effect that the daemon's engine has, with every kind of address.
+/// Every effect that the daemon's engine has, with every kind of address.
 fn effects() -> Vec<Effect> {
     let doors = doors();
     let door = doors.with_index(1).unwrap();
@@ -50,10 +50,10 @@ fn effects() -> Vec<Effect> {
     all
 }
 
-fn reports() -> Vec<Report> {
+fn messages() -> Vec<Message> {
     let [four, six, _] = clients();
-    let sighting = |source, destination| {
-        Report::Sighting(Sighting {
+    let seen = |source, destination| {
+        Message::SeenPacket(SeenPacket {
             source,
             destination,
             source_port: Port(40_000),
@@ -62,103 +62,103 @@ fn reports() -> Vec<Report> {
         })
     };
     let mut all = vec![
-        Report::Listening,
-        Report::Ended,
-        Report::Stale,
-        sighting(four, six),
-        sighting(six, four),
-        Report::Adopted(vec![]),
-        Report::Adopted(vec![3, 0, 65_535]),
-        Report::Words(Gravity::Warning, b"no \xff more".to_vec()),
-        Report::Words(Gravity::Error, vec![]),
+        Message::Listening,
+        Message::Ended,
+        Message::Stale,
+        seen(four, six),
+        seen(six, four),
+        Message::Adopted(vec![]),
+        Message::Adopted(vec![3, 0, 65_535]),
+        Message::Text(Level::Warning, b"no \xff more".to_vec()),
+        Message::Text(Level::Error, vec![]),
     ];
-    all.extend(Loss::ALL.map(|loss| Report::Lost(loss, u64::MAX)));
-    all.extend(effects().into_iter().map(Report::Effect));
+    all.extend(Loss::ALL.map(|loss| Message::Lost(loss, u64::MAX)));
+    all.extend(effects().into_iter().map(Message::Effect));
     all
 }
 
-fn bytes(reports: &[Report]) -> Vec<u8> {
+fn bytes(messages: &[Message]) -> Vec<u8> {
     let mut out = VecDeque::new();
-    for report in reports {
-        report.write(&mut out);
+    for message in messages {
+        message.write(&mut out);
     }
     out.into()
 }
 
 #[test]
-fn every_report_arrives_as_it_was_sent_in_whatever_pieces() {
-    let bytes = bytes(&reports());
+fn every_message_is_parsed_as_it_was_written_in_pieces_of_any_size() {
+    let bytes = bytes(&messages());
     for piece in [1, RECORD_BYTES + 1, bytes.len()] {
-        let mut reader = ReportReader::default();
+        let mut reader = MessageReader::default();
         let mut arrived = Vec::new();
         for piece in bytes.chunks(piece) {
             reader.push(piece);
-            while let Some(report) = reader.next(&doors()).unwrap() {
-                arrived.push(report);
+            while let Some(message) = reader.next(&doors()).unwrap() {
+                arrived.push(message);
             }
         }
-        assert_eq!(arrived, reports());
+        assert_eq!(arrived, messages());
     }
 }
 
 #[test]
-fn long_words_are_cut() {
-    let sent = bytes(&[Report::Words(Gravity::Error, vec![b'x'; WORDS_MAX + 1])]);
-    let mut reader = ReportReader::default();
+fn a_long_text_is_cut() {
+    let sent = bytes(&[Message::Text(Level::Error, vec![b'x'; TEXT_MAX + 1])]);
+    let mut reader = MessageReader::default();
     reader.push(&sent);
-    let cut = Report::Words(Gravity::Error, vec![b'x'; WORDS_MAX]);
+    let cut = Message::Text(Level::Error, vec![b'x'; TEXT_MAX]);
     assert_eq!(reader.next(&doors()), Ok(Some(cut)));
     assert_eq!(reader.next(&doors()), Ok(None));
 }
 
 #[test]
-fn a_report_of_what_cannot_be_is_none() {
-    let sound = fields_of(&effects()[4]);
-    assert_eq!(sound.kind, kind::STAGE_REACHED);
+fn a_message_that_no_working_sniffer_sends_is_invalid() {
+    let valid = fields_of(&effects()[4]);
+    assert_eq!(valid.kind, kind::STAGE_REACHED);
     let mut run = fields_of(&effects()[7]);
     assert_eq!(run.kind, kind::RUN_COMMAND);
     run.small = 2;
     let unsound = [
-        Fields { kind: 0, ..sound },
-        Fields { kind: 255, ..sound },
-        Fields { door: 2, ..sound },
-        Fields { small: 33, ..sound },
-        Fields { client: None, ..sound },
-        Fields { kind: kind::SIGHTING, destination: None, ..sound },
-        Fields { kind: kind::LOST, small: 5, ..sound },
-        Fields { kind: kind::WORDS, length: 513, ..sound },
-        Fields { kind: kind::ADOPTED, length: 65_536, ..sound },
+        Fields { kind: 0, ..valid },
+        Fields { kind: 255, ..valid },
+        Fields { door: 2, ..valid },
+        Fields { small: 33, ..valid },
+        Fields { client: None, ..valid },
+        Fields { kind: kind::SEEN_PACKET, destination: None, ..valid },
+        Fields { kind: kind::LOST, small: 5, ..valid },
+        Fields { kind: kind::TEXT, length: 513, ..valid },
+        Fields { kind: kind::ADOPTED, length: 65_536, ..valid },
         run,
     ];
     for fields in unsound {
-        let mut reader = ReportReader::default();
+        let mut reader = MessageReader::default();
         reader.push(&fields.bytes());
-        assert_eq!(reader.next(&doors()), Err(NotAReport), "{fields:?}");
+        assert_eq!(reader.next(&doors()), Err(InvalidMessage), "{fields:?}");
     }
-    let mut odd = bytes(&[Report::Adopted(vec![1])]);
+    let mut odd = bytes(&[Message::Adopted(vec![1])]);
     odd.push(0);
     odd[15] = 3;
-    let mut reader = ReportReader::default();
+    let mut reader = MessageReader::default();
     reader.push(&odd);
-    assert_eq!(reader.next(&doors()), Err(NotAReport));
+    assert_eq!(reader.next(&doors()), Err(InvalidMessage));
 }
 
 proptest! {
-    /// Whatever a broken sniffer sends is refused or is a report about a door that exists.
+    /// Whatever a broken sniffer sends is invalid, or a message about a door that exists.
     #[test]
-    fn no_bytes_make_the_reader_panic_or_name_a_door_that_is_not_there(
+    fn no_bytes_make_the_reader_panic_or_name_a_door_that_does_not_exist(
         sent in proptest::collection::vec(any::<u8>(), 0..400),
         kind in prop_oneof![1..7_u8, 16..26_u8, 32..38_u8],
     ) {
         let doors = doors();
-        let mut reader = ReportReader::default();
+        let mut reader = MessageReader::default();
         let mut sent = sent;
         if let Some(first) = sent.first_mut() {
             *first = kind;
         }
         reader.push(&sent);
-        while let Ok(Some(report)) = reader.next(&doors) {
-            if let Report::Effect(effect) = report {
+        while let Ok(Some(message)) = reader.next(&doors) {
+            if let Message::Effect(effect) = message {
                 let mut line = Vec::new();
                 knock_engine::transcript::write(&effect, &doors, &mut line);
                 prop_assert!(!line.is_empty());

@@ -1,40 +1,40 @@
-//! What a command writes, in lines that are fit for a log.
+//! What a command writes, as lines that are safe to log.
 
 use std::io::{ErrorKind, PipeReader, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The longest line that is told whole, in bytes.
+/// The longest line that is logged whole, in bytes.
 const LINE_MAX: usize = 1024;
 
-/// The most that is told of what one command writes, in bytes.
-const TOLD_MAX: usize = 64 * 1024;
+/// How much output of one command is logged, in bytes.
+const TEXT_MAX: usize = 64 * 1024;
 
 /// How much is read at once, in bytes.
 const READ_MAX: usize = 64 * 1024;
 
-/// The output of a command, standard output and standard error together.
-pub(super) struct Chatter {
-    /// `None` when all was read.
+/// The output of a command: standard output and standard error together.
+pub(super) struct CommandOutput {
+    /// `None` when everything was read.
     output: Option<PipeReader>,
     /// The beginning of a line.
     partial: Vec<u8>,
-    /// How much more may be told.
+    /// How many more bytes may be logged.
     left: usize,
 }
 
-impl Chatter {
-    /// Takes the end of a pipe that does not make a reader wait.
+impl CommandOutput {
+    /// Takes the end of a nonblocking pipe.
     pub(super) fn new(output: PipeReader) -> Self {
-        Self { output: Some(output), partial: Vec::new(), left: TOLD_MAX }
+        Self { output: Some(output), partial: Vec::new(), left: TEXT_MAX }
     }
 
-    /// Returns whether there may be more.
+    /// Returns whether there may be more output.
     pub(super) const fn is_open(&self) -> bool {
         self.output.is_some()
     }
 
-    /// Reads what is there and returns the lines that are complete. A command that writes without
-    /// end is read on, but not told on.
+    /// Reads what is there, and returns the lines that are complete. Output beyond the limit is read, so
+    /// that the command does not block, but not returned.
     pub(super) fn read(&mut self) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         let mut bytes = [0; 4096];
@@ -75,20 +75,20 @@ impl Chatter {
             return;
         }
         self.left = self.left.saturating_sub(line.len().max(1));
-        lines.push(if self.left > 0 { printable(&line) } else { b"(more is not told)".to_vec() });
+        lines.push(if self.left > 0 { printable(&line) } else { b"(output truncated)".to_vec() });
     }
 }
 
-impl AsFd for Chatter {
+impl AsFd for CommandOutput {
     /// # Panics
-    /// If all was read.
-    #[expect(clippy::expect_used, reason = "whoever asks has asked whether it is open")]
+    /// If everything was read.
+    #[expect(clippy::expect_used, reason = "callers first check whether it is open")]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.output.as_ref().expect("an output that is open").as_fd()
     }
 }
 
-/// Returns a line without what would command a terminal.
+/// Returns a line without control characters, which could command a terminal.
 fn printable(line: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
     let shown = text.trim_end().chars().map(|character| match character {
@@ -105,36 +105,36 @@ mod tests {
 
     use super::*;
 
-    fn said(bytes: &[u8]) -> Vec<String> {
+    fn written(bytes: &[u8]) -> Vec<String> {
         let (output, mut input) = io::pipe().unwrap();
         let bytes = bytes.to_vec();
         let writing = std::thread::spawn(move || input.write_all(&bytes));
-        let mut chatter = Chatter::new(output);
+        let mut command = CommandOutput::new(output);
         let mut lines = Vec::new();
-        while chatter.is_open() {
-            lines.extend(chatter.read());
+        while command.is_open() {
+            lines.extend(command.read());
         }
         writing.join().unwrap().unwrap();
         lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
     }
 
     #[test]
-    fn lines_are_told_one_by_one_the_last_also_without_its_end() {
-        assert_eq!(said(b"one\r\n\n two\tx \nthree"), ["one", "", " two x", "three"]);
-        assert_eq!(said(b""), Vec::<String>::new());
+    fn output_is_split_into_lines_and_the_last_needs_no_newline() {
+        assert_eq!(written(b"one\r\n\n two\tx \nthree"), ["one", "", " two x", "three"]);
+        assert_eq!(written(b""), Vec::<String>::new());
     }
 
     #[test]
-    fn a_line_cannot_command_the_terminal() {
-        assert_eq!(said(b"\x1b[31m\xff\xc2\x9b\n"), ["\u{fffd}[31m\u{fffd}\u{fffd}"]);
+    fn control_characters_are_replaced() {
+        assert_eq!(written(b"\x1b[31m\xff\xc2\x9b\n"), ["\u{fffd}[31m\u{fffd}\u{fffd}"]);
     }
 
     #[test]
-    fn long_lines_are_cut_and_endless_output_is_read_but_not_told() {
-        assert_eq!(said(&[b'x'; 5000]), ["x".repeat(LINE_MAX)]);
-        let lines = said(&b"0123456789\n".repeat(100_000));
-        assert_eq!(lines.len(), TOLD_MAX.div_ceil(10));
-        assert_eq!(lines.last().unwrap(), "(more is not told)");
-        assert_eq!(said(&b"\n".repeat(TOLD_MAX + 5)).len(), TOLD_MAX);
+    fn long_lines_are_cut_and_output_beyond_the_limit_is_not_logged() {
+        assert_eq!(written(&[b'x'; 5000]), ["x".repeat(LINE_MAX)]);
+        let lines = written(&b"0123456789\n".repeat(100_000));
+        assert_eq!(lines.len(), TEXT_MAX.div_ceil(10));
+        assert_eq!(lines.last().unwrap(), "(output truncated)");
+        assert_eq!(written(&b"\n".repeat(TEXT_MAX + 5)).len(), TEXT_MAX);
     }
 }

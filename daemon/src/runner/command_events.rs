@@ -1,0 +1,99 @@
+//! What commands did: for the log, the engine and the file of open doors.
+
+use knock_config::text::Cause;
+use knock_engine::{CommandStatus, Effect, Phase, address};
+use nix::sys::signal::Signal;
+
+use super::commands::{CommandEvent, CommandRequest};
+use super::end::Ending;
+use super::output::Kind;
+use super::{Exit, Runner, State};
+use crate::wire::Order;
+
+/// The status of a command that could not be started: the one that a shell has for a command it does
+/// not find.
+pub(super) const NOT_STARTED: CommandStatus = CommandStatus(127);
+
+impl Runner {
+    /// Queues commands, each to be started when it is its turn.
+    pub(super) fn submit(&mut self, requests: impl IntoIterator<Item = CommandRequest>) {
+        let mut events = Vec::new();
+        for request in requests {
+            self.commands.submit(request, &mut events);
+        }
+        for event in events {
+            self.command_event(event);
+        }
+    }
+
+    /// Logs what a command did, and passes its end on to the engine.
+    pub(super) fn command_event(&mut self, event: CommandEvent) {
+        match event {
+            CommandEvent::Ended(request, status) => {
+                self.command_ended(&request, status);
+                // A stop command is run only once, whether it succeeds or not, unless it was killed
+                // because this process had to exit.
+                if let Some(number) = request.closes
+                    && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
+                {
+                    self.forget(number);
+                }
+            }
+            CommandEvent::NotStarted(request, error) => {
+                self.about_command(&request, &format!("cannot be started ({})", Cause(&error)));
+                self.command_ended(&request, NOT_STARTED);
+            }
+            CommandEvent::Postponed(request, error) => {
+                let why = Cause(&error);
+                let text = format!("cannot be started ({why}), trying again every second");
+                self.about_command(&request, &text);
+            }
+            CommandEvent::RunsLong(request) => {
+                self.about_command(&request, "has been running for 60 seconds");
+            }
+            CommandEvent::OverLimit(request, signal) => {
+                let what = if signal == Signal::SIGKILL { "killed" } else { "sent SIGTERM" };
+                let text = format!("ran longer than CommandLimit and was {what}");
+                self.about_command(&request, &text);
+            }
+            CommandEvent::Wrote { door_name, text } => {
+                let text = [&door_name[..], b": output: ", &text].concat();
+                self.output.text(Kind::Notice, text);
+            }
+        }
+    }
+
+    fn about_command(&mut self, request: &CommandRequest, text: &str) {
+        let mut line = [&request.door_name[..], b": command for "].concat();
+        address::write(request.client, &mut line);
+        line.extend(format!(" {text}: ").into_bytes());
+        line.extend(&request.line);
+        self.output.text(Kind::Notice, line);
+    }
+
+    fn command_ended(&mut self, request: &CommandRequest, status: CommandStatus) {
+        if let Some(run) = request.run {
+            self.sniffer.queue(&Order::CommandEnded { run, status });
+        }
+        if status == CommandStatus::SUCCESS {
+            return;
+        }
+        let is_end = matches!(self.state, State::Ending(_));
+        // Otherwise the engine does it, to which nothing is sent any more once the end has begun.
+        if request.run.is_none() || is_end {
+            self.print_failure(request, status);
+        }
+        if request.phase == Phase::Stop && is_end {
+            self.exit = Exit::Failed;
+        }
+    }
+
+    fn print_failure(&mut self, request: &CommandRequest, status: CommandStatus) {
+        if let Some(door) = request.door {
+            self.print(&Effect::CommandFailed { door, status });
+        } else {
+            let text = format!(": command returned non-zero status code ({})", status.0);
+            self.output.text(Kind::Notice, [&request.door_name, text.as_bytes()].concat());
+        }
+    }
+}

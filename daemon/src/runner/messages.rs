@@ -1,0 +1,170 @@
+//! Messages of the sniffer.
+
+use std::net::IpAddr;
+
+use chrono::Local;
+use knock_engine::transcript::{self, Channel};
+use knock_engine::{DoorId, Effect, Phase, Protocol, RunId};
+
+use super::command_events::NOT_STARTED;
+use super::commands::CommandRequest;
+use super::lease_file::OpenDoor;
+use super::output::{Kind, Line};
+use super::{Runner, State};
+use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_progress};
+
+/// While this many commands run or wait, messages of the sniffer are not read: strangers must not be
+/// able to fill the memory of a process with privileges.
+const COMMANDS_MAX: usize = 16_384;
+
+impl Runner {
+    /// Reads and handles messages of the sniffer.
+    pub(super) fn take_messages(&mut self) {
+        if self.reads_sniffer() {
+            self.sniffer.read();
+        }
+        loop {
+            match self.sniffer.next(&self.doors) {
+                Ok(Some(message)) => self.take_message(message),
+                Ok(None) => break,
+                Err(error) => {
+                    self.end_with_broken_sniffer(&error);
+                    return;
+                }
+            }
+        }
+        self.report_losses(false);
+        if self.sniffer.has_ended() {
+            self.end_without_sniffer();
+        }
+    }
+
+    /// Returns whether there is room for more commands. Once the end has begun, none are added.
+    pub(super) fn reads_sniffer(&self) -> bool {
+        self.commands.len() < COMMANDS_MAX || matches!(self.state, State::Ending(_))
+    }
+
+    fn take_message(&mut self, message: Message) {
+        match message {
+            Message::Listening => self.begin_work(),
+            Message::Ended => {}
+            Message::Effect(effect) => self.take_effect(&effect),
+            Message::SeenPacket(packet) => self.output.text(Kind::Debug, seen(&packet)),
+            Message::Lost(loss, count) => self.losses.set(loss, count),
+            Message::Adopted(ids) => self.adopt(&ids),
+            Message::Stale => self.read_again(),
+            Message::Text(level, text) => self.print_text(level, &text),
+        }
+    }
+
+    fn print_text(&mut self, level: Level, text: &[u8]) {
+        let shown: String = String::from_utf8_lossy(text)
+            .chars()
+            .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+            .collect();
+        let level = match level {
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        self.output.text(Kind::Notice, format!("knockd: {level}: {shown}"));
+    }
+
+    fn take_effect(&mut self, effect: &Effect) {
+        if matches!(effect, Effect::RunCommand { .. }) && !matches!(self.state, State::Listening) {
+            // All doors are about to be closed: none is opened now, and the others are closed anyway.
+            return;
+        }
+        self.print(effect);
+        if let Effect::RunCommand { run, client, door, phase } = *effect {
+            self.run(run, client, door, phase);
+        } else if let Effect::MarkOneTime { door, line, offset } = *effect {
+            self.mark(door, line, offset);
+        } else if *effect == Effect::ReloadRefused {
+            self.forget_reload();
+        }
+    }
+
+    fn mark(&mut self, door: DoorId, line: u32, offset: u64) {
+        self.marks = self.marks.saturating_add(1);
+        if let Err(why) = self.one_time.mark(door, line, offset) {
+            let name = self.doors.door(door).name.clone();
+            let text = format!(
+                "{name}: cannot mark the one-time sequence on line {line} as used ({why}): after a \
+                 restart or a reload it opens the door again, unless you put '#' before it"
+            );
+            self.output.text(Kind::Notice, text);
+        }
+    }
+
+    /// Prints the line of an effect.
+    pub(super) fn print(&mut self, effect: &Effect) {
+        let mut text = Vec::new();
+        let kind = match transcript::write(effect, &self.doors, &mut text) {
+            Channel::Transcript if is_progress(effect) => Kind::Transcript,
+            Channel::Transcript => Kind::Opening,
+            Channel::Message => Kind::Notice,
+            Channel::Note if self.args.debug => Kind::Debug,
+            Channel::Note => return,
+        };
+        // The line of a command begins with the door.
+        let begins_with_client = !matches!(effect, Effect::RunCommand { .. });
+        let client = client_of(effect).filter(|_| begins_with_client);
+        self.output.line(Line { kind, text, client });
+    }
+
+    fn run(&mut self, run: RunId, client: IpAddr, id: DoorId, phase: Phase) {
+        let door = self.doors.door(id);
+        let command = match phase {
+            Phase::Start => door.commands.start_for(client),
+            Phase::Stop => door.commands.stop_for(client),
+        };
+        // A working engine never has more doors open than this.
+        let leases_max = usize::try_from(self.args.max_attempts.get()).unwrap_or(usize::MAX);
+        let is_lease = phase == Phase::Start && door.commands.stop_for(client).is_some();
+        let has_room = !is_lease || self.leases.len() < leases_max;
+        let Some(command) = command.filter(|_| has_room) else {
+            self.sniffer.queue(&Order::CommandEnded { run, status: NOT_STARTED });
+            return;
+        };
+        let mut line = Vec::new();
+        command.expand(client, &mut line);
+        let door_name = door.name.as_bytes().to_vec();
+        let closes = match phase {
+            Phase::Start => {
+                if let Some(lease) = self.leases.begin(id, door, client) {
+                    let (number, mut stop) = (lease.number, Vec::new());
+                    lease.stop.expand(client, &mut stop);
+                    self.remember(number, OpenDoor { name: door_name.clone(), client, stop });
+                }
+                None
+            }
+            Phase::Stop => self.leases.end(id, client).map(|lease| lease.number),
+        };
+        self.submit([CommandRequest {
+            run: Some(run),
+            door: Some(id),
+            door_name,
+            client,
+            phase,
+            line,
+            closes,
+            postponed: false,
+        }]);
+    }
+}
+
+/// Returns a packet as knockd 0.8 prints it under `-D`, but with the right month.
+fn seen(packet: &SeenPacket) -> Vec<u8> {
+    let SeenPacket { source, destination, source_port, knock, length } = packet;
+    let protocol = match knock.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    };
+    let mut text =
+        format!("{}: {protocol}: ", Local::now().format("%Y-%m-%d %H:%M:%S")).into_bytes();
+    knock_engine::address::write(*source, &mut text);
+    text.extend(format!(":{} -> ", source_port.0).into_bytes());
+    knock_engine::address::write(*destination, &mut text);
+    text.extend(format!(":{} {length} bytes", knock.port.0).into_bytes());
+    text
+}

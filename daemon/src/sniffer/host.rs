@@ -1,0 +1,220 @@
+//! The host of the engine: its clock, its effects, and the recording of what it is given.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use knock_engine::{
+    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, LinkType, Listening, Packet, RunId,
+    Timestamp, decode, filter,
+};
+
+use super::outbox::Outbox;
+use super::recording::Recording;
+use super::timeline::{Clocks, Timeline};
+use crate::wire::{Loss, Message, SeenPacket};
+
+/// The engine, and all that its events depend on.
+///
+/// Every event goes through here, so that times never run backwards for the engine, and every effect
+/// reaches the outbox.
+pub(super) struct EngineHost {
+    engine: Engine,
+    timeline: Timeline,
+    /// The time of the last event.
+    last: Timestamp,
+    /// The time up to which the engine has all packets.
+    complete: Timestamp,
+    ipv4_only: bool,
+    recording: Option<Recording>,
+    /// Whether doors or addresses have changed since the kernel's filter was made.
+    filter_outdated: bool,
+    /// How many one-time sequences were used since the filter was made.
+    used_sequences: usize,
+    /// Whether the engine has refused the last reload.
+    reload_refused: bool,
+}
+
+/// A frame as it was captured.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) link: LinkType,
+    /// Nanoseconds since the epoch, by the clock of the machine.
+    pub(super) stamp: i64,
+    /// The length on the wire.
+    pub(super) length: u32,
+    pub(super) captured: &'a [u8],
+}
+
+/// A packet for the engine.
+pub(super) struct DecodedPacket {
+    packet: Packet,
+    /// The length of its frame on the wire.
+    length: u32,
+    /// The frame, if packets are recorded.
+    frame: Vec<u8>,
+}
+
+impl EngineHost {
+    /// Begins at the present time, and describes the interfaces in the recording.
+    pub(super) fn new(engine: Engine, mut recording: Option<Recording>, ipv4_only: bool) -> Self {
+        if let Some(recording) = &mut recording {
+            recording.describe(engine.listening().local().unwrap_or_default());
+        }
+        let mut timeline = Timeline::new(Clocks::look());
+        let now = timeline.now(Clocks::look());
+        Self {
+            engine,
+            timeline,
+            last: now,
+            complete: now,
+            ipv4_only,
+            recording,
+            filter_outdated: false,
+            used_sequences: 0,
+            reload_refused: false,
+        }
+    }
+
+    /// Returns the present time.
+    pub(super) fn now(&mut self) -> Timestamp {
+        self.timeline.now(Clocks::look())
+    }
+
+    /// Returns the time of a capture's stamp.
+    pub(super) fn time_of(&mut self, stamp: i64) -> Timestamp {
+        self.timeline.packet(stamp, Clocks::look)
+    }
+
+    /// Returns when the engine has something to do without an event.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.engine.poll_deadline().map(|deadline| deadline.at)
+    }
+
+    /// Returns the packet in a frame, if there is one, and its time.
+    pub(super) fn decode(&mut self, frame: Frame<'_>) -> Option<(Timestamp, DecodedPacket)> {
+        let packet = decode(frame.link, frame.captured).ok()?;
+        let recorded = self.recording.is_some().then_some(frame.captured);
+        let bytes = recorded.map(<[u8]>::to_vec).unwrap_or_default();
+        let decoded = DecodedPacket { packet, length: frame.length, frame: bytes };
+        Some((self.time_of(frame.stamp), decoded))
+    }
+
+    /// Gives the engine a packet from the interface with this number.
+    pub(super) fn packet(
+        &mut self,
+        interface: usize,
+        at: Timestamp,
+        decoded: &DecodedPacket,
+        outbox: &mut Outbox,
+    ) {
+        let at = at.max(self.last);
+        if (self.recording.is_some() || outbox.wants_notes())
+            && self.engine.doors().admit(self.engine.listening(), &decoded.packet)
+        {
+            self.record(interface, at, decoded, outbox);
+        }
+        self.handle(at, Event::Packet(decoded.packet), outbox);
+    }
+
+    /// Records and prints a packet that some door's filter lets through.
+    fn record(
+        &mut self,
+        interface: usize,
+        at: Timestamp,
+        decoded: &DecodedPacket,
+        outbox: &mut Outbox,
+    ) {
+        let DecodedPacket { packet, length, frame } = decoded;
+        if let Some(recording) = &mut self.recording {
+            recording.packet(interface, at, *length, frame);
+        }
+        if outbox.wants_notes() {
+            outbox.push(&Message::SeenPacket(SeenPacket {
+                source: packet.source,
+                destination: packet.destination,
+                source_port: packet.source_port,
+                knock: packet.knock(),
+                length: *length,
+            }));
+        }
+    }
+
+    /// Gives the engine what was due up to a time before which all packets were handled.
+    pub(super) fn advance(&mut self, complete: Timestamp, outbox: &mut Outbox) {
+        self.complete = complete;
+        if self.deadline().is_some_and(|at| at <= complete) {
+            self.handle(complete, Event::DeadlineReached, outbox);
+        }
+    }
+
+    /// Gives the engine the end of a command.
+    pub(super) fn command_ended(&mut self, run: RunId, status: CommandStatus, outbox: &mut Outbox) {
+        self.handle(self.complete, Event::CommandEnded { run, status }, outbox);
+    }
+
+    /// Gives the engine other local addresses.
+    pub(super) fn addresses_changed(&mut self, addresses: Vec<IpAddr>, outbox: &mut Outbox) {
+        let listening = Listening::at(addresses).with_ipv4_only(self.ipv4_only);
+        if let Some(recording) = &mut self.recording {
+            recording.describe(listening.local().unwrap_or_default());
+        }
+        self.filter_outdated = true;
+        self.handle(self.complete, Event::AddressesChanged(listening), outbox);
+    }
+
+    /// Gives the engine other doors. Unless it refuses them, their ids go to the runner.
+    pub(super) fn reload(&mut self, doors: Doors, outbox: &mut Outbox) {
+        self.reload_refused = false;
+        self.handle(self.complete, Event::Reloaded(Box::new(doors)), outbox);
+        if !self.reload_refused {
+            let ids = self.engine.doors().in_order();
+            let ids = ids.map(|(id, _)| u16::try_from(id.index()).unwrap_or(u16::MAX)).collect();
+            outbox.push(&Message::Adopted(ids));
+            self.filter_outdated = true;
+        }
+    }
+
+    fn handle(&mut self, at: Timestamp, event: Event, outbox: &mut Outbox) {
+        self.last = self.last.max(at);
+        let Self { engine, used_sequences, filter_outdated, reload_refused, .. } = self;
+        let Ok(()) = engine.drive(self.last, event, CommandsEnd::Later, |_, timed| {
+            if matches!(timed.effect, Effect::MarkOneTime { .. }) {
+                *used_sequences = used_sequences.saturating_add(1);
+                // Changing the filter loses packets, so it has some sequences in advance, and is changed
+                // when half of them are used.
+                *filter_outdated |= *used_sequences >= filter::ONE_TIME_LINES / 2;
+            }
+            *reload_refused |= timed.effect == Effect::ReloadRefused;
+            outbox.effect(timed.effect);
+            Ok::<(), Infallible>(())
+        });
+    }
+
+    /// Returns what the kernel's filter is to be made for, if it is outdated. From then on it counts as
+    /// made.
+    pub(super) fn filter_change(&mut self) -> Option<(&Doors, &Listening)> {
+        if !std::mem::take(&mut self.filter_outdated) {
+            return None;
+        }
+        self.used_sequences = 0;
+        Some((self.engine.doors(), self.engine.listening()))
+    }
+
+    /// Writes buffered packets to the recording.
+    pub(super) fn flush_recording(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.flush();
+        }
+    }
+
+    /// Returns how much was lost here since the start.
+    pub(super) fn losses(&self) -> [(Loss, u64); 3] {
+        let counts = self.engine.counts();
+        let unrecorded = self.recording.as_ref().map_or(0, Recording::missed);
+        [
+            (Loss::Attempts, counts.evicted),
+            (Loss::Openings, counts.forgotten_openings),
+            (Loss::Recorded, unrecorded),
+        ]
+    }
+}
