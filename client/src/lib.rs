@@ -22,7 +22,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use clap::Parser as _;
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
 
 pub use crate::args::{Args, command};

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use knock_config::Wording;
-use knock_config::report::{self, Source, Style};
-use knock_config::text::{Cause, shown};
+use knock_config::diagnostics::{self, Source, Style};
+use knock_config::text::{Cause, counted, shown};
 use knock_engine::Port;
 use serde::Serialize;
 
@@ -188,8 +188,7 @@ impl<'a> Teller<'a> {
         match self.form {
             Form::Quiet => {}
             Form::Text | Form::Verbose => {
-                let plural = if knocks == 1 { "" } else { "s" };
-                self.print(&format!("{}: {knocks} knock{plural}\n", shown(file)));
+                self.print(&format!("{}: {}\n", shown(file), counted(knocks, "knock")));
             }
             Form::Json => self.object(Event::Written { file: shown(file), knocks }),
         }
@@ -273,7 +272,7 @@ impl<'a> Teller<'a> {
 
     /// Tells what is hardly meant in a text.
     pub(crate) fn findings(&mut self, source: &Source) {
-        let render = |style| report::render(std::slice::from_ref(source), style);
+        let render = |style| diagnostics::render(std::slice::from_ref(source), style);
         match self.form {
             Form::Quiet => {}
             Form::Text | Form::Verbose => {

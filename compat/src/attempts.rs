@@ -18,6 +18,8 @@ pub(crate) struct Attempt {
     pub(crate) stage: Option<Stage>,
     /// From then on it is too late.
     pub(crate) expires: Timestamp,
+    /// Its place in the order in which timers were set, which breaks ties.
+    pub(crate) timer: u64,
 }
 
 /// All attempts.
@@ -28,7 +30,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Attempts {
     list: BTreeMap<Serial, Attempt>,
     by_client: BTreeSet<(IpAddr, Serial)>,
-    by_expiry: BTreeSet<(Timestamp, Serial)>,
+    by_expiry: BTreeSet<(Timestamp, u64, Serial)>,
     /// Attempts that may be over for another reason than their age.
     suspects: BTreeSet<Serial>,
 }
@@ -57,7 +59,7 @@ impl Attempts {
     pub(crate) fn add(&mut self, serial: Serial, attempt: Attempt) {
         self.list.insert(serial, attempt);
         self.by_client.insert((attempt.client, serial));
-        self.by_expiry.insert((attempt.expires, serial));
+        self.by_expiry.insert((attempt.expires, attempt.timer, serial));
     }
 
     /// Takes an attempt one stage further, and returns it.
@@ -92,23 +94,38 @@ impl Attempts {
         at_door.map(|(serial, _)| *serial).collect()
     }
 
-    /// Returns when the next attempt is too late, and which; the oldest if there are several.
-    pub(crate) fn earliest(&self) -> Option<(Timestamp, Serial)> {
+    /// Sets the timer of an attempt again.
+    pub(crate) fn restart(&mut self, serial: Serial, expires: Timestamp, timer: u64) {
+        if let Some(attempt) = self.list.get_mut(&serial) {
+            self.by_expiry.remove(&(attempt.expires, attempt.timer, serial));
+            (attempt.expires, attempt.timer) = (expires, timer);
+            self.by_expiry.insert((expires, timer, serial));
+        }
+    }
+
+    /// Returns the attempts at a door, that which is due first first.
+    pub(crate) fn at_by_expiry(&self, door: DoorId) -> Vec<Serial> {
+        let by_expiry = self.by_expiry.iter().map(|&(_, _, serial)| serial);
+        by_expiry.filter(|serial| self.get(*serial).is_some_and(|one| one.door == door)).collect()
+    }
+
+    /// Returns when the next attempt is too late, its timer, and which it is.
+    pub(crate) fn earliest(&self) -> Option<(Timestamp, u64, Serial)> {
         self.by_expiry.first().copied()
     }
 
     /// Returns the attempts that a sweep has to look at then, oldest first: every other one stays.
     pub(crate) fn suspects(&mut self, now: Timestamp) -> BTreeSet<Serial> {
         let mut suspects = std::mem::take(&mut self.suspects);
-        let expired = self.by_expiry.range(..=(now, Serial(u64::MAX)));
-        suspects.extend(expired.map(|&(_, serial)| serial));
+        let expired = self.by_expiry.range(..=(now, u64::MAX, Serial(u64::MAX)));
+        suspects.extend(expired.map(|&(_, _, serial)| serial));
         suspects
     }
 
     pub(crate) fn remove(&mut self, serial: Serial) {
-        if let Some(Attempt { client, expires, .. }) = self.list.remove(&serial) {
+        if let Some(Attempt { client, expires, timer, .. }) = self.list.remove(&serial) {
             self.by_client.remove(&(client, serial));
-            self.by_expiry.remove(&(expires, serial));
+            self.by_expiry.remove(&(expires, timer, serial));
         }
     }
 

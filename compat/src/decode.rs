@@ -7,7 +7,7 @@ mod tests;
 
 use knock_engine::{
     Carried, Layer, LinkType, Listening, Packet, Port, TcpFlags, TcpHeader, Transport,
-    Undecodable as Common,
+    Undecodable as Common, address,
 };
 
 use crate::difference::{Difference, FixedUpTo};
@@ -119,6 +119,9 @@ fn difference(link: LinkType, frame: &[u8]) -> Option<Difference> {
         is_tagged.then_some(Difference::VlanTags),
         has_extension.then_some(Difference::ExtensionHeaders),
         (version == 4 && words < 5).then_some(Difference::HeaderLength),
+        knock_engine::source(link, frame)
+            .is_some_and(|source| !address::is_of_a_host(source))
+            .then_some(Difference::NoHost),
     ]
     .into_iter()
     .flatten()

@@ -63,13 +63,17 @@ pub enum Difference {
     LongName = 27,
     /// It forgets all attempts when the configuration is read anew.
     Reload = 37,
+    /// A second try of the knock just made voids the attempt.
+    SecondTry = 56,
+    /// It hears packets from addresses that no host has.
+    NoHost = 57,
     /// Each opening has a deadline of its own, and there is neither `On_Reknock` nor `Seq_Cooldown`.
     Reknock = 58,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -97,6 +101,8 @@ impl Difference {
         Self::LongCommand,
         Self::LongName,
         Self::Reload,
+        Self::SecondTry,
+        Self::NoHost,
         Self::Reknock,
     ];
 
@@ -143,6 +149,8 @@ impl fmt::Display for Difference {
             Self::LongCommand => "knockd 0.8 runs no command of 4,096 bytes or more",
             Self::LongName => "knockd 0.8 cuts the name of a door to 127 bytes",
             Self::Reload => "knockd 0.8 forgets all attempts at a reload",
+            Self::SecondTry => "a second try of a knock voids the attempt in knockd 0.8",
+            Self::NoHost => "knockd 0.8 hears packets from addresses that no host has",
             Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }

@@ -10,7 +10,7 @@ mod difference;
 mod effect;
 mod filter;
 mod machine;
-mod openings;
+mod remembered;
 mod rules;
 mod undecodable;
 

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 use knock_engine::{
     CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
-    Limits, Listening, Note, OnReknock, Packet, Phase, RuleSet, RunId, Skip, Stage, TcpFlags,
+    Limits, Listening, Note, OnReknock, Packet, Phase, RuleSet, RunId, Skip, Stage, Step, TcpFlags,
     TcpHeader, Timestamp, Transport,
 };
 
@@ -26,7 +26,7 @@ use crate::children::{Child, Children, too_long};
 use crate::difference::{Difference, FixedUpTo};
 use crate::effect::Knockd08Effect;
 use crate::filter::{Family, Filter, Refusal, is_filtered, refusal};
-use crate::openings::Openings;
+use crate::remembered::Remembered;
 
 /// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
 const NAME_BYTES: usize = 127;
@@ -38,7 +38,7 @@ pub struct Knockd08Rules {
     attempts: Attempts,
     /// The knock of each attempt that was counted last.
     counted: BTreeMap<Serial, Fingerprint>,
-    openings: Openings,
+    remembered: Remembered,
     filter: Filter,
     children: Children,
     /// Until when further openings of a client at a door are ignored.
@@ -73,7 +73,7 @@ impl Knockd08Rules {
             fixed,
             attempts: Attempts::default(),
             counted: BTreeMap::new(),
-            openings: Openings::default(),
+            remembered: Remembered::default(),
             filter: Filter::default(),
             children: Children::default(),
             cooldowns: BTreeMap::new(),
@@ -166,6 +166,10 @@ impl Knockd08Rules {
             if attempt.expires > latest {
                 return false;
             }
+            // The first knock has been remembered for `seq_timeout` by now.
+            if stage > Stage::FIRST {
+                self.remember_counted(at, serial, site);
+            }
             site.counts.timed_out = site.counts.timed_out.saturating_add(1);
             site.emit(at, Effect::SequenceTimedOut { client, door, stage });
         }
@@ -189,13 +193,13 @@ impl Knockd08Rules {
     }
 
     fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
-        self.openings.forget_due(heard.at);
+        self.remembered.forget_due(heard.at);
         let Some(fingerprint) = self.fingerprint(heard.packet) else { return false };
         let client = heard.packet.source;
         let is_counted = |(serial, attempt): (Serial, &Attempt)| {
             attempt.stage.is_some() && self.counted.get(&serial) == Some(&fingerprint)
         };
-        self.attempts.of(client).any(is_counted) || self.openings.contain(client, fingerprint)
+        self.attempts.of(client).any(is_counted) || self.remembered.contain(client, fingerprint)
     }
 
     /// The client's attempts. Returns whether the packet may begin others.
@@ -220,11 +224,14 @@ impl Knockd08Rules {
                 site.emit(heard.at, Effect::Note(Note::OtherFlags { client, door: id, stage }));
                 continue;
             }
-            let wanted = door.sequence().and_then(|sequence| sequence.after(stage));
-            if wanted == Some(heard.packet.knock()) {
+            let step = door.sequence().map(|sequence| sequence.step(stage, heard.packet.knock()));
+            if step == Some(Step::Next) {
                 advanced = true;
                 self.advance(heard, serial, site);
+            } else if step == Some(Step::Again) && self.fixed.has(Difference::SecondTry) {
+                self.try_again(heard, serial, site);
             } else {
+                self.remember_counted(heard.at, serial, site);
                 self.attempts.fail(serial);
                 site.counts.voided = site.counts.voided.saturating_add(1);
                 let knock = heard.packet.knock();
@@ -237,6 +244,49 @@ impl Knockd08Rules {
         }
         let obstacle = if waiting { Difference::BusyClient } else { Difference::WrongKnock };
         mine.is_empty() || !advanced && self.fixed.has(obstacle)
+    }
+
+    /// A second try of the knock that was made last: the attempt starts over at stage 1, and waits on
+    /// at any other.
+    fn try_again(&mut self, heard: Heard<'_>, serial: Serial, site: &mut Site) {
+        let Some(&Attempt { client, door, stage: Some(stage), .. }) = self.attempts.get(serial)
+        else {
+            return;
+        };
+        if stage > Stage::FIRST {
+            let note = Note::SecondTry { client, door, stage, knock: heard.packet.knock() };
+            site.emit(heard.at, Effect::Note(note));
+            return;
+        }
+        let expires = heard.now.saturating_add(site.doors.door(door).seq_timeout);
+        let timer = self.children.serial();
+        self.attempts.restart(serial, expires, timer);
+        self.remember_counted(heard.at, serial, site);
+        self.counted.extend(self.fingerprint(heard.packet).map(|counted| (serial, counted)));
+        site.emit(heard.at, Effect::StageReached { client, door, stage });
+    }
+
+    /// Takes the knock that an attempt counted last, and remembers it.
+    fn remember_counted(&mut self, at: Timestamp, serial: Serial, site: &mut Site) {
+        let counted = self.counted.remove(&serial);
+        let Some(&Attempt { client, door, .. }) = self.attempts.get(serial) else { return };
+        self.remember(at, client, door, counted, site);
+    }
+
+    fn remember(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        door: DoorId,
+        knock: Option<Fingerprint>,
+        site: &mut Site,
+    ) {
+        let Some(knock) = knock else { return };
+        self.remembered.forget_due(at);
+        let until = at.saturating_add(site.doors.door(door).seq_timeout);
+        if self.remembered.remember(client, knock, until, self.limit) {
+            site.counts.forgotten_knocks = site.counts.forgotten_knocks.saturating_add(1);
+        }
     }
 
     fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
@@ -263,7 +313,7 @@ impl Knockd08Rules {
             };
             let serial = Serial(self.children.serial());
             let stage = Some(Stage::NONE);
-            let attempt = Attempt { client, door: id, stage, expires };
+            let attempt = Attempt { client, door: id, stage, expires, timer: serial.0 };
             self.attempts.add(serial, attempt);
             site.counts.attempts = site.counts.attempts.saturating_add(1);
             self.advance(heard, serial, site);
@@ -279,16 +329,13 @@ impl Knockd08Rules {
         let Attempt { client, door: id, stage: Some(stage), .. } = attempt else { return };
         site.emit(at, Effect::StageReached { client, door: id, stage });
         let fingerprint = self.fingerprint(heard.packet);
-        self.counted.remove(&serial);
+        self.remember_counted(at, serial, site);
         self.counted.extend(fingerprint.map(|fingerprint| (serial, fingerprint)));
         let door = site.doors.door(id);
         if door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)) {
             return;
         }
-        let until = at.saturating_add(door.seq_timeout);
-        if fingerprint.is_some_and(|last| self.openings.remember(client, last, until, self.limit)) {
-            site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
-        }
+        self.remember(at, client, id, fingerprint, site);
         if self.fixed.has(Difference::OneTimeOpener) {
             self.remove(serial);
         } else {
@@ -351,7 +398,8 @@ impl Knockd08Rules {
             self.filter.keep_first_sequence(id, before);
         }
         if self.fixed.has(Difference::OneTimeOthers) {
-            for serial in self.attempts.at(id) {
+            for serial in self.attempts.at_by_expiry(id) {
+                self.remember_counted(at, serial, site);
                 self.remove(serial);
             }
         } else {
@@ -377,17 +425,15 @@ impl Knockd08Rules {
     }
 
     /// The attempt that is due first, if its time comes by itself.
-    fn next_timeout(&self) -> Option<(Timestamp, Serial)> {
-        let (expires, serial) = self.attempts.earliest()?;
-        self.fixed.has(Difference::LateTimeout).then_some((expires, serial))
+    fn next_timeout(&self) -> Option<(Timestamp, u64, Serial)> {
+        let next = self.attempts.earliest()?;
+        self.fixed.has(Difference::LateTimeout).then_some(next)
     }
 
     /// Returns the next stop command and whether it is due before any timeout.
     fn is_child_next(&self) -> bool {
         match (self.children.next(), self.next_timeout()) {
-            (Some((child, serial)), Some((timeout, attempt))) => {
-                (child, Serial(serial)) < (timeout, attempt)
-            }
+            (Some(child), Some((timeout, timer, _))) => child < (timeout, timer),
             (Some(_), None) => true,
             (None, _) => false,
         }
@@ -433,7 +479,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         if self.is_child_next() {
             return self.children.deadline();
         }
-        let (at, serial) = self.next_timeout()?;
+        let (at, _, serial) = self.next_timeout()?;
         let &Attempt { client, door, .. } = self.attempts.get(serial)?;
         Some(Deadline { at, client, door, why: DeadlineReason::SequenceTimeout })
     }
@@ -441,17 +487,18 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
     fn fire(&mut self, site: &mut Site) {
         if self.is_child_next() {
             self.children.fire(site);
-        } else if let Some((at, serial)) = self.next_timeout() {
+        } else if let Some((at, _, serial)) = self.next_timeout() {
             self.end_if_over(at, serial, Timestamp::MAX, site);
         }
     }
 
-    fn doors_leave(&mut self, _: Timestamp, leaving: &[DoorId], _: &mut Site) {
+    fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site) {
         if !self.fixed.has(Difference::Reload) {
             self.forget_all();
         }
         for &door in leaving {
-            for serial in self.attempts.at(door) {
+            for serial in self.attempts.at_by_expiry(door) {
+                self.remember_counted(at, serial, site);
                 self.remove(serial);
             }
         }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::parse::{Severity, Span, Wording};
-use serde::Serialize;
-
-use crate::report::{Finding, Source};
-use crate::setup::Setup;
+use crate::diagnostics::{Finding, Source};
+use crate::lex::Span;
 use crate::text::shown;
+use crate::warnings::Code;
+use crate::wording::{Severity, Wording};
+use serde::Serialize;
 
 /// The version of the form. It changes when a field goes or means something else; fields may be added.
 const VERSION: u32 = 1;
@@ -27,9 +27,10 @@ struct Object<'a> {
     note: Option<&'a str>,
 }
 
-/// Returns everything that was found, in the order of the report in words.
-pub(crate) fn lines(path: &Path, setup: &Setup) -> String {
-    match setup.sources() {
+/// Returns everything that was found, in the order of the report in words; `Err` says why the
+/// configuration could not be read.
+pub(crate) fn lines(path: &Path, sources: Result<&[Source], &Wording>) -> String {
+    match sources {
         Ok(sources) => sources.iter().map(of_source).collect(),
         Err(wording) => line(&shown(path), None, None, Severity::Error, None, wording),
     }
@@ -58,7 +59,7 @@ fn of_source(source: &Source) -> String {
 }
 
 fn of_finding(source: &Source, finding: &Finding) -> String {
-    let code = finding.code.map(crate::lint::Code::name);
+    let code = finding.code.map(Code::name);
     let end = finding.span.map(|span| end_column(&span, &source.text));
     line(&source.name, finding.span, end, finding.severity, code, &finding.wording)
 }

@@ -1,26 +1,42 @@
 //! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
+//!
+//! Modules use only those above them in this list, and a file of a folder may use its `mod.rs`.
 
-mod check;
-pub mod faults;
-mod files;
-mod host;
-mod json;
-pub mod lint;
-pub mod one_time;
-pub mod options;
-mod parse;
-pub mod report;
-mod setup;
 pub mod text;
+mod wording;
 
-pub use check::Verdict;
-pub use files::{Files, MAX_FILE_BYTES, Refusal, Unreadable, read_configuration, read_one_time};
-pub use host::{Host, ThisHost};
-pub use parse::lex;
-pub use parse::one_time::parse as parse_one_time;
-pub use parse::{
-    Config, Diagnostic, Diagnostics, Directive, DoorConfig, DoorPlaces, Excerpt, Fault, FileName,
-    InterfaceName, LineFault, Lint, LogTime, OneTimeFile, OptionFault, Options, Parsed, Severity,
-    Span, UserName, ValueFault, Wording, nearest, parse,
+pub mod lex;
+mod names;
+mod suggest;
+
+mod config;
+mod directives;
+pub mod warnings;
+
+pub mod diagnostics;
+
+mod read;
+
+pub mod lint;
+
+mod load;
+
+mod json;
+pub mod options;
+mod verdict;
+
+pub use config::*;
+pub use diagnostics::{Diagnostic, Diagnostics, Fault, LineFault, OptionFault, ValueFault};
+pub use directives::{Directive, Reload, Section};
+pub use lex::Span;
+pub use load::{
+    Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Refusal, Setup, ThisHost, Unreadable, doors,
+    marks, read_configuration, read_one_time,
 };
-pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};
+pub use names::{FileName, InterfaceName, UserName};
+pub use read::one_time::parse as parse_one_time;
+pub use read::{Parsed, parse};
+pub use suggest::nearest;
+pub use text::Excerpt;
+pub use verdict::Verdict;
+pub use wording::{Severity, Wording};

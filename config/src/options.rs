@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use crate::lint::{Code, Level, Levels};
-use crate::parse::nearest;
+use crate::suggest::nearest;
+use crate::warnings::{Code, Level, Levels};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgGroup, Args, ValueEnum};
 

@@ -2,20 +2,40 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Returns a path fit to be printed: no control characters, U+FFFD for what is not UTF-8.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    let mut shown = String::new();
-    for character in path.to_string_lossy().chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
+    printable(path.as_os_str().as_bytes())
+}
+
+/// Returns text fit to be printed: control characters are escaped, and U+FFFD is there for what is not
+/// UTF-8.
+#[must_use]
+pub fn printable(text: &[u8]) -> String {
+    let mut out = String::new();
+    for character in String::from_utf8_lossy(text).chars() {
+        push_printable(character, &mut out);
     }
-    shown
+    out
+}
+
+/// Adds a character, escaped if it is one that could command the terminal.
+pub fn push_printable(character: char, out: &mut String) {
+    if character.is_control() {
+        out.extend(character.escape_default());
+    } else {
+        out.push(character);
+    }
+}
+
+/// Returns text fit to be printed where its length matters: U+FFFD is there for each control character
+/// and for what is not UTF-8.
+#[must_use]
+pub fn masked(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
 }
 
 /// Prints what the system says of an error, without its number, which tells nobody more.
@@ -29,6 +49,57 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
+/// Part of the text, fit to stand in a message: what is not UTF-8 is U+FFFD, control characters
+/// are escaped, and behind [`Excerpt::MAX_CHARS`] characters it ends in `...`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Excerpt(Box<str>);
+
+impl Excerpt {
+    /// The most characters that are kept.
+    pub const MAX_CHARS: usize = 40;
+
+    /// Takes part of a text.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        // No character has more than four bytes, and what is cut off here is cut off below anyway.
+        let most = Self::MAX_CHARS.saturating_add(1).saturating_mul(4);
+        let text = String::from_utf8_lossy(bytes.get(..most).unwrap_or(bytes));
+        let mut excerpt = String::new();
+        for (count, character) in text.chars().enumerate() {
+            if count == Self::MAX_CHARS {
+                excerpt.push_str("...");
+                break;
+            }
+            push_printable(character, &mut excerpt);
+        }
+        Self(excerpt.into_boxed_str())
+    }
+
+    /// Returns the excerpt.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Returns `1 knock`, `2 knocks`.
+#[must_use]
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,9 +111,30 @@ mod tests {
     }
 
     #[test]
+    fn a_masked_text_is_as_long_as_it_was() {
+        assert_eq!(masked(b"a\x1b[31m\r\xff"), "a\u{fffd}[31m\u{fffd}\u{fffd}");
+    }
+
+    #[test]
     fn a_cause_is_told_without_its_number() {
         let missing = io::Error::from_raw_os_error(libc::ENOENT);
         assert_eq!(Cause(&missing).to_string(), "No such file or directory");
         assert_eq!(Cause(&io::Error::other("cut (twice)")).to_string(), "cut (twice)");
+    }
+
+    #[test]
+    fn an_excerpt_shows_no_control_character_and_ends_somewhere() {
+        assert_eq!(Excerpt::new(b"a\x1b[31m\xff\x00").as_str(), "a\\u{1b}[31m\u{fffd}\\u{0}");
+        assert_eq!(Excerpt::new(b"a\xff").to_string(), "a\u{fffd}");
+        assert_eq!(format!("{:?}", Excerpt::new(b"a\"")), r#""a\"""#);
+        assert_eq!(Excerpt::new(&[b'x'; 40]).as_str(), "x".repeat(40));
+        assert_eq!(Excerpt::new(&[b'x'; 9000]).as_str(), "x".repeat(40) + "...");
+    }
+
+    #[test]
+    fn one_thing_is_told_in_the_singular() {
+        assert_eq!(counted(1, "knock"), "1 knock");
+        assert_eq!(counted(2, "knock"), "2 knocks");
+        assert_eq!(counted(0, "knock"), "0 knocks");
     }
 }

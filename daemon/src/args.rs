@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser};
-use knock_config::lint::Code;
 use knock_config::options::{CheckOptions, STYLES, code, number_of_attempts};
+use knock_config::warnings::Code;
 use knock_engine::Limits;
 
 const LONG_ABOUT: &str = "\

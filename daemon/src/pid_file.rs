@@ -10,9 +10,6 @@ use nix::fcntl::Flock;
 
 use crate::locked_file::{self, LockError, is_at};
 
-/// The default path, as in knockd 0.8.
-pub(crate) const DEFAULT: &str = "/var/run/knockd.pid";
-
 /// The file, locked while the daemon runs, so that a second daemon notices.
 pub(crate) struct PidFile {
     path: PathBuf,

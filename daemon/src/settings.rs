@@ -5,12 +5,11 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{FileName, LogTime, Options};
+use knock_config::{Directive, FileName, Given, LogTime, Options, Reload};
 use knock_engine::Seconds;
 
 use crate::addresses;
 use crate::args::Args;
-use crate::pid_file;
 use crate::user::User;
 
 /// The settings of the daemon. The command line overrides the file.
@@ -74,29 +73,64 @@ impl Settings {
     /// [`SettingsError`] if they name something that does not exist.
     pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
         let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
-        let pid_file = pid_file.unwrap_or_else(|| PathBuf::from(pid_file::DEFAULT));
+        let pid_file = pid_file.or_else(|| Directive::PidFile.default_value().map(PathBuf::from));
         // Before the interfaces, whose absence a check forgives.
         let user = user(options)?;
         Ok(Self {
             interfaces: interfaces(args, options)?,
-            pid_file: args.daemon.then_some(pid_file),
+            pid_file: pid_file.filter(|_| args.daemon),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
-            log_time: options.log_time,
+            log_time: options.log_time(),
             syslog: options.use_syslog,
             user,
-            command_limit: options.command_limit,
+            command_limit: options.command_limit.as_ref().map(|given| given.value),
             lease_file: options.lease_file.as_ref().map(path),
         })
     }
 }
 
-fn path(name: &FileName) -> PathBuf {
-    Path::new(OsStr::from_bytes(name.as_bytes())).to_owned()
+impl Settings {
+    /// Goes by other settings, but for those that count after a restart. Returns the directives of
+    /// these that differ.
+    pub(crate) fn change_to(&mut self, new: Self) -> Vec<Directive> {
+        let mut later = Vec::new();
+        let Self {
+            interfaces,
+            user,
+            pid_file,
+            lease_file,
+            log_file,
+            log_time,
+            syslog,
+            command_limit,
+        } = new;
+        change(Directive::Interface, &mut self.interfaces, interfaces, &mut later);
+        change(Directive::User, &mut self.user, user, &mut later);
+        change(Directive::PidFile, &mut self.pid_file, pid_file, &mut later);
+        change(Directive::LeaseFile, &mut self.lease_file, lease_file, &mut later);
+        change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
+        change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
+        change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);
+        change(Directive::CommandLimit, &mut self.command_limit, command_limit, &mut later);
+        later
+    }
+}
+
+fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut Vec<Directive>) {
+    match directive.reload() {
+        Reload::AtOnce => *old = new,
+        Reload::AfterRestart if *old != new => later.push(directive),
+        Reload::AfterRestart => {}
+    }
+}
+
+fn path(name: &Given<FileName>) -> PathBuf {
+    Path::new(OsStr::from_bytes(name.value.as_bytes())).to_owned()
 }
 
 fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsError> {
     let mut names: Vec<Vec<u8>> = if args.interfaces.is_empty() {
-        options.interfaces.iter().map(|name| name.as_bytes().to_vec()).collect()
+        options.interfaces().iter().map(|name| name.as_bytes().to_vec()).collect()
     } else {
         args.interfaces.iter().map(|name| name.clone().into_vec()).collect()
     };
@@ -118,7 +152,7 @@ fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsEr
 }
 
 fn user(options: &Options) -> Result<Option<User>, SettingsError> {
-    let name = options.user.as_ref();
+    let name = options.user.as_ref().map(|given| &given.value);
     let user = User::find(name)
         .map_err(|unknown| SettingsError::NoUser { name: unknown, is_default: name.is_none() })?;
     Ok(crate::user::is_root().then_some(user))
@@ -174,5 +208,18 @@ mod tests {
             error,
             SettingsError::NoUser { name: "nosuchuser".to_owned(), is_default: false }
         );
+    }
+
+    #[test]
+    fn a_reload_changes_what_can_be_changed_while_the_daemon_runs() {
+        let mut now = settings(&["-d"], "interface = a\nlogfile = /a\nlogtime = minutes").unwrap();
+        let file = "interface = b\nlogfile = /b\nlogtime = iso\nusesyslog\npidfile = /p\n\
+                    leasefile = /l\ncommandlimit = 9";
+        let new = settings(&["-d"], file).unwrap();
+        let (old, wanted) = (now.clone(), new.clone());
+        let later = now.change_to(new);
+        assert_eq!(later, [Directive::Interface, Directive::PidFile, Directive::LeaseFile]);
+        let Settings { interfaces, pid_file, user, lease_file, .. } = old;
+        assert_eq!(now, Settings { interfaces, pid_file, user, lease_file, ..wanted });
     }
 }

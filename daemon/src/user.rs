@@ -1,10 +1,7 @@
 //! The user that processes without privileges become.
 
-use knock_config::UserName;
+use knock_config::{Directive, UserName};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-
-/// The default user.
-const DEFAULT: &str = "nobody";
 
 /// The IDs of a user and its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +11,11 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Looks up the user of the directive, or [`DEFAULT`]. `Err` is the name of a user that does not
+    /// Looks up the user of the directive, or its default. `Err` is the name of a user that does not
     /// exist.
     pub(crate) fn find(name: Option<&UserName>) -> Result<Self, String> {
-        let name = name.map_or(DEFAULT.to_owned(), ToString::to_string);
+        let default = Directive::User.default_value().unwrap_or_default();
+        let name = name.map_or(default.to_owned(), ToString::to_string);
         match nix::unistd::User::from_name(&name) {
             Ok(Some(found)) => Ok(Self { user: found.uid.as_raw(), group: found.gid.as_raw() }),
             Ok(None) | Err(_) => Err(name),

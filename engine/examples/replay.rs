@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut capture = Capture::open(&argument("capture.pcap"))?;
     let setup = Setup::load(&argument("knockd.conf"));
     let Some(config) = &setup.config else {
-        return Err(setup.report(knock_config::report::Style::Plain).into());
+        return Err(setup.report(knock_config::diagnostics::Style::Plain).into());
     };
     let doors = knock_config::doors(config)?;
     let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());

@@ -4,6 +4,19 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Returns whether a host can have this address: it is neither unspecified nor multicast nor the
+/// limited broadcast address.
+#[must_use]
+#[inline]
+pub const fn is_of_a_host(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
+        }
+        IpAddr::V6(address) => !address.is_unspecified() && !address.is_multicast(),
+    }
+}
+
 /// Appends `address` to `out` as `inet_ntop` prints it.
 ///
 /// Rust prints the IPv4-compatible `::1.2.3.4` as `::102:304`; `inet_ntop` keeps the dots

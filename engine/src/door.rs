@@ -77,6 +77,17 @@ impl Stage {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence(Box<[Knock]>);
 
+/// What a knock is to an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The knock that comes next.
+    Next,
+    /// The knock that was made last, where another one comes next.
+    Again,
+    /// Any other knock.
+    Wrong,
+}
+
 /// Why a list of knocks is not a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SequenceError {
@@ -119,6 +130,19 @@ impl Sequence {
     #[must_use]
     pub fn after(&self, stage: Stage) -> Option<Knock> {
         self.0.get(usize::from(stage.get())).copied()
+    }
+
+    /// Returns what a knock is to an attempt at `stage`.
+    #[must_use]
+    pub fn step(&self, stage: Stage, knock: Knock) -> Step {
+        let at = usize::from(stage.get());
+        if self.0.get(at) == Some(&knock) {
+            Step::Next
+        } else if at.checked_sub(1).and_then(|last| self.0.get(last)) == Some(&knock) {
+            Step::Again
+        } else {
+            Step::Wrong
+        }
     }
 
     /// Returns whether `stage` is the whole sequence.

@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::address;
 use crate::door::{Door, DoorName, DoorSequence, Sequence};
 use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
@@ -191,9 +192,13 @@ impl Doors {
     }
 
     /// Returns whether a packet counts: whether any door would let it through its filter, with its
-    /// destination, its port and protocol anywhere in the sequence, and its flags.
+    /// destination, its port and protocol anywhere in the sequence, and its flags. A source that no
+    /// host has never counts.
     #[must_use]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
+        if !address::is_of_a_host(packet.source) {
+            return false;
+        }
         let mut naming = self.index.naming(packet.knock()).iter();
         naming.any(|&id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
     }

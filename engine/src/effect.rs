@@ -291,7 +291,7 @@ impl<X: OwnEffect> Effect<X> {
 /// Why a packet did not count for an attempt, or an attempt ended without a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The packet repeats the last knock that counted; it is ignored.
+    /// The packet is a TCP retransmission of a knock that counted; it is ignored.
     Retransmission {
         /// Who sent it.
         client: IpAddr,
@@ -306,6 +306,18 @@ pub enum Note {
         door: DoorId,
         /// How far the attempt is.
         stage: Stage,
+    },
+    /// The packet is a second, fresh try of the knock that was counted last, where another one comes
+    /// next; the attempt stays as it is.
+    SecondTry {
+        /// Who sent it.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// How far the attempt is.
+        stage: Stage,
+        /// What was knocked again.
+        knock: Knock,
     },
     /// The packet was not the next knock; the attempt is void.
     Voided {
@@ -354,6 +366,7 @@ impl Note {
         match *self {
             Self::Retransmission { client, .. }
             | Self::OtherFlags { client, .. }
+            | Self::SecondTry { client, .. }
             | Self::Voided { client, .. }
             | Self::Evicted { client, .. }
             | Self::SequenceChanged { client, .. }
@@ -367,6 +380,7 @@ impl Note {
         match *self {
             Self::Retransmission { .. } => None,
             Self::OtherFlags { door, .. }
+            | Self::SecondTry { door, .. }
             | Self::Voided { door, .. }
             | Self::Evicted { door, .. }
             | Self::SequenceChanged { door, .. }

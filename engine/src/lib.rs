@@ -108,7 +108,7 @@ pub mod transcript;
 pub use command::{Command, Commands, Phase};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
 pub use door::{
-    Door, DoorName, DoorSequence, FlagRule, OnReknock, Sequence, SequenceError, Stage, Target,
+    Door, DoorName, DoorSequence, FlagRule, OnReknock, Sequence, SequenceError, Stage, Step, Target,
 };
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{

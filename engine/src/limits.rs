@@ -8,12 +8,12 @@ use core::num::NonZeroU32;
 /// at most 64 MiB are reserved from the beginning, but not used before attempts come.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most attempts; as many openings are remembered besides, as many cooldowns, and as many
-    /// commands may run, wait, or be due some time.
+    /// The most attempts; as many knocks are remembered besides, to know their retransmissions, as
+    /// many cooldowns, and as many commands may run, wait, or be due some time.
     ///
     /// At the limit, the attempt with the least progress makes room for a new one, of those the one
-    /// that has been at its stage longest; the opening or the cooldown that is next to be forgotten
-    /// is forgotten before its time; and a door with a start command stays shut rather than leave a
+    /// that has been at its stage longest; the knock or the cooldown that is next to be forgotten is
+    /// forgotten before its time; and a door with a start command stays shut rather than leave a
     /// lease unrecorded. Each is counted and told.
     pub attempts: NonZeroU32,
     /// What hashes of client addresses depend on. It changes no effect; a live daemon takes it from

@@ -90,11 +90,15 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
     match *note {
         Note::Retransmission { client, knock } => {
             line.address(client).text(": ").knock(knock);
-            line.text(" repeats the last knock (TCP retransmission), ignored");
+            line.text(" repeats an earlier knock (TCP retransmission), ignored");
         }
         Note::OtherFlags { client, door, stage } => {
             line.client_at(client, door).text("still at stage ").number(stage);
             line.text(": the packet has other TCP flags than tcpflags asks for");
+        }
+        Note::SecondTry { client, door, stage, knock } => {
+            line.client_at(client, door).text("still at stage ").number(stage);
+            line.text(": ").knock(knock).text(" was tried again, ignored");
         }
         Note::Voided { client, door, stage, knock } => {
             line.client_at(client, door).text("void at stage ").number(stage);

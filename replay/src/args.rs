@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::ArgPredicate;
 use clap::{Parser, ValueEnum};
 use knock_compat::{Difference, Rules};
-use knock_config::lint::Code;
 use knock_config::options::{self, CheckOptions, STYLES, number_of_attempts};
+use knock_config::warnings::Code;
 use knock_engine::Limits;
 
 const USAGE: &str = "\

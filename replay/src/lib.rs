@@ -23,8 +23,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use knock_compat::Rules;
+use knock_config::diagnostics::{self as findings, Style};
 use knock_config::options::{self, Format};
-use knock_config::report::{self as findings, Style};
 use knock_config::text::{Cause, shown};
 use knock_config::{Host, Refusal, Setup, ThisHost, Verdict};
 use knock_engine::{Doors, Limits};

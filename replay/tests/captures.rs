@@ -49,6 +49,9 @@ fn every_case_prints_what_its_snapshot_says() {
     }
 }
 
+/// Captures with which only knock opens: a client knocks twice at a port (docs/differences.md, 56).
+const ONLY_KNOCK_OPENS: &[&str] = &["zeek-22-80-80-21-timeouts/t15two"];
+
 #[test]
 fn what_the_real_knockd_printed_is_printed_byte_for_byte_by_both_rule_sets() {
     let mut compared = 0;
@@ -60,6 +63,10 @@ fn what_the_real_knockd_printed_is_printed_byte_for_byte_by_both_rule_sets() {
             // The real one was run without waiting for stop commands.
             let output = stops_behind_starts(&output);
             let printed = String::from_utf8_lossy(&output);
+            if rules == "knock" && ONLY_KNOCK_OPENS.contains(&&*case.name) {
+                assert!(printed.contains("OPEN SESAME") && !expected.contains("OPEN SESAME"));
+                continue;
+            }
             assert_eq!(printed, expected, "{} by {rules}", case.name);
         }
         compared += 1;

@@ -26,13 +26,13 @@ pub fn configured(conf: &Conf) -> Doors {
     let parsed = config::parse(&conf.text);
     let mut config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
     for door in &mut config.doors {
-        let Some(file) = &door.one_time_file else { continue };
-        let name = String::from_utf8_lossy(file.name.as_bytes());
+        let Some(file) = door.one_time_file() else { continue };
+        let name = String::from_utf8_lossy(file.as_bytes());
         let file = conf.sequence_files.iter().find(|(other, _)| *other == name);
         let (sequences, _) = knock_config::parse_one_time(&file.expect("the file is there").1);
-        door.door.sequence = DoorSequence::OneTime(sequences.expect("the file is good"));
+        door.set_one_time(sequences.expect("the file is good"));
     }
-    Doors::new(config.doors.into_iter().map(|door| door.door).collect())
+    Doors::new(config.doors.into_iter().map(|door| door.door()).collect())
         .expect("tests have few doors")
 }
 

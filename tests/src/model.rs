@@ -23,7 +23,7 @@ mod tests;
 pub use house::House;
 pub use input::{
     ACK, CWR, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST, SYN, Sequences,
-    Setting, Transport, URG,
+    Setting, Transport, URG, is_of_a_host,
 };
 
 /// A line of the transcript.
@@ -55,7 +55,7 @@ pub struct Counts {
     /// Attempts that made room for another at the limit.
     pub evicted: u64,
     /// Openings whose last knock was forgotten before its time at the limit.
-    pub forgotten_openings: u64,
+    pub forgotten_knocks: u64,
     /// Openings refused at the limit.
     pub refused: u64,
     /// Openings merged with one whose start command waits.

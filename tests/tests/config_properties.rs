@@ -5,10 +5,11 @@
 
 use std::net::IpAddr;
 
+use knock_config::diagnostics::{self, Source, Style};
 use knock_config::lint::{self, Checked, Circumstances};
-use knock_config::report::{self, Source, Style};
+use knock_config::warnings::Code;
 use knock_config::{
-    self, Diagnostic, Diagnostics, Fault, InterfaceName, LogTime, Severity, Span, UserName,
+    self, Diagnostic, Diagnostics, InterfaceName, LogTime, Severity, Span, UserName,
 };
 use knock_engine::{
     Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OnReknock, OneTimeSequences,
@@ -64,18 +65,19 @@ proptest! {
         prop_assert!(config.is_some(), "{:?} in {shown}", parsed.diagnostics);
         let config = config.unwrap_or_default();
         let read = config.doors.into_iter().map(|door| {
-            let file = door.one_time_file.map(|file| file.name.as_bytes().to_vec());
-            (door.door, file)
+            let file = door.one_time_file().map(|name| name.as_bytes().to_vec());
+            (door.door(), file)
         });
         prop_assert_eq!(read.collect::<Vec<_>>(), doors, "{}", shown);
         prop_assert_eq!(config.options.use_syslog, options.use_syslog);
-        let log_file = config.options.log_file.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(config.options.interfaces(), options.interfaces);
+        prop_assert_eq!(config.options.log_time(), options.log_time);
+        let log_file = config.options.log_file.map(|name| name.value.as_bytes().to_vec());
         prop_assert_eq!(log_file, options.log_file);
-        prop_assert_eq!(config.options.interfaces, options.interfaces);
-        prop_assert_eq!(config.options.user, options.user);
-        prop_assert_eq!(config.options.log_time, options.log_time);
-        prop_assert_eq!(config.options.command_limit, options.command_limit);
-        let lease_file = config.options.lease_file.map(|name| name.as_bytes().to_vec());
+        prop_assert_eq!(config.options.user.map(|name| name.value), options.user);
+        let limit = config.options.command_limit.map(|limit| limit.value);
+        prop_assert_eq!(limit, options.command_limit);
+        let lease_file = config.options.lease_file.map(|name| name.value.as_bytes().to_vec());
         prop_assert_eq!(lease_file, options.lease_file);
     }
 
@@ -116,8 +118,9 @@ fn check_advice(text: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(&checked.config, &parsed.config);
     prop_assert_eq!(checked.diagnostics.errors(), parsed.diagnostics.errors());
     check_diagnostics(&checked.diagnostics, text)?;
-    let is_no_advice = |one: &&Diagnostic| !matches!(one.fault, Fault::Advice(_));
-    let without_advice = checked.diagnostics.kept().iter().filter(is_no_advice);
+    let is_told_at_every_start =
+        |one: &&Diagnostic| one.fault.code().is_none_or(Code::is_told_at_every_start);
+    let without_advice = checked.diagnostics.kept().iter().filter(is_told_at_every_start);
     prop_assert!(without_advice.eq(parsed.diagnostics.kept()));
     for program in programs {
         let line = &text[program.span.line_start..program.span.line_end];
@@ -141,7 +144,7 @@ fn check_diagnostics(diagnostics: &Diagnostics, text: &[u8]) -> Result<(), TestC
         prop_assert_eq!(u32::try_from(column), Ok(span.column));
     }
     let source = Source::new("knockd.conf".to_owned(), text.to_vec(), diagnostics);
-    let report = report::render(&[source], Style::Plain);
+    let report = diagnostics::render(&[source], Style::Plain);
     let errors = diagnostics.kept().iter().filter(|one| one.severity() == Severity::Error).count();
     let headlines = report.lines().filter(|line| line.starts_with("error: ")).count();
     prop_assert_eq!(headlines, if errors > 0 { errors + 1 } else { 0 });

@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-use knock_config::lint::{self, Advice, Circumstances};
-use knock_config::{self as config, Fault};
+use knock_config::lint::{self, Circumstances};
+use knock_config::warnings::Warning;
+use knock_config::{self as config, DoorConfig, Fault};
 use knock_engine::Command;
 use knock_tests::live::Namespace;
 use knock_tests::process::finish;
@@ -58,7 +59,7 @@ fn a_stop_command_that_is_warned_of_leaves_something_and_others_leave_nothing() 
             let config =
                 format!("[d]\nsequence = 1\nstart_command = {start}\nstop_command = {stop}\n");
             let warned =
-                advice(&config).iter().any(|one| matches!(one, Advice::StopDoesNotUndo { .. }));
+                advice(&config).iter().any(|one| matches!(one, Warning::StopDoesNotUndo { .. }));
             reset(&place);
             let before = rules(&place);
             assert!(runs(&place, start, CLIENT), "{start}");
@@ -89,7 +90,7 @@ fn iptables_refuses_what_is_warned_of_and_takes_the_rest() {
             let file = format!("../testdata/lints/{code}/{file}.conf");
             let text = std::fs::read(Path::new(&file)).unwrap();
             let doors = config::parse(&text).config.unwrap().doors;
-            for door in doors.iter().map(|door| &door.door) {
+            for door in doors.iter().map(DoorConfig::door) {
                 let client = if door.target.is_some() { CLIENT } else { client };
                 let commands = &door.commands;
                 let address = client.parse().unwrap();
@@ -111,11 +112,11 @@ fn is_iptables(command: &Command) -> bool {
     String::from_utf8_lossy(command.as_bytes()).contains("tables")
 }
 
-fn advice(text: &str) -> Vec<Advice> {
+fn advice(text: &str) -> Vec<Warning> {
     let checked = lint::check(text.as_bytes(), &Circumstances::default());
     let found = checked.parsed.diagnostics.kept().iter().filter_map(|one| match &one.fault {
-        Fault::Advice(advice) => Some(advice.clone()),
-        Fault::Line(_) | Fault::Value(_) | Fault::Option(_) | Fault::Lint(_) => None,
+        Fault::Warning(warning) => Some(warning.clone()),
+        Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => None,
     });
     found.collect()
 }

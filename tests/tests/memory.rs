@@ -72,7 +72,7 @@ const CONF: &[u8] = b"
 
 fn engine(limit: u32) -> Engine {
     let config = config::parse(CONF).config.unwrap();
-    let doors = config.doors.into_iter().map(|door| door.door).collect();
+    let doors = config.doors.into_iter().map(|door| door.door()).collect();
     let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 1 };
     Rules::Knock.engine(Doors::new(doors).unwrap(), Listening::everywhere(), &limits)
 }
@@ -151,7 +151,7 @@ fn at_the_limit_memory_grows_no_more() {
     flood(&mut engine, 20_000..100_000);
     assert_eq!(BYTES.with(Cell::get) - before, 0);
     let counts = engine.counts();
-    assert!(counts.refused > 0 && counts.forgotten_openings > 0, "{counts:?}");
+    assert!(counts.refused > 0 && counts.forgotten_knocks > 0, "{counts:?}");
     assert!(engine.live_attempts() <= 1000);
 }
 

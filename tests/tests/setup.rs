@@ -7,8 +7,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use knock_config::report::Style;
-use knock_config::{Config, FileName};
+use knock_config::diagnostics::Style;
+use knock_config::{Config, DoorConfig, FileName};
 use knock_config::{Files, MAX_FILE_BYTES, Refusal, Setup};
 use knock_engine::Sequence;
 use tempfile::TempDir;
@@ -253,7 +253,7 @@ fn doors_stand_in_the_order_of_the_configuration_with_their_sequences() {
     let config = directory.load().0.unwrap();
     let doors = knock_config::doors(&config).unwrap();
     let in_order = doors.in_order().map(|(_, door)| door);
-    assert!(in_order.eq(config.doors.iter().map(|door| &door.door)));
+    assert!(in_order.cloned().eq(config.doors.iter().map(DoorConfig::door)));
     assert_eq!(doors.len(), 2);
 }
 
@@ -296,7 +296,7 @@ fn load_with_file(name: &str) -> (Option<Config>, String) {
 
 fn first_ports(config: &Config) -> Vec<Option<u16>> {
     let first = |sequence: &Sequence| sequence.knocks().first().map(|knock| knock.port.0);
-    config.doors.iter().map(|door| door.door.sequence().and_then(first)).collect()
+    config.doors.iter().map(|door| door.sequence().and_then(first)).collect()
 }
 
 /// Lines of comments, none of them too long.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
-use knock_config::report::Source;
-use knock_config::text::Cause;
+use knock_config::diagnostics::Source;
+use knock_config::text::{Cause, counted};
 use knock_engine::LinkType;
 
 use super::looks::Looks;
@@ -160,12 +160,7 @@ impl fmt::Display for Fault {
             ),
             Self::NotACapture(looks) => looks.fmt(out),
             Self::Scenario(text) => {
-                let errors = text.errors();
-                write!(
-                    out,
-                    "is a scenario with {errors} error{}",
-                    if errors == 1 { "" } else { "s" }
-                )
+                write!(out, "is a scenario with {}", counted(text.errors(), "error"))
             }
             Self::UnsupportedVersion { format, place, major, minor } => {
                 let known = match format {

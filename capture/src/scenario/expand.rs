@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use knock_config::Wording;
-use knock_config::faults::Faults;
+use knock_config::diagnostics::Faults;
 use knock_config::lex::Piece;
 use knock_engine::{Port, TcpFlags};
 

@@ -48,7 +48,7 @@ use std::time::Duration;
 
 use crate::frame;
 use fastrand::Rng;
-use knock_config::report::{Finding, Source};
+use knock_config::diagnostics::{Finding, Source};
 use knock_config::{Severity, Wording};
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapTsResolution, PcapWriter};
 use pcap_file::{DataLink, Endianness};
@@ -84,7 +84,7 @@ pub fn capture(name: &str, text: &[u8]) -> Result<Vec<u8>, Box<Source>> {
         return Err(Box::new(too_long(name)));
     }
     let (packets, faults) = expand::packets(text);
-    let refuse = |faults: knock_config::faults::Faults| {
+    let refuse = |faults: knock_config::diagnostics::Faults| {
         Box::new(faults.into_source(name.to_owned(), text.to_vec()))
     };
     let Some(packets) = packets.filter(|_| faults.errors() == 0) else {

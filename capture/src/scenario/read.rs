@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Hit;
 use knock_config::Wording;
-use knock_config::faults::Faults;
+use knock_config::diagnostics::Faults;
 use knock_config::lex::{Line, Piece, Text};
 
 use super::statement::{Knocks, Statement, What, When};

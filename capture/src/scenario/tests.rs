@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::io::Cursor;
 
-use knock_config::report::{self, Style};
+use knock_config::diagnostics::{self, Style};
 use knock_engine::{LinkType, Packet as Seen, Protocol, Transport, decode};
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::Capture;
 /// Returns what a scenario is as packets: seconds, source, destination, and flags.
 fn acted(text: &str) -> String {
     let bytes = capture("test", text.as_bytes()).unwrap_or_else(|source| {
-        panic!("{}", report::render(std::slice::from_ref(&*source), Style::Plain))
+        panic!("{}", diagnostics::render(std::slice::from_ref(&*source), Style::Plain))
     });
     let mut capture =
         Capture::from_stream("test".to_owned(), Box::new(Cursor::new(bytes))).unwrap();
@@ -41,7 +41,7 @@ fn told(packet: &Seen) -> String {
 
 fn refused(text: &str) -> String {
     let source = capture("test", text.as_bytes()).unwrap_err();
-    report::render(std::slice::from_ref(&*source), Style::Plain)
+    diagnostics::render(std::slice::from_ref(&*source), Style::Plain)
 }
 
 #[test]

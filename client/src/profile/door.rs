@@ -4,12 +4,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use knock_config::Setup;
-use knock_config::one_time::path_of;
+use knock_config::marks::path_of;
 use knock_config::text::shown;
-use knock_config::{Config, DoorConfig, Excerpt, nearest};
-use knock_engine::{
-    DoorName, DoorSequence, FlagRule, Knock, Protocol, Sequence, TcpFlags, TcpHeader, Transport,
-};
+use knock_config::{Config, DoorConfig, Excerpt, Knocks, nearest};
+use knock_engine::{DoorName, FlagRule, Knock, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
 
 use super::trouble::Trouble;
 use knock_capture::hit::Hit;
@@ -37,14 +35,14 @@ pub(super) fn wanted(config: &Path, name: Option<&DoorName>) -> Result<Wanted, T
     let setup = Setup::load_for(config, |door| Some(door) == name);
     let Some(read) = &setup.config else { return Err(Trouble::Setup(Box::new(setup))) };
     let door = find(read, config, name)?;
-    let target = door.door.target.map(|target| target.address);
-    let sequence = match (&door.door.sequence, &door.one_time_file) {
-        (_, Some(file)) => Kind::OneTime(path_of(&file.name).to_owned()),
-        (DoorSequence::Fixed(sequence), None) => Kind::Fixed(sequence.clone()),
-        // No door is read so: its sequences come from a file.
-        (DoorSequence::OneTime(_), None) => return Err(no_door(read, config, name)),
+    let target = door.target().map(|target| target.address);
+    let sequence = match door.knocks.as_ref().map(|given| &given.value) {
+        Some(Knocks::OneTime { file, .. }) => Kind::OneTime(path_of(file).to_owned()),
+        Some(Knocks::Fixed(sequence)) => Kind::Fixed(sequence.clone()),
+        // No door is read so.
+        None => return Err(no_door(read, config, name)),
     };
-    Ok(Wanted { target, flags: door.door.flags, sequence })
+    Ok(Wanted { target, flags: door.flags(), sequence })
 }
 
 fn find<'a>(
@@ -52,11 +50,11 @@ fn find<'a>(
     path: &Path,
     name: Option<&DoorName>,
 ) -> Result<&'a DoorConfig, Trouble> {
-    let mut named = config.doors.iter().filter(|door| Some(&door.door.name) == name);
+    let mut named = config.doors.iter().filter(|door| Some(&door.name) == name);
     let door = named.next().ok_or_else(|| no_door(config, path, name))?;
     if named.next().is_some() {
         let message =
-            format!("more than one door of {} is named `{}`", shown(path), text(&door.door.name));
+            format!("more than one door of {} is named `{}`", shown(path), text(&door.name));
         return Err(Trouble::new(message, "give each door a name of its own"));
     }
     Ok(door)
@@ -65,7 +63,7 @@ fn find<'a>(
 fn no_door(config: &Config, path: &Path, name: Option<&DoorName>) -> Trouble {
     /// The most doors that are listed.
     const LISTED: usize = 20;
-    let names: Vec<String> = config.doors.iter().map(|door| text(&door.door.name)).collect();
+    let names: Vec<String> = config.doors.iter().map(|door| text(&door.name)).collect();
     let message = match name {
         Some(name) => format!("there is no door `{}` in {}", text(name), shown(path)),
         None => format!("no door of {} is named", shown(path)),
@@ -125,7 +123,7 @@ mod tests {
 
     fn flags_of(value: &str) -> Option<TcpFlags> {
         let text = format!("[a]\nsequence=1\ntcpflags={value}\n");
-        flags(config::parse(text.as_bytes()).config.unwrap().doors[0].door.flags)
+        flags(config::parse(text.as_bytes()).config.unwrap().doors[0].flags())
     }
 
     #[test]
@@ -159,7 +157,7 @@ mod tests {
     #[test]
     fn udp_knocks_have_no_flags() {
         let text = b"[a]\nsequence=1,2:udp\ntcpflags=fin\n";
-        let door = config::parse(text).config.unwrap().doors.remove(0).door;
+        let door = config::parse(text).config.unwrap().doors.remove(0).door();
         let hits: Vec<String> =
             hits(door.sequence().unwrap(), door.flags).iter().map(Hit::to_string).collect();
         assert_eq!(hits, ["1:tcp:fin", "2:udp"]);

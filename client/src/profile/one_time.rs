@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use knock_config::one_time::{self, NotMarked};
+use knock_config::diagnostics::Source;
+use knock_config::marks::{self, NotMarked};
 use knock_config::read_one_time;
-use knock_config::report::Source;
 use knock_config::text::{Cause, shown};
 use knock_engine::{OneTimeLine, Sequence};
 
@@ -62,7 +62,7 @@ impl OneTime {
         let begin = Instant::now();
         let mut waits = false;
         loop {
-            let file = one_time::open(path).map_err(|error| not_writable(path, &error))?;
+            let file = marks::open(path).map_err(|error| not_writable(path, &error))?;
             match lock(file, path)? {
                 Lock::Ours(file) => return Ok(Self { lock: Some(file), ..Self::look(path)? }),
                 Lock::Others if !waits => {
@@ -106,7 +106,7 @@ impl OneTime {
         if self.lock.is_none() {
             return Err(NotMarked::NoSuchLine);
         }
-        one_time::mark(&self.path, &self.text, self.line.number, self.line.offset)
+        marks::mark(&self.path, &self.text, self.line.number, self.line.offset)
     }
 }
 
@@ -161,7 +161,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 mod tests {
     use std::sync::mpsc;
 
-    use knock_config::report::Style;
+    use knock_config::diagnostics::Style;
     use tempfile::TempDir;
 
     use super::*;
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_file_that_was_put_aside_between_opening_and_locking_is_not_the_one() {
         let (folder, path) = file("1\n");
-        let opened = || one_time::open(&path).unwrap();
+        let opened = || marks::open(&path).unwrap();
         let before = opened();
         fs::write(folder.path().join("new"), "7\n").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use knock_config::faults::Faults;
+use knock_config::diagnostics::Faults;
+use knock_config::diagnostics::Source;
 use knock_config::lex::{Line, Piece, Text};
-use knock_config::report::Source;
 use knock_config::{Excerpt, Wording};
 
 use super::keyword::{Keyword, only_of_ssh};

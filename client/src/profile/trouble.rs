@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use knock_config::Wording;
-use knock_config::report::{self, Source, Style};
+use knock_config::diagnostics::{self, Source, Style};
 use knock_config::text::shown;
 use knock_config::{Setup, Unreadable};
 
@@ -31,10 +31,10 @@ impl Trouble {
     #[must_use]
     pub fn report(&self, style: Style) -> String {
         match self {
-            Self::Text(source) => report::render(std::slice::from_ref(source), style),
+            Self::Text(source) => diagnostics::render(std::slice::from_ref(source), style),
             Self::Setup(setup) => setup.report_of_errors(style),
             Self::Alone(wording) => {
-                report::render_alone(knock_config::Severity::Error, wording, style)
+                diagnostics::render_alone(knock_config::Severity::Error, wording, style)
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::plan::MAX_HITS;
 use crate::request::{Awaited, Family};
 use knock_capture::duration::{self, DurationError, Unit};
 use knock_capture::hit::{Hit, HitError};
-use knock_config::faults::Faults;
+use knock_config::diagnostics::Faults;
 
 /// The longest host name, in bytes: that of the domain name system.
 const MAX_HOST_BYTES: usize = 253;

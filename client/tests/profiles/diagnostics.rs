@@ -1,7 +1,7 @@
 //! What is told of a file that is at fault.
 
 use knock::profile::{Base, MAX_PATTERNS, MAX_PROFILES, parse};
-use knock_config::report::{Style, render};
+use knock_config::diagnostics::{Style, render};
 
 #[test]
 fn words_that_are_no_keywords_are_told_with_what_was_perhaps_meant() {

@@ -6,7 +6,7 @@ use knock_tests::manual::{Part, prose};
 use crate::desk::Desk;
 use knock::Hit;
 use knock::profile::{Base, Knocks, Profiles, parse};
-use knock_config::report::{Style, render};
+use knock_config::diagnostics::{Style, render};
 
 const EXAMPLE: &str = include_str!("../../../docs/examples/knock-config");
 

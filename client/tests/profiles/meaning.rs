@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use knock::profile::{Base, Knocks, Profiles, parse};
 use knock::{Awaited, Family, Hit};
-use knock_config::report::{Style, render};
+use knock_config::diagnostics::{Style, render};
 use knock_engine::{DoorName, Port};
 
 #[test]

@@ -1,7 +1,7 @@
 //! What holds for any text.
 
 use knock::profile::{Base, Parsed, parse};
-use knock_config::report::{Style, render};
+use knock_config::diagnostics::{Style, render};
 use proptest::prelude::*;
 
 proptest! {

@@ -1,34 +1,40 @@
-//! Advice about the commands of a door.
+//! Warning about the commands of a door.
 
-use super::advice::{Advice, NoIp};
+use super::circumstances::{Circumstances, Program};
 use super::firewall::{self, Change, Family};
 use super::shell::{self, Simple};
-use super::{Both, Circumstances, Program};
-use crate::parse::check::Door as Placed;
-use crate::parse::lex::Piece;
-use crate::parse::{Diagnostics, Directive, Excerpt};
+use crate::config::DoorConfig;
+use crate::diagnostics::Diagnostics;
+use crate::lex::Piece;
+use crate::text::Excerpt;
+use crate::warnings::{NoIp, Warning};
 
-pub(super) fn check(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
-    for command in commands(both.placed) {
+pub(super) fn check(
+    door: &DoorConfig,
+    text: &[u8],
+    with: &Circumstances,
+    diagnostics: &mut Diagnostics,
+) {
+    for command in commands(door, text) {
         check_text(command, diagnostics);
     }
-    check_pairs(both.placed, diagnostics);
-    check_families(both, with, diagnostics);
+    check_pairs(door, text, diagnostics);
+    check_families(door, text, with, diagnostics);
 }
 
 /// Returns the programs that commands name by their whole paths.
-pub(super) fn programs(placed: &Placed<'_>) -> Vec<Program> {
-    let named = commands(placed).filter_map(shell::program);
+pub(super) fn programs(door: &DoorConfig, text: &[u8]) -> Vec<Program> {
+    let named = commands(door, text).filter_map(shell::program);
     let absolute = named.filter(|program| program.bytes().starts_with(b"/"));
     absolute.map(|at| Program { path: at.bytes().to_vec(), span: at.span() }).collect()
 }
 
 /// Returns the commands that run something.
-fn commands<'a>(placed: &Placed<'a>) -> impl Iterator<Item = Piece<'a>> + use<'a> {
-    [placed.start, placed.start_6, placed.stop, placed.stop_6]
+fn commands<'a>(door: &DoorConfig, text: &'a [u8]) -> impl Iterator<Item = Piece<'a>> {
+    [&door.start, &door.start_6, &door.stop, &door.stop_6]
         .into_iter()
         .flatten()
-        .map(|given| given.value)
+        .map(move |given| given.value_in(text))
         .filter(|value| !value.is_empty())
 }
 
@@ -37,21 +43,21 @@ fn check_text(command: Piece<'_>, diagnostics: &mut Diagnostics) {
         && !program.bytes().starts_with(b"/")
     {
         let program_text = Excerpt::new(program.bytes());
-        diagnostics.advise(Advice::CommandNotAbsolute { program: program_text }, program);
+        diagnostics.warn(Warning::CommandNotAbsolute { program: program_text }, program);
     }
     if let Some(token) = almost_token(command) {
         let token_text = Excerpt::new(token.bytes());
         let no_ip = NoIp::Misspelled { token: token_text };
-        diagnostics.advise(Advice::NoIpToken { no_ip }, token);
+        diagnostics.warn(Warning::NoIpToken { no_ip }, token);
         return;
     }
     let Some(simple) = Simple::new(command) else { return };
     if let Some(option) = firewall::port_without_protocol(&simple) {
         let option_text = Excerpt::new(option.bytes());
-        diagnostics.advise(Advice::DportWithoutProtocol { option: option_text }, option);
+        diagnostics.warn(Warning::DportWithoutProtocol { option: option_text }, option);
     }
     if firewall::opens(&simple) && !has_token(command.bytes()) {
-        diagnostics.advise(Advice::NoIpToken { no_ip: NoIp::OpensForAll }, simple.whole());
+        diagnostics.warn(Warning::NoIpToken { no_ip: NoIp::OpensForAll }, simple.whole());
     }
 }
 
@@ -67,58 +73,59 @@ fn almost_token(command: Piece<'_>) -> Option<Piece<'_>> {
 }
 
 /// Warns of stop commands that do not undo what their start commands did.
-fn check_pairs(placed: &Placed<'_>, diagnostics: &mut Diagnostics) {
-    let pairs = [(placed.start, placed.stop), (placed.start_6, placed.stop_6.or(placed.stop))];
-    for (number, (start, stop)) in pairs.into_iter().enumerate() {
+fn check_pairs(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
+    // Of a stop command that stands in for the one for IPv6, the reader warns.
+    for (start, stop) in [(&door.start, &door.stop), (&door.start_6, &door.stop_6)] {
         let (Some(start), Some(stop)) = (start, stop) else { continue };
-        // Of a stop command that stands in for the one for IPv6, the parser warns.
-        if number == 1 && placed.stop_6.is_none() {
-            continue;
-        }
-        let (Some(started), Some(stopped)) = (Simple::new(start.value), Simple::new(stop.value))
-        else {
+        let (started, stopped) = (start.value_in(text), stop.value_in(text));
+        let (Some(started), Some(stopped)) = (Simple::new(started), Simple::new(stopped)) else {
             continue;
         };
         let (Some(started), Some(stopped)) = (Change::new(&started), Change::new(&stopped)) else {
             continue;
         };
         if let Some((mismatch, at)) = started.is_not_undone_by(&stopped) {
-            let start_line = start.at.line().number;
-            diagnostics.advise(Advice::StopDoesNotUndo { mismatch, start_line }, at);
+            let start_line = start.at.line;
+            diagnostics.warn(Warning::StopDoesNotUndo { mismatch, start_line }, at);
         }
     }
 }
 
 /// Warns of addresses of one family that a program of the other gets.
-fn check_families(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
-    let Both { door, placed } = both;
-    let target = door.target.map(|target| target.address);
+fn check_families(
+    door: &DoorConfig,
+    text: &[u8],
+    with: &Circumstances,
+    diagnostics: &mut Diagnostics,
+) {
+    let target = door.target().map(|target| target.address);
     if !with.ipv4_only && target.is_none_or(|address| address.is_ipv6()) {
-        check_for_ipv6_clients(placed, diagnostics);
+        check_for_ipv6_clients(door, text, diagnostics);
     }
     if target.is_none_or(|address| address.is_ipv4()) {
-        for given in [placed.start, placed.stop].into_iter().flatten() {
-            if let Some(at) = wrong_for(given.value, Family::Ipv6) {
-                let advice = Advice::WrongAddressFamily { falls_back: false, ipv6: false };
-                diagnostics.advise(advice, at);
+        for given in [&door.start, &door.stop].into_iter().flatten() {
+            if let Some(at) = wrong_for(given.value_in(text), Family::Ipv6) {
+                let warning = Warning::WrongAddressFamily { falls_back: false, ipv6: false };
+                diagnostics.warn(warning, at);
             }
         }
     }
 }
 
-fn check_for_ipv6_clients(placed: &Placed<'_>, diagnostics: &mut Diagnostics) {
-    let start = placed.start_6.or(placed.start);
+fn check_for_ipv6_clients(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
+    let start = door.start_6.as_ref().or(door.start.as_ref());
     // A door that runs nothing when it opens runs nothing when it closes.
-    let Some(start) = start.filter(|given| !given.value.is_empty()) else { return };
-    let stop = placed.stop_6.or(placed.stop);
+    if start.is_none_or(|given| given.value.as_bytes().is_empty()) {
+        return;
+    }
     let mut is_told = false;
-    for given in [Some(start), stop].into_iter().flatten() {
-        let Some(at) = wrong_for(given.value, Family::Ipv4) else { continue };
-        let falls_back =
-            matches!(given.directive, Directive::StartCommand | Directive::StopCommand);
+    for (own, other) in [(&door.start_6, &door.start), (&door.stop_6, &door.stop)] {
+        let falls_back = own.is_none();
+        let Some(given) = own.as_ref().or(other.as_ref()) else { continue };
+        let Some(at) = wrong_for(given.value_in(text), Family::Ipv4) else { continue };
         // To be told once that there is nothing for IPv6 is enough.
         if !(falls_back && std::mem::replace(&mut is_told, true)) {
-            diagnostics.advise(Advice::WrongAddressFamily { falls_back, ipv6: true }, at);
+            diagnostics.warn(Warning::WrongAddressFamily { falls_back, ipv6: true }, at);
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Advice about a door by itself.
+//! Warning about a door by itself.
 
-use super::advice::{Advice, Guess, Why};
-use super::{Both, Circumstances, services};
-use crate::parse::Diagnostics;
-use crate::parse::lex::Piece;
-use knock_engine::{DoorSequence, Sequence};
-use knock_engine::{Knock, Port, Protocol, TcpFlags, TcpHeader, Transport};
+use super::circumstances::Circumstances;
+use super::services;
+use crate::config::{DoorConfig, Knocks};
+use crate::diagnostics::Diagnostics;
+use crate::lex::Piece;
+use crate::warnings::{Guess, Warning, Why};
+use knock_engine::{Knock, Port, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
 
 /// A first packet of a TCP connection, as every program sends it that connects.
 pub(super) const BARE_SYN: Transport =
@@ -14,14 +15,19 @@ pub(super) const BARE_SYN: Transport =
 /// The fewest knocks that a scan of all ports does not make by chance again and again.
 const ENOUGH_KNOCKS: usize = 3;
 
-pub(super) fn check(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
-    check_target(both, with, diagnostics);
-    check_flags(both, diagnostics);
-    check_timeouts(both, diagnostics);
-    if let (DoorSequence::Fixed(sequence), Some(given)) =
-        (&both.door.sequence, both.placed.sequence)
+pub(super) fn check(
+    door: &DoorConfig,
+    text: &[u8],
+    with: &Circumstances,
+    diagnostics: &mut Diagnostics,
+) {
+    check_target(door, text, with, diagnostics);
+    check_flags(door, text, diagnostics);
+    check_timeouts(door, text, diagnostics);
+    if let Some(given) = &door.knocks
+        && let Knocks::Fixed(sequence) = &given.value
     {
-        check_knocks(sequence, given.value, diagnostics);
+        check_knocks(sequence, given.value_in(text), diagnostics);
     }
 }
 
@@ -34,24 +40,24 @@ pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
 pub(super) fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
     let knocks = sequence.knocks();
     if knocks.len() < ENOUGH_KNOCKS {
-        diagnostics.advise(Advice::FewKnocks { count: knocks.len() }, at);
+        diagnostics.warn(Warning::FewKnocks { count: knocks.len() }, at);
     }
     let mut seen = Vec::new();
     for (index, knock) in knocks.iter().enumerate() {
         if seen.contains(knock) {
             let Port(port) = knock.port;
-            diagnostics.advise(Advice::RepeatedKnock { port }, nth_knock(at, index));
+            diagnostics.warn(Warning::RepeatedKnock { port }, nth_knock(at, index));
             continue;
         }
         seen.push(*knock);
         if let Some(service) = services::at(*knock) {
             let (Port(port), protocol) = (knock.port, knock.protocol);
-            let advice = Advice::ServicePort { port, protocol, service };
-            diagnostics.advise(advice, nth_knock(at, index));
+            let warning = Warning::ServicePort { port, protocol, service };
+            diagnostics.warn(warning, nth_knock(at, index));
         }
     }
     if let Some(guess) = guess(knocks) {
-        diagnostics.advise(Advice::GuessableSequence { guess }, at);
+        diagnostics.warn(Warning::GuessableSequence { guess }, at);
     }
 }
 
@@ -87,50 +93,54 @@ fn guess(knocks: &[Knock]) -> Option<Guess> {
     (step != 0 && steps.all(|other| other == step)).then_some(Guess::EqualSteps { step })
 }
 
-fn check_timeouts(both: &Both<'_>, diagnostics: &mut Diagnostics) {
-    let Both { door, placed } = both;
+fn check_timeouts(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
     let knocks = door.sequence().map(|sequence| sequence.knocks().len());
-    match placed.seq_timeout {
+    match &door.seq_timeout {
         None if knocks == Some(1) => {}
-        None => diagnostics.advise(Advice::NoSeqTimeout, placed.name),
+        None => diagnostics.warn_at(Warning::NoSeqTimeout, Some(door.name_at)),
         Some(given) => {
             let gaps = knocks.unwrap_or(1).saturating_sub(1);
-            let seconds = door.seq_timeout.get();
+            let seconds = given.value.get();
             if usize::try_from(seconds).is_ok_and(|seconds| seconds < gaps) {
-                diagnostics.advise(Advice::ShortSeqTimeout { seconds, gaps }, given.value);
+                diagnostics.warn(Warning::ShortSeqTimeout { seconds, gaps }, given.value_in(text));
             }
         }
     }
-    let Some(given) = placed.cmd_timeout else { return };
-    let stops = [&door.commands.stop, &door.commands.stop_6];
-    let has_stop = stops.into_iter().flatten().any(|command| !command.as_bytes().is_empty());
+    let Some(given) = &door.cmd_timeout else { return };
+    let stops = [&door.stop, &door.stop_6];
+    let has_stop = stops.into_iter().flatten().any(|stop| !stop.value.as_bytes().is_empty());
     if !has_stop {
-        diagnostics.advise(Advice::UnusedCmdTimeout, given.at);
-    } else if door.cmd_timeout.get() == 0 {
-        diagnostics.advise(Advice::ZeroCmdTimeout, given.value);
+        diagnostics.warn_at(Warning::UnusedCmdTimeout, Some(given.at));
+    } else if given.value.get() == 0 {
+        diagnostics.warn(Warning::ZeroCmdTimeout, given.value_in(text));
     }
 }
 
-fn check_flags(both: &Both<'_>, diagnostics: &mut Diagnostics) {
-    let Both { door, placed } = both;
-    let Some(given) = placed.flags else { return };
+fn check_flags(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
+    let Some(given) = door.flags.last() else { return };
     // One-time sequences are not read yet, and nearly all knocks are TCP.
     let has_tcp = door.sequence().is_none_or(|sequence| {
         sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Tcp)
     });
-    if has_tcp && !door.flags.is_satisfied_by(BARE_SYN) {
-        diagnostics.advise(Advice::FlagsNoClientSends, given.value);
+    if has_tcp && !given.value.is_satisfied_by(BARE_SYN) {
+        diagnostics.warn(Warning::FlagsNoClientSends, given.value_in(text));
     }
 }
 
-fn check_target(both: &Both<'_>, with: &Circumstances, diagnostics: &mut Diagnostics) {
-    let (Some(target), Some(given)) = (both.door.target, both.placed.target) else { return };
-    let why = if target.address.is_unspecified() {
+fn check_target(
+    door: &DoorConfig,
+    text: &[u8],
+    with: &Circumstances,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(given) = &door.target else { return };
+    let address = given.value.address;
+    let why = if address.is_unspecified() {
         Why::TargetUnspecified
-    } else if with.ipv4_only && target.address.is_ipv6() {
+    } else if with.ipv4_only && address.is_ipv6() {
         Why::TargetIpv6
     } else {
         return;
     };
-    diagnostics.advise(Advice::NeverOpens { why }, given.value);
+    diagnostics.warn(Warning::NeverOpens { why }, given.value_in(text));
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::advice::Mismatch;
 use super::shell::Simple;
-use crate::parse::Excerpt;
-use crate::parse::lex::Piece;
+use crate::lex::Piece;
+use crate::text::Excerpt;
+use crate::warnings::Mismatch;
 
 /// The addresses that a program takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

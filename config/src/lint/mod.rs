@@ -1,4 +1,4 @@
-//! Advice about a configuration that is sound: what opens more easily, or does less, than it seems to.
+//! Warning about a configuration that is sound: what opens more easily, or does less, than it seems to.
 //!
 //! The parser warns by itself of what has no effect or another one than it looks; that is told at every
 //! start. What is found here is told only by a check, because a daemon that comes in the place of
@@ -6,33 +6,22 @@
 //! about the text; what depends on the machine is looked for by those who can see it, who get the
 //! [`Program`]s of all commands.
 
-mod advice;
-mod code;
+mod circumstances;
 mod commands;
 mod doors;
 mod firewall;
-mod kinship;
 mod options;
+mod related;
 mod scan;
 mod services;
 mod shell;
 
-pub use advice::{Advice, Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
-pub use code::{Code, Level, Levels};
+pub use circumstances::{Circumstances, Program};
 
-use crate::parse::check::{Door as Placed, read};
-use crate::parse::one_time;
-use crate::parse::{Config, Diagnostics, Parsed, Span};
+use crate::config::DoorConfig;
+use crate::diagnostics::Diagnostics;
+use crate::read::{Parsed, one_time, read};
 use knock_engine::OneTimeSequences;
-
-/// What a check is told besides the text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Circumstances {
-    /// What becomes of each warning.
-    pub levels: Levels,
-    /// Whether packets of IPv6 are ignored.
-    pub ipv4_only: bool,
-}
 
 /// What [`check`] made of a text.
 #[derive(Clone, Debug)]
@@ -44,25 +33,16 @@ pub struct Checked {
     pub programs: Vec<Program>,
 }
 
-/// A program that a command names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
-    /// Its path, which begins with `/`.
-    pub path: Vec<u8>,
-    /// Where the command names it.
-    pub span: Span,
-}
-
-/// Reads the text of a `knockd.conf` as [`crate::parse::parse`] does, and gives advice if there is no
+/// Reads the text of a `knockd.conf` as [`crate::parse`] does, and gives advice if there is no
 /// error in it.
 #[must_use]
 pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
-    let (config, placed, mut diagnostics) = read(text, circumstances.levels.clone());
+    let (config, mut diagnostics) = read(text, circumstances.levels.clone());
     let mut programs = Vec::new();
     if let Some(config) = &config {
-        options::check(&placed.options, &mut diagnostics);
-        check_doors(config, &placed.doors, circumstances, &mut diagnostics);
-        programs = placed.doors.iter().flat_map(commands::programs).collect();
+        options::check(&config.options, text, &mut diagnostics);
+        check_doors(&config.doors, text, circumstances, &mut diagnostics);
+        programs = config.doors.iter().flat_map(|door| commands::programs(door, text)).collect();
     }
     diagnostics.sort();
     Checked { parsed: Parsed { config, diagnostics }, programs }
@@ -80,27 +60,15 @@ pub fn check_one_time(
 }
 
 fn check_doors(
-    config: &Config,
-    placed: &[Placed<'_>],
+    doors: &[DoorConfig],
+    text: &[u8],
     circumstances: &Circumstances,
     diagnostics: &mut Diagnostics,
 ) {
-    let doors: Vec<Both<'_>> = config
-        .doors
-        .iter()
-        .zip(placed)
-        .map(|(door, placed)| Both { door: &door.door, placed })
-        .collect();
-    for both in &doors {
-        doors::check(both, circumstances, diagnostics);
-        commands::check(both, circumstances, diagnostics);
+    for door in doors {
+        doors::check(door, text, circumstances, diagnostics);
+        commands::check(door, text, circumstances, diagnostics);
     }
-    scan::check(&doors, diagnostics);
-    kinship::check(&doors, diagnostics);
-}
-
-/// A door, and where the text says so.
-struct Both<'a> {
-    door: &'a knock_engine::Door,
-    placed: &'a Placed<'a>,
+    scan::check(doors, text, diagnostics);
+    related::check(doors, text, diagnostics);
 }

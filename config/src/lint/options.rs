@@ -1,23 +1,24 @@
 //! Advice about the section `[options]`.
 
-use super::advice::{Advice, Unknown};
-use crate::parse::Diagnostics;
-use crate::parse::check::Options;
+use crate::config::Options;
+use crate::diagnostics::Diagnostics;
+use crate::warnings::{Unknown, Warning};
 
-pub(super) fn check(options: &Options<'_>, diagnostics: &mut Diagnostics) {
-    let &Options { interfaces, user, log_time, command_limit, lease_file } = options;
-    for given in [user, log_time, command_limit, lease_file].into_iter().flatten() {
-        let unknown = Unknown::Directive { directive: given.directive };
-        diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.at);
+pub(super) fn check(options: &Options, text: &[u8], diagnostics: &mut Diagnostics) {
+    for (directive, at) in options.given() {
+        if !directive.is_in_08() {
+            let unknown = Unknown::Directive { directive };
+            diagnostics.warn_at(Warning::UnknownToKnockd08 { unknown }, Some(at));
+        }
     }
-    if let Some(given) = interfaces {
-        let names = given.value.bytes();
-        if names == b"any" {
+    if let Some(given) = &options.interfaces {
+        let names = given.value_in(text);
+        if names.bytes() == b"any" {
             let unknown = Unknown::AnyInterface;
-            diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.value);
-        } else if names.contains(&b',') {
+            diagnostics.warn(Warning::UnknownToKnockd08 { unknown }, names);
+        } else if names.bytes().contains(&b',') {
             let unknown = Unknown::SeveralInterfaces;
-            diagnostics.advise(Advice::UnknownToKnockd08 { unknown }, given.value);
+            diagnostics.warn(Warning::UnknownToKnockd08 { unknown }, names);
         }
     }
 }

@@ -3,40 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::Both;
-use super::advice::Advice;
 use super::doors::BARE_SYN;
-use crate::parse::Diagnostics;
-use knock_engine::Door;
+use crate::config::DoorConfig;
+use crate::diagnostics::Diagnostics;
+use crate::warnings::Warning;
 use knock_engine::{Knock, Port, Protocol, Transport};
 
 /// Warns of doors that a scan opens which tries every port once, from the lowest to the highest.
 ///
 /// A port between the knocks that some other door listens to voids the attempt, so that nothing is said
 /// then. Takes time in the number of all knocks, but for a logarithm.
-pub(super) fn check(doors: &[Both<'_>], diagnostics: &mut Diagnostics) {
+pub(super) fn check(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnostics) {
     let mut heard = Heard::default();
-    for both in doors {
-        heard.add(both.door);
+    for door in doors {
+        heard.add(door);
     }
-    for both in doors {
-        let (Some(protocol), Some(given)) = (ascending(both.door), both.placed.sequence) else {
-            continue;
-        };
-        if !heard.is_disturbed(both.door) {
-            diagnostics.advise(Advice::AscendingSequence { protocol }, given.value);
+    for door in doors {
+        let (Some(protocol), Some(given)) = (ascending(door), &door.knocks) else { continue };
+        if !heard.is_disturbed(door) {
+            diagnostics.warn(Warning::AscendingSequence { protocol }, given.value_in(text));
         }
     }
 }
 
 /// Returns the protocol of the scan that makes the knocks of a door in their order.
-fn ascending(door: &Door) -> Option<Protocol> {
+fn ascending(door: &DoorConfig) -> Option<Protocol> {
     let knocks = door.sequence()?.knocks();
     let protocol = knocks.first()?.protocol;
     let is_one = knocks.len() > 1
         && knocks.iter().all(|knock| knock.protocol == protocol)
         && knocks.is_sorted_by(|one, next| one.port < next.port)
-        && door.flags.is_satisfied_by(probe(protocol));
+        && door.flags().is_satisfied_by(probe(protocol));
     is_one.then_some(protocol)
 }
 
@@ -55,10 +52,10 @@ struct Heard {
 }
 
 impl Heard {
-    fn add(&mut self, door: &Door) {
-        let target = door.target.map(|target| target.address);
+    fn add(&mut self, door: &DoorConfig) {
+        let target = door.target().map(|target| target.address);
         for knock in door.sequence().map_or(&[][..], |sequence| sequence.knocks()) {
-            if door.flags.is_satisfied_by(probe(knock.protocol)) {
+            if door.flags().is_satisfied_by(probe(knock.protocol)) {
                 self.anywhere.insert((knock.protocol, knock.port));
                 self.at.entry(target).or_default().insert((knock.protocol, knock.port));
             }
@@ -67,7 +64,7 @@ impl Heard {
 
     /// Returns whether a scan perhaps meets a port of another door between the knocks of this one. A
     /// target may be a local address or not, which a text does not say.
-    fn is_disturbed(&self, door: &Door) -> bool {
+    fn is_disturbed(&self, door: &DoorConfig) -> bool {
         let knocks = door.sequence().map_or(&[][..], |sequence| sequence.knocks());
         let (Some(&first), Some(&last)) = (knocks.first(), knocks.last()) else { return false };
         let ends = (first.protocol, first.port)..=(last.protocol, last.port);
@@ -77,7 +74,7 @@ impl Heard {
             between
                 .any(|&(protocol, port)| knocks.binary_search(&Knock { port, protocol }).is_err())
         };
-        match door.target {
+        match door.target() {
             None => meets(&self.anywhere),
             Some(target) => {
                 let at = [None, Some(target.address)];

@@ -1,6 +1,6 @@
 //! Commands as words, as far as a shell takes them for nothing else.
 
-use crate::parse::lex::{Piece, is_blank};
+use crate::lex::{Piece, is_blank};
 
 /// A command of one program and plain words.
 pub(super) struct Simple<'a> {

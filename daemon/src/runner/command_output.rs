@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, PipeReader, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use knock_config::text::masked;
+
 /// The longest line that is logged whole, in bytes.
 const LINE_MAX: usize = 1024;
 
@@ -91,12 +93,7 @@ impl AsFd for CommandOutput {
 /// Returns a line without control characters, which could command a terminal.
 fn printable(line: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
-    let shown = text.trim_end().chars().map(|character| match character {
-        '\t' => ' ',
-        character if character.is_control() => '\u{fffd}',
-        character => character,
-    });
-    shown.collect::<String>().into_bytes()
+    masked(text.trim_end().replace('\t', " ").as_bytes()).into_bytes()
 }
 
 #[cfg(test)]

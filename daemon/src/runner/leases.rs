@@ -94,7 +94,7 @@ mod tests {
                      [b]\nsequence=2\ncommand=s\n\
                      [c]\nsequence=3\ncommand=s\nstop_command=u\n";
         let config = config::parse(text).config.unwrap();
-        Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+        Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
     }
 
     fn client(last: u8) -> IpAddr {
@@ -138,7 +138,7 @@ mod tests {
         let stop = |text: &str| {
             let text = format!("[a]\nsequence=1\ncommand=s\nstop_command={text}\n");
             let config = config::parse(text.as_bytes()).config.unwrap();
-            Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+            Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
         };
         let mut leases = Leases::default();
         let id = stop("1").with_index(0).unwrap();

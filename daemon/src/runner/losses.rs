@@ -66,9 +66,9 @@ impl Runner {
                      (--max-attempts): their clients must knock again",
                     self.args.max_attempts
                 ),
-                Loss::Openings => format!(
-                    "{count} openings were forgotten early since the start, at the limit of {} \
-                     (--max-attempts): a TCP retransmission of their last knock may count as a knock",
+                Loss::Knocks => format!(
+                    "{count} knocks were forgotten early since the start, at the limit of {} \
+                     (--max-attempts): a TCP retransmission of one may count as a knock",
                     self.args.max_attempts
                 ),
                 Loss::Lines => format!(

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::Local;
+use knock_config::text::masked;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{DoorId, Effect, Phase, Protocol, RunId};
 
@@ -58,10 +59,7 @@ impl Runner {
     }
 
     fn print_text(&mut self, level: Level, text: &[u8]) {
-        let shown: String = String::from_utf8_lossy(text)
-            .chars()
-            .map(|character| if character.is_control() { '\u{fffd}' } else { character })
-            .collect();
+        let shown = masked(text);
         let level = match level {
             Level::Warning => "warning",
             Level::Error => "error",

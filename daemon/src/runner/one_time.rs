@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use knock_config::Files;
-use knock_config::one_time::{self, NotMarked, path_of};
+use knock_config::marks::{self, NotMarked, path_of};
 use knock_config::text::{Cause, shown};
 use knock_config::{Config, FileName};
 use knock_engine::DoorId;
@@ -30,7 +30,7 @@ impl OneTime {
             .doors
             .iter()
             .zip(ids)
-            .filter_map(|(door, id)| Some((id, door.one_time_file.as_ref()?.name.clone())));
+            .filter_map(|(door, id)| Some((id, door.one_time_file()?.clone())));
         Self { files: named.collect(), texts: files.one_time.clone() }
     }
 
@@ -38,7 +38,7 @@ impl OneTime {
     pub(super) fn mark(&self, door: DoorId, line: u32, offset: u64) -> Result<(), NotMarked> {
         let name = self.files.get(&door).ok_or(NotMarked::NoSuchLine)?;
         let text = self.texts.get(name).ok_or(NotMarked::NoSuchLine)?;
-        one_time::mark(path_of(name), text, line, offset)
+        marks::mark(path_of(name), text, line, offset)
     }
 }
 
@@ -60,9 +60,9 @@ impl fmt::Display for NotWritable {
 /// # Errors
 /// [`NotWritable`] about the first that cannot be opened.
 pub(crate) fn check_writable(config: &Config) -> Result<(), NotWritable> {
-    for file in config.doors.iter().filter_map(|door| door.one_time_file.as_ref()) {
-        let path = path_of(&file.name);
-        one_time::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
+    for file in config.doors.iter().filter_map(|door| door.one_time_file()) {
+        let path = path_of(file);
+        marks::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
     }
     Ok(())
 }
@@ -85,10 +85,10 @@ mod tests {
         fs::write(&path, TEXT).unwrap();
         let conf = format!("[a]\nsequence=9\n[b]\none_time_sequences={}\n", path.display());
         let config = config::parse(conf.as_bytes()).config.unwrap();
-        let name = config.doors[1].one_time_file.as_ref().unwrap().name.clone();
+        let name = config.doors[1].one_time_file().unwrap().clone();
         let files =
             Files { configuration: conf.into_bytes(), one_time: [(name, TEXT.to_vec())].into() };
-        let doors = config.doors.iter().map(|door| door.door.clone()).collect();
+        let doors = config.doors.iter().map(config::DoorConfig::door).collect();
         let doors = Doors::new(doors).unwrap();
         let ids: Vec<DoorId> = doors.in_order().map(|(id, _)| id).collect();
         (OneTime::new(&config, &files, ids.iter().copied()), ids[1], path, config)
@@ -116,7 +116,7 @@ mod tests {
                 .unwrap()
                 .doors
                 .into_iter()
-                .map(|door| door.door)
+                .map(|door| door.door())
                 .collect(),
         )
         .unwrap()

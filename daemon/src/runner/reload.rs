@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
 
 use knock_config::Config;
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use knock_config::text::shown;
 
 use super::one_time::{OneTime, check_writable};
@@ -105,23 +105,13 @@ impl Runner {
 
     /// Applies new settings, as far as that is possible without a restart.
     fn apply(&mut self, settings: Settings) {
-        let fixed = [
-            ("Interface", settings.interfaces != self.settings.interfaces),
-            ("User", settings.user != self.settings.user),
-            ("PidFile", settings.pid_file != self.settings.pid_file),
-            ("LeaseFile", settings.lease_file != self.settings.lease_file),
-        ];
-        for (directive, _) in fixed.into_iter().filter(|(_, is_other)| *is_other) {
-            let text = format!(
-                "the directive '{directive}' has changed; this takes effect after a restart"
-            );
+        for directive in self.settings.change_to(settings) {
+            let name = directive.title();
+            let text =
+                format!("the directive '{name}' has changed; this takes effect after a restart");
             self.output.text(Kind::Notice, text);
         }
-        self.commands.set_limit(settings.command_limit);
-        self.settings.log_file = settings.log_file;
-        self.settings.log_time = settings.log_time;
-        self.settings.syslog = settings.syslog;
-        self.settings.command_limit = settings.command_limit;
+        self.commands.set_limit(self.settings.command_limit);
         self.reopen_log();
     }
 

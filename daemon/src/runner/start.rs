@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use anstream::ColorChoice;
 use knock_config::Config;
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
 use knock_config::{Files, Setup};
 use knock_engine::Doors;

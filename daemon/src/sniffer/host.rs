@@ -213,7 +213,7 @@ impl EngineHost {
         let unrecorded = self.recording.as_ref().map_or(0, Recording::missed);
         [
             (Loss::Attempts, counts.evicted),
-            (Loss::Openings, counts.forgotten_openings),
+            (Loss::Knocks, counts.forgotten_knocks),
             (Loss::Recorded, unrecorded),
         ]
     }

@@ -65,6 +65,9 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::Note(Note::OtherFlags { client, door, stage }) => {
             at(kind::OTHER_FLAGS, client, door, stage)
         }
+        Effect::Note(Note::SecondTry { client, door, stage, knock }) => {
+            at(kind::SECOND_TRY, client, door, stage).with_knock(knock)
+        }
         Effect::Note(Note::Voided { client, door, stage, knock }) => {
             at(kind::VOIDED, client, door, stage).with_knock(knock)
         }
@@ -136,6 +139,12 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         kind::OTHER_FLAGS => {
             Effect::Note(Note::OtherFlags { client: client()?, door: door()?, stage: stage()? })
         }
+        kind::SECOND_TRY => Effect::Note(Note::SecondTry {
+            client: client()?,
+            door: door()?,
+            stage: stage()?,
+            knock: fields.knock(),
+        }),
         kind::VOIDED => Effect::Note(Note::Voided {
             client: client()?,
             door: door()?,

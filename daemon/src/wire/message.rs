@@ -60,8 +60,8 @@ pub(crate) enum Loss {
     Packets,
     /// Attempts that were evicted at the limit.
     Attempts,
-    /// Openings that were forgotten early at the limit, and with each its last knock.
-    Openings,
+    /// Knocks that were forgotten early at the limit.
+    Knocks,
     /// Lines, because the runner did not read them fast enough.
     Lines,
     /// Packets that were not recorded, because the file could not be written.
@@ -70,13 +70,13 @@ pub(crate) enum Loss {
 
 impl Loss {
     pub(crate) const ALL: [Self; 5] =
-        [Self::Packets, Self::Attempts, Self::Openings, Self::Lines, Self::Recorded];
+        [Self::Packets, Self::Attempts, Self::Knocks, Self::Lines, Self::Recorded];
 
     const fn code(self) -> u8 {
         match self {
             Self::Packets => 0,
             Self::Attempts => 1,
-            Self::Openings => 2,
+            Self::Knocks => 2,
             Self::Lines => 3,
             Self::Recorded => 4,
         }

@@ -43,6 +43,7 @@ pub(super) mod kind {
     pub(in crate::wire) const RETRANSMISSION: u8 = 32;
     pub(in crate::wire) const OTHER_FLAGS: u8 = 33;
     pub(in crate::wire) const VOIDED: u8 = 34;
+    pub(in crate::wire) const SECOND_TRY: u8 = 38;
     pub(in crate::wire) const EVICTED: u8 = 35;
     pub(in crate::wire) const SEQUENCE_CHANGED: u8 = 36;
     pub(in crate::wire) const DOOR_CHANGED: u8 = 37;

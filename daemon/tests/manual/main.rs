@@ -1,5 +1,5 @@
-//! The manual page: made from the command line's definition and docs/man/knockd.1.md, and true in what
-//! can be tried.
+//! The manual page: made from the command line's definition, the table of directives and
+//! docs/man/knockd.1.md, and true in what can be tried.
 
 #![cfg(test)]
 
@@ -17,7 +17,8 @@ mod readme;
 use std::fs;
 use std::path::Path;
 
-use knock_tests::manual::Page;
+use knock_config::{Directive, Reload};
+use knock_tests::manual::{Page, Part, prose};
 
 #[test]
 fn the_manual_page_is_up_to_date() {
@@ -36,15 +37,28 @@ fn the_manual_page_has_every_option_and_every_example() {
 
 #[test]
 fn the_manual_page_has_every_directive() {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/src/parse/directive.rs");
-    let source = fs::read_to_string(source).unwrap();
-    let (_, names) = source.split_once("const NAMES").unwrap();
-    let (names, _) = names.split_once("];").unwrap();
-    let page = page().text().replace('\\', "").to_lowercase();
-    let names: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
-    assert!(names.len() >= 20, "{names:?}");
-    for name in names {
-        assert!(page.contains(&format!("fb{name}")), "{name}");
+    let page = page().text().replace('\\', "");
+    for directive in Directive::ALL {
+        for name in directive.usage().split('`').skip(1).step_by(2) {
+            assert!(page.contains(&format!("fB{name}")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_manual_page_says_which_directives_take_effect_after_a_restart() {
+    let prose = prose("knockd");
+    let texts = prose.section("SIGNALS").parts.iter().filter_map(|part| match part {
+        Part::Tagged(_, text) => Some(text.plain()),
+        Part::Text(_) | Part::Verbatim(_) => None,
+    });
+    let texts: Vec<String> = texts.collect();
+    let mut sentences = texts.iter().flat_map(|text| text.split(". "));
+    let sentence = sentences.find(|one| one.contains("takes effect after a restart")).unwrap();
+    let words: Vec<&str> = sentence.split(|one: char| !one.is_alphanumeric()).collect();
+    for directive in Directive::ALL {
+        let is_named = words.contains(&directive.title());
+        assert_eq!(is_named, directive.reload() == Reload::AfterRestart, "{directive:?}");
     }
 }
 

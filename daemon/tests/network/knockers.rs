@@ -1,8 +1,8 @@
 //! Programs with which people knock.
 
 use knock_config::Verdict;
+use knock_config::diagnostics::Style;
 use knock_config::options::CheckOptions;
-use knock_config::report::Style;
 
 use crate::common::Scene;
 
@@ -194,7 +194,7 @@ fn repeats_of_knocks_that_a_firewall_drops_do_no_harm() {
         assert_eq!(printed, opened);
         for port in 7101..=7103 {
             let repeat = format!(
-                "{client}: {port}/tcp repeats the last knock (TCP retransmission), ignored"
+                "{client}: {port}/tcp repeats an earlier knock (TCP retransmission), ignored"
             );
             assert!(repeats.contains(&&*repeat), "{repeat}: {output}");
         }
@@ -230,5 +230,36 @@ fn tcp_and_udp_can_be_mixed() {
         let line = format!("{client}: mixed: OPEN SESAME");
         assert_eq!(daemon.count(&line), times, "{line}: {}", daemon.output());
     }
+    daemon.end();
+}
+
+/// The client's system repeats each SYN after a second, because nothing answers, while the client is
+/// at its next knock.
+#[test]
+fn sockets_that_stay_open_behind_a_dropping_firewall_open_doors() {
+    let name = "sockets_that_stay_open_behind_a_dropping_firewall_open_doors";
+    let config = "
+[d]
+    sequence = 7000,8000,9000
+    seq_timeout = 10
+    tcpflags = syn
+    command =
+[reverse]
+    sequence = 9000,8000,7000
+    seq_timeout = 10
+    tcpflags = syn
+    command =
+";
+    let Some(scene) = Scene::new(name, &["bash", "timeout", "iptables"], config) else { return };
+    scene.server("iptables -P INPUT DROP");
+    let daemon = scene.start("-i server");
+    let knock = "(timeout 5 bash -c \"exec 3<>/dev/tcp/192.0.2.1/$port\" 2>/dev/null || true) &";
+    scene.client(&format!("for port in 7000 8000 9000; do {knock} sleep 0.6; done; wait"));
+    daemon.settle();
+    let output = daemon.output();
+    let of_client: Vec<&str> =
+        output.lines().filter(|line| line.starts_with("192.0.2.10: ")).collect();
+    let opened = ["Stage 1", "Stage 2", "Stage 3", "OPEN SESAME"];
+    assert_eq!(of_client, opened.map(|line| format!("192.0.2.10: d: {line}")), "{output}");
     daemon.end();
 }

@@ -8,6 +8,7 @@ use etherparse::{
 };
 
 use super::{Carried, Layer, Undecodable};
+use crate::address;
 use crate::packet::{Packet, Port, TcpFlags, TcpHeader, Transport};
 
 const HOP_BY_HOP: u8 = 0;
@@ -139,6 +140,9 @@ fn transport(
     };
     let source_port = Port(u16::from_be_bytes([from_high, from_low]));
     let destination_port = Port(u16::from_be_bytes([to_high, to_low]));
+    if !address::is_of_a_host(source) {
+        return Err(Undecodable::NoHost(source));
+    }
     Ok(Packet { source, destination, source_port, destination_port, transport })
 }
 

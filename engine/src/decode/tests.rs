@@ -310,6 +310,28 @@ fn an_authentication_header_of_no_length_is_refused() {
 }
 
 #[test]
+fn a_source_that_no_host_has_is_refused() {
+    for source in [[0, 0, 0, 0], [224, 0, 0, 1], [239, 255, 255, 255], [255, 255, 255, 255]] {
+        let mut frame = ipv4(6, &tcp());
+        frame[12..16].copy_from_slice(&source);
+        let refused = decode(LinkType::Raw, &frame).unwrap_err();
+        assert_eq!(refused, Undecodable::NoHost(source.into()));
+        assert_eq!(refused.reason(), Reason::NoHost);
+    }
+    for source in [[0, 0, 0, 1], [223, 255, 255, 255], [240, 0, 0, 1], [10, 255, 255, 255]] {
+        let mut frame = ipv4(6, &tcp());
+        frame[12..16].copy_from_slice(&source);
+        assert!(decode(LinkType::Raw, &frame).is_ok(), "{source:?}");
+    }
+    let mut frame = ipv6(17, &udp());
+    frame[8..24].fill(0);
+    let refused = decode(LinkType::Raw, &frame).unwrap_err();
+    assert_eq!(refused.to_string(), "from ::, an address that no host has");
+    frame[8] = 0xff;
+    assert!(decode(LinkType::Raw, &frame).is_err());
+}
+
+#[test]
 fn frames_of_an_unsupported_link_type_name_it() {
     let error = decode(LinkType::Other(242), &ethernet(0x0800, &ipv4(6, &tcp()))).unwrap_err();
     assert_eq!(error, Undecodable::LinkType(242));
@@ -334,7 +356,7 @@ fn what_hints_at_damage_is_told_from_traffic_that_carries_no_knock() {
             "not TCP or UDP",
             "not the first fragment",
             "of an unsupported link type",
-            "of a kind that knockd 0.8 cannot read",
+            "from an address that no host has",
         ]
     );
     let damaged = Reason::ALL.into_iter().filter(|reason| reason.is_damage());

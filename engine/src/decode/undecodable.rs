@@ -1,6 +1,7 @@
 //! Why a frame is not a packet with a port.
 
 use core::fmt;
+use core::net::IpAddr;
 
 use super::LinkType;
 
@@ -31,6 +32,8 @@ pub enum Undecodable {
     LaterFragment,
     /// IP carries another protocol, of this number.
     NotTcpOrUdp(u8),
+    /// The source is an address that no host has: unspecified, multicast or limited broadcast.
+    NoHost(IpAddr),
     /// The frame ends, or was captured only, up to somewhere before the end of the destination
     /// port.
     Cut {
@@ -54,6 +57,7 @@ impl Undecodable {
             Self::BadHeaderLength { .. } => Reason::BadHeaderLength,
             Self::LaterFragment => Reason::LaterFragment,
             Self::NotTcpOrUdp(_) => Reason::NotTcpOrUdp,
+            Self::NoHost(_) => Reason::NoHost,
             Self::Cut { layer, .. } => layer.cut(),
         }
     }
@@ -72,6 +76,7 @@ impl fmt::Display for Undecodable {
             }
             Self::LaterFragment => out.write_str("a later fragment, without ports"),
             Self::NotTcpOrUdp(protocol) => write!(out, "not TCP or UDP but IP protocol {protocol}"),
+            Self::NoHost(source) => write!(out, "from {source}, an address that no host has"),
             Self::Cut { layer, needed, had } => {
                 write!(out, "cut in the {layer}: {needed} bytes needed, {had} there")
             }
@@ -218,6 +223,8 @@ pub enum Reason {
     LaterFragment,
     /// [`Undecodable::LinkType`].
     LinkType,
+    /// [`Undecodable::NoHost`].
+    NoHost,
     /// [`Undecodable::WrongVersion`].
     WrongVersion,
     /// [`Undecodable::BadHeaderLength`].
@@ -234,10 +241,10 @@ pub enum Reason {
 
 impl Reason {
     /// How many reasons there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// How many of them, the first in [`Reason::ALL`], are of sound frames.
-    pub const SOUND: usize = 4;
+    pub const SOUND: usize = 5;
 
     /// Every reason once, at its [`index`](Self::index): first what every network has, last what
     /// hints at damage.
@@ -246,6 +253,7 @@ impl Reason {
         Self::NotTcpOrUdp,
         Self::LaterFragment,
         Self::LinkType,
+        Self::NoHost,
         Self::WrongVersion,
         Self::BadHeaderLength,
         Self::CutInLink,
@@ -266,7 +274,11 @@ impl Reason {
     #[must_use]
     pub const fn is_damage(self) -> bool {
         match self {
-            Self::NotIp | Self::NotTcpOrUdp | Self::LaterFragment | Self::LinkType => false,
+            Self::NotIp
+            | Self::NotTcpOrUdp
+            | Self::LaterFragment
+            | Self::LinkType
+            | Self::NoHost => false,
             Self::WrongVersion
             | Self::BadHeaderLength
             | Self::CutInLink
@@ -285,6 +297,7 @@ impl fmt::Display for Reason {
             Self::NotTcpOrUdp => "not TCP or UDP",
             Self::LaterFragment => "not the first fragment",
             Self::LinkType => "of an unsupported link type",
+            Self::NoHost => "from an address that no host has",
             Self::WrongVersion => "of the wrong IP version",
             Self::BadHeaderLength => "with a bad header length",
             Self::CutInLink => "cut in the link-layer header",

@@ -96,13 +96,13 @@ pub struct Counts {
     pub timed_out: u64,
     /// Attempts that a wrong packet ended.
     pub voided: u64,
-    /// Packets that repeated the last knock.
+    /// Packets that repeated a knock that had counted.
     pub retransmissions: u64,
     /// Attempts that made room for another at the limit.
     pub evicted: u64,
-    /// Openings whose last knock was forgotten before its time at the limit, so that its
-    /// retransmission could count.
-    pub forgotten_openings: u64,
+    /// Knocks that were forgotten before their time at the limit, so that a retransmission could
+    /// count.
+    pub forgotten_knocks: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
     /// Openings that were merged with one that waits for its start command.

@@ -42,6 +42,7 @@ pub(super) fn about(effect: &Effect, sender: Option<IpAddr>) -> Option<(IpAddr, 
         | Effect::OpeningSkipped { client, door, .. }
         | Effect::Note(
             Note::OtherFlags { client, door, .. }
+            | Note::SecondTry { client, door, .. }
             | Note::Voided { client, door, .. }
             | Note::Evicted { client, door, .. }
             | Note::SequenceChanged { client, door, .. }
@@ -103,7 +104,7 @@ impl Change<'_> {
             track.tally.attempts = track.tally.attempts.saturating_add(1);
         }
         if let Some(Handled { packet, seen }) = self.handled {
-            track.counted = Some(Counted::new(seen.id, packet));
+            track.count(Counted::new(seen.id, packet));
         }
         let (of, _) = track.sequence;
         track.live = (stage.get() < of).then(|| Live {
@@ -134,8 +135,12 @@ impl Change<'_> {
                 hinder(track, Cause::OtherFlags, seen);
                 Verdict::Ignored(Why::OtherFlags { rule: self.door.flags })
             }
+            Note::SecondTry { knock, .. } => {
+                let counted = track.counted.iter().rev().find(|counted| counted.knock() == knock);
+                Verdict::Ignored(Why::SecondTry { of: counted.map(Counted::id) })
+            }
             Note::Voided { stage, knock, .. } => {
-                let repeats = track.counted.is_some_and(|counted| counted.knock() == knock);
+                let repeats = track.counted.iter().any(|counted| counted.knock() == knock);
                 let because_of = self.because_of;
                 let cause = match (repeats, because_of) {
                     (true, _) => Cause::Repeat,

@@ -133,7 +133,7 @@ pub enum Verdict {
         stage: Stage,
         /// The knock that was expected.
         expected: Option<Knock>,
-        /// Whether it is the last knock again, but no TCP retransmission of it.
+        /// Whether it is an earlier knock of the attempt, but not a TCP retransmission of it.
         repeats: bool,
         /// The door that makes the port count, if it is not in the sequence of this one.
         because_of: Option<DoorId>,
@@ -167,6 +167,11 @@ pub enum Why {
     /// The packet repeats a knock that counted.
     Retransmission {
         /// The packet that it repeats, if that is known.
+        of: Option<PacketId>,
+    },
+    /// The packet is a second, fresh try of the knock that was made last.
+    SecondTry {
+        /// The packet that counted, if that is known.
         of: Option<PacketId>,
     },
     /// The packet would have been the next knock of an attempt that had timed out.
@@ -264,6 +269,7 @@ impl Why {
             Self::OtherFlags { .. } => "other-flags",
             Self::OtherDestination => "other-destination",
             Self::Retransmission { .. } => "retransmission",
+            Self::SecondTry { .. } => "second-try",
             Self::Late(_) => "late",
             Self::NoAttempt { .. } => "no-attempt",
             Self::OtherAttempt { .. } => "other-attempt",

@@ -231,7 +231,9 @@ impl Fields {
             Verdict::Ignored(Why::OtherProtocol { expected }) => {
                 Self { expected: text(Some(expected)), ..none }
             }
-            Verdict::Ignored(Why::Retransmission { of }) => Self { repeats: of, ..none },
+            Verdict::Ignored(Why::Retransmission { of } | Why::SecondTry { of }) => {
+                Self { repeats: of, ..none }
+            }
             Verdict::Ignored(Why::Late(late)) => Self { late: Some(late), ..none },
             Verdict::Ignored(Why::NoAttempt { place: _, first, counted_at, behind }) => {
                 let behind = behind.map(|(id, _)| id);

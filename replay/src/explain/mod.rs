@@ -22,7 +22,6 @@ pub use words::Words;
 
 pub use crate::session::reader::{CaptureNames, PacketId};
 
-pub(crate) use places::printable;
 pub(crate) use run::explain;
 pub(crate) use text::remarks;
 pub(crate) use track::nanos;

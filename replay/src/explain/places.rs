@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use knock_config::Setup;
-use knock_config::text::shown;
-use knock_config::{DoorPlaces, FileName, Span};
+use knock_config::text::{printable, shown};
+use knock_config::{DoorConfig, FileName, Given, Span};
 use knock_engine::{DoorId, Phase};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub struct Places {
     name: String,
     text: Vec<u8>,
     /// By [`DoorId::index`].
-    doors: Vec<(DoorPlaces, Option<FileName>)>,
+    doors: Vec<DoorConfig>,
     one_time: BTreeMap<FileName, Vec<u8>>,
 }
 
@@ -61,14 +61,11 @@ impl Places {
     /// Takes what was read as the configuration `name`.
     #[must_use]
     pub fn new(name: &Path, setup: &Setup) -> Self {
-        let doors = setup.config.iter().flat_map(|config| &config.doors).map(|door| {
-            let file = door.one_time_file.as_ref().map(|file| file.name.clone());
-            (door.places.clone(), file)
-        });
+        let doors = setup.config.as_ref().map(|config| config.doors.clone());
         Self {
             name: shown(name),
             text: setup.files.configuration.clone(),
-            doors: doors.collect(),
+            doors: doors.unwrap_or_default(),
             one_time: setup.files.one_time.clone(),
         }
     }
@@ -81,10 +78,10 @@ impl Places {
     /// Returns the line of `Sequence`, or that of `One_Time_Sequences` and the one in its file.
     #[must_use]
     pub fn sequence(&self, door: DoorId, line: Option<u32>) -> Vec<ConfigLine> {
-        let Some((places, file)) = self.doors.get(door.index()) else { return Vec::new() };
+        let Some(door) = self.doors.get(door.index()) else { return Vec::new() };
         let mut lines: Vec<ConfigLine> =
-            places.sequence.map(|span| self.line(span)).into_iter().collect();
-        if let (Some(file), Some(number)) = (file, line) {
+            door.knocks.iter().map(|given| self.line(given.at)).collect();
+        if let (Some(file), Some(number)) = (door.one_time_file(), line) {
             let text = self.one_time.get(file).map(Vec::as_slice).unwrap_or_default();
             let at = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
             let content = text.split(|byte| *byte == b'\n').nth(at).unwrap_or_default();
@@ -101,23 +98,24 @@ impl Places {
     /// Returns the line of `Seq_Timeout`.
     #[must_use]
     pub fn seq_timeout(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
-        self.one(door, |places| places.seq_timeout, default)
+        self.one(door, |door| at(door.seq_timeout.as_ref()), default)
     }
 
     /// Returns the line of `Cmd_Timeout`.
     #[must_use]
     pub fn cmd_timeout(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
-        self.one(door, |places| places.cmd_timeout, default)
+        self.one(door, |door| at(door.cmd_timeout.as_ref()), default)
     }
 
     /// Returns the line of the command that runs in a phase, for a client of that family.
     #[must_use]
     pub fn command(&self, door: DoorId, phase: Phase, is_ipv6: bool) -> Vec<ConfigLine> {
-        let which = |places: &DoorPlaces| {
+        let which = |door: &DoorConfig| {
             let (any, ipv6) = match phase {
-                Phase::Start => (places.start, places.start_6),
-                Phase::Stop => (places.stop, places.stop_6),
+                Phase::Start => (&door.start, &door.start_6),
+                Phase::Stop => (&door.stop, &door.stop_6),
             };
+            let (any, ipv6) = (at(any.as_ref()), at(ipv6.as_ref()));
             if is_ipv6 { ipv6.or(any) } else { any }
         };
         let name = match phase {
@@ -130,20 +128,20 @@ impl Places {
     /// Returns the line of `Target`.
     #[must_use]
     pub fn target(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
-        self.one(door, |places| places.target, default)
+        self.one(door, |door| at(door.target.as_ref()), default)
     }
 
     /// Returns the lines of `TCPFlags`.
     #[must_use]
     pub fn flags(&self, door: DoorId) -> Vec<ConfigLine> {
-        let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
-        places.flags.iter().map(|&span| self.line(span)).collect()
+        let Some(door) = self.doors.get(door.index()) else { return Vec::new() };
+        door.flags.iter().map(|given| self.line(given.at)).collect()
     }
 
     /// Returns the number of the line with the name of a door.
     #[must_use]
     pub fn header(&self, door: DoorId) -> Option<u32> {
-        self.doors.get(door.index()).map(|(places, _)| places.name.line)
+        self.doors.get(door.index()).map(|door| door.name_at.line)
     }
 
     /// Returns the name of the configuration, as its lines have it.
@@ -166,13 +164,13 @@ impl Places {
     fn one(
         &self,
         door: DoorId,
-        which: impl FnOnce(&DoorPlaces) -> Option<Span>,
+        which: impl FnOnce(&DoorConfig) -> Option<Span>,
         default: String,
     ) -> Vec<ConfigLine> {
-        let Some((places, _)) = self.doors.get(door.index()) else { return Vec::new() };
-        vec![match which(places) {
+        let Some(door) = self.doors.get(door.index()) else { return Vec::new() };
+        vec![match which(door) {
             Some(span) => self.line(span),
-            None => ConfigLine { default: Some(default), ..self.line(places.name) },
+            None => ConfigLine { default: Some(default), ..self.line(door.name_at) },
         }]
     }
 
@@ -182,17 +180,17 @@ impl Places {
     }
 }
 
+/// Returns where a directive stands, if it is there.
+fn at<T>(given: Option<&Given<T>>) -> Option<Span> {
+    given.map(|given| given.at)
+}
+
 fn cut(line: &[u8]) -> String {
     let text = printable(line.trim_ascii());
     match text.char_indices().nth(Places::CHARS) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text,
     }
-}
-
-/// Returns bytes as text that cannot command the terminal.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    shown(Path::new(OsStr::from_bytes(bytes)))
 }
 
 #[cfg(test)]

@@ -430,7 +430,7 @@ mod tests {
 
     fn door() -> Door {
         let text = b"[d]\nsequence = 1\ncommand =\n";
-        config::parse(text).config.unwrap().doors.remove(0).door
+        config::parse(text).config.unwrap().doors.remove(0).door()
     }
 
     fn counts(grouped: &Grouped) -> Vec<(usize, u64, u64)> {

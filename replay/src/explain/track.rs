@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use knock_engine::{DoorId, Knock, Packet, Seconds, Stage, Timestamp, Transport};
+use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, Transport};
 
 use super::explanation::{Attempt, Late, Seen};
 use super::miss::{Cause, Miss, Nearest, Tally};
@@ -35,8 +35,8 @@ pub(super) struct Track {
     pub(super) ghost: Option<Ghost>,
     /// The last attempt, live or not.
     pub(super) attempt: Option<Attempt>,
-    /// The knock that counted last.
-    pub(super) counted: Option<Counted>,
+    /// The knocks that counted last, at most [`Track::COUNTED_MAX`], the latest last.
+    pub(super) counted: Vec<Counted>,
     /// When a packet last had to do with the door.
     pub(super) last: Option<Timestamp>,
     pub(super) tally: Tally,
@@ -89,6 +89,17 @@ fn mark(packet: &Packet) -> (u16, Knock, Option<u32>) {
 }
 
 impl Track {
+    /// As many as the longest sequence has.
+    const COUNTED_MAX: usize = Sequence::MAX_KNOCKS;
+
+    /// Remembers a knock that counted.
+    pub(super) fn count(&mut self, knock: Counted) {
+        if self.counted.len() >= Self::COUNTED_MAX {
+            self.counted.remove(0);
+        }
+        self.counted.push(knock);
+    }
+
     /// Returns the attempt that is live, or that a knock may be too late for.
     pub(super) fn pending(&self) -> Option<Attempt> {
         self.attempt.filter(|_| self.live.is_some() || self.ghost.is_some())
@@ -119,6 +130,11 @@ impl Track {
 }
 
 impl Counted {
+    /// Returns which packet it was.
+    pub(super) const fn id(&self) -> PacketId {
+        self.id
+    }
+
     /// Returns what was knocked at.
     pub(super) const fn knock(&self) -> Knock {
         self.mark.1
@@ -237,7 +253,7 @@ impl Clients {
     /// it could repeat.
     pub(super) fn repeated(&self, packet: &Packet) -> Option<PacketId> {
         let mark = mark(packet);
-        let counted = self.get(packet.source)?.tracks.values().filter_map(|track| track.counted);
+        let counted = self.get(packet.source)?.tracks.values().flat_map(|track| &track.counted);
         counted.filter(|counted| counted.mark == mark).map(|counted| counted.id).max()
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use knock_config::text::printable;
 use knock_engine::Undecodable;
 use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Skip, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
-use super::places::{ConfigLine, Places, printable};
+use super::places::{ConfigLine, Places};
 use crate::output::text::text_of;
 use crate::session::reader::CaptureNames;
 
@@ -75,7 +76,7 @@ impl Words<'_> {
                 let mut text = format!("void at stage {} of {of}: ", stage.get());
                 text += &wrong_port(expected, got);
                 if repeats {
-                    text += ": the last knock again, and no TCP retransmission of it";
+                    text += ": a port that was knocked at before (not a TCP retransmission)";
                 } else if let Some(other) = because_of {
                     let _ = write!(text, ", which is heard because of door {}", self.door(other));
                 }
@@ -107,8 +108,12 @@ impl Words<'_> {
                 format!("ignored: TCP retransmission of {}", self.captures.packet(id))
             }
             Why::Retransmission { of: None } => {
-                "ignored: TCP retransmission of the last knock".to_owned()
+                "ignored: TCP retransmission of an earlier knock".to_owned()
             }
+            Why::SecondTry { of: Some(id) } => {
+                format!("ignored: second try of the knock in {}", self.captures.packet(id))
+            }
+            Why::SecondTry { of: None } => "ignored: second try of the last knock".to_owned(),
             Why::Late(late) => too_late(late),
             Why::NoAttempt { place, counted_at: Some(door), .. } => format!(
                 "counted at door {}; here it is knock {place} of {of}, and no attempt is under way",
@@ -197,7 +202,9 @@ impl Words<'_> {
             | Verdict::DoorChanged { .. }
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
-            | Verdict::Ignored(Why::Retransmission { .. } | Why::Unreadable(_)) => Vec::new(),
+            | Verdict::Ignored(
+                Why::Retransmission { .. } | Why::SecondTry { .. } | Why::Unreadable(_),
+            ) => Vec::new(),
         }
     }
 
@@ -256,7 +263,8 @@ pub(super) fn unreadable(why: Undecodable) -> String {
         | Undecodable::WrongVersion { .. }
         | Undecodable::BadHeaderLength { .. }
         | Undecodable::LaterFragment
-        | Undecodable::NotTcpOrUdp(_) => "",
+        | Undecodable::NotTcpOrUdp(_)
+        | Undecodable::NoHost(_) => "",
     };
     format!("{why}{advice}")
 }

@@ -136,6 +136,7 @@ const fn name(effect: &Effect) -> &'static str {
         Effect::Note(note) => match note {
             Note::Retransmission { .. } => "retransmission",
             Note::OtherFlags { .. } => "other-flags",
+            Note::SecondTry { .. } => "second-try",
             Note::Voided { .. } => "void",
             Note::Evicted { .. } => "evicted",
             Note::SequenceChanged { .. } => "sequence-changed",
@@ -151,6 +152,7 @@ const fn stage(effect: &Effect) -> Option<u8> {
         | Effect::SequenceTimedOut { stage, .. }
         | Effect::Note(
             Note::OtherFlags { stage, .. }
+            | Note::SecondTry { stage, .. }
             | Note::Voided { stage, .. }
             | Note::Evicted { stage, .. }
             | Note::SequenceChanged { stage, .. }

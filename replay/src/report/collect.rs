@@ -401,7 +401,7 @@ mod tests {
     fn kept(limits: Limits, happened: &[(u8, Verdict)]) -> Kept {
         let setup = Setup::load(Path::new("/dev/null"));
         let text = b"[d]\nsequence = 1,2,3\ncommand = run\n";
-        let door = knock_config::parse(text).config.unwrap().doors.remove(0).door;
+        let door = knock_config::parse(text).config.unwrap().doors.remove(0).door();
         let doors = Doors::new(vec![door]).unwrap();
         let (door, _) = doors.in_order().next().unwrap();
         let (listening, places) =

@@ -176,7 +176,7 @@ impl Tally {
         let made_room = format!("made room for others {limit}");
         warn(counts.evicted, "attempt", "attempts", &made_room);
         let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
-        warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
+        warn(counts.forgotten_knocks, "opening was", "openings were", &forgotten);
         let forgotten = format!("forgotten early {limit}: an opening may have counted");
         warn(counts.forgotten_cooldowns, "cooldown was", "cooldowns were", &forgotten);
         let not_begun = format!("not begun {limit}; knockd 0.8 would have begun it");

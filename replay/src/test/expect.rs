@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, counted, push_printable, shown};
 use similar::{ChangeTag, TextDiff};
 
 use knock_compat::Rules;
@@ -173,10 +173,10 @@ fn visible(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for one in chunk.valid().chars() {
-            if one.is_control() && !matches!(one, '\n' | '\t') {
-                out.extend(one.escape_default());
-            } else {
+            if matches!(one, '\n' | '\t') {
                 out.push(one);
+            } else {
+                push_printable(one, &mut out);
             }
         }
         for byte in chunk.invalid() {
@@ -213,8 +213,4 @@ pub(crate) fn painted(diff: &str) -> String {
         format!("{colour}{line}\x1b[0m\n")
     };
     diff.lines().map(paint).collect()
-}
-
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

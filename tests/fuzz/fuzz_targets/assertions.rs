@@ -16,7 +16,7 @@ const CONFIG: &[u8] = b"[openSSH]\nsequence = 7000,8000,9000\ncommand =\n\
 
 static DOORS: LazyLock<Doors> = LazyLock::new(|| {
     let config = config::parse(CONFIG).config.unwrap();
-    Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+    Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
 });
 
 fuzz_target!(|text: &[u8]| {

@@ -29,31 +29,27 @@ fuzz_target!(|text: &[u8]| {
 fn check_config(text: &[u8], config: &Config) {
     check_options(&config.options);
     for door in &config.doors {
-        check_door(&door.door);
-        let has_file = match &door.one_time_file {
-            Some(file) => {
-                assert!(!file.name.as_bytes().is_empty());
-                check_span(text, &file.span);
-                let named = &text[file.span.line_start..][file.span.start..file.span.end];
-                assert_eq!(named, file.name.as_bytes());
-                true
-            }
-            None => false,
-        };
-        assert_eq!(has_file, matches!(door.door.sequence, DoorSequence::OneTime(_)));
+        check_door(&door.door());
+        let given = door.knocks.as_ref().unwrap();
+        if let Knocks::OneTime { file, .. } = &given.value {
+            assert!(!file.as_bytes().is_empty());
+            let span = given.value_at(text);
+            check_span(text, &span);
+            assert_eq!(&text[span.line_start..][span.start..span.end], file.as_bytes());
+        }
     }
-    let doors: Vec<Door> = config.doors.iter().map(|door| door.door.clone()).collect();
+    let doors: Vec<Door> = config.doors.iter().map(DoorConfig::door).collect();
     assert!(Doors::new(doors).is_ok());
 }
 
 fn check_options(options: &Options) {
-    let names: Vec<&[u8]> = options.interfaces.iter().map(InterfaceName::as_bytes).collect();
+    let names: Vec<&[u8]> = options.interfaces().iter().map(InterfaceName::as_bytes).collect();
     let distinct: BTreeSet<&[u8]> = names.iter().copied().collect();
     assert_eq!(names.len(), distinct.len(), "{names:?}");
     assert!(names.len() <= 1 || !distinct.contains(&b"any"[..]), "{names:?}");
     assert!(names.iter().all(|name| InterfaceName::new(name).is_some()), "{names:?}");
-    assert!(options.user.as_ref().is_none_or(|name| UserName::new(name.as_bytes()).is_some()));
-    assert!(options.command_limit.is_none_or(|limit| limit.get() > 0 && limit <= Seconds::MAX));
+    assert!(options.user.iter().all(|name| UserName::new(name.value.as_bytes()).is_some()));
+    assert!(options.command_limit.iter().all(|limit| limit.value.get() > 0 && limit.value <= Seconds::MAX));
 }
 
 fn check_door(door: &Door) {

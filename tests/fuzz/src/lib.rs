@@ -1,6 +1,6 @@
 //! What fuzz targets share.
 
-use knock_config::report::{self, Source, Style};
+use knock_config::diagnostics::{self, Source, Style};
 use knock_config::{Diagnostics, Severity, Span, Wording};
 
 /// Checks what a parser found in a text, and how that is shown.
@@ -73,14 +73,14 @@ fn check_report(mut source: Source) {
         places.map(|span| format!("{name}:{}:{}", span.line, span.column)).collect();
     let is_empty = source.findings.is_empty();
     let sources = [source];
-    let plain = report::render(&sources, Style::Plain);
+    let plain = diagnostics::render(&sources, Style::Plain);
     assert_eq!(plain.is_empty(), is_empty);
     let hostile = plain.chars().find(|one| one.is_control() && *one != '\n');
     assert_eq!(hostile, None, "{plain:?}");
     let shown = plain.lines().filter_map(|line| line.trim_start().strip_prefix("--> "));
     let shown: Vec<_> = shown.filter(|place| *place != name).collect();
     assert_eq!(shown, places, "{plain}");
-    let coloured = report::render(&sources, Style::Coloured);
+    let coloured = diagnostics::render(&sources, Style::Coloured);
     assert_eq!(without_escapes(&coloured), plain);
 }
 

@@ -7,8 +7,8 @@ use knock_compat::{Difference, Effect, Engine, Knockd08Effect, Rules, TimedEffec
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{
-    CommandStatus, Counts, DoorId, DoorSequence, Doors, Event, Limits, LinkType, Listening, Note,
-    Phase, Timestamp,
+    CommandStatus, Counts, DoorId, Doors, Event, Limits, LinkType, Listening, Note, Phase,
+    Timestamp,
 };
 
 use knock_replay::diff::rules::compare::{self, Comparison, Differing, Happening};
@@ -147,12 +147,12 @@ fn read(conf: &Conf, files: &BTreeMap<String, Vec<u8>>) -> (Doors, Vec<Option<St
     let config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
     let (mut doors, mut names) = (Vec::new(), Vec::new());
     for mut door in config.doors {
-        let name = door.one_time_file.map(|file| file.name.to_string());
+        let name = door.one_time_file().map(ToString::to_string);
         if let Some(name) = &name {
             let sequences = knock_config::parse_one_time(&files[name]).0.expect("the file is good");
-            door.door.sequence = DoorSequence::OneTime(sequences);
+            door.set_one_time(sequences);
         }
-        doors.push(door.door);
+        doors.push(door.door());
         names.push(name);
     }
     (Doors::new(doors).expect("there are few doors"), names)

@@ -8,7 +8,7 @@ use etherparse::{
 };
 
 use super::Link;
-use crate::model::{ACK, CWR, ECE, FIN, PSH, Packet, RST, SYN, Transport, URG};
+use crate::model::{ACK, CWR, ECE, FIN, PSH, Packet, RST, SYN, Transport, URG, is_of_a_host};
 
 /// What is unusual about the IP layer of a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn visible(packet: &Packet, shape: &Shape, link: Link) -> Option<Packet> {
     let other_family = (link == Link::Ipv4 && six) || (link == Link::Ipv6 && !six);
     let (_, transport_at, kept) = shape.cut_frame(packet, link, false);
     let kept = kept.saturating_sub(transport_at);
-    if hidden || other_family || kept < 4 {
+    if hidden || other_family || kept < 4 || !is_of_a_host(packet.src) {
         return None;
     }
     let transport = match packet.transport {

@@ -8,6 +8,7 @@ use std::iter::Peekable;
 use std::path::Path;
 
 use clap_mangen::roff::{Inline, bold, roman};
+use knock_config::{self as config, Directive};
 use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, OffsetIter, Options, Parser, Tag, TagEnd,
 };
@@ -75,6 +76,7 @@ impl Prose {
     pub fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path);
         let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = with_directives(&text);
         Self::parse(&text).unwrap_or_else(|fault| panic!("{}, {fault}", path.display()))
     }
 
@@ -147,6 +149,17 @@ impl Spans {
         };
         self.0.iter().map(inline).collect()
     }
+}
+
+/// Puts the directives of `[options]` and those of doors where a comment asks for them.
+fn with_directives(text: &str) -> String {
+    let of = |is_of_doors: bool| -> String {
+        let all = Directive::ALL.iter();
+        let all = all.filter(|one| (one.section() == config::Section::Door) == is_of_doors);
+        all.flat_map(|one| [one.usage(), "\n: ", one.manual(), "\n\n"]).collect()
+    };
+    text.replace("<!-- directives of [options] -->\n", &of(false))
+        .replace("<!-- directives of doors -->\n", &of(true))
 }
 
 /// Goes through the events of a text, which are properly nested.

@@ -24,11 +24,11 @@ struct Attempt {
     last_knock: Option<Syn>,
 }
 
-/// An opening whose last knock may still come again.
+/// A knock of an attempt that has moved on or ended, which may still come again.
 #[derive(Clone)]
-struct Opening {
+struct Remembered {
     created: u64,
-    last_knock: Syn,
+    knock: Syn,
     forgotten_ns: i64,
 }
 
@@ -81,7 +81,7 @@ pub struct House {
     commands_run: u64,
     /// In order of creation.
     attempts: Vec<Attempt>,
-    openings: Vec<Opening>,
+    remembered: Vec<Remembered>,
     running: Vec<Running>,
     /// For whom a start command waits for its turn, and at which door.
     waiting: Vec<(IpAddr, usize)>,
@@ -108,7 +108,7 @@ impl House {
             stages_reached: 0,
             commands_run: 0,
             attempts: Vec::new(),
-            openings: Vec::new(),
+            remembered: Vec::new(),
             running: Vec::new(),
             waiting: Vec::new(),
             owed: Vec::new(),
@@ -212,6 +212,14 @@ impl House {
             }
             self.listed.push(at);
         }
-        self.attempts.retain(|attempt| self.listed.contains(&attempt.door));
+        // Doors that leave, in the order in which they came; the attempts at each by age.
+        let mut gone: Vec<Attempt> = self.attempts.clone();
+        gone.retain(|attempt| !self.listed.contains(&attempt.door));
+        gone.sort_by_key(|attempt| {
+            (before.iter().position(|&at| at == attempt.door), attempt.due_ns, attempt.created)
+        });
+        for attempt in gone {
+            self.end(attempt.created);
+        }
     }
 }

@@ -187,3 +187,15 @@ impl Packet {
         }
     }
 }
+
+/// Returns whether a host can have this address: not unspecified, multicast or limited broadcast.
+#[must_use]
+pub fn is_of_a_host(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let first = address.octets()[0];
+            !address.is_unspecified() && !(224..=239).contains(&first) && !address.is_broadcast()
+        }
+        IpAddr::V6(address) => !address.is_unspecified() && address.octets()[0] != 0xff,
+    }
+}

@@ -229,7 +229,7 @@ impl Oracle {
     fn note(&mut self, note: Note) -> Result<(), Broken> {
         match note {
             Note::Retransmission { .. } => self.ledger.retransmissions += 1,
-            Note::OtherFlags { .. } => {}
+            Note::SecondTry { .. } | Note::OtherFlags { .. } => {}
             Note::Voided { client, .. } => {
                 self.ledger.voided += 1;
                 ensure(self.client == Some(client), Invariant::NothingOutlivesItsReason, || {

@@ -207,7 +207,8 @@ impl Record {
 }
 
 /// Returns whether packets end with these knocks, none of them earlier than or at `oldest_ns` where
-/// there are several. Only a repeat of an earlier packet may stand between two.
+/// there are several. Only a repeat of an earlier packet, or a second try of the knock just made, may
+/// come between two.
 fn ends_with(heard: &[Heard], knocks: &[Knock], oldest_ns: i64) -> bool {
     let Some((last, before)) = heard.split_last() else { return false };
     let Some((knock, to_come)) = knocks.split_last() else { return false };
@@ -220,7 +221,7 @@ fn ends_with(heard: &[Heard], knocks: &[Knock], oldest_ns: i64) -> bool {
         return false;
     }
     counts && ends_with(before, to_come, oldest_ns)
-        || last.repeats && ends_with(before, knocks, oldest_ns)
+        || (last.repeats || counts) && ends_with(before, knocks, oldest_ns)
 }
 
 fn bit(door: DoorNumber) -> DoorSet {

@@ -332,7 +332,7 @@ impl World {
             (said.opened, expected.opened),
             (said.timed_out, expected.timed_out),
             (said.evicted, expected.evicted),
-            (said.forgotten_openings, expected.forgotten_openings),
+            (said.forgotten_knocks, expected.forgotten_knocks),
             (said.refused, expected.refused),
             (said.merged, expected.merged),
             (said.ignored, expected.ignored),
@@ -352,7 +352,7 @@ impl World {
         self.tally.voided = counts.voided;
         self.tally.retransmissions = counts.retransmissions;
         self.tally.evicted = counts.evicted;
-        self.tally.forgotten = counts.forgotten_openings;
+        self.tally.forgotten = counts.forgotten_knocks;
         self.tally.refused = counts.refused;
         self.tally.merged = counts.merged;
         self.tally.ignored = counts.ignored;

@@ -8,7 +8,7 @@ use std::path::Path;
 use knock_compat::{Difference, Effect, Engine, Rules, TimedEffect};
 use knock_config as config;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{DoorSequence, Doors, Event, Limits, LinkType, Listening, Timestamp};
+use knock_engine::{Doors, Event, Limits, LinkType, Listening, Timestamp};
 use knock_replay::diff::rules::compare::{Comparison, Happening};
 
 use super::desk::Found;
@@ -120,11 +120,11 @@ fn handle(engine: &mut Engine, at: Timestamp, event: Event, found: &mut Found) {
 fn doors(case: &Case, conf: &[u8]) -> Option<Doors> {
     let mut doors = Vec::new();
     for mut door in config::parse(conf).config?.doors {
-        if door.one_time_file.is_some() {
+        if door.one_time_file().is_some() {
             let (sequences, _) = knock_config::parse_one_time(case.part(SEQUENCES)?);
-            door.door.sequence = DoorSequence::OneTime(sequences?);
+            door.set_one_time(sequences?);
         }
-        doors.push(door.door);
+        doors.push(door.door());
     }
     Doors::new(doors).ok()
 }

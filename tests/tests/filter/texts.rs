@@ -13,7 +13,7 @@ const DEBIAN: &str =
 
 fn doors(text: &str) -> Doors {
     let config = config::parse(text.as_bytes()).config.unwrap();
-    Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+    Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
 }
 
 /// Returns all filters for Ethernet, a line each.
@@ -97,7 +97,7 @@ fn the_next_64_one_time_sequences_pass() {
 /// Returns one door with one-time sequences.
 fn one_time(lines: &str) -> Doors {
     let text = b"[a]\nsequence = 7\ncommand = a\n";
-    let mut door: Door = config::parse(text).config.unwrap().doors.remove(0).door;
+    let mut door: Door = config::parse(text).config.unwrap().doors.remove(0).door();
     door.sequence =
         DoorSequence::OneTime(knock_config::parse_one_time(lines.as_bytes()).0.unwrap());
     Doors::new(vec![door]).unwrap()

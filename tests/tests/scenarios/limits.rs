@@ -37,7 +37,7 @@ fn at_the_limit_the_opening_next_to_be_forgotten_goes_first() {
         let packet = syn(&client(number), 1).number(7);
         play.event(seconds(f64::from(number) / 10.0), Event::Packet(packet));
     }
-    assert_eq!(play.engine.counts().forgotten_openings, 1);
+    assert_eq!(play.engine.counts().forgotten_knocks, 1);
     let play = play.packets(&[(1.0, syn(&client(1), 1).number(7))]);
     assert_eq!(play.engine.counts().opened, 4);
     let play = play.packets(&[(1.1, syn(&client(3), 1).number(7))]);
@@ -50,7 +50,7 @@ fn at_the_limit_a_packet_that_opens_two_doors_is_remembered_for_the_longer_timeo
     let packets = [(0.0, syn(A, 1).number(7)), (4.0, syn(A, 1).number(7))];
     let play = Play::with_limit(vec![door("long", "1"), short], 1).packets(&packets);
     assert_eq!(play.engine.counts().opened, 2);
-    assert_eq!(play.engine.counts().forgotten_openings, 0);
+    assert_eq!(play.engine.counts().forgotten_knocks, 0);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use knock_config::lint::{self, Advice, Checked, Circumstances};
+use knock_config::lint::{self, Checked, Circumstances};
+use knock_config::warnings::Warning;
 use knock_config::{Fault, Span};
 
 fn knock_at(ports: &[u16]) -> Vec<(f64, Packet)> {
@@ -74,15 +75,15 @@ fn configuration(doors: &[Vec<u16>]) -> String {
     doors.iter().enumerate().map(text).collect()
 }
 
-fn checked(text: &str) -> (Vec<Door>, Vec<(Advice, Option<Span>)>) {
+fn checked(text: &str) -> (Vec<Door>, Vec<(Warning, Option<Span>)>) {
     let with = Circumstances { ipv4_only: true, ..Circumstances::default() };
     let Checked { parsed, programs: _ } = lint::check(text.as_bytes(), &with);
     let advice = |diagnostic: &knock_config::Diagnostic| match &diagnostic.fault {
-        Fault::Advice(advice) => Some((advice.clone(), diagnostic.span)),
-        Fault::Line(_) | Fault::Value(_) | Fault::Option(_) | Fault::Lint(_) => None,
+        Fault::Warning(warning) => Some((warning.clone(), diagnostic.span)),
+        Fault::Line(_) | Fault::Value(_) | Fault::Option(_) => None,
     };
     let found = parsed.diagnostics.kept().iter().filter_map(advice).collect();
-    (parsed.config.unwrap().doors.into_iter().map(|door| door.door).collect(), found)
+    (parsed.config.unwrap().doors.into_iter().map(|door| door.door()).collect(), found)
 }
 
 fn sequences() -> impl Strategy<Value = Vec<Vec<u16>>> {
@@ -110,7 +111,7 @@ proptest! {
     ) {
         let (doors, found) = checked(&configuration(&sequences));
         let is_warned_of = |line: u32| found.iter().any(|(advice, span)| {
-            matches!(advice, Advice::AscendingSequence { .. }) && span.unwrap().line == line
+            matches!(advice, Warning::AscendingSequence { .. }) && span.unwrap().line == line
         });
         let opens = |first: u16, place: usize| {
             let scan: Vec<u16> = (first..9).collect();
@@ -136,7 +137,7 @@ proptest! {
         let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
         let text = std::format!("[d]\ntarget = {target}\nsequence = {}\n", ports.join(","));
         let (doors, found) = checked(&text);
-        let is_one = |advice: &Advice| matches!(advice, Advice::NeverOpens { .. });
+        let is_one = |advice: &Warning| matches!(advice, Warning::NeverOpens { .. });
         prop_assert!(found.iter().any(|(advice, _)| is_one(advice)), "{found:?}");
         let packet = |(number, (port, to)): (u32, &(u16, &str))| {
             (f64::from(number) / 100.0, syn(A, *port).to(to).number(number))
@@ -160,17 +161,17 @@ proptest! {
             let opened = |ports: &[u16]| opened(Rules::Knock, &doors, &knock_at(ports));
             let name = |place: usize| place.to_string();
             match advice {
-                Advice::SameSequence { line, .. } | Advice::SequencePrefix { line, .. } => {
+                Warning::SameSequence { line, .. } | Warning::SequencePrefix { line, .. } => {
                     let opened = opened(&sequences[place()]);
                     prop_assert!(opened.contains(&name(place())));
                     prop_assert!(opened.contains(&name(door_at(line))));
                 }
-                Advice::SequenceSuffix { line, .. } => {
+                Warning::SequenceSuffix { line, .. } => {
                     let (long, short) = (&sequences[place()], door_at(line));
                     let rest = &long[long.len() - sequences[short].len()..];
                     prop_assert!(opened(rest).contains(&name(short)));
                 }
-                Advice::ReversedSequence { line, .. } => {
+                Warning::ReversedSequence { line, .. } => {
                     let backwards: Vec<u16> = sequences[place()].iter().rev().copied().collect();
                     prop_assert!(opened(&backwards).contains(&name(door_at(line))));
                 }

@@ -15,7 +15,7 @@ fn a_retransmitted_syn_is_ignored() {
     assert_eq!(play.engine.counts().retransmissions, 2);
     assert_eq!(
         play.notes.first().map(String::as_str),
-        Some("192.0.2.10: 1/tcp repeats the last knock (TCP retransmission), ignored")
+        Some("192.0.2.10: 1/tcp repeats an earlier knock (TCP retransmission), ignored")
     );
 }
 
@@ -29,9 +29,9 @@ fn a_fresh_packet_to_the_same_port_is_no_retransmission() {
     ] {
         let packets = [(0.0, syn(A, 1).number(77)), (1.0, fresh), (2.0, syn(A, 2))];
         let play = Play::new(vec![door("d", "1,2")]).packets(&packets).end();
-        assert_eq!(play.engine.counts().voided, 1, "{fresh:?}");
-        // The packet that voided the attempt began the next one.
-        assert_eq!(play.engine.counts().opened, 1, "{fresh:?}");
+        assert_eq!(play.engine.counts().retransmissions, 0, "{fresh:?}");
+        // The attempt started over with it.
+        assert_eq!(play.lines, lines(A, "d", "1 1 2 !"), "{fresh:?}");
     }
 }
 
@@ -39,16 +39,58 @@ fn a_fresh_packet_to_the_same_port_is_no_retransmission() {
 fn sequence_number_0_proves_nothing() {
     let packets = [(0.0, syn(A, 1).number(0)), (1.0, syn(A, 1).number(0))];
     let play = Play::new(vec![door("d", "1,2")]).packets(&packets);
-    assert_eq!(play.engine.counts().attempts, 2);
+    assert_eq!(play.engine.counts().retransmissions, 0);
+    assert_eq!(play.lines, lines(A, "d", "1 1"));
 }
 
 #[test]
-fn only_the_knock_that_counted_last_is_a_retransmission() {
+fn the_repeat_of_any_earlier_knock_is_ignored() {
+    let packets = [
+        (0.0, syn(A, 1).number(77)),
+        (1.0, syn(A, 2).number(78)),
+        (2.0, syn(A, 1).number(77)),
+        (2.5, syn(A, 3).number(79)),
+        (3.0, syn(A, 2).number(78)),
+        (3.1, syn(A, 1).number(77)),
+    ];
+    let play = expect(vec![door("d", "1,2,3")], &packets, &text(&lines(A, "d", "1 2 3 !")));
+    assert_eq!(play.engine.counts().retransmissions, 3);
+}
+
+#[test]
+fn the_repeat_of_a_knock_whose_attempt_was_voided_is_ignored() {
     let packets =
-        [(0.0, syn(A, 1).number(77)), (1.0, syn(A, 2).number(78)), (2.0, syn(A, 1).number(77))];
+        [(0.0, syn(A, 1).number(77)), (1.0, syn(A, 3).number(78)), (2.0, syn(A, 1).number(77))];
     let play = Play::new(vec![door("d", "1,2,3")]).packets(&packets);
-    assert_eq!(play.engine.counts().voided, 1);
-    assert_eq!(play.engine.counts().attempts, 2);
+    assert_eq!(play.lines, lines(A, "d", "1"));
+    assert_eq!((play.engine.counts().voided, play.engine.counts().retransmissions), (1, 1));
+}
+
+#[test]
+fn a_second_try_of_a_later_knock_is_ignored() {
+    let packets = [
+        (0.0, syn(A, 1).number(1)),
+        (1.0, syn(A, 2).number(2)),
+        (1.2, syn(A, 2).number(3).source_port(40_001)),
+        (2.0, syn(A, 3).number(4)),
+    ];
+    let play = expect(vec![door("d", "1,2,3")], &packets, &text(&lines(A, "d", "1 2 3 !")));
+    assert_eq!(
+        play.notes.first().map(String::as_str),
+        Some("192.0.2.10: d: still at stage 2: 2/tcp was tried again, ignored")
+    );
+}
+
+#[test]
+fn a_second_try_of_the_first_knock_starts_the_time_over() {
+    let packets = [(0.0, udp(A, 1)), (4.0, udp(A, 1)), (6.0, udp(A, 2)), (8.0, udp(A, 3))];
+    expect(vec![door("d", "1:udp,2:udp,3:udp")], &packets, &text(&lines(A, "d", "1 1 2 3 !")));
+}
+
+#[test]
+fn a_sequence_with_one_port_twice_counts_each() {
+    let packets = [(0.0, udp(A, 1)), (1.0, udp(A, 1)), (2.0, udp(A, 2))];
+    expect(vec![door("d", "1:udp,1:udp,2:udp")], &packets, &text(&lines(A, "d", "1 2 3 !")));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::*;
 /// Two doors.
 fn doors() -> Doors {
     let config = config::parse(b"[a]\nsequence = 1\n[b]\nsequence = 2\n").config.unwrap();
-    Doors::new(config.doors.into_iter().map(|door| door.door).collect()).unwrap()
+    Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap()
 }
 
 fn clients() -> [IpAddr; 3] {
@@ -41,6 +41,7 @@ fn effects() -> Vec<Effect> {
             Effect::OpeningSkipped { client, door, why: Skip::Cooldown, again: true },
             Effect::Note(Note::Retransmission { client, knock }),
             Effect::Note(Note::OtherFlags { client, door, stage }),
+            Effect::Note(Note::SecondTry { client, door, stage, knock }),
             Effect::Note(Note::Voided { client, door, stage, knock }),
             Effect::Note(Note::Evicted { client, door, stage }),
             Effect::Note(Note::SequenceChanged { client, door, stage }),

@@ -138,6 +138,15 @@ impl Attempts {
         self.join_peers(slot);
     }
 
+    /// Puts an attempt at stage 1 back to its beginning: it is due at `due`, and has been at its
+    /// stage for the shortest time. It keeps its place among the attempts of its client.
+    pub(super) fn restart(&mut self, slot: Slot, due: Due, counted: Option<Fingerprint>) {
+        self.leave_peers(slot);
+        self.table.postpone(slot, due);
+        self.table.get_mut(slot).counted = counted;
+        self.join_peers(slot);
+    }
+
     /// Ends an attempt.
     pub(super) fn end(&mut self, slot: Slot) -> Attempt {
         self.leave_peers(slot);

@@ -151,17 +151,8 @@ impl<T: Entry> DueTable<T> {
         if self.chains.len() <= door.index() {
             self.chains.resize(door.index().saturating_add(1), Chain::EMPTY);
         }
-        let last = self.chain(door).last;
-        let links = Links { before: last, after: Slot::NONE };
-        let slot = self.allocate(Node { due, links, value });
-        match last.some() {
-            Some(last) => {
-                debug_assert!(self.node(last).due <= due, "a door's entries come in order");
-                self.node_mut(last).links.after = slot;
-            }
-            None => self.chain_mut(door).first = slot,
-        }
-        self.chain_mut(door).last = slot;
+        let slot = self.allocate(Node { due, links: Links::NONE, value });
+        self.chain_last(slot, door);
         self.live = self.live.saturating_add(1);
         if self.earliest.some().is_none_or(|earliest| due < self.node(earliest).due) {
             self.earliest = slot;
@@ -169,10 +160,49 @@ impl<T: Entry> DueTable<T> {
         slot
     }
 
+    /// Has an entry be due later, and no earlier than the others of its door.
+    pub(super) fn postpone(&mut self, slot: Slot, due: Due) {
+        let door = self.get(slot).door();
+        self.unchain(slot, door);
+        self.node_mut(slot).due = due;
+        self.chain_last(slot, door);
+        if slot == self.earliest {
+            self.earliest = self.find_earliest();
+        }
+    }
+
     /// Removes an entry.
     pub(super) fn remove(&mut self, slot: Slot) -> T {
-        let Node { links: Links { before, after }, value, .. } = *self.node(slot);
-        let door = value.door();
+        let value = *self.get(slot);
+        self.unchain(slot, value.door());
+        self.node_mut(slot).links.after = self.free;
+        self.free = slot;
+        self.live = self.live.saturating_sub(1);
+        if slot == self.earliest {
+            self.earliest = self.find_earliest();
+        }
+        value
+    }
+
+    /// Puts a node last in the chain of its door.
+    fn chain_last(&mut self, slot: Slot, door: DoorId) {
+        let last = self.chain(door).last;
+        self.node_mut(slot).links = Links { before: last, after: Slot::NONE };
+        match last.some() {
+            Some(last) => {
+                debug_assert!(
+                    self.node(last).due <= self.node(slot).due,
+                    "a door's entries come in order"
+                );
+                self.node_mut(last).links.after = slot;
+            }
+            None => self.chain_mut(door).first = slot,
+        }
+        self.chain_mut(door).last = slot;
+    }
+
+    fn unchain(&mut self, slot: Slot, door: DoorId) {
+        let Links { before, after } = self.node(slot).links;
         match before.some() {
             Some(before) => self.node_mut(before).links.after = after,
             None => self.chain_mut(door).first = after,
@@ -181,13 +211,6 @@ impl<T: Entry> DueTable<T> {
             Some(after) => self.node_mut(after).links.before = before,
             None => self.chain_mut(door).last = before,
         }
-        self.node_mut(slot).links.after = self.free;
-        self.free = slot;
-        self.live = self.live.saturating_sub(1);
-        if slot == self.earliest {
-            self.earliest = self.find_earliest();
-        }
-        value
     }
 
     fn find_earliest(&self) -> Slot {

@@ -6,7 +6,7 @@ mod due;
 mod fingerprint;
 mod leases;
 mod opening;
-mod openings;
+mod remembered;
 mod slot_table;
 
 use alloc::vec::Vec;
@@ -18,9 +18,9 @@ use self::due::{Due, Slot};
 use self::fingerprint::ClientHasher;
 pub use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases};
-use self::openings::Openings;
+use self::remembered::Remembered;
 use super::{RuleSet, Site};
-use crate::door::Stage;
+use crate::door::{Stage, Step};
 use crate::doors::DoorId;
 use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
 use crate::limits::Limits;
@@ -31,10 +31,10 @@ use crate::time::{Seconds, Timestamp};
 #[derive(Debug)]
 pub struct KnockRules {
     attempts: Attempts,
-    openings: Openings,
+    remembered: Remembered,
     leases: Leases,
     cooldowns: Cooldowns,
-    /// The most attempts, the most remembered openings, the most cooldowns, and the most commands that
+    /// The most attempts, the most remembered knocks, the most cooldowns, and the most commands that
     /// run, wait or are owed.
     limit: usize,
     next_serial: u64,
@@ -69,7 +69,7 @@ impl KnockRules {
         let limit = usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX);
         Self {
             attempts: Attempts::new(limit, hasher.clone()),
-            openings: Openings::new(hasher.clone()),
+            remembered: Remembered::new(hasher.clone()),
             leases: Leases::new(hasher.clone()),
             cooldowns: Cooldowns::new(hasher),
             limit,
@@ -79,17 +79,19 @@ impl KnockRules {
         }
     }
 
-    /// Rule 1: the packet repeats the knock that was counted last for an attempt or an opening.
+    /// Rule 1: the packet repeats a knock that was counted: the last one of a live attempt, or one
+    /// that is remembered.
     fn is_retransmission(&self, heard: Heard<'_>, oldest: Option<Slot>) -> bool {
         let Some(fingerprint) = heard.fingerprint else { return false };
-        self.openings.contain(heard.client, fingerprint)
+        self.remembered.contain(heard.client, fingerprint)
             || self
                 .attempts
                 .from(oldest)
                 .any(|slot| self.attempts.get(slot).counted == Some(fingerprint))
     }
 
-    /// Rule 2: the packet advances or voids the client's attempts. Returns whether any advanced.
+    /// Rule 2: the packet advances, restarts or voids the client's attempts, or is a second try of
+    /// the knock just made. Returns whether any advanced.
     fn continue_attempts<X>(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site<X>) -> bool {
         let mut advanced = false;
         let mut next = Some(oldest);
@@ -108,18 +110,37 @@ impl KnockRules {
                 site.emit(heard.at, Effect::Note(note));
                 continue;
             }
-            let wanted = door.sequence().and_then(|sequence| sequence.after(stage));
-            if wanted == Some(heard.knock) {
-                advanced = true;
-                self.advance(heard, slot, site);
-            } else {
-                self.attempts.end(slot);
-                site.counts.voided = site.counts.voided.saturating_add(1);
-                let note = Note::Voided { client, door: id, stage, knock: heard.knock };
-                site.emit(heard.at, Effect::Note(note));
+            match door.sequence().map(|sequence| sequence.step(stage, heard.knock)) {
+                Some(Step::Next) => {
+                    advanced = true;
+                    self.advance(heard, slot, site);
+                }
+                Some(Step::Again) if stage == Stage::FIRST => self.restart(heard, slot, site),
+                Some(Step::Again) => {
+                    let note = Note::SecondTry { client, door: id, stage, knock: heard.knock };
+                    site.emit(heard.at, Effect::Note(note));
+                }
+                Some(Step::Wrong) | None => {
+                    let ended = self.attempts.end(slot);
+                    self.remember(heard.at, &ended, ended.counted, site);
+                    site.counts.voided = site.counts.voided.saturating_add(1);
+                    let note = Note::Voided { client, door: id, stage, knock: heard.knock };
+                    site.emit(heard.at, Effect::Note(note));
+                }
             }
         }
         advanced
+    }
+
+    /// A client that knocks a second time at the first port tries again from the start: its time
+    /// begins anew.
+    fn restart<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
+        let attempt = *self.attempts.get(slot);
+        let Attempt { client, door, stage, counted, .. } = attempt;
+        let due = self.due_after(heard.at, site.doors.door(door).seq_timeout);
+        self.attempts.restart(slot, due, heard.fingerprint);
+        self.remember(heard.at, &attempt, counted, site);
+        site.emit(heard.at, Effect::StageReached { client, door, stage });
     }
 
     /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
@@ -167,8 +188,9 @@ impl KnockRules {
     }
 
     fn advance<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
-        let attempt = self.attempts.get(slot);
+        let attempt = *self.attempts.get(slot);
         let (id, stage) = (attempt.door, attempt.stage.next());
+        self.remember(heard.at, &attempt, attempt.counted, site);
         if site.doors.door(id).sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
             self.attempts.end(slot);
             self.complete(heard, id, stage, site);
@@ -182,17 +204,38 @@ impl KnockRules {
     fn complete<X>(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site<X>) {
         let Heard { at, client, .. } = heard;
         site.emit(at, Effect::StageReached { client, door: id, stage });
-        self.remember(heard, id, site);
+        self.remember_knock(at, client, id, heard.fingerprint, site);
         if self.open(at, client, id, site) {
             self.use_up_sequence(at, id, site);
         }
     }
 
-    fn remember<X>(&mut self, heard: Heard<'_>, id: DoorId, site: &mut Site<X>) {
-        let Some(fingerprint) = heard.fingerprint else { return };
-        let due = self.due_after(heard.at, site.doors.door(id).seq_timeout);
-        if self.openings.remember(heard.client, fingerprint, id, due, self.limit) {
-            site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
+    /// Remembers a knock of an attempt that has moved on or ended, for as long again as the door's
+    /// `seq_timeout`: Linux repeats an unanswered SYN after 1, 3 and 7 seconds, when the client may
+    /// be two knocks further.
+    fn remember<X>(
+        &mut self,
+        at: Timestamp,
+        attempt: &Attempt,
+        knock: Option<Fingerprint>,
+        site: &mut Site<X>,
+    ) {
+        self.remember_knock(at, attempt.client, attempt.door, knock, site);
+    }
+
+    fn remember_knock<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        door: DoorId,
+        knock: Option<Fingerprint>,
+        site: &mut Site<X>,
+    ) {
+        let Some(knock) = knock else { return };
+        self.remembered.forget_due(at);
+        let due = self.due_after(at, site.doors.door(door).seq_timeout);
+        if self.remembered.remember(client, knock, door, due, self.limit) {
+            site.counts.forgotten_knocks = site.counts.forgotten_knocks.saturating_add(1);
         }
     }
 
@@ -202,7 +245,9 @@ impl KnockRules {
         let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
         site.emit(at, mark);
         while let Some(slot) = self.attempts.any_at(id) {
-            let Attempt { client, stage, .. } = self.attempts.end(slot);
+            let ended = self.attempts.end(slot);
+            let Attempt { client, stage, counted, .. } = ended;
+            self.remember(at, &ended, counted, site);
             site.emit(at, Effect::Note(Note::SequenceChanged { client, door: id, stage }));
         }
         if site.doors.door(id).sequence().is_none() {
@@ -267,7 +312,7 @@ impl<X> RuleSet<X> for KnockRules {
             return;
         }
         site.counts.admitted = site.counts.admitted.saturating_add(1);
-        self.openings.forget_due(at);
+        self.remembered.forget_due(at);
         let heard = Heard {
             at,
             packet,
@@ -333,7 +378,12 @@ impl<X> RuleSet<X> for KnockRules {
             Some(Earliest::Attempt(slot)) => {
                 self.anticipate_ends(slot);
                 let (at, _) = self.attempts.due(slot);
-                let Attempt { client, door, stage, .. } = self.attempts.end(slot);
+                let ended = self.attempts.end(slot);
+                let Attempt { client, door, stage, counted, .. } = ended;
+                // The first knock has been remembered for `seq_timeout` by now.
+                if stage > Stage::FIRST {
+                    self.remember(at, &ended, counted, site);
+                }
                 site.counts.timed_out = site.counts.timed_out.saturating_add(1);
                 site.emit(at, Effect::SequenceTimedOut { client, door, stage });
             }
@@ -344,14 +394,17 @@ impl<X> RuleSet<X> for KnockRules {
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>) {
         for &door in leaving {
             while let Some(slot) = self.attempts.any_at(door) {
-                let Attempt { client, stage, .. } = self.attempts.end(slot);
+                let ended = self.attempts.end(slot);
+                let Attempt { client, stage, counted, .. } = ended;
+                self.remember(at, &ended, counted, site);
                 site.emit(at, Effect::Note(Note::DoorChanged { client, door, stage }));
             }
         }
     }
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
-        let doors = self.openings.doors().chain(self.leases.doors()).chain(self.cooldowns.doors());
+        let doors =
+            self.remembered.doors().chain(self.leases.doors()).chain(self.cooldowns.doors());
         doors.for_each(hold);
     }
 

@@ -199,7 +199,7 @@ impl Outcome {
         Counts {
             admitted: old.admitted.max(new.admitted),
             evicted: old.evicted.max(new.evicted),
-            forgotten_openings: old.forgotten_openings.max(new.forgotten_openings),
+            forgotten_knocks: old.forgotten_knocks.max(new.forgotten_knocks),
             refused: old.refused.max(new.refused),
             forgotten_cooldowns: old.forgotten_cooldowns.max(new.forgotten_cooldowns),
             ..new
@@ -213,7 +213,7 @@ impl Outcome {
     }
 
     fn door(&self, named: Named) -> String {
-        crate::explain::printable(self.names.name(named))
+        knock_config::text::printable(self.names.name(named))
     }
 
     fn because(&self, change: &Change) -> Because {

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use clap::builder::styling::{AnsiColor, Style};
+use knock_config::text::printable;
 
 use super::Outcome;
 use super::cause::Because;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
 use crate::args::TimeFormat;
-use crate::explain::{ConfigLine, printable};
+use crate::explain::ConfigLine;
 use crate::output::text::{stamp, text_of};
 use crate::session::reader::ReadingDone;
 use crate::session::summary::number;

@@ -205,7 +205,7 @@ impl Comparison {
             let counts = step.engine.counts();
             let met = [
                 counts.evicted,
-                counts.forgotten_openings,
+                counts.forgotten_knocks,
                 counts.forgotten_cooldowns,
                 counts.refused,
                 counts.not_begun,

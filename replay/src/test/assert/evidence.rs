@@ -298,7 +298,9 @@ impl Evidence {
             | Effect::DoorDisabled { .. }
             | Effect::ReloadRefused
             | Effect::Own(_)
-            | Effect::Note(Note::Retransmission { .. } | Note::OtherFlags { .. }) => {}
+            | Effect::Note(
+                Note::Retransmission { .. } | Note::OtherFlags { .. } | Note::SecondTry { .. },
+            ) => {}
         }
     }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use knock_compat::Rules;
 use knock_config::Wording;
+use knock_config::text::printable;
 use knock_engine::{Counts, DoorId, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
-use crate::explain::{Explainer, Nearest, PacketId, Whom, Words, nanos, printable};
+use crate::explain::{Explainer, Nearest, PacketId, Whom, Words, nanos};
 use crate::output::text::text_of;
 
 /// What is known when all packets have come.

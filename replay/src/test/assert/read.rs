@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use knock_compat::Rules;
-use knock_config::faults::Faults;
+use knock_config::diagnostics::{self, Faults, Source, Style};
 use knock_config::lex::{Line, Piece, Text};
-use knock_config::report::{self, Source, Style};
 use knock_config::text::shown;
 use knock_config::{Excerpt, Severity, Wording};
 use knock_config::{Refusal, Unreadable, read_configuration};
@@ -52,8 +51,8 @@ pub(crate) enum Unusable {
 impl Unusable {
     pub(crate) fn report(&self, style: Style) -> String {
         match self {
-            Self::Unreadable(wording) => report::render_alone(Severity::Error, wording, style),
-            Self::Faulty(source) => report::render(std::slice::from_ref(source), style),
+            Self::Unreadable(wording) => diagnostics::render_alone(Severity::Error, wording, style),
+            Self::Faulty(source) => diagnostics::render(std::slice::from_ref(source), style),
         }
     }
 }

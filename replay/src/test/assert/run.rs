@@ -3,7 +3,8 @@
 use std::io::{self, Write as _};
 
 use knock_compat::Rules;
-use knock_config::report::{self, Style};
+use knock_config::diagnostics::{self, Style};
+use knock_config::text::counted;
 use knock_engine::Doors;
 use knock_engine::transcript::Channel;
 
@@ -17,7 +18,7 @@ use crate::output::text::{beside, line};
 use crate::session::play::Played;
 use crate::session::progress::Bar;
 use crate::session::reader::Reader;
-use crate::test::expect::{self, Kept, NOTHING_TESTED, TOO_LONG, counted};
+use crate::test::expect::{self, Kept, NOTHING_TESTED, TOO_LONG};
 use crate::{Streams, sum_up};
 
 /// Replays, and judges the assertions of `--assert`, and the transcript if one is expected.
@@ -112,7 +113,7 @@ fn tell(
 /// Prints which assertions do not hold, and says how many do.
 fn report(judgement: &Judgement, args: &Args, streams: &mut Streams<'_>) -> Exit {
     let style = if streams.output_colour { Style::Coloured } else { Style::Plain };
-    let printed = streams.print(&report::render_findings(&judgement.failed, style));
+    let printed = streams.print(&diagnostics::render_findings(&judgement.failed, style));
     if printed != Exit::Done {
         return printed;
     }

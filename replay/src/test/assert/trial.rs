@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use knock_compat::Rules;
 use knock_config::Severity;
-use knock_config::report::{Finding, Source};
+use knock_config::diagnostics::{Finding, Source};
 use knock_engine::{Counts, DoorId, Doors, Limits, Packet, Timestamp};
 
 use super::claim::{Assertion, Assertions, Claim};

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::net::IpAddr;
 
 use knock_compat::Rules;
-use knock_config::report::Source;
+use knock_config::diagnostics::Source;
 use knock_engine::{Doors, Limits};
 
 use super::draft::Draft;

@@ -6,14 +6,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, counted, printable, shown};
 use knock_engine::{Door, Doors};
 
 use super::draft::Drafts;
 use super::proof::{Proven, prove};
 use crate::args::InitArgs;
 use crate::exit::Exit;
-use crate::explain::{Places, printable};
+use crate::explain::Places;
 use crate::{Streams, load_doors};
 
 /// The longest name of the folder of a door, in bytes.
@@ -187,7 +187,7 @@ fn tell(args: &InitArgs, plan: &Plan, streams: &mut Streams<'_>) -> Exit {
     let names: Vec<String> = plan.tests.iter().map(|(stem, _)| shown(stem) + "\n").collect();
     let printed = streams.print(&names.concat());
     let folder = shown(&args.folder);
-    let tests = crate::test::expect::counted(plan.tests.len(), "test");
+    let tests = counted(plan.tests.len(), "test");
     streams.say(&format!(
         "knock-replay: {tests} made in {folder}, which hold the knocks: keep them as secret as the \
          configuration\nknock-replay: run them with: knock-replay test {folder}\n"

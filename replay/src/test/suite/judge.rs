@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use knock_compat::{Effect, Knockd08Effect, Rules};
 use knock_config::Setup;
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, printable, shown};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{Doors, Limits, TooManyDoors};
 
@@ -279,7 +279,7 @@ impl Test<'_> {
         let words = words.iter().map(|word| word.as_bytes());
         // A name with a NUL cannot be that of a file.
         let command = shlex::bytes::try_join(words).unwrap_or_default();
-        crate::explain::printable(&command)
+        printable(&command)
     }
 }
 
@@ -307,7 +307,7 @@ fn spoils(played: &Played<'_>) -> Option<String> {
     );
     let mut text = Vec::new();
     spoils.then(|| transcript::write(&played.timed.effect, played.doors, &mut text))?;
-    Some(crate::explain::printable(&text))
+    Some(printable(&text))
 }
 
 /// Keeps what happens, if it is a line of the transcript.

@@ -1,6 +1,6 @@
 //! What came of tests, as JUnit XML.
 
-use knock_config::report::Style;
+use knock_config::diagnostics::Style;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::outcome::{Detail, Outcome, Verdict};

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use knock_config::Setup;
-use knock_config::report::{self, Source, Style};
+use knock_config::diagnostics::{self, Source, Style};
 use knock_config::{Severity, Wording};
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ impl Detail {
     /// Returns it as text, with a newline at its end.
     pub(super) fn text(&self, style: Style) -> String {
         match self {
-            Self::Assertions(sources) => report::render_findings(sources, style),
+            Self::Assertions(sources) => diagnostics::render_findings(sources, style),
             Self::Transcript(name, Difference { diff, missing, new }) => {
                 let diff = match style {
                     Style::Plain => diff.clone(),
@@ -94,7 +94,7 @@ impl Detail {
             Self::Config(setup) => setup.report_of_errors(style),
             Self::Capture(error) => {
                 if let Fault::Scenario(source) = &error.fault {
-                    report::render(std::slice::from_ref(source), style)
+                    diagnostics::render(std::slice::from_ref(source), style)
                 } else {
                     format!("error: {error}\n")
                 }

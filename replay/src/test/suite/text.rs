@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use clap::builder::styling::{AnsiColor, Style};
-use knock_config::report;
+use knock_config::diagnostics;
+use knock_config::text::counted;
 
 use super::outcome::{Detail, Outcome, Verdict};
 use crate::exit::Exit;
@@ -73,15 +74,15 @@ impl Text {
         let passed = count(|one| one.exit() == Exit::Done);
         let failed = count(|one| *one == Verdict::Failed);
         let errors = count(|one| matches!(one, Verdict::Error(_)));
-        let tests = crate::test::expect::counted(outcomes.len(), "test");
+        let tests = counted(outcomes.len(), "test");
         let errors = if errors > 0 { format!(", {errors} in error") } else { String::new() };
         let counts = format!("{tests}: {passed} passed, {failed} failed{errors}");
         let style = if passed == outcomes.len() { GOOD } else { BAD };
         self.paint(style, &counts) + "\n"
     }
 
-    const fn style(&self) -> report::Style {
-        if self.colour { report::Style::Coloured } else { report::Style::Plain }
+    const fn style(&self) -> diagnostics::Style {
+        if self.colour { diagnostics::Style::Coloured } else { diagnostics::Style::Plain }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {

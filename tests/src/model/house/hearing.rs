@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::timers::later;
-use super::{Attempt, House, Opening};
-use crate::model::{Door, Knock, Packet, SYN, Transport};
+use super::{Attempt, House, Remembered};
+use crate::model::{Door, Knock, Packet, SYN, Transport, is_of_a_host};
 
 /// What tells that a later packet is the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl House {
     // ---- admission
 
     fn admits(&self, packet: &Packet) -> bool {
-        if self.ipv4_only && packet.dst.is_ipv6() {
+        if !is_of_a_host(packet.src) || self.ipv4_only && packet.dst.is_ipv6() {
             return false;
         }
         self.listed.iter().any(|&at| {
@@ -73,9 +73,9 @@ impl House {
     /// Rule 1.
     fn is_retransmission(&self, packet: &Packet) -> bool {
         let Some(syn) = Syn::of(packet) else { return false };
-        let remembered = |opening: &Opening| self.now_ns < opening.forgotten_ns;
+        let remembered = |one: &Remembered| one.knock == syn && self.now_ns < one.forgotten_ns;
         self.attempts.iter().any(|attempt| attempt.last_knock == Some(syn))
-            || self.openings.iter().any(|opening| opening.last_knock == syn && remembered(opening))
+            || self.remembered.iter().any(remembered)
     }
 
     /// Rule 2. Returns whether any attempt advanced.
@@ -93,12 +93,39 @@ impl House {
             if sequence[attempt.stage] == packet.knock() {
                 self.count_knock(created, packet);
                 advanced = true;
+            } else if attempt.stage > 0 && sequence[attempt.stage - 1] == packet.knock() {
+                if attempt.stage == 1 {
+                    self.restart(created, packet);
+                }
             } else {
-                self.attempts.retain(|attempt| attempt.created != created);
+                self.end(created);
                 self.out.counts.voided += 1;
             }
         }
         advanced
+    }
+
+    /// A second try of the first knock: the attempt starts over, in its place among the client's.
+    fn restart(&mut self, created: u64, packet: &Packet) {
+        self.stages_reached += 1;
+        let reached = self.stages_reached;
+        let timer = self.next_timer();
+        let due_ns = later(self.now_ns, self.doors[self.attempt(created).door].seq_timeout_s);
+        let attempt = self.attempts.iter_mut().find(|attempt| attempt.created == created);
+        let attempt = attempt.expect("the caller has seen it");
+        let first = attempt.last_knock;
+        let Attempt { client, door, .. } = *attempt;
+        (attempt.created, attempt.due_ns, attempt.reached) = (timer, due_ns, reached);
+        attempt.last_knock = Syn::of(packet);
+        self.remember(door, first);
+        self.tell_of_client(client, door, "Stage 1");
+    }
+
+    /// Ends an attempt whose last knock may still come again.
+    pub(super) fn end(&mut self, created: u64) {
+        let at = self.attempts.iter().position(|attempt| attempt.created == created);
+        let attempt = self.attempts.remove(at.expect("the caller has seen it"));
+        self.remember(attempt.door, attempt.last_knock);
     }
 
     /// Rule 3.
@@ -151,37 +178,44 @@ impl House {
         let attempt = attempt.expect("the caller has seen it");
         attempt.stage += 1;
         attempt.reached = self.stages_reached;
+        let before = attempt.last_knock;
         attempt.last_knock = Syn::of(packet);
         let Attempt { client, door, stage, .. } = *attempt;
+        self.remember(door, before);
         self.tell_of_client(client, door, &format!("Stage {stage}"));
         if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
-            self.remember_opening(door, Syn::of(packet));
+            self.remember(door, Syn::of(packet));
             self.open(client, door);
         }
     }
 
-    /// Remembers the last knock of an opening for `seq_timeout`, where two doors open for it as
-    /// long as the longer of the two. At the limit the one that is to be forgotten next goes.
-    fn remember_opening(&mut self, door: usize, last_knock: Option<Syn>) {
-        let Some(last_knock) = last_knock else { return };
-        let forgotten_ns = later(self.now_ns, self.doors[door].seq_timeout_s);
-        self.openings.retain(|opening| self.now_ns < opening.forgotten_ns);
-        let same = self.openings.iter().position(|opening| opening.last_knock == last_knock);
+    /// Remembers a knock for `seq_timeout` from now, where it counted at two doors as long as the
+    /// longer of the two. At the limit the one that is to be forgotten next goes.
+    fn remember(&mut self, door: usize, knock: Option<Syn>) {
+        self.remember_from(self.now_ns, door, knock);
+    }
+
+    pub(super) fn remember_from(&mut self, at_ns: i64, door: usize, knock: Option<Syn>) {
+        let Some(knock) = knock else { return };
+        let forgotten_ns = later(at_ns, self.doors[door].seq_timeout_s);
+        self.remembered.retain(|one| at_ns < one.forgotten_ns);
+        let same = self.remembered.iter().position(|one| one.knock == knock);
         if let Some(same) = same {
-            if self.openings[same].forgotten_ns >= forgotten_ns {
+            if self.remembered[same].forgotten_ns >= forgotten_ns {
                 return;
             }
-            self.openings.remove(same);
+            self.remembered.remove(same);
         }
-        if self.openings.len() >= self.limit {
-            let order = |&at: &usize| (self.openings[at].forgotten_ns, self.openings[at].created);
-            let next = (0..self.openings.len()).min_by_key(order);
-            self.openings.remove(next.expect("a limit is at least 1"));
-            self.out.counts.forgotten_openings += 1;
+        if self.remembered.len() >= self.limit {
+            let order =
+                |&at: &usize| (self.remembered[at].forgotten_ns, self.remembered[at].created);
+            let next = (0..self.remembered.len()).min_by_key(order);
+            self.remembered.remove(next.expect("a limit is at least 1"));
+            self.out.counts.forgotten_knocks += 1;
         }
         let created = self.next_timer();
-        self.openings.push(Opening { created, last_knock, forgotten_ns });
+        self.remembered.push(Remembered { created, knock, forgotten_ns });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::timers::{later, start_command, stop_command};
-use super::{Cooldown, House, Owed, Running};
+use super::{Attempt, Cooldown, House, Owed, Running};
 use crate::model::{OnReknock, Sequences};
 
 impl House {
@@ -30,7 +30,12 @@ impl House {
         // Also where nothing opened: whoever listened knows the sequence.
         if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
             lines.remove(0);
-            self.attempts.retain(|other| other.door != door);
+            let mut others: Vec<Attempt> =
+                self.attempts.iter().filter(|other| other.door == door).cloned().collect();
+            others.sort_by_key(|other| (other.due_ns, other.created));
+            for other in others {
+                self.end(other.created);
+            }
             self.out.counts.one_time_used += 1;
         }
     }

@@ -51,7 +51,11 @@ impl House {
             return None;
         }
         if let Some(at) = self.attempts.iter().position(|a| a.created == created) {
-            let Attempt { client, door, stage, .. } = self.attempts.remove(at);
+            let Attempt { client, door, stage, last_knock, .. } = self.attempts.remove(at);
+            // The first knock has been remembered for `seq_timeout` by now.
+            if stage > 1 {
+                self.remember_from(due_ns, door, last_knock);
+            }
             self.out.counts.timed_out += 1;
             let text = format!("sequence timeout (stage {stage})");
             self.tell_of_client_at(due_ns, client, door, &text);

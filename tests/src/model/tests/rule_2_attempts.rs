@@ -47,7 +47,9 @@ fn flags_that_do_not_satisfy_are_ignored_also_through_another_door() {
     // Case d-mismatch-through-other-door.
     let house = vec![door("a", "1,2").wanting(SYN), door("b", "2,3")];
     let seen = [tcp(0, 1), tcp(10, 2).flags(ACK), tcp(20, 2)];
-    check(house, &seen, "0 C a Stage 1|10 C b Stage 1|20 C a Stage 2|20 C a OPEN SESAME");
+    let lines = "0 C a Stage 1|10 C b Stage 1|20 C a Stage 2|20 C a OPEN SESAME|20 C b Stage 1|\
+                 25020 C b timeout 1";
+    check(house, &seen, lines);
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! Knocks that are remembered, once retransmissions are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use knock_engine::{Fingerprint, Timestamp};
+
+/// Knocks of attempts that have moved on or ended, each until it is due to be forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    until: BTreeMap<(IpAddr, Fingerprint), Timestamp>,
+    by_time: BTreeSet<(Timestamp, IpAddr, Fingerprint)>,
+}
+
+impl Remembered {
+    /// Returns whether a knock is remembered.
+    pub(super) fn contain(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
+        self.until.contains_key(&(client, fingerprint))
+    }
+
+    /// Remembers a knock; one that counted at two doors, for as long as the longer of the two. If there are
+    /// `limit` others, the one that is due first is forgotten for it; returns whether it was.
+    pub(super) fn remember(
+        &mut self,
+        client: IpAddr,
+        fingerprint: Fingerprint,
+        until: Timestamp,
+        limit: usize,
+    ) -> bool {
+        if let Some(&before) = self.until.get(&(client, fingerprint)) {
+            if before >= until {
+                return false;
+            }
+            self.by_time.remove(&(before, client, fingerprint));
+            self.until.remove(&(client, fingerprint));
+        }
+        let is_crowded = self.until.len() >= limit;
+        if is_crowded {
+            self.forget_first();
+        }
+        self.until.insert((client, fingerprint), until);
+        self.by_time.insert((until, client, fingerprint));
+        is_crowded
+    }
+
+    /// Forgets what is due at or before `now`.
+    pub(super) fn forget_due(&mut self, now: Timestamp) {
+        while self.by_time.first().is_some_and(|&(until, ..)| until <= now) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, client, fingerprint)) = self.by_time.pop_first() {
+            self.until.remove(&(client, fingerprint));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use knock_engine::{Packet, Port, TcpFlags, TcpHeader, Transport};
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn fingerprint(sequence_number: u32) -> Fingerprint {
+        let header =
+            TcpHeader { flags: Some(TcpFlags::SYN), sequence_number: Some(sequence_number) };
+        let packet = Packet {
+            source: CLIENT,
+            destination: CLIENT,
+            source_port: Port(40_000),
+            destination_port: Port(7000),
+            transport: Transport::Tcp(header),
+        };
+        Fingerprint::of(&packet).unwrap()
+    }
+
+    /// Remembers openings with these last knocks, each until its time, and returns which of them
+    /// are remembered in the end.
+    fn remembered<const N: usize>(knocks: [(u32, i64); N], limit: usize, now: i64) -> [bool; N] {
+        let mut openings = Remembered::default();
+        for (knock, until) in knocks {
+            let until = Timestamp::from_nanos(until);
+            openings.remember(CLIENT, fingerprint(knock), until, limit);
+        }
+        openings.forget_due(Timestamp::from_nanos(now));
+        assert_eq!(openings.until.len(), openings.by_time.len());
+        knocks.map(|(knock, _)| openings.contain(CLIENT, fingerprint(knock)))
+    }
+
+    #[test]
+    fn an_opening_is_remembered_until_it_is_due() {
+        assert_eq!(remembered([(1, 5), (2, 6)], 10, 5), [false, true]);
+    }
+
+    #[test]
+    fn a_packet_that_opens_twice_is_remembered_as_long_as_the_longer() {
+        assert_eq!(remembered([(1, 5), (1, 9), (1, 5)], 10, 8), [true; 3]);
+    }
+
+    #[test]
+    fn at_the_limit_the_opening_that_is_due_first_is_forgotten() {
+        assert_eq!(remembered([(1, 6), (2, 5), (3, 7)], 2, 0), [true, false, true]);
+    }
+}

@@ -1,0 +1,289 @@
+//! What a `knockd.conf` says, and where.
+
+use std::fmt;
+
+use crate::directives::Directive;
+use crate::lex::{Piece, Span};
+use crate::names::{FileName, InterfaceName, UserName};
+use knock_engine::{
+    Command, Commands, Door, DoorName, DoorSequence, FlagRule, OnReknock, OneTimeSequences,
+    Seconds, Sequence, Target,
+};
+
+/// A `knockd.conf`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The section `[options]`.
+    pub options: Options,
+    /// The other sections, in the order of the file: at most [`knock_engine::Doors::MAX`].
+    pub doors: Vec<DoorConfig>,
+}
+
+/// A value, and where the configuration gives it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// Where the directive stands, by its name.
+    pub at: Span,
+    /// The first byte of the value, counted from the start of the line.
+    pub(crate) value_start: usize,
+    /// The byte after the last one of the value.
+    pub(crate) value_end: usize,
+}
+
+impl<T> Given<T> {
+    /// Returns the value as `text`, which is that of the configuration, has it.
+    pub(crate) fn value_in<'a>(&self, text: &'a [u8]) -> Piece<'a> {
+        Piece::of(text, &Span { start: self.value_start, end: self.value_end, ..self.at })
+    }
+
+    /// Returns where `text`, which is that of the configuration, has the value.
+    #[must_use]
+    pub fn value_at(&self, text: &[u8]) -> Span {
+        self.value_in(text).span()
+    }
+}
+
+/// The value, and the line and the column of its directive.
+impl<T: fmt::Debug> fmt::Debug for Given<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(out)?;
+        write!(out, " at {}:{}", self.at.line, self.at.column)
+    }
+}
+
+/// The section `[options]`; `None` where a directive is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `UseSyslog`; knockd 0.8 takes it from any section.
+    pub use_syslog: bool,
+    /// `LogFile`.
+    pub log_file: Option<Given<FileName>>,
+    /// `PidFile`.
+    pub pid_file: Option<Given<FileName>>,
+    /// `Interface`: in the order of the file, each once, `any` alone.
+    pub interfaces: Option<Given<Vec<InterfaceName>>>,
+    /// `User`: whom the process of the daemon becomes that needs no privileges.
+    pub user: Option<Given<UserName>>,
+    /// `LogTime`.
+    pub log_time: Option<Given<LogTime>>,
+    /// `CommandLimit`: how long a command may run, at least 1 second.
+    pub command_limit: Option<Given<Seconds>>,
+    /// `LeaseFile`: where the daemon remembers which doors are open.
+    pub lease_file: Option<Given<FileName>>,
+}
+
+impl Options {
+    /// Returns the directives that are there and have a value, and where each stands.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (Directive, Span)> {
+        let Self {
+            use_syslog: _,
+            log_file,
+            pid_file,
+            interfaces,
+            user,
+            log_time,
+            command_limit,
+            lease_file,
+        } = self;
+        [
+            (Directive::LogFile, at(log_file.as_ref())),
+            (Directive::PidFile, at(pid_file.as_ref())),
+            (Directive::Interface, at(interfaces.as_ref())),
+            (Directive::User, at(user.as_ref())),
+            (Directive::LogTime, at(log_time.as_ref())),
+            (Directive::CommandLimit, at(command_limit.as_ref())),
+            (Directive::LeaseFile, at(lease_file.as_ref())),
+        ]
+        .into_iter()
+        .filter_map(|(directive, at)| Some((directive, at?)))
+    }
+
+    /// Returns the interfaces; none if the directive is absent.
+    #[must_use]
+    pub fn interfaces(&self) -> &[InterfaceName] {
+        self.interfaces.as_ref().map_or(&[], |given| &given.value)
+    }
+
+    /// Returns the form of time stamps.
+    #[must_use]
+    pub fn log_time(&self) -> LogTime {
+        self.log_time.as_ref().map_or_else(LogTime::default, |given| given.value)
+    }
+}
+
+/// How the time stands before a line of a log file: `LogTime`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LogTime {
+    /// `minutes`, the default: `[YYYY-MM-DD HH:MM]`, as knockd 0.8 has it.
+    #[default]
+    Minutes,
+    /// `iso`: with seconds and zone.
+    Iso,
+}
+
+impl LogTime {
+    /// Each by its word.
+    pub(crate) const WORDS: &[(&str, Self)] = &[("minutes", Self::Minutes), ("iso", Self::Iso)];
+}
+
+/// A section that is a door; `None` where a directive is absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorConfig {
+    /// The name of the section.
+    pub name: DoorName,
+    /// Where the name stands.
+    pub name_at: Span,
+    /// `Sequence` or `One_Time_Sequences`; no configuration without errors lacks it.
+    pub knocks: Option<Given<Knocks>>,
+    /// `Seq_Timeout`.
+    pub seq_timeout: Option<Given<Seconds>>,
+    /// `TCPFlags`: each line with those above it, as they add up.
+    pub flags: Vec<Given<FlagRule>>,
+    /// `Target`.
+    pub target: Option<Given<Target>>,
+    /// `Start_Command`.
+    pub start: Option<Given<Command>>,
+    /// `Start_Command_6`.
+    pub start_6: Option<Given<Command>>,
+    /// `Stop_Command`.
+    pub stop: Option<Given<Command>>,
+    /// `Stop_Command_6`.
+    pub stop_6: Option<Given<Command>>,
+    /// `Cmd_Timeout`.
+    pub cmd_timeout: Option<Given<Seconds>>,
+}
+
+/// Where a door's sequence comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Knocks {
+    /// `Sequence`: always the same.
+    Fixed(Sequence),
+    /// `One_Time_Sequences`: each opens the door once.
+    OneTime {
+        /// The file that has them.
+        file: FileName,
+        /// They; none until the file is read.
+        sequences: OneTimeSequences,
+    },
+}
+
+impl DoorConfig {
+    /// Returns a door of which nothing is known but its name.
+    pub(crate) fn new(name: Piece<'_>) -> Self {
+        Self {
+            name: DoorName::new(name.bytes()),
+            name_at: name.span(),
+            knocks: None,
+            seq_timeout: None,
+            flags: Vec::new(),
+            target: None,
+            start: None,
+            start_6: None,
+            stop: None,
+            stop_6: None,
+            cmd_timeout: None,
+        }
+    }
+
+    /// Returns the door as the engine takes it.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        Door {
+            name: self.name.clone(),
+            sequence: match self.knocks() {
+                Some(Knocks::Fixed(sequence)) => DoorSequence::Fixed(sequence.clone()),
+                Some(Knocks::OneTime { sequences, .. }) => DoorSequence::OneTime(sequences.clone()),
+                None => DoorSequence::OneTime(OneTimeSequences::default()),
+            },
+            seq_timeout: self.seq_timeout(),
+            flags: self.flags(),
+            target: self.target(),
+            commands: Commands {
+                start: value(self.start.as_ref()),
+                start_6: value(self.start_6.as_ref()),
+                stop: value(self.stop.as_ref()),
+                stop_6: value(self.stop_6.as_ref()),
+            },
+            cmd_timeout: self.cmd_timeout(),
+            on_reknock: OnReknock::default(),
+            seq_cooldown: None,
+        }
+    }
+
+    fn knocks(&self) -> Option<&Knocks> {
+        self.knocks.as_ref().map(|given| &given.value)
+    }
+
+    /// Returns the sequence that opens the door now, if there is one.
+    #[must_use]
+    pub fn sequence(&self) -> Option<&Sequence> {
+        match self.knocks()? {
+            Knocks::Fixed(sequence) => Some(sequence),
+            Knocks::OneTime { sequences, .. } => sequences.next().map(|line| &line.sequence),
+        }
+    }
+
+    /// Returns the file that the door takes its sequences from, if it does.
+    #[must_use]
+    pub fn one_time_file(&self) -> Option<&FileName> {
+        match self.knocks()? {
+            Knocks::Fixed(_) => None,
+            Knocks::OneTime { file, .. } => Some(file),
+        }
+    }
+
+    /// Gives the door the sequences of its file, if it has one.
+    pub fn set_one_time(&mut self, read: OneTimeSequences) {
+        if let Some(Given { value: Knocks::OneTime { sequences, .. }, .. }) = &mut self.knocks {
+            *sequences = read;
+        }
+    }
+
+    /// Returns how long after the first knock the last one may come.
+    #[must_use]
+    pub fn seq_timeout(&self) -> Seconds {
+        value(self.seq_timeout.as_ref()).unwrap_or(Directive::SeqTimeout.default_seconds())
+    }
+
+    /// Returns how long after the start command the stop command is run.
+    #[must_use]
+    pub fn cmd_timeout(&self) -> Seconds {
+        value(self.cmd_timeout.as_ref()).unwrap_or(Directive::CmdTimeout.default_seconds())
+    }
+
+    /// Returns which flags TCP packets must have and must not have.
+    #[must_use]
+    pub fn flags(&self) -> FlagRule {
+        self.flags.last().map_or_else(FlagRule::default, |given| given.value)
+    }
+
+    /// Returns where knocks must go to.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        value(self.target.as_ref())
+    }
+}
+
+fn at<T>(given: Option<&Given<T>>) -> Option<Span> {
+    given.map(|given| given.at)
+}
+
+fn value<T: Clone>(given: Option<&Given<T>>) -> Option<T> {
+    given.map(|given| given.value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directives::Value;
+
+    #[test]
+    fn the_words_are_those_of_the_table_and_its_default_is_theirs() {
+        let Value::OneOf(words) = Directive::LogTime.value() else { panic!("words") };
+        assert!(LogTime::WORDS.iter().map(|(word, _)| *word).eq(words.known.iter().copied()));
+        let default = LogTime::WORDS.iter().find(|(_, form)| *form == LogTime::default()).unwrap();
+        assert_eq!(Directive::LogTime.default_value(), Some(default.0));
+    }
+}

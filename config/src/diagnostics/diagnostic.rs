@@ -1,0 +1,207 @@
+//! What the parsers have to say about a text.
+
+use super::fault::{LineFault, ValueFault};
+use super::option_fault::OptionFault;
+use crate::lex::{Piece, Span};
+use crate::suggest;
+use crate::warnings::{Code, Level, Levels, Warning};
+use crate::wording::{Severity, Wording};
+
+/// What is wrong: a variant per cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// An error in a line or in how lines belong together.
+    Line(LineFault),
+    /// An error in the value of a directive.
+    Value(ValueFault),
+    /// An error in the value of an option that knockd 0.8 does not read.
+    Option(OptionFault),
+    /// A warning.
+    Warning(Warning),
+}
+
+impl Fault {
+    /// Returns the code of a warning; `None` for what is an error by itself.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Line(_) | Self::Value(_) | Self::Option(_) => None,
+            Self::Warning(warning) => Some(warning.code()),
+        }
+    }
+}
+
+/// A fault and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Where; `None` if it is the text as a whole.
+    pub span: Option<Span>,
+    /// Whether it is a warning that is denied, and so an error.
+    pub is_denied: bool,
+}
+
+impl Diagnostic {
+    /// Returns how much it matters.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.is_denied || self.fault.code().is_none() {
+            Severity::Error
+        } else {
+            Severity::Warning
+        }
+    }
+
+    /// Returns what to tell the author of the text.
+    #[must_use]
+    pub fn wording(&self) -> Wording {
+        match &self.fault {
+            Fault::Line(fault) => fault.wording(),
+            Fault::Value(fault) => fault.wording(),
+            Fault::Option(fault) => fault.wording(),
+            Fault::Warning(warning) => warning.wording(),
+        }
+    }
+}
+
+/// What was found in a text, in the order of place.
+///
+/// Errors, denied warnings and warnings beyond the first [`Diagnostics::MAX`] of each are counted, not
+/// kept: a text that is no configuration at all must not fill the memory. Allowed warnings are neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    kept: Vec<Diagnostic>,
+    levels: Levels,
+    errors: usize,
+    denied: usize,
+    warnings: usize,
+}
+
+impl Diagnostics {
+    /// The most errors, denied warnings and warnings that are kept of each.
+    pub const MAX: usize = 1000;
+
+    pub(crate) fn new(levels: Levels) -> Self {
+        Self { levels, ..Self::default() }
+    }
+
+    /// Returns what was kept.
+    #[must_use]
+    pub fn kept(&self) -> &[Diagnostic] {
+        &self.kept
+    }
+
+    /// Returns the number of errors, with those not kept and without denied warnings.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Returns the number of denied warnings, with those not kept.
+    #[must_use]
+    pub fn denied(&self) -> usize {
+        self.denied
+    }
+
+    /// Returns the number of warnings that are not denied, with those not kept.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.warnings
+    }
+
+    /// Returns the known word nearest to `word` for the next error; none if that will not be kept,
+    /// as the search is slow.
+    pub(crate) fn nearest(
+        &self,
+        word: &[u8],
+        known: impl IntoIterator<Item = &'static str>,
+    ) -> Option<&'static str> {
+        if self.errors < Self::MAX { suggest::nearest(word, known) } else { None }
+    }
+
+    pub(crate) fn line(&mut self, fault: LineFault, at: Piece<'_>) {
+        self.add(Fault::Line(fault), Some(at));
+    }
+
+    pub(crate) fn value(&mut self, fault: ValueFault, at: Piece<'_>) {
+        self.add(Fault::Value(fault), Some(at));
+    }
+
+    pub(crate) fn option(&mut self, fault: OptionFault, at: Piece<'_>) {
+        self.add(Fault::Option(fault), Some(at));
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning, at: Piece<'_>) {
+        self.add(Fault::Warning(warning), Some(at));
+    }
+
+    /// Warns of the text as a whole.
+    pub(crate) fn warn_of_text(&mut self, warning: Warning) {
+        self.add(Fault::Warning(warning), None);
+    }
+
+    /// Warns of what was found late; `None` if it is the text as a whole. [`Self::sort`] brings it to
+    /// its place.
+    pub(crate) fn warn_at(&mut self, warning: Warning, at: Option<Span>) {
+        self.add_at(Fault::Warning(warning), || at);
+    }
+
+    fn add(&mut self, fault: Fault, at: Option<Piece<'_>>) {
+        self.add_at(fault, || at.map(Piece::span));
+    }
+
+    fn add_at(&mut self, fault: Fault, span: impl FnOnce() -> Option<Span>) {
+        let level = fault.code().map(|code| self.levels.of(code));
+        let count = match level {
+            None => &mut self.errors,
+            Some(Level::Deny) => &mut self.denied,
+            Some(Level::Warn) => &mut self.warnings,
+            Some(Level::Allow) => return,
+        };
+        *count = count.saturating_add(1);
+        if *count <= Self::MAX {
+            let is_denied = level == Some(Level::Deny);
+            self.kept.push(Diagnostic { fault, span: span(), is_denied });
+        }
+    }
+
+    /// Brings what was found late, such as at the end of a section, back to its place; the text as
+    /// a whole comes last.
+    pub fn sort(&mut self) {
+        self.kept.sort_by_key(|diagnostic| {
+            diagnostic.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lex::Text;
+
+    #[test]
+    fn errors_and_warnings_beyond_the_limit_are_counted_and_not_kept() {
+        let piece = Text::new(b"x").lines().next().unwrap().trimmed();
+        let mut diagnostics = Diagnostics::default();
+        for _ in 0..1001 {
+            diagnostics.line(LineFault::NulByte, piece);
+        }
+        diagnostics.warn_of_text(Warning::NoDoors);
+        diagnostics.warn_of_text(Warning::NoDoors);
+        assert_eq!((diagnostics.errors(), diagnostics.warnings()), (1001, 2));
+        assert_eq!(diagnostics.kept().len(), 1002);
+    }
+
+    /// The search is slow, and a file may have a hundred thousand errors.
+    #[test]
+    fn a_near_word_is_searched_for_as_long_as_errors_are_kept() {
+        let piece = Text::new(b"x").lines().next().unwrap().trimmed();
+        let mut diagnostics = Diagnostics::default();
+        for _ in 0..1000 {
+            assert_eq!(diagnostics.nearest(b"upd", ["tcp", "udp"]), Some("udp"));
+            diagnostics.line(LineFault::NulByte, piece);
+        }
+        assert_eq!(diagnostics.nearest(b"upd", ["tcp", "udp"]), None);
+    }
+}

@@ -1,0 +1,394 @@
+//! What is an error in a configuration or in a sequence file.
+
+use crate::directives::{Directive, Least, Value};
+use crate::lex::Line;
+use crate::text::{Excerpt, counted};
+use crate::wording::Wording;
+use knock_engine::Doors;
+use knock_engine::Port;
+use knock_engine::Sequence;
+
+/// An error in a line or in how lines belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineFault {
+    /// A line is longer than 4,095 bytes, be it a comment: knockd 0.8 takes the rest for a line.
+    TooLong {
+        /// The bytes of the line.
+        length: usize,
+    },
+    /// A NUL byte outside a comment.
+    NulByte,
+    /// A directive in front of the first section.
+    OutsideSection,
+    /// `[]`.
+    EmptySectionName,
+    /// A line that begins with `[` does not end in `]`.
+    UnclosedSection {
+        /// Whether what follows the last `]` is a comment.
+        comment: bool,
+    },
+    /// There is no `=` in a line that is not `UseSyslog`.
+    NotADirective {
+        /// Whether it looks like a comment that does not begin with `#`.
+        comment: bool,
+    },
+    /// A directive that needs a value stands there without `=`.
+    MissingEquals {
+        /// The directive.
+        directive: Directive,
+    },
+    /// Nothing stands in front of the `=`.
+    MissingName,
+    /// There is no directive of this name.
+    UnknownDirective {
+        /// The name.
+        name: Excerpt,
+        /// The name that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
+    /// A directive of doors in `[options]`.
+    DoorDirectiveInOptions {
+        /// The directive.
+        directive: Directive,
+    },
+    /// A directive of `[options]` in a door.
+    OptionInDoor {
+        /// The directive.
+        directive: Directive,
+    },
+    /// `UseSyslog` has a value.
+    SyslogWithValue,
+    /// A door without `Sequence` and `One_Time_Sequences`.
+    NoSequence {
+        /// The name of the door.
+        door: Excerpt,
+    },
+    /// A door with both `Sequence` and `One_Time_Sequences`.
+    TwoSequences {
+        /// The line of the other one.
+        other_line: u32,
+    },
+    /// There are more doors than [`Doors::MAX`].
+    TooManyDoors,
+}
+
+impl LineFault {
+    #[expect(clippy::too_many_lines, reason = "a table with an entry for each cause")]
+    pub(super) fn wording(&self) -> Wording {
+        match self {
+            Self::TooLong { length } => Wording::new(
+                format!("line of {length} bytes is too long"),
+                format!("beyond {} bytes", Line::MAX_BYTES),
+            )
+            .help("move a long command to a script and name the script here")
+            .note("knockd 0.8 would read the rest as another line"),
+            Self::NulByte => Wording::new("NUL byte in the file", "everything else here is text")
+                .help("remove it; save the file as UTF-8 if it is UTF-16")
+                .note("knockd 0.8 would ignore the rest of the line"),
+            Self::OutsideSection => Wording::new(
+                "directive outside a section",
+                "expected a section header in front of this line",
+            )
+            .help(
+                "begin the door with a line such as `[openSSH]`, or the options with `[options]`",
+            ),
+            Self::EmptySectionName => {
+                Wording::new("section without a name", "expected the name of a door, or `options`")
+                    .help("name the door between the brackets, such as `[openSSH]`")
+            }
+            Self::UnclosedSection { comment: true } => {
+                Wording::new("comment after a section header", "expected the end of the line")
+                    .help("move the comment to a line of its own")
+            }
+            Self::UnclosedSection { comment: false } => {
+                Wording::new("section header does not end in `]`", "expected `]` at the end")
+                    .help("write the name, and nothing else, between `[` and `]`")
+            }
+            Self::NotADirective { comment } => {
+                let wording = Wording::new("line is not a directive", "expected `NAME = VALUE`");
+                if *comment { wording.help("comments begin with `#`") } else { wording }
+            }
+            Self::MissingEquals { directive } => Wording::new(
+                format!("no `=` after `{}`", directive.name()),
+                "expected `=` and a value after this",
+            )
+            .help(format!(
+                "write `{} =` and {}",
+                directive.name(),
+                directive.expected()
+            )),
+            Self::MissingName => {
+                Wording::new("no directive in front of `=`", "expected the name of a directive")
+                    .help("write `NAME = VALUE`")
+            }
+            Self::UnknownDirective { name, nearest } => {
+                let wording =
+                    Wording::new(format!("unknown directive `{name}`"), "not a directive");
+                match nearest {
+                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+                    None => wording,
+                }
+            }
+            Self::DoorDirectiveInOptions { directive } => Wording::new(
+                format!("`{}` does not belong in `[options]`", directive.name()),
+                "this is a directive of doors",
+            )
+            .help("move it below the header of the door it is meant for"),
+            Self::OptionInDoor { directive } => Wording::new(
+                format!("`{}` does not belong in a door", directive.name()),
+                "this is one of the options",
+            )
+            .help("move it below a line `[options]`"),
+            Self::SyslogWithValue => {
+                Wording::new("`usesyslog` takes no value", "expected the name alone")
+                    .help("write `usesyslog` alone, or remove the line to log nothing to syslog")
+            }
+            Self::NoSequence { door } => {
+                Wording::new(format!("door `{door}` has no sequence"), "nothing opens this door")
+                    .help("add a line such as `sequence = 7000,8000,9000`, or `one_time_sequences`")
+            }
+            Self::TwoSequences { other_line } => Wording::new(
+                "door has both `sequence` and `one_time_sequences`",
+                format!("the other one is on line {other_line}"),
+            )
+            .help("remove one of the two lines")
+            .note("knockd 0.8 would use the later line first, then the file"),
+            Self::TooManyDoors => {
+                Wording::new(format!("more than {} doors", Doors::MAX), "one door too many here")
+                    .help("split the configuration between several daemons")
+            }
+        }
+    }
+}
+
+/// An error in the value of a directive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueFault {
+    /// There is no value where one is needed.
+    Empty {
+        /// The directive.
+        directive: Directive,
+    },
+    /// A comment on a line that cannot contain one.
+    CommentAfterValue {
+        /// The directive; `Sequence` in a sequence file.
+        directive: Directive,
+    },
+    /// Nothing where a port should be.
+    MissingPort,
+    /// A port that is not a decimal number from 1 to 65,535.
+    BadPort {
+        /// What stands there.
+        text: Excerpt,
+        /// What knockd 0.8 makes of it; `None` if it refuses it.
+        read_by_08: Option<Port>,
+    },
+    /// Nothing behind the colon.
+    MissingProtocol,
+    /// A protocol that is neither `tcp` nor `udp`.
+    UnknownProtocol {
+        /// What stands there.
+        text: Excerpt,
+        /// The protocol that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
+    /// Something behind the protocol.
+    ThirdField,
+    /// More knocks than [`Sequence::MAX_KNOCKS`].
+    TooManyKnocks {
+        /// How many there are.
+        count: usize,
+    },
+    /// A timeout that is not a decimal number of seconds, or too large.
+    BadSeconds {
+        /// The directive.
+        directive: Directive,
+        /// What stands there.
+        text: Excerpt,
+        /// What knockd 0.8 makes of it; `None` if it does not know the directive.
+        read_by_08: Option<i32>,
+    },
+    /// 0 seconds where that makes no sense.
+    ZeroSeconds {
+        /// The directive.
+        directive: Directive,
+    },
+    /// Nothing where a flag should be.
+    MissingFlag,
+    /// There is no such flag.
+    UnknownFlag {
+        /// What stands there, without its `!`.
+        text: Excerpt,
+        /// The flag that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
+    /// `!!`.
+    DoubleNot,
+    /// A target that is not an IP address.
+    TargetNotAnAddress {
+        /// What stands there.
+        text: Excerpt,
+    },
+}
+
+impl ValueFault {
+    #[expect(clippy::too_many_lines, reason = "a table with an entry for each cause")]
+    pub(super) fn wording(&self) -> Wording {
+        match self {
+            Self::Empty { directive } => {
+                let expected = directive.expected();
+                let help = match directive.when_absent() {
+                    Some(absent) => format!("write {expected}, or remove the line {absent}"),
+                    None => format!("write {expected}"),
+                };
+                Wording::new(
+                    format!("`{}` has no value", directive.name()),
+                    format!("expected {expected}"),
+                )
+                .help(help)
+            }
+            Self::CommentAfterValue { directive } => comment_after(*directive),
+            Self::MissingPort => Wording::new("missing port", "expected a number from 1 to 65535")
+                .help("write a port, or remove the comma")
+                .note("knockd 0.8 would read port 0 here, which no client knocks at"),
+            Self::BadPort { text, read_by_08 } => {
+                let wording = Wording::new(
+                    format!("`{text}` is not a port"),
+                    "expected a number from 1 to 65535",
+                );
+                let wording = match port_help(text.as_str()) {
+                    Some(help) => wording.help(help),
+                    None => wording,
+                };
+                match read_by_08 {
+                    Some(Port(0)) => {
+                        wording.note("knockd 0.8 would read port 0, which no client knocks at")
+                    }
+                    Some(port) => wording.note(format!("knockd 0.8 would read port {}", port.0)),
+                    None => wording,
+                }
+            }
+            Self::MissingProtocol => {
+                Wording::new("missing protocol", "expected `tcp` or `udp` after the colon")
+                    .help("remove the colon for TCP")
+            }
+            Self::UnknownProtocol { text, nearest } => {
+                let wording =
+                    Wording::new(format!("unknown protocol `{text}`"), "expected `tcp` or `udp`");
+                match nearest {
+                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+                    None => wording.help("only TCP and UDP packets can be knocks"),
+                }
+            }
+            Self::ThirdField => {
+                Wording::new("a knock is only a port and a protocol", "expected a comma or the end")
+                    .help("remove this, or separate knocks with commas")
+                    .note("knockd 0.8 would ignore it")
+            }
+            Self::TooManyKnocks { count } => Wording::new(
+                format!("sequence of {count} knocks is too long"),
+                format!("beyond {}", counted(Sequence::MAX_KNOCKS, "knock")),
+            )
+            .help(format!("shorten it to {}", counted(Sequence::MAX_KNOCKS, "knock"))),
+            Self::BadSeconds { directive, text, read_by_08 } => {
+                let is_number = text.as_str().bytes().all(|byte| byte.is_ascii_digit());
+                let wording = Wording::new(
+                    format!("`{text}` is not a number of seconds"),
+                    expected_seconds(*directive),
+                )
+                .help(if is_number {
+                    "write a smaller number"
+                } else {
+                    "write seconds as digits only, such as `10`"
+                });
+                match read_by_08 {
+                    Some(seconds) => wording.note(seconds_note(*directive, *seconds)),
+                    None => wording,
+                }
+            }
+            Self::ZeroSeconds { directive } => zero_seconds(*directive),
+            Self::MissingFlag => {
+                Wording::new("missing flag", "expected `fin`, `syn`, `rst`, `psh`, `ack` or `urg`")
+                    .help("write a flag, or remove the comma or `!`")
+            }
+            Self::UnknownFlag { text, nearest } => {
+                let wording = Wording::new(
+                    format!("unknown TCP flag `{text}`"),
+                    "expected `fin`, `syn`, `rst`, `psh`, `ack` or `urg`",
+                );
+                match nearest {
+                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+                    None => wording
+                        .help("separate flags with commas; write `!` before one to refuse it"),
+                }
+            }
+            Self::DoubleNot => {
+                Wording::new("a flag is refused twice", "expected a flag after the first `!`")
+                    .help("write one `!` to refuse the flag, none to ask for it")
+            }
+            Self::TargetNotAnAddress { text } => Wording::new(
+                format!("`{text}` is not an IP address"),
+                "expected an address such as `192.0.2.1` or `2001:db8::1`",
+            )
+            .help("write the address of the host, without name, prefix length or zone")
+            .note("knockd 0.8 would not start, or never open the door"),
+        }
+    }
+}
+
+fn comment_after(directive: Directive) -> Wording {
+    let (message, is_read_by_08) = match directive.value() {
+        Value::Nothing => (format!("comment after `{}`", directive.name()), false),
+        Value::Knocks => (String::from("comment after a sequence"), true),
+        Value::Seconds(_) => (String::from("comment after a number"), directive.is_in_08()),
+        Value::FileName
+        | Value::Interfaces
+        | Value::User
+        | Value::OneOf(_)
+        | Value::Flags
+        | Value::Address
+        | Value::Command => (String::from("comment after a value"), false),
+    };
+    let wording = Wording::new(message, "expected the end of the line")
+        .help("move the comment to a line of its own");
+    if is_read_by_08 { wording.note("knockd 0.8 would ignore it") } else { wording }
+}
+
+/// Returns what is wrong with 0 seconds where it makes no sense.
+fn zero_seconds(directive: Directive) -> Wording {
+    let (message, help) = if let Value::Seconds(Least::One { message, help }) = directive.value() {
+        (message, help)
+    } else {
+        ("0 seconds make no sense", "write a larger number")
+    };
+    let wording = Wording::new(message, expected_seconds(directive)).help(help);
+    if directive.is_in_08() { wording.note(seconds_note(directive, 0)) } else { wording }
+}
+
+fn expected_seconds(directive: Directive) -> String {
+    let least = u8::from(!matches!(directive.value(), Value::Seconds(Least::Zero)));
+    format!("expected a number from {least} to 2147483647")
+}
+
+/// Returns the way out for the usual ways to write a port that is none.
+fn port_help(text: &str) -> Option<String> {
+    if let Some((port, protocol)) = text.split_once('/') {
+        return Some(format!("the protocol goes after a colon: `{port}:{protocol}`"));
+    }
+    if text.contains([' ', '\t', ';']) {
+        return Some("separate knocks with commas".into());
+    }
+    if text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return Some("write the number of the port, not its name".into());
+    }
+    None
+}
+
+fn seconds_note(directive: Directive, seconds: i32) -> String {
+    if directive == Directive::SeqTimeout && seconds <= 0 {
+        return "in knockd 0.8 every attempt would expire at the next packet".into();
+    }
+    // 0.8 hands the number to sleep(3), which takes it without its sign.
+    let seconds = seconds.cast_unsigned();
+    format!("knockd 0.8 would read it as {seconds} seconds")
+}

@@ -1,0 +1,114 @@
+//! What is an error in a value of `[options]` that knockd 0.8 does not read.
+
+use crate::directives::{Directive, Value, Words};
+use crate::names::{InterfaceName, UserName};
+use crate::text::Excerpt;
+use crate::wording::Wording;
+
+/// An error in the name of an interface or of a user, or in a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionFault {
+    /// Nothing where the name of an interface should be.
+    MissingInterface,
+    /// A name that no interface can have.
+    BadInterface {
+        /// What stands there.
+        text: Excerpt,
+        /// Whether there is a blank in it.
+        has_blank: bool,
+    },
+    /// A name longer than [`InterfaceName::MAX_BYTES`].
+    LongInterface {
+        /// The bytes of the name.
+        length: usize,
+    },
+    /// `any` beside other interfaces.
+    AnyAndMore,
+    /// A name that no user can have.
+    BadUser {
+        /// What stands there.
+        text: Excerpt,
+    },
+    /// A name longer than [`UserName::MAX_BYTES`].
+    LongUser {
+        /// The bytes of the name.
+        length: usize,
+    },
+    /// A word that the directive does not know.
+    UnknownWord {
+        /// The directive.
+        directive: Directive,
+        /// What stands there.
+        text: Excerpt,
+        /// The word that was perhaps meant.
+        nearest: Option<&'static str>,
+    },
+}
+
+impl OptionFault {
+    pub(super) fn wording(&self) -> Wording {
+        match self {
+            Self::MissingInterface => {
+                Wording::new("missing interface", "expected the name of a network interface")
+                    .help("write a name, or remove the comma")
+            }
+            Self::BadInterface { text, has_blank } => Wording::new(
+                format!("`{text}` is not the name of an interface"),
+                "expected a name without blanks and `/`, such as `eth0`",
+            )
+            .help(if *has_blank {
+                "separate interfaces with commas"
+            } else {
+                "write the name as `ip link` shows it"
+            }),
+            Self::LongInterface { length } => Wording::new(
+                format!("name of {length} bytes is too long for an interface"),
+                format!("beyond {} bytes", InterfaceName::MAX_BYTES),
+            )
+            .help("write the name as `ip link` shows it"),
+            Self::AnyAndMore => Wording::new(
+                "`any` stands beside other interfaces",
+                "this is all interfaces already",
+            )
+            .help("write `any` alone, or the interfaces without it"),
+            Self::BadUser { text } => Wording::new(
+                format!("`{text}` is not the name of a user"),
+                "expected a name such as `knockd`",
+            )
+            .help(user_help(text.as_str())),
+            Self::LongUser { length } => Wording::new(
+                format!("name of {length} bytes is too long for a user"),
+                format!("beyond {} bytes", UserName::MAX_BYTES),
+            )
+            .help("name a user with a shorter name"),
+            Self::UnknownWord { directive, text, nearest } => {
+                unknown_word(*directive, text, *nearest)
+            }
+        }
+    }
+}
+
+fn unknown_word(directive: Directive, text: &Excerpt, nearest: Option<&str>) -> Wording {
+    let (thing, help) = if let Value::OneOf(Words { thing, help, .. }) = directive.value() {
+        (thing, help)
+    } else {
+        ("word", "write another")
+    };
+    let expected = format!("expected {}", directive.expected());
+    let wording = Wording::new(format!("unknown {thing} `{text}`"), expected);
+    match nearest {
+        Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+        None => wording.help(help),
+    }
+}
+
+/// Returns the way out for what is none of the names that [`UserName`] allows.
+fn user_help(text: &str) -> &'static str {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return "write the name of the user, not its number";
+    }
+    if text.contains([' ', ',', ':']) {
+        return "write the name of one user, without a group";
+    }
+    "write a name without `/` and control characters that does not begin with `-`, `+` or `~`"
+}

@@ -1,0 +1,227 @@
+//! Diagnostics as text, as rustc prints them.
+
+use super::diagnostic::Diagnostics;
+use crate::lex::Span;
+use crate::text::counted;
+use crate::warnings::Code;
+use crate::wording::{Severity, Wording};
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// Whether a report has colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// None: for a file or a pipe.
+    Plain,
+    /// ANSI escape sequences: for a terminal.
+    Coloured,
+}
+
+/// A text that was read, and what was found in it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The name of the file, fit to be printed.
+    pub name: String,
+    /// The bytes of the file; none if it could not be read.
+    pub text: Vec<u8>,
+    /// What was found, in the order of place.
+    pub findings: Vec<Finding>,
+    /// How many errors were found and not kept.
+    pub more_errors: usize,
+    /// How many warnings were found and not kept.
+    pub more_warnings: usize,
+}
+
+/// Something to be told about a [`Source`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The code of a warning, also of one that is denied.
+    pub code: Option<Code>,
+    /// Where it is; `None` if it is the source as a whole.
+    pub span: Option<Span>,
+    /// What to tell.
+    pub wording: Wording,
+}
+
+impl Source {
+    /// Takes what a parser found in a text.
+    #[must_use]
+    pub fn new(name: String, text: Vec<u8>, diagnostics: &Diagnostics) -> Self {
+        let findings: Vec<Finding> = diagnostics
+            .kept()
+            .iter()
+            .map(|diagnostic| Finding {
+                severity: diagnostic.severity(),
+                code: diagnostic.fault.code(),
+                span: diagnostic.span,
+                wording: diagnostic.wording(),
+            })
+            .collect();
+        let more = |total: usize, severity| total.saturating_sub(count(&findings, severity));
+        Self {
+            name,
+            text,
+            more_errors: more(
+                diagnostics.errors().saturating_add(diagnostics.denied()),
+                Severity::Error,
+            ),
+            more_warnings: more(diagnostics.warnings(), Severity::Warning),
+            findings,
+        }
+    }
+
+    /// Returns the same text with its errors only.
+    #[must_use]
+    pub fn without_warnings(&self) -> Self {
+        let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+        let findings = self.findings.iter().filter(is_error).cloned().collect();
+        Self {
+            name: self.name.clone(),
+            text: self.text.clone(),
+            findings,
+            more_errors: self.more_errors,
+            more_warnings: 0,
+        }
+    }
+
+    /// Returns the number of errors, with those not kept.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        count(&self.findings, Severity::Error).saturating_add(self.more_errors)
+    }
+
+    /// Returns the number of warnings, with those not kept.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        count(&self.findings, Severity::Warning).saturating_add(self.more_warnings)
+    }
+}
+
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity == severity).count()
+}
+
+/// Renders everything that was found, source by source; nothing found is no text.
+///
+/// If there are errors, the last line counts what was found in all sources and begins with the name
+/// of the first: `error: knockd.conf: 3 errors, 1 warning`.
+#[must_use]
+pub fn render(sources: &[Source], style: Style) -> String {
+    let renderer = renderer(style);
+    let mut out = render_findings(sources, style);
+    let errors = sources.iter().fold(0_usize, |sum, source| sum.saturating_add(source.errors()));
+    if let (Some(first), 1..) = (sources.first(), errors) {
+        let title = Level::ERROR.primary_title(summary(&first.name, errors, sources));
+        out.push_str(&renderer.render(&[Group::with_title(title)]));
+        out.push('\n');
+    }
+    out
+}
+
+/// Renders everything that was found, source by source, each finding followed by an empty line, and
+/// counts nothing.
+#[must_use]
+pub fn render_findings(sources: &[Source], style: Style) -> String {
+    let renderer = renderer(style);
+    let mut out = String::new();
+    for source in sources {
+        for finding in &source.findings {
+            out.push_str(&render_finding(&renderer, source, finding));
+            out.push_str("\n\n");
+        }
+    }
+    out
+}
+
+/// Renders a finding that belongs to no text, such as a file that cannot be read.
+#[must_use]
+pub fn render_alone(severity: Severity, wording: &Wording, style: Style) -> String {
+    let title = level(severity).primary_title(wording.message.as_str());
+    let mut out = renderer(style).render(&[with_advice(Group::with_title(title), wording)]);
+    out.push('\n');
+    out
+}
+
+fn renderer(style: Style) -> Renderer {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    };
+    renderer.decor_style(DecorStyle::Ascii)
+}
+
+fn level(severity: Severity) -> Level<'static> {
+    match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    }
+}
+
+fn render_finding(renderer: &Renderer, source: &Source, finding: &Finding) -> String {
+    let wording = &finding.wording;
+    let title = level(finding.severity).primary_title(wording.message.as_str());
+    let title = match finding.code {
+        Some(code) => title.id(code.name()),
+        None => title,
+    };
+    let group = Group::with_title(title);
+    let Some(span) = finding.span else {
+        let group = group.element(Origin::path(source.name.as_str()));
+        return renderer.render(&[with_advice(group, wording)]);
+    };
+    let quote = Quote::new(span, &source.text);
+    let annotation = AnnotationKind::Primary.span(quote.marked).label(wording.label.as_str());
+    let snippet = Snippet::source(quote.line)
+        .line_start(usize::try_from(span.line).unwrap_or(usize::MAX))
+        .path(source.name.as_str())
+        .annotation(annotation);
+    renderer.render(&[with_advice(group.element(snippet), wording)])
+}
+
+fn with_advice<'a>(group: Group<'a>, wording: &'a Wording) -> Group<'a> {
+    let help = wording.help.as_deref().map(|help| Level::HELP.message(help));
+    let note = wording.note.as_deref().map(|note| Level::NOTE.message(note));
+    group.elements(help).elements(note)
+}
+
+/// A line of a source as it is shown.
+struct Quote {
+    line: String,
+    marked: std::ops::Range<usize>,
+}
+
+impl Quote {
+    /// The most characters that carets stand below, so that the label behind them stays in view.
+    const MARKED_CHARS: usize = 60;
+
+    fn new(span: Span, text: &[u8]) -> Self {
+        let [before, marked, after] = span.quote(text).map(|part| without_c1(&part));
+        let end = marked.char_indices().nth(Self::MARKED_CHARS).map_or(marked.len(), |(at, _)| at);
+        let start = before.len();
+        let after = after.trim_end_matches('\r');
+        // A lone CR would end the line for the renderer.
+        let line = [&*before, &*marked, after].concat().replace('\r', " ");
+        Self { line, marked: start..start.saturating_add(end) }
+    }
+}
+
+/// Puts U+FFFD in the place of the control characters that the renderer lets through to the
+/// terminal: U+0080 to U+009F, one of which begins escape sequences.
+fn without_c1(text: &str) -> String {
+    text.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "\u{fffd}")
+}
+
+fn summary(name: &str, errors: usize, sources: &[Source]) -> String {
+    let sum = |of: fn(&Source) -> usize| {
+        sources.iter().fold(0_usize, |sum, source| sum.saturating_add(of(source)))
+    };
+    let warnings = sum(Source::warnings);
+    let hidden = sum(|source| source.more_errors.saturating_add(source.more_warnings));
+    let errors = counted(errors, "error");
+    let warnings =
+        if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
+    let hidden = if hidden > 0 { format!(" ({hidden} of them not shown)") } else { String::new() };
+    format!("{name}: {errors}{warnings}{hidden}")
+}

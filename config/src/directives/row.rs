@@ -1,0 +1,171 @@
+//! What is known of a directive.
+
+use knock_engine::Seconds;
+
+/// A row of the table of directives.
+pub(crate) struct Row {
+    /// Every name, in lower case, the usual one before its alias.
+    pub(super) names: &'static [&'static str],
+    pub(super) section: Section,
+    pub(super) value: Value,
+    pub(super) absent: Absent,
+    pub(super) again: Again,
+    pub(super) reload: Reload,
+    /// Whether knockd 0.8 knows it.
+    pub(super) is_in_08: bool,
+    /// How the manual page writes it: words between backticks are bold.
+    pub(super) usage: &'static str,
+    /// What the manual page says of it.
+    pub(super) manual: &'static str,
+}
+
+/// The sections a directive can belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// `[options]`.
+    Options,
+    /// A door.
+    Door,
+    /// `[options]`, and doors because knockd 0.8 takes it there.
+    Anywhere,
+}
+
+/// What the value of a directive is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value {
+    /// There is none.
+    Nothing,
+    /// The name of a file.
+    FileName,
+    /// Names of interfaces.
+    Interfaces,
+    /// The name of a user.
+    User,
+    /// One of a few words.
+    OneOf(Words),
+    /// Ports with their protocols.
+    Knocks,
+    /// A number of seconds.
+    Seconds(Least),
+    /// TCP flags.
+    Flags,
+    /// An IP address.
+    Address,
+    /// A command.
+    Command,
+}
+
+/// The words that a value can be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    /// They.
+    pub(crate) known: &'static [&'static str],
+    /// What they name, behind "unknown".
+    pub(crate) thing: &'static str,
+    /// The way out where no word is near.
+    pub(crate) help: &'static str,
+}
+
+/// The least number of seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Least {
+    /// 0.
+    Zero,
+    /// 1, because 0 makes no sense.
+    One {
+        /// What is wrong with 0.
+        message: &'static str,
+        /// The way out.
+        help: &'static str,
+    },
+}
+
+/// What holds where a directive is absent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Absent {
+    /// A section cannot do without it.
+    Needed,
+    /// This, as the end of "remove the line".
+    Means(&'static str),
+    /// This value.
+    Default(&'static str),
+    /// This number of seconds.
+    Seconds(u32),
+}
+
+/// What a directive means that is given again in its section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The last line counts alone.
+    Overrides,
+    /// The lines add up.
+    AddsUp,
+}
+
+/// When a change of a directive counts that is found at a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// At once.
+    AtOnce,
+    /// At the next start.
+    AfterRestart,
+}
+
+impl Absent {
+    pub(super) fn text(self) -> Option<String> {
+        match self {
+            Self::Needed => None,
+            Self::Means(text) => Some(text.to_owned()),
+            Self::Default(value) => Some(format!("for the default, `{value}`")),
+            Self::Seconds(seconds) => Some(format!("for the default, {seconds} seconds")),
+        }
+    }
+
+    pub(super) const fn seconds(self) -> Option<Seconds> {
+        match self {
+            Self::Seconds(seconds) => Seconds::new(seconds),
+            Self::Needed | Self::Means(_) | Self::Default(_) => None,
+        }
+    }
+}
+
+impl Value {
+    /// Returns what it is, as the end of "expected".
+    pub(super) fn expected(self) -> String {
+        let text = match self {
+            Self::Nothing => "nothing",
+            Self::FileName => "a file name",
+            Self::Interfaces => "the name of a network interface",
+            Self::User => "the name of a user",
+            Self::OneOf(Words { known, .. }) => return listed(known),
+            Self::Knocks => "ports, such as `7000,8000,9000`",
+            Self::Seconds(_) => "a number of seconds",
+            Self::Flags => "flags, such as `syn`",
+            Self::Address => "an IP address",
+            Self::Command => "a command",
+        };
+        text.to_owned()
+    }
+}
+
+/// Returns words as `` `a`, `b` or `c` ``.
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_listed_with_or_before_the_last() {
+        assert_eq!(listed(&["a"]), "`a`");
+        assert_eq!(listed(&["a", "b"]), "`a` or `b`");
+        assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}

@@ -1,0 +1,283 @@
+//! The table of directives.
+
+use super::row::{Absent, Again, Least, Reload, Row, Section, Value, Words};
+
+/// Gives every directive its row, so that none can be forgotten.
+macro_rules! directives {
+    ($($(#[$doc:meta])* $variant:ident = $row:expr;)*) => {
+        /// A directive; its aliases are one directive.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Directive {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Directive {
+            /// Every directive, in the order of the manual page.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub(super) const fn row(self) -> &'static Row {
+                match self { $(Self::$variant => const { &$row },)* }
+            }
+        }
+    };
+}
+
+directives! {
+    /// `UseSyslog`, the only one without a value; knockd 0.8 allows it in doors too.
+    UseSyslog = Row {
+        names: &["usesyslog"],
+        section: Section::Anywhere,
+        value: Value::Nothing,
+        absent: Absent::Means("to log nothing to syslog"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`UseSyslog`",
+        manual: "Log to `syslog`(3), as facility `daemon` with priority `notice`. This directive \
+                 has no value. Default: no.",
+    };
+    /// `LogFile`.
+    LogFile = Row {
+        names: &["logfile"],
+        section: Section::Options,
+        value: Value::FileName,
+        absent: Absent::Means("to log to no file"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`LogFile` = FILE",
+        manual: "Log to this file. Default: none. `--logfile` overrides it.",
+    };
+    /// `PidFile`.
+    PidFile = Row {
+        names: &["pidfile"],
+        section: Section::Options,
+        value: Value::FileName,
+        absent: Absent::Default("/var/run/knockd.pid"),
+        again: Again::Overrides,
+        reload: Reload::AfterRestart,
+        is_in_08: true,
+        usage: "`PidFile` = FILE",
+        manual: "The file for the process number, written with `--daemon` only. Default: \
+                 `/var/run/knockd.pid`. `--pidfile` overrides it.",
+    };
+    /// `Interface`.
+    Interface = Row {
+        names: &["interface"],
+        section: Section::Options,
+        value: Value::Interfaces,
+        absent: Absent::Means("for the interface of the default route"),
+        again: Again::Overrides,
+        reload: Reload::AfterRestart,
+        is_in_08: true,
+        usage: "`Interface` = NAME[,NAME...]",
+        manual: "The interfaces to listen on, separated by commas, or `any` alone for all of them. \
+                 A name has at most 15 bytes, and no blank and no `/`. Default: the interface of \
+                 the default route, that of IPv4 if there is one. `--interface` overrides it.",
+    };
+    /// `User`, which knockd 0.8 does not know.
+    User = Row {
+        names: &["user"],
+        section: Section::Options,
+        value: Value::User,
+        absent: Absent::Default("nobody"),
+        again: Again::Overrides,
+        reload: Reload::AfterRestart,
+        is_in_08: false,
+        usage: "`User` = NAME",
+        manual: "The user that the process becomes that reads packets. Default: `nobody`. It has \
+                 no effect unless root starts `knockd`, but the user must exist. Unknown to \
+                 `knockd` 0.8.",
+    };
+    /// `LogTime`, which knockd 0.8 does not know.
+    LogTime = Row {
+        names: &["logtime"],
+        section: Section::Options,
+        value: Value::OneOf(Words {
+            known: &["minutes", "iso"],
+            thing: "form of time stamps",
+            help: "write `minutes` for those of knockd 0.8, `iso` for seconds and zone",
+        }),
+        absent: Absent::Default("minutes"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`LogTime` = minutes|iso",
+        manual: "How the time stands before each line of the log file: `minutes` is `[2026-03-09 \
+                 08:07]`, as in `knockd` 0.8; `iso` is `[2026-03-09T08:07:06+01:00]`. Default: \
+                 `minutes`. Unknown to `knockd` 0.8.",
+    };
+    /// `CommandLimit`, which knockd 0.8 does not know.
+    CommandLimit = Row {
+        names: &["commandlimit"],
+        section: Section::Options,
+        value: Value::Seconds(Least::One {
+            message: "no command can end within 0 seconds",
+            help: "write how many seconds a command may take, or remove the line for no limit",
+        }),
+        absent: Absent::Means("to let commands take as long as they like"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`CommandLimit` = SECONDS",
+        manual: "How long a command may run: 1 to 2147483647. One that takes longer gets SIGTERM, \
+                 and SIGKILL 5 seconds later, together with what it has started, as far as that \
+                 has not left its process group. Default: no limit. Unknown to `knockd` 0.8.",
+    };
+    /// `LeaseFile`, which knockd 0.8 does not know.
+    LeaseFile = Row {
+        names: &["leasefile"],
+        section: Section::Options,
+        value: Value::FileName,
+        absent: Absent::Means("to remember open doors in no file"),
+        again: Again::Overrides,
+        reload: Reload::AfterRestart,
+        is_in_08: false,
+        usage: "`LeaseFile` = FILE",
+        manual: "Where to remember which doors are open and what closes them, so that the next \
+                 `knockd` can close them if this one is killed; see `END`. Each daemon needs its \
+                 own. It is best in a folder that is empty after a restart of the machine, as the \
+                 rules of a firewall are, and that root alone can write, such as \
+                 `/run/knockd.leases`. Default: none. Unknown to `knockd` 0.8.",
+    };
+    /// `Sequence`.
+    Sequence = Row {
+        names: &["sequence"],
+        section: Section::Door,
+        value: Value::Knocks,
+        absent: Absent::Needed,
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Sequence` = PORT[:tcp|udp][,PORT[:tcp|udp]...]",
+        manual: "The knocks that open the door, in their order: 1 to 32 ports from 1 to 65535, \
+                 each of TCP unless `:udp` follows. A door needs this or `One_Time_Sequences`, and \
+                 not both.",
+    };
+    /// `One_Time_Sequences`.
+    OneTimeSequences = Row {
+        names: &["one_time_sequences"],
+        section: Section::Door,
+        value: Value::FileName,
+        absent: Absent::Needed,
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`One_Time_Sequences` = FILE",
+        manual: "The file that the door takes its sequences from. See `ONE-TIME SEQUENCES`.",
+    };
+    /// `Seq_Timeout`, `Timeout`.
+    SeqTimeout = Row {
+        names: &["seq_timeout", "timeout"],
+        section: Section::Door,
+        value: Value::Seconds(Least::One {
+            message: "no sequence can be completed in 0 seconds",
+            help: "write how many seconds a client has from the first knock to the last",
+        }),
+        absent: Absent::Seconds(25),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Seq_Timeout` = SECONDS, `Timeout` = SECONDS",
+        manual: "How long after the first knock the last one may come: 1 to 2147483647. Default: \
+                 25. When that time is over, the attempt is.",
+    };
+    /// `TCPFlags`.
+    TcpFlags = Row {
+        names: &["tcpflags"],
+        section: Section::Door,
+        value: Value::Flags,
+        absent: Absent::Means("to count TCP packets with any flags"),
+        again: Again::AddsUp,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`TCPFlags` = FLAG[,FLAG...]",
+        manual: "Which TCP packets can be knocks at the door: those with all of these flags, of \
+                 `fin`, `syn`, `rst`, `psh`, `ack` and `urg`, and without those that have a `!` \
+                 before them. Other TCP packets are ignored by this door: they are no knocks, and \
+                 do not void an attempt either. Packets of UDP have no flags and always count. \
+                 Several lines add up. Default: any flags. `syn` is what you want: without it, the \
+                 other packets of a client's connections to the ports of the door void its \
+                 attempts. No ordinary client can send `syn,ack` or `fin`.",
+    };
+    /// `Target`.
+    Target = Row {
+        names: &["target"],
+        section: Section::Door,
+        value: Value::Address,
+        absent: Absent::Means("to listen on the addresses of the interface"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Target` = ADDRESS",
+        manual: "Knocks at this door go to this address, of IPv4 or IPv6, instead of the addresses \
+                 of the interfaces. It may be that of another machine whose packets pass an \
+                 interface that is listened on.",
+    };
+    /// `Start_Command`, `Command`.
+    StartCommand = Row {
+        names: &["start_command", "command"],
+        section: Section::Door,
+        value: Value::Command,
+        absent: Absent::Means("to run nothing"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Start_Command` = COMMAND, `Command` = COMMAND",
+        manual: "What is run when a client opens the door. See `COMMANDS`. An empty command runs \
+                 nothing.",
+    };
+    /// `Start_Command_6`, `Command_6`.
+    StartCommand6 = Row {
+        names: &["start_command_6", "command_6"],
+        section: Section::Door,
+        value: Value::Command,
+        absent: Absent::Means("to run nothing"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Start_Command_6` = COMMAND, `Command_6` = COMMAND",
+        manual: "The same for clients with IPv6. Where this line is missing, they get \
+                 `Start_Command`.",
+    };
+    /// `Cmd_Timeout`.
+    CmdTimeout = Row {
+        names: &["cmd_timeout"],
+        section: Section::Door,
+        value: Value::Seconds(Least::Zero),
+        absent: Absent::Seconds(10),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Cmd_Timeout` = SECONDS",
+        manual: "How long after the end of the start command the stop command is run: 0 to \
+                 2147483647. Default: 10.",
+    };
+    /// `Stop_Command`.
+    StopCommand = Row {
+        names: &["stop_command"],
+        section: Section::Door,
+        value: Value::Command,
+        absent: Absent::Means("to run nothing"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Stop_Command` = COMMAND",
+        manual: "What is run after `Cmd_Timeout`, or when `knockd` ends before. Without one, or \
+                 with an empty one, the door is left as the start command has left it. It runs \
+                 only after a start command.",
+    };
+    /// `Stop_Command_6`.
+    StopCommand6 = Row {
+        names: &["stop_command_6"],
+        section: Section::Door,
+        value: Value::Command,
+        absent: Absent::Means("to run nothing"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: true,
+        usage: "`Stop_Command_6` = COMMAND",
+        manual: "The same for clients with IPv6. Where this line is missing, they get \
+                 `Stop_Command`.",
+    };
+}

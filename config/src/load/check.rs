@@ -1,0 +1,69 @@
+//! Everything that can be said about the texts of a configuration.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::host::Host;
+use crate::diagnostics::Diagnostics;
+use crate::lint::{self, Checked, Circumstances};
+use crate::read::Parsed;
+use crate::text::Excerpt;
+use crate::warnings::Warning;
+use knock_engine::OneTimeSequences;
+
+/// What a check takes into account.
+pub(crate) struct Check<'a> {
+    /// What becomes of warnings, and what the command line says besides.
+    pub(crate) circumstances: Circumstances,
+    /// The machine that the configuration is for; `None` if it is not known.
+    pub(crate) host: Option<&'a dyn Host>,
+}
+
+impl Check<'_> {
+    /// Reads the text of a configuration.
+    pub(super) fn configuration(&self, path: &Path, text: &[u8]) -> Parsed {
+        let Checked { mut parsed, programs } = lint::check(text, &self.circumstances);
+        let Some(host) = self.host else { return parsed };
+        let mut faults = BTreeMap::new();
+        for program in &programs {
+            let fault = *faults
+                .entry(&program.path)
+                .or_insert_with(|| host.program_fault(Path::new(OsStr::from_bytes(&program.path))));
+            if let Some(fault) = fault {
+                let program_text = Excerpt::new(&program.path);
+                let warning = Warning::CommandNotFound { program: program_text, fault };
+                parsed.diagnostics.warn_at(warning, Some(program.span));
+            }
+        }
+        // A configuration without doors has nothing to hide.
+        if parsed.config.as_ref().is_some_and(|config| !config.doors.is_empty()) {
+            advise_of_mode(host, path, &mut parsed.diagnostics);
+        }
+        parsed.diagnostics.sort();
+        parsed
+    }
+
+    /// Reads the text of a file of one-time sequences.
+    pub(super) fn one_time(
+        &self,
+        path: &Path,
+        text: &[u8],
+    ) -> (Option<OneTimeSequences>, Diagnostics) {
+        let (sequences, mut diagnostics) = lint::check_one_time(text, &self.circumstances);
+        let has_secrets = sequences.as_ref().is_some_and(|sequences| sequences.next().is_some());
+        if let Some(host) = self.host.filter(|_| has_secrets) {
+            advise_of_mode(host, path, &mut diagnostics);
+        }
+        (sequences, diagnostics)
+    }
+}
+
+/// Warns of a file that every user may read.
+fn advise_of_mode(host: &dyn Host, path: &Path, diagnostics: &mut Diagnostics) {
+    const READ_BY_OTHERS: u32 = 0o004;
+    if let Some(mode) = host.mode(path).filter(|mode| mode & READ_BY_OTHERS != 0) {
+        diagnostics.warn_at(Warning::WorldReadable { mode }, None);
+    }
+}

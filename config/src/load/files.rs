@@ -1,0 +1,176 @@
+//! Files that are read as texts, and why one cannot be.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::marks::path_of;
+use crate::diagnostics::Finding;
+use crate::lex::Span;
+use crate::names::FileName;
+use crate::text::{Cause, shown};
+use crate::wording::{Severity, Wording};
+
+/// The largest configuration and the largest sequence file, in bytes.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The texts of a configuration and of the files it names, as they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The text of the configuration.
+    pub configuration: Vec<u8>,
+    /// The texts of the sequence files, each under the name that the configuration gives it.
+    pub one_time: BTreeMap<FileName, Vec<u8>>,
+}
+
+/// Why a text is refused that cannot be meant as a configuration, in the words of the program that
+/// takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it is; stands behind "cannot read `NAME`: ".
+    pub cause: &'static str,
+    /// The way out.
+    pub help: &'static str,
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Debug)]
+pub enum Unreadable {
+    /// It is a directory.
+    Directory,
+    /// It is a pipe, a device or a socket where only a file will do.
+    NotAFile,
+    /// It is something else than a configuration.
+    Refused(Refusal),
+    /// It is larger than [`MAX_FILE_BYTES`].
+    TooLarge,
+    /// All sequence files together are larger than [`crate::MAX_ONE_TIME_BYTES`].
+    TooLargeTogether,
+    /// It is not there.
+    Missing,
+    /// It is not among the [`Files`] that were read earlier.
+    NotAmongFiles,
+    /// This user may not read it.
+    Denied,
+    /// Anything else, as the system puts it.
+    Other(String),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Self::Missing;
+        }
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return Self::Denied;
+        }
+        Self::Other(Cause(&error).to_string())
+    }
+}
+
+impl Unreadable {
+    /// Returns what to tell of it, with a way out.
+    #[must_use]
+    pub fn wording(&self, name: &str, help: &str) -> Wording {
+        Wording {
+            message: format!("cannot read `{name}`: {}", self.cause()),
+            label: String::from("named here"),
+            help: Some(String::from(help)),
+            note: None,
+        }
+    }
+
+    pub(super) fn finding(&self, file: &FileName, at: Span) -> Finding {
+        let wording = self.wording(&shown(path_of(file)), self.help_for_one_time());
+        Finding { severity: Severity::Error, code: None, span: Some(at), wording }
+    }
+
+    fn cause(&self) -> &str {
+        match self {
+            Self::Directory => "it is a directory",
+            Self::NotAFile => "it is not a regular file",
+            Self::Refused(Refusal { cause, help: _ }) => cause,
+            Self::TooLarge => "it is larger than 1 MiB",
+            Self::TooLargeTogether => {
+                "the sequence files of all doors are together larger than 4 MiB"
+            }
+            Self::Missing => "there is no such file",
+            Self::NotAmongFiles => "it was not read together with the configuration",
+            Self::Denied => "permission denied",
+            Self::Other(cause) => cause,
+        }
+    }
+
+    pub(super) fn help_for_configuration(&self) -> &'static str {
+        match self {
+            Self::Directory => "give the path of the file in it",
+            Self::Refused(Refusal { cause: _, help }) => help,
+            Self::NotAFile | Self::TooLarge | Self::TooLargeTogether => {
+                "a configuration is a text file, such as `/etc/knockd.conf`"
+            }
+            Self::Missing | Self::NotAmongFiles | Self::Other(_) => "check the path",
+            Self::Denied => "run as a user who may read it",
+        }
+    }
+
+    /// Returns the way out where the file is one of one-time sequences.
+    #[must_use]
+    pub fn help_for_one_time(&self) -> &'static str {
+        match self {
+            Self::Refused(Refusal { cause: _, help }) => help,
+            Self::Directory | Self::NotAFile => {
+                "name a file with a sequence on each line, such as ` 7000,8000,9000`"
+            }
+            Self::TooLarge | Self::TooLargeTogether => "remove the lines that are used",
+            Self::Missing => "create it, with a sequence on each line, such as ` 7000,8000,9000`",
+            Self::NotAmongFiles => "read the configuration and its files anew",
+            Self::Denied => "run as a user who may read it",
+            Self::Other(_) => "check the path",
+        }
+    }
+}
+
+/// Reads a configuration, whatever kind of file it is but a directory, unless `refuse` has something
+/// against its text.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_configuration(
+    path: &Path,
+    refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
+) -> Result<Vec<u8>, Unreadable> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(Unreadable::Directory);
+    }
+    let (text, is_whole) = read(&file)?;
+    if let Some(refusal) = refuse(&text) {
+        return Err(Unreadable::Refused(refusal));
+    }
+    if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
+}
+
+/// Reads a sequence file. A pipe is not even opened: that would wait for who writes to it.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(Unreadable::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(Unreadable::NotAFile);
+    }
+    let (text, is_whole) = read(&File::open(path)?)?;
+    if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
+}
+
+/// Reads a file as far as it may be read. Returns whether that is all of it.
+fn read(file: &File) -> Result<(Vec<u8>, bool), Unreadable> {
+    let mut text = Vec::new();
+    let limit = MAX_FILE_BYTES.saturating_add(1);
+    let bytes = file.take(limit).read_to_end(&mut text)?;
+    Ok((text, u64::try_from(bytes).is_ok_and(|bytes| bytes < limit)))
+}

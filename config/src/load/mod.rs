@@ -1,0 +1,12 @@
+//! Configurations and the files they name, read from disk.
+
+mod check;
+mod files;
+mod host;
+pub mod marks;
+mod setup;
+
+pub(crate) use check::Check;
+pub use files::{Files, MAX_FILE_BYTES, Refusal, Unreadable, read_configuration, read_one_time};
+pub use host::{Host, ThisHost};
+pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

@@ -1,0 +1,243 @@
+//! From texts to doors, or to what is wrong.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::check::Check;
+use super::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
+use super::marks::path_of;
+use crate::config::{Config, DoorConfig};
+use crate::diagnostics::{self, Source, Style};
+use crate::names::FileName;
+use crate::read;
+use crate::text::shown;
+use crate::wording::{Severity, Wording};
+use knock_engine::{DoorName, Doors, OneTimeSequences, TooManyDoors};
+
+/// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
+/// and each door has its sequences in memory.
+pub const MAX_ONE_TIME_BYTES: u64 = 4 << 20;
+
+/// What became of a configuration and of the files it names.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The configuration, every door with its sequences; `None` if anything is in error.
+    pub config: Option<Config>,
+    /// The texts that could be read.
+    pub files: Files,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    /// The configuration could not be read.
+    Unreadable(Wording),
+    /// What was found in the configuration, then in each sequence file with findings.
+    Read(Vec<Source>),
+}
+
+impl Setup {
+    /// Reads the configuration at `path` and its sequence files, which stand relative to the
+    /// current directory.
+    ///
+    /// The configuration may be a pipe; a sequence file, which must be marked, may not. Sequence
+    /// files are read only if there is no error in the configuration.
+    #[must_use]
+    pub fn load(path: &Path) -> Self {
+        Self::load_unless(path, |_| None)
+    }
+
+    /// Does the same as [`Setup::load`], unless `refuse` has something against the text of the
+    /// configuration, of which it gets a little more than [`crate::MAX_FILE_BYTES`] at most.
+    #[must_use]
+    pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
+        match read_configuration(path, refuse) {
+            Ok(text) => Self::new(path, text, |_| true, read_named, None),
+            Err(cause) => Self::unreadable(path, &cause),
+        }
+    }
+
+    /// Does the same as [`Setup::load`] for who knocks at some doors only, such as a client: the
+    /// sequence files of all others are not read, and need not be there.
+    #[must_use]
+    pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
+        match read_configuration(path, |_| None) {
+            Ok(text) => Self::new(path, text, wanted, read_named, None),
+            Err(cause) => Self::unreadable(path, &cause),
+        }
+    }
+
+    /// Does the same as [`Setup::load_unless`], with advice.
+    pub(crate) fn check(
+        path: &Path,
+        refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
+        with: &Check<'_>,
+    ) -> Self {
+        match read_configuration(path, refuse) {
+            Ok(text) => Self::new(path, text, |_| true, read_named, Some(with)),
+            Err(cause) => Self::unreadable(path, &cause),
+        }
+    }
+
+    fn unreadable(path: &Path, cause: &Unreadable) -> Self {
+        let wording = cause.wording(&shown(path), cause.help_for_configuration());
+        Self { config: None, files: Files::default(), outcome: Outcome::Unreadable(wording) }
+    }
+
+    /// Makes a setup of texts that were read before; `name` is the path of the configuration.
+    /// Nothing is read.
+    ///
+    /// The files of a setup without errors give the same configuration and the same report. A
+    /// sequence file that is named and not among `files` is an error.
+    #[must_use]
+    pub fn parse(name: &Path, files: Files) -> Self {
+        let Files { configuration, one_time } = files;
+        let read = |name: &FileName| one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles);
+        Self::new(name, configuration, |_| true, read, None)
+    }
+
+    fn new(
+        name: &Path,
+        configuration: Vec<u8>,
+        wanted: impl Fn(&DoorName) -> bool,
+        read: impl FnMut(&FileName) -> Result<Vec<u8>, Unreadable>,
+        check: Option<&Check<'_>>,
+    ) -> Self {
+        let parsed = match check {
+            Some(check) => check.configuration(name, &configuration),
+            None => read::parse(&configuration),
+        };
+        let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
+        let mut one_time = OneTimeFiles::new(read, source, check);
+        let config =
+            parsed.config.map(|config| one_time.give_sequences(config, &configuration, wanted));
+        let OneTimeFiles { read: _, check: _, sources, files, bytes: _ } = one_time;
+        let errors = sources.iter().any(|source| source.errors() > 0);
+        let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
+        Self {
+            config: config.filter(|_| !errors),
+            files: Files { configuration, one_time },
+            outcome: Outcome::Read(sources),
+        }
+    }
+
+    /// Returns what [`Setup::report`] does, but for warnings: they are for who runs the doors, not
+    /// for who knocks at one.
+    #[must_use]
+    pub fn report_of_errors(&self, style: Style) -> String {
+        match &self.outcome {
+            Outcome::Unreadable(_) => self.report(style),
+            Outcome::Read(sources) => {
+                let sources: Vec<Source> = sources.iter().map(Source::without_warnings).collect();
+                diagnostics::render(&sources, style)
+            }
+        }
+    }
+
+    /// Returns what was found, source by source; `Err` says why the configuration could not be read.
+    pub(crate) fn sources(&self) -> Result<&[Source], &Wording> {
+        match &self.outcome {
+            Outcome::Unreadable(wording) => Err(wording),
+            Outcome::Read(sources) => Ok(sources),
+        }
+    }
+
+    /// Returns everything that is wrong or hardly meant, as text; empty if nothing is.
+    ///
+    /// Every finding is followed by an empty line. If there are errors in a configuration that
+    /// could be read, a line that counts them comes last.
+    #[must_use]
+    pub fn report(&self, style: Style) -> String {
+        match &self.outcome {
+            Outcome::Unreadable(wording) => {
+                diagnostics::render_alone(Severity::Error, wording, style)
+            }
+            Outcome::Read(sources) => diagnostics::render(sources, style),
+        }
+    }
+}
+
+/// Returns the doors of a configuration in its order, with the sequences that they have there.
+///
+/// # Errors
+/// [`TooManyDoors`]; never for the configuration of a [`Setup`].
+pub fn doors(config: &Config) -> Result<Doors, TooManyDoors> {
+    Doors::new(config.doors.iter().map(DoorConfig::door).collect())
+}
+
+/// The sequence files so far.
+struct OneTimeFiles<'a, R> {
+    read: R,
+    check: Option<&'a Check<'a>>,
+    /// What was found in the configuration, then in each sequence file with findings.
+    sources: Vec<Source>,
+    /// The text and the sequences of each.
+    files: BTreeMap<FileName, (Vec<u8>, OneTimeSequences)>,
+    /// The bytes of all files, counted once for each door.
+    bytes: u64,
+}
+
+impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R> {
+    fn new(read: R, configuration: Source, check: Option<&'a Check<'a>>) -> Self {
+        Self { read, check, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Gives every one-time door that is wanted the sequences of its file; `text` is that of the
+    /// configuration.
+    fn give_sequences(
+        &mut self,
+        mut config: Config,
+        text: &[u8],
+        wanted: impl Fn(&DoorName) -> bool,
+    ) -> Config {
+        let mut unreadable = Vec::new();
+        for door in config.doors.iter_mut().filter(|door| wanted(&door.name)) {
+            let (Some(file), Some(given)) = (door.one_time_file(), &door.knocks) else { continue };
+            match self.sequences(file) {
+                Ok(sequences) => door.set_one_time(sequences),
+                Err(cause) => unreadable.push(cause.finding(file, given.value_at(text))),
+            }
+        }
+        if let Some(configuration) = self.sources.first_mut() {
+            configuration.findings.extend(unreadable);
+            configuration.findings.sort_by_key(|finding| {
+                finding.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
+            });
+        }
+        config
+    }
+
+    fn sequences(&mut self, name: &FileName) -> Result<OneTimeSequences, Unreadable> {
+        if let Some((text, sequences)) = self.files.get(name) {
+            self.bytes = sum(self.bytes, text);
+            if self.bytes > MAX_ONE_TIME_BYTES {
+                return Err(Unreadable::TooLargeTogether);
+            }
+            return Ok(sequences.clone());
+        }
+        let text = (self.read)(name)?;
+        self.bytes = sum(self.bytes, &text);
+        if self.bytes > MAX_ONE_TIME_BYTES {
+            return Err(Unreadable::TooLargeTogether);
+        }
+        let (sequences, diagnostics) = match self.check {
+            Some(check) => check.one_time(path_of(name), &text),
+            None => read::one_time::parse(&text),
+        };
+        if !diagnostics.kept().is_empty() {
+            self.sources.push(Source::new(shown(path_of(name)), text.clone(), &diagnostics));
+        }
+        // A file in error has told of it; its door, which nobody will see, gets no sequence.
+        let sequences = sequences.unwrap_or_default();
+        self.files.insert(name.clone(), (text, sequences.clone()));
+        Ok(sequences)
+    }
+}
+
+fn read_named(name: &FileName) -> Result<Vec<u8>, Unreadable> {
+    read_one_time(path_of(name))
+}
+
+fn sum(bytes: u64, text: &[u8]) -> u64 {
+    bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,91 @@
+//! Directives as lines give them, and where their values go.
+
+use super::{option_value, value};
+use crate::config::{DoorConfig, Given, Knocks, LogTime, Options};
+use crate::diagnostics::Diagnostics;
+use crate::directives::Directive;
+use crate::lex::Piece;
+use crate::names::FileName;
+use knock_engine::{Command, OneTimeSequences, Seconds};
+
+/// A directive as a line gives it.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) directive: Directive,
+    /// The name in lower case.
+    pub(super) name: &'static str,
+    /// The name where it stands.
+    pub(super) at: Piece<'a>,
+    pub(super) value: Piece<'a>,
+}
+
+impl Entry<'_> {
+    /// Reads the value and puts it where it belongs: into the options, or into the door whose section
+    /// the line is in. A value in error, which is told of, is none.
+    pub(super) fn read(
+        self,
+        options: &mut Options,
+        door: &mut DoorConfig,
+        found: &mut Diagnostics,
+    ) {
+        match self.directive {
+            // It has no value.
+            Directive::UseSyslog => {}
+            Directive::LogFile => options.log_file = self.file_name(found),
+            Directive::PidFile => options.pid_file = self.file_name(found),
+            Directive::Interface => {
+                options.interfaces = self.given(option_value::interfaces(self.value, found));
+            }
+            Directive::User => options.user = self.given(option_value::user(self.value, found)),
+            Directive::LogTime => options.log_time = self.word(LogTime::WORDS, found),
+            Directive::CommandLimit => options.command_limit = self.seconds(found),
+            Directive::LeaseFile => options.lease_file = self.file_name(found),
+            Directive::Sequence => {
+                let sequence = value::sequence(self.value, found);
+                door.knocks = self.given(sequence.map(Knocks::Fixed));
+            }
+            Directive::OneTimeSequences => {
+                let file = option_value::file_name(self.directive, self.value, found);
+                let sequences = OneTimeSequences::default();
+                door.knocks = self.given(file.map(|file| Knocks::OneTime { file, sequences }));
+            }
+            Directive::SeqTimeout => door.seq_timeout = self.seconds(found),
+            Directive::TcpFlags => {
+                let rule = value::flags(door.flags(), self.value, found);
+                door.flags.extend(self.given(rule));
+            }
+            Directive::Target => door.target = self.given(value::target(self.value, found)),
+            Directive::StartCommand => door.start = self.command(),
+            Directive::StartCommand6 => door.start_6 = self.command(),
+            Directive::CmdTimeout => door.cmd_timeout = self.seconds(found),
+            Directive::StopCommand => door.stop = self.command(),
+            Directive::StopCommand6 => door.stop_6 = self.command(),
+        }
+    }
+
+    fn file_name(self, found: &mut Diagnostics) -> Option<Given<FileName>> {
+        self.given(option_value::file_name(self.directive, self.value, found))
+    }
+
+    fn word<T: Copy>(
+        self,
+        words: &[(&'static str, T)],
+        found: &mut Diagnostics,
+    ) -> Option<Given<T>> {
+        self.given(option_value::word(self.directive, words, self.value, found))
+    }
+
+    fn seconds(self, found: &mut Diagnostics) -> Option<Given<Seconds>> {
+        self.given(value::seconds(self.directive, self.value, found))
+    }
+
+    fn command(self) -> Option<Given<Command>> {
+        self.given(Some(Command::new(self.value.bytes())))
+    }
+
+    fn given<T>(self, value: Option<T>) -> Option<Given<T>> {
+        let Self { at, value: text, .. } = self;
+        let (value_start, value_end) = text.place();
+        Some(Given { value: value?, at: at.span(), value_start, value_end })
+    }
+}

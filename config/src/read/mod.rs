@@ -1,0 +1,38 @@
+//! `knockd.conf`: its text becomes a [`Config`], or everything that is wrong with it is told.
+
+mod entry;
+pub(crate) mod one_time;
+mod option_value;
+mod reader;
+mod section;
+mod value;
+
+pub(crate) use reader::read;
+
+use crate::config::Config;
+use crate::diagnostics::Diagnostics;
+use crate::warnings::Levels;
+
+/// Reads the text of a `knockd.conf`.
+///
+/// Any bytes will do. What knockd 0.8 accepts and means is accepted and means the same; what it
+/// accepts and misreads is an error (`docs/differences.md`, 28 to 36). Names of doors and files and
+/// commands are kept byte for byte, and comments may hold anything.
+#[must_use]
+pub fn parse(text: &[u8]) -> Parsed {
+    let (config, mut diagnostics) = read(text, Levels::default());
+    diagnostics.sort();
+    Parsed { config, diagnostics }
+}
+
+/// What [`parse`] made of a text.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The configuration; `None` if and only if there is an error.
+    pub config: Option<Config>,
+    /// Everything that is wrong or hardly meant.
+    pub diagnostics: Diagnostics,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! From lines to a configuration.
+
+use std::collections::BTreeMap;
+
+use super::entry::Entry;
+use super::section::{DoorSection, Entries};
+use crate::config::{Config, DoorConfig, Options};
+use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
+use crate::directives::{Directive, Section as Home};
+use crate::lex::{Line, Piece, Text};
+use crate::text::Excerpt;
+use crate::warnings::{Levels, Warning};
+use knock_engine::Doors;
+
+/// Reads a text with these levels for warnings. What was found is not in the order of place.
+pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Diagnostics) {
+    let mut reader = Reader { diagnostics: Diagnostics::new(levels), ..Reader::default() };
+    let text = Text::new(text);
+    for line in text.lines() {
+        if line.number == 1 && text.has_byte_order_mark {
+            let start = line.trimmed().empty_at_start();
+            reader.diagnostics.warn(Warning::ByteOrderMark, start);
+        }
+        reader.read(line);
+    }
+    reader.finish()
+}
+
+/// Returns what is to be read of a line; `None` for a blank one, a comment, and one that cannot be
+/// read.
+pub(crate) fn content<'a>(line: Line<'a>, diagnostics: &mut Diagnostics) -> Option<Piece<'a>> {
+    if let Some(beyond) = line.overlong() {
+        diagnostics.line(LineFault::TooLong { length: line.text.len() }, beyond);
+        return None;
+    }
+    let content = line.trimmed();
+    if content.is_empty() || content.bytes().starts_with(b"#") {
+        return None;
+    }
+    if let Some((_, from_nul)) = content.split_before(0) {
+        diagnostics.line(LineFault::NulByte, from_nul.first_byte());
+        return None;
+    }
+    Some(content)
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reader<'a> {
+    diagnostics: Diagnostics,
+    section: Section<'a>,
+    options: Options,
+    /// The last line of each directive in all sections `[options]`.
+    entries: Entries<'a>,
+    doors: Vec<DoorConfig>,
+    /// How many sections are doors, with those that cannot be used.
+    door_count: usize,
+    /// The line of the first door of each name.
+    names: BTreeMap<&'a [u8], u32>,
+    /// The line of the first `One_Time_Sequences` with each value.
+    one_time_files: BTreeMap<&'a [u8], u32>,
+}
+
+/// The section that a line belongs to.
+#[derive(Default)]
+enum Section<'a> {
+    #[default]
+    None,
+    /// A line outside a section was told of: it is the header that is missing, once.
+    NoneAndTold,
+    Options,
+    Door(Box<DoorSection<'a>>),
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self, line: Line<'a>) {
+        let errors = self.diagnostics.errors();
+        let Some(content) = content(line, &mut self.diagnostics) else {
+            if self.diagnostics.errors() > errors {
+                self.forgive_absence();
+            }
+            return;
+        };
+        match content.strip_prefix(b'[') {
+            Some(behind_bracket) => self.read_header(content, behind_bracket),
+            None => self.read_directive(content),
+        }
+    }
+
+    fn read_header(&mut self, header: Piece<'a>, behind_bracket: Piece<'a>) {
+        self.end_section();
+        let Some(name) = behind_bracket.strip_suffix(b']') else {
+            return self.read_broken_header(behind_bracket);
+        };
+        if name.is_empty() {
+            self.diagnostics.line(LineFault::EmptySectionName, header);
+        }
+        self.begin_section(name);
+    }
+
+    /// Tells of a header that does not end in `]` and begins the section that it seems to name, so
+    /// that the lines below it are read as what they are meant for.
+    fn read_broken_header(&mut self, behind_bracket: Piece<'a>) {
+        let nothing = behind_bracket.empty_at_end();
+        let (name, behind) = behind_bracket.split_once(b']').unwrap_or((behind_bracket, nothing));
+        let behind = behind.trim();
+        let comment = behind.bytes().starts_with(b"#") || behind.bytes().starts_with(b";");
+        self.diagnostics.line(LineFault::UnclosedSection { comment }, behind);
+        self.begin_section(name);
+        if !comment {
+            self.forgive_absence();
+        }
+    }
+
+    fn begin_section(&mut self, name: Piece<'a>) {
+        if name.bytes() == b"options" {
+            self.section = Section::Options;
+        } else {
+            self.begin_door(name);
+        }
+    }
+
+    fn begin_door(&mut self, name: Piece<'a>) {
+        self.door_count = self.door_count.saturating_add(1);
+        if self.door_count == Doors::MAX.saturating_add(1) {
+            self.diagnostics.line(LineFault::TooManyDoors, name);
+        }
+        let bytes = name.bytes();
+        if bytes.trim_ascii().eq_ignore_ascii_case(b"options") {
+            self.diagnostics.warn(Warning::AlmostOptions { name: Excerpt::new(bytes) }, name);
+        }
+        let beyond = name.beyond(DoorSection::NAME_BYTES_IN_08);
+        if !beyond.is_empty() {
+            self.diagnostics.warn(Warning::LongDoorName { length: bytes.len() }, beyond);
+        }
+        if let Some(first_line) = self.names.get(bytes).copied().filter(|_| !bytes.is_empty()) {
+            let name_text = Excerpt::new(bytes);
+            self.diagnostics.warn(Warning::DuplicateDoorName { name: name_text, first_line }, name);
+        } else {
+            self.names.insert(bytes, name.line().number);
+        }
+        self.section = Section::Door(Box::new(DoorSection::new(name)));
+    }
+
+    fn read_directive(&mut self, content: Piece<'a>) {
+        if matches!(self.section, Section::None | Section::NoneAndTold) {
+            if matches!(self.section, Section::None) {
+                self.diagnostics.line(LineFault::OutsideSection, content);
+            }
+            self.section = Section::NoneAndTold;
+            return;
+        }
+        let Some((name, value)) = content.split_once(b'=') else {
+            return self.read_bare(content);
+        };
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() {
+            return self.misread(LineFault::MissingName, content);
+        }
+        let Some((known_name, directive)) = Directive::from_name(name.bytes()) else {
+            let nearest = self.diagnostics.nearest(name.bytes(), Directive::names());
+            let fault = LineFault::UnknownDirective { name: Excerpt::new(name.bytes()), nearest };
+            return self.misread(fault, name);
+        };
+        self.read_entry(Entry { directive, name: known_name, at: name, value });
+    }
+
+    fn read_entry(&mut self, entry: Entry<'a>) {
+        let Entry { directive, at, value, .. } = entry;
+        match (directive.section(), &mut self.section) {
+            (Home::Anywhere, _) => {
+                self.diagnostics.line(LineFault::SyslogWithValue, at.to_line_end());
+            }
+            (Home::Options, Section::Options) => {
+                let mut no_door = DoorConfig::new(at);
+                entry.read(&mut self.options, &mut no_door, &mut self.diagnostics);
+                self.entries.add(entry, &mut self.diagnostics);
+            }
+            (Home::Door, Section::Door(door)) => {
+                if directive == Directive::OneTimeSequences && !value.is_empty() {
+                    warn_if_shared(&mut self.one_time_files, value, &mut self.diagnostics);
+                }
+                door.refuse_second_kind(entry, &mut self.diagnostics);
+                entry.read(&mut self.options, &mut door.config, &mut self.diagnostics);
+                door.entries.add(entry, &mut self.diagnostics);
+            }
+            (Home::Door, Section::Options) => {
+                self.diagnostics.line(LineFault::DoorDirectiveInOptions { directive }, at);
+            }
+            (Home::Options, Section::Door(_)) => {
+                self.diagnostics.line(LineFault::OptionInDoor { directive }, at);
+            }
+            // No directive is read outside a section.
+            (Home::Options | Home::Door, Section::None | Section::NoneAndTold) => {}
+        }
+    }
+
+    /// Reads a line without `=`.
+    fn read_bare(&mut self, content: Piece<'a>) {
+        let (word, rest) = content.first_word();
+        match Directive::from_name(word.bytes()) {
+            Some((_, Directive::UseSyslog)) => {
+                if rest.is_empty() {
+                    self.options.use_syslog = true;
+                } else if rest.bytes().starts_with(b"#") {
+                    let directive = Directive::UseSyslog;
+                    self.diagnostics.value(ValueFault::CommentAfterValue { directive }, rest);
+                } else {
+                    self.diagnostics.line(LineFault::SyslogWithValue, content);
+                }
+            }
+            Some((_, directive)) => {
+                self.misread(LineFault::MissingEquals { directive }, word);
+            }
+            None => {
+                let bytes = content.bytes();
+                let comment = bytes.starts_with(b";") || bytes.starts_with(b"//");
+                self.misread(LineFault::NotADirective { comment }, content);
+            }
+        }
+    }
+
+    /// Tells of a line that could be any directive.
+    fn misread(&mut self, fault: LineFault, at: Piece<'a>) {
+        self.diagnostics.line(fault, at);
+        self.forgive_absence();
+    }
+
+    /// What the door seems to lack may stand on a line that cannot be read; that line is told of.
+    fn forgive_absence(&mut self) {
+        if let Section::Door(door) = &mut self.section {
+            door.is_fully_read = false;
+        }
+    }
+
+    fn end_section(&mut self) {
+        let Section::Door(door) = std::mem::take(&mut self.section) else { return };
+        self.doors.extend(door.finish(&mut self.diagnostics));
+    }
+
+    fn finish(mut self) -> (Option<Config>, Diagnostics) {
+        self.end_section();
+        if self.door_count == 0 && self.diagnostics.errors() == 0 {
+            self.diagnostics.warn_of_text(Warning::NoDoors);
+        }
+        let config = Config { options: self.options, doors: self.doors };
+        ((self.diagnostics.errors() == 0).then_some(config), self.diagnostics)
+    }
+}
+
+fn warn_if_shared<'a>(
+    files: &mut BTreeMap<&'a [u8], u32>,
+    name: Piece<'a>,
+    diagnostics: &mut Diagnostics,
+) {
+    match files.get(name.bytes()).copied() {
+        Some(first_line) => diagnostics.warn(Warning::SharedOneTimeFile { first_line }, name),
+        None => drop(files.insert(name.bytes(), name.line().number)),
+    }
+}

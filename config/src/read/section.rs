@@ -1,0 +1,128 @@
+//! Sections while they are read.
+
+use std::collections::BTreeMap;
+
+use super::entry::Entry;
+use crate::config::{DoorConfig, Given};
+use crate::diagnostics::{Diagnostics, LineFault};
+use crate::directives::{Again, Directive};
+use crate::lex::Piece;
+use crate::text::Excerpt;
+use crate::warnings::Warning;
+use knock_engine::Command;
+
+/// The last line of each directive in a section, be it in error.
+#[derive(Default)]
+pub(super) struct Entries<'a>(BTreeMap<Directive, Entry<'a>>);
+
+impl<'a> Entries<'a> {
+    /// Adds a line; the one before it, if there is one, has no effect unless they add up.
+    pub(super) fn add(&mut self, entry: Entry<'a>, diagnostics: &mut Diagnostics) {
+        if let Some(last) = self.0.insert(entry.directive, entry)
+            && entry.directive.again() == Again::Overrides
+        {
+            let warning = Warning::OverriddenDirective {
+                name: last.name,
+                by_name: entry.name,
+                by_line: entry.at.line().number,
+            };
+            diagnostics.warn(warning, last.at);
+        }
+    }
+
+    fn get(&self, directive: Directive) -> Option<Entry<'a>> {
+        self.0.get(&directive).copied()
+    }
+}
+
+/// A door.
+pub(super) struct DoorSection<'a> {
+    name: Piece<'a>,
+    pub(super) config: DoorConfig,
+    pub(super) entries: Entries<'a>,
+    /// Whether every line could be read: only then is it told what the door lacks.
+    pub(super) is_fully_read: bool,
+}
+
+impl<'a> DoorSection<'a> {
+    /// The longest name that knockd 0.8 keeps whole, in bytes.
+    pub(super) const NAME_BYTES_IN_08: usize = 127;
+
+    pub(super) fn new(name: Piece<'a>) -> Self {
+        let config = DoorConfig::new(name);
+        Self { name, config, entries: Entries::default(), is_fully_read: true }
+    }
+
+    /// Tells of a line that gives the door a second kind of sequences.
+    pub(super) fn refuse_second_kind(&self, entry: Entry<'_>, diagnostics: &mut Diagnostics) {
+        let other = if entry.directive == Directive::Sequence {
+            Directive::OneTimeSequences
+        } else if entry.directive == Directive::OneTimeSequences {
+            Directive::Sequence
+        } else {
+            return;
+        };
+        if let Some(other) = self.entries.get(other) {
+            let other_line = other.at.line().number;
+            diagnostics.line(LineFault::TwoSequences { other_line }, entry.at);
+        }
+    }
+
+    /// Ends the section; `None` if it is in error.
+    pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Option<DoorConfig> {
+        if self.is_fully_read {
+            self.check_commands(diagnostics);
+            let kinds = [Directive::Sequence, Directive::OneTimeSequences];
+            if kinds.into_iter().all(|kind| self.entries.get(kind).is_none()) {
+                let door = Excerpt::new(self.name.bytes());
+                diagnostics.line(LineFault::NoSequence { door }, self.name);
+            }
+        }
+        self.config.knocks.is_some().then_some(self.config)
+    }
+
+    /// Warns of commands that run other than they look; an empty command runs nothing.
+    fn check_commands(&self, diagnostics: &mut Diagnostics) {
+        let DoorConfig { start, start_6, stop, stop_6, .. } = &self.config;
+        let starts = runs(start.as_ref());
+        let starts_for_6 = if start_6.is_some() { runs(start_6.as_ref()) } else { starts };
+        if let Some(given) = stop {
+            let directive = Directive::StopCommand;
+            if !runs(stop.as_ref()) {
+                let warning = Warning::EmptyStopCommand { directive };
+                diagnostics.warn_at(warning, Some(given.at));
+            } else if !starts && (!starts_for_6 || stop_6.is_some()) {
+                let warning = Warning::StopWithoutStart { directive };
+                diagnostics.warn_at(warning, Some(given.at));
+            }
+        }
+        if let Some(given) = stop_6 {
+            let directive = Directive::StopCommand6;
+            if runs(stop_6.as_ref()) {
+                if !starts_for_6 {
+                    let warning = Warning::StopWithoutStart { directive };
+                    diagnostics.warn_at(warning, Some(given.at));
+                }
+            } else if !runs(stop.as_ref()) {
+                // Beside a stop command, an empty one is how the manual says to run nothing.
+                let warning = Warning::EmptyStopCommand { directive };
+                diagnostics.warn_at(warning, Some(given.at));
+            }
+        }
+        if let Some(given) = start_6
+            && starts_for_6
+            && runs(stop.as_ref())
+            && stop_6.is_none()
+        {
+            diagnostics.warn_at(Warning::StopForBothFamilies, Some(given.at));
+        }
+        if [start, start_6, stop, stop_6].into_iter().all(Option::is_none) {
+            let door = Excerpt::new(self.name.bytes());
+            diagnostics.warn(Warning::NoCommand { door }, self.name);
+        }
+    }
+}
+
+fn runs(command: Option<&Given<Command>>) -> bool {
+    command.is_some_and(|given| !given.value.as_bytes().is_empty())
+}

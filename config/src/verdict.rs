@@ -1,0 +1,68 @@
+//! `--check`: what comes out of it.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::diagnostics::Style;
+use crate::json;
+use crate::lint::Circumstances;
+use crate::load::{Check, Host, Refusal, Setup, doors};
+use crate::options::{CheckOptions, Format};
+use crate::text::{counted, shown};
+
+/// What came out of a check.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What goes to standard output.
+    pub output: String,
+    /// What goes to standard error.
+    pub errors: String,
+    /// The configuration; `None` if it is at fault or something is denied.
+    pub config: Option<Config>,
+    /// What is said last of a sound configuration, on standard error: how many doors it has.
+    pub summary: String,
+}
+
+impl Verdict {
+    /// Checks the configuration at `path` and the files it names, as [`Setup::load_unless`] reads them.
+    #[must_use]
+    pub fn on(
+        path: &Path,
+        refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
+        options: &CheckOptions,
+        ipv4_only: bool,
+        host: Option<&dyn Host>,
+        style: Style,
+    ) -> Self {
+        let circumstances = Circumstances { levels: options.levels(), ipv4_only };
+        let setup = Setup::check(path, refuse, &Check { circumstances, host });
+        let (output, errors) = match options.format {
+            Format::Text => (String::new(), setup.report(style)),
+            Format::Json => (json::lines(path, setup.sources()), String::new()),
+        };
+        let summary = match (options.format, &setup.config) {
+            (Format::Text, Some(config)) => summary(path, config, &setup),
+            (Format::Text, None) | (Format::Json, _) => String::new(),
+        };
+        Self { output, errors, config: setup.config, summary }
+    }
+}
+
+impl Verdict {
+    /// Returns a fault of the configuration as a whole that its reader found, as a line of JSON.
+    #[must_use]
+    pub fn fault_as_json(path: &Path, message: &str) -> String {
+        json::fault(&shown(path), message)
+    }
+}
+
+fn summary(path: &Path, config: &Config, setup: &Setup) -> String {
+    let sources = setup.sources().unwrap_or_default();
+    let warnings = sources.iter().fold(0_usize, |sum, one| sum.saturating_add(one.warnings()));
+    let warnings = match warnings {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "warning")),
+    };
+    let doors = counted(doors(config).map_or(config.doors.len(), |doors| doors.len()), "door");
+    format!("{}: {doors}, no errors{warnings}\n", shown(path))
+}

@@ -1,0 +1,12 @@
+//! Warnings: what is no error but hardly meant, or opens more easily, or does less, than it seems to.
+//!
+//! A new one is a row in `table.rs`, a file in `explanations/` and an arm in `wording.rs`.
+
+mod details;
+mod levels;
+mod table;
+mod wording;
+
+pub use details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
+pub use levels::{Level, Levels};
+pub use table::{Code, Warning};

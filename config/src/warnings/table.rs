@@ -1,0 +1,301 @@
+//! The table of warnings.
+
+use std::fmt;
+
+use super::details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
+use crate::directives::Directive;
+use crate::text::Excerpt;
+use knock_engine::Protocol;
+
+/// When a warning is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// Whenever the text is read: it has no effect, or another one than it looks.
+    AtEveryStart,
+    /// By a check alone.
+    ByACheck,
+}
+
+/// Gives every warning its code, its name, its explanation and the time when it is told, so that none
+/// can be forgotten.
+macro_rules! warnings {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })?
+            = $name:literal, $told:ident;
+    )*) => {
+        /// A warning. It never changes what a configuration means.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Warning {
+            $($(#[$doc])* $variant $({ $($(#[$field_doc])* $field: $type,)* })?,)*
+        }
+
+        impl Warning {
+            /// Returns its code.
+            #[must_use]
+            pub const fn code(&self) -> Code {
+                match self { $(Self::$variant { .. } => Code::$variant,)* }
+            }
+        }
+
+        /// The code of a warning: what it is called where it is allowed, denied or explained.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the alphabet.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Returns its name, such as `ascending-sequence`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Returns what it means, with an example where a text can show one, and the way out:
+            /// Markdown, the first line of which says it in one sentence.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self {
+                    $(Self::$variant => include_str!(concat!("explanations/", $name, ".md")),)*
+                }
+            }
+
+            /// Returns when it is told.
+            const fn told(self) -> Told {
+                match self { $(Self::$variant => Told::$told,)* }
+            }
+        }
+    };
+}
+
+warnings! {
+    /// A section that is nearly `[options]`.
+    AlmostOptions {
+        /// The name.
+        name: Excerpt,
+    } = "almost-options", AtEveryStart;
+    /// A port scan in ascending order opens a door.
+    AscendingSequence {
+        /// The protocol that is scanned.
+        protocol: Protocol,
+    } = "ascending-sequence", ByACheck;
+    /// Blanks inside the value of `TCPFlags`.
+    BlankInFlags {
+        /// The value without its blanks.
+        without: Excerpt,
+    } = "blank-in-flags", AtEveryStart;
+    /// A byte order mark in front of the text.
+    ByteOrderMark = "byte-order-mark", AtEveryStart;
+    /// A program without its whole path.
+    CommandNotAbsolute {
+        /// The program.
+        program: Excerpt,
+    } = "command-not-absolute", ByACheck;
+    /// A program that is not there, or cannot be run.
+    CommandNotFound {
+        /// Its path.
+        program: Excerpt,
+        /// Why not.
+        fault: ProgramFault,
+    } = "command-not-found", ByACheck;
+    /// A firewall rule with a port and without a protocol.
+    DportWithoutProtocol {
+        /// The option that names the port.
+        option: Excerpt,
+    } = "dport-without-protocol", ByACheck;
+    /// Two doors of one name.
+    DuplicateDoorName {
+        /// The name.
+        name: Excerpt,
+        /// The line of the first door of that name.
+        first_line: u32,
+    } = "duplicate-door-name", AtEveryStart;
+    /// An interface that is named twice.
+    DuplicateInterface {
+        /// The name.
+        name: Excerpt,
+    } = "duplicate-interface", AtEveryStart;
+    /// A stop command without text.
+    EmptyStopCommand {
+        /// `Stop_Command` or `Stop_Command_6`.
+        directive: Directive,
+    } = "empty-stop-command", AtEveryStart;
+    /// A sequence of one or two knocks.
+    FewKnocks {
+        /// How many there are.
+        count: usize,
+    } = "few-knocks", ByACheck;
+    /// TCP flags that clients which connect do not send.
+    FlagsNoClientSends = "flags-no-client-sends", ByACheck;
+    /// A sequence that is tried early by whoever guesses.
+    GuessableSequence {
+        /// Why.
+        guess: Guess,
+    } = "guessable-sequence", ByACheck;
+    /// A door name that knockd 0.8 cuts off.
+    LongDoorName {
+        /// The bytes of the name.
+        length: usize,
+    } = "long-door-name", AtEveryStart;
+    /// A door that nothing can open.
+    NeverOpens {
+        /// Why.
+        why: Why,
+    } = "never-opens", ByACheck;
+    /// A door without a command.
+    NoCommand {
+        /// The name of the door.
+        door: Excerpt,
+    } = "no-command", AtEveryStart;
+    /// A configuration without a door.
+    NoDoors = "no-doors", AtEveryStart;
+    /// A command that opens for every address.
+    NoIpToken {
+        /// How that is seen.
+        no_ip: NoIp,
+    } = "no-ip-token", ByACheck;
+    /// A door without `Seq_Timeout`.
+    NoSeqTimeout = "no-seq-timeout", ByACheck;
+    /// A file of one-time sequences that are all used.
+    NoSequenceLeft = "no-sequence-left", AtEveryStart;
+    /// A directive that a later line overrides.
+    OverriddenDirective {
+        /// The name it is given by.
+        name: &'static str,
+        /// The name it is given by the next time, perhaps an alias.
+        by_name: &'static str,
+        /// The line of that.
+        by_line: u32,
+    } = "overridden-directive", AtEveryStart;
+    /// A knock that stands twice in a sequence.
+    RepeatedKnock {
+        /// Its port.
+        port: u16,
+    } = "repeated-knock", ByACheck;
+    /// Two doors of which each is opened by the sequence of the other read backwards.
+    ReversedSequence {
+        /// The name of that.
+        door: Excerpt,
+        /// The line of its name.
+        line: u32,
+    } = "reversed-sequence", ByACheck;
+    /// Two doors of one sequence.
+    SameSequence {
+        /// Its name.
+        door: Excerpt,
+        /// The line of its name.
+        line: u32,
+    } = "same-sequence", ByACheck;
+    /// A sequence that another one begins with.
+    SequencePrefix {
+        /// The name of that.
+        door: Excerpt,
+        /// The line of its name.
+        line: u32,
+    } = "sequence-prefix", ByACheck;
+    /// A sequence that another one ends with.
+    SequenceSuffix {
+        /// The name of that.
+        door: Excerpt,
+        /// The line of its name.
+        line: u32,
+    } = "sequence-suffix", ByACheck;
+    /// A knock at a port that services listen on.
+    ServicePort {
+        /// The port.
+        port: u16,
+        /// Its protocol.
+        protocol: Protocol,
+        /// What usually listens there.
+        service: &'static str,
+    } = "service-port", ByACheck;
+    /// Two doors with one file of one-time sequences.
+    SharedOneTimeFile {
+        /// The line of the first door's directive.
+        first_line: u32,
+    } = "shared-one-time-file", AtEveryStart;
+    /// A `Seq_Timeout` that slow clients cannot meet.
+    ShortSeqTimeout {
+        /// How long it is.
+        seconds: u32,
+        /// How often a client waits for the next knock.
+        gaps: usize,
+    } = "short-seq-timeout", ByACheck;
+    /// A stop command that leaves something of what the start command did.
+    StopDoesNotUndo {
+        /// In what they differ.
+        mismatch: Mismatch,
+        /// The line of the start command.
+        start_line: u32,
+    } = "stop-does-not-undo", ByACheck;
+    /// A stop command for IPv4 behind a start command for IPv6.
+    StopForBothFamilies = "stop-for-both-families", AtEveryStart;
+    /// A stop command that no client gets to.
+    StopWithoutStart {
+        /// `Stop_Command` or `Stop_Command_6`.
+        directive: Directive,
+    } = "stop-without-start", AtEveryStart;
+    /// A target that is not written as knockd 0.8 writes the address.
+    TargetNotCanonical {
+        /// The address as knockd 0.8 writes it.
+        canonical: String,
+    } = "target-not-canonical", AtEveryStart;
+    /// What knockd 0.8 refuses or takes for something else.
+    UnknownToKnockd08 {
+        /// What.
+        unknown: Unknown,
+    } = "unknown-to-knockd-0.8", ByACheck;
+    /// A `Cmd_Timeout` without a stop command.
+    UnusedCmdTimeout = "unused-cmd-timeout", ByACheck;
+    /// A file with secrets that every user may read.
+    WorldReadable {
+        /// Its permissions, as `chmod` takes them.
+        mode: u32,
+    } = "world-readable", ByACheck;
+    /// An address of one family for a program of the other.
+    WrongAddressFamily {
+        /// Whether the command runs for IPv6 only because there is none for IPv6.
+        falls_back: bool,
+        /// Whether the addresses are those of IPv6.
+        ipv6: bool,
+    } = "wrong-address-family", ByACheck;
+    /// A door that closes as soon as it is open.
+    ZeroCmdTimeout = "zero-cmd-timeout", ByACheck;
+}
+
+impl Code {
+    /// Returns whether it is told whenever the text is read, and not only by a check.
+    #[must_use]
+    pub fn is_told_at_every_start(self) -> bool {
+        self.told() == Told::AtEveryStart
+    }
+
+    /// Returns the code of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_the_order_of_the_alphabet_and_find_their_codes() {
+        assert!(Code::ALL.is_sorted_by(|one, next| one.name() < next.name()));
+        for code in Code::ALL {
+            assert_eq!(Code::from_name(code.name()), Some(*code));
+        }
+        assert_eq!(Code::from_name("Few-Knocks"), None);
+    }
+}

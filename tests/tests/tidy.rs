@@ -1,0 +1,241 @@
+//! How the sources are laid out: modules use only what is below them.
+
+#![cfg(test)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The modules of each crate, from the bottom to the top: each uses only those of the lines before its
+/// own.
+const LAYERS: &[(&str, &[&str])] = &[
+    (
+        "config",
+        &[
+            "text wording",
+            "lex suggest",
+            "names directives",
+            "config warnings",
+            "diagnostics",
+            "read",
+            "lint",
+            "load",
+            "json options",
+            "verdict",
+        ],
+    ),
+    (
+        "compat",
+        &[
+            "attempts children difference effect filter openings undecodable",
+            "decode machine",
+            "rules",
+        ],
+    ),
+    (
+        "engine",
+        &[
+            "address packet time",
+            "command ports",
+            "door one_time",
+            "listening limits",
+            "hearing",
+            "doors",
+            "decode effect",
+            "filter transcript rules",
+            "engine",
+        ],
+    ),
+];
+
+/// Arrows that run up or sideways all the same, until somebody turns them round.
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("engine", "door", "one_time"),
+    ("engine", "one_time", "door"),
+    ("engine", "effect", "transcript"),
+];
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    for (name, layers) in LAYERS {
+        let height = |module: &str| {
+            let is_here = |layer: &&str| layer.split(' ').any(|one| one == module);
+            layers.iter().position(is_here)
+        };
+        let mut seen = BTreeSet::new();
+        let mut known = BTreeSet::new();
+        for source in Source::all_of(name) {
+            let Some(module) = source.path.first() else { continue };
+            let from = height(module).unwrap_or_else(|| panic!("{name}: where does {module} go?"));
+            seen.insert(module.clone());
+            for used in source.uses.iter().filter_map(|used| used.first()) {
+                let Some(to) = height(used).filter(|_| used != module) else { continue };
+                let arrow = (*name, module.as_str(), used.as_str());
+                if let Some(arrow) = KNOWN.iter().find(|known| **known == arrow) {
+                    known.insert(*arrow);
+                } else {
+                    assert!(
+                        to < from,
+                        "{name}: {} uses {used}, which is not below it",
+                        source.name
+                    );
+                }
+            }
+        }
+        let listed: BTreeSet<String> =
+            layers.iter().flat_map(|layer| layer.split(' ')).map(str::to_owned).collect();
+        assert_eq!(seen, listed, "{name}");
+        let of_crate = KNOWN.iter().copied().filter(|(of, ..)| of == name);
+        assert_eq!(known, of_crate.collect(), "{name}: is no arrow any more");
+    }
+}
+
+#[test]
+fn no_file_uses_itself_by_way_of_others() {
+    for (name, _) in LAYERS {
+        let sources = Source::all_of(name);
+        let mut arrows: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
+        for source in &sources {
+            let from = &source.path[..];
+            let used = source.uses.iter().filter_map(|used| file_of(used, &sources));
+            let used = used.filter(|to| *to != from && !is_known(name, from, to));
+            arrows.entry(from).or_default().extend(used);
+        }
+        for start in arrows.keys() {
+            let mut reached: BTreeSet<&[String]> = BTreeSet::new();
+            let mut open = vec![*start];
+            while let Some(next) = open.pop() {
+                for used in arrows.get(next).into_iter().flatten() {
+                    assert!(used != start, "{name}: {start:?} and {next:?} use each other");
+                    if reached.insert(used) {
+                        open.push(used);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_are_found_in_use_declarations_and_in_code() {
+    let text = "use super::{a, b::{self, C as D}};\nuse std::fmt; // use crate::no;\n\npub use x::Y;\n\
+                fn f() { crate::deep::g(); super::super::h(); }\n#[cfg(test)]\nmod tests { use crate::t; }";
+    let found = uses(text, &["m".to_owned(), "n".to_owned()]);
+    let found: Vec<String> = found.iter().map(|path| path.join("::")).collect();
+    assert_eq!(found, ["deep::g", "h", "m::a", "m::b", "m::b::C"]);
+}
+
+/// A file of a crate without its tests.
+struct Source {
+    name: String,
+    /// The module that it is.
+    path: Vec<String>,
+    /// The paths that it uses, from the root of the crate.
+    uses: BTreeSet<Vec<String>>,
+}
+
+impl Source {
+    fn all_of(name: &str) -> Vec<Self> {
+        let mut all = Vec::new();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
+        Self::read(&root, &[], &mut all);
+        assert!(all.len() > 5, "{name}");
+        all
+    }
+
+    fn read(folder: &Path, path: &[String], all: &mut Vec<Self>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let file = entry.unwrap().path();
+            let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            let inner = [path, std::slice::from_ref(&stem)].concat();
+            if stem == "tests" {
+                continue;
+            }
+            if file.is_dir() {
+                Self::read(&file, &inner, all);
+            } else if file.extension().is_some_and(|extension| extension == "rs") {
+                let is_root = matches!(stem.as_str(), "mod" | "lib" | "main");
+                let text = fs::read_to_string(&file).unwrap();
+                let path = if is_root { path.to_vec() } else { inner };
+                let uses = uses(&text, &path);
+                all.push(Self { name: file.display().to_string(), path, uses });
+            }
+        }
+    }
+}
+
+fn is_known(name: &str, from: &[String], to: &[String]) -> bool {
+    let (Some(from), Some(to)) = (from.first(), to.first()) else { return false };
+    KNOWN.contains(&(name, from.as_str(), to.as_str()))
+}
+
+/// Returns the file in which a path is; that of the folder, if the folder itself has what is meant.
+fn file_of<'a>(path: &[String], sources: &'a [Source]) -> Option<&'a [String]> {
+    let files = sources.iter().map(|source| &source.path[..]).filter(|file| !file.is_empty());
+    files.filter(|file| path.starts_with(file)).max_by_key(|file| file.len())
+}
+
+/// Returns the paths of the crate itself that a text uses, but for its tests.
+fn uses(text: &str, module: &[String]) -> BTreeSet<Vec<String>> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code: String = text
+        .lines()
+        .map(|line| line.split_once("//").map_or(line, |(code, _)| code).to_owned() + "\n")
+        .collect();
+    let mut found = BTreeSet::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(start) {
+            let is_inner =
+                code[..at].ends_with("::") || code[..at].ends_with(char::is_alphanumeric);
+            if !is_inner {
+                expand(&mut code[at..].chars().peekable(), Vec::new(), &mut found);
+            }
+        }
+    }
+    found.into_iter().filter_map(|path| from_root(&path, module)).collect()
+}
+
+/// Returns a path from the root of the crate.
+fn from_root(path: &[String], module: &[String]) -> Option<Vec<String>> {
+    let ups = path.iter().take_while(|word| *word == "super").count();
+    if ups == 0 {
+        return path.strip_prefix(&["crate".to_owned()]).map(<[_]>::to_vec);
+    }
+    let base = module.get(..module.len().checked_sub(ups)?)?;
+    Some([base, &path[ups..]].concat())
+}
+
+/// Adds all paths of a tree such as `crate::{a, b::C}`.
+fn expand(
+    text: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    mut path: Vec<String>,
+    found: &mut BTreeSet<Vec<String>>,
+) {
+    loop {
+        let mut word = String::new();
+        while let Some(one) = text.next_if(|one| one.is_alphanumeric() || *one == '_') {
+            word.push(one);
+        }
+        if !word.is_empty() && word != "self" {
+            path.push(word);
+        }
+        if text.next_if_eq(&':').is_none() {
+            break;
+        }
+        text.next();
+        if text.next_if_eq(&'{').is_some() {
+            while text.peek().is_some_and(|one| *one != '}') {
+                while text.next_if(|one| one.is_whitespace() || *one == ',').is_some() {}
+                if text.peek() == Some(&'}') {
+                    break;
+                }
+                expand(text, path.clone(), found);
+                // A new name behind `as` is no path.
+                while text.next_if(|one| !matches!(one, ',' | '}')).is_some() {}
+            }
+            text.next();
+            return;
+        }
+    }
+    found.insert(path);
+}
