@@ -55,7 +55,7 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
                 Skip::Cooldown => 2,
             };
             let number = u64::from(again);
-            Fields { number, small, ..of(kind::OPENING_SKIPPED, client, door) }
+            Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
         }
         Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
         Effect::Note(Note::Retransmission { client, knock }) => {
@@ -119,17 +119,7 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
         kind::OPENING_REFUSED => Effect::OpeningRefused { client: client()?, door: door()? },
         kind::OPENING_SKIPPED => {
-            let why = match fields.small {
-                0 => Skip::Merged,
-                1 => Skip::AlreadyOpen,
-                2 => Skip::Cooldown,
-                _ => return Err(InvalidMessage),
-            };
-            let again = match fields.number {
-                0 => false,
-                1 => true,
-                _ => return Err(InvalidMessage),
-            };
+            let (why, again) = skip(fields)?;
             Effect::OpeningSkipped { client: client()?, door: door()?, why, again }
         }
         kind::RELOAD_REFUSED => Effect::ReloadRefused,
@@ -164,4 +154,19 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         }
         _ => return Err(InvalidMessage),
     })
+}
+
+/// Returns why an opening changed nothing, and whether that was said before.
+const fn skip(fields: &Fields) -> Result<(Skip, bool), InvalidMessage> {
+    let why = match fields.small {
+        0 => Skip::Merged,
+        1 => Skip::AlreadyOpen,
+        2 => Skip::Cooldown,
+        _ => return Err(InvalidMessage),
+    };
+    match fields.number {
+        0 => Ok((why, false)),
+        1 => Ok((why, true)),
+        _ => Err(InvalidMessage),
+    }
 }
