@@ -105,8 +105,13 @@ impl Children {
         }
         self.openings = self.openings.saturating_sub(1);
         if child.openings > 1 {
-            let openings = child.openings.saturating_sub(1);
-            self.close(at, Child { openings, ..child }, site);
+            let child = Child { openings: child.openings.saturating_sub(1), ..child };
+            if extends {
+                self.close(at, child, site);
+            } else {
+                // Its timeout was told when it was due.
+                self.run(at, child, site);
+            }
         }
     }
 
@@ -120,14 +125,23 @@ impl Children {
         Some(Deadline { at, client, door, why: DeadlineReason::CommandTimeout })
     }
 
-    /// Runs the stop command that is due next.
-    pub(crate) fn fire(&mut self, site: &mut Site) {
+    /// Runs the stop command that is due next; if commands of a client and door run `in_turn`, after
+    /// the one that runs.
+    pub(crate) fn fire(&mut self, in_turn: bool, site: &mut Site) {
         let Some((key, child)) = self.sleeping.pop_first() else { return };
         let lessee = (child.client, child.door);
         if self.latest.get(&lessee) == Some(&key) {
             self.latest.remove(&lessee);
         }
         let (at, _) = key;
+        let mut running = self.running.values_mut();
+        let same = running.find(|other| (other.client, other.door) == lessee && in_turn);
+        if let Some(other) = same {
+            other.openings = other.openings.saturating_add(1);
+            let (client, door) = lessee;
+            site.emit(at, Effect::CommandTimedOut { client, door });
+            return;
+        }
         self.close(at, child, site);
     }
 

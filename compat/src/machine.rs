@@ -486,7 +486,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn fire(&mut self, site: &mut Site) {
         if self.is_child_next() {
-            self.children.fire(site);
+            self.children.fire(self.fixed.has(Difference::Reknock), site);
         } else if let Some((at, _, serial)) = self.next_timeout() {
             self.end_if_over(at, serial, Timestamp::MAX, site);
         }
