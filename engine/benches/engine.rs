@@ -15,8 +15,8 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
     Commands, CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock,
-    Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
-    Transport,
+    Limits, Listening, OnReknock, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader,
+    Timestamp, Transport,
 };
 
 fn main() {
@@ -38,6 +38,8 @@ fn door(name: &str, ports: [u16; 3]) -> Door {
         target: None,
         commands: Commands::default(),
         cmd_timeout: Seconds::new(10).unwrap(),
+        on_reknock: OnReknock::default(),
+        seq_cooldown: None,
     }
 }
 

@@ -145,6 +145,22 @@ pub struct Door {
     pub commands: Commands,
     /// The time from the end of the start command to the stop command.
     pub cmd_timeout: Seconds,
+    /// What an opening does for a client for whom the door is open.
+    pub on_reknock: OnReknock,
+    /// How long after an opening further ones of the same client are ignored; `None`: not at all.
+    pub seq_cooldown: Option<Seconds>,
+}
+
+/// What an opening does for a client for whom the door is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnReknock {
+    /// The start command runs again, and all stop commands run at the latest of their deadlines.
+    #[default]
+    Extend,
+    /// The start command runs again, and each opening has a deadline of its own.
+    Separate,
+    /// Nothing.
+    Ignore,
 }
 
 impl Door {

@@ -120,8 +120,8 @@ impl Doors {
     }
 
     #[cfg(test)]
-    pub(crate) fn id_with_index_for_tests(index: usize) -> DoorId {
-        DoorId(u16::try_from(index).unwrap())
+    pub(crate) fn ids_for_tests() -> impl Iterator<Item = DoorId> {
+        (0..=u16::MAX).map(DoorId)
     }
 
     /// Returns the number of doors in the configuration.
@@ -415,7 +415,7 @@ mod tests {
 
     use super::*;
     use crate::command::Commands;
-    use crate::door::FlagRule;
+    use crate::door::{FlagRule, OnReknock};
     use crate::one_time::OneTimeSequences;
     use core::net::IpAddr;
 
@@ -473,6 +473,8 @@ mod tests {
             target: None,
             commands: Commands::default(),
             cmd_timeout: Seconds::new(10).unwrap(),
+            on_reknock: OnReknock::default(),
+            seq_cooldown: None,
         }
     }
 

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use knock_compat::{Effect, Engine, Rules};
 use knock_engine::{
-    Commands, Door, DoorName, DoorSequence, Doors, Event, FlagRule, Limits, Listening, OneTimeLine,
-    OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
+    Commands, Door, DoorName, DoorSequence, Doors, Event, FlagRule, Limits, Listening, OnReknock,
+    OneTimeLine, OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 use knock_fuzz::{check_diagnostics, line_number};
 use knock_tests::drive;
@@ -90,6 +90,8 @@ fn engine_with(sequences: OneTimeSequences) -> Engine {
         target: None,
         commands: Commands::default(),
         cmd_timeout: Seconds::MAX,
+        on_reknock: OnReknock::default(),
+        seq_cooldown: None,
     };
     let limits = Limits { attempts: std::num::NonZeroU32::MIN, hash_seed: 0 };
     let doors = Doors::new(vec![door]).unwrap();

@@ -47,6 +47,8 @@ fn door(name: &str, sequence: &str) -> Door {
         target: None,
         commands: Commands::default(),
         cmd_timeout: Seconds::new(10).unwrap(),
+        on_reknock: OnReknock::default(),
+        seq_cooldown: None,
     }
 }
 
