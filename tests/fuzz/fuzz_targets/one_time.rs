@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use knock_compat::{Effect, Engine, Rules};
 use knock_engine::{
     Commands, Door, DoorName, DoorSequence, Doors, Event, FlagRule, Limits, Listening, OnReknock,
-    OneTimeLine, OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
+    OneTimeLine, OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp,
+    Transport,
 };
 use knock_fuzz::{check_diagnostics, line_number};
 use knock_tests::drive;

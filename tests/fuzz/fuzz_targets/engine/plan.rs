@@ -9,7 +9,9 @@ use std::num::NonZeroU32;
 use knock_compat::{Difference, Rules};
 use knock_engine::{CommandStatus, Listening};
 use knock_tests::boundary;
-use knock_tests::model::{ACK, Door, FIN, Knock, OnReknock, Packet, RST, SYN, Sequences, Transport};
+use knock_tests::model::{
+    ACK, Door, FIN, Knock, OnReknock, Packet, RST, SYN, Sequences, Transport,
+};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 const SECOND_NS: i64 = 1_000_000_000;
