@@ -14,9 +14,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
-    Commands, CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock,
-    Limits, Listening, OnReknock, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader,
-    Timestamp, Transport,
+    CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock, Limits,
+    Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
+    Transport,
 };
 
 fn main() {
@@ -30,16 +30,11 @@ fn knock(port: u16) -> Knock {
 }
 
 fn door(name: &str, ports: [u16; 3]) -> Door {
+    let sequence = Sequence::new(ports.map(knock).to_vec()).unwrap();
     Door {
-        name: DoorName::new(name.as_bytes()),
-        sequence: DoorSequence::Fixed(Sequence::new(ports.map(knock).to_vec()).unwrap()),
         seq_timeout: Seconds::new(5).unwrap(),
         flags: FlagRule::default().want(TcpFlags::SYN),
-        target: None,
-        commands: Commands::default(),
-        cmd_timeout: Seconds::new(10).unwrap(),
-        on_reknock: OnReknock::default(),
-        seq_cooldown: None,
+        ..Door::new(DoorName::new(name.as_bytes()), DoorSequence::Fixed(sequence))
     }
 }
 

@@ -164,6 +164,25 @@ pub enum OnReknock {
 }
 
 impl Door {
+    /// Makes a door with the defaults of `knockd.conf`: 25 seconds for the sequence and 10 until the
+    /// stop command, any TCP flags, the local addresses, and no commands.
+    #[must_use]
+    pub fn new(name: DoorName, sequence: DoorSequence) -> Self {
+        const SEQ_TIMEOUT: Seconds = Seconds::new(25).unwrap();
+        const CMD_TIMEOUT: Seconds = Seconds::new(10).unwrap();
+        Self {
+            name,
+            sequence,
+            seq_timeout: SEQ_TIMEOUT,
+            flags: FlagRule::default(),
+            target: None,
+            commands: Commands::default(),
+            cmd_timeout: CMD_TIMEOUT,
+            on_reknock: OnReknock::default(),
+            seq_cooldown: None,
+        }
+    }
+
     /// Returns the sequence that opens the door now; `None` if its one-time sequences are used up
     /// and the door is disabled.
     #[must_use]

@@ -414,13 +414,11 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::command::Commands;
-    use crate::door::{FlagRule, OnReknock};
+    use crate::door::FlagRule;
     use crate::one_time::OneTimeSequences;
     use core::net::IpAddr;
 
     use crate::packet::{Port, TcpFlags, TcpHeader, Transport};
-    use crate::time::Seconds;
 
     fn tcp(port: u16) -> Knock {
         Knock { port: Port(port), protocol: Protocol::Tcp }
@@ -463,19 +461,8 @@ mod tests {
             offset: 0,
             sequence: Sequence::new(ports.iter().map(|&port| tcp(port)).collect()).unwrap(),
         };
-        Door {
-            name: DoorName::new(b"d"),
-            sequence: DoorSequence::OneTime(OneTimeSequences::new(
-                (1..).zip(lines).map(line).collect(),
-            )),
-            seq_timeout: Seconds::new(5).unwrap(),
-            flags: FlagRule::default(),
-            target: None,
-            commands: Commands::default(),
-            cmd_timeout: Seconds::new(10).unwrap(),
-            on_reknock: OnReknock::default(),
-            seq_cooldown: None,
-        }
+        let sequences = OneTimeSequences::new((1..).zip(lines).map(line).collect());
+        Door::new(DoorName::new(b"d"), DoorSequence::OneTime(sequences))
     }
 
     /// The content of the index for each port: the doors that name it, and those that begin with it.
