@@ -50,7 +50,8 @@ fn engine() -> Engine {
 fn syn(client: u32, port: u16) -> Packet {
     let header = TcpHeader { sequence_number: Some(client | 1), flags: Some(TcpFlags::SYN) };
     Packet {
-        source: Ipv4Addr::from_bits(client.wrapping_mul(0x9e37_79b1)).into(),
+        source: Ipv4Addr::from_bits(client.wrapping_add(1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff)
+            .into(),
         destination: LOCAL,
         source_port: Port(40_000),
         destination_port: Port(port),
@@ -117,7 +118,7 @@ fn openings_among_attempts(bencher: Bencher<'_, '_>, others: u32) {
     };
     bencher.counter(ItemsCount::new(OPENINGS * 3)).with_inputs(with_others).bench_values(
         |mut engine| {
-            let clients = (0..OPENINGS).map(|client| client | 0x8000_0000);
+            let clients = (0..OPENINGS).map(|client| client | 0x4000_0000);
             let knocks =
                 clients.flat_map(|client| [7000, 8000, 9000].map(|port| syn(client, port)));
             play(&mut engine, knocks)
