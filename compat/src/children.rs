@@ -12,12 +12,15 @@ use crate::Site;
 /// The length in bytes from which a command is not run (case `e-4096-bytes`).
 const TOO_LONG: usize = 4096;
 
-/// A child of the daemon, which runs the commands of one opening.
+/// A child of the daemon, which runs the commands of one opening, or, once openings extend one
+/// another, of all that have a deadline in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Child {
     pub(crate) client: IpAddr,
     pub(crate) door: DoorId,
     pub(crate) phase: Phase,
+    /// For how many openings it runs the command.
+    pub(crate) openings: usize,
 }
 
 /// All children. The daemon does not wait for them, and they outlive it.
@@ -27,12 +30,17 @@ pub(crate) struct Children {
     running: BTreeMap<RunId, Child>,
     /// Those that sleep before their stop command; the second part of the key breaks ties.
     sleeping: BTreeMap<(Timestamp, u64), Child>,
+    /// Of those the latest of each client and door.
+    latest: BTreeMap<(IpAddr, DoorId), (Timestamp, u64)>,
+    /// For how many openings there are children.
+    openings: usize,
     next_serial: u64,
 }
 
 impl Children {
+    /// Returns for how many openings there are children.
     pub(crate) fn len(&self) -> usize {
-        self.running.len().saturating_add(self.sleeping.len())
+        self.openings
     }
 
     /// Returns a number that is larger than all before.
@@ -48,20 +56,36 @@ impl Children {
     }
 
     pub(crate) fn run(&mut self, at: Timestamp, child: Child, site: &mut Site) {
+        if child.phase == Phase::Start {
+            self.openings = self.openings.saturating_add(1);
+        }
         let run = RunId::from_bits(self.serial());
         self.running.insert(run, child);
-        let Child { client, door, phase } = child;
+        let Child { client, door, phase, .. } = child;
         site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
 
+    /// Returns the door of a command that runs.
+    pub(crate) fn door(&self, run: RunId) -> Option<DoorId> {
+        self.running.get(&run).map(|child| child.door)
+    }
+
+    /// Returns whether any runs or sleeps for a client at a door.
+    pub(crate) fn are_there(&self, client: IpAddr, door: DoorId) -> bool {
+        let mut running = self.running.values();
+        self.latest.contains_key(&(client, door))
+            || running.any(|child| (child.client, child.door) == (client, door))
+    }
+
     /// Handles the end of a command. Its child sleeps if there is a stop command, even an empty one if
-    /// `runs_empty` (case `e-empty-stop`).
+    /// `runs_empty` (case `e-empty-stop`). If it `extends`, the children that sleep for the same
+    /// client and door leave their stop commands to it.
     pub(crate) fn ended(
         &mut self,
         at: Timestamp,
         run: RunId,
         status: CommandStatus,
-        runs_empty: bool,
+        (runs_empty, extends): (bool, bool),
         site: &mut Site,
     ) {
         let Some(child) = self.running.remove(&run) else { return };
@@ -73,7 +97,21 @@ impl Children {
         let sleeps = stop.is_some_and(|stop| runs_empty || !stop.as_bytes().is_empty());
         if child.phase == Phase::Start && sleeps {
             let key = (at.saturating_add(door.cmd_timeout), self.serial());
-            self.sleeping.insert(key, Child { phase: Phase::Stop, ..child });
+            let openings =
+                child.openings.saturating_add(if extends { self.relieve(child) } else { 0 });
+            self.latest.insert((child.client, child.door), key);
+            self.sleeping.insert(key, Child { phase: Phase::Stop, openings, ..child });
+            return;
+        }
+        self.openings = self.openings.saturating_sub(1);
+        if child.openings > 1 {
+            let child = Child { openings: child.openings.saturating_sub(1), ..child };
+            if extends {
+                self.close(at, child, site);
+            } else {
+                // Its timeout was told when it was due.
+                self.run(at, child, site);
+            }
         }
     }
 
@@ -87,12 +125,37 @@ impl Children {
         Some(Deadline { at, client, door, why: DeadlineReason::CommandTimeout })
     }
 
-    /// Runs the stop command that is due next.
-    pub(crate) fn fire(&mut self, site: &mut Site) {
-        let Some(((at, _), child)) = self.sleeping.pop_first() else { return };
+    /// Runs the stop command that is due next; if commands of a client and door run `in_turn`, after
+    /// the one that runs.
+    pub(crate) fn fire(&mut self, in_turn: bool, site: &mut Site) {
+        let Some((key, child)) = self.sleeping.pop_first() else { return };
+        let lessee = (child.client, child.door);
+        if self.latest.get(&lessee) == Some(&key) {
+            self.latest.remove(&lessee);
+        }
+        let (at, _) = key;
+        let mut running = self.running.values_mut();
+        let same = running.find(|other| (other.client, other.door) == lessee && in_turn);
+        if let Some(other) = same {
+            other.openings = other.openings.saturating_add(1);
+            let (client, door) = lessee;
+            site.emit(at, Effect::CommandTimedOut { client, door });
+            return;
+        }
+        self.close(at, child, site);
+    }
+
+    fn close(&mut self, at: Timestamp, child: Child, site: &mut Site) {
         let Child { client, door, .. } = child;
         site.emit(at, Effect::CommandTimedOut { client, door });
         self.run(at, child, site);
+    }
+
+    /// Ends the child that sleeps for the same client and door: there is at most one where each leaves
+    /// its stop commands to the next. Returns how many openings it was for.
+    fn relieve(&mut self, by: Child) -> usize {
+        let latest = self.latest.remove(&(by.client, by.door));
+        latest.and_then(|key| self.sleeping.remove(&key)).map_or(0, |child| child.openings)
     }
 }
 

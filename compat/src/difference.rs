@@ -67,11 +67,13 @@ pub enum Difference {
     SecondTry = 56,
     /// It hears packets from addresses that no host has.
     NoHost = 57,
+    /// Each opening has a deadline of its own, and there is neither `On_Reknock` nor `Seq_Cooldown`.
+    Reknock = 58,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -101,6 +103,7 @@ impl Difference {
         Self::Reload,
         Self::SecondTry,
         Self::NoHost,
+        Self::Reknock,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -148,6 +151,7 @@ impl fmt::Display for Difference {
             Self::Reload => "knockd 0.8 forgets all attempts at a reload",
             Self::SecondTry => "a second try of a knock voids the attempt in knockd 0.8",
             Self::NoHost => "knockd 0.8 hears packets from addresses that no host has",
+            Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }
 }

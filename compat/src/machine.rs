@@ -16,8 +16,8 @@ use std::net::IpAddr;
 
 use knock_engine::{
     CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
-    Limits, Listening, Note, Packet, Phase, RuleSet, RunId, Stage, Step, TcpFlags, TcpHeader,
-    Timestamp, Transport,
+    Limits, Listening, Note, OnReknock, Packet, Phase, RuleSet, RunId, Skip, Stage, Step, TcpFlags,
+    TcpHeader, Timestamp, Transport,
 };
 
 use crate::Site;
@@ -41,6 +41,8 @@ pub struct Knockd08Rules {
     remembered: Remembered,
     filter: Filter,
     children: Children,
+    /// Until when further openings of a client at a door are ignored.
+    cooldowns: BTreeMap<(IpAddr, DoorId), Timestamp>,
     limit: usize,
     is_dead: bool,
 }
@@ -74,6 +76,7 @@ impl Knockd08Rules {
             remembered: Remembered::default(),
             filter: Filter::default(),
             children: Children::default(),
+            cooldowns: BTreeMap::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
         }
@@ -339,10 +342,33 @@ impl Knockd08Rules {
             self.counted.remove(&serial);
             self.attempts.suspect(serial);
         }
-        site.counts.opened = site.counts.opened.saturating_add(1);
-        site.emit(at, Effect::Opened { client, door: id });
-        self.fork(at, client, id, site);
+        if let Some(why) = self.skips(at, client, id, site) {
+            site.counts.ignored = site.counts.ignored.saturating_add(1);
+            site.emit(at, Effect::OpeningSkipped { client, door: id, why, again: false });
+        } else {
+            site.counts.opened = site.counts.opened.saturating_add(1);
+            site.emit(at, Effect::Opened { client, door: id });
+            self.fork(at, client, id, site);
+        }
         self.use_up_sequence(at, id, site);
+    }
+
+    /// Returns why an opening changes nothing, if it does not. Otherwise its cooldown begins.
+    fn skips(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &Site) -> Option<Skip> {
+        if !self.fixed.has(Difference::Reknock) {
+            return None;
+        }
+        let door = site.doors.door(id);
+        self.cooldowns.retain(|_, until| *until > at);
+        if self.cooldowns.contains_key(&(client, id)) {
+            return Some(Skip::Cooldown);
+        }
+        if door.on_reknock == OnReknock::Ignore && self.children.are_there(client, id) {
+            return Some(Skip::AlreadyOpen);
+        }
+        let until = door.seq_cooldown.map(|seconds| at.saturating_add(seconds));
+        self.cooldowns.extend(until.map(|until| ((client, id), until)));
+        None
     }
 
     fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
@@ -361,7 +387,8 @@ impl Knockd08Rules {
             site.emit(at, Effect::OpeningRefused { client, door: id });
             return;
         }
-        self.children.run(at, Child { client, door: id, phase: Phase::Start }, site);
+        let child = Child { client, door: id, phase: Phase::Start, openings: 1 };
+        self.children.run(at, child, site);
     }
 
     fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
@@ -437,7 +464,11 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn command_ended(&mut self, at: Timestamp, run: RunId, status: CommandStatus, site: &mut Site) {
         let runs_empty = !self.fixed.has(Difference::EmptyStopCommand);
-        self.children.ended(at, run, status, runs_empty, site);
+        let extends = self.children.door(run).is_some_and(|door| {
+            self.fixed.has(Difference::Reknock)
+                && site.doors.door(door).on_reknock != OnReknock::Separate
+        });
+        self.children.ended(at, run, status, (runs_empty, extends), site);
     }
 
     fn due(&self) -> Option<Timestamp> {
@@ -455,7 +486,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn fire(&mut self, site: &mut Site) {
         if self.is_child_next() {
-            self.children.fire(site);
+            self.children.fire(self.fixed.has(Difference::Reknock), site);
         } else if let Some((at, _, serial)) = self.next_timeout() {
             self.end_if_over(at, serial, Timestamp::MAX, site);
         }
@@ -475,7 +506,8 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
     }
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
-        self.children.doors().for_each(hold);
+        let cooldowns = self.cooldowns.keys().map(|&(_, door)| door);
+        self.children.doors().chain(cooldowns).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

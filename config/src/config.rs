@@ -6,8 +6,8 @@ use crate::directives::Directive;
 use crate::lex::{Piece, Span};
 use crate::names::{FileName, InterfaceName, UserName};
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, FlagRule, OneTimeSequences, Seconds, Sequence,
-    Target,
+    Command, Commands, Door, DoorName, DoorSequence, FlagRule, OnReknock, OneTimeSequences,
+    Seconds, Sequence, Target,
 };
 
 /// A `knockd.conf`.
@@ -153,6 +153,10 @@ pub struct DoorConfig {
     pub stop_6: Option<Given<Command>>,
     /// `Cmd_Timeout`.
     pub cmd_timeout: Option<Given<Seconds>>,
+    /// `On_Reknock`.
+    pub on_reknock: Option<Given<OnReknock>>,
+    /// `Seq_Cooldown`.
+    pub seq_cooldown: Option<Given<Seconds>>,
 }
 
 /// Where a door's sequence comes from.
@@ -184,6 +188,8 @@ impl DoorConfig {
             stop: None,
             stop_6: None,
             cmd_timeout: None,
+            on_reknock: None,
+            seq_cooldown: None,
         }
     }
 
@@ -207,6 +213,8 @@ impl DoorConfig {
                 stop_6: value(self.stop_6.as_ref()),
             },
             cmd_timeout: self.cmd_timeout(),
+            on_reknock: value(self.on_reknock.as_ref()).unwrap_or_default(),
+            seq_cooldown: value(self.seq_cooldown.as_ref()),
         }
     }
 

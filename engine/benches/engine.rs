@@ -14,8 +14,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
-    Commands, CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock,
-    Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
+    CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock, Limits,
+    Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
     Transport,
 };
 
@@ -30,14 +30,11 @@ fn knock(port: u16) -> Knock {
 }
 
 fn door(name: &str, ports: [u16; 3]) -> Door {
+    let sequence = Sequence::new(ports.map(knock).to_vec()).unwrap();
     Door {
-        name: DoorName::new(name.as_bytes()),
-        sequence: DoorSequence::Fixed(Sequence::new(ports.map(knock).to_vec()).unwrap()),
         seq_timeout: Seconds::new(5).unwrap(),
         flags: FlagRule::default().want(TcpFlags::SYN),
-        target: None,
-        commands: Commands::default(),
-        cmd_timeout: Seconds::new(10).unwrap(),
+        ..Door::new(DoorName::new(name.as_bytes()), DoorSequence::Fixed(sequence))
     }
 }
 
@@ -53,7 +50,8 @@ fn engine() -> Engine {
 fn syn(client: u32, port: u16) -> Packet {
     let header = TcpHeader { sequence_number: Some(client | 1), flags: Some(TcpFlags::SYN) };
     Packet {
-        source: Ipv4Addr::from_bits(client.wrapping_mul(0x9e37_79b1)).into(),
+        source: Ipv4Addr::from_bits(client.wrapping_add(1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff)
+            .into(),
         destination: LOCAL,
         source_port: Port(40_000),
         destination_port: Port(port),
@@ -120,7 +118,7 @@ fn openings_among_attempts(bencher: Bencher<'_, '_>, others: u32) {
     };
     bencher.counter(ItemsCount::new(OPENINGS * 3)).with_inputs(with_others).bench_values(
         |mut engine| {
-            let clients = (0..OPENINGS).map(|client| client | 0x8000_0000);
+            let clients = (0..OPENINGS).map(|client| client | 0x4000_0000);
             let knocks =
                 clients.flat_map(|client| [7000, 8000, 9000].map(|port| syn(client, port)));
             play(&mut engine, knocks)

@@ -145,9 +145,44 @@ pub struct Door {
     pub commands: Commands,
     /// The time from the end of the start command to the stop command.
     pub cmd_timeout: Seconds,
+    /// What an opening does for a client for whom the door is open.
+    pub on_reknock: OnReknock,
+    /// How long after an opening further ones of the same client are ignored; `None`: not at all.
+    pub seq_cooldown: Option<Seconds>,
+}
+
+/// What an opening does for a client for whom the door is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnReknock {
+    /// The start command runs again, and all stop commands run at the latest of their deadlines.
+    #[default]
+    Extend,
+    /// The start command runs again, and each opening has a deadline of its own.
+    Separate,
+    /// Nothing.
+    Ignore,
 }
 
 impl Door {
+    /// Makes a door with the defaults of `knockd.conf`: 25 seconds for the sequence and 10 until the
+    /// stop command, any TCP flags, the local addresses, and no commands.
+    #[must_use]
+    pub fn new(name: DoorName, sequence: DoorSequence) -> Self {
+        const SEQ_TIMEOUT: Seconds = Seconds::new(25).unwrap();
+        const CMD_TIMEOUT: Seconds = Seconds::new(10).unwrap();
+        Self {
+            name,
+            sequence,
+            seq_timeout: SEQ_TIMEOUT,
+            flags: FlagRule::default(),
+            target: None,
+            commands: Commands::default(),
+            cmd_timeout: CMD_TIMEOUT,
+            on_reknock: OnReknock::default(),
+            seq_cooldown: None,
+        }
+    }
+
     /// Returns the sequence that opens the door now; `None` if its one-time sequences are used up
     /// and the door is disabled.
     #[must_use]

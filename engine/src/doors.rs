@@ -120,8 +120,8 @@ impl Doors {
     }
 
     #[cfg(test)]
-    pub(crate) fn id_with_index_for_tests(index: usize) -> DoorId {
-        DoorId(u16::try_from(index).unwrap())
+    pub(crate) fn ids_for_tests() -> impl Iterator<Item = DoorId> {
+        (0..=u16::MAX).map(DoorId)
     }
 
     /// Returns the number of doors in the configuration.
@@ -414,13 +414,11 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::command::Commands;
     use crate::door::FlagRule;
     use crate::one_time::OneTimeSequences;
     use core::net::IpAddr;
 
     use crate::packet::{Port, TcpFlags, TcpHeader, Transport};
-    use crate::time::Seconds;
 
     fn tcp(port: u16) -> Knock {
         Knock { port: Port(port), protocol: Protocol::Tcp }
@@ -463,17 +461,8 @@ mod tests {
             offset: 0,
             sequence: Sequence::new(ports.iter().map(|&port| tcp(port)).collect()).unwrap(),
         };
-        Door {
-            name: DoorName::new(b"d"),
-            sequence: DoorSequence::OneTime(OneTimeSequences::new(
-                (1..).zip(lines).map(line).collect(),
-            )),
-            seq_timeout: Seconds::new(5).unwrap(),
-            flags: FlagRule::default(),
-            target: None,
-            commands: Commands::default(),
-            cmd_timeout: Seconds::new(10).unwrap(),
-        }
+        let sequences = OneTimeSequences::new((1..).zip(lines).map(line).collect());
+        Door::new(DoorName::new(b"d"), DoorSequence::OneTime(sequences))
     }
 
     /// The content of the index for each port: the doors that name it, and those that begin with it.

@@ -7,6 +7,8 @@ use core::fmt::Debug;
 use core::net::IpAddr;
 
 use crate::command::Phase;
+#[cfg(doc)]
+use crate::door::OnReknock;
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::packet::{Knock, Packet};
@@ -113,15 +115,16 @@ pub enum Effect<X = Infallible> {
         /// The knocks made.
         stage: Stage,
     },
-    /// The sequence is complete: the door opens for `client`.
+    /// The sequence is complete: the door opens for `client`. Its start command follows, as soon as no
+    /// other command of the client and door runs.
     Opened {
         /// The client.
         client: IpAddr,
         /// The door.
         door: DoorId,
     },
-    /// A command must run; those of one client and door in this order, never two at once.
-    /// [`Event::CommandEnded`] is the answer.
+    /// A command must run now. No other of the client and door runs: under the rules of knock the next
+    /// one comes after [`Event::CommandEnded`].
     RunCommand {
         /// The number for the answer.
         run: RunId,
@@ -132,7 +135,8 @@ pub enum Effect<X = Infallible> {
         /// Which of its commands.
         phase: Phase,
     },
-    /// The door's `cmd_timeout` is over; its stop command follows.
+    /// The door's `cmd_timeout` is over; its stop command follows, as soon as no other command of the
+    /// client and door runs.
     CommandTimedOut {
         /// The client for which the door was open.
         client: IpAddr,
@@ -168,6 +172,17 @@ pub enum Effect<X = Infallible> {
         /// The door.
         door: DoorId,
     },
+    /// The sequence was complete, but the opening changes nothing.
+    OpeningSkipped {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// Why.
+        why: Skip,
+        /// Whether it was reported before, since the last opening that changed something.
+        again: bool,
+    },
     /// The reload was rejected: too many doors of earlier configurations still wait for their stop
     /// commands. The current configuration stays.
     ReloadRefused,
@@ -176,6 +191,17 @@ pub enum Effect<X = Infallible> {
     /// An effect of this rule set only. [`KnockRules`](crate::KnockRules) has no such value, and the arm
     /// of a `match` is `Effect::Own(never) => match never {}`.
     Own(X),
+}
+
+/// Why an opening changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skip {
+    /// A start command of the client at the door already waits for its turn.
+    Merged,
+    /// The door is open for the client, and its `on_reknock` is [`OnReknock::Ignore`].
+    AlreadyOpen,
+    /// The door's `seq_cooldown` is not over.
+    Cooldown,
 }
 
 /// Where the text of an effect belongs.
@@ -248,6 +274,12 @@ pub enum EffectKind {
     DoorDisabled,
     /// [`Effect::OpeningRefused`].
     OpeningRefused,
+    /// [`Effect::OpeningSkipped`] because of [`Skip::Merged`].
+    Merged,
+    /// [`Effect::OpeningSkipped`] because of [`Skip::AlreadyOpen`].
+    AlreadyOpen,
+    /// [`Effect::OpeningSkipped`] because of [`Skip::Cooldown`].
+    Cooldown,
     /// [`Effect::ReloadRefused`].
     ReloadRefused,
     /// [`Note::Retransmission`].
@@ -276,6 +308,9 @@ impl EffectKind {
             self,
             Self::Opened
                 | Self::OpeningRefused
+                | Self::Merged
+                | Self::AlreadyOpen
+                | Self::Cooldown
                 | Self::SequenceTimedOut
                 | Self::Voided
                 | Self::Evicted
@@ -298,6 +333,9 @@ impl EffectKind {
             Self::MarkOneTime => "one-time-used",
             Self::DoorDisabled => "disabled",
             Self::OpeningRefused => "refused",
+            Self::Merged => "merged",
+            Self::AlreadyOpen => "already-open",
+            Self::Cooldown => "cooldown",
             Self::ReloadRefused => "reload-refused",
             Self::Retransmission => "retransmission",
             Self::OtherFlags => "other-flags",
@@ -325,6 +363,7 @@ impl<X> Effect<X> {
             | Self::MarkOneTime { .. }
             | Self::DoorDisabled { .. }
             | Self::OpeningRefused { .. }
+            | Self::OpeningSkipped { .. }
             | Self::ReloadRefused
             | Self::Own(_) => None,
         }
@@ -357,6 +396,9 @@ impl<X: OwnEffect> Effect<X> {
             Self::MarkOneTime { .. } => EffectKind::MarkOneTime,
             Self::DoorDisabled { .. } => EffectKind::DoorDisabled,
             Self::OpeningRefused { .. } => EffectKind::OpeningRefused,
+            Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
+            Self::OpeningSkipped { why: Skip::AlreadyOpen, .. } => EffectKind::AlreadyOpen,
+            Self::OpeningSkipped { why: Skip::Cooldown, .. } => EffectKind::Cooldown,
             Self::ReloadRefused => EffectKind::ReloadRefused,
             Self::Note(note) => note.kind(),
             Self::Own(ref own) => EffectKind::Own(own.name()),
@@ -372,7 +414,8 @@ impl<X: OwnEffect> Effect<X> {
             | Self::Opened { client, .. }
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
-            | Self::OpeningRefused { client, .. } => Some(client),
+            | Self::OpeningRefused { client, .. }
+            | Self::OpeningSkipped { client, .. } => Some(client),
             Self::Note(note) => Some(note.client()),
             Self::CommandFailed { .. }
             | Self::MarkOneTime { .. }
@@ -394,7 +437,8 @@ impl<X: OwnEffect> Effect<X> {
             | Self::CommandFailed { door, .. }
             | Self::MarkOneTime { door, .. }
             | Self::DoorDisabled { door }
-            | Self::OpeningRefused { door, .. } => Some(door),
+            | Self::OpeningRefused { door, .. }
+            | Self::OpeningSkipped { door, .. } => Some(door),
             Self::Note(note) => note.door(),
             Self::ReloadRefused => None,
             Self::Own(ref own) => own.door(),

@@ -68,10 +68,10 @@
 //!
 //! | effect | the driver | answered with |
 //! |---|---|---|
-//! | [`RunCommand`](Effect::RunCommand) | runs the command, commands of one client and door in this order | [`Event::CommandEnded`] |
+//! | [`RunCommand`](Effect::RunCommand) | runs the command | [`Event::CommandEnded`] |
 //! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | nothing |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut) | prints the line of the transcript | nothing |
-//! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
+//! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
 //! | [`Own`](Effect::Own) | depends on the rule set; never under [`KnockRules`] | nothing |
 //!
@@ -108,11 +108,11 @@ pub mod transcript;
 
 pub use command::{Command, Commands, Phase};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
-pub use door::{Door, DoorName, DoorSequence, FlagRule, Target};
+pub use door::{Door, DoorName, DoorSequence, FlagRule, OnReknock, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
 pub use effect::{
     CommandStatus, Deadline, DeadlineReason, Effect, EffectKind, Event, Note, OwnEffect, RunId,
-    TimedEffect,
+    Skip, TimedEffect,
 };
 pub use engine::{CommandsEnd, Engine};
 pub use hearing::Hearing;

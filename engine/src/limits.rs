@@ -9,12 +9,12 @@ use core::num::NonZeroU32;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most attempts; the same limit applies to the knocks that are remembered for their
-    /// retransmissions, and to pending commands and leases together.
+    /// retransmissions, to cooldowns, and to commands that run, wait or are due, together.
     ///
     /// At the limit, a new attempt evicts the one with the least progress, and among those the one
-    /// that has been at its stage longest; the knock that would be forgotten next is forgotten early;
-    /// and a door with a start command stays shut, because its lease could not be recorded. Each case
-    /// is counted and reported.
+    /// that has been at its stage longest; the knock or cooldown that would be forgotten next is
+    /// forgotten early; and a door with a start command stays shut, because its lease could not be
+    /// recorded. Each case is counted and reported.
     pub attempts: NonZeroU32,
     /// The seed for hashes of client addresses. It changes no effect; a live daemon takes a random one,
     /// so that an attacker cannot flood it with addresses that collide.

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use crate::address::{self, Bytes, write_decimal};
 use crate::command::Phase;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Effect, Note, OwnEffect};
+use crate::effect::{Effect, Note, OwnEffect, Skip};
 use crate::packet::Knock;
 use crate::sequence::Stage;
 
@@ -55,6 +55,14 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.client_at(client, door)
                 .text("not opened: too many commands and open doors are pending");
             Channel::Message
+        }
+        Effect::OpeningSkipped { client, door, why, again } => {
+            line.client_at(client, door).text(match why {
+                Skip::Merged => "merged with the opening that waits for the running command",
+                Skip::AlreadyOpen => "already open, ignored",
+                Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
+            });
+            if again { Channel::Note } else { Channel::Message }
         }
         Effect::ReloadRefused => {
             line.text("reload rejected: too many doors of earlier configurations still wait for ");

@@ -166,3 +166,18 @@ fn a_source_that_no_host_has_opens_nothing_and_is_named() {
         assert!(explained.contains(&named), "{explained}");
     }
 }
+
+/// What docs/threat-model.md says of packets in the client's name.
+#[test]
+fn forged_packets_void_knocks_that_are_slow() {
+    let opened = |gap: &str| {
+        let forged = "0 198.51.100.7 > 192.0.2.1 tcp 9000 syn repeat 6000 every 33ms\n";
+        let knocks = (0..20)
+            .map(|round| format!("{round}0.5 knock 198.51.100.7 7000 8000 9000 every {gap}\n"));
+        let scenario: Vec<String> =
+            ["to 192.0.2.1\n".to_owned(), forged.to_owned()].into_iter().chain(knocks).collect();
+        let printed = transcript(SEED, &scenario.concat());
+        printed.matches("openSSH: OPEN SESAME").count()
+    };
+    assert_eq!(["0.5s", "0.1s", "10ms", "1ms"].map(opened), [0, 0, 18, 20]);
+}

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use knock_config as config;
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening,
+    Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening, OnReknock,
     OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target, TcpFlags,
     TcpHeader, Transport,
 };
@@ -68,6 +68,12 @@ pub fn door(door: &model::Door) -> Door {
             stop_6: command(&door.stop_6),
         },
         cmd_timeout: seconds(door.cmd_timeout_s),
+        on_reknock: match door.on_reknock {
+            model::OnReknock::Extend => OnReknock::Extend,
+            model::OnReknock::Separate => OnReknock::Separate,
+            model::OnReknock::Ignore => OnReknock::Ignore,
+        },
+        seq_cooldown: door.seq_cooldown_s.map(seconds),
     }
 }
 

@@ -22,8 +22,8 @@ mod tests;
 
 pub use house::House;
 pub use input::{
-    ACK, CWR, Door, ECE, FIN, Knock, PSH, Packet, Protocol, RST, SYN, Sequences, Setting,
-    Transport, URG, is_of_a_host,
+    ACK, CWR, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST, SYN, Sequences,
+    Setting, Transport, URG, is_of_a_host,
 };
 
 /// A line of the transcript.
@@ -58,6 +58,12 @@ pub struct Counts {
     pub forgotten_knocks: u64,
     /// Openings refused at the limit.
     pub refused: u64,
+    /// Openings merged with one whose start command waits.
+    pub merged: u64,
+    /// Openings ignored because of `On_Reknock` or `Seq_Cooldown`.
+    pub ignored: u64,
+    /// Cooldowns forgotten before their time at the limit.
+    pub forgotten_cooldowns: u64,
 }
 
 /// What happened.

@@ -12,11 +12,12 @@ use knock_config::{
     self, Diagnostic, Diagnostics, InterfaceName, LogTime, Severity, Span, UserName,
 };
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OneTimeSequences, Port,
-    Protocol, Seconds, Sequence, Target, TcpFlags, address,
+    Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OnReknock, OneTimeSequences,
+    Port, Protocol, Seconds, Sequence, Target, TcpFlags, address,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 
 /// Where failing cases are stored; later runs try them first.
@@ -185,6 +186,8 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
         "\nTarget=",
         "\nSeq_Timeout=",
         "\nCmd_Timeout",
+        "\nOn_Reknock=",
+        "\nSeq_Cooldown=",
         "\nCommand=",
         "\nStop_Command_6=",
         "\nUseSyslog",
@@ -339,9 +342,26 @@ fn door() -> impl Strategy<Value = DoorText> {
         .prop_map(|(start, start_6, stop, stop_6)| Commands { start, start_6, stop, stop_6 });
     let flags = any::<FlagChoices>().prop_map(rule);
     let target = any::<Option<IpAddr>>().prop_map(|target| target.map(Target::from));
-    (name(), sequence, seconds(1), flags, target, commands, seconds(0)).prop_map(
-        |(name, (sequence, file), seq_timeout, flags, target, commands, cmd_timeout)| {
-            (Door { name, sequence, seq_timeout, flags, target, commands, cmd_timeout }, file)
+    let reknock = (
+        select(vec![OnReknock::Extend, OnReknock::Separate, OnReknock::Ignore]),
+        prop::option::of(seconds(1)),
+    );
+    let times = (seconds(0), reknock);
+    (name(), sequence, seconds(1), flags, target, commands, times).prop_map(
+        |(name, (sequence, file), seq_timeout, flags, target, commands, times)| {
+            let (cmd_timeout, (on_reknock, seq_cooldown)) = times;
+            let door = Door {
+                name,
+                sequence,
+                seq_timeout,
+                flags,
+                target,
+                commands,
+                cmd_timeout,
+                on_reknock,
+                seq_cooldown,
+            };
+            (door, file)
         },
     )
 }
@@ -422,6 +442,18 @@ impl Printer {
             self.directive_if(&["One_Time_Sequences"], file.as_deref());
             self.seconds(&["Seq_Timeout", "Timeout"], door.seq_timeout, 25);
             self.seconds(&["Cmd_Timeout"], door.cmd_timeout, 10);
+            if door.on_reknock != OnReknock::Extend || self.whim(2) == 0 {
+                self.name(&["On_Reknock"]);
+                self.word(match door.on_reknock {
+                    OnReknock::Extend => "extend",
+                    OnReknock::Separate => "separate",
+                    OnReknock::Ignore => "ignore",
+                });
+                self.end_line();
+            }
+            if let Some(cooldown) = door.seq_cooldown {
+                self.seconds(&["Seq_Cooldown"], cooldown, 0);
+            }
             self.flags(door.flags);
             let target = door.target.map(|target| {
                 let mut text = Vec::new();

@@ -60,6 +60,7 @@ fn effect(one: &Explanation) -> Option<Effect> {
         Verdict::SequenceTimedOut { stage, .. } => Effect::SequenceTimedOut { client, door, stage },
         Verdict::CommandTimedOut => Effect::CommandTimedOut { client, door },
         Verdict::Refused
+        | Verdict::Skipped(_)
         | Verdict::Evicted { .. }
         | Verdict::SequenceChanged { .. }
         | Verdict::DoorChanged { .. }
@@ -146,7 +147,7 @@ fn check_attempts(said: &Said) {
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled => {}
-            Verdict::Opened => drop(live.remove(&pair)),
+            Verdict::Opened | Verdict::Skipped(_) => drop(live.remove(&pair)),
             Verdict::Refused | Verdict::Evicted { .. } | Verdict::DoorChanged { .. } => {
                 panic!("at no limit: {one:?}")
             }

@@ -80,7 +80,8 @@ fn engine(limit: u32) -> Engine {
 fn syn(client: u32, port: u16, sequence_number: u32) -> Event {
     let header = TcpHeader { sequence_number: Some(sequence_number), flags: Some(TcpFlags::SYN) };
     Event::Packet(Packet {
-        source: Ipv4Addr::from_bits(client.wrapping_mul(0x9e37_79b1)).into(),
+        source: Ipv4Addr::from_bits(client.wrapping_add(1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff)
+            .into(),
         destination: IpAddr::V4(Ipv4Addr::LOCALHOST),
         source_port: Port(40_000),
         destination_port: Port(port),
@@ -104,9 +105,9 @@ fn traffic(engine: &mut Engine, clients: std::ops::Range<u32>) -> usize {
         for (port, number) in knocks {
             effects += handle(engine, at, syn(client, port, number));
         }
-        effects += handle(engine, at, syn(client | 0x8000_0000, 7000, 5));
-        effects += handle(engine, at, syn(client | 0x4000_0000, 9000, 6));
-        effects += handle(engine, at, syn(client | 0x4000_0000, 7000, 7));
+        effects += handle(engine, at, syn(client | 0x4000_0000, 7000, 5));
+        effects += handle(engine, at, syn(client | 0x2000_0000, 9000, 6));
+        effects += handle(engine, at, syn(client | 0x2000_0000, 7000, 7));
     }
     effects
 }

@@ -237,3 +237,28 @@ fn expand(
     }
     found.insert(path);
 }
+
+/// The crates of programs and libraries, and which of the others each may depend on.
+const CRATES: &[(&str, &[&str])] = &[
+    ("engine", &[]),
+    ("compat", &["engine"]),
+    ("config", &["engine"]),
+    ("capture", &["config", "engine"]),
+    ("replay", &["capture", "compat", "config", "engine"]),
+    ("daemon", &["config", "engine"]),
+    ("client", &["capture", "config", "engine"]),
+];
+
+#[test]
+fn crates_depend_only_on_those_below_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (name, allowed) in CRATES {
+        let manifest = fs::read_to_string(root.join(name).join("Cargo.toml")).unwrap();
+        let (_, dependencies) = manifest.split_once("[dependencies]").unwrap();
+        let dependencies = dependencies.split("\n[").next().unwrap();
+        let own = dependencies.lines().filter_map(|line| line.strip_prefix("knock-"));
+        let own: BTreeSet<&str> = own.filter_map(|line| line.split(['.', ' ']).next()).collect();
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        assert_eq!(own, allowed, "{name}");
+    }
+}

@@ -253,6 +253,43 @@ directives! {
         manual: "How long after the end of the start command the stop command is run: 0 to \
                  2147483647. Default: 10.",
     };
+    /// `On_Reknock`, which knockd 0.8 does not know.
+    OnReknock = Row {
+        names: &["on_reknock"],
+        section: Section::Door,
+        value: Value::OneOf(Words {
+            known: &["extend", "separate", "ignore"],
+            thing: "effect of a further opening",
+            help: "write `extend` to keep the door open longer, `separate` for a stop command at \
+                   the deadline of each opening, as knockd 0.8 has it, or `ignore`",
+        }),
+        absent: Absent::Default("extend"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`On_Reknock` = extend|separate|ignore",
+        manual: "What happens when a client opens the door that is open for it already. `extend`: \
+                 the start command is run again, and the stop command is run as often as the start \
+                 command, all at the latest deadline. `separate`: each opening has its own \
+                 deadline, as in `knockd` 0.8, so that commands that do not stack close the door \
+                 at the first. `ignore`: nothing. Default: `extend`. Unknown to `knockd` 0.8.",
+    };
+    /// `Seq_Cooldown`, which knockd 0.8 does not know.
+    SeqCooldown = Row {
+        names: &["seq_cooldown"],
+        section: Section::Door,
+        value: Value::Seconds(Least::One {
+            message: "a cooldown of 0 seconds ignores nothing",
+            help: "write for how many seconds further openings are ignored, or remove the line",
+        }),
+        absent: Absent::Means("to ignore no opening"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Seq_Cooldown` = SECONDS",
+        manual: "How long after an opening further ones of the same client are ignored: 1 to \
+                 2147483647. Default: not at all. Unknown to `knockd` 0.8.",
+    };
     /// `Stop_Command`.
     StopCommand = Row {
         names: &["stop_command"],

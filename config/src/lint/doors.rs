@@ -4,8 +4,9 @@ use super::circumstances::Circumstances;
 use super::services;
 use crate::config::{DoorConfig, Knocks};
 use crate::diagnostics::Diagnostics;
+use crate::directives::Directive;
 use crate::lex::Piece;
-use crate::warnings::{Guess, Warning, Why};
+use crate::warnings::{Guess, Unknown, Warning, Why};
 use knock_engine::{Knock, Port, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
 
 /// A first packet of a TCP connection, as every program sends it that connects.
@@ -24,6 +25,16 @@ pub(super) fn check(
     check_target(door, text, with, diagnostics);
     check_flags(door, text, diagnostics);
     check_timeouts(door, text, diagnostics);
+    let new = [
+        (Directive::OnReknock, door.on_reknock.as_ref().map(|given| given.at)),
+        (Directive::SeqCooldown, door.seq_cooldown.as_ref().map(|given| given.at)),
+    ];
+    for (directive, at) in new {
+        if at.is_some() {
+            let unknown = Unknown::Directive { directive };
+            diagnostics.warn_at(Warning::UnknownToKnockd08 { unknown }, at);
+        }
+    }
     if let Some(given) = &door.knocks
         && let Knocks::Fixed(sequence) = &given.value
     {

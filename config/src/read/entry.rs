@@ -6,7 +6,14 @@ use crate::diagnostics::Diagnostics;
 use crate::directives::Directive;
 use crate::lex::Piece;
 use crate::names::FileName;
-use knock_engine::{Command, OneTimeSequences, Seconds};
+use knock_engine::{Command, OnReknock, OneTimeSequences, Seconds};
+
+/// The words for what an opening of an open door does.
+const ON_REKNOCK: &[(&str, OnReknock)] = &[
+    ("extend", OnReknock::Extend),
+    ("separate", OnReknock::Separate),
+    ("ignore", OnReknock::Ignore),
+];
 
 /// A directive as a line gives it.
 #[derive(Clone, Copy)]
@@ -58,6 +65,8 @@ impl Entry<'_> {
             Directive::StartCommand => door.start = self.command(),
             Directive::StartCommand6 => door.start_6 = self.command(),
             Directive::CmdTimeout => door.cmd_timeout = self.seconds(found),
+            Directive::OnReknock => door.on_reknock = self.word(ON_REKNOCK, found),
+            Directive::SeqCooldown => door.seq_cooldown = self.seconds(found),
             Directive::StopCommand => door.stop = self.command(),
             Directive::StopCommand6 => door.stop_6 = self.command(),
         }

@@ -29,6 +29,10 @@ impl Runner {
     /// Logs what a command did, and passes its end on to the engine.
     pub(super) fn command_event(&mut self, event: CommandEvent) {
         match event {
+            CommandEvent::Starts(CommandRequest { door_name, line, .. }) => {
+                let text = [&door_name[..], b": running command: ", &line].concat();
+                self.output.text(Kind::Opening, text);
+            }
             CommandEvent::Ended(request, status) => {
                 self.command_ended(&request, status);
                 // A stop command is run only once, whether it succeeds or not, unless it was killed

@@ -71,6 +71,8 @@ impl CommandRequest {
 /// What a command did, or what was done to it.
 #[derive(Debug)]
 pub(super) enum CommandEvent {
+    /// It is its turn.
+    Starts(CommandRequest),
     /// It has ended.
     Ended(CommandRequest, CommandStatus),
     /// It could not be started.
@@ -208,6 +210,9 @@ impl Commands {
     }
 
     fn start_one(&mut self, mut request: CommandRequest, events: &mut Vec<CommandEvent>) {
+        if !request.postponed {
+            events.push(CommandEvent::Starts(request.clone()));
+        }
         match spawn(&request, self.in_root) {
             Ok((child, output)) => self.running.push(Running {
                 output: CommandOutput::new(output),

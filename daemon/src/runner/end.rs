@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use knock_engine::{Effect, Phase, RunId};
+use knock_engine::Phase;
 use nix::sys::signal::Signal;
 
 use super::commands::CommandRequest;
@@ -183,8 +183,6 @@ impl Runner {
         let mut requests = Vec::new();
         for lease in self.leases.end_all() {
             let (door, client) = (lease.door, lease.client);
-            let run = RunId::from_bits(u64::MAX);
-            self.print(&Effect::RunCommand { run, client, door, phase: Phase::Stop });
             let mut line = Vec::new();
             lease.stop.expand(client, &mut line);
             requests.push(CommandRequest {

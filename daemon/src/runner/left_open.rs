@@ -19,7 +19,6 @@ impl Runner {
             knock_engine::address::write(client, &mut text);
             text.extend(b" when knockd last ended; closing it now");
             self.output.text(Kind::Notice, text);
-            self.output.text(Kind::Opening, [&name[..], b": running command: ", &stop].concat());
             // If the door still exists, its next command for the client waits for this one.
             let mut doors = self.doors.in_order();
             let door = doors.find(|(_, door)| door.name.as_bytes() == name).map(|(id, _)| id);

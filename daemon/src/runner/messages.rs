@@ -72,10 +72,13 @@ impl Runner {
             // All doors are about to be closed: none is opened now, and the others are closed anyway.
             return;
         }
-        self.print(effect);
         if let Effect::RunCommand { run, client, door, phase } = *effect {
+            // Its line is printed when it starts.
             self.run(run, client, door, phase);
-        } else if let Effect::MarkOneTime { door, line, offset } = *effect {
+            return;
+        }
+        self.print(effect);
+        if let Effect::MarkOneTime { door, line, offset } = *effect {
             self.mark(door, line, offset);
         } else if *effect == Effect::ReloadRefused {
             self.forget_reload();
@@ -104,9 +107,7 @@ impl Runner {
             Channel::Note if self.args.debug => Kind::Debug,
             Channel::Note => return,
         };
-        // The line of a command begins with the door.
-        let begins_with_client = !matches!(effect, Effect::RunCommand { .. });
-        let client = client_of(effect).filter(|_| begins_with_client);
+        let client = client_of(effect);
         self.output.line(Line { kind, text, client });
     }
 

@@ -68,7 +68,9 @@ impl Outbox {
 
     /// Adds an effect if it is wanted. One that is only a line is dropped if there is no room.
     pub(super) fn effect(&mut self, effect: Effect) {
-        let (is_progress, is_note) = (is_progress(&effect), matches!(effect, Effect::Note(_)));
+        let is_progress = is_progress(&effect);
+        let is_note =
+            matches!(effect, Effect::Note(_) | Effect::OpeningSkipped { again: true, .. });
         let is_wanted = (!is_progress || self.every_line) && (!is_note || self.debug);
         if !is_wanted {
             return;

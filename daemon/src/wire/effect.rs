@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Stage};
+use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Skip, Stage};
 
 use super::record::{Fields, InvalidMessage, kind};
 
@@ -48,6 +48,15 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         }
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
         Effect::OpeningRefused { client, door } => of(kind::OPENING_REFUSED, client, door),
+        Effect::OpeningSkipped { client, door, why, again } => {
+            let small = match why {
+                Skip::Merged => 0,
+                Skip::AlreadyOpen => 1,
+                Skip::Cooldown => 2,
+            };
+            let number = u64::from(again);
+            Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
+        }
         Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
         Effect::Note(Note::Retransmission { client, knock }) => {
             Fields { kind: kind::RETRANSMISSION, client: Some(client), ..Fields::default() }
@@ -109,6 +118,10 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         }
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
         kind::OPENING_REFUSED => Effect::OpeningRefused { client: client()?, door: door()? },
+        kind::OPENING_SKIPPED => {
+            let (why, again) = skip(fields)?;
+            Effect::OpeningSkipped { client: client()?, door: door()?, why, again }
+        }
         kind::RELOAD_REFUSED => Effect::ReloadRefused,
         kind::RETRANSMISSION => {
             Effect::Note(Note::Retransmission { client: client()?, knock: fields.knock() })
@@ -141,4 +154,19 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         }
         _ => return Err(InvalidMessage),
     })
+}
+
+/// Returns why an opening changed nothing, and whether that was said before.
+const fn skip(fields: &Fields) -> Result<(Skip, bool), InvalidMessage> {
+    let why = match fields.small {
+        0 => Skip::Merged,
+        1 => Skip::AlreadyOpen,
+        2 => Skip::Cooldown,
+        _ => return Err(InvalidMessage),
+    };
+    match fields.number {
+        0 => Ok((why, false)),
+        1 => Ok((why, true)),
+        _ => Err(InvalidMessage),
+    }
 }

@@ -17,10 +17,11 @@ fn commands_of_one_client_and_door_overlap_under_knockd_08() {
     let orders = both(config, |machine, program| {
         let (live, _) = listen(machine, program, "");
         machine.knock(&[7000, 7000]);
-        for _ in 0..2 {
+        let at_once = if program == THEIRS { 2 } else { 1 };
+        for _ in 0..at_once {
             while !live.line().starts_with("door: running command: ") {}
         }
-        machine.wait_for_lines("order", if program == THEIRS { 2 } else { 1 });
+        machine.wait_for_lines("order", at_once);
         machine.set_up("touch DIR/go");
         machine.wait_for_lines("order", 4);
         machine.folder.read("order").replace('\n', " ")

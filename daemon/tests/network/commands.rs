@@ -88,3 +88,35 @@ fn commands_get_client_door_and_phase() {
     }
     daemon.end();
 }
+
+/// A door that one datagram opens, with commands that take two seconds.
+const WAKE: &str = "
+[wake]
+    sequence = 7001:udp
+    start_command = echo start >> DIR/log; sleep 2
+    cmd_timeout = 1
+    stop_command = echo stop >> DIR/log
+";
+
+#[test]
+fn of_200_datagrams_two_commands_are_left_and_the_stop_commands_run() {
+    let name = "of_200_datagrams_two_commands_are_left_and_the_stop_commands_run";
+    let Some(scene) = Scene::new(name, &[], WAKE) else { return };
+    let daemon = scene.start("-i server");
+    scene.client("for one in $(seq 200); do printf x | nc -u -q 0 192.0.2.1 7001 & done; wait");
+    let stages = || daemon.output().matches(": wake: Stage 1\n").count();
+    wait_until("all datagrams were heard", || stages() >= 200);
+    let starts = || scene.read("log").matches("start").count();
+    let begun = starts();
+    wait_until("the door is shut", || scene.read("log").contains("stop"));
+    wait_until("every start has its stop", || {
+        scene.read("log").matches("stop").count() == starts()
+    });
+    assert!(starts() <= begun + 1, "{begun}: {}", scene.read("log"));
+    assert!(starts() >= 2 && starts() < 10, "{}", scene.read("log"));
+    let merged = "wake: merged with the opening that waits for the running command";
+    assert!(daemon.errors().contains(merged), "{}", daemon.errors());
+    assert!(daemon.errors().matches(merged).count() <= starts(), "{}", daemon.errors());
+    daemon.signal("TERM");
+    assert_eq!(daemon.finish().status, Some(0));
+}

@@ -15,4 +15,5 @@ mod interfaces;
 mod knockers;
 mod life;
 mod links;
+mod reknock;
 mod seed;

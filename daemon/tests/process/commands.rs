@@ -195,6 +195,8 @@ fn a_second_signal_ends_at_once_and_lists_the_doors_that_stay_open() {
         for last in [1, 2, 3, 3] {
             machine.knocker([127, 0, 0, last]).knock(&[7000]);
             daemon.wait_for(&format!("127.0.0.{last}: door: OPEN SESAME"));
+            // A second one waits until the first has ended.
+            daemon.wait_for("door: running command: true");
         }
         let first = if begins_by_itself { &daemon.sniffer } else { &daemon.runner };
         first.signal(if begins_by_itself { Signal::SIGKILL } else { Signal::SIGTERM });

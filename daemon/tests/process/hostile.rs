@@ -37,8 +37,9 @@ fn a_pid_file_that_is_not_a_regular_file_is_refused_and_left_alone() {
 fn no_knock_is_lost_in_a_storm_of_sighup() {
     let Some(machine) = machine("no_knock_is_lost_in_a_storm_of_sighup") else { return };
     let daemon = Daemon::start(&machine, "-g DIR/log");
-    let knocker = machine.knocker([127, 0, 0, 1]);
-    for _ in 0..50 {
+    for number in 1..=50 {
+        // Openings of one client would be merged.
+        let knocker = machine.knocker([127, 0, 0, number]);
         daemon.runner.signal(Signal::SIGHUP);
         knocker.knock(&[7000]);
         daemon.runner.signal(Signal::SIGHUP);

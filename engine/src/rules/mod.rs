@@ -107,6 +107,12 @@ pub struct Counts {
     pub forgotten_knocks: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
+    /// Openings that were merged with one that waits for its start command.
+    pub merged: u64,
+    /// Openings that were ignored because the door was open already, or in a cooldown.
+    pub ignored: u64,
+    /// Cooldowns that were forgotten before their time at the limit, so that an opening could count.
+    pub forgotten_cooldowns: u64,
     /// Attempts that could not begin at the limit, under rules that do not evict; [`KnockRules`] evicts.
     pub not_begun: u64,
 }

@@ -59,6 +59,7 @@ impl<X: OwnEffect> Change<'_, X> {
                 track.tally.miss(stage, Miss::once(Cause::Refused, seen, None));
                 Verdict::Refused
             }
+            Effect::OpeningSkipped { why, .. } => Verdict::Skipped(why),
             Effect::RunCommand { phase, .. } => Verdict::Command(phase),
             Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use knock_engine::Undecodable;
-use knock_engine::{DoorId, FlagRule, Knock, Packet, Phase, Stage, TcpFlags, Timestamp, Transport};
+use knock_engine::{
+    DoorId, FlagRule, Knock, Packet, Phase, Skip, Stage, TcpFlags, Timestamp, Transport,
+};
 
 use crate::session::names::PacketId;
 
@@ -90,6 +92,8 @@ pub enum Verdict {
     Opened,
     /// The door stayed shut, because too many commands and open doors are pending.
     Refused,
+    /// The sequence was complete, but the opening changes nothing.
+    Skipped(Skip),
     /// A command would run.
     Command(Phase),
     /// The attempt took too long.
@@ -237,6 +241,9 @@ impl Verdict {
             Self::Stage { .. } => "stage",
             Self::Opened => "opened",
             Self::Refused => "refused",
+            Self::Skipped(Skip::Merged) => "merged",
+            Self::Skipped(Skip::AlreadyOpen) => "already-open",
+            Self::Skipped(Skip::Cooldown) => "cooldown",
             Self::Command(Phase::Start) => "start-command",
             Self::Command(Phase::Stop) => "stop-command",
             Self::SequenceTimedOut { .. } => "sequence-timeout",

@@ -245,6 +245,7 @@ impl Fields {
             Verdict::Ignored(Why::OtherAttempt { door }) => Self { other_door: Some(door), ..none },
             Verdict::Opened
             | Verdict::Refused
+            | Verdict::Skipped(_)
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }

@@ -205,7 +205,7 @@ const fn style_of(verdict: &Verdict) -> Style {
         | Verdict::Disabled
         | Verdict::Void { .. }
         | Verdict::Ignored(Why::Late(_)) => BAD,
-        Verdict::Ignored(_) => IGNORED,
+        Verdict::Skipped(_) | Verdict::Ignored(_) => IGNORED,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use knock_config::text::printable;
 use knock_engine::Undecodable;
 use knock_engine::address;
-use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Stage, TcpFlags};
+use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Skip, Stage, TcpFlags};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places};
@@ -44,6 +44,12 @@ impl Words<'_> {
             Verdict::Refused => "not opened: too many commands and open doors are pending (see \
                                  --max-attempts)"
                 .to_owned(),
+            Verdict::Skipped(why) => match why {
+                Skip::Merged => "merged with the opening that waits for the running command",
+                Skip::AlreadyOpen => "already open, ignored (On_Reknock = ignore)",
+                Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
+            }
+            .to_owned(),
             Verdict::Command(phase) => self.command(one, phase),
             Verdict::SequenceTimedOut { stage, expected } => {
                 let missing = expected
@@ -193,6 +199,7 @@ impl Words<'_> {
             Verdict::Stage { late: None, .. }
             | Verdict::Opened
             | Verdict::Refused
+            | Verdict::Skipped(_)
             | Verdict::Command(_)
             | Verdict::Evicted { .. }
             | Verdict::SequenceChanged { .. }

@@ -328,6 +328,7 @@ const fn is_of_opening(verdict: &Verdict) -> bool {
         verdict,
         Verdict::Opened
             | Verdict::Refused
+            | Verdict::Skipped(_)
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
@@ -344,6 +345,7 @@ const fn ends_attempt(verdict: &Verdict) -> bool {
         verdict,
         Verdict::Opened
             | Verdict::Refused
+            | Verdict::Skipped(_)
             | Verdict::SequenceTimedOut { .. }
             | Verdict::Evicted { .. }
             | Verdict::SequenceChanged { .. }
@@ -364,6 +366,7 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         }
         Verdict::Stage { late: Some(_), .. }
         | Verdict::Refused
+        | Verdict::Skipped(_)
         | Verdict::SequenceTimedOut { .. }
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }

@@ -178,6 +178,8 @@ impl Tally {
         warn(counts.evicted, "attempt", "attempts", &made_room);
         let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
         warn(counts.forgotten_knocks, "opening was", "openings were", &forgotten);
+        let forgotten = format!("forgotten early {limit}: an opening may have counted");
+        warn(counts.forgotten_cooldowns, "cooldown was", "cooldowns were", &forgotten);
         let not_begun = format!("not begun {limit}; knockd 0.8 would have begun it");
         warn(counts.not_begun, "attempt was", "attempts were", &not_begun);
         let refused = format!("refused {limit}");

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use knock_compat::{Effect, Engine, Rules};
 use knock_engine::{
-    Commands, Door, DoorName, DoorSequence, Doors, Event, FlagRule, Limits, Listening, OneTimeLine,
-    OneTimeSequences, Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
+    Door, DoorName, DoorSequence, Doors, Event, Limits, Listening, OneTimeLine, OneTimeSequences,
+    Packet, Protocol, Seconds, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 use knock_fuzz::{check_diagnostics, line_number};
 use knock_tests::drive;
@@ -83,13 +83,8 @@ fn open(engine: &mut Engine, line: &OneTimeLine) -> (u32, u64, DoorSequence) {
 
 fn engine_with(sequences: OneTimeSequences) -> Engine {
     let door = Door {
-        name: DoorName::new(b"d"),
-        sequence: DoorSequence::OneTime(sequences),
         seq_timeout: Seconds::MAX,
-        flags: FlagRule::default(),
-        target: None,
-        commands: Commands::default(),
-        cmd_timeout: Seconds::MAX,
+        ..Door::new(DoorName::new(b"d"), DoorSequence::OneTime(sequences))
     };
     let limits = Limits { attempts: std::num::NonZeroU32::MIN, hash_seed: 0 };
     let doors = Doors::new(vec![door]).unwrap();

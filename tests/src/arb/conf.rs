@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::model::{ACK, Door, FIN, Knock, PSH, Protocol, RST, SYN, Sequences, URG};
+use crate::model::{ACK, Door, FIN, Knock, OnReknock, PSH, Protocol, RST, SYN, Sequences, URG};
 
 /// The files that make up a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +167,10 @@ impl Writer<'_> {
         if door.cmd_timeout_s != 10 || self.one_in(2) {
             items.push(("Cmd_Timeout", door.cmd_timeout_s.to_string().into()));
         }
+        items.extend(on_reknock(door).map(|word| ("On_Reknock", word.into())));
+        if let Some(seconds) = door.seq_cooldown_s {
+            items.push(("Seq_Cooldown", seconds.to_string().into()));
+        }
         match self.pick(&["plain", "reversed", "rotated"]) {
             "reversed" => items.reverse(),
             "rotated" => items.rotate_left(1),
@@ -256,5 +260,14 @@ impl Writer<'_> {
         for line in [first, rest].iter().filter(|line| !line.is_empty()) {
             self.put("TCPFlags", line.join(comma).as_bytes());
         }
+    }
+}
+
+/// Returns the word for what an opening of an open door does, if it is not the default.
+const fn on_reknock(door: &Door) -> Option<&'static str> {
+    match door.on_reknock {
+        OnReknock::Extend => None,
+        OnReknock::Separate => Some("separate"),
+        OnReknock::Ignore => Some("ignore"),
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use super::address;
-use crate::model::{ACK, Door, FIN, Knock, PSH, RST, SYN, Sequences, URG};
+use crate::model::{ACK, Door, FIN, Knock, OnReknock, PSH, RST, SYN, Sequences, URG};
 
 /// The most doors of a case.
 pub(super) const DOORS_MAX: usize = 5;
@@ -46,6 +46,7 @@ struct DoorPlan {
     flags: (u8, u8),
     target: Option<IpAddr>,
     commands: CommandPlan,
+    reknock: (OnReknock, Option<u32>),
 }
 
 fn door_plan() -> impl Strategy<Value = DoorPlan> {
@@ -58,10 +59,22 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
         flags(),
         option::weighted(0.15, target()),
         command_plan(),
+        reknock(),
     )
-        .prop_map(|(name, sequence, one_time, seq_timeout_s, flags, target, commands)| {
-            DoorPlan { name, sequence, one_time, seq_timeout_s, flags, target, commands }
-        })
+        .prop_map(
+            |(name, sequence, one_time, seq_timeout_s, flags, target, commands, reknock)| {
+                DoorPlan {
+                    name,
+                    sequence,
+                    one_time,
+                    seq_timeout_s,
+                    flags,
+                    target,
+                    commands,
+                    reknock,
+                }
+            },
+        )
 }
 
 impl DoorPlan {
@@ -75,6 +88,7 @@ impl DoorPlan {
             }
         };
         let CommandPlan { start, start_6, stop, stop_6, cmd_timeout_s } = self.commands.clone();
+        let (on_reknock, seq_cooldown_s) = self.reknock;
         let (wanted, refused) = self.flags;
         let name = match earlier.last() {
             Some(door) if self.name.is_shared => String::from_utf8_lossy(&door.name).into_owned(),
@@ -90,6 +104,8 @@ impl DoorPlan {
             stop,
             stop_6,
             cmd_timeout_s,
+            on_reknock,
+            seq_cooldown_s,
             ..Door::new(&name, sequences)
         }
     }
@@ -227,6 +243,16 @@ fn flags() -> impl Strategy<Value = (u8, u8)> {
 
 fn target() -> impl Strategy<Value = IpAddr> {
     select(vec!["198.51.100.7", "10.0.0.1", "2001:db8:ffff::7", "2001:db8::1"]).prop_map(address)
+}
+
+/// `On_Reknock` and `Seq_Cooldown`.
+fn reknock() -> impl Strategy<Value = (OnReknock, Option<u32>)> {
+    let on_reknock = prop_oneof![
+        4 => Just(OnReknock::Extend),
+        1 => Just(OnReknock::Separate),
+        1 => Just(OnReknock::Ignore),
+    ];
+    (on_reknock, option::weighted(0.15, 1..=20_u32))
 }
 
 #[derive(Clone, Debug)]

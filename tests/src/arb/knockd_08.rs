@@ -30,7 +30,7 @@ use self::frames::{FramePlan, frame_plan};
 use super::traffic::{self, START_NS, Sight};
 use super::{Conf, Resolution, Style, address, conf, doors, formats, style};
 use crate::forge::{Capture, Format, Link, Record};
-use crate::model::{Door, Setting};
+use crate::model::{Door, OnReknock, Setting};
 use crate::oracle;
 
 /// Doors, their traffic, and maybe a reload.
@@ -118,7 +118,7 @@ fn conf_files(conf: &Conf) -> impl Iterator<Item = (&str, &[u8])> {
 
 /// Draws a case.
 pub fn case() -> impl Strategy<Value = Case> {
-    let setting = (doors(), local_addresses(), prop::bool::weighted(0.08))
+    let setting = (old_doors(), local_addresses(), prop::bool::weighted(0.08))
         .prop_map(|(doors, local, ipv4_only)| Setting { doors, local: Some(local), ipv4_only });
     let reload = option::weighted(0.2, reload_plan());
     let capture = (link(), any::<bool>(), any::<Index>());
@@ -130,6 +130,12 @@ pub fn case() -> impl Strategy<Value = Case> {
             Draft { setting, style, sights, frames, resolution, link, format }.case(reload)
         },
     )
+}
+
+/// Draws doors without the directives that knockd 0.8 does not know.
+fn old_doors() -> impl Strategy<Value = Vec<Door>> {
+    let old = |door| Door { on_reknock: OnReknock::Extend, seq_cooldown_s: None, ..door };
+    doors().prop_map(move |doors| doors.into_iter().map(old).collect())
 }
 
 /// The plan that a case is made from.
@@ -228,7 +234,7 @@ fn reload_plan() -> impl Strategy<Value = ReloadPlan> {
         2 => Just(Change::None),
         1 => Just(Change::Reversed),
         1 => any::<Index>().prop_map(Change::OneLess),
-        2 => doors().prop_map(Change::Others),
+        2 => old_doors().prop_map(Change::Others),
     ];
     (any::<Index>(), change, style(), traffic::plan(), 0..60_000_i64).prop_map(
         |(at, change, style, traffic, later_ms)| ReloadPlan {

@@ -1,6 +1,7 @@
 //! The doors, and everything that happens at them.
 
 mod hearing;
+mod leases;
 mod timers;
 
 use std::net::IpAddr;
@@ -41,11 +42,21 @@ struct Running {
     is_start: bool,
 }
 
-/// An open door for one client that a stop command will close.
+/// A stop command that is to come because a start command has ended.
 #[derive(Clone)]
-struct Lease {
+struct Owed {
+    /// When it is due, and the place of its timer in the order of creation; `None` while a start
+    /// command of the same client and door runs or waits. Several can share a timer.
+    deadline: Option<(i64, u64)>,
+    client: IpAddr,
+    door: usize,
+}
+
+/// A while in which openings are ignored.
+#[derive(Clone)]
+struct Cooldown {
     created: u64,
-    due_ns: i64,
+    until_ns: i64,
     client: IpAddr,
     door: usize,
 }
@@ -62,7 +73,7 @@ pub struct House {
     local: Option<Vec<IpAddr>>,
     ipv4_only: bool,
     ends_commands_at_once: bool,
-    /// The most attempts, openings remembered, and commands and leases pending.
+    /// The most attempts, openings remembered, cooldowns, and commands that run, wait or are owed.
     limit: usize,
     now_ns: i64,
     timers_created: u64,
@@ -72,7 +83,12 @@ pub struct House {
     attempts: Vec<Attempt>,
     remembered: Vec<Remembered>,
     running: Vec<Running>,
-    leases: Vec<Lease>,
+    /// For whom a start command waits for its turn, and at which door.
+    waiting: Vec<(IpAddr, usize)>,
+    owed: Vec<Owed>,
+    /// For whom a stop command that is due waits for its turn, and at which door.
+    due_stops: Vec<(IpAddr, usize)>,
+    cooldowns: Vec<Cooldown>,
     out: Outcome,
 }
 
@@ -94,7 +110,10 @@ impl House {
             attempts: Vec::new(),
             remembered: Vec::new(),
             running: Vec::new(),
-            leases: Vec::new(),
+            waiting: Vec::new(),
+            owed: Vec::new(),
+            due_stops: Vec::new(),
+            cooldowns: Vec::new(),
             out: Outcome::default(),
         }
     }
@@ -145,7 +164,8 @@ impl House {
     #[must_use]
     pub fn next_due_ns(&self) -> Option<i64> {
         let attempts = self.attempts.iter().map(|attempt| attempt.due_ns);
-        attempts.chain(self.leases.iter().map(|lease| lease.due_ns)).min()
+        let owed = self.owed.iter().filter_map(|owed| owed.deadline);
+        attempts.chain(owed.map(|(due_ns, _)| due_ns)).min()
     }
 
     // ---- what happens
@@ -154,7 +174,6 @@ impl House {
     pub fn time(&mut self, at_ns: i64) {
         self.now_ns = self.now_ns.max(at_ns);
         self.fire_what_is_due();
-        self.end_commands_at_once();
     }
 
     /// A packet comes.
@@ -164,13 +183,13 @@ impl House {
         }
         self.time(packet.at_ns);
         self.hear(packet);
-        self.end_commands_at_once();
+        self.end_commands_at_once(self.now_ns);
     }
 
     /// The `number`th command ends, counted from 0.
     pub fn command_ended(&mut self, at_ns: i64, number: u64) {
         self.time(at_ns);
-        self.end_command(number);
+        self.end_command(self.now_ns, number);
     }
 
     /// The local addresses and the support of IPv6 change.

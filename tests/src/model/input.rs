@@ -96,6 +96,21 @@ pub struct Door {
     pub stop_6: Option<Vec<u8>>,
     /// Seconds from the end of the start command to the stop command.
     pub cmd_timeout_s: u32,
+    /// What an opening does while the door is open for the client.
+    pub on_reknock: OnReknock,
+    /// Seconds for which further openings of the same client are ignored; `None`: none are.
+    pub seq_cooldown_s: Option<u32>,
+}
+
+/// What an opening does while the door is open for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnReknock {
+    /// The start command runs again; the stop commands of all openings come at the latest deadline.
+    Extend,
+    /// The start command runs again; each opening has a stop command at its own deadline.
+    Separate,
+    /// Nothing.
+    Ignore,
 }
 
 impl Door {
@@ -114,6 +129,8 @@ impl Door {
             stop: None,
             stop_6: None,
             cmd_timeout_s: 10,
+            on_reknock: OnReknock::Extend,
+            seq_cooldown_s: None,
         }
     }
 }

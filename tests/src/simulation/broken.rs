@@ -11,6 +11,8 @@ pub enum Invariant {
     HonestGetIn,
     /// c: every opening runs its start command, and every lease is closed once, when it is due.
     LeasesClose,
+    /// i: commands of one client and door run in turn, stop commands first.
+    CommandsInTurn,
     /// d: nothing outlives its reason.
     NothingOutlivesItsReason,
     /// e: memory is bounded, and every loss is counted.
@@ -29,6 +31,7 @@ impl fmt::Display for Invariant {
             Self::OnlyKnocksOpen => "a: a door opens only for a client that made its knocks",
             Self::HonestGetIn => "b: an honest client gets in, whatever others do",
             Self::LeasesClose => "c: every lease is closed once, when it is due",
+            Self::CommandsInTurn => "i: commands of one client and door run in turn",
             Self::NothingOutlivesItsReason => "d: nothing outlives its reason",
             Self::MemoryIsBounded => "e: memory is bounded, and every loss is counted",
             Self::TimeRunsForwards => "f: time does not run backwards",

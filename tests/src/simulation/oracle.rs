@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Phase};
+use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Phase, Skip};
 use knock_engine::{Effect, Engine};
 
 use super::broken::{Broken, Invariant, ensure};
@@ -32,6 +32,8 @@ pub(super) struct Oracle {
     promise: Promise,
     /// How many commands ended in this step, while its effects were polled.
     ended: usize,
+    /// Whether any cooldown was forgotten at the limit.
+    forgets_cooldowns: bool,
     ledger: Ledger,
 }
 
@@ -46,6 +48,7 @@ struct Ledger {
     ended: u64,
     evicted: u64,
     refused: u64,
+    skipped: u64,
     opened: u64,
     timed_out: u64,
     voided: u64,
@@ -70,6 +73,7 @@ impl Oracle {
             client: None,
             promise: Promise::default(),
             ended: 0,
+            forgets_cooldowns: false,
             ledger: Ledger::default(),
         }
     }
@@ -124,20 +128,15 @@ impl Oracle {
         effect: &Effect,
         engine: &Engine,
         tally: &mut Tally,
-    ) -> Result<Option<(u64, Lessee)>, Broken> {
+    ) -> Result<Option<u64>, Broken> {
         let is_in_order = self.last_ns <= at_ns && at_ns <= self.now_ns;
         ensure(is_in_order, Invariant::TimeRunsForwards, || {
             format!("{effect:?} at {at_ns}, after {}, now {}", self.last_ns, self.now_ns)
         })?;
         self.last_ns = at_ns;
+        self.forgets_cooldowns |= engine.counts().forgotten_cooldowns > 0;
         let door = effect.door().map(|id| self.resolve(id, engine)).transpose()?;
         let door = door.unwrap_or(DoorNumber::MAX);
-        let run = if let Effect::RunCommand { client, phase, .. } = *effect {
-            Some((at_ns, (client, door), phase))
-        } else {
-            None
-        };
-        self.leases.check_order(run)?;
         if let Some(client) = effect.client()
             && ends_attempt(effect)
         {
@@ -159,10 +158,12 @@ impl Oracle {
             Effect::Opened { client, .. } => self.opened(at_ns, client, door, tally)?,
             Effect::RunCommand { client, phase, .. } => {
                 tally.leases += u64::from(phase == Phase::Stop);
-                return Ok(Some((self.leases.run((client, door), phase), (client, door))));
+                let known = &self.record.doors[door].door;
+                return self.leases.run(at_ns, (client, door), phase, known).map(Some);
             }
             Effect::CommandTimedOut { client, .. } => {
-                self.leases.timed_out(at_ns, (client, door))?;
+                let known = &self.record.doors[door].door;
+                self.leases.timed_out(at_ns, (client, door), known, tally)?;
             }
             Effect::CommandFailed { .. } => self.ledger.failures_told += 1,
             Effect::MarkOneTime { .. } => tally.sequences_used += 1,
@@ -174,6 +175,9 @@ impl Oracle {
                 ensure(pending >= self.limit, Invariant::MemoryIsBounded, || {
                     format!("refused with {pending} commands and leases of {}", self.limit)
                 })?;
+            }
+            Effect::OpeningSkipped { client, why, again, .. } => {
+                self.skipped(at_ns, (client, door), (why, again))?;
             }
             Effect::Note(note) => self.note(note)?,
             Effect::ReloadRefused => {
@@ -193,20 +197,47 @@ impl Oracle {
         tally: &mut Tally,
     ) -> Result<(), Broken> {
         self.ledger.opened += 1;
+        self.check_knocked(at_ns, client, door)?;
+        if self.promise.opens == Some((client, door)) {
+            self.promise.opens = None;
+            tally.honest += 1;
+        }
+        let known = &self.record.doors[door].door;
+        let is_too_soon =
+            self.leases.is_cooling_down(at_ns, (client, door), known) && !self.forgets_cooldowns;
+        ensure(!is_too_soon, Invariant::CommandsInTurn, || {
+            format!("{known:?} opened for {client} in its cooldown")
+        })?;
+        self.leases.opened(at_ns, (client, door), known, tally)?;
+        self.record.open(client, door);
+        Ok(())
+    }
+
+    fn skipped(
+        &mut self,
+        at_ns: i64,
+        (client, door): Lessee,
+        said: (Skip, bool),
+    ) -> Result<(), Broken> {
+        self.ledger.skipped += 1;
+        self.check_knocked(at_ns, client, door)?;
+        if self.promise.opens == Some((client, door)) {
+            self.promise.opens = None;
+        }
+        let known = &self.record.doors[door].door;
+        self.leases.skipped(at_ns, (client, door), known, said)?;
+        self.record.open(client, door);
+        Ok(())
+    }
+
+    fn check_knocked(&self, at_ns: i64, client: IpAddr, door: DoorNumber) -> Result<(), Broken> {
         let is_for = self.client == Some(client) && self.record.doors[door].listed;
         let has_knocked = is_for && self.record.has_knocked(client, door, at_ns);
         ensure(has_knocked, Invariant::OnlyKnocksOpen, || {
             let history = self.record.of(client);
             let latest = &history[history.len().saturating_sub(8)..];
             format!("{:?} opened for {client}: {latest:#?}", self.record.doors[door])
-        })?;
-        if self.promise.opens == Some((client, door)) {
-            self.promise.opens = None;
-            tally.honest += 1;
-        }
-        self.leases.opened(at_ns, (client, door), &self.record.doors[door].door);
-        self.record.open(client, door);
-        Ok(())
+        })
     }
 
     fn note(&mut self, note: Note) -> Result<(), Broken> {
@@ -266,6 +297,7 @@ impl Oracle {
         let counted = [
             (counts.evicted, ledger.evicted),
             (counts.refused, ledger.refused),
+            (counts.merged + counts.ignored, ledger.skipped),
             (counts.opened, ledger.opened),
             (counts.timed_out, ledger.timed_out),
             (counts.voided, ledger.voided),
@@ -357,6 +389,7 @@ fn ends_attempt(effect: &Effect) -> bool {
         Effect::SequenceTimedOut { .. }
             | Effect::Opened { .. }
             | Effect::OpeningRefused { .. }
+            | Effect::OpeningSkipped { .. }
             | Effect::Note(
                 Note::Voided { .. }
                     | Note::Evicted { .. }
@@ -369,7 +402,8 @@ fn ends_attempt(effect: &Effect) -> bool {
 impl Ledger {
     /// Returns how many attempts must be live, according to the counts of effects.
     fn live_count(&self) -> u64 {
-        let ended = self.opened + self.refused + self.timed_out + self.voided + self.evicted;
+        let completed = self.opened + self.refused + self.skipped;
+        let ended = completed + self.timed_out + self.voided + self.evicted;
         self.begun.wrapping_sub(ended + self.ended + self.restarted)
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::rng::Rng;
-use crate::model::{ACK, Door, FIN, Knock, RST, SYN, Sequences};
+use crate::model::{ACK, Door, FIN, Knock, OnReknock, RST, SYN, Sequences};
 
 /// Addresses that the host may have.
 const HERE: [IpAddr; 4] = [
@@ -117,7 +117,10 @@ impl Joiner {
     fn change(&mut self, rng: &mut Rng, door: &Door) -> Door {
         let fresh = self.door(rng);
         let door = door.clone();
-        match rng.between(0, 5) {
+        match rng.between(0, 6) {
+            6 => {
+                Door { on_reknock: fresh.on_reknock, seq_cooldown_s: fresh.seq_cooldown_s, ..door }
+            }
             0 => Door { sequences: fresh.sequences, ..door },
             1 => Door { seq_timeout_s: fresh.seq_timeout_s, ..door },
             2 => Door { cmd_timeout_s: fresh.cmd_timeout_s, ..door },
@@ -156,6 +159,12 @@ impl Joiner {
             stop,
             stop_6,
             cmd_timeout_s: rng.pick(&[0, 1, 5, 10, 40]),
+            on_reknock: rng.weighted(&[
+                (60, OnReknock::Extend),
+                (25, OnReknock::Separate),
+                (15, OnReknock::Ignore),
+            ]),
+            seq_cooldown_s: rng.weighted(&[(85, None), (10, Some(7)), (5, Some(30))]),
             ..Door::new(&format!("door{number}"), sequences)
         }
     }

@@ -228,10 +228,6 @@ impl World {
     fn command_ends(&mut self, number: u64) -> Result<(), Broken> {
         let status = if self.rng.percent(10) { self.rng.pick(&[1, 127, 143]) } else { 0 };
         self.tally.failed += u64::from(status != 0);
-        if let Some(next) = self.runner.end(number) {
-            self.tally.queued += 1;
-            Runner::start(next, self.true_ns, &mut self.rng, &mut self.queue, &mut self.tally);
-        }
         self.hand_over(self.clock_ns(), Input::Ended(number, status))?;
         if self.rng.percent(3) {
             self.tally.answered_twice += 1;
@@ -312,14 +308,13 @@ impl World {
                 lines.push(Line { at_ns, text });
             }
             let wanted = oracle.effect(at_ns, &effect, engine, tally)?;
-            let (Some((number, lessee)), Effect::RunCommand { run, .. }) = (wanted, effect) else {
+            let (Some(number), Effect::RunCommand { run, .. }) = (wanted, effect) else {
                 return Ok(());
             };
-            let is_first = runner.ask(run, lessee, number);
+            runner.ask(run);
             if at_once {
-                runner.end(number);
                 oracle.command_ended(at_ns, number, 0, tally);
-            } else if is_first {
+            } else {
                 Runner::start(number, true_ns, rng, queue, tally);
             }
             Ok(())
@@ -341,6 +336,9 @@ impl World {
             (said.evicted, expected.evicted),
             (said.forgotten_knocks, expected.forgotten_knocks),
             (said.refused, expected.refused),
+            (said.merged, expected.merged),
+            (said.ignored, expected.ignored),
+            (said.forgotten_cooldowns, expected.forgotten_cooldowns),
         ];
         ensure(pairs.iter().all(|(one, other)| one == other), Invariant::ModelAgrees, || {
             format!("the engine counts {said:#?}\nthe model counts {expected:#?}")
@@ -358,6 +356,9 @@ impl World {
         self.tally.evicted = counts.evicted;
         self.tally.forgotten = counts.forgotten_knocks;
         self.tally.refused = counts.refused;
+        self.tally.merged = counts.merged;
+        self.tally.ignored = counts.ignored;
+        self.tally.cooldowns_forgotten = counts.forgotten_cooldowns;
     }
 
     /// Returns the last events of the engine as text.

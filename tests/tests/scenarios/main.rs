@@ -39,14 +39,10 @@ fn knocks(text: &str) -> Sequence {
 }
 
 fn door(name: &str, sequence: &str) -> Door {
+    let name = DoorName::new(name.as_bytes());
     Door {
-        name: DoorName::new(name.as_bytes()),
-        sequence: DoorSequence::Fixed(knocks(sequence)),
         seq_timeout: Seconds::new(5).unwrap(),
-        flags: FlagRule::default(),
-        target: None,
-        commands: Commands::default(),
-        cmd_timeout: Seconds::new(10).unwrap(),
+        ..Door::new(name, DoorSequence::Fixed(knocks(sequence)))
     }
 }
 

@@ -1,5 +1,5 @@
 use knock_config as config;
-use knock_engine::{CommandStatus, Note, Phase, Protocol, RunId, Stage};
+use knock_engine::{CommandStatus, Note, Phase, Protocol, RunId, Skip, Stage};
 use proptest::prelude::*;
 
 use super::*;
@@ -36,6 +36,9 @@ fn effects() -> Vec<Effect> {
             Effect::RunCommand { run, client, door, phase: Phase::Stop },
             Effect::CommandTimedOut { client, door },
             Effect::OpeningRefused { client, door },
+            Effect::OpeningSkipped { client, door, why: Skip::Merged, again: false },
+            Effect::OpeningSkipped { client, door, why: Skip::AlreadyOpen, again: true },
+            Effect::OpeningSkipped { client, door, why: Skip::Cooldown, again: true },
             Effect::Note(Note::Retransmission { client, knock }),
             Effect::Note(Note::OtherFlags { client, door, stage }),
             Effect::Note(Note::SecondTry { client, door, stage, knock }),

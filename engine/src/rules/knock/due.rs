@@ -6,7 +6,7 @@ pub(super) use super::heads::Due;
 use super::heads::Heads;
 use crate::doors::DoorId;
 
-/// The place of an entry in a [`DueTable`].
+/// The place of an entry in a [`DueTable`] or another list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(u32);
 
@@ -23,7 +23,15 @@ impl Slot {
         Self(number)
     }
 
-    fn index(self) -> usize {
+    pub(super) const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(super) const fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }

@@ -134,7 +134,7 @@ mod tests {
             let mut heads = Heads::new();
             let mut list = BTreeMap::new();
             for (door, nanos) in steps {
-                let door = Doors::id_with_index_for_tests(door);
+                let door = Doors::ids_for_tests().nth(door).unwrap();
                 // No two are due at the same time and number.
                 let due = nanos.map(|nanos| {
                     (Timestamp::from_nanos(nanos), u64::try_from(door.index()).unwrap())

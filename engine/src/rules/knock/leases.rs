@@ -1,129 +1,346 @@
-//! Running commands, and leases that wait for their stop command.
+//! Leases: doors that are open for one client, with the commands that run and wait for them.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::due::{Due, DueTable, Entry, Slot};
+use super::fingerprint::{ClientHasher, ShortHash};
+use super::slot_table::SlotTable;
 use crate::command::Phase;
 use crate::doors::DoorId;
 use crate::effect::RunId;
 
-/// A command that has not ended.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Running {
-    pub(super) client: IpAddr,
-    pub(super) door: DoorId,
-    pub(super) phase: Phase,
-}
-
-/// A door that waits for its stop command.
+/// What one client has at one door from its opening until its last stop command has ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
     pub(super) client: IpAddr,
     pub(super) door: DoorId,
+    /// The command that runs. There is never a second one.
+    running: Option<Phase>,
+    /// Whether a start command waits for the one that runs.
+    start_waits: bool,
+    /// Whether it was said since the last opening that another changes nothing.
+    skip_said: bool,
+    /// How many start commands have ended whose stop command is not due yet.
+    owed_stops: u32,
+    /// How many stop commands are due and have not begun.
+    due_stops: u32,
+    /// The deadline of all stop commands that are owed, if they have one in common.
+    deadline: Slot,
 }
 
-impl Entry for Lease {
+impl Lease {
+    const fn new(client: IpAddr, door: DoorId) -> Self {
+        Self {
+            client,
+            door,
+            running: None,
+            start_waits: false,
+            skip_said: false,
+            owed_stops: 0,
+            due_stops: 0,
+            deadline: Slot::NONE,
+        }
+    }
+
+    pub(super) const fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) const fn start_waits(&self) -> bool {
+        self.start_waits
+    }
+
+    /// Returns whether the door is open, is being opened, or is about to.
+    pub(super) fn is_open(&self) -> bool {
+        self.running == Some(Phase::Start)
+            || self.start_waits
+            || self.owed_stops > 0
+            || self.due_stops > 0
+    }
+
+    /// Returns which command begins next, if none runs: stop commands go first.
+    const fn next(&self) -> Option<Phase> {
+        match (self.running, self.due_stops, self.start_waits) {
+            (Some(_), _, _) | (None, 0, false) => None,
+            (None, 0, true) => Some(Phase::Start),
+            (None, 1.., _) => Some(Phase::Stop),
+        }
+    }
+}
+
+/// A place that a lease has, or had.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// How many commands have run for the leases in this place.
+    serial: u32,
+    lease: Option<Lease>,
+}
+
+/// When stop commands of a lease are due.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    lease: Slot,
+    door: DoorId,
+}
+
+impl Entry for Deadline {
     fn door(&self) -> DoorId {
         self.door
     }
 }
 
-/// Running commands, and leases: doors that wait for their stop command.
+/// All leases: found by client and door, by the command that runs, and by due time.
 #[derive(Debug)]
 pub(super) struct Leases {
-    /// By place, with the serial number of the last command at it.
-    running: Vec<(u32, Option<Running>)>,
-    /// The free places.
-    free: Vec<u32>,
-    open: DueTable<Lease>,
+    places: Vec<Place>,
+    free: Vec<Slot>,
+    lessees: SlotTable,
+    deadlines: DueTable<Deadline>,
+    hasher: ClientHasher,
+    /// How many commands run, wait, or are owed.
+    pending: usize,
 }
 
 impl Leases {
-    pub(super) const fn new() -> Self {
-        Self { running: Vec::new(), free: Vec::new(), open: DueTable::new() }
-    }
-
-    /// Returns how many commands run and how many leases wait, together.
-    pub(super) fn len(&self) -> usize {
-        let running = self.running.len().saturating_sub(self.free.len());
-        running.saturating_add(self.open.len())
-    }
-
-    /// Returns the doors of all commands and leases.
-    pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
-        let running = self.running.iter().filter_map(|(_, running)| running.as_ref());
-        running.map(|running| running.door).chain(self.open.doors())
-    }
-
-    /// Adds a command that will run.
-    pub(super) fn run(&mut self, running: Running) -> RunId {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.running.push((0, None));
-            u32::try_from(self.running.len().saturating_sub(1)).unwrap_or(u32::MAX)
-        });
-        let mut run = RunId { place, serial: 0 };
-        if let Some((serial, occupant)) = self.running.get_mut(index(place)) {
-            *serial = serial.wrapping_add(1);
-            *occupant = Some(running);
-            run.serial = *serial;
+    pub(super) const fn new(hasher: ClientHasher) -> Self {
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            lessees: SlotTable::new(),
+            deadlines: DueTable::new(),
+            hasher,
+            pending: 0,
         }
-        run
     }
 
-    /// Removes a command that has ended; `None` if it was not running.
-    pub(super) fn ended(&mut self, run: RunId) -> Option<Running> {
-        let (serial, occupant) = self.running.get_mut(index(run.place))?;
-        let running = occupant.take_if(|_| *serial == run.serial)?;
-        self.free.push(run.place);
-        Some(running)
+    /// Returns how many commands run, wait, or will be due.
+    pub(super) const fn pending(&self) -> usize {
+        self.pending
     }
 
-    /// Starts the wait for a stop command.
-    pub(super) fn wait(&mut self, lease: Lease, due: Due) {
-        self.open.insert(due, lease);
+    /// Returns the doors of all leases.
+    pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
+        self.places.iter().filter_map(|place| place.lease.as_ref()).map(|lease| lease.door)
     }
 
-    /// Returns the lease that is due first.
+    /// Returns the lease of a client at a door.
+    pub(super) fn find(&self, client: IpAddr, door: DoorId) -> Option<Slot> {
+        self.lessees.find(hash(&self.hasher, client, door), |slot| {
+            self.get(slot).is_some_and(|lease| lease.client == client && lease.door == door)
+        })
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Lease> {
+        self.places.get(slot.index())?.lease.as_ref()
+    }
+
+    fn get_mut(&mut self, slot: Slot) -> Option<&mut Lease> {
+        self.places.get_mut(slot.index())?.lease.as_mut()
+    }
+
+    /// Lets a start command wait for its turn, in the client's lease or a new one. Stop commands that
+    /// were to come together come after it.
+    pub(super) fn open(&mut self, client: IpAddr, door: DoorId) -> Slot {
+        let slot = self.find(client, door).unwrap_or_else(|| self.insert(client, door));
+        self.pending = self.pending.saturating_add(1);
+        if let Some(lease) = self.get_mut(slot) {
+            lease.start_waits = true;
+            lease.skip_said = false;
+            let deadline = core::mem::replace(&mut lease.deadline, Slot::NONE);
+            if let Some(deadline) = deadline.some() {
+                self.deadlines.remove(deadline);
+            }
+        }
+        slot
+    }
+
+    /// Begins the next command of a lease if it is its turn.
+    pub(super) fn begin_next(&mut self, slot: Slot) -> Option<(RunId, Phase)> {
+        let place = self.places.get_mut(slot.index())?;
+        let lease = place.lease.as_mut()?;
+        let phase = lease.next()?;
+        match phase {
+            Phase::Start => lease.start_waits = false,
+            Phase::Stop => lease.due_stops = lease.due_stops.saturating_sub(1),
+        }
+        lease.running = Some(phase);
+        place.serial = place.serial.wrapping_add(1);
+        Some((RunId { place: slot.number(), serial: place.serial }, phase))
+    }
+
+    /// Notes that a command has ended; `None` if it was not running.
+    pub(super) fn ended(&mut self, run: RunId) -> Option<(Slot, Lease, Phase)> {
+        let slot = Slot::numbered(run.place);
+        let place = self.places.get_mut(slot.index())?;
+        let lease = place.lease.as_mut().filter(|_| place.serial == run.serial)?;
+        let phase = lease.running.take()?;
+        Some((slot, *lease, phase))
+    }
+
+    /// Notes that nothing follows a command that has ended.
+    pub(super) const fn settle(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    /// Notes that a start command has ended whose stop command is to follow.
+    pub(super) fn owe_stop(&mut self, slot: Slot) {
+        if let Some(lease) = self.get_mut(slot) {
+            lease.owed_stops = lease.owed_stops.saturating_add(1);
+        }
+    }
+
+    /// Sets when one more stop command is due.
+    pub(super) fn set_own_deadline(&mut self, slot: Slot, due: Due) {
+        if let Some(&Lease { door, .. }) = self.get(slot) {
+            self.deadlines.insert(due, Deadline { lease: slot, door });
+        }
+    }
+
+    /// Sets when all stop commands that are owed are due. The lease has no such deadline.
+    pub(super) fn set_common_deadline(&mut self, slot: Slot, due: Due) {
+        if let Some(&Lease { door, .. }) = self.get(slot) {
+            let deadline = self.deadlines.insert(due, Deadline { lease: slot, door });
+            if let Some(lease) = self.get_mut(slot) {
+                lease.deadline = deadline;
+            }
+        }
+    }
+
+    /// Returns whether a lease waits for nothing but a deadline that it has not got yet.
+    pub(super) fn lacks_deadline(&self, slot: Slot) -> bool {
+        self.get(slot).is_some_and(|lease| {
+            !lease.is_running() && lease.next().is_none() && lease.owed_stops > 0
+        })
+    }
+
+    /// Returns the deadline that is due first.
     pub(super) fn earliest(&self) -> Option<Slot> {
-        self.open.earliest()
+        self.deadlines.earliest()
     }
 
-    pub(super) fn get(&self, slot: Slot) -> &Lease {
-        self.open.get(slot)
+    pub(super) fn due(&self, deadline: Slot) -> Due {
+        self.deadlines.due(deadline)
     }
 
-    pub(super) fn due(&self, slot: Slot) -> Due {
-        self.open.due(slot)
+    /// Returns the lease that a deadline is of.
+    pub(super) fn of_deadline(&self, deadline: Slot) -> Option<&Lease> {
+        self.get(self.deadlines.get(deadline).lease)
     }
 
-    /// Ends a lease.
-    pub(super) fn end(&mut self, slot: Slot) -> Lease {
-        self.open.remove(slot)
+    /// Takes a deadline away and makes due what waited for it. Returns its lease.
+    pub(super) fn expire(&mut self, deadline: Slot) -> (Slot, Option<Lease>) {
+        let slot = self.deadlines.remove(deadline).lease;
+        let lease = self.get_mut(slot).map(|lease| {
+            let is_common = lease.deadline == deadline;
+            let count = if is_common { lease.owed_stops } else { lease.owed_stops.min(1) };
+            lease.owed_stops = lease.owed_stops.saturating_sub(count);
+            lease.due_stops = lease.due_stops.saturating_add(count);
+            if is_common {
+                lease.deadline = Slot::NONE;
+            }
+            *lease
+        });
+        (slot, lease)
+    }
+
+    /// Returns whether it is to be said that an opening changes nothing: once until the next one
+    /// that does.
+    pub(super) fn say_skip(&mut self, slot: Slot) -> bool {
+        self.get_mut(slot).is_some_and(|lease| !core::mem::replace(&mut lease.skip_said, true))
+    }
+
+    /// Removes a lease if nothing runs, waits or is owed.
+    pub(super) fn end_if_over(&mut self, slot: Slot) {
+        let Some(place) = self.places.get_mut(slot.index()) else { return };
+        if let Some(lease) = place.lease.take_if(|lease| !lease.is_running() && !lease.is_open()) {
+            self.lessees.remove(hash(&self.hasher, lease.client, lease.door), slot);
+            self.free.push(slot);
+        }
+    }
+
+    fn insert(&mut self, client: IpAddr, door: DoorId) -> Slot {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place { serial: 0, lease: None });
+            let place = self.places.len().saturating_sub(1);
+            Slot::numbered(u32::try_from(place).unwrap_or(u32::MAX))
+        });
+        if let Some(place) = self.places.get_mut(slot.index()) {
+            place.lease = Some(Lease::new(client, door));
+        }
+        self.lessees.insert(hash(&self.hasher, client, door), slot);
+        slot
     }
 }
 
-fn index(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
+/// Hashes a client at a door. Which doors there are is no secret, and need not be one: nobody but
+/// the administrator can choose them.
+pub(super) fn hash(hasher: &ClientHasher, client: IpAddr, door: DoorId) -> ShortHash {
+    let client = u64::try_from(hasher.client(client).to_usize()).unwrap_or(0);
+    let door = u64::try_from(door.index()).unwrap_or(0).wrapping_mul(0x9e37_79b1);
+    ShortHash::from((client ^ door) << 32)
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
+
+    use super::super::fingerprint::tests::{client, colliding};
     use super::*;
     use crate::doors::Doors;
 
     #[test]
     fn a_command_that_ended_is_not_confused_with_the_next_in_its_place() {
         let door = Doors::id_for_tests();
-        let running = |phase| Running { client: [192, 0, 2, 1].into(), door, phase };
-        let mut leases = Leases::new();
-        let first = leases.run(running(Phase::Start));
-        assert_eq!(leases.ended(first).map(|ended| ended.phase), Some(Phase::Start));
-        let second = leases.run(running(Phase::Stop));
+        let mut leases = Leases::new(ClientHasher::new(0));
+        let slot = leases.open(client(1), door);
+        let (first, _) = leases.begin_next(slot).unwrap();
+        assert!(leases.ended(first).is_some());
+        assert!(leases.ended(first).is_none());
+        leases.settle();
+        leases.end_if_over(slot);
+        assert_eq!(leases.pending(), 0);
+        let slot = leases.open(client(2), door);
+        let (second, _) = leases.begin_next(slot).unwrap();
         assert_eq!(first.place, second.place);
         assert!(leases.ended(first).is_none());
-        assert_eq!(leases.len(), 1);
-        assert_eq!(leases.ended(second).map(|ended| ended.phase), Some(Phase::Stop));
-        assert_eq!(leases.len(), 0);
+        assert_eq!(leases.pending(), 1);
+        assert!(leases.ended(second).is_some());
+    }
+
+    #[test]
+    fn clients_whose_hashes_collide_are_told_apart() {
+        let hasher = ClientHasher::new(0);
+        let (one, other) = colliding(|number| hasher.client(client(number)));
+        let (mut leases, door) = (Leases::new(hasher), Doors::id_for_tests());
+        let slot = leases.open(client(one), door);
+        assert_eq!(leases.find(client(one), door), Some(slot));
+        assert_eq!(leases.find(client(other), door), None);
+    }
+
+    #[test]
+    fn a_lease_that_is_over_leaves_its_place_to_another() {
+        let (mut leases, door) = (Leases::new(ClientHasher::new(0)), Doors::id_for_tests());
+        for number in 0..100 {
+            let slot = leases.open(client(number), door);
+            let (run, _) = leases.begin_next(slot).unwrap();
+            leases.end_if_over(slot);
+            assert_eq!(leases.find(client(number), door), Some(slot));
+            leases.ended(run);
+            leases.settle();
+            leases.end_if_over(slot);
+            assert_eq!(leases.find(client(number), door), None);
+        }
+        assert_eq!((leases.places.len(), leases.free.len(), leases.pending()), (1, 1, 0));
+    }
+
+    /// One client can open all doors; finding a lease must not take as long as there are doors.
+    #[test]
+    fn the_doors_of_a_client_have_hashes_of_their_own() {
+        let hasher = ClientHasher::new(0);
+        let doors = Doors::ids_for_tests().take(4096);
+        let places: BTreeSet<usize> =
+            doors.map(|door| hash(&hasher, client(1), door).to_usize() % 4096).collect();
+        assert!(places.len() > 2000, "{} of 4096 places", places.len());
     }
 }

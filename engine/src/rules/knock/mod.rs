@@ -1,10 +1,12 @@
 //! The rule set `knock`: what the manual of knockd promises, with its known bugs fixed.
 
 mod attempts;
+mod cooldowns;
 mod due;
 mod fingerprint;
 mod heads;
 mod leases;
+mod opening;
 mod remembered;
 mod slot_table;
 
@@ -12,13 +14,13 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use self::attempts::{Attempt, Attempts};
+use self::cooldowns::Cooldowns;
 use self::due::{Due, Slot};
 use self::fingerprint::ClientHasher;
 pub use self::fingerprint::Fingerprint;
-use self::leases::{Lease, Leases, Running};
+use self::leases::{Lease, Leases};
 use self::remembered::Remembered;
 use super::{RuleSet, Site};
-use crate::command::Phase;
 use crate::doors::DoorId;
 use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
 use crate::limits::Limits;
@@ -32,7 +34,9 @@ pub struct KnockRules {
     attempts: Attempts,
     remembered: Remembered,
     leases: Leases,
-    /// The most attempts, the most remembered knocks, and the most commands and leases.
+    cooldowns: Cooldowns,
+    /// The most attempts, the most remembered knocks, the most cooldowns, and the most commands that
+    /// run, wait or are owed.
     limit: usize,
     next_serial: u64,
     /// How many more attempts can time out before the next prefetch.
@@ -68,8 +72,9 @@ impl KnockRules {
         let limit = usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX);
         Self {
             attempts: Attempts::new(limit, hasher.clone()),
-            remembered: Remembered::new(hasher),
-            leases: Leases::new(),
+            remembered: Remembered::new(hasher.clone()),
+            leases: Leases::new(hasher.clone()),
+            cooldowns: Cooldowns::new(hasher),
             limit,
             next_serial: 0,
             anticipated: 0,
@@ -219,23 +224,14 @@ impl KnockRules {
         true
     }
 
-    /// The last knock: the door opens.
+    /// The last knock: the door opens, unless something is in the way.
     fn complete<X>(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site<X>) {
         let Heard { at, client, .. } = heard;
         site.emit(at, Effect::StageReached { client, door: id, stage });
         self.remember_knock(at, client, id, heard.fingerprint, site);
-        let runs_command = site.doors.door(id).commands.start_for(client).is_some();
-        if runs_command && self.leases.len() >= self.limit {
-            site.counts.refused = site.counts.refused.saturating_add(1);
-            site.emit(at, Effect::OpeningRefused { client, door: id });
-            return;
+        if self.open(at, client, id, site) {
+            self.use_up_sequence(at, id, site);
         }
-        site.counts.opened = site.counts.opened.saturating_add(1);
-        site.emit(at, Effect::Opened { client, door: id });
-        if runs_command {
-            self.run(at, client, id, Phase::Start, site);
-        }
-        self.use_up_sequence(at, id, site);
     }
 
     /// Remembers a knock of an attempt that has moved on or ended, for as long again as the door's
@@ -293,18 +289,6 @@ impl KnockRules {
         site.counts.evicted = site.counts.evicted.saturating_add(1);
         site.emit(at, Effect::Note(Note::Evicted { client, door, stage }));
         true
-    }
-
-    fn run<X>(
-        &mut self,
-        at: Timestamp,
-        client: IpAddr,
-        door: DoorId,
-        phase: Phase,
-        site: &mut Site<X>,
-    ) {
-        let run = self.leases.run(Running { client, door, phase });
-        site.emit(at, Effect::RunCommand { run, client, door, phase });
     }
 
     /// When a flood times out, the ending attempts are scattered all over the hash table. Fetching several
@@ -383,20 +367,7 @@ impl<X> RuleSet<X> for KnockRules {
         status: CommandStatus,
         site: &mut Site<X>,
     ) {
-        let Some(Running { client, door: id, phase }) = self.leases.ended(run) else { return };
-        if status != CommandStatus::SUCCESS {
-            site.emit(at, Effect::CommandFailed { door: id, status });
-        }
-        let door = site.doors.door(id);
-        match phase {
-            Phase::Start => {
-                if door.commands.stop_for(client).is_some() {
-                    let due = self.due_after(at, door.cmd_timeout);
-                    self.leases.wait(Lease { client, door: id }, due);
-                }
-            }
-            Phase::Stop => {}
-        }
+        self.end_command(at, run, status, site);
     }
 
     fn due(&self) -> Option<Timestamp> {
@@ -417,7 +388,7 @@ impl<X> RuleSet<X> for KnockRules {
                 Deadline { at, client, door, why: DeadlineReason::SequenceTimeout }
             }
             Earliest::Lease(slot) => {
-                let &Lease { client, door } = self.leases.get(slot);
+                let &Lease { client, door, .. } = self.leases.of_deadline(slot)?;
                 let (at, _) = self.leases.due(slot);
                 Deadline { at, client, door, why: DeadlineReason::CommandTimeout }
             }
@@ -439,12 +410,7 @@ impl<X> RuleSet<X> for KnockRules {
                 site.counts.timed_out = site.counts.timed_out.saturating_add(1);
                 site.emit(at, Effect::SequenceTimedOut { client, door, stage });
             }
-            Some(Earliest::Lease(slot)) => {
-                let (at, _) = self.leases.due(slot);
-                let Lease { client, door } = self.leases.end(slot);
-                site.emit(at, Effect::CommandTimedOut { client, door });
-                self.run(at, client, door, Phase::Stop, site);
-            }
+            Some(Earliest::Lease(slot)) => self.close(slot, site),
         }
     }
 
@@ -460,7 +426,9 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
-        self.remembered.doors().chain(self.leases.doors()).for_each(hold);
+        let doors =
+            self.remembered.doors().chain(self.leases.doors()).chain(self.cooldowns.doors());
+        doors.for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

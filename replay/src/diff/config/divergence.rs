@@ -98,6 +98,7 @@ impl Divergence {
             Verdict::Stage { stage, .. } => stage == Stage::FIRST,
             Verdict::Opened | Verdict::SequenceTimedOut { .. } | Verdict::Void { .. } => true,
             Verdict::Refused
+            | Verdict::Skipped(_)
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::Evicted { .. }
@@ -128,6 +129,7 @@ fn stage(verdict: &Verdict) -> Option<Stage> {
         | Verdict::Void { stage, .. } => Some(stage),
         Verdict::Opened
         | Verdict::Refused
+        | Verdict::Skipped(_)
         | Verdict::Command(_)
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }

@@ -186,6 +186,7 @@ impl Outcome {
             evicted: old.evicted.max(new.evicted),
             forgotten_knocks: old.forgotten_knocks.max(new.forgotten_knocks),
             refused: old.refused.max(new.refused),
+            forgotten_cooldowns: old.forgotten_cooldowns.max(new.forgotten_cooldowns),
             ..new
         }
     }

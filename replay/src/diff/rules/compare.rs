@@ -203,7 +203,13 @@ impl Comparison {
     fn has_met_its_bound(&self) -> bool {
         self.steps.iter().any(|step| {
             let counts = step.engine.counts();
-            let met = [counts.evicted, counts.forgotten_knocks, counts.refused, counts.not_begun];
+            let met = [
+                counts.evicted,
+                counts.forgotten_knocks,
+                counts.forgotten_cooldowns,
+                counts.refused,
+                counts.not_begun,
+            ];
             met.iter().any(|&count| count > 0)
         })
     }

@@ -9,7 +9,9 @@ use std::num::NonZeroU32;
 use knock_compat::{Difference, Rules};
 use knock_engine::{CommandStatus, Listening};
 use knock_tests::boundary;
-use knock_tests::model::{ACK, Door, FIN, Knock, Packet, RST, SYN, Sequences, Transport};
+use knock_tests::model::{
+    ACK, Door, FIN, Knock, OnReknock, Packet, RST, SYN, Sequences, Transport,
+};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -60,14 +62,16 @@ impl Plan {
             2 => (Rules::Knock, Difference::ALL.last().copied().map(Rules::FixedUpTo)),
             _ => (Rules::Knockd08, None),
         };
-        let other_rules = other_rules.filter(|_| limit == Self::PLENTY.get());
+        // These are for replays, where commands end at once.
+        let is_live = mode & 0x10 != 0;
+        let other_rules = other_rules.filter(|_| limit == Self::PLENTY.get() && !is_live);
         let start_ns = [0, 1_700_000_000 * SECOND_NS, i64::MIN, i64::MAX - 20 * SECOND_NS];
         Ok(Self {
             rules,
             other_rules,
             limit: NonZeroU32::new(limit).unwrap_or(Self::PLENTY),
             hash_seed: u64::from(bytes.arbitrary::<u8>()?),
-            is_live: mode & 0x10 != 0,
+            is_live,
             start_ns: pick(bytes, &start_ns)?,
             place: place(bytes)?,
             ends: [end(bytes)?, end(bytes)?, end(bytes)?, end(bytes)?],
@@ -205,6 +209,7 @@ fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
     let times: u8 = bytes.arbitrary()?;
     let commands: u8 = bytes.arbitrary()?;
     let rest: u8 = bytes.arbitrary()?;
+    let reknock: u8 = if rest & 8 == 0 { 0 } else { bytes.arbitrary()? };
     let seconds = |choice: u8| [1, 5, 25, 10, 3600, 2_147_483_647, 2, 4][usize::from(choice & 7)];
     let command = |choice: u8, text: &str| match choice & 3 {
         0 => None,
@@ -220,6 +225,12 @@ fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
         sequences,
         seq_timeout_s: seconds(times),
         cmd_timeout_s: if times & 8 == 0 { seconds(times >> 4) } else { 0 },
+        on_reknock: match reknock & 3 {
+            0 | 1 => OnReknock::Extend,
+            2 => OnReknock::Separate,
+            _ => OnReknock::Ignore,
+        },
+        seq_cooldown_s: (reknock & 4 != 0).then(|| seconds(reknock >> 3)),
         wanted,
         refused,
         target,

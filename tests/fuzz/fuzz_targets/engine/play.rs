@@ -44,6 +44,7 @@ struct Seen {
     opened: u64,
     timed_out: u64,
     refused: u64,
+    skipped: u64,
     /// Attempts that ended because their door changed, or its sequence.
     taken: u64,
     failed: u64,
@@ -205,6 +206,7 @@ impl<'a> Play<'a> {
             Effect::Opened { .. } => self.seen.opened += 1,
             Effect::SequenceTimedOut { .. } => self.seen.timed_out += 1,
             Effect::OpeningRefused { .. } => self.seen.refused += 1,
+            Effect::OpeningSkipped { .. } => self.seen.skipped += 1,
             Effect::CommandFailed { .. } => self.seen.failed += 1,
             Effect::Note(Note::SequenceChanged { .. } | Note::DoorChanged { .. }) => {
                 self.seen.taken += 1;
@@ -245,6 +247,9 @@ impl<'a> Play<'a> {
         assert_eq!(counts.evicted, modelled.evicted);
         assert_eq!(counts.forgotten_knocks, modelled.forgotten_knocks);
         assert_eq!(counts.refused, modelled.refused);
+        assert_eq!(counts.merged, modelled.merged);
+        assert_eq!(counts.ignored, modelled.ignored);
+        assert_eq!(counts.forgotten_cooldowns, modelled.forgotten_cooldowns);
         let doors = self.engine.doors().in_order().map(|(_, door)| door.clone());
         assert!(doors.eq(house.doors().map(boundary::door)));
     }
@@ -257,9 +262,11 @@ impl<'a> Play<'a> {
         assert_eq!(counts.opened, seen.opened);
         assert_eq!(counts.timed_out, seen.timed_out);
         assert_eq!(counts.refused, seen.refused);
+        assert_eq!(counts.merged + counts.ignored, seen.skipped);
         assert_eq!(seen.failed, seen.expected_to_fail);
         if self.plan.rules == Rules::Knock {
-            let over = counts.opened + counts.refused + counts.timed_out + counts.voided;
+            let over =
+                counts.opened + counts.refused + seen.skipped + counts.timed_out + counts.voided;
             let live = u64::try_from(self.engine.live_attempts()).unwrap();
             assert_eq!(counts.attempts, over + counts.evicted + seen.taken + live, "{counts:?}");
             assert_eq!(counts.admitted, seen.admitted);

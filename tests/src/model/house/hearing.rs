@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::timers::{later, start_command};
+use super::timers::later;
 use super::{Attempt, House, Remembered};
-use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport, is_of_a_host};
+use crate::model::{Door, Knock, Packet, SYN, Transport, is_of_a_host};
 
 /// The mark by which a later packet is recognized as the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -216,29 +216,6 @@ impl House {
         }
         let created = self.next_timer();
         self.remembered.push(Remembered { created, knock, forgotten_ns });
-    }
-
-    fn open(&mut self, client: IpAddr, door: usize) {
-        let start = start_command(&self.doors[door], client);
-        if start.is_some() && self.running.len() + self.leases.len() >= self.limit {
-            self.out.counts.refused += 1;
-            return;
-        }
-        self.out.counts.opened += 1;
-        self.push_line(client, door, "OPEN SESAME");
-        if let Some(start) = start {
-            self.run(self.now_ns, client, door, &start, true);
-        }
-        if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
-            lines.remove(0);
-            let mut others: Vec<Attempt> =
-                self.attempts.iter().filter(|other| other.door == door).cloned().collect();
-            others.sort_by_key(|other| (other.due_ns, other.created));
-            for other in others {
-                self.end(other.created);
-            }
-            self.out.counts.one_time_used += 1;
-        }
     }
 }
 

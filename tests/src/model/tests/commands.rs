@@ -14,15 +14,49 @@ fn the_stop_command_is_due_cmd_timeout_after_the_opening() {
     );
 }
 
+const TWICE_OPENED: &str = "0 C a Stage 1|0 C a OPEN SESAME|0 a runs up|1000 C a Stage 1|\
+     1000 C a OPEN SESAME|1000 a runs up";
+
 #[test]
-fn each_opening_has_its_own_lease() {
+fn an_opening_extends_the_one_before() {
     let house = vec![door("a", "1").starting("up").stopping("down").after(3)];
+    let closed = "4000 C a command timeout|4000 a runs down";
+    let wanted = format!("{TWICE_OPENED}|{closed}|{closed}");
+    check(house, &[tcp(0, 1), tcp(1_000, 1)], &wanted);
+}
+
+#[test]
+fn an_opening_has_a_lease_of_its_own_where_they_are_separate() {
+    let door = door("a", "1").starting("up").stopping("down").after(3);
+    let house = vec![Door { on_reknock: OnReknock::Separate, ..door }];
+    let wanted = format!(
+        "{TWICE_OPENED}|3000 C a command timeout|3000 a runs down|4000 C a command timeout|\
+         4000 a runs down"
+    );
+    check(house, &[tcp(0, 1), tcp(1_000, 1)], &wanted);
+}
+
+#[test]
+fn an_opening_of_an_open_door_can_be_ignored() {
+    let door = door("a", "1").starting("up").stopping("down").after(3);
+    let house = vec![Door { on_reknock: OnReknock::Ignore, ..door }];
     check(
         house,
-        &[tcp(0, 1), tcp(1_000, 1)],
-        "0 C a Stage 1|0 C a OPEN SESAME|0 a runs up|1000 C a Stage 1|1000 C a OPEN SESAME|\
-         1000 a runs up|3000 C a command timeout|3000 a runs down|4000 C a command timeout|\
-         4000 a runs down",
+        &[tcp(0, 1), tcp(1_000, 1), tcp(3_000, 1)],
+        "0 C a Stage 1|0 C a OPEN SESAME|0 a runs up|1000 C a Stage 1|3000 C a command timeout|\
+         3000 a runs down|3000 C a Stage 1|3000 C a OPEN SESAME|3000 a runs up|\
+         6000 C a command timeout|6000 a runs down",
+    );
+}
+
+#[test]
+fn openings_in_a_cooldown_are_ignored_and_do_not_prolong_it() {
+    let house = vec![Door { seq_cooldown_s: Some(2), ..door("a", "1").starting("up") }];
+    check(
+        house,
+        &[tcp(0, 1), tcp(1_999, 1), tcp(2_000, 1)],
+        "0 C a Stage 1|0 C a OPEN SESAME|0 a runs up|1999 C a Stage 1|2000 C a Stage 1|\
+         2000 C a OPEN SESAME|2000 a runs up",
     );
 }
 

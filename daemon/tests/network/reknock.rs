@@ -1,0 +1,120 @@
+//! Knocking again at a door that is open, with commands that stack and such that do not, beside
+//! knockd 0.8.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use knock_tests::process::Live;
+
+use crate::common::{Scene, wait_until};
+
+/// The commands of a door, for the address `%IP%`.
+struct Wall {
+    program: &'static str,
+    set_up: &'static str,
+    open: &'static str,
+    shut: &'static str,
+    /// Prints something if the door is open.
+    is_open: &'static str,
+}
+
+/// Rules that stack: what was added twice is there until it is deleted twice.
+const IPTABLES: Wall = Wall {
+    program: "iptables",
+    set_up: "true",
+    open: "iptables -A INPUT -s %IP% -p tcp --dport 22 -j ACCEPT",
+    shut: "iptables -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT",
+    is_open: "iptables -S INPUT | grep -e '--dport 22' || true",
+};
+
+/// Elements that do not stack.
+const NFT: Wall = Wall {
+    program: "nft",
+    set_up: "nft 'add table inet wall; add set inet wall in { type ipv4_addr; }'",
+    open: "nft add element inet wall in { %IP% }",
+    shut: "nft delete element inet wall in { %IP% }",
+    is_open: "nft list set inet wall in | grep elements || true",
+};
+
+/// Commands that say nothing if there is nothing to do, as those of ufw do.
+const LIKE_UFW: Wall = Wall {
+    program: "touch",
+    set_up: "true",
+    open: "touch DIR/allowed-%IP%",
+    shut: "rm -f DIR/allowed-%IP%",
+    is_open: "ls DIR | grep allowed- || true",
+};
+
+/// The program of Debian's knockd 0.8.
+const THEIRS: &str = "/usr/sbin/knockd";
+
+impl Wall {
+    fn config(&self) -> String {
+        format!(
+            "[door]\n\tsequence = 7001:udp\n\tstart_command = {}\n\tcmd_timeout = 4\n\
+             \tstop_command = {}\n",
+            self.open, self.shut
+        )
+    }
+
+    fn is_open(&self, scene: &Scene) -> bool {
+        !scene.ask_server(&scene.placed(self.is_open)).is_empty()
+    }
+}
+
+/// Knocks at 0 and at 3 s; the deadlines are at 4 and at 7 s. Returns whether the door is open at
+/// 5.5 s, and at 8 s.
+fn knock_twice(scene: &Scene, wall: &Wall) -> [bool; 2] {
+    let knock = || scene.client("printf x | nc -u -q 0 -s 192.0.2.10 192.0.2.1 7001");
+    let until = |begun: Instant, ms| {
+        sleep(Duration::from_millis(ms).saturating_sub(begun.elapsed()));
+    };
+    knock();
+    wait_until("the door is open", || wall.is_open(scene));
+    let begun = Instant::now();
+    until(begun, 3000);
+    knock();
+    until(begun, 5500);
+    let between = wall.is_open(scene);
+    until(begun, 8500);
+    [between, wall.is_open(scene)]
+}
+
+fn check(name: &str, wall: &Wall) {
+    let Some(scene) = Scene::new(name, &[wall.program], &wall.config()) else { return };
+    scene.server(wall.set_up);
+    let daemon = scene.start("-i server");
+    assert_eq!(knock_twice(&scene, wall), [true, false], "{}", daemon.output());
+    assert_eq!(daemon.count("192.0.2.10: door: command timeout"), 2);
+    daemon.signal("TERM");
+    let ended = daemon.finish();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+}
+
+#[test]
+fn a_second_knock_keeps_a_rule_of_iptables() {
+    check("a_second_knock_keeps_a_rule_of_iptables", &IPTABLES);
+}
+
+#[test]
+fn a_second_knock_keeps_an_element_of_nft() {
+    check("a_second_knock_keeps_an_element_of_nft", &NFT);
+}
+
+#[test]
+fn a_second_knock_keeps_what_commands_like_those_of_ufw_allow() {
+    check("a_second_knock_keeps_what_commands_like_those_of_ufw_allow", &LIKE_UFW);
+}
+
+#[test]
+fn knockd_08_closes_what_does_not_stack_at_the_first_deadline() {
+    let name = "knockd_08_closes_what_does_not_stack_at_the_first_deadline";
+    for wall in [&NFT, &LIKE_UFW] {
+        let Some(scene) = Scene::new(name, &[wall.program, THEIRS], &wall.config()) else { return };
+        scene.server(wall.set_up);
+        let start = format!("exec {THEIRS} -v -i server -c DIR/knockd.conf");
+        let live = Live::start(&mut scene.cable.server.command(&scene.placed(&start)));
+        assert_eq!(live.line(), "listening on server...");
+        assert_eq!(knock_twice(&scene, wall), [false, false]);
+    }
+}

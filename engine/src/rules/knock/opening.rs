@@ -1,0 +1,135 @@
+//! What follows a complete sequence: the door opens, commands run, and the door closes.
+
+use core::net::IpAddr;
+
+use super::due::Slot;
+use super::{KnockRules, Site};
+use crate::command::Phase;
+use crate::door::OnReknock;
+use crate::doors::DoorId;
+use crate::effect::{CommandStatus, Effect, RunId, Skip};
+use crate::time::Timestamp;
+
+impl KnockRules {
+    /// A client has completed a sequence of a door. Returns whether the door's sequence is used.
+    pub(super) fn open<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        id: DoorId,
+        site: &mut Site<X>,
+    ) -> bool {
+        if let Some((why, again)) = self.skips(at, client, id, site) {
+            let count = match why {
+                Skip::Merged => &mut site.counts.merged,
+                Skip::AlreadyOpen | Skip::Cooldown => &mut site.counts.ignored,
+            };
+            *count = count.saturating_add(1);
+            site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
+            // Whoever listened knows the sequence now.
+            return true;
+        }
+        let runs_command = site.doors.door(id).commands.start_for(client).is_some();
+        if runs_command && self.leases.pending() >= self.limit {
+            site.counts.refused = site.counts.refused.saturating_add(1);
+            site.emit(at, Effect::OpeningRefused { client, door: id });
+            return false;
+        }
+        site.counts.opened = site.counts.opened.saturating_add(1);
+        site.emit(at, Effect::Opened { client, door: id });
+        self.begin_cooldown(at, client, id, site);
+        if runs_command {
+            let slot = self.leases.open(client, id);
+            self.go_on(at, slot, site);
+        }
+        true
+    }
+
+    /// Returns why an opening changes nothing, if it does not, and whether that was said before.
+    fn skips<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        id: DoorId,
+        site: &Site<X>,
+    ) -> Option<(Skip, bool)> {
+        self.cooldowns.forget_due(at);
+        if let Some(is_first) = self.cooldowns.say_skip(client, id) {
+            return Some((Skip::Cooldown, !is_first));
+        }
+        let slot = self.leases.find(client, id)?;
+        let lease = self.leases.get(slot)?;
+        let ignores = site.doors.door(id).on_reknock == OnReknock::Ignore;
+        let why = if ignores && lease.is_open() {
+            Skip::AlreadyOpen
+        } else if lease.start_waits() {
+            Skip::Merged
+        } else {
+            return None;
+        };
+        Some((why, !self.leases.say_skip(slot)))
+    }
+
+    fn begin_cooldown<X>(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site<X>) {
+        let Some(seconds) = site.doors.door(id).seq_cooldown else { return };
+        let due = self.due_after(at, seconds);
+        if self.cooldowns.begin(client, id, due, self.limit) {
+            site.counts.forgotten_cooldowns = site.counts.forgotten_cooldowns.saturating_add(1);
+        }
+    }
+
+    /// A command has ended, if it was running.
+    pub(super) fn end_command<X>(
+        &mut self,
+        at: Timestamp,
+        run: RunId,
+        status: CommandStatus,
+        site: &mut Site<X>,
+    ) {
+        let Some((slot, lease, phase)) = self.leases.ended(run) else { return };
+        if status != CommandStatus::SUCCESS {
+            site.emit(at, Effect::CommandFailed { door: lease.door, status });
+        }
+        let door = site.doors.door(lease.door);
+        if phase == Phase::Start && door.commands.stop_for(lease.client).is_some() {
+            self.leases.owe_stop(slot);
+            if door.on_reknock == OnReknock::Separate {
+                let due = self.due_after(at, door.cmd_timeout);
+                self.leases.set_own_deadline(slot, due);
+            }
+        } else {
+            self.leases.settle();
+        }
+        self.go_on(at, slot, site);
+    }
+
+    /// The time has come for one or all stop commands of a lease.
+    pub(super) fn close<X>(&mut self, deadline: Slot, site: &mut Site<X>) {
+        let (at, _) = self.leases.due(deadline);
+        let (slot, lease) = self.leases.expire(deadline);
+        let Some(lease) = lease else { return };
+        if site.doors.door(lease.door).on_reknock == OnReknock::Separate {
+            site.emit(at, Effect::CommandTimedOut { client: lease.client, door: lease.door });
+        }
+        self.go_on(at, slot, site);
+    }
+
+    /// Begins what is next for a lease: a command, the wait for its deadline, or nothing any more.
+    fn go_on<X>(&mut self, at: Timestamp, slot: Slot, site: &mut Site<X>) {
+        let Some(&lease) = self.leases.get(slot) else { return };
+        let (client, id) = (lease.client, lease.door);
+        let door = site.doors.door(id);
+        let is_separate = door.on_reknock == OnReknock::Separate;
+        if let Some((run, phase)) = self.leases.begin_next(slot) {
+            if phase == Phase::Stop && !is_separate {
+                site.emit(at, Effect::CommandTimedOut { client, door: id });
+            }
+            site.emit(at, Effect::RunCommand { run, client, door: id, phase });
+        } else if !is_separate && self.leases.lacks_deadline(slot) {
+            let due = self.due_after(at, door.cmd_timeout);
+            self.leases.set_common_deadline(slot, due);
+        } else {
+            self.leases.end_if_over(slot);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What follows a complete sequence: openings, and their commands in turn.
+
+use std::net::IpAddr;
+
+use super::timers::{later, start_command, stop_command};
+use super::{Attempt, Cooldown, House, Owed, Running};
+use crate::model::{OnReknock, Sequences};
+
+impl House {
+    pub(super) fn open(&mut self, client: IpAddr, door: usize) {
+        let start = start_command(&self.doors[door], client);
+        let ignores = self.doors[door].on_reknock == OnReknock::Ignore;
+        if self.is_cooling_down(client, door) || ignores && self.is_open(client, door) {
+            self.out.counts.ignored += 1;
+        } else if self.waiting.contains(&(client, door)) {
+            self.out.counts.merged += 1;
+        } else if start.is_some() && self.commands_pending() >= self.limit {
+            self.out.counts.refused += 1;
+            return;
+        } else {
+            self.out.counts.opened += 1;
+            self.push_line(client, door, "OPEN SESAME");
+            self.begin_cooldown(client, door);
+            if start.is_some() {
+                self.waiting.push((client, door));
+                self.forget_common_deadline(client, door);
+                self.take_turn(self.now_ns, client, door);
+            }
+        }
+        // Also where nothing opened: whoever listened knows the sequence.
+        if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
+            lines.remove(0);
+            let mut others: Vec<Attempt> =
+                self.attempts.iter().filter(|other| other.door == door).cloned().collect();
+            others.sort_by_key(|other| (other.due_ns, other.created));
+            for other in others {
+                self.end(other.created);
+            }
+            self.out.counts.one_time_used += 1;
+        }
+    }
+
+    /// Returns how many commands run, wait for their turn, or are to come some time.
+    fn commands_pending(&self) -> usize {
+        self.running.len() + self.waiting.len() + self.owed.len() + self.due_stops.len()
+    }
+
+    /// Returns whether the door is open for a client, is being opened, or is about to.
+    fn is_open(&self, client: IpAddr, door: usize) -> bool {
+        let lessee = (client, door);
+        self.running.iter().any(|one| (one.client, one.door) == lessee && one.is_start)
+            || self.waiting.contains(&lessee)
+            || self.owed.iter().any(|one| (one.client, one.door) == lessee)
+            || self.due_stops.contains(&lessee)
+    }
+
+    fn is_cooling_down(&self, client: IpAddr, door: usize) -> bool {
+        self.cooldowns
+            .iter()
+            .any(|one| (one.client, one.door) == (client, door) && self.now_ns < one.until_ns)
+    }
+
+    /// At the limit the cooldown that is to be forgotten next goes.
+    fn begin_cooldown(&mut self, client: IpAddr, door: usize) {
+        let Some(seconds) = self.doors[door].seq_cooldown_s else { return };
+        self.cooldowns.retain(|one| self.now_ns < one.until_ns);
+        if self.cooldowns.len() >= self.limit {
+            let order = |&at: &usize| (self.cooldowns[at].until_ns, self.cooldowns[at].created);
+            let next = (0..self.cooldowns.len()).min_by_key(order);
+            self.cooldowns.remove(next.expect("a limit is at least 1"));
+            self.out.counts.forgotten_cooldowns += 1;
+        }
+        let (created, until_ns) = (self.next_timer(), later(self.now_ns, seconds));
+        self.cooldowns.push(Cooldown { created, until_ns, client, door });
+    }
+
+    /// The stop commands that were to come together come after the start command that waits now.
+    fn forget_common_deadline(&mut self, client: IpAddr, door: usize) {
+        if self.doors[door].on_reknock == OnReknock::Separate {
+            return;
+        }
+        for owed in &mut self.owed {
+            if (owed.client, owed.door) == (client, door) {
+                owed.deadline = None;
+            }
+        }
+    }
+
+    /// Does what is next for a client at a door, if no command of theirs runs: stop commands first,
+    /// then the start command that waits; then the wait for the deadline begins.
+    pub(super) fn take_turn(&mut self, at_ns: i64, client: IpAddr, door: usize) {
+        let lessee = (client, door);
+        if self.running.iter().any(|one| (one.client, one.door) == lessee) {
+            return;
+        }
+        let is_separate = self.doors[door].on_reknock == OnReknock::Separate;
+        if let Some(at) = self.due_stops.iter().position(|&one| one == lessee) {
+            self.due_stops.remove(at);
+            if !is_separate {
+                self.push_line_at(at_ns, client, door, "command timeout");
+            }
+            let stop = stop_command(&self.doors[door], client).expect("it is owed");
+            self.run(at_ns, client, door, &stop, false);
+        } else if let Some(at) = self.waiting.iter().position(|&one| one == lessee) {
+            self.waiting.remove(at);
+            let start = start_command(&self.doors[door], client).expect("it waits");
+            self.run(at_ns, client, door, &start, true);
+        } else if self
+            .owed
+            .iter()
+            .any(|one| (one.client, one.door) == lessee && one.deadline.is_none())
+        {
+            let due_ns = later(at_ns, self.doors[door].cmd_timeout_s);
+            let deadline = Some((due_ns, self.next_timer()));
+            for owed in self.owed.iter_mut().filter(|one| (one.client, one.door) == lessee) {
+                owed.deadline = deadline;
+            }
+        }
+    }
+
+    pub(super) fn end_command(&mut self, at_ns: i64, number: u64) {
+        let at = self.running.iter().position(|running| running.number == number);
+        let at = at.expect("only a command that runs can end");
+        let Running { client, door, is_start, .. } = self.running.remove(at);
+        if is_start && stop_command(&self.doors[door], client).is_some() {
+            let mut deadline = None;
+            if self.doors[door].on_reknock == OnReknock::Separate {
+                let due_ns = later(at_ns, self.doors[door].cmd_timeout_s);
+                deadline = Some((due_ns, self.next_timer()));
+            }
+            self.owed.push(Owed { deadline, client, door });
+        }
+        self.take_turn(at_ns, client, door);
+    }
+
+    /// The moment has come for the stop commands with a deadline.
+    pub(super) fn close(&mut self, deadline: (i64, u64)) {
+        let is_due = |one: &Owed| one.deadline == Some(deadline);
+        let Some(&Owed { client, door, .. }) = self.owed.iter().find(|one| is_due(one)) else {
+            return;
+        };
+        let before = self.owed.len();
+        self.owed.retain(|one| !is_due(one));
+        let count = before - self.owed.len();
+        self.due_stops.extend(std::iter::repeat_n((client, door), count));
+        let (due_ns, _) = deadline;
+        if self.doors[door].on_reknock == OnReknock::Separate {
+            self.push_line_at(due_ns, client, door, "command timeout");
+        }
+        self.take_turn(due_ns, client, door);
+    }
+}
