@@ -69,7 +69,9 @@ fn the_threat_model_names_tests_that_are_there() {
     let named: Vec<&str> = quoted.filter(|word| word.matches('_').count() >= 4).collect();
     assert!(named.len() >= 10, "{named:?}");
     let mut sources = String::new();
-    for folder in ["daemon/src", "daemon/tests", "config/src", "engine/src", "tests"] {
+    for folder in
+        ["daemon/src", "daemon/tests", "config/src", "engine/src", "replay/tests", "tests"]
+    {
         read_all(&root.join(folder), &mut sources);
     }
     for name in named {
