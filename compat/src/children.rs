@@ -109,7 +109,7 @@ impl Children {
             if extends {
                 self.close(at, child, site);
             } else {
-                // Its timeout was told when it was due.
+                // Its timeout was printed when it was due.
                 self.run(at, child, site);
             }
         }

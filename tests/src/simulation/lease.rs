@@ -24,7 +24,7 @@ struct Held {
     owed: Vec<i64>,
     /// Stop commands that are due.
     due: usize,
-    /// Command timeouts that were told and whose stop command has not begun.
+    /// Command timeouts that were reported and whose stop command has not begun.
     told: usize,
     /// The last moment at which something happened that a command may follow.
     ready_ns: i64,
@@ -164,7 +164,7 @@ impl Leases {
         };
         let is_said_once = held.skips_said.insert(why) != again;
         ensure(is_true && is_said_once, Invariant::CommandsInTurn, || {
-            format!("{why:?} was told of {lessee:?} at {at_ns}, again: {again}, of {held:?}")
+            format!("{why:?} was reported for {lessee:?} at {at_ns}, again: {again}, of {held:?}")
         })
     }
 
