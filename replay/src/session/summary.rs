@@ -174,8 +174,8 @@ impl Tally {
             "stamped earlier than one before; taken as coming at the latest time seen",
         );
         let limit = "at the limit of --max-attempts";
-        let made_room = format!("made room for others {limit}");
-        warn(counts.evicted, "attempt", "attempts", &made_room);
+        let evicted = format!("evicted for others {limit}");
+        warn(counts.evicted, "attempt was", "attempts were", &evicted);
         let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
         warn(counts.forgotten_knocks, "opening was", "openings were", &forgotten);
         let not_begun = format!("not begun {limit}; knockd 0.8 would have begun it");
