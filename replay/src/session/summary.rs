@@ -205,8 +205,8 @@ impl Tally {
             )
         } else {
             Some(
-                "warning: no packet was for any door; do the ports, tcpflags, targets and local \
-                 addresses fit?",
+                "warning: no packet was for any door; check the ports, tcpflags, targets and \
+                 local addresses",
             )
         }
     }

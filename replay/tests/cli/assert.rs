@@ -395,8 +395,8 @@ fn a_flood_of_clients_leaves_what_is_asserted_of_one_exact() {
     desk.write("a.assert", "must open ssh from 10.0.0.0/8 within 0.2s\nmust not open ssh\n");
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(outcome.status, Some(1));
-    let unknown = "more than 100000 attempts were under way at once; of one that opened it is not known \
-                   when it began";
+    let unknown = "more than 100000 attempts were in progress at once; it is unknown when one that \
+                   opened the door began";
     assert!(outcome.stdout.contains(unknown), "{}", outcome.stdout);
     let unknown = "it is unknown when the attempt began: more than 100000 were in progress";
     assert!(outcome.stdout.contains(unknown), "{}", outcome.stdout);

@@ -30,10 +30,10 @@ use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
 use crate::test::expect::{self, KeptTranscript, TOO_LONG};
 use knock_capture::{Capture, Merge};
 
-/// What is said of packets of which none was admitted.
-const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; do the ports, tcpflags, \
-                              targets and local addresses fit? If that is what is expected, assert \
-                              `nothing is admitted`";
+/// The error if no packet was admitted.
+const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; check the ports, \
+                              tcpflags, targets and local addresses, or assert `nothing is \
+                              admitted`";
 
 /// Runs tests, and reads each configuration once.
 pub(super) struct Judge<'a> {
