@@ -1,4 +1,4 @@
-//! What the command lines of several programs have in common.
+//! Options that the command lines of several programs share.
 
 use std::num::NonZeroU32;
 
@@ -14,10 +14,10 @@ pub const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Reads a limit of attempts.
+/// Parses a limit of attempts.
 ///
 /// # Errors
-/// What is wrong with it, if it is not a number from 1 to 4,294,967,295.
+/// The reason, if it is not a number from 1 to 4,294,967,295.
 pub fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse().map_err(|_| "not a number from 1 to 4294967295")
 }
@@ -26,20 +26,20 @@ pub fn number_of_attempts(text: &str) -> Result<NonZeroU32, &'static str> {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Check", group = ArgGroup::new("telling").multiple(true))]
 pub struct CheckOptions {
-    /// Check the configuration and the files it names, and end: with 0 if they are sound, with 2 if not
+    /// Check the configuration and the files it names, and exit: 0 if there are no errors, 2 if there are
     ///
-    /// Besides errors it tells of what is hardly meant or opens more easily than it seems to, with
-    /// warnings that change nothing.
+    /// Also warns about likely mistakes and doors that open more easily than they seem to. Warnings
+    /// change nothing.
     #[arg(long, group = "telling")]
     pub check: bool,
 
-    /// Print in words, or as JSON, one object a line, on standard output
+    /// Print the findings as text, or on standard output as JSON, one object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, requires = "telling")]
     pub format: Format,
 
-    /// Take these warnings for errors: their codes, or 'warnings' for all (with --check)
+    /// Treat these warnings as errors: their codes, or 'warnings' for all (with --check)
     ///
-    /// Codes are separated by commas; they stand in brackets behind the word 'warning'.
+    /// Codes are separated by commas. They are in brackets after the word 'warning'.
     #[arg(
         long,
         value_name = "CODE",
@@ -49,7 +49,7 @@ pub struct CheckOptions {
     )]
     pub deny: Vec<Denied>,
 
-    /// Do not tell of these warnings (with --check)
+    /// Do not print these warnings (with --check)
     #[arg(
         long,
         value_name = "CODE",
@@ -60,17 +60,17 @@ pub struct CheckOptions {
     pub allow: Vec<Code>,
 }
 
-/// How findings are told.
+/// How findings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// In words
+    /// As text
     #[default]
     Text,
     /// As JSON
     Json,
 }
 
-/// What is taken for an error.
+/// Warnings that count as errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// Every warning that is not allowed by name.
@@ -80,8 +80,8 @@ pub enum Denied {
 }
 
 impl CheckOptions {
-    /// Returns what becomes of each warning: what is denied by name beats what is allowed, and that what
-    /// is said of all.
+    /// Returns the level of each warning: denied by name overrides allowed, which overrides a level for
+    /// all.
     #[must_use]
     pub fn levels(&self) -> Levels {
         let mut levels = Levels::default();
@@ -104,16 +104,16 @@ pub fn explanation(code: Code) -> String {
     format!("{}\n\n{}", code.name(), code.explanation())
 }
 
-/// Reads the code of a warning.
+/// Parses the code of a warning.
 ///
 /// # Errors
-/// That there is none of this name, with the nearest one.
+/// A message that the code is unknown, with the nearest known one.
 pub fn code(text: &str) -> Result<Code, String> {
     Code::from_name(text).ok_or_else(|| {
         let names = Code::ALL.iter().map(|code| code.name());
         match nearest(text.as_bytes(), names) {
             Some(name) => format!("there is no such warning; did you mean '{name}'?"),
-            None => String::from("there is no such warning; docs/lints.md has all of them"),
+            None => String::from("there is no such warning; docs/lints.md lists them all"),
         }
     })
 }
