@@ -24,7 +24,7 @@ pub struct Config {
 pub struct Given<T> {
     /// The value.
     pub value: T,
-    /// Where the directive stands, by its name.
+    /// The place of the directive's name.
     pub at: Span,
     /// The first byte of the value, counted from the start of the line.
     pub(crate) value_start: usize,
@@ -33,12 +33,12 @@ pub struct Given<T> {
 }
 
 impl<T> Given<T> {
-    /// Returns the value as `text`, which is that of the configuration, has it.
+    /// Returns the value as it is written in `text`, the text of the configuration.
     pub(crate) fn value_in<'a>(&self, text: &'a [u8]) -> Piece<'a> {
         Piece::of(text, &Span { start: self.value_start, end: self.value_end, ..self.at })
     }
 
-    /// Returns where `text`, which is that of the configuration, has the value.
+    /// Returns the place of the value in `text`, the text of the configuration.
     #[must_use]
     pub fn value_at(&self, text: &[u8]) -> Span {
         self.value_in(text).span()
@@ -64,7 +64,7 @@ pub struct Options {
     pub pid_file: Option<Given<FileName>>,
     /// `Interface`: in the order of the file, each once, `any` alone.
     pub interfaces: Option<Given<Vec<InterfaceName>>>,
-    /// `User`: whom the process of the daemon becomes that needs no privileges.
+    /// `User`: the user that the unprivileged process of the daemon switches to.
     pub user: Option<Given<UserName>>,
     /// `LogTime`.
     pub log_time: Option<Given<LogTime>>,
@@ -75,7 +75,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the directives that are there and have a value, and where each stands.
+    /// Returns the directives that are given with a value, and the place of each.
     pub(crate) fn given(&self) -> impl Iterator<Item = (Directive, Span)> {
         let Self {
             use_syslog: _,
@@ -113,10 +113,10 @@ impl Options {
     }
 }
 
-/// How the time stands before a line of a log file: `LogTime`.
+/// The format of the time in each line of a log file: `LogTime`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LogTime {
-    /// `minutes`, the default: `[YYYY-MM-DD HH:MM]`, as knockd 0.8 has it.
+    /// `minutes`, the default: `[YYYY-MM-DD HH:MM]`, as in knockd 0.8.
     #[default]
     Minutes,
     /// `iso`: with seconds and zone.
@@ -124,7 +124,7 @@ pub enum LogTime {
 }
 
 impl LogTime {
-    /// Each by its word.
+    /// Each with its word.
     pub(crate) const WORDS: &[(&str, Self)] = &[("minutes", Self::Minutes), ("iso", Self::Iso)];
 }
 
@@ -133,13 +133,13 @@ impl LogTime {
 pub struct DoorConfig {
     /// The name of the section.
     pub name: DoorName,
-    /// Where the name stands.
+    /// The place of the name.
     pub name_at: Span,
-    /// `Sequence` or `One_Time_Sequences`; no configuration without errors lacks it.
+    /// `Sequence` or `One_Time_Sequences`; always present in a configuration without errors.
     pub knocks: Option<Given<Knocks>>,
     /// `Seq_Timeout`.
     pub seq_timeout: Option<Given<Seconds>>,
-    /// `TCPFlags`: each line with those above it, as they add up.
+    /// `TCPFlags`: each line combined with those above it.
     pub flags: Vec<Given<FlagRule>>,
     /// `Target`.
     pub target: Option<Given<Target>>,
@@ -168,13 +168,13 @@ pub enum Knocks {
     OneTime {
         /// The file that has them.
         file: FileName,
-        /// They; none until the file is read.
+        /// The sequences; empty until the file is read.
         sequences: OneTimeSequences,
     },
 }
 
 impl DoorConfig {
-    /// Returns a door of which nothing is known but its name.
+    /// Returns a door with only a name.
     pub(crate) fn new(name: Piece<'_>) -> Self {
         Self {
             name: DoorName::new(name.bytes()),
@@ -193,7 +193,7 @@ impl DoorConfig {
         }
     }
 
-    /// Returns the door as the engine takes it.
+    /// Returns the door for the engine.
     #[must_use]
     pub fn door(&self) -> Door {
         Door {

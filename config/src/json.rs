@@ -64,7 +64,7 @@ fn of_finding(source: &Source, finding: &Finding) -> String {
     line(&source.name, finding.span, end, finding.severity, code, &finding.wording)
 }
 
-/// Returns the column behind the last character that is meant, counted as [`Span::column`] is.
+/// Returns the column after the last character of the span, counted as [`Span::column`] is.
 fn end_column(span: &Span, text: &[u8]) -> u32 {
     let [_, marked, _] = span.quote(text);
     let characters = u32::try_from(marked.chars().count()).unwrap_or(u32::MAX);

@@ -1,19 +1,19 @@
-//! Lines and pieces of lines that know where they stand: what the parsers of this project are made
-//! of.
+//! Lines and pieces of lines that know their place in the text: the basis of the parsers of this
+//! project.
 
 use std::borrow::Cow;
 
-/// Where something stands in a text. It means something only beside the text it was made from.
+/// A place in a text. It is meaningful only with the text it was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The number of the line, from 1.
     pub line: u32,
-    /// The first character that is meant, from 1, counted in characters: a tab is one, and so is
-    /// each run of bytes that is not UTF-8. A byte order mark is none.
+    /// The first character of the span, from 1, counted in characters: a tab is one, and so is
+    /// each run of bytes that is not UTF-8. A byte order mark is not counted.
     pub column: u32,
-    /// The first byte that is meant, counted from the start of the line.
+    /// The first byte of the span, counted from the start of the line.
     pub start: usize,
-    /// The byte behind the last one that is meant; equal to `start` where something is missing.
+    /// The byte after the last one of the span; equal to `start` where something is missing.
     pub end: usize,
     /// Where the line starts in the text, in bytes.
     pub line_start: usize,
@@ -22,8 +22,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// Returns the line in three parts: before, within and behind the span. What is not UTF-8
-    /// becomes U+FFFD.
+    /// Returns the line in three parts: before, within and after the span. Bytes that are not UTF-8
+    /// become U+FFFD.
     #[must_use]
     pub fn quote<'a>(&self, text: &'a [u8]) -> [Cow<'a, str>; 3] {
         let line = text.get(self.line_start..self.line_end).unwrap_or_default();
@@ -56,7 +56,7 @@ impl<'a> Line<'a> {
         Piece { line: self, start: 0, bytes: self.text }.trim()
     }
 
-    /// Returns what stands behind the first [`Line::MAX_BYTES`] bytes, if anything does.
+    /// Returns the rest after the first [`Line::MAX_BYTES`] bytes, if there is any.
     #[must_use]
     pub fn overlong(self) -> Option<Piece<'a>> {
         let beyond = Piece { line: self, start: 0, bytes: self.text }.beyond(Self::MAX_BYTES);
@@ -73,7 +73,7 @@ pub struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Returns the piece of a text that stands there.
+    /// Returns the piece of a text at a span.
     pub(crate) fn of(text: &'a [u8], span: &Span) -> Self {
         let line = text.get(span.line_start..span.line_end).unwrap_or_default();
         Self {
@@ -129,7 +129,7 @@ impl<'a> Piece<'a> {
         Some(self.split_at(at))
     }
 
-    /// Returns the parts between such bytes: one more than there are of them.
+    /// Returns the parts between such bytes: one more than there are such bytes.
     pub fn split(self, separator: u8) -> impl Iterator<Item = Self> {
         let mut rest = Some(self);
         std::iter::from_fn(move || {
@@ -156,26 +156,26 @@ impl<'a> Piece<'a> {
         (self.bytes.last() == Some(&suffix)).then(|| self.split_at(last).0)
     }
 
-    /// Returns the piece and everything behind it, but for the blanks at the end of the line.
+    /// Returns the piece and everything after it, without the blanks at the end of the line.
     #[must_use]
     pub fn to_line_end(self) -> Self {
         let bytes = self.line.text.get(self.start..).unwrap_or_default();
         Self { bytes, ..self }.trim()
     }
 
-    /// Returns what stands at the start of the piece, without any of it.
+    /// Returns the empty piece at the start of this one.
     #[must_use]
     pub fn empty_at_start(self) -> Self {
         self.split_at(0).0
     }
 
-    /// Returns what stands behind the piece, without any of it.
+    /// Returns the empty piece right after this one.
     #[must_use]
     pub fn empty_at_end(self) -> Self {
         self.split_at(self.bytes.len()).1
     }
 
-    /// Returns what stands behind the first bytes of the piece.
+    /// Returns the rest after the first bytes of the piece.
     #[must_use]
     pub fn beyond(self, bytes: usize) -> Self {
         self.split_at(bytes).1
@@ -192,7 +192,7 @@ impl<'a> Piece<'a> {
         self.split_at(from).1.split_at(length).0
     }
 
-    /// Returns where these bytes begin in the piece for the first time from this byte on, and they.
+    /// Finds these bytes in the piece from this byte on; returns their start and their piece.
     pub(crate) fn find(self, from: usize, wanted: &[u8]) -> Option<(usize, Self)> {
         let behind = self.bytes.get(from..)?;
         let at = behind.windows(wanted.len().max(1)).position(|window| window == wanted)?;
@@ -200,7 +200,7 @@ impl<'a> Piece<'a> {
         Some((at, self.part(at, wanted.len())))
     }
 
-    /// Splits a trimmed piece behind its first word; the rest is trimmed too.
+    /// Splits a trimmed piece after its first word; the rest is trimmed too.
     #[must_use]
     pub fn first_word(self) -> (Self, Self) {
         let length = self.bytes.iter().take_while(|byte| !is_blank(**byte)).count();
@@ -208,7 +208,7 @@ impl<'a> Piece<'a> {
         (word, rest.trim())
     }
 
-    /// Returns where the piece stands.
+    /// Returns the place of the piece.
     #[must_use]
     pub fn span(self) -> Span {
         let before = self.line.text.get(..self.start).unwrap_or_default();
@@ -224,7 +224,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    /// Splits behind `at` bytes, or behind all if there are fewer.
+    /// Splits after `at` bytes, or after all if there are fewer.
     #[must_use]
     pub fn split_at(self, at: usize) -> (Self, Self) {
         let (before, behind) = self.bytes.split_at_checked(at).unwrap_or((self.bytes, &[]));
@@ -235,7 +235,7 @@ impl<'a> Piece<'a> {
 
 /// A text cut into lines.
 pub struct Text<'a> {
-    /// Whether a UTF-8 byte order mark stands in front of the first line, which is without it.
+    /// Whether the text began with a UTF-8 byte order mark, which is not part of the first line.
     pub has_byte_order_mark: bool,
     bytes: &'a [u8],
 }
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_know_where_they_stand() {
+    fn pieces_know_their_place() {
         let text = "x\n\t\u{e9}\u{6f22} = a , b \r\n".as_bytes();
         let line = Text::new(text).lines().nth(1).unwrap();
         let (_, value) = line.trimmed().split_once(b'=').unwrap();

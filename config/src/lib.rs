@@ -1,4 +1,4 @@
-//! Reads a `knockd.conf` and the files it names, and says what is wrong with them.
+//! Reads a `knockd.conf` and the files it names, and reports errors and likely mistakes.
 //!
 //! Modules use only those above them in this list, and a file of a folder may use its `mod.rs`.
 

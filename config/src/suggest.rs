@@ -1,4 +1,4 @@
-//! Which of the known words was meant.
+//! Finds the known word nearest to an unknown one.
 
 /// The longest word that is compared, in bytes: longer than any known word and what is near it.
 const MAX_BYTES: usize = 32;
@@ -18,7 +18,7 @@ pub fn nearest<'a>(word: &[u8], known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, known)| known)
 }
 
-/// Returns how many bytes must be put in, taken out, replaced or swapped with their neighbour.
+/// Returns how many bytes must be inserted, removed, replaced or swapped with their neighbour.
 fn edits(from: &[u8], to: &[u8]) -> usize {
     let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX);
     let mut above_last: Vec<usize> = Vec::new();

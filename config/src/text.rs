@@ -38,7 +38,7 @@ pub fn masked(text: &[u8]) -> String {
     String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
 }
 
-/// Prints what the system says of an error, without its number, which tells nobody more.
+/// Prints the system's text of an error without its number, which adds nothing.
 pub struct Cause<'a>(pub &'a io::Error);
 
 impl fmt::Display for Cause<'_> {
@@ -49,8 +49,8 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
-/// Part of the text, fit to stand in a message: what is not UTF-8 is U+FFFD, control characters
-/// are escaped, and behind [`Excerpt::MAX_CHARS`] characters it ends in `...`.
+/// Part of the text, fit for a message: bytes that are not UTF-8 are U+FFFD, control characters are
+/// escaped, and after [`Excerpt::MAX_CHARS`] characters it ends in `...`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Excerpt(Box<str>);
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_without_its_number() {
+    fn a_cause_is_printed_without_its_number() {
         let missing = io::Error::from_raw_os_error(libc::ENOENT);
         assert_eq!(Cause(&missing).to_string(), "No such file or directory");
         assert_eq!(Cause(&io::Error::other("cut (twice)")).to_string(), "cut (twice)");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_is_told_in_the_singular() {
+    fn one_thing_is_counted_in_the_singular() {
         assert_eq!(counted(1, "knock"), "1 knock");
         assert_eq!(counted(2, "knock"), "2 knocks");
         assert_eq!(counted(0, "knock"), "0 knocks");

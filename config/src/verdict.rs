@@ -1,4 +1,4 @@
-//! `--check`: what comes out of it.
+//! The result of `--check`.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use crate::load::{Check, Host, Refusal, Setup, doors};
 use crate::options::{CheckOptions, Format};
 use crate::text::{counted, shown};
 
-/// What came out of a check.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// What goes to standard output.
     pub output: String,
     /// What goes to standard error.
     pub errors: String,
-    /// The configuration; `None` if it is at fault or something is denied.
+    /// The configuration; `None` if it has an error or a denied warning.
     pub config: Option<Config>,
-    /// What is said last of a sound configuration, on standard error: how many doors it has.
+    /// The last line about a configuration without errors, on standard error: how many doors it has.
     pub summary: String,
 }
 
@@ -49,7 +49,7 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// Returns a fault of the configuration as a whole that its reader found, as a line of JSON.
+    /// Returns an error about the configuration as a whole as a line of JSON.
     #[must_use]
     pub fn fault_as_json(path: &Path, message: &str) -> String {
         json::fault(&shown(path), message)

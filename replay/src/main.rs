@@ -1,4 +1,4 @@
-//! `knock-replay`: what would a door keeper have done with these packets?
+//! `knock-replay`: what would a port-knocking daemon have done with these packets?
 
 use std::process::ExitCode;
 

@@ -90,7 +90,7 @@ fn the_objects_are_the_lines_of_the_transcript() {
 
 /// Packets make everything happen that time does not, and are told as Wireshark counts.
 #[test]
-fn the_packet_that_made_it_happen_is_told() {
+fn the_packet_that_made_it_happen_is_named() {
     let due = ["sequence-timeout", "command-timeout", "stop-command", "summary"];
     for case in replayed() {
         for object in objects(&replay(&case, &["-q", "--format", "json"])) {

@@ -60,7 +60,7 @@ fn open_sockets(gap: f64) -> String {
 }
 
 #[test]
-fn sockets_that_stay_open_behind_a_dropping_firewall_open_however_far_apart() {
+fn sockets_left_open_by_a_dropping_firewall_open_however_far_apart() {
     let patient = SEED.replace("seq_timeout = 5", "seq_timeout = 10");
     for gap in [0.2, 0.6, 1.5, 3.0] {
         assert_eq!(transcript(&patient, &open_sockets(gap)), OPENED, "{gap} s apart");

@@ -119,9 +119,9 @@ fn check_advice(text: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(&checked.config, &parsed.config);
     prop_assert_eq!(checked.diagnostics.errors(), parsed.diagnostics.errors());
     check_diagnostics(&checked.diagnostics, text)?;
-    let is_told_at_every_start =
-        |one: &&Diagnostic| one.fault.code().is_none_or(Code::is_told_at_every_start);
-    let without_advice = checked.diagnostics.kept().iter().filter(is_told_at_every_start);
+    let is_printed_at_every_start =
+        |one: &&Diagnostic| one.fault.code().is_none_or(Code::is_printed_at_every_start);
+    let without_advice = checked.diagnostics.kept().iter().filter(is_printed_at_every_start);
     prop_assert!(without_advice.eq(parsed.diagnostics.kept()));
     for program in programs {
         let line = &text[program.span.line_start..program.span.line_end];

@@ -83,7 +83,7 @@ fn the_page_of_warnings_is_up_to_date() {
     );
     for code in Code::ALL {
         let first = code.explanation().lines().next().unwrap();
-        let star = if code.is_told_at_every_start() { " *" } else { "" };
+        let star = if code.is_printed_at_every_start() { " *" } else { "" };
         let anchor = code.name().replace('.', "");
         writeln!(page, "- [`{code}`](#{anchor}){star}: {first}").unwrap();
     }
@@ -99,7 +99,7 @@ fn the_page_of_warnings_is_up_to_date() {
 }
 
 #[test]
-fn a_start_tells_of_the_warnings_that_are_meant_for_it() {
+fn a_start_prints_the_warnings_that_are_meant_for_it() {
     let warned: BTreeSet<Code> = files("warns")
         .into_iter()
         .filter(|(code, file)| {
@@ -109,7 +109,7 @@ fn a_start_tells_of_the_warnings_that_are_meant_for_it() {
         .map(|(code, _)| code)
         .collect();
     let meant: BTreeSet<Code> =
-        Code::ALL.iter().copied().filter(|code| code.is_told_at_every_start()).collect();
+        Code::ALL.iter().copied().filter(|code| code.is_printed_at_every_start()).collect();
     assert_eq!(warned, meant);
 }
 

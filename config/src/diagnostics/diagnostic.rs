@@ -1,4 +1,4 @@
-//! What the parsers have to say about a text.
+//! The findings of the parsers about a text.
 
 use super::fault::{LineFault, ValueFault};
 use super::option_fault::OptionFault;
@@ -7,10 +7,10 @@ use crate::suggest;
 use crate::warnings::{Code, Level, Levels, Warning};
 use crate::wording::{Severity, Wording};
 
-/// What is wrong: a variant per cause.
+/// An error or warning: a variant per cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An error in a line or in how lines belong together.
+    /// An error in a line or between lines.
     Line(LineFault),
     /// An error in the value of a directive.
     Value(ValueFault),
@@ -38,12 +38,12 @@ pub struct Diagnostic {
     pub fault: Fault,
     /// Where; `None` if it is the text as a whole.
     pub span: Option<Span>,
-    /// Whether it is a warning that is denied, and so an error.
+    /// Whether it is a denied warning, and so an error.
     pub is_denied: bool,
 }
 
 impl Diagnostic {
-    /// Returns how much it matters.
+    /// Returns how serious it is.
     #[must_use]
     pub fn severity(&self) -> Severity {
         if self.is_denied || self.fault.code().is_none() {
@@ -53,7 +53,7 @@ impl Diagnostic {
         }
     }
 
-    /// Returns what to tell the author of the text.
+    /// Returns the message for the author of the text.
     #[must_use]
     pub fn wording(&self) -> Wording {
         match &self.fault {
@@ -65,10 +65,10 @@ impl Diagnostic {
     }
 }
 
-/// What was found in a text, in the order of place.
+/// The findings in a text, in the order of their places.
 ///
 /// Errors, denied warnings and warnings beyond the first [`Diagnostics::MAX`] of each are counted, not
-/// kept: a text that is no configuration at all must not fill the memory. Allowed warnings are neither.
+/// kept: a text that is not a configuration must not fill the memory. Allowed warnings are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     kept: Vec<Diagnostic>,
@@ -136,13 +136,13 @@ impl Diagnostics {
         self.add(Fault::Warning(warning), Some(at));
     }
 
-    /// Warns of the text as a whole.
+    /// Warns about the text as a whole.
     pub(crate) fn warn_of_text(&mut self, warning: Warning) {
         self.add(Fault::Warning(warning), None);
     }
 
-    /// Warns of what was found late; `None` if it is the text as a whole. [`Self::sort`] brings it to
-    /// its place.
+    /// Adds a warning that was found late; `None` if it is about the text as a whole. [`Self::sort`]
+    /// moves it to its place.
     pub(crate) fn warn_at(&mut self, warning: Warning, at: Option<Span>) {
         self.add_at(Fault::Warning(warning), || at);
     }
@@ -166,8 +166,8 @@ impl Diagnostics {
         }
     }
 
-    /// Brings what was found late, such as at the end of a section, back to its place; the text as
-    /// a whole comes last.
+    /// Moves findings that were made late, such as at the end of a section, to their places; those about
+    /// the text as a whole come last.
     pub fn sort(&mut self) {
         self.kept.sort_by_key(|diagnostic| {
             diagnostic.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))

@@ -1,4 +1,4 @@
-//! What is an error in a configuration or in a sequence file.
+//! Errors in a configuration or in a sequence file.
 
 use crate::directives::{Directive, Least, Value};
 use crate::lex::Line;
@@ -11,14 +11,14 @@ use knock_engine::Sequence;
 /// An error in a line or in how lines belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineFault {
-    /// A line is longer than 4,095 bytes, be it a comment: knockd 0.8 takes the rest for a line.
+    /// A line is longer than 4,095 bytes, even if it is a comment: knockd 0.8 takes the rest for another line.
     TooLong {
         /// The bytes of the line.
         length: usize,
     },
     /// A NUL byte outside a comment.
     NulByte,
-    /// A directive in front of the first section.
+    /// A directive before the first section.
     OutsideSection,
     /// `[]`.
     EmptySectionName,
@@ -32,18 +32,18 @@ pub enum LineFault {
         /// Whether it looks like a comment that does not begin with `#`.
         comment: bool,
     },
-    /// A directive that needs a value stands there without `=`.
+    /// A directive that needs a value has no `=`.
     MissingEquals {
         /// The directive.
         directive: Directive,
     },
-    /// Nothing stands in front of the `=`.
+    /// There is nothing before the `=`.
     MissingName,
     /// There is no directive of this name.
     UnknownDirective {
         /// The name.
         name: Excerpt,
-        /// The name that was perhaps meant.
+        /// The known name that is most like it.
         nearest: Option<&'static str>,
     },
     /// A directive of doors in `[options]`.
@@ -78,16 +78,16 @@ impl LineFault {
         match self {
             Self::TooLong { length } => Wording::new(
                 format!("line of {length} bytes is too long"),
-                format!("beyond {} bytes", Line::MAX_BYTES),
+                format!("longer than {} bytes", Line::MAX_BYTES),
             )
             .help("move a long command to a script and name the script here")
             .note("knockd 0.8 would read the rest as another line"),
-            Self::NulByte => Wording::new("NUL byte in the file", "everything else here is text")
+            Self::NulByte => Wording::new("NUL byte in the file", "the rest of the file is text")
                 .help("remove it; save the file as UTF-8 if it is UTF-16")
                 .note("knockd 0.8 would ignore the rest of the line"),
             Self::OutsideSection => Wording::new(
                 "directive outside a section",
-                "expected a section header in front of this line",
+                "expected a section header before this line",
             )
             .help(
                 "begin the door with a line such as `[openSSH]`, or the options with `[options]`",
@@ -118,7 +118,7 @@ impl LineFault {
                 directive.expected()
             )),
             Self::MissingName => {
-                Wording::new("no directive in front of `=`", "expected the name of a directive")
+                Wording::new("no directive before `=`", "expected the name of a directive")
                     .help("write `NAME = VALUE`")
             }
             Self::UnknownDirective { name, nearest } => {
@@ -131,14 +131,14 @@ impl LineFault {
             }
             Self::DoorDirectiveInOptions { directive } => Wording::new(
                 format!("`{}` does not belong in `[options]`", directive.name()),
-                "this is a directive of doors",
+                "this directive belongs in a door",
             )
             .help("move it below the header of the door it is meant for"),
             Self::OptionInDoor { directive } => Wording::new(
                 format!("`{}` does not belong in a door", directive.name()),
-                "this is one of the options",
+                "this directive belongs in `[options]`",
             )
-            .help("move it below a line `[options]`"),
+            .help("move it below the header `[options]`"),
             Self::SyslogWithValue => {
                 Wording::new("`usesyslog` takes no value", "expected the name alone")
                     .help("write `usesyslog` alone, or remove the line to log nothing to syslog")
@@ -153,10 +153,11 @@ impl LineFault {
             )
             .help("remove one of the two lines")
             .note("knockd 0.8 would use the later line first, then the file"),
-            Self::TooManyDoors => {
-                Wording::new(format!("more than {} doors", Doors::MAX), "one door too many here")
-                    .help("split the configuration between several daemons")
-            }
+            Self::TooManyDoors => Wording::new(
+                format!("more than {} doors", Doors::MAX),
+                "this door exceeds the limit",
+            )
+            .help("split the configuration between several daemons"),
         }
     }
 }
@@ -178,21 +179,21 @@ pub enum ValueFault {
     MissingPort,
     /// A port that is not a decimal number from 1 to 65,535.
     BadPort {
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
         /// What knockd 0.8 makes of it; `None` if it refuses it.
         read_by_08: Option<Port>,
     },
-    /// Nothing behind the colon.
+    /// Nothing after the colon.
     MissingProtocol,
     /// A protocol that is neither `tcp` nor `udp`.
     UnknownProtocol {
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
-        /// The protocol that was perhaps meant.
+        /// The known protocol that is most like it.
         nearest: Option<&'static str>,
     },
-    /// Something behind the protocol.
+    /// Something after the protocol.
     ThirdField,
     /// More knocks than [`Sequence::MAX_KNOCKS`].
     TooManyKnocks {
@@ -203,7 +204,7 @@ pub enum ValueFault {
     BadSeconds {
         /// The directive.
         directive: Directive,
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
         /// What knockd 0.8 makes of it; `None` if it does not know the directive.
         read_by_08: Option<i32>,
@@ -217,16 +218,16 @@ pub enum ValueFault {
     MissingFlag,
     /// There is no such flag.
     UnknownFlag {
-        /// What stands there, without its `!`.
+        /// The text found, without its `!`.
         text: Excerpt,
-        /// The flag that was perhaps meant.
+        /// The known flag that is most like it.
         nearest: Option<&'static str>,
     },
     /// `!!`.
     DoubleNot,
     /// A target that is not an IP address.
     TargetNotAnAddress {
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
     },
 }
@@ -287,7 +288,7 @@ impl ValueFault {
             }
             Self::TooManyKnocks { count } => Wording::new(
                 format!("sequence of {count} knocks is too long"),
-                format!("beyond {}", counted(Sequence::MAX_KNOCKS, "knock")),
+                format!("more than {}", counted(Sequence::MAX_KNOCKS, "knock")),
             )
             .help(format!("shorten it to {}", counted(Sequence::MAX_KNOCKS, "knock"))),
             Self::BadSeconds { directive, text, read_by_08 } => {
@@ -330,7 +331,7 @@ impl ValueFault {
                 format!("`{text}` is not an IP address"),
                 "expected an address such as `192.0.2.1` or `2001:db8::1`",
             )
-            .help("write the address of the host, without name, prefix length or zone")
+            .help("write the address of the host, without a name, prefix length or zone")
             .note("knockd 0.8 would not start, or never open the door"),
         }
     }
@@ -354,7 +355,7 @@ fn comment_after(directive: Directive) -> Wording {
     if is_read_by_08 { wording.note("knockd 0.8 would ignore it") } else { wording }
 }
 
-/// Returns what is wrong with 0 seconds where it makes no sense.
+/// Returns the wording for 0 seconds where that makes no sense.
 fn zero_seconds(directive: Directive) -> Wording {
     let (message, help) = if let Value::Seconds(Least::One { message, help }) = directive.value() {
         (message, help)
@@ -370,7 +371,7 @@ fn expected_seconds(directive: Directive) -> String {
     format!("expected a number from {least} to 2147483647")
 }
 
-/// Returns the way out for the usual ways to write a port that is none.
+/// Returns help for the usual mistakes in writing a port.
 fn port_help(text: &str) -> Option<String> {
     if let Some((port, protocol)) = text.split_once('/') {
         return Some(format!("the protocol goes after a colon: `{port}:{protocol}`"));

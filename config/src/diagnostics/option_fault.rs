@@ -1,4 +1,4 @@
-//! What is an error in a value of `[options]` that knockd 0.8 does not read.
+//! Errors in the values of `[options]` that knockd 0.8 does not read.
 
 use crate::directives::{Directive, Value, Words};
 use crate::names::{InterfaceName, UserName};
@@ -12,7 +12,7 @@ pub enum OptionFault {
     MissingInterface,
     /// A name that no interface can have.
     BadInterface {
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
         /// Whether there is a blank in it.
         has_blank: bool,
@@ -26,7 +26,7 @@ pub enum OptionFault {
     AnyAndMore,
     /// A name that no user can have.
     BadUser {
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
     },
     /// A name longer than [`UserName::MAX_BYTES`].
@@ -38,9 +38,9 @@ pub enum OptionFault {
     UnknownWord {
         /// The directive.
         directive: Directive,
-        /// What stands there.
+        /// The text found.
         text: Excerpt,
-        /// The word that was perhaps meant.
+        /// The known word that is most like it.
         nearest: Option<&'static str>,
     },
 }
@@ -63,14 +63,14 @@ impl OptionFault {
             }),
             Self::LongInterface { length } => Wording::new(
                 format!("name of {length} bytes is too long for an interface"),
-                format!("beyond {} bytes", InterfaceName::MAX_BYTES),
+                format!("longer than {} bytes", InterfaceName::MAX_BYTES),
             )
             .help("write the name as `ip link` shows it"),
             Self::AnyAndMore => Wording::new(
-                "`any` stands beside other interfaces",
-                "this is all interfaces already",
+                "`any` is used with other interfaces",
+                "this already means all interfaces",
             )
-            .help("write `any` alone, or the interfaces without it"),
+            .help("write only `any`, or only the names of interfaces"),
             Self::BadUser { text } => Wording::new(
                 format!("`{text}` is not the name of a user"),
                 "expected a name such as `knockd`",
@@ -78,7 +78,7 @@ impl OptionFault {
             .help(user_help(text.as_str())),
             Self::LongUser { length } => Wording::new(
                 format!("name of {length} bytes is too long for a user"),
-                format!("beyond {} bytes", UserName::MAX_BYTES),
+                format!("longer than {} bytes", UserName::MAX_BYTES),
             )
             .help("name a user with a shorter name"),
             Self::UnknownWord { directive, text, nearest } => {
@@ -102,7 +102,7 @@ fn unknown_word(directive: Directive, text: &Excerpt, nearest: Option<&str>) -> 
     }
 }
 
-/// Returns the way out for what is none of the names that [`UserName`] allows.
+/// Returns help for text that is not a name [`UserName`] allows.
 fn user_help(text: &str) -> &'static str {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return "write the name of the user, not its number";

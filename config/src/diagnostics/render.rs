@@ -32,16 +32,16 @@ pub struct Source {
     pub more_warnings: usize,
 }
 
-/// Something to be told about a [`Source`].
+/// An error or a warning about a [`Source`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// How serious it is.
     pub severity: Severity,
     /// The code of a warning, also of one that is denied.
     pub code: Option<Code>,
     /// Where it is; `None` if it is the source as a whole.
     pub span: Option<Span>,
-    /// What to tell.
+    /// What to print.
     pub wording: Wording,
 }
 
@@ -193,7 +193,7 @@ struct Quote {
 }
 
 impl Quote {
-    /// The most characters that carets stand below, so that the label behind them stays in view.
+    /// The most characters that are marked with carets, so that the label after them stays in view.
     const MARKED_CHARS: usize = 60;
 
     fn new(span: Span, text: &[u8]) -> Self {
@@ -207,8 +207,8 @@ impl Quote {
     }
 }
 
-/// Puts U+FFFD in the place of the control characters that the renderer lets through to the
-/// terminal: U+0080 to U+009F, one of which begins escape sequences.
+/// Replaces the control characters that the renderer lets through to the terminal with U+FFFD:
+/// U+0080 to U+009F, one of which begins escape sequences.
 fn without_c1(text: &str) -> String {
     text.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "\u{fffd}")
 }

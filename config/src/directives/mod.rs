@@ -1,5 +1,5 @@
-//! The directives of `knockd.conf`, and everything that follows from one: how it is read, what holds
-//! without it, what a reload does with it, and what the manual page says.
+//! The directives of `knockd.conf`: how each is read, its default, what a reload does with it, and what
+//! the manual page says.
 //!
 //! A new one is a row in `table.rs`, a field in `config.rs` and an arm in `read/entry.rs`.
 
@@ -51,7 +51,7 @@ impl Directive {
         self.row().again
     }
 
-    /// Returns when a change of it counts that is found at a reload.
+    /// Returns when a change of it takes effect that is found at a reload.
     #[must_use]
     pub const fn reload(self) -> Reload {
         self.row().reload
@@ -68,14 +68,13 @@ impl Directive {
         self.value().expected()
     }
 
-    /// Returns what holds where the directive is absent, as the end of "remove the line"; `None`
-    /// if a section cannot do without it.
+    /// Returns what happens without the directive, as the end of "remove the line"; `None` if a section
+    /// needs it.
     pub(crate) fn when_absent(self) -> Option<String> {
         self.row().absent.text()
     }
 
-    /// Returns the value that holds where the directive is absent; `None` if that is none of its
-    /// values, or a number.
+    /// Returns the default value; `None` if there is none or it is a number.
     #[must_use]
     pub const fn default_value(self) -> Option<&'static str> {
         match self.row().absent {
@@ -84,8 +83,7 @@ impl Directive {
         }
     }
 
-    /// Returns the number of seconds that holds where the directive is absent, or the most if none
-    /// does.
+    /// Returns the default number of seconds, or the maximum if there is none.
     #[must_use]
     pub const fn default_seconds(self) -> Seconds {
         match self.row().absent.seconds() {
@@ -100,7 +98,7 @@ impl Directive {
         self.row().usage
     }
 
-    /// Returns what the manual page says of it; words between backticks are bold.
+    /// Returns its paragraph of the manual page; words between backticks are bold.
     #[must_use]
     pub const fn manual(self) -> &'static str {
         self.row().manual

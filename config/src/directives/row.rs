@@ -1,4 +1,4 @@
-//! What is known of a directive.
+//! The properties of a directive.
 
 use knock_engine::Seconds;
 
@@ -15,7 +15,7 @@ pub(crate) struct Row {
     pub(super) is_in_08: bool,
     /// How the manual page writes it: words between backticks are bold.
     pub(super) usage: &'static str,
-    /// What the manual page says of it.
+    /// Its paragraph of the manual page.
     pub(super) manual: &'static str,
 }
 
@@ -58,11 +58,11 @@ pub(crate) enum Value {
 /// The words that a value can be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words {
-    /// They.
+    /// The words.
     pub(crate) known: &'static [&'static str],
-    /// What they name, behind "unknown".
+    /// What they name, after "unknown".
     pub(crate) thing: &'static str,
-    /// The way out where no word is near.
+    /// The help if no word is similar.
     pub(crate) help: &'static str,
 }
 
@@ -75,15 +75,15 @@ pub(crate) enum Least {
     One {
         /// What is wrong with 0.
         message: &'static str,
-        /// The way out.
+        /// The help.
         help: &'static str,
     },
 }
 
-/// What holds where a directive is absent.
+/// What happens without a directive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Absent {
-    /// A section cannot do without it.
+    /// A section needs it.
     Needed,
     /// This, as the end of "remove the line".
     Means(&'static str),
@@ -93,16 +93,16 @@ pub(crate) enum Absent {
     Seconds(u32),
 }
 
-/// What a directive means that is given again in its section.
+/// What it means if a directive is given again in its section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// The last line counts alone.
+    /// Only the last line counts.
     Overrides,
     /// The lines add up.
     AddsUp,
 }
 
-/// When a change of a directive counts that is found at a reload.
+/// When a change of a directive takes effect that is found at a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     /// At once.

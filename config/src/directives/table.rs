@@ -72,8 +72,8 @@ directives! {
         is_in_08: true,
         usage: "`Interface` = NAME[,NAME...]",
         manual: "The interfaces to listen on, separated by commas, or `any` alone for all of them. \
-                 A name has at most 15 bytes, and no blank and no `/`. Default: the interface of \
-                 the default route, that of IPv4 if there is one. `--interface` overrides it.",
+                 A name has at most 15 bytes, no blanks and no `/`. Default: the interface of the \
+                 default route, preferably that of IPv4. `--interface` overrides it.",
     };
     /// `User`, which knockd 0.8 does not know.
     User = Row {
@@ -85,9 +85,9 @@ directives! {
         reload: Reload::AfterRestart,
         is_in_08: false,
         usage: "`User` = NAME",
-        manual: "The user that the process becomes that reads packets. Default: `nobody`. It has \
-                 no effect unless root starts `knockd`, but the user must exist. Unknown to \
-                 `knockd` 0.8.",
+        manual: "The user of the process that reads packets. Default: `nobody`. It has no \
+                 effect unless root starts `knockd`, but the user must exist. Unknown to `knockd` \
+                 0.8.",
     };
     /// `LogTime`, which knockd 0.8 does not know.
     LogTime = Row {
@@ -96,14 +96,14 @@ directives! {
         value: Value::OneOf(Words {
             known: &["minutes", "iso"],
             thing: "form of time stamps",
-            help: "write `minutes` for those of knockd 0.8, `iso` for seconds and zone",
+            help: "write `minutes` for those of knockd 0.8, `iso` for seconds and time zone",
         }),
         absent: Absent::Default("minutes"),
         again: Again::Overrides,
         reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`LogTime` = minutes|iso",
-        manual: "How the time stands before each line of the log file: `minutes` is `[2026-03-09 \
+        manual: "The format of the time in each line of the log file: `minutes` is `[2026-03-09 \
                  08:07]`, as in `knockd` 0.8; `iso` is `[2026-03-09T08:07:06+01:00]`. Default: \
                  `minutes`. Unknown to `knockd` 0.8.",
     };
@@ -112,7 +112,7 @@ directives! {
         names: &["commandlimit"],
         section: Section::Options,
         value: Value::Seconds(Least::One {
-            message: "no command can end within 0 seconds",
+            message: "no command can finish within 0 seconds",
             help: "write how many seconds a command may take, or remove the line for no limit",
         }),
         absent: Absent::Means("to let commands take as long as they like"),
@@ -121,8 +121,7 @@ directives! {
         is_in_08: false,
         usage: "`CommandLimit` = SECONDS",
         manual: "How long a command may run: 1 to 2147483647. One that takes longer gets SIGTERM, \
-                 and SIGKILL 5 seconds later, together with what it has started, as far as that \
-                 has not left its process group. Default: no limit. Unknown to `knockd` 0.8.",
+                 and SIGKILL 5 seconds later. The signals go to its whole process group. Default: no limit. Unknown to `knockd` 0.8.",
     };
     /// `LeaseFile`, which knockd 0.8 does not know.
     LeaseFile = Row {
@@ -136,9 +135,8 @@ directives! {
         usage: "`LeaseFile` = FILE",
         manual: "Where to remember which doors are open and what closes them, so that the next \
                  `knockd` can close them if this one is killed; see `END`. Each daemon needs its \
-                 own. It is best in a folder that is empty after a restart of the machine, as the \
-                 rules of a firewall are, and that root alone can write, such as \
-                 `/run/knockd.leases`. Default: none. Unknown to `knockd` 0.8.",
+                 own. Put it in a folder that only root can write and that is emptied when the machine \
+                 restarts, as firewall rules are, such as `/run/knockd.leases`. Default: none. Unknown to `knockd` 0.8.",
     };
     /// `Sequence`.
     Sequence = Row {
@@ -150,9 +148,8 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Sequence` = PORT[:tcp|udp][,PORT[:tcp|udp]...]",
-        manual: "The knocks that open the door, in their order: 1 to 32 ports from 1 to 65535, \
-                 each of TCP unless `:udp` follows. A door needs this or `One_Time_Sequences`, and \
-                 not both.",
+        manual: "The knocks that open the door, in order: 1 to 32 ports from 1 to 65535, each TCP \
+                 unless `:udp` follows. A door needs either this or `One_Time_Sequences`.",
     };
     /// `One_Time_Sequences`.
     OneTimeSequences = Row {
@@ -164,7 +161,7 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`One_Time_Sequences` = FILE",
-        manual: "The file that the door takes its sequences from. See `ONE-TIME SEQUENCES`.",
+        manual: "The file with the sequences of the door. See `ONE-TIME SEQUENCES`.",
     };
     /// `Seq_Timeout`, `Timeout`.
     SeqTimeout = Row {
@@ -180,7 +177,7 @@ directives! {
         is_in_08: true,
         usage: "`Seq_Timeout` = SECONDS, `Timeout` = SECONDS",
         manual: "How long after the first knock the last one may come: 1 to 2147483647. Default: \
-                 25. When that time is over, the attempt is.",
+                 25. After that, the attempt expires.",
     };
     /// `TCPFlags`.
     TcpFlags = Row {
@@ -194,11 +191,11 @@ directives! {
         usage: "`TCPFlags` = FLAG[,FLAG...]",
         manual: "Which TCP packets can be knocks at the door: those with all of these flags, of \
                  `fin`, `syn`, `rst`, `psh`, `ack` and `urg`, and without those that have a `!` \
-                 before them. Other TCP packets are ignored by this door: they are no knocks, and \
-                 do not void an attempt either. Packets of UDP have no flags and always count. \
-                 Several lines add up. Default: any flags. `syn` is what you want: without it, the \
-                 other packets of a client's connections to the ports of the door void its \
-                 attempts. No ordinary client can send `syn,ack` or `fin`.",
+                 before them. This door ignores other TCP packets: they are not knocks and do not \
+                 void an attempt. UDP packets have no flags and always count. \
+                 Several lines add up. Default: any flags. Use `syn`: without it, the other \
+                 packets of a client's connections to the ports of the door void its attempts. \
+                 Ordinary clients cannot knock with `syn,ack` or `fin`.",
     };
     /// `Target`.
     Target = Row {
@@ -211,8 +208,8 @@ directives! {
         is_in_08: true,
         usage: "`Target` = ADDRESS",
         manual: "Knocks at this door go to this address, of IPv4 or IPv6, instead of the addresses \
-                 of the interfaces. It may be that of another machine whose packets pass an \
-                 interface that is listened on.",
+                 of the interfaces. It may belong to another machine whose packets pass an \
+                 interface that `knockd` listens on.",
     };
     /// `Start_Command`, `Command`.
     StartCommand = Row {
@@ -224,7 +221,7 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Start_Command` = COMMAND, `Command` = COMMAND",
-        manual: "What is run when a client opens the door. See `COMMANDS`. An empty command runs \
+        manual: "The command to run when a client opens the door. See `COMMANDS`. An empty command runs \
                  nothing.",
     };
     /// `Start_Command_6`, `Command_6`.
@@ -237,8 +234,8 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Start_Command_6` = COMMAND, `Command_6` = COMMAND",
-        manual: "The same for clients with IPv6. Where this line is missing, they get \
-                 `Start_Command`.",
+        manual: "The same for clients with IPv6. If it is missing, `Start_Command` runs \
+                 for them.",
     };
     /// `Cmd_Timeout`.
     CmdTimeout = Row {
@@ -250,7 +247,7 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Cmd_Timeout` = SECONDS",
-        manual: "How long after the end of the start command the stop command is run: 0 to \
+        manual: "How long after the end of the start command the stop command runs: 0 to \
                  2147483647. Default: 10.",
     };
     /// `On_Reknock`, which knockd 0.8 does not know.
@@ -300,9 +297,9 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Stop_Command` = COMMAND",
-        manual: "What is run after `Cmd_Timeout`, or when `knockd` ends before. Without one, or \
-                 with an empty one, the door is left as the start command has left it. It runs \
-                 only after a start command.",
+        manual: "The command to run after `Cmd_Timeout`, or earlier if `knockd` exits. If it is \
+                 missing or empty, the door stays as the start command left it. It runs only \
+                 after a start command.",
     };
     /// `Stop_Command_6`.
     StopCommand6 = Row {
@@ -314,7 +311,7 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Stop_Command_6` = COMMAND",
-        manual: "The same for clients with IPv6. Where this line is missing, they get \
-                 `Stop_Command`.",
+        manual: "The same for clients with IPv6. If it is missing, `Stop_Command` runs \
+                 for them.",
     };
 }

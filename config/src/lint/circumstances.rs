@@ -1,14 +1,14 @@
-//! What a check goes by, and what it asks of the machine.
+//! What a check takes into account besides the text, and what it looks up on the machine.
 
 use crate::lex::Span;
 use crate::warnings::Levels;
 
-/// What a check is told besides the text.
+/// What a check takes into account besides the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
-    /// What becomes of each warning.
+    /// The level of each warning.
     pub levels: Levels,
-    /// Whether packets of IPv6 are ignored.
+    /// Whether IPv6 packets are ignored.
     pub ipv4_only: bool,
 }
 

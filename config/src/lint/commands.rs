@@ -1,4 +1,4 @@
-//! Warning about the commands of a door.
+//! Warnings about the commands of a door.
 
 use super::circumstances::{Circumstances, Program};
 use super::firewall::{self, Change, Family};
@@ -72,9 +72,9 @@ fn almost_token(command: Piece<'_>) -> Option<Piece<'_>> {
     Some(command.part(at, 4))
 }
 
-/// Warns of stop commands that do not undo what their start commands did.
+/// Warns about stop commands that do not undo what their start commands did.
 fn check_pairs(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
-    // Of a stop command that stands in for the one for IPv6, the reader warns.
+    // The parser warns about a stop command that is also used for IPv6.
     for (start, stop) in [(&door.start, &door.stop), (&door.start_6, &door.stop_6)] {
         let (Some(start), Some(stop)) = (start, stop) else { continue };
         let (started, stopped) = (start.value_in(text), stop.value_in(text));
@@ -91,7 +91,7 @@ fn check_pairs(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Warns of addresses of one family that a program of the other gets.
+/// Warns about addresses of one family passed to a program of the other.
 fn check_families(
     door: &DoorConfig,
     text: &[u8],
@@ -123,7 +123,7 @@ fn check_for_ipv6_clients(door: &DoorConfig, text: &[u8], diagnostics: &mut Diag
         let falls_back = own.is_none();
         let Some(given) = own.as_ref().or(other.as_ref()) else { continue };
         let Some(at) = wrong_for(given.value_in(text), Family::Ipv4) else { continue };
-        // To be told once that there is nothing for IPv6 is enough.
+        // One warning that there is no command for IPv6 is enough.
         if !(falls_back && std::mem::replace(&mut is_told, true)) {
             diagnostics.warn(Warning::WrongAddressFamily { falls_back, ipv6: true }, at);
         }

@@ -1,4 +1,4 @@
-//! Warning about a door by itself.
+//! Warnings about single doors.
 
 use super::circumstances::Circumstances;
 use super::services;
@@ -9,7 +9,7 @@ use crate::lex::Piece;
 use crate::warnings::{Guess, Unknown, Warning, Why};
 use knock_engine::{Knock, Port, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
 
-/// A first packet of a TCP connection, as every program sends it that connects.
+/// The first packet of a TCP connection, as every program that connects sends it.
 pub(super) const BARE_SYN: Transport =
     Transport::Tcp(TcpHeader { sequence_number: None, flags: Some(TcpFlags::SYN) });
 
@@ -42,7 +42,7 @@ pub(super) fn check(
     }
 }
 
-/// Returns where the knock of this index stands.
+/// Returns the place of the knock with this index.
 pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
     sequence.split(b',').nth(index).map_or(sequence, Piece::trim)
 }
@@ -85,7 +85,7 @@ const PUBLISHED: [&[(u16, Protocol)]; 4] = [
     ],
 ];
 
-/// Returns why a sequence is guessed early.
+/// Returns why a sequence is easy to guess.
 fn guess(knocks: &[Knock]) -> Option<Guess> {
     let is = |published: &[(u16, Protocol)]| {
         let published =

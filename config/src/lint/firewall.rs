@@ -1,5 +1,5 @@
-//! What a few firewall programs are told to do, as far as it is needed to see that one command undoes
-//! another. What is not understood is no [`Change`].
+//! Understands the commands of a few firewall programs, as far as needed to see whether one command
+//! undoes another. A command that is not understood is no [`Change`].
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Change<'a> {
     adds: bool,
     /// What it is: the words that a command must share with the one that undoes it.
     words: Vec<Word<'a>>,
-    /// Where the number of a rule to delete stands.
+    /// The place of the number of a rule to delete.
     number: Option<Piece<'a>>,
     program_at: Piece<'a>,
     whole: Piece<'a>,
@@ -58,8 +58,8 @@ fn program(command: &Simple<'_>) -> Option<Program> {
     }
 }
 
-/// Returns the option of a rule that names ports, if the rule names no protocol: then iptables refuses
-/// it.
+/// Returns the option of a rule that names ports, if the rule names no protocol: iptables refuses such
+/// a rule.
 pub(super) fn port_without_protocol<'a>(command: &Simple<'a>) -> Option<Piece<'a>> {
     let change = Change::new(command)?;
     let is_port = |word: &&Word<'_>| {
@@ -164,7 +164,7 @@ impl<'a> Change<'a> {
             parts.map(|part| (part.to_vec(), *at)).collect::<Vec<_>>()
         });
         while let Some((part, at)) = parts.next() {
-            // An element goes by itself, which needs no undoing.
+            // An element with a timeout is removed by itself.
             if part == b"timeout" {
                 parts.next();
             } else {
@@ -219,8 +219,8 @@ impl<'a> Change<'a> {
         (changes == 1).then_some(self)
     }
 
-    /// Returns why the command `stop` leaves something of what this one does, and where; `None` if it
-    /// leaves nothing, or that cannot be told.
+    /// Returns why the command `stop` does not fully undo this one, and where; `None` if it does, or if
+    /// that is unknown.
     pub(super) fn is_not_undone_by(&self, stop: &Self) -> Option<(Mismatch, Piece<'a>)> {
         if let (Program::Iptables(start), Program::Iptables(family)) = (self.program, stop.program)
             && start != family
@@ -258,7 +258,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Options of iptables with one letter that stand in rules, each before its value.
+/// One-letter options of iptables rules that take a value.
 const PLAIN: [&[u8]; 6] = [b"-p", b"-j", b"-g", b"-i", b"-o", b"-f"];
 
 /// Returns the short form of an option that has one.
@@ -303,7 +303,7 @@ fn split_at_equals_signs<'a>(words: &[Word<'a>]) -> Vec<Word<'a>> {
     split
 }
 
-/// Returns the words that are not among `others`, each of which stands for one.
+/// Returns the words that are not among `others`, each of which matches one word.
 fn without<'a>(words: &[Word<'a>], others: &[Word<'a>]) -> Vec<Word<'a>> {
     let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
     for (word, _) in others {

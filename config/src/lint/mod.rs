@@ -1,10 +1,9 @@
-//! Warning about a configuration that is sound: what opens more easily, or does less, than it seems to.
+//! Warnings about a configuration without errors: what opens more easily, or does less, than it seems to.
 //!
-//! The parser warns by itself of what has no effect or another one than it looks; that is told at every
-//! start. What is found here is told only by a check, because a daemon that comes in the place of
-//! knockd 0.8 should not greet a configuration that has served for years with advice. Everything here is
-//! about the text; what depends on the machine is looked for by those who can see it, who get the
-//! [`Program`]s of all commands.
+//! The parser itself warns about lines that have no effect or not the effect they seem to have; those
+//! warnings are printed at every start. The warnings here are printed only by a check: a daemon that
+//! replaces knockd 0.8 should not print advice about a configuration that has worked for years. They
+//! depend only on the text. Callers that can look at the machine get the [`Program`]s of all commands.
 
 mod circumstances;
 mod commands;
@@ -23,18 +22,18 @@ use crate::diagnostics::Diagnostics;
 use crate::read::{Parsed, one_time, read};
 use knock_engine::OneTimeSequences;
 
-/// What [`check`] made of a text.
+/// The result of [`check`].
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// The same as without a check, but for more warnings.
+    /// The same as without a check, with more warnings.
     pub parsed: Parsed,
     /// The programs that commands name by their whole paths, in the order of the text. None if there is
     /// an error.
     pub programs: Vec<Program>,
 }
 
-/// Reads the text of a `knockd.conf` as [`crate::parse`] does, and gives advice if there is no
-/// error in it.
+/// Reads the text of a `knockd.conf` as [`crate::parse`] does, and adds advice if there are no
+/// errors.
 #[must_use]
 pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
     let (config, mut diagnostics) = read(text, circumstances.levels.clone());

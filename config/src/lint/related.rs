@@ -1,4 +1,4 @@
-//! Doors whose sequences have to do with each other.
+//! Doors with related sequences.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use crate::text::Excerpt;
 use crate::warnings::Warning;
 use knock_engine::{Knock, Protocol};
 
-/// Warns of doors that one client opens while, or instead of, opening another.
+/// Warns about doors that a client opens while, or instead of, opening another.
 pub(super) fn check(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnostics) {
     let mut index = Index::new(doors);
     for (place, door) in doors.iter().enumerate() {

@@ -9,10 +9,10 @@ use crate::diagnostics::Diagnostics;
 use crate::warnings::Warning;
 use knock_engine::{Knock, Port, Protocol, Transport};
 
-/// Warns of doors that a scan opens which tries every port once, from the lowest to the highest.
+/// Warns about doors that are opened by a scan of every port, from the lowest to the highest.
 ///
-/// A port between the knocks that some other door listens to voids the attempt, so that nothing is said
-/// then. Takes time in the number of all knocks, but for a logarithm.
+/// If another door listens to a port between the knocks, the scan voids its own attempt, so there is
+/// no warning. Takes O(n log n) time for n knocks in total.
 pub(super) fn check(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnostics) {
     let mut heard = Heard::default();
     for door in doors {
@@ -26,7 +26,7 @@ pub(super) fn check(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnos
     }
 }
 
-/// Returns the protocol of the scan that makes the knocks of a door in their order.
+/// Returns the protocol of the scan that sends the knocks of a door in order.
 fn ascending(door: &DoorConfig) -> Option<Protocol> {
     let knocks = door.sequence()?.knocks();
     let protocol = knocks.first()?.protocol;
@@ -62,8 +62,8 @@ impl Heard {
         }
     }
 
-    /// Returns whether a scan perhaps meets a port of another door between the knocks of this one. A
-    /// target may be a local address or not, which a text does not say.
+    /// Returns whether a scan may meet a port of another door between the knocks of this one. The text
+    /// does not say whether a target is a local address.
     fn is_disturbed(&self, door: &DoorConfig) -> bool {
         let knocks = door.sequence().map_or(&[][..], |sequence| sequence.knocks());
         let (Some(&first), Some(&last)) = (knocks.first(), knocks.last()) else { return false };

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_stand_in_the_order_of_their_ports() {
+    fn services_are_in_the_order_of_their_ports() {
         for services in [&TCP[..], &UDP] {
             assert!(services.is_sorted_by(|one, next| one.0 < next.0));
         }

@@ -1,24 +1,24 @@
-//! Commands as words, as far as a shell takes them for nothing else.
+//! Splits simple shell commands into words.
 
 use crate::lex::{Piece, is_blank};
 
 /// A command of one program and plain words.
 pub(super) struct Simple<'a> {
-    /// The words without their quotes, each with its place: that of the whole command where quotes keep
-    /// it from being found.
+    /// The words without their quotes, each with its place: the whole command if quotes prevent finding
+    /// it.
     words: Vec<(Vec<u8>, Piece<'a>)>,
     whole: Piece<'a>,
 }
 
 impl<'a> Simple<'a> {
-    /// What can make more of a command than one program with words, even where it is quoted: nothing
-    /// is said about such a command.
+    /// Characters that may make a command more than one program with words, even if they are quoted: such
+    /// commands are not checked.
     const SPECIAL: &'static [u8] = b";&|<>()$`*?\\~#";
 
-    /// How many words may have no place before the others are not searched for.
+    /// After this many words whose place was not found, the search stops.
     const NOT_FOUND: usize = 8;
 
-    /// Takes a command; `None` if it is anything but one program and its words.
+    /// Parses a command; `None` if it is anything but one program and its words.
     pub(super) fn new(command: Piece<'a>) -> Option<Self> {
         let bytes = command.bytes();
         if bytes.iter().any(|byte| Self::SPECIAL.contains(byte)) {
@@ -63,12 +63,12 @@ impl<'a> Simple<'a> {
         first.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
     }
 
-    /// Returns where the program stands.
+    /// Returns the place of the program.
     pub(super) fn program_at(&self) -> Piece<'a> {
         self.words.first().map_or(self.whole, |(_, at)| *at)
     }
 
-    /// Returns the words behind the program.
+    /// Returns the words after the program.
     pub(super) fn arguments(&self) -> &[(Vec<u8>, Piece<'a>)] {
         self.words.get(1..).unwrap_or_default()
     }

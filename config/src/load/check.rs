@@ -1,4 +1,4 @@
-//! Everything that can be said about the texts of a configuration.
+//! The check of a configuration and the files it names.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use knock_engine::OneTimeSequences;
 
 /// What a check takes into account.
 pub(crate) struct Check<'a> {
-    /// What becomes of warnings, and what the command line says besides.
+    /// The levels of warnings, and what else the command line says.
     pub(crate) circumstances: Circumstances,
     /// The machine that the configuration is for; `None` if it is not known.
     pub(crate) host: Option<&'a dyn Host>,
@@ -37,7 +37,7 @@ impl Check<'_> {
                 parsed.diagnostics.warn_at(warning, Some(program.span));
             }
         }
-        // A configuration without doors has nothing to hide.
+        // A configuration without doors has no secrets.
         if parsed.config.as_ref().is_some_and(|config| !config.doors.is_empty()) {
             advise_of_mode(host, path, &mut parsed.diagnostics);
         }
@@ -60,7 +60,7 @@ impl Check<'_> {
     }
 }
 
-/// Warns of a file that every user may read.
+/// Warns about a file that every user can read.
 fn advise_of_mode(host: &dyn Host, path: &Path, diagnostics: &mut Diagnostics) {
     const READ_BY_OTHERS: u32 = 0o004;
     if let Some(mode) = host.mode(path).filter(|mode| mode & READ_BY_OTHERS != 0) {

@@ -24,11 +24,10 @@ pub struct Files {
     pub one_time: BTreeMap<FileName, Vec<u8>>,
 }
 
-/// Why a text is refused that cannot be meant as a configuration, in the words of the program that
-/// takes it.
+/// Why a text that cannot be a configuration is refused, in the words of the program that reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What it is; stands behind "cannot read `NAME`: ".
+    /// What it is; follows "cannot read `NAME`: ".
     pub cause: &'static str,
     /// The way out.
     pub help: &'static str,
@@ -41,7 +40,7 @@ pub enum Unreadable {
     Directory,
     /// It is a pipe, a device or a socket where only a file will do.
     NotAFile,
-    /// It is something else than a configuration.
+    /// It is not a configuration.
     Refused(Refusal),
     /// It is larger than [`MAX_FILE_BYTES`].
     TooLarge,
@@ -53,7 +52,7 @@ pub enum Unreadable {
     NotAmongFiles,
     /// This user may not read it.
     Denied,
-    /// Anything else, as the system puts it.
+    /// Anything else, in the words of the system.
     Other(String),
 }
 
@@ -70,7 +69,7 @@ impl From<io::Error> for Unreadable {
 }
 
 impl Unreadable {
-    /// Returns what to tell of it, with a way out.
+    /// Returns the message, with help.
     #[must_use]
     pub fn wording(&self, name: &str, help: &str) -> Wording {
         Wording {
@@ -114,7 +113,7 @@ impl Unreadable {
         }
     }
 
-    /// Returns the way out where the file is one of one-time sequences.
+    /// Returns the help for a file of one-time sequences.
     #[must_use]
     pub fn help_for_one_time(&self) -> &'static str {
         match self {
@@ -122,17 +121,16 @@ impl Unreadable {
             Self::Directory | Self::NotAFile => {
                 "name a file with a sequence on each line, such as ` 7000,8000,9000`"
             }
-            Self::TooLarge | Self::TooLargeTogether => "remove the lines that are used",
+            Self::TooLarge | Self::TooLargeTogether => "remove the used lines",
             Self::Missing => "create it, with a sequence on each line, such as ` 7000,8000,9000`",
-            Self::NotAmongFiles => "read the configuration and its files anew",
+            Self::NotAmongFiles => "read the configuration and its files again",
             Self::Denied => "run as a user who may read it",
             Self::Other(_) => "check the path",
         }
     }
 }
 
-/// Reads a configuration, whatever kind of file it is but a directory, unless `refuse` has something
-/// against its text.
+/// Reads a configuration from any kind of file but a directory, unless `refuse` rejects its text.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -151,7 +149,7 @@ pub fn read_configuration(
     if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
 
-/// Reads a sequence file. A pipe is not even opened: that would wait for who writes to it.
+/// Reads a sequence file. A pipe is not even opened: that would wait for a writer.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -167,7 +165,7 @@ pub fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
 
-/// Reads a file as far as it may be read. Returns whether that is all of it.
+/// Reads a file up to the limit. Returns whether that is all of it.
 fn read(file: &File) -> Result<(Vec<u8>, bool), Unreadable> {
     let mut text = Vec::new();
     let limit = MAX_FILE_BYTES.saturating_add(1);

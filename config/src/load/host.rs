@@ -9,11 +9,11 @@ use crate::warnings::ProgramFault;
 
 /// What a check asks of a machine.
 pub trait Host {
-    /// Returns why nobody can run a program; `None` also where that cannot be seen.
+    /// Returns why no user can run a program; `None` if some can, or if that is unknown.
     fn program_fault(&self, path: &Path) -> Option<ProgramFault>;
 
-    /// Returns the permissions of a file as `chmod` takes them; `None` if they cannot be seen or it is
-    /// not a regular file, so that nobody keeps secrets in it.
+    /// Returns the permissions of a file as `chmod` takes them; `None` if they are unknown or it is not
+    /// a regular file, which holds no secrets.
     fn mode(&self, path: &Path) -> Option<u32>;
 }
 

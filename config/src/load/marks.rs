@@ -16,7 +16,7 @@ use crate::text::{Cause, shown};
 pub enum NotMarked {
     /// No line that was read begins there.
     NoSuchLine,
-    /// The file is another one by now.
+    /// The file has changed.
     Changed(PathBuf),
     /// The file cannot be read or written.
     Io(PathBuf, io::Error),
@@ -34,14 +34,14 @@ impl fmt::Display for NotMarked {
     }
 }
 
-/// Returns the path that a name in the configuration stands for.
+/// Returns the path for a name in the configuration.
 #[must_use]
 pub fn path_of(name: &FileName) -> &Path {
     Path::new(OsStr::from_bytes(name.as_bytes()))
 }
 
-/// Opens a sequence file for reading and writing: what cannot be marked could be used again, by
-/// anybody who saw it.
+/// Opens a sequence file for reading and writing: a line that cannot be marked could be used again by
+/// anyone who saw it.
 ///
 /// # Errors
 /// What the system says.
@@ -51,8 +51,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Writes `#` over the first byte of a line, if it is still the line that was read in `text`.
 ///
-/// A line that is marked already is one that somebody else saw used, such as a client and a daemon
-/// that share a file: it is as it should be.
+/// A line that is already marked is not an error: a client and a daemon may share the file.
 ///
 /// # Errors
 /// [`NotMarked`]; the file is as it was, unless the system failed while it was written.
@@ -83,7 +82,7 @@ fn line_at(text: &[u8], number: u32, offset: u64) -> Option<&[u8]> {
     let (before, from) = text.split_at_checked(offset)?;
     let lines_before = before.split(|&byte| byte == b'\n').skip(1).count();
     let is_start = before.last().is_none_or(|&last| last == b'\n')
-        // Behind a byte order mark.
+        // After a byte order mark.
         || before == b"\xef\xbb\xbf";
     if !is_start || u32::try_from(lines_before).ok()?.checked_add(1)? != number {
         return None;

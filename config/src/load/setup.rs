@@ -1,4 +1,4 @@
-//! From texts to doors, or to what is wrong.
+//! From texts to doors, or to errors.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use knock_engine::{DoorName, Doors, OneTimeSequences, TooManyDoors};
 /// and each door has its sequences in memory.
 pub const MAX_ONE_TIME_BYTES: u64 = 4 << 20;
 
-/// What became of a configuration and of the files it names.
+/// The result of reading a configuration and the files it names.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The configuration, every door with its sequences; `None` if anything is in error.
@@ -37,7 +37,7 @@ enum Outcome {
 }
 
 impl Setup {
-    /// Reads the configuration at `path` and its sequence files, which stand relative to the
+    /// Reads the configuration at `path` and its sequence files, which are relative to the
     /// current directory.
     ///
     /// The configuration may be a pipe; a sequence file, which must be marked, may not. Sequence
@@ -47,8 +47,8 @@ impl Setup {
         Self::load_unless(path, |_| None)
     }
 
-    /// Does the same as [`Setup::load`], unless `refuse` has something against the text of the
-    /// configuration, of which it gets a little more than [`crate::MAX_FILE_BYTES`] at most.
+    /// Does the same as [`Setup::load`], unless `refuse` rejects the text of the configuration. It gets
+    /// a little more than [`crate::MAX_FILE_BYTES`] at most.
     #[must_use]
     pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
         match read_configuration(path, refuse) {
@@ -57,8 +57,8 @@ impl Setup {
         }
     }
 
-    /// Does the same as [`Setup::load`] for who knocks at some doors only, such as a client: the
-    /// sequence files of all others are not read, and need not be there.
+    /// Does the same as [`Setup::load`] for a program that uses some of the doors, such as a client: the
+    /// sequence files of the others are not read, and need not exist.
     #[must_use]
     pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
         match read_configuration(path, |_| None) {
@@ -121,8 +121,8 @@ impl Setup {
         }
     }
 
-    /// Returns what [`Setup::report`] does, but for warnings: they are for who runs the doors, not
-    /// for who knocks at one.
+    /// Returns what [`Setup::report`] does without the warnings, which are for the administrator of the
+    /// doors and not for their clients.
     #[must_use]
     pub fn report_of_errors(&self, style: Style) -> String {
         match &self.outcome {
@@ -142,7 +142,7 @@ impl Setup {
         }
     }
 
-    /// Returns everything that is wrong or hardly meant, as text; empty if nothing is.
+    /// Returns all errors and warnings as text; empty if there are none.
     ///
     /// Every finding is followed by an empty line. If there are errors in a configuration that
     /// could be read, a line that counts them comes last.
@@ -227,7 +227,7 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
         if !diagnostics.kept().is_empty() {
             self.sources.push(Source::new(shown(path_of(name)), text.clone(), &diagnostics));
         }
-        // A file in error has told of it; its door, which nobody will see, gets no sequence.
+        // The errors of the file are reported; its door is not used, so it gets no sequence.
         let sequences = sequences.unwrap_or_default();
         self.files.insert(name.clone(), (text, sequences.clone()));
         Ok(sequences)

@@ -21,14 +21,14 @@ pub(super) struct Entry<'a> {
     pub(super) directive: Directive,
     /// The name in lower case.
     pub(super) name: &'static str,
-    /// The name where it stands.
+    /// The name in its place.
     pub(super) at: Piece<'a>,
     pub(super) value: Piece<'a>,
 }
 
 impl Entry<'_> {
-    /// Reads the value and puts it where it belongs: into the options, or into the door whose section
-    /// the line is in. A value in error, which is told of, is none.
+    /// Reads the value and stores it in the options, or in the door whose section the line is in. A
+    /// value with an error is reported and not stored.
     pub(super) fn read(
         self,
         options: &mut Options,

@@ -1,4 +1,4 @@
-//! `knockd.conf`: its text becomes a [`Config`], or everything that is wrong with it is told.
+//! Parses the text of a `knockd.conf` into a [`Config`], or reports all its errors.
 
 mod entry;
 pub(crate) mod one_time;
@@ -25,12 +25,12 @@ pub fn parse(text: &[u8]) -> Parsed {
     Parsed { config, diagnostics }
 }
 
-/// What [`parse`] made of a text.
+/// The result of [`parse`].
 #[derive(Clone, Debug)]
 pub struct Parsed {
     /// The configuration; `None` if and only if there is an error.
     pub config: Option<Config>,
-    /// Everything that is wrong or hardly meant.
+    /// All errors and warnings.
     pub diagnostics: Diagnostics,
 }
 

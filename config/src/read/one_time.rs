@@ -18,8 +18,8 @@ pub fn parse(text: &[u8]) -> (Option<OneTimeSequences>, Diagnostics) {
     parse_with(text, Levels::default(), |_, _, _| {})
 }
 
-/// Does the same as [`parse`] with these levels for warnings, and shows `look` each sequence
-/// and where it stands.
+/// Does the same as [`parse`] with these levels for warnings, and calls `look` with each sequence and
+/// its place.
 pub(crate) fn parse_with(
     text: &[u8],
     levels: Levels,

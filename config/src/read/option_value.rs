@@ -19,7 +19,7 @@ pub(super) fn file_name(
     FileName::new(required(directive, value, diagnostics)?.bytes())
 }
 
-/// Reads names of interfaces, separated by commas; each of them is told once.
+/// Reads names of interfaces, separated by commas; each is returned once.
 pub(super) fn interfaces(
     value: Piece<'_>,
     diagnostics: &mut Diagnostics,
@@ -104,7 +104,7 @@ pub(super) fn word<T: Copy>(
     None
 }
 
-/// Returns the value of a directive that needs one, which may contain a `#`, but not behind a blank.
+/// Returns the value of a directive that needs one. It may contain a `#`, but not after a blank.
 fn without_last_comment<'a>(
     directive: Directive,
     value: Piece<'a>,

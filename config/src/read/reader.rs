@@ -26,8 +26,7 @@ pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Diagnostics)
     reader.finish()
 }
 
-/// Returns what is to be read of a line; `None` for a blank one, a comment, and one that cannot be
-/// read.
+/// Returns the content of a line; `None` for a blank line, a comment, or a line that cannot be read.
 pub(crate) fn content<'a>(line: Line<'a>, diagnostics: &mut Diagnostics) -> Option<Piece<'a>> {
     if let Some(beyond) = line.overlong() {
         diagnostics.line(LineFault::TooLong { length: line.text.len() }, beyond);
@@ -66,7 +65,7 @@ struct Reader<'a> {
 enum Section<'a> {
     #[default]
     None,
-    /// A line outside a section was told of: it is the header that is missing, once.
+    /// A line outside a section was reported: the one missing header is one error.
     NoneAndTold,
     Options,
     Door(Box<DoorSection<'a>>),
@@ -98,8 +97,8 @@ impl<'a> Reader<'a> {
         self.begin_section(name);
     }
 
-    /// Tells of a header that does not end in `]` and begins the section that it seems to name, so
-    /// that the lines below it are read as what they are meant for.
+    /// Reports a header that does not end in `]`, and begins the section that it seems to name, so that
+    /// the lines below it are read as part of that section.
     fn read_broken_header(&mut self, behind_bracket: Piece<'a>) {
         let nothing = behind_bracket.empty_at_end();
         let (name, behind) = behind_bracket.split_once(b']').unwrap_or((behind_bracket, nothing));
@@ -220,13 +219,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Tells of a line that could be any directive.
+    /// Reports a line that could be any directive.
     fn misread(&mut self, fault: LineFault, at: Piece<'a>) {
         self.diagnostics.line(fault, at);
         self.forgive_absence();
     }
 
-    /// What the door seems to lack may stand on a line that cannot be read; that line is told of.
+    /// The door may lack a directive only because its line cannot be read; that line is reported.
     fn forgive_absence(&mut self) {
         if let Section::Door(door) = &mut self.section {
             door.is_fully_read = false;

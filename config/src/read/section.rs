@@ -11,7 +11,7 @@ use crate::text::Excerpt;
 use crate::warnings::Warning;
 use knock_engine::Command;
 
-/// The last line of each directive in a section, be it in error.
+/// The last line of each directive in a section, even one with an error.
 #[derive(Default)]
 pub(super) struct Entries<'a>(BTreeMap<Directive, Entry<'a>>);
 
@@ -40,7 +40,7 @@ pub(super) struct DoorSection<'a> {
     name: Piece<'a>,
     pub(super) config: DoorConfig,
     pub(super) entries: Entries<'a>,
-    /// Whether every line could be read: only then is it told what the door lacks.
+    /// Whether every line could be read: only then is a missing directive reported.
     pub(super) is_fully_read: bool,
 }
 
@@ -53,7 +53,7 @@ impl<'a> DoorSection<'a> {
         Self { name, config, entries: Entries::default(), is_fully_read: true }
     }
 
-    /// Tells of a line that gives the door a second kind of sequences.
+    /// Reports a line that gives the door a second kind of sequences.
     pub(super) fn refuse_second_kind(&self, entry: Entry<'_>, diagnostics: &mut Diagnostics) {
         let other = if entry.directive == Directive::Sequence {
             Directive::OneTimeSequences
@@ -68,7 +68,7 @@ impl<'a> DoorSection<'a> {
         }
     }
 
-    /// Ends the section; `None` if it is in error.
+    /// Ends the section; `None` if it has an error.
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Option<DoorConfig> {
         if self.is_fully_read {
             self.check_commands(diagnostics);
@@ -81,7 +81,7 @@ impl<'a> DoorSection<'a> {
         self.config.knocks.is_some().then_some(self.config)
     }
 
-    /// Warns of commands that run other than they look; an empty command runs nothing.
+    /// Warns about commands that do not run as it seems; an empty command runs nothing.
     fn check_commands(&self, diagnostics: &mut Diagnostics) {
         let DoorConfig { start, start_6, stop, stop_6, .. } = &self.config;
         let starts = runs(start.as_ref());
@@ -104,7 +104,7 @@ impl<'a> DoorSection<'a> {
                     diagnostics.warn_at(warning, Some(given.at));
                 }
             } else if !runs(stop.as_ref()) {
-                // Beside a stop command, an empty one is how the manual says to run nothing.
+                // Next to a stop command, an empty one is the documented way to run nothing.
                 let warning = Warning::EmptyStopCommand { directive };
                 diagnostics.warn_at(warning, Some(given.at));
             }

@@ -49,7 +49,7 @@ fn error_places(text: impl AsRef<[u8]>) -> Vec<(u32, u32)> {
     faults.map(|(_, line, column)| (line, column)).collect()
 }
 
-/// Where a directive stands, and its value as the text has it.
+/// The place of a directive, and its value as the text has it.
 fn at<T>(given: Option<&Given<T>>, text: &str) -> Option<((u32, u32), String)> {
     let given = given?;
     let value = given.value_in(text.as_bytes()).bytes();
@@ -93,7 +93,7 @@ fn a_door_has_the_defaults_of_knockd_08() {
 }
 
 #[test]
-fn the_name_is_what_stands_between_the_outer_brackets() {
+fn the_name_is_the_text_between_the_outer_brackets() {
     for name in ["a]b[", "]", "[", " x ", "# x", "a = b", "OPTIONS", "\u{6f22}"] {
         let door = door(format!("[{name}]\nSequence=1"));
         assert_eq!(door.name.as_bytes(), name.as_bytes());
@@ -114,7 +114,7 @@ fn the_options_may_come_repeatedly_and_between_doors() {
 }
 
 #[test]
-fn usesyslog_may_stand_in_a_door() {
+fn usesyslog_is_allowed_in_a_door() {
     assert!(config("[d]\nusesysLOG\nSequence=1").options.use_syslog);
 }
 
@@ -185,7 +185,7 @@ fn a_line_has_at_most_4095_bytes() {
 }
 
 #[test]
-fn what_stands_on_a_line_that_cannot_be_read_is_not_missed() {
+fn a_directive_on_an_unreadable_line_is_not_reported_as_missing() {
     let long = format!("[d]\nSequence={}1\n", "0".repeat(4096));
     let fault = |fault| Fault::Line(fault);
     assert_eq!(faults(long), [(fault(LineFault::TooLong { length: 4106 }), 2, 4096)]);
@@ -365,7 +365,7 @@ fn stop_commands_that_some_client_gets_to_are_not_warned_of() {
 }
 
 #[test]
-fn a_stop_command_that_runs_only_behind_one_for_ipv6_is_warned_of_once() {
+fn a_stop_command_that_runs_only_after_one_for_ipv6_gets_one_warning() {
     let faults = faults("[d]\nSequence=1\nCommand_6=a\nStop_Command=b");
     assert_eq!(faults, [(Fault::Warning(Warning::StopForBothFamilies), 3, 1)]);
 }

@@ -25,7 +25,7 @@ pub(super) fn required<'a>(
     Some(value)
 }
 
-/// Returns the value of a directive that needs one and can contain no `#`.
+/// Returns the value of a directive that needs one and cannot contain a `#`.
 pub(super) fn without_comment<'a>(
     directive: Directive,
     value: Piece<'a>,
@@ -134,7 +134,7 @@ const FLAGS: [(&str, TcpFlags); 6] = [
     ("urg", TcpFlags::URG),
 ];
 
-/// Adds the flags of a line, separated by commas, each perhaps behind a `!`, to `rule`.
+/// Adds the flags of a line, separated by commas, each with an optional `!` before it, to `rule`.
 pub(super) fn flags(
     mut rule: FlagRule,
     value: Piece<'_>,
@@ -196,7 +196,7 @@ pub(super) fn target(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<
     Some(Target { address, is_as_printed })
 }
 
-/// Reads digits and nothing else; `None` also beyond the numbers that it can tell.
+/// Reads digits and nothing else; `None` also if the number is too large.
 fn decimal(bytes: &[u8]) -> Option<u32> {
     if bytes.is_empty() {
         return None;
@@ -207,8 +207,8 @@ fn decimal(bytes: &[u8]) -> Option<u32> {
     })
 }
 
-/// Reads a number as knockd 0.8 does: what is behind it is ignored, nothing is 0, and too large a
-/// one wraps around (case `f-number-too-large`).
+/// Reads a number as knockd 0.8 does: anything after it is ignored, an empty text is 0, and a number
+/// that is too large wraps around (case `f-number-too-large`).
 fn atoi(bytes: &[u8]) -> i32 {
     let negative = bytes.starts_with(b"-");
     let digits = bytes.strip_prefix(if negative { b"-" } else { b"+" }).unwrap_or(bytes);

@@ -1,4 +1,4 @@
-//! What warnings say besides their codes.
+//! The details of warnings.
 
 use crate::directives::Directive;
 use crate::text::Excerpt;
@@ -12,12 +12,12 @@ pub enum Why {
     TargetIpv6,
 }
 
-/// Why a sequence is tried early.
+/// Why a sequence is easy to guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guess {
-    /// It stands in a file or in the manual page that comes with knockd 0.8.
+    /// It is an example in a file or in the manual page of knockd 0.8.
     Published,
-    /// From each port to the next it is the same step.
+    /// The step from each port to the next is the same.
     EqualSteps {
         /// The step.
         step: i32,
@@ -33,29 +33,29 @@ pub enum Mismatch {
     ByNumber,
     /// It adds the same again.
     AddsAgain,
-    /// One word is another.
+    /// One word differs.
     OtherWord {
         /// The word of the start command.
         expected: Excerpt,
     },
-    /// There are words that the start command has not.
+    /// There are words that are not in the start command.
     MoreWords,
     /// There are words only in the start command.
     WordsMissing {
-        /// They.
+        /// The words.
         words: Excerpt,
     },
 }
 
-/// How it is seen that a command does without the address of the client.
+/// Why a command does not use the address of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoIp {
-    /// `%IP%` in other letters.
+    /// `%IP%` in the wrong case.
     Misspelled {
-        /// What stands there.
+        /// The text found.
         token: Excerpt,
     },
-    /// It opens something, and names no address.
+    /// It opens the firewall without an address.
     OpensForAll,
 }
 
@@ -66,7 +66,7 @@ pub enum ProgramFault {
     Missing,
     /// It is not a file.
     NotAFile,
-    /// Nobody may execute it.
+    /// No user has permission to execute it.
     NotExecutable,
 }
 

@@ -1,21 +1,21 @@
-//! What becomes of warnings.
+//! Whether warnings are printed, ignored or errors.
 
 use std::collections::BTreeMap;
 
 use super::table::Code;
 
-/// What becomes of a warning.
+/// How a warning is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
-    /// It is not told.
+    /// It is not printed.
     Allow,
-    /// It is told and changes nothing.
+    /// It is printed and changes nothing.
     Warn,
     /// It is an error.
     Deny,
 }
 
-/// What becomes of each warning: by default all are told and none is an error.
+/// The level of each warning: by default all are printed and none is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
     named: BTreeMap<Code, Level>,
@@ -23,20 +23,20 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// Returns the levels with every warning denied that is not allowed by name.
+    /// Returns the levels with every warning denied unless it is allowed by name.
     #[must_use]
     pub fn deny_warnings(self) -> Self {
         Self { denies_warnings: true, ..self }
     }
 
-    /// Returns the levels with this one for a code; the last one given counts.
+    /// Returns the levels with this one for a code; the last one overrides earlier ones.
     #[must_use]
     pub fn with(mut self, code: Code, level: Level) -> Self {
         self.named.insert(code, level);
         self
     }
 
-    /// Returns what becomes of a warning.
+    /// Returns the level of a warning.
     #[must_use]
     pub fn of(&self, code: Code) -> Level {
         let usual = if self.denies_warnings { Level::Deny } else { Level::Warn };
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_by_name_beats_the_one_for_all() {
+    fn a_level_by_name_overrides_the_one_for_all() {
         let levels = Levels::default().with(Code::FewKnocks, Level::Allow).deny_warnings();
         assert_eq!(levels.of(Code::FewKnocks), Level::Allow);
         assert_eq!(levels.of(Code::NoDoors), Level::Deny);

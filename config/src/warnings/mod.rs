@@ -1,4 +1,4 @@
-//! Warnings: what is no error but hardly meant, or opens more easily, or does less, than it seems to.
+//! Warnings: likely mistakes, and what opens more easily, or does less, than it seems to.
 //!
 //! A new one is a row in `table.rs`, a file in `explanations/` and an arm in `wording.rs`.
 

@@ -7,22 +7,22 @@ use crate::directives::Directive;
 use crate::text::Excerpt;
 use knock_engine::Protocol;
 
-/// When a warning is told.
+/// When a warning is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    /// Whenever the text is read: it has no effect, or another one than it looks.
+enum Printed {
+    /// Whenever the text is read: a line has no effect, or not the effect it seems to have.
     AtEveryStart,
-    /// By a check alone.
+    /// Only by a check.
     ByACheck,
 }
 
-/// Gives every warning its code, its name, its explanation and the time when it is told, so that none
-/// can be forgotten.
+/// Gives every warning its code, its name, its explanation and when it is printed, so that none can be
+/// forgotten.
 macro_rules! warnings {
     ($(
         $(#[$doc:meta])*
         $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })?
-            = $name:literal, $told:ident;
+            = $name:literal, $printed:ident;
     )*) => {
         /// A warning. It never changes what a configuration means.
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +63,9 @@ macro_rules! warnings {
                 }
             }
 
-            /// Returns when it is told.
-            const fn told(self) -> Told {
-                match self { $(Self::$variant => Told::$told,)* }
+            /// Returns when it is printed.
+            const fn printed(self) -> Printed {
+                match self { $(Self::$variant => Printed::$printed,)* }
             }
         }
     };
@@ -87,14 +87,14 @@ warnings! {
         /// The value without its blanks.
         without: Excerpt,
     } = "blank-in-flags", AtEveryStart;
-    /// A byte order mark in front of the text.
+    /// A byte order mark before the text.
     ByteOrderMark = "byte-order-mark", AtEveryStart;
-    /// A program without its whole path.
+    /// A program without its absolute path.
     CommandNotAbsolute {
         /// The program.
         program: Excerpt,
     } = "command-not-absolute", ByACheck;
-    /// A program that is not there, or cannot be run.
+    /// A program that does not exist, or cannot be run.
     CommandNotFound {
         /// Its path.
         program: Excerpt,
@@ -130,7 +130,7 @@ warnings! {
     } = "few-knocks", ByACheck;
     /// TCP flags that clients which connect do not send.
     FlagsNoClientSends = "flags-no-client-sends", ByACheck;
-    /// A sequence that is tried early by whoever guesses.
+    /// A sequence that is easy to guess.
     GuessableSequence {
         /// Why.
         guess: Guess,
@@ -154,7 +154,7 @@ warnings! {
     NoDoors = "no-doors", AtEveryStart;
     /// A command that opens for every address.
     NoIpToken {
-        /// How that is seen.
+        /// Why.
         no_ip: NoIp,
     } = "no-ip-token", ByACheck;
     /// A door without `Seq_Timeout`.
@@ -165,40 +165,40 @@ warnings! {
     OverriddenDirective {
         /// The name it is given by.
         name: &'static str,
-        /// The name it is given by the next time, perhaps an alias.
+        /// The name in the later line, maybe an alias.
         by_name: &'static str,
-        /// The line of that.
+        /// The later line.
         by_line: u32,
     } = "overridden-directive", AtEveryStart;
-    /// A knock that stands twice in a sequence.
+    /// A knock that is in a sequence twice.
     RepeatedKnock {
         /// Its port.
         port: u16,
     } = "repeated-knock", ByACheck;
-    /// Two doors of which each is opened by the sequence of the other read backwards.
+    /// Two doors, the sequence of one being the reverse of the other's.
     ReversedSequence {
-        /// The name of that.
+        /// The name of the other door.
         door: Excerpt,
         /// The line of its name.
         line: u32,
     } = "reversed-sequence", ByACheck;
-    /// Two doors of one sequence.
+    /// Two doors with the same sequence.
     SameSequence {
-        /// Its name.
+        /// The name of the other door.
         door: Excerpt,
         /// The line of its name.
         line: u32,
     } = "same-sequence", ByACheck;
     /// A sequence that another one begins with.
     SequencePrefix {
-        /// The name of that.
+        /// The name of the other door.
         door: Excerpt,
         /// The line of its name.
         line: u32,
     } = "sequence-prefix", ByACheck;
     /// A sequence that another one ends with.
     SequenceSuffix {
-        /// The name of that.
+        /// The name of the other door.
         door: Excerpt,
         /// The line of its name.
         line: u32,
@@ -221,19 +221,19 @@ warnings! {
     ShortSeqTimeout {
         /// How long it is.
         seconds: u32,
-        /// How often a client waits for the next knock.
+        /// The number of pauses between knocks.
         gaps: usize,
     } = "short-seq-timeout", ByACheck;
-    /// A stop command that leaves something of what the start command did.
+    /// A stop command that does not fully undo the start command.
     StopDoesNotUndo {
-        /// In what they differ.
+        /// How they differ.
         mismatch: Mismatch,
         /// The line of the start command.
         start_line: u32,
     } = "stop-does-not-undo", ByACheck;
-    /// A stop command for IPv4 behind a start command for IPv6.
+    /// A stop command for IPv4 that follows a start command for IPv6.
     StopForBothFamilies = "stop-for-both-families", AtEveryStart;
-    /// A stop command that no client gets to.
+    /// A stop command that never runs.
     StopWithoutStart {
         /// `Stop_Command` or `Stop_Command_6`.
         directive: Directive,
@@ -243,14 +243,14 @@ warnings! {
         /// The address as knockd 0.8 writes it.
         canonical: String,
     } = "target-not-canonical", AtEveryStart;
-    /// What knockd 0.8 refuses or takes for something else.
+    /// What knockd 0.8 refuses or reads as something else.
     UnknownToKnockd08 {
         /// What.
         unknown: Unknown,
     } = "unknown-to-knockd-0.8", ByACheck;
     /// A `Cmd_Timeout` without a stop command.
     UnusedCmdTimeout = "unused-cmd-timeout", ByACheck;
-    /// A file with secrets that every user may read.
+    /// A file with secrets that every user can read.
     WorldReadable {
         /// Its permissions, as `chmod` takes them.
         mode: u32,
@@ -267,10 +267,10 @@ warnings! {
 }
 
 impl Code {
-    /// Returns whether it is told whenever the text is read, and not only by a check.
+    /// Returns whether it is printed whenever the text is read, and not only by a check.
     #[must_use]
-    pub fn is_told_at_every_start(self) -> bool {
-        self.told() == Told::AtEveryStart
+    pub fn is_printed_at_every_start(self) -> bool {
+        self.printed() == Printed::AtEveryStart
     }
 
     /// Returns the code of this name.
@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_in_the_order_of_the_alphabet_and_find_their_codes() {
+    fn names_are_in_alphabetical_order_and_find_their_codes() {
         assert!(Code::ALL.is_sorted_by(|one, next| one.name() < next.name()));
         for code in Code::ALL {
             assert_eq!(Code::from_name(code.name()), Some(*code));

@@ -1,4 +1,4 @@
-//! What warnings say.
+//! The wording of warnings.
 
 use super::details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
 use super::table::Warning;
@@ -15,31 +15,31 @@ impl Warning {
                 format!("section `{name}` is a door, not the options"),
                 "this is the name of a door",
             )
-            .help("write `[options]` in lower case and without blanks, or name the door otherwise"),
+            .help("write `[options]` in lower case and without blanks, or give the door another name"),
             Self::AscendingSequence { protocol } => Wording::new(
                 "a port scan opens this door",
-                "a scan from the lowest to the highest port makes these knocks",
+                "a scan from the lowest to the highest port sends these knocks",
             )
-            .help("let the sequence go down at least once")
+            .help("let one knock go to a lower port than the knock before it")
             .note(match protocol {
-                Protocol::Tcp => "`nmap -r -p-` scans so",
-                Protocol::Udp => "`nmap -sU -r -p-` scans so",
+                Protocol::Tcp => "`nmap -r -p-` is such a scan",
+                Protocol::Udp => "`nmap -sU -r -p-` is such a scan",
             }),
             Self::BlankInFlags { without } => {
                 Wording::new("blank between TCP flags", "knockd 0.8 would refuse this")
                     .help(format!("write `{without}`"))
             }
             Self::ByteOrderMark => {
-                Wording::new("file begins with a byte order mark", "it stands in front of this")
+                Wording::new("file begins with a byte order mark", "it comes before this")
                     .help("save the file as UTF-8 without a byte order mark")
                     .note("it is ignored here; knockd 0.8 would take it for part of the line")
             }
             Self::CommandNotAbsolute { program } => Wording::new(
-                format!("`{program}` is not a whole path"),
-                "found only if `PATH` has its folder",
+                format!("`{program}` is not an absolute path"),
+                "found only if its folder is in `PATH`",
             )
             .help(format!("write the path that `command -v {program}` prints"))
-            .note("a daemon that is started at boot often has another `PATH` than you"),
+            .note("the `PATH` of a daemon started at boot often differs from yours"),
             Self::CommandNotFound { program, fault } => fault.wording(program),
             Self::DportWithoutProtocol { option } => Wording::new(
                 format!("`{option}` needs a protocol"),
@@ -50,10 +50,10 @@ impl Warning {
                 format!("two doors are named `{name}`"),
                 format!("also the name of the door on line {first_line}"),
             )
-            .help("give each door a name of its own, to tell them apart in the log"),
+            .help("give each door its own name, so that the log shows which is which"),
             Self::DuplicateInterface { name } => Wording::new(
                 format!("interface `{name}` is named twice"),
-                "no effect, as it stands further left, too",
+                "no effect: it is already named to the left",
             )
             .help("remove it"),
             Self::EmptyStopCommand { directive } => {
@@ -67,18 +67,18 @@ impl Warning {
             )
             .help("write at least three knocks, not in ascending order"),
             Self::FlagsNoClientSends => Wording::new(
-                "clients that connect do not send these flags",
-                "their first packet has `syn` alone",
+                "clients that open a connection do not send these flags",
+                "their first packet has only `syn`",
             )
-            .help("write `syn`, unless you knock with a program that makes packets by hand"),
+            .help("write `syn`, unless you knock with a program that crafts packets"),
             Self::GuessableSequence { guess: Guess::Published } => Wording::new(
-                "everybody knows this sequence",
-                "an example that comes with knockd 0.8",
+                "this sequence is publicly known",
+                "an example from knockd 0.8",
             )
             .help("choose ports at random, such as with `shuf -i 1024-65535 -n 4`"),
             Self::GuessableSequence { guess: Guess::EqualSteps { step } } => Wording::new(
-                "sequence is easily guessed",
-                format!("from port to port it is always {step}"),
+                "sequence is easy to guess",
+                format!("the step from port to port is always {step}"),
             )
             .help("choose ports at random, such as with `shuf -i 1024-65535 -n 4`"),
             Self::LongDoorName { length } => Wording::new(
@@ -94,15 +94,15 @@ impl Warning {
             Self::NoDoors => Wording::new("there is no door", "")
                 .help("add a section such as `[openSSH]` with a `sequence` and a `command`"),
             Self::NoIpToken { no_ip: NoIp::Misspelled { token } } => Wording::new(
-                format!("`{token}` is not replaced"),
+                format!("`{token}` is not replaced by the client's address"),
                 "expected `%IP%`",
             )
             .help("write `%IP%` for the address of the client"),
             Self::NoIpToken { no_ip: NoIp::OpensForAll } => Wording::new(
-                "command opens for every address",
-                "there is no `%IP%` in it",
+                "command opens the firewall to every address",
+                "it does not contain `%IP%`",
             )
-            .help("write `%IP%` for the address of the client, such as in `-s %IP%`"),
+            .help("write `%IP%` for the address of the client, as in `-s %IP%`"),
             Self::NoSeqTimeout => Wording::new(
                 "door has no `seq_timeout`",
                 "a client may take 25 seconds, the default",
@@ -114,7 +114,7 @@ impl Warning {
             Self::OverriddenDirective { name, by_name, by_line } => {
                 let wording = Wording::new(
                     format!("`{name}` is given twice"),
-                    format!("no effect, as line {by_line} overrides this"),
+                    format!("no effect: line {by_line} overrides this"),
                 )
                 .help("remove one of the two lines");
                 if name == by_name {
@@ -125,49 +125,49 @@ impl Warning {
             }
             Self::RepeatedKnock { port } => Wording::new(
                 format!("port {port} is knocked at twice"),
-                "stands further left, too",
+                "already named to the left",
             )
             .help("write another port")
-            .note("knockd 0.8 would take a packet that is sent again for the second knock"),
+            .note("knockd 0.8 would count a retransmitted packet as the second knock"),
             Self::ReversedSequence { door, line } => Wording::new(
-                "sequence is that of another door, backwards",
-                format!("backwards that of door `{door}` on line {line}"),
+                "sequence is that of another door, reversed",
+                format!("the reverse of door `{door}` on line {line}"),
             )
             .help("give the doors sequences that have nothing in common")
             .note(
-                "who has seen one knows the other; and in knockd 0.8 a last knock that is sent twice \
+                "anyone who has seen one knows the other; in knockd 0.8 a last knock that is sent twice \
                  keeps the door from opening again until `seq_timeout` is over",
             ),
             Self::SameSequence { door, line } => Wording::new(
                 "two doors have the same sequence",
                 format!("also that of door `{door}` on line {line}"),
             )
-            .help("give each door a sequence of its own, or put both commands into one door")
+            .help("give each door its own sequence, or put both commands into one door")
             .note("whoever opens one opens the other"),
             Self::SequencePrefix { door, line } => Wording::new(
                 "sequence begins with that of another door",
-                format!("door `{door}` on line {line} opens on the way"),
+                format!("door `{door}` on line {line} opens first"),
             )
             .help("begin the two sequences differently")
-            .note(format!("knockd 0.8 would open `{door}` and often forget this door")),
+            .note(format!("knockd 0.8 would open `{door}` and often drop the attempt at this door")),
             Self::SequenceSuffix { door, line } => Wording::new(
                 "sequence ends with that of another door",
-                format!("without its beginning this opens door `{door}` on line {line}"),
+                format!("the last knocks alone open door `{door}` on line {line}"),
             )
             .help("end the two sequences differently")
             .note("a client whose first packets are lost opens the other door"),
             Self::ServicePort { port, protocol, service } => Wording::new(
-                format!("{} port {port} is that of a service", upper(*protocol)),
+                format!("{} port {port} belongs to a service", upper(*protocol)),
                 format!("`{service}` usually listens here"),
             )
             .help("choose a port that nothing listens on")
-            .note("packets to the service count as knocks: they begin attempts, and void them"),
+            .note("packets to the service count as knocks: they begin attempts and void others"),
             Self::SharedOneTimeFile { first_line } => Wording::new(
                 "two doors take their sequences from this file",
                 format!("also named on line {first_line}"),
             )
-            .help("give each door a file of its own")
-            .note("a line that has opened one door still opens the other until a restart"),
+            .help("give each door its own file")
+            .note("a line used for one door still opens the other until knockd restarts"),
             Self::ShortSeqTimeout { seconds, gaps } => Wording::new(
                 "`seq_timeout` leaves less than a second from knock to knock",
                 format!(
@@ -180,8 +180,8 @@ impl Warning {
             .note("a client that waits a second for an answer at each port never opens the door"),
             Self::StopDoesNotUndo { mismatch, start_line } => mismatch.wording(*start_line),
             Self::StopForBothFamilies => Wording::new(
-                "`stop_command` will run for IPv6 clients, too",
-                "there is no `stop_command_6` beside this",
+                "`stop_command` also runs for IPv6 clients",
+                "this door has no `stop_command_6`",
             )
             .help("add a `stop_command_6`; an empty one runs nothing"),
             Self::StopWithoutStart { directive } => Wording::new(
@@ -205,7 +205,7 @@ impl Warning {
             )
             .help("add a `stop_command`, or remove this line"),
             Self::WorldReadable { mode } => Wording::new(
-                "every user of this machine may read the sequences",
+                "every user of this machine can read the sequences",
                 "",
             )
             .help("run `chmod o=` on it; knockd reads it as the user who starts it")
@@ -213,7 +213,7 @@ impl Warning {
             Self::WrongAddressFamily { falls_back, ipv6 } => family_wording(*falls_back, *ipv6),
             Self::ZeroCmdTimeout => Wording::new(
                 "door closes as soon as it is open",
-                "the stop command comes right behind the start command",
+                "the stop command runs right after the start command",
             )
             .help("write how many seconds the client has to connect, such as `10`"),
         }
@@ -231,18 +231,20 @@ fn family_wording(falls_back: bool, ipv6: bool) -> Wording {
     if !ipv6 {
         return Wording::new(
             "IPv4 addresses for ip6tables",
-            "refuses the addresses of IPv4 clients",
+            "ip6tables refuses the addresses of IPv4 clients",
         )
         .help(
             "write `iptables`, and `ip6tables` in a directive for IPv6 such as `start_command_6`",
         );
     }
-    let wording =
-        Wording::new("IPv6 addresses for iptables", "refuses the addresses of IPv6 clients");
+    let wording = Wording::new(
+        "IPv6 addresses for iptables",
+        "iptables refuses the addresses of IPv6 clients",
+    );
     if falls_back {
         wording
             .help("add a command for IPv6 with `ip6tables`; an empty one, `start_command_6 =`, runs nothing")
-            .note("where there is no command for IPv6, this one runs for IPv6 clients, too")
+            .note("without a command for IPv6, this one also runs for IPv6 clients")
     } else {
         wording.help("write `ip6tables`")
     }
@@ -251,48 +253,48 @@ fn family_wording(falls_back: bool, ipv6: bool) -> Wording {
 impl Why {
     fn wording(self) -> Wording {
         match self {
-            Self::TargetUnspecified => {
-                Wording::new("door never opens", "no packet is sent to this address").help(
-                    "write the address of a host, or remove the line to listen on all local ones",
-                )
-            }
-            Self::TargetIpv6 => {
-                Wording::new("door never opens", "packets of IPv6 are ignored by `-4`")
-                    .help("leave out `-4`, or write an IPv4 address")
-            }
+            Self::TargetUnspecified => Wording::new(
+                "door never opens",
+                "no packet is sent to this address",
+            )
+            .help(
+                "write the address of a host, or remove the line to listen on all local addresses",
+            ),
+            Self::TargetIpv6 => Wording::new("door never opens", "`-4` ignores IPv6 packets")
+                .help("leave out `-4`, or write an IPv4 address"),
         }
     }
 }
 
 impl Mismatch {
     fn wording(&self, start_line: u32) -> Wording {
-        let behind = format!("the start command is on line {start_line}");
+        let note = format!("the start command is on line {start_line}");
         let (label, help) = match self {
             Self::OtherProgram => (
                 String::from("changes the rules of the other family of addresses"),
                 String::from("write the same program as in the start command"),
             ),
             Self::ByNumber => (
-                String::from("whatever rule has this number by then is deleted"),
+                String::from("this deletes whatever rule has this number by then"),
                 String::from("write the words of the rule, without its number"),
             ),
             Self::AddsAgain => (
                 String::from("adds what the start command adds"),
-                String::from("delete it, such as with `-D` in the place of `-A`"),
+                String::from("delete it, such as with `-D` instead of `-A`"),
             ),
             Self::OtherWord { expected } => {
                 (format!("`{expected}` in the start command"), format!("write `{expected}`"))
             }
             Self::MoreWords => (
                 String::from("not in the start command"),
-                String::from("name what is to be removed in the words that added it"),
+                String::from("repeat the words of the start command"),
             ),
             Self::WordsMissing { words } => (
                 format!("lacks `{words}`, which the start command has"),
-                String::from("name what is to be removed in the words that added it"),
+                String::from("repeat the words of the start command"),
             ),
         };
-        Wording::new("stop command does not undo the start command", label).help(help).note(behind)
+        Wording::new("stop command does not undo the start command", label).help(help).note(note)
     }
 }
 
@@ -301,7 +303,7 @@ impl ProgramFault {
         let (message, label) = match self {
             Self::Missing => ("is not on this machine", "there is no such file"),
             Self::NotAFile => ("is not a program", "this is not a file"),
-            Self::NotExecutable => ("cannot be run", "nobody may execute this"),
+            Self::NotExecutable => ("cannot be run", "no user has permission to execute this"),
         };
         let wording = Wording::new(format!("`{program}` {message}"), label);
         match self {
@@ -322,12 +324,12 @@ impl Unknown {
             )
             .help("remove the line if the file is to serve both programs"),
             Self::SeveralInterfaces => Wording::new(
-                "knockd 0.8 does not know several interfaces",
+                "knockd 0.8 does not support several interfaces",
                 "knockd 0.8 would take this for one name",
             )
             .help("name one interface if the file is to serve both programs"),
             Self::AnyInterface => Wording::new(
-                "knockd 0.8 hears nothing on all interfaces",
+                "knockd 0.8 does not support the interface `any`",
                 "in knockd 0.8 no door without a target would open",
             )
             .help("name one interface if the file is to serve both programs"),

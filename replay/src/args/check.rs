@@ -25,7 +25,7 @@ Examples:
 
 Exit status:
   0  the configuration is sound
-  2  it has an error or a warning that is denied, or the command line is at fault
+  2  it has an error or a denied warning, or the command line has an error
   4  standard output could not be written";
 
 /// Check a configuration, without a capture

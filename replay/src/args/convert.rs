@@ -18,7 +18,7 @@ Examples:
 
 Exit status:
   0  the capture was written
-  2  the command line is at fault
+  2  the command line has an error
   3  the scenario could not be read
   4  the capture could not be written";
 

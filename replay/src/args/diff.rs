@@ -30,7 +30,7 @@ Examples:
 Exit status:
   0  there is no difference
   1  there is one, or no packet was admitted and nothing was compared
-  2  the command line or a configuration is at fault
+  2  the command line or a configuration has an error
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
 

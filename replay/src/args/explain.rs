@@ -28,7 +28,7 @@ Examples:
 
 Exit status:
   0  the captures were replayed to their ends
-  2  the command line or the configuration is at fault
+  2  the command line or the configuration has an error
   3  a capture could not be read, or not to its end
   4  standard output could not be written";
 

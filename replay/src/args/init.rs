@@ -28,7 +28,7 @@ Examples:
 Exit status:
   0  the tests were made
   1  none could be made for a door; the others were
-  2  the command line or the configuration is at fault, or a file exists
+  2  the command line or the configuration has an error, or a file exists
   4  a file could not be written";
 
 /// Make a first folder of tests for a configuration

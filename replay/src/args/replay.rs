@@ -32,7 +32,7 @@ Examples:
 Exit status:
   0  the captures were replayed to their ends
   1  the transcript differs from --expect, or an assertion fails
-  2  the command line, the configuration or an assertion file is at fault
+  2  the command line, the configuration or an assertion file has an error
   3  a capture could not be read, or not to its end
   4  standard output could not be written
 

@@ -37,7 +37,7 @@ Examples:
 Exit status:
   0  all tests passed
   1  a test failed
-  2  the command line or a file of a test is at fault, or there is no test
+  2  the command line or a file of a test has an error, or there is no test
   3  a capture could not be read, or not to its end
   4  standard output or a file could not be written
 

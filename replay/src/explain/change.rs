@@ -24,7 +24,7 @@ pub(super) struct Change<'a, X> {
     pub(super) timed: TimedEffect<X>,
     /// The client's packet, if it made it happen.
     pub(super) handled: Option<Handled>,
-    /// The door as it is behind all effects of the packet.
+    /// The door after all effects of the packet.
     pub(super) door: &'a Door,
     /// The door that hears the packet, if this one does not name its port.
     pub(super) because_of: Option<DoorId>,

@@ -105,7 +105,7 @@ pub enum Verdict {
     },
     /// `cmd_timeout` is over.
     CommandTimedOut,
-    /// The attempt made room for another at the limit.
+    /// The attempt was evicted for another at the limit.
     Evicted {
         /// How far it came.
         stage: Stage,
@@ -229,12 +229,12 @@ impl Verdict {
         }
     }
 
-    /// Returns whether many of a kind tell no more than some of them.
+    /// Returns whether some explanations of a kind are as useful as many.
     pub(crate) const fn is_dull(&self) -> bool {
         matches!(self, Self::Ignored(why) if !matches!(why, Why::Late(_)))
     }
 
-    /// Returns the name by which programs tell it from others.
+    /// Returns its name in JSON.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -260,7 +260,7 @@ impl Verdict {
 }
 
 impl Why {
-    /// Returns the name by which programs tell it from others.
+    /// Returns its name in JSON.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

@@ -51,7 +51,7 @@ struct Happened<'a> {
     late: Option<LateObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repeats: Option<Place<'a>>,
-    /// The packet to a port of no door that it came behind.
+    /// The packet before it, if that went to a port of no door.
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,8 +8,8 @@ use knock_engine::{DoorId, Knock, Stage};
 
 use super::explanation::{Late, Seen};
 
-/// What an attempt failed of, or kept a first knock from counting. The nearest to a knock comes
-/// first: of several in one attempt, that one is told.
+/// Why an attempt failed, or why a first knock did not count. The nearest to a knock comes first: of
+/// several in one attempt, that one is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// The next knock came after `seq_timeout`.
@@ -32,7 +32,7 @@ pub enum Cause {
     Wrong,
     /// Nothing came.
     Silence,
-    /// It made room for another attempt at the limit.
+    /// It was evicted for another attempt at the limit.
     Evicted,
     /// Another client used the one-time sequence.
     SequenceChanged,
@@ -43,7 +43,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Returns the name by which programs tell it from others.
+    /// Returns its name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

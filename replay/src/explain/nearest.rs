@@ -118,7 +118,7 @@ impl Words<'_> {
                 let timeout = door.seq_timeout.get();
                 format!("{knock}, {expected}, did not come within {timeout} s")
             }
-            Cause::Evicted => "it made room for another attempt at the limit".to_owned(),
+            Cause::Evicted => "it was evicted for another attempt at the limit".to_owned(),
             Cause::SequenceChanged => "another client used the one-time sequence".to_owned(),
             Cause::DoorChanged => "the door was changed".to_owned(),
             Cause::NoFirst => {

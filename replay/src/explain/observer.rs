@@ -155,7 +155,7 @@ impl Observer {
     /// Returns whether the knocks of a client are explained.
     fn is_explained(&self, client: IpAddr) -> bool {
         let is_one = |networks: &Vec<IpNet>| {
-            // They do not overlap: only the last one that does not begin behind the client may hold it.
+            // They do not overlap: only the last one that does not begin after the client may contain it.
             let behind = networks.partition_point(|network| network.network() <= client);
             behind
                 .checked_sub(1)
@@ -220,7 +220,7 @@ impl Observer {
         }
     }
 
-    /// Ends an event, behind all effects of it: explains where the engine was silent.
+    /// Ends an event after all its effects: explains what the engine did not report.
     pub(crate) fn end(&mut self, turn: Turn, doors: &Doors, tell: &mut dyn FnMut(&Explanation)) {
         let Turn { at, handled, unreadable, mut outcome } = turn;
         self.now = self.now.max(at);
@@ -440,7 +440,7 @@ impl Observer {
     }
 }
 
-/// Returns how many knocks open a door, and the line that they stand on in its file, if it has one.
+/// Returns how many knocks open a door, and their line in its file of sequences, if it has one.
 fn sequence_of(door: &Door) -> (u8, Option<u32>) {
     let knocks = door.sequence().map_or(0, |sequence| sequence.knocks().len());
     let line = match &door.sequence {

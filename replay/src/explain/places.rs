@@ -19,7 +19,7 @@ pub struct ConfigLine {
     pub file: String,
     /// The number of the line, from 1.
     pub line: u32,
-    /// What stands there, without blanks around it; a long one is cut.
+    /// The text of the line without blanks around it; a long one is cut off.
     pub text: String,
     /// What holds because the line does not say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,7 +180,7 @@ impl Places {
     }
 }
 
-/// Returns where a directive stands, if it is there.
+/// Returns the place of a directive, if it is given.
 fn at<T>(given: Option<&Given<T>>) -> Option<Span> {
     given.map(|given| given.at)
 }

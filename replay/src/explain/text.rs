@@ -303,7 +303,7 @@ impl Text<'_> {
         Ok(())
     }
 
-    /// Prints one explanation by itself, for whoever waits for it.
+    /// Prints one explanation at once, for live packets.
     fn one(&mut self, one: &Explanation, words: &Words<'_>) -> io::Result<()> {
         let start = one.attempt.map_or(one.at, |attempt| attempt.began);
         let row = row(one, start, words, &mut Vec::new());
@@ -419,7 +419,7 @@ pub(crate) fn remarks(totals: &Totals, whom: Whom, words: &Words<'_>) -> Vec<Str
             Whom::All => String::new(),
             Whom::Network(_) => format!(" of {whom}"),
         };
-        lines.push(format!("no packet{of} had to do with any door"));
+        lines.push(format!("no packet{of} concerned any door"));
     }
     let mut say = |count: u64, what: &str| {
         if count > 0 {

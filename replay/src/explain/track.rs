@@ -68,7 +68,7 @@ pub(super) struct ExpiredAttempt {
     cause: Cause,
 }
 
-/// A knock that counted, as far as its retransmission can be told.
+/// A knock that counted, as far as needed to recognize its retransmission.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
     id: PacketId,

@@ -58,7 +58,7 @@ impl Words<'_> {
             }
             Verdict::CommandTimedOut => "command timeout".to_owned(),
             Verdict::Evicted { stage } => format!(
-                "dropped at stage {} of {of}: made room for another attempt at the limit (see \
+                "dropped at stage {} of {of}: evicted for another attempt at the limit (see \
                  --max-attempts)",
                 stage.get()
             ),

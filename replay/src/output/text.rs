@@ -80,7 +80,7 @@ impl<'a> Printer<'a> {
             if flush {
                 self.flush()?;
             }
-            // Nobody needs it any more if nobody takes it.
+            // If the receiver is gone, the batch is not needed any more.
             let _ = used.send(effects);
         }
         self.flush()

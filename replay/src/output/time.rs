@@ -28,7 +28,7 @@ pub(crate) fn nanos(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
 }
 
-/// Returns a moment with nanoseconds, which tell packets apart.
+/// Returns a moment with nanoseconds, which distinguish packets.
 pub(crate) fn utc(at: Timestamp) -> String {
     DateTime::from_timestamp_nanos(at.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
 }

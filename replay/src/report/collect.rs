@@ -20,8 +20,8 @@ pub(super) struct Limits {
     pub(super) openings_of_one: usize,
     /// Events of the openings of all.
     pub(super) openings_of_all: usize,
-    /// Openings of one client at one door that are told as the time for which it was open: where the
-    /// events are too many, these can still be seen.
+    /// Openings of one client at one door that are shown only as the time for which it was open: they
+    /// are visible even if there are too many events.
     pub(super) leases_of_one: usize,
     /// The same of all.
     pub(super) leases_of_all: usize,
@@ -42,7 +42,7 @@ impl Limits {
     };
 }
 
-/// Things that are kept once and told by their places.
+/// Things that are stored once and referred to by their index.
 #[derive(Debug)]
 pub(super) struct Table<T> {
     list: Vec<T>,

@@ -1,6 +1,6 @@
 //! The data of a page: one JSON object, which its script reads.
 //!
-//! What there is much of is told as arrays and by places in tables, so that pages stay small.
+//! Frequent things are written as arrays and as indexes into tables, so that pages stay small.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::session::summary::address_line;
 /// The most lines of a configuration that a page shows.
 const CONFIG_LINES: usize = 20_000;
 
-/// Everything that a page tells.
+/// All data of a page.
 #[derive(Debug, Serialize)]
 pub(super) struct Data {
     /// The program with its version.

@@ -1,4 +1,4 @@
-//! The file of a report: written whole or not at all, and for nobody else to read.
+//! The file of a report: written completely or not at all, and readable only by its owner.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 /// A file that will be written.
 #[derive(Debug)]
 pub(super) struct File {
-    /// Where it comes to be: behind a link, the file that it leads to.
+    /// The path to write: if it is a link, the file that the link leads to.
     path: PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl File {
             Err(error) => return Err(error),
         };
         let file = Self { path };
-        // Better known before hours of packets than behind them.
+        // An error should be reported before hours of packets, not after them.
         file.beside()?.close()?;
         Ok(file)
     }

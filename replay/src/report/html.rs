@@ -60,7 +60,7 @@ enum Part {
     Data,
 }
 
-/// Returns the parts of the page in order. A place to be filled stands on it as `{{name}}`.
+/// Returns the parts of the page in order. A place to be filled is written as `{{name}}`.
 fn parts() -> impl Iterator<Item = Part> {
     PAGE.split("{{").flat_map(|piece| {
         let (name, text) = piece.split_once("}}").unwrap_or(("", piece));
@@ -81,7 +81,7 @@ fn hash(text: &str) -> String {
 }
 
 /// Writes JSON with everything escaped that means something in HTML, or ends a line in old scripts. All
-/// of that stands in strings: JSON itself has none of it.
+/// of that is in strings: JSON itself has none of it.
 struct Harmless;
 
 impl Formatter for Harmless {
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(hash("abc"), "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
     }
 
-    /// Hashes hold for exactly what stands between the tags, and a page that names an address may load
+    /// Hashes are of exactly the text between the tags, and a page that names an address may load
     /// from it.
     #[test]
     fn the_parts_of_the_page_end_where_they_should_and_name_no_address() {

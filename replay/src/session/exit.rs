@@ -5,12 +5,12 @@ use std::process::ExitCode;
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The captures were replayed to their ends, or nobody wanted to read on: 0.
+    /// The captures were replayed to their ends, or the reader closed the output: 0.
     Done,
     /// knockd 0.8 and knock differ, or two configurations do, the transcript is not as expected, an
     /// assertion fails or a test fails, and that was asked: 1.
     Differ,
-    /// The command line, the configuration or what is expected is at fault: 2.
+    /// The command line, the configuration or an expectation has an error: 2.
     Config,
     /// A capture could not be read, or not to its end: 3.
     Capture,

@@ -49,7 +49,7 @@ impl Configuration {
 /// Why a configuration is refused that is easily given by mistake.
 const A_CAPTURE: Refusal = Refusal {
     cause: "it is a packet capture, not a configuration",
-    help: "name captures without an option, and the configuration behind `-c`",
+    help: "name captures without an option, and the configuration after `-c`",
 };
 
 /// Returns why a file is refused as a configuration, if it is something else.

@@ -44,7 +44,7 @@ impl Player {
     }
 
     /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
-    /// Stops early if nobody prints any more.
+    /// Stops early if the output is closed.
     pub(crate) fn play(
         mut self,
         read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),

@@ -11,7 +11,7 @@ pub(crate) struct Progress {
     ticks: u32,
 }
 
-/// The bar on the screen, if there is one, for whoever writes there too.
+/// The bar on the screen, if there is one, for code that also writes there.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar(ProgressBar);
 
@@ -32,7 +32,7 @@ impl Progress {
             return;
         }
         let Bar(bar) = &self.bar;
-        // Told of the bytes also while it is hidden, so that it knows how fast the work is.
+        // The position is set also while the bar is hidden, so that its speed is right.
         bar.set_position(bytes_read());
         if bar.is_hidden() && self.started.elapsed() >= Self::PATIENCE {
             bar.set_draw_target(ProgressDrawTarget::stderr());

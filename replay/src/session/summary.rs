@@ -174,8 +174,8 @@ impl Tally {
             "stamped earlier than one before; taken as coming at the latest time seen",
         );
         let limit = "at the limit of --max-attempts";
-        let made_room = format!("made room for others {limit}");
-        warn(counts.evicted, "attempt", "attempts", &made_room);
+        let evicted = format!("evicted for others {limit}");
+        warn(counts.evicted, "attempt was", "attempts were", &evicted);
         let forgotten = format!("forgotten early {limit}: a retransmission may have counted");
         warn(counts.forgotten_knocks, "opening was", "openings were", &forgotten);
         let forgotten = format!("forgotten early {limit}: an opening may have counted");
@@ -207,8 +207,8 @@ impl Tally {
             )
         } else {
             Some(
-                "warning: no packet was for any door; do the ports, tcpflags, targets and local \
-                 addresses fit?",
+                "warning: no packet was for any door; check the ports, tcpflags, targets and \
+                 local addresses",
             )
         }
     }

@@ -124,7 +124,7 @@ fn compare(path: &Path, kept: &KeptTranscript, quiet: bool, streams: &mut Stream
     }
     let (missing, new) = (counted(missing, "line"), counted(new, "line"));
     streams.line(&format!(
-        "not as {name} says: {missing} missing, {new} new; if that is right, write the file anew with \
+        "not as {name} says: {missing} missing, {new} new; if that is right, write the file again with \
          --bless"
     ));
     Exit::Differ
@@ -151,8 +151,8 @@ pub(crate) fn difference(name: &str, expected: &[u8], kept: &KeptTranscript) -> 
     Difference { diff, missing, new }
 }
 
-/// Returns a text whose lines can be printed: nothing in them commands the terminal, and what is no UTF-8
-/// is told apart.
+/// Returns a text whose lines can be printed: control characters are escaped, and different bytes that
+/// are not UTF-8 stay different.
 fn visible(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {

@@ -74,7 +74,7 @@ fn a_capture_of_which_nothing_is_admitted_compares_nothing() {
 }
 
 #[test]
-fn errors_of_either_configuration_are_told_with_its_name() {
+fn errors_of_either_configuration_are_reported_with_its_name() {
     let desk = desk(|text| text.replace("7000", "70000"));
     let outcome = desk.run(DIFF);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));

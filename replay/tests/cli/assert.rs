@@ -50,7 +50,7 @@ fn assertions_that_hold_are_status_0_and_print_nothing() {
     for rules in ["knock", "knockd-0.8"] {
         let outcome = desk.run(&format!("{ASSERT} --rules {rules}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
-        assert!(outcome.stderr.ends_with("knock-replay: 13 assertions hold\n"), "{outcome:?}");
+        assert!(outcome.stderr.ends_with("knock-replay: 13 assertions passed\n"), "{outcome:?}");
         let quiet = desk.run(&format!("{ASSERT} --rules {rules} -q"));
         assert_eq!(
             (quiet.status, quiet.stdout, quiet.stderr),
@@ -62,7 +62,7 @@ fn assertions_that_hold_are_status_0_and_print_nothing() {
 }
 
 #[test]
-fn of_each_assertion_that_does_not_hold_it_is_told_what_happened_and_which_packet_decided() {
+fn each_failed_assertion_says_what_happened_and_which_packet_decided() {
     let desk = Desk::with(pcap(&crowd()));
     desk.write(
         "a.assert",
@@ -92,12 +92,12 @@ fn of_each_assertion_that_does_not_hold_it_is_told_what_happened_and_which_packe
     desk.write("a.assert", text.replace("closes any from\n", ""));
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(outcome.status, Some(1));
-    assert_eq!(outcome.stderr, "knock-replay: 18 of 18 assertions do not hold\n");
+    assert_eq!(outcome.stderr, "knock-replay: 18 of 18 assertions failed\n");
     insta::assert_snapshot!(outcome.stdout);
 }
 
 #[test]
-fn of_a_command_it_is_told_what_ran_and_why() {
+fn a_failed_command_assertion_says_what_ran_and_why() {
     let desk = Desk::with(pcap(&[knocks(0), knocks(5_000)].concat()));
     desk.write(
         "a.assert",
@@ -117,7 +117,7 @@ fn of_a_command_it_is_told_what_ran_and_why() {
 }
 
 #[test]
-fn what_is_told_by_the_rules_of_0_8_is_what_happened_and_where_to_see_more() {
+fn failures_by_the_rules_of_0_8_say_what_happened_and_where_to_see_more() {
     let desk = Desk::with(pcap(&crowd()));
     desk.write(
         "a.assert",
@@ -164,7 +164,7 @@ fn an_empty_stop_command_runs_by_the_rules_of_0_8_only() {
     let ours = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(ours.status, Some(1));
     assert!(ours.stdout.contains("^ there is no stop command\n"), "{}", ours.stdout);
-    assert!(ours.stderr.ends_with("2 of 2 assertions do not hold\n"), "{}", ours.stderr);
+    assert!(ours.stderr.ends_with("2 of 2 assertions failed\n"), "{}", ours.stderr);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn every_fault_of_a_file_of_assertions_is_shown_with_its_place_and_a_way_out() {
     insta::assert_snapshot!(outcome.stderr);
 }
 
-/// What holds of everybody who stays away proves nothing of an address that is mistyped.
+/// An assertion that is true of any absent client proves nothing about a mistyped address.
 #[test]
 fn of_a_client_that_did_not_come_nothing_holds() {
     let desk = Desk::with(knocks_pcap());
@@ -299,7 +299,11 @@ fn packets_of_which_none_is_admitted_prove_nothing_unless_that_is_asserted() {
     desk.write("a.assert", "must not open any\nnothing is admitted\n");
     let expected = desk.run(&format!("{ASSERT} --local 192.0.2.9"));
     assert_eq!((expected.status, expected.stdout.as_str()), (Some(0), ""));
-    assert!(expected.stderr.ends_with("knock-replay: 2 assertions hold\n"), "{}", expected.stderr);
+    assert!(
+        expected.stderr.ends_with("knock-replay: 2 assertions passed\n"),
+        "{}",
+        expected.stderr
+    );
 }
 
 #[test]
@@ -324,14 +328,14 @@ fn assertions_and_a_transcript_can_be_expected_together() {
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     let outcome = desk.run(&format!("{both} --assert wrong.assert"));
     assert_eq!(outcome.status, Some(1));
-    assert_eq!(outcome.stderr, "knock-replay: 1 of 3 assertions does not hold\n");
+    assert_eq!(outcome.stderr, "knock-replay: 1 of 3 assertions failed\n");
     desk.write("expected", "");
     let outcome = desk.run(&both);
     assert_eq!(outcome.status, Some(1));
     assert!(outcome.stdout.contains("+10.0.0.5: ssh: OPEN SESAME\n"), "{}", outcome.stdout);
     let outcome = desk.run(&format!("{both} --assert wrong.assert --bless"));
     assert_eq!(outcome.status, Some(1));
-    assert!(outcome.stderr.ends_with("is not kept where assertions do not hold\n"), "{outcome:?}");
+    assert!(outcome.stderr.ends_with("is not written if assertions fail\n"), "{outcome:?}");
     let blessed = desk.run(&format!("{both} --bless"));
     assert_eq!(blessed.status, Some(0), "{blessed:?}");
     assert_eq!(std::fs::read_to_string(desk.path("expected")).unwrap(), OPENED);
@@ -366,7 +370,7 @@ fn lines_that_are_for_tests_are_warned_of_where_the_command_line_decides() {
 }
 
 #[test]
-fn local_addresses_that_the_capture_names_count_for_what_is_told_too() {
+fn explanations_use_the_local_addresses_that_the_capture_names() {
     let desk = Desk::new();
     desk.write("knocks.pcapng", pcapng(&[[192, 0, 2, 9].into()], &crowd()));
     desk.write("a.assert", "must open ssh from 10.0.0.5\nnothing is admitted\n");
@@ -391,10 +395,10 @@ fn a_flood_of_clients_leaves_what_is_asserted_of_one_exact() {
     desk.write("a.assert", "must open ssh from 10.0.0.0/8 within 0.2s\nmust not open ssh\n");
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(outcome.status, Some(1));
-    let unknown = "more than 100000 attempts were under way at once; of one that opened it is not known \
-                   when it began";
+    let unknown = "more than 100000 attempts were in progress at once; it is unknown when one that \
+                   opened the door began";
     assert!(outcome.stdout.contains(unknown), "{}", outcome.stdout);
-    let unknown = "it is not known when the attempt began, as more than 100000 were under way";
+    let unknown = "it is unknown when the attempt began: more than 100000 were in progress";
     assert!(outcome.stdout.contains(unknown), "{}", outcome.stdout);
 }
 
@@ -413,7 +417,7 @@ fn a_flood_of_others_leaves_it_known_why_a_door_did_not_open() {
 }
 
 #[test]
-fn of_several_clients_the_one_is_told_of_that_came_nearest() {
+fn of_several_clients_the_one_that_came_nearest_is_reported() {
     let two = |client: &'static str, start| {
         [syn(start, 7000), syn(start + 100, 8000)].map(|packet| packet.from(client))
     };

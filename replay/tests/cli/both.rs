@@ -66,7 +66,7 @@ fn a_configuration_that_knockd_08_does_not_start_with_differs() {
 }
 
 #[test]
-fn a_crash_of_knockd_08_is_told() {
+fn a_crash_of_knockd_08_is_reported() {
     let desk = Desk::with(pcap(&[syn(0, 1), syn(100, 7000)]));
     desk.write(
         "knockd.conf",
@@ -80,7 +80,7 @@ fn a_crash_of_knockd_08_is_told() {
 }
 
 #[test]
-fn a_capture_that_knockd_08_cannot_read_is_told() {
+fn a_capture_that_knockd_08_cannot_read_is_reported() {
     let desk = Desk::new();
     let conf = "[d]\nsequence = 1\ncommand = x\n";
     desk.write("knockd.conf", conf);

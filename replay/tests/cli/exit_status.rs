@@ -35,11 +35,11 @@ fn a_capture_in_the_place_of_the_configuration_is_known_as_one() {
     let errors = refused(2, desk.run("knockd.conf -c knocks.pcap"));
     let told = "error: cannot read `knocks.pcap`: it is a packet capture, not a configuration\n";
     assert!(errors.starts_with(told), "{errors}");
-    assert!(errors.ends_with("the configuration behind `-c`\n"), "{errors}");
+    assert!(errors.ends_with("the configuration after `-c`\n"), "{errors}");
 }
 
 #[test]
-fn a_bad_configuration_is_told_of_before_captures_are_opened() {
+fn a_bad_configuration_is_reported_before_captures_are_opened() {
     let desk = Desk::new();
     desk.write("knockd.conf", "foo\n");
     let outcome = desk.run("missing.pcap -c knockd.conf --quiet");
@@ -112,7 +112,7 @@ fn every_capture_that_cannot_be_read_is_status_3() {
 }
 
 #[test]
-fn all_captures_that_cannot_be_opened_are_told_of() {
+fn all_captures_that_cannot_be_opened_are_reported() {
     let outcome = Desk::with(knocks_pcap()).run("a.pcap knocks.pcap b.pcap -c knockd.conf");
     let errors = refused(3, outcome);
     assert_eq!(errors.lines().count(), 2, "{errors}");

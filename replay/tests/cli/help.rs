@@ -74,8 +74,7 @@ fn every_example_in_the_help_works() {
     };
     assert_eq!(output("--config /etc/knockd.conf --local"), Some(OPENED));
     assert_eq!(output("tcpdump"), Some(OPENED));
-    let nothing =
-        "no packet of 203.0.113.7 had to do with any door\n3 packets of other clients\n\n";
+    let nothing = "no packet of 203.0.113.7 concerned any door\n3 packets of other clients\n\n";
     assert_eq!(output("explain knocks.pcap"), Some(nothing));
     assert_eq!([output("--new new.conf"), output("--rules")], [Some(""); 2]);
 }

@@ -38,7 +38,7 @@ fn devices_are_no_captures() {
 }
 
 #[test]
-fn noise_behind_a_header_ends_the_replay() {
+fn noise_after_a_header_ends_the_replay() {
     // Xorshift: no two runs of the test differ.
     let mut word = 88_172_645_463_325_252_u64;
     let mut noise = || {

@@ -75,7 +75,7 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn the_files_are_for_nobody_else() {
+fn only_the_owner_can_read_the_files() {
     let desk = Desk::new();
     assert_eq!(desk.run("init a/b/knocks -c knockd.conf").status, Some(0));
     let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o777;
@@ -112,7 +112,7 @@ fn the_configuration_is_referred_to_wherever_it_is() {
 }
 
 #[test]
-fn what_cannot_be_made_is_told() {
+fn a_file_that_cannot_be_made_is_reported() {
     let desk = Desk::new();
     desk.write("used.txt", "#1,2,3\n");
     desk.write(

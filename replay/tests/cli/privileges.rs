@@ -23,8 +23,8 @@ fn an_ordinary_user_can_run_it() {
 }
 
 #[test]
-fn files_that_may_not_be_read_are_told_of() {
-    if !require("files_that_may_not_be_read_are_told_of", &["setpriv"], Need::Root) {
+fn files_without_permission_are_reported() {
+    if !require("files_without_permission_are_reported", &["setpriv"], Need::Root) {
         return;
     }
     let desk = Desk::with(knocks_pcap());

@@ -25,8 +25,8 @@ fn a_long_replay_shows_its_bytes_on_a_terminal_and_takes_them_off_again() {
 }
 
 #[test]
-fn nobody_who_asked_for_quiet_sees_a_bar() {
-    if !require("nobody_who_asked_for_quiet_sees_a_bar", &["script"], Need::Programs) {
+fn quiet_shows_no_bar() {
+    if !require("quiet_shows_no_bar", &["script"], Need::Programs) {
         return;
     }
     assert_eq!(replay_slowly("--quiet", true).stdout, "");

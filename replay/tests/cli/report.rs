@@ -80,7 +80,7 @@ fn a_link_to_nothing_is_not_replaced() {
 }
 
 #[test]
-fn behind_a_link_the_file_is_written() {
+fn the_file_that_a_link_leads_to_is_written() {
     let desk = Desk::with(knocks_pcap());
     desk.write("real.html", "what was there");
     symlink("real.html", desk.path("report.html")).unwrap();

@@ -189,7 +189,7 @@ fn the_tools_and_the_pointer_do_what_they_say() {
     assert!(((later.1 - later.0) - (near.1 - near.0)).abs() < 10.0, "and as long");
     assert_eq!(
         chromium.text("#details h3, #details p"),
-        "Choose a row or an event to read here what happened, and why.",
+        "Select a row or an event to see what happened, and why.",
         "a drag is no click"
     );
     chromium.click("[data-do=in]");
@@ -314,9 +314,9 @@ fn a_page_without_knocks_says_so() {
     chromium.look(1280, 900, "light");
     chromium.open(&desk.page(), "");
     assert_eq!(chromium.text("#headline"), "No door opened.");
-    assert_eq!(chromium.text(".nothing"), "Nobody knocked at any door.");
+    assert_eq!(chromium.text(".nothing"), "No client knocked at any door.");
     assert!(chromium.text("#alerts").starts_with("warning: no packet was for any door"));
-    assert_eq!(chromium.text("#idle-doors"), "Nobody knocked at openSSH, mail, backup.");
+    assert_eq!(chromium.text("#idle-doors"), "No client knocked at openSSH, mail, backup.");
     chromium.picture("nobody-light");
     assert_eq!(chromium.complaints, [""; 0]);
 }

@@ -138,7 +138,7 @@ fn doors_are_open_until_they_close_and_without_a_stop_command_for_ever() {
 }
 
 #[test]
-fn a_one_time_sequence_is_told_only_if_it_was_used() {
+fn a_one_time_sequence_is_shown_only_if_it_was_used() {
     let config = "[door]\none_time_sequences = FILE\nseq_timeout = 5\ncommand = open %IP%\n";
     let desk = Desk::with("", "0 knock 10.0.0.5 1111 2222\n10 knock 10.0.0.5 3333 4445\n");
     desk.write("once", "1111,2222\n3333,4444\n5555,6666\n");

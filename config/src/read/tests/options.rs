@@ -41,7 +41,7 @@ fn interfaces_are_separated_by_commas_and_the_last_line_counts() {
 }
 
 #[test]
-fn every_interface_that_is_none_is_told_of_and_spoils_the_line() {
+fn every_bad_interface_is_reported_and_spoils_the_line() {
     let options = "[options]\nInterface=";
     let places = |value: &str| error_places(format!("{options}{value}\n[d]\nSequence=1"));
     assert_eq!(places(""), [(2, 11)]);
@@ -54,7 +54,7 @@ fn every_interface_that_is_none_is_told_of_and_spoils_the_line() {
 }
 
 #[test]
-fn an_interface_that_stands_twice_on_a_line_is_warned_of() {
+fn an_interface_named_twice_on_a_line_gets_a_warning() {
     let name = Excerpt::new(b"eth0");
     let lint = Fault::Warning(Warning::DuplicateInterface { name });
     let found = faults("[options]\nInterface = eth0,lo, eth0 ,eth0\n[d]\nSequence=1\nCommand=");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_diagnostic_tells_what_is_wrong_what_was_expected_and_the_way_out() {
+fn a_diagnostic_says_what_is_wrong_what_was_expected_and_how_to_fix_it() {
     let diagnostics = parse(b"[d]\nSequence=1\nCommand=\nSeq_Timeout=5 # short").diagnostics;
     let wording = diagnostics.kept()[0].wording();
     assert_eq!(wording.message, "comment after a number");
@@ -13,7 +13,7 @@ fn a_diagnostic_tells_what_is_wrong_what_was_expected_and_the_way_out() {
 }
 
 #[test]
-fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
+fn an_empty_value_is_reported_with_what_is_expected_and_what_its_absence_means() {
     let write_or_remove = |what: &str, absent: &str| {
         (format!("expected {what}"), format!("write {what}, or remove the line {absent}"))
     };
@@ -62,7 +62,7 @@ fn an_empty_value_is_told_with_what_is_expected_and_what_its_absence_means() {
 }
 
 #[test]
-fn a_port_that_is_none_is_told_with_the_way_out_and_what_knockd_08_would_read() {
+fn a_bad_port_is_reported_with_help_and_what_knockd_08_would_read() {
     for (port, help, note) in [
         ("80/udp", Some("the protocol goes after a colon: `80:udp`"), "read port 80"),
         ("80 81", Some("separate knocks with commas"), "read port 80"),
@@ -80,7 +80,7 @@ fn a_port_that_is_none_is_told_with_the_way_out_and_what_knockd_08_would_read() 
 }
 
 #[test]
-fn seconds_that_are_none_are_told_with_what_knockd_08_would_do() {
+fn bad_seconds_are_reported_with_what_knockd_08_would_do() {
     let expires = "in knockd 0.8 every attempt would expire at the next packet";
     let digits = "write seconds as digits only, such as `10`";
     for (line, label, help, note) in [
@@ -99,7 +99,7 @@ fn seconds_that_are_none_are_told_with_what_knockd_08_would_do() {
 }
 
 #[test]
-fn an_option_that_knockd_08_does_not_know_is_told_without_what_it_would_do() {
+fn an_option_unknown_to_knockd_08_is_reported_without_what_it_would_do() {
     let digits = "write seconds as digits only, such as `10`";
     let number = "write the name of the user, not its number";
     let group = "write the name of one user, without a group";
@@ -127,7 +127,7 @@ fn an_option_that_knockd_08_does_not_know_is_told_without_what_it_would_do() {
 }
 
 #[test]
-fn a_line_without_effect_is_told_with_the_way_out() {
+fn a_line_without_effect_is_reported_with_help() {
     let first = |text: &str| parse(text.as_bytes()).diagnostics.kept()[0].wording();
     let alias = first("[d]\nCommand=\nSequence=1\nTimeout=3\nSeq_Timeout=4");
     assert_eq!(alias.message, "`timeout` is given twice");
@@ -142,7 +142,7 @@ fn a_line_without_effect_is_told_with_the_way_out() {
 }
 
 #[test]
-fn what_begins_a_comment_elsewhere_is_told_to_begin_none_here() {
+fn comment_markers_of_other_formats_get_help() {
     for (line, is_comment) in [("; x", true), ("// x", true), ("/ x", false), ("x", false)] {
         let faults = faults(format!("[d]\nSequence=1\nCommand=\n{line}"));
         let fault = Fault::Line(LineFault::NotADirective { comment: is_comment });

@@ -34,7 +34,7 @@ pub(super) enum Because {
     },
     /// The door closes because it opened, and that is gone, new or at another time.
     Opening,
-    /// Nobody knows: more clients knocked at doors than are followed.
+    /// Unknown: more clients knocked at doors than are tracked.
     Unknown,
 }
 

@@ -67,7 +67,7 @@ pub(super) struct Named(usize);
 /// The doors of both configurations, those of the same name taken for the same.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// By name, and by how many of the same name stand before it.
+    /// By name, and by the number of earlier doors with the same name.
     numbers: HashMap<(DoorName, usize), Named>,
     /// In the order of the configurations.
     names: Vec<DoorName>,

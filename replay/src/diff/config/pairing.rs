@@ -65,7 +65,7 @@ fn hash(key: &Key) -> u64 {
     hasher.finish()
 }
 
-/// What is other under the new configuration.
+/// A difference under the new configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) client: IpAddr,
@@ -278,7 +278,7 @@ struct Sides {
 
 impl Sides {
     /// Takes out what happens at the same time under both, but in different steps: what is due with a
-    /// packet can come before it or behind it.
+    /// packet can come before it or after it.
     fn without_twins(self) -> Self {
         let Self { mut old, new } = self;
         let is_left = |one: &Unmatched| {
@@ -372,7 +372,7 @@ mod tests {
         assert_eq!(paired(opened(&[2, 2]), opened(&[2])), [(Kind::Gone, Some(2), None)]);
     }
 
-    /// With `cmd_timeout = 0` a door can close under the one before a packet, and under the other behind
+    /// With `cmd_timeout = 0` a door can close under the one before a packet, and under the other after
     /// the next packet of that time.
     #[test]
     fn what_happens_at_the_same_time_in_different_steps_is_no_change() {
@@ -418,7 +418,7 @@ mod tests {
 
     /// What may have been left out under the other configuration is not reported as gone.
     #[test]
-    fn of_too_many_events_nothing_is_told_that_is_not_known() {
+    fn with_too_many_events_only_known_facts_are_reported() {
         let closes = |client: usize, at| {
             let client = IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(client).unwrap()));
             let key = Key { client, door: Named::default(), what: What::CommandTimedOut };

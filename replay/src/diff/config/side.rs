@@ -47,7 +47,7 @@ impl Side {
         self.doors.with_index(index)
     }
 
-    /// Lets something happen, and appends to `events` what shows outside. `tell` gets what is explained.
+    /// Handles an input and appends its visible effects to `events`. `tell` gets the explanations.
     /// Returns why there is no port in a frame.
     pub(super) fn step(
         &mut self,

@@ -44,13 +44,13 @@ pub enum Happening<'a> {
     Frame(LinkType, &'a [u8]),
     /// The local addresses are other ones from now on.
     Addresses(Listening),
-    /// The configuration was read anew.
+    /// The configuration was reloaded.
     Reloaded(&'a Doors),
     /// Nothing but time.
     Time,
 }
 
-/// knockd 0.8, knock, and all rule sets in between, each of which mends one difference more.
+/// knockd 0.8, knock, and all rule sets in between, each of which fixes one more difference.
 ///
 /// A line that knockd 0.8 prints and knock does not is due to the difference with which it goes; a
 /// line that knock prints and knockd 0.8 does not, to the one with which it comes.
@@ -64,7 +64,7 @@ pub struct Comparison {
 /// One of the rule sets.
 #[derive(Debug)]
 struct Step {
-    /// What it mends that the one before does not; `None` for knockd 0.8 itself.
+    /// The difference that it fixes and the one before does not; `None` for knockd 0.8 itself.
     mends: Option<Difference>,
     engine: Engine,
     /// What it printed last.
@@ -90,7 +90,7 @@ impl Comparison {
     /// Lets something happen at `at`, and returns the lines that differ since the last time, in the
     /// order of their times.
     ///
-    /// `undecodable` is told why knock finds no port in a frame.
+    /// `undecodable` gets the reason why knock finds no port in a frame.
     pub fn step(
         &mut self,
         at: Timestamp,

@@ -64,7 +64,7 @@ function fillDetails(details) {
   const pair = selectedPair();
   if (!pair) {
     details.replaceChildren(make("p", { class: "quiet" },
-      "Choose a row or an event to read here what happened, and why."));
+      "Select a row or an event to see what happened, and why."));
     return;
   }
   const outcome = OUTCOMES[outcomeOf(pair)];

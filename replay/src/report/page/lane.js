@@ -1,6 +1,6 @@
 // One row of the timeline: bars for attempts and open doors, a mark for each event.
 
-/** The shapes of the marks, around 0,0. Each is told by its shape as well as by its colour. */
+/** The shapes of the marks, around 0,0. Each differs in shape as well as in colour. */
 const SHAPES = {
   opened: "M0 -8.5L2.4 -3L8.2 -2.6L3.7 1.2L5.2 7L0 3.8L-5.2 7L-3.7 1.2L-8.2 -2.6L-2.4 -3Z",
   dropped: "M-7 -5.5H7L0 7Z",
@@ -44,7 +44,7 @@ function drawLane(lane, pair, scale, height) {
   drawLeftOut(lane, pair, x, scale.width, middle);
   let drawnTo = -Infinity;
   for (const lease of pair.leases) {
-    // Of many that are too short to be told apart, one is drawn.
+    // Of many that are too short to be distinguished, one is drawn.
     const right = lease.to === null ? Infinity : x(lease.to);
     if (right > drawnTo + 2) {
       drawLease(lane, lease, x, scale.width, middle);
@@ -70,7 +70,7 @@ function drawLane(lane, pair, scale, height) {
   return marks;
 }
 
-/** The time behind the last packet, when only clocks run. */
+/** The time after the last packet, when there are only timeouts. */
 function after(lane, end, width, height) {
   const from = Math.max(0, end);
   if (from < width) {

@@ -59,7 +59,7 @@ function setUp() {
   byId("legend").append(
     make("li", {}, make("span", { class: "swatch lease" }), "door open"),
     make("li", {}, make("span", { class: "swatch for-ever" }), "opened, and no stop command"),
-    make("li", {}, make("span", { class: "swatch after" }), "behind the last packet"));
+    make("li", {}, make("span", { class: "swatch after" }), "after the last packet"));
   if (DATA.counts.left_out_events > 0) {
     byId("legend").append(make("li", {}, make("span", { class: "swatch left-out-swatch" }), "events that are not shown"));
   }

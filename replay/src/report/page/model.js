@@ -103,7 +103,7 @@ const PAIRS = DATA.pairs.map((raw, index) => {
   };
 });
 
-/** When the last thing happens that is shown: commands time out behind the last packet. */
+/** The time of the last event shown: commands time out after the last packet. */
 const LAST = PAIRS.reduce((last, pair) => Math.max(last, pair.last), DATA.end);
 
 /** An address as digits of the same number, for sorting and for its network. */

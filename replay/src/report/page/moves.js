@@ -37,7 +37,7 @@ function toggle(group) {
   drawTimeline();
 }
 
-/** Steps to the event before or behind the selected one. */
+/** Steps to the event before or after the selected one. */
 function step(pair, by) {
   const now = isSelected(pair) && view.event !== "" ? Number(view.event) : by > 0 ? -1 : pair.events.length;
   const next = pair.events[now + by];

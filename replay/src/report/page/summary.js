@@ -12,7 +12,7 @@ function drawSummary() {
   const alerts = [
     ...DATA.errors.map((text) => ["error", text]),
     ...DATA.warnings.map((text) => ["warning", text.replace("warning: ", "")]),
-    ...leftOut().map((text) => ["not all is shown", text]),
+    ...leftOut().map((text) => ["not everything is shown", text]),
   ];
   byId("alerts").append(...alerts.map(([kind, text]) =>
     make("p", { class: "alert" }, make("strong", {}, `${kind}: `), text)));
@@ -97,7 +97,7 @@ function drawDoors() {
   }
   if (idle.length > 0) {
     const rest = idle.length > CARDS ? ` and ${counted(idle.length - CARDS, "more")}` : "";
-    notes.push(`Nobody knocked at ${idle.slice(0, CARDS).join(", ")}${rest}.`);
+    notes.push(`No client knocked at ${idle.slice(0, CARDS).join(", ")}${rest}.`);
   }
   byId("idle-doors").textContent = notes.join(" ");
 }

@@ -109,7 +109,7 @@ function drawRows(all = 0) {
     drawn.push(drawRow(timeline.items[place], timeline.tops[place], scale));
   }
   if (timeline.items.length === 0) {
-    const nothing = PAIRS.length === 0 ? "Nobody knocked at any door." : "Nothing fits what is asked for.";
+    const nothing = PAIRS.length === 0 ? "No client knocked at any door." : "No rows match.";
     drawn.push(make("p", { class: "nothing" }, nothing));
   }
   rows.replaceChildren(...drawn);

@@ -1,4 +1,4 @@
-// What stands beside the pointer: a mark, told.
+// The text next to the pointer: the explanation of a mark.
 
 const tip = byId("tip");
 

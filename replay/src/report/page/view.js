@@ -67,7 +67,7 @@ function shownTime() {
   return isShown ? { from, to } : allTime();
 }
 
-/** All time, with a little room. Of a door that stays open for long behind the last packet, the beginning. */
+/** All time, with a little room. Of a door that stays open for long after the last packet, the beginning. */
 function allTime() {
   let to;
   if (view.clock === "own") {

@@ -48,7 +48,7 @@ pub struct Settings {
     pub rules: Option<Rules>,
     /// Whether IPv6 is ignored.
     pub only_ip_v4: bool,
-    /// Where the first of these lines stands.
+    /// The place of the first of these lines.
     pub place: Option<Span>,
 }
 

@@ -15,7 +15,7 @@ use crate::session::names::PacketId;
 /// How many attempts that are under way, and how many open doors, are remembered at once.
 pub(super) const FOLLOWED: usize = 100_000;
 
-/// How many openings, closings or runs are told of one by one.
+/// How many openings, closings or runs are printed one by one.
 const NAMED: usize = 3;
 
 /// The longest text of a command that is shown, in bytes.
@@ -144,7 +144,7 @@ impl Attempts {
         if attempts.len() < FOLLOWED {
             attempts.insert((client, door), moment);
         } else {
-            // What is known of an attempt before this one would be told of this one.
+            // Facts about an earlier attempt must not be reported for this one.
             attempts.remove(&(client, door));
         }
     }
@@ -164,7 +164,7 @@ pub(super) struct Evidence {
     of_door: Vec<Places>,
     of_any: Places,
     of_commands: Vec<usize>,
-    /// Those in which it is told what packets there were.
+    /// Those whose report says what packets there were.
     of_packets: Places,
     /// The first knocks of attempts whose time is limited.
     timed: Attempts,

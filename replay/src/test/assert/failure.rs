@@ -1,4 +1,4 @@
-//! What is told of an assertion that does not hold: what happened instead, and which packet decided.
+//! The report of a failed assertion: what happened instead, and which packet decided.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use super::read::in_seconds;
 use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
 use crate::output::time::nanos;
 
-/// What is known when all packets have come.
+/// The facts after the last packet.
 pub(super) struct Findings<'a> {
     pub(super) words: Words<'a>,
     pub(super) rules: Rules,
@@ -30,19 +30,19 @@ pub(super) struct Findings<'a> {
     pub(super) again: &'a str,
 }
 
-/// Tells that a client did not come of whom something is said that holds of everybody who stays away: a
-/// mistyped address must not pass. Of a network it may be said for safety, whoever comes.
+/// Reports an assertion about a single client that sent nothing: it would pass for any absent client, and
+/// a mistyped address must not pass. An assertion about a network may be a precaution.
 fn nobody_came(which: &Which, facts: &Facts) -> Option<Wording> {
     if !which.whom.is_one() || facts.packets > 0 {
         return None;
     }
     let message = format!("nothing was tested: no packet of {} came", which.whom);
     let help = "check the address, and the captures";
-    Some(Wording::new(message, "holds of everybody who stays away").help(help))
+    Some(Wording::new(message, "true of any client that sends nothing").help(help))
 }
 
 impl Findings<'_> {
-    /// Returns what is to be told of a claim, if it does not hold.
+    /// Returns the report of a claim, if it fails.
     pub(super) fn failure(&self, claim: &Claim, facts: &Facts) -> Option<Wording> {
         match claim {
             Claim::Opens { which, within: None } => {
@@ -68,7 +68,7 @@ impl Findings<'_> {
         }
     }
 
-    /// Tells how near those came for whom a door did not open.
+    /// Reports how near those clients came for which a door did not open.
     fn missed(&self, message: &str, which: &Which, facts: &Facts) -> Wording {
         let wording = |label: String| Wording::new(message, label);
         if let Some(nearest) = self.nearest(which) {
@@ -105,7 +105,7 @@ impl Findings<'_> {
         self.nothing_counted(message, which, facts)
     }
 
-    /// Tells of clients whose packets had nothing to do with a door.
+    /// Reports clients whose packets did not concern a door.
     fn nothing_counted(&self, message: &str, which: &Which, facts: &Facts) -> Wording {
         let of = match which.whom {
             Whom::All => String::new(),
@@ -118,13 +118,13 @@ impl Findings<'_> {
         let first = self.words.captures.packet(id);
         let is_left_out = self.observer.is_some_and(|observer| observer.totals().left_out > 0);
         let label = if is_left_out {
-            format!("not known why: more than {} clients came to doors", Observer::PAIRS)
+            format!("unknown why: more than {} clients came to doors", Observer::PAIRS)
         } else {
-            format!("no packet{of} had to do with {}", name(&which.doors))
+            format!("no packet{of} concerned {}", name(&which.doors))
         };
         let number = packets(facts.packets);
         let note = format!("{number}{of} came; the first was {first}: {knock}");
-        let help = "do the ports, tcpflags, targets and local addresses fit?";
+        let help = "check the ports, tcpflags, targets and local addresses";
         Wording::new(message, label).note(note).help(help)
     }
 
@@ -148,7 +148,7 @@ impl Findings<'_> {
         }
         match self.counted.get(&(nearest.client, nearest.door)) {
             Some(&id) => format!("{} was the last that counted", self.words.captures.packet(id)),
-            None => "does not hold".to_owned(),
+            None => "assertion failed".to_owned(),
         }
     }
 
@@ -159,13 +159,13 @@ impl Findings<'_> {
         }
         if facts.is_uncertain {
             let note = format!(
-                "more than {FOLLOWED} attempts were under way at once; of one that opened it is not \
-                 known when it began"
+                "more than {FOLLOWED} attempts were in progress at once; it is unknown when one that \
+                 opened the door began"
             );
             return Wording::new(message, "not known").note(note).help("name fewer clients");
         }
         let Some((took, opening)) = facts.fastest else {
-            return Wording::new(message, "does not hold");
+            return Wording::new(message, "assertion failed");
         };
         let took = in_seconds(Duration::from_nanos(took));
         let began = self.packet(opening.began.and_then(|began| began.packet));
@@ -175,10 +175,10 @@ impl Findings<'_> {
         Wording::new(message, format!("took {took}")).note(note)
     }
 
-    /// Tells of a door that opened and should not have.
+    /// Reports a door that opened and should not have.
     fn opened(&self, which: &Which, facts: &Facts) -> Wording {
         let Some(first) = facts.openings.first() else {
-            return Wording::new("a door opened", "does not hold");
+            return Wording::new("a door opened", "assertion failed");
         };
         let door = self.words.door(first.door);
         let message = format!("door `{door}` opened for {}", address::text(first.client));
@@ -199,7 +199,7 @@ impl Findings<'_> {
                 format!("the attempt began {before} before, with {}", self.packet(packet))
             }
             None => format!(
-                "it is not known when the attempt began, as more than {FOLLOWED} were under way"
+                "it is unknown when the attempt began: more than {FOLLOWED} were in progress"
             ),
         }
     }
@@ -261,16 +261,16 @@ impl Findings<'_> {
         };
         if facts.is_uncertain {
             let note = format!(
-                "more than {FOLLOWED} doors were open at once; of one that closed it is not known \
-                 when it had opened"
+                "more than {FOLLOWED} doors were open at once; it is unknown when one that closed \
+                 had opened"
             );
-            return Wording::new(message, "not known").note(note).help("take fewer packets");
+            return Wording::new(message, "not known").note(note).help("replay fewer packets");
         }
         if let Some(first) = facts.closings.first() {
             let closed: Vec<String> = facts.closings.iter().map(|one| self.closed(one)).collect();
             let label = match first.opened {
                 Some(opened) => format!("after {}", span(opened.at, first.at)),
-                None => "does not hold".to_owned(),
+                None => "assertion failed".to_owned(),
             };
             return Wording::new(message, label).note(listed(&closed, facts.count));
         }
@@ -282,7 +282,7 @@ impl Findings<'_> {
         let (name, packet) = (self.words.door(door), self.packet(packet));
         let client_text = address::text(client);
         let has_command = self.words.doors.door(door).commands.of(Phase::Stop, client).is_some();
-        let label = if has_command { "does not hold" } else { "there is no stop command" };
+        let label = if has_command { "assertion failed" } else { "there is no stop command" };
         Wording::new(message, label)
             .note(format!("{packet} opened door `{name}` for {client_text}"))
     }
@@ -325,7 +325,7 @@ impl Findings<'_> {
             return Wording::new(message, "no command runs at all");
         };
         let label = if self.evidence.runs == 1 { "another does" } else { "others do" };
-        let note = format!("the one most like it is\n{}\n{}", printable(text), self.ran(run));
+        let note = format!("the most similar one is\n{}\n{}", printable(text), self.ran(run));
         Wording::new(message, label).note(note)
     }
 
@@ -345,12 +345,12 @@ impl Findings<'_> {
     }
 
     fn admitted(&self) -> Wording {
-        let label = self.evidence.admitted.map_or("does not hold".to_owned(), |id| {
+        let label = self.evidence.admitted.map_or("assertion failed".to_owned(), |id| {
             format!("{} was the first", self.words.captures.packet(id))
         });
         let number = self.counts.admitted;
         let were = if number == 1 { "packet was" } else { "packets were" };
-        let help = format!("see which doors heard it with `{}`", self.again);
+        let help = format!("see which doors admitted it with `{}`", self.again);
         Wording::new(format!("{number} {were} admitted"), label).help(help)
     }
 

@@ -29,9 +29,9 @@
 //!   packets of which none is admitted prove nothing, and fail.
 //!
 //! DOOR is the name of a door, in quotes if there is a blank in it or if it is called `any`; doors that
-//! share the name are taken together. `any` stands for all doors. WHO is an address or a network; without
+//! share the name are taken together. `any` means all doors. WHO is an address or a network; without
 //! it, everybody is meant. T is in seconds, or has a unit: `ms`, `s`, `m`, `h`. Quotes are `"`, between
-//! which `\"` and `\\` stand for `"` and `\`, or `'`.
+//! which `\"` and `\\` mean `"` and `\`, or `'`.
 //!
 //! Lines that begin with `config`, `local`, `rules` or `only-ip-v4` say with what a test is run, see
 //! [`Settings`].

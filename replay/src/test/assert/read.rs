@@ -73,7 +73,7 @@ pub(crate) fn load(path: &Path, doors: Option<&Doors>) -> Result<Assertions, Unu
 
 /// Returns what a file is that was easily named by mistake.
 fn refusal(text: &[u8]) -> Option<Refusal> {
-    let help = "name captures and scenarios without an option, and assertions behind `--assert`";
+    let help = "name captures and scenarios without an option, and assertions after `--assert`";
     if capture::begins_like_one(text) {
         return Some(Refusal { cause: "it is a packet capture, not a file of assertions", help });
     }
@@ -189,8 +189,8 @@ impl Reader<'_> {
                 b"from" => whom = client(word, words)?,
                 b"within" if is_refused => {
                     let wording =
-                        Wording::new("what must not open must not at any time", "not known here")
-                            .help("`within` stands behind `must open` only");
+                        Wording::new("`must not open` takes no `within`", "not allowed here")
+                            .help("use `within` only with `must open`");
                     return Err(fault(word, wording));
                 }
                 b"within" if within.is_some() => return Err(twice(word)),
@@ -202,7 +202,7 @@ impl Reader<'_> {
         Ok(if is_refused { Claim::StaysShut { which } } else { Claim::Opens { which, within } })
     }
 
-    /// Reads `opens DOOR COUNT [from WHO]` behind its first word.
+    /// Reads `opens DOOR COUNT [from WHO]` after its first word.
     fn opens<'a>(&self, first: Piece<'a>, words: &mut Words<'a>) -> Result<Claim, Fault<'a>> {
         let doors = self.door(first, words)?;
         let Some(count) = times(words)? else {
@@ -218,7 +218,7 @@ impl Reader<'_> {
         Ok(Claim::OpensTimes { which: Which { doors, whom }, count })
     }
 
-    /// Reads `closes DOOR [for WHO] [after T]` behind its first word.
+    /// Reads `closes DOOR [for WHO] [after T]` after its first word.
     fn closes<'a>(&self, first: Piece<'a>, words: &mut Words<'a>) -> Result<Claim, Fault<'a>> {
         let doors = self.door(first, words)?;
         let (mut whom, mut after) = (Whom::All, None);
@@ -234,7 +234,7 @@ impl Reader<'_> {
         Ok(Claim::Closes { which: Which { doors, whom }, after })
     }
 
-    /// Reads the name of a door behind `behind`.
+    /// Reads the name of a door after `behind`.
     fn door<'a>(&self, behind: Piece<'a>, words: &mut Words<'a>) -> Result<Meant, Fault<'a>> {
         let what = "the name of a door, or `any`";
         let Quotable { at, bytes, is_quoted } = words.quotable(behind, what)?;
@@ -262,7 +262,7 @@ impl Reader<'_> {
         );
         let text = known.iter().filter_map(|name| std::str::from_utf8(name).ok());
         if let Some(near) = self.faults.nearest(name, text) {
-            return wording.help(format!("perhaps `{}` was meant", Excerpt::new(near.as_bytes())));
+            return wording.help(format!("did you mean `{}`?", Excerpt::new(near.as_bytes())));
         }
         let listed = known.iter().take(LISTED).map(|name| format!("`{}`", Excerpt::new(name)));
         let mut listed: Vec<String> = listed.collect();
@@ -349,7 +349,7 @@ fn times<'a>(words: &mut Words<'a>) -> Result<Option<Count>, Fault<'a>> {
     }))
 }
 
-/// Reads the text of a command, which stands in quotes.
+/// Reads the text of a command, which is in quotes.
 fn command<'a>(behind: Piece<'a>, words: &mut Words<'a>) -> Result<Vec<u8>, Fault<'a>> {
     let command = words.quotable(behind, "a command in quotes")?;
     if command.is_quoted && command.bytes.windows(4).any(|bytes| bytes == b"%IP%") {
@@ -360,7 +360,7 @@ fn command<'a>(behind: Piece<'a>, words: &mut Words<'a>) -> Result<Vec<u8>, Faul
     if command.is_quoted {
         return Ok(command.bytes.into_owned());
     }
-    let wording = Wording::new("a command stands in quotes", "expected quotes")
+    let wording = Wording::new("a command must be in quotes", "expected quotes")
         .help("write `\"...\"`, with `\\\"` for a `\"` in it, or `'...'`");
     Err(fault(command.at.to_line_end(), wording))
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(
         return Err(judged);
     }
     if judged != Exit::Done && args.bless {
-        streams.error("a transcript is not kept where assertions do not hold");
+        streams.error("a transcript is not written if assertions fail");
         return Ok(judged);
     }
     let compared = expect::judge(args, file, &kept, streams);
@@ -81,7 +81,7 @@ fn load_all(
     Ok(files)
 }
 
-/// Prints which assertions do not hold, and says how many do.
+/// Prints which assertions fail, and how many pass.
 fn report(judgement: &Judgement, args: &ReplayArgs, streams: &mut Streams<'_>) -> Exit {
     let style = streams.output_style();
     let printed = streams.print(&diagnostics::render_findings(&judgement.failed, style));
@@ -96,11 +96,9 @@ fn report(judgement: &Judgement, args: &ReplayArgs, streams: &mut Streams<'_>) -
     }
     if failures > 0 {
         let total = counted(judgement.total, "assertion");
-        let verb = if failures == 1 { "does" } else { "do" };
-        streams.line(&format!("{failures} of {total} {verb} not hold"));
+        streams.line(&format!("{failures} of {total} failed"));
     } else if !judgement.proves_nothing && !args.input.quiet {
-        let verb = if judgement.total == 1 { "holds" } else { "hold" };
-        streams.line(&format!("{} {verb}", counted(judgement.total, "assertion")));
+        streams.line(&format!("{} passed", counted(judgement.total, "assertion")));
     }
     if judgement.holds() { Exit::Done } else { Exit::Differ }
 }

@@ -18,7 +18,7 @@ use crate::session::drive::{self, Coming, Played, PlayingDone, Watch};
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::reader::Reader;
 
-/// A replay that assertions are held to.
+/// A replay that assertions are checked against.
 pub(crate) struct Trial<'a> {
     files: &'a [Assertions],
     rules: Rules,
@@ -37,7 +37,7 @@ pub(crate) struct Trial<'a> {
 /// What became of assertions.
 #[derive(Debug)]
 pub(crate) struct Judgement {
-    /// The files with those that do not hold; without those of which all hold.
+    /// The files with failed assertions, and those assertions.
     pub(crate) failed: Vec<Source>,
     /// How many assertions there are.
     pub(crate) total: usize,
@@ -46,7 +46,7 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
-    /// Returns how many assertions do not hold.
+    /// Returns how many assertions fail.
     pub(crate) fn failures(&self) -> usize {
         self.failed.iter().fold(0, |sum, source| sum.saturating_add(source.errors()))
     }
@@ -81,7 +81,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Replays what there is to read, and tells of every effect; the first error ends all.
+    /// Replays the captures and records every effect; the first error ends all.
     pub(crate) fn run(
         &mut self,
         reader: &mut Reader,

@@ -12,7 +12,7 @@ use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence,
 const CLIENT_4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 const CLIENT_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7));
 
-/// Where knocks go, at a door without a target, if nobody says otherwise.
+/// The default destination of knocks at a door without a target.
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// The longest time that a scenario can name, in seconds.
@@ -26,7 +26,7 @@ pub(super) struct Draft {
     pub(super) scenario: Vec<u8>,
     /// What may hold, a line each; the first is what the test is for.
     pub(super) assertions: Vec<Vec<u8>>,
-    /// The lines that stand above them.
+    /// The lines above them.
     pub(super) heading: Vec<Vec<u8>>,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Drafts<'a> {
         Draft { name, scenario: scenario(door, title, lines), assertions: vec![assertion], heading }
     }
 
-    /// Returns what stands above assertions.
+    /// Returns the lines above assertions.
     fn heading(&self, title: &str) -> Vec<Vec<u8>> {
         let local = self.local.iter().map(|local| format!("local {}", address::text(*local)));
         std::iter::once(format!("# {title}")).chain(local).map(String::into_bytes).collect()

@@ -15,7 +15,7 @@ use crate::test::assert::{self, Trial};
 use knock_capture::scenario;
 use knock_capture::{Capture, Merge};
 
-/// What stands in for the name of a file where nobody sees it.
+/// The file name used in messages that are not shown.
 const NAME: &str = "draft";
 
 /// A test that passes.
@@ -75,7 +75,7 @@ pub(super) fn prove(
 enum Verdict {
     Holds,
     ProvesNothing,
-    /// Lines do not hold, or cannot be read.
+    /// Assertions fail, or cannot be read.
     Faulty(Box<Source>),
 }
 

@@ -23,7 +23,7 @@ const NAME_MAX: usize = 60;
 /// What is to be made.
 #[derive(Default)]
 struct Plan {
-    /// The tests, each with the path of its files but for what tells their kind.
+    /// The tests, each with the path of its files without the extension.
     tests: Vec<(PathBuf, Proven)>,
     /// What cannot be made, and why.
     left_out: Vec<String>,

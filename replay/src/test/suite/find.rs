@@ -14,7 +14,7 @@ const ENTRIES_MAX: usize = 100_000;
 /// How captures and scenarios end.
 const CAPTURES: [&str; 4] = ["scenario", "pcap", "pcapng", "cap"];
 
-/// What may stand behind that.
+/// What may follow that.
 const COMPRESSED: [&str; 2] = ["gz", "zst"];
 
 /// The name of the configuration of a folder.
@@ -25,7 +25,7 @@ const CONFIG: &str = "knockd.conf";
 pub(super) struct Found {
     /// The folder of tests that it was found in, as the command line names it.
     pub(super) root: PathBuf,
-    /// The files without what tells their kind: the name of the test.
+    /// The path of the files without the extension: the name of the test.
     pub(super) stem: PathBuf,
     /// Captures and scenarios; a test has one.
     pub(super) captures: Vec<PathBuf>,
@@ -204,7 +204,7 @@ enum Kind {
     Expect,
 }
 
-/// Returns a path without what tells its kind, and the kind; `None` if it has nothing to do with tests.
+/// Returns a path without its extension, and the kind of file; `None` if it does not belong to a test.
 fn kind(path: &Path) -> Option<(PathBuf, Kind)> {
     let extension = path.extension()?;
     if extension == "assert" {
@@ -225,7 +225,7 @@ fn kind(path: &Path) -> Option<(PathBuf, Kind)> {
 /// Returns the configuration in the folder of a test, or in the nearest above it, up to `root`.
 fn nearest_config(stem: &Path, root: &Path) -> Option<PathBuf> {
     let folders = stem.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    // A link to nothing is told of, not passed over.
+    // A broken link is reported, not skipped.
     folders.map(|folder| folder.join(CONFIG)).find(|config| config.symlink_metadata().is_ok())
 }
 
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_file_is_is_told_by_how_its_name_ends() {
+    fn the_kind_of_a_file_is_known_by_its_extension() {
         let kind = |path: &str| {
             kind(Path::new(path)).map(|(stem, kind)| (stem.to_str().unwrap().to_owned(), kind))
         };

@@ -1,4 +1,4 @@
-//! What came of tests, for programs: one object a line, as `docs/knock-test.schema.json` says.
+//! The results of tests, for programs: one object a line, as in `docs/knock-test.schema.json`.
 
 use std::io;
 

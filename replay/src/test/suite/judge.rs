@@ -1,4 +1,4 @@
-//! One test after another: its files to what came of it.
+//! Runs one test after another: from its files to its result.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -30,10 +30,10 @@ use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
 use crate::test::expect::{self, KeptTranscript, TOO_LONG};
 use knock_capture::{Capture, Merge};
 
-/// What is said of packets of which none was admitted.
-const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; do the ports, tcpflags, \
-                              targets and local addresses fit? If that is what is expected, assert \
-                              `nothing is admitted`";
+/// The error if no packet was admitted.
+const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; check the ports, \
+                              tcpflags, targets and local addresses, or assert `nothing is \
+                              admitted`";
 
 /// Runs tests, and reads each configuration once.
 pub(super) struct Judge<'a> {
@@ -44,7 +44,7 @@ pub(super) struct Judge<'a> {
 /// A configuration that was read.
 struct Config {
     setup: Rc<Setup>,
-    /// The doors, or why there are none where the setup does not tell.
+    /// The doors, or why there are none if the setup does not say.
     doors: Result<Doors, Option<TooManyDoors>>,
     places: Places,
 }
@@ -139,7 +139,7 @@ impl<'a> Judge<'a> {
         self.hold(&test, doors)
     }
 
-    /// Returns the capture of a test that has one, and something to be held to.
+    /// Returns the capture of a test that has one and something to check it against.
     fn capture<'f>(&self, found: &'f Found) -> Result<&'f Path, Failure> {
         let capture = match &found.captures[..] {
             [] => {
@@ -152,7 +152,7 @@ impl<'a> Judge<'a> {
             several => {
                 let list: Vec<String> = several.iter().map(|path| shown(path)).collect();
                 return Err(Failure::message(format!(
-                    "these belong to the same test: {}; give each a name of its own",
+                    "these belong to the same test: {}; give each its own name",
                     list.join(", ")
                 )));
             }
@@ -202,7 +202,7 @@ impl<'a> Judge<'a> {
         Rc::clone(self.configs.entry(path.to_owned()).or_insert_with(read))
     }
 
-    /// Replays a test, and holds it to what is expected.
+    /// Replays a test and checks the result.
     fn hold(&self, test: &Test<'_>, doors: &Doors) -> Result<Verdict, Failure> {
         let rules = test.settings.rules.unwrap_or(Rules::Knock);
         let capture = Capture::open(test.capture)
@@ -291,7 +291,7 @@ impl Test<'_> {
     }
 }
 
-/// Nobody waits for what a pipe may have to say one day. What is not there is told of where it is read.
+/// Refuses pipes, which would block. A missing file is reported where it is read.
 fn must_be_a_file(path: &Path, exit: Exit) -> Result<(), Failure> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {

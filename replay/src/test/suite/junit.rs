@@ -1,4 +1,4 @@
-//! What came of tests, as JUnit XML.
+//! The results of tests as JUnit XML.
 
 use std::fs;
 use std::io;
@@ -26,7 +26,7 @@ impl Output<Tests> for Junit<'_> {
     }
 }
 
-/// Returns what came of tests as a document, a suite for each folder of the command line. It has no times:
+/// Returns the results of tests as a document, a suite for each folder of the command line. It has no times:
 /// the same files give the same document.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! `knock-replay test`: folders of tests.
 //!
-//! `find.rs` finds them, `judge.rs` runs one, `outcome.rs` says what came of it, and `text.rs`,
-//! `json.rs` and `junit.rs` tell that.
+//! `find.rs` finds them, `judge.rs` runs one, `outcome.rs` has its result, and `text.rs`, `json.rs` and
+//! `junit.rs` print it.
 
 mod find;
 mod json;

@@ -1,4 +1,4 @@
-//! What came of a test.
+//! The result of a test.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::test::assert::Unusable;
 use crate::test::expect::{Difference, painted};
 use knock_capture::{CaptureError, Fault};
 
-/// What came of a test.
+/// The result of a test.
 #[derive(Debug)]
 pub(super) struct Outcome {
     /// The name of the test, fit to be printed.
@@ -34,7 +34,7 @@ pub(super) struct Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Passed,
-    /// It passed, and what is expected was written anew.
+    /// It passed, and the expected transcript was written.
     Blessed,
     Failed,
     /// It could not be run, or not to its end, and this is the exit status.
@@ -64,7 +64,7 @@ impl Verdict {
 /// Why a test did not pass.
 #[derive(Debug)]
 pub(super) enum Detail {
-    /// Assertions do not hold.
+    /// Assertions fail.
     Assertions(Vec<Source>),
     /// The transcript is not the one in the file of this name.
     Transcript(String, Difference),

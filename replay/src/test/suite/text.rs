@@ -1,4 +1,4 @@
-//! What came of tests, as text.
+//! The results of tests as text.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -41,7 +41,7 @@ impl Text<'_> {
         let (word, style) = match outcome.verdict {
             Verdict::Passed | Verdict::Blessed if self.quiet => return String::new(),
             Verdict::Passed => ("ok", GOOD),
-            Verdict::Blessed => ("ok, written anew", GOOD),
+            Verdict::Blessed => ("ok, written", GOOD),
             Verdict::Failed => ("FAILED", BAD),
             Verdict::Error(_) => ("error", BAD),
         };
@@ -57,12 +57,12 @@ impl Text<'_> {
             let blank = if text.ends_with("\n\n") { "" } else { "\n" };
             let _ = write!(text, "{blank}---- {} ----\n\n", outcome.name);
             for detail in &outcome.details {
-                // What is wrong with a configuration is told once.
+                // The errors of a configuration are printed once.
                 let config = outcome.config.as_deref().unwrap_or_default();
-                let told = configs.iter().find(|(told, _)| *told == config);
-                match (detail, told) {
+                let known = configs.iter().find(|(known, _)| *known == config);
+                match (detail, known) {
                     (Detail::Config(_), Some((_, name))) => {
-                        let _ = writeln!(text, "error: {config} is at fault, see {name}");
+                        let _ = writeln!(text, "error: {config} has errors, see {name}");
                     }
                     (Detail::Config(_), None) => {
                         configs.push((config, &outcome.name));
