@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use knock_tests::arb::{self, Case, Resolution, Style};
 use knock_tests::cases;
+use knock_tests::generators::{self, Case, Resolution, Style};
 use knock_tests::model::{Door, Knock, Sequences};
 use knock_tests::schema::Schema;
 use proptest::prelude::*;
@@ -164,8 +164,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         3 => (1..=15_u32).prop_map(Edit::CmdTimeout),
         2 => command().prop_map(Edit::Start),
         2 => command().prop_map(Edit::Stop),
-        2 => arb::knock().prop_map(Edit::Knock),
-        2 => arb::knock().prop_map(Edit::OneMore),
+        2 => generators::knock().prop_map(Edit::Knock),
+        2 => generators::knock().prop_map(Edit::OneMore),
         1 => any::<u8>().prop_map(Edit::Flags),
         1 => Just(Edit::Rename),
         1 => Just(Edit::Remove),
@@ -219,7 +219,7 @@ fn check_edited(case: &Case, edits: &[(usize, Edit)]) -> BTreeSet<String> {
     }
     let folder = tempfile::tempdir().unwrap();
     case.write_to(folder.path()).unwrap();
-    let conf = arb::conf(&doors, &Style::plain());
+    let conf = generators::conf(&doors, &Style::plain());
     std::fs::write(folder.path().join("new.conf"), conf.text).unwrap();
     for (name, sequences) in conf.sequence_files {
         if case.conf.sequence_files.iter().any(|file| file.0 == name && file.1 != sequences) {
@@ -241,7 +241,7 @@ fn what_is_said_is_the_difference_of_the_two_transcripts() {
         ..Config::default()
     };
     let strategy =
-        (arb::case(Resolution::Nano), prop::collection::vec((any::<usize>(), edit()), 0..4));
+        (generators::case(Resolution::Nano), prop::collection::vec((any::<usize>(), edit()), 0..4));
     let met = RefCell::new(BTreeMap::<String, usize>::new());
     TestRunner::new(config)
         .run(&strategy, |(case, edits)| {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use knock_tests::arb::{self, Case, Resolution};
+use knock_tests::generators::{self, Case, Resolution};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ proptest! {
 
     #[test]
     fn what_the_transcript_says_holds_and_its_opposite_does_not(
-        case in arb::case(Resolution::Nano),
+        case in generators::case(Resolution::Nano),
         theirs: bool,
     ) {
         // knockd 0.8 cuts longer names off.

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use knock_tests::cases::{self, Case};
-use knock_tests::study::stops_after_starts;
+use knock_tests::cases_08::stops_after_starts;
 
 /// Replays a case in its folder, and returns the snapshot and standard output.
 fn replay(case: &Case) -> (String, Vec<u8>) {

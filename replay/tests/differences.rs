@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use knock_compat::Difference;
+use knock_tests::cases_08::{self, Case, Found, Who};
 use knock_tests::oracle::Oracle;
-use knock_tests::study::{self, Case, Found, Who};
 
 /// Differences of files and of what is printed about them: both rule sets read them in one way.
 const OF_FILES: [u8; 13] = [23, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 40, 41];
@@ -74,13 +74,13 @@ fn a_comparison_of_the_rule_sets_names_the_number() {
             continue;
         }
         if case.reload().is_some() {
-            let shown = study::differences_at_a_reload(case);
+            let shown = cases_08::differences_at_a_reload(case);
             if !shown.contains(&Some(number)) || shown.contains(&None) {
                 unnamed.push(format!("{}: {number} is not named: {shown:?}", case.name));
             }
             continue;
         }
-        let (output, errors) = study::compare(case, Path::new(program()));
+        let (output, errors) = cases_08::compare(case, Path::new(program()));
         let is_named = output.contains(&format!("[difference {number},"))
             || errors.contains(&format!("(difference {number})"));
         if !is_named {
@@ -171,7 +171,7 @@ fn a_file_of_more_than_a_mebibyte_is_too_large_for_us_only() {
     assert!(ours.errors.contains("larger than 1 MiB"), "{}", ours.errors);
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let Some(oracle) = Oracle::required_by("a large file", cache) else { return };
-    let real = study::judge(&case, &oracle);
+    let real = cases_08::judge(&case, &oracle);
     assert_eq!(real.end, None);
     assert_eq!(real.output, b"192.0.2.10: d: Stage 1\n192.0.2.10: d: OPEN SESAME\n");
 }
@@ -187,7 +187,7 @@ fn interfaces_in_one_line_are_one_name_for_knockd_08() {
     assert_eq!((ours.end.as_deref(), String::from_utf8_lossy(&ours.output)), (None, opened.into()));
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let Some(oracle) = Oracle::required_by("interfaces in one line", cache) else { return };
-    let real = study::judge_on_configured_interface(&case, &oracle);
+    let real = cases_08::judge_on_configured_interface(&case, &oracle);
     let printed = String::from_utf8_lossy(&real.output).into_owned();
     assert_eq!(printed, format!("listening on eth0, ppp0...\n{opened}"));
 }
@@ -204,7 +204,7 @@ fn program() -> &'static str {
 }
 
 fn replay(case: &Case, who: Who) -> Found {
-    study::replay(case, Path::new(program()), who)
+    cases_08::replay(case, Path::new(program()), who)
 }
 
 fn without_timeouts(transcript: &[u8]) -> Vec<&[u8]> {
@@ -246,7 +246,7 @@ impl Document {
             };
             Entry { label: label.into(), cases: names("\n- Cases:"), tests: names("\n- Tests:") }
         });
-        Self { entries: entries.collect(), all: study::all() }
+        Self { entries: entries.collect(), all: cases_08::all() }
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u8, &Entry)> {

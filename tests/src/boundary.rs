@@ -11,7 +11,7 @@ use knock_engine::{
     TcpHeader, Transport,
 };
 
-use crate::arb::Conf;
+use crate::generators::Conf;
 use crate::model;
 
 /// Returns doors as the engine takes them.

@@ -3,7 +3,7 @@
 //! A folder holds
 //! - `knockd.conf`, and optionally `knockd-VARIANT.conf`: each is replayed;
 //! - captures, each replayed by itself, except those named `part-*`, which belong together;
-//!   `knocks.txt` and `part-*.knocks.txt` are forged into captures first (see [`forge::knocks`]);
+//!   `knocks.txt` and `part-*.knocks.txt` are forged into captures first (see [`capture_builder::knocks`]);
 //! - optionally `args`: one line of further arguments, separated by blanks;
 //! - optionally `expected` and `expected-VARIANT`: what the real knockd 0.8 printed on standard output,
 //!   and what the rule set `knock` prints as well;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::forge;
+use crate::capture_builder;
 
 /// A case to replay.
 #[derive(Clone, Debug)]
@@ -139,7 +139,8 @@ fn forge_captures(files: &[PathBuf]) -> TempDir {
             Some(stem) => stem.trim_end_matches('.'),
         };
         let text = fs::read_to_string(file).unwrap_or_else(|error| fail(file, &error));
-        let capture = forge::knocks::parse(file, &text).unwrap_or_else(|error| panic!("{error}"));
+        let capture =
+            capture_builder::knocks::parse(file, &text).unwrap_or_else(|error| panic!("{error}"));
         let name = capture.file_name().replacen("capture", stem, 1);
         fs::write(folder.path().join(name), capture.to_bytes()).expect("there is room");
     }

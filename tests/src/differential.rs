@@ -27,7 +27,7 @@ use std::sync::{Mutex, PoisonError};
 use knock_replay::{Exit, Streams};
 
 pub use self::play::{Played, differences};
-use crate::arb::knockd_08::Case;
+use crate::generators::knockd_08::Case;
 use crate::oracle::{End, Oracle, Verdict};
 
 /// SIGABRT, with which glibc ends a program that frees memory twice.

@@ -12,12 +12,13 @@
     reason = "only tests use this crate, and a panic in a test is how it fails"
 )]
 
-pub mod arb;
 pub mod boundary;
+pub mod capture_builder;
 pub mod cases;
+pub mod cases_08;
 pub mod differential;
 pub mod drive;
-pub mod forge;
+pub mod generators;
 pub mod guide;
 pub mod live;
 pub mod manual;
@@ -29,4 +30,3 @@ pub mod require;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod simulation;
-pub mod study;

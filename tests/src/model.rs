@@ -13,18 +13,18 @@
 //! - Only a SYN with a number other than 0 is, or has, a retransmission.
 //! - There is no limit on the number of attempts, unless one is set.
 
-mod house;
 mod input;
+mod state;
 pub mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use house::House;
 pub use input::{
     ACK, CWR, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST, SYN, Sequences,
     Setting, Transport, URG, is_of_a_host,
 };
+pub use state::ModelState;
 
 /// A line of the transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Outcome {
 /// Replays packets in the order given, and lets time run until nothing is due.
 #[must_use]
 pub fn replay(setting: &Setting, packets: &[Packet]) -> Outcome {
-    let mut house = House::new(setting).ending_commands_at_once();
+    let mut house = ModelState::new(setting).ending_commands_at_once();
     for packet in packets {
         house.packet(packet);
     }

@@ -8,16 +8,16 @@
 
 mod broken;
 mod client;
+mod honest_run;
 mod lease;
 mod oracle;
 mod place;
 mod queue;
 mod record;
 mod rng;
+mod run_parameters;
 mod runner;
 mod tally;
-mod temper;
-mod visit;
 mod world;
 
 use std::fmt;

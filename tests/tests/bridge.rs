@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use knock_compat::{Difference, Engine, Rules, TimedEffect};
 use knock_engine::{Doors, Event, Limits, LinkType, Listening, Timestamp};
 use knock_replay::diff::rules::compare::{Comparison, Happening};
-use knock_tests::arb::{self, Case, Resolution};
+use knock_tests::generators::{self, Case, Resolution};
 use knock_tests::{boundary, drive};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -67,13 +67,13 @@ proptest! {
     })]
 
     #[test]
-    fn every_line_that_differs_is_due_to_a_known_difference(case in arb::case(Resolution::Micro)) {
+    fn every_line_that_differs_is_due_to_a_known_difference(case in generators::case(Resolution::Micro)) {
         prop_assert!(!differences(&case).contains(&None));
     }
 
     #[test]
     fn a_configuration_with_which_knockd_08_does_not_start_opens_nothing(
-        case in arb::case(Resolution::Micro),
+        case in generators::case(Resolution::Micro),
     ) {
         if Rules::Knockd08.refusal(&doors(&case), &listening(&case)).is_some() {
             prop_assert_eq!(lines(&case, Rules::Knockd08), Vec::<String>::new());
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn with_all_fixed_the_rules_are_those_of_knock(case in arb::case(Resolution::Nano)) {
+    fn with_all_fixed_the_rules_are_those_of_knock(case in generators::case(Resolution::Nano)) {
         let [.., last] = Difference::ALL;
         prop_assert_eq!(lines(&case, Rules::FixedUpTo(last)), lines(&case, Rules::Knock));
     }

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use knock_compat::Difference;
-use knock_tests::arb::knockd_08::{self, Case};
+use knock_tests::capture_builder::{Format, Link};
 use knock_tests::differential::{Agreement, differences, judge};
-use knock_tests::forge::{Format, Link};
+use knock_tests::generators::knockd_08::{self, Case};
 use knock_tests::model::{Door, Sequences};
 use knock_tests::oracle::{End, Oracle};
 use proptest::strategy::{Strategy as _, ValueTree as _};

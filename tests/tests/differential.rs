@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, fs, thread};
 
-use knock_tests::arb::Conf;
-use knock_tests::arb::knockd_08::{self, Case};
+use knock_tests::capture_builder;
 use knock_tests::differential::{Agreement, judge};
-use knock_tests::forge;
+use knock_tests::generators::Conf;
+use knock_tests::generators::knockd_08::{self, Case};
 use knock_tests::model::Setting;
 use knock_tests::oracle::{End, Oracle};
 use proptest::test_runner::{
@@ -102,7 +102,7 @@ fn fixed(conf: &str, files: &[(&str, &str)], knocks: &str) -> Case {
         },
         conf: Conf { text: conf.into(), sequence_files: files.collect() },
         reload: None,
-        capture: forge::knocks::parse(Path::new("knocks.txt"), knocks).unwrap(),
+        capture: capture_builder::knocks::parse(Path::new("knocks.txt"), knocks).unwrap(),
     }
 }
 

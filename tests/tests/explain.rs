@@ -13,9 +13,9 @@ use knock_replay::explain::{
     Attempt, CaptureNames, Explainer, Explanation, PacketId, Places, Totals, Verdict, Whom, Why,
     Words,
 };
-use knock_tests::arb::{self, Case, Resolution};
 use knock_tests::boundary;
-use knock_tests::forge::visible;
+use knock_tests::capture_builder::visible;
+use knock_tests::generators::{self, Case, Resolution};
 use knock_tests::model::{self, Sequences};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -272,7 +272,7 @@ fn check_words(said: &Said) {
 #[test]
 fn the_cases_reach_every_verdict_possible_without_limits() {
     let mut runner = TestRunner::deterministic();
-    let strategy = arb::case(Resolution::Micro);
+    let strategy = generators::case(Resolution::Micro);
     let mut met: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..1000 {
         let case = strategy.new_tree(&mut runner).unwrap().current();
@@ -319,14 +319,14 @@ proptest! {
 
     #[test]
     fn explanations_are_the_transcript_and_account_for_every_packet_once(
-        case in arb::case(Resolution::Nano),
+        case in generators::case(Resolution::Nano),
     ) {
         check(&case);
     }
 
     #[test]
     fn the_explanation_of_a_client_is_the_same_alone_and_among_all(
-        case in arb::case(Resolution::Micro),
+        case in generators::case(Resolution::Micro),
     ) {
         let all = explain(&case, Whom::All, Explainer::PAIRS);
         let clients: BTreeSet<IpAddr> = case.sights.iter().map(|sight| sight.packet.src).collect();
@@ -344,7 +344,7 @@ proptest! {
     /// At the limit less is explained, nothing differently, and what is left out is counted.
     #[test]
     fn fewer_clients_at_doors_than_there_are_can_be_followed(
-        case in arb::case(Resolution::Micro),
+        case in generators::case(Resolution::Micro),
         pairs in 0..6_usize,
     ) {
         let all = explain(&case, Whom::All, Explainer::PAIRS);

@@ -4,7 +4,7 @@
 
 use knock_compat::{Engine, Rules, TimedEffect};
 use knock_engine::{Event, Limits, Timestamp};
-use knock_tests::arb::{self, Case, Resolution};
+use knock_tests::generators::{self, Case, Resolution};
 use knock_tests::model::Setting;
 use knock_tests::model_08::Daemon;
 use knock_tests::{boundary, drive};
@@ -49,7 +49,7 @@ proptest! {
     })]
 
     #[test]
-    fn the_engine_says_what_knockd_08_says(case in arb::case(Resolution::Nano)) {
+    fn the_engine_says_what_knockd_08_says(case in generators::case(Resolution::Nano)) {
         prop_assert_eq!(said(&case), expected(&case), "{:#?}", case.setting);
     }
 }

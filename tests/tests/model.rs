@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use knock_replay::{Exit, Streams};
-use knock_tests::arb::{self, Case, Resolution};
+use knock_tests::generators::{self, Case, Resolution};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tempfile::TempDir;
@@ -67,12 +67,12 @@ proptest! {
     })]
 
     #[test]
-    fn a_replay_prints_what_the_model_says(case in arb::case(Resolution::Micro)) {
+    fn a_replay_prints_what_the_model_says(case in generators::case(Resolution::Micro)) {
         check(&case);
     }
 
     #[test]
-    fn a_replay_prints_what_the_model_says_to_the_nanosecond(case in arb::case(Resolution::Nano)) {
+    fn a_replay_prints_what_the_model_says_to_the_nanosecond(case in generators::case(Resolution::Nano)) {
         check(&case);
     }
 }
@@ -85,7 +85,7 @@ proptest! {
     })]
 
     #[test]
-    fn the_same_input_gives_the_same_bytes(case in arb::case(Resolution::Micro)) {
+    fn the_same_input_gives_the_same_bytes(case in generators::case(Resolution::Micro)) {
         prop_assert_eq!(replay(&case, &["-v"]), replay(&case, &["-v"]));
     }
 }

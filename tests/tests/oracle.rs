@@ -6,8 +6,8 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
+use knock_tests::capture_builder::knocks;
 use knock_tests::cases::{self, Case};
-use knock_tests::forge::knocks;
 use knock_tests::oracle::{End, Oracle, Reload, Run, Verdict};
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ fn the_transcripts_of_the_test_data_are_what_the_real_knockd_prints() {
 #[test]
 fn a_sequence_of_packets_opens_a_door_and_stop_commands_follow_their_start() {
     let Some(oracle) = oracle("a plain run") else { return };
-    let desk = Desk::new(
+    let desk = CaseRunner::new(
         "[a]\nsequence = 1,2\nstart_command = open %IP%\nstop_command = close %IP%\n",
         "0 192.0.2.1 > 10.0.0.1:1 tcp\n1 192.0.2.2 > 10.0.0.1:1 tcp\n2 192.0.2.1 > 10.0.0.1:2 tcp\n",
     );
@@ -47,7 +47,7 @@ fn a_sequence_of_packets_opens_a_door_and_stop_commands_follow_their_start() {
 fn a_reload_comes_before_the_frame_that_was_asked_for_and_reads_other_files() {
     let Some(oracle) = oracle("a reload") else { return };
     // The second packet is one that only the new configuration lets through.
-    let desk = Desk::new(
+    let desk = CaseRunner::new(
         "[a]\nsequence = 1,2\n",
         "0 192.0.2.1 > 10.0.0.1:1 tcp\n1 192.0.2.1 > 10.0.0.1:7 tcp\n2 192.0.2.1 > 10.0.0.1:2 tcp\n",
     );
@@ -65,7 +65,7 @@ fn a_reload_comes_before_the_frame_that_was_asked_for_and_reads_other_files() {
 #[test]
 fn a_crash_loses_no_line_before_it() {
     let Some(oracle) = oracle("a crash") else { return };
-    let desk = Desk::new(
+    let desk = CaseRunner::new(
         "[a]\none_time_sequences = once\ncommand = open %IP%\n",
         "0 192.0.2.1 > 10.0.0.1:1 tcp\n1 192.0.2.1 > 10.0.0.1:1 tcp\n",
     );
@@ -82,7 +82,7 @@ fn a_crash_loses_no_line_before_it() {
 #[test]
 fn names_of_clients_are_looked_up_only_among_those_given() {
     let Some(oracle) = oracle("a lookup") else { return };
-    let desk = Desk::new(
+    let desk = CaseRunner::new(
         "[a]\nsequence = 1\n",
         "0 192.0.2.1 > 10.0.0.1:1 tcp\n1 192.0.2.2 > 10.0.0.1:1 tcp\n",
     );
@@ -96,7 +96,7 @@ fn names_of_clients_are_looked_up_only_among_those_given() {
 #[test]
 fn a_configuration_that_knockd_refuses_has_status_1() {
     let Some(oracle) = oracle("a refusal") else { return };
-    let desk = Desk::new("[a]\nsequence = 70000\n", "0 192.0.2.1 > 10.0.0.1:1 tcp\n");
+    let desk = CaseRunner::new("[a]\nsequence = 70000\n", "0 192.0.2.1 > 10.0.0.1:1 tcp\n");
     assert_eq!(oracle.run(&desk.run()).end, End::Status(1));
 }
 
@@ -129,9 +129,9 @@ fn run_of(case: &Case) -> Run {
 }
 
 /// A directory with a configuration and a capture.
-struct Desk(TempDir);
+struct CaseRunner(TempDir);
 
-impl Desk {
+impl CaseRunner {
     fn new(conf: &str, packets: &str) -> Self {
         let desk = Self(TempDir::new().unwrap());
         desk.write("knockd.conf", conf);

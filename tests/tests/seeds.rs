@@ -4,7 +4,7 @@
 
 use knock_compat::{Engine, Rules, TimedEffect};
 use knock_engine::{Event, Limits, LinkType, Listening, Timestamp, decode};
-use knock_tests::arb::{self, Case, Resolution};
+use knock_tests::generators::{self, Case, Resolution};
 use knock_tests::{boundary, drive};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -36,7 +36,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_hash_seed_changes_no_effect(case in arb::case(Resolution::Nano), seed: u64) {
+    fn a_hash_seed_changes_no_effect(case in generators::case(Resolution::Nano), seed: u64) {
         prop_assert_eq!(effects(&case, 0), effects(&case, seed));
     }
 }

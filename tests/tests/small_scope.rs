@@ -17,9 +17,11 @@ use std::path::Path;
 use knock_compat::{Engine, Rules, TimedEffect};
 use knock_engine::{Event, Limits, Timestamp};
 use knock_replay::{Exit, Streams};
-use knock_tests::arb::{Style, conf};
-use knock_tests::forge::{Capture, Format, Link, Record, Shape};
-use knock_tests::model::{ACK, Door, House, Knock, Packet, SYN, Sequences, Setting, Transport};
+use knock_tests::capture_builder::{Capture, Format, Link, Record, Shape};
+use knock_tests::generators::{Style, conf};
+use knock_tests::model::{
+    ACK, Door, Knock, ModelState, Packet, SYN, Sequences, Setting, Transport,
+};
 use knock_tests::model_08::Daemon;
 use knock_tests::oracle::{Oracle, Run};
 use knock_tests::{boundary, drive};
@@ -33,7 +35,7 @@ trait Reference: Clone {
     fn transcript(&self) -> String;
 }
 
-impl Reference for House {
+impl Reference for ModelState {
     fn packet(&mut self, packet: &Packet) {
         Self::packet(self, packet);
     }
@@ -123,7 +125,7 @@ fn equal_doors() {
 #[test]
 fn every_repeat_is_a_retransmission() {
     let setting = setting(&[door("a", "1,2,1"), door("b", "2,2"), door("c", "2")]);
-    let reference = House::new(&setting).ending_commands_at_once();
+    let reference = ModelState::new(&setting).ending_commands_at_once();
     walk_with(7, setting, &reference, Rules::Knock);
 }
 
@@ -149,7 +151,7 @@ fn setting(doors: &[Door]) -> Setting {
 /// as a retransmission.
 fn walk(doors: &[Door]) {
     let setting = setting(doors);
-    let house = House::new(&setting).ending_commands_at_once();
+    let house = ModelState::new(&setting).ending_commands_at_once();
     walk_with(0, setting.clone(), &house, Rules::Knock);
     let daemon = Daemon::new(&setting);
     walk_with(0, setting, &daemon, Rules::Knockd08);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use knock_tests::require::{Need, require};
 
-use crate::desk::{Desk, schema};
+use crate::case_runner::{CaseRunner, schema};
 
 const PROFILES: &str = "\
 Host home
@@ -294,8 +294,8 @@ fn files_that_others_can_read_give_a_warning_and_are_used() {
     assert!(warnings.iter().any(|warning| warning["note"].is_string()), "{warnings:?}");
 }
 
-fn desk() -> Desk {
-    let desk = Desk::new(PROFILES);
+fn desk() -> CaseRunner {
+    let desk = CaseRunner::new(PROFILES);
     desk.write("knockd.conf", CONF);
     desk
 }

@@ -3,7 +3,7 @@
 use knock_engine::DoorName;
 use knock_tests::manual::{Part, prose};
 
-use crate::desk::Desk;
+use crate::case_runner::CaseRunner;
 use knock::Hit;
 use knock::profile::{Base, Knocks, Profiles, parse};
 use knock_config::diagnostics::{Style, render};
@@ -30,7 +30,7 @@ fn the_example_is_read_without_a_warning_and_means_what_it_says() {
 
 #[test]
 fn the_example_can_be_listed() {
-    let desk = Desk::new(EXAMPLE);
+    let desk = CaseRunner::new(EXAMPLE);
     desk.write("config/knock/office-knockd.conf", "[openSSH]\nsequence = 1,2\n");
     std::fs::create_dir_all(desk.path("home/.config/knock")).unwrap();
     desk.write("home/.config/knock/vault.sequences", "1\n2\n3\n4\n");

@@ -3,8 +3,8 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod case_runner;
 mod command;
-mod desk;
 mod diagnostics;
 mod example;
 mod meaning;

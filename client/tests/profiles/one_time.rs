@@ -6,7 +6,7 @@ use knock_tests::live::Namespace;
 use knock_tests::process::{Live, Outcome, finish, wait_until};
 use knock_tests::require::{Need, require};
 
-use crate::desk::Desk;
+use crate::case_runner::CaseRunner;
 
 const PROFILES: &str = "\
 Host plain
@@ -25,7 +25,7 @@ const SEQUENCES: &str = "# mine\n 7000,8000:udp\n7001\n\n 7002\n7003\n7004\n";
 
 /// A desk in a network namespace that has only a loopback interface.
 struct Site {
-    desk: Desk,
+    desk: CaseRunner,
     network: Namespace,
 }
 
@@ -35,7 +35,7 @@ impl Site {
         if !require(name, &[programs, &["ip", "unshare", "nsenter"]].concat(), Need::Namespaces) {
             return None;
         }
-        let desk = Desk::new(PROFILES);
+        let desk = CaseRunner::new(PROFILES);
         desk.write("config/knock/sequences", SEQUENCES);
         let network = Namespace::new();
         network.set_up("ip link set lo up");
@@ -261,7 +261,7 @@ fn a_pipe_is_not_a_file_of_sequences() {
     if !require("a_pipe_is_not_a_file_of_sequences", &["mkfifo"], Need::Programs) {
         return;
     }
-    let desk = Desk::new(PROFILES);
+    let desk = CaseRunner::new(PROFILES);
     let made = finish(Command::new("mkfifo").arg(desk.path("config/knock/sequences")));
     assert_eq!(made.status, Some(0));
     let outcome = desk.run("plain");

@@ -54,7 +54,7 @@ fn every_configuration_of_the_page_passes_the_check() {
     assert_eq!(codes, known.map(str::to_owned).into());
 }
 
-/// An example at work, with the door keeper's lines.
+/// An example at work, with the lines of the daemon.
 fn start(machine: &Machine) -> Live {
     let daemon = machine.start("exec $KNOCKD -v -i lo -c knockd.conf");
     assert_eq!(daemon.line(), "listening on lo...");

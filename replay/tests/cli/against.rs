@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::common::forge::{Packet, knocks, knocks_pcap, pcap, pcap_header, syn};
-use crate::common::{CONFIG, Desk, Live};
+use crate::common::capture_builder::{Packet, knocks, knocks_pcap, pcap, pcap_header, syn};
+use crate::common::{CONFIG, CaseRunner, Live};
 
 const DIFF: &str = "diff knocks.pcap -c knockd.conf --new new.conf";
 
@@ -16,8 +16,8 @@ fn traffic() -> Vec<Packet> {
     [knocks(0), slow.to_vec(), mail.to_vec()].concat()
 }
 
-fn desk(edit: impl Fn(&str) -> String) -> Desk {
-    let desk = Desk::with(pcap(&traffic()));
+fn desk(edit: impl Fn(&str) -> String) -> CaseRunner {
+    let desk = CaseRunner::with(pcap(&traffic()));
     desk.write("new.conf", edit(CONFIG));
     desk
 }
@@ -61,7 +61,7 @@ fn configurations_that_do_the_same_are_status_0_and_print_nothing() {
 fn a_capture_of_which_nothing_is_admitted_compares_nothing() {
     let nothing = "knock-replay: error: no packet was admitted under either configuration, so nothing \
                    was compared\n";
-    let desk = Desk::with(pcap(&[]));
+    let desk = CaseRunner::with(pcap(&[]));
     desk.write("new.conf", CONFIG);
     let outcome = desk.run(&format!("{DIFF} -q"));
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), nothing));
@@ -93,7 +93,7 @@ fn errors_of_either_configuration_are_reported_with_its_name() {
 fn a_capture_that_is_cut_is_compared_up_to_there_and_is_status_3() {
     let mut capture = pcap(&traffic());
     capture.truncate(capture.len() - 1);
-    let desk = Desk::with(capture);
+    let desk = CaseRunner::with(capture);
     desk.write("new.conf", CONFIG.replace("cmd_timeout = 10", "cmd_timeout = 3"));
     let outcome = desk.run(DIFF);
     assert_eq!(outcome.status, Some(3));
@@ -104,7 +104,7 @@ fn a_capture_that_is_cut_is_compared_up_to_there_and_is_status_3() {
 /// one before it did not end in the same way.
 #[test]
 fn a_timeout_at_the_time_of_a_packet_is_what_it_comes_from() {
-    let desk = Desk::with(pcap(&[syn(0, 7000), syn(1000, 7000)]));
+    let desk = CaseRunner::with(pcap(&[syn(0, 7000), syn(1000, 7000)]));
     desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 1"));
     let outcome = desk.run(DIFF);
     assert_eq!(outcome.status, Some(1));
@@ -127,7 +127,7 @@ fn each_attempt_has_a_reason_of_its_own() {
             .map(|(after_ms, port)| syn(start_ms + after_ms, port))
     };
     let attempts = [attempt(0, 3000, 3200), attempt(20_000, 100, 200), attempt(40_000, 100, 3000)];
-    let desk = Desk::with(pcap(&attempts.concat()));
+    let desk = CaseRunner::with(pcap(&attempts.concat()));
     desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 2"));
     let outcome = desk.run(DIFF);
     let reasons: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("new: ")).collect();
@@ -143,7 +143,7 @@ fn each_attempt_has_a_reason_of_its_own() {
 #[test]
 fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
     let ack = syn(200, 7000).flags(0x10);
-    let desk = Desk::with(pcap(&[syn(0, 7000), syn(100, 8000), ack, syn(300, 9000)]));
+    let desk = CaseRunner::with(pcap(&[syn(0, 7000), syn(100, 8000), ack, syn(300, 9000)]));
     desk.write("new.conf", CONFIG.replace("8000", "8001"));
     let outcome = desk.run(DIFF);
     let reasons = outcome.stdout.lines().filter(|line| line.starts_with("  because"));
@@ -158,7 +158,7 @@ fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
 #[test]
 fn a_door_that_closes_no_more_did_not_open() {
     let first = [(0, 7000), (3000, 8000), (3200, 9000), (6000, 7000)];
-    let desk = Desk::with(pcap(&first.map(|(at_ms, port)| syn(at_ms, port))));
+    let desk = CaseRunner::with(pcap(&first.map(|(at_ms, port)| syn(at_ms, port))));
     desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 2"));
     let outcome = desk.run(DIFF);
     let told = "\

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::common::forge::{Packet, first_knocks_pcap, knocks, knocks_pcap, pcap, pcapng, syn};
-use crate::common::{Desk, OPENED};
+use crate::common::capture_builder::{
+    Packet, first_knocks_pcap, knocks, knocks_pcap, pcap, pcapng, syn,
+};
+use crate::common::{CaseRunner, OPENED};
 
 const ASSERT: &str = "knocks.pcap -c knockd.conf --assert a.assert";
 
@@ -45,7 +47,7 @@ fn crowd() -> Vec<Packet> {
 
 #[test]
 fn assertions_that_hold_are_status_0_and_print_nothing() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("a.assert", HOLDS);
     for rules in ["knock", "knockd-0.8"] {
         let outcome = desk.run(&format!("{ASSERT} --rules {rules}"));
@@ -63,7 +65,7 @@ fn assertions_that_hold_are_status_0_and_print_nothing() {
 
 #[test]
 fn each_failed_assertion_says_what_happened_and_which_packet_decided() {
-    let desk = Desk::with(pcap(&crowd()));
+    let desk = CaseRunner::with(pcap(&crowd()));
     desk.write(
         "a.assert",
         "must open ssh from 10.0.0.6\n\
@@ -98,7 +100,7 @@ fn each_failed_assertion_says_what_happened_and_which_packet_decided() {
 
 #[test]
 fn a_failed_command_assertion_says_what_ran_and_why() {
-    let desk = Desk::with(pcap(&[knocks(0), knocks(5_000)].concat()));
+    let desk = CaseRunner::with(pcap(&[knocks(0), knocks(5_000)].concat()));
     desk.write(
         "a.assert",
         "runs \"open 10.0.0.6\"\n\
@@ -118,7 +120,7 @@ fn a_failed_command_assertion_says_what_ran_and_why() {
 
 #[test]
 fn failures_by_the_rules_of_0_8_say_what_happened_and_where_to_see_more() {
-    let desk = Desk::with(pcap(&crowd()));
+    let desk = CaseRunner::with(pcap(&crowd()));
     desk.write(
         "a.assert",
         "must open ssh from 10.0.0.6\nmust not open ssh from 10.0.0.5\nopens ssh 4\n\
@@ -133,7 +135,7 @@ fn failures_by_the_rules_of_0_8_say_what_happened_and_where_to_see_more() {
 fn addresses_are_those_of_the_transcript() {
     let six = |packet: Packet| packet.from("::c000:201").to("2001:db8::1");
     let packets: Vec<Packet> = knocks(0).into_iter().map(six).collect();
-    let desk = Desk::with(pcap(&packets));
+    let desk = CaseRunner::with(pcap(&packets));
     desk.write(
         "a.assert",
         "must open ssh from ::c000:201 within 0\nmust not open ssh\nopens mail 1 from ::c000:201\n",
@@ -156,7 +158,7 @@ fn addresses_are_those_of_the_transcript() {
 /// knockd 0.8 waits for a stop command that is empty, and runs it; knock does neither.
 #[test]
 fn an_empty_stop_command_runs_by_the_rules_of_0_8_only() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let config = "[ssh]\nsequence = 7000,8000,9000\ncommand = x\nstop_command =\ncmd_timeout = 3\n";
     desk.write("knockd.conf", config);
     desk.write("a.assert", "closes ssh for 10.0.0.5 after 3s\nruns \"\"\n");
@@ -169,7 +171,7 @@ fn an_empty_stop_command_runs_by_the_rules_of_0_8_only() {
 
 #[test]
 fn with_several_captures_packets_have_the_name_of_theirs() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("other.pcap", pcap(&[syn(50, 7000).from("10.0.0.6")]));
     desk.write("a.assert", "must not open ssh\nmust open ssh from 10.0.0.6\n");
     let outcome = desk.run(&format!("{ASSERT} -q --read other.pcap"));
@@ -181,7 +183,7 @@ fn with_several_captures_packets_have_the_name_of_theirs() {
 
 #[test]
 fn every_fault_of_a_file_of_assertions_is_shown_with_its_place_and_a_way_out() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write(
         "knockd.conf",
         "[ssh]\nsequence = 1,2\ncommand =\n[back door]\nsequence = 3,4\ncommand =\n",
@@ -232,7 +234,7 @@ fn every_fault_of_a_file_of_assertions_is_shown_with_its_place_and_a_way_out() {
 /// An assertion that is true of any absent client proves nothing about a mistyped address.
 #[test]
 fn of_a_client_that_did_not_come_nothing_holds() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     for (text, status) in [
         ("must not open mail from 10.0.0.5", 0),
         ("must not open any from 10.0.0.55", 1),
@@ -253,7 +255,7 @@ fn of_a_client_that_did_not_come_nothing_holds() {
 
 #[test]
 fn a_command_has_the_address_of_a_client_in_it() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("a.assert", "does not run \"open %IP%\"\n");
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(outcome.status, Some(2));
@@ -262,7 +264,7 @@ fn a_command_has_the_address_of_a_client_in_it() {
 
 #[test]
 fn a_file_that_asserts_nothing_is_a_fault() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let mut told = String::new();
     for text in ["", "\n\n# nothing\n", "rules knock\n", "knock 10.0.0.5 7000 8000 9000\n"] {
         desk.write("a.assert", text);
@@ -284,7 +286,7 @@ fn a_file_that_asserts_nothing_is_a_fault() {
 
 #[test]
 fn packets_of_which_none_is_admitted_prove_nothing_unless_that_is_asserted() {
-    let desk = Desk::with(pcap(&[]));
+    let desk = CaseRunner::with(pcap(&[]));
     let nothing = "knock-replay: error: no packet was admitted, so nothing was tested; see the summary, \
                    and 'knock-replay explain'; if that is what is expected, assert `nothing is admitted`\n";
     desk.write("a.assert", "must not open any\n");
@@ -310,7 +312,7 @@ fn packets_of_which_none_is_admitted_prove_nothing_unless_that_is_asserted() {
 fn a_capture_that_is_cut_is_not_judged() {
     let mut capture = knocks_pcap();
     capture.truncate(capture.len() - 1);
-    let desk = Desk::with(capture);
+    let desk = CaseRunner::with(capture);
     desk.write("a.assert", "must open ssh\n");
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""));
@@ -318,7 +320,7 @@ fn a_capture_that_is_cut_is_not_judged() {
 
 #[test]
 fn assertions_and_a_transcript_can_be_expected_together() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("a.assert", "must open ssh\n");
     desk.write("b.assert", "must not open mail\n");
     desk.write("wrong.assert", "must open mail\n");
@@ -347,7 +349,7 @@ fn assertions_and_a_transcript_can_be_expected_together() {
 
 #[test]
 fn what_assertions_cannot_be_given_with_is_refused_with_a_way_out() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("a.assert", "must open ssh\n");
     let mut told = String::new();
     for more in ["--rules both", "--explain", "--write x", "--format json"] {
@@ -360,7 +362,7 @@ fn what_assertions_cannot_be_given_with_is_refused_with_a_way_out() {
 
 #[test]
 fn lines_that_are_for_tests_are_warned_of_where_the_command_line_decides() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("a.assert", "must open ssh\nlocal 192.0.2.9\nrules knockd-0.8\n");
     let outcome = desk.run(ASSERT);
     assert_eq!(outcome.status, Some(0));
@@ -371,7 +373,7 @@ fn lines_that_are_for_tests_are_warned_of_where_the_command_line_decides() {
 
 #[test]
 fn explanations_use_the_local_addresses_that_the_capture_names() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("knocks.pcapng", pcapng(&[[192, 0, 2, 9].into()], &crowd()));
     desk.write("a.assert", "must open ssh from 10.0.0.5\nnothing is admitted\n");
     let outcome = desk.run("knocks.pcapng -c knockd.conf -q --assert a.assert");
@@ -385,7 +387,7 @@ fn a_flood_of_clients_leaves_what_is_asserted_of_one_exact() {
     let mut capture = first_knocks_pcap(120_000);
     let late = knocks(130_000).into_iter().map(|packet| packet.from("10.9.9.9"));
     capture.extend(late.flat_map(|packet| packet.record()));
-    let desk = Desk::with(capture);
+    let desk = CaseRunner::with(capture);
     desk.write("knockd.conf", "[ssh]\nsequence = 7000,8000,9000\nseq_timeout = 600\ncommand =\n");
     let exact = "must open ssh from 10.9.9.9 within 0.2s\nmust not open ssh from 10.0.0.0/16\nopens ssh 1\n";
     desk.write("a.assert", exact);
@@ -407,7 +409,7 @@ fn a_flood_of_others_leaves_it_known_why_a_door_did_not_open() {
     let mut capture = first_knocks_pcap(30_000);
     let late = [syn(40_000, 7000), syn(40_100, 8000)].map(|packet| packet.from("10.9.9.9"));
     capture.extend(late.iter().flat_map(Packet::record));
-    let desk = Desk::with(capture);
+    let desk = CaseRunner::with(capture);
     desk.write("a.assert", "must open ssh from 10.9.9.9\n");
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(outcome.status, Some(1));
@@ -423,7 +425,7 @@ fn of_several_clients_the_one_that_came_nearest_is_reported() {
     };
     let packets =
         [vec![syn(0, 7000)], two("10.0.0.6", 100).to_vec(), two("10.0.0.7", 200)[..1].to_vec()];
-    let desk = Desk::with(pcap(&packets.concat()));
+    let desk = CaseRunner::with(pcap(&packets.concat()));
     desk.write("a.assert", "must open ssh from 10.0.0.0/8\n");
     let outcome = desk.run(&format!("{ASSERT} -q"));
     assert_eq!(outcome.status, Some(1));

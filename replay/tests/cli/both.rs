@@ -3,14 +3,14 @@
 use knock_tests::schema::Schema;
 use serde_json::Value;
 
-use crate::common::forge::{knocks, pcap, syn};
-use crate::common::{Desk, OPENED};
+use crate::common::capture_builder::{knocks, pcap, syn};
+use crate::common::{CaseRunner, OPENED};
 
 /// A knock whose second packet comes twice, as behind a firewall that drops.
-fn retransmitting() -> Desk {
+fn retransmitting() -> CaseRunner {
     let [first, second, third] = [syn(0, 7000), syn(100, 8000), syn(1300, 9000)];
     let again = second.again(1100);
-    Desk::with(pcap(&[first, second, again, third]))
+    CaseRunner::with(pcap(&[first, second, again, third]))
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn both_print_what_differs_with_number_and_packet() {
 
 #[test]
 fn both_print_nothing_where_nothing_differs() {
-    let outcome = Desk::with(pcap(&knocks(0))).run("diff knocks.pcap -c knockd.conf --rules");
+    let outcome = CaseRunner::with(pcap(&knocks(0))).run("diff knocks.pcap -c knockd.conf --rules");
     let same = "knock-replay: 3 packets read: knockd 0.8 and knock do the same\n\
                 knock-replay: openings: 1 by knockd 0.8, 1 by knock\n";
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
@@ -43,7 +43,7 @@ fn both_print_nothing_where_nothing_differs() {
 /// Else wrong local addresses would look like a migration without a risk.
 #[test]
 fn both_warn_if_no_packet_was_for_any_door() {
-    let desk = Desk::with(pcap(&knocks(0)));
+    let desk = CaseRunner::with(pcap(&knocks(0)));
     let outcome = desk.run("diff knocks.pcap -c knockd.conf --local 10.9.9.9 --rules");
     assert_eq!(outcome.status, Some(0));
     assert!(outcome.stderr.contains("warning: no packet was for any door"), "{}", outcome.stderr);
@@ -53,7 +53,7 @@ fn both_warn_if_no_packet_was_for_any_door() {
 
 #[test]
 fn a_configuration_that_knockd_08_does_not_start_with_differs() {
-    let desk = Desk::with(pcap(&[]));
+    let desk = CaseRunner::with(pcap(&[]));
     let config = "[d]\nsequence = 1\ntarget = 2001:db8::1\ntcpflags = syn\ncommand = x\n";
     desk.write("knockd.conf", config);
     let replay = "knocks.pcap -c knockd.conf --local 10.0.0.1 --rules";
@@ -67,7 +67,7 @@ fn a_configuration_that_knockd_08_does_not_start_with_differs() {
 
 #[test]
 fn a_crash_of_knockd_08_is_reported() {
-    let desk = Desk::with(pcap(&[syn(0, 1), syn(100, 7000)]));
+    let desk = CaseRunner::with(pcap(&[syn(0, 1), syn(100, 7000)]));
     desk.write(
         "knockd.conf",
         "[d]\none_time_sequences = list\ncommand = x\n[e]\nsequence = 7000\n",
@@ -81,7 +81,7 @@ fn a_crash_of_knockd_08_is_reported() {
 
 #[test]
 fn a_capture_that_knockd_08_cannot_read_is_reported() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let conf = "[d]\nsequence = 1\ncommand = x\n";
     desk.write("knockd.conf", conf);
     // Linux cooked, version 2, as of `tcpdump -i any`.
@@ -103,7 +103,7 @@ fn a_capture_that_knockd_08_cannot_read_is_reported() {
 #[test]
 fn differences_can_be_left_out() {
     // The first knock of an attempt that comes to nothing: the real one never tells of its end.
-    let desk = Desk::with(pcap(&[knocks(0), vec![syn(60_000, 7000)]].concat()));
+    let desk = CaseRunner::with(pcap(&[knocks(0), vec![syn(60_000, 7000)]].concat()));
     let both = "diff knocks.pcap -c knockd.conf --rules";
     let outcome = desk.run(both);
     assert_eq!((outcome.status, outcome.stdout.lines().count()), (Some(1), 1));
@@ -121,7 +121,7 @@ fn differences_can_be_left_out() {
 
 #[test]
 fn both_name_the_capture_of_several_and_the_packet_within_it() {
-    let desk = Desk::with(pcap(&[syn(0, 7000)]));
+    let desk = CaseRunner::with(pcap(&[syn(0, 7000)]));
     desk.write("other.pcap", pcap(&[syn(100, 443), syn(9000, 7000)]));
     let outcome = desk.run("diff other.pcap knocks.pcap -c knockd.conf --rules");
     let line =

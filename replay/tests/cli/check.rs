@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::common::{Desk, Outcome};
+use crate::common::{CaseRunner, Outcome};
 
 /// A door with nothing to be said against it.
 const SOUND: &str = "\
@@ -42,7 +42,7 @@ fn a_check_says_what_a_replay_does_not() {
     let config = SOUND.replace("7326,61402", "61402");
     let outcome = checked(&config, "check -c knockd.conf");
     insta::assert_snapshot!(outcome.stderr);
-    let desk = Desk::with(crate::common::forge::knocks_pcap());
+    let desk = CaseRunner::with(crate::common::capture_builder::knocks_pcap());
     desk.write("knockd.conf", &config);
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     assert!(!outcome.stderr.contains("few-knocks"), "{}", outcome.stderr);
@@ -52,7 +52,7 @@ fn a_check_says_what_a_replay_does_not() {
 
 #[test]
 fn the_machine_is_looked_at_only_where_that_is_asked() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("knockd.conf", SOUND);
     fs::set_permissions(desk.path("knockd.conf"), Permissions::from_mode(0o644)).unwrap();
     let without = desk.run("check -c knockd.conf --deny warnings");
@@ -98,7 +98,7 @@ fn a_code_is_explained_without_anything_else() {
 
 /// Runs the program beside a `knockd.conf`.
 fn checked(config: &str, arguments: &str) -> Outcome {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("knockd.conf", config);
     desk.run(arguments)
 }

@@ -5,25 +5,25 @@ use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::common::forge::{Packet, gzip, knocks, knocks_pcap, pcap, syn, zstd};
-use crate::common::{Desk, Live, OPENED, Outcome, finish};
+use crate::common::capture_builder::{Packet, gzip, knocks, knocks_pcap, pcap, syn, zstd};
+use crate::common::{CaseRunner, Live, OPENED, Outcome, finish};
 
 #[test]
 fn a_replay_to_the_end_is_status_0() {
-    let outcome = Desk::with(knocks_pcap()).run("knocks.pcap -c knockd.conf");
+    let outcome = CaseRunner::with(knocks_pcap()).run("knocks.pcap -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));
 }
 
 #[test]
 fn a_capture_without_packets_is_status_0_with_a_hint() {
-    let outcome = Desk::with(pcap(&[])).run("knocks.pcap -c knockd.conf");
+    let outcome = CaseRunner::with(pcap(&[])).run("knocks.pcap -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     insta::assert_snapshot!(outcome.stderr);
 }
 
 #[test]
 fn a_bad_configuration_is_status_2_with_all_its_errors() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("knockd.conf", "[ssh]\nsequence = 7000,x,0\nseq_timeout = ten\nfoo = 1\n");
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     insta::assert_snapshot!(refused(2, outcome));
@@ -31,7 +31,7 @@ fn a_bad_configuration_is_status_2_with_all_its_errors() {
 
 #[test]
 fn a_capture_in_the_place_of_the_configuration_is_known_as_one() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let errors = refused(2, desk.run("knockd.conf -c knocks.pcap"));
     let told = "error: cannot read `knocks.pcap`: it is a packet capture, not a configuration\n";
     assert!(errors.starts_with(told), "{errors}");
@@ -40,7 +40,7 @@ fn a_capture_in_the_place_of_the_configuration_is_known_as_one() {
 
 #[test]
 fn a_bad_configuration_is_reported_before_captures_are_opened() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("knockd.conf", "foo\n");
     let outcome = desk.run("missing.pcap -c knockd.conf --quiet");
     let errors = refused(2, outcome);
@@ -50,7 +50,7 @@ fn a_bad_configuration_is_reported_before_captures_are_opened() {
 
 #[test]
 fn a_configuration_without_doors_is_a_warning_and_status_0() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("knockd.conf", "");
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
@@ -60,7 +60,7 @@ fn a_configuration_without_doors_is_a_warning_and_status_0() {
 
 #[test]
 fn every_fault_of_the_command_line_is_status_2() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let mut told = String::new();
     for arguments in [
         "knocks.pcap -c missing.conf",
@@ -87,7 +87,7 @@ fn every_fault_of_the_command_line_is_status_2() {
 
 #[test]
 fn every_capture_that_cannot_be_read_is_status_3() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("empty.pcap", "");
     desk.write("text.pcap", "10:00:00 IP 10.0.0.5.40000 > 10.0.0.1.7000: Flags [S]\n");
     desk.write("cut-in-header.pcap", &knocks_pcap()[..20]);
@@ -113,7 +113,7 @@ fn every_capture_that_cannot_be_read_is_status_3() {
 
 #[test]
 fn all_captures_that_cannot_be_opened_are_reported() {
-    let outcome = Desk::with(knocks_pcap()).run("a.pcap knocks.pcap b.pcap -c knockd.conf");
+    let outcome = CaseRunner::with(knocks_pcap()).run("a.pcap knocks.pcap b.pcap -c knockd.conf");
     let errors = refused(3, outcome);
     assert_eq!(errors.lines().count(), 2, "{errors}");
     assert!(errors.contains(" a.pcap: ") && errors.contains(" b.pcap: "), "{errors}");
@@ -125,7 +125,7 @@ fn a_cut_capture_prints_what_came_before_and_is_status_3() {
     capture.extend(&syn(300, 25).record()[..40]);
     let mut told = String::new();
     for cut in [capture.clone(), gzip(&capture), zstd(&capture)] {
-        let outcome = Desk::with(cut).run("knocks.pcap -c knockd.conf");
+        let outcome = CaseRunner::with(cut).run("knocks.pcap -c knockd.conf");
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), OPENED));
         told = outcome.stderr;
     }
@@ -134,7 +134,7 @@ fn a_cut_capture_prints_what_came_before_and_is_status_3() {
 
 #[test]
 fn a_cut_capture_among_several_leaves_the_others_whole() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let mut cut = pcap(&[syn(0, 7000)]);
     cut.extend(&syn(300, 25).record()[..40]);
     desk.write("cut.pcap", cut);
@@ -151,7 +151,7 @@ fn a_cut_capture_among_several_leaves_the_others_whole() {
 
 #[test]
 fn a_full_disk_is_status_4() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut command = desk.command("knocks.pcap -c knockd.conf");
     let outcome = Live::start_with_output(&mut command, full).finish();
@@ -162,14 +162,14 @@ fn a_full_disk_is_status_4() {
 #[test]
 fn help_that_cannot_be_written_is_status_4() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let outcome = Live::start_with_output(&mut Desk::new().command("--help"), full).finish();
+    let outcome = Live::start_with_output(&mut CaseRunner::new().command("--help"), full).finish();
     assert_eq!(outcome.status, Some(4));
     assert!(outcome.stderr.starts_with("knock-replay: error: cannot write"), "{}", outcome.stderr);
 }
 
 #[test]
 fn standard_error_that_cannot_be_written_changes_neither_transcript_nor_status() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut command = desk.command("knocks.pcap -c knockd.conf -v");
     let output = command.stderr(full).output().unwrap();
@@ -180,7 +180,7 @@ fn standard_error_that_cannot_be_written_changes_neither_transcript_nor_status()
 fn a_reader_that_leaves_early_is_status_0_and_no_news() {
     let packets: Vec<_> = (0..20_000).flat_map(|turn| knocks(turn * 20_000)).collect();
     let capture: Vec<u8> = packets.iter().flat_map(Packet::record).collect();
-    let desk = Desk::with([pcap(&[]), capture].concat());
+    let desk = CaseRunner::with([pcap(&[]), capture].concat());
     let mut child = desk
         .command("knocks.pcap -c knockd.conf")
         .stdout(Stdio::piped())
@@ -201,7 +201,7 @@ fn a_reader_that_leaves_early_is_status_0_and_no_news() {
 
 #[test]
 fn a_live_replay_ends_when_its_reader_has_left() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = desk.command("- -c knockd.conf");
     let mut live = Live::start_with_output(command.stdin(Stdio::piped()), writer);
@@ -222,7 +222,7 @@ fn a_live_replay_ends_when_its_reader_has_left() {
 
 #[test]
 fn quiet_leaves_errors_but_neither_summary_nor_warnings() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("knockd.conf", "[ssh]\nsequence = 7000\n");
     let arguments = "knocks.pcap -c knockd.conf";
     assert!(desk.run(arguments).stderr.starts_with("warning[no-command]: "));
@@ -235,7 +235,7 @@ fn quiet_leaves_errors_but_neither_summary_nor_warnings() {
 
 #[test]
 fn the_command_line_is_judged_before_any_file() {
-    let errors = refused(2, Desk::new().run("missing.pcap -c missing.conf --local x"));
+    let errors = refused(2, CaseRunner::new().run("missing.pcap -c missing.conf --local x"));
     assert!(errors.contains("--local") && !errors.contains("missing"), "{errors}");
 }
 
@@ -249,7 +249,7 @@ fn refused(status: i32, outcome: Outcome) -> String {
 fn a_name_that_is_not_utf_8_can_be_opened() {
     use std::os::unix::ffi::OsStrExt as _;
     let name = std::ffi::OsStr::from_bytes(b"knocks-\xff.pcap");
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     fs::write(desk.directory().join(name), knocks_pcap()).unwrap();
     let outcome = finish(desk.command("-c knockd.conf").arg(name));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));

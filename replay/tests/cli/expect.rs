@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::common::forge::{knocks_pcap, pcap};
-use crate::common::{Desk, OPENED};
+use crate::common::capture_builder::{knocks_pcap, pcap};
+use crate::common::{CaseRunner, OPENED};
 
 #[test]
 fn a_transcript_that_is_as_expected_is_status_0_and_prints_nothing() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("expected", OPENED);
     let outcome = desk.run("knocks.pcap -c knockd.conf --expect expected");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
@@ -18,7 +18,7 @@ fn a_transcript_that_is_as_expected_is_status_0_and_prints_nothing() {
 
 #[test]
 fn a_transcript_that_is_blessed_is_expected_from_then_on() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let missing = desk.run("knocks.pcap -c knockd.conf -q --expect expected --time=relative");
     let told = "knock-replay: error: cannot read expected: there is no such file; --bless writes it as \
                 the transcript is now\n";
@@ -35,7 +35,7 @@ fn a_transcript_that_is_blessed_is_expected_from_then_on() {
 
 #[test]
 fn what_differs_is_shown_with_the_lines_around_it_and_is_status_1() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("expected", OPENED.replace("Stage 2", "Stage 9"));
     let outcome = desk.run("knocks.pcap -c knockd.conf -q --expect expected");
     assert_eq!(outcome.status, Some(1));
@@ -49,7 +49,7 @@ fn what_differs_is_shown_with_the_lines_around_it_and_is_status_1() {
 
 #[test]
 fn a_capture_of_which_nothing_is_admitted_tests_nothing() {
-    let desk = Desk::with(pcap(&[]));
+    let desk = CaseRunner::with(pcap(&[]));
     desk.write("expected", "");
     let nothing = "knock-replay: error: no packet was admitted, so nothing was tested; see the summary, \
                    and 'knock-replay explain'\n";
@@ -67,7 +67,7 @@ fn a_capture_of_which_nothing_is_admitted_tests_nothing() {
 fn a_capture_that_is_cut_is_not_compared() {
     let mut capture = knocks_pcap();
     capture.truncate(capture.len() - 1);
-    let desk = Desk::with(capture);
+    let desk = CaseRunner::with(capture);
     for arguments in ["--expect expected", "--expect expected --bless"] {
         let outcome = desk.run(&format!("knocks.pcap -c knockd.conf -q {arguments}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""), "{arguments}");
@@ -77,7 +77,7 @@ fn a_capture_that_is_cut_is_not_compared() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_status_4() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let outcome = desk.run("knocks.pcap -c knockd.conf -q --expect no/such/file --bless");
     let told = "knock-replay: error: cannot write no/such/file: No such file or directory\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), told));

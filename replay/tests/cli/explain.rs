@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::process::Stdio;
 
-use crate::common::forge::{Packet, first_knocks_pcap, knocks, pcap, pcap_header, syn};
-use crate::common::{CONFIG, Desk, Live};
+use crate::common::capture_builder::{Packet, first_knocks_pcap, knocks, pcap, pcap_header, syn};
+use crate::common::{CONFIG, CaseRunner, Live};
 
 const EXPLAIN: &str = "explain knocks.pcap -c knockd.conf";
 
@@ -15,14 +15,14 @@ fn mistyped() -> Vec<Packet> {
 
 #[test]
 fn standard_output_gets_the_explanation_and_nothing_of_the_transcript() {
-    let outcome = Desk::with(pcap(&mistyped())).run(EXPLAIN);
+    let outcome = CaseRunner::with(pcap(&mistyped())).run(EXPLAIN);
     assert_eq!(outcome.status, Some(0));
     assert!(outcome.stdout.starts_with("10.0.0.5 at door ssh\n"), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains("10.0.0.5: ssh: Stage"), "{}", outcome.stdout);
     let last = outcome.stdout.lines().rev().nth(1).unwrap();
     assert!(last.starts_with("door ssh: 10.0.0.5 came to stage 1 of 3 once; "), "{last}");
     assert!(outcome.stderr.starts_with("knock-replay: 3 packets read"), "{}", outcome.stderr);
-    let quiet = Desk::with(pcap(&mistyped())).run(&format!("{EXPLAIN} --quiet"));
+    let quiet = CaseRunner::with(pcap(&mistyped())).run(&format!("{EXPLAIN} --quiet"));
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (outcome.stdout, ""));
 }
 
@@ -35,7 +35,7 @@ fn what_is_advised_helps() {
                 .map(|(after_ms, port)| syn(start * 1000 + after_ms, port))
         })
         .collect();
-    let desk = Desk::with(pcap(&late));
+    let desk = CaseRunner::with(pcap(&late));
     let openings = |timeout: u32| {
         let config = CONFIG.replace("seq_timeout = 5", &format!("seq_timeout = {timeout}"));
         desk.write("other.conf", config);
@@ -50,7 +50,7 @@ fn what_is_advised_helps() {
 
 #[test]
 fn each_thing_that_happens_to_live_packets_is_explained_at_once() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let arguments = "explain - -c knockd.conf --client 10.0.0.5";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&[pcap_header(), syn(0, 7000).record()].concat());
@@ -69,7 +69,7 @@ fn each_thing_that_happens_to_live_packets_is_explained_at_once() {
 
 #[test]
 fn each_thing_that_happens_to_live_packets_is_an_object_at_once() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let arguments = "explain - -c knockd.conf --format json";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&[pcap_header(), syn(0, 7000).record()].concat());
@@ -82,7 +82,7 @@ fn each_thing_that_happens_to_live_packets_is_an_object_at_once() {
 
 #[test]
 fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
-    let desk = Desk::with(pcap(&mistyped()));
+    let desk = CaseRunner::with(pcap(&mistyped()));
     let output = |variables: &[(&str, &str)]| {
         let mut command = desk.command(EXPLAIN);
         command.env_remove("NO_COLOR").envs(variables.iter().copied());
@@ -97,7 +97,7 @@ fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
 
 #[test]
 fn a_name_in_the_configuration_cannot_command_the_terminal() {
-    let desk = Desk::with(pcap(&mistyped()));
+    let desk = CaseRunner::with(pcap(&mistyped()));
     desk.write("knockd.conf", CONFIG.replace("[ssh]", "[s\u{1b}[31msh]"));
     let outcome = desk.run(&format!("{EXPLAIN} -q"));
     assert!(outcome.stdout.starts_with("10.0.0.5 at door s\\u{1b}[31msh\n"), "{}", outcome.stdout);
@@ -107,7 +107,7 @@ fn a_name_in_the_configuration_cannot_command_the_terminal() {
 #[test]
 fn beyond_a_hundred_lines_of_a_client_at_a_door_the_rest_is_counted() {
     let packets: Vec<Packet> = (0..60).flat_map(|turn| knocks(turn * 20_000)).collect();
-    let desk = Desk::with(pcap(&packets));
+    let desk = CaseRunner::with(pcap(&packets));
     // Three stages, the opening, two commands and a timeout.
     let lines = |text: &str| text.lines().filter(|line| line.contains(" s  packet ")).count();
     let outcome = desk.run(&format!("{EXPLAIN} -q"));
@@ -124,7 +124,7 @@ fn beyond_a_hundred_lines_of_a_client_at_a_door_the_rest_is_counted() {
 
 #[test]
 fn more_clients_than_are_followed_are_counted_and_one_can_be_asked_for() {
-    let desk = Desk::with(first_knocks_pcap(20_007));
+    let desk = CaseRunner::with(first_knocks_pcap(20_007));
     let outcome = desk.run(&format!("{EXPLAIN} -q"));
     let left_out = "\n7 packets of further clients not explained; name one of them to see it \
                     (--client CLIENT)\n";
@@ -139,7 +139,7 @@ fn more_clients_than_are_followed_are_counted_and_one_can_be_asked_for() {
 #[test]
 fn a_capture_that_is_cut_is_explained_as_far_as_it_goes() {
     let whole = pcap(&mistyped());
-    let outcome = Desk::with(&whole[..whole.len() - 1]).run(EXPLAIN);
+    let outcome = CaseRunner::with(&whole[..whole.len() - 1]).run(EXPLAIN);
     assert_eq!(outcome.status, Some(3));
     assert!(outcome.stdout.contains("packet 2  8001/tcp  not heard"), "{}", outcome.stdout);
     assert!(outcome.stderr.contains("knock-replay: error: knocks.pcap: "), "{}", outcome.stderr);
@@ -147,7 +147,7 @@ fn a_capture_that_is_cut_is_explained_as_far_as_it_goes() {
 
 #[test]
 fn a_full_disk_is_status_4_and_a_reader_that_leaves_is_no_fault() {
-    let desk = Desk::with(first_knocks_pcap(5_000));
+    let desk = CaseRunner::with(first_knocks_pcap(5_000));
     for format in ["text", "json"] {
         let arguments = format!("{EXPLAIN} -q --format {format}");
         let full = File::options().write(true).open("/dev/full").unwrap();

@@ -1,11 +1,11 @@
 //! `--help` and `--version`.
 
-use crate::common::forge::{gzip, knocks_pcap};
-use crate::common::{Desk, OPENED, finish};
+use crate::common::capture_builder::{gzip, knocks_pcap};
+use crate::common::{CaseRunner, OPENED, finish};
 
 #[test]
 fn help_is_short_or_long_and_goes_to_standard_output() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     for arguments in ["-h", "--help"] {
         let outcome = desk.run(arguments);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
@@ -17,7 +17,7 @@ fn help_is_short_or_long_and_goes_to_standard_output() {
 fn the_version_is_that_of_the_package() {
     let expected = format!("knock-replay {}\n", env!("CARGO_PKG_VERSION"));
     for arguments in ["-V", "--version"] {
-        let outcome = Desk::new().run(arguments);
+        let outcome = CaseRunner::new().run(arguments);
         assert_eq!((outcome.status, outcome.stdout), (Some(0), expected.clone()));
     }
 }
@@ -27,7 +27,7 @@ const MODES: [&str; 8] = ["", "check", "explain", "diff", "report", "test", "ini
 
 #[test]
 fn help_fits_into_80_columns_and_that_of_the_whole_on_two_screens() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     for (mode, option) in MODES.into_iter().flat_map(|mode| [(mode, "-h"), (mode, "--help")]) {
         let help = desk.run(&format!("{mode} {option}")).stdout;
         assert!(help.contains("Usage: knock-replay"), "{mode} {option}: {help}");
@@ -41,7 +41,7 @@ fn help_fits_into_80_columns_and_that_of_the_whole_on_two_screens() {
 
 #[test]
 fn options_of_before_are_not_in_the_help() {
-    let help = Desk::new().run("--help").stdout;
+    let help = CaseRunner::new().run("--help").stdout;
     let hidden = ["--against", "--write", "--report", "--check", "--explain", "--deny", "both"];
     for option in hidden {
         assert!(!help.contains(option), "{option}");
@@ -81,7 +81,7 @@ fn every_example_in_the_help_works() {
 
 /// Returns the commands of the examples in the help of a mode.
 fn examples(mode: &str) -> Vec<String> {
-    let help = Desk::new().run(&format!("{mode} --help")).stdout;
+    let help = CaseRunner::new().run(&format!("{mode} --help")).stdout;
     let (_, examples) = help.split_once("\nExamples:\n").unwrap();
     let (examples, _) = examples.split_once("\nExit status:\n").unwrap();
     examples.lines().filter_map(|line| line.strip_prefix("      ")).map(str::to_owned).collect()
@@ -98,8 +98,8 @@ fn in_the_desk(example: &str) -> String {
         .replace("openSSH from 203.0.113.7", "ssh from 10.0.0.5")
 }
 
-fn desk_for_examples() -> Desk {
-    let desk = Desk::with(knocks_pcap());
+fn desk_for_examples() -> CaseRunner {
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("knocks.pcap.gz", gzip(&knocks_pcap()));
     desk.write("new.conf", crate::common::CONFIG);
     desk.write("scenario.txt", "knock 10.0.0.5 7000 8000 9000\n");

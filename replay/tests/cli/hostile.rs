@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 
-use crate::common::forge::{first_knocks_pcap, knocks_pcap, pcap_header};
-use crate::common::{Desk, Live};
+use crate::common::capture_builder::{first_knocks_pcap, knocks_pcap, pcap_header};
+use crate::common::{CaseRunner, Live};
 
 #[test]
 fn a_configuration_without_end_is_status_2() {
-    let outcome = Desk::with(knocks_pcap()).run("knocks.pcap -c /dev/zero");
+    let outcome = CaseRunner::with(knocks_pcap()).run("knocks.pcap -c /dev/zero");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(outcome.stderr);
 }
 
 #[test]
 fn a_configuration_of_one_very_long_line_is_status_2() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     for line in [format!("sequence = {}", "7000,".repeat(200_000)), "x".repeat(1 << 20)] {
         desk.write("knockd.conf", format!("[ssh]\n{}\n", &line[..1_000_000]));
         let outcome = desk.run("knocks.pcap -c knockd.conf");
@@ -28,7 +28,7 @@ fn a_configuration_of_one_very_long_line_is_status_2() {
 
 #[test]
 fn devices_are_no_captures() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let outcome = desk.run("/dev/zero -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(3), ""));
     insta::assert_snapshot!(outcome.stderr);
@@ -49,14 +49,15 @@ fn noise_after_a_header_ends_the_replay() {
     };
     for _ in 0..20 {
         let bytes: Vec<u8> = (0..5000).flat_map(|_| noise()).collect();
-        let outcome = Desk::with([pcap_header(), bytes].concat()).run("knocks.pcap -c knockd.conf");
+        let outcome =
+            CaseRunner::with([pcap_header(), bytes].concat()).run("knocks.pcap -c knockd.conf");
         assert_eq!(outcome.status, Some(3), "{}", outcome.stderr);
     }
 }
 
 #[test]
 fn a_named_pipe_that_is_closed_without_a_byte_is_status_3() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let pipe = desk.pipe("pipe");
     let live = Live::start(&mut desk.command("pipe -c knockd.conf"));
     drop(File::options().write(true).open(pipe).unwrap());
@@ -73,7 +74,7 @@ fn a_capture_that_is_truncated_while_it_is_read_is_status_3() {
         (2 << 20, "long.pcap: was truncated from 7000024 to 2097152 bytes while it was read"),
     ];
     for (length, cause) in causes {
-        let desk = Desk::new();
+        let desk = CaseRunner::new();
         desk.write("long.pcap", first_knocks_pcap(100_000));
         let (mut reader, writer) = std::io::pipe().unwrap();
         let live = Live::start_with_output(&mut desk.command("long.pcap -c knockd.conf"), writer);
@@ -89,7 +90,7 @@ fn a_capture_that_is_truncated_while_it_is_read_is_status_3() {
 
 #[test]
 fn the_configuration_can_be_a_pipe() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let pipe = desk.pipe("pipe");
     let live = Live::start(&mut desk.command("knocks.pcap -c pipe"));
     let mut pipe = File::options().write(true).open(pipe).unwrap();

@@ -5,15 +5,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use knock_tests::arb;
+use knock_tests::generators;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::common::{Desk, Outcome, finish};
+use crate::common::{CaseRunner, Outcome, finish};
 
 #[test]
 fn a_folder_of_tests_is_made_that_pass_at_once() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let outcome = desk.run("init --config knockd.conf");
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     let mut all = format!("$ init\n{}{}", outcome.stdout, outcome.stderr);
@@ -33,7 +33,7 @@ fn a_folder_of_tests_is_made_that_pass_at_once() {
 
 #[test]
 fn a_change_of_the_configuration_fails_the_tests() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     assert_eq!(desk.run("init --config knockd.conf").status, Some(0));
     let config = fs::read_to_string(desk.path("knockd.conf")).unwrap();
     for (from, to) in [
@@ -58,7 +58,7 @@ fn a_change_of_the_configuration_fails_the_tests() {
 
 #[test]
 fn nothing_is_overwritten() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     fs::create_dir_all(desk.path("knocks/mail")).unwrap();
     desk.write("knocks/mail/opens.assert", "mine\n");
     let outcome = desk.run("init --config knockd.conf");
@@ -76,7 +76,7 @@ fn nothing_is_overwritten() {
 
 #[test]
 fn only_the_owner_can_read_the_files() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     assert_eq!(desk.run("init a/b/knocks -c knockd.conf").status, Some(0));
     let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("a/b/knocks"), 0o700);
@@ -89,7 +89,7 @@ fn only_the_owner_can_read_the_files() {
 
 #[test]
 fn the_configuration_is_referred_to_wherever_it_is() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     fs::create_dir(desk.path("etc")).unwrap();
     fs::rename(desk.path("knockd.conf"), desk.path("etc/server.conf")).unwrap();
     let absolute = desk.path("etc/server.conf").display().to_string();
@@ -113,7 +113,7 @@ fn the_configuration_is_referred_to_wherever_it_is() {
 
 #[test]
 fn a_file_that_cannot_be_made_is_reported() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("used.txt", "#1,2,3\n");
     desk.write(
         "knockd.conf",
@@ -138,7 +138,7 @@ fn a_file_that_cannot_be_made_is_reported() {
 
 #[test]
 fn a_name_of_a_door_leads_out_of_no_folder() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let names = ["..", "../../x", "a/b", ".hidden", "A B", "a b", "any", "a\u{1b}[31m", "\"'\\"];
     let long = "x".repeat(3000);
     let doors = names.iter().copied().chain([long.as_str()]).zip(1..).map(|(name, number)| {
@@ -164,7 +164,7 @@ fn a_name_of_a_door_leads_out_of_no_folder() {
 
 #[test]
 fn knocks_that_would_take_longer_than_they_may_come_faster() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let ports: Vec<String> = (1..=32).map(|port| (port * 100).to_string()).collect();
     let config = format!("[d]\nsequence = {}\nseq_timeout = 1\ncommand =\n", ports.join(","));
     desk.write("knockd.conf", config);
@@ -174,7 +174,7 @@ fn knocks_that_would_take_longer_than_they_may_come_faster() {
 
 #[test]
 fn what_no_tests_can_be_made_for_is_refused() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("faulty.conf", "[ssh]\nsequence = 70000\ncommand =\n");
     desk.write("empty.conf", "[options]\n");
     desk.pipe("pipe.conf");
@@ -195,7 +195,7 @@ fn what_no_tests_can_be_made_for_is_refused() {
 
 #[test]
 fn local_addresses_are_knocked_at_and_named() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let outcome = desk.run("init -c knockd.conf --local 2001:db8::9 --local 192.0.2.9");
     assert_eq!(outcome.status, Some(0));
     let read = |name: &str| fs::read_to_string(desk.path(name)).unwrap();
@@ -253,9 +253,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn the_tests_of_any_configuration_pass(setting in arb::setting(), style in arb::style()) {
+    fn the_tests_of_any_configuration_pass(setting in generators::setting(), style in generators::style()) {
         let folder = TempDir::new().unwrap();
-        let conf = arb::conf(&setting.doors, &style);
+        let conf = generators::conf(&setting.doors, &style);
         fs::write(folder.path().join("knockd.conf"), &conf.text).unwrap();
         for (name, text) in &conf.sequence_files {
             fs::write(folder.path().join(name), text).unwrap();

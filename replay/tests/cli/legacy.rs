@@ -1,7 +1,7 @@
 //! The options of before there were subcommands: they still work, and name the subcommand.
 
-use crate::common::forge::{knocks, knocks_pcap, pcap, syn};
-use crate::common::{CONFIG, Desk};
+use crate::common::capture_builder::{knocks, knocks_pcap, pcap, syn};
+use crate::common::{CONFIG, CaseRunner};
 
 const AGAINST: &str = "knocks.pcap -c knockd.conf --against new.conf";
 const EXPLAIN: &str = "knocks.pcap -c knockd.conf --explain";
@@ -71,7 +71,7 @@ const PAIRS: [(&str, &str, &str); 12] = [
 fn every_mode_of_before_does_what_its_subcommand_does_after_a_hint() {
     // Half an attempt that knockd 0.8 never ends, and a retransmission.
     let packets = [knocks(0), vec![syn(300, 7000), syn(60_000, 7000)]].concat();
-    let desk = Desk::with(pcap(&packets));
+    let desk = CaseRunner::with(pcap(&packets));
     desk.write("new.conf", CONFIG.replace("7000,8000,9000", "7000,8000,9001"));
     desk.write("scenario.txt", "knock 10.0.0.5 7000 8000 9000\n");
     let files = ["page.html", "page.pcap"];
@@ -100,7 +100,7 @@ fn every_mode_of_before_does_what_its_subcommand_does_after_a_hint() {
 
 #[test]
 fn a_capture_that_is_called_like_a_subcommand_can_be_replayed() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let expected = desk.run("knocks.pcap -c knockd.conf").stdout;
     for name in ["check", "explain", "diff", "report", "test", "init", "convert"] {
         desk.write(name, knocks_pcap());
@@ -111,7 +111,7 @@ fn a_capture_that_is_called_like_a_subcommand_can_be_replayed() {
 
 #[test]
 fn what_against_cannot_be_given_with_is_refused() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("new.conf", CONFIG);
     for more in ["--rules both", "--rules knockd-0.8", "--explain", "--expect x", "-v"] {
         let outcome = desk.run(&format!("{AGAINST} {more}"));
@@ -122,7 +122,7 @@ fn what_against_cannot_be_given_with_is_refused() {
 
 #[test]
 fn what_explain_cannot_be_given_with_is_refused_with_a_way_out() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let mut told = String::new();
     for more in [
         " --rules knockd-0.8",
@@ -145,7 +145,7 @@ fn what_explain_cannot_be_given_with_is_refused_with_a_way_out() {
 
 #[test]
 fn what_a_report_cannot_be_given_with_is_refused_with_a_way_out() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let mut told = String::new();
     for more in [
         " --rules knockd-0.8",
@@ -185,7 +185,7 @@ fn every_fault_of_a_check_on_the_command_line_is_status_2() {
         "--explain=few-knocks -c knockd.conf knocks.pcap",
     ];
     let told = faults.map(|arguments| {
-        let outcome = Desk::new().run(arguments);
+        let outcome = CaseRunner::new().run(arguments);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{arguments}");
         format!("$ knock-replay {arguments}\n{}\n", outcome.stderr)
     });

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::common::forge::{Packet, gzip, knocks, pcap_header, syn};
-use crate::common::{Desk, Live, Need, OPENED, finish, require};
+use crate::common::capture_builder::{Packet, gzip, knocks, pcap_header, syn};
+use crate::common::{CaseRunner, Live, Need, OPENED, finish, require};
 
 #[test]
 fn each_line_comes_before_the_next_packet_is_sent() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let mut live = Live::start(desk.command("- -c knockd.conf").stdin(Stdio::piped()));
     live.send(&pcap_header());
     for (packet, stage) in knocks(0).iter().zip(1..) {
@@ -30,7 +30,7 @@ fn each_line_comes_before_the_next_packet_is_sent() {
 
 #[test]
 fn packets_that_come_in_pieces_are_printed_when_they_are_whole() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let mut live = Live::start(desk.command("- -c knockd.conf").stdin(Stdio::piped()));
     for piece in pcap_header().chunks(5) {
         live.send(piece);
@@ -54,7 +54,7 @@ fn packets_that_come_in_pieces_are_printed_when_they_are_whole() {
 
 #[test]
 fn notes_of_a_live_capture_come_at_once() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let mut live = Live::start(desk.command("- -v -c knockd.conf").stdin(Stdio::piped()));
     live.send(&[pcap_header(), syn(0, 7000).record(), syn(1, 9000).record()].concat());
     assert_eq!(live.line(), "10.0.0.5: ssh: Stage 1");
@@ -64,7 +64,7 @@ fn notes_of_a_live_capture_come_at_once() {
 
 #[test]
 fn a_named_pipe_is_live_as_standard_input_is() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let pipe = desk.pipe("pipe");
     let live = Live::start(&mut desk.command("pipe -c knockd.conf"));
     let mut pipe = File::options().write(true).open(pipe).unwrap();
@@ -76,7 +76,7 @@ fn a_named_pipe_is_live_as_standard_input_is() {
 
 #[test]
 fn a_stream_that_ends_within_a_packet_is_status_3() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let bytes = [pcap_header(), syn(0, 7000).record(), syn(1, 8000).record()[..20].to_vec()];
     let outcome = desk.run_with_input("- -q -c knockd.conf", bytes.concat());
     assert_eq!(outcome.status, Some(3));
@@ -90,7 +90,7 @@ fn a_stream_that_ends_within_a_packet_is_status_3() {
 #[test]
 fn a_compressed_stream_in_a_pipe_is_read_to_its_end() {
     let capture = [pcap_header(), knocks(0).iter().flat_map(Packet::record).collect()];
-    let outcome = Desk::new().run_with_input("- -c knockd.conf", gzip(&capture.concat()));
+    let outcome = CaseRunner::new().run_with_input("- -c knockd.conf", gzip(&capture.concat()));
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));
 }
 
@@ -101,7 +101,7 @@ fn knocks_are_seen_while_tcpdump_runs() {
     if !require(name, &programs, Need::Namespaces) {
         return;
     }
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     // The shell becomes tcpdump: its process is the one in the new namespace.
     let script = "ip link set lo up && exec tcpdump -i lo -Z root -U --immediate-mode -w - tcp";
     let (reader, writer) = std::io::pipe().unwrap();

@@ -3,12 +3,12 @@
 
 use std::process::Stdio;
 
-use crate::common::forge::{knocks_pcap, pcap_header, syn};
-use crate::common::{Desk, Live};
+use crate::common::capture_builder::{knocks_pcap, pcap_header, syn};
+use crate::common::{CaseRunner, Live};
 
 #[test]
 fn each_object_of_a_live_capture_comes_at_once() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let mut live =
         Live::start(desk.command("- -c knockd.conf --format json").stdin(Stdio::piped()));
     live.send(&[pcap_header(), syn(0, 7000).record()].concat());
@@ -20,7 +20,7 @@ fn each_object_of_a_live_capture_comes_at_once() {
 
 #[test]
 fn what_has_no_objects_is_refused_with_a_way_out() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     for (more, told) in [
         ("--expect x", "error: '--expect' prints no JSON: leave out '--format json'\n"),
         ("--rules both", "error: '--rules both' prints no JSON: leave out '--format json'\n"),
@@ -38,7 +38,7 @@ fn what_has_no_objects_is_refused_with_a_way_out() {
 
 #[test]
 fn objects_that_cannot_be_written_are_status_4() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output =
         desk.command("knocks.pcap -c knockd.conf -q --format json").stdout(full).output().unwrap();

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::common::Desk;
-use crate::common::forge::{knocks, pcap, syn};
+use crate::common::CaseRunner;
+use crate::common::capture_builder::{knocks, pcap, syn};
 
 const CONFIG: &str = "\
 [once]
@@ -78,9 +78,9 @@ fn a_file_that_is_missing_is_status_2() {
 }
 
 /// Returns a desk with a file of sequences and a capture of 1,2 and 5,6 and 7000,8000,9000.
-fn desk(sequences: &str) -> Desk {
+fn desk(sequences: &str) -> CaseRunner {
     let first = [syn(0, 1), syn(100, 2), syn(200, 5), syn(300, 6)];
-    let desk = Desk::with(pcap(&[first.to_vec(), knocks(10_000)].concat()));
+    let desk = CaseRunner::with(pcap(&[first.to_vec(), knocks(10_000)].concat()));
     desk.write("knockd.conf", CONFIG);
     desk.write("sequences", sequences);
     desk

@@ -3,15 +3,15 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::common::forge::knocks_pcap;
-use crate::common::{Desk, Need, OPENED, finish, require};
+use crate::common::capture_builder::knocks_pcap;
+use crate::common::{CaseRunner, Need, OPENED, finish, require};
 
 #[test]
 fn an_ordinary_user_can_run_it() {
     if !require("an_ordinary_user_can_run_it", &["setpriv"], Need::Root) {
         return;
     }
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     fs::set_permissions(desk.directory(), Permissions::from_mode(0o755)).unwrap();
     // Where the program is built, others may not be able to go.
     fs::copy(env!("CARGO_BIN_EXE_knock-replay"), desk.path("knock-replay")).unwrap();
@@ -27,7 +27,7 @@ fn files_without_permission_are_reported() {
     if !require("files_without_permission_are_reported", &["setpriv"], Need::Root) {
         return;
     }
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     fs::set_permissions(desk.directory(), Permissions::from_mode(0o755)).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_knock-replay"), desk.path("knock-replay")).unwrap();
     let run = || {
@@ -45,14 +45,14 @@ fn files_without_permission_are_reported() {
 
 #[test]
 fn no_environment_is_needed() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let expected = desk.run("knocks.pcap -c knockd.conf --time");
     assert_eq!(finish(desk.command("knocks.pcap -c knockd.conf --time").env_clear()), expected);
 }
 
 #[test]
 fn no_variable_changes_what_is_printed() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let arguments = "knocks.pcap -c knockd.conf --time";
     let expected = desk.run(arguments);
     let mut command = desk.command(arguments);

@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::forge::first_knocks_pcap;
-use crate::common::{Desk, Live, Need, Outcome, require};
+use crate::common::capture_builder::first_knocks_pcap;
+use crate::common::{CaseRunner, Live, Need, Outcome, require};
 
 #[test]
 fn a_long_replay_shows_its_bytes_on_a_terminal_and_takes_them_off_again() {
@@ -43,7 +43,7 @@ fn there_is_no_bar_where_there_is_no_terminal() {
 /// the pipe is less than the program prints before it looks at the clock for the first time, so
 /// it must wait for this reader, however fast it is.
 fn replay_slowly(options: &str, terminal: bool) -> Outcome {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let mut file = File::create(desk.path("long.pcap")).unwrap();
     file.write_all(&first_knocks_pcap(200_000)).unwrap();
     let pipe = desk.pipe("transcript");

@@ -4,18 +4,18 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Stdio;
 
-use crate::common::forge::{knocks, knocks_pcap, pcap, pcap_header, syn};
-use crate::common::{Desk, Live};
+use crate::common::capture_builder::{knocks, knocks_pcap, pcap, pcap_header, syn};
+use crate::common::{CaseRunner, Live};
 
 const REPORT: &str = "report knocks.pcap -c knockd.conf -o report.html";
 
 /// The permissions of a file.
-fn mode(desk: &Desk, name: &str) -> u32 {
+fn mode(desk: &CaseRunner, name: &str) -> u32 {
     fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o7777
 }
 
 /// The names of all files in the folder.
-fn files(desk: &Desk) -> Vec<String> {
+fn files(desk: &CaseRunner) -> Vec<String> {
     let entries = fs::read_dir(desk.directory()).unwrap();
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -25,7 +25,7 @@ fn files(desk: &Desk) -> Vec<String> {
 
 #[test]
 fn only_the_page_is_written_and_the_summary_goes_to_standard_error() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let outcome = desk.run(REPORT);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""));
     assert!(outcome.stderr.starts_with("knock-replay: 3 packets read"), "{}", outcome.stderr);
@@ -36,7 +36,7 @@ fn only_the_page_is_written_and_the_summary_goes_to_standard_error() {
 
 #[test]
 fn a_page_holds_the_secret_and_is_for_its_owner_only() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("report.html", "what was there");
     fs::set_permissions(desk.path("report.html"), Permissions::from_mode(0o644)).unwrap();
     assert_eq!(desk.run(REPORT).status, Some(0));
@@ -46,7 +46,7 @@ fn a_page_holds_the_secret_and_is_for_its_owner_only() {
 
 #[test]
 fn nothing_that_is_read_is_written_over() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("once.txt", "7000,8000,9000\n7001,8001\n");
     desk.write("one-time.conf", "[d]\none_time_sequences = once.txt\ncommand = x\n");
     symlink("knocks.pcap", desk.path("link.pcap")).unwrap();
@@ -70,7 +70,7 @@ fn nothing_that_is_read_is_written_over() {
 
 #[test]
 fn a_link_to_nothing_is_not_replaced() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     symlink("nowhere.html", desk.path("report.html")).unwrap();
     let outcome = desk.run(&format!("{REPORT} -q"));
     let told =
@@ -81,7 +81,7 @@ fn a_link_to_nothing_is_not_replaced() {
 
 #[test]
 fn the_file_that_a_link_leads_to_is_written() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write("real.html", "what was there");
     symlink("real.html", desk.path("report.html")).unwrap();
     assert_eq!(desk.run(REPORT).status, Some(0));
@@ -91,7 +91,7 @@ fn the_file_that_a_link_leads_to_is_written() {
 
 #[test]
 fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let pipe = desk.pipe("pipe");
     fs::create_dir(desk.path("folder")).unwrap();
     let mut told = String::new();
@@ -117,7 +117,7 @@ fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
 fn a_capture_that_is_cut_leaves_a_page_that_says_so() {
     let mut capture = pcap(&[knocks(0), vec![syn(5000, 7000)]].concat());
     capture.truncate(capture.len() - 10);
-    let desk = Desk::with(capture);
+    let desk = CaseRunner::with(capture);
     let outcome = desk.run(REPORT);
     assert_eq!(outcome.status, Some(3));
     let page = fs::read_to_string(desk.path("report.html")).unwrap();
@@ -129,7 +129,7 @@ fn a_capture_that_is_cut_leaves_a_page_that_says_so() {
 
 #[test]
 fn live_packets_are_read_to_their_end() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     let arguments = "report - -c knockd.conf -o report.html";
     let mut live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
     live.send(&pcap_header());

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use crate::common::{Desk, OPENED};
+use crate::common::{CaseRunner, OPENED};
 
 const SCENARIO: &str =
     "# The three knocks.\nto 10.0.0.1\nknock 10.0.0.5 7000 8000 9000 every 0.1s\n";
 
 #[test]
 fn a_scenario_is_taken_wherever_a_capture_is() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("scenario.txt", SCENARIO);
     let outcome = desk.run("scenario.txt -c knockd.conf");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED));
@@ -23,7 +23,7 @@ fn a_scenario_is_taken_wherever_a_capture_is() {
 
 #[test]
 fn a_scenario_and_a_capture_are_merged_by_time() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("first.txt", "0 10.0.0.5 > 10.0.0.1 tcp 7000\n0.2 10.0.0.5 > 10.0.0.1 tcp 9000\n");
     desk.write("second.txt", "0.1 10.0.0.5 > 10.0.0.1 tcp 8000\n");
     let outcome = desk.run("convert second.txt second.pcap");
@@ -37,7 +37,7 @@ fn a_scenario_and_a_capture_are_merged_by_time() {
 
 #[test]
 fn a_scenario_written_as_a_capture_replays_to_the_same() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("scenario.txt", SCENARIO);
     assert_eq!(desk.run("convert scenario.txt scenario.pcap").status, Some(0));
     let times = |file: &str| desk.run(&format!("{file} -c knockd.conf --time")).stdout;
@@ -50,7 +50,7 @@ fn a_scenario_written_as_a_capture_replays_to_the_same() {
 
 #[test]
 fn a_scenario_with_errors_is_status_3_with_all_of_them() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("scenario.txt", "0 10.0.0.5 > 10.0.0.1 tpc 7000\nknok 10.0.0.5 7000\n");
     let told = ["scenario.txt -c knockd.conf", "convert scenario.txt k.pcap"].map(|arguments| {
         let outcome = desk.run(arguments);
@@ -64,7 +64,7 @@ fn a_scenario_with_errors_is_status_3_with_all_of_them() {
 
 #[test]
 fn only_a_scenario_is_written_as_a_capture() {
-    let desk = Desk::with(crate::common::forge::knocks_pcap());
+    let desk = CaseRunner::with(crate::common::capture_builder::knocks_pcap());
     desk.write("scenario.txt", SCENARIO);
     desk.write("page.html", "<html>\n");
     desk.write("empty", "");
@@ -87,7 +87,7 @@ fn only_a_scenario_is_written_as_a_capture() {
 
 #[test]
 fn a_scenario_is_not_written_over() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("a.scenario", "knock 10.0.0.5 7000 8000 9000\n");
     let outcome = desk.run("convert a.scenario ./a.scenario");
     let told = "knock-replay: error: 'convert' would write over a.scenario, which is read: name another \

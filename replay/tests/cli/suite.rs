@@ -6,15 +6,15 @@ use std::os::unix::fs::symlink;
 use knock_tests::schema::Schema;
 use serde_json::Value;
 
-use crate::common::forge::{gzip, knocks_pcap, pcap, syn, zstd};
-use crate::common::{CONFIG, Desk, OPENED, Outcome};
+use crate::common::capture_builder::{gzip, knocks_pcap, pcap, syn, zstd};
+use crate::common::{CONFIG, CaseRunner, OPENED, Outcome};
 
 const OPENS: &str = "knock 10.0.0.5 7000 8000 9000\n";
 const SHUT: &str = "knock 10.0.0.5 7000 8000 9001\n";
 
 /// A folder `knocks` with a configuration and one test that passes.
-fn desk() -> Desk {
-    let desk = Desk::new();
+fn desk() -> CaseRunner {
+    let desk = CaseRunner::new();
     put(&desk, "knocks/knockd.conf", CONFIG);
     put(&desk, "knocks/opens.scenario", OPENS);
     put(&desk, "knocks/opens.assert", "must open ssh from 10.0.0.5\n");
@@ -22,7 +22,7 @@ fn desk() -> Desk {
 }
 
 /// A folder with a test of each kind of outcome.
-fn troubled_desk() -> Desk {
+fn troubled_desk() -> CaseRunner {
     let desk = desk();
     put(&desk, "knocks/deep/er/wrong.scenario", SHUT);
     put(&desk, "knocks/deep/er/wrong.assert", "must open ssh from 10.0.0.5\nmust not open mail\n");
@@ -408,7 +408,7 @@ fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
 
 #[test]
 fn a_capture_that_is_called_like_a_subcommand_is_still_one() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     put(&desk, "test", knocks_pcap());
     for arguments in ["./test -c knockd.conf", "-c knockd.conf test", "-c knockd.conf -r test"] {
         let outcome = desk.run(&format!("{arguments} -q"));
@@ -418,7 +418,7 @@ fn a_capture_that_is_called_like_a_subcommand_is_still_one() {
 
 #[test]
 fn the_help_of_the_subcommand_is_its_own() {
-    let help = Desk::new().run("test --help");
+    let help = CaseRunner::new().run("test --help");
     assert_eq!(help.status, Some(0));
     insta::assert_snapshot!(help.stdout);
 }
@@ -434,7 +434,7 @@ fn a_capture_of_another_net_fails_by_what_it_is() {
     assert!(outcome.stdout.contains("^^^^^^^^^^^^^ no packet came\n"), "{}", outcome.stdout);
 }
 
-fn put(desk: &Desk, name: &str, bytes: impl AsRef<[u8]>) {
+fn put(desk: &CaseRunner, name: &str, bytes: impl AsRef<[u8]>) {
     let path = desk.path(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 
-use crate::common::forge::{gzip, knocks, knocks_pcap, pcap, pcapng, syn, zstd};
-use crate::common::{Desk, OPENED, finish};
+use crate::common::capture_builder::{gzip, knocks, knocks_pcap, pcap, pcapng, syn, zstd};
+use crate::common::{CaseRunner, OPENED, finish};
 
 #[test]
 fn every_kind_of_line_is_printed() {
-    let desk = Desk::with(pcap(&[knocks(0), vec![syn(60_000, 7000)]].concat()));
+    let desk = CaseRunner::with(pcap(&[knocks(0), vec![syn(60_000, 7000)]].concat()));
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     let timeout = "10.0.0.5: ssh: Stage 1\n10.0.0.5: ssh: sequence timeout (stage 1)\n";
     assert_eq!(outcome.stdout, [OPENED, timeout].concat());
@@ -15,9 +15,10 @@ fn every_kind_of_line_is_printed() {
 
 #[test]
 fn a_client_of_ipv6_is_a_client() {
-    let to_six =
-        |packet: crate::common::forge::Packet| packet.from("2001:db8::5").to("2001:db8::1");
-    let desk = Desk::with(pcap(&knocks(0).into_iter().map(to_six).collect::<Vec<_>>()));
+    let to_six = |packet: crate::common::capture_builder::Packet| {
+        packet.from("2001:db8::5").to("2001:db8::1")
+    };
+    let desk = CaseRunner::with(pcap(&knocks(0).into_iter().map(to_six).collect::<Vec<_>>()));
     let outcome = desk.run("knocks.pcap -c knockd.conf");
     assert_eq!(outcome.stdout, OPENED.replace("10.0.0.5", "2001:db8::5"));
     let ignored = desk.run("knocks.pcap -c knockd.conf -4");
@@ -29,7 +30,7 @@ fn a_client_of_ipv6_is_a_client() {
 fn only_local_destinations_count_and_local_can_be_repeated() {
     let [mut first, second, third] = [syn(0, 7000), syn(100, 8000), syn(200, 9000)];
     first = first.to("10.0.0.2");
-    let desk = Desk::with(pcap(&[first, second, third]));
+    let desk = CaseRunner::with(pcap(&[first, second, third]));
     let stdout = |locals: &str| desk.run(&format!("knocks.pcap -c knockd.conf {locals}")).stdout;
     assert_eq!(stdout(""), OPENED);
     assert_eq!(stdout("--local 10.0.0.1"), "");
@@ -39,7 +40,7 @@ fn only_local_destinations_count_and_local_can_be_repeated() {
 
 #[test]
 fn a_target_counts_whatever_is_local() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let config = crate::common::CONFIG.replace("[ssh]\n", "[ssh]\n    target = 10.0.0.1\n");
     desk.write("knockd.conf", config);
     assert_eq!(desk.run("knocks.pcap -c knockd.conf --local 192.0.2.1").stdout, OPENED);
@@ -48,17 +49,18 @@ fn a_target_counts_whatever_is_local() {
 #[test]
 fn the_addresses_that_a_pcapng_capture_names_are_local_unless_others_are_given() {
     let other = knocks(0).into_iter().map(|packet| packet.to("10.0.0.9")).collect::<Vec<_>>();
-    let desk = Desk::with(pcapng(&[[10, 0, 0, 1].into()], &other));
+    let desk = CaseRunner::with(pcapng(&[[10, 0, 0, 1].into()], &other));
     assert_eq!(desk.run("knocks.pcap -c knockd.conf").stdout, "");
     assert_eq!(desk.run("knocks.pcap -c knockd.conf --local 10.0.0.9").stdout, OPENED);
-    let desk = Desk::with(pcapng(&[[10, 0, 0, 1].into()], &knocks(0)));
+    let desk = CaseRunner::with(pcapng(&[[10, 0, 0, 1].into()], &knocks(0)));
     assert_eq!(desk.run("knocks.pcap -c knockd.conf").stdout, OPENED);
     assert_eq!(desk.run("knocks.pcap -c knockd.conf --local 10.0.0.9").stdout, "");
 }
 
 #[test]
 fn times_are_those_of_packets_and_of_what_was_due() {
-    let desk = Desk::with(pcap(&[knocks(0), vec![syn(60_000, 7000), syn(90_000, 1)]].concat()));
+    let desk =
+        CaseRunner::with(pcap(&[knocks(0), vec![syn(60_000, 7000), syn(90_000, 1)]].concat()));
     insta::assert_snapshot!(desk.run("knocks.pcap -c knockd.conf --time").stdout);
     insta::assert_snapshot!(desk.run("knocks.pcap -c knockd.conf --time=relative").stdout);
     assert_eq!(
@@ -69,14 +71,14 @@ fn times_are_those_of_packets_and_of_what_was_due() {
 
 #[test]
 fn time_does_not_take_the_capture_for_its_value() {
-    let outcome = Desk::with(knocks_pcap()).run("-c knockd.conf --time knocks.pcap");
+    let outcome = CaseRunner::with(knocks_pcap()).run("-c knockd.conf --time knocks.pcap");
     assert_eq!((outcome.status, outcome.stdout.lines().count()), (Some(0), OPENED.lines().count()));
 }
 
 #[test]
 fn time_that_runs_backwards_is_taken_as_the_latest_seen() {
     let capture = pcap(&[syn(1000, 7000), syn(500, 8000), syn(1200, 9000)]);
-    let outcome = Desk::with(capture).run("knocks.pcap -c knockd.conf --time=relative");
+    let outcome = CaseRunner::with(capture).run("knocks.pcap -c knockd.conf --time=relative");
     let times: Vec<_> =
         outcome.stdout.lines().map(|line| line.split(' ').next().unwrap()).collect();
     let late = "10.200000";
@@ -85,7 +87,7 @@ fn time_that_runs_backwards_is_taken_as_the_latest_seen() {
 
 #[test]
 fn read_and_the_position_name_the_same() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     let expected = desk.run("knocks.pcap --config knockd.conf");
     assert_eq!(expected.stdout, OPENED);
     for arguments in [
@@ -100,7 +102,7 @@ fn read_and_the_position_name_the_same() {
 
 #[test]
 fn captures_are_merged_by_time_in_whatever_order_they_are_named() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("a.pcap", pcap(&[syn(0, 7000), syn(200, 9000)]));
     desk.write("b.pcapng", pcapng(&[], &[syn(100, 8000)]));
     for captures in
@@ -112,7 +114,7 @@ fn captures_are_merged_by_time_in_whatever_order_they_are_named() {
 
 #[test]
 fn packets_of_one_time_come_in_the_order_of_the_captures() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     desk.write("a.pcap", pcap(&[syn(0, 7000).from("10.0.0.6")]));
     desk.write("b.pcap", pcap(&[syn(0, 7000).from("10.0.0.7")]));
     let first = |captures: &str| {
@@ -133,7 +135,7 @@ fn every_run_prints_the_same_bytes() {
             knocks(turn * 70).into_iter().map(move |packet| packet.from(&client))
         })
         .collect();
-    let desk = Desk::with(pcap(&packets));
+    let desk = CaseRunner::with(pcap(&packets));
     let first = desk.run("knocks.pcap -c knockd.conf -v --time");
     assert!(first.stdout.lines().count() > 300, "{}", first.stdout);
     for _ in 0..5 {
@@ -143,7 +145,7 @@ fn every_run_prints_the_same_bytes() {
 
 #[test]
 fn standard_input_is_a_capture_whether_pipe_or_file() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     for capture in
         [knocks_pcap(), gzip(&knocks_pcap()), zstd(&knocks_pcap()), pcapng(&[], &knocks(0))]
     {
@@ -158,7 +160,7 @@ fn standard_input_is_a_capture_whether_pipe_or_file() {
 
 #[test]
 fn a_capture_is_known_by_its_content_not_by_its_name() {
-    let desk = Desk::new();
+    let desk = CaseRunner::new();
     for capture in
         [knocks_pcap(), gzip(&knocks_pcap()), zstd(&knocks_pcap()), pcapng(&[], &knocks(0))]
     {
@@ -175,7 +177,7 @@ fn a_capture_is_known_by_its_content_not_by_its_name() {
 
 #[test]
 fn commands_are_never_run() {
-    let desk = Desk::with(knocks_pcap());
+    let desk = CaseRunner::with(knocks_pcap());
     desk.write(
         "knockd.conf",
         "[ssh]\nsequence = 7000,8000,9000\nstart_command = touch opened\ncmd_timeout = 1\n\

@@ -6,7 +6,7 @@ use knock_tests::require::{Need, require};
 use serde_json::json;
 
 use crate::chromium::Chromium;
-use crate::common::{CONFIG, CROWD, Desk, THREE};
+use crate::common::{CONFIG, CROWD, CaseRunner, THREE};
 
 /// How light and dark a text must be beside what is behind it: WCAG 2, level AA.
 const CONTRAST: &str = include_str!("contrast.js");
@@ -24,7 +24,7 @@ fn three_clients_are_seen_with_all_that_they_did() {
     let Some(mut chromium) = browser("three_clients_are_seen_with_all_that_they_did") else {
         return;
     };
-    let page = Desk::with(CONFIG, THREE);
+    let page = CaseRunner::with(CONFIG, THREE);
     chromium.look(1280, 900, "light");
     chromium.open(&page.page(), "");
     let headline =
@@ -54,7 +54,7 @@ fn three_clients_are_seen_with_all_that_they_did() {
 #[test]
 fn a_link_leads_to_an_event() {
     let Some(mut chromium) = browser("a_link_leads_to_an_event") else { return };
-    let page = Desk::with(CONFIG, THREE);
+    let page = CaseRunner::with(CONFIG, THREE);
     chromium.look(1280, 900, "light");
     chromium.open(&page.page(), "client=192.0.2.77&door=openSSH&event=3");
     assert_eq!(chromium.text("#details h3"), "192.0.2.77 at openSSH");
@@ -92,7 +92,7 @@ fn a_line_of_the_configuration_shows_what_it_decided() {
     let Some(mut chromium) = browser("a_line_of_the_configuration_shows_what_it_decided") else {
         return;
     };
-    let page = Desk::with(CONFIG, THREE);
+    let page = CaseRunner::with(CONFIG, THREE);
     chromium.look(1280, 900, "light");
     chromium.open(&page.page(), "");
     assert_eq!(chromium.text("#line-6 .hits"), "3", "two timeouts and a knock that was late");
@@ -111,7 +111,7 @@ fn a_line_of_the_configuration_shows_what_it_decided() {
 #[test]
 fn everything_can_be_done_with_keys() {
     let Some(mut chromium) = browser("everything_can_be_done_with_keys") else { return };
-    let page = Desk::with(CONFIG, THREE);
+    let page = CaseRunner::with(CONFIG, THREE);
     chromium.look(1280, 900, "light");
     chromium.open(&page.page(), "");
     chromium.value("document.getElementById('list').focus()");
@@ -151,7 +151,7 @@ fn everything_can_be_done_with_keys() {
 #[test]
 fn the_tools_and_the_pointer_do_what_they_say() {
     let Some(mut chromium) = browser("the_tools_and_the_pointer_do_what_they_say") else { return };
-    let page = Desk::with(CONFIG, THREE);
+    let page = CaseRunner::with(CONFIG, THREE);
     chromium.look(1280, 900, "light");
     chromium.open(&page.page(), "");
     chromium.choose("#group", "client");
@@ -206,7 +206,7 @@ fn the_tools_and_the_pointer_do_what_they_say() {
 #[test]
 fn a_crowd_stays_quick_and_clear() {
     let Some(mut chromium) = browser("a_crowd_stays_quick_and_clear") else { return };
-    let desk = Desk::with(CONFIG, CROWD);
+    let desk = CaseRunner::with(CONFIG, CROWD);
     let page = desk.page();
     chromium.look(1280, 900, "light");
     let start = Instant::now();
@@ -258,7 +258,7 @@ fn a_crowd_stays_quick_and_clear() {
 fn every_text_can_be_read_in_light_and_dark_wide_and_narrow() {
     let test = "every_text_can_be_read_in_light_and_dark_wide_and_narrow";
     let Some(mut chromium) = browser(test) else { return };
-    let page = Desk::with(CONFIG, THREE);
+    let page = CaseRunner::with(CONFIG, THREE);
     for scheme in ["light", "dark"] {
         for width in [1280, 480] {
             chromium.look(width, 900, scheme);
@@ -286,7 +286,7 @@ fn nothing_from_outside_is_taken_for_html() {
         "# <!-- <script>\n[{name}]\nsequence = 7000,8000\ncommand = echo '{name}' %IP%\n\
          [plain]\nsequence = 9000\ncommand = <b>%IP%</b>\n"
     );
-    let desk = Desk::with(&config, "0 knock 10.0.0.5 7000 8000 9000\n");
+    let desk = CaseRunner::with(&config, "0 knock 10.0.0.5 7000 8000 9000\n");
     chromium.look(1280, 900, "light");
     chromium.open(&desk.page(), "");
     assert_eq!(chromium.text("#doors h3"), name);
@@ -310,7 +310,7 @@ fn nothing_from_outside_is_taken_for_html() {
 #[test]
 fn a_page_without_knocks_says_so() {
     let Some(mut chromium) = browser("a_page_without_knocks_says_so") else { return };
-    let desk = Desk::with(CONFIG, "0 10.0.0.5 > 192.0.2.1 tcp 22\n");
+    let desk = CaseRunner::with(CONFIG, "0 10.0.0.5 > 192.0.2.1 tcp 22\n");
     chromium.look(1280, 900, "light");
     chromium.open(&desk.page(), "");
     assert_eq!(chromium.text("#headline"), "No door opened.");

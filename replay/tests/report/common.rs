@@ -60,9 +60,9 @@ start 2026-03-01T06:00:00Z
 ";
 
 /// A folder with a configuration and a scenario.
-pub(crate) struct Desk(TempDir);
+pub(crate) struct CaseRunner(TempDir);
 
-impl Desk {
+impl CaseRunner {
     pub(crate) fn with(config: &str, scenario: &str) -> Self {
         let desk = Self(TempDir::new().unwrap());
         desk.write("knockd.conf", config);

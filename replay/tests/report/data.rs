@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{self, CONFIG, CROWD, Desk, THREE, block, data};
+use crate::common::{self, CONFIG, CROWD, CaseRunner, THREE, block, data};
 
 /// How often something was told of a client at a door.
 type Told = BTreeMap<(String, String, String), u64>;
@@ -103,7 +103,7 @@ fn pairs(data: &Value) -> impl Iterator<Item = &Value> {
 
 #[test]
 fn every_client_of_a_crowd_is_there() {
-    let desk = Desk::with(CONFIG, CROWD);
+    let desk = CaseRunner::with(CONFIG, CROWD);
     let data = data(&desk.page());
     assert_eq!(told_by_page(&data), told_by_transcript(&desk.transcript()));
     let mut clients: Vec<&str> =
@@ -116,14 +116,14 @@ fn every_client_of_a_crowd_is_there() {
 
 #[test]
 fn a_page_is_the_same_whenever_it_is_written() {
-    let desk = Desk::with(CONFIG, THREE);
+    let desk = CaseRunner::with(CONFIG, THREE);
     let [first, second] = [(), ()].map(|()| fs::read(desk.page()).unwrap());
     assert_eq!(first, second);
 }
 
 #[test]
 fn doors_are_open_until_they_close_and_without_a_stop_command_for_ever() {
-    let desk = Desk::with(CONFIG, THREE);
+    let desk = CaseRunner::with(CONFIG, THREE);
     let data = data(&desk.page());
     let leases = |client: &str, door: u64| {
         let pair = pairs(&data).find(|pair| pair["client"] == client && pair["door"] == door);
@@ -140,7 +140,7 @@ fn doors_are_open_until_they_close_and_without_a_stop_command_for_ever() {
 #[test]
 fn a_one_time_sequence_is_shown_only_if_it_was_used() {
     let config = "[door]\none_time_sequences = FILE\nseq_timeout = 5\ncommand = open %IP%\n";
-    let desk = Desk::with("", "0 knock 10.0.0.5 1111 2222\n10 knock 10.0.0.5 3333 4445\n");
+    let desk = CaseRunner::with("", "0 knock 10.0.0.5 1111 2222\n10 knock 10.0.0.5 3333 4445\n");
     desk.write("once", "1111,2222\n3333,4444\n5555,6666\n");
     desk.write("knockd.conf", &config.replace("FILE", desk.path("once").to_str().unwrap()));
     let data = data(&desk.page());
@@ -157,7 +157,7 @@ fn a_one_time_sequence_is_shown_only_if_it_was_used() {
 
 #[test]
 fn what_a_page_cannot_hold_is_counted() {
-    let desk = Desk::with(CONFIG, "repeat 300 every 6s\n 0 knock 10.0.0.5 7000 8001\nend\n");
+    let desk = CaseRunner::with(CONFIG, "repeat 300 every 6s\n 0 knock 10.0.0.5 7000 8001\nend\n");
     let data = data(&desk.page());
     let pair = pairs(&data).next().unwrap();
     let events = u64::try_from(pair["events"].as_array().unwrap().len()).unwrap();
@@ -180,7 +180,7 @@ proptest! {
     ) {
         let config =
             format!("# {comment}\n[{name}]\nsequence = 7000,8000\ncommand = run {command}\n");
-        let desk = Desk::with(&config, "0 knock 10.0.0.5 7000 8000\n");
+        let desk = CaseRunner::with(&config, "0 knock 10.0.0.5 7000 8000\n");
         let capture = desk.path(&file.replace('/', "\u{2215}"));
         fs::rename(desk.path("knocks.scenario"), &capture).unwrap();
         let page = desk.path("report.html");
@@ -191,7 +191,7 @@ proptest! {
             prop_assert!(!block(&html).contains(harmful), "{}", harmful);
         }
         // What is not data is the same whatever the data is.
-        let empty = Desk::with("[d]\nsequence = 1\ncommand = x\n", "0 knock 10.0.0.5 2\n");
+        let empty = CaseRunner::with("[d]\nsequence = 1\ncommand = x\n", "0 knock 10.0.0.5 2\n");
         let other = fs::read_to_string(empty.page()).unwrap();
         prop_assert_eq!(html.replace(block(&html), ""), other.replace(block(&other), ""));
         let data = data(&page);

@@ -12,9 +12,9 @@ use knock_engine::{
 
 use knock_replay::diff::rules::compare::{self, Comparison, Differing, Happening};
 
-use crate::arb::Conf;
-use crate::arb::knockd_08::Case;
 use crate::drive;
+use crate::generators::Conf;
+use crate::generators::knockd_08::Case;
 
 /// What knockd 0.8 prints when it exits because of a configuration that it refuses.
 const FAREWELL: &str = "waiting for child processes...\nclosing...\n";

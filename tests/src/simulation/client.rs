@@ -44,7 +44,7 @@ pub(super) struct Client {
 pub(super) type Departure = (i64, Packet);
 
 /// A run through a door's sequence.
-pub(super) struct Visit {
+pub(super) struct HonestRun {
     /// The index of the door in the configuration.
     pub(super) door: usize,
     /// For each knock: the packet, and its repeats.
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Returns a visit to a door that the client can open, if its kind makes visits.
-    pub(super) fn visit(&mut self, rng: &mut Rng, sight: &Sight<'_>) -> Option<Visit> {
+    pub(super) fn visit(&mut self, rng: &mut Rng, sight: &Sight<'_>) -> Option<HonestRun> {
         let is_visitor = matches!(self.kind, Kind::Honest | Kind::Repeating);
         if !is_visitor || sight.doors.is_empty() {
             return None;
@@ -120,7 +120,7 @@ impl Client {
             let repeats = (0..again).map(|time| (at_ns + time * rng.between(0, SECOND), packet));
             knocks.push(std::iter::once((at_ns, packet)).chain(repeats).collect());
         }
-        Some(Visit { door: at, knocks })
+        Some(HonestRun { door: at, knocks })
     }
 
     /// Returns what a client of any other kind sends.

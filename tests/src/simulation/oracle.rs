@@ -7,12 +7,12 @@ use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Phase, Skip};
 use knock_engine::{Effect, Engine};
 
 use super::broken::{Broken, Invariant, ensure};
+use super::honest_run::{HonestRuns, Promise};
 use super::lease::{Leases, Lessee};
 use super::place::Addresses;
 use super::queue::Sent;
 use super::record::{DoorNumber, Record};
 use super::tally::Tally;
-use super::visit::{Promise, Visits};
 use crate::boundary;
 use crate::model::Door;
 
@@ -21,7 +21,7 @@ pub(super) struct Oracle {
     limit: usize,
     pub(super) record: Record,
     pub(super) leases: Leases,
-    pub(super) visits: Visits,
+    pub(super) visits: HonestRuns,
     /// The engine's id of each door.
     ids: BTreeMap<DoorId, DoorNumber>,
     now_ns: i64,
@@ -66,7 +66,7 @@ impl Oracle {
             limit,
             record,
             leases: Leases::default(),
-            visits: Visits::default(),
+            visits: HonestRuns::default(),
             ids,
             now_ns: i64::MIN,
             last_ns: i64::MIN,

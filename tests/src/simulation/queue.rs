@@ -33,12 +33,12 @@ pub(super) struct Sent {
     /// When it left its sender.
     pub(super) left_ns: i64,
     /// Which knock of which visit it is, if the client follows the rules.
-    pub(super) knock: Option<VisitKnock>,
+    pub(super) knock: Option<HonestKnock>,
 }
 
 /// A knock of a visit: one run through a door's sequence by a client who follows the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct VisitKnock {
+pub(super) struct HonestKnock {
     pub(super) visit: usize,
     /// From 0.
     pub(super) place: usize,

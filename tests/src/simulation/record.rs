@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::client::SECOND;
 use super::place::Addresses;
-use super::queue::VisitKnock;
+use super::queue::HonestKnock;
 use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport};
 
 /// The index of a door among all so far.
@@ -38,7 +38,7 @@ pub(super) struct Heard {
     repeats: bool,
     /// The doors that match its destination and flags.
     doors: DoorSet,
-    pub(super) visit: Option<VisitKnock>,
+    pub(super) visit: Option<HonestKnock>,
 }
 
 impl Heard {
@@ -94,7 +94,7 @@ impl Record {
         &mut self,
         at_ns: i64,
         packet: &Packet,
-        visit: Option<VisitKnock>,
+        visit: Option<HonestKnock>,
         addresses: &Addresses,
     ) -> Option<Heard> {
         let number = self.packets;

@@ -11,13 +11,13 @@ use super::broken::{Broken, Invariant, ensure};
 use super::client::{Client, Departure, MILLI, SECOND, Sight};
 use super::oracle::Oracle;
 use super::place::{Addresses, Joiner};
-use super::queue::{Happening, Queue, Sent, VisitKnock};
+use super::queue::{Happening, HonestKnock, Queue, Sent};
 use super::rng::Rng;
+use super::run_parameters::{BEGINNING, RunParameters};
 use super::runner::Runner;
 use super::tally::Tally;
-use super::temper::{BEGINNING, Temper};
 use crate::boundary;
-use crate::model::{Door, House, Line, Setting};
+use crate::model::{Door, Line, ModelState, Setting};
 
 /// An event of the engine.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ enum Input {
 /// The world: an engine, its surroundings, and the checks.
 pub(super) struct World {
     rng: Rng,
-    temper: Temper,
+    temper: RunParameters,
     clients: Vec<Client>,
     /// The addresses of the clients.
     sources: Vec<IpAddr>,
@@ -50,7 +50,7 @@ pub(super) struct World {
     /// For each source, the latest sending time of its delivered packets.
     latest_left_ns: BTreeMap<IpAddr, i64>,
     engine: Engine,
-    model: House,
+    model: ModelState,
     oracle: Oracle,
     lines: Vec<Line>,
     pub(super) tally: Tally,
@@ -64,7 +64,7 @@ const TRACE: usize = 12;
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let temper = Temper::random(&mut rng);
+        let temper = RunParameters::random(&mut rng);
         let mut joiner = Joiner::new(&mut rng);
         let doors = joiner.doors(&mut rng);
         let addresses = Addresses::random(&mut rng);
@@ -90,7 +90,7 @@ impl World {
         let engine = Engine::new(boundary::doors(&doors), listening, &limits);
         let limit = usize::try_from(temper.limit).expect("64 bits are enough");
         let oracle = Oracle::new(&doors, limit);
-        let model = House::new(&Setting { doors, local, ipv4_only }).with_limit(limit);
+        let model = ModelState::new(&Setting { doors, local, ipv4_only }).with_limit(limit);
         let model =
             if temper.ends_commands_at_once { model.ending_commands_at_once() } else { model };
         Self {
@@ -202,14 +202,14 @@ impl World {
         let sight = Sight { doors: &doors, addresses: &self.addresses, clients: &self.sources };
         let Self { rng, oracle, queue, tally, .. } = self;
         let client = &mut self.clients[number];
-        let mut departures: Vec<(Departure, Option<VisitKnock>)> = Vec::new();
+        let mut departures: Vec<(Departure, Option<HonestKnock>)> = Vec::new();
         if let Some(visit) = client.visit(rng, &sight) {
             let door = oracle.record.listed[visit.door];
             let (visits, record) = (&mut oracle.visits, &oracle.record);
             let visited = visits.announce(client.address, door, visit.knocks.len(), record);
             for (place, knocks) in visit.knocks.into_iter().enumerate() {
                 tally.repeated += u64::try_from(knocks.len() - 1).expect("few");
-                let knock = VisitKnock { visit: visited, place };
+                let knock = HonestKnock { visit: visited, place };
                 departures.extend(knocks.into_iter().map(|departure| (departure, Some(knock))));
             }
         }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use knock_engine::Listening;
 use knock_engine::filter::{LENGTH_MAX, Width};
-use knock_tests::arb::frames::LinkKind;
 use knock_tests::boundary;
-use knock_tests::forge::{Shape, datagram};
+use knock_tests::capture_builder::{Shape, datagram};
+use knock_tests::generators::frames::LinkKind;
 use knock_tests::model::{Door, Knock, Packet, Protocol, SYN, Sequences, Transport};
 use proptest::prelude::*;
 

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use knock_engine::filter::Width;
-use knock_tests::arb::frames::{Frame, LinkKind, Wild, wild};
 use knock_tests::boundary;
+use knock_tests::generators::frames::{Frame, LinkKind, Wild, wild};
 use knock_tests::process::finish;
 use knock_tests::require::{Need, require};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};

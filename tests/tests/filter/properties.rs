@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use knock_engine::filter::Width;
 use knock_engine::{Doors, Listening};
-use knock_tests::arb::frames::{Frame, Kind, LinkKind, Wild, wild};
 use knock_tests::boundary;
+use knock_tests::generators::frames::{Frame, Kind, LinkKind, Wild, wild};
 use pcap::BpfProgram;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 
-use knock_tests::forge::{Link, Shape, datagram};
+use knock_tests::capture_builder::{Link, Shape, datagram};
 use knock_tests::model::{Packet, SYN, Transport};
 use pcap::{Active, Capture};
 

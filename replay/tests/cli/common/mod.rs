@@ -1,11 +1,11 @@
 //! What all tests of the program share.
 
-pub(crate) mod forge;
+pub(crate) mod capture_builder;
 mod process;
 
 pub(crate) use knock_tests::process::{Live, Outcome, finish};
 pub(crate) use knock_tests::require::{Need, require};
-pub(crate) use process::Desk;
+pub(crate) use process::CaseRunner;
 
 /// A door with a start and a stop command, and one without a stop command.
 pub(crate) const CONFIG: &str = "\

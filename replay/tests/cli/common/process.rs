@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use super::CONFIG;
 
 /// A directory with files in which the program is run.
-pub(crate) struct Desk(TempDir);
+pub(crate) struct CaseRunner(TempDir);
 
-impl Desk {
+impl CaseRunner {
     /// Returns a directory with [`CONFIG`] as `knockd.conf`.
     pub(crate) fn new() -> Self {
         let desk = Self(TempDir::new().unwrap());

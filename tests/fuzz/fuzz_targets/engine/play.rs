@@ -6,7 +6,7 @@ use knock_compat::{Effect, Engine, Rules, TimedEffect};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{CommandStatus, Doors, Event, Limits, Note, RunId, Timestamp};
 use knock_tests::boundary;
-use knock_tests::model::{Door, House, Line, Packet, Setting};
+use knock_tests::model::{Door, ModelState, Line, Packet, Setting};
 
 use crate::plan::{Happening, Plan};
 
@@ -15,7 +15,7 @@ pub(crate) struct Play<'a> {
     plan: &'a Plan,
     engine: Engine,
     /// The model, where it has the same rules.
-    house: Option<House>,
+    house: Option<ModelState>,
     /// How many lines were compared.
     compared: usize,
     /// The moment of the current event.
@@ -62,7 +62,7 @@ impl<'a> Play<'a> {
             ipv4_only: plan.place.ipv4_only,
         };
         let house = || {
-            let house = House::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
+            let house = ModelState::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
             if plan.is_live { house } else { house.ending_commands_at_once() }
         };
         Self {
@@ -180,7 +180,7 @@ impl<'a> Play<'a> {
         self.change_model(|house| house.command_ended(at_ns, number));
     }
 
-    fn change_model(&mut self, what: impl FnOnce(&mut House)) {
+    fn change_model(&mut self, what: impl FnOnce(&mut ModelState)) {
         if let Some(house) = &mut self.house {
             what(house);
         }

@@ -4,12 +4,12 @@ use super::*;
 
 const SECOND: i64 = 1_000_000_000;
 
-fn house(doors: Vec<Door>) -> House {
-    House::new(&Setting { doors, local: None, ipv4_only: false })
+fn house(doors: Vec<Door>) -> ModelState {
+    ModelState::new(&Setting { doors, local: None, ipv4_only: false })
 }
 
 /// Returns the new lines of a house, abbreviated.
-fn lines(house: &mut House) -> String {
+fn lines(house: &mut ModelState) -> String {
     let out = Outcome { lines: house.take_lines(), ..Outcome::default() };
     short(&out)
 }

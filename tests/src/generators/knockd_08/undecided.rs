@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::forge::Link;
+use crate::capture_builder::Link;
 use crate::model::{Door, Knock, Protocol, Sequences};
 
 /// The TCP ports that doors with different flags name.
@@ -99,7 +99,7 @@ mod tests {
         let transport = Transport::Tcp { seq: None, flags: Some(SYN) };
         let packet = Packet { at_ns: 0, src: dst, dst, sport: 1, dport: 7000, transport };
         let kept_of_transport = Some(kept_of_transport);
-        let shape = crate::forge::Shape { kept_of_transport, ..Default::default() };
+        let shape = crate::capture_builder::Shape { kept_of_transport, ..Default::default() };
         let (mut frame, kept) = shape.frame(&packet, link, false);
         frame.truncate(kept);
         frame

@@ -6,11 +6,11 @@
 mod conf;
 mod doors;
 pub mod frames;
+mod honest_run;
 pub mod knockd_08;
 #[cfg(test)]
 mod tests;
 mod traffic;
-mod visit;
 
 use std::io;
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ pub use doors::{doors, knock};
 pub use traffic::Sight;
 use traffic::shape;
 
-use crate::forge::{Capture, Format, Link, Record, visible};
+use crate::capture_builder::{Capture, Format, Link, Record, visible};
 use crate::model::{self, Outcome, Packet, Setting};
 
 /// The shortest time between different stamps.

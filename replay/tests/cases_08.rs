@@ -8,13 +8,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use knock_tests::cases_08::{self, Case, Found, Outcome, Who};
 use knock_tests::oracle::Oracle;
-use knock_tests::study::{self, Case, Found, Outcome, Who};
 
 #[test]
 fn the_rule_sets_do_what_every_case_says() {
     hold(&[Who::Knockd08, Who::Knock], |case, who| {
-        study::replay(case, Path::new(env!("CARGO_BIN_EXE_knock-replay")), who)
+        cases_08::replay(case, Path::new(env!("CARGO_BIN_EXE_knock-replay")), who)
     });
 }
 
@@ -22,7 +22,7 @@ fn the_rule_sets_do_what_every_case_says() {
 fn the_real_knockd_does_what_every_case_says() {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let Some(oracle) = Oracle::required_by("the study of knockd 0.8", cache) else { return };
-    hold(&[Who::Real], |case, _| study::judge(case, &oracle));
+    hold(&[Who::Real], |case, _| cases_08::judge(case, &oracle));
 }
 
 static FILES: Mutex<()> = Mutex::new(());
@@ -31,7 +31,7 @@ static FILES: Mutex<()> = Mutex::new(());
 fn hold(whose: &[Who], find: impl Fn(&Case, Who) -> Found) {
     // Who writes the files must not meet another who does.
     let _alone = FILES.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut cases = study::all();
+    let mut cases = cases_08::all();
     assert!(cases.len() >= 200, "only {} cases were found", cases.len());
     let is_update = std::env::var_os("KNOCK_UPDATE").is_some();
     let mut faults = Vec::new();
@@ -125,7 +125,7 @@ fn sort(case: &mut Case) {
 }
 
 fn write(cases: &[Case]) {
-    for file in study::files() {
+    for file in cases_08::files() {
         let old = fs::read_to_string(&file).unwrap();
         let head = old.split("\n== ").next().unwrap();
         let mut texts = vec![head.to_owned()];

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::timers::later;
-use super::{Attempt, House, Remembered};
+use super::{Attempt, ModelState, Remembered};
 use crate::model::{Door, Knock, Packet, SYN, Transport, is_of_a_host};
 
 /// The mark by which a later packet is recognized as the same SYN sent again.
@@ -27,7 +27,7 @@ impl Syn {
     }
 }
 
-impl House {
+impl ModelState {
     // ---- admission
 
     fn admits(&self, packet: &Packet) -> bool {

@@ -6,9 +6,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::visit::{Visit, visit};
+use super::honest_run::{HonestRun, honest_run};
 use super::{Resolution, address};
-use crate::forge::{Link, Oddity, Shape, visible};
+use crate::capture_builder::{Link, Oddity, Shape, visible};
 use crate::model::{Door, Knock, Packet, Sequences, Setting};
 
 /// A packet of a capture and the frame it is in.
@@ -25,7 +25,7 @@ pub(super) const START_NS: i64 = 1_700_000_000_000_000_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    visits: Vec<Visit>,
+    visits: Vec<HonestRun>,
     /// Where stamps go back, and by how many milliseconds.
     backwards: Vec<(Index, i64)>,
     /// Which packets are captured in an unusual shape.
@@ -38,7 +38,7 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
         1 => vec((any::<Index>(), 1..30_000_i64), 1..=2),
     ];
     let shapes = prop_oneof![2 => Just(vec![]), 3 => vec((any::<Index>(), shape()), 1..=3)];
-    (vec(visit(), 1..=8), backwards, shapes).prop_map(|(visits, backwards, shapes)| Plan {
+    (vec(honest_run(), 1..=8), backwards, shapes).prop_map(|(visits, backwards, shapes)| Plan {
         visits,
         backwards,
         shapes,
@@ -76,7 +76,7 @@ pub(super) fn shape() -> impl Strategy<Value = Shape> {
 }
 
 pub(super) fn sights(plan: &Plan, setting: &Setting, resolution: Resolution) -> Vec<Sight> {
-    let mut visits: Vec<&Visit> = plan.visits.iter().collect();
+    let mut visits: Vec<&HonestRun> = plan.visits.iter().collect();
     visits.sort_by_key(|visit| visit.start_ms());
     let mut visits_of_door = vec![0; setting.doors.len()];
     let mut packets = Vec::new();

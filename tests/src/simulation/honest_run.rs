@@ -1,4 +1,4 @@
-//! Visits: whether an honest client must get in.
+//! Honest runs: whether an honest client must get in.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use super::record::{DoorNumber, Heard, Record};
 
 /// A run of a client through a door's sequence, as the packets arrive.
 #[derive(Clone, Debug)]
-pub(super) struct Visited {
+pub(super) struct HonestRunSeen {
     client: IpAddr,
     door: DoorNumber,
     knocks: usize,
@@ -55,13 +55,13 @@ impl Promise {
 
 /// All visits.
 #[derive(Debug, Default)]
-pub(super) struct Visits {
-    visits: Vec<Visited>,
+pub(super) struct HonestRuns {
+    visits: Vec<HonestRunSeen>,
     /// The current visit of each client.
     under_way: BTreeMap<IpAddr, usize>,
 }
 
-impl Visits {
+impl HonestRuns {
     /// Adds a visit and returns its number.
     pub(super) fn announce(
         &mut self,
@@ -71,7 +71,13 @@ impl Visits {
         record: &Record,
     ) -> usize {
         let since = record.doors[door].since;
-        self.visits.push(Visited { client, door, knocks, since, progress: Progress::Announced });
+        self.visits.push(HonestRunSeen {
+            client,
+            door,
+            knocks,
+            since,
+            progress: Progress::Announced,
+        });
         self.visits.len() - 1
     }
 
@@ -129,7 +135,7 @@ impl Visits {
 }
 
 /// The first knock counts if nothing that the client did before is still remembered.
-fn first(visited: &Visited, heard: &Heard, record: &Record, counts: Counts) -> Option<Way> {
+fn first(visited: &HonestRunSeen, heard: &Heard, record: &Record, counts: Counts) -> Option<Way> {
     let longest = record.doors.iter().map(|known| known.door.seq_timeout_s).max().unwrap_or(0);
     let history = record.of(visited.client);
     let before = history.iter().rev().find(|earlier| earlier.number < heard.number);
@@ -142,7 +148,7 @@ fn first(visited: &Visited, heard: &Heard, record: &Record, counts: Counts) -> O
 
 /// A later knock counts if it comes in time and the door is still the same.
 fn next(
-    visited: &Visited,
+    visited: &HonestRunSeen,
     way: Way,
     heard: &Heard,
     record: &Record,
@@ -155,7 +161,7 @@ fn next(
 }
 
 /// Returns whether the door is still the one that the visit is for, and hears the packet.
-fn is_same(visited: &Visited, heard: &Heard, record: &Record) -> bool {
+fn is_same(visited: &HonestRunSeen, heard: &Heard, record: &Record) -> bool {
     let known = &record.doors[visited.door];
     known.listed && known.since == visited.since && heard.concerns(visited.door)
 }

@@ -9,7 +9,7 @@ pub(super) const BEGINNING: i64 = 1_735_689_600 * SECOND;
 
 /// The properties of the world in this run.
 #[derive(Debug)]
-pub(super) struct Temper {
+pub(super) struct RunParameters {
     pub(super) network: Network,
     /// Every command succeeds at the moment it starts, as in a replay.
     pub(super) ends_commands_at_once: bool,
@@ -22,7 +22,7 @@ pub(super) struct Temper {
     pub(super) limit: u32,
 }
 
-impl Temper {
+impl RunParameters {
     pub(super) fn random(rng: &mut Rng) -> Self {
         let limits = [(46, 100_000), (2, 1), (4, 3), (10, 50), (14, 200), (14, 600), (10, 2000)];
         Self {

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Attempt, House, Running};
+use super::{Attempt, ModelState, Running};
 use crate::model::{Door, Line, text};
 
-impl House {
+impl ModelState {
     // ---- commands
 
     pub(super) fn run(

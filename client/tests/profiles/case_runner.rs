@@ -10,9 +10,9 @@ use knock_tests::schema::Schema;
 use tempfile::TempDir;
 
 /// A folder with `config/knock/config`, the file of profiles of the user that runs the program.
-pub(crate) struct Desk(TempDir);
+pub(crate) struct CaseRunner(TempDir);
 
-impl Desk {
+impl CaseRunner {
     pub(crate) fn new(profiles: &str) -> Self {
         let desk = Self(TempDir::new().unwrap());
         fs::create_dir_all(desk.path("config/knock")).unwrap();

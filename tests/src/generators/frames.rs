@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::{address, knock, setting, shape};
-use crate::forge::{Oddity, Shape, datagram};
+use crate::capture_builder::{Oddity, Shape, datagram};
 use crate::model::{ACK, Knock, Packet, Protocol, SYN, Setting, Transport};
 
 /// A frame, whole or cut.

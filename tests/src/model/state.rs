@@ -65,7 +65,7 @@ struct Cooldown {
 ///
 /// It receives events, each with its time, and records lines and counts.
 #[derive(Clone)]
-pub struct House {
+pub struct ModelState {
     /// Every door that has ever existed.
     doors: Vec<Door>,
     /// Which of them the configuration has, in the order of the file.
@@ -92,7 +92,7 @@ pub struct House {
     out: Outcome,
 }
 
-impl House {
+impl ModelState {
     /// Makes a house without limits and without events so far.
     #[must_use]
     pub fn new(setting: &Setting) -> Self {

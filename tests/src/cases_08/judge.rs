@@ -1,7 +1,7 @@
 //! Runs cases with the real program.
 
 use super::Case;
-use super::desk::{CAPTURE, Desk, Found};
+use super::case_runner::{CAPTURE, CaseRunner, Found};
 use super::play::{self, CONF};
 use crate::oracle::{End, Oracle, Reload, Run, Verdict};
 
@@ -25,7 +25,7 @@ pub fn judge_on_configured_interface(case: &Case, oracle: &Oracle) -> Found {
 }
 
 fn judge_by(case: &Case, judge: impl FnOnce(&Run) -> Verdict) -> Found {
-    let desk = Desk::new(case);
+    let desk = CaseRunner::new(case);
     let (local, args, _) = play::arguments(case);
     let reload = case.reload().map(|reload| {
         desk.write("new.conf", reload.conf);

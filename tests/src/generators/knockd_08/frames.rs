@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::{START_NS, Sight, merged};
-use crate::forge::{Link, Record};
+use crate::capture_builder::{Link, Record};
 
 /// How packets change on their way into the capture, and what comes between them.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ impl FramePlan {
 fn draft(sight: &Sight, link: Link, big_endian: bool) -> Draft {
     let (frame, kept) = sight.shape.frame(&sight.packet, link, big_endian);
     let ip_at = link.header(sight.packet.dst, &sight.shape.vlan, big_endian).len();
-    let transport_at = ip_at + crate::forge::datagram(&sight.packet, &sight.shape).1;
+    let transport_at = ip_at + crate::capture_builder::datagram(&sight.packet, &sight.shape).1;
     let kept = (kept < frame.len()).then_some(kept);
     Draft { at_ns: sight.packet.at_ns, frame, ip_at, transport_at, kept }
 }

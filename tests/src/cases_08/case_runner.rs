@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::play::{self, CONF, SEQUENCES};
 use super::{Case, Outcome, Who, stops_after_starts};
-use crate::forge::knocks;
+use crate::capture_builder::knocks;
 
 pub(super) const CAPTURE: &str = "capture.pcap";
 
@@ -105,7 +105,7 @@ pub fn replay(case: &Case, program: &Path, who: Who) -> Found {
     if case.reload().is_some() {
         return play::play(case, play::rules(who));
     }
-    let desk = Desk::new(case);
+    let desk = CaseRunner::new(case);
     let output = desk.run(program, case, who.name());
     let sequences = desk.sequences();
     assert_eq!(sequences.as_deref(), case.part(SEQUENCES), "{}: a replay writes", case.name);
@@ -125,7 +125,7 @@ pub fn replay(case: &Case, program: &Path, who: Who) -> Found {
 /// If the program cannot be run.
 #[must_use]
 pub fn compare(case: &Case, program: &Path) -> (String, String) {
-    let output = Desk::new(case).run(program, case, "both");
+    let output = CaseRunner::new(case).run(program, case, "both");
     (text(&output.stdout), text(&output.stderr))
 }
 
@@ -143,9 +143,9 @@ fn with_marks(mut sequences: Vec<u8>, errors: &str) -> Vec<u8> {
 }
 
 /// A folder with the files of a case.
-pub(super) struct Desk(TempDir);
+pub(super) struct CaseRunner(TempDir);
 
-impl Desk {
+impl CaseRunner {
     pub(super) fn new(case: &Case) -> Self {
         let desk = Self(TempDir::new().expect("there is room for a folder"));
         desk.write(CONF, case.conf());

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 #[derive(Clone, Debug)]
-pub(super) struct Visit {
+pub(super) struct HonestRun {
     start_ms: i64,
     client: usize,
     six: bool,
@@ -119,7 +119,7 @@ enum Moment {
     Forgotten(i64),
 }
 
-pub(super) fn visit() -> impl Strategy<Value = Visit> {
+pub(super) fn honest_run() -> impl Strategy<Value = HonestRun> {
     let gap_ms = prop_oneof![
         3 => 1..300_i64,
         1 => Just(0),
@@ -144,17 +144,19 @@ pub(super) fn visit() -> impl Strategy<Value = Visit> {
         any::<Index>(),
     )
         .prop_map(
-            |(start_ms, client, six, destination, door, gaps_ms, ports, flags, deed, at)| Visit {
-                start_ms,
-                client,
-                six,
-                destination,
-                door,
-                gaps_ms,
-                ports,
-                flags,
-                deed,
-                at,
+            |(start_ms, client, six, destination, door, gaps_ms, ports, flags, deed, at)| {
+                HonestRun {
+                    start_ms,
+                    client,
+                    six,
+                    destination,
+                    door,
+                    gaps_ms,
+                    ports,
+                    flags,
+                    deed,
+                    at,
+                }
             },
         )
 }
@@ -213,7 +215,7 @@ fn intrusion() -> impl Strategy<Value = Intrusion> {
     ]
 }
 
-impl Visit {
+impl HonestRun {
     pub(super) fn start_ms(&self) -> i64 {
         self.start_ms
     }
@@ -247,7 +249,7 @@ impl Visit {
 
 /// A visit in progress.
 struct Walk<'a> {
-    visit: &'a Visit,
+    visit: &'a HonestRun,
     setting: &'a Setting,
     door: &'a Door,
     fresh: usize,
@@ -378,7 +380,7 @@ impl Walk<'_> {
     }
 
     fn fresh_packet(&self, knock: Knock) -> Packet {
-        let Visit { client, six, destination, .. } = *self.visit;
+        let HonestRun { client, six, destination, .. } = *self.visit;
         let (src, dst) = route(self.setting, self.door, client, six, destination);
         let number = self.fresh + self.packets.len();
         let count = u16::try_from(number).unwrap_or(u16::MAX);

@@ -29,7 +29,7 @@ use proptest::strategy::Union;
 use self::frames::{FramePlan, frame_plan};
 use super::traffic::{self, START_NS, Sight};
 use super::{Conf, Resolution, Style, address, conf, doors, formats, style};
-use crate::forge::{Capture, Format, Link, Record};
+use crate::capture_builder::{Capture, Format, Link, Record};
 use crate::model::{Door, OnReknock, Setting};
 use crate::oracle;
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::timers::{later, start_command, stop_command};
-use super::{Attempt, Cooldown, House, Owed, Running};
+use super::{Attempt, Cooldown, ModelState, Owed, Running};
 use crate::model::{OnReknock, Sequences};
 
-impl House {
+impl ModelState {
     pub(super) fn open(&mut self, client: IpAddr, door: usize) {
         let start = start_command(&self.doors[door], client);
         let ignores = self.doors[door].on_reknock == OnReknock::Ignore;

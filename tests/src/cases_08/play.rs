@@ -11,10 +11,10 @@ use knock_engine::transcript::{self, Channel};
 use knock_engine::{Doors, Event, Limits, LinkType, Listening, Timestamp};
 use knock_replay::diff::rules::compare::{Comparison, Happening};
 
-use super::desk::Found;
+use super::case_runner::Found;
 use super::{Case, Who};
+use crate::capture_builder::knocks;
 use crate::drive;
-use crate::forge::knocks;
 
 pub(super) const CONF: &str = "knockd.conf";
 pub(super) const SEQUENCES: &str = "sequences.txt";

@@ -20,7 +20,7 @@
 //! 192.0.2.10: d: OPEN SESAME
 //! ```
 //!
-//! The input: `knockd.conf`; `knocks.txt` ([`forge::knocks`](crate::forge::knocks)); optionally
+//! The input: `knockd.conf`; `knocks.txt` ([`capture_builder::knocks`](crate::capture_builder::knocks)); optionally
 //! `sequences.txt`, the file of one-time sequences; `args` for `knock-replay`, without
 //! which [`LOCAL`] are the local addresses; `hosts`, the names that the resolver knows, as
 //! `ADDRESS NAME`; `read again after N packets`, the configuration of a reload.
@@ -41,7 +41,7 @@
 //! `\t`, `\0`, `\\` and `\xHH` are bytes, `\{x*400}` is 400 of them, and a `\` at the end of a line
 //! removes the line feed.
 
-mod desk;
+mod case_runner;
 mod escape;
 mod judge;
 mod order;
@@ -52,7 +52,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-pub use self::desk::{Found, compare, replay};
+pub use self::case_runner::{Found, compare, replay};
 pub use self::escape::{escaped, needs_escapes, unescaped};
 pub use self::judge::{judge, judge_on_configured_interface};
 pub use self::order::stops_after_starts;
@@ -234,7 +234,7 @@ impl Case {
         self.part("knockd.conf").unwrap_or_default()
     }
 
-    /// Returns the packets, as [`forge::knocks`](crate::forge::knocks) reads them.
+    /// Returns the packets, as [`capture_builder::knocks`](crate::capture_builder::knocks) reads them.
     ///
     /// # Panics
     /// If they are not UTF-8.
