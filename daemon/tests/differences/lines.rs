@@ -76,11 +76,12 @@ fn debug_has_the_wrong_month_and_no_reasons_under_knockd_08() {
     let [theirs, ours] = both(CONFIG, |machine, program| {
         let month = machine.run("date +%m").stdout.trim().parse::<u32>().unwrap();
         let (daemon, _) = listen(machine, program, "-D");
-        machine.knock(&[7000, 7000, 8000]);
+        // The knock of the other door breaks the first attempt at this one.
+        machine.knock(&[7000, 7001, 7000, 8000]);
         let mut lines = Vec::new();
         loop {
             let line = daemon.line();
-            if line.ends_with("OPEN SESAME") || lines.len() > 3 {
+            if line.ends_with("OPEN SESAME") || lines.len() > 20 {
                 break;
             }
             lines.push(line);
