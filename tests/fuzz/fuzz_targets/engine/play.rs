@@ -6,7 +6,7 @@ use knock_compat::{Effect, Engine, Rules, TimedEffect};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{CommandStatus, Doors, Event, Limits, Note, RunId, Timestamp};
 use knock_tests::boundary;
-use knock_tests::model::{Door, ModelState, Line, Packet, Setting};
+use knock_tests::model::{Door, Line, ModelState, Packet, Setting};
 
 use crate::plan::{Happening, Plan};
 
@@ -62,7 +62,8 @@ impl<'a> Play<'a> {
             ipv4_only: plan.place.ipv4_only,
         };
         let house = || {
-            let house = ModelState::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
+            let house =
+                ModelState::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
             if plan.is_live { house } else { house.ending_commands_at_once() }
         };
         Self {
