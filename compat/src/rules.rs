@@ -95,7 +95,10 @@ impl AnyRules {
         frame: &[u8],
     ) -> Result<Packet, Undecodable> {
         match self {
-            Self::Knock(_) => knock_engine::decode(link, frame).map_err(Undecodable::from),
+            Self::Knock(_) => match knock_engine::decode(link, frame) {
+                Ok(packet) => Ok(packet),
+                Err(why) => Err(why.into()),
+            },
             Self::Knockd08(rules) => decode_fixed(rules.fixed(), listening, link, frame),
         }
     }

@@ -194,12 +194,11 @@ impl Doors {
     /// destination, its port and protocol anywhere in the sequence, and its flags. A source that no
     /// host has never counts.
     #[must_use]
+    #[inline]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
-        if !address::is_of_a_host(packet.source) {
-            return false;
-        }
         let mut naming = self.index.naming(packet.knock()).iter();
         naming.any(|&id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
+            && address::is_of_a_host(packet.source)
     }
 
     /// Returns how each door that names the packet's port treats the packet: first the doors that name

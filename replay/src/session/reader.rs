@@ -81,9 +81,16 @@ impl Reader {
                 }
                 Next::Frame(link, frame, _) => {
                     is_frame = true;
-                    let decoded = knock_compat::decode(engine, link, frame);
-                    events.push((at, decoded.map_or(Event::DeadlineReached, Event::Packet)));
-                    decoded.map(drop)
+                    match knock_compat::decode(engine, link, frame) {
+                        Ok(packet) => {
+                            events.push((at, Event::Packet(packet)));
+                            Ok(())
+                        }
+                        Err(why) => {
+                            events.push((at, Event::DeadlineReached));
+                            Err(why)
+                        }
+                    }
                 }
             };
             if !self.next(see) || !is_frame {
