@@ -38,7 +38,7 @@ pub fn write(address: IpAddr, out: &mut Vec<u8>) {
     }
 }
 
-/// Returns `address` as [`write`] appends it.
+/// Returns `address` as [`write()`] appends it.
 #[must_use]
 pub fn text(address: IpAddr) -> String {
     let mut out = Vec::new();

@@ -7,7 +7,7 @@
 //! An [`Engine`] is made of [`Doors`], of the addresses that are local ([`Listening`]) and of
 //! [`Limits`]. A driver hands over each [`Event`] with [`Engine::handle`] and takes the [`Effect`]s
 //! with [`Engine::poll_effect`], or does both with [`Engine::drive`]. No packet makes it fail or panic:
-//! [`decode`] rejects frames that carry no knock, and says why.
+//! [`decode()`] rejects frames that carry no knock, and says why.
 //!
 //! # Example
 //!
