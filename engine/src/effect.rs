@@ -20,7 +20,8 @@ use crate::time::Timestamp;
 pub enum Event {
     /// A packet was captured.
     Packet(Packet),
-    /// A command that the engine asked for has ended.
+    /// A command that the engine asked for has ended. What was due before must have been handed over:
+    /// an end does not wait in the queue.
     CommandEnded {
         /// The number that came with [`Effect::RunCommand`].
         run: RunId,

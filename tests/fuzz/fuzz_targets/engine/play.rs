@@ -117,8 +117,9 @@ impl<'a> Play<'a> {
             Happening::EndAgain(choice) => {
                 if let Some(at) = usize::from(choice).checked_rem(self.ended.len()) {
                     let (run, status) = (self.ended[at], CommandStatus(choice));
+                    // The end of a command is not queued: what is due before it comes first.
+                    self.deadline_reached(stamp_ns);
                     self.hand_over(stamp_ns, Event::CommandEnded { run, status });
-                    self.change_model(|house| house.time(stamp_ns));
                 }
             }
         }
