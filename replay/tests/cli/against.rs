@@ -139,7 +139,7 @@ fn each_attempt_has_a_reason_of_its_own() {
     assert_eq!(reasons, told, "{}", outcome.stdout);
 }
 
-/// That both say the same of a packet in between does not mend what made them part.
+/// A packet in between on which both agree does not hide why they differ.
 #[test]
 fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
     let ack = syn(200, 7000).flags(0x10);
@@ -154,7 +154,7 @@ fn the_reason_stays_until_an_attempt_begins_or_ends_under_both() {
     assert_eq!(reasons.collect::<Vec<_>>(), told);
 }
 
-/// When the door closes, an attempt has begun anew under both.
+/// When the door closes, a new attempt has begun under both.
 #[test]
 fn a_door_that_closes_no_more_did_not_open() {
     let first = [(0, 7000), (3000, 8000), (3200, 9000), (6000, 7000)];

@@ -65,7 +65,7 @@ pub struct Comparison {
 #[derive(Debug)]
 struct Step {
     /// The difference that it fixes and the one before does not; `None` for knockd 0.8 itself.
-    mends: Option<Difference>,
+    fixes: Option<Difference>,
     engine: Engine,
     /// What it printed last.
     lines: Vec<Line>,
@@ -75,9 +75,9 @@ impl Comparison {
     /// Begins a comparison. Commands succeed at once.
     #[must_use]
     pub fn new(doors: &Doors, listening: &Listening, limits: &Limits) -> Self {
-        let step = |mends, rules: Rules| {
+        let step = |fixes, rules: Rules| {
             let engine = rules.engine(doors.clone(), listening.clone(), limits);
-            Step { mends, engine, lines: Vec::new() }
+            Step { fixes, engine, lines: Vec::new() }
         };
         // That there is a bound shows only where knock itself meets it.
         let bridged = Difference::ALL.into_iter().filter(|&one| one != Difference::Unbounded);
@@ -190,13 +190,13 @@ impl Comparison {
     ) -> Option<Difference> {
         let count = |lines: &Occurrences<'_>| lines.get(line).copied().unwrap_or_default();
         let counts: Vec<u64> = occurrences.iter().map(count).collect();
-        let mended = self.steps.iter().skip(1).map(|step| step.mends);
-        let steps = counts.iter().zip(counts.iter().skip(1)).zip(mended);
+        let fixed = self.steps.iter().skip(1).map(|step| step.fixes);
+        let steps = counts.iter().zip(counts.iter().skip(1)).zip(fixed);
         let mut turns = steps.rev().filter(|((before, after), _)| match side {
             Side::Knockd08 => before > after,
             Side::Knock => before < after,
         });
-        let cause = turns.next().and_then(|(_, mends)| mends);
+        let cause = turns.next().and_then(|(_, fixes)| fixes);
         cause.filter(|&one| one != Difference::Unbounded || self.has_met_its_bound())
     }
 
@@ -217,12 +217,12 @@ impl Comparison {
 
 impl Step {
     fn handle(&mut self, at: Timestamp, event: Event, messages: &mut Vec<Line>) {
-        let Self { engine, lines, mends } = self;
+        let Self { engine, lines, fixes } = self;
         let take = |engine: &Engine, TimedEffect { at, effect }: TimedEffect| {
             let mut text = Vec::new();
             match transcript::write(&effect, engine.doors(), &mut text) {
                 Channel::Transcript => lines.push(Line { at, text }),
-                Channel::Message if mends.is_none() => messages.push(Line { at, text }),
+                Channel::Message if fixes.is_none() => messages.push(Line { at, text }),
                 Channel::Message | Channel::Note => {}
             }
             Ok::<(), Infallible>(())

@@ -46,7 +46,7 @@ function packetText({ packet }) {
   return `packet ${packet.number}${of}`;
 }
 
-/** Draws the details anew; who reads or moves in them stays where they are. */
+/** Redraws the details, and keeps the scroll position and the focus. */
 function drawDetails() {
   const details = byId("details");
   const hadFocus = details.contains(document.activeElement) && document.activeElement !== details;

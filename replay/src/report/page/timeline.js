@@ -42,7 +42,7 @@ function laneWidth() {
   return Math.max(120, list.clientWidth - labelWidth() - 8);
 }
 
-/** Lays the rows out anew if anything asks for that, and draws them. */
+/** Lays out the rows again if something changed, and draws them. */
 function drawTimeline() {
   const { group, sort, show, q, line } = view;
   const pair = selectedPair();
