@@ -164,7 +164,7 @@ impl<'a> Judge<'a> {
         if found.assert.is_none() && found.expect.is_none() && !self.args.bless {
             let name = found.name();
             return Err(Failure::message(format!(
-                "it is not said what is expected: write {name}.assert, or have {name}.expect written \
+                "no expectations: write {name}.assert, or create {name}.expect \
                  with --bless"
             )));
         }
