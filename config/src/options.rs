@@ -1,5 +1,6 @@
 //! What the command lines of several programs have in common.
 
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
 use crate::suggest::nearest;
@@ -104,6 +105,18 @@ pub fn explanation(code: Code) -> String {
     format!("{}\n\n{}", code.name(), code.explanation())
 }
 
+/// Returns the codes of all warnings, each with a line that says what it means.
+#[must_use]
+pub fn list() -> String {
+    let width = Code::ALL.iter().map(|code| code.name().len()).max().unwrap_or(0);
+    Code::ALL.iter().fold(String::new(), |mut list, code| {
+        let meaning = code.explanation().lines().next().unwrap_or_default();
+        // Writing to a string never fails.
+        let _ = writeln!(list, "{:width$}  {meaning}", code.name());
+        list
+    })
+}
+
 /// Reads the code of a warning.
 ///
 /// # Errors
@@ -113,7 +126,9 @@ pub fn code(text: &str) -> Result<Code, String> {
         let names = Code::ALL.iter().map(|code| code.name());
         match nearest(text.as_bytes(), names) {
             Some(name) => format!("there is no such warning; did you mean '{name}'?"),
-            None => String::from("there is no such warning; docs/lints.md has all of them"),
+            None => String::from(
+                "there is no such warning; docs/lints.md and 'knock-replay check --list' have all",
+            ),
         }
     })
 }

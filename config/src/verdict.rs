@@ -21,6 +21,8 @@ pub struct Verdict {
     pub config: Option<Config>,
     /// The last line about a configuration without errors, on standard error: how many doors it has.
     pub summary: String,
+    /// How many warnings there are that are not denied, also those that are not shown.
+    pub warnings: usize,
 }
 
 impl Verdict {
@@ -40,11 +42,13 @@ impl Verdict {
             Format::Text => (String::new(), setup.report(style)),
             Format::Json => (json::lines(path, setup.sources()), String::new()),
         };
+        let sources = setup.sources().unwrap_or_default();
+        let warnings = sources.iter().fold(0_usize, |sum, one| sum.saturating_add(one.warnings()));
         let summary = match (options.format, &setup.config) {
-            (Format::Text, Some(config)) => summary(path, config, &setup),
+            (Format::Text, Some(config)) => summary(path, config, warnings),
             (Format::Text, None) | (Format::Json, _) => String::new(),
         };
-        Self { output, errors, config: setup.config, summary }
+        Self { output, errors, config: setup.config, summary, warnings }
     }
 }
 
@@ -56,9 +60,7 @@ impl Verdict {
     }
 }
 
-fn summary(path: &Path, config: &Config, setup: &Setup) -> String {
-    let sources = setup.sources().unwrap_or_default();
-    let warnings = sources.iter().fold(0_usize, |sum, one| sum.saturating_add(one.warnings()));
+fn summary(path: &Path, config: &Config, warnings: usize) -> String {
     let warnings = match warnings {
         0 => String::new(),
         count => format!(", {}", counted(count, "warning")),

@@ -20,7 +20,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _, ValueEnum};
 use knock_compat::{Difference, Rules};
 
-pub(crate) use self::check::CheckArgs;
+pub(crate) use self::check::{CheckArgs, CodeArgs};
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::explain::ExplainArgs;

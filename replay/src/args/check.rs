@@ -9,7 +9,7 @@ use knock_config::warnings::Code;
 use super::DEFAULT_CONFIG;
 
 const LONG_ABOUT: &str = "\
-Check a configuration and the files that it names, without a capture.
+Check configurations and the files that they name, without a capture.
 
 Prints every error, and warns about likely mistakes and weak doors: a sequence that a port scan makes, a stop \
 command that does not undo the start command, and others. A warning does not change the exit status, unless \
@@ -18,27 +18,33 @@ it is denied.";
 const EXAMPLES: &str = "\
 Examples:
   Check a configuration as strictly as possible:
-      knock-replay check -c knockd.conf --deny warnings
+      knock-replay check knockd.conf --deny warnings
+
+  Check those of all servers:
+      knock-replay check servers/
 
   Explain a warning:
       knock-replay check --explain ascending-sequence
 
 Exit status:
-  0  the configuration is sound
-  2  it has an error or a denied warning, or the command line has an error
+  0  every configuration is sound
+  2  one has an error or a denied warning, or the command line has an error
   4  standard output could not be written";
 
-/// Check a configuration, without a capture
+/// Check configurations, without a capture
 #[derive(Clone, Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// The configuration: a knockd.conf
-    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    pub(crate) config: PathBuf,
+    /// Configurations, or folders: of a folder, every file below it whose name ends in '.conf'
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    pub(super) files: Vec<PathBuf>,
 
-    /// Explain the warning with this code, and exit
-    #[arg(long, value_name = "CODE", value_parser = options::code)]
-    pub(crate) explain: Option<Code>,
+    /// The configuration, if none is named: a knockd.conf
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub(super) config: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) codes: CodeArgs,
 
     /// Treat these warnings as errors: their codes, or 'warnings' for all
     ///
@@ -65,12 +71,29 @@ pub(crate) struct CheckArgs {
     #[arg(short = '4', long = "only-ip-v4")]
     pub(crate) only_ip_v4: bool,
 
-    /// Print nothing if the configuration is sound
+    /// Print nothing about configurations that are sound
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
 
+/// What is asked about warnings in general.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct CodeArgs {
+    /// Explain the warning with this code, and exit
+    #[arg(long, value_name = "CODE", value_parser = options::code)]
+    pub(crate) explain: Option<Code>,
+
+    /// List the codes of all warnings, and exit
+    #[arg(long, conflicts_with = "explain")]
+    pub(crate) list: bool,
+}
+
 impl CheckArgs {
+    /// Returns the files and folders that are to be checked.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        if self.files.is_empty() { std::slice::from_ref(&self.config) } else { &self.files }
+    }
+
     /// Returns what is to be found, and how it is printed.
     pub(crate) fn options(&self) -> CheckOptions {
         let Self { format, deny, allow, .. } = self.clone();

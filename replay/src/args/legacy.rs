@@ -11,8 +11,8 @@ use knock_config::warnings::Code;
 
 use super::check::denied;
 use super::{
-    Args, CheckArgs, ConvertArgs, DEFAULT_CONFIG, DiffArgs, ExplainArgs, Fault, Job, ReplayArgs,
-    ReportArgs, RuleChoice, Whom, client_in_the_place_of_a_capture, difference, fault,
+    Args, CheckArgs, CodeArgs, ConvertArgs, DEFAULT_CONFIG, DiffArgs, ExplainArgs, Fault, Job,
+    ReplayArgs, ReportArgs, RuleChoice, Whom, client_in_the_place_of_a_capture, difference, fault,
 };
 
 /// Options that chose a mode, or went with one.
@@ -258,12 +258,14 @@ impl Legacy {
         let ReplayArgs { ref input, rules, time, format, .. } = replay;
         let input = input.clone();
         if self.check {
+            let explain = match self.explain {
+                Some(Subject::Warning(code)) => Some(code),
+                Some(Subject::Knocks(_)) | None => None,
+            };
             return Job::Check(CheckArgs {
+                files: Vec::new(),
                 config: input.config,
-                explain: match self.explain {
-                    Some(Subject::Warning(code)) => Some(code),
-                    Some(Subject::Knocks(_)) | None => None,
-                },
+                codes: CodeArgs { explain, list: false },
                 deny: self.deny,
                 allow: self.allow,
                 format,

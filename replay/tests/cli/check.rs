@@ -96,6 +96,52 @@ fn a_code_is_explained_without_anything_else() {
     insta::assert_snapshot!(outcome.stdout);
 }
 
+#[test]
+fn many_configurations_and_folders_are_checked_and_counted() {
+    let desk = CaseRunner::new();
+    for folder in ["servers/a", "servers/b", "empty"] {
+        fs::create_dir_all(desk.path(folder)).unwrap();
+    }
+    desk.write("servers/a/knockd.conf", SOUND);
+    desk.write("servers/b/knockd.conf", &SOUND.replace("7326,61402", "61402"));
+    desk.write("servers/b/notes.txt", "not a configuration");
+    desk.write("broken.conf", "[ssh]\nsequence = x\n");
+    let both = desk.run("check servers");
+    assert_eq!((both.status, both.stdout.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(both.stderr);
+    // Every one is checked, also after one with errors.
+    let all = desk.run("check broken.conf empty nosuch.conf servers --quiet");
+    assert_eq!((all.status, all.stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(all.stderr);
+    let quiet = desk.run("check servers --quiet");
+    assert_eq!((quiet.status, quiet.stderr.as_str()), (Some(0), ""));
+    let denied = desk.run("check servers --deny few-knocks --quiet");
+    assert_eq!(denied.status, Some(2));
+    let told = "2 configurations: 1 with errors, 1 warning\n";
+    assert!(denied.stderr.ends_with(told), "{}", denied.stderr);
+    let json = desk.run("check servers broken.conf --format json");
+    assert_eq!((json.status, json.stderr.as_str()), (Some(2), ""));
+    let files: Vec<String> = json
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["file"].to_string())
+        .collect();
+    assert_eq!(files.last().unwrap(), "\"broken.conf\"");
+    assert!(files.contains(&"\"servers/b/knockd.conf\"".to_owned()), "{files:?}");
+    let twice = desk.run("check -c broken.conf servers");
+    assert_eq!(twice.status, Some(2));
+    assert!(twice.stderr.contains("cannot be used with"), "{}", twice.stderr);
+}
+
+#[test]
+fn all_codes_are_listed_with_what_they_mean() {
+    let outcome = checked("", "check --list");
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    assert_eq!(outcome.stdout.lines().count(), knock_config::warnings::Code::ALL.len());
+    let line = "few-knocks              A sequence has only one or two knocks.";
+    assert!(outcome.stdout.lines().any(|one| one == line), "{}", outcome.stdout);
+}
+
 /// Runs the program beside a `knockd.conf`.
 fn checked(config: &str, arguments: &str) -> Outcome {
     let desk = CaseRunner::new();

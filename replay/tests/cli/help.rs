@@ -67,7 +67,7 @@ fn every_example_in_the_help_works() {
             assert_eq!(desk.run("scenario.pcap -c knockd.conf").stdout, OPENED);
         }
     }
-    assert_eq!(outputs.len(), 19);
+    assert_eq!(outputs.len(), 20);
     let output = |example: &str| {
         let mut outputs = outputs.iter();
         outputs.find(|(one, _)| one.contains(example)).map(|(_, output)| output.as_str())
@@ -102,6 +102,8 @@ fn desk_for_examples() -> CaseRunner {
     let desk = CaseRunner::with(knocks_pcap());
     desk.write("knocks.pcap.gz", gzip(&knocks_pcap()));
     desk.write("new.conf", crate::common::CONFIG);
+    std::fs::create_dir(desk.path("servers")).unwrap();
+    desk.write("servers/knockd.conf", crate::common::CONFIG);
     desk.write("scenario.txt", "knock 10.0.0.5 7000 8000 9000\n");
     desk
 }
