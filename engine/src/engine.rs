@@ -4,12 +4,15 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
+use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{CommandStatus, Deadline, Effect, Event, OwnEffect, TimedEffect};
+use crate::effect::{Effect, OwnEffect, TimedEffect};
+use crate::event::Event;
 use crate::limits::Limits;
 use crate::listening::Listening;
 use crate::packet::Packet;
 use crate::rules::{Counts, KnockRules, RuleSet, Site};
+use crate::run::CommandStatus;
 use crate::time::Timestamp;
 
 /// When the commands end that the engine asks for.

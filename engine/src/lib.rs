@@ -89,11 +89,13 @@ extern crate alloc;
 
 pub mod address;
 mod command;
+mod deadline;
 mod decode;
 mod door;
 mod doors;
 mod effect;
 mod engine;
+mod event;
 pub mod filter;
 mod hearing;
 mod limits;
@@ -102,24 +104,25 @@ mod one_time;
 mod packet;
 mod ports;
 mod rules;
+mod run;
 mod sequence;
 mod time;
 pub mod transcript;
 
 pub use command::{Command, Commands, Phase};
+pub use deadline::{Deadline, DeadlineReason};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
 pub use door::{Door, DoorName, DoorSequence, FlagRule, OnReknock, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
-pub use effect::{
-    CommandStatus, Deadline, DeadlineReason, Effect, EffectKind, Event, Note, OwnEffect, RunId,
-    Skip, TimedEffect,
-};
+pub use effect::{Effect, EffectKind, Note, OwnEffect, Skip, TimedEffect};
 pub use engine::{CommandsEnd, Engine};
+pub use event::Event;
 pub use hearing::Hearing;
 pub use limits::Limits;
 pub use listening::Listening;
 pub use one_time::{OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
 pub use rules::{Counts, Fingerprint, KnockRules, RuleSet, Site};
+pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
 pub use time::{Seconds, Timestamp};

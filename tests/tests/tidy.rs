@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "address packet time",
+            "address packet run time",
             "command ports",
             "sequence",
             "one_time",
@@ -43,7 +43,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "listening limits",
             "hearing",
             "doors",
-            "decode effect",
+            "deadline decode event",
+            "effect",
             "filter transcript rules",
             "engine",
         ],

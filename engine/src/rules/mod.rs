@@ -8,10 +8,12 @@ use core::fmt::Debug;
 
 pub use self::knock::{Fingerprint, KnockRules};
 
+use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{CommandStatus, Deadline, Effect, RunId, TimedEffect};
+use crate::effect::{Effect, TimedEffect};
 use crate::listening::Listening;
 use crate::packet::Packet;
+use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
 
 /// A rule set with its memory: the machine inside an [`Engine`](crate::Engine).

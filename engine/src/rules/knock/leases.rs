@@ -8,7 +8,7 @@ use super::fingerprint::{ClientHasher, ShortHash};
 use super::slot_table::SlotTable;
 use crate::command::Phase;
 use crate::doors::DoorId;
-use crate::effect::RunId;
+use crate::run::RunId;
 
 /// What one client has at one door from its opening until its last stop command has ended.
 #[derive(Clone, Copy, Debug)]

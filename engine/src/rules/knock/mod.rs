@@ -21,10 +21,12 @@ pub use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases};
 use self::remembered::Remembered;
 use super::{RuleSet, Site};
+use crate::deadline::{Deadline, DeadlineReason};
 use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Deadline, DeadlineReason, Effect, Note, RunId};
+use crate::effect::{Effect, Note};
 use crate::limits::Limits;
 use crate::packet::{Knock, Packet};
+use crate::run::{CommandStatus, RunId};
 use crate::sequence::{Stage, Step};
 use crate::time::{Seconds, Timestamp};
 

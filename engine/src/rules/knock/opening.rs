@@ -7,7 +7,8 @@ use super::{KnockRules, Site};
 use crate::command::Phase;
 use crate::door::OnReknock;
 use crate::doors::DoorId;
-use crate::effect::{CommandStatus, Effect, RunId, Skip};
+use crate::effect::{Effect, Skip};
+use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
 
 impl KnockRules {

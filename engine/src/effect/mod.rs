@@ -1,0 +1,247 @@
+//! The effects that the engine asks for or reports.
+
+mod kind;
+mod note;
+mod own;
+
+use core::convert::Infallible;
+use core::net::IpAddr;
+
+pub use self::kind::EffectKind;
+pub use self::note::Note;
+pub use self::own::{Channel, OwnEffect};
+use crate::command::Phase;
+#[cfg(doc)]
+use crate::door::OnReknock;
+use crate::doors::DoorId;
+#[cfg(doc)]
+use crate::event::Event;
+use crate::run::{CommandStatus, RunId};
+use crate::sequence::Stage;
+use crate::time::Timestamp;
+
+/// An effect and the time it belongs to: that of the packet or of the deadline that caused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedEffect<X = Infallible> {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub effect: Effect<X>,
+}
+
+/// An output of the engine, in the order of the transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect<X = Infallible> {
+    /// An attempt of `client` has made this many knocks of the door's sequence.
+    StageReached {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// The knocks made.
+        stage: Stage,
+    },
+    /// An attempt took longer than the door's `seq_timeout` and is over.
+    SequenceTimedOut {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// The knocks made.
+        stage: Stage,
+    },
+    /// The sequence is complete: the door opens for `client`. Its start command follows, as soon as no
+    /// other command of the client and door runs.
+    Opened {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+    },
+    /// A command must run now. No other of the client and door runs: under the rules of knock the next
+    /// one comes after [`Event::CommandEnded`].
+    RunCommand {
+        /// The number for the answer.
+        run: RunId,
+        /// The client, whose address replaces `%IP%`.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// Which of its commands.
+        phase: Phase,
+    },
+    /// The door's `cmd_timeout` is over; its stop command follows, as soon as no other command of the
+    /// client and door runs.
+    CommandTimedOut {
+        /// The client for which the door was open.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+    },
+    /// A command ended with a status other than 0. The stop command runs anyway.
+    CommandFailed {
+        /// The door.
+        door: DoorId,
+        /// How the command ended.
+        status: CommandStatus,
+    },
+    /// A one-time sequence has opened its door: the driver must mark its line as used.
+    MarkOneTime {
+        /// The door.
+        door: DoorId,
+        /// The number of the line, from 1.
+        line: u32,
+        /// The offset in the file at which to write the `#`.
+        offset: u64,
+    },
+    /// The last one-time sequence of the door is used up: nothing can open the door any more.
+    DoorDisabled {
+        /// The door.
+        door: DoorId,
+    },
+    /// The sequence was complete, but as many commands and leases as the limit allows are pending,
+    /// so the door stays shut.
+    OpeningRefused {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+    },
+    /// The sequence was complete, but the opening changes nothing.
+    OpeningSkipped {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// Why.
+        why: Skip,
+        /// Whether it was reported before, since the last opening that changed something.
+        again: bool,
+    },
+    /// The reload was rejected: too many doors of earlier configurations still wait for their stop
+    /// commands. The current configuration stays.
+    ReloadRefused,
+    /// Why something did not happen: helps to find out why a knock failed.
+    Note(Note),
+    /// An effect of this rule set only. [`KnockRules`](crate::KnockRules) has no such value, and the arm
+    /// of a `match` is `Effect::Own(never) => match never {}`.
+    Own(X),
+}
+
+/// Why an opening changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skip {
+    /// A start command of the client at the door already waits for its turn.
+    Merged,
+    /// The door is open for the client, and its `on_reknock` is [`OnReknock::Ignore`].
+    AlreadyOpen,
+    /// The door's `seq_cooldown` is not over.
+    Cooldown,
+}
+
+impl<X> Effect<X> {
+    /// Returns how far the attempt is, or was when it ended, if it is about an attempt.
+    #[must_use]
+    pub const fn stage(&self) -> Option<Stage> {
+        match *self {
+            Self::StageReached { stage, .. } | Self::SequenceTimedOut { stage, .. } => Some(stage),
+            Self::Note(note) => note.stage(),
+            Self::Opened { .. }
+            | Self::RunCommand { .. }
+            | Self::CommandTimedOut { .. }
+            | Self::CommandFailed { .. }
+            | Self::MarkOneTime { .. }
+            | Self::DoorDisabled { .. }
+            | Self::OpeningRefused { .. }
+            | Self::OpeningSkipped { .. }
+            | Self::ReloadRefused
+            | Self::Own(_) => None,
+        }
+    }
+
+    /// Returns whether time causes it, not a packet.
+    #[must_use]
+    pub const fn is_due(&self) -> bool {
+        matches!(
+            self,
+            Self::SequenceTimedOut { .. }
+                | Self::CommandTimedOut { .. }
+                | Self::RunCommand { phase: Phase::Stop, .. }
+        )
+    }
+}
+
+impl<X: OwnEffect> Effect<X> {
+    /// Returns what it is, without its particulars.
+    #[must_use]
+    pub fn kind(&self) -> EffectKind {
+        match *self {
+            Self::StageReached { .. } => EffectKind::StageReached,
+            Self::SequenceTimedOut { .. } => EffectKind::SequenceTimedOut,
+            Self::Opened { .. } => EffectKind::Opened,
+            Self::RunCommand { phase: Phase::Start, .. } => EffectKind::StartCommand,
+            Self::RunCommand { phase: Phase::Stop, .. } => EffectKind::StopCommand,
+            Self::CommandTimedOut { .. } => EffectKind::CommandTimedOut,
+            Self::CommandFailed { .. } => EffectKind::CommandFailed,
+            Self::MarkOneTime { .. } => EffectKind::MarkOneTime,
+            Self::DoorDisabled { .. } => EffectKind::DoorDisabled,
+            Self::OpeningRefused { .. } => EffectKind::OpeningRefused,
+            Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
+            Self::OpeningSkipped { why: Skip::AlreadyOpen, .. } => EffectKind::AlreadyOpen,
+            Self::OpeningSkipped { why: Skip::Cooldown, .. } => EffectKind::Cooldown,
+            Self::ReloadRefused => EffectKind::ReloadRefused,
+            Self::Note(note) => note.kind(),
+            Self::Own(ref own) => EffectKind::Own(own.name()),
+        }
+    }
+
+    /// Returns the client it is about, if it is about one.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        match *self {
+            Self::StageReached { client, .. }
+            | Self::SequenceTimedOut { client, .. }
+            | Self::Opened { client, .. }
+            | Self::RunCommand { client, .. }
+            | Self::CommandTimedOut { client, .. }
+            | Self::OpeningRefused { client, .. }
+            | Self::OpeningSkipped { client, .. } => Some(client),
+            Self::Note(note) => Some(note.client()),
+            Self::CommandFailed { .. }
+            | Self::MarkOneTime { .. }
+            | Self::DoorDisabled { .. }
+            | Self::ReloadRefused => None,
+            Self::Own(ref own) => own.client(),
+        }
+    }
+
+    /// Returns the door it is about, if it is about one.
+    #[must_use]
+    pub fn door(&self) -> Option<DoorId> {
+        match *self {
+            Self::StageReached { door, .. }
+            | Self::SequenceTimedOut { door, .. }
+            | Self::Opened { door, .. }
+            | Self::RunCommand { door, .. }
+            | Self::CommandTimedOut { door, .. }
+            | Self::CommandFailed { door, .. }
+            | Self::MarkOneTime { door, .. }
+            | Self::DoorDisabled { door }
+            | Self::OpeningRefused { door, .. }
+            | Self::OpeningSkipped { door, .. } => Some(door),
+            Self::Note(note) => note.door(),
+            Self::ReloadRefused => None,
+            Self::Own(ref own) => own.door(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_takes_less_than_a_cache_line() {
+        assert!(size_of::<TimedEffect>() <= 48, "{}", size_of::<TimedEffect>());
+    }
+}

@@ -1,0 +1,35 @@
+//! Events for the engine.
+
+use alloc::boxed::Box;
+
+use crate::doors::Doors;
+use crate::listening::Listening;
+use crate::packet::Packet;
+use crate::run::{CommandStatus, RunId};
+
+/// An input of the engine, always with the time at which it happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A packet was captured.
+    Packet(Packet),
+    /// A command that the engine asked for has ended. What was due before must have been handed over:
+    /// an end does not wait in the queue.
+    CommandEnded {
+        /// The number that came with [`Effect::RunCommand`](crate::Effect::RunCommand).
+        run: RunId,
+        /// How it ended.
+        status: CommandStatus,
+    },
+    /// Only time has passed.
+    DeadlineReached,
+    /// The local addresses have changed.
+    AddressesChanged(Listening),
+    /// The configuration was reloaded.
+    ///
+    /// Attempts at unchanged doors go on, all others end. Leases stay, with the stop command and the
+    /// command timeout they began with.
+    ///
+    /// Print every polled effect before the second reload after it: an id that no door, lease or
+    /// waiting effect has any more is given to another door.
+    Reloaded(Box<Doors>),
+}
