@@ -36,6 +36,15 @@ const NFT: Wall = Wall {
     is_open: "nft list set inet wall in | grep elements || true",
 };
 
+/// Entries that do not stack.
+const IPSET: Wall = Wall {
+    program: "ipset",
+    set_up: "ipset create in hash:ip",
+    open: "ipset -exist add in %IP%",
+    shut: "ipset -exist del in %IP%",
+    is_open: "ipset list in | grep '^[0-9]' || true",
+};
+
 /// Commands that say nothing if there is nothing to do, as those of ufw do.
 const LIKE_UFW: Wall = Wall {
     program: "touch",
@@ -102,6 +111,11 @@ fn a_second_knock_keeps_an_element_of_nft() {
 }
 
 #[test]
+fn a_second_knock_keeps_an_entry_of_ipset() {
+    check("a_second_knock_keeps_an_entry_of_ipset", &IPSET);
+}
+
+#[test]
 fn a_second_knock_keeps_what_commands_like_those_of_ufw_allow() {
     check("a_second_knock_keeps_what_commands_like_those_of_ufw_allow", &LIKE_UFW);
 }
@@ -109,7 +123,7 @@ fn a_second_knock_keeps_what_commands_like_those_of_ufw_allow() {
 #[test]
 fn knockd_08_closes_what_does_not_stack_at_the_first_deadline() {
     let name = "knockd_08_closes_what_does_not_stack_at_the_first_deadline";
-    for wall in [&NFT, &LIKE_UFW] {
+    for wall in [&NFT, &IPSET, &LIKE_UFW] {
         let Some(scene) = Scene::new(name, &[wall.program, THEIRS], &wall.config()) else { return };
         scene.server(wall.set_up);
         let start = format!("exec {THEIRS} -v -i server -c DIR/knockd.conf");
