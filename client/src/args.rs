@@ -65,7 +65,9 @@ Exit status:
     after_help = "Try 'knock --help' for examples and the exit statuses.",
     after_long_help = EXAMPLES,
     styles = STYLES,
-    max_term_width = 100
+    max_term_width = 100,
+    args_override_self = true,
+    infer_long_args = true
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[expect(clippy::doc_markdown, reason = "the comments are the help, which has no markup")]
@@ -91,7 +93,8 @@ pub struct Args {
     ///
     /// Packets sent back to back can overtake one another, and then the door stays shut. The default is
     /// long enough on most networks. 0 sends without pauses.
-    #[arg(short, long, value_name = "TIME", value_parser = milliseconds)]
+    // As knock 0.8 has no '--door' and '--dry-run', '--d' is enough there.
+    #[arg(short, long, alias = "d", value_name = "TIME", value_parser = milliseconds)]
     pub delay: Option<Duration>,
 
     /// Use IPv4 only; if '-6' is given too, the last one counts
@@ -230,6 +233,13 @@ impl Args {
     }
 }
 
+/// Returns whether an argument is `--json`, perhaps abbreviated.
+pub(crate) fn is_json(argument: &OsStr) -> bool {
+    let argument = argument.as_encoded_bytes();
+    // No other option begins with this letter.
+    argument.starts_with(b"--j") && b"--json".starts_with(argument)
+}
+
 /// Reads a knock; the error suggests what may have been meant.
 #[derive(Clone)]
 struct Hits;
@@ -288,8 +298,14 @@ pub fn command() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use knock_engine::Port;
+    use knock_tests::command_line::CommandLine;
 
     use super::*;
+
+    fn line() -> CommandLine {
+        const BASES: &[&str] = &["host 7000", "host", "--write=x host 7000", ""];
+        CommandLine::new(command(), "", BASES)
+    }
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
         Args::try_parse_from(line.split_whitespace()).and_then(Args::checked)
@@ -302,6 +318,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn of_an_option_given_twice_the_last_counts() {
+        line().assert_the_last_counts();
+    }
+
+    #[test]
+    fn a_long_option_may_be_abbreviated() {
+        line().assert_abbreviations_are_known();
     }
 
     #[test]

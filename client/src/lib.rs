@@ -63,7 +63,7 @@ pub fn main() -> Exit {
 pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
     // Even a faulty command line may ask for JSON or silence.
-    let is_json = args.iter().any(|arg| arg == "--json");
+    let is_json = args.iter().any(|arg| args::is_json(arg));
     match Args::try_parse_from(args).and_then(Args::checked) {
         Ok(args) => knock(&args, streams),
         Err(error) => usage(&error, is_json, streams),

@@ -48,7 +48,9 @@ Exit status:
     after_help = "Try 'knockd --help' for examples, signals and the exit statuses.",
     after_long_help = EXAMPLES,
     styles = STYLES,
-    max_term_width = 100
+    max_term_width = 100,
+    args_override_self = true,
+    infer_long_args = true
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
@@ -67,11 +69,13 @@ pub struct Args {
     pub daemon: bool,
 
     /// The configuration file
-    #[arg(short, long, value_name = "FILE", default_value = "/etc/knockd.conf")]
+    // As knockd 0.8 has no '--check', '--c' is enough there.
+    #[arg(short, long, alias = "c", value_name = "FILE", default_value = "/etc/knockd.conf")]
     pub config: PathBuf,
 
     /// Print every packet that counts, and why other packets of the same client do not
-    #[arg(short = 'D', long)]
+    // Also '--de', as knockd 0.8 has no '--deny'.
+    #[arg(short = 'D', long, alias = "de")]
     pub debug: bool,
 
     /// Look up the names of clients, and print them in log lines
@@ -134,8 +138,24 @@ pub fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use knock_tests::command_line::CommandLine;
+
+    fn line() -> CommandLine {
+        CommandLine::new(super::command(), "", &["", "--check"])
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn of_an_option_given_twice_the_last_counts() {
+        line().assert_the_last_counts();
+    }
+
+    #[test]
+    fn a_long_option_may_be_abbreviated() {
+        line().assert_abbreviations_are_known();
     }
 }

@@ -199,6 +199,41 @@ pub(crate) fn is_stdin(capture: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use knock_tests::command_line::CommandLine;
+
+    /// Returns the command lines of the program and of its subcommands that have options.
+    fn lines() -> Vec<CommandLine> {
+        const WITH_CAPTURE: &[&str] = &["a.pcap --config=c", "a.pcap", "", "--config=c"];
+        const PROGRAM: &[&str] = &[
+            "a.pcap --config=c",
+            "a.pcap",
+            "--config=c",
+            "a.pcap --config=c --expect=e",
+            "--check",
+        ];
+        let lines: [(&str, &[&str]); 7] = [
+            ("", PROGRAM),
+            ("check", &[""]),
+            ("explain", WITH_CAPTURE),
+            ("diff", &["--rules a.pcap --config=c", "--new=n a.pcap --config=c", "--rules a.pcap"]),
+            ("report", &["--output=o a.pcap --config=c", "a.pcap --config=c", "--output=o a.pcap"]),
+            ("test", &["folder"]),
+            ("init", &["--config=c", ""]),
+        ];
+        let line = |(name, bases)| CommandLine::new(super::command(), name, bases);
+        lines.into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn of_an_option_given_twice_the_last_counts() {
+        lines().iter().for_each(CommandLine::assert_the_last_counts);
+    }
+
+    #[test]
+    fn a_long_option_may_be_abbreviated() {
+        lines().iter().for_each(CommandLine::assert_abbreviations_are_known);
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         super::command().debug_assert();

@@ -16,6 +16,7 @@ pub mod boundary;
 pub mod capture_builder;
 pub mod cases;
 pub mod cases_08;
+pub mod command_line;
 pub mod differential;
 pub mod drive;
 pub mod generators;

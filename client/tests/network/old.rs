@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use knock_tests::command_line::CommandLine;
+
 use crate::scene::{KNOCK, Scene, sent};
 
 /// Debian's program, not the one that [`Scene::client`] calls `knock`.
 const OLD: &str = "command knock";
+
+/// Arguments to which one of our options can be added.
+const BASES: &[&str] = &["host 7000", "host", "--write=x host 7000", ""];
 
 #[test]
 fn the_lines_and_the_knocks_are_those_of_knock_08() {
@@ -21,6 +26,8 @@ fn the_lines_and_the_knocks_are_those_of_knock_08() {
         "192.0.2.1 7000 -v 8000 -d 1",
         "--verbose --delay 1 --ipv4 --udp 192.0.2.1 7000",
         "192.0.2.1 7000 8000",
+        "-v -d 200 -v -d 5 192.0.2.1 7000 8000",
+        "--verb --d 5 --ipv4 --ud --ud 192.0.2.1 7000 8000",
     ] {
         let [old, new] = [OLD, KNOCK].map(|knock| {
             let sniffer = scene.record();
@@ -31,6 +38,22 @@ fn the_lines_and_the_knocks_are_those_of_knock_08() {
             (outcome.stdout, to)
         });
         assert_eq!(new, old, "{arguments}");
+    }
+}
+
+#[test]
+fn an_abbreviated_option_means_the_same_as_in_knock_08() {
+    let name = "an_abbreviated_option_means_the_same_as_in_knock_08";
+    let Some(scene) = Scene::new(name, &["knock"]) else { return };
+    let ours = CommandLine::new(knock::command(), "", BASES);
+    for name in ["udp", "delay", "ipv4", "ipv6", "verbose"] {
+        for length in 1..=name.len() {
+            let beginning = &name[..length];
+            let theirs = scene.client(&format!("{OLD} --{beginning}=5 --help"));
+            let is_ambiguous = theirs.stderr.contains("is ambiguous");
+            let expected = if is_ambiguous { None } else { Some(name) };
+            assert_eq!(ours.meaning(beginning).as_deref(), expected, "{beginning}: {theirs:?}");
+        }
     }
 }
 

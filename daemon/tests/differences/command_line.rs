@@ -1,5 +1,6 @@
 //! Options, exit statuses, and becoming a daemon.
 
+use knock_tests::command_line::CommandLine;
 use nix::sys::signal::Signal;
 
 use crate::common::{CONFIG, Machine, wait_until};
@@ -18,19 +19,80 @@ fn a_wrong_option_is_a_failure_for_us_only() {
 }
 
 #[test]
-fn options_are_whole_words_and_nothing_else_is_given_for_us_only() {
-    if !can_run("options_are_whole_words_and_nothing_else_is_given_for_us_only", &[]) {
+fn words_that_are_no_options_are_refused_by_us_only() {
+    if !can_run("words_that_are_no_options_are_refused_by_us_only", &[]) {
         return;
     }
-    for arguments in ["--verb", "-v more"] {
-        let line = |program: &str| format!("exec {program} {arguments} -i lo -c DIR/knockd.conf");
-        let [theirs, ours] = both(CONFIG, |machine, program| {
-            let daemon = machine.start(&line(program));
-            if program == THEIRS { daemon.line() } else { daemon.error_line() }
-        });
-        assert_eq!(theirs, "listening on lo...");
-        assert!(ours.starts_with("error: unexpected argument"), "{ours}");
+    let [theirs, ours] = both(CONFIG, |machine, program| {
+        let daemon = machine.start(&format!("exec {program} -v more -i lo -c DIR/knockd.conf"));
+        if program == THEIRS { daemon.line() } else { daemon.error_line() }
+    });
+    assert_eq!(theirs, "listening on lo...");
+    assert!(ours.starts_with("error: unexpected argument"), "{ours}");
+}
+
+#[test]
+fn an_abbreviated_option_means_the_same_for_both() {
+    if !can_run("an_abbreviated_option_means_the_same_for_both", &[]) {
+        return;
     }
+    let machine = Machine::new();
+    let ours = CommandLine::new(knockd::command(), "", &["", "--check"]);
+    let help = machine.run("knockd --help").stdout;
+    let names: Vec<&str> = help
+        .lines()
+        .filter_map(|line| line.split_once("--")?.1.split_whitespace().next())
+        .collect();
+    assert_eq!(names.len(), 11, "{help}");
+    let mut meant = 0;
+    for name in &names {
+        for length in 1..=name.len() {
+            let beginning = &name[..length];
+            // Their program prints its usage in any case; before it, what is wrong with the option.
+            let theirs = machine.run(&format!("knockd --{beginning}=x --help"));
+            let is_ambiguous = theirs.stderr.contains("is ambiguous");
+            let of = names.iter().filter(|name| name.starts_with(beginning)).count();
+            assert_eq!(is_ambiguous, of > 1, "{beginning}: {theirs:?}");
+            let prints = ["version", "help"].contains(name);
+            if is_ambiguous {
+                assert_eq!(ours.meaning(beginning), None, "{beginning}");
+            } else if !prints {
+                assert_eq!(ours.meaning(beginning).as_deref(), Some(*name), "{beginning}");
+                meant += 1;
+            }
+        }
+    }
+    assert!(meant > 50, "{meant}");
+}
+
+#[test]
+fn of_an_option_given_twice_the_last_counts_for_both() {
+    if !can_run("of_an_option_given_twice_the_last_counts_for_both", &[]) {
+        return;
+    }
+    for program in [THEIRS, OURS] {
+        let machine = Machine::new();
+        let twice = "-d -v -d -l -l -4 -4 -v -c DIR/none -g DIR/first -g DIR/log -p DIR/none/pid \
+                     -p DIR/pid -c DIR/knockd.conf";
+        let outcome = machine.run(&format!("{program} {twice} -i lo -i lo 2>DIR/errors"));
+        assert_eq!(outcome.status, Some(0), "{}", machine.folder.read("errors"));
+        machine.wait_for_lines("pid", 1);
+        machine.wait_for_text("log", "starting up");
+        assert!(!machine.folder.path("first").exists(), "{program}");
+    }
+}
+
+#[test]
+fn of_two_interfaces_knockd_08_takes_the_last_and_we_take_both() {
+    if !can_run("of_two_interfaces_knockd_08_takes_the_last_and_we_take_both", &[]) {
+        return;
+    }
+    let lines = both(CONFIG, |machine, program| {
+        machine.set_up("ip link add other type veth peer name end && ip link set other up");
+        let options = "-v -i other -i lo -c DIR/knockd.conf";
+        machine.start(&format!("exec {program} {options}")).line()
+    });
+    assert_eq!(lines, ["listening on lo...", "listening on other, lo..."]);
 }
 
 #[test]

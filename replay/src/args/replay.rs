@@ -49,7 +49,9 @@ Exit status:
     after_long_help = EXAMPLES,
     styles = STYLES,
     max_term_width = 80,
-    disable_help_flag = true
+    disable_help_flag = true,
+    args_override_self = true,
+    infer_long_args = true
 )]
 pub(crate) struct Args {
     #[command(flatten)]

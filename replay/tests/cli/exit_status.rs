@@ -71,7 +71,6 @@ fn every_fault_of_the_command_line_is_status_2() {
         "",
         "- - -c knockd.conf",
         "- -r - -c knockd.conf",
-        "knocks.pcap -c knockd.conf -c knockd.conf",
         "knocks.pcap -c knockd.conf --local localhost",
         "knocks.pcap -c knockd.conf --local 10.0.0.0/8",
         "knocks.pcap -c knockd.conf --time=local",
