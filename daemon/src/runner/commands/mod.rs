@@ -1,20 +1,19 @@
 //! Commands: one at a time for each client and door, in order; in parallel for different ones.
 
+mod running;
+mod spawn;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ffi::OsStr;
-use std::io::{self, PipeReader};
+use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use knock_engine::{CommandStatus, DoorId, Phase, RunId, Seconds, address};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::{SigSet, Signal, killpg};
-use nix::unistd::Pid;
+use knock_engine::{CommandStatus, DoorId, Phase, RunId, Seconds};
+use nix::sys::signal::Signal;
 
+use self::running::{Overrun, Running, exit_status};
+use self::spawn::{may_work_later, spawn};
 use super::command_output::CommandOutput;
 
 /// How many start commands run at once, and how many stop commands; the others wait. With separate
@@ -24,21 +23,9 @@ pub(super) const AT_ONCE: usize = 32;
 /// When a command is tried again that could not be started for lack of processes, files or memory.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How long a command may run before a line says so.
-const LONG: Duration = Duration::from_mins(1);
-
-/// How long a command may take to end after SIGTERM before it is killed.
-const TERM_TO_KILL: Duration = Duration::from_secs(5);
-
 /// How many outputs are read of commands that have ended, but have left a process running that can still
 /// write. For one more, the oldest is closed.
 const LEFT_OVER_MAX: usize = 64;
-
-/// The variables of the daemon's environment that commands get, besides `LC_*`.
-const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
-
-/// The `PATH` of commands if the daemon has none.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command to run.
 #[derive(Clone, Debug)]
@@ -85,24 +72,6 @@ pub(super) enum CommandEvent {
     OverLimit(CommandRequest, Signal),
     /// It wrote a line.
     Wrote { door_name: Vec<u8>, text: Vec<u8> },
-}
-
-struct Running {
-    request: CommandRequest,
-    child: Child,
-    output: CommandOutput,
-    since: Instant,
-    /// What was done because it takes long.
-    overrun: Overrun,
-}
-
-/// What was done about a command that takes long.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Overrun {
-    None,
-    Reported,
-    Terminated(Instant),
-    Killed,
 }
 
 /// All commands that run or wait.
@@ -348,98 +317,4 @@ impl Commands {
         }
         self.running.iter().map(|one| one.request.clone()).collect()
     }
-}
-
-impl Running {
-    /// Returns when something is to be done next about how long it takes.
-    fn due(&self, limit: Option<Seconds>) -> Option<Instant> {
-        let end = limit.and_then(|limit| self.since.checked_add(limit_of(limit)));
-        match self.overrun {
-            Overrun::None => {
-                let long = self.since.checked_add(LONG);
-                long.into_iter().chain(end).min()
-            }
-            Overrun::Reported => end,
-            Overrun::Terminated(at) => at.checked_add(TERM_TO_KILL),
-            Overrun::Killed => None,
-        }
-    }
-
-    fn is_over(&self, limit: Option<Seconds>) -> bool {
-        limit.is_some_and(|limit| self.since.elapsed() >= limit_of(limit))
-    }
-
-    /// Sends a signal to the command and all processes that it started.
-    fn signal(&self, signal: Signal) {
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            // This fails if it has just ended.
-            let _ = killpg(Pid::from_raw(id), signal);
-        }
-    }
-}
-
-fn limit_of(limit: Seconds) -> Duration {
-    Duration::from_secs(u64::from(limit.get()))
-}
-
-/// Returns whether starting a command may succeed a little later.
-fn may_work_later(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE].map(Some).contains(&number)
-}
-
-/// Returns the status of a command, as a shell would report it.
-fn exit_status(status: ExitStatus) -> CommandStatus {
-    let number = match (status.code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => signal.saturating_add(128),
-        (None, None) => i32::from(u8::MAX),
-    };
-    CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
-}
-
-/// Starts a command in its own session, with the signal settings of a program that is started by hand,
-/// and with the client, the door and the phase in its environment.
-fn spawn(request: &CommandRequest, in_root: bool) -> io::Result<(Child, PipeReader)> {
-    let (output, input) = io::pipe()?;
-    let flags = OFlag::from_bits_retain(fcntl(output.as_fd(), FcntlArg::F_GETFL)?);
-    fcntl(output.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    let mut client = Vec::new();
-    address::write(request.client, &mut client);
-    let phase = match request.phase {
-        Phase::Start => "start",
-        Phase::Stop => "stop",
-    };
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(OsStr::from_bytes(&request.line));
-    command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
-    command.env_clear().env("PATH", PATH).envs(std::env::vars_os().filter(|(name, _)| {
-        INHERITED.iter().any(|kept| name == kept) || name.as_bytes().starts_with(b"LC_")
-    }));
-    command.env("KNOCK_CLIENT", OsStr::from_bytes(&client));
-    command.env("KNOCK_DOOR", OsStr::from_bytes(&request.door_name));
-    command.env("KNOCK_PHASE", phase);
-    if in_root {
-        command.current_dir("/");
-    }
-    #[expect(unsafe_code, reason = "there is no safe way to run code in the new process")]
-    // SAFETY: it only makes system calls, which are allowed between fork and exec.
-    unsafe {
-        command.pre_exec(leave_daemon);
-    }
-    command.spawn().map(|child| (child, output))
-}
-
-/// Leaves the daemon's session, and resets its signal settings.
-fn leave_daemon() -> io::Result<()> {
-    nix::unistd::setsid()?;
-    for number in 1..=libc::SIGRTMAX() {
-        #[expect(unsafe_code, reason = "installing a handler can be unsafe")]
-        // SAFETY: the default action is not a handler. For some signals the call fails: they always have it.
-        unsafe {
-            libc::signal(number, libc::SIG_DFL);
-        }
-    }
-    SigSet::empty().thread_set_mask()?;
-    Ok(())
 }
