@@ -106,6 +106,12 @@ impl Options {
         self.interfaces.as_ref().map_or(&[], |given| &given.value)
     }
 
+    /// Returns how long a command may run.
+    #[must_use]
+    pub fn command_limit(&self) -> Seconds {
+        value(self.command_limit.as_ref()).unwrap_or(Directive::CommandLimit.default_seconds())
+    }
+
     /// Returns the form of time stamps.
     #[must_use]
     pub fn log_time(&self) -> LogTime {

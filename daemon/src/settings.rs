@@ -25,7 +25,8 @@ pub(crate) struct Settings {
     /// The user that processes without privileges become; `None` unless started by root, because only
     /// root can become another user.
     pub(crate) user: Option<User>,
-    pub(crate) command_limit: Option<Seconds>,
+    /// How long a command may run.
+    pub(crate) command_limit: Seconds,
     /// The file with the open doors, for the next start if this process is killed.
     pub(crate) lease_file: Option<PathBuf>,
 }
@@ -83,7 +84,7 @@ impl Settings {
             log_time: options.log_time(),
             syslog: options.use_syslog,
             user,
-            command_limit: options.command_limit.as_ref().map(|given| given.value),
+            command_limit: options.command_limit(),
             lease_file: options.lease_file.as_ref().map(path),
         })
     }

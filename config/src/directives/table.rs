@@ -113,15 +113,16 @@ directives! {
         section: Section::Options,
         value: Value::Seconds(Least::One {
             message: "no command can finish within 0 seconds",
-            help: "write how many seconds a command may take, or remove the line for no limit",
+            help: "write how many seconds a command may take, up to 2147483647",
         }),
-        absent: Absent::Means("to let commands take as long as they like"),
+        absent: Absent::Seconds(600),
         again: Again::Overrides,
         reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`CommandLimit` = SECONDS",
         manual: "How long a command may run: 1 to 2147483647. One that takes longer gets SIGTERM, \
-                 and SIGKILL 5 seconds later. The signals go to its whole process group. Default: no limit. Unknown to `knockd` 0.8.",
+                 and SIGKILL 5 seconds later. The signals go to its whole process group. Default: 600. \
+                 Unknown to `knockd` 0.8.",
     };
     /// `LeaseFile`, which knockd 0.8 does not know.
     LeaseFile = Row {

@@ -29,6 +29,11 @@ impl Runner {
     /// Logs what a command did, and passes its end on to the engine.
     pub(super) fn command_event(&mut self, event: CommandEvent) {
         match event {
+            // At the end it is the rule.
+            CommandEvent::Waits(_) if matches!(self.state, State::Ending(_)) => {}
+            CommandEvent::Waits(request) => {
+                self.about_command(&request, "waits for its turn, because others are running");
+            }
             CommandEvent::Starts(CommandRequest { door_name, line, .. }) => {
                 let text = [&door_name[..], b": running command: ", &line].concat();
                 self.output.text(Kind::Opening, text);
@@ -37,7 +42,8 @@ impl Runner {
                 self.command_ended(&request, status);
                 // A stop command is run only once, whether it succeeds or not, unless it was killed
                 // because this process had to exit.
-                if let Some(number) = request.closes
+                if let Some(number) = request.lease
+                    && request.phase == Phase::Stop
                     && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
                 {
                     self.forget(number);
@@ -56,8 +62,11 @@ impl Runner {
                 self.about_command(&request, "has been running for 60 seconds");
             }
             CommandEvent::OverLimit(request, signal) => {
-                let what = if signal == Signal::SIGKILL { "killed" } else { "sent SIGTERM" };
-                let text = format!("ran longer than CommandLimit and was {what}");
+                let text = format!("ran longer than CommandLimit and was {}", was(signal));
+                self.about_command(&request, &text);
+            }
+            CommandEvent::EndedEarly(request, signal) => {
+                let text = format!("was {}, because knockd is exiting", was(signal));
                 self.about_command(&request, &text);
             }
             CommandEvent::Wrote { door_name, text } => {
@@ -100,4 +109,9 @@ impl Runner {
             self.output.text(Kind::Notice, [&request.door_name, text.as_bytes()].concat());
         }
     }
+}
+
+/// Returns what was done to a command, in words.
+fn was(signal: Signal) -> &'static str {
+    if signal == Signal::SIGKILL { "killed" } else { "sent SIGTERM" }
 }

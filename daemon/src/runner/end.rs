@@ -19,6 +19,9 @@ const SNIFFER_MAX: Duration = Duration::from_secs(2);
 /// How long after the first signal a second one means to exit at once.
 const SECOND_SIGNAL_MIN: Duration = Duration::from_secs(1);
 
+/// How long start commands may take to end by themselves. The stop commands of their doors wait for them.
+const STARTS_MAX: Duration = Duration::from_secs(5);
+
 /// How long commands may take to end. A service manager usually waits 90 seconds.
 const COMMANDS_MAX: Duration = Duration::from_mins(1);
 
@@ -192,11 +195,13 @@ impl Runner {
                 client,
                 phase: Phase::Stop,
                 line,
-                closes: Some(lease.number),
-                postponed: false,
+                lease: Some(lease.number),
             });
         }
         self.submit(requests);
+        if let Some(at) = Instant::now().checked_add(STARTS_MAX) {
+            self.commands.end_starts_at(at);
+        }
         if self.commands.len() > 0 {
             self.output.text(Kind::Aside, "waiting for child processes...");
         }

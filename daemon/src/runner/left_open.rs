@@ -29,8 +29,7 @@ impl Runner {
                 client,
                 phase: Phase::Stop,
                 line: stop,
-                closes: Some(number),
-                postponed: false,
+                lease: Some(number),
             });
         }
         self.submit(requests);

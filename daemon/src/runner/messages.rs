@@ -14,16 +14,10 @@ use super::output::{Kind, Line};
 use super::{Runner, State};
 use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_progress};
 
-/// While this many commands run or wait, messages of the sniffer are not read: strangers must not be
-/// able to fill the memory of a process with privileges.
-const COMMANDS_MAX: usize = 16_384;
-
 impl Runner {
     /// Reads and handles messages of the sniffer.
     pub(super) fn take_messages(&mut self) {
-        if self.reads_sniffer() {
-            self.sniffer.read();
-        }
+        self.sniffer.read();
         loop {
             match self.sniffer.next(&self.doors) {
                 Ok(Some(message)) => self.take_message(message),
@@ -38,11 +32,6 @@ impl Runner {
         if self.sniffer.has_ended() {
             self.end_without_sniffer();
         }
-    }
-
-    /// Returns whether there is room for more commands. Once the end has begun, none are added.
-    pub(super) fn reads_sniffer(&self) -> bool {
-        self.commands.len() < COMMANDS_MAX || matches!(self.state, State::Ending(_))
     }
 
     fn take_message(&mut self, message: Message) {
@@ -120,7 +109,13 @@ impl Runner {
         // A working engine never has more doors open than this.
         let leases_max = usize::try_from(self.args.max_attempts.get()).unwrap_or(usize::MAX);
         let is_lease = phase == Phase::Start && door.commands.stop_for(client).is_some();
-        let has_room = !is_lease || self.leases.len() < leases_max;
+        let has_room = match phase {
+            Phase::Start => {
+                (!is_lease || self.leases.len() < leases_max)
+                    && self.commands.has_room_for_start(id)
+            }
+            Phase::Stop => true,
+        };
         let Some(command) = command.filter(|_| has_room) else {
             self.sniffer.queue(&Order::CommandEnded { run, status: NOT_STARTED });
             return;
@@ -128,14 +123,17 @@ impl Runner {
         let mut line = Vec::new();
         command.expand(client, &mut line);
         let door_name = door.name.as_bytes().to_vec();
-        let closes = match phase {
+        let lease = match phase {
             Phase::Start => {
-                if let Some(lease) = self.leases.begin(id, door, client) {
-                    let (number, mut stop) = (lease.number, Vec::new());
+                let begun = self.leases.begin(id, door, client).map(|lease| {
+                    let mut stop = Vec::new();
                     lease.stop.expand(client, &mut stop);
-                    self.remember(number, OpenDoor { name: door_name.clone(), client, stop });
-                }
-                None
+                    (lease.number, OpenDoor { name: door_name.clone(), client, stop })
+                });
+                begun.map(|(number, door)| {
+                    self.remember(number, door);
+                    number
+                })
             }
             Phase::Stop => self.leases.end(id, client).map(|lease| lease.number),
         };
@@ -146,8 +144,7 @@ impl Runner {
             client,
             phase,
             line,
-            closes,
-            postponed: false,
+            lease,
         }]);
     }
 }

@@ -141,7 +141,8 @@ impl Runner {
             self.take_signals();
             self.take_messages();
             self.take_addresses();
-            self.commands.reap(&mut events);
+            let Self { commands, sniffer, .. } = &mut self;
+            commands.reap(|id| sniffer.collect(id), &mut events);
             self.commands.listen(&mut events);
             self.commands.watch(&mut events);
             for one in events.drain(..) {
@@ -164,7 +165,7 @@ impl Runner {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
         ];
-        if let Some((socket, events)) = self.sniffer.wanted(self.reads_sniffer()) {
+        if let Some((socket, events)) = self.sniffer.wanted() {
             wanted.push(PollFd::new(socket, events));
         }
         let outputs = self.commands.outputs();

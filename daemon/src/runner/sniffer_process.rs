@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use knock_engine::Doors;
 use nix::poll::PollFlags;
+use nix::unistd::Pid;
 
 use crate::wire::{InvalidMessage, Message, MessageReader, Order};
 
@@ -48,10 +49,10 @@ impl SnifferProcess {
         }
     }
 
-    /// Returns what to wait for; `None` if it has ended. Messages are awaited only if `is_read`.
-    pub(super) fn wanted(&self, is_read: bool) -> Option<(BorrowedFd<'_>, PollFlags)> {
+    /// Returns what to wait for; `None` if it has ended.
+    pub(super) fn wanted(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         let mut events = PollFlags::empty();
-        events.set(PollFlags::POLLIN, is_read && self.takes_orders());
+        events.set(PollFlags::POLLIN, self.takes_orders());
         events.set(PollFlags::POLLOUT, !self.orders.is_empty());
         self.socket.as_ref().map(|socket| (socket.as_fd(), events))
     }
@@ -116,6 +117,12 @@ impl SnifferProcess {
         self.kill();
         self.status_soon()?
             .ok_or_else(|| io::Error::other("it hangs, and knockd cannot kill it without CAP_KILL"))
+    }
+
+    /// Collects the process if it is the one with this id, which has ended.
+    pub(super) fn collect(&mut self, id: Pid) -> bool {
+        // Its status is kept for `status`.
+        i32::try_from(self.child.id()) == Ok(id.as_raw()) && self.child.try_wait().is_ok()
     }
 
     /// Waits up to a second for the end of the process.

@@ -1,9 +1,5 @@
 //! Commands: their environment, their output and their end.
 
-use std::process::Command;
-use std::thread;
-use std::time::Duration;
-
 use nix::sys::signal::{Signal, kill};
 
 use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
@@ -243,59 +239,6 @@ fn a_stop_command_that_fails_during_the_end_is_logged_and_gives_status_1() {
     let outcome = daemon.live.finish();
     let failed = "door: command returned non-zero status code (5)\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), failed));
-}
-
-#[test]
-fn a_stop_command_for_which_there_is_no_process_is_tried_until_there_is() {
-    let name = "a_stop_command_for_which_there_is_no_process_is_tried_until_there_is";
-    let commands = "start_command = touch DIR/open\ncmd_timeout = 1\nstop_command = rm DIR/open";
-    let Some(machine) = machine(name, commands) else { return };
-    let daemon = Daemon::start(&machine, "-v");
-    machine.knock(&[7000]);
-    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
-    wait_until("it is open", || machine.folder.path("open").exists());
-    limit_files(&daemon, 3);
-    daemon.wait_for("127.0.0.1: door: command timeout");
-    daemon.wait_for_error(&format!(
-        "door: command for 127.0.0.1 cannot be started (Too many open files), trying again every second: \
-         rm {}",
-        machine.folder.path("open").display()
-    ));
-    // It is tried again, and that is not logged again.
-    thread::sleep(Duration::from_secs(3));
-    assert!(machine.folder.path("open").exists());
-    limit_files(&daemon, 1024);
-    wait_until("it is closed", || !machine.folder.path("open").exists());
-    let outcome = daemon.end();
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-}
-
-#[test]
-fn start_commands_that_hang_do_not_keep_doors_from_being_closed() {
-    let name = "start_commands_that_hang_do_not_keep_doors_from_being_closed";
-    let more = "start_command = touch DIR/open\ncmd_timeout = 2\nstop_command = rm DIR/open\n\
-                [hanging]\nsequence = 7001:udp\ncommand = exec sleep 600";
-    let Some(machine) = machine(name, more) else { return };
-    let daemon = Daemon::start(&machine, "-v");
-    machine.knock(&[7000]);
-    wait_until("it is open", || machine.folder.path("open").exists());
-    for last in 1..=40 {
-        machine.knocker([127, 0, 1, last]).knock(&[7001]);
-    }
-    wait_until("as many commands run as may", || machine.named("sleep").len() == 32);
-    assert!(machine.folder.path("open").exists());
-    wait_until("it is closed", || !machine.folder.path("open").exists());
-    assert_eq!(machine.named("sleep").len(), 32);
-    // Those that wait would come next.
-    daemon.runner.signal(Signal::SIGKILL);
-    assert_eq!(daemon.live.finish().status, None);
-}
-
-/// Sets how many files the process that starts commands may have open.
-fn limit_files(daemon: &Daemon, number: u32) {
-    let mut command = Command::new("prlimit");
-    command.arg("--pid").arg(daemon.runner.id.to_string()).arg(format!("--nofile={number}:1024"));
-    assert!(command.status().unwrap().success());
 }
 
 /// Returns a machine with a door that one knock opens.

@@ -21,5 +21,6 @@ mod privileges;
 mod reload;
 #[cfg(target_arch = "x86_64")]
 mod resolver;
+mod scheduling;
 mod syslog;
 mod takeover;

@@ -32,7 +32,7 @@ fn an_empty_value_is_reported_with_what_is_expected_and_what_its_absence_means()
         (
             "options",
             "commandlimit",
-            write_or_remove("a number of seconds", "to let commands take as long as they like"),
+            write_or_remove("a number of seconds", "for the default, 600 seconds"),
         ),
         (
             "options",

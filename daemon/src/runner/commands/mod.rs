@@ -1,139 +1,164 @@
-//! Commands: one at a time for each client and door, in order; in parallel for different ones.
+//! Commands: one at a time for each client and door, in order; in parallel for different ones, so that no
+//! door keeps another waiting.
 
+mod children;
+mod lane;
+mod request;
 mod running;
 mod spawn;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use knock_engine::{CommandStatus, DoorId, Phase, RunId, Seconds};
+use knock_engine::{CommandStatus, DoorId, Phase, Seconds};
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
-use self::running::{Overrun, Running, exit_status};
+use self::lane::{Lane, Places};
+pub(super) use self::request::CommandRequest;
+use self::request::Key;
+use self::running::{Late, Limits, Running};
 use self::spawn::{may_work_later, spawn};
 use super::command_output::CommandOutput;
 
-/// How many start commands run at once, and how many stop commands; the others wait. With separate
-/// limits, start commands that hang do not keep doors from being closed.
-pub(super) const AT_ONCE: usize = 32;
+/// How many start commands run at once.
+const START_PLACES: Places = Places { fresh: 32, all: 64 };
+
+/// How many stop commands run at once. More would be slower: 2,000 deletions with iptables-nft took 39 s
+/// one at a time, 34 s two at a time and 86 s thirty-two at a time, because they wait for each other.
+const STOP_PLACES: Places = Places { fresh: 4, all: 32 };
+
+/// How many start commands of one door run or wait. The engine has the same limit, so a sniffer that
+/// works as it should asks for no more.
+const STARTS_OF_A_DOOR: usize = 256;
+
+/// How many start commands of all doors run or wait.
+const STARTS: usize = 16_384;
 
 /// When a command is tried again that could not be started for lack of processes, files or memory.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// For how long start commands are tried again. Stop commands are tried until they start.
+const RETRY_STARTS_MAX: Duration = Duration::from_secs(10);
 
 /// How many outputs are read of commands that have ended, but have left a process running that can still
 /// write. For one more, the oldest is closed.
 const LEFT_OVER_MAX: usize = 64;
 
-/// A command to run.
-#[derive(Clone, Debug)]
-pub(super) struct CommandRequest {
-    /// The engine's id, to report its end; `None` if the engine does not wait for it.
-    pub(super) run: Option<RunId>,
-    /// `None` if the door no longer exists.
-    pub(super) door: Option<DoorId>,
-    /// The name of the door at the time of the request.
-    pub(super) door_name: Vec<u8>,
-    pub(super) client: IpAddr,
-    pub(super) phase: Phase,
-    /// The command line for the shell.
-    pub(super) line: Vec<u8>,
-    /// The number of the lease that it ends.
-    pub(super) closes: Option<u64>,
-    /// Whether it could not be started, which was logged, and is tried again.
-    pub(super) postponed: bool,
-}
-
-/// Client and door: commands with the same key never run at the same time.
-type Key = (Option<DoorId>, IpAddr);
-
-impl CommandRequest {
-    const fn key(&self) -> Key {
-        (self.door, self.client)
-    }
-}
-
 /// What a command did, or what was done to it.
 #[derive(Debug)]
 pub(super) enum CommandEvent {
+    /// It waits, because as many commands run as may. Not said again before none of its door waits.
+    Waits(CommandRequest),
     /// It is its turn.
     Starts(CommandRequest),
     /// It has ended.
     Ended(CommandRequest, CommandStatus),
     /// It could not be started.
     NotStarted(CommandRequest, io::Error),
-    /// It closes a door and could not be started; it is tried again.
+    /// It could not be started for lack of processes, files or memory; it and others are tried again.
     Postponed(CommandRequest, io::Error),
     /// It has been running for a long time.
     RunsLong(CommandRequest),
     /// It ran longer than the limit, and was sent this signal.
     OverLimit(CommandRequest, Signal),
+    /// It opens a door, and was sent this signal because the daemon ends.
+    EndedEarly(CommandRequest, Signal),
     /// It wrote a line.
     Wrote { door_name: Vec<u8>, text: Vec<u8> },
 }
 
+/// That commands cannot be started for lack of processes, files or memory.
+#[derive(Clone, Copy, Debug)]
+struct Lack {
+    since: Instant,
+    /// When the next try is.
+    retry: Instant,
+}
+
 /// All commands that run or wait.
 pub(super) struct Commands {
-    running: Vec<Running>,
-    /// Commands that start as soon as fewer of their kind run, in order.
-    ready_starts: VecDeque<CommandRequest>,
-    ready_stops: VecDeque<CommandRequest>,
-    /// Commands that are tried again, and when, in order of time.
-    postponed: VecDeque<(Instant, CommandRequest)>,
-    /// The keys of commands that run, are ready or are tried again.
+    running: BTreeMap<Pid, Running>,
+    starts: Lane,
+    stops: Lane,
+    /// The keys of commands that run or wait in a lane.
     busy: BTreeSet<Key>,
-    /// Commands that wait until another with the same key has ended, in order.
+    /// Commands that wait until another with the same key has ended, in order; stop commands first.
     blocked: BTreeMap<Key, VecDeque<CommandRequest>>,
     /// How many commands `blocked` has.
     blocked_count: usize,
+    /// How many start commands of each door run or wait.
+    starts_of: BTreeMap<Option<DoorId>, usize>,
+    starts_count: usize,
     left_over: VecDeque<(Vec<u8>, CommandOutput)>,
-    limit: Option<Seconds>,
+    lack: Option<Lack>,
+    limits: Limits,
     /// Whether commands run in the root directory, as those of a daemon do.
     in_root: bool,
 }
 
 impl Commands {
-    pub(super) fn new(limit: Option<Seconds>, in_root: bool) -> Self {
+    pub(super) const fn new(limit: Seconds, in_root: bool) -> Self {
         Self {
-            running: Vec::new(),
-            ready_starts: VecDeque::new(),
-            ready_stops: VecDeque::new(),
-            postponed: VecDeque::new(),
+            running: BTreeMap::new(),
+            starts: Lane::new(START_PLACES),
+            stops: Lane::new(STOP_PLACES),
             busy: BTreeSet::new(),
             blocked: BTreeMap::new(),
             blocked_count: 0,
+            starts_of: BTreeMap::new(),
+            starts_count: 0,
             left_over: VecDeque::new(),
-            limit,
+            lack: None,
+            limits: Limits { each: limit, starts_end: None },
             in_root,
         }
     }
 
     /// Sets how long commands may run, also for those that run already.
-    pub(super) fn set_limit(&mut self, limit: Option<Seconds>) {
-        self.limit = limit;
+    pub(super) const fn set_limit(&mut self, limit: Seconds) {
+        self.limits.each = limit;
+    }
+
+    /// Sets when start commands that still run are ended.
+    pub(super) fn end_starts_at(&mut self, at: Instant) {
+        self.limits.starts_end.get_or_insert(at);
     }
 
     /// Returns how many commands run or wait.
     pub(super) fn len(&self) -> usize {
-        let ready = self.ready_starts.len().saturating_add(self.ready_stops.len());
-        let waiting = ready.saturating_add(self.postponed.len()).saturating_add(self.blocked_count);
-        self.running.len().saturating_add(waiting)
+        let waiting = self.starts.waiting().saturating_add(self.stops.waiting());
+        self.running.len().saturating_add(waiting).saturating_add(self.blocked_count)
+    }
+
+    /// Returns whether there is room for one more start command of a door.
+    pub(super) fn has_room_for_start(&self, door: DoorId) -> bool {
+        let of_door = self.starts_of.get(&Some(door)).copied().unwrap_or(0);
+        of_door < STARTS_OF_A_DOOR && self.starts_count < STARTS
     }
 
     /// Queues a command, and starts it if it is its turn.
     pub(super) fn submit(&mut self, request: CommandRequest, events: &mut Vec<CommandEvent>) {
-        self.queue(request);
+        let (door, phase) = (request.door, request.phase);
+        if phase == Phase::Start {
+            let count = self.starts_of.entry(door).or_default();
+            *count = count.saturating_add(1);
+            self.starts_count = self.starts_count.saturating_add(1);
+        }
+        self.queue(request.clone());
         self.start(events);
+        if self.lack.is_none() && self.lane(phase).must_say_waits(door) {
+            events.push(CommandEvent::Waits(request));
+        }
     }
 
     /// Removes and returns the start commands that have not been started.
     pub(super) fn withdraw_starts(&mut self) -> Vec<CommandRequest> {
         let waiting = self.withdraw_waiting();
-        let (starts, stops) =
+        let (starts, stops): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|request| request.phase == Phase::Start);
-        let stops: Vec<CommandRequest> = stops;
         for request in stops {
             self.queue(request);
         }
@@ -144,115 +169,156 @@ impl Commands {
     pub(super) fn withdraw_waiting(&mut self) -> Vec<CommandRequest> {
         let blocked = std::mem::take(&mut self.blocked).into_values().flatten();
         self.blocked_count = 0;
-        let postponed = self.postponed.drain(..).map(|(_, request)| request);
-        let ready = self.ready_starts.drain(..).chain(self.ready_stops.drain(..));
-        let waiting = postponed.chain(ready).chain(blocked).collect();
-        self.busy = self.running.iter().map(|one| one.request.key()).collect();
+        let waiting: Vec<_> =
+            self.stops.drain().chain(self.starts.drain()).chain(blocked).collect();
+        for request in &waiting {
+            self.forget_start(request.phase, request.door);
+        }
+        self.busy = self.running.values().map(|one| one.request.key()).collect();
         waiting
+    }
+
+    /// Notes that a command neither runs nor waits any more.
+    fn forget_start(&mut self, phase: Phase, door: Option<DoorId>) {
+        if phase == Phase::Start
+            && let Some(count) = self.starts_of.get_mut(&door)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.starts_of.remove(&door);
+            }
+            self.starts_count = self.starts_count.saturating_sub(1);
+        }
     }
 
     fn queue(&mut self, request: CommandRequest) {
         let key = request.key();
         if self.busy.insert(key) {
-            self.ready(request.phase).push_back(request);
-        } else {
-            self.blocked_count = self.blocked_count.saturating_add(1);
-            self.blocked.entry(key).or_default().push_back(request);
+            self.lane(request.phase).push(request);
+            return;
         }
+        self.blocked_count = self.blocked_count.saturating_add(1);
+        let blocked = self.blocked.entry(key).or_default();
+        let place = match request.phase {
+            Phase::Start => blocked.len(),
+            Phase::Stop => blocked.iter().take_while(|one| one.phase == Phase::Stop).count(),
+        };
+        blocked.insert(place, request);
     }
 
-    const fn ready(&mut self, phase: Phase) -> &mut VecDeque<CommandRequest> {
+    const fn lane(&mut self, phase: Phase) -> &mut Lane {
         match phase {
-            Phase::Start => &mut self.ready_starts,
-            Phase::Stop => &mut self.ready_stops,
+            Phase::Start => &mut self.starts,
+            Phase::Stop => &mut self.stops,
         }
     }
 
+    /// Starts the commands whose turn it is: stop commands first.
     fn start(&mut self, events: &mut Vec<CommandEvent>) {
+        if self.lack.is_some_and(|lack| Instant::now() < lack.retry) {
+            return;
+        }
         for phase in [Phase::Stop, Phase::Start] {
-            while self.running.iter().filter(|one| one.request.phase == phase).count() < AT_ONCE
-                && let Some(request) = self.ready(phase).pop_front()
-            {
-                self.start_one(request, events);
+            while let Some(request) = self.lane(phase).pop() {
+                if !self.start_one(request, events) {
+                    return;
+                }
             }
         }
     }
 
-    fn start_one(&mut self, mut request: CommandRequest, events: &mut Vec<CommandEvent>) {
-        if !request.postponed {
-            events.push(CommandEvent::Starts(request.clone()));
-        }
-        match spawn(&request, self.in_root) {
-            Ok((child, output)) => self.running.push(Running {
-                output: CommandOutput::new(output),
-                child,
-                since: Instant::now(),
-                overrun: Overrun::None,
-                request,
-            }),
-            // A client can knock again, but a door must not stay open, so only stop commands are retried.
-            Err(error) if request.phase == Phase::Stop && may_work_later(&error) => {
-                let again = Instant::now().checked_add(RETRY).unwrap_or_else(Instant::now);
-                if !std::mem::replace(&mut request.postponed, true) {
+    /// Starts a command. Returns `false` if the next try must wait.
+    fn start_one(&mut self, request: CommandRequest, events: &mut Vec<CommandEvent>) -> bool {
+        let error = match spawn(&request, self.in_root) {
+            Ok((child, output)) => {
+                self.lack = None;
+                events.push(CommandEvent::Starts(request.clone()));
+                self.lane(request.phase).begun(request.door);
+                let running = Running::new(request, child, CommandOutput::new(output));
+                self.running.insert(running.id(), running);
+                return true;
+            }
+            Err(error) => error,
+        };
+        let now = Instant::now();
+        if may_work_later(&error) {
+            let since = self.lack.map_or(now, |lack| lack.since);
+            let is_new = self.lack.is_none();
+            let retry = now.checked_add(RETRY).unwrap_or(now);
+            self.lack = Some(Lack { since, retry });
+            let is_over = now.saturating_duration_since(since) >= RETRY_STARTS_MAX;
+            // A client can knock again, but a door must not stay open.
+            if request.phase == Phase::Stop || !is_over {
+                if is_new {
                     events.push(CommandEvent::Postponed(request.clone(), error));
                 }
-                self.postponed.push_back((again, request));
-            }
-            Err(error) => {
-                self.unblock(request.key());
-                events.push(CommandEvent::NotStarted(request, error));
+                self.lane(request.phase).put_back(request);
+                return false;
             }
         }
+        self.forget_start(request.phase, request.door);
+        self.unblock(request.key());
+        events.push(CommandEvent::NotStarted(request, error));
+        true
     }
 
-    /// Makes the next command of a client and door ready.
+    /// Lets the next command of a client and door wait for its turn.
     fn unblock(&mut self, key: Key) {
-        let Some(blocked) = self.blocked.get_mut(&key) else {
-            self.busy.remove(&key);
-            return;
-        };
+        self.busy.remove(&key);
+        let Some(blocked) = self.blocked.get_mut(&key) else { return };
         let next = blocked.pop_front();
         if blocked.is_empty() {
             self.blocked.remove(&key);
         }
         if let Some(next) = next {
             self.blocked_count = self.blocked_count.saturating_sub(1);
-            self.ready(next.phase).push_back(next);
+            self.queue(next);
         }
     }
 
-    /// Collects the commands that have ended, and starts those that waited for them.
-    pub(super) fn reap(&mut self, events: &mut Vec<CommandEvent>) {
-        let mut place = 0;
-        while let Some(running) = self.running.get_mut(place) {
-            let Some(status) = running.child.try_wait().transpose() else {
-                place = place.saturating_add(1);
-                continue;
-            };
-            let Running { request, mut output, .. } = self.running.swap_remove(place);
-            // A status that cannot be read does not count as success.
-            let status = status.map_or(CommandStatus(u8::MAX), exit_status);
-            let lines = output.read();
-            events.extend(
-                lines
-                    .into_iter()
-                    .map(|text| CommandEvent::Wrote { door_name: request.door_name.clone(), text }),
-            );
-            if output.is_open() {
-                self.left_over.push_back((request.door_name.clone(), output));
-                if self.left_over.len() > LEFT_OVER_MAX {
-                    self.left_over.pop_front();
-                }
+    /// Collects child processes that have ended, and starts the commands that waited for them.
+    /// `is_other` collects a child that is no command, if it knows it.
+    pub(super) fn reap(
+        &mut self,
+        mut is_other: impl FnMut(Pid) -> bool,
+        events: &mut Vec<CommandEvent>,
+    ) {
+        while let Some(child) = children::ended() {
+            if let Some(running) = self.running.remove(&child) {
+                self.ended(running, events);
+            } else if !is_other(child) && children::collect(child).is_err() {
+                break;
             }
-            self.unblock(request.key());
-            events.push(CommandEvent::Ended(request, status));
         }
         self.start(events);
     }
 
+    fn ended(&mut self, mut running: Running, events: &mut Vec<CommandEvent>) {
+        let status = running.status();
+        let Running { request, mut output, is_fresh, .. } = running;
+        self.lane(request.phase).ended(request.door, is_fresh);
+        self.forget_start(request.phase, request.door);
+        if let Some(lack) = &mut self.lack {
+            // What it needed is free now.
+            lack.retry = Instant::now();
+        }
+        let door_name = &request.door_name;
+        let lines = output.read().into_iter();
+        events.extend(lines.map(|text| CommandEvent::Wrote { door_name: door_name.clone(), text }));
+        if output.is_open() {
+            self.left_over.push_back((request.door_name.clone(), output));
+            if self.left_over.len() > LEFT_OVER_MAX {
+                self.left_over.pop_front();
+            }
+        }
+        self.unblock(request.key());
+        events.push(CommandEvent::Ended(request, status));
+    }
+
     /// Reads the output of commands.
     pub(super) fn listen(&mut self, events: &mut Vec<CommandEvent>) {
-        let running = self.running.iter_mut().map(|one| (&one.request.door_name, &mut one.output));
+        let running =
+            self.running.values_mut().map(|one| (&one.request.door_name, &mut one.output));
         let left_over = self.left_over.iter_mut().map(|(name, output)| (&*name, output));
         for (door_name, output) in running.chain(left_over) {
             for text in output.read() {
@@ -264,7 +330,7 @@ impl Commands {
 
     /// Returns the outputs of commands that are still open.
     pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let running = self.running.iter().map(|one| &one.output);
+        let running = self.running.values().map(|one| &one.output);
         let left_over = self.left_over.iter().map(|(_, output)| output);
         running.chain(left_over).filter(|output| output.is_open()).map(AsFd::as_fd)
     }
@@ -272,49 +338,38 @@ impl Commands {
     /// Reports commands that take long, ends those that are over the limit, and retries those that could
     /// not be started.
     pub(super) fn watch(&mut self, events: &mut Vec<CommandEvent>) {
-        while let Some((_, request)) =
-            self.postponed.pop_front_if(|(due, _)| *due <= Instant::now())
-        {
-            self.ready(request.phase).push_back(request);
+        let Self { running, starts, stops, limits, .. } = self;
+        for one in running.values_mut() {
+            while let Some(late) = one.watch(limits) {
+                let request = &one.request;
+                match late {
+                    Late::Aged if request.phase == Phase::Start => starts.aged(request.door),
+                    Late::Aged => stops.aged(request.door),
+                    Late::RunsLong => events.push(CommandEvent::RunsLong(request.clone())),
+                    Late::OverLimit(signal) => {
+                        events.push(CommandEvent::OverLimit(request.clone(), signal));
+                    }
+                    Late::EndedEarly(signal) => {
+                        events.push(CommandEvent::EndedEarly(request.clone(), signal));
+                    }
+                }
+            }
         }
         self.start(events);
-        let limit = self.limit;
-        for one in &mut self.running {
-            let Some(due) = one.due(limit) else { continue };
-            if Instant::now() < due {
-                continue;
-            }
-            let signal = match one.overrun {
-                Overrun::None if !one.is_over(limit) => {
-                    one.overrun = Overrun::Reported;
-                    events.push(CommandEvent::RunsLong(one.request.clone()));
-                    continue;
-                }
-                Overrun::None | Overrun::Reported => {
-                    one.overrun = Overrun::Terminated(Instant::now());
-                    Signal::SIGTERM
-                }
-                Overrun::Terminated(_) | Overrun::Killed => {
-                    one.overrun = Overrun::Killed;
-                    Signal::SIGKILL
-                }
-            };
-            one.signal(signal);
-            events.push(CommandEvent::OverLimit(one.request.clone(), signal));
-        }
     }
 
     /// Returns when there is something to [`watch`](Self::watch) for.
     pub(super) fn watch_due(&self) -> Option<Instant> {
-        let postponed = self.postponed.front().map(|(due, _)| *due);
-        self.running.iter().filter_map(|one| one.due(self.limit)).chain(postponed).min()
+        let waits = self.starts.waiting() > 0 || self.stops.waiting() > 0;
+        let retry = self.lack.filter(|_| waits).map(|lack| lack.retry);
+        self.running.values().filter_map(|one| one.due(&self.limits)).chain(retry).min()
     }
 
     /// Kills all commands that run, and returns them.
     pub(super) fn kill_all(&mut self) -> Vec<CommandRequest> {
-        for one in &self.running {
+        for one in self.running.values() {
             one.signal(Signal::SIGKILL);
         }
-        self.running.iter().map(|one| one.request.clone()).collect()
+        self.running.values().map(|one| one.request.clone()).collect()
     }
 }

@@ -1,15 +1,19 @@
 //! A command that runs.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use knock_engine::{CommandStatus, Seconds};
+use knock_engine::{CommandStatus, Phase, Seconds};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::super::command_output::CommandOutput;
-use super::CommandRequest;
+use super::request::CommandRequest;
+
+/// How long a command is fresh: one that takes longer probably waits for something, and does not keep
+/// others from being started.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// How long a command may run before a line says so.
 const LONG: Duration = Duration::from_mins(1);
@@ -17,62 +21,132 @@ const LONG: Duration = Duration::from_mins(1);
 /// How long a command may take to end after SIGTERM before it is killed.
 const TERM_TO_KILL: Duration = Duration::from_secs(5);
 
+/// How long commands may run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Any command.
+    pub(super) each: Seconds,
+    /// When start commands are ended, whatever they do.
+    pub(super) starts_end: Option<Instant>,
+}
+
 pub(super) struct Running {
     pub(super) request: CommandRequest,
-    pub(super) child: Child,
+    child: Child,
     pub(super) output: CommandOutput,
-    pub(super) since: Instant,
+    since: Instant,
+    /// Whether it began a moment ago.
+    pub(super) is_fresh: bool,
     /// What was done because it takes long.
-    pub(super) overrun: Overrun,
+    overrun: Overrun,
 }
 
 /// What was done about a command that takes long.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Overrun {
+enum Overrun {
     None,
     Reported,
     Terminated(Instant),
     Killed,
 }
 
+/// What happened to a command because it takes long.
+pub(super) enum Late {
+    /// It is no longer fresh.
+    Aged,
+    /// It has been running for a long time.
+    RunsLong,
+    /// It ran longer than the limit, and was sent this signal.
+    OverLimit(Signal),
+    /// It is a start command, and was sent this signal because the daemon ends.
+    EndedEarly(Signal),
+}
+
 impl Running {
+    pub(super) fn new(request: CommandRequest, child: Child, output: CommandOutput) -> Self {
+        let (since, overrun) = (Instant::now(), Overrun::None);
+        Self { request, child, output, since, is_fresh: true, overrun }
+    }
+
+    /// Returns the id of its process.
+    pub(super) fn id(&self) -> Pid {
+        // A process id is a positive number of 22 bits.
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
+    }
+
     /// Returns when something is to be done next about how long it takes.
-    pub(super) fn due(&self, limit: Option<Seconds>) -> Option<Instant> {
-        let end = limit.and_then(|limit| self.since.checked_add(limit_of(limit)));
-        match self.overrun {
+    pub(super) fn due(&self, limits: &Limits) -> Option<Instant> {
+        let aged = self.since.checked_add(FRESH).filter(|_| self.is_fresh);
+        let next = match self.overrun {
             Overrun::None => {
                 let long = self.since.checked_add(LONG);
-                long.into_iter().chain(end).min()
+                long.into_iter().chain(self.end(limits)).min()
             }
-            Overrun::Reported => end,
+            Overrun::Reported => self.end(limits),
             Overrun::Terminated(at) => at.checked_add(TERM_TO_KILL),
             Overrun::Killed => None,
+        };
+        aged.into_iter().chain(next).min()
+    }
+
+    /// Returns when it is ended.
+    fn end(&self, limits: &Limits) -> Option<Instant> {
+        self.own_end(limits).into_iter().chain(self.end_of_starts(limits)).min()
+    }
+
+    fn own_end(&self, limits: &Limits) -> Option<Instant> {
+        self.since.checked_add(Duration::from_secs(u64::from(limits.each.get())))
+    }
+
+    fn end_of_starts(&self, limits: &Limits) -> Option<Instant> {
+        limits.starts_end.filter(|_| self.request.phase == Phase::Start)
+    }
+
+    /// Does what is due, and returns what that was.
+    pub(super) fn watch(&mut self, limits: &Limits) -> Option<Late> {
+        let now = Instant::now();
+        self.due(limits).filter(|due| *due <= now)?;
+        if self.is_fresh && self.since.checked_add(FRESH).is_some_and(|aged| aged <= now) {
+            self.is_fresh = false;
+            return Some(Late::Aged);
+        }
+        let signal = match self.overrun {
+            Overrun::None if self.end(limits).is_none_or(|end| now < end) => {
+                self.overrun = Overrun::Reported;
+                return Some(Late::RunsLong);
+            }
+            Overrun::None | Overrun::Reported => {
+                self.overrun = Overrun::Terminated(now);
+                Signal::SIGTERM
+            }
+            Overrun::Terminated(_) | Overrun::Killed => {
+                self.overrun = Overrun::Killed;
+                Signal::SIGKILL
+            }
+        };
+        self.signal(signal);
+        if self.own_end(limits).is_some_and(|end| end <= now) {
+            Some(Late::OverLimit(signal))
+        } else {
+            Some(Late::EndedEarly(signal))
         }
     }
 
-    pub(super) fn is_over(&self, limit: Option<Seconds>) -> bool {
-        limit.is_some_and(|limit| self.since.elapsed() >= limit_of(limit))
+    /// Returns how it ended, as a shell would report it.
+    pub(super) fn status(&mut self) -> CommandStatus {
+        // A status that cannot be read does not count as success.
+        let Ok(Some(status)) = self.child.try_wait() else { return CommandStatus(u8::MAX) };
+        let number = match (status.code(), status.signal()) {
+            (Some(code), _) => code,
+            (None, Some(signal)) => signal.saturating_add(128),
+            (None, None) => i32::from(u8::MAX),
+        };
+        CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
     }
 
     /// Sends a signal to the command and all processes that it started.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            // This fails if it has just ended.
-            let _ = killpg(Pid::from_raw(id), signal);
-        }
+        // This fails if it has just ended.
+        let _ = killpg(self.id(), signal);
     }
-}
-
-fn limit_of(limit: Seconds) -> Duration {
-    Duration::from_secs(u64::from(limit.get()))
-}
-
-/// Returns the status of a command, as a shell would report it.
-pub(super) fn exit_status(status: ExitStatus) -> CommandStatus {
-    let number = match (status.code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => signal.saturating_add(128),
-        (None, None) => i32::from(u8::MAX),
-    };
-    CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
 }

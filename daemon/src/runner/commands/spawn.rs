@@ -11,7 +11,7 @@ use knock_engine::{Phase, address};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::SigSet;
 
-use super::CommandRequest;
+use super::request::CommandRequest;
 
 /// The variables of the daemon's environment that commands get, besides `LC_*`.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];

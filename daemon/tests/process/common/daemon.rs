@@ -46,6 +46,11 @@ impl Daemon {
         while self.live.error_line() != expected {}
     }
 
+    /// Waits for a line on standard error that begins like this.
+    pub(crate) fn wait_for_error_beginning(&self, expected: &str) {
+        while !self.live.error_line().starts_with(expected) {}
+    }
+
     /// Stops it by a signal. Returns what it has printed since it listens, except for lines that were
     /// already read.
     pub(crate) fn end(self) -> Outcome {
