@@ -17,6 +17,7 @@ pub mod capture_builder;
 pub mod cases;
 pub mod cases_08;
 pub mod command_line;
+pub mod completions;
 pub mod differential;
 pub mod drive;
 pub mod generators;

@@ -5,6 +5,11 @@
 use knock_tests::manual::{Page, Part, prose};
 
 #[test]
+fn the_completions_in_the_packages_are_up_to_date() {
+    knock_tests::completions::assert_are_committed(&knock::command());
+}
+
+#[test]
 fn the_manual_page_is_up_to_date() {
     page().assert_is_committed();
 }

@@ -3,6 +3,11 @@
 use knock_tests::manual::Page;
 
 #[test]
+fn the_completions_in_the_packages_are_up_to_date() {
+    knock_tests::completions::assert_are_committed(&knock_replay::command());
+}
+
+#[test]
 fn the_manual_page_is_up_to_date() {
     page().assert_is_committed();
 }
