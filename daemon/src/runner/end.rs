@@ -10,6 +10,7 @@ use knock_engine::Phase;
 use nix::sys::signal::Signal;
 
 use super::commands::CommandRequest;
+use super::notify::Notifier;
 use super::output::Kind;
 use super::{Exit, Runner};
 
@@ -80,6 +81,7 @@ impl Runner {
         self.output.text(Kind::Aside, format!("listening on {names}..."));
         self.output.text(Kind::Logged, format!("starting up, listening on {names}"));
         self.close_left_open();
+        self.tell(Notifier::ready);
         self.reload_if_early();
     }
 
@@ -114,6 +116,7 @@ impl Runner {
         if matches!(self.state, State::Ending(_)) {
             return;
         }
+        self.tell(Notifier::stopping);
         self.sniffer.dismiss();
         let by = Instant::now().checked_add(SNIFFER_MAX).unwrap_or_else(Instant::now);
         self.state = State::Ending(Ending::Sniffer(by));

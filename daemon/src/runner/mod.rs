@@ -14,6 +14,7 @@ mod left_open;
 mod lookup;
 mod losses;
 mod messages;
+mod notify;
 mod one_time;
 mod output;
 mod reload;
@@ -37,6 +38,7 @@ use self::end::State;
 use self::lease_file::LeaseFile;
 use self::leases::Leases;
 use self::losses::Losses;
+use self::notify::Notifier;
 use self::one_time::OneTime;
 pub(crate) use self::one_time::check_writable;
 use self::output::{Kind, Output};
@@ -77,6 +79,8 @@ struct Runner {
     pid_file: Option<PidFile>,
     /// The caller that waits until the daemon listens.
     waiting: Option<Waiting>,
+    /// The service manager.
+    notify: Notifier,
     reload: Reload,
     losses: Losses,
     state: State,

@@ -8,6 +8,7 @@ use knock_config::Config;
 use knock_config::diagnostics::Style;
 use knock_config::text::shown;
 
+use super::notify::Notifier;
 use super::one_time::{OneTime, check_writable};
 use super::output::Kind;
 use super::start::{Loaded, load, sinks};
@@ -42,6 +43,7 @@ impl Runner {
         if matches!((self.state, &self.reload), (State::Listening, Reload::Idle)) {
             let text = format!("re-reading config file: {}", shown(&self.path));
             self.output.text(Kind::Opening, text);
+            self.tell(Notifier::reloading);
             self.read();
         }
     }
@@ -83,6 +85,7 @@ impl Runner {
                 );
                 self.output.text(Kind::Notice, text);
                 self.reopen_log();
+                self.tell(Notifier::ready);
             }
         }
     }
@@ -143,6 +146,7 @@ impl Runner {
         }
         let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();
         self.one_time = OneTime::new(&config, &files, ids);
+        self.tell(Notifier::ready);
         if again {
             self.reload();
         }
@@ -150,6 +154,7 @@ impl Runner {
 
     /// Discards a configuration that the engine has refused.
     pub(super) fn forget_reload(&mut self) {
+        self.tell(Notifier::ready);
         if matches!(std::mem::replace(&mut self.reload, Reload::Idle), Reload::AskedAgain(_)) {
             self.reload();
         }

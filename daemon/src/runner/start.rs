@@ -17,6 +17,7 @@ use knock_engine::Doors;
 
 use super::lease_file::LeaseFile;
 use super::lookup::Names;
+use super::notify::Notifier;
 use super::one_time::OneTime;
 use super::output::{Output, Sinks, open_log};
 use super::{Runner, commands::Commands};
@@ -75,6 +76,8 @@ impl Runner {
         let pid_file = pid_file.map_err(|error| Failure(error.to_string()))?;
         let lease_file = settings.lease_file.as_deref().map(take_lease_file).transpose()?;
         let left_open = lease_file.as_ref().map_or(0, |file| file.open_doors().count());
+        let notify = Notifier::from_environment(args.daemon)
+            .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
         let recording = args.record.as_deref().map(create).transpose()?;
         let signals = signals::block().map_err(|error| system("block signals", &error.into()))?;
         let watch =
@@ -112,6 +115,7 @@ impl Runner {
             local,
             pid_file,
             waiting: None,
+            notify,
             reload: super::Reload::Idle,
             losses: super::Losses::default(),
             state: super::State::Starting,

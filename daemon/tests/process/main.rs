@@ -17,6 +17,7 @@ mod idle;
 mod lease_file;
 mod logs;
 mod lookup;
+mod notify;
 mod privileges;
 mod reload;
 #[cfg(target_arch = "x86_64")]
