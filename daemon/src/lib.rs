@@ -14,6 +14,7 @@ mod check;
 mod daemonize;
 mod descriptors;
 mod exit;
+pub mod lease_record;
 mod locked_file;
 mod pid_file;
 mod resolver;
