@@ -31,8 +31,9 @@ Examples:
       knock-replay /var/log/knocks.pcapng -c /etc/knockd.conf --verbose
 
 Signals:
-  TERM, INT  run the stop commands of all open doors, then exit
-  HUP        reload the configuration, and reopen the log file
+  TERM, INT, QUIT  run the stop commands of all open doors, then exit
+  HUP              reload the configuration, and reopen the log file
+  USR1             reopen the log file
 
 Exit status:
   0  stopped by a signal, and all doors are closed; with --check: the configuration is valid

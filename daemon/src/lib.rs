@@ -18,6 +18,7 @@ pub mod lease_record;
 mod locked_file;
 mod pid_file;
 mod resolver;
+mod run_lock;
 mod runner;
 mod sandbox;
 mod settings;

@@ -1,58 +1,168 @@
 //! The file with the process ID.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use knock_config::text::shown;
-use nix::fcntl::Flock;
+use nix::fcntl::OFlag;
 
-use crate::locked_file::{self, LockError, is_at};
+use crate::locked_file::{LockError, is_at};
+use crate::run_lock::{NoLock, Patience, RunLock};
 
-/// The file, locked while the daemon runs, so that a second daemon notices.
-pub(crate) struct PidFile {
-    path: PathBuf,
-    lock: Flock<File>,
+/// Where the file is, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PidPath {
+    pub(crate) path: PathBuf,
+    /// Whether the command line or the configuration names it.
+    pub(crate) is_given: bool,
 }
 
-/// Why the file cannot be used.
+/// The file. It is removed, and the lock released, when this is dropped.
+pub(crate) struct PidFile {
+    path: PathBuf,
+    file: File,
+    // Released after the file is removed.
+    lock: Option<RunLock>,
+}
+
+/// Why the daemon cannot start, or not use another file.
 #[derive(Debug)]
-pub(crate) struct PidFileError(PathBuf, LockError);
+pub(crate) enum PidFileError {
+    /// A daemon with the same file is running.
+    Running(PathBuf, Option<i32>),
+    /// A daemon with the same file is ending, but it takes long.
+    Ending(PathBuf, Option<i32>),
+    /// The file cannot be written.
+    File(PathBuf, LockError),
+}
 
 impl fmt::Display for PidFileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(path, why) = self;
-        let path = shown(path);
-        match why {
-            LockError::Held(number) => write!(
+        match self {
+            Self::Running(path, id) => write!(
                 out,
-                "another knockd is already running, as process {} ({path}): stop it first, or give each \
-                 its own file with '-p'",
-                number.trim()
+                "another knockd is already running{} ({}): stop it first, or give each its own file with \
+                 '-p'",
+                id.map_or_else(String::new, |id| format!(", as process {id}")),
+                shown(path)
             ),
-            LockError::NotAFile => write!(out, "cannot use {path} as the pid file: {why}"),
-            LockError::Io(_) => write!(out, "cannot write the pid file {path}: {why}"),
+            Self::Ending(path, id) => write!(
+                out,
+                "another knockd is still ending{} ({}): it runs the stop commands of its open doors; start \
+                 again when it has ended",
+                id.map_or_else(String::new, |id| format!(", as process {id}")),
+                shown(path)
+            ),
+            Self::File(path, why @ LockError::NotAFile) => {
+                write!(out, "cannot use {} as the pid file: {why}", shown(path))
+            }
+            Self::File(path, why) => {
+                write!(out, "cannot write the pid file {}: {why}", shown(path))
+            }
         }
     }
 }
 
+/// A text for the administrator.
+pub(crate) type Warning = String;
+
+/// The right to write the file: no other daemon has it.
+pub(crate) struct Claim<'a> {
+    path: &'a PidPath,
+    lock: Option<RunLock>,
+    warning: Option<Warning>,
+}
+
+impl PidPath {
+    /// Makes sure that no other daemon uses the file. One that is ending is waited for, and `waits` is
+    /// called once before with its process ID.
+    ///
+    /// # Errors
+    /// [`PidFileError`] if another daemon uses the file.
+    pub(crate) fn claim(
+        &self,
+        patience: Patience,
+        waits: impl Fn(Option<i32>),
+    ) -> Result<Claim<'_>, PidFileError> {
+        let (lock, warning) = match RunLock::take(&self.path, patience, waits) {
+            Ok(lock) => (Some(lock), None),
+            Err(NoLock::Running(id)) => return Err(PidFileError::Running(self.path.clone(), id)),
+            Err(NoLock::Ending(id)) => return Err(PidFileError::Ending(self.path.clone(), id)),
+            Err(NoLock::Unusable(path, why)) => {
+                let warning = format!(
+                    "cannot lock {}: {why}; a second knockd with the same pid file is not noticed",
+                    shown(&path)
+                );
+                (None, Some(warning))
+            }
+        };
+        Ok(Claim { path: self, lock, warning })
+    }
+}
+
+impl Claim<'_> {
+    /// Writes the ID of this process into the file. Without a file, there is a warning.
+    ///
+    /// # Errors
+    /// [`PidFileError`] if the file was named, its folder is there, and it cannot be written.
+    pub(crate) fn write(self) -> Result<(Option<PidFile>, Option<Warning>), PidFileError> {
+        let Self { path: PidPath { path, is_given }, lock, warning } = self;
+        match write(path) {
+            Ok(file) => Ok((Some(PidFile { path: path.clone(), file, lock }), warning)),
+            Err(why) => {
+                // Without its folder, knockd 0.8 starts, too.
+                let is_missing = matches!(&why, LockError::Io(error)
+                    if error.kind() == io::ErrorKind::NotFound);
+                let error = PidFileError::File(path.clone(), why);
+                if *is_given && !is_missing {
+                    return Err(error);
+                }
+                Ok((None, Some(format!("{error}; knockd runs without one"))))
+            }
+        }
+    }
+}
+
+/// Opens the file and writes the ID of this process into it.
+fn write(path: &Path) -> Result<File, LockError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
+        .open(path);
+    let mut file = file.map_err(|error| match error.raw_os_error() {
+        // A symbolic link, a folder, or a pipe or socket that nothing reads.
+        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => LockError::NotAFile,
+        _ => LockError::Io(error),
+    })?;
+    if !file.metadata()?.is_file() {
+        return Err(LockError::NotAFile);
+    }
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(file)
+}
+
 impl PidFile {
-    /// Locks the file and writes the ID of this process into it.
-    pub(crate) fn take(path: &Path) -> Result<Self, PidFileError> {
-        let failed = |why| PidFileError(path.to_owned(), why);
-        let mut lock = locked_file::take(path, 0o644).map_err(failed)?;
-        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
-        written.map_err(|error| failed(error.into()))?;
-        Ok(Self { path: path.to_owned(), lock })
+    /// Lets a daemon that starts know that this one is ending.
+    pub(crate) fn say_ending(&self) {
+        if let Some(lock) = &self.lock {
+            // If it cannot be written, that daemon is refused, as if this one went on.
+            let _ = lock.say_ending();
+        }
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
         // Another file at this path is not this daemon's.
-        if is_at(&self.lock, &self.path) {
-            // Without the lock it means nothing, even if it stays.
+        if is_at(&self.file, &self.path) {
+            // It means nothing to the next daemon, even if it stays.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -60,74 +170,90 @@ impl Drop for PidFile {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
-
     use tempfile::TempDir;
 
     use super::*;
+
+    fn take(path: &Path, is_given: bool) -> Result<(Option<PidFile>, Option<Warning>), String> {
+        let path = PidPath { path: path.to_owned(), is_given };
+        let claim = path.claim(Patience::NONE, |_| {}).map_err(|error| error.to_string())?;
+        claim.write().map_err(|error| error.to_string())
+    }
 
     #[test]
     fn the_file_has_the_process_id_while_the_daemon_runs() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
         fs::write(&path, "4194304 and more text than that\n").unwrap();
-        let file = PidFile::take(&path).unwrap();
+        let (file, warning) = take(&path, true).unwrap();
+        assert_eq!((file.is_some(), warning), (true, None));
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         drop(file);
-        assert!(!path.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn two_daemons_cannot_use_the_same_file() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
-        let _file = PidFile::take(&path).unwrap();
-        let error = PidFile::take(&path).err().unwrap().to_string();
-        let number = std::process::id().to_string();
-        assert!(error.contains("another knockd") && error.contains(&number), "{error}");
+        let _file = take(&path, true).unwrap();
+        for is_given in [true, false] {
+            let error = take(&path, is_given).err().unwrap();
+            let id = std::process::id();
+            assert!(error.starts_with("another knockd is already running, as process "), "{error}");
+            assert!(error.contains(&id.to_string()), "{error}");
+        }
         assert!(path.exists());
     }
 
     #[test]
-    fn an_error_names_the_file() {
-        let error = PidFile::take(Path::new("/no/such/folder/x")).err().unwrap().to_string();
-        assert_eq!(error, "cannot write the pid file /no/such/folder/x: No such file or directory");
+    fn a_daemon_that_ends_is_named_when_waiting_was_in_vain() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("knockd.pid");
+        let (file, _) = take(&path, true).unwrap();
+        file.as_ref().unwrap().say_ending();
+        let error = take(&path, true).err().unwrap();
+        assert!(error.starts_with("another knockd is still ending, as process "), "{error}");
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_default_file_that_cannot_be_written_are_warnings() {
+        let folder = TempDir::new().unwrap();
+        let missing = folder.path().join("no/knockd.pid");
+        for is_given in [true, false] {
+            let (file, warning) = take(&missing, is_given).unwrap();
+            let expected = format!(
+                "cannot write the pid file {}: No such file or directory; knockd runs without one",
+                missing.display()
+            );
+            assert_eq!((file.is_none(), warning), (true, Some(expected)));
+        }
+        // A folder is no file, whatever user this is.
+        let error = take(folder.path(), true).err().unwrap();
+        assert!(error.ends_with("not a regular file"), "{error}");
+        let (file, warning) = take(folder.path(), false).unwrap();
+        assert!(file.is_none() && warning.is_some());
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_waited_for_nor_written() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let error = take(&path, true).err().unwrap();
+        assert!(error.ends_with("not a regular file"), "{error}");
+        let error = take(Path::new("/dev/null"), true).err().unwrap();
+        assert!(error.ends_with("not a regular file"), "{error}");
     }
 
     #[test]
     fn a_file_of_another_program_is_not_removed() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
-        let file = PidFile::take(&path).unwrap();
+        let file = take(&path, true).unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, "another\n").unwrap();
         drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "another\n");
-    }
-
-    #[test]
-    fn of_many_daemons_only_one_at_a_time_has_the_file() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("knockd.pid");
-        let holders = AtomicUsize::new(0);
-        let come_and_go = || {
-            let mut taken = 0;
-            while taken < 500 {
-                if let Ok(file) = PidFile::take(&path) {
-                    assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
-                    assert!(path.exists());
-                    holders.fetch_sub(1, Ordering::SeqCst);
-                    drop(file);
-                    taken += 1;
-                }
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(come_and_go);
-            }
-        });
-        assert!(!path.exists());
     }
 }

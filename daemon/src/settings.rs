@@ -10,6 +10,7 @@ use knock_engine::Seconds;
 
 use crate::addresses;
 use crate::args::Args;
+use crate::pid_file::PidPath;
 use crate::user::User;
 
 /// The settings of the daemon. The command line overrides the file.
@@ -18,7 +19,7 @@ pub(crate) struct Settings {
     /// The interfaces to listen on; at least one.
     pub(crate) interfaces: Vec<Vec<u8>>,
     /// The file for the process ID; only with `--daemon`.
-    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) pid_file: Option<PidPath>,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_time: LogTime,
     pub(crate) syslog: bool,
@@ -74,7 +75,10 @@ impl Settings {
     /// [`SettingsError`] if they name something that does not exist.
     pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
         let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
-        let pid_file = pid_file.or_else(|| Directive::PidFile.default_value().map(PathBuf::from));
+        let pid_file = pid_file.map(|path| PidPath { path, is_given: true }).or_else(|| {
+            let path = PathBuf::from(Directive::PidFile.default_value()?);
+            Some(PidPath { path, is_given: false })
+        });
         // Before the interfaces, whose absence a check forgives.
         let user = user(options)?;
         Ok(Self {
@@ -172,23 +176,27 @@ mod tests {
         Settings::new(&args, &config::parse(text.as_bytes()).config.unwrap().options)
     }
 
+    fn given(path: &str) -> PidPath {
+        PidPath { path: path.into(), is_given: true }
+    }
+
     #[test]
     fn the_command_line_overrides_the_file() {
         let file = "interface = eth1,eth2\npidfile = /p\nlogfile = /l";
         let both = settings(&["-d", "-i", "eth0", "-p", "/a", "-g", "/b"], file).unwrap();
         assert_eq!(both.interfaces, [b"eth0".to_vec()]);
-        assert_eq!(both.pid_file, Some("/a".into()));
+        assert_eq!(both.pid_file, Some(given("/a")));
         assert_eq!(both.log_file, Some("/b".into()));
         let only_file = settings(&["-d"], file).unwrap();
         assert_eq!(only_file.interfaces, [b"eth1".to_vec(), b"eth2".to_vec()]);
-        assert_eq!(only_file.pid_file, Some("/p".into()));
+        assert_eq!(only_file.pid_file, Some(given("/p")));
         assert_eq!(only_file.log_file, Some("/l".into()));
     }
 
     #[test]
     fn only_a_daemon_has_a_pid_file() {
         assert_eq!(settings(&["-i", "lo"], "pidfile = /p").unwrap().pid_file, None);
-        let default = Some(PathBuf::from("/var/run/knockd.pid"));
+        let default = Some(PidPath { path: "/var/run/knockd.pid".into(), is_given: false });
         assert_eq!(settings(&["-d", "-i", "lo"], "").unwrap().pid_file, default);
     }
 
@@ -219,8 +227,8 @@ mod tests {
         let new = settings(&["-d"], file).unwrap();
         let (old, wanted) = (now.clone(), new.clone());
         let later = now.change_to(new);
-        assert_eq!(later, [Directive::Interface, Directive::PidFile, Directive::LeaseFile]);
-        let Settings { interfaces, pid_file, user, lease_file, .. } = old;
-        assert_eq!(now, Settings { interfaces, pid_file, user, lease_file, ..wanted });
+        assert_eq!(later, [Directive::Interface, Directive::LeaseFile]);
+        let Settings { interfaces, user, lease_file, .. } = old;
+        assert_eq!(now, Settings { interfaces, user, lease_file, ..wanted });
     }
 }

@@ -55,11 +55,12 @@ directives! {
         value: Value::FileName,
         absent: Absent::Default("/var/run/knockd.pid"),
         again: Again::Overrides,
-        reload: Reload::AfterRestart,
+        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`PidFile` = FILE",
         manual: "The file for the process number, written with `--daemon` only. Default: \
-                 `/var/run/knockd.pid`. `--pidfile` overrides it.",
+                 `/var/run/knockd.pid`; if that cannot be written, `knockd` warns and runs without \
+                 one. `--pidfile` overrides it.",
     };
     /// `Interface`.
     Interface = Row {

@@ -117,6 +117,9 @@ impl Runner {
             return;
         }
         self.tell(Notifier::stopping);
+        if let Some(pid_file) = &self.pid_file {
+            pid_file.say_ending();
+        }
         self.sniffer.dismiss();
         let by = Instant::now().checked_add(SNIFFER_MAX).unwrap_or_else(Instant::now);
         self.state = State::Ending(Ending::Sniffer(by));

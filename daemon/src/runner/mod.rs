@@ -18,6 +18,7 @@ mod notify;
 mod one_time;
 mod output;
 mod reload;
+mod signals;
 mod sniffer_process;
 mod start;
 
@@ -29,8 +30,6 @@ use std::time::Instant;
 
 use knock_engine::Doors;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::Signal;
-use nix::sys::signalfd::SignalFd;
 use nix::sys::time::TimeSpec;
 
 use self::commands::Commands;
@@ -43,6 +42,7 @@ use self::one_time::OneTime;
 pub(crate) use self::one_time::check_writable;
 use self::output::{Kind, Output};
 use self::reload::Reload;
+use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
 pub(crate) use self::start::{print_stderr, style};
@@ -71,7 +71,7 @@ struct Runner {
     commands: Commands,
     output: Output,
     sniffer: SnifferProcess,
-    signals: SignalFd,
+    signals: Signals,
     watch: Watch,
     /// The local addresses that were last sent to the sniffer.
     local: Vec<IpAddr>,
@@ -94,6 +94,9 @@ struct Runner {
 
 /// Runs the daemon.
 pub(crate) fn main(args: &Args) -> Exit {
+    if let Err(error) = crate::signals::hold() {
+        return refuse(&format_args!("cannot block signals: {error}"));
+    }
     // The daemon keeps the caller's directory, but messages should have the whole path.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
     let loaded = match load(&args.config, style()) {
@@ -176,18 +179,6 @@ impl Runner {
         wanted.extend(outputs.map(|output| PollFd::new(output, PollFlags::POLLIN)));
         // Even after an error, the loop looks at everything.
         let _ = ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None);
-    }
-
-    fn take_signals(&mut self) {
-        while let Ok(Some(signal)) = self.signals.read_signal() {
-            let number = i32::try_from(signal.ssi_signo).unwrap_or(0);
-            match Signal::try_from(number) {
-                Ok(Signal::SIGHUP) => self.reload(),
-                Ok(Signal::SIGTERM | Signal::SIGINT) => self.end_by_signal(),
-                // The loop collects commands that have ended in any case.
-                _ => {}
-            }
-        }
     }
 
     /// Sends the local addresses to the sniffer if they have changed.

@@ -7,12 +7,15 @@ use std::os::unix::ffi::OsStringExt as _;
 use knock_config::Config;
 use knock_config::diagnostics::Style;
 use knock_config::text::shown;
+use nix::unistd::Pid;
 
 use super::notify::Notifier;
 use super::one_time::{OneTime, check_writable};
 use super::output::Kind;
 use super::start::{Loaded, load, sinks};
 use super::{Runner, State};
+use crate::pid_file::{PidFileError, PidPath};
+use crate::run_lock::Patience;
 use crate::settings::{Settings, SettingsError};
 use crate::wire::Order;
 
@@ -107,7 +110,14 @@ impl Runner {
     }
 
     /// Applies new settings, as far as that is possible without a restart.
-    fn apply(&mut self, settings: Settings) {
+    fn apply(&mut self, mut settings: Settings) {
+        if settings.pid_file != self.settings.pid_file
+            && let Err(error) = self.move_pid_file(settings.pid_file.as_ref())
+        {
+            self.output
+                .text(Kind::Notice, format!("knockd: warning: {error}; keeping the old one"));
+            settings.pid_file.clone_from(&self.settings.pid_file);
+        }
         for directive in self.settings.change_to(settings) {
             let name = directive.title();
             let text =
@@ -118,8 +128,27 @@ impl Runner {
         self.reopen_log();
     }
 
+    /// Writes the process ID into another file, and removes the one so far.
+    fn move_pid_file(&mut self, path: Option<&PidPath>) -> Result<(), PidFileError> {
+        let Some(path) = path else { return Ok(()) };
+        // Nothing may wait here: doors are to be opened and closed.
+        let claim = match path.claim(Patience::NONE, |_| {}) {
+            // The same file by another name.
+            Err(PidFileError::Running(_, Some(holder))) if holder == Pid::this().as_raw() => {
+                return Ok(());
+            }
+            claim => claim?,
+        };
+        let (pid_file, warning) = claim.write()?;
+        if let Some(warning) = warning {
+            self.output.text(Kind::Notice, format!("knockd: warning: {warning}"));
+        }
+        self.pid_file = pid_file;
+        Ok(())
+    }
+
     /// Reopens the log file, so that after a rotation a new one begins.
-    fn reopen_log(&mut self) {
+    pub(super) fn reopen_log(&mut self) {
         let file = self.settings.log_file.as_deref().map(shown);
         if let Some(file) = &file {
             self.output.text(Kind::Opening, format!("closing log file: {file}"));

@@ -14,6 +14,7 @@ use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
 use knock_config::{Files, Setup};
 use knock_engine::Doors;
+use nix::sys::signalfd::SignalFd;
 
 use super::lease_file::LeaseFile;
 use super::lookup::Names;
@@ -25,6 +26,7 @@ use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::exit::Exit;
 use crate::pid_file::PidFile;
+use crate::run_lock::Patience;
 use crate::settings::Settings;
 use crate::user::User;
 use crate::wire::{Order, Task};
@@ -72,14 +74,12 @@ impl Runner {
     ) -> Result<Self, Failure> {
         let Loaded { config, doors, files } = loaded;
         let one_time = OneTime::new(&config, &files, doors.in_order().map(|(id, _)| id));
-        let pid_file = settings.pid_file.as_deref().map(PidFile::take).transpose();
-        let pid_file = pid_file.map_err(|error| Failure(error.to_string()))?;
+        let (pid_file, signals) = take_pid_file(&settings)?;
         let lease_file = settings.lease_file.as_deref().map(take_lease_file).transpose()?;
         let left_open = lease_file.as_ref().map_or(0, |file| file.open_doors().count());
         let notify = Notifier::from_environment(args.daemon)
             .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
         let recording = args.record.as_deref().map(create).transpose()?;
-        let signals = signals::block().map_err(|error| system("block signals", &error.into()))?;
         let watch =
             Watch::new().map_err(|error| system("watch for changes of addresses", &error))?;
         let local = addresses::local(&settings.interfaces)
@@ -110,7 +110,7 @@ impl Runner {
             lease_file,
             output: Output::new(sinks, names),
             sniffer: super::SnifferProcess::new(sniffer, socket),
-            signals,
+            signals: super::Signals::new(signals),
             watch,
             local,
             pid_file,
@@ -136,6 +136,27 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
         log_time: settings.log_time,
         syslog: settings.syslog,
     }
+}
+
+/// Makes sure that no other daemon uses the pid file, takes over signals, and writes the file, from which
+/// others know where to send signals.
+fn take_pid_file(settings: &Settings) -> Result<(Option<PidFile>, SignalFd), Failure> {
+    let claim = settings.pid_file.as_ref().map(|path| path.claim(Patience::START, report_wait));
+    let claim = claim.transpose().map_err(|error| Failure(error.to_string()))?;
+    let signals = signals::take().map_err(|error| system("block signals", &error.into()))?;
+    let Some(claim) = claim else { return Ok((None, signals)) };
+    let (pid_file, warning) = claim.write().map_err(|error| Failure(error.to_string()))?;
+    if let Some(warning) = warning {
+        print_stderr(&format!("knockd: warning: {warning}\n"));
+    }
+    Ok((pid_file, signals))
+}
+
+fn report_wait(holder: Option<i32>) {
+    let holder = holder.map_or_else(String::new, |id| format!(", process {id},"));
+    print_stderr(&format!(
+        "knockd: waiting for the last knockd{holder} to close its doors and end\n"
+    ));
 }
 
 /// Opens the file that remembers open doors, and warns if it has invalid lines.

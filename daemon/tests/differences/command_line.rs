@@ -143,8 +143,22 @@ fn options_lose_to_the_file_for_knockd_08_only() {
 }
 
 #[test]
-fn a_pid_file_that_cannot_be_written_is_a_failure_for_us_only() {
-    if !can_run("a_pid_file_that_cannot_be_written_is_a_failure_for_us_only", &[]) {
+fn a_pid_file_that_is_none_is_a_failure_for_us_only() {
+    if !can_run("a_pid_file_that_is_none_is_a_failure_for_us_only", &[]) {
+        return;
+    }
+    let statuses = both(CONFIG, |machine, program| {
+        machine.set_up("mkdir pid");
+        machine
+            .run(&format!("{program} -d -i lo -c DIR/knockd.conf -p DIR/pid 2>DIR/errors"))
+            .status
+    });
+    assert_eq!(statuses, [Some(0), Some(1)]);
+}
+
+#[test]
+fn a_pid_file_without_a_folder_is_a_failure_for_neither() {
+    if !can_run("a_pid_file_without_a_folder_is_a_failure_for_neither", &[]) {
         return;
     }
     let statuses = both(CONFIG, |machine, program| {
@@ -152,7 +166,29 @@ fn a_pid_file_that_cannot_be_written_is_a_failure_for_us_only() {
             .run(&format!("{program} -d -i lo -c DIR/knockd.conf -p DIR/no/pid 2>DIR/errors"))
             .status
     });
-    assert_eq!(statuses, [Some(0), Some(1)]);
+    assert_eq!(statuses, [Some(0), Some(0)]);
+}
+
+#[test]
+fn a_restart_without_a_pause_ends_with_a_daemon_for_both() {
+    if !can_run("a_restart_without_a_pause_ends_with_a_daemon_for_both", &[]) {
+        return;
+    }
+    for program in [THEIRS, OURS] {
+        let machine = Machine::new();
+        let line = format!("{program} -d -i lo -c DIR/knockd.conf -p DIR/pid 2>>DIR/errors");
+        assert_eq!(machine.run(&line).status, Some(0));
+        machine.wait_for_lines("pid", 1);
+        let last = rest(&machine);
+        let restart = format!("kill $(cat DIR/pid); {line}");
+        assert_eq!(machine.run(&restart).status, Some(0), "{}", machine.folder.read("errors"));
+        wait_until("one daemon runs", || {
+            let running = machine.named("knockd");
+            running.len() == 1 && running[0].id != last.id
+        });
+        machine.knock(&[7000, 8000]);
+        machine.wait_for_lines("opened", 1);
+    }
 }
 
 #[test]

@@ -81,3 +81,25 @@ fn a_reload_with_errors_ends_knockd_08_only() {
         }
     }
 }
+
+#[test]
+fn a_signal_that_means_nothing_ends_knockd_08_only() {
+    if !can_run("a_signal_that_means_nothing_ends_knockd_08_only", &[]) {
+        return;
+    }
+    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM, Signal::SIGPROF] {
+        let ended = both(TIMED, |machine, program| {
+            let (live, process) = listen(machine, program, "");
+            process.signal(signal);
+            if program == THEIRS {
+                let _ = live.finish();
+                return true;
+            }
+            machine.knock(&[7000]);
+            wait_until("the door is open", || machine.folder.path("opened").exists());
+            rest(machine).signal(Signal::SIGTERM);
+            live.finish().status != Some(0)
+        });
+        assert_eq!(ended, [true, false], "{signal}");
+    }
+}

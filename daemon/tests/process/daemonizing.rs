@@ -54,6 +54,7 @@ fn the_daemon_keeps_no_descriptor_of_its_caller() {
             let is_its_own = what == "/dev/null"
                 || what == "/"
                 || what == machine.folder.path("pid").to_str().unwrap()
+                || what == machine.folder.path("pid.lock").to_str().unwrap()
                 || what.starts_with("socket:")
                 || what.starts_with("anon_inode:");
             // The pipe to the caller is closed by now.

@@ -22,6 +22,8 @@ mod privileges;
 mod reload;
 #[cfg(target_arch = "x86_64")]
 mod resolver;
+mod restart;
 mod scheduling;
+mod signals;
 mod syslog;
 mod takeover;
