@@ -4,10 +4,11 @@ use knock_config::text::Cause;
 use knock_engine::{CommandStatus, Effect, Phase, address};
 use nix::sys::signal::Signal;
 
+use super::boot_time::BootTime;
 use super::commands::{CommandEvent, CommandRequest};
-use super::end::Ending;
+use super::leases::LeaseState;
 use super::output::Kind;
-use super::{Exit, Runner, State};
+use super::{Runner, State};
 use crate::wire::Order;
 
 /// The status of a command that could not be started: the one that a shell has for a command it does
@@ -40,18 +41,25 @@ impl Runner {
             }
             CommandEvent::Ended(request, status) => {
                 self.command_ended(&request, status);
-                // A stop command is run only once, whether it succeeds or not, unless it was killed
-                // because this process had to exit.
-                if let Some(number) = request.lease
-                    && request.phase == Phase::Stop
-                    && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
-                {
-                    self.forget(number);
+                match (request.lease, request.phase) {
+                    (Some(number), Phase::Start) => {
+                        self.leases.opened(number, status, BootTime::now());
+                    }
+                    (Some(number), Phase::Stop) => self.stop_ended(number, status),
+                    (None, _) => {}
                 }
             }
             CommandEvent::NotStarted(request, error) => {
                 self.about_command(&request, &format!("cannot be started ({})", Cause(&error)));
                 self.command_ended(&request, NOT_STARTED);
+                match (request.lease, request.phase) {
+                    (Some(number), Phase::Start) => {
+                        self.leases.withdraw(number, BootTime::now());
+                        self.forget(number);
+                    }
+                    (Some(number), Phase::Stop) => self.stop_ended(number, NOT_STARTED),
+                    (None, _) => {}
+                }
             }
             CommandEvent::Postponed(request, error) => {
                 let why = Cause(&error);
@@ -93,12 +101,17 @@ impl Runner {
         }
         let is_end = matches!(self.state, State::Ending(_));
         // Otherwise the engine does it, to which nothing is sent any more once the end has begun.
-        if request.run.is_none() || is_end {
+        if (request.run.is_none() || is_end) && !self.is_another_try(request) {
             self.print_failure(request, status);
         }
-        if request.phase == Phase::Stop && is_end {
-            self.exit = Exit::Failed;
-        }
+    }
+
+    /// Returns whether it is a stop command that has failed before, about which there is another line.
+    fn is_another_try(&self, request: &CommandRequest) -> bool {
+        let lease = request.lease.and_then(|number| self.leases.get(number));
+        lease.is_some_and(|lease| {
+            matches!(lease.state, LeaseState::Closing { failures: 1.. } | LeaseState::Failed { .. })
+        })
     }
 
     fn print_failure(&mut self, request: &CommandRequest, status: CommandStatus) {

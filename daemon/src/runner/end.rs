@@ -1,15 +1,15 @@
 //! The end of the daemon: all doors are closed.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use knock_engine::Phase;
 use nix::sys::signal::Signal;
 
-use super::commands::CommandRequest;
+use super::boot_time::BootTime;
+use super::closing::stop_of;
+use super::leases::Lease;
 use super::notify::Notifier;
 use super::output::Kind;
 use super::{Exit, Runner};
@@ -23,8 +23,8 @@ const SECOND_SIGNAL_MIN: Duration = Duration::from_secs(1);
 /// How long start commands may take to end by themselves. The stop commands of their doors wait for them.
 const STARTS_MAX: Duration = Duration::from_secs(5);
 
-/// How long commands may take to end. A service manager usually waits 90 seconds.
-const COMMANDS_MAX: Duration = Duration::from_mins(1);
+/// How long the end may take without a door that is closed. A service manager usually waits 90 seconds.
+const PROGRESS_MAX: Duration = Duration::from_mins(1);
 
 /// Where the daemon is between its start and its end.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub(super) enum State {
 pub(super) enum Ending {
     /// The sniffer was asked to end, and is killed at this time.
     Sniffer(Instant),
-    /// The doors are being closed. Commands that have not ended at this time are killed.
+    /// The doors are being closed. If none can be closed until this time, commands are killed.
     Doors(Instant),
     /// The commands were killed. At this time the daemon exits even if some have not ended.
     GivenUp(Instant),
@@ -164,46 +164,37 @@ impl Runner {
                 }
                 self.sniffer.kill();
                 self.close_doors();
-                let by = Instant::now().checked_add(COMMANDS_MAX).unwrap_or_else(Instant::now);
+                let by = Instant::now().checked_add(PROGRESS_MAX).unwrap_or_else(Instant::now);
                 self.state = State::Ending(Ending::Doors(by));
-                self.commands.len() == 0
+                self.is_closed()
             }
             Ending::Doors(by) => {
                 if Instant::now() >= by {
-                    let text =
-                        "knockd: error: commands did not end within 60 seconds, killing them";
+                    let text = "knockd: error: no door could be closed for 60 seconds; killing the \
+                                commands that run, and exiting";
                     self.output.text(Kind::Notice, text);
                     self.give_up();
                 }
-                self.commands.len() == 0
+                self.is_closed()
             }
             Ending::GivenUp(by) => self.commands.len() == 0 || Instant::now() >= by,
         }
     }
 
+    /// Returns whether no command runs or waits, and none is tried again.
+    fn is_closed(&self) -> bool {
+        self.commands.len() == 0 && self.next_closing().is_none()
+    }
+
     /// Runs the stop command of every open door.
     fn close_doors(&mut self) {
         for start in self.commands.withdraw_starts() {
-            let lease = start.door.and_then(|door| self.leases.withdraw(door, start.client));
-            if let Some(lease) = lease {
-                self.forget(lease.number);
+            if let Some(number) = start.lease {
+                self.leases.withdraw(number, BootTime::now());
+                self.forget(number);
             }
         }
-        let mut requests = Vec::new();
-        for lease in self.leases.end_all() {
-            let (door, client) = (lease.door, lease.client);
-            let mut line = Vec::new();
-            lease.stop.expand(client, &mut line);
-            requests.push(CommandRequest {
-                run: None,
-                door: Some(door),
-                door_name: lease.door_name,
-                client,
-                phase: Phase::Stop,
-                line,
-                lease: Some(lease.number),
-            });
-        }
+        let requests: Vec<_> = self.leases.close_all().iter().map(stop_of).collect();
         self.submit(requests);
         if let Some(at) = Instant::now().checked_add(STARTS_MAX) {
             self.commands.end_starts_at(at);
@@ -218,27 +209,27 @@ impl Runner {
         self.exit = Exit::Failed;
         self.sniffer.kill();
         // A stop command that was killed may not have closed its door.
-        let killed = self.commands.kill_all();
-        for request in killed.into_iter().chain(self.commands.withdraw_waiting()) {
-            if request.phase == Phase::Stop {
-                self.report_open_door(&request.door_name, request.client, &request.line);
+        self.commands.kill_all();
+        for start in self.commands.withdraw_starts() {
+            if let Some(number) = start.lease {
+                self.leases.withdraw(number, BootTime::now());
+                self.forget(number);
             }
         }
-        for lease in self.leases.end_all() {
-            let mut stop = Vec::new();
-            lease.stop.expand(lease.client, &mut stop);
-            self.report_open_door(&lease.door_name, lease.client, &stop);
+        self.commands.withdraw_waiting();
+        let open: Vec<Lease> = self.leases.iter().cloned().collect();
+        for lease in open {
+            self.report_open_door(&lease);
         }
         let now = Instant::now();
         self.state = State::Ending(Ending::GivenUp(now.checked_add(SNIFFER_MAX).unwrap_or(now)));
     }
 
-    fn report_open_door(&mut self, name: &[u8], client: IpAddr, stop: &[u8]) {
-        let mut text = [name, b": STAYS OPEN for "].concat();
-        knock_engine::address::write(client, &mut text);
-        text.extend(b"; to close it, run: ");
-        text.extend(stop);
-        self.output.text(Kind::Notice, text);
+    /// Notes that a door was closed: at the end, the others get more time.
+    pub(super) fn note_progress(&mut self) {
+        if let State::Ending(Ending::Doors(by)) = &mut self.state {
+            *by = Instant::now().checked_add(PROGRESS_MAX).unwrap_or(*by);
+        }
     }
 
     /// Logs the end, and returns the exit status.

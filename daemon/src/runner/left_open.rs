@@ -1,10 +1,11 @@
 //! Doors that were left open when the last daemon ended.
 
-use knock_engine::Phase;
+use std::time::Duration;
 
 use super::Runner;
-use super::commands::CommandRequest;
+use super::closing::stop_of;
 use super::lease_file::{NotWritten, OpenDoor};
+use super::leases::{Lease, LeaseState};
 use super::output::Kind;
 
 impl Runner {
@@ -22,15 +23,21 @@ impl Runner {
             // If the door still exists, its next command for the client waits for this one.
             let mut doors = self.doors.in_order();
             let door = doors.find(|(_, door)| door.name.as_bytes() == name).map(|(id, _)| id);
-            requests.push(CommandRequest {
-                run: None,
+            let lease = Lease {
+                number,
                 door,
-                door_name: name,
                 client,
-                phase: Phase::Stop,
-                line: stop,
-                lease: Some(number),
-            });
+                door_name: name,
+                stop,
+                closes_after: Duration::ZERO,
+                is_separate: false,
+                state: LeaseState::Closing { failures: 0 },
+                due: None,
+                has_engine: false,
+                is_doubtful: false,
+            };
+            requests.push(stop_of(&lease));
+            self.leases.take_up(lease);
         }
         self.submit(requests);
     }

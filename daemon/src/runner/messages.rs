@@ -63,7 +63,10 @@ impl Runner {
         }
         if let Effect::RunCommand { run, client, door, phase } = *effect {
             // Its line is printed when it starts.
-            self.run(run, client, door, phase);
+            match phase {
+                Phase::Start => self.open(run, client, door),
+                Phase::Stop => self.close_asked(run, client, door),
+            }
             return;
         }
         self.print(effect);
@@ -100,52 +103,33 @@ impl Runner {
         self.output.line(Line { kind, text, client });
     }
 
-    fn run(&mut self, run: RunId, client: IpAddr, id: DoorId, phase: Phase) {
+    fn open(&mut self, run: RunId, client: IpAddr, id: DoorId) {
         let door = self.doors.door(id);
-        let command = match phase {
-            Phase::Start => door.commands.start_for(client),
-            Phase::Stop => door.commands.stop_for(client),
-        };
         // A working engine never has more doors open than this.
         let leases_max = usize::try_from(self.args.max_attempts.get()).unwrap_or(usize::MAX);
-        let is_lease = phase == Phase::Start && door.commands.stop_for(client).is_some();
-        let has_room = match phase {
-            Phase::Start => {
-                (!is_lease || self.leases.len() < leases_max)
-                    && self.commands.has_room_for_start(id)
+        let is_lease = door.commands.stop_for(client).is_some();
+        let has_room =
+            (!is_lease || self.leases.len() < leases_max) && self.commands.has_room_for_start(id);
+        let Some(command) = door.commands.start_for(client).filter(|_| has_room) else {
+            if is_lease && self.leases.len() < leases_max {
+                self.leases.refuse(id, client);
             }
-            Phase::Stop => true,
-        };
-        let Some(command) = command.filter(|_| has_room) else {
             self.sniffer.queue(&Order::CommandEnded { run, status: NOT_STARTED });
             return;
         };
         let mut line = Vec::new();
         command.expand(client, &mut line);
         let door_name = door.name.as_bytes().to_vec();
-        let lease = match phase {
-            Phase::Start => {
-                let begun = self.leases.begin(id, door, client).map(|lease| {
-                    let mut stop = Vec::new();
-                    lease.stop.expand(client, &mut stop);
-                    (lease.number, OpenDoor { name: door_name.clone(), client, stop })
-                });
-                begun.map(|(number, door)| {
-                    self.remember(number, door);
-                    number
-                })
-            }
-            Phase::Stop => self.leases.end(id, client).map(|lease| lease.number),
-        };
-        self.submit([CommandRequest {
-            run: Some(run),
-            door: Some(id),
-            door_name,
-            client,
-            phase,
-            line,
-            lease,
-        }]);
+        let lease = self.leases.begin(id, door, client).map(|lease| {
+            let (name, stop) = (lease.door_name.clone(), lease.stop.clone());
+            (lease.number, OpenDoor { name, client, stop })
+        });
+        let lease = lease.map(|(number, door)| {
+            self.remember(number, door);
+            number
+        });
+        let (run, door, phase) = (Some(run), Some(id), Phase::Start);
+        self.submit([CommandRequest { run, door, door_name, client, phase, line, lease }]);
     }
 }
 

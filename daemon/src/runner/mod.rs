@@ -4,6 +4,8 @@
 //! read itself: a sniffer that was taken over can ask for the commands of that configuration, with any
 //! client's address, and for nothing else.
 
+mod boot_time;
+mod closing;
 mod command_events;
 mod command_output;
 mod commands;
@@ -32,6 +34,7 @@ use knock_engine::Doors;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
+use self::boot_time::{Alarm, BootTime};
 use self::commands::Commands;
 use self::end::State;
 use self::lease_file::LeaseFile;
@@ -68,6 +71,8 @@ struct Runner {
     leases: Leases,
     /// The file that remembers open doors.
     lease_file: Option<LeaseFile>,
+    /// Rings when a door is to be closed that the engine has not asked for.
+    alarm: Alarm,
     commands: Commands,
     output: Output,
     sniffer: SnifferProcess,
@@ -155,6 +160,7 @@ impl Runner {
             for one in events.drain(..) {
                 self.command_event(one);
             }
+            self.close_due();
             if self.continue_ending() {
                 break;
             }
@@ -168,9 +174,14 @@ impl Runner {
         let due = self.commands.watch_due().into_iter().chain(self.state.deadline());
         let due = due.chain(self.losses.due()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let closing = self.next_closing();
+        // Without the alarm, poll must end in time.
+        let late = self.alarm.set(closing).is_err().then(|| closing.map(BootTime::left)).flatten();
+        let timeout = timeout.into_iter().chain(late).min();
         let mut wanted = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN),
         ];
         if let Some((socket, events)) = self.sniffer.wanted() {
             wanted.push(PollFd::new(socket, events));

@@ -16,6 +16,7 @@ use knock_config::{Files, Setup};
 use knock_engine::Doors;
 use nix::sys::signalfd::SignalFd;
 
+use super::boot_time::Alarm;
 use super::lease_file::LeaseFile;
 use super::lookup::Names;
 use super::notify::Notifier;
@@ -101,6 +102,7 @@ impl Runner {
         let mut runner = Self {
             args: args.clone(),
             path,
+            alarm: Alarm::new().map_err(|error| system("make a timer", &error))?,
             commands: Commands::new(settings.command_limit, args.daemon),
             settings,
             doors,

@@ -99,3 +99,26 @@ fn a_name_that_does_not_come_delays_commands_of_knockd_08_only() {
     let [theirs, ours] = waits;
     assert!(theirs >= 3900 && ours < theirs, "{waits:?}");
 }
+
+#[test]
+fn a_stop_command_that_fails_once_leaves_the_door_open_under_knockd_08_only() {
+    if !can_run("a_stop_command_that_fails_once_leaves_the_door_open_under_knockd_08_only", &[]) {
+        return;
+    }
+    let config = "[door]\nsequence = 7000:udp\nstart_command = touch DIR/open\ncmd_timeout = 1\n\
+                  stop_command = echo >> DIR/tries; [ $(wc -l < DIR/tries) -gt 1 ] || exit 4; rm DIR/open\n";
+    let stays_open = both(config, |machine, program| {
+        let (live, process) = listen(machine, program, "");
+        machine.knock(&[7000]);
+        machine.wait_for_lines("tries", if program == THEIRS { 1 } else { 2 });
+        if program == THEIRS {
+            // Nothing waits that could close the door.
+            wait_until("one process is left", || machine.named("knockd").len() == 1);
+        }
+        process.signal(Signal::SIGTERM);
+        let _ = live.finish();
+        machine.wait_for_no_process();
+        machine.folder.path("open").exists()
+    });
+    assert_eq!(stays_open, [true, false]);
+}

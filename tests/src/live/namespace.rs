@@ -44,13 +44,21 @@ impl Namespace {
     /// Returns a command that runs a line for the shell inside.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
+        let mut command = self.enter();
+        command.args(["sh", "-c", line]);
+        command
+    }
+
+    /// Returns a command that runs the program inside that is its first argument.
+    #[must_use]
+    pub fn enter(&self) -> Command {
         let id = self.id();
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/proc/{id}/ns/net"));
         command.arg(format!("--pid=/proc/{id}/ns/pid_for_children"));
         // What /proc shows.
         command.arg(format!("--mount=/proc/{id}/ns/mnt"));
-        command.args(["sh", "-c", line]).stdin(Stdio::null());
+        command.stdin(Stdio::null());
         command
     }
 

@@ -97,6 +97,13 @@ impl Machine {
         command
     }
 
+    /// Returns a command to be run on the machine without a shell.
+    pub(crate) fn command_without_shell(&self, words: &[&str]) -> Command {
+        let mut command = self.namespace.enter();
+        command.args(words);
+        command
+    }
+
     /// Runs a shell command.
     pub(crate) fn run(&self, line: &str) -> Outcome {
         finish(&mut self.command(line))
