@@ -65,8 +65,9 @@ pub struct Args {
     /// Run as a daemon
     ///
     /// The command returns with status 0 once knockd listens. If it cannot listen, the command prints the
-    /// errors and returns with status 1.
-    #[arg(short, long, conflicts_with = "check")]
+    /// errors and returns with status 1. With '--check' this option has no effect, so that the options of
+    /// a service can be checked as they are.
+    #[arg(short, long)]
     pub daemon: bool,
 
     /// The configuration file

@@ -32,7 +32,6 @@ fn every_fault_of_the_command_line_is_status_1() {
         "--deamon",
         "-x",
         "--check --record x",
-        "--check --daemon",
         "--deny warnings",
         "--check --allow few-knoks",
         "-c",
@@ -50,7 +49,7 @@ fn a_valid_configuration_passes_the_check() {
     for name in ["knockd.conf", "hint.conf"] {
         fs::set_permissions(folder.path(name), Permissions::from_mode(0o600)).unwrap();
     }
-    let checks = ["--check -c knockd.conf", "--check -c hint.conf", "--check -c empty.conf"];
+    let checks = ["-d --check -c knockd.conf", "--check -c hint.conf", "--check -c empty.conf"];
     insta::assert_snapshot!(errors(&folder, &checks, 0));
 }
 
