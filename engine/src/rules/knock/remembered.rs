@@ -68,7 +68,8 @@ impl Remembered {
     ) -> bool {
         let hash = self.hasher.knock(client, fingerprint);
         if let Some(slot) = self.find(hash, client, fingerprint) {
-            if self.table.due(slot) >= due {
+            let ((until, _), (later, _)) = (self.table.due(slot), due);
+            if until >= later {
                 return false;
             }
             self.forget(slot);
