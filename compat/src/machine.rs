@@ -16,8 +16,8 @@ use std::net::IpAddr;
 
 use knock_engine::{
     CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
-    Limits, Listening, Note, OnReknock, Packet, Phase, RuleSet, RunId, Skip, Stage, Step, TcpFlags,
-    TcpHeader, Timestamp, Transport,
+    Limits, Listening, MarkId, Note, Obstacle, OnReknock, Packet, Phase, RuleSet, RunId, Skip,
+    Stage, Step, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 
 use crate::Site;
@@ -350,7 +350,7 @@ impl Knockd08Rules {
             site.emit(at, Effect::Opened { client, door: id });
             self.fork(at, client, id, site);
         }
-        self.use_up_sequence(at, id, site);
+        self.use_up_sequence(at, client, id, site);
     }
 
     /// Returns why an opening changes nothing, if it does not. Otherwise its cooldown begins.
@@ -384,14 +384,15 @@ impl Knockd08Rules {
         }
         if self.children.len() >= self.limit {
             site.counts.refused = site.counts.refused.saturating_add(1);
-            site.emit(at, Effect::OpeningRefused { client, door: id });
+            site.emit(at, Effect::OpeningRefused { client, door: id, why: Obstacle::Limit });
             return;
         }
         let child = Child { client, door: id, phase: Phase::Start, openings: 1 };
         self.children.run(at, child, site);
     }
 
-    fn use_up_sequence(&mut self, at: Timestamp, id: DoorId, site: &mut Site) {
+    /// The door is open already, so nothing waits for the answer.
+    fn use_up_sequence(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
         let Some(before) = site.doors.door(id).sequence().cloned() else { return };
         let Some(used) = site.doors.use_up_sequence(id) else { return };
         if !self.fixed.has(Difference::OneTimeFilter) {
@@ -405,8 +406,8 @@ impl Knockd08Rules {
         } else {
             self.attempts.suspect_all_at(id);
         }
-        let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
-        site.emit(at, mark);
+        let (mark, line, offset) = (MarkId::from_bits(0), used.number, used.offset);
+        site.emit(at, Effect::MarkOneTime { mark, client, door: id, line, offset });
         if site.doors.door(id).sequence().is_none() {
             if self.fixed.has(Difference::OneTimeCrash) {
                 site.emit(at, Effect::DoorDisabled { door: id });

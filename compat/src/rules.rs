@@ -3,8 +3,8 @@
 use std::fmt;
 
 use knock_engine::{
-    CommandStatus, Deadline, DoorId, Doors, KnockRules, Limits, LinkType, Listening, Packet,
-    RuleSet, RunId, Timestamp,
+    CommandStatus, Deadline, DoorId, Doors, KnockRules, Limits, LinkType, Listening, MarkId,
+    Packet, RuleSet, RunId, Timestamp,
 };
 
 use crate::Site;
@@ -40,19 +40,20 @@ impl Rules {
         }
     }
 
-    /// Makes an engine with these rules that has heard nothing yet.
+    /// Makes an engine with these rules, for a replay: it has heard nothing yet, and presumes that used
+    /// one-time sequences are marked.
     #[must_use]
     pub fn engine(self, doors: Doors, listening: Listening, limits: &Limits) -> Engine {
         let fixed = match self {
             Self::Knock => {
                 let rules = AnyRules::Knock(KnockRules::new(limits));
-                return Engine::with_rules(doors, listening, rules);
+                return Engine::with_rules(doors, listening, rules).presuming_marks();
             }
             Self::Knockd08 => FixedUpTo(None),
             Self::FixedUpTo(last) => FixedUpTo(Some(last)),
         };
         let machine = Knockd08Rules::new(fixed, limits, &doors, &listening);
-        Engine::with_rules(doors, listening, AnyRules::Knockd08(machine))
+        Engine::with_rules(doors, listening, AnyRules::Knockd08(machine)).presuming_marks()
     }
 }
 
@@ -144,6 +145,13 @@ impl RuleSet<Knockd08Effect> for AnyRules {
         match self {
             Self::Knock(rules) => rules.command_ended(at, run, status, site),
             Self::Knockd08(rules) => rules.command_ended(at, run, status, site),
+        }
+    }
+
+    fn one_time_marked(&mut self, at: Timestamp, mark: MarkId, is_marked: bool, site: &mut Site) {
+        match self {
+            Self::Knock(rules) => rules.one_time_marked(at, mark, is_marked, site),
+            Self::Knockd08(rules) => rules.one_time_marked(at, mark, is_marked, site),
         }
     }
 

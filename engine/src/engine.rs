@@ -71,8 +71,22 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     #[must_use]
     pub fn with_rules(doors: Doors, listening: Listening, rules: R) -> Self {
         let doors = rules.adapt(doors);
-        let site = Site { doors, listening, counts: Counts::default(), effects: VecDeque::new() };
+        let site = Site {
+            doors,
+            listening,
+            counts: Counts::default(),
+            presumes_marks: false,
+            effects: VecDeque::new(),
+        };
         Self { site, rules, now: Timestamp::MIN, pending: None }
+    }
+
+    /// Returns the same engine for a driver that marks no used one-time sequences, such as a replay: it
+    /// does not wait for [`Event::OneTimeMarked`], and the door opens at once.
+    #[must_use]
+    pub fn presuming_marks(mut self) -> Self {
+        self.site.presumes_marks = true;
+        self
     }
 
     /// Hands over an event and takes all effects that follow: `take` gets each one with the engine as it
@@ -103,12 +117,12 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     /// Hands over `event`, which happened at `at`.
     ///
     /// The event is handled while its effects are polled, so that a jump in time over many deadlines
-    /// does not fill the queue at once. Only the end of a command is handled right away: a deadline before
-    /// the waiting event may have started that command.
+    /// does not fill the queue at once. Only an answer to an effect, such as the end of a command, is handled
+    /// right away: a deadline before the waiting event may have caused that effect.
     pub fn handle(&mut self, at: Timestamp, event: Event) {
         let stamp = at;
         let at = at.max(self.now);
-        let is_answer = matches!(event, Event::CommandEnded { .. });
+        let is_answer = matches!(event, Event::CommandEnded { .. } | Event::OneTimeMarked { .. });
         let jumps_the_queue =
             is_answer && self.pending.as_ref().is_none_or(|pending| at <= pending.at);
         if !jumps_the_queue {
@@ -216,6 +230,9 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             Event::Packet(packet) => self.rules.packet(at, stamp, &packet, &mut self.site),
             Event::CommandEnded { run, status } => {
                 self.rules.command_ended(at, run, status, &mut self.site);
+            }
+            Event::OneTimeMarked { mark, is_marked } => {
+                self.rules.one_time_marked(at, mark, is_marked, &mut self.site);
             }
             Event::DeadlineReached => {}
             Event::AddressesChanged(listening) => self.site.listening = listening,

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use crate::doors::Doors;
 use crate::listening::Listening;
+use crate::one_time::MarkId;
 use crate::packet::Packet;
 use crate::run::{CommandStatus, RunId};
 
@@ -19,6 +20,14 @@ pub enum Event {
         run: RunId,
         /// How it ended.
         status: CommandStatus,
+    },
+    /// The driver has marked a line of a file of one-time sequences as used, or could not. As the end of
+    /// a command, this does not wait in the queue.
+    OneTimeMarked {
+        /// The number that came with [`Effect::MarkOneTime`](crate::Effect::MarkOneTime).
+        mark: MarkId,
+        /// Whether it is marked: only then does the door open.
+        is_marked: bool,
     },
     /// Only time has passed.
     DeadlineReached,

@@ -69,7 +69,7 @@
 //! | effect | the driver | answered with |
 //! |---|---|---|
 //! | [`RunCommand`](Effect::RunCommand) | runs the command | [`Event::CommandEnded`] |
-//! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | nothing |
+//! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::OneTimeMarked`] |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut) | prints the line of the transcript | nothing |
 //! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
@@ -114,13 +114,13 @@ pub use deadline::{Deadline, DeadlineReason};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
 pub use door::{Door, DoorName, DoorSequence, FlagRule, OnReknock, Target};
 pub use doors::{DoorId, Doors, NotIds, TooManyDoors};
-pub use effect::{Effect, EffectKind, Note, OwnEffect, Skip, TimedEffect};
+pub use effect::{Effect, EffectKind, Note, Obstacle, OwnEffect, Skip, TimedEffect};
 pub use engine::{CommandsEnd, Engine};
 pub use event::Event;
 pub use hearing::Hearing;
 pub use limits::Limits;
 pub use listening::Listening;
-pub use one_time::{OneTimeLine, OneTimeSequences};
+pub use one_time::{MarkId, OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
 pub use rules::{Counts, Fingerprint, KnockRules, RuleSet, Site};
 pub use run::{CommandStatus, RunId};

@@ -4,6 +4,24 @@ use alloc::vec::Vec;
 
 use crate::sequence::Sequence;
 
+/// A line that the engine asked to mark as used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MarkId(u64);
+
+impl MarkId {
+    /// Takes the result of [`MarkId::to_bits`]: for a driver whose parts talk over a socket.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Returns the number as one that a driver can send to another process.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
 /// A usable line of a sequence file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneTimeLine {

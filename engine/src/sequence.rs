@@ -38,7 +38,7 @@ impl Stage {
 }
 
 /// The knocks that open a door, in order: 1 to 32 of them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(Box<[Knock]>);
 
 /// What a knock is to an attempt.

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use crate::address::{self, Bytes, write_decimal};
 use crate::command::Phase;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Effect, Note, OwnEffect, Skip};
+use crate::effect::{Effect, Note, Obstacle, OwnEffect, Skip};
 use crate::packet::Knock;
 use crate::sequence::Stage;
 
@@ -42,7 +42,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.byte(status.0).text(")");
             Channel::Message
         }
-        Effect::MarkOneTime { door, line: number, offset: _ } => {
+        Effect::MarkOneTime { mark: _, client: _, door, line: number, offset: _ } => {
             line.door(door)
                 .formatted(format_args!(": one-time sequence on line {number} is used up"));
             Channel::Note
@@ -51,10 +51,16 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.door(door).text(": no one-time sequence is left, the door is disabled");
             Channel::Message
         }
-        Effect::OpeningRefused { client, door } => {
+        Effect::OpeningRefused { client, door, why: Obstacle::Limit } => {
             line.client_at(client, door)
                 .text("not opened: too many commands and open doors are pending");
             Channel::Message
+        }
+        Effect::OpeningRefused { client, door, why: Obstacle::NotMarked } => {
+            line.client_at(client, door)
+                .text("not opened: its one-time sequence could not be marked as used");
+            // The driver knows the cause, and has reported it.
+            Channel::Note
         }
         Effect::OpeningSkipped { client, door, why, again } => {
             line.client_at(client, door).text(match why {

@@ -9,6 +9,8 @@
 //! - In a replay a command ends with status 0 at the moment it starts, but the packet that started
 //!   it is handled first. So a stop command's timer is younger than the attempts that the same packet
 //!   starts, and a stop command due at once runs before the next packet.
+//! - In a replay every line of one-time sequences is marked at once. Otherwise its sequence is used at once,
+//!   but the door opens only when the line is marked.
 //! - A moment that does not fit in 64 bits of nanoseconds is the last one that does.
 //! - Only a SYN with a number other than 0 is, or has, a retransmission.
 //! - There is no limit on the number of attempts, unless one is set.
@@ -58,6 +60,8 @@ pub struct Counts {
     pub forgotten_knocks: u64,
     /// Openings refused at the limit.
     pub refused: u64,
+    /// Openings that did not happen because a line could not be marked.
+    pub not_marked: u64,
     /// Openings merged with one whose start command waits.
     pub merged: u64,
     /// Openings ignored because of `On_Reknock` or `Seq_Cooldown`.
@@ -91,7 +95,7 @@ impl Outcome {
 /// Replays packets in the order given, and lets time run until nothing is due.
 #[must_use]
 pub fn replay(setting: &Setting, packets: &[Packet]) -> Outcome {
-    let mut house = ModelState::new(setting).ending_commands_at_once();
+    let mut house = ModelState::new(setting).answering_at_once();
     for packet in packets {
         house.packet(packet);
     }

@@ -10,6 +10,7 @@ mod broken;
 mod client;
 mod honest_run;
 mod lease;
+mod marks;
 mod oracle;
 mod place;
 mod queue;

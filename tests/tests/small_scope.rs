@@ -125,7 +125,7 @@ fn equal_doors() {
 #[test]
 fn every_repeat_is_a_retransmission() {
     let setting = setting(&[door("a", "1,2,1"), door("b", "2,2"), door("c", "2")]);
-    let reference = ModelState::new(&setting).ending_commands_at_once();
+    let reference = ModelState::new(&setting).answering_at_once();
     walk_with(7, setting, &reference, Rules::Knock);
 }
 
@@ -151,7 +151,7 @@ fn setting(doors: &[Door]) -> Setting {
 /// as a retransmission.
 fn walk(doors: &[Door]) {
     let setting = setting(doors);
-    let house = ModelState::new(&setting).ending_commands_at_once();
+    let house = ModelState::new(&setting).answering_at_once();
     walk_with(0, setting.clone(), &house, Rules::Knock);
     let daemon = Daemon::new(&setting);
     walk_with(0, setting, &daemon, Rules::Knockd08);

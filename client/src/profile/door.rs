@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use knock_config::Setup;
-use knock_config::marks::path_of;
+use knock_config::path_of;
 use knock_config::text::shown;
 use knock_config::{Config, DoorConfig, Excerpt, Knocks, nearest};
 use knock_engine::{DoorName, FlagRule, Knock, Protocol, Sequence, TcpFlags, TcpHeader, Transport};

@@ -1,11 +1,12 @@
 //! Files that are read as texts, and why one cannot be.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::marks::path_of;
 use crate::diagnostics::Finding;
 use crate::lex::Span;
 use crate::names::FileName;
@@ -128,6 +129,12 @@ impl Unreadable {
             Self::Other(_) => "check the path",
         }
     }
+}
+
+/// Returns the path for a name in the configuration.
+#[must_use]
+pub fn path_of(name: &FileName) -> &Path {
+    Path::new(OsStr::from_bytes(name.as_bytes()))
 }
 
 /// Reads a configuration from any kind of file but a directory, unless `refuse` rejects its text.

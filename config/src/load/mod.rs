@@ -7,6 +7,8 @@ pub mod marks;
 mod setup;
 
 pub(crate) use check::Check;
-pub use files::{Files, MAX_FILE_BYTES, Refusal, Unreadable, read_configuration, read_one_time};
+pub use files::{
+    Files, MAX_FILE_BYTES, Refusal, Unreadable, path_of, read_configuration, read_one_time,
+};
 pub use host::{Host, ThisHost};
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::check::Check;
-use super::files::{Files, Refusal, Unreadable, read_configuration, read_one_time};
-use super::marks::path_of;
+use super::files::{Files, Refusal, Unreadable, path_of, read_configuration, read_one_time};
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
 use crate::names::FileName;

@@ -18,6 +18,12 @@ pub fn parse(text: &[u8]) -> (Option<OneTimeSequences>, Diagnostics) {
     parse_with(text, Levels::default(), |_, _, _| {})
 }
 
+/// Returns the sequence on a line; `None` if it is blank, marked, or has an error.
+pub(crate) fn sequence_on(line: &[u8]) -> Option<Sequence> {
+    let (sequences, _) = parse(line);
+    sequences?.next().map(|line| line.sequence.clone())
+}
+
 /// Does the same as [`parse`] with these levels for warnings, and calls `look` with each sequence and
 /// its place.
 pub(crate) fn parse_with(

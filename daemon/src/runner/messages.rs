@@ -70,22 +70,10 @@ impl Runner {
             return;
         }
         self.print(effect);
-        if let Effect::MarkOneTime { door, line, offset } = *effect {
-            self.mark(door, line, offset);
+        if let Effect::MarkOneTime { mark, client, door, line, offset } = *effect {
+            self.mark(mark, client, door, (line, offset));
         } else if *effect == Effect::ReloadRefused {
             self.forget_reload();
-        }
-    }
-
-    fn mark(&mut self, door: DoorId, line: u32, offset: u64) {
-        self.marks = self.marks.saturating_add(1);
-        if let Err(why) = self.one_time.mark(door, line, offset) {
-            let name = self.doors.door(door).name.clone();
-            let text = format!(
-                "{name}: cannot mark the one-time sequence on line {line} as used ({why}): after a \
-                 restart or a reload it opens the door again, unless you put '#' before it"
-            );
-            self.output.text(Kind::Notice, text);
         }
     }
 

@@ -9,8 +9,8 @@ use knock_config::diagnostics::Style;
 use knock_config::text::shown;
 use nix::unistd::Pid;
 
+use super::marking::check_writable;
 use super::notify::Notifier;
-use super::one_time::{OneTime, check_writable};
 use super::output::Kind;
 use super::start::{Loaded, load, sinks};
 use super::{Runner, State};
@@ -68,6 +68,7 @@ impl Runner {
 
     fn read(&mut self) {
         let loaded = load(&self.path, Style::Plain).and_then(|(loaded, warnings)| {
+            let (loaded, warnings) = self.without_used_sequences(loaded, warnings)?;
             self.output.lines(&warnings);
             let settings = self.settings_of(&loaded.config)?;
             Ok((loaded, settings))
@@ -174,7 +175,7 @@ impl Runner {
             return;
         }
         let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();
-        self.one_time = OneTime::new(&config, &files, ids);
+        self.one_time.renew(&config, &files, ids);
         self.tell(Notifier::ready);
         if again {
             self.reload();

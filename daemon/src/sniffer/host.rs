@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, LinkType, Listening, Packet, RunId,
-    Timestamp, decode, filter,
+    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, LinkType, Listening, MarkId, Packet,
+    RunId, Timestamp, decode, filter,
 };
 
 use super::outbox::Outbox;
@@ -150,6 +150,11 @@ impl EngineHost {
     /// Gives the engine the end of a command.
     pub(super) fn command_ended(&mut self, run: RunId, status: CommandStatus, outbox: &mut Outbox) {
         self.handle(self.complete, Event::CommandEnded { run, status }, outbox);
+    }
+
+    /// Gives the engine the result of marking a line.
+    pub(super) fn one_time_marked(&mut self, mark: MarkId, is_marked: bool, outbox: &mut Outbox) {
+        self.handle(self.complete, Event::OneTimeMarked { mark, is_marked }, outbox);
     }
 
     /// Gives the engine other local addresses.

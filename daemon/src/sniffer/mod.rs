@@ -226,6 +226,9 @@ impl<'a> Sniffer<'a> {
         match order {
             Order::Begin(_) => return Err(End::Order(InvalidOrder)),
             Order::CommandEnded { run, status } => host.command_ended(run, status, outbox),
+            Order::OneTimeMarked { mark, is_marked } => {
+                host.one_time_marked(mark, is_marked, outbox);
+            }
             Order::Addresses(addresses) => host.addresses_changed(addresses, outbox),
             // The runner read the files before it marked the latest sequence: it would be valid again.
             Order::Reload { marks, .. } if marks != outbox.marks() => outbox.push(&Message::Stale),

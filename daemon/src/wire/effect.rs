@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use knock_engine::{CommandStatus, DoorId, Doors, Effect, Note, Phase, RunId, Skip, Stage};
+use knock_engine::{
+    CommandStatus, DoorId, Doors, Effect, MarkId, Note, Obstacle, Phase, RunId, Skip, Stage,
+};
 
 use super::record::{Fields, InvalidMessage, kind};
 
@@ -18,9 +20,7 @@ pub(crate) const fn is_progress(effect: &Effect) -> bool {
 
 /// Returns an effect as a record.
 pub(super) fn fields_of(effect: &Effect) -> Fields {
-    // An id has 16 bits.
-    let number = |door: DoorId| u16::try_from(door.index()).unwrap_or(u16::MAX);
-    let of_door = |kind, door| Fields { kind, door: number(door), ..Fields::default() };
+    let of_door = |kind, door| Fields { kind, door: number_of(door), ..Fields::default() };
     let of = |kind, client, door| Fields { client: Some(client), ..of_door(kind, door) };
     let at =
         |kind, client, door, stage: Stage| Fields { small: stage.get(), ..of(kind, client, door) };
@@ -43,11 +43,20 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::CommandFailed { door, status } => {
             Fields { small: status.0, ..of_door(kind::COMMAND_FAILED, door) }
         }
-        Effect::MarkOneTime { door, line, offset } => {
-            Fields { number: offset, length: line, ..of_door(kind::MARK_ONE_TIME, door) }
-        }
+        Effect::MarkOneTime { mark, client, door, line, offset } => Fields {
+            mark: mark.to_bits(),
+            number: offset,
+            length: line,
+            ..of(kind::MARK_ONE_TIME, client, door)
+        },
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
-        Effect::OpeningRefused { client, door } => of(kind::OPENING_REFUSED, client, door),
+        Effect::OpeningRefused { client, door, why } => {
+            let small = match why {
+                Obstacle::Limit => 0,
+                Obstacle::NotMarked => 1,
+            };
+            Fields { small, ..of(kind::OPENING_REFUSED, client, door) }
+        }
         Effect::OpeningSkipped { client, door, why, again } => {
             let small = match why {
                 Skip::Merged => 0,
@@ -58,30 +67,42 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
             Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
         }
         Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
-        Effect::Note(Note::Retransmission { client, knock }) => {
+        Effect::Note(note) => fields_of_note(note),
+        Effect::Own(never) => match never {},
+    }
+}
+
+fn fields_of_note(note: Note) -> Fields {
+    let at = |kind, client, door: DoorId, stage: Stage| Fields {
+        kind,
+        small: stage.get(),
+        door: number_of(door),
+        client: Some(client),
+        ..Fields::default()
+    };
+    match note {
+        Note::Retransmission { client, knock } => {
             Fields { kind: kind::RETRANSMISSION, client: Some(client), ..Fields::default() }
                 .with_knock(knock)
         }
-        Effect::Note(Note::OtherFlags { client, door, stage }) => {
-            at(kind::OTHER_FLAGS, client, door, stage)
-        }
-        Effect::Note(Note::SecondTry { client, door, stage, knock }) => {
+        Note::OtherFlags { client, door, stage } => at(kind::OTHER_FLAGS, client, door, stage),
+        Note::SecondTry { client, door, stage, knock } => {
             at(kind::SECOND_TRY, client, door, stage).with_knock(knock)
         }
-        Effect::Note(Note::Voided { client, door, stage, knock }) => {
+        Note::Voided { client, door, stage, knock } => {
             at(kind::VOIDED, client, door, stage).with_knock(knock)
         }
-        Effect::Note(Note::Evicted { client, door, stage }) => {
-            at(kind::EVICTED, client, door, stage)
-        }
-        Effect::Note(Note::SequenceChanged { client, door, stage }) => {
+        Note::Evicted { client, door, stage } => at(kind::EVICTED, client, door, stage),
+        Note::SequenceChanged { client, door, stage } => {
             at(kind::SEQUENCE_CHANGED, client, door, stage)
         }
-        Effect::Note(Note::DoorChanged { client, door, stage }) => {
-            at(kind::DOOR_CHANGED, client, door, stage)
-        }
-        Effect::Own(never) => match never {},
+        Note::DoorChanged { client, door, stage } => at(kind::DOOR_CHANGED, client, door, stage),
     }
+}
+
+/// Returns the number of a door: an id has 16 bits.
+fn number_of(door: DoorId) -> u16 {
+    u16::try_from(door.index()).unwrap_or(u16::MAX)
 }
 
 /// Returns the effect in a record. Its door is one of `doors`.
@@ -113,44 +134,57 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         kind::COMMAND_FAILED => {
             Effect::CommandFailed { door: door()?, status: CommandStatus(fields.small) }
         }
-        kind::MARK_ONE_TIME => {
-            Effect::MarkOneTime { door: door()?, line: fields.length, offset: fields.number }
-        }
+        kind::MARK_ONE_TIME => Effect::MarkOneTime {
+            mark: MarkId::from_bits(fields.mark),
+            client: client()?,
+            door: door()?,
+            line: fields.length,
+            offset: fields.number,
+        },
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
-        kind::OPENING_REFUSED => Effect::OpeningRefused { client: client()?, door: door()? },
+        kind::OPENING_REFUSED => {
+            let why = match fields.small {
+                0 => Obstacle::Limit,
+                1 => Obstacle::NotMarked,
+                _ => return Err(InvalidMessage),
+            };
+            Effect::OpeningRefused { client: client()?, door: door()?, why }
+        }
         kind::OPENING_SKIPPED => {
             let (why, again) = skip(fields)?;
             Effect::OpeningSkipped { client: client()?, door: door()?, why, again }
         }
         kind::RELOAD_REFUSED => Effect::ReloadRefused,
-        kind::RETRANSMISSION => {
-            Effect::Note(Note::Retransmission { client: client()?, knock: fields.knock() })
-        }
-        kind::OTHER_FLAGS => {
-            Effect::Note(Note::OtherFlags { client: client()?, door: door()?, stage: stage()? })
-        }
-        kind::SECOND_TRY => Effect::Note(Note::SecondTry {
+        _ => Effect::Note(note(fields, doors)?),
+    })
+}
+
+/// Returns the note in a record.
+fn note(fields: &Fields, doors: &Doors) -> Result<Note, InvalidMessage> {
+    let client = || fields.client.ok_or(InvalidMessage);
+    let door = || doors.with_index(usize::from(fields.door)).ok_or(InvalidMessage);
+    let stage = || Stage::new(fields.small).ok_or(InvalidMessage);
+    Ok(match fields.kind {
+        kind::RETRANSMISSION => Note::Retransmission { client: client()?, knock: fields.knock() },
+        kind::OTHER_FLAGS => Note::OtherFlags { client: client()?, door: door()?, stage: stage()? },
+        kind::SECOND_TRY => Note::SecondTry {
             client: client()?,
             door: door()?,
             stage: stage()?,
             knock: fields.knock(),
-        }),
-        kind::VOIDED => Effect::Note(Note::Voided {
+        },
+        kind::VOIDED => Note::Voided {
             client: client()?,
             door: door()?,
             stage: stage()?,
             knock: fields.knock(),
-        }),
-        kind::EVICTED => {
-            Effect::Note(Note::Evicted { client: client()?, door: door()?, stage: stage()? })
+        },
+        kind::EVICTED => Note::Evicted { client: client()?, door: door()?, stage: stage()? },
+        kind::SEQUENCE_CHANGED => {
+            Note::SequenceChanged { client: client()?, door: door()?, stage: stage()? }
         }
-        kind::SEQUENCE_CHANGED => Effect::Note(Note::SequenceChanged {
-            client: client()?,
-            door: door()?,
-            stage: stage()?,
-        }),
         kind::DOOR_CHANGED => {
-            Effect::Note(Note::DoorChanged { client: client()?, door: door()?, stage: stage()? })
+            Note::DoorChanged { client: client()?, door: door()?, stage: stage()? }
         }
         _ => return Err(InvalidMessage),
     })

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use knock_config::FileName;
 use knock_config::Files;
-use knock_engine::{CommandStatus, RunId};
+use knock_engine::{CommandStatus, MarkId, RunId};
 
 use crate::user::User;
 
@@ -18,6 +18,8 @@ pub(crate) enum Order {
     Begin(Box<Task>),
     /// A command has ended.
     CommandEnded { run: RunId, status: CommandStatus },
+    /// A line of a file of one-time sequences was marked as used, or could not be.
+    OneTimeMarked { mark: MarkId, is_marked: bool },
     /// The local addresses have changed to these.
     Addresses(Vec<IpAddr>),
     /// Reload the configuration. When the files were read, this many one-time sequences had been marked
@@ -63,6 +65,7 @@ mod kind {
     pub(super) const COMMAND_ENDED: u8 = 2;
     pub(super) const ADDRESSES: u8 = 3;
     pub(super) const RELOAD: u8 = 4;
+    pub(super) const ONE_TIME_MARKED: u8 = 32;
 }
 
 const HEADER_BYTES: usize = 5;
@@ -80,6 +83,11 @@ impl Order {
                 out.0.extend(run.to_bits().to_be_bytes());
                 out.0.push(status.0);
                 kind::COMMAND_ENDED
+            }
+            Self::OneTimeMarked { mark, is_marked } => {
+                out.0.extend(mark.to_bits().to_be_bytes());
+                out.0.push(u8::from(*is_marked));
+                kind::ONE_TIME_MARKED
             }
             Self::Addresses(addresses) => {
                 out.addresses(addresses);
@@ -188,6 +196,10 @@ impl OrderReader {
             kind::COMMAND_ENDED => Order::CommandEnded {
                 run: RunId::from_bits(u64::from_be_bytes(content.array()?)),
                 status: CommandStatus(content.byte()?),
+            },
+            kind::ONE_TIME_MARKED => Order::OneTimeMarked {
+                mark: MarkId::from_bits(u64::from_be_bytes(content.array()?)),
+                is_marked: content.flag()?,
             },
             kind::ADDRESSES => Order::Addresses(content.addresses()?),
             kind::RELOAD => Order::Reload {
@@ -316,6 +328,8 @@ mod tests {
             Order::Begin(Box::new(Task { becomes: None, ..task.clone() })),
             Order::Begin(Box::new(task)),
             Order::CommandEnded { run, status: CommandStatus(255) },
+            Order::OneTimeMarked { mark: MarkId::from_bits(u64::MAX - 3), is_marked: true },
+            Order::OneTimeMarked { mark: MarkId::from_bits(1), is_marked: false },
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
             Order::Reload { marks: u64::MAX - 1, files: files() },

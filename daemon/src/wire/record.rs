@@ -58,6 +58,8 @@ pub(super) struct Fields {
     pub(super) door: u16,
     /// A run, an offset or a count.
     pub(super) number: u64,
+    /// The number of a mark.
+    pub(super) mark: u64,
     /// A line, a length, or how many bytes follow the record.
     pub(super) length: u32,
     pub(super) client: Option<IpAddr>,
@@ -84,7 +86,7 @@ impl Fields {
             &self.number.to_be_bytes(),
             &client,
             &destination,
-            &[0; 8],
+            &self.mark.to_be_bytes(),
         ];
         for (place, byte) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
             *place = *byte;
@@ -107,6 +109,7 @@ impl Fields {
         let number = u64::from_be_bytes(rest.take()?);
         let client = address(client_family, rest.take()?)?;
         let destination = address(destination_family, rest.take()?)?;
+        let mark = u64::from_be_bytes(rest.take()?);
         let is_udp = match is_udp {
             0 => false,
             1 => true,
@@ -117,6 +120,7 @@ impl Fields {
             small,
             door,
             number,
+            mark,
             length,
             client,
             destination,

@@ -19,6 +19,7 @@ mod lease_file;
 mod logs;
 mod lookup;
 mod notify;
+mod one_time;
 mod privileges;
 mod reload;
 #[cfg(target_arch = "x86_64")]

@@ -16,6 +16,7 @@ use crate::door::OnReknock;
 use crate::doors::DoorId;
 #[cfg(doc)]
 use crate::event::Event;
+use crate::one_time::MarkId;
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::Stage;
 use crate::time::Timestamp;
@@ -85,8 +86,15 @@ pub enum Effect<X = Infallible> {
         /// How the command ended.
         status: CommandStatus,
     },
-    /// A one-time sequence has opened its door: the driver must mark its line as used.
+    /// A client has made all knocks of a one-time sequence, which no longer opens the door. The driver
+    /// must mark its line as used, and answer with [`Event::OneTimeMarked`]: only then does the door
+    /// open. After [`Engine::presuming_marks`](crate::Engine::presuming_marks) it is open already, and there
+    /// is no answer.
     MarkOneTime {
+        /// The number for the answer.
+        mark: MarkId,
+        /// The client.
+        client: IpAddr,
         /// The door.
         door: DoorId,
         /// The number of the line, from 1.
@@ -99,13 +107,14 @@ pub enum Effect<X = Infallible> {
         /// The door.
         door: DoorId,
     },
-    /// The sequence was complete, but as many commands and leases as the limit allows are pending,
-    /// so the door stays shut.
+    /// The sequence was complete, but the door stays shut.
     OpeningRefused {
         /// The client.
         client: IpAddr,
         /// The door.
         door: DoorId,
+        /// Why.
+        why: Obstacle,
     },
     /// The sequence was complete, but the opening changes nothing.
     OpeningSkipped {
@@ -126,6 +135,16 @@ pub enum Effect<X = Infallible> {
     /// An effect of this rule set only. [`KnockRules`](crate::KnockRules) has no such value, and the arm
     /// of a `match` is `Effect::Own(never) => match never {}`.
     Own(X),
+}
+
+/// Why a door stays shut after a complete sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Obstacle {
+    /// As many commands, leases and lines to be marked as the limit allows are pending.
+    Limit,
+    /// The line of its one-time sequence could not be marked as used, so that a restart would accept the
+    /// sequence again.
+    NotMarked,
 }
 
 /// Why an opening changes nothing.
@@ -204,13 +223,11 @@ impl<X: OwnEffect> Effect<X> {
             | Self::Opened { client, .. }
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
+            | Self::MarkOneTime { client, .. }
             | Self::OpeningRefused { client, .. }
             | Self::OpeningSkipped { client, .. } => Some(client),
             Self::Note(note) => Some(note.client()),
-            Self::CommandFailed { .. }
-            | Self::MarkOneTime { .. }
-            | Self::DoorDisabled { .. }
-            | Self::ReloadRefused => None,
+            Self::CommandFailed { .. } | Self::DoorDisabled { .. } | Self::ReloadRefused => None,
             Self::Own(ref own) => own.client(),
         }
     }

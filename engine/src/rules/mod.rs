@@ -12,6 +12,7 @@ use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{Effect, TimedEffect};
 use crate::listening::Listening;
+use crate::one_time::MarkId;
 use crate::packet::Packet;
 use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
@@ -42,6 +43,10 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
         status: CommandStatus,
         site: &mut Site<X>,
     );
+
+    /// Handles the answer to [`Effect::MarkOneTime`]. Ignores a number that is not waited for. A rule set
+    /// that opens doors without waiting has nothing to do.
+    fn one_time_marked(&mut self, _: Timestamp, _: MarkId, _is_marked: bool, _: &mut Site<X>) {}
 
     /// Returns when something is due next.
     #[must_use]
@@ -74,6 +79,8 @@ pub struct Site<X = Infallible> {
     pub listening: Listening,
     /// Counters of what has happened so far.
     pub counts: Counts,
+    /// Whether used one-time sequences count as marked before the driver says so.
+    pub presumes_marks: bool,
     /// Effects that the driver has not taken yet.
     pub(crate) effects: VecDeque<TimedEffect<X>>,
 }
@@ -109,6 +116,8 @@ pub struct Counts {
     pub forgotten_knocks: u64,
     /// Openings that were refused at the limit.
     pub refused: u64,
+    /// Openings that were refused because a one-time sequence could not be marked as used.
+    pub not_marked: u64,
     /// Openings that were merged with one that waits for its start command.
     pub merged: u64,
     /// Openings that were ignored because the door was open already, or in a cooldown.

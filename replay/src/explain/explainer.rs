@@ -29,7 +29,10 @@ impl Explainer {
     /// Makes an explainer of what happens to the packets of some clients.
     #[must_use]
     pub fn new(doors: Doors, listening: Listening, limits: &Limits, whom: Whom) -> Self {
-        Self { engine: Engine::new(doors, listening, limits), observer: Observer::new(whom) }
+        Self {
+            engine: Engine::new(doors, listening, limits).presuming_marks(),
+            observer: Observer::new(whom),
+        }
     }
 
     /// Returns the same with another limit than [`Explainer::PAIRS`].

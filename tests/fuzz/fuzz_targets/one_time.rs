@@ -72,7 +72,7 @@ fn open(engine: &mut Engine, line: &OneTimeLine) -> (u32, u64, DoorSequence) {
         };
         assert_eq!(marked, None, "marked before the last knock");
         drive::tell(engine, Timestamp::EPOCH, Event::Packet(packet), |_, timed| {
-            if let Effect::MarkOneTime { door, line, offset } = timed.effect {
+            if let Effect::MarkOneTime { door, line, offset, .. } = timed.effect {
                 marked = Some((line, offset, door));
             }
         });

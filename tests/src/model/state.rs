@@ -72,8 +72,9 @@ pub struct ModelState {
     listed: Vec<usize>,
     local: Option<Vec<IpAddr>>,
     ipv4_only: bool,
-    ends_commands_at_once: bool,
-    /// The most attempts, openings remembered, cooldowns, and commands that run, wait or are owed.
+    answers_at_once: bool,
+    /// The most attempts, openings remembered, cooldowns, and commands that run, wait or are owed together
+    /// with lines to be marked.
     limit: usize,
     now_ns: i64,
     timers_created: u64,
@@ -89,6 +90,10 @@ pub struct ModelState {
     /// For whom a stop command that is due waits for its turn, and at which door.
     due_stops: Vec<(IpAddr, usize)>,
     cooldowns: Vec<Cooldown>,
+    /// For whom a line of one-time sequences is being marked, and at which door; each with its place
+    /// in the order of all lines, from 0.
+    marks: Vec<(u64, IpAddr, usize)>,
+    marks_asked: u64,
     out: Outcome,
 }
 
@@ -101,7 +106,7 @@ impl ModelState {
             listed: (0..setting.doors.len()).collect(),
             local: setting.local.clone(),
             ipv4_only: setting.ipv4_only,
-            ends_commands_at_once: false,
+            answers_at_once: false,
             limit: usize::MAX,
             now_ns: i64::MIN,
             timers_created: 0,
@@ -114,19 +119,21 @@ impl ModelState {
             owed: Vec::new(),
             due_stops: Vec::new(),
             cooldowns: Vec::new(),
+            marks: Vec::new(),
+            marks_asked: 0,
             out: Outcome::default(),
         }
     }
 
     /// Returns the same where every command ends with status 0 at the moment it starts, but after
-    /// the packet that started it.
+    /// the packet that started it, and where every line of one-time sequences is marked at once.
     #[must_use]
-    pub fn ending_commands_at_once(self) -> Self {
-        Self { ends_commands_at_once: true, ..self }
+    pub fn answering_at_once(self) -> Self {
+        Self { answers_at_once: true, ..self }
     }
 
     /// Returns the same with a limit for attempts, for remembered openings, and for
-    /// commands and leases together.
+    /// commands, leases and lines to be marked together.
     #[must_use]
     pub fn with_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
@@ -190,6 +197,12 @@ impl ModelState {
     pub fn command_ended(&mut self, at_ns: i64, number: u64) {
         self.time(at_ns);
         self.end_command(self.now_ns, number);
+    }
+
+    /// The `number`th line of one-time sequences is marked, counted from 0, or cannot be.
+    pub fn one_time_marked(&mut self, at_ns: i64, number: u64, is_marked: bool) {
+        self.time(at_ns);
+        self.end_mark(number, is_marked);
     }
 
     /// The local addresses and the support of IPv6 change.

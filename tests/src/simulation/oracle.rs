@@ -3,24 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Phase, Skip};
+use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Obstacle, Phase, Skip};
 use knock_engine::{Effect, Engine};
 
 use super::broken::{Broken, Invariant, ensure};
 use super::honest_run::{HonestRuns, Promise};
 use super::lease::{Leases, Lessee};
+use super::marks::Marks;
 use super::place::Addresses;
 use super::queue::Sent;
 use super::record::{DoorNumber, Record};
 use super::tally::Tally;
 use crate::boundary;
-use crate::model::Door;
+use crate::model::{Door, Sequences};
 
 /// The judge of an engine.
 pub(super) struct Oracle {
     limit: usize,
     pub(super) record: Record,
     pub(super) leases: Leases,
+    pub(super) marks: Marks,
     pub(super) visits: HonestRuns,
     /// The engine's id of each door.
     ids: BTreeMap<DoorId, DoorNumber>,
@@ -49,6 +51,9 @@ struct Ledger {
     evicted: u64,
     refused: u64,
     skipped: u64,
+    not_marked: u64,
+    /// Sequences that were completed and whose line is not marked yet.
+    marking: u64,
     opened: u64,
     timed_out: u64,
     voided: u64,
@@ -58,7 +63,7 @@ struct Ledger {
 }
 
 impl Oracle {
-    pub(super) fn new(doors: &[Door], limit: usize) -> Self {
+    pub(super) fn new(doors: &[Door], limit: usize, presumes_marks: bool) -> Self {
         let mut record = Record::default();
         record.configure(doors);
         let ids = BTreeMap::new();
@@ -66,6 +71,7 @@ impl Oracle {
             limit,
             record,
             leases: Leases::default(),
+            marks: Marks::new(presumes_marks),
             visits: HonestRuns::default(),
             ids,
             now_ns: i64::MIN,
@@ -121,7 +127,14 @@ impl Oracle {
         }
     }
 
-    /// Checks an effect. Returns the number of the command that it runs.
+    /// A line is marked, or cannot be. Returns whether the client for which its door opens has begun the next
+    /// sequence meanwhile.
+    pub(super) fn marked(&mut self, number: u64, is_marked: bool) -> bool {
+        let lessee = self.marks.answer(number, is_marked);
+        self.ledger.live.contains(&lessee)
+    }
+
+    /// Checks an effect. Returns the number of the command that it runs, or of the line that is to be marked.
     pub(super) fn effect(
         &mut self,
         at_ns: i64,
@@ -137,8 +150,9 @@ impl Oracle {
         self.forgets_cooldowns |= engine.counts().forgotten_cooldowns > 0;
         let door = effect.door().map(|id| self.resolve(id, engine)).transpose()?;
         let door = door.unwrap_or(DoorNumber::MAX);
+        let waits = self.waits_for_mark(door);
         if let Some(client) = effect.client()
-            && ends_attempt(effect)
+            && ends_attempt(effect, waits)
         {
             self.ledger.live.remove(&(client, door));
         }
@@ -166,18 +180,19 @@ impl Oracle {
                 self.leases.timed_out(at_ns, (client, door), known, tally)?;
             }
             Effect::CommandFailed { .. } => self.ledger.failures_told += 1,
-            Effect::MarkOneTime { .. } => tally.sequences_used += 1,
-            Effect::DoorDisabled { .. } => tally.doors_disabled += 1,
-            Effect::OpeningRefused { .. } => {
-                self.ledger.refused += 1;
-                // The engine had all its effects ready before the first of them was polled.
-                let pending = self.leases.pending() + self.ended;
-                ensure(pending >= self.limit, Invariant::MemoryIsBounded, || {
-                    format!("refused with {pending} commands and leases of {}", self.limit)
-                })?;
+            Effect::MarkOneTime { client, .. } => {
+                tally.sequences_used += 1;
+                if !self.marks.are_presumed() {
+                    self.ledger.marking += 1;
+                    self.keep_promise(at_ns, (client, door), tally)?;
+                    self.record.open(client, door);
+                    return Ok(Some(self.marks.ask((client, door))));
+                }
             }
+            Effect::DoorDisabled { .. } => tally.doors_disabled += 1,
+            Effect::OpeningRefused { client, why, .. } => self.refused((client, door), why)?,
             Effect::OpeningSkipped { client, why, again, .. } => {
-                self.skipped(at_ns, (client, door), (why, again))?;
+                self.skipped(at_ns, (client, door), (why, again), tally)?;
             }
             Effect::Note(note) => self.note(note)?,
             Effect::ReloadRefused => {
@@ -197,20 +212,66 @@ impl Oracle {
         tally: &mut Tally,
     ) -> Result<(), Broken> {
         self.ledger.opened += 1;
-        self.check_knocked(at_ns, client, door)?;
-        if self.promise.opens == Some((client, door)) {
-            self.promise.opens = None;
-            tally.honest += 1;
-        }
+        self.completed(at_ns, (client, door), tally)?;
         let known = &self.record.doors[door].door;
         let is_too_soon =
             self.leases.is_cooling_down(at_ns, (client, door), known) && !self.forgets_cooldowns;
         ensure(!is_too_soon, Invariant::CommandsInTurn, || {
             format!("{known:?} opened for {client} in its cooldown")
         })?;
-        self.leases.opened(at_ns, (client, door), known, tally)?;
+        self.leases.opened(at_ns, (client, door), known, tally)
+    }
+
+    /// A sequence was completed: a fixed one now, a one-time sequence some time before its line was
+    /// marked.
+    fn completed(
+        &mut self,
+        at_ns: i64,
+        (client, door): Lessee,
+        tally: &mut Tally,
+    ) -> Result<(), Broken> {
+        if self.waits_for_mark(door) {
+            self.ledger.marking -= 1;
+            return self.marks.follow((client, door), true);
+        }
+        self.keep_promise(at_ns, (client, door), tally)?;
         self.record.open(client, door);
         Ok(())
+    }
+
+    /// A client must have knocked, and need not get in any more.
+    fn keep_promise(
+        &mut self,
+        at_ns: i64,
+        (client, door): Lessee,
+        tally: &mut Tally,
+    ) -> Result<(), Broken> {
+        self.check_knocked(at_ns, client, door)?;
+        if self.promise.opens == Some((client, door)) {
+            self.promise.opens = None;
+            tally.honest += 1;
+        }
+        Ok(())
+    }
+
+    /// Returns whether a door opens only after a line is marked.
+    fn waits_for_mark(&self, door: DoorNumber) -> bool {
+        let known = self.record.doors.get(door).filter(|_| !self.marks.are_presumed());
+        known.is_some_and(|known| matches!(known.door.sequences, Sequences::OneTime(_)))
+    }
+
+    fn refused(&mut self, lessee: Lessee, why: Obstacle) -> Result<(), Broken> {
+        if why == Obstacle::NotMarked {
+            self.ledger.not_marked += 1;
+            self.ledger.marking -= 1;
+            return self.marks.follow(lessee, false);
+        }
+        self.ledger.refused += 1;
+        // The engine had all its effects ready before the first of them was polled.
+        let pending = self.leases.pending() + self.ended + self.marks.waiting();
+        ensure(pending >= self.limit, Invariant::MemoryIsBounded, || {
+            format!("refused with {pending} commands and leases of {}", self.limit)
+        })
     }
 
     fn skipped(
@@ -218,16 +279,12 @@ impl Oracle {
         at_ns: i64,
         (client, door): Lessee,
         said: (Skip, bool),
+        tally: &mut Tally,
     ) -> Result<(), Broken> {
         self.ledger.skipped += 1;
-        self.check_knocked(at_ns, client, door)?;
-        if self.promise.opens == Some((client, door)) {
-            self.promise.opens = None;
-        }
+        self.completed(at_ns, (client, door), tally)?;
         let known = &self.record.doors[door].door;
-        self.leases.skipped(at_ns, (client, door), known, said)?;
-        self.record.open(client, door);
-        Ok(())
+        self.leases.skipped(at_ns, (client, door), known, said)
     }
 
     fn check_knocked(&self, at_ns: i64, client: IpAddr, door: DoorNumber) -> Result<(), Broken> {
@@ -270,6 +327,7 @@ impl Oracle {
             let (client, door) = promise.opens.expect("it is not kept");
             format!("{:?} stays shut for {client}", self.record.doors[door])
         })?;
+        self.marks.check()?;
         self.leases.check(self.now_ns, is_time_told)?;
         let reported = (self.ledger.failed, self.ledger.failures_told);
         ensure(reported.0 == reported.1, Invariant::MemoryIsBounded, || {
@@ -297,6 +355,7 @@ impl Oracle {
         let counted = [
             (counts.evicted, ledger.evicted),
             (counts.refused, ledger.refused),
+            (counts.not_marked, ledger.not_marked),
             (counts.merged + counts.ignored, ledger.skipped),
             (counts.opened, ledger.opened),
             (counts.timed_out, ledger.timed_out),
@@ -340,9 +399,12 @@ impl Oracle {
     /// Checks that nothing is left in the end.
     pub(super) fn finish(&self, engine: &Engine) -> Result<(), Broken> {
         let (live, pending) = (engine.live_attempts(), self.leases.pending());
-        let is_over = live == 0 && pending == 0 && engine.poll_deadline().is_none();
+        let marks = self.marks.waiting();
+        let is_over = live + pending + marks == 0 && engine.poll_deadline().is_none();
         ensure(is_over, Invariant::NothingOutlivesItsReason, || {
-            format!("at the end {live} attempts and {pending} commands and leases are left")
+            format!(
+                "at the end {live} attempts, {pending} commands and leases, {marks} lines are left"
+            )
         })
     }
 
@@ -356,7 +418,8 @@ impl Oracle {
             let mut others = self.ids.iter().filter(|&(&other, &at)| other != id && at == number);
             let before = self.ids.get(&id).copied().filter(|&before| before != number);
             let is_free = before.is_none_or(|before| {
-                !self.record.doors[before].listed && !self.leases.hold(before)
+                let is_held = self.leases.hold(before) || self.marks.hold(before);
+                !self.record.doors[before].listed && !is_held
             });
             let is_good = is_whole && is_door && others.next().is_none() && is_free;
             ensure(is_good, LATE, || {
@@ -382,27 +445,38 @@ impl Oracle {
 /// The invariant that a late or unjustified effect breaks.
 const LATE: Invariant = Invariant::NothingOutlivesItsReason;
 
-/// Returns whether an effect is the end of an attempt.
-fn ends_attempt(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::SequenceTimedOut { .. }
-            | Effect::Opened { .. }
-            | Effect::OpeningRefused { .. }
-            | Effect::OpeningSkipped { .. }
-            | Effect::Note(
-                Note::Voided { .. }
-                    | Note::Evicted { .. }
-                    | Note::SequenceChanged { .. }
-                    | Note::DoorChanged { .. }
-            )
-    )
+/// Returns whether an effect is the end of an attempt: where the door waits for a mark, that its line is
+/// to be marked.
+fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
+    match effect {
+        Effect::Opened { .. }
+        | Effect::OpeningSkipped { .. }
+        | Effect::OpeningRefused { why: Obstacle::NotMarked, .. } => !waits_for_mark,
+        Effect::MarkOneTime { .. } => waits_for_mark,
+        Effect::SequenceTimedOut { .. } | Effect::OpeningRefused { why: Obstacle::Limit, .. } => {
+            true
+        }
+        Effect::Note(note) => matches!(
+            note,
+            Note::Voided { .. }
+                | Note::Evicted { .. }
+                | Note::SequenceChanged { .. }
+                | Note::DoorChanged { .. }
+        ),
+        Effect::StageReached { .. }
+        | Effect::RunCommand { .. }
+        | Effect::CommandTimedOut { .. }
+        | Effect::CommandFailed { .. }
+        | Effect::DoorDisabled { .. }
+        | Effect::ReloadRefused => false,
+        Effect::Own(never) => match *never {},
+    }
 }
 
 impl Ledger {
     /// Returns how many attempts must be live, according to the counts of effects.
     fn live_count(&self) -> u64 {
-        let completed = self.opened + self.refused + self.skipped;
+        let completed = self.opened + self.refused + self.skipped + self.not_marked + self.marking;
         let ended = completed + self.timed_out + self.voided + self.evicted;
         self.begun.wrapping_sub(ended + self.ended + self.restarted)
     }

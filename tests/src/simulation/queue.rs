@@ -18,6 +18,8 @@ pub(super) enum Happening {
     Turn(ClientNumber),
     /// The command with this number, counted from 0, ends.
     CommandEnds(u64),
+    /// The line with this number, counted from 0, is marked, or cannot be.
+    LineMarked(u64),
     /// The configuration is reloaded.
     Reload,
     /// The local addresses change.

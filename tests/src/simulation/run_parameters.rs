@@ -11,8 +11,8 @@ pub(super) const BEGINNING: i64 = 1_735_689_600 * SECOND;
 #[derive(Debug)]
 pub(super) struct RunParameters {
     pub(super) network: Network,
-    /// Every command succeeds at the moment it starts, as in a replay.
-    pub(super) ends_commands_at_once: bool,
+    /// Every command succeeds at the moment it starts, and every line is marked at once, as in a replay.
+    pub(super) answers_at_once: bool,
     /// The driver wakes when something is due, like a live one; else it waits for the next event.
     pub(super) wakes: bool,
     /// The largest delay of packets on their way to the engine, in nanoseconds.
@@ -31,7 +31,7 @@ impl RunParameters {
                 duplication: rng.between(0, 15),
                 delay_max_ns: rng.pick(&[10 * MILLI, 300 * MILLI, 4 * SECOND]),
             },
-            ends_commands_at_once: rng.percent(25),
+            answers_at_once: rng.percent(25),
             wakes: rng.percent(60),
             lag_max_ns: rng.pick(&[0, 0, 3 * MILLI, SECOND]),
             end_ns: BEGINNING + rng.between(200, 900) * SECOND,

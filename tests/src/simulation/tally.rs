@@ -67,6 +67,8 @@ tally! {
     cooldowns_forgotten: "cooldowns forgotten at the limit",
     answered_twice: "commands that ended twice",
     sequences_used: "one-time sequences used",
+    sequences_not_marked: "one-time sequences that could not be marked",
+    sequences_passed: "one-time sequences marked while the next was knocked at",
     doors_disabled: "doors out of one-time sequences",
     deadlines: "deadlines that the driver woke for",
 }

@@ -25,6 +25,10 @@ enum Input {
     Packet(Sent),
     /// Which command ended, and its status.
     Ended(u64, u8),
+    /// Which line was to be marked, and whether it is.
+    Marked(u64, bool),
+    /// A line that was answered already is answered.
+    MarkedAgain(u64),
     /// A command that has ended already ended.
     EndedAgain(u64),
     Time,
@@ -89,10 +93,11 @@ impl World {
         let listening = boundary::listening(local.as_deref(), ipv4_only);
         let engine = Engine::new(boundary::doors(&doors), listening, &limits);
         let limit = usize::try_from(temper.limit).expect("64 bits are enough");
-        let oracle = Oracle::new(&doors, limit);
+        let at_once = temper.answers_at_once;
+        let engine = if at_once { engine.presuming_marks() } else { engine };
+        let oracle = Oracle::new(&doors, limit, at_once);
         let model = ModelState::new(&Setting { doors, local, ipv4_only }).with_limit(limit);
-        let model =
-            if temper.ends_commands_at_once { model.ending_commands_at_once() } else { model };
+        let model = if at_once { model.answering_at_once() } else { model };
         Self {
             rng,
             temper,
@@ -168,6 +173,7 @@ impl World {
                 Ok(())
             }
             Happening::CommandEnds(number) => self.command_ends(number),
+            Happening::LineMarked(number) => self.line_marked(number),
             Happening::Reload => {
                 let doors = self.oracle.record.configuration();
                 let doors = self.joiner.edit(&mut self.rng, &doors);
@@ -236,6 +242,16 @@ impl World {
         Ok(())
     }
 
+    fn line_marked(&mut self, number: u64) -> Result<(), Broken> {
+        let is_marked = !self.rng.percent(10);
+        self.tally.sequences_not_marked += u64::from(!is_marked);
+        self.hand_over(self.clock_ns(), Input::Marked(number, is_marked))?;
+        if self.rng.percent(10) {
+            self.hand_over(self.clock_ns(), Input::MarkedAgain(number))?;
+        }
+        Ok(())
+    }
+
     // ---- one step
 
     /// Hands one event to the engine, the checks and the model, and compares.
@@ -271,6 +287,15 @@ impl World {
                 self.model.command_ended(at_ns, number);
                 Event::CommandEnded { run: self.runner.run(number), status: CommandStatus(status) }
             }
+            Input::Marked(number, is_marked) => {
+                self.tally.sequences_passed += u64::from(self.oracle.marked(number, is_marked));
+                self.model.one_time_marked(at_ns, number, is_marked);
+                Event::OneTimeMarked { mark: self.runner.mark(number), is_marked }
+            }
+            Input::MarkedAgain(number) => {
+                self.model.time(at_ns);
+                Event::OneTimeMarked { mark: self.runner.mark(number), is_marked: true }
+            }
             Input::EndedAgain(number) => {
                 self.model.time(at_ns);
                 Event::CommandEnded { run: self.runner.run(number), status: CommandStatus(9) }
@@ -298,7 +323,7 @@ impl World {
     /// Hands the event to the engine, and its effects to the judge and to those who run commands.
     fn drive(&mut self, at_ns: i64, event: Event) -> Result<(), Broken> {
         let Self { engine, oracle, lines, runner, tally, rng, queue, .. } = self;
-        let (true_ns, at_once) = (self.true_ns, self.temper.ends_commands_at_once);
+        let (true_ns, at_once) = (self.true_ns, self.temper.answers_at_once);
         let commands = if at_once { CommandsEnd::SUCCEEDED } else { CommandsEnd::Later };
         engine.drive(Timestamp::from_nanos(at_ns), event, commands, |engine, timed| {
             let (at_ns, effect) = (timed.at.as_nanos(), timed.effect);
@@ -308,14 +333,19 @@ impl World {
                 lines.push(Line { at_ns, text });
             }
             let wanted = oracle.effect(at_ns, &effect, engine, tally)?;
-            let (Some(number), Effect::RunCommand { run, .. }) = (wanted, effect) else {
-                return Ok(());
-            };
-            runner.ask(run);
-            if at_once {
-                oracle.command_ended(at_ns, number, 0, tally);
-            } else {
-                Runner::start(number, true_ns, rng, queue, tally);
+            match (wanted, effect) {
+                (Some(_), Effect::MarkOneTime { mark, .. }) => {
+                    runner.ask_to_mark(mark, true_ns, rng, queue);
+                }
+                (Some(number), Effect::RunCommand { run, .. }) => {
+                    runner.ask(run);
+                    if at_once {
+                        oracle.command_ended(at_ns, number, 0, tally);
+                    } else {
+                        Runner::start(number, true_ns, rng, queue, tally);
+                    }
+                }
+                _ => {}
             }
             Ok(())
         })
@@ -336,6 +366,7 @@ impl World {
             (said.evicted, expected.evicted),
             (said.forgotten_knocks, expected.forgotten_knocks),
             (said.refused, expected.refused),
+            (said.not_marked, expected.not_marked),
             (said.merged, expected.merged),
             (said.ignored, expected.ignored),
             (said.forgotten_cooldowns, expected.forgotten_cooldowns),

@@ -85,3 +85,61 @@ fn the_repeat_of_the_last_knock_of_a_one_time_sequence_is_ignored() {
     let play = Play::new(vec![one_time("d", &["1", "1"])]).packets(&packets);
     assert_eq!(play.engine.counts().opened, 1);
 }
+
+/// Hands an event to an engine that waits for marks. Returns the lines, and the line to be marked.
+fn told(engine: &mut Engine, second: f64, event: Event) -> (Vec<String>, Option<MarkId>) {
+    engine.handle(seconds(second), event);
+    let (mut lines, mut asked) = (Vec::new(), None);
+    while let Some(timed) = engine.poll_effect() {
+        let mut text = Vec::new();
+        transcript::write(&timed.effect, engine.doors(), &mut text);
+        lines.push(String::from_utf8(text).unwrap());
+        if let Effect::MarkOneTime { mark, .. } = timed.effect {
+            asked = Some(mark);
+        }
+    }
+    (lines, asked)
+}
+
+fn waiting(doors: Vec<Door>) -> Engine {
+    Engine::new(Doors::new(doors).unwrap(), Listening::everywhere(), &Limits::default())
+}
+
+#[test]
+fn a_door_opens_only_when_its_line_is_marked() {
+    let mut engine = waiting(vec![one_time("d", &["1", "2"]).runs("s", "-")]);
+    let (lines, mark) = told(&mut engine, 0.0, Event::Packet(syn(A, 1)));
+    assert_eq!(lines, ["192.0.2.10: d: Stage 1", "d: one-time sequence on line 1 is used up"]);
+    let mark = mark.unwrap();
+    // Nobody gets in with the same sequence meanwhile, and the next one has a line of its own.
+    assert_eq!(told(&mut engine, 1.0, Event::Packet(syn(B, 1))), (vec![], None));
+    let (_, next) = told(&mut engine, 2.0, Event::Packet(syn(B, 2)));
+    assert_ne!(next, Some(mark));
+    let answer = |mark, is_marked| Event::OneTimeMarked { mark, is_marked };
+    let (lines, _) = told(&mut engine, 3.0, answer(mark, true));
+    assert_eq!(lines, ["192.0.2.10: d: OPEN SESAME", "d: running command: s"]);
+    let (lines, _) = told(&mut engine, 4.0, answer(next.unwrap(), false));
+    assert_eq!(
+        lines,
+        ["192.0.2.11: d: not opened: its one-time sequence could not be marked as used"]
+    );
+    // Neither an answer that comes twice nor a knock opens it once more.
+    for event in [answer(mark, true), answer(next.unwrap(), true), Event::Packet(syn(B, 2))] {
+        assert_eq!(told(&mut engine, 5.0, event), (vec![], None));
+    }
+    let Counts { opened, not_marked, .. } = engine.counts();
+    assert_eq!((opened, not_marked), (1, 1));
+}
+
+#[test]
+fn a_reload_keeps_a_door_whose_line_is_being_marked() {
+    let mut engine = waiting(vec![one_time("d", &["1", "2"]).runs("s", "-")]);
+    let (_, mark) = told(&mut engine, 0.0, Event::Packet(syn(A, 1)));
+    for name in ["x", "y"] {
+        let doors = Doors::new(vec![door(name, "9")]).unwrap();
+        told(&mut engine, 1.0, Event::Reloaded(Box::new(doors)));
+    }
+    let answer = Event::OneTimeMarked { mark: mark.unwrap(), is_marked: true };
+    let (lines, _) = told(&mut engine, 2.0, answer);
+    assert_eq!(lines, ["192.0.2.10: d: OPEN SESAME", "d: running command: s"]);
+}

@@ -1,5 +1,5 @@
 use knock_config as config;
-use knock_engine::{CommandStatus, Note, Phase, Protocol, RunId, Skip, Stage};
+use knock_engine::{CommandStatus, MarkId, Note, Obstacle, Phase, Protocol, RunId, Skip, Stage};
 use proptest::prelude::*;
 
 use super::*;
@@ -21,9 +21,9 @@ fn effects() -> Vec<Effect> {
     let stage = Stage::new(32).unwrap();
     let knock = Knock { port: Port(65_535), protocol: Protocol::Udp };
     let run = RunId::from_bits(u64::MAX - 7);
+    let mark = MarkId::from_bits(u64::MAX - 9);
     let mut all = vec![
         Effect::CommandFailed { door, status: CommandStatus(255) },
-        Effect::MarkOneTime { door, line: u32::MAX, offset: u64::MAX },
         Effect::DoorDisabled { door },
         Effect::ReloadRefused,
     ];
@@ -35,7 +35,9 @@ fn effects() -> Vec<Effect> {
             Effect::RunCommand { run, client, door, phase: Phase::Start },
             Effect::RunCommand { run, client, door, phase: Phase::Stop },
             Effect::CommandTimedOut { client, door },
-            Effect::OpeningRefused { client, door },
+            Effect::MarkOneTime { mark, client, door, line: u32::MAX, offset: u64::MAX },
+            Effect::OpeningRefused { client, door, why: Obstacle::Limit },
+            Effect::OpeningRefused { client, door, why: Obstacle::NotMarked },
             Effect::OpeningSkipped { client, door, why: Skip::Merged, again: false },
             Effect::OpeningSkipped { client, door, why: Skip::AlreadyOpen, again: true },
             Effect::OpeningSkipped { client, door, why: Skip::Cooldown, again: true },
@@ -114,11 +116,11 @@ fn a_long_text_is_cut() {
 
 #[test]
 fn a_message_that_no_working_sniffer_sends_is_invalid() {
-    let valid = fields_of(&effects()[4]);
-    assert_eq!(valid.kind, kind::STAGE_REACHED);
-    let mut run = fields_of(&effects()[7]);
-    assert_eq!(run.kind, kind::RUN_COMMAND);
-    run.small = 2;
+    let of = |kind| {
+        let mut all = effects().into_iter().map(|effect| fields_of(&effect));
+        all.find(|fields| fields.kind == kind).unwrap()
+    };
+    let valid = of(kind::STAGE_REACHED);
     let unsound = [
         Fields { kind: 0, ..valid },
         Fields { kind: 255, ..valid },
@@ -129,7 +131,9 @@ fn a_message_that_no_working_sniffer_sends_is_invalid() {
         Fields { kind: kind::LOST, small: 5, ..valid },
         Fields { kind: kind::TEXT, length: 513, ..valid },
         Fields { kind: kind::ADOPTED, length: 65_536, ..valid },
-        run,
+        Fields { small: 2, ..of(kind::RUN_COMMAND) },
+        Fields { small: 2, ..of(kind::OPENING_REFUSED) },
+        Fields { client: None, ..of(kind::MARK_ONE_TIME) },
     ];
     for fields in unsound {
         let mut reader = MessageReader::default();

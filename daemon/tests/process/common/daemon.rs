@@ -41,6 +41,16 @@ impl Daemon {
         while !self.live.line().starts_with(expected) {}
     }
 
+    /// Waits for the next opening, and returns its line.
+    pub(crate) fn next_opening(&self) -> String {
+        loop {
+            let line = self.live.line();
+            if line.ends_with(": OPEN SESAME") {
+                return line;
+            }
+        }
+    }
+
     /// Waits for a line on standard error.
     pub(crate) fn wait_for_error(&self, expected: &str) {
         while self.live.error_line() != expected {}

@@ -9,7 +9,7 @@ mod processes;
 pub(crate) use daemon::Daemon;
 pub(crate) use knock_tests::process::{Live, Outcome, finish, wait_until};
 pub(crate) use knock_tests::require::{Need, require};
-pub(crate) use machine::{Folder, Machine};
+pub(crate) use machine::{Folder, Knocker, Machine};
 pub(crate) use processes::Process;
 
 /// The programs that a test with its own network needs.

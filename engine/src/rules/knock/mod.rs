@@ -6,6 +6,7 @@ mod due;
 mod fingerprint;
 mod heads;
 mod leases;
+mod marks;
 mod opening;
 mod remembered;
 mod slot_table;
@@ -19,12 +20,15 @@ use self::due::{Due, Slot};
 use self::fingerprint::ClientHasher;
 pub use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases};
+use self::marks::Marks;
 use self::remembered::Remembered;
 use super::{RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
+use crate::door::DoorSequence;
 use crate::doors::DoorId;
-use crate::effect::{Effect, Note};
+use crate::effect::{Effect, Note, Obstacle};
 use crate::limits::Limits;
+use crate::one_time::MarkId;
 use crate::packet::{Knock, Packet};
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::{Stage, Step};
@@ -36,9 +40,10 @@ pub struct KnockRules {
     attempts: Attempts,
     remembered: Remembered,
     leases: Leases,
+    marks: Marks,
     cooldowns: Cooldowns,
     /// The most attempts, the most remembered knocks, the most cooldowns, and the most commands that
-    /// run, wait or are owed.
+    /// run, wait or are owed together with lines that are being marked.
     limit: usize,
     next_serial: u64,
     /// How many more attempts can time out before the next prefetch.
@@ -76,6 +81,7 @@ impl KnockRules {
             attempts: Attempts::new(limit, hasher.clone()),
             remembered: Remembered::new(hasher.clone()),
             leases: Leases::new(hasher.clone()),
+            marks: Marks::default(),
             cooldowns: Cooldowns::new(hasher),
             limit,
             next_serial: 0,
@@ -226,13 +232,16 @@ impl KnockRules {
         true
     }
 
-    /// The last knock: the door opens, unless something is in the way.
+    /// The last knock: the door opens, unless something is in the way. With a one-time sequence it opens
+    /// when the sequence is marked as used.
     fn complete<X>(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site<X>) {
         let Heard { at, client, .. } = heard;
         site.emit(at, Effect::StageReached { client, door: id, stage });
         self.remember_knock(at, client, id, heard.fingerprint, site);
-        if self.open(at, client, id, site) {
-            self.use_up_sequence(at, id, site);
+        match site.doors.door(id).sequence {
+            DoorSequence::Fixed(_) => self.open(at, client, id, site),
+            DoorSequence::OneTime(_) if self.is_full() => Self::refuse(at, client, id, site),
+            DoorSequence::OneTime(_) => self.use_up_sequence(at, client, id, site),
         }
     }
 
@@ -265,11 +274,24 @@ impl KnockRules {
         }
     }
 
-    /// Marks the one-time sequence that opened its door as used up, and ends every attempt at it.
-    fn use_up_sequence<X>(&mut self, at: Timestamp, id: DoorId, site: &mut Site<X>) {
+    /// Asks to mark the one-time sequence that a client has completed, and ends every attempt at its door.
+    /// Whoever listened knows the sequence now, so it never opens the door again, whether it can be
+    /// marked or not.
+    fn use_up_sequence<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        id: DoorId,
+        site: &mut Site<X>,
+    ) {
         let Some(used) = site.doors.use_up_sequence(id) else { return };
-        let mark = Effect::MarkOneTime { door: id, line: used.number, offset: used.offset };
-        site.emit(at, mark);
+        let (mark, line, offset) = (self.marks.ask(), used.number, used.offset);
+        if site.presumes_marks {
+            self.open(at, client, id, site);
+        } else {
+            self.marks.wait(mark, client, id);
+        }
+        site.emit(at, Effect::MarkOneTime { mark, client, door: id, line, offset });
         while let Some(slot) = self.attempts.any_at(id) {
             let ended = self.attempts.end(slot);
             let Attempt { client, stage, counted, .. } = ended;
@@ -372,6 +394,23 @@ impl<X> RuleSet<X> for KnockRules {
         self.end_command(at, run, status, site);
     }
 
+    fn one_time_marked(
+        &mut self,
+        at: Timestamp,
+        mark: MarkId,
+        is_marked: bool,
+        site: &mut Site<X>,
+    ) {
+        let Some((client, door)) = self.marks.answered(mark) else { return };
+        if is_marked {
+            self.open(at, client, door, site);
+        } else {
+            site.counts.not_marked = site.counts.not_marked.saturating_add(1);
+            let why = Obstacle::NotMarked;
+            site.emit(at, Effect::OpeningRefused { client, door, why });
+        }
+    }
+
     fn due(&self) -> Option<Timestamp> {
         let attempt = self.attempts.earliest().map(|slot| self.attempts.due(slot));
         let lease = self.leases.earliest().map(|slot| self.leases.due(slot));
@@ -428,9 +467,8 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
-        let doors =
-            self.remembered.doors().chain(self.leases.doors()).chain(self.cooldowns.doors());
-        doors.for_each(hold);
+        let doors = self.remembered.doors().chain(self.leases.doors());
+        doors.chain(self.cooldowns.doors()).chain(self.marks.doors()).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

@@ -7,19 +7,19 @@ use super::{KnockRules, Site};
 use crate::command::Phase;
 use crate::door::OnReknock;
 use crate::doors::DoorId;
-use crate::effect::{Effect, Skip};
+use crate::effect::{Effect, Obstacle, Skip};
 use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
 
 impl KnockRules {
-    /// A client has completed a sequence of a door. Returns whether the door's sequence is used.
+    /// A client has completed a sequence of a door.
     pub(super) fn open<X>(
         &mut self,
         at: Timestamp,
         client: IpAddr,
         id: DoorId,
         site: &mut Site<X>,
-    ) -> bool {
+    ) {
         if let Some((why, again)) = self.skips(at, client, id, site) {
             let count = match why {
                 Skip::Merged => &mut site.counts.merged,
@@ -27,14 +27,12 @@ impl KnockRules {
             };
             *count = count.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
-            // Whoever listened knows the sequence now.
-            return true;
+            return;
         }
         let runs_command = site.doors.door(id).commands.start_for(client).is_some();
-        if runs_command && self.leases.pending() >= self.limit {
-            site.counts.refused = site.counts.refused.saturating_add(1);
-            site.emit(at, Effect::OpeningRefused { client, door: id });
-            return false;
+        if runs_command && self.is_full() {
+            Self::refuse(at, client, id, site);
+            return;
         }
         site.counts.opened = site.counts.opened.saturating_add(1);
         site.emit(at, Effect::Opened { client, door: id });
@@ -43,7 +41,17 @@ impl KnockRules {
             let slot = self.leases.open(client, id);
             self.go_on(at, slot, site);
         }
-        true
+    }
+
+    /// Returns whether as many commands and lines to be marked as the limit allows are pending.
+    pub(super) fn is_full(&self) -> bool {
+        self.leases.pending().saturating_add(self.marks.len()) >= self.limit
+    }
+
+    /// Leaves a door shut at the limit.
+    pub(super) fn refuse<X>(at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site<X>) {
+        site.counts.refused = site.counts.refused.saturating_add(1);
+        site.emit(at, Effect::OpeningRefused { client, door: id, why: Obstacle::Limit });
     }
 
     /// Returns why an opening changes nothing, if it does not, and whether that was said before.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use knock_compat::{Effect, Engine, Rules, TimedEffect};
+use knock_compat::{AnyRules, Effect, Engine, Rules, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{CommandStatus, Doors, Event, Limits, Note, RunId, Timestamp};
+use knock_engine::{
+    CommandStatus, Doors, Event, KnockRules, Limits, MarkId, Note, Obstacle, RunId, Timestamp,
+};
 use knock_tests::boundary;
 use knock_tests::model::{Door, Line, ModelState, Packet, Setting};
 
@@ -22,19 +24,31 @@ pub(crate) struct Play<'a> {
     now_ns: i64,
     /// The transcript so far.
     lines: Vec<Line>,
-    /// Commands that run, by the moment of their ends and the order in which they were asked for.
+    /// Commands that run and lines that are being marked, by the moment of their ends and the order in
+    /// which they were asked for.
     running: BTreeMap<(i64, u64), Running>,
+    asked: u64,
     commands: u64,
+    marks: u64,
     ended: Vec<RunId>,
+    answered: Vec<MarkId>,
     seen: Seen,
 }
 
-#[derive(Clone, Copy)]
-struct Running {
-    run: RunId,
-    status: CommandStatus,
-    /// Its place in the order of all commands, from 0.
-    number: u64,
+#[derive(Clone, Copy, PartialEq)]
+enum Running {
+    Command {
+        run: RunId,
+        status: CommandStatus,
+        /// Its place in the order of all commands, from 0.
+        number: u64,
+    },
+    Mark {
+        mark: MarkId,
+        is_marked: bool,
+        /// Its place in the order of all lines, from 0.
+        number: u64,
+    },
 }
 
 /// What the effects so far report.
@@ -45,6 +59,7 @@ struct Seen {
     timed_out: u64,
     refused: u64,
     skipped: u64,
+    not_marked: u64,
     /// Attempts that ended because their door changed, or its sequence.
     taken: u64,
     failed: u64,
@@ -64,18 +79,26 @@ impl<'a> Play<'a> {
         let house = || {
             let house =
                 ModelState::new(&setting).with_limit(limits.attempts.get().try_into().unwrap());
-            if plan.is_live { house } else { house.ending_commands_at_once() }
+            if plan.is_live { house } else { house.answering_at_once() }
         };
         Self {
             plan,
-            engine: plan.rules.engine(doors, plan.place.listening(), &limits),
+            engine: if plan.is_live && plan.rules == Rules::Knock {
+                let rules = AnyRules::Knock(KnockRules::new(&limits));
+                Engine::with_rules(doors, plan.place.listening(), rules)
+            } else {
+                plan.rules.engine(doors, plan.place.listening(), &limits)
+            },
             house: (plan.rules == Rules::Knock).then(house),
             compared: 0,
             now_ns: plan.start_ns,
             lines: Vec::new(),
             running: BTreeMap::new(),
+            asked: 0,
             commands: 0,
+            marks: 0,
             ended: Vec::new(),
+            answered: Vec::new(),
             seen: Seen::default(),
         }
     }
@@ -121,6 +144,11 @@ impl<'a> Play<'a> {
                     self.deadline_reached(stamp_ns);
                     self.hand_over(stamp_ns, Event::CommandEnded { run, status });
                 }
+                if let Some(at) = usize::from(choice).checked_rem(self.answered.len()) {
+                    let mark = self.answered[at];
+                    self.deadline_reached(stamp_ns);
+                    self.hand_over(stamp_ns, Event::OneTimeMarked { mark, is_marked: true });
+                }
             }
         }
         self.compare();
@@ -135,7 +163,7 @@ impl<'a> Play<'a> {
                 (Some(at_ns), end) if at_ns <= until_ns && end.is_none_or(|end| at_ns <= end) => {
                     self.deadline_reached(at_ns);
                 }
-                (_, Some(at_ns)) if at_ns <= until_ns => self.end_next_command(),
+                (_, Some(at_ns)) if at_ns <= until_ns => self.end_next(),
                 _ => break,
             }
             self.compare();
@@ -172,14 +200,22 @@ impl<'a> Play<'a> {
         });
     }
 
-    fn end_next_command(&mut self) {
-        let Some(((at_ns, _), Running { run, status, number })) = self.running.pop_first() else {
-            return;
-        };
-        self.ended.push(run);
-        self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
-        self.hand_over(at_ns, Event::CommandEnded { run, status });
-        self.change_model(|house| house.command_ended(at_ns, number));
+    /// Ends the command or the mark that ends first.
+    fn end_next(&mut self) {
+        let Some(((at_ns, _), running)) = self.running.pop_first() else { return };
+        match running {
+            Running::Command { run, status, number } => {
+                self.ended.push(run);
+                self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
+                self.hand_over(at_ns, Event::CommandEnded { run, status });
+                self.change_model(|house| house.command_ended(at_ns, number));
+            }
+            Running::Mark { mark, is_marked, number } => {
+                self.answered.push(mark);
+                self.hand_over(at_ns, Event::OneTimeMarked { mark, is_marked });
+                self.change_model(|house| house.one_time_marked(at_ns, number, is_marked));
+            }
+        }
     }
 
     fn change_model(&mut self, what: impl FnOnce(&mut ModelState)) {
@@ -207,7 +243,9 @@ impl<'a> Play<'a> {
         match effect {
             Effect::Opened { .. } => self.seen.opened += 1,
             Effect::SequenceTimedOut { .. } => self.seen.timed_out += 1,
-            Effect::OpeningRefused { .. } => self.seen.refused += 1,
+            Effect::OpeningRefused { why: Obstacle::Limit, .. } => self.seen.refused += 1,
+            Effect::OpeningRefused { why: Obstacle::NotMarked, .. } => self.seen.not_marked += 1,
+            Effect::MarkOneTime { mark, .. } => self.mark(at_ns, mark),
             Effect::OpeningSkipped { .. } => self.seen.skipped += 1,
             Effect::CommandFailed { .. } => self.seen.failed += 1,
             Effect::Note(Note::SequenceChanged { .. } | Note::DoorChanged { .. }) => {
@@ -219,18 +257,35 @@ impl<'a> Play<'a> {
     }
 
     fn run(&mut self, at_ns: i64, run: RunId) {
-        assert!(self.running.values().all(|other| other.run != run));
+        let is_run =
+            |other: &Running| matches!(other, Running::Command { run: one, .. } if *one == run);
+        assert!(!self.running.values().any(is_run));
         let number = self.commands;
         self.commands += 1;
         let (takes_ns, status) = self.plan.ends[usize::try_from(number % 4).unwrap()];
         if self.plan.is_live {
-            let key = (at_ns.saturating_add(takes_ns), number);
-            self.running.insert(key, Running { run, status, number });
+            self.ask(at_ns.saturating_add(takes_ns), Running::Command { run, status, number });
         } else {
             self.ended.push(run);
             self.seen.expected_to_fail += u64::from(status != CommandStatus::SUCCESS);
             self.engine.handle(Timestamp::from_nanos(at_ns), Event::CommandEnded { run, status });
         }
+    }
+
+    /// A line is to be marked, which fails where a command would.
+    fn mark(&mut self, at_ns: i64, mark: MarkId) {
+        if self.plan.is_live && self.plan.rules == Rules::Knock {
+            let number = self.marks;
+            self.marks += 1;
+            let (takes_ns, status) = self.plan.ends[usize::try_from(number % 4).unwrap()];
+            let is_marked = status == CommandStatus::SUCCESS;
+            self.ask(at_ns.saturating_add(takes_ns), Running::Mark { mark, is_marked, number });
+        }
+    }
+
+    fn ask(&mut self, end_ns: i64, running: Running) {
+        self.running.insert((end_ns, self.asked), running);
+        self.asked += 1;
     }
 
     fn compare(&mut self) {
@@ -249,6 +304,7 @@ impl<'a> Play<'a> {
         assert_eq!(counts.evicted, modelled.evicted);
         assert_eq!(counts.forgotten_knocks, modelled.forgotten_knocks);
         assert_eq!(counts.refused, modelled.refused);
+        assert_eq!(counts.not_marked, modelled.not_marked);
         assert_eq!(counts.merged, modelled.merged);
         assert_eq!(counts.ignored, modelled.ignored);
         assert_eq!(counts.forgotten_cooldowns, modelled.forgotten_cooldowns);
@@ -264,11 +320,15 @@ impl<'a> Play<'a> {
         assert_eq!(counts.opened, seen.opened);
         assert_eq!(counts.timed_out, seen.timed_out);
         assert_eq!(counts.refused, seen.refused);
+        assert_eq!(counts.not_marked, seen.not_marked);
         assert_eq!(counts.merged + counts.ignored, seen.skipped);
         assert_eq!(seen.failed, seen.expected_to_fail);
         if self.plan.rules == Rules::Knock {
-            let over =
-                counts.opened + counts.refused + seen.skipped + counts.timed_out + counts.voided;
+            let is_mark = |running: &&Running| matches!(running, Running::Mark { .. });
+            let marking = u64::try_from(self.running.values().filter(is_mark).count()).unwrap();
+            let completed =
+                counts.opened + counts.refused + seen.skipped + seen.not_marked + marking;
+            let over = completed + counts.timed_out + counts.voided;
             let live = u64::try_from(self.engine.live_attempts()).unwrap();
             assert_eq!(counts.attempts, over + counts.evicted + seen.taken + live, "{counts:?}");
             assert_eq!(counts.admitted, seen.admitted);

@@ -186,7 +186,7 @@ impl ModelState {
         if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
             self.remember(door, Syn::of(packet));
-            self.open(client, door);
+            self.complete(client, door);
         }
     }
 

@@ -7,16 +7,53 @@ use super::{Attempt, Cooldown, ModelState, Owed, Running};
 use crate::model::{OnReknock, Sequences};
 
 impl ModelState {
-    pub(super) fn open(&mut self, client: IpAddr, door: usize) {
+    /// A client has made all knocks of a sequence. If it is a one-time sequence, it is used, and its line
+    /// must be marked before the door opens.
+    pub(super) fn complete(&mut self, client: IpAddr, door: usize) {
+        if matches!(self.doors[door].sequences, Sequences::Fixed(_)) {
+            self.open(client, door);
+            return;
+        }
+        if self.is_full() {
+            self.out.counts.refused += 1;
+            return;
+        }
+        let Sequences::OneTime(lines) = &mut self.doors[door].sequences else { return };
+        lines.remove(0);
+        if self.answers_at_once {
+            self.open(client, door);
+        } else {
+            self.marks.push((self.marks_asked, client, door));
+            self.marks_asked += 1;
+        }
+        let mut others: Vec<Attempt> =
+            self.attempts.iter().filter(|other| other.door == door).cloned().collect();
+        others.sort_by_key(|other| (other.due_ns, other.created));
+        for other in others {
+            self.end(other.created);
+        }
+        self.out.counts.one_time_used += 1;
+    }
+
+    pub(super) fn end_mark(&mut self, number: u64, is_marked: bool) {
+        let at = self.marks.iter().position(|&(other, ..)| other == number);
+        let (_, client, door) = self.marks.remove(at.expect("each line is marked once"));
+        if is_marked {
+            self.open(client, door);
+        } else {
+            self.out.counts.not_marked += 1;
+        }
+    }
+
+    fn open(&mut self, client: IpAddr, door: usize) {
         let start = start_command(&self.doors[door], client);
         let ignores = self.doors[door].on_reknock == OnReknock::Ignore;
         if self.is_cooling_down(client, door) || ignores && self.is_open(client, door) {
             self.out.counts.ignored += 1;
         } else if self.waiting.contains(&(client, door)) {
             self.out.counts.merged += 1;
-        } else if start.is_some() && self.commands_pending() >= self.limit {
+        } else if start.is_some() && self.is_full() {
             self.out.counts.refused += 1;
-            return;
         } else {
             self.out.counts.opened += 1;
             self.push_line(client, door, "OPEN SESAME");
@@ -27,17 +64,11 @@ impl ModelState {
                 self.take_turn(self.now_ns, client, door);
             }
         }
-        // Also where nothing opened: whoever listened knows the sequence.
-        if let Sequences::OneTime(lines) = &mut self.doors[door].sequences {
-            lines.remove(0);
-            let mut others: Vec<Attempt> =
-                self.attempts.iter().filter(|other| other.door == door).cloned().collect();
-            others.sort_by_key(|other| (other.due_ns, other.created));
-            for other in others {
-                self.end(other.created);
-            }
-            self.out.counts.one_time_used += 1;
-        }
+    }
+
+    /// Returns whether as many commands and lines to be marked are pending as the limit allows.
+    fn is_full(&self) -> bool {
+        self.commands_pending() + self.marks.len() >= self.limit
     }
 
     /// Returns how many commands run, wait for their turn, or are to come some time.

@@ -26,7 +26,7 @@ impl ModelState {
     /// Ends running commands, if commands end at once: in order, and after everything that is due by
     /// then.
     pub(super) fn end_commands_at_once(&mut self, at_ns: i64) {
-        while self.ends_commands_at_once && !self.running.is_empty() {
+        while self.answers_at_once && !self.running.is_empty() {
             let first = self.running[0].number;
             while self.fire(at_ns).is_some() {}
             self.end_command(at_ns, first);

@@ -85,3 +85,37 @@ fn at_the_limit_a_door_with_a_command_stays_shut() {
     let counts = house.outcome().counts;
     assert_eq!((counts.opened, counts.refused), (2, 1));
 }
+
+#[test]
+fn a_door_opens_once_the_line_of_its_sequence_is_marked() {
+    let mut house = house(vec![one_time("a", &["1,2", "3", "1,2"]).starting("s"), door("b", "2")]);
+    for packet in [tcp(0, 1), tcp(1_000, 2), tcp(2_000, 3)] {
+        house.packet(&packet);
+    }
+    let stages = "0 C a Stage 1|1000 C a Stage 2|2000 C a Stage 1";
+    assert_eq!(lines(&mut house), stages);
+    house.one_time_marked(3 * SECOND, 1, true);
+    assert_eq!(lines(&mut house), "3000 C a OPEN SESAME|3000 a runs s");
+    house.command_ended(3 * SECOND, 0);
+    // The sequence is used although it could not be marked.
+    house.one_time_marked(4 * SECOND, 0, false);
+    assert_eq!(lines(&mut house), "");
+    assert_eq!(house.outcome().counts.not_marked, 1);
+    house.packet(&tcp(5_000, 3));
+    assert_eq!(lines(&mut house), "");
+}
+
+#[test]
+fn lines_that_are_being_marked_count_for_the_limit() {
+    let mut house = house(vec![one_time("a", &["1", "2", "3"]), door("b", "9").starting("s")]);
+    house = house.with_limit(1);
+    house.packet(&tcp(0, 1));
+    house.packet(&tcp(1_000, 2));
+    house.packet(&tcp(2_000, 9));
+    assert_eq!(house.outcome().counts.refused, 2);
+    house.one_time_marked(3 * SECOND, 0, true);
+    house.packet(&tcp(4_000, 9));
+    let all = "0 C a Stage 1|1000 C a Stage 1|2000 C b Stage 1|3000 C a OPEN SESAME|\
+               4000 C b Stage 1|4000 C b OPEN SESAME|4000 b runs s";
+    assert_eq!(lines(&mut house), all);
+}

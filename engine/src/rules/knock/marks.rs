@@ -1,0 +1,42 @@
+//! Lines of one-time sequences that the driver is marking as used.
+
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+
+use crate::doors::DoorId;
+use crate::one_time::MarkId;
+
+/// The lines that were asked for and are not answered yet. Each has a client for which its door opens
+/// when the line is marked.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    waiting: BTreeMap<MarkId, (IpAddr, DoorId)>,
+    asked: u64,
+}
+
+impl Marks {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Returns the doors that wait.
+    pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
+        self.waiting.values().map(|&(_, door)| door)
+    }
+
+    /// Returns the number of the next line, which no other has.
+    pub(super) fn ask(&mut self) -> MarkId {
+        self.asked = self.asked.wrapping_add(1);
+        MarkId::from_bits(self.asked)
+    }
+
+    /// Has a client wait for a line.
+    pub(super) fn wait(&mut self, mark: MarkId, client: IpAddr, door: DoorId) {
+        self.waiting.insert(mark, (client, door));
+    }
+
+    /// Returns who waited for a line, which is answered now; `None` if nobody does.
+    pub(super) fn answered(&mut self, mark: MarkId) -> Option<(IpAddr, DoorId)> {
+        self.waiting.remove(&mark)
+    }
+}
