@@ -163,6 +163,12 @@ impl<'a> Piece<'a> {
         Self { bytes, ..self }.trim()
     }
 
+    /// Returns the part of the line from this piece to the end of a later one.
+    pub(crate) fn to(self, last: Self) -> Self {
+        let end = last.start.saturating_add(last.bytes.len());
+        Self { bytes: self.line.text.get(self.start..end).unwrap_or_default(), ..self }
+    }
+
     /// Returns the empty piece at the start of this one.
     #[must_use]
     pub fn empty_at_start(self) -> Self {
@@ -190,14 +196,6 @@ impl<'a> Piece<'a> {
     /// Returns this many bytes of the piece from this byte on, or as many of them as there are.
     pub(crate) fn part(self, from: usize, length: usize) -> Self {
         self.split_at(from).1.split_at(length).0
-    }
-
-    /// Finds these bytes in the piece from this byte on; returns their start and their piece.
-    pub(crate) fn find(self, from: usize, wanted: &[u8]) -> Option<(usize, Self)> {
-        let behind = self.bytes.get(from..)?;
-        let at = behind.windows(wanted.len().max(1)).position(|window| window == wanted)?;
-        let at = from.saturating_add(at);
-        Some((at, self.part(at, wanted.len())))
     }
 
     /// Splits a trimmed piece after its first word; the rest is trimmed too.

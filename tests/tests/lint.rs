@@ -138,13 +138,43 @@ fn a_warning_that_is_denied_is_an_error() {
     assert!(verdict.config.is_some() && verdict.errors.is_empty(), "{}", verdict.errors);
 }
 
+/// The codes of the warnings about a text, with their lines.
+fn warnings(text: &str) -> Vec<(String, u64)> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("knockd.conf");
+    fs::write(&file, text).unwrap();
+    let output = check(&file, &CheckOptions { format: Format::Json, ..options() }).output;
+    let objects = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let code = |object: &Value| object["code"].as_str().map(str::to_owned);
+    let line = |object: &Value| object["line"].as_u64().unwrap_or(0);
+    objects.filter_map(|object| Some((code(&object)?, line(&object)))).collect()
+}
+
+#[test]
+fn an_error_hides_no_warning_about_what_can_be_read() {
+    let text = "[a]\nsequence = 7000,8000,9000\nseq_timeuot = 5\n\
+                command = iptables -I INPUT -p tcp --dport 22 -j ACCEPT; logger opened\n\
+                [b]\nsequence = 1,x\nseq_timeout = y\ncommand = /open %ip%\n";
+    let found = warnings(text);
+    let found: Vec<(&str, u64)> = found.iter().map(|(code, line)| (code.as_str(), *line)).collect();
+    let expected = [
+        ("guessable-sequence", 2),
+        ("command-not-absolute", 4),
+        ("no-ip-token", 4),
+        ("command-not-absolute", 4),
+        ("no-ip-token", 8),
+    ];
+    // What a door seems to lack may be in the line that cannot be read.
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn a_warning_is_denied_also_beyond_those_that_are_kept() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("knockd.conf");
     let door = |number: usize| format!("[{number}]\nsequence = {},2,9,{number}\n", number % 7 + 3);
     let doors: String = (1..=1500).map(door).collect();
-    fs::write(&file, format!("{doors}[last]\nsequence = 1\ncommand =\n")).unwrap();
+    fs::write(&file, format!("{doors}[last]\nsequence = 1\ncommand = /open %IP%\n")).unwrap();
     let denied = CheckOptions { deny: vec![Denied::Code(Code::FewKnocks)], ..options() };
     let verdict = check(&file, &denied);
     assert_eq!(verdict.config, None);
@@ -217,7 +247,7 @@ fn json_says_where_a_finding_begins_and_ends() {
 fn json_says_how_many_findings_are_not_shown() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("knockd.conf");
-    fs::write(&file, "[d]\nsequence = 1\n".repeat(1001)).unwrap();
+    fs::write(&file, "[d]\nsequence = 1\ncommand = /open %IP%\n".repeat(1001)).unwrap();
     let json = CheckOptions { format: Format::Json, ..only(Code::FewKnocks) };
     let output = check(&file, &json).output;
     assert_eq!(output.lines().count(), 1001);

@@ -1,6 +1,7 @@
 //! Warnings about single doors.
 
 use super::circumstances::Circumstances;
+use super::commands::DoorScripts;
 use super::services;
 use crate::config::{DoorConfig, Knocks};
 use crate::diagnostics::Diagnostics;
@@ -17,14 +18,16 @@ pub(super) const BARE_SYN: Transport =
 const ENOUGH_KNOCKS: usize = 3;
 
 pub(super) fn check(
-    door: &DoorConfig,
+    scripts: &DoorScripts<'_>,
     text: &[u8],
     with: &Circumstances,
     diagnostics: &mut Diagnostics,
 ) {
+    let door = scripts.door;
     check_target(door, text, with, diagnostics);
     check_flags(door, text, diagnostics);
     check_timeouts(door, text, diagnostics);
+    check_absent(scripts, diagnostics);
     let new = [
         (Directive::OnReknock, door.on_reknock.as_ref().map(|given| given.at)),
         (Directive::SeqCooldown, door.seq_cooldown.as_ref().map(|given| given.at)),
@@ -38,6 +41,10 @@ pub(super) fn check(
     if let Some(given) = &door.knocks
         && let Knocks::Fixed(sequence) = &given.value
     {
+        // One packet may wake a machine, which opens nothing.
+        if scripts.may_touch_a_firewall() {
+            check_length(sequence, given.value_in(text), diagnostics);
+        }
         check_knocks(sequence, given.value_in(text), diagnostics);
     }
 }
@@ -47,12 +54,22 @@ pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
     sequence.split(b',').nth(index).map_or(sequence, Piece::trim)
 }
 
-/// Gives advice about a sequence by itself.
-pub(super) fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
-    let knocks = sequence.knocks();
-    if knocks.len() < ENOUGH_KNOCKS {
-        diagnostics.warn(Warning::FewKnocks { count: knocks.len() }, at);
+/// Gives advice about a one-time sequence.
+pub(super) fn check_one_time(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
+    check_length(sequence, at, diagnostics);
+    check_knocks(sequence, at, diagnostics);
+}
+
+fn check_length(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
+    let count = sequence.knocks().len();
+    if count < ENOUGH_KNOCKS {
+        diagnostics.warn(Warning::FewKnocks { count }, at);
     }
+}
+
+/// Gives advice about a sequence by itself, whatever it opens.
+fn check_knocks(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
+    let knocks = sequence.knocks();
     let mut seen = Vec::new();
     for (index, knock) in knocks.iter().enumerate() {
         if seen.contains(knock) {
@@ -105,35 +122,56 @@ fn guess(knocks: &[Knock]) -> Option<Guess> {
 }
 
 fn check_timeouts(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
-    let knocks = door.sequence().map(|sequence| sequence.knocks().len());
-    match &door.seq_timeout {
-        None if knocks == Some(1) => {}
-        None => diagnostics.warn_at(Warning::NoSeqTimeout, Some(door.name_at)),
-        Some(given) => {
-            let gaps = knocks.unwrap_or(1).saturating_sub(1);
-            let seconds = given.value.get();
-            if usize::try_from(seconds).is_ok_and(|seconds| seconds < gaps) {
-                diagnostics.warn(Warning::ShortSeqTimeout { seconds, gaps }, given.value_in(text));
-            }
+    if let Some(given) = &door.seq_timeout {
+        let knocks = door.sequence().map_or(1, |sequence| sequence.knocks().len());
+        let gaps = knocks.saturating_sub(1);
+        let seconds = given.value.get();
+        if usize::try_from(seconds).is_ok_and(|seconds| seconds < gaps) {
+            diagnostics.warn(Warning::ShortSeqTimeout { seconds, gaps }, given.value_in(text));
         }
     }
-    let Some(given) = &door.cmd_timeout else { return };
-    let stops = [&door.stop, &door.stop_6];
-    let has_stop = stops.into_iter().flatten().any(|stop| !stop.value.as_bytes().is_empty());
-    if !has_stop {
-        diagnostics.warn_at(Warning::UnusedCmdTimeout, Some(given.at));
-    } else if given.value.get() == 0 {
+    if let Some(given) = &door.cmd_timeout
+        && stops(door)
+        && given.value.get() == 0
+    {
         diagnostics.warn(Warning::ZeroCmdTimeout, given.value_in(text));
     }
 }
 
+/// Warns about directives that a door lacks.
+fn check_absent(scripts: &DoorScripts<'_>, diagnostics: &mut Diagnostics) {
+    let (door, gaps) = (scripts.door, scripts.gaps);
+    let is_single = door.sequence().is_some_and(|sequence| sequence.knocks().len() == 1);
+    if gaps.lacks(Directive::SeqTimeout) && !is_single {
+        diagnostics.warn_at(Warning::NoSeqTimeout, Some(door.name_at));
+    }
+    if gaps.lacks(Directive::TcpFlags) && door.knocks.is_some() && has_tcp(door) {
+        diagnostics.warn_at(Warning::NoTcpFlags, Some(door.name_at));
+    }
+    if let Some(given) = &door.cmd_timeout
+        && !gaps.has_unread_lines
+        && !stops(door)
+    {
+        diagnostics.warn_at(Warning::UnusedCmdTimeout, Some(given.at));
+    }
+}
+
+fn stops(door: &DoorConfig) -> bool {
+    let stops = [&door.stop, &door.stop_6];
+    stops.into_iter().flatten().any(|stop| !stop.value.as_bytes().is_empty())
+}
+
+/// Returns whether a knock of the door is TCP. One-time sequences are not read yet, and nearly all knocks
+/// are TCP.
+fn has_tcp(door: &DoorConfig) -> bool {
+    door.sequence().is_none_or(|sequence| {
+        sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Tcp)
+    })
+}
+
 fn check_flags(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
     let Some(given) = door.flags.last() else { return };
-    // One-time sequences are not read yet, and nearly all knocks are TCP.
-    let has_tcp = door.sequence().is_none_or(|sequence| {
-        sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Tcp)
-    });
-    if has_tcp && !given.value.is_satisfied_by(BARE_SYN) {
+    if has_tcp(door) && !given.value.is_satisfied_by(BARE_SYN) {
         diagnostics.warn(Warning::FlagsNoClientSends, given.value_in(text));
     }
 }

@@ -17,9 +17,9 @@ mod shell;
 
 pub use circumstances::{Circumstances, Program};
 
-use crate::config::DoorConfig;
 use crate::diagnostics::Diagnostics;
-use crate::read::{Parsed, one_time, read};
+use crate::read::{Parsed, ReadText, one_time, read};
+use commands::DoorScripts;
 use knock_engine::OneTimeSequences;
 
 /// The result of [`check`].
@@ -27,23 +27,37 @@ use knock_engine::OneTimeSequences;
 pub struct Checked {
     /// The same as without a check, with more warnings.
     pub parsed: Parsed,
-    /// The programs that commands name by their whole paths, in the order of the text. None if there is
-    /// an error.
+    /// The programs that commands name by their whole paths, in the order of the text.
     pub programs: Vec<Program>,
 }
 
-/// Reads the text of a `knockd.conf` as [`crate::parse`] does, and adds advice if there are no
-/// errors.
+/// Reads the text of a `knockd.conf` as [`crate::parse`] does, and adds advice.
+///
+/// An error hides no advice about what could be read. Only what depends on all doors together, or on
+/// what a door lacks, needs a text, or a door, without errors.
 #[must_use]
 pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
-    let (config, mut diagnostics) = read(text, circumstances.levels.clone());
-    let mut programs = Vec::new();
-    if let Some(config) = &config {
-        options::check(&config.options, text, &mut diagnostics);
-        check_doors(&config.doors, text, circumstances, &mut diagnostics);
-        programs = config.doors.iter().flat_map(|door| commands::programs(door, text)).collect();
+    let read = read(text, circumstances.levels.clone());
+    let ReadText { config, gaps, mut diagnostics } = read;
+    options::check(&config.options, text, &mut diagnostics);
+    let doors = config.doors.iter().zip(&gaps);
+    let mut doors: Vec<DoorScripts<'_>> =
+        doors.map(|(door, gaps)| DoorScripts::new(door, text, gaps)).collect();
+    let is_whole = diagnostics.errors() == 0;
+    if is_whole {
+        commands::check_closing(&mut doors, &mut diagnostics);
     }
+    for door in &doors {
+        doors::check(door, text, circumstances, &mut diagnostics);
+        commands::check(door, circumstances, &mut diagnostics);
+    }
+    if is_whole {
+        scan::check(&config.doors, text, &mut diagnostics);
+    }
+    related::check(&config.doors, text, &mut diagnostics);
+    let programs = doors.iter().flat_map(commands::programs).collect();
     diagnostics.sort();
+    let config = is_whole.then_some(config);
     Checked { parsed: Parsed { config, diagnostics }, programs }
 }
 
@@ -55,19 +69,5 @@ pub fn check_one_time(
     circumstances: &Circumstances,
 ) -> (Option<OneTimeSequences>, Diagnostics) {
     let levels = circumstances.levels.clone();
-    one_time::parse_with(text, levels, doors::check_knocks)
-}
-
-fn check_doors(
-    doors: &[DoorConfig],
-    text: &[u8],
-    circumstances: &Circumstances,
-    diagnostics: &mut Diagnostics,
-) {
-    for door in doors {
-        doors::check(door, text, circumstances, diagnostics);
-        commands::check(door, text, circumstances, diagnostics);
-    }
-    scan::check(doors, text, diagnostics);
-    related::check(doors, text, diagnostics);
+    one_time::parse_with(text, levels, doors::check_one_time)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::doors::nth_knock;
 use crate::config::DoorConfig;
 use crate::diagnostics::Diagnostics;
 use crate::text::Excerpt;
@@ -16,6 +17,29 @@ pub(super) fn check(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnos
         let Some(given) = &door.knocks else { continue };
         for warning in index.relations_of(place) {
             diagnostics.warn(warning, given.value_in(text));
+        }
+    }
+    check_first_knocks(doors, text, diagnostics);
+}
+
+/// As many doors with one first knock are more than a few that somebody meant to be alike.
+const MANY_DOORS: usize = 4;
+
+/// Warns about a knock that begins the sequences of many doors, once for all of them.
+fn check_first_knocks(doors: &[DoorConfig], text: &[u8], diagnostics: &mut Diagnostics) {
+    let mut alike: BTreeMap<(Knock, Option<IpAddr>), Vec<&DoorConfig>> = BTreeMap::new();
+    for door in doors {
+        let first = door.sequence().and_then(|sequence| sequence.knocks().first());
+        let target = door.target().map(|target| target.address);
+        if let Some(first) = first {
+            alike.entry((*first, target)).or_default().push(door);
+        }
+    }
+    for doors in alike.into_values().filter(|doors| doors.len() >= MANY_DOORS) {
+        let given = doors.first().and_then(|door| door.knocks.as_ref());
+        if let Some(given) = given {
+            let at = nth_knock(given.value_in(text), 0);
+            diagnostics.warn(Warning::SharedFirstKnock { count: doors.len() }, at);
         }
     }
 }
@@ -88,7 +112,24 @@ impl<'a> Index<'a> {
         {
             found.push(Warning::ReversedSequence { door: other, line });
         }
+        if let Some((other, line)) = self.find_rotated(knocks, door, is_earlier) {
+            found.push(Warning::RotatedSequence { door: other, line });
+        }
         found
+    }
+
+    /// Looks for a sequence that is this one with another beginning.
+    fn find_rotated(
+        &mut self,
+        knocks: &[Knock],
+        door: &DoorConfig,
+        is_wanted: impl Fn(usize) -> bool + Copy,
+    ) -> Option<(Excerpt, u32)> {
+        let mut rotated = knocks.to_vec();
+        (1..knocks.len()).find_map(|_| {
+            rotated.rotate_left(1);
+            if rotated == knocks { None } else { self.find(&rotated, door, is_wanted) }
+        })
     }
 
     fn find_first<'k>(
@@ -143,7 +184,7 @@ mod tests {
 
     /// How many doors are looked at in a text.
     fn work(text: &str) -> usize {
-        let doors = read(text.as_bytes(), Levels::default()).0.unwrap().doors;
+        let doors = read(text.as_bytes(), Levels::default()).config.doors;
         let mut index = Index::new(&doors);
         (0..doors.len()).for_each(|place| drop(index.relations_of(place)));
         index.looked_at
@@ -163,7 +204,7 @@ mod tests {
         for make in makes {
             let doors = 4000;
             let text: String = (1..=doors).map(make).collect();
-            let lookups = doors * 2 * Sequence::MAX_KNOCKS;
+            let lookups = doors * 3 * Sequence::MAX_KNOCKS;
             let most = lookups * 2 * (Index::ALIKE + 1);
             assert!(work(&text) <= most, "{} of {most}", work(&text));
         }

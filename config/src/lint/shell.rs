@@ -1,60 +1,220 @@
-//! Splits simple shell commands into words.
+//! Splits command lines of the shell into simple commands and their words.
+//!
+//! `/bin/sh` runs the lines. They are parsed by a library that knows all of the grammar, so that a `;` in
+//! quotes or a comment after the command is read as the shell reads it.
+
+use rable::{Node, NodeKind};
 
 use crate::lex::{Piece, is_blank};
 
-/// A command of one program and plain words.
+/// A word without its quotes, and its place.
+pub(super) type Word<'a> = (Vec<u8>, Piece<'a>);
+
+/// What a command line runs.
+pub(super) struct Script<'a> {
+    /// Its simple commands, in the order of the text, also those that run only under a condition.
+    pub(super) commands: Vec<Simple<'a>>,
+    /// Whether that is everything it runs: false if it cannot be parsed, or runs a text that is not known.
+    pub(super) is_whole: bool,
+}
+
+impl<'a> Script<'a> {
+    /// The most brackets, substitutions and compound commands in a line that is parsed: the parser calls
+    /// itself for each, and the time grows with the cube of their depth.
+    const MAX_NESTING: usize = 32;
+
+    /// A line that runs nothing.
+    pub(super) fn nothing() -> Self {
+        Self { commands: Vec::new(), is_whole: true }
+    }
+
+    /// Takes a command line apart.
+    pub(super) fn new(line: Piece<'a>) -> Self {
+        let mut script = Self::nothing();
+        script.add_line(line, true);
+        script
+    }
+
+    fn add_line(&mut self, line: Piece<'a>, may_nest: bool) {
+        let text = one_character_per_byte(line.bytes());
+        if nesting(line.bytes()) > Self::MAX_NESTING {
+            self.is_whole = false;
+            return;
+        }
+        let Ok(nodes) = rable::parse(&text, false) else {
+            self.is_whole = false;
+            return;
+        };
+        for node in &nodes {
+            self.add(node, line, may_nest);
+        }
+    }
+
+    fn add_all<'n>(
+        &mut self,
+        nodes: impl IntoIterator<Item = &'n Node>,
+        line: Piece<'a>,
+        may_nest: bool,
+    ) {
+        for node in nodes {
+            self.add(node, line, may_nest);
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is not named here is not in scripts of sh"
+    )]
+    fn add(&mut self, node: &Node, line: Piece<'a>, may_nest: bool) {
+        match &node.kind {
+            NodeKind::Command { words, .. } => self.add_command(words, line, may_nest),
+            NodeKind::Pipeline { commands, .. } => self.add_all(commands, line, may_nest),
+            NodeKind::List { items } => {
+                self.add_all(items.iter().map(|item| &item.command), line, may_nest);
+            }
+            NodeKind::If { condition, then_body, else_body, .. } => {
+                let bodies = [Some(condition), Some(then_body), else_body.as_ref()];
+                self.add_all(bodies.into_iter().flatten().map(|body| &**body), line, may_nest);
+            }
+            NodeKind::While { condition, body, .. } | NodeKind::Until { condition, body, .. } => {
+                self.add_all([&**condition, &**body], line, may_nest);
+            }
+            NodeKind::For { body, .. }
+            | NodeKind::Subshell { body, .. }
+            | NodeKind::BraceGroup { body, .. } => self.add(body, line, may_nest),
+            NodeKind::Case { patterns, .. } => {
+                let bodies = patterns.iter().filter_map(|pattern| pattern.body.as_ref());
+                self.add_all(bodies, line, may_nest);
+            }
+            NodeKind::Negation { pipeline } => self.add(pipeline, line, may_nest),
+            NodeKind::Empty | NodeKind::Comment { .. } => {}
+            // Functions, and what only other shells know.
+            _ => self.is_whole = false,
+        }
+    }
+
+    fn add_command(&mut self, nodes: &[Node], line: Piece<'a>, may_nest: bool) {
+        let raw: Vec<Piece<'a>> = nodes
+            .iter()
+            .map(|node| line.part(node.span.start, node.span.end.saturating_sub(node.span.start)))
+            .collect();
+        self.is_whole &= !raw.iter().any(|word| substitutes(word.bytes()));
+        let Some(command) = Simple::new(&raw) else { return };
+        self.is_whole &= !matches!(command.program(), b"eval" | b"." | b"source");
+        let inner = command.inner_line();
+        self.commands.push(command);
+        match inner {
+            Some(Inner::Line(inner)) if may_nest => self.add_line(inner, false),
+            Some(_) => self.is_whole = false,
+            None => {}
+        }
+    }
+}
+
+/// Returns a text in which the position of a character is that of its byte. Bytes beyond ASCII become
+/// characters that no grammar knows.
+fn one_character_per_byte(bytes: &[u8]) -> String {
+    const PRIVATE_USE: u32 = 0xe000;
+    let character = |byte: u8| {
+        if byte.is_ascii() {
+            char::from(byte)
+        } else {
+            char::from_u32(PRIVATE_USE.saturating_add(u32::from(byte))).unwrap_or('?')
+        }
+    };
+    bytes.iter().copied().map(character).collect()
+}
+
+/// Returns a number that no nesting in the line exceeds.
+fn nesting(line: &[u8]) -> usize {
+    const OPENS: [&[u8]; 13] = [
+        b"if",
+        b"elif",
+        b"while",
+        b"until",
+        b"for",
+        b"case",
+        b"select",
+        b"time",
+        b"coproc",
+        b"function",
+        b"then",
+        b"else",
+        b"do",
+    ];
+    let brackets = line.iter().filter(|byte| b"({`!".contains(byte)).count();
+    let words = line.split(|byte| !byte.is_ascii_alphanumeric());
+    brackets.saturating_add(words.filter(|word| OPENS.contains(word)).count())
+}
+
+/// What a command such as `sh -c` runs.
+enum Inner<'a> {
+    Line(Piece<'a>),
+    Unknown,
+}
+
+/// A command of one program and its words.
 pub(super) struct Simple<'a> {
-    /// The words without their quotes, each with its place: the whole command if quotes prevent finding
-    /// it.
-    words: Vec<(Vec<u8>, Piece<'a>)>,
+    /// The words without their quotes, each with its place.
+    words: Vec<Word<'a>>,
+    /// The words as they are written.
+    raw: Vec<Piece<'a>>,
+    /// Whether the words are what the program gets, whatever files and variables there are.
+    is_fixed: bool,
     whole: Piece<'a>,
 }
 
 impl<'a> Simple<'a> {
-    /// Characters that may make a command more than one program with words, even if they are quoted: such
-    /// commands are not checked.
-    const SPECIAL: &'static [u8] = b";&|<>()$`*?\\~#";
-
-    /// After this many words whose place was not found, the search stops.
-    const NOT_FOUND: usize = 8;
-
-    /// Parses a command; `None` if it is anything but one program and its words.
-    pub(super) fn new(command: Piece<'a>) -> Option<Self> {
-        let bytes = command.bytes();
-        if bytes.iter().any(|byte| Self::SPECIAL.contains(byte)) {
-            return None;
-        }
-        let mut shell = shlex::bytes::Shlex::new(bytes);
-        let mut words = Vec::new();
-        let mut from = 0_usize;
-        let mut not_found = 0_usize;
-        for word in shell.by_ref() {
-            // Each search that fails goes to the end of the line.
-            let found = if not_found < Self::NOT_FOUND { command.find(from, &word) } else { None };
-            let place = if let Some((start, place)) = found {
-                from = start.saturating_add(word.len());
-                place
-            } else {
-                not_found = not_found.saturating_add(1);
-                command
-            };
-            words.push((word, place));
-        }
-        if shell.had_error || words.first().is_none_or(|(word, _)| word.contains(&b'=')) {
-            return None;
-        }
-        let mut simple = Self { words, whole: command };
-        simple.drop_sudo();
-        Some(simple)
+    /// Takes the words of a command as they are written; `None` if there are none.
+    fn new(raw: &[Piece<'a>]) -> Option<Self> {
+        let whole = raw.first()?.to(*raw.last()?);
+        let words = raw.iter().map(|word| (unquoted(word.bytes()), *word)).collect();
+        let is_fixed = !raw.iter().any(|word| expands(word.bytes()));
+        let mut command = Self { words, raw: raw.to_vec(), is_fixed, whole };
+        command.drop_wrappers();
+        Some(command)
     }
 
-    fn drop_sudo(&mut self) {
-        if self.program() == b"sudo" {
+    /// Removes programs that run the program after them, with their options.
+    fn drop_wrappers(&mut self) {
+        loop {
+            let options: &[&[u8]] = match self.program() {
+                b"sudo" => &[b"-n", b"-E", b"--"],
+                b"exec" | b"command" | b"nohup" => &[b"--"],
+                _ => return,
+            };
+            if self.words.len() < 2 {
+                return;
+            }
             self.words.remove(0);
-            while self.words.first().is_some_and(|(word, _)| word == b"-n") {
+            while self.words.len() > 1
+                && self.words.first().is_some_and(|(word, _)| options.contains(&&**word))
+            {
                 self.words.remove(0);
             }
         }
+    }
+
+    /// Returns the line that a shell gets as its argument.
+    fn inner_line(&self) -> Option<Inner<'a>> {
+        if !matches!(self.program(), b"sh" | b"bash" | b"dash") {
+            return None;
+        }
+        let [(option, _), (_, line), ..] = self.arguments() else { return Some(Inner::Unknown) };
+        let quoted = [b'\'', b'"'].into_iter().find_map(|quote| {
+            let inner = line.strip_prefix(quote)?.strip_suffix(quote)?;
+            let is_same = !inner.bytes().iter().any(|byte| b"'\"\\$`".contains(byte));
+            is_same.then_some(inner)
+        });
+        match quoted {
+            Some(inner) if option == b"-c" => Some(Inner::Line(inner)),
+            Some(_) | None => Some(Inner::Unknown),
+        }
+    }
+
+    /// Returns whether the words are known: nothing in them is replaced by the shell.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.is_fixed
     }
 
     /// Returns the name of the program without its folder.
@@ -69,14 +229,70 @@ impl<'a> Simple<'a> {
     }
 
     /// Returns the words after the program.
-    pub(super) fn arguments(&self) -> &[(Vec<u8>, Piece<'a>)] {
+    pub(super) fn arguments(&self) -> &[Word<'a>] {
         self.words.get(1..).unwrap_or_default()
+    }
+
+    /// Returns the words as they are written, with those of programs that run this one.
+    pub(super) fn raw_words(&self) -> &[Piece<'a>] {
+        &self.raw
     }
 
     /// Returns the whole command.
     pub(super) fn whole(&self) -> Piece<'a> {
         self.whole
     }
+
+    /// Returns whether the address of the client is in it.
+    pub(super) fn has_token(&self) -> bool {
+        has_token(self.whole.bytes())
+    }
+}
+
+/// Returns whether the address of the client is in a text.
+pub(super) fn has_token(text: &[u8]) -> bool {
+    text.windows(4).any(|window| window == b"%IP%")
+}
+
+/// Returns a word without its quotes.
+fn unquoted(raw: &[u8]) -> Vec<u8> {
+    let mut words = shlex::bytes::Shlex::new(raw);
+    match (words.next(), words.next(), words.had_error) {
+        (Some(word), None, false) => word,
+        _ => raw.to_vec(),
+    }
+}
+
+/// Returns whether the shell replaces something in a word.
+fn expands(raw: &[u8]) -> bool {
+    unquoted_bytes(raw).any(|(byte, quote)| match quote {
+        None => b"$`*?".contains(&byte),
+        Some(quote) => quote == b'"' && b"$`".contains(&byte),
+    }) || raw.starts_with(b"~")
+}
+
+/// Returns whether the shell runs another command to make a word.
+fn substitutes(raw: &[u8]) -> bool {
+    let has = |wanted: &[u8]| raw.windows(wanted.len()).any(|window| window == wanted);
+    (has(b"$(") || has(b"`") || has(b"<(") || has(b">(")) && expands(raw)
+}
+
+/// Returns the bytes of a word that no backslash takes the meaning of, each with the quote it is in.
+fn unquoted_bytes(raw: &[u8]) -> impl Iterator<Item = (u8, Option<u8>)> {
+    let mut quote = None;
+    let mut is_escaped = false;
+    raw.iter().filter_map(move |&byte| {
+        if std::mem::take(&mut is_escaped) {
+            return None;
+        }
+        match (quote, byte) {
+            (None | Some(b'"'), b'\\') => is_escaped = true,
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            (quote, _) => return Some((byte, quote)),
+        }
+        None
+    })
 }
 
 /// Returns the first word of a command if it names a program for certain.
@@ -137,3 +353,6 @@ fn is_of_the_shell(word: &[u8]) -> bool {
     const MORE: [&[u8]; 5] = [b"while", b"until", b"ulimit", b"hash", b"getopts"];
     WORDS.contains(&word) || MORE.contains(&word)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ mod reader;
 mod section;
 mod value;
 
-pub(crate) use reader::read;
+pub(crate) use reader::{ReadText, read};
+pub(crate) use section::Gaps;
 
 use crate::config::Config;
 use crate::diagnostics::Diagnostics;
@@ -20,8 +21,9 @@ use crate::warnings::Levels;
 /// commands are kept byte for byte, and comments may hold anything.
 #[must_use]
 pub fn parse(text: &[u8]) -> Parsed {
-    let (config, mut diagnostics) = read(text, Levels::default());
+    let ReadText { config, gaps: _, mut diagnostics } = read(text, Levels::default());
     diagnostics.sort();
+    let config = (diagnostics.errors() == 0).then_some(config);
     Parsed { config, diagnostics }
 }
 

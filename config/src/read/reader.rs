@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::Entry;
-use super::section::{DoorSection, Entries};
+use super::section::{DoorSection, Entries, Gaps};
 use crate::config::{Config, DoorConfig, Options};
 use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
 use crate::directives::{Directive, Section as Home};
@@ -12,8 +12,18 @@ use crate::text::Excerpt;
 use crate::warnings::{Levels, Warning};
 use knock_engine::Doors;
 
-/// Reads a text with these levels for warnings. What was found is not in the order of place.
-pub(crate) fn read(text: &[u8], levels: Levels) -> (Option<Config>, Diagnostics) {
+/// What a text says.
+pub(crate) struct ReadText {
+    /// What could be read: everything, if there are no errors.
+    pub(crate) config: Config,
+    /// What each door may have beside its values, because lines of it are in error.
+    pub(crate) gaps: Vec<Gaps>,
+    /// What was found, not in the order of place.
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// Reads a text with these levels for warnings.
+pub(crate) fn read(text: &[u8], levels: Levels) -> ReadText {
     let mut reader = Reader { diagnostics: Diagnostics::new(levels), ..Reader::default() };
     let text = Text::new(text);
     for line in text.lines() {
@@ -52,6 +62,7 @@ struct Reader<'a> {
     /// The last line of each directive in all sections `[options]`.
     entries: Entries<'a>,
     doors: Vec<DoorConfig>,
+    gaps: Vec<Gaps>,
     /// How many sections are doors, with those that cannot be used.
     door_count: usize,
     /// The line of the first door of each name.
@@ -234,16 +245,18 @@ impl<'a> Reader<'a> {
 
     fn end_section(&mut self) {
         let Section::Door(door) = std::mem::take(&mut self.section) else { return };
-        self.doors.extend(door.finish(&mut self.diagnostics));
+        let (door, gaps) = door.finish(&mut self.diagnostics);
+        self.doors.push(door);
+        self.gaps.push(gaps);
     }
 
-    fn finish(mut self) -> (Option<Config>, Diagnostics) {
+    fn finish(mut self) -> ReadText {
         self.end_section();
         if self.door_count == 0 && self.diagnostics.errors() == 0 {
             self.diagnostics.warn_of_text(Warning::NoDoors);
         }
         let config = Config { options: self.options, doors: self.doors };
-        ((self.diagnostics.errors() == 0).then_some(config), self.diagnostics)
+        ReadText { config, gaps: self.gaps, diagnostics: self.diagnostics }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sections while they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use crate::config::{DoorConfig, Given};
@@ -32,6 +32,22 @@ impl<'a> Entries<'a> {
 
     fn get(&self, directive: Directive) -> Option<Entry<'a>> {
         self.0.get(&directive).copied()
+    }
+}
+
+/// What the section of a door may have beside the values that could be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Gaps {
+    /// The directives with a line, whatever its value.
+    given: BTreeSet<Directive>,
+    /// Whether there is a line that may have been meant as any directive.
+    pub(crate) has_unread_lines: bool,
+}
+
+impl Gaps {
+    /// Returns whether the section certainly has no line with this directive.
+    pub(crate) fn lacks(&self, directive: Directive) -> bool {
+        !self.has_unread_lines && !self.given.contains(&directive)
     }
 }
 
@@ -68,8 +84,8 @@ impl<'a> DoorSection<'a> {
         }
     }
 
-    /// Ends the section; `None` if it has an error.
-    pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Option<DoorConfig> {
+    /// Ends the section.
+    pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> (DoorConfig, Gaps) {
         if self.is_fully_read {
             self.check_commands(diagnostics);
             let kinds = [Directive::Sequence, Directive::OneTimeSequences];
@@ -78,7 +94,8 @@ impl<'a> DoorSection<'a> {
                 diagnostics.line(LineFault::NoSequence { door }, self.name);
             }
         }
-        self.config.knocks.is_some().then_some(self.config)
+        let given = self.entries.0.keys().copied().collect();
+        (self.config, Gaps { given, has_unread_lines: !self.is_fully_read })
     }
 
     /// Warns about commands that do not run as it seems; an empty command runs nothing.

@@ -29,8 +29,6 @@ pub enum Guess {
 pub enum Mismatch {
     /// It is for the other family of addresses.
     OtherProgram,
-    /// It deletes a rule by its number.
-    ByNumber,
     /// It adds the same again.
     AddsAgain,
     /// One word differs.
@@ -45,6 +43,53 @@ pub enum Mismatch {
         /// The words.
         words: Excerpt,
     },
+    /// Nothing in it removes one of the rules.
+    NotRemoved {
+        /// The command that adds the rule.
+        rule: Excerpt,
+    },
+}
+
+/// What is to undo a start command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undoer {
+    /// The stop command of the same door.
+    StopCommand,
+    /// The start command of another door.
+    Door {
+        /// The name of the door with the start command that is to be undone.
+        opener: Excerpt,
+    },
+}
+
+/// What takes the addresses of one family only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OneFamily {
+    /// iptables.
+    Iptables,
+    /// ip6tables.
+    Ip6tables,
+    /// `ip saddr` of nft.
+    NftIp,
+    /// `ip6 saddr` of nft.
+    NftIp6,
+    /// `family="ipv4"` in a rich rule of firewalld.
+    RichIpv4,
+    /// `family="ipv6"` in a rich rule of firewalld.
+    RichIpv6,
+    /// `ufw insert`, which inserts no rule for IPv6 before those for IPv4.
+    UfwInsert,
+}
+
+impl OneFamily {
+    /// Returns whether it takes addresses of IPv4 and not of IPv6.
+    #[must_use]
+    pub const fn is_of_ipv4(self) -> bool {
+        match self {
+            Self::Iptables | Self::NftIp | Self::RichIpv4 | Self::UfwInsert => true,
+            Self::Ip6tables | Self::NftIp6 | Self::RichIpv6 => false,
+        }
+    }
 }
 
 /// Why a command does not use the address of the client.
@@ -57,6 +102,10 @@ pub enum NoIp {
     },
     /// It opens the firewall without an address.
     OpensForAll,
+    /// It removes a block without an address.
+    UnblocksAll,
+    /// It turns the firewall off.
+    TurnsOff,
 }
 
 /// Why a program cannot be run.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
+use super::details::{Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why};
 use crate::directives::Directive;
 use crate::text::Excerpt;
 use knock_engine::Protocol;
@@ -101,6 +101,8 @@ warnings! {
         /// Why not.
         fault: ProgramFault,
     } = "command-not-found", ByACheck;
+    /// A rule that is deleted by its number.
+    DeleteByNumber = "delete-by-number", ByACheck;
     /// A firewall rule with a port and without a protocol.
     DportWithoutProtocol {
         /// The option that names the port.
@@ -140,11 +142,15 @@ warnings! {
         /// The bytes of the name.
         length: usize,
     } = "long-door-name", AtEveryStart;
+    /// A door that adds a rule which nothing removes.
+    NeverCloses = "never-closes", ByACheck;
     /// A door that nothing can open.
     NeverOpens {
         /// Why.
         why: Why,
     } = "never-opens", ByACheck;
+    /// A rule of nft that is deleted without its handle.
+    NftRuleWithoutHandle = "nft-rule-without-handle", ByACheck;
     /// A door without a command.
     NoCommand {
         /// The name of the door.
@@ -161,6 +167,8 @@ warnings! {
     NoSeqTimeout = "no-seq-timeout", ByACheck;
     /// A file of one-time sequences that are all used.
     NoSequenceLeft = "no-sequence-left", AtEveryStart;
+    /// A door with TCP knocks and without `TCPFlags`.
+    NoTcpFlags = "no-tcpflags", ByACheck;
     /// A directive that a later line overrides.
     OverriddenDirective {
         /// The name it is given by.
@@ -170,6 +178,10 @@ warnings! {
         /// The later line.
         by_line: u32,
     } = "overridden-directive", AtEveryStart;
+    /// A change of firewalld's files that is not loaded.
+    PermanentWithoutReload = "permanent-without-reload", ByACheck;
+    /// Several ports for a rule of iptables that takes one.
+    PortsWithoutMultiport = "ports-without-multiport", ByACheck;
     /// A knock that is in a sequence twice.
     RepeatedKnock {
         /// Its port.
@@ -182,6 +194,13 @@ warnings! {
         /// The line of its name.
         line: u32,
     } = "reversed-sequence", ByACheck;
+    /// A sequence that is in another one knocked twice.
+    RotatedSequence {
+        /// The name of the other door.
+        door: Excerpt,
+        /// The line of its name.
+        line: u32,
+    } = "rotated-sequence", ByACheck;
     /// Two doors with the same sequence.
     SameSequence {
         /// The name of the other door.
@@ -212,6 +231,11 @@ warnings! {
         /// What usually listens there.
         service: &'static str,
     } = "service-port", ByACheck;
+    /// Many doors whose sequences begin with the same knock.
+    SharedFirstKnock {
+        /// How many there are.
+        count: usize,
+    } = "shared-first-knock", ByACheck;
     /// Two doors with one file of one-time sequences.
     SharedOneTimeFile {
         /// The line of the first door's directive.
@@ -230,6 +254,8 @@ warnings! {
         mismatch: Mismatch,
         /// The line of the start command.
         start_line: u32,
+        /// What is to undo it.
+        undoer: Undoer,
     } = "stop-does-not-undo", ByACheck;
     /// A stop command for IPv4 that follows a start command for IPv6.
     StopForBothFamilies = "stop-for-both-families", AtEveryStart;
@@ -259,8 +285,8 @@ warnings! {
     WrongAddressFamily {
         /// Whether the command runs for IPv6 only because there is none for IPv6.
         falls_back: bool,
-        /// Whether the addresses are those of IPv6.
-        ipv6: bool,
+        /// What refuses the addresses.
+        rule: OneFamily,
     } = "wrong-address-family", ByACheck;
     /// A door that closes as soon as it is open.
     ZeroCmdTimeout = "zero-cmd-timeout", ByACheck;

@@ -1,6 +1,6 @@
 //! The wording of warnings.
 
-use super::details::{Guess, Mismatch, NoIp, ProgramFault, Unknown, Why};
+use super::details::{Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why};
 use super::table::Warning;
 use crate::directives::Directive;
 use crate::text::{Excerpt, counted};
@@ -41,6 +41,11 @@ impl Warning {
             .help(format!("write the path that `command -v {program}` prints"))
             .note("the `PATH` of a daemon started at boot often differs from yours"),
             Self::CommandNotFound { program, fault } => fault.wording(program),
+            Self::DeleteByNumber => Wording::new(
+                "a rule is deleted by its number",
+                "this deletes whatever rule has this number by then",
+            )
+            .help("write the words of the rule, without its number; with nft, use a set"),
             Self::DportWithoutProtocol { option } => Wording::new(
                 format!("`{option}` needs a protocol"),
                 "iptables refuses this without `-p`",
@@ -86,6 +91,16 @@ impl Warning {
                 "knockd 0.8 would cut this off",
             )
             .help("shorten the name to 127 bytes"),
+            Self::NeverCloses => Wording::new(
+                "door never closes",
+                "nothing in this file removes what this adds",
+            )
+            .help("add a `stop_command`, or a door that removes it"),
+            Self::NftRuleWithoutHandle => Wording::new(
+                "nft deletes a rule by its handle only",
+                "nft refuses this without `handle`",
+            )
+            .help("use a set: `nft add element` and `nft delete element`"),
             Self::NeverOpens { why } => why.wording(),
             Self::NoCommand { door } => {
                 Wording::new(format!("door `{door}` runs no command"), "nothing runs when it opens")
@@ -103,6 +118,16 @@ impl Warning {
                 "it does not contain `%IP%`",
             )
             .help("write `%IP%` for the address of the client, as in `-s %IP%`"),
+            Self::NoIpToken { no_ip: NoIp::UnblocksAll } => Wording::new(
+                "command opens the firewall to every address",
+                "it removes a block, and does not contain `%IP%`",
+            )
+            .help("add a rule for the client instead, as `-I INPUT -s %IP% -j ACCEPT` does"),
+            Self::NoIpToken { no_ip: NoIp::TurnsOff } => Wording::new(
+                "command opens the firewall to every address",
+                "it turns the firewall off",
+            )
+            .help("add a rule for the client instead, as `-I INPUT -s %IP% -j ACCEPT` does"),
             Self::NoSeqTimeout => Wording::new(
                 "door has no `seq_timeout`",
                 "a client may take 25 seconds, the default",
@@ -111,6 +136,11 @@ impl Warning {
             Self::NoSequenceLeft => Wording::new("no sequence is left in this file", "")
                 .help("add lines such as ` 7000,8000,9000`; the door stays shut until then")
                 .note("knockd 0.8 would not start"),
+            Self::NoTcpFlags => Wording::new(
+                "door has no `tcpflags`",
+                "every TCP packet to these ports is a knock, whatever its flags",
+            )
+            .help("add the line `tcpflags = syn`"),
             Self::OverriddenDirective { name, by_name, by_line } => {
                 let wording = Wording::new(
                     format!("`{name}` is given twice"),
@@ -123,6 +153,16 @@ impl Warning {
                     wording.note(format!("`{by_name}` is the same directive"))
                 }
             }
+            Self::PermanentWithoutReload => Wording::new(
+                "the firewall does not change",
+                "only the stored rules change, until `firewall-cmd --reload`",
+            )
+            .help("remove `--permanent`, so that the rule is in effect at once and lost at a reboot"),
+            Self::PortsWithoutMultiport => Wording::new(
+                "several ports need `-m multiport`",
+                "iptables refuses this",
+            )
+            .help("write `-m multiport --dports` and the ports"),
             Self::RepeatedKnock { port } => Wording::new(
                 format!("port {port} is knocked at twice"),
                 "already named to the left",
@@ -137,6 +177,15 @@ impl Warning {
             .note(
                 "anyone who has seen one knows the other; in knockd 0.8 a last knock that is sent twice \
                  keeps the door from opening again until `seq_timeout` is over",
+            ),
+            Self::RotatedSequence { door, line } => Wording::new(
+                "sequence is that of another door, with another beginning",
+                format!("a rotation of that of door `{door}` on line {line}"),
+            )
+            .help("give the doors sequences that have nothing in common")
+            .note(
+                "a client that loses its first knock and knocks again, as `knock --retry` does, opens the \
+                 other door at every try",
             ),
             Self::SameSequence { door, line } => Wording::new(
                 "two doors have the same sequence",
@@ -162,6 +211,11 @@ impl Warning {
             )
             .help("choose a port that nothing listens on")
             .note("packets to the service count as knocks: they begin attempts and void others"),
+            Self::SharedFirstKnock { count } => Wording::new(
+                format!("{} begin with the same knock", counted(*count, "door")),
+                "a packet to this port begins an attempt at each of them",
+            )
+            .help("let each sequence begin with a port of its own"),
             Self::SharedOneTimeFile { first_line } => Wording::new(
                 "two doors take their sequences from this file",
                 format!("also named on line {first_line}"),
@@ -178,7 +232,9 @@ impl Warning {
             )
             .help(format!("write at least `{}`", gaps.saturating_add(1)))
             .note("a client that waits a second for an answer at each port never opens the door"),
-            Self::StopDoesNotUndo { mismatch, start_line } => mismatch.wording(*start_line),
+            Self::StopDoesNotUndo { mismatch, start_line, undoer } => {
+                mismatch.wording(*start_line, undoer)
+            }
             Self::StopForBothFamilies => Wording::new(
                 "`stop_command` also runs for IPv6 clients",
                 "this door has no `stop_command_6`",
@@ -210,7 +266,7 @@ impl Warning {
             )
             .help("run `chmod o=` on it; knockd reads it as the user who starts it")
             .note(format!("its permissions are {mode:04o}")),
-            Self::WrongAddressFamily { falls_back, ipv6 } => family_wording(*falls_back, *ipv6),
+            Self::WrongAddressFamily { falls_back, rule } => family_wording(*falls_back, *rule),
             Self::ZeroCmdTimeout => Wording::new(
                 "door closes as soon as it is open",
                 "the stop command runs right after the start command",
@@ -227,26 +283,39 @@ const fn upper(protocol: Protocol) -> &'static str {
     }
 }
 
-fn family_wording(falls_back: bool, ipv6: bool) -> Wording {
-    if !ipv6 {
-        return Wording::new(
-            "IPv4 addresses for ip6tables",
-            "ip6tables refuses the addresses of IPv4 clients",
-        )
-        .help(
-            "write `iptables`, and `ip6tables` in a directive for IPv6 such as `start_command_6`",
-        );
-    }
+fn family_wording(falls_back: bool, rule: OneFamily) -> Wording {
+    let (who, refusal, right) = match rule {
+        OneFamily::Iptables => ("iptables", "iptables refuses", "`ip6tables`"),
+        OneFamily::NftIp => ("`ip saddr`", "nft refuses", "`ip6 saddr`"),
+        OneFamily::RichIpv4 => ("`family=\"ipv4\"`", "firewalld refuses", "`family=\"ipv6\"`"),
+        OneFamily::UfwInsert => {
+            let label = "ufw inserts no rule for IPv6 clients before those for IPv4";
+            return Wording::new("IPv6 addresses for `ufw insert`", label)
+                .help("write `ufw prepend`, which works for both");
+        }
+        OneFamily::Ip6tables => ("ip6tables", "ip6tables refuses", "`iptables`"),
+        OneFamily::NftIp6 => ("`ip6 saddr`", "nft refuses", "`ip saddr`"),
+        OneFamily::RichIpv6 => ("`family=\"ipv6\"`", "firewalld refuses", "`family=\"ipv4\"`"),
+    };
+    let family = if rule.is_of_ipv4() { "IPv6" } else { "IPv4" };
     let wording = Wording::new(
-        "IPv6 addresses for iptables",
-        "iptables refuses the addresses of IPv6 clients",
+        format!("{family} addresses for {who}"),
+        format!("{refusal} the addresses of {family} clients"),
     );
+    if !rule.is_of_ipv4() {
+        let other = who.trim_matches('`');
+        return wording.help(format!(
+            "write {right}, and `{other}` in a directive for IPv6 such as `start_command_6`"
+        ));
+    }
     if falls_back {
         wording
-            .help("add a command for IPv6 with `ip6tables`; an empty one, `start_command_6 =`, runs nothing")
+            .help(format!(
+                "add a command for IPv6 with {right}; an empty one, `start_command_6 =`, runs nothing"
+            ))
             .note("without a command for IPv6, this one also runs for IPv6 clients")
     } else {
-        wording.help("write `ip6tables`")
+        wording.help(format!("write {right}"))
     }
 }
 
@@ -267,16 +336,16 @@ impl Why {
 }
 
 impl Mismatch {
-    fn wording(&self, start_line: u32) -> Wording {
+    fn wording(&self, start_line: u32, undoer: &Undoer) -> Wording {
         let note = format!("the start command is on line {start_line}");
+        let message = match undoer {
+            Undoer::StopCommand => String::from("stop command does not undo the start command"),
+            Undoer::Door { opener } => format!("door does not undo what door `{opener}` does"),
+        };
         let (label, help) = match self {
             Self::OtherProgram => (
                 String::from("changes the rules of the other family of addresses"),
                 String::from("write the same program as in the start command"),
-            ),
-            Self::ByNumber => (
-                String::from("this deletes whatever rule has this number by then"),
-                String::from("write the words of the rule, without its number"),
             ),
             Self::AddsAgain => (
                 String::from("adds what the start command adds"),
@@ -293,8 +362,12 @@ impl Mismatch {
                 format!("lacks `{words}`, which the start command has"),
                 String::from("repeat the words of the start command"),
             ),
+            Self::NotRemoved { rule } => (
+                format!("nothing here removes `{rule}`"),
+                String::from("remove everything that the start command adds"),
+            ),
         };
-        Wording::new("stop command does not undo the start command", label).help(help).note(note)
+        Wording::new(message, label).help(help).note(note)
     }
 }
 

@@ -57,6 +57,15 @@ fn with_a_reversed_sequence_a_last_knock_sent_twice_keeps_knockd_08_shut() {
 }
 
 #[test]
+fn with_a_rotated_sequence_every_try_after_a_lost_knock_opens_the_other_door() {
+    let doors = [door("open", "1,2,3"), door("close", "2,3,1")];
+    let whole = knock_at(&[1, 2, 3, 1, 2, 3]);
+    assert_eq!(opened(Rules::Knock, &doors, &whole), ["open", "open"]);
+    let first_is_lost = knock_at(&[2, 3, 1, 2, 3, 1, 2, 3]);
+    assert_eq!(opened(Rules::Knock, &doors, &first_is_lost), ["close", "close"]);
+}
+
+#[test]
 fn a_knock_that_comes_again_is_made_by_a_repeated_packet_in_knockd_08_only() {
     let doors = [door("d", "1,1,2")];
     let again = syn(A, 1).number(7);
