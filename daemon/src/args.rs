@@ -107,6 +107,13 @@ pub struct Args {
     #[arg(short = '4', long = "only-ip-v4")]
     pub only_ip_v4: bool,
 
+    /// Start also if the configuration has no doors
+    ///
+    /// Without this option, a start without doors is refused, and so is a reload of a file without doors: such a
+    /// file is more often cut off than meant.
+    #[arg(long)]
+    pub allow_no_doors: bool,
+
     /// Record the packets that count in this file, a pcapng capture for knock-replay
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub record: Option<PathBuf>,

@@ -9,7 +9,7 @@ use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::runner::{check_writable, print_stderr, refuse, style};
+use crate::runner::{check_writable, lack_of_doors, print_stderr, refuse, style};
 use crate::settings::{Settings, SettingsError};
 use crate::user::is_root;
 
@@ -39,6 +39,9 @@ pub(crate) fn check(args: &Args) -> Exit {
 
 /// Returns what would keep the daemon from starting though the configuration has no errors.
 fn fault(args: &Args, config: &Config) -> Option<String> {
+    if let Some(why) = lack_of_doors(args, &args.config, config) {
+        return Some(why);
+    }
     match Settings::new(args, &config.options) {
         // Routes come and go: that is no error of the configuration.
         Ok(_) | Err(SettingsError::NoInterface { .. }) => {}

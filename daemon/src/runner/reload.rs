@@ -67,7 +67,7 @@ impl Runner {
     }
 
     fn read(&mut self) {
-        let loaded = load(&self.path, Style::Plain).and_then(|(loaded, warnings)| {
+        let loaded = load(&self.path, Style::Plain, &self.args).and_then(|(loaded, warnings)| {
             let (loaded, warnings) = self.without_used_sequences(loaded, warnings)?;
             self.output.lines(&warnings);
             let settings = self.settings_of(&loaded.config)?;

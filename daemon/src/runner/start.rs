@@ -47,14 +47,29 @@ pub(super) struct Loaded {
 pub(super) struct Failure(pub(super) String);
 
 /// Reads the configuration. `Ok` includes its warnings; `Err` has its errors and warnings.
-pub(super) fn load(path: &Path, style: Style) -> Result<(Loaded, String), String> {
+pub(super) fn load(path: &Path, style: Style, args: &Args) -> Result<(Loaded, String), String> {
     let setup = Setup::load(path);
     let report = setup.report(style);
     let Setup { config: Some(config), files, .. } = setup else { return Err(report) };
+    if let Some(why) = lack_of_doors(args, path, &config) {
+        return Err(format!("{report}error: {why}\n"));
+    }
     match knock_config::doors(&config) {
         Ok(doors) => Ok((Loaded { config, doors, files }, report)),
         Err(error) => Err(format!("{report}error: {}: {error}\n", shown(path))),
     }
+}
+
+/// Returns why a configuration without doors is refused, if it is.
+pub(crate) fn lack_of_doors(args: &Args, path: &Path, config: &Config) -> Option<String> {
+    let is_refused = config.doors.is_empty() && !args.allow_no_doors;
+    is_refused.then(|| {
+        let path = shown(path);
+        format!(
+            "{path} has no doors, so knockd could open nothing; add one, or start knockd with \
+             '--allow-no-doors'"
+        )
+    })
 }
 
 /// Returns whether text on standard error may have colours.

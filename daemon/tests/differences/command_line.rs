@@ -32,6 +32,19 @@ fn words_that_are_no_options_are_refused_by_us_only() {
 }
 
 #[test]
+fn without_doors_knockd_08_starts_and_we_do_not() {
+    if !can_run("without_doors_knockd_08_starts_and_we_do_not", &[]) {
+        return;
+    }
+    let [theirs, ours] = both("[options]\n", |machine, program| {
+        let daemon = machine.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf"));
+        if program == THEIRS { daemon.line() } else { daemon.error_line() }
+    });
+    assert_eq!(theirs, "listening on lo...");
+    assert_eq!(ours, "warning[no-doors]: there is no door");
+}
+
+#[test]
 fn an_abbreviated_option_means_the_same_for_both() {
     if !can_run("an_abbreviated_option_means_the_same_for_both", &[]) {
         return;

@@ -49,7 +49,11 @@ fn a_valid_configuration_passes_the_check() {
     for name in ["knockd.conf", "hint.conf"] {
         fs::set_permissions(folder.path(name), Permissions::from_mode(0o600)).unwrap();
     }
-    let checks = ["-d --check -c knockd.conf", "--check -c hint.conf", "--check -c empty.conf"];
+    let checks = [
+        "-d --check -c knockd.conf",
+        "--check -c hint.conf",
+        "--check -c empty.conf --allow-no-doors",
+    ];
     insta::assert_snapshot!(errors(&folder, &checks, 0));
 }
 
@@ -68,7 +72,8 @@ fn the_check_looks_at_the_machine() {
 }
 
 /// A door without any warning, except for its command.
-const WITHOUT_FAULT: &str = "[door]\nsequence = 18044,7326,61402\nseq_timeout = 5\n";
+const WITHOUT_FAULT: &str =
+    "[door]\nsequence = 18044,7326,61402\nseq_timeout = 5\ntcpflags = syn\n";
 
 #[test]
 fn the_result_of_a_check_can_be_json() {
@@ -112,7 +117,8 @@ fn a_broken_configuration_fails_the_check_with_all_its_errors() {
 fn a_configuration_that_cannot_be_read_is_status_2_when_checked_and_1_when_run() {
     let folder = Folder::new();
     fs::create_dir(folder.path("folder")).unwrap();
-    let one_time = "[door]\none_time_sequences = missing\ncommand = true\nseq_timeout = 5\n";
+    let one_time =
+        "[door]\none_time_sequences = missing\ncommand = true\nseq_timeout = 5\ntcpflags = syn\n";
     folder.write("one-time.conf", one_time);
     fs::set_permissions(folder.path("one-time.conf"), Permissions::from_mode(0o600)).unwrap();
     let faults = ["-c missing.conf", "-c folder", "-c /dev/zero", "-c one-time.conf"];

@@ -18,6 +18,7 @@ mod idle;
 mod lease_file;
 mod logs;
 mod lookup;
+mod no_doors;
 mod notify;
 mod one_time;
 mod privileges;
