@@ -1,5 +1,6 @@
 //! The findings of the parsers about a text.
 
+use super::allowed::Allowed;
 use super::fault::{LineFault, ValueFault};
 use super::option_fault::OptionFault;
 use crate::lex::{Piece, Span};
@@ -73,6 +74,7 @@ impl Diagnostic {
 pub struct Diagnostics {
     kept: Vec<Diagnostic>,
     levels: Levels,
+    allowed: Allowed,
     errors: usize,
     denied: usize,
     warnings: usize,
@@ -120,6 +122,16 @@ impl Diagnostics {
         if self.errors < Self::MAX { suggest::nearest(word, known) } else { None }
     }
 
+    /// Allows warnings of this code about the next line that has text, and about the text as a whole.
+    pub(crate) fn allow(&mut self, code: Code) {
+        self.allowed.allow(code);
+    }
+
+    /// Begins a line that is neither blank nor a comment.
+    pub(crate) fn begin_line(&mut self, number: u32) {
+        self.allowed.begin_line(number);
+    }
+
     pub(crate) fn line(&mut self, fault: LineFault, at: Piece<'_>) {
         self.add(Fault::Line(fault), Some(at));
     }
@@ -152,7 +164,19 @@ impl Diagnostics {
     }
 
     fn add_at(&mut self, fault: Fault, span: impl FnOnce() -> Option<Span>) {
-        let level = fault.code().map(|code| self.levels.of(code));
+        let Some(code) = fault.code() else { return self.count(fault, None, span) };
+        let level = self.levels.of(code);
+        if self.allowed.is_empty() || self.levels.is_denied_by_name(code) {
+            return self.count(fault, Some(level), span);
+        }
+        let span = span();
+        if !self.allowed.covers(code, span.map(|span| span.line)) {
+            self.count(fault, Some(level), || span);
+        }
+    }
+
+    /// Counts a finding, and keeps it if it is one of the first.
+    fn count(&mut self, fault: Fault, level: Option<Level>, span: impl FnOnce() -> Option<Span>) {
         let count = match level {
             None => &mut self.errors,
             Some(Level::Deny) => &mut self.denied,

@@ -1,5 +1,6 @@
 //! What is wrong with a text, and its rendering.
 
+mod allowed;
 mod diagnostic;
 mod fault;
 mod faults;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::allow;
 use super::entry::Entry;
 use super::section::{DoorSection, Entries, Gaps};
 use crate::config::{Config, DoorConfig, Options};
@@ -43,9 +44,14 @@ pub(crate) fn content<'a>(line: Line<'a>, diagnostics: &mut Diagnostics) -> Opti
         return None;
     }
     let content = line.trimmed();
-    if content.is_empty() || content.bytes().starts_with(b"#") {
+    if content.is_empty() {
         return None;
     }
+    if content.bytes().starts_with(b"#") {
+        allow::read(content, diagnostics);
+        return None;
+    }
+    diagnostics.begin_line(line.number);
     if let Some((_, from_nul)) = content.split_before(0) {
         diagnostics.line(LineFault::NulByte, from_nul.first_byte());
         return None;

@@ -1,3 +1,4 @@
+mod allow;
 mod options;
 mod wording;
 

@@ -108,6 +108,25 @@ pub enum NoIp {
     TurnsOff,
 }
 
+/// Why a comment allows no warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadAllow {
+    /// Instead of `allow` it has a similar word.
+    Word {
+        /// The word.
+        word: Excerpt,
+    },
+    /// There is nothing after `allow`.
+    Nothing,
+    /// There is no warning of this code.
+    Code {
+        /// The text found.
+        code: Excerpt,
+        /// The known code that is most like it.
+        nearest: Option<&'static str>,
+    },
+}
+
 /// Why a program cannot be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProgramFault {

@@ -36,6 +36,11 @@ impl Levels {
         self
     }
 
+    /// Returns whether a warning is denied by its own name, and not only because all are.
+    pub(crate) fn is_denied_by_name(&self, code: Code) -> bool {
+        self.named.get(&code) == Some(&Level::Deny)
+    }
+
     /// Returns the level of a warning.
     #[must_use]
     pub fn of(&self, code: Code) -> Level {

@@ -7,6 +7,6 @@ mod levels;
 mod table;
 mod wording;
 
-pub use details::{Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why};
+pub use details::{BadAllow, Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why};
 pub use levels::{Level, Levels};
 pub use table::{Code, Warning};

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::details::{Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why};
+use super::details::{
+    BadAllow, Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why,
+};
 use crate::directives::Directive;
 use crate::text::Excerpt;
 use knock_engine::Protocol;
@@ -269,6 +271,11 @@ warnings! {
         /// The address as knockd 0.8 writes it.
         canonical: String,
     } = "target-not-canonical", AtEveryStart;
+    /// A comment that is meant to allow a warning, and does not.
+    UnknownAllow {
+        /// What is wrong with it.
+        what: BadAllow,
+    } = "unknown-allow", AtEveryStart;
     /// What knockd 0.8 refuses or reads as something else.
     UnknownToKnockd08 {
         /// What.

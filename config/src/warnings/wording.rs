@@ -1,6 +1,8 @@
 //! The wording of warnings.
 
-use super::details::{Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why};
+use super::details::{
+    BadAllow, Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why,
+};
 use super::table::Warning;
 use crate::directives::Directive;
 use crate::text::{Excerpt, counted};
@@ -254,6 +256,7 @@ impl Warning {
                 "in knockd 0.8 the door would never open",
             )
             .help(format!("write `{canonical}`")),
+            Self::UnknownAllow { what } => what.wording(),
             Self::UnknownToKnockd08 { unknown } => unknown.wording(),
             Self::UnusedCmdTimeout => Wording::new(
                 "`cmd_timeout` has no effect",
@@ -368,6 +371,31 @@ impl Mismatch {
             ),
         };
         Wording::new(message, label).help(help).note(note)
+    }
+}
+
+impl BadAllow {
+    fn wording(&self) -> Wording {
+        match self {
+            Self::Word { word } => {
+                Wording::new(format!("`{word}` allows no warning"), "expected `allow`")
+                    .help("write `# knock: allow CODE`")
+            }
+            Self::Nothing => {
+                Wording::new("comment allows no warning", "expected codes of warnings after this")
+                    .help("write `# knock: allow CODE`, with the code in brackets after `warning`")
+            }
+            Self::Code { code, nearest } => {
+                let wording = Wording::new(
+                    format!("there is no warning `{code}`"),
+                    "not a code of a warning",
+                );
+                match nearest {
+                    Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
+                    None => wording.help("`knock-replay check --list` prints all codes"),
+                }
+            }
+        }
     }
 }
 
