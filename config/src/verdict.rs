@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::diagnostics::Style;
 use crate::json;
 use crate::lint::Circumstances;
-use crate::load::{Check, Host, Refusal, Setup, doors};
+use crate::load::{Check, Host, Refusal, Setup, Waits, doors};
 use crate::options::{CheckOptions, Format};
 use crate::text::{counted, shown};
 
@@ -34,10 +34,11 @@ impl Verdict {
         options: &CheckOptions,
         ipv4_only: bool,
         host: Option<&dyn Host>,
+        waits: Waits,
         style: Style,
     ) -> Self {
         let circumstances = Circumstances { levels: options.levels(), ipv4_only };
-        let setup = Setup::check(path, refuse, &Check { circumstances, host });
+        let setup = Setup::check(path, refuse, &Check { circumstances, host, waits });
         let (output, errors) = match options.format {
             Format::Text => (String::new(), setup.report(style)),
             Format::Json => (json::lines(path, setup.sources()), String::new()),

@@ -9,7 +9,7 @@ use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::runner::{check_writable, lack_of_doors, print_stderr, refuse, style};
+use crate::runner::{PIPE_MAX, check_writable, lack_of_doors, print_stderr, refuse, style};
 use crate::settings::{Settings, SettingsError};
 use crate::user::is_root;
 
@@ -17,8 +17,15 @@ use crate::user::is_root;
 pub(crate) fn check(args: &Args) -> Exit {
     let (options, style) = (&args.checking, style());
     let nothing = |_: &[u8]| None;
-    let verdict =
-        Verdict::on(&args.config, nothing, options, args.only_ip_v4, Some(&ThisHost), style);
+    let verdict = Verdict::on(
+        &args.config,
+        nothing,
+        options,
+        args.only_ip_v4,
+        Some(&ThisHost),
+        PIPE_MAX,
+        style,
+    );
     print_stderr(&verdict.errors);
     let printed = print(&verdict.output);
     if printed != Exit::Done {

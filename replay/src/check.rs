@@ -6,7 +6,7 @@ use std::path::Path;
 
 use knock_config::options::Format;
 use knock_config::text::counted;
-use knock_config::{Host, ThisHost, Verdict, options};
+use knock_config::{Host, ThisHost, Verdict, Waits, options};
 
 use crate::args::CheckArgs;
 use crate::session::exit::Exit;
@@ -56,7 +56,8 @@ fn check(
 ) -> Result<(), Exit> {
     let host: Option<&dyn Host> = if args.on_this_machine { Some(&ThisHost) } else { None };
     let (options, style) = (args.options(), streams.style());
-    let verdict = Verdict::on(path, load::refusal, &options, args.only_ip_v4, host, style);
+    let verdict =
+        Verdict::on(path, load::refusal, &options, args.only_ip_v4, host, Waits::Forever, style);
     if verdict.config.is_none() || !args.quiet {
         streams.say(&verdict.errors);
         streams.say(&verdict.summary);

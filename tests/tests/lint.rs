@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use knock_config::diagnostics::Style;
 use knock_config::options::{CheckOptions, Denied, Format};
 use knock_config::warnings::{Code, ProgramFault};
-use knock_config::{Host, Verdict};
+use knock_config::{Host, Verdict, Waits};
 use knock_tests::schema::Schema;
 use serde_json::Value;
 
@@ -268,7 +268,7 @@ fn only(code: Code) -> CheckOptions {
 /// Checks a file, under `-4` if its name says so.
 fn check(file: &Path, options: &CheckOptions) -> Verdict {
     let ipv4_only = file.file_stem().unwrap().to_string_lossy().ends_with("-4");
-    Verdict::on(file, |_| None, options, ipv4_only, Some(&PaperHost), Style::Plain)
+    Verdict::on(file, |_| None, options, ipv4_only, Some(&PaperHost), Waits::Forever, Style::Plain)
 }
 
 /// A machine on which the name of a path says what it is.

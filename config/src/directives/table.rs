@@ -59,8 +59,8 @@ directives! {
         is_in_08: true,
         usage: "`PidFile` = FILE",
         manual: "The file for the process number, written with `--daemon` only. Default: \
-                 `/var/run/knockd.pid`; if that cannot be written, `knockd` warns and runs without \
-                 one. `--pidfile` overrides it.",
+                 `/var/run/knockd.pid`. If that one cannot be written, `knockd` warns and runs without \
+                 it. `--pidfile` overrides it.",
     };
     /// `Interface`.
     Interface = Row {

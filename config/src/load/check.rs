@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::files::Waits;
 use super::host::Host;
 use crate::diagnostics::Diagnostics;
 use crate::lint::{self, Checked, Circumstances};
@@ -19,6 +20,8 @@ pub(crate) struct Check<'a> {
     pub(crate) circumstances: Circumstances,
     /// The machine that the configuration is for; `None` if it is not known.
     pub(crate) host: Option<&'a dyn Host>,
+    /// How long to wait for a configuration that is a pipe.
+    pub(crate) waits: Waits,
 }
 
 impl Check<'_> {

@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::diagnostics::Finding;
 use crate::lex::Span;
@@ -41,6 +48,8 @@ pub enum Unreadable {
     Directory,
     /// It is a pipe, a device or a socket where only a file will do.
     NotAFile,
+    /// It is a pipe or a device, and was not written to its end in time.
+    Late,
     /// It is not a configuration.
     Refused(Refusal),
     /// It is larger than [`MAX_FILE_BYTES`].
@@ -90,6 +99,7 @@ impl Unreadable {
         match self {
             Self::Directory => "it is a directory",
             Self::NotAFile => "it is not a regular file",
+            Self::Late => "it is a pipe or a device, and was not written to its end in time",
             Self::Refused(Refusal { cause, help: _ }) => cause,
             Self::TooLarge => "it is larger than 1 MiB",
             Self::TooLargeTogether => {
@@ -106,7 +116,7 @@ impl Unreadable {
         match self {
             Self::Directory => "give the path of the file in it",
             Self::Refused(Refusal { cause: _, help }) => help,
-            Self::NotAFile | Self::TooLarge | Self::TooLargeTogether => {
+            Self::NotAFile | Self::Late | Self::TooLarge | Self::TooLargeTogether => {
                 "a configuration is a text file, such as `/etc/knockd.conf`"
             }
             Self::Missing | Self::NotAmongFiles | Self::Other(_) => "check the path",
@@ -119,7 +129,7 @@ impl Unreadable {
     pub fn help_for_one_time(&self) -> &'static str {
         match self {
             Self::Refused(Refusal { cause: _, help }) => help,
-            Self::Directory | Self::NotAFile => {
+            Self::Directory | Self::NotAFile | Self::Late => {
                 "name a file with a sequence on each line, such as ` 7000,8000,9000`"
             }
             Self::TooLarge | Self::TooLargeTogether => "remove the used lines",
@@ -137,45 +147,110 @@ pub fn path_of(name: &FileName) -> &Path {
     Path::new(OsStr::from_bytes(name.as_bytes()))
 }
 
+/// How long to wait for a configuration that is a pipe or a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Until it has ended.
+    Forever,
+    /// So long in all.
+    AtMost(Duration),
+    /// Only a regular file is read.
+    Never,
+}
+
 /// Reads a configuration from any kind of file but a directory, unless `refuse` rejects its text.
 ///
 /// # Errors
 /// [`Unreadable`].
 pub fn read_configuration(
     path: &Path,
+    waits: Waits,
     refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
 ) -> Result<Vec<u8>, Unreadable> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let file = open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
         return Err(Unreadable::Directory);
     }
-    let (text, is_whole) = read(&file)?;
+    if !kind.is_file() && waits == Waits::Never {
+        return Err(Unreadable::NotAFile);
+    }
+    let (text, is_whole) = if kind.is_file() { read(&file)? } else { wait_for(&file, waits)? };
     if let Some(refusal) = refuse(&text) {
         return Err(Unreadable::Refused(refusal));
     }
     if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
 
-/// Reads a sequence file. A pipe is not even opened: that would wait for a writer.
+/// Reads a sequence file.
 ///
 /// # Errors
 /// [`Unreadable`].
 pub fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let metadata = fs::metadata(path)?;
-    if metadata.is_dir() {
+    let file = open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
         return Err(Unreadable::Directory);
     }
-    if !metadata.is_file() {
+    if !kind.is_file() {
         return Err(Unreadable::NotAFile);
     }
-    let (text, is_whole) = read(&File::open(path)?)?;
+    let (text, is_whole) = read(&file)?;
     if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
+
+/// Opens a file for reading. Without the flags, this would wait for somebody who writes to a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// One byte more than may be read.
+const LIMIT: u64 = MAX_FILE_BYTES.saturating_add(1);
 
 /// Reads a file up to the limit. Returns whether that is all of it.
 fn read(file: &File) -> Result<(Vec<u8>, bool), Unreadable> {
     let mut text = Vec::new();
-    let limit = MAX_FILE_BYTES.saturating_add(1);
-    let bytes = file.take(limit).read_to_end(&mut text)?;
-    Ok((text, u64::try_from(bytes).is_ok_and(|bytes| bytes < limit)))
+    file.take(LIMIT).read_to_end(&mut text)?;
+    Ok(with_wholeness(text))
+}
+
+fn with_wholeness(text: Vec<u8>) -> (Vec<u8>, bool) {
+    let is_whole = u64::try_from(text.len()).is_ok_and(|bytes| bytes < LIMIT);
+    (text, is_whole)
+}
+
+/// Reads a pipe or a device up to its end or the limit, as [`read`] reads a file.
+fn wait_for(file: &File, waits: Waits) -> Result<(Vec<u8>, bool), Unreadable> {
+    let deadline = match waits {
+        Waits::Forever => None,
+        Waits::AtMost(time) => Instant::now().checked_add(time),
+        Waits::Never => Some(Instant::now()),
+    };
+    let mut text = Vec::new();
+    let mut reader = file.take(LIMIT);
+    // To a named pipe, nobody may have begun to write.
+    let mut may_begin = file.metadata()?.file_type().is_fifo();
+    loop {
+        match reader.read_to_end(&mut text) {
+            Ok(_) if text.is_empty() && std::mem::take(&mut may_begin) => {}
+            Ok(_) => return Ok(with_wholeness(text)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        wait(file, deadline)?;
+    }
+}
+
+/// Waits until there is something to read, or the end.
+fn wait(file: &File, deadline: Option<Instant>) -> Result<(), Unreadable> {
+    let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    });
+    match poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLIN)], timeout) {
+        Ok(0) => Err(Unreadable::Late),
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(error) => Err(io::Error::from(error).into()),
+    }
 }

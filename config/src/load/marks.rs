@@ -3,10 +3,11 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use knock_engine::Sequence;
+use nix::fcntl::OFlag;
 
 use super::files::MAX_FILE_BYTES;
 use crate::lex::{Line, Text};
@@ -51,7 +52,13 @@ impl fmt::Display for NotMarked {
 /// # Errors
 /// What the system says.
 pub fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags.bits()).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    }
 }
 
 /// Returns the sequence on the line of a text that begins at `offset`; `None` if there is none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::check::Check;
-use super::files::{Files, Refusal, Unreadable, path_of, read_configuration, read_one_time};
+use super::files::{Files, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time};
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
 use crate::names::FileName;
@@ -43,14 +43,24 @@ impl Setup {
     /// files are read only if there is no error in the configuration.
     #[must_use]
     pub fn load(path: &Path) -> Self {
-        Self::load_unless(path, |_| None)
+        Self::load_within(path, Waits::Forever)
+    }
+
+    /// Does the same as [`Setup::load`], and waits so long for a configuration that is a pipe.
+    #[must_use]
+    pub fn load_within(path: &Path, waits: Waits) -> Self {
+        Self::load_as(path, waits, |_| None)
     }
 
     /// Does the same as [`Setup::load`], unless `refuse` rejects the text of the configuration. It gets
     /// a little more than [`crate::MAX_FILE_BYTES`] at most.
     #[must_use]
     pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
-        match read_configuration(path, refuse) {
+        Self::load_as(path, Waits::Forever, refuse)
+    }
+
+    fn load_as(path: &Path, waits: Waits, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
+        match read_configuration(path, waits, refuse) {
             Ok(text) => Self::new(path, text, |_| true, read_named, None),
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -60,7 +70,7 @@ impl Setup {
     /// sequence files of the others are not read, and need not exist.
     #[must_use]
     pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
-        match read_configuration(path, |_| None) {
+        match read_configuration(path, Waits::Forever, |_| None) {
             Ok(text) => Self::new(path, text, wanted, read_named, None),
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -72,7 +82,7 @@ impl Setup {
         refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
         with: &Check<'_>,
     ) -> Self {
-        match read_configuration(path, refuse) {
+        match read_configuration(path, with.waits, refuse) {
             Ok(text) => Self::new(path, text, |_| true, read_named, Some(with)),
             Err(cause) => Self::unreadable(path, &cause),
         }

@@ -49,7 +49,7 @@ use self::reload::Reload;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
-pub(crate) use self::start::{lack_of_doors, print_stderr, style};
+pub(crate) use self::start::{PIPE_MAX, lack_of_doors, print_stderr, style};
 use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::daemonize::{self, Side, Waiting};
@@ -105,7 +105,7 @@ pub(crate) fn main(args: &Args) -> Exit {
     }
     // The daemon keeps the caller's directory, but messages should have the whole path.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
-    let loaded = match load(&args.config, style(), args) {
+    let loaded = match load(&args.config, PIPE_MAX, style(), args) {
         Ok((loaded, warnings)) => {
             print_stderr(&warnings);
             loaded

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use knock_config::LogTime;
 
-pub(super) use self::log::open_log;
+pub(super) use self::log::{open_at_once, open_log};
 use self::screen::Screen;
 use self::writer::{Job, Writer};
 use super::lookup::Names;

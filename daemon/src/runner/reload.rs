@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
 
-use knock_config::Config;
 use knock_config::diagnostics::Style;
 use knock_config::text::shown;
+use knock_config::{Config, Waits};
 use nix::unistd::Pid;
 
 use super::marking::check_writable;
@@ -67,7 +67,9 @@ impl Runner {
     }
 
     fn read(&mut self) {
-        let loaded = load(&self.path, Style::Plain, &self.args).and_then(|(loaded, warnings)| {
+        // Nothing may wait here: doors are to be opened and closed.
+        let loaded = load(&self.path, Waits::Never, Style::Plain, &self.args);
+        let loaded = loaded.and_then(|(loaded, warnings)| {
             let (loaded, warnings) = self.without_used_sequences(loaded, warnings)?;
             self.output.lines(&warnings);
             let settings = self.settings_of(&loaded.config)?;

@@ -7,12 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anstream::ColorChoice;
 use knock_config::Config;
 use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
-use knock_config::{Files, Setup};
+use knock_config::{Files, Setup, Waits};
 use knock_engine::Doors;
 use nix::sys::signalfd::SignalFd;
 
@@ -21,7 +22,7 @@ use super::lease_file::LeaseFile;
 use super::lookup::Names;
 use super::notify::Notifier;
 use super::one_time::OneTime;
-use super::output::{Output, Sinks, open_log};
+use super::output::{Output, Sinks, open_at_once, open_log};
 use super::{Runner, commands::Commands};
 use crate::addresses::{self, Watch};
 use crate::args::Args;
@@ -46,9 +47,17 @@ pub(super) struct Loaded {
 /// Why the daemon does not start.
 pub(super) struct Failure(pub(super) String);
 
+/// How long a start and a check wait for a configuration that is a pipe.
+pub(crate) const PIPE_MAX: Waits = Waits::AtMost(Duration::from_secs(10));
+
 /// Reads the configuration. `Ok` includes its warnings; `Err` has its errors and warnings.
-pub(super) fn load(path: &Path, style: Style, args: &Args) -> Result<(Loaded, String), String> {
-    let setup = Setup::load(path);
+pub(super) fn load(
+    path: &Path,
+    waits: Waits,
+    style: Style,
+    args: &Args,
+) -> Result<(Loaded, String), String> {
+    let setup = Setup::load_within(path, waits);
     let report = setup.report(style);
     let Setup { config: Some(config), files, .. } = setup else { return Err(report) };
     if let Some(why) = lack_of_doors(args, path, &config) {
@@ -196,7 +205,8 @@ fn system(what: &str, error: &io::Error) -> Failure {
 /// door that opens.
 fn create(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = open_at_once(&mut options, path);
     file.map_err(|error| {
         Failure(format!("cannot write the recording {}: {}", shown(path), Cause(&error)))
     })

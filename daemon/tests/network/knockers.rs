@@ -1,8 +1,8 @@
 //! Programs with which people knock.
 
-use knock_config::Verdict;
 use knock_config::diagnostics::Style;
 use knock_config::options::CheckOptions;
+use knock_config::{Verdict, Waits};
 
 use crate::common::Scene;
 
@@ -80,6 +80,7 @@ fn a_scan_of_all_ports_opens_the_doors_that_the_check_warns_of() {
         &CheckOptions::default(),
         false,
         None,
+        Waits::Forever,
         Style::Plain,
     );
     let config = verdict.config.unwrap();

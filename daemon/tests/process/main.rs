@@ -21,6 +21,7 @@ mod lookup;
 mod no_doors;
 mod notify;
 mod one_time;
+mod pipes;
 mod privileges;
 mod reload;
 #[cfg(target_arch = "x86_64")]

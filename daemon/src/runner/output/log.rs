@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Local};
 use knock_config::LogTime;
 use knock_config::text::{Cause, shown};
+use nix::fcntl::OFlag;
 
 /// The log file, if there is one.
 pub(super) struct LogFile {
@@ -63,7 +64,17 @@ impl LogFile {
 
 /// Opens a log file, and creates it if it does not exist.
 pub(in crate::runner) fn open_log(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    open_at_once(OpenOptions::new().append(true).create(true).mode(0o640), path)
+}
+
+/// Opens a file that may be a pipe, without waiting for somebody who reads it, now or later. While the
+/// pipe is full, writing fails.
+pub(in crate::runner) fn open_at_once(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path);
+    file.map_err(|error| match error.raw_os_error() {
+        Some(libc::ENXIO) => io::Error::other("it is a pipe that nothing reads, or a socket"),
+        _ => error,
+    })
 }
 
 /// Returns the stamp before a line of a log file.

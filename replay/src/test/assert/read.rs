@@ -10,7 +10,7 @@ use knock_config::diagnostics::{self, Faults, Source, Style};
 use knock_config::lex::{Line, Piece, Text};
 use knock_config::text::shown;
 use knock_config::{Excerpt, Severity, Wording};
-use knock_config::{Refusal, Unreadable, read_configuration};
+use knock_config::{Refusal, Unreadable, Waits, read_configuration};
 use knock_engine::{DoorId, Doors};
 
 use super::claim::{Assertion, Assertions, Claim, Count, Meant, Settings, Which};
@@ -60,7 +60,7 @@ impl Unusable {
 /// Reads the file at `path`. Without doors, any name can be that of a door.
 pub(crate) fn load(path: &Path, doors: Option<&Doors>) -> Result<Assertions, Unusable> {
     let name = shown(path);
-    let text = read_configuration(path, refusal).map_err(|cause| {
+    let text = read_configuration(path, Waits::Forever, refusal).map_err(|cause| {
         let help = if let Unreadable::Refused(refusal) = cause {
             refusal.help
         } else {
