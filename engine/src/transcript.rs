@@ -53,7 +53,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
         }
         Effect::OpeningRefused { client, door, why: Obstacle::Limit } => {
             line.client_at(client, door)
-                .text("not opened: too many commands and open doors are pending");
+                .text("not opened: busy, too many commands and open doors are pending");
             Channel::Message
         }
         Effect::OpeningRefused { client, door, why: Obstacle::NotMarked } => {

@@ -3,16 +3,29 @@
 //! The model shares no type with the engine, so all conversions are here.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use knock_config as config;
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Listening, OnReknock,
-    OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target, TcpFlags,
-    TcpHeader, Transport,
+    Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Limits, Listening,
+    OnReknock, OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target,
+    TcpFlags, TcpHeader, Transport,
 };
 
 use crate::generators::Conf;
 use crate::model;
+
+/// Returns limits under which only the total counts: the model knows no other. The seed is 1.
+#[must_use]
+pub fn limits(total: NonZeroU32) -> Limits {
+    Limits {
+        attempts: total,
+        leases: total,
+        leases_of_door: NonZeroU32::MAX,
+        starts_of_door: NonZeroU32::MAX,
+        hash_seed: 1,
+    }
+}
 
 /// Returns doors as the engine takes them.
 #[must_use]

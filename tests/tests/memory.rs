@@ -73,7 +73,7 @@ const CONF: &[u8] = b"
 fn engine(limit: u32) -> Engine {
     let config = config::parse(CONF).config.unwrap();
     let doors = config.doors.into_iter().map(|door| door.door()).collect();
-    let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 1 };
+    let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), ..Limits::default() };
     Rules::Knock.engine(Doors::new(doors).unwrap(), Listening::everywhere(), &limits)
 }
 

@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use knock_compat::{Engine, Rules, TimedEffect};
-use knock_engine::{Event, Limits, Timestamp};
+use knock_engine::{Event, Timestamp};
 use knock_replay::{Exit, Streams};
 use knock_tests::capture_builder::{Capture, Format, Link, Record, Shape};
 use knock_tests::generators::{Style, conf};
@@ -213,7 +213,7 @@ impl Walk {
     fn engine(&self) -> Engine {
         let Setting { doors, local, ipv4_only } = &self.setting;
         let listening = boundary::listening(local.as_deref(), *ipv4_only);
-        let limits = Limits { attempts: NonZeroU32::new(64).unwrap(), hash_seed: 1 };
+        let limits = boundary::limits(NonZeroU32::new(64).unwrap());
         self.rules.engine(boundary::doors(doors), listening, &limits)
     }
 }

@@ -75,6 +75,10 @@ impl Runner {
                     "{count} log lines were lost since the start, because they could not be written \
                      fast enough"
                 ),
+                Loss::Openings => format!(
+                    "{count} openings were refused since the start, because their doors were busy: too \
+                     many start commands were running or waiting, or too many doors were open"
+                ),
                 Loss::Recorded => format!(
                     "{count} packets were not recorded since the start, because the file of --record \
                      cannot be written: restart knockd to record again"

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::Local;
 use knock_config::text::masked;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{DoorId, Effect, Phase, Protocol, RunId};
+use knock_engine::{DoorId, Effect, Limits, Phase, Protocol, RunId};
 
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
@@ -94,7 +94,8 @@ impl Runner {
     fn open(&mut self, run: RunId, client: IpAddr, id: DoorId) {
         let door = self.doors.door(id);
         // A working engine never has more doors open than this.
-        let leases_max = usize::try_from(self.args.max_attempts.get()).unwrap_or(usize::MAX);
+        let limits = Limits::with_attempts(self.args.max_attempts);
+        let leases_max = usize::try_from(limits.leases.get()).unwrap_or(usize::MAX);
         let is_lease = door.commands.stop_for(client).is_some();
         let has_room =
             (!is_lease || self.leases.len() < leases_max) && self.commands.has_room_for_start(id);

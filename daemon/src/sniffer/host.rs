@@ -213,13 +213,14 @@ impl EngineHost {
     }
 
     /// Returns how much was lost here since the start.
-    pub(super) fn losses(&self) -> [(Loss, u64); 3] {
+    pub(super) fn losses(&self) -> [(Loss, u64); 4] {
         let counts = self.engine.counts();
         let unrecorded = self.recording.as_ref().map_or(0, Recording::missed);
         [
             (Loss::Attempts, counts.evicted),
             (Loss::Knocks, counts.forgotten_knocks),
             (Loss::Recorded, unrecorded),
+            (Loss::Openings, counts.refused),
         ]
     }
 }

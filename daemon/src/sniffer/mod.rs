@@ -127,7 +127,7 @@ impl<'a> Sniffer<'a> {
         let recording = task.records.then(|| recording_on_output(&interfaces)).transpose();
         let recording =
             recording.map_err(|error| End::System("cannot write the recording", error))?;
-        let limits = Limits { attempts: task.max_attempts, hash_seed: seed() };
+        let limits = Limits { hash_seed: seed(), ..Limits::with_attempts(task.max_attempts) };
         let engine = Engine::new(doors, listening, &limits);
         let mut host = EngineHost::new(engine, recording, task.ipv4_only);
         let now = host.now();

@@ -5,8 +5,9 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
-use knock_engine::Effect;
+use knock_engine::{DoorId, Effect, Obstacle};
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::end::End;
@@ -16,6 +17,9 @@ use crate::wire::{Level, Loss, Message, is_progress};
 /// How many bytes may wait before lines are dropped. Requests for commands are never dropped; the engine
 /// limits their number.
 const LINES_MAX: usize = 4 << 20;
+
+/// How often a line says that a door is busy.
+const BUSY_EVERY: Duration = Duration::from_mins(1);
 
 /// Messages on their way to the runner.
 pub(super) struct Outbox {
@@ -29,6 +33,8 @@ pub(super) struct Outbox {
     dropped: u64,
     /// How many one-time sequences were to be marked as used.
     marks: u64,
+    /// When it was last said of a door that it is busy.
+    said_busy: BTreeMap<DoorId, Instant>,
     /// The losses that were sent.
     sent_losses: BTreeMap<Loss, u64>,
 }
@@ -43,6 +49,7 @@ impl Outbox {
             debug: false,
             dropped: 0,
             marks: 0,
+            said_busy: BTreeMap::new(),
             sent_losses: BTreeMap::new(),
         }
     }
@@ -75,6 +82,11 @@ impl Outbox {
         if !is_wanted {
             return;
         }
+        if let Effect::OpeningRefused { door, why: Obstacle::Limit, .. } = effect
+            && !self.must_say_busy(door)
+        {
+            return;
+        }
         if matches!(effect, Effect::MarkOneTime { .. }) {
             self.marks = self.marks.saturating_add(1);
         }
@@ -83,6 +95,18 @@ impl Outbox {
             return;
         }
         self.push(&Message::Effect(effect));
+    }
+
+    /// Returns whether it is to be said that a door is busy. Further refusals are only counted.
+    fn must_say_busy(&mut self, door: DoorId) -> bool {
+        let is_recent = |said: &Instant| said.elapsed() < BUSY_EVERY;
+        if self.debug {
+            return true;
+        }
+        self.said_busy.retain(|_, said| is_recent(said));
+        let is_new = !self.said_busy.contains_key(&door);
+        self.said_busy.entry(door).or_insert_with(Instant::now);
+        is_new
     }
 
     /// Adds a message.

@@ -66,11 +66,13 @@ pub(crate) enum Loss {
     Lines,
     /// Packets that were not recorded, because the file could not be written.
     Recorded,
+    /// Openings that were refused at a limit.
+    Openings,
 }
 
 impl Loss {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Packets, Self::Attempts, Self::Knocks, Self::Lines, Self::Recorded];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Packets, Self::Attempts, Self::Knocks, Self::Lines, Self::Recorded, Self::Openings];
 
     const fn code(self) -> u8 {
         match self {
@@ -79,6 +81,7 @@ impl Loss {
             Self::Knocks => 2,
             Self::Lines => 3,
             Self::Recorded => 4,
+            Self::Openings => 5,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Floods of frames that pass the kernel's filter, but are not packets.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -54,6 +55,55 @@ fn a_flood_on_one_interface_keeps_no_knock_of_another_from_being_heard() {
         daemon.signal("TERM");
         assert_eq!(daemon.finish().status, Some(0));
     }
+}
+
+/// A door that anyone opens with one packet, with a command that takes a second, and one for honest people.
+const FLOODED: &str = "
+[flooded]
+    sequence = 7001
+    tcpflags = syn
+    command = sleep 1
+[honest]
+    sequence = 7002:udp
+    start_command = touch DIR/open
+    cmd_timeout = 1
+    stop_command = rm DIR/open
+";
+
+#[test]
+fn a_flood_from_forged_sources_at_one_door_keeps_no_other_door_shut_or_open() {
+    let name = "a_flood_from_forged_sources_at_one_door_keeps_no_other_door_shut_or_open";
+    let Some(scene) = Scene::new(name, &[], FLOODED) else { return };
+    let mut injector = Injector::new(&scene);
+    let daemon = scene.start("-i server");
+    let is_over = AtomicBool::new(false);
+    let rounds = thread::scope(|threads| {
+        threads.spawn(|| {
+            for number in 0_u32.. {
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let source = Ipv4Addr::from(0x0a00_0000 + number).to_string();
+                injector.knock(&source, "192.0.2.1", &[7001], &[]);
+            }
+        });
+        let busy = comes_true(|| daemon.errors().contains("flooded: not opened: busy, too many"));
+        let round = || {
+            scene.client("printf x | nc -u -q 0 192.0.2.1 7002");
+            comes_true(|| scene.path("open").exists())
+                && comes_true(|| !scene.path("open").exists())
+        };
+        let rounds = busy.then(|| (0..4).take_while(|_| round()).count());
+        is_over.store(true, Ordering::Relaxed);
+        rounds
+    });
+    assert_eq!(rounds, Some(4), "{}", daemon.errors());
+    daemon.signal("TERM");
+    let ended = daemon.finish();
+    assert_eq!(ended.status, Some(0));
+    // Said once a minute, and counted.
+    assert!(ended.errors.matches("not opened: busy").count() <= 5, "{}", ended.errors);
+    assert!(ended.errors.contains(" openings were refused since the start"), "{}", ended.errors);
 }
 
 /// Waits until a condition is true, while more frames come than the sniffer can read, because it is

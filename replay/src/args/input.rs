@@ -48,8 +48,9 @@ pub(crate) struct Input {
     ///
     /// An attempt is what one client has knocked so far at one door. At the limit, a new attempt evicts the
     /// one with the least progress. The same limit applies to openings, which are remembered to recognize
-    /// retransmissions, and to open doors that wait for their stop commands. The summary counts what was
-    /// lost. A comparison with knockd 0.8 has a limit of 100000 at most.
+    /// retransmissions. There are at most 10,000 open doors that wait for their stop commands, or as many as
+    /// this, if that is fewer. The summary counts what was lost. A comparison with knockd 0.8 has a limit of
+    /// 100000 at most.
     #[arg(
         long,
         value_name = "N",

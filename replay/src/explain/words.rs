@@ -41,9 +41,9 @@ impl Words<'_> {
                 format!("Stage {} of {of}; for the attempt before, {}", stage.get(), too_late(late))
             }
             Verdict::Opened => "OPEN SESAME".to_owned(),
-            Verdict::Refused => "not opened: too many commands and open doors are pending (see \
-                                 --max-attempts)"
-                .to_owned(),
+            Verdict::Refused => {
+                "not opened: busy, too many commands and open doors are pending".to_owned()
+            }
             Verdict::Skipped(why) => match why {
                 Skip::Merged => "merged with the opening that waits for the running command",
                 Skip::AlreadyOpen => "already open, ignored (On_Reknock = ignore)",

@@ -60,7 +60,10 @@ pub(crate) fn refusal(text: &[u8]) -> Option<Refusal> {
 /// Returns limits with a random hash seed: it changes nothing that is printed, but under a known seed a
 /// capture of addresses that collide would take for ever.
 pub(crate) fn limits(attempts: NonZeroU32) -> Limits {
-    Limits { attempts, hash_seed: RandomState::new().build_hasher().finish() }
+    Limits {
+        hash_seed: RandomState::new().build_hasher().finish(),
+        ..Limits::with_attempts(attempts)
+    }
 }
 
 /// Opens all captures, or says of each why it cannot be read. A progress bar goes with the reader if

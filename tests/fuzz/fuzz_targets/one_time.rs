@@ -86,7 +86,7 @@ fn engine_with(sequences: OneTimeSequences) -> Engine {
         seq_timeout: Seconds::MAX,
         ..Door::new(DoorName::new(b"d"), DoorSequence::OneTime(sequences))
     };
-    let limits = Limits { attempts: std::num::NonZeroU32::MIN, hash_seed: 0 };
+    let limits = Limits { attempts: std::num::NonZeroU32::MIN, ..Limits::default() };
     let doors = Doors::new(vec![door]).unwrap();
     Rules::Knock.engine(doors, Listening::everywhere(), &limits)
 }

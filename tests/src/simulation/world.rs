@@ -86,10 +86,8 @@ impl World {
             }
         }
         let Addresses { local, ipv4_only } = addresses.clone();
-        let limits = Limits {
-            attempts: NonZeroU32::new(temper.limit).expect("it is at least 1"),
-            hash_seed: seed,
-        };
+        let total = NonZeroU32::new(temper.limit).expect("it is at least 1");
+        let limits = Limits { hash_seed: seed, ..boundary::limits(total) };
         let listening = boundary::listening(local.as_deref(), ipv4_only);
         let engine = Engine::new(boundary::doors(&doors), listening, &limits);
         let limit = usize::try_from(temper.limit).expect("64 bits are enough");

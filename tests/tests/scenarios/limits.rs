@@ -64,7 +64,7 @@ fn at_the_limit_of_leases_a_door_with_a_command_stays_shut() {
     assert_eq!(play.engine.counts().refused, 1);
     assert_eq!(
         play.messages,
-        ["192.0.2.3: d: not opened: too many commands and open doors are pending"]
+        ["192.0.2.3: d: not opened: busy, too many commands and open doors are pending"]
     );
     play.event(seconds(4.0), Event::Packet(syn(A, 2)));
     assert_eq!(play.engine.counts().opened, 3);

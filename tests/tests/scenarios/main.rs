@@ -159,7 +159,10 @@ impl Play {
     }
 
     fn under(rules: Rules, doors: Vec<Door>, limit: u32) -> Self {
-        let limits = Limits { attempts: NonZeroU32::new(limit).unwrap(), hash_seed: 7 };
+        let limits = Limits {
+            hash_seed: 7,
+            ..knock_tests::boundary::limits(NonZeroU32::new(limit).unwrap())
+        };
         let local: [IpAddr; 2] = [ME.parse().unwrap(), "2001:db8::1".parse().unwrap()];
         Self {
             engine: rules.engine(Doors::new(doors).unwrap(), Listening::at(local), &limits),

@@ -1,13 +1,16 @@
 //! Leases: doors that are open for one client, with the commands that run and wait for them.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 
 use super::due::{Due, DueTable, Entry, Slot};
 use super::fingerprint::{ClientHasher, ShortHash};
 use super::slot_table::SlotTable;
 use crate::command::Phase;
 use crate::doors::DoorId;
+use crate::limits::Limits;
 use crate::run::RunId;
 
 /// What one client has at one door from its opening until its last stop command has ended.
@@ -100,10 +103,30 @@ pub(super) struct Leases {
     hasher: ClientHasher,
     /// How many commands run, wait, or are owed.
     pending: usize,
+    of_door: BTreeMap<DoorId, Count>,
+    limits: LeaseLimits,
+}
+
+/// How much a door has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// Commands that run, wait, or are owed.
+    pending: usize,
+    /// Start commands that run or wait.
+    starts: usize,
+}
+
+/// The limits that keep an opening from counting.
+#[derive(Clone, Copy, Debug)]
+struct LeaseLimits {
+    all: usize,
+    of_door: usize,
+    starts_of_door: usize,
 }
 
 impl Leases {
-    pub(super) const fn new(hasher: ClientHasher) -> Self {
+    pub(super) fn new(hasher: ClientHasher, limits: &Limits) -> Self {
+        let size = |limit: NonZeroU32| usize::try_from(limit.get()).unwrap_or(usize::MAX);
         Self {
             places: Vec::new(),
             free: Vec::new(),
@@ -111,12 +134,22 @@ impl Leases {
             deadlines: DueTable::new(),
             hasher,
             pending: 0,
+            of_door: BTreeMap::new(),
+            limits: LeaseLimits {
+                all: size(limits.leases),
+                of_door: size(limits.leases_of_door),
+                starts_of_door: size(limits.starts_of_door),
+            },
         }
     }
 
-    /// Returns how many commands run, wait, or will be due.
-    pub(super) const fn pending(&self) -> usize {
-        self.pending
+    /// Returns whether a door may be opened once more, while `others` are about to be opened. However often
+    /// one was, there is room for other doors.
+    pub(super) fn has_room(&self, door: DoorId, others: usize) -> bool {
+        let LeaseLimits { all, of_door, starts_of_door } = self.limits;
+        let own = self.of_door.get(&door).copied().unwrap_or_default();
+        let free = all.saturating_sub(self.pending).saturating_sub(others);
+        free > 0 && own.starts < starts_of_door && (own.pending < of_door || own.pending < free)
     }
 
     /// Returns the doors of all leases.
@@ -144,6 +177,9 @@ impl Leases {
     pub(super) fn open(&mut self, client: IpAddr, door: DoorId) -> Slot {
         let slot = self.find(client, door).unwrap_or_else(|| self.insert(client, door));
         self.pending = self.pending.saturating_add(1);
+        let count = self.of_door.entry(door).or_default();
+        count.pending = count.pending.saturating_add(1);
+        count.starts = count.starts.saturating_add(1);
         if let Some(lease) = self.get_mut(slot) {
             lease.start_waits = true;
             lease.skip_said = false;
@@ -175,12 +211,23 @@ impl Leases {
         let place = self.places.get_mut(slot.index())?;
         let lease = place.lease.as_mut().filter(|_| place.serial == run.serial)?;
         let phase = lease.running.take()?;
+        if phase == Phase::Start
+            && let Some(count) = self.of_door.get_mut(&lease.door)
+        {
+            count.starts = count.starts.saturating_sub(1);
+        }
         Some((slot, *lease, phase))
     }
 
-    /// Notes that nothing follows a command that has ended.
-    pub(super) const fn settle(&mut self) {
+    /// Notes that nothing follows a command of a door that has ended.
+    pub(super) fn settle(&mut self, door: DoorId) {
         self.pending = self.pending.saturating_sub(1);
+        if let Some(count) = self.of_door.get_mut(&door) {
+            count.pending = count.pending.saturating_sub(1);
+            if count.pending == 0 {
+                self.of_door.remove(&door);
+            }
+        }
     }
 
     /// Notes that a start command has ended whose stop command is to follow.
@@ -292,27 +339,65 @@ mod tests {
     #[test]
     fn a_command_that_ended_is_not_confused_with_the_next_in_its_place() {
         let door = Doors::id_for_tests();
-        let mut leases = Leases::new(ClientHasher::new(0));
+        let mut leases = Leases::new(ClientHasher::new(0), &Limits::default());
         let slot = leases.open(client(1), door);
         let (first, _) = leases.begin_next(slot).unwrap();
         assert!(leases.ended(first).is_some());
         assert!(leases.ended(first).is_none());
-        leases.settle();
+        leases.settle(door);
         leases.end_if_over(slot);
-        assert_eq!(leases.pending(), 0);
+        assert_eq!(leases.pending, 0);
         let slot = leases.open(client(2), door);
         let (second, _) = leases.begin_next(slot).unwrap();
         assert_eq!(first.place, second.place);
         assert!(leases.ended(first).is_none());
-        assert_eq!(leases.pending(), 1);
+        assert_eq!(leases.pending, 1);
         assert!(leases.ended(second).is_some());
+    }
+
+    /// Opens a door for new clients as often as it can be opened.
+    fn flood(leases: &mut Leases, door: DoorId, next: &mut u32) -> (usize, Vec<RunId>) {
+        let mut runs = Vec::new();
+        while leases.has_room(door, 0) {
+            *next = next.wrapping_add(1);
+            let slot = leases.open(client(*next), door);
+            runs.push(leases.begin_next(slot).unwrap().0);
+        }
+        (runs.len(), runs)
+    }
+
+    #[test]
+    fn whatever_is_opened_there_is_room_for_other_doors() {
+        let size = |number| NonZeroU32::new(number).unwrap();
+        let limits = Limits {
+            leases: size(100),
+            leases_of_door: size(5),
+            starts_of_door: size(30),
+            ..Limits::default()
+        };
+        let mut leases = Leases::new(ClientHasher::new(0), &limits);
+        let [first, second, third]: [DoorId; 3] =
+            Doors::ids_for_tests().take(3).collect::<Vec<_>>().try_into().unwrap();
+        let mut next = 0;
+        // Start commands that do not end.
+        let (count, runs) = flood(&mut leases, first, &mut next);
+        assert_eq!(count, 30);
+        // They have ended, and the doors are open.
+        for run in runs {
+            let (slot, ..) = leases.ended(run).unwrap();
+            leases.owe_stop(slot);
+        }
+        assert_eq!(flood(&mut leases, first, &mut next).0, 20);
+        assert_eq!(flood(&mut leases, second, &mut next).0, 25);
+        assert_eq!(flood(&mut leases, third, &mut next).0, 13);
+        assert!(leases.has_room(Doors::ids_for_tests().nth(3).unwrap(), 0));
     }
 
     #[test]
     fn clients_whose_hashes_collide_are_told_apart() {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.client(client(number)));
-        let (mut leases, door) = (Leases::new(hasher), Doors::id_for_tests());
+        let (mut leases, door) = (Leases::new(hasher, &Limits::default()), Doors::id_for_tests());
         let slot = leases.open(client(one), door);
         assert_eq!(leases.find(client(one), door), Some(slot));
         assert_eq!(leases.find(client(other), door), None);
@@ -320,18 +405,19 @@ mod tests {
 
     #[test]
     fn a_lease_that_is_over_leaves_its_place_to_another() {
-        let (mut leases, door) = (Leases::new(ClientHasher::new(0)), Doors::id_for_tests());
+        let (mut leases, door) =
+            (Leases::new(ClientHasher::new(0), &Limits::default()), Doors::id_for_tests());
         for number in 0..100 {
             let slot = leases.open(client(number), door);
             let (run, _) = leases.begin_next(slot).unwrap();
             leases.end_if_over(slot);
             assert_eq!(leases.find(client(number), door), Some(slot));
             leases.ended(run);
-            leases.settle();
+            leases.settle(door);
             leases.end_if_over(slot);
             assert_eq!(leases.find(client(number), door), None);
         }
-        assert_eq!((leases.places.len(), leases.free.len(), leases.pending()), (1, 1, 0));
+        assert_eq!((leases.places.len(), leases.free.len(), leases.pending), (1, 1, 0));
     }
 
     /// One client can open all doors; finding a lease must not take as long as there are doors.

@@ -80,7 +80,7 @@ impl KnockRules {
         Self {
             attempts: Attempts::new(limit, hasher.clone()),
             remembered: Remembered::new(hasher.clone()),
-            leases: Leases::new(hasher.clone()),
+            leases: Leases::new(hasher.clone(), limits),
             marks: Marks::default(),
             cooldowns: Cooldowns::new(hasher),
             limit,
@@ -240,7 +240,7 @@ impl KnockRules {
         self.remember_knock(at, client, id, heard.fingerprint, site);
         match site.doors.door(id).sequence {
             DoorSequence::Fixed(_) => self.open(at, client, id, site),
-            DoorSequence::OneTime(_) if self.is_full() => Self::refuse(at, client, id, site),
+            DoorSequence::OneTime(_) if self.is_full(id) => Self::refuse(at, client, id, site),
             DoorSequence::OneTime(_) => self.use_up_sequence(at, client, id, site),
         }
     }

@@ -30,7 +30,7 @@ impl KnockRules {
             return;
         }
         let runs_command = site.doors.door(id).commands.start_for(client).is_some();
-        if runs_command && self.is_full() {
+        if runs_command && self.is_full(id) {
             Self::refuse(at, client, id, site);
             return;
         }
@@ -43,9 +43,9 @@ impl KnockRules {
         }
     }
 
-    /// Returns whether as many commands and lines to be marked as the limit allows are pending.
-    pub(super) fn is_full(&self) -> bool {
-        self.leases.pending().saturating_add(self.marks.len()) >= self.limit
+    /// Returns whether the limits leave no room for an opening of a door, after those that wait for a mark.
+    pub(super) fn is_full(&self, id: DoorId) -> bool {
+        !self.leases.has_room(id, self.marks.len())
     }
 
     /// Leaves a door shut at the limit.
@@ -107,7 +107,7 @@ impl KnockRules {
                 self.leases.set_own_deadline(slot, due);
             }
         } else {
-            self.leases.settle();
+            self.leases.settle(lease.door);
         }
         self.go_on(at, slot, site);
     }

@@ -173,7 +173,9 @@ impl Table<'_> {
 pub(super) fn words(what: &What) -> String {
     match what {
         What::Opened => "OPEN SESAME".to_owned(),
-        What::Refused => "not opened: too many commands and open doors are pending".to_owned(),
+        What::Refused => {
+            "not opened: busy, too many commands and open doors are pending".to_owned()
+        }
         What::SequenceTimedOut => "sequence timeout".to_owned(),
         What::CommandTimedOut => "command timeout".to_owned(),
         What::StartCommand(text) | What::StopCommand(text) => {

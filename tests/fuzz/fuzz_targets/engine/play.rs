@@ -69,7 +69,7 @@ struct Seen {
 
 impl<'a> Play<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Self {
-        let limits = Limits { attempts: plan.limit, hash_seed: plan.hash_seed };
+        let limits = Limits { hash_seed: plan.hash_seed, ..boundary::limits(plan.limit) };
         let doors = boundary::doors(&plan.doors);
         let setting = Setting {
             doors: plan.doors.clone(),
