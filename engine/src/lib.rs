@@ -71,7 +71,7 @@
 //! | [`RunCommand`](Effect::RunCommand) | runs the command | [`Event::CommandEnded`] |
 //! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::OneTimeMarked`] |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut) | prints the line of the transcript | nothing |
-//! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
+//! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`VoidedOften`](Effect::VoidedOften), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
 //! | [`Own`](Effect::Own) | depends on the rule set; never under [`KnockRules`] | nothing |
 //!

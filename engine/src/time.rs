@@ -1,5 +1,7 @@
 //! Time as a value.
 
+use core::time::Duration;
+
 /// A moment: nanoseconds since 1970-01-01T00:00:00Z, from 1677-09-21 to 2262-04-11.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -16,6 +18,13 @@ impl Timestamp {
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
+    }
+
+    /// Returns how long this is after an earlier moment; zero if it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let nanos = i128::from(self.0).saturating_sub(i128::from(earlier.0));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     }
 
     /// Takes nanoseconds since the epoch, of any size; a value out of range becomes the nearest moment.

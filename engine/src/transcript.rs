@@ -70,6 +70,10 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             });
             if again { Channel::Note } else { Channel::Message }
         }
+        Effect::VoidedOften { client, door, knock, packets, millis } => {
+            line.client_at(client, door).voided_often(knock, packets, millis);
+            Channel::Message
+        }
         Effect::ReloadRefused => {
             line.text("reload rejected: too many doors of earlier configurations still wait for ");
             line.text("their stop commands; reload again when more are closed");
@@ -163,6 +167,14 @@ impl Line<'_> {
 
     fn knock(&mut self, knock: Knock) -> &mut Self {
         self.formatted(format_args!("{knock}"))
+    }
+
+    fn voided_often(&mut self, knock: Knock, packets: u32, millis: u32) -> &mut Self {
+        let (seconds, tenths) = (millis / 1000, millis % 1000 / 100);
+        self.formatted(format_args!(
+            "voided {packets} times in {seconds}.{tenths} s by packets from the client's address, the \
+             last to {knock}: forged?"
+        ))
     }
 
     fn formatted(&mut self, arguments: core::fmt::Arguments<'_>) -> &mut Self {

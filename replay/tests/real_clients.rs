@@ -181,3 +181,20 @@ fn forged_packets_void_knocks_that_are_slow() {
     };
     assert_eq!(["0.5s", "0.1s", "10ms", "1ms"].map(opened), [0, 0, 18, 20]);
 }
+
+/// A client that tries again and again while somebody forges its address every 10 ms. The hint comes once
+/// in ten seconds, not with every packet.
+#[test]
+fn forged_packets_are_suspected_once_in_a_while() {
+    let forged = "to 192.0.2.1\n0 198.51.100.7 > 192.0.2.1 tcp 9000 syn repeat 2500 every 10ms\n";
+    let knocks = (0..20).map(|s| format!("{s}.5 knock 198.51.100.7 7000 8000 9000 every 0.1s\n"));
+    let scenario: Vec<String> = std::iter::once(forged.to_owned()).chain(knocks).collect();
+    assert!(!transcript(SEED, &scenario.concat()).contains("openSSH: OPEN SESAME"));
+    let explained = replay(SEED, &scenario.concat(), &["--explain", "-q"]);
+    let hints: Vec<&str> = explained.lines().filter(|line| line.contains("forged?")).collect();
+    let hint = |line: &&str| {
+        line.contains("voided 5 times in ")
+            && line.contains(" s by packets from the client's address, the last to ")
+    };
+    assert!(hints.iter().all(hint) && hints.len() == 2, "{hints:#?}");
+}

@@ -67,6 +67,7 @@ fn effect(one: &Explanation) -> Option<Effect> {
         | Verdict::OneTimeUsed { .. }
         | Verdict::Disabled
         | Verdict::Void { .. }
+        | Verdict::VoidedOften { .. }
         | Verdict::Ignored(_) => return None,
     })
 }
@@ -146,6 +147,7 @@ fn check_attempts(said: &Said) {
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
+            | Verdict::VoidedOften { .. }
             | Verdict::Disabled => {}
             Verdict::Opened | Verdict::Skipped(_) => drop(live.remove(&pair)),
             Verdict::Refused | Verdict::Evicted { .. } | Verdict::DoorChanged { .. } => {

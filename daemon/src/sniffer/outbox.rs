@@ -90,7 +90,8 @@ impl Outbox {
         if matches!(effect, Effect::MarkOneTime { .. }) {
             self.marks = self.marks.saturating_add(1);
         }
-        if (is_progress || is_note) && self.bytes.len() >= LINES_MAX {
+        let is_line = is_progress || is_note || matches!(effect, Effect::VoidedOften { .. });
+        if is_line && self.bytes.len() >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }

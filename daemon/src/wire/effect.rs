@@ -66,6 +66,12 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
             let number = u64::from(again);
             Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
         }
+        Effect::VoidedOften { client, door, knock, packets, millis } => Fields {
+            length: packets,
+            number: millis.into(),
+            ..of(kind::VOIDED_OFTEN, client, door)
+        }
+        .with_knock(knock),
         Effect::ReloadRefused => Fields { kind: kind::RELOAD_REFUSED, ..Fields::default() },
         Effect::Note(note) => fields_of_note(note),
         Effect::Own(never) => match never {},
@@ -154,6 +160,13 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
             let (why, again) = skip(fields)?;
             Effect::OpeningSkipped { client: client()?, door: door()?, why, again }
         }
+        kind::VOIDED_OFTEN => Effect::VoidedOften {
+            client: client()?,
+            door: door()?,
+            knock: fields.knock(),
+            packets: fields.length,
+            millis: u32::try_from(fields.number).map_err(|_| InvalidMessage)?,
+        },
         kind::RELOAD_REFUSED => Effect::ReloadRefused,
         _ => Effect::Note(note(fields, doors)?),
     })

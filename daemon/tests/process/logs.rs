@@ -165,3 +165,29 @@ fn texts(machine: &Machine, log: &str) -> Vec<String> {
 fn is_midnight(stamp: &str) -> bool {
     stamp.contains(" 23:5") || stamp.contains(" 00:0")
 }
+
+#[test]
+fn a_client_whose_knocks_are_spoilt_again_and_again_is_logged_once() {
+    let name = "a_client_whose_knocks_are_spoilt_again_and_again_is_logged_once";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let door = |name: &str, sequence: &str| format!("[{name}]\nsequence = {sequence}\ncommand =\n");
+    let doors =
+        [door("d", "7001:udp,7002:udp"), door("e", "7005:udp,7006:udp"), door("f", "7009:udp")];
+    let machine = Machine::with(&format!("[options]\nLogFile = DIR/log\n{}", doors.concat()));
+    let daemon = Daemon::start(&machine, "");
+    for _ in 0..20 {
+        machine.knock(&[7001, 7006]);
+    }
+    machine.knock(&[7009]);
+    machine.wait_for_text("log", "127.0.0.1: f: OPEN SESAME");
+    let log = machine.folder.read("log");
+    let hints: Vec<&str> = log.lines().filter(|line| line.contains("forged?")).collect();
+    let [hint] = hints[..] else { panic!("{log}") };
+    assert!(hint.contains("127.0.0.1: d: voided 5 times in "), "{hint}");
+    assert!(
+        hint.contains(" s by packets from the client's address, the last to 7006/udp: forged?")
+    );
+    assert_eq!(daemon.end().status, Some(0));
+}

@@ -29,6 +29,8 @@ pub enum EffectKind {
     AlreadyOpen,
     /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::Cooldown`](crate::Skip::Cooldown).
     Cooldown,
+    /// [`Effect::VoidedOften`](crate::Effect::VoidedOften).
+    VoidedOften,
     /// [`Effect::ReloadRefused`](crate::Effect::ReloadRefused).
     ReloadRefused,
     /// [`Note::Retransmission`](crate::Note::Retransmission).
@@ -85,6 +87,7 @@ impl EffectKind {
             Self::Merged => "merged",
             Self::AlreadyOpen => "already-open",
             Self::Cooldown => "cooldown",
+            Self::VoidedOften => "voided-often",
             Self::ReloadRefused => "reload-refused",
             Self::Retransmission => "retransmission",
             Self::OtherFlags => "other-flags",

@@ -17,6 +17,7 @@ use crate::doors::DoorId;
 #[cfg(doc)]
 use crate::event::Event;
 use crate::one_time::MarkId;
+use crate::packet::Knock;
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::Stage;
 use crate::time::Timestamp;
@@ -127,6 +128,20 @@ pub enum Effect<X = Infallible> {
         /// Whether it was reported before, since the last opening that changed something.
         again: bool,
     },
+    /// Packets from its own address have voided attempts of a client again and again: perhaps somebody
+    /// forges them. Reported once for a client in ten seconds.
+    VoidedOften {
+        /// The client.
+        client: IpAddr,
+        /// The door of the last attempt.
+        door: DoorId,
+        /// Where the last packet knocked.
+        knock: Knock,
+        /// How many packets.
+        packets: u32,
+        /// The time from the first of them to the last, in milliseconds.
+        millis: u32,
+    },
     /// The reload was rejected: too many doors of earlier configurations still wait for their stop
     /// commands. The current configuration stays.
     ReloadRefused,
@@ -173,6 +188,7 @@ impl<X> Effect<X> {
             | Self::DoorDisabled { .. }
             | Self::OpeningRefused { .. }
             | Self::OpeningSkipped { .. }
+            | Self::VoidedOften { .. }
             | Self::ReloadRefused
             | Self::Own(_) => None,
         }
@@ -208,6 +224,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
             Self::OpeningSkipped { why: Skip::AlreadyOpen, .. } => EffectKind::AlreadyOpen,
             Self::OpeningSkipped { why: Skip::Cooldown, .. } => EffectKind::Cooldown,
+            Self::VoidedOften { .. } => EffectKind::VoidedOften,
             Self::ReloadRefused => EffectKind::ReloadRefused,
             Self::Note(note) => note.kind(),
             Self::Own(ref own) => EffectKind::Own(own.name()),
@@ -225,7 +242,8 @@ impl<X: OwnEffect> Effect<X> {
             | Self::CommandTimedOut { client, .. }
             | Self::MarkOneTime { client, .. }
             | Self::OpeningRefused { client, .. }
-            | Self::OpeningSkipped { client, .. } => Some(client),
+            | Self::OpeningSkipped { client, .. }
+            | Self::VoidedOften { client, .. } => Some(client),
             Self::Note(note) => Some(note.client()),
             Self::CommandFailed { .. } | Self::DoorDisabled { .. } | Self::ReloadRefused => None,
             Self::Own(ref own) => own.client(),
@@ -245,7 +263,8 @@ impl<X: OwnEffect> Effect<X> {
             | Self::MarkOneTime { door, .. }
             | Self::DoorDisabled { door }
             | Self::OpeningRefused { door, .. }
-            | Self::OpeningSkipped { door, .. } => Some(door),
+            | Self::OpeningSkipped { door, .. }
+            | Self::VoidedOften { door, .. } => Some(door),
             Self::Note(note) => note.door(),
             Self::ReloadRefused => None,
             Self::Own(ref own) => own.door(),

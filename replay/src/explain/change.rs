@@ -64,6 +64,9 @@ impl<X: OwnEffect> Change<'_, X> {
             Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
             Effect::DoorDisabled { .. } => Verdict::Disabled,
+            Effect::VoidedOften { knock, packets, millis, .. } => {
+                Verdict::VoidedOften { knock, packets, millis }
+            }
             Effect::Note(note) => self.note(note, track)?,
             Effect::CommandFailed { .. } | Effect::ReloadRefused | Effect::Own(_) => return None,
         };

@@ -94,6 +94,15 @@ pub enum Verdict {
     Refused,
     /// The sequence was complete, but the opening changes nothing.
     Skipped(Skip),
+    /// Packets from the client's address voided its attempts again and again: perhaps they are forged.
+    VoidedOften {
+        /// Where the last of them knocked.
+        knock: Knock,
+        /// How many.
+        packets: u32,
+        /// In how long, in milliseconds.
+        millis: u32,
+    },
     /// A command would run.
     Command(Phase),
     /// The attempt took too long.
@@ -254,6 +263,7 @@ impl Verdict {
             Self::OneTimeUsed { .. } => "one-time-used",
             Self::Disabled => "disabled",
             Self::Void { .. } => "void",
+            Self::VoidedOften { .. } => "voided-often",
             Self::Ignored(why) => why.name(),
         }
     }

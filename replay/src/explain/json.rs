@@ -250,6 +250,7 @@ impl Fields {
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
+            | Verdict::VoidedOften { .. }
             | Verdict::Ignored(
                 Why::OtherFlags { .. } | Why::OtherDestination | Why::Unreadable(_),
             ) => none,

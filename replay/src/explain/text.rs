@@ -204,6 +204,7 @@ const fn style_of(verdict: &Verdict) -> Style {
         | Verdict::DoorChanged { .. }
         | Verdict::Disabled
         | Verdict::Void { .. }
+        | Verdict::VoidedOften { .. }
         | Verdict::Ignored(Why::Late(_)) => BAD,
         Verdict::Skipped(_) | Verdict::Ignored(_) => IGNORED,
     }

@@ -82,6 +82,13 @@ impl Words<'_> {
                 }
                 text
             }
+            Verdict::VoidedOften { knock, packets, millis } => {
+                let (seconds, tenths) = (millis / 1000, millis % 1000 / 100);
+                format!(
+                    "voided {packets} times in {seconds}.{tenths} s by packets from the client's \
+                     address, the last to {knock}: forged?"
+                )
+            }
             Verdict::Ignored(why) => self.reason(one, why),
         }
     }
@@ -206,6 +213,7 @@ impl Words<'_> {
             | Verdict::DoorChanged { .. }
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
+            | Verdict::VoidedOften { .. }
             | Verdict::Ignored(
                 Why::Retransmission { .. } | Why::SecondTry { .. } | Why::Unreadable(_),
             ) => Vec::new(),

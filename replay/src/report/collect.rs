@@ -373,6 +373,7 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         | Verdict::DoorChanged { .. }
         | Verdict::Disabled
         | Verdict::Void { .. }
+        | Verdict::VoidedOften { .. }
         | Verdict::Ignored(_) => words.lines(one),
     }
 }

@@ -194,6 +194,12 @@ impl Oracle {
             Effect::OpeningSkipped { client, why, again, .. } => {
                 self.skipped(at_ns, (client, door), (why, again), tally)?;
             }
+            Effect::VoidedOften { client, packets, .. } => {
+                tally.voided_often += 1;
+                let is_true =
+                    self.client == Some(client) && u64::from(packets) <= self.ledger.voided;
+                ensure(is_true, LATE, || format!("{effect:?} by a packet of {:?}", self.client))?;
+            }
             Effect::Note(note) => self.note(note)?,
             Effect::ReloadRefused => {
                 let seen = format!("{effect:?}, which is not of this rule set or these few doors");
@@ -468,6 +474,7 @@ fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
         | Effect::CommandTimedOut { .. }
         | Effect::CommandFailed { .. }
         | Effect::DoorDisabled { .. }
+        | Effect::VoidedOften { .. }
         | Effect::ReloadRefused => false,
         Effect::Own(never) => match *never {},
     }

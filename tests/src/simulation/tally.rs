@@ -51,6 +51,7 @@ tally! {
     attempts: "attempts",
     timed_out: "attempts timed out",
     voided: "attempts void",
+    voided_often: "clients voided again and again",
     retransmissions: "retransmissions ignored",
     evicted: "attempts evicted at the limit",
     forgotten: "openings forgotten at the limit",

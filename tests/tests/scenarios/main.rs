@@ -13,6 +13,7 @@ mod reload;
 mod retransmissions;
 mod rule_sets;
 mod time;
+mod voids;
 
 use std::convert::Infallible;
 use std::net::IpAddr;

@@ -41,6 +41,7 @@ fn effects() -> Vec<Effect> {
             Effect::OpeningSkipped { client, door, why: Skip::Merged, again: false },
             Effect::OpeningSkipped { client, door, why: Skip::AlreadyOpen, again: true },
             Effect::OpeningSkipped { client, door, why: Skip::Cooldown, again: true },
+            Effect::VoidedOften { client, door, knock, packets: 5, millis: u32::MAX },
             Effect::Note(Note::Retransmission { client, knock }),
             Effect::Note(Note::OtherFlags { client, door, stage }),
             Effect::Note(Note::SecondTry { client, door, stage, knock }),

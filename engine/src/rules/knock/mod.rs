@@ -10,6 +10,7 @@ mod marks;
 mod opening;
 mod remembered;
 mod slot_table;
+mod voids;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -22,6 +23,7 @@ pub use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases};
 use self::marks::Marks;
 use self::remembered::Remembered;
+use self::voids::Voids;
 use super::{RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
 use crate::door::DoorSequence;
@@ -42,6 +44,7 @@ pub struct KnockRules {
     leases: Leases,
     marks: Marks,
     cooldowns: Cooldowns,
+    voids: Voids,
     /// The most attempts, the most remembered knocks, the most cooldowns, and the most commands that
     /// run, wait or are owed together with lines that are being marked.
     limit: usize,
@@ -82,7 +85,8 @@ impl KnockRules {
             remembered: Remembered::new(hasher.clone()),
             leases: Leases::new(hasher.clone(), limits),
             marks: Marks::default(),
-            cooldowns: Cooldowns::new(hasher),
+            cooldowns: Cooldowns::new(hasher.clone()),
+            voids: Voids::new(hasher),
             limit,
             next_serial: 0,
             anticipated: 0,
@@ -106,6 +110,7 @@ impl KnockRules {
     /// the knock just made. Returns whether any advanced.
     fn continue_attempts<X>(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site<X>) -> bool {
         let mut advanced = false;
+        let mut voided = None;
         let mut next = Some(oldest);
         // The last attempt that did not end.
         let mut older = None;
@@ -148,10 +153,24 @@ impl KnockRules {
                     site.counts.voided = site.counts.voided.saturating_add(1);
                     let note = Note::Voided { client, door: id, stage, knock: heard.knock };
                     site.emit(heard.at, Effect::Note(note));
+                    voided = Some(id);
                 }
             }
         }
+        if let Some(door) = voided {
+            self.count_void(heard, door, site);
+        }
         advanced
+    }
+
+    /// Counts a packet that voided attempts, the last one at this door, and reports if there were many.
+    fn count_void<X>(&mut self, heard: Heard<'_>, door: DoorId, site: &mut Site<X>) {
+        let Heard { at, client, knock, .. } = heard;
+        let due = self.due_after(at, Voids::WINDOW);
+        if let Some((packets, time)) = self.voids.count(client, door, (at, due), self.limit) {
+            let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+            site.emit(at, Effect::VoidedOften { client, door, knock, packets, millis });
+        }
     }
 
     /// A client that knocks a second time at the first port tries again from the start: its time

@@ -106,6 +106,7 @@ impl Divergence {
             | Verdict::DoorChanged { .. }
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
+            | Verdict::VoidedOften { .. }
             | Verdict::Ignored(_) => false,
         })
     }
@@ -119,6 +120,7 @@ const fn tells(verdict: &Verdict) -> bool {
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
+            | Verdict::VoidedOften { .. }
     )
 }
 
@@ -137,6 +139,7 @@ fn stage(verdict: &Verdict) -> Option<Stage> {
         | Verdict::DoorChanged { .. }
         | Verdict::OneTimeUsed { .. }
         | Verdict::Disabled
+        | Verdict::VoidedOften { .. }
         | Verdict::Ignored(_) => None,
     }
 }

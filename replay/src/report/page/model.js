@@ -29,6 +29,7 @@ const KIND_NAMES = {
   "command-timeout": "closed",
   "sequence-timeout": "timeout",
   "void": "void",
+  "voided-often": "void",
   "late": "late",
   "retransmission": "retransmission",
   "refused": "dropped",
