@@ -57,6 +57,7 @@ Exit status:
 pub struct Args {
     /// The interfaces to listen on (repeatable, or separated by commas); 'any' means all
     ///
+    /// One that does not exist yet is awaited. 'ppp*' means each interface whose name begins with 'ppp'.
     /// Overrides the configuration. If that names none either, knockd listens on the interface of the
     /// default route.
     #[arg(short, long = "interface", value_name = "INTERFACE", value_delimiter = ',')]

@@ -2,20 +2,22 @@
 //!
 //! Two processes. The *runner* is the one that is started and that signals go to: it keeps its
 //! privileges, runs commands, marks one-time sequences and writes the logs, and never touches packets.
-//! It starts the program a second time as the *sniffer*, which opens the captures, gives up all
-//! privileges, and runs the engine. With `--lookup` there is a third, the *resolver*, for names.
+//! It opens the packet sockets, and starts the program a second time as the *sniffer*, which gives up all
+//! privileges, reads them, and runs the engine. With `--lookup` there is a third, the *resolver*, for names.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("knockd needs Linux: its sandbox, its capture and its signals are those of Linux");
 
-mod addresses;
 mod args;
 mod check;
 mod daemonize;
+mod default_route;
 mod descriptors;
 mod exit;
 pub mod lease_record;
+mod links;
 mod locked_file;
+mod packet_socket;
 mod pid_file;
 mod resolver;
 mod run_lock;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use knock_config::{Directive, FileName, Given, LogTime, Options, Reload};
 use knock_engine::Seconds;
 
-use crate::addresses;
 use crate::args::Args;
+use crate::default_route::default_route;
+use crate::links::Links;
 use crate::pid_file::PidPath;
 use crate::user::User;
 
@@ -140,8 +141,9 @@ fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsEr
         args.interfaces.iter().map(|name| name.clone().into_vec()).collect()
     };
     if names.is_empty() {
-        let there = addresses::interfaces();
-        let default = addresses::default_route().ok_or(SettingsError::NoInterface { there })?;
+        let there = || Links::look().unwrap_or_default().names();
+        let default =
+            default_route().ok_or_else(|| SettingsError::NoInterface { there: there() })?;
         names.push(default.into_bytes());
     }
     let mut distinct: Vec<Vec<u8>> = Vec::new();
@@ -150,7 +152,7 @@ fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsEr
             distinct.push(name);
         }
     }
-    if distinct.len() > 1 && distinct.iter().any(|name| name == addresses::ANY) {
+    if distinct.len() > 1 && distinct.iter().any(|name| name == b"any") {
         return Err(SettingsError::AnyAndMore);
     }
     Ok(distinct)
@@ -227,8 +229,8 @@ mod tests {
         let new = settings(&["-d"], file).unwrap();
         let (old, wanted) = (now.clone(), new.clone());
         let later = now.change_to(new);
-        assert_eq!(later, [Directive::Interface, Directive::LeaseFile]);
-        let Settings { interfaces, user, lease_file, .. } = old;
-        assert_eq!(now, Settings { interfaces, user, lease_file, ..wanted });
+        assert_eq!(later, [Directive::LeaseFile]);
+        let Settings { user, lease_file, .. } = old;
+        assert_eq!(now, Settings { user, lease_file, ..wanted });
     }
 }

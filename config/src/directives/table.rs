@@ -69,12 +69,14 @@ directives! {
         value: Value::Interfaces,
         absent: Absent::Means("for the interface of the default route"),
         again: Again::Overrides,
-        reload: Reload::AfterRestart,
+        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Interface` = NAME[,NAME...]",
         manual: "The interfaces to listen on, separated by commas, or `any` alone for all of them. \
-                 A name has at most 15 bytes, no blanks and no `/`. Default: the interface of the \
-                 default route, preferably that of IPv4. `--interface` overrides it.",
+                 One that does not exist yet is awaited. In a name, `*` means any characters and \
+                 `?` any single one: `ppp*` means each interface whose name begins with `ppp`, now or \
+                 later. A name has at most 15 bytes, no blanks and no `/`. Default: the interface of \
+                 the default route, preferably that of IPv4. `--interface` overrides it.",
     };
     /// `User`, which knockd 0.8 does not know.
     User = Row {

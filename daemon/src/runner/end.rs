@@ -75,11 +75,14 @@ impl Runner {
                 self.end(Exit::Failed);
             }
         }
-        let names: Vec<_> =
-            self.settings.interfaces.iter().map(|name| String::from_utf8_lossy(name)).collect();
-        let names = names.join(", ");
-        self.output.text(Kind::Aside, format!("listening on {names}..."));
-        self.output.text(Kind::Logged, format!("starting up, listening on {names}"));
+        let listened_on = self.interfaces.listened_on();
+        let state = if listened_on.is_empty() {
+            format!("waiting for {}", self.interfaces.awaited().join(", "))
+        } else {
+            format!("listening on {}", listened_on.join(", "))
+        };
+        self.output.text(Kind::Aside, format!("{state}..."));
+        self.output.text(Kind::Logged, format!("starting up, {state}"));
         self.close_left_open();
         self.tell(Notifier::ready);
         self.reload_if_early();

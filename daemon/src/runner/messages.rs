@@ -43,6 +43,8 @@ impl Runner {
             Message::Lost(loss, count) => self.losses.set(loss, count),
             Message::Adopted(ids) => self.adopt(&ids),
             Message::Stale => self.read_again(),
+            Message::CaptureFailed(number) => self.capture_failed(number),
+            Message::Settled(number) => self.report_settled(number),
             Message::Text(level, text) => self.print_text(level, &text),
         }
     }

@@ -10,6 +10,7 @@ mod command_events;
 mod command_output;
 mod commands;
 mod end;
+mod interfaces;
 mod lease_file;
 mod leases;
 mod left_open;
@@ -25,6 +26,7 @@ mod signals;
 mod sniffer_process;
 mod start;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
@@ -38,25 +40,25 @@ use nix::sys::time::TimeSpec;
 use self::boot_time::{Alarm, BootTime};
 use self::commands::Commands;
 use self::end::State;
+use self::interfaces::Interfaces;
 use self::lease_file::LeaseFile;
 use self::leases::Leases;
 use self::losses::Losses;
 pub(crate) use self::marking::check_writable;
 use self::notify::Notifier;
 use self::one_time::OneTime;
-use self::output::{Kind, Output};
+use self::output::Output;
 use self::reload::Reload;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
 pub(crate) use self::start::{PIPE_MAX, lack_of_doors, print_stderr, style};
-use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
+use crate::links::Watch;
 use crate::pid_file::PidFile;
 use crate::settings::Settings;
-use crate::wire::Order;
 
 /// The state of the process.
 struct Runner {
@@ -79,8 +81,9 @@ struct Runner {
     sniffer: SnifferProcess,
     signals: Signals,
     watch: Watch,
+    interfaces: Interfaces,
     /// The local addresses that were last sent to the sniffer.
-    local: Vec<IpAddr>,
+    local: BTreeSet<IpAddr>,
     /// The pid file; removed when dropped.
     pid_file: Option<PidFile>,
     /// The caller that waits until the daemon listens.
@@ -153,7 +156,7 @@ impl Runner {
             self.wait();
             self.take_signals();
             self.take_messages();
-            self.take_addresses();
+            self.take_changes();
             let Self { commands, sniffer, .. } = &mut self;
             commands.reap(|id| sniffer.collect(id), &mut events);
             self.commands.listen(&mut events);
@@ -173,7 +176,7 @@ impl Runner {
     /// Waits until something happens or is due.
     fn wait(&mut self) {
         let due = self.commands.watch_due().into_iter().chain(self.state.deadline());
-        let due = due.chain(self.losses.due()).min();
+        let due = due.chain(self.losses.due()).chain(self.interfaces.retry()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         let closing = self.next_closing();
         // Without the alarm, poll must end in time.
@@ -191,26 +194,5 @@ impl Runner {
         wanted.extend(outputs.map(|output| PollFd::new(output, PollFlags::POLLIN)));
         // Even after an error, the loop looks at everything.
         let _ = ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None);
-    }
-
-    /// Sends the local addresses to the sniffer if they have changed.
-    fn take_addresses(&mut self) {
-        if !self.watch.take() {
-            return;
-        }
-        match addresses::local(&self.settings.interfaces) {
-            Ok(local) if local != self.local => {
-                self.local.clone_from(&local);
-                self.sniffer.queue(&Order::Addresses(local));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let text = format!(
-                    "knockd: warning: cannot read the addresses of this machine: {error}; knocks at new \
-                     addresses are not seen"
-                );
-                self.output.text(Kind::Notice, text);
-            }
-        }
     }
 }

@@ -121,6 +121,7 @@ impl Runner {
                 .text(Kind::Notice, format!("knockd: warning: {error}; keeping the old one"));
             settings.pid_file.clone_from(&self.settings.pid_file);
         }
+        let has_other_interfaces = settings.interfaces != self.settings.interfaces;
         for directive in self.settings.change_to(settings) {
             let name = directive.title();
             let text =
@@ -129,6 +130,10 @@ impl Runner {
         }
         self.commands.set_limit(self.settings.command_limit);
         self.reopen_log();
+        if has_other_interfaces {
+            self.interfaces.want(&self.settings.interfaces);
+            self.follow_interfaces();
+        }
     }
 
     /// Writes the process ID into another file, and removes the one so far.

@@ -1,9 +1,9 @@
 //! The sniffer's process, as the runner sees it.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IoSlice, Read as _};
 use std::net::Shutdown;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ExitStatus};
 use std::thread;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use knock_engine::Doors;
 use nix::poll::PollFlags;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
 use crate::wire::{InvalidMessage, Message, MessageReader, Order};
@@ -34,6 +35,8 @@ pub(super) struct SnifferProcess {
     socket: Option<UnixStream>,
     messages: MessageReader,
     orders: VecDeque<u8>,
+    /// Descriptors that go with orders, each with the place among the bytes where its order begins.
+    descriptors: VecDeque<(usize, OwnedFd)>,
     /// Whether it was asked to end, after which no orders can be sent.
     dismissed: bool,
 }
@@ -45,6 +48,7 @@ impl SnifferProcess {
             socket: Some(socket),
             messages: MessageReader::default(),
             orders: VecDeque::new(),
+            descriptors: VecDeque::new(),
             dismissed: false,
         }
     }
@@ -74,26 +78,63 @@ impl SnifferProcess {
         }
     }
 
+    /// Queues an order that a descriptor goes with.
+    pub(super) fn queue_with(&mut self, order: &Order, descriptor: OwnedFd) {
+        if !self.dismissed {
+            self.descriptors.push_back((self.orders.len(), descriptor));
+            self.queue(order);
+        }
+    }
+
     /// Sends as many orders as the socket takes.
     pub(super) fn send(&mut self) {
-        let Some(socket) = &mut self.socket else { return };
-        while !self.orders.is_empty() {
-            let (front, _) = self.orders.as_slices();
-            match socket.write(front) {
-                Ok(length) => drop(self.orders.drain(..length)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+        while self.socket.is_some() && !self.orders.is_empty() {
+            match self.send_some() {
+                Ok(length) => {
+                    self.descriptors.pop_front_if(|(begin, _)| *begin == 0);
+                    for (begin, _) in &mut self.descriptors {
+                        *begin = begin.saturating_sub(length);
+                    }
+                    self.orders.drain(..length);
+                }
+                Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => return,
                 // It reads no more. If it has ended, the next read finds out.
-                Err(_) => self.orders.clear(),
+                Err(_) => self.clear_orders(),
             }
         }
+    }
+
+    /// Sends some bytes, and the descriptor that goes with them. They end where the next descriptor
+    /// begins.
+    fn send_some(&self) -> nix::Result<usize> {
+        let Some(socket) = &self.socket else { return Ok(0) };
+        let (front, _) = self.orders.as_slices();
+        let mut descriptors = self.descriptors.iter();
+        let now: Vec<RawFd> = match self.descriptors.front() {
+            Some((0, descriptor)) => {
+                descriptors.next();
+                vec![descriptor.as_raw_fd()]
+            }
+            Some(_) | None => vec![],
+        };
+        let end = descriptors.next().map_or(front.len(), |(begin, _)| *begin);
+        let bytes = [IoSlice::new(front.get(..end).unwrap_or(front))];
+        let rights = [ControlMessage::ScmRights(&now)];
+        let rights = if now.is_empty() { &[][..] } else { &rights };
+        sendmsg::<()>(socket.as_raw_fd(), &bytes, rights, MsgFlags::MSG_NOSIGNAL, None)
+    }
+
+    fn clear_orders(&mut self) {
+        self.orders.clear();
+        self.descriptors.clear();
     }
 
     /// Asks it to end, after the orders that can be sent at once. Its last messages still come.
     pub(super) fn dismiss(&mut self) {
         self.send();
         self.dismissed = true;
-        self.orders.clear();
+        self.clear_orders();
         if let Some(socket) = &self.socket {
             // This fails if it has ended, which the next read finds out.
             let _ = socket.shutdown(Shutdown::Write);

@@ -18,21 +18,22 @@ use knock_engine::Doors;
 use nix::sys::signalfd::SignalFd;
 
 use super::boot_time::Alarm;
+use super::interfaces::Interfaces;
 use super::lease_file::LeaseFile;
 use super::lookup::Names;
 use super::notify::Notifier;
 use super::one_time::OneTime;
 use super::output::{Output, Sinks, open_at_once, open_log};
 use super::{Runner, commands::Commands};
-use crate::addresses::{self, Watch};
 use crate::args::Args;
 use crate::exit::Exit;
+use crate::links::{Links, Watch};
 use crate::pid_file::PidFile;
 use crate::run_lock::Patience;
 use crate::settings::Settings;
 use crate::user::User;
 use crate::wire::{Order, Task};
-use crate::{resolver, signals, sniffer};
+use crate::{packet_socket, resolver, signals, sniffer};
 
 /// The program of this process, even if its file was replaced since the start.
 const SELF: &str = "/proc/self/exe";
@@ -107,13 +108,13 @@ impl Runner {
         let recording = args.record.as_deref().map(create).transpose()?;
         let watch =
             Watch::new().map_err(|error| system("watch for changes of addresses", &error))?;
-        let local = addresses::local(&settings.interfaces)
-            .map_err(|error| system("read the addresses of this machine", &error))?;
+        let links =
+            Links::look().map_err(|error| system("read the interfaces of this machine", &error))?;
+        check_captures(&settings.interfaces)?;
         let names = if args.lookup { Some(start_resolver(settings.user)?) } else { None };
         let sinks = sinks(args, &settings);
         let task = Task {
-            interfaces: settings.interfaces.clone(),
-            addresses: local.clone(),
+            addresses: links.addresses.iter().copied().collect(),
             ipv4_only: args.only_ip_v4,
             every_line: sinks.want_every_line(),
             debug: args.debug,
@@ -128,6 +129,7 @@ impl Runner {
             path,
             alarm: Alarm::new().map_err(|error| system("make a timer", &error))?,
             commands: Commands::new(settings.command_limit, args.daemon),
+            interfaces: Interfaces::new(&settings.interfaces),
             settings,
             doors,
             one_time,
@@ -138,7 +140,7 @@ impl Runner {
             sniffer: super::SnifferProcess::new(sniffer, socket),
             signals: super::Signals::new(signals),
             watch,
-            local,
+            local: links.addresses,
             pid_file,
             waiting: None,
             notify,
@@ -150,6 +152,7 @@ impl Runner {
             exit: Exit::Done,
         };
         runner.sniffer.queue(&Order::Begin(Box::new(task)));
+        runner.follow_interfaces();
         Ok(runner)
     }
 }
@@ -195,6 +198,22 @@ fn take_lease_file(path: &Path) -> Result<LeaseFile, Failure> {
         ));
     }
     Ok(file)
+}
+
+/// Checks that this process may capture packets.
+fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
+    match packet_socket::check() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let names = interfaces.iter().map(|name| String::from_utf8_lossy(name));
+            Err(Failure(format!(
+                "cannot listen on {} without the capability CAP_NET_RAW: start knockd as root, or grant \
+                 the capability, with 'setcap cap_net_raw=ep /usr/sbin/knockd' or with \
+                 'AmbientCapabilities=CAP_NET_RAW' in the systemd unit",
+                names.collect::<Vec<_>>().join(", ")
+            )))
+        }
+        done => done.map_err(|error| system("capture packets", &error)),
+    }
 }
 
 fn system(what: &str, error: &io::Error) -> Failure {

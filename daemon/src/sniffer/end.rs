@@ -5,7 +5,6 @@ use std::io;
 
 use knock_config::text::Cause;
 
-use super::captures::CaptureError;
 use crate::sandbox::SandboxError;
 use crate::wire::InvalidOrder;
 
@@ -18,8 +17,6 @@ pub(super) enum End {
     Orphaned,
     /// The runner has sent an invalid order.
     Order(InvalidOrder),
-    /// An interface cannot be listened on, or no longer.
-    Capture(CaptureError),
     /// The privileges could not be given up.
     Sandbox(SandboxError),
     /// The configuration has errors, though the runner has checked it.
@@ -37,7 +34,6 @@ impl fmt::Display for End {
                  doors may stay open (a restart closes those that LeaseFile remembers)",
             ),
             Self::Order(error) => error.fmt(out),
-            Self::Capture(error) => error.fmt(out),
             Self::Sandbox(error) => error.fmt(out),
             Self::Configuration => {
                 out.write_str("the configuration has errors, though it was checked before")

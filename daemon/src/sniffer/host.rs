@@ -4,14 +4,15 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, LinkType, Listening, MarkId, Packet,
-    RunId, Timestamp, decode, filter,
+    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, Listening, MarkId, Packet, RunId,
+    Timestamp, decode, filter,
 };
 
+use super::captures::{Capture, Frame};
 use super::outbox::Outbox;
-use super::recording::Recording;
+use super::recording::{RecordedCapture, Recording};
 use super::timeline::{Clocks, Timeline};
-use crate::wire::{Loss, Message, SeenPacket};
+use crate::wire::{CaptureNumber, Loss, Message, SeenPacket};
 
 /// The engine, and all that its events depend on.
 ///
@@ -34,17 +35,6 @@ pub(super) struct EngineHost {
     reload_refused: bool,
 }
 
-/// A frame as it was captured.
-#[derive(Clone, Copy)]
-pub(super) struct Frame<'a> {
-    pub(super) link: LinkType,
-    /// Nanoseconds since the epoch, by the clock of the machine.
-    pub(super) stamp: i64,
-    /// The length on the wire.
-    pub(super) length: u32,
-    pub(super) captured: &'a [u8],
-}
-
 /// A packet for the engine.
 pub(super) struct DecodedPacket {
     packet: Packet,
@@ -55,11 +45,8 @@ pub(super) struct DecodedPacket {
 }
 
 impl EngineHost {
-    /// Begins at the present time, and describes the interfaces in the recording.
-    pub(super) fn new(engine: Engine, mut recording: Option<Recording>, ipv4_only: bool) -> Self {
-        if let Some(recording) = &mut recording {
-            recording.describe(engine.listening().local().unwrap_or_default());
-        }
+    /// Begins at the present time.
+    pub(super) fn new(engine: Engine, recording: Option<Recording>, ipv4_only: bool) -> Self {
         let mut timeline = Timeline::new(Clocks::look());
         let now = timeline.now(Clocks::look());
         Self {
@@ -99,10 +86,26 @@ impl EngineHost {
         Some((self.time_of(frame.stamp), decoded))
     }
 
-    /// Gives the engine a packet from the interface with this number.
+    /// Describes a capture in the recording.
+    pub(super) fn capture_begun(&mut self, capture: &Capture) {
+        if let Some(recording) = &mut self.recording {
+            let (name, link) = (capture.name().to_owned(), capture.link());
+            let local = self.engine.listening().local().unwrap_or_default();
+            recording.add(RecordedCapture { number: capture.number(), name, link }, local);
+        }
+    }
+
+    /// Notes in the recording that a capture has ended.
+    pub(super) fn capture_ended(&mut self, capture: CaptureNumber) {
+        if let Some(recording) = &mut self.recording {
+            recording.end(capture);
+        }
+    }
+
+    /// Gives the engine a packet of the capture with this number.
     pub(super) fn packet(
         &mut self,
-        interface: usize,
+        capture: CaptureNumber,
         at: Timestamp,
         decoded: &DecodedPacket,
         outbox: &mut Outbox,
@@ -111,7 +114,7 @@ impl EngineHost {
         if (self.recording.is_some() || outbox.wants_notes())
             && self.engine.doors().admit(self.engine.listening(), &decoded.packet)
         {
-            self.record(interface, at, decoded, outbox);
+            self.record(capture, at, decoded, outbox);
         }
         self.handle(at, Event::Packet(decoded.packet), outbox);
     }
@@ -119,14 +122,14 @@ impl EngineHost {
     /// Records and prints a packet that some door's filter lets through.
     fn record(
         &mut self,
-        interface: usize,
+        capture: CaptureNumber,
         at: Timestamp,
         decoded: &DecodedPacket,
         outbox: &mut Outbox,
     ) {
         let DecodedPacket { packet, length, frame } = decoded;
         if let Some(recording) = &mut self.recording {
-            recording.packet(interface, at, *length, frame);
+            recording.packet(capture, at, *length, frame);
         }
         if outbox.wants_notes() {
             outbox.push(&Message::SeenPacket(SeenPacket {
@@ -185,14 +188,19 @@ impl EngineHost {
         let Ok(()) = engine.drive(self.last, event, CommandsEnd::Later, |_, timed| {
             if matches!(timed.effect, Effect::MarkOneTime { .. }) {
                 *used_sequences = used_sequences.saturating_add(1);
-                // Changing the filter loses packets, so it has some sequences in advance, and is changed
-                // when half of them are used.
+                // Compiling a filter takes time, so it has some sequences in advance, and is changed when
+                // half of them are used.
                 *filter_outdated |= *used_sequences >= filter::ONE_TIME_LINES / 2;
             }
             *reload_refused |= timed.effect == Effect::ReloadRefused;
             outbox.effect(timed.effect);
             Ok::<(), Infallible>(())
         });
+    }
+
+    /// Returns what a kernel's filter is made for.
+    pub(super) fn listens_for(&self) -> (&Doors, &Listening) {
+        (self.engine.doors(), self.engine.listening())
     }
 
     /// Returns what the kernel's filter is to be made for, if it is outdated. From then on it counts as
@@ -202,7 +210,7 @@ impl EngineHost {
             return None;
         }
         self.used_sequences = 0;
-        Some((self.engine.doors(), self.engine.listening()))
+        Some(self.listens_for())
     }
 
     /// Writes buffered packets to the recording.

@@ -6,9 +6,11 @@
 mod captures;
 mod end;
 mod host;
+mod kernel_filter;
 mod merge;
 mod outbox;
 mod recording;
+mod ring;
 mod runner_socket;
 mod sandbox;
 mod timeline;
@@ -17,36 +19,37 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
-use std::os::fd::AsFd;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use knock_config::text::Cause;
 use knock_config::{Files, Setup};
 use knock_engine::{Doors, Engine, Limits, Listening, Timestamp};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use self::captures::Interface;
+use self::captures::Capture;
 use self::end::End;
-use self::host::{DecodedPacket, EngineHost, Frame};
+use self::host::{DecodedPacket, EngineHost};
 use self::merge::Merge;
 use self::outbox::Outbox;
-use self::recording::{RecordedInterface, Recording};
+use self::recording::Recording;
 use self::runner_socket::RunnerSocket;
 use self::timeline::{before, wait};
 use crate::exit::Exit;
-use crate::wire::{InvalidOrder, Level, Loss, Message, Order, Task};
+use crate::wire::{CaptureNumber, InvalidOrder, Level, Loss, Message, NewCapture, Order, Task};
 
 /// The name of the process, by which the program knows which process it is.
 pub(crate) const NAME: &str = "knockd: sniffer";
 
-/// How many packets of an interface are read before the other interfaces and the runner have their turn.
-/// As many may wait for earlier packets of other interfaces.
+/// How many packets of a capture are read before the other captures and the runner have their turn. As
+/// many may wait for earlier packets of other captures.
 const PACKETS_AT_ONCE: usize = 256;
 
 /// What is due is done this many nanoseconds later: by then every earlier packet can be read, and
-/// counts. For the same reason a packet waits this long for earlier ones of other interfaces.
+/// counts. For the same reason a packet waits this long for earlier ones of other captures.
 const GRACE: i64 = 1_000_000;
 
 /// How often losses are counted while packets come.
@@ -75,11 +78,7 @@ fn run() -> Result<Exit, End> {
     let exit = match &end {
         End::Dismissed => Exit::Done,
         End::Orphaned => return Err(end),
-        End::Order(_)
-        | End::Capture(_)
-        | End::Sandbox(_)
-        | End::Configuration
-        | End::System(..) => {
+        End::Order(_) | End::Sandbox(_) | End::Configuration | End::System(..) => {
             outbox.text(Level::Error, &end);
             Exit::Failed
         }
@@ -104,57 +103,57 @@ fn work(mut runner: RunnerSocket, outbox: &mut Outbox) -> Result<Infallible, End
 struct Sniffer<'a> {
     runner: RunnerSocket,
     outbox: &'a mut Outbox,
-    interfaces: Vec<Interface>,
-    /// Packets that must wait, because another interface may have an earlier one.
+    captures: Vec<Capture>,
+    /// Packets that must wait, because another capture may have an earlier one.
     merge: Merge<DecodedPacket>,
+    /// How many packets captures have dropped that have ended.
+    dropped: u64,
     host: EngineHost,
+    /// What to report once the filters are up to date.
+    settle: Option<u32>,
     /// When losses are counted again.
     losses_due: Timestamp,
 }
 
 impl<'a> Sniffer<'a> {
-    /// Opens the captures, gives up all privileges, and reports that it listens.
+    /// Gives up all privileges, and reports that it listens. The captures come with later orders.
     fn new(task: Task, runner: RunnerSocket, outbox: &'a mut Outbox) -> Result<Self, End> {
+        let failed = |what| move |error| End::System(what, error);
         let doors = doors(task.files)?;
         let listening = Listening::at(task.addresses).with_ipv4_only(task.ipv4_only);
-        let mut interfaces = Vec::new();
-        for name in &task.interfaces {
-            let mut interface =
-                Interface::open(&String::from_utf8_lossy(name)).map_err(End::Capture)?;
-            interface.listen_for(&doors, &listening).map_err(End::Capture)?;
-            interfaces.push(interface);
-        }
-        let recording = task.records.then(|| recording_on_output(&interfaces)).transpose();
-        let recording =
-            recording.map_err(|error| End::System("cannot write the recording", error))?;
+        let recording = task.records.then(recording_on_output).transpose();
+        let recording = recording.map_err(failed("cannot write the recording"))?;
         let limits = Limits { hash_seed: seed(), ..Limits::with_attempts(task.max_attempts) };
-        let engine = Engine::new(doors, listening, &limits);
-        let mut host = EngineHost::new(engine, recording, task.ipv4_only);
-        let now = host.now();
-        outbox.want(task.every_line, task.debug);
         let nonblocking = runner.set_nonblocking();
-        nonblocking.map_err(|error| {
-            End::System("cannot use the socket to the process that runs commands", error)
-        })?;
-        let captures: Vec<_> = interfaces.iter().map(AsFd::as_fd).collect();
-        for shortfall in sandbox::enter(task.becomes, &captures).map_err(End::Sandbox)? {
+        nonblocking.map_err(failed("cannot use the socket to the process that runs commands"))?;
+        let (sockets, file) = ([outbox.as_fd(), runner.as_fd()], recording.as_ref());
+        let shortfalls = sandbox::enter(task.becomes, sockets, file.and_then(Recording::as_fd));
+        for shortfall in shortfalls.map_err(End::Sandbox)? {
             outbox.text(Level::Warning, &shortfall);
         }
+        let engine = Engine::new(doors, listening, &limits);
+        let mut host = EngineHost::new(engine, recording, task.ipv4_only);
+        let losses_due = host.now();
+        outbox.want(task.every_line, task.debug);
         outbox.push(&Message::Listening);
-        let merge = Merge::new(interfaces.len(), now, PACKETS_AT_ONCE);
-        Ok(Self { runner, outbox, interfaces, merge, host, losses_due: now })
+        let (captures, merge) = (Vec::new(), Merge::new(PACKETS_AT_ONCE));
+        Ok(Self { runner, outbox, captures, merge, dropped: 0, host, settle: None, losses_due })
     }
 
     /// Runs until there is a reason to end.
     fn run(&mut self) -> Result<Infallible, End> {
+        // More may have come with the first order.
+        self.handle_orders()?;
         loop {
             self.outbox.send()?;
             self.wait()?;
             let now = self.host.now();
-            self.read_packets(now)?;
-            self.handle_packets();
-            self.handle_orders()?;
-            self.update_filters()?;
+            // Orders come first: a packet at a new address may be there already.
+            let ended = self.handle_orders();
+            self.update_filters();
+            self.read_packets(now);
+            self.handle_packets(now);
+            ended?;
             self.count_losses(now);
         }
     }
@@ -166,49 +165,55 @@ impl<'a> Sniffer<'a> {
         let mut events = PollFlags::POLLIN;
         events.set(PollFlags::POLLOUT, !self.outbox.is_empty());
         let mut wanted = vec![PollFd::new(self.runner.as_fd(), events)];
-        for (number, interface) in self.interfaces.iter().enumerate() {
-            if self.merge.room(number) > 0 {
-                wanted.push(PollFd::new(interface.as_fd(), PollFlags::POLLIN));
+        for capture in &self.captures {
+            if self.merge.room(capture.number()) > 0 {
+                wanted.push(PollFd::new(capture.as_fd(), PollFlags::POLLIN));
             }
         }
         match ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None) {
-            Ok(_) | Err(nix::Error::EINTR) => Ok(()),
-            Err(error) => Err(End::System("cannot wait for packets", error.into())),
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(End::System("cannot wait for packets", error.into())),
         }
+        let has_error = |one: &PollFd<'_>| {
+            one.revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+        };
+        if wanted.iter().skip(1).any(has_error) {
+            self.captures.iter().for_each(Capture::take_error);
+        }
+        Ok(())
     }
 
     /// Reads the packets that are there, as far as there is room for them.
-    fn read_packets(&mut self, now: Timestamp) -> Result<(), End> {
-        let Self { interfaces, merge, host, .. } = self;
-        for (number, interface) in interfaces.iter_mut().enumerate() {
+    fn read_packets(&mut self, now: Timestamp) {
+        let Self { captures, merge, host, .. } = self;
+        for capture in captures {
+            let number = capture.number();
             let room = merge.room(number);
             if room == 0 {
                 continue;
             }
             let mut last = None;
-            let read = interface.read(room, |link, stamp, length, captured| {
-                last = Some(stamp);
-                if let Some((at, packet)) = host.decode(Frame { link, stamp, length, captured }) {
+            let read = capture.read(room, |frame| {
+                last = Some(frame.stamp);
+                if let Some((at, packet)) = host.decode(frame) {
                     merge.put(number, at, packet);
                 }
             });
-            let is_all = read.map_err(End::Capture)? < room;
-            // While frames keep coming, only the last one read shows how far this interface is.
+            let is_all = read < room;
+            // While frames keep coming, only the last one read shows how far this capture is.
             let last = last.filter(|_| !is_all).map(|stamp| host.time_of(stamp));
             merge.know(number, last.unwrap_or_else(|| before(now, GRACE)));
         }
-        Ok(())
     }
 
     /// Gives the engine the packets that need not wait, in order of time, and what is due by then.
-    fn handle_packets(&mut self) {
+    fn handle_packets(&mut self, now: Timestamp) {
         let Self { outbox, merge, host, .. } = self;
         while let Some((number, at, packet)) = merge.next() {
             host.packet(number, at, &packet, outbox);
         }
-        if let Some(complete) = merge.complete() {
-            host.advance(complete, outbox);
-        }
+        // Time goes on without captures, too.
+        host.advance(merge.complete().unwrap_or_else(|| before(now, GRACE)), outbox);
         host.flush_recording();
     }
 
@@ -224,6 +229,9 @@ impl<'a> Sniffer<'a> {
     fn handle_order(&mut self, order: Order) -> Result<(), End> {
         let Self { host, outbox, .. } = self;
         match order {
+            Order::Capture(new) => return self.begin_capture(new),
+            Order::EndCapture(number) => self.end_capture(number),
+            Order::Settle(number) => self.settle = Some(number),
             Order::Begin(_) => return Err(End::Order(InvalidOrder)),
             Order::CommandEnded { run, status } => host.command_ended(run, status, outbox),
             Order::OneTimeMarked { mark, is_marked } => {
@@ -237,14 +245,55 @@ impl<'a> Sniffer<'a> {
         Ok(())
     }
 
-    /// Has the kernel filter for the present doors and addresses.
-    fn update_filters(&mut self) -> Result<(), End> {
-        let Self { host, interfaces, .. } = self;
-        let Some((doors, listening)) = host.filter_change() else { return Ok(()) };
-        for interface in interfaces {
-            interface.listen_for(doors, listening).map_err(End::Capture)?;
+    /// Begins to read from a socket that the runner has opened. What has arrived since then counts.
+    fn begin_capture(&mut self, new: NewCapture) -> Result<(), End> {
+        let socket = self.runner.descriptor()?;
+        let Self { host, outbox, captures, merge, .. } = self;
+        let number = new.number;
+        let name = String::from_utf8_lossy(&new.name).into_owned();
+        match Capture::new(new, socket) {
+            Ok(mut capture) => {
+                let (doors, listening) = host.listens_for();
+                capture.listen_for(doors, listening);
+                host.capture_begun(&capture);
+                merge.add(number, before(host.now(), GRACE));
+                captures.push(capture);
+            }
+            Err(error) => {
+                let text = format!("cannot read packets of {name}: {}", Cause(&error));
+                outbox.text(Level::Warning, &text);
+                outbox.push(&Message::CaptureFailed(number));
+            }
         }
         Ok(())
+    }
+
+    /// Ends a capture, after the packets that have arrived so far.
+    fn end_capture(&mut self, number: CaptureNumber) {
+        let Self { host, captures, merge, dropped, .. } = self;
+        let Some(place) = captures.iter().position(|one| one.number() == number) else { return };
+        let mut capture = captures.remove(place);
+        capture.read(capture.places(), |frame| {
+            if let Some((at, packet)) = host.decode(frame) {
+                merge.put(number, at, packet);
+            }
+        });
+        *dropped = dropped.saturating_add(capture.dropped());
+        host.capture_ended(number);
+        merge.end(number);
+    }
+
+    /// Has the kernel filter for the present doors and addresses.
+    fn update_filters(&mut self) {
+        let Self { host, captures, .. } = self;
+        if let Some((doors, listening)) = host.filter_change() {
+            for capture in captures {
+                capture.listen_for(doors, listening);
+            }
+        }
+        if let Some(number) = self.settle.take() {
+            self.outbox.push(&Message::Settled(number));
+        }
     }
 
     fn count_losses(&mut self, now: Timestamp) {
@@ -257,8 +306,8 @@ impl<'a> Sniffer<'a> {
     }
 
     fn send_losses(&mut self) {
-        let dropped = self.interfaces.iter_mut().map(|one| u64::from(one.dropped())).sum();
-        self.outbox.lost(Loss::Packets, dropped);
+        let dropped: u64 = self.captures.iter_mut().map(Capture::dropped).sum();
+        self.outbox.lost(Loss::Packets, dropped.saturating_add(self.dropped));
         for (loss, count) in self.host.losses() {
             self.outbox.lost(loss, count);
         }
@@ -278,14 +327,8 @@ fn doors(files: Files) -> Result<Doors, End> {
     knock_config::doors(&config).map_err(|_| End::Configuration)
 }
 
-fn recording_on_output(interfaces: &[Interface]) -> io::Result<Recording> {
-    let output = io::stdout().as_fd().try_clone_to_owned()?;
-    let interfaces = interfaces.iter().map(|interface| RecordedInterface {
-        name: interface.name().to_owned(),
-        link: interface.link(),
-        snaplen: Interface::snaplen(),
-    });
-    Ok(Recording::new(File::from(output), interfaces.collect()))
+fn recording_on_output() -> io::Result<Recording> {
+    Ok(Recording::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
 }
 
 /// Returns a number that no one can guess.

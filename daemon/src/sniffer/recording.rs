@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::net::IpAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use knock_engine::{LinkType, Timestamp};
@@ -14,6 +15,9 @@ use pcap_file::pcapng::blocks::interface_description::{
 };
 use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 
+use crate::packet_socket::SNAPLEN;
+use crate::wire::CaptureNumber;
+
 /// A pcapng capture that is written while packets come.
 ///
 /// It has the local addresses, so that a replay knows which packets count, and the times that the engine
@@ -21,47 +25,87 @@ use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
 pub(crate) struct Recording {
     /// `None` after a write error.
     writer: Option<PcapNgWriter<BufWriter<File>>>,
-    /// The number in the file of the first interface, as last described.
-    first: u32,
-    /// The interfaces, in the order of their numbers.
-    interfaces: Vec<RecordedInterface>,
+    captures: Vec<Described>,
     /// How many descriptions of interfaces the file has.
     described: u32,
     /// How many packets were not recorded.
     missed: u64,
 }
 
-/// An interface as a recording describes it.
-pub(crate) struct RecordedInterface {
+/// A capture that the file describes.
+struct Described {
+    capture: RecordedCapture,
+    /// Its number in the file, as last described.
+    id: u32,
+    /// Whether it has ended. The packets that were read before are still to be recorded.
+    has_ended: bool,
+}
+
+/// A capture as a recording describes it.
+pub(crate) struct RecordedCapture {
+    pub(crate) number: CaptureNumber,
     pub(crate) name: String,
     pub(crate) link: LinkType,
-    pub(crate) snaplen: u32,
 }
 
 impl Recording {
     /// Begins a recording in a file.
-    pub(crate) fn new(file: File, interfaces: Vec<RecordedInterface>) -> Self {
+    pub(crate) fn new(file: File) -> Self {
         let writer = PcapNgWriter::new(BufWriter::new(file)).ok();
-        Self { writer, first: 0, interfaces, described: 0, missed: 0 }
+        Self { writer, captures: Vec::new(), described: 0, missed: 0 }
     }
 
-    /// Describes the interfaces, which from now on have these addresses.
-    pub(crate) fn describe(&mut self, addresses: &[IpAddr]) {
-        self.first = self.described;
-        let blocks: Vec<_> =
-            self.interfaces.iter().map(|interface| description(interface, addresses)).collect();
-        for block in blocks {
-            self.described = self.described.saturating_add(1);
-            self.write(|writer| writer.write_pcapng_block(block));
+    /// Returns the file, unless it could not be written.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.writer.as_ref().map(|writer| writer.get_ref().get_ref().as_fd())
+    }
+
+    /// Adds a capture, whose packets count at these addresses.
+    pub(crate) fn add(&mut self, capture: RecordedCapture, addresses: &[IpAddr]) {
+        let block = description(&capture, addresses);
+        self.captures.push(Described { capture, id: self.described, has_ended: false });
+        self.describe_one(block);
+    }
+
+    /// Notes that a capture has ended.
+    pub(crate) fn end(&mut self, capture: CaptureNumber) {
+        for one in self.captures.iter_mut().filter(|one| one.capture.number == capture) {
+            one.has_ended = true;
         }
     }
 
-    /// Records a packet of the interface with this number.
-    pub(crate) fn packet(&mut self, interface: usize, at: Timestamp, length: u32, captured: &[u8]) {
-        let number = u32::try_from(interface).unwrap_or(u32::MAX);
+    /// Describes all captures again, because from now on other addresses count.
+    pub(crate) fn describe(&mut self, addresses: &[IpAddr]) {
+        self.captures.retain(|one| !one.has_ended);
+        let mut blocks = Vec::new();
+        for (one, id) in self.captures.iter_mut().zip(self.described..) {
+            one.id = id;
+            blocks.push(description(&one.capture, addresses));
+        }
+        for block in blocks {
+            self.describe_one(block);
+        }
+    }
+
+    fn describe_one(&mut self, block: InterfaceDescriptionBlock<'static>) {
+        self.described = self.described.saturating_add(1);
+        self.write(|writer| writer.write_pcapng_block(block));
+    }
+
+    /// Records a packet of the capture with this number.
+    pub(crate) fn packet(
+        &mut self,
+        capture: CaptureNumber,
+        at: Timestamp,
+        length: u32,
+        captured: &[u8],
+    ) {
+        let mut described = self.captures.iter();
+        let Some(found) = described.find(|one| one.capture.number == capture) else { return };
+        let interface_id = found.id;
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(0);
         let block = EnhancedPacketBlock {
-            interface_id: self.first.saturating_add(number),
+            interface_id,
             timestamp: Duration::from_nanos(nanos),
             // Of a packet that the kernel has reassembled, it may report less than it captured.
             original_len: length.max(u32::try_from(captured.len()).unwrap_or(u32::MAX)),
@@ -105,11 +149,11 @@ impl Recording {
 }
 
 fn description(
-    interface: &RecordedInterface,
+    capture: &RecordedCapture,
     addresses: &[IpAddr],
 ) -> InterfaceDescriptionBlock<'static> {
     let mut options = vec![
-        InterfaceDescriptionOption::IfName(Cow::Owned(interface.name.clone())),
+        InterfaceDescriptionOption::IfName(Cow::Owned(capture.name.clone())),
         InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
     ];
     options.extend(addresses.iter().map(|address| match address {
@@ -122,8 +166,8 @@ fn description(
         )),
     }));
     InterfaceDescriptionBlock {
-        linktype: DataLink::from(u32::from(interface.link.number())),
-        snaplen: interface.snaplen,
+        linktype: DataLink::from(u32::from(capture.link.number())),
+        snaplen: SNAPLEN,
         options,
     }
 }

@@ -1,21 +1,26 @@
 //! The sniffer's end of the socket to the runner.
 
-use std::io::{self, Read as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
 use super::end::End;
-use crate::wire::{Order, OrderReader};
+use crate::wire::{InvalidOrder, Order, OrderReader};
 
 /// The socket, and the orders that come over it.
 pub(super) struct RunnerSocket {
     socket: UnixStream,
     orders: OrderReader,
+    /// The descriptors that came with orders, in the order of these.
+    descriptors: VecDeque<OwnedFd>,
 }
 
 impl RunnerSocket {
     pub(super) fn new(socket: UnixStream) -> Self {
-        Self { socket, orders: OrderReader::default() }
+        Self { socket, orders: OrderReader::default(), descriptors: VecDeque::new() }
     }
 
     /// Makes reads return at once when nothing is there.
@@ -38,10 +43,15 @@ impl RunnerSocket {
         self.orders.next().map_err(End::Order)
     }
 
+    /// Returns the descriptor that came with an order.
+    pub(super) fn descriptor(&mut self) -> Result<OwnedFd, End> {
+        self.descriptors.pop_front().ok_or(End::Order(InvalidOrder))
+    }
+
     /// Reads what is there.
     pub(super) fn read(&mut self) -> Result<(), End> {
         let mut bytes = [0; 4096];
-        match self.socket.read(&mut bytes) {
+        match self.receive(&mut bytes) {
             Ok(0) => Err(End::Dismissed),
             Ok(length) => {
                 self.orders.push(bytes.get(..length).unwrap_or_default());
@@ -53,6 +63,23 @@ impl RunnerSocket {
                 Err(End::System("cannot read from the process that runs commands", error))
             }
         }
+    }
+
+    fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut control = nix::cmsg_space!([RawFd; 1]);
+        let mut into = [IoSliceMut::new(bytes)];
+        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
+        let message = recvmsg::<()>(socket, &mut into, Some(&mut control), flags)?;
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(numbers) = control {
+                for number in numbers {
+                    #[expect(unsafe_code, reason = "the kernel has just made this descriptor")]
+                    // SAFETY: no other part of this program has it.
+                    self.descriptors.push_back(unsafe { OwnedFd::from_raw_fd(number) });
+                }
+            }
+        }
+        Ok(message.bytes)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The sniffer gives up everything it does not need once its captures are open.
+//! The sniffer gives up everything it does not need before it reads a packet.
 //!
-//! It can still read its captures and the socket to the runner; write to that socket, to standard error
-//! and to the recording, but not to the captures; wait; allocate memory; and change its kernel filter.
+//! It can still receive descriptors of packet sockets, and read what the kernel puts into their rings;
+//! read and write the socket to the runner; write to standard error and to the recording, but not to a
+//! packet socket; wait; allocate memory; and set filters for the kernel.
 
 use std::fmt;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -46,13 +47,14 @@ impl fmt::Display for Shortfall {
 }
 
 /// Gives up all privileges for good, and becomes the user `becomes`, if there is one. Afterwards nothing
-/// can be sent through the `captures`, though they are packet sockets.
+/// can be sent but to the runner, by these descriptors of the socket to it. A recording can be written.
 ///
 /// # Errors
 /// [`SandboxError`] if privileges could not be given up.
 pub(crate) fn enter(
     becomes: Option<User>,
-    captures: &[BorrowedFd<'_>],
+    runner: [BorrowedFd<'_>; 2],
+    recording: Option<BorrowedFd<'_>>,
 ) -> Result<Vec<Shortfall>, SandboxError> {
     let mut shortfalls = Vec::new();
     if !sandbox::give_up_capabilities(becomes)? {
@@ -63,7 +65,7 @@ pub(crate) fn enter(
     if !deny_file_system()? {
         shortfalls.push(Shortfall::Landlock);
     }
-    if !filter_system_calls(captures)? {
+    if !filter_system_calls(runner, recording)? {
         shortfalls.push(Shortfall::Seccomp);
     }
     Ok(shortfalls)
@@ -82,18 +84,15 @@ fn deny_file_system() -> Result<bool, SandboxError> {
     Ok(status.ruleset == RulesetStatus::FullyEnforced)
 }
 
-/// The system calls that the sniffer needs: for its loop, for libpcap and for memory.
+/// The system calls that the sniffer needs: for its loop and for memory.
 const CALLS: &[i64] = &[
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_sendto,
-    libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_ppoll,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
-    libc::SYS_getsockname,
-    libc::SYS_ioctl,
     libc::SYS_getsockopt,
     libc::SYS_setsockopt,
     libc::SYS_fcntl,
@@ -129,23 +128,23 @@ const REFUSED: &[i64] = &[
     libc::SYS_statx,
     libc::SYS_lseek,
     libc::SYS_socket,
+    libc::SYS_ioctl,
     libc::SYS_uname,
 ];
 
 /// Returns whether system calls can be filtered on this processor type.
-fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError> {
+fn filter_system_calls(
+    runner: [BorrowedFd<'_>; 2],
+    recording: Option<BorrowedFd<'_>>,
+) -> Result<bool, SandboxError> {
     let Some(processor) = sandbox::processor() else { return Ok(false) };
     let mut refused = sandbox::any_arguments(REFUSED);
-    for (call, place, expected) in by_argument() {
-        let any_other = expected.into_iter().map(|value| (place, SeccompCmpOp::Ne, value));
-        refused.insert(call, vec![sandbox::rule(any_other)?]);
-    }
-    for call in [libc::SYS_write, libc::SYS_sendto] {
-        let by = |capture: &BorrowedFd<'_>| {
-            let number = u64::from(capture.as_raw_fd().unsigned_abs());
-            sandbox::rule([(0, SeccompCmpOp::Eq, number)])
-        };
-        refused.insert(call, captures.iter().map(by).collect::<Result<_, _>>()?);
+    for (call, conditions) in by_argument(runner, recording) {
+        let rules = conditions.into_iter().map(|(place, expected)| {
+            let any_other = expected.into_iter().map(|value| (place, SeccompCmpOp::Ne, value));
+            sandbox::rule(any_other)
+        });
+        refused.insert(call, rules.collect::<Result<_, _>>()?);
     }
     // A call passes through both filters, and the stricter action wins.
     sandbox::filter(processor, refused, sandbox::refuse(), SeccompAction::Allow)?;
@@ -154,17 +153,33 @@ fn filter_system_calls(captures: &[BorrowedFd<'_>]) -> Result<bool, SandboxError
     Ok(true)
 }
 
-/// Returns calls that are refused unless the argument at a place (from 0) has one of these values.
-fn by_argument() -> [(i64, u8, Vec<u64>); 3] {
-    let [get_close, get_flags, set_flags] =
-        [libc::F_GETFD, libc::F_GETFL, libc::F_SETFL].map(|command| command.unsigned_abs().into());
-    [
-        // libpcap reads the flags of an interface that went down, to know whether it still exists.
-        (libc::SYS_ioctl, 1, vec![libc::SIOCGIFFLAGS]),
+/// A call that is refused unless each of these arguments, by its place from 0, has one of some values.
+type ByArgument = (i64, Vec<(u8, Vec<u64>)>);
+
+/// Returns calls that are refused unless their arguments have certain values.
+fn by_argument(runner: [BorrowedFd<'_>; 2], recording: Option<BorrowedFd<'_>>) -> Vec<ByArgument> {
+    let number = |number: i32| u64::from(number.unsigned_abs());
+    let sockets = runner.map(|socket| number(socket.as_raw_fd()));
+    let recording = recording.map(|file| number(file.as_raw_fd()));
+    let outputs: Vec<u64> = recording.into_iter().chain([number(libc::STDERR_FILENO)]).collect();
+    let flags = [libc::F_GETFD, libc::F_GETFL, libc::F_SETFL].map(number);
+    let levels = [libc::SOL_SOCKET, libc::SOL_PACKET].map(number);
+    let [error, statistics] = [libc::SO_ERROR, libc::PACKET_STATISTICS].map(number);
+    vec![
+        // Packets could be sent through packet sockets.
+        (libc::SYS_write, vec![(0, [&sockets[..], &outputs].concat())]),
+        (libc::SYS_sendto, vec![(0, sockets.to_vec())]),
+        (libc::SYS_recvmsg, vec![(0, sockets.to_vec())]),
+        // A new filter, and nothing else, such as receiving the packets of other machines.
+        (
+            libc::SYS_setsockopt,
+            vec![(1, vec![number(libc::SOL_SOCKET)]), (2, vec![number(libc::SO_ATTACH_FILTER)])],
+        ),
+        (libc::SYS_getsockopt, vec![(1, levels.to_vec()), (2, vec![error, statistics])]),
         // With other commands, the kernel would signal another process when something can be read.
-        (libc::SYS_fcntl, 1, vec![get_close, get_flags, set_flags]),
+        (libc::SYS_fcntl, vec![(1, flags.to_vec())]),
         // Only to abort itself: a process that stays root (`Shortfall::User`) could signal any other.
-        (libc::SYS_tgkill, 0, vec![std::process::id().into()]),
+        (libc::SYS_tgkill, vec![(0, vec![std::process::id().into()])]),
     ]
 }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use knock_engine::{Doors, Effect, Knock, Port};
 
 use super::effect::{effect, fields_of};
+use super::order::CaptureNumber;
 use super::record::{Fields, InvalidMessage, RECORD_BYTES, kind};
 
 /// The longest text of a message, in bytes.
@@ -29,6 +30,10 @@ pub(crate) enum Message {
     /// A sequence was used after the files of a reload were read: they were not taken, and are to be
     /// read again.
     Stale,
+    /// Nothing can be read from this packet socket. It was closed.
+    CaptureFailed(CaptureNumber),
+    /// All orders before the one to report this have taken effect.
+    Settled(u32),
     /// A text for the administrator.
     Text(Level, Vec<u8>),
 }
@@ -95,6 +100,14 @@ impl Message {
             }
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
             Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
+            Self::CaptureFailed(number) => {
+                let (kind, number) = (kind::CAPTURE_FAILED, number.0.into());
+                (Some(Fields { kind, number, ..Fields::default() }), vec![])
+            }
+            Self::Settled(number) => {
+                let (kind, number) = (kind::SETTLED, u64::from(*number));
+                (Some(Fields { kind, number, ..Fields::default() }), vec![])
+            }
             Self::Effect(effect) => (Some(fields_of(effect)), vec![]),
             Self::SeenPacket(packet) => (Some(fields_of_seen(packet)), vec![]),
             Self::Lost(loss, count) => {
@@ -187,6 +200,13 @@ fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, Inv
         kind::LISTENING => Message::Listening,
         kind::ENDED => Message::Ended,
         kind::STALE => Message::Stale,
+        kind::CAPTURE_FAILED => {
+            let number = u32::try_from(fields.number).map_err(|_| InvalidMessage)?;
+            Message::CaptureFailed(CaptureNumber(number))
+        }
+        kind::SETTLED => {
+            Message::Settled(u32::try_from(fields.number).map_err(|_| InvalidMessage)?)
+        }
         kind::SEEN_PACKET => Message::SeenPacket(SeenPacket {
             source: fields.client.ok_or(InvalidMessage)?,
             destination: fields.destination.ok_or(InvalidMessage)?,

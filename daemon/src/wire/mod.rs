@@ -11,5 +11,5 @@ mod record;
 
 pub(crate) use effect::{client_of, is_progress};
 pub(crate) use message::{Level, Loss, Message, MessageReader, SeenPacket};
-pub(crate) use order::{InvalidOrder, Order, OrderReader, Task};
+pub(crate) use order::{CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task};
 pub(crate) use record::InvalidMessage;

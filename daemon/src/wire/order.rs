@@ -9,6 +9,7 @@ use knock_config::FileName;
 use knock_config::Files;
 use knock_engine::{CommandStatus, MarkId, RunId};
 
+use crate::packet_socket::Framing;
 use crate::user::User;
 
 /// An order to the sniffer.
@@ -20,6 +21,12 @@ pub(crate) enum Order {
     CommandEnded { run: RunId, status: CommandStatus },
     /// A line of a file of one-time sequences was marked as used, or could not be.
     OneTimeMarked { mark: MarkId, is_marked: bool },
+    /// Begin to read from another packet socket, whose descriptor comes with the order.
+    Capture(NewCapture),
+    /// End a capture.
+    EndCapture(CaptureNumber),
+    /// Report when all orders before this one have taken effect.
+    Settle(u32),
     /// The local addresses have changed to these.
     Addresses(Vec<IpAddr>),
     /// Reload the configuration. When the files were read, this many one-time sequences had been marked
@@ -27,12 +34,25 @@ pub(crate) enum Order {
     Reload { marks: u64, files: Files },
 }
 
+/// The number of a capture, of those since the start. A later one has a higher number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CaptureNumber(pub(crate) u32);
+
+/// What the sniffer must know of a packet socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewCapture {
+    pub(crate) number: CaptureNumber,
+    /// The name of the interface.
+    pub(crate) name: Vec<u8>,
+    pub(crate) framing: Framing,
+    /// The size of the ring.
+    pub(crate) blocks: u32,
+}
+
 /// What the sniffer is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent options")]
 pub(crate) struct Task {
-    /// Names of the interfaces to listen on.
-    pub(crate) interfaces: Vec<Vec<u8>>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) ipv4_only: bool,
     /// Whether all lines of the transcript are printed or logged, and not only openings.
@@ -66,6 +86,9 @@ mod kind {
     pub(super) const ADDRESSES: u8 = 3;
     pub(super) const RELOAD: u8 = 4;
     pub(super) const ONE_TIME_MARKED: u8 = 32;
+    pub(super) const CAPTURE: u8 = 5;
+    pub(super) const END_CAPTURE: u8 = 6;
+    pub(super) const SETTLE: u8 = 7;
 }
 
 const HEADER_BYTES: usize = 5;
@@ -88,6 +111,21 @@ impl Order {
                 out.0.extend(mark.to_bits().to_be_bytes());
                 out.0.push(u8::from(*is_marked));
                 kind::ONE_TIME_MARKED
+            }
+            Self::Capture(NewCapture { number, name, framing, blocks }) => {
+                out.0.extend(number.0.to_be_bytes());
+                out.text(name);
+                out.0.push(u8::from(*framing == Framing::Cooked));
+                out.0.extend(blocks.to_be_bytes());
+                kind::CAPTURE
+            }
+            Self::EndCapture(number) => {
+                out.0.extend(number.0.to_be_bytes());
+                kind::END_CAPTURE
+            }
+            Self::Settle(number) => {
+                out.0.extend(number.to_be_bytes());
+                kind::SETTLE
             }
             Self::Addresses(addresses) => {
                 out.addresses(addresses);
@@ -142,21 +180,8 @@ impl Writer {
     }
 
     fn task(&mut self, task: &Task) {
-        let Task {
-            interfaces,
-            addresses,
-            ipv4_only,
-            every_line,
-            debug,
-            records,
-            max_attempts,
-            becomes,
-            files,
-        } = task;
-        self.number(interfaces.len());
-        for interface in interfaces {
-            self.text(interface);
-        }
+        let Task { addresses, ipv4_only, every_line, debug, records, max_attempts, becomes, files } =
+            task;
         self.addresses(addresses);
         self.0.extend([*ipv4_only, *every_line, *debug, *records].map(u8::from));
         self.0.extend(max_attempts.get().to_be_bytes());
@@ -201,6 +226,9 @@ impl OrderReader {
                 mark: MarkId::from_bits(u64::from_be_bytes(content.array()?)),
                 is_marked: content.flag()?,
             },
+            kind::CAPTURE => Order::Capture(content.capture()?),
+            kind::END_CAPTURE => Order::EndCapture(CaptureNumber(content.word()?)),
+            kind::SETTLE => Order::Settle(content.word()?),
             kind::ADDRESSES => Order::Addresses(content.addresses()?),
             kind::RELOAD => Order::Reload {
                 marks: u64::from_be_bytes(content.array()?),
@@ -274,8 +302,16 @@ impl<'a> Reader<'a> {
         Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time) })
     }
 
+    fn capture(&mut self) -> Result<NewCapture, InvalidOrder> {
+        Ok(NewCapture {
+            number: CaptureNumber(self.word()?),
+            name: self.text()?.to_vec(),
+            framing: if self.flag()? { Framing::Cooked } else { Framing::Ethernet },
+            blocks: self.word()?,
+        })
+    }
+
     fn task(&mut self) -> Result<Task, InvalidOrder> {
-        let interfaces = self.list(|reader| Ok(reader.text()?.to_vec()))?;
         let addresses = self.addresses()?;
         let [ipv4_only, every_line, debug, records] =
             [self.flag()?, self.flag()?, self.flag()?, self.flag()?];
@@ -286,7 +322,6 @@ impl<'a> Reader<'a> {
             None
         };
         Ok(Task {
-            interfaces,
             addresses,
             ipv4_only,
             every_line,
@@ -313,7 +348,6 @@ mod tests {
 
     fn orders() -> Vec<Order> {
         let task = Task {
-            interfaces: vec![b"eth0".to_vec(), b"any".to_vec()],
             addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
             ipv4_only: true,
             every_line: false,
@@ -330,6 +364,20 @@ mod tests {
             Order::CommandEnded { run, status: CommandStatus(255) },
             Order::OneTimeMarked { mark: MarkId::from_bits(u64::MAX - 3), is_marked: true },
             Order::OneTimeMarked { mark: MarkId::from_bits(1), is_marked: false },
+            Order::Capture(NewCapture {
+                number: CaptureNumber(0),
+                name: b"any".to_vec(),
+                framing: Framing::Cooked,
+                blocks: 64,
+            }),
+            Order::Capture(NewCapture {
+                number: CaptureNumber(u32::MAX),
+                name: b"\xffth0".to_vec(),
+                framing: Framing::Ethernet,
+                blocks: 512,
+            }),
+            Order::EndCapture(CaptureNumber(7)),
+            Order::Settle(u32::MAX - 1),
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
             Order::Reload { marks: u64::MAX - 1, files: files() },

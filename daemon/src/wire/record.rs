@@ -29,6 +29,8 @@ pub(super) mod kind {
     pub(in crate::wire) const TEXT: u8 = 5;
     pub(in crate::wire) const ENDED: u8 = 6;
     pub(in crate::wire) const STALE: u8 = 7;
+    pub(in crate::wire) const CAPTURE_FAILED: u8 = 8;
+    pub(in crate::wire) const SETTLED: u8 = 9;
     pub(in crate::wire) const STAGE_REACHED: u8 = 16;
     pub(in crate::wire) const SEQUENCE_TIMED_OUT: u8 = 17;
     pub(in crate::wire) const OPENED: u8 = 18;

@@ -139,32 +139,6 @@ fn a_default_route_of_ipv6_names_the_interface_where_there_is_none_of_ipv4() {
     daemon.end();
 }
 
-#[test]
-fn an_interface_may_go_down_but_if_removed_it_ends_the_daemon_which_closes_its_doors() {
-    let name = "an_interface_may_go_down_but_if_removed_it_ends_the_daemon_which_closes_its_doors";
-    let config = "
-[door]
-    sequence = 7001,7002,7003
-    seq_timeout = 100
-    tcpflags = syn
-    start_command = echo open >> DIR/log
-    cmd_timeout = 1000
-    stop_command = echo shut >> DIR/log
-";
-    let Some(scene) = Scene::new(name, &[], config) else { return };
-    let daemon = scene.start("-i server");
-    scene.server("ip link set server down && ip link set server up");
-    daemon.knock_until("192.0.2.10: door: OPEN SESAME", 1, || {
-        scene.client("knock 192.0.2.1 7001 7002 7003");
-    });
-    let openings = daemon.count("192.0.2.10: door: OPEN SESAME");
-    scene.server("ip link del server");
-    let ended = daemon.finish();
-    let expected = "knockd: error: cannot listen on server: The interface disappeared\n";
-    assert_eq!((ended.status, ended.errors.as_str()), (Some(1), expected));
-    assert_eq!(scene.read("log").matches("shut").count(), openings);
-}
-
 /// Knocks over both cables, and waits until these clients have opened the door. Returns all that have.
 fn knock_everywhere(scene: &Scene, daemon: &Daemon<'_>, clients: &[&str]) -> Vec<String> {
     for address in ["192.0.2.1", "203.0.113.1"] {

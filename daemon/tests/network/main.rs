@@ -11,6 +11,7 @@ mod commands;
 mod common;
 mod firewall;
 mod flood;
+mod following;
 mod interfaces;
 mod knockers;
 mod life;

@@ -153,17 +153,16 @@ fn the_check_needs_neither_root_nor_a_network() {
 }
 
 #[test]
-fn an_interface_that_cannot_be_listened_on_is_an_error() {
-    if !require("an_interface_that_cannot_be_listened_on_is_an_error", PROGRAMS, Need::Namespaces) {
+fn interfaces_that_contradict_one_another_or_are_missing_are_an_error() {
+    let name = "interfaces_that_contradict_one_another_or_are_missing_are_an_error";
+    if !require(name, PROGRAMS, Need::Namespaces) {
         return;
     }
     let machine = Machine::new();
     let mut all = String::new();
-    for (arguments, status) in
-        [("-i nosuch", 1), ("-i lo,nosuch", 1), ("-i any,eth0", 1), ("", 1), ("-i lo -i any", 1)]
-    {
+    for arguments in ["-i any,eth0", "", "-i lo -i any"] {
         let outcome = machine.run(&format!("$KNOCKD {arguments} -c knockd.conf"));
-        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(status), ""), "{arguments}");
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{arguments}");
         all += &["$ knockd ", arguments, "\n", &outcome.stderr].concat();
     }
     machine.wait_for_no_process();

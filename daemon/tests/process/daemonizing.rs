@@ -90,7 +90,6 @@ fn a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing() {
     machine.set_up("mount --bind used used && mount -o remount,bind,ro used");
     let mut report = String::new();
     for arguments in [
-        "-i nosuch -c knockd.conf",
         "-i lo -c broken.conf",
         "-i lo -c one-time.conf",
         "-i lo -c nosuch.conf",
@@ -107,6 +106,20 @@ fn a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing() {
         assert!(!machine.folder.path("pid").exists(), "{arguments}");
     }
     insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_daemon_that_waits_for_its_interface_has_started_and_says_so() {
+    let name = "a_daemon_that_waits_for_its_interface_has_started_and_says_so";
+    let Some(machine) = machine(name, &[]) else { return };
+    let outcome = machine.run("$KNOCKD -d -i late -c knockd.conf -p DIR/pid -g DIR/log");
+    let warning = "knockd: warning: there is no interface late: waiting for it (available: lo)\n";
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), warning));
+    machine.set_up("ip link set lo down && ip link set lo name late && ip link set late up");
+    wait_until("it listens", || machine.folder.read("log").contains("] listening on late"));
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("opened", 1);
+    end(&machine);
 }
 
 #[test]

@@ -69,6 +69,8 @@ fn messages() -> Vec<Message> {
         Message::Listening,
         Message::Ended,
         Message::Stale,
+        Message::CaptureFailed(CaptureNumber(u32::MAX)),
+        Message::Settled(u32::MAX - 1),
         seen(four, six),
         seen(six, four),
         Message::Adopted(vec![]),

@@ -1,6 +1,8 @@
 //! A running daemon.
 
 use knock_tests::process::Live;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::{Scene, comes_true};
 
@@ -28,10 +30,13 @@ pub(crate) struct Ended {
 
 impl<'a> Daemon<'a> {
     /// Takes a process that prints its ID and writes to the files of the scene, and waits until it
-    /// listens.
+    /// listens, or waits for an interface.
     pub(super) fn new(scene: &'a Scene, live: Live) -> Self {
         let daemon = Self { scene, id: live.line(), live };
-        daemon.wait("it listens", || daemon.output().starts_with("listening on "));
+        daemon.wait("it listens", || {
+            let output = daemon.output();
+            output.starts_with("listening on ") || output.starts_with("waiting for ")
+        });
         daemon
     }
 
@@ -61,6 +66,11 @@ impl<'a> Daemon<'a> {
         self.wait(line, || self.count(line) >= times);
     }
 
+    /// Waits until it has written a text to standard error this many times.
+    pub(crate) fn wait_for_errors(&self, text: &str, times: usize) {
+        self.wait(text, || self.errors().matches(text).count() >= times);
+    }
+
     /// Waits until it has written a text to standard error.
     pub(crate) fn wait_for_error(&self, text: &str) {
         self.wait(text, || self.errors().contains(text));
@@ -87,6 +97,16 @@ impl<'a> Daemon<'a> {
         self.scene.server(&format!("kill -{signal} {}", self.id));
     }
 
+    /// Stops the runner for as long as something is done.
+    pub(crate) fn asleep(&self, done: impl FnOnce()) {
+        self.signal("STOP");
+        done();
+        self.signal("CONT");
+        // Its parent, which is outside, has stopped with it.
+        let parent = Pid::from_raw(self.live.id().try_into().unwrap());
+        kill(parent, Signal::SIGCONT).unwrap();
+    }
+
     /// Waits until it has ended.
     pub(crate) fn finish(self) -> Ended {
         let Self { scene, live, .. } = self;
@@ -101,6 +121,14 @@ impl<'a> Daemon<'a> {
         let ended = self.finish();
         assert_eq!((ended.status, ended.errors.as_str()), (Some(0), ""), "{}", ended.output);
         ended.transcript()
+    }
+
+    /// Stops it by a signal, and checks that it exits with success. Returns what it has reported.
+    pub(crate) fn end_with_warnings(self) -> String {
+        self.signal("TERM");
+        let ended = self.finish();
+        assert_eq!(ended.status, Some(0), "{}{}", ended.output, ended.errors);
+        ended.errors
     }
 
     fn wait(&self, what: &str, is_so: impl FnMut() -> bool) {

@@ -21,6 +21,13 @@ impl Injector {
         Self(scene.cable.client.open(open))
     }
 
+    /// Returns an injector that sends from one interface of the server to another.
+    pub(crate) fn between(scene: &Scene, from: &'static str, to: &str) -> Self {
+        scene.server(&format!("ip link set {to} address 02:00:00:00:00:02"));
+        let open = move || Capture::from_device(from).and_then(Capture::open).unwrap();
+        Self(scene.cable.server.open(open))
+    }
+
     /// Sends a SYN to each port, with VLAN tags, the outermost first.
     pub(crate) fn knock(&mut self, source: &str, destination: &str, ports: &[u16], vlan: &[u16]) {
         for packet in syns(source, destination, ports) {

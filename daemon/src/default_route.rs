@@ -1,47 +1,6 @@
-//! The addresses of this machine, and when they change.
+//! The interface of the default route.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-
-use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
-    recv, socket,
-};
-
-/// The name that means all interfaces.
-pub(crate) const ANY: &[u8] = b"any";
-
-/// Returns the addresses of these interfaces, in order.
-///
-/// # Errors
-/// The error of the system call.
-pub(crate) fn local(interfaces: &[Vec<u8>]) -> io::Result<Vec<IpAddr>> {
-    let every = interfaces.iter().any(|name| name == ANY);
-    let mut addresses = BTreeSet::new();
-    for one in getifaddrs()? {
-        if every || interfaces.iter().any(|name| *name == one.interface_name.as_bytes()) {
-            addresses.extend(one.address.as_ref().and_then(address));
-        }
-    }
-    Ok(addresses.into_iter().collect())
-}
-
-fn address(storage: &SockaddrStorage) -> Option<IpAddr> {
-    if let Some(address) = storage.as_sockaddr_in() {
-        return Some(IpAddr::V4(address.ip()));
-    }
-    storage.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip()))
-}
-
-/// Returns the names of all interfaces, in order.
-pub(crate) fn interfaces() -> Vec<String> {
-    let names = getifaddrs().into_iter().flatten().map(|one| one.interface_name);
-    names.collect::<BTreeSet<String>>().into_iter().collect()
-}
 
 /// Returns the interface of the default route, of IPv4 if there is one, else of IPv6.
 pub(crate) fn default_route() -> Option<String> {
@@ -96,59 +55,8 @@ fn is_usable(flags: &str) -> bool {
     u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & (UP | REJECT) == UP)
 }
 
-/// Notices that addresses may have changed.
-pub(crate) struct Watch {
-    socket: OwnedFd,
-}
-
-impl Watch {
-    /// The groups of `linux/rtnetlink.h` that get changes of addresses: `RTMGRP_IPV4_IFADDR` and
-    /// `RTMGRP_IPV6_IFADDR`.
-    const GROUPS: u32 = 0x10 | 0x100;
-
-    /// How many messages are read at once.
-    const MESSAGES_MAX: u32 = 1024;
-
-    /// Begins to watch.
-    ///
-    /// # Errors
-    /// The error of the system call.
-    pub(crate) fn new() -> io::Result<Self> {
-        let socket = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-            SockProtocol::NetlinkRoute,
-        )?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, Self::GROUPS))?;
-        Ok(Self { socket })
-    }
-
-    /// Reads all notifications, and returns whether there were any. The addresses are then read afresh.
-    pub(crate) fn take(&self) -> bool {
-        let mut message = [0; 8192];
-        let mut has_changed = false;
-        for _ in 0..Self::MESSAGES_MAX {
-            match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
-                Ok(0) | Err(nix::Error::EAGAIN) => break,
-                // Some were lost in an overflow.
-                Ok(_) | Err(_) => has_changed = true,
-            }
-        }
-        has_changed
-    }
-}
-
-impl AsFd for Watch {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     const IPV4: &str = "\
@@ -181,14 +89,5 @@ eth2\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0
         assert_eq!(default_of_ipv6(rejecting), None);
         assert_eq!(default_of_ipv4(""), None);
         assert_eq!(default_of_ipv6("nonsense\n\n"), None);
-    }
-
-    #[test]
-    fn the_loopback_interface_has_its_address_and_any_has_it_too() {
-        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        assert!(local(&[b"lo".to_vec()]).unwrap().contains(&localhost));
-        assert!(local(&[ANY.to_vec()]).unwrap().contains(&localhost));
-        assert_eq!(local(&[b"no-such-thing".to_vec()]).unwrap(), Vec::<IpAddr>::new());
-        assert!(interfaces().contains(&"lo".to_owned()));
     }
 }

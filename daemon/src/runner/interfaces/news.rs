@@ -1,0 +1,118 @@
+//! What is reported about interfaces.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+
+use knock_config::text::Cause;
+
+use super::Wanted;
+use crate::runner::output::Kind;
+
+/// How many names or addresses a line has at the most.
+const NAMES_MAX: usize = 16;
+
+/// A line about an interface.
+pub(super) struct News {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+}
+
+impl News {
+    fn good(text: String) -> Self {
+        Self { kind: Kind::Opening, text }
+    }
+
+    fn bad(text: &str) -> Self {
+        Self { kind: Kind::Notice, text: format!("knockd: warning: {text}") }
+    }
+
+    pub(super) fn began(title: &str, is_up: bool, has_address: bool) -> Self {
+        let state = match (is_up, has_address) {
+            (false, false) => ", which is down and has no address of its own",
+            (false, true) => ", which is down",
+            (true, false) => ", which has no address of its own",
+            (true, true) => "",
+        };
+        Self::good(format!("listening on {title}{state}"))
+    }
+
+    pub(super) fn ended(name: &[u8]) -> Self {
+        Self::good(format!("no longer listening on {}", shown(name)))
+    }
+
+    pub(super) fn gone(title: &str, is_awaited: bool) -> Self {
+        if is_awaited {
+            Self::bad(&format!("{title} is gone: waiting for it to come back"))
+        } else {
+            Self::good(format!("{title} is gone"))
+        }
+    }
+
+    pub(super) fn renamed(old: &[u8], new: &[u8], wanted: &Wanted) -> Self {
+        let (old, new) = (shown(old), shown(new));
+        if wanted.matches(new.as_bytes()) {
+            Self::good(format!("{old} is now named {new}"))
+        } else {
+            Self::bad(&format!(
+                "{old} is now named {new}, and knockd still listens on it; after a restart it waits for \
+                 {wanted}, unless you name {new}"
+            ))
+        }
+    }
+
+    pub(super) fn up_or_down(title: &str, is_up: bool) -> Self {
+        if is_up {
+            Self::good(format!("{title} is up"))
+        } else {
+            Self::bad(&format!("{title} is down: no knock arrives there until it is up"))
+        }
+    }
+
+    pub(super) fn addresses(title: &str, addresses: &BTreeSet<IpAddr>) -> Self {
+        if addresses.is_empty() {
+            Self::bad(&format!(
+                "{title} has no address of its own: only knocks at other addresses of this machine count \
+                 there"
+            ))
+        } else {
+            let addresses = addresses.iter().map(|&address| knock_engine::address::text(address));
+            Self::good(format!("{title} has an address: {}", list(addresses)))
+        }
+    }
+
+    pub(super) fn awaited(wanted: &Wanted, there: &[String]) -> Self {
+        let there = list(there.iter().cloned());
+        Self::bad(&if wanted.is_pattern() {
+            format!("no interface matches {wanted}: waiting for one (available: {there})")
+        } else {
+            format!("there is no interface {wanted}: waiting for it (available: {there})")
+        })
+    }
+
+    pub(super) fn failed(name: &[u8], error: &io::Error) -> Self {
+        let name = shown(name);
+        Self::bad(&if error.kind() == io::ErrorKind::PermissionDenied {
+            format!("cannot listen on {name} without the capability CAP_NET_RAW; trying again")
+        } else {
+            format!("cannot listen on {name}: {}; trying again", Cause(error))
+        })
+    }
+
+    pub(super) fn too_many(number: usize, most: usize) -> Self {
+        Self::bad(&format!(
+            "{number} interfaces are to be listened on, but at most {most} are: use 'any' for all"
+        ))
+    }
+}
+
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+/// Returns things in a line, but not too many.
+fn list(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(NAMES_MAX);
+    let text = all.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
+    if more == 0 { text } else { format!("{text} and {more} more") }
+}
