@@ -152,6 +152,55 @@ fn an_ordinary_user_runs_without_the_default_pid_file_and_is_refused_a_named_one
     assert_eq!((refused.status, refused.stderr.as_str()), (Some(1), error));
 }
 
+#[test]
+fn a_reload_moves_the_pid_file_and_its_lock() {
+    let name = "a_reload_moves_the_pid_file_and_its_lock";
+    let Some(machine) = machine(name, SLOW, &[]) else { return };
+    let with = |path: &str| format!("[options]\nlogfile = DIR/log\npidfile = DIR/{path}\n{SLOW}");
+    machine.folder.write("knockd.conf", &with("first"));
+    let start = "$KNOCKD -d -i lo -c DIR/knockd.conf";
+    machine.set_up(start);
+    let daemon = machine.process("knockd");
+    let number = format!("{}\n", daemon.inner().unwrap());
+    machine.folder.write("knockd.conf", &with("second"));
+    daemon.signal(Signal::SIGHUP);
+    machine.wait_for_lines("second", 1);
+    wait_until("the first one is gone", || !machine.folder.path("first.lock").exists());
+    assert_eq!(machine.folder.read("second"), number);
+    assert!(!machine.folder.path("first").exists());
+    let other = machine.run(start);
+    assert!(other.stderr.contains("another knockd is already running"), "{other:?}");
+    // What cannot be used is not, and the old one stays: a folder, a pipe, and that of another daemon.
+    machine.set_up("mkdir folder; mkfifo pipe");
+    machine.set_up(&format!(
+        "sed s/second/third/ knockd.conf > third.conf; {start} -c DIR/third.conf"
+    ));
+    for (path, cause) in [
+        ("folder", "not a regular file; keeping the old one"),
+        ("pipe", "not a regular file; keeping the old one"),
+        ("third", "give each its own file with '-p'; keeping the old one"),
+    ] {
+        machine.folder.write("log", "");
+        machine.folder.write("knockd.conf", &with(path));
+        daemon.signal(Signal::SIGHUP);
+        machine.wait_for_text("log", cause);
+        assert_eq!(machine.folder.read("second"), number);
+    }
+    // The same file by another name is no other.
+    machine.folder.write("log", "");
+    machine.folder.write("knockd.conf", &with("./second"));
+    daemon.signal(Signal::SIGHUP);
+    machine.wait_for_text("log", "re-opening log file");
+    assert!(!machine.folder.read("log").contains("keeping"), "{}", machine.folder.read("log"));
+    for process in machine.named("knockd") {
+        process.signal(Signal::SIGTERM);
+    }
+    machine.wait_for_no_process();
+    for file in ["second", "second.lock", "third", "third.lock"] {
+        assert!(!machine.folder.path(file).exists(), "{file}");
+    }
+}
+
 fn machine(name: &str, config: &str, programs: &[&str]) -> Option<Machine> {
     require(name, &[PROGRAMS, programs].concat(), Need::Namespaces).then(|| Machine::with(config))
 }
