@@ -8,6 +8,7 @@ mod wording;
 pub mod lex;
 mod names;
 mod suggest;
+mod typography;
 
 mod config;
 mod directives;

@@ -34,8 +34,12 @@ catalogue! {
     Fault::Line(LineFault::MissingEquals { .. }) => ["missing-equals.conf"],
     Fault::Line(LineFault::MissingName) => ["missing-name.conf"],
     Fault::Line(LineFault::UnknownDirective { .. }) => [
-        "unknown-directive.conf", "unknown-directive-without-a-near-one.conf", "unknown-option.conf"
+        "unknown-directive.conf", "unknown-directive-without-a-near-one.conf", "unknown-option.conf",
+        "foreign-directives.conf", "no-break-space.conf"
     ],
+    Fault::Line(LineFault::WrappedLine) => ["wrapped-command.conf"],
+    Fault::Line(LineFault::ColonForEquals { .. }) => ["colon-for-equals.conf"],
+    Fault::Line(LineFault::Uci) => ["uci.conf"],
     Fault::Line(LineFault::DoorDirectiveInOptions { .. }) => ["door-directive-in-options.conf"],
     Fault::Line(LineFault::OptionInDoor { .. }) => ["option-in-door.conf"],
     Fault::Line(LineFault::SyslogWithValue) =>
@@ -54,16 +58,18 @@ catalogue! {
     Fault::Value(ValueFault::BadPort { .. }) => [
         "port-by-name.conf", "port-zero.conf", "port-too-large.conf", "port-negative.conf",
         "port-with-slash.conf", "ports-without-comma.conf", "ports-without-end.conf",
-        "one-time-port.sequences"
+        "one-time-port.sequences", "no-break-space.conf", "quoted-values.conf"
     ],
     Fault::Value(ValueFault::MissingProtocol) => ["missing-protocol.conf"],
     Fault::Value(ValueFault::UnknownProtocol { .. }) =>
         ["unknown-protocol.conf", "unknown-protocol-without-a-near-one.conf"],
+    Fault::Value(ValueFault::ProtocolFirst { .. }) => ["protocol-first.conf"],
     Fault::Value(ValueFault::ThirdField) => ["third-field.conf"],
     Fault::Value(ValueFault::TooManyKnocks { .. }) => ["too-many-knocks.conf"],
     Fault::Value(ValueFault::BadSeconds { .. }) => [
         "seconds-by-name.conf", "seconds-with-unit.conf", "seconds-negative.conf",
-        "seconds-too-large.conf", "command-limit-with-unit.conf"
+        "seconds-too-large.conf", "command-limit-with-unit.conf", "quoted-values.conf",
+        "no-break-space.conf"
     ],
     Fault::Value(ValueFault::ZeroSeconds { .. }) =>
         ["seconds-zero.conf", "command-limit-zero.conf"],
@@ -72,7 +78,7 @@ catalogue! {
         ["unknown-flag.conf", "unknown-flag-without-a-near-one.conf"],
     Fault::Value(ValueFault::DoubleNot) => ["flag-refused-twice.conf"],
     Fault::Value(ValueFault::TargetNotAnAddress { .. }) =>
-        ["target-by-name.conf", "target-with-prefix-length.conf"],
+        ["target-by-name.conf", "target-with-prefix-length.conf", "quoted-values.conf"],
     Fault::Option(OptionFault::MissingInterface) => ["missing-interface.conf"],
     Fault::Option(OptionFault::BadInterface { .. }) =>
         ["interfaces-without-comma.conf", "interface-with-slash.conf"],

@@ -1,36 +1,14 @@
 //! The findings of the parsers about a text.
 
 use super::allowed::Allowed;
+use super::any_fault::Fault;
 use super::fault::{LineFault, ValueFault};
+use super::misread;
 use super::option_fault::OptionFault;
 use crate::lex::{Piece, Span};
 use crate::suggest;
 use crate::warnings::{Code, Level, Levels, Warning};
 use crate::wording::{Severity, Wording};
-
-/// An error or warning: a variant per cause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// An error in a line or between lines.
-    Line(LineFault),
-    /// An error in the value of a directive.
-    Value(ValueFault),
-    /// An error in the value of an option that knockd 0.8 does not read.
-    Option(OptionFault),
-    /// A warning.
-    Warning(Warning),
-}
-
-impl Fault {
-    /// Returns the code of a warning; `None` for what is an error by itself.
-    #[must_use]
-    pub fn code(&self) -> Option<Code> {
-        match self {
-            Self::Line(_) | Self::Value(_) | Self::Option(_) => None,
-            Self::Warning(warning) => Some(warning.code()),
-        }
-    }
-}
 
 /// A fault and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +35,13 @@ impl Diagnostic {
     /// Returns the message for the author of the text.
     #[must_use]
     pub fn wording(&self) -> Wording {
-        match &self.fault {
+        let wording = match &self.fault {
             Fault::Line(fault) => fault.wording(),
             Fault::Value(fault) => fault.wording(),
             Fault::Option(fault) => fault.wording(),
             Fault::Warning(warning) => warning.wording(),
-        }
+        };
+        misread::explained(&self.fault, wording)
     }
 }
 

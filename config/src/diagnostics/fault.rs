@@ -46,6 +46,15 @@ pub enum LineFault {
         /// The known name that is most like it.
         nearest: Option<&'static str>,
     },
+    /// A line that continues the one before it, which ends in `\\`.
+    WrappedLine,
+    /// A colon where an `=` should be.
+    ColonForEquals {
+        /// The directive.
+        directive: Directive,
+    },
+    /// The file is in the format of `OpenWrt`, UCI.
+    Uci,
     /// A directive of doors in `[options]`.
     DoorDirectiveInOptions {
         /// The directive.
@@ -124,11 +133,32 @@ impl LineFault {
             Self::UnknownDirective { name, nearest } => {
                 let wording =
                     Wording::new(format!("unknown directive `{name}`"), "not a directive");
+                if let Some(help) = foreign_help(name.as_str()) {
+                    return wording.help(help);
+                }
                 match nearest {
                     Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
                     None => wording,
                 }
             }
+            Self::WrappedLine => Wording::new(
+                "line continues the one before it",
+                "a directive is one line, and `\\` at its end does not change that",
+            )
+            .help("write both lines as one, or move the command to a script"),
+            Self::ColonForEquals { directive } => Wording::new(
+                format!("no `=` after `{}`", directive.name()),
+                "expected `=` instead of the colon",
+            )
+            .help(format!("write `{} = VALUE`", directive.name())),
+            Self::Uci => Wording::new(
+                "this is a file of OpenWrt's UCI, not a `knockd.conf`",
+                "not a line of a `knockd.conf`",
+            )
+            .help(
+                "write `[NAME]` instead of `config ... 'NAME'`, and `NAME = VALUE` instead of `option NAME \
+                 'VALUE'`",
+            ),
             Self::DoorDirectiveInOptions { directive } => Wording::new(
                 format!("`{}` does not belong in `[options]`", directive.name()),
                 "this directive belongs in a door",
@@ -162,6 +192,31 @@ impl LineFault {
     }
 }
 
+/// Returns what to do instead of a directive that other programs for port knocking know.
+fn foreign_help(name: &str) -> Option<&'static str> {
+    const KNOWN: [(&str, &str); 8] = [
+        ("ipset", "write a `start_command` such as `/usr/sbin/ipset add SET %IP%`"),
+        (
+            "key",
+            "knocks have no keys; with `one_time_sequences`, a knock that was seen opens nothing",
+        ),
+        (
+            "hmac_key",
+            "knocks have no keys; with `one_time_sequences`, a knock that was seen opens nothing",
+        ),
+        ("include", "write the doors of all files into one"),
+        ("include_dir", "write the doors of all files into one"),
+        ("includedir", "write the doors of all files into one"),
+        (
+            "sequence_file",
+            "write the `sequence` here, or name a file of sequences for one use each in \
+             `one_time_sequences`",
+        ),
+        ("door", "the name of a door is in brackets, such as `[openSSH]`"),
+    ];
+    KNOWN.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, help)| *help)
+}
+
 /// An error in the value of a directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueFault {
@@ -192,6 +247,11 @@ pub enum ValueFault {
         text: Excerpt,
         /// The known protocol that is most like it.
         nearest: Option<&'static str>,
+    },
+    /// The protocol before the port.
+    ProtocolFirst {
+        /// The knock as it is to be written.
+        right: String,
     },
     /// Something after the protocol.
     ThirdField,
@@ -280,6 +340,10 @@ impl ValueFault {
                     Some(nearest) => wording.help(format!("did you mean `{nearest}`?")),
                     None => wording.help("only TCP and UDP packets can be knocks"),
                 }
+            }
+            Self::ProtocolFirst { right } => {
+                Wording::new("protocol before the port", "expected the port first")
+                    .help(format!("write `{right}`"))
             }
             Self::ThirdField => {
                 Wording::new("a knock is only a port and a protocol", "expected a comma or the end")

@@ -47,6 +47,11 @@ impl Directive {
         self.row().value
     }
 
+    /// Returns whether its value is a command.
+    pub(crate) const fn is_command(self) -> bool {
+        matches!(self.value(), Value::Command)
+    }
+
     pub(crate) const fn again(self) -> Again {
         self.row().again
     }

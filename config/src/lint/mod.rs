@@ -14,6 +14,7 @@ mod related;
 mod scan;
 mod services;
 mod shell;
+mod typography;
 
 pub use circumstances::{Circumstances, Program};
 
@@ -40,6 +41,7 @@ pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
     let read = read(text, circumstances.levels.clone());
     let ReadText { config, gaps, mut diagnostics } = read;
     options::check(&config.options, text, &mut diagnostics);
+    typography::check_options(&config.options, text, &mut diagnostics);
     let doors = config.doors.iter().zip(&gaps);
     let mut doors: Vec<DoorScripts<'_>> =
         doors.map(|(door, gaps)| DoorScripts::new(door, text, gaps)).collect();
@@ -50,6 +52,7 @@ pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
     for door in &doors {
         doors::check(door, text, circumstances, &mut diagnostics);
         commands::check(door, circumstances, &mut diagnostics);
+        typography::check(door, text, &mut diagnostics);
     }
     if is_whole {
         scan::check(&config.doors, text, &mut diagnostics);

@@ -3,9 +3,10 @@
 use super::{option_value, value};
 use crate::config::{DoorConfig, Given, Knocks, LogTime, Options};
 use crate::diagnostics::Diagnostics;
-use crate::directives::Directive;
-use crate::lex::Piece;
+use crate::directives::{Directive, Value};
+use crate::lex::{Piece, is_blank};
 use crate::names::FileName;
+use crate::warnings::Warning;
 use knock_engine::{Command, OnReknock, OneTimeSequences, Seconds};
 
 /// The words for what an opening of an open door does.
@@ -35,6 +36,7 @@ impl Entry<'_> {
         door: &mut DoorConfig,
         found: &mut Diagnostics,
     ) {
+        self.warn_of_quotes(found);
         match self.directive {
             // It has no value.
             Directive::UseSyslog => {}
@@ -69,6 +71,32 @@ impl Entry<'_> {
             Directive::SeqCooldown => door.seq_cooldown = self.seconds(found),
             Directive::StopCommand => door.stop = self.command(),
             Directive::StopCommand6 => door.stop_6 = self.command(),
+        }
+    }
+
+    /// Warns about quotes around a value that would be accepted without them.
+    fn warn_of_quotes(self, found: &mut Diagnostics) {
+        let inner = [b'"', b'\''].into_iter().find_map(|quote| {
+            let inner = self.value.strip_prefix(quote)?.strip_suffix(quote)?;
+            (!inner.bytes().contains(&quote)).then_some(inner)
+        });
+        let Some(inner) = inner else { return };
+        let matters = match self.directive.value() {
+            // The shell removes the quotes around the name of a program.
+            Value::Command => inner.bytes().iter().copied().any(is_blank),
+            Value::FileName | Value::Interfaces => true,
+            // They are an error.
+            Value::Nothing
+            | Value::User
+            | Value::OneOf(_)
+            | Value::Knocks
+            | Value::Seconds(_)
+            | Value::Flags
+            | Value::Address => false,
+        };
+        if matters {
+            let directive = self.directive;
+            found.warn(Warning::QuotedValue { directive }, self.value);
         }
     }
 

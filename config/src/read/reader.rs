@@ -69,6 +69,8 @@ struct Reader<'a> {
     entries: Entries<'a>,
     doors: Vec<DoorConfig>,
     gaps: Vec<Gaps>,
+    /// Whether the last line that is no comment ends in a backslash.
+    is_wrapped: bool,
     /// How many sections are doors, with those that cannot be used.
     door_count: usize,
     /// The line of the first door of each name.
@@ -101,6 +103,7 @@ impl<'a> Reader<'a> {
             Some(behind_bracket) => self.read_header(content, behind_bracket),
             None => self.read_directive(content),
         }
+        self.is_wrapped = content.bytes().ends_with(b"\\");
     }
 
     fn read_header(&mut self, header: Piece<'a>, behind_bracket: Piece<'a>) {
@@ -161,7 +164,10 @@ impl<'a> Reader<'a> {
     fn read_directive(&mut self, content: Piece<'a>) {
         if matches!(self.section, Section::None | Section::NoneAndTold) {
             if matches!(self.section, Section::None) {
-                self.diagnostics.line(LineFault::OutsideSection, content);
+                let is_uci = [&b"config"[..], b"package"].contains(&content.first_word().0.bytes())
+                    && !content.bytes().contains(&b'=');
+                let fault = if is_uci { LineFault::Uci } else { LineFault::OutsideSection };
+                self.diagnostics.line(fault, content);
             }
             self.section = Section::NoneAndTold;
             return;
@@ -174,6 +180,12 @@ impl<'a> Reader<'a> {
             return self.misread(LineFault::MissingName, content);
         }
         let Some((known_name, directive)) = Directive::from_name(name.bytes()) else {
+            if self.is_wrapped {
+                return self.misread(LineFault::WrappedLine, content);
+            }
+            if let Some(directive) = before_colon(name) {
+                return self.misread(LineFault::ColonForEquals { directive }, name);
+            }
             let nearest = self.diagnostics.nearest(name.bytes(), Directive::names());
             let fault = LineFault::UnknownDirective { name: Excerpt::new(name.bytes()), nearest };
             return self.misread(fault, name);
@@ -228,7 +240,11 @@ impl<'a> Reader<'a> {
             Some((_, directive)) => {
                 self.misread(LineFault::MissingEquals { directive }, word);
             }
+            None if self.is_wrapped => self.misread(LineFault::WrappedLine, content),
             None => {
+                if let Some(directive) = before_colon(content) {
+                    return self.misread(LineFault::ColonForEquals { directive }, content);
+                }
                 let bytes = content.bytes();
                 let comment = bytes.starts_with(b";") || bytes.starts_with(b"//");
                 self.misread(LineFault::NotADirective { comment }, content);
@@ -264,6 +280,12 @@ impl<'a> Reader<'a> {
         let config = Config { options: self.options, doors: self.doors };
         ReadText { config, gaps: self.gaps, diagnostics: self.diagnostics }
     }
+}
+
+/// Returns the directive that is followed by a colon.
+fn before_colon(content: Piece<'_>) -> Option<Directive> {
+    let (name, _) = content.split_once(b':')?;
+    Directive::from_name(name.trim().bytes()).map(|(_, directive)| directive)
 }
 
 fn warn_if_shared<'a>(

@@ -59,6 +59,10 @@ fn knock(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Knock> {
     let Some((port_part, behind)) = part.split_once(b':') else {
         return Some(Knock { port: port(part, diagnostics)?, protocol: Protocol::Tcp });
     };
+    if let Some(right) = turned_round(port_part.trim(), behind.trim()) {
+        diagnostics.value(ValueFault::ProtocolFirst { right }, part);
+        return None;
+    }
     let number = port(port_part.trim(), diagnostics);
     let (protocol_part, third) = match behind.split_once(b':') {
         Some((protocol_part, third)) => (protocol_part, Some(third)),
@@ -70,6 +74,15 @@ fn knock(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Knock> {
         return None;
     }
     Some(Knock { port: number?, protocol: protocol? })
+}
+
+/// Returns how a knock is written whose protocol is before its port.
+fn turned_round(protocol: Piece<'_>, port: Piece<'_>) -> Option<String> {
+    let protocol = ["tcp", "udp"]
+        .into_iter()
+        .find(|known| protocol.bytes().eq_ignore_ascii_case(known.as_bytes()))?;
+    let port = decimal(port.bytes()).and_then(|number| u16::try_from(number).ok())?;
+    Some(format!("{port}:{protocol}"))
 }
 
 fn port(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Port> {

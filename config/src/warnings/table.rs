@@ -184,6 +184,11 @@ warnings! {
     PermanentWithoutReload = "permanent-without-reload", ByACheck;
     /// Several ports for a rule of iptables that takes one.
     PortsWithoutMultiport = "ports-without-multiport", ByACheck;
+    /// A value in quotes, which are part of it.
+    QuotedValue {
+        /// The directive.
+        directive: Directive,
+    } = "quoted-value", AtEveryStart;
     /// A knock that is in a sequence twice.
     RepeatedKnock {
         /// Its port.
@@ -271,6 +276,15 @@ warnings! {
         /// The address as knockd 0.8 writes it.
         canonical: String,
     } = "target-not-canonical", AtEveryStart;
+    /// A character that is not what it looks like.
+    TypographicCharacter {
+        /// The character.
+        character: char,
+        /// Its name.
+        name: &'static str,
+        /// What to write instead; `None` if it is to be removed.
+        instead: Option<&'static str>,
+    } = "typographic-character", ByACheck;
     /// A comment that is meant to allow a warning, and does not.
     UnknownAllow {
         /// What is wrong with it.

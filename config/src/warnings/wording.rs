@@ -6,6 +6,7 @@ use super::details::{
 use super::table::Warning;
 use crate::directives::Directive;
 use crate::text::{Excerpt, counted};
+use crate::typography;
 use crate::wording::Wording;
 use knock_engine::Protocol;
 
@@ -165,6 +166,15 @@ impl Warning {
                 "iptables refuses this",
             )
             .help("write `-m multiport --dports` and the ports"),
+            Self::QuotedValue { directive } => {
+                let label = if directive.is_command() {
+                    "the shell takes all of this for the name of one program"
+                } else {
+                    "the quotes are part of the name"
+                };
+                Wording::new(format!("`{}` is in quotes", directive.name()), label)
+                    .help("remove the quotes at the beginning and at the end")
+            }
             Self::RepeatedKnock { port } => Wording::new(
                 format!("port {port} is knocked at twice"),
                 "already named to the left",
@@ -256,6 +266,17 @@ impl Warning {
                 "in knockd 0.8 the door would never open",
             )
             .help(format!("write `{canonical}`")),
+            Self::TypographicCharacter { character, name, instead } => {
+                let title = typography::title(*character, name);
+                let label = match instead {
+                    Some(" ") => String::from("this is no blank"),
+                    Some(instead) => format!("this is no `{instead}`"),
+                    None => String::from("this cannot be seen"),
+                };
+                Wording::new(format!("{title} is not what it looks like"), label)
+                    .help(typography::help(*instead))
+                    .note("word processors and web pages put such characters into text")
+            }
             Self::UnknownAllow { what } => what.wording(),
             Self::UnknownToKnockd08 { unknown } => unknown.wording(),
             Self::UnusedCmdTimeout => Wording::new(

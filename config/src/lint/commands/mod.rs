@@ -7,7 +7,7 @@ mod single;
 mod stopping;
 
 pub(super) use closing::check as check_closing;
-pub(super) use scripts::DoorScripts;
+pub(super) use scripts::{DoorScripts, Line};
 
 use super::circumstances::{Circumstances, Program};
 use crate::diagnostics::Diagnostics;

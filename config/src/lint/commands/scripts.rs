@@ -21,10 +21,10 @@ pub(in crate::lint) struct DoorScripts<'a> {
 }
 
 /// The value of a directive.
-pub(super) struct Line<'a> {
+pub(in crate::lint) struct Line<'a> {
     /// Empty if it runs nothing.
-    pub(super) value: Piece<'a>,
-    pub(super) script: Script<'a>,
+    pub(in crate::lint) value: Piece<'a>,
+    pub(in crate::lint) script: Script<'a>,
     pub(super) changes: Vec<Change<'a>>,
     /// Whether `changes` is all that it does to a firewall.
     pub(super) is_known: bool,
@@ -47,7 +47,7 @@ impl<'a> DoorScripts<'a> {
     }
 
     /// Returns the commands that run something.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Line<'a>> {
+    pub(in crate::lint) fn all(&self) -> impl Iterator<Item = &Line<'a>> {
         let all = [&self.start, &self.start_6, &self.stop, &self.stop_6];
         all.into_iter().flatten().filter(|line| !line.value.is_empty())
     }
