@@ -72,6 +72,8 @@ pub struct Options {
     pub command_limit: Option<Given<Seconds>>,
     /// `LeaseFile`: where the daemon remembers which doors are open.
     pub lease_file: Option<Given<FileName>>,
+    /// `ControlSocket`: where the daemon is asked what it does.
+    pub control_socket: Option<Given<FileName>>,
 }
 
 impl Options {
@@ -86,6 +88,7 @@ impl Options {
             log_time,
             command_limit,
             lease_file,
+            control_socket,
         } = self;
         [
             (Directive::LogFile, at(log_file.as_ref())),
@@ -95,6 +98,7 @@ impl Options {
             (Directive::LogTime, at(log_time.as_ref())),
             (Directive::CommandLimit, at(command_limit.as_ref())),
             (Directive::LeaseFile, at(lease_file.as_ref())),
+            (Directive::ControlSocket, at(control_socket.as_ref())),
         ]
         .into_iter()
         .filter_map(|(directive, at)| Some((directive, at?)))

@@ -25,10 +25,16 @@ impl Frames {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Returns whether a message has begun and not ended.
+    /// Returns whether no message has begun that has not ended.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Returns whether a complete message is there.
+    #[must_use]
+    pub fn has_message(&self) -> bool {
+        self.bytes.contains(&0)
     }
 
     /// Takes the next complete message, without its NUL; `None` if there is none yet.

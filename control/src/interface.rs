@@ -12,6 +12,16 @@ pub const INTERFACE: &str = "org.knockd.Control";
 /// The description of the interface, for `varlinkctl introspect` and for readers.
 pub const DESCRIPTION: &str = include_str!("org.knockd.Control.varlink");
 
+/// Returns the description of an interface that the socket has.
+#[must_use]
+pub fn description(interface: &str) -> Option<&'static str> {
+    match interface {
+        INTERFACE => Some(DESCRIPTION),
+        "org.varlink.service" => Some(include_str!("org.varlink.service.varlink")),
+        _ => None,
+    }
+}
+
 /// Where the daemon is between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,7 @@ pub use call::{Call, Fault, Method};
 pub use frames::{Frames, TooLong};
 pub use interface::{
     CloseParameters, Closing, DESCRIPTION, DaemonState, DoorState, EventLine, INTERFACE, Lines,
-    OpenDoor, OpenDoors, Reply, Status, encode,
+    OpenDoor, OpenDoors, Reply, Status, description, encode,
 };
 
 /// Where the socket is, unless the daemon is told another place.

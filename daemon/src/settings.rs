@@ -12,7 +12,7 @@ use crate::args::Args;
 use crate::default_route::default_route;
 use crate::links::Links;
 use crate::pid_file::PidPath;
-use crate::user::User;
+use crate::user::{User, is_root};
 
 /// The settings of the daemon. The command line overrides the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) command_limit: Seconds,
     /// The file with the open doors, for the next start if this process is killed.
     pub(crate) lease_file: Option<PathBuf>,
+    /// The socket at which the daemon is asked what it does.
+    pub(crate) control_socket: Option<PathBuf>,
 }
 
 /// Why the settings cannot be used.
@@ -91,6 +93,11 @@ impl Settings {
             user,
             command_limit: options.command_limit(),
             lease_file: options.lease_file.as_ref().map(path),
+            control_socket: options
+                .control_socket
+                .as_ref()
+                .map(path)
+                .or_else(default_control_socket),
         })
     }
 }
@@ -105,6 +112,7 @@ impl Settings {
             user,
             pid_file,
             lease_file,
+            control_socket,
             log_file,
             log_time,
             syslog,
@@ -114,11 +122,24 @@ impl Settings {
         change(Directive::User, &mut self.user, user, &mut later);
         change(Directive::PidFile, &mut self.pid_file, pid_file, &mut later);
         change(Directive::LeaseFile, &mut self.lease_file, lease_file, &mut later);
+        let (directive, old) = (Directive::ControlSocket, &mut self.control_socket);
+        change(directive, old, control_socket, &mut later);
         change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
         change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
         change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);
         change(Directive::CommandLimit, &mut self.command_limit, command_limit, &mut later);
         later
+    }
+}
+
+/// Returns where the control socket is if no directive says so: in the folder that a service manager has
+/// made, or where root can make one.
+fn default_control_socket() -> Option<PathBuf> {
+    let default = Path::new(knock_control::DEFAULT_SOCKET);
+    let folders = std::env::var_os("RUNTIME_DIRECTORY").unwrap_or_default();
+    match std::env::split_paths(&folders).next().filter(|folder| folder.is_absolute()) {
+        Some(folder) => default.file_name().map(|name| folder.join(name)),
+        None => is_root().then(|| default.to_owned()),
     }
 }
 

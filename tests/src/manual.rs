@@ -127,6 +127,9 @@ impl Page {
             for option in shown.filter_map(|argument| argument.get_long()) {
                 assert!(page.contains(&format!("--{option}")), "{option}");
             }
+            if command.get_after_long_help().is_none() {
+                continue;
+            }
             let examples = help(command, "Examples");
             for example in examples.lines().filter(|line| line.starts_with("      ")) {
                 assert!(page.contains(example.trim_start()), "{example}");
@@ -164,16 +167,18 @@ impl Page {
         let name = format!("{} {}", self.command.get_name(), subcommand.get_name());
         let mut roff = Roff::new();
         roff.control("SH", [name.to_uppercase().as_str()]);
-        let about = subcommand.get_long_about().unwrap().to_string();
+        let about = subcommand.get_long_about().or(subcommand.get_about()).unwrap().to_string();
         about.split("\n\n").for_each(|text| paragraph(text, &mut roff));
         let mut section = Vec::new();
         roff.to_writer(&mut section).unwrap();
-        let examples = examples(&subcommand);
-        let (statuses, rest) = exit_statuses(&subcommand);
+        // Small ones have no examples and no statuses of their own.
+        let lists = subcommand.get_after_long_help().is_some();
+        let lists = lists.then(|| (examples(&subcommand), exit_statuses(&subcommand)));
         let mut options = Vec::new();
         Man::new(subcommand.bin_name(name)).render_options_section(&mut options).unwrap();
         let options = String::from_utf8(options).unwrap();
         section.extend(options.replacen(".SH OPTIONS", ".SS Options", 1).into_bytes());
+        let Some((examples, (statuses, rest))) = lists else { return section };
         let mut shown = Vec::new();
         examples.to_writer(&mut shown).unwrap();
         let shown = String::from_utf8(shown).unwrap();

@@ -246,7 +246,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("config", &["engine"]),
     ("capture", &["config", "engine"]),
     ("replay", &["capture", "compat", "config", "engine"]),
-    ("daemon", &["config", "engine"]),
+    ("control", &[]),
+    ("ctl", &["config", "control"]),
+    ("daemon", &["config", "control", "engine"]),
     ("client", &["capture", "config", "engine"]),
 ];
 

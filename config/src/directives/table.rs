@@ -142,6 +142,20 @@ directives! {
                  own. Put it in a folder that only root can write and that is emptied when the machine \
                  restarts, as firewall rules are, such as `/run/knockd.leases`. Default: none. Unknown to `knockd` 0.8.",
     };
+    /// `ControlSocket`, which knockd 0.8 does not know.
+    ControlSocket = Row {
+        names: &["controlsocket"],
+        section: Section::Options,
+        value: Value::FileName,
+        absent: Absent::Means("to use /run/knockd/knockd.varlink, as root"),
+        again: Again::Overrides,
+        reload: Reload::AfterRestart,
+        is_in_08: false,
+        usage: "`ControlSocket` = FILE",
+        manual: "The socket at which `knockctl` asks what the daemon does and tells it what to do; see \
+                 `CONTROL`. Each daemon needs its own. Default: knockd.varlink in $RUNTIME_DIRECTORY, \
+                 or as root /run/knockd/knockd.varlink. Unknown to `knockd` 0.8.",
+    };
     /// `Sequence`.
     Sequence = Row {
         names: &["sequence"],

@@ -49,6 +49,7 @@ impl Entry<'_> {
             Directive::LogTime => options.log_time = self.word(LogTime::WORDS, found),
             Directive::CommandLimit => options.command_limit = self.seconds(found),
             Directive::LeaseFile => options.lease_file = self.file_name(found),
+            Directive::ControlSocket => options.control_socket = self.file_name(found),
             Directive::Sequence => {
                 let sequence = value::sequence(self.value, found);
                 door.knocks = self.given(sequence.map(Knocks::Fixed));

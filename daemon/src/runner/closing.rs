@@ -49,6 +49,18 @@ impl Runner {
         self.submit(requests);
     }
 
+    /// Closes doors now, because somebody asks for it at the control socket. Returns how many.
+    pub(super) fn close_where(&mut self, fits: impl Fn(&Lease) -> bool) -> usize {
+        let leases = self.leases.close_where(fits);
+        for lease in &leases {
+            let mut text = about(lease, b": closing it for ");
+            text.extend(b" now, as knockctl asks");
+            self.output.text(Kind::Opening, text);
+        }
+        self.submit(leases.iter().map(stop_of).collect::<Vec<_>>());
+        leases.len()
+    }
+
     /// Returns when there is something to [close](Self::close_due).
     pub(super) fn next_closing(&self) -> Option<BootTime> {
         self.leases.next_due().filter(|_| self.closes_by_itself())

@@ -8,6 +8,7 @@ use super::boot_time::BootTime;
 use super::commands::{CommandEvent, CommandRequest};
 use super::leases::LeaseState;
 use super::output::Kind;
+use super::totals::Total;
 use super::{Runner, State};
 use crate::wire::Order;
 
@@ -35,7 +36,11 @@ impl Runner {
             CommandEvent::Waits(request) => {
                 self.about_command(&request, "waits for its turn, because others are running");
             }
-            CommandEvent::Starts(CommandRequest { door_name, line, .. }) => {
+            CommandEvent::Starts(CommandRequest { door_name, line, phase, .. }) => {
+                self.totals.add(match phase {
+                    Phase::Start => Total::StartCommands,
+                    Phase::Stop => Total::StopCommands,
+                });
                 let text = [&door_name[..], b": running command: ", &line].concat();
                 self.output.text(Kind::Opening, text);
             }
@@ -99,6 +104,7 @@ impl Runner {
         if status == CommandStatus::SUCCESS {
             return;
         }
+        self.totals.add(Total::FailedCommands);
         let is_end = matches!(self.state, State::Ending(_));
         // Otherwise the engine does it, to which nothing is sent any more once the end has begun.
         if (request.run.is_none() || is_end) && !self.is_another_try(request) {

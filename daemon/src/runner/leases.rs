@@ -314,6 +314,14 @@ impl Leases {
         open.into_iter().filter_map(|number| self.close(number)).collect()
     }
 
+    /// Begins to close the leases that fit and are not being closed, and returns them.
+    pub(super) fn close_where(&mut self, fits: impl Fn(&Lease) -> bool) -> Vec<Lease> {
+        let is_closing = |lease: &Lease| matches!(lease.state, LeaseState::Closing { .. });
+        let found = self.all.values().filter(|lease| fits(lease) && !is_closing(lease));
+        let numbers: Vec<u64> = found.map(|lease| lease.number).collect();
+        numbers.into_iter().filter_map(|number| self.close(number)).collect()
+    }
+
     fn close(&mut self, number: u64) -> Option<Lease> {
         self.update(number, |lease| {
             let failures = match lease.state {

@@ -30,6 +30,11 @@ impl Losses {
         self.counts.entry(loss).or_default().lost = count;
     }
 
+    /// Returns how many were lost since the start, if any were.
+    pub(super) fn total(&self, loss: Loss) -> Option<u64> {
+        self.counts.get(&loss).map(|count| count.lost)
+    }
+
     /// Returns when there is something to report.
     pub(super) fn due(&self) -> Option<Instant> {
         let unreported = self.counts.values().filter(|count| count.lost > count.reported);

@@ -11,6 +11,7 @@ use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
 use super::lease_file::OpenDoor;
 use super::output::{Kind, Line};
+use super::totals::Total;
 use super::{Runner, State};
 use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_progress};
 
@@ -70,6 +71,9 @@ impl Runner {
                 Phase::Stop => self.close_asked(run, client, door),
             }
             return;
+        }
+        if matches!(effect, Effect::Opened { .. }) {
+            self.totals.add(Total::Openings);
         }
         self.print(effect);
         if let Effect::MarkOneTime { mark, client, door, line, offset } = *effect {

@@ -9,6 +9,7 @@ mod closing;
 mod command_events;
 mod command_output;
 mod commands;
+mod control;
 mod end;
 mod interfaces;
 mod lease_file;
@@ -21,10 +22,12 @@ mod messages;
 mod notify;
 mod one_time;
 mod output;
+mod recent;
 mod reload;
 mod signals;
 mod sniffer_process;
 mod start;
+mod totals;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -39,6 +42,7 @@ use nix::sys::time::TimeSpec;
 
 use self::boot_time::{Alarm, BootTime};
 use self::commands::Commands;
+use self::control::ControlServer;
 use self::end::State;
 use self::interfaces::Interfaces;
 use self::lease_file::LeaseFile;
@@ -53,6 +57,7 @@ use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
 pub(crate) use self::start::{PIPE_MAX, lack_of_doors, print_stderr, style};
+use self::totals::Totals;
 use crate::args::Args;
 use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
@@ -77,6 +82,8 @@ struct Runner {
     /// Rings when a door is to be closed that the engine has not asked for.
     alarm: Alarm,
     commands: Commands,
+    /// The control socket; `None` if it cannot be made.
+    control: Option<ControlServer>,
     output: Output,
     sniffer: SnifferProcess,
     signals: Signals,
@@ -92,6 +99,8 @@ struct Runner {
     notify: Notifier,
     reload: Reload,
     losses: Losses,
+    totals: Totals,
+    started: Instant,
     state: State,
     /// Whether the daemon has ever listened.
     has_listened: bool,
@@ -165,6 +174,7 @@ impl Runner {
                 self.command_event(one);
             }
             self.close_due();
+            self.take_calls();
             if self.continue_ending() {
                 break;
             }
@@ -189,6 +199,10 @@ impl Runner {
         ];
         if let Some((socket, events)) = self.sniffer.wanted() {
             wanted.push(PollFd::new(socket, events));
+        }
+        if let Some(control) = &self.control {
+            let sockets = control.wanted(self.output.recent());
+            wanted.extend(sockets.map(|(socket, events)| PollFd::new(socket, events)));
         }
         let outputs = self.commands.outputs();
         wanted.extend(outputs.map(|output| PollFd::new(output, PollFlags::POLLIN)));

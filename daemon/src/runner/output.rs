@@ -19,6 +19,7 @@ pub(super) use self::log::{open_at_once, open_log};
 use self::screen::Screen;
 use self::writer::{Job, Writer};
 use super::lookup::Names;
+use super::recent::Recent;
 
 /// How many lines may wait to be written.
 const LINES_MAX: usize = 16_384;
@@ -83,6 +84,8 @@ pub(super) struct Output {
     ended: [Receiver<()>; 2],
     /// How many lines were lost since that was last reported.
     lost: u64,
+    /// The latest lines, for the control socket.
+    recent: Recent,
     /// A request to reopen the log file, for which the queue has no room yet.
     reopening: Option<Sinks>,
 }
@@ -102,11 +105,28 @@ impl Output {
             drop(writer);
             let _ = end.send(());
         });
-        Self { jobs: Some(jobs), ended: [ended, screen_ended], lost: 0, reopening: None }
+        Self {
+            jobs: Some(jobs),
+            ended: [ended, screen_ended],
+            lost: 0,
+            recent: Recent::default(),
+            reopening: None,
+        }
+    }
+
+    /// Returns the latest lines of the log.
+    pub(super) const fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Queues a line.
     pub(super) fn line(&mut self, line: Line) {
+        match line.kind {
+            Kind::Transcript | Kind::Opening | Kind::Notice | Kind::Logged => {
+                self.recent.push(&line.text);
+            }
+            Kind::Aside | Kind::Debug => {}
+        }
         if !self.try_to_reopen() {
             self.lost = self.lost.saturating_add(1);
             return;

@@ -13,6 +13,7 @@ use super::marking::check_writable;
 use super::notify::Notifier;
 use super::output::Kind;
 use super::start::{Loaded, load, sinks};
+use super::totals::Total;
 use super::{Runner, State};
 use crate::pid_file::{PidFileError, PidPath};
 use crate::run_lock::Patience;
@@ -91,6 +92,7 @@ impl Runner {
                 );
                 self.output.text(Kind::Notice, text);
                 self.reopen_log();
+                self.totals.add(Total::RejectedReloads);
                 self.tell(Notifier::ready);
             }
         }
@@ -191,6 +193,7 @@ impl Runner {
 
     /// Discards a configuration that the engine has refused.
     pub(super) fn forget_reload(&mut self) {
+        self.totals.add(Total::RejectedReloads);
         self.tell(Notifier::ready);
         if matches!(std::mem::replace(&mut self.reload, Reload::Idle), Reload::AskedAgain(_)) {
             self.reload();

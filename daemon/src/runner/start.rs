@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstream::ColorChoice;
 use knock_config::Config;
@@ -142,6 +142,9 @@ impl Runner {
             watch,
             local: links.addresses,
             pid_file,
+            control: None,
+            totals: super::Totals::default(),
+            started: Instant::now(),
             waiting: None,
             notify,
             reload: super::Reload::Idle,
@@ -151,6 +154,7 @@ impl Runner {
             hurried_from: None,
             exit: Exit::Done,
         };
+        runner.make_control();
         runner.sniffer.queue(&Order::Begin(Box::new(task)));
         runner.follow_interfaces();
         Ok(runner)

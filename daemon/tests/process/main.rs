@@ -10,6 +10,7 @@ mod commands;
 mod common;
 #[cfg(target_arch = "x86_64")]
 mod confinement;
+mod control;
 mod daemonizing;
 mod directives;
 mod grants;

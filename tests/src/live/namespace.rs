@@ -28,7 +28,8 @@ impl Namespace {
     pub fn new() -> Self {
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-        unshare.args(["sh", "-c", "echo ready && exec cat"]);
+        // What daemons put there must not be in the way of other tests.
+        unshare.args(["sh", "-c", "mount -t tmpfs tmpfs /run && echo ready && exec cat"]);
         let holder = Live::start(unshare.stdin(Stdio::piped()));
         // Before this line, the holder may still be in the namespace of the test.
         assert_eq!(holder.line(), "ready");

@@ -52,6 +52,7 @@ impl Folder {
     /// Returns a command that runs the daemon on the real network. The arguments are separated by blanks.
     pub(crate) fn knockd(&self, arguments: &str) -> Command {
         let mut command = Command::new(KNOCKD);
+        command.env("RUNTIME_DIRECTORY", self.directory());
         command.args(arguments.split_whitespace());
         command.current_dir(self.directory()).stdin(Stdio::null());
         command

@@ -1,0 +1,31 @@
+//! The exit status.
+
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It is done.
+    Done = 0,
+    /// The daemon has refused it, or there was nothing to close.
+    Refused = 1,
+    /// The command line has an error.
+    CommandLine = 2,
+    /// There is no daemon at the socket, or it does not answer.
+    NoDaemon = 3,
+    /// Standard output could not be written.
+    Output = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        let status: u8 = match exit {
+            Exit::Done => 0,
+            Exit::Refused => 1,
+            Exit::CommandLine => 2,
+            Exit::NoDaemon => 3,
+            Exit::Output => 4,
+        };
+        Self::from(status)
+    }
+}

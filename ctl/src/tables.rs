@@ -1,0 +1,161 @@
+//! Answers as text for people.
+
+use std::fmt::Write as _;
+
+use knock_config::text::{counted, printable};
+use knock_control::{DaemonState, DoorState, OpenDoor, Status};
+
+/// How many open doors the line of the status names.
+const NAMED_MAX: usize = 3;
+
+/// Returns the state of the daemon in one line.
+pub(crate) fn status(status: &Status, open: &[OpenDoor]) -> String {
+    let state = match status.state {
+        DaemonState::Starting => "starting",
+        DaemonState::Listening => "running",
+        DaemonState::Ending => "ending",
+    };
+    let doors = counted(usize::try_from(status.doors).unwrap_or(usize::MAX), "door");
+    let mut line = format!("knockd: {state}, {doors}, {} open", open.len());
+    if !open.is_empty() {
+        let mut named: Vec<String> = open.iter().take(NAMED_MAX).map(named).collect();
+        let more = open.len().saturating_sub(NAMED_MAX);
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        let _ = write!(line, " ({})", named.join("; "));
+    }
+    let failed = open.iter().filter(|door| door.state == DoorState::Failed).count();
+    if failed > 0 {
+        let _ = write!(line, "; {} cannot be closed, see 'knockctl list'", counted(failed, "door"));
+    }
+    line + "\n"
+}
+
+fn named(open: &OpenDoor) -> String {
+    let left = open.closes_in.filter(|_| open.state == DoorState::Open);
+    let left = left.map(|left| format!(", {} left", time(left))).unwrap_or_default();
+    format!("{} for {}{left}", printable(open.door.as_bytes()), open.client)
+}
+
+/// Returns the open doors as a table.
+pub(crate) fn doors(open: &[OpenDoor]) -> String {
+    if open.is_empty() {
+        return "no door is open that knockd will close\n".to_owned();
+    }
+    let heads = ["DOOR", "CLIENT", "STATE", "CLOSES"].map(str::to_owned);
+    let rows: Vec<[String; 4]> = std::iter::once(heads).chain(open.iter().map(row)).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let [first, second, third] = [width(0), width(1), width(2)];
+    rows.iter().fold(String::new(), |mut table, [door, client, state, closes]| {
+        let _ = writeln!(table, "{door:first$}  {client:second$}  {state:third$}  {closes}");
+        table
+    })
+}
+
+fn row(open: &OpenDoor) -> [String; 4] {
+    let state = match open.state {
+        DoorState::Opening => "opening".to_owned(),
+        DoorState::Open => "open".to_owned(),
+        DoorState::Closing => "closing".to_owned(),
+        DoorState::Failed => format!("STAYS OPEN, {}", counted_tries(open.failures)),
+    };
+    let closes = match (open.state, open.closes_in) {
+        (DoorState::Failed, Some(left)) => format!("next try in {}", time(left)),
+        (DoorState::Opening | DoorState::Open | DoorState::Closing, Some(left)) => {
+            format!("in {}", time(left))
+        }
+        (_, None) => "-".to_owned(),
+    };
+    [printable(open.door.as_bytes()), open.client.clone(), state, closes]
+}
+
+fn counted_tries(failures: u32) -> String {
+    if failures == 1 { "1 try failed".to_owned() } else { format!("{failures} tries failed") }
+}
+
+/// Returns a number of milliseconds in words.
+fn time(milliseconds: u64) -> String {
+    let seconds = milliseconds.div_ceil(1_000);
+    let (minutes, hours, days) =
+        (seconds.checked_div(60), seconds.checked_div(3_600), seconds.checked_div(86_400));
+    let [minutes, hours, days] = [minutes, hours, days].map(Option::unwrap_or_default);
+    match (minutes, hours, days) {
+        (0..=1, ..) => format!("{seconds} s"),
+        (2..=119, ..) => format!("{minutes} min"),
+        (_, 2..=47, _) => format!("{hours} h"),
+        _ => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door(door: &str, state: DoorState, closes_in: Option<u64>, failures: u32) -> OpenDoor {
+        let (door, client) = (door.to_owned(), "2001:db8::1".to_owned());
+        OpenDoor { number: 1, door, client, state, closes_in, failures }
+    }
+
+    fn of(state: DaemonState) -> Status {
+        Status {
+            version: String::new(),
+            pid: 1,
+            state,
+            uptime: 0,
+            interfaces: Vec::new(),
+            doors: 2,
+            open: 0,
+            commands: 0,
+            counters: [].into(),
+        }
+    }
+
+    #[test]
+    fn the_status_is_one_line() {
+        let listening = of(DaemonState::Listening);
+        assert_eq!(status(&listening, &[]), "knockd: running, 2 doors, 0 open\n");
+        let one = door("openSSH", DoorState::Open, Some(700_000), 0);
+        assert_eq!(
+            status(&listening, std::slice::from_ref(&one)),
+            "knockd: running, 2 doors, 1 open (openSSH for 2001:db8::1, 11 min left)\n"
+        );
+        let many = vec![door("a", DoorState::Failed, Some(1), 2); 5];
+        assert_eq!(
+            status(&of(DaemonState::Ending), &many),
+            "knockd: ending, 2 doors, 5 open (a for 2001:db8::1; a for 2001:db8::1; a for \
+             2001:db8::1; 2 more); 5 doors cannot be closed, see 'knockctl list'\n"
+        );
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_has_no_control_characters() {
+        let open = [
+            door("a\u{1b}[31m", DoorState::Opening, None, 0),
+            door("openSSH", DoorState::Open, Some(9_100), 0),
+            door("web", DoorState::Failed, Some(600_000), 2),
+        ];
+        let table = doors(&open);
+        assert!(!table.contains('\u{1b}'), "{table}");
+        insta::assert_snapshot!(table);
+        assert_eq!(doors(&[]), "no door is open that knockd will close\n");
+    }
+
+    #[test]
+    fn times_are_rounded_up_and_short() {
+        for (milliseconds, words) in [
+            (0, "0 s"),
+            (1, "1 s"),
+            (119_000, "119 s"),
+            (120_000, "2 min"),
+            (7_199_000, "119 min"),
+            (7_200_000, "2 h"),
+            (172_800_000, "2 days"),
+        ] {
+            assert_eq!(time(milliseconds), words);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The control socket, with `knockctl` and with messages written by hand.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::common::{Daemon, Machine, Need, Outcome, PROGRAMS, require, wait_until};
+
+/// Doors that stay open until somebody closes them.
+const DOORS: &str = "\
+[options]
+    ControlSocket = DIR/control
+
+[ssh]
+    sequence = 7000:udp,8000:udp
+    start_command = echo %IP% >> DIR/started
+    cmd_timeout = 600
+    stop_command = echo %IP% >> DIR/stopped
+
+[web]
+    sequence = 7001:udp,8001:udp
+    start_command = echo %IP% >> DIR/started
+    cmd_timeout = 600
+    stop_command = echo web >> DIR/stopped; test -e DIR/may-close
+";
+
+/// The program that asks.
+const KNOCKCTL: &str = env!("CARGO_BIN_EXE_knockctl");
+
+fn machine(name: &str) -> Option<Machine> {
+    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(DOORS))
+}
+
+fn knockctl(machine: &Machine, arguments: &str) -> Outcome {
+    machine.run(&format!("exec {KNOCKCTL} --socket control {arguments}"))
+}
+
+/// Returns what it prints, if it succeeds.
+fn said(machine: &Machine, arguments: &str) -> String {
+    let outcome = knockctl(machine, arguments);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
+    outcome.stdout
+}
+
+fn connect(machine: &Machine) -> BufReader<UnixStream> {
+    let stream = UnixStream::connect(machine.folder.path("control")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    BufReader::new(stream)
+}
+
+fn send(connection: &mut BufReader<UnixStream>, message: &Value) {
+    let text = format!("{message}\0");
+    connection.get_mut().write_all(text.as_bytes()).unwrap();
+}
+
+fn receive(connection: &mut BufReader<UnixStream>) -> Value {
+    let mut message = Vec::new();
+    connection.read_until(0, &mut message).unwrap();
+    assert_eq!(message.pop(), Some(0));
+    serde_json::from_slice(&message).unwrap()
+}
+
+#[test]
+fn knockctl_shows_and_closes_doors() {
+    let Some(machine) = machine("knockctl_shows_and_closes_doors") else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    assert_eq!(said(&machine, "status"), "knockd: running, 2 doors, 0 open\n");
+    assert_eq!(said(&machine, "list"), "no door is open that knockd will close\n");
+    machine.knock(&[7000, 8000, 7001, 8001]);
+    wait_until("both doors are open", || {
+        let doors: Value = serde_json::from_str(&said(&machine, "list --format json")).unwrap();
+        let doors = doors["doors"].as_array().unwrap().clone();
+        doors.len() == 2 && doors.iter().all(|door| door["state"] == "open")
+    });
+    let status = said(&machine, "status");
+    let expected = "knockd: running, 2 doors, 2 open (ssh for 127.0.0.1, ";
+    assert!(status.starts_with(expected), "{status}");
+    assert!(said(&machine, "metrics").contains("\nknockd_openings_total 2\n"));
+    let nobody = knockctl(&machine, "close 192.0.2.77");
+    let told = "knockctl: error: no such door is open: 'knockctl list' lists the doors that knockd can \
+                close\n";
+    assert_eq!((nobody.status, nobody.stderr.as_str()), (Some(1), told));
+    assert_eq!(said(&machine, "close ssh"), "closing 1 door\n");
+    machine.wait_for_lines("stopped", 1);
+    daemon.wait_for("ssh: closing it for 127.0.0.1 now, as knockctl asks");
+    // The other one cannot be closed yet, and is tried again.
+    assert_eq!(said(&machine, "close 127.0.0.1"), "closing 1 door\n");
+    wait_until("the failure is shown", || said(&machine, "list").contains("STAYS OPEN, "));
+    assert!(said(&machine, "status").contains("; 1 door cannot be closed, see 'knockctl list'"));
+    machine.folder.write("may-close", "");
+    knockctl(&machine, "close --all");
+    wait_until("it is closed", || said(&machine, "status").ends_with(" 0 open\n"));
+    let lines = said(&machine, "explain 127.0.0.1");
+    assert!(lines.contains("127.0.0.1: ssh: OPEN SESAME\n"), "{lines}");
+    assert!(lines.contains("web: STAYS OPEN for 127.0.0.1; "), "{lines}");
+    let nothing = "knockd has logged nothing about 192.0.2.1 lately\n";
+    assert_eq!(said(&machine, "explain 192.0.2.1"), nothing);
+    assert_eq!(daemon.end().status, Some(0));
+    assert!(!machine.folder.path("control").exists());
+    let gone = knockctl(&machine, "status");
+    assert_eq!(gone.status, Some(3));
+    assert!(gone.stderr.starts_with("knockctl: error: there is no knockd at control: "));
+    // Each was closed once.
+    let stopped = machine.folder.read("stopped");
+    assert_eq!(stopped.lines().filter(|line| *line == "127.0.0.1").count(), 1, "{stopped}");
+}
+
+#[test]
+fn knockctl_reloads_and_follows_the_log() {
+    let Some(machine) = machine("knockctl_reloads_and_follows_the_log") else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    let events = machine.start(&format!("exec {KNOCKCTL} --socket control events"));
+    // It follows from the time at which it is connected, and that is before its first line.
+    wait_until("it has a line", || {
+        said(&machine, "reload");
+        events.line_if_any().is_some()
+    });
+    machine.knock(&[7000, 8000]);
+    while events.line() != "127.0.0.1: ssh: OPEN SESAME" {}
+    machine.folder.write("knockd.conf", "[broken]\nsequence = x\n");
+    said(&machine, "reload");
+    while !events.line().starts_with("reload rejected: ") {}
+    let metrics = said(&machine, "metrics");
+    assert!(metrics.contains("\nknockd_rejected_reloads_total 1\n"), "{metrics}");
+    assert_eq!(daemon.end().status, Some(0));
+    // With the daemon, the lines end.
+    assert_eq!(events.finish().status, Some(3));
+}
+
+#[test]
+fn other_programs_can_use_the_socket_by_the_varlink_protocol() {
+    let name = "other_programs_can_use_the_socket_by_the_varlink_protocol";
+    let Some(machine) = machine(name) else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    let mut connection = connect(&machine);
+    send(&mut connection, &json!({ "method": "org.varlink.service.GetInfo" }));
+    let info = receive(&mut connection);
+    assert_eq!(info["parameters"]["product"], "knockd");
+    for interface in info["parameters"]["interfaces"].as_array().unwrap() {
+        let parameters = json!({ "interface": interface });
+        let method = "org.varlink.service.GetInterfaceDescription";
+        send(&mut connection, &json!({ "method": method, "parameters": parameters }));
+        let description = receive(&mut connection);
+        let text = description["parameters"]["description"].as_str().unwrap();
+        assert!(text.contains(&format!("interface {}", interface.as_str().unwrap())), "{text}");
+    }
+    // Several calls at once are answered in order; one without an answer is not.
+    for (method, oneway) in [("Status", false), ("Reload", true), ("List", false), ("No", false)] {
+        let method = format!("org.knockd.Control.{method}");
+        send(&mut connection, &json!({ "method": method, "oneway": oneway }));
+    }
+    assert_eq!(receive(&mut connection)["parameters"]["state"], "listening");
+    assert_eq!(receive(&mut connection)["parameters"], json!({ "doors": [] }));
+    assert_eq!(receive(&mut connection)["error"], "org.varlink.service.MethodNotFound");
+    daemon.wait_for_beginning("re-reading config file: ");
+    // What is no message ends this connection, and no other.
+    let mut other = connect(&machine);
+    other.get_mut().write_all(b"GET / HTTP/1.1\r\n\0").unwrap();
+    assert_eq!(other.read_to_end(&mut Vec::new()).unwrap(), 0);
+    send(&mut connection, &json!({ "method": "org.knockd.Control.List" }));
+    assert_eq!(receive(&mut connection)["parameters"], json!({ "doors": [] }));
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn who_is_not_root_may_only_ask_and_only_as_a_member_of_the_group() {
+    let name = "who_is_not_root_may_only_ask_and_only_as_a_member_of_the_group";
+    let programs = [PROGRAMS, &["setpriv"]].concat();
+    if !require(name, &programs, Need::Namespaces) {
+        return;
+    }
+    let machine = Machine::with(DOORS);
+    machine.folder.open_to_all();
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("started", 1);
+    // As an administrator would, where there is no group of that name.
+    machine.set_up("chgrp 4321 control && chmod 660 control");
+    machine.set_up(&format!("cp {KNOCKCTL} . && chmod 755 knockctl"));
+    let run = |ids: &str, arguments: &str| {
+        machine.run(&format!(
+            "exec setpriv --clear-groups {ids} ./knockctl --socket control {arguments}"
+        ))
+    };
+    let member = "--reuid 1234 --regid 4321";
+    let status = run(member, "status");
+    assert_eq!(status.status, Some(0), "{}", status.stderr);
+    for change in ["close --all", "reload"] {
+        let refused = run(member, change);
+        let told = "knockctl: error: only root, or the user that knockd runs as, may do that\n";
+        assert_eq!((refused.status, refused.stderr.as_str()), (Some(1), told));
+    }
+    let stranger = run("--reuid 1234 --regid 1234", "status");
+    assert_eq!(stranger.status, Some(3));
+    assert!(stranger.stderr.contains("you may not use control: run this as root"));
+    assert_eq!(machine.folder.read("stopped"), "");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn without_a_socket_the_daemon_does_its_work() {
+    let Some(machine) = machine("without_a_socket_the_daemon_does_its_work") else { return };
+    machine.folder.write("control", "not a socket");
+    let daemon = Daemon::start(&machine, "-v");
+    daemon.wait_for_error_beginning("knockd: warning: cannot make the control socket ");
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("started", 1);
+    assert_eq!(daemon.end().status, Some(0));
+    assert_eq!(machine.folder.read("control"), "not a socket");
+}
