@@ -1,5 +1,7 @@
 //! Reloads and ends.
 
+use std::fs;
+
 use nix::sys::signal::Signal;
 
 use crate::common::{Machine, wait_until};
@@ -102,4 +104,43 @@ fn a_signal_that_means_nothing_ends_knockd_08_only() {
         });
         assert_eq!(ended, [true, false], "{signal}");
     }
+}
+
+#[test]
+fn a_storm_of_knocks_and_reloads_is_survived_by_us_only() {
+    if !can_run("a_storm_of_knocks_and_reloads_is_survived_by_us_only", &[]) {
+        return;
+    }
+    let [theirs, ours] = both(&storm(0), |machine, program| {
+        let (_live, process) = listen(machine, program, "");
+        let knocker = machine.knocker([127, 0, 0, 1]);
+        let mut sent = 0;
+        for number in 1..=100 {
+            machine.folder.write("new.conf", &storm(number));
+            let [new, old] = ["new.conf", "knockd.conf"].map(|name| machine.folder.path(name));
+            fs::rename(new, old).unwrap();
+            // Once the daemon has crashed, it has no ID.
+            process.inner()?;
+            process.signal(Signal::SIGHUP);
+            for _ in 0..5 {
+                knocker.knock(&[7001, 7002]);
+                sent += 1;
+            }
+        }
+        knocker.knock(&[7009]);
+        machine.wait_for_text("log", "last: OPEN SESAME");
+        // Openings while a command runs are one.
+        Some(sent - machine.folder.read("log").matches("storm: Stage 2").count())
+    });
+    assert_eq!((theirs, ours), (None, Some(0)));
+}
+
+/// A configuration for a storm of knocks. Each number has another kernel filter.
+fn storm(number: u16) -> String {
+    let other = 20_000 + number;
+    format!(
+        "[options]\nlogfile = DIR/log\n[storm]\nsequence = 7001:udp,7002:udp\nseq_timeout = 300\n\
+         command = true\n[other]\nsequence = {other}:udp\ncommand = true\n[last]\n\
+         sequence = 7009:udp\ncommand = true\n"
+    )
 }

@@ -17,4 +17,5 @@ mod knockers;
 mod life;
 mod links;
 mod reknock;
+mod reloads;
 mod seed;
