@@ -1,6 +1,7 @@
 //! The end of the daemon: all doors are closed.
 
 use std::fmt;
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use nix::sys::signal::Signal;
 
 use super::boot_time::BootTime;
 use super::closing::stop_of;
+use super::heartbeat::Heartbeat;
 use super::leases::Lease;
 use super::notify::Notifier;
 use super::output::Kind;
@@ -65,7 +67,8 @@ impl Runner {
             return;
         }
         self.state = State::Listening;
-        self.has_listened = true;
+        self.heartbeat = Heartbeat::new(Instant::now());
+        let is_first = !std::mem::replace(&mut self.has_listened, true);
         if let Some(waiting) = self.waiting.take() {
             // Warnings so far belong on the terminal, which is closed next.
             self.output.flush();
@@ -83,7 +86,9 @@ impl Runner {
         };
         self.output.text(Kind::Aside, format!("{state}..."));
         self.output.text(Kind::Logged, format!("starting up, {state}"));
-        self.close_left_open();
+        if is_first {
+            self.close_left_open();
+        }
         self.tell(Notifier::ready);
         self.reload_if_early();
     }
@@ -129,12 +134,11 @@ impl Runner {
     }
 
     /// Begins the end because the sniffer has ended by itself.
-    pub(super) fn end_without_sniffer(&mut self) {
-        if matches!(self.state, State::Ending(_)) {
-            return;
-        }
-        let status = self.sniffer.status();
-        let has_said_why = matches!(&status, Ok(status) if status.code() == Some(1));
+    pub(super) fn end_without_sniffer(
+        &mut self,
+        status: io::Result<ExitStatus>,
+        has_said_why: bool,
+    ) {
         if !has_said_why {
             let how = status.map_or_else(|error| error.to_string(), ended_how);
             let text = format!(
@@ -250,7 +254,7 @@ impl Runner {
 }
 
 /// Returns how a process ended, in words.
-fn ended_how(status: ExitStatus) -> String {
+pub(super) fn ended_how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(number)) => match Signal::try_from(number) {

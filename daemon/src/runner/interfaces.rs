@@ -99,7 +99,6 @@ impl Interfaces {
     }
 
     /// Forgets all captures, because another sniffer takes the place of the one that has them.
-    #[expect(dead_code, reason = "for a sniffer that is replaced")]
     pub(super) fn forget_captures(&mut self) {
         self.open.clear();
     }

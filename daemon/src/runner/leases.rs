@@ -383,6 +383,19 @@ impl Leases {
         }
         Some(lease)
     }
+
+    /// Notes that a new engine runs, which knows of no lease. It calls the doors by these ids.
+    pub(super) fn lose_engine(&mut self, ids: &BTreeMap<DoorId, DoorId>) {
+        self.asked_later.clear();
+        self.asked_later_count = 0;
+        self.by_key.clear();
+        self.due.clear();
+        for mut lease in std::mem::take(&mut self.all).into_values() {
+            lease.has_engine = false;
+            lease.door = lease.door.and_then(|door| ids.get(&door).copied());
+            self.insert(lease);
+        }
+    }
 }
 
 /// Returns how long to wait after so many failures.

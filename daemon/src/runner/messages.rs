@@ -31,13 +31,14 @@ impl Runner {
         }
         self.report_losses(false);
         if self.sniffer.has_ended() {
-            self.end_without_sniffer();
+            self.sniffer_ended();
         }
     }
 
     fn take_message(&mut self, message: Message) {
         match message {
             Message::Listening => self.begin_work(),
+            Message::Alive => self.answered(),
             Message::Ended => {}
             Message::Effect(effect) => self.take_effect(&effect),
             Message::SeenPacket(packet) => self.output.text(Kind::Debug, seen(&packet)),

@@ -11,6 +11,7 @@ mod command_output;
 mod commands;
 mod control;
 mod end;
+mod heartbeat;
 mod interfaces;
 mod lease_file;
 mod leases;
@@ -24,6 +25,7 @@ mod one_time;
 mod output;
 mod recent;
 mod reload;
+mod replacement;
 mod signals;
 mod sniffer_process;
 mod start;
@@ -36,6 +38,7 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use knock_config::Files;
 use knock_engine::Doors;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -44,6 +47,7 @@ use self::boot_time::{Alarm, BootTime};
 use self::commands::Commands;
 use self::control::ControlServer;
 use self::end::State;
+use self::heartbeat::Heartbeat;
 use self::interfaces::Interfaces;
 use self::lease_file::LeaseFile;
 use self::leases::Leases;
@@ -53,6 +57,7 @@ use self::notify::Notifier;
 use self::one_time::OneTime;
 use self::output::Output;
 use self::reload::Reload;
+use self::replacement::Replacement;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, load};
@@ -86,6 +91,10 @@ struct Runner {
     control: Option<ControlServer>,
     output: Output,
     sniffer: SnifferProcess,
+    heartbeat: Heartbeat,
+    replacement: Replacement,
+    /// The files of the present configuration, for a new sniffer.
+    files: Files,
     signals: Signals,
     watch: Watch,
     interfaces: Interfaces,
@@ -165,6 +174,8 @@ impl Runner {
             self.wait();
             self.take_signals();
             self.take_messages();
+            self.beat();
+            self.replace_if_due();
             self.take_changes();
             let Self { commands, sniffer, .. } = &mut self;
             commands.reap(|id| sniffer.collect(id), &mut events);
@@ -186,7 +197,9 @@ impl Runner {
     /// Waits until something happens or is due.
     fn wait(&mut self) {
         let due = self.commands.watch_due().into_iter().chain(self.state.deadline());
-        let due = due.chain(self.losses.due()).chain(self.interfaces.retry()).min();
+        let due = due.chain(self.losses.due()).chain(self.interfaces.retry());
+        let beat = self.heartbeat.due().filter(|_| matches!(self.state, State::Listening));
+        let due = due.chain(self.replacement.due()).chain(beat).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         let closing = self.next_closing();
         // Without the alarm, poll must end in time.

@@ -133,6 +133,22 @@ impl OneTime {
         self.files.get(file).into_iter().chain(of_door)
     }
 
+    /// Marks what was used of these files, in the texts only.
+    pub(super) fn mark_used(&self, files: &mut Files) {
+        for (name, known) in &self.files {
+            let Some(text) = files.one_time.get_mut(name).filter(|text| **text == known.text)
+            else {
+                continue;
+            };
+            for &offset in &known.used_lines {
+                let at = usize::try_from(offset).ok();
+                if let Some(first) = at.and_then(|at| text.get_mut(at)) {
+                    *first = b'#';
+                }
+            }
+        }
+    }
+
     /// Marks a sequence as used. Whether that succeeds or not, it counts as used from now on.
     pub(super) fn mark(&mut self, id: DoorId, line: u32, offset: u64) -> Result<(), NotUsed> {
         let no_such_line = || NotUsed::NotMarked(NotMarked::NoSuchLine);

@@ -185,6 +185,7 @@ impl Runner {
         }
         let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();
         self.one_time.renew(&config, &files, ids);
+        self.files = files;
         self.tell(Notifier::ready);
         if again {
             self.reload();

@@ -113,16 +113,7 @@ impl Runner {
         check_captures(&settings.interfaces)?;
         let names = if args.lookup { Some(start_resolver(settings.user)?) } else { None };
         let sinks = sinks(args, &settings);
-        let task = Task {
-            addresses: links.addresses.iter().copied().collect(),
-            ipv4_only: args.only_ip_v4,
-            every_line: sinks.want_every_line(),
-            debug: args.debug,
-            records: recording.is_some(),
-            max_attempts: args.max_attempts,
-            becomes: settings.user,
-            files,
-        };
+        let records = recording.is_some();
         let (sniffer, socket) = start_sniffer(args, &settings, recording)?;
         let mut runner = Self {
             args: args.clone(),
@@ -138,6 +129,9 @@ impl Runner {
             lease_file,
             output: Output::new(sinks, names),
             sniffer: super::SnifferProcess::new(sniffer, socket),
+            heartbeat: super::Heartbeat::new(Instant::now()),
+            replacement: super::Replacement::new(),
+            files: files.clone(),
             signals: super::Signals::new(signals),
             watch,
             local: links.addresses,
@@ -155,9 +149,24 @@ impl Runner {
             exit: Exit::Done,
         };
         runner.make_control();
+        let task = runner.task(files, records);
         runner.sniffer.queue(&Order::Begin(Box::new(task)));
         runner.follow_interfaces();
         Ok(runner)
+    }
+
+    /// Returns what a sniffer is to do.
+    pub(super) fn task(&self, files: Files, records: bool) -> Task {
+        Task {
+            addresses: self.local.iter().copied().collect(),
+            ipv4_only: self.args.only_ip_v4,
+            every_line: sinks(&self.args, &self.settings).want_every_line(),
+            debug: self.args.debug,
+            records,
+            max_attempts: self.args.max_attempts,
+            becomes: self.settings.user,
+            files,
+        }
     }
 }
 
@@ -236,7 +245,7 @@ fn create(path: &Path) -> Result<File, Failure> {
 }
 
 /// Starts the program a second time, to read packets.
-fn start_sniffer(
+pub(super) fn start_sniffer(
     args: &Args,
     settings: &Settings,
     recording: Option<File>,

@@ -151,7 +151,11 @@ impl<'a> Sniffer<'a> {
             // Orders come first: a packet at a new address may be there already.
             let ended = self.handle_orders();
             self.update_filters();
-            self.read_packets(now);
+            // If the runner hangs, the results of packets would fill the memory. The kernel drops and counts
+            // those for which it has no room.
+            if !self.outbox.is_full() {
+                self.read_packets(now);
+            }
             self.handle_packets(now);
             ended?;
             self.count_losses(now);
@@ -166,7 +170,7 @@ impl<'a> Sniffer<'a> {
         events.set(PollFlags::POLLOUT, !self.outbox.is_empty());
         let mut wanted = vec![PollFd::new(self.runner.as_fd(), events)];
         for capture in &self.captures {
-            if self.merge.room(capture.number()) > 0 {
+            if self.merge.room(capture.number()) > 0 && !self.outbox.is_full() {
                 wanted.push(PollFd::new(capture.as_fd(), PollFlags::POLLIN));
             }
         }
@@ -233,6 +237,7 @@ impl<'a> Sniffer<'a> {
             Order::EndCapture(number) => self.end_capture(number),
             Order::Settle(number) => self.settle = Some(number),
             Order::Begin(_) => return Err(End::Order(InvalidOrder)),
+            Order::AreYouThere => outbox.push(&Message::Alive),
             Order::CommandEnded { run, status } => host.command_ended(run, status, outbox),
             Order::OneTimeMarked { mark, is_marked } => {
                 host.one_time_marked(mark, is_marked, outbox);

@@ -18,6 +18,9 @@ use crate::wire::{Level, Loss, Message, is_progress};
 /// limits their number.
 const LINES_MAX: usize = 4 << 20;
 
+/// How many bytes may wait before no more packets are read.
+const BYTES_MAX: usize = 16 << 20;
+
 /// How often a line says that a door is busy.
 const BUSY_EVERY: Duration = Duration::from_mins(1);
 
@@ -67,6 +70,11 @@ impl Outbox {
     /// Returns how many one-time sequences were to be marked as used since the start.
     pub(super) const fn marks(&self) -> u64 {
         self.marks
+    }
+
+    /// Returns whether so much waits that packets must wait, too.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() >= BYTES_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {

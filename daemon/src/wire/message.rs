@@ -17,6 +17,8 @@ const TEXT_MAX: usize = 512;
 pub(crate) enum Message {
     /// It listens, and has given up its privileges.
     Listening,
+    /// It answers `Order::AreYouThere`.
+    Alive,
     /// This is its last message.
     Ended,
     /// What the engine wants done or reported.
@@ -98,6 +100,7 @@ impl Message {
             Self::Listening => {
                 (Some(Fields { kind: kind::LISTENING, ..Fields::default() }), vec![])
             }
+            Self::Alive => (Some(Fields { kind: kind::ALIVE, ..Fields::default() }), vec![]),
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
             Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
             Self::CaptureFailed(number) => {
@@ -198,6 +201,7 @@ impl MessageReader {
 fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, InvalidMessage> {
     Ok(match fields.kind {
         kind::LISTENING => Message::Listening,
+        kind::ALIVE => Message::Alive,
         kind::ENDED => Message::Ended,
         kind::STALE => Message::Stale,
         kind::CAPTURE_FAILED => {

@@ -29,6 +29,8 @@ pub(crate) enum Order {
     Settle(u32),
     /// The local addresses have changed to these.
     Addresses(Vec<IpAddr>),
+    /// Answer with `Message::Alive`.
+    AreYouThere,
     /// Reload the configuration. When the files were read, this many one-time sequences had been marked
     /// as used since the start; if the sniffer has asked for more by now, the files are stale.
     Reload { marks: u64, files: Files },
@@ -85,6 +87,7 @@ mod kind {
     pub(super) const COMMAND_ENDED: u8 = 2;
     pub(super) const ADDRESSES: u8 = 3;
     pub(super) const RELOAD: u8 = 4;
+    pub(super) const ARE_YOU_THERE: u8 = 15;
     pub(super) const ONE_TIME_MARKED: u8 = 32;
     pub(super) const CAPTURE: u8 = 5;
     pub(super) const END_CAPTURE: u8 = 6;
@@ -131,6 +134,7 @@ impl Order {
                 out.addresses(addresses);
                 kind::ADDRESSES
             }
+            Self::AreYouThere => kind::ARE_YOU_THERE,
             Self::Reload { marks, files } => {
                 out.0.extend(marks.to_be_bytes());
                 out.files(files);
@@ -230,6 +234,7 @@ impl OrderReader {
             kind::END_CAPTURE => Order::EndCapture(CaptureNumber(content.word()?)),
             kind::SETTLE => Order::Settle(content.word()?),
             kind::ADDRESSES => Order::Addresses(content.addresses()?),
+            kind::ARE_YOU_THERE => Order::AreYouThere,
             kind::RELOAD => Order::Reload {
                 marks: u64::from_be_bytes(content.array()?),
                 files: content.files()?,
@@ -378,6 +383,7 @@ mod tests {
             }),
             Order::EndCapture(CaptureNumber(7)),
             Order::Settle(u32::MAX - 1),
+            Order::AreYouThere,
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
             Order::Reload { marks: u64::MAX - 1, files: files() },

@@ -183,45 +183,36 @@ fn a_second_signal_ends_at_once_and_lists_the_doors_that_stay_open() {
     let commands = "start_command = true\ncmd_timeout = 600\n\
                     stop_command = [ %IP% = 127.0.0.2 ] || { touch DIR/%IP%; exec sleep 600; }";
     let Some(machine) = machine(name, commands) else { return };
-    for begins_by_itself in [false, true] {
-        for address in ["127.0.0.1", "127.0.0.3"] {
-            let _ = std::fs::remove_file(machine.folder.path(address));
-        }
-        let daemon = Daemon::start(&machine, "-v");
-        for last in [1, 2, 3, 3] {
-            machine.knocker([127, 0, 0, last]).knock(&[7000]);
-            daemon.wait_for(&format!("127.0.0.{last}: door: OPEN SESAME"));
-            // A second one waits until the first has ended.
-            daemon.wait_for("door: running command: true");
-        }
-        let first = if begins_by_itself { &daemon.sniffer } else { &daemon.runner };
-        first.signal(if begins_by_itself { Signal::SIGKILL } else { Signal::SIGTERM });
-        for client in ["127.0.0.1", "127.0.0.3"] {
-            wait_until("it is being closed", || machine.folder.path(client).exists());
-        }
-        wait_until("it has ended", || {
-            // It may have ended by now.
-            let _ = kill(daemon.runner.id, Signal::SIGTERM);
-            machine.named("knockd").is_empty()
-        });
-        let outcome = daemon.live.finish();
-        assert_eq!(outcome.status, Some(1));
-        let folder = machine.folder.directory().display();
-        let times = |client: &str| {
-            let line = format!(
-                "door: STAYS OPEN for {client}; to close it, run: [ {client} = 127.0.0.2 ] || {{ touch \
-                 {folder}/{client}; exec sleep 600; }}"
-            );
-            outcome.stderr.lines().filter(|one| *one == line).count()
-        };
-        assert!(
-            outcome.stderr.contains("exiting at once, because of a second signal"),
-            "{outcome:?}"
-        );
-        // The door of 127.0.0.1 is being closed; that of 127.0.0.3 is, and has to be a second time.
-        let times = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(times);
-        assert_eq!(times, [1, 0, 2], "{outcome:?}");
+    let daemon = Daemon::start(&machine, "-v");
+    for last in [1, 2, 3, 3] {
+        machine.knocker([127, 0, 0, last]).knock(&[7000]);
+        daemon.wait_for(&format!("127.0.0.{last}: door: OPEN SESAME"));
+        // A second one waits until the first has ended.
+        daemon.wait_for("door: running command: true");
     }
+    daemon.runner.signal(Signal::SIGTERM);
+    for client in ["127.0.0.1", "127.0.0.3"] {
+        wait_until("it is being closed", || machine.folder.path(client).exists());
+    }
+    wait_until("it has ended", || {
+        // It may have ended by now.
+        let _ = kill(daemon.runner.id, Signal::SIGTERM);
+        machine.named("knockd").is_empty()
+    });
+    let outcome = daemon.live.finish();
+    assert_eq!(outcome.status, Some(1));
+    let folder = machine.folder.directory().display();
+    let times = |client: &str| {
+        let line = format!(
+            "door: STAYS OPEN for {client}; to close it, run: [ {client} = 127.0.0.2 ] || {{ touch \
+             {folder}/{client}; exec sleep 600; }}"
+        );
+        outcome.stderr.lines().filter(|one| *one == line).count()
+    };
+    assert!(outcome.stderr.contains("exiting at once, because of a second signal"), "{outcome:?}");
+    // The door of 127.0.0.1 is being closed; that of 127.0.0.3 is, and has to be a second time.
+    let times = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(times);
+    assert_eq!(times, [1, 0, 2], "{outcome:?}");
 }
 
 #[test]

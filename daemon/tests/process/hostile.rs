@@ -114,19 +114,79 @@ fn a_closed_standard_output_does_not_end_the_daemon() {
 }
 
 #[test]
-fn a_daemon_whose_sniffer_was_killed_closes_its_doors_and_says_so() {
-    let name = "a_daemon_whose_sniffer_was_killed_closes_its_doors_and_says_so";
+fn doors_are_closed_in_time_though_the_sniffer_was_killed_and_replaced() {
+    let name = "doors_are_closed_in_time_though_the_sniffer_was_killed_and_replaced";
     let Some(machine) = machine(name) else { return };
-    machine.folder.write("knockd.conf", &CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 600"));
+    machine.folder.write("knockd.conf", &CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 3"));
     let daemon = Daemon::start(&machine, "-v");
     machine.knock(&[7001, 8001]);
     machine.wait_for_lines("started", 1);
+    for time in 1..=2 {
+        machine.process("knockd: sniffer").signal(Signal::SIGKILL);
+        daemon.wait_for_error_beginning(
+            "knockd: error: the process that reads packets has died (killed by SIGKILL); starting another: ",
+        );
+        daemon.wait_for("listening on lo...");
+        machine.wait_for_lines("started", time);
+        // The new one has not opened it.
+        daemon.wait_for("127.0.0.1: timed: command timeout");
+        machine.wait_for_lines("stopped", time);
+        machine.knock(&[7001, 8001]);
+        daemon.wait_for("127.0.0.1: timed: OPEN SESAME");
+        machine.wait_for_lines("started", time + 1);
+    }
+    let outcome = daemon.end();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    assert_eq!(machine.folder.read("stopped").lines().count(), 3);
+}
+
+#[test]
+fn a_sniffer_that_does_not_answer_is_reported_and_replaced() {
+    let name = "a_sniffer_that_does_not_answer_is_reported_and_replaced";
+    let Some(machine) = machine(name) else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    // One that answers again is left alone.
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    let silent = "knockd: warning: the process that reads packets does not answer: no knock is heard, and \
+                  doors are closed without it";
+    daemon.wait_for_error(silent);
+    daemon.sniffer.signal(Signal::SIGCONT);
+    daemon.wait_for_error("the process that reads packets answers again");
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    daemon.wait_for_error(silent);
+    daemon.wait_for_error(
+        "knockd: error: the process that reads packets has not answered for 15 seconds; killing it",
+    );
+    daemon.wait_for_error_beginning(
+        "knockd: error: the process that reads packets has died (killed by",
+    );
+    daemon.wait_for("listening on lo...");
+    machine.knock(&[7001, 8001]);
+    machine.wait_for_lines("stopped", 1);
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_one_time_sequence_that_was_used_stays_used_if_the_sniffer_is_replaced() {
+    let name = "a_one_time_sequence_that_was_used_stays_used_if_the_sniffer_is_replaced";
+    let Some(machine) = machine(name) else { return };
+    let config = "[once]\none_time_sequences = DIR/once\ncommand = echo >> DIR/started\n";
+    machine.folder.write("knockd.conf", config);
+    machine.folder.write("once", " 7000:udp\n 7001:udp\n");
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7000]);
+    machine.wait_for_lines("started", 1);
     daemon.sniffer.signal(Signal::SIGKILL);
-    let outcome = daemon.live.finish();
-    let error = "knockd: error: the process that reads packets has died (killed by SIGKILL); closing all \
-             doors and exiting\n";
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), error));
-    assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
+    daemon.wait_for_error_beginning(
+        "knockd: error: the process that reads packets has died (killed by",
+    );
+    daemon.wait_for("listening on lo...");
+    machine.knock(&[7000, 7001]);
+    machine.wait_for_lines("started", 2);
+    let outcome = daemon.end();
+    assert_eq!(outcome.status, Some(0));
+    assert_eq!(outcome.stdout.matches("OPEN SESAME").count(), 1, "{outcome:?}");
+    assert_eq!(machine.folder.read("started").lines().count(), 2);
 }
 
 #[test]

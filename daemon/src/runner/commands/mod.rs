@@ -142,15 +142,40 @@ impl Commands {
     /// Queues a command, and starts it if it is its turn.
     pub(super) fn submit(&mut self, request: CommandRequest, events: &mut Vec<CommandEvent>) {
         let (door, phase) = (request.door, request.phase);
-        if phase == Phase::Start {
-            let count = self.starts_of.entry(door).or_default();
-            *count = count.saturating_add(1);
-            self.starts_count = self.starts_count.saturating_add(1);
-        }
+        self.count_start(phase, door);
         self.queue(request.clone());
         self.start(events);
         if self.lack.is_none() && self.lane(phase).must_say_waits(door) {
             events.push(CommandEvent::Waits(request));
+        }
+    }
+
+    /// Notes that a new engine runs, which has asked for none of the commands, and calls the doors by these
+    /// ids.
+    pub(super) fn lose_engine(&mut self, ids: &BTreeMap<DoorId, DoorId>) {
+        let waiting = self.withdraw_waiting();
+        let rename = |request: &mut CommandRequest| {
+            request.run = None;
+            request.door = request.door.and_then(|door| ids.get(&door).copied());
+        };
+        for mut running in std::mem::take(&mut self.running).into_values() {
+            let (phase, is_fresh) = (running.request.phase, running.is_fresh);
+            self.lane(phase).ended(running.request.door, is_fresh);
+            self.forget_start(phase, running.request.door);
+            rename(&mut running.request);
+            let door = running.request.door;
+            self.lane(phase).begun(door);
+            if !is_fresh {
+                self.lane(phase).aged(door);
+            }
+            self.count_start(phase, door);
+            self.running.insert(running.id(), running);
+        }
+        self.busy = self.running.values().map(|one| one.request.key()).collect();
+        for mut request in waiting {
+            rename(&mut request);
+            self.count_start(request.phase, request.door);
+            self.queue(request);
         }
     }
 
@@ -176,6 +201,15 @@ impl Commands {
         }
         self.busy = self.running.values().map(|one| one.request.key()).collect();
         waiting
+    }
+
+    /// Notes that a command runs or waits.
+    fn count_start(&mut self, phase: Phase, door: Option<DoorId>) {
+        if phase == Phase::Start {
+            let count = self.starts_of.entry(door).or_default();
+            *count = count.saturating_add(1);
+            self.starts_count = self.starts_count.saturating_add(1);
+        }
     }
 
     /// Notes that a command neither runs nor waits any more.

@@ -184,6 +184,24 @@ fn a_door_that_failed_to_close_is_not_closed_while_it_is_open_again() {
 }
 
 #[test]
+fn leases_of_an_engine_that_is_gone_are_closed_without_a_margin() {
+    let mut scene = Scene::new();
+    let first = scene.open(0, 1, 0);
+    let second = scene.open(1, 2, 1);
+    let opening = scene.begin(0, 3);
+    let ids = scene.doors.in_order().map(|(id, _)| (id, id)).collect();
+    scene.leases.lose_engine(&ids);
+    assert_eq!((scene.due(10), scene.due(11)), (vec![first], vec![second]));
+    let now = scene.at(20);
+    scene.leases.opened(opening, CommandStatus::SUCCESS, now);
+    assert_eq!(scene.due(30), [opening]);
+    // The new engine knows only what it has opened itself.
+    scene.leases.closed(first);
+    let third = scene.open(0, 1, 40);
+    assert_eq!(scene.asked(0, 1), (Some(third), vec![]));
+}
+
+#[test]
 fn a_lease_is_doubtful_if_its_start_failed_or_the_same_stop_command_has_succeeded() {
     let mut scene = Scene::new();
     let failed = scene.begin(0, 1);

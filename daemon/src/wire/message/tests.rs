@@ -69,6 +69,7 @@ fn messages() -> Vec<Message> {
         Message::Listening,
         Message::Ended,
         Message::Stale,
+        Message::Alive,
         Message::CaptureFailed(CaptureNumber(u32::MAX)),
         Message::Settled(u32::MAX - 1),
         seen(four, six),
@@ -131,7 +132,7 @@ fn a_message_that_no_working_sniffer_sends_is_invalid() {
         Fields { small: 33, ..valid },
         Fields { client: None, ..valid },
         Fields { kind: kind::SEEN_PACKET, destination: None, ..valid },
-        Fields { kind: kind::LOST, small: 5, ..valid },
+        Fields { kind: kind::LOST, small: 6, ..valid },
         Fields { kind: kind::TEXT, length: 513, ..valid },
         Fields { kind: kind::ADOPTED, length: 65_536, ..valid },
         Fields { small: 2, ..of(kind::RUN_COMMAND) },
@@ -156,7 +157,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic_or_name_a_door_that_does_not_exist(
         sent in proptest::collection::vec(any::<u8>(), 0..400),
-        kind in prop_oneof![1..7_u8, 16..26_u8, 32..38_u8],
+        kind in prop_oneof![1..11_u8, 16..26_u8, 32..38_u8],
     ) {
         let doors = doors();
         let mut reader = MessageReader::default();
