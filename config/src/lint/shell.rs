@@ -19,9 +19,11 @@ pub(super) struct Script<'a> {
 }
 
 impl<'a> Script<'a> {
-    /// The most brackets, substitutions and compound commands in a line that is parsed: the parser calls
-    /// itself for each, and the time grows with the cube of their depth.
+    /// The most brackets and compound commands in a line that is parsed: the parser calls itself for each.
     const MAX_NESTING: usize = 32;
+
+    /// The most substitutions in a line that is parsed: the time grows with the cube of their depth.
+    const MAX_SUBSTITUTIONS: usize = 3;
 
     /// A line that runs nothing.
     pub(super) fn nothing() -> Self {
@@ -37,7 +39,9 @@ impl<'a> Script<'a> {
 
     fn add_line(&mut self, line: Piece<'a>, may_nest: bool) {
         let text = one_character_per_byte(line.bytes());
-        if nesting(line.bytes()) > Self::MAX_NESTING {
+        if nesting(line.bytes()) > Self::MAX_NESTING
+            || substitutions(line.bytes()) > Self::MAX_SUBSTITUTIONS
+        {
             self.is_whole = false;
             return;
         }
@@ -145,6 +149,13 @@ fn nesting(line: &[u8]) -> usize {
     let brackets = line.iter().filter(|byte| b"({`!".contains(byte)).count();
     let words = line.split(|byte| !byte.is_ascii_alphanumeric());
     brackets.saturating_add(words.filter(|word| OPENS.contains(word)).count())
+}
+
+/// Returns how many substitutions begin in the line, or more.
+fn substitutions(line: &[u8]) -> usize {
+    let quoted = line.iter().filter(|byte| **byte == b'`').count().div_ceil(2);
+    let begins = |pair: &&[u8]| matches!(pair, [b'$' | b'<' | b'>', b'('] | [b'$', b'{' | b'[']);
+    line.windows(2).filter(begins).count().saturating_add(quoted)
 }
 
 /// What a command such as `sh -c` runs.

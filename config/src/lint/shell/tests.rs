@@ -123,3 +123,11 @@ fn a_line_that_nests_deeply_is_not_parsed() {
     assert_eq!((found, is_whole), (vec!["x".into()], true));
     assert_eq!(commands(&format!("{}x{}", "( ".repeat(33), " )".repeat(33))), (vec![], false));
 }
+
+#[test]
+fn a_line_with_many_substitutions_is_not_parsed() {
+    let nested = |depth: usize| format!("a {}b{}", "$(".repeat(depth), ")".repeat(depth));
+    assert_eq!(commands(&nested(3)).0.len(), 1);
+    assert_eq!(commands(&nested(4)), (vec![], false));
+    assert_eq!(commands(&format!("a {}", "`b` ".repeat(4))), (vec![], false));
+}
