@@ -12,5 +12,5 @@ pub use interface::{
     OpenDoor, OpenDoors, Reply, Status, description, encode,
 };
 
-/// Where the socket is, unless the daemon is told another place.
+/// Where the socket is, unless a directive names another place.
 pub const DEFAULT_SOCKET: &str = "/run/knockd/knockd.varlink";

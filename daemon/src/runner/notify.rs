@@ -1,4 +1,4 @@
-//! What the service manager is told: that the daemon listens, reloads or ends, by the protocol of
+//! Messages to the service manager: that the daemon listens, reloads or ends, by the protocol of
 //! `sd_notify`(3).
 
 use std::env;
@@ -19,7 +19,7 @@ use super::output::Kind;
 /// The variable with the socket of the service manager.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// The service manager, if there is one that wants to be told.
+/// The service manager, if there is one that wants messages.
 #[derive(Debug, Default)]
 pub(super) struct Notifier {
     socket: Option<UnixDatagram>,
@@ -78,7 +78,7 @@ impl Notifier {
 }
 
 impl Runner {
-    /// Tells the service manager something. That it cannot be told is logged: it may end the daemon.
+    /// Tells the service manager something. A failure is logged: without the message the manager may end the daemon.
     pub(super) fn tell(&mut self, message: impl FnOnce(&Notifier) -> io::Result<()>) {
         if let Err(error) = message(&self.notify) {
             let text =
