@@ -70,10 +70,14 @@ pub struct Options {
     pub log_time: Option<Given<LogTime>>,
     /// `CommandLimit`: how long a command may run, at least 1 second.
     pub command_limit: Option<Given<Seconds>>,
-    /// `LeaseFile`: where the daemon remembers which doors are open.
+    /// `StateDir`: the folder in which the daemon remembers which doors are open.
+    pub state_dir: Option<Given<FileName>>,
+    /// `LeaseFile`: another file for that.
     pub lease_file: Option<Given<FileName>>,
     /// `ControlSocket`: where the daemon is asked what it does.
     pub control_socket: Option<Given<FileName>>,
+    /// `OnStateError`.
+    pub on_state_error: Option<Given<OnStateError>>,
 }
 
 impl Options {
@@ -87,8 +91,10 @@ impl Options {
             user,
             log_time,
             command_limit,
+            state_dir,
             lease_file,
             control_socket,
+            on_state_error,
         } = self;
         [
             (Directive::LogFile, at(log_file.as_ref())),
@@ -97,8 +103,10 @@ impl Options {
             (Directive::User, at(user.as_ref())),
             (Directive::LogTime, at(log_time.as_ref())),
             (Directive::CommandLimit, at(command_limit.as_ref())),
+            (Directive::StateDir, at(state_dir.as_ref())),
             (Directive::LeaseFile, at(lease_file.as_ref())),
             (Directive::ControlSocket, at(control_socket.as_ref())),
+            (Directive::OnStateError, at(on_state_error.as_ref())),
         ]
         .into_iter()
         .filter_map(|(directive, at)| Some((directive, at?)))
@@ -121,6 +129,12 @@ impl Options {
     pub fn log_time(&self) -> LogTime {
         self.log_time.as_ref().map_or_else(LogTime::default, |given| given.value)
     }
+
+    /// Returns what happens to a door that cannot be remembered.
+    #[must_use]
+    pub fn on_state_error(&self) -> OnStateError {
+        value(self.on_state_error.as_ref()).unwrap_or_default()
+    }
 }
 
 /// The format of the time in each line of a log file: `LogTime`.
@@ -136,6 +150,21 @@ pub enum LogTime {
 impl LogTime {
     /// Each with its word.
     pub(crate) const WORDS: &[(&str, Self)] = &[("minutes", Self::Minutes), ("iso", Self::Iso)];
+}
+
+/// What happens to a door that is to open but cannot be remembered: `OnStateError`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnStateError {
+    /// `shut`, the default: it stays shut.
+    #[default]
+    Shut,
+    /// `open`: it opens all the same.
+    Open,
+}
+
+impl OnStateError {
+    /// Each with its word.
+    pub(crate) const WORDS: &[(&str, Self)] = &[("shut", Self::Shut), ("open", Self::Open)];
 }
 
 /// A section that is a door; `None` where a directive is absent.
@@ -297,9 +326,14 @@ mod tests {
 
     #[test]
     fn the_words_are_those_of_the_table_and_its_default_is_theirs() {
-        let Value::OneOf(words) = Directive::LogTime.value() else { panic!("words") };
-        assert!(LogTime::WORDS.iter().map(|(word, _)| *word).eq(words.known.iter().copied()));
-        let default = LogTime::WORDS.iter().find(|(_, form)| *form == LogTime::default()).unwrap();
-        assert_eq!(Directive::LogTime.default_value(), Some(default.0));
+        check(Directive::LogTime, LogTime::WORDS);
+        check(Directive::OnStateError, OnStateError::WORDS);
+    }
+
+    fn check<T: Default + PartialEq>(directive: Directive, known: &[(&str, T)]) {
+        let Value::OneOf(words) = directive.value() else { panic!("words") };
+        assert!(known.iter().map(|(word, _)| *word).eq(words.known.iter().copied()));
+        let default = known.iter().find(|(_, form)| *form == T::default()).unwrap();
+        assert_eq!(directive.default_value(), Some(default.0));
     }
 }

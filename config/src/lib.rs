@@ -36,7 +36,7 @@ pub use load::{
 };
 pub use names::{FileName, InterfaceName, UserName};
 pub use read::one_time::parse as parse_one_time;
-pub use read::{Parsed, parse};
+pub use read::{Parsed, parse, parse_options};
 pub use suggest::nearest;
 pub use text::Excerpt;
 pub use verdict::Verdict;

@@ -19,6 +19,7 @@ mod links;
 mod locked_file;
 mod packet_socket;
 mod pid_file;
+mod places;
 mod resolver;
 mod run_lock;
 mod runner;

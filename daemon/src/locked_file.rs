@@ -47,8 +47,31 @@ impl From<io::Error> for LockError {
 
 /// Opens and locks a file, and creates it with these permissions if it does not exist.
 pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, LockError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(mode);
+    lock(path, &options)
+}
+
+/// Opens and locks a file, perhaps only for reading; `None` if it does not exist.
+pub(crate) fn take_existing(path: &Path) -> Result<Option<Flock<File>>, LockError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let is_missing = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    };
+    let file = lock(path, &options).or_else(|why| match why {
+        LockError::Io(error) if !is_missing(&error) => lock(path, options.write(false)),
+        LockError::Io(_) | LockError::Held(_) | LockError::NotAFile => Err(why),
+    });
+    match file {
+        Err(LockError::Io(error)) if is_missing(&error) => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+fn lock(path: &Path, options: &OpenOptions) -> Result<Flock<File>, LockError> {
     for _ in 0..TRIES {
-        let file = open(path, mode)?;
+        let file = open(path, options)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // A daemon removes its file when it ends, perhaps just before this one locks it.
             Ok(lock) if is_at(&lock, path) => return Ok(lock),
@@ -65,13 +88,9 @@ pub(crate) fn take(path: &Path, mode: u32) -> Result<Flock<File>, LockError> {
     Err(LockError::Io(io::Error::other("another program keeps removing it")))
 }
 
-fn open(path: &Path, mode: u32) -> Result<File, LockError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(mode)
+fn open(path: &Path, options: &OpenOptions) -> Result<File, LockError> {
+    let file = options
+        .clone()
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
         .open(path)
         .map_err(|error| match error.raw_os_error() {

@@ -5,13 +5,14 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{Directive, FileName, Given, LogTime, Options, Reload};
+use knock_config::{Directive, FileName, Given, LogTime, OnStateError, Options, Reload};
 use knock_engine::Seconds;
 
 use crate::args::Args;
 use crate::default_route::default_route;
 use crate::links::Links;
 use crate::pid_file::PidPath;
+use crate::places::Places;
 use crate::user::{User, is_root};
 
 /// The settings of the daemon. The command line overrides the file.
@@ -29,10 +30,13 @@ pub(crate) struct Settings {
     pub(crate) user: Option<User>,
     /// How long a command may run.
     pub(crate) command_limit: Seconds,
-    /// The file with the open doors, for the next start if this process is killed.
+    /// The folder of the file with the open doors, for the next start if this process is killed.
+    pub(crate) state_dir: Option<PathBuf>,
+    /// That file, if it has another name.
     pub(crate) lease_file: Option<PathBuf>,
     /// The socket at which the daemon is asked what it does.
     pub(crate) control_socket: Option<PathBuf>,
+    pub(crate) on_state_error: OnStateError,
 }
 
 /// Why the settings cannot be used.
@@ -92,17 +96,24 @@ impl Settings {
             syslog: options.use_syslog,
             user,
             command_limit: options.command_limit(),
+            state_dir: options.state_dir.as_ref().map(path),
             lease_file: options.lease_file.as_ref().map(path),
             control_socket: options
                 .control_socket
                 .as_ref()
                 .map(path)
                 .or_else(default_control_socket),
+            on_state_error: options.on_state_error(),
         })
     }
 }
 
 impl Settings {
+    /// Returns where open doors are remembered.
+    pub(crate) fn places(&self) -> Places {
+        Places::new(self.state_dir.as_deref(), self.lease_file.as_deref())
+    }
+
     /// Goes by other settings, but for those that count after a restart. Returns the directives of
     /// these that differ.
     pub(crate) fn change_to(&mut self, new: Self) -> Vec<Directive> {
@@ -111,8 +122,10 @@ impl Settings {
             interfaces,
             user,
             pid_file,
+            state_dir,
             lease_file,
             control_socket,
+            on_state_error,
             log_file,
             log_time,
             syslog,
@@ -121,9 +134,11 @@ impl Settings {
         change(Directive::Interface, &mut self.interfaces, interfaces, &mut later);
         change(Directive::User, &mut self.user, user, &mut later);
         change(Directive::PidFile, &mut self.pid_file, pid_file, &mut later);
+        change(Directive::StateDir, &mut self.state_dir, state_dir, &mut later);
         change(Directive::LeaseFile, &mut self.lease_file, lease_file, &mut later);
         let (directive, old) = (Directive::ControlSocket, &mut self.control_socket);
         change(directive, old, control_socket, &mut later);
+        change(Directive::OnStateError, &mut self.on_state_error, on_state_error, &mut later);
         change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
         change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
         change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);
@@ -149,6 +164,13 @@ fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut V
         Reload::AfterRestart if *old != new => later.push(directive),
         Reload::AfterRestart => {}
     }
+}
+
+/// Returns where open doors are remembered.
+pub(crate) fn places(options: &Options) -> Places {
+    let [folder, file] =
+        [&options.state_dir, &options.lease_file].map(|name| name.as_ref().map(path));
+    Places::new(folder.as_deref(), file.as_deref())
 }
 
 fn path(name: &Given<FileName>) -> PathBuf {
@@ -246,12 +268,12 @@ mod tests {
     fn a_reload_changes_what_can_be_changed_while_the_daemon_runs() {
         let mut now = settings(&["-d"], "interface = a\nlogfile = /a\nlogtime = minutes").unwrap();
         let file = "interface = b\nlogfile = /b\nlogtime = iso\nusesyslog\npidfile = /p\n\
-                    leasefile = /l\ncommandlimit = 9";
+                    leasefile = /l\nstatedir = /s\nonstateerror = open\ncommandlimit = 9";
         let new = settings(&["-d"], file).unwrap();
         let (old, wanted) = (now.clone(), new.clone());
         let later = now.change_to(new);
-        assert_eq!(later, [Directive::LeaseFile]);
-        let Settings { user, lease_file, .. } = old;
-        assert_eq!(now, Settings { user, lease_file, ..wanted });
+        assert_eq!(later, []);
+        let Settings { user, .. } = old;
+        assert_eq!(now, Settings { user, ..wanted });
     }
 }

@@ -80,6 +80,8 @@ proptest! {
         prop_assert_eq!(limit, options.command_limit);
         let lease_file = config.options.lease_file.map(|name| name.value.as_bytes().to_vec());
         prop_assert_eq!(lease_file, options.lease_file);
+        let state_dir = config.options.state_dir.map(|name| name.value.as_bytes().to_vec());
+        prop_assert_eq!(state_dir, options.state_dir);
     }
 
     #[test]
@@ -229,6 +231,7 @@ struct OptionsText {
     log_time: LogTime,
     command_limit: Option<Seconds>,
     lease_file: Option<Vec<u8>>,
+    state_dir: Option<Vec<u8>>,
 }
 
 fn options() -> impl Strategy<Value = OptionsText> {
@@ -236,8 +239,16 @@ fn options() -> impl Strategy<Value = OptionsText> {
     let command_limit = prop::option::of(seconds(1));
     let user = prop::option::of(user());
     let file = || prop::option::of(value(1));
-    (any::<bool>(), file(), interfaces(), user, log_time, command_limit, file()).prop_map(
-        |(use_syslog, log_file, interfaces, user, log_time, command_limit, lease_file)| {
+    (any::<bool>(), file(), interfaces(), user, log_time, command_limit, [file(), file()]).prop_map(
+        |(
+            use_syslog,
+            log_file,
+            interfaces,
+            user,
+            log_time,
+            command_limit,
+            [lease_file, state_dir],
+        )| {
             OptionsText {
                 use_syslog,
                 log_file,
@@ -246,6 +257,7 @@ fn options() -> impl Strategy<Value = OptionsText> {
                 log_time,
                 command_limit,
                 lease_file,
+                state_dir,
             }
         },
     )
@@ -409,6 +421,7 @@ impl Printer {
             self.seconds(&["CommandLimit"], limit, 0);
         }
         self.directive_if(&["LeaseFile"], options.lease_file.as_deref());
+        self.directive_if(&["StateDir"], options.state_dir.as_deref());
     }
 
     /// Prints the names of interfaces, some of them again further right.

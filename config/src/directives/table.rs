@@ -127,20 +127,54 @@ directives! {
                  and SIGKILL 5 seconds later. The signals go to its whole process group. Default: 600. \
                  Unknown to `knockd` 0.8.",
     };
+    /// `StateDir`, which knockd 0.8 does not know.
+    StateDir = Row {
+        names: &["statedir"],
+        section: Section::Options,
+        value: Value::FileName,
+        absent: Absent::Means("for the default, `$STATE_DIRECTORY` or `/var/lib/knockd`"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`StateDir` = FOLDER",
+        manual: "Where to remember which doors are open and what closes them, in the file `leases`, so \
+                 that the next `knockd` can close them if this one is killed or the power fails; see \
+                 `STATE`. The folder is created if it can be. Default: the first folder of \
+                 `$STATE_DIRECTORY`, which systemd sets, or `/var/lib/knockd`, or `/run/knockd` if \
+                 that cannot be written. Unknown to `knockd` 0.8.",
+    };
     /// `LeaseFile`, which knockd 0.8 does not know.
     LeaseFile = Row {
         names: &["leasefile"],
         section: Section::Options,
         value: Value::FileName,
-        absent: Absent::Means("to remember open doors in no file"),
+        absent: Absent::Means("for the file `leases` in `StateDir`"),
         again: Again::Overrides,
-        reload: Reload::AfterRestart,
+        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`LeaseFile` = FILE",
-        manual: "Where to remember which doors are open and what closes them, so that the next \
-                 `knockd` can close them if this one is killed; see `END`. Each daemon needs its \
-                 own. Put it in a folder that only root can write and that is emptied when the machine \
-                 restarts, as firewall rules are, such as `/run/knockd.leases`. Default: none. Unknown to `knockd` 0.8.",
+        manual: "Another name for the file of open doors. Put it in a folder that only root can \
+                 write. It overrides `StateDir`. Default: `leases` in `StateDir`. Unknown to \
+                 `knockd` 0.8.",
+    };
+    /// `OnStateError`, which knockd 0.8 does not know.
+    OnStateError = Row {
+        names: &["onstateerror"],
+        section: Section::Options,
+        value: Value::OneOf(Words {
+            known: &["shut", "open"],
+            thing: "way to handle a door that cannot be remembered",
+            help: "write `shut` to keep it shut, or `open` to open it all the same",
+        }),
+        absent: Absent::Default("shut"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`OnStateError` = shut|open",
+        manual: "What to do if a door with a stop command is to open and that cannot be written to \
+                 the disk, as when it is full: `shut` keeps the door shut; `open` opens it, and it \
+                 stays open if `knockd` is killed then. Either way a line says so. Doors without a \
+                 stop command always open. Default: `shut`. Unknown to `knockd` 0.8.",
     };
     /// `ControlSocket`, which knockd 0.8 does not know.
     ControlSocket = Row {

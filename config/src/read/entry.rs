@@ -1,7 +1,7 @@
 //! Directives as lines give them, and where their values go.
 
 use super::{option_value, value};
-use crate::config::{DoorConfig, Given, Knocks, LogTime, Options};
+use crate::config::{DoorConfig, Given, Knocks, LogTime, OnStateError, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
 use crate::lex::{Piece, is_blank};
@@ -48,8 +48,12 @@ impl Entry<'_> {
             Directive::User => options.user = self.given(option_value::user(self.value, found)),
             Directive::LogTime => options.log_time = self.word(LogTime::WORDS, found),
             Directive::CommandLimit => options.command_limit = self.seconds(found),
+            Directive::StateDir => options.state_dir = self.file_name(found),
             Directive::LeaseFile => options.lease_file = self.file_name(found),
             Directive::ControlSocket => options.control_socket = self.file_name(found),
+            Directive::OnStateError => {
+                options.on_state_error = self.word(OnStateError::WORDS, found);
+            }
             Directive::Sequence => {
                 let sequence = value::sequence(self.value, found);
                 door.knocks = self.given(sequence.map(Knocks::Fixed));

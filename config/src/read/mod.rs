@@ -11,7 +11,7 @@ mod value;
 pub(crate) use reader::{ReadText, read};
 pub(crate) use section::Gaps;
 
-use crate::config::Config;
+use crate::config::{Config, Options};
 use crate::diagnostics::Diagnostics;
 use crate::warnings::Levels;
 
@@ -26,6 +26,13 @@ pub fn parse(text: &[u8]) -> Parsed {
     diagnostics.sort();
     let config = (diagnostics.errors() == 0).then_some(config);
     Parsed { config, diagnostics }
+}
+
+/// Reads what can be read of the section `[options]` of a `knockd.conf`, whatever errors the text has: for
+/// what must be done even with a configuration that cannot be used.
+#[must_use]
+pub fn parse_options(text: &[u8]) -> Options {
+    reader::read_options(text)
 }
 
 /// The result of [`parse`].

@@ -37,6 +37,13 @@ pub(crate) fn read(text: &[u8], levels: Levels) -> ReadText {
     reader.finish()
 }
 
+/// Reads what can be read of `[options]`, whatever errors the text has.
+pub(crate) fn read_options(text: &[u8]) -> Options {
+    let mut reader = Reader::default();
+    Text::new(text).lines().for_each(|line| reader.read(line));
+    reader.options
+}
+
 /// Returns the content of a line; `None` for a blank line, a comment, or a line that cannot be read.
 pub(crate) fn content<'a>(line: Line<'a>, diagnostics: &mut Diagnostics) -> Option<Piece<'a>> {
     if let Some(beyond) = line.overlong() {

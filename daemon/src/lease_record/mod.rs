@@ -33,6 +33,8 @@ pub struct StoredLease {
     pub group: Option<Group>,
     /// When it is due; `None` before its start command has ended.
     pub due: Option<Due>,
+    /// Whether its stop command has been started, so that it may be closed.
+    pub is_closing: bool,
 }
 
 /// The system and the network that a command has changed. If either is another one now, its rules are
@@ -117,8 +119,10 @@ pub enum Record {
     Open(StoredLease),
     /// Its start command runs.
     Runs(u64, Group),
-    /// Its start command has ended, or its time was prolonged.
+    /// Its start command has ended, or its time was prolonged, or its stop command has failed.
     Due(u64, Due),
+    /// Its stop command runs.
+    Closing(u64),
     /// It is closed, or has not opened.
     Closed(u64),
 }

@@ -19,6 +19,7 @@ fn lease(number: u64, last: u8) -> StoredLease {
         place: place(),
         group: None,
         due: None,
+        is_closing: false,
     }
 }
 
@@ -40,6 +41,7 @@ fn file() -> Vec<u8> {
         Record::Runs(13, Group { leader: 78, started: 12_346 }),
         Record::Open(lease(14, 4)),
         Record::Due(13, due()),
+        Record::Closing(13),
         Record::Closed(14),
     ] {
         encode(&record, &mut text);
@@ -60,7 +62,10 @@ fn the_last_record_about_a_lease_counts() {
     assert_eq!(records.open.keys().copied().collect::<Vec<_>>(), [11, 12, 13]);
     assert_eq!(records.open[&11], lease(11, 1));
     assert_eq!(records.open[&12].group, Some(Group { leader: 77, started: 12_345 }));
-    assert_eq!(records.open[&13], StoredLease { due: Some(due()), ..lease(13, 3) });
+    assert_eq!(
+        records.open[&13],
+        StoredLease { due: Some(due()), is_closing: true, ..lease(13, 3) }
+    );
 }
 
 #[test]
@@ -150,6 +155,7 @@ proptest! {
         closes_after in prop::option::of(0_u64..u64::MAX),
         group in prop::option::of((any::<i32>(), any::<u64>())),
         due in prop::option::of((any::<u64>(), any::<u64>())),
+        is_closing: bool,
     ) {
         let due = due.map(|(since_boot, wall)| Due {
             place: place(),
@@ -158,7 +164,7 @@ proptest! {
         });
         let group = group.filter(|_| due.is_none());
         let lease = StoredLease {
-            number, door_name, client, stop, due,
+            number, door_name, client, stop, due, is_closing,
             closes_after: closes_after.map(Duration::from_millis),
             place: place(),
             group: group.map(|(leader, started)| Group { leader, started }),

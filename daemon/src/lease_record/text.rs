@@ -38,6 +38,9 @@ pub fn snapshot<'a>(leases: impl IntoIterator<Item = &'a StoredLease>) -> Vec<u8
         if let Some(due) = &lease.due {
             encode(&Record::Due(lease.number, due.clone()), &mut text);
         }
+        if lease.is_closing {
+            encode(&Record::Closing(lease.number), &mut text);
+        }
     }
     text
 }
@@ -54,6 +57,7 @@ pub fn encode(record: &Record, text: &mut Vec<u8>) {
             let (since_boot, wall) = (since_boot.as_millis(), wall.as_millis());
             line.extend(format!("due {number} {} {since_boot} {wall}", place.0).into_bytes());
         }
+        Record::Closing(number) => line.extend(format!("closing {number}").into_bytes()),
         Record::Closed(number) => line.extend(format!("closed {number}").into_bytes()),
     }
     seal(&line, text);
@@ -67,8 +71,7 @@ pub fn seal(line: &[u8], text: &mut Vec<u8>) {
 }
 
 fn open(lease: &StoredLease, line: &mut Vec<u8>) {
-    let StoredLease { number, door_name, client, stop, closes_after, place, group: _, due: _ } =
-        lease;
+    let StoredLease { number, door_name, client, stop, closes_after, place, .. } = lease;
     line.extend(format!("open {number} ").into_bytes());
     address::write(*client, line);
     match closes_after {
@@ -147,7 +150,12 @@ pub fn apply(open: &mut BTreeMap<u64, StoredLease>, record: Record) {
         }
         Record::Due(number, due) => {
             if let Some(lease) = open.get_mut(&number) {
-                (lease.due, lease.group) = (Some(due), None);
+                (lease.due, lease.group, lease.is_closing) = (Some(due), None, false);
+            }
+        }
+        Record::Closing(number) => {
+            if let Some(lease) = open.get_mut(&number) {
+                lease.is_closing = true;
             }
         }
         Record::Closed(number) => drop(open.remove(&number)),
@@ -181,6 +189,7 @@ fn record(line: &[u8]) -> Option<Record> {
             };
             Some(Record::Due(parsed(number)?, due))
         }
+        b"closing" => Some(Record::Closing(parsed(rest)?)),
         b"closed" => Some(Record::Closed(parsed(rest)?)),
         _ => None,
     }
@@ -198,6 +207,7 @@ fn opened(fields: &[u8]) -> Option<StoredLease> {
         place: place_of(place)?,
         group: None,
         due: None,
+        is_closing: false,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Doors are closed: when the engine asks, when it does not ask in time, and again until that succeeds.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use knock_engine::{CommandStatus, DoorId, Effect, Phase, RunId, address};
 
@@ -85,6 +86,16 @@ impl Runner {
         }
     }
 
+    /// Notes that a start command has ended: from now on it is known when its door is due.
+    pub(super) fn start_ended(&mut self, number: u64, status: CommandStatus) {
+        let changed = self.leases.opened(number, status, BootTime::now());
+        let dues: Vec<_> =
+            changed.iter().filter_map(|lease| Some((lease.number, lease.due?))).collect();
+        for (number, due) in dues {
+            self.remember_due(number, due.left());
+        }
+    }
+
     /// Notes that a stop command has ended, or could not be started. The door counts as open until one
     /// succeeds.
     pub(super) fn stop_ended(&mut self, number: u64, status: CommandStatus) {
@@ -103,6 +114,10 @@ impl Runner {
         let Some((failures, pause)) = self.leases.failed(number, BootTime::now()) else { return };
         let Some(lease) = self.leases.get(number).cloned() else { return };
         let is_end = matches!(self.state, State::Ending(_));
+        if !lease.is_doubtful {
+            // After the next start, there is no doubt either.
+            self.remember_due(number, Duration::ZERO);
+        }
         let doubtful_max = if is_end { DOUBTFUL_END_FAILURES } else { DOUBTFUL_FAILURES };
         if lease.is_doubtful && failures >= doubtful_max {
             self.leases.closed(number);

@@ -4,12 +4,11 @@ use knock_config::text::Cause;
 use knock_engine::{CommandStatus, Effect, Phase, address};
 use nix::sys::signal::Signal;
 
-use super::boot_time::BootTime;
 use super::commands::{CommandEvent, CommandRequest};
 use super::leases::LeaseState;
 use super::output::Kind;
 use super::totals::Total;
-use super::{Runner, State};
+use super::{Runner, State, orphans};
 use crate::wire::Order;
 
 /// The status of a command that could not be started: the one that a shell has for a command it does
@@ -44,12 +43,19 @@ impl Runner {
                 let text = [&door_name[..], b": running command: ", &line].concat();
                 self.output.text(Kind::Opening, text);
             }
+            CommandEvent::Runs(CommandRequest { lease: Some(number), phase, .. }, leader) => {
+                match (phase, orphans::group(leader)) {
+                    (Phase::Start, Some(group)) => self.remember_group(number, group),
+                    // It has ended already.
+                    (Phase::Start, None) => {}
+                    (Phase::Stop, _) => self.remember_closing(number),
+                }
+            }
+            CommandEvent::Runs(..) => {}
             CommandEvent::Ended(request, status) => {
                 self.command_ended(&request, status);
                 match (request.lease, request.phase) {
-                    (Some(number), Phase::Start) => {
-                        self.leases.opened(number, status, BootTime::now());
-                    }
+                    (Some(number), Phase::Start) => self.start_ended(number, status),
                     (Some(number), Phase::Stop) => self.stop_ended(number, status),
                     (None, _) => {}
                 }
@@ -59,8 +65,7 @@ impl Runner {
                 self.command_ended(&request, NOT_STARTED);
                 match (request.lease, request.phase) {
                     (Some(number), Phase::Start) => {
-                        self.leases.withdraw(number, BootTime::now());
-                        self.forget(number);
+                        self.withdraw(number);
                     }
                     (Some(number), Phase::Stop) => self.stop_ended(number, NOT_STARTED),
                     (None, _) => {}

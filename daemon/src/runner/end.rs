@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::boot_time::BootTime;
 use super::closing::stop_of;
 use super::heartbeat::Heartbeat;
 use super::leases::Lease;
@@ -68,7 +67,7 @@ impl Runner {
         }
         self.state = State::Listening;
         self.heartbeat = Heartbeat::new(Instant::now());
-        let is_first = !std::mem::replace(&mut self.has_listened, true);
+        self.has_listened = true;
         if let Some(waiting) = self.waiting.take() {
             // Warnings so far belong on the terminal, which is closed next.
             self.output.flush();
@@ -86,9 +85,6 @@ impl Runner {
         };
         self.output.text(Kind::Aside, format!("{state}..."));
         self.output.text(Kind::Logged, format!("starting up, {state}"));
-        if is_first {
-            self.close_left_open();
-        }
         self.tell(Notifier::ready);
         self.reload_if_early();
     }
@@ -195,10 +191,10 @@ impl Runner {
 
     /// Runs the stop command of every open door.
     fn close_doors(&mut self) {
+        self.withdraw_unwritten();
         for start in self.commands.withdraw_starts() {
             if let Some(number) = start.lease {
-                self.leases.withdraw(number, BootTime::now());
-                self.forget(number);
+                self.withdraw(number);
             }
         }
         let requests: Vec<_> = self.leases.close_all().iter().map(stop_of).collect();
@@ -219,8 +215,7 @@ impl Runner {
         self.commands.kill_all();
         for start in self.commands.withdraw_starts() {
             if let Some(number) = start.lease {
-                self.leases.withdraw(number, BootTime::now());
-                self.forget(number);
+                self.withdraw(number);
             }
         }
         self.commands.withdraw_waiting();

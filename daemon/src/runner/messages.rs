@@ -9,10 +9,11 @@ use knock_engine::{DoorId, Effect, Limits, Phase, Protocol, RunId};
 
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
-use super::lease_file::OpenDoor;
+use super::leases::Lease;
 use super::output::{Kind, Line};
 use super::totals::Total;
 use super::{Runner, State};
+use crate::lease_record::{Place, StoredLease};
 use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_progress};
 
 impl Runner {
@@ -116,16 +117,32 @@ impl Runner {
         let mut line = Vec::new();
         command.expand(client, &mut line);
         let door_name = door.name.as_bytes().to_vec();
-        let lease = self.leases.begin(id, door, client).map(|lease| {
-            let (name, stop) = (lease.door_name.clone(), lease.stop.clone());
-            (lease.number, OpenDoor { name, client, stop })
-        });
-        let lease = lease.map(|(number, door)| {
-            self.remember(number, door);
-            number
-        });
-        let (run, door, phase) = (Some(run), Some(id), Phase::Start);
-        self.submit([CommandRequest { run, door, door_name, client, phase, line, lease }]);
+        let request = |lease| {
+            let (run, door, phase) = (Some(run), Some(id), Phase::Start);
+            CommandRequest { run, door, door_name, client, phase, line, lease }
+        };
+        match self.leases.begin(id, door, client) {
+            Some(lease) => {
+                let lease = stored(lease, self.clock.place());
+                self.remember(request(Some(lease.number)), lease);
+            }
+            None => self.submit([request(None)]),
+        }
+    }
+}
+
+/// Returns what is written about a lease before its door opens.
+fn stored(lease: &Lease, place: &Place) -> StoredLease {
+    StoredLease {
+        number: lease.number,
+        door_name: lease.door_name.clone(),
+        client: lease.client,
+        stop: lease.stop.clone(),
+        closes_after: Some(lease.closes_after),
+        place: place.clone(),
+        group: None,
+        due: None,
+        is_closing: false,
     }
 }
 

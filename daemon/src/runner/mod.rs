@@ -5,6 +5,7 @@
 //! client's address, and for nothing else.
 
 mod boot_time;
+mod clock;
 mod closing;
 mod command_events;
 mod command_output;
@@ -13,7 +14,7 @@ mod control;
 mod end;
 mod heartbeat;
 mod interfaces;
-mod lease_file;
+mod lease_store;
 mod leases;
 mod left_open;
 mod lookup;
@@ -22,16 +23,18 @@ mod marking;
 mod messages;
 mod notify;
 mod one_time;
+mod orphans;
 mod output;
 mod recent;
 mod reload;
+mod remember;
 mod replacement;
 mod signals;
 mod sniffer_process;
 mod start;
 mod totals;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
@@ -44,12 +47,13 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use self::boot_time::{Alarm, BootTime};
+use self::clock::Clock;
 use self::commands::Commands;
 use self::control::ControlServer;
 use self::end::State;
 use self::heartbeat::Heartbeat;
 use self::interfaces::Interfaces;
-use self::lease_file::LeaseFile;
+use self::lease_store::LeaseStore;
 use self::leases::Leases;
 use self::losses::Losses;
 pub(crate) use self::marking::check_writable;
@@ -57,10 +61,11 @@ use self::notify::Notifier;
 use self::one_time::OneTime;
 use self::output::Output;
 use self::reload::Reload;
+use self::remember::Unwritten;
 use self::replacement::Replacement;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
-use self::start::{Failure, load};
+use self::start::{Failure, failure, load};
 pub(crate) use self::start::{PIPE_MAX, lack_of_doors, print_stderr, style};
 use self::totals::Totals;
 use crate::args::Args;
@@ -82,10 +87,13 @@ struct Runner {
     /// How many one-time sequences the sniffer has asked to mark as used.
     marks: u64,
     leases: Leases,
-    /// The file that remembers open doors.
-    lease_file: Option<LeaseFile>,
     /// Rings when a door is to be closed that the engine has not asked for.
     alarm: Alarm,
+    /// The leases on disk.
+    store: LeaseStore,
+    /// The openings that wait until they are on disk, by the number of their lease.
+    unwritten: BTreeMap<u64, Unwritten>,
+    clock: Clock,
     commands: Commands,
     /// The control socket; `None` if it cannot be made.
     control: Option<ControlServer>,
@@ -119,45 +127,53 @@ struct Runner {
     exit: Exit,
 }
 
-/// Runs the daemon.
+/// Runs the daemon. If it does not start, it closes the doors that were left open.
 pub(crate) fn main(args: &Args) -> Exit {
     if let Err(error) = crate::signals::hold() {
         return refuse(&format_args!("cannot block signals: {error}"));
     }
+    match start(args) {
+        Ok(Started::Daemon(runner)) => runner.work(),
+        Ok(Started::Ended(exit)) => exit,
+        Err(why) => fail(args, &why),
+    }
+}
+
+/// Reports why the daemon does not start, and closes the doors that were left open.
+fn fail(args: &Args, Failure(why): &Failure) -> Exit {
+    print_stderr(why);
+    left_open::close_all(args);
+    Exit::Failed
+}
+
+/// Which process this is now.
+enum Started {
+    Daemon(Box<Runner>),
+    /// The caller, after the daemon has started; or the daemon, if it could not.
+    Ended(Exit),
+}
+
+fn start(args: &Args) -> Result<Started, Failure> {
     // The daemon keeps the caller's directory, but messages should have the whole path.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
-    let loaded = match load(&args.config, PIPE_MAX, style(), args) {
-        Ok((loaded, warnings)) => {
-            print_stderr(&warnings);
-            loaded
-        }
-        Err(errors) => {
-            print_stderr(&errors);
-            return Exit::Failed;
-        }
-    };
-    let settings = match Settings::new(args, &loaded.config.options) {
-        Ok(settings) => settings,
-        Err(error) => return refuse(&error),
-    };
-    if let Err(error) = check_writable(&loaded.config) {
-        return refuse(&error);
-    }
+    let (loaded, warnings) = load(&args.config, PIPE_MAX, style(), args).map_err(Failure)?;
+    print_stderr(&warnings);
+    let settings = Settings::new(args, &loaded.config.options).map_err(|why| failure(&why))?;
+    check_writable(&loaded.config).map_err(|why| failure(&why))?;
     let waiting = if args.daemon {
         match daemonize::fork_off() {
-            Ok(Side::Caller(exit)) => return exit,
+            Ok(Side::Caller(exit)) => return Ok(Started::Ended(exit)),
             Ok(Side::Daemon(waiting)) => Some(waiting),
-            Err(error) => {
-                return refuse(&format_args!("cannot become a daemon: {error}"));
-            }
+            Err(why) => return Err(failure(&format_args!("cannot become a daemon: {why}"))),
         }
     } else {
         None
     };
-    match Runner::begin(args, path, settings, loaded) {
-        Ok(runner) => Runner { waiting, ..runner }.work(),
-        Err(Failure(why)) => refuse(&why),
-    }
+    Ok(match Runner::begin(args, path, settings, loaded) {
+        Ok(runner) => Started::Daemon(Box::new(Runner { waiting, ..runner })),
+        // Until all doors are closed, the caller waits.
+        Err(why) => Started::Ended(fail(args, &why)),
+    })
 }
 
 /// Prints why the daemon does not start.
@@ -177,6 +193,7 @@ impl Runner {
             self.beat();
             self.replace_if_due();
             self.take_changes();
+            self.take_store_events();
             let Self { commands, sniffer, .. } = &mut self;
             commands.reap(|id| sniffer.collect(id), &mut events);
             self.commands.listen(&mut events);
@@ -199,7 +216,8 @@ impl Runner {
         let due = self.commands.watch_due().into_iter().chain(self.state.deadline());
         let due = due.chain(self.losses.due()).chain(self.interfaces.retry());
         let beat = self.heartbeat.due().filter(|_| matches!(self.state, State::Listening));
-        let due = due.chain(self.replacement.due()).chain(beat).min();
+        let due = due.chain(self.replacement.due()).chain(beat);
+        let due = due.chain(self.unwritten_due()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         let closing = self.next_closing();
         // Without the alarm, poll must end in time.
@@ -209,6 +227,7 @@ impl Runner {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.store.as_fd(), PollFlags::POLLIN),
         ];
         if let Some((socket, events)) = self.sniffer.wanted() {
             wanted.push(PollFd::new(socket, events));

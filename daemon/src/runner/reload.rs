@@ -124,11 +124,15 @@ impl Runner {
             settings.pid_file.clone_from(&self.settings.pid_file);
         }
         let has_other_interfaces = settings.interfaces != self.settings.interfaces;
+        let places = self.settings.places();
         for directive in self.settings.change_to(settings) {
             let name = directive.title();
             let text =
                 format!("the directive '{name}' has changed; this takes effect after a restart");
             self.output.text(Kind::Notice, text);
+        }
+        if self.settings.places() != places {
+            self.store.move_to(self.settings.places());
         }
         self.commands.set_limit(self.settings.command_limit);
         self.reopen_log();

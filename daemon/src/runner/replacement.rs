@@ -9,7 +9,7 @@ use super::end::ended_how;
 use super::heartbeat::{Beat, SILENT_MAX};
 use super::output::Kind;
 use super::reload::Reload;
-use super::start::{Loaded, start_sniffer};
+use super::start::{Failure, Loaded, start_sniffer};
 use super::{Losses, Runner, SnifferProcess, State};
 use crate::wire::Order;
 
@@ -123,10 +123,12 @@ impl Runner {
         let (loaded, _) = self.without_used_sequences(self.present()?, String::new())?;
         let Loaded { config, doors, files } = loaded;
         let started = start_sniffer(&self.args, &self.settings, None);
-        let (child, socket) = started.map_err(|failure| failure.0)?;
+        let (child, socket) = started.map_err(Failure::reason)?;
         // The new engine numbers the doors from the start.
         let ids = self.doors.in_order().map(|(id, _)| id);
         let new = ids.zip(doors.in_order().map(|(id, _)| id)).collect();
+        // The engine that has asked for these openings is gone.
+        self.withdraw_unwritten();
         self.leases.lose_engine(&new);
         self.commands.lose_engine(&new);
         self.one_time.renew(&config, &files, doors.in_order().map(|(id, _)| id));

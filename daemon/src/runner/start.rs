@@ -1,5 +1,7 @@
 //! The start, up to a sniffer that listens.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -18,8 +20,9 @@ use knock_engine::Doors;
 use nix::sys::signalfd::SignalFd;
 
 use super::boot_time::Alarm;
+use super::clock::Clock;
 use super::interfaces::Interfaces;
-use super::lease_file::LeaseFile;
+use super::lease_store::{Found, LeaseStore};
 use super::lookup::Names;
 use super::notify::Notifier;
 use super::one_time::OneTime;
@@ -45,11 +48,24 @@ pub(super) struct Loaded {
     pub(super) files: Files,
 }
 
-/// Why the daemon does not start.
+/// Why the daemon does not start: lines for standard error.
 pub(super) struct Failure(pub(super) String);
 
 /// How long a start and a check wait for a configuration that is a pipe.
 pub(crate) const PIPE_MAX: Waits = Waits::AtMost(Duration::from_secs(10));
+
+impl Failure {
+    /// Returns the reason without what comes before and after it on standard error.
+    pub(super) fn reason(self) -> String {
+        let text = self.0.trim_end();
+        text.strip_prefix("knockd: error: ").unwrap_or(text).to_owned()
+    }
+}
+
+/// Returns the line for a reason not to start.
+pub(super) fn failure(why: &dyn fmt::Display) -> Failure {
+    Failure(format!("knockd: error: {why}\n"))
+}
 
 /// Reads the configuration. `Ok` includes its warnings; `Err` has its errors and warnings.
 pub(super) fn load(
@@ -101,8 +117,8 @@ impl Runner {
         let Loaded { config, doors, files } = loaded;
         let one_time = OneTime::new(&config, &files, doors.in_order().map(|(id, _)| id));
         let (pid_file, signals) = take_pid_file(&settings)?;
-        let lease_file = settings.lease_file.as_deref().map(take_lease_file).transpose()?;
-        let left_open = lease_file.as_ref().map_or(0, |file| file.open_doors().count());
+        let (store, found) = LeaseStore::open(settings.places())
+            .map_err(|error| system("remember open doors", &error))?;
         let notify = Notifier::from_environment(args.daemon)
             .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
         let recording = args.record.as_deref().map(create).transpose()?;
@@ -115,6 +131,7 @@ impl Runner {
         let sinks = sinks(args, &settings);
         let records = recording.is_some();
         let (sniffer, socket) = start_sniffer(args, &settings, recording)?;
+        let clock = Clock::new();
         let mut runner = Self {
             args: args.clone(),
             path,
@@ -125,8 +142,10 @@ impl Runner {
             doors,
             one_time,
             marks: 0,
-            leases: super::Leases::from(u64::try_from(left_open).unwrap_or(u64::MAX)),
-            lease_file,
+            leases: super::Leases::from(first_number(&found, &clock)),
+            store,
+            unwritten: BTreeMap::new(),
+            clock,
             output: Output::new(sinks, names),
             sniffer: super::SnifferProcess::new(sniffer, socket),
             heartbeat: super::Heartbeat::new(Instant::now()),
@@ -152,6 +171,7 @@ impl Runner {
         let task = runner.task(files, records);
         runner.sniffer.queue(&Order::Begin(Box::new(task)));
         runner.follow_interfaces();
+        runner.take_found(found);
         Ok(runner)
     }
 
@@ -170,6 +190,13 @@ impl Runner {
     }
 }
 
+/// Returns the number of the first lease. No lease before has had it, and no other daemon uses it.
+fn first_number(found: &Found, clock: &Clock) -> u64 {
+    let now = u64::try_from(clock.now().wall.as_micros()).unwrap_or_default();
+    let last = found.left.iter().map(|lease| lease.number).max().unwrap_or_default();
+    now.max(last.saturating_add(1))
+}
+
 /// Returns where lines go.
 pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
     Sinks {
@@ -184,10 +211,10 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
 /// others know where to send signals.
 fn take_pid_file(settings: &Settings) -> Result<(Option<PidFile>, SignalFd), Failure> {
     let claim = settings.pid_file.as_ref().map(|path| path.claim(Patience::START, report_wait));
-    let claim = claim.transpose().map_err(|error| Failure(error.to_string()))?;
+    let claim = claim.transpose().map_err(|error| failure(&error))?;
     let signals = signals::take().map_err(|error| system("block signals", &error.into()))?;
     let Some(claim) = claim else { return Ok((None, signals)) };
-    let (pid_file, warning) = claim.write().map_err(|error| Failure(error.to_string()))?;
+    let (pid_file, warning) = claim.write().map_err(|error| failure(&error))?;
     if let Some(warning) = warning {
         print_stderr(&format!("knockd: warning: {warning}\n"));
     }
@@ -201,24 +228,12 @@ fn report_wait(holder: Option<i32>) {
     ));
 }
 
-/// Opens the file that remembers open doors, and warns if it has invalid lines.
-fn take_lease_file(path: &Path) -> Result<LeaseFile, Failure> {
-    let (file, invalid) = LeaseFile::take(path).map_err(|error| Failure(error.to_string()))?;
-    if invalid > 0 {
-        let path = shown(path);
-        print_stderr(&format!(
-            "knockd: warning: {path} has invalid lines ({invalid}): the doors on them may still be open\n"
-        ));
-    }
-    Ok(file)
-}
-
 /// Checks that this process may capture packets.
 fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
     match packet_socket::check() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let names = interfaces.iter().map(|name| String::from_utf8_lossy(name));
-            Err(Failure(format!(
+            Err(failure(&format_args!(
                 "cannot listen on {} without the capability CAP_NET_RAW: start knockd as root, or grant \
                  the capability, with 'setcap cap_net_raw=ep /usr/sbin/knockd' or with \
                  'AmbientCapabilities=CAP_NET_RAW' in the systemd unit",
@@ -230,7 +245,7 @@ fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
 }
 
 fn system(what: &str, error: &io::Error) -> Failure {
-    Failure(format!("cannot {what}: {}", Cause(error)))
+    failure(&format_args!("cannot {what}: {}", Cause(error)))
 }
 
 /// Creates the file for a recording. Only its owner may read it, because it shows the sequence of every
@@ -240,7 +255,7 @@ fn create(path: &Path) -> Result<File, Failure> {
     options.write(true).create(true).truncate(true).mode(0o600);
     let file = open_at_once(&mut options, path);
     file.map_err(|error| {
-        Failure(format!("cannot write the recording {}: {}", shown(path), Cause(&error)))
+        failure(&format_args!("cannot write the recording {}: {}", shown(path), Cause(&error)))
     })
 }
 

@@ -31,7 +31,7 @@ impl fmt::Display for End {
             Self::Dismissed => out.write_str("the process that runs commands is done"),
             Self::Orphaned => out.write_str(
                 "the process that runs commands has died, so the process that reads packets exits; \
-                 doors may stay open (a restart closes those that LeaseFile remembers)",
+                 doors may stay open until knockd is started again",
             ),
             Self::Order(error) => error.fmt(out),
             Self::Sandbox(error) => error.fmt(out),

@@ -79,12 +79,17 @@ fn commands_get_client_door_and_phase() {
     let daemon = scene.start("-i server");
     scene.client("nc -z -s 192.0.2.10 192.0.2.1 7001; nc -z 2001:db8::1 7001");
     for client in ["192.0.2.10", "2001:db8::10"] {
+        let mut leases = Vec::new();
         for phase in ["start", "stop"] {
-            let expected =
-                format!("KNOCK_CLIENT={client}\nKNOCK_DOOR=the door\nKNOCK_PHASE={phase}\n");
+            let begin = format!("KNOCK_CLIENT={client}\nKNOCK_DOOR=the door\nKNOCK_LEASE=");
+            let end = format!("\nKNOCK_PHASE={phase}\n");
             let file = format!("{phase}-{client}");
-            wait_until(&expected, || scene.read(&file) == expected);
+            wait_until(&file, || scene.read(&file).ends_with(&end));
+            let text = scene.read(&file);
+            let lease = text.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(&end)).unwrap();
+            leases.push(lease.parse::<u64>().unwrap());
         }
+        assert_eq!(leases[0], leases[1]);
     }
     daemon.end();
 }

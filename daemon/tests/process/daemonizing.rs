@@ -55,6 +55,7 @@ fn the_daemon_keeps_no_descriptor_of_its_caller() {
                 || what == "/"
                 || what == machine.folder.path("pid").to_str().unwrap()
                 || what == machine.folder.path("pid.lock").to_str().unwrap()
+                || what == machine.folder.path("state/leases").to_str().unwrap()
                 || what.starts_with("socket:")
                 || what.starts_with("anon_inode:");
             // The pipe to the caller is closed by now.
@@ -184,7 +185,7 @@ fn the_last_error_of_the_sniffer_is_in_a_new_log_file() {
     machine.set_up(&format!("umask 0; {DAEMON} -g DIR/log"));
     machine.process("knockd").signal(Signal::SIGKILL);
     let error = "knockd: error: the process that runs commands has died, so the process that reads \
-                 packets exits; doors may stay open (a restart closes those that LeaseFile remembers)\n";
+                 packets exits; doors may stay open until knockd is started again\n";
     machine.wait_for_text("log", error);
     machine.wait_for_no_process();
     let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode();

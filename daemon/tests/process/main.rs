@@ -16,7 +16,7 @@ mod directives;
 mod grants;
 mod hostile;
 mod idle;
-mod lease_file;
+mod left_open;
 mod logs;
 mod lookup;
 mod no_doors;

@@ -39,7 +39,7 @@ fn change_a_byte(text: &[u8], whole: &[u8]) {
     assert!(records.damaged > 0);
     for mut lease in records.open.into_values() {
         // Other records may be missing, but the command and its client are those that were written.
-        (lease.group, lease.due) = (None, None);
+        (lease.group, lease.due, lease.is_closing) = (None, None, false);
         let mut line = Vec::new();
         encode(&Record::Open(lease), &mut line);
         assert!(whole.windows(line.len()).any(|window| window == line));

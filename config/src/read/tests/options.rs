@@ -14,18 +14,38 @@ fn options_are_absent_or_have_their_defaults() {
 fn options_that_knockd_08_does_not_know_are_read_like_the_others() {
     let options = config(
         "[options]\nUSER = a\nuser = _knockd\t\nLogTime = minutes\n logtime=ISO\nCommandLimit=9\n\
-         commandlimit = 002147483647\nLeaseFile = /run/a b\nControlSocket = /run/c",
+         commandlimit = 002147483647
+LeaseFile = /run/a b
+StateDir = /s
+OnStateError = OPEN
+\
+         ControlSocket = /run/c",
     )
     .options;
     assert_eq!(options.log_time(), LogTime::Iso);
+    assert_eq!(options.on_state_error(), crate::OnStateError::Open);
+    assert_eq!(options.state_dir.unwrap().value.as_bytes(), b"/s");
     assert_eq!(options.user.unwrap().value.as_bytes(), b"_knockd");
     assert_eq!(options.command_limit.unwrap().value, Seconds::MAX);
     assert_eq!(options.lease_file.unwrap().value.as_bytes(), b"/run/a b");
     assert_eq!(options.control_socket.unwrap().value.as_bytes(), b"/run/c");
-    for line in ["User=a", "LogTime=iso", "CommandLimit=1", "LeaseFile=l", "ControlSocket=s"] {
+    for line in
+        ["User=a", "LogTime=iso", "CommandLimit=1", "LeaseFile=l", "StateDir=s", "ControlSocket=s"]
+    {
         let text = format!("[d]\nSequence=1\nCommand=\n{line}");
         assert_eq!(error_places(text), [(4, 1)], "{line}");
     }
+}
+
+#[test]
+fn options_can_be_read_though_the_rest_cannot() {
+    let text = "x\n[d]\nSequence=0\n[options\nLeaseFile = /l\nnonsense\nLogTime = no\nStateDir = /s\n[e]\n\
+                StateDir = /no\n";
+    assert!(parse(text.as_bytes()).config.is_none());
+    let options = crate::parse_options(text.as_bytes());
+    assert_eq!(options.lease_file.unwrap().value.as_bytes(), b"/l");
+    assert_eq!(options.state_dir.unwrap().value.as_bytes(), b"/s");
+    assert_eq!(options.log_time, None);
 }
 
 #[test]

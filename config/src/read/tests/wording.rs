@@ -37,8 +37,17 @@ fn an_empty_value_is_reported_with_what_is_expected_and_what_its_absence_means()
         (
             "options",
             "leasefile",
-            write_or_remove("a file name", "to remember open doors in no file"),
+            write_or_remove("a file name", "for the file `leases` in `StateDir`"),
         ),
+        (
+            "options",
+            "statedir",
+            write_or_remove(
+                "a file name",
+                "for the default, `$STATE_DIRECTORY` or `/var/lib/knockd`",
+            ),
+        ),
+        ("options", "onstateerror", write_or_remove("`shut` or `open`", "for the default, `shut`")),
         ("d", "sequence", needed("ports, such as `7000,8000,9000`")),
         ("d", "one_time_sequences", needed("a file name")),
         ("d", "seq_timeout", write_or_remove("a number of seconds", "for the default, 25 seconds")),

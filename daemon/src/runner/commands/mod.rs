@@ -54,6 +54,8 @@ pub(super) enum CommandEvent {
     Waits(CommandRequest),
     /// It is its turn.
     Starts(CommandRequest),
+    /// It runs as this process, which is the leader of its session.
+    Runs(CommandRequest, Pid),
     /// It has ended.
     Ended(CommandRequest, CommandStatus),
     /// It could not be started.
@@ -269,6 +271,7 @@ impl Commands {
                 events.push(CommandEvent::Starts(request.clone()));
                 self.lane(request.phase).begun(request.door);
                 let running = Running::new(request, child, CommandOutput::new(output));
+                events.push(CommandEvent::Runs(running.request.clone(), running.id()));
                 self.running.insert(running.id(), running);
                 return true;
             }

@@ -9,9 +9,12 @@ use std::process::{Child, Command, Stdio};
 
 use knock_engine::{Phase, address};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::SigSet;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Pid;
 
 use super::request::CommandRequest;
+use crate::runner::orphans;
 
 /// The variables of the daemon's environment that commands get, besides `LC_*`.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
@@ -40,15 +43,32 @@ pub(super) fn spawn(request: &CommandRequest, in_root: bool) -> io::Result<(Chil
     command.env("KNOCK_CLIENT", OsStr::from_bytes(&client));
     command.env("KNOCK_DOOR", OsStr::from_bytes(&request.door_name));
     command.env("KNOCK_PHASE", phase);
+    if let Some(number) = request.lease {
+        command.env(orphans::VARIABLE, number.to_string());
+    }
     if in_root {
         command.current_dir("/");
     }
+    let is_start = request.phase == Phase::Start && request.lease.is_some();
+    let daemon = nix::unistd::getpid();
     #[expect(unsafe_code, reason = "there is no safe way to run code in the new process")]
     // SAFETY: it only makes system calls, which are allowed between fork and exec.
     unsafe {
-        command.pre_exec(leave_daemon);
+        command.pre_exec(move || {
+            if is_start {
+                end_with(daemon)?;
+            }
+            leave_daemon()
+        });
     }
     command.spawn().map(|child| (child, output))
+}
+
+/// Has this process killed when the daemon is: then nothing could close what it opens later. A stop command
+/// goes on.
+fn end_with(daemon: Pid) -> io::Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    if nix::unistd::getppid() == daemon { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
 }
 
 /// Leaves the daemon's session, and resets its signal settings.

@@ -126,6 +126,8 @@ impl Scene {
         self.write("out", "");
         self.write("errors", "");
         let mut command = self.cable.server.command(&line);
-        Daemon::new(self, Live::start(command.env("KNOCKD", KNOCKD)))
+        // Never the state of a daemon on the real machine.
+        command.env("KNOCKD", KNOCKD).env("STATE_DIRECTORY", self.path("state"));
+        Daemon::new(self, Live::start(&mut command))
     }
 }

@@ -55,6 +55,8 @@ impl Folder {
         command.env("RUNTIME_DIRECTORY", self.directory());
         command.args(arguments.split_whitespace());
         command.current_dir(self.directory()).stdin(Stdio::null());
+        // Never the state of a daemon on the real machine.
+        command.env("STATE_DIRECTORY", self.path("state"));
         command
     }
 
@@ -94,7 +96,7 @@ impl Machine {
         let directory = self.folder.directory().to_str().unwrap();
         let line = line.replace("DIR", directory);
         let mut command = self.namespace.command(&format!("cd {directory} && {line}"));
-        command.env("KNOCKD", KNOCKD);
+        command.env("KNOCKD", KNOCKD).env("STATE_DIRECTORY", self.folder.path("state"));
         command
     }
 

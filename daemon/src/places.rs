@@ -1,0 +1,121 @@
+//! Where leases are kept.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+/// The name of the file in the state folder.
+const NAME: &str = "leases";
+
+/// How many daemons can keep their leases at the same place: each has a file of its own.
+const SLOTS: u32 = 16;
+
+/// The files that may have leases, in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    files: Vec<PathBuf>,
+    /// What the administrator can change.
+    pub(crate) named_by: NamedBy,
+}
+
+/// What names the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// The directive `LeaseFile`: the file may be one of another program.
+    LeaseFile,
+    /// The directive `StateDir`, or `$STATE_DIRECTORY`.
+    StateDir,
+    /// Nothing: the folder may not be there.
+    Default,
+}
+
+impl Places {
+    /// Returns where the directives say, or else the service manager, or else the defaults.
+    pub(crate) fn new(state_dir: Option<&Path>, lease_file: Option<&Path>) -> Self {
+        Self::with(state_dir, lease_file, env::var_os("STATE_DIRECTORY"), geteuid().as_raw())
+    }
+
+    fn with(
+        state_dir: Option<&Path>,
+        lease_file: Option<&Path>,
+        from_manager: Option<OsString>,
+        user: u32,
+    ) -> Self {
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        if let Some(file) = lease_file {
+            return Self { files: vec![whole(file)], named_by: NamedBy::LeaseFile };
+        }
+        // A service may have several folders, separated by colons.
+        let from_manager = from_manager.map(OsString::into_vec).unwrap_or_default();
+        let first = from_manager.split(|&byte| byte == b':').next().unwrap_or_default();
+        let first = Some(Path::new(std::ffi::OsStr::from_bytes(first)));
+        let folder = state_dir.or(first.filter(|folder| folder.is_absolute()));
+        if let Some(folder) = folder {
+            return Self { files: vec![whole(folder).join(NAME)], named_by: NamedBy::StateDir };
+        }
+        // In a container, the first may be missing or read-only; only root can create the second.
+        let mut folders = vec!["/var/lib/knockd".into(), "/run/knockd".into()];
+        if user != 0 {
+            folders.push(PathBuf::from(format!("/tmp/knockd-{user}")));
+        }
+        let files = folders.into_iter().map(|folder: PathBuf| folder.join(NAME)).collect();
+        Self { files, named_by: NamedBy::Default }
+    }
+
+    /// Returns the files, each with those of further daemons after it.
+    pub(crate) fn files(&self) -> impl Iterator<Item = Vec<PathBuf>> {
+        self.files.iter().map(|file| (1..=SLOTS).map(|slot| slot_of(file, slot)).collect())
+    }
+
+    /// Returns whether the folder of a file can be trusted: at the default places, another user may have
+    /// created it.
+    pub(crate) fn is_safe(&self, file: &Path) -> bool {
+        let folder = file.parent().and_then(|folder| fs::metadata(folder).ok());
+        let own = [0, geteuid().as_raw()];
+        self.named_by != NamedBy::Default
+            || folder.is_none_or(|folder| own.contains(&folder.uid()) && folder.mode() & 0o022 == 0)
+    }
+}
+
+fn slot_of(file: &Path, slot: u32) -> PathBuf {
+    if slot == 1 {
+        return file.to_owned();
+    }
+    let mut name = file.to_owned().into_os_string();
+    name.push(format!(".{slot}"));
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_comes_before_the_folder_and_the_folder_before_that_of_the_service_manager() {
+        let first = |dir: Option<&str>, file: Option<&str>, manager: Option<&str>, user| {
+            Places::with(dir.map(Path::new), file.map(Path::new), manager.map(Into::into), user)
+                .files
+        };
+        assert_eq!(first(Some("/d"), Some("/f"), Some("/m"), 0), [Path::new("/f")]);
+        assert_eq!(first(Some("/d"), None, Some("/m"), 0), [Path::new("/d/leases")]);
+        assert_eq!(first(None, None, Some("/m:/n"), 0), [Path::new("/m/leases")]);
+        let default = [Path::new("/var/lib/knockd/leases"), Path::new("/run/knockd/leases")];
+        assert_eq!(first(None, None, None, 0), default);
+        assert_eq!(first(None, None, Some(""), 0), default);
+        let of_user = first(None, None, None, 1000);
+        assert_eq!(of_user.last().unwrap(), Path::new("/tmp/knockd-1000/leases"));
+    }
+
+    #[test]
+    fn further_daemons_have_files_of_their_own() {
+        let files: Vec<_> =
+            Places::with(None, Some(Path::new("/f")), None, 0).files().next().unwrap();
+        assert_eq!(files[..3], [Path::new("/f"), Path::new("/f.2"), Path::new("/f.3")]);
+        assert_eq!(files.len(), 16);
+    }
+}
