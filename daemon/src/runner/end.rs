@@ -27,6 +27,9 @@ const STARTS_MAX: Duration = Duration::from_secs(5);
 /// How long the end may take without a door that is closed. A service manager usually waits 90 seconds.
 const PROGRESS_MAX: Duration = Duration::from_mins(1);
 
+/// How much time must pass before progress gives more time again.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
 /// Where the daemon is between its start and its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum State {
@@ -229,8 +232,12 @@ impl Runner {
 
     /// Notes that a door was closed: at the end, the others get more time.
     pub(super) fn note_progress(&mut self) {
-        if let State::Ending(Ending::Doors(by)) = &mut self.state {
-            *by = Instant::now().checked_add(PROGRESS_MAX).unwrap_or(*by);
+        let State::Ending(Ending::Doors(by)) = &mut self.state else { return };
+        let later = Instant::now().checked_add(PROGRESS_MAX).unwrap_or(*by);
+        // Not after each of thousands of doors.
+        if later.saturating_duration_since(*by) >= PROGRESS_EVERY {
+            *by = later;
+            self.tell(|manager| manager.extend(PROGRESS_MAX.saturating_add(PROGRESS_EVERY)));
         }
     }
 

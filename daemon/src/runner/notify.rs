@@ -71,6 +71,11 @@ impl Notifier {
         self.send(format_args!("STOPPING=1"))
     }
 
+    /// Asks for more time to end, counted from now.
+    pub(super) fn extend(&self, time: Duration) -> io::Result<()> {
+        self.send(format_args!("EXTEND_TIMEOUT_USEC={}", time.as_micros()))
+    }
+
     fn send(&self, message: fmt::Arguments<'_>) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Ok(()) };
         socket.send(message.to_string().as_bytes()).map(drop)
@@ -122,6 +127,8 @@ mod tests {
             assert!(stamp.parse::<u64>().unwrap() > 0);
             notifier.stopping().unwrap();
             assert_eq!(received(&socket), "STOPPING=1");
+            notifier.extend(Duration::from_secs(2)).unwrap();
+            assert_eq!(received(&socket), "EXTEND_TIMEOUT_USEC=2000000");
         }
     }
 
