@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use knock_config::text::Cause;
 use knock_config::{Files, Setup};
-use knock_engine::{Doors, Engine, Limits, Listening, Timestamp};
+use knock_engine::{CommandStatus, Doors, Engine, Limits, Listening, MarkId, RunId, Timestamp};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
@@ -111,8 +111,17 @@ struct Sniffer<'a> {
     host: EngineHost,
     /// What to report once the filters are up to date.
     settle: Option<u32>,
+    /// Outcomes of what the runner did, which the engine gets after the packets that came before them.
+    outcomes: Vec<Outcome>,
     /// When losses are counted again.
     losses_due: Timestamp,
+}
+
+/// The outcome of what the engine has asked for.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Command(RunId, CommandStatus),
+    Mark(MarkId, bool),
 }
 
 impl<'a> Sniffer<'a> {
@@ -137,7 +146,17 @@ impl<'a> Sniffer<'a> {
         outbox.want(task.every_line, task.debug);
         outbox.push(&Message::Listening);
         let (captures, merge) = (Vec::new(), Merge::new(PACKETS_AT_ONCE));
-        Ok(Self { runner, outbox, captures, merge, dropped: 0, host, settle: None, losses_due })
+        Ok(Self {
+            runner,
+            outbox,
+            captures,
+            merge,
+            dropped: 0,
+            host,
+            settle: None,
+            outcomes: Vec::new(),
+            losses_due,
+        })
     }
 
     /// Runs until there is a reason to end.
@@ -157,6 +176,7 @@ impl<'a> Sniffer<'a> {
                 self.read_packets(now);
             }
             self.handle_packets(now);
+            self.handle_outcomes();
             ended?;
             self.count_losses(now);
         }
@@ -238,9 +258,11 @@ impl<'a> Sniffer<'a> {
             Order::Settle(number) => self.settle = Some(number),
             Order::Begin(_) => return Err(End::Order(InvalidOrder)),
             Order::AreYouThere => outbox.push(&Message::Alive),
-            Order::CommandEnded { run, status } => host.command_ended(run, status, outbox),
+            Order::CommandEnded { run, status } => {
+                self.outcomes.push(Outcome::Command(run, status));
+            }
             Order::OneTimeMarked { mark, is_marked } => {
-                host.one_time_marked(mark, is_marked, outbox);
+                self.outcomes.push(Outcome::Mark(mark, is_marked));
             }
             Order::Addresses(addresses) => host.addresses_changed(addresses, outbox),
             // The runner read the files before it marked the latest sequence: it would be valid again.
@@ -248,6 +270,18 @@ impl<'a> Sniffer<'a> {
             Order::Reload { marks: _, files } => host.reload(doors(files)?, outbox),
         }
         Ok(())
+    }
+
+    /// Gives the engine the outcomes. Its time is that of the packets: before these were handled, it may
+    /// be long past, and a door would close too early.
+    fn handle_outcomes(&mut self) {
+        let Self { host, outbox, outcomes, .. } = self;
+        for outcome in outcomes.drain(..) {
+            match outcome {
+                Outcome::Command(run, status) => host.command_ended(run, status, outbox),
+                Outcome::Mark(mark, is_marked) => host.one_time_marked(mark, is_marked, outbox),
+            }
+        }
     }
 
     /// Begins to read from a socket that the runner has opened. What has arrived since then counts.

@@ -158,6 +158,23 @@ fn processes_that_a_command_leaves_running_delay_neither_door_nor_daemon() {
 }
 
 #[test]
+fn the_time_until_a_door_closes_begins_when_its_start_command_has_ended() {
+    let name = "the_time_until_a_door_closes_begins_when_its_start_command_has_ended";
+    // No packet comes meanwhile, so that the engine's clock is not set by one.
+    let commands = "start_command = sleep 3; date +%s%N > DIR/began\ncmd_timeout = 2\n\
+                    stop_command = date +%s%N > DIR/ended\n";
+    let Some(machine) = machine(name, commands) else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7000]);
+    machine.wait_for_lines("ended", 1);
+    let time = |file: &str| machine.folder.read(file).trim().parse::<u64>().unwrap();
+    let open = time("ended") - time("began");
+    // The engine counts from the packets before, which may be a few milliseconds earlier.
+    assert!(open >= 1_950_000_000, "{open}");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
 fn the_end_waits_for_commands_logs_failures_and_closes_doors() {
     let name = "the_end_waits_for_commands_logs_failures_and_closes_doors";
     let commands = "start_command = until [ -e DIR/go ]; do sleep 0.01; done; exit 7\n\
