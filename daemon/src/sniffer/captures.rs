@@ -150,20 +150,22 @@ fn frame<'a>(
     }
     let nanos = i64::from(header.tp_sec).saturating_mul(1_000_000_000);
     let stamp = nanos.saturating_add(header.tp_nsec.into());
+    let tag = tag(&header);
+    let tag = tag.as_ref().map_or(&[][..], |tag| tag);
     let (captured, more) = match framing {
         Framing::Cooked => {
-            cook(&address, captured, assembled);
-            (&assembled[..], 16)
+            cook(&address, tag, captured, assembled);
+            (&assembled[..], 16_u32.saturating_add(if tag.is_empty() { 0 } else { 4 }))
         }
-        Framing::Ethernet => match tag(&header).zip(captured.split_at_checked(TAG_AT)) {
-            Some((tag, (addresses, rest))) => {
+        Framing::Ethernet => match captured.split_at_checked(TAG_AT) {
+            Some((addresses, rest)) if !tag.is_empty() => {
                 assembled.clear();
-                for part in [addresses, &tag, rest] {
+                for part in [addresses, tag, rest] {
                     assembled.extend_from_slice(part);
                 }
                 (&assembled[..], 4)
             }
-            None => (captured, 0),
+            Some(_) | None => (captured, 0),
         },
     };
     let length = header.tp_len.saturating_add(more);
@@ -183,13 +185,17 @@ fn tag(header: &tpacket2_hdr) -> Option<[u8; 4]> {
 }
 
 /// Puts a cooked header before a packet: that of [`LinkType::LinuxSll`].
-fn cook(address: &sockaddr_ll, captured: &[u8], out: &mut Vec<u8>) {
+fn cook(address: &sockaddr_ll, tag: &[u8], captured: &[u8], out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&[0, address.sll_pkttype]);
     out.extend_from_slice(&address.sll_hatype.to_be_bytes());
     out.extend_from_slice(&[0, address.sll_halen]);
     out.extend_from_slice(&address.sll_addr);
+    out.extend_from_slice(tag);
     // The protocol is in network byte order already.
     out.extend_from_slice(&address.sll_protocol.to_ne_bytes());
     out.extend_from_slice(captured);
 }
+
+#[cfg(test)]
+mod tests;
