@@ -75,10 +75,15 @@ fn no_packet_can_be_sent_by_a_capture() {
     });
     let captures: Vec<u64> = captures.map(|(number, _)| u64::from(*number)).collect();
     assert_eq!(captures.len(), 2, "{descriptors:?} {packets}");
+    let [packet, membership] = [libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP]
+        .map(|number| u64::from(number.unsigned_abs()));
     for capture in captures {
         for call in [
             Call(libc::SYS_write, [capture, TEXT, 60, 0, 0, 0], "a frame"),
             Call(libc::SYS_sendto, [capture, TEXT, 60, 0, 0, 0], "a frame"),
+            // Nor can it be made to receive the packets of other machines, or descriptors.
+            Call(libc::SYS_setsockopt, [capture, packet, membership, TEXT, 16, 0], ""),
+            Call(libc::SYS_recvmsg, [capture, TEXT, 0, 0, 0, 0], ""),
         ] {
             assert_eq!(inject(&sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
         }
