@@ -9,7 +9,10 @@ use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::runner::{PIPE_MAX, check_writable, lack_of_doors, print_stderr, refuse, style};
+use crate::links::Links;
+use crate::runner::{
+    PIPE_MAX, check_writable, lack_of_doors, missing, print_stderr, refuse, style,
+};
 use crate::settings::{Settings, SettingsError};
 use crate::user::is_root;
 
@@ -33,6 +36,7 @@ pub(crate) fn check(args: &Args) -> Exit {
     }
     let Some(config) = verdict.config else { return Exit::Faulty };
     let Some(fault) = fault(args, &config) else {
+        print_stderr(&missing_interfaces(args, &config));
         print_stderr(&verdict.summary);
         return Exit::Done;
     };
@@ -42,6 +46,18 @@ pub(crate) fn check(args: &Args) -> Exit {
     }
     refuse(&fault);
     Exit::Faulty
+}
+
+/// Returns warnings of interfaces that do not exist now: the daemon would wait for them.
+fn missing_interfaces(args: &Args, config: &Config) -> String {
+    let (Ok(settings), Ok(links)) = (Settings::new(args, &config.options), Links::look()) else {
+        return String::new();
+    };
+    let mut warnings = String::new();
+    for text in missing(&settings.interfaces, &links) {
+        warnings += &["warning: ", &text, "\n"].concat();
+    }
+    warnings
 }
 
 /// Returns what would keep the daemon from starting though the configuration has no errors.

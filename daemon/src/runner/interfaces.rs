@@ -12,8 +12,9 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::names::Wanted;
+use self::names::Wanted;
 use self::news::News;
+pub(crate) use self::news::missing;
 use super::output::Kind;
 use super::sniffer_process::SnifferProcess;
 use super::{Runner, State};

@@ -53,6 +53,7 @@ use self::control::ControlServer;
 use self::end::State;
 use self::heartbeat::Heartbeat;
 use self::interfaces::Interfaces;
+pub(crate) use self::interfaces::missing;
 use self::lease_store::LeaseStore;
 use self::leases::Leases;
 use self::losses::Losses;

@@ -169,6 +169,31 @@ fn interfaces_that_contradict_one_another_or_are_missing_are_an_error() {
     insta::assert_snapshot!(all);
 }
 
+#[test]
+fn a_check_warns_of_interfaces_that_are_missing_now() {
+    let name = "a_check_warns_of_interfaces_that_are_missing_now";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let machine = Machine::new();
+    for (arguments, warnings) in [
+        ("-i lo", ""),
+        ("-i any", ""),
+        ("-i l?", ""),
+        (
+            "-i nosuch,lo,ppp*",
+            "warning: there is no interface nosuch: knockd would wait for it (available: lo)\n\
+             warning: no interface matches ppp*: knockd would wait for one (available: lo)\n",
+        ),
+    ] {
+        let outcome = machine.run(&format!("$KNOCKD --check {arguments} -c knockd.conf"));
+        assert_eq!(outcome.status, Some(0), "{arguments}");
+        assert!(outcome.stderr.contains(warnings), "{arguments}: {}", outcome.stderr);
+        let count = outcome.stderr.matches("knockd would wait").count();
+        assert_eq!(count, warnings.lines().count(), "{arguments}: {}", outcome.stderr);
+    }
+}
+
 fn run(folder: &Folder, arguments: &str) -> Outcome {
     finish(&mut folder.knockd(arguments))
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use knock_config::text::Cause;
 
 use super::Wanted;
+use crate::links::Links;
 use crate::runner::output::Kind;
 
 /// How many names or addresses a line has at the most.
@@ -82,12 +83,7 @@ impl News {
     }
 
     pub(super) fn awaited(wanted: &Wanted, there: &[String]) -> Self {
-        let there = list(there.iter().cloned());
-        Self::bad(&if wanted.is_pattern() {
-            format!("no interface matches {wanted}: waiting for one (available: {there})")
-        } else {
-            format!("there is no interface {wanted}: waiting for it (available: {there})")
-        })
+        Self::bad(&awaited(wanted, there, "waiting"))
     }
 
     pub(super) fn failed(name: &[u8], error: &io::Error) -> Self {
@@ -103,6 +99,23 @@ impl News {
         Self::bad(&format!(
             "{number} interfaces are to be listened on, but at most {most} are: use 'any' for all"
         ))
+    }
+}
+
+/// Returns warnings of the interfaces among these that do not exist now.
+pub(crate) fn missing(names: &[Vec<u8>], links: &Links) -> Vec<String> {
+    let there = links.names();
+    let wanted = names.iter().map(|name| Wanted::new(name)).filter(|wanted| *wanted != Wanted::Any);
+    let missing = wanted.filter(|wanted| !links.links.iter().any(|one| wanted.matches(&one.name)));
+    missing.map(|wanted| awaited(&wanted, &there, "knockd would wait")).collect()
+}
+
+fn awaited(wanted: &Wanted, there: &[String], waits: &str) -> String {
+    let there = list(there.iter().cloned());
+    if wanted.is_pattern() {
+        format!("no interface matches {wanted}: {waits} for one (available: {there})")
+    } else {
+        format!("there is no interface {wanted}: {waits} for it (available: {there})")
     }
 }
 
