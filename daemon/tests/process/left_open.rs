@@ -257,6 +257,9 @@ fn whichever_process_is_killed_every_door_is_closed_once() {
         if runner {
             // It may have ended by now.
             let _ = kill(daemon.runner.id, Signal::SIGKILL);
+        } else {
+            // The sniffer alone is replaced.
+            daemon.runner.signal(Signal::SIGTERM);
         }
         let _ = daemon.live.finish();
         machine.wait_for_no_process();

@@ -9,6 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use knock_config::text::{Cause, shown};
 use nix::fcntl::Flock;
@@ -22,6 +24,10 @@ use crate::places::{NamedBy, Places};
 
 /// How much of a file is read, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
+
+/// How long to wait for files that are locked, all together, and how often to look.
+const HELD_MAX: Duration = Duration::from_secs(1);
+const HELD_PAUSE: Duration = Duration::from_millis(10);
 
 /// How many files with the same defect are kept.
 const ASIDE_MAX: u32 = 9;
@@ -45,8 +51,13 @@ pub(super) fn take(
     open: &BTreeMap<u64, StoredLease>,
     closed: &BTreeSet<u64>,
 ) -> Taken {
+    let now = Instant::now();
+    // Once there is something open, this daemon has its file, and waits for no other.
+    let is_start = open.is_empty() && closed.is_empty();
+    let held_until = if is_start { now.checked_add(HELD_MAX).unwrap_or(now) } else { now };
     let (found, whole) = (BTreeMap::new(), BTreeMap::new());
-    let mut search = Search { places, found, whole, left: BTreeMap::new(), warnings: vec![] };
+    let mut search =
+        Search { places, held_until, found, whole, left: BTreeMap::new(), warnings: vec![] };
     for path in places.files().flatten() {
         search.read(path);
     }
@@ -68,6 +79,17 @@ pub(super) fn take(
     Taken { log, left, warnings, unwritable }
 }
 
+/// Takes a file, if there is one. One that is locked may be that of a daemon which was killed a moment ago
+/// and is about to be gone: a thread that waits for the disk ends last.
+fn take_soon(path: &Path, until: Instant) -> Result<Option<Flock<File>>, LockError> {
+    loop {
+        match locked_file::take_existing(path) {
+            Err(LockError::Held(_)) if Instant::now() < until => thread::sleep(HELD_PAUSE),
+            taken => return taken,
+        }
+    }
+}
+
 /// What was found at a place.
 enum Found {
     Locked(Flock<File>),
@@ -77,6 +99,8 @@ enum Found {
 
 struct Search<'a> {
     places: &'a Places,
+    /// Until then, files that are locked are waited for.
+    held_until: Instant,
     found: BTreeMap<PathBuf, Found>,
     /// How many lines each whole file has, and its leases.
     whole: BTreeMap<PathBuf, (usize, BTreeMap<u64, StoredLease>)>,
@@ -87,7 +111,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Reads a file, if there is one.
     fn read(&mut self, path: PathBuf) {
-        let file = match locked_file::take_existing(&path) {
+        let file = match take_soon(&path, self.held_until) {
             Ok(Some(file)) => file,
             Ok(None) => return,
             Err(LockError::Held(_)) => return drop(self.found.insert(path, Found::NotOurs)),
