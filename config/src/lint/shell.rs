@@ -153,7 +153,8 @@ fn nesting(line: &[u8]) -> usize {
 
 /// Returns how many substitutions begin in the line, or more.
 fn substitutions(line: &[u8]) -> usize {
-    let quoted = line.iter().filter(|byte| **byte == b'`').count().div_ceil(2);
+    // Every second piece between backquotes is one.
+    let quoted = line.split(|byte| *byte == b'`').count().div_euclid(2);
     let begins = |pair: &&[u8]| matches!(pair, [b'$' | b'<' | b'>', b'('] | [b'$', b'{' | b'[']);
     line.windows(2).filter(begins).count().saturating_add(quoted)
 }

@@ -104,7 +104,7 @@ fn many_configurations_and_folders_are_checked_and_counted() {
         fs::create_dir_all(desk.path(folder)).unwrap();
     }
     desk.write("servers/a/knockd.conf", SOUND);
-    desk.write("servers/b/knockd.conf", &SOUND.replace("7326,61402", "61402"));
+    desk.write("servers/b/knockd.conf", SOUND.replace("7326,61402", "61402"));
     desk.write("servers/b/notes.txt", "not a configuration");
     desk.write("broken.conf", "[ssh]\nsequence = x\n");
     let both = desk.run("check servers");
