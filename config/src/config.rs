@@ -78,6 +78,8 @@ pub struct Options {
     pub control_socket: Option<Given<FileName>>,
     /// `OnStateError`.
     pub on_state_error: Option<Given<OnStateError>>,
+    /// `OnStop`.
+    pub on_stop: Option<Given<OnStop>>,
 }
 
 impl Options {
@@ -95,6 +97,7 @@ impl Options {
             lease_file,
             control_socket,
             on_state_error,
+            on_stop,
         } = self;
         [
             (Directive::LogFile, at(log_file.as_ref())),
@@ -107,6 +110,7 @@ impl Options {
             (Directive::LeaseFile, at(lease_file.as_ref())),
             (Directive::ControlSocket, at(control_socket.as_ref())),
             (Directive::OnStateError, at(on_state_error.as_ref())),
+            (Directive::OnStop, at(on_stop.as_ref())),
         ]
         .into_iter()
         .filter_map(|(directive, at)| Some((directive, at?)))
@@ -134,6 +138,12 @@ impl Options {
     #[must_use]
     pub fn on_state_error(&self) -> OnStateError {
         value(self.on_state_error.as_ref()).unwrap_or_default()
+    }
+
+    /// Returns what happens to open doors when a signal ends the daemon.
+    #[must_use]
+    pub fn on_stop(&self) -> OnStop {
+        value(self.on_stop.as_ref()).unwrap_or_default()
     }
 }
 
@@ -165,6 +175,21 @@ pub enum OnStateError {
 impl OnStateError {
     /// Each with its word.
     pub(crate) const WORDS: &[(&str, Self)] = &[("shut", Self::Shut), ("open", Self::Open)];
+}
+
+/// What happens to open doors when a signal ends the daemon: `OnStop`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnStop {
+    /// `close`, the default: they are closed.
+    #[default]
+    Close,
+    /// `keep`: they stay open, and the next start closes them when they are due.
+    Keep,
+}
+
+impl OnStop {
+    /// Each with its word.
+    pub(crate) const WORDS: &[(&str, Self)] = &[("close", Self::Close), ("keep", Self::Keep)];
 }
 
 /// A section that is a door; `None` where a directive is absent.
@@ -328,6 +353,7 @@ mod tests {
     fn the_words_are_those_of_the_table_and_its_default_is_theirs() {
         check(Directive::LogTime, LogTime::WORDS);
         check(Directive::OnStateError, OnStateError::WORDS);
+        check(Directive::OnStop, OnStop::WORDS);
     }
 
     fn check<T: Default + PartialEq>(directive: Directive, known: &[(&str, T)]) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{Directive, FileName, Given, LogTime, OnStateError, Options, Reload};
+use knock_config::{Directive, FileName, Given, LogTime, OnStateError, OnStop, Options, Reload};
 use knock_engine::Seconds;
 
 use crate::args::Args;
@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     /// The socket at which the daemon is asked what it does.
     pub(crate) control_socket: Option<PathBuf>,
     pub(crate) on_state_error: OnStateError,
+    pub(crate) on_stop: OnStop,
 }
 
 /// Why the settings cannot be used.
@@ -104,6 +105,7 @@ impl Settings {
                 .map(path)
                 .or_else(default_control_socket),
             on_state_error: options.on_state_error(),
+            on_stop: options.on_stop(),
         })
     }
 }
@@ -126,6 +128,7 @@ impl Settings {
             lease_file,
             control_socket,
             on_state_error,
+            on_stop,
             log_file,
             log_time,
             syslog,
@@ -139,6 +142,7 @@ impl Settings {
         let (directive, old) = (Directive::ControlSocket, &mut self.control_socket);
         change(directive, old, control_socket, &mut later);
         change(Directive::OnStateError, &mut self.on_state_error, on_state_error, &mut later);
+        change(Directive::OnStop, &mut self.on_stop, on_stop, &mut later);
         change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
         change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
         change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);

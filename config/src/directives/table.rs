@@ -176,6 +176,24 @@ directives! {
                  stays open if `knockd` is killed then. Either way a line says so. Doors without a \
                  stop command always open. Default: `shut`. Unknown to `knockd` 0.8.",
     };
+    /// `OnStop`, which knockd 0.8 does not know.
+    OnStop = Row {
+        names: &["onstop"],
+        section: Section::Options,
+        value: Value::OneOf(Words {
+            known: &["close", "keep"],
+            thing: "way to stop",
+            help: "write `close` to close all doors at the end, or `keep` to leave that to the next start",
+        }),
+        absent: Absent::Default("close"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`OnStop` = close|keep",
+        manual: "What happens to open doors when a signal ends `knockd`: `close` closes them; `keep` leaves \
+                 them open, and the next start closes them when they are due. See `END`. Default: \
+                 `close`. Unknown to `knockd` 0.8.",
+    };
     /// `ControlSocket`, which knockd 0.8 does not know.
     ControlSocket = Row {
         names: &["controlsocket"],

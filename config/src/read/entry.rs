@@ -1,7 +1,7 @@
 //! Directives as lines give them, and where their values go.
 
 use super::{option_value, value};
-use crate::config::{DoorConfig, Given, Knocks, LogTime, OnStateError, Options};
+use crate::config::{DoorConfig, Given, Knocks, LogTime, OnStateError, OnStop, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
 use crate::lex::{Piece, is_blank};
@@ -54,6 +54,7 @@ impl Entry<'_> {
             Directive::OnStateError => {
                 options.on_state_error = self.word(OnStateError::WORDS, found);
             }
+            Directive::OnStop => options.on_stop = self.word(OnStop::WORDS, found),
             Directive::Sequence => {
                 let sequence = value::sequence(self.value, found);
                 door.knocks = self.given(sequence.map(Knocks::Fixed));

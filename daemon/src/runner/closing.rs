@@ -71,6 +71,7 @@ impl Runner {
     /// at all.
     const fn closes_by_itself(&self) -> bool {
         match self.state {
+            State::Ending(Ending::Doors(_)) if self.keeps_doors => false,
             State::Starting | State::Listening | State::Ending(Ending::Doors(_)) => true,
             State::Ending(Ending::Sniffer(_) | Ending::GivenUp(_)) => false,
         }

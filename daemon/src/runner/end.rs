@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use knock_config::OnStop;
 use nix::sys::signal::Signal;
 
 use super::closing::stop_of;
@@ -98,6 +99,7 @@ impl Runner {
         match self.state {
             State::Starting | State::Listening => {
                 self.hurried_from = Instant::now().checked_add(SECOND_SIGNAL_MIN);
+                self.keeps_doors = self.settings.on_stop == OnStop::Keep;
                 self.end(Exit::Done);
             }
             State::Ending(Ending::GivenUp(_)) => {}
@@ -200,7 +202,14 @@ impl Runner {
                 self.withdraw(number);
             }
         }
-        let requests: Vec<_> = self.leases.close_all().iter().map(stop_of).collect();
+        let closing = if self.keeps_doors {
+            // Nobody would ever close these.
+            let Self { leases, unremembered, .. } = self;
+            leases.close_where(|lease| unremembered.contains(&lease.number))
+        } else {
+            self.leases.close_all()
+        };
+        let requests: Vec<_> = closing.iter().map(stop_of).collect();
         self.submit(requests);
         if let Some(at) = Instant::now().checked_add(STARTS_MAX) {
             self.commands.end_starts_at(at);
@@ -241,9 +250,26 @@ impl Runner {
         }
     }
 
+    /// Says which doors are left to the next start.
+    fn say_kept(&mut self) {
+        let kept = self.leases.iter().count();
+        if self.keeps_doors && kept > 0 && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
+        {
+            let (doors, them) = match kept {
+                1 => ("1 door stays".to_owned(), "it"),
+                _ => (format!("{kept} doors stay"), "them"),
+            };
+            let text = format!(
+                "{doors} open until the next start of knockd closes {them} (OnStop = keep)"
+            );
+            self.output.text(Kind::Opening, text);
+        }
+    }
+
     /// Logs the end, and returns the exit status.
     pub(super) fn finish(mut self) -> Exit {
         self.report_losses(true);
+        self.say_kept();
         if self.has_listened {
             self.output.text(Kind::Aside, "closing...");
             self.output.text(Kind::Logged, "shutting down");

@@ -94,6 +94,10 @@ struct Runner {
     store: LeaseStore,
     /// The openings that wait until they are on disk, by the number of their lease.
     unwritten: BTreeMap<u64, Unwritten>,
+    /// The leases that opened though they could not be written.
+    unremembered: BTreeSet<u64>,
+    /// Whether the end leaves doors open for the next start.
+    keeps_doors: bool,
     clock: Clock,
     commands: Commands,
     /// The control socket; `None` if it cannot be made.

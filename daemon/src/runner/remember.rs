@@ -47,6 +47,7 @@ impl Runner {
 
     /// Notes that a door is closed, or has not opened.
     pub(super) fn forget(&mut self, number: u64) {
+        self.unremembered.remove(&number);
         self.store.write(Record::Closed(number));
     }
 
@@ -125,7 +126,10 @@ impl Runner {
                         self.sniffer.queue(&Order::CommandEnded { run, status: NOT_STARTED });
                     }
                 }
-                OnStateError::Open => self.submit([request]),
+                OnStateError::Open => {
+                    self.unremembered.insert(*number);
+                    self.submit([request]);
+                }
             }
         }
     }

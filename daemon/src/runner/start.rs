@@ -1,6 +1,6 @@
 //! The start, up to a sniffer that listens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -145,6 +145,8 @@ impl Runner {
             leases: super::Leases::from(first_number(&found, &clock)),
             store,
             unwritten: BTreeMap::new(),
+            unremembered: BTreeSet::new(),
+            keeps_doors: false,
             clock,
             output: Output::new(sinks, names),
             sniffer: super::SnifferProcess::new(sniffer, socket),

@@ -169,3 +169,54 @@ fn a_door_is_closed_in_time_though_the_process_that_reads_packets_is_stopped() {
 fn machine(name: &str, config: &str) -> Option<Machine> {
     require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(config))
 }
+
+#[test]
+fn doors_that_are_kept_when_the_daemon_is_stopped_are_closed_by_the_next_one() {
+    let name = "doors_that_are_kept_when_the_daemon_is_stopped_are_closed_by_the_next_one";
+    let doors = "[door]\nsequence = 7000:udp\nstart_command = echo %IP% >> DIR/opened\n\
+                 cmd_timeout = 600\nstop_command = echo %IP% >> DIR/closed\n";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let machine = Machine::with(&format!("[options]\nOnStop = keep\n{doors}"));
+    for round in 0..2 {
+        let daemon = Daemon::start(&machine, "-v");
+        if round == 0 {
+            machine.knock(&[7000]);
+            machine.wait_for_lines("opened", 1);
+            // A start command that runs is waited for.
+        } else {
+            daemon.wait_for_error_beginning(
+                "door: was left open for 127.0.0.1 when knockd last ended; closing it in ",
+            );
+        }
+        let outcome = daemon.end();
+        assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+        let kept = "1 door stays open until the next start of knockd closes it (OnStop = keep)";
+        assert!(outcome.stdout.lines().any(|line| line == kept), "{}", outcome.stdout);
+        assert_eq!(machine.folder.read("closed"), "");
+    }
+    // Whoever is in stays in, until an end that closes.
+    machine.folder.write("knockd.conf", doors);
+    let daemon = Daemon::start(&machine, "-v");
+    assert_eq!(daemon.end().status, Some(0));
+    assert_eq!(machine.folder.read("closed"), "127.0.0.1\n");
+}
+
+#[test]
+fn a_door_that_is_not_on_disk_is_closed_even_if_doors_are_kept() {
+    let name = "a_door_that_is_not_on_disk_is_closed_even_if_doors_are_kept";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let machine = Machine::with(
+        "[options]\nOnStop = keep\nOnStateError = open\nStateDir = /proc/nowhere\n\
+         [door]\nsequence = 7000:udp\nstart_command = echo %IP% >> DIR/opened\n\
+         cmd_timeout = 600\nstop_command = echo %IP% >> DIR/closed\n",
+    );
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7000]);
+    machine.wait_for_lines("opened", 1);
+    assert_eq!(daemon.end().status, Some(0));
+    assert_eq!(machine.folder.read("closed"), "127.0.0.1\n");
+}

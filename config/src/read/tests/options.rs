@@ -14,16 +14,13 @@ fn options_are_absent_or_have_their_defaults() {
 fn options_that_knockd_08_does_not_know_are_read_like_the_others() {
     let options = config(
         "[options]\nUSER = a\nuser = _knockd\t\nLogTime = minutes\n logtime=ISO\nCommandLimit=9\n\
-         commandlimit = 002147483647
-LeaseFile = /run/a b
-StateDir = /s
-OnStateError = OPEN
-\
-         ControlSocket = /run/c",
+         commandlimit = 002147483647\nLeaseFile = /run/a b\nStateDir = /s\nOnStateError = OPEN\n\
+         OnStop = Keep\nControlSocket = /run/c",
     )
     .options;
     assert_eq!(options.log_time(), LogTime::Iso);
     assert_eq!(options.on_state_error(), crate::OnStateError::Open);
+    assert_eq!(options.on_stop(), crate::OnStop::Keep);
     assert_eq!(options.state_dir.unwrap().value.as_bytes(), b"/s");
     assert_eq!(options.user.unwrap().value.as_bytes(), b"_knockd");
     assert_eq!(options.command_limit.unwrap().value, Seconds::MAX);
