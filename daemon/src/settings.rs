@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) lease_file: Option<PathBuf>,
     /// The socket at which the daemon is asked what it does.
     pub(crate) control_socket: Option<PathBuf>,
+    /// Whether that is the default.
+    pub(crate) control_is_default: bool,
     pub(crate) on_state_error: OnStateError,
     pub(crate) on_stop: OnStop,
 }
@@ -99,6 +101,7 @@ impl Settings {
             command_limit: options.command_limit(),
             state_dir: options.state_dir.as_ref().map(path),
             lease_file: options.lease_file.as_ref().map(path),
+            control_is_default: options.control_socket.is_none(),
             control_socket: options
                 .control_socket
                 .as_ref()
@@ -127,6 +130,7 @@ impl Settings {
             state_dir,
             lease_file,
             control_socket,
+            control_is_default: _,
             on_state_error,
             on_stop,
             log_file,

@@ -84,6 +84,7 @@ impl Journey {
                     mount --bind FOLDER/sbin /usr/local/sbin
                     mount -t tmpfs tmpfs /run
                     mount -t tmpfs tmpfs /var/log
+                    mount -t tmpfs tmpfs /var/lib
                     rm -f /etc/knockd.conf /etc/default/knockd"
                 ),
             );
@@ -173,6 +174,8 @@ impl Journey {
         for line in lines.lines() {
             if line == "^C" {
                 let running = self.running.last().unwrap();
+                // Whoever reads the lines takes longer than the commands do that they are about.
+                thread::sleep(Duration::from_secs(1));
                 self.set_up("server", &format!("kill -INT {}", running.id));
                 continue;
             }

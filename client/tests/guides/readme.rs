@@ -60,26 +60,15 @@ fn the_main_job_prints_what_the_readme_says() {
 }
 
 #[test]
-fn what_is_built_is_installed_as_the_readme_says() {
-    let (script, _) = fence("prefix=/usr/local\n");
-    let (builds, script): (Vec<&str>, Vec<&str>) =
-        script.lines().partition(|line| line.starts_with("cargo build "));
-    assert_eq!(builds.len(), 1, "{builds:?}");
-    for package in ["knockd", "knock", "knock-replay"] {
-        assert!(format!("{} ", builds[0]).contains(&format!(" -p {package} ")), "{package}");
-    }
-    let folder = built();
-    let script = script.join("\n").replace("/usr/local", "./prefix");
-    let outcome = finish(Command::new("sh").args(["-ec", &script]).current_dir(&folder));
-    assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    for name in ["sbin/knockd", "bin/knock", "bin/knock-replay"] {
-        let program = folder.path().join("prefix").join(name);
-        let outcome = finish(Command::new(&program).arg("--help"));
-        assert_eq!(outcome.status, Some(0), "{name}: {outcome:?}");
-    }
-    for name in ["knockd", "knock", "knock-replay"] {
-        let page = folder.path().join(format!("prefix/share/man/man1/{name}.1"));
-        assert!(fs::metadata(page).unwrap().is_file(), "{name}");
+fn the_scripts_that_install_are_there() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, install) = readme.split_once("## Install\n").unwrap();
+    let (install, _) = install.split_once("\n## ").unwrap();
+    // scripts/test-packages runs them.
+    for script in ["scripts/package", "scripts/install"] {
+        assert!(install.contains(&format!("`{script}`")), "{script}");
+        let outcome = finish(Command::new(root().join(script)).arg("--help"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
     }
 }
 

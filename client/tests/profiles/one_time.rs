@@ -182,7 +182,7 @@ fn a_sequence_that_could_not_be_marked_in_the_end_is_status_1() {
     let folder = site.desk.path("");
     let printed = outcome.stderr.replace(folder.to_str().unwrap(), "DIR/");
     insta::assert_snapshot!(printed, @r"
-    knock: error: cannot mark the sequence of line 2 as used: DIR/config/knock/sequences has changed since it was read
+    knock: error: cannot mark the sequence of line 2 as used: DIR/config/knock/sequences has changed since it was read, and lacks the line
       help: the knocks were sent: put a `#` in front of the line, or the client will use it again in vain
     ");
     assert_eq!(site.sequences(), "# others\n 1\n 2\n");

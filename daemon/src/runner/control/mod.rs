@@ -20,6 +20,10 @@ impl Runner {
         let Some(path) = &self.settings.control_socket else { return };
         match ControlServer::new(path) {
             Ok(control) => self.control = Some(control),
+            // As beside a service. knockctl then asks the other one.
+            Err(error)
+                if self.settings.control_is_default
+                    && error.kind() == std::io::ErrorKind::AddrInUse => {}
             Err(error) => {
                 let text = format!(
                     "knockd: warning: cannot make the control socket {}: {}; knockctl cannot be used; \

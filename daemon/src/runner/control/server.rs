@@ -150,7 +150,7 @@ fn remove_unused(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::other("another knockd has it")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another knockd has it")),
     }
 }
 
