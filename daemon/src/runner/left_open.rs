@@ -34,8 +34,8 @@ const CLOSE_PAUSE_MS: u8 = 20;
 #[derive(Clone, Debug)]
 pub(super) struct LeftOpen {
     pub(super) lease: StoredLease,
-    /// How long it may stay open. Zero if it is overdue, or if its start command has not ended: then nobody
-    /// knows whether its client could use it.
+    /// How long it may stay open. Zero if it is overdue, or if its start command has not ended: then it
+    /// is not known whether its client could use it.
     pub(super) time_left: Duration,
     /// Whether it may be closed, so that its stop command may fail for that reason: if the machine or its
     /// network was started again since, if its stop command had begun, or if its start command has not
