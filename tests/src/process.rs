@@ -97,7 +97,13 @@ impl Live {
     /// Returns the next line of standard output, without its end; `None` if none comes.
     #[must_use]
     pub fn line_if_any(&self) -> Option<String> {
-        let line = self.stdout.recv_timeout(PATIENCE).ok()?;
+        self.line_within(PATIENCE)
+    }
+
+    /// Returns the next line of standard output, without its end; `None` if none comes within this time.
+    #[must_use]
+    pub fn line_within(&self, patience: Duration) -> Option<String> {
+        let line = self.stdout.recv_timeout(patience).ok()?;
         Some(line.trim_end_matches('\n').to_owned())
     }
 
