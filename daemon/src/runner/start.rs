@@ -235,11 +235,14 @@ fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
     match packet_socket::check() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let names = interfaces.iter().map(|name| String::from_utf8_lossy(name));
+            let program = std::env::current_exe();
+            let program = program.unwrap_or_else(|_| PathBuf::from("/usr/sbin/knockd"));
             Err(failure(&format_args!(
                 "cannot listen on {} without the capability CAP_NET_RAW: start knockd as root, or grant \
-                 the capability, with 'setcap cap_net_raw=ep /usr/sbin/knockd' or with \
+                 the capability, with 'setcap cap_net_raw=ep {}' or with \
                  'AmbientCapabilities=CAP_NET_RAW' in the systemd unit",
-                names.collect::<Vec<_>>().join(", ")
+                names.collect::<Vec<_>>().join(", "),
+                shown(&program)
             )))
         }
         done => done.map_err(|error| system("capture packets", &error)),
