@@ -7,27 +7,14 @@ use core::fmt;
 
 use crate::address;
 use crate::door::{Door, DoorName, DoorSequence};
+pub use crate::door_id::DoorId;
+use crate::groups::{GroupId, Groups};
 use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
-
-/// A door among [`Doors`].
-///
-/// It means the same door for as long as anything in the engine refers to it, across reloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DoorId(u16);
-
-impl DoorId {
-    /// Returns a small number that no other door has: before the first reload, the index of the door in
-    /// the order of the file, from 0.
-    #[must_use]
-    pub fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
 
 /// There are more doors than [`Doors::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +48,7 @@ pub struct Doors {
     /// The doors of the configuration, in the order of the file.
     in_order: Vec<DoorId>,
     index: KnockIndex,
+    groups: Groups,
 }
 
 #[derive(Clone, Debug)]
@@ -70,11 +58,13 @@ struct Entry {
     label: Box<[u8]>,
     /// The place in the order of the file.
     place: usize,
+    /// The doors that begin and time out as this one does, if there are any.
+    group: Option<GroupId>,
 }
 
 impl Entry {
     fn new(door: Door, place: usize) -> Self {
-        Self { label: label_of(&door.name), door, place }
+        Self { label: label_of(&door.name), door, place, group: None }
     }
 }
 
@@ -99,7 +89,9 @@ impl Doors {
             doors.into_iter().enumerate().map(|(place, door)| Entry::new(door, place)).collect();
         let in_order: Vec<DoorId> = (0..).map(DoorId).take(entries.len()).collect();
         let index = KnockIndex::new(&entries, &in_order);
-        Ok(Self { entries, in_order, index })
+        let mut doors = Self { entries, in_order, index, groups: Groups::default() };
+        doors.group();
+        Ok(doors)
     }
 
     /// Returns the same doors, with names cut to this many bytes.
@@ -286,6 +278,36 @@ impl Doors {
         }
         self.in_order = ids;
         self.index = KnockIndex::new(&self.entries, &self.in_order);
+        self.group();
+    }
+
+    /// Finds the groups of doors.
+    fn group(&mut self) {
+        let (groups, roots) = Groups::new(self.in_order());
+        self.groups = groups;
+        for entry in &mut self.entries {
+            entry.group = None;
+        }
+        for (id, root) in roots {
+            if let Some(entry) = self.entries.get_mut(id.index()) {
+                entry.group = Some(root);
+            }
+        }
+    }
+
+    /// Returns the group at whose doors attempts begin together with those at this door.
+    pub(crate) fn group_of(&self, id: DoorId) -> Option<GroupId> {
+        self.entries.get(id.index())?.group
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Returns the place of a door in the order of the file.
+    pub(crate) fn place(&self, id: DoorId) -> u64 {
+        let place = self.entries.get(id.index()).map_or(0, |entry| entry.place);
+        u64::try_from(place).unwrap_or(u64::MAX)
     }
 }
 

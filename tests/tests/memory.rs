@@ -173,3 +173,31 @@ fn a_jump_in_time_over_many_deadlines_takes_no_memory() {
     assert_eq!(effects, 100_000);
     assert_eq!(peak, 0);
 }
+
+/// Returns the bytes that all clients take whose first knock is that of all doors.
+fn bytes_of_clients(doors: u32) -> i64 {
+    const CLIENTS: u32 = 300;
+    let door = |number| format!("[d{number}]\nsequence = 7000,{},9000\n", number + 1);
+    let text: String = (0..doors).map(door).collect();
+    let config = config::parse(text.as_bytes()).config.unwrap();
+    let doors = Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap();
+    let all = doors.len() * usize::try_from(CLIENTS).unwrap();
+    let limits =
+        Limits { attempts: NonZeroU32::new(2_000_000).unwrap(), hash_seed: 1, ..Limits::default() };
+    let mut engine = Rules::Knock.engine(doors, Listening::everywhere(), &limits);
+    let before = BYTES.with(Cell::get);
+    for client in 0..CLIENTS {
+        handle(&mut engine, 1, syn(client, 7000, client | 1));
+    }
+    assert_eq!(engine.live_attempts(), all);
+    BYTES.with(Cell::get) - before
+}
+
+/// More attempts than there is space reserved for at the start: each door of a client must not take
+/// memory of its own. The buffer for the effects of one packet has room for each door.
+#[test]
+fn doors_that_share_a_first_knock_take_no_memory_of_their_own() {
+    let (one, many) = (bytes_of_clients(1), bytes_of_clients(4000));
+    let buffers = 4096 * 64 * 2;
+    assert!(many <= 3 * one + buffers, "{many} bytes, for one door {one}");
+}

@@ -35,12 +35,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "address packet run time",
+            "address door_id packet run time",
             "command ports",
             "sequence",
             "one_time",
             "door",
-            "listening limits",
+            "groups listening limits",
             "hearing",
             "doors",
             "deadline decode event",

@@ -1,46 +1,34 @@
-//! Attempts: clients part-way through a door's sequence.
+//! All live attempts: found by client, by due time, and by least progress.
 
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::due::{Chain, Due, DueTable, Entry, Links, Slot};
-use super::fingerprint::{ClientHasher, Fingerprint};
+use super::attempt::{Advance, Attempt, Beginning, Counted, Progress, Split};
+use super::due::{Chain, Due, DueTable, Links, Slot};
+use super::fingerprint::ClientHasher;
 use super::slot_table::SlotTable;
-use crate::doors::DoorId;
-use crate::sequence::{Sequence, Stage};
-
-/// A client part-way through a door's sequence.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
-    pub(super) client: IpAddr,
-    pub(super) door: DoorId,
-    pub(super) stage: Stage,
-    /// The last knock that counted, if its retransmissions can be recognized.
-    pub(super) counted: Option<Fingerprint>,
-    /// The client's next younger attempt.
-    pub(super) younger: Slot,
-    /// The neighbours among the attempts at the same stage.
-    peers: Links,
-}
-
-impl Entry for Attempt {
-    fn door(&self) -> DoorId {
-        self.door
-    }
-}
+use crate::doors::{DoorId, Doors};
+use crate::groups::GroupId;
+use crate::sequence::Sequence;
 
 /// All live attempts: found by client, by due time, and by least progress.
 #[derive(Debug)]
 pub(super) struct Attempts {
-    table: DueTable<Attempt>,
+    pub(super) table: DueTable<Attempt>,
     /// The oldest attempt of each client.
     clients: SlotTable,
-    /// By stage, in the order in which they reached it.
-    stages: [Chain; Sequence::MAX_KNOCKS],
+    /// By stage, in the order in which they reached it; those that came together in the order of the file.
+    pub(super) stages: [Chain; Sequence::MAX_KNOCKS],
+    /// By stage, the run of the last attempt that came to it; 0 if the last run has ended.
+    pub(super) last_runs: [u64; Sequence::MAX_KNOCKS],
+    /// How many doors all attempts have.
+    live: usize,
     hasher: ClientHasher,
 }
 
 impl Attempts {
-    /// How many attempts have reserved space at the start, if the limit is that high: 64 MiB of addresses.
+    /// How many attempts have reserved space at the start, if the limit is that high: 72 MiB of addresses.
     const ROOM: usize = 1_048_576;
 
     /// Makes an empty list that will have at most `limit` attempts.
@@ -49,12 +37,15 @@ impl Attempts {
             table: DueTable::with_room_for(limit.min(Self::ROOM)),
             clients: SlotTable::new(),
             stages: [Chain::EMPTY; Sequence::MAX_KNOCKS],
+            last_runs: [0; Sequence::MAX_KNOCKS],
+            live: 0,
             hasher,
         }
     }
 
+    /// Returns how many doors all attempts have.
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.live
     }
 
     pub(super) fn get(&self, slot: Slot) -> &Attempt {
@@ -70,9 +61,20 @@ impl Attempts {
         self.table.earliest()
     }
 
-    /// Returns any attempt at a door.
+    /// Returns any attempt at a door with one-time sequences, which is in no group.
     pub(super) fn any_at(&self, door: DoorId) -> Option<Slot> {
         self.table.earliest_of(door)
+    }
+
+    /// Returns the doors whose chains have attempts.
+    pub(super) fn chains(&self) -> impl Iterator<Item = DoorId> {
+        self.table.doors()
+    }
+
+    /// Returns all attempts, those of one chain after another.
+    pub(super) fn all(&self) -> Vec<Slot> {
+        let firsts = self.table.doors().filter_map(|door| self.table.earliest_of(door));
+        firsts.flat_map(|first| self.table.from(first)).collect()
     }
 
     /// Returns an attempt and the younger ones of its client, oldest first.
@@ -87,7 +89,7 @@ impl Attempts {
     }
 
     /// Returns the attempt to evict for another: among those with the least progress, the one that has
-    /// been at its stage longest.
+    /// been at its stage longest. It is evicted at its first door.
     pub(super) fn least(&self) -> Option<Slot> {
         self.stages.iter().find_map(|peers| peers.first.some())
     }
@@ -104,64 +106,159 @@ impl Attempts {
         }
     }
 
-    /// Adds an attempt at stage 1. The client must have none at the door; `youngest` is its latest attempt
-    /// at another door.
+    /// Adds an attempt at stage 1. The client must have none at these doors; `youngest` is its latest
+    /// attempt.
     pub(super) fn begin(
         &mut self,
-        client: IpAddr,
+        beginning: Beginning,
         youngest: Option<Slot>,
-        door: DoorId,
-        due: Due,
-        counted: Option<Fingerprint>,
+        doors: &Doors,
     ) -> Slot {
-        let hash = self.hasher.client(client);
-        let (stage, younger, peers) = (Stage::FIRST, Slot::NONE, Links::NONE);
-        let attempt = Attempt { client, door, stage, counted, younger, peers };
+        let Beginning { client, door, group, due, counted } = beginning;
+        let of_group = group.some().map(|group| doors.groups().doors(group));
+        let with_older = youngest.is_some_and(|youngest| is_of_one_packet(self.due(youngest), due));
+        self.live = self.live.saturating_add(of_group.map_or(1, <[DoorId]>::len));
+        let attempt = Attempt {
+            client,
+            door,
+            chain: door,
+            group,
+            from: 0,
+            progress: Progress::FIRST.with(Progress::BEGAN_WITH_OLDER, with_older),
+            counted: counted.fingerprint,
+            younger: Slot::NONE,
+            peers: Links::NONE,
+        };
         let slot = self.table.insert(due, attempt);
-        self.join_peers(slot);
-        if let Some(youngest) = youngest {
-            self.table.get_mut(youngest).younger = slot;
-        } else {
-            self.clients.insert(hash, slot);
+        self.join_peers(slot, counted.run, doors);
+        match youngest {
+            Some(youngest) => self.table.get_mut(youngest).younger = slot,
+            None => self.clients.insert(self.hasher.client(client), slot),
         }
         slot
     }
 
-    /// Moves an attempt one stage further.
-    pub(super) fn advance(&mut self, slot: Slot, counted: Option<Fingerprint>) {
-        self.leave_peers(slot);
-        let attempt = self.table.get_mut(slot);
-        attempt.stage = attempt.stage.next();
-        attempt.counted = counted;
-        self.join_peers(slot);
-    }
-
     /// Puts an attempt at stage 1 back to its beginning: it is due at `due`, and has been at its
     /// stage for the shortest time. It keeps its place among the attempts of its client.
-    pub(super) fn restart(&mut self, slot: Slot, due: Due, counted: Option<Fingerprint>) {
+    pub(super) fn restart(&mut self, slot: Slot, due: Due, counted: Counted, doors: &Doors) {
         self.leave_peers(slot);
         self.table.postpone(slot, due);
-        self.table.get_mut(slot).counted = counted;
-        self.join_peers(slot);
+        self.table.get_mut(slot).counted = counted.fingerprint;
+        self.join_peers(slot, counted.run, doors);
     }
 
-    /// Ends an attempt.
-    pub(super) fn end(&mut self, slot: Slot) -> Attempt {
-        let oldest = self.oldest_of(self.get(slot).client);
-        let others = oldest.filter(|&oldest| oldest != slot);
-        let older = self.from(others).find(|&older| self.get(older).younger == slot);
-        self.end_after(older, slot)
+    /// Follows a knock: some doors of an attempt come one stage further, some stay, the others end.
+    /// `older` is the next older attempt of the client. What stays keeps its slot; if nothing stays, what
+    /// goes on has it. Returns the youngest of what is left.
+    pub(super) fn split(
+        &mut self,
+        older: Option<Slot>,
+        slot: Slot,
+        split: Split,
+        counted: Counted,
+        doors: &Doors,
+    ) -> Option<Slot> {
+        self.live = self.live.saturating_sub(split.end);
+        let on = split.first_on.map(|first| {
+            let group = self.get(slot).group.some().filter(|_| split.on > 1);
+            (advance(group, first, counted, doors), self.due_at(slot, first, doors))
+        });
+        match (split.first_stay, on) {
+            (None, None) => {
+                self.remove(older, slot);
+                None
+            }
+            (None, Some((on, due))) => {
+                self.leave_peers(slot);
+                let attempt = self.table.get_mut(slot);
+                let is_deferred = attempt.door != on.door;
+                attempt.advance(on, counted);
+                if is_deferred {
+                    self.table.defer(slot, due);
+                }
+                self.join_peers(slot, counted.run, doors);
+                Some(slot)
+            }
+            (Some(first), on) => {
+                let mut beside = *self.get(slot);
+                if split.on.saturating_add(split.end) > 0 {
+                    self.table.get_mut(slot).set(Progress::WITHOUT_REPEAT, true);
+                    self.begins_at(slot, first, doors);
+                }
+                let Some((on, due)) = on else { return Some(slot) };
+                beside.advance(on, counted);
+                beside.set(Progress::BEGAN_WITH_OLDER, true);
+                let beside = self.table.insert_near(slot, due, beside);
+                self.table.get_mut(slot).younger = beside;
+                self.join_peers(beside, counted.run, doors);
+                Some(beside)
+            }
+        }
     }
 
-    /// Ends an attempt, of which `older` is the next older one of its client.
-    pub(super) fn end_after(&mut self, older: Option<Slot>, slot: Slot) -> Attempt {
+    /// Ends an attempt at its first door. Returns what it was.
+    pub(super) fn end_first(&mut self, slot: Slot, doors: &Doors) -> Attempt {
+        let before = *self.get(slot);
+        self.live = self.live.saturating_sub(1);
+        match before.doors(doors).nth(1) {
+            Some(next) => self.begins_at(slot, next, doors),
+            None => self.remove(self.older(slot), slot),
+        }
+        before
+    }
+
+    /// Makes a door the first one of an attempt, and so changes when exactly it is due, and in which
+    /// order it is evicted among those that came with it.
+    fn begins_at(&mut self, slot: Slot, door: DoorId, doors: &Doors) {
+        let Attempt { door: before, group, .. } = *self.get(slot);
+        let Some(group) = group.some().filter(|_| door != before) else { return };
+        let due = self.due_at(slot, door, doors);
+        let attempt = self.table.get_mut(slot);
+        (attempt.door, attempt.from) = (door, place_in(doors, group, door));
+        self.table.defer(slot, due);
+        self.sort_among_peers(slot, doors);
+    }
+
+    /// Returns when an attempt is due with a door as its first one. With the same door that does not change,
+    /// even if a reload has given the door another place.
+    fn due_at(&self, slot: Slot, door: DoorId, doors: &Doors) -> Due {
+        let due = self.due(slot);
+        if self.get(slot).door == door { due } else { due_of(due, door, doors) }
+    }
+
+    /// Returns the attempts at some doors, those at one door after another, each due first first. There
+    /// are no groups.
+    pub(super) fn at(&self, doors: &[DoorId]) -> Vec<Slot> {
+        let places: BTreeMap<DoorId, usize> =
+            doors.iter().enumerate().map(|(at, &door)| (door, at)).collect();
+        let of_doors = self.all().into_iter().filter_map(|slot| {
+            let at = *places.get(&self.get(slot).door)?;
+            Some((at, self.due(slot), slot))
+        });
+        let mut found: Vec<(usize, Due, Slot)> = of_doors.collect();
+        found.sort_unstable_by_key(|&(at, due, _)| (at, due));
+        found.into_iter().map(|(.., slot)| slot).collect()
+    }
+
+    fn remove(&mut self, older: Option<Slot>, slot: Slot) {
         self.leave_peers(slot);
         self.leave_client(older, slot);
-        self.table.remove(slot)
+        self.table.remove(slot);
+    }
+
+    fn older(&self, slot: Slot) -> Option<Slot> {
+        let oldest = self.oldest_of(self.get(slot).client);
+        let others = oldest.filter(|&oldest| oldest != slot);
+        self.from(others).find(|&older| self.get(older).younger == slot)
     }
 
     fn leave_client(&mut self, older: Option<Slot>, slot: Slot) {
-        let Attempt { client, younger, .. } = *self.get(slot);
+        let &Attempt { client, younger, progress, .. } = self.get(slot);
+        if let Some(younger) = younger.some()
+            && !progress.has(Progress::BEGAN_WITH_OLDER)
+        {
+            self.table.get_mut(younger).set(Progress::BEGAN_WITH_OLDER, false);
+        }
         if let Some(older) = older {
             self.table.get_mut(older).younger = younger;
             return;
@@ -173,56 +270,77 @@ impl Attempts {
         };
     }
 
-    fn join_peers(&mut self, slot: Slot) {
-        let stage = self.get(slot).stage;
-        let last = self.peers_mut(stage).last;
-        self.table.get_mut(slot).peers = Links { before: last, after: Slot::NONE };
-        match last.some() {
-            Some(last) => self.table.get_mut(last).peers.after = slot,
-            None => self.peers_mut(stage).first = slot,
-        }
-        self.peers_mut(stage).last = slot;
+    /// Notes that another attempt of a client is its oldest one now.
+    pub(super) fn is_oldest_instead(&mut self, before: Slot, oldest: Slot) {
+        let hash = self.hasher.client(self.get(oldest).client);
+        self.clients.replace(hash, before, oldest);
     }
+}
 
-    fn leave_peers(&mut self, slot: Slot) {
-        let Attempt { stage, peers: Links { before, after }, .. } = *self.get(slot);
-        match before.some() {
-            Some(before) => self.table.get_mut(before).peers.after = after,
-            None => self.peers_mut(stage).first = after,
-        }
-        match after.some() {
-            Some(after) => self.table.get_mut(after).peers.before = before,
-            None => self.peers_mut(stage).last = before,
-        }
-    }
+/// Returns when a door of an attempt is due, from when another one is: their serial numbers differ only
+/// by their places in the file.
+pub(super) fn due_of((at, serial): Due, door: DoorId, doors: &Doors) -> Due {
+    (at, serial & !PLACE | doors.place(door) & PLACE)
+}
 
-    #[expect(clippy::indexing_slicing, reason = "a live attempt is at stage 1 to 31")]
-    fn peers_mut(&mut self, stage: Stage) -> &mut Chain {
-        &mut self.stages[usize::from(stage.get())]
-    }
+/// The bits of the place of a door in a serial number.
+pub(super) const PLACE: u64 = 0xffff;
+
+/// Returns where an attempt goes on of whose doors `first` comes further, and if it has a group, others do.
+fn advance(group: Option<GroupId>, first: DoorId, counted: Counted, doors: &Doors) -> Advance {
+    let group = group.and_then(|group| doors.groups().below(group, counted.knock));
+    let from = group.map_or(0, |group| place_in(doors, group, first));
+    Advance { door: first, group: group.unwrap_or(GroupId::NONE), from }
+}
+
+/// Returns whether attempts that are due then began, or began again, with the same packet.
+fn is_of_one_packet((_, one): Due, (_, other): Due) -> bool {
+    one & !PLACE == other & !PLACE
+}
+
+/// Returns the place of a door in a group.
+fn place_in(doors: &Doors, group: GroupId, door: DoorId) -> u16 {
+    let place = doors.place(door);
+    let at = doors.groups().doors(group).partition_point(|&other| doors.place(other) < place);
+    u16::try_from(at).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fingerprint::tests::{client, colliding};
     use super::*;
-    use crate::doors::Doors;
+    use crate::groups::GroupId;
+    use crate::packet::{Knock, Port, Protocol};
     use crate::time::Timestamp;
 
+    fn no_doors() -> Doors {
+        Doors::new(Vec::new()).unwrap()
+    }
+
+    fn beginning(number: u32) -> Beginning {
+        let knock = Knock { port: Port(1), protocol: Protocol::Tcp };
+        Beginning {
+            client: client(number),
+            door: Doors::id_for_tests(),
+            group: GroupId::NONE,
+            due: (Timestamp::MAX, 0),
+            counted: Counted { knock, fingerprint: None, run: 1 },
+        }
+    }
+
     #[test]
-    fn an_attempt_takes_a_cache_line() {
-        assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 64);
+    fn an_attempt_takes_72_bytes() {
+        assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 72);
     }
 
     /// A growing table would be copied while a packet waits.
     #[test]
     fn a_flood_up_to_the_limit_moves_no_attempt() {
         let mut attempts = Attempts::new(5000, ClientHasher::new(0));
-        let door = Doors::id_for_tests();
-        let first = attempts.begin(client(0), None, door, (Timestamp::MAX, 0), None);
+        let first = attempts.begin(beginning(0), None, &no_doors());
         let at = core::ptr::from_ref(attempts.get(first));
         for number in 1..5000 {
-            attempts.begin(client(number), None, door, (Timestamp::MAX, 0), None);
+            attempts.begin(beginning(number), None, &no_doors());
         }
         assert_eq!(core::ptr::from_ref(attempts.get(first)), at);
     }
@@ -232,8 +350,7 @@ mod tests {
         let hasher = ClientHasher::new(0);
         let (one, other) = colliding(|number| hasher.client(client(number)));
         let mut attempts = Attempts::new(10, hasher);
-        let (door, due) = (Doors::id_for_tests(), (Timestamp::MAX, 0));
-        let slot = attempts.begin(client(one), None, door, due, None);
+        let slot = attempts.begin(beginning(one), None, &no_doors());
         assert_eq!(attempts.oldest_of(client(one)), Some(slot));
         assert_eq!(attempts.oldest_of(client(other)), None);
     }

@@ -74,7 +74,8 @@ struct Node<T> {
 /// A table of at most 2^32 - 1 entries, each of a door and due at some time.
 ///
 /// Every operation takes constant time in the number of entries, because within a door entries
-/// come in the order in which they are due: time never runs backwards and a door has one timeout.
+/// come in the order in which they are due, or nearly: time never runs backwards and a door has one
+/// timeout.
 /// Where the first entry of a door changes, it takes time in the logarithm of the number of doors.
 #[derive(Debug)]
 pub(super) struct DueTable<T> {
@@ -141,24 +142,48 @@ impl<T: Entry> DueTable<T> {
         self.chains.get(door.index())?.first.some()
     }
 
-    /// Adds an entry that is due no earlier than the others of its door.
+    /// Adds an entry. It takes constant time if the entry is due no earlier than the others of its door.
     pub(super) fn insert(&mut self, due: Due, value: T) -> Slot {
         let door = value.door();
         if self.chains.len() <= door.index() {
             self.chains.resize(door.index().saturating_add(1), Chain::EMPTY);
         }
         let slot = self.allocate(Node { due, links: Links::NONE, value });
-        self.chain_last(slot, door);
+        let last = self.chain(door).last;
+        self.chain_before_or_at(slot, door, last);
         self.live = self.live.saturating_add(1);
         slot
     }
 
-    /// Has an entry be due later, and no earlier than the others of its door.
+    /// Adds an entry to the chain of another one, near which it is due.
+    pub(super) fn insert_near(&mut self, near: Slot, due: Due, value: T) -> Slot {
+        let door = value.door();
+        let slot = self.allocate(Node { due, links: Links::NONE, value });
+        self.chain_near(slot, door, near);
+        self.live = self.live.saturating_add(1);
+        slot
+    }
+
+    /// Has an entry be due later. It takes constant time if it is then due no earlier than the others of
+    /// its door.
     pub(super) fn postpone(&mut self, slot: Slot, due: Due) {
         let door = self.get(slot).door();
         self.unchain(slot, door);
         self.node_mut(slot).due = due;
-        self.chain_last(slot, door);
+        let last = self.chain(door).last;
+        self.chain_before_or_at(slot, door, last);
+    }
+
+    /// Has an entry be due a little later: at the same time, but perhaps after its neighbours.
+    pub(super) fn defer(&mut self, slot: Slot, due: Due) {
+        let door = self.get(slot).door();
+        let Links { before, after } = self.node(slot).links;
+        self.unchain(slot, door);
+        self.node_mut(slot).due = due;
+        match before.some().or(after.some()) {
+            Some(near) => self.chain_near(slot, door, near),
+            None => self.chain_before_or_at(slot, door, Slot::NONE),
+        }
     }
 
     /// Removes an entry.
@@ -171,21 +196,35 @@ impl<T: Entry> DueTable<T> {
         value
     }
 
-    /// Puts a node last in the chain of its door.
-    fn chain_last(&mut self, slot: Slot, door: DoorId) {
-        let last = self.chain(door).last;
-        self.node_mut(slot).links = Links { before: last, after: Slot::NONE };
-        if let Some(last) = last.some() {
-            debug_assert!(
-                self.node(last).due <= self.node(slot).due,
-                "a door's entries come in order"
-            );
-            self.node_mut(last).links.after = slot;
-        } else {
-            self.chain_mut(door).first = slot;
+    /// Puts a node into the chain of its door, from this place on towards the end.
+    fn chain_near(&mut self, slot: Slot, door: DoorId, mut near: Slot) {
+        while let Some(after) = self.node(near).links.after.some()
+            && self.node(after).due <= self.node(slot).due
+        {
+            near = after;
+        }
+        self.chain_before_or_at(slot, door, near);
+    }
+
+    /// Puts a node into the chain of its door, after this place or, if that is due later, before it.
+    fn chain_before_or_at(&mut self, slot: Slot, door: DoorId, mut before: Slot) {
+        while let Some(there) = before.some()
+            && self.node(there).due > self.node(slot).due
+        {
+            before = self.node(there).links.before;
+        }
+        let after = match before.some() {
+            Some(before) => core::mem::replace(&mut self.node_mut(before).links.after, slot),
+            None => core::mem::replace(&mut self.chain_mut(door).first, slot),
+        };
+        self.node_mut(slot).links = Links { before, after };
+        match after.some() {
+            Some(after) => self.node_mut(after).links.before = slot,
+            None => self.chain_mut(door).last = slot,
+        }
+        if before.some().is_none() {
             self.heads.set(door, Some(self.node(slot).due));
         }
-        self.chain_mut(door).last = slot;
     }
 
     fn unchain(&mut self, slot: Slot, door: DoorId) {

@@ -1,27 +1,34 @@
 //! The rule set `knock`: what the manual of knockd promises, with its known bugs fixed.
 
+mod attempt;
 mod attempts;
+mod continuing;
 mod cooldowns;
 mod due;
 mod fingerprint;
 mod heads;
 mod leases;
 mod marks;
+mod moves;
 mod opening;
+mod peers;
 mod remembered;
 mod slot_table;
+mod ungroup;
 mod voids;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use self::attempts::{Attempt, Attempts};
+use self::attempt::{Attempt, Beginning};
+use self::attempts::{Attempts, PLACE, due_of};
 use self::cooldowns::Cooldowns;
 use self::due::{Due, Slot};
 use self::fingerprint::ClientHasher;
 pub use self::fingerprint::Fingerprint;
 use self::leases::{Lease, Leases};
 use self::marks::Marks;
+use self::moves::Move;
 use self::remembered::Remembered;
 use self::voids::Voids;
 use super::{RuleSet, Site};
@@ -29,11 +36,12 @@ use crate::deadline::{Deadline, DeadlineReason};
 use crate::door::DoorSequence;
 use crate::doors::DoorId;
 use crate::effect::{Effect, Note, Obstacle};
+use crate::groups::GroupId;
 use crate::limits::Limits;
 use crate::one_time::MarkId;
 use crate::packet::{Knock, Packet};
 use crate::run::{CommandStatus, RunId};
-use crate::sequence::{Stage, Step};
+use crate::sequence::Stage;
 use crate::time::{Seconds, Timestamp};
 
 /// The rule set and its memory.
@@ -55,6 +63,12 @@ pub struct KnockRules {
     starting: Vec<DoorId>,
     /// The doors at which the client of a packet has live attempts, sorted; kept likewise.
     busy: Vec<DoorId>,
+    /// The groups of those doors, sorted; kept likewise.
+    busy_groups: Vec<GroupId>,
+    /// What a packet does at each door; kept likewise.
+    moves: Vec<Move>,
+    /// The number of the last run of attempts that came to a stage together.
+    runs: u64,
 }
 
 /// An admitted packet, with what the rules need repeatedly.
@@ -92,6 +106,9 @@ impl KnockRules {
             anticipated: 0,
             starting: Vec::new(),
             busy: Vec::new(),
+            busy_groups: Vec::new(),
+            moves: Vec::new(),
+            runs: 0,
         }
     }
 
@@ -106,85 +123,6 @@ impl KnockRules {
                 .any(|slot| self.attempts.get(slot).counted == Some(fingerprint))
     }
 
-    /// Rule 2: the packet advances, restarts or voids the client's attempts, or is a second try of
-    /// the knock just made. Returns whether any advanced.
-    fn continue_attempts<X>(&mut self, heard: Heard<'_>, oldest: Slot, site: &mut Site<X>) -> bool {
-        let mut advanced = false;
-        let mut voided = None;
-        let mut next = Some(oldest);
-        // The last attempt that did not end.
-        let mut older = None;
-        while let Some(slot) = next {
-            let attempt = self.attempts.get(slot);
-            // Read before the attempt may end. The next one is at another door, so whatever
-            // happens to this one does not end it.
-            next = attempt.younger.some();
-            let (stage, id) = (attempt.stage, attempt.door);
-            let (client, door) = (heard.client, site.doors.door(id));
-            if !site.listening.belongs(heard.packet.destination, door.target) {
-                older = Some(slot);
-                continue;
-            }
-            if !door.flags.is_satisfied_by(heard.packet.transport) {
-                let note = Note::OtherFlags { client, door: id, stage };
-                site.emit(heard.at, Effect::Note(note));
-                older = Some(slot);
-                continue;
-            }
-            match door.sequence().map(|sequence| sequence.step(stage, heard.knock)) {
-                Some(Step::Next) => {
-                    advanced = true;
-                    if self.advance(heard, older, slot, site) {
-                        older = Some(slot);
-                    }
-                }
-                Some(Step::Again) if stage == Stage::FIRST => {
-                    self.restart(heard, slot, site);
-                    older = Some(slot);
-                }
-                Some(Step::Again) => {
-                    older = Some(slot);
-                    let note = Note::SecondTry { client, door: id, stage, knock: heard.knock };
-                    site.emit(heard.at, Effect::Note(note));
-                }
-                Some(Step::Wrong) | None => {
-                    let ended = self.attempts.end_after(older, slot);
-                    self.remember(heard.at, &ended, ended.counted, site);
-                    site.counts.voided = site.counts.voided.saturating_add(1);
-                    let note = Note::Voided { client, door: id, stage, knock: heard.knock };
-                    site.emit(heard.at, Effect::Note(note));
-                    voided = Some(id);
-                }
-            }
-        }
-        if let Some(door) = voided {
-            self.count_void(heard, door, site);
-        }
-        advanced
-    }
-
-    /// Counts a packet that voided attempts, the last one at this door, and reports if there were many.
-    fn count_void<X>(&mut self, heard: Heard<'_>, door: DoorId, site: &mut Site<X>) {
-        let Heard { at, client, knock, .. } = heard;
-        let due = self.due_after(at, Voids::WINDOW);
-        if let Some((packets, time)) = self.voids.count(client, door, (at, due), self.limit) {
-            let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-            site.emit(at, Effect::VoidedOften { client, door, knock, packets, millis });
-        }
-    }
-
-    /// A client that knocks a second time at the first port tries again from the start: its time
-    /// begins again.
-    fn restart<X>(&mut self, heard: Heard<'_>, slot: Slot, site: &mut Site<X>) {
-        let attempt = *self.attempts.get(slot);
-        let Attempt { client, door, stage, counted, .. } = attempt;
-        let due = self.due_after(heard.at, site.doors.door(door).seq_timeout);
-        self.attempts.restart(slot, due, heard.fingerprint);
-        site.counts.restarted = site.counts.restarted.saturating_add(1);
-        self.remember(heard.at, &attempt, counted, site);
-        site.emit(heard.at, Effect::StageReached { client, door, stage });
-    }
-
     /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
     /// live attempt of the client.
     fn begin_attempts<X>(&mut self, heard: Heard<'_>, oldest: Option<Slot>, site: &mut Site<X>) {
@@ -192,7 +130,11 @@ impl KnockRules {
         let mut starting = core::mem::take(&mut self.starting);
         starting.clear();
         starting.extend_from_slice(site.doors.starting_with(heard.knock));
-        let mut youngest = self.look_at_attempts(oldest);
+        self.runs = self.runs.wrapping_add(1);
+        let (_, serial) = self.due_after(heard.at, Seconds::MAX);
+        let mut youngest = self.look_at_attempts(oldest, site);
+        // If attempts may be evicted for others, then door by door.
+        let has_room = self.attempts.len().saturating_add(starting.len()) <= self.limit;
         for &id in &starting {
             let door = site.doors.door(id);
             if !site.listening.belongs(heard.packet.destination, door.target)
@@ -206,49 +148,39 @@ impl KnockRules {
                 self.complete(heard, id, Stage::FIRST, site);
                 continue;
             }
-            let due = self.due_after(heard.at, door.seq_timeout);
-            if self.make_room(heard.at, site) {
-                // It may have been one of this client.
-                youngest = self.look_at_attempts(self.attempts.oldest_of(heard.client));
+            let due = due_of((heard.at.saturating_add(door.seq_timeout), serial), id, &site.doors);
+            let group = site.doors.group_of(id).filter(|_| has_room);
+            let group = group.filter(|group| self.busy_groups.binary_search(group).is_err());
+            // The whole group begins with its first door.
+            let of_group = group.map(|group| site.doors.groups().doors(group));
+            if of_group.is_none_or(|doors| doors.first() == Some(&id)) {
+                youngest = self.make_room_beside(heard, youngest, site);
+                let (client, group) = (heard.client, group.unwrap_or(GroupId::NONE));
+                let counted = self.now_counted(heard);
+                let beginning = Beginning { client, door: id, group, due, counted };
+                youngest = Some(self.attempts.begin(beginning, youngest, &site.doors));
             }
-            let begun = self.attempts.begin(heard.client, youngest, id, due, heard.fingerprint);
             let stage =
                 Effect::StageReached { client: heard.client, door: id, stage: Stage::FIRST };
             site.emit(heard.at, stage);
-            youngest = Some(begun);
         }
         self.starting = starting;
     }
 
-    /// Notes at which doors a client has live attempts, starting with its oldest. Returns the youngest.
-    fn look_at_attempts(&mut self, oldest: Option<Slot>) -> Option<Slot> {
-        let Self { attempts, busy, .. } = self;
+    /// Notes at which doors a client has live attempts, starting with its oldest, and the groups of these
+    /// doors. Returns the youngest.
+    fn look_at_attempts<X>(&mut self, oldest: Option<Slot>, site: &Site<X>) -> Option<Slot> {
+        let Self { attempts, busy, busy_groups, .. } = self;
         busy.clear();
-        busy.extend(attempts.from(oldest).map(|slot| attempts.get(slot).door));
+        busy_groups.clear();
+        // In a flood of first knocks no client has any.
+        oldest?;
+        busy.extend(attempts.from(oldest).flat_map(|slot| attempts.get(slot).doors(&site.doors)));
         busy.sort_unstable();
+        busy_groups.extend(busy.iter().filter_map(|&id| site.doors.group_of(id)));
+        busy_groups.sort_unstable();
+        busy_groups.dedup();
         attempts.from(oldest).last()
-    }
-
-    /// Takes an attempt, before which `older` is the next older one of its client, one knock further.
-    /// Returns whether it is still live.
-    fn advance<X>(
-        &mut self,
-        heard: Heard<'_>,
-        older: Option<Slot>,
-        slot: Slot,
-        site: &mut Site<X>,
-    ) -> bool {
-        let attempt = *self.attempts.get(slot);
-        let (id, stage) = (attempt.door, attempt.stage.next());
-        self.remember(heard.at, &attempt, attempt.counted, site);
-        if site.doors.door(id).sequence().is_none_or(|sequence| sequence.is_complete_at(stage)) {
-            self.attempts.end_after(older, slot);
-            self.complete(heard, id, stage, site);
-            return false;
-        }
-        self.attempts.advance(slot, heard.fingerprint);
-        site.emit(heard.at, Effect::StageReached { client: heard.client, door: id, stage });
-        true
     }
 
     /// The last knock: the door opens, unless something is in the way. With a one-time sequence it opens
@@ -312,8 +244,8 @@ impl KnockRules {
         }
         site.emit(at, Effect::MarkOneTime { mark, client, door: id, line, offset });
         while let Some(slot) = self.attempts.any_at(id) {
-            let ended = self.attempts.end(slot);
-            let Attempt { client, stage, counted, .. } = ended;
+            let ended = self.attempts.end_first(slot, &site.doors);
+            let (Attempt { client, counted, .. }, stage) = (ended, ended.stage());
             self.remember(at, &ended, counted, site);
             site.emit(at, Effect::Note(Note::SequenceChanged { client, door: id, stage }));
         }
@@ -322,16 +254,32 @@ impl KnockRules {
         }
     }
 
-    /// At the limit, evicts the attempt with the least progress. Returns whether it did.
-    fn make_room<X>(&mut self, at: Timestamp, site: &mut Site<X>) -> bool {
+    /// At the limit, evicts the attempt with the least progress. It may be one of the client whose
+    /// attempt is to begin. Returns this client's youngest.
+    fn make_room_beside<X>(
+        &mut self,
+        heard: Heard<'_>,
+        youngest: Option<Slot>,
+        site: &mut Site<X>,
+    ) -> Option<Slot> {
         if self.attempts.len() < self.limit {
-            return false;
+            return youngest;
         }
-        let Some(slot) = self.attempts.least() else { return false };
-        let Attempt { client, door, stage, .. } = self.attempts.end(slot);
+        let Some(slot) = self.attempts.least() else { return youngest };
+        let ended = self.attempts.end_first(slot, &site.doors);
+        let (Attempt { client, door, .. }, stage) = (ended, ended.stage());
         site.counts.evicted = site.counts.evicted.saturating_add(1);
-        site.emit(at, Effect::Note(Note::Evicted { client, door, stage }));
-        true
+        site.emit(heard.at, Effect::Note(Note::Evicted { client, door, stage }));
+        if client != heard.client {
+            return youngest;
+        }
+        if let Ok(at) = self.busy.binary_search(&door) {
+            self.busy.remove(at);
+        }
+        if youngest != Some(slot) {
+            return youngest;
+        }
+        self.attempts.from(self.attempts.oldest_of(client)).last()
     }
 
     /// When a flood times out, the ending attempts are scattered all over the hash table. Fetching several
@@ -347,7 +295,7 @@ impl KnockRules {
 
     fn due_after(&mut self, now: Timestamp, wait: Seconds) -> Due {
         let serial = self.next_serial;
-        self.next_serial = self.next_serial.wrapping_add(1);
+        self.next_serial = self.next_serial.wrapping_add(PLACE).wrapping_add(1);
         (now.saturating_add(wait), serial)
     }
 
@@ -461,8 +409,8 @@ impl<X> RuleSet<X> for KnockRules {
             Some(Earliest::Attempt(slot)) => {
                 self.anticipate_ends(slot);
                 let (at, _) = self.attempts.due(slot);
-                let ended = self.attempts.end(slot);
-                let Attempt { client, door, stage, counted, .. } = ended;
+                let ended = self.attempts.end_first(slot, &site.doors);
+                let (Attempt { client, door, counted, .. }, stage) = (ended, ended.stage());
                 // The first knock has been remembered for `seq_timeout` by now.
                 if stage > Stage::FIRST {
                     self.remember(at, &ended, counted, site);
@@ -475,19 +423,19 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>) {
-        for &door in leaving {
-            while let Some(slot) = self.attempts.any_at(door) {
-                let ended = self.attempts.end(slot);
-                let Attempt { client, stage, counted, .. } = ended;
-                self.remember(at, &ended, counted, site);
-                site.emit(at, Effect::Note(Note::DoorChanged { client, door, stage }));
-            }
+        self.attempts.ungroup(&site.doors);
+        for slot in self.attempts.at(leaving) {
+            let ended = self.attempts.end_first(slot, &site.doors);
+            let (Attempt { client, door, counted, .. }, stage) = (ended, ended.stage());
+            self.remember(at, &ended, counted, site);
+            site.emit(at, Effect::Note(Note::DoorChanged { client, door, stage }));
         }
     }
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
         let doors = self.remembered.doors().chain(self.leases.doors());
-        doors.chain(self.cooldowns.doors()).chain(self.marks.doors()).for_each(hold);
+        let doors = doors.chain(self.cooldowns.doors()).chain(self.marks.doors());
+        doors.chain(self.attempts.chains()).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {
