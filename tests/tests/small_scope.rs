@@ -85,6 +85,23 @@ fn doors_with_a_common_beginning_and_one_inside_the_other() {
 }
 
 #[test]
+fn doors_that_share_two_knocks() {
+    let later = Door { seq_timeout_s: 8, ..door("e", "1,2,3") };
+    walk(&[
+        door("a", "1,2,3"),
+        door("b", "1,2,2"),
+        later,
+        door("c", "1,2,2,3"),
+        door("d", "1,1,2"),
+    ]);
+}
+
+#[test]
+fn doors_that_share_a_repeated_knock() {
+    walk(&[door("a", "1,1,1,2"), door("b", "1,2,2"), door("c", "1,1,2"), door("d", "1,2,1,1")]);
+}
+
+#[test]
 fn a_door_that_opens_and_one_that_closes() {
     walk(&[door("open", "1,2,3"), door("close", "3,2,1")]);
 }

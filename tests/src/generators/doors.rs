@@ -47,6 +47,8 @@ struct DoorPlan {
     target: Option<IpAddr>,
     commands: CommandPlan,
     reknock: (OnReknock, Option<u32>),
+    /// Whether the door hears the same packets as the one before, and times out at the same time.
+    is_alike: bool,
 }
 
 fn door_plan() -> impl Strategy<Value = DoorPlan> {
@@ -59,10 +61,11 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
         flags(),
         option::weighted(0.15, target()),
         command_plan(),
-        reknock(),
+        (reknock(), prop::bool::weighted(0.3)),
     )
         .prop_map(
-            |(name, sequence, one_time, seq_timeout_s, flags, target, commands, reknock)| {
+            |(name, sequence, one_time, seq_timeout_s, flags, target, commands, rest)| {
+                let (reknock, is_alike) = rest;
                 DoorPlan {
                     name,
                     sequence,
@@ -72,6 +75,7 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
                     target,
                     commands,
                     reknock,
+                    is_alike,
                 }
             },
         )
@@ -94,11 +98,13 @@ impl DoorPlan {
             Some(door) if self.name.is_shared => String::from_utf8_lossy(&door.name).into_owned(),
             _ => unused_name(self.name.wish, earlier),
         };
+        let alike = earlier.last().filter(|_| self.is_alike);
+        let (wanted, refused) = alike.map_or((wanted, refused), |one| (one.wanted, one.refused));
         Door {
-            seq_timeout_s: self.seq_timeout_s,
+            seq_timeout_s: alike.map_or(self.seq_timeout_s, |one| one.seq_timeout_s),
             wanted,
             refused,
-            target: self.target,
+            target: alike.map_or(self.target, |one| one.target),
             start,
             start_6,
             stop,

@@ -20,8 +20,8 @@ const BEHIND: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 9, 9));
 pub(super) const FIRST_PORT: u16 = 7001;
 pub(super) const LAST_PORT: u16 = 7007;
 
-/// The most doors of a configuration.
-const DOORS: usize = 6;
+/// The most doors of a configuration that is edited.
+const DOORS: usize = 12;
 
 /// The local addresses, and whether IPv6 is ignored.
 #[derive(Clone, Debug)]
@@ -90,7 +90,41 @@ impl Joiner {
             let twin = doors.last().filter(|_| rng.percent(8)).cloned();
             doors.push(twin.unwrap_or_else(|| self.door(rng)));
         }
+        if rng.percent(30) {
+            let relatives = self.relatives(rng, &doors);
+            doors.extend(relatives);
+        }
         doors
+    }
+
+    /// Makes many doors whose sequences begin like that of an earlier one.
+    fn relatives(&mut self, rng: &mut Rng, doors: &[Door]) -> Vec<Door> {
+        let first = rng.pick(doors);
+        // Unless all its one-time sequences are used.
+        let Some(common) = first.sequences.current().map(<[Knock]>::to_vec) else {
+            return Vec::new();
+        };
+        let count = rng.between(2, 9);
+        let make = |_| {
+            let fresh = self.door(rng);
+            let mut knocks = common.clone();
+            knocks.truncate(rng.pick(&[1, 2, 2, 3, 3]));
+            knocks.extend((0..rng.between(1, 3)).map(|_| knock(rng)));
+            if rng.percent(15) {
+                knocks.insert(1, knocks[0]);
+            }
+            let is_one_time = rng.percent(5);
+            let sequences = if is_one_time {
+                Sequences::OneTime(vec![knocks.clone(), knocks])
+            } else {
+                Sequences::Fixed(knocks)
+            };
+            // Most hear the same packets and time out at the same time.
+            let Door { seq_timeout_s, target, wanted, refused, .. } = first;
+            let alike = Door { sequences, seq_timeout_s, wanted, refused, target, ..fresh };
+            if rng.percent(15) { self.change(rng, &alike) } else { alike }
+        };
+        (0..count).map(make).collect()
     }
 
     /// Changes the doors as an administrator may before a reload.
@@ -101,6 +135,7 @@ impl Joiner {
                 0..=2 => {}
                 3..=6 => edited.push(self.change(rng, door)),
                 7 => edited.extend([door.clone(), door.clone()]),
+                8 => edited.extend(self.relatives(rng, std::slice::from_ref(door))),
                 _ => edited.push(door.clone()),
             }
         }

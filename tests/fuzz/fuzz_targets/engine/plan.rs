@@ -49,8 +49,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A limit that nothing reaches: there are at most 6 doors, and 200 packets to open them.
-    pub(crate) const PLENTY: NonZeroU32 = NonZeroU32::new(2048).unwrap();
+    /// A limit that nothing reaches: there are at most 18 doors, and 200 packets to open them.
+    pub(crate) const PLENTY: NonZeroU32 = NonZeroU32::new(8192).unwrap();
 
     pub(crate) fn draw(bytes: &mut Unstructured<'_>) -> Result<Self> {
         let mode: u8 = bytes.arbitrary()?;
@@ -189,7 +189,47 @@ fn end(bytes: &mut Unstructured<'_>) -> Result<(i64, CommandStatus)> {
 }
 
 fn doors(bytes: &mut Unstructured<'_>) -> Result<Vec<Door>> {
-    few(bytes, door)
+    let count: u8 = bytes.arbitrary()?;
+    let mut doors: Vec<Door> =
+        (0..count & 3).map(|_| door(bytes)).collect::<Result<Vec<Door>>>()?;
+    if let Some(door) = doors.last().cloned() {
+        for _ in 0..count >> 4 {
+            doors.push(relative(bytes, &door)?);
+        }
+    }
+    Ok(doors)
+}
+
+/// Draws a door whose sequence begins like that of another one, and which hears other packets or times
+/// out at another time only sometimes.
+fn relative(bytes: &mut Unstructured<'_>, door: &Door) -> Result<Door> {
+    let what: u8 = bytes.arbitrary()?;
+    let more: u8 = bytes.arbitrary()?;
+    let line = door.sequences.current().unwrap_or_default();
+    let common = match what & 3 {
+        0 => line.len().div_ceil(2),
+        _ => line.len(),
+    };
+    let mut knocks = line.get(..common).unwrap_or_default().to_vec();
+    knocks.extend([knock(more & 15), knock(more >> 4)].into_iter().take(usize::from(what >> 2 & 3)));
+    if knocks.is_empty() {
+        knocks.push(knock(more));
+    }
+    let is_one_time = what >> 4 == 15;
+    let sequences = if is_one_time {
+        Sequences::OneTime(vec![knocks.clone(), knocks])
+    } else {
+        Sequences::Fixed(knocks)
+    };
+    let mut relative = Door { sequences, ..door.clone() };
+    match what >> 4 {
+        11 => relative.seq_timeout_s = 5,
+        12 => relative.target = Some(address(DESTINATIONS[0])),
+        13 => (relative.wanted, relative.refused) = (SYN, ACK),
+        14 => relative.name = b"d".to_vec(),
+        _ => {}
+    }
+    Ok(relative)
 }
 
 fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
