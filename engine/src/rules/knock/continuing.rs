@@ -1,7 +1,5 @@
 //! How a packet continues the attempts of its client.
 
-use alloc::vec::Vec;
-
 use super::attempt::{Attempt, Counted, Progress, Split};
 use super::attempts::due_of;
 use super::due::Slot;
@@ -21,6 +19,10 @@ impl KnockRules {
         oldest: Slot,
         site: &mut Site<X>,
     ) -> bool {
+        let attempt = *self.attempts.get(oldest);
+        if attempt.younger.some().is_none() && attempt.group.some().is_none() {
+            return self.continue_one(heard, oldest, &attempt, site);
+        }
         let mut moves = core::mem::take(&mut self.moves);
         moves.clear();
         let mut next = Some(oldest);
@@ -38,28 +40,58 @@ impl KnockRules {
             // Read before this one may end.
             with_older =
                 next.is_some_and(|slot| self.attempts.get(slot).has(Progress::BEGAN_WITH_OLDER));
-            let split = Self::look(heard, &attempt, batch, site, &mut moves);
-            let Some(split) = split else {
-                older = Some(slot);
-                continue;
-            };
-            let last =
-                self.attempts.split(older, slot, split, self.now_counted(heard), &site.doors);
-            older = last.or(older);
-            if split.stay > 0 && attempt.stage() == Stage::FIRST {
-                let door = self.attempts.get(slot).door;
-                let (at, serial) = self.due_after(heard.at, site.doors.door(door).seq_timeout);
-                let due = due_of((at, *restart.get_or_insert(serial)), door, &site.doors);
-                self.attempts.restart(slot, due, self.now_counted(heard), &site.doors);
+            let note = |one| moves.push(one);
+            match Self::look(heard, &attempt, batch, site, note) {
+                Some(split) => {
+                    let last = self.follow(heard, (older, slot), split, &mut restart, site);
+                    older = last.or(older);
+                }
+                None => older = Some(slot),
             }
         }
-        // Most clients have one attempt.
-        if moves.len() > 1 {
-            moves.sort_by_key(|one| one.order);
-        }
+        moves.sort_by_key(|one| one.order);
         let advanced = self.make_moves(heard, &moves, site);
         self.moves = moves;
         advanced
+    }
+
+    /// The same for the only attempt of a client, at one door, as most are.
+    fn continue_one<X>(
+        &mut self,
+        heard: Heard<'_>,
+        slot: Slot,
+        attempt: &Attempt,
+        site: &mut Site<X>,
+    ) -> bool {
+        let mut only = None;
+        let note = |one| only = Some(one);
+        if let Some(split) = Self::look(heard, attempt, 0, site, note) {
+            self.runs = self.runs.wrapping_add(1);
+            self.follow(heard, (None, slot), split, &mut None, site);
+        }
+        self.make_moves(heard, only.as_slice(), site)
+    }
+
+    /// Changes an attempt, after the next older one of its client, as a packet does. `restart` is the serial
+    /// number with which those restart that began together. Returns the youngest of what is left.
+    fn follow<X>(
+        &mut self,
+        heard: Heard<'_>,
+        (older, slot): (Option<Slot>, Slot),
+        split: Split,
+        restart: &mut Option<u64>,
+        site: &Site<X>,
+    ) -> Option<Slot> {
+        let counted = self.now_counted(heard);
+        let restarts = split.stay > 0 && self.attempts.get(slot).stage() == Stage::FIRST;
+        let last = self.attempts.split(older, slot, split, counted, &site.doors);
+        if restarts {
+            let door = self.attempts.get(slot).door;
+            let (at, serial) = self.due_after(heard.at, site.doors.door(door).seq_timeout);
+            let due = due_of((at, *restart.get_or_insert(serial)), door, &site.doors);
+            self.attempts.restart(slot, due, counted, &site.doors);
+        }
+        last
     }
 
     /// Returns the knock that a packet is.
@@ -74,7 +106,7 @@ impl KnockRules {
         attempt: &Attempt,
         batch: usize,
         site: &Site<X>,
-        moves: &mut Vec<Move>,
+        mut note: impl FnMut(Move),
     ) -> Option<Split> {
         let (stage, counted) = (attempt.stage(), attempt.counted);
         let first = site.doors.door(attempt.door);
@@ -87,7 +119,7 @@ impl KnockRules {
             let what = What::of(heard.knock, site.doors.door(door), stage, has_flags);
             split.count(door, what);
             let order = (batch, site.doors.place(door));
-            moves.push(Move { order, door, stage, counted, what });
+            note(Move { order, door, stage, counted, what });
         };
         if attempt.group.some().is_some() {
             attempt.doors(&site.doors).for_each(look_at);
