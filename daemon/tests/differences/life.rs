@@ -132,7 +132,9 @@ fn a_storm_of_knocks_and_reloads_is_survived_by_us_only() {
         // Openings while a command runs are one.
         Some(sent - machine.folder.read("log").matches("storm: Stage 2").count())
     });
-    assert_eq!((theirs, ours), (None, Some(0)));
+    // It crashes nearly always; otherwise it loses knocks.
+    assert!(theirs.is_none_or(|lost| lost > 0), "{theirs:?}");
+    assert_eq!(ours, Some(0));
 }
 
 /// A configuration for a storm of knocks. Each number has another kernel filter.
