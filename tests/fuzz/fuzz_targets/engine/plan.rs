@@ -211,7 +211,8 @@ fn relative(bytes: &mut Unstructured<'_>, door: &Door) -> Result<Door> {
         _ => line.len(),
     };
     let mut knocks = line.get(..common).unwrap_or_default().to_vec();
-    knocks.extend([knock(more & 15), knock(more >> 4)].into_iter().take(usize::from(what >> 2 & 3)));
+    knocks
+        .extend([knock(more & 15), knock(more >> 4)].into_iter().take(usize::from(what >> 2 & 3)));
     if knocks.is_empty() {
         knocks.push(knock(more));
     }
