@@ -1,4 +1,4 @@
-//! What a service manager is told.
+//! The messages that a service manager gets.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -34,8 +34,8 @@ impl Manager {
 }
 
 #[test]
-fn a_service_manager_is_told_of_the_start_of_reloads_and_of_the_end() {
-    let name = "a_service_manager_is_told_of_the_start_of_reloads_and_of_the_end";
+fn a_service_manager_gets_messages_about_the_start_reloads_and_the_end() {
+    let name = "a_service_manager_gets_messages_about_the_start_reloads_and_the_end";
     if !require(name, PROGRAMS, Need::Root) {
         return;
     }
