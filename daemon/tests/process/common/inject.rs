@@ -1,6 +1,7 @@
 //! System calls that are made in another process, as if it had been taken over.
 
 use std::fs::{self, File, OpenOptions};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 
 use nix::sys::ptrace;
@@ -70,10 +71,17 @@ pub(crate) fn inject(process: &Process, call: &Call) -> Answer {
     }
 }
 
-/// Lets a process continue where it was. The call in which it waited ends as by a signal.
+/// The results of a call that a signal has interrupted, by which the kernel knows how to restart it.
+/// Processes never see them: `ERESTARTSYS` to `ERESTART_RESTARTBLOCK` of the kernel's `linux/errno.h`.
+const INTERRUPTED: RangeInclusive<i64> = -516..=-512;
+
+/// Lets a process continue where it was. A call in which it waited ends as by a signal. A process that
+/// was not in a call, or whose call had ended, keeps its registers.
 fn let_go(id: Pid, mut registers: libc::user_regs_struct) {
     registers.orig_rax = u64::MAX;
-    registers.rax = i64::from(-libc::EINTR).cast_unsigned();
+    if INTERRUPTED.contains(&registers.rax.cast_signed()) {
+        registers.rax = i64::from(-libc::EINTR).cast_unsigned();
+    }
     ptrace::setregs(id, registers).unwrap();
     ptrace::detach(id, None).unwrap();
 }
