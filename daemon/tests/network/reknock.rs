@@ -58,9 +58,9 @@ const LIKE_UFW: Wall = Wall {
 const THEIRS: &str = "/usr/sbin/knockd";
 
 impl Wall {
-    fn config(&self) -> String {
+    fn config(&self, cmd_timeout: u32) -> String {
         format!(
-            "[door]\n\tsequence = 7001:udp\n\tstart_command = {}\n\tcmd_timeout = 4\n\
+            "[door]\n\tsequence = 7001:udp\n\tstart_command = {}\n\tcmd_timeout = {cmd_timeout}\n\
              \tstop_command = {}\n",
             self.open, self.shut
         )
@@ -71,10 +71,14 @@ impl Wall {
     }
 }
 
+fn knock(scene: &Scene) {
+    scene.client("printf x | nc -u -q 0 -s 192.0.2.10 192.0.2.1 7001");
+}
+
 /// Knocks at 0 and at 3 s; the deadlines are at 4 and at 7 s. Returns whether the door is open at
 /// 5.5 s, and at 8 s.
 fn knock_twice(scene: &Scene, wall: &Wall) -> [bool; 2] {
-    let knock = || scene.client("printf x | nc -u -q 0 -s 192.0.2.10 192.0.2.1 7001");
+    let knock = || knock(scene);
     let until = |begun: Instant, ms| {
         sleep(Duration::from_millis(ms).saturating_sub(begun.elapsed()));
     };
@@ -90,7 +94,7 @@ fn knock_twice(scene: &Scene, wall: &Wall) -> [bool; 2] {
 }
 
 fn check(name: &str, wall: &Wall) {
-    let Some(scene) = Scene::new(name, &[wall.program], &wall.config()) else { return };
+    let Some(scene) = Scene::new(name, &[wall.program], &wall.config(4)) else { return };
     scene.server(wall.set_up);
     let daemon = scene.start("-i server");
     assert_eq!(knock_twice(&scene, wall), [true, false], "{}", daemon.output());
@@ -120,11 +124,44 @@ fn a_second_knock_keeps_what_commands_like_those_of_ufw_allow() {
     check("a_second_knock_keeps_what_commands_like_those_of_ufw_allow", &LIKE_UFW);
 }
 
+/// Flushes the firewall while the door is open, as its service does when it is restarted, and knocks again.
+fn check_after_flush(name: &str, wall: &Wall, flush: &str) {
+    let Some(scene) = Scene::new(name, &[wall.program], &wall.config(600)) else { return };
+    scene.server(wall.set_up);
+    let daemon = scene.start("-i server");
+    knock(&scene);
+    wait_until("the door is open", || wall.is_open(&scene));
+    scene.server(flush);
+    scene.server(wall.set_up);
+    assert!(!wall.is_open(&scene));
+    knock(&scene);
+    wait_until("the door is open again", || wall.is_open(&scene));
+    assert_eq!(daemon.count("192.0.2.10: door: OPEN SESAME"), 2);
+    assert_eq!(daemon.count("192.0.2.10: door: command timeout"), 0);
+    daemon.signal("TERM");
+    let ended = daemon.finish();
+    assert!(!wall.is_open(&scene), "{ended:?}");
+}
+
+#[test]
+fn a_knock_after_a_flush_adds_the_rule_of_iptables_again() {
+    let name = "a_knock_after_a_flush_adds_the_rule_of_iptables_again";
+    check_after_flush(name, &IPTABLES, "iptables -F INPUT");
+}
+
+#[test]
+fn a_knock_after_a_flush_adds_the_element_of_nft_again() {
+    let name = "a_knock_after_a_flush_adds_the_element_of_nft_again";
+    check_after_flush(name, &NFT, "nft flush ruleset");
+}
+
 #[test]
 fn knockd_08_closes_what_does_not_stack_at_the_first_deadline() {
     let name = "knockd_08_closes_what_does_not_stack_at_the_first_deadline";
     for wall in [&NFT, &IPSET, &LIKE_UFW] {
-        let Some(scene) = Scene::new(name, &[wall.program, THEIRS], &wall.config()) else { return };
+        let Some(scene) = Scene::new(name, &[wall.program, THEIRS], &wall.config(4)) else {
+            return;
+        };
         scene.server(wall.set_up);
         let start = format!("exec {THEIRS} -v -i server -c DIR/knockd.conf");
         let live = Live::start(&mut scene.cable.server.command(&scene.placed(&start)));
