@@ -80,14 +80,11 @@ fn counted_tries(failures: u32) -> String {
 /// Returns a number of milliseconds in words.
 fn time(milliseconds: u64) -> String {
     let seconds = milliseconds.div_ceil(1_000);
-    let (minutes, hours, days) =
-        (seconds.checked_div(60), seconds.checked_div(3_600), seconds.checked_div(86_400));
-    let [minutes, hours, days] = [minutes, hours, days].map(Option::unwrap_or_default);
-    match (minutes, hours, days) {
-        (0..=1, ..) => format!("{seconds} s"),
-        (2..=119, ..) => format!("{minutes} min"),
-        (_, 2..=47, _) => format!("{hours} h"),
-        _ => format!("{days} days"),
+    match (seconds.div_ceil(60), seconds.div_ceil(3_600)) {
+        _ if seconds < 120 => format!("{seconds} s"),
+        (minutes @ ..120, _) => format!("{minutes} min"),
+        (_, hours @ ..48) => format!("{hours} h"),
+        _ => format!("{} days", seconds.div_ceil(86_400)),
     }
 }
 
@@ -121,7 +118,7 @@ mod tests {
         let one = door("openSSH", DoorState::Open, Some(700_000), 0);
         assert_eq!(
             status(&listening, std::slice::from_ref(&one)),
-            "knockd: running, 2 doors, 1 open (openSSH for 2001:db8::1, 11 min left)\n"
+            "knockd: running, 2 doors, 1 open (openSSH for 2001:db8::1, 12 min left)\n"
         );
         let many = vec![door("a", DoorState::Failed, Some(1), 2); 5];
         assert_eq!(
@@ -157,8 +154,10 @@ mod tests {
             (1, "1 s"),
             (119_000, "119 s"),
             (120_000, "2 min"),
-            (7_199_000, "119 min"),
-            (7_200_000, "2 h"),
+            (120_001, "3 min"),
+            (3_599_000, "60 min"),
+            (7_140_000, "119 min"),
+            (7_141_000, "2 h"),
             (172_800_000, "2 days"),
         ] {
             assert_eq!(time(milliseconds), words);
