@@ -17,15 +17,22 @@ pub enum Exit {
     Output = 4,
 }
 
+impl Exit {
+    /// Returns the exit status.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::CommandLine => 2,
+            Self::NoDaemon => 3,
+            Self::Output => 4,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        let status: u8 = match exit {
-            Exit::Done => 0,
-            Exit::Refused => 1,
-            Exit::CommandLine => 2,
-            Exit::NoDaemon => 3,
-            Exit::Output => 4,
-        };
-        Self::from(status)
+        Self::from(exit.status())
     }
 }

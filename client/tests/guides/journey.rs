@@ -20,8 +20,18 @@ const PROGRAMS: [&str; 7] = ["unshare", "nsenter", "taskset", "ip", "mount", "se
 
 /// The beginnings of commands that change nothing. They are run again until they print what the guide
 /// says, because what they look at takes a moment.
-const LOOKS: [&str; 6] =
-    ["iptables -S", "ip6tables -S", "nft list", "cat ", "tail ", "journalctl "];
+const LOOKS: [&str; 10] = [
+    "iptables -S",
+    "ip6tables -S",
+    "nft list",
+    "cat ",
+    "grep ",
+    "tail ",
+    "journalctl ",
+    "knockctl status",
+    "knockctl list",
+    "knockctl explain",
+];
 
 /// How long that may take: longer than a door of a guide is open.
 const PATIENCE: Duration = Duration::from_secs(40);

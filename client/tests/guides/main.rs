@@ -47,3 +47,9 @@ fn recipes() {
     let programs = ["iptables", "ip6tables", "nft", "tail", "chmod"];
     Journey::follow("recipes.md", &programs, Journey::install_service);
 }
+
+#[test]
+fn operate() {
+    let programs = ["iptables", "tail", "sed", "chmod", "grep"];
+    Journey::follow("operate.md", &programs, Journey::install_service);
+}

@@ -18,6 +18,9 @@ fn be_another_program_if_called_so() {
     if name.starts_with("knockd") {
         process::exit(knockd::main().status().into());
     }
+    if name == "knockctl" {
+        process::exit(i32::from(knockctl::main().status()));
+    }
     if name == "knock-replay" {
         process::exit(knock_replay::main().status().into());
     }
@@ -63,6 +66,13 @@ case "$*" in
     # at the doors that change. No line says when it has.
     sleep 1
     ;;
+# As with 'Restart=on-failure'.
+'kill --signal=KILL knockd')
+    kill -KILL "$(cat /run/main)"
+    while listens; do sleep 0.02; done
+    start
+    ;;
+'kill --kill-who=main --signal=USR1 knockd') kill -USR1 "$(cat /run/main)" ;;
 'is-active knockd') if listens; then echo active; else echo inactive; fi ;;
 daemon-reload) ;;
 *) echo "systemctl $*?" && exit 1 ;;
@@ -73,7 +83,9 @@ esac
 pub(crate) fn install(bin: &Path, sbin: &Path) {
     let this = env::current_exe().unwrap();
     symlink(env!("CARGO_BIN_EXE_knock"), bin.join("knock")).unwrap();
-    symlink(&this, bin.join("knock-replay")).unwrap();
+    for name in ["knock-replay", "knockctl"] {
+        symlink(&this, bin.join(name)).unwrap();
+    }
     symlink(&this, sbin.join("knockd")).unwrap();
     for (name, script) in [
         ("systemctl", SYSTEMCTL),
