@@ -10,6 +10,7 @@ use knock_engine::{
 
 use super::Whom;
 use super::explanation::Explanation;
+use super::hints::Hints;
 use super::miss::Nearest;
 use super::observer::{Observer, Totals, Turn};
 use crate::session::names::PacketId;
@@ -86,6 +87,11 @@ impl Explainer {
     /// which the clients came.
     pub fn nearest(&self) -> impl Iterator<Item = Nearest> {
         self.observer.nearest()
+    }
+
+    /// Returns what may help clients that did not open a door.
+    pub(super) fn hints(&self) -> Hints {
+        self.observer.hints(self.engine.doors())
     }
 
     /// Returns how many packets a client sent to ports of no door, since it first had to do with one.

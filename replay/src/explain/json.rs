@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::explainer::Explainer;
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
+use super::hints::Hint;
 use super::miss::{Miss, Nearest};
 use super::observer::Totals;
 use super::places::ConfigLine;
@@ -100,6 +101,14 @@ struct Near<'a> {
     misses: Vec<MissObject<'a>>,
     text: String,
     lines: Vec<ConfigLine>,
+    hints: Vec<HintObject>,
+}
+
+/// What may help.
+#[derive(Serialize)]
+struct HintObject {
+    hint: &'static str,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -182,7 +191,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn near(&self, one: &Nearest) -> Near<'a> {
+    fn near(&self, one: &Nearest, hints: &[Hint]) -> Near<'a> {
         let miss = |miss: &Miss| MissObject {
             reason: miss.cause.name(),
             times: miss.times,
@@ -190,6 +199,7 @@ impl<'a> Words<'a> {
             first_packet: miss.packet.map(|seen| self.packet(seen)),
             seq_timeout_needed: (miss.needed_seconds > 0).then_some(miss.needed_seconds),
         };
+        let hint = |hint: &Hint| HintObject { hint: hint.name(), text: hint.text(one.client) };
         Near {
             client: address::text(one.client),
             door: self.door(one.door),
@@ -200,6 +210,7 @@ impl<'a> Words<'a> {
             misses: one.misses.iter().map(miss).collect(),
             text: self.nearest(one),
             lines: self.nearest_lines(one),
+            hints: hints.iter().map(hint).collect(),
         }
     }
 }
@@ -264,8 +275,9 @@ impl Output<Explanations> for Json<'_> {
     }
 
     fn end(&mut self, (explainer, words): (&Explainer, &Words<'_>)) -> io::Result<()> {
+        let hints = explainer.hints();
         for one in explainer.nearest() {
-            self.write(&Object::Nearest(words.near(&one)))?;
+            self.write(&Object::Nearest(words.near(&one, hints.at(&one))))?;
         }
         self.write(&Object::Summary(Summary::of(explainer.totals(), words)))
     }

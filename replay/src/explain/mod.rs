@@ -4,6 +4,7 @@ mod change;
 mod explainer;
 mod explaining;
 mod explanation;
+mod hints;
 mod json;
 mod miss;
 mod nearest;
@@ -16,6 +17,7 @@ mod words;
 
 pub use explainer::Explainer;
 pub use explanation::{Attempt, Explanation, Late, Seen, Verdict, Why};
+pub use hints::Hint;
 pub use miss::{Cause, Miss, Nearest};
 pub use observer::Totals;
 pub use places::{ConfigLine, Places};

@@ -12,8 +12,9 @@ use knock_engine::{
 use super::Whom;
 use super::change::{self, Change, Handled, Silence, Stray};
 use super::explanation::{Explanation, Seen, Verdict, Why};
+use super::hints::Hints;
 use super::miss::{Cause, Miss, Nearest};
-use super::track::{Client, Clients};
+use super::track::{Arrival, Client, Clients};
 use crate::session::names::PacketId;
 
 /// How many packets there were, each counted once.
@@ -181,6 +182,11 @@ impl Observer {
         self.clients.iter().flat_map(Client::nearest)
     }
 
+    /// Returns what may help clients that did not open a door.
+    pub(super) fn hints(&self, doors: &Doors) -> Hints {
+        Hints::of(&self.clients, doors)
+    }
+
     /// Returns how many packets a client sent to ports of no door, since it first had to do with one.
     pub(crate) fn strays_of(&self, client: IpAddr) -> u64 {
         self.clients.get(client).map_or(0, |client| client.strays)
@@ -233,11 +239,24 @@ impl Observer {
             }
             if !outcome.repeats {
                 self.elsewhere(handled, &mut outcome, tell);
+                self.arrive(handled);
             }
             self.account(handled, outcome);
         }
         if let Some((client, seen, why)) = unreadable {
             self.unreadable(client, seen, why, tell);
+        }
+    }
+
+    /// Remembers a packet at the doors that heard it.
+    fn arrive(&mut self, handled: Handled) {
+        let Self { heard, clients, now, .. } = self;
+        let Some(client) = clients.get_mut(handled.packet.source) else { return };
+        let arrival = Arrival { at: *now, knock: handled.packet.knock() };
+        for one in heard.iter().filter(|one| one.hearing == Hearing::Heard) {
+            if let Some(track) = client.tracks.get_mut(&one.door) {
+                track.arrive(arrival);
+            }
         }
     }
 
@@ -353,6 +372,7 @@ impl Observer {
         };
         outcome.told = true;
         track.last = Some(at);
+        track.has_stray_first |= matches!(why, Why::NoAttempt { behind: Some(_), .. });
         let verdict = Verdict::Ignored(why);
         let (of, sequence_line) = track.sequence;
         let packet = Some(handled.seen);

@@ -13,6 +13,7 @@ use knock_engine::{DoorId, Stage, Timestamp};
 use super::Whom;
 use super::explainer::Explainer;
 use super::explanation::{Attempt, Explanation, Verdict, Why};
+use super::hints::Hints;
 use super::miss::Nearest;
 use super::observer::Totals;
 use super::places::ConfigLine;
@@ -335,15 +336,22 @@ impl Text<'_> {
         for nearest in explainer.nearest().filter(tried) {
             doors.entry(nearest.door).or_default().push(nearest);
         }
+        let hints = explainer.hints();
         for (door, mut clients) in doors {
             // Whoever came nearest without getting in comes last.
             clients.sort_by_key(|one| (one.openings == 0, one.stage, one.times()));
-            self.door(door, &clients, words)?;
+            self.door(door, &clients, &hints, words)?;
         }
         self.out.flush()
     }
 
-    fn door(&mut self, door: DoorId, clients: &[Nearest], words: &Words<'_>) -> io::Result<()> {
+    fn door(
+        &mut self,
+        door: DoorId,
+        clients: &[Nearest],
+        hints: &Hints,
+        words: &Words<'_>,
+    ) -> io::Result<()> {
         const SHOWN: usize = 10;
         let name = self.paint(HEADING, &format!("door {}", words.door(door)));
         let left_out = clients.len().saturating_sub(SHOWN);
@@ -353,6 +361,7 @@ impl Text<'_> {
                 "{name}: {left_out} more clients, none of which came nearer than these:"
             )?;
         }
+        let mut given = BTreeSet::new();
         for nearest in clients.iter().skip(left_out) {
             let missed = nearest.openings == 0 || nearest.stage > Stage::NONE;
             let style = if missed && !nearest.misses.is_empty() { BAD } else { GOOD };
@@ -360,6 +369,14 @@ impl Text<'_> {
             writeln!(self.out, "{name}: {text}")?;
             for line in words.nearest_lines(nearest) {
                 writeln!(self.out, "    {}", self.paint(FAINT, &line.to_string()))?;
+            }
+            // What concerns several clients is said once.
+            for hint in hints.at(nearest) {
+                let hint = hint.text(nearest.client);
+                if !given.contains(&hint) {
+                    writeln!(self.out, "    hint: {hint}")?;
+                    given.insert(hint);
+                }
             }
         }
         Ok(())

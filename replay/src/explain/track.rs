@@ -38,11 +38,22 @@ pub(super) struct Track {
     pub(super) attempt: Option<Attempt>,
     /// The knocks that counted last, at most [`Track::COUNTED_MAX`], the latest last.
     pub(super) counted: Vec<Counted>,
+    /// The packets that the door heard last, at most [`Track::ARRIVALS_MAX`], the latest last.
+    pub(super) arrivals: Vec<Arrival>,
+    /// Whether a packet to a port of no door came where the first knock is missing.
+    pub(super) has_stray_first: bool,
     /// When a packet last had to do with the door.
     pub(super) last: Option<Timestamp>,
     pub(super) tally: Tally,
     /// How long the sequence was when it was last looked at, and its line if it is a one-time one.
     pub(super) sequence: (u8, Option<u32>),
+}
+
+/// A packet that a door heard, whatever became of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) at: Timestamp,
+    pub(super) knock: Knock,
 }
 
 /// A live attempt.
@@ -99,6 +110,17 @@ impl Track {
             self.counted.remove(0);
         }
         self.counted.push(knock);
+    }
+
+    /// As many as the longest sequence has.
+    const ARRIVALS_MAX: usize = Sequence::MAX_KNOCKS;
+
+    /// Remembers a packet that the door heard.
+    pub(super) fn arrive(&mut self, arrival: Arrival) {
+        if self.arrivals.len() >= Self::ARRIVALS_MAX {
+            self.arrivals.remove(0);
+        }
+        self.arrivals.push(arrival);
     }
 
     /// Returns the attempt that is live, or that a knock may be too late for.

@@ -14,6 +14,15 @@ pub(crate) fn number<N: Copy + Display + PartialEq + From<u8>>(
     format!("{count} {word}")
 }
 
+/// Returns several things in a row: `7000/tcp, 8000/tcp and 9000/tcp`.
+pub(crate) fn listed(things: &[String]) -> String {
+    match things {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// Returns a text in a style, if colours are wanted.
 pub(crate) fn painted(colour: bool, style: Style, text: &str) -> String {
     if colour {
