@@ -44,9 +44,14 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
         (reading, written.and_then(|()| output.end((explainer, &words))))
     });
     let explainer = explaining.now().0;
-    let summary = reading.summary(explainer.counts(), explainer.listening());
+    let mut summary = reading.summary(explainer.counts(), explainer.listening());
+    summary.push(RULES.to_owned());
     finish(streams, input.quiet, written, &reading, summary).map(|()| Exit::Done)
 }
+
+/// The server may still run the other program.
+const RULES: &str =
+    "explained by the rules of knock; for a server with knockd 0.8 compare with 'knock-replay diff --rules'";
 
 /// Returns how much is kept until it is printed: at most some 30 MB.
 const fn kept(whom: Whom) -> KeptLimits {

@@ -22,6 +22,9 @@ fn standard_output_gets_the_explanation_and_nothing_of_the_transcript() {
     let last = outcome.stdout.lines().rev().nth(1).unwrap();
     assert!(last.starts_with("door ssh: 10.0.0.5 came to stage 1 of 3 once; "), "{last}");
     assert!(outcome.stderr.starts_with("knock-replay: 3 packets read"), "{}", outcome.stderr);
+    let rules = "knock-replay: explained by the rules of knock; for a server with knockd 0.8 compare with \
+                 'knock-replay diff --rules'\n";
+    assert!(outcome.stderr.ends_with(rules), "{}", outcome.stderr);
     let quiet = CaseRunner::with(pcap(&mistyped())).run(&format!("{EXPLAIN} --quiet"));
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (outcome.stdout, ""));
 }
