@@ -90,6 +90,33 @@ fn difference(mut old: Events, mut new: Events) -> (Events, Events) {
     (old, new)
 }
 
+/// How often a client opens doors under the old and the new configuration.
+type Openings = BTreeSet<(String, usize, usize)>;
+
+/// What is said of the clients that get in less often, or more often.
+fn by_client(summary: &Value) -> (Openings, Openings) {
+    let openings = |one: &Value| {
+        let count = |side: &str| usize::try_from(one[side].as_u64().unwrap()).unwrap();
+        (one["client"].as_str().unwrap().to_owned(), count("old"), count("new"))
+    };
+    let all = |name: &str| summary[name].as_array().unwrap().iter().map(openings).collect();
+    (all("losing"), all("gaining"))
+}
+
+fn openings_that_differ(old: &Events, new: &Events) -> (Openings, Openings) {
+    let mut clients = BTreeMap::<&str, (usize, usize)>::new();
+    for (event, count) in old.iter().filter(|(event, _)| event.name == "opened") {
+        clients.entry(&event.client).or_default().0 += count;
+    }
+    for (event, count) in new.iter().filter(|(event, _)| event.name == "opened") {
+        clients.entry(&event.client).or_default().1 += count;
+    }
+    let all = clients.into_iter().map(|(client, (old, new))| (client.to_owned(), old, new));
+    let (losing, rest) = all.partition(|(_, old, new)| new < old);
+    let gaining = Openings::into_iter(rest).filter(|(_, old, new)| new > old).collect();
+    (losing, gaining)
+}
+
 /// Holds what is said of two configurations to their transcripts. Returns what was met.
 fn check(folder: &Path, capture: &Path, arguments: &[String]) -> BTreeSet<String> {
     let schema = Schema::read(SCHEMA);
@@ -109,7 +136,9 @@ fn check(folder: &Path, capture: &Path, arguments: &[String]) -> BTreeSet<String
         let with_half = differences.iter().filter(|one| !one[half].is_null());
         counted(with_half.map(|one| event(one, &one[half])))
     };
-    let (old, new) = difference(transcript(&old, &schema), transcript(&new, &schema));
+    let (old, new) = (transcript(&old, &schema), transcript(&new, &schema));
+    assert_eq!(by_client(summary), openings_that_differ(&old, &new));
+    let (old, new) = difference(old, new);
     for (is, said) in [(old, halves("old")), (new, halves("new"))] {
         let (not_said, wrong) = difference(is, said);
         assert!(not_said.is_empty() && wrong.is_empty(), "{not_said:#?} {wrong:#?}");

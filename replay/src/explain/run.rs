@@ -50,8 +50,7 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
 }
 
 /// The server may still run the other program.
-const RULES: &str =
-    "explained by the rules of knock; for a server with knockd 0.8 compare with 'knock-replay diff --rules'";
+const RULES: &str = "explained by the rules of knock; for a server with knockd 0.8 compare with 'knock-replay diff --rules'";
 
 /// Returns how much is kept until it is printed: at most some 30 MB.
 const fn kept(whom: Whom) -> KeptLimits {

@@ -46,6 +46,40 @@ fn what_changes_is_shown_side_by_side_with_what_it_comes_from() {
 }
 
 #[test]
+fn the_answer_by_client_names_who_is_hit_hardest_first_and_counts_the_rest() {
+    let slow = |begin_ms: u64, client: &str| {
+        [(0, 7000), (2000, 8000), (4000, 9000)]
+            .map(|(after_ms, port)| syn(begin_ms + after_ms, port).from(client))
+    };
+    let quick = |begin_ms: u64, client: &str| {
+        [(0, 7000), (100, 8000), (200, 9000)]
+            .map(|(after_ms, port)| syn(begin_ms + after_ms, port).from(client))
+    };
+    // Five of six openings are lost, then one of two, then one of one by each of 25 more.
+    let mut packets: Vec<Packet> =
+        (0..5).flat_map(|round| slow(round * 20_000, "10.0.0.1")).collect();
+    packets.extend(quick(200_000, "10.0.0.1"));
+    packets.extend([slow(300_000, "10.0.0.2"), quick(320_000, "10.0.0.2")].concat());
+    packets.extend((0..25).flat_map(|one| slow(400_000 + one * 10_000, &format!("10.0.1.{one}"))));
+    let desk = CaseRunner::with(pcap(&packets));
+    desk.write("new.conf", CONFIG.replace("seq_timeout = 5", "seq_timeout = 3"));
+    let outcome = desk.run(DIFF);
+    let answer = outcome.stdout.lines().last().unwrap();
+    let all_lost =
+        (0..20).map(|one| format!("10.0.1.{one} (1 of 1)")).collect::<Vec<_>>().join(", ");
+    assert_eq!(
+        answer,
+        format!("27 clients lose openings, 25 of them all of theirs: {all_lost} and 7 more")
+    );
+    let client = desk.run("diff knocks.pcap -c new.conf --new knockd.conf");
+    let answer = client.stdout.lines().last().unwrap();
+    assert!(
+        answer.starts_with("27 clients gain openings: 10.0.0.1 (5 of 6), 10.0.0.2 (1 of 2), "),
+        "{answer}"
+    );
+}
+
+#[test]
 fn configurations_that_do_the_same_are_status_0_and_print_nothing() {
     let desk = desk(|text| format!("# A comment.\n{text}"));
     let outcome = desk.run(DIFF);

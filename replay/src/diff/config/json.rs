@@ -7,6 +7,7 @@ use serde::Serialize;
 use knock_engine::address;
 
 use super::cause::Because;
+use super::clients::{ByClient, Openings};
 use super::event::{Moment, What};
 use super::pairing::{Change, Half, Kind};
 use super::side::Side;
@@ -81,7 +82,19 @@ struct Summary<'a> {
     left_out: u64,
     old: Configuration<'a>,
     new: Configuration<'a>,
+    /// The clients that get in less often.
+    losing: Vec<ClientOpenings>,
+    /// Those that get in more often.
+    gaining: Vec<ClientOpenings>,
     warnings: Vec<String>,
+}
+
+/// How often a client gets in.
+#[derive(Serialize)]
+struct ClientOpenings {
+    client: String,
+    old: u64,
+    new: u64,
 }
 
 #[derive(Serialize)]
@@ -102,16 +115,25 @@ impl Output<Changes> for Json<'_> {
     }
 
     fn end(&mut self, (outcome, reading): (&Outcome, &ReadingDone)) -> io::Result<()> {
+        let ByClient { losing, gaining } = ByClient::of(outcome);
+        let openings = |all: &[Openings]| all.iter().map(openings).collect();
         let object = Summary {
             packets: reading.tally.packets(),
             differences: outcome.changes.len(),
             left_out: outcome.left_out,
             old: configuration(&outcome.old),
             new: configuration(&outcome.new),
+            losing: openings(&losing),
+            gaining: openings(&gaining),
             warnings: reading.tally.warnings(outcome.counts()),
         };
         self.write(&Typed { r#type: "summary", object })
     }
+}
+
+fn openings(one: &Openings) -> ClientOpenings {
+    let Openings { client, old, new } = *one;
+    ClientOpenings { client: address::text(client), old, new }
 }
 
 fn configuration(side: &Side) -> Configuration<'_> {

@@ -5,6 +5,7 @@
 //! end: an opening that comes later than before is one that moved, not one gone and one new.
 
 mod cause;
+mod clients;
 mod divergence;
 mod event;
 mod json;

@@ -9,6 +9,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use knock_engine::address;
 
 use super::cause::Because;
+use super::clients::ByClient;
 use super::event::{Moment, Named, What};
 use super::pairing::{Change, Half, Halves, Kind};
 use knock_config::text::printable;
@@ -62,8 +63,12 @@ impl Output<Changes> for Text<'_> {
         groups(&outcome.changes).iter().try_for_each(|group| table.group(group))
     }
 
-    fn end(&mut self, _: (&Outcome, &ReadingDone)) -> io::Result<()> {
-        Ok(())
+    fn end(&mut self, (outcome, _): (&Outcome, &ReadingDone)) -> io::Result<()> {
+        let lines = ByClient::of(outcome).lines();
+        if !lines.is_empty() {
+            writeln!(self.out)?;
+        }
+        lines.iter().try_for_each(|line| writeln!(self.out, "{line}"))
     }
 }
 
