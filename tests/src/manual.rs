@@ -1,19 +1,19 @@
 //! Manual pages: generated from the definition of a command line and from prose, and checked against
-//! //! both.
+//! both.
 
+mod committed;
+mod file_page;
 mod prose;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-pub use prose::{Fault, Part, Prose, Section, Spans};
+use committed::Committed;
 
-use crate::process::finish;
-use crate::require::{Need, require};
+pub use file_page::FilePage;
+pub use prose::{Fault, Part, Prose, Section, Spans};
 
 /// A manual page of a program.
 ///
@@ -76,23 +76,12 @@ impl Page {
         String::from_utf8(page).unwrap()
     }
 
-    /// The page's file.
-    fn path(&self) -> PathBuf {
-        folder().join(format!("{}.1", self.command.get_name()))
-    }
-
     /// Fails if the page's file differs from this text. With `KNOCK_BLESS` it is written first.
     ///
     /// # Panics
     /// If so.
     pub fn assert_is_committed(&self) {
-        let (page, path) = (self.text(), self.path());
-        if std::env::var_os("KNOCK_BLESS").is_some() {
-            fs::write(&path, &page).unwrap();
-        }
-        let committed = fs::read_to_string(&path).unwrap_or_default();
-        let path = path.display();
-        assert!(committed == page, "{path} is old: run this test with KNOCK_BLESS=1");
+        self.committed().assert_is_up_to_date();
     }
 
     /// Fails if `man` warns about the page's file, or does not show a section of the prose.
@@ -100,19 +89,15 @@ impl Page {
     /// # Panics
     /// If so.
     pub fn assert_man_accepts_it(&self) {
-        let file = self.path().display().to_string();
-        if !require(&format!("man shows {file}"), &["man"], Need::Programs) {
-            return;
-        }
-        let mut man = Command::new("man");
-        man.args(["--warnings", "--local-file", &file]);
-        let outcome = finish(man.env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8"));
-        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
-        let generated = ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES"];
-        let prose = self.prose.sections().iter().map(|section| section.heading.as_str());
-        for heading in generated.into_iter().chain(prose) {
-            let shown = outcome.stdout.lines().any(|line| line == heading);
-            assert!(shown, "no {heading} in {}", outcome.stdout);
+        self.committed().assert_man_accepts_it();
+    }
+
+    fn committed(&self) -> Committed {
+        let headings = ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES"].map(str::to_owned);
+        Committed {
+            path: folder().join(format!("{}.1", self.command.get_name())),
+            text: self.text(),
+            headings: headings.into_iter().chain(self.prose.headings()).collect(),
         }
     }
 
@@ -202,7 +187,7 @@ impl Page {
 /// If it contains an element that manual pages do not have.
 #[must_use]
 pub fn prose(program: &str) -> Prose {
-    Prose::read(&folder().join(format!("{program}.1.md")))
+    Prose::read(&folder().join(format!("{program}.1.md")), &["EXIT STATUS", "SEE ALSO"])
 }
 
 fn folder() -> PathBuf {

@@ -139,7 +139,7 @@ directives! {
         usage: "`StateDir` = FOLDER",
         manual: "Where to remember which doors are open and what closes them, in the file `leases`, so \
                  that the next `knockd` can close them if this one is killed or the power fails; see \
-                 `STATE`. The folder is created if it can be. Default: the first folder of \
+                 `STATE` in `knockd`(1). The folder is created if it can be. Default: the first folder of \
                  `$STATE_DIRECTORY`, which systemd sets, or `/var/lib/knockd`, or `/run/knockd` if \
                  that cannot be written. Unknown to `knockd` 0.8.",
     };
@@ -191,7 +191,7 @@ directives! {
         is_in_08: false,
         usage: "`OnStop` = close|keep",
         manual: "What happens to open doors when a signal ends `knockd`: `close` closes them; `keep` leaves \
-                 them open, and the next start closes them when they are due. See `END`. Default: \
+                 them open, and the next start closes them when they are due. See `END` in `knockd`(1). Default: \
                  `close`. Unknown to `knockd` 0.8.",
     };
     /// `ControlSocket`, which knockd 0.8 does not know.
@@ -205,7 +205,7 @@ directives! {
         is_in_08: false,
         usage: "`ControlSocket` = FILE",
         manual: "The socket at which `knockctl` asks what the daemon does and tells it what to do; see \
-                 `CONTROL`. Each daemon needs its own. Default: knockd.varlink in $RUNTIME_DIRECTORY, \
+                 `CONTROL` in `knockd`(1). Each daemon needs its own. Default: knockd.varlink in $RUNTIME_DIRECTORY, \
                  or as root /run/knockd/knockd.varlink. Unknown to `knockd` 0.8.",
     };
     /// `Sequence`.
@@ -291,7 +291,7 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Start_Command` = COMMAND, `Command` = COMMAND",
-        manual: "The command to run when a client opens the door. See `COMMANDS`. An empty command runs \
+        manual: "The command to run when a client opens the door. See `COMMANDS` in `knockd`(1). An empty command runs \
                  nothing.",
     };
     /// `Start_Command_6`, `Command_6`.

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use knock_tests::manual::prose;
 use nix::sys::signal::Signal;
 
 use crate::common::{Live, Machine, Need, PROGRAMS, require, wait_until};
+use crate::configuration_page;
 
-/// The examples of the page that contain a text.
+/// The examples of knockd.conf(5) that contain a text.
 fn with(text: &str) -> Vec<String> {
-    let prose = prose("knockd");
-    let examples = prose.section("CONFIGURATION: EXAMPLES").verbatim();
+    let page = configuration_page();
+    let examples = page.prose().section("EXAMPLES").verbatim();
     examples.into_iter().filter(|lines| lines.contains(text)).map(str::to_owned).collect()
 }
 

@@ -1,5 +1,5 @@
-//! The manual page: made from the command line's definition, the table of directives and
-//! docs/man/knockd.1.md, and true in what can be tried.
+//! The manual pages knockd(1) and knockd.conf(5): made from the command line's definition, the table of
+//! directives and docs/man/, and true in what can be tried.
 
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use knock_config::{Directive, Reload};
-use knock_tests::manual::{Page, Part, prose};
+use knock_tests::manual::{FilePage, Page, Part, prose};
 
 #[test]
 fn the_completions_in_the_packages_are_up_to_date() {
@@ -25,13 +25,15 @@ fn the_completions_in_the_packages_are_up_to_date() {
 }
 
 #[test]
-fn the_manual_page_is_up_to_date() {
+fn the_manual_pages_are_up_to_date() {
     page().assert_is_committed();
+    configuration_page().assert_is_committed();
 }
 
 #[test]
-fn man_has_nothing_to_say_against_the_manual_page() {
+fn man_has_nothing_to_say_against_the_manual_pages() {
     page().assert_man_accepts_it();
+    configuration_page().assert_man_accepts_it();
 }
 
 #[test]
@@ -40,8 +42,8 @@ fn the_manual_page_has_every_option_and_every_example() {
 }
 
 #[test]
-fn the_manual_page_has_every_directive() {
-    let page = page().text().replace('\\', "");
+fn the_page_of_the_configuration_has_every_directive() {
+    let page = configuration_page().text().replace('\\', "");
     for directive in Directive::ALL {
         for name in directive.usage().split('`').skip(1).step_by(2) {
             assert!(page.contains(&format!("fB{name}")), "{name}");
@@ -94,6 +96,11 @@ fn read_all(folder: &Path, sources: &mut String) {
             sources.push_str(&fs::read_to_string(path).unwrap());
         }
     }
+}
+
+/// The page of the configuration.
+fn configuration_page() -> FilePage {
+    FilePage::new("knockd.conf", "doors and options of knockd", &knockd::command())
 }
 
 fn page() -> Page {

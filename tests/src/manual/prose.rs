@@ -17,8 +17,8 @@ use pulldown_cmark::{
 ///
 /// In Markdown, a heading of the second level begins a section. A section has paragraphs, fenced blocks,
 /// and tags with their meanings, each tag on a line of its own above a line that begins with `: `. Text
-/// between backticks is bold. Anything else is refused. The first section is `DESCRIPTION`, the last ones are
-/// `EXIT STATUS` and `SEE ALSO`. What comes before the first section is for those who edit the file.
+/// between backticks is bold. Anything else is refused. The first section is `DESCRIPTION`; which are the last
+/// ones depends on the page. What comes before the first section is for those who edit the file.
 #[derive(Clone, Debug)]
 pub struct Prose {
     sections: Vec<Section>,
@@ -68,41 +68,46 @@ impl fmt::Display for Fault {
 }
 
 impl Prose {
-    /// Reads a file.
+    /// Reads a file whose last sections are these.
     ///
     /// # Panics
     /// If it cannot be read or contains an element that manual pages do not have.
     #[must_use]
-    pub fn read(path: &Path) -> Self {
+    pub fn read(path: &Path, last: &[&str]) -> Self {
         let text = fs::read_to_string(path);
         let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let text = with_directives(&text);
-        Self::parse(&text).unwrap_or_else(|fault| panic!("{}, {fault}", path.display()))
+        Self::parse(&text, last).unwrap_or_else(|fault| panic!("{}, {fault}", path.display()))
     }
 
-    /// Reads a text.
+    /// Reads a text whose last sections are these.
     ///
     /// # Errors
     /// If it has something in it that no manual page has.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str, last: &[&str]) -> Result<Self, Fault> {
         let sections = Reader::new(text).sections()?;
         let headings: Vec<&str> = sections.iter().map(|section| section.heading.as_str()).collect();
-        match headings[..] {
-            ["DESCRIPTION", .., "EXIT STATUS", "SEE ALSO"] => Ok(Self { sections }),
-            _ => Err(Fault {
-                line: text.lines().count(),
-                what: format!(
-                    "the sections must begin with DESCRIPTION and end with EXIT STATUS and SEE ALSO; \
-                     there are {headings:?}"
-                ),
-            }),
+        if headings.first() == Some(&"DESCRIPTION") && headings.ends_with(last) {
+            return Ok(Self { sections });
         }
+        let last = last.join(" and ");
+        Err(Fault {
+            line: text.lines().count(),
+            what: format!(
+                "the sections must begin with DESCRIPTION and end with {last}; there are {headings:?}"
+            ),
+        })
     }
 
     /// All sections, in order.
     #[must_use]
     pub fn sections(&self) -> &[Section] {
         &self.sections
+    }
+
+    /// Returns the headings of all sections, in order.
+    pub(super) fn headings(&self) -> impl Iterator<Item = String> {
+        self.sections.iter().map(|section| section.heading.clone())
     }
 
     /// Returns a section.
@@ -286,10 +291,12 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
+    const LAST: &[&str] = &["EXIT STATUS", "SEE ALSO"];
+
     fn parse(description: &str) -> Result<Vec<Part>, String> {
         let text =
             format!("# x(1)\n\n## DESCRIPTION\n\n{description}\n\n## EXIT STATUS\n\n## SEE ALSO\n");
-        let prose = Prose::parse(&text).map_err(|fault| fault.to_string())?;
+        let prose = Prose::parse(&text, LAST).map_err(|fault| fault.to_string())?;
         Ok(prose.section("DESCRIPTION").parts.clone())
     }
 
@@ -323,7 +330,7 @@ mod tests {
     fn what_is_before_the_first_section_is_for_those_who_edit_the_file() {
         let text =
             "# x(1)\n\nNot for the page.\n\n## DESCRIPTION\n\n## EXIT STATUS\n\n## SEE ALSO\n";
-        let prose = Prose::parse(text).unwrap();
+        let prose = Prose::parse(text, LAST).unwrap();
         assert!(prose.sections().iter().all(|section| section.parts.is_empty()), "{prose:?}");
     }
 
@@ -347,7 +354,9 @@ mod tests {
 
     #[test]
     fn the_sections_that_every_page_has_are_asked_for() {
-        let fault = Prose::parse("## DESCRIPTION\n\n## SEE ALSO\n").unwrap_err().to_string();
+        let fault = Prose::parse("## DESCRIPTION\n\n## SEE ALSO\n", LAST);
+        let fault = fault.unwrap_err().to_string();
         assert!(fault.ends_with("there are [\"DESCRIPTION\", \"SEE ALSO\"]"), "{fault}");
+        assert!(Prose::parse("## DESCRIPTION\n\n## SEE ALSO\n", &["SEE ALSO"]).is_ok());
     }
 }
