@@ -44,11 +44,14 @@ impl Runner {
                 self.output.text(Kind::Opening, text);
             }
             CommandEvent::Runs(CommandRequest { lease: Some(number), phase, .. }, leader) => {
-                match (phase, orphans::group(leader)) {
-                    (Phase::Start, Some(group)) => self.remember_group(number, group),
-                    // It has ended already.
-                    (Phase::Start, None) => {}
-                    (Phase::Stop, _) => self.remember_closing(number),
+                match phase {
+                    // Otherwise it has ended already.
+                    Phase::Start => {
+                        if let Some(group) = orphans::group(leader) {
+                            self.remember_group(number, group);
+                        }
+                    }
+                    Phase::Stop => self.remember_closing(number),
                 }
             }
             CommandEvent::Runs(..) => {}

@@ -3,6 +3,7 @@
 
 mod children;
 mod lane;
+mod posix_spawn;
 mod request;
 mod running;
 mod spawn;
@@ -16,6 +17,7 @@ use knock_engine::{CommandStatus, DoorId, Phase, Seconds};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use self::children::Ended;
 use self::lane::{Lane, Places};
 pub(super) use self::request::CommandRequest;
 use self::request::Key;
@@ -171,7 +173,7 @@ impl Commands {
                 self.lane(phase).aged(door);
             }
             self.count_start(phase, door);
-            self.running.insert(running.id(), running);
+            self.running.insert(running.id, running);
         }
         self.busy = self.running.values().map(|one| one.request.key()).collect();
         for mut request in waiting {
@@ -266,13 +268,13 @@ impl Commands {
     /// Starts a command. Returns `false` if the next try must wait.
     fn start_one(&mut self, request: CommandRequest, events: &mut Vec<CommandEvent>) -> bool {
         let error = match spawn(&request, self.in_root) {
-            Ok((child, output)) => {
+            Ok((id, output)) => {
                 self.lack = None;
                 events.push(CommandEvent::Starts(request.clone()));
                 self.lane(request.phase).begun(request.door);
-                let running = Running::new(request, child, CommandOutput::new(output));
-                events.push(CommandEvent::Runs(running.request.clone(), running.id()));
-                self.running.insert(running.id(), running);
+                let running = Running::new(request, id, CommandOutput::new(output));
+                events.push(CommandEvent::Runs(running.request.clone(), id));
+                self.running.insert(id, running);
                 return true;
             }
             Err(error) => error,
@@ -320,18 +322,20 @@ impl Commands {
         mut is_other: impl FnMut(Pid) -> bool,
         events: &mut Vec<CommandEvent>,
     ) {
-        while let Some(child) = children::ended() {
-            if let Some(running) = self.running.remove(&child) {
-                self.ended(running, events);
-            } else if !is_other(child) && children::collect(child).is_err() {
+        while let Some(Ended { child, status }) = children::ended() {
+            let running = self.running.remove(&child);
+            let is_collected = running.is_none() && is_other(child);
+            if !is_collected && children::collect(child).is_err() {
                 break;
+            }
+            if let Some(running) = running {
+                self.ended(running, status, events);
             }
         }
         self.start(events);
     }
 
-    fn ended(&mut self, mut running: Running, events: &mut Vec<CommandEvent>) {
-        let status = running.status();
+    fn ended(&mut self, running: Running, status: CommandStatus, events: &mut Vec<CommandEvent>) {
         let Running { request, mut output, is_fresh, .. } = running;
         self.lane(request.phase).ended(request.door, is_fresh);
         self.forget_start(request.phase, request.door);

@@ -1,10 +1,8 @@
 //! A command that runs.
 
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
-use knock_engine::{CommandStatus, Phase, Seconds};
+use knock_engine::{Phase, Seconds};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -32,7 +30,8 @@ pub(super) struct Limits {
 
 pub(super) struct Running {
     pub(super) request: CommandRequest,
-    child: Child,
+    /// Its process, the leader of its session.
+    pub(super) id: Pid,
     pub(super) output: CommandOutput,
     since: Instant,
     /// Whether it began a moment ago.
@@ -63,15 +62,9 @@ pub(super) enum Late {
 }
 
 impl Running {
-    pub(super) fn new(request: CommandRequest, child: Child, output: CommandOutput) -> Self {
+    pub(super) fn new(request: CommandRequest, id: Pid, output: CommandOutput) -> Self {
         let (since, overrun) = (Instant::now(), Overrun::None);
-        Self { request, child, output, since, is_fresh: true, overrun }
-    }
-
-    /// Returns the id of its process.
-    pub(super) fn id(&self) -> Pid {
-        // A process id is a positive number of 22 bits.
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
+        Self { request, id, output, since, is_fresh: true, overrun }
     }
 
     /// Returns when something is to be done next about how long it takes.
@@ -132,21 +125,9 @@ impl Running {
         }
     }
 
-    /// Returns how it ended, as a shell would report it.
-    pub(super) fn status(&mut self) -> CommandStatus {
-        // A status that cannot be read does not count as success.
-        let Ok(Some(status)) = self.child.try_wait() else { return CommandStatus(u8::MAX) };
-        let number = match (status.code(), status.signal()) {
-            (Some(code), _) => code,
-            (None, Some(signal)) => signal.saturating_add(128),
-            (None, None) => i32::from(u8::MAX),
-        };
-        CommandStatus(u8::try_from(number).unwrap_or(u8::MAX))
-    }
-
     /// Sends a signal to the command and all processes that it started.
     pub(super) fn signal(&self, signal: Signal) {
         // This fails if it has just ended.
-        let _ = killpg(self.id(), signal);
+        let _ = killpg(self.id, signal);
     }
 }
