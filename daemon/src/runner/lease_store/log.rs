@@ -18,6 +18,8 @@ pub(super) struct Log<S> {
     /// Whether the last write succeeded. If not, nothing is known about the file: after a failed sync,
     /// the system may have dropped what it did not write.
     is_whole: bool,
+    /// Whether all of it would survive a power cut.
+    is_synced: bool,
 }
 
 impl<S: Storage> Log<S> {
@@ -29,7 +31,7 @@ impl<S: Storage> Log<S> {
         storage: S,
         open: BTreeMap<u64, StoredLease>,
     ) -> Result<Self, (S, io::Error)> {
-        let mut log = Self { storage, open, lines: 0, is_whole: false };
+        let mut log = Self { storage, open, lines: 0, is_whole: false, is_synced: false };
         match log.rewrite() {
             Ok(()) => Ok(log),
             Err(error) => Err((log.storage, error)),
@@ -47,7 +49,7 @@ impl<S: Storage> Log<S> {
     ) -> Result<Self, (S, io::Error)> {
         // The daemon that has written it may have been killed before it was synced.
         match storage.sync().and_then(|()| storage.sync_folder()) {
-            Ok(()) => Ok(Self { storage, open, lines, is_whole: true }),
+            Ok(()) => Ok(Self { storage, open, lines, is_whole: true, is_synced: true }),
             Err(error) => Err((storage, error)),
         }
     }
@@ -68,6 +70,17 @@ impl<S: Storage> Log<S> {
     /// # Errors
     /// The write error.
     pub(super) fn commit(&mut self, records: Vec<Record>) -> io::Result<bool> {
+        let was_changed = self.note(records)?;
+        self.sync()?;
+        Ok(was_changed)
+    }
+
+    /// As [`commit`](Self::commit), but a power cut before the next [`sync`](Self::sync) may undo it. The end
+    /// of this process does not.
+    ///
+    /// # Errors
+    /// The write error.
+    pub(super) fn note(&mut self, records: Vec<Record>) -> io::Result<bool> {
         let mut text = Vec::new();
         let count = records.len();
         for record in records {
@@ -80,11 +93,28 @@ impl<S: Storage> Log<S> {
         if !self.is_whole || lines > most || was_changed {
             return self.rewrite().map(|()| was_changed);
         }
-        self.is_whole = false;
+        (self.is_whole, self.is_synced) = (false, false);
         self.storage.append(&text)?;
-        self.storage.sync()?;
         (self.is_whole, self.lines) = (true, lines);
         Ok(false)
+    }
+
+    /// Returns whether a power cut would undo nothing.
+    pub(super) const fn is_synced(&self) -> bool {
+        self.is_synced
+    }
+
+    /// Has on disk what was noted, unless that failed: then all is written again later.
+    ///
+    /// # Errors
+    /// The write error.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.is_whole && !self.is_synced {
+            self.is_whole = false;
+            self.storage.sync()?;
+            (self.is_whole, self.is_synced) = (true, true);
+        }
+        Ok(())
     }
 
     /// Writes the file again if that failed before, or if another program has changed it. Returns whether
@@ -102,12 +132,12 @@ impl<S: Storage> Log<S> {
 
     /// Replaces the file by a new one with what is open.
     fn rewrite(&mut self) -> io::Result<()> {
-        self.is_whole = false;
+        (self.is_whole, self.is_synced) = (false, false);
         self.storage.write_new(&snapshot(self.open.values()))?;
         self.storage.sync_new()?;
         self.storage.replace()?;
         self.storage.sync_folder()?;
-        (self.is_whole, self.lines) = (true, self.open.len());
+        (self.is_whole, self.is_synced, self.lines) = (true, true, self.open.len());
         Ok(())
     }
 

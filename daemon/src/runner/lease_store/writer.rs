@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use knock_config::text::{Cause, shown};
 use nix::fcntl::Flock;
@@ -20,6 +20,10 @@ use crate::places::Places;
 
 /// How often to look, while doors are open, whether the file is still there and whole.
 const CHECK: Duration = Duration::from_secs(1);
+
+/// How long after a change a power cut may undo it, unless it is an opening, which waits until none can. Whatever
+/// is undone is at most closed once more.
+const SYNC: Duration = Duration::from_millis(100);
 
 /// How many changes are written and synced at once.
 const BATCH_MAX: usize = 1_024;
@@ -56,6 +60,8 @@ pub(super) struct Writer {
     unwritable: Vec<(PathBuf, Flock<File>)>,
     /// Whether the last write failed.
     is_failing: bool,
+    /// When changes are synced that were only written.
+    sync_due: Option<Instant>,
     events: Sender<Event>,
     /// Wakes the runner.
     wake: UnixStream,
@@ -75,20 +81,21 @@ impl Writer {
             Err(_) => (None, left),
         };
         let closed = BTreeSet::new();
-        Self { places, log, open, closed, unwritable, is_failing, events, wake }
+        Self { places, log, open, closed, unwritable, is_failing, sync_due: None, events, wake }
     }
 
     /// Writes until the end.
     pub(super) fn work(mut self, jobs: &Receiver<Job>) {
         loop {
-            let first = if self.is_idle() {
-                jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                jobs.recv_timeout(CHECK)
+            let first = match self.sync_due {
+                Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+                None if self.is_idle() => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => jobs.recv_timeout(CHECK),
             };
             let mut records = Vec::new();
             let mut next = match first {
                 Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) if self.sync_due.is_some() => None,
                 Err(RecvTimeoutError::Timeout) => {
                     self.check();
                     continue;
@@ -101,6 +108,10 @@ impl Writer {
             }
             if !records.is_empty() {
                 self.write(records);
+            }
+            let is_end = matches!(next, Some(Job::Move(_) | Job::End));
+            if self.sync_due.is_some_and(|due| is_end || due <= Instant::now()) {
+                self.sync();
             }
             match next {
                 Some(Job::Move(places)) => self.move_to(places),
@@ -132,7 +143,13 @@ impl Writer {
         };
         let opened: Vec<u64> = records.iter().filter_map(opened).collect();
         let written = if let Some(log) = &mut self.log {
-            log.commit(records).map_err(|error| cannot_write(log, &error))
+            let written = if opened.is_empty() { log.note(records) } else { log.commit(records) };
+            self.sync_due = match self.sync_due {
+                _ if log.is_synced() => None,
+                None => Instant::now().checked_add(SYNC),
+                due => due,
+            };
+            written.map_err(|error| cannot_write(log, &error))
         } else {
             for record in records {
                 if let Record::Closed(number) = record {
@@ -148,6 +165,19 @@ impl Writer {
                 None => Event::Written(opened),
                 Some(why) => Event::NotWritten(opened, why),
             });
+        }
+    }
+
+    /// Has on disk what was only written.
+    fn sync(&mut self) {
+        self.sync_due = None;
+        let synced = match &mut self.log {
+            Some(log) => log.sync().map_err(|error| cannot_write(log, &error)),
+            None => Ok(()),
+        };
+        // A file that cannot be written is reported when it is written.
+        if synced.is_err() {
+            self.report(synced.map(|()| false));
         }
     }
 

@@ -12,8 +12,33 @@ use crate::runner::lease_store::log::Log;
 struct World {
     opened: BTreeSet<u64>,
     closed: BTreeMap<u64, usize>,
-    /// Doors that were closed, but not yet for sure on disk.
-    unsure: BTreeSet<u64>,
+    /// Doors that were closed, but that is not yet written, or that a power cut would undo.
+    unwritten: BTreeSet<u64>,
+    unsynced: BTreeSet<u64>,
+}
+
+impl World {
+    fn close(&mut self, number: u64) {
+        *self.closed.entry(number).or_default() += 1;
+        self.unwritten.insert(number);
+        self.unsynced.insert(number);
+    }
+
+    /// Notes that a write has succeeded: what could not be written before is written now, too.
+    fn written(&mut self, is_synced: bool) {
+        self.unwritten.clear();
+        if is_synced {
+            self.unsynced.clear();
+        }
+    }
+
+    /// Returns the doors that are perhaps not closed as far as the next start knows.
+    fn unsure(&self, left: Left) -> BTreeSet<u64> {
+        match left {
+            Left::Written => self.unwritten.clone(),
+            Left::Synced | Left::Torn | Left::Names => self.unsynced.clone(),
+        }
+    }
 }
 
 /// A daemon with its log.
@@ -33,14 +58,21 @@ impl Host<'_> {
         }
         if self.log.commit(records).is_ok() {
             self.world.opened.extend(numbers);
+            self.world.written(true);
         } else if !self.disk.is_dead() {
-            let _ = self.log.commit(numbers.iter().map(|&one| Record::Closed(one)).collect());
+            let _ = self.log.note(numbers.iter().map(|&one| Record::Closed(one)).collect());
         }
     }
 
     fn note(&mut self, record: Record) {
         if !self.disk.is_dead() {
-            let _ = self.log.commit(vec![record]);
+            let _ = self.log.note(vec![record]);
+        }
+    }
+
+    fn sync(&mut self) {
+        if !self.disk.is_dead() && self.log.sync().is_ok() && self.log.is_synced() {
+            self.world.written(true);
         }
     }
 
@@ -48,11 +80,9 @@ impl Host<'_> {
         if self.disk.is_dead() || !self.world.opened.contains(&number) {
             return;
         }
-        *self.world.closed.entry(number).or_default() += 1;
-        self.world.unsure.insert(number);
-        if self.log.commit(vec![Record::Closed(number)]).is_ok() {
-            // All that could not be written before is written now.
-            self.world.unsure.clear();
+        self.world.close(number);
+        if self.log.note(vec![Record::Closed(number)]).is_ok() {
+            self.world.written(self.log.is_synced());
         }
     }
 }
@@ -73,6 +103,7 @@ fn live(disk: &Disk, world: &mut World) {
     host.note(Record::Due(1, due));
     host.note(Record::Closing(1));
     host.close(1);
+    host.sync();
     host.close(3);
     disk.touch_by_other();
     if !disk.is_dead() {
@@ -83,6 +114,11 @@ fn live(disk: &Disk, world: &mut World) {
     disk.touch_by_other();
     host.open(&[6]);
     host.close(5);
+    host.close(4);
+    host.sync();
+    host.open(&[7]);
+    host.note(Record::Closing(6));
+    host.close(7);
 }
 
 /// The next start: returns whether it got to its end. What was left is closed, and then written as such.
@@ -101,12 +137,11 @@ fn restart(disk: &Disk, text: &[u8], world: &mut World) -> bool {
     };
     let Ok(mut log) = log else { return false };
     for number in numbers {
-        *world.closed.entry(number).or_default() += 1;
-        world.unsure.insert(number);
-        if log.commit(vec![Record::Closed(number)]).is_err() {
+        world.close(number);
+        if log.note(vec![Record::Closed(number)]).is_err() {
             return false;
         }
-        world.unsure.clear();
+        world.written(log.is_synced());
     }
     true
 }
@@ -165,12 +200,12 @@ fn try_faults(faults: &[(usize, Fault)]) {
 /// Starts again after a cut, and once more if that start is cut, too, at any of its steps.
 fn restart_with_cuts(disk: &Disk, left: Left, world: &World, case: &str) {
     for second in 0.. {
-        let (mut world, unsure) = (world.clone(), world.unsure.clone());
+        let (mut world, unsure) = (world.clone(), world.unsure(left));
         let (disk, text) = disk.after_cut(left);
         disk.fail_at(&[(second, Fault::CutWithin)]);
         let mut all_unsure = unsure;
         let is_done = restart(&disk, &text, &mut world);
-        all_unsure.extend(&world.unsure);
+        all_unsure.extend(world.unsure(left));
         if is_done {
             check(&world, &all_unsure, case);
             return;
