@@ -53,6 +53,8 @@ pub fn parse(text: &str, plain: Unit) -> Result<Duration, DurationError> {
         _ => return Err(DurationError::NoDuration),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    // `.5` is half a second, but `.` alone is none.
+    let whole = if whole.is_empty() && number.len() > 1 { "0" } else { whole };
     if [whole, fraction].iter().any(|digits| !is_decimal(digits)) {
         return Err(DurationError::NoDuration);
     }
@@ -117,13 +119,17 @@ mod tests {
             assert_eq!(parsed.as_millis(), millis, "{text}");
         }
         assert_eq!(parse("5", Unit::Seconds), Ok(Duration::from_secs(5)));
-        assert_eq!(parse("0.5", Unit::Seconds), Ok(Duration::from_millis(500)));
+        for half in ["0.5", ".5", ".5s", "500ms"] {
+            assert_eq!(parse(half, Unit::Seconds), Ok(Duration::from_millis(500)), "{half}");
+        }
         assert_eq!(parse("1.0000000009s", Unit::Seconds), Ok(Duration::from_secs(1)));
     }
 
     #[test]
     fn what_is_not_a_length_of_time_is_refused() {
-        for text in ["", "s", "-1", "+1", "1 s", "1d", "1e3", ".5", "5.", "1.2.3", "abc", "1sec"] {
+        for text in
+            ["", "s", "-1", "+1", "1 s", "1d", "1e3", ".", ".s", "5.", "1.2.3", "abc", "1sec"]
+        {
             assert_eq!(parse(text, Unit::Seconds), Err(DurationError::NoDuration), "{text}");
         }
         for text in ["86401", "25h", "24.1h", "18446744073709551616", "99999999999999999999h"] {

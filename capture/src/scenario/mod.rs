@@ -71,8 +71,8 @@ const START: Duration = Duration::from_secs(1_000_000_000);
 pub fn begins_like_one(first: &[u8]) -> bool {
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     let byte = first.iter().find(|byte| !byte.is_ascii_whitespace());
-    // A time, a comment, an address, or one of the words that a line can begin with.
-    byte.is_some_and(|byte| byte.is_ascii_digit() || b"+#:abcdefkrst".contains(byte))
+    // A time, a comment, an address, or a word: if it is no word of scenarios, its place is shown.
+    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+.#:".contains(byte))
 }
 
 /// Makes a capture (pcap) of the text of a scenario. `name` is that of the file, safe to print.

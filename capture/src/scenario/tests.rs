@@ -240,10 +240,21 @@ fn a_scenario_has_limits() {
 
 #[test]
 fn a_scenario_is_known_by_its_first_bytes() {
-    for text in ["0 1", "# x", "+1", "kn", "\u{feff}to ", "\n\n fe80::1 > ", "::1 > "] {
+    for text in [
+        "0 1",
+        "# x",
+        "+1",
+        "kn",
+        "\u{feff}to ",
+        "\n\n fe80::1 > ",
+        "::1 > ",
+        ".5 1",
+        "Knoc",
+        "GET ",
+    ] {
         assert!(begins_like_one(text.as_bytes()), "{text}");
     }
-    for text in ["", " ", "[op", "GET ", "<htm", "{\"a"] {
+    for text in ["", " ", "[op", "<htm", "{\"a"] {
         assert!(!begins_like_one(text.as_bytes()), "{text}");
     }
 }

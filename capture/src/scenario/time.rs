@@ -18,7 +18,7 @@ pub(super) fn is_time(word: Piece<'_>) -> bool {
     let number = bytes.strip_prefix(b"+").unwrap_or(bytes);
     let digits = number.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
     let (number, unit) = number.split_at_checked(digits).unwrap_or((number, b""));
-    number.first().is_some_and(u8::is_ascii_digit)
+    number.iter().any(u8::is_ascii_digit)
         && number.iter().position(|byte| *byte == b'.')
             == number.iter().rposition(|byte| *byte == b'.')
         && unit.iter().all(u8::is_ascii_alphabetic)

@@ -59,6 +59,10 @@ pub(super) fn protocol(word: Piece<'_>) -> Result<Protocol, Fault<'_>> {
     }
 }
 
+/// What helps if a line begins with a word that is near no word of scenarios.
+const NO_SCENARIO: &str = "a line is such as `0.5 10.0.0.5 > 192.0.2.1:7000 tcp`; if this is to be a capture, save \
+                           packets with `tcpdump -w`";
+
 /// Reads where a packet comes from: clients, or one client with a port.
 pub(super) fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'_>> {
     let text = String::from_utf8_lossy(word.bytes());
@@ -66,9 +70,9 @@ pub(super) fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'
         let client = Clients::from(address.ip());
         return Ok((client, Some(Port(address.port()))));
     }
-    let is_first_word = |wording: Wording| {
-        let near = knock_config::nearest(word.bytes(), FIRST_WORDS);
-        fault(word, helped(wording, near))
+    let is_first_word = |wording: Wording| match knock_config::nearest(word.bytes(), FIRST_WORDS) {
+        None => fault(word, wording.help(NO_SCENARIO)),
+        near => fault(word, helped(wording, near)),
     };
     match Clients::read(&text) {
         Ok(clients) => Ok((clients, None)),

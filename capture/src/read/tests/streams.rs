@@ -35,7 +35,7 @@ fn what_arrives_in_one_piece_is_delivered_packet_by_packet() {
 #[test]
 fn what_is_not_a_capture_is_refused_without_waiting_for_more() {
     let wire = Wire::default();
-    wire.arrives(b"GET ");
+    wire.arrives(b"[opt");
     let Err(error) = Capture::from_stream("wire".to_owned(), Box::new(wire)) else { panic!() };
     assert_eq!(
         error.to_string(),
