@@ -117,6 +117,13 @@ pub enum RouteError {
         /// The name of the interface that the user asked for.
         name: InterfaceName,
     },
+    /// A part of the address has a leading zero, which the resolver takes for octal: 010 is 8.
+    Octal {
+        /// What was written.
+        host: String,
+        /// The same without these zeros.
+        decimal: String,
+    },
     /// The address means another host on each interface, and no interface is given.
     NoInterface {
         /// The address.
@@ -157,6 +164,11 @@ impl fmt::Display for RouteError {
             Self::Brackets { host, .. } => {
                 write!(out, "`{}` is an address in brackets", host.escape_debug())
             }
+            Self::Octal { host, .. } => write!(
+                out,
+                "`{host}` has a part with a leading zero, which counts as octal for some programs and as \
+                 decimal for others"
+            ),
             Self::AnyAddress { host } => {
                 write!(out, "cannot knock at {host}, which means any address")
             }
@@ -207,6 +219,7 @@ impl RouteError {
                  after `--then`",
                 alone.escape_debug()
             )),
+            Self::Octal { decimal, .. } => Some(format!("write `{decimal}` if you mean that")),
             Self::Brackets { alone, .. } => Some(format!("write `{}`", alone.escape_debug())),
             Self::AnyAddress { host } => {
                 let loopback = match host {
@@ -364,6 +377,9 @@ fn check_name(name: &str) -> Result<(), RouteError> {
     if hit::port(name).is_ok() {
         return Err(RouteError::Port { host: host() });
     }
+    if let Some(decimal) = decimal(name) {
+        return Err(RouteError::Octal { host: host(), decimal });
+    }
     let unbracketed = |text: &str| {
         let alone = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         alone.map(str::to_owned)
@@ -382,6 +398,29 @@ fn check_name(name: &str) -> Result<(), RouteError> {
     Ok(())
 }
 
+/// Returns an IPv4 address without the zeros that its parts begin with, if any does.
+fn decimal(name: &str) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let is_number =
+        |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if parts.len() != 4 || !parts.iter().all(is_number) {
+        return None;
+    }
+    let part = |part: &&str| match part.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    };
+    let decimal = parts.iter().map(part).collect::<Vec<_>>().join(".");
+    (decimal != name && decimal.parse::<Ipv4Addr>().is_ok()).then_some(decimal)
+}
+
+/// Returns the name of the interface that an IPv6 address names.
+fn zone(host: &str) -> Option<InterfaceName> {
+    let (address, zone) = host.split_once('%')?;
+    let is_address = address.parse::<Ipv6Addr>().is_ok();
+    InterfaceName::new(zone.as_bytes()).filter(|_| is_address)
+}
+
 /// Asks the resolver for the addresses of a name.
 fn resolved(request: &Request, family: Option<Family>) -> Result<Vec<SocketAddr>, RouteError> {
     let hints = AddrInfoHints {
@@ -395,7 +434,14 @@ fn resolved(request: &Request, family: Option<Family>) -> Result<Vec<SocketAddr>
     };
     let unknown = |cause| RouteError::Unknown { host: request.host.clone(), family, cause };
     let found = getaddrinfo(Some(&request.host), None, Some(hints));
-    let found = found.map_err(|error| unknown(io::Error::from(error)))?;
+    let found = found.map_err(|error| match zone(&request.host) {
+        // The resolver only says that it does not know the name.
+        Some(name) => {
+            let cause = io::Error::from_raw_os_error(libc::ENODEV);
+            RouteError::Interface { name, cause }
+        }
+        None => unknown(io::Error::from(error)),
+    })?;
     // An answer that cannot be read is of a family that was not requested.
     Ok(found.filter_map(Result::ok).map(|answer| canonical(answer.sockaddr)).collect())
 }
