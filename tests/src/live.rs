@@ -11,12 +11,14 @@
 //! hundred thousand for each attempt near its end.
 
 mod cable;
+mod frames;
 mod namespace;
 mod recording;
 mod transcript;
 mod wire;
 
 pub use cable::{CLIENTS, Cable, SERVER};
+pub use frames::frame_socket;
 pub use namespace::Namespace;
 pub use recording::Recording;
 pub use wire::Wire;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,8 +46,9 @@ pub struct Live {
     child: Child,
     /// Its standard input, if the command made that a pipe.
     pub stdin: Option<ChildStdin>,
-    stdout: Receiver<String>,
-    stderr: Receiver<String>,
+    // Locked, so that threads can share what has a program.
+    stdout: Mutex<Receiver<String>>,
+    stderr: Mutex<Receiver<String>>,
 }
 
 impl Live {
@@ -68,7 +70,7 @@ impl Live {
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().map_or_else(|| mpsc::channel().1, lines);
         let stderr = lines(child.stderr.take().unwrap());
-        Self { child, stdin, stdout, stderr }
+        Self { child, stdin, stdout: Mutex::new(stdout), stderr: Mutex::new(stderr) }
     }
 
     /// Returns the number of the process.
@@ -103,7 +105,7 @@ impl Live {
     /// Returns the next line of standard output, without its end; `None` if none comes within this time.
     #[must_use]
     pub fn line_within(&self, patience: Duration) -> Option<String> {
-        let line = self.stdout.recv_timeout(patience).ok()?;
+        let line = self.stdout.lock().unwrap().recv_timeout(patience).ok()?;
         Some(line.trim_end_matches('\n').to_owned())
     }
 
@@ -113,7 +115,8 @@ impl Live {
     /// If none comes.
     #[must_use]
     pub fn error_line(&self) -> String {
-        let line = self.stderr.recv_timeout(PATIENCE).expect("a line on standard error");
+        let line =
+            self.stderr.lock().unwrap().recv_timeout(PATIENCE).expect("a line on standard error");
         line.trim_end_matches('\n').to_owned()
     }
 
@@ -133,7 +136,8 @@ impl Live {
     pub fn finish(mut self) -> Outcome {
         drop(self.stdin.take());
         let deadline = Instant::now() + PATIENCE;
-        let rest = |lines: &Receiver<String>| {
+        let rest = |lines: &Mutex<Receiver<String>>| {
+            let lines = lines.lock().unwrap();
             let mut rest = String::new();
             while let Ok(line) =
                 lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))

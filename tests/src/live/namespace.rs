@@ -1,8 +1,9 @@
 //! Namespaces that end with the test.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns};
@@ -80,13 +81,29 @@ impl Namespace {
     /// # Panics
     /// If the namespace cannot be entered, or if `open` panics.
     pub fn open<T: Send + 'static>(&self, open: impl FnOnce() -> T + Send + 'static) -> T {
+        self.spawn(open).join().unwrap()
+    }
+
+    /// Starts a thread whose sockets belong to the network inside, as do those of threads that it starts.
+    ///
+    /// # Panics
+    /// If there is no such network; the thread, if it cannot enter it.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let network = File::open(format!("/proc/{}/ns/net", self.id())).unwrap();
         // Only this thread of the test enters it.
-        let thread = thread::spawn(move || {
+        thread::spawn(move || {
             setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            open()
-        });
-        thread.join().unwrap()
+            work()
+        })
+    }
+
+    /// Returns the folder /proc as processes inside see it.
+    #[must_use]
+    pub fn processes(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root/proc", self.id()))
     }
 }
 

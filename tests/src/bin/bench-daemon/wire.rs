@@ -12,10 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etherparse::PacketBuilder;
-use knock_tests::live::Namespace;
-use nix::ifaddrs::getifaddrs;
-use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, send, socket};
+use knock_tests::live::{Namespace, frame_socket};
+use nix::sys::socket::{MsgFlags, send};
 use tempfile::TempDir;
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -45,7 +43,7 @@ impl Wire {
         let folder = TempDir::new().expect("there is room for a temporary folder");
         let (server, client) = (Namespace::new(), Namespace::new());
         join(&server, &client);
-        let socket = raw_socket(&client);
+        let socket = frame_socket(&client, "client");
         let pipe = folder.path().join("starts");
         let made = Command::new("mkfifo").arg(&pipe).status().expect("there is a mkfifo");
         assert!(made.success(), "mkfifo: {made}");
@@ -159,24 +157,4 @@ fn join(server: &Namespace, client: &Namespace) {
     client.set_up(&up("client", CLIENT));
     let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
     server.set_up(&[&up("server", SERVER), ready].concat());
-}
-
-/// Returns a socket for frames, open at the client's end. A socket stays in the network where it was made.
-fn raw_socket(client: &Namespace) -> OwnedFd {
-    let network = File::open(format!("/proc/{}/ns/net", client.id())).expect("it has a network");
-    let make = move || {
-        setns(network, CloneFlags::CLONE_NEWNET).expect("root may enter it");
-        // Without a protocol, nothing is received.
-        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
-            .expect("root may have such a socket");
-        let mut links = getifaddrs().expect("interfaces can be listed");
-        let link = links.find_map(|link| {
-            let address = link.address.filter(|address| address.as_link_addr().is_some());
-            address.filter(|_| link.interface_name == "client")
-        });
-        let link = link.expect("the client has an interface");
-        bind(socket.as_raw_fd(), &link).expect("it can be bound to the interface");
-        socket
-    };
-    thread::spawn(make).join().expect("the socket was made")
 }
