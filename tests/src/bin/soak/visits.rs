@@ -1,0 +1,91 @@
+//! One honest client: it knocks, and then uses the port.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How long a client waits until the port is open.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pause between knocks.
+const PACE: Duration = Duration::from_millis(100);
+
+/// A door, as a client knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Door {
+    /// Its rule is one of iptables.
+    Ssh,
+    /// Its rule is an entry of a set of nftables.
+    Web,
+}
+
+enum Knock {
+    Tcp(u16),
+    Udp(u16),
+}
+
+impl Door {
+    /// Returns its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Web => "web",
+        }
+    }
+
+    const fn port(self) -> u16 {
+        match self {
+            Self::Ssh => 22,
+            Self::Web => 80,
+        }
+    }
+
+    const fn knocks(self) -> [Knock; 3] {
+        match self {
+            Self::Ssh => [Knock::Tcp(7_000), Knock::Udp(8_000), Knock::Tcp(9_000)],
+            Self::Web => [Knock::Udp(7_100), Knock::Tcp(8_100), Knock::Udp(9_100)],
+        }
+    }
+}
+
+/// Knocks from one address at another, in the network of this thread, and returns whether the port opened.
+pub(crate) fn visit(door: Door, from: Ipv4Addr, to: Ipv4Addr) -> bool {
+    for knock in door.knocks() {
+        // What cannot be sent is a knock that is lost, as with a cable that is out.
+        let _ = match knock {
+            Knock::Tcp(port) => knock_by_tcp(from, to, port),
+            Knock::Udp(port) => UdpSocket::bind((from, 0))
+                .and_then(|socket| socket.send_to(b"x", (to, port)).map(drop)),
+        };
+        thread::sleep(PACE);
+    }
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        if connects(from, to, door.port()) {
+            return true;
+        }
+        thread::sleep(PACE / 4);
+    }
+    false
+}
+
+fn knock_by_tcp(from: Ipv4Addr, to: Ipv4Addr, port: u16) -> std::io::Result<()> {
+    let socket = bound(from)?;
+    socket.set_nonblocking(true)?;
+    // Closed at once, so that its packet is sent once. It cannot have been accepted yet.
+    let _ = socket.connect(&SocketAddr::new(IpAddr::V4(to), port).into());
+    Ok(())
+}
+
+fn connects(from: Ipv4Addr, to: Ipv4Addr, port: u16) -> bool {
+    let to = SocketAddr::new(IpAddr::V4(to), port).into();
+    bound(from).is_ok_and(|socket| socket.connect_timeout(&to, 3 * PACE).is_ok())
+}
+
+fn bound(from: Ipv4Addr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into())?;
+    Ok(socket)
+}

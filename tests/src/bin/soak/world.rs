@@ -1,0 +1,120 @@
+//! The server and its clients.
+
+use std::fs;
+use std::path::PathBuf;
+
+use knock_tests::live::{Cable, Namespace};
+use knock_tests::process::{Outcome, finish};
+use tempfile::TempDir;
+
+/// For how many seconds a door is open.
+pub(crate) const OPEN_SECONDS: u64 = 5;
+
+/// The address of the server.
+pub(crate) const SERVER: [u8; 4] = [192, 0, 2, 1];
+
+/// The address of the server's interface on the cable.
+pub(crate) const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+/// How many addresses honest clients have: 192.0.2.20 and those after it.
+pub(crate) const CLIENTS: u8 = 200;
+
+/// The firewall of the server: a rule for each client of one door, an entry of a set for each of the other.
+const FIREWALL: &str = "
+iptables -A INPUT -p tcp --dport 22 -j DROP
+nft 'table inet knock {
+    set web { type ipv4_addr; }
+    chain input {
+        type filter hook input priority 0
+        tcp dport 80 ip saddr @web accept
+        tcp dport 80 drop
+    }
+}'";
+
+/// Two doors, one of them with commands that fail if they are repeated, and one that reloads change.
+const CONFIG: &str = "\
+[options]
+    Interface = server
+    LogFile   = DIR/knockd.log
+    StateDir  = DIR/state
+
+[ssh]
+    Sequence      = 7000,8000:udp,9000
+    Seq_Timeout   = 10
+    TCPFlags      = syn
+    Start_Command = iptables -w -I INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
+    Stop_Command  = iptables -w -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
+    Cmd_Timeout   = SECONDS
+
+[web]
+    Sequence      = 7100:udp,8100,9100:udp
+    Seq_Timeout   = 10
+    TCPFlags      = syn
+    Start_Command = nft add element inet knock web { %IP% }
+    Stop_Command  = nft delete element inet knock web { %IP% }
+    Cmd_Timeout   = SECONDS
+
+[changing]
+    Sequence = 7200,CHANGING:udp
+    Command  =
+";
+
+/// A server and its clients on a cable, and a folder for files.
+pub(crate) struct World {
+    // Ended before the folder goes.
+    cable: Cable,
+    folder: TempDir,
+}
+
+impl World {
+    /// Makes the network, the firewall and the configuration.
+    pub(crate) fn new() -> Self {
+        let world = Self { cable: Cable::new(), folder: TempDir::new().unwrap() };
+        let mac = SERVER_MAC.map(|byte| format!("{byte:02x}")).join(":");
+        world.cable.server.set_up(&format!("ip link set server address {mac}\n{FIREWALL}"));
+        let address = |number: u8| format!("ip address replace {}/24 dev client\n", client(number));
+        let addresses: String = (0..CLIENTS).map(address).collect();
+        world.cable.client.set_up(&addresses);
+        world.configure(8_200);
+        world
+    }
+
+    /// Returns the namespace of the server.
+    pub(crate) const fn server(&self) -> &Namespace {
+        &self.cable.server
+    }
+
+    /// Returns the namespace of the clients.
+    pub(crate) const fn client(&self) -> &Namespace {
+        &self.cable.client
+    }
+
+    /// Writes the configuration, with this port in the door that changes.
+    pub(crate) fn configure(&self, port: u16) {
+        let config = CONFIG.replace("SECONDS", &OPEN_SECONDS.to_string());
+        let config = config.replace("CHANGING", &port.to_string());
+        let config = config.replace("DIR", self.folder.path().to_str().unwrap());
+        fs::write(self.path("knockd.conf"), config).unwrap();
+    }
+
+    /// Returns the path of a file.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a line for the shell on the server.
+    pub(crate) fn run(&self, line: &str) -> Outcome {
+        finish(&mut self.server().command(line))
+    }
+
+    /// Runs a line for the shell on the server, which must succeed.
+    pub(crate) fn must(&self, line: &str) {
+        let outcome = self.run(line);
+        assert_eq!(outcome.status, Some(0), "{line}: {}", outcome.stderr);
+    }
+}
+
+/// Returns the address of an honest client.
+pub(crate) fn client(number: u8) -> std::net::Ipv4Addr {
+    [192, 0, 2, 20 + number].into()
+}
