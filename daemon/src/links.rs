@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
+use knock_engine::filter::Framing;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::sys::socket::{
@@ -12,7 +13,7 @@ use nix::sys::socket::{
     recv, socket,
 };
 
-use crate::packet_socket::Framing;
+use crate::packet_socket;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +142,7 @@ fn hardware(one: &InterfaceAddress) -> Option<(u32, Framing)> {
     match &one.address {
         Some(storage) => {
             let hardware = storage.as_link_addr()?;
-            Some((hardware.ifindex().try_into().ok()?, Framing::of(hardware.hatype())))
+            Some((hardware.ifindex().try_into().ok()?, packet_socket::framing(hardware.hatype())))
         }
         None => Some((if_nametoindex(one.interface_name.as_str()).ok()?, Framing::Cooked)),
     }

@@ -7,6 +7,7 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
+use knock_engine::filter::{Framing, Instruction};
 use libc::{c_int, sock_filter, sockaddr_ll, socklen_t};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
@@ -35,22 +36,11 @@ const BLOCKS_MIN: u32 = 4;
 /// The number that stands for all interfaces.
 pub(crate) const EVERY: u32 = 0;
 
-/// What the captured bytes of an interface begin with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// An Ethernet header.
-    Ethernet,
-    /// The network header: the kernel keeps what is before it, which differs between interfaces.
-    Cooked,
-}
-
-impl Framing {
-    /// Returns the framing for a type of hardware: an `ARPHRD_` of `linux/if_arp.h`.
-    pub(crate) const fn of(hardware: u16) -> Self {
-        match hardware {
-            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Self::Ethernet,
-            _ => Self::Cooked,
-        }
+/// Returns the framing for a type of hardware: an `ARPHRD_` of `linux/if_arp.h`.
+pub(crate) const fn framing(hardware: u16) -> Framing {
+    match hardware {
+        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Framing::Ethernet,
+        _ => Framing::Cooked,
     }
 }
 
@@ -139,7 +129,9 @@ pub(crate) fn bound_to(socket: BorrowedFd<'_>) -> Option<u32> {
 
 /// Has the kernel pass on only packets that a program lets through. It takes the place of an earlier one
 /// at once, and no packet is lost.
-pub(crate) fn attach_filter(socket: BorrowedFd<'_>, program: &mut [sock_filter]) -> io::Result<()> {
+pub(crate) fn attach_filter(socket: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+    let in_c = |&Instruction { code, jt, jf, k }: &Instruction| sock_filter { code, jt, jf, k };
+    let mut program: Vec<sock_filter> = program.iter().map(in_c).collect();
     let program = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
         filter: program.as_mut_ptr(),

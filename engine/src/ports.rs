@@ -1,5 +1,6 @@
 //! Sets of ports.
 
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
@@ -66,6 +67,29 @@ impl PortSet {
             (first..=first | 63).filter(move |port| (word >> (port & 63)) & 1 == 1)
         })
     }
+}
+
+/// Joins the ranges that are nearest to one another until there are at most this many.
+pub(crate) fn joined(ranges: &[RangeInclusive<u16>], most: usize) -> Vec<RangeInclusive<u16>> {
+    let gap = |pair: &[RangeInclusive<u16>]| match pair {
+        [one, other] => other.start().saturating_sub(*one.end()),
+        _ => 0,
+    };
+    let mut gaps: Vec<(u16, usize)> =
+        ranges.windows(2).enumerate().map(|(at, pair)| (gap(pair), at)).collect();
+    gaps.sort_unstable_by(|one, other| other.cmp(one));
+    let kept: BTreeSet<usize> =
+        gaps.iter().take(most.saturating_sub(1)).map(|&(_, at)| at).collect();
+    let mut out = Vec::new();
+    let mut start = None;
+    for (at, range) in ranges.iter().enumerate() {
+        let first = *start.get_or_insert(*range.start());
+        if kept.contains(&at) || at.saturating_add(1) == ranges.len() {
+            out.push(first..=*range.end());
+            start = None;
+        }
+    }
+    out
 }
 
 impl Default for PortSet {

@@ -12,6 +12,8 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
+use knock_engine::filter::Framing;
+
 use self::names::Wanted;
 use self::news::News;
 pub(crate) use self::news::missing;
@@ -19,7 +21,7 @@ use super::output::Kind;
 use super::sniffer_process::SnifferProcess;
 use super::{Runner, State};
 use crate::links::Links;
-use crate::packet_socket::{self, BLOCKS, BLOCKS_OF_MANY, EVERY, Framing};
+use crate::packet_socket::{self, BLOCKS, BLOCKS_OF_MANY, EVERY};
 use crate::wire::{CaptureNumber, NewCapture, Order};
 
 /// How many interfaces are listened on at the most: each has a ring of 2 MiB or more.

@@ -3,12 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use knock_engine::{Doors, LinkType, Listening, filter};
+use knock_engine::filter::{self, Framing, Instruction};
+use knock_engine::{Doors, LinkType, Listening};
 use libc::{sockaddr_ll, tpacket2_hdr};
 
-use super::kernel_filter::{self, EVERYTHING, compile};
 use super::ring::{Ring, RingPacket};
-use crate::packet_socket::{self, Framing};
+use crate::packet_socket;
 use crate::wire::{CaptureNumber, NewCapture};
 
 /// The mark of a VLAN tag where the kernel reports none: 802.1Q.
@@ -25,7 +25,7 @@ pub(crate) struct Capture {
     socket: OwnedFd,
     ring: Ring,
     /// The present filter.
-    filter: Option<String>,
+    filter: Vec<Instruction>,
     /// How many packets the kernel has dropped since the start, because the ring was full.
     dropped: u64,
     /// A frame that is put together from parts.
@@ -53,7 +53,7 @@ impl Capture {
         let name = String::from_utf8_lossy(&name).into_owned();
         let ring = Ring::map(socket.as_fd(), blocks)?;
         let assembled = Vec::new();
-        Ok(Self { number, name, framing, socket, ring, filter: None, dropped: 0, assembled })
+        Ok(Self { number, name, framing, socket, ring, filter: Vec::new(), dropped: 0, assembled })
     }
 
     pub(crate) const fn number(&self) -> CaptureNumber {
@@ -65,7 +65,7 @@ impl Capture {
     }
 
     pub(crate) const fn link(&self) -> LinkType {
-        kernel_filter::link(self.framing)
+        link(self.framing)
     }
 
     /// Returns how many packets the ring has room for.
@@ -75,30 +75,20 @@ impl Capture {
 
     /// Has the kernel pass only packets that these doors may let through.
     ///
-    /// If a filter is too long for the kernel, a wider one takes its place; the engine checks every
-    /// packet again anyway. No packet is lost meanwhile.
+    /// If the kernel refuses a filter, a wider one takes its place; the engine checks every packet again
+    /// anyway. No packet is lost meanwhile.
     pub(crate) fn listen_for(&mut self, doors: &Doors, listening: &Listening) {
-        for expression in filter::expressions(doors, listening, self.link()) {
-            if self.filter.as_ref() == Some(&expression) {
+        for program in filter::programs(doors, listening, self.framing) {
+            if self.filter == program {
                 return;
             }
-            if self.set(&expression) {
-                self.filter = Some(expression);
+            if packet_socket::attach_filter(self.socket.as_fd(), &program).is_ok() {
+                self.filter = program;
                 return;
             }
         }
-        // Every expression was refused, even the empty one. What is there stays, if it lets everything
-        // through, as it does before the first.
-        let everything = packet_socket::attach_filter(self.socket.as_fd(), &mut [EVERYTHING]);
-        if everything.is_ok() {
-            self.filter = None;
-        }
-    }
-
-    /// Sets a filter. Returns whether the kernel has taken it.
-    fn set(&self, expression: &str) -> bool {
-        let Some(mut program) = compile(expression, self.framing) else { return false };
-        packet_socket::attach_filter(self.socket.as_fd(), &mut program).is_ok()
+        // Every program was refused, even the one that lets everything through. What is there stays, if
+        // it does that, as it does before the first.
     }
 
     /// Reads up to `limit` packets, without waiting. Returns how many were read.
@@ -138,6 +128,14 @@ impl AsFd for Capture {
     }
 }
 
+/// Returns the link type of the frames that are made of what is captured.
+const fn link(framing: Framing) -> LinkType {
+    match framing {
+        Framing::Ethernet => LinkType::Ethernet,
+        Framing::Cooked => LinkType::LinuxSll,
+    }
+}
+
 /// Returns the frame of a packet. `None` for a packet that the machine sends to itself: it arrives, too.
 fn frame<'a>(
     framing: Framing,
@@ -169,7 +167,7 @@ fn frame<'a>(
         },
     };
     let length = header.tp_len.saturating_add(more);
-    Some(Frame { link: kernel_filter::link(framing), stamp, length, captured })
+    Some(Frame { link: link(framing), stamp, length, captured })
 }
 
 /// Returns the VLAN tag that the kernel has taken out of a frame.

@@ -6,7 +6,6 @@
 mod captures;
 mod end;
 mod host;
-mod kernel_filter;
 mod merge;
 mod outbox;
 mod recording;

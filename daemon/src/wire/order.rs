@@ -7,9 +7,9 @@ use std::num::NonZeroU32;
 
 use knock_config::FileName;
 use knock_config::Files;
+use knock_engine::filter::Framing;
 use knock_engine::{CommandStatus, MarkId, RunId};
 
-use crate::packet_socket::Framing;
 use crate::user::User;
 
 /// An order to the sniffer.

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::ONE_TIME_LINES;
-use crate::decode::LinkType;
 use crate::door::{Door, DoorSequence};
 use crate::doors::Doors;
 use crate::listening::Listening;
@@ -27,10 +26,10 @@ impl Version {
         }
     }
 
-    fn is_heard(self, listening: &Listening, link: LinkType) -> bool {
+    const fn is_heard(self, listening: &Listening) -> bool {
         match self {
-            Self::V4 => link.is_supported() && link != LinkType::Ipv6,
-            Self::V6 => link.is_supported() && link != LinkType::Ipv4 && !listening.is_ipv4_only(),
+            Self::V4 => true,
+            Self::V6 => !listening.is_ipv4_only(),
         }
     }
 }
@@ -119,7 +118,6 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     listening: &'a Listening,
-    link: LinkType,
     /// Of doors without a target.
     shared: Ports,
     /// Doors by their targets.
@@ -127,9 +125,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn new(doors: &'a Doors, listening: &'a Listening, link: LinkType) -> Self {
-        let mut wanted =
-            Self { listening, link, shared: Ports::default(), targets: BTreeMap::new() };
+    pub(super) fn new(doors: &'a Doors, listening: &'a Listening) -> Self {
+        let mut wanted = Self { listening, shared: Ports::default(), targets: BTreeMap::new() };
         for (_, door) in doors.in_order().filter(|(_, door)| door.sequence().is_some()) {
             match door.target {
                 Some(target) => wanted.targets.entry(target.address).or_default().push(door),
@@ -142,7 +139,7 @@ impl<'a> Wanted<'a> {
     /// Returns the destinations of a version of IP and the ports that count there. No destination is in
     /// two places: so within each, ports without flags can come first.
     pub(super) fn places(&self, version: Version) -> impl Iterator<Item = Place> {
-        let is_heard = version.is_heard(self.listening, self.link);
+        let is_heard = version.is_heard(self.listening);
         let is_ours = move |address: &IpAddr| is_heard && version.is_of(*address);
         let targets = self.targets.iter().filter(move |(address, _)| is_ours(address));
         let targets = targets.map(|(&address, doors)| {
@@ -171,7 +168,7 @@ impl<'a> Wanted<'a> {
 
     /// Returns the ports that count at any destination of a version of IP, whatever the flags.
     pub(super) fn ports(&self, version: Version) -> Ports {
-        let is_heard = version.is_heard(self.listening, self.link);
+        let is_heard = version.is_heard(self.listening);
         let is_ours = |address: &IpAddr| is_heard && version.is_of(*address);
         let is_shared_heard = match self.listening.local() {
             Some(local) => local.iter().any(is_ours),

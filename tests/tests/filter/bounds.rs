@@ -1,20 +1,15 @@
 //! Limits on the size of filters.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, Instant};
 
 use knock_engine::Listening;
-use knock_engine::filter::{LENGTH_MAX, Width};
+use knock_engine::filter::{Framing, INSTRUCTIONS_MAX, Width};
 use knock_tests::boundary;
 use knock_tests::capture_builder::{Shape, datagram};
-use knock_tests::generators::frames::LinkKind;
 use knock_tests::model::{Door, Knock, Packet, Protocol, SYN, Sequences, Transport};
 use proptest::prelude::*;
 
-use super::{INSTRUCTIONS_MAX, admits, compiled, texts};
-
-/// A hundred times as long as it takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+use super::{Filter, Seen, admits, filters};
 
 /// How to make thousands of doors, each with its own numbers.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +36,12 @@ fn the_most_doors_have_a_filter() {
         Crowd { targets: 32_767, flags: 729, ..most },
         Crowd { targets: 5, flags: 2, local: None, ..most },
     ] {
-        crowd.check(&[LinkKind::Raw]);
+        crowd.check();
     }
 }
 
 #[test]
-fn every_crowd_of_doors_has_a_filter_on_every_link() {
+fn every_crowd_of_doors_has_a_filter() {
     for crowd in [
         Crowd { doors: 0, ..ONE },
         Crowd { local: Some(0), ..ONE },
@@ -58,7 +53,7 @@ fn every_crowd_of_doors_has_a_filter_on_every_link() {
         Crowd { doors: 300, targets: 300, local: Some(3), ..ONE },
         Crowd { doors: 100, targets: 40, flags: 10, local: Some(60), ..ONE },
     ] {
-        crowd.check(&LinkKind::ALL);
+        crowd.check();
     }
 }
 
@@ -67,7 +62,7 @@ proptest! {
 
     #[test]
     fn filters_stay_within_their_bounds(crowd in crowd()) {
-        crowd.check(&[LinkKind::Ethernet, LinkKind::Null, LinkKind::Raw]);
+        crowd.check();
     }
 }
 
@@ -90,33 +85,25 @@ fn crowd() -> impl Strategy<Value = Crowd> {
 }
 
 impl Crowd {
-    fn check(self, links: &[LinkKind]) {
+    fn check(self) {
         let made: Vec<Door> = (0..self.doors).map(|number| self.door(number)).collect();
         let doors = boundary::doors(&made);
         let local = |count| Listening::at((0..count).map(address));
         let listening = self.local.map_or(Listening::everywhere(), local);
         let frames: Vec<Vec<u8>> = made.iter().take(100).flat_map(knocks).collect();
-        for &link in links {
-            let texts = texts(&doors, &listening, link.dlt());
-            let last = texts.split_last_chunk::<2>().unwrap().1;
-            assert_eq!(last[0].0, Width::AnyPort);
-            assert_eq!(last[1], (Width::Everything, String::new()));
-            for (width, text) in texts {
-                assert!(text.len() <= LENGTH_MAX);
-                let begin = Instant::now();
-                let program = compiled(link.dlt(), &text);
-                let took = begin.elapsed();
-                let length = program.get_instructions().len();
-                println!("{width:?}: {} bytes, {length} instructions, {took:?}", text.len());
-                assert!(length <= INSTRUCTIONS_MAX, "{width:?} of {self:?}: {length}");
-                assert!(took < PATIENCE, "{width:?} of {self:?}: {took:?}");
-                if link == LinkKind::Raw {
-                    let admitted =
-                        frames.iter().filter(|frame| admits(&doors, &listening, 12, frame));
-                    assert!(admitted.clone().count() >= self.least_admitted());
-                    for frame in admitted {
-                        assert!(program.filter(frame), "{width:?} of {self:?}");
-                    }
+        let admitted: Vec<&Vec<u8>> =
+            frames.iter().filter(|frame| admits(&doors, &listening, 12, frame)).collect();
+        assert!(admitted.len() >= self.least_admitted());
+        for framing in [Framing::Ethernet, Framing::Cooked] {
+            let filters = filters(&doors, &listening, framing);
+            let widths: Vec<Width> = filters.iter().map(|filter| filter.width).collect();
+            assert!(widths.ends_with(&[Width::AnyPort, Width::Everything]), "{widths:?}");
+            for filter in filters {
+                let length = filter.program.len();
+                println!("{:?}: {length} instructions", filter.width);
+                assert!(length <= INSTRUCTIONS_MAX, "{:?} of {self:?}: {length}", filter.width);
+                for ip in &admitted {
+                    assert!(passes(&filter, ip), "{:?} of {self:?}", filter.width);
                 }
             }
         }
@@ -153,6 +140,18 @@ impl Crowd {
         let port = u16::try_from(port % u64::from(self.ports)).unwrap() + 1;
         if number % 7 == 3 { Knock::udp(port) } else { Knock::tcp(port) }
     }
+}
+
+/// Returns whether a datagram passes, in a frame if the filter is for frames.
+fn passes(filter: &Filter, ip: &[u8]) -> bool {
+    let protocol: u16 = if ip[0] >> 4 == 4 { 0x0800 } else { 0x86dd };
+    let framing = filter.framing;
+    let frame = [&[2; 12][..], &protocol.to_be_bytes(), ip].concat();
+    let bytes = match framing {
+        Framing::Ethernet => &frame[..],
+        Framing::Cooked => ip,
+    };
+    filter.passes(&Seen { framing, protocol, bytes })
 }
 
 /// Returns one address of many, of IPv4 if the number is even.

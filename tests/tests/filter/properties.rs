@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use knock_engine::filter::Width;
+use knock_engine::filter::{Framing, Width};
 use knock_engine::{Doors, Listening};
 use knock_tests::boundary;
 use knock_tests::generators::frames::{Frame, Kind, LinkKind, Wild, wild};
-use pcap::BpfProgram;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
-use super::{admits, compiled, listening, texts, with_all_sequences};
+use super::{Filter, admits, filters, interpreter, libpcap, listening, seen, with_all_sequences};
 
 fn config(cases: u32) -> ProptestConfig {
     let kept = FileFailurePersistence::Direct(concat!(
@@ -28,9 +27,12 @@ proptest! {
     fn no_width_loses_a_packet_that_the_engine_admits(wild in wild()) {
         let judged = Judged::new(&wild);
         for frame in wild.frames.iter().filter(|frame| judged.is_admitted(frame)) {
-            for (width, text, program) in &judged.filters {
-                prop_assert!(program.filter(&frame.bytes), "{width:?} on the frame: {text}");
-                prop_assert!(program.filter(&frame.seen_by_kernel), "{width:?} in the kernel: {text}");
+            for bytes in [&frame.bytes, &frame.seen_by_kernel] {
+                for seen in seen(wild.link, bytes) {
+                    for filter in judged.filters.iter().filter(|one| one.framing == seen.framing) {
+                        prop_assert!(filter.passes(&seen), "{:?}\n{}", filter.width, text(filter));
+                    }
+                }
             }
         }
     }
@@ -38,15 +40,25 @@ proptest! {
     #[test]
     fn the_exact_filter_lets_only_wanted_packets_through(wild in wild()) {
         let judged = Judged::new(&wild);
-        let (width, text, program) = &judged.filters[0];
-        prop_assert_eq!(*width, Width::Exact);
         let setting = &wild.setting;
         let wanted = boundary::doors(&with_all_sequences(&setting.doors));
+        let libpcap = libpcap::judge(setting, wild.link);
         for frame in wild.frames.iter().filter(|frame| frame.is_ordinary) {
             let is_wanted = admits(&wanted, &listening(setting), wild.link.dlt(), &frame.bytes);
-            prop_assert_eq!(program.filter(&frame.seen_by_kernel), is_wanted, "{}", text);
+            let bytes = &frame.seen_by_kernel;
+            prop_assert_eq!(libpcap.filter(bytes), is_wanted, "libpcap: {:?}", bytes);
+            for seen in seen(wild.link, bytes) {
+                let mut filters = judged.filters.iter().filter(|one| one.framing == seen.framing);
+                let exact = filters.next().unwrap();
+                prop_assert_eq!(exact.width, Width::Exact);
+                prop_assert_eq!(exact.passes(&seen), is_wanted, "{}", text(exact));
+            }
         }
     }
+}
+
+fn text(filter: &Filter) -> String {
+    interpreter::text(&filter.program)
 }
 
 #[test]
@@ -90,20 +102,16 @@ struct Judged<'a> {
     wild: &'a Wild,
     doors: Doors,
     listening: Listening,
-    filters: Vec<(Width, String, BpfProgram)>,
+    filters: Vec<Filter>,
 }
 
 impl<'a> Judged<'a> {
     fn new(wild: &'a Wild) -> Self {
-        let dlt = wild.link.dlt();
         let doors = boundary::doors(&wild.setting.doors);
         let listening = listening(&wild.setting);
-        let texts = texts(&doors, &listening, dlt).into_iter();
-        let filters = texts.map(|(width, text)| {
-            let program = compiled(dlt, &text);
-            (width, text, program)
-        });
-        Self { filters: filters.collect(), wild, doors, listening }
+        let framings = [Framing::Ethernet, Framing::Cooked].into_iter();
+        let filters = framings.flat_map(|framing| filters(&doors, &listening, framing)).collect();
+        Self { wild, doors, listening, filters }
     }
 
     fn is_admitted(&self, frame: &Frame) -> bool {

@@ -1,0 +1,172 @@
+//! Instructions of classic BPF (`linux/filter.h`), which all kernels have.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// An instruction, as `struct sock_filter` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// What it does.
+    pub code: u16,
+    /// How many instructions a comparison skips if it is true.
+    pub jt: u8,
+    /// How many it skips otherwise.
+    pub jf: u8,
+    /// Its argument.
+    pub k: u32,
+}
+
+/// How much is loaded: `BPF_W`, `BPF_H` and `BPF_B`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Size {
+    Word,
+    Half,
+    Byte,
+}
+
+impl Size {
+    const fn bits(self) -> u16 {
+        match self {
+            Self::Word => 0x00,
+            Self::Half => 0x08,
+            Self::Byte => 0x10,
+        }
+    }
+}
+
+/// What is compared with the loaded number: `BPF_JEQ`, `BPF_JGE` and `BPF_JSET`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Compare {
+    Equal,
+    AtLeast,
+    AnyBit,
+}
+
+impl Compare {
+    const fn bits(self) -> u16 {
+        match self {
+            Self::Equal => 0x10,
+            Self::AtLeast => 0x30,
+            Self::AnyBit => 0x40,
+        }
+    }
+}
+
+/// `BPF_LD | BPF_ABS`, `BPF_LD | BPF_IND`, `BPF_LDX | BPF_B | BPF_MSH`, `BPF_ALU | BPF_AND`, `BPF_JMP`
+/// and `BPF_RET`.
+const LOAD: u16 = 0x20;
+const LOAD_INDEXED: u16 = 0x40;
+const LOAD_HEADER_LENGTH: u16 = 0xb1;
+const AND: u16 = 0x54;
+const JUMP: u16 = 0x05;
+const RETURN: u16 = 0x06;
+
+/// The farthest that a comparison can jump, with room for the jumps that are put before it.
+const JUMP_MAX: usize = 250;
+
+/// An instruction of a [`Code`], as its distance from the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Label(usize);
+
+/// A program that is made from its end to its beginning: jumps go forward only, so where one leads is
+/// there before it.
+#[derive(Debug, Default)]
+pub(super) struct Code {
+    /// The last instruction first.
+    reversed: Vec<Instruction>,
+    /// For labels too far away, the nearest instruction that leads there.
+    stepping_stones: BTreeMap<Label, Label>,
+}
+
+impl Code {
+    pub(super) fn len(&self) -> usize {
+        self.reversed.len()
+    }
+
+    /// Adds an end, at which a packet passes or is dropped.
+    pub(super) fn end(&mut self, passes: bool) -> Label {
+        self.push(RETURN, 0, 0, if passes { u32::MAX } else { 0 })
+    }
+
+    /// Adds a load from a place in the packet. Where that is past the end of the packet, it is dropped.
+    pub(super) fn load(&mut self, size: Size, at: u32, next: Label) -> Label {
+        self.step(LOAD | size.bits(), at, next)
+    }
+
+    /// Adds a load from a place in the packet after a header of the length last loaded.
+    pub(super) fn load_after_header(&mut self, size: Size, at: u32, next: Label) -> Label {
+        self.step(LOAD_INDEXED | size.bits(), at, next)
+    }
+
+    /// Adds a load of the length of the IPv4 header at this place.
+    pub(super) fn load_header_length(&mut self, at: u32, next: Label) -> Label {
+        self.step(LOAD_HEADER_LENGTH, at, next)
+    }
+
+    /// Adds the removal of all bits but these from what was loaded.
+    pub(super) fn mask(&mut self, bits: u32, next: Label) -> Label {
+        self.step(AND, bits, next)
+    }
+
+    /// Adds a comparison of what was loaded with a number.
+    pub(super) fn compare(&mut self, how: Compare, with: u32, yes: Label, no: Label) -> Label {
+        let (yes, no) = (self.near(yes), self.near(no));
+        let [yes, no] = [yes, no].map(|to| u8::try_from(self.distance(to)).unwrap_or(u8::MAX));
+        self.push(JUMP | how.bits(), yes, no, with)
+    }
+
+    /// Adds a comparison for each number that leads anywhere, the last of them first in the program.
+    pub(super) fn choose(
+        &mut self,
+        choices: impl Iterator<Item = (u32, Option<Label>)>,
+        otherwise: Label,
+    ) -> Label {
+        let mut next = otherwise;
+        for (number, label) in choices {
+            if let Some(label) = label {
+                next = self.compare(Compare::Equal, number, label, next);
+            }
+        }
+        next
+    }
+
+    /// Returns the program.
+    pub(super) fn finish(mut self) -> Vec<Instruction> {
+        self.reversed.reverse();
+        self.reversed
+    }
+
+    /// Adds an instruction after which another one follows.
+    fn step(&mut self, code: u16, argument: u32, next: Label) -> Label {
+        if self.distance(next) > 0 {
+            self.jump(next);
+        }
+        self.push(code, 0, 0, argument)
+    }
+
+    /// Returns how many instructions are between the next one that is added and this one.
+    fn distance(&self, label: Label) -> usize {
+        self.len().saturating_sub(label.0)
+    }
+
+    /// Returns an instruction that is near enough for a comparison, and leads to this one.
+    fn near(&mut self, label: Label) -> Label {
+        let nearest = self.stepping_stones.get(&label).copied().unwrap_or(label);
+        if self.distance(nearest) <= JUMP_MAX {
+            return nearest;
+        }
+        let stone = self.jump(label);
+        self.stepping_stones.insert(label, stone);
+        stone
+    }
+
+    fn jump(&mut self, label: Label) -> Label {
+        let distance = u32::try_from(self.distance(label)).unwrap_or(u32::MAX);
+        self.push(JUMP, 0, 0, distance)
+    }
+
+    fn push(&mut self, code: u16, jt: u8, jf: u8, k: u32) -> Label {
+        self.reversed.push(Instruction { code, jt, jf, k });
+        Label(self.len())
+    }
+}
