@@ -7,7 +7,7 @@ use caps::{CapSet, Capability};
 use knock_config::text::Cause;
 use landlock::RulesetError;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch,
@@ -49,6 +49,8 @@ pub(crate) type Calls = BTreeMap<i64, Vec<SeccompRule>>;
 /// Becomes the user `becomes`, if there is one, and gives up all capabilities for good. Returns `false`
 /// if the process lacks the capabilities to become that user.
 pub(crate) fn give_up_capabilities(becomes: Option<User>) -> Result<bool, SandboxError> {
+    // Before anything else: no process of that user may trace this one while it still has capabilities.
+    forbid_gains()?;
     // This takes a capability itself. Without that, the bounding set may stay: only starting a program
     // could gain something from it, and this process cannot start any.
     if has(Capability::CAP_SETPCAP) {
@@ -58,6 +60,8 @@ pub(crate) fn give_up_capabilities(becomes: Option<User>) -> Result<bool, Sandbo
     if let Some(user) = becomes.filter(|_| can_become) {
         let became = user.switch_to();
         became.map_err(|error| SandboxError::System("becoming another user", error))?;
+        // The kernel may have allowed tracing again, as `fs.suid_dumpable` has it.
+        forbid_gains()?;
     }
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
         caps::clear(None, set).map_err(SandboxError::Capabilities)?;
@@ -70,17 +74,23 @@ fn has(capability: Capability) -> bool {
 }
 
 /// Forbids gaining privileges by starting a program, and tracing by processes of the same user.
-pub(crate) fn forbid_gains() -> Result<(), SandboxError> {
+fn forbid_gains() -> Result<(), SandboxError> {
     prctl::set_no_new_privs().map_err(|error| SandboxError::System("no_new_privs", error))?;
     prctl::set_dumpable(false).map_err(|error| SandboxError::System("dumpable", error))
 }
 
 /// Forbids new processes and threads, and core dumps.
 pub(crate) fn forbid_processes() -> Result<(), SandboxError> {
-    for resource in [Resource::RLIMIT_NPROC, Resource::RLIMIT_CORE] {
-        setrlimit(resource, 0, 0).map_err(|error| SandboxError::System("setrlimit", error))?;
-    }
-    Ok(())
+    limit(Resource::RLIMIT_NPROC, 0)?;
+    limit(Resource::RLIMIT_CORE, 0)
+}
+
+/// Limits a resource for good, unless the limit is lower already.
+pub(crate) fn limit(resource: Resource, most: u64) -> Result<(), SandboxError> {
+    let failed = |error| SandboxError::System("setrlimit", error);
+    let (_, hard) = getrlimit(resource).map_err(failed)?;
+    let most = most.min(hard);
+    setrlimit(resource, most, most).map_err(failed)
 }
 
 /// Returns the processor type, if system calls can be filtered on it.
@@ -95,10 +105,24 @@ pub(crate) fn filter(
     matched: SeccompAction,
     otherwise: SeccompAction,
 ) -> Result<(), SandboxError> {
+    apply(&program(processor, calls, matched, otherwise)?)
+}
+
+/// Returns such a filter.
+pub(crate) fn program(
+    processor: TargetArch,
+    calls: Calls,
+    matched: SeccompAction,
+    otherwise: SeccompAction,
+) -> Result<BpfProgram, SandboxError> {
     let filter = SeccompFilter::new(calls, otherwise, matched, processor);
     let program = filter.and_then(BpfProgram::try_from).map_err(seccompiler::Error::Backend);
-    let installed = program.and_then(|program| seccompiler::apply_filter_all_threads(&program));
-    installed.map_err(SandboxError::Seccomp)
+    program.map_err(SandboxError::Seccomp)
+}
+
+/// Filters the system calls of all threads.
+pub(crate) fn apply(program: &BpfProgram) -> Result<(), SandboxError> {
+    seccompiler::apply_filter_all_threads(program).map_err(SandboxError::Seccomp)
 }
 
 /// Returns the action that refuses a call.
@@ -121,4 +145,54 @@ pub(crate) fn rule(
     let conditions: Result<Vec<_>, BackendError> = conditions.into_iter().map(condition).collect();
     let rule = conditions.and_then(SeccompRule::new);
     rule.map_err(|error| SandboxError::Seccomp(seccompiler::Error::Backend(error)))
+}
+
+/// Returns what a filter makes of a system call, as the kernel's machine for filters works.
+#[cfg(test)]
+pub(crate) fn evaluate(
+    program: &BpfProgram,
+    processor: TargetArch,
+    call: i64,
+    arguments: [u64; 6],
+) -> SeccompAction {
+    // `AUDIT_ARCH_` of `linux/audit.h`.
+    let processor: u32 = match processor {
+        TargetArch::x86_64 => 0xc000_003e,
+        TargetArch::aarch64 => 0xc000_00b7,
+        TargetArch::riscv64 => 0xc000_00f3,
+    };
+    // `struct seccomp_data`: two numbers of four bytes, the instruction pointer, and the arguments.
+    let mut data = Vec::new();
+    data.extend(i32::try_from(call).unwrap().to_ne_bytes());
+    data.extend(processor.to_ne_bytes());
+    data.extend(0_u64.to_ne_bytes());
+    data.extend(arguments.iter().flat_map(|one| one.to_ne_bytes()));
+    let (mut loaded, mut at) = (0_u32, 0_usize);
+    loop {
+        let one = &program[at];
+        at = at.checked_add(1).unwrap();
+        let mut jump = |is_true| {
+            at = at.checked_add(if is_true { one.jt } else { one.jf }.into()).unwrap();
+        };
+        match one.code {
+            0x20 => {
+                let place = usize::try_from(one.k).unwrap();
+                loaded = u32::from_ne_bytes(*data[place..].first_chunk().unwrap());
+            }
+            0x54 => loaded &= one.k,
+            0x05 => at = at.checked_add(one.k.try_into().unwrap()).unwrap(),
+            0x15 => jump(loaded == one.k),
+            0x25 => jump(loaded > one.k),
+            0x35 => jump(loaded >= one.k),
+            0x06 => {
+                return match one.k & 0xffff_0000 {
+                    libc::SECCOMP_RET_ALLOW => SeccompAction::Allow,
+                    libc::SECCOMP_RET_ERRNO => SeccompAction::Errno(one.k & 0xffff),
+                    libc::SECCOMP_RET_KILL_PROCESS => SeccompAction::KillProcess,
+                    other => panic!("an action that filters do not have: {other:#x}"),
+                };
+            }
+            other => panic!("an instruction that filters do not have: {other:#x}"),
+        }
+    }
 }

@@ -83,14 +83,15 @@ directives! {
         names: &["user"],
         section: Section::Options,
         value: Value::User,
-        absent: Absent::Default("nobody"),
+        absent: Absent::Default("knockd"),
         again: Again::Overrides,
         reload: Reload::AfterRestart,
         is_in_08: false,
         usage: "`User` = NAME",
-        manual: "The user of the process that reads packets. Default: `nobody`. It has no \
-                 effect unless root starts `knockd`, but the user must exist. Unknown to `knockd` \
-                 0.8.",
+        manual: "The user of the process that reads packets. Default: `knockd`, which packages \
+                 create; where it is missing, `nobody`, with a warning, because every other process of \
+                 `nobody` could stop that process. It has no effect unless root starts `knockd`, but a \
+                 user that is named here must exist. Unknown to `knockd` 0.8.",
     };
     /// `LogTime`, which knockd 0.8 does not know.
     LogTime = Row {

@@ -40,7 +40,6 @@ const DNS: u16 = 53;
 pub(super) fn enter(becomes: Option<User>) -> Result<(), SandboxError> {
     // The sniffer warns if the user cannot be changed.
     sandbox::give_up_capabilities(becomes)?;
-    sandbox::forbid_gains()?;
     restrict_file_system().map_err(SandboxError::Landlock)
 }
 

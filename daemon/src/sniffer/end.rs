@@ -29,10 +29,7 @@ impl fmt::Display for End {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dismissed => out.write_str("the process that runs commands is done"),
-            Self::Orphaned => out.write_str(
-                "the process that runs commands has died, so the process that reads packets exits; \
-                 doors may stay open until knockd is started again",
-            ),
+            Self::Orphaned => out.write_str("the process that runs commands has died"),
             Self::Order(error) => error.fmt(out),
             Self::Sandbox(error) => error.fmt(out),
             Self::Configuration => {

@@ -8,6 +8,7 @@ mod end;
 mod host;
 mod merge;
 mod outbox;
+mod panics;
 mod recording;
 mod ring;
 mod runner_socket;
@@ -17,9 +18,10 @@ mod timeline;
 use std::convert::Infallible;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::panic;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,16 +56,10 @@ const GRACE: i64 = 1_000_000;
 /// How often losses are counted while packets come.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs the process. The reason why it ends goes to the runner or, without a runner, to standard error.
+/// Runs the process. The reason why it ends goes to the runner. Without a runner, there is no one to
+/// report to: standard error leads nowhere.
 pub(crate) fn main() -> Exit {
-    match run() {
-        Ok(exit) => exit,
-        Err(end) => {
-            // There is no other place to report an error.
-            let _ = writeln!(io::stderr(), "knockd: error: {end}");
-            Exit::Failed
-        }
-    }
+    run().unwrap_or(Exit::Failed)
 }
 
 /// Runs until there is a reason to end. `Err` is a reason that could not be sent to the runner.
@@ -73,7 +69,17 @@ fn run() -> Result<Exit, End> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     let mut outbox = Outbox::new(socket.try_clone().map_err(failed)?);
     let runner = RunnerSocket::new(socket);
-    let Err(end) = work(runner, &mut outbox);
+    let end = match panics::caught(|| work(runner, &mut outbox)) {
+        Ok(Err(end)) => end,
+        Err(said) => {
+            let text =
+                format!("the process that reads packets has a bug, please report it: {said}");
+            outbox.text(Level::Error, &text);
+            outbox.send_all()?;
+            // The status is not that of an end with a reason, so another process takes over.
+            panic::resume_unwind(Box::new(said));
+        }
+    };
     let exit = match &end {
         End::Dismissed => Exit::Done,
         End::Orphaned => return Err(end),
@@ -135,7 +141,9 @@ impl<'a> Sniffer<'a> {
         let nonblocking = runner.set_nonblocking();
         nonblocking.map_err(failed("cannot use the socket to the process that runs commands"))?;
         let (sockets, file) = ([outbox.as_fd(), runner.as_fd()], recording.as_ref());
-        let shortfalls = sandbox::enter(task.becomes, sockets, file.and_then(Recording::as_fd));
+        let file = file.and_then(Recording::as_fd);
+        let attempts = task.max_attempts.get();
+        let shortfalls = sandbox::enter(task.becomes, sockets, file, attempts);
         for shortfall in shortfalls.map_err(End::Sandbox)? {
             outbox.text(Level::Warning, &shortfall);
         }

@@ -1,15 +1,16 @@
 //! The sniffer gives up everything it does not need before it reads a packet.
 //!
 //! It can still receive descriptors of packet sockets, and read what the kernel puts into their rings;
-//! read and write the socket to the runner; write to standard error and to the recording, but not to a
-//! packet socket; wait; allocate memory; and set filters for the kernel.
+//! read and write the socket to the runner; write to the recording, but to nothing else; wait; allocate
+//! memory up to a limit, in which no code can be run; and set filters for the kernel.
 
 use std::fmt;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use landlock::{ABI, Access as _, AccessFs, AccessNet, RulesetAttr as _, RulesetStatus, Scope};
 use landlock::{Ruleset, RulesetCreated};
-use seccompiler::{SeccompAction, SeccompCmpOp};
+use nix::sys::resource::Resource;
+use seccompiler::{BpfProgram, SeccompAction, SeccompCmpOp, TargetArch};
 
 use crate::sandbox::{self, SandboxError};
 use crate::user::User;
@@ -55,13 +56,14 @@ pub(crate) fn enter(
     becomes: Option<User>,
     runner: [BorrowedFd<'_>; 2],
     recording: Option<BorrowedFd<'_>>,
+    max_attempts: u32,
 ) -> Result<Vec<Shortfall>, SandboxError> {
     let mut shortfalls = Vec::new();
     if !sandbox::give_up_capabilities(becomes)? {
         shortfalls.push(Shortfall::User);
     }
-    sandbox::forbid_gains()?;
     sandbox::forbid_processes()?;
+    limit_memory_and_descriptors(max_attempts)?;
     if !deny_file_system()? {
         shortfalls.push(Shortfall::Landlock);
     }
@@ -69,6 +71,25 @@ pub(crate) fn enter(
         shortfalls.push(Shortfall::Seccomp);
     }
     Ok(shortfalls)
+}
+
+/// How much memory the process may use for itself, in bytes: for the doors, for what waits to be sent,
+/// and, for each attempt, several times what that takes.
+const MEMORY: u64 = 512 << 20;
+const MEMORY_OF_ATTEMPT: u64 = 512;
+
+/// How much more it may map: its program, and the rings of as many interfaces as there may be.
+const MAPPED: u64 = (4 << 30) + (256 << 20);
+
+/// How many descriptors it may have: a capture for each interface, and a few more.
+const DESCRIPTORS: u64 = 512;
+
+fn limit_memory_and_descriptors(max_attempts: u32) -> Result<(), SandboxError> {
+    let of_attempts = u64::from(max_attempts).saturating_mul(MEMORY_OF_ATTEMPT);
+    let memory = MEMORY.saturating_add(of_attempts);
+    sandbox::limit(Resource::RLIMIT_DATA, memory)?;
+    sandbox::limit(Resource::RLIMIT_AS, memory.saturating_add(MAPPED))?;
+    sandbox::limit(Resource::RLIMIT_NOFILE, DESCRIPTORS)
 }
 
 /// Denies access to every file, TCP port and other process, by a ruleset without rules. Returns whether
@@ -138,49 +159,91 @@ fn filter_system_calls(
     recording: Option<BorrowedFd<'_>>,
 ) -> Result<bool, SandboxError> {
     let Some(processor) = sandbox::processor() else { return Ok(false) };
-    let mut refused = sandbox::any_arguments(REFUSED);
-    for (call, conditions) in by_argument(runner, recording) {
-        let rules = conditions.into_iter().map(|(place, expected)| {
-            let any_other = expected.into_iter().map(|value| (place, SeccompCmpOp::Ne, value));
-            sandbox::rule(any_other)
-        });
-        refused.insert(call, rules.collect::<Result<_, _>>()?);
+    let own = Own {
+        process: std::process::id().into(),
+        sockets: runner.map(|socket| number(socket.as_raw_fd())),
+        recording: recording.map(|file| number(file.as_raw_fd())),
+    };
+    for program in programs(processor, own)? {
+        sandbox::apply(&program)?;
     }
-    // A call passes through both filters, and the stricter action wins.
-    sandbox::filter(processor, refused, sandbox::refuse(), SeccompAction::Allow)?;
-    let known = sandbox::any_arguments(&[CALLS, REFUSED].concat());
-    sandbox::filter(processor, known, SeccompAction::Allow, SeccompAction::KillProcess)?;
     Ok(true)
 }
 
-/// A call that is refused unless each of these arguments, by its place from 0, has one of some values.
-type ByArgument = (i64, Vec<(u8, Vec<u64>)>);
+/// What belongs to the process, as arguments of its system calls.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    process: u64,
+    sockets: [u64; 2],
+    recording: Option<u64>,
+}
+
+/// Returns two filters. A call passes through both, and the stricter action counts.
+fn programs(processor: TargetArch, own: Own) -> Result<[BpfProgram; 2], SandboxError> {
+    let mut refused = sandbox::any_arguments(REFUSED);
+    for (call, arguments) in by_argument(own) {
+        let rules = arguments.into_iter().map(|(place, allowed)| match allowed {
+            Allowed::OneOf(values) => {
+                sandbox::rule(values.into_iter().map(|value| (place, SeccompCmpOp::Ne, value)))
+            }
+            Allowed::Without(bit) => sandbox::rule([(place, SeccompCmpOp::MaskedEq(bit), bit)]),
+        });
+        refused.insert(call, rules.collect::<Result<_, _>>()?);
+    }
+    let known = sandbox::any_arguments(&[CALLS, REFUSED].concat());
+    Ok([
+        sandbox::program(processor, refused, sandbox::refuse(), SeccompAction::Allow)?,
+        sandbox::program(processor, known, SeccompAction::Allow, SeccompAction::KillProcess)?,
+    ])
+}
+
+/// What an argument may be.
+enum Allowed {
+    OneOf(Vec<u64>),
+    /// Any number in which this bit is not set.
+    Without(u64),
+}
+
+/// A call that is refused unless each of these arguments, by its place from 0, is allowed.
+type ByArgument = (i64, Vec<(u8, Allowed)>);
 
 /// Returns calls that are refused unless their arguments have certain values.
-fn by_argument(runner: [BorrowedFd<'_>; 2], recording: Option<BorrowedFd<'_>>) -> Vec<ByArgument> {
-    let number = |number: i32| u64::from(number.unsigned_abs());
-    let sockets = runner.map(|socket| number(socket.as_raw_fd()));
-    let recording = recording.map(|file| number(file.as_raw_fd()));
-    let outputs: Vec<u64> = recording.into_iter().chain([number(libc::STDERR_FILENO)]).collect();
-    let flags = [libc::F_GETFD, libc::F_GETFL, libc::F_SETFL].map(number);
-    let levels = [libc::SOL_SOCKET, libc::SOL_PACKET].map(number);
-    let [error, statistics] = [libc::SO_ERROR, libc::PACKET_STATISTICS].map(number);
+fn by_argument(own: Own) -> Vec<ByArgument> {
+    let one_of = |place, numbers: &[i32]| {
+        (place, Allowed::OneOf(numbers.iter().map(|&one| number(one)).collect()))
+    };
+    let sockets = || (0, Allowed::OneOf(own.sockets.to_vec()));
+    let outputs = own.sockets.into_iter().chain(own.recording).collect();
     vec![
-        // Packets could be sent through packet sockets.
-        (libc::SYS_write, vec![(0, [&sockets[..], &outputs].concat())]),
-        (libc::SYS_sendto, vec![(0, sockets.to_vec())]),
-        (libc::SYS_recvmsg, vec![(0, sockets.to_vec())]),
-        // A new filter, and nothing else, such as receiving the packets of other machines.
+        // Packets could be sent through packet sockets, and what others write read from descriptors.
+        (libc::SYS_read, vec![sockets()]),
+        (libc::SYS_write, vec![(0, Allowed::OneOf(outputs))]),
+        (libc::SYS_sendto, vec![sockets()]),
+        (libc::SYS_recvmsg, vec![sockets()]),
+        // A new filter, and nothing else, such as receiving the packets of other machines. Much in the
+        // kernel can be reached by other options of packet sockets.
         (
             libc::SYS_setsockopt,
-            vec![(1, vec![number(libc::SOL_SOCKET)]), (2, vec![number(libc::SO_ATTACH_FILTER)])],
+            vec![one_of(1, &[libc::SOL_SOCKET]), one_of(2, &[libc::SO_ATTACH_FILTER])],
         ),
-        (libc::SYS_getsockopt, vec![(1, levels.to_vec()), (2, vec![error, statistics])]),
-        // With other commands, the kernel would signal another process when something can be read.
-        (libc::SYS_fcntl, vec![(1, flags.to_vec())]),
+        (
+            libc::SYS_getsockopt,
+            vec![
+                one_of(1, &[libc::SOL_SOCKET, libc::SOL_PACKET]),
+                one_of(2, &[libc::SO_ERROR, libc::PACKET_STATISTICS]),
+            ],
+        ),
+        // With other commands, the kernel would signal another process when something can be read, or a
+        // file would no longer be appended to.
+        (libc::SYS_fcntl, vec![one_of(1, &[libc::F_GETFD, libc::F_GETFL])]),
+        (libc::SYS_mmap, vec![(2, Allowed::Without(number(libc::PROT_EXEC)))]),
         // Only to abort itself: a process that stays root (`Shortfall::User`) could signal any other.
-        (libc::SYS_tgkill, vec![(0, vec![std::process::id().into()])]),
+        (libc::SYS_tgkill, vec![(0, Allowed::OneOf(vec![own.process]))]),
     ]
+}
+
+fn number(number: i32) -> u64 {
+    u64::from(number.unsigned_abs())
 }
 
 #[cfg(test)]
@@ -194,6 +257,74 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::sandbox::evaluate;
+
+    const OWN: Own = Own { process: 77, sockets: [3, 4], recording: Some(1) };
+
+    /// Returns what becomes of a call: the stricter of what both filters say.
+    fn outcome(call: i64, arguments: [u64; 6]) -> SeccompAction {
+        let processor = sandbox::processor().unwrap();
+        let outcomes = programs(processor, OWN).unwrap();
+        let [first, second] = outcomes.map(|one| evaluate(&one, processor, call, arguments));
+        match (&first, &second) {
+            (SeccompAction::KillProcess, _) | (_, SeccompAction::Allow) => first,
+            _ => second,
+        }
+    }
+
+    #[test]
+    fn calls_are_allowed_refused_and_forbidden_by_their_arguments() {
+        let (file, packet, level) = (9, number(libc::SOL_PACKET), number(libc::SOL_SOCKET));
+        let filter = number(libc::SO_ATTACH_FILTER);
+        let [memory, code] = [libc::PROT_WRITE, libc::PROT_EXEC | libc::PROT_READ].map(number);
+        for (call, arguments, expected) in [
+            (libc::SYS_read, [3, 0, 0], SeccompAction::Allow),
+            (libc::SYS_read, [file, 0, 0], sandbox::refuse()),
+            (libc::SYS_read, [2, 0, 0], sandbox::refuse()),
+            (libc::SYS_write, [4, 0, 0], SeccompAction::Allow),
+            (libc::SYS_write, [1, 0, 0], SeccompAction::Allow),
+            (libc::SYS_write, [2, 0, 0], sandbox::refuse()),
+            (libc::SYS_sendto, [1, 0, 0], sandbox::refuse()),
+            (libc::SYS_setsockopt, [file, level, filter], SeccompAction::Allow),
+            (libc::SYS_setsockopt, [file, packet, filter], sandbox::refuse()),
+            (libc::SYS_setsockopt, [file, packet, number(libc::PACKET_FANOUT)], sandbox::refuse()),
+            (libc::SYS_mmap, [0, 1 << 20, memory], SeccompAction::Allow),
+            (libc::SYS_mmap, [0, 1 << 20, code], sandbox::refuse()),
+            (libc::SYS_fcntl, [2, number(libc::F_GETFL), 0], SeccompAction::Allow),
+            (libc::SYS_fcntl, [2, number(libc::F_SETFL), 0], sandbox::refuse()),
+            (libc::SYS_tgkill, [77, 77, 6], SeccompAction::Allow),
+            (libc::SYS_tgkill, [1, 1, 9], sandbox::refuse()),
+            (libc::SYS_openat, [0, 0, 0], sandbox::refuse()),
+            (libc::SYS_mprotect, [0, 4096, code], SeccompAction::KillProcess),
+            (libc::SYS_execve, [0, 0, 0], SeccompAction::KillProcess),
+            (libc::SYS_clone, [0, 0, 0], SeccompAction::KillProcess),
+            (libc::SYS_ptrace, [0, 0, 0], SeccompAction::KillProcess),
+            (libc::SYS_bind, [3, 0, 0], SeccompAction::KillProcess),
+            (-1, [0, 0, 0], SeccompAction::KillProcess),
+        ] {
+            let [a, b, c] = arguments;
+            assert_eq!(outcome(call, [a, b, c, 0, 0, 0]), expected, "{call} {arguments:?}");
+        }
+    }
+
+    /// So that a new call is added on purpose, and the documents are changed.
+    #[test]
+    fn as_many_calls_are_allowed_as_the_documents_say() {
+        let by_argument = by_argument(OWN).len();
+        let poll = usize::from(cfg!(target_arch = "x86_64"));
+        assert_eq!((CALLS.len(), by_argument), (27 + poll, 9));
+    }
+
+    #[test]
+    fn calls_of_another_processor_type_are_forbidden() {
+        let own = sandbox::processor().unwrap();
+        let is_x86 = own == TargetArch::x86_64;
+        let other = if is_x86 { TargetArch::aarch64 } else { TargetArch::x86_64 };
+        for program in programs(own, OWN).unwrap() {
+            let outcome = evaluate(&program, other, libc::SYS_read, [3, 0, 0, 0, 0, 0]);
+            assert_eq!(outcome, SeccompAction::KillProcess);
+        }
+    }
 
     #[test]
     fn landlock_alone_denies_files_programs_and_ports() {

@@ -1,7 +1,6 @@
 //! `-d`: the caller learns the outcome, and the daemon keeps nothing of the caller.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::Signal;
 
@@ -176,20 +175,6 @@ fn a_daemon_that_was_killed_leaves_a_file_that_the_next_one_takes() {
     let number = machine.process("knockd").inner().unwrap();
     assert_eq!(machine.folder.read("pid"), format!("{number}\n"));
     end(&machine);
-}
-
-#[test]
-fn the_last_error_of_the_sniffer_is_in_a_new_log_file() {
-    let name = "the_last_error_of_the_sniffer_is_in_a_new_log_file";
-    let Some(machine) = machine(name, &[]) else { return };
-    machine.set_up(&format!("umask 0; {DAEMON} -g DIR/log"));
-    machine.process("knockd").signal(Signal::SIGKILL);
-    let error = "knockd: error: the process that runs commands has died, so the process that reads \
-                 packets exits; doors may stay open until knockd is started again\n";
-    machine.wait_for_text("log", error);
-    machine.wait_for_no_process();
-    let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o640);
 }
 
 fn machine(name: &str, programs: &[&str]) -> Option<Machine> {

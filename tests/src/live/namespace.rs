@@ -19,6 +19,16 @@ pub struct Namespace {
     holder: Live,
 }
 
+/// What is done in a new one: what daemons put into /run must not be in the way of other tests, and there is
+/// the user `knockd`, as a package makes it.
+const BEGIN: &str = "
+    mount -t tmpfs tmpfs /run
+    grep -v '^knockd:' /etc/passwd >/run/passwd
+    echo 'knockd:x:64901:64901:Port-knocking daemon:/nonexistent:/usr/sbin/nologin' >>/run/passwd
+    mount --bind /run/passwd /etc/passwd
+    echo ready
+    exec cat";
+
 impl Namespace {
     /// Makes one with only the process that holds it.
     ///
@@ -29,8 +39,7 @@ impl Namespace {
     pub fn new() -> Self {
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-        // What daemons put there must not be in the way of other tests.
-        unshare.args(["sh", "-c", "mount -t tmpfs tmpfs /run && echo ready && exec cat"]);
+        unshare.args(["sh", "-ec", BEGIN]);
         let holder = Live::start(unshare.stdin(Stdio::piped()));
         // Before this line, the holder may still be in the namespace of the test.
         assert_eq!(holder.line(), "ready");

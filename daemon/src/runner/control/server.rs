@@ -14,10 +14,10 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
 };
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::Group;
 
 use super::connection::Connection;
 use crate::runner::recent::Recent;
+use crate::user;
 
 /// How many connections there are at once. For one more, the one that has said nothing for the longest time
 /// is closed.
@@ -58,9 +58,9 @@ impl ControlServer {
             connections: Vec::new(),
         };
         // Who is not root cannot give the file to the group.
-        let group = Group::from_name(GROUP).ok().flatten();
+        let group = user::group(GROUP);
         if let Some(group) = group.filter(|_| nix::unistd::geteuid().is_root()) {
-            chown(path, None, Some(group.gid.as_raw()))?;
+            chown(path, None, Some(group))?;
             fs::set_permissions(path, Permissions::from_mode(MODE))?;
         }
         listen(&this.listener, Backlog::new(16)?)?;

@@ -63,7 +63,7 @@ impl LogFile {
 }
 
 /// Opens a log file, and creates it if it does not exist.
-pub(in crate::runner) fn open_log(path: &Path) -> io::Result<File> {
+fn open_log(path: &Path) -> io::Result<File> {
     open_at_once(OpenOptions::new().append(true).create(true).mode(0o640), path)
 }
 
