@@ -29,6 +29,7 @@ mod recent;
 mod reload;
 mod remember;
 mod replacement;
+mod resolver_process;
 mod signals;
 mod sniffer_process;
 mod start;
@@ -64,6 +65,7 @@ use self::output::Output;
 use self::reload::Reload;
 use self::remember::Unwritten;
 use self::replacement::Replacement;
+use self::resolver_process::ResolverProcess;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, failure, load};
@@ -106,6 +108,8 @@ struct Runner {
     sniffer: SnifferProcess,
     heartbeat: Heartbeat,
     replacement: Replacement,
+    /// With `--lookup` only.
+    resolver: Option<ResolverProcess>,
     /// The files of the present configuration, for a new sniffer.
     files: Files,
     signals: Signals,
@@ -199,8 +203,11 @@ impl Runner {
             self.replace_if_due();
             self.take_changes();
             self.take_store_events();
-            let Self { commands, sniffer, .. } = &mut self;
-            commands.reap(|id| sniffer.collect(id), &mut events);
+            let Self { commands, sniffer, resolver, .. } = &mut self;
+            let mut is_other =
+                |id| sniffer.collect(id) || resolver.as_mut().is_some_and(|one| one.collect(id));
+            commands.reap(&mut is_other, &mut events);
+            self.replace_resolver();
             self.commands.listen(&mut events);
             self.commands.watch(&mut events);
             for one in events.drain(..) {
@@ -222,6 +229,7 @@ impl Runner {
         let due = due.chain(self.losses.due()).chain(self.interfaces.retry());
         let beat = self.heartbeat.due().filter(|_| matches!(self.state, State::Listening));
         let due = due.chain(self.replacement.due()).chain(beat);
+        let due = due.chain(self.resolver.as_ref().and_then(ResolverProcess::due));
         let due = due.chain(self.unwritten_due()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         let closing = self.next_closing();

@@ -8,6 +8,7 @@ mod screen;
 mod writer;
 
 use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use knock_config::LogTime;
 
-pub(super) use self::log::{open_at_once, open_log};
+pub(super) use self::log::open_at_once;
 use self::screen::Screen;
 use self::writer::{Job, Writer};
 use super::lookup::Names;
@@ -155,6 +156,12 @@ impl Output {
         for line in report.lines().filter(|line| !line.is_empty()) {
             self.text(Kind::Notice, line);
         }
+    }
+
+    /// Asks another resolver for names. If the queue has no room for this, the resolver ends, and one more
+    /// takes its place.
+    pub(super) fn resolve_with(&self, resolver: UnixStream) {
+        self.put(Job::Resolver(resolver));
     }
 
     /// Reopens the log file, after all earlier lines. While there is no room for this in the queue, lines

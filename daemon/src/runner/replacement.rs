@@ -40,8 +40,18 @@ impl Replacement {
         self.due
     }
 
+    /// Returns whether it is time to start the next process.
+    pub(super) fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| due <= Instant::now())
+    }
+
+    /// Notes that the next process was started.
+    pub(super) fn begun(&mut self) {
+        (self.started, self.due) = (Instant::now(), None);
+    }
+
     /// Plans the next process.
-    fn plan(&mut self) {
+    pub(super) fn plan(&mut self) {
         let now = Instant::now();
         if now.saturating_duration_since(self.started) >= LONG_LIFE {
             self.pause = Duration::ZERO;
@@ -107,8 +117,7 @@ impl Runner {
 
     /// Starts another process if it is time.
     pub(super) fn replace_if_due(&mut self) {
-        let is_due = self.replacement.due.is_some_and(|due| due <= Instant::now());
-        if !is_due || matches!(self.state, State::Ending(_)) {
+        if !self.replacement.is_due() || matches!(self.state, State::Ending(_)) {
             return;
         }
         self.replacement.due = None;
@@ -122,7 +131,7 @@ impl Runner {
     fn replace(&mut self) -> Result<(), String> {
         let (loaded, _) = self.without_used_sequences(self.present()?, String::new())?;
         let Loaded { config, doors, files } = loaded;
-        let started = start_sniffer(&self.args, &self.settings, None);
+        let started = start_sniffer(None);
         let (child, socket) = started.map_err(Failure::reason)?;
         // The new engine numbers the doors from the start.
         let ids = self.doors.in_order().map(|(id, _)| id);
@@ -134,7 +143,7 @@ impl Runner {
         self.one_time.renew(&config, &files, doors.in_order().map(|(id, _)| id));
         self.doors = doors;
         self.sniffer = SnifferProcess::new(child, socket);
-        self.replacement.started = Instant::now();
+        self.replacement.begun();
         if self.args.record.is_some() {
             let text =
                 "knockd: warning: packets are no longer recorded; restart knockd to record again";

@@ -12,9 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anstream::ColorChoice;
-use knock_config::Config;
 use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
+use knock_config::{Config, Directive};
 use knock_config::{Files, Setup, Waits};
 use knock_engine::Doors;
 use nix::sys::signalfd::SignalFd;
@@ -26,7 +26,8 @@ use super::lease_store::{Found, LeaseStore};
 use super::lookup::Names;
 use super::notify::Notifier;
 use super::one_time::OneTime;
-use super::output::{Output, Sinks, open_at_once, open_log};
+use super::output::{Kind, Output, Sinks, open_at_once};
+use super::resolver_process::ResolverProcess;
 use super::{Runner, commands::Commands};
 use crate::args::Args;
 use crate::exit::Exit;
@@ -34,12 +35,12 @@ use crate::links::{Links, Watch};
 use crate::pid_file::PidFile;
 use crate::run_lock::Patience;
 use crate::settings::Settings;
-use crate::user::User;
+use crate::user::{FALLBACK, User};
 use crate::wire::{Order, Task};
-use crate::{packet_socket, resolver, signals, sniffer};
+use crate::{packet_socket, signals, sniffer};
 
 /// The program of this process, even if its file was replaced since the start.
-const SELF: &str = "/proc/self/exe";
+pub(super) const SELF: &str = "/proc/self/exe";
 
 /// A configuration without errors.
 pub(super) struct Loaded {
@@ -127,10 +128,13 @@ impl Runner {
         let links =
             Links::look().map_err(|error| system("read the interfaces of this machine", &error))?;
         check_captures(&settings.interfaces)?;
-        let names = if args.lookup { Some(start_resolver(settings.user)?) } else { None };
+        let resolver = args.lookup.then(|| ResolverProcess::start(settings.user)).transpose();
+        let resolver =
+            resolver.map_err(|error| system("start the process that looks up names", &error))?;
+        let (resolver, names) = resolver.unzip();
         let sinks = sinks(args, &settings);
         let records = recording.is_some();
-        let (sniffer, socket) = start_sniffer(args, &settings, recording)?;
+        let (sniffer, socket) = start_sniffer(recording)?;
         let clock = Clock::new();
         let mut runner = Self {
             args: args.clone(),
@@ -148,7 +152,8 @@ impl Runner {
             unremembered: BTreeSet::new(),
             keeps_doors: false,
             clock,
-            output: Output::new(sinks, names),
+            output: Output::new(sinks, names.map(Names::new)),
+            resolver,
             sniffer: super::SnifferProcess::new(sniffer, socket),
             heartbeat: super::Heartbeat::new(Instant::now()),
             replacement: super::Replacement::new(),
@@ -169,12 +174,29 @@ impl Runner {
             hurried_from: None,
             exit: Exit::Done,
         };
+        runner.warn_of_missing_user(&config);
         runner.make_control();
         let task = runner.task(files, records);
         runner.sniffer.queue(&Order::Begin(Box::new(task)));
         runner.follow_interfaces();
         runner.take_found(found);
         Ok(runner)
+    }
+
+    /// Warns if the processes without privileges run as a user that others use, too.
+    fn warn_of_missing_user(&mut self, config: &Config) {
+        let is_named = config.options.user.is_some();
+        if is_named || self.settings.user.is_none() || User::default_user().is_some() {
+            return;
+        }
+        let default = Directive::User.default_value().unwrap_or_default();
+        let text = format!(
+            "knockd: warning: there is no user {default}, so packets are read as {FALLBACK}, and every other \
+             process of {FALLBACK} could stop that; create the user, with 'useradd --system --user-group \
+             --no-create-home --shell /usr/sbin/nologin {default}', or name another one with the \
+             directive 'User'"
+        );
+        self.output.text(Kind::Notice, text);
     }
 
     /// Returns what a sniffer is to do.
@@ -265,38 +287,17 @@ fn create(path: &Path) -> Result<File, Failure> {
 }
 
 /// Starts the program a second time, to read packets.
-pub(super) fn start_sniffer(
-    args: &Args,
-    settings: &Settings,
-    recording: Option<File>,
-) -> Result<(Child, UnixStream), Failure> {
+pub(super) fn start_sniffer(recording: Option<File>) -> Result<(Child, UnixStream), Failure> {
     let failed = |error: &io::Error| system("start the process that reads packets", error);
     let (socket, other) = UnixStream::pair().map_err(|error| failed(&error))?;
     let mut command = Command::new(SELF);
     command.arg0(sniffer::NAME).env_clear().stdin(Stdio::from(std::os::fd::OwnedFd::from(other)));
-    command.stdout(recording.map_or_else(Stdio::null, Stdio::from));
-    if args.daemon {
-        // It must not keep the caller's terminal. If this process dies, its last words go to the log.
-        let log = settings.log_file.as_ref();
-        // If the file cannot be opened, the output warns about it.
-        let log = log.and_then(|path| open_log(path).ok());
-        command.stderr(log.map_or_else(Stdio::null, Stdio::from));
-    }
+    // What it has to say comes over the socket. In a log or on a terminal, one that was taken over could
+    // write anything.
+    command.stdout(recording.map_or_else(Stdio::null, Stdio::from)).stderr(Stdio::null());
     let child = command.spawn().map_err(|error| failed(&error))?;
     socket.set_nonblocking(true).map_err(|error| failed(&error))?;
     Ok((child, socket))
-}
-
-/// Starts the program once more, to look up names. It ends when this process does.
-fn start_resolver(user: Option<User>) -> Result<Names, Failure> {
-    let failed = |error: &io::Error| system("start the process that looks up names", error);
-    let (socket, other) = UnixStream::pair().map_err(|error| failed(&error))?;
-    let mut command = Command::new(SELF);
-    command.arg0(resolver::NAME).args(user.into_iter().flat_map(User::arguments));
-    command.stdin(Stdio::from(std::os::fd::OwnedFd::from(other)));
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().map_err(|error| failed(&error))?;
-    Ok(Names::new(socket))
 }
 
 /// Prints a text on standard error, before there is an [`Output`].

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::thread;
 
 use crate::common::inject::{Answer, Call, TEXT, inject};
-use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
 
 /// An address of IPv4 as the kernel takes it: 127.0.0.1, port 80.
 const WEB: &str = "\u{2}\0\0\u{50}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
@@ -50,6 +50,7 @@ fn all_other_calls_of_a_resolver_are_refused() {
     let Some(machine) = machine("all_other_calls_of_a_resolver_are_refused") else { return };
     let daemon = Daemon::start(&machine, "-v --lookup");
     let resolver = machine.process("knockd: resolver");
+    wait_until("it is sealed", || resolver.status("Seccomp") == "2");
     let runner = u64::from(daemon.runner.inner().unwrap());
     let (writing, making) = (0o1, 0o102);
     for call in [

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender;
 
 use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
@@ -19,6 +20,8 @@ pub(super) enum Job {
     Line(Line),
     /// Closes the log file and opens it again, perhaps another one, or with another kind of stamp.
     Reopen(Sinks),
+    /// Looks up names with another resolver.
+    Resolver(UnixStream),
     /// Reports that everything before is written.
     Answer(Sender<()>),
 }
@@ -52,6 +55,7 @@ impl Writer {
                 (self.log, self.sinks) = (log, sinks);
                 self.warn(warning);
             }
+            Job::Resolver(resolver) => self.names = Some(Names::new(resolver)),
             Job::Answer(written) => self.screen.answer(written),
         }
     }
