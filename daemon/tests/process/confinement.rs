@@ -110,11 +110,15 @@ fn no_packet_can_be_sent_by_a_capture() {
 fn standard_error_of_the_sniffer_leads_nowhere() {
     let Some(machine) = machine("standard_error_of_the_sniffer_leads_nowhere") else { return };
     machine.folder.write("log", "what was there before\n");
-    for (line, log) in [
-        ("exec $KNOCKD -v -i lo -c knockd.conf", ""),
-        ("$KNOCKD -d -i lo -c knockd.conf -p DIR/pid -g DIR/log", "what was there before\n"),
+    for line in [
+        "exec $KNOCKD -v -i lo -c knockd.conf",
+        // The line ends when the daemon listens.
+        "$KNOCKD -d -i lo -c knockd.conf -p DIR/pid -g DIR/log",
     ] {
         let live = machine.start(line);
+        if line.contains(" -d ") {
+            wait_until("the caller has ended", || machine.folder.path("pid").exists());
+        }
         let runner = machine.process("knockd");
         let sniffer = machine.process("knockd: sniffer");
         let is_confined = || sniffer.status("Seccomp_filters") == "2";
@@ -133,7 +137,7 @@ fn standard_error_of_the_sniffer_leads_nowhere() {
         ] {
             assert_eq!(inject(&sniffer, &call), Answer::Refused(libc::EACCES), "{call:?}");
         }
-        assert!(machine.folder.read("log").starts_with(log));
+        assert!(machine.folder.read("log").starts_with("what was there before\n"));
         assert!(!machine.folder.read("log").contains("forged"));
         runner.signal(Signal::SIGTERM);
         machine.wait_for_no_process();

@@ -214,7 +214,7 @@ fn tunnel(name: &str, hardware: u16) -> File {
         ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags },
     };
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([from]);
     }
     // SAFETY: the request is complete, and outlives the call.
     let done = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
