@@ -4,10 +4,13 @@ use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, Parser, value_parser};
 use knock_config::options::{CheckOptions, STYLES, code, number_of_attempts};
 use knock_config::warnings::Code;
 use knock_engine::Limits;
+
+/// The default of `--record-size`.
+const RECORD_SIZE: u32 = 100;
 
 const LONG_ABOUT: &str = "\
 Listen for secret sequences of packets, and open doors for clients that know them.
@@ -116,8 +119,17 @@ pub struct Args {
     pub allow_no_doors: bool,
 
     /// Record the packets that count in this file, a pcapng capture for knock-replay
+    ///
+    /// It has at most two files: when FILE has the size of '--record-size', it is renamed to FILE.1, and a new
+    /// FILE begins. A recording of an earlier start becomes FILE.1, too.
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub record: Option<PathBuf>,
+
+    /// The size from which '--record' begins a new file, in millions of bytes
+    ///
+    /// As '-C' of tcpdump. Together, the two files are at most twice as large, and a packet more.
+    #[arg(long, value_name = "MB", default_value_t = RECORD_SIZE, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub record_size: u32,
 
     /// Remember at most this many attempts
     ///

@@ -3,6 +3,7 @@ complete -c knockd -s c -l config -d 'The configuration file' -r -F
 complete -c knockd -s p -l pidfile -d 'The file for the process ID of the daemon [default: /var/run/knockd.pid]' -r -F
 complete -c knockd -s g -l logfile -d 'The log file' -r -F
 complete -c knockd -l record -d 'Record the packets that count in this file, a pcapng capture for knock-replay' -r -F
+complete -c knockd -l record-size -d 'The size from which \'--record\' begins a new file, in millions of bytes' -r
 complete -c knockd -l max-attempts -d 'Remember at most this many attempts' -r
 complete -c knockd -l format -d 'Print text, or JSON on standard output: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"

@@ -20,7 +20,7 @@ use crate::user::User;
 pub(crate) const NAME: &str = "knockd: resolver";
 
 /// How many names are looked up at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 
 /// How many addresses may wait to be looked up; more are dropped.
 const WAITING_MAX: usize = 256;

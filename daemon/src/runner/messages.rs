@@ -10,11 +10,11 @@ use knock_engine::{DoorId, Effect, Limits, Phase, Protocol, RunId};
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
 use super::leases::Lease;
-use super::output::{Kind, Line};
+use super::output::{Kind, Line, Step};
 use super::totals::Total;
 use super::{Runner, State};
 use crate::lease_record::{Place, StoredLease};
-use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_progress};
+use crate::wire::{Level, Message, Order, SeenPacket, client_of};
 
 impl Runner {
     /// Reads and handles messages of the sniffer.
@@ -46,6 +46,7 @@ impl Runner {
             Message::Lost(loss, count) => self.losses.set(loss, count),
             Message::Adopted(ids) => self.adopt(&ids),
             Message::Stale => self.read_again(),
+            Message::RecordingRotated => self.recording_rotated(),
             Message::CaptureFailed(number) => self.capture_failed(number),
             Message::Settled(number) => self.report_settled(number),
             Message::Text(level, text) => self.print_text(level, &text),
@@ -87,13 +88,21 @@ impl Runner {
 
     /// Prints the line of an effect.
     pub(super) fn print(&mut self, effect: &Effect) {
+        // In a flood, most lines about steps go nowhere, so they are not even made.
+        let step = step(effect).map(|step| {
+            let door = self.doors.door(step.door).name.as_bytes();
+            self.output.kind_of_step(&step, door)
+        });
+        if matches!(step, Some(None)) {
+            return;
+        }
         let mut text = Vec::new();
-        let kind = match transcript::write(effect, &self.doors, &mut text) {
-            Channel::Transcript if is_progress(effect) => Kind::Transcript,
-            Channel::Transcript => Kind::Opening,
-            Channel::Message => Kind::Notice,
-            Channel::Note if self.args.debug => Kind::Debug,
-            Channel::Note => return,
+        let kind = match (transcript::write(effect, &self.doors, &mut text), step) {
+            (_, Some(Some(kind))) => kind,
+            (Channel::Transcript, _) => Kind::Opening,
+            (Channel::Message, _) => Kind::Notice,
+            (Channel::Note, _) if self.args.debug => Kind::Debug,
+            (Channel::Note, _) => return,
         };
         let client = client_of(effect);
         self.output.line(Line { kind, text, client });
@@ -128,6 +137,17 @@ impl Runner {
             }
             None => self.submit([request(None)]),
         }
+    }
+}
+
+/// Returns the step of an attempt that an effect is, if it is one.
+fn step(effect: &Effect) -> Option<Step> {
+    if let Effect::StageReached { client, door, stage } = *effect {
+        Some(Step { client, door, stage, is_timeout: false })
+    } else if let Effect::SequenceTimedOut { client, door, stage } = *effect {
+        Some(Step { client, door, stage, is_timeout: true })
+    } else {
+        None
     }
 }
 

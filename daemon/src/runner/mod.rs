@@ -26,6 +26,7 @@ mod one_time;
 mod orphans;
 mod output;
 mod recent;
+mod recording;
 mod reload;
 mod remember;
 mod replacement;
@@ -215,6 +216,7 @@ impl Runner {
             }
             self.close_due();
             self.take_calls();
+            self.output.tick();
             if self.continue_ending() {
                 break;
             }
@@ -230,7 +232,7 @@ impl Runner {
         let beat = self.heartbeat.due().filter(|_| matches!(self.state, State::Listening));
         let due = due.chain(self.replacement.due()).chain(beat);
         let due = due.chain(self.resolver.as_ref().and_then(ResolverProcess::due));
-        let due = due.chain(self.unwritten_due()).min();
+        let due = due.chain(self.unwritten_due()).chain(self.output.due()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         let closing = self.next_closing();
         // Without the alarm, poll must end in time.

@@ -1,29 +1,34 @@
 //! The output: standard output and standard error, the log file and syslog.
 //!
 //! Lines are written by two threads. If a terminal is stopped or a pipe is full, lines for it are delayed
-//! and in the end lost; a slow syslog does the same to all lines. Neither delays a command.
+//! and in the end lost; a slow disk or syslog does the same to all lines. Neither delays a command. Lines
+//! about stages and timeouts are dropped long before any other.
 
+mod digest;
 mod log;
+mod losses;
+mod queue;
 mod screen;
 mod writer;
 
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use knock_config::LogTime;
 
+use self::digest::Digest;
+pub(super) use self::digest::Step;
 pub(super) use self::log::open_at_once;
+use self::losses::LostLines;
+use self::queue::{Queue, Share};
 use self::screen::Screen;
 use self::writer::{Job, Writer};
 use super::lookup::Names;
 use super::recent::Recent;
-
-/// How many lines may wait to be written.
-const LINES_MAX: usize = 16_384;
 
 /// How long to wait, at the end and before a caller goes on, until lines are written.
 const END_MAX: Duration = Duration::from_secs(5);
@@ -41,8 +46,13 @@ pub(super) struct Line {
 /// The kind of a line, which decides where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A line of the transcript.
-    Transcript,
+    /// A line of the transcript about a step of an attempt. In a flood of them, it is only printed.
+    Step {
+        /// Whether it is logged.
+        is_logged: bool,
+    },
+    /// A line about steps that were not logged, for the log only.
+    Digest,
     /// An important line of the transcript: an opening, a command.
     Opening,
     /// A message that an administrator should always see.
@@ -53,6 +63,25 @@ pub(super) enum Kind {
     Logged,
     /// A line for `--debug`.
     Debug,
+}
+
+impl Kind {
+    const fn is_logged(self) -> bool {
+        match self {
+            Self::Step { is_logged } => is_logged,
+            Self::Digest | Self::Opening | Self::Notice | Self::Logged => true,
+            Self::Aside | Self::Debug => false,
+        }
+    }
+
+    const fn share(self) -> Share {
+        match self {
+            Self::Step { .. } | Self::Debug => Share::Progress,
+            Self::Digest | Self::Opening | Self::Notice | Self::Aside | Self::Logged => {
+                Share::Important
+            }
+        }
+    }
 }
 
 /// Where lines go.
@@ -71,46 +100,41 @@ impl Sinks {
     }
 }
 
-/// Returns a line about lines that were lost.
-fn lost_lines(number: u64) -> String {
-    format!(
-        "knockd: warning: {number} log lines were lost, because they could not be written fast enough"
-    )
-}
-
 /// The queue of lines to be written.
 pub(super) struct Output {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Queue<Job>,
     /// Each receives when a thread has written everything.
     ended: [Receiver<()>; 2],
-    /// How many lines were lost since that was last reported.
-    lost: u64,
+    lost: LostLines,
     /// The latest lines, for the control socket.
     recent: Recent,
+    digest: Digest,
+    verbose: bool,
     /// A request to reopen the log file, for which the queue has no room yet.
     reopening: Option<Sinks>,
 }
 
 impl Output {
     /// Opens the log file and starts the threads.
-    pub(super) fn new(sinks: Sinks, names: Option<Names>) -> Self {
+    pub(super) fn new(sinks: Sinks, resolver: Option<UnixStream>) -> Self {
         let (screen, screen_ended) = Screen::new();
-        let (jobs, to_do) = mpsc::sync_channel(LINES_MAX);
         let (end, ended) = mpsc::channel();
-        let mut writer = Writer::new(sinks, names, screen);
+        let jobs = Queue::new();
+        let names = resolver.map(|resolver| names(resolver, &jobs));
+        let verbose = sinks.verbose;
+        let (writer, to_do) = (Writer::new(sinks, names, screen), jobs.clone());
         thread::spawn(move || {
-            for job in to_do {
-                writer.perform(job);
-            }
-            // This ends the thread of the screen.
-            drop(writer);
+            // After it, the thread of the screen ends.
+            writer.run(&to_do);
             let _ = end.send(());
         });
         Self {
-            jobs: Some(jobs),
+            jobs,
             ended: [ended, screen_ended],
-            lost: 0,
+            lost: LostLines::default(),
             recent: Recent::default(),
+            digest: Digest::default(),
+            verbose,
             reopening: None,
         }
     }
@@ -120,29 +144,47 @@ impl Output {
         &self.recent
     }
 
+    /// Returns when [`tick`](Self::tick) has something to do.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.digest.due().into_iter().chain(self.lost.due()).min()
+    }
+
+    /// Writes what is due about lines that were not logged.
+    pub(super) fn tick(&mut self) {
+        let text = self.digest.take(Some(Instant::now()));
+        self.summarise(text);
+        self.report_lost();
+    }
+
+    fn summarise(&mut self, text: Option<String>) {
+        if let Some(text) = text {
+            self.text(Kind::Digest, text);
+        }
+    }
+
+    /// Returns the kind of the line about a step; `None` if it goes nowhere.
+    pub(super) fn kind_of_step(&mut self, step: &Step, door: &[u8]) -> Option<Kind> {
+        let now = Instant::now();
+        let text = self.digest.take(Some(now));
+        self.summarise(text);
+        let is_logged = self.digest.admits(step, door, now);
+        (is_logged || self.verbose).then_some(Kind::Step { is_logged })
+    }
+
     /// Queues a line.
     pub(super) fn line(&mut self, line: Line) {
-        match line.kind {
-            Kind::Transcript | Kind::Opening | Kind::Notice | Kind::Logged => {
-                self.recent.push(&line.text);
-            }
-            Kind::Aside | Kind::Debug => {}
+        if line.kind.is_logged() {
+            self.recent.push(&line.text);
         }
+        let share = line.kind.share();
         if !self.try_to_reopen() {
-            self.lost = self.lost.saturating_add(1);
+            self.lost.add(share);
             return;
         }
-        if self.lost > 0 {
-            let text = lost_lines(self.lost);
-            let report = Line { kind: Kind::Notice, text: text.into_bytes(), client: None };
-            if !self.put(Job::Line(report)) {
-                self.lost = self.lost.saturating_add(1);
-                return;
-            }
-            self.lost = 0;
-        }
-        if !self.put(Job::Line(line)) {
-            self.lost = self.lost.saturating_add(1);
+        self.report_lost();
+        let bytes = line.text.len();
+        if !self.jobs.put(Job::Line(line), share, bytes) {
+            self.lost.add(share);
         }
     }
 
@@ -161,7 +203,18 @@ impl Output {
     /// Asks another resolver for names. If the queue has no room for this, the resolver ends, and one more
     /// takes its place.
     pub(super) fn resolve_with(&self, resolver: UnixStream) {
-        self.put(Job::Resolver(resolver));
+        let names = names(resolver, &self.jobs);
+        self.jobs.put(Job::Resolver(names), Share::Important, 0);
+    }
+
+    fn report_lost(&mut self) {
+        for text in self.lost.take() {
+            let (bytes, text) = (text.len(), text.into_bytes());
+            let line = Line { kind: Kind::Notice, text, client: None };
+            if !self.jobs.put(Job::Line(line), Share::Important, bytes) {
+                self.lost.add(Share::Important);
+            }
+        }
     }
 
     /// Reopens the log file, after all earlier lines. While there is no room for this in the queue, lines
@@ -173,39 +226,43 @@ impl Output {
 
     /// Returns whether the next line may be queued: no request to reopen comes before it.
     fn try_to_reopen(&mut self) -> bool {
-        let (Some(jobs), Some(sinks)) = (&self.jobs, self.reopening.take()) else { return true };
-        match jobs.try_send(Job::Reopen(sinks)) {
-            Err(TrySendError::Full(Job::Reopen(sinks))) => {
-                self.reopening = Some(sinks);
-                false
-            }
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => true,
+        let Some(sinks) = &self.reopening else { return true };
+        let is_queued = self.jobs.put(Job::Reopen(sinks.clone()), Share::Important, 0);
+        if is_queued {
+            self.reopening = None;
         }
+        is_queued
     }
 
     /// Waits until all lines so far are written, but not forever.
     pub(super) fn flush(&self) {
         let (written, answer) = mpsc::channel();
-        if self.put(Job::Answer(written)) {
+        if self.jobs.put(Job::Answer(written), Share::Important, 0) {
             let _ = answer.recv_timeout(END_MAX);
-        }
-    }
-
-    fn put(&self, job: Job) -> bool {
-        let Some(jobs) = &self.jobs else { return false };
-        match jobs.try_send(job) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
     }
 
     /// Waits until everything is written, but not forever.
     pub(super) fn end(mut self) {
-        drop(self.jobs.take());
+        self.lost.end_pause();
+        let text = self.digest.take(None);
+        self.summarise(text);
+        self.report_lost();
+        self.jobs.close();
         let deadline = Instant::now().checked_add(END_MAX).unwrap_or_else(Instant::now);
         for ended in &self.ended {
             // Lines that are not written by then are lost.
             let _ = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         }
     }
+}
+
+/// Begins to ask a resolver for names, whose answers go into the queue.
+fn names(resolver: UnixStream, jobs: &Queue<Job>) -> Names {
+    let answers = jobs.clone();
+    Names::new(resolver, move |client, name| {
+        let bytes = name.as_ref().map_or(0, Vec::len);
+        // Without room, lines of that client have no name.
+        answers.put(Job::Name(client, name), Share::Progress, bytes);
+    })
 }

@@ -155,7 +155,7 @@ impl Runner {
             self.reload = Reload::Early;
         }
         self.state = State::Starting;
-        let task = self.task(files, false);
+        let task = self.task(files);
         self.sniffer.queue(&Order::Begin(Box::new(task)));
         self.interfaces.forget_captures();
         self.follow_interfaces();

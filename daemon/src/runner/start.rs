@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::num::NonZeroU64;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use super::boot_time::Alarm;
 use super::clock::Clock;
 use super::interfaces::Interfaces;
 use super::lease_store::{Found, LeaseStore};
-use super::lookup::Names;
 use super::notify::Notifier;
 use super::one_time::OneTime;
-use super::output::{Kind, Output, Sinks, open_at_once};
+use super::output::{Kind, Output, Sinks};
+use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
 use super::{Runner, commands::Commands};
 use crate::args::Args;
@@ -122,7 +122,9 @@ impl Runner {
             .map_err(|error| system("remember open doors", &error))?;
         let notify = Notifier::from_environment(args.daemon)
             .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
-        let recording = args.record.as_deref().map(create).transpose()?;
+        let recording =
+            args.record.as_deref().map(|path| RecordingFiles::open(path, args.record_size));
+        let recording = recording.transpose().map_err(|why| failure(&why))?;
         let watch =
             Watch::new().map_err(|error| system("watch for changes of addresses", &error))?;
         let links =
@@ -134,6 +136,7 @@ impl Runner {
         let (resolver, names) = resolver.unzip();
         let sinks = sinks(args, &settings);
         let records = recording.is_some();
+        let (recording, old_recording) = recording.map(|files| (files.file, files.old)).unzip();
         let (sniffer, socket) = start_sniffer(recording)?;
         let clock = Clock::new();
         let mut runner = Self {
@@ -152,7 +155,7 @@ impl Runner {
             unremembered: BTreeSet::new(),
             keeps_doors: false,
             clock,
-            output: Output::new(sinks, names.map(Names::new)),
+            output: Output::new(sinks, names),
             resolver,
             sniffer: super::SnifferProcess::new(sniffer, socket),
             heartbeat: super::Heartbeat::new(Instant::now()),
@@ -176,8 +179,8 @@ impl Runner {
         };
         runner.warn_of_missing_user(&config);
         runner.make_control();
-        let task = runner.task(files, records);
-        runner.sniffer.queue(&Order::Begin(Box::new(task)));
+        let task = Task { records, ..runner.task(files) };
+        runner.give(task, old_recording.flatten());
         runner.follow_interfaces();
         runner.take_found(found);
         Ok(runner)
@@ -199,14 +202,26 @@ impl Runner {
         self.output.text(Kind::Notice, text);
     }
 
-    /// Returns what a sniffer is to do.
-    pub(super) fn task(&self, files: Files, records: bool) -> Task {
+    /// Gives a new sniffer its task, and the file in which a recording goes on from so many bytes on.
+    fn give(&mut self, task: Task, old_recording: Option<(File, NonZeroU64)>) {
+        match old_recording {
+            Some((old, bytes_max)) => {
+                let task = Task { record_max: Some(bytes_max), ..task };
+                self.sniffer.queue_with(&Order::Begin(Box::new(task)), old.into());
+            }
+            None => self.sniffer.queue(&Order::Begin(Box::new(task))),
+        }
+    }
+
+    /// Returns what a sniffer is to do that records nothing.
+    pub(super) fn task(&self, files: Files) -> Task {
         Task {
             addresses: self.local.iter().copied().collect(),
             ipv4_only: self.args.only_ip_v4,
             every_line: sinks(&self.args, &self.settings).want_every_line(),
             debug: self.args.debug,
-            records,
+            records: false,
+            record_max: None,
             max_attempts: self.args.max_attempts,
             becomes: self.settings.user,
             files,
@@ -273,17 +288,6 @@ fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
 
 fn system(what: &str, error: &io::Error) -> Failure {
     failure(&format_args!("cannot {what}: {}", Cause(error)))
-}
-
-/// Creates the file for a recording. Only its owner may read it, because it shows the sequence of every
-/// door that opens.
-fn create(path: &Path) -> Result<File, Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let file = open_at_once(&mut options, path);
-    file.map_err(|error| {
-        failure(&format_args!("cannot write the recording {}: {}", shown(path), Cause(&error)))
-    })
 }
 
 /// Starts the program a second time, to read packets.

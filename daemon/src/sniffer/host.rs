@@ -213,10 +213,13 @@ impl EngineHost {
         Some(self.listens_for())
     }
 
-    /// Writes buffered packets to the recording.
-    pub(super) fn flush_recording(&mut self) {
+    /// Writes buffered packets to the recording, and reports if it went on in another file.
+    pub(super) fn flush_recording(&mut self, outbox: &mut Outbox) {
         if let Some(recording) = &mut self.recording {
             recording.flush();
+            for _ in 0..recording.take_full() {
+                outbox.push(&Message::RecordingRotated);
+            }
         }
     }
 

@@ -36,7 +36,7 @@ use self::end::End;
 use self::host::{DecodedPacket, EngineHost};
 use self::merge::Merge;
 use self::outbox::Outbox;
-use self::recording::Recording;
+use self::recording::{Recording, Rotation};
 use self::runner_socket::RunnerSocket;
 use self::timeline::{before, wait};
 use crate::exit::Exit;
@@ -131,19 +131,21 @@ enum Outcome {
 
 impl<'a> Sniffer<'a> {
     /// Gives up all privileges, and reports that it listens. The captures come with later orders.
-    fn new(task: Task, runner: RunnerSocket, outbox: &'a mut Outbox) -> Result<Self, End> {
+    fn new(task: Task, mut runner: RunnerSocket, outbox: &'a mut Outbox) -> Result<Self, End> {
         let failed = |what| move |error| End::System(what, error);
         let doors = doors(task.files)?;
         let listening = Listening::at(task.addresses).with_ipv4_only(task.ipv4_only);
-        let recording = task.records.then(recording_on_output).transpose();
+        let rotation =
+            task.record_max.map(|max| Ok(Rotation::new(runner.descriptor()?.into(), max)));
+        let rotation = rotation.transpose()?;
+        let recording = task.records.then(|| recording_on_output(rotation)).transpose();
         let recording = recording.map_err(failed("cannot write the recording"))?;
         let limits = Limits { hash_seed: seed(), ..Limits::with_attempts(task.max_attempts) };
         let nonblocking = runner.set_nonblocking();
         nonblocking.map_err(failed("cannot use the socket to the process that runs commands"))?;
-        let (sockets, file) = ([outbox.as_fd(), runner.as_fd()], recording.as_ref());
-        let file = file.and_then(Recording::as_fd);
-        let attempts = task.max_attempts.get();
-        let shortfalls = sandbox::enter(task.becomes, sockets, file, attempts);
+        let sockets = [outbox.as_fd(), runner.as_fd()];
+        let files = recording.as_ref().map(Recording::files).unwrap_or_default();
+        let shortfalls = sandbox::enter(task.becomes, sockets, &files, task.max_attempts.get());
         for shortfall in shortfalls.map_err(End::Sandbox)? {
             outbox.text(Level::Warning, &shortfall);
         }
@@ -245,7 +247,7 @@ impl<'a> Sniffer<'a> {
         }
         // Time goes on without captures, too.
         host.advance(merge.complete().unwrap_or_else(|| before(now, GRACE)), outbox);
-        host.flush_recording();
+        host.flush_recording(outbox);
     }
 
     /// Handles the orders that are there. Orders that came before the runner ended count.
@@ -361,7 +363,7 @@ impl<'a> Sniffer<'a> {
 
     /// Writes what is left of the recording, and sends the last losses.
     fn finish(&mut self) {
-        self.host.flush_recording();
+        self.host.flush_recording(self.outbox);
         self.send_losses();
     }
 }
@@ -373,8 +375,8 @@ fn doors(files: Files) -> Result<Doors, End> {
     knock_config::doors(&config).map_err(|_| End::Configuration)
 }
 
-fn recording_on_output() -> io::Result<Recording> {
-    Ok(Recording::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+fn recording_on_output(rotation: Option<Rotation>) -> io::Result<Recording> {
+    Ok(Recording::new(File::from(io::stdout().as_fd().try_clone_to_owned()?), rotation))
 }
 
 /// Returns a number that no one can guess.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
@@ -25,11 +26,33 @@ use crate::wire::CaptureNumber;
 pub(crate) struct Recording {
     /// `None` after a write error.
     writer: Option<PcapNgWriter<BufWriter<File>>>,
+    /// How many bytes the file has.
+    bytes: u64,
+    rotation: Option<Rotation>,
     captures: Vec<Described>,
+    /// The addresses that count.
+    addresses: Vec<IpAddr>,
     /// How many descriptions of interfaces the file has.
     described: u32,
     /// How many packets were not recorded.
     missed: u64,
+}
+
+/// How a recording goes on in another file when one is full.
+pub(crate) struct Rotation {
+    /// The file to go on in. What is in it, which is older, is lost then.
+    other: File,
+    /// From how many bytes on a file is full.
+    bytes_max: NonZeroU64,
+    /// How many files became full since that was last asked for.
+    full: u32,
+}
+
+impl Rotation {
+    /// Returns the rotation to another file that is open for appending.
+    pub(crate) const fn new(other: File, bytes_max: NonZeroU64) -> Self {
+        Self { other, bytes_max, full: 0 }
+    }
 }
 
 /// A capture that the file describes.
@@ -50,18 +73,59 @@ pub(crate) struct RecordedCapture {
 
 impl Recording {
     /// Begins a recording in a file.
-    pub(crate) fn new(file: File) -> Self {
+    pub(crate) fn new(file: File, rotation: Option<Rotation>) -> Self {
         let writer = PcapNgWriter::new(BufWriter::new(file)).ok();
-        Self { writer, captures: Vec::new(), described: 0, missed: 0 }
+        Self {
+            writer,
+            bytes: 0,
+            rotation,
+            captures: Vec::new(),
+            addresses: Vec::new(),
+            described: 0,
+            missed: 0,
+        }
     }
 
-    /// Returns the file, unless it could not be written.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.writer.as_ref().map(|writer| writer.get_ref().get_ref().as_fd())
+    /// Returns the files, unless the first could not be written.
+    pub(crate) fn files(&self) -> Vec<BorrowedFd<'_>> {
+        let Some(writer) = &self.writer else { return Vec::new() };
+        let other = self.rotation.as_ref().map(|rotation| rotation.other.as_fd());
+        [writer.get_ref().get_ref().as_fd()].into_iter().chain(other).collect()
+    }
+
+    /// Returns how often the recording went on in another file since this was last asked.
+    pub(crate) fn take_full(&mut self) -> u32 {
+        self.rotation.as_mut().map_or(0, |rotation| std::mem::take(&mut rotation.full))
+    }
+
+    /// Goes on in the other file if the present one is full.
+    fn rotate_if_full(&mut self) {
+        let Some(rotation) = &mut self.rotation else { return };
+        if self.bytes < rotation.bytes_max.get() {
+            return;
+        }
+        let Some(writer) = self.writer.take() else { return };
+        let next = writer.into_inner().into_inner().map_err(drop).and_then(|full| {
+            rotation.other.set_len(0).map_err(drop)?;
+            let next = std::mem::replace(&mut rotation.other, full);
+            PcapNgWriter::new(BufWriter::new(next)).map_err(drop)
+        });
+        self.bytes = 0;
+        self.described = 0;
+        match next {
+            Ok(writer) => {
+                rotation.full = rotation.full.saturating_add(1);
+                self.writer = Some(writer);
+                let addresses = std::mem::take(&mut self.addresses);
+                self.describe(&addresses);
+            }
+            Err(()) => self.missed = self.missed.saturating_add(1),
+        }
     }
 
     /// Adds a capture, whose packets count at these addresses.
     pub(crate) fn add(&mut self, capture: RecordedCapture, addresses: &[IpAddr]) {
+        addresses.clone_into(&mut self.addresses);
         let block = description(&capture, addresses);
         self.captures.push(Described { capture, id: self.described, has_ended: false });
         self.describe_one(block);
@@ -76,6 +140,7 @@ impl Recording {
 
     /// Describes all captures again, because from now on other addresses count.
     pub(crate) fn describe(&mut self, addresses: &[IpAddr]) {
+        addresses.clone_into(&mut self.addresses);
         self.captures.retain(|one| !one.has_ended);
         let mut blocks = Vec::new();
         for (one, id) in self.captures.iter_mut().zip(self.described..) {
@@ -100,6 +165,7 @@ impl Recording {
         length: u32,
         captured: &[u8],
     ) {
+        self.rotate_if_full();
         let mut described = self.captures.iter();
         let Some(found) = described.find(|one| one.capture.number == capture) else { return };
         let interface_id = found.id;
@@ -134,8 +200,13 @@ impl Recording {
         &mut self,
         write: impl FnOnce(&mut PcapNgWriter<BufWriter<File>>) -> Result<usize, PcapNgWriteError>,
     ) {
-        if self.writer.as_mut().is_some_and(|writer| write(writer).is_err()) {
-            self.give_up();
+        match self.writer.as_mut().map(write) {
+            Some(Ok(length)) => {
+                let length = u64::try_from(length).unwrap_or(u64::MAX);
+                self.bytes = self.bytes.saturating_add(length);
+            }
+            Some(Err(_)) => self.give_up(),
+            None => {}
         }
     }
 

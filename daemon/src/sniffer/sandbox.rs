@@ -48,14 +48,14 @@ impl fmt::Display for Shortfall {
 }
 
 /// Gives up all privileges for good, and becomes the user `becomes`, if there is one. Afterwards nothing
-/// can be sent but to the runner, by these descriptors of the socket to it. A recording can be written.
+/// can be sent but to the runner, by these descriptors of the socket to it. Recordings can be written.
 ///
 /// # Errors
 /// [`SandboxError`] if privileges could not be given up.
 pub(crate) fn enter(
     becomes: Option<User>,
     runner: [BorrowedFd<'_>; 2],
-    recording: Option<BorrowedFd<'_>>,
+    recordings: &[BorrowedFd<'_>],
     max_attempts: u32,
 ) -> Result<Vec<Shortfall>, SandboxError> {
     let mut shortfalls = Vec::new();
@@ -67,7 +67,7 @@ pub(crate) fn enter(
     if !deny_file_system()? {
         shortfalls.push(Shortfall::Landlock);
     }
-    if !filter_system_calls(runner, recording)? {
+    if !filter_system_calls(runner, recordings)? {
         shortfalls.push(Shortfall::Seccomp);
     }
     Ok(shortfalls)
@@ -110,6 +110,7 @@ const CALLS: &[i64] = &[
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_sendto,
+    libc::SYS_ftruncate,
     libc::SYS_recvmsg,
     libc::SYS_ppoll,
     #[cfg(target_arch = "x86_64")]
@@ -156,34 +157,36 @@ const REFUSED: &[i64] = &[
 /// Returns whether system calls can be filtered on this processor type.
 fn filter_system_calls(
     runner: [BorrowedFd<'_>; 2],
-    recording: Option<BorrowedFd<'_>>,
+    recordings: &[BorrowedFd<'_>],
 ) -> Result<bool, SandboxError> {
     let Some(processor) = sandbox::processor() else { return Ok(false) };
     let own = Own {
         process: std::process::id().into(),
         sockets: runner.map(|socket| number(socket.as_raw_fd())),
-        recording: recording.map(|file| number(file.as_raw_fd())),
+        recordings: recordings.iter().map(|file| number(file.as_raw_fd())).collect(),
     };
-    for program in programs(processor, own)? {
+    for program in programs(processor, &own)? {
         sandbox::apply(&program)?;
     }
     Ok(true)
 }
 
 /// What belongs to the process, as arguments of its system calls.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Own {
     process: u64,
     sockets: [u64; 2],
-    recording: Option<u64>,
+    recordings: Vec<u64>,
 }
 
 /// Returns two filters. A call passes through both, and the stricter action counts.
-fn programs(processor: TargetArch, own: Own) -> Result<[BpfProgram; 2], SandboxError> {
+fn programs(processor: TargetArch, own: &Own) -> Result<[BpfProgram; 2], SandboxError> {
     let mut refused = sandbox::any_arguments(REFUSED);
     for (call, arguments) in by_argument(own) {
         let rules = arguments.into_iter().map(|(place, allowed)| match allowed {
             Allowed::OneOf(values) => {
+                // No descriptor has the number: nothing is allowed.
+                let values = if values.is_empty() { vec![u64::MAX] } else { values };
                 sandbox::rule(values.into_iter().map(|value| (place, SeccompCmpOp::Ne, value)))
             }
             Allowed::Without(bit) => sandbox::rule([(place, SeccompCmpOp::MaskedEq(bit), bit)]),
@@ -208,18 +211,23 @@ enum Allowed {
 type ByArgument = (i64, Vec<(u8, Allowed)>);
 
 /// Returns calls that are refused unless their arguments have certain values.
-fn by_argument(own: Own) -> Vec<ByArgument> {
+fn by_argument(own: &Own) -> Vec<ByArgument> {
     let one_of = |place, numbers: &[i32]| {
         (place, Allowed::OneOf(numbers.iter().map(|&one| number(one)).collect()))
     };
     let sockets = || (0, Allowed::OneOf(own.sockets.to_vec()));
-    let outputs = own.sockets.into_iter().chain(own.recording).collect();
+    let outputs = own.sockets.iter().chain(&own.recordings).copied().collect();
     vec![
         // Packets could be sent through packet sockets, and what others write read from descriptors.
         (libc::SYS_read, vec![sockets()]),
         (libc::SYS_write, vec![(0, Allowed::OneOf(outputs))]),
         (libc::SYS_sendto, vec![sockets()]),
         (libc::SYS_recvmsg, vec![sockets()]),
+        // A recording that goes on in the other file empties that first.
+        (
+            libc::SYS_ftruncate,
+            vec![(0, Allowed::OneOf(own.recordings.clone())), (1, Allowed::OneOf(vec![0]))],
+        ),
         // A new filter, and nothing else, such as receiving the packets of other machines. Much in the
         // kernel can be reached by other options of packet sockets.
         (
@@ -259,12 +267,14 @@ mod tests {
     use super::*;
     use crate::sandbox::evaluate;
 
-    const OWN: Own = Own { process: 77, sockets: [3, 4], recording: Some(1) };
+    fn own() -> Own {
+        Own { process: 77, sockets: [3, 4], recordings: vec![1, 5] }
+    }
 
     /// Returns what becomes of a call: the stricter of what both filters say.
     fn outcome(call: i64, arguments: [u64; 6]) -> SeccompAction {
         let processor = sandbox::processor().unwrap();
-        let outcomes = programs(processor, OWN).unwrap();
+        let outcomes = programs(processor, &own()).unwrap();
         let [first, second] = outcomes.map(|one| evaluate(&one, processor, call, arguments));
         match (&first, &second) {
             (SeccompAction::KillProcess, _) | (_, SeccompAction::Allow) => first,
@@ -284,6 +294,10 @@ mod tests {
             (libc::SYS_write, [4, 0, 0], SeccompAction::Allow),
             (libc::SYS_write, [1, 0, 0], SeccompAction::Allow),
             (libc::SYS_write, [2, 0, 0], sandbox::refuse()),
+            (libc::SYS_write, [5, 0, 0], SeccompAction::Allow),
+            (libc::SYS_ftruncate, [5, 0, 0], SeccompAction::Allow),
+            (libc::SYS_ftruncate, [5, 1, 0], sandbox::refuse()),
+            (libc::SYS_ftruncate, [4, 0, 0], sandbox::refuse()),
             (libc::SYS_sendto, [1, 0, 0], sandbox::refuse()),
             (libc::SYS_setsockopt, [file, level, filter], SeccompAction::Allow),
             (libc::SYS_setsockopt, [file, packet, filter], sandbox::refuse()),
@@ -310,9 +324,9 @@ mod tests {
     /// So that a new call is added on purpose, and the documents are changed.
     #[test]
     fn as_many_calls_are_allowed_as_the_documents_say() {
-        let by_argument = by_argument(OWN).len();
+        let by_argument = by_argument(&own()).len();
         let poll = usize::from(cfg!(target_arch = "x86_64"));
-        assert_eq!((CALLS.len(), by_argument), (27 + poll, 9));
+        assert_eq!((CALLS.len(), by_argument), (28 + poll, 10));
     }
 
     #[test]
@@ -320,7 +334,7 @@ mod tests {
         let own = sandbox::processor().unwrap();
         let is_x86 = own == TargetArch::x86_64;
         let other = if is_x86 { TargetArch::aarch64 } else { TargetArch::x86_64 };
-        for program in programs(own, OWN).unwrap() {
+        for program in programs(own, &self::own()).unwrap() {
             let outcome = evaluate(&program, other, libc::SYS_read, [3, 0, 0, 0, 0, 0]);
             assert_eq!(outcome, SeccompAction::KillProcess);
         }

@@ -34,6 +34,8 @@ pub(crate) enum Message {
     Stale,
     /// Nothing can be read from this packet socket. It was closed.
     CaptureFailed(CaptureNumber),
+    /// The recording was full, and goes on in the other file.
+    RecordingRotated,
     /// All orders before the one to report this have taken effect.
     Settled(u32),
     /// A text for the administrator.
@@ -103,6 +105,9 @@ impl Message {
             Self::Alive => (Some(Fields { kind: kind::ALIVE, ..Fields::default() }), vec![]),
             Self::Ended => (Some(Fields { kind: kind::ENDED, ..Fields::default() }), vec![]),
             Self::Stale => (Some(Fields { kind: kind::STALE, ..Fields::default() }), vec![]),
+            Self::RecordingRotated => {
+                (Some(Fields { kind: kind::RECORDING_ROTATED, ..Fields::default() }), vec![])
+            }
             Self::CaptureFailed(number) => {
                 let (kind, number) = (kind::CAPTURE_FAILED, number.0.into());
                 (Some(Fields { kind, number, ..Fields::default() }), vec![])
@@ -204,6 +209,7 @@ fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, Inv
         kind::ALIVE => Message::Alive,
         kind::ENDED => Message::Ended,
         kind::STALE => Message::Stale,
+        kind::RECORDING_ROTATED => Message::RecordingRotated,
         kind::CAPTURE_FAILED => {
             let number = u32::try_from(fields.number).map_err(|_| InvalidMessage)?;
             Message::CaptureFailed(CaptureNumber(number))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use knock_config::FileName;
 use knock_config::Files;
@@ -63,6 +63,9 @@ pub(crate) struct Task {
     pub(crate) debug: bool,
     /// Whether standard output is the recording.
     pub(crate) records: bool,
+    /// From how many bytes on it continues in another file, whose descriptor comes with the order; `None`
+    /// if it has no limit.
+    pub(crate) record_max: Option<NonZeroU64>,
     pub(crate) max_attempts: NonZeroU32,
     /// The user and the group to become; `None` to stay the present user.
     pub(crate) becomes: Option<User>,
@@ -184,10 +187,20 @@ impl Writer {
     }
 
     fn task(&mut self, task: &Task) {
-        let Task { addresses, ipv4_only, every_line, debug, records, max_attempts, becomes, files } =
-            task;
+        let Task {
+            addresses,
+            ipv4_only,
+            every_line,
+            debug,
+            records,
+            record_max,
+            max_attempts,
+            becomes,
+            files,
+        } = task;
         self.addresses(addresses);
         self.0.extend([*ipv4_only, *every_line, *debug, *records].map(u8::from));
+        self.0.extend(record_max.map_or(0, NonZeroU64::get).to_be_bytes());
         self.0.extend(max_attempts.get().to_be_bytes());
         self.0.push(u8::from(becomes.is_some()));
         if let Some(User { user, group }) = becomes {
@@ -320,6 +333,7 @@ impl<'a> Reader<'a> {
         let addresses = self.addresses()?;
         let [ipv4_only, every_line, debug, records] =
             [self.flag()?, self.flag()?, self.flag()?, self.flag()?];
+        let record_max = NonZeroU64::new(u64::from_be_bytes(self.array()?));
         let max_attempts = NonZeroU32::new(self.word()?).ok_or(InvalidOrder)?;
         let becomes = if self.flag()? {
             Some(User { user: self.word()?, group: self.word()? })
@@ -332,6 +346,7 @@ impl<'a> Reader<'a> {
             every_line,
             debug,
             records,
+            record_max,
             max_attempts,
             becomes,
             files: self.files()?,
@@ -357,14 +372,15 @@ mod tests {
             ipv4_only: true,
             every_line: false,
             debug: true,
-            records: false,
+            records: true,
+            record_max: NonZeroU64::new(1_000_000),
             max_attempts: NonZeroU32::new(7).unwrap(),
             becomes: Some(User { user: 65_534, group: 65_533 }),
             files: files(),
         };
         let run = RunId::from_bits(0x0123_4567_89ab_cdef);
         vec![
-            Order::Begin(Box::new(Task { becomes: None, ..task.clone() })),
+            Order::Begin(Box::new(Task { becomes: None, record_max: None, ..task.clone() })),
             Order::Begin(Box::new(task)),
             Order::CommandEnded { run, status: CommandStatus(255) },
             Order::OneTimeMarked { mark: MarkId::from_bits(u64::MAX - 3), is_marked: true },

@@ -106,6 +106,82 @@ fn a_flood_from_forged_sources_at_one_door_keeps_no_other_door_shut_or_open() {
     assert!(ended.errors.contains(" openings were refused since the start"), "{}", ended.errors);
 }
 
+/// Two doors that log into a file.
+const LOGGED: &str = "
+[options]
+    LogFile = DIR/log
+[flooded]
+    sequence = 7001,7002
+    tcpflags = syn
+    seq_timeout = 1
+    command = true
+[honest]
+    sequence = 7003
+    tcpflags = syn
+    command = true %IP%
+";
+
+#[test]
+fn in_a_flood_of_first_knocks_the_log_has_every_opening_and_counts_the_rest() {
+    const ROUNDS: u32 = 20;
+    const FORGED: u32 = 500;
+    let name = "in_a_flood_of_first_knocks_the_log_has_every_opening_and_counts_the_rest";
+    let Some(scene) = Scene::new(name, &[], "") else { return };
+    scene.configure(&scene.placed(LOGGED));
+    let mut injector = Injector::new(&scene);
+    let daemon = scene.start("-i server");
+    for round in 0..ROUNDS {
+        for number in 0..FORGED {
+            let source = Ipv4Addr::from(0x0a01_0000 + round * FORGED + number).to_string();
+            injector.knock(&source, "192.0.2.1", &[7001], &[]);
+        }
+        let client = format!("203.0.113.{}", round + 1);
+        injector.knock(&client, "192.0.2.1", &[7003], &[]);
+        // Whatever else is to be written, the opening comes.
+        let opened = format!("] {client}: honest: OPEN SESAME\n");
+        assert!(
+            comes_true(|| scene.read("log").contains(&opened)),
+            "{opened}{}",
+            scene.read("log")
+        );
+    }
+    let forged = usize::try_from(ROUNDS * FORGED).unwrap();
+    let ended = comes_true(|| daemon.output().matches("sequence timeout").count() == forged);
+    assert!(ended, "{}", daemon.errors());
+    daemon.signal("TERM");
+    let ended = daemon.finish();
+    assert_eq!(ended.status, Some(0));
+    // Standard output has the whole transcript, and nothing else.
+    assert_eq!(ended.output.matches(": flooded: Stage 1\n").count(), forged);
+    assert!(!ended.output.contains("flood: "));
+    let log = scene.read("log");
+    for (step, summary) in
+        [("flooded: Stage 1\n", " Stage 1"), ("flooded: sequence timeout", " sequence timeout")]
+    {
+        let logged = log.matches(step).count();
+        assert!((10..forged / 2).contains(&logged), "{logged}: {log}");
+        let honest = if step.contains("Stage") { usize::try_from(ROUNDS).unwrap() } else { 0 };
+        let counted = summarised(&log, summary);
+        let honest_logged = log.matches("honest: Stage 1\n").count();
+        let honest_left = if honest > 0 { honest - honest_logged } else { 0 };
+        assert_eq!(logged + counted, forged + honest_left, "{log}");
+    }
+    assert!(log.contains(" clients in 10.1.0.0/"), "{log}");
+    for kind in ["OPEN SESAME\n", "honest: running command: true 203.0.113."] {
+        assert_eq!(log.matches(kind).count(), usize::try_from(ROUNDS).unwrap(), "{log}");
+    }
+}
+
+/// Returns how many lines of a kind the summaries of a log count.
+fn summarised(log: &str, kind: &str) -> usize {
+    let summaries = log.lines().filter(|line| line.contains("] knockd: flood: "));
+    let counts = summaries.flat_map(|line| {
+        let (_, counts) = line.rsplit_once(": ").unwrap();
+        counts.split(", ").filter_map(|count| count.strip_suffix(kind))
+    });
+    counts.map(|count| count.parse::<usize>().unwrap()).sum()
+}
+
 /// Waits until a condition is true, while more frames come than the sniffer can read, because it is
 /// stopped most of the time. Returns whether it became true.
 fn comes_true_while_frames_come(

@@ -1,7 +1,10 @@
 //! From the start to the end: recordings, reloads, one-time sequences and open doors.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use knock_replay::{Exit, Streams};
@@ -102,6 +105,42 @@ fn a_recording_has_the_time_of_each_packet() {
     for (stamp, came) in stamps.iter().zip(came) {
         assert!(came.contains(stamp), "{stamp} {came:?}");
     }
+}
+
+/// A door that every knock opens.
+const ONE_KNOCK: &str = "[one]\nsequence = 7001\ntcpflags = syn\ncommand =\n";
+
+#[test]
+fn a_recording_that_is_full_goes_on_in_another_file_and_no_packet_is_missing() {
+    let name = "a_recording_that_is_full_goes_on_in_another_file_and_no_packet_is_missing";
+    let Some(scene) = Scene::new(name, &[], ONE_KNOCK) else { return };
+    let mut injector = Injector::new(&scene);
+    let daemon = scene.start("-i server --record DIR/record.pcapng --record-size 1");
+    let client = |number: u32| Ipv4Addr::from(0x0a02_0000 + number).to_string();
+    let (mut sent, mut opened, mut first_files) = (Vec::new(), Vec::new(), BTreeSet::new());
+    // A packet takes about 90 bytes: both files become full, the first one is emptied, and used again.
+    for round in 0_u32..60 {
+        for number in 0..500 {
+            let client = client(500 * round + number);
+            injector.knock(&client, "192.0.2.1", &[7001], &[]);
+            sent.push(format!("{client}: one: OPEN SESAME"));
+        }
+        daemon.wait_for(sent.last().unwrap());
+        let sizes = ["record.pcapng", "record.pcapng.1"]
+            .map(|name| fs::metadata(scene.path(name)).unwrap().len());
+        assert!(sizes.iter().all(|&size| size < 1_100_000), "{sizes:?}");
+        first_files.insert(fs::metadata(scene.path("record.pcapng")).unwrap().ino());
+    }
+    assert_eq!(first_files.len(), 2);
+    daemon.end();
+    for file in ["record.pcapng.1", "record.pcapng"] {
+        let transcript = replay(&scene, file);
+        opened.extend(
+            transcript.lines().filter(|line| line.ends_with(": OPEN SESAME")).map(str::to_owned),
+        );
+    }
+    assert!(opened.len() > 10_000, "{}", opened.len());
+    assert_eq!(opened, sent[sent.len() - opened.len()..]);
 }
 
 #[test]

@@ -49,6 +49,8 @@ fn calls_that_libraries_may_try_are_refused_and_the_sniffer_keeps_running() {
         socket(libc::AF_PACKET, libc::SOCK_RAW),
         socket(libc::AF_NETLINK, libc::SOCK_RAW),
         socket(libc::AF_UNIX, libc::SOCK_STREAM),
+        // Without a recording, no file can be emptied.
+        Call(libc::SYS_ftruncate, [2, 0, 0, 0, 0, 0], ""),
         // Pushing input into a terminal.
         Call(libc::SYS_ioctl, [0, libc::TIOCSTI, TEXT, 0, 0, 0], "x"),
     ] {

@@ -1,12 +1,15 @@
 //! `--lookup`: names of clients, which must not delay anything else.
 
+use std::collections::VecDeque;
 use std::fs;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
 
 use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
+use crate::resolver::answer;
 
 #[test]
 fn lines_have_the_address_and_the_name_of_a_client() {
@@ -95,6 +98,62 @@ fn a_resolver_that_never_answers_delays_lines_and_no_command() {
     let outcome = daemon.end();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
     machine.wait_for_no_process();
+}
+
+#[test]
+fn a_slow_name_server_delays_no_line_for_long_and_loses_none() {
+    let name = "a_slow_name_server_delays_no_line_for_long_and_loses_none";
+    let Some(machine) = machine(name) else { return };
+    let server = silent_name_server(&machine);
+    let answering = thread::spawn(move || {
+        // Each answer comes 0.8 seconds after its question, whatever else was asked.
+        let mut late: VecDeque<(Instant, Vec<u8>, SocketAddr)> = VecDeque::new();
+        let mut answered = 0_u32;
+        loop {
+            let now = Instant::now();
+            while let Some((_, answer, to)) = late.pop_front_if(|(due, ..)| *due <= now) {
+                server.send_to(&answer, to).unwrap();
+                answered += 1;
+            }
+            server.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            let mut query = [0; 512];
+            let Ok((length, from)) = server.recv_from(&mut query) else { continue };
+            if query[..length].windows(3).any(|part| part == b"end") {
+                return answered;
+            }
+            let due = Instant::now() + Duration::from_millis(800);
+            late.push_back((due, answer(&query[..length], "slow", false), from));
+        }
+    });
+    let daemon = Daemon::start(&machine, "--lookup -g DIR/log");
+    // Far more clients than can be looked up in the time, which all come at once.
+    let clients = 60;
+    for last in 1..=clients {
+        machine.knocker([127, 0, 1, last]).knock(&[7000, 8000]);
+    }
+    let begin = Instant::now();
+    machine.wait_for_lines("opened", clients.into());
+    let opened = || machine.folder.read("log").matches("OPEN SESAME").count();
+    wait_until("all openings are logged", || opened() >= usize::from(clients));
+    // One after the other, they would take 48 seconds, and 12 with four at a time.
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    // A name that came too late for its line is there for the next one.
+    wait_until("there is a name", || {
+        machine.knocker([127, 0, 1, 1]).knock(&[7000]);
+        machine.folder.read("log").contains("] 127.0.1.1 (slow.example): door: Stage 1\n")
+    });
+    assert_eq!(daemon.end().status, Some(0));
+    let log = machine.folder.read("log");
+    for last in 1..=clients {
+        let with_name = format!("] 127.0.1.{last} (slow.example): door: OPEN SESAME\n");
+        let without = format!("] 127.0.1.{last}: door: OPEN SESAME\n");
+        let count = log.matches(&with_name).count() + log.matches(&without).count();
+        assert_eq!(count, 1, "127.0.1.{last}: {log}");
+    }
+    let last = machine.on_network(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    last.send_to(b"end", (Ipv4Addr::new(127, 0, 0, 53), 53)).unwrap();
+    // The server was asked, or this test has shown nothing.
+    assert!(answering.join().unwrap() >= 1);
 }
 
 #[test]

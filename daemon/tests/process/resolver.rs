@@ -157,7 +157,7 @@ fn cwd() -> u64 {
 }
 
 /// Returns the answer to a question for the name of an address: a host of `example`.
-fn answer(query: &[u8], host: &str, is_cut: bool) -> Vec<u8> {
+pub(crate) fn answer(query: &[u8], host: &str, is_cut: bool) -> Vec<u8> {
     let end = 12 + query[12..].iter().position(|&byte| byte == 0).unwrap() + 5;
     let flags = if is_cut { [0x83, 0x80] } else { [0x81, 0x80] };
     let answers = u8::from(!is_cut);

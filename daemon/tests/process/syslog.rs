@@ -71,6 +71,57 @@ fn a_syslog_that_is_missing_or_reads_nothing_delays_no_command() {
     assert_eq!(daemon.end().status, Some(0));
 }
 
+#[test]
+fn while_a_log_is_slow_steps_are_dropped_and_counted_and_openings_are_not() {
+    const ROUNDS: usize = 100;
+    const STEPS: usize = 400;
+    let name = "while_a_log_is_slow_steps_are_dropped_and_counted_and_openings_are_not";
+    let config = "[options]\nUseSyslog\n[noise]\nsequence = 7001:udp,7009:udp\ncommand =\n\
+                  [open]\nsequence = 7002:udp\ncommand = echo x >> DIR/opened\n";
+    let Some((machine, syslog)) = machine(name, config, &[]) else { return };
+    // With all lines printed as well, more wait to be written than the log alone would get.
+    let daemon = Daemon::start(&machine, "-v");
+    let (noise, opener) = (machine.knocker([127, 0, 0, 1]), machine.knocker([127, 0, 0, 2]));
+    for round in 1..=ROUNDS {
+        for _ in 0..STEPS {
+            noise.knock(&[7001]);
+        }
+        opener.knock(&[7002]);
+        // No knock is lost on the way.
+        machine.wait_for_lines("opened", round);
+    }
+    // Only now syslog is read.
+    let mut texts: Vec<String> = Vec::new();
+    daemon.runner.signal(Signal::SIGTERM);
+    while texts.last().is_none_or(|text| text != "shutting down") {
+        let mut bytes = [0; 4096];
+        match syslog.recv(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => texts.push(text(&without_time(&bytes[..received.unwrap()]))),
+        }
+    }
+    let outcome = daemon.live.finish();
+    assert_eq!(outcome.status, Some(0));
+    let count = |end: &str| texts.iter().filter(|text| text.ends_with(end)).count();
+    assert_eq!(count("127.0.0.2: open: OPEN SESAME"), ROUNDS, "{texts:#?}");
+    let commands = texts.iter().filter(|text| text.starts_with("open: running command: echo"));
+    assert_eq!(commands.count(), ROUNDS);
+    assert_eq!(outcome.stdout.matches("127.0.0.2: open: OPEN SESAME\n").count(), ROUNDS);
+    // Every step was printed, or is counted.
+    let printed = outcome.stdout.matches(": noise: Stage 1\n").count()
+        + outcome.stdout.matches(": open: Stage 1\n").count();
+    let dropped = outcome.stderr.lines().filter_map(|text| {
+        let text = text.strip_prefix("knockd: warning: ")?;
+        text.strip_suffix(
+            " lines about stages and timeouts were dropped, because the log could not be written fast \
+             enough",
+        )
+    });
+    let dropped: usize = dropped.map(|count| count.parse::<usize>().unwrap()).sum();
+    assert!(dropped > 0, "{}", outcome.stderr);
+    assert_eq!(printed + dropped, ROUNDS * (STEPS + 1));
+}
+
 /// Returns a machine whose `/dev/log` is a socket of the test.
 fn machine(name: &str, config: &str, programs: &[&str]) -> Option<(Machine, UnixDatagram)> {
     if !require(name, &[PROGRAMS, programs].concat(), Need::Namespaces) {

@@ -4,13 +4,11 @@
 //! lines all the same.
 
 use std::io;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use super::lost_lines;
-
-/// How many lines may wait to be written.
-const LINES_MAX: usize = 16_384;
+use super::losses::LostLines;
+use super::queue::{Next, Queue, Share};
 
 /// Where a line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,45 +25,56 @@ enum Job {
 
 /// The queue of lines for both.
 pub(super) struct Screen {
-    jobs: SyncSender<Job>,
-    /// How many lines were lost since that was last reported.
-    lost: u64,
+    jobs: Queue<Job>,
+    lost: LostLines,
 }
 
 impl Screen {
     /// Starts the thread. The receiver gets a message when, after the last use, everything is written.
     pub(super) fn new() -> (Self, Receiver<()>) {
-        let (jobs, to_do) = mpsc::sync_channel(LINES_MAX);
+        let jobs = Queue::new();
+        let to_do = jobs.clone();
         let (end, ended) = mpsc::channel();
         thread::spawn(move || {
-            for job in to_do {
+            while let Next::Job(job) = to_do.next(None) {
                 perform(job);
             }
             // The receiver may have stopped waiting.
             let _ = end.send(());
         });
-        (Self { jobs, lost: 0 }, ended)
+        (Self { jobs, lost: LostLines::default() }, ended)
     }
 
     /// Queues a line.
-    pub(super) fn line(&mut self, stream: Stream, text: &[u8]) {
-        if self.lost > 0 {
-            let report = lost_lines(self.lost).into_bytes();
-            if self.jobs.try_send(Job::Line(Stream::Error, report)).is_err() {
-                self.lost = self.lost.saturating_add(1);
-                return;
-            }
-            self.lost = 0;
+    pub(super) fn line(&mut self, stream: Stream, share: Share, text: &[u8]) {
+        self.report();
+        if !self.jobs.put(Job::Line(stream, text.to_vec()), share, text.len()) {
+            self.lost.add(share);
         }
-        if self.jobs.try_send(Job::Line(stream, text.to_vec())).is_err() {
-            self.lost = self.lost.saturating_add(1);
+    }
+
+    /// Reports lost lines, if that is due.
+    pub(super) fn report(&mut self) {
+        for text in self.lost.take() {
+            let (job, bytes) = (Job::Line(Stream::Error, text.as_bytes().to_vec()), text.len());
+            if !self.jobs.put(job, Share::Important, bytes) {
+                self.lost.add(Share::Important);
+            }
         }
     }
 
     /// Reports when everything so far is written; never, if the queue is full.
     pub(super) fn answer(&self, written: Sender<()>) {
         // If it fails, the sender is dropped, which ends the wait.
-        let _ = self.jobs.try_send(Job::Answer(written));
+        self.jobs.put(Job::Answer(written), Share::Important, 0);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.lost.end_pause();
+        self.report();
+        self.jobs.close();
     }
 }
 

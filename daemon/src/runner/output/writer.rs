@@ -1,13 +1,16 @@
 //! The thread that passes each line on to where it belongs.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, OsStr};
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
 
 use super::log::{LogFile, Warning};
+use super::queue::{Next, Queue, Share};
 use super::screen::{Screen, Stream};
 use super::{Kind, Line, Sinks};
 use crate::runner::lookup::Names;
@@ -15,13 +18,18 @@ use crate::runner::lookup::Names;
 /// The name before each line in syslog, as in knockd 0.8.
 const IDENT: &CStr = c"knockd";
 
+/// How many jobs wait for names.
+const WAITING_MAX: usize = 1024;
+
 /// A job of the thread.
 pub(super) enum Job {
     Line(Line),
+    /// The name of a client, if it has one.
+    Name(IpAddr, Option<Vec<u8>>),
     /// Closes the log file and opens it again, perhaps another one, or with another kind of stamp.
     Reopen(Sinks),
     /// Looks up names with another resolver.
-    Resolver(UnixStream),
+    Resolver(Names),
     /// Reports that everything before is written.
     Answer(Sender<()>),
 }
@@ -30,6 +38,8 @@ pub(super) struct Writer {
     sinks: Sinks,
     log: LogFile,
     names: Option<Names>,
+    /// What comes after a line that waits for a name, and that line. Lines keep their order.
+    waiting: VecDeque<(Job, Instant)>,
     screen: Screen,
 }
 
@@ -42,41 +52,116 @@ impl Writer {
             let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
         }
         let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
-        let mut writer = Self { sinks, log, names, screen };
+        let mut writer = Self { sinks, log, names, waiting: VecDeque::new(), screen };
         writer.warn(warning);
         writer
     }
 
-    pub(super) fn perform(&mut self, job: Job) {
+    /// Performs jobs until there are no more.
+    pub(super) fn run(mut self, jobs: &Queue<Job>) {
+        loop {
+            let next = match jobs.next(Some(Instant::now())) {
+                Next::Nothing => {
+                    // Nothing more to write at once.
+                    self.flush();
+                    jobs.next(self.due())
+                }
+                next @ (Next::Job(_) | Next::End) => next,
+            };
+            match next {
+                Next::Job(Job::Name(client, name)) => {
+                    if let Some(names) = &mut self.names {
+                        names.learn(client, name);
+                    }
+                }
+                Next::Job(job) => self.take(job),
+                Next::Nothing => {}
+                Next::End => break,
+            }
+            self.perform_waiting();
+        }
+        while let Some((job, _)) = self.waiting.pop_front() {
+            self.perform(job);
+        }
+        self.flush();
+    }
+
+    /// Returns when the first line no longer waits for a name.
+    fn due(&self) -> Option<Instant> {
+        self.waiting.front().map(|(_, until)| *until)
+    }
+
+    /// Performs a job, or has it wait for a name or for earlier jobs that do.
+    fn take(&mut self, job: Job) {
+        let until = match (&job, &mut self.names) {
+            (Job::Line(Line { client: Some(client), .. }), Some(names)) => names.ask(*client),
+            _ => None,
+        };
+        if self.waiting.is_empty() && until.is_none() {
+            self.perform(job);
+        } else {
+            self.waiting.push_back((job, until.unwrap_or_else(Instant::now)));
+        }
+    }
+
+    /// Performs the jobs that need not wait any longer.
+    fn perform_waiting(&mut self) {
+        while let Some((job, until)) = self.waiting.pop_front() {
+            let is_late = until <= Instant::now();
+            let waits = match (&job, &mut self.names) {
+                (Job::Line(Line { client: Some(client), .. }), Some(names)) => {
+                    let waits = names.is_awaited(*client);
+                    if waits && is_late {
+                        names.pause();
+                    }
+                    waits && !is_late
+                }
+                _ => false,
+            };
+            if waits && self.waiting.len() < WAITING_MAX {
+                self.waiting.push_front((job, until));
+                return;
+            }
+            self.perform(job);
+        }
+    }
+
+    fn perform(&mut self, job: Job) {
         match job {
             Job::Line(line) => self.write(line),
+            Job::Name(..) => {}
             Job::Reopen(sinks) => {
+                self.flush();
                 let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
                 (self.log, self.sinks) = (log, sinks);
                 self.warn(warning);
             }
-            Job::Resolver(resolver) => self.names = Some(Names::new(resolver)),
-            Job::Answer(written) => self.screen.answer(written),
+            Job::Resolver(names) => self.names = Some(names),
+            Job::Answer(written) => {
+                self.flush();
+                self.screen.answer(written);
+            }
         }
     }
 
     fn write(&mut self, Line { kind, text, client }: Line) {
-        let text = match (client, &mut self.names) {
+        let text = match (client, &self.names) {
             (Some(client), Some(names)) => names.insert(client, text),
             _ => text,
         };
+        let share = kind.share();
         match (kind, self.sinks.verbose) {
-            (Kind::Debug, _) | (Kind::Transcript | Kind::Opening | Kind::Aside, true) => {
-                self.screen.line(Stream::Output, &text);
+            (Kind::Debug, _) | (Kind::Step { .. } | Kind::Opening | Kind::Aside, true) => {
+                self.screen.line(Stream::Output, share, &text);
             }
             (Kind::Notice, _) | (Kind::Opening | Kind::Logged, false) => {
-                self.screen.line(Stream::Error, &text);
+                self.screen.line(Stream::Error, share, &text);
             }
-            (Kind::Transcript | Kind::Aside, false) | (Kind::Logged, true) => {}
+            (Kind::Step { .. } | Kind::Aside, false) | (Kind::Logged, true) | (Kind::Digest, _) => {
+            }
         }
-        match kind {
-            Kind::Transcript | Kind::Opening | Kind::Notice | Kind::Logged => self.log(&text),
-            Kind::Aside | Kind::Debug => {}
+        if kind.is_logged() {
+            self.log(&text);
         }
     }
 
@@ -90,9 +175,15 @@ impl Writer {
         }
     }
 
+    fn flush(&mut self) {
+        let warning = self.log.flush();
+        self.warn(warning);
+        self.screen.report();
+    }
+
     fn warn(&mut self, warning: Option<Warning>) {
         if let Some(warning) = warning {
-            self.screen.line(Stream::Error, warning.as_bytes());
+            self.screen.line(Stream::Error, Share::Important, warning.as_bytes());
         }
     }
 }

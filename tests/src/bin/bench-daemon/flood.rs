@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +26,12 @@ const BAR: Pace = Pace { per_second: 20_000, count: 100_000 };
 
 /// As many as are remembered by default, all within the timeout of the first.
 const MILLION: Pace = Pace { per_second: 80_000, count: 1_000_000 };
+
+/// As fast as a sender can be, for a few seconds.
+const FAST: Pace = Pace { per_second: 100_000, count: 500_000 };
+
+/// How fast the log may grow in a flood, in bytes per second.
+const LOG_MAX: f64 = 10_000.0;
 
 /// Packets at equal intervals.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +87,8 @@ struct Outcome {
     lost: u64,
     /// How many first knocks of spoofed addresses it has heard, according to what it kept.
     heard: usize,
+    /// The size of the log.
+    log_bytes: usize,
     /// From the honest knock, whose packets come together, to the start of its command.
     honest: Option<Millis>,
     cpu: Duration,
@@ -111,12 +118,14 @@ pub(crate) fn measure(ours: &Program, theirs: &Program, table: &mut Table) {
     let logged = flood(ours, BAR, Keeps::Log);
     let compared = flood(theirs, BAR, Keeps::Log);
     let recorded = flood(ours, BAR, Keeps::Recording);
-    table.head(&format!("{what}, all lines in a log file"));
+    table.head(&format!("{what}, with a log file"));
     table.row("heard, by the log").ours(&logged.share()).theirs(&compared.share());
     table.row("packets lost").ours(&logged.lost).bar(&"0", logged.lost == 0);
     judge_honest(table.row(HONEST).theirs(&compared.honest()), &logged);
     table.row("processor time").ratio(millis(logged.cpu), millis(compared.cpu));
     table.row("peak memory").ours(&logged.megabytes()).theirs(&compared.megabytes());
+    table.row("size of the log").ours(&logged.log_bytes).theirs(&compared.log_bytes);
+    fast(ours, table);
     table.head("the same, recorded instead of logged");
     let is_met = recorded.heard == BAR.count as usize;
     table.row("heard, by the recording").ours(&recorded.share()).bar(&"100.00 %", is_met);
@@ -124,6 +133,22 @@ pub(crate) fn measure(ours: &Program, theirs: &Program, table: &mut Table) {
     table.row("processor time").ours(&millis(recorded.cpu));
     steps(ours, table);
     million(ours, table);
+}
+
+/// Measures how fast a log grows.
+fn fast(ours: &Program, table: &mut Table) {
+    let Pace { per_second, count } = FAST;
+    let what = format!("flood: {count} first knocks, {per_second} a second, with a log file");
+    crate::progress(&what);
+    let outcome = flood(ours, FAST, Keeps::Log);
+    let seconds = f64::from(count) / outcome.sent.per_second;
+    let growth = outcome.log_bytes as f64 / seconds;
+    table.head(&what);
+    table.row("sent a second").ours(&format!("{:.0}", outcome.sent.per_second));
+    table.row("packets lost").ours(&outcome.lost);
+    judge_honest(table.row(HONEST), &outcome);
+    let row = table.row("bytes a second in the log").ours(&format!("{growth:.0}"));
+    row.bar(&format!("<= {LOG_MAX}"), growth <= LOG_MAX);
 }
 
 fn judge_honest(row: &mut Row, outcome: &Outcome) {
@@ -191,16 +216,22 @@ fn flood(program: &Program, rate: Pace, keeps: Keeps) -> Outcome {
     let all = u64::from(rate.count) + SEQUENCE.len() as u64;
     assert!(dropped == 0 && arrived >= all, "{arrived} packets came of {all}, {dropped} dropped");
     let lost = reported_lost(&daemon.end());
-    let heard = match keeps {
-        Keeps::Nothing => 0,
-        Keeps::Log => lines_of_first_stage(&kept),
-        Keeps::Recording => packets_in(&fs::read(&kept).unwrap()).saturating_sub(SEQUENCE.len()),
+    let (heard, log_bytes) = match keeps {
+        Keeps::Nothing => (0, 0),
+        Keeps::Log => {
+            let log = fs::read_to_string(&kept).unwrap();
+            (first_stages(&log), log.len())
+        }
+        Keeps::Recording => {
+            (packets_in(&fs::read(&kept).unwrap()).saturating_sub(SEQUENCE.len()), 0)
+        }
     };
     Outcome {
         sent,
         arrived,
         lost,
         heard,
+        log_bytes,
         honest,
         cpu: usage.since(before).cpu,
         peak_bytes: usage.peak_bytes,
@@ -236,11 +267,17 @@ fn reported_lost(errors: &str) -> u64 {
     counts.max().unwrap_or(0)
 }
 
-fn lines_of_first_stage(log: &Path) -> usize {
-    let log = fs::read(log).unwrap();
+/// Returns how many first knocks of spoofed addresses a log has: in lines of their own, and counted in those
+/// that summarise others.
+fn first_stages(log: &str) -> usize {
     let honest = CLIENT.to_string();
-    let lines = log.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
-    lines.filter(|line| line.ends_with(": Stage 1") && !line.contains(&honest)).count()
+    let lines = log.lines().filter(|line| line.ends_with(": Stage 1") && !line.contains(&honest));
+    let summaries = log.lines().filter(|line| line.contains("] knockd: flood: "));
+    let counts = summaries.flat_map(|line| line.rsplit(": ").next().unwrap_or("").split(", "));
+    let counts = counts.filter_map(|count| count.strip_suffix(" Stage 1"));
+    let counted: usize = counts.filter_map(|count| count.parse::<usize>().ok()).sum();
+    // A summary can be a line that ends like that, too.
+    lines.filter(|line| !line.contains("] knockd: flood: ")).count().saturating_add(counted)
 }
 
 /// Returns how many packets a pcapng capture of this machine has.
