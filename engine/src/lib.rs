@@ -124,7 +124,7 @@ pub use limits::Limits;
 pub use listening::Listening;
 pub use one_time::{MarkId, OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
-pub use rules::{Counts, Fingerprint, KnockRules, RuleSet, Site};
+pub use rules::{Counts, Fingerprint, KnockRules, LiveAttempt, RuleSet, Site};
 pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
 pub use time::{Seconds, Timestamp};

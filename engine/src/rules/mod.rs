@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use core::convert::Infallible;
 use core::fmt::Debug;
 
-pub use self::knock::{Fingerprint, KnockRules};
+pub use self::knock::{Fingerprint, KnockRules, LiveAttempt};
 
 use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};
