@@ -41,6 +41,8 @@ pub enum Method {
     Reload,
     /// The latest lines about a client.
     Explain(String),
+    /// How far clients have come.
+    Attempts,
     /// Lines from now on.
     Events,
 }
@@ -114,6 +116,7 @@ impl Call {
             (false, "Close") => return Ok(Method::Close(self.close()?)),
             (false, "Status") => Method::Status,
             (false, "List") => Method::List,
+            (false, "Attempts") => Method::Attempts,
             (false, "Reload") => Method::Reload,
             (false, "Events") if !self.more => return Err(Fault::ExpectedMore),
             (false, "Events") => Method::Events,
@@ -174,6 +177,7 @@ mod tests {
         assert_eq!(described, Ok(Method::GetInterfaceDescription("x".to_owned())));
         assert_eq!(of("org.knockd.Control.Status", r#","parameters":{}"#), Ok(Method::Status));
         assert_eq!(of("org.knockd.Control.List", ""), Ok(Method::List));
+        assert_eq!(of("org.knockd.Control.Attempts", ""), Ok(Method::Attempts));
         assert_eq!(of("org.knockd.Control.Reload", ""), Ok(Method::Reload));
         assert_eq!(of("org.knockd.Control.Events", r#","more":true"#), Ok(Method::Events));
         let close = of("org.knockd.Control.Close", r#","parameters":{"client":"::1","door":null}"#);
@@ -226,7 +230,10 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("method ")?.split('(').next())
             .collect();
-        assert_eq!(described, ["Status", "List", "Close", "Reload", "Explain", "Events"]);
+        assert_eq!(
+            described,
+            ["Status", "List", "Attempts", "Close", "Reload", "Explain", "Events"]
+        );
         for name in described {
             let call = Call { more: true, ..Call::new(name, Map::new()) };
             assert!(!matches!(call.method(), Err(Fault::MethodNotFound(_))), "{name}");

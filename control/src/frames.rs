@@ -31,6 +31,12 @@ impl Frames {
         self.bytes.is_empty()
     }
 
+    /// Returns how many bytes were not taken yet.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Returns whether a complete message is there.
     #[must_use]
     pub fn has_message(&self) -> bool {

@@ -96,6 +96,30 @@ pub struct OpenDoors {
     pub doors: Vec<OpenDoor>,
 }
 
+/// How far a client has come at a door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The name of the door.
+    pub door: String,
+    /// The address of the client.
+    pub client: String,
+    /// How many knocks have counted.
+    pub stage: u64,
+    /// How many knocks the door has.
+    pub knocks: u64,
+    /// Milliseconds until the attempt times out.
+    pub expires_in: u64,
+}
+
+/// The answer to `Attempts`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Those with the most progress first.
+    pub attempts: Vec<Attempt>,
+    /// How many there are, listed or not.
+    pub total: u64,
+}
+
 /// What `Close` is to close: what fits both, so all doors if neither is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,8 +8,8 @@ mod interface;
 pub use call::{Call, Fault, Method};
 pub use frames::{Frames, TooLong};
 pub use interface::{
-    CloseParameters, Closing, DESCRIPTION, DaemonState, DoorState, EventLine, INTERFACE, Lines,
-    OpenDoor, OpenDoors, Reply, Status, description, encode,
+    Attempt, Attempts, CloseParameters, Closing, DESCRIPTION, DaemonState, DoorState, EventLine,
+    INTERFACE, Lines, OpenDoor, OpenDoors, Reply, Status, description, encode,
 };
 
 /// Where the socket is, unless a directive names another place.

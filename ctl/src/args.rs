@@ -25,6 +25,9 @@ Examples:
       knockctl close 192.0.2.7
       knockctl close openSSH
 
+  Who is part-way through a sequence?
+      knockctl attempts
+
   Watch what happens, or see what happened to one client:
       knockctl events
       knockctl explain 192.0.2.7
@@ -72,6 +75,8 @@ pub enum Command {
     Status,
     /// List the open doors, with the time until they are closed
     List,
+    /// List the clients that have made some knocks of a door, and when their attempts time out
+    Attempts,
     /// Close doors now
     #[command(arg_required_else_help = true)]
     Close {

@@ -60,7 +60,11 @@ fn run(args: &Args) -> Result<(), Failure> {
     }
     let parameters = daemon.call(method, parameters)?;
     if is_json {
-        return print(&format!("{parameters}\n"));
+        print(&format!("{parameters}\n"))?;
+        // The exit status does not depend on the format.
+        let is_close = matches!(args.command, Command::Close { .. });
+        let has_closed_none = is_close && of::<Closing>(&parameters)?.closing == 0;
+        return if has_closed_none { Err(Failure::NothingToClose) } else { Ok(()) };
     }
     let text = match &args.command {
         Command::Status => {
@@ -72,6 +76,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             let OpenDoors { doors } = of(&parameters)?;
             tables::doors(&doors)
         }
+        Command::Attempts => tables::attempts(&of(&parameters)?),
         Command::Close { .. } => {
             let Closing { closing } = of(&parameters)?;
             match closing {
@@ -100,6 +105,7 @@ fn call(command: &Command) -> (&'static str, Map<String, Value>) {
     let (method, parameters) = match command {
         Command::Status | Command::Metrics => ("Status", json!({})),
         Command::List => ("List", json!({})),
+        Command::Attempts => ("Attempts", json!({})),
         Command::Close { target, all: _ } => {
             let close = match target {
                 Some(Target::Client(client)) => {

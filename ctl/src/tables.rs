@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use knock_config::text::{counted, printable};
-use knock_control::{DaemonState, DoorState, OpenDoor, Status};
+use knock_control::{Attempt, Attempts, DaemonState, DoorState, OpenDoor, Status};
 
 /// How many open doors the line of the status names.
 const NAMED_MAX: usize = 3;
@@ -43,15 +43,38 @@ pub(crate) fn doors(open: &[OpenDoor]) -> String {
     if open.is_empty() {
         return "no door is open that knockd will close\n".to_owned();
     }
-    let heads = ["DOOR", "CLIENT", "STATE", "CLOSES"].map(str::to_owned);
-    let rows: Vec<[String; 4]> = std::iter::once(heads).chain(open.iter().map(row)).collect();
+    table(["DOOR", "CLIENT", "STATE", "CLOSES"], open.iter().map(row))
+}
+
+/// Returns the attempts as a table.
+pub(crate) fn attempts(Attempts { attempts, total }: &Attempts) -> String {
+    if attempts.is_empty() {
+        return "no client is part-way through a sequence\n".to_owned();
+    }
+    let row = |attempt: &Attempt| {
+        let Attempt { door, client, stage, knocks, expires_in } = attempt;
+        let stage = format!("{stage} of {knocks}");
+        [printable(door.as_bytes()), client.clone(), stage, format!("in {}", time(*expires_in))]
+    };
+    let mut text = table(["DOOR", "CLIENT", "STAGE", "EXPIRES"], attempts.iter().map(row));
+    let total = usize::try_from(*total).unwrap_or(usize::MAX);
+    let more = total.saturating_sub(attempts.len());
+    if more > 0 {
+        let _ = writeln!(text, "and {}, none of which is further", counted(more, "other attempt"));
+    }
+    text
+}
+
+/// Returns rows under their heads, in columns.
+fn table(heads: [&str; 4], rows: impl Iterator<Item = [String; 4]>) -> String {
+    let rows: Vec<[String; 4]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let [first, second, third] = [width(0), width(1), width(2)];
-    rows.iter().fold(String::new(), |mut table, [door, client, state, closes]| {
-        let _ = writeln!(table, "{door:first$}  {client:second$}  {state:third$}  {closes}");
+    rows.iter().fold(String::new(), |mut table, [a, b, c, d]| {
+        let _ = writeln!(table, "{a:first$}  {b:second$}  {c:third$}  {d}");
         table
     })
 }
@@ -145,6 +168,24 @@ mod tests {
         ];
         assert_eq!(table.lines().collect::<Vec<_>>(), expected);
         assert_eq!(doors(&[]), "no door is open that knockd will close\n");
+    }
+
+    #[test]
+    fn attempts_that_are_not_listed_are_counted() {
+        let attempt = Attempt {
+            door: "ssh".to_owned(),
+            client: "192.0.2.7".to_owned(),
+            stage: 2,
+            knocks: 3,
+            expires_in: 4_001,
+        };
+        let mut all = Attempts { attempts: vec![attempt], total: 1 };
+        let expected = "DOOR  CLIENT     STAGE   EXPIRES\nssh   192.0.2.7  2 of 3  in 5 s\n";
+        assert_eq!(attempts(&all), expected);
+        all.total = 3;
+        let expected = format!("{expected}and 2 other attempts, none of which is further\n");
+        assert_eq!(attempts(&all), expected);
+        assert_eq!(attempts(&Attempts::default()), "no client is part-way through a sequence\n");
     }
 
     #[test]

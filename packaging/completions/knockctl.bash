@@ -16,6 +16,9 @@ _knockctl() {
             ",$1")
                 cmd="knockctl"
                 ;;
+            knockctl,attempts)
+                cmd="knockctl__subcmd__attempts"
+                ;;
             knockctl,close)
                 cmd="knockctl__subcmd__close"
                 ;;
@@ -44,8 +47,30 @@ _knockctl() {
 
     case "${cmd}" in
         knockctl)
-            opts="-h -V --socket --format --help --version status list close events explain reload metrics"
+            opts="-h -V --socket --format --help --version status list attempts close events explain reload metrics"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        knockctl__subcmd__attempts)
+            opts="-h --socket --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

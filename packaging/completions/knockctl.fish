@@ -31,6 +31,7 @@ complete -c knockctl -n "__fish_knockctl_needs_command" -s h -l help -d 'Print h
 complete -c knockctl -n "__fish_knockctl_needs_command" -s V -l version -d 'Print version'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "status" -d 'Say in a line whether knockd runs, and which doors are open'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "list" -d 'List the open doors, with the time until they are closed'
+complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "attempts" -d 'List the clients that have made some knocks of a door, and when their attempts time out'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "close" -d 'Close doors now'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "events" -d 'Print log lines as they come, until Ctrl-C'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "explain" -d 'Print the latest log lines about a client'
@@ -44,6 +45,10 @@ complete -c knockctl -n "__fish_knockctl_using_subcommand list" -l socket -d 'Th
 complete -c knockctl -n "__fish_knockctl_using_subcommand list" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"
 complete -c knockctl -n "__fish_knockctl_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c knockctl -n "__fish_knockctl_using_subcommand attempts" -l socket -d 'The socket of the daemon, if its directive for that names another' -r -F
+complete -c knockctl -n "__fish_knockctl_using_subcommand attempts" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
+json\t'As JSON'"
+complete -c knockctl -n "__fish_knockctl_using_subcommand attempts" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c knockctl -n "__fish_knockctl_using_subcommand close" -l socket -d 'The socket of the daemon, if its directive for that names another' -r -F
 complete -c knockctl -n "__fish_knockctl_using_subcommand close" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"

@@ -49,6 +49,8 @@ impl Runner {
             Message::RecordingRotated => self.recording_rotated(),
             Message::CaptureFailed(number) => self.capture_failed(number),
             Message::Settled(number) => self.report_settled(number),
+            Message::Attempt(attempt) => self.add_attempt(&attempt),
+            Message::AttemptsEnd(total) => self.answer_attempts(total),
             Message::Text(level, text) => self.print_text(level, &text),
         }
     }

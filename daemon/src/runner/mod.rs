@@ -4,6 +4,7 @@
 //! read itself: a sniffer that was taken over can ask for the commands of that configuration, with any
 //! client's address, and for nothing else.
 
+mod attempts;
 mod boot_time;
 mod clock;
 mod closing;
@@ -48,6 +49,7 @@ use knock_engine::Doors;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
+use self::attempts::AttemptList;
 use self::boot_time::{Alarm, BootTime};
 use self::clock::Clock;
 use self::commands::Commands;
@@ -108,6 +110,7 @@ struct Runner {
     output: Output,
     sniffer: SnifferProcess,
     heartbeat: Heartbeat,
+    attempts: AttemptList,
     replacement: Replacement,
     /// With `--lookup` only.
     resolver: Option<ResolverProcess>,

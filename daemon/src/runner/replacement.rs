@@ -112,6 +112,7 @@ impl Runner {
              under way are lost, open doors stay as they are"
         );
         self.output.text(Kind::Notice, text);
+        self.give_up_attempts();
         self.replacement.plan();
     }
 

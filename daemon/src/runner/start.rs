@@ -159,6 +159,7 @@ impl Runner {
             resolver,
             sniffer: super::SnifferProcess::new(sniffer, socket),
             heartbeat: super::Heartbeat::new(Instant::now()),
+            attempts: super::AttemptList::default(),
             replacement: super::Replacement::new(),
             files: files.clone(),
             signals: super::Signals::new(signals),

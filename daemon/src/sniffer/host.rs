@@ -4,15 +4,15 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, Listening, MarkId, Packet, RunId,
-    Timestamp, decode, filter,
+    CommandStatus, CommandsEnd, Doors, Effect, Engine, Event, Listening, LiveAttempt, MarkId,
+    Packet, RunId, Timestamp, decode, filter,
 };
 
 use super::captures::{Capture, Frame};
 use super::outbox::Outbox;
 use super::recording::{RecordedCapture, Recording};
 use super::timeline::{Clocks, Timeline};
-use crate::wire::{CaptureNumber, Loss, Message, SeenPacket};
+use crate::wire::{CaptureNumber, ListedAttempt, Loss, Message, SeenPacket};
 
 /// The engine, and all that its events depend on.
 ///
@@ -196,6 +196,17 @@ impl EngineHost {
             outbox.effect(timed.effect);
             Ok::<(), Infallible>(())
         });
+    }
+
+    /// Sends the attempts with the most progress, and how many there are.
+    pub(super) fn list_attempts(&self, outbox: &mut Outbox) {
+        for attempt in self.engine.rules().attempts(self.engine.doors(), ListedAttempt::MAX) {
+            let LiveAttempt { client, door, stage, due } = attempt;
+            let expires_in = u64::try_from(due.since(self.last).as_millis()).unwrap_or(u64::MAX);
+            outbox.push(&Message::Attempt(ListedAttempt { client, door, stage, expires_in }));
+        }
+        let count = u64::try_from(self.engine.live_attempts()).unwrap_or(u64::MAX);
+        outbox.push(&Message::AttemptsEnd(count));
     }
 
     /// Returns what a kernel's filter is made for.

@@ -267,6 +267,7 @@ impl<'a> Sniffer<'a> {
             Order::Settle(number) => self.settle = Some(number),
             Order::Begin(_) => return Err(End::Order(InvalidOrder)),
             Order::AreYouThere => outbox.push(&Message::Alive),
+            Order::ListAttempts => host.list_attempts(outbox),
             Order::CommandEnded { run, status } => {
                 self.outcomes.push(Outcome::Command(run, status));
             }

@@ -107,7 +107,7 @@ fn fields_of_note(note: Note) -> Fields {
 }
 
 /// Returns the number of a door: an id has 16 bits.
-fn number_of(door: DoorId) -> u16 {
+pub(super) fn number_of(door: DoorId) -> u16 {
     u16::try_from(door.index()).unwrap_or(u16::MAX)
 }
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use knock_engine::{Doors, Effect, Knock, Port};
+use knock_engine::{DoorId, Doors, Effect, Knock, Port, Stage};
 
-use super::effect::{effect, fields_of};
+use super::effect::{effect, fields_of, number_of};
 use super::order::CaptureNumber;
 use super::record::{Fields, InvalidMessage, RECORD_BYTES, kind};
 
@@ -38,6 +38,10 @@ pub(crate) enum Message {
     RecordingRotated,
     /// All orders before the one to report this have taken effect.
     Settled(u32),
+    /// An attempt, as an answer to `Order::ListAttempts`.
+    Attempt(ListedAttempt),
+    /// All attempts were sent that are listed; so many there are.
+    AttemptsEnd(u64),
     /// A text for the administrator.
     Text(Level, Vec<u8>),
 }
@@ -60,6 +64,21 @@ pub(crate) struct SeenPacket {
     pub(crate) knock: Knock,
     /// The length of the packet on the wire, in bytes.
     pub(crate) length: u32,
+}
+
+/// An attempt in the list of attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListedAttempt {
+    pub(crate) client: IpAddr,
+    pub(crate) door: DoorId,
+    pub(crate) stage: Stage,
+    /// Milliseconds until it times out.
+    pub(crate) expires_in: u64,
+}
+
+impl ListedAttempt {
+    /// How many are listed at most.
+    pub(crate) const MAX: usize = 500;
 }
 
 /// What can be lost.
@@ -116,6 +135,11 @@ impl Message {
                 let (kind, number) = (kind::SETTLED, u64::from(*number));
                 (Some(Fields { kind, number, ..Fields::default() }), vec![])
             }
+            Self::Attempt(attempt) => (Some(fields_of_attempt(attempt)), vec![]),
+            Self::AttemptsEnd(number) => {
+                let (kind, number) = (kind::ATTEMPTS_END, *number);
+                (Some(Fields { kind, number, ..Fields::default() }), vec![])
+            }
             Self::Effect(effect) => (Some(fields_of(effect)), vec![]),
             Self::SeenPacket(packet) => (Some(fields_of_seen(packet)), vec![]),
             Self::Lost(loss, count) => {
@@ -145,6 +169,18 @@ impl Message {
 
 fn with_tail(kind: u8, tail: &[u8]) -> Fields {
     Fields { kind, length: u32::try_from(tail.len()).unwrap_or(u32::MAX), ..Fields::default() }
+}
+
+fn fields_of_attempt(attempt: &ListedAttempt) -> Fields {
+    let ListedAttempt { client, door, stage, expires_in } = *attempt;
+    Fields {
+        kind: kind::ATTEMPT,
+        small: stage.get(),
+        door: number_of(door),
+        number: expires_in,
+        client: Some(client),
+        ..Fields::default()
+    }
 }
 
 fn fields_of_seen(packet: &SeenPacket) -> Fields {
@@ -217,6 +253,13 @@ fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, Inv
         kind::SETTLED => {
             Message::Settled(u32::try_from(fields.number).map_err(|_| InvalidMessage)?)
         }
+        kind::ATTEMPT => Message::Attempt(ListedAttempt {
+            client: fields.client.ok_or(InvalidMessage)?,
+            door: doors.with_index(usize::from(fields.door)).ok_or(InvalidMessage)?,
+            stage: Stage::new(fields.small).ok_or(InvalidMessage)?,
+            expires_in: fields.number,
+        }),
+        kind::ATTEMPTS_END => Message::AttemptsEnd(fields.number),
         kind::SEEN_PACKET => Message::SeenPacket(SeenPacket {
             source: fields.client.ok_or(InvalidMessage)?,
             destination: fields.destination.ok_or(InvalidMessage)?,

@@ -10,6 +10,6 @@ mod order;
 mod record;
 
 pub(crate) use effect::{client_of, is_progress};
-pub(crate) use message::{Level, Loss, Message, MessageReader, SeenPacket};
+pub(crate) use message::{Level, ListedAttempt, Loss, Message, MessageReader, SeenPacket};
 pub(crate) use order::{CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task};
 pub(crate) use record::InvalidMessage;

@@ -31,6 +31,8 @@ pub(crate) enum Order {
     Addresses(Vec<IpAddr>),
     /// Answer with `Message::Alive`.
     AreYouThere,
+    /// Send the attempts: a `Message::Attempt` for each, and `Message::AttemptsEnd`.
+    ListAttempts,
     /// Reload the configuration. When the files were read, this many one-time sequences had been marked
     /// as used since the start; if the sniffer has asked for more by now, the files are stale.
     Reload { marks: u64, files: Files },
@@ -95,6 +97,7 @@ mod kind {
     pub(super) const CAPTURE: u8 = 5;
     pub(super) const END_CAPTURE: u8 = 6;
     pub(super) const SETTLE: u8 = 7;
+    pub(super) const LIST_ATTEMPTS: u8 = 8;
 }
 
 const HEADER_BYTES: usize = 5;
@@ -138,6 +141,7 @@ impl Order {
                 kind::ADDRESSES
             }
             Self::AreYouThere => kind::ARE_YOU_THERE,
+            Self::ListAttempts => kind::LIST_ATTEMPTS,
             Self::Reload { marks, files } => {
                 out.0.extend(marks.to_be_bytes());
                 out.files(files);
@@ -248,6 +252,7 @@ impl OrderReader {
             kind::SETTLE => Order::Settle(content.word()?),
             kind::ADDRESSES => Order::Addresses(content.addresses()?),
             kind::ARE_YOU_THERE => Order::AreYouThere,
+            kind::LIST_ATTEMPTS => Order::ListAttempts,
             kind::RELOAD => Order::Reload {
                 marks: u64::from_be_bytes(content.array()?),
                 files: content.files()?,
@@ -400,6 +405,7 @@ mod tests {
             Order::EndCapture(CaptureNumber(7)),
             Order::Settle(u32::MAX - 1),
             Order::AreYouThere,
+            Order::ListAttempts,
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
             Order::Reload { marks: u64::MAX - 1, files: files() },

@@ -33,6 +33,8 @@ pub(super) mod kind {
     pub(in crate::wire) const SETTLED: u8 = 9;
     pub(in crate::wire) const ALIVE: u8 = 10;
     pub(in crate::wire) const RECORDING_ROTATED: u8 = 11;
+    pub(in crate::wire) const ATTEMPT: u8 = 12;
+    pub(in crate::wire) const ATTEMPTS_END: u8 = 13;
     pub(in crate::wire) const STAGE_REACHED: u8 = 16;
     pub(in crate::wire) const SEQUENCE_TIMED_OUT: u8 = 17;
     pub(in crate::wire) const OPENED: u8 = 18;

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use knock_tests::schema::Schema;
 use serde_json::{Value, json};
 
 use crate::common::{Daemon, Machine, Need, Outcome, PROGRAMS, require, wait_until};
@@ -24,6 +25,22 @@ const DOORS: &str = "\
     start_command = echo %IP% >> DIR/started
     cmd_timeout = 600
     stop_command = echo web >> DIR/stopped; test -e DIR/may-close
+";
+
+/// Doors at which attempts take a long time.
+const ATTEMPTED: &str = "\
+[options]
+    ControlSocket = DIR/control
+
+[one]
+    sequence = 7001:udp,8001:udp
+    seq_timeout = 3000
+    command = true
+
+[two]
+    sequence = 7000:udp,8000:udp,9000:udp
+    seq_timeout = 6000
+    command = true
 ";
 
 /// The program that asks.
@@ -105,6 +122,81 @@ fn knockctl_shows_and_closes_doors() {
     // Each was closed once.
     let stopped = machine.folder.read("stopped");
     assert_eq!(stopped.lines().filter(|line| *line == "127.0.0.1").count(), 1, "{stopped}");
+}
+
+#[test]
+fn knockctl_lists_attempts_and_the_furthest_first() {
+    let name = "knockctl_lists_attempts_and_the_furthest_first";
+    if !require(name, &[PROGRAMS, &["pgrep"]].concat(), Need::Namespaces) {
+        return;
+    }
+    let machine = Machine::with(ATTEMPTED);
+    let daemon = Daemon::start(&machine, "-v");
+    assert_eq!(said(&machine, "attempts"), "no client is part-way through a sequence\n");
+    machine.knock(&[7000, 8000]);
+    daemon.wait_for("127.0.0.1: two: Stage 2");
+    machine.knocker([127, 0, 0, 2]).knock(&[7001]);
+    daemon.wait_for("127.0.0.2: one: Stage 1");
+    let expected = "\
+DOOR  CLIENT     STAGE   EXPIRES
+two   127.0.0.1  2 of 3  in 100 min
+one   127.0.0.2  1 of 2  in 50 min
+";
+    assert_eq!(said(&machine, "attempts"), expected);
+    // A process that does not answer keeps only those waiting who ask for this.
+    let sniffer = machine.run("pgrep -f '^knockd: sniffer'").stdout;
+    machine.set_up(&format!("kill -STOP {sniffer}"));
+    let mut waiting = connect(&machine);
+    send(&mut waiting, &json!({ "method": "org.knockd.Control.Attempts" }));
+    send(&mut waiting, &json!({ "method": "org.knockd.Control.Status" }));
+    assert!(said(&machine, "status").starts_with("knockd: running, "));
+    machine.set_up(&format!("kill -CONT {sniffer}"));
+    assert_eq!(receive(&mut waiting)["parameters"]["total"], 2);
+    assert_eq!(receive(&mut waiting)["parameters"]["doors"], 2);
+    // With that process, the attempts are gone, and who waits gets an error.
+    machine.set_up(&format!("kill -STOP {sniffer}"));
+    send(&mut waiting, &json!({ "method": "org.knockd.Control.Attempts" }));
+    send(&mut waiting, &json!({ "method": "org.knockd.Control.Status" }));
+    assert!(said(&machine, "status").starts_with("knockd: running, "));
+    machine.set_up(&format!("kill -KILL {sniffer}"));
+    assert_eq!(receive(&mut waiting)["error"], "org.knockd.Control.NotNow");
+    wait_until("another process reads packets", || {
+        let outcome = knockctl(&machine, "attempts");
+        outcome.stdout == "no client is part-way through a sequence\n"
+    });
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn what_is_printed_as_json_is_as_the_schema_says() {
+    let name = "what_is_printed_as_json_is_as_the_schema_says";
+    let Some(machine) = machine(name) else { return };
+    let schema = Schema::read("knockctl.schema.json");
+    for wrong in [json!({ "doors": [{}] }), json!({ "version": "1" }), json!({ "line": "x" })] {
+        assert!(!schema.allows(&wrong), "{wrong}");
+    }
+    let daemon = Daemon::start(&machine, "-v");
+    let json =
+        |arguments: &str| schema.object(&said(&machine, &format!("--format json {arguments}")));
+    let events = machine.start(&format!("exec {KNOCKCTL} --socket control --format json events"));
+    machine.knock(&[7000, 8000, 7001]);
+    wait_until("the door is open", || json("list")["doors"][0]["state"] == "open");
+    assert_eq!(json("status")["open"], 1);
+    assert_eq!(json("metrics")["counters"]["openings"], 1);
+    wait_until("the attempt has begun", || json("attempts")["attempts"][0]["stage"] == 1);
+    assert_eq!(json("attempts")["attempts"][0]["knocks"], 2);
+    let lines = json("explain 127.0.0.1");
+    assert!(lines["lines"].as_array().unwrap().len() >= 3, "{lines}");
+    assert_eq!(json("close ssh")["closing"], 1);
+    machine.wait_for_lines("stopped", 1);
+    assert_eq!(json("reload"), json!({}));
+    let line = schema.object(&events.line());
+    assert_eq!(line["lost"], 0);
+    // Nothing to close has the same exit status as without JSON.
+    let nothing = knockctl(&machine, "--format json close 192.0.2.77");
+    assert_eq!(nothing.status, Some(1));
+    assert_eq!(schema.object(&nothing.stdout)["closing"], 0);
+    assert_eq!(daemon.end().status, Some(0));
 }
 
 #[test]

@@ -14,15 +14,32 @@ use serde_json::json;
 use crate::runner::leases::{Lease, LeaseState};
 use crate::runner::{Runner, State};
 
+/// How a call is answered.
+enum Answer {
+    /// With this.
+    Now(Reply),
+    /// With lines from now on.
+    Lines,
+    /// With the list of attempts, as soon as it has arrived.
+    Attempts,
+}
+
 impl Runner {
     /// Answers the calls that are there.
     pub(in crate::runner) fn take_calls(&mut self) {
         let Some(mut control) = self.control.take() else { return };
         for (place, call, may_change) in control.calls() {
             let reply = match self.answer(&call, may_change) {
-                Ok(Some(reply)) => Some(reply),
-                Ok(None) => {
+                Ok(Answer::Now(reply)) => Some(reply),
+                Ok(Answer::Lines) => {
                     control.follow(place, self.output.recent());
+                    None
+                }
+                Ok(Answer::Attempts) => {
+                    if !call.oneway {
+                        control.await_attempts(place);
+                        self.ask_for_attempts();
+                    }
                     None
                 }
                 Err(fault) => Some(Reply::fault(&fault)),
@@ -35,8 +52,8 @@ impl Runner {
         self.control = Some(control);
     }
 
-    /// Returns the answer to a call; `None` if it wants lines from now on.
-    fn answer(&mut self, call: &Call, may_change: bool) -> Result<Option<Reply>, Fault> {
+    /// Returns the answer to a call.
+    fn answer(&mut self, call: &Call, may_change: bool) -> Result<Answer, Fault> {
         let method = call.method()?;
         let changes = matches!(method, Method::Close(_) | Method::Reload);
         if changes && !may_change {
@@ -67,9 +84,13 @@ impl Runner {
                 let lines = self.output.recent().about(client).map(String::from_utf8_lossy);
                 Reply::answer(&Lines { lines: lines.map(Cow::into_owned).collect() })
             }
-            Method::Events => return Ok(None),
+            Method::Attempts => {
+                self.must_listen()?;
+                return Ok(Answer::Attempts);
+            }
+            Method::Events => return Ok(Answer::Lines),
         };
-        Ok(Some(reply))
+        Ok(Answer::Now(reply))
     }
 
     const fn daemon_state(&self) -> DaemonState {

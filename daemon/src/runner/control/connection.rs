@@ -29,6 +29,8 @@ pub(super) struct Connection {
     pub(super) out: Vec<u8>,
     /// The number of the next line that it wants, if it wants lines.
     next_line: Option<u64>,
+    /// Whether it waits for the list of attempts.
+    awaits_attempts: bool,
     /// When it last said something.
     pub(super) last: Instant,
 }
@@ -47,6 +49,7 @@ impl Connection {
             frames: Frames::new(CALL_MAX),
             out: Vec::new(),
             next_line: None,
+            awaits_attempts: false,
             last: Instant::now(),
         })
     }
@@ -55,7 +58,8 @@ impl Connection {
     /// was read already, there is nothing to wait for.
     pub(super) fn wanted(&self, recent: &Recent) -> (BorrowedFd<'_>, PollFlags) {
         let has_lines = self.next_line.is_some_and(|next| recent.from(next).is_some());
-        let is_busy = has_lines || !self.out.is_empty() || self.frames.has_message();
+        let has_call = self.frames.has_message() && !self.awaits_attempts;
+        let is_busy = has_lines || !self.out.is_empty() || has_call;
         let events = if is_busy { PollFlags::POLLOUT } else { PollFlags::POLLIN };
         (self.stream.as_fd(), events)
     }
@@ -72,7 +76,11 @@ impl Connection {
         }
         let mut buffer = [0; CALL_MAX];
         loop {
-            if let Some(message) = self.frames.next_message().map_err(|_| Over)? {
+            if self.awaits_attempts {
+                if self.frames.waiting() > CALL_MAX {
+                    return Err(Over);
+                }
+            } else if let Some(message) = self.frames.next_message().map_err(|_| Over)? {
                 // Who does not speak the protocol gets no answer.
                 return Call::parse(&message).map(Some).ok_or(Over);
             }
@@ -92,6 +100,19 @@ impl Connection {
     /// Answers.
     pub(super) fn reply(&mut self, reply: &Reply) {
         self.out.extend(encode(reply));
+    }
+
+    /// It gets the list of attempts when that arrives.
+    pub(super) const fn await_attempts(&mut self) {
+        self.awaits_attempts = true;
+    }
+
+    /// Answers with the list of attempts, if it waits for that.
+    pub(super) fn answer_attempts(&mut self, reply: &Reply) {
+        if std::mem::take(&mut self.awaits_attempts) {
+            self.reply(reply);
+            self.last = Instant::now();
+        }
     }
 
     /// From now on it gets lines.

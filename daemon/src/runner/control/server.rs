@@ -117,6 +117,20 @@ impl ControlServer {
         }
     }
 
+    /// A connection gets the list of attempts when that arrives.
+    pub(super) fn await_attempts(&mut self, place: usize) {
+        if let Some(connection) = self.connections.get_mut(place) {
+            connection.await_attempts();
+        }
+    }
+
+    /// Answers those that wait for the list of attempts.
+    pub(in crate::runner) fn answer_attempts(&mut self, reply: &Reply) {
+        for connection in &mut self.connections {
+            connection.answer_attempts(reply);
+        }
+    }
+
     /// From now on, a connection gets lines.
     pub(super) fn follow(&mut self, place: usize, recent: &Recent) {
         if let Some(connection) = self.connections.get_mut(place) {
