@@ -70,7 +70,7 @@ impl Runner {
             return;
         }
         self.state = State::Listening;
-        self.heartbeat = Heartbeat::new(Instant::now());
+        self.heartbeat = Heartbeat::new(Instant::now(), self.notify.watchdog());
         self.has_listened = true;
         if let Some(waiting) = self.waiting.take() {
             // Warnings so far belong on the terminal, which is closed next.

@@ -10,7 +10,7 @@ use knock_engine::{DoorId, Effect, Limits, Phase, Protocol, RunId};
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
 use super::leases::Lease;
-use super::output::{Kind, Line, Step};
+use super::output::{About, Kind, Line, Step};
 use super::totals::Total;
 use super::{Runner, State};
 use crate::lease_record::{Place, StoredLease};
@@ -107,7 +107,9 @@ impl Runner {
             (Channel::Note, _) => return,
         };
         let client = client_of(effect);
-        self.output.line(Line { kind, text, client });
+        let door = effect.door().map(|id| self.doors.door(id).name.as_bytes().to_vec());
+        let about = About { door, event: Some(effect.kind().name()) };
+        self.output.line(Line { kind, text, client, about });
     }
 
     fn open(&mut self, run: RunId, client: IpAddr, id: DoorId) {

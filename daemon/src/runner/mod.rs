@@ -232,7 +232,7 @@ impl Runner {
     fn wait(&mut self) {
         let due = self.commands.watch_due().into_iter().chain(self.state.deadline());
         let due = due.chain(self.losses.due()).chain(self.interfaces.retry());
-        let beat = self.heartbeat.due().filter(|_| matches!(self.state, State::Listening));
+        let beat = self.heartbeat.due().filter(|_| !matches!(self.state, State::Starting));
         let due = due.chain(self.replacement.due()).chain(beat);
         let due = due.chain(self.resolver.as_ref().and_then(ResolverProcess::due));
         let due = due.chain(self.unwritten_due()).chain(self.output.due()).min();

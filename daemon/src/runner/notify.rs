@@ -19,12 +19,19 @@ use super::output::Kind;
 /// The variable with the socket of the service manager.
 const SOCKET: &str = "NOTIFY_SOCKET";
 
+/// The variables with the time, in microseconds, after which the manager ends a daemon that does not say that it
+/// works, and with the process that is to say so.
+const WATCHDOG_TIME: &str = "WATCHDOG_USEC";
+const WATCHDOG_PROCESS: &str = "WATCHDOG_PID";
+
 /// The service manager, if there is one that wants messages.
 #[derive(Debug, Default)]
 pub(super) struct Notifier {
     socket: Option<UnixDatagram>,
     /// Whether this is not the process that the manager has started, but one that has detached from it.
     is_detached: bool,
+    /// After what time without a message the manager ends the daemon, if it does.
+    watchdog: Option<Duration>,
 }
 
 impl Notifier {
@@ -33,8 +40,13 @@ impl Notifier {
     /// # Errors
     /// The socket is named but cannot be used: the service manager would wait in vain.
     pub(super) fn from_environment(is_detached: bool) -> io::Result<Self> {
-        let named = env::var_os(SOCKET);
-        named.map_or_else(|| Ok(Self::default()), |name| Self::to(&name, is_detached))
+        let Some(name) = env::var_os(SOCKET) else { return Ok(Self::default()) };
+        let [time, process] = [WATCHDOG_TIME, WATCHDOG_PROCESS].map(|name| env::var(name).ok());
+        let process = process.filter(|_| !is_detached);
+        let is_other = process.is_some_and(|id| id != std::process::id().to_string());
+        let time = time.filter(|_| !is_other).and_then(|time| time.parse().ok());
+        let watchdog = time.filter(|&time| time > 0).map(Duration::from_micros);
+        Ok(Self { watchdog, ..Self::to(&name, is_detached)? })
     }
 
     fn to(name: &OsStr, is_detached: bool) -> io::Result<Self> {
@@ -48,7 +60,7 @@ impl Notifier {
         socket.connect_addr(&address)?;
         // A manager that does not read must not stop the daemon.
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: Some(socket), is_detached })
+        Ok(Self { socket: Some(socket), is_detached, watchdog: None })
     }
 
     /// Says that the daemon listens, at the start and after a reload.
@@ -64,6 +76,19 @@ impl Notifier {
     pub(super) fn reloading(&self) -> io::Result<()> {
         let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
         self.send(format_args!("RELOADING=1\nMONOTONIC_USEC={}", now.as_micros()))
+    }
+
+    /// Returns after what time without [`alive`](Self::alive) the manager ends the daemon, if it does.
+    pub(super) const fn watchdog(&self) -> Option<Duration> {
+        self.watchdog
+    }
+
+    /// Says that the daemon works, if the manager wants to know.
+    pub(super) fn alive(&self) -> io::Result<()> {
+        if self.watchdog.is_none() {
+            return Ok(());
+        }
+        self.send(format_args!("WATCHDOG=1"))
     }
 
     /// Says that the daemon ends.

@@ -5,12 +5,14 @@
 //! about stages and timeouts are dropped long before any other.
 
 mod digest;
+mod journal;
 mod log;
 mod losses;
 mod queue;
 mod screen;
 mod writer;
 
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ use knock_config::LogTime;
 
 use self::digest::Digest;
 pub(super) use self::digest::Step;
+pub(super) use self::journal::print_early;
+use self::journal::{Severity, leads_to_journal};
 pub(super) use self::log::open_at_once;
 use self::losses::LostLines;
 use self::queue::{Queue, Share};
@@ -41,6 +45,24 @@ pub(super) struct Line {
     pub(super) text: Vec<u8>,
     /// The client, if the line begins with its address.
     pub(super) client: Option<IpAddr>,
+    /// What else it is about, for the journal.
+    pub(super) about: About,
+}
+
+/// What a line is about besides a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct About {
+    /// The name of the door.
+    pub(super) door: Option<Vec<u8>>,
+    /// What has happened, as the transcript in JSON calls it.
+    pub(super) event: Option<&'static str>,
+}
+
+impl Line {
+    /// Returns a line that does not begin with a client.
+    fn plain(kind: Kind, text: Vec<u8>) -> Self {
+        Self { kind, text, client: None, about: About::default() }
+    }
 }
 
 /// The kind of a line, which decides where it goes.
@@ -71,6 +93,18 @@ impl Kind {
             Self::Step { is_logged } => is_logged,
             Self::Digest | Self::Opening | Self::Notice | Self::Logged => true,
             Self::Aside | Self::Debug => false,
+        }
+    }
+
+    /// Returns how serious a line with this text is.
+    fn severity(self, text: &[u8]) -> Severity {
+        let has = |part: &[u8]| text.windows(part.len()).any(|window| window == part);
+        match self {
+            Self::Debug => Severity::Debug,
+            Self::Step { .. } | Self::Aside | Self::Logged => Severity::Info,
+            Self::Opening => Severity::Notice,
+            Self::Notice if has(b"error: ") || has(b"STAYS ") => Severity::Error,
+            Self::Notice | Self::Digest => Severity::Warning,
         }
     }
 
@@ -109,6 +143,7 @@ pub(super) struct Output {
     /// The latest lines, for the control socket.
     recent: Recent,
     digest: Digest,
+    /// Whether every step is printed.
     verbose: bool,
     /// A request to reopen the log file, for which the queue has no room yet.
     reopening: Option<Sinks>,
@@ -121,7 +156,8 @@ impl Output {
         let (end, ended) = mpsc::channel();
         let jobs = Queue::new();
         let names = resolver.map(|resolver| names(resolver, &jobs));
-        let verbose = sinks.verbose;
+        // In the journal, a flood would be as harmful as in a file.
+        let verbose = sinks.verbose && !leads_to_journal(&io::stdout());
         let (writer, to_do) = (Writer::new(sinks, names, screen), jobs.clone());
         thread::spawn(move || {
             // After it, the thread of the screen ends.
@@ -190,7 +226,7 @@ impl Output {
 
     /// Queues a line that does not begin with a client.
     pub(super) fn text(&mut self, kind: Kind, text: impl Into<Vec<u8>>) {
-        self.line(Line { kind, text: text.into(), client: None });
+        self.line(Line::plain(kind, text.into()));
     }
 
     /// Queues all lines of a report about a configuration.
@@ -210,7 +246,7 @@ impl Output {
     fn report_lost(&mut self) {
         for text in self.lost.take() {
             let (bytes, text) = (text.len(), text.into_bytes());
-            let line = Line { kind: Kind::Notice, text, client: None };
+            let line = Line::plain(Kind::Notice, text);
             if !self.jobs.put(Job::Line(line), Share::Important, bytes) {
                 self.lost.add(Share::Important);
             }

@@ -7,6 +7,7 @@ use knock_config::Setup;
 
 use super::end::ended_how;
 use super::heartbeat::{Beat, SILENT_MAX};
+use super::notify::Notifier;
 use super::output::Kind;
 use super::reload::Reload;
 use super::start::{Failure, Loaded, start_sniffer};
@@ -64,8 +65,16 @@ impl Replacement {
 impl Runner {
     /// Asks the process that reads packets whether it is alive, and gives it up if it is not.
     pub(super) fn beat(&mut self) {
-        if !matches!(self.state, State::Listening) {
-            return;
+        match self.state {
+            State::Listening => {}
+            State::Starting => return,
+            // The process that reads packets is not needed any more, and the end has limits of its own.
+            State::Ending(_) => {
+                if self.heartbeat.tick(Instant::now()) {
+                    self.tell(Notifier::alive);
+                }
+                return;
+            }
         }
         match self.heartbeat.beat(Instant::now()) {
             None => {}
@@ -92,6 +101,7 @@ impl Runner {
         if self.heartbeat.answered() {
             self.output.text(Kind::Notice, "the process that reads packets answers again");
         }
+        self.tell(Notifier::alive);
     }
 
     /// Handles the end of the process that reads packets: another one is started. Only if it has said why

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -25,7 +25,7 @@ use super::interfaces::Interfaces;
 use super::lease_store::{Found, LeaseStore};
 use super::notify::Notifier;
 use super::one_time::OneTime;
-use super::output::{Kind, Output, Sinks};
+use super::output::{self, Kind, Output, Sinks};
 use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
 use super::{Runner, commands::Commands};
@@ -158,7 +158,7 @@ impl Runner {
             output: Output::new(sinks, names),
             resolver,
             sniffer: super::SnifferProcess::new(sniffer, socket),
-            heartbeat: super::Heartbeat::new(Instant::now()),
+            heartbeat: super::Heartbeat::new(Instant::now(), None),
             attempts: super::AttemptList::default(),
             replacement: super::Replacement::new(),
             files: files.clone(),
@@ -307,6 +307,5 @@ pub(super) fn start_sniffer(recording: Option<File>) -> Result<(Child, UnixStrea
 
 /// Prints a text on standard error, before there is an [`Output`].
 pub(crate) fn print_stderr(text: &str) {
-    // There is no other place to report an error.
-    let _ = io::stderr().write_all(text.as_bytes());
+    output::print_early(text);
 }

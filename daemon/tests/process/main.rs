@@ -16,6 +16,7 @@ mod directives;
 mod grants;
 mod hostile;
 mod idle;
+mod journal;
 mod left_open;
 mod logs;
 mod lookup;

@@ -1,5 +1,6 @@
 //! The messages that a service manager gets.
 
+use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -17,10 +18,20 @@ impl Manager {
         Self(socket)
     }
 
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.recv(buffer) {
+                // The system does not restart a read with a timeout after a signal.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => return received,
+            }
+        }
+    }
+
     /// Returns the next message, without times.
     fn next(&self) -> String {
         let mut buffer = [0; 200];
-        let length = self.0.recv(&mut buffer).unwrap();
+        let length = self.receive(&mut buffer).unwrap();
         let text = std::str::from_utf8(&buffer[..length]).unwrap();
         let lines = text.lines().map(|line| match line.split_once('=') {
             Some(("MONOTONIC_USEC", time)) => {
@@ -69,4 +80,50 @@ fn a_service_manager_that_cannot_be_reached_is_an_error() {
     assert_eq!(outcome.status, Some(1));
     let why = "cannot reach the service manager at $NOTIFY_SOCKET: ";
     assert!(outcome.stderr.contains(why), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_watchdog_is_satisfied_only_while_both_processes_answer() {
+    if !require("a_watchdog_is_satisfied_only_while_both_processes_answer", PROGRAMS, Need::Root) {
+        return;
+    }
+    let machine = Machine::with(CONFIG);
+    let manager = Manager::new(&machine);
+    let daemon = Daemon::start_as(
+        &machine,
+        "NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=2000000 exec $KNOCKD -i lo -c knockd.conf -v",
+    );
+    assert_eq!(manager.next(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(manager.next(), "WATCHDOG=1");
+    }
+    // The process that reads packets hangs: at most one answer is still under way.
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    manager.0.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let mut messages = (0..10).map(|_| manager.receive(&mut [0; 200]));
+    assert!(messages.any(|read| read.is_err()), "it went on");
+    manager.0.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    daemon.sniffer.signal(Signal::SIGCONT);
+    assert_eq!(manager.next(), "WATCHDOG=1");
+    daemon.runner.signal(Signal::SIGTERM);
+    while manager.next() != "STOPPING=1" {}
+    assert_eq!(daemon.live.finish().status, Some(0));
+}
+
+#[test]
+fn a_watchdog_of_another_process_gets_no_messages() {
+    if !require("a_watchdog_of_another_process_gets_no_messages", PROGRAMS, Need::Root) {
+        return;
+    }
+    let machine = Machine::with(CONFIG);
+    let manager = Manager::new(&machine);
+    let daemon = Daemon::start_as(
+        &machine,
+        "NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=400000 WATCHDOG_PID=1 exec $KNOCKD -i lo -c knockd.conf -v",
+    );
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("opened", 1);
+    daemon.runner.signal(Signal::SIGTERM);
+    assert_eq!(daemon.live.finish().status, Some(0));
+    assert_eq!((manager.next(), manager.next()), ("READY=1".to_owned(), "STOPPING=1".to_owned()));
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use super::journal::{Entry, Journal};
 use super::losses::LostLines;
 use super::queue::{Next, Queue, Share};
 
@@ -18,7 +19,7 @@ pub(super) enum Stream {
 }
 
 enum Job {
-    Line(Stream, Vec<u8>),
+    Line(Stream, Entry),
     /// Reports that everything before is written.
     Answer(Sender<()>),
 }
@@ -36,8 +37,9 @@ impl Screen {
         let to_do = jobs.clone();
         let (end, ended) = mpsc::channel();
         thread::spawn(move || {
+            let mut journal = Journal::default();
             while let Next::Job(job) = to_do.next(None) {
-                perform(job);
+                perform(job, &mut journal);
             }
             // The receiver may have stopped waiting.
             let _ = end.send(());
@@ -46,9 +48,10 @@ impl Screen {
     }
 
     /// Queues a line.
-    pub(super) fn line(&mut self, stream: Stream, share: Share, text: &[u8]) {
+    pub(super) fn line(&mut self, stream: Stream, share: Share, entry: Entry) {
         self.report();
-        if !self.jobs.put(Job::Line(stream, text.to_vec()), share, text.len()) {
+        let bytes = entry.text.len();
+        if !self.jobs.put(Job::Line(stream, entry), share, bytes) {
             self.lost.add(share);
         }
     }
@@ -56,7 +59,8 @@ impl Screen {
     /// Reports lost lines, if that is due.
     pub(super) fn report(&mut self) {
         for text in self.lost.take() {
-            let (job, bytes) = (Job::Line(Stream::Error, text.as_bytes().to_vec()), text.len());
+            let bytes = text.len();
+            let job = Job::Line(Stream::Error, Entry::warning(text.into_bytes()));
             if !self.jobs.put(job, Share::Important, bytes) {
                 self.lost.add(Share::Important);
             }
@@ -78,16 +82,11 @@ impl Drop for Screen {
     }
 }
 
-fn perform(job: Job) {
+fn perform(job: Job, journal: &mut Journal) {
     // There is no other place to report an error.
     let _ = match job {
-        Job::Line(Stream::Output, text) => print(io::stdout(), &text),
-        Job::Line(Stream::Error, text) => print(io::stderr(), &text),
+        Job::Line(Stream::Output, entry) => journal.write(io::stdout(), &entry),
+        Job::Line(Stream::Error, entry) => journal.write(io::stderr(), &entry),
         Job::Answer(written) => written.send(()).map_err(io::Error::other),
     };
-}
-
-fn print(mut stream: impl io::Write, text: &[u8]) -> io::Result<()> {
-    stream.write_all(&[text, b"\n"].concat())?;
-    stream.flush()
 }

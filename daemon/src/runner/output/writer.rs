@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, OsStr};
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::mpsc::Sender;
@@ -9,10 +10,11 @@ use std::time::Instant;
 
 use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
 
+use super::journal::{Entry, leads_to_journal};
 use super::log::{LogFile, Warning};
 use super::queue::{Next, Queue, Share};
 use super::screen::{Screen, Stream};
-use super::{Kind, Line, Sinks};
+use super::{About, Kind, Line, Sinks};
 use crate::runner::lookup::Names;
 
 /// The name before each line in syslog, as in knockd 0.8.
@@ -41,6 +43,8 @@ pub(super) struct Writer {
     /// What comes after a line that waits for a name, and that line. Lines keep their order.
     waiting: VecDeque<(Job, Instant)>,
     screen: Screen,
+    /// Whether standard output leads to the journal, which gets no flood.
+    output_is_journal: bool,
 }
 
 impl Writer {
@@ -52,7 +56,9 @@ impl Writer {
             let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
         }
         let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
-        let mut writer = Self { sinks, log, names, waiting: VecDeque::new(), screen };
+        let output_is_journal = leads_to_journal(&io::stdout());
+        let waiting = VecDeque::new();
+        let mut writer = Self { sinks, log, names, waiting, screen, output_is_journal };
         writer.warn(warning);
         writer
     }
@@ -144,24 +150,29 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, Line { kind, text, client }: Line) {
+    fn write(&mut self, Line { kind, text, client, about }: Line) {
         let text = match (client, &self.names) {
             (Some(client), Some(names)) => names.insert(client, text),
             _ => text,
         };
-        let share = kind.share();
-        match (kind, self.sinks.verbose) {
+        let About { door, event } = about;
+        let stream = match (kind, self.sinks.verbose) {
             (Kind::Debug, _) | (Kind::Step { .. } | Kind::Opening | Kind::Aside, true) => {
-                self.screen.line(Stream::Output, share, &text);
+                Some(Stream::Output)
             }
-            (Kind::Notice, _) | (Kind::Opening | Kind::Logged, false) => {
-                self.screen.line(Stream::Error, share, &text);
-            }
+            (Kind::Digest, true) if self.output_is_journal => Some(Stream::Output),
+            (Kind::Notice, _) | (Kind::Opening | Kind::Logged, false) => Some(Stream::Error),
             (Kind::Step { .. } | Kind::Aside, false) | (Kind::Logged, true) | (Kind::Digest, _) => {
+                None
             }
-        }
+        };
         if kind.is_logged() {
             self.log(&text);
+        }
+        if let Some(stream) = stream {
+            let severity = kind.severity(&text);
+            let entry = Entry { text, severity, client, door, event };
+            self.screen.line(stream, kind.share(), entry);
         }
     }
 
@@ -183,7 +194,8 @@ impl Writer {
 
     fn warn(&mut self, warning: Option<Warning>) {
         if let Some(warning) = warning {
-            self.screen.line(Stream::Error, Share::Important, warning.as_bytes());
+            let entry = Entry::warning(warning.into_bytes());
+            self.screen.line(Stream::Error, Share::Important, entry);
         }
     }
 }
