@@ -36,6 +36,7 @@ use clap::Parser as _;
 
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
+pub use crate::wire::read_again;
 
 /// Runs the program with the arguments of this process.
 #[must_use]

@@ -74,7 +74,7 @@ fn the_threat_model_names_tests_that_are_there() {
     let model = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
     let quoted = model.split('`').skip(1).step_by(2);
     let named: Vec<&str> = quoted.filter(|word| word.matches('_').count() >= 4).collect();
-    assert!(named.len() >= 10, "{named:?}");
+    assert!(named.len() >= 60, "{named:?}");
     let mut sources = String::new();
     for folder in
         ["daemon/src", "daemon/tests", "config/src", "engine/src", "replay/tests", "tests"]
@@ -83,6 +83,19 @@ fn the_threat_model_names_tests_that_are_there() {
     }
     for name in named {
         assert!(sources.contains(&format!("fn {name}(")), "{name}");
+    }
+    let is_test = |word: &str| {
+        let target = root.join("tests/fuzz/fuzz_targets").join(word);
+        word.matches('_').count() >= 4 || target.is_dir() || target.with_extension("rs").is_file()
+    };
+    let defences =
+        model.split("## Defences").nth(1).unwrap().split("It can still:").next().unwrap();
+    let rows = defences.lines().filter(|line| line.starts_with("| ") && !line.ends_with("tests |"));
+    let rows: Vec<&str> = rows.collect();
+    assert!(rows.len() >= 25, "{rows:?}");
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(tests.split('`').skip(1).step_by(2).any(is_test), "{row} names no test");
     }
 }
 
