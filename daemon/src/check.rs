@@ -13,7 +13,7 @@ use crate::links::Links;
 use crate::runner::{
     PIPE_MAX, check_writable, lack_of_doors, missing, print_stderr, refuse, style,
 };
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 use crate::user::is_root;
 
 /// Checks the configuration, prints all errors and warnings, and changes nothing.
@@ -65,10 +65,8 @@ fn fault(args: &Args, config: &Config) -> Option<String> {
     if let Some(why) = lack_of_doors(args, &args.config, config) {
         return Some(why);
     }
-    match Settings::new(args, &config.options) {
-        // Routes come and go: that is no error of the configuration.
-        Ok(_) | Err(SettingsError::NoInterface { .. }) => {}
-        Err(error) => return Some(error.to_string()),
+    if let Err(error) = Settings::new(args, &config.options) {
+        return Some(error.to_string());
     }
     // Only for root: the daemon is started by root, who may mark sequences where this user may not.
     let written = if is_root() { check_writable(config) } else { Ok(()) };

@@ -13,6 +13,7 @@ use nix::sys::socket::{
     recv, socket,
 };
 
+use crate::default_route::default_route;
 use crate::packet_socket;
 
 /// A network interface.
@@ -30,9 +31,11 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Links {
     /// In order of their numbers.
-    pub(crate) links: Vec<Link>,
+    pub(crate) all: Vec<Link>,
     /// The addresses of all of them.
     pub(crate) addresses: BTreeSet<IpAddr>,
+    /// The interface of the default route.
+    pub(crate) default_route: Option<Vec<u8>>,
 }
 
 impl Links {
@@ -62,27 +65,28 @@ impl Links {
             }
         }
         let addresses = addresses.into_iter().map(|(_, address)| address).collect();
-        Ok(Self { links: links.into_values().collect(), addresses })
+        let default_route = default_route().map(String::into_bytes);
+        Ok(Self { all: links.into_values().collect(), addresses, default_route })
     }
 
     /// Returns the interface with this name.
     pub(crate) fn named(&self, name: &[u8]) -> Option<&Link> {
-        self.links.iter().find(|link| link.name == name)
+        self.all.iter().find(|link| link.name == name)
     }
 
     /// Returns the interface with this number.
     pub(crate) fn numbered(&self, index: u32) -> Option<&Link> {
-        self.links.iter().find(|link| link.index == index)
+        self.all.iter().find(|link| link.index == index)
     }
 
     /// Returns the names of all interfaces, in order.
     pub(crate) fn names(&self) -> Vec<String> {
-        let names = self.links.iter().map(|link| String::from_utf8_lossy(&link.name).into_owned());
+        let names = self.all.iter().map(|link| String::from_utf8_lossy(&link.name).into_owned());
         names.collect::<BTreeSet<String>>().into_iter().collect()
     }
 }
 
-/// Notices that interfaces or addresses may have changed.
+/// Notices that interfaces, addresses or the default route may have changed.
 pub(crate) struct Watch {
     socket: OwnedFd,
 }
@@ -92,33 +96,42 @@ impl Watch {
     /// `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`.
     const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 
+    /// Those that get changes of routes: `RTMGRP_IPV4_ROUTE` and `RTMGRP_IPV6_ROUTE`.
+    const ROUTES: u32 = 0x40 | 0x400;
+
     /// How many messages are read at once.
     const MESSAGES_MAX: u32 = 1024;
 
-    /// Begins to watch.
+    /// Begins to watch. Routes are watched only if asked for: a router may have many changes of them.
     ///
     /// # Errors
     /// The error of the system call.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(of_routes: bool) -> io::Result<Self> {
         let socket = socket(
             AddressFamily::Netlink,
             SockType::Raw,
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             SockProtocol::NetlinkRoute,
         )?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, Self::GROUPS))?;
+        let groups = if of_routes { Self::GROUPS | Self::ROUTES } else { Self::GROUPS };
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self { socket })
     }
 
-    /// Reads all notifications, and returns whether there were any. What is there is then read again.
+    /// Reads all notifications, and returns whether there were any but those of routes that are no default
+    /// route. What is there is then read again.
     pub(crate) fn take(&self) -> bool {
         let mut message = [0; 8192];
         let mut has_changed = false;
         for _ in 0..Self::MESSAGES_MAX {
             match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
                 Ok(0) | Err(nix::Error::EAGAIN) => break,
+                Ok(length) => {
+                    let message = message.get(..length).unwrap_or_default();
+                    has_changed |= !is_of_other_routes(message);
+                }
                 // Some were lost in an overflow.
-                Ok(_) | Err(_) => has_changed = true,
+                Err(_) => has_changed = true,
             }
         }
         has_changed
@@ -129,6 +142,25 @@ impl AsFd for Watch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Returns whether a notification is only of routes to a part of the network. It is a header as in
+/// `linux/netlink.h`, with its length, its type and more, then the family and the length of the destination.
+fn is_of_other_routes(notification: &[u8]) -> bool {
+    let mut rest = notification;
+    while let [a, b, c, d, type_1, type_2, _, _, _, _, _, _, _, _, _, _, after @ ..] = rest {
+        let is_route = [libc::RTM_NEWROUTE, libc::RTM_DELROUTE]
+            .contains(&u16::from_ne_bytes([*type_1, *type_2]));
+        let [_family, prefix, ..] = after else { return false };
+        if !is_route || *prefix == 0 {
+            return false;
+        }
+        // The next one begins at a multiple of four.
+        let length = usize::try_from(u32::from_ne_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX);
+        let next = length.max(16).checked_next_multiple_of(4).unwrap_or(usize::MAX);
+        rest = rest.get(next..).unwrap_or_default();
+    }
+    rest.is_empty()
 }
 
 /// Returns the interface that a name means: `eth0:1` is an alias for some addresses of `eth0`, whose
@@ -179,6 +211,24 @@ mod tests {
         assert!(lo.addresses.contains(&localhost) && links.addresses.contains(&localhost));
         assert!(links.names().contains(&"lo".to_owned()));
         assert_eq!((links.named(b"no-such-thing"), links.numbered(0)), (None, None));
+    }
+
+    #[test]
+    fn only_routes_to_parts_of_the_network_are_of_no_interest() {
+        let message = |kind: u16, prefix: u8| {
+            let [length, kind] = [u32::to_ne_bytes(30).to_vec(), kind.to_ne_bytes().to_vec()];
+            let mut message = [length, kind, vec![0; 10], vec![2, prefix], vec![0; 12]].concat();
+            message.resize(32, 0);
+            message
+        };
+        let other = message(libc::RTM_NEWROUTE, 24);
+        let of_interest =
+            [message(libc::RTM_DELROUTE, 0), message(libc::RTM_NEWLINK, 24), vec![0; 7]];
+        assert!(is_of_other_routes(&[other.clone(), other.clone()].concat()));
+        for one in of_interest {
+            assert!(!is_of_other_routes(&one), "{one:?}");
+            assert!(!is_of_other_routes(&[other.clone(), one].concat()));
+        }
     }
 
     #[test]

@@ -9,8 +9,6 @@ use knock_config::{Directive, FileName, Given, LogTime, OnStateError, OnStop, Op
 use knock_engine::Seconds;
 
 use crate::args::Args;
-use crate::default_route::default_route;
-use crate::links::Links;
 use crate::pid_file::PidPath;
 use crate::places::Places;
 use crate::user::{User, is_root};
@@ -18,7 +16,7 @@ use crate::user::{User, is_root};
 /// The settings of the daemon. The command line overrides the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// The interfaces to listen on; at least one.
+    /// The interfaces to listen on; if none is named, that of the default route.
     pub(crate) interfaces: Vec<Vec<u8>>,
     /// The file for the process ID; only with `--daemon`.
     pub(crate) pid_file: Option<PidPath>,
@@ -45,8 +43,6 @@ pub(crate) struct Settings {
 /// Why the settings cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SettingsError {
-    /// No interface is named, and there is no default route. These interfaces exist.
-    NoInterface { there: Vec<String> },
     /// Both `any` and another interface are named.
     AnyAndMore,
     /// The user does not exist.
@@ -56,12 +52,6 @@ pub(crate) enum SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoInterface { there } => write!(
-                out,
-                "no interface to listen on: none is named, and there is no default route; name one with \
-                 '-i' or the directive 'Interface' (available: {})",
-                there.join(", ")
-            ),
             Self::AnyAndMore => out.write_str(
                 "'any' already means all interfaces: name only 'any', or only the others",
             ),
@@ -89,15 +79,13 @@ impl Settings {
             let path = PathBuf::from(Directive::PidFile.default_value()?);
             Some(PidPath { path, is_given: false })
         });
-        // Before the interfaces, whose absence a check forgives.
-        let user = user(options)?;
         Ok(Self {
             interfaces: interfaces(args, options)?,
             pid_file: pid_file.filter(|_| args.daemon),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
             log_time: options.log_time(),
             syslog: options.use_syslog,
-            user,
+            user: user(options)?,
             command_limit: options.command_limit(),
             state_dir: options.state_dir.as_ref().map(path),
             lease_file: options.lease_file.as_ref().map(path),
@@ -186,17 +174,11 @@ fn path(name: &Given<FileName>) -> PathBuf {
 }
 
 fn interfaces(args: &Args, options: &Options) -> Result<Vec<Vec<u8>>, SettingsError> {
-    let mut names: Vec<Vec<u8>> = if args.interfaces.is_empty() {
+    let names: Vec<Vec<u8>> = if args.interfaces.is_empty() {
         options.interfaces().iter().map(|name| name.as_bytes().to_vec()).collect()
     } else {
         args.interfaces.iter().map(|name| name.clone().into_vec()).collect()
     };
-    if names.is_empty() {
-        let there = || Links::look().unwrap_or_default().names();
-        let default =
-            default_route().ok_or_else(|| SettingsError::NoInterface { there: there() })?;
-        names.push(default.into_bytes());
-    }
     let mut distinct: Vec<Vec<u8>> = Vec::new();
     for name in names {
         if !distinct.contains(&name) {

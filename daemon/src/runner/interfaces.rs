@@ -20,7 +20,7 @@ pub(crate) use self::news::missing;
 use super::output::Kind;
 use super::sniffer_process::SnifferProcess;
 use super::{Runner, State};
-use crate::links::Links;
+use crate::links::{Link, Links, Watch};
 use crate::packet_socket::{self, BLOCKS, BLOCKS_OF_MANY, EVERY};
 use crate::wire::{CaptureNumber, NewCapture, Order};
 
@@ -96,7 +96,7 @@ impl Interfaces {
 
     /// Wants these interfaces, and no others.
     pub(super) fn want(&mut self, names: &[Vec<u8>]) {
-        self.wanted = names.iter().map(|name| Wanted::new(name)).collect();
+        self.wanted = Wanted::all(names);
         let Self { wanted, awaited, .. } = self;
         awaited.retain(|one| wanted.contains(one));
     }
@@ -114,6 +114,14 @@ impl Interfaces {
     /// Returns the interfaces that are listened on, as the administrator knows them.
     pub(super) fn listened_on(&self) -> Vec<String> {
         self.open.values().map(Open::title).collect()
+    }
+
+    /// Returns what is to be listened on, by name where it has one.
+    pub(super) fn wanted_names(&self) -> Vec<String> {
+        if self.wanted == [Wanted::DefaultRoute] {
+            return self.listened_on();
+        }
+        self.wanted.iter().map(ToString::to_string).collect()
     }
 
     /// Returns the names for which there is no interface.
@@ -175,7 +183,7 @@ impl Interfaces {
             if link.name != open.name {
                 let old = std::mem::replace(&mut open.name, link.name.clone());
                 // If another one has its old name, that is listened on.
-                if open.wanted.matches(&link.name) || links.named(&old).is_none() {
+                if open.wanted.may_be_named(&link.name) || links.named(&old).is_none() {
                     news.push(News::renamed(&old, &link.name, &open.wanted));
                 }
             }
@@ -202,12 +210,13 @@ impl Interfaces {
                 add(Target { index: EVERY, name, framing, wanted, is_up, has_address });
                 continue;
             }
-            let mut found = links.links.iter().filter(|link| wanted.matches(&link.name)).peekable();
+            let is_there = |link: &&Link| wanted.is_there(&link.name, links);
+            let mut found = links.all.iter().filter(is_there).peekable();
             let is_there = found.peek().is_some();
             // What has another name by now is kept: it is the interface that was meant, unless another
-            // one has its name.
-            let is_kept =
-                |open: &&Open| open.wanted == *wanted && (!is_there || wanted.is_pattern());
+            // one has its name. So is what had the default route: knocks may still arrive there.
+            let keeps = wanted.is_pattern() || *wanted == Wanted::DefaultRoute;
+            let is_kept = |open: &&Open| open.wanted == *wanted && (!is_there || keeps);
             let kept = self.open.values().filter(is_kept);
             let kept = kept.filter_map(|open| links.numbered(open.index));
             for link in found.chain(kept.collect::<Vec<_>>()) {
@@ -315,7 +324,7 @@ impl Interfaces {
         if is_awaited {
             self.awaited.insert(wanted.clone());
         }
-        News::gone(&open.title(), is_awaited)
+        News::gone(&open.title(), is_awaited.then_some(wanted))
     }
 
     /// Reports names for which there is no interface.
@@ -344,7 +353,7 @@ impl Open {
             Wanted::Name(name) if self.wanted.matches(&self.name) => {
                 String::from_utf8_lossy(name).into_owned()
             }
-            Wanted::Any | Wanted::Name(_) | Wanted::Pattern(_) => {
+            Wanted::Any | Wanted::DefaultRoute | Wanted::Name(_) | Wanted::Pattern(_) => {
                 String::from_utf8_lossy(&self.name).into_owned()
             }
         }
@@ -396,6 +405,20 @@ impl Runner {
     fn report(&mut self, news: impl IntoIterator<Item = News>) {
         for News { kind, text } in news {
             self.output.text(kind, text);
+        }
+    }
+
+    /// Watches what matters for the interfaces that are wanted now.
+    pub(super) fn watch_anew(&mut self) {
+        match Watch::new(self.settings.interfaces.is_empty()) {
+            Ok(watch) => self.watch = watch,
+            Err(error) => {
+                let text = format!(
+                    "knockd: warning: cannot watch for changes of routes: {error}; after such a change, \
+                     reload again"
+                );
+                self.output.text(Kind::Notice, text);
+            }
         }
     }
 

@@ -1,8 +1,6 @@
 //! Reloading the configuration.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::ffi::OsStringExt as _;
 
 use knock_config::diagnostics::Style;
 use knock_config::text::shown;
@@ -17,7 +15,7 @@ use super::totals::Total;
 use super::{Runner, State};
 use crate::pid_file::{PidFileError, PidPath};
 use crate::run_lock::Patience;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 use crate::wire::Order;
 
 /// The state of a reload.
@@ -102,16 +100,7 @@ impl Runner {
     fn settings_of(&self, config: &Config) -> Result<Settings, String> {
         let error = |why: &dyn fmt::Display| format!("error: {why}\n");
         check_writable(config).map_err(|why| error(&why))?;
-        match Settings::new(&self.args, &config.options) {
-            // Routes come and go. Without one now, the interface stays the same.
-            Err(SettingsError::NoInterface { .. }) => {
-                let mut args = self.args.clone();
-                let names = self.settings.interfaces.iter();
-                args.interfaces = names.map(|name| OsString::from_vec(name.clone())).collect();
-                Settings::new(&args, &config.options).map_err(|why| error(&why))
-            }
-            settings => settings.map_err(|why| error(&why)),
-        }
+        Settings::new(&self.args, &config.options).map_err(|why| error(&why))
     }
 
     /// Applies new settings, as far as that is possible without a restart.
@@ -138,6 +127,7 @@ impl Runner {
         self.reopen_log();
         if has_other_interfaces {
             self.interfaces.want(&self.settings.interfaces);
+            self.watch_anew();
             self.follow_interfaces();
         }
     }

@@ -125,8 +125,8 @@ impl Runner {
         let recording =
             args.record.as_deref().map(|path| RecordingFiles::open(path, args.record_size));
         let recording = recording.transpose().map_err(|why| failure(&why))?;
-        let watch =
-            Watch::new().map_err(|error| system("watch for changes of addresses", &error))?;
+        let watch = Watch::new(settings.interfaces.is_empty())
+            .map_err(|error| system("watch for changes of addresses", &error))?;
         let links =
             Links::look().map_err(|error| system("read the interfaces of this machine", &error))?;
         check_captures(&settings.interfaces)?;
@@ -272,14 +272,18 @@ fn report_wait(holder: Option<i32>) {
 fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
     match packet_socket::check() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let names = interfaces.iter().map(|name| String::from_utf8_lossy(name));
+            let names = interfaces.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+            let names = match names.collect::<Vec<_>>() {
+                names if names.is_empty() => "the interface of the default route".to_owned(),
+                names => names.join(", "),
+            };
             let program = std::env::current_exe();
             let program = program.unwrap_or_else(|_| PathBuf::from("/usr/sbin/knockd"));
             Err(failure(&format_args!(
                 "cannot listen on {} without the capability CAP_NET_RAW: start knockd as root, or grant \
                  the capability, with 'setcap cap_net_raw=ep {}' or with \
                  'AmbientCapabilities=CAP_NET_RAW' in the systemd unit",
-                names.collect::<Vec<_>>().join(", "),
+                names,
                 shown(&program)
             )))
         }

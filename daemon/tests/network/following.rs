@@ -234,6 +234,82 @@ fn a_tunnel_comes_and_goes() {
 }
 
 #[test]
+fn where_no_interface_is_named_the_default_route_is_awaited() {
+    for (which, route, knocked_at, client) in [
+        ("IPv4", "ip route add default via 192.0.2.10", "192.0.2.1", FIRST),
+        ("IPv6", "ip -6 route add default via 2001:db8::10", "2001:db8::1", "2001:db8::10"),
+    ] {
+        let name = "where_no_interface_is_named_the_default_route_is_awaited";
+        let Some(scene) = Scene::new(name, &[], DOOR) else { return };
+        let daemon = scene.start("");
+        assert_eq!(daemon.output(), "waiting for a default route...\n");
+        let warning = "knockd: warning: no interface is named, and there is no default route: waiting for one; \
+                       or name an interface with '-i' or the directive 'Interface' (available: lo, server)\n";
+        assert_eq!(daemon.errors(), warning, "{which}");
+        // A route to somewhere else is not waited for.
+        scene.server("ip route add 10.99.0.0/16 via 192.0.2.10");
+        scene.server(route);
+        wait_until_heard(&daemon, "server", 1);
+        knock(&scene, &daemon, knocked_at, client);
+        assert_eq!(daemon.end_with_warnings(), warning);
+    }
+}
+
+#[test]
+fn where_no_interface_is_named_the_default_route_is_followed() {
+    let name = "where_no_interface_is_named_the_default_route_is_followed";
+    let Some(scene) = Scene::new(name, &[], DOOR) else { return };
+    scene.add_second();
+    scene.server("ip route add default via 192.0.2.10 metric 100");
+    let daemon = scene.start("");
+    assert_eq!(daemon.output(), "listening on server...\n");
+    // A better one, as a network manager adds it.
+    scene.server("ip route add default via 203.0.113.10 metric 50");
+    wait_until_heard(&daemon, "second", 1);
+    knock(&scene, &daemon, "203.0.113.1", SECOND);
+    // Knocks may still arrive on the first one.
+    knock(&scene, &daemon, "192.0.2.1", FIRST);
+    // It goes with its interface, and the other one stays.
+    scene.server("ip link delete second");
+    daemon.wait_for("second is gone");
+    knock(&scene, &daemon, "192.0.2.1", FIRST);
+    assert_eq!(daemon.end_with_warnings(), "");
+}
+
+#[test]
+fn after_the_only_interface_is_gone_the_next_default_route_is_awaited() {
+    let name = "after_the_only_interface_is_gone_the_next_default_route_is_awaited";
+    let Some(scene) = Scene::new(name, &[], DOOR) else { return };
+    scene.add_second();
+    scene.server("ip route add default via 203.0.113.10");
+    let daemon = scene.start("");
+    assert_eq!(daemon.output(), "listening on second...\n");
+    scene.server("ip link delete second");
+    let warning = "knockd: warning: second is gone: waiting for a default route\n";
+    daemon.wait_for_error(warning);
+    scene.server("ip route add default via 192.0.2.10");
+    wait_until_heard(&daemon, "server", 1);
+    knock(&scene, &daemon, "192.0.2.1", FIRST);
+    assert_eq!(daemon.end_with_warnings(), warning);
+}
+
+#[test]
+fn a_reload_that_names_no_interface_any_more_follows_the_default_route() {
+    let name = "a_reload_that_names_no_interface_any_more_follows_the_default_route";
+    let options = |line: &str| format!("[options]\n\t{line}\n{DOOR}");
+    let Some(scene) = Scene::new(name, &[], &options("Interface = server")) else { return };
+    let daemon = scene.start("");
+    scene.add_second();
+    scene.configure(DOOR);
+    daemon.signal("HUP");
+    daemon.wait_for_error("there is no default route");
+    scene.server("ip route add default via 203.0.113.10");
+    wait_until_heard(&daemon, "second", 1);
+    knock(&scene, &daemon, "203.0.113.1", SECOND);
+    daemon.end_with_warnings();
+}
+
+#[test]
 fn a_reload_changes_the_interfaces_at_once() {
     let name = "a_reload_changes_the_interfaces_at_once";
     let config = |interfaces: &str| format!("[options]\ninterface = {interfaces}\n{DOOR}");

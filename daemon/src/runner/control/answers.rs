@@ -110,13 +110,12 @@ impl Runner {
     }
 
     fn status(&self) -> Status {
-        let names = self.settings.interfaces.iter();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             state: self.daemon_state(),
             uptime: milliseconds(self.started.elapsed()),
-            interfaces: names.map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
+            interfaces: self.interfaces.wanted_names(),
             doors: number(self.doors.len()),
             open: number(self.leases.iter().count()),
             commands: number(self.commands.len()),

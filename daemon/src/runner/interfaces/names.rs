@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use crate::links::device;
+use crate::links::{Links, device};
 
 /// What is to be listened on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wanted {
     /// All interfaces at once.
     Any,
+    /// The interface of the default route, also when that moves to another one.
+    DefaultRoute,
     /// One interface, perhaps by an alias such as `eth0:1`.
     Name(Vec<u8>),
     /// All interfaces whose names match, in which `*` means any bytes and `?` any single byte.
@@ -16,6 +18,14 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    /// Reads names or patterns. If there are none, the interface of the default route is wanted.
+    pub(crate) fn all(names: &[Vec<u8>]) -> Vec<Self> {
+        if names.is_empty() {
+            return vec![Self::DefaultRoute];
+        }
+        names.iter().map(|name| Self::new(name)).collect()
+    }
+
     /// Reads a name or a pattern.
     pub(crate) fn new(name: &[u8]) -> Self {
         if name == b"any" {
@@ -30,10 +40,24 @@ impl Wanted {
     /// Returns whether an interface with this name is wanted as one of its own.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         match self {
-            Self::Any => false,
+            Self::Any | Self::DefaultRoute => false,
             Self::Name(wanted) => device(wanted) == name,
             Self::Pattern(pattern) => matches(pattern, name),
         }
+    }
+
+    /// Returns whether an interface with this name is wanted now.
+    pub(crate) fn is_there(&self, name: &[u8], links: &Links) -> bool {
+        match self {
+            Self::DefaultRoute => links.default_route.as_deref() == Some(name),
+            Self::Any | Self::Name(_) | Self::Pattern(_) => self.matches(name),
+        }
+    }
+
+    /// Returns whether an interface that is listened on can have this name without being another one than was
+    /// meant.
+    pub(crate) fn may_be_named(&self, name: &[u8]) -> bool {
+        *self == Self::DefaultRoute || self.matches(name)
     }
 
     pub(crate) const fn is_pattern(&self) -> bool {
@@ -45,6 +69,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => out.write_str("any"),
+            Self::DefaultRoute => out.write_str("a default route"),
             Self::Name(name) | Self::Pattern(name) => out.write_str(&String::from_utf8_lossy(name)),
         }
     }

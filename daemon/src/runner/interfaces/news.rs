@@ -42,17 +42,21 @@ impl News {
         Self::good(format!("no longer listening on {}", shown(name)))
     }
 
-    pub(super) fn gone(title: &str, is_awaited: bool) -> Self {
-        if is_awaited {
-            Self::bad(&format!("{title} is gone: waiting for it to come back"))
-        } else {
-            Self::good(format!("{title} is gone"))
+    pub(super) fn gone(title: &str, awaited: Option<&Wanted>) -> Self {
+        match awaited {
+            Some(Wanted::DefaultRoute) => {
+                Self::bad(&format!("{title} is gone: waiting for {}", Wanted::DefaultRoute))
+            }
+            Some(Wanted::Any | Wanted::Name(_) | Wanted::Pattern(_)) => {
+                Self::bad(&format!("{title} is gone: waiting for it to come back"))
+            }
+            None => Self::good(format!("{title} is gone")),
         }
     }
 
     pub(super) fn renamed(old: &[u8], new: &[u8], wanted: &Wanted) -> Self {
         let (old, new) = (shown(old), shown(new));
-        if wanted.matches(new.as_bytes()) {
+        if wanted.may_be_named(new.as_bytes()) {
             Self::good(format!("{old} is now named {new}"))
         } else {
             Self::bad(&format!(
@@ -105,17 +109,25 @@ impl News {
 /// Returns warnings of the interfaces among these that do not exist now.
 pub(crate) fn missing(names: &[Vec<u8>], links: &Links) -> Vec<String> {
     let there = links.names();
-    let wanted = names.iter().map(|name| Wanted::new(name)).filter(|wanted| *wanted != Wanted::Any);
-    let missing = wanted.filter(|wanted| !links.links.iter().any(|one| wanted.matches(&one.name)));
+    let wanted = Wanted::all(names).into_iter().filter(|wanted| *wanted != Wanted::Any);
+    let is_there = |wanted: &Wanted| links.all.iter().any(|one| wanted.is_there(&one.name, links));
+    let missing = wanted.filter(|wanted| !is_there(wanted));
     missing.map(|wanted| awaited(&wanted, &there, "knockd would wait")).collect()
 }
 
 fn awaited(wanted: &Wanted, there: &[String], waits: &str) -> String {
     let there = list(there.iter().cloned());
-    if wanted.is_pattern() {
-        format!("no interface matches {wanted}: {waits} for one (available: {there})")
-    } else {
-        format!("there is no interface {wanted}: {waits} for it (available: {there})")
+    match wanted {
+        Wanted::Pattern(_) => {
+            format!("no interface matches {wanted}: {waits} for one (available: {there})")
+        }
+        Wanted::DefaultRoute => format!(
+            "no interface is named, and there is no default route: {waits} for one; or name an interface \
+             with '-i' or the directive 'Interface' (available: {there})"
+        ),
+        Wanted::Any | Wanted::Name(_) => {
+            format!("there is no interface {wanted}: {waits} for it (available: {there})")
+        }
     }
 }
 
