@@ -9,6 +9,7 @@
 compile_error!("knockd needs Linux: its sandbox, its capture and its signals are those of Linux");
 
 mod args;
+mod boot_time;
 mod check;
 mod daemonize;
 mod default_route;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use knock_engine::{CommandStatus, DoorId, Effect, Phase, RunId, address};
 
-use super::boot_time::BootTime;
 use super::commands::CommandRequest;
 use super::end::Ending;
 use super::leases::{Lease, LeaseState};
 use super::output::Kind;
 use super::{Exit, Runner, State};
+use crate::boot_time::BootTime;
 use crate::wire::Order;
 
 /// How often a stop command may fail during the end before the door is left to the next start.

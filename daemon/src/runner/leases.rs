@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use knock_engine::{CommandStatus, Door, DoorId, OnReknock};
 
-use super::boot_time::BootTime;
+use crate::boot_time::BootTime;
 
 /// How much later than the engine the runner closes a door. Only an engine that hangs or has died is
 /// that late.

@@ -11,7 +11,6 @@ use knock_config::{Directive, MAX_FILE_BYTES, OnStateError, Options, parse_optio
 use knock_engine::{CommandStatus, OnReknock, Phase, address};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::boot_time::BootTime;
 use super::clock::Clock;
 use super::closing::stop_of;
 use super::commands::{CommandEvent, CommandRequest, Commands};
@@ -21,6 +20,7 @@ use super::output::Kind;
 use super::start::print_stderr;
 use super::{Runner, orphans};
 use crate::args::Args;
+use crate::boot_time::BootTime;
 use crate::lease_record::{Record, StoredLease};
 use crate::settings::places;
 

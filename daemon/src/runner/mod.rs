@@ -5,7 +5,6 @@
 //! client's address, and for nothing else.
 
 mod attempts;
-mod boot_time;
 mod clock;
 mod closing;
 mod command_events;
@@ -50,7 +49,6 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use self::attempts::AttemptList;
-use self::boot_time::{Alarm, BootTime};
 use self::clock::Clock;
 use self::commands::Commands;
 use self::control::ControlServer;
@@ -75,6 +73,7 @@ use self::start::{Failure, failure, load};
 pub(crate) use self::start::{PIPE_MAX, lack_of_doors, print_stderr, style};
 use self::totals::Totals;
 use crate::args::Args;
+use crate::boot_time::{Alarm, BootTime};
 use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
 use crate::links::Watch;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use knock_config::OnStateError;
 use knock_engine::address;
 
-use super::boot_time::BootTime;
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
 use super::lease_store::Event;
 use super::output::Kind;
 use super::{Runner, left_open};
+use crate::boot_time::BootTime;
 use crate::lease_record::{Group, Record, StoredLease};
 use crate::wire::Order;
 

@@ -19,7 +19,6 @@ use knock_config::{Files, Setup, Waits};
 use knock_engine::Doors;
 use nix::sys::signalfd::SignalFd;
 
-use super::boot_time::Alarm;
 use super::clock::Clock;
 use super::interfaces::Interfaces;
 use super::lease_store::{Found, LeaseStore};
@@ -30,6 +29,7 @@ use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
 use super::{Runner, commands::Commands};
 use crate::args::Args;
+use crate::boot_time::Alarm;
 use crate::exit::Exit;
 use crate::links::{Links, Watch};
 use crate::pid_file::PidFile;

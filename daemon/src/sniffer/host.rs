@@ -72,6 +72,11 @@ impl EngineHost {
         self.timeline.packet(stamp, Clocks::look)
     }
 
+    /// Returns the time up to which the engine has all packets.
+    pub(super) const fn complete(&self) -> Timestamp {
+        self.complete
+    }
+
     /// Returns when the engine has something to do without an event.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.engine.poll_deadline().map(|deadline| deadline.at)

@@ -39,6 +39,7 @@ use self::outbox::Outbox;
 use self::recording::{Recording, Rotation};
 use self::runner_socket::RunnerSocket;
 use self::timeline::{before, wait};
+use crate::boot_time::{Alarm, BootTime};
 use crate::exit::Exit;
 use crate::wire::{CaptureNumber, InvalidOrder, Level, Loss, Message, NewCapture, Order, Task};
 
@@ -114,12 +115,23 @@ struct Sniffer<'a> {
     /// How many packets captures have dropped that have ended.
     dropped: u64,
     host: EngineHost,
+    /// Rings when something is due. A timeout of poll would come late after a suspend.
+    alarm: Alarm,
     /// What to report once the filters are up to date.
     settle: Option<u32>,
     /// Outcomes of what the runner did, which the engine gets after the packets that came before them.
     outcomes: Vec<Outcome>,
+    /// New doors, which the engine gets after all packets that had arrived by this time.
+    reload: Option<NewDoors>,
     /// When losses are counted again.
     losses_due: Timestamp,
+}
+
+/// The doors of a reload.
+struct NewDoors {
+    arrived: Timestamp,
+    marks: u64,
+    files: Files,
 }
 
 /// The outcome of what the engine has asked for.
@@ -143,9 +155,11 @@ impl<'a> Sniffer<'a> {
         let limits = Limits { hash_seed: seed(), ..Limits::with_attempts(task.max_attempts) };
         let nonblocking = runner.set_nonblocking();
         nonblocking.map_err(failed("cannot use the socket to the process that runs commands"))?;
+        let alarm = Alarm::new().map_err(failed("make a timer"))?;
         let sockets = [outbox.as_fd(), runner.as_fd()];
         let files = recording.as_ref().map(Recording::files).unwrap_or_default();
-        let shortfalls = sandbox::enter(task.becomes, sockets, &files, task.max_attempts.get());
+        let shortfalls =
+            sandbox::enter(task.becomes, sockets, alarm.as_fd(), &files, task.max_attempts.get());
         for shortfall in shortfalls.map_err(End::Sandbox)? {
             outbox.text(Level::Warning, &shortfall);
         }
@@ -162,8 +176,10 @@ impl<'a> Sniffer<'a> {
             merge,
             dropped: 0,
             host,
+            alarm,
             settle: None,
             outcomes: Vec::new(),
+            reload: None,
             losses_due,
         })
     }
@@ -187,17 +203,30 @@ impl<'a> Sniffer<'a> {
             self.handle_packets(now);
             self.handle_outcomes();
             ended?;
+            self.reload_if_due()?;
+            self.update_filters();
+            self.report_settled();
             self.count_losses(now);
         }
     }
 
     /// Waits for a packet, an order, room on a full socket, or for what is due.
     fn wait(&mut self) -> Result<(), End> {
-        let due = self.host.deadline().into_iter().chain(self.merge.earliest()).min();
-        let timeout = due.map(|due| wait(self.host.now(), before(due, GRACE.saturating_neg())));
+        let reload = self.reload.as_ref().map(|new| new.arrived);
+        let due = self.host.deadline().into_iter().chain(self.merge.earliest()).chain(reload).min();
+        // While packets wait for room, time does not go on for the engine.
+        let due = due.filter(|_| !self.outbox.is_full());
+        let due = due.map(|due| before(due, GRACE.saturating_neg()));
+        let timeout = due.map(|due| wait(self.host.now(), due));
+        let rings = timeout.map(|timeout| BootTime::now().after(timeout));
+        // Without the alarm, poll must end in time.
+        let timeout = self.alarm.set(rings).is_err().then_some(timeout).flatten();
         let mut events = PollFlags::POLLIN;
         events.set(PollFlags::POLLOUT, !self.outbox.is_empty());
-        let mut wanted = vec![PollFd::new(self.runner.as_fd(), events)];
+        let mut wanted = vec![
+            PollFd::new(self.runner.as_fd(), events),
+            PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN),
+        ];
         for capture in &self.captures {
             if self.merge.room(capture.number()) > 0 && !self.outbox.is_full() {
                 wanted.push(PollFd::new(capture.as_fd(), PollFlags::POLLIN));
@@ -210,7 +239,7 @@ impl<'a> Sniffer<'a> {
         let has_error = |one: &PollFd<'_>| {
             one.revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
         };
-        if wanted.iter().skip(1).any(has_error) {
+        if wanted.iter().skip(2).any(has_error) {
             self.captures.iter().for_each(Capture::take_error);
         }
         Ok(())
@@ -275,9 +304,9 @@ impl<'a> Sniffer<'a> {
                 self.outcomes.push(Outcome::Mark(mark, is_marked));
             }
             Order::Addresses(addresses) => host.addresses_changed(addresses, outbox),
-            // The runner read the files before it marked the latest sequence: it would be valid again.
-            Order::Reload { marks, .. } if marks != outbox.marks() => outbox.push(&Message::Stale),
-            Order::Reload { marks: _, files } => host.reload(doors(files)?, outbox),
+            Order::Reload { marks, files } => {
+                self.reload = Some(NewDoors { arrived: host.now(), marks, files });
+            }
         }
         Ok(())
     }
@@ -292,6 +321,23 @@ impl<'a> Sniffer<'a> {
                 Outcome::Mark(mark, is_marked) => host.one_time_marked(mark, is_marked, outbox),
             }
         }
+    }
+
+    /// Gives the engine the doors of a reload, if it has the packets that came before.
+    fn reload_if_due(&mut self) -> Result<(), End> {
+        let Self { host, outbox, reload, .. } = self;
+        let Some(NewDoors { marks, files, .. }) =
+            reload.take_if(|new| new.arrived <= host.complete())
+        else {
+            return Ok(());
+        };
+        if marks == outbox.marks() {
+            host.reload(doors(files)?, outbox);
+        } else {
+            // The runner read the files before it marked the latest sequence: it would be valid again.
+            outbox.push(&Message::Stale);
+        }
+        Ok(())
     }
 
     /// Begins to read from a socket that the runner has opened. What has arrived since then counts.
@@ -340,6 +386,10 @@ impl<'a> Sniffer<'a> {
                 capture.listen_for(doors, listening);
             }
         }
+    }
+
+    /// Reports that all orders so far were taken, and that the filters are up to date.
+    fn report_settled(&mut self) {
         if let Some(number) = self.settle.take() {
             self.outbox.push(&Message::Settled(number));
         }

@@ -55,6 +55,7 @@ impl fmt::Display for Shortfall {
 pub(crate) fn enter(
     becomes: Option<User>,
     runner: [BorrowedFd<'_>; 2],
+    alarm: BorrowedFd<'_>,
     recordings: &[BorrowedFd<'_>],
     max_attempts: u32,
 ) -> Result<Vec<Shortfall>, SandboxError> {
@@ -67,7 +68,7 @@ pub(crate) fn enter(
     if !deny_file_system()? {
         shortfalls.push(Shortfall::Landlock);
     }
-    if !filter_system_calls(runner, recordings)? {
+    if !filter_system_calls(runner, alarm, recordings)? {
         shortfalls.push(Shortfall::Seccomp);
     }
     Ok(shortfalls)
@@ -120,6 +121,7 @@ const CALLS: &[i64] = &[
     libc::SYS_fcntl,
     libc::SYS_close,
     libc::SYS_clock_gettime,
+    libc::SYS_timerfd_settime,
     libc::SYS_brk,
     libc::SYS_mmap,
     libc::SYS_munmap,
@@ -157,12 +159,14 @@ const REFUSED: &[i64] = &[
 /// Returns whether system calls can be filtered on this processor type.
 fn filter_system_calls(
     runner: [BorrowedFd<'_>; 2],
+    alarm: BorrowedFd<'_>,
     recordings: &[BorrowedFd<'_>],
 ) -> Result<bool, SandboxError> {
     let Some(processor) = sandbox::processor() else { return Ok(false) };
     let own = Own {
         process: std::process::id().into(),
         sockets: runner.map(|socket| number(socket.as_raw_fd())),
+        alarm: number(alarm.as_raw_fd()),
         recordings: recordings.iter().map(|file| number(file.as_raw_fd())).collect(),
     };
     for program in programs(processor, &own)? {
@@ -176,6 +180,7 @@ fn filter_system_calls(
 struct Own {
     process: u64,
     sockets: [u64; 2],
+    alarm: u64,
     recordings: Vec<u64>,
 }
 
@@ -245,6 +250,7 @@ fn by_argument(own: &Own) -> Vec<ByArgument> {
         // file would no longer be appended to.
         (libc::SYS_fcntl, vec![one_of(1, &[libc::F_GETFD, libc::F_GETFL])]),
         (libc::SYS_mmap, vec![(2, Allowed::Without(number(libc::PROT_EXEC)))]),
+        (libc::SYS_timerfd_settime, vec![(0, Allowed::OneOf(vec![own.alarm]))]),
         // Only to abort itself: a process that stays root (`Shortfall::User`) could signal any other.
         (libc::SYS_tgkill, vec![(0, Allowed::OneOf(vec![own.process]))]),
     ]
@@ -268,7 +274,7 @@ mod tests {
     use crate::sandbox::evaluate;
 
     fn own() -> Own {
-        Own { process: 77, sockets: [3, 4], recordings: vec![1, 5] }
+        Own { process: 77, sockets: [3, 4], alarm: 6, recordings: vec![1, 5] }
     }
 
     /// Returns what becomes of a call: the stricter of what both filters say.
@@ -306,6 +312,9 @@ mod tests {
             (libc::SYS_mmap, [0, 1 << 20, code], sandbox::refuse()),
             (libc::SYS_fcntl, [2, number(libc::F_GETFL), 0], SeccompAction::Allow),
             (libc::SYS_fcntl, [2, number(libc::F_SETFL), 0], sandbox::refuse()),
+            (libc::SYS_timerfd_settime, [6, 1, 0], SeccompAction::Allow),
+            (libc::SYS_timerfd_settime, [3, 1, 0], sandbox::refuse()),
+            (libc::SYS_timerfd_create, [7, 0, 0], SeccompAction::KillProcess),
             (libc::SYS_tgkill, [77, 77, 6], SeccompAction::Allow),
             (libc::SYS_tgkill, [1, 1, 9], sandbox::refuse()),
             (libc::SYS_openat, [0, 0, 0], sandbox::refuse()),
@@ -326,7 +335,7 @@ mod tests {
     fn as_many_calls_are_allowed_as_the_documents_say() {
         let by_argument = by_argument(&own()).len();
         let poll = usize::from(cfg!(target_arch = "x86_64"));
-        assert_eq!((CALLS.len(), by_argument), (28 + poll, 10));
+        assert_eq!((CALLS.len(), by_argument), (29 + poll, 11));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod clocks;
 mod closing;
 mod command_line;
 mod commands;

@@ -78,7 +78,7 @@ fn the_sniffer_has_only_the_descriptors_that_it_needs_and_no_environment() {
     let descriptors = daemon.sniffer.descriptors();
     let kinds: Vec<&str> =
         descriptors.iter().map(|(_, what)| what.split(':').next().unwrap()).collect();
-    let expected = ["socket", "/dev/null", "/dev/null", "socket", "socket", "socket"];
+    let expected = ["socket", "/dev/null", "/dev/null", "socket", "socket", "socket", "anon_inode"];
     assert_eq!(kinds, expected, "{descriptors:?}");
     assert_eq!(fs::read(daemon.sniffer.path("environ")).unwrap(), b"");
 }

@@ -43,6 +43,27 @@ fn a_sequence_that_is_used_while_the_files_are_read_is_used_up() {
 }
 
 #[test]
+fn packets_that_came_before_a_reload_count_for_the_doors_as_they_were() {
+    let name = "packets_that_came_before_a_reload_count_for_the_doors_as_they_were";
+    let Some(machine) = machine(name, CONFIG) else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    machine.knock(&[7000, 8000]);
+    machine.folder.write("knockd.conf", OTHER);
+    daemon.runner.signal(Signal::SIGHUP);
+    // The order is there before the process reads anything.
+    daemon.wait_for_beginning("re-reading config file: ");
+    wait_until("the order is sent", || daemon.runner.status("State").starts_with('S'));
+    daemon.sniffer.signal(Signal::SIGCONT);
+    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
+    wait_until("the new door is there", || {
+        machine.knock(&[7009]);
+        !machine.folder.read("other").is_empty()
+    });
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
 fn a_file_in_which_no_sequence_can_be_marked_is_refused() {
     let name = "a_file_in_which_no_sequence_can_be_marked_is_refused";
     let Some(machine) = machine(name, CONFIG) else { return };
@@ -118,7 +139,13 @@ fn sequences_that_were_appended_count_after_a_reload_and_enable_a_disabled_door(
     machine.wait_for_lines("opened", 3);
     daemon.wait_for_error("once: no one-time sequence is left, the door is disabled");
     append(&machine, " 7007:udp,7008:udp\n");
-    reload(&machine, &daemon, &[ONCE, OTHER].concat());
+    // Another door than before, which shows when this reload is done.
+    machine.folder.write("knockd.conf", &[ONCE, &OTHER.replace("other", "another")].concat());
+    daemon.runner.signal(Signal::SIGHUP);
+    wait_until("the door is there", || {
+        machine.knock(&[7009]);
+        machine.folder.path("another").exists()
+    });
     machine.knock(&[7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008]);
     machine.wait_for_lines("opened", 4);
     let outcome = daemon.end();

@@ -10,42 +10,42 @@ use nix::time::{ClockId, clock_gettime};
 
 /// A point in time, as the time since the machine was started. The time of a suspend counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct BootTime(Duration);
+pub(crate) struct BootTime(Duration);
 
 impl BootTime {
     /// Returns the present time.
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         // Every Linux that this program runs on has the clock.
         Self(clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from))
     }
 
     /// Returns the time that comes a while after this one.
-    pub(super) const fn after(self, while_: Duration) -> Self {
+    pub(crate) const fn after(self, while_: Duration) -> Self {
         Self(self.0.saturating_add(while_))
     }
 
     /// Returns how long it is until this time; zero if it has passed.
-    pub(super) fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.0.saturating_sub(Self::now().0)
     }
 }
 
 /// A descriptor that can be read from a given time on. A timeout of `poll` would come late after a
 /// suspend.
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     timer: TimerFd,
     at: Option<BootTime>,
 }
 
 impl Alarm {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(timerfd::ClockId::CLOCK_BOOTTIME, flags)?;
         Ok(Self { timer, at: None })
     }
 
     /// Sets the time.
-    pub(super) fn set(&mut self, at: Option<BootTime>) -> io::Result<()> {
+    pub(crate) fn set(&mut self, at: Option<BootTime>) -> io::Result<()> {
         if at == self.at {
             return Ok(());
         }
