@@ -85,7 +85,7 @@ directives! {
         value: Value::User,
         absent: Absent::Default("knockd"),
         again: Again::Overrides,
-        reload: Reload::AfterRestart,
+        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`User` = NAME",
         manual: "The user of the process that reads packets. Default: `knockd`, which packages \
@@ -202,7 +202,7 @@ directives! {
         value: Value::FileName,
         absent: Absent::Means("to use /run/knockd/knockd.varlink, as root"),
         again: Again::Overrides,
-        reload: Reload::AfterRestart,
+        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`ControlSocket` = FILE",
         manual: "The socket at which `knockctl` asks what the daemon does and tells it what to do; see \

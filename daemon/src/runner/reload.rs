@@ -3,7 +3,7 @@
 use std::fmt;
 
 use knock_config::diagnostics::Style;
-use knock_config::text::shown;
+use knock_config::text::{Cause, shown};
 use knock_config::{Config, Waits};
 use nix::unistd::Pid;
 
@@ -112,6 +112,19 @@ impl Runner {
                 .text(Kind::Notice, format!("knockd: warning: {error}; keeping the old one"));
             settings.pid_file.clone_from(&self.settings.pid_file);
         }
+        if settings.control_socket != self.settings.control_socket
+            && let Err(error) = self.move_control(settings.control_socket.as_deref())
+        {
+            let path = settings.control_socket.as_deref().map(shown).unwrap_or_default();
+            let why = Cause(&error);
+            let text = format!(
+                "knockd: warning: cannot make the control socket {path}: {why}; keeping the old one"
+            );
+            self.output.text(Kind::Notice, text);
+            settings.control_socket.clone_from(&self.settings.control_socket);
+            settings.control_is_default = self.settings.control_is_default;
+        }
+        let has_other_user = settings.user != self.settings.user;
         let has_other_interfaces = settings.interfaces != self.settings.interfaces;
         let places = self.settings.places();
         for directive in self.settings.change_to(settings) {
@@ -122,6 +135,9 @@ impl Runner {
         }
         if self.settings.places() != places {
             self.store.move_to(self.settings.places());
+        }
+        if has_other_user {
+            self.replacement.ask();
         }
         self.commands.set_limit(self.settings.command_limit);
         self.reopen_log();
@@ -183,6 +199,8 @@ impl Runner {
         self.tell(Notifier::ready);
         if again {
             self.reload();
+        } else {
+            self.replace_if_asked();
         }
     }
 
@@ -192,6 +210,8 @@ impl Runner {
         self.tell(Notifier::ready);
         if matches!(std::mem::replace(&mut self.reload, Reload::Idle), Reload::AskedAgain(_)) {
             self.reload();
+        } else {
+            self.replace_if_asked();
         }
     }
 }

@@ -29,11 +29,13 @@ pub(super) struct Replacement {
     due: Option<Instant>,
     /// The pause before the next one.
     pause: Duration,
+    /// Whether there is to be another one, though the present one works.
+    is_asked: bool,
 }
 
 impl Replacement {
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), due: None, pause: Duration::ZERO }
+        Self { started: Instant::now(), due: None, pause: Duration::ZERO, is_asked: false }
     }
 
     /// Returns when the next process is to be started.
@@ -49,6 +51,11 @@ impl Replacement {
     /// Notes that the next process was started.
     pub(super) fn begun(&mut self) {
         (self.started, self.due) = (Instant::now(), None);
+    }
+
+    /// Asks for another process, which becomes the user of the present settings.
+    pub(super) const fn ask(&mut self) {
+        self.is_asked = true;
     }
 
     /// Plans the next process.
@@ -104,6 +111,18 @@ impl Runner {
         self.tell(Notifier::alive);
     }
 
+    /// Ends the process that reads packets if another one is to take its place. It handles the packets that
+    /// have arrived so far.
+    pub(super) fn replace_if_asked(&mut self) {
+        if !self.replacement.is_asked || !matches!(self.state, State::Listening) {
+            return;
+        }
+        let text = "the directive 'User' has changed: starting another process that reads packets; \
+                    attempts under way are lost, open doors stay as they are";
+        self.output.text(Kind::Notice, text);
+        self.sniffer.dismiss();
+    }
+
     /// Handles the end of the process that reads packets: another one is started. Only if it has said why
     /// it cannot go on, or has never listened, the daemon ends.
     pub(super) fn sniffer_ended(&mut self) {
@@ -111,6 +130,10 @@ impl Runner {
             return;
         }
         let status = self.sniffer.status();
+        if std::mem::take(&mut self.replacement.is_asked) {
+            self.replacement.due = Some(Instant::now());
+            return;
+        }
         let has_said_why = matches!(&status, Ok(status) if status.code() == Some(1));
         if has_said_why || !self.has_listened {
             self.end_without_sniffer(status, has_said_why);

@@ -222,6 +222,33 @@ fn knockctl_reloads_and_follows_the_log() {
 }
 
 #[test]
+fn a_reload_moves_the_socket_and_connections_go_on() {
+    let Some(machine) = machine("a_reload_moves_the_socket_and_connections_go_on") else { return };
+    let daemon = Daemon::start(&machine, "-v");
+    let mut connection = connect(&machine);
+    machine.folder.write("knockd.conf", &DOORS.replace("DIR/control", "DIR/moved"));
+    said(&machine, "reload");
+    wait_until("the socket is moved", || {
+        machine.folder.path("moved").exists() && !machine.folder.path("control").exists()
+    });
+    let moved = machine.run(&format!("exec {KNOCKCTL} --socket moved status"));
+    assert_eq!(moved.status, Some(0), "{}", moved.stderr);
+    send(&mut connection, &json!({ "method": "org.varlink.service.GetInfo" }));
+    assert!(receive(&mut connection)["parameters"].is_object());
+    // Where none can be made, the old one stays.
+    machine.folder.write("knockd.conf", &DOORS.replace("DIR/control", "/proc/control"));
+    let reload = machine.run(&format!("exec {KNOCKCTL} --socket moved reload"));
+    assert_eq!(reload.status, Some(0), "{}", reload.stderr);
+    daemon.wait_for_error_beginning(
+        "knockd: warning: cannot make the control socket /proc/control: ",
+    );
+    let moved = machine.run(&format!("exec {KNOCKCTL} --socket moved status"));
+    assert_eq!(moved.status, Some(0), "{}", moved.stderr);
+    assert_eq!(daemon.end().status, Some(0));
+    assert!(!machine.folder.path("moved").exists());
+}
+
+#[test]
 fn other_programs_can_use_the_socket_by_the_varlink_protocol() {
     let name = "other_programs_can_use_the_socket_by_the_varlink_protocol";
     let Some(machine) = machine(name) else { return };

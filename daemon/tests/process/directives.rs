@@ -1,6 +1,7 @@
 //! The directives that knockd 0.8 does not have.
 
 use nix::sys::signal::Signal;
+use nix::unistd::User;
 
 use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
 
@@ -85,16 +86,30 @@ fn a_command_that_ignores_sigterm_is_killed_and_the_door_is_closed() {
 }
 
 #[test]
-fn a_reload_warns_about_what_takes_effect_only_after_a_restart() {
-    let name = "a_reload_warns_about_what_takes_effect_only_after_a_restart";
-    let Some(machine) = machine(name, "", "command = true") else { return };
+fn a_reload_gives_the_process_that_reads_packets_another_user() {
+    let name = "a_reload_gives_the_process_that_reads_packets_another_user";
+    let commands = "start_command = true\ncmd_timeout = 600\nstop_command = echo >> DIR/closed";
+    let Some(machine) = machine(name, "", commands) else { return };
     let daemon = Daemon::start_as(&machine, "exec $KNOCKD -v -c knockd.conf -i lo");
-    machine.folder.write("knockd.conf", &config("User = daemon", "command = true"));
-    daemon.runner.signal(Signal::SIGHUP);
-    daemon.wait_for_error("the directive 'User' has changed; this takes effect after a restart");
     machine.knock(&[7000, 8000]);
     daemon.wait_for("door: running command: true");
-    assert_eq!(daemon.end().status, Some(0));
+    machine.folder.write("knockd.conf", &config("User = daemon", commands));
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_error(
+        "the directive 'User' has changed: starting another process that reads packets; attempts under way \
+         are lost, open doors stay as they are",
+    );
+    daemon.wait_for("listening on lo...");
+    let sniffer = machine.process("knockd: sniffer");
+    let id = User::from_name("daemon").unwrap().unwrap().uid.to_string();
+    assert!(sniffer.status("Uid").split_whitespace().all(|one| one == id));
+    // The door is still open, and the new process hears.
+    machine.knock(&[7000, 8000]);
+    daemon.wait_for("door: running command: true");
+    assert!(!machine.folder.path("closed").exists());
+    let outcome = daemon.end();
+    assert_eq!(outcome.status, Some(0));
+    machine.wait_for_lines("closed", 2);
 }
 
 /// Returns a machine whose configuration has these options, and a door with these commands; `None` if the

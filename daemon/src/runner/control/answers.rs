@@ -49,7 +49,11 @@ impl Runner {
             }
         }
         control.send(self.output.recent());
-        self.control = Some(control);
+        // A reload may have moved it.
+        self.control = match self.control.take() {
+            Some(moved) => Some(moved.with_connections_of(control)),
+            None => self.settings.control_socket.is_some().then_some(control),
+        };
     }
 
     /// Returns the answer to a call.

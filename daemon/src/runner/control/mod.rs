@@ -8,6 +8,8 @@ mod answers;
 mod connection;
 mod server;
 
+use std::path::Path;
+
 use knock_config::text::{Cause, shown};
 
 pub(super) use self::server::ControlServer;
@@ -15,6 +17,19 @@ use super::Runner;
 use super::output::Kind;
 
 impl Runner {
+    /// Makes the control socket at another place. Connections go on.
+    ///
+    /// # Errors
+    /// Why that is not possible. The old one stays.
+    pub(super) fn move_control(&mut self, path: Option<&Path>) -> std::io::Result<()> {
+        let new = path.map(ControlServer::new).transpose()?;
+        self.control = match (new, self.control.take()) {
+            (Some(new), Some(old)) => Some(new.with_connections_of(old)),
+            (new, _) => new,
+        };
+        Ok(())
+    }
+
     /// Makes the control socket. Without it the daemon does its work all the same.
     pub(super) fn make_control(&mut self) {
         let Some(path) = &self.settings.control_socket else { return };

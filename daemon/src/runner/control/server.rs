@@ -67,6 +67,12 @@ impl ControlServer {
         Ok(this)
     }
 
+    /// Takes over the connections of another, in the same order.
+    pub(super) fn with_connections_of(mut self, mut old: Self) -> Self {
+        self.connections = std::mem::take(&mut old.connections);
+        self
+    }
+
     /// Returns what to wait for.
     pub(in crate::runner) fn wanted<'a>(
         &'a self,
