@@ -143,7 +143,7 @@ impl Disturber {
 
     /// Asks, and leaves a connection that says nothing useful.
     fn ask(&mut self) {
-        for command in ["status", "list", "explain 192.0.2.10", "metrics"] {
+        for command in ["status", "list", "attempts", "explain 192.0.2.10", "metrics"] {
             self.must_ask(command);
         }
         let socket = format!("/proc/{}/root/run/knockd/knockd.varlink", self.world.server().id());
