@@ -32,7 +32,7 @@ pub use directives::{Directive, Reload, Section};
 pub use lex::Span;
 pub use load::{
     Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Refusal, Setup, ThisHost, Unreadable, Waits,
-    doors, marks, path_of, read_configuration, read_one_time,
+    doors, help_for_distrust, marks, path_of, read_configuration, read_one_time,
 };
 pub use names::{FileName, InterfaceName, UserName};
 pub use read::one_time::parse as parse_one_time;

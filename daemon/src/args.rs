@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser, value_parser};
 use knock_config::options::{CheckOptions, STYLES, code, number_of_attempts};
 use knock_config::warnings::Code;
 use knock_engine::Limits;
+use knock_guard::Modes;
 
 /// The default of `--record-size`.
 const RECORD_SIZE: u32 = 100;
@@ -118,6 +119,14 @@ pub struct Args {
     #[arg(long)]
     pub allow_no_doors: bool,
 
+    /// Accept files that users other than root and the one who starts knockd can write
+    ///
+    /// Without this option, knockd refuses a configuration, a file of sequences, a state folder, or a folder
+    /// of the pid file if another user owns or can write it or a folder above it: that user could run commands
+    /// as root. Meant for containers whose files have owners that do not exist in them.
+    #[arg(long)]
+    pub no_strict_modes: bool,
+
     /// Record the packets that count in this file, a pcapng capture for knock-replay
     ///
     /// It has at most two files: when FILE has the size of '--record-size', it is renamed to FILE.1, and a new
@@ -150,6 +159,13 @@ pub struct Args {
     /// Explain the warning with this code, and exit
     #[arg(long, value_name = "CODE", value_parser = code, help_heading = "Check")]
     pub explain: Option<Code>,
+}
+
+impl Args {
+    /// Returns whose files are believed.
+    pub(crate) fn modes(&self) -> Modes {
+        if self.no_strict_modes { Modes::Any } else { Modes::Strict }
+    }
 }
 
 /// Returns the command line as a value, for the manual page.

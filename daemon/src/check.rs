@@ -9,6 +9,7 @@ use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
 use crate::exit::Exit;
+use crate::files;
 use crate::links::Links;
 use crate::runner::{
     PIPE_MAX, check_writable, lack_of_doors, missing, print_stderr, refuse, style,
@@ -25,7 +26,7 @@ pub(crate) fn check(args: &Args) -> Exit {
         nothing,
         options,
         args.only_ip_v4,
-        Some(&ThisHost),
+        Some(&ThisHost { modes: args.modes() }),
         PIPE_MAX,
         style,
     );
@@ -65,11 +66,14 @@ fn fault(args: &Args, config: &Config) -> Option<String> {
     if let Some(why) = lack_of_doors(args, &args.config, config) {
         return Some(why);
     }
+    if let Err(why) = files::check(args, &config.options) {
+        return Some(why);
+    }
     if let Err(error) = Settings::new(args, &config.options) {
         return Some(error.to_string());
     }
     // Only for root: the daemon is started by root, who may mark sequences where this user may not.
-    let written = if is_root() { check_writable(config) } else { Ok(()) };
+    let written = if is_root() { check_writable(config, args.modes()) } else { Ok(()) };
     written.err().map(|error| error.to_string())
 }
 

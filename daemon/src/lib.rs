@@ -15,6 +15,7 @@ mod daemonize;
 mod default_route;
 mod descriptors;
 mod exit;
+mod files;
 pub mod lease_record;
 mod links;
 mod locked_file;

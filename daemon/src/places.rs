@@ -2,11 +2,10 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use knock_guard::{Distrust, Modes, OpenError};
 use nix::unistd::geteuid;
 
 /// The name of the file in the state folder.
@@ -21,6 +20,8 @@ pub(crate) struct Places {
     files: Vec<PathBuf>,
     /// What the administrator can change.
     pub(crate) named_by: NamedBy,
+    /// Whose folders are believed.
+    modes: Modes,
 }
 
 /// What names the place.
@@ -48,7 +49,11 @@ impl Places {
     ) -> Self {
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         if let Some(file) = lease_file {
-            return Self { files: vec![whole(file)], named_by: NamedBy::LeaseFile };
+            return Self {
+                files: vec![whole(file)],
+                named_by: NamedBy::LeaseFile,
+                modes: Modes::Any,
+            };
         }
         // A service may have several folders, separated by colons.
         let from_manager = from_manager.map(OsString::into_vec).unwrap_or_default();
@@ -56,7 +61,8 @@ impl Places {
         let first = Some(Path::new(std::ffi::OsStr::from_bytes(first)));
         let folder = state_dir.or(first.filter(|folder| folder.is_absolute()));
         if let Some(folder) = folder {
-            return Self { files: vec![whole(folder).join(NAME)], named_by: NamedBy::StateDir };
+            let files = vec![whole(folder).join(NAME)];
+            return Self { files, named_by: NamedBy::StateDir, modes: Modes::Any };
         }
         // In a container, the first may be missing or read-only; only root can create the second.
         let mut folders = vec!["/var/lib/knockd".into(), "/run/knockd".into()];
@@ -64,7 +70,12 @@ impl Places {
             folders.push(PathBuf::from(format!("/tmp/knockd-{user}")));
         }
         let files = folders.into_iter().map(|folder: PathBuf| folder.join(NAME)).collect();
-        Self { files, named_by: NamedBy::Default }
+        Self { files, named_by: NamedBy::Default, modes: Modes::Any }
+    }
+
+    /// Returns the same places, with the folders that are believed.
+    pub(crate) fn with_modes(self, modes: Modes) -> Self {
+        Self { modes, ..self }
     }
 
     /// Returns the files, each with those of further daemons after it.
@@ -72,13 +83,26 @@ impl Places {
         self.files.iter().map(|file| (1..=SLOTS).map(|slot| slot_of(file, slot)).collect())
     }
 
-    /// Returns whether the folder of a file can be trusted: at the default places, another user may have
-    /// created it.
-    pub(crate) fn is_safe(&self, file: &Path) -> bool {
-        let folder = file.parent().and_then(|folder| fs::metadata(folder).ok());
-        let own = [0, geteuid().as_raw()];
-        self.named_by != NamedBy::Default
-            || folder.is_none_or(|folder| own.contains(&folder.uid()) && folder.mode() & 0o022 == 0)
+    /// Checks the places that the administrator has named. At the default places, there are others to go on
+    /// with.
+    ///
+    /// # Errors
+    /// The first file that others could exchange.
+    pub(crate) fn check(&self) -> Result<(), (&Path, Distrust)> {
+        let mut named = self.files.iter().filter(|_| self.named_by != NamedBy::Default);
+        named.try_for_each(|file| self.distrust(file).map_or(Ok(()), |why| Err((&**file, why))))
+    }
+
+    /// Returns why the folder of a file cannot be trusted, if so: at the default places, another user may
+    /// have created it.
+    pub(crate) fn distrust(&self, file: &Path) -> Option<Distrust> {
+        let is_default = self.named_by == NamedBy::Default;
+        let modes = if is_default { Modes::Strict } else { self.modes };
+        match knock_guard::check_folder_of(file, modes) {
+            Err(OpenError::Distrusted(why)) => Some(why),
+            // Who reads or writes the file reports what the system says.
+            Ok(()) | Err(OpenError::Io(_)) => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use knock_config::{Directive, FileName, Given, LogTime, OnStateError, OnStop, Options, Reload};
 use knock_engine::Seconds;
+use knock_guard::Modes;
 
 use crate::args::Args;
 use crate::pid_file::PidPath;
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) control_is_default: bool,
     pub(crate) on_state_error: OnStateError,
     pub(crate) on_stop: OnStop,
+    /// Whose files are believed.
+    pub(crate) modes: Modes,
 }
 
 /// Why the settings cannot be used.
@@ -74,14 +77,9 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] if they name something that does not exist.
     pub(crate) fn new(args: &Args, options: &Options) -> Result<Self, SettingsError> {
-        let pid_file = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
-        let pid_file = pid_file.map(|path| PidPath { path, is_given: true }).or_else(|| {
-            let path = PathBuf::from(Directive::PidFile.default_value()?);
-            Some(PidPath { path, is_given: false })
-        });
         Ok(Self {
             interfaces: interfaces(args, options)?,
-            pid_file: pid_file.filter(|_| args.daemon),
+            pid_file: pid_path(args, options).filter(|_| args.daemon),
             log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
             log_time: options.log_time(),
             syslog: options.use_syslog,
@@ -97,6 +95,7 @@ impl Settings {
                 .or_else(default_control_socket),
             on_state_error: options.on_state_error(),
             on_stop: options.on_stop(),
+            modes: args.modes(),
         })
     }
 }
@@ -104,7 +103,7 @@ impl Settings {
 impl Settings {
     /// Returns where open doors are remembered.
     pub(crate) fn places(&self) -> Places {
-        Places::new(self.state_dir.as_deref(), self.lease_file.as_deref())
+        Places::new(self.state_dir.as_deref(), self.lease_file.as_deref()).with_modes(self.modes)
     }
 
     /// Goes by other settings, but for those that count after a restart. Returns the directives of
@@ -125,6 +124,7 @@ impl Settings {
             log_time,
             syslog,
             command_limit,
+            modes: _,
         } = new;
         change(Directive::Interface, &mut self.interfaces, interfaces, &mut later);
         change(Directive::User, &mut self.user, user, &mut later);
@@ -163,11 +163,20 @@ fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut V
     }
 }
 
+/// Returns the pid file of a daemon.
+pub(crate) fn pid_path(args: &Args, options: &Options) -> Option<PidPath> {
+    let given = args.pidfile.clone().or_else(|| options.pid_file.as_ref().map(path));
+    given.map(|path| PidPath { path, is_given: true }).or_else(|| {
+        let path = PathBuf::from(Directive::PidFile.default_value()?);
+        Some(PidPath { path, is_given: false })
+    })
+}
+
 /// Returns where open doors are remembered.
-pub(crate) fn places(options: &Options) -> Places {
+pub(crate) fn places(args: &Args, options: &Options) -> Places {
     let [folder, file] =
         [&options.state_dir, &options.lease_file].map(|name| name.as_ref().map(path));
-    Places::new(folder.as_deref(), file.as_deref())
+    Places::new(folder.as_deref(), file.as_deref()).with_modes(args.modes())
 }
 
 fn path(name: &Given<FileName>) -> PathBuf {

@@ -130,7 +130,7 @@ _knock__replay() {
             return 0
             ;;
         knock__subcmd__replay__subcmd__check)
-            opts="-c -4 -q -h --config --explain --list --deny --allow --format --on-this-machine --only-ip-v4 --quiet --help"
+            opts="-c -4 -q -h --config --explain --list --deny --allow --format --on-this-machine --no-strict-modes --only-ip-v4 --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

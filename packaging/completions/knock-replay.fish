@@ -65,7 +65,8 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l allo
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l list -d 'List the codes of all warnings, and exit'
-complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l on-this-machine -d 'Also check that the commands exist on this machine, and who may read the files'
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l on-this-machine -d 'Also check that the commands exist on this machine, and who may read and write the files'
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l no-strict-modes -d 'With \'--on-this-machine\': accept files that other users can write, as \'knockd\' with this option does'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -s 4 -l only-ip-v4 -d 'Ignore IPv6'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -s q -l quiet -d 'Print nothing about configurations that are sound'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -s h -l help -d 'Print help (see a summary with \'-h\')'

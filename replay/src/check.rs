@@ -7,6 +7,7 @@ use std::path::Path;
 use knock_config::options::Format;
 use knock_config::text::counted;
 use knock_config::{Host, ThisHost, Verdict, Waits, options};
+use knock_guard::Modes;
 
 use crate::args::CheckArgs;
 use crate::session::exit::Exit;
@@ -54,7 +55,9 @@ fn check(
     tally: &mut Tally,
     streams: &mut Streams<'_>,
 ) -> Result<(), Exit> {
-    let host: Option<&dyn Host> = if args.on_this_machine { Some(&ThisHost) } else { None };
+    let modes = if args.no_strict_modes { Modes::Any } else { Modes::Strict };
+    let host = args.on_this_machine.then_some(ThisHost { modes });
+    let host = host.as_ref().map(|host| -> &dyn Host { host });
     let (options, style) = (args.options(), streams.style());
     let verdict =
         Verdict::on(path, load::refusal, &options, args.only_ip_v4, host, Waits::Forever, style);

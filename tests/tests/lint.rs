@@ -11,6 +11,7 @@ use knock_config::diagnostics::Style;
 use knock_config::options::{CheckOptions, Denied, Format};
 use knock_config::warnings::{Code, ProgramFault};
 use knock_config::{Host, Verdict, Waits};
+use knock_guard::Modes;
 use knock_tests::schema::Schema;
 use serde_json::Value;
 
@@ -275,6 +276,10 @@ fn check(file: &Path, options: &CheckOptions) -> Verdict {
 struct PaperHost;
 
 impl Host for PaperHost {
+    fn modes(&self) -> Modes {
+        Modes::Any
+    }
+
     fn program_fault(&self, path: &Path) -> Option<ProgramFault> {
         match path.to_str().unwrap() {
             "/folder" => Some(ProgramFault::NotAFile),

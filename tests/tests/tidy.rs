@@ -242,14 +242,15 @@ fn expand(
 /// The crates of programs and libraries, and which of the others each may depend on.
 const CRATES: &[(&str, &[&str])] = &[
     ("engine", &[]),
+    ("guard", &[]),
     ("compat", &["engine"]),
-    ("config", &["engine"]),
+    ("config", &["engine", "guard"]),
     ("capture", &["config", "engine"]),
-    ("replay", &["capture", "compat", "config", "engine"]),
+    ("replay", &["capture", "compat", "config", "engine", "guard"]),
     ("control", &[]),
     ("ctl", &["config", "control"]),
-    ("daemon", &["config", "control", "engine"]),
-    ("client", &["capture", "config", "engine"]),
+    ("daemon", &["config", "control", "engine", "guard"]),
+    ("client", &["capture", "config", "engine", "guard"]),
 ];
 
 #[test]

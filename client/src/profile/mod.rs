@@ -18,6 +18,7 @@ use std::path::Path;
 
 use knock_config::text::shown;
 use knock_config::{Waits, read_configuration};
+use knock_guard::Modes;
 
 pub use lookup::Profiles;
 pub use one_time::OneTime;
@@ -34,7 +35,7 @@ pub use trouble::Trouble;
 /// # Errors
 /// [`Trouble`] if it cannot be read or has an error.
 pub fn load(path: &Path) -> Result<Parsed, Trouble> {
-    let text = read_configuration(path, Waits::Forever, |_| None).map_err(|cause| {
+    let text = read_configuration(path, Modes::Any, Waits::Forever, |_| None).map_err(|cause| {
         let help = "profiles are in a text file, such as ~/.config/knock/config";
         Trouble::unreadable(path, &cause, help)
     })?;

@@ -12,6 +12,7 @@ use knock_config::marks::{self, NotMarked};
 use knock_config::read_one_time;
 use knock_config::text::{Cause, shown};
 use knock_engine::{OneTimeLine, Sequence};
+use knock_guard::Modes;
 
 use super::trouble::Trouble;
 
@@ -62,7 +63,8 @@ impl OneTime {
         let begin = Instant::now();
         let mut waits = false;
         loop {
-            let file = marks::open(path).map_err(|error| not_writable(path, &error))?;
+            let file =
+                marks::open(path, Modes::Any).map_err(|error| not_writable(path, &error.into()))?;
             match lock(file, path)? {
                 Lock::Ours(file) => return Ok(Self { lock: Some(file), ..Self::look(path)? }),
                 Lock::Others if !waits => {
@@ -107,14 +109,15 @@ impl OneTime {
             return Err(NotMarked::NoSuchLine);
         }
         // A daemon with the same file may have marked it already.
-        marks::mark(&self.path, &self.text, self.line.number, self.line.offset)?;
+        let OneTimeLine { number, offset, .. } = self.line;
+        marks::mark(&self.path, Modes::Any, &self.text, number, offset)?;
         Ok(())
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
-    read_one_time(path)
-        .map_err(|cause| Trouble::unreadable(path, &cause, cause.help_for_one_time()))
+    read_one_time(path, Modes::Any)
+        .map_err(|cause| Trouble::unreadable(path, &cause, &cause.help_for_one_time()))
 }
 
 fn not_writable(path: &Path, error: &io::Error) -> Trouble {
@@ -249,7 +252,7 @@ mod tests {
     #[test]
     fn a_file_replaced_between_opening_and_locking_is_not_used() {
         let (folder, path) = file("1\n");
-        let opened = || marks::open(&path).unwrap();
+        let opened = || marks::open(&path, Modes::Any).unwrap();
         let before = opened();
         fs::write(folder.path().join("new"), "7\n").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();

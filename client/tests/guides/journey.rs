@@ -92,9 +92,9 @@ impl Journey {
                     mount --bind FOLDER/etc-{end} /etc
                     mount --bind FOLDER/bin /usr/local/bin
                     mount --bind FOLDER/sbin /usr/local/sbin
-                    mount -t tmpfs tmpfs /run
-                    mount -t tmpfs tmpfs /var/log
-                    mount -t tmpfs tmpfs /var/lib
+                    mount -t tmpfs -o mode=755 tmpfs /run
+                    mount -t tmpfs -o mode=755 tmpfs /var/log
+                    mount -t tmpfs -o mode=755 tmpfs /var/lib
                     rm -f /etc/knockd.conf /etc/default/knockd"
                 ),
             );

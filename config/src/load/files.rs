@@ -1,15 +1,17 @@
 //! Files that are read as texts, and why one cannot be.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use knock_guard::{Distrust, Modes, OpenError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -62,6 +64,8 @@ pub enum Unreadable {
     NotAmongFiles,
     /// This user may not read it.
     Denied,
+    /// Others can write it.
+    Distrusted(Distrust),
     /// Anything else, in the words of the system.
     Other(String),
 }
@@ -78,6 +82,15 @@ impl From<io::Error> for Unreadable {
     }
 }
 
+impl From<OpenError> for Unreadable {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Distrusted(why) => Self::Distrusted(why),
+            OpenError::Io(error) => error.into(),
+        }
+    }
+}
+
 impl Unreadable {
     /// Returns the message, with help.
     #[must_use]
@@ -85,18 +98,21 @@ impl Unreadable {
         Wording {
             message: format!("cannot read `{name}`: {}", self.cause()),
             label: String::from("named here"),
-            help: Some(String::from(help)),
+            help: Some(help.to_owned()),
             note: None,
         }
     }
 
     pub(super) fn finding(&self, file: &FileName, at: Span) -> Finding {
-        let wording = self.wording(&shown(path_of(file)), self.help_for_one_time());
+        let wording = self.wording(&shown(path_of(file)), &self.help_for_one_time());
         Finding { severity: Severity::Error, code: None, span: Some(at), wording }
     }
 
-    fn cause(&self) -> &str {
-        match self {
+    fn cause(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Distrusted(why) => {
+                return format!("other users could change it: {why}").into();
+            }
             Self::Directory => "it is a directory",
             Self::NotAFile => "it is not a regular file",
             Self::Late => "it is a pipe or a device, and was not written to its end in time",
@@ -109,11 +125,12 @@ impl Unreadable {
             Self::NotAmongFiles => "it was not read together with the configuration",
             Self::Denied => "permission denied",
             Self::Other(cause) => cause,
-        }
+        })
     }
 
-    pub(super) fn help_for_configuration(&self) -> &'static str {
-        match self {
+    pub(super) fn help_for_configuration(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Distrusted(why) => return help_for_distrust(why).into(),
             Self::Directory => "give the path of the file in it",
             Self::Refused(Refusal { cause: _, help }) => help,
             Self::NotAFile | Self::Late | Self::TooLarge | Self::TooLargeTogether => {
@@ -121,13 +138,14 @@ impl Unreadable {
             }
             Self::Missing | Self::NotAmongFiles | Self::Other(_) => "check the path",
             Self::Denied => "run as a user who may read it",
-        }
+        })
     }
 
     /// Returns the help for a file of one-time sequences.
     #[must_use]
-    pub fn help_for_one_time(&self) -> &'static str {
-        match self {
+    pub fn help_for_one_time(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Distrusted(why) => return help_for_distrust(why).into(),
             Self::Refused(Refusal { cause: _, help }) => help,
             Self::Directory | Self::NotAFile | Self::Late => {
                 "name a file with a sequence on each line, such as ` 7000,8000,9000`"
@@ -137,8 +155,20 @@ impl Unreadable {
             Self::NotAmongFiles => "read the configuration and its files again",
             Self::Denied => "run as a user who may read it",
             Self::Other(_) => "check the path",
-        }
+        })
     }
+}
+
+/// Returns how a file becomes one that only root can write.
+#[must_use]
+pub fn help_for_distrust(why: &Distrust) -> String {
+    let remedy = why.remedy().map_or_else(
+        || "name a file in a folder that only root can write".to_owned(),
+        |commands| format!("run `{commands}`"),
+    );
+    format!(
+        "{remedy}; with `--no-strict-modes` this is not checked, as in a container without other users"
+    )
 }
 
 /// Returns the path for a name in the configuration.
@@ -164,10 +194,11 @@ pub enum Waits {
 /// [`Unreadable`].
 pub fn read_configuration(
     path: &Path,
+    modes: Modes,
     waits: Waits,
     refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
 ) -> Result<Vec<u8>, Unreadable> {
-    let file = open(path)?;
+    let file = open(path, modes)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
         return Err(Unreadable::Directory);
@@ -186,8 +217,8 @@ pub fn read_configuration(
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let file = open(path)?;
+pub fn read_one_time(path: &Path, modes: Modes) -> Result<Vec<u8>, Unreadable> {
+    let file = open(path, modes)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
         return Err(Unreadable::Directory);
@@ -199,10 +230,9 @@ pub fn read_one_time(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if is_whole { Ok(text) } else { Err(Unreadable::TooLarge) }
 }
 
-/// Opens a file for reading. Without the flags, this would wait for somebody who writes to a pipe.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+/// Opens a file for reading, and does not wait for somebody who writes to a pipe.
+fn open(path: &Path, modes: Modes) -> Result<File, OpenError> {
+    knock_guard::open(path, modes, OFlag::O_RDONLY)
 }
 
 /// One byte more than may be read.

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::warnings::ProgramFault;
+use knock_guard::Modes;
 
 /// What a check asks of a machine.
 pub trait Host {
@@ -15,11 +16,17 @@ pub trait Host {
     /// Returns the permissions of a file as `chmod` takes them; `None` if they are unknown or it is not
     /// a regular file, which holds no secrets.
     fn mode(&self, path: &Path) -> Option<u32>;
+
+    /// Returns whose files the daemon believes there.
+    fn modes(&self) -> Modes;
 }
 
 /// The machine that this program runs on.
 #[derive(Clone, Copy, Debug)]
-pub struct ThisHost;
+pub struct ThisHost {
+    /// Whose files the daemon believes.
+    pub modes: Modes,
+}
 
 impl Host for ThisHost {
     fn program_fault(&self, path: &Path) -> Option<ProgramFault> {
@@ -33,6 +40,10 @@ impl Host for ThisHost {
 
     fn mode(&self, path: &Path) -> Option<u32> {
         fs::metadata(path).ok().filter(Metadata::is_file).map(|metadata| mode(&metadata))
+    }
+
+    fn modes(&self) -> Modes {
+        self.modes
     }
 }
 
@@ -48,8 +59,10 @@ fn is_missing(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
+    const HOST: ThisHost = ThisHost { modes: Modes::Any };
+
     fn fault(path: &str) -> Option<ProgramFault> {
-        ThisHost.program_fault(Path::new(path))
+        HOST.program_fault(Path::new(path))
     }
 
     #[test]
@@ -63,8 +76,8 @@ mod tests {
 
     #[test]
     fn only_regular_files_have_permissions_that_matter() {
-        assert_eq!(ThisHost.mode(Path::new("/etc/passwd")), Some(0o644));
-        assert_eq!(ThisHost.mode(Path::new("/dev/null")), None);
-        assert_eq!(ThisHost.mode(Path::new("/nosuch")), None);
+        assert_eq!(HOST.mode(Path::new("/etc/passwd")), Some(0o644));
+        assert_eq!(HOST.mode(Path::new("/dev/null")), None);
+        assert_eq!(HOST.mode(Path::new("/nosuch")), None);
     }
 }

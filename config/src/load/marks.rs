@@ -1,12 +1,13 @@
 //! Marking the lines of one-time sequences that were used.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use knock_engine::Sequence;
+use knock_guard::{Distrust, Modes, OpenError};
 use nix::fcntl::OFlag;
 
 use super::files::MAX_FILE_BYTES;
@@ -32,6 +33,8 @@ pub enum NotMarked {
     Gone(PathBuf),
     /// The file cannot be read or written.
     Io(PathBuf, io::Error),
+    /// Others can write it.
+    Distrusted(Distrust),
 }
 
 impl fmt::Display for NotMarked {
@@ -42,6 +45,7 @@ impl fmt::Display for NotMarked {
                 write!(out, "{} has changed since it was read, and lacks the line", shown(path))
             }
             Self::Io(path, error) => write!(out, "{}: {}", shown(path), Cause(error)),
+            Self::Distrusted(why) => why.fmt(out),
         }
     }
 }
@@ -50,14 +54,13 @@ impl fmt::Display for NotMarked {
 /// anyone who saw it.
 ///
 /// # Errors
-/// What the system says.
-pub fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = OpenOptions::new().read(true).write(true).custom_flags(flags.bits()).open(path)?;
+/// [`OpenError`].
+pub fn open(path: &Path, modes: Modes) -> Result<File, OpenError> {
+    let file = knock_guard::open(path, modes, OFlag::O_RDWR)?;
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file").into())
     }
 }
 
@@ -77,11 +80,20 @@ const TRIES: usize = 5;
 ///
 /// # Errors
 /// [`NotMarked`]; the file is as it was, unless the system failed while it was written.
-pub fn mark(path: &Path, text: &[u8], line: u32, offset: u64) -> Result<Marked, NotMarked> {
+pub fn mark(
+    path: &Path,
+    modes: Modes,
+    text: &[u8],
+    line: u32,
+    offset: u64,
+) -> Result<Marked, NotMarked> {
     let expected = Expected::new(text, line, offset).ok_or(NotMarked::NoSuchLine)?;
     let failed = |error| NotMarked::Io(path.to_owned(), error);
     for _ in 0..TRIES {
-        let file = open(path).map_err(failed)?;
+        let file = open(path, modes).map_err(|error| match error {
+            OpenError::Distrusted(why) => NotMarked::Distrusted(why),
+            OpenError::Io(error) => failed(error),
+        })?;
         let marked = match expected.find(&read(&file).map_err(failed)?) {
             Place::Unmarked(offset) => {
                 file.write_all_at(b"#", offset).and_then(|()| file.sync_data()).map_err(failed)?;
@@ -194,9 +206,9 @@ mod tests {
     fn the_very_line_that_was_used_is_marked_and_nothing_else_changes() {
         let folder = TempDir::new().unwrap();
         let path = sequences(&folder);
-        mark(&path, TEXT, 2, 6).unwrap();
+        mark(&path, Modes::Any, TEXT, 2, 6).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"# old\n#1,2\n3,4\n");
-        mark(&path, TEXT, 3, 11).unwrap();
+        mark(&path, Modes::Any, TEXT, 3, 11).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"# old\n#1,2\n#,4\n");
     }
 
@@ -204,11 +216,11 @@ mod tests {
     fn a_line_that_somebody_else_marked_is_as_it_should_be() {
         let folder = TempDir::new().unwrap();
         let path = sequences(&folder);
-        assert_eq!(mark(&path, TEXT, 2, 6).unwrap(), Marked::Now);
-        assert_eq!(mark(&path, TEXT, 2, 6).unwrap(), Marked::Before);
+        assert_eq!(mark(&path, Modes::Any, TEXT, 2, 6).unwrap(), Marked::Now);
+        assert_eq!(mark(&path, Modes::Any, TEXT, 2, 6).unwrap(), Marked::Before);
         assert_eq!(fs::read(&path).unwrap(), b"# old\n#1,2\n3,4\n");
         fs::write(&path, b"# new\n# old\n#1,2\n3,4\n").unwrap();
-        assert_eq!(mark(&path, TEXT, 2, 6).unwrap(), Marked::Before);
+        assert_eq!(mark(&path, Modes::Any, TEXT, 2, 6).unwrap(), Marked::Before);
     }
 
     #[test]
@@ -218,7 +230,7 @@ mod tests {
         for (line, offset) in
             [(2, 7), (1, 6), (3, 6), (2, 5), (9, 1000), (4, 15), (0, 0), (1, 0), (2, 11)]
         {
-            let outcome = mark(&path, TEXT, line, offset);
+            let outcome = mark(&path, Modes::Any, TEXT, line, offset);
             assert!(matches!(outcome, Err(NotMarked::NoSuchLine)), "{line} {offset}: {outcome:?}");
         }
         assert_eq!(fs::read(&path).unwrap(), TEXT);
@@ -243,7 +255,7 @@ mod tests {
             (" 1,2\n 1,2\n", "#1,2\n 1,2\n"),
         ] {
             fs::write(&path, changed).unwrap();
-            assert_eq!(mark(&path, TEXT, 2, 6).unwrap(), Marked::Now, "{changed:?}");
+            assert_eq!(mark(&path, Modes::Any, TEXT, 2, 6).unwrap(), Marked::Now, "{changed:?}");
             assert_eq!(fs::read_to_string(&path).unwrap(), marked);
         }
     }
@@ -254,7 +266,7 @@ mod tests {
         let path = sequences(&folder);
         for changed in ["# old\n 1,3\n3,4\n", "# old\n#1,3\n3,4\n", "# old\n", "", "7,1,2\n"] {
             fs::write(&path, changed).unwrap();
-            let outcome = mark(&path, TEXT, 2, 6);
+            let outcome = mark(&path, Modes::Any, TEXT, 2, 6);
             assert!(matches!(outcome, Err(NotMarked::Gone(_))), "{outcome:?}");
             assert_eq!(fs::read_to_string(&path).unwrap(), changed);
         }
@@ -265,14 +277,14 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = sequences(&folder);
         fs::write(&path, vec![b'#'; 1 << 20]).unwrap();
-        assert!(matches!(mark(&path, TEXT, 2, 6), Err(NotMarked::Gone(_))));
+        assert!(matches!(mark(&path, Modes::Any, TEXT, 2, 6), Err(NotMarked::Gone(_))));
         fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
-        let too_large = mark(&path, TEXT, 2, 6).unwrap_err().to_string();
+        let too_large = mark(&path, Modes::Any, TEXT, 2, 6).unwrap_err().to_string();
         assert!(too_large.ends_with(": it is larger than 1 MiB"), "{too_large}");
-        let device = mark(Path::new("/dev/null"), TEXT, 2, 6).unwrap_err().to_string();
+        let device = mark(Path::new("/dev/null"), Modes::Any, TEXT, 2, 6).unwrap_err().to_string();
         assert_eq!(device, "/dev/null: it is not a regular file");
         fs::remove_file(&path).unwrap();
-        assert!(matches!(mark(&path, TEXT, 2, 6), Err(NotMarked::Io(..))));
-        assert!(open(&path).is_err());
+        assert!(matches!(mark(&path, Modes::Any, TEXT, 2, 6), Err(NotMarked::Io(..))));
+        assert!(open(&path, Modes::Any).is_err());
     }
 }

@@ -8,7 +8,8 @@ mod setup;
 
 pub(crate) use check::Check;
 pub use files::{
-    Files, MAX_FILE_BYTES, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time,
+    Files, MAX_FILE_BYTES, Refusal, Unreadable, Waits, help_for_distrust, path_of,
+    read_configuration, read_one_time,
 };
 pub use host::{Host, ThisHost};
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

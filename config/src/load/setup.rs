@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::check::Check;
 use super::files::{Files, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time};
+use super::host::Host;
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
 use crate::names::FileName;
@@ -12,6 +13,7 @@ use crate::read;
 use crate::text::shown;
 use crate::wording::{Severity, Wording};
 use knock_engine::{DoorName, Doors, OneTimeSequences, TooManyDoors};
+use knock_guard::Modes;
 
 /// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
 /// and each door has its sequences in memory.
@@ -43,25 +45,31 @@ impl Setup {
     /// files are read only if there is no error in the configuration.
     #[must_use]
     pub fn load(path: &Path) -> Self {
-        Self::load_within(path, Waits::Forever)
+        Self::load_within(path, Modes::Any, Waits::Forever)
     }
 
-    /// Does the same as [`Setup::load`], and waits so long for a configuration that is a pipe.
+    /// Does the same as [`Setup::load`] for a program that runs the commands: only files are read that
+    /// these modes allow. Waits so long for a configuration that is a pipe.
     #[must_use]
-    pub fn load_within(path: &Path, waits: Waits) -> Self {
-        Self::load_as(path, waits, |_| None)
+    pub fn load_within(path: &Path, modes: Modes, waits: Waits) -> Self {
+        Self::load_as(path, modes, waits, |_| None)
     }
 
     /// Does the same as [`Setup::load`], unless `refuse` rejects the text of the configuration. It gets
     /// a little more than [`crate::MAX_FILE_BYTES`] at most.
     #[must_use]
     pub fn load_unless(path: &Path, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
-        Self::load_as(path, Waits::Forever, refuse)
+        Self::load_as(path, Modes::Any, Waits::Forever, refuse)
     }
 
-    fn load_as(path: &Path, waits: Waits, refuse: impl FnOnce(&[u8]) -> Option<Refusal>) -> Self {
-        match read_configuration(path, waits, refuse) {
-            Ok(text) => Self::new(path, text, |_| true, read_named, None),
+    fn load_as(
+        path: &Path,
+        modes: Modes,
+        waits: Waits,
+        refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
+    ) -> Self {
+        match read_configuration(path, modes, waits, refuse) {
+            Ok(text) => Self::new(path, text, |_| true, read_named(modes), None),
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -70,8 +78,8 @@ impl Setup {
     /// sequence files of the others are not read, and need not exist.
     #[must_use]
     pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
-        match read_configuration(path, Waits::Forever, |_| None) {
-            Ok(text) => Self::new(path, text, wanted, read_named, None),
+        match read_configuration(path, Modes::Any, Waits::Forever, |_| None) {
+            Ok(text) => Self::new(path, text, wanted, read_named(Modes::Any), None),
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -82,14 +90,15 @@ impl Setup {
         refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
         with: &Check<'_>,
     ) -> Self {
-        match read_configuration(path, with.waits, refuse) {
-            Ok(text) => Self::new(path, text, |_| true, read_named, Some(with)),
+        let modes = with.host.map_or(Modes::Any, Host::modes);
+        match read_configuration(path, modes, with.waits, refuse) {
+            Ok(text) => Self::new(path, text, |_| true, read_named(modes), Some(with)),
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
 
     fn unreadable(path: &Path, cause: &Unreadable) -> Self {
-        let wording = cause.wording(&shown(path), cause.help_for_configuration());
+        let wording = cause.wording(&shown(path), &cause.help_for_configuration());
         Self { config: None, files: Files::default(), outcome: Outcome::Unreadable(wording) }
     }
 
@@ -243,8 +252,8 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
     }
 }
 
-fn read_named(name: &FileName) -> Result<Vec<u8>, Unreadable> {
-    read_one_time(path_of(name))
+fn read_named(modes: Modes) -> impl Fn(&FileName) -> Result<Vec<u8>, Unreadable> {
+    move |name| read_one_time(path_of(name), modes)
 }
 
 fn sum(bytes: u64, text: &[u8]) -> u64 {

@@ -1,14 +1,14 @@
 //! Doors that were left open when the last daemon ended.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use knock_config::text::printable;
 use knock_config::{Directive, MAX_FILE_BYTES, OnStateError, Options, parse_options};
 use knock_engine::{CommandStatus, OnReknock, Phase, address};
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock::Clock;
@@ -142,7 +142,7 @@ impl Runner {
 /// Closes all doors that were left open, because the daemon does not start: without it, nobody would close
 /// them when they are due.
 pub(super) fn close_all(args: &Args) {
-    let places = places(&readable_options(&args.config));
+    let places = places(args, &readable_options(args));
     let Ok((store, Found { left, warnings, failure: _ })) = LeaseStore::open(places) else {
         return;
     };
@@ -161,12 +161,14 @@ pub(super) fn close_all(args: &Args) {
 
 /// Returns the options of a configuration that may be the reason why the daemon does not start: what can be
 /// read of them, or the defaults.
-fn readable_options(path: &Path) -> Options {
+fn readable_options(args: &Args) -> Options {
     let mut text = Vec::new();
+    let file = knock_guard::open(&args.config, args.modes(), OFlag::O_RDONLY);
+    let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
     // A pipe can be read only once, and may block.
-    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+    if let Some(file) = file.ok().filter(is_file) {
         // What cannot be read has no directives.
-        let _ = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut text));
+        let _ = file.take(MAX_FILE_BYTES).read_to_end(&mut text);
     }
     parse_options(&text)
 }

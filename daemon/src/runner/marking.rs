@@ -1,7 +1,6 @@
 //! Marking one-time sequences as used: before a door opens, and again after a reload.
 
 use std::fmt;
-use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -10,11 +9,13 @@ use knock_config::marks;
 use knock_config::text::{Cause, shown};
 use knock_config::{Config, Setup, path_of};
 use knock_engine::{DoorId, MarkId, address};
+use knock_guard::{Modes, OpenError};
 
 use super::Runner;
 use super::one_time::{UnmarkedLine, one_time_files};
 use super::output::Kind;
 use super::start::Loaded;
+use crate::files;
 use crate::wire::Order;
 
 impl Runner {
@@ -56,8 +57,9 @@ impl Runner {
         }
         for line in unmarked {
             let UnmarkedLine { ref file, number, offset } = line;
-            let (path, text) = (path_of(file), files.one_time.get(file));
-            let outcome = match marks::mark(path, text.map_or(&[], Vec::as_slice), number, offset) {
+            let text = files.one_time.get(file).map_or(&[][..], Vec::as_slice);
+            let (path, modes) = (path_of(file), self.args.modes());
+            let outcome = match marks::mark(path, modes, text, number, offset) {
                 Ok(_) => "marked it again".to_owned(),
                 Err(why) => format!("it does not count, but does after a restart ({why})"),
             };
@@ -77,13 +79,18 @@ impl Runner {
 
 /// A file in which sequences cannot be marked as used.
 #[derive(Debug)]
-pub(crate) struct NotWritable(PathBuf, io::Error);
+pub(crate) struct NotWritable(PathBuf, OpenError);
 
 impl fmt::Display for NotWritable {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, error) = self;
-        let why = "a sequence that is not marked as used could be used again";
-        write!(out, "cannot write {}: {}; {why}", shown(path), Cause(error))
+        match error {
+            OpenError::Io(error) => {
+                let why = "a sequence that is not marked as used could be used again";
+                write!(out, "cannot write {}: {}; {why}", shown(path), Cause(error))
+            }
+            OpenError::Distrusted(why) => files::write_distrust(path, why, out),
+        }
     }
 }
 
@@ -92,10 +99,10 @@ impl fmt::Display for NotWritable {
 ///
 /// # Errors
 /// [`NotWritable`] about the first that cannot be opened.
-pub(crate) fn check_writable(config: &Config) -> Result<(), NotWritable> {
+pub(crate) fn check_writable(config: &Config, modes: Modes) -> Result<(), NotWritable> {
     for (_, file) in one_time_files(config) {
         let path = path_of(file);
-        marks::open(path).map_err(|error| NotWritable(path.to_owned(), error))?;
+        marks::open(path, modes).map_err(|error| NotWritable(path.to_owned(), error))?;
     }
     Ok(())
 }

@@ -76,6 +76,7 @@ use crate::args::Args;
 use crate::boot_time::{Alarm, BootTime};
 use crate::daemonize::{self, Side, Waiting};
 use crate::exit::Exit;
+use crate::files;
 use crate::links::Watch;
 use crate::pid_file::PidFile;
 use crate::settings::Settings;
@@ -171,7 +172,8 @@ fn start(args: &Args) -> Result<Started, Failure> {
     let (loaded, warnings) = load(&args.config, PIPE_MAX, style(), args).map_err(Failure)?;
     print_stderr(&warnings);
     let settings = Settings::new(args, &loaded.config.options).map_err(|why| failure(&why))?;
-    check_writable(&loaded.config).map_err(|why| failure(&why))?;
+    check_writable(&loaded.config, args.modes()).map_err(|why| failure(&why))?;
+    files::check(args, &loaded.config.options).map_err(|why| failure(&why))?;
     let waiting = if args.daemon {
         match daemonize::fork_off() {
             Ok(Side::Caller(exit)) => return Ok(Started::Ended(exit)),

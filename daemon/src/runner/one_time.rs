@@ -6,12 +6,15 @@ use std::path::PathBuf;
 
 use knock_config::marks::{self, Marked, NotMarked};
 use knock_config::text::shown;
-use knock_config::{Config, FileName, Files, path_of};
+use knock_config::{Config, FileName, Files, help_for_distrust, path_of};
 use knock_engine::{DoorId, DoorName, OneTimeLine, Sequence};
+use knock_guard::Modes;
 
 /// The files of the present configuration, and what was used of them.
 #[derive(Debug, Default)]
 pub(super) struct OneTime {
+    /// Whose files are believed.
+    modes: Modes,
     /// The doors that have one.
     doors: BTreeMap<DoorId, OneTimeDoor>,
     files: BTreeMap<FileName, KnownFile>,
@@ -70,6 +73,9 @@ impl fmt::Display for NotUsed {
                                the sequence again";
                 write!(out, "{why}; {way_out}")
             }
+            Self::NotMarked(NotMarked::Distrusted(why)) => {
+                write!(out, "{why}; {}", help_for_distrust(why))
+            }
             Self::NotMarked(why @ (NotMarked::Gone(_) | NotMarked::NoSuchLine)) => {
                 write!(out, "{why}; reload, so that the present lines count")
             }
@@ -84,11 +90,12 @@ impl fmt::Display for NotUsed {
 impl OneTime {
     /// Takes the files of the first configuration. The ids are those of its doors, in order.
     pub(super) fn new(
+        modes: Modes,
         config: &Config,
         files: &Files,
         ids: impl IntoIterator<Item = DoorId>,
     ) -> Self {
-        let mut one_time = Self::default();
+        let mut one_time = Self { modes, ..Self::default() };
         one_time.renew(config, files, ids);
         one_time
     }
@@ -160,7 +167,9 @@ impl OneTime {
         let is_of_other_door = users.iter().any(|&user| user != id) && !users.contains(&id);
         users.insert(id);
         known.used_lines.insert(offset);
-        match marks::mark(path_of(name), &known.text, line, offset).map_err(NotUsed::NotMarked)? {
+        match marks::mark(path_of(name), self.modes, &known.text, line, offset)
+            .map_err(NotUsed::NotMarked)?
+        {
             Marked::Before if !is_of_other_door => {
                 Err(NotUsed::MarkedBefore(path_of(name).to_owned()))
             }
@@ -303,7 +312,7 @@ mod tests {
     #[test]
     fn only_the_line_that_was_used_is_marked() {
         let mut case = Case::new();
-        check_writable(&case.read("b", "sequences").0).unwrap();
+        check_writable(&case.read("b", "sequences").0, Modes::Any).unwrap();
         case.mark(2, 6).unwrap();
         assert_eq!(case.text(), "# old\n#1,2\n3,4\n");
         case.mark(3, 11).unwrap();
@@ -408,6 +417,6 @@ mod tests {
              be used again",
             case.path("sequences").display()
         );
-        assert_eq!(check_writable(&config).unwrap_err().to_string(), expected);
+        assert_eq!(check_writable(&config, Modes::Any).unwrap_err().to_string(), expected);
     }
 }

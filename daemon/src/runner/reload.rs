@@ -13,6 +13,7 @@ use super::output::Kind;
 use super::start::{Loaded, load, sinks};
 use super::totals::Total;
 use super::{Runner, State};
+use crate::files;
 use crate::pid_file::{PidFileError, PidPath};
 use crate::run_lock::Patience;
 use crate::settings::Settings;
@@ -99,7 +100,8 @@ impl Runner {
     /// Returns the settings of a configuration, or why it cannot be used.
     fn settings_of(&self, config: &Config) -> Result<Settings, String> {
         let error = |why: &dyn fmt::Display| format!("error: {why}\n");
-        check_writable(config).map_err(|why| error(&why))?;
+        check_writable(config, self.args.modes()).map_err(|why| error(&why))?;
+        files::check(&self.args, &config.options).map_err(|why| error(&why))?;
         Settings::new(&self.args, &config.options).map_err(|why| error(&why))
     }
 

@@ -75,7 +75,7 @@ pub(super) fn load(
     style: Style,
     args: &Args,
 ) -> Result<(Loaded, String), String> {
-    let setup = Setup::load_within(path, waits);
+    let setup = Setup::load_within(path, args.modes(), waits);
     let report = setup.report(style);
     let Setup { config: Some(config), files, .. } = setup else { return Err(report) };
     if let Some(why) = lack_of_doors(args, path, &config) {
@@ -116,7 +116,8 @@ impl Runner {
         loaded: Loaded,
     ) -> Result<Self, Failure> {
         let Loaded { config, doors, files } = loaded;
-        let one_time = OneTime::new(&config, &files, doors.in_order().map(|(id, _)| id));
+        let one_time =
+            OneTime::new(args.modes(), &config, &files, doors.in_order().map(|(id, _)| id));
         let (pid_file, signals) = take_pid_file(&settings)?;
         let (store, found) = LeaseStore::open(settings.places())
             .map_err(|error| system("remember open doors", &error))?;

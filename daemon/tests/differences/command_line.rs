@@ -45,6 +45,23 @@ fn without_doors_knockd_08_starts_and_we_do_not() {
 }
 
 #[test]
+fn knockd_08_runs_commands_of_a_file_that_everyone_can_write_and_we_do_not() {
+    if !can_run("knockd_08_runs_commands_of_a_file_that_everyone_can_write_and_we_do_not", &[]) {
+        return;
+    }
+    let [theirs, ours] = both(CONFIG, |machine, program| {
+        machine.set_up("chown 1234 knockd.conf; chmod 666 knockd.conf");
+        let daemon = machine.start(&format!("exec {program} -v -i lo -c DIR/knockd.conf"));
+        if program == THEIRS { daemon.line() } else { daemon.error_line() }
+    });
+    assert_eq!(theirs, "listening on lo...");
+    assert!(
+        ours.contains("knockd.conf belongs to user 1234, and can be written by every user"),
+        "{ours}"
+    );
+}
+
+#[test]
 fn an_abbreviated_option_means_the_same_for_both() {
     if !can_run("an_abbreviated_option_means_the_same_for_both", &[]) {
         return;

@@ -77,9 +77,16 @@ fn the_threat_model_names_tests_that_are_there() {
     let named: Vec<&str> = quoted.filter(|word| word.matches('_').count() >= 4).collect();
     assert!(named.len() >= 60, "{named:?}");
     let mut sources = String::new();
-    for folder in
-        ["daemon/src", "daemon/tests", "config/src", "engine/src", "replay/tests", "tests"]
-    {
+    for folder in [
+        "client/tests",
+        "daemon/src",
+        "daemon/tests",
+        "config/src",
+        "engine/src",
+        "guard/src",
+        "replay/tests",
+        "tests",
+    ] {
         read_all(&root.join(folder), &mut sources);
     }
     for name in named {

@@ -35,6 +35,7 @@ fn the_error_for_an_ordinary_user_says_what_to_grant() {
 fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
     let name = "a_capability_of_the_program_is_enough_and_commands_run_as_the_user";
     let Some(machine) = machine(name, &["setcap"], WHO) else { return };
+    machine.folder.give_to(65534);
     machine.set_up("setcap cap_net_raw=ep ./knockd");
     let line = format!("exec {AS_USER} ./knockd -v -i lo -c knockd.conf");
     let daemon = Daemon::start_as(&machine, &line);

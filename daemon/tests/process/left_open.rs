@@ -337,7 +337,7 @@ fn two_daemons_keep_their_doors_apart() {
 }
 
 /// A file system that is full, in the place of the state folder, with room for one file.
-const FULL: &str = "mkdir -p state && mount -t tmpfs -o size=8k none state && \
+const FULL: &str = "mkdir -p state && mount -t tmpfs -o mode=755,size=8k none state && \
                     head -c 8192 /dev/zero > state/filler";
 
 #[test]
@@ -391,7 +391,7 @@ fn a_full_or_read_only_disk_does_not_keep_doors_from_being_closed() {
         ["head -c 1000000 /dev/zero > state/filler || true", "mount -o remount,ro DIR/state"]
     {
         let Some(machine) = machine(name, DOORS) else { return };
-        machine.set_up("mkdir -p state && mount -t tmpfs -o size=16k none state");
+        machine.set_up("mkdir -p state && mount -t tmpfs -o mode=755,size=16k none state");
         leave_open(&machine, "-v");
         machine.set_up(spoil);
         let daemon = Daemon::start(&machine, "-v");

@@ -32,5 +32,6 @@ mod resolver;
 mod restart;
 mod scheduling;
 mod signals;
+mod strict_modes;
 mod syslog;
 mod takeover;

@@ -115,11 +115,14 @@ fn a_lock_of_another_user_is_not_respected() {
     let name = "a_lock_of_another_user_is_not_respected";
     let Some(machine) = machine(name, SLOW, &["setpriv", "flock"]) else { return };
     machine.folder.open_to_all();
+    machine.folder.give_to(1000);
     let user = "setpriv --reuid=1000 --regid=1000 --clear-groups";
     let holder =
         machine.start(&format!("exec {user} flock pid.lock sh -c 'echo locked; exec sleep 1000'"));
     assert_eq!(holder.line(), "locked");
-    let outcome = machine.run(DAEMON);
+    let refused = machine.run(DAEMON);
+    assert!(refused.stderr.contains(" belongs to user "), "{refused:?}");
+    let outcome = machine.run(&format!("{DAEMON} --no-strict-modes"));
     let path = machine.folder.path("pid.lock");
     let warning = format!(
         "knockd: warning: cannot lock {}: it belongs to another user; a second knockd with the same pid \
@@ -136,6 +139,7 @@ fn an_ordinary_user_runs_without_the_default_pid_file_and_is_refused_a_named_one
     let name = "an_ordinary_user_runs_without_the_default_pid_file_and_is_refused_a_named_one";
     let Some(machine) = machine(name, SLOW, &["setpriv"]) else { return };
     machine.folder.open_to_all();
+    machine.folder.give_to(1000);
     // Not the folder of the real machine.
     machine.set_up("mount -t tmpfs -o mode=755 none /run");
     let user = "setpriv --reuid=1000 --regid=1000 --clear-groups --inh-caps=+net_raw \

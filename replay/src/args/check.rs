@@ -34,6 +34,7 @@ Exit status:
 /// Check configurations, without a capture
 #[derive(Clone, Debug, Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct CheckArgs {
     /// Configurations, or folders: of a folder, every file below it whose name ends in '.conf'
     #[arg(value_name = "FILE", conflicts_with = "config")]
@@ -60,12 +61,16 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
-    /// Also check that the commands exist on this machine, and who may read the files
+    /// Also check that the commands exist on this machine, and who may read and write the files
     ///
     /// Without this option only the content of the files is checked, because they may come from another
     /// machine. 'knockd --check' always checks both.
     #[arg(long)]
     pub(crate) on_this_machine: bool,
+
+    /// With '--on-this-machine': accept files that other users can write, as 'knockd' with this option does
+    #[arg(long, requires = "on_this_machine")]
+    pub(crate) no_strict_modes: bool,
 
     /// Ignore IPv6
     #[arg(short = '4', long = "only-ip-v4")]

@@ -270,6 +270,7 @@ impl Legacy {
                 allow: self.allow,
                 format,
                 on_this_machine: self.on_this_machine,
+                no_strict_modes: false,
                 only_ip_v4: input.only_ip_v4,
                 quiet: input.quiet,
             });

@@ -151,3 +151,16 @@ fn checked(config: &str, arguments: &str) -> Outcome {
     desk.write("knockd.conf", config);
     desk.run(arguments)
 }
+
+#[test]
+fn who_can_write_the_files_matters_only_where_that_is_asked() {
+    let desk = CaseRunner::new();
+    desk.write("knockd.conf", SOUND);
+    fs::set_permissions(desk.path("knockd.conf"), Permissions::from_mode(0o666)).unwrap();
+    let status = |more: &str| desk.run(&format!("check -c knockd.conf {more}")).status;
+    assert_eq!(status(""), Some(0));
+    assert_eq!(status("--on-this-machine --no-strict-modes"), Some(0));
+    let refused = desk.run("check -c knockd.conf --on-this-machine");
+    assert_eq!(refused.status, Some(2));
+    assert!(refused.stderr.contains("knockd.conf can be written by every user"), "{refused:?}");
+}

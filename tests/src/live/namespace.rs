@@ -22,7 +22,7 @@ pub struct Namespace {
 /// What is done in a new one: what daemons put into /run must not be in the way of other tests, and there is
 /// the user `knockd`, as a package makes it.
 const BEGIN: &str = "
-    mount -t tmpfs tmpfs /run
+    mount -t tmpfs -o mode=755 tmpfs /run
     grep -v '^knockd:' /etc/passwd >/run/passwd
     echo 'knockd:x:64901:64901:Port-knocking daemon:/nonexistent:/usr/sbin/nologin' >>/run/passwd
     mount --bind /run/passwd /etc/passwd

@@ -121,7 +121,7 @@ impl Search<'_> {
                 return drop(self.found.insert(path, Found::NotOurs));
             }
         };
-        if !is_trusted(&file) || !self.places.is_safe(&path) {
+        if !is_trusted(&file) || self.places.distrust(&path).is_some() {
             self.reject(path, file);
             return;
         }
@@ -240,8 +240,8 @@ impl Search<'_> {
                 }
                 None => {
                     make_folder_of(path).map_err(|error| failed(&Cause(&error)))?;
-                    if !self.places.is_safe(path) {
-                        return Err(failed(&"its folder belongs to another user"));
+                    if let Some(why) = self.places.distrust(path) {
+                        return Err(failed(&why));
                     }
                     match locked_file::take(path, MODE) {
                         Ok(file) => file,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -60,11 +60,16 @@ impl Folder {
         command
     }
 
-    /// Lets all users use the folder, and copies the program there, because other users may not be able
+    /// Lets all users read the folder, and copies the program there, because other users may not be able
     /// to read it where it is built.
     pub(crate) fn open_to_all(&self) {
-        fs::set_permissions(self.directory(), Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(self.directory(), Permissions::from_mode(0o755)).unwrap();
         fs::copy(KNOCKD, self.path("knockd")).unwrap();
+    }
+
+    /// Makes it the folder of a user, who then can start the daemon there, and root cannot any more.
+    pub(crate) fn give_to(&self, user: u32) {
+        chown(self.directory(), Some(user), None).unwrap();
     }
 }
 

@@ -12,6 +12,7 @@ use knock_config::text::shown;
 use knock_config::{Excerpt, Severity, Wording};
 use knock_config::{Refusal, Unreadable, Waits, read_configuration};
 use knock_engine::{DoorId, Doors};
+use knock_guard::Modes;
 
 use super::claim::{Assertion, Assertions, Claim, Count, Meant, Settings, Which};
 use crate::explain::Whom;
@@ -60,7 +61,7 @@ impl Unusable {
 /// Reads the file at `path`. Without doors, any name can be that of a door.
 pub(crate) fn load(path: &Path, doors: Option<&Doors>) -> Result<Assertions, Unusable> {
     let name = shown(path);
-    let text = read_configuration(path, Waits::Forever, refusal).map_err(|cause| {
+    let text = read_configuration(path, Modes::Any, Waits::Forever, refusal).map_err(|cause| {
         let help = if let Unreadable::Refused(refusal) = cause {
             refusal.help
         } else {

@@ -1,0 +1,14 @@
+//! Files: which of them a program believes, and how it writes them.
+//!
+//! Root runs the commands of a configuration, so a configuration that somebody else can change gives root
+//! away. [`open`] finds out, as sshd does with `StrictModes`: it goes from folder to folder by descriptors,
+//! and judges what it has opened, so no one exchanges a file between the look and the use.
+
+mod cause;
+mod quote;
+mod trust;
+mod walk;
+
+pub use cause::Cause;
+pub use quote::quoted;
+pub use trust::{Distrust, Modes, OpenError, check_folder_of, open};
