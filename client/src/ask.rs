@@ -1,5 +1,6 @@
 //! What the user asks for: on the command line, and in profiles for what it leaves open.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub(crate) struct Asked {
     pub(crate) request: Request,
     /// The one-time sequence that the knocks are.
     pub(crate) one_time: Option<OneTime>,
+    /// The files that were read.
+    pub(crate) read: BTreeSet<PathBuf>,
 }
 
 /// With fewer sequences left than this, the client warns.
@@ -40,7 +43,8 @@ pub(crate) fn ask(args: &Args, reporter: &mut Reporter<'_>) -> Result<Asked, Exi
     for warning in &warnings.list {
         reporter.warning(warning);
     }
-    let asked = asked.map_err(|trouble| reporter.trouble(&trouble))?;
+    let mut asked = asked.map_err(|trouble| reporter.trouble(&trouble))?;
+    asked.read = warnings.seen;
     if let Some(one_time) = &asked.one_time {
         warn_of_few(one_time, reporter);
     }
@@ -149,7 +153,7 @@ fn asked(
         let message = "`--wait` and `--retry` need a port to wait for, and none is given";
         return Err(trouble(message, "give one with `--then`, or with `Then` in the profile"));
     }
-    Ok(Asked { request, one_time })
+    Ok(Asked { request, one_time, read: BTreeSet::new() })
 }
 
 /// Finds the knocks if the command line has none.

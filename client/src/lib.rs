@@ -16,14 +16,15 @@ mod send;
 mod then;
 mod write;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
+use knock_guard::{Readers, Target};
 
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
@@ -142,7 +143,7 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
         let exit = ask::list(args, &mut reporter);
         return reporter.finish(exit);
     }
-    let Asked { request, one_time } = match ask::ask(args, &mut reporter) {
+    let Asked { request, one_time, read } = match ask::ask(args, &mut reporter) {
         Ok(asked) => asked,
         Err(exit) => return reporter.finish(exit),
     };
@@ -166,7 +167,7 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
         reporter.plan(&plan);
         Exit::Done
     } else if let Some(file) = &args.write {
-        write(&plan, args, file, &mut reporter)
+        write(&plan, args, file, &read, &mut reporter)
     } else {
         let exit = send(&plan, &mut reporter);
         one_time.map_or(exit, |one_time| used(&one_time, exit, &mut reporter))
@@ -175,7 +176,13 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
 }
 
 /// Writes the knocks to a capture.
-fn write(plan: &Plan, args: &Args, file: &Path, reporter: &mut Reporter<'_>) -> Exit {
+fn write(
+    plan: &Plan,
+    args: &Args,
+    file: &Path,
+    read: &BTreeSet<PathBuf>,
+    reporter: &mut Reporter<'_>,
+) -> Exit {
     let written = if args.writes_to_output() {
         let written = write::write(plan, args.seed, reporter.output());
         // The reader has gone: that is not an error.
@@ -184,7 +191,10 @@ fn write(plan: &Plan, args: &Args, file: &Path, reporter: &mut Reporter<'_>) -> 
             written => written,
         }
     } else {
-        File::create(file).and_then(|file| write::write(plan, args.seed, BufWriter::new(file)))
+        // It shows the sequence.
+        let target = Target::new(file, Readers::Owner, read.iter().map(PathBuf::as_path));
+        let target = target.map_err(io::Error::from);
+        target.and_then(|target| target.write(|out| write::write(plan, args.seed, out)))
     };
     match written {
         Ok(()) if args.writes_to_output() => Exit::Done,

@@ -5,10 +5,14 @@
 //! and judges what it has opened, so no one exchanges a file between the look and the use.
 
 mod cause;
+mod create;
 mod quote;
+mod target;
 mod trust;
 mod walk;
 
 pub use cause::Cause;
+pub use create::{create, create_folders, link};
 pub use quote::quoted;
+pub use target::{NotWritten, Readers, Target, append, check_not_read};
 pub use trust::{Distrust, Modes, OpenError, check_folder_of, open};

@@ -1,23 +1,21 @@
 //! `convert`: a scenario as a capture.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _};
 
 use knock_config::text::shown;
+use knock_guard::Readers;
 
 use crate::args::{ConvertArgs, is_stdin};
 use crate::session::exit::Exit;
-use crate::session::overwrite::refuse_overwriting;
+use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
 use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
 
 /// Writes the packets of a scenario as a capture.
-pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Exit {
+pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let ConvertArgs { scenario: path, output: file, option } = args;
-    let read = [path.as_path()].into_iter();
-    if let Some(exit) = refuse_overwriting(option, file, read, streams) {
-        return exit;
-    }
+    let target = target(option, file, Readers::Owner, [path.as_path()], streams)?;
     let limit = u64::try_from(scenario::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = Vec::new();
     let (name, read) = if is_stdin(path) {
@@ -28,11 +26,11 @@ pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Exit {
     };
     if let Err(error) = read {
         streams.cannot_read(&CaptureError { capture: name, fault: Fault::CannotOpen(error) });
-        return Exit::Capture;
+        return Err(Exit::Capture);
     }
     if text.is_empty() {
         streams.cannot_read(&CaptureError { capture: name, fault: Fault::Empty });
-        return Exit::Capture;
+        return Err(Exit::Capture);
     }
     let capture = match scenario::capture(&name, &text) {
         Ok(capture) => capture,
@@ -41,7 +39,7 @@ pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Exit {
                 streams.error(&format!(
                     "{name}: is a capture already; {option} makes one of a scenario"
                 ));
-                return Exit::Capture;
+                return Err(Exit::Capture);
             }
             let fault = if scenario::begins_like_one(&text) {
                 Fault::Scenario(source)
@@ -49,11 +47,9 @@ pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Exit {
                 Fault::NotACapture(Looks::of(&text))
             };
             streams.cannot_read(&CaptureError { capture: name, fault });
-            return Exit::Capture;
+            return Err(Exit::Capture);
         }
     };
-    match fs::write(file, capture) {
-        Ok(()) => Exit::Done,
-        Err(error) => streams.cannot_write_file(file, &error),
-    }
+    let written = target.write(|out| out.write_all(&capture));
+    written.map(|()| Exit::Done).map_err(|error| streams.cannot_write_file(file, &error))
 }

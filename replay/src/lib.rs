@@ -49,7 +49,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
         Job::Report(args) => report::run(&args, streams),
         Job::Test(args) => return test::suite::run(&args, streams),
         Job::Init(args) => test::init::run(&args, streams),
-        Job::Convert(args) => return convert::run(&args, streams),
+        Job::Convert(args) => convert::run(&args, streams),
     };
     done.unwrap_or_else(|exit| exit)
 }

@@ -1,6 +1,7 @@
 //! The mode without a subcommand: the transcript, or what is expected of it.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use knock_compat::Rules;
 use knock_config::options::Format;
@@ -14,6 +15,7 @@ use crate::session::drive::{Played, PlayingDone, watch};
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
+use crate::session::overwrite::refuse_overwriting;
 use crate::session::play::play;
 use crate::session::progress::Bar;
 use crate::session::reader::{Reader, ReadingDone};
@@ -38,6 +40,12 @@ pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     if let Some(refusal) = rules.refusal(&config.doors, &reader.listening()) {
         streams.error(&format!("knockd 0.8 would not start: {refusal}"));
         return Err(Exit::Config);
+    }
+    if let Some(file) = args.expect.as_ref().filter(|_| args.bless) {
+        let read = input.captures().map(PathBuf::as_path).chain([input.config.as_path()]);
+        let read = read.chain(args.assert.iter().map(PathBuf::as_path));
+        let read = read.chain(config.places.one_time_files());
+        refuse_overwriting("--bless", file, read, streams)?;
     }
     let replay = Replay { rules, config, reader, bar };
     if args.format == Format::Json {

@@ -91,7 +91,8 @@ fn one_time(
 /// Warnings about files with secrets.
 #[derive(Debug, Default)]
 pub struct Warnings {
-    seen: BTreeSet<PathBuf>,
+    /// The files that were looked at.
+    pub seen: BTreeSet<PathBuf>,
     /// The warnings, in order.
     pub list: Vec<Wording>,
 }

@@ -2,20 +2,20 @@
 
 mod collect;
 mod data;
-mod file;
 mod html;
 
 use std::path::PathBuf;
 
+use knock_guard::Readers;
+
 use self::collect::{Limits, PageContent};
 use self::data::{Data, Sources};
-use self::file::File;
 use crate::args::{ReportArgs, Whom};
 use crate::explain::Explaining;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
-use crate::session::overwrite::refuse_overwriting;
+use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
 
 /// Replays, and writes what happened as a page.
@@ -25,10 +25,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let (mut reader, _) = load::open(input, true, streams)?;
     let read = input.captures().map(PathBuf::as_path).chain([input.config.as_path()]);
     let read = read.chain(config.places.one_time_files());
-    if let Some(exit) = refuse_overwriting(option, output, read, streams) {
-        return Err(exit);
-    }
-    let file = File::at(output).map_err(|error| streams.cannot_write_file(output, &error))?;
+    let file = target(option, output, Readers::Owner, read, streams)?;
     let limits = load::limits(input.max_attempts);
     let mut explaining = Explaining::new(Whom::All, &limits, &config, &reader);
     let mut kept = PageContent::new(Limits::PAGE);

@@ -1,12 +1,13 @@
 //! `--expect`: the transcript, compared with one that is kept in a file.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use knock_config::text::{Cause, counted, push_printable, shown};
+use knock_guard::{Readers, Target};
 use similar::{ChangeTag, TextDiff};
 
 use crate::args::ReplayArgs;
@@ -90,7 +91,7 @@ pub(crate) fn judge(
 
 /// Writes a transcript to a file that from now on says what is expected.
 fn bless(path: &Path, kept: &KeptTranscript, streams: &mut Streams<'_>) -> Exit {
-    match fs::write(path, &kept.bytes) {
+    match write(path, kept, []) {
         Ok(()) => {
             let lines = counted(kept.bytes.lines().count(), "line");
             streams.line(&format!("{lines} written to {}", shown(path)));
@@ -98,6 +99,18 @@ fn bless(path: &Path, kept: &KeptTranscript, streams: &mut Streams<'_>) -> Exit 
         }
         Err(error) => streams.cannot_write_file(path, &error),
     }
+}
+
+/// Writes a transcript to a file, unless that is one of those that are read.
+///
+/// # Errors
+/// What the system says, or that it is.
+pub(crate) fn write<'a>(
+    path: &Path,
+    kept: &KeptTranscript,
+    read: impl IntoIterator<Item = &'a Path>,
+) -> io::Result<()> {
+    Target::new(path, Readers::AsBefore, read)?.write(|out| out.write_all(&kept.bytes))
 }
 
 /// Compares a transcript with the file that says what is expected, and prints what differs.

@@ -96,7 +96,7 @@ fn a_page_that_cannot_be_written_is_status_4_before_any_packet_is_read() {
     fs::create_dir(desk.path("folder")).unwrap();
     let mut told = String::new();
     for file in
-        ["missing/report.html", "folder", "pipe", "/dev/null", "/proc/report.html", "knocks.pcap/x"]
+        ["missing/report.html", "folder", "pipe", "/dev/zero", "/proc/report.html", "knocks.pcap/x"]
     {
         let outcome = desk.run(&format!("report knocks.pcap -c knockd.conf -o {file}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), ""), "{file}");

@@ -1,9 +1,8 @@
 //! The folder of tests.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
+use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use knock_config::text::{counted, printable, shown};
@@ -135,15 +134,13 @@ fn files(stem: &Path) -> [PathBuf; 2] {
 
 fn write(args: &InitArgs, plan: &Plan, link: Option<&Path>) -> Result<(), (PathBuf, io::Error)> {
     let make = |folder: &Path| {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| (folder.to_owned(), error))
+        knock_guard::create_folders(folder, 0o700).map_err(|error| (folder.to_owned(), error))
     };
     make(&args.folder)?;
     for (stem, Proven { scenario, assertions }) in &plan.tests {
         make(stem.parent().unwrap_or(Path::new("")))?;
         for (path, text) in files(stem).into_iter().zip([scenario, assertions]) {
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-            file.and_then(|mut file| file.write_all(text)).map_err(|error| (path, error))?;
+            knock_guard::create(&path, text).map_err(|error| (path, error))?;
         }
     }
     let Some(link) = link else { return Ok(()) };
@@ -152,7 +149,8 @@ fn write(args: &InitArgs, plan: &Plan, link: Option<&Path>) -> Result<(), (PathB
     } else {
         from_to(&args.folder, &args.config)
     };
-    target.and_then(|target| symlink(target, link)).map_err(|error| (link.to_owned(), error))
+    let linked = target.and_then(|target| knock_guard::link(&target, link));
+    linked.map_err(|error| (link.to_owned(), error))
 }
 
 /// Returns the way from a folder to a file.

@@ -74,6 +74,8 @@ struct Test<'t> {
     settings: &'t Settings,
     assertions: &'t [Assertions],
     expect: Option<&'t Path>,
+    /// The files that are read, but for that.
+    read: Vec<&'t Path>,
 }
 
 impl<'a> Judge<'a> {
@@ -135,6 +137,11 @@ impl<'a> Judge<'a> {
             settings: &settings,
             assertions: &assertions,
             expect: found.expect.as_deref().or(new.as_deref()),
+            read: [capture, &path]
+                .into_iter()
+                .chain(found.assert.as_deref())
+                .chain(config.places.one_time_files())
+                .collect(),
         };
         self.hold(&test, doors)
     }
@@ -259,7 +266,7 @@ impl<'a> Judge<'a> {
         let mut verdict = Verdict::Passed;
         match test.expect {
             Some(path) if self.args.bless && holds => {
-                if bless(path, kept)? {
+                if bless(path, kept, &test.read)? {
                     verdict = Verdict::Blessed;
                 }
             }
@@ -319,11 +326,11 @@ fn spoils(played: &Played<'_>) -> Option<String> {
 }
 
 /// Writes what is expected from now on. Returns whether it is something else than before.
-fn bless(path: &Path, kept: &KeptTranscript) -> Result<bool, Failure> {
+fn bless(path: &Path, kept: &KeptTranscript, read: &[&Path]) -> Result<bool, Failure> {
     if expect::read(path).is_ok_and(|before| before == kept.bytes) {
         return Ok(false);
     }
-    fs::write(path, &kept.bytes).map(|()| true).map_err(|error| {
+    expect::write(path, kept, read.iter().copied()).map(|()| true).map_err(|error| {
         let message = format!("cannot write {}: {}", shown(path), Cause(&error));
         Failure::error(Exit::Output, Detail::Message(message))
     })

@@ -1,29 +1,20 @@
 //! The results of tests as JUnit XML.
 
-use std::fs;
 use std::io;
-use std::path::Path;
 
 use knock_config::diagnostics::Style;
+use knock_guard::Target;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::outcome::{Detail, Outcome, Verdict};
-use super::run::Tests;
-use crate::output::Output;
 
-/// A file of JUnit XML.
-pub(super) struct Junit<'a> {
-    pub(super) file: &'a Path,
-}
-
-impl Output<Tests> for Junit<'_> {
-    fn one(&mut self, _: &Outcome) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
-        fs::write(self.file, document(outcomes).map_err(io::Error::other)?)
-    }
+/// Writes the results into a file.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn write(file: Target, outcomes: &[Outcome]) -> io::Result<()> {
+    let document = document(outcomes).map_err(io::Error::other)?;
+    file.write(|out| out.write_all(document.as_bytes()))
 }
 
 /// Returns the results of tests as a document, a suite for each folder of the command line. It has no times:

@@ -1,18 +1,19 @@
 //! All tests, and what is printed of them.
 
 use knock_config::options::Format;
+use knock_guard::Readers;
 
 use super::find::{Found, find};
 use super::json::VERSION;
 use super::judge::Judge;
-use super::junit::Junit;
+use super::junit;
 use super::outcome::Outcome;
 use super::text::Text;
 use crate::args::TestArgs;
 use crate::output::json::Json;
 use crate::output::{Output, Results};
 use crate::session::exit::Exit;
-use crate::session::overwrite::refuse_overwriting;
+use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
 
 /// Tests, and in the end all of them.
@@ -32,12 +33,13 @@ pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
             return Exit::Config;
         }
     };
-    if let Some(file) = &args.junit {
-        let read = found.iter().flat_map(Found::files).chain(args.config.as_deref());
-        if let Some(exit) = refuse_overwriting("--junit", file, read, streams) {
-            return exit;
-        }
-    }
+    let read = found.iter().flat_map(Found::files).chain(args.config.as_deref());
+    let junit = args.junit.as_deref();
+    let junit = junit.map(|file| target("--junit", file, Readers::AsBefore, read, streams));
+    let junit = match junit.transpose() {
+        Ok(junit) => junit,
+        Err(exit) => return exit,
+    };
     let colour = streams.output_colour;
     let mut output: Box<dyn Output<Tests> + '_> = match args.format() {
         Format::Text => Box::new(Text { colour, quiet: args.quiet, out: streams.output }),
@@ -61,10 +63,10 @@ pub(crate) fn run(args: &TestArgs, streams: &mut Streams<'_>) -> Exit {
     if is_cut_short {
         return printed;
     }
-    let junit = args.junit.as_deref().map(|file| (file, Junit { file }.end(&outcomes)));
-    let written = match junit {
-        Some((file, Err(error))) => streams.cannot_write_file(file, &error),
-        Some((_, Ok(()))) | None => Exit::Done,
+    let written = junit.map(|file| junit::write(file, &outcomes));
+    let written = match (&args.junit, written) {
+        (Some(file), Some(Err(error))) => streams.cannot_write_file(file, &error),
+        (Some(_) | None, Some(_) | None) => Exit::Done,
     };
     let exits = outcomes.iter().map(|one| one.verdict.exit());
     worst(exits.chain([printed, written]))
