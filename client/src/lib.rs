@@ -65,11 +65,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
     let args: Vec<OsString> = args.into_iter().collect();
     // Even a faulty command line may ask for JSON or silence.
     let is_json = args.iter().any(|arg| args::is_json(arg));
+    if let Some(program) = knock_guard::granted_to_all() {
+        let form = if is_json { Form::Json } else { Form::Quiet };
+        let reporter = Reporter::new(streams.output, streams.errors, form);
+        let program = knock_guard::quoted(&program);
+        let error = format!("{program} has capabilities, and every user may execute it");
+        let help = format!(
+            "every user could send packets in any other's name; let only a group execute it: {GRANT}"
+        );
+        return fail(reporter, &error, Some(&help), Exit::Refused);
+    }
     match Args::try_parse_from(args).and_then(Args::checked) {
         Ok(args) => knock(&args, streams),
         Err(error) => usage(&error, is_json, streams),
     }
 }
+
+/// How a group gets the right to send what needs a privilege.
+const GRANT: &str =
+    "run `chgrp GROUP`, `chmod 750` and `setcap cap_net_raw=ep` on the program, in this order";
 
 /// Prints what clap has to say: help and version on standard output, faults on standard error.
 fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit {
@@ -268,9 +282,11 @@ fn not_sent(error: &SendError, rounds: u32, reporter: &mut Reporter<'_>) -> Exit
     let not_ready = if rounds == 0 { Exit::Refused } else { Exit::Failed };
     match error {
         SendError::NotPermitted { .. } => {
-            let help = "run it as root, or run `setcap cap_net_raw+ep` on the program once; a plain \
-                        SYN or a datagram needs neither";
-            reporter.error(error, Some(help), not_ready)
+            let help = format!(
+                "run it as root, or let a group use the capability: {GRANT}; a plain SYN or a datagram needs \
+                 neither"
+            );
+            reporter.error(error, Some(&help), not_ready)
         }
         SendError::NotReady { .. } => reporter.error(error, None, not_ready),
         SendError::NotSent { .. } => reporter.error(error, None, Exit::Failed),

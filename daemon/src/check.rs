@@ -66,7 +66,7 @@ fn fault(args: &Args, config: &Config) -> Option<String> {
     if let Some(why) = lack_of_doors(args, &args.config, config) {
         return Some(why);
     }
-    if let Err(why) = files::check(args, &config.options) {
+    if let Err(why) = files::check(args, config) {
         return Some(why);
     }
     if let Err(error) = Settings::new(args, &config.options) {

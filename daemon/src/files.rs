@@ -1,23 +1,47 @@
-//! Whose folders the daemon writes into: where another user can write, its files could be exchanged.
+//! The files that the daemon writes: none is one that it reads, and nobody else can exchange them.
 
 use std::fmt;
+use std::iter;
 use std::path::Path;
 
 use knock_config::text::shown;
-use knock_config::{Options, help_for_distrust};
-use knock_guard::{Distrust, OpenError, check_folder_of};
+use knock_config::{Config, help_for_distrust, path_of};
+use knock_guard::{Distrust, NotWritten, OpenError, check_folder_of, check_not_read};
 
 use crate::args::Args;
-use crate::settings::{pid_path, places};
+use crate::runner::old_recording;
+use crate::settings::{log_path, pid_path, places};
 
-/// Checks the folders of the pid file and of the open doors.
+/// Checks the files that the daemon will write, and their folders.
 ///
 /// # Errors
-/// The message about the first that others can write.
-pub(crate) fn check(args: &Args, options: &Options) -> Result<(), String> {
+/// The message about the first that others can exchange, or that is one of those that the daemon reads.
+pub(crate) fn check(args: &Args, config: &Config) -> Result<(), String> {
+    let options = &config.options;
     let pid_file = pid_path(args, options).filter(|_| args.daemon || args.checking.check);
-    let pid_path = pid_file.as_ref().map(|file| &*file.path);
-    match pid_path.map(|path| (path, check_folder_of(path, args.modes()))) {
+    let pid_file = pid_file.as_ref().map(|file| &*file.path);
+    let log_file = log_path(args, options);
+    let log_file = log_file.as_deref();
+    let recording = args.record.as_deref();
+    let old_recording = recording.map(old_recording);
+    let written = [
+        ("the pid file", pid_file),
+        ("the log file", log_file),
+        ("the recording", recording),
+        ("the recording", old_recording.as_deref()),
+    ];
+    for (what, path) in written.into_iter().filter_map(|(what, path)| Some((what, path?))) {
+        let refused = |why| Err(format!("cannot use {} as {what}: {why}", shown(path)));
+        match check_not_read(path, read_by(args, config)) {
+            Err(why @ NotWritten::IsRead(_)) => return refused(why),
+            Err(why @ NotWritten::ForeignLink(_)) if what == "the recording" => {
+                return refused(why);
+            }
+            // Whoever opens it reports what is wrong.
+            Ok(()) | Err(_) => {}
+        }
+    }
+    match pid_file.map(|path| (path, check_folder_of(path, args.modes()))) {
         Some((path, Err(OpenError::Distrusted(why)))) => {
             return Err(message("the pid file", path, &why));
         }
@@ -26,6 +50,12 @@ pub(crate) fn check(args: &Args, options: &Options) -> Result<(), String> {
     }
     let places = places(args, options);
     places.check().map_err(|(path, why)| message("the list of open doors", path, &why))
+}
+
+/// Returns the files that the daemon reads.
+pub(crate) fn read_by<'a>(args: &'a Args, config: &'a Config) -> impl Iterator<Item = &'a Path> {
+    let sequences = config.doors.iter().filter_map(|door| door.one_time_file());
+    iter::once(&*args.config).chain(sequences.map(path_of))
 }
 
 fn message(what: &str, path: &Path, why: &Distrust) -> String {

@@ -43,6 +43,15 @@ pub use crate::wire::read_again;
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn main() -> Exit {
+    // Before anything else, whichever process this is to be: a user can choose the name.
+    if let Some(program) = knock_guard::granted_to_all() {
+        return runner::refuse(&format_args!(
+            "{} has capabilities, and every user may execute it, so every user could listen to the network; \
+             let only a group execute it: {}",
+            knock_guard::quoted(&program),
+            knock_guard::remedy_for_granted(&program, "knockd")
+        ));
+    }
     let mut args = std::env::args_os();
     match args.next().as_deref().and_then(|name| name.to_str()) {
         Some(sniffer::NAME) => return sniffer::main(),

@@ -1,15 +1,14 @@
 //! The file with the process ID.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 
 use knock_config::text::shown;
-use nix::fcntl::OFlag;
+use knock_guard::{NotWritten, remove_pid_file, write_pid};
 
-use crate::locked_file::{LockError, is_at};
+use crate::locked_file::LockError;
 use crate::run_lock::{NoLock, Patience, RunLock};
 
 /// Where the file is, and who says so.
@@ -36,7 +35,7 @@ pub(crate) enum PidFileError {
     /// A daemon with the same file is ending, but it takes long.
     Ending(PathBuf, Option<i32>),
     /// The file cannot be written.
-    File(PathBuf, LockError),
+    File(PathBuf, NotWritten),
 }
 
 impl fmt::Display for PidFileError {
@@ -56,9 +55,15 @@ impl fmt::Display for PidFileError {
                 id.map_or_else(String::new, |id| format!(", as process {id}")),
                 shown(path)
             ),
-            Self::File(path, why @ LockError::NotAFile) => {
+            Self::File(path, NotWritten::NotAFile) => {
+                let why = LockError::NotAFile;
                 write!(out, "cannot use {} as the pid file: {why}", shown(path))
             }
+            Self::File(path, why @ NotWritten::NotAPid) => write!(
+                out,
+                "cannot use {} as the pid file: {why}; name another file with '-p'",
+                shown(path)
+            ),
             Self::File(path, why) => {
                 write!(out, "cannot write the pid file {}: {why}", shown(path))
             }
@@ -110,11 +115,11 @@ impl Claim<'_> {
     /// [`PidFileError`] if the file was named, its folder is there, and it cannot be written.
     pub(crate) fn write(self) -> Result<(Option<PidFile>, Option<Warning>), PidFileError> {
         let Self { path: PidPath { path, is_given }, lock, warning } = self;
-        match write(path) {
+        match write_pid(path, std::process::id()) {
             Ok(file) => Ok((Some(PidFile { path: path.clone(), file, lock }), warning)),
             Err(why) => {
                 // Without its folder, knockd 0.8 starts, too.
-                let is_missing = matches!(&why, LockError::Io(error)
+                let is_missing = matches!(&why, NotWritten::Io(error)
                     if error.kind() == io::ErrorKind::NotFound);
                 let error = PidFileError::File(path.clone(), why);
                 if *is_given && !is_missing {
@@ -124,28 +129,6 @@ impl Claim<'_> {
             }
         }
     }
-}
-
-/// Opens the file and writes the ID of this process into it.
-fn write(path: &Path) -> Result<File, LockError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
-        .open(path);
-    let mut file = file.map_err(|error| match error.raw_os_error() {
-        // A symbolic link, a folder, or a pipe or socket that nothing reads.
-        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => LockError::NotAFile,
-        _ => LockError::Io(error),
-    })?;
-    if !file.metadata()?.is_file() {
-        return Err(LockError::NotAFile);
-    }
-    file.set_len(0)?;
-    writeln!(file, "{}", std::process::id())?;
-    Ok(file)
 }
 
 impl PidFile {
@@ -160,16 +143,16 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Another file at this path is not this daemon's.
-        if is_at(&self.file, &self.path) {
-            // It means nothing to the next daemon, even if it stays.
-            let _ = fs::remove_file(&self.path);
-        }
+        // Another file at this path is not this daemon's, and nor is what somebody else has written.
+        remove_pid_file(&self.path, &self.file, std::process::id());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -184,7 +167,7 @@ mod tests {
     fn the_file_has_the_process_id_while_the_daemon_runs() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("knockd.pid");
-        fs::write(&path, "4194304 and more text than that\n").unwrap();
+        fs::write(&path, "4194304\n").unwrap();
         let (file, warning) = take(&path, true).unwrap();
         assert_eq!((file.is_some(), warning), (true, None));
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));

@@ -80,7 +80,7 @@ impl Settings {
         Ok(Self {
             interfaces: interfaces(args, options)?,
             pid_file: pid_path(args, options).filter(|_| args.daemon),
-            log_file: args.logfile.clone().or_else(|| options.log_file.as_ref().map(path)),
+            log_file: log_path(args, options),
             log_time: options.log_time(),
             syslog: options.use_syslog,
             user: user(options)?,
@@ -161,6 +161,11 @@ fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut V
         Reload::AfterRestart if *old != new => later.push(directive),
         Reload::AfterRestart => {}
     }
+}
+
+/// Returns the log file.
+pub(crate) fn log_path(args: &Args, options: &Options) -> Option<PathBuf> {
+    args.logfile.clone().or_else(|| options.log_file.as_ref().map(path))
 }
 
 /// Returns the pid file of a daemon.

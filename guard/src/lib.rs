@@ -6,6 +6,8 @@
 
 mod cause;
 mod create;
+mod granted;
+mod pid;
 mod quote;
 mod target;
 mod trust;
@@ -13,6 +15,8 @@ mod walk;
 
 pub use cause::Cause;
 pub use create::{create, create_folders, link};
+pub use granted::{granted_to_all, remedy_for_granted};
+pub use pid::{check_pid_file, remove_pid_file, write_pid};
 pub use quote::quoted;
 pub use target::{NotWritten, Readers, Target, append, check_not_read};
 pub use trust::{Distrust, Modes, OpenError, check_folder_of, open};

@@ -42,6 +42,8 @@ pub enum NotWritten {
     NotAFile,
     /// It is a pipe that nothing reads, or a socket.
     Unread,
+    /// It holds something else than a process ID.
+    NotAPid,
     /// The system refuses.
     Io(io::Error),
 }
@@ -62,6 +64,9 @@ impl fmt::Display for NotWritten {
             Self::BrokenLink => out.write_str("it is a link to a file that is not there"),
             Self::NotAFile => out.write_str("what is there is no regular file"),
             Self::Unread => out.write_str("it is a pipe that nothing reads, or a socket"),
+            Self::NotAPid => {
+                out.write_str("it holds something else than a process ID, and stays as it is")
+            }
             Self::Io(error) => Cause(error).fmt(out),
         }
     }
@@ -92,7 +97,8 @@ impl From<NotWritten> for io::Error {
             | NotWritten::ForeignLink(_)
             | NotWritten::BrokenLink
             | NotWritten::NotAFile
-            | NotWritten::Unread) => Self::other(why),
+            | NotWritten::Unread
+            | NotWritten::NotAPid) => Self::other(why),
         }
     }
 }
@@ -323,11 +329,16 @@ pub fn append(path: &Path, mode: u32) -> Result<File, NotWritten> {
 /// Fails if a file that is to be written is one that the same run reads.
 ///
 /// # Errors
-/// [`NotWritten::IsRead`].
+/// [`NotWritten::IsRead`], and [`NotWritten::ForeignLink`] if it may become one.
 pub fn check_not_read<'a>(
     path: &Path,
     read: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), NotWritten> {
-    let Ok(Place { there: Some(there), .. }) = go_to(path) else { return Ok(()) };
+    let there = match go_to(path) {
+        Ok(Place { there: Some(there), .. }) => there,
+        Err(why @ NotWritten::ForeignLink(_)) => return Err(why),
+        // Who opens it reports what is wrong.
+        Ok(Place { there: None, .. }) | Err(_) => return Ok(()),
+    };
     same_file(&there, read).map_or(Ok(()), |name| Err(NotWritten::IsRead(name)))
 }

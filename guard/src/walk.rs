@@ -74,7 +74,7 @@ pub(crate) fn walk(
             continue;
         }
         if kind == SFlag::S_IFLNK && way.is_process()? {
-            // What is behind it need not have a path at all.
+            // What it leads to need not have a path at all.
             if is_last {
                 return way.descriptor(name);
             }

@@ -253,6 +253,83 @@ const CRATES: &[(&str, &[&str])] = &[
     ("client", &["capture", "config", "engine", "guard"]),
 ];
 
+/// What writes, creates, renames or removes files.
+const WRITING: &[&str] = &[
+    "File::create",
+    "File::options",
+    "OpenOptions",
+    "DirBuilder",
+    "fs::write",
+    "fs::copy",
+    "fs::rename",
+    "fs::hard_link",
+    "fs::remove",
+    "fs::create_dir",
+    "fs::set_permissions",
+    "symlink(",
+    "O_CREAT",
+    "O_TRUNC",
+    "renameat",
+    "unlinkat",
+    "mkdirat",
+    "NamedTempFile",
+];
+
+/// The files that write without the crate `guard`, and why.
+const WRITERS: &[(&str, &str)] = &[
+    ("daemon/src/daemonize.rs", "the null device"),
+    ("daemon/src/locked_file.rs", "opens a lock, and no link to one"),
+    ("daemon/src/run_lock.rs", "its own lock, which it holds"),
+    ("daemon/src/resolver/sandbox.rs", "flags of a system call that is forbidden"),
+    ("daemon/src/runner/recording.rs", "two files that change names; the start checks both"),
+    ("daemon/src/runner/control/server.rs", "a socket and its folder"),
+    (
+        "daemon/src/runner/lease_store/file.rs",
+        "written beside and renamed, step by step for tests of power cuts",
+    ),
+    ("daemon/src/runner/lease_store/take.rs", "sets files aside, by names that are free"),
+    ("daemon/src/runner/lease_store/writer.rs", "removes files that it holds locked"),
+];
+
+#[test]
+fn only_the_guard_writes_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut writers = BTreeSet::new();
+    let crates = CRATES.iter().map(|(name, _)| *name).filter(|name| *name != "guard");
+    for folder in crates {
+        let mut texts = Vec::new();
+        read_sources(&root, &format!("{folder}/src"), &mut texts);
+        assert!(!texts.is_empty(), "{folder}");
+        for (name, text) in texts {
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            if let Some(word) = WRITING.iter().find(|word| code.contains(**word)) {
+                let is_known = WRITERS.iter().any(|(known, _)| *known == name);
+                assert!(is_known, "{name} has `{word}`: let the crate guard write it");
+                writers.insert(name);
+            }
+        }
+    }
+    let known: BTreeSet<String> = WRITERS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(writers, known, "these write nothing any more");
+}
+
+/// Reads the sources of a folder, but for files of tests.
+fn read_sources(root: &Path, folder: &str, texts: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(root.join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let path = format!("{folder}/{name}");
+        if entry.file_type().unwrap().is_dir() {
+            if name != "tests" {
+                read_sources(root, &path, texts);
+            }
+        } else if Path::new(&name).extension().is_some_and(|one| one == "rs") && name != "tests.rs"
+        {
+            texts.push((path.clone(), fs::read_to_string(root.join(path)).unwrap()));
+        }
+    }
+}
+
 #[test]
 fn crates_depend_only_on_those_below_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

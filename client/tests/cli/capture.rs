@@ -1,7 +1,8 @@
 //! `--write`: the knocks as a capture.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use knock_replay::{Exit, Streams};
@@ -154,4 +155,26 @@ fn a_capture_needs_no_privileges_even_for_flags() {
     let printed = schema().object(&outcome.stdout);
     assert_eq!((&printed["event"], &printed["file"]), (&"written".into(), &path.into()));
     assert_eq!(printed["knocks"], 1);
+}
+
+#[test]
+fn no_capture_is_written_over_what_is_read() {
+    let (_folder, path) = place("knockd.conf");
+    let config = "[door]\nsequence = 7000,8000\ncommand = true\n";
+    fs::write(&path, config).unwrap();
+    let other = format!("{path}.other");
+    fs::hard_link(&path, &other).unwrap();
+    for target in [&path, &other] {
+        let outcome = run(&format!("--write {target} -c {path} --door door 127.0.0.1"));
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.stderr.contains("which is read: name another file"), "{outcome:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), config);
+    }
+    // What was there was for all, and shows nothing to them now.
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let free = format!("{path}.pcap");
+    fs::write(&free, "").unwrap();
+    fs::set_permissions(&free, Permissions::from_mode(0o644)).unwrap();
+    output(&format!("--write {free} -c {path} --door door 127.0.0.1"));
+    assert_eq!(fs::metadata(&free).unwrap().permissions().mode() & 0o7777, 0o600);
 }

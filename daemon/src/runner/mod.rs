@@ -63,6 +63,7 @@ pub(crate) use self::marking::check_writable;
 use self::notify::Notifier;
 use self::one_time::OneTime;
 use self::output::Output;
+pub(crate) use self::recording::old as old_recording;
 use self::reload::Reload;
 use self::remember::Unwritten;
 use self::replacement::Replacement;
@@ -173,7 +174,7 @@ fn start(args: &Args) -> Result<Started, Failure> {
     print_stderr(&warnings);
     let settings = Settings::new(args, &loaded.config.options).map_err(|why| failure(&why))?;
     check_writable(&loaded.config, args.modes()).map_err(|why| failure(&why))?;
-    files::check(args, &loaded.config.options).map_err(|why| failure(&why))?;
+    files::check(args, &loaded.config).map_err(|why| failure(&why))?;
     let waiting = if args.daemon {
         match daemonize::fork_off() {
             Ok(Side::Caller(exit)) => return Ok(Started::Ended(exit)),

@@ -26,7 +26,6 @@ use self::digest::Digest;
 pub(super) use self::digest::Step;
 pub(super) use self::journal::print_early;
 use self::journal::{Severity, leads_to_journal};
-pub(super) use self::log::open_at_once;
 use self::losses::LostLines;
 use self::queue::{Queue, Share};
 use self::screen::Screen;

@@ -9,10 +9,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use knock_config::text::{Cause, shown};
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
 
 use super::Runner;
-use super::output::{Kind, open_at_once};
+use super::output::Kind;
 
 /// Only the owner may read recordings, because they show the sequence of every door that opens.
 const MODE: u32 = 0o600;
@@ -54,6 +54,7 @@ impl RecordingFiles {
         };
         let old_path = old(path);
         let (file, old) = if metadata.len() == 0 {
+            file.set_permissions(Permissions::from_mode(MODE)).map_err(failed(path))?;
             (file, open_old(&old_path).map_err(failed(&old_path))?)
         } else {
             fs::rename(path, &old_path).map_err(failed(&old_path))?;
@@ -62,6 +63,16 @@ impl RecordingFiles {
         };
         Ok(Self { file, old: Some((old, bytes_max)) })
     }
+}
+
+/// Opens a file that may be a pipe, without waiting for somebody who reads it, now or later. While the
+/// pipe is full, writing fails.
+fn open_at_once(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path);
+    file.map_err(|error| match error.raw_os_error() {
+        Some(libc::ENXIO) => io::Error::other("it is a pipe that nothing reads, or a socket"),
+        _ => error,
+    })
 }
 
 fn appending() -> OpenOptions {
@@ -85,7 +96,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Returns the name of the old file.
-fn old(path: &Path) -> PathBuf {
+pub(crate) fn old(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".1");
     PathBuf::from(name)

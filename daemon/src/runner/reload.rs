@@ -101,7 +101,7 @@ impl Runner {
     fn settings_of(&self, config: &Config) -> Result<Settings, String> {
         let error = |why: &dyn fmt::Display| format!("error: {why}\n");
         check_writable(config, self.args.modes()).map_err(|why| error(&why))?;
-        files::check(&self.args, &config.options).map_err(|why| error(&why))?;
+        files::check(&self.args, config).map_err(|why| error(&why))?;
         Settings::new(&self.args, &config.options).map_err(|why| error(&why))
     }
 

@@ -282,10 +282,10 @@ fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
             let program = program.unwrap_or_else(|_| PathBuf::from("/usr/sbin/knockd"));
             Err(failure(&format_args!(
                 "cannot listen on {} without the capability CAP_NET_RAW: start knockd as root, or grant \
-                 the capability, with 'setcap cap_net_raw=ep {}' or with \
+                 the capability to a group, with '{}' or with \
                  'AmbientCapabilities=CAP_NET_RAW' in the systemd unit",
                 names,
-                shown(&program)
+                knock_guard::remedy_for_granted(&program, "knockd")
             )))
         }
         done => done.map_err(|error| system("capture packets", &error)),

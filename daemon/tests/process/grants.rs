@@ -36,7 +36,7 @@ fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
     let name = "a_capability_of_the_program_is_enough_and_commands_run_as_the_user";
     let Some(machine) = machine(name, &["setcap"], WHO) else { return };
     machine.folder.give_to(65534);
-    machine.set_up("setcap cap_net_raw=ep ./knockd");
+    machine.set_up("chgrp 65534 knockd && chmod 750 knockd && setcap cap_net_raw=ep knockd");
     let line = format!("exec {AS_USER} ./knockd -v -i lo -c knockd.conf");
     let daemon = Daemon::start_as(&machine, &line);
     // Only root can clear the bounding set, but this process can gain nothing from that.
@@ -52,6 +52,40 @@ fn a_capability_of_the_program_is_enough_and_commands_run_as_the_user() {
     }
     let outcome = daemon.end();
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_capability_of_a_program_that_every_user_may_execute_is_refused() {
+    let name = "a_capability_of_a_program_that_every_user_may_execute_is_refused";
+    let Some(machine) = machine(name, &["setcap", "bash"], WHO) else { return };
+    machine.folder.give_to(65534);
+    machine.set_up("setcap cap_net_raw=ep knockd");
+    let refused = |line: &str| {
+        let outcome = machine.run(&format!("exec {AS_USER} {line}"));
+        assert_eq!((outcome.status, &*outcome.stdout), (Some(1), ""), "{outcome:?}");
+        assert!(outcome.stderr.contains("every user may execute it"), "{outcome:?}");
+        outcome.stderr
+    };
+    let message = refused("./knockd -i lo -c knockd.conf --record knocks");
+    // Nor does it become one of its other processes.
+    refused("bash -c 'exec -a \"knockd: sniffer\" ./knockd'");
+    refused("bash -c 'exec -a \"knockd: resolver\" ./knockd'");
+    assert!(!machine.folder.path("knocks").exists());
+    // Root needs no capability of the file.
+    assert_eq!(machine.run("./knockd --version").status, Some(0));
+    // The remedy, for a group that the machine has.
+    let (_, remedy) = message.trim_end().split_once("let only a group execute it: ").unwrap();
+    machine.set_up(&remedy.replace("chgrp knockd", "chgrp 65534"));
+    let line = format!("exec {AS_USER} ./knockd -v -i lo -c knockd.conf");
+    let daemon = Daemon::start_as(&machine, &line);
+    machine.knock(&[7000]);
+    machine.wait_for_text("capabilities", "CapAmb");
+    assert_eq!(daemon.end().status, Some(0));
+    // setpriv itself still has the capabilities of root.
+    let stranger = machine
+        .run("setpriv --reuid=1234 --regid=1234 --clear-groups sh -c 'exec ./knockd --version'");
+    assert_ne!(stranger.status, Some(0));
+    assert!(stranger.stderr.contains("Permission denied"), "{stranger:?}");
 }
 
 #[test]

@@ -35,3 +35,4 @@ mod signals;
 mod strict_modes;
 mod syslog;
 mod takeover;
+mod written;

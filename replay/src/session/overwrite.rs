@@ -49,6 +49,7 @@ fn refuse(option: &str, output: &Path, why: NotWritten, streams: &mut Streams<'_
         | NotWritten::BrokenLink
         | NotWritten::NotAFile
         | NotWritten::Unread
+        | NotWritten::NotAPid
         | NotWritten::Io(_)) => streams.cannot_write_file(output, &why.into()),
     }
 }

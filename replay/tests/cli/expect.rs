@@ -1,6 +1,7 @@
 //! `--expect` and `--bless`.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::common::capture_builder::{knocks_pcap, pcap};
 use crate::common::{CaseRunner, OPENED};
@@ -81,4 +82,32 @@ fn a_file_that_cannot_be_written_is_status_4() {
     let outcome = desk.run("knocks.pcap -c knockd.conf -q --expect no/such/file --bless");
     let told = "knock-replay: error: cannot write no/such/file: No such file or directory\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), told));
+}
+
+#[test]
+fn nothing_that_is_read_is_blessed() {
+    let desk = CaseRunner::with(knocks_pcap());
+    fs::hard_link(desk.path("knockd.conf"), desk.path("same.conf")).unwrap();
+    for (file, read) in [
+        ("knockd.conf", "knockd.conf"),
+        ("same.conf", "knockd.conf"),
+        ("knocks.pcap", "knocks.pcap"),
+    ] {
+        let before = fs::read(desk.path(read)).unwrap();
+        let outcome = desk.run(&format!("knocks.pcap -c knockd.conf -q --expect {file} --bless"));
+        let told = format!(
+            "knock-replay: error: '--bless' would write over {read}, which is read: name another file\n"
+        );
+        assert_eq!((outcome.status, outcome.stderr), (Some(2), told), "{file}");
+        assert_eq!(fs::read(desk.path(read)).unwrap(), before, "{file}");
+    }
+    // A link is followed, and a folder is left as it is after an error.
+    symlink("real", desk.path("link")).unwrap();
+    fs::write(desk.path("real"), "old\n").unwrap();
+    let outcome = desk.run("knocks.pcap -c knockd.conf -q --expect link --bless");
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    assert!(fs::symlink_metadata(desk.path("link")).unwrap().is_symlink());
+    assert_ne!(fs::read(desk.path("real")).unwrap(), b"old\n");
+    let names = fs::read_dir(desk.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")));
 }

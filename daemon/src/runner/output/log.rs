@@ -1,14 +1,12 @@
 //! The log file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
 use knock_config::LogTime;
 use knock_config::text::{Cause, shown};
-use nix::fcntl::OFlag;
 
 /// How many bytes are written at once. A pipe takes so many as a whole or not at all.
 const BYTES_AT_ONCE: usize = 4096;
@@ -130,17 +128,7 @@ fn write_all(file: &mut impl io::Write, bytes: &[u8]) -> Result<(), (usize, io::
 
 /// Opens a log file, and creates it if it does not exist.
 fn open_log(path: &Path) -> io::Result<File> {
-    open_at_once(OpenOptions::new().append(true).create(true).mode(0o640), path)
-}
-
-/// Opens a file that may be a pipe, without waiting for somebody who reads it, now or later. While the
-/// pipe is full, writing fails.
-pub(in crate::runner) fn open_at_once(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path);
-    file.map_err(|error| match error.raw_os_error() {
-        Some(libc::ENXIO) => io::Error::other("it is a pipe that nothing reads, or a socket"),
-        _ => error,
-    })
+    Ok(knock_guard::append(path, 0o640)?)
 }
 
 /// Returns the stamp before a line of a log file.
@@ -157,6 +145,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
     use std::io::Read as _;
 
     use chrono::{FixedOffset, TimeZone as _};

@@ -64,7 +64,10 @@ impl Folder {
     /// to read it where it is built.
     pub(crate) fn open_to_all(&self) {
         fs::set_permissions(self.directory(), Permissions::from_mode(0o755)).unwrap();
-        fs::copy(KNOCKD, self.path("knockd")).unwrap();
+        // By another process: a program that this one has open for writing, and so has what other tests
+        // start meanwhile, cannot be run.
+        let copied = Command::new("cp").arg(KNOCKD).arg(self.path("knockd")).status().unwrap();
+        assert!(copied.success());
     }
 
     /// Makes it the folder of a user, who then can start the daemon there, and root cannot any more.
