@@ -1,9 +1,10 @@
 //! Data compressed by zstd.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::decoding::{BlockDecodingStrategy, DEFAULT_MAX_WINDOW_SIZE, FrameDecoder};
 
 /// An empty block, marked as the last one of its frame, and space for a checksum after it.
 const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
@@ -13,24 +14,36 @@ const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 /// The decoder withholds as many bytes as a frame's window is long, at most 128 MiB, until the
 /// frame ends, so packets of a live stream come late.
 pub(super) struct Zstd<R> {
-    source: BufReader<R>,
+    source: Peeked<R>,
     decoder: FrameDecoder,
     in_frame: bool,
+    window: Window,
     /// The fault to report once all bytes before it are read.
     fault: Option<io::Error>,
 }
 
 impl<R: Read> Zstd<R> {
     pub(super) fn new(source: R) -> Self {
-        let source = BufReader::new(source);
-        Self { source, decoder: FrameDecoder::new(), in_frame: false, fault: None }
+        let source = Peeked { ahead: Vec::new(), source: BufReader::new(source) };
+        Self {
+            source,
+            decoder: FrameDecoder::new(),
+            in_frame: false,
+            window: Window(0),
+            fault: None,
+        }
     }
 
     pub(super) fn get_ref(&self) -> &R {
-        self.source.get_ref()
+        self.source.source.get_ref()
     }
 
     fn begin_frame(&mut self) -> io::Result<()> {
+        // The decoder refuses larger ones.
+        let window = self.source.window()?.filter(|bytes| *bytes <= DEFAULT_MAX_WINDOW_SIZE);
+        if let Some(bytes) = window {
+            self.window.grow_to(bytes)?;
+        }
         match self.decoder.reset(&mut self.source) {
             Ok(()) => {
                 self.in_frame = true;
@@ -69,6 +82,87 @@ impl<R: Read> Zstd<R> {
     }
 }
 
+/// The most bytes that the windows of all captures of a process may have together.
+const WINDOWS_MAX: u64 = 256 << 20;
+
+/// The bytes of all windows.
+static WINDOWS: AtomicU64 = AtomicU64::new(0);
+
+/// The largest window so far of a capture: the decoder keeps its memory.
+struct Window(u64);
+
+impl Window {
+    fn grow_to(&mut self, bytes: u64) -> io::Result<()> {
+        let more = bytes.saturating_sub(self.0);
+        let grown = |all: u64| all.checked_add(more).filter(|all| *all <= WINDOWS_MAX);
+        if WINDOWS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_err() {
+            return Err(io::Error::other(
+                "the zstd windows of all captures are together larger than 256 MiB; decompress some of them, \
+                 or take fewer at a time",
+            ));
+        }
+        self.0 = self.0.max(bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        WINDOWS.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// A source of which some bytes can be looked at before they are read.
+struct Peeked<R> {
+    ahead: Vec<u8>,
+    source: BufReader<R>,
+}
+
+impl<R: Read> Peeked<R> {
+    /// Returns the next bytes: as many as wanted, or all that there are.
+    fn peek(&mut self, wanted: usize) -> io::Result<&[u8]> {
+        while self.ahead.len() < wanted {
+            let more = self.source.fill_buf()?;
+            let missing = wanted.saturating_sub(self.ahead.len()).min(more.len());
+            let Some(more) = more.get(..missing).filter(|more| !more.is_empty()) else { break };
+            self.ahead.extend_from_slice(more);
+            self.source.consume(missing);
+        }
+        Ok(&self.ahead)
+    }
+
+    /// Returns how long the window of the frame is that begins here, as its header says (RFC 8878,
+    /// 3.1.1.1); `None` if there is none, of which the decoder reports what is wrong.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "the shifts are at most 41, and sums of a few bytes"
+    )]
+    fn window(&mut self) -> io::Result<Option<u64>> {
+        let &[0x28, 0xb5, 0x2f, 0xfd, descriptor, byte] = self.peek(6)? else { return Ok(None) };
+        if descriptor & 0x20 == 0 {
+            let base = 1_u64 << (10 + u32::from(byte >> 3));
+            return Ok(Some(base + (base >> 3) * u64::from(byte & 7)));
+        }
+        // The whole content is the window.
+        let begin = 5 + [0, 1, 2, 4].get(usize::from(descriptor & 3)).copied().unwrap_or(0);
+        let length = 1_usize << (descriptor >> 6);
+        let Some(content) = self.peek(begin + length)?.get(begin..) else { return Ok(None) };
+        let number = content.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte));
+        Ok(Some(if length == 2 { number.saturating_add(256) } else { number }))
+    }
+}
+
+impl<R: Read> Read for Peeked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            return self.source.read(buffer);
+        }
+        let length = (&self.ahead[..]).read(buffer)?;
+        self.ahead.drain(..length);
+        Ok(length)
+    }
+}
+
 impl<R: Read> Read for Zstd<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -76,7 +170,7 @@ impl<R: Read> Read for Zstd<R> {
         }
         loop {
             if !self.in_frame {
-                if self.source.fill_buf()?.is_empty() {
+                if self.source.peek(1)?.is_empty() {
                     return Ok(0);
                 }
                 self.begin_frame()?;

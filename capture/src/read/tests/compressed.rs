@@ -144,6 +144,30 @@ fn a_zstd_window_of_more_than_128_mebibytes_is_refused() {
 }
 
 #[test]
+fn the_windows_of_all_captures_have_a_common_bound() {
+    // A window of 96 MiB, and a packet in a block that is not the last one.
+    let capture = pcap(&[&[1; 60]]);
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, (16 << 3) | 4];
+    let head = (capture.len() as u32) << 3;
+    frame.extend(&head.to_le_bytes()[..3]);
+    frame.extend(&capture);
+    frame.extend([1, 0, 0]);
+    let open = || {
+        let bytes = std::io::Cursor::new(frame.clone());
+        Capture::from_stream("test".to_owned(), Box::new(bytes))
+    };
+    let mut first = open().unwrap();
+    let mut second = open().unwrap();
+    assert!(first.peek().unwrap().is_some() && second.peek().unwrap().is_some());
+    let third = drain(open());
+    let Fault::Decompression { error, .. } = third.error.unwrap().fault else { panic!() };
+    assert!(error.to_string().contains("together larger than 256 MiB"), "{error}");
+    // When one is closed, there is room for another.
+    drop(first);
+    assert_eq!(drain(open()).frames(), [vec![1; 60]]);
+}
+
+#[test]
 fn progress_is_counted_in_compressed_bytes() {
     let frame = vec![7; 100_000];
     let compressed = gzip(&pcap(&[&frame]));
