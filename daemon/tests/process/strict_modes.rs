@@ -170,12 +170,13 @@ fn a_start_that_is_refused_takes_no_directive_from_a_file_of_others() {
     let name = "a_start_that_is_refused_takes_no_directive_from_a_file_of_others";
     let Some(machine) = machine(name) else { return };
     let config = "[options]\nstatedir = DIR/state\n[door]\nsequence = 7000:udp,8000:udp\n\
-                  start_command = true\ncmd_timeout = 600\nstop_command = echo >> DIR/closed\n";
+                  start_command = echo >> DIR/opened\ncmd_timeout = 600\nstop_command = echo >> DIR/closed\n";
     machine.folder.write("etc/knockd.conf", config);
     let start = "exec $KNOCKD -v -i lo -c DIR/etc/knockd.conf";
     let daemon = Daemon::start_as(&machine, start);
     machine.knock(&[7000, 8000]);
-    daemon.next_opening();
+    // Only then is it in the list.
+    machine.wait_for_lines("opened", 1);
     daemon.runner.signal(Signal::SIGKILL);
     machine.wait_for_no_process();
     // The list of open doors is named by the file alone.
