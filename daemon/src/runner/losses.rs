@@ -18,6 +18,8 @@ pub(super) struct Losses {
 
 #[derive(Debug, Default)]
 struct Count {
+    /// By the processes before the present one that reads packets.
+    before: u64,
     lost: u64,
     reported: u64,
     /// When more may be reported.
@@ -25,9 +27,17 @@ struct Count {
 }
 
 impl Losses {
-    /// Sets how many were lost since the start.
+    /// Sets how many the present process that reads packets has lost.
     pub(super) fn set(&mut self, loss: Loss, count: u64) {
-        self.counts.entry(loss).or_default().lost = count;
+        let all = self.counts.entry(loss).or_default();
+        all.lost = all.before.saturating_add(count);
+    }
+
+    /// Notes that another process reads packets from now on, and begins to count.
+    pub(super) fn lose_sniffer(&mut self) {
+        for all in self.counts.values_mut() {
+            all.before = all.lost;
+        }
     }
 
     /// Returns how many were lost since the start, if any were.
@@ -91,5 +101,26 @@ impl Runner {
             };
             self.output.text(Kind::Notice, format!("knockd: warning: {text}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lost_stays_counted_when_another_process_reads_packets() {
+        let mut losses = Losses::default();
+        losses.set(Loss::Packets, 5);
+        losses.set(Loss::Packets, 7);
+        losses.lose_sniffer();
+        assert_eq!(losses.total(Loss::Packets), Some(7));
+        losses.set(Loss::Packets, 2);
+        losses.set(Loss::Lines, 1);
+        losses.lose_sniffer();
+        losses.set(Loss::Packets, 1);
+        let totals = [Loss::Packets, Loss::Lines, Loss::Knocks].map(|loss| losses.total(loss));
+        assert_eq!(totals, [Some(10), Some(1), None]);
+        assert_eq!(losses.take(true), [(Loss::Packets, 10), (Loss::Lines, 1)]);
     }
 }

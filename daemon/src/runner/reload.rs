@@ -79,7 +79,8 @@ impl Runner {
             Ok((loaded, settings)) => {
                 self.apply(settings);
                 let (marks, files) = (self.marks, loaded.files.clone());
-                self.sniffer.queue(&Order::Reload { marks, files });
+                let every_line = sinks(&self.args, &self.settings).want_every_line();
+                self.sniffer.queue(&Order::Reload { marks, every_line, files });
                 self.reload = Reload::Asked(Box::new(loaded));
             }
             Err(errors) => {

@@ -11,7 +11,7 @@ use super::notify::Notifier;
 use super::output::Kind;
 use super::reload::Reload;
 use super::start::{Failure, Loaded, start_sniffer};
-use super::{Losses, Runner, SnifferProcess, State};
+use super::{Runner, SnifferProcess, State};
 use crate::wire::Order;
 
 /// The longest pause before another process is started. It grows if they die soon.
@@ -184,7 +184,7 @@ impl Runner {
             self.output.text(Kind::Notice, text);
         }
         self.marks = 0;
-        self.losses = Losses::default();
+        self.losses.lose_sniffer();
         if matches!(self.reload, Reload::Asked(_) | Reload::AskedAgain(_)) {
             self.reload = Reload::Early;
         }

@@ -304,7 +304,8 @@ impl<'a> Sniffer<'a> {
                 self.outcomes.push(Outcome::Mark(mark, is_marked));
             }
             Order::Addresses(addresses) => host.addresses_changed(addresses, outbox),
-            Order::Reload { marks, files } => {
+            Order::Reload { marks, every_line, files } => {
+                outbox.want_every_line(every_line);
                 self.reload = Some(NewDoors { arrived: host.now(), marks, files });
             }
         }

@@ -62,6 +62,11 @@ impl Outbox {
         (self.every_line, self.debug) = (every_line, debug);
     }
 
+    /// Sends all lines of the transcript from now on, or only openings.
+    pub(super) const fn want_every_line(&mut self, every_line: bool) {
+        self.every_line = every_line;
+    }
+
     /// Returns whether notes and packets are wanted.
     pub(super) const fn wants_notes(&self) -> bool {
         self.debug

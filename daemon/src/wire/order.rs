@@ -35,7 +35,12 @@ pub(crate) enum Order {
     ListAttempts,
     /// Reload the configuration. When the files were read, this many one-time sequences had been marked
     /// as used since the start; if the sniffer has asked for more by now, the files are stale.
-    Reload { marks: u64, files: Files },
+    Reload {
+        marks: u64,
+        /// As in a task.
+        every_line: bool,
+        files: Files,
+    },
 }
 
 /// The number of a capture, of those since the start. A later one has a higher number.
@@ -142,8 +147,9 @@ impl Order {
             }
             Self::AreYouThere => kind::ARE_YOU_THERE,
             Self::ListAttempts => kind::LIST_ATTEMPTS,
-            Self::Reload { marks, files } => {
+            Self::Reload { marks, every_line, files } => {
                 out.0.extend(marks.to_be_bytes());
+                out.0.push((*every_line).into());
                 out.files(files);
                 kind::RELOAD
             }
@@ -255,6 +261,7 @@ impl OrderReader {
             kind::LIST_ATTEMPTS => Order::ListAttempts,
             kind::RELOAD => Order::Reload {
                 marks: u64::from_be_bytes(content.array()?),
+                every_line: content.flag()?,
                 files: content.files()?,
             },
             _ => return Err(InvalidOrder),
@@ -408,7 +415,8 @@ mod tests {
             Order::ListAttempts,
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
-            Order::Reload { marks: u64::MAX - 1, files: files() },
+            Order::Reload { marks: u64::MAX - 1, every_line: true, files: files() },
+            Order::Reload { marks: 0, every_line: false, files: files() },
         ]
     }
 

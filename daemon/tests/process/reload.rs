@@ -26,7 +26,7 @@ fn a_sequence_that_is_used_while_the_files_are_read_is_used_up() {
     // The runner reads the files before the request to mark a sequence in one of them.
     daemon.runner.signal(Signal::SIGSTOP);
     machine.knock(&[7003, 7004]);
-    wait_until("the sniffer has read the packets", || !has_waiting_packets(&machine));
+    wait_until("the sniffer has asked for the mark", || has_unread_messages(&machine));
     machine.folder.write("knockd.conf", &[ONCE, OTHER].concat());
     daemon.runner.signal(Signal::SIGHUP);
     // Its parent was stopped along with it.
@@ -61,6 +61,27 @@ fn packets_that_came_before_a_reload_count_for_the_doors_as_they_were() {
     wait_until("the new door is there", || {
         machine.knock(&[7009]);
         !machine.folder.read("other").is_empty()
+    });
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_log_file_that_a_reload_adds_has_every_line() {
+    let Some(machine) = machine("a_log_file_that_a_reload_adds_has_every_line", CONFIG) else {
+        return;
+    };
+    // Without a log file, and without -v, stages interest nobody.
+    let daemon = Daemon::start(&machine, "");
+    let with_log = format!("[options]\nlogfile = DIR/log\n{CONFIG}{OTHER}");
+    machine.folder.write("knockd.conf", &with_log);
+    daemon.runner.signal(Signal::SIGHUP);
+    wait_until("the new door is there", || {
+        machine.knock(&[7009]);
+        !machine.folder.read("other").is_empty()
+    });
+    machine.knock(&[7000]);
+    wait_until("the stage is in the log", || {
+        machine.folder.read("log").contains("] 127.0.0.1: door: Stage 1\n")
     });
     assert_eq!(daemon.end().status, Some(0));
 }
@@ -264,12 +285,12 @@ fn wait_for_other(machine: &Machine, daemon: &Daemon) {
     });
 }
 
-/// Returns whether packets wait for the sniffer.
-fn has_waiting_packets(machine: &Machine) -> bool {
-    let sockets = machine.run("cat /proc/net/packet").stdout;
-    // The columns are sk, RefCnt, Type, Proto, Iface, R and Rmem, the memory of waiting packets.
-    let used = sockets.lines().skip(1).filter_map(|line| line.split_whitespace().nth(6));
-    used.into_iter().any(|bytes| bytes != "0")
+/// Returns whether the sniffer has sent something that the runner, which is stopped, has not read.
+fn has_unread_messages(machine: &Machine) -> bool {
+    let sockets = machine.run("ss --no-header --unix --all").stdout;
+    // The columns begin with Netid, State and Recv-Q.
+    let unread = sockets.lines().filter_map(|line| line.split_whitespace().nth(2));
+    unread.into_iter().any(|bytes| bytes != "0")
 }
 
 fn machine(name: &str, config: &str) -> Option<Machine> {
