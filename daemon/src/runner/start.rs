@@ -131,10 +131,7 @@ impl Runner {
         let links =
             Links::look().map_err(|error| system("read the interfaces of this machine", &error))?;
         check_captures(&settings.interfaces)?;
-        let resolver = args.lookup.then(|| ResolverProcess::start(settings.user)).transpose();
-        let resolver =
-            resolver.map_err(|error| system("start the process that looks up names", &error))?;
-        let (resolver, names) = resolver.unzip();
+        let (resolver, names) = start_resolver(args, &settings)?.unzip();
         let sinks = sinks(args, &settings);
         let records = recording.is_some();
         let (recording, old_recording) = recording.map(|files| (files.file, files.old)).unzip();
@@ -246,6 +243,15 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
         log_time: settings.log_time,
         syslog: settings.syslog,
     }
+}
+
+/// Starts the process that looks up names, and returns it with its socket, if it is wanted.
+fn start_resolver(
+    args: &Args,
+    settings: &Settings,
+) -> Result<Option<(ResolverProcess, UnixStream)>, Failure> {
+    let started = args.lookup.then(|| ResolverProcess::start(settings.user)).transpose();
+    started.map_err(|error| system("start the process that looks up names", &error))
 }
 
 /// Makes sure that no other daemon uses the pid file, takes over signals, and writes the file, from which

@@ -54,7 +54,7 @@ impl Wanted {
         }
     }
 
-    /// Returns whether an interface that is listened on can have this name without being another one than was
+    /// Returns whether an interface that is listened on can have this name without being other than was
     /// meant.
     pub(crate) fn may_be_named(&self, name: &[u8]) -> bool {
         *self == Self::DefaultRoute || self.matches(name)
