@@ -144,6 +144,9 @@ impl fmt::Display for Fault {
             Self::CannotRead { place, error } => {
                 write!(out, "cannot be read at {}: {}", Near(*place), Cause(error))
             }
+            Self::Decompression { error, .. } if error.kind() == io::ErrorKind::Unsupported => {
+                write!(out, "cannot be decompressed: {}", Cause(error))
+            }
             Self::Decompression { compression, place, error } => write!(
                 out,
                 "has damaged or cut {compression} data after {}: {}",

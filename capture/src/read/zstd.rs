@@ -39,9 +39,7 @@ impl<R: Read> Zstd<R> {
     }
 
     fn begin_frame(&mut self) -> io::Result<()> {
-        // The decoder refuses larger ones.
-        let window = self.source.window()?.filter(|bytes| *bytes <= DEFAULT_MAX_WINDOW_SIZE);
-        if let Some(bytes) = window {
+        if let Some(bytes) = self.source.window()? {
             self.window.grow_to(bytes)?;
         }
         match self.decoder.reset(&mut self.source) {
@@ -85,6 +83,11 @@ impl<R: Read> Zstd<R> {
 /// The most bytes that the windows of all captures of a process may have together.
 const WINDOWS_MAX: u64 = 256 << 20;
 
+/// Returns the error of data that are whole, but take too much memory.
+fn unsupported(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, why)
+}
+
 /// The bytes of all windows.
 static WINDOWS: AtomicU64 = AtomicU64::new(0);
 
@@ -93,13 +96,20 @@ struct Window(u64);
 
 impl Window {
     fn grow_to(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes > DEFAULT_MAX_WINDOW_SIZE {
+            return Err(unsupported(format!(
+                "its zstd window has {} MiB, and at most {} MiB are supported; compress it again with at most \
+                 `--long=27`",
+                bytes >> 20,
+                DEFAULT_MAX_WINDOW_SIZE >> 20,
+            )));
+        }
         let more = bytes.saturating_sub(self.0);
         let grown = |all: u64| all.checked_add(more).filter(|all| *all <= WINDOWS_MAX);
         if WINDOWS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_err() {
-            return Err(io::Error::other(
-                "the zstd windows of all captures are together larger than 256 MiB; decompress some of them, \
-                 or take fewer at a time",
-            ));
+            let why = "the zstd windows of all captures are together larger than 256 MiB; decompress some of \
+                       them, or take fewer at a time";
+            return Err(unsupported(why.to_owned()));
         }
         self.0 = self.0.max(bytes);
         Ok(())

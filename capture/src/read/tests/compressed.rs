@@ -168,6 +168,17 @@ fn the_windows_of_all_captures_have_a_common_bound() {
 }
 
 #[test]
+fn a_window_that_is_too_large_is_said_and_is_no_damage() {
+    // As `zstd --long=31` makes it: 2 GiB.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0];
+    assert_eq!(
+        read(&frame).error(),
+        "test: cannot be decompressed: its zstd window has 2048 MiB, and at most 128 MiB are supported; compress it \
+         again with at most `--long=27`"
+    );
+}
+
+#[test]
 fn progress_is_counted_in_compressed_bytes() {
     let frame = vec![7; 100_000];
     let compressed = gzip(&pcap(&[&frame]));
