@@ -10,6 +10,7 @@ mod log;
 mod losses;
 mod queue;
 mod screen;
+mod syslog;
 mod writer;
 
 use std::io;

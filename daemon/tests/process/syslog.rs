@@ -122,6 +122,34 @@ fn while_a_log_is_slow_steps_are_dropped_and_counted_and_openings_are_not() {
     assert_eq!(printed + dropped, ROUNDS * (STEPS + 1));
 }
 
+#[test]
+fn a_missing_syslog_is_said_at_the_start_and_at_a_reload_and_the_daemon_works() {
+    let name = "a_missing_syslog_is_said_at_the_start_and_at_a_reload_and_the_daemon_works";
+    let Some((machine, syslog)) = machine(name, CONFIG, &[]) else { return };
+    drop(syslog);
+    let missing = |cause: &str| {
+        format!(
+            "knockd: warning: UseSyslog is set, but nothing takes syslog messages at /dev/log: {cause}; they are \
+             lost until something does"
+        )
+    };
+    let live = machine.start("exec $KNOCKD -i lo -c knockd.conf");
+    assert_eq!(live.error_line(), missing("Connection refused"));
+    assert_eq!(live.error_line(), "starting up, listening on lo");
+    machine.knock(&[7000, 8000]);
+    wait_until("the door is open", || machine.folder.path("opened").exists());
+    machine.process("knockd").signal(Signal::SIGTERM);
+    assert_eq!(live.finish().status, Some(0));
+
+    fs::remove_file(machine.folder.path("dev/log")).unwrap();
+    machine.folder.write("knockd.conf", &CONFIG.replace("UseSyslog", ""));
+    let daemon = Daemon::start(&machine, "");
+    machine.folder.write("knockd.conf", CONFIG);
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_error(&missing("No such file or directory"));
+    assert_eq!(daemon.end().status, Some(0));
+}
+
 /// Returns a machine whose `/dev/log` is a socket of the test.
 fn machine(name: &str, config: &str, programs: &[&str]) -> Option<(Machine, UnixDatagram)> {
     if !require(name, &[PROGRAMS, programs].concat(), Need::Namespaces) {

@@ -1,24 +1,18 @@
 //! The thread that passes each line on to where it belongs.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, OsStr};
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
-
-use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
 
 use super::journal::{Entry, leads_to_journal};
 use super::log::{LogFile, Warning};
 use super::queue::{Next, Queue, Share};
 use super::screen::{Screen, Stream};
+use super::syslog;
 use super::{About, Kind, Line, Sinks};
 use crate::runner::lookup::Names;
-
-/// The name before each line in syslog, as in knockd 0.8.
-const IDENT: &CStr = c"knockd";
 
 /// How many jobs wait for names.
 const WAITING_MAX: usize = 1024;
@@ -51,14 +45,12 @@ impl Writer {
     /// Opens the log file. If that fails, it is only a warning, as in knockd 0.8 (case
     /// `h-logfile-cannot-open`).
     pub(super) fn new(sinks: Sinks, names: Option<Names>, screen: Screen) -> Self {
-        if sinks.syslog {
-            // This fails only for a name that is not a C string.
-            let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
-        }
+        let no_syslog = open_syslog(&sinks);
         let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
         let output_is_journal = leads_to_journal(&io::stdout());
         let waiting = VecDeque::new();
         let mut writer = Self { sinks, log, names, waiting, screen, output_is_journal };
+        writer.warn(no_syslog);
         writer.warn(warning);
         writer
     }
@@ -138,6 +130,9 @@ impl Writer {
             Job::Name(..) => {}
             Job::Reopen(sinks) => {
                 self.flush();
+                if !self.sinks.syslog {
+                    self.warn(open_syslog(&sinks));
+                }
                 let (log, warning) = LogFile::open(sinks.log_file.as_deref(), sinks.log_time);
                 (self.log, self.sinks) = (log, sinks);
                 self.warn(warning);
@@ -180,9 +175,7 @@ impl Writer {
         let warning = self.log.write(text);
         self.warn(warning);
         if self.sinks.syslog {
-            // A NUL would end the text. There is no other place to report an error.
-            let text: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
-            let _ = syslog(Severity::LOG_NOTICE, OsStr::from_bytes(&text));
+            syslog::write(text);
         }
     }
 
@@ -198,4 +191,10 @@ impl Writer {
             self.screen.line(Stream::Error, Share::Important, entry);
         }
     }
+}
+
+/// Opens syslog if it is wanted. Nobody needs to know that it is missing if all lines are printed as well.
+fn open_syslog(sinks: &Sinks) -> Option<Warning> {
+    let warning = sinks.syslog.then(syslog::open).flatten();
+    warning.filter(|_| !sinks.verbose)
 }

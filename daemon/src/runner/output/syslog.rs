@@ -1,0 +1,47 @@
+//! The syslog of this machine.
+
+use std::ffi::{CStr, OsStr};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+
+use knock_config::text::Cause;
+use nix::syslog::{Facility, LogFlags, Severity, openlog, syslog};
+
+use super::log::Warning;
+
+/// The socket on which the functions of the C library write.
+const SOCKET: &str = "/dev/log";
+
+/// The name before each line, as in knockd 0.8.
+const IDENT: &CStr = c"knockd";
+
+/// Begins to write to syslog, and returns a warning if nobody listens there, of which the functions of the C
+/// library say nothing.
+pub(super) fn open() -> Option<Warning> {
+    // This fails only for a name that is not a C string.
+    let _ = openlog(Some(IDENT), LogFlags::empty(), Facility::LOG_DAEMON);
+    let error = listener().err()?;
+    let cause = Cause(&error);
+    Some(format!(
+        "knockd: warning: UseSyslog is set, but nothing takes syslog messages at {SOCKET}: {cause}; they are lost \
+         until something does"
+    ))
+}
+
+/// Returns an error if nobody listens, be it for datagrams or, as the C library also tries, for a stream.
+fn listener() -> io::Result<()> {
+    match UnixDatagram::unbound()?.connect(SOCKET) {
+        Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => {
+            UnixStream::connect(SOCKET).map(drop)
+        }
+        result => result,
+    }
+}
+
+/// Writes a line.
+pub(super) fn write(text: &[u8]) {
+    // A NUL would end the text. There is no other place to report an error.
+    let text: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
+    let _ = syslog(Severity::LOG_NOTICE, OsStr::from_bytes(&text));
+}
