@@ -88,10 +88,10 @@ directives! {
         reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`User` = NAME",
-        manual: "The user of the process that reads packets. Default: `knockd`, which packages \
-                 create; where it is missing, `nobody`, with a warning, because other processes of that \
-                 user could stop it. It has no effect unless root starts `knockd`, but a \
-                 user that is named here must exist. Unknown to `knockd` 0.8.",
+        manual: "The user of the process that reads packets. Default: `knockd`. Packages \
+                 create that user; where it is missing, `nobody` is used, with a warning, because other \
+                 processes of that user could stop it. The directive has no effect unless root starts \
+                 `knockd`, but a user that is named here must exist. Unknown to `knockd` 0.8.",
     };
     /// `LogTime`, which knockd 0.8 does not know.
     LogTime = Row {

@@ -27,7 +27,7 @@ fn an_empty_value_is_reported_with_what_is_expected_and_what_its_absence_means()
             write_or_remove("a file name", "for the default, `/var/run/knockd.pid`"),
         ),
         ("options", "interface", write_or_remove("the name of a network interface", route)),
-        ("options", "user", write_or_remove("the name of a user", "for the default, `nobody`")),
+        ("options", "user", write_or_remove("the name of a user", "for the default, `knockd`")),
         ("options", "logtime", write_or_remove("`minutes` or `iso`", "for the default, `minutes`")),
         (
             "options",
