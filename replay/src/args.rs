@@ -213,7 +213,7 @@ mod tests {
         ];
         let lines: [(&str, &[&str]); 7] = [
             ("", PROGRAM),
-            ("check", &[""]),
+            ("check", &["", "--on-this-machine"]),
             ("explain", WITH_CAPTURE),
             ("diff", &["--rules a.pcap --config=c", "--new=n a.pcap --config=c", "--rules a.pcap"]),
             ("report", &["--output=o a.pcap --config=c", "a.pcap --config=c", "--output=o a.pcap"]),
