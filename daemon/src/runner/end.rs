@@ -272,6 +272,7 @@ impl Runner {
         self.say_kept();
         if self.has_listened {
             self.output.text(Kind::Aside, "closing...");
+            self.output.end_digest();
             self.output.text(Kind::Logged, "shutting down");
         }
         drop(self.pid_file.take());

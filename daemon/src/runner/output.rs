@@ -278,11 +278,16 @@ impl Output {
         }
     }
 
+    /// Writes about all lines so far that were not logged, due or not.
+    pub(super) fn end_digest(&mut self) {
+        let text = self.digest.take(None);
+        self.summarise(text);
+    }
+
     /// Waits until everything is written, but not forever.
     pub(super) fn end(mut self) {
         self.lost.end_pause();
-        let text = self.digest.take(None);
-        self.summarise(text);
+        self.end_digest();
         self.report_lost();
         self.jobs.close();
         let deadline = Instant::now().checked_add(END_MAX).unwrap_or_else(Instant::now);

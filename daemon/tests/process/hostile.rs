@@ -91,7 +91,11 @@ fn a_reader_that_has_stopped_delays_neither_commands_nor_the_end() {
     let log = machine.folder.read("log");
     assert_eq!(log.matches("OPEN SESAME").count(), 11_012);
     assert_eq!(log.matches("lost").count(), 0);
-    assert!(log.ends_with("shutting down\n"));
+    assert!(
+        log.ends_with("shutting down\n"),
+        "{:?}",
+        log.lines().rev().take(4).collect::<Vec<_>>()
+    );
     drop(reader);
     machine.wait_for_no_process();
 }
