@@ -25,4 +25,6 @@ pub enum DeadlineReason {
     SequenceTimeout,
     /// A lease ends.
     CommandTimeout,
+    /// An admission ends.
+    AdmissionEnd,
 }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
 
+use crate::admission::Admission;
 use crate::command::Commands;
 use crate::one_time::OneTimeSequences;
 use crate::packet::{TcpFlags, Transport};
@@ -145,6 +146,8 @@ pub struct Door {
     pub commands: Commands,
     /// The time from the end of the start command to the stop command.
     pub cmd_timeout: Seconds,
+    /// What the door lets its clients reach, if it does not leave that to commands.
+    pub admission: Option<Admission>,
     /// What an opening does for a client for whom the door is open.
     pub on_reknock: OnReknock,
     /// How long after an opening further ones of the same client are ignored; `None`: not at all.
@@ -154,10 +157,12 @@ pub struct Door {
 /// What an opening does for a client for whom the door is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnReknock {
-    /// The start command runs again, and all stop commands run at the latest of their deadlines.
+    /// The start command runs again, and all stop commands run at the latest of their deadlines. An
+    /// admission is renewed.
     #[default]
     Extend,
-    /// The start command runs again, and each opening has a deadline of its own.
+    /// The start command runs again, and each opening has a deadline of its own. An admission is renewed,
+    /// as a client has one at most.
     Separate,
     /// Nothing.
     Ignore,
@@ -165,7 +170,7 @@ pub enum OnReknock {
 
 impl Door {
     /// Makes a door with the defaults of `knockd.conf`: 25 seconds for the sequence and 10 until the
-    /// stop command, any TCP flags, the local addresses, and no commands.
+    /// stop command, any TCP flags, the local addresses, no commands, and nothing to reach.
     #[must_use]
     pub fn new(name: DoorName, sequence: DoorSequence) -> Self {
         const SEQ_TIMEOUT: Seconds = Seconds::new(25).unwrap();
@@ -178,6 +183,7 @@ impl Door {
             target: None,
             commands: Commands::default(),
             cmd_timeout: CMD_TIMEOUT,
+            admission: None,
             on_reknock: OnReknock::default(),
             seq_cooldown: None,
         }

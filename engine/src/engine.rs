@@ -234,6 +234,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             Event::OneTimeMarked { mark, is_marked } => {
                 self.rules.one_time_marked(at, mark, is_marked, &mut self.site);
             }
+            Event::AdmissionLost { client, door } => self.rules.admission_lost(client, door),
             Event::DeadlineReached => {}
             Event::AddressesChanged(listening) => self.site.listening = listening,
             Event::Reloaded(doors) => self.reload(at, self.rules.adapt(*doors)),

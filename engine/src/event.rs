@@ -1,8 +1,9 @@
 //! Events for the engine.
 
 use alloc::boxed::Box;
+use core::net::IpAddr;
 
-use crate::doors::Doors;
+use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::one_time::MarkId;
 use crate::packet::Packet;
@@ -28,6 +29,14 @@ pub enum Event {
         mark: MarkId,
         /// Whether it is marked: only then does the door open.
         is_marked: bool,
+    },
+    /// The client of [`Effect::Admit`](crate::Effect::Admit) is not let in, or no longer: the driver could
+    /// not do it, or has ended it, and has said so.
+    AdmissionLost {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
     },
     /// Only time has passed.
     DeadlineReached,

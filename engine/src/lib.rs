@@ -69,8 +69,9 @@
 //! | effect | the driver | answered with |
 //! |---|---|---|
 //! | [`RunCommand`](Effect::RunCommand) | runs the command | [`Event::CommandEnded`] |
+//! | [`Admit`](Effect::Admit) | lets the client reach the door's ports for this long, and no longer | [`Event::AdmissionLost`], only if it could not or the admission is over early |
 //! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::OneTimeMarked`] |
-//! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut) | prints the line of the transcript | nothing |
+//! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut), [`AdmissionEnded`](Effect::AdmissionEnded) | prints the line of the transcript | nothing |
 //! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`VoidedOften`](Effect::VoidedOften), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
 //! | [`Own`](Effect::Own) | depends on the rule set; never under [`KnockRules`] | nothing |
@@ -88,6 +89,7 @@
 extern crate alloc;
 
 pub mod address;
+mod admission;
 mod command;
 mod deadline;
 mod decode;
@@ -111,6 +113,7 @@ mod sequence;
 mod time;
 pub mod transcript;
 
+pub use admission::{Admission, OpenPorts, OpenPortsError, PortRange};
 pub use command::{Command, Commands, Phase};
 pub use deadline::{Deadline, DeadlineReason};
 pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};

@@ -10,6 +10,7 @@ use crate::doors::{DoorId, Doors};
 use crate::effect::{Effect, Note, Obstacle, OwnEffect, Skip};
 use crate::packet::Knock;
 use crate::sequence::Stage;
+use crate::time::Seconds;
 
 pub use crate::effect::Channel;
 
@@ -27,6 +28,14 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
         }
         Effect::Opened { client, door } => {
             line.client_at(client, door).text("OPEN SESAME");
+            Channel::Transcript
+        }
+        Effect::Admit { client, door, lasts } => {
+            line.admit(client, door, lasts);
+            Channel::Transcript
+        }
+        Effect::AdmissionEnded { client, door } => {
+            line.door(door).text(": ").address(client).text(": admission ended");
             Channel::Transcript
         }
         Effect::RunCommand { run: _, client, door, phase } => {
@@ -51,23 +60,16 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.door(door).text(": no one-time sequence is left, the door is disabled");
             Channel::Message
         }
-        Effect::OpeningRefused { client, door, why: Obstacle::Limit } => {
-            line.client_at(client, door)
-                .text("not opened: busy, too many commands and open doors are pending");
-            Channel::Message
-        }
-        Effect::OpeningRefused { client, door, why: Obstacle::NotMarked } => {
-            line.client_at(client, door)
-                .text("not opened: its one-time sequence could not be marked as used");
-            // The driver knows the cause, and has reported it.
-            Channel::Note
+        Effect::OpeningRefused { client, door, why } => {
+            line.client_at(client, door).text(refusal(why));
+            match why {
+                Obstacle::Limit => Channel::Message,
+                // The driver knows the cause, and has reported it.
+                Obstacle::NotMarked => Channel::Note,
+            }
         }
         Effect::OpeningSkipped { client, door, why, again } => {
-            line.client_at(client, door).text(match why {
-                Skip::Merged => "merged with the opening that waits for the running command",
-                Skip::AlreadyOpen => "already open, ignored",
-                Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
-            });
+            line.client_at(client, door).text(omission(why));
             if again { Channel::Note } else { Channel::Message }
         }
         Effect::VoidedOften { client, door, knock, packets, millis } => {
@@ -84,6 +86,22 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             Channel::Note
         }
         Effect::Own(ref own) => own.write(doors, line.out),
+    }
+}
+
+const fn refusal(why: Obstacle) -> &'static str {
+    match why {
+        Obstacle::Limit => "not opened: busy, too many commands and open doors are pending",
+        Obstacle::NotMarked => "not opened: its one-time sequence could not be marked as used",
+    }
+}
+
+const fn omission(why: Skip) -> &'static str {
+    match why {
+        Skip::Merged => "merged with the opening that waits for the running command",
+        Skip::AlreadyOpen => "already open, ignored",
+        Skip::AtMax => "already admitted for as long as Open_Max allows, ignored",
+        Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
     }
 }
 
@@ -163,6 +181,19 @@ impl Line<'_> {
             command.expand(client, self.out);
         }
         self
+    }
+
+    fn ports(&mut self, door: DoorId) -> &mut Self {
+        if let Some(admission) = &self.doors.door(door).admission {
+            // Writing to a vector cannot fail.
+            let _ = write!(Bytes(self.out), "{}", admission.ports);
+        }
+        self
+    }
+
+    fn admit(&mut self, client: IpAddr, door: DoorId, lasts: Seconds) -> &mut Self {
+        self.door(door).text(": admit ").address(client).text(" to ").ports(door);
+        self.formatted(format_args!(" for {} s", lasts.get()))
     }
 
     fn knock(&mut self, knock: Knock) -> &mut Self {

@@ -9,6 +9,10 @@ pub enum EffectKind {
     SequenceTimedOut,
     /// [`Effect::Opened`](crate::Effect::Opened).
     Opened,
+    /// [`Effect::Admit`](crate::Effect::Admit).
+    Admitted,
+    /// [`Effect::AdmissionEnded`](crate::Effect::AdmissionEnded).
+    AdmissionEnded,
     /// [`Effect::RunCommand`](crate::Effect::RunCommand) with the start command.
     StartCommand,
     /// [`Effect::RunCommand`](crate::Effect::RunCommand) with the stop command.
@@ -29,6 +33,8 @@ pub enum EffectKind {
     AlreadyOpen,
     /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::Cooldown`](crate::Skip::Cooldown).
     Cooldown,
+    /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::AtMax`](crate::Skip::AtMax).
+    AtMax,
     /// [`Effect::VoidedOften`](crate::Effect::VoidedOften).
     VoidedOften,
     /// [`Effect::ReloadRefused`](crate::Effect::ReloadRefused).
@@ -62,6 +68,7 @@ impl EffectKind {
                 | Self::Merged
                 | Self::AlreadyOpen
                 | Self::Cooldown
+                | Self::AtMax
                 | Self::SequenceTimedOut
                 | Self::Voided
                 | Self::Evicted
@@ -77,6 +84,8 @@ impl EffectKind {
             Self::StageReached => "stage",
             Self::SequenceTimedOut => "sequence-timeout",
             Self::Opened => "opened",
+            Self::Admitted => "admitted",
+            Self::AdmissionEnded => "admission-ended",
             Self::StartCommand => "start-command",
             Self::StopCommand => "stop-command",
             Self::CommandTimedOut => "command-timeout",
@@ -87,6 +96,7 @@ impl EffectKind {
             Self::Merged => "merged",
             Self::AlreadyOpen => "already-open",
             Self::Cooldown => "cooldown",
+            Self::AtMax => "at-max",
             Self::VoidedOften => "voided-often",
             Self::ReloadRefused => "reload-refused",
             Self::Retransmission => "retransmission",

@@ -20,7 +20,7 @@ use crate::one_time::MarkId;
 use crate::packet::Knock;
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::Stage;
-use crate::time::Timestamp;
+use crate::time::{Seconds, Timestamp};
 
 /// An effect and the time it belongs to: that of the packet or of the deadline that caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,23 @@ pub enum Effect<X = Infallible> {
     /// The sequence is complete: the door opens for `client`. Its start command follows, as soon as no
     /// other command of the client and door runs.
     Opened {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+    },
+    /// The door lets `client` reach its ports from now on, for this long and no longer. If it did so
+    /// already, this renews it.
+    Admit {
+        /// The client.
+        client: IpAddr,
+        /// The door, which has the ports.
+        door: DoorId,
+        /// For how long.
+        lasts: Seconds,
+    },
+    /// The time of the last [`Effect::Admit`] is over.
+    AdmissionEnded {
         /// The client.
         client: IpAddr,
         /// The door.
@@ -171,6 +188,8 @@ pub enum Skip {
     AlreadyOpen,
     /// The door's `seq_cooldown` is not over.
     Cooldown,
+    /// The client is let in already for as long as the maximum of the door's admission allows.
+    AtMax,
 }
 
 impl<X> Effect<X> {
@@ -181,6 +200,8 @@ impl<X> Effect<X> {
             Self::StageReached { stage, .. } | Self::SequenceTimedOut { stage, .. } => Some(stage),
             Self::Note(note) => note.stage(),
             Self::Opened { .. }
+            | Self::Admit { .. }
+            | Self::AdmissionEnded { .. }
             | Self::RunCommand { .. }
             | Self::CommandTimedOut { .. }
             | Self::CommandFailed { .. }
@@ -201,6 +222,7 @@ impl<X> Effect<X> {
             self,
             Self::SequenceTimedOut { .. }
                 | Self::CommandTimedOut { .. }
+                | Self::AdmissionEnded { .. }
                 | Self::RunCommand { phase: Phase::Stop, .. }
         )
     }
@@ -214,6 +236,8 @@ impl<X: OwnEffect> Effect<X> {
             Self::StageReached { .. } => EffectKind::StageReached,
             Self::SequenceTimedOut { .. } => EffectKind::SequenceTimedOut,
             Self::Opened { .. } => EffectKind::Opened,
+            Self::Admit { .. } => EffectKind::Admitted,
+            Self::AdmissionEnded { .. } => EffectKind::AdmissionEnded,
             Self::RunCommand { phase: Phase::Start, .. } => EffectKind::StartCommand,
             Self::RunCommand { phase: Phase::Stop, .. } => EffectKind::StopCommand,
             Self::CommandTimedOut { .. } => EffectKind::CommandTimedOut,
@@ -224,6 +248,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
             Self::OpeningSkipped { why: Skip::AlreadyOpen, .. } => EffectKind::AlreadyOpen,
             Self::OpeningSkipped { why: Skip::Cooldown, .. } => EffectKind::Cooldown,
+            Self::OpeningSkipped { why: Skip::AtMax, .. } => EffectKind::AtMax,
             Self::VoidedOften { .. } => EffectKind::VoidedOften,
             Self::ReloadRefused => EffectKind::ReloadRefused,
             Self::Note(note) => note.kind(),
@@ -238,6 +263,8 @@ impl<X: OwnEffect> Effect<X> {
             Self::StageReached { client, .. }
             | Self::SequenceTimedOut { client, .. }
             | Self::Opened { client, .. }
+            | Self::Admit { client, .. }
+            | Self::AdmissionEnded { client, .. }
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
             | Self::MarkOneTime { client, .. }
@@ -257,6 +284,8 @@ impl<X: OwnEffect> Effect<X> {
             Self::StageReached { door, .. }
             | Self::SequenceTimedOut { door, .. }
             | Self::Opened { door, .. }
+            | Self::Admit { door, .. }
+            | Self::AdmissionEnded { door, .. }
             | Self::RunCommand { door, .. }
             | Self::CommandTimedOut { door, .. }
             | Self::CommandFailed { door, .. }

@@ -5,6 +5,7 @@ mod knock;
 use alloc::collections::VecDeque;
 use core::convert::Infallible;
 use core::fmt::Debug;
+use core::net::IpAddr;
 
 pub use self::knock::{Fingerprint, KnockRules, LiveAttempt};
 
@@ -47,6 +48,9 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
     /// Handles the answer to [`Effect::MarkOneTime`]. Ignores a number that is not waited for. A rule set
     /// that opens doors without waiting has nothing to do.
     fn one_time_marked(&mut self, _: Timestamp, _: MarkId, _is_marked: bool, _: &mut Site<X>) {}
+
+    /// Handles that a client is not let in, or no longer. Ignores one that is not.
+    fn admission_lost(&mut self, client: IpAddr, door: DoorId);
 
     /// Returns when something is due next.
     #[must_use]

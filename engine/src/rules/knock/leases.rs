@@ -101,7 +101,7 @@ pub(super) struct Leases {
     lessees: SlotTable,
     deadlines: DueTable<Deadline>,
     hasher: ClientHasher,
-    /// How many commands run, wait, or are owed.
+    /// How many commands run, wait, or are owed, and how many admissions there are.
     pending: usize,
     of_door: BTreeMap<DoorId, Count>,
     limits: LeaseLimits,
@@ -110,7 +110,7 @@ pub(super) struct Leases {
 /// How much a door has.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    /// Commands that run, wait, or are owed.
+    /// Commands that run, wait, or are owed, and admissions.
     pending: usize,
     /// Start commands that run or wait.
     starts: usize,
@@ -219,7 +219,7 @@ impl Leases {
         Some((slot, *lease, phase))
     }
 
-    /// Notes that nothing follows a command of a door that has ended.
+    /// Notes that nothing follows a command or an admission of a door that has ended.
     pub(super) fn settle(&mut self, door: DoorId) {
         self.pending = self.pending.saturating_sub(1);
         if let Some(count) = self.of_door.get_mut(&door) {
@@ -228,6 +228,13 @@ impl Leases {
                 self.of_door.remove(&door);
             }
         }
+    }
+
+    /// Counts an admission of a door, which takes the room of a lease.
+    pub(super) fn begin_admission(&mut self, door: DoorId) {
+        self.pending = self.pending.saturating_add(1);
+        let count = self.of_door.entry(door).or_default();
+        count.pending = count.pending.saturating_add(1);
     }
 
     /// Notes that a start command has ended whose stop command is to follow.

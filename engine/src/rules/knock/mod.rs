@@ -1,5 +1,6 @@
 //! The rule set `knock`: what the manual of knockd promises, with its known bugs fixed.
 
+mod admissions;
 mod attempt;
 mod attempts;
 mod continuing;
@@ -21,6 +22,7 @@ mod voids;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use self::admissions::{Admissions, Admitted};
 use self::attempt::{Attempt, Beginning};
 use self::attempts::{Attempts, PLACE, due_of};
 use self::cooldowns::Cooldowns;
@@ -53,6 +55,7 @@ pub struct KnockRules {
     remembered: Remembered,
     leases: Leases,
     marks: Marks,
+    admissions: Admissions,
     cooldowns: Cooldowns,
     voids: Voids,
     /// The most attempts, the most remembered knocks, the most cooldowns, and the most commands that
@@ -88,6 +91,7 @@ struct Heard<'a> {
 enum Earliest {
     Attempt(Slot),
     Lease(Slot),
+    Admission(Slot),
 }
 
 impl KnockRules {
@@ -101,6 +105,7 @@ impl KnockRules {
             remembered: Remembered::new(hasher.clone()),
             leases: Leases::new(hasher.clone(), limits),
             marks: Marks::default(),
+            admissions: Admissions::new(hasher.clone()),
             cooldowns: Cooldowns::new(hasher.clone()),
             voids: Voids::new(hasher),
             limit,
@@ -301,20 +306,25 @@ impl KnockRules {
         (now.saturating_add(wait), serial)
     }
 
+    /// Returns when an admission ends that begins or is renewed now. What else is due at that moment comes first,
+    /// whatever the packet that made all of it due did in which order.
+    fn end_of_admission(&mut self, now: Timestamp, lasts: Seconds) -> Due {
+        const AFTER_ALL_OTHERS: u64 = 1 << 63;
+        let (at, serial) = self.due_after(now, lasts);
+        (at, serial | AFTER_ALL_OTHERS)
+    }
+
     fn earliest(&self) -> Option<Earliest> {
-        match (self.attempts.earliest(), self.leases.earliest()) {
-            (None, None) => None,
-            (Some(attempt), None) => Some(Earliest::Attempt(attempt)),
-            (None, Some(lease)) => Some(Earliest::Lease(lease)),
-            // No two are equal: each has its own number.
-            (Some(attempt), Some(lease)) => {
-                if self.attempts.due(attempt) < self.leases.due(lease) {
-                    Some(Earliest::Attempt(attempt))
-                } else {
-                    Some(Earliest::Lease(lease))
-                }
-            }
-        }
+        let attempt = self.attempts.earliest();
+        let attempt = attempt.map(|slot| (self.attempts.due(slot), Earliest::Attempt(slot)));
+        let lease = self.leases.earliest();
+        let lease = lease.map(|slot| (self.leases.due(slot), Earliest::Lease(slot)));
+        let admission = self.admissions.earliest();
+        let admission =
+            admission.map(|slot| (self.admissions.due(slot), Earliest::Admission(slot)));
+        // No two are equal: each has its own number.
+        let all = [attempt, lease, admission].into_iter().flatten();
+        all.min_by_key(|&(due, _)| due).map(|(_, earliest)| earliest)
     }
 }
 
@@ -380,14 +390,18 @@ impl<X> RuleSet<X> for KnockRules {
         }
     }
 
+    fn admission_lost(&mut self, client: IpAddr, door: DoorId) {
+        if let Some(slot) = self.admissions.find(client, door) {
+            self.admissions.end(slot);
+            self.leases.settle(door);
+        }
+    }
+
     fn due(&self) -> Option<Timestamp> {
         let attempt = self.attempts.earliest().map(|slot| self.attempts.due(slot));
         let lease = self.leases.earliest().map(|slot| self.leases.due(slot));
-        let earliest = match (attempt, lease) {
-            (Some(attempt), Some(lease)) => Some(attempt.min(lease)),
-            (attempt, lease) => attempt.or(lease),
-        };
-        earliest.map(|(at, _)| at)
+        let admission = self.admissions.earliest().map(|slot| self.admissions.due(slot));
+        [attempt, lease, admission].into_iter().flatten().min().map(|(at, _)| at)
     }
 
     fn deadline(&self) -> Option<Deadline> {
@@ -401,6 +415,11 @@ impl<X> RuleSet<X> for KnockRules {
                 let &Lease { client, door, .. } = self.leases.of_deadline(slot)?;
                 let (at, _) = self.leases.due(slot);
                 Deadline { at, client, door, why: DeadlineReason::CommandTimeout }
+            }
+            Earliest::Admission(slot) => {
+                let &Admitted { client, door, .. } = self.admissions.get(slot);
+                let (at, _) = self.admissions.due(slot);
+                Deadline { at, client, door, why: DeadlineReason::AdmissionEnd }
             }
         })
     }
@@ -421,6 +440,7 @@ impl<X> RuleSet<X> for KnockRules {
                 site.emit(at, Effect::SequenceTimedOut { client, door, stage });
             }
             Some(Earliest::Lease(slot)) => self.close(slot, site),
+            Some(Earliest::Admission(slot)) => self.end_admission(slot, site),
         }
     }
 
@@ -436,7 +456,10 @@ impl<X> RuleSet<X> for KnockRules {
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
         let doors = self.remembered.doors().chain(self.leases.doors());
-        let doors = doors.chain(self.cooldowns.doors()).chain(self.marks.doors());
+        let doors = doors
+            .chain(self.admissions.doors())
+            .chain(self.cooldowns.doors())
+            .chain(self.marks.doors());
         doors.chain(self.attempts.chains()).for_each(hold);
     }
 

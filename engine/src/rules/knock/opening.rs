@@ -2,7 +2,9 @@
 
 use core::net::IpAddr;
 
+use super::admissions::{Admitted, Plan};
 use super::due::Slot;
+use super::leases::Lease;
 use super::{KnockRules, Site};
 use crate::command::Phase;
 use crate::door::OnReknock;
@@ -23,20 +25,27 @@ impl KnockRules {
         if let Some((why, again)) = self.skips(at, client, id, site) {
             let count = match why {
                 Skip::Merged => &mut site.counts.merged,
-                Skip::AlreadyOpen | Skip::Cooldown => &mut site.counts.ignored,
+                Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax => &mut site.counts.ignored,
             };
             *count = count.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
             return;
         }
-        let runs_command = site.doors.door(id).commands.start_for(client).is_some();
-        if runs_command && self.is_full(id) {
+        let door = site.doors.door(id);
+        let runs_command = door.commands.start_for(client).is_some();
+        let plan = self.plan(at, client, id, site);
+        let is_new = matches!(plan, Some(Plan::Begin(_)));
+        let beside = self.marks.len().saturating_add((runs_command && is_new).into());
+        if (runs_command || is_new) && !self.leases.has_room(id, beside) {
             Self::refuse(at, client, id, site);
             return;
         }
         site.counts.opened = site.counts.opened.saturating_add(1);
         site.emit(at, Effect::Opened { client, door: id });
         self.begin_cooldown(at, client, id, site);
+        if let Some(plan) = plan {
+            self.admit(at, client, id, plan, site);
+        }
         if runs_command {
             let slot = self.leases.open(client, id);
             self.go_on(at, slot, site);
@@ -66,17 +75,65 @@ impl KnockRules {
         if let Some(is_first) = self.cooldowns.say_skip(client, id) {
             return Some((Skip::Cooldown, !is_first));
         }
-        let slot = self.leases.find(client, id)?;
-        let lease = self.leases.get(slot)?;
-        let ignores = site.doors.door(id).on_reknock == OnReknock::Ignore;
-        let why = if ignores && lease.is_open() {
-            Skip::AlreadyOpen
-        } else if lease.start_waits() {
-            Skip::Merged
-        } else {
-            return None;
+        let admitted = self.admissions.find(client, id);
+        let slot = self.leases.find(client, id);
+        if site.doors.door(id).on_reknock == OnReknock::Ignore {
+            let open = slot.filter(|&slot| self.leases.get(slot).is_some_and(Lease::is_open));
+            if admitted.is_none() && open.is_none() {
+                return None;
+            }
+            let said = [
+                admitted.is_some_and(|slot| !self.admissions.say_skip(slot)),
+                open.is_some_and(|slot| !self.leases.say_skip(slot)),
+            ];
+            return Some((Skip::AlreadyOpen, said.contains(&true)));
+        }
+        if let Some(admitted) = admitted
+            && matches!(self.plan(at, client, id, site), Some(Plan::Keep))
+        {
+            return Some((Skip::AtMax, !self.admissions.say_skip(admitted)));
+        }
+        let slot = slot.filter(|&slot| self.leases.get(slot).is_some_and(Lease::start_waits))?;
+        Some((Skip::Merged, !self.leases.say_skip(slot)))
+    }
+
+    /// Returns what an opening does for the admission of a client, if the door admits clients.
+    fn plan<X>(&self, at: Timestamp, client: IpAddr, id: DoorId, site: &Site<X>) -> Option<Plan> {
+        let admission = site.doors.door(id).admission.as_ref()?;
+        Some(self.admissions.plan(client, id, admission, at))
+    }
+
+    fn admit<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        id: DoorId,
+        plan: Plan,
+        site: &mut Site<X>,
+    ) {
+        let lasts = match plan {
+            Plan::Begin(lasts) => {
+                let due = self.end_of_admission(at, lasts);
+                self.admissions.begin(client, id, at, due);
+                self.leases.begin_admission(id);
+                lasts
+            }
+            Plan::Renew(slot, lasts) => {
+                let due = self.end_of_admission(at, lasts);
+                self.admissions.renew(slot, due);
+                lasts
+            }
+            Plan::Keep => return,
         };
-        Some((why, !self.leases.say_skip(slot)))
+        site.emit(at, Effect::Admit { client, door: id, lasts });
+    }
+
+    /// The time of an admission is over.
+    pub(super) fn end_admission<X>(&mut self, slot: Slot, site: &mut Site<X>) {
+        let (at, _) = self.admissions.due(slot);
+        let Admitted { client, door, .. } = self.admissions.end(slot);
+        self.leases.settle(door);
+        site.emit(at, Effect::AdmissionEnded { client, door });
     }
 
     fn begin_cooldown<X>(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site<X>) {
