@@ -27,16 +27,28 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "compat",
         &[
-            "attempts children difference effect filter remembered undecodable",
+            "admissions attempts children difference effect filter remembered undecodable",
             "decode machine",
             "rules",
+        ],
+    ),
+    (
+        "firewall",
+        &[
+            "pieces place",
+            "grant",
+            "transaction",
+            "error message text",
+            "ruleset socket",
+            "watch",
+            "firewall",
         ],
     ),
     (
         "engine",
         &[
             "address door_id packet run time",
-            "command ports",
+            "admission command ports",
             "sequence",
             "one_time",
             "door",
@@ -247,9 +259,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("config", &["engine", "guard"]),
     ("capture", &["config", "engine"]),
     ("replay", &["capture", "compat", "config", "engine", "guard"]),
+    ("firewall", &["engine"]),
     ("control", &[]),
     ("ctl", &["config", "control"]),
-    ("daemon", &["config", "control", "engine", "guard"]),
+    ("daemon", &["config", "control", "engine", "firewall", "guard"]),
     ("client", &["capture", "config", "engine", "guard"]),
 ];
 
