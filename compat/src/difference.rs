@@ -69,11 +69,13 @@ pub enum Difference {
     NoHost = 57,
     /// Each opening has a deadline of its own, and there is neither `On_Reknock` nor `Seq_Cooldown`.
     Reknock = 58,
+    /// It has no `Open`.
+    Open = 70,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -104,6 +106,7 @@ impl Difference {
         Self::SecondTry,
         Self::NoHost,
         Self::Reknock,
+        Self::Open,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -151,6 +154,7 @@ impl fmt::Display for Difference {
             Self::Reload => "knockd 0.8 forgets all attempts at a reload",
             Self::SecondTry => "a second try of a knock voids the attempt in knockd 0.8",
             Self::NoHost => "knockd 0.8 hears packets from addresses that no host has",
+            Self::Open => "knockd 0.8 opens no ports itself",
             Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }

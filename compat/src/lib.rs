@@ -3,6 +3,7 @@
 //! The daemon does not link this crate. [`Rules`] names a rule set and makes an engine of it;
 //! [`Difference`] numbers what the two do differently, as `docs/differences.md` does.
 
+mod admissions;
 mod attempts;
 mod children;
 mod decode;

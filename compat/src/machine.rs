@@ -21,6 +21,7 @@ use knock_engine::{
 };
 
 use crate::Site;
+use crate::admissions::Admissions;
 use crate::attempts::{Attempt, Attempts, Serial};
 use crate::children::{Child, Children, too_long};
 use crate::difference::{Difference, FixedUpTo};
@@ -41,6 +42,7 @@ pub struct Knockd08Rules {
     remembered: Remembered,
     filter: Filter,
     children: Children,
+    admissions: Admissions,
     /// Until when further openings of a client at a door are ignored.
     cooldowns: BTreeMap<(IpAddr, DoorId), Timestamp>,
     limit: usize,
@@ -54,6 +56,14 @@ struct Heard<'a> {
     /// The time for the rules: not always `at`.
     now: Timestamp,
     packet: &'a Packet,
+}
+
+/// What falls due next.
+#[derive(Clone, Copy)]
+enum Next {
+    Timeout,
+    Child,
+    Admission,
 }
 
 impl Knockd08Rules {
@@ -76,6 +86,7 @@ impl Knockd08Rules {
             remembered: Remembered::default(),
             filter: Filter::default(),
             children: Children::default(),
+            admissions: Admissions::default(),
             cooldowns: BTreeMap::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
@@ -348,6 +359,7 @@ impl Knockd08Rules {
         } else {
             site.counts.opened = site.counts.opened.saturating_add(1);
             site.emit(at, Effect::Opened { client, door: id });
+            self.admit(at, client, id, site);
             self.fork(at, client, id, site);
         }
         self.use_up_sequence(at, client, id, site);
@@ -363,12 +375,30 @@ impl Knockd08Rules {
         if self.cooldowns.contains_key(&(client, id)) {
             return Some(Skip::Cooldown);
         }
-        if door.on_reknock == OnReknock::Ignore && self.children.are_there(client, id) {
+        let is_open = self.children.are_there(client, id) || self.admissions.has(client, id);
+        if door.on_reknock == OnReknock::Ignore && is_open {
             return Some(Skip::AlreadyOpen);
+        }
+        if let Some(admission) = &door.admission
+            && self.admissions.lasts(at, (client, id), admission).is_none()
+        {
+            return Some(Skip::AtMax);
         }
         let until = door.seq_cooldown.map(|seconds| at.saturating_add(seconds));
         self.cooldowns.extend(until.map(|until| ((client, id), until)));
         None
+    }
+
+    fn admit(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
+        let admission = site.doors.door(id).admission.as_ref();
+        let Some(admission) = admission.filter(|_| self.fixed.has(Difference::Open)) else {
+            return;
+        };
+        let lasts = self.admissions.lasts(at, (client, id), admission);
+        let serial = self.children.serial();
+        if let Some(lasts) = lasts {
+            self.admissions.admit(at, (client, id), lasts, serial, site);
+        }
     }
 
     fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
@@ -382,7 +412,7 @@ impl Knockd08Rules {
             site.emit(at, Effect::Own(Knockd08Effect::CommandTooLong { client, door: id, phase }));
             return;
         }
-        if self.children.len() >= self.limit {
+        if self.children.len().saturating_add(self.admissions.len()) >= self.limit {
             site.counts.refused = site.counts.refused.saturating_add(1);
             site.emit(at, Effect::OpeningRefused { client, door: id, why: Obstacle::Limit });
             return;
@@ -431,13 +461,13 @@ impl Knockd08Rules {
         self.fixed.has(Difference::LateTimeout).then_some(next)
     }
 
-    /// Returns the next stop command and whether it is due before any timeout.
-    fn is_child_next(&self) -> bool {
-        match (self.children.next(), self.next_timeout()) {
-            (Some(child), Some((timeout, timer, _))) => child < (timeout, timer),
-            (Some(_), None) => true,
-            (None, _) => false,
-        }
+    /// Returns what is due next.
+    fn next(&self) -> Option<Next> {
+        let timeout = self.next_timeout().map(|(at, timer, _)| ((at, timer), Next::Timeout));
+        let child = self.children.next().map(|due| (due, Next::Child));
+        let admission = self.admissions.next().map(|due| (due, Next::Admission));
+        let all = [timeout, child, admission].into_iter().flatten();
+        all.min_by_key(|&(due, _)| due).map(|(_, next)| next)
     }
 }
 
@@ -472,13 +502,19 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         self.children.ended(at, run, status, (runs_empty, extends), site);
     }
 
+    fn admission_lost(&mut self, client: IpAddr, door: DoorId) {
+        self.admissions.lose(client, door);
+    }
+
     fn due(&self) -> Option<Timestamp> {
         self.deadline().map(|deadline| deadline.at)
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        if self.is_child_next() {
-            return self.children.deadline();
+        match self.next()? {
+            Next::Child => return self.children.deadline(),
+            Next::Admission => return self.admissions.deadline(),
+            Next::Timeout => {}
         }
         let (at, _, serial) = self.next_timeout()?;
         let &Attempt { client, door, .. } = self.attempts.get(serial)?;
@@ -486,10 +522,15 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
     }
 
     fn fire(&mut self, site: &mut Site) {
-        if self.is_child_next() {
-            self.children.fire(self.fixed.has(Difference::Reknock), site);
-        } else if let Some((at, _, serial)) = self.next_timeout() {
-            self.end_if_over(at, serial, Timestamp::MAX, site);
+        match self.next() {
+            None => {}
+            Some(Next::Child) => self.children.fire(self.fixed.has(Difference::Reknock), site),
+            Some(Next::Admission) => self.admissions.fire(site),
+            Some(Next::Timeout) => {
+                if let Some((at, _, serial)) = self.next_timeout() {
+                    self.end_if_over(at, serial, Timestamp::MAX, site);
+                }
+            }
         }
     }
 
@@ -508,7 +549,8 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
         let cooldowns = self.cooldowns.keys().map(|&(_, door)| door);
-        self.children.doors().chain(cooldowns).for_each(hold);
+        let doors = self.children.doors().chain(self.admissions.doors());
+        doors.chain(cooldowns).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

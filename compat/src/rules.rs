@@ -1,6 +1,7 @@
 //! One type for all rule sets of a replay.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use knock_engine::{
     CommandStatus, Deadline, DoorId, Doors, KnockRules, Limits, LinkType, Listening, MarkId,
@@ -152,6 +153,13 @@ impl RuleSet<Knockd08Effect> for AnyRules {
         match self {
             Self::Knock(rules) => rules.one_time_marked(at, mark, is_marked, site),
             Self::Knockd08(rules) => rules.one_time_marked(at, mark, is_marked, site),
+        }
+    }
+
+    fn admission_lost(&mut self, client: IpAddr, door: DoorId) {
+        match self {
+            Self::Knock(rules) => RuleSet::<Knockd08Effect>::admission_lost(rules, client, door),
+            Self::Knockd08(rules) => rules.admission_lost(client, door),
         }
     }
 
