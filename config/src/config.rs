@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::directives::Directive;
 use crate::lex::{Piece, Span};
-use crate::names::{FileName, InterfaceName, UserName};
+use crate::names::{FileName, InterfaceName, TableName, UserName};
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, FlagRule, OnReknock, OneTimeSequences,
-    Seconds, Sequence, Target,
+    Admission, Command, Commands, Door, DoorName, DoorSequence, FlagRule, OnReknock,
+    OneTimeSequences, OpenPorts, Seconds, Sequence, Target,
 };
 
 /// A `knockd.conf`.
@@ -80,6 +80,10 @@ pub struct Options {
     pub on_state_error: Option<Given<OnStateError>>,
     /// `OnStop`.
     pub on_stop: Option<Given<OnStop>>,
+    /// `Firewall`: where the ports of doors are opened.
+    pub firewall: Option<Given<Firewall>>,
+    /// `Guard`.
+    pub guard: Option<Given<Guard>>,
 }
 
 impl Options {
@@ -98,6 +102,8 @@ impl Options {
             control_socket,
             on_state_error,
             on_stop,
+            firewall,
+            guard,
         } = self;
         [
             (Directive::LogFile, at(log_file.as_ref())),
@@ -111,6 +117,8 @@ impl Options {
             (Directive::ControlSocket, at(control_socket.as_ref())),
             (Directive::OnStateError, at(on_state_error.as_ref())),
             (Directive::OnStop, at(on_stop.as_ref())),
+            (Directive::Firewall, at(firewall.as_ref())),
+            (Directive::Guard, at(guard.as_ref())),
         ]
         .into_iter()
         .filter_map(|(directive, at)| Some((directive, at?)))
@@ -144,6 +152,18 @@ impl Options {
     #[must_use]
     pub fn on_stop(&self) -> OnStop {
         value(self.on_stop.as_ref()).unwrap_or_default()
+    }
+
+    /// Returns where the ports of doors are opened, if there is a firewall for that.
+    #[must_use]
+    pub fn firewall(&self) -> Option<&Firewall> {
+        self.firewall.as_ref().map(|given| &given.value)
+    }
+
+    /// Returns what happens to packets for guarded ports.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        value(self.guard.as_ref()).unwrap_or_default()
     }
 }
 
@@ -192,6 +212,30 @@ impl OnStop {
     pub(crate) const WORDS: &[(&str, Self)] = &[("close", Self::Close), ("keep", Self::Keep)];
 }
 
+/// Where the ports of doors are opened: `Firewall`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Firewall {
+    /// `nft`: a table of its own guards the ports.
+    Guard,
+    /// `nft inet TABLE`: the sets are in this table of the administrator's.
+    Admit(TableName),
+}
+
+/// What happens to packets for guarded ports from clients that are not let in: `Guard`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// `drop`, the default: nothing.
+    #[default]
+    Drop,
+    /// `reject`: they are answered as at a closed port.
+    Reject,
+}
+
+impl Guard {
+    /// Each with its word.
+    pub(crate) const WORDS: &[(&str, Self)] = &[("drop", Self::Drop), ("reject", Self::Reject)];
+}
+
 /// A section that is a door; `None` where a directive is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoorConfig {
@@ -217,6 +261,12 @@ pub struct DoorConfig {
     pub stop_6: Option<Given<Command>>,
     /// `Cmd_Timeout`.
     pub cmd_timeout: Option<Given<Seconds>>,
+    /// `Open`.
+    pub open: Option<Given<OpenPorts>>,
+    /// `Open_For`: at least 1 second.
+    pub open_for: Option<Given<Seconds>>,
+    /// `Open_Max`: not less than `Open_For`.
+    pub open_max: Option<Given<Seconds>>,
     /// `On_Reknock`.
     pub on_reknock: Option<Given<OnReknock>>,
     /// `Seq_Cooldown`.
@@ -252,6 +302,9 @@ impl DoorConfig {
             stop: None,
             stop_6: None,
             cmd_timeout: None,
+            open: None,
+            open_for: None,
+            open_max: None,
             on_reknock: None,
             seq_cooldown: None,
         }
@@ -277,6 +330,7 @@ impl DoorConfig {
                 stop_6: value(self.stop_6.as_ref()),
             },
             cmd_timeout: self.cmd_timeout(),
+            admission: self.admission(),
             on_reknock: value(self.on_reknock.as_ref()).unwrap_or_default(),
             seq_cooldown: value(self.seq_cooldown.as_ref()),
         }
@@ -323,6 +377,19 @@ impl DoorConfig {
         value(self.cmd_timeout.as_ref()).unwrap_or(Directive::CmdTimeout.default_seconds())
     }
 
+    /// Returns how long after an opening the ports of `Open` are closed again.
+    #[must_use]
+    pub fn open_for(&self) -> Seconds {
+        value(self.open_for.as_ref()).unwrap_or(Admission::DEFAULT_LASTS)
+    }
+
+    /// Returns what the door lets its clients reach.
+    #[must_use]
+    pub fn admission(&self) -> Option<Admission> {
+        let ports = value(self.open.as_ref())?;
+        Some(Admission { ports, lasts: self.open_for(), max: value(self.open_max.as_ref()) })
+    }
+
     /// Returns which flags TCP packets must have and must not have.
     #[must_use]
     pub fn flags(&self) -> FlagRule {
@@ -354,6 +421,7 @@ mod tests {
         check(Directive::LogTime, LogTime::WORDS);
         check(Directive::OnStateError, OnStateError::WORDS);
         check(Directive::OnStop, OnStop::WORDS);
+        check(Directive::Guard, Guard::WORDS);
     }
 
     fn check<T: Default + PartialEq>(directive: Directive, known: &[(&str, T)]) {

@@ -34,9 +34,9 @@ pub use load::{
     Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Refusal, Setup, ThisHost, Unreadable, Waits,
     doors, help_for_distrust, marks, path_of, read_configuration, read_one_time,
 };
-pub use names::{FileName, InterfaceName, UserName};
+pub use names::{FileName, InterfaceName, TableName, UserName};
 pub use read::one_time::parse as parse_one_time;
-pub use read::{Parsed, parse, parse_options};
+pub use read::{Parsed, open_ports, parse, parse_options};
 pub use suggest::nearest;
 pub use text::Excerpt;
 pub use verdict::Verdict;

@@ -34,6 +34,32 @@ impl fmt::Display for FileName {
     }
 }
 
+/// The name of a table of nftables: a letter, then letters, digits and `_`, `-`, `.`, `/` or `\\`, at most
+/// [`TableName::MAX_BYTES`] in all.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName(Box<str>);
+
+impl TableName {
+    /// The longest name, in bytes.
+    pub const MAX_BYTES: usize = 255;
+
+    /// Takes a name; `None` if no table can have it.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-./\\".contains(letter);
+        let is_one = name.len() <= Self::MAX_BYTES
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.chars().all(is_part);
+        is_one.then(|| Self(name.into()))
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The name of a network interface, or `any`, as bytes: 1 to [`InterfaceName::MAX_BYTES`] of them,
 /// none of them a blank or a `/`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -46,6 +46,10 @@ catalogue! {
         ["usesyslog-with-value.conf", "usesyslog-with-word.conf"],
     Fault::Line(LineFault::NoSequence { .. }) => ["no-sequence.conf"],
     Fault::Line(LineFault::TwoSequences { .. }) => ["two-sequences.conf"],
+    Fault::Line(LineFault::OpenWithoutFirewall) => ["open-without-firewall.conf"],
+    Fault::Line(LineFault::NothingToOpen { .. }) => ["open-for-without-open.conf"],
+    Fault::Line(LineFault::OpenMaxTooShort { .. }) =>
+        ["open-max-too-short.conf", "open-max-below-the-default.conf"],
     // Its megabyte is made by a test of its own.
     Fault::Line(LineFault::TooManyDoors) => [],
     Fault::Value(ValueFault::Empty { .. }) =>
@@ -58,11 +62,11 @@ catalogue! {
     Fault::Value(ValueFault::BadPort { .. }) => [
         "port-by-name.conf", "port-zero.conf", "port-too-large.conf", "port-negative.conf",
         "port-with-slash.conf", "ports-without-comma.conf", "ports-without-end.conf",
-        "one-time-port.sequences", "no-break-space.conf", "quoted-values.conf"
+        "one-time-port.sequences", "no-break-space.conf", "quoted-values.conf", "open-by-name.conf"
     ],
     Fault::Value(ValueFault::MissingProtocol) => ["missing-protocol.conf"],
     Fault::Value(ValueFault::UnknownProtocol { .. }) =>
-        ["unknown-protocol.conf", "unknown-protocol-without-a-near-one.conf"],
+        ["unknown-protocol.conf", "unknown-protocol-without-a-near-one.conf", "open-unknown-protocol.conf"],
     Fault::Value(ValueFault::ProtocolFirst { .. }) => ["protocol-first.conf"],
     Fault::Value(ValueFault::ThirdField) => ["third-field.conf"],
     Fault::Value(ValueFault::TooManyKnocks { .. }) => ["too-many-knocks.conf"],
@@ -73,6 +77,14 @@ catalogue! {
     ],
     Fault::Value(ValueFault::ZeroSeconds { .. }) =>
         ["seconds-zero.conf", "command-limit-zero.conf"],
+    Fault::Value(ValueFault::BadDuration { .. }) => [
+        "duration-with-unknown-unit.conf", "duration-zero.conf", "duration-too-long.conf"
+    ],
+    Fault::Value(ValueFault::PortWithoutProtocol { .. }) => ["open-without-protocol.conf"],
+    Fault::Value(ValueFault::PortFirst { .. }) => ["open-port-first.conf", "open-as-a-knock.conf"],
+    Fault::Value(ValueFault::RangeBackwards { .. }) => ["open-range-backwards.conf"],
+    Fault::Value(ValueFault::OverlappingPorts { .. }) => ["open-overlap.conf", "open-twice.conf"],
+    Fault::Value(ValueFault::TooManyPorts { .. }) => ["open-too-many.conf"],
     Fault::Value(ValueFault::MissingFlag) => ["missing-flag.conf"],
     Fault::Value(ValueFault::UnknownFlag { .. }) =>
         ["unknown-flag.conf", "unknown-flag-without-a-near-one.conf"],
@@ -88,7 +100,9 @@ catalogue! {
         ["user-by-number.conf", "user-with-group.conf", "user-with-dash.conf"],
     Fault::Option(OptionFault::LongUser { .. }) => ["user-too-long.conf"],
     Fault::Option(OptionFault::UnknownWord { .. }) =>
-        ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf"],
+        ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf", "unknown-guard.conf"],
+    Fault::Option(OptionFault::BadFirewall { .. }) =>
+        ["firewall-iptables.conf", "firewall-other-family.conf"],
     Fault::Warning(Warning::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
     Fault::Warning(Warning::NoDoors) => ["no-doors.conf"],
     Fault::Warning(Warning::AlmostOptions { .. }) => ["almost-options.conf"],

@@ -12,8 +12,9 @@ use knock_config::{
     self, Diagnostic, Diagnostics, InterfaceName, LogTime, Severity, Span, UserName,
 };
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OnReknock, OneTimeSequences,
-    Port, Protocol, Seconds, Sequence, Target, TcpFlags, address,
+    Admission, Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OnReknock,
+    OneTimeSequences, OpenPorts, Port, PortRange, Protocol, Seconds, Sequence, Target, TcpFlags,
+    address,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -341,6 +342,23 @@ fn rule(choices: FlagChoices) -> FlagRule {
     })
 }
 
+fn admission() -> impl Strategy<Value = Admission> {
+    let protocol = select(vec![Protocol::Tcp, Protocol::Udp]);
+    // Each in a thousand of its own, so that they do not overlap.
+    let ranges = prop::collection::vec((protocol, 0..900_u16, 0..100_u16), 1..=5).prop_map(|all| {
+        let range = |(thousand, (protocol, first, more)): (u16, (Protocol, u16, u16))| {
+            let first = 1000 * thousand + first;
+            PortRange::new(protocol, Port(first), Port(first + more)).unwrap()
+        };
+        OpenPorts::new((1..).zip(all).map(range).collect()).unwrap()
+    });
+    (ranges, seconds(1), prop::option::of(seconds(1))).prop_map(|(ports, lasts, max)| Admission {
+        ports,
+        lasts,
+        max: max.map(|max| max.max(lasts)),
+    })
+}
+
 /// A door and its sequence file.
 type DoorText = (Door, Option<Vec<u8>>);
 
@@ -358,10 +376,10 @@ fn door() -> impl Strategy<Value = DoorText> {
         select(vec![OnReknock::Extend, OnReknock::Separate, OnReknock::Ignore]),
         prop::option::of(seconds(1)),
     );
-    let times = (seconds(0), reknock);
+    let times = (seconds(0), reknock, prop::option::of(admission()));
     (name(), sequence, seconds(1), flags, target, commands, times).prop_map(
         |(name, (sequence, file), seq_timeout, flags, target, commands, times)| {
-            let (cmd_timeout, (on_reknock, seq_cooldown)) = times;
+            let (cmd_timeout, (on_reknock, seq_cooldown), admission) = times;
             let door = Door {
                 name,
                 sequence,
@@ -370,6 +388,7 @@ fn door() -> impl Strategy<Value = DoorText> {
                 target,
                 commands,
                 cmd_timeout,
+                admission,
                 on_reknock,
                 seq_cooldown,
             };
@@ -422,6 +441,7 @@ impl Printer {
         }
         self.directive_if(&["LeaseFile"], options.lease_file.as_deref());
         self.directive_if(&["StateDir"], options.state_dir.as_deref());
+        self.directive_if(&["Firewall"], Some(b"nft"));
     }
 
     /// Prints the names of interfaces, some of them again further right.
@@ -463,6 +483,13 @@ impl Printer {
                     OnReknock::Ignore => "ignore",
                 });
                 self.end_line();
+            }
+            if let Some(admission) = &door.admission {
+                self.directive_if(&["Open"], Some(admission.ports.to_string().as_bytes()));
+                self.seconds(&["Open_For"], admission.lasts, 3600);
+                if let Some(max) = admission.max {
+                    self.seconds(&["Open_Max"], max, 0);
+                }
             }
             if let Some(cooldown) = door.seq_cooldown {
                 self.seconds(&["Seq_Cooldown"], cooldown, 0);

@@ -127,6 +127,11 @@ impl Diagnostics {
         self.add(Fault::Warning(warning), Some(at));
     }
 
+    /// Adds an error that was found late.
+    pub(crate) fn line_at(&mut self, fault: LineFault, at: Span) {
+        self.add_at(Fault::Line(fault), || Some(at));
+    }
+
     /// Warns about the text as a whole.
     pub(crate) fn warn_of_text(&mut self, warning: Warning) {
         self.add(Fault::Warning(warning), None);

@@ -5,8 +5,7 @@ use crate::lex::Line;
 use crate::text::{Excerpt, counted};
 use crate::wording::Wording;
 use knock_engine::Doors;
-use knock_engine::Port;
-use knock_engine::Sequence;
+use knock_engine::{OpenPorts, Port, PortRange, Seconds, Sequence};
 
 /// An error in a line or in how lines belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +75,20 @@ pub enum LineFault {
     TwoSequences {
         /// The line of the other one.
         other_line: u32,
+    },
+    /// A door with `Open` in a configuration without `Firewall`.
+    OpenWithoutFirewall,
+    /// `Open_For` or `Open_Max` in a door without `Open`.
+    NothingToOpen {
+        /// The directive.
+        directive: Directive,
+    },
+    /// `Open_Max` is less than `Open_For`.
+    OpenMaxTooShort {
+        /// `Open_Max`.
+        max: Seconds,
+        /// `Open_For`.
+        lasts: Seconds,
     },
     /// There are more doors than [`Doors::MAX`].
     TooManyDoors,
@@ -183,6 +196,24 @@ impl LineFault {
             )
             .help("remove one of the two lines")
             .note("knockd 0.8 would use the later line first, then the file"),
+            Self::OpenWithoutFirewall => Wording::new(
+                "`open` without `firewall`",
+                "nothing says how these ports are opened",
+            )
+            .help(
+                "write `firewall = nft` in `[options]`: the ports are then guarded, and only clients that \
+                 a door has let in can reach them",
+            ),
+            Self::NothingToOpen { directive } => Wording::new(
+                format!("`{}` without `open`", directive.name()),
+                "there is nothing to close after this time",
+            )
+            .help("add a line such as `open = tcp/22`; for commands, write `cmd_timeout`"),
+            Self::OpenMaxTooShort { max, lasts } => Wording::new(
+                "`open_max` is less than `open_for`",
+                format!("{} seconds, but one opening lasts {} seconds", max.get(), lasts.get()),
+            )
+            .help("write a longer time here, or a shorter one in `open_for`"),
             Self::TooManyDoors => Wording::new(
                 format!("more than {} doors", Doors::MAX),
                 "this door exceeds the limit",
@@ -273,6 +304,42 @@ pub enum ValueFault {
     ZeroSeconds {
         /// The directive.
         directive: Directive,
+    },
+    /// Not a duration of at least 1 second.
+    BadDuration {
+        /// The directive.
+        directive: Directive,
+        /// The text found.
+        text: Excerpt,
+    },
+    /// A port to open without a protocol.
+    PortWithoutProtocol {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// A port to open with its protocol after it.
+    PortFirst {
+        /// How it is to be written.
+        right: String,
+    },
+    /// A range of ports whose end is before its beginning.
+    RangeBackwards {
+        /// The first port.
+        first: Port,
+        /// The last port.
+        last: Port,
+    },
+    /// Two ranges of ports have ports in common.
+    OverlappingPorts {
+        /// One of them.
+        one: PortRange,
+        /// The other.
+        other: PortRange,
+    },
+    /// More ports to open than [`OpenPorts::MAX_RANGES`].
+    TooManyPorts {
+        /// How many there are.
+        count: usize,
     },
     /// Nothing where a flag should be.
     MissingFlag,
@@ -372,6 +439,41 @@ impl ValueFault {
                 }
             }
             Self::ZeroSeconds { directive } => zero_seconds(*directive),
+            Self::BadDuration { text, .. } => Wording::new(
+                format!("`{text}` is not a duration"),
+                "expected 1 to 2147483647 seconds",
+            )
+            .help(
+                "write seconds such as `3600`, or a number with its unit: `90s`, `30m`, `8h`, `1d`",
+            ),
+            Self::PortWithoutProtocol { text } => Wording::new(
+                format!("`{text}` has no protocol"),
+                "expected `tcp/` or `udp/` before the port",
+            )
+            .help("write ports such as `tcp/22`, `udp/51820` or `tcp/8000-8010`"),
+            Self::PortFirst { right } => {
+                Wording::new("port before the protocol", "expected the protocol first")
+                    .help(format!("write `{right}`"))
+            }
+            Self::RangeBackwards { first, last } => Wording::new(
+                "range of ports ends before it begins",
+                format!("{} is more than {}", first.0, last.0),
+            )
+            .help(format!("write `{}-{}`", last.0, first.0)),
+            Self::OverlappingPorts { one, other } if one == other => {
+                Wording::new(format!("{one} is here twice"), "expected each port once")
+                    .help("remove one of them")
+            }
+            Self::OverlappingPorts { one, other } => Wording::new(
+                format!("{one} and {other} have ports in common"),
+                "expected each port once",
+            )
+            .help("write one range for both"),
+            Self::TooManyPorts { count } => Wording::new(
+                format!("{count} ports or ranges are too many"),
+                format!("more than {}", OpenPorts::MAX_RANGES),
+            )
+            .help("write ranges such as `tcp/8000-8010`, or another door for the others"),
             Self::MissingFlag => {
                 Wording::new("missing flag", "expected `fin`, `syn`, `rst`, `psh`, `ack` or `urg`")
                     .help("write a flag, or remove the comma or `!`")
@@ -406,7 +508,10 @@ fn comment_after(directive: Directive) -> Wording {
         Value::Nothing => (format!("comment after `{}`", directive.name()), false),
         Value::Knocks => (String::from("comment after a sequence"), true),
         Value::Seconds(_) => (String::from("comment after a number"), directive.is_in_08()),
-        Value::FileName
+        Value::Duration
+        | Value::Ports
+        | Value::Firewall
+        | Value::FileName
         | Value::Interfaces
         | Value::User
         | Value::OneOf(_)

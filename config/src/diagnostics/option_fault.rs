@@ -34,6 +34,11 @@ pub enum OptionFault {
         /// The bytes of the name.
         length: usize,
     },
+    /// Neither `nft` nor `nft` with a table.
+    BadFirewall {
+        /// The text found.
+        text: Excerpt,
+    },
     /// A word that the directive does not know.
     UnknownWord {
         /// The directive.
@@ -81,9 +86,28 @@ impl OptionFault {
                 format!("longer than {} bytes", UserName::MAX_BYTES),
             )
             .help("name a user with a shorter name"),
+            Self::BadFirewall { text } => Wording::new(
+                format!("unknown firewall `{text}`"),
+                "expected `nft`, or `nft inet` and the name of a table",
+            )
+            .help(firewall_help(text.as_str())),
             Self::UnknownWord { directive, text, nearest } => {
                 unknown_word(*directive, text, *nearest)
             }
+        }
+    }
+}
+
+fn firewall_help(text: &str) -> &'static str {
+    let first = text.split_ascii_whitespace().next().unwrap_or_default();
+    match first {
+        "nft" => {
+            "write `nft` alone to guard the ports of doors, or `nft inet filter` for sets in your table \
+             `inet filter`; other families than `inet` are not supported"
+        }
+        _ => {
+            "write `nft`: it guards the ports of doors beside iptables, ufw, firewalld or Docker, whatever \
+             they do"
         }
     }
 }

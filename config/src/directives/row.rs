@@ -47,6 +47,12 @@ pub(crate) enum Value {
     Knocks,
     /// A number of seconds.
     Seconds(Least),
+    /// A number of seconds, or of minutes, hours or days with their letter.
+    Duration,
+    /// Protocols and ports to open.
+    Ports,
+    /// A firewall.
+    Firewall,
     /// TCP flags.
     Flags,
     /// An IP address.
@@ -140,6 +146,9 @@ impl Value {
             Self::OneOf(Words { known, .. }) => return listed(known),
             Self::Knocks => "ports, such as `7000,8000,9000`",
             Self::Seconds(_) => "a number of seconds",
+            Self::Duration => "a duration, such as `90s`, `30m`, `8h` or `1d`",
+            Self::Ports => "ports with their protocol, such as `tcp/22`",
+            Self::Firewall => "`nft`, or `nft` and a table, such as `nft inet filter`",
             Self::Flags => "flags, such as `syn`",
             Self::Address => "an IP address",
             Self::Command => "a command",

@@ -209,6 +209,39 @@ directives! {
                  `CONTROL` in `knockd`(1). Each daemon needs its own. Default: knockd.varlink in $RUNTIME_DIRECTORY, \
                  or as root /run/knockd/knockd.varlink. Unknown to `knockd` 0.8.",
     };
+    /// `Firewall`, which knockd 0.8 does not know.
+    Firewall = Row {
+        names: &["firewall"],
+        section: Section::Options,
+        value: Value::Firewall,
+        absent: Absent::Means("if no door has `open`"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Firewall` = nft|nft inet TABLE",
+        manual: "Where the ports of `Open` are opened; see `FIREWALL`. `nft`: the ports are guarded in a \
+                 table of its own, `inet knockd`, beside whatever other firewall there is. `nft inet \
+                 TABLE`: the clients are in the sets `knockd4` and `knockd6` of this table of yours, \
+                 and your rules accept them. Needed by doors with `Open`. Unknown to `knockd` 0.8.",
+    };
+    /// `Guard`, which knockd 0.8 does not know.
+    Guard = Row {
+        names: &["guard"],
+        section: Section::Options,
+        value: Value::OneOf(Words {
+            known: &["drop", "reject"],
+            thing: "way to refuse packets",
+            help: "write `drop` to ignore them, or `reject` to answer that the port is closed",
+        }),
+        absent: Absent::Default("drop"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Guard` = drop|reject",
+        manual: "What happens to packets for guarded ports from clients that no door has let in, with \
+                 `Firewall` = nft: `drop` ignores them; `reject` answers as a closed port does. Default: \
+                 `drop`. Unknown to `knockd` 0.8.",
+    };
     /// `Sequence`.
     Sequence = Row {
         names: &["sequence"],
@@ -320,6 +353,50 @@ directives! {
         usage: "`Cmd_Timeout` = SECONDS",
         manual: "How long after the end of the start command the stop command runs: 0 to \
                  2147483647. Default: 10.",
+    };
+    /// `Open`, which knockd 0.8 does not know.
+    Open = Row {
+        names: &["open"],
+        section: Section::Door,
+        value: Value::Ports,
+        absent: Absent::Means("to open no port without a command"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Open` = tcp|udp/PORT[-PORT][,...]",
+        manual: "What the client may reach when it has opened the door, such as `tcp/22`, \
+                 `tcp/80,443,udp/443` or `tcp/8000-8010`: up to 32 ports or ranges. The kernel closes it \
+                 after `Open_For`, whether `knockd` runs or not. No command is needed. See `FIREWALL`. \
+                 Unknown to `knockd` 0.8.",
+    };
+    /// `Open_For`, which knockd 0.8 does not know.
+    OpenFor = Row {
+        names: &["open_for"],
+        section: Section::Door,
+        value: Value::Duration,
+        absent: Absent::Default("1h"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Open_For` = DURATION",
+        manual: "How long after an opening the ports of `Open` are closed again: 1 to 2147483647 seconds, \
+                 or minutes, hours or days with their letter, such as `90s`, `30m`, `8h` or `1d`. \
+                 Connections go on. A further opening begins the time again. Default: `1h`. Unknown to \
+                 `knockd` 0.8.",
+    };
+    /// `Open_Max`, which knockd 0.8 does not know.
+    OpenMax = Row {
+        names: &["open_max"],
+        section: Section::Door,
+        value: Value::Duration,
+        absent: Absent::Means("to set no maximum"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Open_Max` = DURATION",
+        manual: "How long after the first opening the ports are closed, however often the client opens \
+                 the door again in the meantime; not less than `Open_For`. Default: no maximum. Unknown \
+                 to `knockd` 0.8.",
     };
     /// `On_Reknock`, which knockd 0.8 does not know.
     OnReknock = Row {

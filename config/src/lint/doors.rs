@@ -29,6 +29,9 @@ pub(super) fn check(
     check_timeouts(door, text, diagnostics);
     check_absent(scripts, diagnostics);
     let new = [
+        (Directive::Open, door.open.as_ref().map(|given| given.at)),
+        (Directive::OpenFor, door.open_for.as_ref().map(|given| given.at)),
+        (Directive::OpenMax, door.open_max.as_ref().map(|given| given.at)),
         (Directive::OnReknock, door.on_reknock.as_ref().map(|given| given.at)),
         (Directive::SeqCooldown, door.seq_cooldown.as_ref().map(|given| given.at)),
     ];
@@ -42,7 +45,7 @@ pub(super) fn check(
         && let Knocks::Fixed(sequence) = &given.value
     {
         // One packet may wake a machine, which opens nothing.
-        if scripts.may_touch_a_firewall() {
+        if scripts.may_touch_a_firewall() || door.open.is_some() {
             check_length(sequence, given.value_in(text), diagnostics);
         }
         check_knocks(sequence, given.value_in(text), diagnostics);

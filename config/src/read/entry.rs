@@ -1,7 +1,7 @@
 //! Directives as lines give them, and where their values go.
 
-use super::{option_value, value};
-use crate::config::{DoorConfig, Given, Knocks, LogTime, OnStateError, OnStop, Options};
+use super::{option_value, ports, value};
+use crate::config::{DoorConfig, Given, Guard, Knocks, LogTime, OnStateError, OnStop, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
 use crate::lex::{Piece, is_blank};
@@ -55,6 +55,10 @@ impl Entry<'_> {
                 options.on_state_error = self.word(OnStateError::WORDS, found);
             }
             Directive::OnStop => options.on_stop = self.word(OnStop::WORDS, found),
+            Directive::Firewall => {
+                options.firewall = self.given(option_value::firewall(self.value, found));
+            }
+            Directive::Guard => options.guard = self.word(Guard::WORDS, found),
             Directive::Sequence => {
                 let sequence = value::sequence(self.value, found);
                 door.knocks = self.given(sequence.map(Knocks::Fixed));
@@ -73,6 +77,9 @@ impl Entry<'_> {
             Directive::StartCommand => door.start = self.command(),
             Directive::StartCommand6 => door.start_6 = self.command(),
             Directive::CmdTimeout => door.cmd_timeout = self.seconds(found),
+            Directive::Open => door.open = self.given(ports::open_ports(self.value, found)),
+            Directive::OpenFor => door.open_for = self.duration(found),
+            Directive::OpenMax => door.open_max = self.duration(found),
             Directive::OnReknock => door.on_reknock = self.word(ON_REKNOCK, found),
             Directive::SeqCooldown => door.seq_cooldown = self.seconds(found),
             Directive::StopCommand => door.stop = self.command(),
@@ -97,6 +104,9 @@ impl Entry<'_> {
             | Value::OneOf(_)
             | Value::Knocks
             | Value::Seconds(_)
+            | Value::Duration
+            | Value::Ports
+            | Value::Firewall
             | Value::Flags
             | Value::Address => false,
         };
@@ -120,6 +130,10 @@ impl Entry<'_> {
 
     fn seconds(self, found: &mut Diagnostics) -> Option<Given<Seconds>> {
         self.given(value::seconds(self.directive, self.value, found))
+    }
+
+    fn duration(self, found: &mut Diagnostics) -> Option<Given<Seconds>> {
+        self.given(value::duration(self.directive, self.value, found))
     }
 
     fn command(self) -> Option<Given<Command>> {

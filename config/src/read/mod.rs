@@ -4,10 +4,12 @@ mod allow;
 mod entry;
 pub(crate) mod one_time;
 mod option_value;
+mod ports;
 mod reader;
 mod section;
 mod value;
 
+pub use ports::parse as open_ports;
 pub(crate) use reader::{ReadText, read};
 pub(crate) use section::Gaps;
 

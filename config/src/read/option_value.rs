@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::value::{required, without_comment};
+use crate::config::Firewall;
 use crate::diagnostics::{Diagnostics, OptionFault, ValueFault};
 use crate::directives::Directive;
 use crate::lex::{Piece, is_blank};
-use crate::names::{FileName, InterfaceName, UserName};
+use crate::names::{FileName, InterfaceName, TableName, UserName};
 use crate::text::Excerpt;
 use crate::warnings::Warning;
 
@@ -102,6 +103,23 @@ pub(super) fn word<T: Copy>(
     let text = Excerpt::new(bytes);
     diagnostics.option(OptionFault::UnknownWord { directive, text, nearest }, value);
     None
+}
+
+/// Reads a firewall: `nft`, or `nft`, the family `inet` and the name of a table.
+pub(super) fn firewall(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Firewall> {
+    let value = without_comment(Directive::Firewall, value, diagnostics)?;
+    let text = String::from_utf8_lossy(value.bytes());
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let firewall = match *words {
+        ["nft"] => Some(Firewall::Guard),
+        ["nft", "inet", name] => TableName::new(name).map(Firewall::Admit),
+        _ => None,
+    };
+    if firewall.is_none() {
+        let text = Excerpt::new(value.bytes());
+        diagnostics.option(OptionFault::BadFirewall { text }, value);
+    }
+    firewall
 }
 
 /// Returns the value of a directive that needs one. It may contain a `#`, but not after a blank.

@@ -72,6 +72,8 @@ struct Reader<'a> {
     diagnostics: Diagnostics,
     section: Section<'a>,
     options: Options,
+    /// Whether a line of `[options]` may have been meant as any directive.
+    has_unread_options: bool,
     /// The last line of each directive in all sections `[options]`.
     entries: Entries<'a>,
     doors: Vec<DoorConfig>,
@@ -265,10 +267,22 @@ impl<'a> Reader<'a> {
         self.forgive_absence();
     }
 
-    /// The door may lack a directive only because its line cannot be read; that line is reported.
+    /// Reports the first door whose ports nothing opens.
+    fn check_firewall(&mut self) {
+        if self.has_unread_options || self.entries.get(Directive::Firewall).is_some() {
+            return;
+        }
+        if let Some(open) = self.doors.iter().find_map(|door| door.open.as_ref()) {
+            self.diagnostics.line_at(LineFault::OpenWithoutFirewall, open.at);
+        }
+    }
+
+    /// The door, or the options, may lack a directive only because its line cannot be read; that line is reported.
     fn forgive_absence(&mut self) {
-        if let Section::Door(door) = &mut self.section {
-            door.is_fully_read = false;
+        match &mut self.section {
+            Section::Door(door) => door.is_fully_read = false,
+            Section::Options => self.has_unread_options = true,
+            Section::None | Section::NoneAndTold => {}
         }
     }
 
@@ -284,6 +298,7 @@ impl<'a> Reader<'a> {
         if self.door_count == 0 && self.diagnostics.errors() == 0 {
             self.diagnostics.warn_of_text(Warning::NoDoors);
         }
+        self.check_firewall();
         let config = Config { options: self.options, doors: self.doors };
         ReadText { config, gaps: self.gaps, diagnostics: self.diagnostics }
     }

@@ -30,7 +30,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    fn get(&self, directive: Directive) -> Option<Entry<'a>> {
+    pub(super) fn get(&self, directive: Directive) -> Option<Entry<'a>> {
         self.0.get(&directive).copied()
     }
 }
@@ -88,6 +88,7 @@ impl<'a> DoorSection<'a> {
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> (DoorConfig, Gaps) {
         if self.is_fully_read {
             self.check_commands(diagnostics);
+            self.check_open(diagnostics);
             let kinds = [Directive::Sequence, Directive::OneTimeSequences];
             if kinds.into_iter().all(|kind| self.entries.get(kind).is_none()) {
                 let door = Excerpt::new(self.name.bytes());
@@ -96,6 +97,25 @@ impl<'a> DoorSection<'a> {
         }
         let given = self.entries.0.keys().copied().collect();
         (self.config, Gaps { given, has_unread_lines: !self.is_fully_read })
+    }
+
+    /// Reports times of `Open` without it, or that contradict one another.
+    fn check_open(&self, diagnostics: &mut Diagnostics) {
+        if self.entries.get(Directive::Open).is_none() {
+            for directive in [Directive::OpenFor, Directive::OpenMax] {
+                if let Some(entry) = self.entries.get(directive) {
+                    diagnostics.line(LineFault::NothingToOpen { directive }, entry.at);
+                }
+            }
+        }
+        let lasts = self.config.open_for();
+        // If `Open_For` cannot be read, its value is unknown.
+        let is_known =
+            self.config.open_for.is_some() || self.entries.get(Directive::OpenFor).is_none();
+        if let Some(max) = self.config.open_max.as_ref().filter(|max| is_known && max.value < lasts)
+        {
+            diagnostics.line_at(LineFault::OpenMaxTooShort { max: max.value, lasts }, max.at);
+        }
     }
 
     /// Warns about commands that do not run as it seems; an empty command runs nothing.
@@ -133,7 +153,8 @@ impl<'a> DoorSection<'a> {
         {
             diagnostics.warn_at(Warning::StopForBothFamilies, Some(given.at));
         }
-        if [start, start_6, stop, stop_6].into_iter().all(Option::is_none) {
+        let opens = self.entries.get(Directive::Open).is_some();
+        if !opens && [start, start_6, stop, stop_6].into_iter().all(Option::is_none) {
             let door = Excerpt::new(self.name.bytes());
             diagnostics.warn(Warning::NoCommand { door }, self.name);
         }

@@ -85,7 +85,7 @@ fn turned_round(protocol: Piece<'_>, port: Piece<'_>) -> Option<String> {
     Some(format!("{port}:{protocol}"))
 }
 
-fn port(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Port> {
+pub(super) fn port(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Port> {
     if part.is_empty() {
         diagnostics.value(ValueFault::MissingPort, part);
         return None;
@@ -100,7 +100,7 @@ fn port(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Port> {
     Some(Port(number))
 }
 
-fn protocol(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Protocol> {
+pub(super) fn protocol(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Protocol> {
     let bytes = part.bytes();
     if bytes.eq_ignore_ascii_case(b"tcp") {
         return Some(Protocol::Tcp);
@@ -135,6 +135,28 @@ pub(super) fn seconds(
         diagnostics.value(ValueFault::ZeroSeconds { directive }, value);
         return None;
     }
+    Some(seconds)
+}
+
+/// Reads a number of seconds, or of another unit with its letter; at least 1 second.
+pub(super) fn duration(
+    directive: Directive,
+    value: Piece<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Seconds> {
+    let value = without_comment(directive, value, diagnostics)?;
+    let units: [(&[u8], u32); 4] = [(b"s", 1), (b"m", 60), (b"h", 3600), (b"d", 86_400)];
+    let bytes = value.bytes();
+    let with_unit =
+        units.iter().find_map(|(unit, seconds)| Some((bytes.strip_suffix(*unit)?, seconds)));
+    let (number, unit) = with_unit.unwrap_or((bytes, &1));
+    let seconds =
+        decimal(number).and_then(|number| number.checked_mul(*unit)).and_then(Seconds::new);
+    let Some(seconds) = seconds.filter(|seconds| seconds.get() > 0) else {
+        let text = Excerpt::new(bytes);
+        diagnostics.value(ValueFault::BadDuration { directive, text }, value);
+        return None;
+    };
     Some(seconds)
 }
 
