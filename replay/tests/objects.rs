@@ -78,7 +78,7 @@ fn the_objects_are_the_lines_of_the_transcript() {
     }
     // Those of the last four need a limit, or another program than cases are for.
     let mut known = schema.names("event");
-    let skipped = ["merged", "already-open", "cooldown"];
+    let skipped = ["merged", "already-open", "cooldown", "at-max", "admitted", "admission-ended"];
     for rare in
         ["refused", "evicted", "command-too-long", "filter-refused"].into_iter().chain(skipped)
     {
@@ -91,7 +91,7 @@ fn the_objects_are_the_lines_of_the_transcript() {
 /// Packets make everything happen that time does not, and are told as Wireshark counts.
 #[test]
 fn the_packet_that_made_it_happen_is_named() {
-    let due = ["sequence-timeout", "command-timeout", "stop-command", "summary"];
+    let due = ["admission-ended", "sequence-timeout", "command-timeout", "stop-command", "summary"];
     for case in replayed() {
         for object in objects(&replay(&case, &["-q", "--format", "json"])) {
             let event = object["event"].as_str().unwrap_or("summary");

@@ -56,6 +56,8 @@ fn effect(one: &Explanation) -> Option<Effect> {
     Some(match one.verdict {
         Verdict::Stage { stage, .. } => Effect::StageReached { client, door, stage },
         Verdict::Opened => Effect::Opened { client, door },
+        Verdict::Admitted { lasts } => Effect::Admit { client, door, lasts },
+        Verdict::AdmissionEnded => Effect::AdmissionEnded { client, door },
         Verdict::Command(phase) => Effect::RunCommand { run, client, door, phase },
         Verdict::SequenceTimedOut { stage, .. } => Effect::SequenceTimedOut { client, door, stage },
         Verdict::CommandTimedOut => Effect::CommandTimedOut { client, door },
@@ -144,6 +146,8 @@ fn check_attempts(said: &Said) {
                 | Why::OtherDestination
                 | Why::Retransmission { .. },
             )
+            | Verdict::Admitted { .. }
+            | Verdict::AdmissionEnded
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }

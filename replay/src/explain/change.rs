@@ -60,6 +60,8 @@ impl<X: OwnEffect> Change<'_, X> {
                 Verdict::Refused
             }
             Effect::OpeningSkipped { why, .. } => Verdict::Skipped(why),
+            Effect::Admit { lasts, .. } => Verdict::Admitted { lasts },
+            Effect::AdmissionEnded { .. } => Verdict::AdmissionEnded,
             Effect::RunCommand { phase, .. } => Verdict::Command(phase),
             Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
@@ -71,8 +73,10 @@ impl<X: OwnEffect> Change<'_, X> {
             Effect::CommandFailed { .. } | Effect::ReloadRefused | Effect::Own(_) => return None,
         };
         // An open door may close when the client is at its next attempt already.
-        let is_of_opening =
-            matches!(verdict, Verdict::CommandTimedOut | Verdict::Command(Phase::Stop));
+        let is_of_opening = matches!(
+            verdict,
+            Verdict::CommandTimedOut | Verdict::AdmissionEnded | Verdict::Command(Phase::Stop)
+        );
         let attempt = track.attempt.filter(|_| !is_of_opening || track.pending().is_none());
         Some((attempt, verdict))
     }

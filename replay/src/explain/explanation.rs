@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use knock_engine::Undecodable;
 use knock_engine::{
-    DoorId, FlagRule, Knock, Packet, Phase, Skip, Stage, TcpFlags, Timestamp, Transport,
+    DoorId, FlagRule, Knock, Packet, Phase, Seconds, Skip, Stage, TcpFlags, Timestamp, Transport,
 };
 
 use crate::session::names::PacketId;
@@ -103,6 +103,13 @@ pub enum Verdict {
         /// In how long, in milliseconds.
         millis: u32,
     },
+    /// The client may reach the ports of the door.
+    Admitted {
+        /// For how long from now on.
+        lasts: Seconds,
+    },
+    /// It may not any more.
+    AdmissionEnded,
     /// A command would run.
     Command(Phase),
     /// The attempt took too long.
@@ -253,6 +260,9 @@ impl Verdict {
             Self::Skipped(Skip::Merged) => "merged",
             Self::Skipped(Skip::AlreadyOpen) => "already-open",
             Self::Skipped(Skip::Cooldown) => "cooldown",
+            Self::Skipped(Skip::AtMax) => "at-max",
+            Self::Admitted { .. } => "admitted",
+            Self::AdmissionEnded => "admission-ended",
             Self::Command(Phase::Start) => "start-command",
             Self::Command(Phase::Stop) => "stop-command",
             Self::SequenceTimedOut { .. } => "sequence-timeout",

@@ -255,6 +255,8 @@ impl Fields {
             }
             Verdict::Ignored(Why::OtherAttempt { door }) => Self { other_door: Some(door), ..none },
             Verdict::Opened
+            | Verdict::Admitted { .. }
+            | Verdict::AdmissionEnded
             | Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)

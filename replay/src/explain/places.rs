@@ -107,6 +107,21 @@ impl Places {
         self.one(door, |door| at(door.cmd_timeout.as_ref()), default)
     }
 
+    /// Returns the line of `Open`.
+    #[must_use]
+    pub fn open(&self, door: DoorId) -> Vec<ConfigLine> {
+        self.one(door, |door| at(door.open.as_ref()), "no open".to_owned())
+    }
+
+    /// Returns the line of `Open_For`, and that of `Open_Max` if there is one.
+    #[must_use]
+    pub fn open_for(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
+        let mut lines = self.one(door, |door| at(door.open_for.as_ref()), default);
+        let max = self.doors.get(door.index()).and_then(|door| at(door.open_max.as_ref()));
+        lines.extend(max.map(|max| self.line(max)));
+        lines
+    }
+
     /// Returns the line of the command that runs in a phase, for a client of that family.
     #[must_use]
     pub fn command(&self, door: DoorId, phase: Phase, is_ipv6: bool) -> Vec<ConfigLine> {

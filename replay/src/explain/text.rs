@@ -196,8 +196,11 @@ const PLAIN: Style = Style::new();
 
 const fn style_of(verdict: &Verdict) -> Style {
     match verdict {
-        Verdict::Stage { .. } | Verdict::Opened => GOOD,
-        Verdict::Command(_) | Verdict::CommandTimedOut | Verdict::OneTimeUsed { .. } => PLAIN,
+        Verdict::Stage { .. } | Verdict::Opened | Verdict::Admitted { .. } => GOOD,
+        Verdict::AdmissionEnded
+        | Verdict::Command(_)
+        | Verdict::CommandTimedOut
+        | Verdict::OneTimeUsed { .. } => PLAIN,
         Verdict::Refused
         | Verdict::SequenceTimedOut { .. }
         | Verdict::Evicted { .. }

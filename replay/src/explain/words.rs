@@ -47,9 +47,14 @@ impl Words<'_> {
             Verdict::Skipped(why) => match why {
                 Skip::Merged => "merged with the opening that waits for the running command",
                 Skip::AlreadyOpen => "already open, ignored (On_Reknock = ignore)",
+                Skip::AtMax => "already admitted for as long as Open_Max allows, ignored",
                 Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
             }
             .to_owned(),
+            Verdict::Admitted { lasts } => {
+                format!("admit to {} for {} s", self.ports(one.door), lasts.get())
+            }
+            Verdict::AdmissionEnded => "admission ended".to_owned(),
             Verdict::Command(phase) => self.command(one, phase),
             Verdict::SequenceTimedOut { stage, expected } => {
                 let missing = expected
@@ -191,6 +196,8 @@ impl Words<'_> {
             | Verdict::Stage { late: Some(_), .. }
             | Verdict::Ignored(Why::Late(_)) => self.seq_timeout(one.door),
             Verdict::CommandTimedOut => self.cmd_timeout(one.door),
+            Verdict::Admitted { .. } => self.places.open(one.door),
+            Verdict::AdmissionEnded => self.open_for(one.door),
             Verdict::Void { .. }
             | Verdict::Ignored(
                 Why::OtherPort { .. }
@@ -218,6 +225,18 @@ impl Words<'_> {
                 Why::Retransmission { .. } | Why::SecondTry { .. } | Why::Unreadable(_),
             ) => Vec::new(),
         }
+    }
+
+    /// Returns the ports that a door opens.
+    pub(crate) fn ports(&self, door: DoorId) -> String {
+        let admission = self.door_at(door).admission.as_ref();
+        admission.map_or_else(String::new, |admission| admission.ports.to_string())
+    }
+
+    /// Returns the line of `Open_For`, and that of `Open_Max`, if there is one.
+    pub(crate) fn open_for(&self, door: DoorId) -> Vec<ConfigLine> {
+        let lasts = self.door_at(door).admission.as_ref().map_or(0, |one| one.lasts.get());
+        self.places.open_for(door, format!("no open_for: {lasts} seconds by default"))
     }
 
     /// Returns the line of `Cmd_Timeout`.

@@ -330,6 +330,8 @@ const fn is_of_opening(verdict: &Verdict) -> bool {
             | Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)
+            | Verdict::Admitted { .. }
+            | Verdict::AdmissionEnded
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
@@ -368,6 +370,8 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         | Verdict::Refused
         | Verdict::Skipped(_)
         | Verdict::SequenceTimedOut { .. }
+        | Verdict::Admitted { .. }
+        | Verdict::AdmissionEnded
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }
         | Verdict::DoorChanged { .. }

@@ -19,6 +19,7 @@ mod live;
 mod manual;
 mod objects;
 mod one_time;
+mod open;
 mod privileges;
 mod progress;
 mod report;

@@ -91,6 +91,10 @@ impl Decision {
         };
         let decided = match (change.what(), change.kind()) {
             (What::SequenceTimedOut, Kind::Moved) => lines(&|words, door| words.seq_timeout(door)),
+            (What::Admitted(..), _) => lines(&|words, door| words.places.open(door))
+                .or_else(|| lines(&|words, door| words.open_for(door))),
+            (What::AdmissionEnded, Kind::Moved) => lines(&|words, door| words.open_for(door)),
+            (What::AdmissionEnded, _) => lines(&|words, door| words.places.open(door)),
             (What::StartCommand(_), Kind::Changed) => command(Phase::Start),
             (What::StartCommand(_), _) if runs(Phase::Start) != [true; 2] => command(Phase::Start),
             (What::StopCommand(_), Kind::Changed) => command(Phase::Stop),
@@ -111,7 +115,10 @@ impl Decision {
                 _,
             ) => None,
         };
-        let closes = matches!(change.what(), What::StopCommand(_) | What::CommandTimedOut);
+        let closes = matches!(
+            change.what(),
+            What::StopCommand(_) | What::CommandTimedOut | What::AdmissionEnded
+        );
         decided.unwrap_or(if closes { Self::Opening } else { Self::Packets })
     }
 }

@@ -100,6 +100,8 @@ impl Divergence {
             Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)
+            | Verdict::Admitted { .. }
+            | Verdict::AdmissionEnded
             | Verdict::CommandTimedOut
             | Verdict::Evicted { .. }
             | Verdict::SequenceChanged { .. }
@@ -116,7 +118,9 @@ impl Divergence {
 const fn tells(verdict: &Verdict) -> bool {
     !matches!(
         verdict,
-        Verdict::Command(_)
+        Verdict::Admitted { .. }
+            | Verdict::AdmissionEnded
+            | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
@@ -133,6 +137,8 @@ fn stage(verdict: &Verdict) -> Option<Stage> {
         | Verdict::Refused
         | Verdict::Skipped(_)
         | Verdict::Command(_)
+        | Verdict::Admitted { .. }
+        | Verdict::AdmissionEnded
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }
         | Verdict::SequenceChanged { .. }

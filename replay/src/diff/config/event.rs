@@ -15,6 +15,10 @@ pub(super) enum What {
     Opened,
     /// The door stayed shut at the limit.
     Refused,
+    /// The client may reach these ports for so many seconds.
+    Admitted(String, u32),
+    /// It may not any more.
+    AdmissionEnded,
     /// This command would run when the door opens.
     StartCommand(Vec<u8>),
     /// The attempt took too long.
@@ -29,11 +33,12 @@ impl What {
     /// Returns what an effect shows outside; `None` if it is only on the way, or why something did not
     /// happen.
     fn of(effect: &Effect, doors: &Doors) -> Option<Self> {
-        const SHOWN: [(EffectKind, What); 4] = [
+        const SHOWN: [(EffectKind, What); 5] = [
             (EffectKind::Opened, What::Opened),
             (EffectKind::OpeningRefused, What::Refused),
             (EffectKind::SequenceTimedOut, What::SequenceTimedOut),
             (EffectKind::CommandTimedOut, What::CommandTimedOut),
+            (EffectKind::AdmissionEnded, What::AdmissionEnded),
         ];
         if let Effect::RunCommand { client, door, phase, .. } = *effect {
             let mut text = Vec::new();
@@ -45,6 +50,11 @@ impl What {
                 Phase::Stop => Self::StopCommand(text),
             });
         }
+        if let Effect::Admit { door, lasts, .. } = *effect {
+            let admission = doors.door(door).admission.as_ref();
+            let ports = admission.map_or_else(String::new, |one| one.ports.to_string());
+            return Some(Self::Admitted(ports, lasts.get()));
+        }
         let kind = effect.kind();
         SHOWN.into_iter().find(|(shown, _)| *shown == kind).map(|(_, what)| what)
     }
@@ -54,7 +64,12 @@ impl What {
         match self {
             Self::StartCommand(text) => Some((Phase::Start, text)),
             Self::StopCommand(text) => Some((Phase::Stop, text)),
-            Self::Opened | Self::Refused | Self::SequenceTimedOut | Self::CommandTimedOut => None,
+            Self::Opened
+            | Self::Refused
+            | Self::Admitted(..)
+            | Self::AdmissionEnded
+            | Self::SequenceTimedOut
+            | Self::CommandTimedOut => None,
         }
     }
 }

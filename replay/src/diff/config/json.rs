@@ -160,6 +160,8 @@ fn difference<'a>(change: &Change, outcome: &'a Outcome) -> Difference<'a> {
             What::Opened => "opened",
             What::Refused => "refused",
             What::StartCommand(_) => "start-command",
+            What::Admitted(..) => "admitted",
+            What::AdmissionEnded => "admission-ended",
             What::SequenceTimedOut => "sequence-timeout",
             What::CommandTimedOut => "command-timeout",
             What::StopCommand(_) => "stop-command",

@@ -181,6 +181,8 @@ pub(super) fn words(what: &What) -> String {
         What::Refused => {
             "not opened: busy, too many commands and open doors are pending".to_owned()
         }
+        What::Admitted(ports, seconds) => format!("admit to {ports} for {seconds} s"),
+        What::AdmissionEnded => "admission ended".to_owned(),
         What::SequenceTimedOut => "sequence timeout".to_owned(),
         What::CommandTimedOut => "command timeout".to_owned(),
         What::StartCommand(text) | What::StopCommand(text) => {
@@ -218,8 +220,11 @@ pub(super) fn summary(outcome: &Outcome, reading: &ReadingDone) -> Vec<String> {
 /// Returns how many changes there are of each kind, in words.
 fn counts(outcome: &Outcome) -> Vec<String> {
     type Of = fn(&What) -> bool;
-    let things: [(&str, &str, Of); 3] = [
+    let things: [(&str, &str, Of); 4] = [
         ("opening", "openings", |what| matches!(what, What::Opened | What::Refused)),
+        ("admission", "admissions", |what| {
+            matches!(what, What::Admitted(..) | What::AdmissionEnded)
+        }),
         ("command", "commands", |what| {
             matches!(what, What::StartCommand(_) | What::StopCommand(_))
         }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use knock_compat::Rules;
 use knock_config::Span;
-use knock_engine::DoorId;
+use knock_engine::{DoorId, OpenPorts};
 
 use crate::explain::Whom;
 
@@ -70,6 +70,8 @@ pub(super) enum Claim {
     OpensTimes { which: Which, count: Count },
     /// A door closes.
     Closes { which: Which, after: Option<Duration> },
+    /// A client is let in to these ports, for so long.
+    Admits { whom: Whom, ports: Option<OpenPorts>, lasts: Option<Duration> },
     /// A command runs so often.
     Runs { command: Vec<u8>, count: Count },
     /// No packet is admitted.
@@ -141,7 +143,7 @@ impl Claim {
             | Self::StaysShut { which }
             | Self::OpensTimes { which, .. }
             | Self::Closes { which, .. } => Some(which),
-            Self::Runs { .. } | Self::NothingAdmitted => None,
+            Self::Admits { .. } | Self::Runs { .. } | Self::NothingAdmitted => None,
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use knock_compat::{Effect, Rules};
-use knock_engine::{Commands, DoorId, Doors, Knock, Packet, Phase, Stage, Timestamp};
+use knock_engine::{
+    Commands, DoorId, Doors, Knock, OpenPorts, Packet, Phase, Seconds, Stage, Timestamp,
+};
 
 use super::claim::{Assertion, Claim, Meant, Which};
 use crate::explain::Whom;
@@ -49,6 +52,15 @@ pub(super) struct Closing {
     pub(super) opened: Option<Moment>,
 }
 
+/// A client that was let in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admitted {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) lasts: Seconds,
+    pub(super) packet: Option<PacketId>,
+}
+
 /// A command that ran.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
@@ -81,6 +93,8 @@ pub(super) struct Facts {
     /// It is not known of some opening or closing how long it took.
     pub(super) is_uncertain: bool,
     pub(super) closings: Vec<Closing>,
+    /// Clients that are meant and were let in, whatever to and however long.
+    pub(super) admitted: Vec<Admitted>,
     pub(super) runs: Vec<Run>,
     /// The command that ran and is most like the one that is looked for.
     pub(super) alike: Option<(usize, Vec<u8>, Run)>,
@@ -164,6 +178,7 @@ pub(super) struct Evidence {
     of_door: Vec<Places>,
     of_any: Places,
     of_commands: Vec<usize>,
+    of_admissions: Vec<usize>,
     /// Those whose report says what packets there were.
     of_packets: Places,
     /// The first knocks of attempts whose time is limited.
@@ -173,6 +188,8 @@ pub(super) struct Evidence {
     /// The openings of doors that are to close again, the oldest first.
     open: HashMap<(IpAddr, DoorId), VecDeque<Moment>>,
     open_count: usize,
+    /// When clients were let in that still are, of at most [`FOLLOWED`].
+    let_in: HashMap<(IpAddr, DoorId), Moment>,
     /// Some opening could not be remembered.
     has_lost_openings: bool,
     needs_openings: bool,
@@ -195,6 +212,8 @@ impl Evidence {
             of_door: vec![Places::default(); doors.len()],
             of_any: Places::default(),
             of_commands: Vec::new(),
+            of_admissions: Vec::new(),
+            let_in: HashMap::new(),
             of_packets: Places::default(),
             timed: Attempts::default(),
             unwanted: Attempts::default(),
@@ -219,6 +238,7 @@ impl Evidence {
                     evidence.needs_openings = true;
                     evidence.of_doors(place, which);
                 }
+                Claim::Admits { .. } => evidence.of_admissions.push(place),
                 Claim::Runs { .. } => {
                     evidence.needs_openings = true;
                     evidence.of_commands.push(place);
@@ -279,6 +299,11 @@ impl Evidence {
             self.opened(Opening { client, door, at: timed.at, packet, began });
         } else if let Effect::RunCommand { phase, .. } = effect {
             self.ran(doors, (client, door), phase, moment);
+        } else if let Effect::Admit { lasts, .. } = effect {
+            self.let_in(doors, Admitted { client, door, lasts, packet }, moment);
+        } else if let Effect::AdmissionEnded { .. } = effect {
+            let opened = self.let_in.remove(&(client, door));
+            self.closed(Closing { client, door, at: timed.at, opened });
         } else if let Effect::CommandTimedOut { .. } = effect {
             let opened = self.oldest(client, door);
             self.closed(Closing { client, door, at: timed.at, opened });
@@ -387,6 +412,31 @@ impl Evidence {
         for &place in of_commands.iter() {
             if let Some((Claim::Runs { command, .. }, facts)) = cases.get_mut(place) {
                 facts.ran(command, text, run);
+            }
+        }
+    }
+
+    fn let_in(&mut self, doors: &Doors, admitted: Admitted, moment: Moment) {
+        let Self { cases, of_admissions, let_in, needs_openings, .. } = self;
+        if *needs_openings && let_in.len() < FOLLOWED {
+            let_in.entry((admitted.client, admitted.door)).or_insert(moment);
+        }
+        let opened = doors.door(admitted.door).admission.as_ref().map(|one| &one.ports);
+        for &place in of_admissions.iter() {
+            let Some((Claim::Admits { whom, ports, lasts }, facts)) = cases.get_mut(place) else {
+                continue;
+            };
+            if !whom.contains(admitted.client) {
+                continue;
+            }
+            let are_open = |wanted: &OpenPorts| opened.is_some_and(|opened| opened.contain(wanted));
+            let are_right = ports.as_ref().is_none_or(are_open);
+            let seconds = Duration::from_secs(admitted.lasts.get().into());
+            if are_right && lasts.is_none_or(|lasts| lasts == seconds) {
+                facts.count = facts.count.saturating_add(1);
+            }
+            if facts.admitted.len() < NAMED {
+                facts.admitted.push(admitted);
             }
         }
     }

@@ -8,7 +8,7 @@ use knock_compat::Rules;
 use knock_config::Wording;
 use knock_config::text::printable;
 use knock_engine::address;
-use knock_engine::{Counts, DoorId, Phase};
+use knock_engine::{Counts, DoorId, OpenPorts, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
@@ -61,6 +61,8 @@ impl Findings<'_> {
                 let holds = if after.is_some() { facts.in_time > 0 } else { facts.count > 0 };
                 (!holds).then(|| self.not_closed(which, *after, facts))
             }
+            Claim::Admits { whom, ports, lasts } => (facts.count == 0)
+                .then(|| self.not_admitted((*whom, ports.as_ref(), *lasts), facts)),
             Claim::Runs { command: _, count } => {
                 (!count.holds(facts.count)).then(|| self.not_run(*count, facts))
             }
@@ -281,10 +283,39 @@ impl Findings<'_> {
         let Opening { client, door, packet, .. } = *opening;
         let (name, packet) = (self.words.door(door), self.packet(packet));
         let client_text = address::text(client);
-        let has_command = self.words.doors.door(door).commands.of(Phase::Stop, client).is_some();
-        let label = if has_command { "assertion failed" } else { "there is no stop command" };
+        let that = self.words.doors.door(door);
+        let closes = that.commands.of(Phase::Stop, client).is_some() || that.admission.is_some();
+        let label = if closes { "assertion failed" } else { "there is no stop command" };
         Wording::new(message, label)
             .note(format!("{packet} opened door `{name}` for {client_text}"))
+    }
+
+    fn not_admitted(
+        &self,
+        (whom, ports, lasts): (Whom, Option<&OpenPorts>, Option<Duration>),
+        facts: &Facts,
+    ) -> Wording {
+        let to = ports.map_or_else(String::new, |ports| format!(" to {ports}"));
+        let lasts = lasts.map_or_else(String::new, |lasts| format!(" for {}", in_seconds(lasts)));
+        let message = format!("{whom} is not admitted{to}{lasts}");
+        let Some(first) = facts.admitted.first() else {
+            let help = "see why with a line `must open`";
+            return Wording::new(message, "no door admits it").help(help);
+        };
+        let admitted = facts.admitted.iter().map(|one| {
+            format!(
+                "{} makes door `{}` admit {} to {} for {} s",
+                self.packet(one.packet),
+                self.words.door(one.door),
+                address::text(one.client),
+                self.words.ports(one.door),
+                one.lasts.get()
+            )
+        });
+        let note: Vec<String> = admitted.collect();
+        let label =
+            format!("admitted to {} for {} s", self.words.ports(first.door), first.lasts.get());
+        Wording::new(message, label).note(note.join("\n"))
     }
 
     fn closed(&self, closing: &Closing) -> String {

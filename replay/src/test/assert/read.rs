@@ -11,7 +11,7 @@ use knock_config::lex::{Line, Piece, Text};
 use knock_config::text::shown;
 use knock_config::{Excerpt, Severity, Wording};
 use knock_config::{Refusal, Unreadable, Waits, read_configuration};
-use knock_engine::{DoorId, Doors};
+use knock_engine::{DoorId, Doors, OpenPorts};
 use knock_guard::Modes;
 
 use super::claim::{Assertion, Assertions, Claim, Count, Meant, Settings, Which};
@@ -27,7 +27,8 @@ pub const MAX_ASSERTIONS: usize = 10_000;
 const LINE_MAX: usize = 65_536;
 
 /// The words that a line can begin with.
-const FIRST_WORDS: [&str; 10] = [
+const FIRST_WORDS: [&str; 11] = [
+    "admits",
     "must",
     "opens",
     "closes",
@@ -143,6 +144,7 @@ impl Reader<'_> {
             b"must" => self.must(first, &mut words)?,
             b"opens" => self.opens(first, &mut words)?,
             b"closes" => self.closes(first, &mut words)?,
+            b"admits" => admits(first, &mut words)?,
             b"runs" => {
                 let command = command(first, &mut words)?;
                 let count = times(&mut words)?.unwrap_or(Count::AtLeast(1));
@@ -171,8 +173,7 @@ impl Reader<'_> {
 
     fn no_assertion<'a>(&self, first: Piece<'a>) -> Fault<'a> {
         let shown = Excerpt::new(first.bytes());
-        let label =
-            "expected `must open`, `must not open`, `opens`, `closes`, `runs` or `does not run`";
+        let label = "expected `must open`, `must not open`, `opens`, `closes`, `admits`, `runs` or `does not run`";
         let wording = Wording::new(format!("`{shown}` begins no assertion"), label);
         fault(first, helped(wording, self.faults.nearest(first.bytes(), FIRST_WORDS)))
     }
@@ -314,6 +315,32 @@ impl Reader<'_> {
 
 fn twice(word: Piece<'_>) -> Fault<'_> {
     fault(word, Wording::new("this is said twice", "a second time").help("remove one"))
+}
+
+/// Reads `admits WHO [to PORTS] [for T]` after its first word.
+fn admits<'a>(first: Piece<'a>, words: &mut Words<'a>) -> Result<Claim, Fault<'a>> {
+    let whom = client(first, words)?;
+    let (mut open_ports, mut lasts) = (None, None);
+    while let Some(word) = words.next() {
+        match word.bytes() {
+            b"to" if open_ports.is_some() => return Err(twice(word)),
+            b"to" => open_ports = Some(ports(word, words)?),
+            b"for" if lasts.is_some() => return Err(twice(word)),
+            b"for" => lasts = Some(words.length(word)?),
+            _ => return Err(unknown(word, &["to", "for"])),
+        }
+    }
+    Ok(Claim::Admits { whom, ports: open_ports, lasts })
+}
+
+/// Reads ports as `Open` has them.
+fn ports<'a>(behind: Piece<'a>, words: &mut Words<'a>) -> Result<OpenPorts, Fault<'a>> {
+    let word = words.expect(behind, "ports, such as `tcp/22`")?;
+    knock_config::open_ports(word).ok_or_else(|| {
+        let message = format!("`{}` is not a list of ports", Excerpt::new(word.bytes()));
+        let wording = Wording::new(message, "expected ports");
+        fault(word, wording.help("write them as in `Open`, without blanks, such as `tcp/22,443`"))
+    })
 }
 
 /// Reads one of these words.
