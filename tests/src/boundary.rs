@@ -7,9 +7,9 @@ use std::num::NonZeroU32;
 
 use knock_config as config;
 use knock_engine::{
-    Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Limits, Listening,
-    OnReknock, OneTimeLine, OneTimeSequences, Packet, Port, Protocol, Seconds, Sequence, Target,
-    TcpFlags, TcpHeader, Transport,
+    Admission, Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Limits,
+    Listening, OnReknock, OneTimeLine, OneTimeSequences, OpenPorts, Packet, Port, PortRange,
+    Protocol, Seconds, Sequence, Target, TcpFlags, TcpHeader, Transport,
 };
 
 use crate::generators::Conf;
@@ -81,6 +81,12 @@ pub fn door(door: &model::Door) -> Door {
             stop_6: command(&door.stop_6),
         },
         cmd_timeout: seconds(door.cmd_timeout_s),
+        admission: door.admission.as_ref().map(|one| Admission {
+            ports: OpenPorts::new(one.ports.iter().copied().map(range).collect())
+                .expect("they do not overlap"),
+            lasts: seconds(one.lasts_s),
+            max: one.max_s.map(seconds),
+        }),
         on_reknock: match door.on_reknock {
             model::OnReknock::Extend => OnReknock::Extend,
             model::OnReknock::Separate => OnReknock::Separate,
@@ -88,6 +94,14 @@ pub fn door(door: &model::Door) -> Door {
         },
         seq_cooldown: door.seq_cooldown_s.map(seconds),
     }
+}
+
+fn range((protocol, first, last): (model::Protocol, u16, u16)) -> PortRange {
+    let protocol = match protocol {
+        model::Protocol::Tcp => Protocol::Tcp,
+        model::Protocol::Udp => Protocol::Udp,
+    };
+    PortRange::new(protocol, Port(first), Port(last)).expect("the tests' ranges are valid")
 }
 
 /// The number of the last line of every sequence file, plus 1.

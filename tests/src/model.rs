@@ -11,6 +11,7 @@
 //!   starts, and a stop command due at once runs before the next packet.
 //! - In a replay every line of one-time sequences is marked at once. Otherwise its sequence is used at once,
 //!   but the door opens only when the line is marked.
+//! - An admission ends after everything else that is due at that moment.
 //! - A moment that does not fit in 64 bits of nanoseconds is the last one that does.
 //! - Only a SYN with a number other than 0 is, or has, a retransmission.
 //! - There is no limit on the number of attempts, unless one is set.
@@ -23,8 +24,8 @@ pub mod text;
 mod tests;
 
 pub use input::{
-    ACK, CWR, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST, SYN, Sequences,
-    Setting, Transport, URG, is_of_a_host,
+    ACK, Admission, CWR, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST, SYN,
+    Sequences, Setting, Transport, URG, is_of_a_host,
 };
 pub use state::ModelState;
 

@@ -6,6 +6,7 @@
 //! and by the model. It has no clock, no thread and no other source of chance, so a seed and a commit are
 //! enough to reproduce a failure.
 
+mod admission;
 mod broken;
 mod client;
 mod honest_run;

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::model::{ACK, Door, FIN, Knock, OnReknock, PSH, Protocol, RST, SYN, Sequences, URG};
+use crate::model::{
+    ACK, Door, FIN, Knock, OnReknock, PSH, Protocol, RST, SYN, Sequences, URG, text,
+};
 
 /// The files that make up a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +53,15 @@ pub fn style() -> impl Strategy<Value = Style> {
 pub fn conf(doors: &[Door], style: &Style) -> Conf {
     let mut writer = Writer { style, taken: 0, lines: vec![], sequence_files: vec![] };
     let options_last = writer.one_in(3);
+    let opens = doors.iter().any(|door| door.admission.is_some());
     if !options_last {
-        writer.options();
+        writer.options(opens);
     }
     for door in doors {
         writer.door(door);
     }
     if options_last {
-        writer.options();
+        writer.options(opens);
     }
     let end = if writer.one_in(8) { "\r\n" } else { "\n" };
     let mut text = writer.lines.join(end.as_bytes());
@@ -125,11 +128,15 @@ impl Writer<'_> {
         self.lines.push([start.as_bytes(), value, after.as_bytes()].concat());
     }
 
-    fn options(&mut self) {
-        if self.one_in(4) {
+    fn options(&mut self, opens: bool) {
+        if self.one_in(4) && !opens {
             return;
         }
         self.head(b"options");
+        if opens {
+            let firewall = self.pick(&["nft", "nft inet filter"]);
+            self.put("Firewall", firewall.as_bytes());
+        }
         if self.one_in(3) {
             self.put("Interface", b"eth7");
         }
@@ -166,6 +173,11 @@ impl Writer<'_> {
         items.extend(door.stop_6.iter().map(|stop_6| ("Stop_Command_6", stop_6.clone())));
         if door.cmd_timeout_s != 10 || self.one_in(2) {
             items.push(("Cmd_Timeout", door.cmd_timeout_s.to_string().into()));
+        }
+        if let Some(admission) = &door.admission {
+            items.push(("Open", text::ports(&admission.ports).into()));
+            items.push(("Open_For", duration(admission.lasts_s).into()));
+            items.extend(admission.max_s.map(|max_s| ("Open_Max", duration(max_s).into())));
         }
         items.extend(on_reknock(door).map(|word| ("On_Reknock", word.into())));
         if let Some(seconds) = door.seq_cooldown_s {
@@ -264,6 +276,11 @@ impl Writer<'_> {
 }
 
 /// Returns the word for what an opening of an open door does, if it is not the default.
+/// Returns a duration, with a unit if it is one of minutes.
+fn duration(seconds: u32) -> String {
+    if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { seconds.to_string() }
+}
+
 const fn on_reknock(door: &Door) -> Option<&'static str> {
     match door.on_reknock {
         OnReknock::Extend => None,

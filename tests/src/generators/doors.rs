@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use super::address;
-use crate::model::{ACK, Door, FIN, Knock, OnReknock, PSH, RST, SYN, Sequences, URG};
+use crate::model::{
+    ACK, Admission, Door, FIN, Knock, OnReknock, PSH, Protocol, RST, SYN, Sequences, URG,
+};
 
 /// The most doors of a case.
 pub(super) const DOORS_MAX: usize = 5;
@@ -47,6 +49,7 @@ struct DoorPlan {
     target: Option<IpAddr>,
     commands: CommandPlan,
     reknock: (OnReknock, Option<u32>),
+    admission: Option<Admission>,
     /// Whether the door hears the same packets as the one before, and times out at the same time.
     is_alike: bool,
 }
@@ -61,11 +64,11 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
         flags(),
         option::weighted(0.15, target()),
         command_plan(),
-        (reknock(), prop::bool::weighted(0.3)),
+        (reknock(), option::weighted(0.2, admission()), prop::bool::weighted(0.3)),
     )
         .prop_map(
             |(name, sequence, one_time, seq_timeout_s, flags, target, commands, rest)| {
-                let (reknock, is_alike) = rest;
+                let (reknock, admission, is_alike) = rest;
                 DoorPlan {
                     name,
                     sequence,
@@ -75,6 +78,7 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
                     target,
                     commands,
                     reknock,
+                    admission,
                     is_alike,
                 }
             },
@@ -110,6 +114,7 @@ impl DoorPlan {
             stop,
             stop_6,
             cmd_timeout_s,
+            admission: self.admission.clone(),
             on_reknock,
             seq_cooldown_s,
             ..Door::new(&name, sequences)
@@ -252,6 +257,14 @@ fn target() -> impl Strategy<Value = IpAddr> {
 }
 
 /// `On_Reknock` and `Seq_Cooldown`.
+fn admission() -> impl Strategy<Value = Admission> {
+    let ports = vec![(Protocol::Tcp, 22, 22), (Protocol::Udp, 5000, 5010)];
+    (1..=20_u32, option::weighted(0.5, 0..=20_u32)).prop_map(move |(lasts_s, more_s)| {
+        let max_s = more_s.map(|more_s| lasts_s + more_s);
+        Admission { ports: ports.clone(), lasts_s, max_s }
+    })
+}
+
 fn reknock() -> impl Strategy<Value = (OnReknock, Option<u32>)> {
     let on_reknock = prop_oneof![
         4 => Just(OnReknock::Extend),

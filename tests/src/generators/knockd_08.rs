@@ -134,7 +134,12 @@ pub fn case() -> impl Strategy<Value = Case> {
 
 /// Draws doors without the directives that knockd 0.8 does not know.
 fn old_doors() -> impl Strategy<Value = Vec<Door>> {
-    let old = |door| Door { on_reknock: OnReknock::Extend, seq_cooldown_s: None, ..door };
+    let old = |door| Door {
+        admission: None,
+        on_reknock: OnReknock::Extend,
+        seq_cooldown_s: None,
+        ..door
+    };
     doors().prop_map(move |doors| doors.into_iter().map(old).collect())
 }
 

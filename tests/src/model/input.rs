@@ -96,10 +96,23 @@ pub struct Door {
     pub stop_6: Option<Vec<u8>>,
     /// Seconds from the end of the start command to the stop command.
     pub cmd_timeout_s: u32,
+    /// What a client may reach, if the door says so itself.
+    pub admission: Option<Admission>,
     /// What an opening does while the door is open for the client.
     pub on_reknock: OnReknock,
     /// Seconds for which further openings of the same client are ignored; `None`: none are.
     pub seq_cooldown_s: Option<u32>,
+}
+
+/// What a door lets its clients reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The protocol, the first port and the last port of each range.
+    pub ports: Vec<(Protocol, u16, u16)>,
+    /// Seconds after an opening.
+    pub lasts_s: u32,
+    /// Seconds after the first opening; not less.
+    pub max_s: Option<u32>,
 }
 
 /// What an opening does while the door is open for the client.
@@ -129,6 +142,7 @@ impl Door {
             stop: None,
             stop_6: None,
             cmd_timeout_s: 10,
+            admission: None,
             on_reknock: OnReknock::Extend,
             seq_cooldown_s: None,
         }

@@ -52,6 +52,16 @@ struct Owed {
     door: usize,
 }
 
+/// A client that is let in.
+#[derive(Clone)]
+struct Admitted {
+    /// When it ends, and the place of its timer in the order of creation.
+    due: (i64, u64),
+    since_ns: i64,
+    client: IpAddr,
+    door: usize,
+}
+
 /// A while in which openings are ignored.
 #[derive(Clone)]
 struct Cooldown {
@@ -89,6 +99,7 @@ pub struct ModelState {
     owed: Vec<Owed>,
     /// For whom a stop command that is due waits for its turn, and at which door.
     due_stops: Vec<(IpAddr, usize)>,
+    admitted: Vec<Admitted>,
     cooldowns: Vec<Cooldown>,
     /// For whom a line of one-time sequences is being marked, and at which door; each with its place
     /// in the order of all lines, from 0.
@@ -118,6 +129,7 @@ impl ModelState {
             waiting: Vec::new(),
             owed: Vec::new(),
             due_stops: Vec::new(),
+            admitted: Vec::new(),
             cooldowns: Vec::new(),
             marks: Vec::new(),
             marks_asked: 0,
@@ -172,7 +184,8 @@ impl ModelState {
     pub fn next_due_ns(&self) -> Option<i64> {
         let attempts = self.attempts.iter().map(|attempt| attempt.due_ns);
         let owed = self.owed.iter().filter_map(|owed| owed.deadline);
-        attempts.chain(owed.map(|(due_ns, _)| due_ns)).min()
+        let admitted = self.admitted.iter().map(|one| one.due.0);
+        attempts.chain(owed.map(|(due_ns, _)| due_ns)).chain(admitted).min()
     }
 
     // ---- what happens
@@ -203,6 +216,13 @@ impl ModelState {
     pub fn one_time_marked(&mut self, at_ns: i64, number: u64, is_marked: bool) {
         self.time(at_ns);
         self.end_mark(number, is_marked);
+    }
+
+    /// The client is not let in, or no longer.
+    pub fn admission_lost(&mut self, at_ns: i64, client: IpAddr, door: usize) {
+        self.time(at_ns);
+        let door = self.listed[door];
+        self.admitted.retain(|one| (one.client, one.door) != (client, door));
     }
 
     /// The local addresses and the support of IPv6 change.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::Protocol;
+
 /// Returns an address as C's `inet_ntop` prints it.
 ///
 /// Rust prints the same, except for addresses whose first six groups are zero and whose seventh is not:
@@ -20,6 +22,23 @@ pub fn address(address: IpAddr) -> String {
             }
         }
     }
+}
+
+/// Returns ports as a configuration has them.
+#[must_use]
+pub fn ports(ranges: &[(Protocol, u16, u16)]) -> String {
+    let range = |&(protocol, first, last): &(Protocol, u16, u16)| {
+        let protocol = match protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        if first == last {
+            format!("{protocol}/{first}")
+        } else {
+            format!("{protocol}/{first}-{last}")
+        }
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
 /// Returns a command with every `%IP%` replaced; the search goes on after the replaced token.

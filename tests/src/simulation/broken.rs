@@ -11,6 +11,9 @@ pub enum Invariant {
     HonestGetIn,
     /// c: every opening runs its start command, and every lease is closed once, when it is due.
     LeasesClose,
+    /// j: a client is let in when a door opens that says so, and no longer than that, nor than the maximum
+    /// in all.
+    AdmissionsEnd,
     /// i: commands of one client and door run in turn, stop commands first.
     CommandsInTurn,
     /// d: nothing outlives its reason.
@@ -31,6 +34,7 @@ impl fmt::Display for Invariant {
             Self::OnlyKnocksOpen => "a: a door opens only for a client that made its knocks",
             Self::HonestGetIn => "b: an honest client gets in, whatever others do",
             Self::LeasesClose => "c: every lease is closed once, when it is due",
+            Self::AdmissionsEnd => "j: a client is let in for its time, and no longer",
             Self::CommandsInTurn => "i: commands of one client and door run in turn",
             Self::NothingOutlivesItsReason => "d: nothing outlives its reason",
             Self::MemoryIsBounded => "e: memory is bounded, and every loss is counted",

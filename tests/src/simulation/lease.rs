@@ -112,11 +112,11 @@ impl Leases {
         result
     }
 
-    /// A door opened.
+    /// A door opened. Whether the client is let in already counts as an open door.
     pub(super) fn opened(
         &mut self,
         at_ns: i64,
-        lessee: Lessee,
+        (lessee, is_admitted): (Lessee, bool),
         door: &Door,
         tally: &mut Tally,
     ) -> Result<(), Broken> {
@@ -125,7 +125,7 @@ impl Leases {
         ensure(!runs || !held.start_waits, Invariant::CommandsInTurn, || {
             format!("{lessee:?} opened at {at_ns}, where an opening waits: {held:?}")
         })?;
-        let is_ignored = door.on_reknock == OnReknock::Ignore && is_open(&held);
+        let is_ignored = door.on_reknock == OnReknock::Ignore && (is_open(&held) || is_admitted);
         ensure(!is_ignored, Invariant::CommandsInTurn, || {
             format!("{lessee:?} opened at {at_ns}, where openings are ignored: {held:?}")
         })?;
@@ -154,12 +154,16 @@ impl Leases {
         lessee: Lessee,
         door: &Door,
         (why, again): (Skip, bool),
+        (is_admitted, is_at_max): (bool, bool),
     ) -> Result<(), Broken> {
         let cools_down = self.is_cooling_down(at_ns, lessee, door);
         let held = self.held.entry(lessee).or_default();
         let is_true = match why {
             Skip::Cooldown => cools_down,
-            Skip::AlreadyOpen => door.on_reknock == OnReknock::Ignore && is_open(held),
+            Skip::AlreadyOpen => {
+                door.on_reknock == OnReknock::Ignore && (is_open(held) || is_admitted)
+            }
+            Skip::AtMax => door.on_reknock != OnReknock::Ignore && is_at_max,
             Skip::Merged => held.start_waits,
         };
         let is_said_once = held.skips_said.insert(why) != again;

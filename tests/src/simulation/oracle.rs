@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use knock_engine::{Deadline, DeadlineReason, DoorId, Note, Obstacle, Phase, Skip};
-use knock_engine::{Effect, Engine};
+use knock_engine::{Effect, Engine, Stage};
 
+use super::admission::Admissions;
 use super::broken::{Broken, Invariant, ensure};
 use super::honest_run::{HonestRuns, Promise};
 use super::lease::{Leases, Lessee};
@@ -22,6 +23,7 @@ pub(super) struct Oracle {
     limit: usize,
     pub(super) record: Record,
     pub(super) leases: Leases,
+    pub(super) admissions: Admissions,
     pub(super) marks: Marks,
     pub(super) visits: HonestRuns,
     /// The engine's id of each door.
@@ -71,6 +73,7 @@ impl Oracle {
             limit,
             record,
             leases: Leases::default(),
+            admissions: Admissions::default(),
             marks: Marks::new(presumes_marks),
             visits: HonestRuns::default(),
             ids,
@@ -113,7 +116,7 @@ impl Oracle {
             let stays = self.record.doors[door].listed;
             tally.doors_kept += u64::from(stays);
             tally.doors_ended += u64::from(!stays);
-            tally.leases_orphaned += u64::from(!stays && self.leases.hold(door));
+            tally.leases_orphaned += u64::from(!stays && self.holds(door));
         }
     }
 
@@ -157,12 +160,7 @@ impl Oracle {
             self.ledger.live.remove(&(client, door));
         }
         match *effect {
-            Effect::StageReached { client, stage, .. } if stage.get() == 1 => {
-                self.ledger.begun += 1;
-                let is_new = self.ledger.live.insert((client, door));
-                self.ledger.restarted += u64::from(!is_new);
-            }
-            Effect::StageReached { .. } => {}
+            Effect::StageReached { client, stage, .. } => self.reached((client, door), stage),
             Effect::SequenceTimedOut { client, .. } => {
                 self.ledger.timed_out += 1;
                 ensure(self.record.can_time_out(client, door, at_ns), LATE, || {
@@ -170,6 +168,13 @@ impl Oracle {
                 })?;
             }
             Effect::Opened { client, .. } => self.opened(at_ns, client, door, tally)?,
+            Effect::Admit { client, lasts, .. } => {
+                let known = &self.record.doors[door].door;
+                self.admissions.admit(at_ns, (client, door), lasts.get(), known, tally)?;
+            }
+            Effect::AdmissionEnded { client, .. } => {
+                self.admissions.ended(at_ns, (client, door), tally)?;
+            }
             Effect::RunCommand { client, phase, .. } => {
                 tally.leases += u64::from(phase == Phase::Stop);
                 let known = &self.record.doors[door].door;
@@ -210,6 +215,14 @@ impl Oracle {
         Ok(None)
     }
 
+    fn reached(&mut self, lessee: Lessee, stage: Stage) {
+        if stage.get() == 1 {
+            self.ledger.begun += 1;
+            let is_new = self.ledger.live.insert(lessee);
+            self.ledger.restarted += u64::from(!is_new);
+        }
+    }
+
     fn opened(
         &mut self,
         at_ns: i64,
@@ -225,7 +238,14 @@ impl Oracle {
         ensure(!is_too_soon, Invariant::CommandsInTurn, || {
             format!("{known:?} opened for {client} in its cooldown")
         })?;
-        self.leases.opened(at_ns, (client, door), known, tally)
+        let is_admitted = self.admissions.has((client, door));
+        self.leases.opened(at_ns, ((client, door), is_admitted), known, tally)?;
+        self.admissions.opened(at_ns, (client, door), known)
+    }
+
+    /// Returns whether anything of a door is open.
+    fn holds(&self, door: DoorNumber) -> bool {
+        self.leases.hold(door) || self.admissions.hold(door)
     }
 
     /// A sequence was completed: a fixed one now, a one-time sequence some time before its line was
@@ -275,6 +295,9 @@ impl Oracle {
         self.ledger.refused += 1;
         // The engine had all its effects ready before the first of them was polled.
         let pending = self.leases.pending() + self.ended + self.marks.waiting();
+        // A command and an admission need two places.
+        let both = usize::from(self.record.doors[lessee.1].door.admission.is_some());
+        let pending = pending + self.admissions.len() + both;
         ensure(pending >= self.limit, Invariant::MemoryIsBounded, || {
             format!("refused with {pending} commands and leases of {}", self.limit)
         })
@@ -290,7 +313,10 @@ impl Oracle {
         self.ledger.skipped += 1;
         self.completed(at_ns, (client, door), tally)?;
         let known = &self.record.doors[door].door;
-        self.leases.skipped(at_ns, (client, door), known, said)
+        let lessee = (client, door);
+        let is_at_max = self.admissions.is_at_max(at_ns, lessee, known);
+        let admitted = (self.admissions.has(lessee), is_at_max);
+        self.leases.skipped(at_ns, lessee, known, said, admitted)
     }
 
     fn check_knocked(&self, at_ns: i64, client: IpAddr, door: DoorNumber) -> Result<(), Broken> {
@@ -335,6 +361,7 @@ impl Oracle {
         })?;
         self.marks.check()?;
         self.leases.check(self.now_ns, is_time_told)?;
+        self.admissions.check(self.now_ns, is_time_told)?;
         let reported = (self.ledger.failed, self.ledger.failures_told);
         ensure(reported.0 == reported.1, Invariant::MemoryIsBounded, || {
             format!("{} commands failed and {} failures were reported", reported.0, reported.1)
@@ -377,7 +404,7 @@ impl Oracle {
 
     fn check_deadline(&self, engine: &Engine, is_time_told: bool) -> Result<(), Broken> {
         let Some(Deadline { at, client, door, why }) = engine.poll_deadline() else {
-            let due_ns = self.leases.due_ns();
+            let due_ns = self.leases.due_ns().or(self.admissions.due_ns());
             return ensure(due_ns.is_none(), Invariant::LeasesClose, || {
                 format!("nothing is due, but a lease is at {due_ns:?}")
             });
@@ -389,7 +416,12 @@ impl Oracle {
         })?;
         let door = self.resolve(door, engine)?;
         let lease_ns = self.leases.due_ns();
+        let admission_ns = self.admissions.due_ns();
         let (is_justified, invariant) = match why {
+            _ if admission_ns.is_some_and(|due_ns| due_ns < at_ns) => {
+                (false, Invariant::AdmissionsEnd)
+            }
+            DeadlineReason::AdmissionEnd => (admission_ns == Some(at_ns), Invariant::AdmissionsEnd),
             _ if lease_ns.is_some_and(|due_ns| due_ns < at_ns) => (false, Invariant::LeasesClose),
             DeadlineReason::CommandTimeout => (lease_ns == Some(at_ns), Invariant::LeasesClose),
             DeadlineReason::SequenceTimeout => {
@@ -406,6 +438,7 @@ impl Oracle {
     pub(super) fn finish(&self, engine: &Engine) -> Result<(), Broken> {
         let (live, pending) = (engine.live_attempts(), self.leases.pending());
         let marks = self.marks.waiting();
+        let pending = pending + self.admissions.len();
         let is_over = live + pending + marks == 0 && engine.poll_deadline().is_none();
         ensure(is_over, Invariant::NothingOutlivesItsReason, || {
             format!(
@@ -424,7 +457,7 @@ impl Oracle {
             let mut others = self.ids.iter().filter(|&(&other, &at)| other != id && at == number);
             let before = self.ids.get(&id).copied().filter(|&before| before != number);
             let is_free = before.is_none_or(|before| {
-                let is_held = self.leases.hold(before) || self.marks.hold(before);
+                let is_held = self.holds(before) || self.marks.hold(before);
                 !self.record.doors[before].listed && !is_held
             });
             let is_good = is_whole && is_door && others.next().is_none() && is_free;
@@ -435,6 +468,25 @@ impl Oracle {
             self.ids.insert(id, number);
         }
         Ok(())
+    }
+
+    /// Returns somebody who is let in at a door of the configuration, for longer than now.
+    pub(super) fn losable(&self, number: usize, at_ns: i64) -> Option<Lessee> {
+        let (lessee, until_ns) = self.admissions.nth(number)?;
+        let is_listed = self.record.listed.contains(&lessee.1);
+        (is_listed && until_ns > self.now_ns.max(at_ns)).then_some(lessee)
+    }
+
+    /// Returns where in the configuration a door is.
+    pub(super) fn place_of(&self, door: DoorNumber) -> usize {
+        let place = self.record.listed.iter().position(|&listed| listed == door);
+        place.expect("it is in the configuration")
+    }
+
+    /// Returns the engine's id of a door.
+    pub(super) fn id_of(&self, door: DoorNumber) -> DoorId {
+        let id = self.ids.iter().find(|&(_, &number)| number == door).map(|(&id, _)| id);
+        id.expect("every door in the configuration has one")
     }
 
     /// Returns which door the engine means.
@@ -470,6 +522,8 @@ fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
                 | Note::DoorChanged { .. }
         ),
         Effect::StageReached { .. }
+        | Effect::Admit { .. }
+        | Effect::AdmissionEnded { .. }
         | Effect::RunCommand { .. }
         | Effect::CommandTimedOut { .. }
         | Effect::CommandFailed { .. }

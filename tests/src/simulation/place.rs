@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::rng::Rng;
-use crate::model::{ACK, Door, FIN, Knock, OnReknock, RST, SYN, Sequences};
+use crate::model::{ACK, Admission, Door, FIN, Knock, OnReknock, Protocol, RST, SYN, Sequences};
 
 /// Addresses that the host may have.
 const HERE: [IpAddr; 4] = [
@@ -152,7 +152,8 @@ impl Joiner {
     fn change(&mut self, rng: &mut Rng, door: &Door) -> Door {
         let fresh = self.door(rng);
         let door = door.clone();
-        match rng.between(0, 6) {
+        match rng.between(0, 7) {
+            7 => Door { admission: fresh.admission, ..door },
             6 => {
                 Door { on_reknock: fresh.on_reknock, seq_cooldown_s: fresh.seq_cooldown_s, ..door }
             }
@@ -194,6 +195,7 @@ impl Joiner {
             stop,
             stop_6,
             cmd_timeout_s: rng.pick(&[0, 1, 5, 10, 40]),
+            admission: admission(rng),
             on_reknock: rng.weighted(&[
                 (60, OnReknock::Extend),
                 (25, OnReknock::Separate),
@@ -218,6 +220,13 @@ impl Joiner {
         }
         knocks
     }
+}
+
+fn admission(rng: &mut Rng) -> Option<Admission> {
+    let lasts_s = rng.pick(&[1, 3, 10, 60]);
+    let max_s = rng.weighted(&[(50, None), (25, Some(lasts_s)), (25, Some(lasts_s + 5))]);
+    let ports = vec![(Protocol::Tcp, 22, 22), (Protocol::Udp, 5000, 5010)];
+    rng.percent(30).then_some(Admission { ports, lasts_s, max_s })
 }
 
 pub(super) fn knock(rng: &mut Rng) -> Knock {

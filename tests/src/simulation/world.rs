@@ -9,6 +9,7 @@ use knock_engine::{Effect, Engine};
 
 use super::broken::{Broken, Invariant, ensure};
 use super::client::{Client, Departure, MILLI, SECOND, Sight};
+use super::lease::Lessee;
 use super::oracle::Oracle;
 use super::place::{Addresses, Joiner};
 use super::queue::{Happening, HonestKnock, Queue, Sent};
@@ -31,6 +32,8 @@ enum Input {
     MarkedAgain(u64),
     /// A command that has ended already ended.
     EndedAgain(u64),
+    /// The driver could not let a client in at a door, or has ended it.
+    Lost(Lessee),
     Time,
     Addresses(Addresses),
     Reload(Vec<Door>),
@@ -170,7 +173,10 @@ impl World {
                 self.turn(client);
                 Ok(())
             }
-            Happening::CommandEnds(number) => self.command_ends(number),
+            Happening::CommandEnds(number) => {
+                self.command_ends(number)?;
+                self.lose()
+            }
             Happening::LineMarked(number) => self.line_marked(number),
             Happening::Reload => {
                 let doors = self.oracle.record.configuration();
@@ -240,6 +246,16 @@ impl World {
         Ok(())
     }
 
+    /// Perhaps an admission ends before its time.
+    fn lose(&mut self) -> Result<(), Broken> {
+        let count = self.oracle.admissions.len();
+        if count == 0 || !self.rng.percent(5) {
+            return Ok(());
+        }
+        let lost = self.oracle.losable(self.rng.below(count), self.clock_ns());
+        lost.map_or(Ok(()), |lessee| self.hand_over(self.clock_ns(), Input::Lost(lessee)))
+    }
+
     fn line_marked(&mut self, number: u64) -> Result<(), Broken> {
         let is_marked = !self.rng.percent(10);
         self.tally.sequences_not_marked += u64::from(!is_marked);
@@ -297,6 +313,13 @@ impl World {
             Input::EndedAgain(number) => {
                 self.model.time(at_ns);
                 Event::CommandEnded { run: self.runner.run(number), status: CommandStatus(9) }
+            }
+            Input::Lost(lessee) => {
+                self.tally.admissions_lost += 1;
+                self.oracle.admissions.lost(lessee);
+                let (client, door) = lessee;
+                self.model.admission_lost(at_ns, client, self.oracle.place_of(door));
+                Event::AdmissionLost { client, door: self.oracle.id_of(door) }
             }
             Input::Time => {
                 self.model.time(at_ns);

@@ -10,7 +10,7 @@ use knock_compat::{Difference, Rules};
 use knock_engine::{CommandStatus, Listening};
 use knock_tests::boundary;
 use knock_tests::model::{
-    ACK, Door, FIN, Knock, OnReknock, Packet, RST, SYN, Sequences, Transport,
+    ACK, Admission, Door, FIN, Knock, OnReknock, Packet, Protocol, RST, SYN, Sequences, Transport,
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
@@ -251,7 +251,6 @@ fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
     let commands: u8 = bytes.arbitrary()?;
     let rest: u8 = bytes.arbitrary()?;
     let reknock: u8 = if rest & 8 == 0 { 0 } else { bytes.arbitrary()? };
-    let seconds = |choice: u8| [1, 5, 25, 10, 3600, 2_147_483_647, 2, 4][usize::from(choice & 7)];
     let command = |choice: u8, text: &str| match choice & 3 {
         0 => None,
         1 => Some(Vec::new()),
@@ -266,6 +265,7 @@ fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
         sequences,
         seq_timeout_s: seconds(times),
         cmd_timeout_s: if times & 8 == 0 { seconds(times >> 4) } else { 0 },
+        admission: admission(times, commands),
         on_reknock: match reknock & 3 {
             0 | 1 => OnReknock::Extend,
             2 => OnReknock::Separate,
@@ -302,4 +302,16 @@ fn pick<T: Copy, const N: usize>(bytes: &mut Unstructured<'_>, from: &[T; N]) ->
 
 fn address(text: &str) -> IpAddr {
     text.parse().expect("the addresses here are well-formed")
+}
+
+fn seconds(choice: u8) -> u32 {
+    [1, 5, 25, 10, 3600, 2_147_483_647, 2, 4][usize::from(choice & 7)]
+}
+
+/// Returns what a door lets its clients reach.
+fn admission(times: u8, rest: u8) -> Option<Admission> {
+    let lasts_s = seconds(times >> 4);
+    let max_s = (rest & 1 != 0).then(|| (lasts_s + u32::from(rest >> 5)).min(2_147_483_647));
+    let ports = vec![(Protocol::Tcp, 22, 22)];
+    (times & 3 == 3).then_some(Admission { ports, lasts_s, max_s })
 }

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::timers::{later, start_command, stop_command};
-use super::{Attempt, Cooldown, ModelState, Owed, Running};
-use crate::model::{OnReknock, Sequences};
+use super::{Admitted, Attempt, Cooldown, ModelState, Owed, Running};
+use crate::model::{Line, OnReknock, Sequences, text};
 
 impl ModelState {
     /// A client has made all knocks of a sequence. If it is a one-time sequence, it is used, and its line
@@ -48,16 +48,27 @@ impl ModelState {
     fn open(&mut self, client: IpAddr, door: usize) {
         let start = start_command(&self.doors[door], client);
         let ignores = self.doors[door].on_reknock == OnReknock::Ignore;
-        if self.is_cooling_down(client, door) || ignores && self.is_open(client, door) {
+        let until_ns = self.admission_until(client, door);
+        let before_ns = self.admitted(client, door).map(|at| self.admitted[at].due.0);
+        let at_max = before_ns.is_some_and(|before_ns| until_ns <= Some(before_ns));
+        let is_new = until_ns.is_some() && before_ns.is_none();
+        let needs = usize::from(start.is_some()) + usize::from(is_new);
+        if self.is_cooling_down(client, door)
+            || ignores && self.is_open(client, door)
+            || at_max && !ignores
+        {
             self.out.counts.ignored += 1;
         } else if self.waiting.contains(&(client, door)) {
             self.out.counts.merged += 1;
-        } else if start.is_some() && self.is_full() {
+        } else if needs > 0 && !self.has_room(needs) {
             self.out.counts.refused += 1;
         } else {
             self.out.counts.opened += 1;
             self.push_line(client, door, "OPEN SESAME");
             self.begin_cooldown(client, door);
+            if let Some(until_ns) = until_ns {
+                self.admit(client, door, until_ns);
+            }
             if start.is_some() {
                 self.waiting.push((client, door));
                 self.forget_common_deadline(client, door);
@@ -68,7 +79,56 @@ impl ModelState {
 
     /// Returns whether as many commands and lines to be marked are pending as the limit allows.
     fn is_full(&self) -> bool {
-        self.commands_pending() + self.marks.len() >= self.limit
+        !self.has_room(1)
+    }
+
+    fn has_room(&self, needs: usize) -> bool {
+        let pending = self.commands_pending() + self.marks.len() + self.admitted.len();
+        pending.saturating_add(needs) <= self.limit
+    }
+
+    fn admitted(&self, client: IpAddr, door: usize) -> Option<usize> {
+        self.admitted.iter().position(|one| (one.client, one.door) == (client, door))
+    }
+
+    /// Returns until when an opening now would let a client in: never later than the maximum after it was let
+    /// in first, and a whole number of seconds from now.
+    fn admission_until(&self, client: IpAddr, door: usize) -> Option<i64> {
+        let admission = self.doors[door].admission.as_ref()?;
+        let mut lasts_s = admission.lasts_s;
+        if let (Some(at), Some(max_s)) = (self.admitted(client, door), admission.max_s) {
+            let remaining_ns = later(self.admitted[at].since_ns, max_s).saturating_sub(self.now_ns);
+            let left_s = u32::try_from(remaining_ns.max(0) / 1_000_000_000).unwrap_or(u32::MAX);
+            lasts_s = lasts_s.min(left_s);
+        }
+        Some(later(self.now_ns, lasts_s))
+    }
+
+    fn admit(&mut self, client: IpAddr, door: usize, until_ns: i64) {
+        // What else is due at that moment comes first.
+        let due = (until_ns, self.next_timer() | 1 << 63);
+        match self.admitted(client, door) {
+            Some(at) => self.admitted[at].due = due,
+            None => self.admitted.push(Admitted { due, since_ns: self.now_ns, client, door }),
+        }
+        let admission = self.doors[door].admission.as_ref().expect("it has one");
+        let seconds = (until_ns - self.now_ns) / 1_000_000_000;
+        let (ports, address) = (text::ports(&admission.ports), text::address(client));
+        let text = format!(": admit {address} to {ports} for {seconds} s");
+        self.push_door_line(self.now_ns, door, &text);
+    }
+
+    /// The moment has come at which an admission ends.
+    pub(super) fn end_admission(&mut self, due: (i64, u64)) {
+        let Some(at) = self.admitted.iter().position(|one| one.due == due) else { return };
+        let Admitted { client, door, .. } = self.admitted.remove(at);
+        let text = format!(": {}: admission ended", text::address(client));
+        self.push_door_line(due.0, door, &text);
+    }
+
+    fn push_door_line(&mut self, at_ns: i64, door: usize, text: &str) {
+        let text = [&self.doors[door].name, text.as_bytes()].concat();
+        self.out.lines.push(Line { at_ns, text });
     }
 
     /// Returns how many commands run, wait for their turn, or are to come some time.
@@ -80,6 +140,7 @@ impl ModelState {
     fn is_open(&self, client: IpAddr, door: usize) -> bool {
         let lessee = (client, door);
         self.running.iter().any(|one| (one.client, one.door) == lessee && one.is_start)
+            || self.admitted(client, door).is_some()
             || self.waiting.contains(&lessee)
             || self.owed.iter().any(|one| (one.client, one.door) == lessee)
             || self.due_stops.contains(&lessee)

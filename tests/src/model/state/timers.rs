@@ -46,7 +46,8 @@ impl ModelState {
     fn fire(&mut self, until_ns: i64) -> Option<i64> {
         let of_attempts = self.attempts.iter().map(|a| (a.due_ns, a.created));
         let of_leases = self.owed.iter().filter_map(|owed| owed.deadline);
-        let (due_ns, created) = of_attempts.chain(of_leases).min()?;
+        let admitted = self.admitted.iter().map(|one| one.due);
+        let (due_ns, created) = of_attempts.chain(of_leases).chain(admitted).min()?;
         if due_ns > until_ns {
             return None;
         }
@@ -61,6 +62,7 @@ impl ModelState {
             self.push_line_at(due_ns, client, door, &text);
         }
         self.close((due_ns, created));
+        self.end_admission((due_ns, created));
         Some(due_ns)
     }
 
