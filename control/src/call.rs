@@ -39,6 +39,8 @@ pub enum Method {
     Close(CloseParameters),
     /// Read the configuration again.
     Reload,
+    /// Removes the guard.
+    Unguard,
     /// The latest lines about a client.
     Explain(String),
     /// How far clients have come.
@@ -118,6 +120,7 @@ impl Call {
             (false, "List") => Method::List,
             (false, "Attempts") => Method::Attempts,
             (false, "Reload") => Method::Reload,
+            (false, "Unguard") => Method::Unguard,
             (false, "Events") if !self.more => return Err(Fault::ExpectedMore),
             (false, "Events") => Method::Events,
             _ => return Err(Fault::MethodNotFound(self.method.clone())),
@@ -179,6 +182,7 @@ mod tests {
         assert_eq!(of("org.knockd.Control.List", ""), Ok(Method::List));
         assert_eq!(of("org.knockd.Control.Attempts", ""), Ok(Method::Attempts));
         assert_eq!(of("org.knockd.Control.Reload", ""), Ok(Method::Reload));
+        assert_eq!(of("org.knockd.Control.Unguard", ""), Ok(Method::Unguard));
         assert_eq!(of("org.knockd.Control.Events", r#","more":true"#), Ok(Method::Events));
         let close = of("org.knockd.Control.Close", r#","parameters":{"client":"::1","door":null}"#);
         let expected = CloseParameters { client: Some("::1".to_owned()), door: None };
@@ -232,7 +236,7 @@ mod tests {
             .collect();
         assert_eq!(
             described,
-            ["Status", "List", "Attempts", "Close", "Reload", "Explain", "Events"]
+            ["Status", "List", "Attempts", "Close", "Reload", "Unguard", "Explain", "Events"]
         );
         for name in described {
             let call = Call { more: true, ..Call::new(name, Map::new()) };

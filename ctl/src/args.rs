@@ -32,6 +32,9 @@ Examples:
       knockctl events
       knockctl explain 192.0.2.7
 
+  Locked out, with a console: open all guarded ports to everybody, until knockd is restarted:
+      knockctl unguard
+
   Numbers for the textfile collector of Prometheus' node_exporter:
       knockctl metrics > knockd.prom
 
@@ -97,6 +100,8 @@ pub enum Command {
     },
     /// Read the configuration again, as SIGHUP does
     Reload,
+    /// Stop guarding ports, so that everybody can reach them, until knockd is restarted
+    Unguard,
     /// Print numbers in the text format of Prometheus
     Metrics,
 }

@@ -94,6 +94,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             }
         }
         Command::Reload => "reloading; 'knockctl events' and the log say how it went\n".to_owned(),
+        Command::Unguard => "no port is guarded, until knockd is restarted\n".to_owned(),
         Command::Metrics => metrics::text(&of(&parameters)?),
         Command::Events => String::new(),
     };
@@ -121,6 +122,7 @@ fn call(command: &Command) -> (&'static str, Map<String, Value>) {
         Command::Events => ("Events", json!({})),
         Command::Explain { client } => ("Explain", json!({ "client": client.to_string() })),
         Command::Reload => ("Reload", json!({})),
+        Command::Unguard => ("Unguard", json!({})),
     };
     match parameters {
         Value::Object(parameters) => (method, parameters),

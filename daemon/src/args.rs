@@ -140,6 +140,20 @@ pub struct Args {
     #[arg(long, value_name = "MB", default_value_t = RECORD_SIZE, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub record_size: u32,
 
+    /// Count the packets that the guard would refuse, and refuse none
+    ///
+    /// For a trial of 'Firewall = nft': clients are admitted and logged as usual, and ports stay open to
+    /// everybody. 'nft list table inet knockd' shows the counter.
+    #[arg(long)]
+    pub guard_dry_run: bool,
+
+    /// Print what 'Firewall' needs in nftables, and exit
+    ///
+    /// For 'Firewall = nft inet TABLE', the lines to add to the ruleset; otherwise the table that knockd makes
+    /// itself.
+    #[arg(long)]
+    pub nft: bool,
+
     /// Remember at most this many attempts
     ///
     /// An attempt is what one client has knocked so far at one door. At the limit, a new attempt evicts the

@@ -12,7 +12,8 @@ use crate::exit::Exit;
 use crate::files;
 use crate::links::Links;
 use crate::runner::{
-    PIPE_MAX, check_writable, lack_of_doors, missing, print_stderr, refuse, style,
+    PIPE_MAX, check_writable, lack_of_doors, load, missing, nft_text, print_stderr, refuse, style,
+    unused,
 };
 use crate::settings::Settings;
 use crate::user::is_root;
@@ -38,6 +39,7 @@ pub(crate) fn check(args: &Args) -> Exit {
     let Some(config) = verdict.config else { return Exit::Faulty };
     let Some(fault) = fault(args, &config) else {
         print_stderr(&missing_interfaces(args, &config));
+        print_stderr(&unused_sets(&config));
         print_stderr(&verdict.summary);
         return Exit::Done;
     };
@@ -49,6 +51,24 @@ pub(crate) fn check(args: &Args) -> Exit {
     Exit::Faulty
 }
 
+/// Prints what the configuration needs in nftables.
+pub(crate) fn print_nft(args: &Args) -> Exit {
+    let loaded = match load(&args.config, PIPE_MAX, style(), args) {
+        Ok((loaded, warnings)) => {
+            print_stderr(&warnings);
+            loaded
+        }
+        Err(errors) => {
+            print_stderr(&errors);
+            return Exit::Failed;
+        }
+    };
+    match nft_text(&loaded.config.options, &loaded.doors) {
+        Some(text) => print(&text),
+        None => refuse(&"the configuration has no 'Firewall', so there is nothing to print"),
+    }
+}
+
 /// Returns warnings of interfaces that do not exist now: the daemon would wait for them.
 fn missing_interfaces(args: &Args, config: &Config) -> String {
     let (Ok(settings), Ok(links)) = (Settings::new(args, &config.options), Links::look()) else {
@@ -56,6 +76,16 @@ fn missing_interfaces(args: &Args, config: &Config) -> String {
     };
     let mut warnings = String::new();
     for text in missing(&settings.interfaces, &links) {
+        warnings += &["warning: ", &text, "\n"].concat();
+    }
+    warnings
+}
+
+/// Returns warnings of sets that no rule uses: whoever is in them could not get in.
+fn unused_sets(config: &Config) -> String {
+    let Ok(doors) = knock_config::doors(config) else { return String::new() };
+    let mut warnings = String::new();
+    for text in unused(&config.options, &doors) {
         warnings += &["warning: ", &text, "\n"].concat();
     }
     warnings

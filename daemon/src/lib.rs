@@ -70,6 +70,8 @@ pub fn main() -> Exit {
         Ok(args) => {
             if let Some(code) = args.explain {
                 check::print(&knock_config::options::explanation(code))
+            } else if args.nft {
+                check::print_nft(&args)
             } else if args.checking.check {
                 check::check(&args)
             } else {

@@ -5,7 +5,9 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use knock_config::{Directive, FileName, Given, LogTime, OnStateError, OnStop, Options, Reload};
+use knock_config::{
+    Directive, FileName, Firewall, Given, Guard, LogTime, OnStateError, OnStop, Options, Reload,
+};
 use knock_engine::Seconds;
 use knock_guard::Modes;
 
@@ -39,6 +41,9 @@ pub(crate) struct Settings {
     pub(crate) control_is_default: bool,
     pub(crate) on_state_error: OnStateError,
     pub(crate) on_stop: OnStop,
+    /// Where the ports of doors are opened.
+    pub(crate) firewall: Option<Firewall>,
+    pub(crate) guard: Guard,
     /// Whose files are believed.
     pub(crate) modes: Modes,
 }
@@ -95,6 +100,8 @@ impl Settings {
                 .or_else(default_control_socket),
             on_state_error: options.on_state_error(),
             on_stop: options.on_stop(),
+            firewall: options.firewall().cloned(),
+            guard: options.guard(),
             modes: args.modes(),
         })
     }
@@ -120,6 +127,8 @@ impl Settings {
             control_is_default,
             on_state_error,
             on_stop,
+            firewall,
+            guard,
             log_file,
             log_time,
             syslog,
@@ -136,6 +145,8 @@ impl Settings {
         self.control_is_default = control_is_default;
         change(Directive::OnStateError, &mut self.on_state_error, on_state_error, &mut later);
         change(Directive::OnStop, &mut self.on_stop, on_stop, &mut later);
+        change(Directive::Firewall, &mut self.firewall, firewall, &mut later);
+        change(Directive::Guard, &mut self.guard, guard, &mut later);
         change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
         change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
         change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);

@@ -40,6 +40,9 @@ _knockctl() {
             knockctl,status)
                 cmd="knockctl__subcmd__status"
                 ;;
+            knockctl,unguard)
+                cmd="knockctl__subcmd__unguard"
+                ;;
             *)
                 ;;
         esac
@@ -47,7 +50,7 @@ _knockctl() {
 
     case "${cmd}" in
         knockctl)
-            opts="-h -V --socket --format --help --version status list attempts close events explain reload metrics"
+            opts="-h -V --socket --format --help --version status list attempts close events explain reload unguard metrics"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -223,6 +226,28 @@ _knockctl() {
             return 0
             ;;
         knockctl__subcmd__status)
+            opts="-h --socket --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        knockctl__subcmd__unguard)
             opts="-h --socket --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -36,6 +36,7 @@ complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "close" -d 'Close 
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "events" -d 'Print log lines as they come, until Ctrl-C'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "explain" -d 'Print the latest log lines about a client'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "reload" -d 'Read the configuration again, as SIGHUP does'
+complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "unguard" -d 'Stop guarding ports, so that everybody can reach them, until knockd is restarted'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "metrics" -d 'Print numbers in the text format of Prometheus'
 complete -c knockctl -n "__fish_knockctl_using_subcommand status" -l socket -d 'The socket of the daemon, if its directive for that names another' -r -F
 complete -c knockctl -n "__fish_knockctl_using_subcommand status" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
@@ -66,6 +67,10 @@ complete -c knockctl -n "__fish_knockctl_using_subcommand reload" -l socket -d '
 complete -c knockctl -n "__fish_knockctl_using_subcommand reload" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"
 complete -c knockctl -n "__fish_knockctl_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c knockctl -n "__fish_knockctl_using_subcommand unguard" -l socket -d 'The socket of the daemon, if its directive for that names another' -r -F
+complete -c knockctl -n "__fish_knockctl_using_subcommand unguard" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
+json\t'As JSON'"
+complete -c knockctl -n "__fish_knockctl_using_subcommand unguard" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c knockctl -n "__fish_knockctl_using_subcommand metrics" -l socket -d 'The socket of the daemon, if its directive for that names another' -r -F
 complete -c knockctl -n "__fish_knockctl_using_subcommand metrics" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"

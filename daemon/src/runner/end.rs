@@ -89,6 +89,7 @@ impl Runner {
         };
         self.output.text(Kind::Aside, format!("{state}..."));
         self.output.text(Kind::Logged, format!("starting up, {state}"));
+        self.say_firewall();
         self.tell(Notifier::ready);
         self.reload_if_early();
     }
@@ -209,6 +210,9 @@ impl Runner {
         } else {
             self.leases.close_all()
         };
+        if !self.keeps_doors {
+            self.end_admissions_where(|_| true);
+        }
         let requests: Vec<_> = closing.iter().map(stop_of).collect();
         self.submit(requests);
         if let Some(at) = Instant::now().checked_add(STARTS_MAX) {
@@ -253,6 +257,12 @@ impl Runner {
     /// Says which doors are left to the next start.
     fn say_kept(&mut self) {
         let kept = self.leases.iter().count();
+        let admitted = self.admissions.len();
+        if self.keeps_doors && admitted > 0 {
+            let text =
+                format!("{admitted} admissions stay until the kernel ends them (OnStop = keep)");
+            self.output.text(Kind::Opening, text);
+        }
         if self.keeps_doors && kept > 0 && !matches!(self.state, State::Ending(Ending::GivenUp(_)))
         {
             let (doors, them) = match kept {

@@ -65,7 +65,9 @@ impl Runner {
     }
 
     fn take_effect(&mut self, effect: &Effect) {
-        if matches!(effect, Effect::RunCommand { .. }) && !matches!(self.state, State::Listening) {
+        if matches!(effect, Effect::RunCommand { .. } | Effect::Admit { .. })
+            && !matches!(self.state, State::Listening)
+        {
             // All doors are about to be closed: none is opened now, and the others are closed anyway.
             return;
         }
@@ -75,6 +77,15 @@ impl Runner {
                 Phase::Start => self.open(run, client, door),
                 Phase::Stop => self.close_asked(run, client, door),
             }
+            return;
+        }
+        if let Effect::Admit { client, door, lasts } = *effect {
+            // Its line is printed when the kernel has taken it.
+            self.admit(client, door, lasts);
+            return;
+        }
+        if let Effect::AdmissionEnded { client, door } = *effect {
+            self.admission_ended(client, door);
             return;
         }
         if matches!(effect, Effect::Opened { .. }) {

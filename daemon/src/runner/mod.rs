@@ -12,6 +12,7 @@ mod command_output;
 mod commands;
 mod control;
 mod end;
+mod firewall;
 mod heartbeat;
 mod interfaces;
 mod lease_store;
@@ -53,6 +54,8 @@ use self::clock::Clock;
 use self::commands::Commands;
 use self::control::ControlServer;
 use self::end::State;
+use self::firewall::{Admissions, Gate};
+pub(crate) use self::firewall::{nft_text, unused};
 use self::heartbeat::Heartbeat;
 use self::interfaces::Interfaces;
 pub(crate) use self::interfaces::missing;
@@ -70,8 +73,8 @@ use self::replacement::Replacement;
 use self::resolver_process::ResolverProcess;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
-use self::start::{Failure, failure, load};
-pub(crate) use self::start::{PIPE_MAX, lack_of_doors, print_stderr, style};
+use self::start::{Failure, failure};
+pub(crate) use self::start::{PIPE_MAX, lack_of_doors, load, print_stderr, style};
 use self::totals::Totals;
 use crate::args::Args;
 use crate::boot_time::{Alarm, BootTime};
@@ -94,6 +97,10 @@ struct Runner {
     /// How many one-time sequences the sniffer has asked to mark as used.
     marks: u64,
     leases: Leases,
+    /// Who is let in by the kernel.
+    admissions: Admissions,
+    /// The firewall; `None` if the configuration has none.
+    gate: Option<Gate>,
     /// Rings when a door is to be closed that the engine has not asked for.
     alarm: Alarm,
     /// The leases on disk.
@@ -209,6 +216,7 @@ impl Runner {
             self.replace_if_due();
             self.take_changes();
             self.take_store_events();
+            self.take_firewall_changes();
             let Self { commands, sniffer, resolver, .. } = &mut self;
             let mut is_other =
                 |id| sniffer.collect(id) || resolver.as_mut().is_some_and(|one| one.collect(id));
@@ -220,6 +228,7 @@ impl Runner {
                 self.command_event(one);
             }
             self.close_due();
+            self.end_admissions();
             self.take_calls();
             self.output.tick();
             if self.continue_ending() {
@@ -236,10 +245,11 @@ impl Runner {
         let due = due.chain(self.losses.due()).chain(self.interfaces.retry());
         let beat = self.heartbeat.due().filter(|_| !matches!(self.state, State::Starting));
         let due = due.chain(self.replacement.due()).chain(beat);
+        let look = self.gate.as_ref().and_then(Gate::due);
         let due = due.chain(self.resolver.as_ref().and_then(ResolverProcess::due));
-        let due = due.chain(self.unwritten_due()).chain(self.output.due()).min();
+        let due = due.chain(self.unwritten_due()).chain(look).chain(self.output.due()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let closing = self.next_closing();
+        let closing = self.next_closing().into_iter().chain(self.next_admission_end()).min();
         // Without the alarm, poll must end in time.
         let late = self.alarm.set(closing).is_err().then(|| closing.map(BootTime::left)).flatten();
         let timeout = timeout.into_iter().chain(late).min();
@@ -249,6 +259,9 @@ impl Runner {
             PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.store.as_fd(), PollFlags::POLLIN),
         ];
+        if let Some(gate) = &self.gate {
+            wanted.push(PollFd::new(gate.watch().as_fd(), PollFlags::POLLIN));
+        }
         if let Some((socket, events)) = self.sniffer.wanted() {
             wanted.push(PollFd::new(socket, events));
         }

@@ -199,6 +199,7 @@ impl Runner {
         let ids: Vec<_> = self.doors.in_order().map(|(id, _)| id).collect();
         self.one_time.renew(&config, &files, ids);
         self.files = files;
+        self.follow_firewall();
         self.tell(Notifier::ready);
         if again {
             self.reload();

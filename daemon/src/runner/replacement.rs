@@ -173,6 +173,7 @@ impl Runner {
         // The engine that has asked for these openings is gone.
         self.withdraw_unwritten();
         self.leases.lose_engine(&new);
+        self.admissions.lose_engine(&new);
         self.commands.lose_engine(&new);
         self.one_time.renew(&config, &files, doors.in_order().map(|(id, _)| id));
         self.doors = doors;

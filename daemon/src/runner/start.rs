@@ -43,9 +43,9 @@ use crate::{packet_socket, signals, sniffer};
 pub(super) const SELF: &str = "/proc/self/exe";
 
 /// A configuration without errors.
-pub(super) struct Loaded {
-    pub(super) config: Config,
-    pub(super) doors: Doors,
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) doors: Doors,
     pub(super) files: Files,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn failure(why: &dyn fmt::Display) -> Failure {
 }
 
 /// Reads the configuration. `Ok` includes its warnings; `Err` has its errors and warnings.
-pub(super) fn load(
+pub(crate) fn load(
     path: &Path,
     waits: Waits,
     style: Style,
@@ -123,9 +123,7 @@ impl Runner {
             .map_err(|error| system("remember open doors", &error))?;
         let notify = Notifier::from_environment(args.daemon)
             .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
-        let recording =
-            args.record.as_deref().map(|path| RecordingFiles::open(path, args.record_size));
-        let recording = recording.transpose().map_err(|why| failure(&why))?;
+        let recording = open_recording(args)?;
         let watch = Watch::new(settings.interfaces.is_empty())
             .map_err(|error| system("watch for changes of addresses", &error))?;
         let links =
@@ -148,6 +146,8 @@ impl Runner {
             one_time,
             marks: 0,
             leases: super::Leases::from(first_number(&found, &clock)),
+            admissions: super::Admissions::default(),
+            gate: None,
             store,
             unwritten: BTreeMap::new(),
             unremembered: BTreeSet::new(),
@@ -176,6 +176,7 @@ impl Runner {
             hurried_from: None,
             exit: Exit::Done,
         };
+        runner.start_firewall()?;
         runner.warn_of_missing_user(&config);
         runner.make_control();
         let task = Task { records, ..runner.task(files) };
@@ -266,6 +267,11 @@ fn take_pid_file(settings: &Settings) -> Result<(Option<PidFile>, SignalFd), Fai
         print_stderr(&format!("knockd: warning: {warning}\n"));
     }
     Ok((pid_file, signals))
+}
+
+fn open_recording(args: &Args) -> Result<Option<RecordingFiles>, Failure> {
+    let files = args.record.as_deref().map(|path| RecordingFiles::open(path, args.record_size));
+    files.transpose().map_err(|why| failure(&why))
 }
 
 fn report_wait(holder: Option<i32>) {

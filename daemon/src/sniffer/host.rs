@@ -165,6 +165,13 @@ impl EngineHost {
         self.handle(self.complete, Event::OneTimeMarked { mark, is_marked }, outbox);
     }
 
+    /// Tells the engine that a client is not let in. A door that is gone has no clients any more.
+    pub(super) fn admission_lost(&mut self, door: u16, client: IpAddr, outbox: &mut Outbox) {
+        if let Some(door) = self.engine.doors().with_index(door.into()) {
+            self.handle(self.complete, Event::AdmissionLost { client, door }, outbox);
+        }
+    }
+
     /// Gives the engine other local addresses.
     pub(super) fn addresses_changed(&mut self, addresses: Vec<IpAddr>, outbox: &mut Outbox) {
         let listening = Listening::at(addresses).with_ipv4_only(self.ipv4_only);

@@ -303,6 +303,7 @@ impl<'a> Sniffer<'a> {
             Order::OneTimeMarked { mark, is_marked } => {
                 self.outcomes.push(Outcome::Mark(mark, is_marked));
             }
+            Order::AdmissionLost { door, client } => host.admission_lost(door, client, outbox),
             Order::Addresses(addresses) => host.addresses_changed(addresses, outbox),
             Order::Reload { marks, every_line, files } => {
                 outbox.want_every_line(every_line);

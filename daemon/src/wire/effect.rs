@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, DoorId, Doors, Effect, MarkId, Note, Obstacle, Phase, RunId, Skip, Stage,
+    CommandStatus, DoorId, Doors, Effect, MarkId, Note, Obstacle, Phase, RunId, Seconds, Skip,
+    Stage,
 };
 
 use super::record::{Fields, InvalidMessage, kind};
@@ -32,6 +33,10 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
             at(kind::SEQUENCE_TIMED_OUT, client, door, stage)
         }
         Effect::Opened { client, door } => of(kind::OPENED, client, door),
+        Effect::Admit { client, door, lasts } => {
+            Fields { length: lasts.get(), ..of(kind::ADMIT, client, door) }
+        }
+        Effect::AdmissionEnded { client, door } => of(kind::ADMISSION_ENDED, client, door),
         Effect::RunCommand { run, client, door, phase } => {
             let small = match phase {
                 Phase::Start => 0,
@@ -62,6 +67,7 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
                 Skip::Merged => 0,
                 Skip::AlreadyOpen => 1,
                 Skip::Cooldown => 2,
+                Skip::AtMax => 3,
             };
             let number = u64::from(again);
             Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
@@ -127,6 +133,11 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
             Effect::SequenceTimedOut { client: client()?, door: door()?, stage: stage()? }
         }
         kind::OPENED => Effect::Opened { client: client()?, door: door()? },
+        kind::ADMIT => {
+            let lasts = Seconds::new(fields.length).ok_or(InvalidMessage)?;
+            Effect::Admit { client: client()?, door: door()?, lasts }
+        }
+        kind::ADMISSION_ENDED => Effect::AdmissionEnded { client: client()?, door: door()? },
         kind::RUN_COMMAND => {
             let phase = match fields.small {
                 0 => Phase::Start,
@@ -209,6 +220,7 @@ const fn skip(fields: &Fields) -> Result<(Skip, bool), InvalidMessage> {
         0 => Skip::Merged,
         1 => Skip::AlreadyOpen,
         2 => Skip::Cooldown,
+        3 => Skip::AtMax,
         _ => return Err(InvalidMessage),
     };
     match fields.number {

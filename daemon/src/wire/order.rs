@@ -29,6 +29,8 @@ pub(crate) enum Order {
     Settle(u32),
     /// The local addresses have changed to these.
     Addresses(Vec<IpAddr>),
+    /// The client is not let in at the door whose id has this index, or no longer.
+    AdmissionLost { door: u16, client: IpAddr },
     /// Answer with `Message::Alive`.
     AreYouThere,
     /// Send the attempts: a `Message::Attempt` for each, and `Message::AttemptsEnd`.
@@ -102,6 +104,7 @@ mod kind {
     pub(super) const CAPTURE: u8 = 5;
     pub(super) const END_CAPTURE: u8 = 6;
     pub(super) const SETTLE: u8 = 7;
+    pub(super) const ADMISSION_LOST: u8 = 9;
     pub(super) const LIST_ATTEMPTS: u8 = 8;
 }
 
@@ -144,6 +147,11 @@ impl Order {
             Self::Addresses(addresses) => {
                 out.addresses(addresses);
                 kind::ADDRESSES
+            }
+            Self::AdmissionLost { door, client } => {
+                out.0.extend(door.to_be_bytes());
+                out.addresses(&[*client]);
+                kind::ADMISSION_LOST
             }
             Self::AreYouThere => kind::ARE_YOU_THERE,
             Self::ListAttempts => kind::LIST_ATTEMPTS,
@@ -256,6 +264,11 @@ impl OrderReader {
             kind::CAPTURE => Order::Capture(content.capture()?),
             kind::END_CAPTURE => Order::EndCapture(CaptureNumber(content.word()?)),
             kind::SETTLE => Order::Settle(content.word()?),
+            kind::ADMISSION_LOST => {
+                let door = u16::from_be_bytes(content.array()?);
+                let [client] = content.addresses()?.try_into().map_err(|_| InvalidOrder)?;
+                Order::AdmissionLost { door, client }
+            }
             kind::ADDRESSES => Order::Addresses(content.addresses()?),
             kind::ARE_YOU_THERE => Order::AreYouThere,
             kind::LIST_ATTEMPTS => Order::ListAttempts,
@@ -397,6 +410,7 @@ mod tests {
             Order::CommandEnded { run, status: CommandStatus(255) },
             Order::OneTimeMarked { mark: MarkId::from_bits(u64::MAX - 3), is_marked: true },
             Order::OneTimeMarked { mark: MarkId::from_bits(1), is_marked: false },
+            Order::AdmissionLost { door: 65_535, client: "2001:db8::1".parse().unwrap() },
             Order::Capture(NewCapture {
                 number: CaptureNumber(0),
                 name: b"any".to_vec(),

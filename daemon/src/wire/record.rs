@@ -47,6 +47,8 @@ pub(super) mod kind {
     pub(in crate::wire) const RELOAD_REFUSED: u8 = 25;
     pub(in crate::wire) const OPENING_SKIPPED: u8 = 26;
     pub(in crate::wire) const VOIDED_OFTEN: u8 = 27;
+    pub(in crate::wire) const ADMIT: u8 = 28;
+    pub(in crate::wire) const ADMISSION_ENDED: u8 = 29;
     pub(in crate::wire) const RETRANSMISSION: u8 = 32;
     pub(in crate::wire) const OTHER_FLAGS: u8 = 33;
     pub(in crate::wire) const VOIDED: u8 = 34;

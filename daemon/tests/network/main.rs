@@ -16,6 +16,7 @@ mod interfaces;
 mod knockers;
 mod life;
 mod links;
+mod open;
 mod reknock;
 mod reloads;
 mod seed;

@@ -11,6 +11,7 @@ use knock_control::{
 use knock_engine::address;
 use serde_json::json;
 
+use crate::runner::firewall::Admission;
 use crate::runner::leases::{Lease, LeaseState};
 use crate::runner::{Runner, State};
 
@@ -59,7 +60,7 @@ impl Runner {
     /// Returns the answer to a call.
     fn answer(&mut self, call: &Call, may_change: bool) -> Result<Answer, Fault> {
         let method = call.method()?;
-        let changes = matches!(method, Method::Close(_) | Method::Reload);
+        let changes = matches!(method, Method::Close(_) | Method::Reload | Method::Unguard);
         if changes && !may_change {
             return Err(Fault::NotAllowed);
         }
@@ -78,6 +79,11 @@ impl Runner {
             Method::Status => Reply::answer(&self.status()),
             Method::List => Reply::answer(&OpenDoors { doors: self.open_doors() }),
             Method::Close(close) => Reply::answer(&self.close(&close)?),
+            Method::Unguard => {
+                self.must_listen()?;
+                self.unguard().map_err(Fault::NotNow)?;
+                Reply::answer(&json!({}))
+            }
             Method::Reload => {
                 self.must_listen()?;
                 self.reload();
@@ -121,14 +127,15 @@ impl Runner {
             uptime: milliseconds(self.started.elapsed()),
             interfaces: self.interfaces.wanted_names(),
             doors: number(self.doors.len()),
-            open: number(self.leases.iter().count()),
+            open: number(self.leases.iter().count().saturating_add(self.admissions.len())),
             commands: number(self.commands.len()),
             counters: self.totals(),
         }
     }
 
     fn open_doors(&self) -> Vec<OpenDoor> {
-        self.leases.iter().map(described).collect()
+        let admissions = self.admissions.iter().map(admitted);
+        self.leases.iter().map(described).chain(admissions).collect()
     }
 
     fn close(&mut self, close: &CloseParameters) -> Result<Closing, Fault> {
@@ -139,7 +146,11 @@ impl Runner {
             client.is_none_or(|client| lease.client == client)
                 && door.is_none_or(|door| lease.door_name == door)
         });
-        Ok(Closing { closing: number(closed) })
+        let ended = self.end_admissions_where(|admission| {
+            client.is_none_or(|client| admission.client == client)
+                && door.is_none_or(|door| admission.door_name == door)
+        });
+        Ok(Closing { closing: number(closed.saturating_add(ended)) })
     }
 }
 
@@ -157,6 +168,17 @@ fn described(lease: &Lease) -> OpenDoor {
         state,
         closes_in: lease.due.map(|due| milliseconds(due.left())),
         failures,
+    }
+}
+
+fn admitted(admission: &Admission) -> OpenDoor {
+    OpenDoor {
+        number: admission.number,
+        door: String::from_utf8_lossy(&admission.door_name).into_owned(),
+        client: address::text(admission.client),
+        state: DoorState::Open,
+        closes_in: Some(milliseconds(admission.ends.left())),
+        failures: 0,
     }
 }
 

@@ -1,5 +1,7 @@
 use knock_config as config;
-use knock_engine::{CommandStatus, MarkId, Note, Obstacle, Phase, Protocol, RunId, Skip, Stage};
+use knock_engine::{
+    CommandStatus, MarkId, Note, Obstacle, Phase, Protocol, RunId, Seconds, Skip, Stage,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -35,6 +37,9 @@ fn effects() -> Vec<Effect> {
             Effect::RunCommand { run, client, door, phase: Phase::Start },
             Effect::RunCommand { run, client, door, phase: Phase::Stop },
             Effect::CommandTimedOut { client, door },
+            Effect::Admit { client, door, lasts: Seconds::MAX },
+            Effect::AdmissionEnded { client, door },
+            Effect::OpeningSkipped { client, door, why: Skip::AtMax, again: false },
             Effect::MarkOneTime { mark, client, door, line: u32::MAX, offset: u64::MAX },
             Effect::OpeningRefused { client, door, why: Obstacle::Limit },
             Effect::OpeningRefused { client, door, why: Obstacle::NotMarked },
@@ -147,6 +152,8 @@ fn a_message_that_no_working_sniffer_sends_is_invalid() {
         Fields { small: 2, ..of(kind::RUN_COMMAND) },
         Fields { small: 2, ..of(kind::OPENING_REFUSED) },
         Fields { client: None, ..of(kind::MARK_ONE_TIME) },
+        Fields { length: u32::MAX, ..of(kind::ADMIT) },
+        Fields { client: None, ..of(kind::ADMISSION_ENDED) },
     ];
     for fields in unsound {
         let mut reader = MessageReader::default();
