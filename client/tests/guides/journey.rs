@@ -20,10 +20,11 @@ const PROGRAMS: [&str; 7] = ["unshare", "nsenter", "taskset", "ip", "mount", "se
 
 /// The beginnings of commands that change nothing. They are run again until they print what the guide
 /// says, because what they look at takes a moment.
-const LOOKS: [&str; 10] = [
+const LOOKS: [&str; 11] = [
     "iptables -S",
     "ip6tables -S",
     "nft list",
+    "nft -s list",
     "cat ",
     "grep ",
     "tail ",

@@ -49,6 +49,12 @@ fn recipes() {
 }
 
 #[test]
+fn firewall() {
+    let programs = ["nft", "bash", "timeout"];
+    Journey::follow("firewall.md", &programs, Journey::install_service);
+}
+
+#[test]
 fn operate() {
     let programs = ["iptables", "tail", "sed", "chmod", "grep"];
     Journey::follow("operate.md", &programs, Journey::install_service);
