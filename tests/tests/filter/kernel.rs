@@ -100,7 +100,11 @@ impl Wire {
         let listening = listening(setting);
         let is_ethernet = self.link == LinkKind::Ethernet;
         let framing = if is_ethernet { Framing::Ethernet } else { Framing::Cooked };
-        self.set_filter(&doors, &listening, framing);
+        if !self.set_filter(&doors, &listening, framing) {
+            // Not even the last frame arrives.
+            assert!(!wild.frames.iter().any(|frame| admits(&doors, &listening, 1, &frame.bytes)));
+            return 0;
+        }
         let mut distinct = BTreeSet::new();
         let frames = wild.frames.iter().filter(|frame| {
             is_heard(frame, self.link)
@@ -124,12 +128,14 @@ impl Wire {
         arrived.len()
     }
 
-    /// Has the kernel filter, by a program that lets the last frame through, too.
-    fn set_filter(&self, doors: &Doors, listening: &Listening, framing: Framing) {
+    /// Has the kernel filter, by a program that lets the last frame through, too. Returns `false` if it lets
+    /// nothing through at all, because no door can be knocked at.
+    fn set_filter(&self, doors: &Doors, listening: &Listening, framing: Framing) -> bool {
         let program = filter::programs(doors, listening, framing).next().unwrap();
         let program: Vec<SockFilter> =
             program.iter().map(|one| SockFilter::new(one.code, one.jt, one.jf, one.k)).collect();
         SockRef::from(&self.server).attach_filter(&program).unwrap();
+        program.len() > 1
     }
 
     /// Returns what arrives before the last frame.
