@@ -6,6 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::common::capture_builder::knocks_pcap;
 use crate::common::{CaseRunner, Need, OPENED, finish, require};
 
+/// Copies the program into the folder: where it is built, others may not be able to go. Another process does it,
+/// because a child of another test could inherit the file while it is written, and such a file cannot be executed.
+fn copy_program(desk: &CaseRunner) {
+    let mut command = desk.program("cp");
+    let outcome = finish(command.args([env!("CARGO_BIN_EXE_knock-replay"), "knock-replay"]));
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+}
+
 #[test]
 fn an_ordinary_user_can_run_it() {
     if !require("an_ordinary_user_can_run_it", &["setpriv"], Need::Root) {
@@ -13,8 +21,7 @@ fn an_ordinary_user_can_run_it() {
     }
     let desk = CaseRunner::with(knocks_pcap());
     fs::set_permissions(desk.directory(), Permissions::from_mode(0o755)).unwrap();
-    // Where the program is built, others may not be able to go.
-    fs::copy(env!("CARGO_BIN_EXE_knock-replay"), desk.path("knock-replay")).unwrap();
+    copy_program(&desk);
     let mut command = desk.program("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]);
     command.args(["--bounding-set=-all", "--inh-caps=-all"]);
@@ -29,7 +36,7 @@ fn files_without_permission_are_reported() {
     }
     let desk = CaseRunner::with(knocks_pcap());
     fs::set_permissions(desk.directory(), Permissions::from_mode(0o755)).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_knock-replay"), desk.path("knock-replay")).unwrap();
+    copy_program(&desk);
     let run = || {
         let mut command = desk.program("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
