@@ -76,7 +76,10 @@ impl Admissions {
         admission: &Admission,
         now: Timestamp,
     ) -> Plan {
-        let Some(slot) = self.find(client, door) else { return Plan::Begin(admission.lasts) };
+        let Some(slot) = self.find(client, door) else {
+            let lasts = admission.max.map_or(admission.lasts, |max| max.min(admission.lasts));
+            return Plan::Begin(lasts);
+        };
         let since = self.table.get(slot).since;
         let left = admission.max.map(|max| since.saturating_add(max).since(now).as_secs());
         let left = left.and_then(|left| u32::try_from(left).ok()).and_then(Seconds::new);

@@ -48,7 +48,9 @@ impl ModelState {
     fn open(&mut self, client: IpAddr, door: usize) {
         let start = start_command(&self.doors[door], client);
         let ignores = self.doors[door].on_reknock == OnReknock::Ignore;
-        let until_ns = self.admission_until(client, door);
+        let lasts_s = self.admission_lasts_s(client, door);
+        // Time ends in the year 2262.
+        let until_ns = lasts_s.map(|lasts_s| later(self.now_ns, lasts_s));
         let before_ns = self.admitted(client, door).map(|at| self.admitted[at].due.0);
         let at_max = before_ns.is_some_and(|before_ns| until_ns <= Some(before_ns));
         let is_new = until_ns.is_some() && before_ns.is_none();
@@ -66,8 +68,8 @@ impl ModelState {
             self.out.counts.opened += 1;
             self.push_line(client, door, "OPEN SESAME");
             self.begin_cooldown(client, door);
-            if let Some(until_ns) = until_ns {
-                self.admit(client, door, until_ns);
+            if let Some(lasts_s) = lasts_s {
+                self.admit(client, door, lasts_s);
             }
             if start.is_some() {
                 self.waiting.push((client, door));
@@ -91,9 +93,9 @@ impl ModelState {
         self.admitted.iter().position(|one| (one.client, one.door) == (client, door))
     }
 
-    /// Returns until when an opening now would let a client in: never later than the maximum after it was let
-    /// in first, and a whole number of seconds from now.
-    fn admission_until(&self, client: IpAddr, door: usize) -> Option<i64> {
+    /// Returns for how many seconds an opening now would let a client in: never longer than until the maximum
+    /// after it was let in first.
+    fn admission_lasts_s(&self, client: IpAddr, door: usize) -> Option<u32> {
         let admission = self.doors[door].admission.as_ref()?;
         let mut lasts_s = admission.lasts_s;
         if let (Some(at), Some(max_s)) = (self.admitted(client, door), admission.max_s) {
@@ -101,20 +103,19 @@ impl ModelState {
             let left_s = u32::try_from(remaining_ns.max(0) / 1_000_000_000).unwrap_or(u32::MAX);
             lasts_s = lasts_s.min(left_s);
         }
-        Some(later(self.now_ns, lasts_s))
+        Some(lasts_s)
     }
 
-    fn admit(&mut self, client: IpAddr, door: usize, until_ns: i64) {
+    fn admit(&mut self, client: IpAddr, door: usize, lasts_s: u32) {
         // What else is due at that moment comes first.
-        let due = (until_ns, self.next_timer() | 1 << 63);
+        let due = (later(self.now_ns, lasts_s), self.next_timer() | 1 << 63);
         match self.admitted(client, door) {
             Some(at) => self.admitted[at].due = due,
             None => self.admitted.push(Admitted { due, since_ns: self.now_ns, client, door }),
         }
         let admission = self.doors[door].admission.as_ref().expect("it has one");
-        let seconds = (until_ns - self.now_ns) / 1_000_000_000;
         let (ports, address) = (text::ports(&admission.ports), text::address(client));
-        let text = format!(": admit {address} to {ports} for {seconds} s");
+        let text = format!(": admit {address} to {ports} for {lasts_s} s");
         self.push_door_line(self.now_ns, door, &text);
     }
 
