@@ -11,9 +11,13 @@ use knock_config::lex::{Line, Piece, Text};
 use super::statement::{Knocks, Statement, What, When};
 use super::time;
 use super::value::{
-    address, clients, destination, hit, port, protocol, same_family, source, with_flags,
+    NO_SCENARIO, address, clients, destination, hit, port, protocol, same_family, source,
+    with_flags,
 };
 use crate::lines::{Fault, Words, fault, unknown};
+
+/// After how many lines that begin like no line of a scenario, and none that does, a text is something else.
+const OTHER_TEXT: usize = 3;
 
 /// How deep `repeat` can be nested.
 const DEPTH_MAX: usize = 8;
@@ -43,11 +47,17 @@ pub(super) fn script<'a>(text: &'a [u8], faults: &mut Faults) -> Script<'a> {
         too_deep: 0,
     };
     let mut last = None;
+    let mut is_other = true;
     for line in Text::new(text).lines() {
         last = Some(line);
         if let Err(fault) = reader.line(line) {
             let (at, wording) = *fault;
+            is_other &= wording.help.as_deref() == Some(NO_SCENARIO);
             faults.error(at, wording);
+            // Something else than a scenario has an error on every line.
+            if is_other && reader.is_empty() && faults.errors() >= OTHER_TEXT {
+                return Script::default();
+            }
             if let Some(block) = reader.blocks.last_mut() {
                 block.has_fault = true;
             }

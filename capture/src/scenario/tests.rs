@@ -239,6 +239,12 @@ fn a_scenario_has_limits() {
 }
 
 #[test]
+fn another_text_has_no_error_for_each_of_its_lines() {
+    let error = refused(&"root:x:0:0:root:/root:/bin/bash\n".repeat(50));
+    assert_eq!(error.matches("is not a time, an address or a known word").count(), 3, "{error}");
+}
+
+#[test]
 fn a_scenario_is_known_by_its_first_bytes() {
     for text in [
         "0 1",

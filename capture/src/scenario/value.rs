@@ -60,7 +60,7 @@ pub(super) fn protocol(word: Piece<'_>) -> Result<Protocol, Fault<'_>> {
 }
 
 /// What helps if a line begins with a word that is near no word of scenarios.
-const NO_SCENARIO: &str = "a line is such as `0.5 10.0.0.5 > 192.0.2.1:7000 tcp`; if this is to be a capture, save \
+pub(super) const NO_SCENARIO: &str = "a line is such as `0.5 10.0.0.5 > 192.0.2.1:7000 tcp`; if this is to be a capture, save \
                            packets with `tcpdump -w`";
 
 /// Reads where a packet comes from: clients, or one client with a port.
