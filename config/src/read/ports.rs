@@ -1,6 +1,6 @@
 //! The ports that a door opens.
 
-use super::value::{port, protocol, without_comment};
+use super::value::{new_port, protocol, without_comment};
 use crate::diagnostics::{Diagnostics, ValueFault};
 use crate::directives::Directive;
 use crate::lex::Piece;
@@ -67,10 +67,10 @@ fn range(
     };
     let protocol = *last_protocol;
     let Some((first, last)) = ports.split_once(b'-') else {
-        let port = port(ports, diagnostics)?;
+        let port = new_port(ports, diagnostics)?;
         return PortRange::new(protocol?, port, port);
     };
-    let (first, last) = (port(first.trim(), diagnostics), port(last.trim(), diagnostics));
+    let (first, last) = (new_port(first.trim(), diagnostics), new_port(last.trim(), diagnostics));
     let (first, last) = (first?, last?);
     let range = PortRange::new(protocol?, first, last);
     if range.is_none() {

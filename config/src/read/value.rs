@@ -85,14 +85,28 @@ fn turned_round(protocol: Piece<'_>, port: Piece<'_>) -> Option<String> {
     Some(format!("{port}:{protocol}"))
 }
 
+/// Reads a port of a directive that knockd 0.8 has, too.
 pub(super) fn port(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Port> {
+    read_port(part, port_read_by_08, diagnostics)
+}
+
+/// Reads a port of a directive that knockd 0.8 does not have.
+pub(super) fn new_port(part: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<Port> {
+    read_port(part, |_| None, diagnostics)
+}
+
+fn read_port(
+    part: Piece<'_>,
+    read_by_08: fn(&[u8]) -> Option<Port>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Port> {
     if part.is_empty() {
         diagnostics.value(ValueFault::MissingPort, part);
         return None;
     }
     let number = decimal(part.bytes()).and_then(|number| u16::try_from(number).ok());
     let Some(number) = number.filter(|number| *number > 0) else {
-        let read_by_08 = port_read_by_08(part.bytes());
+        let read_by_08 = read_by_08(part.bytes());
         let text = Excerpt::new(part.bytes());
         diagnostics.value(ValueFault::BadPort { text, read_by_08 }, part);
         return None;
