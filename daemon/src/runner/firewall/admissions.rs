@@ -71,13 +71,7 @@ impl Admissions {
             admission.number = self.next;
             self.next = self.next.saturating_add(1);
         }
-        let number = admission.number;
-        if let Some(door) = admission.door {
-            self.by_key.insert((door, admission.client), number);
-        }
-        self.of_client.entry(admission.client).or_default().insert(number);
-        self.ends.insert((admission.own_end(), number));
-        self.all.insert(number, admission);
+        self.insert(admission);
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Admission> {
@@ -99,11 +93,12 @@ impl Admissions {
     pub(super) fn leave_to_runner(&mut self, number: u64) {
         if let Some(mut admission) = self.remove(number) {
             admission.has_engine = false;
-            self.reinsert(admission);
+            self.insert(admission);
         }
     }
 
-    fn reinsert(&mut self, admission: Admission) {
+    /// Adds one that has its number.
+    fn insert(&mut self, admission: Admission) {
         let number = admission.number;
         if let Some(door) = admission.door {
             self.by_key.insert((door, admission.client), number);
@@ -158,7 +153,7 @@ impl Admissions {
         for mut admission in all.into_values() {
             admission.has_engine = false;
             admission.door = admission.door.and_then(|door| ids.get(&door).copied());
-            self.reinsert(admission);
+            self.insert(admission);
         }
     }
 }
