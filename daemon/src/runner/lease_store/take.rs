@@ -55,9 +55,16 @@ pub(super) fn take(
     // Once there is something open, this daemon has its file, and waits for no other.
     let is_start = open.is_empty() && closed.is_empty();
     let held_until = if is_start { now.checked_add(HELD_MAX).unwrap_or(now) } else { now };
-    let (found, whole) = (BTreeMap::new(), BTreeMap::new());
-    let mut search =
-        Search { places, held_until, found, whole, left: BTreeMap::new(), warnings: vec![] };
+    let (found, whole, left) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut search = Search {
+        places,
+        held_until,
+        found,
+        whole,
+        left,
+        forbidden: BTreeSet::new(),
+        warnings: vec![],
+    };
     for path in places.files().flatten() {
         search.read(path);
     }
@@ -105,6 +112,8 @@ struct Search<'a> {
     /// How many lines each whole file has, and its leases.
     whole: BTreeMap<PathBuf, (usize, BTreeMap<u64, StoredLease>)>,
     left: BTreeMap<u64, StoredLease>,
+    /// Folders with files that this user may not read, as reported.
+    forbidden: BTreeSet<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -116,8 +125,14 @@ impl Search<'_> {
             Ok(None) => return,
             Err(LockError::Held(_)) => return drop(self.found.insert(path, Found::NotOurs)),
             Err(why) => {
-                let text = format!("cannot read the open doors in {}: {why}", shown(&path));
-                self.warn(text);
+                let is_forbidden = matches!(&why, LockError::Io(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied);
+                let folder = path.parent().unwrap_or(&path).to_owned();
+                // An ordinary user can read no file in a folder of root's: one line is enough.
+                if !is_forbidden || self.forbidden.insert(folder) {
+                    let text = format!("cannot read the open doors in {}: {why}", shown(&path));
+                    self.warn(text);
+                }
                 return drop(self.found.insert(path, Found::NotOurs));
             }
         };
