@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
 use crate::common::{CONFIG, Daemon, Live, Machine, Need, PROGRAMS, require, wait_until};
 
@@ -211,6 +211,46 @@ fn a_sniffer_that_hangs_does_not_delay_the_end() {
     assert_eq!(daemon.live.finish().status, Some(0));
     assert_eq!(machine.folder.read("stopped"), "127.0.0.1\n");
     machine.wait_for_no_process();
+}
+
+#[test]
+fn what_waits_for_a_runner_that_hangs_is_bounded_and_wakes_nobody() {
+    const MANY: usize = 20_000;
+    let name = "what_waits_for_a_runner_that_hangs_is_bounded_and_wakes_nobody";
+    let Some(machine) = machine(name) else { return };
+    machine.folder.write("knockd.conf", "[open]\nsequence = 7001:udp\ncommand =\n");
+    let daemon = Daemon::start(&machine, "-v");
+    daemon.runner.signal(Signal::SIGSTOP);
+    let knocker = machine.knocker([127, 0, 0, 1]);
+    let mut sent = 0;
+    let mut is_deaf = || {
+        let before = daemon.sniffer.activity();
+        (0..MANY).for_each(|_| knocker.knock(&[7001]));
+        sent += MANY;
+        daemon.sniffer.status("State").starts_with('S') && daemon.sniffer.activity() == before
+    };
+    wait_until("so much waits that no more is read", &mut is_deaf);
+    // What does not fit is the kernel's to drop: it costs the process neither time nor memory.
+    let size = daemon.sniffer.status("VmRSS");
+    let kilobytes: u64 = size.strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(kilobytes < 96 << 10, "{size}");
+    assert!(is_deaf());
+    assert_eq!(daemon.sniffer.status("VmRSS"), size);
+    // Its parent was stopped along with it.
+    for process in [daemon.runner.parent(), daemon.runner.id] {
+        kill(process, Signal::SIGCONT).unwrap();
+    }
+    wait_until("it reads again", || !is_deaf());
+    let outcome = daemon.end();
+    assert_eq!(outcome.status, Some(0));
+    let lines = outcome.stderr.lines();
+    let mut lost = lines.filter_map(|line| line.split_once(" packets were lost"));
+    let (lost, _) = lost.next_back().unwrap_or_else(|| panic!("{}", outcome.stderr));
+    let lost: usize = lost.rsplit(' ').next().unwrap().parse().unwrap();
+    let opened = outcome.stdout.matches("OPEN SESAME").count();
+    // Of what is sent over the loopback interface, the kernel also counts the copy that leaves.
+    let known = opened + lost;
+    assert!((sent..=2 * sent).contains(&known), "{opened} opened, {lost} lost of {sent}");
 }
 
 #[test]
