@@ -114,7 +114,7 @@ fn names_are_looked_up_even_if_root_cannot_become_another_user() {
     machine.set_up("mount --bind hosts /etc/hosts");
     let line = format!("exec {AS_UNIT} $KNOCKD -v -i lo -c knockd.conf --lookup");
     let daemon = Daemon::start_as(&machine, &line);
-    let resolver = machine.process("knockd: resolver");
+    let resolver = machine.resolver();
     machine.knock(&[7000]);
     assert_eq!(daemon.live.line(), "127.0.0.1 (named.example): door: Stage 1");
     assert_has_no_capability(&resolver, &["CapInh", "CapPrm", "CapEff", "CapAmb"]);

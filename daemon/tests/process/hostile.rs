@@ -261,7 +261,7 @@ fn a_terminal_that_interrupts_all_processes_ends_the_daemon_in_order() {
     let daemon = Daemon::start(&machine, "-v --lookup");
     machine.knock(&[7001, 8001]);
     machine.wait_for_lines("started", 1);
-    for process in [&daemon.sniffer, &machine.process("knockd: resolver"), &daemon.runner] {
+    for process in [&daemon.sniffer, &machine.resolver(), &daemon.runner] {
         process.signal(Signal::SIGINT);
     }
     let outcome = daemon.live.finish();

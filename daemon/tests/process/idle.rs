@@ -25,7 +25,7 @@ fn without_packets_no_process_is_woken() {
     machine.knock(&[7001, 8001]);
     machine.wait_for_lines("stopped", 1);
     let mut processes = vec![daemon.runner.clone(), daemon.sniffer.clone()];
-    processes.push(machine.process("knockd: resolver"));
+    processes.push(machine.resolver());
     let activity = || processes.iter().map(Process::activity).collect::<Vec<_>>();
     let is_quiet_for = |time| {
         let before = activity();

@@ -51,7 +51,7 @@ fn a_resolver_that_dies_is_collected_reported_and_replaced() {
     machine.set_up("mount --bind hosts /etc/hosts");
     let daemon = Daemon::start(&machine, "-v --lookup");
     for last in 1..=2 {
-        let resolver = machine.process("knockd: resolver");
+        let resolver = machine.resolver();
         resolver.signal(Signal::SIGKILL);
         let error = "knockd: warning: the process that looks up names has died (killed by SIGKILL); starting \
                      another: until then, lines have addresses only";
@@ -160,7 +160,7 @@ fn a_slow_name_server_delays_no_line_for_long_and_loses_none() {
 fn a_resolver_that_dies_keeps_no_door_shut() {
     let Some(machine) = machine("a_resolver_that_dies_keeps_no_door_shut") else { return };
     let daemon = Daemon::start(&machine, "-v --lookup");
-    machine.process("knockd: resolver").signal(Signal::SIGKILL);
+    machine.resolver().signal(Signal::SIGKILL);
     machine.knock(&[7000, 8000]);
     // By then, another one may have answered.
     assert!(daemon.next_opening().starts_with("127.0.0.1"));

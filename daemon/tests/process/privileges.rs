@@ -96,7 +96,7 @@ fn the_resolver_is_knockd_and_has_no_capability() {
     }
     let machine = Machine::new();
     let _daemon = Daemon::start(&machine, "--lookup");
-    let resolver = machine.process("knockd: resolver");
+    let resolver = machine.resolver();
     assert_is("knockd", &resolver);
     assert_has_no_capability(&resolver, &CAPABILITIES);
     assert_eq!(resolver.status("NoNewPrivs"), "1");

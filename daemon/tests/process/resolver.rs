@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::thread;
 
 use crate::common::inject::{Answer, Call, TEXT, inject};
-use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
+use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require};
 
 /// An address of IPv4 as the kernel takes it: 127.0.0.1, port 80.
 const WEB: &str = "\u{2}\0\0\u{50}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
@@ -17,7 +17,7 @@ const DNS: &str = "\u{2}\0\0\u{35}\u{7f}\0\0\u{1}\0\0\0\0\0\0\0\0";
 fn a_resolver_can_do_what_looking_up_names_takes() {
     let Some(machine) = machine("a_resolver_can_do_what_looking_up_names_takes") else { return };
     let daemon = Daemon::start(&machine, "-v --lookup");
-    let resolver = machine.process("knockd: resolver");
+    let resolver = machine.resolver();
     for call in [
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/etc/hosts"),
         Call(libc::SYS_openat, [cwd(), TEXT, 0, 0, 0, 0], "/usr/lib"),
@@ -49,8 +49,7 @@ fn a_resolver_can_do_what_looking_up_names_takes() {
 fn all_other_calls_of_a_resolver_are_refused() {
     let Some(machine) = machine("all_other_calls_of_a_resolver_are_refused") else { return };
     let daemon = Daemon::start(&machine, "-v --lookup");
-    let resolver = machine.process("knockd: resolver");
-    wait_until("it is sealed", || resolver.status("Seccomp") == "2");
+    let resolver = machine.resolver();
     let runner = u64::from(daemon.runner.inner().unwrap());
     let (writing, making) = (0o1, 0o102);
     for call in [

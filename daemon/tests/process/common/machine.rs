@@ -151,6 +151,13 @@ impl Machine {
         found.remove(0)
     }
 
+    /// Waits for the process that looks up names, and until it has shut itself in.
+    pub(crate) fn resolver(&self) -> Process {
+        let resolver = self.process("knockd: resolver");
+        wait_until("the resolver is shut in", || resolver.status("Seccomp") == "2");
+        resolver
+    }
+
     /// Waits until no process of the daemon is left.
     pub(crate) fn wait_for_no_process(&self) {
         wait_until("no process of knockd is left", || {
