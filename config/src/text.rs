@@ -1,18 +1,36 @@
 //! Text from outside, made fit to be printed.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Returns a path fit to be printed: no control characters, U+FFFD for what is not UTF-8.
+use knock_guard::is_unprintable;
+
+/// Commands that services which run tests look for in every line of a log.
+pub(crate) const LOG_COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
+
+/// What a command of such a service begins with where it begins the line.
+pub(crate) const LOG_COMMAND_PREFIX: &str = "::";
+
+/// Returns a path fit to be printed, also at the start of a line: as [`printable`] does, and no command for
+/// a service that shows the log of a test run.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    printable(path.as_os_str().as_bytes())
+    let mut text = printable(path.as_os_str().as_bytes());
+    for command in LOG_COMMANDS {
+        if text.contains(command) {
+            text = text.replace(command, &command.replace("##", "#\\u{23}"));
+        }
+    }
+    if text.trim_start().starts_with(LOG_COMMAND_PREFIX) {
+        text.insert_str(0, "./");
+    }
+    text
 }
 
-/// Returns text fit to be printed: control characters are escaped, and U+FFFD is there for what is not
-/// UTF-8.
+/// Returns text fit to be printed: characters that command the terminal or cannot be seen are escaped, and
+/// U+FFFD is there for what is not UTF-8.
 #[must_use]
 pub fn printable(text: &[u8]) -> String {
     let mut out = String::new();
@@ -22,20 +40,20 @@ pub fn printable(text: &[u8]) -> String {
     out
 }
 
-/// Adds a character, escaped if it is one that could command the terminal.
+/// Adds a character, escaped if it commands the terminal or cannot be seen.
 pub fn push_printable(character: char, out: &mut String) {
-    if character.is_control() {
+    if is_unprintable(character) {
         out.extend(character.escape_default());
     } else {
         out.push(character);
     }
 }
 
-/// Returns text fit to be printed where its length matters: U+FFFD is there for each control character
-/// and for what is not UTF-8.
+/// Returns text fit to be printed where its length matters: U+FFFD is there for each character that commands
+/// the terminal or cannot be seen, and for what is not UTF-8.
 #[must_use]
 pub fn masked(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
+    String::from_utf8_lossy(text).replace(is_unprintable, "\u{fffd}")
 }
 
 /// Prints the system's text of an error without its number, which adds nothing.
@@ -50,7 +68,7 @@ impl fmt::Display for Cause<'_> {
 }
 
 /// Part of the text, fit for a message: bytes that are not UTF-8 are U+FFFD, control characters are
-/// escaped, and after [`Excerpt::MAX_CHARS`] characters it ends in `...`.
+/// escaped, others that cannot be seen are named when it is printed, and after [`Excerpt::MAX_CHARS`] characters it ends in `...`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Excerpt(Box<str>);
 
@@ -70,12 +88,16 @@ impl Excerpt {
                 excerpt.push_str("...");
                 break;
             }
-            push_printable(character, &mut excerpt);
+            if character.is_control() {
+                push_printable(character, &mut excerpt);
+            } else {
+                excerpt.push(character);
+            }
         }
         Self(excerpt.into_boxed_str())
     }
 
-    /// Returns the excerpt.
+    /// Returns the excerpt, with what cannot be seen.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -84,7 +106,14 @@ impl Excerpt {
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        for character in self.0.chars() {
+            if is_unprintable(character) {
+                write!(f, "<U+{:04X}>", u32::from(character))?;
+            } else {
+                f.write_char(character)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -107,7 +136,17 @@ mod tests {
     #[test]
     fn a_path_cannot_command_the_terminal() {
         assert_eq!(shown(Path::new("a\u{1b}[31m\r.pcap")), "a\\u{1b}[31m\\r.pcap");
+        assert_eq!(shown(Path::new("a\u{202e}b\u{9b}c\u{200b}")), "a\\u{202e}b\\u{9b}c\\u{200b}");
         assert_eq!(shown(Path::new("größe.pcap")), "größe.pcap");
+    }
+
+    #[test]
+    fn a_path_is_no_command_in_the_log_of_a_test_run() {
+        assert_eq!(shown(Path::new("::error file=x::y")), "./::error file=x::y");
+        assert_eq!(shown(Path::new(" ::error::y")), "./ ::error::y");
+        assert_eq!(shown(Path::new("a/::error::y")), "a/::error::y");
+        assert_eq!(shown(Path::new("a ##[error]y ##vso[x]")), "a #\\u{23}[error]y #\\u{23}vso[x]");
+        assert_eq!(shown(Path::new("a##b")), "a##b");
     }
 
     #[test]
@@ -126,6 +165,9 @@ mod tests {
     fn an_excerpt_shows_no_control_character_and_ends_somewhere() {
         assert_eq!(Excerpt::new(b"a\x1b[31m\xff\x00").as_str(), "a\\u{1b}[31m\u{fffd}\\u{0}");
         assert_eq!(Excerpt::new(b"a\xff").to_string(), "a\u{fffd}");
+        let hidden = Excerpt::new("a\u{200b}\u{202e}".as_bytes());
+        assert_eq!(hidden.to_string(), "a<U+200B><U+202E>");
+        assert_eq!(hidden.as_str(), "a\u{200b}\u{202e}");
         assert_eq!(format!("{:?}", Excerpt::new(b"a\"")), r#""a\"""#);
         assert_eq!(Excerpt::new(&[b'x'; 40]).as_str(), "x".repeat(40));
         assert_eq!(Excerpt::new(&[b'x'; 9000]).as_str(), "x".repeat(40) + "...");

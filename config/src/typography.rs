@@ -43,6 +43,16 @@ pub(crate) fn title(character: char, name: &str) -> String {
     format!("U+{:04X} {name}", u32::from(character))
 }
 
+/// Returns what a character is that commands the terminal or cannot be seen: `U+200B zero-width space`.
+pub(crate) fn unseen(character: char) -> String {
+    let name = match meaning(character, "") {
+        Some((name, _)) => name,
+        None if character.is_control() => "control character",
+        None => "character that cannot be seen",
+    };
+    title(character, name)
+}
+
 /// Returns the characters of a text that are not what they look like. Bytes that are not UTF-8 are none.
 pub(crate) fn lookalikes(text: &[u8]) -> impl Iterator<Item = Lookalike> {
     let mut start = 0_usize;

@@ -5,6 +5,7 @@
 //! and judges what it has opened, so no one exchanges a file between the look and the use.
 
 mod cause;
+mod characters;
 mod create;
 mod granted;
 mod pid;
@@ -14,6 +15,7 @@ mod trust;
 mod walk;
 
 pub use cause::Cause;
+pub use characters::{is_unprintable, turns_text};
 pub use create::{create, create_folders, link};
 pub use granted::{granted_to_all, remedy_for_granted};
 pub use pid::{check_pid_file, remove_pid_file, write_pid};

@@ -3,7 +3,10 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Returns a path as a word of a shell command. No control character is left in it.
+use crate::characters::is_unprintable;
+
+/// Returns a path as a word of a shell command. No character that commands a terminal or cannot be
+/// seen is left in it.
 #[must_use]
 pub fn quoted(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
@@ -12,7 +15,7 @@ pub fn quoted(path: &Path) -> String {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.contains(char::is_control) => {
+        Ok(text) if !text.contains(is_unprintable) => {
             format!("'{}'", text.replace('\'', r"'\''"))
         }
         Ok(_) | Err(_) => {

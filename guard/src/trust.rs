@@ -10,6 +10,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
+use crate::characters::is_unprintable;
 use crate::quote::quoted;
 use crate::walk::{Passed, Place, kind, walk};
 
@@ -162,9 +163,9 @@ fn group_name(group: Gid) -> String {
     )
 }
 
-/// Returns a name without control characters.
+/// Returns a name without characters that command a terminal or cannot be seen.
 fn plain(name: &str) -> String {
-    name.replace(char::is_control, "\u{fffd}")
+    name.replace(is_unprintable, "\u{fffd}")
 }
 
 impl fmt::Display for Distrust {

@@ -25,6 +25,11 @@ macro_rules! catalogue {
 catalogue! {
     Fault::Line(LineFault::TooLong { .. }) => ["line-too-long.conf"],
     Fault::Line(LineFault::NulByte) => ["nul-byte.conf"],
+    Fault::Line(LineFault::UnprintableCharacter { .. }) => [
+        "control-character-in-name.conf", "hidden-character-in-name.conf",
+        "control-character-in-command.conf", "turned-command.conf"
+    ],
+    Fault::Line(LineFault::LogCommand { .. }) => ["log-command.conf", "log-command-inside.conf"],
     Fault::Line(LineFault::OutsideSection) => ["outside-section.conf"],
     Fault::Line(LineFault::EmptySectionName) => ["empty-section-name.conf"],
     Fault::Line(LineFault::UnclosedSection { .. }) =>

@@ -307,10 +307,30 @@ fn value(least: usize) -> impl Strategy<Value = Vec<u8>> {
 
 fn name() -> impl Strategy<Value = DoorName> {
     vec(any::<u8>(), 1..20)
-        .prop_filter("it is a name on one line", |name| {
-            !name.iter().any(|byte| [0, b'\n'].contains(byte)) && name != b"options"
+        .prop_map(printed)
+        .prop_filter("it is a name, and commands no log", |name| {
+            name != b"options" && !name.contains(&b'#') && !name.trim_ascii().starts_with(b"::")
         })
         .prop_map(|name| DoorName::new(&name))
+}
+
+/// Makes bytes a text that is printed as it is: without control characters. There are characters of one
+/// byte, and one of two.
+fn printed(bytes: Vec<u8>) -> Vec<u8> {
+    let fit = |byte: u8| match byte {
+        0..=0x1f | 0x7f => vec![b'x'],
+        0x80..=0xbf => "\u{fc}".into(),
+        _ => vec![byte],
+    };
+    bytes.into_iter().flat_map(fit).collect()
+}
+
+fn command() -> impl Strategy<Value = Option<Command>> {
+    let text = value(0).prop_map(|text| {
+        let parts = text.split(|byte| *byte == b'\t').map(|part| printed(part.to_vec()));
+        Command::new(&parts.collect::<Vec<_>>().join(&b'\t'))
+    });
+    prop::option::of(text)
 }
 
 fn sequence() -> impl Strategy<Value = Sequence> {
@@ -367,7 +387,6 @@ fn door() -> impl Strategy<Value = DoorText> {
         sequence().prop_map(|sequence| (DoorSequence::Fixed(sequence), None)),
         value(1).prop_map(|file| (DoorSequence::OneTime(OneTimeSequences::default()), Some(file))),
     ];
-    let command = || prop::option::of(value(0).prop_map(|command| Command::new(&command)));
     let commands = (command(), command(), command(), command())
         .prop_map(|(start, start_6, stop, stop_6)| Commands { start, start_6, stop, stop_6 });
     let flags = any::<FlagChoices>().prop_map(rule);

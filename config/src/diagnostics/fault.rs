@@ -3,9 +3,11 @@
 use crate::directives::{Directive, Least, Value};
 use crate::lex::Line;
 use crate::text::{Excerpt, counted};
+use crate::typography::unseen;
 use crate::wording::Wording;
 use knock_engine::Doors;
 use knock_engine::{OpenPorts, Port, PortRange, Seconds, Sequence};
+use knock_guard::turns_text;
 
 /// An error in a line or in how lines belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,18 @@ pub enum LineFault {
     },
     /// A NUL byte outside a comment.
     NulByte,
+    /// A character in a name or a command that commands the terminal or cannot be seen.
+    UnprintableCharacter {
+        /// The character; a byte that is not UTF-8 is that of Latin-1.
+        character: char,
+        /// Whether it is in the name of a door.
+        is_name: bool,
+    },
+    /// The name of a door is a command for services that show the logs of test runs.
+    LogCommand {
+        /// The characters that make it one.
+        mark: &'static str,
+    },
     /// A directive before the first section.
     OutsideSection,
     /// `[]`.
@@ -107,6 +121,15 @@ impl LineFault {
             Self::NulByte => Wording::new("NUL byte in the file", "the rest of the file is text")
                 .help("remove it; save the file as UTF-8 if it is UTF-16")
                 .note("knockd 0.8 would ignore the rest of the line"),
+            Self::UnprintableCharacter { character, is_name } => {
+                unprintable(*character, *is_name)
+            }
+            Self::LogCommand { mark } => Wording::new(
+                format!("name of a door with `{mark}`"),
+                "in the log of a test run, this is a command for the service that shows it",
+            )
+            .help("choose a name without it")
+            .note("knockd 0.8 would take the name, and print it"),
             Self::OutsideSection => Wording::new(
                 "directive outside a section",
                 "expected a section header before this line",
@@ -221,6 +244,24 @@ impl LineFault {
             .help("split the configuration between several daemons"),
         }
     }
+}
+
+fn unprintable(character: char, is_name: bool) -> Wording {
+    let effect = if turns_text(character) {
+        "it shows the text after it in another order"
+    } else if character.is_control() {
+        "it commands the terminal that shows it"
+    } else {
+        "it cannot be seen"
+    };
+    let (place, help) = if is_name {
+        ("the name of a door", "remove it")
+    } else {
+        ("a command", "remove it; if the program needs it, move the command to a script")
+    };
+    Wording::new(format!("{} in {place}", unseen(character)), effect)
+        .help(help)
+        .note("knockd 0.8 would print it as it is")
 }
 
 /// Returns what to do instead of a directive that other programs for port knocking know.

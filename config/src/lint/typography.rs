@@ -24,9 +24,9 @@ pub(super) fn check_options(options: &Options, text: &[u8], diagnostics: &mut Di
 /// Warns about the name and the commands of a door.
 pub(super) fn check(door: &DoorScripts<'_>, text: &[u8], diagnostics: &mut Diagnostics) {
     let name = Piece::of(text, &door.door.name_at);
-    // In a name, only what cannot be seen is a mistake for certain.
-    let hidden = lookalikes(name.bytes()).filter(|one| matches!(one.instead, None | Some(" ")));
-    warn(name, hidden, diagnostics);
+    // In a name, only another kind of blank is a mistake for certain; what cannot be seen is an error.
+    let blanks = lookalikes(name.bytes()).filter(|one| one.instead == Some(" "));
+    warn(name, blanks, diagnostics);
     for line in door.all() {
         check_line(line, diagnostics);
     }

@@ -1,6 +1,6 @@
 //! Directives as lines give them, and where their values go.
 
-use super::{option_value, ports, value};
+use super::{option_value, ports, printed, value};
 use crate::config::{DoorConfig, Given, Guard, Knocks, LogTime, OnStateError, OnStop, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
@@ -29,7 +29,7 @@ pub(super) struct Entry<'a> {
 
 impl Entry<'_> {
     /// Reads the value and stores it in the options, or in the door whose section the line is in. A
-    /// value with an error is reported and not stored.
+    /// value with an error is reported and, if it is no command, not stored.
     pub(super) fn read(
         self,
         options: &mut Options,
@@ -74,16 +74,16 @@ impl Entry<'_> {
                 door.flags.extend(self.given(rule));
             }
             Directive::Target => door.target = self.given(value::target(self.value, found)),
-            Directive::StartCommand => door.start = self.command(),
-            Directive::StartCommand6 => door.start_6 = self.command(),
+            Directive::StartCommand => door.start = self.command(found),
+            Directive::StartCommand6 => door.start_6 = self.command(found),
             Directive::CmdTimeout => door.cmd_timeout = self.seconds(found),
             Directive::Open => door.open = self.given(ports::open_ports(self.value, found)),
             Directive::OpenFor => door.open_for = self.duration(found),
             Directive::OpenMax => door.open_max = self.duration(found),
             Directive::OnReknock => door.on_reknock = self.word(ON_REKNOCK, found),
             Directive::SeqCooldown => door.seq_cooldown = self.seconds(found),
-            Directive::StopCommand => door.stop = self.command(),
-            Directive::StopCommand6 => door.stop_6 = self.command(),
+            Directive::StopCommand => door.stop = self.command(found),
+            Directive::StopCommand6 => door.stop_6 = self.command(found),
         }
     }
 
@@ -136,7 +136,9 @@ impl Entry<'_> {
         self.given(value::duration(self.directive, self.value, found))
     }
 
-    fn command(self) -> Option<Given<Command>> {
+    fn command(self, found: &mut Diagnostics) -> Option<Given<Command>> {
+        // It is stored with an error, too: the door has a command.
+        printed::check_command(self.value, found);
         self.given(Some(Command::new(self.value.bytes())))
     }
 

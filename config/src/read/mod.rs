@@ -5,6 +5,7 @@ mod entry;
 pub(crate) mod one_time;
 mod option_value;
 mod ports;
+mod printed;
 mod reader;
 mod section;
 mod value;
@@ -20,7 +21,7 @@ use crate::warnings::Levels;
 /// Reads the text of a `knockd.conf`.
 ///
 /// Any bytes will do. What knockd 0.8 accepts and means is accepted and means the same; what it
-/// accepts and misreads is an error (`docs/differences.md`, 28 to 36). Names of doors and files and
+/// accepts and misreads is an error (`docs/differences.md`, 28 to 36 and 71). Names of doors and files and
 /// commands are kept byte for byte, and comments may hold anything.
 #[must_use]
 pub fn parse(text: &[u8]) -> Parsed {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::allow;
 use super::entry::Entry;
+use super::printed;
 use super::section::{DoorSection, Entries, Gaps};
 use crate::config::{Config, DoorConfig, Options};
 use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
@@ -153,6 +154,7 @@ impl<'a> Reader<'a> {
         if self.door_count == Doors::MAX.saturating_add(1) {
             self.diagnostics.line(LineFault::TooManyDoors, name);
         }
+        printed::check_name(name, &mut self.diagnostics);
         let bytes = name.bytes();
         if bytes.trim_ascii().eq_ignore_ascii_case(b"options") {
             self.diagnostics.warn(Warning::AlmostOptions { name: Excerpt::new(bytes) }, name);

@@ -185,6 +185,69 @@ fn a_line_has_at_most_4095_bytes() {
     }
 }
 
+/// An error and its column.
+type AtColumn = (Fault, u32);
+
+#[test]
+fn a_name_commands_neither_a_terminal_nor_a_log() {
+    let character =
+        |character| Fault::Line(LineFault::UnprintableCharacter { character, is_name: true });
+    let mark = |mark| Fault::Line(LineFault::LogCommand { mark });
+    let cases: [(&[u8], Option<AtColumn>); 17] = [
+        (b"s\x1b[31m", Some((character('\x1b'), 3))),
+        (b"a\tb", Some((character('\t'), 3))),
+        (b"\xc3\xa9\x7f", Some((character('\x7f'), 3))),
+        (b"\xff\x9b31m", Some((character('\u{9b}'), 3))),
+        ("a\u{9b}31m".as_bytes(), Some((character('\u{9b}'), 3))),
+        ("a\u{202e}b".as_bytes(), Some((character('\u{202e}'), 3))),
+        ("a\u{200b}b".as_bytes(), Some((character('\u{200b}'), 3))),
+        ("a\u{2028}b".as_bytes(), Some((character('\u{2028}'), 3))),
+        (b"::error::x", Some((mark("::"), 2))),
+        (b" \x20::x", Some((mark("::"), 2))),
+        (b"a ##[error]x", Some((mark("##["), 2))),
+        (b"##vso[task.x]", Some((mark("##vso["), 2))),
+        (b"a::error::x", None),
+        (b"# 1 ##", None),
+        ("T\u{fc}r \u{2013} \u{6f22} \u{1f511}".as_bytes(), None),
+        (b"T\xfcr", None),
+        (b"a [b]", None),
+    ];
+    for (name, fault) in cases {
+        let text = [b"[", name, b"]\nSequence=1\nCommand=x\n"].concat();
+        let expected: Vec<_> =
+            fault.into_iter().map(|(fault, column)| (fault, 1, column)).collect();
+        assert_eq!(faults(&text), expected, "{}", name.escape_ascii());
+    }
+}
+
+#[test]
+fn a_command_does_not_command_a_terminal() {
+    let character =
+        |character| Fault::Line(LineFault::UnprintableCharacter { character, is_name: false });
+    let cases: [(&[u8], Option<AtColumn>); 9] = [
+        (b"a\x1b[31m", Some((character('\x1b'), 10))),
+        (b"a\rb", Some((character('\r'), 10))),
+        ("a\u{9b}".as_bytes(), Some((character('\u{9b}'), 10))),
+        ("a\u{2066}".as_bytes(), Some((character('\u{2066}'), 10))),
+        (b"a\tb", None),
+        (b"echo ##[x] ${a##[0-9]} ::error::", None),
+        (b"a\x9b\xfc", None),
+        ("logger \u{1f468}\u{200d}\u{1f469}".as_bytes(), None),
+        ("logger t\u{fc}r".as_bytes(), None),
+    ];
+    for (command, fault) in cases {
+        for directive in ["Command", "Start_Command_6", "Stop_Command", "Stop_Command_6"] {
+            let more = u32::try_from(directive.len() - "Command".len()).unwrap();
+            let text = [b"[d]\nSequence=1\n", directive.as_bytes(), b"=", command].concat();
+            let expected: Vec<_> =
+                fault.iter().map(|(fault, column)| (fault.clone(), 3, column + more)).collect();
+            let is_error = |(fault, ..): &(Fault, u32, u32)| !matches!(fault, Fault::Warning(_));
+            let found: Vec<_> = faults(&text).into_iter().filter(is_error).collect();
+            assert_eq!(found, expected, "{directive} {}", command.escape_ascii());
+        }
+    }
+}
+
 #[test]
 fn a_directive_on_an_unreadable_line_is_not_reported_as_missing() {
     let long = format!("[d]\nSequence={}1\n", "0".repeat(4096));

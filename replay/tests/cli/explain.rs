@@ -101,10 +101,29 @@ fn there_are_colours_where_they_are_wanted_and_nowhere_else() {
 #[test]
 fn a_name_in_the_configuration_cannot_command_the_terminal() {
     let desk = CaseRunner::with(pcap(&mistyped()));
-    desk.write("knockd.conf", CONFIG.replace("[ssh]", "[s\u{1b}[31msh]"));
-    let outcome = desk.run(&format!("{EXPLAIN} -q"));
-    assert!(outcome.stdout.starts_with("10.0.0.5 at door s\\u{1b}[31msh\n"), "{}", outcome.stdout);
-    assert!(!outcome.stdout.contains('\u{1b}'));
+    for (name, shown) in [
+        ("s\u{1b}[31msh", "U+001B control character in the name of a door"),
+        ("s\u{202e}sh", "U+202E mark for the direction of writing in the name of a door"),
+        ("::error file=x::y", "name of a door with `::`"),
+    ] {
+        desk.write("knockd.conf", CONFIG.replace("[ssh]", &format!("[{name}]")));
+        for command in [
+            EXPLAIN,
+            "knocks.pcap -c knockd.conf",
+            "check knockd.conf",
+            "report knocks.pcap -c knockd.conf -o x.html",
+        ] {
+            let outcome = desk.run(command);
+            let all = outcome.stdout + &outcome.stderr;
+            assert_eq!(outcome.status, Some(2), "{command}: {all}");
+            assert!(all.contains(&format!("error: {shown}\n")), "{command}: {all}");
+            assert!(!all.contains(['\u{1b}', '\u{202e}']), "{command}: {all}");
+            assert!(
+                !all.lines().any(|line| line.trim_start().starts_with("::")),
+                "{command}: {all}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -317,9 +317,9 @@ fn the_document_for_ci_systems_has_every_test_with_its_outcome() {
     let hostile = "knocks/a\u{1b}]0;x\u{7}<&\"'>\u{1}";
     put(&desk, &format!("{hostile}.scenario"), SHUT);
     put(&desk, &format!("{hostile}.assert"), "must open ssh\n");
-    put(&desk, "knocks/deep/knockd.conf", CONFIG.replace("[mail]", "[m\u{1b}[31m<ai>l\u{2}]"));
+    put(&desk, "knocks/deep/knockd.conf", CONFIG.replace("[mail]", "[m&<ai>l']"));
     put(&desk, "knocks/deep/name.scenario", OPENS);
-    put(&desk, "knocks/deep/name.assert", "must open \"m\u{1b}[31m<ai>l\u{2}\"\n");
+    put(&desk, "knocks/deep/name.assert", "must open \"m&<ai>l'\"\n");
     put(&desk, "knocks/deep/er/wrong.assert", "must open ssh from 10.0.0.5\n");
     let arguments = "test knocks --junit junit.xml --quiet";
     let first = desk.run(arguments);
@@ -370,6 +370,29 @@ fn a_difference_commands_no_terminal_and_shows_every_byte() {
     assert_eq!(outcome.status, Some(1));
     assert!(outcome.stdout.contains("-\\u{1b}[2J\\xff\n"), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains('\u{1b}'));
+}
+
+/// Whoever proposes a change to a project names the files in it.
+#[test]
+fn the_name_of_a_test_commands_no_log() {
+    let desk = CaseRunner::new();
+    desk.write("knockd.conf", CONFIG);
+    let names = ["::error title=x::y", " ::error::z", "a\u{202e}b", "c ##[error]d"];
+    for name in names {
+        desk.write(&format!("{name}.scenario"), OPENS);
+        desk.write(&format!("{name}.assert"), "must not open ssh\n");
+    }
+    let outcome = desk.run("test .");
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    let shown = ["./ ::error::z", "./::error title=x::y", "a\\u{202e}b", "c #\\u{23}[error]d"];
+    for name in shown {
+        let line = format!("{name} ... FAILED");
+        assert!(outcome.stdout.lines().any(|one| one == line), "{line}: {}", outcome.stdout);
+    }
+    for line in (outcome.stdout + &outcome.stderr).lines() {
+        assert!(!line.trim_start().starts_with("::"), "{line}");
+        assert!(!line.contains(['\u{202e}']) && !line.contains("##["), "{line}");
+    }
 }
 
 /// A daemon that has crashed opens nothing, which is no proof of anything.
