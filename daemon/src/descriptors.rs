@@ -1,10 +1,12 @@
-//! Descriptors that the daemon has inherited, besides the standard streams.
+//! Descriptors that this process gets from others: those that it has inherited, besides the standard
+//! streams, and those that come over sockets.
 
 use std::fs;
-use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 /// Keeps them from child processes. A command does not need them, and the process that reads packets
 /// might be taken over through a flaw.
@@ -36,4 +38,32 @@ fn inherited() -> io::Result<Vec<RawFd>> {
         numbers.extend(number.filter(|&number: &RawFd| number > 2));
     }
     Ok(numbers)
+}
+
+/// Reads from a socket. Returns how many bytes there were, and the descriptors that came with them.
+pub(crate) fn receive(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    flags: MsgFlags,
+) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut control = nix::cmsg_space!([RawFd; 2]);
+    let mut into = [IoSliceMut::new(bytes)];
+    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut into, Some(&mut control), flags)?;
+    let mut descriptors = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = control {
+            for number in numbers {
+                #[expect(unsafe_code, reason = "the kernel has just made this descriptor")]
+                // SAFETY: no other part of this program has it.
+                descriptors.push(unsafe { OwnedFd::from_raw_fd(number) });
+            }
+        }
+    }
+    Ok((message.bytes, descriptors))
+}
+
+/// Returns whether reading again may succeed.
+pub(crate) fn is_momentary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -4,6 +4,8 @@
 //! privileges, runs commands, marks one-time sequences and writes the logs, and never touches packets.
 //! It opens the packet sockets, and starts the program a second time as the *sniffer*, which gives up all
 //! privileges, reads them, and runs the engine. With `--lookup` there is a third, the *resolver*, for names.
+//! Where doors only use `Open`, the runner gives up its own privileges but one, and the *starter* keeps those
+//! that it takes to replace the others.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("knockd needs Linux: its sandbox, its capture and its signals are those of Linux");
@@ -29,6 +31,7 @@ mod sandbox;
 mod settings;
 mod signals;
 mod sniffer;
+mod starter;
 mod user;
 mod wire;
 
@@ -55,6 +58,7 @@ pub fn main() -> Exit {
     let mut args = std::env::args_os();
     match args.next().as_deref().and_then(|name| name.to_str()) {
         Some(sniffer::NAME) => return sniffer::main(),
+        Some(starter::NAME) => return starter::main(),
         Some(resolver::NAME) => {
             let arguments: Vec<String> =
                 args.map(|argument| argument.to_string_lossy().into_owned()).collect();

@@ -69,6 +69,30 @@ pub(crate) fn give_up_capabilities(becomes: Option<User>) -> Result<bool, Sandbo
     Ok(becomes.is_none() || can_become)
 }
 
+/// Keeps these capabilities, as far as the process has them, and gives up all others for good. Programs that
+/// it starts get them only if they are root's. For the calling thread and those that it starts.
+pub(crate) fn keep_capabilities(kept: &[Capability]) -> Result<(), SandboxError> {
+    let failed = SandboxError::Capabilities;
+    forbid_gains()?;
+    // Without this capability, the bounding set stays, from which only starting a program could gain.
+    if has(Capability::CAP_SETPCAP) {
+        for one in caps::read(None, CapSet::Bounding).map_err(failed)? {
+            if !kept.contains(&one) {
+                caps::drop(None, CapSet::Bounding, one).map_err(failed)?;
+            }
+        }
+    }
+    for set in [CapSet::Ambient, CapSet::Inheritable] {
+        caps::clear(None, set).map_err(failed)?;
+    }
+    let mut permitted = caps::read(None, CapSet::Permitted).map_err(failed)?;
+    permitted.retain(|one| kept.contains(one));
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        caps::set(None, set, &permitted).map_err(failed)?;
+    }
+    Ok(())
+}
+
 fn has(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
 }

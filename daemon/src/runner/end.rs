@@ -288,6 +288,7 @@ impl Runner {
         drop(self.pid_file.take());
         self.output.end();
         let _ = self.sniffer.status();
+        self.starter.end();
         self.exit
     }
 }

@@ -19,6 +19,7 @@ use self::news::News;
 pub(crate) use self::news::missing;
 use super::output::Kind;
 use super::sniffer_process::SnifferProcess;
+use super::starter::Starter;
 use super::{Runner, State};
 use crate::links::{Link, Links, Watch};
 use crate::packet_socket::{self, BLOCKS, BLOCKS_OF_MANY, EVERY};
@@ -135,13 +136,18 @@ impl Interfaces {
     }
 
     /// Opens what is wanted and there, ends what is not, and returns what has changed.
-    fn follow(&mut self, links: &Links, sniffer: &mut SnifferProcess) -> Vec<News> {
+    fn follow(
+        &mut self,
+        links: &Links,
+        starter: &Starter,
+        sniffer: &mut SnifferProcess,
+    ) -> Vec<News> {
         self.retry = None;
         let gone = self.end_gone(links, sniffer);
         let mut news = self.rename(links);
         let targets = self.targets(links);
         self.end_unwanted(&targets, sniffer, &mut news);
-        self.open_targets(targets, sniffer, &mut news);
+        self.open_targets(targets, starter, sniffer, &mut news);
         self.is_start = false;
         self.report_states(links, &mut news);
         let gone = gone.iter().map(|open| self.report_gone(open));
@@ -246,6 +252,7 @@ impl Interfaces {
     fn open_targets(
         &mut self,
         targets: Vec<Target>,
+        starter: &Starter,
         sniffer: &mut SnifferProcess,
         news: &mut Vec<News>,
     ) {
@@ -264,7 +271,7 @@ impl Interfaces {
             }
             let (index, name) = (target.index, target.name.clone());
             let (is_up, has_address) = (target.is_up, target.has_address);
-            match self.open(target, sniffer) {
+            match self.open(target, starter, sniffer) {
                 Ok(title) => {
                     self.failed.remove(&index);
                     news.push(News::began(&title, is_up, has_address));
@@ -281,10 +288,15 @@ impl Interfaces {
         }
     }
 
-    fn open(&mut self, target: Target, sniffer: &mut SnifferProcess) -> io::Result<String> {
+    fn open(
+        &mut self,
+        target: Target,
+        starter: &Starter,
+        sniffer: &mut SnifferProcess,
+    ) -> io::Result<String> {
         let Target { index, name, framing, wanted, is_up, has_address } = target;
         let blocks = if wanted.is_pattern() { BLOCKS_OF_MANY } else { BLOCKS };
-        let (socket, blocks) = packet_socket::open(index, framing, blocks)?;
+        let (socket, blocks) = starter.open(index, framing, blocks)?;
         let number = self.next;
         let order = NewCapture { number, name: name.clone(), framing, blocks };
         sniffer.queue_with(&Order::Capture(order), socket.try_clone()?);
@@ -375,7 +387,7 @@ impl Runner {
                 return;
             }
         };
-        let news = self.interfaces.follow(&links, &mut self.sniffer);
+        let news = self.interfaces.follow(&links, &self.starter, &mut self.sniffer);
         if links.addresses != self.local {
             let local = links.addresses.iter().copied().collect();
             self.sniffer.queue(&Order::Addresses(local));

@@ -10,6 +10,7 @@ mod closing;
 mod command_events;
 mod command_output;
 mod commands;
+mod confinement;
 mod control;
 mod end;
 mod firewall;
@@ -32,9 +33,11 @@ mod reload;
 mod remember;
 mod replacement;
 mod resolver_process;
+mod sandbox;
 mod signals;
 mod sniffer_process;
 mod start;
+mod starter;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +78,7 @@ use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, failure};
 pub(crate) use self::start::{PIPE_MAX, lack_of_doors, load, print_stderr, style};
+use self::starter::Starter;
 use self::totals::Totals;
 use crate::args::Args;
 use crate::boot_time::{Alarm, BootTime};
@@ -117,6 +121,7 @@ struct Runner {
     control: Option<ControlServer>,
     output: Output,
     sniffer: SnifferProcess,
+    starter: Starter,
     heartbeat: Heartbeat,
     attempts: AttemptList,
     replacement: Replacement,
@@ -212,14 +217,18 @@ impl Runner {
             self.wait();
             self.take_signals();
             self.take_messages();
+            self.take_starter_news();
             self.beat();
             self.replace_if_due();
             self.take_changes();
             self.take_store_events();
             self.take_firewall_changes();
-            let Self { commands, sniffer, resolver, .. } = &mut self;
-            let mut is_other =
-                |id| sniffer.collect(id) || resolver.as_mut().is_some_and(|one| one.collect(id));
+            let Self { commands, sniffer, starter, resolver, .. } = &mut self;
+            let mut is_other = |id| {
+                sniffer.collect(id)
+                    || starter.collect(id)
+                    || resolver.as_mut().is_some_and(|one| one.collect(id))
+            };
             commands.reap(&mut is_other, &mut events);
             self.replace_resolver();
             self.commands.listen(&mut events);
@@ -262,6 +271,7 @@ impl Runner {
         if let Some(gate) = &self.gate {
             wanted.push(PollFd::new(gate.watch().as_fd(), PollFlags::POLLIN));
         }
+        wanted.extend(self.starter.wanted().map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
         if let Some((socket, events)) = self.sniffer.wanted() {
             wanted.push(PollFd::new(socket, events));
         }

@@ -7,6 +7,7 @@ use knock_config::text::{Cause, shown};
 use knock_config::{Config, Waits};
 use nix::unistd::Pid;
 
+use super::confinement::door_with_command;
 use super::marking::check_writable;
 use super::notify::Notifier;
 use super::output::Kind;
@@ -101,6 +102,15 @@ impl Runner {
     /// Returns the settings of a configuration, or why it cannot be used.
     fn settings_of(&self, config: &Config) -> Result<Settings, String> {
         let error = |why: &dyn fmt::Display| format!("error: {why}\n");
+        if self.starter.is_process()
+            && let Some(door) = door_with_command(config)
+        {
+            let why = format_args!(
+                "the door {door} has a command, but at its start knockd had none to start and has given up the \
+                 privileges for that; restart knockd"
+            );
+            return Err(error(&why));
+        }
         check_writable(config, self.args.modes()).map_err(|why| error(&why))?;
         files::check(&self.args, config).map_err(|why| error(&why))?;
         Settings::new(&self.args, &config.options).map_err(|why| error(&why))

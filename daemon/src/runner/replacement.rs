@@ -117,6 +117,12 @@ impl Runner {
         if !self.replacement.is_asked || !matches!(self.state, State::Listening) {
             return;
         }
+        if self.starter.is_gone() {
+            self.replacement.is_asked = false;
+            let text = "knockd: warning: the directive 'User' has changed; this takes effect after a restart";
+            self.output.text(Kind::Notice, text);
+            return;
+        }
         let text = "the directive 'User' has changed: starting another process that reads packets; \
                     attempts under way are lost, open doors stay as they are";
         self.output.text(Kind::Notice, text);
@@ -155,6 +161,10 @@ impl Runner {
             return;
         }
         self.replacement.due = None;
+        if self.starter.is_gone() {
+            self.end_without_starter();
+            return;
+        }
         if let Err(why) = self.replace() {
             let text = format!("knockd: error: {why}; trying again");
             self.output.text(Kind::Notice, text);
@@ -165,7 +175,7 @@ impl Runner {
     fn replace(&mut self) -> Result<(), String> {
         let (loaded, _) = self.without_used_sequences(self.present()?, String::new())?;
         let Loaded { config, doors, files } = loaded;
-        let started = start_sniffer(None);
+        let started = start_sniffer(&self.starter, None);
         let (child, socket) = started.map_err(Failure::reason)?;
         // The new engine numbers the doors from the start.
         let ids = self.doors.in_order().map(|(id, _)| id);

@@ -1,10 +1,7 @@
 //! The resolver's process. One that dies is replaced: names in the log are not worth more, but not less.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use nix::unistd::Pid;
@@ -12,14 +9,14 @@ use nix::unistd::Pid;
 use super::end::ended_how;
 use super::output::Kind;
 use super::replacement::Replacement;
-use super::start::SELF;
+use super::starter::{Started, Starter};
 use super::{Runner, State};
-use crate::resolver;
+use crate::starter::Program;
 use crate::user::User;
 
 /// The process that looks up names.
 pub(super) struct ResolverProcess {
-    child: Child,
+    process: Started,
     user: Option<User>,
     replacement: Replacement,
     /// Whether it has ended and that was not reported.
@@ -28,10 +25,10 @@ pub(super) struct ResolverProcess {
 
 impl ResolverProcess {
     /// Starts the process, and returns the socket to it. It ends when the socket is closed.
-    pub(super) fn start(user: Option<User>) -> io::Result<(Self, UnixStream)> {
-        let (child, socket) = start(user)?;
+    pub(super) fn start(starter: &Starter, user: Option<User>) -> io::Result<(Self, UnixStream)> {
+        let (process, socket) = start(starter, user)?;
         let replacement = Replacement::new();
-        Ok((Self { child, user, replacement, is_news: false }, socket))
+        Ok((Self { process, user, replacement, is_news: false }, socket))
     }
 
     /// Returns when another process is to be started.
@@ -41,28 +38,31 @@ impl ResolverProcess {
 
     /// Collects the process if it is the one with this id, which has ended.
     pub(super) fn collect(&mut self, id: Pid) -> bool {
-        let is_this = i32::try_from(self.child.id()) == Ok(id.as_raw());
-        self.is_news |= is_this && matches!(self.child.try_wait(), Ok(Some(_)));
+        let is_this = self.process.collect(id);
+        self.is_news |= is_this && matches!(self.process.try_wait(), Ok(Some(_)));
         is_this && self.is_news
     }
 
+    /// Notes the end of a process of which no signal says so.
+    fn look(&mut self) {
+        // Once that is reported, another one is due.
+        self.is_news |= self.replacement.due().is_none() && self.process.has_ended_elsewhere();
+    }
+
     /// Starts another process.
-    fn restart(&mut self) -> io::Result<UnixStream> {
-        let (child, socket) = start(self.user)?;
-        self.child = child;
+    fn restart(&mut self, starter: &Starter) -> io::Result<UnixStream> {
+        let (process, socket) = start(starter, self.user)?;
+        self.process = process;
         self.replacement.begun();
         Ok(socket)
     }
 }
 
 /// Starts the program once more, to look up names.
-fn start(user: Option<User>) -> io::Result<(Child, UnixStream)> {
+fn start(starter: &Starter, user: Option<User>) -> io::Result<(Started, UnixStream)> {
     let (socket, other) = UnixStream::pair()?;
-    let mut command = Command::new(SELF);
-    command.arg0(resolver::NAME).args(user.into_iter().flat_map(User::arguments));
-    command.stdin(Stdio::from(OwnedFd::from(other)));
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    Ok((child, socket))
+    let process = starter.start(Program::Resolver(user), other.into(), None)?;
+    Ok((process, socket))
 }
 
 impl Runner {
@@ -72,8 +72,12 @@ impl Runner {
         if matches!(self.state, State::Ending(_)) {
             return;
         }
+        resolver.look();
         if std::mem::take(&mut resolver.is_news) {
-            let how = resolver.child.wait().map_or_else(|error| error.to_string(), ended_how);
+            let how = match resolver.process.try_wait() {
+                Ok(status) => status.map_or_else(|| "unknown reason".to_owned(), ended_how),
+                Err(error) => error.to_string(),
+            };
             let text = format!(
                 "knockd: warning: the process that looks up names has died ({how}); starting another: until \
                  then, lines have addresses only"
@@ -84,7 +88,7 @@ impl Runner {
         if !resolver.replacement.is_due() {
             return;
         }
-        match resolver.restart() {
+        match resolver.restart(&self.starter) {
             Ok(socket) => self.output.resolve_with(socket),
             Err(error) => {
                 resolver.replacement.plan();

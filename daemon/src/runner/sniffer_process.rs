@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Read as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use nix::poll::PollFlags;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
+use super::starter::Started;
 use crate::wire::{InvalidMessage, Message, MessageReader, Order};
 
 /// How much is read before other things have their turn, in bytes.
@@ -30,7 +31,7 @@ const STATUS_PAUSE: Duration = Duration::from_millis(5);
 
 /// The process that reads packets, and the socket to it.
 pub(super) struct SnifferProcess {
-    child: Child,
+    process: Started,
     /// `None` after the last message.
     socket: Option<UnixStream>,
     messages: MessageReader,
@@ -42,9 +43,9 @@ pub(super) struct SnifferProcess {
 }
 
 impl SnifferProcess {
-    pub(super) fn new(child: Child, socket: UnixStream) -> Self {
+    pub(super) fn new(process: Started, socket: UnixStream) -> Self {
         Self {
-            child,
+            process,
             socket: Some(socket),
             messages: MessageReader::default(),
             orders: VecDeque::new(),
@@ -145,8 +146,7 @@ impl SnifferProcess {
     pub(super) fn kill(&mut self) {
         self.socket = None;
         self.messages = MessageReader::default();
-        // This fails if it has ended by itself.
-        let _ = self.child.kill();
+        self.process.kill();
     }
 
     /// Waits until the process has ended, and returns how. If it takes too long, it is killed, which
@@ -163,13 +163,13 @@ impl SnifferProcess {
     /// Collects the process if it is the one with this id, which has ended.
     pub(super) fn collect(&mut self, id: Pid) -> bool {
         // Its status is kept for `status`.
-        i32::try_from(self.child.id()) == Ok(id.as_raw()) && self.child.try_wait().is_ok()
+        self.process.collect(id)
     }
 
     /// Waits up to a second for the end of the process.
     fn status_soon(&mut self) -> io::Result<Option<ExitStatus>> {
         for _ in 0..STATUS_TRIES {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.process.try_wait()? {
                 return Ok(Some(status));
             }
             thread::sleep(STATUS_PAUSE);

@@ -6,9 +6,7 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anstream::ColorChoice;
@@ -21,13 +19,14 @@ use nix::sys::signalfd::SignalFd;
 
 use super::clock::Clock;
 use super::interfaces::Interfaces;
-use super::lease_store::{Found, LeaseStore};
+use super::lease_store::{Found, LeaseStore, TakenLeases};
 use super::notify::Notifier;
 use super::one_time::OneTime;
 use super::output::{self, Kind, Output, Sinks};
 use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
-use super::{Runner, commands::Commands};
+use super::starter::{Started, Starter};
+use super::{Runner, commands::Commands, confinement};
 use crate::args::Args;
 use crate::boot_time::Alarm;
 use crate::exit::Exit;
@@ -35,12 +34,10 @@ use crate::links::{Links, Watch};
 use crate::pid_file::PidFile;
 use crate::run_lock::Patience;
 use crate::settings::Settings;
+use crate::starter::Program;
 use crate::user::{FALLBACK, User};
 use crate::wire::{Order, Task};
-use crate::{packet_socket, signals, sniffer};
-
-/// The program of this process, even if its file was replaced since the start.
-pub(super) const SELF: &str = "/proc/self/exe";
+use crate::{packet_socket, signals};
 
 /// A configuration without errors.
 pub(crate) struct Loaded {
@@ -107,6 +104,28 @@ pub(crate) fn style() -> Style {
     }
 }
 
+/// What is opened first: after that, this process has only the privileges that it needs.
+struct Opened {
+    store: LeaseStore,
+    found: Found,
+    recording: Option<RecordingFiles>,
+    starter: Starter,
+}
+
+impl Opened {
+    fn open(args: &Args, config: (&Path, &Config), settings: &Settings) -> Result<Self, Failure> {
+        let (leases, mut found) = TakenLeases::take(settings.places());
+        let recording = open_recording(args)?;
+        check_captures(&settings.interfaces)?;
+        let has_left_open = !found.left.is_empty();
+        let (starter, warning) = confinement::enter(args, config, settings, has_left_open)?;
+        found.warnings.extend(warning);
+        let store = LeaseStore::new(leases);
+        let store = store.map_err(|error| system("remember open doors", &error))?;
+        Ok(Self { store, found, recording, starter })
+    }
+}
+
 impl Runner {
     /// Opens and starts everything. The sniffer has its task, but does not listen yet.
     pub(super) fn begin(
@@ -119,21 +138,19 @@ impl Runner {
         let one_time =
             OneTime::new(args.modes(), &config, &files, doors.in_order().map(|(id, _)| id));
         let (pid_file, signals) = take_pid_file(&settings)?;
-        let (store, found) = LeaseStore::open(settings.places())
-            .map_err(|error| system("remember open doors", &error))?;
+        let opened = Opened::open(args, (&path, &config), &settings)?;
+        let Opened { store, found, recording, starter } = opened;
         let notify = Notifier::from_environment(args.daemon)
             .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
-        let recording = open_recording(args)?;
         let watch = Watch::new(settings.interfaces.is_empty())
             .map_err(|error| system("watch for changes of addresses", &error))?;
         let links =
             Links::look().map_err(|error| system("read the interfaces of this machine", &error))?;
-        check_captures(&settings.interfaces)?;
-        let (resolver, names) = start_resolver(args, &settings)?.unzip();
+        let (resolver, names) = start_resolver(args, &starter, &settings)?.unzip();
         let sinks = sinks(args, &settings);
         let records = recording.is_some();
         let (recording, old_recording) = recording.map(|files| (files.file, files.old)).unzip();
-        let (sniffer, socket) = start_sniffer(recording)?;
+        let (sniffer, socket) = start_sniffer(&starter, recording)?;
         let clock = Clock::new();
         let mut runner = Self {
             args: args.clone(),
@@ -156,6 +173,7 @@ impl Runner {
             output: Output::new(sinks, names),
             resolver,
             sniffer: super::SnifferProcess::new(sniffer, socket),
+            starter,
             heartbeat: super::Heartbeat::new(Instant::now(), None),
             attempts: super::AttemptList::default(),
             replacement: super::Replacement::new(),
@@ -249,10 +267,11 @@ pub(super) fn sinks(args: &Args, settings: &Settings) -> Sinks {
 /// Starts the process that looks up names, and returns it with its socket, if it is wanted.
 fn start_resolver(
     args: &Args,
+    starter: &Starter,
     settings: &Settings,
 ) -> Result<Option<(ResolverProcess, UnixStream)>, Failure> {
-    let started = args.lookup.then(|| ResolverProcess::start(settings.user)).transpose();
-    started.map_err(|error| system("start the process that looks up names", &error))
+    let resolver = args.lookup.then(|| ResolverProcess::start(starter, settings.user)).transpose();
+    resolver.map_err(|error| system("start the process that looks up names", &error))
 }
 
 /// Makes sure that no other daemon uses the pid file, takes over signals, and writes the file, from which
@@ -309,17 +328,16 @@ fn system(what: &str, error: &io::Error) -> Failure {
 }
 
 /// Starts the program a second time, to read packets.
-pub(super) fn start_sniffer(recording: Option<File>) -> Result<(Child, UnixStream), Failure> {
+pub(super) fn start_sniffer(
+    starter: &Starter,
+    recording: Option<File>,
+) -> Result<(Started, UnixStream), Failure> {
     let failed = |error: &io::Error| system("start the process that reads packets", error);
     let (socket, other) = UnixStream::pair().map_err(|error| failed(&error))?;
-    let mut command = Command::new(SELF);
-    command.arg0(sniffer::NAME).env_clear().stdin(Stdio::from(std::os::fd::OwnedFd::from(other)));
-    // What it has to say comes over the socket. In a log or on a terminal, one that was taken over could
-    // write anything.
-    command.stdout(recording.map_or_else(Stdio::null, Stdio::from)).stderr(Stdio::null());
-    let child = command.spawn().map_err(|error| failed(&error))?;
+    let process = starter.start(Program::Sniffer, other.into(), recording.map(Into::into));
+    let process = process.map_err(|error| failed(&error))?;
     socket.set_nonblocking(true).map_err(|error| failed(&error))?;
-    Ok((child, socket))
+    Ok((process, socket))
 }
 
 /// Prints a text on standard error, before there is an [`Output`].

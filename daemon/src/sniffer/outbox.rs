@@ -11,7 +11,7 @@ use knock_engine::{DoorId, Effect, Obstacle};
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::end::End;
-use super::runner_socket::is_momentary;
+use crate::descriptors::is_momentary;
 use crate::wire::{Level, Loss, Message, is_progress};
 
 /// How many bytes may wait before lines are dropped. Requests for commands are never dropped; the engine

@@ -1,13 +1,14 @@
 //! The sniffer's end of the socket to the runner.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::MsgFlags;
 
 use super::end::End;
+use crate::descriptors::{self, is_momentary};
 use crate::wire::{InvalidOrder, Order, OrderReader};
 
 /// The socket, and the orders that come over it.
@@ -66,20 +67,10 @@ impl RunnerSocket {
     }
 
     fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut control = nix::cmsg_space!([RawFd; 1]);
-        let mut into = [IoSliceMut::new(bytes)];
-        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_CMSG_CLOEXEC);
-        let message = recvmsg::<()>(socket, &mut into, Some(&mut control), flags)?;
-        for control in message.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(numbers) = control {
-                for number in numbers {
-                    #[expect(unsafe_code, reason = "the kernel has just made this descriptor")]
-                    // SAFETY: no other part of this program has it.
-                    self.descriptors.push_back(unsafe { OwnedFd::from_raw_fd(number) });
-                }
-            }
-        }
-        Ok(message.bytes)
+        let (length, descriptors) =
+            descriptors::receive(self.socket.as_fd(), bytes, MsgFlags::empty())?;
+        self.descriptors.extend(descriptors);
+        Ok(length)
     }
 }
 
@@ -87,9 +78,4 @@ impl AsFd for RunnerSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-/// Returns whether trying again may succeed.
-pub(super) fn is_momentary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -24,6 +24,7 @@ mod lookup;
 mod no_doors;
 mod notify;
 mod one_time;
+mod open_only;
 mod pipes;
 mod privileges;
 mod reload;

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use knock_config::text::{Cause, shown};
 
-pub(super) use self::server::ControlServer;
+pub(super) use self::server::{ControlServer, GROUP};
 use super::Runner;
 use super::output::Kind;
 

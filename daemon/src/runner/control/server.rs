@@ -24,7 +24,7 @@ use crate::user;
 const CONNECTIONS_MAX: usize = 16;
 
 /// The group whose members may connect. Without it, only root and the user of the daemon may.
-const GROUP: &str = "knockd";
+pub(in crate::runner) const GROUP: &str = "knockd";
 
 /// The permissions of the socket: who may write to it may connect.
 const MODE: u32 = 0o660;

@@ -21,7 +21,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use self::take::take;
+use self::take::{Taken, take};
 pub(super) use self::writer::Event;
 use self::writer::{Job, Writer};
 use crate::lease_record::{Record, StoredLease};
@@ -51,27 +51,49 @@ pub(super) struct Found {
     pub(super) failure: Option<String>,
 }
 
-impl LeaseStore {
-    /// Takes the leases at these places.
-    ///
-    /// # Errors
-    /// If the system has no thread or socket left. That no file can be written is no error.
-    pub(super) fn open(places: Places) -> io::Result<(Self, Found)> {
-        let (wake, waker) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        waker.set_nonblocking(true)?;
+/// The leases, before there is a thread that writes them.
+pub(super) struct TakenLeases {
+    places: Places,
+    taken: Taken,
+}
+
+impl TakenLeases {
+    /// Takes the leases at these places. That no file can be written is no error.
+    pub(super) fn take(places: Places) -> (Self, Found) {
         let mut taken = take(&places, &BTreeMap::new(), &BTreeSet::new());
         let found = Found {
             left: taken.left.values().cloned().collect(),
             warnings: std::mem::take(&mut taken.warnings),
             failure: taken.log.as_ref().err().cloned(),
         };
+        (Self { places, taken }, found)
+    }
+}
+
+impl LeaseStore {
+    /// Takes the leases at these places, and starts the thread that writes them.
+    ///
+    /// # Errors
+    /// If the system has no thread or socket left.
+    pub(super) fn open(places: Places) -> io::Result<(Self, Found)> {
+        let (leases, found) = TakenLeases::take(places);
+        Ok((Self::new(leases)?, found))
+    }
+
+    /// Starts the thread that writes leases.
+    ///
+    /// # Errors
+    /// If the system has no thread or socket left.
+    pub(super) fn new(TakenLeases { places, taken }: TakenLeases) -> io::Result<Self> {
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
         let (jobs, queue) = mpsc::channel();
         let (sender, events) = mpsc::channel();
         let writer = Writer::new(places, taken, sender, waker);
         let thread = thread::Builder::new().name("leases".to_owned());
         let thread = thread.spawn(move || writer.work(&queue))?;
-        Ok((Self { jobs, events, wake, thread }, found))
+        Ok(Self { jobs, events, wake, thread })
     }
 
     /// Has a record written. For the first of a lease, an event says when that is done.
