@@ -182,7 +182,7 @@ pub enum Obstacle {
 /// Why an opening changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skip {
-    /// A start command of the client at the door already waits for its turn.
+    /// A start command of the client at the door already waits for its turn, and the opening does nothing else.
     Merged,
     /// The door is open for the client, and its `on_reknock` is [`OnReknock::Ignore`].
     AlreadyOpen,

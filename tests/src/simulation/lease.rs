@@ -120,9 +120,12 @@ impl Leases {
         door: &Door,
         tally: &mut Tally,
     ) -> Result<(), Broken> {
-        let runs = command(lessee.0, door.start.as_ref(), door.start_6.as_ref());
         let held = self.held.entry(lessee).or_default().clone();
-        ensure(!runs || !held.start_waits, Invariant::CommandsInTurn, || {
+        // An admission is renewed also while the command waits, which then runs once.
+        let runs = command(lessee.0, door.start.as_ref(), door.start_6.as_ref());
+        let may_wait = !runs || door.admission.is_some();
+        let runs = runs && !held.start_waits;
+        ensure(may_wait || !held.start_waits, Invariant::CommandsInTurn, || {
             format!("{lessee:?} opened at {at_ns}, where an opening waits: {held:?}")
         })?;
         let is_ignored = door.on_reknock == OnReknock::Ignore && (is_open(&held) || is_admitted);
@@ -164,7 +167,7 @@ impl Leases {
                 door.on_reknock == OnReknock::Ignore && (is_open(held) || is_admitted)
             }
             Skip::AtMax => door.on_reknock != OnReknock::Ignore && is_at_max,
-            Skip::Merged => held.start_waits,
+            Skip::Merged => held.start_waits && door.admission.is_none(),
         };
         let is_said_once = held.skips_said.insert(why) != again;
         ensure(is_true && is_said_once, Invariant::CommandsInTurn, || {

@@ -81,3 +81,34 @@ fn a_door_without_a_start_command_opens_and_runs_nothing() {
         expect(vec![door], &[(0.0, syn(A, 1))], &text(&lines(A, "d", "1 !")));
     }
 }
+
+/// The command of the first opening runs, so that of the second waits, and runs for all that follow.
+#[test]
+fn every_opening_renews_an_admission_while_a_command_waits() {
+    let lasts = Seconds::new(10).unwrap();
+    let ssh = PortRange::new(Protocol::Tcp, Port(22), Port(22)).unwrap();
+    let ports = OpenPorts::new(vec![ssh]).unwrap();
+    let admission = Admission { ports, lasts, max: None };
+    let mut door = door("d", "1").runs("s", "t");
+    door.admission = Some(admission);
+    let doors = Doors::new(vec![door]).unwrap();
+    let mut engine = Engine::new(doors, Listening::everywhere(), &Limits::default());
+    let mut begun = 0;
+    let mut admitted = Vec::new();
+    for at in [0.0, 4.0, 8.0, 12.0] {
+        engine.handle(seconds(at), Event::Packet(syn(A, 1)));
+        for timed in std::iter::from_fn(|| engine.poll_effect()) {
+            let effect = timed.effect;
+            begun += usize::from(matches!(effect, Effect::RunCommand { .. }));
+            let is_over =
+                matches!(effect, Effect::OpeningSkipped { .. } | Effect::AdmissionEnded { .. });
+            assert!(!is_over, "{effect:?} at {at}");
+            if let Effect::Admit { lasts, .. } = effect {
+                admitted.push((at, lasts.get()));
+            }
+        }
+    }
+    assert_eq!(begun, 1);
+    assert_eq!(admitted, [(0.0, 10), (4.0, 10), (8.0, 10), (12.0, 10)]);
+    assert_eq!(engine.poll_deadline().map(|deadline| deadline.at), Some(seconds(22.0)));
+}

@@ -32,7 +32,9 @@ impl KnockRules {
             return;
         }
         let door = site.doors.door(id);
-        let runs_command = door.commands.start_for(client).is_some();
+        // One that waits for its turn runs once for all openings until then.
+        let runs_command =
+            door.commands.start_for(client).is_some() && !self.start_waits(client, id);
         let plan = self.plan(at, client, id, site);
         let is_new = matches!(plan, Some(Plan::Begin(_)));
         let beside = self.marks.len().saturating_add((runs_command && is_new).into());
@@ -93,8 +95,16 @@ impl KnockRules {
         {
             return Some((Skip::AtMax, !self.admissions.say_skip(admitted)));
         }
-        let slot = slot.filter(|&slot| self.leases.get(slot).is_some_and(Lease::start_waits))?;
+        // An admission is renewed by every opening, whatever its command waits for.
+        let merges = site.doors.door(id).admission.is_none() && self.start_waits(client, id);
+        let slot = slot.filter(|_| merges)?;
         Some((Skip::Merged, !self.leases.say_skip(slot)))
+    }
+
+    /// Returns whether a start command of a client at a door waits for its turn.
+    fn start_waits(&self, client: IpAddr, id: DoorId) -> bool {
+        let lease = self.leases.find(client, id).and_then(|slot| self.leases.get(slot));
+        lease.is_some_and(Lease::start_waits)
     }
 
     /// Returns what an opening does for the admission of a client, if the door admits clients.

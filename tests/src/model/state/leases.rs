@@ -46,7 +46,8 @@ impl ModelState {
     }
 
     fn open(&mut self, client: IpAddr, door: usize) {
-        let start = start_command(&self.doors[door], client);
+        let waits = self.waiting.contains(&(client, door));
+        let start = start_command(&self.doors[door], client).filter(|_| !waits);
         let ignores = self.doors[door].on_reknock == OnReknock::Ignore;
         let lasts_s = self.admission_lasts_s(client, door);
         // Time ends in the year 2262.
@@ -60,7 +61,7 @@ impl ModelState {
             || at_max && !ignores
         {
             self.out.counts.ignored += 1;
-        } else if self.waiting.contains(&(client, door)) {
+        } else if waits && lasts_s.is_none() {
             self.out.counts.merged += 1;
         } else if needs > 0 && !self.has_room(needs) {
             self.out.counts.refused += 1;
