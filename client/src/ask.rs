@@ -27,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) one_time: Option<OneTime>,
     /// The files that were read.
     pub(crate) read: BTreeSet<PathBuf>,
+    /// The host of a profile whose name is nearly the one that is given, and for which there is none.
+    pub(crate) near: Option<String>,
 }
 
 /// With fewer sequences left than this, the client warns.
@@ -153,7 +155,17 @@ fn asked(
         let message = "`--wait` and `--retry` need a port to wait for, and none is given";
         return Err(trouble(message, "give one with `--then`, or with `Then` in the profile"));
     }
-    Ok(Asked { request, one_time, read: BTreeSet::new() })
+    let near = host.and_then(|host| near(host, profiles));
+    Ok(Asked { request, one_time, read: BTreeSet::new(), near })
+}
+
+/// Returns the host of a profile whose name is nearly this one, if no profile has this name.
+fn near(host: &str, profiles: &Profiles) -> Option<String> {
+    let known = profiles.hosts();
+    if known.iter().any(|known| known == host) {
+        return None;
+    }
+    nearest(host.as_bytes(), known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Finds the knocks if the command line has none.

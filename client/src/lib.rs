@@ -22,6 +22,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
+use knock_config::command_line;
 use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
 use knock_guard::{Readers, Target};
@@ -92,8 +93,7 @@ fn usage(error: &clap::Error, is_json: bool, streams: &mut Streams<'_>) -> Exit 
         let (message, help) = parts(&error.render().to_string());
         return fail(reporter, &message, help.as_deref(), Exit::Refused);
     }
-    let text = error.render();
-    let text = if streams.colour { text.ansi().to_string() } else { text.to_string() };
+    let text = command_line::text("knock", error, streams.colour);
     if error.use_stderr() {
         // There is nowhere left to report a failure here.
         let _ = streams.errors.write_all(text.as_bytes());
@@ -157,7 +157,7 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
         let exit = ask::list(args, &mut reporter);
         return reporter.finish(exit);
     }
-    let Asked { request, one_time, read } = match ask::ask(args, &mut reporter) {
+    let Asked { request, one_time, read, near } = match ask::ask(args, &mut reporter) {
         Ok(asked) => asked,
         Err(exit) => return reporter.finish(exit),
     };
@@ -168,7 +168,11 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
     };
     let route = match found {
         Ok(route) => route,
-        Err(error) => return fail(reporter, &error, error.help().as_deref(), Exit::Refused),
+        Err(error) => {
+            let near = near.filter(|_| error.is_unknown_host());
+            let help = near.map(|near| format!("did you mean the profile `{near}`?"));
+            return fail(reporter, &error, help.or_else(|| error.help()).as_deref(), Exit::Refused);
+        }
     };
     if !route.exists {
         let host = route.destination.ip();

@@ -211,6 +211,11 @@ impl fmt::Display for RouteError {
 }
 
 impl RouteError {
+    /// Returns whether the name has no address.
+    pub(crate) const fn is_unknown_host(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
     /// Returns what the user can do, if there is something.
     pub(crate) fn help(&self) -> Option<String> {
         match self {

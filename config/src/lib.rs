@@ -22,6 +22,7 @@ pub mod lint;
 
 mod load;
 
+pub mod command_line;
 mod json;
 pub mod options;
 mod verdict;

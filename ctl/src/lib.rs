@@ -9,6 +9,7 @@ mod tables;
 use std::io::{self, Write as _};
 
 use clap::Parser as _;
+use knock_config::command_line;
 use knock_config::options::Format;
 use knock_config::text::printable;
 use knock_control::{CloseParameters, Closing, EventLine, Lines, OpenDoors, Status};
@@ -25,12 +26,12 @@ pub fn main() -> Exit {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let is_fault = error.use_stderr();
-            return match error.print() {
-                Ok(()) if is_fault => Exit::CommandLine,
-                Ok(()) => Exit::Done,
-                Err(_) => Exit::Output,
-            };
+            if error.use_stderr() {
+                let text = command_line::text("knockctl", &error, true);
+                let _ = write!(anstream::stderr(), "{text}");
+                return Exit::CommandLine;
+            }
+            return if error.print().is_ok() { Exit::Done } else { Exit::Output };
         }
     };
     match run(&args) {

@@ -42,7 +42,7 @@ Signals:
 Exit status:
   0  stopped by a signal, and all doors are closed; with --check: the configuration is valid
   1  knockd could not start or keep running, or could not close a door
-  2  with --check: the configuration has errors, or a warning that --deny makes an error";
+  2  the command line is wrong; with --check: the configuration has errors or a denied warning";
 
 /// Port-knocking daemon: listen for secret sequences of packets and open doors.
 #[derive(Clone, Debug, Parser)]

@@ -9,10 +9,11 @@ pub enum Exit {
     Done,
     /// Could not start or keep running, or could not close a door: 1.
     Failed,
-    /// `--check` has found errors in the configuration: 2.
+    /// The command line is wrong, as in all our programs, or `--check` has found errors in the
+    /// configuration: 2.
     ///
-    /// Never the status of a daemon: knockd 0.8 exits with the number of the signal that stops it, so
-    /// Debian's unit counts 2, for SIGINT, as success.
+    /// Never the status of a daemon that has begun: knockd 0.8 exits with the number of the signal that stops
+    /// it, so Debian's unit counts 2, for SIGINT, as success.
     Faulty,
 }
 

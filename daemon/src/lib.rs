@@ -21,6 +21,7 @@ mod files;
 pub mod lease_record;
 mod links;
 mod locked_file;
+mod other_daemons;
 mod packet_socket;
 mod pid_file;
 mod places;
@@ -38,6 +39,7 @@ mod wire;
 use std::io::{self, Write as _};
 
 use clap::Parser as _;
+use knock_config::command_line;
 
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
@@ -88,8 +90,12 @@ pub fn main() -> Exit {
 
 /// Prints clap's text: help and version on standard output, errors on standard error.
 fn usage(error: &clap::Error) -> Exit {
+    if error.use_stderr() {
+        let text = command_line::text("knockd", error, true);
+        let _ = write!(anstream::stderr(), "{text}");
+        return Exit::Faulty;
+    }
     match error.print() {
-        Ok(()) if error.use_stderr() => Exit::Failed,
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {

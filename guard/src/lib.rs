@@ -16,7 +16,7 @@ mod walk;
 
 pub use cause::Cause;
 pub use characters::{is_unprintable, turns_text};
-pub use create::{create, create_folders, link};
+pub use create::New;
 pub use granted::{granted_to_all, remedy_for_granted};
 pub use pid::{check_pid_file, remove_pid_file, write_pid};
 pub use quote::quoted;

@@ -30,7 +30,7 @@ pub(crate) use self::legacy::Hint;
 pub(crate) use self::replay::{Args, ReplayArgs};
 pub(crate) use self::report::ReportArgs;
 pub(crate) use self::test::TestArgs;
-pub use self::whom::Whom;
+pub use self::whom::{NotWhom, Whom};
 
 /// The configuration of a check that names none.
 const DEFAULT_CONFIG: &str = "/etc/knockd.conf";
@@ -122,6 +122,16 @@ impl Job {
         args: impl IntoIterator<Item = OsString>,
     ) -> Result<(Self, Option<Hint>), clap::Error> {
         let mut command = command();
+        let args: Vec<OsString> = args.into_iter().collect();
+        if let Some(subcommand) = late_subcommand(&command, &args) {
+            return Err(command.error(
+                ErrorKind::InvalidSubcommand,
+                format!(
+                    "after an option, '{subcommand}' is the name of a capture, and there is no such file\n\n  \
+                     tip: write the subcommand first: 'knock-replay {subcommand} ...'"
+                ),
+            ));
+        }
         let matches = command.try_get_matches_from_mut(args)?;
         let (name, parsed) = match matches.subcommand() {
             None => {
@@ -190,6 +200,37 @@ fn subcommand<A: clap::Args>(name: &'static str) -> Command {
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
     let command = A::augment_args(Command::new(name)).disable_help_flag(true);
     command.arg(help.help("Print help (see a summary with '-h')"))
+}
+
+/// Returns the name of a subcommand that comes after an option, where it is none, if no file has this name.
+fn late_subcommand<'a>(command: &Command, args: &'a [OsString]) -> Option<&'a str> {
+    let takes_value = |option: &str| {
+        command.get_arguments().any(|argument| {
+            let is_long = argument.get_long().is_some_and(|long| option == format!("--{long}"));
+            let is_short = argument.get_short().is_some_and(|short| option == format!("-{short}"));
+            (is_long || is_short)
+                && argument.get_action().takes_values()
+                && !argument.is_require_equals_set()
+        })
+    };
+    let mut args = args.iter().skip(1).map(|argument| argument.to_str().unwrap_or_default());
+    let mut has_options = false;
+    while let Some(argument) = args.next() {
+        if argument == "--" {
+            return None;
+        } else if argument.starts_with('-') && argument != "-" {
+            has_options = true;
+            if takes_value(argument) {
+                args.next();
+            }
+        } else {
+            let is_subcommand = has_options
+                && command.find_subcommand(argument).is_some()
+                && !Path::new(argument).exists();
+            return is_subcommand.then_some(argument);
+        }
+    }
+    None
 }
 
 /// Returns whether a capture is standard input.

@@ -16,6 +16,8 @@ pub mod test;
 use std::ffi::OsString;
 use std::io;
 
+use knock_config::command_line;
+
 pub use crate::args::command;
 pub use crate::session::exit::Exit;
 pub use crate::session::huge_pages::HugePages;
@@ -56,8 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
 
 /// Prints what clap has to say: help and version on standard output, faults on standard error.
 fn usage(error: &clap::Error, streams: &mut Streams<'_>) -> Exit {
-    let text = error.render();
-    let text = if streams.colour { text.ansi().to_string() } else { text.to_string() };
+    let text = command_line::text("knock-replay", error, streams.colour);
     if error.use_stderr() {
         streams.say(&text);
         return Exit::Config;

@@ -83,6 +83,35 @@ fn the_commands_of_the_recipes_are_understood() {
 }
 
 #[test]
+fn the_hook_looks_at_what_is_staged() {
+    if !require("the hook of git", &["git"], Need::Programs) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let git = |command: &str| run(command, folder.path());
+    let config = "[ssh]\nsequence = 7000,8000,9000\ntcpflags = syn\ncommand = open %IP%\n";
+    write(&folder.path().join("knockd.conf"), config);
+    git("knock-replay init knocks --config knockd.conf && git init --quiet");
+    let hook = root().join("docs/examples/pre-commit").canonicalize().unwrap();
+    git(&format!("install -m 755 {} .git/hooks/pre-commit", hook.display()));
+    git("git add knockd.conf knocks && git commit --quiet --message first");
+    let commit =
+        "git commit --quiet --message next >why.txt 2>&1 && echo committed || echo refused";
+    // A mistake that is staged counts, also if the file in the folder is right again.
+    git(
+        "sed -i s/9000/9999/ knockd.conf && git add knockd.conf && sed -i s/9999/9000/ knockd.conf",
+    );
+    assert_eq!(git(commit), "refused\n");
+    assert!(git("cat why.txt").contains("knocks/ssh/opens ... FAILED\n"), "{}", git("cat why.txt"));
+    // One that is not staged does not.
+    git(
+        "git add knockd.conf && echo '# new' >>knockd.conf && git add knockd.conf && echo broken >>knockd.conf",
+    );
+    assert_eq!(git(commit), "committed\n", "{}", git("cat why.txt"));
+    assert_eq!(git("git status --short knockd.conf"), " M knockd.conf\n");
+}
+
+#[test]
 fn the_hook_for_pre_commit_is_understood() {
     if !require("the hook for pre-commit", &["pre-commit", "git"], Need::Programs) {
         return;

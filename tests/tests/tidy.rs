@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "read",
             "lint",
             "load",
-            "json options",
+            "command_line json options",
             "verdict",
         ],
     ),

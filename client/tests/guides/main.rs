@@ -6,6 +6,7 @@
 mod journey;
 mod programs;
 mod readme;
+mod wrong;
 
 use journey::Journey;
 

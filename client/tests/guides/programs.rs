@@ -18,6 +18,9 @@ fn be_another_program_if_called_so() {
     if name.starts_with("knockd") {
         process::exit(knockd::main().status().into());
     }
+    if name == "knock" {
+        process::exit(knock::main().status().into());
+    }
     if name == "knockctl" {
         process::exit(i32::from(knockctl::main().status()));
     }

@@ -46,6 +46,18 @@ const CONF: &str = "\
 ";
 
 #[test]
+fn a_host_that_is_nearly_a_profile_gets_one_error_with_the_name_of_the_profile() {
+    let desk = desk();
+    for arguments in ["--dry-run hoem", "--dry-run hoem 7000", "--dry-run --then 22 hoem 7000:udp"]
+    {
+        let outcome = desk.run(arguments);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{arguments}");
+        assert_eq!(outcome.stderr.matches("error").count(), 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("`home`?\n"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn a_name_is_enough_to_knock() {
     let desk = desk();
     assert_eq!(

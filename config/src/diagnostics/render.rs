@@ -141,7 +141,20 @@ pub fn render_alone(severity: Severity, wording: &Wording, style: Style) -> Stri
     let title = level(severity).primary_title(wording.message.as_str());
     let mut out = renderer(style).render(&[with_advice(Group::with_title(title), wording)]);
     out.push('\n');
-    out
+    without_bar(&out)
+}
+
+/// Returns a finding without the bar that the renderer puts before its advice: only a quoted line needs one.
+fn without_bar(rendered: &str) -> String {
+    let is_bar = |line: &&str| plain(line).trim() == "|";
+    rendered.split_inclusive('\n').filter(|line| !is_bar(line)).collect()
+}
+
+/// Returns a text without the escape sequences of colours.
+fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))
 }
 
 fn renderer(style: Style) -> Renderer {
@@ -169,7 +182,7 @@ fn render_finding(renderer: &Renderer, source: &Source, finding: &Finding) -> St
     let group = Group::with_title(title);
     let Some(span) = finding.span else {
         let group = group.element(Origin::path(source.name.as_str()));
-        return renderer.render(&[with_advice(group, wording)]);
+        return without_bar(&renderer.render(&[with_advice(group, wording)]));
     };
     let quote = Quote::new(span, &source.text);
     let annotation = AnnotationKind::Primary.span(quote.marked).label(wording.label.as_str());

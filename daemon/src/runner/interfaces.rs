@@ -112,6 +112,11 @@ impl Interfaces {
         self.retry
     }
 
+    /// Returns the numbers of the interfaces that are listened on.
+    pub(super) fn numbers(&self) -> BTreeSet<u32> {
+        self.open.values().map(|open| open.index).collect()
+    }
+
     /// Returns the interfaces that are listened on, as the administrator knows them.
     pub(super) fn listened_on(&self) -> Vec<String> {
         self.open.values().map(Open::title).collect()

@@ -37,7 +37,7 @@ use crate::settings::Settings;
 use crate::starter::Program;
 use crate::user::{FALLBACK, User};
 use crate::wire::{Order, Task};
-use crate::{packet_socket, signals};
+use crate::{other_daemons, packet_socket, signals};
 
 /// A configuration without errors.
 pub(crate) struct Loaded {
@@ -200,6 +200,7 @@ impl Runner {
         let task = Task { records, ..runner.task(files) };
         runner.give(task, old_recording.flatten());
         runner.follow_interfaces();
+        runner.warn_of_other_daemon();
         runner.take_found(found);
         Ok(runner)
     }
@@ -216,6 +217,24 @@ impl Runner {
              process of {FALLBACK} could stop that; create the user, with 'useradd --system --user-group \
              --no-create-home --shell /usr/sbin/nologin {default}', or name another one with the \
              directive 'User'"
+        );
+        self.output.text(Kind::Notice, text);
+    }
+
+    /// Warns if another knockd listens on the same interface: started by hand to watch, this one would open every
+    /// door a second time.
+    fn warn_of_other_daemon(&mut self) {
+        let Some(other) = other_daemons::on(&self.interfaces.numbers()) else { return };
+        let names = self.interfaces.listened_on();
+        let name = Links::look().ok().and_then(|links| {
+            let link = links.numbered(other.interface)?;
+            Some(String::from_utf8_lossy(&link.name).into_owned())
+        });
+        let name = name.unwrap_or_else(|| names.join(", "));
+        let text = format!(
+            "knockd: warning: another knockd, process {}, listens on {name}, too: a knock that opens a door in both \
+             runs its command twice; to only watch, use 'knockctl events', or stop the other one first",
+            other.process
         );
         self.output.text(Kind::Notice, text);
     }

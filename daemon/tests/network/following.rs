@@ -71,7 +71,8 @@ fn an_interface_goes_down_and_up() {
     scene.server("ip link set server down");
     // At the start, and later.
     let daemon = scene.start("-i server");
-    let warning = "knockd: warning: server is down: no knock arrives there until it is up\n";
+    let warning = "knockd: warning: server is down: no knock arrives there until it is up; 'ip link set server up' \
+                   does that\n";
     for times in 1..=3 {
         daemon.wait_for_error(&warning.repeat(times));
         scene.server("ip link set server up; until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done");
@@ -167,7 +168,7 @@ fn an_interface_that_is_moved_to_another_network_comes_back() {
     daemon.wait_for_error("second is gone");
     let server = scene.cable.server.id();
     scene.cable.client.set_up(&format!("ip link set second netns {server}"));
-    daemon.wait_for("listening on second, which is down and has no address of its own");
+    daemon.wait_for("listening on second, which is down ('ip link set second up') and has no address of its own");
     scene.server("ip address add 203.0.113.1/24 dev second; ip link set second up");
     wait_until_heard(&daemon, "second", 1);
     knock(&scene, &daemon, "203.0.113.1", SECOND);

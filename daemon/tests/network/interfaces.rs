@@ -1,5 +1,7 @@
 //! The interfaces on which the daemon listens.
 
+use knock_tests::process::Live;
+
 use crate::common::{Daemon, Scene};
 
 const DOOR: &str = "
@@ -29,6 +31,47 @@ fn several_interfaces_or_any_or_that_of_the_default_route_are_listened_on() {
         scene.server("ip route add default via 203.0.113.10 dev second");
         let daemon = scene.start(options);
         assert_eq!(knock_everywhere(&scene, &daemon, clients), clients, "{options}");
+    }
+}
+
+#[test]
+fn of_an_interface_that_is_down_it_is_said_how_to_put_it_up() {
+    let name = "of_an_interface_that_is_down_it_is_said_how_to_put_it_up";
+    let Some(scene) = Scene::new(name, &[], DOOR) else { return };
+    scene.server("ip link set lo down");
+    let daemon = scene.start("-i lo");
+    daemon.wait_for_error(
+        "knockd: warning: lo is down: no knock arrives there until it is up; 'ip link set lo up' does that",
+    );
+}
+
+#[test]
+fn a_second_knockd_on_the_same_interface_warns_and_no_other_does() {
+    let name = "a_second_knockd_on_the_same_interface_warns_and_no_other_does";
+    let Some(scene) = Scene::new(name, &["ip"], DOOR) else { return };
+    scene.add_second();
+    let warning = "knockd: warning: another knockd, process ";
+    // One in another network, where interfaces have the same numbers.
+    let options = scene.placed("-c DIR/knockd.conf -i any");
+    let mut elsewhere = scene.cable.client.command(&format!("exec $KNOCKD -v {options}"));
+    elsewhere
+        .env("KNOCKD", env!("CARGO_BIN_EXE_knockd"))
+        .env("STATE_DIRECTORY", scene.path("there"));
+    let elsewhere = Live::start(&mut elsewhere);
+    assert!(elsewhere.line().starts_with("listening on any"));
+    let first = scene.start("-i server");
+    assert!(!first.errors().contains(warning), "{}", first.errors());
+    for (options, is_warned) in
+        [("-i server", true), ("-i any", true), ("-i second,server", true), ("-i second", false)]
+    {
+        let second = scene.start(options);
+        second.settle();
+        let output = second.errors();
+        assert_eq!(output.contains(warning), is_warned, "{options}: {output}");
+        let rest =
+            ", listens on server, too: a knock that opens a door in both runs its command twice";
+        assert_eq!(output.contains(rest), is_warned, "{options}: {output}");
+        second.end_with_warnings();
     }
 }
 

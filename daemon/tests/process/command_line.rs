@@ -27,7 +27,7 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
-fn every_fault_of_the_command_line_is_status_1() {
+fn every_fault_of_the_command_line_is_status_2() {
     let faults = [
         "--deamon",
         "-x",
@@ -38,7 +38,7 @@ fn every_fault_of_the_command_line_is_status_1() {
         "--max-attempts 0",
         "more",
     ];
-    insta::assert_snapshot!(errors(&Folder::new(), &faults, 1));
+    insta::assert_snapshot!(errors(&Folder::new(), &faults, 2));
 }
 
 #[test]

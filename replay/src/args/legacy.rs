@@ -12,7 +12,8 @@ use knock_config::warnings::Code;
 use super::check::denied;
 use super::{
     Args, CheckArgs, CodeArgs, ConvertArgs, DEFAULT_CONFIG, DiffArgs, ExplainArgs, Fault, Job,
-    ReplayArgs, ReportArgs, RuleChoice, Whom, client_in_the_place_of_a_capture, difference, fault,
+    NotWhom, ReplayArgs, ReportArgs, RuleChoice, Whom, client_in_the_place_of_a_capture,
+    difference, fault,
 };
 
 /// Options that chose a mode, or went with one.
@@ -301,5 +302,5 @@ fn subject(text: &str) -> Result<Subject, String> {
     if looks_like_a_code {
         return options::code(text).map(Subject::Warning);
     }
-    text.parse().map(Subject::Knocks).map_err(str::to_owned)
+    text.parse().map(Subject::Knocks).map_err(|why: NotWhom| why.to_string())
 }

@@ -23,7 +23,7 @@ pub use observer::Totals;
 pub use places::{ConfigLine, Places};
 pub use words::Words;
 
-pub use crate::args::Whom;
+pub use crate::args::{NotWhom, Whom};
 pub use crate::session::names::{CaptureNames, PacketId};
 
 pub(crate) use explainer::Step;

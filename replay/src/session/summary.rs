@@ -84,6 +84,19 @@ impl Tally {
         self.undecodable.iter().fold(0, |sum, &count| sum.saturating_add(count))
     }
 
+    /// Returns how many packets may have been knocks and could not be read: cut, damaged, or of a link type that
+    /// is not known.
+    pub(crate) fn unreadable_packets(&self) -> u64 {
+        let is_hidden = |reason: Reason| {
+            reason.is_damage()
+                || reason == Reason::UnknownTo08
+                || reason == Reason::Common(knock_engine::Reason::LinkType)
+        };
+        let counts = Reason::all().zip(self.undecodable);
+        let hidden = counts.filter(|(reason, _)| is_hidden(*reason));
+        hidden.fold(0, |sum, (_, count)| sum.saturating_add(count))
+    }
+
     pub(crate) fn undecodable(&mut self, why: Undecodable) {
         if let Some(count) = self.undecodable.get_mut(why.reason().index()) {
             *count = count.saturating_add(1);

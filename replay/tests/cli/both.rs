@@ -164,6 +164,6 @@ fn objects_have_both_times() {
     let outcome =
         retransmitting().run("diff knocks.pcap -c knockd.conf --rules --format json --time");
     assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""));
-    let told = "error: objects have both times: leave out '--time'\n";
+    let told = "knock-replay: error: objects have both times: leave out '--time'\n";
     assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
 }

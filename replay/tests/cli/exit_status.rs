@@ -85,6 +85,29 @@ fn every_fault_of_the_command_line_is_status_2() {
 }
 
 #[test]
+fn a_subcommand_after_an_option_is_named_as_the_mistake() {
+    let desk = CaseRunner::with(knocks_pcap());
+    for (arguments, subcommand) in [
+        ("-q check knockd.conf", "check"),
+        ("-c knockd.conf explain knocks.pcap", "explain"),
+        ("--config knockd.conf --local 192.0.2.1 diff --rules", "diff"),
+        ("--quiet test knocks --nosuch", "test"),
+    ] {
+        let errors = refused(2, desk.run(arguments));
+        let told = format!(
+            "knock-replay: error: after an option, '{subcommand}' is the name of a capture, and there is no such \
+             file\n\n  tip: write the subcommand first: 'knock-replay {subcommand} ...'\n"
+        );
+        assert!(errors.starts_with(&told), "{arguments}: {errors}");
+    }
+    // Not where it is a value, or the name of a file.
+    let errors = refused(2, desk.run("-c check knocks.pcap"));
+    assert!(errors.starts_with("error: cannot read `check`: "), "{errors}");
+    desk.write("check", knocks_pcap());
+    assert_eq!(desk.run("-q -c knockd.conf check").status, Some(0));
+}
+
+#[test]
 fn every_capture_that_cannot_be_read_is_status_3() {
     let desk = CaseRunner::with(knocks_pcap());
     desk.write("empty.pcap", "");

@@ -75,6 +75,29 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
+fn what_cannot_be_made_as_a_whole_leaves_nothing() {
+    let desk = CaseRunner::new();
+    fs::create_dir(desk.path("old")).unwrap();
+    for folder in ["new/knocks", "old"] {
+        let mut command = desk.program("sh");
+        // A file may have a block of 512 bytes at most, which one of the tests needs more than.
+        let config = "echo '[long]' >>long.conf; echo \"command = $(printf %0700d 0)\" >>long.conf; \
+                      echo 'sequence = 1,2' >>long.conf";
+        let line = format!(
+            "trap '' XFSZ; {config}; ulimit -f 1; exec {} init {folder} -c long.conf",
+            env!("CARGO_BIN_EXE_knock-replay")
+        );
+        desk.write("long.conf", fs::read(desk.path("knockd.conf")).unwrap());
+        let outcome = finish(command.args(["-c", &line]));
+        assert_eq!(outcome.status, Some(4), "{outcome:?}");
+        assert!(outcome.stderr.contains("File too large"), "{}", outcome.stderr);
+        assert!(!desk.path("new").exists());
+        assert_eq!(files(&desk.path("old")).len(), 0);
+        assert!(desk.path("old").exists());
+    }
+}
+
+#[test]
 fn only_the_owner_can_read_the_files() {
     let desk = CaseRunner::new();
     assert_eq!(desk.run("init a/b/knocks -c knockd.conf").status, Some(0));

@@ -22,16 +22,22 @@ fn each_object_of_a_live_capture_comes_at_once() {
 fn what_has_no_objects_is_refused_with_a_way_out() {
     let desk = CaseRunner::with(knocks_pcap());
     for (more, told) in [
-        ("--expect x", "error: '--expect' prints no JSON: leave out '--format json'\n"),
-        ("--rules both", "error: '--rules both' prints no JSON: leave out '--format json'\n"),
-        ("--time", "error: objects have both times: leave out '--time'\n"),
+        (
+            "--expect x",
+            "knock-replay: error: '--expect' prints no JSON: leave out '--format json'\n",
+        ),
+        (
+            "--rules both",
+            "knock-replay: error: '--rules both' prints no JSON: leave out '--format json'\n",
+        ),
+        ("--time", "knock-replay: error: objects have both times: leave out '--time'\n"),
     ] {
         let outcome = desk.run(&format!("knocks.pcap -c knockd.conf --format json {more}"));
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{more}");
         assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
     }
     let outcome = desk.run("knocks.pcap --write x.pcap --format json");
-    let told = "error: '--write' prints no JSON: leave out '--format json'\n";
+    let told = "knock-replay: error: '--write' prints no JSON: leave out '--format json'\n";
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.stderr.starts_with(told), "{}", outcome.stderr);
 }

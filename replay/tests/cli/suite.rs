@@ -215,15 +215,12 @@ fn where_there_is_no_test_that_is_a_fault() {
     put(&desk, "hidden/.y.scenario", OPENS);
     put(&desk, "loop/x.scenario", OPENS);
     symlink(".", desk.path("loop/again")).unwrap();
-    put(&desk, "broken/x.scenario", OPENS);
-    symlink("nowhere", desk.path("broken/x.assert")).unwrap();
     symlink("nowhere", desk.path("knocks/other")).unwrap();
     let mut told = String::new();
     for arguments in [
         "none",
         "hidden",
         "loop",
-        "broken",
         "missing",
         "knocks/opens.scenario",
         "knocks --only nothing",
@@ -244,6 +241,120 @@ fn where_there_is_no_test_that_is_a_fault() {
     insta::assert_snapshot!(told);
     // A link to nothing that is no test does not matter.
     assert_eq!(desk.run("test knocks").status, Some(0));
+}
+
+#[test]
+fn a_link_to_nothing_stops_its_test_and_no_other() {
+    let desk = desk();
+    for (name, end) in [("a", "assert"), ("c", "pcap"), ("e", "expect")] {
+        if end != "pcap" {
+            put(&desk, &format!("knocks/{name}.scenario"), OPENS);
+        }
+        symlink("nowhere", desk.path(&format!("knocks/{name}.{end}"))).unwrap();
+    }
+    put(&desk, "knocks/c.assert", "must open ssh\n");
+    put(&desk, "knocks/deep/x.scenario", OPENS);
+    put(&desk, "knocks/deep/x.assert", "must open ssh\n");
+    symlink("nowhere", desk.path("knocks/deep/knockd.conf")).unwrap();
+    let outcome = desk.run("test knocks");
+    assert_eq!(outcome.status, Some(2));
+    for name in ["a", "c", "deep/x", "e"] {
+        assert!(
+            outcome.stdout.contains(&format!("knocks/{name} ... error\n")),
+            "{}",
+            outcome.stdout
+        );
+    }
+    for link in ["a.assert", "c.pcap", "deep/knockd.conf", "e.expect"] {
+        let why = format!(
+            "error: knocks/{link} is a link to a file that is not there: remove or correct it\n"
+        );
+        assert!(outcome.stdout.contains(&why), "{link}: {}", outcome.stdout);
+    }
+    assert!(outcome.stdout.contains("knocks/opens ... ok\n"), "{}", outcome.stdout);
+    assert!(outcome.stdout.ends_with("5 tests: 1 passed, 0 failed, 4 in error\n"));
+    // Nothing is written through such a link.
+    assert_eq!(desk.run("test knocks --bless --only knocks/e").status, Some(2));
+    assert!(!desk.path("knocks/nowhere").exists());
+}
+
+#[test]
+fn configurations_that_no_test_covers_are_named() {
+    let desk = desk();
+    for folder in ["deep", "named", "linked", "bare"] {
+        fs::create_dir_all(desk.path(&format!("knocks/{folder}"))).unwrap();
+    }
+    put(&desk, "knocks/bare/knockd.conf", CONFIG);
+    put(&desk, "knocks/named/knockd.conf", CONFIG);
+    symlink("../knockd.conf", desk.path("knocks/linked/knockd.conf")).unwrap();
+    put(&desk, "knocks/other.scenario", OPENS);
+    put(&desk, "knocks/other.assert", "config named/knockd.conf\nmust open ssh\n");
+    let outcome = desk.run("test knocks");
+    let end = "\nwarning: no test covers knocks/bare/knockd.conf\n2 tests: 2 passed, 0 failed\n";
+    assert_eq!(outcome.status, Some(0));
+    assert!(outcome.stdout.ends_with(end), "{}", outcome.stdout);
+    let quiet = desk.run("test knocks -q");
+    assert_eq!(quiet.stdout, "warning: no test covers knocks/bare/knockd.conf\n");
+    let objects = desk.run("test knocks --format json").stdout;
+    let summary: Value = serde_json::from_str(objects.lines().last().unwrap()).unwrap();
+    Schema::read("knock-test.schema.json").check(&summary);
+    assert_eq!(summary["uncovered"], serde_json::json!(["knocks/bare/knockd.conf"]));
+    for some in ["--only opens", "-c knockd.conf"] {
+        let outcome = desk.run(&format!("test knocks {some}"));
+        assert!(!outcome.stdout.contains("covers"), "{some}: {}", outcome.stdout);
+    }
+}
+
+#[test]
+fn packets_that_could_not_be_read_are_counted_beside_the_test() {
+    let desk = desk();
+    let mut cut = syn(9000, 7000).record();
+    // The captured length, and the bytes after 20.
+    cut[8..12].copy_from_slice(&20_u32.to_le_bytes());
+    cut.truncate(16 + 20);
+    put(&desk, "knocks/cut.pcap", [knocks_pcap(), cut, syn(9001, 1).arp().record()].concat());
+    put(&desk, "knocks/cut.assert", "must open ssh\n");
+    let outcome = desk.run("test knocks --only cut");
+    let text = "knocks/cut ... ok (1 packet could not be read)\n";
+    assert!(outcome.stdout.starts_with(text), "{}", outcome.stdout);
+    assert_eq!(desk.run("test knocks --only cut -q").stdout, text);
+    let objects = desk.run("test knocks --only cut --format json").stdout;
+    let object: Value = serde_json::from_str(objects.lines().next().unwrap()).unwrap();
+    Schema::read("knock-test.schema.json").check(&object);
+    assert_eq!((&object["unreadable"], &object["outcome"]), (&1.into(), &"passed".into()));
+}
+
+#[test]
+fn a_configuration_that_a_test_names_itself_is_not_written_over_either() {
+    let desk = desk();
+    put(&desk, "other.conf", CONFIG);
+    put(&desk, "once.conf", "[once]\none_time_sequences = once.txt\n");
+    put(&desk, "once.txt", "7000,8000,9000\n");
+    put(&desk, "knocks/named.scenario", OPENS);
+    put(&desk, "knocks/named.assert", "config ../other.conf\nmust open ssh\n");
+    put(&desk, "knocks/once.scenario", OPENS);
+    put(&desk, "knocks/once.assert", "config ../once.conf\nmust open once\n");
+    symlink("../other.conf", desk.path("knocks/opens.expect")).unwrap();
+    let before = fs::read(desk.path("other.conf")).unwrap();
+    for (file, name) in [
+        ("other.conf", "knocks/../other.conf"),
+        ("./knocks/../other.conf", "knocks/../other.conf"),
+        ("once.txt", "once.txt"),
+    ] {
+        let outcome = desk.run(&format!("test knocks --junit {file}"));
+        let told = format!(
+            "knock-replay: error: '--junit' would write over {name}, which is read: name another file\n"
+        );
+        assert_eq!((outcome.status, outcome.stderr), (Some(2), told), "{file}");
+    }
+    // What one test expects is what another one reads.
+    let outcome = desk.run("test knocks --bless");
+    assert!(
+        outcome.stdout.contains("is the same file as knocks/../other.conf"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(fs::read(desk.path("other.conf")).unwrap(), before);
 }
 
 #[test]

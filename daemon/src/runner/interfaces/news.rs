@@ -29,11 +29,12 @@ impl News {
     }
 
     pub(super) fn began(title: &str, is_up: bool, has_address: bool) -> Self {
+        let down = format!(", which is down ('ip link set {title} up')");
         let state = match (is_up, has_address) {
-            (false, false) => ", which is down and has no address of its own",
-            (false, true) => ", which is down",
-            (true, false) => ", which has no address of its own",
-            (true, true) => "",
+            (false, false) => down + " and has no address of its own",
+            (false, true) => down,
+            (true, false) => ", which has no address of its own".to_owned(),
+            (true, true) => String::new(),
         };
         Self::good(format!("listening on {title}{state}"))
     }
@@ -70,7 +71,9 @@ impl News {
         if is_up {
             Self::good(format!("{title} is up"))
         } else {
-            Self::bad(&format!("{title} is down: no knock arrives there until it is up"))
+            Self::bad(&format!(
+                "{title} is down: no knock arrives there until it is up; 'ip link set {title} up' does that"
+            ))
         }
     }
 

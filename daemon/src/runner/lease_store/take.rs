@@ -100,8 +100,10 @@ fn take_soon(path: &Path, until: Instant) -> Result<Option<Flock<File>>, LockErr
 /// What was found at a place.
 enum Found {
     Locked(Flock<File>),
-    /// It is used by another daemon, or is something else.
-    NotOurs,
+    /// Another daemon uses it.
+    InUse,
+    /// It cannot be used, for this reason.
+    Unusable(String),
 }
 
 struct Search<'a> {
@@ -123,7 +125,7 @@ impl Search<'_> {
         let file = match take_soon(&path, self.held_until) {
             Ok(Some(file)) => file,
             Ok(None) => return,
-            Err(LockError::Held(_)) => return drop(self.found.insert(path, Found::NotOurs)),
+            Err(LockError::Held(_)) => return drop(self.found.insert(path, Found::InUse)),
             Err(why) => {
                 let is_forbidden = matches!(&why, LockError::Io(error)
                     if error.kind() == io::ErrorKind::PermissionDenied);
@@ -133,7 +135,7 @@ impl Search<'_> {
                     let text = format!("cannot read the open doors in {}: {why}", shown(&path));
                     self.warn(text);
                 }
-                return drop(self.found.insert(path, Found::NotOurs));
+                return drop(self.found.insert(path, Found::Unusable(why.to_string())));
             }
         };
         if !is_trusted(&file) || self.places.distrust(&path).is_some() {
@@ -144,12 +146,12 @@ impl Search<'_> {
             Ok(text) => text,
             Err(error) => {
                 let path_shown = shown(&path);
-                let why = Cause(&error);
+                let why = Cause(&error).to_string();
                 self.warn(format!(
                     "cannot read the open doors in {path_shown}: {why}; doors may be open: check \
                      the disk"
                 ));
-                return drop(self.found.insert(path, Found::NotOurs));
+                return drop(self.found.insert(path, Found::Unusable(why)));
             }
         };
         let Records { open, damaged, is_ours } = parse(&text);
@@ -159,7 +161,8 @@ impl Search<'_> {
                  'LeaseFile'",
                 shown(&path)
             ));
-            return drop(self.found.insert(path, Found::NotOurs));
+            let why = "it has something else than open doors".to_owned();
+            return drop(self.found.insert(path, Found::Unusable(why)));
         }
         let is_too_large = u64::try_from(text.len()).unwrap_or(u64::MAX) >= BYTES_MAX;
         if damaged > 0 || is_too_large {
@@ -189,7 +192,8 @@ impl Search<'_> {
                      check and remove it",
                     Cause(&error)
                 ));
-                self.found.insert(path, Found::NotOurs);
+                let why = "another user may have written it".to_owned();
+                self.found.insert(path, Found::Unusable(why));
             }
         }
         drop(file);
@@ -243,14 +247,20 @@ impl Search<'_> {
         slots: &[PathBuf],
         open: &BTreeMap<u64, StoredLease>,
     ) -> Result<Log<LeaseFile>, String> {
+        let mut unusable = None;
         for path in slots {
             let failed =
                 |why: &dyn std::fmt::Display| format!("cannot write {}: {why}", shown(path));
             let is_new = !self.found.contains_key(path);
             let file = match self.found.remove(path) {
                 Some(Found::Locked(file)) => file,
-                Some(Found::NotOurs) => {
-                    self.found.insert(path.clone(), Found::NotOurs);
+                Some(Found::InUse) => {
+                    self.found.insert(path.clone(), Found::InUse);
+                    continue;
+                }
+                Some(Found::Unusable(why)) => {
+                    unusable.get_or_insert_with(|| format!("cannot use {}: {why}", shown(path)));
+                    self.found.insert(path.clone(), Found::Unusable(why));
                     continue;
                 }
                 None => {
@@ -281,7 +291,11 @@ impl Search<'_> {
                 failed(&Cause(&error))
             });
         }
-        Err(format!("too many daemons use {}", shown(slots.first().map_or(Path::new(""), |p| p))))
+        // Where one file has another reason, it is not only that all are in use.
+        Err(unusable.unwrap_or_else(|| {
+            let first = slots.first().map_or(Path::new(""), |path| path);
+            format!("too many daemons use {}", shown(first))
+        }))
     }
 
     /// Returns how many lines a file has if it is whole and has just these leases. It need not be written

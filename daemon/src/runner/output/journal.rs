@@ -12,6 +12,8 @@ use std::os::unix::net::UnixDatagram;
 use knock_engine::address;
 use nix::sys::stat::fstat;
 
+use super::syslog::without_name;
+
 /// The variable that names the stream that leads to the journal.
 const STREAM: &str = "JOURNAL_STREAM";
 
@@ -60,7 +62,7 @@ impl Entry {
     /// Returns the entry as the journal takes it.
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        field(&mut bytes, "MESSAGE", &self.text);
+        field(&mut bytes, "MESSAGE", without_name(&self.text));
         field(&mut bytes, "PRIORITY", self.severity.number().to_string().as_bytes());
         field(&mut bytes, "SYSLOG_IDENTIFIER", b"knockd");
         if let Some(client) = self.client {
@@ -106,10 +108,14 @@ impl Journal {
         if is_journal && self.send(entry).is_ok() {
             return Ok(());
         }
-        // As the journal takes it from a stream, too.
-        let prefix =
-            if is_journal { format!("<{}>", entry.severity.number()) } else { String::new() };
-        stream.write_all(&[prefix.as_bytes(), &entry.text, b"\n"].concat())?;
+        if is_journal {
+            // As the journal takes it from a stream, too.
+            let prefix = format!("<{}>", entry.severity.number());
+            let text = without_name(&entry.text);
+            stream.write_all(&[prefix.as_bytes(), text, b"\n"].concat())?;
+        } else {
+            stream.write_all(&[&entry.text, &b"\n"[..]].concat())?;
+        }
         stream.flush()
     }
 
@@ -141,11 +147,17 @@ pub(super) fn leads_to_journal(stream: &impl AsFd) -> bool {
 pub(in crate::runner) fn print_early(text: &str) {
     let mut stderr = io::stderr();
     let severity = if text.contains("error") { Severity::Error } else { Severity::Warning };
-    let prefix =
-        if leads_to_journal(&stderr) { format!("<{}>", severity.number()) } else { String::new() };
-    let lines = text.split_inclusive('\n').map(|line| format!("{prefix}{line}"));
+    let mut bytes = Vec::new();
+    for line in text.as_bytes().split_inclusive(|&byte| byte == b'\n') {
+        if leads_to_journal(&stderr) {
+            bytes.extend(format!("<{}>", severity.number()).bytes());
+            bytes.extend(without_name(line));
+        } else {
+            bytes.extend(line);
+        }
+    }
     // There is no other place to report an error.
-    let _ = stderr.write_all(lines.collect::<String>().as_bytes());
+    let _ = stderr.write_all(&bytes);
 }
 
 #[cfg(test)]

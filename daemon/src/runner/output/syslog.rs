@@ -42,6 +42,29 @@ fn listener() -> io::Result<()> {
 /// Writes a line.
 pub(super) fn write(text: &[u8]) {
     // A NUL would end the text. There is no other place to report an error.
-    let text: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
+    let text: Vec<u8> = without_name(text).iter().copied().filter(|&byte| byte != 0).collect();
     let _ = syslog(Severity::LOG_NOTICE, OsStr::from_bytes(&text));
+}
+
+/// Returns a message without the program's name, which syslog and the journal put before it themselves. The
+/// lines of a door that has the same name stay as they are.
+pub(super) fn without_name(text: &[u8]) -> &[u8] {
+    match text.strip_prefix(b"knockd: ") {
+        Some(rest) if rest.starts_with(b"warning: ") || rest.starts_with(b"error: ") => rest,
+        Some(_) | None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_program_is_said_once() {
+        assert_eq!(without_name(b"knockd: warning: x"), b"warning: x");
+        assert_eq!(without_name(b"knockd: error: x"), b"error: x");
+        for line in ["starting up, knockd: warning: x", "knockd: running command: true"] {
+            assert_eq!(without_name(line.as_bytes()), line.as_bytes());
+        }
+    }
 }

@@ -11,11 +11,11 @@ use knock_config::lex::{Line, Piece, Text};
 use knock_config::text::shown;
 use knock_config::{Excerpt, Severity, Wording};
 use knock_config::{Refusal, Unreadable, Waits, read_configuration};
-use knock_engine::{DoorId, Doors, OpenPorts};
+use knock_engine::{DoorId, Doors, OpenPorts, address};
 use knock_guard::Modes;
 
 use super::claim::{Assertion, Assertions, Claim, Count, Meant, Settings, Which};
-use crate::explain::Whom;
+use crate::explain::{NotWhom, Whom};
 use knock_capture::lines::{Fault, Quotable, Words, count, fault, helped, unknown};
 use knock_capture::{self as capture, scenario};
 
@@ -397,8 +397,16 @@ fn command<'a>(behind: Piece<'a>, words: &mut Words<'a>) -> Result<Vec<u8>, Faul
 fn client<'a>(behind: Piece<'a>, words: &mut Words<'a>) -> Result<Whom, Fault<'a>> {
     let word = words.expect(behind, "a client, such as `10.0.0.5` or `10.0.0.0/24`")?;
     let text = String::from_utf8_lossy(word.bytes());
-    let whom = text.parse().ok().filter(|whom| *whom != Whom::All);
-    whom.ok_or_else(|| {
+    let whom = text.parse();
+    if let Err(NotWhom::Both(network)) = whom {
+        let shown = Excerpt::new(word.bytes());
+        let message = format!("`{shown}` is a client and a network");
+        let (address, whole) = (address::text(network.addr()), network.trunc());
+        let wording = Wording::new(message, "expected one of them")
+            .help(format!("write `{address}` for the client, `{whole}` for the network"));
+        return Err(fault(word, wording));
+    }
+    whom.ok().filter(|whom| *whom != Whom::All).ok_or_else(|| {
         let shown = Excerpt::new(word.bytes());
         let message = format!("`{shown}` is neither an address nor a network");
         let wording = Wording::new(message, "expected who knocks");

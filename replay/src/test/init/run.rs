@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use knock_config::text::{counted, printable, shown};
 use knock_engine::{Door, Doors};
+use knock_guard::New;
 
 use super::draft::Drafts;
 use super::proof::{Proven, prove};
@@ -132,25 +133,31 @@ fn files(stem: &Path) -> [PathBuf; 2] {
     ["scenario", "assert"].map(|kind| stem.with_extension(kind))
 }
 
+/// Writes everything, or nothing.
 fn write(args: &InitArgs, plan: &Plan, link: Option<&Path>) -> Result<(), (PathBuf, io::Error)> {
-    let make = |folder: &Path| {
-        knock_guard::create_folders(folder, 0o700).map_err(|error| (folder.to_owned(), error))
+    let mut new = New::default();
+    let of = |path: &Path| {
+        let path = path.to_owned();
+        |error| (path, error)
     };
-    make(&args.folder)?;
+    new.folder(&args.folder, 0o700).map_err(of(&args.folder))?;
     for (stem, Proven { scenario, assertions }) in &plan.tests {
-        make(stem.parent().unwrap_or(Path::new("")))?;
-        for (path, text) in files(stem).into_iter().zip([scenario, assertions]) {
-            knock_guard::create(&path, text).map_err(|error| (path, error))?;
+        let folder = stem.parent().unwrap_or(Path::new(""));
+        new.folder(folder, 0o700).map_err(of(folder))?;
+        for (path, text) in files(stem).iter().zip([scenario, assertions]) {
+            new.file(path, text).map_err(of(path))?;
         }
     }
-    let Some(link) = link else { return Ok(()) };
-    let target = if args.config.is_absolute() {
-        Ok(args.config.clone())
-    } else {
-        from_to(&args.folder, &args.config)
-    };
-    let linked = target.and_then(|target| knock_guard::link(&target, link));
-    linked.map_err(|error| (link.to_owned(), error))
+    if let Some(link) = link {
+        let target = if args.config.is_absolute() {
+            Ok(args.config.clone())
+        } else {
+            from_to(&args.folder, &args.config)
+        };
+        target.and_then(|target| new.link(&target, link)).map_err(of(link))?;
+    }
+    new.keep();
+    Ok(())
 }
 
 /// Returns the way from a folder to a file.

@@ -1,6 +1,6 @@
 //! Where tests are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -36,12 +36,6 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Returns the files of the test, as far as they are known.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let others = [&self.assert, &self.expect, &self.config].into_iter().flatten();
-        self.captures.iter().chain(others).map(PathBuf::as_path)
-    }
-
     /// Returns the name of the test, fit to be printed.
     pub(super) fn name(&self) -> String {
         shown(self.stem.strip_prefix(".").unwrap_or(&self.stem))
@@ -100,16 +94,19 @@ impl std::fmt::Display for NotFound {
 }
 
 /// Finds the tests in folders, in order of their names; those with one of these texts in their names if
-/// there are any.
-pub(super) fn find(folders: &[PathBuf], only: &[String]) -> Result<Vec<Found>, NotFound> {
-    let mut found = BTreeMap::new();
+/// there are any. Returns the configurations in these folders, too.
+pub(super) fn find(
+    folders: &[PathBuf],
+    only: &[String],
+) -> Result<(Vec<Found>, BTreeSet<PathBuf>), NotFound> {
+    let (mut found, mut configs) = (BTreeMap::new(), BTreeSet::new());
     let mut left = ENTRIES_MAX;
     for folder in folders {
         if !folder.is_dir() {
             return Err(missing(folder));
         }
         let before = found.len();
-        search(folder, &mut left, &mut found)?;
+        search(folder, &mut left, &mut found, &mut configs)?;
         if found.len() == before && !found.keys().any(|stem: &PathBuf| stem.starts_with(folder)) {
             return Err(NotFound::Empty(folder.clone()));
         }
@@ -123,7 +120,7 @@ pub(super) fn find(folders: &[PathBuf], only: &[String]) -> Result<Vec<Found>, N
         let name = one.name();
         only.is_empty() || only.iter().any(|text| name.contains(text))
     };
-    Ok(found.into_values().filter(is_wanted).collect())
+    Ok((found.into_values().filter(is_wanted).collect(), configs))
 }
 
 fn missing(folder: &Path) -> NotFound {
@@ -137,6 +134,7 @@ fn search(
     root: &Path,
     left: &mut usize,
     found: &mut BTreeMap<PathBuf, Found>,
+    configs: &mut BTreeSet<PathBuf>,
 ) -> Result<(), NotFound> {
     let is_hidden =
         |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_bytes().starts_with(b".");
@@ -146,24 +144,21 @@ fn search(
         .into_iter()
         .filter_entry(|entry| !is_hidden(entry));
     for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
-            // A link to nothing matters only if it is named as a test is.
-            Err(error) if is_broken_link(&error) => {
-                if let Some(path) = error.path()
-                    && kind(path).is_some()
-                {
-                    return Err(unreadable(&error));
-                }
-                continue;
-            }
+        let (path, is_folder) = match entry {
+            Ok(entry) => (entry.path().to_owned(), entry.file_type().is_dir()),
+            // A link to nothing stops its test, if it is named as a file of one.
+            Err(error) if is_broken_link(&error) => match error.path() {
+                Some(path) => (path.to_owned(), false),
+                None => continue,
+            },
             Err(error) => return Err(unreadable(&error)),
         };
-        *left = left.checked_sub(1).ok_or_else(|| NotFound::TooMany(entry.path().to_owned()))?;
-        let Some((stem, kind)) = kind(entry.path()).filter(|_| !entry.file_type().is_dir()) else {
+        *left = left.checked_sub(1).ok_or_else(|| NotFound::TooMany(path.clone()))?;
+        if !is_folder && path.file_name() == Some(OsStr::new(CONFIG)) {
+            configs.insert(path);
             continue;
-        };
-        let path = entry.into_path();
+        }
+        let Some((stem, kind)) = kind(&path).filter(|_| !is_folder) else { continue };
         let one = found.entry(stem).or_insert_with_key(|stem| Found {
             root: root.to_owned(),
             stem: stem.clone(),

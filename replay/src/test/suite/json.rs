@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::outcome::{Detail, Outcome, Problem, Verdict};
-use super::run::Tests;
+use super::run::{Summary, Tests};
 use crate::output::Output;
 use crate::output::json::Json;
 
@@ -25,6 +25,8 @@ enum Object<'a> {
         config: Option<&'a str>,
         assertions: usize,
         blessed: bool,
+        #[serde(skip_serializing_if = "is_none")]
+        unreadable: u64,
         details: Vec<Problem>,
     },
     Summary {
@@ -32,6 +34,8 @@ enum Object<'a> {
         passed: usize,
         failed: usize,
         errors: usize,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        uncovered: &'a [String],
     },
 }
 
@@ -44,17 +48,24 @@ impl Output<Tests> for Json<'_> {
             config: outcome.config.as_deref(),
             assertions: outcome.assertions,
             blessed: outcome.verdict == Verdict::Blessed,
+            unreadable: outcome.unreadable,
             details: outcome.details.iter().flat_map(Detail::problems).collect(),
         })
     }
 
-    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
+    fn end(&mut self, Summary { outcomes, uncovered }: Summary<'_>) -> io::Result<()> {
         let count = |word| outcomes.iter().filter(|one| one.verdict.word() == word).count();
         self.write(&Object::Summary {
             tests: outcomes.len(),
             passed: count("passed"),
             failed: count("failed"),
             errors: count("error"),
+            uncovered,
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }

@@ -1,6 +1,6 @@
 //! Runs one test after another: from its files to its result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -39,6 +39,8 @@ const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; chec
 pub(super) struct Judge<'a> {
     args: &'a TestArgs,
     configs: BTreeMap<PathBuf, Rc<Config>>,
+    /// The files that tests read: none of them is written.
+    read: BTreeSet<PathBuf>,
 }
 
 /// A configuration that was read.
@@ -74,13 +76,34 @@ struct Test<'t> {
     settings: &'t Settings,
     assertions: &'t [Assertions],
     expect: Option<&'t Path>,
-    /// The files that are read, but for that.
-    read: Vec<&'t Path>,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(args: &'a TestArgs) -> Self {
-        Self { args, configs: BTreeMap::new() }
+        Self { args, configs: BTreeMap::new(), read: BTreeSet::new() }
+    }
+
+    /// Finds out which files these tests read.
+    pub(super) fn look(&mut self, tests: &[Found]) -> &BTreeSet<PathBuf> {
+        for found in tests {
+            self.read.extend(found.captures.iter().chain(&found.assert).cloned());
+            let assert = found.assert.as_deref();
+            let assert = assert.filter(|path| must_be_a_file(path, Exit::Config).is_ok());
+            let settings = assert.and_then(|path| assert::load(path, None).ok());
+            let settings = settings.map(|assertions| assertions.settings).unwrap_or_default();
+            let Ok(path) = self.config_path(found, &settings) else { continue };
+            if must_be_a_file(&path, Exit::Config).is_ok() {
+                let config = self.config(&path);
+                self.read.extend(config.places.one_time_files().map(Path::to_owned));
+            }
+            self.read.insert(path);
+        }
+        &self.read
+    }
+
+    /// Returns the configurations that were read.
+    pub(super) fn configs(&self) -> impl Iterator<Item = &Path> {
+        self.configs.keys().map(PathBuf::as_path)
     }
 
     /// Runs a test.
@@ -91,6 +114,7 @@ impl<'a> Judge<'a> {
             capture: found.captures.first().map(|capture| shown(capture)),
             config: None,
             assertions: 0,
+            unreadable: 0,
             verdict: Verdict::Passed,
             details: Vec::new(),
         };
@@ -137,13 +161,8 @@ impl<'a> Judge<'a> {
             settings: &settings,
             assertions: &assertions,
             expect: found.expect.as_deref().or(new.as_deref()),
-            read: [capture, &path]
-                .into_iter()
-                .chain(found.assert.as_deref())
-                .chain(config.places.one_time_files())
-                .collect(),
         };
-        self.hold(&test, doors)
+        self.hold(&test, doors, &mut outcome.unreadable)
     }
 
     /// Returns the capture of a test that has one and something to check it against.
@@ -210,7 +229,12 @@ impl<'a> Judge<'a> {
     }
 
     /// Replays a test and checks the result.
-    fn hold(&self, test: &Test<'_>, doors: &Doors) -> Result<Verdict, Failure> {
+    fn hold(
+        &self,
+        test: &Test<'_>,
+        doors: &Doors,
+        unreadable: &mut u64,
+    ) -> Result<Verdict, Failure> {
         let rules = test.settings.rules.unwrap_or(Rules::Knock);
         let capture = Capture::open(test.capture)
             .map_err(|error| Failure::error(Exit::Capture, Detail::Capture(Box::new(error))))?;
@@ -236,7 +260,9 @@ impl<'a> Judge<'a> {
             // Nothing but the transcript that is kept can fail.
             return Err(Failure::error(Exit::Output, Detail::Message(TOO_LONG.to_owned())));
         }
-        let errors = reader.finish().errors;
+        let reading = reader.finish();
+        *unreadable = reading.tally.unreadable_packets();
+        let errors = reading.errors;
         if !errors.is_empty() {
             let details = errors.into_iter().map(|error| Detail::Capture(Box::new(error)));
             let (verdict, details) = (Verdict::Error(Exit::Capture), details.collect());
@@ -266,7 +292,7 @@ impl<'a> Judge<'a> {
         let mut verdict = Verdict::Passed;
         match test.expect {
             Some(path) if self.args.bless && holds => {
-                if bless(path, kept, &test.read)? {
+                if bless(path, kept, &self.read)? {
                     verdict = Verdict::Blessed;
                 }
             }
@@ -298,9 +324,18 @@ impl Test<'_> {
     }
 }
 
-/// Refuses pipes, which would block. A missing file is reported where it is read.
+/// Refuses pipes, which would block, and links to nothing. A missing file is reported where it is read.
 fn must_be_a_file(path: &Path, exit: Exit) -> Result<(), Failure> {
     match fs::metadata(path) {
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_ok() =>
+        {
+            let message = format!(
+                "{} is a link to a file that is not there: remove or correct it",
+                shown(path)
+            );
+            Err(Failure::error(exit, Detail::Message(message)))
+        }
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
             let message = format!("{} is not a regular file", shown(path));
             Err(Failure::error(exit, Detail::Message(message)))
@@ -326,11 +361,11 @@ fn spoils(played: &Played<'_>) -> Option<String> {
 }
 
 /// Writes what is expected from now on. Returns whether it is something else than before.
-fn bless(path: &Path, kept: &KeptTranscript, read: &[&Path]) -> Result<bool, Failure> {
+fn bless(path: &Path, kept: &KeptTranscript, read: &BTreeSet<PathBuf>) -> Result<bool, Failure> {
     if expect::read(path).is_ok_and(|before| before == kept.bytes) {
         return Ok(false);
     }
-    expect::write(path, kept, read.iter().copied()).map(|()| true).map_err(|error| {
+    expect::write(path, kept, read.iter().map(PathBuf::as_path)).map(|()| true).map_err(|error| {
         let message = format!("cannot write {}: {}", shown(path), Cause(&error));
         Failure::error(Exit::Output, Detail::Message(message))
     })

@@ -25,6 +25,8 @@ pub(super) struct Outcome {
     pub(super) config: Option<String>,
     /// How many assertions were judged.
     pub(super) assertions: usize,
+    /// How many packets of the capture may have been knocks and could not be read.
+    pub(super) unreadable: u64,
     pub(super) verdict: Verdict,
     /// Why it did not pass.
     pub(super) details: Vec<Detail>,

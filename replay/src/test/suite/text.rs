@@ -8,7 +8,7 @@ use knock_config::diagnostics;
 use knock_config::text::counted;
 
 use super::outcome::{Detail, Outcome, Verdict};
-use super::run::Tests;
+use super::run::{Summary, Tests};
 use crate::output::Output;
 use crate::output::words::painted;
 use crate::session::exit::Exit;
@@ -29,8 +29,8 @@ impl Output<Tests> for Text<'_> {
         self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush())
     }
 
-    fn end(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
-        let text = self.text(outcomes);
+    fn end(&mut self, summary: Summary<'_>) -> io::Result<()> {
+        let text = self.text(summary);
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
     }
 }
@@ -39,17 +39,24 @@ impl Text<'_> {
     /// Returns the line of a test.
     fn line(&self, outcome: &Outcome) -> String {
         let (word, style) = match outcome.verdict {
-            Verdict::Passed | Verdict::Blessed if self.quiet => return String::new(),
+            Verdict::Passed | Verdict::Blessed if self.quiet && outcome.unreadable == 0 => {
+                return String::new();
+            }
             Verdict::Passed => ("ok", GOOD),
             Verdict::Blessed => ("ok, written", GOOD),
             Verdict::Failed => ("FAILED", BAD),
             Verdict::Error(_) => ("error", BAD),
         };
-        format!("{} ... {}\n", outcome.name, self.paint(style, word))
+        let unreadable = match outcome.unreadable {
+            0 => String::new(),
+            1 => " (1 packet could not be read)".to_owned(),
+            several => format!(" ({several} packets could not be read)"),
+        };
+        format!("{} ... {}{unreadable}\n", outcome.name, self.paint(style, word))
     }
 
     /// Returns why tests did not pass, and how many did.
-    fn text(&self, outcomes: &[Outcome]) -> String {
+    fn text(&self, Summary { outcomes, uncovered }: Summary<'_>) -> String {
         let mut text = String::new();
         let failed: Vec<&Outcome> = outcomes.iter().filter(|one| !one.details.is_empty()).collect();
         let mut configs: Vec<(&str, &str)> = Vec::new();
@@ -75,13 +82,19 @@ impl Text<'_> {
                 text.push('\n');
             }
         }
-        if failed.is_empty() && self.quiet {
+        if failed.is_empty() && self.quiet && uncovered.is_empty() {
             return text;
         }
-        if failed.is_empty() {
+        if failed.is_empty() && !self.quiet {
             text.push('\n');
         }
-        text + &self.summary(outcomes)
+        for config in uncovered {
+            let _ = writeln!(text, "warning: no test covers {config}");
+        }
+        if !failed.is_empty() || !self.quiet {
+            text += &self.summary(outcomes);
+        }
+        text
     }
 
     fn summary(&self, outcomes: &[Outcome]) -> String {

@@ -241,6 +241,19 @@ fn links_folders_and_devices_are_not_used() {
 }
 
 #[test]
+fn where_no_file_can_be_used_the_reason_is_said_and_not_that_there_are_too_many_daemons() {
+    let folder = Folder::new();
+    for slot in 1..=16 {
+        let name = if slot == 1 { "leases".to_owned() } else { format!("leases.{slot}") };
+        symlink(folder.path("other"), folder.path(&name)).unwrap();
+    }
+    let (store, found) = folder.open();
+    let why = found.failure.unwrap();
+    assert!(why.starts_with("cannot use ") && why.contains("it is a symbolic link"), "{why}");
+    drop(store);
+}
+
+#[test]
 fn a_store_without_a_file_begins_one_as_soon_as_it_can() {
     let folder = Folder::new();
     folder.write("no-folder", b"", 0o600);
