@@ -71,7 +71,7 @@ _knock__replay() {
                     return 0
                     ;;
                 --time)
-                    COMPREPLY=($(compgen -W "utc relative" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "utc local relative" -- "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -197,7 +197,7 @@ _knock__replay() {
                     return 0
                     ;;
                 --time)
-                    COMPREPLY=($(compgen -W "utc relative" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "utc local relative" -- "${cur}"))
                     return 0
                     ;;
                 --format)

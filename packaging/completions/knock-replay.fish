@@ -29,7 +29,8 @@ complete -c knock-replay -n "__fish_knock_replay_needs_command" -s r -l read -d 
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l max-attempts -d 'Remember at most this many attempts' -r
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l rules -d 'Whose rules decide: knock, knockd-0.8' -r -f -a "knock\t'What knock does: what the manual of knockd promises'
 knockd-0.8\t'What knockd 0.8 does, fault for fault'"
-complete -c knock-replay -n "__fish_knock_replay_needs_command" -l time -d 'Put the time before each line: utc, relative' -r -f -a "utc\t'RFC 3339 with microseconds, UTC'
+complete -c knock-replay -n "__fish_knock_replay_needs_command" -l time -d 'Put the time before each line: utc, local, relative' -r -f -a "utc\t'RFC 3339 with microseconds, UTC'
+local\t'The same in the time zone of this machine, or of TZ'
 relative\t'Seconds since the first packet'"
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"
@@ -83,6 +84,7 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -s h 
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l new -d 'Compare with this configuration' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l except -d 'Leave out lines that are due to these differences (with --rules)' -r
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l time -d 'How times are printed; without it, --rules prints none' -r -f -a "utc\t'RFC 3339 with microseconds, UTC'
+local\t'The same in the time zone of this machine, or of TZ'
 relative\t'Seconds since the first packet'"
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"

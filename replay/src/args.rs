@@ -77,6 +77,8 @@ impl RuleChoice {
 pub(crate) enum TimeFormat {
     /// RFC 3339 with microseconds, UTC
     Utc,
+    /// The same in the time zone of this machine, or of TZ
+    Local,
     /// Seconds since the first packet
     Relative,
 }

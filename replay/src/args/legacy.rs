@@ -12,8 +12,8 @@ use knock_config::warnings::Code;
 use super::check::denied;
 use super::{
     Args, CheckArgs, CodeArgs, ConvertArgs, DEFAULT_CONFIG, DiffArgs, ExplainArgs, Fault, Job,
-    NotWhom, ReplayArgs, ReportArgs, RuleChoice, Whom, client_in_the_place_of_a_capture,
-    difference, fault,
+    NotWhom, ReplayArgs, ReportArgs, RuleChoice, TimeFormat, Whom,
+    client_in_the_place_of_a_capture, difference, fault,
 };
 
 /// Options that chose a mode, or went with one.
@@ -136,8 +136,13 @@ impl Args {
     /// # Errors
     /// Options that do not go together.
     pub(super) fn job(self) -> Result<(Job, Option<Hint>), Fault> {
-        let faults =
-            [Self::captures_fault, Self::explain_fault, Self::rules_fault, Self::format_fault];
+        let faults = [
+            Self::captures_fault,
+            Self::explain_fault,
+            Self::rules_fault,
+            Self::format_fault,
+            Self::time_fault,
+        ];
         if let Some(fault) = faults.iter().find_map(|fault| fault(&self)) {
             return Err(fault);
         }
@@ -180,6 +185,15 @@ impl Args {
         let mut captures = self.replay.input.captures().filter(|_| is_all);
         let client = captures.find_map(|path| client_in_the_place_of_a_capture(path))?;
         super::explain::misplaced(client, &format!("--explain={client}"))
+    }
+
+    /// A transcript that is kept must be the same on every machine.
+    fn time_fault(&self) -> Option<Fault> {
+        let is_local = self.replay.time == Some(TimeFormat::Local);
+        let message = "'--expect' compares with what any machine prints: give '--time=utc'";
+        (is_local && self.replay.expect.is_some())
+            .then(|| fault(ErrorKind::ArgumentConflict, message))
+            .flatten()
     }
 
     fn rules_fault(&self) -> Option<Fault> {

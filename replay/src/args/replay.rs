@@ -85,10 +85,10 @@ pub(crate) struct ReplayArgs {
     )]
     pub(crate) rules: RuleChoice,
 
-    /// Put the time before each line: utc, relative
+    /// Put the time before each line: utc, local, relative
     ///
-    /// The time of the packet or timeout. 'utc' is RFC 3339 with microseconds; 'relative' is seconds
-    /// since the first packet.
+    /// The time of the packet or timeout. 'utc' is RFC 3339 with microseconds; 'local' is the same in the
+    /// time zone of this machine, or that of the variable TZ; 'relative' is seconds since the first packet.
     #[arg(
         long,
         value_name = "FORMAT",

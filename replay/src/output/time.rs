@@ -1,6 +1,6 @@
 //! Moments and the time between them, as text and numbers.
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Local, SecondsFormat};
 use knock_engine::Timestamp;
 
 use crate::args::TimeFormat;
@@ -10,6 +10,10 @@ pub(crate) fn stamp(format: TimeFormat, at: Timestamp, start: Timestamp) -> Stri
     match format {
         TimeFormat::Utc => DateTime::from_timestamp_nanos(at.as_nanos())
             .to_rfc3339_opts(SecondsFormat::Micros, true),
+        // With its distance from UTC: an hour comes twice when summer time ends.
+        TimeFormat::Local => DateTime::from_timestamp_nanos(at.as_nanos())
+            .with_timezone(&Local)
+            .to_rfc3339_opts(SecondsFormat::Micros, false),
         TimeFormat::Relative => span(start, at),
     }
 }

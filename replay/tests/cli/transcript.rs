@@ -76,6 +76,31 @@ fn time_does_not_take_the_capture_for_its_value() {
 }
 
 #[test]
+fn local_times_are_those_of_the_time_zone_with_summer_time() {
+    // 02:30 on the day when summer time ends comes twice: at 00:30 and at 01:30 UTC.
+    let at = |seconds: u32| {
+        let mut record = syn(0, 7000).record();
+        record[..4].copy_from_slice(&seconds.to_le_bytes());
+        record
+    };
+    let capture = [pcap(&[]), at(1_729_989_000), at(1_729_992_600)].concat();
+    let desk = CaseRunner::with(capture);
+    let times = |zone: &str| {
+        let mut command = desk.command("knocks.pcap -c knockd.conf --time=local -q");
+        let outcome = finish(command.env("TZ", zone));
+        assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+        let stages = outcome.stdout.lines().filter(|line| line.ends_with("Stage 1"));
+        stages.map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // As POSIX writes it, for machines without a database of time zones.
+    let berlin = "CET-1CEST,M3.5.0,M10.5.0/3";
+    let twice = ["2024-10-27T02:30:00.000000+02:00", "2024-10-27T02:30:00.000000+01:00"];
+    assert_eq!(times(berlin), twice);
+    assert_eq!(times("UTC0")[0], "2024-10-27T00:30:00.000000+00:00");
+    assert_eq!(times("NST3:30")[0], "2024-10-26T21:00:00.000000-03:30");
+}
+
+#[test]
 fn time_that_runs_backwards_is_taken_as_the_latest_seen() {
     let capture = pcap(&[syn(1000, 7000), syn(500, 8000), syn(1200, 9000)]);
     let outcome = CaseRunner::with(capture).run("knocks.pcap -c knockd.conf --time=relative");
