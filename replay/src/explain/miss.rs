@@ -1,6 +1,5 @@
 //! How near a client came to opening a door, and what kept it from that.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use knock_engine::Undecodable;
@@ -10,7 +9,7 @@ use super::explanation::{Late, Seen};
 
 /// Why an attempt failed, or why a first knock did not count. The nearest to a knock comes first: of
 /// several in one attempt, that one is reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// The next knock came after `seq_timeout`.
     Late,
@@ -107,24 +106,42 @@ impl Miss {
 pub(super) struct Tally {
     pub(super) openings: u64,
     pub(super) attempts: u64,
-    misses: BTreeMap<(Stage, Cause), Miss>,
+    /// In order of stage and cause. Most clients fail in one way only, so this is no map.
+    misses: Vec<(Stage, Miss)>,
 }
 
 impl Tally {
     /// Counts a failure at `stage`.
     pub(super) fn miss(&mut self, stage: Stage, miss: Miss) {
-        match self.misses.get_mut(&(stage, miss.cause)) {
-            Some(there) => there.add(miss),
-            None => drop(self.misses.insert((stage, miss.cause), miss)),
+        match self.place(stage, miss.cause) {
+            Ok(place) => {
+                if let Some((_, there)) = self.misses.get_mut(place) {
+                    there.add(miss);
+                }
+            }
+            Err(place) => {
+                self.misses.reserve_exact(1);
+                self.misses.insert(place, (stage, miss));
+            }
         }
+    }
+
+    /// Returns where the misses of a cause at a stage are, or where they would be.
+    fn place(&self, stage: Stage, cause: Cause) -> Result<usize, usize> {
+        self.misses.binary_search_by_key(&(stage, cause), |(stage, miss)| (*stage, miss.cause))
+    }
+
+    fn get_mut(&mut self, stage: Stage, cause: Cause) -> Option<&mut Miss> {
+        let place = self.place(stage, cause).ok()?;
+        self.misses.get_mut(place).map(|(_, miss)| miss)
     }
 
     /// A failure that was counted for `cause` turns out to be a knock that came late.
     pub(super) fn was_late(&mut self, stage: Stage, cause: Cause, packet: Seen, late: Late) {
-        if let Some(there) = self.misses.get_mut(&(stage, cause)) {
+        if let Some(there) = self.get_mut(stage, cause) {
             there.times = there.times.saturating_sub(1);
         }
-        self.misses.retain(|_, miss| miss.times > 0);
+        self.misses.retain(|(_, miss)| miss.times > 0);
         let by = late.by_nanos;
         self.miss(
             stage,
@@ -138,7 +155,7 @@ impl Tally {
 
     /// Another knock of an attempt that was late came even later.
     pub(super) fn was_later_still(&mut self, stage: Stage, late: Late) {
-        if let Some(there) = self.misses.get_mut(&(stage, Cause::Late)) {
+        if let Some(there) = self.get_mut(stage, Cause::Late) {
             there.needed_seconds = there.needed_seconds.max(late.needed_seconds);
         }
     }
@@ -146,8 +163,8 @@ impl Tally {
     /// Returns the greatest stage at which attempts failed, and how they did, the most frequent
     /// cause first.
     fn nearest(&self) -> Option<(Stage, Vec<Miss>)> {
-        let (&(stage, _), _) = self.misses.last_key_value()?;
-        let at_stage = self.misses.iter().filter(|((at, _), _)| *at == stage);
+        let &(stage, _) = self.misses.last()?;
+        let at_stage = self.misses.iter().filter(|(at, _)| *at == stage);
         let mut misses: Vec<Miss> = at_stage.map(|(_, miss)| *miss).collect();
         misses.sort_by_key(|miss| (std::cmp::Reverse(miss.times), miss.cause));
         Some((stage, misses))

@@ -23,7 +23,8 @@ pub(super) struct Clients {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
-    pub(super) tracks: BTreeMap<DoorId, Track>,
+    /// Boxed: a map reserves space for eleven at once.
+    pub(super) tracks: BTreeMap<DoorId, Box<Track>>,
     /// Packets to ports of no door.
     pub(super) strays: u64,
 }
@@ -259,7 +260,7 @@ impl Clients {
             }
             self.tracks = self.tracks.saturating_add(1);
         }
-        Some(tracks.entry(door).or_default())
+        Some(&mut **tracks.entry(door).or_default())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Client> {
