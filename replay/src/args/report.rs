@@ -10,12 +10,13 @@ use super::{Fault, Input, fault, is_stdin};
 const LONG_ABOUT: &str = "\
 Write a page for a browser: what happened to whose knocks, and why.
 
-One file that needs nothing else: a timeline of every client at every door, the explanation of each packet \
-as 'knock-replay explain' prints it, and the configuration with the lines that decided. It contains the \
-secret sequences, so only its owner can read the file. The rules are those of knock, not of knockd 0.8.
+One file that needs nothing else: who got in and until when, who did not and why, a timeline of every client \
+at every door, the explanation of each packet as 'knock-replay explain' prints it, and the configuration \
+with the lines that decided. It contains the secret sequences, so only its owner can read the file. The rules \
+are those of knock, not of knockd 0.8. Ctrl-C ends the reading of live packets, and the page is written.
 
-It follows at most 20000 pairs of a client and a door, and shows the openings and 100 other events of each, \
-about 150000 in total. What is left out is counted.";
+It counts all openings, and follows at most 262144 pairs of a client and a door. 20000 of them have a row, \
+with their openings and 100 other events. What is left out is counted.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use knock_engine::{Doors, Limits, Listening, Timestamp};
+use knock_engine::{Doors, Limits, Listening, TimedEffect, Timestamp};
 
 use super::explainer::{Explainer, Step};
 use super::explanation::Explanation;
@@ -37,20 +37,28 @@ impl<'a> Explaining<'a> {
         Self { explainer, doors, listening, places, captures }
     }
 
-    /// Explains all that is read. `take` gets each explanation; its first error ends all.
+    /// Returns the same with another limit than [`Explainer::PAIRS`].
+    pub(crate) fn with_pairs(self, pairs: usize) -> Self {
+        Self { explainer: self.explainer.with_pairs(pairs), ..self }
+    }
+
+    /// Explains all that is read. `see` gets every effect, also of clients that are not followed, and
+    /// `take` each explanation; its first error ends all.
     pub(crate) fn run(
         &mut self,
         reader: &mut Reader,
+        mut see: impl FnMut(TimedEffect),
         mut take: impl FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        each(reader, |at, next| self.step(at, Step::of(next), &mut take))?;
-        self.step(Timestamp::MAX, Step::Time, &mut take).map(drop)
+        each(reader, |at, next| self.step(at, Step::of(next), &mut see, &mut take))?;
+        self.step(Timestamp::MAX, Step::Time, &mut see, &mut take).map(drop)
     }
 
     fn step(
         &mut self,
         at: Timestamp,
         step: Step<'_>,
+        see: &mut dyn FnMut(TimedEffect),
         take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<Option<knock_engine::Undecodable>> {
         let Self { explainer, doors, listening, places, captures } = self;
@@ -59,7 +67,7 @@ impl<'a> Explaining<'a> {
         }
         let words = Words { doors, listening, places, captures };
         let mut result = Ok(());
-        let undecodable = explainer.step(at, step, |_| {}, &mut |one| {
+        let undecodable = explainer.step(at, step, see, &mut |one| {
             if result.is_ok() {
                 result = take(one, &words);
             }

@@ -28,6 +28,7 @@ pub use crate::session::names::{CaptureNames, PacketId};
 
 pub(crate) use explainer::Step;
 pub(crate) use explaining::Explaining;
+pub(crate) use nearest::{enough, lateness};
 pub(crate) use observer::{Observer, Turn};
 pub(crate) use run::run;
 pub(crate) use text::remarks;

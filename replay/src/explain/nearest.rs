@@ -7,10 +7,32 @@ use super::miss::{Cause, Miss, Nearest};
 use super::places::ConfigLine;
 use super::words::{Words, flags, ordinal, seconds, times, unreadable};
 
-impl Words<'_> {
-    /// The longest `seq_timeout` that is worth advising, in seconds.
-    const TIMEOUT_ADVISED: u64 = 3600;
+impl Cause {
+    /// Returns what kept clients from going on after `stage`, in the words that fit all of them.
+    pub(crate) fn summary(self, stage: Stage) -> String {
+        let knock = format!("the {} knock", ordinal(stage));
+        match self {
+            Self::Late => format!("{knock} came too late"),
+            Self::Refused => {
+                "all knocks came, but too many commands and open doors were pending".to_owned()
+            }
+            Self::OtherFlags => format!("{knock} had other TCP flags"),
+            Self::OtherDestination => format!("{knock} went to another address"),
+            Self::OtherProtocol => format!("{knock} came by the wrong protocol"),
+            Self::Unreadable => format!("a packet without a port came instead of {knock}"),
+            Self::OtherPort => format!("a packet to another port came instead of {knock}"),
+            Self::Repeat => format!("an earlier knock came again instead of {knock}"),
+            Self::Wrong => format!("wrong order: another knock came instead of {knock}"),
+            Self::Silence => format!("{knock} did not come in time"),
+            Self::Evicted => "evicted for another attempt at the limit".to_owned(),
+            Self::SequenceChanged => "another client used the one-time sequence".to_owned(),
+            Self::DoorChanged => "the door was changed".to_owned(),
+            Self::NoFirst => "a later knock came without the first".to_owned(),
+        }
+    }
+}
 
+impl Words<'_> {
     /// Returns how near a client came to opening a door.
     #[must_use]
     pub fn nearest(&self, nearest: &Nearest) -> String {
@@ -130,19 +152,8 @@ impl Words<'_> {
 
     fn late(&self, miss: &Miss, nearest: &Nearest, knock: &str) -> String {
         let timeout = self.doors.door(nearest.door).seq_timeout.get();
-        let by = match miss.late_nanos {
-            Some((least, most)) if least < most => {
-                format!("{} to {} s", seconds(least), seconds(most))
-            }
-            Some((by, _)) => format!("{} s", seconds(by)),
-            None => String::new(),
-        };
-        let needed = miss.needed_seconds;
-        let advice = if needed <= Self::TIMEOUT_ADVISED {
-            format!("; seq_timeout = {needed} would have been enough")
-        } else {
-            String::new()
-        };
+        let by = miss.late_nanos.map_or_else(String::new, lateness);
+        let advice = enough(miss.needed_seconds);
         format!("{knock} came after {timeout} s, {by} too late{advice}")
     }
 
@@ -154,5 +165,25 @@ impl Words<'_> {
             0 => format!("({packet}{detail})"),
             more => format!("({packet}{detail}, and {more} more)"),
         }
+    }
+}
+
+/// Returns the least and the most lateness as text.
+pub(crate) fn lateness((least, most): (u64, u64)) -> String {
+    if least < most {
+        format!("{} to {} s", seconds(least), seconds(most))
+    } else {
+        format!("{} s", seconds(least))
+    }
+}
+
+/// Returns which `seq_timeout` would have been enough, in seconds, if it is one to be advised.
+pub(crate) fn enough(needed: u64) -> String {
+    /// The longest that is worth advising.
+    const MOST: u64 = 3600;
+    if needed <= MOST {
+        format!("; seq_timeout = {needed} would have been enough")
+    } else {
+        String::new()
     }
 }

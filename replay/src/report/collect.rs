@@ -1,12 +1,12 @@
 //! What happened to clients at doors, kept within limits until the page is made.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::address;
-use knock_engine::{DoorId, Phase, Stage, Timestamp};
+use knock_engine::{Door, DoorId, Phase, Stage, Timestamp};
 
+use super::table::Table;
 use crate::explain::{ConfigLine, Explanation, PacketId, Seen, Verdict, Words};
 
 /// How much is kept.
@@ -30,45 +30,16 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// What a page can have without being slow: some 10 MB, and 40 MB with the longest commands.
-    pub(super) const PAGE: Self = Self {
+    /// What is kept until it is known which rows the page has: some 150 MB at most.
+    pub(super) const MEMORY: Self = Self {
         of_one: 100,
-        of_all: 100_000,
+        of_all: 600_000,
         openings_of_one: 400,
-        openings_of_all: 50_000,
+        openings_of_all: 300_000,
         leases_of_one: 1000,
-        leases_of_all: 100_000,
+        leases_of_all: 300_000,
         bytes: 32 << 20,
     };
-}
-
-/// Things that are stored once and referred to by their index.
-#[derive(Debug)]
-pub(super) struct Table<T> {
-    list: Vec<T>,
-    places: HashMap<T, u32>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self { list: Vec::new(), places: HashMap::new() }
-    }
-}
-
-impl<T: Clone + Eq + Hash> Table<T> {
-    fn place(&mut self, one: T) -> u32 {
-        if let Some(&place) = self.places.get(&one) {
-            return place;
-        }
-        let place = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        self.list.push(one.clone());
-        self.places.insert(one, place);
-        place
-    }
-
-    pub(super) fn into_list(self) -> Vec<T> {
-        self.list
-    }
 }
 
 /// What is shown of a packet besides its number.
@@ -113,6 +84,8 @@ pub(super) struct PageEvent {
     pub(super) lines: u32,
     /// How many of the same came after it and are not kept.
     pub(super) more: u64,
+    /// The line of the one-time sequence that it is about, if it is about one.
+    pub(super) one_time: Option<u32>,
 }
 
 /// An attempt, or the time for which a door was open.
@@ -132,6 +105,8 @@ pub(super) struct Pair {
     pub(super) events: Vec<PageEvent>,
     pub(super) attempts: Vec<Span>,
     pub(super) leases: Vec<Span>,
+    /// When the first packet came.
+    pub(super) first: Timestamp,
     /// How many events are not kept.
     pub(super) left_out: u64,
     /// When the first and the last of those happened.
@@ -142,8 +117,10 @@ pub(super) struct Pair {
     openings: usize,
     /// Whether the last attempt is one of those that are kept, and goes on.
     is_attempt_kept: bool,
-    /// How many openings have closed.
-    closed: usize,
+    /// Which leases end with the next stop commands, in their order; `None` if one is not kept.
+    to_close: VecDeque<Option<usize>>,
+    /// The lease that is an admission by the firewall and goes on.
+    admission: Option<usize>,
 }
 
 /// What is kept.
@@ -157,8 +134,6 @@ pub(super) struct PageContent {
     pub(super) shapes: Table<Shape>,
     pub(super) lines: Table<Line>,
     pub(super) line_sets: Table<Vec<u32>>,
-    /// The lines of one-time sequences that opened their doors.
-    pub(super) used: BTreeSet<(DoorId, u32)>,
     events: usize,
     openings: usize,
     leases: usize,
@@ -178,7 +153,6 @@ impl PageContent {
             shapes: Table::default(),
             lines: Table::default(),
             line_sets: Table::default(),
-            used: BTreeSet::new(),
             events: 0,
             openings: 0,
             leases: 0,
@@ -188,23 +162,19 @@ impl PageContent {
 
     /// Takes what happened, and keeps it or counts it.
     pub(super) fn add(&mut self, one: &Explanation, words: &Words<'_>) {
-        if let Verdict::OneTimeUsed { line } = one.verdict {
-            self.used.insert((one.door, line));
-        }
         let place = *self.places.entry((one.client, one.door)).or_insert(self.pairs.len());
         if place == self.pairs.len() {
             self.pairs.push(Pair::new(one));
         }
         let is_kept = self.keep(place, one, words);
-        let is_opened = matches!(one.verdict, Verdict::Opened);
         let Self { limits, pairs, leases, .. } = self;
         let Some(pair) = pairs.get_mut(place) else { return };
         pair.is_here |= one.verdict.counted_elsewhere().is_none();
         pair.follow(one, is_kept);
-        if is_opened && *leases < limits.leases_of_all && pair.leases.len() < limits.leases_of_one {
-            *leases = leases.saturating_add(1);
-            pair.leases.push(Span { from: one.at, to: None, end: "" });
-        }
+        let has_room = *leases < limits.leases_of_all && pair.leases.len() < limits.leases_of_one;
+        let before = pair.leases.len();
+        pair.open_and_close(one, words.doors.door(one.door), has_room);
+        *leases = leases.saturating_add(pair.leases.len().saturating_sub(before));
     }
 
     /// Keeps an event if there is room. Returns whether it is kept.
@@ -225,7 +195,7 @@ impl PageContent {
             others < limits.of_one && self.events.saturating_sub(self.openings) < limits.of_all
         };
         let text = if has_room { words.sentence(one) } else { String::new() };
-        let new = if self.texts.places.contains_key(&text) { 0 } else { text.len() };
+        let new = if self.texts.contains(&text) { 0 } else { text.len() };
         if !has_room || self.bytes.saturating_add(new) > limits.bytes {
             pair.leave_out(one.at);
             return false;
@@ -245,6 +215,7 @@ impl PageContent {
             packet: one.packet.map(|seen| (seen.id, self.shapes.place(Shape::of(seen)))),
             lines: 0,
             more: 0,
+            one_time: one.sequence_line,
         };
         let lines = self.lines(lines(one, words), one.door, words);
         if let Some(pair) = self.pairs.get_mut(place) {
@@ -272,13 +243,21 @@ impl Pair {
             events: Vec::new(),
             attempts: Vec::new(),
             leases: Vec::new(),
+            first: one.at,
             left_out: 0,
             left_out_times: None,
             is_here: false,
             openings: 0,
             is_attempt_kept: false,
-            closed: 0,
+            to_close: VecDeque::new(),
+            admission: None,
         }
+    }
+
+    /// Returns how much there is to draw.
+    pub(super) fn marks(&self) -> usize {
+        let Self { events, attempts, leases, .. } = self;
+        events.len().saturating_add(attempts.len()).saturating_add(leases.len())
     }
 
     fn is_more_of_the_same(&self, one: &Explanation) -> bool {
@@ -306,12 +285,37 @@ impl Pair {
         {
             *last = Span { to: Some(at), end: one.verdict.name(), ..*last };
         }
-        if matches!(one.verdict, Verdict::CommandTimedOut) {
-            // What opened first closes first; openings that are not kept are the last ones.
-            if let Some(lease) = self.leases.get_mut(self.closed) {
-                *lease = Span { to: Some(at), end: one.verdict.name(), ..*lease };
+    }
+
+    /// Follows for how long the door is open, as far as there is room.
+    fn open_and_close(&mut self, one: &Explanation, door: &Door, has_room: bool) {
+        let mut begin = || {
+            has_room.then(|| {
+                self.leases.push(Span { from: one.at, to: None, end: "" });
+                self.leases.len().saturating_sub(1)
+            })
+        };
+        if matches!(one.verdict, Verdict::Opened) {
+            if door.commands.of(Phase::Stop, one.client).is_some() {
+                let place = begin();
+                self.to_close.push_back(place);
+            } else if door.admission.is_none() {
+                begin();
             }
-            self.closed = self.closed.saturating_add(1);
+        } else if matches!(one.verdict, Verdict::Admitted { .. }) && self.admission.is_none() {
+            // Another opening renews it.
+            self.admission = begin();
+        }
+        let ended = if matches!(one.verdict, Verdict::CommandTimedOut) {
+            // What opened first closes first.
+            self.to_close.pop_front().flatten()
+        } else if matches!(one.verdict, Verdict::AdmissionEnded) {
+            self.admission.take()
+        } else {
+            None
+        };
+        if let Some(lease) = ended.and_then(|place| self.leases.get_mut(place)) {
+            *lease = Span { to: Some(one.at), end: one.verdict.name(), ..*lease };
         }
     }
 
@@ -406,7 +410,7 @@ mod tests {
     /// one second after another.
     fn kept(limits: Limits, happened: &[(u8, Verdict)]) -> PageContent {
         let setup = Setup::load(Path::new("/dev/null"));
-        let text = b"[d]\nsequence = 1,2,3\ncommand = run\n";
+        let text = b"[d]\nsequence = 1,2,3\ncommand = run\nstop_command = end\n";
         let door = knock_config::parse(text).config.unwrap().doors.remove(0).door();
         let doors = Doors::new(vec![door]).unwrap();
         let (door, _) = doors.in_order().next().unwrap();
@@ -478,6 +482,7 @@ mod tests {
         let limits = Limits { bytes: "Stage 1 of 3".len() + "OPEN SESAME".len(), ..FEW };
         let kept = kept(limits, &[(1, STAGE), (1, STAGE), (1, Verdict::Opened), (1, DULL)]);
         assert_eq!(counts(&kept), [(3, 1)]);
-        assert_eq!(kept.texts.into_list(), ["Stage 1 of 3", "OPEN SESAME"]);
+        let texts = [0, 1, 2].map(|place| kept.texts.get(place).map(String::as_str));
+        assert_eq!(texts, [Some("Stage 1 of 3"), Some("OPEN SESAME"), None]);
     }
 }

@@ -2,47 +2,43 @@
 //!
 //! Frequent things are written as arrays and as indexes into tables, so that pages stay small.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
 
 use knock_engine::address;
-use knock_engine::{Counts, DoorId, DoorSequence, Stage, Timestamp};
+use knock_engine::{Counts, DoorId, DoorSequence, Timestamp};
 use serde::Serialize;
 
-use super::collect::{Line, PageContent, PageEvent, Pair, Shape, Span};
-use crate::explain::{ConfigLine, Explainer, Nearest, Places, Words, remarks};
-use crate::output::time::nanos;
-use crate::session::reader::ReadingDone;
-use crate::session::summary::address_line;
+use super::findings::Findings;
+use super::groups::{Group, Kind, Outcome};
+use super::openings::Opening;
+use super::rows::{LineData, PairData, ShapeRow, Tables};
+use crate::explain::Places;
 
 /// The most lines of a configuration that a page shows.
 const CONFIG_LINES: usize = 20_000;
 
-/// All data of a page.
+/// The most clients of whom a page says when they got in: some 6 MB.
+pub(super) const OPENINGS: usize = 100_000;
+
+/// All data of a page. Times are nanoseconds since `start`.
 #[derive(Debug, Serialize)]
 pub(super) struct Data {
-    /// The program with its version.
-    program: String,
     /// The names of the captures.
     captures: Vec<String>,
-    /// When the first packet came, in nanoseconds since the epoch: more digits than a number of
-    /// JavaScript has.
+    /// When the first packet came, but for those with a wrong clock, in nanoseconds since the epoch: more
+    /// digits than a number of JavaScript has.
     start: String,
-    /// When the last packet came. This and all times below are nanoseconds since the first.
-    end: u64,
-    /// Which destinations counted.
-    addresses: String,
-    /// The other lines of the summary on standard error.
-    summary: Vec<String>,
-    /// What is worth a warning.
-    warnings: Vec<String>,
-    /// What kept captures from being read to their ends.
-    errors: Vec<String>,
-    /// Packets that are not explained.
-    remarks: Vec<String>,
+    /// When the last packet came, but for those with a wrong clock.
+    end: i64,
+    /// When the first and the last packet came.
+    whole: (i64, i64),
     counts: Numbers,
     config: Config,
     doors: Vec<DoorData>,
+    /// Who got in, the latest first.
+    openings: Vec<OpeningRow>,
+    /// Clients that came to the same.
+    groups: Vec<GroupData>,
     /// What can happen: its name, and its stage if it is one.
     verdicts: Vec<(&'static str, u8)>,
     texts: Vec<String>,
@@ -55,16 +51,13 @@ pub(super) struct Data {
 #[derive(Debug, Serialize)]
 struct Numbers {
     packets: u64,
-    admitted: u64,
-    undecodable: u64,
-    attempts: u64,
     opened: u64,
-    timed_out: u64,
-    voided: u64,
-    retransmissions: u64,
+    /// Clients at doors, with a row or without.
+    pairs: usize,
+    clients: usize,
     /// Packets of clients that are not followed, because too many are.
     left_out_packets: u64,
-    /// Events of those that are.
+    /// Events of those with a row.
     left_out_events: u64,
 }
 
@@ -85,149 +78,83 @@ struct DoorData {
     knocks: Option<Vec<String>>,
     seq_timeout: u32,
     target: Option<String>,
-    /// How near clients came who did not get in, the nearest first, each once.
-    near: Vec<usize>,
 }
 
-#[derive(Debug, Serialize)]
-struct LineData {
-    file: String,
-    line: u32,
-    text: String,
-    default: Option<String>,
-    /// Whether it is one of the configuration.
-    in_config: bool,
-}
+/// Client, door, how often it got in, when first and last, and when the door closed again.
+type OpeningRow = (String, usize, u64, i64, i64, Option<i64>);
 
-/// A client at a door.
+/// A group of clients.
 #[derive(Debug, Serialize)]
-struct PairData {
-    client: String,
+struct GroupData {
     door: usize,
-    /// `opened`, `near` if it made a knock, `never` if it made none, `elsewhere` if its packets counted
-    /// at other doors only.
     outcome: &'static str,
-    openings: u64,
-    attempt_count: u64,
-    /// How far the attempts came that failed, and of how many knocks.
+    /// How far its clients came, and of how many knocks; 0 of 0 if they missed nothing.
     stage: u8,
     of: u8,
-    /// How near it came, in words, and the set of lines that decided.
-    near: String,
-    near_lines: u32,
-    /// Packets to ports of no door.
-    strays: u64,
-    left_out: u64,
-    /// When the first and the last happened of what is left out.
-    left_out_times: Option<(u64, u64)>,
-    events: Vec<EventRow>,
-    /// Attempts and open doors: from, to if it ended, place of what ended it in the verdicts.
-    attempts: Vec<SpanRow>,
-    leases: Vec<SpanRow>,
+    cause: Option<&'static str>,
+    /// The cause in words.
+    why: String,
+    pairs: usize,
+    /// How many came first at which part of the time, of those without a row: places from 0 to
+    /// [`PARTS`], and how many.
+    rest: BTreeMap<u64, u64>,
 }
 
-type SpanRow = (u64, Option<u64>, usize);
-
-/// What is shown of a packet: knock, flags, destination, VLAN.
-type ShapeRow = (Option<String>, Option<String>, Option<String>, Option<u16>);
-
-/// Time, verdict, text, attempt or 0, set of lines, how many more of the same; and of a packet its
-/// capture, number and shape.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum EventRow {
-    Packet(u64, usize, u32, u64, u32, u64, usize, u64, u32),
-    Other(u64, usize, u32, u64, u32, u64),
-}
-
-/// Verdicts with their stages, by their places.
-#[derive(Default)]
-struct Verdicts {
-    list: Vec<(&'static str, u8)>,
-}
-
-impl Verdicts {
-    fn place(&mut self, name: &'static str, stage: u8) -> usize {
-        let there = self.list.iter().position(|one| *one == (name, stage));
-        there.unwrap_or_else(|| {
-            self.list.push((name, stage));
-            self.list.len().saturating_sub(1)
-        })
-    }
-}
-
-/// What data is made of.
-pub(super) struct Sources<'a> {
-    pub(super) explainer: &'a Explainer,
-    pub(super) reading: &'a ReadingDone,
-    pub(super) words: Words<'a>,
-}
+/// Into how many parts the time is cut to show clients without a row.
+const PARTS: u64 = 240;
 
 impl Data {
-    /// Makes the data of what was kept.
-    pub(super) fn new(mut kept: PageContent, sources: &Sources<'_>) -> Self {
-        let Sources { explainer, reading, words } = sources;
-        let (first, last) = reading.tally.times().unwrap_or((Timestamp::EPOCH, Timestamp::EPOCH));
-        let mut nearest: HashMap<(IpAddr, DoorId), Nearest> =
-            explainer.nearest().map(|one| ((one.client, one.door), one)).collect();
-        let mut verdicts = Verdicts::default();
-        let mut left_out_events = 0_u64;
+    pub(super) fn new(found: &Findings<'_>) -> Self {
+        let mut tables = Tables::new(found);
+        let (groups, of_pair) = group_rows(found);
         let mut pairs = Vec::new();
-        for pair in std::mem::take(&mut kept.pairs) {
+        let mut left_out_events = 0_u64;
+        for (&place, &near_lines) in found.rows.iter().zip(&found.near_lines) {
+            let known = found.kept.pairs.get(place).zip(found.nearest.get(place));
+            let Some(((pair, nearest), &group)) = known.zip(of_pair.get(&place)) else { continue };
             left_out_events = left_out_events.saturating_add(pair.left_out);
-            let Some(nearest) = nearest.remove(&(pair.client, pair.door)) else { continue };
-            let lines = kept.lines(words.nearest_lines(&nearest), pair.door, words);
-            let mut row = pair_row(&pair, &nearest, first, &mut verdicts);
-            row.near = words.nearest(&nearest);
-            row.near_lines = lines;
-            row.strays = explainer.strays_of(pair.client);
-            pairs.push(row);
+            pairs.push(tables.pair(pair, nearest, (group, near_lines)));
         }
-        let doors = door_rows(words, &pairs);
-        let listening = explainer.listening();
-        let addresses = address_line(listening, reading.source);
-        let mut summary = reading.tally.lines(explainer.counts(), listening, reading.source);
-        summary.retain(|line| *line != addresses);
-        let (warnings, summary) =
-            summary.into_iter().partition(|line| line.starts_with("warning: "));
-        let used = kept.used;
-        let line = |line| line_row(line, |door, number| used.contains(&(door, number)));
+        let start = found.stretch.from;
+        let (before, after) = (found.stretch.before, found.stretch.after);
+        let whole = (
+            since(start, before.unwrap_or(start)),
+            since(start, after.unwrap_or(found.stretch.to)),
+        );
         Self {
-            program: concat!("knock-replay ", env!("CARGO_PKG_VERSION")).to_owned(),
-            captures: words.captures.all().to_vec(),
-            start: first.as_nanos().to_string(),
-            end: nanos(first, last),
-            addresses,
-            summary,
-            warnings,
-            errors: reading.errors.iter().map(ToString::to_string).collect(),
-            remarks: remarks(explainer.totals(), explainer.whom(), words),
-            counts: numbers(explainer, reading, left_out_events),
-            config: config(words.places),
-            doors,
-            verdicts: verdicts.list,
-            texts: kept.texts.into_list(),
-            shapes: kept.shapes.into_list().into_iter().map(shape_row).collect(),
-            lines: kept.lines.into_list().into_iter().map(line).collect(),
-            line_sets: kept.line_sets.into_list(),
+            captures: found.words.captures.all().to_vec(),
+            start: start.as_nanos().to_string(),
+            end: since(start, found.stretch.to),
+            whole,
+            counts: numbers(found, left_out_events),
+            config: config(found.words.places),
+            doors: door_rows(found),
+            openings: opening_rows(found).map(|one| opening_row(one, start)).collect(),
+            groups,
+            verdicts: tables.verdicts.list,
+            texts: tables.texts.list,
+            shapes: tables.shapes.list,
+            lines: tables.lines.list,
+            line_sets: tables.line_sets.list,
             pairs,
         }
     }
 }
 
-fn numbers(explainer: &Explainer, reading: &ReadingDone, left_out_events: u64) -> Numbers {
-    let Counts { admitted, attempts, opened, timed_out, voided, retransmissions, .. } =
-        explainer.counts();
+/// Returns the nanoseconds from one moment to another, which may be before it.
+pub(super) fn since(start: Timestamp, at: Timestamp) -> i64 {
+    at.as_nanos().saturating_sub(start.as_nanos())
+}
+
+fn numbers(found: &Findings<'_>, left_out_events: u64) -> Numbers {
+    let Counts { opened, .. } = found.explainer.counts();
+    let clients = found.nearest.iter().map(|one| one.client);
     Numbers {
-        packets: reading.tally.packets(),
-        admitted,
-        undecodable: reading.tally.undecodable_packets(),
-        attempts,
+        packets: found.reading.tally.packets(),
         opened,
-        timed_out,
-        voided,
-        retransmissions,
-        left_out_packets: explainer.totals().left_out,
+        pairs: found.pairs(),
+        clients: super::groups::clients(clients),
+        left_out_packets: found.explainer.totals().left_out,
         left_out_events,
     }
 }
@@ -238,98 +165,81 @@ fn config(places: &Places) -> Config {
     Config { name: places.name().to_owned(), lines: shown, left_out: lines.count() }
 }
 
-fn door_rows(words: &Words<'_>, pairs: &[PairData]) -> Vec<DoorData> {
-    /// How many clients are named.
-    const NAMED: usize = 3;
-    let mut near: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (place, pair) in pairs.iter().enumerate().filter(|(_, pair)| pair.outcome == "near") {
-        near.entry(pair.door).or_default().push(place);
-    }
-    let row = |(id, door): (DoorId, &knock_engine::Door)| {
-        let mut near = near.remove(&id.index()).unwrap_or_default();
-        near.sort_by_key(|&place| pairs.get(place).map(|pair| std::cmp::Reverse(pair.stage)));
-        near.truncate(NAMED);
-        let knocks = match &door.sequence {
+fn door_rows(found: &Findings<'_>) -> Vec<DoorData> {
+    let row = |(id, door): (DoorId, &knock_engine::Door)| DoorData {
+        name: found.words.door(id),
+        line: found.words.places.header(id),
+        knocks: match &door.sequence {
             DoorSequence::Fixed(sequence) => {
                 Some(sequence.knocks().iter().map(ToString::to_string).collect())
             }
             DoorSequence::OneTime(_) => None,
-        };
-        DoorData {
-            name: words.door(id),
-            line: words.places.header(id),
-            knocks,
-            seq_timeout: door.seq_timeout.get(),
-            target: door.target.map(|target| address::text(target.address)),
-            near,
-        }
+        },
+        seq_timeout: door.seq_timeout.get(),
+        target: door.target.map(|target| address::text(target.address)),
     };
-    words.doors.in_order().map(row).collect()
+    found.words.doors.in_order().map(row).collect()
 }
 
-fn pair_row(pair: &Pair, nearest: &Nearest, start: Timestamp, verdicts: &mut Verdicts) -> PairData {
-    let outcome = if nearest.openings > 0 {
-        "opened"
-    } else if !pair.is_here || nearest.misses.is_empty() {
-        "elsewhere"
-    } else if nearest.stage > Stage::NONE {
-        "near"
-    } else {
-        "never"
-    };
-    let mut spans = |spans: &[Span]| {
-        let row = |span: &Span| {
-            (
-                nanos(start, span.from),
-                span.to.map(|to| nanos(start, to)),
-                verdicts.place(span.end, 0),
-            )
-        };
-        spans.iter().map(row).collect()
-    };
-    let (attempts, leases) = (spans(&pair.attempts), spans(&pair.leases));
-    PairData {
-        client: address::text(pair.client),
-        door: pair.door.index(),
-        outcome,
-        openings: nearest.openings,
-        attempt_count: nearest.attempts,
-        stage: nearest.stage.get(),
-        of: nearest.of,
-        near: String::new(),
-        near_lines: 0,
-        strays: 0,
-        left_out: pair.left_out,
-        left_out_times: pair
-            .left_out_times
-            .map(|(first, last)| (nanos(start, first), nanos(start, last))),
-        events: pair.events.iter().map(|event| event_row(event, start, verdicts)).collect(),
-        attempts,
-        leases,
+/// Returns who got in, the latest first, as many as a page has.
+pub(super) fn opening_rows<'a>(found: &'a Findings<'_>) -> impl Iterator<Item = &'a Opening> {
+    let mut list: Vec<&Opening> = found.openings.list().iter().collect();
+    list.sort_by_key(|one| std::cmp::Reverse(one.last));
+    list.into_iter().take(OPENINGS)
+}
+
+fn opening_row(one: &Opening, start: Timestamp) -> OpeningRow {
+    let Opening { client, door, times, first, last, closed } = *one;
+    let at = |at| since(start, at);
+    (address::text(client), door.index(), times, at(first), at(last), closed.map(at))
+}
+
+/// The most groups of which a page says more than that they are there.
+pub(super) const GROUPS: usize = 20_000;
+
+/// Returns the groups, and in which of them each pair with a row is.
+fn group_rows(found: &Findings<'_>) -> (Vec<GroupData>, HashMap<usize, usize>) {
+    let (mut list, mut of_pair) = (Vec::new(), HashMap::new());
+    for (kind, group) in found.groups.iter().take(GROUPS) {
+        let (with_row, rest): (Vec<usize>, Vec<usize>) =
+            group.members.iter().partition(|place| found.rows.binary_search(place).is_ok());
+        of_pair.extend(with_row.into_iter().map(|place| (place, list.len())));
+        list.push(group_row(found, kind, group, &rest));
+    }
+    (list, of_pair)
+}
+
+fn group_row(found: &Findings<'_>, kind: &Kind, group: &Group, rest: &[usize]) -> GroupData {
+    let stretch = found.stretch;
+    let length = (since(stretch.from, stretch.to).unsigned_abs() / PARTS).max(1);
+    let mut parts = BTreeMap::new();
+    for pair in rest.iter().filter_map(|&place| found.kept.pairs.get(place)) {
+        let at = u64::try_from(since(stretch.from, pair.first)).unwrap_or(0);
+        let part = at.checked_div(length).unwrap_or(0).min(PARTS.saturating_sub(1));
+        let count: &mut u64 = parts.entry(part).or_default();
+        *count = count.saturating_add(1);
+    }
+    GroupData {
+        door: kind.door,
+        outcome: kind.outcome.name(),
+        stage: kind.stage().get(),
+        of: kind.of,
+        cause: kind.cause.map(crate::explain::Cause::name),
+        why: kind.title(),
+        pairs: group.members.len(),
+        rest: parts,
     }
 }
 
-fn event_row(event: &PageEvent, start: Timestamp, verdicts: &mut Verdicts) -> EventRow {
-    let PageEvent { at, verdict, stage, text, attempt, packet, lines, more } = *event;
-    let (at, verdict) = (nanos(start, at), verdicts.place(verdict, stage));
-    match packet {
-        Some((id, shape)) => {
-            EventRow::Packet(at, verdict, text, attempt, lines, more, id.capture, id.number, shape)
+impl Kind {
+    /// Returns what its clients have in common.
+    pub(super) fn title(&self) -> String {
+        match (self.outcome, self.cause) {
+            (Outcome::Near | Outcome::Never, Some(cause)) => cause.summary(self.stage()),
+            (Outcome::Opened, _) => "got in".to_owned(),
+            (Outcome::Near, None) => "came near".to_owned(),
+            (Outcome::Never, None) => "made no first knock".to_owned(),
+            (Outcome::Elsewhere, _) => "counted at another door".to_owned(),
         }
-        None => EventRow::Other(at, verdict, text, attempt, lines, more),
     }
-}
-
-fn shape_row(shape: Shape) -> ShapeRow {
-    let Shape { knock, flags, destination, vlan } = shape;
-    (knock, flags, destination, vlan)
-}
-
-/// Returns a line. A one-time sequence that has not opened its door is still a secret, and left out.
-fn line_row(line: Line, is_used: impl FnOnce(DoorId, u32) -> bool) -> LineData {
-    let Line { line: ConfigLine { file, line, text, default }, one_time_of } = line;
-    let in_config = one_time_of.is_none();
-    let is_secret = one_time_of.is_some_and(|door| !is_used(door, line));
-    let text = if is_secret { String::new() } else { text };
-    LineData { file, line, text, default, in_config }
 }

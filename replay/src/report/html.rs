@@ -9,6 +9,9 @@ use serde_json::Serializer;
 use serde_json::ser::Formatter;
 use sha2::{Digest as _, Sha256};
 
+use super::markup::Markup;
+use super::summary::Summary;
+
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 
@@ -23,15 +26,21 @@ const SCRIPT: &str = concat!(
     include_str!("page/moves.js"),
     include_str!("page/tip.js"),
     include_str!("page/details.js"),
-    include_str!("page/summary.js"),
+    include_str!("page/openings.js"),
     include_str!("page/config.js"),
     include_str!("page/main.js"),
 );
 
 /// Writes the page. Nothing in the data can become a part of it: the data is JSON without any
-/// character that HTML knows, the script puts it into the page as text only, and the page allows no
-/// other script, no other style and no connection.
-pub(super) fn write(data: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+/// character that HTML knows, the script puts it into the page as text only, as [`Markup`] does with the
+/// summary, and the page allows no other script, no other style and no connection.
+///
+/// [`Markup`]: super::markup::Markup
+pub(super) fn write(
+    data: &impl Serialize,
+    summary: &Summary,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for part in parts() {
         match part {
             Part::Text(text) => out.write_all(text.as_bytes())?,
@@ -46,6 +55,7 @@ pub(super) fn write(data: &impl Serialize, out: &mut dyn Write) -> io::Result<()
             }
             Part::Style => out.write_all(STYLE.as_bytes())?,
             Part::Script => out.write_all(SCRIPT.as_bytes())?,
+            Part::Markup(which) => out.write_all(which(summary).as_str().as_bytes())?,
             Part::Data => data.serialize(&mut Serializer::with_formatter(&mut *out, Harmless))?,
         }
     }
@@ -57,6 +67,7 @@ enum Part {
     Policy,
     Style,
     Script,
+    Markup(fn(&Summary) -> &Markup),
     Data,
 }
 
@@ -68,6 +79,10 @@ fn parts() -> impl Iterator<Item = Part> {
             "policy" => Some(Part::Policy),
             "style" => Some(Part::Style),
             "script" => Some(Part::Script),
+            "title" => Some(Part::Markup(|summary| &summary.title)),
+            "head" => Some(Part::Markup(|summary| &summary.head)),
+            "summary" => Some(Part::Markup(|summary| &summary.body)),
+            "cut" => Some(Part::Markup(|summary| &summary.cut)),
             "data" => Some(Part::Data),
             _ => None,
         };
@@ -114,7 +129,8 @@ mod tests {
 
     fn page(data: &str) -> String {
         let mut page = Vec::new();
-        write(&[data], &mut page).unwrap();
+        let [title, head, body, cut] = [(); 4].map(|()| Markup::default());
+        write(&[data], &Summary { title, head, body, cut }, &mut page).unwrap();
         String::from_utf8(page).unwrap()
     }
 

@@ -2,14 +2,27 @@
 
 mod collect;
 mod data;
+mod figures;
+mod findings;
+mod groups;
+mod hidden;
 mod html;
+mod markup;
+mod openings;
+mod rows;
+mod stretch;
+mod summary;
+mod table;
 
 use std::path::PathBuf;
 
 use knock_guard::Readers;
 
 use self::collect::{Limits, PageContent};
-use self::data::{Data, Sources};
+use self::data::Data;
+use self::findings::Findings;
+use self::openings::Openings;
+use self::summary::Summary;
 use crate::args::{ReportArgs, Whom};
 use crate::explain::Explaining;
 use crate::session::exit::Exit;
@@ -17,6 +30,9 @@ use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
 use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
+
+/// How many clients at doors are followed: some 500 MB at most.
+const PAIRS: usize = 262_144;
 
 /// Replays, and writes what happened as a page.
 pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
@@ -27,18 +43,25 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let read = read.chain(config.places.one_time_files());
     let file = target(option, output, Readers::Owner, read, streams)?;
     let limits = load::limits(input.max_attempts);
-    let mut explaining = Explaining::new(Whom::All, &limits, &config, &reader);
-    let mut kept = PageContent::new(Limits::PAGE);
+    let explaining = Explaining::new(Whom::All, &limits, &config, &reader);
+    let mut explaining = explaining.with_pairs(PAIRS);
+    let mut kept = PageContent::new(Limits::MEMORY);
+    let mut openings = Openings::new(Openings::MOST);
     // Nothing is written yet, and nothing can fail.
-    let _ = explaining.run(&mut reader, |one, words| {
-        kept.add(one, words);
-        Ok(())
-    });
+    let _ = explaining.run(
+        &mut reader,
+        |effect| openings.see(effect),
+        |one, words| {
+            kept.add(one, words);
+            Ok(())
+        },
+    );
     // Takes the progress bar off the screen as well.
     let reading = reader.finish();
     let (explainer, words) = explaining.now();
-    let data = Data::new(kept, &Sources { explainer, reading: &reading, words });
-    file.write(|out| html::write(&data, out))
+    let found = Findings::new(kept, &openings, explainer, &reading, words);
+    let (data, top) = (Data::new(&found), Summary::new(&found, false));
+    file.write(|out| html::write(&data, &top, out))
         .map_err(|error| streams.cannot_write_file(output, &error))?;
     let summary = reading.summary(explainer.counts(), explainer.listening());
     finish(streams, input.quiet, Ok(()), &reading, summary).map(|()| Exit::Done)

@@ -123,7 +123,7 @@ fn a_capture_that_is_cut_leaves_a_page_that_says_so() {
     let page = fs::read_to_string(desk.path("report.html")).unwrap();
     let told = outcome.stderr.lines().last().unwrap();
     let cause = told.strip_prefix("knock-replay: error: ").unwrap();
-    assert!(page.contains(&format!("\"errors\":[\"{cause}\"]")), "{told}");
+    assert!(page.contains(&format!("<strong>error:</strong> {cause}</p>")), "{told}");
     assert!(page.contains("OPEN SESAME"));
 }
 

@@ -6,7 +6,7 @@ use knock_tests::require::{Need, require};
 use serde_json::json;
 
 use crate::chromium::Chromium;
-use crate::common::{CONFIG, CROWD, CaseRunner, THREE};
+use crate::common::{CONFIG, CROWD, CaseRunner, THREE, VPN, report};
 
 /// How light and dark a text must be beside what is behind it: WCAG 2, level AA.
 const CONTRAST: &str = include_str!("contrast.js");
@@ -30,9 +30,16 @@ fn three_clients_are_seen_with_all_that_they_did() {
     let headline =
         "3 openings at 2 doors, for 2 clients. 2 clients came near at a door and did not get in.";
     assert_eq!(chromium.text("#headline"), headline);
-    assert_eq!(chromium.count("#doors .card"), 3);
-    let nearest = "192.0.2.77 came to stage 2 of 3 twice; once the third knock came after 5 s, 1.4 s too late";
-    assert!(chromium.text("#doors .card .nearest").starts_with(nearest));
+    assert_eq!(chromium.count("#openings tbody tr"), 2);
+    let nearest = "192.0.2.77 at openSSH: the third knock came too late, by 1.4 s; seq_timeout = 7 would have been enough";
+    assert_eq!(chromium.text("#causes li"), nearest);
+    let top = "document.getElementById('chart').getBoundingClientRect().top";
+    assert!(
+        chromium.value(top).as_f64().unwrap() < 600.0,
+        "the timeline begins on the first screen"
+    );
+    let legend = "document.querySelector('#legend').open";
+    assert_eq!(chromium.value(legend), false, "the legend is folded");
     assert_eq!((chromium.count(".row.group"), chromium.count(".row.pair")), (3, 6));
     assert_eq!(chromium.count(".row.opened .lease"), 3);
     assert_eq!(chromium.count(".lease-after"), 1, "one door is open when the capture ends");
@@ -289,7 +296,7 @@ fn nothing_from_outside_is_taken_for_html() {
     let desk = CaseRunner::with(&config, "0 knock 10.0.0.5 7000 8000 9000\n");
     chromium.look(1280, 900, "light");
     chromium.open(&desk.page(), "");
-    assert_eq!(chromium.text("#doors h3"), name);
+    assert_eq!(chromium.text("#openings tr:last-child .door"), name);
     chromium.click(FIRST_ROW);
     chromium.until("document.querySelector('#details h3') !== null");
     assert_eq!(chromium.text("#details h3"), format!("10.0.0.5 at {name}"));
@@ -315,8 +322,94 @@ fn a_page_without_knocks_says_so() {
     chromium.open(&desk.page(), "");
     assert_eq!(chromium.text("#headline"), "No door opened.");
     assert_eq!(chromium.text(".nothing"), "No client knocked at any door.");
-    assert!(chromium.text("#alerts").starts_with("warning: no packet was for any door"));
+    assert!(chromium.text("#alerts").trim().starts_with("warning: no packet was for any door"));
     assert_eq!(chromium.text("#idle-doors"), "No client knocked at openSSH, mail, backup.");
     chromium.picture("nobody-light");
+    assert_eq!(chromium.complaints, [""; 0]);
+}
+
+#[test]
+fn without_javascript_the_page_says_the_same_of_who_got_in_and_who_did_not() {
+    let test = "without_javascript_the_page_says_the_same_of_who_got_in_and_who_did_not";
+    let Some(mut chromium) = browser(test) else { return };
+    let config = CONFIG.replace("UseSyslog", "UseSyslog\n    Firewall = nft") + VPN;
+    let scenario = format!(
+        "{THREE}31 knock 10.0.0.5 4000:udp 5000:udp every 0.2s\n\
+         0.1 knock 10.0.9.1-10.0.9.20 7000 8000 9000 apart 1s\n"
+    );
+    let page = CaseRunner::with(&config, &scenario);
+    chromium.look(1280, 900, "light");
+    chromium.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+    chromium.open(&page.page(), "");
+    let table = "document.querySelector('#openings tbody').innerHTML.replace(/\\s+/g, ' ')";
+    let without = chromium.value(table);
+    assert_eq!(chromium.count("#openings tbody tr"), 23);
+    let shown = "getComputedStyle(document.getElementById('timeline')).display";
+    assert_eq!(chromium.value(shown), "none", "what only the script draws is no empty frame");
+    chromium.picture("no-script");
+    chromium.call("Emulation.setScriptExecutionDisabled", &json!({ "value": false }));
+    chromium.open(&page.page(), "");
+    chromium.value("drawOpenings()");
+    assert_eq!(
+        chromium.value(table).as_str().unwrap().replace(' ', ""),
+        without.as_str().unwrap().replace(' ', "")
+    );
+    // And the table can be searched.
+    chromium.value("document.getElementById('openings-search').focus()");
+    chromium.call("Input.insertText", &json!({ "text": "10.0.9.7" }));
+    chromium.until("document.querySelectorAll('#openings tbody tr').length === 1");
+    chromium.call("Input.insertText", &json!({ "text": "77" }));
+    chromium.until("document.querySelectorAll('#openings tbody tr').length === 0");
+    assert_eq!(chromium.text("#openings-rest"), "Nobody of this name got in.");
+    assert_eq!(chromium.complaints, [""; 0]);
+}
+
+#[test]
+fn a_cause_leads_to_the_clients_that_failed_of_it() {
+    let Some(mut chromium) = browser("a_cause_leads_to_the_clients_that_failed_of_it") else {
+        return;
+    };
+    let page = CaseRunner::with(CONFIG, THREE);
+    chromium.look(1280, 900, "light");
+    chromium.open(&page.page(), "theme=dark");
+    chromium.click("#causes li:nth-child(2) a");
+    chromium.until("!document.getElementById('cause-filter').hidden");
+    let filter = chromium.text("#cause-filter");
+    assert!(
+        filter.starts_with("Only openSSH: the second knock did not come in time (1 client)"),
+        "{filter}"
+    );
+    assert_eq!(chromium.count(FIRST_ROW), 1);
+    assert_eq!(chromium.text(".row.pair .client"), "203.0.113.9");
+    assert_eq!(chromium.value("document.documentElement.dataset.theme"), "dark");
+    let made = ".row.pair .pips .made";
+    assert_eq!(chromium.count(made), 1);
+    chromium.click("#cause-filter button");
+    chromium.until("document.getElementById('cause-filter').hidden");
+    assert_eq!(chromium.count(FIRST_ROW), 6);
+    assert_eq!(chromium.count(made), 2 + 1 + 1, "two of three look nearer than one");
+    assert_eq!(chromium.complaints, [""; 0]);
+}
+
+#[test]
+fn a_stray_packet_of_1970_is_out_of_sight_until_one_zooms_out() {
+    let Some(mut chromium) = browser("a_stray_packet_of_1970_is_out_of_sight_until_one_zooms_out")
+    else {
+        return;
+    };
+    let desk = CaseRunner::with(CONFIG, THREE);
+    desk.write("stray", "start 1970-01-01T00:00:01Z\n0 knock 10.0.0.7 7000\n");
+    let page = desk.path("report.html");
+    let [stray, knocks, config] =
+        ["stray", "knocks.scenario", "knockd.conf"].map(|name| desk.path(name).into_os_string());
+    report(&[stray, knocks, "-c".into(), config], &page);
+    chromium.look(1280, 900, "light");
+    chromium.open(&page, "");
+    assert!(chromium.text("#range").starts_with("2026-03-01 12:00:00 UTC, "));
+    for _ in 0..40 {
+        chromium.value("act('out')");
+    }
+    let dates = chromium.text("#axis");
+    assert!(dates.contains("1970"), "{dates}");
     assert_eq!(chromium.complaints, [""; 0]);
 }

@@ -33,6 +33,15 @@ pub(crate) const CONFIG: &str = "\
     command = /usr/local/bin/backup %IP%
 ";
 
+/// A door that opens ports by the firewall, for [`CONFIG`].
+pub(crate) const VPN: &str = "\
+[vpn]
+    sequence = 4000:udp,5000:udp
+    seq_timeout = 5
+    open = udp/51820
+    open_for = 30s
+";
+
 /// Three clients: one that opens, one that is late, wrong and mistyped, one that is refused one door.
 pub(crate) const THREE: &str = "\
 start 2026-03-01T12:00:00Z
@@ -124,4 +133,24 @@ pub(crate) fn block(html: &str) -> &str {
 /// Returns the data of a page.
 pub(crate) fn data(page: &Path) -> Value {
     serde_json::from_str(block(&fs::read_to_string(page).unwrap())).unwrap()
+}
+
+/// Returns the text of a part of a page, from one mark to the next, without tags and with single blanks.
+pub(crate) fn text(html: &str, from: &str, to: &str) -> String {
+    let (_, rest) = html.split_once(from).unwrap();
+    let (part, _) = rest.split_once(to).unwrap();
+    let mut text = String::new();
+    for piece in part.split('<') {
+        text.push(' ');
+        text.push_str(piece.split_once('>').map_or(piece, |(_, text)| text));
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the rows of the table of those who got in, as text.
+pub(crate) fn got_in(html: &str) -> Vec<String> {
+    let (_, rest) = html.split_once("<table id=\"openings\">").unwrap();
+    let (table, _) = rest.split_once("</table>").unwrap();
+    let rows = table.split("<tr><td").skip(1);
+    rows.map(|row| text(&format!("{row}</end>"), ">", "</end>")).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 
+use knock_config::text::printable;
 use knock_replay::Exit;
 use knock_tests::cases::{self, Case};
 use proptest::prelude::*;
@@ -149,10 +150,15 @@ fn a_one_time_sequence_is_shown_only_if_it_was_used() {
         .filter(|line| line["in_config"] == false)
         .map(|line| (line["line"].as_u64().unwrap(), line["text"].as_str().unwrap()))
         .collect();
-    assert_eq!(texts, [(1, "1111,2222"), (2, "")]);
+    let texts: BTreeMap<u64, &str> = texts.into_iter().collect();
+    assert_eq!(texts, BTreeMap::from([(1, "1111,2222"), (2, "")]));
     let html = fs::read_to_string(desk.page()).unwrap();
-    assert!(html.contains("1111,2222") && !html.contains("3333,4444"));
-    assert!(!block(&html).contains("5555"));
+    assert!(html.contains("1111,2222") && html.contains("\"1111/tcp\""));
+    // Neither the knock that came nor the one that was missing: both still open the door.
+    assert!(html.contains("sequence timeout at stage 1 of 2: no (hidden)/tcp came in time"));
+    for secret in ["3333", "4444", "4445", "5555"] {
+        assert!(!html.contains(secret), "{secret}");
+    }
 }
 
 #[test]
@@ -178,9 +184,10 @@ proptest! {
         comment in hostile("\\P{Cc}"),
         file in hostile("[^/\\p{Cc}]"),
     ) {
+        let (name, command) = (allowed(&name), allowed(&command));
         let config =
             format!("# {comment}\n[{name}]\nsequence = 7000,8000\ncommand = run {command}\n");
-        let desk = CaseRunner::with(&config, "0 knock 10.0.0.5 7000 8000\n");
+        let desk = CaseRunner::with(&config, KNOCKS);
         let capture = desk.path(&file.replace('/', "\u{2215}"));
         fs::rename(desk.path("knocks.scenario"), &capture).unwrap();
         let page = desk.path("report.html");
@@ -190,19 +197,68 @@ proptest! {
         for harmful in ["</script", "<!--", "<script", "<", ">", "&", "\u{2028}", "\u{2029}"] {
             prop_assert!(!block(&html).contains(harmful), "{}", harmful);
         }
-        // What is not data is the same whatever the data is.
-        let empty = CaseRunner::with("[d]\nsequence = 1\ncommand = x\n", "0 knock 10.0.0.5 2\n");
+        // What is neither data nor text is the same whatever both are.
+        let empty = CaseRunner::with("[d]\nsequence = 7000,8000\ncommand = x\n", KNOCKS);
         let other = fs::read_to_string(empty.page()).unwrap();
-        prop_assert_eq!(html.replace(block(&html), ""), other.replace(block(&other), ""));
+        prop_assert_eq!(
+            markup(&html, &[&capture.display().to_string(), &desk.path("").display().to_string(), &name]),
+            markup(&other, &[&empty.path("knocks.scenario").display().to_string(), &empty.path("").display().to_string(), "d"])
+        );
         let data = data(&page);
-        prop_assert_eq!(data["captures"][0].as_str().unwrap(), capture.to_str().unwrap());
+        prop_assert_eq!(data["captures"][0].as_str().unwrap(), seen(capture.to_str().unwrap()));
         let first = data["config"]["lines"][0].as_str().unwrap();
-        prop_assert_eq!(first, format!("# {comment}"));
+        prop_assert_eq!(first, seen(&format!("# {comment}")));
         let header = data["config"]["lines"][1].as_str().unwrap();
-        prop_assert_eq!(header, format!("[{name}]"));
-        prop_assert_eq!(data["doors"][0]["name"].as_str().unwrap(), name);
+        prop_assert_eq!(header, seen(&format!("[{name}]")));
+        prop_assert_eq!(data["doors"][0]["name"].as_str().unwrap(), seen(&name));
         prop_assert_eq!(data["counts"]["opened"].as_u64(), Some(1));
     }
+}
+
+const KNOCKS: &str = "0 knock 10.0.0.5 7000 8000\n";
+
+/// Returns a text as a page has it: what cannot be seen, or turns the text around it, is an escape.
+fn seen(text: &str) -> String {
+    printable(text.as_bytes())
+}
+
+/// Returns a text without what is an error in names and commands.
+fn allowed(text: &str) -> String {
+    text.replace(knock_guard::is_unprintable, "")
+}
+
+/// Returns a page without its data and without these texts, each as it is in HTML or in an address.
+fn markup(html: &str, texts: &[&str]) -> String {
+    let mut markup = html.replace(block(html), "");
+    for text in texts {
+        let seen = seen(text);
+        let in_html = seen.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let in_html = in_html.replace('"', "&quot;").replace('\'', "&#39;").replace('{', "&#123;");
+        let in_address: String = seen
+            .bytes()
+            .map(|byte| match byte {
+                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+                b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'(' | b')' => {
+                    char::from(byte).to_string()
+                }
+                _ => format!("%{byte:02X}"),
+            })
+            .collect();
+        // A short name is in other words, too.
+        for (before, after) in [
+            ("class=\"door\">", "</td>"),
+            ("door=", "\">"),
+            (": ", "</title>"),
+            (">", ", replayed"),
+            ("against ", "knockd.conf"),
+        ] {
+            for form in [&in_html, &in_address] {
+                markup =
+                    markup.replace(&format!("{before}{form}{after}"), &format!("{before}{after}"));
+            }
+        }
+    }
+    markup
 }
 
 /// Characters of a class, or what means something in HTML and JavaScript, mixed.

@@ -6,4 +6,6 @@
 mod browser;
 mod chromium;
 mod common;
+mod crowd;
 mod data;
+mod summary;

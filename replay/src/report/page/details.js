@@ -12,23 +12,6 @@ function select(pair, event) {
   }
 }
 
-/** Selects a pair from elsewhere on the page, so that it is seen. */
-function goTo(pair, event) {
-  unfold(pair);
-  if (!wanted().includes(pair)) {
-    view.q = "";
-    view.line = "";
-    view.within = "";
-  }
-  select(pair, event);
-  const place = timeline.items.findIndex((one) => one.pair === pair);
-  if (place >= 0) {
-    reveal(place, true);
-    drawRows();
-  }
-  byId("timeline").scrollIntoView();
-}
-
 /** A moment, by the clock that is chosen. */
 function clockText(at, pair) {
   if (view.clock === "utc") {

@@ -60,7 +60,7 @@ function drawLane(lane, pair, scale, height) {
     lane.append(drawMark(mark, middle, mark.events.includes(selected)));
   }
   marks.forEach((mark, place) => {
-    const text = number(mark.moments);
+    const text = `×${number(mark.moments)}`;
     const next = marks[place + 1];
     const room = next ? next.at - mark.at : Infinity;
     if (mark.moments > 1 && room > 6 + 7 * text.length) {
@@ -171,45 +171,73 @@ function drawMark(mark, middle, isSelectedHere) {
   return drawn;
 }
 
-/** Draws the row of a group: how much happens when, and where doors open. */
-function drawGroupLane(lane, group, scale, height) {
+/** Into how many parts the program cuts the time for clients without a row. */
+const PARTS = 240;
+
+/**
+ * Draws the row of a group: how much happens when, and where doors open. Where not all clients have a row,
+ * the bars count clients, where they came first, and those without a row are pale.
+ */
+function drawGroupLane(lane, group, scale, height, causes) {
   const bin = 4;
   const bins = Math.ceil(scale.width / bin);
-  const counts = new Uint32Array(bins);
-  const openings = new Uint32Array(bins);
-  let most = 0;
+  const [counts, rest, openings] = [new Float64Array(bins), new Float64Array(bins), new Float64Array(bins)];
+  const isCut = causes.some((cause) => cause.unlisted > 0);
+  const add = (list, x) => {
+    const place = Math.floor(x / bin);
+    if (place >= 0 && place < bins) {
+      list[place] += 1;
+    }
+  };
   for (const pair of group.pairs) {
-    const placeOf = (at) => Math.floor(scale.x(at - originOf(pair)) / bin);
-    for (const event of pair.events) {
-      const place = placeOf(event.at);
-      if (place >= 0 && place < bins) {
-        counts[place] += 1;
-        most = Math.max(most, counts[place]);
-      }
+    const x = (at) => scale.x(at - originOf(pair));
+    if (isCut) {
+      add(counts, x(pair.first));
+    } else {
+      pair.events.forEach((event) => add(counts, x(event.at)));
     }
-    for (const lease of pair.leases) {
-      const place = placeOf(lease.from);
-      if (place >= 0 && place < bins) {
-        openings[place] += 1;
-      }
-    }
+    pair.leases.forEach((lease) => add(openings, x(lease.from)));
   }
+  for (const cause of causes) {
+    addUnlisted(cause, scale, bin, { rest, openings });
+  }
+  const most = Math.max(1, ...counts.map((count, place) => count + rest[place]));
   lane.replaceChildren();
   if (view.clock !== "own") {
     after(lane, scale.x(DATA.end), scale.width, height);
   }
-  const bars = [];
-  const stars = [];
+  const [pale, solid, stars] = [[], [], []];
+  // A single event must be seen beside thousands.
+  const high = (count) => 3 + (height - 12) * Math.sqrt(count / most);
   for (let place = 0; place < bins; place += 1) {
+    const bar = (count) => `M${place * bin} ${height}h${bin - 1}v${-high(count)}h${-(bin - 1)}Z`;
+    if (rest[place] > 0) {
+      pale.push(bar(counts[place] + rest[place]));
+    }
     if (counts[place] > 0) {
-      // A single event must be seen beside thousands.
-      const high = 3 + (height - 12) * Math.sqrt(counts[place] / most);
-      bars.push(`M${place * bin} ${height}h${bin - 1}v${-high}h${-(bin - 1)}Z`);
+      solid.push(bar(counts[place]));
     }
     if (openings[place] > 0) {
       stars.push(`M${place * bin} 1h${bin - 1}v5h${-(bin - 1)}Z`);
     }
   }
-  lane.append(draw("path", { class: "density", d: bars.join("") }));
-  lane.append(draw("path", { class: "density-opened", d: stars.join("") }));
+  lane.append(
+    draw("path", { class: "density-rest", d: pale.join("") }),
+    draw("path", { class: "density", d: solid.join("") }),
+    draw("path", { class: "density-opened", d: stars.join("") }));
+}
+
+/** Adds the clients of a group that have no row, each part of the time spread over its pixels. */
+function addUnlisted(cause, scale, bin, { rest, openings }) {
+  const length = Math.max(DATA.end, 1) / PARTS;
+  for (const [part, count] of cause.rest) {
+    const [from, to] = [scale.x(part * length), scale.x((part + 1) * length)];
+    const first = Math.max(0, Math.floor(from / bin));
+    const last = Math.min(rest.length - 1, Math.floor(to / bin));
+    for (let place = first; place <= last; place += 1) {
+      const share = (Math.min(to, (place + 1) * bin) - Math.max(from, place * bin)) / (to - from);
+      rest[place] += count * share;
+      openings[place] += cause.outcome === "opened" ? count * share : 0;
+    }
+  }
 }

@@ -10,9 +10,24 @@ function changed() {
   }
   drawControls();
   drawLineFilter();
+  drawCauseFilter();
   drawTimeline();
   drawDetails();
   writeView();
+}
+
+/** Says which group of the summary is shown. */
+function drawCauseFilter() {
+  const cause = selectedCause();
+  const filter = byId("cause-filter");
+  filter.hidden = cause === null;
+  if (cause) {
+    const count = cause.unlisted > 0
+      ? `${counted(cause.pairs, "client")}, rows of the first ${number(cause.pairs - cause.unlisted)}`
+      : counted(cause.pairs, "client");
+    filter.replaceChildren("Only ", make("strong", {}, causeName(cause)), ` (${count}) `,
+      make("button", { type: "button", onclick: () => { view.cause = ""; changed(); } }, "Show all again"));
+  }
 }
 
 const waiting = { frame: 0, timer: 0 };
@@ -41,9 +56,28 @@ function drawControls() {
   document.querySelector('[data-do="row"]').disabled = selectedPair() === null;
 }
 
+function drawLegend() {
+  const entry = (picture, text) => make("li", {}, picture, text);
+  const swatch = (kind) => make("span", { class: `swatch ${kind}` });
+  const isCut = CAUSES.some((cause) => cause.unlisted > 0);
+  byId("marks").append(
+    ...KINDS.map((kind) => entry(symbol(kind.name), kind.label)),
+    entry(make("strong", {}, "×3"), "3 moments so near that they are one mark: zoom in"),
+    entry(pips(2, 3), "2 of 3 knocks made, at most"),
+    entry(swatch("lease"), "door open"),
+    entry(swatch("for-ever"), "opened, and no stop command"),
+    entry(swatch("after"), "after the last packet"),
+    entry(swatch("bars"), isCut ? "how many clients came first there" : "how much happens there; green: openings"),
+    ...present([
+      isCut ? entry(swatch("pale"), "those of them without a row; green: openings") : null,
+      DATA.counts.left_out_events > 0 ? entry(swatch("left-out-swatch"), "events that are not shown") : null,
+    ]));
+}
+
 function setUp() {
   for (const outcome of OUTCOMES) {
-    const count = PAIRS.filter((pair) => pair.outcome === outcome.name).length;
+    const causes = CAUSES.filter((cause) => cause.outcome === outcome.name);
+    const count = causes.reduce((sum, cause) => sum + cause.pairs, 0);
     const box = make("input", { type: "checkbox", value: outcome.name });
     const label = make("label", { class: count === 0 ? "zero" : null }, box, symbol(outcome.kind, 16), `${outcome.label} (${number(count)})`);
     box.addEventListener("change", () => {
@@ -53,16 +87,7 @@ function setUp() {
     });
     byId("outcomes").append(label);
   }
-  for (const kind of KINDS) {
-    byId("legend").append(make("li", {}, symbol(kind.name), kind.label));
-  }
-  byId("legend").append(
-    make("li", {}, make("span", { class: "swatch lease" }), "door open"),
-    make("li", {}, make("span", { class: "swatch for-ever" }), "opened, and no stop command"),
-    make("li", {}, make("span", { class: "swatch after" }), "after the last packet"));
-  if (DATA.counts.left_out_events > 0) {
-    byId("legend").append(make("li", {}, make("span", { class: "swatch left-out-swatch" }), "events that are not shown"));
-  }
+  drawLegend();
   for (const name of ["group", "sort", "clock", "theme"]) {
     byId(name).addEventListener("change", () => {
       if (name === "clock" && (view.clock === "own") !== (byId(name).value === "own")) {
@@ -97,11 +122,13 @@ function start() {
   if (place >= 0) {
     reveal(place, true);
     drawRows();
+  }
+  if (place >= 0 || selectedCause()) {
     byId("timeline").scrollIntoView();
   }
 }
 
-drawSummary();
+setUpOpenings();
 drawConfig();
 setUp();
 start();

@@ -3,6 +3,8 @@
 // What knock-replay wrote, as objects. Nothing is judged here: what happened, and how near a client came,
 // is what the program says.
 
+document.documentElement.classList.remove("plain");
+
 const DATA = JSON.parse(document.getElementById("data").textContent);
 
 /** What can be drawn, the weightiest first: of several things in one place, that one is seen. */
@@ -12,9 +14,9 @@ const KINDS = [
   { name: "void", label: "void: wrong knock" },
   { name: "late", label: "came too late" },
   { name: "timeout", label: "sequence timeout" },
-  { name: "closed", label: "closed: command timeout" },
-  { name: "stage", label: "knock that counted (its stage)" },
-  { name: "command", label: "start command" },
+  { name: "closed", label: "closed: stop command, or admission ended" },
+  { name: "stage", label: "knock that counted; the numeral says how many are made" },
+  { name: "command", label: "start command, or admitted" },
   { name: "retransmission", label: "retransmission, ignored" },
   { name: "ignored", label: "not heard, or not the first knock" },
 ];
@@ -24,6 +26,8 @@ const KIND_NAMES = {
   "opened": "opened",
   "stage": "stage",
   "start-command": "command",
+  "admitted": "command",
+  "admission-ended": "closed",
   "one-time-used": "command",
   "stop-command": "closed",
   "command-timeout": "closed",
@@ -47,10 +51,10 @@ function kindOf(verdict) {
 const VERDICTS = DATA.verdicts.map(([name, stage]) => ({ name, stage, kind: kindOf(name) }));
 
 const OUTCOMES = [
-  { name: "opened", label: "opened", did: "opened it", kind: "opened" },
-  { name: "near", label: "came near", did: "came near", kind: "timeout" },
-  { name: "never", label: "no first knock", did: "made no first knock", kind: "ignored" },
-  { name: "elsewhere", label: "counted at another door", did: "knocked at another door", kind: "retransmission" },
+  { name: "opened", label: "opened", kind: "opened" },
+  { name: "near", label: "came near", kind: "timeout" },
+  { name: "never", label: "no first knock", kind: "ignored" },
+  { name: "elsewhere", label: "counted at another door", kind: "retransmission" },
 ];
 
 /** Doors, each with a name of its own to link to. */
@@ -62,6 +66,13 @@ const DOORS = (() => {
     return { ...door, index, key };
   });
 })();
+
+/** Clients at doors that came to the same, with how many of them have no row. */
+const CAUSES = DATA.groups.map((raw, index) => {
+  const rest = Object.entries(raw.rest).map(([part, count]) => [Number(part), count]);
+  const unlisted = rest.reduce((sum, [, count]) => sum + count, 0);
+  return { ...raw, index, door: DOORS[raw.door], rest, unlisted };
+});
 
 /** An event; see `EventRow` of data.rs. */
 function eventOf([at, verdict, text, attempt, lines, more, capture, number, shape], index) {
@@ -90,10 +101,13 @@ const PAIRS = DATA.pairs.map((raw, index) => {
   const ends = [...leases, ...attempts].map((span) => span.to || span.from);
   const times = events.map((event) => event.at);
   const first = [...times.slice(0, 1), ...(raw.left_out_times || []), 0][0];
+  const cause = CAUSES[raw.group];
   return {
     ...raw,
     index,
     door: DOORS[raw.door],
+    cause,
+    outcome: cause.outcome,
     events,
     leases,
     attempts,
@@ -105,7 +119,8 @@ const PAIRS = DATA.pairs.map((raw, index) => {
 });
 
 /** The time of the last event shown: commands time out after the last packet. */
-const LAST = PAIRS.reduce((last, pair) => Math.max(last, pair.last), DATA.end);
+const LAST = PAIRS.reduce((last, pair) => Math.max(last, pair.last), Math.max(DATA.end, DATA.whole[1]));
+const FIRST = Math.min(0, DATA.whole[0]);
 
 /** An address as digits of the same number, for sorting and for its network. */
 function addressKey(text) {

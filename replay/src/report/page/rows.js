@@ -8,14 +8,18 @@ function wanted() {
   const show = view.show.split(" ");
   const words = view.q.toLowerCase().split(/\s+/).filter(Boolean).map(matcher);
   const line = view.line === "" ? null : Number(view.line);
+  const cause = selectedCause();
   const { from, to } = shownTime();
   const isWithin = (pair) => pair.first - originOf(pair) <= to && pair.last - originOf(pair) >= from;
   return PAIRS.filter((pair) => {
     if (view.within !== "" && !isWithin(pair)) {
       return false;
     }
+    if (cause !== null && pair.cause !== cause) {
+      return false;
+    }
     // What a line decided may be hidden for another reason.
-    const outcomeWanted = show.includes(pair.outcome) || isSelected(pair) || line !== null;
+    const outcomeWanted = show.includes(pair.outcome) || isSelected(pair) || line !== null || cause !== null;
     return outcomeWanted && words.every((matches) => matches(pair)) && (line === null || decidedBy(pair, line));
   });
 }
@@ -59,9 +63,14 @@ function isDecidedBy(event, number) {
   return event.lines.some((line) => DATA.lines[line].in_config && DATA.lines[line].line === number);
 }
 
+/** How much of the sequence was made by who did not get in. */
+function nearness(pair) {
+  return pair.outcome === "opened" ? 0 : pair.stage / (pair.of || 1);
+}
+
 const ORDERS = {
   time: (a, b) => a.first - b.first,
-  near: (a, b) => b.stage / (b.of || 1) - a.stage / (a.of || 1) || b.attempt_count - a.attempt_count,
+  near: (a, b) => nearness(b) - nearness(a) || b.attempt_count - a.attempt_count,
   openings: (a, b) => b.openings - a.openings,
   address: (a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0),
 };
@@ -75,13 +84,44 @@ const GROUPS = {
   none: null,
   door: (pair) => [String(pair.door.index).padStart(5, "0"), pair.door.name],
   outcome: (pair) => [String(outcomeOf(pair)), OUTCOMES[outcomeOf(pair)].label],
-  both: (pair) => [
-    String(pair.door.index).padStart(5, "0") + outcomeOf(pair),
-    `${pair.door.name}: ${OUTCOMES[outcomeOf(pair)].label}`,
-  ],
+  cause: (pair) => [String(pair.cause.index).padStart(6, "0"), causeName(pair.cause)],
   client: (pair) => [pair.address, pair.client],
   network: (pair) => [pair.address.slice(0, pair.address[0] === "4" ? 7 : 17), networkOf(pair.address)],
 };
+
+/** The group of the summary that is selected. */
+function selectedCause() {
+  return (view.cause !== "" && CAUSES[Number(view.cause)]) || null;
+}
+
+function causeName(cause) {
+  const why = cause.outcome === "near" || cause.outcome === "never" ? cause.why : OUTCOMES.find((one) => one.name === cause.outcome).label;
+  return `${cause.door.name}: ${why}`;
+}
+
+/** Whether only what the summary counts is chosen, so that clients without a row can be shown, too. */
+function isPlain() {
+  return view.q === "" && view.line === "" && view.within === "" && view.clock !== "own";
+}
+
+/** The groups of the summary of which all rows are shown, and whose clients without a row are drawn. */
+function causesShown() {
+  const show = view.show.split(" ");
+  const cause = selectedCause();
+  return isPlain() ? CAUSES.filter((one) => (cause === null ? show.includes(one.outcome) : one === cause)) : [];
+}
+
+/** Those of them that make up a group of rows. */
+function causesOf(group) {
+  const shown = causesShown();
+  if (view.group === "cause") {
+    return shown.filter((one) => one === group.pairs[0].cause);
+  }
+  if (view.group === "door") {
+    return shown.filter((one) => one.door === group.pairs[0].door);
+  }
+  return view.group === "outcome" ? shown.filter((one) => one.outcome === group.pairs[0].outcome) : [];
+}
 
 /** Returns the rows that are shown: groups, and the pairs of those that are open. */
 function layOut() {

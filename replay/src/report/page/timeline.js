@@ -15,12 +15,12 @@ function labelWidth() {
     return 0;
   }
   const client = namesClient() && HAS_LONG_ADDRESSES ? 130 : 0;
-  return 250 + client + (namesClient() && namesDoor() ? 90 : 0);
+  return 250 + client + (namesClient() && namesDoor() ? 90 : 0) + (view.group === "cause" ? 150 : 0);
 }
 
 /** Whether rows name their door, which their group may do, or their client. */
 function namesDoor() {
-  return !["door", "both"].includes(view.group);
+  return !["door", "cause"].includes(view.group);
 }
 
 function namesClient() {
@@ -44,12 +44,12 @@ function laneWidth() {
 
 /** Lays out the rows again if something changed, and draws them. */
 function drawTimeline() {
-  const { group, sort, show, q, line } = view;
+  const { group, sort, show, q, line, cause } = view;
   const pair = selectedPair();
   // What is selected is shown though its outcome is not.
   const hidden = pair && !show.split(" ").includes(pair.outcome) ? pair.index : "";
   const within = view.within === "" ? "" : [view.from, view.to, view.clock];
-  const asked = JSON.stringify([group, sort, show, q, line, hidden, within, [...folded]]);
+  const asked = JSON.stringify([group, sort, show, q, line, cause, hidden, within, [...folded]]);
   if (asked !== timeline.asked) {
     Object.assign(timeline, layOut(), { asked });
   }
@@ -71,16 +71,21 @@ function drawTimeline() {
 
 /** The time that is shown, in words. */
 function sayRange({ from, to }) {
-  const start = view.clock === "utc" ? `${utc(Math.max(from, 0), 0)} UTC` : `from ${seconds(Math.max(from, 0))}`;
-  byId("range").textContent = `${start}, ${duration(to - Math.max(from, 0))}`;
+  // The room at the left is no time in which something happened.
+  const first = from < 0 && to > 0 && from > FIRST / 2 ? 0 : Math.max(from, FIRST);
+  const start = view.clock === "utc" ? `${utc(first, 0)} UTC` : `from ${seconds(first)}`;
+  byId("range").textContent = `${start}, ${duration(to - first)}`;
 }
 
 function sayShown() {
   const clients = new Set(timeline.pairs.map((pair) => pair.client)).size;
+  const causes = causesShown();
+  const all = causes.reduce((sum, cause) => sum + cause.pairs, 0);
+  const isCut = causes.some((cause) => cause.unlisted > 0);
   const hidden = PAIRS.length - timeline.pairs.length;
-  const rest = hidden > 0 ? `, ${number(hidden)} hidden` : "";
-  const text = `${counted(clients, "client")}, ${counted(timeline.pairs.length, "row")}${rest}`;
-  byId("shown").textContent = text;
+  const rest = hidden > 0 && !isCut ? `, ${number(hidden)} hidden` : "";
+  const rows_ = isCut ? `${counted(timeline.pairs.length, "row")} of ${number(all)}` : counted(timeline.pairs.length, "row");
+  byId("shown").textContent = `${counted(clients, "client")}, ${rows_}${rest}`;
 }
 
 /** The index of the row at a height. */
@@ -138,7 +143,7 @@ function drawRow(one, top, scale) {
     row.classList.add("group");
     row.setAttribute("aria-expanded", String(one.group.isOpen));
     row.append(groupLabel(one.group), lane);
-    drawGroupLane(lane, one.group, scale, height);
+    drawGroupLane(lane, one.group, scale, height, causesOf(one.group));
   } else {
     const isChosen = isSelected(one.pair);
     row.classList.add("pair", one.pair.outcome);
@@ -151,19 +156,32 @@ function drawRow(one, top, scale) {
 }
 
 function groupLabel(group) {
+  const causes = causesOf(group);
+  const unlisted = causes.reduce((sum, cause) => sum + cause.unlisted, 0);
   const opened = group.pairs.filter((pair) => pair.outcome === "opened").length;
-  const part = opened > 0 && opened < group.pairs.length ? `, ${number(opened)} opened` : "";
-  return make("div", { class: "label" },
+  const part = opened > 0 && opened < group.pairs.length && unlisted === 0 ? `, ${number(opened)} opened` : "";
+  const count = unlisted > 0
+    ? `${number(group.pairs.length + unlisted)} clients, rows of the first ${number(group.pairs.length)}`
+    : counted(group.pairs.length, "row") + part;
+  const cause = view.group === "cause" ? group.pairs[0].cause : null;
+  return make("div", { class: "label", title: group.name },
     make("span", { class: "fold", "aria-hidden": "true" }, group.isOpen ? "▾" : "▸"),
     make("span", { class: "both" },
       make("span", { class: "name" }, group.name),
-      make("span", { class: "what" }, counted(group.pairs.length, "row") + part)));
+      make("span", { class: "what" }, cause && cause.of > 0 ? pips(cause.stage, cause.of) : null, count)));
+}
+
+/** How many knocks of a sequence were made, as a row of little boxes. */
+function pips(stage, of) {
+  const boxes = Array.from({ length: of }, (_, knock) => make("i", { class: knock < stage ? "made" : null }));
+  return make("span", { class: "pips", role: "img", "aria-label": `${stage} of ${of} knocks`, title: `${stage} of ${of} knocks` }, ...boxes);
 }
 
 function pairLabel(pair) {
   const outcome = OUTCOMES[outcomeOf(pair)];
+  const isMiss = (pair.outcome === "near" || pair.outcome === "never") && pair.of > 0;
   return make("div", { class: "label", title: `${pair.client} at ${pair.door.name}` },
-    symbol(outcome.kind, 16),
+    isMiss ? pips(pair.stage, pair.of) : symbol(outcome.kind, 16),
     namesClient() ? make("span", { class: "client" }, pair.client) : null,
     namesDoor() ? make("span", { class: "door" }, pair.door.name) : null,
     make("span", { class: "what" }, shortOutcome(pair)));
@@ -177,7 +195,7 @@ function drawScales(scale) {
   axis.replaceChildren();
   const isUtc = view.clock === "utc";
   const { list: marks, step } = ticks(scale.from, scale.to, scale.width / 95, isUtc);
-  let day = utc(Math.max(scale.from, 0), 0).slice(0, 10);
+  let day = utc(Math.max(scale.from, FIRST), 0).slice(0, 10);
   for (const at of marks) {
     const x = scale.x(at);
     const date = utc(at, 0).slice(0, 10);
@@ -213,7 +231,7 @@ function drawOverview(scale) {
   overview.setAttribute("height", height);
   const { from, to } = overviewTime();
   const x = (at) => ((at - from) / (to - from)) * width;
-  drawGroupLane(overview, { pairs: timeline.pairs }, { ...scale, x, width }, height);
+  drawGroupLane(overview, { pairs: timeline.pairs }, { ...scale, x, width, from, to }, height, causesShown());
   const [left, right] = [x(scale.from), x(scale.to)];
   if (right - left < width - 1) {
     overview.append(draw("path", {

@@ -5,12 +5,13 @@ const MANY = 100;
 
 const DEFAULTS = {
   theme: "",
-  group: PAIRS.length > MANY ? "both" : "door",
+  group: PAIRS.length > MANY ? "cause" : "door",
   sort: "time",
   clock: "utc",
   show: "opened near never",
   q: "",
   line: "",
+  cause: "",
   within: "",
   client: "",
   door: "",
@@ -24,9 +25,12 @@ const view = { ...DEFAULTS };
 /** Reads the fragment. What it does not say is as it is in the beginning. */
 function readView() {
   const said = new URLSearchParams(location.hash.slice(1));
+  const { theme } = view;
   for (const name of Object.keys(DEFAULTS)) {
     view[name] = said.has(name) ? said.get(name) : DEFAULTS[name];
   }
+  // Links within the page leave the colours alone.
+  view.theme = said.has("theme") ? view.theme : theme;
   for (const name of ["group", "sort", "clock", "theme"]) {
     const known = [...byId(name).options].map((option) => option.value);
     view[name] = known.includes(view[name]) ? view[name] : DEFAULTS[name];
@@ -62,7 +66,7 @@ function selectedEvent() {
 function shownTime() {
   const [from, to] = [view.from, view.to].map((text) => (text === "" ? NaN : Number(text)));
   // A link can say anything.
-  const most = 8 * Math.max(LAST, SECOND);
+  const most = 8 * Math.max(LAST - FIRST, SECOND);
   const isShown = to - from >= shortest(from, to) && Math.abs(from) <= most && Math.abs(to) <= most;
   return isShown ? { from, to } : allTime();
 }
@@ -74,7 +78,8 @@ function allTime() {
     const lengths = PAIRS.map((pair) => pair.last - pair.first).sort((a, b) => a - b);
     to = lengths[Math.floor((lengths.length - 1) * 0.9)] || 0;
   } else {
-    to = Math.max(DATA.end, Math.min(LAST, DATA.end * 1.5 + 15 * SECOND));
+    const last = PAIRS.reduce((most, pair) => (pair.first > DATA.end ? most : Math.max(most, pair.last)), DATA.end);
+    to = Math.max(DATA.end, Math.min(last, DATA.end * 1.5 + 15 * SECOND));
   }
   const length = Math.max(to, 1e6);
   return { from: -length * 0.02, to: length * 1.03 };
@@ -88,7 +93,7 @@ function shortest(from, to) {
 /** Shows the time from one moment to another. */
 function showTime(from, to) {
   const least = 2 * shortest(from, to);
-  const most = 4 * Math.max(LAST, SECOND);
+  const most = 4 * Math.max(LAST - FIRST, SECOND);
   const length = Math.min(Math.max(to - from, least), most);
   const middle = (from + to) / 2;
   view.from = String(Math.round(middle - length / 2));

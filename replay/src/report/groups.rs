@@ -1,0 +1,204 @@
+//! Which clients came to the same, and which of them get a row on the page.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+
+use knock_engine::Stage;
+
+use super::collect::Pair;
+use crate::explain::{Cause, Nearest};
+
+/// What became of a client at a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Outcome {
+    /// The door opened for it.
+    Opened,
+    /// It made a knock that counted.
+    Near,
+    /// It made none.
+    Never,
+    /// Its packets counted at other doors only.
+    Elsewhere,
+}
+
+impl Outcome {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Near => "near",
+            Self::Never => "never",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+
+    fn of(pair: &Pair, nearest: &Nearest) -> Self {
+        if nearest.openings > 0 {
+            Self::Opened
+        } else if !pair.is_here || nearest.misses.is_empty() {
+            Self::Elsewhere
+        } else if nearest.stage > Stage::NONE {
+            Self::Near
+        } else {
+            Self::Never
+        }
+    }
+}
+
+/// What clients of a group have in common. The order is that of the page: door by door, who got in first,
+/// then by how much was missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Kind {
+    /// The place of the door.
+    pub(super) door: usize,
+    pub(super) outcome: Outcome,
+    /// How many knocks were missing.
+    missing: u8,
+    /// How many there are.
+    pub(super) of: u8,
+    /// Why it failed most often; `None` if it did not.
+    pub(super) cause: Option<Cause>,
+}
+
+impl Kind {
+    pub(super) fn of(pair: &Pair, nearest: &Nearest) -> Self {
+        let outcome = Outcome::of(pair, nearest);
+        let is_miss = matches!(outcome, Outcome::Near | Outcome::Never);
+        let first = nearest.misses.first().filter(|_| is_miss);
+        let missing = if is_miss { nearest.of.saturating_sub(nearest.stage.get()) } else { 0 };
+        let of = if is_miss { nearest.of } else { 0 };
+        Self { door: pair.door.index(), outcome, missing, of, cause: first.map(|miss| miss.cause) }
+    }
+
+    /// Returns how far the clients came.
+    pub(super) fn stage(&self) -> Stage {
+        Stage::new(self.of.saturating_sub(self.missing)).unwrap_or(Stage::NONE)
+    }
+}
+
+/// Clients that came to the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    /// Their places among all pairs, in order.
+    pub(super) members: Vec<usize>,
+    pub(super) openings: u64,
+    /// The least and the most lateness in nanoseconds, if they were late.
+    pub(super) late: Option<(u64, u64)>,
+    /// The least `seq_timeout` in seconds that would have been enough for all, if they were late.
+    pub(super) needed: u64,
+}
+
+/// All groups in order.
+pub(super) type Groups = BTreeMap<Kind, Group>;
+
+/// Returns the groups of all pairs.
+pub(super) fn groups<'a>(all: impl Iterator<Item = (Kind, &'a Nearest)>) -> Groups {
+    let mut groups = Groups::new();
+    for (place, (kind, nearest)) in all.enumerate() {
+        let group = groups.entry(kind).or_default();
+        group.members.push(place);
+        group.openings = group.openings.saturating_add(nearest.openings);
+        let miss = nearest.misses.first();
+        if let Some((miss, late)) = miss.and_then(|miss| Some((miss, miss.late_nanos?))) {
+            let (least, most) = group.late.unwrap_or(late);
+            group.late = Some((least.min(late.0), most.max(late.1)));
+            group.needed = group.needed.max(miss.needed_seconds);
+        }
+    }
+    groups
+}
+
+/// How much a page has: some 10 MB.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) rows: usize,
+    /// Events, attempts and leases.
+    pub(super) marks: usize,
+}
+
+impl Room {
+    pub(super) const PAGE: Self = Self { rows: 20_000, marks: 150_000 };
+}
+
+/// Returns which pairs get a row, in order: of each group the first, then of each the second, and so on,
+/// until there is no room. So a flood leaves room for the rare. Those who knocked at other doors come last.
+pub(super) fn rows(groups: &Groups, marks: impl Fn(usize) -> usize, room: Room) -> Vec<usize> {
+    let (elsewhere, here): (Vec<_>, Vec<_>) =
+        groups.iter().partition(|(kind, _)| kind.outcome == Outcome::Elsewhere);
+    let mut rows = Vec::new();
+    let mut used = 0_usize;
+    for part in [here, elsewhere] {
+        let mut left: Vec<_> = part.into_iter().map(|(_, group)| group.members.iter()).collect();
+        // The shortest groups are through first, so each round is over what is left.
+        while !left.is_empty() {
+            let mut full = false;
+            left.retain_mut(|members| {
+                let Some(&place) = members.next().filter(|_| !full) else { return false };
+                used = used.saturating_add(marks(place));
+                full = rows.len() >= room.rows || (used > room.marks && !rows.is_empty());
+                if !full {
+                    rows.push(place);
+                }
+                !full
+            });
+            if full {
+                break;
+            }
+        }
+    }
+    rows.sort_unstable();
+    rows
+}
+
+/// Returns how many different clients there are.
+pub(super) fn clients(all: impl Iterator<Item = IpAddr>) -> usize {
+    all.collect::<HashSet<_>>().len()
+}
+
+/// Returns the groups as the summary lists them: the nearest first, then the largest.
+pub(super) fn by_nearness(groups: &Groups) -> Vec<(&Kind, &Group)> {
+    let missed = |kind: &Kind| matches!(kind.outcome, Outcome::Near | Outcome::Never);
+    let mut list: Vec<_> = groups.iter().filter(|(kind, _)| missed(kind)).collect();
+    list.sort_by_key(|(kind, group)| {
+        // Of longer sequences as many missing knocks are less.
+        let all = u32::from(kind.of).max(1);
+        let share = u32::from(kind.missing).saturating_mul(1000).checked_div(all);
+        (kind.outcome, share, Reverse(group.members.len()))
+    });
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some(sizes: &[(Outcome, usize)]) -> Groups {
+        let mut place = 0..;
+        let group = |(number, &(outcome, size)): (usize, &(Outcome, usize))| {
+            let kind = Kind { door: number, outcome, missing: 1, of: 3, cause: None };
+            (kind, Group { members: place.by_ref().take(size).collect(), ..Group::default() })
+        };
+        sizes.iter().enumerate().map(group).collect()
+    }
+
+    const ROOM: Room = Room { rows: 6, marks: 1000 };
+
+    #[test]
+    fn each_group_gets_rows_before_one_gets_all() {
+        let groups = some(&[(Outcome::Near, 100), (Outcome::Opened, 2), (Outcome::Never, 1)]);
+        assert_eq!(rows(&groups, |_| 1, ROOM), [0, 1, 2, 100, 101, 102]);
+    }
+
+    #[test]
+    fn those_at_other_doors_come_last() {
+        let groups = some(&[(Outcome::Elsewhere, 100), (Outcome::Near, 4)]);
+        assert_eq!(rows(&groups, |_| 1, ROOM), [0, 1, 100, 101, 102, 103]);
+    }
+
+    #[test]
+    fn no_more_marks_are_shown_than_there_is_room_for() {
+        let groups = some(&[(Outcome::Near, 100)]);
+        assert_eq!(rows(&groups, |_| 400, ROOM), [0, 1]);
+        assert_eq!(rows(&groups, |_| 5000, ROOM), [0], "one row is always there");
+    }
+}

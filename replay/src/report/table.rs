@@ -1,0 +1,37 @@
+//! Things that are stored once and referred to by their index.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    list: Vec<T>,
+    places: HashMap<T, u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Table<T> {
+    /// Returns the index of a thing, which is added if it is new.
+    pub(super) fn place(&mut self, one: T) -> u32 {
+        if let Some(&place) = self.places.get(&one) {
+            return place;
+        }
+        let place = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(one.clone());
+        self.places.insert(one, place);
+        place
+    }
+
+    pub(super) fn contains(&self, one: &T) -> bool {
+        self.places.contains_key(one)
+    }
+
+    pub(super) fn get(&self, place: u32) -> Option<&T> {
+        self.list.get(usize::try_from(place).ok()?)
+    }
+}
