@@ -14,8 +14,11 @@ mod stretch;
 mod summary;
 mod table;
 
+use std::io;
 use std::path::PathBuf;
 
+use knock_capture::Fault;
+use knock_config::text::Cause;
 use knock_guard::Readers;
 
 use self::collect::{Limits, PageContent};
@@ -27,6 +30,7 @@ use crate::args::{ReportArgs, Whom};
 use crate::explain::Explaining;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
+use crate::session::interrupt::Interrupt;
 use crate::session::load::{self, Configuration};
 use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
@@ -38,7 +42,15 @@ const PAIRS: usize = 262_144;
 pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let ReportArgs { input, output, option } = args;
     let config = Configuration::load(&input.config, input.quiet, streams)?;
-    let (mut reader, _) = load::open(input, true, streams)?;
+    let interrupt = Interrupt::hold(input.captures().map(PathBuf::as_path));
+    let interrupt = interrupt.map_err(|error| {
+        streams.error(&format!("cannot wait for signals: {}", Cause(&error)));
+        Exit::Capture
+    })?;
+    let mut reader = match &interrupt {
+        Some(interrupt) => load::open_until(interrupt, input, streams)?,
+        None => load::open(input, true, streams)?.0,
+    };
     let read = input.captures().map(PathBuf::as_path).chain([input.config.as_path()]);
     let read = read.chain(config.places.one_time_files());
     let file = target(option, output, Readers::Owner, read, streams)?;
@@ -57,12 +69,27 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
         },
     );
     // Takes the progress bar off the screen as well.
-    let reading = reader.finish();
+    let mut reading = reader.finish();
+    let is_interrupted = interrupt.as_ref().is_some_and(Interrupt::came);
+    if is_interrupted {
+        // It is no fault of a capture that its last packet did not come whole.
+        reading.errors.retain(|error| !is_cut(&error.fault));
+    }
     let (explainer, words) = explaining.now();
     let found = Findings::new(kept, &openings, explainer, &reading, words);
-    let (data, top) = (Data::new(&found), Summary::new(&found, false));
+    let (data, top) = (Data::new(&found), Summary::new(&found, is_interrupted));
     file.write(|out| html::write(&data, &top, out))
         .map_err(|error| streams.cannot_write_file(output, &error))?;
-    let summary = reading.summary(explainer.counts(), explainer.listening());
+    let mut summary = reading.summary(explainer.counts(), explainer.listening());
+    if is_interrupted {
+        summary.push("interrupted: the page has what came until then".to_owned());
+    }
     finish(streams, input.quiet, Ok(()), &reading, summary).map(|()| Exit::Done)
+}
+
+/// Returns whether a capture ended in the middle of something.
+fn is_cut(fault: &Fault) -> bool {
+    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    matches!(fault, Fault::PacketCut { .. } | Fault::BlockCut { .. })
+        || matches!(fault, Fault::Decompression { error, .. } if is_end(error))
 }

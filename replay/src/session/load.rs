@@ -4,12 +4,13 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use knock_capture::{Capture, Merge};
+use knock_capture::{Capture, CaptureError, Merge};
 use knock_config::text::shown;
 use knock_config::{Refusal, Setup};
 use knock_engine::{Doors, Limits};
 
 use super::exit::Exit;
+use super::interrupt::Interrupt;
 use super::progress::{Bar, Progress};
 use super::reader::Reader;
 use super::terminal::Streams;
@@ -76,11 +77,32 @@ pub(crate) fn open(
     shows_progress: bool,
     streams: &mut Streams<'_>,
 ) -> Result<(Reader, Option<Bar>), Exit> {
+    let open = |path: &Path| if is_stdin(path) { Capture::stdin() } else { Capture::open(path) };
+    open_by(open, input, shows_progress, streams)
+}
+
+/// As [`open`], where live captures end after a signal.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_until(
+    interrupt: &Interrupt,
+    input: &Input,
+    streams: &mut Streams<'_>,
+) -> Result<Reader, Exit> {
+    open_by(|path| interrupt.open(path), input, false, streams).map(|(reader, _)| reader)
+}
+
+fn open_by(
+    open: impl Fn(&Path) -> Result<Capture, CaptureError>,
+    input: &Input,
+    shows_progress: bool,
+    streams: &mut Streams<'_>,
+) -> Result<(Reader, Option<Bar>), Exit> {
     let mut captures = Vec::new();
     let mut failed = false;
     for path in input.captures() {
-        let opened = if is_stdin(path) { Capture::stdin() } else { Capture::open(path) };
-        match opened {
+        match open(path) {
             Ok(capture) => captures.push(capture),
             Err(error) => {
                 streams.cannot_read(&error);

@@ -2,10 +2,11 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::common::capture_builder::{knocks, knocks_pcap, pcap, pcap_header, syn};
 use crate::common::{CaseRunner, Live};
+use knock_tests::process::wait_until;
 
 const REPORT: &str = "report knocks.pcap -c knockd.conf -o report.html";
 
@@ -139,5 +140,68 @@ fn live_packets_are_read_to_their_end() {
     assert!(live.runs() && !desk.path("report.html").exists());
     drop(live.stdin.take());
     assert_eq!(live.finish().status, Some(0));
+    assert!(fs::read_to_string(desk.path("report.html")).unwrap().contains("OPEN SESAME"));
+}
+
+/// Sends a signal to a program.
+fn signal(live: &Live, name: &str) {
+    let sent = Command::new("kill").args([name, &live.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Starts a report of standard input, and waits until it holds back the signals to end.
+fn live_report(desk: &CaseRunner) -> Live {
+    let arguments = "report - -c knockd.conf -o report.html";
+    let live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
+    wait_until("signals are held back", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", live.id())).unwrap();
+        let held = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+        u64::from_str_radix(held, 16).unwrap() & 0b10 != 0
+    });
+    live
+}
+
+#[test]
+fn a_signal_while_packets_come_leaves_a_whole_page_that_says_so() {
+    let desk = CaseRunner::new();
+    for name in ["-INT", "-TERM"] {
+        let mut live = live_report(&desk);
+        live.send(&pcap_header());
+        for packet in knocks(0) {
+            live.send(&packet.record());
+        }
+        // A packet that does not come whole: the program that sends it got the signal, too.
+        live.send(&syn(5000, 7000).record()[..20]);
+        signal(&live, name);
+        // The pipe stays open.
+        let open = live.stdin.take();
+        let outcome = live.finish();
+        drop(open);
+        assert_eq!(outcome.status, Some(0), "{name}: {}", outcome.stderr);
+        let last = outcome.stderr.lines().last().unwrap();
+        assert_eq!(last, "knock-replay: interrupted: the page has what came until then");
+        let page = fs::read_to_string(desk.path("report.html")).unwrap();
+        assert!(page.contains("OPEN SESAME") && page.ends_with("</html>\n"));
+        assert!(page.contains("<strong>interrupted:</strong>"));
+        assert!(!page.contains("<strong>error:</strong>"));
+        fs::remove_file(desk.path("report.html")).unwrap();
+    }
+}
+
+#[test]
+fn what_is_in_the_pipe_when_the_signal_comes_is_in_the_page() {
+    let desk = CaseRunner::new();
+    let mut live = live_report(&desk);
+    live.send(&pcap_header());
+    signal(&live, "-STOP");
+    signal(&live, "-INT");
+    // As tcpdump does, which got the signal, too.
+    for packet in knocks(0) {
+        live.send(&packet.record());
+    }
+    signal(&live, "-CONT");
+    let open = live.stdin.take();
+    assert_eq!(live.finish().status, Some(0));
+    drop(open);
     assert!(fs::read_to_string(desk.path("report.html")).unwrap().contains("OPEN SESAME"));
 }
