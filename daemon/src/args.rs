@@ -42,7 +42,8 @@ Signals:
 Exit status:
   0  stopped by a signal, and all doors are closed; with --check: the configuration is valid
   1  knockd could not start or keep running, or could not close a door
-  2  the command line is wrong; with --check: the configuration has errors or a denied warning";
+  2  the command line is wrong; with --check: the configuration has errors or a denied warning
+  3  knockd did not start, because it would have shut out clients that are connected (see --force)";
 
 /// Port-knocking daemon: listen for secret sequences of packets and open doors.
 #[derive(Clone, Debug, Parser)]
@@ -146,6 +147,13 @@ pub struct Args {
     /// everybody. 'nft list table inet knockd' shows the counter.
     #[arg(long)]
     pub guard_dry_run: bool,
+
+    /// Guard ports also if clients are connected to them that would need a knock to connect again
+    ///
+    /// The first start with 'Firewall = nft' on a machine is refused then, with exit status 3, because one of these
+    /// clients may be its administrator. Later starts are not, such as that after a reboot.
+    #[arg(long)]
+    pub force: bool,
 
     /// Print what 'Firewall' needs in nftables, and exit
     ///

@@ -24,6 +24,16 @@ impl BootTime {
         Self(self.0.saturating_add(while_))
     }
 
+    /// Returns the time that came a while after the machine was started, and is no later than now.
+    pub(crate) fn past(since_boot: Duration) -> Self {
+        Self(since_boot).min(Self::now())
+    }
+
+    /// Returns the time since the machine was started.
+    pub(crate) const fn since_boot(self) -> Duration {
+        self.0
+    }
+
     /// Returns how long it is until this time; zero if it has passed.
     pub(crate) fn left(self) -> Duration {
         self.0.saturating_sub(Self::now().0)

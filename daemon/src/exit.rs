@@ -15,6 +15,9 @@ pub enum Exit {
     /// Never the status of a daemon that has begun: knockd 0.8 exits with the number of the signal that stops
     /// it, so Debian's unit counts 2, for SIGINT, as success.
     Faulty,
+    /// Not started, because the guard would shut out clients that are connected: 3. Trying again without a
+    /// decision of the administrator would guard as soon as they are gone.
+    WouldShutOut,
 }
 
 impl Exit {
@@ -25,6 +28,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Faulty => 2,
+            Self::WouldShutOut => 3,
         }
     }
 }

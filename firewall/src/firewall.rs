@@ -4,7 +4,6 @@ mod causes;
 mod form;
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use knock_engine::PortRange;
 use nix::errno::Errno;
@@ -12,7 +11,7 @@ use nix::errno::Errno;
 use self::causes::of_question;
 use self::form::Form;
 use crate::error::Error;
-use crate::grant::Grant;
+use crate::grant::{Grant, Stay};
 use crate::message::attributes::{self, Attributes};
 use crate::message::granted;
 use crate::message::numbers::{
@@ -134,9 +133,9 @@ impl Firewall {
         &mut self,
         client: IpAddr,
         ports: &[PortRange],
-        time: Duration,
+        stay: impl Into<Stay>,
     ) -> Result<(), Error> {
-        let transaction = self.ruleset.admission(client, ports, time)?;
+        let transaction = self.ruleset.admission(client, ports, stay.into())?;
         self.commit(&transaction, None)
     }
 

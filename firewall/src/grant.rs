@@ -1,6 +1,7 @@
 //! What clients may reach, and for how long.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,6 +19,42 @@ pub struct Grant {
     /// How long until the kernel closes them. The kernel does not count the time in which the machine is
     /// suspended.
     pub time_left: Duration,
+    /// When the client was let in first, as the time since the machine was started; `None` if no one needs to
+    /// know. The kernel keeps it as the comment of the element, also when this process is gone.
+    pub since: Option<Duration>,
+}
+
+/// How long a client may reach ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// From now on.
+    pub time: Duration,
+    /// As of a [`Grant`].
+    pub since: Option<Duration>,
+}
+
+impl From<Duration> for Stay {
+    fn from(time: Duration) -> Self {
+        Self { time, since: None }
+    }
+}
+
+/// When a client was let in first, as the comment of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Since(pub(crate) Duration);
+
+impl Since {
+    /// Parses such a comment; `None` for one of the administrator.
+    pub(crate) fn parse(comment: &str) -> Option<Self> {
+        let number = comment.strip_prefix("first let in ")?.strip_suffix(" ms after boot")?;
+        number.parse().ok().map(Duration::from_millis).map(Self)
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "first let in {} ms after boot", self.0.as_millis())
+    }
 }
 
 /// Returns the grants of all `pieces` that the clients may reach as a whole, each with the time after
@@ -30,11 +67,11 @@ pub(crate) fn carried_over(grants: &[Grant], pieces: &[PortRange]) -> Vec<Grant>
     let mut carried = Vec::new();
     for (client, grants) in of_clients {
         for &ports in pieces {
-            carried.extend(time_left(&grants, ports).map(|time_left| Grant {
-                client,
-                ports,
-                time_left,
-            }));
+            // Of what was opened at different times, the first counts: nothing may stay open for too long.
+            let parts = grants.iter().filter(|grant| grant.ports.overlaps(ports));
+            let since = parts.filter_map(|grant| grant.since).min();
+            let time_left = time_left(&grants, ports);
+            carried.extend(time_left.map(|time_left| Grant { client, ports, time_left, since }));
         }
     }
     carried
@@ -70,6 +107,7 @@ mod tests {
             client,
             ports,
             time_left: Duration::from_secs(seconds),
+            since: Some(Duration::from_secs(1000 - seconds)),
         };
         let old = [
             grant(client, tcp(10, 14), 50),
@@ -82,7 +120,7 @@ mod tests {
             carried_over(&old, &new),
             [
                 grant(client, tcp(10, 12), 50),
-                grant(client, tcp(13, 15), 20),
+                Grant { since: Some(Duration::from_secs(950)), ..grant(client, tcp(13, 15), 20) },
                 grant(other, tcp(10, 12), 7)
             ]
         );

@@ -25,7 +25,7 @@ mod watch;
 
 pub use error::Error;
 pub use firewall::{Condition, Counter, Firewall, Start};
-pub use grant::Grant;
+pub use grant::{Grant, Stay};
 pub use place::{Family, Place, PlaceError, TableName};
 pub use ruleset::{Refusal, Ruleset};
 pub use transaction::{Clients, Set, Transaction};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use knock_engine::PortRange;
 
 use crate::error::Error;
-use crate::grant::{self, Grant};
+use crate::grant::{self, Grant, Stay};
 use crate::pieces;
 use crate::place::{Family, Place};
 use crate::text::Definition;
@@ -95,7 +95,7 @@ impl Ruleset {
     }
 
     /// Returns the transaction that lets a client reach ports for exactly this long, whether or not it
-    /// could before.
+    /// could before, and notes since when.
     ///
     /// # Errors
     /// [`Error::NoFamily`] and [`Error::UnknownPorts`].
@@ -103,9 +103,9 @@ impl Ruleset {
         &self,
         client: IpAddr,
         ports: &[PortRange],
-        time: Duration,
+        stay: Stay,
     ) -> Result<Transaction, Error> {
-        let grants = self.grants(client, ports, time)?;
+        let grants = self.grants(client, ports, stay)?;
         let mut changes = Vec::new();
         for (set, elements) in self.by_set(&grants) {
             // An element that is added again keeps its time. So it is deleted; this needs one that is
@@ -129,7 +129,7 @@ impl Ruleset {
         ports: &[PortRange],
     ) -> Result<Vec<Transaction>, Error> {
         let mut transactions = Vec::new();
-        for (set, elements) in self.by_set(&self.grants(client, ports, SHORTEST)?) {
+        for (set, elements) in self.by_set(&self.grants(client, ports, SHORTEST.into())?) {
             let deletion =
                 |element| self.transaction(vec![Change::DeleteElements(set, vec![element])]);
             transactions.extend(elements.into_iter().map(deletion));
@@ -257,7 +257,7 @@ impl Ruleset {
         &self,
         client: IpAddr,
         ports: &[PortRange],
-        time: Duration,
+        Stay { time, since }: Stay,
     ) -> Result<Vec<Grant>, Error> {
         let has_family = match self.place.family {
             Family::Inet => true,
@@ -276,7 +276,8 @@ impl Ruleset {
             if known != pieces::width(range) {
                 return Err(Error::UnknownPorts { ports: range });
             }
-            grants.extend(within.into_iter().map(|ports| Grant { client, ports, time_left }));
+            let grant = |ports| Grant { client, ports, time_left, since };
+            grants.extend(within.into_iter().map(grant));
         }
         grants.sort_unstable();
         grants.dedup();

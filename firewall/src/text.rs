@@ -4,6 +4,7 @@ use std::fmt;
 
 use knock_engine::{PortRange, Protocol};
 
+use crate::grant::Since;
 use crate::transaction::{Chain, Change, Clients, Element, Set, Statement, Transaction, Version};
 
 /// The commands of nft that do the same, one a line.
@@ -95,6 +96,9 @@ impl fmt::Display for Elements<'_> {
             }
             if has_timeouts {
                 write!(out, " timeout {}ms", grant.time_left.as_millis())?;
+                if let Some(since) = grant.since {
+                    write!(out, " comment \"{}\"", Since(since))?;
+                }
             }
         }
         Ok(())

@@ -23,7 +23,7 @@ _knockd() {
 
     case "${cmd}" in
         knockd)
-            opts="-i -d -c -D -l -p -g -v -4 -h -V --interface --daemon --config --debug --lookup --pidfile --logfile --verbose --only-ip-v4 --allow-no-doors --no-strict-modes --record --record-size --guard-dry-run --nft --max-attempts --check --format --deny --allow --explain --help --version"
+            opts="-i -d -c -D -l -p -g -v -4 -h -V --interface --daemon --config --debug --lookup --pidfile --logfile --verbose --only-ip-v4 --allow-no-doors --no-strict-modes --record --record-size --guard-dry-run --force --nft --max-attempts --check --format --deny --allow --explain --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

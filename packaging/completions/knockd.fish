@@ -18,6 +18,7 @@ complete -c knockd -s 4 -l only-ip-v4 -d 'Ignore IPv6 packets, and handle only I
 complete -c knockd -l allow-no-doors -d 'Start also if the configuration has no doors'
 complete -c knockd -l no-strict-modes -d 'Accept files that users other than root and the one who starts knockd can write'
 complete -c knockd -l guard-dry-run -d 'Count the packets that the guard would refuse, and refuse none'
+complete -c knockd -l force -d 'Guard ports also if clients are connected to them that would need a knock to connect again'
 complete -c knockd -l nft -d 'Print what \'Firewall\' needs in nftables, and exit'
 complete -c knockd -l check -d 'Check the configuration and the files it names, and exit: with status 0 if they are sound, else 2'
 complete -c knockd -s h -l help -d 'Print help (see more with \'--help\')'

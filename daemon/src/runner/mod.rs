@@ -166,10 +166,10 @@ pub(crate) fn main(args: &Args) -> Exit {
 }
 
 /// Reports why the daemon does not start, and closes the doors that were left open.
-fn fail(args: &Args, Failure(why): &Failure) -> Exit {
-    print_stderr(why);
+fn fail(args: &Args, Failure { text, exit }: &Failure) -> Exit {
+    print_stderr(text);
     left_open::close_all(args);
-    Exit::Failed
+    *exit
 }
 
 /// Which process this is now.
@@ -182,7 +182,7 @@ enum Started {
 fn start(args: &Args) -> Result<Started, Failure> {
     // The daemon keeps the caller's directory, but messages should have the whole path.
     let path = std::path::absolute(&args.config).unwrap_or_else(|_| args.config.clone());
-    let (loaded, warnings) = load(&args.config, PIPE_MAX, style(), args).map_err(Failure)?;
+    let (loaded, warnings) = load(&args.config, PIPE_MAX, style(), args).map_err(Failure::from)?;
     print_stderr(&warnings);
     let settings = Settings::new(args, &loaded.config.options).map_err(|why| failure(&why))?;
     check_writable(&loaded.config, args.modes()).map_err(|why| failure(&why))?;

@@ -74,7 +74,10 @@ impl Runner {
             let (loaded, warnings) = self.without_used_sequences(loaded, warnings)?;
             self.output.lines(&warnings);
             let settings = self.settings_of(&loaded.config)?;
-            Ok((loaded, settings))
+            match self.reload_shuts_out(&settings, &loaded.doors) {
+                Some(why) => Err(format!("error: {why}\n")),
+                None => Ok((loaded, settings)),
+            }
         });
         match loaded {
             Ok((loaded, settings)) => {

@@ -47,7 +47,16 @@ pub(crate) struct Loaded {
 }
 
 /// Why the daemon does not start: lines for standard error.
-pub(super) struct Failure(pub(super) String);
+pub(super) struct Failure {
+    pub(super) text: String,
+    pub(super) exit: Exit,
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self { text, exit: Exit::Failed }
+    }
+}
 
 /// How long a start and a check wait for a configuration that is a pipe.
 pub(crate) const PIPE_MAX: Waits = Waits::AtMost(Duration::from_secs(10));
@@ -55,14 +64,14 @@ pub(crate) const PIPE_MAX: Waits = Waits::AtMost(Duration::from_secs(10));
 impl Failure {
     /// Returns the reason without what comes before and after it on standard error.
     pub(super) fn reason(self) -> String {
-        let text = self.0.trim_end();
+        let text = self.text.trim_end();
         text.strip_prefix("knockd: error: ").unwrap_or(text).to_owned()
     }
 }
 
 /// Returns the line for a reason not to start.
 pub(super) fn failure(why: &dyn fmt::Display) -> Failure {
-    Failure(format!("knockd: error: {why}\n"))
+    format!("knockd: error: {why}\n").into()
 }
 
 /// Reads the configuration. `Ok` includes its warnings; `Err` has its errors and warnings.

@@ -3,10 +3,11 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use knock_tests::process::Live;
+use knock_tests::process::{Live, finish};
 
 use crate::common::{Daemon, Scene, wait_until};
 
+const KNOCKD: &str = env!("CARGO_BIN_EXE_knockd");
 const KNOCKCTL: &str = env!("CARGO_BIN_EXE_knockctl");
 
 const CLIENT: &str = "192.0.2.10";
@@ -186,22 +187,67 @@ fn unguard_lets_everybody_in_until_the_next_start() {
     daemon.end();
 }
 
+/// Who starts the first guard may have come by the very port.
 #[test]
-fn who_is_connected_at_the_start_is_named() {
-    let test = "who_is_connected_at_the_start_is_named";
+fn a_first_guard_is_refused_while_somebody_is_connected_and_later_ones_are_not() {
+    let test = "a_first_guard_is_refused_while_somebody_is_connected_and_later_ones_are_not";
     let Some((scene, _services)) = scene(test, &config("")) else { return };
     let mut command = scene.cable.client.command(&format!("exec nc -s {CLIENT} {SERVER} 22"));
     let mut connection = Live::start(command.stdin(Stdio::piped()));
     connection.send(b"early\n");
     wait_until("the client is connected", || scene.read("received") == "early\n");
+    let refusal = "192.0.2.10 is connected to tcp/22, and could not connect again without a knock, so this \
+                   first guard is refused; if you can knock, start knockd once with '--force', or with \
+                   '--guard-dry-run' to try it without closing anything";
+    let line = format!("exec {KNOCKD} -v -i server -c DIR/knockd.conf");
+    let mut command = scene.cable.server.command(&scene.placed(&line));
+    let refused = finish(command.env("STATE_DIRECTORY", scene.path("state")));
+    assert_eq!(refused.status, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("knockd: error: {refusal}\n")), "{refused:?}");
+    assert!(can_connect(&scene, STRANGER));
+    // A reload that would guard is no different, and a dry run shuts nobody out.
+    let unguarded =
+        config("").replace("Firewall = nft", "").replace("Open = tcp/22", "Command = true");
+    scene.configure(&unguarded);
     let daemon = scene.start("-i server");
-    daemon.wait_for_error(
-        "warning: 192.0.2.10 is connected to tcp/22: these connections go on, but new ones need a knock",
-    );
+    scene.configure(&config(""));
+    daemon.signal("HUP");
+    daemon.wait_for_error(refusal);
+    daemon.wait_for_error("reload rejected: ");
+    assert!(can_connect(&scene, STRANGER));
+    daemon.end_with_warnings();
+    scene.start("-i server --guard-dry-run").end();
+    scene.server("nft delete table inet knockd");
+    let named = "warning: 192.0.2.10 is connected to tcp/22: these connections go on, but new ones need a \
+                 knock";
+    let daemon = scene.start("-i server --force");
+    daemon.wait_for_error(named);
     assert!(!can_connect(&scene, CLIENT));
     connection.send(b"late\n");
     wait_until("the connection goes on", || scene.read("received") == "early\nlate\n");
     daemon.end_with_warnings();
+    // After a reboot the table is gone, and somebody may be connected before knockd is there.
+    for table in ["true", "nft delete table inet knockd"] {
+        scene.server(table);
+        let daemon = scene.start("-i server");
+        daemon.wait_for_error(named);
+        assert!(!can_connect(&scene, STRANGER), "{table}");
+        daemon.end_with_warnings();
+    }
+}
+
+/// Of this machine itself, nobody is shut out.
+#[test]
+fn a_first_guard_is_not_refused_because_of_this_machine() {
+    let test = "a_first_guard_is_not_refused_because_of_this_machine";
+    let Some((scene, _services)) = scene(test, &config("")) else { return };
+    let line = format!("exec nc -s {SERVER} {SERVER} 22");
+    let mut connection = Live::start(scene.cable.server.command(&line).stdin(Stdio::piped()));
+    connection.send(b"early\n");
+    wait_until("it is connected", || scene.read("received") == "early\n");
+    scene.start("-i server").end();
+    // After that, it is not the first.
+    assert!(scene.read("state/guarded").starts_with("knockd has guarded ports here."));
 }
 
 /// The door with a command shows that the trace would have a shell.
@@ -277,6 +323,51 @@ fn an_opening_renews_the_admission_until_the_maximum() {
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert!(!can_connect(&scene, CLIENT));
     daemon.end();
+}
+
+/// The kernel keeps when the client was let in first, also when its element is renewed.
+#[test]
+fn the_maximum_counts_on_after_everything_was_killed() {
+    let test = "the_maximum_counts_on_after_everything_was_killed";
+    let door = "\tOpen_For = 30s\n\tOpen_Max = 40s\n\tOn_Reknock = ignore";
+    let Some((scene, _services)) = scene(test, &config(door)) else { return };
+    let list = || scene.ask_server("nft list set inet knockd admitted4");
+    let first = |text: &str| {
+        let (_, comment) = text.split_once("comment \"first let in ").unwrap();
+        comment.split_once(" ms after boot\"").unwrap().0.to_owned()
+    };
+    let daemon = scene.start("-i server");
+    let begun = Instant::now();
+    get_in(&scene, &daemon, CLIENT, 30);
+    let let_in = first(&list());
+    kill(&scene, daemon);
+    let start_and_knock = |after: u64| {
+        let daemon = scene.start("-i server");
+        daemon.wait_for("1 client is still admitted since before the start");
+        let after = Duration::from_secs(after);
+        wait_until("the maximum is nearer", || begun.elapsed() > after);
+        knock(&scene, CLIENT);
+        let beginning = "SSH: admit 192.0.2.10 to tcp/22 for ";
+        wait_until("the client is admitted", || daemon.output().contains(beginning));
+        let output = daemon.output();
+        let (_, rest) = output.split_once(beginning).unwrap();
+        let seconds = Duration::from_secs(rest.split_once(" s\n").unwrap().0.parse().unwrap());
+        // It began before this test could look, and half a second is rounded up.
+        let most = Duration::from_millis(42_500).saturating_sub(after);
+        assert!(seconds <= most, "{seconds:?} after {after:?}");
+        assert_eq!(first(&list()), let_in);
+        daemon
+    };
+    // A new engine takes the next opening for the first; so it does after a second kill.
+    kill(&scene, start_and_knock(12));
+    let daemon = start_and_knock(18);
+    // The engine would say so later, and must not take the client for admitted any more.
+    daemon.wait_for("SSH: 192.0.2.10: admission ended");
+    assert!(begun.elapsed() >= Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert!(!can_connect(&scene, CLIENT));
+    daemon.knock_until("SSH: admit 192.0.2.10 to tcp/22 for 30 s", 1, || knock(&scene, CLIENT));
+    assert_ne!(first(&list()), let_in);
+    daemon.end_with_warnings();
 }
 
 /// The ruleset of an administrator, with the sets as `--nft` writes them.

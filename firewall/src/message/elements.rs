@@ -8,9 +8,9 @@ use knock_engine::{Port, PortRange, Protocol};
 use super::attributes::{self, Attributes};
 use super::numbers::{
     NFTA_DATA_VALUE, NFTA_SET_ELEM_EXPIRATION, NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_KEY_END,
-    NFTA_SET_ELEM_TIMEOUT,
+    NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_USERDATA,
 };
-use crate::grant::Grant;
+use crate::grant::{Grant, Since};
 use crate::transaction::{Clients, Element, Set, Version};
 
 /// Writes an element of a set.
@@ -37,8 +37,33 @@ pub(super) fn write(element: &Element, set: Set, has_timeout: bool) -> Attribute
     {
         let milliseconds = u64::try_from(grant.time_left.as_millis()).unwrap_or(u64::MAX);
         out.long(NFTA_SET_ELEM_TIMEOUT, milliseconds);
+        if let Some(since) = grant.since {
+            out.bytes(NFTA_SET_ELEM_USERDATA, &comment(&Since(since).to_string()));
+        }
     }
     out
+}
+
+/// The type of a comment among what nft stores with an element: a byte for the type, one for the length, and the
+/// value.
+const COMMENT: u8 = 0;
+
+/// Returns a comment as nft stores it, with a NUL at its end.
+fn comment(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len().saturating_add(1)).unwrap_or(u8::MAX);
+    [&[COMMENT, length], text.as_bytes(), &[0]].concat()
+}
+
+/// Returns the comment among what is stored with an element.
+fn comment_in(mut stored: &[u8]) -> Option<&str> {
+    while let &[kind, length, ref rest @ ..] = stored {
+        let (value, rest) = rest.split_at_checked(length.into())?;
+        if kind == COMMENT {
+            return std::str::from_utf8(value.strip_suffix(&[0])?).ok();
+        }
+        stored = rest;
+    }
+    None
 }
 
 /// Reads an element of a set of clients; `None` if it is nothing of knockd's.
@@ -61,7 +86,9 @@ pub(crate) fn granted(element: &[u8], clients: Clients) -> Option<Grant> {
     // One without an end was added by hand.
     let left = attributes::long(element, NFTA_SET_ELEM_EXPIRATION);
     let time_left = left.map_or(Duration::MAX, Duration::from_millis);
-    Some(Grant { client, ports, time_left })
+    let comment = attributes::find(element, NFTA_SET_ELEM_USERDATA).and_then(comment_in);
+    let since = comment.and_then(Since::parse).map(|Since(since)| since);
+    Some(Grant { client, ports, time_left, since })
 }
 
 fn value(bytes: &[u8]) -> Attributes {
@@ -95,4 +122,20 @@ fn single_port(key: &[u8]) -> Option<PortRange> {
     };
     let port = Port(u16::from_be_bytes([high, low]));
     PortRange::new(protocol, port, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_is_found_among_what_nft_stores() {
+        let stored = comment("first let in 12 ms after boot");
+        assert_eq!(comment_in(&stored), Some("first let in 12 ms after boot"));
+        let after_another = [&[1, 2, 9, 9][..], &stored].concat();
+        assert_eq!(comment_in(&after_another), Some("first let in 12 ms after boot"));
+        for cut in [&stored[..1], &stored[..9], &[1, 200, 0], &[0, 1, 7], &[]] {
+            assert_eq!(comment_in(cut), None, "{cut:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use knock_firewall::{Error, Grant, Refusal, Ruleset, Start};
+use knock_firewall::{Error, Grant, Refusal, Ruleset, Start, Stay};
 use knock_tests::live::Namespace;
 use knock_tests::process::wait_until;
 
@@ -36,6 +36,38 @@ fn a_grant_is_read_back_with_the_time_that_is_left() {
             "{grants:?}"
         );
         firewall.remove().unwrap();
+    }
+}
+
+#[test]
+fn since_when_a_client_is_let_in_is_read_back_and_kept_with_other_clients() {
+    if !can_run("since_when_a_client_is_let_in_is_read_back_and_kept_with_other_clients", &[]) {
+        return;
+    }
+    let place = Namespace::new();
+    let ruleset = Ruleset::guard(&ports("tcp/22 udp/53-60"), Refusal::Drop);
+    let mut firewall = connect(&place, &ruleset);
+    firewall.start().unwrap();
+    let since = Some(Duration::from_millis(5_123_250));
+    let open = ports("tcp/22 udp/53-60");
+    for time in [HOUR, HOUR * 2] {
+        firewall.admit(address("192.0.2.7"), &open, Stay { time, since }).unwrap();
+    }
+    firewall.admit(address("192.0.2.8"), &open, HOUR).unwrap();
+    // A comment of somebody else is none of knockd's.
+    let by_hand = "192.0.2.9 . tcp . 22 timeout 1h comment \"the office\"";
+    nft(&place, &format!("add element inet knockd admitted4 {{ {by_hand} }}"));
+    let mut next = connect(&place, &ruleset);
+    let Start::TakenUp(grants) = next.start().unwrap() else { panic!("nothing is there") };
+    for grants in [grants, next.grants().unwrap()] {
+        let found = |last: u8| {
+            let of_client =
+                grants.iter().filter(|one| one.client == address(&format!("192.0.2.{last}")));
+            of_client.map(|one| one.since).collect::<Vec<_>>()
+        };
+        assert_eq!(found(7), [since, since]);
+        assert_eq!(found(8), [None, None]);
+        assert_eq!(found(9), [None]);
     }
 }
 

@@ -32,7 +32,8 @@ pub(crate) fn address(text: &str) -> IpAddr {
 
 pub(crate) fn grant(client: &str, range: &str, seconds: u64) -> Grant {
     let time_left = Duration::from_secs(seconds);
-    Grant { client: address(client), ports: ports(range)[0], time_left }
+    let (client, ports) = (address(client), ports(range)[0]);
+    Grant { client, ports, time_left, since: None }
 }
 
 /// Connects to the kernel of a namespace.

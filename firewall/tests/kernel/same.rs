@@ -1,5 +1,7 @@
 //! A transaction does the same as text for nft and as messages for the kernel.
 
+use std::time::Duration;
+
 use knock_firewall::{Grant, Refusal, Ruleset, Transaction};
 use knock_tests::live::Namespace;
 
@@ -14,7 +16,10 @@ fn samples() -> Vec<(&'static str, Vec<Grant>)> {
             "tcp/22 udp/51820 tcp/8000-8010 tcp/8005 udp/60000-61000",
             vec![
                 grant("192.0.2.7", "tcp/8000-8010", 3600),
-                grant("192.0.2.7", "udp/51820", 3600),
+                Grant {
+                    since: Some(Duration::from_millis(5_123_250)),
+                    ..grant("192.0.2.7", "udp/51820", 3600)
+                },
                 grant("192.0.2.255", "udp/60000-61000", 86_400),
                 grant("2001:db8::7", "tcp/8000-8010", 7200),
                 grant("::ffff:1.2.3.4", "tcp/22", 7200),
@@ -92,7 +97,7 @@ fn an_opening_is_the_same_by_nft_and_by_netlink() {
         compare(&by_text, &by_netlink, &ruleset, &[], "");
         let mut firewall = connect(&by_netlink, &ruleset);
         for client in ["192.0.2.7", "2001:db8::7"].map(address) {
-            let transaction = ruleset.admission(client, &ports(open), hour).unwrap();
+            let transaction = ruleset.admission(client, &ports(open), hour.into()).unwrap();
             checked(&by_text, &transaction);
             firewall.admit(client, &ports(open), hour).unwrap();
             assert_eq!(listed(&by_text), listed(&by_netlink));

@@ -23,16 +23,36 @@ pub(in crate::runner) struct Admission {
     pub(super) ports: Vec<PortRange>,
     /// When the client was let in first, without a gap since.
     pub(super) since: BootTime,
+    /// Whether that matters, because the door has a maximum.
+    pub(super) has_max: bool,
     /// When the kernel ends it.
     pub(in crate::runner) ends: BootTime,
-    /// Whether the engine will say when it ends.
-    pub(super) has_engine: bool,
+    pub(super) engine: EngineView,
+}
+
+/// What the engine knows of an admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EngineView {
+    /// Nothing.
+    Unaware,
+    /// It will say when the admission ends.
+    Ends,
+    /// It would say so too late: it does not know that the client was let in before this engine began.
+    EndsLater,
 }
 
 impl Admission {
     /// Returns when the runner ends it by itself: if the engine does not in time.
     fn own_end(&self) -> BootTime {
-        if self.has_engine { self.ends.after(MARGIN) } else { self.ends }
+        match self.engine {
+            EngineView::Ends => self.ends.after(MARGIN),
+            EngineView::Unaware | EngineView::EndsLater => self.ends,
+        }
+    }
+
+    /// Returns the door of an engine that still takes the client for admitted, if it does.
+    pub(super) fn door_in_engine(&self) -> Option<DoorId> {
+        self.door.filter(|_| self.engine != EngineView::Unaware)
     }
 }
 
@@ -92,7 +112,7 @@ impl Admissions {
     /// Notes that the engine will not say when one ends.
     pub(super) fn leave_to_runner(&mut self, number: u64) {
         if let Some(mut admission) = self.remove(number) {
-            admission.has_engine = false;
+            admission.engine = EngineView::Unaware;
             self.insert(admission);
         }
     }
@@ -132,6 +152,17 @@ impl Admissions {
         others.flat_map(|one| one.ports.iter().copied()).collect()
     }
 
+    /// Returns since when a client is let in to some of these ports by doors with a maximum, for the kernel to
+    /// keep.
+    pub(super) fn since(&self, client: IpAddr, ports: &[PortRange]) -> Option<BootTime> {
+        let numbers = self.of_client.get(&client).into_iter().flatten();
+        let all = numbers.filter_map(|number| self.all.get(number)).filter(|one| one.has_max);
+        let overlaps = |one: &&Admission| {
+            one.ports.iter().any(|range| ports.iter().any(|other| range.overlaps(*other)))
+        };
+        all.filter(overlaps).map(|one| one.since).min()
+    }
+
     /// Returns what the kernel is to know.
     pub(super) fn grants(&self) -> Vec<Grant> {
         let mut grants: BTreeMap<(IpAddr, PortRange), Duration> = BTreeMap::new();
@@ -142,7 +173,10 @@ impl Admissions {
                 *time = left.max(*time);
             }
         }
-        let grant = |((client, ports), time_left)| Grant { client, ports, time_left };
+        let grant = |((client, ports), time_left)| {
+            let since = self.since(client, &[ports]).map(BootTime::since_boot);
+            Grant { client, ports, time_left, since }
+        };
         grants.into_iter().map(grant).collect()
     }
 
@@ -151,7 +185,7 @@ impl Admissions {
         let Self { next, all, .. } = std::mem::take(self);
         self.next = next;
         for mut admission in all.into_values() {
-            admission.has_engine = false;
+            admission.engine = EngineView::Unaware;
             admission.door = admission.door.and_then(|door| ids.get(&door).copied());
             self.insert(admission);
         }
@@ -209,7 +243,8 @@ mod tests {
             ports: vec![tcp(22, 22)],
             since: now,
             ends: now.after(Duration::from_secs(seconds)),
-            has_engine: true,
+            has_max: false,
+            engine: EngineView::Ends,
         }
     }
 

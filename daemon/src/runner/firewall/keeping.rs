@@ -3,12 +3,16 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use knock_firewall::{Condition, Error, Refusal};
+use knock_engine::{Doors, PortRange};
+use knock_firewall::{Condition, Error, Firewall, Refusal};
 
-use super::{Gate, Wanted, present, without};
+use super::first_guard::FirstGuard;
+use super::{Gate, Wanted, present, wanted, without};
+use crate::exit::Exit;
 use crate::runner::Runner;
 use crate::runner::output::Kind;
 use crate::runner::start::{Failure, failure};
+use crate::settings::Settings;
 
 /// The least time between two restorations: another program may undo each.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -22,11 +26,56 @@ impl Runner {
         let Some(wanted) = self.wanted_firewall() else {
             return Ok(());
         };
-        let (gate, grants) =
-            Gate::open(wanted).map_err(|why| failure(&format_args!("cannot open ports: {why}")))?;
+        let failed = |why: &Error| failure(&format_args!("cannot open ports: {why}"));
+        let Wanted { ruleset, ports, refusal } = wanted;
+        let guards = ruleset.is_guard() && refusal != Refusal::CountOnly;
+        let mut kernel = Firewall::connect(ruleset).map_err(|why| failed(&why))?;
+        let first = guards.then(|| FirstGuard::new(&self.settings));
+        if let Some(first) = &first {
+            let why = self.shuts_out(first, &mut kernel, &ports).map_err(|why| failed(&why))?;
+            if let Some(why) = why {
+                return Err(Failure { exit: Exit::WouldShutOut, ..failure(&why) });
+            }
+        }
+        let opened = Gate::open(kernel, (ports, refusal));
+        let (gate, grants) = opened.map_err(|why| failed(&why))?;
+        if let Some(first) = first {
+            first.remember();
+        }
         self.gate = Some(gate);
         self.take_grants(&grants);
         Ok(())
+    }
+
+    /// Returns why a reload must not begin to guard ports, if so.
+    pub(in crate::runner) fn reload_shuts_out(
+        &self,
+        settings: &Settings,
+        doors: &Doors,
+    ) -> Option<String> {
+        let mode = (settings.firewall.as_ref(), settings.guard);
+        let wanted =
+            wanted(mode, doors, self.args.guard_dry_run).filter(|_| self.gate.is_none())?;
+        if !wanted.ruleset.is_guard() || wanted.refusal == Refusal::CountOnly {
+            return None;
+        }
+        // What is wrong in the kernel is reported by the attempt to guard.
+        let mut kernel = Firewall::connect(wanted.ruleset).ok()?;
+        self.shuts_out(&FirstGuard::new(settings), &mut kernel, &wanted.ports).ok()?
+    }
+
+    /// Returns why a first guard is refused, if it is.
+    fn shuts_out(
+        &self,
+        first: &FirstGuard,
+        kernel: &mut Firewall,
+        ports: &[PortRange],
+    ) -> Result<Option<String>, Error> {
+        if self.args.force {
+            return Ok(None);
+        }
+        let is_there = kernel.condition()? != Condition::Missing;
+        Ok(first.check(is_there, ports, &self.local).err())
     }
 
     /// Says what is guarded and who is admitted, once.
@@ -67,17 +116,14 @@ impl Runner {
 
     /// Warns about connections to guarded ports from clients that could not connect again without a knock:
     /// one may be that of the administrator who starts this.
-    fn warn_of_connections(&mut self, ports: &[knock_engine::PortRange]) {
+    fn warn_of_connections(&mut self, ports: &[PortRange]) {
         let grants = self.admissions.grants();
-        let mut clients = present::clients(ports);
+        let mut clients = present::clients(ports, &self.local);
         clients.retain(|(client, port)| {
             !grants.iter().any(|grant| grant.client == *client && grant.ports.overlaps(*port))
         });
         let Some((client, port)) = clients.first() else { return };
-        let more = match clients.len() {
-            1 => String::new(),
-            count => format!(" and {} more", count.saturating_sub(1)),
-        };
+        let more = present::more_than_one(&clients);
         let text = format!(
             "knockd: warning: {client} is connected to {port}{more}: these connections go on, but new ones \
              need a knock from now on; knock once before you disconnect, or run 'knockctl unguard'"
@@ -190,7 +236,8 @@ impl Runner {
 
     /// Says that nobody is admitted any more.
     fn lose_admissions(&mut self, place: &str) {
-        let lost: Vec<_> = self.admissions.iter().map(|one| (one.number, one.door)).collect();
+        let lost: Vec<_> =
+            self.admissions.iter().map(|one| (one.number, one.door_in_engine())).collect();
         if lost.is_empty() {
             return;
         }
@@ -207,7 +254,7 @@ impl Runner {
         for (number, door) in lost {
             let Some(admission) = self.admissions.remove(number) else { continue };
             let client = admission.client;
-            if let Some(door) = door.filter(|_| admission.has_engine) {
+            if let Some(door) = door {
                 self.lose_admission(door, client);
             }
             let mut text = super::about(&admission.door_name, client);

@@ -4,6 +4,7 @@
 //! taken it, and it never relies on being there at the end: the kernel ends every admission by itself.
 
 mod admissions;
+mod first_guard;
 mod keeping;
 mod present;
 
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use knock_config::{Firewall as Mode, Guard, Options};
 use knock_engine::{Door, DoorId, Doors, Effect, Limits, PortRange, Seconds, address};
-use knock_firewall::{Error, Family, Firewall, Grant, Place, Refusal, Ruleset, Start, Watch};
+use knock_firewall::{Error, Family, Firewall, Grant, Place, Refusal, Ruleset, Start, Stay, Watch};
 
+use self::admissions::EngineView;
 use self::admissions::without;
 pub(super) use self::admissions::{Admission, Admissions};
 use super::output::Kind;
@@ -41,9 +43,10 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Makes the ruleset, or takes up what is there. Returns who is let in.
-    pub(super) fn open(wanted: Wanted) -> Result<(Self, Vec<Grant>), Error> {
-        let Wanted { ruleset, ports, refusal } = wanted;
-        let mut kernel = Firewall::connect(ruleset)?;
+    pub(super) fn open(
+        mut kernel: Firewall,
+        (ports, refusal): (Vec<PortRange>, Refusal),
+    ) -> Result<(Self, Vec<Grant>), Error> {
         // Before the start, so that no change is missed.
         let watch = kernel.watch()?;
         let grants = match kernel.start()? {
@@ -156,10 +159,10 @@ impl Runner {
         // A sniffer that was taken over, or is new, cannot ask for more than the configuration allows.
         let limits = Limits::with_attempts(self.args.max_attempts);
         let most = usize::try_from(limits.leases.get()).unwrap_or(usize::MAX);
-        let mut time = seconds(lasts.min(admission.lasts));
-        if let Some(max) = admission.max {
-            time = time.min(since.after(seconds(max)).left());
-        }
+        let wanted = seconds(lasts.min(admission.lasts));
+        let longest = admission.max.map(|max| since.after(seconds(max)).left());
+        let time = longest.map_or(wanted, |longest| longest.min(wanted));
+        let engine = if time < seconds(lasts) { EngineView::EndsLater } else { EngineView::Ends };
         let ends = now.after(time);
         if time.is_zero() || (before.is_none() && self.admissions.len() >= most) {
             self.lose_admission(id, client);
@@ -168,7 +171,11 @@ impl Runner {
         let ports = admission.ports.ranges().to_vec();
         let name = door.name.as_bytes().to_vec();
         let longer = self.admissions.others(client, Some(id), ends);
-        match self.write_admission(client, &without(&ports, &longer), time) {
+        let has_max = admission.max.is_some();
+        let known = self.admissions.since(client, &ports);
+        let first = known.into_iter().chain(has_max.then_some(since)).min();
+        let stay = Stay { time, since: first.map(BootTime::since_boot) };
+        match self.write_admission(client, &without(&ports, &longer), stay) {
             Ok(()) => {
                 let effect = Effect::Admit { client, door: id, lasts: whole_seconds(time) };
                 self.admissions.set(Admission {
@@ -179,7 +186,8 @@ impl Runner {
                     ports,
                     since,
                     ends,
-                    has_engine: true,
+                    has_max,
+                    engine,
                 });
                 self.print(&effect);
             }
@@ -200,7 +208,7 @@ impl Runner {
         &mut self,
         client: IpAddr,
         ports: &[PortRange],
-        time: Duration,
+        stay: Stay,
     ) -> Result<(), String> {
         let Some(gate) = &mut self.gate else {
             return Err("there is no firewall; see the messages above".to_owned());
@@ -211,11 +219,11 @@ impl Runner {
         if ports.is_empty() {
             return Ok(());
         }
-        match gate.kernel.admit(client, ports, time) {
+        match gate.kernel.admit(client, ports, stay) {
             Err(error) if error.is_gone() => {
                 self.restore();
                 let Some(gate) = &mut self.gate else { return Err(error.to_string()) };
-                gate.kernel.admit(client, ports, time).map_err(|error| error.to_string())
+                gate.kernel.admit(client, ports, stay).map_err(|error| error.to_string())
             }
             result => result.map_err(|error| error.to_string()),
         }
@@ -239,6 +247,11 @@ impl Runner {
     pub(super) fn end_admissions(&mut self) {
         let now = BootTime::now();
         while let Some(admission) = self.admissions.take_ended(now) {
+            if admission.engine == EngineView::EndsLater
+                && let Some(door) = admission.door
+            {
+                self.lose_admission(door, admission.client);
+            }
             self.end_admission(&admission);
         }
     }
@@ -281,11 +294,11 @@ impl Runner {
             .admissions
             .iter()
             .filter(|one| fits(one))
-            .map(|one| (one.number, one.door, one.client))
+            .map(|one| (one.number, one.door_in_engine(), one.client))
             .collect();
         for &(number, door, client) in &found {
             let Some(admission) = self.admissions.remove(number) else { continue };
-            if let Some(door) = door.filter(|_| admission.has_engine) {
+            if let Some(door) = door {
                 self.lose_admission(door, client);
             }
             self.end_admission(&admission);
@@ -297,22 +310,31 @@ impl Runner {
     pub(super) fn take_grants(&mut self, grants: &[Grant]) {
         let now = BootTime::now();
         for grant in grants {
-            let found = self.doors.in_order().find(|(_, door)| opens(door, grant.ports));
+            let doors = || self.doors.in_order().filter(|(_, door)| opens(door, grant.ports));
+            // Only a door with a maximum has the time noted.
+            let is_likely = |door: &Door| max_of(door).is_some() == grant.since.is_some();
+            let found = doors().find(|(_, door)| is_likely(door)).or_else(|| doors().next());
             let Some((id, door)) = found else { continue };
-            let ends = now.after(grant.time_left);
+            let since = grant.since.map_or(now, BootTime::past);
             let mut ports = vec![grant.ports];
             let before = self.admissions.find(id, grant.client);
             ports.extend(before.into_iter().flat_map(|before| before.ports.clone()));
+            let since = before.map_or(since, |before| before.since.min(since));
+            let ends = now.after(grant.time_left);
             let ends = before.map_or(ends, |before| before.ends.max(ends));
+            // The maximum may have changed since.
+            let latest = max_of(door).map(|max| since.after(seconds(max)));
+            let ends = latest.map_or(ends, |latest| latest.min(ends));
             self.admissions.set(Admission {
                 number: 0,
                 door: Some(id),
                 door_name: door.name.as_bytes().to_vec(),
                 client: grant.client,
                 ports,
-                since: now,
+                since,
+                has_max: max_of(door).is_some(),
                 ends,
-                has_engine: false,
+                engine: EngineView::Unaware,
             });
         }
     }
@@ -321,6 +343,11 @@ impl Runner {
 fn opens(door: &Door, ports: PortRange) -> bool {
     let opened = door.admission.as_ref().map(|admission| &admission.ports);
     opened.is_some_and(|opened| without(&[ports], opened.ranges()).is_empty())
+}
+
+/// Returns how long a door lets a client in, however often it is opened.
+fn max_of(door: &Door) -> Option<Seconds> {
+    door.admission.as_ref().and_then(|admission| admission.max)
 }
 
 fn seconds(seconds: Seconds) -> Duration {

@@ -1,5 +1,6 @@
 //! Who is connected to ports of this machine, as `/proc/net/tcp` says.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use knock_engine::{Port, PortRange, Protocol};
@@ -7,17 +8,27 @@ use knock_engine::{Port, PortRange, Protocol};
 /// The state of a connection that is open, in the file.
 const ESTABLISHED: &str = "01";
 
-/// Returns the clients that are connected to some of these ports from other machines, each with its port.
-pub(super) fn clients(ports: &[PortRange]) -> Vec<(IpAddr, PortRange)> {
+/// Returns the clients that are connected to some of these ports from other machines, each with its port. `local`
+/// are the addresses of this one.
+pub(super) fn clients(ports: &[PortRange], local: &BTreeSet<IpAddr>) -> Vec<(IpAddr, PortRange)> {
     let mut clients = Vec::new();
     for file in ["/proc/net/tcp", "/proc/net/tcp6"] {
         // Without the file, nothing can be said.
         let text = std::fs::read_to_string(file).unwrap_or_default();
         clients.extend(text.lines().skip(1).filter_map(|line| connected(line, ports)));
     }
+    clients.retain(|(client, _)| !local.contains(client));
     clients.sort_unstable();
     clients.dedup();
     clients
+}
+
+/// Returns words for how many there are besides the first.
+pub(super) fn more_than_one(clients: &[(IpAddr, PortRange)]) -> String {
+    match clients.len() {
+        0 | 1 => String::new(),
+        count => format!(" and {} more", count.saturating_sub(1)),
+    }
 }
 
 /// Reads a line: the number, the local end, the other end, the state.
