@@ -56,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "hearing",
             "doors",
             "deadline decode event",
+            "named_ports",
             "effect",
             "filter transcript rules",
             "engine",

@@ -69,6 +69,21 @@ impl Mapped {
         self.position
     }
 
+    /// Returns the bytes of the whole file, for a walk that goes on from the position.
+    pub(super) fn file(&mut self) -> Result<&[u8], Shrunk> {
+        if self.position >= self.checked {
+            self.checked = self.position;
+            self.check_length()?;
+        }
+        Ok(&self.map)
+    }
+
+    /// Moves on to `position`. Bytes up to `known` were read a moment ago.
+    pub(super) fn jump(&mut self, position: usize, known: usize) {
+        self.position = position.clamp(self.position, self.map.len());
+        self.ready = self.ready.max(known.min(self.map.len())).max(self.position);
+    }
+
     fn make_ready(&mut self, needed: usize) -> Result<(), Shrunk> {
         let end = self.position.saturating_add(needed).min(self.map.len());
         while self.ready < end {
@@ -99,6 +114,28 @@ fn touch(bytes: &[u8]) {
         folded = folded.wrapping_add(line.first().copied().unwrap_or_default().into());
     }
     black_box(folded);
+}
+
+/// Has the processor fetch two lines of memory without waiting for them.
+#[inline]
+pub(super) fn prefetch(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(rest) = bytes.get(at..) {
+        prefetch_lines(rest);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[expect(unsafe_code, reason = "the instruction takes a pointer")]
+fn prefetch_lines(bytes: &[u8]) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    for at in [0, CACHE_LINE] {
+        // SAFETY: This instruction reads nothing that a program could see, and never faults.
+        unsafe { _mm_prefetch(bytes.as_ptr().wrapping_add(at).cast::<i8>(), _MM_HINT_T0) };
+    }
 }
 
 /// Ends the process with a message and status 3 when reading the map fails, because its file shrank

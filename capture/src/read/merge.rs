@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::IpAddr;
 
-use knock_engine::Timestamp;
+use knock_engine::{LinkType, Timestamp};
 
-use super::{Capture, CaptureError, Head};
+use super::{Capture, CaptureError, Head, Passed};
 
 /// Several captures as one, in order of time; packets of one time come in the order of the
 /// captures.
@@ -53,6 +53,26 @@ impl Merge {
         }
         let Reverse((_, index)) = self.next.peek()?;
         *self.heads.get(*index)?
+    }
+
+    /// Returns what the next packet is that may be wanted, as [`Capture::peek_wanted`] does. With several
+    /// captures, none are passed over: which packet comes next depends on all of their times.
+    #[inline]
+    pub fn peek_wanted(&mut self, is_unwanted: &impl Fn(LinkType, &[u8]) -> bool) -> Option<Head> {
+        if let ([capture], [0]) = (self.captures.as_mut_slice(), self.unknown.as_slice())
+            && let Err(error) = capture.pass_over(is_unwanted)
+        {
+            self.errors.push(error);
+        }
+        self.peek()
+    }
+
+    /// Returns what was passed over since the last call.
+    pub fn take_passed(&mut self) -> Passed {
+        match self.captures.as_mut_slice() {
+            [capture] => capture.take_passed(),
+            _ => Passed::default(),
+        }
     }
 
     /// Returns the bytes of the packet that [`Merge::peek`] returned; none before the first call.

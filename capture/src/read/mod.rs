@@ -12,6 +12,7 @@ mod mapped;
 mod merge;
 mod pcap;
 mod pcapng;
+mod skim;
 mod source;
 mod zstd;
 
@@ -30,10 +31,12 @@ use knock_engine::{LinkType, Timestamp};
 pub use error::{BlockFault, CaptureError, Compression, Fault, Format, Place};
 pub use looks::{Kind, Looks};
 pub use merge::Merge;
+pub use skim::Passed;
 
 use mapped::Mapped;
 use pcap::Pcap;
 use pcapng::PcapNg;
+use skim::Skim;
 use source::{Source, SourceError};
 
 use crate::scenario;
@@ -72,6 +75,9 @@ pub struct Capture {
     ended: bool,
     size: Option<u64>,
     live: bool,
+    skim: Skim,
+    /// What was passed over and not taken yet.
+    passed: Passed,
 }
 
 enum Reader {
@@ -159,7 +165,8 @@ impl Capture {
         match opened {
             Ok(reader) => {
                 let (record, packets, ended) = (None, 0, false);
-                Ok(Self { name, source, reader, record, packets, ended, size, live })
+                let (skim, passed) = (Skim::new(), Passed::default());
+                Ok(Self { name, source, reader, record, packets, ended, size, live, skim, passed })
             }
             Err(fault) => Err(CaptureError { capture: name, fault }),
         }
@@ -187,6 +194,52 @@ impl Capture {
         Ok(self.record.map(|record| Head { at: record.at, link: record.link, number }))
     }
 
+    /// Passes over packets for which `is_unwanted` returns true, up to one that may be wanted, which
+    /// [`Capture::peek`] then returns. Only of a file, never its first packet, and not where it would save
+    /// nothing. `is_unwanted` must always return the same for the same packet.
+    ///
+    /// # Errors
+    ///
+    /// If the file became shorter; the capture has ended then.
+    #[inline]
+    pub fn pass_over(
+        &mut self,
+        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+    ) -> Result<(), CaptureError> {
+        match self.record {
+            None if !self.ended && self.packets > 0 => self.skim(is_unwanted),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns what was passed over since the last call.
+    pub fn take_passed(&mut self) -> Passed {
+        std::mem::take(&mut self.passed)
+    }
+
+    fn skim(&mut self, is_unwanted: &impl Fn(LinkType, &[u8]) -> bool) -> Result<(), CaptureError> {
+        let place = self.source.place(self.packets);
+        let (bytes, position) = match self.source.file() {
+            None => return Ok(()),
+            Some(Ok(file)) => file,
+            Some(Err(error)) => {
+                self.ended = true;
+                return Err(CaptureError { capture: self.name.clone(), fault: error.at(place) });
+            }
+        };
+        let (to, passed) = match &self.reader {
+            Reader::Pcap(pcap) => self.skim.next(pcap, bytes, position, is_unwanted),
+            Reader::PcapNg(pcapng) => self.skim.next(pcapng, bytes, position, is_unwanted),
+        };
+        self.source.jump(to, self.skim.known());
+        self.packets = self.packets.saturating_add(passed.packets);
+        if let (Reader::PcapNg(pcapng), Some(last)) = (&mut self.reader, passed.last()) {
+            pcapng.passed(last);
+        }
+        self.passed.add(passed);
+        Ok(())
+    }
+
     /// Returns the bytes of the packet that [`Capture::peek`] returned; none before the first call.
     #[inline]
     #[must_use]
@@ -199,6 +252,7 @@ impl Capture {
     #[inline]
     pub fn advance(&mut self) {
         if let Some(record) = self.record.take() {
+            self.skim.read(record.at);
             self.source.consume(record.total);
             self.packets = self.packets.saturating_add(1);
         }

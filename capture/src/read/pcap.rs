@@ -6,6 +6,7 @@ use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 
 use super::error::{Fault, Format};
 use super::fields::{Fields, Order};
+use super::skim::{Step, Walk, is_near};
 use super::source::Source;
 use super::{PACKET_LENGTH_MAX, Record};
 
@@ -40,6 +41,18 @@ pub(super) struct Pcap {
     record_header: usize,
     lengths: Lengths,
     link: LinkType,
+}
+
+/// What the header of a record states.
+#[derive(Clone, Copy, Debug)]
+struct Stated {
+    at: Timestamp,
+    /// The time's fraction in nanoseconds, which can be more than a second.
+    fraction: i64,
+    /// The length in the file.
+    captured: u32,
+    /// The length on the wire.
+    wire: u32,
 }
 
 /// In which order a record states the length of the packet in the file and that on the wire.
@@ -106,37 +119,64 @@ impl Pcap {
         if window.is_empty() {
             return Ok(None);
         }
-        let Some((seconds, fraction, captured)) = self.fields(window) else {
+        let Some(stated) = self.stated(window) else {
             return Err(Fault::PacketCut { place, needed: header, had: window.len() });
         };
-        if captured > PACKET_LENGTH_MAX {
-            return Err(Fault::PacketTooLarge { place, claimed: captured });
+        if stated.captured > PACKET_LENGTH_MAX {
+            return Err(Fault::PacketTooLarge { place, claimed: stated.captured });
         }
-        let length = usize::try_from(captured).unwrap_or(usize::MAX);
+        let length = usize::try_from(stated.captured).unwrap_or(usize::MAX);
         let total = header.saturating_add(length);
         let window = source.window(total).map_err(|error| error.at(place))?;
         if window.len() < total {
             return Err(Fault::PacketCut { place, needed: total, had: window.len() });
         }
-        let nanos = i64::from(seconds)
-            .saturating_mul(NANOS_PER_SECOND)
-            .saturating_add(i64::from(fraction).saturating_mul(self.unit_nanos));
-        let at = Timestamp::from_nanos(nanos);
-        Ok(Some(Record { at, link: self.link, start: header, length, total }))
+        Ok(Some(Record { at: stated.at, link: self.link, start: header, length, total }))
     }
 
-    /// Returns seconds, fraction and length in the file, or `None` if the record's header is cut.
+    /// Returns what a record's header states, or `None` if it is cut.
     #[inline]
-    fn fields(&self, window: &[u8]) -> Option<(u32, u32, u32)> {
+    fn stated(&self, window: &[u8]) -> Option<Stated> {
         let mut fields = Fields::new(self.order, window.get(..self.record_header)?);
         let (seconds, fraction) = (fields.u32()?, fields.u32()?);
         let (first, second) = (fields.u32()?, fields.u32()?);
-        let captured = match self.lengths {
-            Lengths::FileFirst => first,
-            Lengths::WireFirst => second,
-            Lengths::Either => first.min(second),
+        let (captured, wire) = match self.lengths {
+            Lengths::FileFirst => (first, second),
+            Lengths::WireFirst => (second, first),
+            Lengths::Either => (first.min(second), first.max(second)),
         };
-        Some((seconds, fraction, captured))
+        let fraction = i64::from(fraction).saturating_mul(self.unit_nanos);
+        let nanos = i64::from(seconds).saturating_mul(NANOS_PER_SECOND).saturating_add(fraction);
+        Some(Stated { at: Timestamp::from_nanos(nanos), fraction, captured, wire })
+    }
+
+    #[inline]
+    fn step_of(&self, bytes: &[u8], at: usize, stated: &Stated) -> Option<Step> {
+        if stated.captured > PACKET_LENGTH_MAX {
+            return None;
+        }
+        let (start, length) = (self.record_header, usize::try_from(stated.captured).ok()?);
+        let total = start.saturating_add(length);
+        let is_whole = bytes.len().saturating_sub(at) >= total;
+        is_whole.then_some(Step { at: stated.at, link: self.link, start, length, total })
+    }
+}
+
+impl Walk for Pcap {
+    #[inline]
+    fn step(&self, bytes: &[u8], at: usize) -> Option<Step> {
+        let stated = self.stated(bytes.get(at..)?)?;
+        self.step_of(bytes, at, &stated)
+    }
+
+    fn guess(&self, bytes: &[u8], at: usize, near: Timestamp) -> Option<Step> {
+        let stated = self.stated(bytes.get(at..)?)?;
+        let is_likely = stated.fraction < NANOS_PER_SECOND
+            && stated.captured > 0
+            && stated.captured <= stated.wire
+            && stated.wire <= PACKET_LENGTH_MAX
+            && is_near(stated.at, near);
+        is_likely.then(|| self.step_of(bytes, at, &stated)).flatten()
     }
 }
 

@@ -16,6 +16,7 @@ use pcap_file::pcapng::blocks::{
 use super::error::{BlockFault, Fault, Format};
 use super::fields::{Fields, Order};
 use super::interface::Interface;
+use super::skim::{Step, Walk, is_near};
 use super::source::Source;
 use super::{ADDRESSES_MAX, BLOCK_LENGTH_MAX, INTERFACES_MAX, Record};
 
@@ -76,6 +77,11 @@ impl PcapNg {
     /// Returns the addresses that interfaces have named since the last call.
     pub(super) fn take_addresses(&mut self) -> Vec<IpAddr> {
         std::mem::take(&mut self.addresses)
+    }
+
+    /// Notes the time of a packet that was passed over.
+    pub(super) const fn passed(&mut self, at: Timestamp) {
+        self.last = at;
     }
 
     /// Finds the next packet, number `packets + 1`, and leaves its block to be consumed.
@@ -238,6 +244,35 @@ impl PcapNg {
             .interfaces
             .get(index)
             .ok_or(BlockFault::UnknownInterface { interface, described })?)
+    }
+}
+
+impl Walk for PcapNg {
+    /// Only enhanced packets are walked: anything else can change what follows, and is rare.
+    #[inline]
+    fn step(&self, bytes: &[u8], at: usize) -> Option<Step> {
+        let rest = bytes.get(at..)?;
+        let head = rest.first_chunk::<BLOCK_LENGTH_MIN>()?;
+        let &[t0, t1, t2, t3, ..] = head;
+        if self.order.u32([t0, t1, t2, t3]) != ENHANCED_PACKET_BLOCK {
+            return None;
+        }
+        let (_, total) = measure(self.order, head).ok()?;
+        let (body, after) = rest.get(HEAD..total)?.split_last_chunk::<4>()?;
+        let [_, _, _, _, length @ ..] = *head.first_chunk::<HEAD>()?;
+        if *after != length {
+            return None;
+        }
+        match self.enhanced_packet(Fields::new(self.order, body)).ok()? {
+            Meaning::Packet { at, link, start, length } => {
+                Some(Step { at, link, start, length, total })
+            }
+            Meaning::Nothing => None,
+        }
+    }
+
+    fn guess(&self, bytes: &[u8], at: usize, near: Timestamp) -> Option<Step> {
+        self.step(bytes, at).filter(|step| is_near(step.at, near))
     }
 }
 

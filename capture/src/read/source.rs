@@ -90,6 +90,21 @@ impl Source {
         }
     }
 
+    /// Returns all bytes of a file in memory, and the position; `None` for a stream.
+    pub(super) fn file(&mut self) -> Option<Result<(&[u8], usize), SourceError>> {
+        let Bytes::Mapped(mapped) = &mut self.bytes else { return None };
+        let position = mapped.position();
+        Some(mapped.file().map(|bytes| (bytes, position)).map_err(SourceError::Shrank))
+    }
+
+    /// Moves on to a position in a file in memory, of which the bytes up to `known` were read a moment ago.
+    pub(super) fn jump(&mut self, position: usize, known: usize) {
+        if let Bytes::Mapped(mapped) = &mut self.bytes {
+            mapped.jump(position, known);
+            self.offset = u64::try_from(mapped.position()).unwrap_or(u64::MAX);
+        }
+    }
+
     /// Returns where the next packet would be, if `packets` were before it.
     pub(super) fn place(&self, packets: u64) -> Place {
         let decompressed = match &self.bytes {

@@ -182,6 +182,7 @@ impl<'a> Step<'a> {
         match next {
             Next::Frame(link, frame, id) => Self::Frame(link, frame, id),
             Next::Addresses(listening) => Self::Addresses(listening),
+            Next::Time => Self::Time,
         }
     }
 }

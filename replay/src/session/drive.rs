@@ -119,6 +119,10 @@ impl<W: Watch> Replay<'_, W> {
     fn step(&mut self, at: Timestamp, next: Next<'_>) -> io::Result<Option<Undecodable>> {
         self.start.get_or_insert(at);
         match next {
+            Next::Time => {
+                self.comes(at, None);
+                self.handle(at, Event::DeadlineReached, None).map(|()| None)
+            }
             Next::Addresses(listening) => {
                 self.comes(at, None);
                 self.handle(at, Event::AddressesChanged(listening), None).map(|()| None)

@@ -30,6 +30,9 @@ pub(crate) fn play(
     let live = reader.is_live();
     let engine = rules.engine(doors, reader.listening(), limits);
     let doors = engine.doors().clone();
+    if rules == Rules::Knock {
+        reader.pass_over_others(&doors);
+    }
     let player = Player::new(engine, effects, used, live);
     thread::scope(|scope| {
         let printing = scope.spawn(move || printer.run(&doors, &to_print, &give_back));

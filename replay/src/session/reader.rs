@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use knock_compat::{Engine, Undecodable};
-use knock_engine::{Event, LinkType, Listening, Timestamp};
+use knock_engine::{Doors, Event, LinkType, Listening, NamedPorts, Timestamp};
 
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::progress::Progress;
@@ -17,6 +17,8 @@ pub(crate) struct Reader {
     addresses: Addresses,
     tally: Tally,
     progress: Option<Progress>,
+    /// The ports that matter, if packets to others may be passed over.
+    named: Option<NamedPorts>,
 }
 
 /// What was read, when all of it was.
@@ -35,13 +37,21 @@ pub(crate) enum Next<'a> {
     Addresses(Listening),
     /// A frame.
     Frame(LinkType, &'a [u8], PacketId),
+    /// Only the time, which is that of frames that were passed over.
+    Time,
 }
 
 impl Reader {
     /// Makes a reader of captures, with the local addresses, if any are given.
     pub(crate) fn at(local: &[IpAddr], ipv4_only: bool, captures: Merge) -> Self {
         let addresses = Addresses::of(local, ipv4_only);
-        Self { captures, addresses, tally: Tally::default(), progress: None }
+        Self { captures, addresses, tally: Tally::default(), progress: None, named: None }
+    }
+
+    /// Passes over packets to ports that none of the doors names, where that saves time. They are counted.
+    /// Only for the rules of knock, for which they change nothing.
+    pub(crate) fn pass_over_others(&mut self, doors: &Doors) {
+        self.named = NamedPorts::of(doors);
     }
 
     /// Returns the same with the progress that is shown.
@@ -79,6 +89,10 @@ impl Reader {
                     events.push((at, Event::AddressesChanged(listening)));
                     Ok(())
                 }
+                Next::Time => {
+                    events.push((at, Event::DeadlineReached));
+                    Ok(())
+                }
                 Next::Frame(link, frame, _) => {
                     is_frame = true;
                     match knock_compat::decode(engine, link, frame) {
@@ -108,7 +122,25 @@ impl Reader {
         &mut self,
         see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>,
     ) -> bool {
-        let Some(head) = self.captures.peek() else { return false };
+        let head = match &self.named {
+            Some(named) => {
+                let head = self
+                    .captures
+                    .peek_wanted(&|link, frame: &[u8]| named.is_elsewhere(link, frame));
+                let passed = self.captures.take_passed();
+                if let Some(latest) = passed.latest {
+                    self.tally.passed(&passed);
+                    // Where time goes back, the engine would not know how late it was.
+                    if head.is_none_or(|head| head.at < latest) {
+                        let _ = see(latest, Next::Time);
+                        return true;
+                    }
+                }
+                head
+            }
+            None => self.captures.peek(),
+        };
+        let Some(head) = head else { return false };
         if self.addresses.learn(self.captures.take_local_addresses()) {
             // There is nothing to decode in them.
             let _ = see(head.at, Next::Addresses(self.addresses.listening()));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use knock_capture::Passed;
 use knock_compat::{Reason, Undecodable};
 use knock_engine::address;
 use knock_engine::{Counts, Listening, Timestamp};
@@ -66,6 +67,15 @@ impl Tally {
             None => self.times = Some((at, at)),
             Some((_, latest)) if at < *latest => self.backwards = self.backwards.saturating_add(1),
             Some((_, latest)) => *latest = at,
+        }
+    }
+
+    /// Counts packets that were passed over, none of which was the first.
+    pub(crate) fn passed(&mut self, passed: &Passed) {
+        self.packets = self.packets.saturating_add(passed.packets);
+        self.backwards = self.backwards.saturating_add(passed.backwards);
+        if let (Some((_, latest)), Some(later)) = (&mut self.times, passed.latest) {
+            *latest = later.max(*latest);
         }
     }
 

@@ -28,6 +28,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(bytes_read <= length, "{bytes_read} bytes read of {length}");
         assert!(!whole || is_compressed(data) || bytes_read == length, "{bytes_read} of {length}");
     }
+    compare_passing_over(data);
     let in_pieces = Reading::new(stream(data, Pieces::Odd(length | 1)));
     compare(Reading::new(stream(data, Pieces::Whole)), in_pieces, str::to_owned);
     if !is_compressed(data) {
@@ -61,14 +62,18 @@ impl Reading {
 
     /// Moves on to the next packet, with its bytes.
     fn next(&mut self) -> Option<Head> {
-        let capture = self.capture.as_mut()?;
-        capture.advance();
-        match capture.peek() {
+        self.capture.as_mut()?.advance();
+        self.peek()
+    }
+
+    fn peek(&mut self) -> Option<Head> {
+        match self.capture.as_mut()?.peek() {
             Ok(head) => head,
             Err(error) => {
                 assert!(self.error.is_none(), "two errors: {error}, {:?}", self.error);
                 self.error = Some(error);
-                assert_eq!(capture.peek().expect("an error is returned once"), None);
+                let again = self.capture.as_mut()?.peek();
+                assert_eq!(again.expect("an error is returned once"), None);
                 None
             }
         }
@@ -108,6 +113,38 @@ fn compare(
         compare_addresses(&mut first, &mut second);
     }
     None
+}
+
+/// Reads a file plainly, and then passes over what has an odd first byte.
+fn compare_passing_over(data: &[u8]) {
+    let is_unwanted = |frame: &[u8]| frame.first().is_some_and(|byte| byte & 1 == 1);
+    let mut plain = Reading::new(file(data));
+    let mut heads = Vec::new();
+    while let Some(head) = plain.next() {
+        heads.push((head, is_unwanted(plain.frame())));
+        if head.number == PACKETS_MAX {
+            return;
+        }
+    }
+    let mut passing = Reading::new(file(data));
+    let mut next = 0;
+    loop {
+        if let Some(capture) = &mut passing.capture {
+            capture.advance();
+            capture
+                .pass_over(&|_, frame: &[u8]| is_unwanted(frame))
+                .expect("the file stays as it is");
+        }
+        let head = passing.peek();
+        let upto = head.map_or(heads.len(), |head| usize::try_from(head.number).unwrap() - 1);
+        assert!(heads[next..upto].iter().all(|(_, is_unwanted)| *is_unwanted));
+        let passed = passing.capture.as_mut().map(Capture::take_passed).unwrap_or_default();
+        assert_eq!(passed.packets, u64::try_from(upto - next).unwrap());
+        let Some(head) = head else { break };
+        assert_eq!(head, heads[upto].0);
+        next = upto + 1;
+    }
+    assert_eq!(passing.error.as_ref().map(text), plain.error.as_ref().map(text));
 }
 
 /// Returns the text of an error, without the kind of something that is not a capture: that depends on the

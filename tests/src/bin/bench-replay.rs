@@ -39,6 +39,9 @@ const CONF: &str = "\
 const FILTER: &str = "(ip and dst host 10.0.0.1 and (tcp dst port 7000 or 8000 or 9000) and \
                       tcp[13] & 2 != 0) or (ip6 and dst host 2001:db8::1 and \
                       (tcp dst port 7000 or 8000 or 9000) and ip6[53] & 2 != 0)";
+/// The same for IPv4 only, which is less work for tcpdump.
+const FILTER_OF_IPV4: &str = "ip and dst host 10.0.0.1 and (tcp dst port 7000 or 8000 or 9000) and \
+                              tcp[13] & 2 != 0";
 const MIXED: u32 = 1_500_000;
 
 fn main() {
@@ -65,10 +68,14 @@ impl Bench {
         let capture = self.capture("mixed-from-hosts.pcap", MIXED, mixed_traffic);
         let size = fs::metadata(&capture).unwrap().len() as f64 / 1e9;
         println!("\nmixed traffic: {MIXED} packets, {size:.2} GB, from a warm page cache");
-        let ours = self.replay(&capture);
-        let mut theirs = Command::new("tcpdump");
-        theirs.arg("-nr").arg(&capture).arg(FILTER);
-        self.compare(ours, "tcpdump -nr FILE FILTER", theirs, 0.5);
+        for (name, filter) in [
+            ("tcpdump -nr FILE FILTER", FILTER),
+            ("tcpdump -nr FILE FILTER, for IPv4 only", FILTER_OF_IPV4),
+        ] {
+            let mut theirs = Command::new("tcpdump");
+            theirs.arg("-nr").arg(&capture).arg(filter);
+            self.compare(self.replay(&capture), name, theirs, 0.38);
+        }
     }
 
     fn first_knocks(&self) {

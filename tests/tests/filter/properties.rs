@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use knock_engine::filter::{Framing, Width};
-use knock_engine::{Doors, Listening};
+use knock_engine::{Door, Doors, LinkType, Listening, NamedPorts, decode};
 use knock_tests::boundary;
 use knock_tests::generators::frames::{Frame, Kind, LinkKind, Wild, wild};
 use proptest::prelude::*;
@@ -34,6 +34,24 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_frame_elsewhere_is_a_packet_that_no_door_admits(wild in wild()) {
+        let doors = boundary::doors(&wild.setting.doors);
+        let Some(named) = NamedPorts::of(&doors) else { return Ok(()) };
+        let link = LinkType::from_number(wild.link.dlt());
+        for frame in &wild.frames {
+            let packet = decode(link, &frame.bytes);
+            let is_named = |knock| {
+                let names = |door: &Door| door.sequence().is_some_and(|it| it.knocks().contains(&knock));
+                doors.in_order().any(|(_, door)| names(door))
+            };
+            let is_other = packet.is_ok_and(|packet| !is_named(packet.knock()));
+            prop_assert_eq!(named.is_elsewhere(link, &frame.bytes), is_other);
+            let is_admitted = packet.is_ok_and(|it| doors.admit(&Listening::everywhere(), &it));
+            prop_assert!(!(is_other && is_admitted));
         }
     }
 

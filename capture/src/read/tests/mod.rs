@@ -11,6 +11,7 @@ mod compressed;
 mod damaged;
 mod forge;
 mod merge;
+mod pass_over;
 mod pcap;
 mod pcapng;
 mod streams;
@@ -66,6 +67,7 @@ fn read(bytes: &[u8]) -> Seen {
     assert_eq!(streamed.packets, mapped.packets);
     assert_eq!(streamed.addresses, mapped.addresses);
     assert_eq!(streamed.error(), mapped.error().replace(&path, "test"));
+    pass_over::check(file.path(), &mapped);
     streamed
 }
 

@@ -145,6 +145,7 @@ impl Comparing<'_> {
         let mut place = At::BeforePackets;
         each(reader, |at, next| {
             let happening = match next {
+                Next::Time => Happening::Time,
                 Next::Addresses(listening) => Happening::Addresses(listening),
                 Next::Frame(link, frame, packet) => {
                     self.packets = self.packets.saturating_add(1);

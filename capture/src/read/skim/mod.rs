@@ -1,0 +1,249 @@
+//! Passing over the packets of a file that nobody wants.
+//!
+//! A record says where the next one begins, so a reader that goes from one to the next waits for memory at
+//! each of them. Here one thread walks many places of a file in turn, and their waits overlap. The places
+//! are guessed: records in a row that look like records. A guess counts only once the walk from the place
+//! before has ended exactly there; whatever is walked from a wrong one is forgotten.
+//!
+//! What cannot be walked, such as a damaged record, is left to the reader that goes from one to the next.
+
+mod lane;
+
+use std::collections::VecDeque;
+
+use knock_engine::{LinkType, Timestamp};
+
+use lane::{Lane, Outcome};
+
+/// How much of a file is walked at a time, in bytes. It bounds how many packets are held, because a record has
+/// at least 16 bytes.
+const WINDOW: usize = 8 << 20;
+/// At how many places of a window.
+const LANES: usize = 16;
+/// How many records in a row make a place.
+const IN_A_ROW: usize = 6;
+/// Where more than one packet in so many is wanted, a window is read plainly: walking has saved nothing.
+const WORTHWHILE: u64 = 4;
+
+/// A packet in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) at: Timestamp,
+    pub(super) link: LinkType,
+    /// Where its bytes begin, from its record.
+    pub(super) start: usize,
+    /// How many bytes it has.
+    pub(super) length: usize,
+    /// How many bytes its record has, at least one.
+    pub(super) total: usize,
+}
+
+/// A format whose records can be walked from any place.
+pub(super) trait Walk {
+    /// Returns the packet whose record begins at `at`; `None` if something else is there, or if it is cut.
+    fn step(&self, bytes: &[u8], at: usize) -> Option<Step>;
+
+    /// Returns the same for a place that may be no record, if it looks like one from about this time.
+    fn guess(&self, bytes: &[u8], at: usize, near: Timestamp) -> Option<Step>;
+}
+
+/// How far from other packets a guessed one may be in time, in nanoseconds: a month.
+const NEAR: u64 = 30 * 24 * 3600 * 1_000_000_000;
+
+/// Returns whether two times may belong to the same capture.
+pub(super) fn is_near(one: Timestamp, other: Timestamp) -> bool {
+    one.as_nanos().abs_diff(other.as_nanos()) < NEAR
+}
+
+/// Packets that were passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// How many.
+    pub packets: u64,
+    /// How many have a time before that of an earlier packet of the capture.
+    pub backwards: u64,
+    /// The latest time of these and of all packets before them.
+    pub latest: Option<Timestamp>,
+    /// The time of the last one.
+    last: Option<Timestamp>,
+}
+
+impl Passed {
+    /// Returns the time of the last one.
+    pub(super) const fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// Adds what was passed over after these.
+    pub(super) fn add(&mut self, after: Self) {
+        self.packets = self.packets.saturating_add(after.packets);
+        self.backwards = self.backwards.saturating_add(after.backwards);
+        self.latest = self.latest.max(after.latest);
+        self.last = after.last.or(self.last);
+    }
+}
+
+/// A packet that is wanted, and what was passed over since the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Found {
+    /// Where its record begins.
+    at: usize,
+    before: Passed,
+}
+
+/// What is known of the packets after a place in a file.
+#[derive(Debug)]
+pub(super) struct Skim {
+    /// How much is walked at a time, in bytes.
+    window: usize,
+    found: VecDeque<Found>,
+    /// What was passed over after the last of them.
+    rest: Passed,
+    /// Up to where everything is known.
+    known: usize,
+    /// Up to where everything is read plainly.
+    plain: usize,
+    /// The latest time of all packets up to there.
+    latest: Option<Timestamp>,
+}
+
+impl Skim {
+    /// Knows nothing yet.
+    pub(super) fn new() -> Self {
+        Self::with_window(WINDOW)
+    }
+
+    /// Returns the same with a window of this size, at least one byte.
+    pub(super) fn with_window(window: usize) -> Self {
+        Self {
+            window,
+            found: VecDeque::new(),
+            rest: Passed::default(),
+            known: 0,
+            plain: 0,
+            latest: None,
+        }
+    }
+
+    /// Notes the time of a packet that was read.
+    #[inline]
+    pub(super) fn read(&mut self, at: Timestamp) {
+        self.latest = self.latest.max(Some(at));
+    }
+
+    /// Returns up to where everything is known: bytes before are in the cache of the processor, mostly.
+    pub(super) const fn known(&self) -> usize {
+        self.known
+    }
+
+    /// Returns where reading goes on, from a position in the file, and what is passed over before. What is
+    /// there is wanted, or must be read plainly.
+    pub(super) fn next(
+        &mut self,
+        walk: &impl Walk,
+        bytes: &[u8],
+        position: usize,
+        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+    ) -> (usize, Passed) {
+        let (mut position, mut passed) = (position, Passed::default());
+        loop {
+            if let Some(Found { at, before }) = self.found.pop_front() {
+                passed.add(before);
+                return (at, passed);
+            }
+            passed.add(std::mem::take(&mut self.rest));
+            position = position.max(self.known);
+            if position < self.plain || position >= bytes.len() {
+                return (position, passed);
+            }
+            self.walk(walk, bytes, position, is_unwanted);
+            if self.known == position {
+                return (position, passed);
+            }
+        }
+    }
+
+    /// Walks the next window, which begins at a record.
+    fn walk(
+        &mut self,
+        walk: &impl Walk,
+        bytes: &[u8],
+        begin: usize,
+        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+    ) {
+        let end = begin.saturating_add(self.window).min(bytes.len());
+        self.known = begin;
+        let Some(first) = walk.step(bytes, begin) else {
+            self.plain = end;
+            return;
+        };
+        let near = self.latest.unwrap_or(first.at);
+        let mut lanes = lanes(walk, bytes, begin..end, near);
+        lane::walk_in_turn(&mut lanes, walk, bytes, is_unwanted);
+        let mut packets = 0_u64;
+        for mut lane in lanes {
+            // The walk before has not ended here: this is no record.
+            if lane.begin() != self.known {
+                self.plain = end;
+                break;
+            }
+            if lane.began_before(self.latest) {
+                // Its times go back, if not in themselves: only now it is known how many.
+                lane = lane.again(self.latest);
+                lane.walk(walk, bytes, is_unwanted);
+            }
+            packets = packets.saturating_add(lane.packets());
+            let Outcome { found, rest, latest, end: reached, is_whole } = lane.finish();
+            for mut one in found {
+                one.before = self.with_rest(one.before);
+                self.found.push_back(one);
+            }
+            self.rest = self.with_rest(rest);
+            self.latest = self.latest.max(latest);
+            self.known = reached;
+            if !is_whole {
+                self.plain = end;
+                break;
+            }
+        }
+        let wanted = u64::try_from(self.found.len()).unwrap_or(u64::MAX);
+        if wanted.saturating_mul(WORTHWHILE) > packets {
+            self.plain = self.known.saturating_add(self.window);
+        }
+    }
+
+    /// Returns what was passed over with the rest before it, which is then taken.
+    fn with_rest(&mut self, after: Passed) -> Passed {
+        let mut all = std::mem::take(&mut self.rest);
+        all.add(after);
+        all
+    }
+}
+
+/// Returns the places to walk from, the first of which is the window's beginning.
+fn lanes(
+    walk: &impl Walk,
+    bytes: &[u8],
+    window: std::ops::Range<usize>,
+    near: Timestamp,
+) -> Vec<Lane> {
+    let span = window.len().div_ceil(LANES);
+    let mut begins = vec![window.start];
+    for number in 1..LANES {
+        let from = window.start.saturating_add(span.saturating_mul(number));
+        let until = from.saturating_add(span).min(window.end);
+        begins.extend((from..until).find(|&at| is_a_place(walk, bytes, at, near)));
+    }
+    let ends = begins.iter().skip(1).copied().chain([window.end]).collect::<Vec<_>>();
+    begins.into_iter().zip(ends).map(|(begin, end)| Lane::new(begin, end)).collect()
+}
+
+/// Returns whether records in a row seem to begin here.
+fn is_a_place(walk: &impl Walk, bytes: &[u8], at: usize, near: Timestamp) -> bool {
+    let mut next = at;
+    (0..IN_A_ROW).all(|_| {
+        let step = walk.guess(bytes, next, near);
+        next = next.saturating_add(step.map_or(0, |step| step.total));
+        step.is_some() || (next == bytes.len() && next > at)
+    })
+}

@@ -1,0 +1,55 @@
+//! The ports that doors name: a packet to any other is no knock.
+
+use crate::decode::{LinkType, decode};
+use crate::door::DoorSequence;
+use crate::doors::Doors;
+use crate::packet::{Packet, Protocol};
+use crate::ports::PortSet;
+
+/// The ports that doors name in their sequences, whatever else the doors ask of a packet.
+#[derive(Clone, Debug)]
+pub struct NamedPorts {
+    tcp: PortSet,
+    udp: PortSet,
+}
+
+impl NamedPorts {
+    /// Returns the ports that these doors name; `None` if that changes when a door opens, because one has
+    /// one-time sequences.
+    #[must_use]
+    pub fn of(doors: &Doors) -> Option<Self> {
+        let mut named = Self { tcp: PortSet::new(), udp: PortSet::new() };
+        for (_, door) in doors.in_order() {
+            let DoorSequence::Fixed(sequence) = &door.sequence else { return None };
+            for knock in sequence.knocks() {
+                named.set_mut(knock.protocol).insert(knock.port.0);
+            }
+        }
+        Some(named)
+    }
+
+    /// Returns whether a frame is a packet with a port that no door names. For the rules of knock, nothing
+    /// happens then: a driver that passes over such frames only has to tell the engine the time.
+    #[inline]
+    #[must_use]
+    pub fn is_elsewhere(&self, link: LinkType, frame: &[u8]) -> bool {
+        decode(link, frame).is_ok_and(|packet| !self.names(&packet))
+    }
+
+    #[inline]
+    fn names(&self, packet: &Packet) -> bool {
+        let knock = packet.knock();
+        let set = match knock.protocol {
+            Protocol::Tcp => &self.tcp,
+            Protocol::Udp => &self.udp,
+        };
+        set.contains(knock.port.0)
+    }
+
+    const fn set_mut(&mut self, protocol: Protocol) -> &mut PortSet {
+        match protocol {
+            Protocol::Tcp => &mut self.tcp,
+            Protocol::Udp => &mut self.udp,
+        }
+    }
+}
