@@ -4,7 +4,8 @@ use knock_config::options::Format;
 
 use super::explaining::Explaining;
 use super::json::VERSION;
-use super::text::{Grouped, KeptLimits, Live};
+use super::kept::KeptLimits;
+use super::text::{Grouped, Live};
 use super::{Explainer, Explanation, Whom, Words};
 use crate::args::ExplainArgs;
 use crate::output::json::Json;
