@@ -365,6 +365,34 @@ fn without_javascript_the_page_says_the_same_of_who_got_in_and_who_did_not() {
 }
 
 #[test]
+fn on_paper_no_name_is_under_a_mark_and_nothing_is_off_the_side() {
+    let test = "on_paper_no_name_is_under_a_mark_and_nothing_is_off_the_side";
+    let Some(mut chromium) = browser(test) else { return };
+    let page = CaseRunner::with(CONFIG, THREE);
+    for screen in [1280, 480] {
+        chromium.look(screen, 900, "light");
+        chromium.open(&page.page(), "");
+        chromium.value("dispatchEvent(new Event('beforeprint'))");
+        chromium.call("Emulation.setEmulatedMedia", &json!({ "media": "print" }));
+        // As wide as a page of A4 without its margins.
+        let size = json!({ "width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        chromium.call("Emulation.setDeviceMetricsOverride", &size);
+        chromium.value("dispatchEvent(new Event('beforeprint'))");
+        let bad = "[...document.querySelectorAll('.row')].map((row) => { \
+             const name = row.querySelector('.label').getBoundingClientRect(); \
+             const lane = row.querySelector('.lane').getBoundingClientRect(); \
+             return [name.right, lane.left, lane.right, row.getBoundingClientRect().height]; }) \
+             .filter(([name, left, right, height]) => name > left + 1 || right > 718 || height < 34)";
+        assert_eq!(chromium.value(bad), json!([]), "{screen}");
+        assert_eq!(chromium.count(FIRST_ROW), 6);
+        chromium.value("dispatchEvent(new Event('afterprint'))");
+        chromium.picture(&format!("paper-{screen}"));
+        chromium.call("Emulation.setEmulatedMedia", &json!({ "media": "" }));
+    }
+    assert_eq!(chromium.complaints, [""; 0]);
+}
+
+#[test]
 fn a_cause_leads_to_the_clients_that_failed_of_it() {
     let Some(mut chromium) = browser("a_cause_leads_to_the_clients_that_failed_of_it") else {
         return;

@@ -34,7 +34,7 @@ function drawConfig() {
   const more = leftOut > 0 ? ` ${counted(leftOut, "more line")} not shown.` : "";
   byId("config-note").textContent = counts.size === 0
     ? `No line of ${DATA.config.name} decided anything.${more}`
-    : `${DATA.config.name}: a line that decided something has the number of events before it; press it to see only those.${more}`;
+    : `${DATA.config.name}: before a line that decided something is the number of events in the timeline that it decided; press it to see only those.${more}`;
 }
 
 function lineRow(number_, text, count, most) {

@@ -136,8 +136,13 @@ window.addEventListener("hashchange", start);
 window.addEventListener("resize", drawTimeline);
 window.addEventListener("beforeprint", () => {
   const most = 200;
+  paper.isDrawn = true;
+  drawTimeline();
   list.style.height = "auto";
   drawRows(most);
   rows.style.height = `${timeline.tops[Math.min(most, timeline.items.length)]}px`;
 });
-window.addEventListener("afterprint", drawTimeline);
+window.addEventListener("afterprint", () => {
+  paper.isDrawn = false;
+  drawTimeline();
+});

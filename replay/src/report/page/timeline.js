@@ -2,7 +2,14 @@
 
 const list = byId("list");
 const rows = byId("rows");
-const narrow = window.matchMedia("(max-width: 760px)");
+const narrow = window.matchMedia("screen and (max-width: 760px)");
+
+/** Whether it is drawn for paper, which has a width of its own, whatever the screen has. */
+const paper = { isDrawn: false, width: 660 };
+
+function isNarrow() {
+  return narrow.matches && !paper.isDrawn;
+}
 
 /** What is drawn now. */
 const timeline = { items: [], groups: [], pairs: [], tops: [0], active: null, lanes: new WeakMap() };
@@ -11,7 +18,7 @@ const HAS_LONG_ADDRESSES = PAIRS.some((pair) => pair.client.length > 20);
 
 /** How wide the names of rows are: addresses of IPv6 can be long, and doors have names, too. */
 function labelWidth() {
-  if (narrow.matches) {
+  if (isNarrow()) {
     return 0;
   }
   const client = namesClient() && HAS_LONG_ADDRESSES ? 130 : 0;
@@ -29,17 +36,18 @@ function namesClient() {
 
 function heightOf(one) {
   if (one.group) {
-    return narrow.matches ? 74 : 44;
+    return isNarrow() ? 74 : 44;
   }
-  return narrow.matches ? 58 : 34;
+  return isNarrow() ? 58 : 34;
 }
 
 function laneHeight(one) {
-  return heightOf(one) - (narrow.matches ? (one.group ? 40 : 24) : 1);
+  return heightOf(one) - (isNarrow() ? (one.group ? 40 : 24) : 1);
 }
 
 function laneWidth() {
-  return Math.max(120, list.clientWidth - labelWidth() - 8);
+  const width = paper.isDrawn ? paper.width : list.clientWidth - 8;
+  return Math.max(120, width - labelWidth());
 }
 
 /** Lays out the rows again if something changed, and draws them. */
