@@ -1,6 +1,7 @@
 //! What a `knockd.conf` says, and where.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::directives::Directive;
 use crate::lex::{Piece, Span};
@@ -17,6 +18,8 @@ pub struct Config {
     pub options: Options,
     /// The other sections, in the order of the file: at most [`knock_engine::Doors::MAX`].
     pub doors: Vec<DoorConfig>,
+    /// The files that it includes; none if it is only a text.
+    pub included: Vec<PathBuf>,
 }
 
 /// A value, and where the configuration gives it.

@@ -7,6 +7,7 @@ mod wording;
 
 pub mod lex;
 mod names;
+mod pattern;
 mod suggest;
 mod typography;
 
@@ -32,10 +33,11 @@ pub use diagnostics::{Diagnostic, Diagnostics, Fault, LineFault, OptionFault, Va
 pub use directives::{Directive, Reload, Section};
 pub use lex::Span;
 pub use load::{
-    Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Refusal, Setup, ThisHost, Unreadable, Waits,
-    doors, help_for_distrust, marks, path_of, read_configuration, read_one_time,
+    Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Parts, Refusal, Setup, ThisHost, Unreadable,
+    Waits, doors, help_for_distrust, marks, path_of, read_configuration, read_one_time,
 };
 pub use names::{FileName, InterfaceName, TableName, UserName};
+pub use pattern::matches;
 pub use read::one_time::parse as parse_one_time;
 pub use read::{Parsed, open_ports, parse, parse_options};
 pub use suggest::nearest;

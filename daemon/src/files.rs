@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use knock_config::text::shown;
 use knock_config::{Config, help_for_distrust, path_of};
@@ -55,7 +55,8 @@ pub(crate) fn check(args: &Args, config: &Config) -> Result<(), String> {
 /// Returns the files that the daemon reads.
 pub(crate) fn read_by<'a>(args: &'a Args, config: &'a Config) -> impl Iterator<Item = &'a Path> {
     let sequences = config.doors.iter().filter_map(|door| door.one_time_file());
-    iter::once(&*args.config).chain(sequences.map(path_of))
+    let included = config.included.iter().map(PathBuf::as_path);
+    iter::once(&*args.config).chain(included).chain(sequences.map(path_of))
 }
 
 fn message(what: &str, path: &Path, why: &Distrust) -> String {

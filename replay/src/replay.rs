@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     if let Some(file) = args.expect.as_ref().filter(|_| args.bless) {
         let read = input.captures().map(PathBuf::as_path).chain([input.config.as_path()]);
         let read = read.chain(args.assert.iter().map(PathBuf::as_path));
-        let read = read.chain(config.places.one_time_files());
+        let read = read.chain(config.places.files());
         refuse_overwriting("--bless", file, read, streams)?;
     }
     let replay = Replay { rules, config, reader, bar };

@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "text wording",
-            "lex suggest typography",
+            "lex pattern suggest typography",
             "names directives",
             "config warnings",
             "diagnostics",

@@ -266,7 +266,7 @@ fn unprintable(character: char, is_name: bool) -> Wording {
 
 /// Returns what to do instead of a directive that other programs for port knocking know.
 fn foreign_help(name: &str) -> Option<&'static str> {
-    const KNOWN: [(&str, &str); 8] = [
+    const KNOWN: [(&str, &str); 7] = [
         ("ipset", "write a `start_command` such as `/usr/sbin/ipset add SET %IP%`"),
         (
             "key",
@@ -276,9 +276,8 @@ fn foreign_help(name: &str) -> Option<&'static str> {
             "hmac_key",
             "knocks have no keys; with `one_time_sequences`, a knock that was seen opens nothing",
         ),
-        ("include", "write the doors of all files into one"),
-        ("include_dir", "write the doors of all files into one"),
-        ("includedir", "write the doors of all files into one"),
+        ("include_dir", "write `Include = DIR/*.conf`"),
+        ("includedir", "write `Include = DIR/*.conf`"),
         (
             "sequence_file",
             "write the `sequence` here, or name a file of sequences for one use each in \

@@ -36,6 +36,23 @@ directives! {
         manual: "Log to `syslog`(3), as facility `daemon` with priority `notice`. This directive \
                  has no value. Default: no.",
     };
+    /// `Include`, which knockd 0.8 does not know.
+    Include = Row {
+        names: &["include"],
+        section: Section::Anywhere,
+        value: Value::FileName,
+        absent: Absent::Means("to read no other file"),
+        again: Again::AddsUp,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Include` = FILE|DIR/PATTERN",
+        manual: "Read the lines of another file here, in any section or before the first. In the last part of the \
+                 path, `*` means any characters and `?` any single one: `/etc/knockd.d/*.conf` means all files \
+                 there with such names, in the order of their bytes, but for those that begin with a dot; there may \
+                 be none. A relative path is one in the folder of the file with this line. After a file with \
+                 sections, the next line must begin a section. Files can include others, 8 deep, and 256 in all; \
+                 together they have at most 1 MiB. Unknown to `knockd` 0.8.",
+    };
     /// `LogFile`.
     LogFile = Row {
         names: &["logfile"],

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::files::Waits;
 use super::host::Host;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Source};
 use crate::lint::{self, Checked, Circumstances};
 use crate::read::Parsed;
-use crate::text::Excerpt;
+use crate::text::{Excerpt, shown};
 use crate::warnings::Warning;
 use knock_engine::OneTimeSequences;
 
@@ -46,6 +46,14 @@ impl Check<'_> {
         }
         parsed.diagnostics.sort();
         parsed
+    }
+
+    /// Returns what is found about an included file as a whole.
+    pub(super) fn included(&self, path: &Path) -> Option<Source> {
+        let mut diagnostics = Diagnostics::new(self.circumstances.levels.clone());
+        advise_of_mode(self.host?, path, &mut diagnostics);
+        let is_sound = diagnostics.kept().is_empty();
+        (!is_sound).then(|| Source::new(shown(path), Vec::new(), &diagnostics))
     }
 
     /// Reads the text of a file of one-time sequences.

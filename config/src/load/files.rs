@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::parts::Parts;
 use crate::diagnostics::Finding;
 use crate::lex::Span;
 use crate::names::FileName;
@@ -28,8 +29,10 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The texts of a configuration and of the files it names, as they were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
-    /// The text of the configuration.
+    /// The text of the configuration, with that of included files in its place.
     pub configuration: Vec<u8>,
+    /// Which file each line of it is from.
+    pub parts: Parts,
     /// The texts of the sequence files, each under the name that the configuration gives it.
     pub one_time: BTreeMap<FileName, Vec<u8>>,
 }

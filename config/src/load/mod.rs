@@ -3,7 +3,9 @@
 mod check;
 mod files;
 mod host;
+mod include;
 pub mod marks;
+mod parts;
 mod setup;
 
 pub(crate) use check::Check;
@@ -12,4 +14,5 @@ pub use files::{
     read_configuration, read_one_time,
 };
 pub use host::{Host, ThisHost};
+pub use parts::Parts;
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::check::Check;
 use super::files::{Files, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time};
 use super::host::Host;
+use super::include::Expanded;
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
 use crate::names::FileName;
@@ -69,7 +70,10 @@ impl Setup {
         refuse: impl FnOnce(&[u8]) -> Option<Refusal>,
     ) -> Self {
         match read_configuration(path, modes, waits, refuse) {
-            Ok(text) => Self::new(path, text, |_| true, read_named(modes), None),
+            Ok(text) => {
+                let text = Expanded::new(path, text, modes);
+                Self::new(path, text, |_| true, read_named(modes), None)
+            }
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -79,7 +83,10 @@ impl Setup {
     #[must_use]
     pub fn load_for(path: &Path, wanted: impl Fn(&DoorName) -> bool) -> Self {
         match read_configuration(path, Modes::Any, Waits::Forever, |_| None) {
-            Ok(text) => Self::new(path, text, wanted, read_named(Modes::Any), None),
+            Ok(text) => {
+                let text = Expanded::new(path, text, Modes::Any);
+                Self::new(path, text, wanted, read_named(Modes::Any), None)
+            }
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -92,7 +99,10 @@ impl Setup {
     ) -> Self {
         let modes = with.host.map_or(Modes::Any, Host::modes);
         match read_configuration(path, modes, with.waits, refuse) {
-            Ok(text) => Self::new(path, text, |_| true, read_named(modes), Some(with)),
+            Ok(text) => {
+                let text = Expanded::new(path, text, modes);
+                Self::new(path, text, |_| true, read_named(modes), Some(with))
+            }
             Err(cause) => Self::unreadable(path, &cause),
         }
     }
@@ -109,32 +119,42 @@ impl Setup {
     /// sequence file that is named and not among `files` is an error.
     #[must_use]
     pub fn parse(name: &Path, files: Files) -> Self {
-        let Files { configuration, one_time } = files;
+        let Files { configuration, parts, one_time } = files;
         let read = |name: &FileName| one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles);
-        Self::new(name, configuration, |_| true, read, None)
+        let text = Expanded { text: configuration, parts, findings: Vec::new() };
+        Self::new(name, text, |_| true, read, None)
     }
 
     fn new(
         name: &Path,
-        configuration: Vec<u8>,
+        configuration: Expanded,
         wanted: impl Fn(&DoorName) -> bool,
         read: impl FnMut(&FileName) -> Result<Vec<u8>, Unreadable>,
         check: Option<&Check<'_>>,
     ) -> Self {
+        let Expanded { text: configuration, parts, findings } = configuration;
         let parsed = match check {
             Some(check) => check.configuration(name, &configuration),
             None => read::parse(&configuration),
         };
-        let source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
+        let mut source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
+        source.findings.extend(findings);
         let mut one_time = OneTimeFiles::new(read, source, check);
-        let config =
-            parsed.config.map(|config| one_time.give_sequences(config, &configuration, wanted));
+        let included = parts.files().map(Path::to_owned).collect();
+        let config = parsed.config.map(|config| {
+            let config = Config { included, ..config };
+            one_time.give_sequences(config, &configuration, wanted)
+        });
         let OneTimeFiles { read: _, check: _, sources, files, bytes: _ } = one_time;
+        let mut sources = sources.into_iter();
+        let main = sources.next().map(|main| parts.split(main)).unwrap_or_default();
+        let of_parts = parts.files().filter_map(|path| check?.included(path));
+        let sources: Vec<Source> = main.into_iter().chain(of_parts).chain(sources).collect();
         let errors = sources.iter().any(|source| source.errors() > 0);
         let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
         Self {
             config: config.filter(|_| !errors),
-            files: Files { configuration, one_time },
+            files: Files { configuration, parts, one_time },
             outcome: Outcome::Read(sources),
         }
     }

@@ -38,8 +38,8 @@ impl Entry<'_> {
     ) {
         self.warn_of_quotes(found);
         match self.directive {
-            // It has no value.
-            Directive::UseSyslog => {}
+            // It has no value. What the other names was read before, or that is an error already.
+            Directive::UseSyslog | Directive::Include => {}
             Directive::LogFile => options.log_file = self.file_name(found),
             Directive::PidFile => options.pid_file = self.file_name(found),
             Directive::Interface => {

@@ -11,7 +11,7 @@ mod section;
 mod value;
 
 pub use ports::parse as open_ports;
-pub(crate) use reader::{ReadText, read};
+pub(crate) use reader::{ReadText, included, read};
 pub(crate) use section::Gaps;
 
 use crate::config::{Config, Options};

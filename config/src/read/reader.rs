@@ -173,6 +173,10 @@ impl<'a> Reader<'a> {
     }
 
     fn read_directive(&mut self, content: Piece<'a>) {
+        // What could be included is here in its place; of the rest it is reported why not.
+        if included(content).is_some() {
+            return self.forgive_absence();
+        }
         if matches!(self.section, Section::None | Section::NoneAndTold) {
             if matches!(self.section, Section::None) {
                 let is_uci = [&b"config"[..], b"package"].contains(&content.first_word().0.bytes())
@@ -301,9 +305,16 @@ impl<'a> Reader<'a> {
             self.diagnostics.warn_of_text(Warning::NoDoors);
         }
         self.check_firewall();
-        let config = Config { options: self.options, doors: self.doors };
+        let config = Config { options: self.options, doors: self.doors, included: Vec::new() };
         ReadText { config, gaps: self.gaps, diagnostics: self.diagnostics }
     }
+}
+
+/// Returns what a line includes: the value of `Include`.
+pub(crate) fn included(content: Piece<'_>) -> Option<Piece<'_>> {
+    let (name, value) = content.split_once(b'=')?;
+    let (_, directive) = Directive::from_name(name.trim().bytes())?;
+    (directive == Directive::Include).then(|| value.trim())
 }
 
 /// Returns the directive that is followed by a colon.

@@ -284,7 +284,7 @@ mod tests {
             let config = config::parse(conf.as_bytes()).config.unwrap();
             let name = config.doors[1].one_time_file().unwrap().clone();
             let one_time = [(name, fs::read(path).unwrap())].into();
-            (config, Files { configuration: conf.into_bytes(), one_time })
+            (config, Files { configuration: conf.into_bytes(), one_time, ..Files::default() })
         }
 
         /// Takes the files of a configuration. Returns the numbers of lines with used sequences.

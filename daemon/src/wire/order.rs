@@ -195,7 +195,8 @@ impl Writer {
     }
 
     fn files(&mut self, files: &Files) {
-        let Files { configuration, one_time } = files;
+        // The sniffer reports nothing about lines.
+        let Files { configuration, parts: _, one_time } = files;
         self.text(configuration);
         self.number(one_time.len());
         for (name, text) in one_time {
@@ -342,7 +343,7 @@ impl<'a> Reader<'a> {
         let one_time = self.list(|reader| {
             Ok((FileName::new(reader.text()?).ok_or(InvalidOrder)?, reader.text()?.to_vec()))
         })?;
-        Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time) })
+        Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time), ..Files::default() })
     }
 
     fn capture(&mut self) -> Result<NewCapture, InvalidOrder> {
@@ -388,6 +389,7 @@ mod tests {
         Files {
             configuration: b"[d]\n".to_vec(),
             one_time: BTreeMap::from([(name, b" 1,2\n".to_vec())]),
+            ..Files::default()
         }
     }
 

@@ -45,6 +45,27 @@ fn a_sequence_that_is_used_while_the_files_are_read_is_used_up() {
 }
 
 #[test]
+fn included_files_are_read_again_and_an_error_in_one_keeps_the_doors_as_they_are() {
+    let name = "included_files_are_read_again_and_an_error_in_one_keeps_the_doors_as_they_are";
+    let Some(machine) = machine(name, "Include = doors-*.conf\n") else { return };
+    machine.folder.write("doors-1.conf", CONFIG);
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7000, 8000]);
+    daemon.wait_for("127.0.0.1: door: OPEN SESAME");
+    machine.folder.write("doors-2.conf", "[other]\nsequence = 70090:udp\n");
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_beginning("re-reading config file: ");
+    machine.knock(&[7000, 8000]);
+    machine.wait_for_lines("opened", 2);
+    machine.folder.write("doors-2.conf", OTHER);
+    daemon.runner.signal(Signal::SIGHUP);
+    wait_for_other(&machine, &daemon);
+    let ended = daemon.end();
+    assert_eq!(ended.status, Some(0));
+    assert!(ended.stderr.contains("doors-2.conf:2:12"), "{}", ended.stderr);
+}
+
+#[test]
 fn packets_that_came_before_a_reload_count_for_the_doors_as_they_were() {
     let name = "packets_that_came_before_a_reload_count_for_the_doors_as_they_were";
     let Some(machine) = machine(name, CONFIG) else { return };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use knock_config::Setup;
 use knock_config::text::{printable, shown};
-use knock_config::{DoorConfig, FileName, Given, Span};
+use knock_config::{DoorConfig, FileName, Given, Parts, Span};
 use knock_engine::{DoorId, Phase};
 use serde::Serialize;
 
@@ -52,6 +52,7 @@ pub struct Places {
     /// By [`DoorId::index`].
     doors: Vec<DoorConfig>,
     one_time: BTreeMap<FileName, Vec<u8>>,
+    parts: Parts,
 }
 
 impl Places {
@@ -67,12 +68,15 @@ impl Places {
             text: setup.files.configuration.clone(),
             doors: doors.unwrap_or_default(),
             one_time: setup.files.one_time.clone(),
+            parts: setup.files.parts.clone(),
         }
     }
 
-    /// Returns the paths of the files of one-time sequences.
-    pub(crate) fn one_time_files(&self) -> impl Iterator<Item = &Path> {
-        self.one_time.keys().map(|name| Path::new(OsStr::from_bytes(name.as_bytes())))
+    /// Returns the paths of the files that the configuration names and that were read.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let one_time = self.one_time.keys();
+        let one_time = one_time.map(|name| Path::new(OsStr::from_bytes(name.as_bytes())));
+        one_time.chain(self.parts.files())
     }
 
     /// Returns the line of `Sequence`, or that of `One_Time_Sequences` and the one in its file.
@@ -191,7 +195,9 @@ impl Places {
 
     fn line(&self, span: Span) -> ConfigLine {
         let content = self.text.get(span.line_start..span.line_end).unwrap_or_default();
-        ConfigLine { file: self.name.clone(), line: span.line, text: cut(content), default: None }
+        let (included, line) = self.parts.place(span.line);
+        let file = included.map_or_else(|| self.name.clone(), shown);
+        ConfigLine { file, line, text: cut(content), default: None }
     }
 }
 

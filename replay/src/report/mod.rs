@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
         None => load::open(input, true, streams)?.0,
     };
     let read = input.captures().map(PathBuf::as_path).chain([input.config.as_path()]);
-    let read = read.chain(config.places.one_time_files());
+    let read = read.chain(config.places.files());
     let file = target(option, output, Readers::Owner, read, streams)?;
     let limits = load::limits(input.max_attempts);
     let explaining = Explaining::new(Whom::All, &limits, &config, &reader);

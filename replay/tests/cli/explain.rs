@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::process::Stdio;
 
-use crate::common::capture_builder::{Packet, first_knocks_pcap, knocks, pcap, pcap_header, syn};
+use crate::common::capture_builder::{
+    Packet, first_knocks_pcap, knocks, knocks_pcap, pcap, pcap_header, syn,
+};
 use crate::common::{CONFIG, CaseRunner, Live};
 
 const EXPLAIN: &str = "explain knocks.pcap -c knockd.conf";
@@ -182,4 +184,29 @@ fn a_full_disk_is_status_4_and_a_reader_that_leaves_is_no_fault() {
         let outcome = Live::start_with_output(&mut desk.command(&arguments), writer).finish();
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{format}");
     }
+}
+
+#[test]
+fn a_line_of_an_included_file_is_named_with_its_file() {
+    let desk = CaseRunner::with(knocks_pcap());
+    desk.write(
+        "doors.conf",
+        "# by the package\n[ssh]\nsequence = 7000,8000,9001\ncommand = open %IP%\n",
+    );
+    desk.write("knockd.conf", "[options]\nlogfile = log\nInclude = doors.conf\n");
+    let outcome = desk.run("explain knocks.pcap -c knockd.conf");
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    assert!(
+        outcome.stdout.contains("doors.conf:3: sequence = 7000,8000,9001"),
+        "{}",
+        outcome.stdout
+    );
+    // It is read, so it is not written over.
+    let report = desk.run("report knocks.pcap -c knockd.conf -o doors.conf");
+    assert_eq!(report.status, Some(2));
+    assert!(
+        report.stderr.contains("would write over doors.conf, which is read"),
+        "{}",
+        report.stderr
+    );
 }

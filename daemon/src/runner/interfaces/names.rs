@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use knock_config::matches;
+
 use crate::links::{Links, device};
 
 /// What is to be listened on.
@@ -71,32 +73,6 @@ impl fmt::Display for Wanted {
             Self::Any => out.write_str("any"),
             Self::DefaultRoute => out.write_str("a default route"),
             Self::Name(name) | Self::Pattern(name) => out.write_str(&String::from_utf8_lossy(name)),
-        }
-    }
-}
-
-/// Returns whether a name matches a pattern. After a mismatch, the last `*` takes one byte more; an earlier
-/// one need not.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut rest, mut left) = (pattern, name);
-    let mut retry: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (rest, left) {
-            ([], []) => return true,
-            ([b'*', after @ ..], _) => {
-                retry = Some((after, left));
-                rest = after;
-            }
-            ([one, after @ ..], [byte, more @ ..]) if *one == b'?' || one == byte => {
-                (rest, left) = (after, more);
-            }
-            _ => match retry {
-                Some((after, [_, more @ ..])) => {
-                    retry = Some((after, more));
-                    (rest, left) = (after, more);
-                }
-                Some((_, [])) | None => return false,
-            },
         }
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Judge<'a> {
             let Ok(path) = self.config_path(found, &settings) else { continue };
             if must_be_a_file(&path, Exit::Config).is_ok() {
                 let config = self.config(&path);
-                self.read.extend(config.places.one_time_files().map(Path::to_owned));
+                self.read.extend(config.places.files().map(Path::to_owned));
             }
             self.read.insert(path);
         }
