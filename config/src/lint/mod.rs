@@ -55,6 +55,7 @@ pub fn check(text: &[u8], circumstances: &Circumstances) -> Checked {
         typography::check(door, text, &mut diagnostics);
     }
     if is_whole {
+        options::check_firewall(&config, &mut diagnostics);
         scan::check(&config.doors, text, &mut diagnostics);
     }
     related::check(&config.doors, text, &mut diagnostics);

@@ -1,7 +1,8 @@
 //! Advice about the section `[options]`.
 
-use crate::config::Options;
+use crate::config::{Config, Options};
 use crate::diagnostics::Diagnostics;
+use crate::directives::Directive;
 use crate::warnings::{Unknown, Warning};
 
 pub(super) fn check(options: &Options, text: &[u8], diagnostics: &mut Diagnostics) {
@@ -19,6 +20,18 @@ pub(super) fn check(options: &Options, text: &[u8], diagnostics: &mut Diagnostic
         } else if names.bytes().contains(&b',') {
             let unknown = Unknown::SeveralInterfaces;
             diagnostics.warn(Warning::UnknownToKnockd08 { unknown }, names);
+        }
+    }
+}
+
+/// Warns about a firewall of which no door opens a port: its administrator may take a port for guarded.
+pub(super) fn check_firewall(config: &Config, diagnostics: &mut Diagnostics) {
+    if config.doors.iter().any(|door| door.open.is_some()) {
+        return;
+    }
+    for (directive, at) in config.options.given() {
+        if matches!(directive, Directive::Firewall | Directive::Guard) {
+            diagnostics.warn_at(Warning::FirewallWithoutOpen { directive }, Some(at));
         }
     }
 }

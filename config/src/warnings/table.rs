@@ -132,6 +132,11 @@ warnings! {
         /// How many there are.
         count: usize,
     } = "few-knocks", ByACheck;
+    /// `Firewall` or `Guard`, and no door opens a port.
+    FirewallWithoutOpen {
+        /// The directive.
+        directive: Directive,
+    } = "firewall-without-open", ByACheck;
     /// TCP flags that clients which connect do not send.
     FlagsNoClientSends = "flags-no-client-sends", ByACheck;
     /// A sequence that is easy to guess.

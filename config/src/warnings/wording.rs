@@ -74,6 +74,11 @@ impl Warning {
                 if *count == 1 { "a single packet opens this" } else { "many port scans open this" },
             )
             .help("write at least three knocks, not in ascending order"),
+            Self::FirewallWithoutOpen { directive } => Wording::new(
+                format!("`{}` has no effect", directive.title()),
+                "no door has `Open`, so no port is guarded or opened",
+            )
+            .help("add `Open` to a door, or remove this line"),
             Self::FlagsNoClientSends => Wording::new(
                 "clients that open a connection do not send these flags",
                 "their first packet has only `syn`",
