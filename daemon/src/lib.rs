@@ -33,6 +33,7 @@ mod settings;
 mod signals;
 mod sniffer;
 mod starter;
+mod system_calls;
 mod user;
 mod wire;
 

@@ -13,6 +13,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
+use crate::system_calls::SystemCall;
 use crate::user::User;
 
 /// Why privileges could not be given up. The process ends rather than keep them.
@@ -154,9 +155,10 @@ pub(crate) fn refuse() -> SeccompAction {
     SeccompAction::Errno(libc::EACCES.unsigned_abs())
 }
 
-/// Returns rules that match these calls with any arguments.
-pub(crate) fn any_arguments(calls: &[i64]) -> Calls {
-    calls.iter().map(|&call| (call, Vec::new())).collect()
+/// Returns rules that match these calls with any arguments, where the processor has them.
+pub(crate) fn any_arguments(processor: TargetArch, calls: &[SystemCall]) -> Calls {
+    let numbers = calls.iter().filter_map(|call| call.number(processor));
+    numbers.map(|number| (number, Vec::new())).collect()
 }
 
 /// Returns a rule that matches if all conditions do. Each is the place of an argument, counted from 0,

@@ -295,7 +295,6 @@ const WRITERS: &[(&str, &str)] = &[
     ("daemon/src/locked_file.rs", "opens a lock, and no link to one"),
     ("daemon/src/run_lock.rs", "its own lock, which it holds"),
     ("daemon/src/resolver/sandbox.rs", "flags of a system call that is forbidden"),
-    ("daemon/src/runner/sandbox.rs", "names of system calls"),
     ("daemon/src/runner/recording.rs", "two files that change names; the start checks both"),
     ("daemon/src/runner/control/server.rs", "a socket and its folder"),
     (

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 
 use landlock::{ABI, Access as _, AccessFs, AccessNet, NetPort, RulesetAttr as _, Scope};
 use landlock::{Ruleset, RulesetCreatedAttr as _, RulesetError, path_beneath_rules};
-use seccompiler::{SeccompAction, SeccompCmpOp};
+use seccompiler::{SeccompAction, SeccompCmpOp, SeccompRule, TargetArch};
 
 use crate::sandbox::{self, Calls, SandboxError};
+use crate::system_calls::{self as call, SystemCall};
 use crate::user::User;
 
 /// Where the files of name lookup can be: configuration, code, and sockets of services.
@@ -48,7 +49,7 @@ pub(super) fn seal() -> Result<(), SandboxError> {
     sandbox::forbid_processes()?;
     // The sniffer warns if there are no filters.
     let Some(processor) = sandbox::processor() else { return Ok(()) };
-    sandbox::filter(processor, calls()?, SeccompAction::Allow, sandbox::refuse())
+    sandbox::filter(processor, calls(processor)?, SeccompAction::Allow, sandbox::refuse())
 }
 
 /// Denies all of the file system but reading the files of name lookup, and all TCP but connections to
@@ -68,101 +69,93 @@ fn restrict_file_system() -> Result<(), RulesetError> {
 }
 
 /// System calls whose arguments do not matter.
-const CALLS: &[i64] = &[
+const CALLS: &[SystemCall] = &[
     // Files and the code of modules.
-    libc::SYS_read,
-    libc::SYS_readv,
-    libc::SYS_pread64,
-    libc::SYS_write,
-    libc::SYS_writev,
-    libc::SYS_close,
-    libc::SYS_lseek,
-    libc::SYS_fstat,
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
-    libc::SYS_statfs,
-    libc::SYS_fstatfs,
-    libc::SYS_faccessat,
-    libc::SYS_faccessat2,
-    libc::SYS_readlinkat,
-    libc::SYS_getdents64,
-    libc::SYS_getcwd,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_stat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_lstat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_access,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_readlink,
+    call::READ,
+    call::READV,
+    call::PREAD64,
+    call::WRITE,
+    call::WRITEV,
+    call::CLOSE,
+    call::LSEEK,
+    call::FSTAT,
+    call::NEWFSTATAT,
+    call::STATX,
+    call::STATFS,
+    call::FSTATFS,
+    call::FACCESSAT,
+    call::FACCESSAT2,
+    call::READLINKAT,
+    call::GETDENTS64,
+    call::GETCWD,
+    call::STAT,
+    call::LSTAT,
+    call::ACCESS,
+    call::READLINK,
     // Name servers and local services.
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_getsockname,
-    libc::SYS_getpeername,
-    libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_recvfrom,
-    libc::SYS_recvmsg,
-    libc::SYS_recvmmsg,
-    libc::SYS_shutdown,
-    libc::SYS_ppoll,
-    libc::SYS_pselect6,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_poll,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_select,
-    libc::SYS_epoll_create1,
-    libc::SYS_epoll_ctl,
-    libc::SYS_epoll_pwait,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_epoll_wait,
-    libc::SYS_eventfd2,
-    libc::SYS_timerfd_create,
-    libc::SYS_timerfd_settime,
+    call::CONNECT,
+    call::BIND,
+    call::GETSOCKNAME,
+    call::GETPEERNAME,
+    call::GETSOCKOPT,
+    call::SETSOCKOPT,
+    call::SENDTO,
+    call::SENDMSG,
+    call::SENDMMSG,
+    call::RECVFROM,
+    call::RECVMSG,
+    call::RECVMMSG,
+    call::SHUTDOWN,
+    call::PPOLL,
+    call::PSELECT6,
+    call::POLL,
+    call::SELECT,
+    call::EPOLL_CREATE1,
+    call::EPOLL_CTL,
+    call::EPOLL_PWAIT,
+    call::EPOLL_WAIT,
+    call::EVENTFD2,
+    call::TIMERFD_CREATE,
+    call::TIMERFD_SETTIME,
     // Memory.
-    libc::SYS_brk,
-    libc::SYS_mmap,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_mprotect,
-    libc::SYS_madvise,
+    call::BRK,
+    call::MMAP,
+    call::MUNMAP,
+    call::MREMAP,
+    call::MPROTECT,
+    call::MADVISE,
     // Existing threads, time and signals.
-    libc::SYS_futex,
-    libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_getres,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_nanosleep,
-    libc::SYS_gettimeofday,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_time,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_restart_syscall,
-    libc::SYS_sigaltstack,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
+    call::FUTEX,
+    call::SCHED_YIELD,
+    call::SCHED_GETAFFINITY,
+    call::CLOCK_GETTIME,
+    call::CLOCK_GETRES,
+    call::CLOCK_NANOSLEEP,
+    call::NANOSLEEP,
+    call::GETTIMEOFDAY,
+    call::TIME,
+    call::RT_SIGACTION,
+    call::RT_SIGPROCMASK,
+    call::RT_SIGRETURN,
+    call::RESTART_SYSCALL,
+    call::SIGALTSTACK,
+    call::EXIT,
+    call::EXIT_GROUP,
     // Identity of the process and the machine.
-    libc::SYS_getpid,
-    libc::SYS_getppid,
-    libc::SYS_gettid,
-    libc::SYS_getuid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getegid,
-    libc::SYS_uname,
-    libc::SYS_sysinfo,
-    libc::SYS_getrandom,
+    call::GETPID,
+    call::GETPPID,
+    call::GETTID,
+    call::GETUID,
+    call::GETEUID,
+    call::GETGID,
+    call::GETEGID,
+    call::UNAME,
+    call::SYSINFO,
+    call::GETRANDOM,
 ];
 
 /// Returns the system calls of looking up names.
-fn calls() -> Result<Calls, SandboxError> {
+fn calls(processor: TargetArch) -> Result<Calls, SandboxError> {
     let is = |place, value: i32| (place, SeccompCmpOp::Eq, u64::from(value.unsigned_abs()));
     let one_of = |place, values: &[u64]| -> Result<Vec<_>, SandboxError> {
         let each = values.iter().map(|&value| (place, SeccompCmpOp::Eq, value));
@@ -171,23 +164,27 @@ fn calls() -> Result<Calls, SandboxError> {
     let numbers = |values: &[i32]| -> Vec<u64> {
         values.iter().map(|value| u64::from(value.unsigned_abs())).collect()
     };
-    let mut calls = sandbox::any_arguments(CALLS);
+    let mut calls = sandbox::any_arguments(processor, CALLS);
+    let mut insert = |call: SystemCall, rules: Vec<SeccompRule>| {
+        if let Some(number) = call.number(processor) {
+            calls.insert(number, rules);
+        }
+    };
     // Even where Landlock is missing, no file can be opened for writing.
     let writing = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
     let writing = u64::from(writing.unsigned_abs());
     let reads = |place| sandbox::rule([(place, SeccompCmpOp::MaskedEq(writing), 0)]);
-    calls.insert(libc::SYS_openat, vec![reads(2)?]);
-    #[cfg(target_arch = "x86_64")]
-    calls.insert(libc::SYS_open, vec![reads(1)?]);
+    insert(call::OPENAT, vec![reads(2)?]);
+    insert(call::OPEN, vec![reads(1)?]);
     // Of netlink sockets, only those that list addresses.
     let mut sockets = one_of(0, &numbers(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]))?;
     sockets.push(sandbox::rule([is(0, libc::AF_NETLINK), is(2, libc::NETLINK_ROUTE)])?);
-    calls.insert(libc::SYS_socket, sockets);
+    insert(call::SOCKET, sockets);
     let asked = [libc::FIONREAD, libc::SIOCGIFNAME, libc::SIOCGIFINDEX];
-    calls.insert(libc::SYS_ioctl, one_of(1, &asked)?);
+    insert(call::IOCTL, one_of(1, &asked)?);
     let flags = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL];
-    calls.insert(libc::SYS_fcntl, one_of(1, &numbers(&flags))?);
+    insert(call::FCNTL, one_of(1, &numbers(&flags))?);
     // Only to abort itself, not to signal other processes.
-    calls.insert(libc::SYS_tgkill, one_of(0, &[std::process::id().into()])?);
+    insert(call::TGKILL, one_of(0, &[std::process::id().into()])?);
     Ok(calls)
 }

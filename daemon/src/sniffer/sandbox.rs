@@ -13,6 +13,7 @@ use nix::sys::resource::Resource;
 use seccompiler::{BpfProgram, SeccompAction, SeccompCmpOp, TargetArch};
 
 use crate::sandbox::{self, SandboxError};
+use crate::system_calls::{self as call, SystemCall};
 use crate::user::User;
 
 /// What could not be given up on this machine. The sniffer runs all the same, and warns.
@@ -107,53 +108,51 @@ fn deny_file_system() -> Result<bool, SandboxError> {
 }
 
 /// The system calls that the sniffer needs: for its loop and for memory.
-const CALLS: &[i64] = &[
-    libc::SYS_read,
-    libc::SYS_write,
-    libc::SYS_sendto,
-    libc::SYS_ftruncate,
-    libc::SYS_recvmsg,
-    libc::SYS_ppoll,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_poll,
-    libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
-    libc::SYS_fcntl,
-    libc::SYS_close,
-    libc::SYS_clock_gettime,
-    libc::SYS_timerfd_settime,
-    libc::SYS_brk,
-    libc::SYS_mmap,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_madvise,
-    libc::SYS_futex,
-    libc::SYS_getrandom,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_restart_syscall,
-    libc::SYS_sigaltstack,
+const CALLS: &[SystemCall] = &[
+    call::READ,
+    call::WRITE,
+    call::SENDTO,
+    call::FTRUNCATE,
+    call::RECVMSG,
+    call::PPOLL,
+    call::POLL,
+    call::GETSOCKOPT,
+    call::SETSOCKOPT,
+    call::FCNTL,
+    call::CLOSE,
+    call::CLOCK_GETTIME,
+    call::TIMERFD_SETTIME,
+    call::BRK,
+    call::MMAP,
+    call::MUNMAP,
+    call::MREMAP,
+    call::MADVISE,
+    call::FUTEX,
+    call::GETRANDOM,
+    call::RT_SIGACTION,
+    call::RT_SIGPROCMASK,
+    call::RT_SIGRETURN,
+    call::RESTART_SYSCALL,
+    call::SIGALTSTACK,
     // To abort.
-    libc::SYS_getpid,
-    libc::SYS_gettid,
-    libc::SYS_tgkill,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
+    call::GETPID,
+    call::GETTID,
+    call::TGKILL,
+    call::EXIT,
+    call::EXIT_GROUP,
 ];
 
 /// System calls that libraries try, but can do without: they are refused. All others kill the process.
-const REFUSED: &[i64] = &[
-    libc::SYS_openat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_open,
-    libc::SYS_newfstatat,
-    libc::SYS_fstat,
-    libc::SYS_statx,
-    libc::SYS_lseek,
-    libc::SYS_socket,
-    libc::SYS_ioctl,
-    libc::SYS_uname,
+const REFUSED: &[SystemCall] = &[
+    call::OPENAT,
+    call::OPEN,
+    call::NEWFSTATAT,
+    call::FSTAT,
+    call::STATX,
+    call::LSEEK,
+    call::SOCKET,
+    call::IOCTL,
+    call::UNAME,
 ];
 
 /// Returns whether system calls can be filtered on this processor type.
@@ -186,8 +185,9 @@ struct Own {
 
 /// Returns two filters. A call passes through both, and the stricter action counts.
 fn programs(processor: TargetArch, own: &Own) -> Result<[BpfProgram; 2], SandboxError> {
-    let mut refused = sandbox::any_arguments(REFUSED);
+    let mut refused = sandbox::any_arguments(processor, REFUSED);
     for (call, arguments) in by_argument(own) {
+        let Some(number) = call.number(processor) else { continue };
         let rules = arguments.into_iter().map(|(place, allowed)| match allowed {
             Allowed::OneOf(values) => {
                 // No descriptor has the number: nothing is allowed.
@@ -196,9 +196,9 @@ fn programs(processor: TargetArch, own: &Own) -> Result<[BpfProgram; 2], Sandbox
             }
             Allowed::Without(bit) => sandbox::rule([(place, SeccompCmpOp::MaskedEq(bit), bit)]),
         });
-        refused.insert(call, rules.collect::<Result<_, _>>()?);
+        refused.insert(number, rules.collect::<Result<_, _>>()?);
     }
-    let known = sandbox::any_arguments(&[CALLS, REFUSED].concat());
+    let known = sandbox::any_arguments(processor, &[CALLS, REFUSED].concat());
     Ok([
         sandbox::program(processor, refused, sandbox::refuse(), SeccompAction::Allow)?,
         sandbox::program(processor, known, SeccompAction::Allow, SeccompAction::KillProcess)?,
@@ -213,7 +213,7 @@ enum Allowed {
 }
 
 /// A call that is refused unless each of these arguments, by its place from 0, is allowed.
-type ByArgument = (i64, Vec<(u8, Allowed)>);
+type ByArgument = (SystemCall, Vec<(u8, Allowed)>);
 
 /// Returns calls that are refused unless their arguments have certain values.
 fn by_argument(own: &Own) -> Vec<ByArgument> {
@@ -224,23 +224,23 @@ fn by_argument(own: &Own) -> Vec<ByArgument> {
     let outputs = own.sockets.iter().chain(&own.recordings).copied().collect();
     vec![
         // Packets could be sent through packet sockets, and what others write read from descriptors.
-        (libc::SYS_read, vec![sockets()]),
-        (libc::SYS_write, vec![(0, Allowed::OneOf(outputs))]),
-        (libc::SYS_sendto, vec![sockets()]),
-        (libc::SYS_recvmsg, vec![sockets()]),
+        (call::READ, vec![sockets()]),
+        (call::WRITE, vec![(0, Allowed::OneOf(outputs))]),
+        (call::SENDTO, vec![sockets()]),
+        (call::RECVMSG, vec![sockets()]),
         // A recording that goes on in the other file empties that first.
         (
-            libc::SYS_ftruncate,
+            call::FTRUNCATE,
             vec![(0, Allowed::OneOf(own.recordings.clone())), (1, Allowed::OneOf(vec![0]))],
         ),
         // A new filter, and nothing else, such as receiving the packets of other machines. Much in the
         // kernel can be reached by other options of packet sockets.
         (
-            libc::SYS_setsockopt,
+            call::SETSOCKOPT,
             vec![one_of(1, &[libc::SOL_SOCKET]), one_of(2, &[libc::SO_ATTACH_FILTER])],
         ),
         (
-            libc::SYS_getsockopt,
+            call::GETSOCKOPT,
             vec![
                 one_of(1, &[libc::SOL_SOCKET, libc::SOL_PACKET]),
                 one_of(2, &[libc::SO_ERROR, libc::PACKET_STATISTICS]),
@@ -248,11 +248,11 @@ fn by_argument(own: &Own) -> Vec<ByArgument> {
         ),
         // With other commands, the kernel would signal another process when something can be read, or a
         // file would no longer be appended to.
-        (libc::SYS_fcntl, vec![one_of(1, &[libc::F_GETFD, libc::F_GETFL])]),
-        (libc::SYS_mmap, vec![(2, Allowed::Without(number(libc::PROT_EXEC)))]),
-        (libc::SYS_timerfd_settime, vec![(0, Allowed::OneOf(vec![own.alarm]))]),
+        (call::FCNTL, vec![one_of(1, &[libc::F_GETFD, libc::F_GETFL])]),
+        (call::MMAP, vec![(2, Allowed::Without(number(libc::PROT_EXEC)))]),
+        (call::TIMERFD_SETTIME, vec![(0, Allowed::OneOf(vec![own.alarm]))]),
         // Only to abort itself: a process that stays root (`Shortfall::User`) could signal any other.
-        (libc::SYS_tgkill, vec![(0, Allowed::OneOf(vec![own.process]))]),
+        (call::TGKILL, vec![(0, Allowed::OneOf(vec![own.process]))]),
     ]
 }
 
@@ -261,129 +261,4 @@ fn number(number: i32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, File};
-    use std::io::{ErrorKind, Write as _};
-    use std::net::{TcpListener, TcpStream};
-    use std::process::Command;
-    use std::thread;
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::sandbox::evaluate;
-
-    fn own() -> Own {
-        Own { process: 77, sockets: [3, 4], alarm: 6, recordings: vec![1, 5] }
-    }
-
-    /// Returns what becomes of a call: the stricter of what both filters say.
-    fn outcome(call: i64, arguments: [u64; 6]) -> SeccompAction {
-        let processor = sandbox::processor().unwrap();
-        let outcomes = programs(processor, &own()).unwrap();
-        let [first, second] = outcomes.map(|one| evaluate(&one, processor, call, arguments));
-        match (&first, &second) {
-            (SeccompAction::KillProcess, _) | (_, SeccompAction::Allow) => first,
-            _ => second,
-        }
-    }
-
-    #[test]
-    fn calls_are_allowed_refused_and_forbidden_by_their_arguments() {
-        let (file, packet, level) = (9, number(libc::SOL_PACKET), number(libc::SOL_SOCKET));
-        let filter = number(libc::SO_ATTACH_FILTER);
-        let [memory, code] = [libc::PROT_WRITE, libc::PROT_EXEC | libc::PROT_READ].map(number);
-        for (call, arguments, expected) in [
-            (libc::SYS_read, [3, 0, 0], SeccompAction::Allow),
-            (libc::SYS_read, [file, 0, 0], sandbox::refuse()),
-            (libc::SYS_read, [2, 0, 0], sandbox::refuse()),
-            (libc::SYS_write, [4, 0, 0], SeccompAction::Allow),
-            (libc::SYS_write, [1, 0, 0], SeccompAction::Allow),
-            (libc::SYS_write, [2, 0, 0], sandbox::refuse()),
-            (libc::SYS_write, [5, 0, 0], SeccompAction::Allow),
-            (libc::SYS_ftruncate, [5, 0, 0], SeccompAction::Allow),
-            (libc::SYS_ftruncate, [5, 1, 0], sandbox::refuse()),
-            (libc::SYS_ftruncate, [4, 0, 0], sandbox::refuse()),
-            (libc::SYS_sendto, [1, 0, 0], sandbox::refuse()),
-            (libc::SYS_setsockopt, [file, level, filter], SeccompAction::Allow),
-            (libc::SYS_setsockopt, [file, packet, filter], sandbox::refuse()),
-            (libc::SYS_setsockopt, [file, packet, number(libc::PACKET_FANOUT)], sandbox::refuse()),
-            (libc::SYS_mmap, [0, 1 << 20, memory], SeccompAction::Allow),
-            (libc::SYS_mmap, [0, 1 << 20, code], sandbox::refuse()),
-            (libc::SYS_fcntl, [2, number(libc::F_GETFL), 0], SeccompAction::Allow),
-            (libc::SYS_fcntl, [2, number(libc::F_SETFL), 0], sandbox::refuse()),
-            (libc::SYS_timerfd_settime, [6, 1, 0], SeccompAction::Allow),
-            (libc::SYS_timerfd_settime, [3, 1, 0], sandbox::refuse()),
-            (libc::SYS_timerfd_create, [7, 0, 0], SeccompAction::KillProcess),
-            (libc::SYS_tgkill, [77, 77, 6], SeccompAction::Allow),
-            (libc::SYS_tgkill, [1, 1, 9], sandbox::refuse()),
-            (libc::SYS_openat, [0, 0, 0], sandbox::refuse()),
-            (libc::SYS_mprotect, [0, 4096, code], SeccompAction::KillProcess),
-            (libc::SYS_execve, [0, 0, 0], SeccompAction::KillProcess),
-            (libc::SYS_clone, [0, 0, 0], SeccompAction::KillProcess),
-            (libc::SYS_ptrace, [0, 0, 0], SeccompAction::KillProcess),
-            (libc::SYS_bind, [3, 0, 0], SeccompAction::KillProcess),
-            (-1, [0, 0, 0], SeccompAction::KillProcess),
-        ] {
-            let [a, b, c] = arguments;
-            assert_eq!(outcome(call, [a, b, c, 0, 0, 0]), expected, "{call} {arguments:?}");
-        }
-    }
-
-    /// So that a new call is added on purpose, and the documents are changed.
-    #[test]
-    fn as_many_calls_are_allowed_as_the_documents_say() {
-        let by_argument = by_argument(&own()).len();
-        let poll = usize::from(cfg!(target_arch = "x86_64"));
-        assert_eq!((CALLS.len(), by_argument), (29 + poll, 11));
-    }
-
-    #[test]
-    fn calls_of_another_processor_type_are_forbidden() {
-        let own = sandbox::processor().unwrap();
-        let is_x86 = own == TargetArch::x86_64;
-        let other = if is_x86 { TargetArch::aarch64 } else { TargetArch::x86_64 };
-        for program in programs(own, &self::own()).unwrap() {
-            let outcome = evaluate(&program, other, libc::SYS_read, [3, 0, 0, 0, 0, 0]);
-            assert_eq!(outcome, SeccompAction::KillProcess);
-        }
-    }
-
-    #[test]
-    fn landlock_alone_denies_files_programs_and_ports() {
-        let folder = TempDir::new().unwrap();
-        let there = folder.path().join("there");
-        fs::write(&there, "").unwrap();
-        let new = folder.path().join("new");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = port.local_addr().unwrap();
-        // The rules apply to the thread that sets them, and to what it starts.
-        let confined = thread::spawn(move || {
-            if !deny_file_system().unwrap() {
-                return None;
-            }
-            let results = [
-                ("read a file", File::open("/etc/passwd").map(drop)),
-                ("read a folder", fs::read_dir("/etc").map(drop)),
-                ("write a file", File::create(&there).map(drop)),
-                ("make a file", File::create(&new).map(drop)),
-                ("remove a file", fs::remove_file(&there)),
-                ("start a program", Command::new("/bin/true").spawn().map(drop)),
-                ("connect", TcpStream::connect(address).map(drop)),
-                ("listen", TcpListener::bind("127.0.0.1:0").map(drop)),
-            ];
-            Some(results.map(|(what, result)| (what, result.err().map(|error| error.kind()))))
-        });
-        let Some(results) = confined.join().unwrap() else {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "this kernel has no Landlock");
-            let _ =
-                writeln!(std::io::stderr(), "SKIPPED: this kernel has no Landlock, or an old one");
-            return;
-        };
-        for (what, error) in results {
-            assert_eq!(error, Some(ErrorKind::PermissionDenied), "{what}");
-        }
-        // Other threads are not restricted.
-        assert!(File::open("/etc/passwd").is_ok());
-    }
-}
+mod tests;
