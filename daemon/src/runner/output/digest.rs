@@ -4,7 +4,7 @@
 //! Anyone can make such lines, with forged packets and as many as the network takes. A line for each would
 //! fill the disk, and hide who got in.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ impl Digest {
             *logged = logged.saturating_add(1);
             return true;
         }
-        self.summary.get_or_insert_with(|| Summary::new(door, step.door)).add(step);
+        self.summary.get_or_insert_with(|| Summary::new(door)).add(step);
         false
     }
 
@@ -94,14 +94,13 @@ struct Summary {
     has_more_clients: bool,
     v4: Option<Prefix>,
     v6: Option<Prefix>,
-    /// The first of the doors.
-    door: DoorId,
+    doors: BTreeSet<DoorId>,
+    /// The name of the first of them.
     door_name: Vec<u8>,
-    has_more_doors: bool,
 }
 
 impl Summary {
-    fn new(door_name: &[u8], door: DoorId) -> Self {
+    fn new(door_name: &[u8]) -> Self {
         Self {
             lines: 0,
             stages: BTreeMap::new(),
@@ -110,9 +109,8 @@ impl Summary {
             has_more_clients: false,
             v4: None,
             v6: None,
-            door,
+            doors: BTreeSet::new(),
             door_name: door_name.to_vec(),
-            has_more_doors: false,
         }
     }
 
@@ -134,24 +132,28 @@ impl Summary {
             IpAddr::V6(client) => (&mut self.v6, Prefix::of_v6(client)),
         };
         *prefix = Some(prefix.map_or(one, |prefix| prefix.with(one)));
-        self.has_more_doors |= step.door != self.door;
+        self.doors.insert(step.door);
     }
 
     fn text(self) -> String {
-        let mut text = format!("knockd: flood: {} more lines in 1 s, about ", self.lines);
-        let more = if self.has_more_clients { "more than " } else { "" };
+        let mut text = format!("knockd: flood: {} more lines in 1 s, ", self.lines);
+        let more = if self.has_more_clients { "more than" } else { "about" };
         match self.clients.len() {
-            1 if !self.has_more_clients => text.push_str("1 client in "),
+            1 if !self.has_more_clients => text.push_str("about 1 client in "),
             count => {
                 // Writing to a string cannot fail.
-                let _ = write!(text, "{more}{count} clients in ");
+                let _ = write!(text, "{more} {count} clients in ");
             }
         }
         let v4 = self.v4.map(|prefix| prefix.text(4));
         let prefixes = v4.into_iter().chain(self.v6.map(|prefix| prefix.text(6)));
         text.push_str(&prefixes.collect::<Vec<_>>().join(" and "));
-        let others = if self.has_more_doors { " and other doors" } else { "" };
-        let _ = write!(text, ", at {}{others}: ", String::from_utf8_lossy(&self.door_name));
+        let others = match self.doors.len().saturating_sub(1) {
+            0 => String::new(),
+            1 => " and 1 other door".to_owned(),
+            others => format!(" and {others} other doors"),
+        };
+        let _ = write!(text, ", at \"{}\"{others}: ", String::from_utf8_lossy(&self.door_name));
         let stages =
             self.stages.iter().map(|(stage, count)| format!("{count} Stage {}", stage.get()));
         let timeouts = (self.timeouts > 0).then(|| format!("{} sequence timeout", self.timeouts));
@@ -222,7 +224,7 @@ mod tests {
         });
         assert_eq!(admitted.count(), 100);
         assert_eq!(digest.take(Some(now)), None);
-        let expected = "knockd: flood: 150 more lines in 1 s, about 4 clients in 10.0.0.0/22, at a: 150 Stage 1";
+        let expected = "knockd: flood: 150 more lines in 1 s, about 4 clients in 10.0.0.0/22, at \"a\": 150 Stage 1";
         assert_eq!(digest.take(Some(now + PERIOD)).as_deref(), Some(expected));
         // While it lasts, fewer are logged; after a quiet period, as many as before.
         for (is_quiet, expected) in [(false, 10), (true, 100)] {
@@ -249,7 +251,7 @@ mod tests {
             assert!(!digest.admits(&Step { is_timeout: true, ..one }, b"a", now));
         }
         let expected = "knockd: flood: 6 more lines in 1 s, about 3 clients in 192.0.2.1/32 and \
-                        2001:db8::/126, at a and other doors: 3 Stage 1, 3 sequence timeout";
+                        2001:db8::/126, at \"a\" and 1 other door: 3 Stage 1, 3 sequence timeout";
         assert_eq!(digest.take(None).as_deref(), Some(expected));
         assert_eq!((digest.take(None), digest.due()), (None, None));
     }
@@ -262,8 +264,8 @@ mod tests {
             digest.admits(&step(&client, door, 1), b"a", now);
         }
         let text = digest.take(None).unwrap();
-        let expected = "knockd: flood: 99900 more lines in 1 s, about more than 65536 clients in \
-                        0.0.0.0/15, at a: 99900 Stage 1";
+        let expected = "knockd: flood: 99900 more lines in 1 s, more than 65536 clients in \
+                        0.0.0.0/15, at \"a\": 99900 Stage 1";
         assert_eq!(text, expected);
     }
 }
