@@ -71,11 +71,13 @@ pub enum Difference {
     Reknock = 58,
     /// It has no `Open`.
     Open = 70,
+    /// It has no `Allow` and `Deny`, and no limits of openings.
+    Limits = 73,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -107,6 +109,7 @@ impl Difference {
         Self::NoHost,
         Self::Reknock,
         Self::Open,
+        Self::Limits,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -155,6 +158,7 @@ impl fmt::Display for Difference {
             Self::SecondTry => "a second try of a knock voids the attempt in knockd 0.8",
             Self::NoHost => "knockd 0.8 hears packets from addresses that no host has",
             Self::Open => "knockd 0.8 opens no ports itself",
+            Self::Limits => "knockd 0.8 limits neither clients nor openings",
             Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }

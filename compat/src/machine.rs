@@ -11,13 +11,13 @@
 //! where that crashes, reads invalid memory, or would use memory without limit;
 //! `docs/differences.md` lists these places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::{
     CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
-    Limits, Listening, MarkId, Note, Obstacle, OnReknock, Packet, Phase, RuleSet, RunId, Skip,
-    Stage, Step, TcpFlags, TcpHeader, Timestamp, Transport,
+    Limits, Listening, MarkId, Note, Obstacle, OnReknock, OpeningLimits, Packet, PerMinute, Phase,
+    RuleSet, RunId, Seconds, Skip, Stage, Step, TcpFlags, TcpHeader, Timestamp, Transport,
 };
 
 use crate::Site;
@@ -32,6 +32,8 @@ use crate::remembered::Remembered;
 /// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
 const NAME_BYTES: usize = 127;
 
+const MINUTE: Seconds = Seconds::new(60).unwrap();
+
 /// The machine and its memory.
 #[derive(Debug)]
 pub struct Knockd08Rules {
@@ -45,6 +47,8 @@ pub struct Knockd08Rules {
     admissions: Admissions,
     /// Until when further openings of a client at a door are ignored.
     cooldowns: BTreeMap<(IpAddr, DoorId), Timestamp>,
+    /// The openings of the last minute at doors that limit them, in order.
+    recent: VecDeque<(Timestamp, IpAddr, DoorId)>,
     limit: usize,
     is_dead: bool,
 }
@@ -88,6 +92,7 @@ impl Knockd08Rules {
             children: Children::default(),
             admissions: Admissions::default(),
             cooldowns: BTreeMap::new(),
+            recent: VecDeque::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
         }
@@ -115,7 +120,8 @@ impl Knockd08Rules {
                 }
             };
             let sequence = self.filter.sequence(id, door, family);
-            sequence.is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
+            self.hears(door, packet.source)
+                && sequence.is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
                 && self.is_for(door, packet.destination, site)
                 && has_flags
         })
@@ -137,6 +143,10 @@ impl Knockd08Rules {
         let is_spelled_well = door.target.is_none_or(|target| target.is_as_printed);
         (is_spelled_well || self.fixed.has(Difference::TargetText))
             && self.is_for(door, destination, site)
+    }
+
+    fn hears(&self, door: &Door, client: IpAddr) -> bool {
+        !self.fixed.has(Difference::Limits) || door.sources.hear(client)
     }
 
     fn has_flags(&self, door: &Door, packet: &Packet) -> bool {
@@ -309,6 +319,7 @@ impl Knockd08Rules {
                 |(_, attempt): (Serial, &Attempt)| attempt.door == id && attempt.stage.is_some();
             if !self.has_flags(door, heard.packet)
                 || !self.listens(door, destination, site)
+                || !self.hears(door, client)
                 || self.attempts.of(client).any(is_there)
             {
                 continue;
@@ -384,8 +395,36 @@ impl Knockd08Rules {
         {
             return Some(Skip::AtMax);
         }
+        if let Some(limited) = self.limits(at, client, id, door) {
+            return Some(limited);
+        }
         let until = door.seq_cooldown.map(|seconds| at.saturating_add(seconds));
         self.cooldowns.extend(until.map(|until| ((client, id), until)));
+        None
+    }
+
+    /// Returns which limit of openings is reached, if one is. Otherwise the opening counts.
+    fn limits(&mut self, at: Timestamp, client: IpAddr, id: DoorId, door: &Door) -> Option<Skip> {
+        let OpeningLimits { door: of_door, client: of_client } = door.opening_limits;
+        let is_limited = of_door.is_some() || of_client.is_some();
+        if !is_limited || !self.fixed.has(Difference::Limits) {
+            return None;
+        }
+        self.recent.retain(|&(until, ..)| until > at);
+        let here = || self.recent.iter().filter(|&&(_, _, other)| other == id);
+        let is_reached = |limit: Option<PerMinute>, openings: usize| {
+            limit.is_some_and(|limit| openings >= usize::from(limit.get()))
+        };
+        if is_reached(of_client, here().filter(|&&(_, other, _)| other == client).count()) {
+            return Some(Skip::ClientLimit);
+        }
+        if is_reached(of_door, here().count()) {
+            return Some(Skip::DoorLimit);
+        }
+        if self.recent.len() >= self.limit {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((at.saturating_add(MINUTE), client, id));
         None
     }
 
@@ -550,7 +589,8 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
         let cooldowns = self.cooldowns.keys().map(|&(_, door)| door);
         let doors = self.children.doors().chain(self.admissions.doors());
-        doors.chain(cooldowns).for_each(hold);
+        let recent = self.recent.iter().map(|&(_, _, door)| door);
+        doors.chain(cooldowns).chain(recent).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

@@ -8,7 +8,8 @@ use crate::lex::{Piece, Span};
 use crate::names::{FileName, InterfaceName, TableName, UserName};
 use knock_engine::{
     Admission, Command, Commands, Door, DoorName, DoorSequence, FlagRule, OnReknock,
-    OneTimeSequences, OpenPorts, Seconds, Sequence, Target,
+    OneTimeSequences, OpenPorts, OpeningLimits, PerMinute, Prefix, Seconds, Sequence, Sources,
+    Target,
 };
 
 /// A `knockd.conf`.
@@ -254,6 +255,10 @@ pub struct DoorConfig {
     pub flags: Vec<Given<FlagRule>>,
     /// `Target`.
     pub target: Option<Given<Target>>,
+    /// `Allow`: the prefixes of each line.
+    pub allow: Vec<Given<Vec<Prefix>>>,
+    /// `Deny`: the prefixes of each line.
+    pub deny: Vec<Given<Vec<Prefix>>>,
     /// `Start_Command`.
     pub start: Option<Given<Command>>,
     /// `Start_Command_6`.
@@ -274,6 +279,10 @@ pub struct DoorConfig {
     pub on_reknock: Option<Given<OnReknock>>,
     /// `Seq_Cooldown`.
     pub seq_cooldown: Option<Given<Seconds>>,
+    /// `Openings_Per_Minute`.
+    pub openings_per_minute: Option<Given<PerMinute>>,
+    /// `Client_Openings_Per_Minute`.
+    pub client_openings_per_minute: Option<Given<PerMinute>>,
 }
 
 /// Where a door's sequence comes from.
@@ -300,6 +309,8 @@ impl DoorConfig {
             seq_timeout: None,
             flags: Vec::new(),
             target: None,
+            allow: Vec::new(),
+            deny: Vec::new(),
             start: None,
             start_6: None,
             stop: None,
@@ -310,6 +321,8 @@ impl DoorConfig {
             open_max: None,
             on_reknock: None,
             seq_cooldown: None,
+            openings_per_minute: None,
+            client_openings_per_minute: None,
         }
     }
 
@@ -326,6 +339,7 @@ impl DoorConfig {
             seq_timeout: self.seq_timeout(),
             flags: self.flags(),
             target: self.target(),
+            sources: self.sources(),
             commands: Commands {
                 start: value(self.start.as_ref()),
                 start_6: value(self.start_6.as_ref()),
@@ -336,6 +350,10 @@ impl DoorConfig {
             admission: self.admission(),
             on_reknock: value(self.on_reknock.as_ref()).unwrap_or_default(),
             seq_cooldown: value(self.seq_cooldown.as_ref()),
+            opening_limits: OpeningLimits {
+                door: value(self.openings_per_minute.as_ref()),
+                client: value(self.client_openings_per_minute.as_ref()),
+            },
         }
     }
 
@@ -399,6 +417,13 @@ impl DoorConfig {
         self.flags.last().map_or_else(FlagRule::default, |given| given.value)
     }
 
+    /// Returns which clients can knock.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        // No list is too long, or it would be an error.
+        Sources::new(all(&self.allow), all(&self.deny)).unwrap_or_default()
+    }
+
     /// Returns where knocks must go to.
     #[must_use]
     pub fn target(&self) -> Option<Target> {
@@ -408,6 +433,10 @@ impl DoorConfig {
 
 fn at<T>(given: Option<&Given<T>>) -> Option<Span> {
     given.map(|given| given.at)
+}
+
+fn all(lines: &[Given<Vec<Prefix>>]) -> Vec<Prefix> {
+    lines.iter().flat_map(|line| line.value.iter().copied()).collect()
 }
 
 fn value<T: Clone>(given: Option<&Given<T>>) -> Option<T> {

@@ -9,7 +9,9 @@ use crate::admission::Admission;
 use crate::command::Commands;
 use crate::one_time::OneTimeSequences;
 use crate::packet::{TcpFlags, Transport};
+use crate::per_minute::OpeningLimits;
 use crate::sequence::Sequence;
+use crate::sources::Sources;
 use crate::time::Seconds;
 
 /// The name of a door, as bytes: knockd 0.8 prints whatever bytes are between the brackets.
@@ -142,6 +144,8 @@ pub struct Door {
     pub flags: FlagRule,
     /// The destination that counts; `None`: the local addresses.
     pub target: Option<Target>,
+    /// The clients that count.
+    pub sources: Sources,
     /// What to run.
     pub commands: Commands,
     /// The time from the end of the start command to the stop command.
@@ -152,6 +156,8 @@ pub struct Door {
     pub on_reknock: OnReknock,
     /// How long after an opening further ones of the same client are ignored; `None`: not at all.
     pub seq_cooldown: Option<Seconds>,
+    /// How often it opens in a minute; beyond it, openings are ignored.
+    pub opening_limits: OpeningLimits,
 }
 
 /// What an opening does for a client for whom the door is open.
@@ -170,7 +176,7 @@ pub enum OnReknock {
 
 impl Door {
     /// Makes a door with the defaults of `knockd.conf`: 25 seconds for the sequence and 10 until the
-    /// stop command, any TCP flags, the local addresses, no commands, and nothing to reach.
+    /// stop command, any TCP flags, the local addresses, all clients, no commands, nothing to reach, and no limits.
     #[must_use]
     pub fn new(name: DoorName, sequence: DoorSequence) -> Self {
         const SEQ_TIMEOUT: Seconds = Seconds::new(25).unwrap();
@@ -181,11 +187,13 @@ impl Door {
             seq_timeout: SEQ_TIMEOUT,
             flags: FlagRule::default(),
             target: None,
+            sources: Sources::default(),
             commands: Commands::default(),
             cmd_timeout: CMD_TIMEOUT,
             admission: None,
             on_reknock: OnReknock::default(),
             seq_cooldown: None,
+            opening_limits: OpeningLimits::default(),
         }
     }
 

@@ -183,7 +183,7 @@ impl Doors {
     }
 
     /// Returns whether a packet counts: whether any door would let it through its filter, with its
-    /// destination, its port and protocol anywhere in the sequence, and its flags. A source that no
+    /// destination, its port and protocol anywhere in the sequence, its flags, and its source. One that no
     /// host has never counts.
     #[must_use]
     #[inline]

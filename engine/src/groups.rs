@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use crate::door::{Door, DoorSequence};
 use crate::door_id::DoorId;
 use crate::packet::Knock;
+use crate::sources::Sources;
 
 /// A group among [`Groups`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +26,7 @@ impl GroupId {
 /// The groups of a configuration.
 ///
 /// A first group has doors that differ in nothing that decides when an attempt at them begins and
-/// when it times out: they have the same first knock, target, flags and timeout. Below it are groups
+/// when it times out: they have the same first knock, target, flags, clients and timeout. Below it are groups
 /// of those that also have the second knock in common, and so on. A group has at least two doors, and
 /// none with one-time sequences.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +43,7 @@ struct Group {
 }
 
 /// What the doors of a first group have in common.
-type Common = (Knock, Option<IpAddr>, (u8, u8), u32);
+type Common<'a> = (Knock, Option<IpAddr>, (u8, u8), &'a Sources, u32);
 
 impl Groups {
     /// Finds the groups of doors, which are in the order of the file. Returns the first group of each
@@ -50,7 +51,7 @@ impl Groups {
     pub(crate) fn new<'a>(
         doors: impl Iterator<Item = (DoorId, &'a Door)>,
     ) -> (Self, Vec<(DoorId, GroupId)>) {
-        let mut alike: BTreeMap<Common, Vec<(DoorId, &[Knock])>> = BTreeMap::new();
+        let mut alike: BTreeMap<Common<'_>, Vec<(DoorId, &[Knock])>> = BTreeMap::new();
         for (id, door) in doors {
             let DoorSequence::Fixed(sequence) = &door.sequence else { continue };
             let knocks = sequence.knocks();
@@ -58,7 +59,8 @@ impl Groups {
             else {
                 continue;
             };
-            let common = (first, target, door.flags.mask_and_value(), door.seq_timeout.get());
+            let flags = door.flags.mask_and_value();
+            let common = (first, target, flags, &door.sources, door.seq_timeout.get());
             alike.entry(common).or_default().push((id, knocks));
         }
         let mut groups = Self::default();

@@ -15,6 +15,8 @@ pub enum Hearing {
     OtherDestination,
     /// The packet does not have the TCP flags that the door asks for.
     OtherFlags,
+    /// The door's `Allow` and `Deny` do not let the client knock.
+    OtherSource,
 }
 
 /// Returns how the filter of a door treats a packet to a port and protocol in its sequence.
@@ -24,6 +26,8 @@ pub(crate) fn of(door: &Door, listening: &Listening, packet: &Packet) -> Hearing
         Hearing::OtherDestination
     } else if !door.flags.is_satisfied_by(packet.transport) {
         Hearing::OtherFlags
+    } else if !door.sources.hear(packet.source) {
+        Hearing::OtherSource
     } else {
         Hearing::Heard
     }

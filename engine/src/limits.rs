@@ -9,10 +9,10 @@ use core::num::NonZeroU32;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most attempts; the same limit applies to the knocks that are remembered for their
-    /// retransmissions, and to cooldowns.
+    /// retransmissions, to cooldowns, and to openings at doors that limit them.
     ///
     /// At the limit, a new attempt evicts the one with the least progress, and among those the one
-    /// that has been at its stage longest; the knock or cooldown that would be forgotten next is
+    /// that has been at its stage longest; the knock, cooldown or opening that would be forgotten next is
     /// forgotten early. Each case is counted and reported.
     pub attempts: NonZeroU32,
     /// The most leases: open doors, and commands that run or wait.

@@ -101,6 +101,8 @@ const fn omission(why: Skip) -> &'static str {
         Skip::Merged => "merged with the opening that waits for the running command",
         Skip::AlreadyOpen => "already open, ignored",
         Skip::AtMax => "already admitted for as long as Open_Max allows, ignored",
+        Skip::ClientLimit => "limit of openings reached (Client_Openings_Per_Minute), ignored",
+        Skip::DoorLimit => "limit of openings reached (Openings_Per_Minute), ignored",
         Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
     }
 }

@@ -8,8 +8,9 @@ use std::num::NonZeroU32;
 use knock_config as config;
 use knock_engine::{
     Admission, Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Limits,
-    Listening, OnReknock, OneTimeLine, OneTimeSequences, OpenPorts, Packet, Port, PortRange,
-    Protocol, Seconds, Sequence, Target, TcpFlags, TcpHeader, Transport,
+    Listening, OnReknock, OneTimeLine, OneTimeSequences, OpenPorts, OpeningLimits, Packet,
+    PerMinute, Port, PortRange, Prefix, Protocol, Seconds, Sequence, Sources, Target, TcpFlags,
+    TcpHeader, Transport,
 };
 
 use crate::generators::Conf;
@@ -74,6 +75,7 @@ pub fn door(door: &model::Door) -> Door {
         seq_timeout: seconds(door.seq_timeout_s),
         flags: flags(door.wanted, door.refused),
         target: door.target.map(Target::from),
+        sources: Sources::new(prefixes(&door.allow), prefixes(&door.deny)).expect("few prefixes"),
         commands: Commands {
             start: command(&door.start),
             start_6: command(&door.start_6),
@@ -93,7 +95,20 @@ pub fn door(door: &model::Door) -> Door {
             model::OnReknock::Ignore => OnReknock::Ignore,
         },
         seq_cooldown: door.seq_cooldown_s.map(seconds),
+        opening_limits: OpeningLimits {
+            door: door.openings_per_minute.map(per_minute),
+            client: door.client_openings_per_minute.map(per_minute),
+        },
     }
+}
+
+fn per_minute(openings: u16) -> PerMinute {
+    PerMinute::new(openings).expect("the tests' limits are valid")
+}
+
+fn prefixes(list: &[(IpAddr, u8)]) -> Vec<Prefix> {
+    let prefix = |&(first, length)| Prefix::new(first, length);
+    list.iter().map(prefix).collect::<Result<_, _>>().expect("the tests' prefixes are valid")
 }
 
 fn range((protocol, first, last): (model::Protocol, u16, u16)) -> PortRange {

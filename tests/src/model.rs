@@ -65,10 +65,12 @@ pub struct Counts {
     pub not_marked: u64,
     /// Openings merged with one whose start command waits.
     pub merged: u64,
-    /// Openings ignored because of `On_Reknock` or `Seq_Cooldown`.
+    /// Openings ignored because of `On_Reknock`, `Seq_Cooldown` or a limit of openings.
     pub ignored: u64,
     /// Cooldowns forgotten before their time at the limit.
     pub forgotten_cooldowns: u64,
+    /// Openings that no longer counted before their time at the limit.
+    pub forgotten_openings: u64,
 }
 
 /// What happened.

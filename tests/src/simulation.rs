@@ -11,6 +11,7 @@ mod broken;
 mod client;
 mod honest_run;
 mod lease;
+mod limits;
 mod marks;
 mod oracle;
 mod place;

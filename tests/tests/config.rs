@@ -96,6 +96,21 @@ catalogue! {
     Fault::Value(ValueFault::DoubleNot) => ["flag-refused-twice.conf"],
     Fault::Value(ValueFault::TargetNotAnAddress { .. }) =>
         ["target-by-name.conf", "target-with-prefix-length.conf", "quoted-values.conf"],
+    Fault::Value(ValueFault::BadPerMinute { .. }) => [
+        "per-minute-zero.conf", "per-minute-too-many.conf", "per-minute-with-unit.conf"
+    ],
+    Fault::Value(ValueFault::MissingPrefix) => ["missing-prefix.conf"],
+    Fault::Value(ValueFault::BadPrefix { .. }) => [
+        "prefix-by-name.conf", "prefix-with-netmask.conf", "prefix-as-a-range.conf",
+        "prefixes-without-comma.conf", "prefix-with-zone.conf"
+    ],
+    Fault::Value(ValueFault::PrefixTooLong { .. }) => ["prefix-too-long.conf"],
+    Fault::Value(ValueFault::HostBits { .. }) =>
+        ["prefix-with-host-bits.conf", "prefix-with-host-bits-6.conf"],
+    Fault::Value(ValueFault::MappedPrefix { .. }) =>
+        ["prefix-of-mapped-addresses.conf", "prefix-around-mapped-addresses.conf"],
+    // Its 257 prefixes are made by a test of its own.
+    Fault::Value(ValueFault::TooManyPrefixes { .. }) => [],
     Fault::Option(OptionFault::MissingInterface) => ["missing-interface.conf"],
     Fault::Option(OptionFault::BadInterface { .. }) =>
         ["interfaces-without-comma.conf", "interface-with-slash.conf"],
@@ -158,7 +173,10 @@ fn every_fault_has_a_file_and_every_file_shows_a_fault() {
         CATALOGUE.iter().copied().flatten().map(|name| (*name).to_owned()).collect();
     assert_eq!(shown, named);
     let without_file = CATALOGUE.iter().filter(|files| files.is_empty()).count();
-    assert_eq!(without_file, 2, "only too many doors are made by a test");
+    assert_eq!(
+        without_file, 3,
+        "only too many doors and too many prefixes are made by tests; one is for all warnings"
+    );
 }
 
 #[test]
@@ -187,6 +205,23 @@ fn the_examples_of_knockd_08_mean_what_they_say() {
         let given: Vec<&str> = config.lines().filter(|line| !line.ends_with(": None,")).collect();
         insta::assert_snapshot!(format!("good__{name}"), given.join("\n"));
     }
+}
+
+#[test]
+fn one_prefix_too_many_is_an_error_in_whichever_line() {
+    let text = |lines: usize| {
+        let prefixes = ["192.0.2.0/24"; 64].join(",");
+        format!("[d]\nSequence=1\n{}Allow=::1\n", format!("Allow={prefixes}\n").repeat(lines))
+    };
+    let parse = |lines| knock_config::parse(text(lines).as_bytes());
+    assert_eq!(parse(3).config.unwrap().doors[0].sources().allow().len(), 193);
+    let parsed = parse(4);
+    assert_eq!((parsed.config, parsed.diagnostics.errors()), (None, 1));
+    let text = text(4);
+    let source = Source::new("knockd.conf".to_owned(), text.into_bytes(), &parsed.diagnostics);
+    let report = diagnostics::render(&[source], Style::Plain);
+    let (_, end) = report.split_at(report.find("error: too many").unwrap());
+    insta::assert_snapshot!(end);
 }
 
 #[test]

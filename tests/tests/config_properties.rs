@@ -13,8 +13,8 @@ use knock_config::{
 };
 use knock_engine::{
     Admission, Command, Commands, Door, DoorName, DoorSequence, FlagRule, Knock, OnReknock,
-    OneTimeSequences, OpenPorts, Port, PortRange, Protocol, Seconds, Sequence, Target, TcpFlags,
-    address,
+    OneTimeSequences, OpenPorts, OpeningLimits, PerMinute, Port, PortRange, Prefix, PrefixError,
+    Protocol, Seconds, Sequence, Sources, Target, TcpFlags, address,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -191,6 +191,13 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
         "\nCmd_Timeout",
         "\nOn_Reknock=",
         "\nSeq_Cooldown=",
+        "\nAllow=",
+        "\nDeny = ",
+        "\nOpenings_Per_Minute=",
+        "\nClient_Openings_Per_Minute=",
+        "10.0.0.0/8",
+        "2001:db8::/33",
+        "::ffff:10.0.0.0/104",
         "\nCommand=",
         "\nStop_Command_6=",
         "\nUseSyslog",
@@ -379,6 +386,24 @@ fn admission() -> impl Strategy<Value = Admission> {
     })
 }
 
+fn per_minute() -> impl Strategy<Value = PerMinute> {
+    (1..=PerMinute::MAX).prop_map(|openings| PerMinute::new(openings).unwrap())
+}
+
+fn sources() -> impl Strategy<Value = Sources> {
+    let prefix = (any::<IpAddr>(), 0..=128_u8).prop_map(|(address, length)| {
+        // No packet comes from an IPv4 address written as IPv6.
+        let address = address.to_canonical();
+        let length = if address.is_ipv4() { length % 33 } else { length };
+        match Prefix::new(address, length) {
+            Ok(prefix) | Err(PrefixError::HostBits { network: prefix }) => prefix,
+            Err(PrefixError::TooLong { .. }) => unreachable!("{address}/{length}"),
+        }
+    });
+    let list = || prop::collection::vec(prefix.clone(), 0..5);
+    (list(), list()).prop_map(|(allow, deny)| Sources::new(allow, deny).unwrap())
+}
+
 /// A door and its sequence file.
 type DoorText = (Door, Option<Vec<u8>>);
 
@@ -395,21 +420,25 @@ fn door() -> impl Strategy<Value = DoorText> {
         select(vec![OnReknock::Extend, OnReknock::Separate, OnReknock::Ignore]),
         prop::option::of(seconds(1)),
     );
-    let times = (seconds(0), reknock, prop::option::of(admission()));
+    let limits = (sources(), prop::option::of(per_minute()), prop::option::of(per_minute()));
+    let times = (seconds(0), reknock, prop::option::of(admission()), limits);
     (name(), sequence, seconds(1), flags, target, commands, times).prop_map(
         |(name, (sequence, file), seq_timeout, flags, target, commands, times)| {
-            let (cmd_timeout, (on_reknock, seq_cooldown), admission) = times;
+            let (cmd_timeout, (on_reknock, seq_cooldown), admission, limits) = times;
+            let (sources, of_door, of_client) = limits;
             let door = Door {
                 name,
                 sequence,
                 seq_timeout,
                 flags,
                 target,
+                sources,
                 commands,
                 cmd_timeout,
                 admission,
                 on_reknock,
                 seq_cooldown,
+                opening_limits: OpeningLimits { door: of_door, client: of_client },
             };
             (door, file)
         },
@@ -510,6 +539,11 @@ impl Printer {
                     self.seconds(&["Open_Max"], max, 0);
                 }
             }
+            self.prefixes("Allow", door.sources.allow());
+            self.prefixes("Deny", door.sources.deny());
+            let limits = door.opening_limits;
+            self.number_if("Openings_Per_Minute", limits.door);
+            self.number_if("Client_Openings_Per_Minute", limits.client);
             if let Some(cooldown) = door.seq_cooldown {
                 self.seconds(&["Seq_Cooldown"], cooldown, 0);
             }
@@ -556,6 +590,29 @@ impl Printer {
         }
         let digits = format!("{}{}", "0".repeat(self.whim(3)), seconds.get());
         self.directive_if(names, Some(digits.as_bytes()));
+    }
+
+    /// Prints prefixes, on one line or several.
+    fn prefixes(&mut self, name: &str, prefixes: &[Prefix]) {
+        for (place, prefix) in prefixes.iter().enumerate() {
+            if place == 0 || self.whim(3) == 0 {
+                if place > 0 {
+                    self.end_line();
+                }
+                self.name(&[name]);
+            } else {
+                self.separator(",");
+            }
+            self.word(&prefix.to_string());
+        }
+        if !prefixes.is_empty() {
+            self.end_line();
+        }
+    }
+
+    fn number_if(&mut self, name: &str, limit: Option<PerMinute>) {
+        let text = limit.map(|limit| limit.get().to_string().into_bytes());
+        self.directive_if(&[name], text.as_deref());
     }
 
     /// Prints flags one by one, on one line or several, some first the other way round.

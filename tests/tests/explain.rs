@@ -144,6 +144,7 @@ fn check_attempts(said: &Said) {
                 | Why::OtherFlags { .. }
                 | Why::SecondTry { .. }
                 | Why::OtherDestination
+                | Why::OtherSource { .. }
                 | Why::Retransmission { .. },
             )
             | Verdict::Admitted { .. }

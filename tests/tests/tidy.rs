@@ -48,7 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "engine",
         &[
             "address door_id packet run time",
-            "admission command ports",
+            "admission command per_minute ports sources",
             "sequence",
             "one_time",
             "door",

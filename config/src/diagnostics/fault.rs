@@ -6,7 +6,7 @@ use crate::text::{Excerpt, counted};
 use crate::typography::unseen;
 use crate::wording::Wording;
 use knock_engine::Doors;
-use knock_engine::{OpenPorts, Port, PortRange, Seconds, Sequence};
+use knock_engine::{OpenPorts, Port, PortRange, Prefix, Seconds, Sequence, Sources};
 use knock_guard::turns_text;
 
 /// An error in a line or in how lines belong together.
@@ -397,6 +397,46 @@ pub enum ValueFault {
         /// The text found.
         text: Excerpt,
     },
+    /// Not a number of openings in a minute.
+    BadPerMinute {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// Nothing where a prefix should be.
+    MissingPrefix,
+    /// Neither an address nor a prefix.
+    BadPrefix {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// A prefix longer than an address.
+    PrefixTooLong {
+        /// The text found.
+        text: Excerpt,
+        /// The most bits.
+        max: u8,
+    },
+    /// A prefix whose address has bits after the length.
+    HostBits {
+        /// The text found.
+        text: Excerpt,
+        /// The prefix of this length.
+        network: Prefix,
+        /// The address alone.
+        host: Prefix,
+    },
+    /// IPv4 addresses written as IPv6.
+    MappedPrefix {
+        /// The text found.
+        text: Excerpt,
+        /// The same as IPv4, if it is nothing else.
+        right: Option<Prefix>,
+    },
+    /// More prefixes than [`Sources::MAX_PREFIXES`].
+    TooManyPrefixes {
+        /// The directive.
+        directive: Directive,
+    },
 }
 
 impl ValueFault {
@@ -539,6 +579,45 @@ impl ValueFault {
             )
             .help("write the address of the host, without a name, prefix length or zone")
             .note("knockd 0.8 would not start, or never open the door"),
+            Self::BadPerMinute { text } => Wording::new(
+                format!("`{text}` is not a number of openings in a minute"),
+                "expected a number from 1 to 1000",
+            )
+            .help("write digits only, such as `6`; remove the line to set no limit"),
+            Self::MissingPrefix => {
+                Wording::new("missing address", "expected an address or a prefix")
+                    .help("write an address, or remove the comma")
+            }
+            Self::BadPrefix { text } => Wording::new(
+                format!("`{text}` is not an address or a prefix"),
+                "expected such as `192.0.2.7`, `192.0.2.0/24` or `2001:db8::/32`",
+            )
+            .help(prefix_help(text.as_str())),
+            Self::PrefixTooLong { text, max } => Wording::new(
+                format!("prefix `{text}` is too long"),
+                format!("such an address has {max} bits"),
+            )
+            .help(format!("write a length from 0 to {max}, or none for one address")),
+            Self::HostBits { text, network, host } => Wording::new(
+                format!("`{text}` has bits set after the length of the prefix"),
+                format!("the prefix of this length is {network}"),
+            )
+            .help(format!("write `{network}` for all of it, or `{host}` for the one address")),
+            Self::MappedPrefix { text, right } => {
+                let wording = Wording::new(
+                    format!("`{text}` has IPv4 addresses written as IPv6"),
+                    "no packet comes from such an address",
+                );
+                match right {
+                    Some(right) => wording.help(format!("write `{right}`")),
+                    None => wording.help("write the prefixes of IPv4 and of IPv6 each by itself"),
+                }
+            }
+            Self::TooManyPrefixes { directive } => Wording::new(
+                format!("too many prefixes in `{}`", directive.name()),
+                format!("more than {} in this door", Sources::MAX_PREFIXES),
+            )
+            .help("write shorter prefixes that have several of them, or filter clients in the firewall"),
         }
     }
 }
@@ -547,8 +626,11 @@ fn comment_after(directive: Directive) -> Wording {
     let (message, is_read_by_08) = match directive.value() {
         Value::Nothing => (format!("comment after `{}`", directive.name()), false),
         Value::Knocks => (String::from("comment after a sequence"), true),
-        Value::Seconds(_) => (String::from("comment after a number"), directive.is_in_08()),
+        Value::Seconds(_) | Value::PerMinute => {
+            (String::from("comment after a number"), directive.is_in_08())
+        }
         Value::Duration
+        | Value::Prefixes
         | Value::Ports
         | Value::Firewall
         | Value::FileName
@@ -578,6 +660,23 @@ fn zero_seconds(directive: Directive) -> Wording {
 fn expected_seconds(directive: Directive) -> String {
     let least = u8::from(!matches!(directive.value(), Value::Seconds(Least::Zero)));
     format!("expected a number from {least} to 2147483647")
+}
+
+/// Returns help for the usual mistakes in writing a prefix.
+fn prefix_help(text: &str) -> &'static str {
+    if text.contains([' ', '\t', ';']) {
+        return "separate prefixes with commas";
+    }
+    if text.split_once('/').is_some_and(|(_, mask)| mask.contains('.')) {
+        return "write the length of the prefix in bits, such as `/24` for 255.255.255.0";
+    }
+    if text.contains('-') {
+        return "write prefixes such as `192.0.2.0/24` instead of a range";
+    }
+    if text.contains('%') {
+        return "write the address without its zone";
+    }
+    "write addresses as numbers, without a name; all clients are `0.0.0.0/0,::/0`"
 }
 
 /// Returns help for the usual mistakes in writing a port.

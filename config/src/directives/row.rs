@@ -49,6 +49,10 @@ pub(crate) enum Value {
     Seconds(Least),
     /// A number of seconds, or of minutes, hours or days with their letter.
     Duration,
+    /// A number of openings in a minute.
+    PerMinute,
+    /// Addresses and prefixes.
+    Prefixes,
     /// Protocols and ports to open.
     Ports,
     /// A firewall.
@@ -147,6 +151,8 @@ impl Value {
             Self::Knocks => "ports, such as `7000,8000,9000`",
             Self::Seconds(_) => "a number of seconds",
             Self::Duration => "a duration, such as `90s`, `30m`, `8h` or `1d`",
+            Self::PerMinute => "a number from 1 to 1000",
+            Self::Prefixes => "addresses or prefixes, such as `192.0.2.0/24,2001:db8::/32`",
             Self::Ports => "ports with their protocol, such as `tcp/22`",
             Self::Firewall => "`nft`, or `nft` and a table, such as `nft inet filter`",
             Self::Flags => "flags, such as `syn`",

@@ -332,6 +332,36 @@ directives! {
                  of the interfaces. It may belong to another machine whose packets pass an \
                  interface that `knockd` listens on.",
     };
+    /// `Allow`, which knockd 0.8 does not know.
+    Allow = Row {
+        names: &["allow"],
+        section: Section::Door,
+        value: Value::Prefixes,
+        absent: Absent::Means("to allow all clients"),
+        again: Again::AddsUp,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Allow` = ADDRESS[/LENGTH][,...]",
+        manual: "Only these clients can knock at this door: addresses or prefixes of IPv4 or IPv6, such as \
+                 `192.0.2.7,198.51.100.0/24,2001:db8::/32`. Further lines add to it, up to 256 in all. \
+                 Packets of other clients are ignored at this door, as if they went elsewhere; so a list with \
+                 only IPv4 prefixes leaves out all IPv6 clients. `Deny` wins over `Allow`, whatever the \
+                 lengths and the order. A source address can be forged: `Allow` proves nothing. Default: all \
+                 clients. Unknown to `knockd` 0.8.",
+    };
+    /// `Deny`, which knockd 0.8 does not know.
+    Deny = Row {
+        names: &["deny"],
+        section: Section::Door,
+        value: Value::Prefixes,
+        absent: Absent::Means("to deny no client"),
+        again: Again::AddsUp,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Deny` = ADDRESS[/LENGTH][,...]",
+        manual: "These clients cannot knock at this door, even if `Allow` has them. The value is as for \
+                 `Allow`. Default: none. Unknown to `knockd` 0.8.",
+    };
     /// `Start_Command`, `Command`.
     StartCommand = Row {
         names: &["start_command", "command"],
@@ -451,6 +481,33 @@ directives! {
         usage: "`Seq_Cooldown` = SECONDS",
         manual: "How long after an opening further ones of the same client are ignored: 1 to \
                  2147483647. Default: not at all. Unknown to `knockd` 0.8.",
+    };
+    /// `Openings_Per_Minute`, which knockd 0.8 does not know.
+    OpeningsPerMinute = Row {
+        names: &["openings_per_minute"],
+        section: Section::Door,
+        value: Value::PerMinute,
+        absent: Absent::Means("to set no limit"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Openings_Per_Minute` = NUMBER",
+        manual: "How often the door opens in any 60 seconds, for all clients together: 1 to 1000. Further \
+                 openings are ignored, with a line in the log. Who knows the sequence can use them up, so \
+                 set `Client_Openings_Per_Minute` to less, too. A one-time sequence that comes at the limit \
+                 is used up. Openings do not count after a restart, or after a reload that changes the door. Default: no limit. Unknown to `knockd` 0.8.",
+    };
+    /// `Client_Openings_Per_Minute`, which knockd 0.8 does not know.
+    ClientOpeningsPerMinute = Row {
+        names: &["client_openings_per_minute"],
+        section: Section::Door,
+        value: Value::PerMinute,
+        absent: Absent::Means("to set no limit"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Client_Openings_Per_Minute` = NUMBER",
+        manual: "The same for each client. Default: no limit. Unknown to `knockd` 0.8.",
     };
     /// `Stop_Command`.
     StopCommand = Row {

@@ -8,7 +8,7 @@ use crate::diagnostics::Diagnostics;
 use crate::directives::Directive;
 use crate::lex::Piece;
 use crate::warnings::{Guess, Unknown, Warning, Why};
-use knock_engine::{Knock, Port, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
+use knock_engine::{Knock, Port, Prefix, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
 
 /// The first packet of a TCP connection, as every program that connects sends it.
 pub(super) const BARE_SYN: Transport =
@@ -25,15 +25,23 @@ pub(super) fn check(
 ) {
     let door = scripts.door;
     check_target(door, text, with, diagnostics);
+    check_sources(door, text, with, diagnostics);
     check_flags(door, text, diagnostics);
     check_timeouts(door, text, diagnostics);
     check_absent(scripts, diagnostics);
     let new = [
+        (Directive::Allow, door.allow.first().map(|given| given.at)),
+        (Directive::Deny, door.deny.first().map(|given| given.at)),
         (Directive::Open, door.open.as_ref().map(|given| given.at)),
         (Directive::OpenFor, door.open_for.as_ref().map(|given| given.at)),
         (Directive::OpenMax, door.open_max.as_ref().map(|given| given.at)),
         (Directive::OnReknock, door.on_reknock.as_ref().map(|given| given.at)),
         (Directive::SeqCooldown, door.seq_cooldown.as_ref().map(|given| given.at)),
+        (Directive::OpeningsPerMinute, door.openings_per_minute.as_ref().map(|given| given.at)),
+        (
+            Directive::ClientOpeningsPerMinute,
+            door.client_openings_per_minute.as_ref().map(|given| given.at),
+        ),
     ];
     for (directive, at) in new {
         if at.is_some() {
@@ -195,4 +203,30 @@ fn check_target(
         return;
     };
     diagnostics.warn(Warning::NeverOpens { why }, given.value_in(text));
+}
+
+/// Warns about a door at which `Allow` and `Deny` leave no client.
+fn check_sources(
+    door: &DoorConfig,
+    text: &[u8],
+    with: &Circumstances,
+    diagnostics: &mut Diagnostics,
+) {
+    let sources = door.sources();
+    let all =
+        ["0.0.0.0", "::"].into_iter().filter_map(|first| Prefix::new(first.parse().ok()?, 0).ok());
+    let all: Vec<Prefix> = all.collect();
+    let allowed = if sources.allow().is_empty() { &all } else { sources.allow() };
+    let mut heard =
+        allowed.iter().filter(|one| !with.ipv4_only || one.first().is_ipv4()).peekable();
+    let (why, lines) = if heard.peek().is_none() {
+        (Why::Ipv6Clients, &door.allow)
+    } else if heard.all(|one| sources.deny().iter().any(|denied| denied.covers(*one))) {
+        (Why::AllDenied, &door.deny)
+    } else {
+        return;
+    };
+    if let Some(given) = lines.last() {
+        diagnostics.warn(Warning::NeverOpens { why }, given.value_in(text));
+    }
 }

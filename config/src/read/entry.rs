@@ -1,13 +1,13 @@
 //! Directives as lines give them, and where their values go.
 
-use super::{option_value, ports, printed, value};
+use super::{option_value, ports, printed, sources, value};
 use crate::config::{DoorConfig, Given, Guard, Knocks, LogTime, OnStateError, OnStop, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
 use crate::lex::{Piece, is_blank};
 use crate::names::FileName;
 use crate::warnings::Warning;
-use knock_engine::{Command, OnReknock, OneTimeSequences, Seconds};
+use knock_engine::{Command, OnReknock, OneTimeSequences, PerMinute, Prefix, Seconds};
 
 /// The words for what an opening of an open door does.
 const ON_REKNOCK: &[(&str, OnReknock)] = &[
@@ -74,6 +74,16 @@ impl Entry<'_> {
                 door.flags.extend(self.given(rule));
             }
             Directive::Target => door.target = self.given(value::target(self.value, found)),
+            Directive::Allow => {
+                let before = count(&door.allow);
+                let prefixes = sources::prefixes(self.directive, self.value, before, found);
+                door.allow.extend(self.given(prefixes));
+            }
+            Directive::Deny => {
+                let before = count(&door.deny);
+                let prefixes = sources::prefixes(self.directive, self.value, before, found);
+                door.deny.extend(self.given(prefixes));
+            }
             Directive::StartCommand => door.start = self.command(found),
             Directive::StartCommand6 => door.start_6 = self.command(found),
             Directive::CmdTimeout => door.cmd_timeout = self.seconds(found),
@@ -82,6 +92,10 @@ impl Entry<'_> {
             Directive::OpenMax => door.open_max = self.duration(found),
             Directive::OnReknock => door.on_reknock = self.word(ON_REKNOCK, found),
             Directive::SeqCooldown => door.seq_cooldown = self.seconds(found),
+            Directive::OpeningsPerMinute => door.openings_per_minute = self.per_minute(found),
+            Directive::ClientOpeningsPerMinute => {
+                door.client_openings_per_minute = self.per_minute(found);
+            }
             Directive::StopCommand => door.stop = self.command(found),
             Directive::StopCommand6 => door.stop_6 = self.command(found),
         }
@@ -105,6 +119,8 @@ impl Entry<'_> {
             | Value::Knocks
             | Value::Seconds(_)
             | Value::Duration
+            | Value::PerMinute
+            | Value::Prefixes
             | Value::Ports
             | Value::Firewall
             | Value::Flags
@@ -136,6 +152,10 @@ impl Entry<'_> {
         self.given(value::duration(self.directive, self.value, found))
     }
 
+    fn per_minute(self, found: &mut Diagnostics) -> Option<Given<PerMinute>> {
+        self.given(value::per_minute(self.directive, self.value, found))
+    }
+
     fn command(self, found: &mut Diagnostics) -> Option<Given<Command>> {
         // It is stored with an error, too: the door has a command.
         printed::check_command(self.value, found);
@@ -147,4 +167,9 @@ impl Entry<'_> {
         let (value_start, value_end) = text.place();
         Some(Given { value: value?, at: at.span(), value_start, value_end })
     }
+}
+
+/// Returns how many prefixes lines have.
+fn count(lines: &[Given<Vec<Prefix>>]) -> usize {
+    lines.iter().map(|line| line.value.len()).sum()
 }

@@ -8,6 +8,7 @@ mod ports;
 mod printed;
 mod reader;
 mod section;
+mod sources;
 mod value;
 
 pub use ports::parse as open_ports;

@@ -9,7 +9,7 @@ use crate::text::Excerpt;
 use crate::warnings::Warning;
 use knock_engine::Seconds;
 use knock_engine::address;
-use knock_engine::{FlagRule, Sequence, Target};
+use knock_engine::{FlagRule, PerMinute, Sequence, Target};
 use knock_engine::{Knock, Port, Protocol, TcpFlags};
 
 /// Returns the value of a directive that needs one.
@@ -152,6 +152,22 @@ pub(super) fn seconds(
     Some(seconds)
 }
 
+/// Reads a number of openings in a minute.
+pub(super) fn per_minute(
+    directive: Directive,
+    value: Piece<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<PerMinute> {
+    let value = without_comment(directive, value, diagnostics)?;
+    let number = decimal(value.bytes()).and_then(|number| u16::try_from(number).ok());
+    let openings = number.and_then(PerMinute::new);
+    if openings.is_none() {
+        let text = Excerpt::new(value.bytes());
+        diagnostics.value(ValueFault::BadPerMinute { text }, value);
+    }
+    openings
+}
+
 /// Reads a number of seconds, or of another unit with its letter; at least 1 second.
 pub(super) fn duration(
     directive: Directive,
@@ -246,7 +262,7 @@ pub(super) fn target(value: Piece<'_>, diagnostics: &mut Diagnostics) -> Option<
 }
 
 /// Reads digits and nothing else; `None` also if the number is too large.
-fn decimal(bytes: &[u8]) -> Option<u32> {
+pub(super) fn decimal(bytes: &[u8]) -> Option<u32> {
     if bytes.is_empty() {
         return None;
     }

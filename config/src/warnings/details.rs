@@ -10,6 +10,10 @@ pub enum Why {
     TargetUnspecified,
     /// Its target is an IPv6 address, and IPv6 is ignored.
     TargetIpv6,
+    /// It allows only IPv6 clients, and IPv6 is ignored.
+    Ipv6Clients,
+    /// Each client that it allows is denied.
+    AllDenied,
 }
 
 /// Why a sequence is easy to guess.

@@ -360,6 +360,10 @@ impl Why {
             ),
             Self::TargetIpv6 => Wording::new("door never opens", "`-4` ignores IPv6 packets")
                 .help("leave out `-4`, or write an IPv4 address"),
+            Self::Ipv6Clients => Wording::new("door never opens", "`-4` ignores IPv6 packets")
+                .help("leave out `-4`, or add IPv4 addresses to `allow`"),
+            Self::AllDenied => Wording::new("door never opens", "every client is denied")
+                .help("remove prefixes here; `deny` wins over `allow`, whatever the lengths"),
         }
     }
 }

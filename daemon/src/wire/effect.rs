@@ -68,6 +68,8 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
                 Skip::AlreadyOpen => 1,
                 Skip::Cooldown => 2,
                 Skip::AtMax => 3,
+                Skip::ClientLimit => 4,
+                Skip::DoorLimit => 5,
             };
             let number = u64::from(again);
             Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
@@ -221,6 +223,8 @@ const fn skip(fields: &Fields) -> Result<(Skip, bool), InvalidMessage> {
         1 => Skip::AlreadyOpen,
         2 => Skip::Cooldown,
         3 => Skip::AtMax,
+        4 => Skip::ClientLimit,
+        5 => Skip::DoorLimit,
         _ => return Err(InvalidMessage),
     };
     match fields.number {

@@ -15,6 +15,7 @@ mod following;
 mod interfaces;
 mod knockers;
 mod life;
+mod limits;
 mod links;
 mod open;
 mod reknock;

@@ -35,6 +35,10 @@ pub enum EffectKind {
     Cooldown,
     /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::AtMax`](crate::Skip::AtMax).
     AtMax,
+    /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::ClientLimit`](crate::Skip::ClientLimit).
+    ClientLimit,
+    /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::DoorLimit`](crate::Skip::DoorLimit).
+    DoorLimit,
     /// [`Effect::VoidedOften`](crate::Effect::VoidedOften).
     VoidedOften,
     /// [`Effect::ReloadRefused`](crate::Effect::ReloadRefused).
@@ -69,6 +73,8 @@ impl EffectKind {
                 | Self::AlreadyOpen
                 | Self::Cooldown
                 | Self::AtMax
+                | Self::ClientLimit
+                | Self::DoorLimit
                 | Self::SequenceTimedOut
                 | Self::Voided
                 | Self::Evicted
@@ -97,6 +103,8 @@ impl EffectKind {
             Self::AlreadyOpen => "already-open",
             Self::Cooldown => "cooldown",
             Self::AtMax => "at-max",
+            Self::ClientLimit => "client-limit",
+            Self::DoorLimit => "door-limit",
             Self::VoidedOften => "voided-often",
             Self::ReloadRefused => "reload-refused",
             Self::Retransmission => "retransmission",

@@ -190,6 +190,10 @@ pub enum Skip {
     Cooldown,
     /// The client is let in already for as long as the maximum of the door's admission allows.
     AtMax,
+    /// The client has opened the door as often in the last minute as the door allows each client.
+    ClientLimit,
+    /// The door has opened as often in the last minute as it allows all clients together.
+    DoorLimit,
 }
 
 impl<X> Effect<X> {
@@ -249,6 +253,8 @@ impl<X: OwnEffect> Effect<X> {
             Self::OpeningSkipped { why: Skip::AlreadyOpen, .. } => EffectKind::AlreadyOpen,
             Self::OpeningSkipped { why: Skip::Cooldown, .. } => EffectKind::Cooldown,
             Self::OpeningSkipped { why: Skip::AtMax, .. } => EffectKind::AtMax,
+            Self::OpeningSkipped { why: Skip::ClientLimit, .. } => EffectKind::ClientLimit,
+            Self::OpeningSkipped { why: Skip::DoorLimit, .. } => EffectKind::DoorLimit,
             Self::VoidedOften { .. } => EffectKind::VoidedOften,
             Self::ReloadRefused => EffectKind::ReloadRefused,
             Self::Note(note) => note.kind(),

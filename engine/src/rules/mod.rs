@@ -124,10 +124,14 @@ pub struct Counts {
     pub not_marked: u64,
     /// Openings that were merged with one that waits for its start command.
     pub merged: u64,
-    /// Openings that were ignored because the door was open already, or in a cooldown.
+    /// Openings that were ignored because the door was open already, in a cooldown, or at a limit of
+    /// openings.
     pub ignored: u64,
     /// Cooldowns that were forgotten before their time at the limit, so that an opening could count.
     pub forgotten_cooldowns: u64,
+    /// Openings that no longer counted for the limits of their door before their time, so that another
+    /// could count.
+    pub forgotten_openings: u64,
     /// Attempts that could not begin at the limit, under rules that do not evict; [`KnockRules`] evicts.
     pub not_begun: u64,
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::{
     Door, DoorId, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
-use knock_engine::{Effect, EffectKind, OwnEffect, TimedEffect};
+use knock_engine::{Effect, EffectKind, OwnEffect, SourceRefusal, TimedEffect};
 
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
@@ -203,6 +203,13 @@ impl Silence<'_> {
     pub(super) fn other_flags(&self, track: &mut Track) -> (Option<Attempt>, Why) {
         self.kept_out(track, Cause::OtherFlags, self.handled.packet.knock());
         (track.pending(), Why::OtherFlags { rule: self.door.flags })
+    }
+
+    pub(super) fn other_source(&self, track: &mut Track) -> (Option<Attempt>, Why) {
+        let Handled { packet, .. } = self.handled;
+        self.kept_out(track, Cause::OtherSource, packet.knock());
+        let refusal = self.door.sources.refusal(packet.source).unwrap_or(SourceRefusal::NotAllowed);
+        (track.pending(), Why::OtherSource { refusal })
     }
 
     /// Explains a packet that was heard and neither continued an attempt nor began one.

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use knock_engine::Undecodable;
 use knock_engine::{
     DoorId, FlagRule, Knock, Packet, Phase, Seconds, Skip, Stage, TcpFlags, Timestamp, Transport,
 };
+use knock_engine::{SourceRefusal, Undecodable};
 
 use crate::session::names::PacketId;
 
@@ -180,6 +180,11 @@ pub enum Why {
     },
     /// The packet goes to another address than the door's.
     OtherDestination,
+    /// The door's `Allow` and `Deny` do not let the client knock.
+    OtherSource {
+        /// Why not.
+        refusal: SourceRefusal,
+    },
     /// The packet repeats a knock that counted.
     Retransmission {
         /// The packet that it repeats, if that is known.
@@ -261,6 +266,8 @@ impl Verdict {
             Self::Skipped(Skip::AlreadyOpen) => "already-open",
             Self::Skipped(Skip::Cooldown) => "cooldown",
             Self::Skipped(Skip::AtMax) => "at-max",
+            Self::Skipped(Skip::ClientLimit) => "client-limit",
+            Self::Skipped(Skip::DoorLimit) => "door-limit",
             Self::Admitted { .. } => "admitted",
             Self::AdmissionEnded => "admission-ended",
             Self::Command(Phase::Start) => "start-command",
@@ -288,6 +295,7 @@ impl Why {
             Self::OtherProtocol { .. } => "other-protocol",
             Self::OtherFlags { .. } => "other-flags",
             Self::OtherDestination => "other-destination",
+            Self::OtherSource { .. } => "other-source",
             Self::Retransmission { .. } => "retransmission",
             Self::SecondTry { .. } => "second-try",
             Self::Late(_) => "late",

@@ -265,7 +265,10 @@ impl Fields {
             | Verdict::Disabled
             | Verdict::VoidedOften { .. }
             | Verdict::Ignored(
-                Why::OtherFlags { .. } | Why::OtherDestination | Why::Unreadable(_),
+                Why::OtherFlags { .. }
+                | Why::OtherDestination
+                | Why::OtherSource { .. }
+                | Why::Unreadable(_),
             ) => none,
         }
     }

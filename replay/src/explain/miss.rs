@@ -19,6 +19,8 @@ pub enum Cause {
     OtherFlags,
     /// The next knock went to another address.
     OtherDestination,
+    /// The door does not let the client knock.
+    OtherSource,
     /// The next knock came by the other protocol.
     OtherProtocol,
     /// A packet came instead in which no port can be read.
@@ -50,6 +52,7 @@ impl Cause {
             Self::Refused => "refused",
             Self::OtherFlags => "other-flags",
             Self::OtherDestination => "other-destination",
+            Self::OtherSource => "other-source",
             Self::OtherProtocol => "other-protocol",
             Self::Unreadable => "unreadable",
             Self::OtherPort => "other-port",

@@ -5,7 +5,7 @@ use knock_engine::address;
 
 use super::miss::{Cause, Miss, Nearest};
 use super::places::ConfigLine;
-use super::words::{Words, flags, ordinal, seconds, times, unreadable};
+use super::words::{Words, flags, ordinal, seconds, source_refusal, times, unreadable};
 
 impl Cause {
     /// Returns what kept clients from going on after `stage`, in the words that fit all of them.
@@ -18,6 +18,7 @@ impl Cause {
             }
             Self::OtherFlags => format!("{knock} had other TCP flags"),
             Self::OtherDestination => format!("{knock} went to another address"),
+            Self::OtherSource => "allow and deny do not let them knock".to_owned(),
             Self::OtherProtocol => format!("{knock} came by the wrong protocol"),
             Self::Unreadable => format!("a packet without a port came instead of {knock}"),
             Self::OtherPort => format!("a packet to another port came instead of {knock}"),
@@ -70,6 +71,7 @@ impl Words<'_> {
             Cause::OtherFlags => self.places.flags(door),
             Cause::OtherDestination if self.is_unheard_ipv6(miss.packet) => Vec::new(),
             Cause::OtherDestination => self.target(door),
+            Cause::OtherSource => self.sources(door, nearest.client),
             Cause::OtherProtocol
             | Cause::OtherPort
             | Cause::Repeat
@@ -118,6 +120,11 @@ impl Words<'_> {
                 let to = miss.packet.and_then(|seen| seen.destination).map(address::text);
                 let to = format!("to {}", to.unwrap_or_default());
                 format!("{knock} did not go to our address {}", self.example(miss, &to))
+            }
+            Cause::OtherSource => {
+                let why = door.sources.refusal(nearest.client).map(source_refusal);
+                let packet = self.example(miss, "");
+                format!("{knock} was not heard: {} {packet}", why.unwrap_or_default())
             }
             Cause::OtherProtocol => {
                 let detail = format!("{got}, not {expected}");

@@ -367,6 +367,7 @@ impl Observer {
             (Hearing::OtherProtocol, _) => silence.other_protocol(track),
             (Hearing::OtherDestination, _) => silence.other_destination(track),
             (Hearing::OtherFlags, _) => silence.other_flags(track),
+            (Hearing::OtherSource, _) => silence.other_source(track),
             (Hearing::Heard, Some(of)) => (track.pending(), Why::Retransmission { of }),
             (Hearing::Heard, None) => silence.heard(track),
         };

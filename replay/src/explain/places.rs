@@ -9,7 +9,7 @@ use std::path::Path;
 use knock_config::Setup;
 use knock_config::text::{printable, shown};
 use knock_config::{DoorConfig, FileName, Given, Parts, Span};
-use knock_engine::{DoorId, Phase};
+use knock_engine::{DoorId, Phase, Prefix, Skip, SourceRefusal};
 use serde::Serialize;
 
 /// A line of a file, fit to be printed.
@@ -148,6 +148,32 @@ impl Places {
     #[must_use]
     pub fn target(&self, door: DoorId, default: String) -> Vec<ConfigLine> {
         self.one(door, |door| at(door.target.as_ref()), default)
+    }
+
+    /// Returns the line of `Deny` that has a prefix, or the lines of `Allow` that do not have a client.
+    #[must_use]
+    pub fn sources(&self, door: DoorId, refusal: SourceRefusal) -> Vec<ConfigLine> {
+        let Some(door) = self.doors.get(door.index()) else { return Vec::new() };
+        let lines: Vec<Span> = match refusal {
+            SourceRefusal::Denied(prefix) => {
+                let denies = |given: &&Given<Vec<Prefix>>| given.value.contains(&prefix);
+                door.deny.iter().find(denies).map(|given| given.at).into_iter().collect()
+            }
+            SourceRefusal::NotAllowed => door.allow.iter().map(|given| given.at).collect(),
+        };
+        lines.into_iter().map(|span| self.line(span)).collect()
+    }
+
+    /// Returns the line of the limit of openings that was reached.
+    #[must_use]
+    pub fn opening_limit(&self, door: DoorId, why: Skip) -> Vec<ConfigLine> {
+        let Some(door) = self.doors.get(door.index()) else { return Vec::new() };
+        let given = match why {
+            Skip::ClientLimit => door.client_openings_per_minute.as_ref(),
+            Skip::DoorLimit => door.openings_per_minute.as_ref(),
+            Skip::Merged | Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax => None,
+        };
+        at(given).map(|span| self.line(span)).into_iter().collect()
     }
 
     /// Returns the lines of `TCPFlags`.

@@ -1,11 +1,15 @@
 //! What is explained, in words: the same for all that print it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use knock_config::text::printable;
 use knock_engine::Undecodable;
 use knock_engine::address;
-use knock_engine::{Door, DoorId, Doors, FlagRule, Knock, Listening, Phase, Skip, Stage, TcpFlags};
+use knock_engine::{
+    Door, DoorId, Doors, FlagRule, Knock, Listening, PerMinute, Phase, Skip, SourceRefusal, Stage,
+    TcpFlags,
+};
 
 use super::explanation::{Explanation, Late, Seen, Verdict, Why};
 use super::places::{ConfigLine, Places};
@@ -44,13 +48,7 @@ impl Words<'_> {
             Verdict::Refused => {
                 "not opened: busy, too many commands and open doors are pending".to_owned()
             }
-            Verdict::Skipped(why) => match why {
-                Skip::Merged => "merged with the opening that waits for the running command",
-                Skip::AlreadyOpen => "already open, ignored (On_Reknock = ignore)",
-                Skip::AtMax => "already admitted for as long as Open_Max allows, ignored",
-                Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
-            }
-            .to_owned(),
+            Verdict::Skipped(why) => self.omission(one, why),
             Verdict::Admitted { lasts } => {
                 format!("admit to {} for {} s", self.ports(one.door), lasts.get())
             }
@@ -98,6 +96,24 @@ impl Words<'_> {
         }
     }
 
+    /// Returns why an opening changes nothing.
+    fn omission(&self, one: &Explanation, why: Skip) -> String {
+        let limits = self.door_at(one.door).opening_limits;
+        let limit = |name, limit: Option<PerMinute>| {
+            let number = limit.map_or(0, PerMinute::get);
+            format!("limit of openings reached ({name} = {number}), ignored")
+        };
+        match why {
+            Skip::Merged => "merged with the opening that waits for the running command",
+            Skip::AlreadyOpen => "already open, ignored (On_Reknock = ignore)",
+            Skip::AtMax => "already admitted for as long as Open_Max allows, ignored",
+            Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
+            Skip::ClientLimit => return limit("Client_Openings_Per_Minute", limits.client),
+            Skip::DoorLimit => return limit("Openings_Per_Minute", limits.door),
+        }
+        .to_owned()
+    }
+
     /// Returns why a packet did not count.
     fn reason(&self, one: &Explanation, why: Why) -> String {
         let of = one.of;
@@ -116,6 +132,7 @@ impl Words<'_> {
                 format!("not heard: TCP flags ({flags})")
             }
             Why::OtherDestination => format!("not heard: {}", self.destination(one)),
+            Why::OtherSource { refusal } => format!("not heard: {}", source_refusal(refusal)),
             Why::Retransmission { of: Some(id) } => {
                 format!("ignored: TCP retransmission of {}", self.captures.packet(id))
             }
@@ -210,6 +227,10 @@ impl Words<'_> {
                 Vec::new()
             }
             Verdict::Ignored(Why::OtherDestination) => self.target(one.door),
+            Verdict::Ignored(Why::OtherSource { .. }) => self.sources(one.door, one.client),
+            Verdict::Skipped(why @ (Skip::ClientLimit | Skip::DoorLimit)) => {
+                self.places.opening_limit(one.door, why)
+            }
             Verdict::Stage { late: None, .. }
             | Verdict::Opened
             | Verdict::Refused
@@ -251,8 +272,22 @@ impl Words<'_> {
         self.places.seq_timeout(door, format!("no seq_timeout: {seconds} by default"))
     }
 
+    /// Returns the lines that keep a client out.
+    pub(super) fn sources(&self, door: DoorId, client: IpAddr) -> Vec<ConfigLine> {
+        let refusal = self.door_at(door).sources.refusal(client);
+        refusal.map_or_else(Vec::new, |refusal| self.places.sources(door, refusal))
+    }
+
     pub(super) fn target(&self, door: DoorId) -> Vec<ConfigLine> {
         self.places.target(door, "no target: the local addresses count".to_owned())
+    }
+}
+
+/// Returns why a door does not hear a client.
+pub(super) fn source_refusal(refusal: SourceRefusal) -> String {
+    match refusal {
+        SourceRefusal::Denied(prefix) => format!("refused by Deny = {prefix}"),
+        SourceRefusal::NotAllowed => "Allow does not have this client".to_owned(),
     }
 }
 

@@ -203,6 +203,9 @@ impl Tally {
         warn(counts.forgotten_knocks, "opening was", "openings were", &forgotten);
         let forgotten = format!("forgotten early {limit}: an opening may have counted");
         warn(counts.forgotten_cooldowns, "cooldown was", "cooldowns were", &forgotten);
+        let forgotten =
+            format!("no longer counted {limit}: an opening may have exceeded its door's limit");
+        warn(counts.forgotten_openings, "opening was", "openings were", &forgotten);
         let not_begun = format!("not begun {limit}; knockd 0.8 would have begun it");
         warn(counts.not_begun, "attempt was", "attempts were", &not_begun);
         let refused = format!("refused {limit}");

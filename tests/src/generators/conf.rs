@@ -183,6 +183,13 @@ impl Writer<'_> {
         if let Some(seconds) = door.seq_cooldown_s {
             items.push(("Seq_Cooldown", seconds.to_string().into()));
         }
+        items.extend(prefixes("Allow", &door.allow));
+        items.extend(prefixes("Deny", &door.deny));
+        let number = |number: u16| number.to_string().into();
+        let most = door.openings_per_minute.map(number);
+        items.extend(most.map(|most| ("Openings_Per_Minute", most)));
+        let most = door.client_openings_per_minute.map(number);
+        items.extend(most.map(|most| ("Client_Openings_Per_Minute", most)));
         match self.pick(&["plain", "reversed", "rotated"]) {
             "reversed" => items.reverse(),
             "rotated" => items.rotate_left(1),
@@ -275,12 +282,19 @@ impl Writer<'_> {
     }
 }
 
-/// Returns the word for what an opening of an open door does, if it is not the default.
+/// Returns a directive with prefixes, if there are any.
+fn prefixes(key: &'static str, list: &[(IpAddr, u8)]) -> Option<(&'static str, Vec<u8>)> {
+    let text = |(first, length): &(IpAddr, u8)| format!("{}/{length}", text::address(*first));
+    let all: Vec<String> = list.iter().map(text).collect();
+    (!all.is_empty()).then(|| (key, all.join(",").into_bytes()))
+}
+
 /// Returns a duration, with a unit if it is one of minutes.
 fn duration(seconds: u32) -> String {
     if seconds.is_multiple_of(60) { format!("{}m", seconds / 60) } else { seconds.to_string() }
 }
 
+/// Returns the word for what an opening of an open door does, if it is not the default.
 const fn on_reknock(door: &Door) -> Option<&'static str> {
     match door.on_reknock {
         OnReknock::Extend => None,

@@ -50,6 +50,7 @@ struct DoorPlan {
     commands: CommandPlan,
     reknock: (OnReknock, Option<u32>),
     admission: Option<Admission>,
+    limits: LimitPlan,
     /// Whether the door hears the same packets as the one before, and times out at the same time.
     is_alike: bool,
 }
@@ -64,11 +65,11 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
         flags(),
         option::weighted(0.15, target()),
         command_plan(),
-        (reknock(), option::weighted(0.2, admission()), prop::bool::weighted(0.3)),
+        (reknock(), option::weighted(0.2, admission()), limit_plan(), prop::bool::weighted(0.3)),
     )
         .prop_map(
             |(name, sequence, one_time, seq_timeout_s, flags, target, commands, rest)| {
-                let (reknock, admission, is_alike) = rest;
+                let (reknock, admission, limits, is_alike) = rest;
                 DoorPlan {
                     name,
                     sequence,
@@ -79,6 +80,7 @@ fn door_plan() -> impl Strategy<Value = DoorPlan> {
                     commands,
                     reknock,
                     admission,
+                    limits,
                     is_alike,
                 }
             },
@@ -117,6 +119,10 @@ impl DoorPlan {
             admission: self.admission.clone(),
             on_reknock,
             seq_cooldown_s,
+            allow: self.limits.allow.clone(),
+            deny: self.limits.deny.clone(),
+            openings_per_minute: self.limits.openings,
+            client_openings_per_minute: self.limits.client_openings,
             ..Door::new(&name, sequences)
         }
     }
@@ -256,7 +262,48 @@ fn target() -> impl Strategy<Value = IpAddr> {
     select(vec!["198.51.100.7", "10.0.0.1", "2001:db8:ffff::7", "2001:db8::1"]).prop_map(address)
 }
 
-/// `On_Reknock` and `Seq_Cooldown`.
+/// Who may knock at a door, and how often it opens in a minute.
+#[derive(Clone, Debug)]
+struct LimitPlan {
+    allow: Vec<(IpAddr, u8)>,
+    deny: Vec<(IpAddr, u8)>,
+    openings: Option<u16>,
+    client_openings: Option<u16>,
+}
+
+fn limit_plan() -> impl Strategy<Value = LimitPlan> {
+    (
+        option::weighted(0.08, vec(prefix(), 1..=3)),
+        option::weighted(0.12, vec(prefix(), 1..=3)),
+        option::weighted(0.12, 1..=3_u16),
+        option::weighted(0.12, 1..=2_u16),
+    )
+        .prop_map(|(allow, deny, openings, client_openings)| LimitPlan {
+            allow: allow.unwrap_or_default(),
+            deny: deny.unwrap_or_default(),
+            openings,
+            client_openings,
+        })
+}
+
+/// Draws a prefix with some of the clients.
+fn prefix() -> impl Strategy<Value = (IpAddr, u8)> {
+    let all = [
+        ("0.0.0.0", 0),
+        ("::", 0),
+        ("192.0.2.0", 24),
+        ("192.0.2.0", 25),
+        ("192.0.2.1", 32),
+        ("203.0.113.8", 31),
+        ("10.0.0.0", 8),
+        ("2001:db8::", 32),
+        ("2001:db8:1::", 64),
+        ("2001:db8:1::1", 128),
+        ("fe80::", 10),
+    ];
+    select(all.to_vec()).prop_map(|(first, length)| (address(first), length))
+}
+
 fn admission() -> impl Strategy<Value = Admission> {
     let ports = vec![(Protocol::Tcp, 22, 22), (Protocol::Udp, 5000, 5010)];
     (1..=20_u32, option::weighted(0.5, 0..=20_u32)).prop_map(move |(lasts_s, more_s)| {
@@ -265,6 +312,7 @@ fn admission() -> impl Strategy<Value = Admission> {
     })
 }
 
+/// `On_Reknock` and `Seq_Cooldown`.
 fn reknock() -> impl Strategy<Value = (OnReknock, Option<u32>)> {
     let on_reknock = prop_oneof![
         4 => Just(OnReknock::Extend),

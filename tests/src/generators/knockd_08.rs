@@ -138,6 +138,10 @@ fn old_doors() -> impl Strategy<Value = Vec<Door>> {
         admission: None,
         on_reknock: OnReknock::Extend,
         seq_cooldown_s: None,
+        allow: Vec::new(),
+        deny: Vec::new(),
+        openings_per_minute: None,
+        client_openings_per_minute: None,
         ..door
     };
     doors().prop_map(move |doors| doors.into_iter().map(old).collect())

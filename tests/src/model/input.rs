@@ -86,6 +86,10 @@ pub struct Door {
     pub refused: u8,
     /// The destination that counts; `None`: the local addresses.
     pub target: Option<IpAddr>,
+    /// `Allow`: the first address and the bits of each prefix.
+    pub allow: Vec<(IpAddr, u8)>,
+    /// `Deny`.
+    pub deny: Vec<(IpAddr, u8)>,
     /// `Start_Command`; `None` if the directive is absent.
     pub start: Option<Vec<u8>>,
     /// `Start_Command_6`.
@@ -102,6 +106,10 @@ pub struct Door {
     pub on_reknock: OnReknock,
     /// Seconds for which further openings of the same client are ignored; `None`: none are.
     pub seq_cooldown_s: Option<u32>,
+    /// The most openings in 60 seconds; `None`: any number.
+    pub openings_per_minute: Option<u16>,
+    /// The most openings of each client in 60 seconds.
+    pub client_openings_per_minute: Option<u16>,
 }
 
 /// What a door lets its clients reach.
@@ -127,6 +135,18 @@ pub enum OnReknock {
 }
 
 impl Door {
+    /// Returns whether the door hears a client, by its address bit for bit.
+    #[must_use]
+    pub fn hears(&self, client: IpAddr) -> bool {
+        let has = |list: &[(IpAddr, u8)]| {
+            list.iter().any(|&(first, length)| {
+                let (first, client) = (bits(first), bits(client));
+                first.len() == client.len() && first[..length.into()] == client[..length.into()]
+            })
+        };
+        !has(&self.deny) && (self.allow.is_empty() || has(&self.allow))
+    }
+
     /// Makes a door with the defaults of a configuration that gives only a name and a sequence.
     #[must_use]
     pub fn new(name: &str, sequences: Sequences) -> Self {
@@ -137,6 +157,8 @@ impl Door {
             wanted: 0,
             refused: 0,
             target: None,
+            allow: Vec::new(),
+            deny: Vec::new(),
             start: None,
             start_6: None,
             stop: None,
@@ -145,8 +167,19 @@ impl Door {
             admission: None,
             on_reknock: OnReknock::Extend,
             seq_cooldown_s: None,
+            openings_per_minute: None,
+            client_openings_per_minute: None,
         }
     }
+}
+
+/// Returns the bits of an address, the most significant first: 32 or 128.
+fn bits(address: IpAddr) -> Vec<bool> {
+    let octets = match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    octets.iter().flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1 == 1)).collect()
 }
 
 /// The configuration for a replay by the model.

@@ -71,6 +71,14 @@ struct Cooldown {
     door: usize,
 }
 
+/// An opening that counts for the limits of its door.
+#[derive(Clone)]
+struct RecentOpening {
+    until_ns: i64,
+    client: IpAddr,
+    door: usize,
+}
+
 /// The doors, the attempts at them, the commands that run and the leases.
 ///
 /// It receives events, each with its time, and records lines and counts.
@@ -83,7 +91,7 @@ pub struct ModelState {
     local: Option<Vec<IpAddr>>,
     ipv4_only: bool,
     answers_at_once: bool,
-    /// The most attempts, openings remembered, cooldowns, and commands that run, wait or are owed together
+    /// The most attempts, openings remembered, openings that count, cooldowns, and commands that run, wait or are owed together
     /// with lines to be marked.
     limit: usize,
     now_ns: i64,
@@ -101,6 +109,8 @@ pub struct ModelState {
     due_stops: Vec<(IpAddr, usize)>,
     admitted: Vec<Admitted>,
     cooldowns: Vec<Cooldown>,
+    /// In order.
+    openings: Vec<RecentOpening>,
     /// For whom a line of one-time sequences is being marked, and at which door; each with its place
     /// in the order of all lines, from 0.
     marks: Vec<(u64, IpAddr, usize)>,
@@ -131,6 +141,7 @@ impl ModelState {
             due_stops: Vec::new(),
             admitted: Vec::new(),
             cooldowns: Vec::new(),
+            openings: Vec::new(),
             marks: Vec::new(),
             marks_asked: 0,
             out: Outcome::default(),

@@ -14,6 +14,8 @@ pub enum Invariant {
     /// j: a client is let in when a door opens that says so, and no longer than that, nor than the maximum
     /// in all.
     AdmissionsEnd,
+    /// k: no door opens more often in a minute than it allows.
+    OpeningsAreLimited,
     /// i: commands of one client and door run in turn, stop commands first.
     CommandsInTurn,
     /// d: nothing outlives its reason.
@@ -35,6 +37,7 @@ impl fmt::Display for Invariant {
             Self::HonestGetIn => "b: an honest client gets in, whatever others do",
             Self::LeasesClose => "c: every lease is closed once, when it is due",
             Self::AdmissionsEnd => "j: a client is let in for its time, and no longer",
+            Self::OpeningsAreLimited => "k: no door opens more often in a minute than it allows",
             Self::CommandsInTurn => "i: commands of one client and door run in turn",
             Self::NothingOutlivesItsReason => "d: nothing outlives its reason",
             Self::MemoryIsBounded => "e: memory is bounded, and every loss is counted",

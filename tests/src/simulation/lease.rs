@@ -157,7 +157,7 @@ impl Leases {
         lessee: Lessee,
         door: &Door,
         (why, again): (Skip, bool),
-        (is_admitted, is_at_max): (bool, bool),
+        (is_admitted, is_at_max, is_at_limit): (bool, bool, bool),
     ) -> Result<(), Broken> {
         let cools_down = self.is_cooling_down(at_ns, lessee, door);
         let held = self.held.entry(lessee).or_default();
@@ -168,8 +168,11 @@ impl Leases {
             }
             Skip::AtMax => door.on_reknock != OnReknock::Ignore && is_at_max,
             Skip::Merged => held.start_waits && door.admission.is_none(),
+            // The oracle knows.
+            Skip::ClientLimit | Skip::DoorLimit => is_at_limit,
         };
-        let is_said_once = held.skips_said.insert(why) != again;
+        // The limit of a door is said once for all clients.
+        let is_said_once = why == Skip::DoorLimit || held.skips_said.insert(why) != again;
         ensure(is_true && is_said_once, Invariant::CommandsInTurn, || {
             format!("{why:?} was reported for {lessee:?} at {at_ns}, again: {again}, of {held:?}")
         })

@@ -10,6 +10,7 @@ use super::admission::Admissions;
 use super::broken::{Broken, Invariant, ensure};
 use super::honest_run::{HonestRuns, Promise};
 use super::lease::{Leases, Lessee};
+use super::limits::RecentOpenings;
 use super::marks::Marks;
 use super::place::Addresses;
 use super::queue::Sent;
@@ -38,6 +39,9 @@ pub(super) struct Oracle {
     ended: usize,
     /// Whether any cooldown was forgotten at the limit.
     forgets_cooldowns: bool,
+    /// Whether any opening no longer counted before its time at the limit.
+    forgets_openings: bool,
+    recent: RecentOpenings,
     ledger: Ledger,
 }
 
@@ -83,6 +87,8 @@ impl Oracle {
             promise: Promise::default(),
             ended: 0,
             forgets_cooldowns: false,
+            forgets_openings: false,
+            recent: RecentOpenings::default(),
             ledger: Ledger::default(),
         }
     }
@@ -151,6 +157,7 @@ impl Oracle {
         })?;
         self.last_ns = at_ns;
         self.forgets_cooldowns |= engine.counts().forgotten_cooldowns > 0;
+        self.forgets_openings |= engine.counts().forgotten_openings > 0;
         let door = effect.door().map(|id| self.resolve(id, engine)).transpose()?;
         let door = door.unwrap_or(DoorNumber::MAX);
         let waits = self.waits_for_mark(door);
@@ -238,6 +245,7 @@ impl Oracle {
         ensure(!is_too_soon, Invariant::CommandsInTurn, || {
             format!("{known:?} opened for {client} in its cooldown")
         })?;
+        self.recent.opened(at_ns, (client, door), known, self.forgets_openings)?;
         let is_admitted = self.admissions.has((client, door));
         self.leases.opened(at_ns, ((client, door), is_admitted), known, tally)?;
         self.admissions.opened(at_ns, (client, door), known)
@@ -311,11 +319,17 @@ impl Oracle {
         tally: &mut Tally,
     ) -> Result<(), Broken> {
         self.ledger.skipped += 1;
+        tally.client_limits += u64::from(said.0 == Skip::ClientLimit);
+        tally.door_limits += u64::from(said.0 == Skip::DoorLimit);
         self.completed(at_ns, (client, door), tally)?;
         let known = &self.record.doors[door].door;
         let lessee = (client, door);
         let is_at_max = self.admissions.is_at_max(at_ns, lessee, known);
-        let admitted = (self.admissions.has(lessee), is_at_max);
+        let is_at_limit = match said.0 {
+            Skip::ClientLimit | Skip::DoorLimit => self.recent.is_true(at_ns, lessee, known, said),
+            Skip::Merged | Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax => false,
+        };
+        let admitted = (self.admissions.has(lessee), is_at_max, is_at_limit);
         self.leases.skipped(at_ns, lessee, known, said, admitted)
     }
 

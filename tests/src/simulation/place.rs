@@ -120,8 +120,9 @@ impl Joiner {
                 Sequences::Fixed(knocks)
             };
             // Most hear the same packets and time out at the same time.
-            let Door { seq_timeout_s, target, wanted, refused, .. } = first;
-            let alike = Door { sequences, seq_timeout_s, wanted, refused, target, ..fresh };
+            let Door { seq_timeout_s, target, wanted, refused, allow, deny, .. } = first.clone();
+            let alike =
+                Door { sequences, seq_timeout_s, wanted, refused, target, allow, deny, ..fresh };
             if rng.percent(15) { self.change(rng, &alike) } else { alike }
         };
         (0..count).map(make).collect()
@@ -152,7 +153,13 @@ impl Joiner {
     fn change(&mut self, rng: &mut Rng, door: &Door) -> Door {
         let fresh = self.door(rng);
         let door = door.clone();
-        match rng.between(0, 7) {
+        match rng.between(0, 9) {
+            9 => Door { allow: fresh.allow, deny: fresh.deny, ..door },
+            8 => Door {
+                openings_per_minute: fresh.openings_per_minute,
+                client_openings_per_minute: fresh.client_openings_per_minute,
+                ..door
+            },
             7 => Door { admission: fresh.admission, ..door },
             6 => {
                 Door { on_reknock: fresh.on_reknock, seq_cooldown_s: fresh.seq_cooldown_s, ..door }
@@ -202,6 +209,10 @@ impl Joiner {
                 (15, OnReknock::Ignore),
             ]),
             seq_cooldown_s: rng.weighted(&[(85, None), (10, Some(7)), (5, Some(30))]),
+            allow: prefixes(rng, 8),
+            deny: prefixes(rng, 12),
+            openings_per_minute: rng.weighted(&[(80, None), (10, Some(2)), (10, Some(5))]),
+            client_openings_per_minute: rng.weighted(&[(80, None), (15, Some(1)), (5, Some(2))]),
             ..Door::new(&format!("door{number}"), sequences)
         }
     }
@@ -220,6 +231,18 @@ impl Joiner {
         }
         knocks
     }
+}
+
+/// Returns prefixes with some of the clients, mostly none at all.
+fn prefixes(rng: &mut Rng, chance: i64) -> Vec<(IpAddr, u8)> {
+    let v4 = |last: u8| IpAddr::V4(Ipv4Addr::new(198, 18, 0, last));
+    let all_v4 = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let all_v6 = (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+    let all = [(v4(0), 16), (v4(0), 30), (v4(2), 31), (v4(5), 32), (v4(8), 29), all_v4, all_v6];
+    if !rng.percent(chance) {
+        return Vec::new();
+    }
+    (0..rng.between(1, 3)).map(|_| rng.pick(&all)).collect()
 }
 
 fn admission(rng: &mut Rng) -> Option<Admission> {

@@ -103,7 +103,8 @@ impl Record {
         let mut admitted = false;
         for &at in &self.listed {
             let door = &self.doors[at].door;
-            if addresses.belongs(packet.dst, door) && has_flags(packet, door) {
+            let is_heard = door.hears(packet.src) && addresses.belongs(packet.dst, door);
+            if is_heard && has_flags(packet, door) {
                 doors |= bit(at);
                 let named = door.sequences.current().unwrap_or_default();
                 admitted |= named.contains(&packet.knock());

@@ -391,6 +391,7 @@ impl World {
             (said.merged, expected.merged),
             (said.ignored, expected.ignored),
             (said.forgotten_cooldowns, expected.forgotten_cooldowns),
+            (said.forgotten_openings, expected.forgotten_openings),
         ];
         ensure(pairs.iter().all(|(one, other)| one == other), Invariant::ModelAgrees, || {
             format!("the engine counts {said:#?}\nthe model counts {expected:#?}")
@@ -411,6 +412,7 @@ impl World {
         self.tally.merged = counts.merged;
         self.tally.ignored = counts.ignored;
         self.tally.cooldowns_forgotten = counts.forgotten_cooldowns;
+        self.tally.openings_forgotten = counts.forgotten_openings;
     }
 
     /// Returns the last events of the engine as text.

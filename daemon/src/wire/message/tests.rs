@@ -40,6 +40,8 @@ fn effects() -> Vec<Effect> {
             Effect::Admit { client, door, lasts: Seconds::MAX },
             Effect::AdmissionEnded { client, door },
             Effect::OpeningSkipped { client, door, why: Skip::AtMax, again: false },
+            Effect::OpeningSkipped { client, door, why: Skip::ClientLimit, again: false },
+            Effect::OpeningSkipped { client, door, why: Skip::DoorLimit, again: true },
             Effect::MarkOneTime { mark, client, door, line: u32::MAX, offset: u64::MAX },
             Effect::OpeningRefused { client, door, why: Obstacle::Limit },
             Effect::OpeningRefused { client, door, why: Obstacle::NotMarked },

@@ -14,6 +14,7 @@ mod marks;
 mod moves;
 mod opening;
 mod peers;
+mod recent;
 mod remembered;
 mod slot_table;
 mod ungroup;
@@ -33,6 +34,7 @@ use self::leases::{Lease, Leases};
 pub use self::listing::LiveAttempt;
 use self::marks::Marks;
 use self::moves::Move;
+use self::recent::RecentOpenings;
 use self::remembered::Remembered;
 use self::voids::Voids;
 use super::{RuleSet, Site};
@@ -57,9 +59,10 @@ pub struct KnockRules {
     marks: Marks,
     admissions: Admissions,
     cooldowns: Cooldowns,
+    recent: RecentOpenings,
     voids: Voids,
-    /// The most attempts, the most remembered knocks, the most cooldowns, and the most commands that
-    /// run, wait or are owed together with lines that are being marked.
+    /// The most attempts, the most remembered knocks, the most cooldowns, the most openings that count
+    /// for limits, and the most commands that run, wait or are owed together with lines that are being marked.
     limit: usize,
     next_serial: u64,
     /// How many more attempts can time out before the next prefetch.
@@ -107,6 +110,7 @@ impl KnockRules {
             marks: Marks::default(),
             admissions: Admissions::new(hasher.clone()),
             cooldowns: Cooldowns::new(hasher.clone()),
+            recent: RecentOpenings::default(),
             voids: Voids::new(hasher),
             limit,
             next_serial: 0,
@@ -146,6 +150,7 @@ impl KnockRules {
             let door = site.doors.door(id);
             if !site.listening.belongs(heard.packet.destination, door.target)
                 || !door.flags.is_satisfied_by(heard.packet.transport)
+                || !door.sources.hear(heard.client)
                 || self.busy.binary_search(&id).is_ok()
             {
                 continue;
@@ -459,6 +464,7 @@ impl<X> RuleSet<X> for KnockRules {
         let doors = doors
             .chain(self.admissions.doors())
             .chain(self.cooldowns.doors())
+            .chain(self.recent.doors())
             .chain(self.marks.doors());
         doors.chain(self.attempts.chains()).for_each(hold);
     }

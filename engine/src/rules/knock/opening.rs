@@ -25,7 +25,11 @@ impl KnockRules {
         if let Some((why, again)) = self.skips(at, client, id, site) {
             let count = match why {
                 Skip::Merged => &mut site.counts.merged,
-                Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax => &mut site.counts.ignored,
+                Skip::AlreadyOpen
+                | Skip::Cooldown
+                | Skip::AtMax
+                | Skip::ClientLimit
+                | Skip::DoorLimit => &mut site.counts.ignored,
             };
             *count = count.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
@@ -45,6 +49,7 @@ impl KnockRules {
         site.counts.opened = site.counts.opened.saturating_add(1);
         site.emit(at, Effect::Opened { client, door: id });
         self.begin_cooldown(at, client, id, site);
+        self.count_opening(at, client, id, site);
         if let Some(plan) = plan {
             self.admit(at, client, id, plan, site);
         }
@@ -77,6 +82,22 @@ impl KnockRules {
         if let Some(is_first) = self.cooldowns.say_skip(client, id) {
             return Some((Skip::Cooldown, !is_first));
         }
+        if let Some(skip) = self.skips_at_open_door(at, client, id, site) {
+            return Some(skip);
+        }
+        self.recent.forget_due(at);
+        let (why, is_first) = self.recent.say_skip(client, id, site.doors.door(id))?;
+        Some((why, !is_first))
+    }
+
+    /// The same for what an earlier opening of the client has done that is not over.
+    fn skips_at_open_door<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        id: DoorId,
+        site: &Site<X>,
+    ) -> Option<(Skip, bool)> {
         let admitted = self.admissions.find(client, id);
         let slot = self.leases.find(client, id);
         if site.doors.door(id).on_reknock == OnReknock::Ignore {
@@ -151,6 +172,12 @@ impl KnockRules {
         let due = self.due_after(at, seconds);
         if self.cooldowns.begin(client, id, due, self.limit) {
             site.counts.forgotten_cooldowns = site.counts.forgotten_cooldowns.saturating_add(1);
+        }
+    }
+
+    fn count_opening<X>(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site<X>) {
+        if self.recent.add(at, client, id, site.doors.door(id), self.limit) {
+            site.counts.forgotten_openings = site.counts.forgotten_openings.saturating_add(1);
         }
     }
 

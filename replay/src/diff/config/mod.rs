@@ -187,6 +187,7 @@ impl Outcome {
             evicted: old.evicted.max(new.evicted),
             forgotten_knocks: old.forgotten_knocks.max(new.forgotten_knocks),
             refused: old.refused.max(new.refused),
+            forgotten_openings: old.forgotten_openings.max(new.forgotten_openings),
             forgotten_cooldowns: old.forgotten_cooldowns.max(new.forgotten_cooldowns),
             ..new
         }

@@ -207,6 +207,7 @@ impl Comparison {
                 counts.evicted,
                 counts.forgotten_knocks,
                 counts.forgotten_cooldowns,
+                counts.forgotten_openings,
                 counts.refused,
                 counts.not_begun,
             ];

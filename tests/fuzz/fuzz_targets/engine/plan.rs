@@ -251,6 +251,7 @@ fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
     let commands: u8 = bytes.arbitrary()?;
     let rest: u8 = bytes.arbitrary()?;
     let reknock: u8 = if rest & 8 == 0 { 0 } else { bytes.arbitrary()? };
+    let limits: u8 = if rest & 8 == 0 { 0 } else { bytes.arbitrary()? };
     let command = |choice: u8, text: &str| match choice & 3 {
         0 => None,
         1 => Some(Vec::new()),
@@ -272,6 +273,10 @@ fn door(bytes: &mut Unstructured<'_>) -> Result<Door> {
             _ => OnReknock::Ignore,
         },
         seq_cooldown_s: (reknock & 4 != 0).then(|| seconds(reknock >> 3)),
+        allow: prefixes(limits >> 4),
+        deny: prefixes(limits >> 6),
+        openings_per_minute: [None, Some(1), Some(2), None][usize::from(limits & 3)],
+        client_openings_per_minute: [None, Some(1), None, Some(3)][usize::from(limits >> 2 & 3)],
         wanted,
         refused,
         target,
@@ -306,6 +311,16 @@ fn address(text: &str) -> IpAddr {
 
 fn seconds(choice: u8) -> u32 {
     [1, 5, 25, 10, 3600, 2_147_483_647, 2, 4][usize::from(choice & 7)]
+}
+
+/// Returns prefixes with some of the clients.
+fn prefixes(choice: u8) -> Vec<(IpAddr, u8)> {
+    let one = |text, length| vec![(address(text), length)];
+    match choice & 3 {
+        0 | 1 => Vec::new(),
+        2 => one("0.0.0.0", 1),
+        _ => one("::", 0),
+    }
 }
 
 /// Returns what a door lets its clients reach.

@@ -308,6 +308,7 @@ impl<'a> Play<'a> {
         assert_eq!(counts.merged, modelled.merged);
         assert_eq!(counts.ignored, modelled.ignored);
         assert_eq!(counts.forgotten_cooldowns, modelled.forgotten_cooldowns);
+        assert_eq!(counts.forgotten_openings, modelled.forgotten_openings);
         let doors = self.engine.doors().in_order().map(|(_, door)| door.clone());
         assert!(doors.eq(house.doors().map(boundary::door)));
     }

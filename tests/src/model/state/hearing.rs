@@ -37,7 +37,10 @@ impl ModelState {
         self.listed.iter().any(|&at| {
             let door = &self.doors[at];
             let named = door.sequences.current().is_some_and(|s| s.contains(&packet.knock()));
-            self.belongs_to(packet, door) && named && flags_satisfy(packet, door)
+            self.belongs_to(packet, door)
+                && named
+                && flags_satisfy(packet, door)
+                && door.hears(packet.src)
         })
     }
 
@@ -137,7 +140,8 @@ impl ModelState {
             let starts = !busy
                 && knocks.first() == Some(&packet.knock())
                 && self.belongs_to(packet, door)
-                && flags_satisfy(packet, door);
+                && flags_satisfy(packet, door)
+                && door.hears(packet.src);
             if starts {
                 let due_ns = later(self.now_ns, door.seq_timeout_s);
                 if knocks.len() > 1 {

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::timers::{later, start_command, stop_command};
-use super::{Admitted, Attempt, Cooldown, ModelState, Owed, Running};
-use crate::model::{Line, OnReknock, Sequences, text};
+use super::{Admitted, Attempt, Cooldown, ModelState, Owed, RecentOpening, Running};
+use crate::model::{Door, Line, OnReknock, Sequences, text};
 
 impl ModelState {
     /// A client has made all knocks of a sequence. If it is a one-time sequence, it is used, and its line
@@ -63,12 +63,15 @@ impl ModelState {
             self.out.counts.ignored += 1;
         } else if waits && lasts_s.is_none() {
             self.out.counts.merged += 1;
+        } else if self.is_at_limit(client, door) {
+            self.out.counts.ignored += 1;
         } else if needs > 0 && !self.has_room(needs) {
             self.out.counts.refused += 1;
         } else {
             self.out.counts.opened += 1;
             self.push_line(client, door, "OPEN SESAME");
             self.begin_cooldown(client, door);
+            self.count_opening(client, door);
             if let Some(lasts_s) = lasts_s {
                 self.admit(client, door, lasts_s);
             }
@@ -152,6 +155,37 @@ impl ModelState {
         self.cooldowns
             .iter()
             .any(|one| (one.client, one.door) == (client, door) && self.now_ns < one.until_ns)
+    }
+
+    /// Returns whether the openings of the last 60 seconds are as many as the door allows.
+    fn is_at_limit(&self, client: IpAddr, door: usize) -> bool {
+        let count = |is_one: &dyn Fn(&RecentOpening) -> bool| {
+            let counts = |one: &&RecentOpening| {
+                self.now_ns < one.until_ns && one.door == door && is_one(one)
+            };
+            self.openings.iter().filter(counts).count()
+        };
+        let is_reached = |limit: Option<u16>, count| limit.is_some_and(|most| count >= most.into());
+        is_reached(self.doors[door].openings_per_minute, count(&|_| true))
+            || is_reached(
+                self.doors[door].client_openings_per_minute,
+                count(&|one| one.client == client),
+            )
+    }
+
+    /// At the limit of memory the oldest opening no longer counts.
+    fn count_opening(&mut self, client: IpAddr, door: usize) {
+        let Door { openings_per_minute, client_openings_per_minute, .. } = &self.doors[door];
+        if openings_per_minute.is_none() && client_openings_per_minute.is_none() {
+            return;
+        }
+        self.openings.retain(|one| self.now_ns < one.until_ns);
+        if self.openings.len() >= self.limit {
+            self.openings.remove(0);
+            self.out.counts.forgotten_openings += 1;
+        }
+        let until_ns = later(self.now_ns, 60);
+        self.openings.push(RecentOpening { until_ns, client, door });
     }
 
     /// At the limit the cooldown that is to be forgotten next goes.
