@@ -8,12 +8,21 @@ use knock_config::Excerpt;
 use knock_engine::address;
 use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags};
 
-/// Who knocks.
-const CLIENT_4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
-const CLIENT_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7));
+/// Who knocks: the first of these that the door hears, or a client from its `Allow`.
+const CLIENTS: [IpAddr; 6] = [
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7)),
+    IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 7)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 7)),
+];
 
-/// The default destination of knocks at a door without a target.
-const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// The default destinations of knocks at a door without a target.
+const HOSTS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
 
 /// The longest time that a scenario can name, in seconds.
 const LONGEST: u64 = 86_400;
@@ -54,12 +63,19 @@ impl<'a> Drafts<'a> {
         Self { local, ports }
     }
 
-    /// Returns the tests that may be made for a door; none if nothing opens it.
-    pub(super) fn of(&self, door: &Door) -> Vec<Draft> {
-        let Some(sequence) = door.sequence().map(Sequence::knocks) else { return Vec::new() };
-        let knocks = Knocks::new(door, self.local);
+    /// Returns the tests that may be made for a door.
+    ///
+    /// # Errors
+    /// Why nothing opens it.
+    pub(super) fn of(&self, door: &Door) -> Result<Vec<Draft>, &'static str> {
+        let Some(sequence) = door.sequence().map(Sequence::knocks) else {
+            return Err("there is no one-time sequence left, and nothing opens it");
+        };
+        let Some(knocks) = Knocks::new(door, self.local) else {
+            return Err("no client was found that allow and deny let knock");
+        };
         let mut drafts = vec![self.opens(&knocks, sequence)];
-        let Some((last, before)) = sequence.split_last() else { return drafts };
+        let Some((last, before)) = sequence.split_last() else { return Ok(drafts) };
         let wrong = [before, &[self.other(*last)]].concat();
         let title = "All knocks but the last one are those of the door.";
         let text = knocks.line("0", &wrong);
@@ -77,7 +93,7 @@ impl<'a> Drafts<'a> {
             let late = knocks.line(&timeout.to_string(), &[*last]);
             drafts.push(self.stays_shut("too-slow", title, &knocks, &[first, late]));
         }
-        drafts
+        Ok(drafts)
     }
 
     fn opens(&self, knocks: &Knocks<'_>, sequence: &[Knock]) -> Draft {
@@ -148,11 +164,33 @@ impl<'a> Drafts<'a> {
     }
 }
 
+/// Returns a client that the door hears and that can send to a host.
+fn client_for(door: &Door, host: IpAddr) -> Option<IpAddr> {
+    let next = |first: IpAddr| match first {
+        IpAddr::V4(first) => Some(Ipv4Addr::from_bits(first.to_bits().checked_add(1)?).into()),
+        IpAddr::V6(first) => Some(Ipv6Addr::from_bits(first.to_bits().checked_add(1)?).into()),
+    };
+    let allowed = door.sources.allow().iter().map(|prefix| prefix.first());
+    let allowed = allowed.flat_map(|first| [next(first), Some(first)]).flatten();
+    let mut clients = CLIENTS.into_iter().chain(allowed);
+    clients.find(|&client| {
+        client.is_ipv4() == host.is_ipv4()
+            && address::is_of_a_host(client)
+            && door.sources.hear(client)
+    })
+}
+
 impl<'d> Knocks<'d> {
-    fn new(door: &'d Door, local: &[IpAddr]) -> Self {
-        let host = door.target.map(|target| target.address);
-        let host = host.or(local.first().copied()).unwrap_or(HOST);
-        let client = if host.is_ipv4() { CLIENT_4 } else { CLIENT_6 };
+    /// Returns the knocks of a client that the door hears; `None` if none is found.
+    fn new(door: &'d Door, local: &[IpAddr]) -> Option<Self> {
+        let target = door.target.map(|target| target.address);
+        let hosts = match &target {
+            Some(target) => std::slice::from_ref(target),
+            None if local.is_empty() => &HOSTS,
+            None => local,
+        };
+        let with_client = |&host: &IpAddr| Some((client_for(door, host)?, host));
+        let (client, host) = hosts.iter().find_map(with_client)?;
         let rule = door.flags;
         let flags = if rule.wanted() != TcpFlags::default() {
             rule.wanted()
@@ -166,7 +204,7 @@ impl<'d> Knocks<'d> {
             usize::try_from(door.seq_timeout.get()).unwrap_or(usize::MAX).saturating_mul(10);
         // 32 knocks are the most there can be, and one second the shortest timeout.
         let every = if number > tenths { " every 10ms" } else { "" };
-        Self { door, client, host, flags, every }
+        Some(Self { door, client, host, flags, every })
     }
 
     /// Returns a line of a scenario.

@@ -89,12 +89,10 @@ fn plan(args: &InitArgs, doors: &Doors, places: &Places) -> Plan {
         let folder = args.folder.join(folder_of(door, &mut taken));
         let of_door = drafts.of(door);
         let mut has_any = false;
-        if of_door.is_empty() {
-            plan.left_out.push(format!(
-                "door `{name}`: there is no one-time sequence left, and nothing opens it"
-            ));
+        if let Err(why) = of_door {
+            plan.left_out.push(format!("door `{name}`: {why}"));
         }
-        for draft in of_door {
+        for draft in of_door.into_iter().flatten() {
             let draft_name = draft.name;
             match prove(draft, doors, places, &args.local) {
                 Ok(proven) => {
