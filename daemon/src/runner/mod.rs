@@ -34,6 +34,7 @@ mod remember;
 mod replacement;
 mod resolver_process;
 mod sandbox;
+mod service_status;
 mod signals;
 mod sniffer_process;
 mod start;
@@ -74,6 +75,7 @@ use self::reload::Reload;
 use self::remember::Unwritten;
 use self::replacement::Replacement;
 use self::resolver_process::ResolverProcess;
+use self::service_status::ServiceStatus;
 use self::signals::Signals;
 use self::sniffer_process::SnifferProcess;
 use self::start::{Failure, failure};
@@ -140,6 +142,7 @@ struct Runner {
     waiting: Option<Waiting>,
     /// The service manager.
     notify: Notifier,
+    service_status: ServiceStatus,
     reload: Reload,
     losses: Losses,
     totals: Totals,
@@ -240,6 +243,7 @@ impl Runner {
             self.end_admissions();
             self.take_calls();
             self.output.tick();
+            self.say_status();
             if self.continue_ending() {
                 break;
             }
@@ -256,7 +260,8 @@ impl Runner {
         let due = due.chain(self.replacement.due()).chain(beat);
         let look = self.gate.as_ref().and_then(Gate::due);
         let due = due.chain(self.resolver.as_ref().and_then(ResolverProcess::due));
-        let due = due.chain(self.unwritten_due()).chain(look).chain(self.output.due()).min();
+        let due = due.chain(self.unwritten_due()).chain(look).chain(self.output.due());
+        let due = due.chain(self.status_due()).min();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         let closing = self.next_closing().into_iter().chain(self.next_admission_end()).min();
         // Without the alarm, poll must end in time.

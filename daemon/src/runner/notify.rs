@@ -91,6 +91,16 @@ impl Notifier {
         self.send(format_args!("WATCHDOG=1"))
     }
 
+    /// Returns whether there is a service manager.
+    pub(super) const fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Says how the daemon is, in words for people.
+    pub(super) fn status(&self, text: &str) -> io::Result<()> {
+        self.send(format_args!("STATUS={text}"))
+    }
+
     /// Says that the daemon ends.
     pub(super) fn stopping(&self) -> io::Result<()> {
         self.send(format_args!("STOPPING=1"))
@@ -150,6 +160,8 @@ mod tests {
             let reloading = received(&socket);
             let stamp = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
             assert!(stamp.parse::<u64>().unwrap() > 0);
+            notifier.status("2 doors, 1 open").unwrap();
+            assert_eq!(received(&socket), "STATUS=2 doors, 1 open");
             notifier.stopping().unwrap();
             assert_eq!(received(&socket), "STOPPING=1");
             notifier.extend(Duration::from_secs(2)).unwrap();

@@ -25,6 +25,7 @@ use super::one_time::OneTime;
 use super::output::{self, Kind, Output, Sinks};
 use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
+use super::service_status::ServiceStatus;
 use super::starter::{Started, Starter};
 use super::{Runner, commands::Commands, confinement};
 use crate::args::Args;
@@ -196,6 +197,7 @@ impl Runner {
             started: Instant::now(),
             waiting: None,
             notify,
+            service_status: ServiceStatus::default(),
             reload: super::Reload::Idle,
             losses: super::Losses::default(),
             state: super::State::Starting,

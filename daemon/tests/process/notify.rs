@@ -28,8 +28,22 @@ impl Manager {
         }
     }
 
-    /// Returns the next message, without times.
+    /// Returns the next message but those about the status, without times.
     fn next(&self) -> String {
+        loop {
+            let message = self.next_of_any_kind();
+            if !message.starts_with("STATUS=") {
+                return message;
+            }
+        }
+    }
+
+    /// Waits until the manager shows this as the status, and drops the messages before it.
+    fn wait_for_status(&self, text: &str) {
+        while self.next_of_any_kind() != format!("STATUS={text}") {}
+    }
+
+    fn next_of_any_kind(&self) -> String {
         let mut buffer = [0; 200];
         let length = self.receive(&mut buffer).unwrap();
         let text = std::str::from_utf8(&buffer[..length]).unwrap();
@@ -64,6 +78,40 @@ fn a_service_manager_gets_messages_about_the_start_reloads_and_the_end() {
         assert_eq!(manager.next(), "RELOADING=1 MONOTONIC_USEC");
         assert_eq!(manager.next(), "READY=1");
     }
+    daemon.runner.signal(Signal::SIGTERM);
+    assert_eq!(manager.next(), "STOPPING=1");
+    assert_eq!(daemon.live.finish().status, Some(0));
+}
+
+#[test]
+fn a_service_manager_shows_how_many_doors_are_open() {
+    let name = "a_service_manager_shows_how_many_doors_are_open";
+    if !require(name, PROGRAMS, Need::Root) {
+        return;
+    }
+    let machine = Machine::with(CONFIG);
+    let manager = Manager::new(&machine);
+    let daemon = Daemon::start_as(
+        &machine,
+        "NOTIFY_SOCKET=$PWD/notify exec $KNOCKD -i lo -c knockd.conf -v",
+    );
+    assert_eq!(manager.next(), "READY=1");
+    manager.wait_for_status("2 doors, 0 open");
+    let longer = CONFIG.replace("cmd_timeout = 1", "cmd_timeout = 3");
+    machine.folder.write("knockd.conf", &longer);
+    daemon.runner.signal(Signal::SIGHUP);
+    assert_eq!(manager.next(), "RELOADING=1 MONOTONIC_USEC");
+    assert_eq!(manager.next(), "READY=1");
+    machine.knock(&[7001, 8001]);
+    manager.wait_for_status("2 doors, 1 open");
+    manager.wait_for_status("2 doors, 0 open");
+    let one = "[only]\n\tsequence = 7001:udp,8001:udp\n\tstart_command = true\n\tcmd_timeout = 1000\n\t\
+               stop_command = true\n";
+    machine.folder.write("knockd.conf", one);
+    daemon.runner.signal(Signal::SIGHUP);
+    manager.wait_for_status("1 door, 0 open");
+    machine.knock(&[7001, 8001]);
+    manager.wait_for_status("1 door, 1 open");
     daemon.runner.signal(Signal::SIGTERM);
     assert_eq!(manager.next(), "STOPPING=1");
     assert_eq!(daemon.live.finish().status, Some(0));
