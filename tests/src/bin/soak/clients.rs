@@ -1,6 +1,6 @@
 //! Honest clients, one every second.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::daemon::Daemon;
 use crate::plan::Plan;
 use crate::visits::{Door, visit};
-use crate::world::{CLIENTS, SERVER, World, client};
+use crate::world::{CLIENTS, World, client, client_6, server_for};
 
 /// How often a client comes.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const TRIES_MAX: u32 = 5;
 /// A try to open a door.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visit {
-    pub(crate) client: Ipv4Addr,
+    pub(crate) client: IpAddr,
     pub(crate) door: Door,
     pub(crate) opened: bool,
     /// Whether something was down between the first knock and the opening, or the end of waiting for it.
@@ -46,8 +46,7 @@ impl Clients {
     /// Has them come until the end of the plan.
     pub(crate) fn start(world: &World, daemon: &Arc<Daemon>, plan: Plan) -> Self {
         for port in [22, 80] {
-            let listener =
-                world.server().open(move || TcpListener::bind(("0.0.0.0", port)).unwrap());
+            let listener = world.server().open(move || TcpListener::bind(("::", port)).unwrap());
             thread::spawn(move || listener.incoming().for_each(drop));
         }
         let visits = Visits::default();
@@ -72,7 +71,9 @@ fn dispatch(daemon: &Arc<Daemon>, visits: &Visits, plan: Plan) {
             break;
         }
         thread::sleep(due.saturating_sub(plan.now()));
-        let from = client(u8::try_from(number % u32::from(CLIENTS)).unwrap());
+        let client_number = u8::try_from(number % u32::from(CLIENTS)).unwrap();
+        // Each door gets clients of both families.
+        let from = if number % 4 < 2 { client(client_number) } else { client_6(client_number) };
         let door = if number % 2 == 0 { Door::Ssh } else { Door::Web };
         let (daemon, visits) = (Arc::clone(daemon), Arc::clone(visits));
         threads.push(thread::spawn(move || come(&daemon, &visits, door, from)));
@@ -82,10 +83,10 @@ fn dispatch(daemon: &Arc<Daemon>, visits: &Visits, plan: Plan) {
     }
 }
 
-fn come(daemon: &Daemon, visits: &Visits, door: Door, client: Ipv4Addr) {
+fn come(daemon: &Daemon, visits: &Visits, door: Door, client: IpAddr) {
     for tries_before in 0..TRIES_MAX {
         let begin = Instant::now();
-        let opened = visit(door, client, SERVER.into());
+        let opened = visit(door, client, server_for(client));
         let end = Instant::now();
         let is_disturbed = daemon.outages.between(begin, end);
         // A kill that comes just after it can take its lines away.

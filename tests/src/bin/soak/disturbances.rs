@@ -123,7 +123,7 @@ impl Disturber {
         self.world.must(&format!("ip address add {address}/24 dev server"));
         thread::sleep(NEW);
         let client = Ipv4Addr::new(192, 0, 2, 10);
-        let knock = move || visit(Door::Ssh, client, address);
+        let knock = move || visit(Door::Ssh, client.into(), address.into());
         let opened = self.world.client().spawn(knock).join().unwrap();
         self.new_addresses.0 += 1;
         self.new_addresses.1 += u32::from(opened);

@@ -73,13 +73,19 @@ impl Seen {
 
 /// Returns the doors that are open. One with several rules is there as often.
 fn open(world: &World) -> Vec<Open> {
-    let rules = world.run("iptables -w -S INPUT").stdout;
+    let rules = world.run("iptables -w -S INPUT; ip6tables -w -S INPUT").stdout;
     let rules = rules.lines().filter(|line| line.ends_with("-j ACCEPT"));
     let client = |rule: &str| rule.split("-s ").nth(1)?.split('/').next().map(str::to_owned);
     let by_rule = rules.filter_map(client).map(|client| (Door::Ssh, client));
-    let set = world.run("nft list set inet knock web").stdout;
-    let elements = set.split_once("elements = {").map_or("", |(_, elements)| elements);
+    let in_sets = ["web", "web6"].into_iter().flat_map(|set| elements(world, set));
+    by_rule.chain(in_sets.map(|element| (Door::Web, element))).collect()
+}
+
+/// Returns the elements of a set of nftables.
+fn elements(world: &World, set: &str) -> Vec<String> {
+    let listed = world.run(&format!("nft list set inet knock {set}")).stdout;
+    let elements = listed.split_once("elements = {").map_or("", |(_, elements)| elements);
     let elements = elements.split('}').next().unwrap_or_default();
     let elements = elements.split(',').map(str::trim).filter(|element| !element.is_empty());
-    by_rule.chain(elements.map(|element| (Door::Web, element.to_owned()))).collect()
+    elements.map(str::to_owned).collect()
 }

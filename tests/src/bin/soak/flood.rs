@@ -1,6 +1,6 @@
 //! Packets from forged addresses.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use etherparse::PacketBuilder;
 use knock_tests::live::frame_socket;
 use nix::sys::socket::{MsgFlags, send};
 
-use crate::world::{SERVER, SERVER_MAC, World};
+use crate::world::{SERVER, SERVER_6, SERVER_MAC, World};
 
 /// How often a batch of them is sent.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -57,8 +57,14 @@ impl Flood {
 fn frame(number: u64) -> Vec<u8> {
     // An odd factor makes another number of each, in no order.
     let mixed = u32::try_from(number & 0xff_ffff).unwrap().wrapping_mul(0x9e_79b1) & 0xff_ffff;
-    let source = Ipv4Addr::from(0x0a00_0000 | mixed).octets();
-    let ip = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 2], SERVER_MAC).ipv4(source, SERVER, 64);
+    let ethernet = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 2], SERVER_MAC);
+    let ip = if number.is_multiple_of(5) {
+        let prefix = Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 0).to_bits();
+        let source = Ipv6Addr::from_bits(prefix | u128::from(mixed));
+        ethernet.ipv6(source.octets(), SERVER_6.octets(), 64)
+    } else {
+        ethernet.ipv4(Ipv4Addr::from(0x0a00_0000 | mixed).octets(), SERVER, 64)
+    };
     let mut frame = Vec::with_capacity(64);
     let done = match number % 8 {
         0 => ip.udp(40_000, 8_000).write(&mut frame, &[]),

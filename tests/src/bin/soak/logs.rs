@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -24,9 +24,9 @@ pub(crate) struct Logged {
     /// How many bytes.
     pub(crate) bytes: usize,
     /// How often each door opened for each client.
-    pub(crate) openings: BTreeMap<(Door, Ipv4Addr), usize>,
+    pub(crate) openings: BTreeMap<(Door, IpAddr), usize>,
     /// How often each start command ran.
-    pub(crate) starts: BTreeMap<(Door, Ipv4Addr), usize>,
+    pub(crate) starts: BTreeMap<(Door, IpAddr), usize>,
 }
 
 /// The log.
@@ -82,14 +82,14 @@ impl Logged {
         let Some((door, command)) = text.split_once(": running command: ") else { return };
         let words: Vec<&str> = command.split(' ').collect();
         match words[..] {
-            ["iptables", "-w", "-I", _, _, client, ..]
+            ["iptables" | "ip6tables", "-w", "-I", _, _, client, ..]
             | ["nft", "add", _, _, _, _, _, client, ..] => count(&mut self.starts, door, client),
             _ => {}
         }
     }
 }
 
-fn count(counts: &mut BTreeMap<(Door, Ipv4Addr), usize>, door: &str, client: &str) {
+fn count(counts: &mut BTreeMap<(Door, IpAddr), usize>, door: &str, client: &str) {
     let door = [Door::Ssh, Door::Web].into_iter().find(|one| one.name() == door);
     if let (Some(door), Ok(client)) = (door, client.parse()) {
         *counts.entry((door, client)).or_default() += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clients::Visit;
@@ -74,6 +74,11 @@ impl Report {
         let is_right = Some(opened == made && enough);
         let value = format!("{made} made, {opened} opened");
         rows.push(row("honest knocks while nothing was down", value, is_right));
+        let (made, opened) = count(&|visit| {
+            visit.client.is_ipv6() && !visit.is_disturbed && visit.tries_before == 0
+        });
+        let value = format!("{made} made, {opened} opened");
+        rows.push(row("  of those, by IPv6", value, Some(opened == made && made > 0)));
         let (made, opened) = count(&|visit| visit.is_disturbed && visit.tries_before == 0);
         let value = format!("{made} made, {opened} opened");
         rows.push(row("honest knocks while something was down", value, None));
@@ -100,7 +105,7 @@ impl Report {
     fn log(&self, rows: &mut Vec<Row>) {
         let Logged { lines, bytes, openings, starts } = &self.logged;
         rows.push(row("log", format!("{lines} lines, {} MB", bytes / 1_000_000), None));
-        let mut expected: BTreeMap<(Door, Ipv4Addr), usize> = BTreeMap::new();
+        let mut expected: BTreeMap<(Door, IpAddr), usize> = BTreeMap::new();
         for visit in self.visits.iter().filter(|visit| visit.is_logged) {
             *expected.entry((visit.door, visit.client)).or_default() += 1;
         }

@@ -1,6 +1,6 @@
 //! One honest client: it knocks, and then uses the port.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl Door {
 }
 
 /// Knocks from one address at another, in the network of this thread, and returns whether the port opened.
-pub(crate) fn visit(door: Door, from: Ipv4Addr, to: Ipv4Addr) -> bool {
+pub(crate) fn visit(door: Door, from: IpAddr, to: IpAddr) -> bool {
     for knock in door.knocks() {
         // What cannot be sent is a knock that is lost, as with a cable that is out.
         let _ = match knock {
@@ -71,21 +71,25 @@ pub(crate) fn visit(door: Door, from: Ipv4Addr, to: Ipv4Addr) -> bool {
     false
 }
 
-fn knock_by_tcp(from: Ipv4Addr, to: Ipv4Addr, port: u16) -> std::io::Result<()> {
+fn knock_by_tcp(from: IpAddr, to: IpAddr, port: u16) -> std::io::Result<()> {
     let socket = bound(from)?;
     socket.set_nonblocking(true)?;
     // Closed at once, so that its packet is sent once. It cannot have been accepted yet.
-    let _ = socket.connect(&SocketAddr::new(IpAddr::V4(to), port).into());
+    let _ = socket.connect(&SocketAddr::new(to, port).into());
     Ok(())
 }
 
-fn connects(from: Ipv4Addr, to: Ipv4Addr, port: u16) -> bool {
-    let to = SocketAddr::new(IpAddr::V4(to), port).into();
+fn connects(from: IpAddr, to: IpAddr, port: u16) -> bool {
+    let to = SocketAddr::new(to, port).into();
     bound(from).is_ok_and(|socket| socket.connect_timeout(&to, 3 * PACE).is_ok())
 }
 
-fn bound(from: Ipv4Addr) -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into())?;
+fn bound(from: IpAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(SocketAddr::new(from, 0)),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
     Ok(socket)
 }

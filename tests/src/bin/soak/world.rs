@@ -1,6 +1,7 @@
 //! The server and its clients.
 
 use std::fs;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
 use knock_tests::live::{Cable, Namespace};
@@ -13,20 +14,29 @@ pub(crate) const OPEN_SECONDS: u64 = 5;
 /// The address of the server.
 pub(crate) const SERVER: [u8; 4] = [192, 0, 2, 1];
 
+/// Its other address.
+pub(crate) const SERVER_6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
 /// The address of the server's interface on the cable.
 pub(crate) const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-/// How many addresses honest clients have: 192.0.2.20 and those after it.
+/// How many addresses of each family honest clients have: from 192.0.2.20 and `2001:db8::5:14` on.
 pub(crate) const CLIENTS: u8 = 200;
 
 /// The firewall of the server: a rule for each client of one door, an entry of a set for each of the other.
 const FIREWALL: &str = "
+# A link that goes down keeps its IPv6 addresses, as it does those of IPv4.
+echo 1 > /proc/sys/net/ipv6/conf/all/keep_addr_on_down
+echo 0 > /proc/sys/net/ipv6/conf/server/accept_dad
 iptables -A INPUT -p tcp --dport 22 -j DROP
+ip6tables -A INPUT -p tcp --dport 22 -j DROP
 nft 'table inet knock {
     set web { type ipv4_addr; }
+    set web6 { type ipv6_addr; }
     chain input {
         type filter hook input priority 0
         tcp dport 80 ip saddr @web accept
+        tcp dport 80 ip6 saddr @web6 accept
         tcp dport 80 drop
     }
 }'";
@@ -44,6 +54,8 @@ const CONFIG: &str = "\
     TCPFlags      = syn
     Start_Command = iptables -w -I INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
     Stop_Command  = iptables -w -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
+    Start_Command_6 = ip6tables -w -I INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
+    Stop_Command_6  = ip6tables -w -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
     Cmd_Timeout   = SECONDS
 
 [web]
@@ -52,6 +64,8 @@ const CONFIG: &str = "\
     TCPFlags      = syn
     Start_Command = nft add element inet knock web { %IP% }
     Stop_Command  = nft delete element inet knock web { %IP% }
+    Start_Command_6 = nft add element inet knock web6 { %IP% }
+    Stop_Command_6  = nft delete element inet knock web6 { %IP% }
     Cmd_Timeout   = SECONDS
 
 [changing]
@@ -72,7 +86,13 @@ impl World {
         let world = Self { cable: Cable::new(), folder: TempDir::new().unwrap() };
         let mac = SERVER_MAC.map(|byte| format!("{byte:02x}")).join(":");
         world.cable.server.set_up(&format!("ip link set server address {mac}\n{FIREWALL}"));
-        let address = |number: u8| format!("ip address replace {}/24 dev client\n", client(number));
+        let address = |number: u8| {
+            let (v4, v6) = (client(number), client_6(number));
+            format!(
+                "ip address replace {v4}/24 dev client\n\
+                 ip address replace {v6}/64 nodad preferred_lft 0 dev client\n"
+            )
+        };
         let addresses: String = (0..CLIENTS).map(address).collect();
         world.cable.client.set_up(&addresses);
         world.configure(8_200);
@@ -115,6 +135,17 @@ impl World {
 }
 
 /// Returns the address of an honest client.
-pub(crate) fn client(number: u8) -> std::net::Ipv4Addr {
-    [192, 0, 2, 20 + number].into()
+pub(crate) fn client(number: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, 20 + number])
+}
+
+/// Returns its other address.
+pub(crate) fn client_6(number: u8) -> IpAddr {
+    let number = u16::from(number) + 20;
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 5, number).into()
+}
+
+/// Returns the address of the server for a client.
+pub(crate) fn server_for(client: IpAddr) -> IpAddr {
+    if client.is_ipv6() { SERVER_6.into() } else { SERVER.into() }
 }
