@@ -16,8 +16,21 @@ use crate::wire::Order;
 pub(super) const NOT_STARTED: CommandStatus = CommandStatus(127);
 
 impl Runner {
-    /// Queues commands, each to be started when it is its turn.
+    /// Queues commands, each to be started when it is its turn, and those that close a door of the file
+    /// not before it says so.
     pub(super) fn submit(&mut self, requests: impl IntoIterator<Item = CommandRequest>) {
+        let mut others = Vec::new();
+        for request in requests {
+            match (request.phase, request.lease) {
+                (Phase::Stop, Some(number)) => self.remember_closing(number, request),
+                (Phase::Start | Phase::Stop, _) => others.push(request),
+            }
+        }
+        self.run(others);
+    }
+
+    /// Queues commands of which nothing more has to be noted.
+    pub(super) fn run(&mut self, requests: impl IntoIterator<Item = CommandRequest>) {
         let mut events = Vec::new();
         for request in requests {
             self.commands.submit(request, &mut events);
@@ -43,15 +56,13 @@ impl Runner {
                 let text = [&door_name[..], b": running command: ", &line].concat();
                 self.output.text(Kind::Opening, text);
             }
-            CommandEvent::Runs(CommandRequest { lease: Some(number), phase, .. }, leader) => {
-                match phase {
-                    // Otherwise it has ended already.
-                    Phase::Start => {
-                        if let Some(group) = orphans::group(leader) {
-                            self.remember_group(number, group);
-                        }
-                    }
-                    Phase::Stop => self.remember_closing(number),
+            CommandEvent::Runs(
+                CommandRequest { lease: Some(number), phase: Phase::Start, .. },
+                leader,
+            ) => {
+                // Otherwise it has ended already.
+                if let Some(group) = orphans::group(leader) {
+                    self.remember_group(number, group);
                 }
             }
             CommandEvent::Runs(..) => {}

@@ -192,7 +192,9 @@ impl Runner {
 
     /// Returns whether no command runs or waits, and none is tried again.
     fn is_closed(&self) -> bool {
-        self.commands.len() == 0 && self.next_closing().is_none()
+        self.commands.len() == 0
+            && self.unwritten.closings.is_empty()
+            && self.next_closing().is_none()
     }
 
     /// Runs the stop command of every open door.
@@ -218,7 +220,7 @@ impl Runner {
         if let Some(at) = Instant::now().checked_add(STARTS_MAX) {
             self.commands.end_starts_at(at);
         }
-        if self.commands.len() > 0 {
+        if self.commands.len() > 0 || !self.unwritten.closings.is_empty() {
             self.output.text(Kind::Aside, "waiting for child processes...");
         }
     }
@@ -235,6 +237,7 @@ impl Runner {
             }
         }
         self.commands.withdraw_waiting();
+        self.unwritten.closings.clear();
         let open: Vec<Lease> = self.leases.iter().cloned().collect();
         for lease in open {
             self.report_open_door(&lease);

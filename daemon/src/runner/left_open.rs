@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use knock_config::text::printable;
@@ -14,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::clock::Clock;
 use super::closing::stop_of;
 use super::commands::{CommandEvent, CommandRequest, Commands};
-use super::lease_store::{Found, LeaseStore};
+use super::lease_store::{Event, Found, LeaseStore};
 use super::leases::{Lease, LeaseState};
 use super::output::Kind;
 use super::start::print_stderr;
@@ -27,8 +28,12 @@ use crate::settings::places;
 /// How long closing all doors may take if the daemon does not start.
 const CLOSE_MAX: Duration = Duration::from_mins(1);
 
-/// How often to look whether a command has ended that writes nothing.
+/// How long the file may take to say that the doors are about to be closed.
+const NOTE_MAX: Duration = Duration::from_secs(1);
+
+/// How often to look whether a command has ended that writes nothing, and whether the file says so.
 const CLOSE_PAUSE_MS: u8 = 20;
+const CLOSE_PAUSE: Duration = Duration::from_millis(2);
 
 /// A door that was left open.
 #[derive(Clone, Debug)]
@@ -185,9 +190,21 @@ impl Closing {
         let mut events = Vec::new();
         for lease in self.open.values() {
             print_line(&was_left_open(lease, "closing it now, because knockd does not start"));
-            self.commands.submit(stop(lease), &mut events);
+            self.store.write(Record::Closing(lease.number));
         }
         let begin = Instant::now();
+        let mut noted = 0;
+        while noted < self.open.len() && begin.elapsed() < NOTE_MAX {
+            thread::sleep(CLOSE_PAUSE);
+            for event in self.store.events() {
+                if let Event::Noted(numbers) = event {
+                    noted = noted.saturating_add(numbers.len());
+                }
+            }
+        }
+        for lease in self.open.values() {
+            self.commands.submit(stop(lease), &mut events);
+        }
         while self.commands.len() > 0 && begin.elapsed() < CLOSE_MAX {
             let outputs = self.commands.outputs();
             let mut wanted: Vec<_> =
@@ -211,9 +228,6 @@ impl Closing {
                     self.open.remove(&number);
                     self.store.write(Record::Closed(number));
                 }
-            }
-            CommandEvent::Runs(CommandRequest { lease: Some(number), .. }, _) => {
-                self.store.write(Record::Closing(number));
             }
             CommandEvent::Wrote { door_name, text } => {
                 print_line(&[&door_name[..], b": output: ", &text].concat());

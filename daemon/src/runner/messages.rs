@@ -150,7 +150,7 @@ impl Runner {
                 let lease = stored(lease, self.clock.place());
                 self.remember(request(Some(lease.number)), lease);
             }
-            None => self.submit([request(None)]),
+            None => self.run([request(None)]),
         }
     }
 }

@@ -41,7 +41,7 @@ mod start;
 mod starter;
 mod totals;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
@@ -111,8 +111,8 @@ struct Runner {
     alarm: Alarm,
     /// The leases on disk.
     store: LeaseStore,
-    /// The openings that wait until they are on disk, by the number of their lease.
-    unwritten: BTreeMap<u64, Unwritten>,
+    /// The commands that wait until the file has what they are about to do.
+    unwritten: Unwritten,
     /// The leases that opened though they could not be written.
     unremembered: BTreeSet<u64>,
     /// Whether the end leaves doors open for the next start.

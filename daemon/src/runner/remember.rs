@@ -1,5 +1,10 @@
-//! Openings that wait until they are on disk, and what happens if they cannot be.
+//! Commands that wait until the file of open doors has what they are about to do: openings until that is on
+//! disk, closings until it is written.
+//!
+//! If this process is killed after a stop command has succeeded and before the file says so, that command
+//! fails the next time. So the file says first that it is about to run.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use knock_config::OnStateError;
@@ -17,8 +22,18 @@ use crate::wire::Order;
 /// How long an opening waits for the disk. It then counts as not written.
 const WRITE_MAX: Duration = Duration::from_secs(5);
 
-/// A start command that waits until its lease is on disk.
+/// How long a closing waits for the disk. It then runs all the same: a door that stays open is worse.
+const NOTE_MAX: Duration = Duration::from_secs(1);
+
+/// Commands that wait until the file has what they are about to do, by their leases.
+#[derive(Default)]
 pub(super) struct Unwritten {
+    pub(super) openings: BTreeMap<u64, Waiting>,
+    pub(super) closings: BTreeMap<u64, Waiting>,
+}
+
+/// A command that waits.
+pub(super) struct Waiting {
     since: Instant,
     request: CommandRequest,
 }
@@ -26,7 +41,7 @@ pub(super) struct Unwritten {
 impl Runner {
     /// Has a lease written, and then runs its start command.
     pub(super) fn remember(&mut self, request: CommandRequest, lease: StoredLease) {
-        self.unwritten.insert(lease.number, Unwritten { since: Instant::now(), request });
+        self.unwritten.openings.insert(lease.number, Waiting { since: Instant::now(), request });
         self.store.write(Record::Open(lease));
     }
 
@@ -40,8 +55,9 @@ impl Runner {
         self.store.write(Record::Due(number, self.clock.now().after(time_left)));
     }
 
-    /// Notes that the stop command of a door has begun.
-    pub(super) fn remember_closing(&mut self, number: u64) {
+    /// Has it noted that the stop command of a lease is about to run, and then runs it.
+    pub(super) fn remember_closing(&mut self, number: u64, request: CommandRequest) {
+        self.unwritten.closings.insert(number, Waiting { since: Instant::now(), request });
         self.store.write(Record::Closing(number));
     }
 
@@ -56,9 +72,18 @@ impl Runner {
         for event in self.store.events() {
             match event {
                 Event::Written(numbers) => {
-                    let written: Vec<_> =
-                        numbers.iter().filter_map(|number| self.unwritten.remove(number)).collect();
-                    self.submit(written.into_iter().map(|one| one.request));
+                    let written: Vec<_> = numbers
+                        .iter()
+                        .filter_map(|number| self.unwritten.openings.remove(number))
+                        .collect();
+                    self.run(written.into_iter().map(|one| one.request));
+                }
+                Event::Noted(numbers) => {
+                    let noted: Vec<_> = numbers
+                        .iter()
+                        .filter_map(|number| self.unwritten.closings.remove(number))
+                        .collect();
+                    self.run(noted.into_iter().map(|one| one.request));
                 }
                 Event::NotWritten(numbers, why) => self.not_written(&numbers, &why),
                 Event::Left(leases) => {
@@ -68,9 +93,10 @@ impl Runner {
                 Event::Warning(text) => self.output.text(Kind::Notice, text),
             }
         }
-        let is_late = |one: &Unwritten| one.since.elapsed() >= WRITE_MAX;
+        let is_late = |one: &Waiting| one.since.elapsed() >= WRITE_MAX;
         let late: Vec<u64> = self
             .unwritten
+            .openings
             .iter()
             .filter(|(_, one)| is_late(one))
             .map(|(number, _)| *number)
@@ -78,16 +104,27 @@ impl Runner {
         if !late.is_empty() {
             self.not_written(&late, "the disk has not answered for 5 seconds");
         }
+        if self.unwritten.closings.values().any(|one| one.since.elapsed() >= NOTE_MAX) {
+            self.run_unnoted();
+        }
     }
 
-    /// Returns when the next opening has waited too long for the disk.
+    /// Runs the stop commands that wait for the disk, as far as that is.
+    pub(super) fn run_unnoted(&mut self) {
+        let waiting = std::mem::take(&mut self.unwritten.closings);
+        self.run(waiting.into_values().map(|one| one.request));
+    }
+
+    /// Returns when the next command has waited too long for the disk.
     pub(super) fn unwritten_due(&self) -> Option<Instant> {
-        self.unwritten.values().filter_map(|one| one.since.checked_add(WRITE_MAX)).min()
+        let openings = self.unwritten.openings.values().map(|one| (one, WRITE_MAX));
+        let closings = self.unwritten.closings.values().map(|one| (one, NOTE_MAX));
+        openings.chain(closings).filter_map(|(one, max)| one.since.checked_add(max)).min()
     }
 
     /// Drops the openings that wait for the disk, because all doors are about to be closed.
     pub(super) fn withdraw_unwritten(&mut self) {
-        for (number, _) in std::mem::take(&mut self.unwritten) {
+        for (number, _) in std::mem::take(&mut self.unwritten.openings) {
             self.withdraw(number);
         }
     }
@@ -96,7 +133,9 @@ impl Runner {
     fn not_written(&mut self, numbers: &[u64], why: &str) {
         let on_error = self.settings.on_state_error;
         for number in numbers {
-            let Some(Unwritten { request, .. }) = self.unwritten.remove(number) else { continue };
+            let Some(Waiting { request, .. }) = self.unwritten.openings.remove(number) else {
+                continue;
+            };
             let mut text = request.door_name.clone();
             match on_error {
                 OnStateError::Shut => {
@@ -128,7 +167,7 @@ impl Runner {
                 }
                 OnStateError::Open => {
                     self.unremembered.insert(*number);
-                    self.submit([request]);
+                    self.run([request]);
                 }
             }
         }

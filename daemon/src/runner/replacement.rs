@@ -182,6 +182,8 @@ impl Runner {
         let new = ids.zip(doors.in_order().map(|(id, _)| id)).collect();
         // The engine that has asked for these openings is gone.
         self.withdraw_unwritten();
+        // What else it has asked for is among the commands.
+        self.run_unnoted();
         self.leases.lose_engine(&new);
         self.admissions.lose_engine(&new);
         self.commands.lose_engine(&new);

@@ -1,6 +1,6 @@
 //! The start, up to a sniffer that listens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -27,7 +27,7 @@ use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
 use super::service_status::ServiceStatus;
 use super::starter::{Started, Starter};
-use super::{Runner, commands::Commands, confinement};
+use super::{Runner, Unwritten, commands::Commands, confinement};
 use crate::args::Args;
 use crate::boot_time::Alarm;
 use crate::exit::Exit;
@@ -176,7 +176,7 @@ impl Runner {
             admissions: super::Admissions::default(),
             gate: None,
             store,
-            unwritten: BTreeMap::new(),
+            unwritten: Unwritten::default(),
             unremembered: BTreeSet::new(),
             keeps_doors: false,
             clock,

@@ -219,6 +219,42 @@ fn a_stop_command_that_was_left_running_is_run_again() {
     assert_eq!(closed(&machine), ["late 127.0.0.1"]);
 }
 
+/// Otherwise a daemon that is killed right after it would leave a door that is closed and counts as open.
+#[test]
+fn a_stop_command_begins_when_the_file_says_so() {
+    const CLIENTS: u8 = 40;
+    let name = "a_stop_command_begins_when_the_file_says_so";
+    let stop = "grep -c ' closing ' DIR/state/leases >> DIR/seen";
+    let Some(machine) = machine(name, &DOORS.replace("echo late %IP% >> DIR/closed", stop)) else {
+        return;
+    };
+    let open = || {
+        let daemon = Daemon::start(&machine, "-v");
+        for last in 1..=CLIENTS {
+            machine.knocker([127, 0, 0, last]).knock(&[7000]);
+        }
+        machine.wait_for_lines("opened", CLIENTS.into());
+        fs::remove_file(machine.folder.path("opened")).unwrap();
+        daemon
+    };
+    let check = || {
+        let seen = machine.folder.read("seen");
+        fs::remove_file(machine.folder.path("seen")).unwrap();
+        let mut seen: Vec<u8> = seen.lines().map(|line| line.parse().unwrap()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen.len(), usize::from(CLIENTS));
+        // Each sees itself, and those before it.
+        assert!((1..=CLIENTS).zip(&seen).all(|(least, count)| *count >= least), "{seen:?}");
+    };
+    assert_eq!(open().end().status, Some(0));
+    check();
+    // The same by a daemon that does not start.
+    kill_all(&machine, open());
+    machine.folder.write("knockd.conf", "[d]\nsequence = x");
+    assert_eq!(machine.run("$KNOCKD -i lo -c knockd.conf").status, Some(1));
+    check();
+}
+
 #[test]
 fn a_door_that_may_have_been_closed_is_not_tried_for_ever() {
     let name = "a_door_that_may_have_been_closed_is_not_tried_for_ever";

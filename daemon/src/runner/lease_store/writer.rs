@@ -41,6 +41,9 @@ pub(super) enum Job {
 pub(in crate::runner) enum Event {
     /// The first records of these leases would survive a power cut.
     Written(Vec<u64>),
+    /// The file says that the stop commands of these leases are about to run, if it could be written. The
+    /// end of this process does not undo that.
+    Noted(Vec<u64>),
     /// The first records of these leases could not be written, for this reason.
     NotWritten(Vec<u64>, String),
     /// These doors were left open by a daemon before.
@@ -142,6 +145,11 @@ impl Writer {
             Record::Runs(..) | Record::Due(..) | Record::Closing(_) | Record::Closed(_) => None,
         };
         let opened: Vec<u64> = records.iter().filter_map(opened).collect();
+        let closing = |record: &Record| match record {
+            Record::Closing(number) => Some(*number),
+            Record::Open(_) | Record::Runs(..) | Record::Due(..) | Record::Closed(_) => None,
+        };
+        let closing: Vec<u64> = records.iter().filter_map(closing).collect();
         let written = if let Some(log) = &mut self.log {
             let written = if opened.is_empty() { log.note(records) } else { log.commit(records) };
             self.sync_due = match self.sync_due {
@@ -160,6 +168,10 @@ impl Writer {
             self.take_file().map(|()| false)
         };
         let failed = self.report(written);
+        // Before openings: a door that closes and opens again for a client does so in this order.
+        if !closing.is_empty() {
+            self.send(Event::Noted(closing));
+        }
         if !opened.is_empty() {
             self.send(match failed {
                 None => Event::Written(opened),
