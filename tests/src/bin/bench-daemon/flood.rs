@@ -44,7 +44,7 @@ pub(crate) struct Pace {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     /// The packets per second.
-    per_second: f64,
+    pub(crate) per_second: f64,
     /// The largest delay of a packet.
     late: Duration,
 }
@@ -240,13 +240,13 @@ fn flood(program: &Program, rate: Pace, keeps: Keeps) -> Outcome {
 }
 
 /// Returns the address that a packet claims to come from: a different one for each, in no order.
-fn spoofed(number: u32) -> Ipv4Addr {
+pub(crate) fn spoofed(number: u32) -> Ipv4Addr {
     // An odd factor makes another number of each.
     Ipv4Addr::from(0x0a00_0000 | (number.wrapping_mul(0x9e_79b1) & 0xff_ffff))
 }
 
 /// Waits until the processes of a daemon have handled all packets.
-fn wait_for_rest(daemon: &Daemon<'_>) {
+pub(crate) fn wait_for_rest(daemon: &Daemon<'_>) {
     let mut last = daemon.usage().cpu;
     loop {
         thread::sleep(Duration::from_millis(300));

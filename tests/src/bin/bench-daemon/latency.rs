@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const RATIO_MAX: f64 = 0.2;
 
 /// How long the kernel holds packets back for knockd 0.8, to hand over several at once.
-const KEPT: Duration = Duration::from_millis(50);
+pub(crate) const KEPT: Duration = Duration::from_millis(50);
 
 pub(crate) fn measure(ours: &Program, theirs: &Program, trials: usize, table: &mut Table) {
     crate::progress(&format!("latency: {trials} knocks to each daemon in turn"));
@@ -80,7 +80,7 @@ pub(crate) fn millis(time: Duration) -> Millis {
 }
 
 /// Returns a random part of a time.
-fn part(of: Duration, trial: usize, dice: u8) -> Duration {
+pub(crate) fn part(of: Duration, trial: usize, dice: u8) -> Duration {
     let chance = RandomState::new().hash_one((trial, dice)) % 1_000_000;
     of.mul_f64(chance as f64 / 1e6)
 }

@@ -59,6 +59,24 @@ impl Wire {
         Self { starts, socket, server, _client: client, folder, serial: Cell::new(0) }
     }
 
+    /// Writes another configuration, for a daemon that is started after this.
+    pub(crate) fn configure(&self, config: &str) {
+        fs::write(self.path("knockd.conf"), config).expect("there is room for a file");
+    }
+
+    /// Runs a script at the server's end.
+    pub(crate) fn set_up_server(&self, script: &str) {
+        self.server.set_up(script);
+    }
+
+    /// Opens something that belongs to the server's end.
+    pub(crate) fn open_at_server<T: Send + 'static>(
+        &self,
+        open: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        self.server.open(open)
+    }
+
     /// Returns the place of a file.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
