@@ -253,7 +253,7 @@ fn flags() -> impl Strategy<Value = (u8, u8)> {
         4 => Just((0, 0)),
         4 => Just((SYN, 0)),
         2 => Just((SYN, ACK)),
-        1 => Just((0, ACK)),
+        3 => Just((0, ACK)),
         2 => any_three,
     ]
 }
