@@ -11,7 +11,8 @@ use knock_engine::address;
 use knock_engine::{Counts, DoorId, OpenPorts, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
-use super::evidence::{Closing, Evidence, FOLLOWED, Facts, Moment, Opening, Run};
+use super::evidence::{Evidence, FOLLOWED};
+use super::facts::{Closing, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
 use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
 use crate::output::time::nanos;

@@ -38,6 +38,7 @@
 
 mod claim;
 mod evidence;
+mod facts;
 mod failure;
 mod read;
 mod run;
