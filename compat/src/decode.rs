@@ -38,6 +38,12 @@ pub(crate) fn decode(
     }
 }
 
+/// Returns whether all rule sets see the same in a frame.
+#[must_use]
+pub fn is_decoded_alike(listening: &Listening, link: LinkType, frame: &[u8]) -> bool {
+    is_filtered(listening) && difference(link, frame).is_none()
+}
+
 /// Finds the addresses, ports and flags that knockd 0.8 sees in a frame.
 ///
 /// VLAN tags, IPv6 extension headers, other link types than Ethernet, Linux cooked (version 1) and

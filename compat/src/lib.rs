@@ -15,6 +15,7 @@ mod remembered;
 mod rules;
 mod undecodable;
 
+pub use decode::is_decoded_alike;
 pub use difference::{Difference, FixedUpTo};
 pub use effect::Knockd08Effect;
 pub use filter::Refusal;

@@ -7,6 +7,11 @@ use knock_compat::{Difference, Engine, Rules, TimedEffect, Undecodable};
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, LinkType, Listening, Timestamp};
 
+use super::kept::{Kept, What};
+
+#[cfg(test)]
+mod tests;
+
 /// Whose transcript a line is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
@@ -54,9 +59,14 @@ pub enum Happening<'a> {
 ///
 /// A line that knockd 0.8 prints and knock does not is due to the difference with which it goes; a
 /// line that knock prints and knockd 0.8 does not, to the one with which it comes.
+///
+/// As long as the two do the same, the rule sets in between are not asked: what happens is kept for them
+/// until a line differs, or until it is too much to be kept.
 #[derive(Debug)]
 pub struct Comparison {
     steps: Vec<Step>,
+    /// What those in between have not handled yet; `None` once they handle everything at once.
+    kept: Option<Kept>,
     /// What knockd 0.8 says on standard error.
     messages: Vec<Line>,
 }
@@ -84,7 +94,7 @@ impl Comparison {
         let mut steps = vec![step(None, Rules::Knockd08)];
         steps.extend(bridged.map(|one| step(Some(one), Rules::FixedUpTo(one))));
         steps.push(step(Some(Difference::Unbounded), Rules::Knock));
-        Self { steps, messages: Vec::new() }
+        Self { steps, kept: Some(Kept::default()), messages: Vec::new() }
     }
 
     /// Lets something happen at `at`, and returns the lines that differ since the last time, in the
@@ -101,43 +111,76 @@ impl Comparison {
         // Lines of different times are never the same line, so nothing is lost by comparing those of
         // one time after those of another; and a pause after a flood does not make all lines at once.
         while let Some(due) = self.next_deadline().filter(|&due| due < at) {
-            self.tell_all(due, &Happening::Time);
+            self.tell(due, &Happening::Time);
             differing.extend(self.differing());
         }
-        self.tell_all(at, happening).map(undecodable);
+        self.tell(at, happening).map(undecodable);
         differing.extend(self.differing());
         differing
     }
 
-    /// Returns when something is due next for any of them.
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.steps.iter().filter_map(|step| step.engine.poll_deadline()).map(|due| due.at).min()
+    /// Returns those that handle everything at once: all, or only knockd 0.8 and knock.
+    fn driven(&mut self) -> impl Iterator<Item = &mut Step> {
+        let all = self.kept.is_none();
+        self.steps.iter_mut().filter(move |step| all || step.is_an_end())
     }
 
-    /// Lets something happen to all of them. Returns why knock finds no port in a frame.
-    fn tell_all(&mut self, at: Timestamp, happening: &Happening<'_>) -> Option<Undecodable> {
-        let mut why = None;
-        for step in &mut self.steps {
+    /// Returns when something is due next for any of those that handle everything at once.
+    fn next_deadline(&mut self) -> Option<Timestamp> {
+        self.driven().filter_map(|step| step.engine.poll_deadline()).map(|due| due.at).min()
+    }
+
+    /// Lets something happen. Returns why knock finds no port in a frame.
+    fn tell(&mut self, at: Timestamp, happening: &Happening<'_>) -> Option<Undecodable> {
+        if matches!(happening, Happening::Reloaded(_)) {
+            self.catch_up();
+        }
+        let (event, why) = self.decoded(happening);
+        let mut messages = std::mem::take(&mut self.messages);
+        for step in self.driven() {
             step.lines.clear();
-            // The last one is knock.
-            why = None;
-            let event = match happening {
-                Happening::Frame(link, frame) => {
-                    match knock_compat::decode(&step.engine, *link, frame) {
-                        Ok(packet) => Event::Packet(packet),
-                        Err(undecodable) => {
-                            why = Some(undecodable);
-                            Event::DeadlineReached
-                        }
-                    }
-                }
-                Happening::Addresses(listening) => Event::AddressesChanged(listening.clone()),
-                Happening::Reloaded(doors) => Event::Reloaded(Box::new((*doors).clone())),
-                Happening::Time => Event::DeadlineReached,
-            };
-            step.handle(at, event, &mut self.messages);
+            let event = event.clone().unwrap_or_else(|| step.event(happening));
+            step.handle(at, event, &mut messages);
+        }
+        self.messages = messages;
+        let has_room = self.kept.as_mut().is_none_or(|kept| kept.push(at, what(happening, event)));
+        if !has_room {
+            self.catch_up();
         }
         why
+    }
+
+    /// Returns the event, if it is the same for all, and why knock finds no port in a frame.
+    fn decoded(&self, happening: &Happening<'_>) -> (Option<Event>, Option<Undecodable>) {
+        match happening {
+            Happening::Frame(link, frame) => {
+                let Some(knock) = self.steps.last().map(|step| &step.engine) else {
+                    return (None, None);
+                };
+                let decoded = knock_compat::decode(knock, *link, frame);
+                let is_common = knock_compat::is_decoded_alike(knock.listening(), *link, frame);
+                let event = decoded.map_or(Event::DeadlineReached, Event::Packet);
+                (is_common.then_some(event), decoded.err())
+            }
+            Happening::Addresses(listening) => {
+                (Some(Event::AddressesChanged(listening.clone())), None)
+            }
+            Happening::Reloaded(doors) => (Some(Event::Reloaded(Box::new((*doors).clone()))), None),
+            Happening::Time => (Some(Event::DeadlineReached), None),
+        }
+    }
+
+    /// Hands over what was kept to those in between. From now on they handle everything at once.
+    fn catch_up(&mut self) {
+        let Some(kept) = self.kept.take() else { return };
+        for step in self.steps.iter_mut().filter(|step| !step.is_an_end()) {
+            for (at, what) in kept.iter() {
+                step.lines.clear();
+                let decode = |link, frame: &[u8]| knock_compat::decode(&step.engine, link, frame);
+                let event = what.event(|link, frame| decode(link, frame).ok());
+                step.handle(at, event, &mut self.messages);
+            }
+        }
     }
 
     /// Takes what knockd 0.8 has said on standard error.
@@ -155,13 +198,14 @@ impl Comparison {
         step.map(|step| step.engine.counts()).unwrap_or_default()
     }
 
-    fn differing(&self) -> Vec<Differing> {
+    fn differing(&mut self) -> Vec<Differing> {
+        if self.steps.first().map(|step| &step.lines) == self.steps.last().map(|step| &step.lines) {
+            return Vec::new();
+        }
+        self.catch_up();
         let (Some(first), Some(last)) = (self.steps.first(), self.steps.last()) else {
             return Vec::new();
         };
-        if first.lines == last.lines {
-            return Vec::new();
-        }
         let occurrences: Vec<Occurrences<'_>> =
             self.steps.iter().map(|step| occurrences(&step.lines)).collect();
         let (Some(of_first), Some(of_last)) = (occurrences.first(), occurrences.last()) else {
@@ -216,7 +260,29 @@ impl Comparison {
     }
 }
 
+/// Returns what is kept of something that happens, given the event if it is the same for all.
+fn what(happening: &Happening<'_>, event: Option<Event>) -> What {
+    match (happening, event) {
+        (Happening::Addresses(listening), _) => What::Addresses(listening.clone()),
+        (Happening::Frame(..), Some(Event::Packet(packet))) => What::Packet(packet),
+        (Happening::Frame(link, frame), None) => What::Frame(*link, (*frame).into()),
+        (Happening::Frame(..) | Happening::Time | Happening::Reloaded(_), _) => What::Time,
+    }
+}
+
 impl Step {
+    /// Returns whether this is knockd 0.8 or knock.
+    const fn is_an_end(&self) -> bool {
+        matches!(self.fixes, None | Some(Difference::Unbounded))
+    }
+
+    /// Returns the event that it makes of a frame.
+    fn event(&self, happening: &Happening<'_>) -> Event {
+        let Happening::Frame(link, frame) = happening else { return Event::DeadlineReached };
+        let decoded = knock_compat::decode(&self.engine, *link, frame);
+        decoded.map_or(Event::DeadlineReached, Event::Packet)
+    }
+
     fn handle(&mut self, at: Timestamp, event: Event, messages: &mut Vec<Line>) {
         let Self { engine, lines, fixes } = self;
         let take = |engine: &Engine, TimedEffect { at, effect }: TimedEffect| {

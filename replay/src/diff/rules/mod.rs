@@ -1,6 +1,7 @@
 //! `diff --rules`: where knockd 0.8 and knock differ on the captures.
 
 pub mod compare;
+mod kept;
 mod output;
 
 use std::collections::BTreeMap;
