@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use knock_engine::address;
 
 /// Whose knocks are explained: all clients', or those of one address or network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Whom {
     /// Everybody's.
     #[default]

@@ -1,6 +1,7 @@
 //! `--assert`.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use crate::common::capture_builder::{
     Packet, first_knocks_pcap, knocks, knocks_pcap, pcap, pcapng, syn,
@@ -43,6 +44,53 @@ fn crowd() -> Vec<Packet> {
         vec![syn(110_000, 7000).from("10.0.0.10"), syn(110_100, 8000).from("10.0.0.10")],
     ]
     .concat()
+}
+
+/// Networks of all sizes around the clients, each with what is counted client by client: nothing is lost
+/// or counted twice where one network is a part of another, or is named again.
+#[test]
+fn overlapping_networks_each_count_their_own_clients() {
+    let clients = ["10.0.0.5", "10.0.0.133", "10.0.9.7", "10.130.0.1", "203.0.113.9", "10.0.0.5"];
+    let opens = |(number, client): (u64, &str)| {
+        let knock =
+            move |(more, port): (u64, u16)| syn(number * 60_000 + more * 100, port).from(client);
+        (0..).zip([7000, 8000, 9000]).map(knock).collect::<Vec<_>>()
+    };
+    let packets: Vec<Packet> = (0..).zip(clients).flat_map(opens).collect();
+    let desk = CaseRunner::with(pcap(&packets));
+    let clients = clients.map(|client| client.parse::<Ipv4Addr>().unwrap());
+    let (mut holds, mut fails) = (String::new(), String::new());
+    let mut lines = 0;
+    for around in [Ipv4Addr::new(198, 51, 100, 1)].into_iter().chain(clients) {
+        for length in 0..=32 {
+            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            let network = Ipv4Addr::from_bits(around.to_bits() & mask);
+            let is_part = |client: &&Ipv4Addr| client.to_bits() & mask == network.to_bits();
+            let times = clients.iter().filter(is_part).count();
+            if length == 32 && times == 0 {
+                // Of a client that did not come nothing holds.
+                continue;
+            }
+            let (is, is_not) = if times == 0 { ("not ", "") } else { ("", "not ") };
+            let _ = writeln!(holds, "opens ssh {times} times from {network}/{length}");
+            let _ = writeln!(fails, "opens ssh {} times from {network}/{length}", times + 1);
+            let _ = writeln!(holds, "must {is}open any from {network}/{length}");
+            let _ = writeln!(fails, "must {is_not}open any from {network}/{length}");
+            lines += 2;
+        }
+    }
+    desk.write("a.assert", &holds);
+    for rules in ["knock", "knockd-0.8"] {
+        let outcome = desk.run(&format!("{ASSERT} --rules {rules}"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!("{lines} assertions passed")), "{outcome:?}");
+    }
+    desk.write("a.assert", &fails);
+    for rules in ["knock", "knockd-0.8"] {
+        let outcome = desk.run(&format!("{ASSERT} --rules {rules}"));
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!("{lines} of {lines} assertions failed")));
+    }
 }
 
 #[test]

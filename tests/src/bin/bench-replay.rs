@@ -1,4 +1,4 @@
-//! Measures knock-replay as whole processes, in pairs with tcpdump on the same files.
+//! Measures knock-replay as whole processes, in pairs with tcpdump or itself on the same files.
 //!
 //! Called by `scripts/bench-replay`, which says what is measured.
 
@@ -17,6 +17,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,6 +55,8 @@ fn main() {
     fs::write(bench.folder.join("knockd.conf"), CONF).expect("room for a configuration");
     bench.mixed();
     bench.first_knocks();
+    bench.assertions();
+    bench.both_rules();
     bench.memory();
 }
 
@@ -89,6 +92,41 @@ impl Bench {
         let fewer = self.capture("first-knocks-from-hosts-100000.pcap", 100_000, first_knock);
         println!("\n1000000 against 100000 first knocks");
         self.compare(self.replay(&million), "100000 first knocks", self.replay(&fewer), 12.0);
+    }
+
+    /// What assertions cost in a flood: those about a thousand networks, each a part of others.
+    fn assertions(&self) {
+        let flood = self.capture("first-knocks-from-hosts-100000.pcap", 100_000, first_knock);
+        println!("\n100000 first knocks, with assertions about 1000 networks and about one");
+        let line = |number: u32| {
+            let length = 8 + number % 17;
+            let network = scatter(number) & 0x7fff_ffff & u32::MAX << (32 - length);
+            format!("must not open any from {}/{length}\n", Ipv4Addr::from_bits(network))
+        };
+        let with = |name: &str, lines: u32| {
+            let path = self.folder.join(name);
+            fs::write(&path, (0..lines).map(line).collect::<String>()).unwrap();
+            let mut command = self.replay(&flood);
+            command.arg("--assert").arg(path);
+            command
+        };
+        self.compare(with("many.assert", 1000), "one", with("one.assert", 1), 2.0);
+    }
+
+    /// Both rule sets, where they do the same, against one.
+    fn both_rules(&self) {
+        let openings = self.capture("openings-100000.pcap", 300_000, knock_of_an_opening);
+        let (door, _) = CONF.split_once("[closeSSH]").unwrap();
+        let conf = self.folder.join("one-door.conf");
+        fs::write(&conf, door).unwrap();
+        println!("\n100000 clients that open a door, `diff --rules` and a plain replay");
+        let with = |words: &[&str]| {
+            let mut command = Command::new(&self.replay);
+            command.args(words).arg(&openings).arg("--config").arg(&conf);
+            command.args(["--quiet", "--local", "10.0.0.1"]);
+            command
+        };
+        self.compare(with(&["diff", "--rules"]), "plain replay", with(&[]), 4.0);
     }
 
     /// Peak memory with and without attempts. The capture comes through a pipe, so that no mapped
@@ -210,6 +248,13 @@ fn first_knock(number: u32) -> Vec<u8> {
     // not count.
     let source = (number.wrapping_add(1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff).to_be_bytes();
     tcp(PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(source, [10, 0, 0, 1], 64), number, 7000, 0)
+}
+
+/// Three knocks of each client, one after another.
+fn knock_of_an_opening(number: u32) -> Vec<u8> {
+    let source = ((number / 3 + 1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff).to_be_bytes();
+    let port = 7000 + 1000 * (number % 3) as u16;
+    tcp(PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(source, [10, 0, 0, 1], 64), number, port, 0)
 }
 
 /// Frames of 40 to 1,514 bytes, a third of them IPv6, two thirds TCP; one in a hundred is a knock.

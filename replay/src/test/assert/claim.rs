@@ -79,34 +79,19 @@ pub(super) enum Claim {
 }
 
 /// Which doors, and for whom.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Which {
     pub(super) doors: Meant,
     pub(super) whom: Whom,
 }
 
-impl Which {
-    pub(super) fn contains(&self, door: DoorId, client: IpAddr) -> bool {
-        self.doors.contains(door) && self.whom.contains(client)
-    }
-}
-
 /// The doors that are meant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Meant {
     /// All.
     Any,
     /// Those of this name, fit to be printed.
     Named(String, Vec<DoorId>),
-}
-
-impl Meant {
-    fn contains(&self, door: DoorId) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Named(_, doors) => doors.contains(&door),
-        }
-    }
 }
 
 /// How often something must happen.

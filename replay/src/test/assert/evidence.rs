@@ -7,8 +7,10 @@ use std::time::Duration;
 use knock_compat::{Effect, Rules};
 use knock_engine::{Commands, DoorId, Doors, OpenPorts, Packet, Phase, Stage};
 
-use super::claim::{Assertion, Claim, Meant, Which};
+use super::claim::{Assertion, Claim, Which};
 use super::facts::{Admitted, Closing, Facts, Furthest, Moment, NAMED, Opening, Run};
+use super::networks::Networks;
+use super::subjects::{Comers, Packets, Subjects};
 use crate::explain::Whom;
 use crate::output::time::nanos;
 use crate::session::drive::Played;
@@ -17,30 +19,16 @@ use crate::session::names::PacketId;
 /// How many attempts that are under way, and how many open doors, are remembered at once.
 pub(super) const FOLLOWED: usize = 100_000;
 
-/// The places of assertions, found by whom they are about.
-#[derive(Clone, Debug, Default)]
-struct Places {
-    /// Those about one client.
-    of_client: HashMap<IpAddr, Vec<usize>>,
-    /// Those about networks, or everybody.
-    of_many: Vec<usize>,
-}
-
-impl Places {
-    fn add(&mut self, place: usize, whom: Whom) {
-        match whom {
-            Whom::Network(one) if one.prefix_len() == one.max_prefix_len() => {
-                self.of_client.entry(one.addr()).or_default().push(place);
-            }
-            Whom::Network(_) | Whom::All => self.of_many.push(place),
-        }
-    }
-
-    /// Returns those that may be about a client.
-    fn about(&self, client: IpAddr) -> impl Iterator<Item = usize> {
-        let of_client = self.of_client.get(&client).into_iter().flatten();
-        of_client.chain(&self.of_many).copied()
-    }
+/// The assertions about the same doors and clients, and what is common to them.
+#[derive(Debug, Default)]
+struct Subject {
+    /// The places of the assertions.
+    cases: Vec<usize>,
+    /// The time of attempts is limited.
+    is_timed: bool,
+    /// The doors must not open.
+    is_unwanted: bool,
+    furthest: Option<Furthest>,
 }
 
 /// The first knocks of attempts that are under way, of at most [`FOLLOWED`].
@@ -69,13 +57,12 @@ impl Attempts {
 pub(super) struct Evidence {
     rules: Rules,
     cases: Vec<(Claim, Facts)>,
-    /// The assertions about each door, by [`DoorId::index`]; about all doors; and about commands.
-    of_door: Vec<Places>,
-    of_any: Places,
+    subjects: Subjects,
+    /// What is known of each of the subjects, by their numbers.
+    of_subject: Vec<Subject>,
     of_commands: Vec<usize>,
-    of_admissions: Vec<usize>,
-    /// Those whose report says what packets there were.
-    of_packets: Places,
+    of_admissions: Networks,
+    comers: Comers,
     /// The first knocks of attempts whose time is limited.
     timed: Attempts,
     /// Those of attempts at doors that must not open.
@@ -101,15 +88,21 @@ impl Evidence {
         rules: Rules,
         doors: &Doors,
     ) -> Self {
+        let claims: Vec<&Claim> = assertions.map(|assertion| &assertion.claim).collect();
+        let which = || claims.iter().filter_map(|claim| claim.which());
+        let subjects = Subjects::new(which(), doors);
+        let admissions = claims.iter().zip(0..).filter_map(|(claim, place)| {
+            if let Claim::Admits { whom, .. } = claim { Some((*whom, place)) } else { None }
+        });
         let mut evidence = Self {
             rules,
-            cases: Vec::new(),
-            of_door: vec![Places::default(); doors.len()],
-            of_any: Places::default(),
+            of_subject: std::iter::repeat_with(Subject::default).take(subjects.len()).collect(),
+            subjects,
             of_commands: Vec::new(),
-            of_admissions: Vec::new(),
+            of_admissions: Networks::new(admissions),
+            comers: Comers::new(which().map(|which| which.whom)),
+            cases: Vec::new(),
             let_in: HashMap::new(),
-            of_packets: Places::default(),
             timed: Attempts::default(),
             unwanted: Attempts::default(),
             open: HashMap::new(),
@@ -120,41 +113,24 @@ impl Evidence {
             runs: 0,
             text: Vec::new(),
         };
-        for (place, Assertion { claim, .. }) in assertions.enumerate() {
-            evidence.cases.push((claim.clone(), Facts::default()));
-            match claim {
-                Claim::Opens { which, .. }
-                | Claim::OpensTimes { which, .. }
-                | Claim::StaysShut { which } => {
-                    evidence.of_packets.add(place, which.whom);
-                    evidence.of_doors(place, which);
-                }
-                Claim::Closes { which, .. } => {
-                    evidence.needs_openings = true;
-                    evidence.of_doors(place, which);
-                }
-                Claim::Admits { .. } => evidence.of_admissions.push(place),
-                Claim::Runs { .. } => {
-                    evidence.needs_openings = true;
-                    evidence.of_commands.push(place);
-                }
-                Claim::NothingAdmitted => {}
-            }
+        for (place, claim) in claims.into_iter().enumerate() {
+            evidence.add(place, claim);
         }
         evidence
     }
 
-    fn of_doors(&mut self, place: usize, which: &Which) {
-        match &which.doors {
-            Meant::Any => self.of_any.add(place, which.whom),
-            Meant::Named(_, doors) => {
-                for door in doors {
-                    if let Some(places) = self.of_door.get_mut(door.index()) {
-                        places.add(place, which.whom);
-                    }
-                }
-            }
+    fn add(&mut self, place: usize, claim: &Claim) {
+        self.cases.push((claim.clone(), Facts::default()));
+        self.needs_openings |= matches!(claim, Claim::Closes { .. } | Claim::Runs { .. });
+        if matches!(claim, Claim::Runs { .. }) {
+            self.of_commands.push(place);
         }
+        let number = claim.which().and_then(|which| self.subjects.number(which));
+        let subject = number.and_then(|number| self.of_subject.get_mut(number));
+        let Some(subject) = subject else { return };
+        subject.cases.push(place);
+        subject.is_timed |= matches!(claim, Claim::Opens { within: Some(_), .. });
+        subject.is_unwanted |= matches!(claim, Claim::StaysShut { .. });
     }
 
     /// Returns what has to do with the assertion at a place.
@@ -162,16 +138,25 @@ impl Evidence {
         self.cases.get(place).map(|(_, facts)| facts)
     }
 
+    /// Returns which packets came from those whom an assertion is about.
+    pub(super) fn packets(&self, whom: Whom) -> Packets {
+        self.comers.packets(whom)
+    }
+
+    /// Returns how far an attempt came; not known by the rules of knock, where an observer knows more.
+    pub(super) fn furthest(&self, which: &Which) -> Option<Furthest> {
+        let number = self.subjects.number(which)?;
+        self.of_subject.get(number)?.furthest
+    }
+
+    /// Returns what assertions are about.
+    pub(super) const fn subjects(&self) -> &Subjects {
+        &self.subjects
+    }
+
     /// Takes a packet that could be read.
     pub(super) fn packet(&mut self, id: PacketId, packet: &Packet) {
-        let Self { cases, of_packets, .. } = self;
-        for place in of_packets.about(packet.source) {
-            let Some((claim, facts)) = cases.get_mut(place) else { continue };
-            if claim.which().is_some_and(|which| which.whom.contains(packet.source)) {
-                facts.packets = facts.packets.saturating_add(1);
-                facts.first_packet.get_or_insert((id, packet.knock()));
-            }
-        }
+        self.comers.packet(id, packet);
     }
 
     /// Takes something that happens.
@@ -189,7 +174,9 @@ impl Evidence {
             if stage == Stage::FIRST {
                 self.begin(client, door, moment);
             }
-            self.stage(Furthest { stage, client, door, packet });
+            if self.rules != Rules::Knock {
+                self.stage(Furthest { stage, client, door, packet });
+            }
         } else if let Effect::Opened { .. } = effect {
             self.opened(Opening { client, door, at: timed.at, packet, began });
         } else if let Effect::RunCommand { phase, .. } = effect {
@@ -206,22 +193,19 @@ impl Evidence {
     }
 
     /// Returns the places of the assertions that are about a client at a door.
-    fn about(&self, client: IpAddr, door: DoorId) -> impl Iterator<Item = usize> {
-        let of_door = self.of_door.get(door.index()).map(|places| places.about(client));
-        let is_meant = move |place: &usize| {
-            let which = self.cases.get(*place).and_then(|(claim, _)| claim.which());
-            which.is_some_and(|which| which.contains(door, client))
-        };
-        of_door.into_iter().flatten().chain(self.of_any.about(client)).filter(is_meant)
+    fn about(&self, client: IpAddr, door: DoorId) -> Vec<usize> {
+        let subjects = self.subjects.of(client, door);
+        let cases = subjects.filter_map(|number| self.of_subject.get(number));
+        cases.flat_map(|subject| &subject.cases).copied().collect()
     }
 
     /// An attempt begins, which may have to do with several assertions.
     fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
-        let claims = self.about(client, door).filter_map(|place| self.cases.get(place));
         let (mut is_timed, mut is_unwanted) = (false, false);
-        for (claim, _) in claims {
-            is_timed |= matches!(claim, Claim::Opens { within: Some(_), .. });
-            is_unwanted |= matches!(claim, Claim::StaysShut { .. });
+        for number in self.subjects.of(client, door) {
+            let Some(subject) = self.of_subject.get(number) else { continue };
+            is_timed |= subject.is_timed;
+            is_unwanted |= subject.is_unwanted;
         }
         if is_timed {
             self.timed.begin(client, door, moment);
@@ -232,18 +216,17 @@ impl Evidence {
     }
 
     fn stage(&mut self, reached: Furthest) {
-        let places: Vec<usize> = self.about(reached.client, reached.door).collect();
-        for place in places {
-            let Some((_, facts)) = self.cases.get_mut(place) else { continue };
-            if facts.furthest.is_none_or(|furthest| furthest.stage < reached.stage) {
-                facts.furthest = Some(reached);
+        let Self { subjects, of_subject, .. } = self;
+        for number in subjects.of(reached.client, reached.door) {
+            let Some(Subject { furthest, .. }) = of_subject.get_mut(number) else { continue };
+            if furthest.is_none_or(|furthest| furthest.stage < reached.stage) {
+                *furthest = Some(reached);
             }
         }
     }
 
     fn opened(&mut self, opening: Opening) {
-        let places: Vec<usize> = self.about(opening.client, opening.door).collect();
-        for place in places {
+        for place in self.about(opening.client, opening.door) {
             let Some((claim, facts)) = self.cases.get_mut(place) else { continue };
             if facts.openings.len() < NAMED {
                 facts.openings.push(opening);
@@ -317,13 +300,10 @@ impl Evidence {
             let_in.entry((admitted.client, admitted.door)).or_insert(moment);
         }
         let opened = doors.door(admitted.door).admission.as_ref().map(|one| &one.ports);
-        for &place in of_admissions.iter() {
-            let Some((Claim::Admits { whom, ports, lasts }, facts)) = cases.get_mut(place) else {
+        for place in of_admissions.of(admitted.client) {
+            let Some((Claim::Admits { ports, lasts, .. }, facts)) = cases.get_mut(place) else {
                 continue;
             };
-            if !whom.contains(admitted.client) {
-                continue;
-            }
             let are_open = |wanted: &OpenPorts| opened.is_some_and(|opened| opened.contain(wanted));
             let are_right = ports.as_ref().is_none_or(are_open);
             let seconds = Duration::from_secs(admitted.lasts.get().into());
@@ -368,8 +348,7 @@ impl Evidence {
     }
 
     fn closed(&mut self, closing: Closing) {
-        let places: Vec<usize> = self.about(closing.client, closing.door).collect();
-        for place in places {
+        for place in self.about(closing.client, closing.door) {
             let Some((Claim::Closes { after, .. }, facts)) = self.cases.get_mut(place) else {
                 continue;
             };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use knock_engine::{DoorId, Knock, Phase, Seconds, Stage, Timestamp};
+use knock_engine::{DoorId, Phase, Seconds, Stage, Timestamp};
 
 use crate::session::names::PacketId;
 
@@ -86,10 +86,6 @@ pub(super) struct Facts {
     pub(super) runs: Vec<Run>,
     /// The command that ran and is most like the one that is looked for.
     pub(super) alike: Option<(usize, Vec<u8>, Run)>,
-    pub(super) furthest: Option<Furthest>,
-    /// How many packets came from whom the assertion is about, and the first of them.
-    pub(super) packets: u64,
-    pub(super) first_packet: Option<(PacketId, Knock)>,
 }
 
 impl Facts {

@@ -1,5 +1,6 @@
 //! The report of a failed assertion: what happened instead, and which packet decided.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,37 +28,31 @@ pub(super) struct Findings<'a> {
     pub(super) observer: Option<&'a Observer>,
     /// The packet that counted last, of each client at each door that is followed.
     pub(super) counted: &'a HashMap<(IpAddr, DoorId), PacketId>,
+    /// Who came nearest, once it is asked for.
+    pub(super) nearest: OnceCell<NearestOf>,
     /// The command line that explains, but for the option that says whom.
     pub(super) again: &'a str,
 }
 
-/// Reports an assertion about a single client that sent nothing: it would pass for any absent client, and
-/// a mistyped address must not pass. An assertion about a network may be a precaution.
-fn nobody_came(which: &Which, facts: &Facts) -> Option<Wording> {
-    if !which.whom.is_one() || facts.packets > 0 {
-        return None;
-    }
-    let message = format!("nothing was tested: no packet of {} came", which.whom);
-    let help = "check the address, and the captures";
-    Some(Wording::new(message, "true of any client that sends nothing").help(help))
-}
+/// Who came nearest to opening a door and did not, by the numbers of the subjects.
+pub(super) type NearestOf = HashMap<usize, Nearest>;
 
 impl Findings<'_> {
     /// Returns the report of a claim, if it fails.
     pub(super) fn failure(&self, claim: &Claim, facts: &Facts) -> Option<Wording> {
         match claim {
             Claim::Opens { which, within: None } => {
-                (facts.count == 0).then(|| self.missed(&did_not_open(which), which, facts))
+                (facts.count == 0).then(|| self.missed(&did_not_open(which), which))
             }
             Claim::Opens { which, within: Some(within) } => {
                 (facts.in_time == 0).then(|| self.not_within(which, *within, facts))
             }
             Claim::StaysShut { which } => (facts.count > 0)
                 .then(|| self.opened(which, facts))
-                .or_else(|| nobody_came(which, facts)),
+                .or_else(|| self.nobody_came(which)),
             Claim::OpensTimes { which, count } => (!count.holds(facts.count))
                 .then(|| self.not_so_often(which, *count, facts))
-                .or_else(|| nobody_came(which, facts)),
+                .or_else(|| self.nobody_came(which)),
             Claim::Closes { which, after } => {
                 let holds = if after.is_some() { facts.in_time > 0 } else { facts.count > 0 };
                 (!holds).then(|| self.not_closed(which, *after, facts))
@@ -71,12 +66,23 @@ impl Findings<'_> {
         }
     }
 
+    /// Reports an assertion about a single client that sent nothing: it would pass for any absent client,
+    /// and a mistyped address must not pass. An assertion about a network may be a precaution.
+    fn nobody_came(&self, which: &Which) -> Option<Wording> {
+        if !which.whom.is_one() || self.evidence.packets(which.whom).count > 0 {
+            return None;
+        }
+        let message = format!("nothing was tested: no packet of {} came", which.whom);
+        let help = "check the address, and the captures";
+        Some(Wording::new(message, "true of any client that sends nothing").help(help))
+    }
+
     /// Reports how near those clients came for which a door did not open.
-    fn missed(&self, message: &str, which: &Which, facts: &Facts) -> Wording {
+    fn missed(&self, message: &str, which: &Which) -> Wording {
         let wording = |label: String| Wording::new(message, label);
         if let Some(nearest) = self.nearest(which) {
-            let mut note = self.words.nearest(&nearest);
-            for line in self.words.nearest_lines(&nearest) {
+            let mut note = self.words.nearest(nearest);
+            for line in self.words.nearest_lines(nearest) {
                 note.extend(["\n", &line.to_string()]);
             }
             let help = format!(
@@ -84,10 +90,10 @@ impl Findings<'_> {
                 self.again,
                 address::text(nearest.client)
             );
-            return wording(self.decided(&nearest)).note(note).help(help);
+            return wording(self.decided(nearest)).note(note).help(help);
         }
         if self.rules != Rules::Knock
-            && let Some(furthest) = facts.furthest
+            && let Some(furthest) = self.evidence.furthest(which)
         {
             let note = format!(
                 "{} came to stage {} at door `{}` with {}",
@@ -105,16 +111,17 @@ impl Findings<'_> {
             let label = format!("{} was the last that counted", self.packet(furthest.packet));
             return wording(label).note(note).help(help);
         }
-        self.nothing_counted(message, which, facts)
+        self.nothing_counted(message, which)
     }
 
     /// Reports clients whose packets did not concern a door.
-    fn nothing_counted(&self, message: &str, which: &Which, facts: &Facts) -> Wording {
+    fn nothing_counted(&self, message: &str, which: &Which) -> Wording {
         let of = match which.whom {
             Whom::All => String::new(),
             Whom::Network(_) => format!(" of {}", which.whom),
         };
-        let Some((id, knock)) = facts.first_packet else {
+        let came = self.evidence.packets(which.whom);
+        let Some((id, knock)) = came.first else {
             let label = format!("no packet{of} came");
             return Wording::new(message, label).help("check the address, and the captures");
         };
@@ -125,22 +132,33 @@ impl Findings<'_> {
         } else {
             format!("no packet{of} concerned {}", name(&which.doors))
         };
-        let number = packets(facts.packets);
+        let number = packets(came.count);
         let note = format!("{number}{of} came; the first was {first}: {knock}");
         let help = "check the ports, tcpflags, targets and local addresses";
         Wording::new(message, label).note(note).help(help)
     }
 
     /// Returns who came nearest to opening a door that is meant, and did not.
-    fn nearest(&self, which: &Which) -> Option<Nearest> {
-        let is_meant = |one: &Nearest| {
-            let has_missed = one.openings == 0 || !one.misses.is_empty();
-            which.contains(one.door, one.client) && has_missed
-        };
-        let all = self.observer?.nearest().filter(is_meant);
-        // Of equals the first.
+    fn nearest(&self, which: &Which) -> Option<&Nearest> {
+        let number = self.evidence.subjects().number(which)?;
+        self.nearest.get_or_init(|| self.nearest_of_all()).get(&number)
+    }
+
+    /// Returns who came nearest, for all that assertions are about at once.
+    fn nearest_of_all(&self) -> NearestOf {
+        let mut best = NearestOf::new();
+        let has_missed = |one: &Nearest| one.openings == 0 || !one.misses.is_empty();
         let key = |one: &Nearest| (one.openings == 0, one.stage, one.times());
-        all.reduce(|best, one| if key(&one) > key(&best) { one } else { best })
+        let all = self.observer.into_iter().flat_map(Observer::nearest);
+        for one in all.filter(has_missed) {
+            for number in self.evidence.subjects().of(one.client, one.door) {
+                // Of equals the first.
+                if best.get(&number).is_none_or(|best| key(&one) > key(best)) {
+                    best.insert(number, one.clone());
+                }
+            }
+        }
+        best
     }
 
     /// Returns which packet decided that a client did not get in.
@@ -158,7 +176,7 @@ impl Findings<'_> {
     fn not_within(&self, which: &Which, within: Duration, facts: &Facts) -> Wording {
         let message = format!("{} within {}", did_not_open(which), in_seconds(within));
         if facts.count == 0 {
-            return self.missed(&message, which, facts);
+            return self.missed(&message, which);
         }
         if facts.is_uncertain {
             let note = format!(
@@ -236,7 +254,7 @@ impl Findings<'_> {
         let (whom, times) = (for_whom(which.whom), times(facts.count));
         let message = format!("{name} opened {times}{whom}, not {}", so_often(count));
         if facts.count == 0 {
-            return self.missed(&message, which, facts);
+            return self.missed(&message, which);
         }
         let opened: Vec<String> =
             facts.openings.iter().map(|one| self.packet(one.packet)).collect();
@@ -249,7 +267,7 @@ impl Findings<'_> {
                     self.again,
                     address::text(nearest.client)
                 );
-                wording.note(self.words.nearest(&nearest)).help(help)
+                wording.note(self.words.nearest(nearest)).help(help)
             }
             None => wording,
         }

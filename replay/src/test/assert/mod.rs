@@ -40,8 +40,10 @@ mod claim;
 mod evidence;
 mod facts;
 mod failure;
+mod networks;
 mod read;
 mod run;
+mod subjects;
 mod trial;
 
 pub use claim::{Assertions, Settings};

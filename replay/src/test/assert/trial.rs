@@ -1,5 +1,6 @@
 //! Packets, and what assertions say of them.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
@@ -105,6 +106,7 @@ impl<'a> Trial<'a> {
             evidence,
             observer: self.observer.as_ref(),
             counted: &self.counted,
+            nearest: OnceCell::new(),
             again,
         };
         let mut places = 0..;
