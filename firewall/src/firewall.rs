@@ -19,7 +19,7 @@ use crate::message::numbers::{
     NFTA_OBJ_NAME, NFTA_OBJ_TYPE, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_TABLE,
     kind,
 };
-use crate::ruleset::Ruleset;
+use crate::ruleset::{Revocation, Ruleset};
 use crate::socket::{Refused, Socket};
 use crate::transaction::{Change, Set, Transaction};
 use crate::watch::Watch;
@@ -144,11 +144,15 @@ impl Firewall {
     /// # Errors
     /// [`Error::NotPermitted`] and others that are always possible.
     pub fn revoke(&mut self, client: IpAddr, ports: &[PortRange]) -> Result<(), Error> {
-        for transaction in self.ruleset.revocations(client, ports)? {
-            match self.socket.commit(&transaction, None) {
+        for Revocation { sure, plain } in self.ruleset.revocations(client, ports)? {
+            let (mut tried, mut done) = (&sure, self.socket.commit(&sure, None));
+            if matches!(done, Err(Refused::Change(_, Errno::ENFILE))) {
+                (tried, done) = (&plain, self.socket.commit(&plain, None));
+            }
+            match done {
                 // The element, the set or the table is not there.
                 Ok(()) | Err(Refused::Change(_, Errno::ENOENT)) => {}
-                Err(refused) => return Err(self.cause(&transaction, refused)),
+                Err(refused) => return Err(self.cause(tried, refused)),
             }
         }
         Ok(())
@@ -168,6 +172,8 @@ impl Firewall {
             }
         }
         grants.sort_unstable();
+        // While a set grows, the kernel may show an element twice.
+        grants.dedup_by(|one, before| (one.client, one.ports) == (before.client, before.ports));
         Ok(grants)
     }
 

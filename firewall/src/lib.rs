@@ -27,6 +27,6 @@ pub use error::Error;
 pub use firewall::{Condition, Counter, Firewall, Start};
 pub use grant::{Grant, Stay};
 pub use place::{Family, Place, PlaceError, TableName};
-pub use ruleset::{Refusal, Ruleset};
+pub use ruleset::{Refusal, Revocation, Ruleset};
 pub use transaction::{Clients, Set, Transaction};
 pub use watch::Watch;

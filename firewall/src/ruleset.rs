@@ -40,6 +40,16 @@ pub struct Ruleset {
     pieces: Vec<PortRange>,
 }
 
+/// Two ways to take a port from a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Adds the element, if the kernel has removed it already, and deletes it. A transaction that fails makes
+    /// the kernel wait for all its processors, for 10 ms and more.
+    pub sure: Transaction,
+    /// Only deletes it, and fails if it is not there. For a set in which nothing can be added.
+    pub plain: Transaction,
+}
+
 impl Ruleset {
     /// Guards ports with a table of knockd's own, `inet knockd`: only admitted clients reach them, as far as
     /// other tables let them.
@@ -119,7 +129,7 @@ impl Ruleset {
         Ok(self.transaction(changes))
     }
 
-    /// Returns the transactions that take ports from a client. Each fails if its element is not there.
+    /// Returns the transactions that take ports from a client.
     ///
     /// # Errors
     /// [`Error::NoFamily`] and [`Error::UnknownPorts`].
@@ -127,14 +137,21 @@ impl Ruleset {
         &self,
         client: IpAddr,
         ports: &[PortRange],
-    ) -> Result<Vec<Transaction>, Error> {
-        let mut transactions = Vec::new();
+    ) -> Result<Vec<Revocation>, Error> {
+        let mut revocations = Vec::new();
         for (set, elements) in self.by_set(&self.grants(client, ports, SHORTEST.into())?) {
-            let deletion =
-                |element| self.transaction(vec![Change::DeleteElements(set, vec![element])]);
-            transactions.extend(elements.into_iter().map(deletion));
+            let each = elements.into_iter().map(|element| {
+                let element = vec![element];
+                let deletion = Change::DeleteElements(set, element.clone());
+                Revocation {
+                    sure: self
+                        .transaction(vec![Change::AddElements(set, element), deletion.clone()]),
+                    plain: self.transaction(vec![deletion]),
+                }
+            });
+            revocations.extend(each);
         }
-        Ok(transactions)
+        Ok(revocations)
     }
 
     /// Returns the transaction that ends all that knockd does: the table is deleted, or the sets of an

@@ -193,6 +193,9 @@ fn a_full_set_refuses_a_client_and_renews_others() {
         assert!(matches!(error, Error::Full { .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("inet filter {name} is full")), "{error}");
         assert_eq!(firewall.grants().unwrap().len(), 2);
+        // One that is not in it has nothing to lose.
+        firewall.revoke(clients[2], &open).unwrap();
+        assert_eq!(firewall.grants().unwrap().len(), 2);
         // Those that are in it can be renewed, and make room.
         firewall.admit(clients[1], &open, HOUR * 2).unwrap();
         assert!(firewall.grants().unwrap()[1].time_left > HOUR);

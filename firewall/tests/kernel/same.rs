@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use knock_firewall::{Grant, Refusal, Ruleset, Transaction};
+use knock_firewall::{Grant, Refusal, Revocation, Ruleset, Transaction};
 use knock_tests::live::Namespace;
 
 use crate::common::{address, can_run, connect, grant, nft, ports, run};
@@ -102,11 +102,22 @@ fn an_opening_is_the_same_by_nft_and_by_netlink() {
             firewall.admit(client, &ports(open), hour).unwrap();
             assert_eq!(listed(&by_text), listed(&by_netlink));
             let open = &ports(open)[..1];
-            for transaction in ruleset.revocations(client, open).unwrap() {
-                checked(&by_text, &transaction);
-            }
+            let revocations = ruleset.revocations(client, open).unwrap();
+            let each = |way: fn(&Revocation) -> &Transaction| {
+                for one in &revocations {
+                    checked(&by_text, way(one));
+                }
+                listed(&by_text)
+            };
+            let revoked = each(|one| &one.sure);
+            // Nothing is there any more, and nothing has to be.
+            assert_eq!(each(|one| &one.sure), revoked);
             firewall.revoke(client, open).unwrap();
-            assert_eq!(listed(&by_text), listed(&by_netlink));
+            assert_eq!(listed(&by_netlink), revoked);
+            firewall.revoke(client, open).unwrap();
+            assert_eq!(listed(&by_netlink), revoked);
+            checked(&by_text, &transaction);
+            assert_eq!(each(|one| &one.plain), revoked);
         }
     }
 }
