@@ -55,7 +55,7 @@ impl Merge {
         *self.heads.get(*index)?
     }
 
-    /// Returns what the next packet is that may be wanted, as [`Capture::peek_wanted`] does. With several
+    /// Returns what the next packet is that may be wanted, as [`Capture::pass_over`] does. With several
     /// captures, none are passed over: which packet comes next depends on all of their times.
     #[inline]
     pub fn peek_wanted(&mut self, is_unwanted: &impl Fn(LinkType, &[u8]) -> bool) -> Option<Head> {
