@@ -148,7 +148,10 @@ impl<R: Read> Peeked<R> {
         reason = "the shifts are at most 41, and sums of a few bytes"
     )]
     fn window(&mut self) -> io::Result<Option<u64>> {
-        let &[0x28, 0xb5, 0x2f, 0xfd, descriptor, byte] = self.peek(6)? else { return Ok(None) };
+        // After a read that was interrupted, more bytes are there already.
+        let Some(&[0x28, 0xb5, 0x2f, 0xfd, descriptor, byte]) = self.peek(6)?.first_chunk() else {
+            return Ok(None);
+        };
         if descriptor & 0x20 == 0 {
             let base = 1_u64 << (10 + u32::from(byte >> 3));
             return Ok(Some(base + (base >> 3) * u64::from(byte & 7)));

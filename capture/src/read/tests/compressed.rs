@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -199,6 +199,40 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, CompressionLevel::Fastest)
+}
+
+/// Found by fuzzing: the header was taken for another one if a read in the middle of it was interrupted.
+#[test]
+fn a_window_that_is_too_large_is_said_after_an_interruption_too() {
+    // The whole content is the window: 8 bytes, from which on the reads are interrupted one by one.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
+    let read = |interrupted| {
+        let stream = Interrupted { bytes: frame.to_vec(), at: 0, interrupted };
+        drain(Capture::from_stream("test".to_owned(), Box::new(stream))).error()
+    };
+    for at in 5..frame.len() {
+        assert_eq!(read(at), stream(&frame).error(), "{at}");
+    }
+    assert!(stream(&frame).error().contains("its zstd window has"), "{}", stream(&frame).error());
+}
+
+/// Gives one byte at a time, and is interrupted once before the byte at a place.
+struct Interrupted {
+    bytes: Vec<u8>,
+    at: usize,
+    interrupted: usize,
+}
+
+impl Read for Interrupted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.interrupted {
+            self.interrupted = usize::MAX;
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let length = (&self.bytes[self.at..]).take(1).read(buffer)?;
+        self.at += length;
+        Ok(length)
+    }
 }
 
 /// A frame with a window of 1 KiB and the blocks as they are.
