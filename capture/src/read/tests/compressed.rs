@@ -207,7 +207,7 @@ fn a_window_that_is_too_large_is_said_after_an_interruption_too() {
     // The whole content is the window: 8 bytes, from which on the reads are interrupted one by one.
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
     let read = |interrupted| {
-        let stream = Interrupted { bytes: frame.to_vec(), at: 0, interrupted };
+        let stream = Interrupted { bytes: frame.to_vec(), at: 0, before: interrupted };
         drain(Capture::from_stream("test".to_owned(), Box::new(stream))).error()
     };
     for at in 5..frame.len() {
@@ -220,13 +220,13 @@ fn a_window_that_is_too_large_is_said_after_an_interruption_too() {
 struct Interrupted {
     bytes: Vec<u8>,
     at: usize,
-    interrupted: usize,
+    before: usize,
 }
 
 impl Read for Interrupted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.interrupted {
-            self.interrupted = usize::MAX;
+        if self.at == self.before {
+            self.before = usize::MAX;
             return Err(io::ErrorKind::Interrupted.into());
         }
         let length = (&self.bytes[self.at..]).take(1).read(buffer)?;
