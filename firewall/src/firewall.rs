@@ -90,8 +90,12 @@ impl Firewall {
     pub fn start(&mut self) -> Result<Start, Error> {
         for _ in 0..TRIES {
             let generation = self.socket.generation().map_err(of_question)?;
-            self.check_owner()?;
-            let found = self.found()?;
+            let found = match self.check_owner().and_then(|()| self.found()) {
+                Ok(found) => found,
+                // What was seen may be from before and from after a change by another program.
+                Err(_) if self.socket.generation().map_err(of_question)? != generation => continue,
+                Err(error) => return Err(error),
+            };
             match self.write(found.as_deref().unwrap_or_default(), generation) {
                 Err(Error::Raced) => {}
                 result => return result.map(|()| found.map_or(Start::Made, Start::TakenUp)),
