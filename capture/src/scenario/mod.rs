@@ -67,12 +67,24 @@ const START: Duration = Duration::from_secs(1_000_000_000);
 
 /// Returns whether a text may be a scenario, by its first bytes: a pipe may have no more than four at
 /// first.
+///
+/// A text that may be one is read as one, so that the place of what is wrong is shown.
 #[must_use]
 pub fn begins_like_one(first: &[u8]) -> bool {
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
-    let byte = first.iter().find(|byte| !byte.is_ascii_whitespace());
-    // A time, a comment, an address, or a word: if it is no word of scenarios, its place is shown.
-    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+.#:".contains(byte))
+    match first.trim_ascii_start() {
+        // Lines that were copied from a manual begin with blanks.
+        [] => !first.is_empty(),
+        // A page or an object.
+        [b'<' | b'{', ..] => false,
+        // A section of a configuration, but `[2001:db8::5]:7000` is an address.
+        [b'[', inside @ ..] => {
+            let is_of_address = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
+            let inside = inside.split(|byte| *byte == b']').next().unwrap_or_default();
+            !inside.is_empty() && inside.iter().all(is_of_address)
+        }
+        _ => true,
+    }
 }
 
 /// Makes a capture (pcap) of the text of a scenario. `name` is that of the file, safe to print.

@@ -257,10 +257,19 @@ fn a_scenario_is_known_by_its_first_bytes() {
         ".5 1",
         "Knoc",
         "GET ",
+        "    ",
+        "\u{feff} ",
+        "[::1",
+        "[200",
+        "- 0 ",
+        "> kn",
+        "\u{2013}0",
+        "\u{a0}0",
+        "$ kn",
     ] {
         assert!(begins_like_one(text.as_bytes()), "{text}");
     }
-    for text in ["", " ", "[op", "<htm", "{\"a"] {
+    for text in ["", "\u{feff}", "[opt", "[ssh]\n", "  [s", "<htm", "{\"a"] {
         assert!(!begins_like_one(text.as_bytes()), "{text}");
     }
 }

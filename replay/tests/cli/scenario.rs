@@ -36,6 +36,62 @@ fn a_scenario_and_a_capture_are_merged_by_time() {
 }
 
 #[test]
+fn a_scenario_that_was_copied_with_its_indentation_is_one() {
+    for (start, indentation) in
+        [("", "    "), ("", "\t\t\t\t"), ("\n\n\n\n\n", ""), ("\u{feff}", "    ")]
+    {
+        let lines = SCENARIO.lines().map(|line| format!("{indentation}{line}\n"));
+        let text = format!("{start}{}", lines.collect::<String>());
+        let desk = CaseRunner::new();
+        desk.write("scenario.txt", &text);
+        let outcome = desk.run("scenario.txt -c knockd.conf");
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED), "{outcome:?}");
+        let outcome = desk.run_with_input("- -c knockd.conf", text.as_bytes());
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED), "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_the_first_line_of_a_scenario_has_a_place() {
+    let good = "knock 10.0.0.5 7000\n";
+    for (first, column, help) in [
+        ("Knock 10.0.0.5 7000", 1, "did you mean `knock`?"),
+        ("      KNOCK 10.0.0.5 7000", 7, "did you mean `knock`?"),
+        ("- knock 10.0.0.5 7000", 1, "a line is such as `0.5 10.0.0.5 > 192.0.2.1:7000 tcp`"),
+        ("\"knock 10.0.0.5 7000", 1, "did you mean `knock`?"),
+        (".5s 10.0.0.5 192.0.2.1 tcp 7000", 14, "write `10.0.0.5 > 192.0.2.1 tcp 7000 syn`"),
+        (
+            "[2001:db8::5]:4000 2001:db8::1 tcp 7000",
+            20,
+            "write `10.0.0.5 > 192.0.2.1 tcp 7000 syn`",
+        ),
+        ("hello", 1, "a line is such as `0.5 10.0.0.5 > 192.0.2.1:7000 tcp`"),
+    ] {
+        let desk = CaseRunner::new();
+        let text = format!("{first}\n{good}");
+        desk.write("scenario.txt", &text);
+        let by_file = desk.run("scenario.txt -c knockd.conf");
+        assert_eq!(by_file.status, Some(3), "{by_file:?}");
+        let place = format!("\n --> scenario.txt:1:{column}\n  |\n1 | {first}\n  | ");
+        assert!(by_file.stderr.contains(&place), "{first}: {}", by_file.stderr);
+        assert!(by_file.stderr.contains(&format!("help: {help}")), "{first}: {}", by_file.stderr);
+        let by_pipe = desk.run_with_input("- -c knockd.conf", text.as_bytes());
+        assert_eq!(by_pipe.status, Some(3));
+        assert!(by_pipe.stderr.contains(&format!("1 | {first}\n")), "{}", by_pipe.stderr);
+    }
+}
+
+#[test]
+fn a_time_may_begin_with_its_point() {
+    let desk = CaseRunner::new();
+    let lines = ".5 10.0.0.5 > 10.0.0.1 tcp 7000\n+.25s 10.0.0.5 > 10.0.0.1 tcp 8000\n\
+                 knock 10.0.0.5 9000 to 10.0.0.1 every .5\n";
+    desk.write("scenario.txt", lines);
+    let outcome = desk.run("scenario.txt -c knockd.conf");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), OPENED), "{outcome:?}");
+}
+
+#[test]
 fn a_scenario_written_as_a_capture_replays_to_the_same() {
     let desk = CaseRunner::new();
     desk.write("scenario.txt", SCENARIO);
