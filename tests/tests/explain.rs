@@ -173,7 +173,9 @@ fn check(case: &Case) {
     for (place, verdicts) in &of_packets {
         let fits = match verdicts[..] {
             [_] => true,
-            [Verdict::Void { .. }, Verdict::Stage { stage, late: None }] => stage == Stage::FIRST,
+            [Verdict::Void { .. }, Verdict::Stage { stage, late: None, .. }] => {
+                stage == Stage::FIRST
+            }
             _ => false,
         };
         assert!(fits, "{place:?}: {verdicts:?}");

@@ -84,6 +84,9 @@ impl<X: OwnEffect> Change<'_, X> {
     fn stage(&self, stage: Stage, track: &mut Track) -> Verdict {
         let at = self.timed.at;
         let mut late = None;
+        let is_again = |live: &Live| stage == Stage::FIRST && live.stage == stage;
+        let again = track.live.filter(is_again).and_then(|_| track.counted.last());
+        let again = again.map(Counted::id);
         if stage == Stage::FIRST {
             let knock = self.handled.map(|handled| handled.packet.knock());
             late = track.expired.take().and_then(|expired| {
@@ -103,7 +106,7 @@ impl<X: OwnEffect> Change<'_, X> {
             expected: self.door.sequence().and_then(|sequence| sequence.after(stage)),
             hindrance: None,
         });
-        Verdict::Stage { stage, late }
+        Verdict::Stage { stage, late, again }
     }
 
     fn timeout(&self, stage: Stage, track: &mut Track) -> Verdict {
@@ -131,12 +134,14 @@ impl<X: OwnEffect> Change<'_, X> {
                 Verdict::Ignored(Why::SecondTry { of: counted.map(Counted::id) })
             }
             Note::Voided { stage, knock, .. } => {
-                let repeats = track.counted.iter().any(|counted| counted.knock() == knock);
+                // Those of this attempt are the last ones.
+                let mut counted = track.counted.iter().rev().take(stage.get().into());
+                let repeats = counted.find(|counted| counted.knock() == knock).map(Counted::id);
                 let because_of = self.because_of;
                 let cause = match (repeats, because_of) {
-                    (true, _) => Cause::Repeat,
-                    (false, Some(_)) => Cause::OtherPort,
-                    (false, None) => Cause::Wrong,
+                    (Some(_), _) => Cause::Repeat,
+                    (None, Some(_)) => Cause::OtherPort,
+                    (None, None) => Cause::Wrong,
                 };
                 let live = track.fail(stage, |live| {
                     live.hindrance.unwrap_or(Miss::once(cause, seen, live.expected))

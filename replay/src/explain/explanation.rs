@@ -87,6 +87,8 @@ pub enum Verdict {
         stage: Stage,
         /// The knock would have been the next of the attempt before, which had timed out.
         late: Option<Late>,
+        /// The packet of which this is a second try: the attempt has begun again.
+        again: Option<PacketId>,
     },
     /// The door opened.
     Opened,
@@ -149,8 +151,8 @@ pub enum Verdict {
         stage: Stage,
         /// The knock that was expected.
         expected: Option<Knock>,
-        /// Whether it is an earlier knock of the attempt, but not a TCP retransmission of it.
-        repeats: bool,
+        /// The packet whose knock of the attempt it repeats, not as a TCP retransmission.
+        repeats: Option<PacketId>,
         /// The door that makes the port count, if it is not in the sequence of this one.
         because_of: Option<DoorId>,
     },

@@ -231,7 +231,9 @@ impl Fields {
         let text = |knock: Option<Knock>| knock.map(|knock| knock.to_string());
         let none = Self::default();
         match *verdict {
-            Verdict::Stage { stage, late } => Self { stage: Some(stage.get()), late, ..none },
+            Verdict::Stage { stage, late, again: repeats } => {
+                Self { stage: Some(stage.get()), late, repeats, ..none }
+            }
             Verdict::SequenceTimedOut { stage, expected }
             | Verdict::Ignored(Why::OtherPort { stage, expected }) => {
                 Self { stage: Some(stage.get()), expected: text(expected), ..none }
@@ -239,8 +241,9 @@ impl Fields {
             Verdict::Evicted { stage }
             | Verdict::SequenceChanged { stage }
             | Verdict::DoorChanged { stage } => Self { stage: Some(stage.get()), ..none },
-            Verdict::Void { stage, expected, repeats: _, because_of: other_door } => {
-                Self { stage: Some(stage.get()), expected: text(expected), other_door, ..none }
+            Verdict::Void { stage, expected, repeats, because_of: other_door } => {
+                let expected = text(expected);
+                Self { stage: Some(stage.get()), expected, repeats, other_door, ..none }
             }
             Verdict::Ignored(Why::OtherProtocol { expected }) => {
                 Self { expected: text(Some(expected)), ..none }

@@ -40,8 +40,15 @@ impl Words<'_> {
     pub fn sentence(&self, one: &Explanation) -> String {
         let of = one.of;
         match one.verdict {
-            Verdict::Stage { stage, late: None } => format!("Stage {} of {of}", stage.get()),
-            Verdict::Stage { stage, late: Some(late) } => {
+            Verdict::Stage { stage, late: None, again: None } => {
+                format!("Stage {} of {of}", stage.get())
+            }
+            Verdict::Stage { stage, late: None, again: Some(id) } => format!(
+                "Stage {} of {of}, begun again: second try of the knock in {}",
+                stage.get(),
+                self.captures.packet(id)
+            ),
+            Verdict::Stage { stage, late: Some(late), again: _ } => {
                 format!("Stage {} of {of}; for the attempt before, {}", stage.get(), too_late(late))
             }
             Verdict::Opened => "OPEN SESAME".to_owned(),
@@ -78,8 +85,12 @@ impl Words<'_> {
                 let got = one.packet.and_then(|seen| seen.knock);
                 let mut text = format!("void at stage {} of {of}: ", stage.get());
                 text += &wrong_port(expected, got);
-                if repeats {
-                    text += ": a port that was knocked at before (not a TCP retransmission)";
+                if let Some(id) = repeats {
+                    let packet = self.captures.packet(id);
+                    let _ = write!(
+                        text,
+                        ": repeats the knock in {packet} (not as a TCP retransmission)"
+                    );
                 } else if let Some(other) = because_of {
                     let _ = write!(text, ", which is heard because of door {}", self.door(other));
                 }

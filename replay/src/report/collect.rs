@@ -432,7 +432,7 @@ mod tests {
         kept
     }
 
-    const STAGE: Verdict = Verdict::Stage { stage: Stage::FIRST, late: None };
+    const STAGE: Verdict = Verdict::Stage { stage: Stage::FIRST, late: None, again: None };
     const DULL: Verdict = Verdict::Ignored(crate::explain::Why::OtherDestination);
 
     fn counts(kept: &PageContent) -> Vec<(usize, u64)> {
