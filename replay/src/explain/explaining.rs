@@ -4,6 +4,7 @@ use std::io;
 
 use knock_engine::{Doors, Limits, Listening, TimedEffect, Timestamp};
 
+use super::beside::{ATTEMPTS, Beside};
 use super::explainer::{Explainer, Step};
 use super::explanation::Explanation;
 use super::places::Places;
@@ -17,6 +18,8 @@ use crate::session::reader::Reader;
 /// An explainer at work, with what its explanations need to be put into words.
 pub(crate) struct Explaining<'a> {
     explainer: Explainer,
+    /// knockd 0.8, if it is wanted as well.
+    beside: Option<Beside>,
     /// The doors as they were in the beginning: their names and commands stay.
     doors: &'a Doors,
     listening: Listening,
@@ -34,12 +37,25 @@ impl<'a> Explaining<'a> {
         let Configuration { doors, places, .. } = config;
         let (listening, captures) = (reader.listening(), reader.names());
         let explainer = Explainer::new(doors.clone(), listening.clone(), limits, whom);
-        Self { explainer, doors, listening, places, captures }
+        Self { explainer, beside: None, doors, listening, places, captures }
     }
 
     /// Returns the same with another limit than [`Explainer::PAIRS`].
     pub(crate) fn with_pairs(self, pairs: usize) -> Self {
         Self { explainer: self.explainer.with_pairs(pairs), ..self }
+    }
+
+    /// Lets knockd 0.8 have all packets, too, with at most [`ATTEMPTS`] attempts.
+    pub(crate) fn beside_knockd_08(self, limits: &Limits) -> Self {
+        let limits = Limits { attempts: limits.attempts.min(ATTEMPTS), ..*limits };
+        let (listening, whom) = (self.listening.clone(), self.explainer.whom());
+        let beside = Beside::new(self.doors, listening, &limits, whom);
+        Self { beside: Some(beside), ..self }
+    }
+
+    /// Says whose rules explain, and what knockd 0.8 would have done otherwise, if it was wanted.
+    pub(crate) fn rules(&self) -> Option<String> {
+        self.beside.as_ref().map(|beside| beside.line(self.doors))
     }
 
     /// Explains all that is read. `see` gets every effect, also of clients that are not followed, and
@@ -61,12 +77,21 @@ impl<'a> Explaining<'a> {
         see: &mut dyn FnMut(TimedEffect),
         take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<Option<knock_engine::Undecodable>> {
-        let Self { explainer, doors, listening, places, captures } = self;
+        let Self { explainer, beside, doors, listening, places, captures } = self;
+        if let Some(beside) = beside {
+            beside.step(at, &step);
+        }
         if let Step::Addresses(new) = &step {
             listening.clone_from(new);
         }
         let words = Words { doors, listening, places, captures };
         let mut result = Ok(());
+        let see = |timed: TimedEffect| {
+            if let Some(beside) = beside {
+                beside.by_knock(&timed);
+            }
+            see(timed);
+        };
         let undecodable = explainer.step(at, step, see, &mut |one| {
             if result.is_ok() {
                 result = take(one, &words);
@@ -77,7 +102,7 @@ impl<'a> Explaining<'a> {
 
     /// Returns the explainer as it is now, and what puts it into words.
     pub(crate) fn now(&self) -> (&Explainer, Words<'_>) {
-        let Self { explainer, doors, listening, places, captures } = self;
+        let Self { explainer, beside: _, doors, listening, places, captures } = self;
         (explainer, Words { doors, listening, places, captures })
     }
 }

@@ -1,5 +1,6 @@
 //! `explain`: why knocks did not open, client by client and door by door.
 
+mod beside;
 mod change;
 mod explainer;
 mod explaining;

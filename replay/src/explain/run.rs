@@ -30,7 +30,10 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
     let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
     let limits = load::limits(input.max_attempts);
     let (live, colour) = (reader.is_live(), streams.output_colour);
-    let mut explaining = Explaining::new(args.client, &limits, &config, &reader);
+    let explaining = Explaining::new(args.client, &limits, &config, &reader);
+    // Its last line is all that it is for.
+    let mut explaining =
+        if input.quiet { explaining } else { explaining.beside_knockd_08(&limits) };
     let (reading, written) = buffered(streams.output, |out| {
         let mut output: Box<dyn Output<Explanations> + '_> = match (args.format, live) {
             (Format::Json, _) => Box::new(Json::new(VERSION, live, out)),
@@ -46,12 +49,9 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
     });
     let explainer = explaining.now().0;
     let mut summary = reading.summary(explainer.counts(), explainer.listening());
-    summary.push(RULES.to_owned());
+    summary.extend(explaining.rules());
     finish(streams, input.quiet, written, &reading, summary).map(|()| Exit::Done)
 }
-
-/// The server may still run the other program.
-const RULES: &str = "explained by the rules of knock; for a server with knockd 0.8 compare with 'knock-replay diff --rules'";
 
 /// Returns how much is kept until it is printed: at most some 30 MB.
 const fn kept(whom: Whom) -> KeptLimits {

@@ -24,11 +24,55 @@ fn standard_output_gets_the_explanation_and_nothing_of_the_transcript() {
     let last = outcome.stdout.lines().rev().nth(1).unwrap();
     assert!(last.starts_with("door ssh: 10.0.0.5 came to stage 1 of 3 once; "), "{last}");
     assert!(outcome.stderr.starts_with("knock-replay: 3 packets read"), "{}", outcome.stderr);
-    let rules = "knock-replay: explained by the rules of knock; for a server with knockd 0.8 compare with \
-                 'knock-replay diff --rules'\n";
+    let rules =
+        "knock-replay: explained by the rules of knock; knockd 0.8 would have opened the same\n";
     assert!(outcome.stderr.ends_with(rules), "{}", outcome.stderr);
     let quiet = CaseRunner::with(pcap(&mistyped())).run(&format!("{EXPLAIN} --quiet"));
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (outcome.stdout, ""));
+}
+
+#[test]
+fn the_last_line_says_what_knockd_08_would_have_opened() {
+    // It compares whole seconds: from 0.9 s to 5.8 s there are 5 of them.
+    let late = |start: u64, client: &str| {
+        [(900, 7000), (2000, 8000), (5800, 9000)]
+            .map(|(after, port)| syn(start * 1000 + after, port).from(client))
+    };
+    let packets: Vec<Packet> =
+        [late(0, "10.0.0.5"), late(10, "10.0.0.6"), late(20, "10.0.0.5")].concat();
+    let desk = CaseRunner::with(pcap(&packets));
+    let last = |more: &str| {
+        let errors = desk.run(&format!("{EXPLAIN} {more}")).stderr;
+        errors.lines().last().unwrap_or_default().to_owned()
+    };
+    let by = "knock-replay: explained by the rules of knock; knockd 0.8 would have opened";
+    let why = "; 'knock-replay diff --rules' says why";
+    let (five, six) = (
+        "door ssh for 10.0.0.5 never instead of twice",
+        "door ssh for 10.0.0.6 never instead of once",
+    );
+    assert_eq!(last(""), format!("{by} {five} and {six}{why}"));
+    assert_eq!(last("--format json"), format!("{by} {five} and {six}{why}"));
+    assert_eq!(last("--client 10.0.0.6"), format!("{by} {six}{why}"));
+    assert_eq!(last("--client 10.0.0.7"), format!("{by} the same"));
+    assert_eq!(last("--quiet"), "");
+    let of_one = |client: u64| late(client * 10, &format!("10.0.1.{client}"));
+    let many: Vec<Packet> = (1..=5).flat_map(of_one).collect();
+    let errors = CaseRunner::with(pcap(&many)).run(EXPLAIN).stderr;
+    let rest = format!("door ssh for 10.0.1.3 never instead of once and 2 more{why}\n");
+    assert!(errors.ends_with(&rest), "{errors}");
+}
+
+#[test]
+fn a_configuration_with_which_knockd_08_does_not_start_is_said_to_be_one() {
+    let desk = CaseRunner::with(knocks_pcap());
+    desk.write("used", "#7000,8000,9000\n");
+    let config = CONFIG.replace("sequence = 7000,8000,9000", "one_time_sequences = used");
+    desk.write("knockd.conf", config);
+    let errors = desk.run(EXPLAIN).stderr;
+    let last = "knock-replay: explained by the rules of knock; knockd 0.8 would not start: no one-time \
+                sequence of a door is left\n";
+    assert!(errors.ends_with(last), "{errors}");
 }
 
 #[test]
