@@ -3,6 +3,8 @@
 //! `/bin/sh` runs the lines. They are parsed by a library that knows all of the grammar, so that a `;` in
 //! quotes or a comment after the command is read as the shell reads it.
 
+mod wrapper;
+
 use rable::{Node, NodeKind};
 
 use crate::lex::{Piece, is_blank};
@@ -159,6 +161,9 @@ fn substitutions(line: &[u8]) -> usize {
     line.windows(2).filter(begins).count().saturating_add(quoted)
 }
 
+/// Shells that run the line after `-c`.
+const SHELLS: [&[u8]; 5] = [b"sh", b"bash", b"dash", b"ash", b"ksh"];
+
 /// What a command such as `sh -c` runs.
 enum Inner<'a> {
     Line(Piece<'a>),
@@ -187,39 +192,33 @@ impl<'a> Simple<'a> {
         Some(command)
     }
 
-    /// Removes programs that run the program after them, with their options.
+    /// Removes programs that run the program after them, with what is theirs.
     fn drop_wrappers(&mut self) {
-        loop {
-            let options: &[&[u8]] = match self.program() {
-                b"sudo" => &[b"-n", b"-E", b"--"],
-                b"exec" | b"command" | b"nohup" => &[b"--"],
-                _ => return,
-            };
-            if self.words.len() < 2 {
-                return;
-            }
-            self.words.remove(0);
-            while self.words.len() > 1
-                && self.words.first().is_some_and(|(word, _)| options.contains(&&**word))
-            {
-                self.words.remove(0);
-            }
+        while let Some(own) = wrapper::own_words(self.program(), self.arguments()) {
+            self.words.drain(..own.min(self.words.len()));
         }
     }
 
     /// Returns the line that a shell gets as its argument.
     fn inner_line(&self) -> Option<Inner<'a>> {
-        if !matches!(self.program(), b"sh" | b"bash" | b"dash") {
+        if !SHELLS.contains(&self.program()) {
             return None;
         }
-        let [(option, _), (_, line), ..] = self.arguments() else { return Some(Inner::Unknown) };
+        let is_option = |word: &[u8]| word.starts_with(b"-") && !word.starts_with(b"--");
+        let mut words = self
+            .arguments()
+            .iter()
+            .skip_while(|(word, _)| is_option(word) && !word.contains(&b'c'));
+        let (Some((option, _)), Some((_, line))) = (words.next(), words.next()) else {
+            return Some(Inner::Unknown);
+        };
         let quoted = [b'\'', b'"'].into_iter().find_map(|quote| {
             let inner = line.strip_prefix(quote)?.strip_suffix(quote)?;
             let is_same = !inner.bytes().iter().any(|byte| b"'\"\\$`".contains(byte));
             is_same.then_some(inner)
         });
         match quoted {
-            Some(inner) if option == b"-c" => Some(Inner::Line(inner)),
+            Some(inner) if is_option(option) => Some(Inner::Line(inner)),
             Some(_) | None => Some(Inner::Unknown),
         }
     }

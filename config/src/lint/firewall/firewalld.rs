@@ -26,7 +26,9 @@ impl<'a> Change<'a> {
             if what.starts_with(b"source=") || has_token(&what, b"source") {
                 self.source = Source::Named;
             }
-            self.words.push((what, at));
+            // Each part of a rich rule is a word, so that what differs can be named.
+            let parts = what.split(|byte| *byte == b' ');
+            self.words.extend(parts.map(|part| (part.to_vec(), at)));
             changes = changes.saturating_add(1);
         }
         (changes == 1).then_some(self)
@@ -55,12 +57,12 @@ fn normal(what: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> =
         rule.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty()).collect();
     parts.sort_unstable();
-    [&b"rich-rule="[..], &parts.join(&b' ')].concat()
+    [&b"rich-rule= "[..], &parts.join(&b' ')].concat()
 }
 
 /// Returns whether a rich rule in its normal form has this part.
-pub(super) fn has_token(what: &[u8], wanted: &[u8]) -> bool {
-    let parts = what.strip_prefix(b"rich-rule=");
+fn has_token(what: &[u8], wanted: &[u8]) -> bool {
+    let parts = what.strip_prefix(b"rich-rule= ");
     parts.is_some_and(|parts| parts.split(|byte| *byte == b' ').any(|part| part == wanted))
 }
 

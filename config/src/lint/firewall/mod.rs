@@ -134,9 +134,8 @@ impl<'a> Change<'a> {
             Program::Ufw => at(b"insert").map(|at| (OneFamily::UfwInsert, at)),
             Program::NftRule => nft::family(&self.words),
             Program::FirewallCmd => {
-                let has = |wanted: &[u8]| self.find(|word| firewalld::has_token(word, wanted));
-                let ipv4 = has(b"family=ipv4").map(|at| (OneFamily::RichIpv4, at));
-                ipv4.or_else(|| has(b"family=ipv6").map(|at| (OneFamily::RichIpv6, at)))
+                let ipv4 = at(b"family=ipv4").map(|at| (OneFamily::RichIpv4, at));
+                ipv4.or_else(|| at(b"family=ipv6").map(|at| (OneFamily::RichIpv6, at)))
             }
             Program::Ipset | Program::NftElement => None,
         }
@@ -285,12 +284,16 @@ pub(super) fn turns_off(command: &Simple<'_>) -> bool {
     let is_service =
         |name: &[u8]| SERVICES.contains(&name.strip_suffix(b".service").unwrap_or(name));
     match (command.program(), &words[..]) {
+        // A script such as `/etc/init.d/iptables`.
+        (name, [b"stop"]) => is_service(name),
         (b"ufw", words) => words.contains(&&b"disable"[..]),
         (b"nft", [b"flush", b"ruleset", ..]) => true,
         (b"iptables" | b"ip6tables", words) => words
             .windows(3)
             .any(|three| matches!(three, [b"-P" | b"--policy", b"INPUT", b"ACCEPT"])),
-        (b"systemctl", [b"stop", name, ..]) | (b"service", [name, b"stop", ..]) => is_service(name),
+        (b"systemctl", [b"stop", name, ..]) | (b"service" | b"rc-service", [name, b"stop", ..]) => {
+            is_service(name)
+        }
         _ => false,
     }
 }

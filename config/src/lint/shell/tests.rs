@@ -34,6 +34,15 @@ fn a_line_is_taken_apart_as_the_shell_does() {
             &["nft|add|element|f|web|{|%IP%|timeout|5s|}"],
         ),
         ("sudo -n a b; exec c; nohup d &", &["a|b", "c", "d"]),
+        ("/usr/bin/sudo -u root -E A=1 a -b; doas -n -u root a", &["a|-b", "a"]),
+        (
+            "env -i A=1 a b=c; timeout -k 5 10 a; timeout --foreground 3s sudo a",
+            &["a|b=c", "a", "a"],
+        ),
+        ("nice -n 5 a; nice -5 a; ionice -c 3 a; setsid -f a", &["a", "a", "a", "a"]),
+        ("flock -w 5 /run/lock a -w 1; busybox a; command -- a", &["a|-w|1", "a", "a"]),
+        ("ip netns exec blue a b; ip netns add c", &["a|b", "ip|netns|add|c"]),
+        ("command -v a; env A=1; sudo -l; nice", &["command|-v|a", "env|A=1", "sudo|-l", "nice"]),
         ("a \u{e9}\u{a0}b\u{2013}c", &["a|\u{e9}\u{a0}b\u{2013}c"]),
     ] {
         let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
@@ -51,7 +60,13 @@ fn the_line_of_another_shell_is_taken_apart_too() {
     let script = Script::new(line(b"bash -c \"a  bc\""));
     let at = script.commands[1].arguments()[0].1;
     assert_eq!((at.bytes(), at.span().column), (&b"bc"[..], 13));
-    for unknown in ["sh script", "sh -c \"a $b\"", "sh -c \"sh -c a\"", "bash -x -c a"] {
+    for line in ["sh -ec 'a'", "/bin/bash -e -x -c 'a'", "busybox ash -lc 'a'", "sudo sh -c 'a'"] {
+        let (found, is_whole) = commands(line);
+        assert_eq!((found.last().map(String::as_str), is_whole), (Some("a"), true), "{line}");
+    }
+    for unknown in
+        ["sh script", "sh -c \"a $b\"", "sh -c \"sh -c a\"", "bash -x -c a", "sh -e script 'a'"]
+    {
         assert!(!commands(unknown).1, "{unknown}");
     }
 }
