@@ -53,6 +53,11 @@ pub(crate) fn unseen(character: char) -> String {
     title(character, name)
 }
 
+/// Returns what to write instead of a character that is not what it looks like, if anything.
+pub(crate) fn instead_of(character: char) -> Option<&'static str> {
+    meaning(character, "").and_then(|(_, instead)| instead)
+}
+
 /// Returns the characters of a text that are not what they look like. Bytes that are not UTF-8 are none.
 pub(crate) fn lookalikes(text: &[u8]) -> impl Iterator<Item = Lookalike> {
     let mut start = 0_usize;
@@ -107,6 +112,10 @@ fn meaning(character: char, behind: &str) -> Option<(&'static str, Option<&'stat
         '\u{2012}' => ("figure dash", Some("-")),
         '\u{2013}' => ("en dash", Some(dashes(behind))),
         '\u{2014}' => ("em dash", Some("--")),
+        '\u{2015}' => ("horizontal bar", Some("--")),
+        '\u{2026}' => ("horizontal ellipsis", Some("...")),
+        '\u{2032}' => ("prime", Some("'")),
+        '\u{2033}' => ("double prime", Some("\"")),
         '\u{2212}' => ("minus sign", Some("-")),
         '\u{2018}' => ("left single quotation mark", Some("'")),
         '\u{2019}' => ("right single quotation mark", Some("'")),
@@ -146,6 +155,10 @@ mod tests {
             ("a\u{2013}dport", "U+2013 en dash", "write `--` instead"),
             ("a\u{2013}A x", "U+2013 en dash", "write `-` instead"),
             ("a\u{201c}", "U+201C left double quotation mark", "write `\"` instead"),
+            ("a\u{2018}", "U+2018 left single quotation mark", "write `'` instead"),
+            ("a\u{2033}", "U+2033 double prime", "write `\"` instead"),
+            ("a\u{2014}dport", "U+2014 em dash", "write `--` instead"),
+            ("a\u{feff}b", "U+FEFF zero-width no-break space", "remove it"),
         ] {
             assert_eq!(found(text.as_bytes()), [told(title, help)], "{text}");
         }

@@ -40,9 +40,10 @@ catalogue! {
     Fault::Line(LineFault::MissingName) => ["missing-name.conf"],
     Fault::Line(LineFault::UnknownDirective { .. }) => [
         "unknown-directive.conf", "unknown-directive-without-a-near-one.conf", "unknown-option.conf",
-        "foreign-directives.conf", "no-break-space.conf"
+        "foreign-directives.conf", "no-break-space.conf", "stray-characters.conf"
     ],
     Fault::Line(LineFault::WrappedLine) => ["wrapped-command.conf"],
+    Fault::Line(LineFault::StrayCharacter { .. }) => ["stray-characters.conf"],
     Fault::Line(LineFault::ColonForEquals { .. }) => ["colon-for-equals.conf"],
     Fault::Line(LineFault::Uci) => ["uci.conf"],
     Fault::Line(LineFault::DoorDirectiveInOptions { .. }) => ["door-directive-in-options.conf"],
@@ -97,12 +98,13 @@ catalogue! {
     Fault::Value(ValueFault::TargetNotAnAddress { .. }) =>
         ["target-by-name.conf", "target-with-prefix-length.conf", "quoted-values.conf"],
     Fault::Value(ValueFault::BadPerMinute { .. }) => [
-        "per-minute-zero.conf", "per-minute-too-many.conf", "per-minute-with-unit.conf"
+        "per-minute-zero.conf", "per-minute-too-many.conf", "per-minute-with-unit.conf",
+        "no-break-space.conf"
     ],
     Fault::Value(ValueFault::MissingPrefix) => ["missing-prefix.conf"],
     Fault::Value(ValueFault::BadPrefix { .. }) => [
         "prefix-by-name.conf", "prefix-with-netmask.conf", "prefix-as-a-range.conf",
-        "prefixes-without-comma.conf", "prefix-with-zone.conf"
+        "prefixes-without-comma.conf", "prefix-with-zone.conf", "no-break-space.conf"
     ],
     Fault::Value(ValueFault::PrefixTooLong { .. }) => ["prefix-too-long.conf"],
     Fault::Value(ValueFault::HostBits { .. }) =>

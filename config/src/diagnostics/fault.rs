@@ -3,7 +3,7 @@
 use crate::directives::{Directive, Least, Value};
 use crate::lex::Line;
 use crate::text::{Excerpt, counted};
-use crate::typography::unseen;
+use crate::typography::{instead_of, unseen};
 use crate::wording::Wording;
 use knock_engine::Doors;
 use knock_engine::{OpenPorts, Port, PortRange, Prefix, Seconds, Sequence, Sources};
@@ -61,6 +61,11 @@ pub enum LineFault {
     },
     /// A line that continues the one before it, which ends in `\\`.
     WrappedLine,
+    /// A character before the line that is no blank, or cannot be seen.
+    StrayCharacter {
+        /// The character.
+        character: char,
+    },
     /// A colon where an `=` should be.
     ColonForEquals {
         /// The directive.
@@ -208,6 +213,12 @@ impl LineFault {
             Self::SyslogWithValue => {
                 Wording::new("`usesyslog` takes no value", "expected the name alone")
                     .help("write `usesyslog` alone, or remove the line to log nothing to syslog")
+            }
+            Self::StrayCharacter { character } => {
+                let is_blank = instead_of(*character) == Some(" ");
+                let label = if is_blank { "this is no blank" } else { "this cannot be seen" };
+                Wording::new(format!("{} before the line", unseen(*character)), label)
+                    .help("remove it")
             }
             Self::NoSequence { door } => {
                 Wording::new(format!("door `{door}` has no sequence"), "nothing opens this door")

@@ -7,6 +7,9 @@ use crate::text::Excerpt;
 use crate::typography::{lookalikes, visible};
 use crate::wording::Wording;
 
+/// What to do about quotes around a value.
+const QUOTES: &str = "remove the quotes: they are taken for part of the value";
+
 /// Returns the wording of a fault with the reason why the text of it is not what it looks like, if there
 /// is one.
 pub(super) fn explained(fault: &Fault, wording: Wording) -> Wording {
@@ -21,13 +24,16 @@ pub(super) fn explained(fault: &Fault, wording: Wording) -> Wording {
             {
                 format!("write `{nearest}`")
             }
+            Fault::Value(_) | Fault::Option(_) if matches!(found.instead, Some("\"" | "'")) => {
+                QUOTES.to_owned()
+            }
             Fault::Line(_) | Fault::Value(_) | Fault::Option(_) | Fault::Warning(_) => found.help(),
         };
         return Wording { message, label, ..wording }.help(help);
     }
     let is_value = !matches!(fault, Fault::Line(_));
     if is_value && (text.starts_with(['"', '\'']) || text.ends_with(['"', '\''])) {
-        return wording.help("remove the quotes: they are taken for part of the value");
+        return wording.help(QUOTES);
     }
     wording
 }
@@ -39,11 +45,16 @@ fn text_of(fault: &Fault) -> Option<&Excerpt> {
         ValueFault::BadPort { text, .. }
         | ValueFault::UnknownProtocol { text, .. }
         | ValueFault::BadSeconds { text, .. }
+        | ValueFault::BadDuration { text, .. }
+        | ValueFault::BadPerMinute { text }
+        | ValueFault::BadPrefix { text }
+        | ValueFault::PortWithoutProtocol { text }
         | ValueFault::UnknownFlag { text, .. }
         | ValueFault::TargetNotAnAddress { text },
     )
     | Fault::Option(
         OptionFault::BadInterface { text, .. }
+        | OptionFault::BadFirewall { text }
         | OptionFault::BadUser { text }
         | OptionFault::UnknownWord { text, .. },
     ) = fault

@@ -17,7 +17,12 @@ pub(super) fn check_options(options: &Options, text: &[u8], diagnostics: &mut Di
         files.into_iter().flatten().map(|given| given.value_in(text)).collect();
     names.extend(options.interfaces.as_ref().map(|given| given.value_in(text)));
     for name in names {
-        warn(name, lookalikes(name.bytes()), diagnostics);
+        // Other quotes would be part of the name, too.
+        let found = lookalikes(name.bytes()).map(|one| match one.instead {
+            Some("\"" | "'") => Lookalike { instead: None, ..one },
+            _ => one,
+        });
+        warn(name, found, diagnostics);
     }
 }
 

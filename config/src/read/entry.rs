@@ -103,18 +103,18 @@ impl Entry<'_> {
 
     /// Warns about quotes around a value that would be accepted without them.
     fn warn_of_quotes(self, found: &mut Diagnostics) {
-        let inner = [b'"', b'\''].into_iter().find_map(|quote| {
-            let inner = self.value.strip_prefix(quote)?.strip_suffix(quote)?;
-            (!inner.bytes().contains(&quote)).then_some(inner)
-        });
-        let Some(inner) = inner else { return };
+        let is_list = matches!(self.directive.value(), Value::Interfaces);
+        let parts = self.value.split(b',').map(Piece::trim).filter(|_| is_list);
+        let mut quoted = std::iter::once(self.value)
+            .chain(parts)
+            .filter_map(|whole| Some((whole, inside_quotes(whole)?)));
+        let Some((whole, inner)) = quoted.next() else { return };
         let matters = match self.directive.value() {
             // The shell removes the quotes around the name of a program.
             Value::Command => inner.bytes().iter().copied().any(is_blank),
-            Value::FileName | Value::Interfaces => true,
+            Value::FileName | Value::Interfaces | Value::User => true,
             // They are an error.
             Value::Nothing
-            | Value::User
             | Value::OneOf(_)
             | Value::Knocks
             | Value::Seconds(_)
@@ -128,7 +128,7 @@ impl Entry<'_> {
         };
         if matters {
             let directive = self.directive;
-            found.warn(Warning::QuotedValue { directive }, self.value);
+            found.warn(Warning::QuotedValue { directive }, whole);
         }
     }
 
@@ -167,6 +167,14 @@ impl Entry<'_> {
         let (value_start, value_end) = text.place();
         Some(Given { value: value?, at: at.span(), value_start, value_end })
     }
+}
+
+/// Returns what is between quotes that are around all of a value.
+fn inside_quotes(value: Piece<'_>) -> Option<Piece<'_>> {
+    [b'"', b'\''].into_iter().find_map(|quote| {
+        let inner = value.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.bytes().contains(&quote)).then_some(inner)
+    })
 }
 
 /// Returns how many prefixes lines have.

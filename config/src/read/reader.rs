@@ -11,6 +11,7 @@ use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
 use crate::directives::{Directive, Section as Home};
 use crate::lex::{Line, Piece, Text};
 use crate::text::Excerpt;
+use crate::typography::{Lookalike, lookalikes};
 use crate::warnings::{Levels, Warning};
 use knock_engine::Doors;
 
@@ -109,11 +110,28 @@ impl<'a> Reader<'a> {
             }
             return;
         };
+        let Some(content) = self.behind_strays(content) else { return };
         match content.strip_prefix(b'[') {
             Some(behind_bracket) => self.read_header(content, behind_bracket),
             None => self.read_directive(content),
         }
         self.is_wrapped = content.bytes().ends_with(b"\\");
+    }
+
+    /// Reports characters before a line that are no blanks, or cannot be seen. Returns the line without them, so
+    /// that it is read as it was meant.
+    fn behind_strays(&mut self, content: Piece<'a>) -> Option<Piece<'a>> {
+        let mut rest = content;
+        let is_stray = |one: &Lookalike| one.start == 0 && matches!(one.instead, None | Some(" "));
+        while let Some(one) = lookalikes(rest.bytes()).next().filter(is_stray) {
+            if rest.bytes().len() == content.bytes().len() {
+                let fault = LineFault::StrayCharacter { character: one.character };
+                self.diagnostics.line(fault, rest.part(0, one.length));
+                self.forgive_absence();
+            }
+            rest = rest.beyond(one.length).trim();
+        }
+        (!rest.is_empty() && !rest.bytes().starts_with(b"#")).then_some(rest)
     }
 
     fn read_header(&mut self, header: Piece<'a>, behind_bracket: Piece<'a>) {
@@ -259,6 +277,11 @@ impl<'a> Reader<'a> {
             None => {
                 if let Some(directive) = before_colon(content) {
                     return self.misread(LineFault::ColonForEquals { directive }, content);
+                }
+                if lookalikes(word.bytes()).next().is_some() {
+                    let nearest = self.diagnostics.nearest(word.bytes(), Directive::names());
+                    let name = Excerpt::new(word.bytes());
+                    return self.misread(LineFault::UnknownDirective { name, nearest }, word);
                 }
                 let bytes = content.bytes();
                 let comment = bytes.starts_with(b";") || bytes.starts_with(b"//");

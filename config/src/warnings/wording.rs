@@ -9,6 +9,7 @@ use crate::text::{Excerpt, counted};
 use crate::typography;
 use crate::wording::Wording;
 use knock_engine::Protocol;
+use knock_guard::is_unprintable;
 
 impl Warning {
     #[expect(clippy::too_many_lines, reason = "a table with an entry for each cause")]
@@ -276,7 +277,8 @@ impl Warning {
                 let label = match instead {
                     Some(" ") => String::from("this is no blank"),
                     Some(instead) => format!("this is no `{instead}`"),
-                    None => String::from("this cannot be seen"),
+                    None if is_unprintable(*character) => String::from("this cannot be seen"),
+                    None => String::from("this is part of the name"),
                 };
                 Wording::new(format!("{title} is not what it looks like"), label)
                     .help(typography::help(*instead))
