@@ -76,6 +76,32 @@ fn a_second_knockd_on_the_same_interface_warns_and_no_other_does() {
 }
 
 #[test]
+fn a_start_in_the_foreground_beside_knockd_08_warns_on_its_interface_and_on_no_other() {
+    let name = "a_start_in_the_foreground_beside_knockd_08_warns_on_its_interface_and_on_no_other";
+    let Some(scene) = Scene::new(name, &["knockd"], DOOR) else { return };
+    scene.add_second();
+    let warning = "knockd: warning: another knockd, process ";
+    let before = scene.start("-i server");
+    assert!(!before.errors().contains(warning), "{}", before.errors());
+    before.end();
+    scene.write("old.conf", "[door]\nsequence = 7001,7002,7003\ntcpflags = syn\ncommand = true\n");
+    let line = scene.placed("exec /usr/sbin/knockd -v -i server -c DIR/old.conf");
+    let theirs = Live::start(&mut scene.cable.server.command(&line));
+    assert_eq!(theirs.line(), "listening on server...");
+    for (options, is_warned) in
+        [("-i server", true), ("-i any", true), ("-i second,server", true), ("-i second", false)]
+    {
+        let output = scene.start(options).end_with_warnings();
+        let found = output.lines().find(|line| line.starts_with(warning));
+        assert_eq!(found.is_some(), is_warned, "{options}: {output}");
+        let rest =
+            ", listens on server, too: a knock that opens a door in both runs its command twice";
+        assert_eq!(found.is_some_and(|line| line.contains(rest)), is_warned, "{options}: {output}");
+    }
+    drop(theirs);
+}
+
+#[test]
 fn addresses_that_come_count_and_those_that_go_do_not() {
     let name = "addresses_that_come_count_and_those_that_go_do_not";
     let Some(scene) = Scene::new(name, &[], DOOR) else { return };
