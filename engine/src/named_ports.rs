@@ -1,6 +1,5 @@
 //! The ports that doors name: a packet to any other is no knock.
 
-use crate::decode::{LinkType, decode};
 use crate::door::DoorSequence;
 use crate::doors::Doors;
 use crate::packet::{Packet, Protocol};
@@ -28,16 +27,11 @@ impl NamedPorts {
         Some(named)
     }
 
-    /// Returns whether a frame is a packet with a port that no door names. For the rules of knock, nothing
-    /// happens then: a driver that passes over such frames only has to tell the engine the time.
+    /// Returns whether a packet goes to a port that a door names. For the rules of knock, nothing happens with any
+    /// other: a driver that passes over them only has to tell the engine the time.
     #[inline]
     #[must_use]
-    pub fn is_elsewhere(&self, link: LinkType, frame: &[u8]) -> bool {
-        decode(link, frame).is_ok_and(|packet| !self.names(&packet))
-    }
-
-    #[inline]
-    fn names(&self, packet: &Packet) -> bool {
+    pub fn names(&self, packet: &Packet) -> bool {
         let knock = packet.knock();
         let set = match knock.protocol {
             Protocol::Tcp => &self.tcp,

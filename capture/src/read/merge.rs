@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::IpAddr;
 
-use knock_engine::{LinkType, Timestamp};
+use knock_engine::Timestamp;
 
-use super::{Capture, CaptureError, Head, Passed};
+use super::ahead::{Ahead, Threads};
+use super::{Capture, CaptureError, Next, Passed, Unwanted};
 
 /// Several captures as one, in order of time; packets of one time come in the order of the
 /// captures.
@@ -14,72 +15,131 @@ use super::{Capture, CaptureError, Head, Passed};
 /// Packets of one capture stay in their order, even where its time runs backwards. A capture that
 /// ends in an error takes part up to there; the others go on.
 pub struct Merge {
-    captures: Vec<Capture>,
-    /// The time of the next packet of each capture that has one.
+    parts: Vec<Part>,
+    /// When what is next in a capture has its turn, for each capture that goes on.
     next: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// The next packet of each capture that is in `next`.
-    heads: Vec<Option<Head>>,
-    /// The captures whose next packet is not known yet.
+    /// The captures of which it is not known yet what is next.
     unknown: Vec<usize>,
+    names: Vec<String>,
+    size: Option<u64>,
+    is_live: bool,
     /// Whether any capture is of a kind that names the addresses of its interfaces.
     may_name_addresses: bool,
+    is_unwanted: Option<Unwanted>,
+    threads: Option<Threads>,
     errors: Vec<CaptureError>,
 }
 
+/// One of the captures.
+struct Part {
+    feed: Feed,
+    /// What is next, if it is known.
+    next: Option<Next>,
+}
+
+/// Where packets of a capture come from.
+enum Feed {
+    /// From the capture.
+    Here(Box<Capture>),
+    /// From what threads have read of it.
+    Ahead(Ahead),
+}
+
 impl Merge {
+    /// Smaller captures are read before a thread has begun, in bytes.
+    const LARGE: u64 = 1 << 20;
+
     /// Takes captures; their order decides between packets of one time.
     #[must_use]
     pub fn new(captures: Vec<Capture>) -> Self {
-        let unknown = (0..captures.len()).rev().collect();
-        let heads = vec![None; captures.len()];
-        let may_name_addresses = captures.iter().any(Capture::may_name_addresses);
-        let (next, errors) = (BinaryHeap::new(), Vec::new());
-        Self { captures, next, heads, unknown, may_name_addresses, errors }
+        let sizes = captures.iter().map(Capture::size);
+        Self {
+            next: BinaryHeap::new(),
+            unknown: (0..captures.len()).rev().collect(),
+            names: captures.iter().map(|capture| capture.name().to_owned()).collect(),
+            size: sizes.into_iter().try_fold(0, |sum: u64, size| sum.checked_add(size?)),
+            is_live: captures.iter().any(Capture::is_live),
+            may_name_addresses: captures.iter().any(Capture::may_name_addresses),
+            is_unwanted: None,
+            threads: None,
+            errors: Vec::new(),
+            parts: captures.into_iter().map(Part::new).collect(),
+        }
     }
 
-    /// Returns what the next packet is, or `None` after the last one. May wait for a live capture.
+    /// From now on passes over packets that are unwanted, as [`Capture::pass_over`] does, and has several captures
+    /// or a compressed one read by threads, unless one is live. Must come before the first packet.
+    pub fn begin(&mut self, is_unwanted: Option<Unwanted>) {
+        self.begin_with(is_unwanted, Self::LARGE);
+    }
+
+    /// Does the same, and calls captures large that have so many bytes together.
+    pub(crate) fn begin_with(&mut self, is_unwanted: Option<Unwanted>, large: u64) {
+        let is_many = match self.parts.as_slice() {
+            [Part { feed: Feed::Here(only), .. }] => !only.is_in_memory(),
+            parts => parts.len() > 1,
+        };
+        if is_many && !self.is_live && self.size.is_some_and(|size| size >= large) {
+            let captures = self.parts.drain(..).filter_map(|part| match part.feed {
+                Feed::Here(capture) => Some(*capture),
+                Feed::Ahead(_) => None,
+            });
+            let (threads, feeds) = Threads::read(captures.collect(), is_unwanted.as_ref());
+            self.parts = feeds.into_iter().map(|ahead| Part::of(Feed::Ahead(ahead))).collect();
+            self.threads = Some(threads);
+        }
+        self.is_unwanted = is_unwanted;
+    }
+
+    /// Returns what is next, or `None` after the last packet. May wait for a live capture.
     #[expect(clippy::inline_always, reason = "a call for each packet costs a fifth of the time")]
     #[inline(always)]
-    pub fn peek(&mut self) -> Option<Head> {
+    pub fn peek(&mut self) -> Option<Next> {
         while let Some(index) = self.unknown.pop() {
-            let (capture, known) = (self.captures.get_mut(index)?, self.heads.get_mut(index)?);
-            match capture.peek() {
-                Ok(head) => {
-                    *known = head;
-                    self.next.extend(head.map(|head| Reverse((head.at, index))));
+            let part = self.parts.get_mut(index)?;
+            let next = match &mut part.feed {
+                Feed::Here(capture) => capture.next(self.is_unwanted.as_ref()),
+                Feed::Ahead(ahead) => self.threads.as_mut().map_or(Ok(None), |all| ahead.next(all)),
+            };
+            match next {
+                Ok(next) => {
+                    part.next = next;
+                    let at = match next {
+                        Some(Next::Packet(head)) => Some(head.at),
+                        // Not before the latest packet of them and before them has its turn.
+                        Some(Next::Passed) => part.feed.passed().latest,
+                        None => None,
+                    };
+                    self.next.extend(at.map(|at| Reverse((at, index))));
                 }
                 Err(error) => self.errors.push(error),
             }
         }
         let Reverse((_, index)) = self.next.peek()?;
-        *self.heads.get(*index)?
+        self.parts.get(*index)?.next
     }
 
-    /// Returns what the next packet is that may be wanted, as [`Capture::pass_over`] does. With several
-    /// captures, none are passed over: which packet comes next depends on all of their times.
-    #[inline]
-    pub fn peek_wanted(&mut self, is_unwanted: &impl Fn(LinkType, &[u8]) -> bool) -> Option<Head> {
-        if let ([capture], [0]) = (self.captures.as_mut_slice(), self.unknown.as_slice())
-            && let Err(error) = capture.pass_over(is_unwanted)
-        {
-            self.errors.push(error);
-        }
-        self.peek()
+    /// Returns the time of what [`Merge::peek`] returned; of what was passed over, the latest.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        self.next.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Returns what was passed over since the last call.
+    /// Returns what was passed over, if [`Merge::peek`] returned that.
     pub fn take_passed(&mut self) -> Passed {
-        match self.captures.as_mut_slice() {
-            [capture] => capture.take_passed(),
-            _ => Passed::default(),
-        }
+        let Some(Reverse((_, index))) = self.next.peek() else { return Passed::default() };
+        self.parts.get_mut(*index).map(|part| part.feed.take_passed()).unwrap_or_default()
     }
 
     /// Returns the bytes of the packet that [`Merge::peek`] returned; none before the first call.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
-        let first = self.next.peek().and_then(|Reverse((_, index))| self.captures.get(*index));
-        first.map(Capture::frame).unwrap_or_default()
+        self.parts.get(self.index()).filter(|_| !self.next.is_empty()).map_or(&[], |part| {
+            match &part.feed {
+                Feed::Here(capture) => capture.frame(),
+                Feed::Ahead(ahead) => ahead.frame(),
+            }
+        })
     }
 
     /// Returns the index, from 0, of the capture that has the packet which [`Merge::peek`] returned.
@@ -91,20 +151,19 @@ impl Merge {
 
     /// Returns the names of the captures, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.captures.iter().map(Capture::name)
+        self.names.iter().map(String::as_str)
     }
 
-    /// Moves past the packet that [`Merge::peek`] returned, if there is one.
+    /// Moves past what [`Merge::peek`] returned, if there is anything.
     pub fn advance(&mut self) {
         if !self.unknown.is_empty() {
             return;
         }
-        if let Some(Reverse((_, index))) = self.next.pop() {
-            if let Some(capture) = self.captures.get_mut(index) {
-                capture.advance();
-            }
-            self.unknown.push(index);
+        let Some(Reverse((_, index))) = self.next.pop() else { return };
+        if let Some(part) = self.parts.get_mut(index) {
+            part.advance();
         }
+        self.unknown.push(index);
     }
 
     /// Returns the addresses that interfaces of the captures have named since the last call.
@@ -112,25 +171,33 @@ impl Merge {
         if !self.may_name_addresses {
             return Vec::new();
         }
-        self.captures.iter_mut().flat_map(Capture::take_local_addresses).collect()
+        let addresses = self.parts.iter_mut().map(|part| match &mut part.feed {
+            Feed::Here(capture) => capture.take_local_addresses(),
+            Feed::Ahead(ahead) => ahead.take_local_addresses(),
+        });
+        addresses.flatten().collect()
     }
 
     /// Returns how many bytes of all captures were read, counted as on the disk.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.captures.iter().map(Capture::bytes_read).fold(0, u64::saturating_add)
+        let bytes = self.parts.iter().map(|part| match &part.feed {
+            Feed::Here(capture) => capture.bytes_read(),
+            Feed::Ahead(ahead) => ahead.bytes_read(),
+        });
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// Returns the length of all captures together in bytes, or `None` if one of them is a stream.
     #[must_use]
-    pub fn size(&self) -> Option<u64> {
-        self.captures.iter().map(Capture::size).try_fold(0, |sum: u64, size| sum.checked_add(size?))
+    pub const fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// Returns whether a capture is live.
     #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.captures.iter().any(Capture::is_live)
+    pub const fn is_live(&self) -> bool {
+        self.is_live
     }
 
     /// Returns the errors of captures that could not be read to their end, in order of discovery;
@@ -138,5 +205,40 @@ impl Merge {
     #[must_use]
     pub fn into_errors(self) -> Vec<CaptureError> {
         self.errors
+    }
+}
+
+impl Part {
+    fn new(capture: Capture) -> Self {
+        Self::of(Feed::Here(Box::new(capture)))
+    }
+
+    const fn of(feed: Feed) -> Self {
+        Self { feed, next: None }
+    }
+
+    fn advance(&mut self) {
+        match (self.next.take(), &mut self.feed) {
+            (Some(Next::Packet(_)), Feed::Here(capture)) => capture.advance(),
+            (Some(Next::Packet(_)), Feed::Ahead(ahead)) => ahead.advance(),
+            (Some(Next::Passed), feed) => drop(feed.take_passed()),
+            (None, _) => {}
+        }
+    }
+}
+
+impl Feed {
+    const fn passed(&self) -> &Passed {
+        match self {
+            Self::Here(capture) => capture.passed(),
+            Self::Ahead(ahead) => ahead.passed(),
+        }
+    }
+
+    fn take_passed(&mut self) -> Passed {
+        match self {
+            Self::Here(capture) => capture.take_passed(),
+            Self::Ahead(ahead) => ahead.take_passed(),
+        }
     }
 }

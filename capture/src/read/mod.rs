@@ -3,6 +3,7 @@
 //! The bytes of a capture decide its format, never its name. Packets are borrowed from a memory
 //! map or from a reused buffer: reading one allocates nothing.
 
+mod ahead;
 mod error;
 mod fields;
 mod gzip;
@@ -24,6 +25,7 @@ use std::io::{self, Read, Seek};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use knock_config::text::shown;
 use knock_engine::{LinkType, Timestamp};
@@ -50,6 +52,9 @@ pub const INTERFACES_MAX: usize = 65_536;
 /// The most addresses that interfaces can name before
 /// [`take_local_addresses`](Capture::take_local_addresses) is called.
 pub const ADDRESSES_MAX: usize = 65_536;
+
+/// Decides which packets are of no use, always alike for the same packet.
+pub type Unwanted = Arc<dyn Fn(LinkType, &[u8]) -> bool + Send + Sync>;
 
 /// A packet without its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +83,17 @@ pub struct Capture {
     skim: Skim,
     /// What was passed over and not taken yet.
     passed: Passed,
+    /// Whether the next packet is not to be passed over.
+    is_next_wanted: bool,
+}
+
+/// What comes next in a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A packet.
+    Packet(Head),
+    /// Packets that were passed over.
+    Passed,
 }
 
 enum Reader {
@@ -143,7 +159,10 @@ impl Capture {
     /// # Errors
     ///
     /// If nothing in it can be read.
-    pub fn from_stream(name: String, mut reader: Box<dyn Read>) -> Result<Self, CaptureError> {
+    pub fn from_stream(
+        name: String,
+        mut reader: Box<dyn Read + Send>,
+    ) -> Result<Self, CaptureError> {
         match first_bytes(&mut reader) {
             Ok(first) => Self::new(name, Source::stream(first, reader), None, true),
             Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
@@ -165,8 +184,20 @@ impl Capture {
         match opened {
             Ok(reader) => {
                 let (record, packets, ended) = (None, 0, false);
-                let (skim, passed) = (Skim::new(), Passed::default());
-                Ok(Self { name, source, reader, record, packets, ended, size, live, skim, passed })
+                let (skim, passed, is_next_wanted) = (Skim::new(), Passed::default(), false);
+                Ok(Self {
+                    name,
+                    source,
+                    reader,
+                    record,
+                    packets,
+                    ended,
+                    size,
+                    live,
+                    skim,
+                    passed,
+                    is_next_wanted,
+                })
             }
             Err(fault) => Err(CaptureError { capture: name, fault }),
         }
@@ -204,12 +235,35 @@ impl Capture {
     #[inline]
     pub fn pass_over(
         &mut self,
-        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) -> Result<(), CaptureError> {
         match self.record {
-            None if !self.ended && self.packets > 0 => self.skim(is_unwanted),
+            None if !self.ended && self.packets > 0 && !self.is_next_wanted => {
+                self.skim(is_unwanted)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Returns what comes next, after passing over packets that are unwanted; [`Next::Passed`] until
+    /// [`Capture::take_passed`] is called. What is beyond those is not read before, such as the addresses of
+    /// an interface.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::peek`].
+    #[inline]
+    pub(crate) fn next(
+        &mut self,
+        is_unwanted: Option<&Unwanted>,
+    ) -> Result<Option<Next>, CaptureError> {
+        if let Some(is_unwanted) = is_unwanted {
+            self.pass_over(is_unwanted.as_ref())?;
+            if self.passed.packets > 0 {
+                return Ok(Some(Next::Passed));
+            }
+        }
+        self.peek().map(|head| head.map(Next::Packet))
     }
 
     /// Returns what was passed over since the last call.
@@ -217,7 +271,20 @@ impl Capture {
         std::mem::take(&mut self.passed)
     }
 
-    fn skim(&mut self, is_unwanted: &impl Fn(LinkType, &[u8]) -> bool) -> Result<(), CaptureError> {
+    /// Returns what was passed over and not taken yet.
+    pub(crate) const fn passed(&self) -> &Passed {
+        &self.passed
+    }
+
+    /// Returns whether all of it is at hand, and nothing has to be read or decompressed.
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        self.source.is_in_memory()
+    }
+
+    fn skim(
+        &mut self,
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
+    ) -> Result<(), CaptureError> {
         let place = self.source.place(self.packets);
         let (bytes, position) = match self.source.file() {
             None => return Ok(()),
@@ -237,6 +304,7 @@ impl Capture {
             pcapng.passed(last);
         }
         self.passed.add(passed);
+        self.is_next_wanted = true;
         Ok(())
     }
 
@@ -252,6 +320,7 @@ impl Capture {
     #[inline]
     pub fn advance(&mut self) {
         if let Some(record) = self.record.take() {
+            self.is_next_wanted = false;
             self.skim.read(record.at);
             self.source.consume(record.total);
             self.packets = self.packets.saturating_add(1);

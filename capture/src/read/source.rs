@@ -47,7 +47,7 @@ impl Source {
     }
 
     /// Reads `first`, then `reader`, and decompresses both if their first bytes say so.
-    pub(super) fn stream(first: Vec<u8>, reader: Box<dyn Read>) -> Self {
+    pub(super) fn stream(first: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
         let compression = compression(&first);
         let counted = Counted { inner: Cursor::new(first).chain(reader), count: 0 };
         let input = match compression {
@@ -88,6 +88,11 @@ impl Source {
                 stream.start = stream.start.saturating_add(length).min(stream.end);
             }
         }
+    }
+
+    /// Returns whether it is a file in memory.
+    pub(super) const fn is_in_memory(&self) -> bool {
+        matches!(self.bytes, Bytes::Mapped(_))
     }
 
     /// Returns all bytes of a file in memory, and the position; `None` for a stream.
@@ -194,7 +199,7 @@ impl Stream {
     }
 }
 
-type Reader = Counted<io::Chain<Cursor<Vec<u8>>, Box<dyn Read>>>;
+type Reader = Counted<io::Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
 
 enum Input {
     Plain(Reader),

@@ -1,10 +1,10 @@
 //! Whose knocks are explained.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use knock_engine::address;
 
 /// Whose knocks are explained: all clients', or those of one address or network.
@@ -18,6 +18,12 @@ pub enum Whom {
 }
 
 impl Whom {
+    /// The networks of all clients.
+    pub(crate) const ALL: [IpNet; 2] = [
+        IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+        IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+    ];
+
     /// Returns whether a single address is meant.
     #[must_use]
     pub fn is_one(&self) -> bool {

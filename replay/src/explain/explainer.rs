@@ -42,12 +42,6 @@ impl Explainer {
         Self { observer: self.observer.with_pairs(pairs), ..self }
     }
 
-    /// Returns the same for those clients only that are in one of these networks, too.
-    #[must_use]
-    pub fn only(self, networks: Vec<ipnet::IpNet>) -> Self {
-        Self { observer: self.observer.only(networks), ..self }
-    }
-
     /// Returns when something is due next.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.engine.poll_deadline().map(|due| due.at)

@@ -66,6 +66,8 @@ impl<'a> Explaining<'a> {
         mut see: impl FnMut(TimedEffect),
         mut take: impl FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
+        // knockd 0.8 looks at packets to all ports, and so does a client that tries others.
+        reader.begin(None);
         each(reader, |at, next| self.step(at, Step::of(next), &mut see, &mut take))?;
         self.step(Timestamp::MAX, Step::Time, &mut see, &mut take).map(drop)
     }

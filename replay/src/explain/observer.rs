@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use knock_engine::{
     Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, LinkType, Listening, OwnEffect,
     Packet, Reason, Stage, TimedEffect, Timestamp, Undecodable, source, vlan_tags,
@@ -16,6 +15,7 @@ use super::hints::Hints;
 use super::miss::{Cause, Miss, Nearest};
 use super::track::{Arrival, Client, Clients};
 use crate::session::names::PacketId;
+use crate::session::unwanted::SomeClients;
 
 /// How many packets there were, each counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,8 +66,8 @@ impl Totals {
 #[derive(Debug)]
 pub(crate) struct Observer {
     whom: Whom,
-    /// Of these only those who are in one of these networks, which are in order and do not overlap.
-    only: Option<Vec<IpNet>>,
+    /// Of these only those who are among these, too.
+    only: Option<SomeClients>,
     /// The most pairs of client and door that are followed.
     pairs: usize,
     now: Timestamp,
@@ -146,24 +146,14 @@ impl Observer {
         Self { pairs, ..self }
     }
 
-    /// Returns the same for those clients only that are in one of these networks, too.
-    pub(crate) fn only(self, mut networks: Vec<IpNet>) -> Self {
-        networks = IpNet::aggregate(&networks);
-        networks.sort();
-        Self { only: Some(networks), ..self }
+    /// Returns the same for those only who are among these clients, too.
+    pub(crate) fn only(self, clients: SomeClients) -> Self {
+        Self { only: Some(clients), ..self }
     }
 
     /// Returns whether the knocks of a client are explained.
     fn is_explained(&self, client: IpAddr) -> bool {
-        let is_one = |networks: &Vec<IpNet>| {
-            // They do not overlap: only the last one that does not begin after the client may contain it.
-            let behind = networks.partition_point(|network| network.network() <= client);
-            behind
-                .checked_sub(1)
-                .and_then(|at| networks.get(at))
-                .is_some_and(|network| network.contains(&client))
-        };
-        self.whom.contains(client) && self.only.as_ref().is_none_or(is_one)
+        self.whom.contains(client) && self.only.as_ref().is_none_or(|only| only.contains(client))
     }
 
     /// Returns whose knocks are explained.

@@ -12,6 +12,7 @@ use knock_engine::{
 
 use super::names::PacketId;
 use super::reader::{Next, Reader};
+use super::unwanted::{SomeClients, unwanted};
 
 /// Hands over what is read, one after another, to the end or the first error of `step`, which returns
 /// why there is no port in a frame.
@@ -68,6 +69,11 @@ pub(crate) struct Coming<'a> {
 
 /// Who looks on while packets are replayed.
 pub(crate) trait Watch {
+    /// Returns whose packets it wants to see whatever their ports are.
+    fn looked_at(&self) -> SomeClients {
+        SomeClients::nobody()
+    }
+
     /// The engine is going to handle a frame, or something else at that time.
     fn comes(&mut self, _at: Timestamp, _frame: Option<Coming<'_>>, _engine: &Engine) {}
 
@@ -96,6 +102,7 @@ pub(crate) fn watch(
     reader: &mut Reader,
     watcher: &mut impl Watch,
 ) -> (PlayingDone, io::Result<()>) {
+    reader.begin(unwanted(rules, &doors, watcher.looked_at()));
     let engine = rules.engine(doors, reader.listening(), limits);
     let mut replay = Replay { engine, start: None, watcher };
     let mut result = each(reader, |at, next| replay.step(at, next));

@@ -1,11 +1,10 @@
 //! Ctrl-C while packets come: reading ends, and what came until then is used.
 
-use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use knock_capture::{Capture, CaptureError};
@@ -19,13 +18,13 @@ use crate::args::is_stdin;
 
 /// The signals to end, held back until live captures are read, which then end.
 #[derive(Clone, Debug)]
-pub(crate) struct Interrupt(Rc<Held>);
+pub(crate) struct Interrupt(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
     signals: SignalFd,
     /// When the first came.
-    came: Cell<Option<Instant>>,
+    came: OnceLock<Instant>,
 }
 
 impl Interrupt {
@@ -49,7 +48,7 @@ impl Interrupt {
         signals.thread_block()?;
         let signals =
             SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Some(Self(Rc::new(Held { signals, came: Cell::new(None) }))))
+        Ok(Some(Self(Arc::new(Held { signals, came: OnceLock::new() }))))
     }
 
     /// Opens a capture. If it is live, it ends after the signal.
@@ -100,7 +99,7 @@ impl Interrupt {
             }
             let is_ready = fds.first().is_some_and(|fd| fd.any() != Some(false));
             while let Ok(Some(_)) = signals.read_signal() {
-                if came.replace(Some(Instant::now())).is_some() {
+                if came.set(Instant::now()).is_err() {
                     // The second time it is meant for us.
                     return Ok(Turn::End);
                 }

@@ -14,3 +14,4 @@ pub(crate) mod progress;
 pub(crate) mod reader;
 pub(crate) mod summary;
 pub(crate) mod terminal;
+pub(crate) mod unwanted;

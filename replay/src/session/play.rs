@@ -10,6 +10,7 @@ use knock_engine::{Doors, Limits};
 use super::drive::PlayingDone;
 use super::player::Player;
 use super::reader::{Reader, ReadingDone};
+use super::unwanted::{SomeClients, unwanted};
 use crate::output::text::Printer;
 
 /// How many packets of a file are decoded before the first of them is handled.
@@ -30,9 +31,7 @@ pub(crate) fn play(
     let live = reader.is_live();
     let engine = rules.engine(doors, reader.listening(), limits);
     let doors = engine.doors().clone();
-    if rules == Rules::Knock {
-        reader.pass_over_others(&doors);
-    }
+    reader.begin(unwanted(rules, &doors, SomeClients::nobody()));
     let player = Player::new(engine, effects, used, live);
     thread::scope(|scope| {
         let printing = scope.spawn(move || printer.run(&doors, &to_print, &give_back));

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use knock_compat::{Engine, Undecodable};
-use knock_engine::{Doors, Event, LinkType, Listening, NamedPorts, Timestamp};
+use knock_engine::{Event, LinkType, Listening, Timestamp};
 
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::progress::Progress;
 use crate::session::summary::{AddressSource, Tally};
-use knock_capture::{CaptureError, Merge};
+use knock_capture::{CaptureError, Merge, Unwanted};
 
 /// Reads captures and decodes their packets into events.
 pub(crate) struct Reader {
@@ -17,8 +17,6 @@ pub(crate) struct Reader {
     addresses: Addresses,
     tally: Tally,
     progress: Option<Progress>,
-    /// The ports that matter, if packets to others may be passed over.
-    named: Option<NamedPorts>,
 }
 
 /// What was read, when all of it was.
@@ -37,7 +35,7 @@ pub(crate) enum Next<'a> {
     Addresses(Listening),
     /// A frame.
     Frame(LinkType, &'a [u8], PacketId),
-    /// Only the time, which is that of frames that were passed over.
+    /// Only the time, which is the latest of frames that were passed over.
     Time,
 }
 
@@ -45,13 +43,12 @@ impl Reader {
     /// Makes a reader of captures, with the local addresses, if any are given.
     pub(crate) fn at(local: &[IpAddr], ipv4_only: bool, captures: Merge) -> Self {
         let addresses = Addresses::of(local, ipv4_only);
-        Self { captures, addresses, tally: Tally::default(), progress: None, named: None }
+        Self { captures, addresses, tally: Tally::default(), progress: None }
     }
 
-    /// Passes over packets to ports that none of the doors names, where that saves time. They are counted.
-    /// Only for the rules of knock, for which they change nothing.
-    pub(crate) fn pass_over_others(&mut self, doors: &Doors) {
-        self.named = NamedPorts::of(doors);
+    /// Begins to read. From now on passes over packets that are unwanted, where that saves time. They are counted.
+    pub(crate) fn begin(&mut self, is_unwanted: Option<Unwanted>) {
+        self.captures.begin(is_unwanted);
     }
 
     /// Returns the same with the progress that is shown.
@@ -83,9 +80,10 @@ impl Reader {
         events: &mut Vec<(Timestamp, Event)>,
     ) {
         for _ in 0..limit {
-            let mut is_frame = false;
+            let mut goes_on = true;
             let see = |at, next: Next<'_>| match next {
                 Next::Addresses(listening) => {
+                    goes_on = false;
                     events.push((at, Event::AddressesChanged(listening)));
                     Ok(())
                 }
@@ -93,21 +91,18 @@ impl Reader {
                     events.push((at, Event::DeadlineReached));
                     Ok(())
                 }
-                Next::Frame(link, frame, _) => {
-                    is_frame = true;
-                    match knock_compat::decode(engine, link, frame) {
-                        Ok(packet) => {
-                            events.push((at, Event::Packet(packet)));
-                            Ok(())
-                        }
-                        Err(why) => {
-                            events.push((at, Event::DeadlineReached));
-                            Err(why)
-                        }
+                Next::Frame(link, frame, _) => match knock_compat::decode(engine, link, frame) {
+                    Ok(packet) => {
+                        events.push((at, Event::Packet(packet)));
+                        Ok(())
                     }
-                }
+                    Err(why) => {
+                        events.push((at, Event::DeadlineReached));
+                        Err(why)
+                    }
+                },
             };
-            if !self.next(see) || !is_frame {
+            if !self.next(see) || !goes_on {
                 break;
             }
         }
@@ -122,37 +117,35 @@ impl Reader {
         &mut self,
         see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>,
     ) -> bool {
-        let head = match &self.named {
-            Some(named) => {
-                let head = self
-                    .captures
-                    .peek_wanted(&|link, frame: &[u8]| named.is_elsewhere(link, frame));
-                let passed = self.captures.take_passed();
-                if let Some(latest) = passed.latest {
-                    self.tally.passed(&passed);
-                    // Where time goes back, the engine would not know how late it was.
-                    if head.is_none_or(|head| head.at < latest) {
-                        let _ = see(latest, Next::Time);
-                        return true;
-                    }
-                }
-                head
-            }
-            None => self.captures.peek(),
-        };
-        let Some(head) = head else { return false };
+        let Some(next) = self.captures.peek() else { return false };
         if self.addresses.learn(self.captures.take_local_addresses()) {
+            let at = self.captures.at().unwrap_or(Timestamp::EPOCH);
             // There is nothing to decode in them.
-            let _ = see(head.at, Next::Addresses(self.addresses.listening()));
+            let _ = see(at, Next::Addresses(self.addresses.listening()));
             return true;
         }
-        self.tally.packet(head.at);
-        let packet = PacketId { capture: self.captures.index(), number: head.number };
-        if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame(), packet)) {
-            self.tally.undecodable(why.into());
+        match next {
+            knock_capture::Next::Packet(head) => {
+                self.tally.packet(head.at);
+                let id = PacketId { capture: self.captures.index(), number: head.number };
+                if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame(), id)) {
+                    self.tally.undecodable(why.into());
+                }
+            }
+            knock_capture::Next::Passed => self.passed(see),
         }
         self.captures.advance();
         true
+    }
+
+    /// Counts frames that were passed over, and hands over their time.
+    fn passed<E>(&mut self, see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>) {
+        let passed = self.captures.take_passed();
+        self.tally.passed(&passed);
+        if let Some(latest) = passed.latest {
+            // There is nothing to decode.
+            let _ = see(latest, Next::Time);
+        }
     }
 
     /// Shows how far reading is.

@@ -17,6 +17,7 @@ mod init;
 mod legacy;
 mod live;
 mod manual;
+mod much_else;
 mod objects;
 mod one_time;
 mod open;

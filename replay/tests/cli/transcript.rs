@@ -26,36 +26,6 @@ fn a_client_of_ipv6_is_a_client() {
     assert!(ignored.stderr.contains("3 packets read, 0 admitted"), "{}", ignored.stderr);
 }
 
-/// A file is walked at many places at once, and a stream is not.
-#[test]
-fn a_file_and_a_stream_with_much_else_are_the_same() {
-    let others = |begin: u64| (0..400).map(move |number| syn(begin + number, 22_000).udp());
-    let mut packets = Vec::new();
-    for round in 0..40_u64 {
-        let begin = round * 20_000;
-        let [first, second, third] =
-            [syn(begin, 7000), syn(begin + 900, 8000), syn(begin + 2_000, 9000)];
-        packets.extend(
-            others(begin)
-                .chain([first, second.again(begin + 800).arp(), second])
-                .chain(others(begin + 1_000)),
-        );
-        // Time goes back for a while, once so far ahead of it that the attempt has timed out.
-        let ahead = if round % 8 == 3 { 6_000 } else { 1_500 };
-        packets.extend(others(begin + ahead).chain(others(begin + 500)).chain([third]));
-    }
-    let capture = pcap(&packets);
-    let stream = CaseRunner::with(Vec::new()).run_with_input("- -c knockd.conf -v", &*capture);
-    let file = CaseRunner::with(capture).run("knocks.pcap -c knockd.conf -v");
-    assert_eq!(file, stream);
-    assert_eq!(file.stdout.matches("ssh: OPEN SESAME").count(), 35);
-    assert!(
-        file.stderr.contains("64160 packets read, 120 admitted, 40 undecodable"),
-        "{}",
-        file.stderr
-    );
-}
-
 #[test]
 fn only_local_destinations_count_and_local_can_be_repeated() {
     let [mut first, second, third] = [syn(0, 7000), syn(100, 8000), syn(200, 9000)];

@@ -44,7 +44,7 @@ pub(super) fn walk_in_turn(
     lanes: &mut [Lane],
     walk: &impl Walk,
     bytes: &[u8],
-    is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+    is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
 ) {
     let mut is_going = true;
     while is_going {
@@ -95,7 +95,7 @@ impl Lane {
         &mut self,
         walk: &impl Walk,
         bytes: &[u8],
-        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) {
         while self.step(walk, bytes, is_unwanted) {}
     }
@@ -106,7 +106,7 @@ impl Lane {
         &mut self,
         walk: &impl Walk,
         bytes: &[u8],
-        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) -> bool {
         if self.at >= self.end || self.is_stuck {
             return false;

@@ -143,7 +143,7 @@ impl Skim {
         walk: &impl Walk,
         bytes: &[u8],
         position: usize,
-        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) -> (usize, Passed) {
         let (mut position, mut passed) = (position, Passed::default());
         loop {
@@ -169,7 +169,7 @@ impl Skim {
         walk: &impl Walk,
         bytes: &[u8],
         begin: usize,
-        is_unwanted: &impl Fn(LinkType, &[u8]) -> bool,
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) {
         let end = begin.saturating_add(self.window).min(bytes.len());
         self.known = begin;

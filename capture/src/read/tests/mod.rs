@@ -15,13 +15,14 @@ mod pass_over;
 mod pcap;
 mod pcapng;
 mod streams;
+mod threads;
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
 
 use knock_engine::{LinkType, Timestamp};
 
-use super::{Capture, CaptureError};
+use super::{Capture, CaptureError, Next};
 
 /// What was read of a capture.
 #[derive(Debug, Default)]

@@ -6,7 +6,9 @@ use std::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::forge::{End, Header, MICROS, MODIFIED, NANOS, enhanced, interface, section, simple};
+use super::forge::{
+    End, Header, MICROS, MODIFIED, NANOS, enhanced, interface, option, section, simple,
+};
 use super::{Capture, Seen, SeenPacket, drain};
 use crate::read::Passed;
 use crate::read::skim::Skim;
@@ -81,7 +83,7 @@ enum Content {
 
 /// A packet, or what else may be in its place.
 #[derive(Clone, Debug)]
-struct Item {
+pub(super) struct Item {
     /// Seconds after the one before.
     later: i8,
     content: Content,
@@ -89,7 +91,7 @@ struct Item {
     is_odd: bool,
 }
 
-fn items() -> impl Strategy<Value = Vec<Item>> {
+pub(super) fn items() -> impl Strategy<Value = Vec<Item>> {
     let content = prop_oneof![
         vec(any::<u8>(), 0..80).prop_map(Content::Bytes),
         (0..9_u8, 1..20_u8).prop_map(|(before, records)| Content::Records(before, records)),
@@ -102,12 +104,12 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
 
 /// A format of captures.
 #[derive(Clone, Copy, Debug)]
-enum Flavour {
+pub(super) enum Flavour {
     Pcap(Header),
     PcapNg(End),
 }
 
-fn flavours() -> impl Strategy<Value = Flavour> {
+pub(super) fn flavours() -> impl Strategy<Value = Flavour> {
     let end = prop_oneof![Just(End::Little), Just(End::Big)];
     let magic = prop_oneof![Just(MICROS), Just(NANOS), Just(MODIFIED)];
     let version = prop_oneof![Just((2, 2)), Just((2, 3)), Just((2, 4))];
@@ -120,7 +122,7 @@ fn flavours() -> impl Strategy<Value = Flavour> {
     prop_oneof![pcap.prop_map(Flavour::Pcap), end.prop_map(Flavour::PcapNg)]
 }
 
-fn capture(flavour: Flavour, items: &[Item]) -> Vec<u8> {
+pub(super) fn capture(flavour: Flavour, items: &[Item]) -> Vec<u8> {
     let mut bytes = match flavour {
         Flavour::Pcap(header) => header.bytes(),
         Flavour::PcapNg(end) => [section(end), interface(end, 1, 0, &[])].concat(),
@@ -135,7 +137,10 @@ fn capture(flavour: Flavour, items: &[Item]) -> Vec<u8> {
         };
         if let (true, Flavour::PcapNg(end)) = (item.is_odd, flavour) {
             let is_simple = item.later == 0;
-            let odd = if is_simple { simple(end, 5, b"odd") } else { interface(end, 1, 0, &[]) };
+            let named = [192, 0, 2, item.later.cast_unsigned(), 255, 255, 255, 0];
+            let address = option(end, 4, &named);
+            let odd =
+                if is_simple { simple(end, 5, b"odd") } else { interface(end, 1, 0, &address) };
             bytes.extend(odd);
         }
         bytes.extend(match &item.content {

@@ -1,8 +1,7 @@
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use super::forge::{End, Header, enhanced, interface, pcap, section};
 use super::{Capture, Seen, drain};
@@ -152,11 +151,11 @@ fn delivered_at_once(header: &[u8], packets: &[Vec<u8>]) {
 
 /// A connection on which waiting for more than has arrived is a failure of the test.
 #[derive(Clone, Default)]
-struct Wire(Rc<RefCell<VecDeque<Vec<u8>>>>);
+struct Wire(Arc<Mutex<VecDeque<Vec<u8>>>>);
 
 impl Wire {
     fn arrives(&self, bytes: &[u8]) {
-        self.0.borrow_mut().push_back(bytes.to_vec());
+        self.0.lock().unwrap().push_back(bytes.to_vec());
     }
 
     fn capture(&self) -> Capture {
@@ -166,7 +165,7 @@ impl Wire {
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut arrived = self.0.borrow_mut();
+        let mut arrived = self.0.lock().unwrap();
         let mut bytes = arrived.pop_front().expect("the reader asked for more than it needs");
         let length = bytes.len().min(buffer.len());
         buffer[..length].copy_from_slice(&bytes[..length]);
@@ -179,23 +178,23 @@ impl Read for Wire {
 
 /// Returns what was seen of a stream of `bytes`, and the most bytes for which there was room.
 fn asked(bytes: Vec<u8>) -> (Seen, usize) {
-    let most = Rc::new(RefCell::new(0));
-    let reader = Asked { bytes: io::Cursor::new(bytes), most: Rc::clone(&most) };
+    let most = Arc::new(Mutex::new(0));
+    let reader = Asked { bytes: io::Cursor::new(bytes), most: Arc::clone(&most) };
     let seen = drain(Capture::from_stream("test".to_owned(), Box::new(reader)));
-    let most = *most.borrow();
+    let most = *most.lock().unwrap();
     (seen, most)
 }
 
 /// Notes the most bytes that are ever asked for.
 struct Asked {
     bytes: io::Cursor<Vec<u8>>,
-    most: Rc<RefCell<usize>>,
+    most: Arc<Mutex<usize>>,
 }
 
 impl Read for Asked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = (*self.most.borrow()).max(buffer.len());
-        *self.most.borrow_mut() = most;
+        let most = (*self.most.lock().unwrap()).max(buffer.len());
+        *self.most.lock().unwrap() = most;
         self.bytes.read(buffer)
     }
 }

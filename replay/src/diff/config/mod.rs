@@ -126,6 +126,8 @@ impl Both {
     }
 
     fn play(&mut self, reader: &mut Reader) {
+        // A cause can be a packet to any port.
+        reader.begin(None);
         // Nothing is written yet, and nothing can fail.
         let Ok(()) = each(reader, |at, next| {
             self.start.get_or_insert(at);

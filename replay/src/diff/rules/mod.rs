@@ -143,6 +143,8 @@ struct Comparing<'a> {
 
 impl Comparing<'_> {
     fn run(&mut self, comparison: &mut Comparison, reader: &mut Reader) -> io::Result<()> {
+        // knockd 0.8 looks at packets to all ports.
+        reader.begin(None);
         let mut place = At::BeforePackets;
         each(reader, |at, next| {
             let happening = match next {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use knock_compat::{Engine, Rules, Undecodable};
 use knock_config::Severity;
 use knock_config::diagnostics::{Finding, Source};
@@ -18,6 +17,7 @@ use crate::explain::{Explanation, Observer, Places, Turn, Verdict, Whom, Words};
 use crate::session::drive::{self, Coming, Played, PlayingDone, Watch};
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::reader::Reader;
+use crate::session::unwanted::SomeClients;
 
 /// A replay that assertions are checked against.
 pub(crate) struct Trial<'a> {
@@ -67,8 +67,9 @@ impl<'a> Trial<'a> {
         limits: Limits,
     ) -> Self {
         let all = || files.iter().flat_map(|file| &file.list);
-        let networks = whom_to_explain(all()).filter(|_| rules == Rules::Knock);
-        let observer = networks.map(|networks| Observer::new(Whom::All).only(networks));
+        let clients = SomeClients::of(whom_to_explain(all()));
+        let observer = (rules == Rules::Knock && !clients.is_nobody())
+            .then(|| Observer::new(Whom::All).only(clients));
         Self {
             files,
             rules,
@@ -143,6 +144,12 @@ struct Watcher<'w, 'a, F> {
 }
 
 impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
+    /// Assertions say how many packets came of those whom they are about.
+    fn looked_at(&self) -> SomeClients {
+        let all = self.trial.files.iter().flat_map(|file| &file.list);
+        SomeClients::of(all.filter_map(|one| one.claim.which()).map(|which| which.whom))
+    }
+
     fn comes(&mut self, at: Timestamp, frame: Option<Coming<'_>>, engine: &Engine) {
         let Trial { evidence, observer, .. } = &mut *self.trial;
         if let Some(Coming { id, decoded: Ok(packet), .. }) = frame {
@@ -200,20 +207,14 @@ fn note(one: &Explanation, counted: &mut HashMap<(IpAddr, DoorId), PacketId>) {
     }
 }
 
-/// Returns the networks of those for whom it may have to be explained why a door did not open; none if
-/// there is nobody.
-fn whom_to_explain<'a>(all: impl Iterator<Item = &'a Assertion>) -> Option<Vec<IpNet>> {
-    let mut networks = Vec::new();
-    for Assertion { claim, .. } in all {
-        let (Claim::Opens { which, .. } | Claim::OpensTimes { which, .. }) = claim else {
-            continue;
-        };
-        match which.whom {
-            Whom::All => {
-                networks.extend([IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]);
-            }
-            Whom::Network(network) => networks.push(network),
-        }
-    }
-    (!networks.is_empty()).then_some(networks)
+/// Returns those for whom it may have to be explained why a door did not open.
+fn whom_to_explain<'a>(all: impl Iterator<Item = &'a Assertion>) -> impl Iterator<Item = Whom> {
+    all.filter_map(|Assertion { claim, .. }| match claim {
+        Claim::Opens { which, .. } | Claim::OpensTimes { which, .. } => Some(which.whom),
+        Claim::StaysShut { .. }
+        | Claim::Closes { .. }
+        | Claim::Admits { .. }
+        | Claim::Runs { .. }
+        | Claim::NothingAdmitted => None,
+    })
 }
