@@ -12,6 +12,7 @@
     reason = "only tests use this crate, and a panic in a test is how it fails"
 )]
 
+pub mod bench;
 pub mod boundary;
 pub mod capture_builder;
 pub mod cases;

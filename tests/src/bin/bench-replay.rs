@@ -1,28 +1,26 @@
-//! Measures knock-replay as whole processes, in pairs with tcpdump or itself on the same files.
+//! Measures knock-replay as whole processes, in pairs with other programs or itself on the same files.
 //!
 //! Called by `scripts/bench-replay`, which says what is measured.
 
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints, and may stop at its first error"
 )]
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use etherparse::PacketBuilder;
+use knock_tests::bench::{
+    Captures, Kind, MIXED, MIXED_FILTER, MIXED_FILTER_OF_IPV4, median, scatter, time, timed,
+};
 
 const CONF: &str = "\
 [openSSH]
@@ -36,88 +34,177 @@ const CONF: &str = "\
     tcpflags    = syn
     command     = /sbin/iptables -D INPUT -s %IP% -p tcp --dport 22 -j ACCEPT
 ";
-/// A filter with which tcpdump looks at the same packets.
-const FILTER: &str = "(ip and dst host 10.0.0.1 and (tcp dst port 7000 or 8000 or 9000) and \
-                      tcp[13] & 2 != 0) or (ip6 and dst host 2001:db8::1 and \
-                      (tcp dst port 7000 or 8000 or 9000) and ip6[53] & 2 != 0)";
-/// The same for IPv4 only, which is less work for tcpdump.
-const FILTER_OF_IPV4: &str = "ip and dst host 10.0.0.1 and (tcp dst port 7000 or 8000 or 9000) and \
-                              tcp[13] & 2 != 0";
-const MIXED: u32 = 1_500_000;
+/// One address and three ports, without IPv6: what an administrator may write.
+const SHORT_FILTER: &str =
+    "host 10.0.0.1 and tcp and (port 7000 or port 8000 or port 9000) and not ip6";
 
 fn main() {
-    let runs = std::env::args().nth(1).map_or(7, |runs| runs.parse().expect("a number of runs"));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let runs = words.first().map_or(7, |runs| runs.parse().expect("a number of runs"));
+    let only = words.get(1).cloned().unwrap_or_default();
     let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()));
     let folder = target.join("bench-replay");
     let replay = target.join("release/knock-replay");
     fs::create_dir_all(&folder).expect("a folder for captures");
-    let bench = Bench { folder, replay, runs };
-    fs::write(bench.folder.join("knockd.conf"), CONF).expect("room for a configuration");
-    bench.mixed();
-    bench.first_knocks();
-    bench.assertions();
-    bench.both_rules();
-    bench.memory();
+    fs::write(folder.join("knockd.conf"), CONF).expect("room for a configuration");
+    let bench = Bench { captures: Captures(folder), replay, runs };
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load: {}", load.trim());
+    let parts = [
+        ("mixed", Bench::mixed as fn(&Bench)),
+        ("several", Bench::several),
+        ("zstd", Bench::zstd),
+        ("first-knocks", Bench::first_knocks),
+        ("commands", Bench::commands),
+        ("doors", Bench::doors),
+        ("openings", Bench::both_rules),
+        ("memory", Bench::memory),
+    ];
+    for (name, measure) in parts {
+        if only.is_empty() || only == name {
+            measure(&bench);
+        }
+    }
 }
 
 struct Bench {
-    folder: PathBuf,
+    captures: Captures,
     replay: PathBuf,
     runs: usize,
 }
 
 impl Bench {
     fn mixed(&self) {
-        let capture = self.capture("mixed-from-hosts.pcap", MIXED, mixed_traffic);
+        let capture = self.captures.get(Kind::Mixed);
         let size = fs::metadata(&capture).unwrap().len() as f64 / 1e9;
         println!("\nmixed traffic: {MIXED} packets, {size:.2} GB, from a warm page cache");
         for (name, filter) in [
-            ("tcpdump -nr FILE FILTER", FILTER),
-            ("tcpdump -nr FILE FILTER, for IPv4 only", FILTER_OF_IPV4),
+            ("tcpdump -nr FILE FILTER", MIXED_FILTER),
+            ("tcpdump, IPv4 only", MIXED_FILTER_OF_IPV4),
+            ("tcpdump, one address and three ports without IPv6", SHORT_FILTER),
         ] {
             let mut theirs = Command::new("tcpdump");
             theirs.arg("-nr").arg(&capture).arg(filter);
-            self.compare(self.replay(&capture), name, theirs, 0.38);
+            self.compare(self.replay(&[&capture]), name, theirs, 0.38);
         }
+        let plain = || self.replay(&[&capture]);
+        let mut json = plain();
+        json.args(["--format", "json"]);
+        self.compare(json, "plain replay (against --format json)", plain(), 1.5);
+    }
+
+    /// The same packets in four files, which are read by threads and put in order again.
+    fn several(&self) {
+        let parts: Vec<PathBuf> =
+            (0..4).map(|part| self.captures.get(Kind::PartOfMixed(part, 4))).collect();
+        let parts: Vec<&Path> = parts.iter().map(PathBuf::as_path).collect();
+        println!("\nthe mixed traffic in four captures");
+        let mut theirs = Command::new("sh");
+        theirs.args(["-c", "filter=$1; shift; for file; do tcpdump -nr $file \"$filter\"; done"]);
+        theirs.args(["sh", MIXED_FILTER]).args(&parts);
+        self.compare(self.replay(&parts), "tcpdump, one after another", theirs, 0.38);
+    }
+
+    fn zstd(&self) {
+        let capture = self.captures.compressed(Kind::Mixed);
+        println!("\nthe mixed traffic, compressed by zstd");
+        let mut theirs = Command::new("zstd");
+        theirs.arg("-dc").arg(&capture);
+        self.compare(self.replay(&[&capture]), "zstd -dc", theirs, 1.15);
     }
 
     fn first_knocks(&self) {
-        let million = self.capture("first-knocks-from-hosts-1000000.pcap", 1_000_000, first_knock);
+        let million = self.captures.get(Kind::FirstKnocks(1_000_000));
         println!("\n1000000 packets, each a first knock from a new address; all time out");
         let mut theirs = Command::new("tcpdump");
-        theirs.arg("-r").arg(&million).args(["-w", "/dev/null", FILTER]);
-        let took = self.compare(self.replay(&million), "tcpdump -r FILE -w /dev/null", theirs, 3.0);
+        theirs.arg("-r").arg(&million).args(["-w", "/dev/null", MIXED_FILTER]);
+        let name = "tcpdump -r FILE -w /dev/null";
+        let took = self.compare(self.replay(&[&million]), name, theirs, 2.2);
         println!("  {:.0} packets a second", 1e6 / took.as_secs_f64());
 
-        let fewer = self.capture("first-knocks-from-hosts-100000.pcap", 100_000, first_knock);
+        let fewer = self.captures.get(Kind::FirstKnocks(100_000));
         println!("\n1000000 against 100000 first knocks");
-        self.compare(self.replay(&million), "100000 first knocks", self.replay(&fewer), 12.0);
+        let (many, few) = (self.replay(&[&million]), self.replay(&[&fewer]));
+        self.compare(many, "100000 first knocks", few, 12.0);
     }
 
-    /// What assertions cost in a flood: those about a thousand networks, each a part of others.
-    fn assertions(&self) {
-        let flood = self.capture("first-knocks-from-hosts-100000.pcap", 100_000, first_knock);
+    /// What else is made of the same flood, against a plain replay of it.
+    fn commands(&self) {
+        let flood = self.captures.get(Kind::FirstKnocks(1_000_000));
+        println!("\n1000000 first knocks: other commands against a plain replay");
+        let flood = [flood.as_path()];
+        let page = self.captures.0.join("report.html");
+        let newer = self.captures.0.join("newer.conf");
+        fs::write(&newer, CONF.replace("seq_timeout = 25", "seq_timeout = 20")).unwrap();
+        let assertions = self.assertions("many.assert", 1000);
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let (page, newer, assertions) = (path(&page), path(&newer), path(&assertions));
+        for (what, words, more, bar) in [
+            ("--rules both", &[][..], &["--rules", "both"][..], 4.0),
+            ("explain", &["explain"], &[], 1.5),
+            ("diff --new", &["diff"], &["--new", &newer], 2.5),
+            ("--assert, 1000 assertions", &[], &["--assert", &assertions], 2.0),
+            ("--format json", &[], &["--format", "json"], 2.0),
+            ("report", &["report"], &["-o", &page], 1.5),
+        ] {
+            println!("  {what}");
+            self.compare(self.with(words, &flood, more), "plain replay", self.replay(&flood), bar);
+        }
         println!("\n100000 first knocks, with assertions about 1000 networks and about one");
+        let flood = self.captures.get(Kind::FirstKnocks(100_000));
+        let with = |assertions: &Path| {
+            let mut command = self.replay(&[&flood]);
+            command.arg("--assert").arg(assertions);
+            command
+        };
+        let one = self.assertions("one.assert", 1);
+        self.compare(with(Path::new(&assertions)), "one", with(&one), 2.0);
+    }
+
+    /// Makes assertions about networks, each a part of others.
+    fn assertions(&self, name: &str, lines: u32) -> PathBuf {
         let line = |number: u32| {
             let length = 8 + number % 17;
             let network = scatter(number) & 0x7fff_ffff & u32::MAX << (32 - length);
             format!("must not open any from {}/{length}\n", Ipv4Addr::from_bits(network))
         };
-        let with = |name: &str, lines: u32| {
-            let path = self.folder.join(name);
-            fs::write(&path, (0..lines).map(line).collect::<String>()).unwrap();
-            let mut command = self.replay(&flood);
-            command.arg("--assert").arg(path);
+        let path = self.captures.0.join(name);
+        fs::write(&path, (0..lines).map(line).collect::<String>()).unwrap();
+        path
+    }
+
+    /// As many lines from few clients at many doors as from many clients at one.
+    fn doors(&self) {
+        println!("\n4000 doors with one first knock and 250 clients, against one door and 1000000");
+        let door = |number: u32| {
+            let (second, third) = (1000 + number, 6001 + number);
+            format!(
+                "[door{number}]\n\tsequence = 500,{second},{third}\n\tseq_timeout = 25\n\
+                 \ttcpflags = syn\n\tcommand = true\n"
+            )
+        };
+        let conf = |name: &str, doors: u32| {
+            let path = self.captures.0.join(name);
+            fs::write(&path, (0..doors).map(door).collect::<String>().replace("500,", "7000,"))
+                .unwrap();
+            path
+        };
+        let replay = |conf: &Path, capture: &Path| {
+            let mut command = Command::new(&self.replay);
+            command.arg(capture).arg("--config").arg(conf).args(["--quiet", "--local", "10.0.0.1"]);
             command
         };
-        self.compare(with("many.assert", 1000), "one", with("one.assert", 1), 2.0);
+        let (many, one) = (conf("4000-doors.conf", 4000), conf("one-of-them.conf", 1));
+        let few_clients = self.captures.get(Kind::FirstKnocks(250));
+        let clients = self.captures.get(Kind::FirstKnocks(1_000_000));
+        self.compare(replay(&many, &few_clients), "one door", replay(&one, &clients), 1.5);
     }
 
     /// Both rule sets, where they do the same, against one.
     fn both_rules(&self) {
-        let openings = self.capture("openings-100000.pcap", 300_000, knock_of_an_opening);
+        let openings = self.captures.get(Kind::Openings(100_000));
         let (door, _) = CONF.split_once("[closeSSH]").unwrap();
-        let conf = self.folder.join("one-door.conf");
+        let conf = self.captures.0.join("one-door.conf");
         fs::write(&conf, door).unwrap();
         println!("\n100000 clients that open a door, `diff --rules` and a plain replay");
         let with = |words: &[&str]| {
@@ -132,44 +219,44 @@ impl Bench {
     /// Peak memory with and without attempts. The capture comes through a pipe, so that no mapped
     /// page counts.
     fn memory(&self) {
-        let capture = self.folder.join("first-knocks-from-hosts-1000000.pcap");
-        let other = self.folder.join("other.conf");
+        let capture = self.captures.get(Kind::FirstKnocks(1_000_000));
+        let folder = &self.captures.0;
+        let other = folder.join("other.conf");
         fs::write(&other, CONF.replace("000", "111")).unwrap();
-        let (with, without) =
-            (self.peak(&capture, &self.folder.join("knockd.conf")), self.peak(&capture, &other));
+        let peak = |conf: &Path| self.peak(&capture, conf);
+        let (with, without) = (peak(&folder.join("knockd.conf")), peak(&other));
         let each = with.saturating_sub(without) as f64 / 1e6;
         println!("\npeak memory, a million live attempts: {} MB", with / 1_000_000);
         println!("  without attempts: {} MB", without / 1_000_000);
-        verdict("bytes per live attempt", each, 200.0);
+        verdict("bytes per live attempt", each, 80.0);
     }
 
-    fn replay(&self, capture: &Path) -> Command {
+    fn replay(&self, captures: &[&Path]) -> Command {
+        self.with(&[], captures, &[])
+    }
+
+    fn with(&self, words: &[&str], captures: &[&Path], more: &[&str]) -> Command {
         let mut command = Command::new(&self.replay);
-        command.arg(capture).arg("--config").arg(self.folder.join("knockd.conf"));
-        command.args(["--quiet", "--local", "10.0.0.1", "--local", "2001:db8::1"]);
+        command.args(words).args(captures).arg("--config").arg(self.captures.0.join("knockd.conf"));
+        command.args(["--quiet", "--local", "10.0.0.1", "--local", "2001:db8::1"]).args(more);
         command
     }
 
     /// Runs two commands in turn, and prints the medians of each and of the ratios of the pairs.
     /// Returns the median of the first.
     fn compare(&self, mut ours: Command, name: &str, mut theirs: Command, bar: f64) -> Duration {
-        time(&mut ours);
-        time(&mut theirs);
-        let pairs: Vec<_> = (0..self.runs).map(|_| (time(&mut ours), time(&mut theirs))).collect();
-        let median_of = |times: Vec<Duration>| {
-            let mut times = times;
-            times.sort();
-            times[times.len() / 2]
-        };
-        let our_median = median_of(pairs.iter().map(|pair| pair.0).collect());
-        let their_median = median_of(pairs.iter().map(|pair| pair.1).collect());
-        let mut ratios: Vec<f64> =
-            pairs.iter().map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64()).collect();
-        ratios.sort_by(f64::total_cmp);
-        println!("  knock-replay: {our_median:.3?} (median of {})", self.runs);
-        println!("  {name}: {their_median:.3?}");
-        verdict("ratio (median of pairs)", ratios[ratios.len() / 2], bar);
-        our_median
+        // Where results differ, as they do in a flood by two rule sets, the status is 1.
+        let mut pair =
+            || (timed(&mut ours, &[0, 1]).as_secs_f64(), time(&mut theirs).as_secs_f64());
+        pair();
+        let pairs: Vec<_> = (0..self.runs).map(|_| pair()).collect();
+        let ours = median(pairs.iter().map(|pair| pair.0).collect());
+        let theirs = median(pairs.iter().map(|pair| pair.1).collect());
+        println!("  knock-replay: {ours:.3} s (median of {})", self.runs);
+        println!("  {name}: {theirs:.3} s");
+        let ratio = median(pairs.iter().map(|(ours, theirs)| ours / theirs).collect());
+        verdict("ratio (median of pairs)", ratio, bar);
+        Duration::from_secs_f64(ours)
     }
 
     fn peak(&self, capture: &Path, conf: &Path) -> u64 {
@@ -193,112 +280,9 @@ impl Bench {
         feed.wait().unwrap();
         peak
     }
-
-    fn capture(&self, name: &str, packets: u32, frame: impl Fn(u32) -> Vec<u8>) -> PathBuf {
-        let path = self.folder.join(name);
-        if path.exists() {
-            return path;
-        }
-        println!("making {}", path.display());
-        let part = path.with_extension("part");
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&part).unwrap());
-        let header = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, 1];
-        for word in header {
-            out.write_all(&word.to_le_bytes()).unwrap();
-        }
-        for number in 0..packets {
-            let frame = frame(number);
-            let length = u32::try_from(frame.len()).unwrap();
-            let micros = u64::from(number) * 5;
-            let seconds = 1_700_000_000 + u32::try_from(micros / 1_000_000).unwrap();
-            let fraction = u32::try_from(micros % 1_000_000).unwrap();
-            for word in [seconds, fraction, length, length] {
-                out.write_all(&word.to_le_bytes()).unwrap();
-            }
-            out.write_all(&frame).unwrap();
-        }
-        out.flush().unwrap();
-        fs::rename(part, &path).unwrap();
-        path
-    }
-}
-
-/// Whole processes: their output goes to `/dev/null`, or to a pipe that discards it.
-fn time(command: &mut Command) -> Duration {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let start = Instant::now();
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(status.success(), "{command:?}: {status}");
-    start.elapsed()
 }
 
 fn verdict(what: &str, value: f64, bar: f64) {
     let word = if value <= bar { "ok" } else { "MISSED" };
     println!("  {what}: {value:.2} (bar: {bar}) {word}");
-}
-
-/// Scattered numbers, the same in every run.
-fn scatter(number: u32) -> u32 {
-    let mixed = number.wrapping_mul(0x9e37_79b1);
-    (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca6b)
-}
-
-fn first_knock(number: u32) -> Vec<u8> {
-    // The lower half of the addresses has no multicast, and 0.0.0.0 is left out: packets from those do
-    // not count.
-    let source = (number.wrapping_add(1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff).to_be_bytes();
-    tcp(PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(source, [10, 0, 0, 1], 64), number, 7000, 0)
-}
-
-/// Three knocks of each client, one after another.
-fn knock_of_an_opening(number: u32) -> Vec<u8> {
-    let source = ((number / 3 + 1).wrapping_mul(0x9e37_79b1) & 0x7fff_ffff).to_be_bytes();
-    let port = 7000 + 1000 * (number % 3) as u16;
-    tcp(PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(source, [10, 0, 0, 1], 64), number, port, 0)
-}
-
-/// Frames of 40 to 1,514 bytes, a third of them IPv6, two thirds TCP; one in a hundred is a knock.
-fn mixed_traffic(number: u32) -> Vec<u8> {
-    let dice = scatter(number);
-    let client = (scatter(number / 3 % 5000) & 0x7fff_ffff | 1).to_be_bytes();
-    let ports = [7000, 8000, 9000];
-    let knocks = dice.is_multiple_of(100);
-    let port = if knocks { ports[number as usize % 3] } else { (dice >> 9) as u16 };
-    let small = dice >> 28 < 3;
-    let length = if knocks || small { 0 } else { (dice >> 3) as usize % 1461 };
-    let link = PacketBuilder::ethernet2([2; 6], [4; 6]);
-    let ip = if dice & 3 == 3 {
-        let mut source = [0x20, 1, 0xd, 0xb8, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        source[12..].copy_from_slice(&client);
-        let mut local = [0; 16];
-        local[..4].copy_from_slice(&[0x20, 1, 0xd, 0xb8]);
-        local[15] = 1;
-        link.ipv6(source, local, 64)
-    } else {
-        link.ipv4(client, [10, 0, 0, 1], 64)
-    };
-    let mut frame = if knocks || dice >> 5 & 3 != 0 {
-        tcp(ip, dice, port, length.min(1440))
-    } else {
-        let mut out = Vec::new();
-        ip.udp(53, port).write(&mut out, &vec![0; length.min(1452)]).unwrap();
-        out
-    };
-    if !knocks && (dice >> 20).is_multiple_of(64) {
-        frame.truncate(40);
-    }
-    frame
-}
-
-fn tcp(
-    ip: etherparse::PacketBuilderStep<etherparse::IpHeaders>,
-    sequence_number: u32,
-    port: u16,
-    length: usize,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    let segment = ip.tcp(40_000, port, sequence_number | 1, 64_240);
-    let segment = if length == 0 { segment.syn() } else { segment.ack(1) };
-    segment.write(&mut out, &vec![0; length]).unwrap();
-    out
 }
