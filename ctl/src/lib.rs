@@ -8,6 +8,7 @@ mod tables;
 
 use std::io::{self, Write as _};
 
+use anstream::AutoStream;
 use clap::Parser as _;
 use knock_config::command_line;
 use knock_config::options::Format;
@@ -143,8 +144,9 @@ fn shown_line(line: &str) -> String {
     printable(line.as_bytes())
 }
 
+/// Prints a text, without its colours unless standard output is a terminal that wants them.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = AutoStream::auto(io::stdout().lock());
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         // The reader wants no more.

@@ -2,11 +2,22 @@
 
 use std::fmt::Write as _;
 
+use clap::builder::styling::{AnsiColor, Style};
 use knock_config::text::{counted, printable};
 use knock_control::{Attempt, Attempts, DaemonState, DoorState, OpenDoor, Status};
 
 /// How many open doors the line of the status names.
 const NAMED_MAX: usize = 3;
+
+/// The heads of a table, and a row that needs attention.
+const HEAD: Style = Style::new().bold();
+const ALARM: Style = AnsiColor::Red.on_default().bold();
+
+/// A row of a table.
+struct Row {
+    style: Style,
+    cells: [String; 4],
+}
 
 /// Returns the state of the daemon in one line.
 pub(crate) fn status(status: &Status, open: &[OpenDoor]) -> String {
@@ -54,7 +65,9 @@ pub(crate) fn attempts(Attempts { attempts, total }: &Attempts) -> String {
     let row = |attempt: &Attempt| {
         let Attempt { door, client, stage, knocks, expires_in } = attempt;
         let stage = format!("{stage} of {knocks}");
-        [printable(door.as_bytes()), client.clone(), stage, format!("in {}", time(*expires_in))]
+        let expires = format!("in {}", time(*expires_in));
+        let cells = [printable(door.as_bytes()), client.clone(), stage, expires];
+        Row { style: Style::new(), cells }
     };
     let mut text = table(["DOOR", "CLIENT", "STAGE", "EXPIRES"], attempts.iter().map(row));
     let total = usize::try_from(*total).unwrap_or(usize::MAX);
@@ -66,20 +79,21 @@ pub(crate) fn attempts(Attempts { attempts, total }: &Attempts) -> String {
 }
 
 /// Returns rows under their heads, in columns.
-fn table(heads: [&str; 4], rows: impl Iterator<Item = [String; 4]>) -> String {
-    let rows: Vec<[String; 4]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
+fn table(heads: [&str; 4], rows: impl Iterator<Item = Row>) -> String {
+    let head = Row { style: HEAD, cells: heads.map(str::to_owned) };
+    let rows: Vec<Row> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
+        let cells = rows.iter().filter_map(|row| row.cells.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let [first, second, third] = [width(0), width(1), width(2)];
-    rows.iter().fold(String::new(), |mut table, [a, b, c, d]| {
-        let _ = writeln!(table, "{a:first$}  {b:second$}  {c:third$}  {d}");
+    rows.iter().fold(String::new(), |mut table, Row { style, cells: [a, b, c, d] }| {
+        let _ = writeln!(table, "{style}{a:first$}  {b:second$}  {c:third$}  {d}{style:#}");
         table
     })
 }
 
-fn row(open: &OpenDoor) -> [String; 4] {
+fn row(open: &OpenDoor) -> Row {
     let state = match open.state {
         DoorState::Opening => "opening".to_owned(),
         DoorState::Open => "open".to_owned(),
@@ -93,7 +107,8 @@ fn row(open: &OpenDoor) -> [String; 4] {
         }
         (_, None) => "-".to_owned(),
     };
-    [printable(open.door.as_bytes()), open.client.clone(), state, closes]
+    let style = if open.state == DoorState::Failed { ALARM } else { Style::new() };
+    Row { style, cells: [printable(open.door.as_bytes()), open.client.clone(), state, closes] }
 }
 
 fn counted_tries(failures: u32) -> String {
@@ -118,6 +133,10 @@ mod tests {
     fn door(door: &str, state: DoorState, closes_in: Option<u64>, failures: u32) -> OpenDoor {
         let (door, client) = (door.to_owned(), "2001:db8::1".to_owned());
         OpenDoor { number: 1, door, client, state, closes_in, failures }
+    }
+
+    fn plain(coloured: &str) -> String {
+        anstream::adapter::strip_str(coloured).to_string()
     }
 
     fn of(state: DaemonState) -> Status {
@@ -158,7 +177,9 @@ mod tests {
             door("openSSH", DoorState::Open, Some(9_100), 0),
             door("web", DoorState::Failed, Some(600_000), 2),
         ];
-        let table = doors(&open);
+        let coloured = doors(&open);
+        assert_eq!(coloured.matches('\u{1b}').count(), 2 + 3, "{coloured}");
+        let table = plain(&coloured);
         assert!(!table.contains('\u{1b}'), "{table}");
         let expected = [
             "DOOR         CLIENT       STATE                       CLOSES",
@@ -181,10 +202,10 @@ mod tests {
         };
         let mut all = Attempts { attempts: vec![attempt], total: 1 };
         let expected = "DOOR  CLIENT     STAGE   EXPIRES\nssh   192.0.2.7  2 of 3  in 5 s\n";
-        assert_eq!(attempts(&all), expected);
+        assert_eq!(plain(&attempts(&all)), expected);
         all.total = 3;
         let expected = format!("{expected}and 2 other attempts, none of which is further\n");
-        assert_eq!(attempts(&all), expected);
+        assert_eq!(plain(&attempts(&all)), expected);
         assert_eq!(attempts(&Attempts::default()), "no client is part-way through a sequence\n");
     }
 

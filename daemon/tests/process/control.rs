@@ -47,7 +47,8 @@ const ATTEMPTED: &str = "\
 const KNOCKCTL: &str = env!("CARGO_BIN_EXE_knockctl");
 
 fn machine(name: &str) -> Option<Machine> {
-    require(name, PROGRAMS, Need::Namespaces).then(|| Machine::with(DOORS))
+    let programs = [PROGRAMS, &["script"]].concat();
+    require(name, &programs, Need::Namespaces).then(|| Machine::with(DOORS))
 }
 
 fn knockctl(machine: &Machine, arguments: &str) -> Outcome {
@@ -105,6 +106,15 @@ fn knockctl_shows_and_closes_doors() {
     // The other one cannot be closed yet, and is tried again.
     assert_eq!(said(&machine, "close 127.0.0.1"), "closing 1 door\n");
     wait_until("the failure is shown", || said(&machine, "list").contains("STAYS OPEN, "));
+    // On a terminal, it is red.
+    let on_terminal = |environment: &str| {
+        let list = format!("{KNOCKCTL} --socket control list");
+        machine.run(&format!("TERM=xterm {environment} script -qec '{list}' /dev/null")).stdout
+    };
+    let red = "\u{1b}[1m\u{1b}[31mweb";
+    assert!(on_terminal("").contains(red), "{}", on_terminal(""));
+    assert!(!said(&machine, "list").contains('\u{1b}'));
+    assert!(!on_terminal("NO_COLOR=1").contains('\u{1b}'));
     assert!(said(&machine, "status").contains("; 1 door cannot be closed, see 'knockctl list'"));
     machine.folder.write("may-close", "");
     knockctl(&machine, "close --all");
