@@ -18,7 +18,7 @@ mod transcript;
 mod wire;
 
 pub use cable::{CLIENTS, Cable, SERVER};
-pub use frames::frame_socket;
+pub use frames::{frame_socket, recording_socket};
 pub use namespace::Namespace;
 pub use recording::Recording;
 pub use wire::Wire;

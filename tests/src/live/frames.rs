@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, bind, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, bind, socket};
 
 use super::namespace::Namespace;
 
@@ -13,10 +13,23 @@ use super::namespace::Namespace;
 /// If there is no such interface, or without the right to do so.
 #[must_use]
 pub fn frame_socket(namespace: &Namespace, interface: &'static str) -> OwnedFd {
+    // Without a protocol, nothing is received.
+    open(namespace, interface, None)
+}
+
+/// Opens a socket that gets a copy of every frame that leaves or arrives at an interface of a namespace.
+///
+/// # Panics
+/// If there is no such interface, or without the right to do so.
+#[must_use]
+pub fn recording_socket(namespace: &Namespace, interface: &'static str) -> OwnedFd {
+    open(namespace, interface, Some(SockProtocol::EthAll))
+}
+
+fn open(namespace: &Namespace, interface: &'static str, protocol: Option<SockProtocol>) -> OwnedFd {
     namespace.open(move || {
-        // Without a protocol, nothing is received.
-        let socket =
-            socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        let (family, flags) = (AddressFamily::Packet, SockFlag::SOCK_CLOEXEC);
+        let socket = socket(family, SockType::Raw, flags, protocol).unwrap();
         let link = getifaddrs().unwrap().find_map(|link| {
             let address = link.address.filter(|address| address.as_link_addr().is_some());
             address.filter(|_| link.interface_name == interface)

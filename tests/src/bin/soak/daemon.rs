@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use knock_tests::process::Outcome;
 
+use crate::history::History;
 use crate::outages::Outages;
 use crate::world::World;
 
@@ -29,6 +30,8 @@ pub(crate) struct Daemon {
     lost_lines: Mutex<u64>,
     /// When knocks could not be heard.
     pub(crate) outages: Outages,
+    /// What was done to them.
+    pub(crate) history: History,
 }
 
 /// How a run ended.
@@ -62,6 +65,7 @@ impl Daemon {
             lines,
             lost_lines: Mutex::new(0),
             outages: Outages::default(),
+            history: History::default(),
         };
         this.wait_until_it_listens(0);
         this

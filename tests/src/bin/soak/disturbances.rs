@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
@@ -10,14 +10,20 @@ use std::time::Duration;
 
 use crate::daemon::Daemon;
 use crate::logs::Logs;
-use crate::visits::{Door, visit};
-use crate::world::World;
+use crate::visits::{Door, visit, wait_until_reached};
+use crate::world::{World, server_for};
 
 /// How long a link is down.
 const DOWN: Duration = Duration::from_secs(1);
 
 /// How long a new address is there before it is used: its kernel message is on its way to the daemon.
 const NEW: Duration = Duration::from_secs(1);
+
+/// Addresses of the client's end that no honest client has.
+const STRANGERS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10)),
+];
 
 /// What is done again and again.
 const CALM: [(&str, Disturbance); 8] = [
@@ -80,7 +86,8 @@ impl Disturber {
             self.kills = self.kills.max(self.calm);
             CALM[(self.calm - 1) % CALM.len()]
         };
-        disturbance(self);
+        let daemon = Arc::clone(&self.daemon);
+        daemon.history.during(name, || disturbance(self));
         *self.done.entry(name).or_default() += 1;
     }
 
@@ -113,6 +120,11 @@ impl Disturber {
             thread::sleep(DOWN);
             world.must("ip link set server up");
             assert!(daemon.wait_for("server is up", before), "the daemon sees that the link is up");
+            // With IPv6, the kernel answers to an address only when it has taken that up again, which takes a lock of
+            // all networks: while it is kept busy by other namespaces, clients give up asking after three seconds,
+            // and their knocks are never sent.
+            let reach = || STRANGERS.map(|from| wait_until_reached(from, server_for(from)));
+            world.client().spawn(reach).join().unwrap();
         });
     }
 
@@ -122,8 +134,8 @@ impl Disturber {
         let address = Ipv4Addr::new(198, 51, 100, number);
         self.world.must(&format!("ip address add {address}/24 dev server"));
         thread::sleep(NEW);
-        let client = Ipv4Addr::new(192, 0, 2, 10);
-        let knock = move || visit(Door::Ssh, client.into(), address.into());
+        let client = STRANGERS[0];
+        let knock = move || visit(Door::Ssh, client, address.into());
         let opened = self.world.client().spawn(knock).join().unwrap();
         self.new_addresses.0 += 1;
         self.new_addresses.1 += u32::from(opened);

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::daemon::Daemon;
+use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::world::World;
 
@@ -17,8 +18,8 @@ const SAMPLES: u32 = 10;
 /// The processes of a daemon at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// When it was, in seconds from the beginning.
-    pub(crate) at: u64,
+    /// When it was, from the beginning.
+    pub(crate) at: Duration,
     /// The process that was started, and the one that reads packets.
     pub(crate) processes: [Figures; 2],
 }
@@ -28,8 +29,7 @@ pub(crate) struct Look {
 pub(crate) struct Figures {
     /// Its number in its namespace.
     pub(crate) id: u32,
-    /// Its memory that is in use, in KiB.
-    pub(crate) memory: u64,
+    pub(crate) memory: Memory,
     /// How many descriptors it has.
     pub(crate) descriptors: usize,
 }
@@ -38,8 +38,8 @@ pub(crate) struct Figures {
 #[derive(Debug)]
 pub(crate) struct Watcher {
     plan: Plan,
-    pub(crate) first: Option<Look>,
-    pub(crate) last: Option<Look>,
+    /// While no process is killed, in order.
+    pub(crate) looks: Vec<Look>,
     /// The zombies of the last time.
     zombies: BTreeSet<u32>,
     /// How many were there twice.
@@ -48,18 +48,16 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     pub(crate) const fn new(plan: Plan) -> Self {
-        Self { plan, first: None, last: None, zombies: BTreeSet::new(), lasting_zombies: 0 }
+        Self { plan, looks: Vec::new(), zombies: BTreeSet::new(), lasting_zombies: 0 }
     }
 
     /// Takes the figures that are due.
     pub(crate) fn look(&mut self, world: &World, daemon: &Daemon) {
         let now = self.plan.now();
-        if self.first.is_none() && now >= self.plan.first_look {
-            self.first = look(world, daemon, now);
-        }
-        // The last time before processes are killed again.
-        if (self.plan.first_look..self.plan.last_look).contains(&now) {
-            self.last = look(world, daemon, now);
+        let due =
+            self.looks.last().map_or(self.plan.first_look, |last| last.at + self.plan.look_every);
+        if now >= due && now < self.plan.last_look {
+            self.looks.extend(look(world, daemon, now));
         }
         let parents: Vec<u32> =
             [Some(daemon.runner()), daemon.sniffer()].into_iter().flatten().collect();
@@ -76,18 +74,18 @@ fn look(world: &World, daemon: &Daemon, now: Duration) -> Option<Look> {
         thread::sleep(Duration::from_millis(100));
         for least in &mut least {
             let now = figures(world, least.id)?;
-            least.memory = least.memory.min(now.memory);
+            if now.memory.own() < least.memory.own() {
+                least.memory = now.memory;
+            }
             least.descriptors = least.descriptors.min(now.descriptors);
         }
     }
-    Some(Look { at: now.as_secs(), processes: least })
+    Some(Look { at: now, processes: least })
 }
 
 fn figures(world: &World, id: u32) -> Option<Figures> {
     let folder = folder(world, id);
-    let status = fs::read_to_string(folder.join("status")).ok()?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let memory = memory.split_whitespace().next()?.parse().ok()?;
+    let memory = Memory::read(&fs::read_to_string(folder.join("smaps")).ok()?);
     let descriptors = fs::read_dir(folder.join("fd")).ok()?.count();
     Some(Figures { id, memory, descriptors })
 }

@@ -16,6 +16,10 @@ use crate::world::{SERVER, SERVER_6, SERVER_MAC, World};
 /// How often a batch of them is sent.
 const PERIOD: Duration = Duration::from_millis(10);
 
+/// How many are sent at once at the most. The kernel has a queue for what arrives at the server, by default of 1,000
+/// packets for each processor, and drops what finds no room, honest knocks among it.
+const BATCH_MAX: u64 = 400;
+
 /// A flood that goes on.
 pub(crate) struct Flood {
     is_over: Arc<AtomicBool>,
@@ -30,19 +34,20 @@ impl Flood {
         let stop = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             let begin = Instant::now();
-            let mut count = 0_u64;
+            let (mut done, mut sent) = (0, 0);
             while !stop.load(Ordering::Relaxed) {
                 let due = begin.elapsed().as_millis() * u128::from(per_second) / 1_000;
-                // After a pause of this machine, not all that is late comes at once.
-                let late = due.saturating_sub(u128::from(count)).min(u128::from(per_second));
-                for number in count..count + u64::try_from(late).unwrap() {
+                let due = u64::try_from(due).unwrap();
+                // What is late after a pause of this machine is left out.
+                let batch = (due - done).min(BATCH_MAX);
+                for number in done..done + batch {
                     // Without effect while the link is down.
                     let _ = send(socket.as_raw_fd(), &frame(number), MsgFlags::empty());
                 }
-                count = u64::try_from(due).unwrap();
+                (done, sent) = (due, sent + batch);
                 thread::sleep(PERIOD);
             }
-            count
+            sent
         });
         Self { is_over, thread }
     }

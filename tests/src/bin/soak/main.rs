@@ -22,11 +22,16 @@ mod clients;
 mod daemon;
 mod disturbances;
 mod doors;
+mod failures;
 mod figures;
 mod flood;
+mod growth;
+mod history;
 mod logs;
+mod memory;
 mod outages;
 mod plan;
+mod recorder;
 mod report;
 mod visits;
 mod world;
@@ -53,10 +58,12 @@ use crate::world::World;
 const AFTER_HELP: &str = "\
 What must be so:
   - every honest knock opens its door, if no process and no link was down meanwhile; if one was, the client
-    knocks again as soon as that is over, and then the door must open
+    knocks again as soon as that is over, and then the door must open. Of one that fails, all is printed that is
+    known: its packets at both ends of the cable, what was done to the daemon, and what that says
   - at the end no door is open, and none was open for much longer than it should have been
   - the log has every opening, and no line was lost
-  - the same processes have as much memory and as many descriptors at the end as after five minutes
+  - the same processes have stopped growing before the second half, and have as many descriptors at the end as
+    after five minutes
   - no process is left, and no zombie
 
 Exit status: 0 if all of it is so, 1 if not, 2 for a wrong command line.";
@@ -75,6 +82,10 @@ struct Args {
     #[arg(long, value_name = "N", default_value = "5000")]
     flood: u32,
 
+    /// How many honest clients come in a second
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=8))]
+    clients: u32,
+
     /// The daemon to try, beside which is its knockctl [default: the release build]
     #[arg(long, value_name = "FILE")]
     knockd: Option<PathBuf>,
@@ -92,20 +103,20 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()));
-    let program = args.knockd.unwrap_or_else(|| target.join("release/knockd"));
+    let program = args.knockd.clone().unwrap_or_else(|| target.join("release/knockd"));
     let program = std::path::absolute(&program).unwrap();
-    let report = soak(program, Duration::from_mins(args.minutes), args.flood);
+    let report = soak(program, &args);
     println!("{report}");
     if report.is_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn soak(program: PathBuf, length: Duration, flood: u32) -> Report {
+fn soak(program: PathBuf, args: &Args) -> Report {
     let world = Arc::new(World::new());
     let daemon = Arc::new(Daemon::start(Arc::clone(&world), program));
-    let plan = Plan::new(length);
-    let flood = Flood::start(&world, flood);
+    let plan = Plan::new(Duration::from_mins(args.minutes));
+    let flood = Flood::start(&world, args.flood);
     let doors = Doors::watch(&world);
-    let clients = Clients::start(&world, &daemon, plan);
+    let clients = Clients::start(&world, &daemon, plan, args.clients);
     let mut looks = Watcher::new(plan);
     let mut disturber = Disturber::new(&world, &daemon);
     while !plan.is_over() {

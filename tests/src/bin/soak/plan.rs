@@ -10,6 +10,8 @@ pub(crate) struct Plan {
     calm_from: Duration,
     /// When memory and descriptors are first looked at.
     pub(crate) first_look: Duration,
+    /// How often they are looked at.
+    pub(crate) look_every: Duration,
     /// Until then they are looked at. After it, processes are killed again.
     pub(crate) last_look: Duration,
     pub(crate) end: Duration,
@@ -19,11 +21,13 @@ impl Plan {
     /// Plans a run that begins now: the first look is after five minutes, or half of a short run.
     pub(crate) fn new(length: Duration) -> Self {
         let first_look = Duration::from_mins(5).min(length / 2);
+        let last_look = length * 5 / 6;
         Self {
             begin: Instant::now(),
             calm_from: first_look * 3 / 4,
             first_look,
-            last_look: length * 5 / 6,
+            look_every: Duration::from_mins(1).min(last_look.saturating_sub(first_look) / 10),
+            last_look,
             end: length,
         }
     }
@@ -31,6 +35,11 @@ impl Plan {
     /// Returns the time since the beginning.
     pub(crate) fn now(&self) -> Duration {
         self.begin.elapsed()
+    }
+
+    /// Returns the time from the beginning until another time, in seconds.
+    pub(crate) fn seconds(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.begin).as_secs_f64()
     }
 
     /// Returns whether processes may be killed now.

@@ -5,10 +5,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::clients::Visit;
+use crate::clients::{Ending, Visit, Visits};
 use crate::daemon::Ended;
 use crate::doors::Seen;
 use crate::figures::{Look, Watcher};
+use crate::growth::{self, PROCESSES};
 use crate::logs::Logged;
 use crate::outages::Outage;
 use crate::visits::Door;
@@ -17,18 +18,13 @@ use crate::world::OPEN_SECONDS;
 /// How much longer than it should be a door may be open, while the machine is busy and processes are killed.
 const LATE_MAX: Duration = Duration::from_secs(20);
 
-/// How much more memory than before a process may have: a twentieth, and a MiB.
-const fn memory_max(before: u64) -> u64 {
-    before + before / 20 + 1_024
-}
-
 /// A run.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) length: Duration,
     /// How many packets came from forged addresses.
     pub(crate) forged: u64,
-    pub(crate) visits: Vec<Visit>,
+    pub(crate) visits: Visits,
     pub(crate) new_addresses: (u32, u32),
     pub(crate) disturbances: BTreeMap<&'static str, u32>,
     pub(crate) looks: Watcher,
@@ -64,25 +60,31 @@ impl Report {
     }
 
     fn knocks(&self, rows: &mut Vec<Row>) {
-        let count = |is_right: &dyn Fn(&Visit) -> bool| {
-            let made: Vec<&Visit> = self.visits.iter().filter(|visit| is_right(visit)).collect();
-            (made.len(), made.iter().filter(|visit| visit.opened).count())
+        let count = |is_meant: &dyn Fn(&Visit) -> bool| {
+            let made: Vec<&Visit> = self.visits.all.iter().filter(|one| is_meant(one)).collect();
+            (made.len(), made.iter().filter(|visit| visit.opened()).count())
         };
-        let (made, opened) = count(&|visit| !visit.is_disturbed && visit.tries_before == 0);
+        let is_first = |visit: &Visit| {
+            !visit.is_disturbed && visit.tries_before == 0 && visit.result != Ending::Lost
+        };
+        let (made, opened) = count(&is_first);
         // Most of the time nothing is down; otherwise this would prove nothing.
         let enough = Duration::from_secs(3) * u32::try_from(made).unwrap() > self.length;
         let is_right = Some(opened == made && enough);
         let value = format!("{made} made, {opened} opened");
         rows.push(row("honest knocks while nothing was down", value, is_right));
-        let (made, opened) = count(&|visit| {
-            visit.client.is_ipv6() && !visit.is_disturbed && visit.tries_before == 0
-        });
-        let value = format!("{made} made, {opened} opened");
-        rows.push(row("  of those, by IPv6", value, Some(opened == made && made > 0)));
+        let (made_6, opened_6) = count(&|visit| visit.client.is_ipv6() && is_first(visit));
+        let value = format!("{made_6} made, {opened_6} opened");
+        rows.push(row("  of those, by IPv6", value, Some(opened_6 == made_6 && made_6 > 0)));
+        let (lost, _) = count(&|visit| visit.result == Ending::Lost);
+        let is_right = lost <= made / 100;
+        rows.push(row("  beside those, lost on their way to the server", lost, Some(is_right)));
         let (made, opened) = count(&|visit| visit.is_disturbed && visit.tries_before == 0);
         let value = format!("{made} made, {opened} opened");
         rows.push(row("honest knocks while something was down", value, None));
-        let (made, opened) = count(&|visit| visit.tries_before > 0 && !visit.is_disturbed);
+        let (made, opened) = count(&|visit| {
+            visit.tries_before > 0 && !visit.is_disturbed && visit.result != Ending::Lost
+        });
         let value = format!("{made} made, {opened} opened");
         rows.push(row("  of those that did not open: again, later", value, Some(made == opened)));
         let (made, opened) = count(&|visit| visit.tries_before > 0 && visit.is_disturbed);
@@ -106,7 +108,7 @@ impl Report {
         let Logged { lines, bytes, openings, starts } = &self.logged;
         rows.push(row("log", format!("{lines} lines, {} MB", bytes / 1_000_000), None));
         let mut expected: BTreeMap<(Door, IpAddr), usize> = BTreeMap::new();
-        for visit in self.visits.iter().filter(|visit| visit.is_logged) {
+        for visit in self.visits.all.iter().filter(|visit| visit.is_logged) {
             *expected.entry((visit.door, visit.client)).or_default() += 1;
         }
         for (what, found) in [("openings", openings), ("start commands", starts)] {
@@ -122,11 +124,8 @@ impl Report {
     }
 
     fn processes(&self, rows: &mut Vec<Row>) {
-        let Watcher { first, last, lasting_zombies, .. } = &self.looks;
-        match (first, last) {
-            (Some(first), Some(last)) => compare(rows, first, last),
-            _ => rows.push(row("memory and descriptors", "not measured", Some(false))),
-        }
+        let Watcher { looks, lasting_zombies, .. } = &self.looks;
+        rows.extend(compare(looks));
         rows.push(row("zombies", lasting_zombies, Some(*lasting_zombies == 0)));
         rows.push(row("processes left", listed(&self.left), Some(self.left.is_empty())));
         let is_right = self.ended.statuses.iter().all(|status| *status == Some(0));
@@ -141,18 +140,28 @@ impl Report {
     }
 }
 
-fn compare(rows: &mut Vec<Row>, first: &Look, last: &Look) {
-    let names = ["runner", "sniffer"];
-    for (name, (before, after)) in names.iter().zip(first.processes.iter().zip(&last.processes)) {
-        let is_same = before.id == after.id && last.at > first.at;
-        let times = format!("at {} and {} s", first.at, last.at);
-        let value = format!("{} and {} KiB {times}", before.memory, after.memory);
-        let is_right = is_same && after.memory <= memory_max(before.memory);
-        rows.push(row(&format!("memory of the {name}"), value, Some(is_right)));
+/// Compares the processes of the first look with those of the last one.
+fn compare(looks: &[Look]) -> Vec<Row> {
+    let [first, .., last] = looks else {
+        return vec![row("memory and descriptors", "not measured", Some(false))];
+    };
+    let times = format!("at {} and {} s", first.at.as_secs(), last.at.as_secs());
+    let mut rows = Vec::new();
+    for (place, name) in PROCESSES.iter().enumerate() {
+        let [before, after] = [first, last].map(|look| &look.processes[place]);
+        let is_same = looks.iter().all(|look| look.processes[place].id == before.id);
+        let own: Vec<_> =
+            looks.iter().map(|look| (look.at, look.processes[place].memory.own())).collect();
+        let value = format!("{} and {} KiB {times}", before.memory.all(), after.memory.all());
+        rows.push(row(&format!("memory of the {name}"), value, None));
+        let value = format!("{} and {} KiB", before.memory.own(), after.memory.own());
+        let is_right = is_same && growth::is_over(&own);
+        rows.push(row("  without pages of files: does not go on growing", value, Some(is_right)));
         let value = format!("{} and {}", before.descriptors, after.descriptors);
         let is_right = is_same && after.descriptors <= before.descriptors;
         rows.push(row(&format!("descriptors of the {name}"), value, Some(is_right)));
     }
+    rows
 }
 
 fn row(what: &str, value: impl fmt::Display, is_right: Option<bool>) -> Row {
@@ -167,6 +176,10 @@ impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.print_messages(out)?;
         self.print_outages(out)?;
+        growth::print(&self.looks.looks, out)?;
+        for failure in &self.visits.failures {
+            write!(out, "\n{}", failure.text)?;
+        }
         writeln!(out, "\nafter {} s", self.length.as_secs())?;
         for Row { what, value, is_right } in self.rows() {
             let verdict = match is_right {
@@ -174,7 +187,7 @@ impl fmt::Display for Report {
                 Some(false) => "  WRONG",
                 None => "",
             };
-            writeln!(out, "  {what:42}  {value}{verdict}")?;
+            writeln!(out, "  {what:48}  {value}{verdict}")?;
         }
         write!(out, "{}", if self.is_passed() { "passed" } else { "FAILED" })
     }

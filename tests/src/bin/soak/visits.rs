@@ -1,5 +1,6 @@
 //! One honest client: it knocks, and then uses the port.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pause between knocks.
 const PACE: Duration = Duration::from_millis(100);
+
+/// A port of the server at which nothing listens, and no door.
+const CLOSED: u16 = 9;
+
+/// How long it may take until packets pass after a link is up again.
+const PASSES_MAX: Duration = Duration::from_mins(1);
 
 /// A door, as a client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +47,13 @@ impl Door {
             Self::Ssh => 22,
             Self::Web => 80,
         }
+    }
+
+    /// Returns the ports of its sequence.
+    pub(crate) fn knock_ports(self) -> [u16; 3] {
+        self.knocks().map(|knock| match knock {
+            Knock::Tcp(port) | Knock::Udp(port) => port,
+        })
     }
 
     const fn knocks(self) -> [Knock; 3] {
@@ -82,6 +96,22 @@ fn knock_by_tcp(from: IpAddr, to: IpAddr, port: u16) -> std::io::Result<()> {
 fn connects(from: IpAddr, to: IpAddr, port: u16) -> bool {
     let to = SocketAddr::new(to, port).into();
     bound(from).is_ok_and(|socket| socket.connect_timeout(&to, 3 * PACE).is_ok())
+}
+
+/// Waits until packets pass between two addresses in both directions, in the network of this thread.
+///
+/// The kernel learns again where an address is, and that takes a while if it is busy: a link that is up is not yet one
+/// over which packets pass.
+pub(crate) fn wait_until_reached(from: IpAddr, to: IpAddr) {
+    let (begin, to) = (Instant::now(), SocketAddr::new(to, CLOSED).into());
+    loop {
+        let answer = bound(from).and_then(|socket| socket.connect_timeout(&to, 3 * PACE));
+        if answer.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+            return;
+        }
+        assert!(begin.elapsed() < PASSES_MAX, "nothing passes between {from} and the server");
+        thread::sleep(PACE / 4);
+    }
 }
 
 fn bound(from: IpAddr) -> std::io::Result<Socket> {

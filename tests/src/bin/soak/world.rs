@@ -109,6 +109,16 @@ impl World {
         &self.cable.client
     }
 
+    /// Returns how many packets of clients the cable has dropped: those for which there was no room in a queue of the
+    /// kernel's when the server's interface was to get them, and those that came while that was down.
+    pub(crate) fn dropped(&self) -> u64 {
+        let path = format!("/proc/{}/net/dev", self.client().id());
+        let counters = fs::read_to_string(path).unwrap();
+        let of_cable = counters.lines().find_map(|line| line.trim().strip_prefix("client:"));
+        // Eight of what was received, then bytes, packets, errors and drops of what was sent.
+        of_cable.unwrap().split_whitespace().nth(11).unwrap().parse().unwrap()
+    }
+
     /// Writes the configuration, with this port in the door that changes.
     pub(crate) fn configure(&self, port: u16) {
         let config = CONFIG.replace("SECONDS", &OPEN_SECONDS.to_string());
