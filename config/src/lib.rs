@@ -30,7 +30,7 @@ mod verdict;
 
 pub use config::*;
 pub use diagnostics::{Diagnostic, Diagnostics, Fault, LineFault, OptionFault, ValueFault};
-pub use directives::{Directive, Reload, Section};
+pub use directives::{Directive, Section};
 pub use lex::Span;
 pub use load::{
     Files, Host, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Parts, Refusal, Setup, ThisHost, Unreadable,

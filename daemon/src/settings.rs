@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use knock_config::{
-    Directive, FileName, Firewall, Given, Guard, LogTime, OnStateError, OnStop, Options, Reload,
+    Directive, FileName, Firewall, Given, Guard, LogTime, OnStateError, OnStop, Options,
 };
 use knock_engine::Seconds;
 use knock_guard::Modes;
@@ -112,47 +112,6 @@ impl Settings {
     pub(crate) fn places(&self) -> Places {
         Places::new(self.state_dir.as_deref(), self.lease_file.as_deref()).with_modes(self.modes)
     }
-
-    /// Goes by other settings, but for those that count after a restart. Returns the directives of
-    /// these that differ.
-    pub(crate) fn change_to(&mut self, new: Self) -> Vec<Directive> {
-        let mut later = Vec::new();
-        let Self {
-            interfaces,
-            user,
-            pid_file,
-            state_dir,
-            lease_file,
-            control_socket,
-            control_is_default,
-            on_state_error,
-            on_stop,
-            firewall,
-            guard,
-            log_file,
-            log_time,
-            syslog,
-            command_limit,
-            modes: _,
-        } = new;
-        change(Directive::Interface, &mut self.interfaces, interfaces, &mut later);
-        change(Directive::User, &mut self.user, user, &mut later);
-        change(Directive::PidFile, &mut self.pid_file, pid_file, &mut later);
-        change(Directive::StateDir, &mut self.state_dir, state_dir, &mut later);
-        change(Directive::LeaseFile, &mut self.lease_file, lease_file, &mut later);
-        let (directive, old) = (Directive::ControlSocket, &mut self.control_socket);
-        change(directive, old, control_socket, &mut later);
-        self.control_is_default = control_is_default;
-        change(Directive::OnStateError, &mut self.on_state_error, on_state_error, &mut later);
-        change(Directive::OnStop, &mut self.on_stop, on_stop, &mut later);
-        change(Directive::Firewall, &mut self.firewall, firewall, &mut later);
-        change(Directive::Guard, &mut self.guard, guard, &mut later);
-        change(Directive::LogFile, &mut self.log_file, log_file, &mut later);
-        change(Directive::LogTime, &mut self.log_time, log_time, &mut later);
-        change(Directive::UseSyslog, &mut self.syslog, syslog, &mut later);
-        change(Directive::CommandLimit, &mut self.command_limit, command_limit, &mut later);
-        later
-    }
 }
 
 /// Returns where the control socket is if no directive says so: in the folder that a service manager has
@@ -163,14 +122,6 @@ fn default_control_socket() -> Option<PathBuf> {
     match std::env::split_paths(&folders).next().filter(|folder| folder.is_absolute()) {
         Some(folder) => default.file_name().map(|name| folder.join(name)),
         None => is_root().then(|| default.to_owned()),
-    }
-}
-
-fn change<T: PartialEq>(directive: Directive, old: &mut T, new: T, later: &mut Vec<Directive>) {
-    match directive.reload() {
-        Reload::AtOnce => *old = new,
-        Reload::AfterRestart if *old != new => later.push(directive),
-        Reload::AfterRestart => {}
     }
 }
 
@@ -278,18 +229,5 @@ mod tests {
             error,
             SettingsError::NoUser { name: "nosuchuser".to_owned(), is_default: false }
         );
-    }
-
-    #[test]
-    fn a_reload_changes_what_can_be_changed_while_the_daemon_runs() {
-        let mut now = settings(&["-d"], "interface = a\nlogfile = /a\nlogtime = minutes").unwrap();
-        let file = "interface = b\nlogfile = /b\nlogtime = iso\nusesyslog\npidfile = /p\n\
-                    leasefile = /l\nstatedir = /s\nonstateerror = open\ncommandlimit = 9\n\
-                    controlsocket = /c\nuser = root";
-        let new = settings(&["-d"], file).unwrap();
-        let wanted = new.clone();
-        let later = now.change_to(new);
-        assert_eq!(later, []);
-        assert_eq!(now, wanted);
     }
 }

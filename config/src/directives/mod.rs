@@ -6,8 +6,8 @@
 mod row;
 mod table;
 
+pub use row::Section;
 pub(crate) use row::{Again, Least, Value, Words};
-pub use row::{Reload, Section};
 pub use table::Directive;
 
 use knock_engine::Seconds;
@@ -54,12 +54,6 @@ impl Directive {
 
     pub(crate) const fn again(self) -> Again {
         self.row().again
-    }
-
-    /// Returns when a change of it takes effect that is found at a reload.
-    #[must_use]
-    pub const fn reload(self) -> Reload {
-        self.row().reload
     }
 
     /// Returns whether knockd 0.8 knows it.

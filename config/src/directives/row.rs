@@ -10,7 +10,6 @@ pub(crate) struct Row {
     pub(super) value: Value,
     pub(super) absent: Absent,
     pub(super) again: Again,
-    pub(super) reload: Reload,
     /// Whether knockd 0.8 knows it.
     pub(super) is_in_08: bool,
     /// How the manual page writes it: words between backticks are bold.
@@ -110,15 +109,6 @@ pub(crate) enum Again {
     Overrides,
     /// The lines add up.
     AddsUp,
-}
-
-/// When a change of a directive takes effect that is found at a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reload {
-    /// At once.
-    AtOnce,
-    /// At the next start.
-    AfterRestart,
 }
 
 impl Absent {

@@ -1,6 +1,6 @@
 //! The table of directives.
 
-use super::row::{Absent, Again, Least, Reload, Row, Section, Value, Words};
+use super::row::{Absent, Again, Least, Row, Section, Value, Words};
 
 /// Gives every directive its row, so that none can be forgotten.
 macro_rules! directives {
@@ -30,7 +30,6 @@ directives! {
         value: Value::Nothing,
         absent: Absent::Means("to log nothing to syslog"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`UseSyslog`",
         manual: "Log to `syslog`(3), as facility `daemon` with priority `notice`. This directive \
@@ -43,7 +42,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Means("to read no other file"),
         again: Again::AddsUp,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Include` = FILE|DIR/PATTERN",
         manual: "Read the lines of another file here, in any section or before the first. In the last part of the \
@@ -60,7 +58,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Means("to log to no file"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`LogFile` = FILE",
         manual: "Log to this file. Default: none. `--logfile` overrides it.",
@@ -72,7 +69,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Default("/var/run/knockd.pid"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`PidFile` = FILE",
         manual: "The file for the process number, written with `--daemon` only. Default: \
@@ -86,7 +82,6 @@ directives! {
         value: Value::Interfaces,
         absent: Absent::Means("for the interface of the default route"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Interface` = NAME[,NAME...]",
         manual: "The interfaces to listen on, separated by commas, or `any` alone for all of them. \
@@ -102,7 +97,6 @@ directives! {
         value: Value::User,
         absent: Absent::Default("knockd"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`User` = NAME",
         manual: "The user of the process that reads packets. Default: `knockd`. Packages \
@@ -121,7 +115,6 @@ directives! {
         }),
         absent: Absent::Default("minutes"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`LogTime` = minutes|iso",
         manual: "The format of the time in each line of the log file: `minutes` is `[2026-03-09 \
@@ -138,7 +131,6 @@ directives! {
         }),
         absent: Absent::Seconds(600),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`CommandLimit` = SECONDS",
         manual: "How long a command may run: 1 to 2147483647. One that takes longer gets SIGTERM, \
@@ -152,7 +144,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Means("for the default, `$STATE_DIRECTORY` or `/var/lib/knockd`"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`StateDir` = FOLDER",
         manual: "Where to remember which doors are open and what closes them, in the file `leases`, so \
@@ -168,7 +159,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Means("for the file `leases` in `StateDir`"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`LeaseFile` = FILE",
         manual: "Another name for the file of open doors. Put it in a folder that only root can \
@@ -186,7 +176,6 @@ directives! {
         }),
         absent: Absent::Default("shut"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`OnStateError` = shut|open",
         manual: "What to do if a door with a stop command is to open and that cannot be written to \
@@ -205,7 +194,6 @@ directives! {
         }),
         absent: Absent::Default("close"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`OnStop` = close|keep",
         manual: "What happens to open doors when a signal ends `knockd`: `close` closes them; `keep` leaves \
@@ -219,7 +207,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Means("to use /run/knockd/knockd.varlink, as root"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`ControlSocket` = FILE",
         manual: "The socket at which `knockctl` asks what the daemon does and tells it what to do; see \
@@ -233,7 +220,6 @@ directives! {
         value: Value::Firewall,
         absent: Absent::Means("if no door has `open`"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Firewall` = nft|nft inet TABLE",
         manual: "Where the ports of `Open` are opened; see `FIREWALL`. `nft`: the ports are guarded in a \
@@ -252,7 +238,6 @@ directives! {
         }),
         absent: Absent::Default("drop"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Guard` = drop|reject",
         manual: "What happens to packets for guarded ports from clients that no door has let in, with \
@@ -266,7 +251,6 @@ directives! {
         value: Value::Knocks,
         absent: Absent::Needed,
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Sequence` = PORT[:tcp|udp][,PORT[:tcp|udp]...]",
         manual: "The knocks that open the door, in order: 1 to 32 ports from 1 to 65535, each TCP \
@@ -279,7 +263,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Needed,
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`One_Time_Sequences` = FILE",
         manual: "The file with the sequences of the door. See `ONE-TIME SEQUENCES`.",
@@ -294,7 +277,6 @@ directives! {
         }),
         absent: Absent::Seconds(25),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Seq_Timeout` = SECONDS, `Timeout` = SECONDS",
         manual: "How long after the first knock the last one may come: 1 to 2147483647. Default: \
@@ -307,7 +289,6 @@ directives! {
         value: Value::Flags,
         absent: Absent::Means("to count TCP packets with any flags"),
         again: Again::AddsUp,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`TCPFlags` = FLAG[,FLAG...]",
         manual: "Which TCP packets can be knocks at the door: those with all of these flags, of \
@@ -325,7 +306,6 @@ directives! {
         value: Value::Address,
         absent: Absent::Means("to listen on the addresses of the interface"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Target` = ADDRESS",
         manual: "Knocks at this door go to this address, of IPv4 or IPv6, instead of the addresses \
@@ -339,7 +319,6 @@ directives! {
         value: Value::Prefixes,
         absent: Absent::Means("to allow all clients"),
         again: Again::AddsUp,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Allow` = ADDRESS[/LENGTH][,...]",
         manual: "Only these clients can knock at this door: addresses or prefixes of IPv4 or IPv6, such as \
@@ -356,7 +335,6 @@ directives! {
         value: Value::Prefixes,
         absent: Absent::Means("to deny no client"),
         again: Again::AddsUp,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Deny` = ADDRESS[/LENGTH][,...]",
         manual: "These clients cannot knock at this door, even if `Allow` has them. The value is as for \
@@ -369,7 +347,6 @@ directives! {
         value: Value::Command,
         absent: Absent::Means("to run nothing"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Start_Command` = COMMAND, `Command` = COMMAND",
         manual: "The command to run when a client opens the door. See `COMMANDS` in `knockd`(1). An empty command runs \
@@ -382,7 +359,6 @@ directives! {
         value: Value::Command,
         absent: Absent::Means("to run nothing"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Start_Command_6` = COMMAND, `Command_6` = COMMAND",
         manual: "The same for clients with IPv6. If it is missing, `Start_Command` runs \
@@ -395,7 +371,6 @@ directives! {
         value: Value::Seconds(Least::Zero),
         absent: Absent::Seconds(10),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Cmd_Timeout` = SECONDS",
         manual: "How long after the end of the start command the stop command runs: 0 to \
@@ -408,7 +383,6 @@ directives! {
         value: Value::Ports,
         absent: Absent::Means("to open no port without a command"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Open` = tcp|udp/PORT[-PORT][,...]",
         manual: "What the client may reach when it has opened the door, such as `tcp/22`, \
@@ -423,7 +397,6 @@ directives! {
         value: Value::Duration,
         absent: Absent::Default("1h"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Open_For` = DURATION",
         manual: "How long after an opening the ports of `Open` are closed again: 1 to 2147483647 seconds, \
@@ -438,7 +411,6 @@ directives! {
         value: Value::Duration,
         absent: Absent::Means("to set no maximum"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Open_Max` = DURATION",
         manual: "How long after the first opening the ports are closed, however often the client opens \
@@ -457,7 +429,6 @@ directives! {
         }),
         absent: Absent::Default("extend"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`On_Reknock` = extend|separate|ignore",
         manual: "What happens when a client opens the door that is open for it already. `extend`: \
@@ -476,7 +447,6 @@ directives! {
         }),
         absent: Absent::Means("to ignore no opening"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Seq_Cooldown` = SECONDS",
         manual: "How long after an opening further ones of the same client are ignored: 1 to \
@@ -489,7 +459,6 @@ directives! {
         value: Value::PerMinute,
         absent: Absent::Means("to set no limit"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Openings_Per_Minute` = NUMBER",
         manual: "How often the door opens in any 60 seconds, for all clients together: 1 to 1000. Further \
@@ -504,7 +473,6 @@ directives! {
         value: Value::PerMinute,
         absent: Absent::Means("to set no limit"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Client_Openings_Per_Minute` = NUMBER",
         manual: "The same for each client. Default: no limit. Unknown to `knockd` 0.8.",
@@ -516,7 +484,6 @@ directives! {
         value: Value::Command,
         absent: Absent::Means("to run nothing"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Stop_Command` = COMMAND",
         manual: "The command to run after `Cmd_Timeout`, or earlier if `knockd` exits. If it is \
@@ -530,7 +497,6 @@ directives! {
         value: Value::Command,
         absent: Absent::Means("to run nothing"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: true,
         usage: "`Stop_Command_6` = COMMAND",
         manual: "The same for clients with IPv6. If it is missing, `Stop_Command` runs \

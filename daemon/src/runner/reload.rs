@@ -148,12 +148,7 @@ impl Runner {
         let has_other_user = settings.user != self.settings.user;
         let has_other_interfaces = settings.interfaces != self.settings.interfaces;
         let places = self.settings.places();
-        for directive in self.settings.change_to(settings) {
-            let name = directive.title();
-            let text =
-                format!("the directive '{name}' has changed; this takes effect after a restart");
-            self.output.text(Kind::Notice, text);
-        }
+        self.settings = settings;
         if self.settings.places() != places {
             self.store.move_to(self.settings.places());
         }

@@ -16,8 +16,8 @@ mod examples;
 use std::fs;
 use std::path::Path;
 
-use knock_config::{Directive, Reload};
-use knock_tests::manual::{FilePage, Page, Part, prose};
+use knock_config::Directive;
+use knock_tests::manual::{FilePage, Page};
 
 #[test]
 fn the_completions_in_the_packages_are_up_to_date() {
@@ -48,24 +48,6 @@ fn the_page_of_the_configuration_has_every_directive() {
         for name in directive.usage().split('`').skip(1).step_by(2) {
             assert!(page.contains(&format!("fB{name}")), "{name}");
         }
-    }
-}
-
-#[test]
-fn the_manual_page_says_which_directives_take_effect_after_a_restart() {
-    let prose = prose("knockd");
-    let texts = prose.section("SIGNALS").parts.iter().filter_map(|part| match part {
-        Part::Tagged(_, text) => Some(text.plain()),
-        Part::Text(_) | Part::Verbatim(_) => None,
-    });
-    let texts: Vec<String> = texts.collect();
-    let mut sentences = texts.iter().flat_map(|text| text.split(". "));
-    let sentence = sentences.find(|one| one.contains("takes effect after a restart"));
-    let sentence = sentence.unwrap_or_default();
-    let words: Vec<&str> = sentence.split(|one: char| !one.is_alphanumeric()).collect();
-    for directive in Directive::ALL {
-        let is_named = words.contains(&directive.title());
-        assert_eq!(is_named, directive.reload() == Reload::AfterRestart, "{directive:?}");
     }
 }
 
