@@ -5,15 +5,22 @@ use std::time::Duration;
 
 use crate::duration::{self, Unit};
 use knock_config::lex::{Line, Piece};
-use knock_config::{Excerpt, Wording};
+use knock_config::{Excerpt, Wording, unlike};
 
 /// An error, and where it is.
 pub type Fault<'a> = Box<(Piece<'a>, Wording)>;
 
-/// Returns an error at a place.
+/// Returns an error at a place. If a word there has a character that is not what it looks like, this says so.
 #[must_use]
 pub fn fault(at: Piece<'_>, wording: Wording) -> Fault<'_> {
-    Box::new((at, wording))
+    let is_word = !at.bytes().iter().any(u8::is_ascii_whitespace);
+    match unlike(at.bytes()).filter(|_| is_word) {
+        Some((title, help)) => {
+            let label = format!("{title} in this");
+            Box::new((at, Wording { label, ..wording }.help(help)))
+        }
+        None => Box::new((at, wording)),
+    }
 }
 
 /// The words of a line, up to a comment.

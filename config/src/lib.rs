@@ -42,5 +42,6 @@ pub use read::one_time::parse as parse_one_time;
 pub use read::{Parsed, open_ports, parse, parse_options};
 pub use suggest::nearest;
 pub use text::Excerpt;
+pub use typography::unlike;
 pub use verdict::Verdict;
 pub use wording::{Severity, Wording};

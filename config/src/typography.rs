@@ -53,6 +53,12 @@ pub(crate) fn unseen(character: char) -> String {
     title(character, name)
 }
 
+/// Returns what the first character of a text is that is not what it looks like, and what to do about it.
+#[must_use]
+pub fn unlike(text: &[u8]) -> Option<(String, String)> {
+    lookalikes(text).next().map(|one| (one.title(), one.help()))
+}
+
 /// Returns what to write instead of a character that is not what it looks like, if anything.
 pub(crate) fn instead_of(character: char) -> Option<&'static str> {
     meaning(character, "").and_then(|(_, instead)| instead)
@@ -134,8 +140,10 @@ fn meaning(character: char, behind: &str) -> Option<(&'static str, Option<&'stat
 
 /// An en dash is what becomes of `--` before a long option, and of `-` before a short one.
 fn dashes(behind: &str) -> &'static str {
-    let letters = behind.chars().skip(1).take_while(char::is_ascii_alphanumeric);
-    if letters.count() > 1 { "--" } else { "-" }
+    let mut word = behind.chars().skip(1).take_while(char::is_ascii_alphanumeric);
+    // Before a digit, it is one of a range.
+    let begins_with_letter = word.next().is_some_and(|first| first.is_ascii_alphabetic());
+    if begins_with_letter && word.next().is_some() { "--" } else { "-" }
 }
 
 #[cfg(test)]

@@ -198,6 +198,24 @@ repeat 3 every 5
 }
 
 #[test]
+fn a_character_that_is_not_what_it_looks_like_is_named() {
+    for (text, title, help) in [
+        (
+            "\u{a0}0.5 10.0.0.5 > 192.0.2.1 tcp 7000",
+            "U+00A0 no-break space",
+            "write a blank instead",
+        ),
+        ("knock\u{200b} 10.0.0.5 7000", "U+200B zero-width space", "remove it"),
+        ("knock 10.0.0.5 7000\u{2009}8000", "U+2009 wide or narrow space", "write a blank instead"),
+        ("knock 10.0.0.1\u{2013}10.0.0.9 7000", "U+2013 en dash", "write `-` instead"),
+    ] {
+        let error = refused(text);
+        assert!(error.contains(&format!("^ {title} in this\n")), "{text}: {error}");
+        assert!(error.contains(&format!("= help: {help}\n")), "{text}: {error}");
+    }
+}
+
+#[test]
 fn the_start_comes_once_and_first() {
     let text = "start 2026-03-01T12:00:00Z\nstart 2026-03-01T12:00:00Z\nknock 10.0.0.5 1\n\
                 start 2026-03-01T12:00:00Z\n";
