@@ -247,7 +247,7 @@ pub struct DoorConfig {
     pub name: DoorName,
     /// The place of the name.
     pub name_at: Span,
-    /// `Sequence` or `One_Time_Sequences`; always present in a configuration without errors.
+    /// `Sequence`, `Sequence_File` or `One_Time_Sequences`; always present in a configuration without errors.
     pub knocks: Option<Given<Knocks>>,
     /// `Seq_Timeout`.
     pub seq_timeout: Option<Given<Seconds>>,
@@ -290,6 +290,13 @@ pub struct DoorConfig {
 pub enum Knocks {
     /// `Sequence`: always the same.
     Fixed(Sequence),
+    /// `Sequence_File`: always the same, in a file of its own.
+    File {
+        /// The file.
+        file: FileName,
+        /// The sequence in it; `None` until the file is read.
+        sequence: Option<Sequence>,
+    },
     /// `One_Time_Sequences`: each opens the door once.
     OneTime {
         /// The file that has them.
@@ -331,11 +338,7 @@ impl DoorConfig {
     pub fn door(&self) -> Door {
         Door {
             name: self.name.clone(),
-            sequence: match self.knocks() {
-                Some(Knocks::Fixed(sequence)) => DoorSequence::Fixed(sequence.clone()),
-                Some(Knocks::OneTime { sequences, .. }) => DoorSequence::OneTime(sequences.clone()),
-                None => DoorSequence::OneTime(OneTimeSequences::default()),
-            },
+            sequence: self.door_sequence(),
             seq_timeout: self.seq_timeout(),
             flags: self.flags(),
             target: self.target(),
@@ -357,6 +360,19 @@ impl DoorConfig {
         }
     }
 
+    fn door_sequence(&self) -> DoorSequence {
+        // Without sequences, nothing opens the door.
+        let none = || DoorSequence::OneTime(OneTimeSequences::default());
+        match self.knocks() {
+            Some(Knocks::Fixed(sequence)) => DoorSequence::Fixed(sequence.clone()),
+            Some(Knocks::File { sequence, .. }) => {
+                sequence.clone().map_or_else(none, DoorSequence::Fixed)
+            }
+            Some(Knocks::OneTime { sequences, .. }) => DoorSequence::OneTime(sequences.clone()),
+            None => none(),
+        }
+    }
+
     fn knocks(&self) -> Option<&Knocks> {
         self.knocks.as_ref().map(|given| &given.value)
     }
@@ -366,6 +382,7 @@ impl DoorConfig {
     pub fn sequence(&self) -> Option<&Sequence> {
         match self.knocks()? {
             Knocks::Fixed(sequence) => Some(sequence),
+            Knocks::File { sequence, .. } => sequence.as_ref(),
             Knocks::OneTime { sequences, .. } => sequences.next().map(|line| &line.sequence),
         }
     }
@@ -374,8 +391,33 @@ impl DoorConfig {
     #[must_use]
     pub fn one_time_file(&self) -> Option<&FileName> {
         match self.knocks()? {
-            Knocks::Fixed(_) => None,
+            Knocks::Fixed(_) | Knocks::File { .. } => None,
             Knocks::OneTime { file, .. } => Some(file),
+        }
+    }
+
+    /// Returns the file that has the sequence of the door, if it is not in the configuration.
+    #[must_use]
+    pub fn sequence_file(&self) -> Option<&FileName> {
+        match self.knocks()? {
+            Knocks::Fixed(_) | Knocks::OneTime { .. } => None,
+            Knocks::File { file, .. } => Some(file),
+        }
+    }
+
+    /// Gives the door the sequence in its file, if it has one.
+    pub fn set_sequence(&mut self, read: Sequence) {
+        if let Some(Given { value: Knocks::File { sequence, .. }, .. }) = &mut self.knocks {
+            *sequence = Some(read);
+        }
+    }
+
+    /// Returns the file that the configuration names for the sequences of the door, if there is one.
+    #[must_use]
+    pub fn knocks_file(&self) -> Option<&FileName> {
+        match self.knocks()? {
+            Knocks::Fixed(_) => None,
+            Knocks::File { file, .. } | Knocks::OneTime { file, .. } => Some(file),
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn check(args: &Args, config: &Config) -> Result<(), String> {
 
 /// Returns the files that the daemon reads.
 pub(crate) fn read_by<'a>(args: &'a Args, config: &'a Config) -> impl Iterator<Item = &'a Path> {
-    let sequences = config.doors.iter().filter_map(|door| door.one_time_file());
+    let sequences = config.doors.iter().filter_map(|door| door.knocks_file());
     let included = config.included.iter().map(PathBuf::as_path);
     iter::once(&*args.config).chain(included).chain(sequences.map(path_of))
 }

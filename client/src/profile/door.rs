@@ -25,6 +25,8 @@ pub(super) struct Wanted {
 pub(super) enum Kind {
     /// The sequence is always the same.
     Fixed(Sequence),
+    /// The sequence is always the same, and in this file.
+    File(PathBuf, Sequence),
     /// The sequence is the next one of this file.
     OneTime(PathBuf),
 }
@@ -38,8 +40,13 @@ pub(super) fn wanted(config: &Path, name: Option<&DoorName>) -> Result<Wanted, T
     let sequence = match door.knocks.as_ref().map(|given| &given.value) {
         Some(Knocks::OneTime { file, .. }) => Kind::OneTime(path_of(file).to_owned()),
         Some(Knocks::Fixed(sequence)) => Kind::Fixed(sequence.clone()),
+        Some(Knocks::File { file, sequence: Some(sequence) }) => {
+            Kind::File(path_of(file).to_owned(), sequence.clone())
+        }
         // No door is read so.
-        None => return Err(no_door(read, config, name)),
+        Some(Knocks::File { sequence: None, .. }) | None => {
+            return Err(no_door(read, config, name));
+        }
     };
     Ok(Wanted { target, flags: door.flags(), sequence })
 }

@@ -68,6 +68,10 @@ pub(crate) fn door(
         Kind::Fixed(sequence) => {
             Resolved { hits: door::hits(&sequence, flags), target: None, one_time: None }
         }
+        Kind::File(path, sequence) => {
+            warnings.look_at(&path);
+            Resolved { hits: door::hits(&sequence, flags), target: None, one_time: None }
+        }
         Kind::OneTime(path) => one_time(&path, flags, to, warnings)?,
     };
     Ok(Resolved { target, ..resolved })

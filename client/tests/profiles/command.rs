@@ -138,6 +138,31 @@ fn all_errors_of_a_configuration_are_reported() {
 }
 
 #[test]
+fn the_sequence_of_a_door_may_be_in_a_file_of_its_own() {
+    let desk = desk();
+    let config = "[openSSH]\nsequence_file = a.sequence\n[b]\nsequence_file = missing\n";
+    desk.write("knockd.conf", config);
+    desk.write("config/knock/knockd.conf", config);
+    desk.write("a.sequence", "# mine\n7000,8000:udp\n");
+    for arguments in ["-c knockd.conf --door openSSH 127.0.0.5", "work"] {
+        let plan = desk.plan(arguments);
+        let knocks: Vec<&str> = plan
+            .iter()
+            .filter_map(|line| line.split_once("ms  "))
+            .map(|(_, knock)| knock)
+            .collect();
+        assert_eq!(knocks, ["7000:tcp", "8000:udp"], "{plan:?}");
+        desk.permit("a.sequence", 0o640);
+        let refused = desk.run(&format!("--dry-run {arguments}"));
+        assert_eq!(refused.status, Some(2), "{refused:?}");
+        let message = "cannot read `a.sequence`: it has a sequence, and other users may read it (mode 0640)\n";
+        assert!(refused.stderr.contains(message), "{refused:?}");
+        assert!(!refused.stderr.contains("7000"), "{refused:?}");
+        desk.permit("a.sequence", 0o600);
+    }
+}
+
+#[test]
 fn hosts_are_listed_without_their_secrets_by_default() {
     let desk = desk();
     desk.write("config/knock/knockd.conf", CONF);

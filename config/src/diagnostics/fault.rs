@@ -85,15 +85,24 @@ pub enum LineFault {
     },
     /// `UseSyslog` has a value.
     SyslogWithValue,
-    /// A door without `Sequence` and `One_Time_Sequences`.
+    /// A door without `Sequence`, `Sequence_File` and `One_Time_Sequences`.
     NoSequence {
         /// The name of the door.
         door: Excerpt,
     },
-    /// A door with both `Sequence` and `One_Time_Sequences`.
+    /// A door with two of `Sequence`, `Sequence_File` and `One_Time_Sequences`.
     TwoSequences {
+        /// One of them.
+        one: Directive,
+        /// The other.
+        two: Directive,
         /// The line of the other one.
         other_line: u32,
+    },
+    /// A second sequence in a file with the sequence of a door.
+    SecondSequence {
+        /// The line of the first one.
+        first_line: u32,
     },
     /// A door with `Open` in a configuration without `Firewall`.
     OpenWithoutFirewall,
@@ -222,14 +231,30 @@ impl LineFault {
             }
             Self::NoSequence { door } => {
                 Wording::new(format!("door `{door}` has no sequence"), "nothing opens this door")
-                    .help("add a line such as `sequence = 7000,8000,9000`, or `one_time_sequences`")
+                    .help(
+                        "add a line such as `sequence = 7000,8000,9000`, or `sequence_file` or \
+                         `one_time_sequences`",
+                    )
             }
-            Self::TwoSequences { other_line } => Wording::new(
-                "door has both `sequence` and `one_time_sequences`",
-                format!("the other one is on line {other_line}"),
+            Self::TwoSequences { one, two, other_line } => {
+                let wording = Wording::new(
+                    format!("door has both `{}` and `{}`", one.name(), two.name()),
+                    format!("the other one is on line {other_line}"),
+                )
+                .help("remove one of the two lines");
+                if one.is_in_08() && two.is_in_08() {
+                    wording.note("knockd 0.8 would use the later line first, then the file")
+                } else {
+                    wording
+                }
+            }
+            Self::SecondSequence { first_line } => Wording::new(
+                "a second line in a file with one sequence",
+                format!("the sequence is on line {first_line}"),
             )
-            .help("remove one of the two lines")
-            .note("knockd 0.8 would use the later line first, then the file"),
+            .help(
+                "remove one of the two; several sequences, for one use each, are for `one_time_sequences`",
+            ),
             Self::OpenWithoutFirewall => Wording::new(
                 "`open` without `firewall`",
                 "nothing says how these ports are opened",
@@ -277,7 +302,7 @@ fn unprintable(character: char, is_name: bool) -> Wording {
 
 /// Returns what to do instead of a directive that other programs for port knocking know.
 fn foreign_help(name: &str) -> Option<&'static str> {
-    const KNOWN: [(&str, &str); 7] = [
+    const KNOWN: [(&str, &str); 6] = [
         ("ipset", "write a `start_command` such as `/usr/sbin/ipset add SET %IP%`"),
         (
             "key",
@@ -289,11 +314,6 @@ fn foreign_help(name: &str) -> Option<&'static str> {
         ),
         ("include_dir", "write `Include = DIR/*.conf`"),
         ("includedir", "write `Include = DIR/*.conf`"),
-        (
-            "sequence_file",
-            "write the `sequence` here, or name a file of sequences for one use each in \
-             `one_time_sequences`",
-        ),
         ("door", "the name of a door is in brackets, such as `[openSSH]`"),
     ];
     KNOWN.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, help)| *help)

@@ -254,7 +254,21 @@ directives! {
         is_in_08: true,
         usage: "`Sequence` = PORT[:tcp|udp][,PORT[:tcp|udp]...]",
         manual: "The knocks that open the door, in order: 1 to 32 ports from 1 to 65535, each TCP \
-                 unless `:udp` follows. A door needs either this or `One_Time_Sequences`.",
+                 unless `:udp` follows. A door needs either this, `Sequence_File` \
+                 or `One_Time_Sequences`.",
+    };
+    /// `Sequence_File`.
+    SequenceFile = Row {
+        names: &["sequence_file"],
+        section: Section::Door,
+        value: Value::FileName,
+        absent: Absent::Needed,
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Sequence_File` = FILE",
+        manual: "The file with the sequence of the door, on one line and as after `Sequence`; blank lines and \
+                 those that begin with `#` are ignored. Only its owner may be able to read it (`chmod \
+                 600`), so the configuration need not be secret. A reload reads it again. Unknown to `knockd` 0.8.",
     };
     /// `One_Time_Sequences`.
     OneTimeSequences = Row {

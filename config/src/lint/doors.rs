@@ -6,7 +6,8 @@ use super::services;
 use crate::config::{DoorConfig, Knocks};
 use crate::diagnostics::Diagnostics;
 use crate::directives::Directive;
-use crate::lex::Piece;
+use crate::lex::{Piece, Span};
+use crate::names::FileName;
 use crate::warnings::{Guess, Unknown, Warning, Why};
 use knock_engine::{Knock, Port, Prefix, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
 
@@ -32,6 +33,7 @@ pub(super) fn check(
     let new = [
         (Directive::Allow, door.allow.first().map(|given| given.at)),
         (Directive::Deny, door.deny.first().map(|given| given.at)),
+        (Directive::SequenceFile, place(door, door.sequence_file())),
         (Directive::Open, door.open.as_ref().map(|given| given.at)),
         (Directive::OpenFor, door.open_for.as_ref().map(|given| given.at)),
         (Directive::OpenMax, door.open_max.as_ref().map(|given| given.at)),
@@ -65,8 +67,8 @@ pub(super) fn nth_knock(sequence: Piece<'_>, index: usize) -> Piece<'_> {
     sequence.split(b',').nth(index).map_or(sequence, Piece::trim)
 }
 
-/// Gives advice about a one-time sequence.
-pub(super) fn check_one_time(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
+/// Gives advice about a sequence in a file of its own, or of one-time sequences.
+pub(super) fn check_in_file(sequence: &Sequence, at: Piece<'_>, diagnostics: &mut Diagnostics) {
     check_length(sequence, at, diagnostics);
     check_knocks(sequence, at, diagnostics);
 }
@@ -172,7 +174,12 @@ fn stops(door: &DoorConfig) -> bool {
     stops.into_iter().flatten().any(|stop| !stop.value.as_bytes().is_empty())
 }
 
-/// Returns whether a knock of the door is TCP. One-time sequences are not read yet, and nearly all knocks
+/// Returns the place of the line that names a file with the sequences of the door, if there is one.
+fn place(door: &DoorConfig, file: Option<&FileName>) -> Option<Span> {
+    door.knocks.as_ref().filter(|_| file.is_some()).map(|given| given.at)
+}
+
+/// Returns whether a knock of the door is TCP. Sequences in files are not read yet, and nearly all knocks
 /// are TCP.
 fn has_tcp(door: &DoorConfig) -> bool {
     door.sequence().is_none_or(|sequence| {

@@ -19,9 +19,9 @@ mod typography;
 pub use circumstances::{Circumstances, Program};
 
 use crate::diagnostics::Diagnostics;
-use crate::read::{Parsed, ReadText, one_time, read};
+use crate::read::{Parsed, ReadText, one_time, read, sequence_file};
 use commands::DoorScripts;
-use knock_engine::OneTimeSequences;
+use knock_engine::{OneTimeSequences, Sequence};
 
 /// The result of [`check`].
 #[derive(Clone, Debug)]
@@ -73,5 +73,15 @@ pub fn check_one_time(
     circumstances: &Circumstances,
 ) -> (Option<OneTimeSequences>, Diagnostics) {
     let levels = circumstances.levels.clone();
-    one_time::parse_with(text, levels, doors::check_one_time)
+    one_time::parse_with(text, levels, doors::check_in_file)
+}
+
+/// Reads the text of a file with the sequence of a door, and gives advice about it.
+#[must_use]
+pub fn check_sequence_file(
+    text: &[u8],
+    circumstances: &Circumstances,
+) -> (Option<Sequence>, Diagnostics) {
+    let levels = circumstances.levels.clone();
+    sequence_file::parse_with(text, levels, doors::check_in_file)
 }

@@ -12,7 +12,7 @@ use crate::lint::{self, Checked, Circumstances};
 use crate::read::Parsed;
 use crate::text::{Excerpt, shown};
 use crate::warnings::Warning;
-use knock_engine::OneTimeSequences;
+use knock_engine::{OneTimeSequences, Sequence};
 
 /// What a check takes into account.
 pub(crate) struct Check<'a> {
@@ -68,6 +68,11 @@ impl Check<'_> {
             advise_of_mode(host, path, &mut diagnostics);
         }
         (sequences, diagnostics)
+    }
+
+    /// Reads the text of a file with the sequence of a door.
+    pub(super) fn sequence(&self, text: &[u8]) -> (Option<Sequence>, Diagnostics) {
+        lint::check_sequence_file(text, &self.circumstances)
     }
 }
 

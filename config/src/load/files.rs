@@ -11,7 +11,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use knock_guard::{Distrust, Modes, OpenError};
+use knock_guard::{Distrust, Modes, OpenError, quoted};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -35,6 +35,8 @@ pub struct Files {
     pub parts: Parts,
     /// The texts of the sequence files, each under the name that the configuration gives it.
     pub one_time: BTreeMap<FileName, Vec<u8>>,
+    /// The texts of the files of `Sequence_File`, likewise.
+    pub sequences: BTreeMap<FileName, Vec<u8>>,
 }
 
 /// Why a text that cannot be a configuration is refused, in the words of the program that reads it.
@@ -44,6 +46,21 @@ pub struct Refusal {
     pub cause: &'static str,
     /// The way out.
     pub help: &'static str,
+}
+
+/// A secret that has a file of its own, which only its owner may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// That of `Sequence_File`.
+    Sequence,
+}
+
+impl Secret {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Sequence => "a sequence",
+        }
+    }
 }
 
 /// Why a file cannot be read.
@@ -59,6 +76,17 @@ pub enum Unreadable {
     Refused(Refusal),
     /// It is larger than [`MAX_FILE_BYTES`].
     TooLarge,
+    /// It is larger than a file with such a secret.
+    LargeSecret(Secret),
+    /// There is no sequence in a file that is for one.
+    NoSequence,
+    /// Others can read it, and it has a secret.
+    Exposed {
+        /// Which.
+        secret: Secret,
+        /// Its permissions.
+        mode: u32,
+    },
     /// All sequence files together are larger than [`crate::MAX_ONE_TIME_BYTES`].
     TooLargeTogether,
     /// It is not there.
@@ -106,6 +134,11 @@ impl Unreadable {
         }
     }
 
+    pub(super) fn finding_about_sequence(&self, file: &FileName, at: Span) -> Finding {
+        let wording = self.wording(&shown(path_of(file)), &self.help_for_sequence(path_of(file)));
+        Finding { severity: Severity::Error, code: None, span: Some(at), wording }
+    }
+
     pub(super) fn finding(&self, file: &FileName, at: Span) -> Finding {
         let wording = self.wording(&shown(path_of(file)), &self.help_for_one_time());
         Finding { severity: Severity::Error, code: None, span: Some(at), wording }
@@ -116,6 +149,15 @@ impl Unreadable {
             Self::Distrusted(why) => {
                 return format!("other users could change it: {why}").into();
             }
+            Self::Exposed { secret, mode } => {
+                let what = secret.words();
+                return format!("it has {what}, and other users may read it (mode {mode:04o})")
+                    .into();
+            }
+            Self::LargeSecret(secret) => {
+                return format!("it is too large for a file with {}", secret.words()).into();
+            }
+            Self::NoSequence => "there is no sequence in it",
             Self::Directory => "it is a directory",
             Self::NotAFile => "it is not a regular file",
             Self::Late => "it is a pipe or a device, and was not written to its end in time",
@@ -136,9 +178,13 @@ impl Unreadable {
             Self::Distrusted(why) => return help_for_distrust(why).into(),
             Self::Directory => "give the path of the file in it",
             Self::Refused(Refusal { cause: _, help }) => help,
-            Self::NotAFile | Self::Late | Self::TooLarge | Self::TooLargeTogether => {
-                "a configuration is a text file, such as `/etc/knockd.conf`"
-            }
+            Self::NotAFile
+            | Self::Late
+            | Self::TooLarge
+            | Self::TooLargeTogether
+            | Self::LargeSecret(_)
+            | Self::NoSequence
+            | Self::Exposed { .. } => "a configuration is a text file, such as `/etc/knockd.conf`",
             Self::Missing | Self::NotAmongFiles | Self::Other(_) => "check the path",
             Self::Denied => "run as a user who may read it",
         })
@@ -154,9 +200,44 @@ impl Unreadable {
                 "name a file with a sequence on each line, such as ` 7000,8000,9000`"
             }
             Self::TooLarge | Self::TooLargeTogether => "remove the used lines",
+            Self::LargeSecret(_) | Self::NoSequence | Self::Exposed { .. } => "name another file",
             Self::Missing => "create it, with a sequence on each line, such as ` 7000,8000,9000`",
             Self::NotAmongFiles => "read the configuration and its files again",
             Self::Denied => "run as a user who may read it",
+            Self::Other(_) => "check the path",
+        })
+    }
+}
+
+impl Unreadable {
+    /// Returns the help for a file with the sequence of a door.
+    #[must_use]
+    pub fn help_for_sequence(&self, path: &Path) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Distrusted(why) => return help_for_distrust(why).into(),
+            Self::Exposed { .. } => {
+                return format!(
+                    "run `chmod 600 {}`, and write another sequence if another user may have read this one",
+                    quoted(path)
+                )
+                .into();
+            }
+            Self::Missing | Self::NoSequence => {
+                return format!(
+                    "write a sequence of your own to it, such as `(umask 077 && echo 7000,8000,9000 > {})`",
+                    quoted(path)
+                )
+                .into();
+            }
+            Self::Directory
+            | Self::NotAFile
+            | Self::Late
+            | Self::TooLarge
+            | Self::TooLargeTogether
+            | Self::LargeSecret(_)
+            | Self::Refused(_) => "name a file with one line, such as `7000,8000,9000`",
+            Self::NotAmongFiles => "read the configuration and its files again",
+            Self::Denied => "run as the user who owns it",
             Self::Other(_) => "check the path",
         })
     }

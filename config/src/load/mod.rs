@@ -6,6 +6,7 @@ mod host;
 mod include;
 pub mod marks;
 mod parts;
+mod secrets;
 mod setup;
 
 pub(crate) use check::Check;

@@ -7,13 +7,14 @@ use super::check::Check;
 use super::files::{Files, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time};
 use super::host::Host;
 use super::include::Expanded;
+use super::secrets::read_sequence;
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
 use crate::names::FileName;
 use crate::read;
 use crate::text::shown;
 use crate::wording::{Severity, Wording};
-use knock_engine::{DoorName, Doors, OneTimeSequences, TooManyDoors};
+use knock_engine::{DoorName, Doors, OneTimeSequences, Sequence, TooManyDoors};
 use knock_guard::Modes;
 
 /// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
@@ -72,7 +73,7 @@ impl Setup {
         match read_configuration(path, modes, waits, refuse) {
             Ok(text) => {
                 let text = Expanded::new(path, text, modes);
-                Self::new(path, text, |_| true, read_named(modes), None)
+                Self::new(path, text, |_| true, OnDisk(modes), None)
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -85,7 +86,7 @@ impl Setup {
         match read_configuration(path, Modes::Any, Waits::Forever, |_| None) {
             Ok(text) => {
                 let text = Expanded::new(path, text, Modes::Any);
-                Self::new(path, text, wanted, read_named(Modes::Any), None)
+                Self::new(path, text, wanted, OnDisk(Modes::Any), None)
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -101,7 +102,7 @@ impl Setup {
         match read_configuration(path, modes, with.waits, refuse) {
             Ok(text) => {
                 let text = Expanded::new(path, text, modes);
-                Self::new(path, text, |_| true, read_named(modes), Some(with))
+                Self::new(path, text, |_| true, OnDisk(modes), Some(with))
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -119,17 +120,16 @@ impl Setup {
     /// sequence file that is named and not among `files` is an error.
     #[must_use]
     pub fn parse(name: &Path, files: Files) -> Self {
-        let Files { configuration, parts, one_time } = files;
-        let read = |name: &FileName| one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles);
+        let Files { configuration, parts, one_time, sequences } = files;
         let text = Expanded { text: configuration, parts, findings: Vec::new() };
-        Self::new(name, text, |_| true, read, None)
+        Self::new(name, text, |_| true, ReadBefore { one_time, sequences }, None)
     }
 
     fn new(
         name: &Path,
         configuration: Expanded,
         wanted: impl Fn(&DoorName) -> bool,
-        read: impl FnMut(&FileName) -> Result<Vec<u8>, Unreadable>,
+        named: impl NamedFiles,
         check: Option<&Check<'_>>,
     ) -> Self {
         let Expanded { text: configuration, parts, findings } = configuration;
@@ -139,22 +139,23 @@ impl Setup {
         };
         let mut source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
         source.findings.extend(findings);
-        let mut one_time = OneTimeFiles::new(read, source, check);
+        let mut reader = Reader::new(named, source, check);
         let included = parts.files().map(Path::to_owned).collect();
         let config = parsed.config.map(|config| {
             let config = Config { included, ..config };
-            one_time.give_sequences(config, &configuration, wanted)
+            reader.give_sequences(config, &configuration, wanted)
         });
-        let OneTimeFiles { read: _, check: _, sources, files, bytes: _ } = one_time;
+        let Reader { named: _, check: _, sources, files, fixed, bytes: _ } = reader;
         let mut sources = sources.into_iter();
         let main = sources.next().map(|main| parts.split(main)).unwrap_or_default();
         let of_parts = parts.files().filter_map(|path| check?.included(path));
         let sources: Vec<Source> = main.into_iter().chain(of_parts).chain(sources).collect();
         let errors = sources.iter().any(|source| source.errors() > 0);
         let one_time = files.into_iter().map(|(name, (text, _))| (name, text)).collect();
+        let sequences = fixed.into_iter().map(|(name, (text, _))| (name, text)).collect();
         Self {
             config: config.filter(|_| !errors),
-            files: Files { configuration, parts, one_time },
+            files: Files { configuration, parts, one_time, sequences },
             outcome: Outcome::Read(sources),
         }
     }
@@ -203,25 +204,66 @@ pub fn doors(config: &Config) -> Result<Doors, TooManyDoors> {
     Doors::new(config.doors.iter().map(DoorConfig::door).collect())
 }
 
-/// The sequence files so far.
-struct OneTimeFiles<'a, R> {
-    read: R,
+/// The files that a configuration names.
+trait NamedFiles {
+    /// Returns the text of a file of one-time sequences.
+    fn one_time(&self, name: &FileName) -> Result<Vec<u8>, Unreadable>;
+
+    /// Returns the text of a file with the sequence of a door.
+    fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable>;
+}
+
+/// The files as they are, if these modes allow them.
+struct OnDisk(Modes);
+
+impl NamedFiles for OnDisk {
+    fn one_time(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
+        read_one_time(path_of(name), self.0)
+    }
+
+    fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
+        read_sequence(path_of(name), self.0)
+    }
+}
+
+/// Files that were read before.
+struct ReadBefore {
+    one_time: BTreeMap<FileName, Vec<u8>>,
+    sequences: BTreeMap<FileName, Vec<u8>>,
+}
+
+impl NamedFiles for ReadBefore {
+    fn one_time(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
+        self.one_time.get(name).cloned().ok_or(Unreadable::NotAmongFiles)
+    }
+
+    fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
+        self.sequences.get(name).cloned().ok_or(Unreadable::NotAmongFiles)
+    }
+}
+
+/// The named files so far.
+struct Reader<'a, N> {
+    named: N,
     check: Option<&'a Check<'a>>,
     /// What was found in the configuration, then in each sequence file with findings.
     sources: Vec<Source>,
     /// The text and the sequences of each.
     files: BTreeMap<FileName, (Vec<u8>, OneTimeSequences)>,
+    /// The text of each file of `Sequence_File`, and its sequence; `None` if it has an error.
+    fixed: BTreeMap<FileName, (Vec<u8>, Option<Sequence>)>,
     /// The bytes of all files, counted once for each door.
     bytes: u64,
 }
 
-impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R> {
-    fn new(read: R, configuration: Source, check: Option<&'a Check<'a>>) -> Self {
-        Self { read, check, sources: vec![configuration], files: BTreeMap::new(), bytes: 0 }
+impl<'a, N: NamedFiles> Reader<'a, N> {
+    fn new(named: N, configuration: Source, check: Option<&'a Check<'a>>) -> Self {
+        let (files, fixed) = (BTreeMap::new(), BTreeMap::new());
+        Self { named, check, sources: vec![configuration], files, fixed, bytes: 0 }
     }
 
-    /// Gives every one-time door that is wanted the sequences of its file; `text` is that of the
-    /// configuration.
+    /// Gives every door that is wanted the sequences of its file, if it has one; `text` is that of
+    /// the configuration.
     fn give_sequences(
         &mut self,
         mut config: Config,
@@ -230,10 +272,20 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
     ) -> Config {
         let mut unreadable = Vec::new();
         for door in config.doors.iter_mut().filter(|door| wanted(&door.name)) {
-            let (Some(file), Some(given)) = (door.one_time_file(), &door.knocks) else { continue };
-            match self.sequences(file) {
-                Ok(sequences) => door.set_one_time(sequences),
-                Err(cause) => unreadable.push(cause.finding(file, given.value_at(text))),
+            let Some(given) = &door.knocks else { continue };
+            let at = given.value_at(text);
+            if let Some(file) = door.one_time_file() {
+                match self.sequences(file) {
+                    Ok(sequences) => door.set_one_time(sequences),
+                    Err(cause) => unreadable.push(cause.finding(file, at)),
+                }
+            } else if let Some(file) = door.sequence_file() {
+                match self.sequence(file) {
+                    Ok(Some(sequence)) => door.set_sequence(sequence),
+                    // The errors of the file are reported.
+                    Ok(None) => {}
+                    Err(cause) => unreadable.push(cause.finding_about_sequence(file, at)),
+                }
             }
         }
         if let Some(configuration) = self.sources.first_mut() {
@@ -245,6 +297,25 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
         config
     }
 
+    fn sequence(&mut self, name: &FileName) -> Result<Option<Sequence>, Unreadable> {
+        if let Some((_, sequence)) = self.fixed.get(name) {
+            return Ok(sequence.clone());
+        }
+        let text = self.named.sequence(name)?;
+        let (sequence, diagnostics) = match self.check {
+            Some(check) => check.sequence(&text),
+            None => read::sequence_file::parse(&text),
+        };
+        if sequence.is_none() && diagnostics.errors() == 0 {
+            return Err(Unreadable::NoSequence);
+        }
+        if !diagnostics.kept().is_empty() {
+            self.sources.push(Source::new(shown(path_of(name)), text.clone(), &diagnostics));
+        }
+        self.fixed.insert(name.clone(), (text, sequence.clone()));
+        Ok(sequence)
+    }
+
     fn sequences(&mut self, name: &FileName) -> Result<OneTimeSequences, Unreadable> {
         if let Some((text, sequences)) = self.files.get(name) {
             self.bytes = sum(self.bytes, text);
@@ -253,7 +324,7 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
             }
             return Ok(sequences.clone());
         }
-        let text = (self.read)(name)?;
+        let text = self.named.one_time(name)?;
         self.bytes = sum(self.bytes, &text);
         if self.bytes > MAX_ONE_TIME_BYTES {
             return Err(Unreadable::TooLargeTogether);
@@ -270,10 +341,6 @@ impl<'a, R: FnMut(&FileName) -> Result<Vec<u8>, Unreadable>> OneTimeFiles<'a, R>
         self.files.insert(name.clone(), (text, sequences.clone()));
         Ok(sequences)
     }
-}
-
-fn read_named(modes: Modes) -> impl Fn(&FileName) -> Result<Vec<u8>, Unreadable> {
-    move |name| read_one_time(path_of(name), modes)
 }
 
 fn sum(bytes: u64, text: &[u8]) -> u64 {

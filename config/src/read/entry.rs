@@ -63,6 +63,10 @@ impl Entry<'_> {
                 let sequence = value::sequence(self.value, found);
                 door.knocks = self.given(sequence.map(Knocks::Fixed));
             }
+            Directive::SequenceFile => {
+                let file = option_value::file_name(self.directive, self.value, found);
+                door.knocks = self.given(file.map(|file| Knocks::File { file, sequence: None }));
+            }
             Directive::OneTimeSequences => {
                 let file = option_value::file_name(self.directive, self.value, found);
                 let sequences = OneTimeSequences::default();

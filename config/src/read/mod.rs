@@ -8,6 +8,7 @@ mod ports;
 mod printed;
 mod reader;
 mod section;
+pub(crate) mod sequence_file;
 mod sources;
 mod value;
 

@@ -51,6 +51,10 @@ impl Gaps {
     }
 }
 
+/// The directives that say where the sequences of a door come from: it has one of them.
+const KINDS: [Directive; 3] =
+    [Directive::Sequence, Directive::SequenceFile, Directive::OneTimeSequences];
+
 /// A door.
 pub(super) struct DoorSection<'a> {
     name: Piece<'a>,
@@ -71,16 +75,19 @@ impl<'a> DoorSection<'a> {
 
     /// Reports a line that gives the door a second kind of sequences.
     pub(super) fn refuse_second_kind(&self, entry: Entry<'_>, diagnostics: &mut Diagnostics) {
-        let other = if entry.directive == Directive::Sequence {
-            Directive::OneTimeSequences
-        } else if entry.directive == Directive::OneTimeSequences {
-            Directive::Sequence
-        } else {
+        if !KINDS.contains(&entry.directive) {
             return;
-        };
-        if let Some(other) = self.entries.get(other) {
+        }
+        let mut others = KINDS.into_iter().filter(|kind| *kind != entry.directive);
+        if let Some(other) = others.find_map(|kind| self.entries.get(kind)) {
+            // In the order of the table, whichever line comes first.
+            let (one, two) = if entry.directive < other.directive {
+                (entry.directive, other.directive)
+            } else {
+                (other.directive, entry.directive)
+            };
             let other_line = other.at.line().number;
-            diagnostics.line(LineFault::TwoSequences { other_line }, entry.at);
+            diagnostics.line(LineFault::TwoSequences { one, two, other_line }, entry.at);
         }
     }
 
@@ -89,8 +96,7 @@ impl<'a> DoorSection<'a> {
         if self.is_fully_read {
             self.check_commands(diagnostics);
             self.check_open(diagnostics);
-            let kinds = [Directive::Sequence, Directive::OneTimeSequences];
-            if kinds.into_iter().all(|kind| self.entries.get(kind).is_none()) {
+            if KINDS.into_iter().all(|kind| self.entries.get(kind).is_none()) {
                 let door = Excerpt::new(self.name.bytes());
                 diagnostics.line(LineFault::NoSequence { door }, self.name);
             }

@@ -304,7 +304,8 @@ fn a_door_name_that_was_there_before_is_warned_of_with_its_line() {
 fn a_door_has_one_kind_of_sequences() {
     let (fixed, one_time) = ("Sequence=1", "One_Time_Sequences=/s");
     for (first, second) in [(fixed, one_time), (one_time, fixed)] {
-        let fault = Fault::Line(LineFault::TwoSequences { other_line: 3 });
+        let (one, two) = (Directive::Sequence, Directive::OneTimeSequences);
+        let fault = Fault::Line(LineFault::TwoSequences { one, two, other_line: 3 });
         let text = format!("[d]\nCommand=\n{first}\n{second}");
         assert_eq!(faults(text), [(fault, 4, 1)], "{first}");
     }

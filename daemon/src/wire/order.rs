@@ -196,12 +196,14 @@ impl Writer {
 
     fn files(&mut self, files: &Files) {
         // The sniffer reports nothing about lines.
-        let Files { configuration, parts: _, one_time } = files;
+        let Files { configuration, parts: _, one_time, sequences } = files;
         self.text(configuration);
-        self.number(one_time.len());
-        for (name, text) in one_time {
-            self.text(name.as_bytes());
-            self.text(text);
+        for texts in [one_time, sequences] {
+            self.number(texts.len());
+            for (name, text) in texts {
+                self.text(name.as_bytes());
+                self.text(text);
+            }
         }
     }
 
@@ -340,10 +342,16 @@ impl<'a> Reader<'a> {
 
     fn files(&mut self) -> Result<Files, InvalidOrder> {
         let configuration = self.text()?.to_vec();
-        let one_time = self.list(|reader| {
+        let [one_time, sequences] = [self.texts()?, self.texts()?];
+        Ok(Files { configuration, one_time, sequences, ..Files::default() })
+    }
+
+    /// Parses texts under the names of their files.
+    fn texts(&mut self) -> Result<BTreeMap<FileName, Vec<u8>>, InvalidOrder> {
+        let texts = self.list(|reader| {
             Ok((FileName::new(reader.text()?).ok_or(InvalidOrder)?, reader.text()?.to_vec()))
         })?;
-        Ok(Files { configuration, one_time: BTreeMap::from_iter(one_time), ..Files::default() })
+        Ok(BTreeMap::from_iter(texts))
     }
 
     fn capture(&mut self) -> Result<NewCapture, InvalidOrder> {
@@ -388,7 +396,8 @@ mod tests {
         let name = FileName::new(b"/etc/knockd/\xff").unwrap();
         Files {
             configuration: b"[d]\n".to_vec(),
-            one_time: BTreeMap::from([(name, b" 1,2\n".to_vec())]),
+            one_time: BTreeMap::from([(name.clone(), b" 1,2\n".to_vec())]),
+            sequences: BTreeMap::from([(name, b"3,4\n".to_vec())]),
             ..Files::default()
         }
     }

@@ -1,6 +1,8 @@
 //! Reloading the configuration.
 
 use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -63,6 +65,50 @@ fn included_files_are_read_again_and_an_error_in_one_keeps_the_doors_as_they_are
     let ended = daemon.end();
     assert_eq!(ended.status, Some(0));
     assert!(ended.stderr.contains("doors-2.conf:2:12"), "{}", ended.stderr);
+}
+
+/// A door whose sequence is in a file.
+const IN_FILE: &str = "[file]\nsequence_file = DIR/sequence\ncommand = echo %IP% >> DIR/opened\n";
+
+#[test]
+fn the_sequence_of_a_door_may_be_in_a_file_that_only_its_owner_can_read() {
+    let name = "the_sequence_of_a_door_may_be_in_a_file_that_only_its_owner_can_read";
+    let Some(machine) = machine(name, IN_FILE) else { return };
+    let write = |text: &str, mode: u32| {
+        machine.folder.write("sequence", text);
+        let permissions = Permissions::from_mode(mode);
+        fs::set_permissions(machine.folder.path("sequence"), permissions).unwrap();
+    };
+    let exposed = "it has a sequence, and other users may read it (mode 0640)";
+    write("7031:udp,7032:udp\n", 0o640);
+    let refused = machine.run("$KNOCKD -i lo -c knockd.conf");
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.stderr.contains(exposed), "{}", refused.stderr);
+    write("7031:udp,7032:udp\n", 0o600);
+    let daemon = Daemon::start(&machine, "-v");
+    machine.knock(&[7031, 7032]);
+    daemon.wait_for("127.0.0.1: file: OPEN SESAME");
+    // A reload reads it again.
+    write("7033:udp,7034:udp\n", 0o600);
+    machine.folder.write("knockd.conf", &[IN_FILE, OTHER].concat());
+    daemon.runner.signal(Signal::SIGHUP);
+    wait_for_other(&machine, &daemon);
+    machine.knock(&[7031, 7032]);
+    machine.knock(&[7033, 7034]);
+    machine.wait_for_lines("opened", 2);
+    // What cannot be used keeps the door as it is.
+    for (text, mode) in [("7035:udp,7036:udp\n", 0o640), ("7035:udp,port\n", 0o600), ("", 0o600)] {
+        write(text, mode);
+        daemon.runner.signal(Signal::SIGHUP);
+        daemon.wait_for_error_beginning("reload rejected: ");
+        machine.knock(&[7035, 7036]);
+        machine.knock(&[7033, 7034]);
+        daemon.wait_for("127.0.0.1: file: OPEN SESAME");
+    }
+    machine.wait_for_lines("opened", 5);
+    let ended = daemon.end();
+    assert_eq!(ended.status, Some(0));
+    assert!(!ended.stdout.contains("7033"), "{}", ended.stdout);
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! The lines of the configuration that decide.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use knock_config::Setup;
+use knock_config::path_of;
 use knock_config::text::{printable, shown};
 use knock_config::{DoorConfig, FileName, Given, Parts, Span};
 use knock_engine::{DoorId, Phase, Prefix, Skip, SourceRefusal};
@@ -74,12 +73,11 @@ impl Places {
 
     /// Returns the paths of the files that the configuration names and that were read.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        let one_time = self.one_time.keys();
-        let one_time = one_time.map(|name| Path::new(OsStr::from_bytes(name.as_bytes())));
-        one_time.chain(self.parts.files())
+        let named = self.doors.iter().filter_map(|door| door.knocks_file());
+        named.map(path_of).chain(self.parts.files())
     }
 
-    /// Returns the line of `Sequence`, or that of `One_Time_Sequences` and the one in its file.
+    /// Returns the line of `Sequence` or `Sequence_File`, or that of `One_Time_Sequences` and the one in its file.
     #[must_use]
     pub fn sequence(&self, door: DoorId, line: Option<u32>) -> Vec<ConfigLine> {
         let Some(door) = self.doors.get(door.index()) else { return Vec::new() };

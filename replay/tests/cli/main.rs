@@ -25,6 +25,7 @@ mod privileges;
 mod progress;
 mod report;
 mod scenario;
+mod sequence_file;
 mod suite;
 mod summary;
 mod transcript;
