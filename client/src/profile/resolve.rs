@@ -63,9 +63,13 @@ pub(crate) fn door(
         return Err(Trouble::new(message, help));
     };
     let Wanted { target, flags, sequence } = door::wanted(config, name)?;
-    warnings.look_at(config);
+    // Only here it has the sequence.
+    if !matches!(sequence, Kind::Fixed(_)) {
+        warnings.look_at_writers(config);
+    }
     let resolved = match sequence {
         Kind::Fixed(sequence) => {
+            warnings.look_at(config);
             Resolved { hits: door::hits(&sequence, flags), target: None, one_time: None }
         }
         Kind::File(path, sequence) => {
@@ -97,16 +101,32 @@ fn one_time(
 pub struct Warnings {
     /// The files that were looked at.
     pub seen: BTreeSet<PathBuf>,
+    /// Those of them that held no secret.
+    without_secret: BTreeSet<PathBuf>,
     /// The warnings, in order.
     pub list: Vec<Wording>,
 }
 
 impl Warnings {
-    /// Looks at a file that was just read.
+    /// Looks at a file with a secret that was just read.
     pub fn look_at(&mut self, path: &Path) {
-        if self.seen.insert(path.to_owned()) {
+        self.look(path, true);
+    }
+
+    /// Looks at who can change a file that was just read and only says where the secret is.
+    pub fn look_at_writers(&mut self, path: &Path) {
+        self.look(path, false);
+    }
+
+    fn look(&mut self, path: &Path, holds_secret: bool) {
+        let is_new = self.seen.insert(path.to_owned());
+        let had_none = holds_secret && self.without_secret.remove(path);
+        if is_new && !holds_secret {
+            self.without_secret.insert(path.to_owned());
+        }
+        if is_new || had_none {
             // If it is gone by now, others cannot read it any more.
-            self.list.extend(secret::warnings(path).unwrap_or_default());
+            self.list.extend(secret::warnings(path, holds_secret).unwrap_or_default());
         }
     }
 }

@@ -17,17 +17,17 @@ struct Facts {
     group: u32,
 }
 
-/// Returns the warnings about a file that holds a secret.
+/// Returns the warnings about a file that holds a secret, or only says where one is.
 ///
 /// # Errors
 /// What the system says, if the file cannot be looked at.
-pub fn warnings(path: &Path) -> io::Result<Vec<Wording>> {
+pub fn warnings(path: &Path, holds_secret: bool) -> io::Result<Vec<Wording>> {
     let metadata = fs::metadata(path)?;
     let facts = Facts { mode: metadata.mode(), user: metadata.uid(), group: metadata.gid() };
-    Ok(judge(&shown(path), facts, geteuid().as_raw()))
+    Ok(judge(&shown(path), facts, geteuid().as_raw(), holds_secret))
 }
 
-fn judge(path: &str, facts: Facts, me: u32) -> Vec<Wording> {
+fn judge(path: &str, facts: Facts, me: u32, holds_secret: bool) -> Vec<Wording> {
     let Facts { mode, user, group } = facts;
     // Members of root's group are as good as root.
     let others = if group == 0 { 0o007 } else { 0o077 };
@@ -43,7 +43,7 @@ fn judge(path: &str, facts: Facts, me: u32) -> Vec<Wording> {
         let message = format!("`{path}` can be changed by other users");
         let effect = "they decide what is knocked at, and where";
         warnings.push(Wording::new(message, "").help(help).note(effect));
-    } else if is_read {
+    } else if is_read && holds_secret {
         let message = format!("`{path}` can be read by other users, and it holds the secret");
         warnings.push(Wording::new(message, "").help(help));
     }
@@ -67,7 +67,7 @@ mod tests {
     const ME: u32 = 1000;
 
     fn found(mode: u32, user: u32, group: u32) -> Vec<String> {
-        let warnings = judge("a", Facts { mode: 0o100_000 | mode, user, group }, ME);
+        let warnings = judge("a", Facts { mode: 0o100_000 | mode, user, group }, ME, true);
         warnings.into_iter().map(|warning| warning.message).collect()
     }
 
@@ -89,6 +89,12 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_a_secret_may_be_read_and_not_changed() {
+        let found = |mode| judge("a", Facts { mode, user: ME, group: 7 }, ME, false).len();
+        assert_eq!([0o644, 0o646].map(found), [0, 1]);
+    }
+
+    #[test]
     fn a_file_that_others_can_change_gives_another_warning() {
         let changed = ["`a` can be changed by other users"];
         assert_eq!(found(0o620, ME, 7), changed);
@@ -102,7 +108,7 @@ mod tests {
     fn the_help_can_be_pasted_into_a_shell() {
         for (path, word) in [("/a/b-c.d", "/a/b-c.d"), ("a b", "'a b'"), ("a'b", r"'a'\''b'")] {
             let facts = Facts { mode: 0o644, user: ME, group: 7 };
-            let help = judge(path, facts, ME).remove(0).help.unwrap();
+            let help = judge(path, facts, ME, true).remove(0).help.unwrap();
             assert_eq!(help, format!("run `chmod 600 {word}`"));
         }
     }

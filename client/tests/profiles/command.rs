@@ -152,6 +152,10 @@ fn the_sequence_of_a_door_may_be_in_a_file_of_its_own() {
             .map(|(_, knock)| knock)
             .collect();
         assert_eq!(knocks, ["7000:tcp", "8000:udp"], "{plan:?}");
+        // The configuration has no secret then.
+        desk.permit("knockd.conf", 0o644);
+        desk.permit("config/knock/knockd.conf", 0o644);
+        assert_eq!(desk.run(&format!("--dry-run {arguments}")).stderr, "");
         desk.permit("a.sequence", 0o640);
         let refused = desk.run(&format!("--dry-run {arguments}"));
         assert_eq!(refused.status, Some(2), "{refused:?}");

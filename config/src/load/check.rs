@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::files::Waits;
 use super::host::Host;
+use crate::config::{Config, DoorConfig, Knocks};
 use crate::diagnostics::{Diagnostics, Source};
 use crate::lint::{self, Checked, Circumstances};
 use crate::read::Parsed;
@@ -40,8 +41,7 @@ impl Check<'_> {
                 parsed.diagnostics.warn_at(warning, Some(program.span));
             }
         }
-        // A configuration without doors has no secrets.
-        if parsed.config.as_ref().is_some_and(|config| !config.doors.is_empty()) {
+        if parsed.config.as_ref().is_some_and(has_sequences) {
             advise_of_mode(host, path, &mut parsed.diagnostics);
         }
         parsed.diagnostics.sort();
@@ -74,6 +74,14 @@ impl Check<'_> {
     pub(super) fn sequence(&self, text: &[u8]) -> (Option<Sequence>, Diagnostics) {
         lint::check_sequence_file(text, &self.circumstances)
     }
+}
+
+/// Returns whether the text of a configuration has the sequence of a door. Other sequences have their own files.
+pub(super) fn has_sequences(config: &Config) -> bool {
+    let is_here = |door: &DoorConfig| {
+        door.knocks.as_ref().is_some_and(|given| matches!(given.value, Knocks::Fixed(_)))
+    };
+    config.doors.iter().any(is_here)
 }
 
 /// Warns about a file that every user can read.

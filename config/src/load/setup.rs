@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::check::Check;
+use super::check::{Check, has_sequences};
 use super::files::{Files, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time};
 use super::host::Host;
 use super::include::Expanded;
@@ -140,6 +140,7 @@ impl Setup {
         let mut source = Source::new(shown(name), configuration.clone(), &parsed.diagnostics);
         source.findings.extend(findings);
         let mut reader = Reader::new(named, source, check);
+        let has_sequences = parsed.config.as_ref().is_none_or(has_sequences);
         let included = parts.files().map(Path::to_owned).collect();
         let config = parsed.config.map(|config| {
             let config = Config { included, ..config };
@@ -148,6 +149,7 @@ impl Setup {
         let Reader { named: _, check: _, sources, files, fixed, bytes: _ } = reader;
         let mut sources = sources.into_iter();
         let main = sources.next().map(|main| parts.split(main)).unwrap_or_default();
+        let check = check.filter(|_| has_sequences);
         let of_parts = parts.files().filter_map(|path| check?.included(path));
         let sources: Vec<Source> = main.into_iter().chain(of_parts).chain(sources).collect();
         let errors = sources.iter().any(|source| source.errors() > 0);
