@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 
 use crate::common::{Machine, wait_until};
-use crate::{OURS, THEIRS, both, can_run, end, listen, rest};
+use crate::{OURS, THEIRS, both, can_run, listen, rest};
 
 const TIMED: &str = "\
 [timed]
@@ -78,7 +78,8 @@ fn a_reload_with_errors_ends_knockd_08_only() {
             while !live.error_line().starts_with("reload rejected: ") {}
             machine.knock(&[7000]);
             wait_until("the door is open", || machine.folder.path("opened").exists());
-            assert_eq!(end(live, &rest(&machine)).status, Some(0));
+            rest(&machine).signal(Signal::SIGTERM);
+            assert_eq!(live.finish().status, Some(0));
         } else {
             assert_eq!(live.finish().status, Some(1));
         }
@@ -100,7 +101,8 @@ fn a_signal_that_means_nothing_ends_knockd_08_only() {
             }
             machine.knock(&[7000]);
             wait_until("the door is open", || machine.folder.path("opened").exists());
-            end(live, &rest(machine)).status != Some(0)
+            rest(machine).signal(Signal::SIGTERM);
+            live.finish().status != Some(0)
         });
         assert_eq!(ended, [true, false], "{signal}");
     }
@@ -150,7 +152,8 @@ fn lost_in_a_storm(machine: &Machine, program: &str) -> Option<usize> {
         return None;
     }
     // Openings while a command runs are one, and the log has no line for each step of a flood.
-    let printed = end(live, &process).stdout;
+    let _ = kill(process.id, Signal::SIGTERM);
+    let printed = live.finish().stdout;
     Some(sent - printed.matches("storm: Stage 2\n").count())
 }
 

@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use nix::sys::signal::Signal;
+
 use crate::common::CONFIG;
-use crate::{both, can_run, end, listen, rest};
+use crate::{both, can_run, listen, rest};
 
 #[test]
 fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
@@ -22,7 +24,8 @@ fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
         rest(machine);
         machine.knock(&[7000]);
         machine.wait_for_text("log", "running command");
-        let _ = end(live, &rest(machine));
+        rest(machine).signal(Signal::SIGTERM);
+        let _ = live.finish();
         let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode() & 0o777;
         let log = machine.folder.read("log");
         let longest = log.lines().map(str::len).max().unwrap_or_default();
@@ -36,7 +39,8 @@ fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
         let (live, process) = listen(machine, program, "");
         machine.knock(&[7000]);
         machine.wait_for_text("log", "running command");
-        let _ = end(live, &process);
+        process.signal(Signal::SIGTERM);
+        let _ = live.finish();
         machine.folder.read("log").lines().any(str::is_empty)
     });
     assert_eq!((theirs, ours), (true, false));
@@ -54,7 +58,8 @@ fn in_the_foreground_knockd_08_says_nothing_without_verbose() {
         rest(machine);
         machine.knock(&[7000, 8000]);
         machine.wait_for_lines("opened", 1);
-        let outcome = end(live, &rest(machine));
+        rest(machine).signal(Signal::SIGTERM);
+        let outcome = live.finish();
         (outcome.stdout, outcome.stderr)
     });
     assert_eq!(theirs, (String::new(), String::new()));

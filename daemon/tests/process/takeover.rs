@@ -21,6 +21,11 @@ const TIMED: u8 = 1;
 /// What the runner may grow to, in KiB.
 const MEMORY_MAX: u64 = 150 << 10;
 
+/// How long a message waits to be taken where messages are not to be taken for ever.
+const SOON: Duration = Duration::from_secs(2);
+/// How long where all are to be taken, however busy the machine is.
+const LATE: Duration = Duration::from_mins(1);
+
 #[test]
 fn a_sniffer_that_does_not_read_orders_does_not_make_the_runner_grow() {
     let name = "a_sniffer_that_does_not_read_orders_does_not_make_the_runner_grow";
@@ -28,8 +33,8 @@ fn a_sniffer_that_does_not_read_orders_does_not_make_the_runner_grow() {
     let daemon = Daemon::start(&machine, "");
     let sniffer = Taken::new(&daemon.sniffer);
     // There is no such command, so each message is answered by an order.
-    let taken =
-        sniffer.send_all((0..4_000_000).map(|number| run(number, DOOR, STOP, client(number))));
+    let taken = sniffer
+        .send_all((0..4_000_000).map(|number| run(number, DOOR, STOP, client(number))), SOON);
     assert!(taken < 2_000_000, "{taken} messages were taken");
     assert_is_small(&daemon.runner);
     // At the end, the runner drops the orders that are left.
@@ -46,8 +51,8 @@ fn a_sniffer_that_asks_for_endless_commands_does_not_make_the_runner_grow() {
     let Some(machine) = machine(name, &config) else { return };
     let daemon = Daemon::start(&machine, "");
     let sniffer = Taken::new(&daemon.sniffer);
-    let taken =
-        sniffer.send_all((0..400_000).map(|number| run(number, TIMED, START, client(number))));
+    let taken = sniffer
+        .send_all((0..400_000).map(|number| run(number, TIMED, START, client(number))), LATE);
     assert_eq!(taken, 400_000);
     assert_is_small(&daemon.runner);
     // As many as one door may have.
@@ -66,7 +71,7 @@ fn doors_that_a_sniffer_opens_beyond_the_limit_stay_shut() {
     let daemon = Daemon::start(&machine, "--max-attempts 10");
     let sniffer = Taken::new(&daemon.sniffer);
     let openings = (0..20).map(|number| run(number, TIMED, START, client(number)));
-    assert_eq!(sniffer.send_all(openings.chain([run(20, DOOR, START, client(20))])), 21);
+    assert_eq!(sniffer.send_all(openings.chain([run(20, DOOR, START, client(20))]), LATE), 21);
     // The last one has no stop command, so it is not an open door, but comes after all others.
     machine.wait_for_lines("opened", 1);
     machine.wait_for_lines("started", 10);
@@ -92,7 +97,7 @@ fn an_invalid_message_ends_the_daemon_which_closes_its_doors() {
     machine.knock(&[7001, 8001]);
     machine.wait_for_lines("started", 1);
     let sniffer = Taken::new(&daemon.sniffer);
-    sniffer.send_all((0..1000).map(|_| [255; 64]));
+    sniffer.send_all((0..1000).map(|_| [255; 64]), SOON);
     let outcome = daemon.live.finish();
     let error = "knockd: error: the process that reads packets is broken or was taken over (invalid \
                  message); closing all doors and exiting\n";
@@ -112,9 +117,9 @@ impl Taken {
         Self(socket)
     }
 
-    /// Sends messages until all are taken, or none is taken for two seconds, or the runner has ended.
+    /// Sends messages until all are taken, or none is taken for so long, or the runner has ended.
     /// Returns how many were taken.
-    fn send_all(&self, messages: impl Iterator<Item = [u8; 64]>) -> usize {
+    fn send_all(&self, messages: impl Iterator<Item = [u8; 64]>, patience: Duration) -> usize {
         let mut taken = 0;
         for message in messages {
             let begin = Instant::now();
@@ -123,7 +128,7 @@ impl Taken {
                 match (&self.0).write(rest) {
                     Ok(length) => rest = &rest[length..],
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        if begin.elapsed() > Duration::from_secs(2) {
+                        if begin.elapsed() > patience {
                             return taken;
                         }
                         thread::sleep(Duration::from_millis(1));
