@@ -4,6 +4,7 @@ use crate::door::DoorSequence;
 use crate::doors::Doors;
 use crate::packet::{Packet, Protocol};
 use crate::ports::PortSet;
+use crate::sequence::Sequence;
 
 /// The ports that doors name in their sequences, whatever else the doors ask of a packet.
 #[derive(Clone, Debug)]
@@ -13,18 +14,36 @@ pub struct NamedPorts {
 }
 
 impl NamedPorts {
-    /// Returns the ports that these doors name; `None` if that changes when a door opens, because one has
-    /// one-time sequences.
+    /// Returns the ports that these doors name, now or once one-time sequences are used.
     #[must_use]
-    pub fn of(doors: &Doors) -> Option<Self> {
-        let mut named = Self { tcp: PortSet::new(), udp: PortSet::new() };
+    pub fn of(doors: &Doors) -> Self {
+        let mut named = Self::none();
+        named.add(doors);
+        named
+    }
+
+    /// Returns none, to which those of several configurations can be added.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { tcp: PortSet::new(), udp: PortSet::new() }
+    }
+
+    /// Adds the ports that these doors name.
+    pub fn add(&mut self, doors: &Doors) {
         for (_, door) in doors.in_order() {
-            let DoorSequence::Fixed(sequence) = &door.sequence else { return None };
-            for knock in sequence.knocks() {
-                named.set_mut(knock.protocol).insert(knock.port.0);
+            match &door.sequence {
+                DoorSequence::Fixed(sequence) => self.add_all(sequence),
+                DoorSequence::OneTime(sequences) => {
+                    sequences.unused().for_each(|line| self.add_all(&line.sequence));
+                }
             }
         }
-        Some(named)
+    }
+
+    fn add_all(&mut self, sequence: &Sequence) {
+        for knock in sequence.knocks() {
+            self.set_mut(knock.protocol).insert(knock.port.0);
+        }
     }
 
     /// Returns whether a packet goes to a port that a door names. For the rules of knock, nothing happens with any

@@ -60,7 +60,7 @@ pub(crate) fn unwanted(rules: Rules, doors: &Doors, but_of: SomeClients) -> Opti
     if rules != Rules::Knock || but_of.is_everybody() {
         return None;
     }
-    let named = NamedPorts::of(doors)?;
+    let named = NamedPorts::of(doors);
     let is_looked_at = move |client| !but_of.is_nobody() && but_of.contains(client);
     Some(Arc::new(move |link, frame| {
         decode(link, frame)
