@@ -1,7 +1,8 @@
 //! Packet captures: files read from disk, and scenarios written by hand.
 //!
 //! [`Capture`] reads pcap and pcapng, plain or compressed, and scenarios; [`Merge`] puts several in
-//! order of time. [`Hit`] is a knock as people write it, and [`frame`] turns it into a packet.
+//! order of time; [`write::Writer`] writes one. [`Hit`] is a knock as people write it, and [`frame`]
+//! turns it into a packet.
 
 pub mod duration;
 pub mod frame;
@@ -9,6 +10,7 @@ pub mod hit;
 pub mod lines;
 mod read;
 pub mod scenario;
+pub mod write;
 
 pub use hit::Hit;
 pub use read::*;

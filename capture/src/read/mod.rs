@@ -65,6 +65,8 @@ pub struct Head {
     pub link: LinkType,
     /// Its number in the capture, from 1.
     pub number: u64,
+    /// How many bytes it had before it was cut, as the capture says.
+    pub original_length: u32,
 }
 
 /// A capture that is being read, packet by packet.
@@ -112,6 +114,8 @@ struct Record {
     length: usize,
     /// How many bytes to consume to move past it.
     total: usize,
+    /// How many bytes it had before it was cut.
+    original_length: u32,
 }
 
 impl Capture {
@@ -222,7 +226,10 @@ impl Capture {
                 next.map_err(|fault| CaptureError { capture: self.name.clone(), fault })?;
         }
         let number = self.packets.saturating_add(1);
-        Ok(self.record.map(|record| Head { at: record.at, link: record.link, number }))
+        Ok(self.record.map(|record| {
+            let Record { at, link, original_length, .. } = record;
+            Head { at, link, number, original_length }
+        }))
     }
 
     /// Passes over packets for which `is_unwanted` returns true, up to one that may be wanted, which

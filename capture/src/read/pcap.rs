@@ -131,7 +131,8 @@ impl Pcap {
         if window.len() < total {
             return Err(Fault::PacketCut { place, needed: total, had: window.len() });
         }
-        Ok(Some(Record { at: stated.at, link: self.link, start: header, length, total }))
+        let Stated { at, wire: original_length, .. } = stated;
+        Ok(Some(Record { at, link: self.link, start: header, length, total, original_length }))
     }
 
     /// Returns what a record's header states, or `None` if it is cut.

@@ -43,9 +43,16 @@ pub(super) struct PcapNg {
     last: Timestamp,
 }
 
+/// How many bytes a packet has in the file, and how many it had before it was cut.
+#[derive(Clone, Copy)]
+struct Lengths {
+    captured: u32,
+    original: u32,
+}
+
 /// What a block means to the reader.
 enum Meaning {
-    Packet { at: Timestamp, link: LinkType, start: usize, length: usize },
+    Packet { at: Timestamp, link: LinkType, start: usize, length: usize, original_length: u32 },
     Nothing,
 }
 
@@ -92,9 +99,9 @@ impl PcapNg {
     ) -> Result<Option<Record>, Fault> {
         loop {
             let Some((meaning, total)) = self.block(source, packets)? else { return Ok(None) };
-            if let Meaning::Packet { at, link, start, length } = meaning {
+            if let Meaning::Packet { at, link, start, length, original_length } = meaning {
                 self.last = at;
-                return Ok(Some(Record { at, link, start, length, total }));
+                return Ok(Some(Record { at, link, start, length, total, original_length }));
             }
         }
     }
@@ -184,11 +191,11 @@ impl PcapNg {
         let mut read = || {
             let interface = fields.u32()?;
             let units = units(&mut fields)?;
-            let (captured, _wire) = (fields.u32()?, fields.u32()?);
-            Some((interface, units, captured))
+            let lengths = Lengths { captured: fields.u32()?, original: fields.u32()? };
+            Some((interface, units, lengths))
         };
-        let (interface, units, captured) = read().ok_or_else(|| body_cut(20, whole))?;
-        self.packet(interface, units, captured, whole, fields)
+        let (interface, units, lengths) = read().ok_or_else(|| body_cut(20, whole))?;
+        self.packet(interface, units, lengths, whole, fields)
     }
 
     fn obsolete_packet(&self, mut fields: Fields<'_>) -> Result<Meaning, Bad> {
@@ -196,29 +203,31 @@ impl PcapNg {
         let mut read = || {
             let (interface, _drops) = (fields.u16()?, fields.u16()?);
             let units = units(&mut fields)?;
-            let (captured, _wire) = (fields.u32()?, fields.u32()?);
-            Some((interface.into(), units, captured))
+            let lengths = Lengths { captured: fields.u32()?, original: fields.u32()? };
+            Some((interface.into(), units, lengths))
         };
-        let (interface, units, captured) = read().ok_or_else(|| body_cut(20, whole))?;
-        self.packet(interface, units, captured, whole, fields)
+        let (interface, units, lengths) = read().ok_or_else(|| body_cut(20, whole))?;
+        self.packet(interface, units, lengths, whole, fields)
     }
 
     fn packet(
         &self,
         interface: u32,
         units: u64,
-        captured: u32,
+        lengths: Lengths,
         whole: Fields<'_>,
         rest: Fields<'_>,
     ) -> Result<Meaning, Bad> {
         let interface = self.described(interface)?;
         let had = rest.rest().len();
+        let Lengths { captured, original: original_length } = lengths;
         let length = usize::try_from(captured).unwrap_or(usize::MAX);
         if length > had {
             return Err(BlockFault::PacketCut { claimed: captured, had }.into());
         }
         let start = HEAD.saturating_add(whole.rest().len().saturating_sub(had));
-        Ok(Meaning::Packet { at: interface.time(units), link: interface.link, start, length })
+        let (at, link) = (interface.time(units), interface.link);
+        Ok(Meaning::Packet { at, link, start, length, original_length })
     }
 
     /// Reads a packet of the first interface, without a time. Its length in the file is not stated
@@ -234,7 +243,13 @@ impl PcapNg {
         let had = fields.rest().len();
         let length = usize::try_from(captured).unwrap_or(usize::MAX).min(had);
         let start = HEAD.saturating_add(4);
-        Ok(Meaning::Packet { at: self.last, link: interface.link, start, length })
+        Ok(Meaning::Packet {
+            at: self.last,
+            link: interface.link,
+            start,
+            length,
+            original_length: wire,
+        })
     }
 
     fn described(&self, interface: u32) -> Result<&Interface, Bad> {
@@ -264,7 +279,7 @@ impl Walk for PcapNg {
             return None;
         }
         match self.enhanced_packet(Fields::new(self.order, body)).ok()? {
-            Meaning::Packet { at, link, start, length } => {
+            Meaning::Packet { at, link, start, length, .. } => {
                 Some(Step { at, link, start, length, total })
             }
             Meaning::Nothing => None,
