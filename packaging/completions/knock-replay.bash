@@ -28,6 +28,9 @@ _knock__replay() {
             knock__replay,explain)
                 cmd="knock__replay__subcmd__explain"
                 ;;
+            knock__replay,extract)
+                cmd="knock__replay__subcmd__extract"
+                ;;
             knock__replay,init)
                 cmd="knock__replay__subcmd__init"
                 ;;
@@ -44,7 +47,7 @@ _knock__replay() {
 
     case "${cmd}" in
         knock__replay)
-            opts="-4 -r -q -v -h -c -V --local --only-ip-v4 --read --max-attempts --quiet --rules --time --format --verbose --expect --bless --assert --check --explain --against --write --report --except --deny --allow --on-this-machine --help --config --version check explain diff report test init convert"
+            opts="-4 -r -q -v -h -c -V --local --only-ip-v4 --read --max-attempts --quiet --rules --time --format --verbose --expect --bless --assert --check --explain --against --write --report --except --deny --allow --on-this-machine --help --config --version check explain diff report test init extract convert"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,6 +274,36 @@ _knock__replay() {
                     return 0
                     ;;
                 --max-attempts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        knock__subcmd__replay__subcmd__extract)
+            opts="-c -o -q -h --config --output --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

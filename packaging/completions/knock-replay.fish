@@ -58,6 +58,7 @@ complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "diff" -d 'Sh
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "report" -d 'Write a page for a browser: what happened, and why'
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "test" -d 'Run the tests in folders'
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "init" -d 'Make a first folder of tests for a configuration'
+complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "extract" -d 'Keep only the packets that a replay needs'
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "convert" -d 'Write a scenario as a capture'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -s c -l config -d 'The configuration, if none is named: a knockd.conf' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l explain -d 'Explain the warning with this code, and exit' -r
@@ -117,4 +118,8 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand test" -s h -l 
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand init" -s c -l config -d 'The configuration: a knockd.conf' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand init" -l local -d 'A local address, for doors without a target (repeatable)' -r
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand init" -s h -l help -d 'Print help (see a summary with \'-h\')'
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s c -l config -d 'A configuration whose ports are kept (repeatable)' -r -F
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s o -l output -d 'The new capture; \'-\' is standard output' -r -F
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s q -l quiet -d 'Print no summary, warnings or progress bar; only errors'
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s h -l help -d 'Print help (see a summary with \'-h\')'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand convert" -s h -l help -d 'Print help (see a summary with \'-h\')'

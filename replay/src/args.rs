@@ -4,6 +4,7 @@ mod check;
 mod convert;
 mod diff;
 mod explain;
+mod extract;
 mod init;
 mod input;
 mod legacy;
@@ -24,6 +25,7 @@ pub(crate) use self::check::{CheckArgs, CodeArgs};
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::explain::ExplainArgs;
+pub(crate) use self::extract::ExtractArgs;
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::input::Input;
 pub(crate) use self::legacy::Hint;
@@ -46,6 +48,7 @@ pub(crate) enum Job {
     Test(TestArgs),
     Init(InitArgs),
     Convert(ConvertArgs),
+    Extract(ExtractArgs),
 }
 
 /// Whose transcript is printed.
@@ -162,6 +165,7 @@ impl Job {
             "diff" => DiffArgs::from_arg_matches(matches).map(Self::Diff),
             "report" => ReportArgs::from_arg_matches(matches).map(Self::Report),
             "init" => InitArgs::from_arg_matches(matches).map(Self::Init),
+            "extract" => ExtractArgs::from_arg_matches(matches).map(Self::Extract),
             "convert" => ConvertArgs::from_arg_matches(matches).map(Self::Convert),
             // There are no more than these.
             _ => TestArgs::from_arg_matches(matches).map(Self::Test),
@@ -175,6 +179,7 @@ impl Job {
             Self::Diff(args) => args.fault(),
             Self::Report(args) => args.fault(),
             Self::Test(args) => args.fault(),
+            Self::Extract(args) => args.fault(),
             Self::Replay(_) | Self::Check(_) | Self::Init(_) | Self::Convert(_) => None,
         }
     }
@@ -194,6 +199,7 @@ pub fn command() -> Command {
         .subcommand(subcommand::<ReportArgs>("report"))
         .subcommand(subcommand::<TestArgs>("test"))
         .subcommand(subcommand::<InitArgs>("init"))
+        .subcommand(subcommand::<ExtractArgs>("extract"))
         .subcommand(subcommand::<ConvertArgs>("convert"))
 }
 
@@ -254,13 +260,14 @@ mod tests {
             "a.pcap --config=c --expect=e",
             "--check",
         ];
-        let lines: [(&str, &[&str]); 7] = [
+        let lines: [(&str, &[&str]); 8] = [
             ("", PROGRAM),
             ("check", &["", "--on-this-machine"]),
             ("explain", WITH_CAPTURE),
             ("diff", &["--rules a.pcap --config=c", "--new=n a.pcap --config=c", "--rules a.pcap"]),
             ("report", &["--output=o a.pcap --config=c", "a.pcap --config=c", "--output=o a.pcap"]),
             ("test", &["folder"]),
+            ("extract", &["--output=o a.pcap --config=c", "a.pcap --config=c"]),
             ("init", &["--config=c", ""]),
         ];
         let line = |(name, bases)| CommandLine::new(super::command(), name, bases);

@@ -7,6 +7,7 @@ mod check;
 mod convert;
 pub mod diff;
 pub mod explain;
+mod extract;
 mod output;
 mod replay;
 mod report;
@@ -51,6 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
         Job::Report(args) => report::run(&args, streams),
         Job::Test(args) => return test::suite::run(&args, streams),
         Job::Init(args) => test::init::run(&args, streams),
+        Job::Extract(args) => extract::run(&args, streams),
         Job::Convert(args) => convert::run(&args, streams),
     };
     done.unwrap_or_else(|exit| exit)

@@ -72,11 +72,15 @@ impl Input {
 
     /// Returns what is wrong with the captures.
     pub(super) fn fault(&self) -> Option<Fault> {
-        let stdin = self.captures().filter(|capture| is_stdin(capture)).count();
-        if stdin > 1 {
-            let message = "standard input ('-') is named more than once";
-            return fault(ErrorKind::ArgumentConflict, message);
-        }
-        None
+        fault_of_captures(self.captures())
     }
+}
+
+/// Standard input can be read once.
+pub(super) fn fault_of_captures<'a>(captures: impl Iterator<Item = &'a PathBuf>) -> Option<Fault> {
+    if captures.filter(|capture| is_stdin(capture)).count() > 1 {
+        let message = "standard input ('-') is named more than once";
+        return fault(ErrorKind::ArgumentConflict, message);
+    }
+    None
 }

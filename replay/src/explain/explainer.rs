@@ -174,7 +174,7 @@ impl<'a> Step<'a> {
     /// Takes what was read.
     pub(crate) fn of(next: Next<'a>) -> Self {
         match next {
-            Next::Frame(link, frame, id) => Self::Frame(link, frame, id),
+            Next::Frame(head, frame, id) => Self::Frame(head.link, frame, id),
             Next::Addresses(listening) => Self::Addresses(listening),
             Next::Time => Self::Time,
         }

@@ -14,10 +14,8 @@ mod stretch;
 mod summary;
 mod table;
 
-use std::io;
 use std::path::PathBuf;
 
-use knock_capture::Fault;
 use knock_config::text::Cause;
 use knock_guard::Readers;
 
@@ -72,8 +70,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let mut reading = reader.finish();
     let is_interrupted = interrupt.as_ref().is_some_and(Interrupt::came);
     if is_interrupted {
-        // It is no fault of a capture that its last packet did not come whole.
-        reading.errors.retain(|error| !is_cut(&error.fault));
+        reading.forgive_cuts();
     }
     let (explainer, words) = explaining.now();
     let found = Findings::new(kept, &openings, explainer, &reading, words);
@@ -85,11 +82,4 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
         summary.push("interrupted: the page has what came until then".to_owned());
     }
     finish(streams, input.quiet, Ok(()), &reading, summary).map(|()| Exit::Done)
-}
-
-/// Returns whether a capture ended in the middle of something.
-fn is_cut(fault: &Fault) -> bool {
-    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
-    matches!(fault, Fault::PacketCut { .. } | Fault::BlockCut { .. })
-        || matches!(fault, Fault::Decompression { error, .. } if is_end(error))
 }

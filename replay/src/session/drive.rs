@@ -134,7 +134,8 @@ impl<W: Watch> Replay<'_, W> {
                 self.comes(at, None);
                 self.handle(at, Event::AddressesChanged(listening), None).map(|()| None)
             }
-            Next::Frame(link, frame, id) => {
+            Next::Frame(head, frame, id) => {
+                let link = head.link;
                 let decoded = knock_compat::decode(&self.engine, link, frame);
                 let coming = Coming { link, frame, id, decoded: decoded.as_ref().map_err(|w| *w) };
                 self.comes(at, Some(coming));

@@ -1,8 +1,9 @@
 //! Configurations and captures, read before anything is replayed.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use knock_capture::{Capture, CaptureError, Merge};
 use knock_config::text::shown;
@@ -77,8 +78,12 @@ pub(crate) fn open(
     shows_progress: bool,
     streams: &mut Streams<'_>,
 ) -> Result<(Reader, Option<Bar>), Exit> {
-    let open = |path: &Path| if is_stdin(path) { Capture::stdin() } else { Capture::open(path) };
-    open_by(open, input, shows_progress, streams)
+    let reading = Reading { shows_progress: shows_progress && !input.quiet, ..Reading::of(input) };
+    reading.open(open_one, streams)
+}
+
+fn open_one(path: &Path) -> Result<Capture, CaptureError> {
+    if is_stdin(path) { Capture::stdin() } else { Capture::open(path) }
 }
 
 /// As [`open`], where live captures end after a signal.
@@ -90,33 +95,64 @@ pub(crate) fn open_until(
     input: &Input,
     streams: &mut Streams<'_>,
 ) -> Result<Reader, Exit> {
-    open_by(|path| interrupt.open(path), input, false, streams).map(|(reader, _)| reader)
+    Reading::of(input).open(|path| interrupt.open(path), streams).map(|(reader, _)| reader)
 }
 
-fn open_by(
-    open: impl Fn(&Path) -> Result<Capture, CaptureError>,
-    input: &Input,
+/// Opens captures, every address of which counts, or says of each why it cannot be read. Live ones end after a
+/// signal.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_all(
+    captures: &[PathBuf],
+    interrupt: Option<&Interrupt>,
     shows_progress: bool,
     streams: &mut Streams<'_>,
-) -> Result<(Reader, Option<Bar>), Exit> {
-    let mut captures = Vec::new();
-    let mut failed = false;
-    for path in input.captures() {
-        match open(path) {
-            Ok(capture) => captures.push(capture),
-            Err(error) => {
-                streams.cannot_read(&error);
-                failed = true;
+) -> Result<Reader, Exit> {
+    let captures = captures.iter().map(PathBuf::as_path).collect();
+    let reading = Reading { captures, local: &[], only_ip_v4: false, shows_progress };
+    let opened = match interrupt {
+        Some(interrupt) => reading.open(|path| interrupt.open(path), streams),
+        None => reading.open(open_one, streams),
+    };
+    opened.map(|(reader, _)| reader)
+}
+
+/// Which captures are read, and which packets of them count.
+struct Reading<'a> {
+    captures: Vec<&'a Path>,
+    local: &'a [IpAddr],
+    only_ip_v4: bool,
+    shows_progress: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of(input: &'a Input) -> Self {
+        let captures = input.captures().map(PathBuf::as_path).collect();
+        let Input { local, only_ip_v4, .. } = input;
+        Self { captures, local, only_ip_v4: *only_ip_v4, shows_progress: false }
+    }
+
+    fn open(
+        self,
+        open: impl Fn(&Path) -> Result<Capture, CaptureError>,
+        streams: &mut Streams<'_>,
+    ) -> Result<(Reader, Option<Bar>), Exit> {
+        let mut captures = Vec::new();
+        for &path in &self.captures {
+            match open(path) {
+                Ok(capture) => captures.push(capture),
+                Err(error) => streams.cannot_read(&error),
             }
         }
+        if captures.len() < self.captures.len() {
+            return Err(Exit::Capture);
+        }
+        let captures = Merge::new(captures);
+        let bar_fits = streams.progress && self.shows_progress;
+        let bar = captures.size().filter(|_| bar_fits).map(Bar::hidden);
+        let progress = bar.clone().map(Progress::new);
+        let reader = Reader::at(self.local, self.only_ip_v4, captures).with_progress(progress);
+        Ok((reader, bar))
     }
-    if failed {
-        return Err(Exit::Capture);
-    }
-    let captures = Merge::new(captures);
-    let bar_fits = streams.progress && !input.quiet && shows_progress;
-    let bar = captures.size().filter(|_| bar_fits).map(Bar::hidden);
-    let progress = bar.clone().map(Progress::new);
-    let reader = Reader::at(&input.local, input.only_ip_v4, captures).with_progress(progress);
-    Ok((reader, bar))
 }

@@ -1,15 +1,16 @@
 //! Packets on their way to the engine.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 
 use knock_compat::{Engine, Undecodable};
-use knock_engine::{Event, LinkType, Listening, Timestamp};
+use knock_engine::{Event, Listening, Timestamp};
 
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::progress::Progress;
 use crate::session::summary::{AddressSource, Tally};
-use knock_capture::{CaptureError, Merge, Unwanted};
+use knock_capture::{CaptureError, Fault, Head, Merge, Unwanted};
 
 /// Reads captures and decodes their packets into events.
 pub(crate) struct Reader {
@@ -34,7 +35,7 @@ pub(crate) enum Next<'a> {
     /// The local addresses, as far as they are known now.
     Addresses(Listening),
     /// A frame.
-    Frame(LinkType, &'a [u8], PacketId),
+    Frame(Head, &'a [u8], PacketId),
     /// Only the time, which is the latest of frames that were passed over.
     Time,
 }
@@ -91,7 +92,8 @@ impl Reader {
                     events.push((at, Event::DeadlineReached));
                     Ok(())
                 }
-                Next::Frame(link, frame, _) => match knock_compat::decode(engine, link, frame) {
+                Next::Frame(head, frame, _) => match knock_compat::decode(engine, head.link, frame)
+                {
                     Ok(packet) => {
                         events.push((at, Event::Packet(packet)));
                         Ok(())
@@ -128,7 +130,7 @@ impl Reader {
             knock_capture::Next::Packet(head) => {
                 self.tally.packet(head.at);
                 let id = PacketId { capture: self.captures.index(), number: head.number };
-                if let Err(why) = see(head.at, Next::Frame(head.link, self.captures.frame(), id)) {
+                if let Err(why) = see(head.at, Next::Frame(head, self.captures.frame(), id)) {
                     self.tally.undecodable(why.into());
                 }
             }
@@ -159,6 +161,18 @@ impl Reader {
     pub(crate) fn finish(self) -> ReadingDone {
         let errors = self.captures.into_errors();
         ReadingDone { tally: self.tally, source: self.addresses.source, errors }
+    }
+}
+
+impl ReadingDone {
+    /// After an interrupt, it is no fault of a capture that its last packet did not come whole.
+    pub(crate) fn forgive_cuts(&mut self) {
+        let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+        self.errors.retain(|error| {
+            let is_cut = matches!(error.fault, Fault::PacketCut { .. } | Fault::BlockCut { .. })
+                || matches!(&error.fault, Fault::Decompression { error, .. } if is_end(error));
+            !is_cut
+        });
     }
 }
 

@@ -23,7 +23,8 @@ fn the_version_is_that_of_the_package() {
 }
 
 /// The modes, that without a subcommand first.
-const MODES: [&str; 8] = ["", "check", "explain", "diff", "report", "test", "init", "convert"];
+const MODES: [&str; 9] =
+    ["", "check", "explain", "diff", "report", "test", "init", "extract", "convert"];
 
 #[test]
 fn help_fits_into_80_columns_and_that_of_the_whole_on_two_screens() {
@@ -63,11 +64,14 @@ fn every_example_in_the_help_works() {
         if mode == "report" {
             assert!(desk.path("report.html").exists());
         }
+        if mode == "extract" {
+            assert_eq!(desk.run("small.pcapng -c knockd.conf").stdout, OPENED);
+        }
         if mode == "convert" {
             assert_eq!(desk.run("scenario.pcap -c knockd.conf").stdout, OPENED);
         }
     }
-    assert_eq!(outputs.len(), 20);
+    assert_eq!(outputs.len(), 23);
     let output = |example: &str| {
         let mut outputs = outputs.iter();
         outputs.find(|(one, _)| one.contains(example)).map(|(_, output)| output.as_str())

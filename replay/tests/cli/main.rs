@@ -11,6 +11,7 @@ mod common;
 mod exit_status;
 mod expect;
 mod explain;
+mod extract;
 mod help;
 mod hostile;
 mod init;

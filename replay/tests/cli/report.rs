@@ -2,11 +2,10 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::common::capture_builder::{knocks, knocks_pcap, pcap, pcap_header, syn};
-use crate::common::{CaseRunner, Live};
-use knock_tests::process::wait_until;
+use crate::common::{CaseRunner, Live, signal, wait_for_signals_held_back};
 
 const REPORT: &str = "report knocks.pcap -c knockd.conf -o report.html";
 
@@ -143,21 +142,11 @@ fn live_packets_are_read_to_their_end() {
     assert!(fs::read_to_string(desk.path("report.html")).unwrap().contains("OPEN SESAME"));
 }
 
-/// Sends a signal to a program.
-fn signal(live: &Live, name: &str) {
-    let sent = Command::new("kill").args([name, &live.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
 /// Starts a report of standard input, and waits until it holds back the signals to end.
 fn live_report(desk: &CaseRunner) -> Live {
     let arguments = "report - -c knockd.conf -o report.html";
     let live = Live::start(desk.command(arguments).stdin(Stdio::piped()));
-    wait_until("signals are held back", || {
-        let status = fs::read_to_string(format!("/proc/{}/status", live.id())).unwrap();
-        let held = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
-        u64::from_str_radix(held, 16).unwrap() & 0b10 != 0
-    });
+    wait_for_signals_held_back(&live);
     live
 }
 

@@ -150,7 +150,8 @@ impl Comparing<'_> {
             let happening = match next {
                 Next::Time => Happening::Time,
                 Next::Addresses(listening) => Happening::Addresses(listening),
-                Next::Frame(link, frame, packet) => {
+                Next::Frame(head, frame, packet) => {
+                    let link = head.link;
                     self.packets = self.packets.saturating_add(1);
                     place = At::Packet(packet);
                     Happening::Frame(link, frame)

@@ -5,7 +5,7 @@ mod process;
 
 pub(crate) use knock_tests::process::{Live, Outcome, finish};
 pub(crate) use knock_tests::require::{Need, require};
-pub(crate) use process::CaseRunner;
+pub(crate) use process::{CaseRunner, signal, wait_for_signals_held_back};
 
 /// A door with a start and a stop command, and one without a stop command.
 pub(crate) const CONFIG: &str = "\

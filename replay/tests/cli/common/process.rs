@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use knock_tests::process::{Live, Outcome, finish};
+use knock_tests::process::{Live, Outcome, finish, wait_until};
 use tempfile::TempDir;
 
 use super::CONFIG;
@@ -81,4 +81,19 @@ impl CaseRunner {
         writer.join().unwrap();
         outcome
     }
+}
+
+/// Sends a signal, such as `-INT`, to a program.
+pub(crate) fn signal(live: &Live, name: &str) {
+    let sent = Command::new("kill").args([name, &live.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits until a program holds back the signals to end.
+pub(crate) fn wait_for_signals_held_back(live: &Live) {
+    wait_until("signals are held back", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", live.id())).unwrap();
+        let held = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+        u64::from_str_radix(held, 16).unwrap() & 0b10 != 0
+    });
 }
