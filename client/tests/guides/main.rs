@@ -56,6 +56,11 @@ fn firewall() {
 }
 
 #[test]
+fn fleet() {
+    Journey::follow("fleet.md", &["cmp", "grep", "tail"], |_| {});
+}
+
+#[test]
 fn operate() {
     let programs = ["iptables", "tail", "sed", "chmod", "grep"];
     Journey::follow("operate.md", &programs, Journey::install_service);

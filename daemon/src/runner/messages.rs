@@ -1,7 +1,6 @@
 //! Messages of the sniffer.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use chrono::Local;
 use knock_config::text::masked;
@@ -20,9 +19,7 @@ use crate::wire::{Level, Message, Order, SeenPacket, client_of};
 impl Runner {
     /// Reads and handles messages of the sniffer.
     pub(super) fn take_messages(&mut self) {
-        if self.sniffer.read() {
-            self.heartbeat.has_heard(Instant::now());
-        }
+        self.sniffer.read();
         loop {
             match self.sniffer.next(&self.doors) {
                 Ok(Some(message)) => self.take_message(message),

@@ -38,8 +38,6 @@ pub(super) struct SnifferProcess {
     orders: VecDeque<u8>,
     /// Descriptors that go with orders, each with the place among the bytes where its order begins.
     descriptors: VecDeque<(usize, OwnedFd)>,
-    /// Whether it got an order that gives it something to do.
-    has_work: bool,
     /// Whether it was asked to end, after which no orders can be sent.
     dismissed: bool,
 }
@@ -52,7 +50,6 @@ impl SnifferProcess {
             messages: MessageReader::default(),
             orders: VecDeque::new(),
             descriptors: VecDeque::new(),
-            has_work: false,
             dismissed: false,
         }
     }
@@ -78,14 +75,8 @@ impl SnifferProcess {
     /// Queues an order, unless it was asked to end.
     pub(super) fn queue(&mut self, order: &Order) {
         if !self.dismissed {
-            self.has_work |= !matches!(order, Order::AreYouThere);
             self.orders.extend(order.bytes());
         }
-    }
-
-    /// Returns whether it got something to do since the last call, other than to answer whether it is there.
-    pub(super) const fn takes_work(&mut self) -> bool {
-        std::mem::replace(&mut self.has_work, false)
     }
 
     /// Queues an order that a descriptor goes with.
@@ -186,8 +177,8 @@ impl SnifferProcess {
         Ok(None)
     }
 
-    /// Reads what is there, and returns whether that was anything.
-    pub(super) fn read(&mut self) -> bool {
+    /// Reads what is there.
+    pub(super) fn read(&mut self) {
         let mut bytes = [0; 16 * 1024];
         let mut read = 0_usize;
         while read < READ_MAX
@@ -205,7 +196,6 @@ impl SnifferProcess {
                 Err(_) => self.socket = None,
             }
         }
-        read > 0
     }
 
     /// Returns its next message.
