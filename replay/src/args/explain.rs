@@ -12,7 +12,7 @@ Explain why knocks did not open a door.
 For each client and door it prints each stage and, for each packet that did not count, the reason, with the \
 packet's number in the capture and the line of the configuration that decided. At the end it prints how \
 far each client came at each door. The rules are those of knock; the last line on standard error says whether \
-knockd 0.8 would have opened other doors. Packets to ports of no \
+knockd 0.8 would have opened other doors, and is left out with '--quiet', which is faster. Packets to ports of no \
 door are only counted, unless they come between two knocks and may be mistaken ones.
 
 For each client at a door it prints at most 100 lines, or 10000 with '--client', and at most 200000 in total. \
