@@ -90,7 +90,10 @@ impl Runner {
         self.output.text(Kind::Aside, format!("{state}..."));
         self.output.text(Kind::Logged, format!("starting up, {state}"));
         self.say_firewall();
-        self.tell(Notifier::ready);
+        // With a reload that waits, it is ready when that is done.
+        if !self.is_reload_early() {
+            self.tell(Notifier::ready);
+        }
         self.reload_if_early();
     }
 

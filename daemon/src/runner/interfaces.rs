@@ -9,7 +9,7 @@ mod news;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use knock_engine::filter::Framing;
@@ -115,6 +115,11 @@ impl Interfaces {
     /// Returns the numbers of the interfaces that are listened on.
     pub(super) fn numbers(&self) -> BTreeSet<u32> {
         self.open.values().map(|open| open.index).collect()
+    }
+
+    /// Returns the sockets that the sniffer reads, which show whether packets wait for it.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.open.values().map(|open| open.socket.as_fd())
     }
 
     /// Returns the interfaces that are listened on, as the administrator knows them.

@@ -1,6 +1,7 @@
 //! Messages of the sniffer.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use chrono::Local;
 use knock_config::text::masked;
@@ -19,7 +20,9 @@ use crate::wire::{Level, Message, Order, SeenPacket, client_of};
 impl Runner {
     /// Reads and handles messages of the sniffer.
     pub(super) fn take_messages(&mut self) {
-        self.sniffer.read();
+        if self.sniffer.read() {
+            self.heartbeat.has_heard(Instant::now());
+        }
         loop {
             match self.sniffer.next(&self.doors) {
                 Ok(Some(message)) => self.take_message(message),

@@ -247,6 +247,9 @@ impl Runner {
             if self.continue_ending() {
                 break;
             }
+            if self.sniffer.takes_work() {
+                self.heartbeat.has_work();
+            }
             self.sniffer.send();
         }
         self.finish()
@@ -286,7 +289,16 @@ impl Runner {
         }
         let outputs = self.commands.outputs();
         wanted.extend(outputs.map(|output| PollFd::new(output, PollFlags::POLLIN)));
+        let others = wanted.len();
+        if self.heartbeat.awaits_packets() && matches!(self.state, State::Listening) {
+            let sockets = self.interfaces.sockets();
+            wanted.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN)));
+        }
         // Even after an error, the loop looks at everything.
         let _ = ppoll(&mut wanted, timeout.map(TimeSpec::from_duration), None);
+        // A packet is no longer there if the process that reads packets was faster.
+        if wanted.iter().skip(others).any(|socket| socket.any() == Some(true)) {
+            self.heartbeat.has_work();
+        }
     }
 }

@@ -60,9 +60,14 @@ impl Runner {
         }
     }
 
+    /// Returns whether a reload was requested before the sniffer listened.
+    pub(super) const fn is_reload_early(&self) -> bool {
+        matches!(self.reload, Reload::Early)
+    }
+
     /// Does the reload that was requested before the sniffer listened.
     pub(super) fn reload_if_early(&mut self) {
-        if matches!(self.reload, Reload::Early) {
+        if self.is_reload_early() {
             self.reload();
         }
     }

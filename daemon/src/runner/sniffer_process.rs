@@ -38,6 +38,8 @@ pub(super) struct SnifferProcess {
     orders: VecDeque<u8>,
     /// Descriptors that go with orders, each with the place among the bytes where its order begins.
     descriptors: VecDeque<(usize, OwnedFd)>,
+    /// Whether it got an order that gives it something to do.
+    has_work: bool,
     /// Whether it was asked to end, after which no orders can be sent.
     dismissed: bool,
 }
@@ -50,6 +52,7 @@ impl SnifferProcess {
             messages: MessageReader::default(),
             orders: VecDeque::new(),
             descriptors: VecDeque::new(),
+            has_work: false,
             dismissed: false,
         }
     }
@@ -75,8 +78,14 @@ impl SnifferProcess {
     /// Queues an order, unless it was asked to end.
     pub(super) fn queue(&mut self, order: &Order) {
         if !self.dismissed {
+            self.has_work |= !matches!(order, Order::AreYouThere);
             self.orders.extend(order.bytes());
         }
+    }
+
+    /// Returns whether it got something to do since the last call, other than to answer whether it is there.
+    pub(super) const fn takes_work(&mut self) -> bool {
+        std::mem::replace(&mut self.has_work, false)
     }
 
     /// Queues an order that a descriptor goes with.
@@ -177,8 +186,8 @@ impl SnifferProcess {
         Ok(None)
     }
 
-    /// Reads what is there.
-    pub(super) fn read(&mut self) {
+    /// Reads what is there, and returns whether that was anything.
+    pub(super) fn read(&mut self) -> bool {
         let mut bytes = [0; 16 * 1024];
         let mut read = 0_usize;
         while read < READ_MAX
@@ -196,6 +205,7 @@ impl SnifferProcess {
                 Err(_) => self.socket = None,
             }
         }
+        read > 0
     }
 
     /// Returns its next message.

@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use nix::sys::signal::Signal;
-
 use crate::common::{Machine, wait_until};
-use crate::{OURS, THEIRS, both, can_run, listen};
+use crate::{OURS, THEIRS, both, can_run, end, listen};
 
 #[test]
 fn commands_of_one_client_and_door_overlap_under_knockd_08() {
@@ -52,8 +50,7 @@ fn commands_of_knockd_08_have_its_output_environment_and_descriptors() {
         if program == OURS {
             machine.wait_for_text("log", "] door: output: said\n");
         }
-        process.signal(Signal::SIGTERM);
-        let output = live.finish().stdout;
+        let output = end(live, &process).stdout;
         (output, machine.folder.read("env"), machine.folder.read("fds"))
     });
     assert!(theirs.0.lines().any(|line| line == "said"), "{theirs:?}");
@@ -115,8 +112,7 @@ fn a_stop_command_that_fails_once_leaves_the_door_open_under_knockd_08_only() {
             // Nothing waits that could close the door.
             wait_until("one process is left", || machine.named("knockd").len() == 1);
         }
-        process.signal(Signal::SIGTERM);
-        let _ = live.finish();
+        let _ = end(live, &process);
         machine.wait_for_no_process();
         machine.folder.path("open").exists()
     });

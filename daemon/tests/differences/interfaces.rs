@@ -1,8 +1,7 @@
 //! The interfaces on which the daemons listen.
 
 use crate::common::{Machine, wait_until};
-use crate::{OURS, THEIRS, both, can_run, listen, rest};
-use nix::sys::signal::Signal;
+use crate::{OURS, THEIRS, both, can_run, end, listen, rest};
 
 const DOORS: &str = "\
 [door]
@@ -52,8 +51,7 @@ fn on_any_knockd_08_hears_nothing() {
         if program == OURS {
             wait_until("the door opened", || machine.folder.path("opened").exists());
         }
-        rest(machine).signal(Signal::SIGTERM);
-        live.finish().stdout.contains("Stage")
+        end(live, &rest(machine)).stdout.contains("Stage")
     });
     assert_eq!(outcomes, [false, true]);
 }
@@ -100,8 +98,7 @@ fn an_interface_that_is_gone_ends_knockd_08_only() {
         }
         machine.set_up(ADD);
         knock_by_packet(&machine);
-        rest(&machine).signal(Signal::SIGTERM);
-        assert_eq!(live.finish().status, Some(0));
+        assert_eq!(end(live, &rest(&machine)).status, Some(0));
     }
 }
 
@@ -120,8 +117,7 @@ fn an_interface_that_is_missing_at_the_start_is_awaited_by_us_only() {
         assert_eq!(live.line(), "waiting for w0...");
         machine.set_up(ADD);
         knock_by_packet(&machine);
-        rest(&machine).signal(Signal::SIGTERM);
-        assert_eq!(live.finish().status, Some(0));
+        assert_eq!(end(live, &rest(&machine)).status, Some(0));
     }
 }
 
@@ -161,8 +157,7 @@ fn an_address_of_another_interface_is_heard_by_us_only() {
         } else {
             assert!(!machine.folder.path("opened").exists());
         }
-        rest(&machine).signal(Signal::SIGTERM);
-        let _ = live.finish();
+        let _ = end(live, &rest(&machine));
     }
 }
 

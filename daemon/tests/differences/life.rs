@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 
 use crate::common::{Machine, wait_until};
-use crate::{OURS, THEIRS, both, can_run, listen, rest};
+use crate::{OURS, THEIRS, both, can_run, end, listen, rest};
 
 const TIMED: &str = "\
 [timed]
@@ -78,8 +78,7 @@ fn a_reload_with_errors_ends_knockd_08_only() {
             while !live.error_line().starts_with("reload rejected: ") {}
             machine.knock(&[7000]);
             wait_until("the door is open", || machine.folder.path("opened").exists());
-            rest(&machine).signal(Signal::SIGTERM);
-            assert_eq!(live.finish().status, Some(0));
+            assert_eq!(end(live, &rest(&machine)).status, Some(0));
         } else {
             assert_eq!(live.finish().status, Some(1));
         }
@@ -101,8 +100,7 @@ fn a_signal_that_means_nothing_ends_knockd_08_only() {
             }
             machine.knock(&[7000]);
             wait_until("the door is open", || machine.folder.path("opened").exists());
-            rest(machine).signal(Signal::SIGTERM);
-            live.finish().status != Some(0)
+            end(live, &rest(machine)).status != Some(0)
         });
         assert_eq!(ended, [true, false], "{signal}");
     }
@@ -152,8 +150,7 @@ fn lost_in_a_storm(machine: &Machine, program: &str) -> Option<usize> {
         return None;
     }
     // Openings while a command runs are one, and the log has no line for each step of a flood.
-    let _ = kill(process.id, Signal::SIGTERM);
-    let printed = live.finish().stdout;
+    let printed = end(live, &process).stdout;
     Some(sent - printed.matches("storm: Stage 2\n").count())
 }
 

@@ -3,10 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use nix::sys::signal::Signal;
-
 use crate::common::CONFIG;
-use crate::{both, can_run, listen, rest};
+use crate::{both, can_run, end, listen, rest};
 
 #[test]
 fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
@@ -24,8 +22,7 @@ fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
         rest(machine);
         machine.knock(&[7000]);
         machine.wait_for_text("log", "running command");
-        rest(machine).signal(Signal::SIGTERM);
-        let _ = live.finish();
+        let _ = end(live, &rest(machine));
         let mode = fs::metadata(machine.folder.path("log")).unwrap().permissions().mode() & 0o777;
         let log = machine.folder.read("log");
         let longest = log.lines().map(str::len).max().unwrap_or_default();
@@ -39,8 +36,7 @@ fn a_log_file_of_knockd_08_has_empty_lines_and_cut_ones_and_is_for_everybody() {
         let (live, process) = listen(machine, program, "");
         machine.knock(&[7000]);
         machine.wait_for_text("log", "running command");
-        process.signal(Signal::SIGTERM);
-        let _ = live.finish();
+        let _ = end(live, &process);
         machine.folder.read("log").lines().any(str::is_empty)
     });
     assert_eq!((theirs, ours), (true, false));
@@ -58,8 +54,7 @@ fn in_the_foreground_knockd_08_says_nothing_without_verbose() {
         rest(machine);
         machine.knock(&[7000, 8000]);
         machine.wait_for_lines("opened", 1);
-        rest(machine).signal(Signal::SIGTERM);
-        let outcome = live.finish();
+        let outcome = end(live, &rest(machine));
         (outcome.stdout, outcome.stderr)
     });
     assert_eq!(theirs, (String::new(), String::new()));

@@ -13,7 +13,8 @@ mod interfaces;
 mod life;
 mod lines;
 
-use common::{Live, Machine, Need, PROGRAMS, Process, require, wait_until};
+use common::{Live, Machine, Need, Outcome, PROGRAMS, Process, require, wait_until};
+use nix::sys::signal::Signal;
 
 /// The two programs in a shell command.
 const THEIRS: &str = "knockd";
@@ -35,6 +36,16 @@ fn listen(machine: &Machine, program: &str, options: &str) -> (Live, Process) {
     while live.line() != "listening on lo..." {}
     let process = rest(machine);
     (live, process)
+}
+
+/// Has a daemon end whose first process this is, and waits for that.
+///
+/// The signal comes while it is idle: the handler of 0.8 does things that would wait for ever for what it has
+/// interrupted.
+fn end(live: Live, process: &Process) -> Outcome {
+    wait_until("it waits", || process.status("State").starts_with('S'));
+    process.signal(Signal::SIGTERM);
+    live.finish()
 }
 
 /// Waits until the daemon's first process is idle, and returns it.

@@ -7,8 +7,8 @@ use nix::sys::signal::Signal;
 
 use crate::common::{Daemon, Machine, Need, PROGRAMS, Process, require, wait_until};
 
-/// For how long nothing may happen: less than from one heartbeat to the next.
-const QUIET: Duration = Duration::from_secs(3);
+/// For how long nothing may happen: more than from an order to the question whether it was taken.
+const QUIET: Duration = Duration::from_secs(6);
 
 #[test]
 fn without_packets_no_process_is_woken() {
@@ -34,19 +34,10 @@ fn without_packets_no_process_is_woken() {
         thread::sleep(time);
         before == activity()
     };
-    // Until then they finish what they do after a command. Between two heartbeats nothing happens.
+    // Until then they finish what they do after a command, and one is asked whether it still works.
     wait_until("they are at rest", || is_quiet_for(QUIET));
-    // In a while with several heartbeats, each wakes a process once or twice.
-    let wakes = || processes.iter().map(Process::wakes).sum::<u64>();
-    let (begin, before) = (Instant::now(), wakes());
-    thread::sleep(4 * QUIET);
-    let heartbeats = begin.elapsed().as_secs() / 5 + 1;
-    let woken = wakes() - before;
-    assert!(woken <= 6 * heartbeats, "woken {woken} times");
-    // Right after a heartbeat, nothing disturbs the next second.
-    let before = activity();
-    wait_until("there is a heartbeat", || activity() != before);
-    wait_until("they are at rest again", || is_quiet_for(Duration::from_millis(200)));
+    // Then nothing wakes them: there is no heartbeat without work.
+    assert!(is_quiet_for(2 * QUIET));
     let before = activity();
     // Packets that no door wants are not even seen.
     machine.knock(&[1, 2, 3, 9999]);

@@ -5,8 +5,9 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::time::{ClockId, clock_gettime};
 
-use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, require};
+use crate::common::{CONFIG, Daemon, Machine, Need, PROGRAMS, require, wait_until};
 
 /// A service manager that only listens.
 struct Manager(UnixDatagram);
@@ -49,10 +50,39 @@ impl Manager {
         while self.next_of_any_kind() != format!("STATUS={text}") {}
     }
 
-    fn next_of_any_kind(&self) -> String {
+    /// Reloads as systemd from 253 on does it for `Type=notify-reload`: it notes the time, sends the signal, and waits
+    /// for a message that a reload has begun at that time or later, and then for one that the daemon is ready. What it
+    /// gets before counts for nothing, and neither does a time in a message of its own.
+    fn reload(&self, daemon: &Daemon) {
+        let begin = monotonic();
+        daemon.runner.signal(Signal::SIGHUP);
+        self.wait_for_reload(begin);
+        while !self.whole().lines().any(|line| line == "READY=1") {}
+    }
+
+    /// Waits until a reload has begun that began at this time or later.
+    fn wait_for_reload(&self, begin: u128) {
+        loop {
+            let message = self.whole();
+            let is_begin = message.lines().any(|line| line == "RELOADING=1");
+            let time = message.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
+            let time = time.map(|time| time.parse::<u128>().unwrap());
+            if is_begin && time.is_some_and(|time| time >= begin) {
+                assert!(time.unwrap() <= monotonic(), "{message} is in the future");
+                return;
+            }
+        }
+    }
+
+    /// Returns the next message as it is.
+    fn whole(&self) -> String {
         let mut buffer = [0; 200];
         let length = self.receive(&mut buffer).unwrap();
-        let text = std::str::from_utf8(&buffer[..length]).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    fn next_of_any_kind(&self) -> String {
+        let text = self.whole();
         let lines = text.lines().map(|line| match line.split_once('=') {
             Some(("MONOTONIC_USEC", time)) => {
                 assert!(time.parse::<u64>().unwrap() > 0);
@@ -62,6 +92,11 @@ impl Manager {
         });
         lines.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Returns the time of the clock by which reloads are stamped, in microseconds.
+fn monotonic() -> u128 {
+    Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap()).as_micros()
 }
 
 #[test]
@@ -79,6 +114,52 @@ fn a_service_manager_gets_messages_about_the_start_reloads_and_the_end() {
         assert_eq!(manager.next(), "RELOADING=1 MONOTONIC_USEC");
         assert_eq!(manager.next(), "READY=1");
     }
+    daemon.runner.signal(Signal::SIGTERM);
+    assert_eq!(manager.next(), "STOPPING=1");
+    assert_eq!(daemon.live.finish().status, Some(0));
+}
+
+#[test]
+fn a_manager_that_waits_for_the_times_of_reloads_gets_them() {
+    let name = "a_manager_that_waits_for_the_times_of_reloads_gets_them";
+    if !require(name, PROGRAMS, Need::Root) {
+        return;
+    }
+    let machine = Machine::with(CONFIG);
+    let (manager, daemon) = Manager::start(&machine, "");
+    let other = "[other]\nsequence = 7009:udp\ncommand = echo >>DIR/other\n";
+    for (text, port) in
+        [(other, 7009), (CONFIG, 7000), ("[door]\nsequence = x\n", 7000), (other, 7009)]
+    {
+        machine.folder.write("knockd.conf", text);
+        manager.reload(&daemon);
+        // It is done by then: the next knock is heard by the doors of the file that counts.
+        let ports: &[u16] = if port == 7009 { &[7009] } else { &[7000, 8000] };
+        machine.knock(ports);
+        machine.wait_for_lines(if port == 7009 { "other" } else { "opened" }, 1);
+        for file in ["other", "opened"] {
+            machine.folder.write(file, "");
+        }
+    }
+    // Another reload is asked for while the first is under way: it begins after that, with a time of its own.
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    let begin = monotonic();
+    daemon.runner.signal(Signal::SIGHUP);
+    manager.wait_for_reload(begin);
+    let begin = monotonic();
+    daemon.runner.signal(Signal::SIGHUP);
+    wait_until("it has the signal", || !daemon.runner.has_pending(Signal::SIGHUP));
+    daemon.sniffer.signal(Signal::SIGCONT);
+    manager.wait_for_reload(begin);
+    while manager.whole() != "READY=1" {}
+    // The process that reads packets dies meanwhile: the reload is over when the next one has the doors.
+    daemon.sniffer.signal(Signal::SIGSTOP);
+    let begin = monotonic();
+    daemon.runner.signal(Signal::SIGHUP);
+    manager.wait_for_reload(begin);
+    daemon.sniffer.signal(Signal::SIGKILL);
+    assert_eq!(manager.next(), "RELOADING=1 MONOTONIC_USEC");
+    assert_eq!(manager.next(), "READY=1");
     daemon.runner.signal(Signal::SIGTERM);
     assert_eq!(manager.next(), "STOPPING=1");
     assert_eq!(daemon.live.finish().status, Some(0));

@@ -83,11 +83,6 @@ impl Process {
         found
     }
 
-    /// Returns how often its threads waited for something.
-    pub(crate) fn wakes(&self) -> u64 {
-        self.activity().iter().map(|[_, by_itself, ..]| by_itself.parse::<u64>().unwrap()).sum()
-    }
-
     /// Returns how often each of its threads was switched off the processor, voluntarily or not, and how
     /// much processor time it has used.
     pub(crate) fn activity(&self) -> Vec<[String; 4]> {
