@@ -1,5 +1,6 @@
 //! The messages that a service manager gets.
 
+use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -15,14 +16,19 @@ struct Manager(UnixDatagram);
 impl Manager {
     /// Starts a daemon with more environment variables, and waits until it says that it is ready.
     fn start(machine: &Machine, environment: &str) -> (Self, Daemon) {
-        let socket = UnixDatagram::bind(machine.folder.path("notify")).unwrap();
-        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-        let manager = Self(socket);
-        let script =
-            format!("NOTIFY_SOCKET=$PWD/notify {environment} exec $KNOCKD -i lo -c knockd.conf -v");
-        let daemon = Daemon::start_as(machine, &script);
+        let manager = Self::new(machine);
+        let daemon = Daemon::start_as(machine, &script(environment));
         assert_eq!(manager.next(), "READY=1");
         (manager, daemon)
+    }
+
+    fn new(machine: &Machine) -> Self {
+        let path = machine.folder.path("notify");
+        // That of the last one is still there.
+        let _ = fs::remove_file(&path);
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        Self(socket)
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -94,6 +100,11 @@ impl Manager {
     }
 }
 
+/// Returns what starts a daemon with more environment variables.
+fn script(environment: &str) -> String {
+    format!("NOTIFY_SOCKET=$PWD/notify {environment} exec $KNOCKD -i lo -c knockd.conf -v")
+}
+
 /// Returns the time of the clock by which reloads are stamped, in microseconds.
 fn monotonic() -> u128 {
     Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap()).as_micros()
@@ -117,6 +128,37 @@ fn a_service_manager_gets_messages_about_the_start_reloads_and_the_end() {
     daemon.runner.signal(Signal::SIGTERM);
     assert_eq!(manager.next(), "STOPPING=1");
     assert_eq!(daemon.live.finish().status, Some(0));
+}
+
+/// When it is ready, it knows the doors that a killed one has left open, and hears the next knock.
+#[test]
+fn a_daemon_is_ready_when_it_knows_what_is_open_and_hears() {
+    let name = "a_daemon_is_ready_when_it_knows_what_is_open_and_hears";
+    if !require(name, PROGRAMS, Need::Namespaces) {
+        return;
+    }
+    let config = "[options]\nControlSocket = DIR/control\n[late]\nsequence = 7000:udp\ncmd_timeout = 600\n\
+                  start_command = echo >>DIR/started\nstop_command = echo >>DIR/stopped\n";
+    let machine = Machine::with(config);
+    let list = format!("exec {} --socket control list", env!("CARGO_BIN_EXE_knockctl"));
+    for time in 1..=3_u8 {
+        let manager = Manager::new(&machine);
+        let knocker = machine.knocker([127, 0, 0, time]);
+        let live = machine.start(&script(""));
+        // Nothing but this is waited for.
+        assert_eq!(manager.next(), "READY=1");
+        knocker.knock(&[7000]);
+        machine.wait_for_lines("started", time.into());
+        wait_until("it has all deadlines", || {
+            machine.run(&list).stdout.matches(" in ").count() == usize::from(time)
+        });
+        machine.process("knockd").signal(Signal::SIGKILL);
+        let _ = live.finish();
+        machine.wait_for_no_process();
+    }
+    let (_manager, daemon) = Manager::start(&machine, "");
+    assert_eq!(daemon.end().status, Some(0));
+    assert_eq!(machine.folder.read("stopped").lines().count(), 3);
 }
 
 #[test]
