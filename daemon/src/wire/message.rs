@@ -195,6 +195,9 @@ fn fields_of_seen(packet: &SeenPacket) -> Fields {
     .with_knock(packet.knock)
 }
 
+/// How much room is kept for messages when there are none, in bytes.
+const ROOM_MAX: usize = 64 * 1024;
+
 /// Parses and checks the messages of a sniffer.
 #[derive(Debug, Default)]
 pub(crate) struct MessageReader {
@@ -213,6 +216,10 @@ impl MessageReader {
     /// [`InvalidMessage`] if a sniffer that works as it should cannot have sent it.
     pub(crate) fn next(&mut self, doors: &Doors) -> Result<Option<Message>, InvalidMessage> {
         if self.bytes.len() < RECORD_BYTES {
+            // After a flood, much room would be kept for the next one.
+            if self.bytes.capacity() > ROOM_MAX {
+                self.bytes.shrink_to(ROOM_MAX);
+            }
             return Ok(None);
         }
         let mut record = [0; RECORD_BYTES];

@@ -193,3 +193,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn room_for_a_burst_of_messages_is_not_kept() {
+    let mut reader = MessageReader::default();
+    for _ in 0..2 {
+        for _ in 0..20_000 {
+            reader.push(&bytes(&[Message::Alive]));
+        }
+        let all = std::iter::from_fn(|| reader.next(&doors()).unwrap());
+        assert_eq!(all.count(), 20_000);
+        let room = reader.bytes.capacity();
+        assert!(room <= 2 * ROOM_MAX, "{room}");
+    }
+}
