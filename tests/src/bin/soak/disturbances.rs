@@ -120,9 +120,9 @@ impl Disturber {
             thread::sleep(DOWN);
             world.must("ip link set server up");
             assert!(daemon.wait_for("server is up", before), "the daemon sees that the link is up");
-            // With IPv6, the kernel answers to an address only when it has taken that up again, which takes a lock of
-            // all networks: while it is kept busy by other namespaces, clients give up asking after three seconds,
-            // and their knocks are never sent.
+            // A link that is up is not yet one over which packets pass: each end asks for the address of the other one
+            // first, once a second, and with IPv6 the server answers only when it has taken up its address again. On a
+            // busy machine that has taken two seconds; after three, a client gives up what it has to send.
             let reach = || STRANGERS.map(|from| wait_until_reached(from, server_for(from)));
             world.client().spawn(reach).join().unwrap();
         });
