@@ -82,7 +82,7 @@ mod tests {
         assert!(is_over_every_minute(&own(&steps)));
         assert!(is_over_every_minute(&own(&filling)));
         assert!(!is_over_every_minute(&own(&leak)));
-        assert!(!is_over_every_minute(&own(&|minute| 2_000 + 30 * minute)));
+        assert!(!is_over_every_minute(&own(&|minute| 2_000 + 60 * minute)));
         // After a few minutes nobody knows.
         assert!(is_over_every_minute(&own(&leak)[..8]));
         assert!(!is_over_every_minute(&own(&|minute| 2_000 + 400 * minute)[..8]));
