@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use knock_engine::{DoorId, Stage, Timestamp};
+use knock_engine::{DoorId, PeriodMark, Stage, Timestamp};
 
 /// The place of an attempt in the order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub(crate) struct Serial(pub(crate) u64);
 pub(crate) struct Attempt {
     pub(crate) client: IpAddr,
     pub(crate) door: DoorId,
+    /// The period whose sequence it is, if the door derives them.
+    pub(crate) period: PeriodMark,
     /// The knocks made; `None` after a wrong one.
     pub(crate) stage: Option<Stage>,
     /// When the attempt expires.

@@ -73,11 +73,13 @@ pub enum Difference {
     Open = 70,
     /// It has no `Allow` and `Deny`, and no limits of openings.
     Limits = 73,
+    /// It has no `Sequence_Key`.
+    DerivedSequences = 74,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -110,6 +112,7 @@ impl Difference {
         Self::Reknock,
         Self::Open,
         Self::Limits,
+        Self::DerivedSequences,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -159,6 +162,7 @@ impl fmt::Display for Difference {
             Self::NoHost => "knockd 0.8 hears packets from addresses that no host has",
             Self::Open => "knockd 0.8 opens no ports itself",
             Self::Limits => "knockd 0.8 limits neither clients nor openings",
+            Self::DerivedSequences => "knockd 0.8 derives no sequences from a key",
             Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }

@@ -15,9 +15,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint, FlagRule,
-    Limits, Listening, MarkId, Note, Obstacle, OnReknock, OpeningLimits, Packet, PerMinute, Phase,
-    RuleSet, RunId, Seconds, Skip, Stage, Step, TcpFlags, TcpHeader, Timestamp, Transport,
+    Begun, CommandStatus, Deadline, DeadlineReason, Door, DoorId, DoorSequence, Doors, Effect,
+    Fingerprint, FlagRule, Limits, Listening, MarkId, Note, Obstacle, OnReknock, OpeningLimits,
+    Packet, PerMinute, PeriodMark, Phase, RuleSet, RunId, Seconds, Skip, Stage, Step, TcpFlags,
+    TcpHeader, Timestamp, Transport,
 };
 
 use crate::Site;
@@ -49,6 +50,8 @@ pub struct Knockd08Rules {
     cooldowns: BTreeMap<(IpAddr, DoorId), Timestamp>,
     /// The openings of the last minute at doors that limit them, in order.
     recent: VecDeque<(Timestamp, IpAddr, DoorId)>,
+    /// The derived sequences that clients have used, each until it no longer counts.
+    used_periods: BTreeMap<(IpAddr, DoorId, PeriodMark), Timestamp>,
     limit: usize,
     is_dead: bool,
 }
@@ -93,6 +96,7 @@ impl Knockd08Rules {
             admissions: Admissions::default(),
             cooldowns: BTreeMap::new(),
             recent: VecDeque::new(),
+            used_periods: BTreeMap::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
         }
@@ -119,9 +123,13 @@ impl Knockd08Rules {
                         || door.flags.is_satisfied_by(packet.transport)
                 }
             };
-            let sequence = self.filter.sequence(id, door, family);
+            let first = self.filter.sequence(id, door, family);
+            let is_named = match first {
+                Some(sequence) => sequence.knocks().contains(&packet.knock()),
+                None => door.names(packet.knock()),
+            };
             self.hears(door, packet.source)
-                && sequence.is_some_and(|sequence| sequence.knocks().contains(&packet.knock()))
+                && is_named
                 && self.is_for(door, packet.destination, site)
                 && has_flags
         })
@@ -233,7 +241,7 @@ impl Knockd08Rules {
             .collect();
         let (mut advanced, mut waiting) = (false, false);
         for &serial in &mine {
-            let Some(&Attempt { client, door: id, stage: Some(stage), .. }) =
+            let Some(&Attempt { client, door: id, period, stage: Some(stage), .. }) =
                 self.attempts.get(serial)
             else {
                 continue;
@@ -244,7 +252,8 @@ impl Knockd08Rules {
                 site.emit(heard.at, Effect::Note(Note::OtherFlags { client, door: id, stage }));
                 continue;
             }
-            let step = door.sequence().map(|sequence| sequence.step(stage, heard.packet.knock()));
+            let sequence = site.doors.sequence(id, period);
+            let step = sequence.map(|sequence| sequence.step(stage, heard.packet.knock()));
             if step == Some(Step::Next) {
                 advanced = true;
                 self.advance(heard, serial, site);
@@ -312,11 +321,13 @@ impl Knockd08Rules {
 
     fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
         let (client, destination) = (heard.packet.source, heard.packet.destination);
-        let starting: Vec<DoorId> = site.doors.starting_with(heard.packet.knock()).into();
-        for id in starting {
+        let mut starting = Vec::new();
+        site.doors.starting_with(heard.packet.knock(), &mut starting);
+        for Begun { door: id, period } in starting {
             let door = site.doors.door(id);
-            let is_there =
-                |(_, attempt): (Serial, &Attempt)| attempt.door == id && attempt.stage.is_some();
+            let is_there = |(_, attempt): (Serial, &Attempt)| {
+                (attempt.door, attempt.period) == (id, period) && attempt.stage.is_some()
+            };
             if !self.has_flags(door, heard.packet)
                 || !self.listens(door, destination, site)
                 || !self.hears(door, client)
@@ -335,7 +346,7 @@ impl Knockd08Rules {
             };
             let serial = Serial(self.children.serial());
             let stage = Some(Stage::NONE);
-            let attempt = Attempt { client, door: id, stage, expires, timer: serial.0 };
+            let attempt = Attempt { client, door: id, period, stage, expires, timer: serial.0 };
             self.attempts.add(serial, attempt);
             site.counts.attempts = site.counts.attempts.saturating_add(1);
             self.advance(heard, serial, site);
@@ -348,13 +359,13 @@ impl Knockd08Rules {
     fn advance(&mut self, heard: Heard<'_>, serial: Serial, site: &mut Site) {
         let at = heard.at;
         let Some(attempt) = self.attempts.advance(serial) else { return };
-        let Attempt { client, door: id, stage: Some(stage), .. } = attempt else { return };
+        let Attempt { client, door: id, period, stage: Some(stage), .. } = attempt else { return };
         site.emit(at, Effect::StageReached { client, door: id, stage });
         let fingerprint = self.fingerprint(heard.packet);
         self.remember_counted(at, serial, site);
         self.counted.extend(fingerprint.map(|fingerprint| (serial, fingerprint)));
         let door = site.doors.door(id);
-        if door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)) {
+        if door.knock_count().is_some_and(|count| usize::from(stage.get()) < count) {
             return;
         }
         self.remember(at, client, id, fingerprint, site);
@@ -364,7 +375,11 @@ impl Knockd08Rules {
             self.counted.remove(&serial);
             self.attempts.suspect(serial);
         }
-        if let Some(why) = self.skips(at, client, id, site) {
+        if self.is_repeated(at, client, Begun { door: id, period }, site) {
+            let why = Skip::PeriodUsed;
+            site.counts.repeated = site.counts.repeated.saturating_add(1);
+            site.emit(at, Effect::OpeningSkipped { client, door: id, why, again: false });
+        } else if let Some(why) = self.skips(at, client, id, site) {
             site.counts.ignored = site.counts.ignored.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again: false });
         } else {
@@ -374,6 +389,20 @@ impl Knockd08Rules {
             self.fork(at, client, id, site);
         }
         self.use_up_sequence(at, client, id, site);
+    }
+
+    /// Returns whether a client has used the derived sequence of a period before. From now on it has.
+    fn is_repeated(&mut self, at: Timestamp, client: IpAddr, begun: Begun, site: &Site) -> bool {
+        let DoorSequence::Derived(derived) = &site.doors.door(begun.door).sequence else {
+            return false;
+        };
+        self.used_periods.retain(|_, until| *until > at);
+        let key = (client, begun.door, begun.period);
+        if self.used_periods.contains_key(&key) {
+            return true;
+        }
+        self.used_periods.insert(key, at.saturating_add(derived.valid_for()));
+        false
     }
 
     /// Returns why an opening changes nothing, if it does not. Otherwise its cooldown begins.
@@ -512,6 +541,8 @@ impl Knockd08Rules {
 
 impl RuleSet<Knockd08Effect> for Knockd08Rules {
     fn adapt(&self, doors: Doors) -> Doors {
+        let is_known = self.fixed.has(Difference::DerivedSequences);
+        let doors = if is_known { doors } else { doors.without_derived() };
         if self.fixed.has(Difference::LongName) { doors } else { doors.with_names_cut(NAME_BYTES) }
     }
 
@@ -522,6 +553,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
             return;
         }
         site.counts.admitted = site.counts.admitted.saturating_add(1);
+        site.look_at_periods(stamp);
         let now = if self.fixed.has(Difference::ClockBack) { at } else { stamp };
         self.sweep(at, now, site);
         let heard = Heard { at, now, packet };
@@ -588,9 +620,10 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
         let cooldowns = self.cooldowns.keys().map(|&(_, door)| door);
+        let used = self.used_periods.keys().map(|&(_, door, _)| door);
         let doors = self.children.doors().chain(self.admissions.doors());
         let recent = self.recent.iter().map(|&(_, _, door)| door);
-        doors.chain(cooldowns).chain(recent).for_each(hold);
+        doors.chain(cooldowns).chain(recent).chain(used).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {
@@ -601,7 +634,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 /// Returns the stage of an attempt that has neither failed nor made all knocks of its door.
 fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
     let stage = attempt.stage?;
-    door.sequence().is_some_and(|sequence| !sequence.is_complete_at(stage)).then_some(stage)
+    door.knock_count().is_some_and(|count| usize::from(stage.get()) < count).then_some(stage)
 }
 
 /// Reads flags that were not captured as not set; the real program reads whatever is in memory there.

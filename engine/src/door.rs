@@ -7,8 +7,9 @@ use core::net::IpAddr;
 
 use crate::admission::Admission;
 use crate::command::Commands;
+use crate::derived::DerivedSequence;
 use crate::one_time::OneTimeSequences;
-use crate::packet::{TcpFlags, Transport};
+use crate::packet::{Knock, TcpFlags, Transport};
 use crate::per_minute::OpeningLimits;
 use crate::sequence::Sequence;
 use crate::sources::Sources;
@@ -113,6 +114,8 @@ pub enum DoorSequence {
     Fixed(Sequence),
     /// `One_Time_Sequences`: each opens the door once.
     OneTime(OneTimeSequences),
+    /// `Sequence_Key`: another one in each period of time.
+    Derived(DerivedSequence),
 }
 
 /// The destination of a door's knocks.
@@ -197,14 +200,43 @@ impl Door {
         }
     }
 
-    /// Returns the sequence that opens the door now; `None` if its one-time sequences are used up
-    /// and the door is disabled.
+    /// Returns the sequence that opens the door now; `None` if its one-time sequences are used up, or if it
+    /// derives them from the time.
     #[must_use]
     pub fn sequence(&self) -> Option<&Sequence> {
         match &self.sequence {
             DoorSequence::Fixed(sequence) => Some(sequence),
             DoorSequence::OneTime(sequences) => sequences.next().map(|line| &line.sequence),
+            DoorSequence::Derived(_) => None,
         }
+    }
+
+    /// Returns how many knocks open the door now; `None` if its one-time sequences are used up.
+    #[must_use]
+    pub fn knock_count(&self) -> Option<usize> {
+        match &self.sequence {
+            DoorSequence::Derived(derived) => Some(derived.knocks().into()),
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+                self.sequence().map(|sequence| sequence.knocks().len())
+            }
+        }
+    }
+
+    /// Returns whether a knock is in the sequence that opens the door now, or may be in a derived one.
+    #[must_use]
+    pub fn names(&self, knock: Knock) -> bool {
+        match &self.sequence {
+            DoorSequence::Derived(derived) => derived.names(knock),
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+                self.sequence().is_some_and(|sequence| sequence.knocks().contains(&knock))
+            }
+        }
+    }
+
+    /// Returns whether nothing opens the door any more, as its one-time sequences are used up.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        matches!(&self.sequence, DoorSequence::OneTime(sequences) if sequences.next().is_none())
     }
 }
 

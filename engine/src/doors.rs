@@ -6,15 +6,18 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::address;
+use crate::derived::PeriodMark;
 use crate::door::{Door, DoorName, DoorSequence};
 pub use crate::door_id::DoorId;
 use crate::groups::{GroupId, Groups};
 use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
-use crate::one_time::OneTimeLine;
+use crate::one_time::{OneTimeLine, OneTimeSequences};
 use crate::packet::{Knock, Packet, Protocol};
+use crate::periods::Periods;
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
+use crate::time::Timestamp;
 
 /// There are more doors than [`Doors::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,16 @@ pub struct Doors {
     in_order: Vec<DoorId>,
     index: KnockIndex,
     groups: Groups,
+    periods: Periods,
+}
+
+/// Where an attempt begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The door.
+    pub door: DoorId,
+    /// The period whose sequence it is, if the door derives them.
+    pub period: PeriodMark,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +90,10 @@ impl Doors {
     /// old one.
     pub const MAX: usize = 32_767;
 
+    /// The most doors with derived sequences that a configuration may have: each packet to one of their ports
+    /// is compared with all of them.
+    pub const DERIVED_MAX: usize = 256;
+
     /// Takes the doors in the order of the file.
     ///
     /// # Errors
@@ -88,9 +105,9 @@ impl Doors {
         let entries: Vec<Entry> =
             doors.into_iter().enumerate().map(|(place, door)| Entry::new(door, place)).collect();
         let in_order: Vec<DoorId> = (0..).map(DoorId).take(entries.len()).collect();
-        let index = KnockIndex::new(&entries, &in_order);
-        let mut doors = Self { entries, in_order, index, groups: Groups::default() };
-        doors.group();
+        let (index, groups) = (KnockIndex::default(), Groups::default());
+        let mut doors = Self { entries, in_order, index, groups, periods: Periods::default() };
+        doors.find_again();
         Ok(doors)
     }
 
@@ -103,6 +120,19 @@ impl Doors {
                 *label = label_of(&door.name);
             }
         }
+        self
+    }
+
+    /// Returns the same doors, of which those with derived sequences never open: for rules that do not know
+    /// them.
+    #[must_use]
+    pub fn without_derived(mut self) -> Self {
+        for Entry { door, .. } in &mut self.entries {
+            if let DoorSequence::Derived(_) = door.sequence {
+                door.sequence = DoorSequence::OneTime(OneTimeSequences::default());
+            }
+        }
+        self.find_again();
         self
     }
 
@@ -188,8 +218,12 @@ impl Doors {
     #[must_use]
     #[inline]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
-        let mut naming = self.index.naming(packet.knock()).iter();
-        naming.any(|&id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
+        let knock = packet.knock();
+        if !self.index.names(knock) {
+            return false;
+        }
+        let mut naming = self.index.naming(knock).iter().copied().chain(self.periods.naming(knock));
+        naming.any(|id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
             && address::is_of_a_host(packet.source)
     }
 
@@ -206,11 +240,20 @@ impl Doors {
             Protocol::Tcp => Protocol::Udp,
             Protocol::Udp => Protocol::Tcp,
         };
-        let named = self.index.naming(knock);
-        let others = self.index.naming(Knock { protocol, ..knock });
-        let others = others.iter().filter(|id| !named.contains(id));
-        let named = named.iter().map(|&id| (id, hearing::of(self.door(id), listening, packet)));
-        named.chain(others.map(|&id| (id, Hearing::OtherProtocol)))
+        let named = self.naming(knock);
+        let mut others = self.naming(Knock { protocol, ..knock });
+        others.retain(|id| !named.contains(id));
+        let named = named.into_iter();
+        let named = named.map(|id| (id, hearing::of(self.door(id), listening, packet)));
+        named.chain(others.into_iter().map(|id| (id, Hearing::OtherProtocol)))
+    }
+
+    /// Returns the doors that have a knock in their sequence, or may have, in the order of the file.
+    fn naming(&self, knock: Knock) -> Vec<DoorId> {
+        let mut naming = self.index.naming(knock).to_vec();
+        naming.extend(self.periods.naming(knock));
+        naming.sort_by_key(|&id| self.place(id));
+        naming
     }
 
     /// Returns whether any door has this knock in its sequence.
@@ -218,10 +261,36 @@ impl Doors {
         self.index.names(knock)
     }
 
-    /// Returns the doors whose first knock this is, in the order of the file.
+    /// Appends the doors whose first knock this is to a list, in the order of the file. A door with
+    /// derived sequences may be there with several.
+    pub fn starting_with(&self, knock: Knock, begun: &mut Vec<Begun>) {
+        let before = begun.len();
+        let fixed = self.index.starting_with(knock).iter();
+        begun.extend(fixed.map(|&door| Begun { door, period: PeriodMark::NONE }));
+        let there = begun.len();
+        let derived = self.periods.starting_with(knock);
+        begun.extend(derived.map(|(door, period)| Begun { door, period }));
+        if begun.len() > there
+            && let Some(new) = begun.get_mut(before..)
+        {
+            new.sort_by_key(|begun| self.place(begun.door));
+        }
+    }
+
+    /// Makes those derived sequences count that do at a time of day.
+    pub fn look_at(&mut self, time_of_day: Timestamp) {
+        self.periods.look_at(time_of_day);
+    }
+
+    /// Returns the sequence that opens a door now, for an attempt that began with this mark; `None` if it
+    /// no longer does.
     #[must_use]
-    pub fn starting_with(&self, knock: Knock) -> &[DoorId] {
-        self.index.starting_with(knock)
+    pub fn sequence(&self, id: DoorId, period: PeriodMark) -> Option<&Sequence> {
+        let door = self.door(id);
+        match door.sequence {
+            DoorSequence::Derived(_) => self.periods.sequence(id, period),
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => door.sequence(),
+        }
     }
 
     /// Removes the one-time sequence that has just opened a door from its list; `None` if the door has a
@@ -277,7 +346,13 @@ impl Doors {
             }
         }
         self.in_order = ids;
-        self.index = KnockIndex::new(&self.entries, &self.in_order);
+        self.find_again();
+    }
+
+    /// Makes everything that is found out about the entries.
+    fn find_again(&mut self) {
+        self.periods = Periods::new(self.in_order());
+        self.index = KnockIndex::new(&self.entries, &self.in_order, &self.periods);
         self.group();
     }
 
@@ -312,10 +387,12 @@ impl Doors {
 }
 
 /// Which doors name a knock. Most packets are for no door, so that answer must be fast.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct KnockIndex {
     tcp: PortSet,
     udp: PortSet,
+    /// The ports that derived sequences may have; they are in the sets above as well.
+    derived: BTreeSet<(Protocol, u16, u16)>,
     /// Sorted by knock.
     named: Vec<Named>,
 }
@@ -330,8 +407,16 @@ struct Named {
 }
 
 impl KnockIndex {
-    fn new(entries: &[Entry], in_order: &[DoorId]) -> Self {
-        let mut index = Self { tcp: PortSet::new(), udp: PortSet::new(), named: Vec::new() };
+    fn new(entries: &[Entry], in_order: &[DoorId], periods: &Periods) -> Self {
+        let mut index = Self::default();
+        for derived in periods.all() {
+            let (ports, protocol) = (derived.ports(), derived.protocol());
+            if index.derived.insert((protocol, ports.first(), ports.last())) {
+                for port in ports.first()..=ports.last() {
+                    index.ports_mut(protocol).insert(port);
+                }
+            }
+        }
         let doors = in_order.iter().filter_map(|&id| {
             let entry = entries.get(id.index())?;
             Some((entry.place, id, entry.door.sequence()?.knocks()))
@@ -372,7 +457,9 @@ impl KnockIndex {
             named.first.retain(|&other| other != id);
             if named.anywhere.is_empty() {
                 self.named.remove(at);
-                self.ports_mut(knock.protocol).remove(knock.port.0);
+                if !self.is_derived(knock) {
+                    self.ports_mut(knock.protocol).remove(knock.port.0);
+                }
             }
         }
     }
@@ -388,6 +475,14 @@ impl KnockIndex {
         };
         #[expect(clippy::indexing_slicing, reason = "found or inserted there just now")]
         &mut self.named[at]
+    }
+
+    /// Returns whether derived sequences may have a knock.
+    fn is_derived(&self, knock: Knock) -> bool {
+        let port = knock.port.0;
+        self.derived.iter().any(|&(protocol, first, last)| {
+            protocol == knock.protocol && (first..=last).contains(&port)
+        })
     }
 
     fn ports_mut(&mut self, protocol: Protocol) -> &mut PortSet {
@@ -490,7 +585,8 @@ mod tests {
     fn said(doors: &Doors) -> Vec<(Vec<DoorId>, Vec<DoorId>)> {
         let of = |port| {
             let knock = tcp(port);
-            let lists = (doors.index.naming(knock).to_vec(), doors.starting_with(knock).to_vec());
+            let first = doors.index.starting_with(knock).to_vec();
+            let lists = (doors.index.naming(knock).to_vec(), first);
             assert_eq!(doors.names(knock), !lists.0.is_empty());
             lists
         };

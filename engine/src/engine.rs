@@ -75,6 +75,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             doors,
             listening,
             counts: Counts::default(),
+            clock_ahead: 0,
             presumes_marks: false,
             effects: VecDeque::new(),
         };
@@ -236,6 +237,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             }
             Event::AdmissionLost { client, door } => self.rules.admission_lost(client, door),
             Event::DeadlineReached => {}
+            Event::ClockSet { ahead } => self.site.clock_ahead = ahead,
             Event::AddressesChanged(listening) => self.site.listening = listening,
             Event::Reloaded(doors) => self.reload(at, self.rules.adapt(*doors)),
         }

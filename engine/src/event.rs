@@ -40,6 +40,12 @@ pub enum Event {
     },
     /// Only time has passed.
     DeadlineReached,
+    /// The time of day is so many nanoseconds ahead of the times of events from now on, because it was set
+    /// and they run steadily. Derived sequences go by the time of day.
+    ClockSet {
+        /// How far; 0 until this is said.
+        ahead: i64,
+    },
     /// The local addresses have changed.
     AddressesChanged(Listening),
     /// The configuration was reloaded.

@@ -104,6 +104,7 @@ const fn omission(why: Skip) -> &'static str {
         Skip::ClientLimit => "limit of openings reached (Client_Openings_Per_Minute), ignored",
         Skip::DoorLimit => "limit of openings reached (Openings_Per_Minute), ignored",
         Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
+        Skip::PeriodUsed => "opened with this sequence already (Sequence_Period), ignored",
     }
 }
 

@@ -39,6 +39,8 @@ pub enum EffectKind {
     ClientLimit,
     /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::DoorLimit`](crate::Skip::DoorLimit).
     DoorLimit,
+    /// [`Effect::OpeningSkipped`](crate::Effect::OpeningSkipped) because of [`Skip::PeriodUsed`](crate::Skip::PeriodUsed).
+    PeriodUsed,
     /// [`Effect::VoidedOften`](crate::Effect::VoidedOften).
     VoidedOften,
     /// [`Effect::ReloadRefused`](crate::Effect::ReloadRefused).
@@ -75,6 +77,7 @@ impl EffectKind {
                 | Self::AtMax
                 | Self::ClientLimit
                 | Self::DoorLimit
+                | Self::PeriodUsed
                 | Self::SequenceTimedOut
                 | Self::Voided
                 | Self::Evicted
@@ -105,6 +108,7 @@ impl EffectKind {
             Self::AtMax => "at-max",
             Self::ClientLimit => "client-limit",
             Self::DoorLimit => "door-limit",
+            Self::PeriodUsed => "period-used",
             Self::VoidedOften => "voided-often",
             Self::ReloadRefused => "reload-refused",
             Self::Retransmission => "retransmission",

@@ -194,6 +194,8 @@ pub enum Skip {
     ClientLimit,
     /// The door has opened as often in the last minute as it allows all clients together.
     DoorLimit,
+    /// The client has used the derived sequence of this period already.
+    PeriodUsed,
 }
 
 impl<X> Effect<X> {
@@ -255,6 +257,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::OpeningSkipped { why: Skip::AtMax, .. } => EffectKind::AtMax,
             Self::OpeningSkipped { why: Skip::ClientLimit, .. } => EffectKind::ClientLimit,
             Self::OpeningSkipped { why: Skip::DoorLimit, .. } => EffectKind::DoorLimit,
+            Self::OpeningSkipped { why: Skip::PeriodUsed, .. } => EffectKind::PeriodUsed,
             Self::VoidedOften { .. } => EffectKind::VoidedOften,
             Self::ReloadRefused => EffectKind::ReloadRefused,
             Self::Note(note) => note.kind(),

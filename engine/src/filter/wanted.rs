@@ -8,7 +8,7 @@ use super::ONE_TIME_LINES;
 use crate::door::{Door, DoorSequence};
 use crate::doors::Doors;
 use crate::listening::Listening;
-use crate::packet::{Knock, Protocol};
+use crate::packet::{Knock, Port, Protocol};
 use crate::ports::PortSet;
 
 /// A version of IP.
@@ -81,6 +81,12 @@ impl Ports {
                     add(line.sequence.knocks());
                 }
             }
+            DoorSequence::Derived(derived) => {
+                let protocol = derived.protocol();
+                for port in derived.ports().first()..=derived.ports().last() {
+                    self.add(FlagMask { mask, value }, Knock { port: Port(port), protocol });
+                }
+            }
         }
     }
 
@@ -127,7 +133,7 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(super) fn new(doors: &'a Doors, listening: &'a Listening) -> Self {
         let mut wanted = Self { listening, shared: Ports::default(), targets: BTreeMap::new() };
-        for (_, door) in doors.in_order().filter(|(_, door)| door.sequence().is_some()) {
+        for (_, door) in doors.in_order().filter(|(_, door)| !door.is_disabled()) {
             match door.target {
                 Some(target) => wanted.targets.entry(target.address).or_default().push(door),
                 None => wanted.shared.add_door(door),

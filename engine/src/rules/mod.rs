@@ -83,6 +83,8 @@ pub struct Site<X = Infallible> {
     pub listening: Listening,
     /// Counters of what has happened so far.
     pub counts: Counts,
+    /// How many nanoseconds the time of day is ahead of the times of events.
+    pub(crate) clock_ahead: i64,
     /// Whether used one-time sequences count as marked before the driver says so.
     pub presumes_marks: bool,
     /// Effects that the driver has not taken yet.
@@ -90,6 +92,12 @@ pub struct Site<X = Infallible> {
 }
 
 impl<X> Site<X> {
+    /// Makes those derived sequences count that do for a packet with this stamp.
+    pub fn look_at_periods(&mut self, stamp: Timestamp) {
+        let nanos = stamp.as_nanos().saturating_add(self.clock_ahead);
+        self.doors.look_at(Timestamp::from_nanos(nanos));
+    }
+
     /// Appends an effect to the one queue of the engine.
     pub fn emit(&mut self, at: Timestamp, effect: Effect<X>) {
         self.effects.push_back(TimedEffect { at, effect });
@@ -127,6 +135,8 @@ pub struct Counts {
     /// Openings that were ignored because the door was open already, in a cooldown, or at a limit of
     /// openings.
     pub ignored: u64,
+    /// Openings that were ignored because the client had used the sequence of the period already.
+    pub repeated: u64,
     /// Cooldowns that were forgotten before their time at the limit, so that an opening could count.
     pub forgotten_cooldowns: u64,
     /// Openings that no longer counted for the limits of their door before their time, so that another

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::due::{Due, Entry, Links, Slot};
 use super::fingerprint::Fingerprint;
+use crate::derived::PeriodMark;
 use crate::doors::{DoorId, Doors};
 use crate::groups::GroupId;
 use crate::packet::Knock;
@@ -23,7 +24,8 @@ pub(super) struct Attempt {
     pub(super) chain: DoorId,
     /// The group, if there are several doors.
     pub(super) group: GroupId,
-    /// The place of `door` in the group. The attempts at the doors before it have ended.
+    /// In a group: the place of `door`. The attempts at the doors before it have ended. At one door: the mark
+    /// of the period whose sequence it is.
     pub(super) from: u16,
     pub(super) progress: Progress,
     /// The last knock that counted, if its retransmissions can be recognized.
@@ -75,6 +77,14 @@ impl Attempt {
         self.progress.stage()
     }
 
+    /// Returns the period whose sequence it is, if the door derives them: it is in no group then.
+    pub(super) fn period(&self) -> PeriodMark {
+        match self.group.some() {
+            Some(_) => PeriodMark::NONE,
+            None => PeriodMark::from_bits(self.from),
+        }
+    }
+
     pub(super) fn has(&self, flag: Progress) -> bool {
         self.progress.has(flag)
     }
@@ -105,7 +115,8 @@ impl Attempt {
     /// Returns the attempt at one of the doors.
     pub(super) fn at_one(self, door: DoorId) -> Self {
         let progress = self.progress.with(Progress::WITHOUT_REPEAT, false);
-        Self { door, group: GroupId::NONE, from: 0, progress, ..self }
+        let from = self.period().to_bits();
+        Self { door, group: GroupId::NONE, from, progress, ..self }
     }
 }
 
@@ -129,6 +140,8 @@ pub(super) struct Beginning {
     pub(super) client: IpAddr,
     /// The first door.
     pub(super) door: DoorId,
+    /// The period whose sequence it is, if the door derives them.
+    pub(super) period: PeriodMark,
     /// Its group, if the attempt is at all doors of it.
     pub(super) group: GroupId,
     pub(super) due: Due,

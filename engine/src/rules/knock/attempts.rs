@@ -8,6 +8,7 @@ use super::attempt::{Advance, Attempt, Beginning, Counted, Progress, Split};
 use super::due::{Chain, Due, DueTable, Links, Slot};
 use super::fingerprint::ClientHasher;
 use super::slot_table::SlotTable;
+use crate::derived::PeriodMark;
 use crate::doors::{DoorId, Doors};
 use crate::groups::GroupId;
 use crate::sequence::Sequence;
@@ -114,7 +115,7 @@ impl Attempts {
         youngest: Option<Slot>,
         doors: &Doors,
     ) -> Slot {
-        let Beginning { client, door, group, due, counted } = beginning;
+        let Beginning { client, door, period, group, due, counted } = beginning;
         let of_group = group.some().map(|group| doors.groups().doors(group));
         let with_older = youngest.is_some_and(|youngest| is_of_one_packet(self.due(youngest), due));
         self.live = self.live.saturating_add(of_group.map_or(1, <[DoorId]>::len));
@@ -123,7 +124,7 @@ impl Attempts {
             door,
             chain: door,
             group,
-            from: 0,
+            from: period.to_bits(),
             progress: Progress::FIRST.with(Progress::BEGAN_WITH_OLDER, with_older),
             counted: counted.fingerprint,
             younger: Slot::NONE,
@@ -160,8 +161,10 @@ impl Attempts {
     ) -> Option<Slot> {
         self.live = self.live.saturating_sub(split.end);
         let on = split.first_on.map(|first| {
-            let group = self.get(slot).group.some().filter(|_| split.on > 1);
-            (advance(group, first, counted, doors), self.due_at(slot, first, doors))
+            let attempt = self.get(slot);
+            let group = attempt.group.some().filter(|_| split.on > 1);
+            let on = advance(group, (first, attempt.period()), counted, doors);
+            (on, self.due_at(slot, first, doors))
         });
         match (split.first_stay, on) {
             (None, None) => {
@@ -287,9 +290,14 @@ pub(super) fn due_of((at, serial): Due, door: DoorId, doors: &Doors) -> Due {
 pub(super) const PLACE: u64 = 0xffff;
 
 /// Returns where an attempt goes on of whose doors `first` comes further, and if it has a group, others do.
-fn advance(group: Option<GroupId>, first: DoorId, counted: Counted, doors: &Doors) -> Advance {
+fn advance(
+    group: Option<GroupId>,
+    (first, period): (DoorId, PeriodMark),
+    counted: Counted,
+    doors: &Doors,
+) -> Advance {
     let group = group.and_then(|group| doors.groups().below(group, counted.knock));
-    let from = group.map_or(0, |group| place_in(doors, group, first));
+    let from = group.map_or(period.to_bits(), |group| place_in(doors, group, first));
     Advance { door: first, group: group.unwrap_or(GroupId::NONE), from }
 }
 
@@ -322,6 +330,7 @@ mod tests {
         Beginning {
             client: client(number),
             door: Doors::id_for_tests(),
+            period: PeriodMark::NONE,
             group: GroupId::NONE,
             due: (Timestamp::MAX, 0),
             counted: Counted { knock, fingerprint: None, run: 1 },

@@ -6,7 +6,7 @@ use super::due::Slot;
 use super::moves::{Move, What};
 use super::voids::Voids;
 use super::{Heard, KnockRules, Site};
-use crate::doors::DoorId;
+use crate::doors::{Begun, DoorId};
 use crate::effect::{Effect, Note};
 use crate::sequence::Stage;
 
@@ -108,7 +108,7 @@ impl KnockRules {
         site: &Site<X>,
         mut note: impl FnMut(Move),
     ) -> Option<Split> {
-        let (stage, counted) = (attempt.stage(), attempt.counted);
+        let (stage, period, counted) = (attempt.stage(), attempt.period(), attempt.counted);
         let first = site.doors.door(attempt.door);
         if !site.listening.belongs(heard.packet.destination, first.target) {
             return None;
@@ -116,10 +116,11 @@ impl KnockRules {
         let has_flags = first.flags.is_satisfied_by(heard.packet.transport);
         let mut split = Split::default();
         let mut look_at = |door| {
-            let what = What::of(heard.knock, site.doors.door(door), stage, has_flags);
+            let sequence = site.doors.sequence(door, period);
+            let what = What::of(heard.knock, sequence, stage, has_flags);
             split.count(door, what);
             let order = (batch, site.doors.place(door));
-            note(Move { order, door, stage, counted, what });
+            note(Move { order, door, period, stage, counted, what });
         };
         if attempt.group.some().is_some() {
             attempt.doors(&site.doors).for_each(look_at);
@@ -134,14 +135,14 @@ impl KnockRules {
         let Heard { at, client, knock, .. } = heard;
         let mut advanced = false;
         let mut voided = None;
-        for &Move { door, stage, counted, what, order: _ } in moves {
+        for &Move { door, period, stage, counted, what, order: _ } in moves {
             match what {
                 What::Advances | What::Completes => {
                     advanced = true;
                     self.remember_knock(at, client, door, counted, site);
                     let stage = stage.next();
                     if let What::Completes = what {
-                        self.complete(heard, door, stage, site);
+                        self.complete(heard, Begun { door, period }, stage, site);
                     } else {
                         site.emit(at, Effect::StageReached { client, door, stage });
                     }

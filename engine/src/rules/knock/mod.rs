@@ -18,6 +18,7 @@ mod recent;
 mod remembered;
 mod slot_table;
 mod ungroup;
+mod used_periods;
 mod voids;
 
 use alloc::vec::Vec;
@@ -36,11 +37,12 @@ use self::marks::Marks;
 use self::moves::Move;
 use self::recent::RecentOpenings;
 use self::remembered::Remembered;
+use self::used_periods::UsedPeriods;
 use self::voids::Voids;
 use super::{RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
 use crate::door::DoorSequence;
-use crate::doors::DoorId;
+use crate::doors::{Begun, DoorId};
 use crate::effect::{Effect, Note, Obstacle};
 use crate::groups::GroupId;
 use crate::limits::Limits;
@@ -60,6 +62,7 @@ pub struct KnockRules {
     admissions: Admissions,
     cooldowns: Cooldowns,
     recent: RecentOpenings,
+    used_periods: UsedPeriods,
     voids: Voids,
     /// The most attempts, the most remembered knocks, the most cooldowns, the most openings that count
     /// for limits, and the most commands that run, wait or are owed together with lines that are being marked.
@@ -67,8 +70,8 @@ pub struct KnockRules {
     next_serial: u64,
     /// How many more attempts can time out before the next prefetch.
     anticipated: usize,
-    /// The doors at which a packet may begin, kept to reuse its memory.
-    starting: Vec<DoorId>,
+    /// Where a packet may begin, kept to reuse its memory.
+    starting: Vec<Begun>,
     /// The doors at which the client of a packet has live attempts, sorted; kept likewise.
     busy: Vec<DoorId>,
     /// The groups of those doors, sorted; kept likewise.
@@ -111,6 +114,7 @@ impl KnockRules {
             admissions: Admissions::new(hasher.clone()),
             cooldowns: Cooldowns::new(hasher.clone()),
             recent: RecentOpenings::default(),
+            used_periods: UsedPeriods::new(hasher.clone()),
             voids: Voids::new(hasher),
             limit,
             next_serial: 0,
@@ -140,24 +144,26 @@ impl KnockRules {
         // A copy, because opening a door with a one-time sequence changes the doors.
         let mut starting = core::mem::take(&mut self.starting);
         starting.clear();
-        starting.extend_from_slice(site.doors.starting_with(heard.knock));
+        site.doors.starting_with(heard.knock, &mut starting);
         self.runs = self.runs.wrapping_add(1);
         let (_, serial) = self.due_after(heard.at, Seconds::MAX);
         let mut youngest = self.look_at_attempts(oldest, site);
         // If attempts may be evicted for others, then door by door.
         let has_room = self.attempts.len().saturating_add(starting.len()) <= self.limit;
-        for &id in &starting {
+        for &begun in &starting {
+            let Begun { door: id, period } = begun;
             let door = site.doors.door(id);
             if !site.listening.belongs(heard.packet.destination, door.target)
                 || !door.flags.is_satisfied_by(heard.packet.transport)
                 || !door.sources.hear(heard.client)
-                || self.busy.binary_search(&id).is_ok()
+                || self.is_busy(begun, heard.client, site)
             {
                 continue;
             }
             site.counts.attempts = site.counts.attempts.saturating_add(1);
-            if door.sequence().is_none_or(|sequence| sequence.is_complete_at(Stage::FIRST)) {
-                self.complete(heard, id, Stage::FIRST, site);
+            let sequence = site.doors.sequence(id, period);
+            if sequence.is_none_or(|sequence| sequence.is_complete_at(Stage::FIRST)) {
+                self.complete(heard, begun, Stage::FIRST, site);
                 continue;
             }
             let due = due_of((heard.at.saturating_add(door.seq_timeout), serial), id, &site.doors);
@@ -169,7 +175,7 @@ impl KnockRules {
                 youngest = self.make_room_beside(heard, youngest, site);
                 let (client, group) = (heard.client, group.unwrap_or(GroupId::NONE));
                 let counted = self.now_counted(heard);
-                let beginning = Beginning { client, door: id, group, due, counted };
+                let beginning = Beginning { client, door: id, period, group, due, counted };
                 youngest = Some(self.attempts.begin(beginning, youngest, &site.doors));
             }
             let stage =
@@ -177,6 +183,21 @@ impl KnockRules {
             site.emit(heard.at, stage);
         }
         self.starting = starting;
+    }
+
+    /// Returns whether a client has an attempt that it cannot begin again. At a door with derived sequences
+    /// there may be one for each.
+    fn is_busy<X>(&self, begun: Begun, client: IpAddr, site: &Site<X>) -> bool {
+        match site.doors.door(begun.door).sequence {
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+                self.busy.binary_search(&begun.door).is_ok()
+            }
+            DoorSequence::Derived(_) => {
+                let oldest = self.attempts.oldest_of(client);
+                let mut all = self.attempts.from(oldest).map(|slot| self.attempts.get(slot));
+                all.any(|one| one.door == begun.door && one.period() == begun.period)
+            }
+        }
     }
 
     /// Notes at which doors a client has live attempts, starting with its oldest, and the groups of these
@@ -197,12 +218,13 @@ impl KnockRules {
 
     /// The last knock: the door opens, unless something is in the way. With a one-time sequence it opens
     /// when the sequence is marked as used.
-    fn complete<X>(&mut self, heard: Heard<'_>, id: DoorId, stage: Stage, site: &mut Site<X>) {
-        let Heard { at, client, .. } = heard;
+    fn complete<X>(&mut self, heard: Heard<'_>, begun: Begun, stage: Stage, site: &mut Site<X>) {
+        let (Heard { at, client, .. }, id) = (heard, begun.door);
         site.emit(at, Effect::StageReached { client, door: id, stage });
         self.remember_knock(at, client, id, heard.fingerprint, site);
         match site.doors.door(id).sequence {
             DoorSequence::Fixed(_) => self.open(at, client, id, site),
+            DoorSequence::Derived(_) => self.open_in_period(at, client, begun, site),
             DoorSequence::OneTime(_) if self.is_full(id) => Self::refuse(at, client, id, site),
             DoorSequence::OneTime(_) => self.use_up_sequence(at, client, id, site),
         }
@@ -338,12 +360,13 @@ impl<X> RuleSet<X> for KnockRules {
         self.attempts.anticipate(packet.source);
     }
 
-    fn packet(&mut self, at: Timestamp, _: Timestamp, packet: &Packet, site: &mut Site<X>) {
+    fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>) {
         if !site.doors.admit(&site.listening, packet) {
             return;
         }
         site.counts.admitted = site.counts.admitted.saturating_add(1);
         self.remembered.forget_due(at);
+        site.look_at_periods(stamp);
         let heard = Heard {
             at,
             packet,
@@ -465,6 +488,7 @@ impl<X> RuleSet<X> for KnockRules {
             .chain(self.admissions.doors())
             .chain(self.cooldowns.doors())
             .chain(self.recent.doors())
+            .chain(self.used_periods.doors())
             .chain(self.marks.doors());
         doors.chain(self.attempts.chains()).for_each(hold);
     }

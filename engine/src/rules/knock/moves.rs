@@ -2,10 +2,10 @@
 
 use super::attempt::Split;
 use super::fingerprint::Fingerprint;
-use crate::door::Door;
+use crate::derived::PeriodMark;
 use crate::doors::DoorId;
 use crate::packet::Knock;
-use crate::sequence::{Stage, Step};
+use crate::sequence::{Sequence, Stage, Step};
 
 /// What a packet does to an attempt at one door.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,7 @@ pub(super) struct Move {
     /// together are in the order of the file.
     pub(super) order: (usize, u64),
     pub(super) door: DoorId,
+    pub(super) period: PeriodMark,
     pub(super) stage: Stage,
     /// The knock that counted last.
     pub(super) counted: Option<Fingerprint>,
@@ -38,12 +39,17 @@ pub(super) enum What {
 }
 
 impl What {
-    /// Returns what a knock is to an attempt at a door.
-    pub(super) fn of(knock: Knock, door: &Door, stage: Stage, has_flags: bool) -> Self {
+    /// Returns what a knock is to an attempt at a door with this sequence; `None` if it no longer counts.
+    pub(super) fn of(
+        knock: Knock,
+        sequence: Option<&Sequence>,
+        stage: Stage,
+        has_flags: bool,
+    ) -> Self {
         if !has_flags {
             return Self::OtherFlags;
         }
-        let Some(sequence) = door.sequence() else { return Self::Voided };
+        let Some(sequence) = sequence else { return Self::Voided };
         match sequence.step(stage, knock) {
             Step::Next if sequence.is_complete_at(stage.next()) => Self::Completes,
             Step::Next => Self::Advances,

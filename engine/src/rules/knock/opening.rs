@@ -5,10 +5,11 @@ use core::net::IpAddr;
 use super::admissions::{Admitted, Plan};
 use super::due::Slot;
 use super::leases::Lease;
+use super::used_periods::Use;
 use super::{KnockRules, Site};
 use crate::command::Phase;
-use crate::door::OnReknock;
-use crate::doors::DoorId;
+use crate::door::{DoorSequence, OnReknock};
+use crate::doors::{Begun, DoorId};
 use crate::effect::{Effect, Obstacle, Skip};
 use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
@@ -30,6 +31,7 @@ impl KnockRules {
                 | Skip::AtMax
                 | Skip::ClientLimit
                 | Skip::DoorLimit => &mut site.counts.ignored,
+                Skip::PeriodUsed => &mut site.counts.repeated,
             };
             *count = count.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
@@ -56,6 +58,29 @@ impl KnockRules {
         if runs_command {
             let slot = self.leases.open(client, id);
             self.go_on(at, slot, site);
+        }
+    }
+
+    /// A client has made a derived sequence, and the door opens if it is the first time in this period.
+    pub(super) fn open_in_period<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        begun: Begun,
+        site: &mut Site<X>,
+    ) {
+        let Begun { door: id, period } = begun;
+        let DoorSequence::Derived(derived) = &site.doors.door(id).sequence else { return };
+        let due = self.due_after(at, derived.valid_for());
+        self.used_periods.forget_due(at);
+        match self.used_periods.take((client, id, period), due, self.limit) {
+            Use::First => self.open(at, client, id, site),
+            Use::Repeated { again } => {
+                let why = Skip::PeriodUsed;
+                site.counts.repeated = site.counts.repeated.saturating_add(1);
+                site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
+            }
+            Use::Full => Self::refuse(at, client, id, site),
         }
     }
 

@@ -1,0 +1,112 @@
+//! The doors with derived sequences, and the sequences that count for them now.
+
+use alloc::vec::Vec;
+
+use crate::derived::{DerivedSequence, Period, PeriodMark};
+use crate::door::{Door, DoorName, DoorSequence};
+use crate::door_id::DoorId;
+use crate::packet::Knock;
+use crate::sequence::Sequence;
+use crate::time::Timestamp;
+
+/// All doors with derived sequences, in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Periods {
+    doors: Vec<DerivedDoor>,
+}
+
+#[derive(Clone, Debug)]
+struct DerivedDoor {
+    id: DoorId,
+    name: DoorName,
+    derived: DerivedSequence,
+    /// The period that it is; `None` before the first packet.
+    now: Option<Period>,
+    /// Sequences that were derived: at least those that count now.
+    known: Vec<(Period, Sequence)>,
+}
+
+impl DerivedDoor {
+    /// More than count at any time: a packet of one interface may come a little before an earlier one of
+    /// another, and be of the period before.
+    const KNOWN_MAX: usize = 6;
+
+    fn look_at(&mut self, time_of_day: Timestamp) {
+        let now = self.derived.period_at(time_of_day);
+        if self.now == Some(now) {
+            return;
+        }
+        self.now = Some(now);
+        for period in now.valid() {
+            if self.known.iter().any(|&(known, _)| known == period) {
+                continue;
+            }
+            if self.known.len() >= Self::KNOWN_MAX {
+                self.forget_farthest(now);
+            }
+            let sequence = self.derived.sequence(self.name.as_bytes(), period);
+            self.known.extend(sequence.map(|sequence| (period, sequence)));
+        }
+    }
+
+    fn forget_farthest(&mut self, now: Period) {
+        let distances = self.known.iter().map(|(period, _)| period.distance(now));
+        let farthest = distances.enumerate().max_by_key(|&(_, distance)| distance);
+        if let Some((at, _)) = farthest {
+            self.known.swap_remove(at);
+        }
+    }
+
+    /// Returns the sequences that count now, those of earlier periods first.
+    fn valid(&self) -> impl Iterator<Item = (PeriodMark, &Sequence)> {
+        self.now.into_iter().flat_map(Period::valid).filter_map(|period| {
+            let (_, sequence) = self.known.iter().find(|&&(known, _)| known == period)?;
+            Some((period.mark(), sequence))
+        })
+    }
+}
+
+impl Periods {
+    pub(crate) fn new<'a>(doors: impl Iterator<Item = (DoorId, &'a Door)>) -> Self {
+        let derived = doors.filter_map(|(id, door)| match &door.sequence {
+            DoorSequence::Derived(derived) => {
+                let (name, derived) = (door.name.clone(), derived.clone());
+                Some(DerivedDoor { id, name, derived, now: None, known: Vec::new() })
+            }
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => None,
+        });
+        Self { doors: derived.collect() }
+    }
+
+    /// Returns how sequences are derived.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &DerivedSequence> {
+        self.doors.iter().map(|door| &door.derived)
+    }
+
+    /// Makes the sequences count that do at a time of day.
+    pub(crate) fn look_at(&mut self, time_of_day: Timestamp) {
+        for door in &mut self.doors {
+            door.look_at(time_of_day);
+        }
+    }
+
+    /// Returns the doors that may have a knock in a sequence.
+    pub(crate) fn naming(&self, knock: Knock) -> impl Iterator<Item = DoorId> {
+        self.doors.iter().filter(move |door| door.derived.names(knock)).map(|door| door.id)
+    }
+
+    /// Returns the doors that have a sequence that counts and begins with a knock.
+    pub(crate) fn starting_with(&self, knock: Knock) -> impl Iterator<Item = (DoorId, PeriodMark)> {
+        self.doors.iter().filter(move |door| door.derived.names(knock)).flat_map(move |door| {
+            let begins = move |sequence: &Sequence| sequence.knocks().first() == Some(&knock);
+            let marks = door.valid().filter(move |&(_, sequence)| begins(sequence));
+            marks.map(|(mark, _)| (door.id, mark))
+        })
+    }
+
+    /// Returns the sequence of a door in a period, if it counts.
+    pub(crate) fn sequence(&self, id: DoorId, period: PeriodMark) -> Option<&Sequence> {
+        let door = self.doors.iter().find(|door| door.id == id)?;
+        door.valid().find(|&(mark, _)| mark == period).map(|(_, sequence)| sequence)
+    }
+}
