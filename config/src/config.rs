@@ -7,10 +7,11 @@ use crate::directives::Directive;
 use crate::lex::{Piece, Span};
 use crate::names::{FileName, InterfaceName, TableName, UserName};
 use knock_engine::{
-    Admission, Command, Commands, Door, DoorName, DoorSequence, FlagRule, OnReknock,
-    OneTimeSequences, OpenPorts, OpeningLimits, PerMinute, Prefix, Seconds, Sequence, Sources,
-    Target,
+    Admission, Command, Commands, DerivedSequence, Door, DoorName, DoorSequence, FlagRule,
+    OnReknock, OneTimeSequences, OpenPorts, OpeningLimits, PerMinute, Prefix, Protocol, Seconds,
+    Sequence, Sources, Target,
 };
+use knock_signed::{PortSpan, SequenceKey};
 
 /// A `knockd.conf`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -247,8 +248,14 @@ pub struct DoorConfig {
     pub name: DoorName,
     /// The place of the name.
     pub name_at: Span,
-    /// `Sequence`, `Sequence_File` or `One_Time_Sequences`; always present in a configuration without errors.
+    /// `Sequence`, `Sequence_File`, `One_Time_Sequences` or `Sequence_Key`; always present in a configuration without errors.
     pub knocks: Option<Given<Knocks>>,
+    /// `Sequence_Knocks`: 4 to 32.
+    pub sequence_knocks: Option<Given<u8>>,
+    /// `Sequence_Ports`.
+    pub sequence_ports: Option<Given<SequencePorts>>,
+    /// `Sequence_Period`: 10 seconds to 1 day.
+    pub sequence_period: Option<Given<Seconds>>,
     /// `Seq_Timeout`.
     pub seq_timeout: Option<Given<Seconds>>,
     /// `TCPFlags`: each line combined with those above it.
@@ -304,6 +311,29 @@ pub enum Knocks {
         /// The sequences; empty until the file is read.
         sequences: OneTimeSequences,
     },
+    /// `Sequence_Key`: derived from a key and the time.
+    Derived {
+        /// The file that has the key.
+        file: FileName,
+        /// What sequences are derived from; `None` until the file is read.
+        key: Option<SequenceKey>,
+    },
+}
+
+/// The ports of derived sequences: `Sequence_Ports`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequencePorts {
+    /// The ports.
+    pub span: PortSpan,
+    /// Their protocol.
+    pub protocol: Protocol,
+}
+
+impl Default for SequencePorts {
+    fn default() -> Self {
+        const SPAN: PortSpan = PortSpan::new(20_000, 59_999).unwrap();
+        Self { span: SPAN, protocol: Protocol::Tcp }
+    }
 }
 
 impl DoorConfig {
@@ -313,6 +343,9 @@ impl DoorConfig {
             name: DoorName::new(name.bytes()),
             name_at: name.span(),
             knocks: None,
+            sequence_knocks: None,
+            sequence_ports: None,
+            sequence_period: None,
             seq_timeout: None,
             flags: Vec::new(),
             target: None,
@@ -369,7 +402,47 @@ impl DoorConfig {
                 sequence.clone().map_or_else(none, DoorSequence::Fixed)
             }
             Some(Knocks::OneTime { sequences, .. }) => DoorSequence::OneTime(sequences.clone()),
+            Some(Knocks::Derived { key, .. }) => {
+                let derived = key.as_ref().and_then(|key| self.derived_with(key.clone()));
+                derived.map_or_else(none, DoorSequence::Derived)
+            }
             None => none(),
+        }
+    }
+
+    /// Returns how the door derives sequences with a key.
+    fn derived_with(&self, key: SequenceKey) -> Option<DerivedSequence> {
+        let knocks = value(self.sequence_knocks.as_ref());
+        let SequencePorts { span, protocol } = self.sequence_ports();
+        let period = value(self.sequence_period.as_ref());
+        DerivedSequence::new(
+            key,
+            knocks.unwrap_or(DerivedSequence::KNOCKS_DEFAULT),
+            span,
+            protocol,
+            period.unwrap_or(DerivedSequence::PERIOD_DEFAULT),
+        )
+    }
+
+    /// Returns the ports of derived sequences.
+    #[must_use]
+    pub fn sequence_ports(&self) -> SequencePorts {
+        value(self.sequence_ports.as_ref()).unwrap_or_default()
+    }
+
+    /// Returns the file of the key from which sequences are derived, if they are.
+    #[must_use]
+    pub fn key_file(&self) -> Option<&FileName> {
+        match self.knocks()? {
+            Knocks::Fixed(_) | Knocks::File { .. } | Knocks::OneTime { .. } => None,
+            Knocks::Derived { file, .. } => Some(file),
+        }
+    }
+
+    /// Gives the door its key, if it derives sequences.
+    pub fn set_key(&mut self, read: SequenceKey) {
+        if let Some(Given { value: Knocks::Derived { key, .. }, .. }) = &mut self.knocks {
+            *key = Some(read);
         }
     }
 
@@ -377,21 +450,32 @@ impl DoorConfig {
         self.knocks.as_ref().map(|given| &given.value)
     }
 
-    /// Returns the sequence that opens the door now, if there is one.
+    /// Returns the sequence that opens the door now, if there is one that does not depend on the time.
     #[must_use]
     pub fn sequence(&self) -> Option<&Sequence> {
         match self.knocks()? {
             Knocks::Fixed(sequence) => Some(sequence),
             Knocks::File { sequence, .. } => sequence.as_ref(),
             Knocks::OneTime { sequences, .. } => sequences.next().map(|line| &line.sequence),
+            Knocks::Derived { .. } => None,
         }
+    }
+
+    /// Returns how many knocks the sequence has that opens the door now, if there is one.
+    #[must_use]
+    pub fn knock_count(&self) -> Option<usize> {
+        if self.key_file().is_some() {
+            let count = value(self.sequence_knocks.as_ref());
+            return Some(count.unwrap_or(DerivedSequence::KNOCKS_DEFAULT).into());
+        }
+        self.sequence().map(|sequence| sequence.knocks().len())
     }
 
     /// Returns the file that the door takes its sequences from, if it does.
     #[must_use]
     pub fn one_time_file(&self) -> Option<&FileName> {
         match self.knocks()? {
-            Knocks::Fixed(_) | Knocks::File { .. } => None,
+            Knocks::Fixed(_) | Knocks::File { .. } | Knocks::Derived { .. } => None,
             Knocks::OneTime { file, .. } => Some(file),
         }
     }
@@ -400,7 +484,7 @@ impl DoorConfig {
     #[must_use]
     pub fn sequence_file(&self) -> Option<&FileName> {
         match self.knocks()? {
-            Knocks::Fixed(_) | Knocks::OneTime { .. } => None,
+            Knocks::Fixed(_) | Knocks::OneTime { .. } | Knocks::Derived { .. } => None,
             Knocks::File { file, .. } => Some(file),
         }
     }

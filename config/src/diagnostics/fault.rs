@@ -8,6 +8,7 @@ use crate::wording::Wording;
 use knock_engine::Doors;
 use knock_engine::{OpenPorts, Port, PortRange, Prefix, Seconds, Sequence, Sources};
 use knock_guard::turns_text;
+use knock_signed::PortSpan;
 
 /// An error in a line or in how lines belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +86,12 @@ pub enum LineFault {
     },
     /// `UseSyslog` has a value.
     SyslogWithValue,
-    /// A door without `Sequence`, `Sequence_File` and `One_Time_Sequences`.
+    /// A door without `Sequence`, `Sequence_File`, `One_Time_Sequences` and `Sequence_Key`.
     NoSequence {
         /// The name of the door.
         door: Excerpt,
     },
-    /// A door with two of `Sequence`, `Sequence_File` and `One_Time_Sequences`.
+    /// A door with two of `Sequence`, `Sequence_File`, `One_Time_Sequences` and `Sequence_Key`.
     TwoSequences {
         /// One of them.
         one: Directive,
@@ -104,6 +105,13 @@ pub enum LineFault {
         /// The line of the first one.
         first_line: u32,
     },
+    /// A directive about derived sequences in a door without `Sequence_Key`.
+    NothingDerived {
+        /// The directive.
+        directive: Directive,
+    },
+    /// There are more doors with derived sequences than [`Doors::DERIVED_MAX`].
+    TooManyDerived,
     /// A door with `Open` in a configuration without `Firewall`.
     OpenWithoutFirewall,
     /// `Open_For` or `Open_Max` in a door without `Open`.
@@ -232,8 +240,8 @@ impl LineFault {
             Self::NoSequence { door } => {
                 Wording::new(format!("door `{door}` has no sequence"), "nothing opens this door")
                     .help(
-                        "add a line such as `sequence = 7000,8000,9000`, or `sequence_file` or \
-                         `one_time_sequences`",
+                        "add a line such as `sequence = 7000,8000,9000`, or `sequence_file`, \
+                         `one_time_sequences` or `sequence_key`",
                     )
             }
             Self::TwoSequences { one, two, other_line } => {
@@ -255,6 +263,16 @@ impl LineFault {
             .help(
                 "remove one of the two; several sequences, for one use each, are for `one_time_sequences`",
             ),
+            Self::NothingDerived { directive } => Wording::new(
+                format!("`{}` without `sequence_key`", directive.name()),
+                "this door derives no sequences",
+            )
+            .help("add a line such as `sequence_key = /etc/knockd/home.key`, or remove this one"),
+            Self::TooManyDerived => Wording::new(
+                format!("more than {} doors with `sequence_key`", Doors::DERIVED_MAX),
+                "this door exceeds the limit",
+            )
+            .help("split the configuration between several daemons"),
             Self::OpenWithoutFirewall => Wording::new(
                 "`open` without `firewall`",
                 "nothing says how these ports are opened",
@@ -304,14 +322,8 @@ fn unprintable(character: char, is_name: bool) -> Wording {
 fn foreign_help(name: &str) -> Option<&'static str> {
     const KNOWN: [(&str, &str); 6] = [
         ("ipset", "write a `start_command` such as `/usr/sbin/ipset add SET %IP%`"),
-        (
-            "key",
-            "knocks have no keys; with `one_time_sequences`, a knock that was seen opens nothing",
-        ),
-        (
-            "hmac_key",
-            "knocks have no keys; with `one_time_sequences`, a knock that was seen opens nothing",
-        ),
+        ("key", "name a file with a key in `sequence_key`"),
+        ("hmac_key", "name a file with a key in `sequence_key`"),
         ("include_dir", "write `Include = DIR/*.conf`"),
         ("includedir", "write `Include = DIR/*.conf`"),
         ("door", "the name of a door is in brackets, such as `[openSSH]`"),
@@ -361,6 +373,26 @@ pub enum ValueFault {
     TooManyKnocks {
         /// How many there are.
         count: usize,
+    },
+    /// Not a number of knocks that a derived sequence may have.
+    BadKnockCount {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// Not a range of ports.
+    NotAPortSpan {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// Fewer ports than a derived sequence needs.
+    FewPorts {
+        /// How many there are.
+        count: u16,
+    },
+    /// A period that is too short or too long.
+    BadPeriod {
+        /// How long it is.
+        seconds: Seconds,
     },
     /// A timeout that is not a decimal number of seconds, or too large.
     BadSeconds {
@@ -533,6 +565,26 @@ impl ValueFault {
                 format!("more than {}", counted(Sequence::MAX_KNOCKS, "knock")),
             )
             .help(format!("shorten it to {}", counted(Sequence::MAX_KNOCKS, "knock"))),
+            Self::BadKnockCount { text } => Wording::new(
+                format!("`{text}` is not a number of knocks"),
+                "expected a number from 4 to 32",
+            )
+            .help("write a number such as `5`: with fewer than 4 knocks, a sequence can be guessed"),
+            Self::NotAPortSpan { text } => Wording::new(
+                format!("`{text}` is not a range of ports"),
+                "expected a first and a last port",
+            )
+            .help("write a range such as `20000-59999`, or `20000-59999:udp` for UDP"),
+            Self::FewPorts { count } => Wording::new(
+                format!("{} are too few to derive sequences from", counted(usize::from(*count), "port")),
+                format!("expected at least {}", PortSpan::LEAST),
+            )
+            .help("write a wider range, such as `20000-59999`: with few ports, a sequence can be guessed"),
+            Self::BadPeriod { seconds } => Wording::new(
+                format!("a period of {} is not possible", counted_seconds(*seconds)),
+                "expected 10 seconds to 1 day",
+            )
+            .help("write `60` unless clocks are worse than that: a sequence that was seen can be used for up to three periods"),
             Self::BadSeconds { directive, text, read_by_08 } => {
                 let is_number = text.as_str().bytes().all(|byte| byte.is_ascii_digit());
                 let wording = Wording::new(
@@ -662,6 +714,8 @@ fn comment_after(directive: Directive) -> Wording {
         }
         Value::Duration
         | Value::Prefixes
+        | Value::KnockCount
+        | Value::PortSpan
         | Value::Ports
         | Value::Firewall
         | Value::FileName
@@ -686,6 +740,10 @@ fn zero_seconds(directive: Directive) -> Wording {
     };
     let wording = Wording::new(message, expected_seconds(directive)).help(help);
     if directive.is_in_08() { wording.note(seconds_note(directive, 0)) } else { wording }
+}
+
+fn counted_seconds(seconds: Seconds) -> String {
+    counted(usize::try_from(seconds.get()).unwrap_or(usize::MAX), "second")
 }
 
 fn expected_seconds(directive: Directive) -> String {

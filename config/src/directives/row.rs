@@ -52,6 +52,10 @@ pub(crate) enum Value {
     PerMinute,
     /// Addresses and prefixes.
     Prefixes,
+    /// How many knocks a sequence has.
+    KnockCount,
+    /// Consecutive ports with their protocol.
+    PortSpan,
     /// Protocols and ports to open.
     Ports,
     /// A firewall.
@@ -143,6 +147,8 @@ impl Value {
             Self::Duration => "a duration, such as `90s`, `30m`, `8h` or `1d`",
             Self::PerMinute => "a number from 1 to 1000",
             Self::Prefixes => "addresses or prefixes, such as `192.0.2.0/24,2001:db8::/32`",
+            Self::KnockCount => "a number from 4 to 32",
+            Self::PortSpan => "a range of ports, such as `20000-59999`",
             Self::Ports => "ports with their protocol, such as `tcp/22`",
             Self::Firewall => "`nft`, or `nft` and a table, such as `nft inet filter`",
             Self::Flags => "flags, such as `syn`",

@@ -254,8 +254,8 @@ directives! {
         is_in_08: true,
         usage: "`Sequence` = PORT[:tcp|udp][,PORT[:tcp|udp]...]",
         manual: "The knocks that open the door, in order: 1 to 32 ports from 1 to 65535, each TCP \
-                 unless `:udp` follows. A door needs either this, `Sequence_File` \
-                 or `One_Time_Sequences`.",
+                 unless `:udp` follows. A door needs either this, `Sequence_File`, \
+                 `One_Time_Sequences` or `Sequence_Key`.",
     };
     /// `Sequence_File`.
     SequenceFile = Row {
@@ -280,6 +280,59 @@ directives! {
         is_in_08: true,
         usage: "`One_Time_Sequences` = FILE",
         manual: "The file with the sequences of the door. See `ONE-TIME SEQUENCES`.",
+    };
+    /// `Sequence_Key`.
+    SequenceKey = Row {
+        names: &["sequence_key"],
+        section: Section::Door,
+        value: Value::FileName,
+        absent: Absent::Needed,
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Sequence_Key` = FILE",
+        manual: "The file with the key from which the sequences of the door are derived, another one in each \
+                 period of time. See `DERIVED SEQUENCES`. Unknown to `knockd` 0.8.",
+    };
+    /// `Sequence_Knocks`.
+    SequenceKnocks = Row {
+        names: &["sequence_knocks"],
+        section: Section::Door,
+        value: Value::KnockCount,
+        absent: Absent::Default("5"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Sequence_Knocks` = NUMBER",
+        manual: "How many knocks a derived sequence has: 4 to 32. Default: `5`. Unknown to `knockd` 0.8.",
+    };
+    /// `Sequence_Ports`.
+    SequencePorts = Row {
+        names: &["sequence_ports"],
+        section: Section::Door,
+        value: Value::PortSpan,
+        absent: Absent::Default("20000-59999"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Sequence_Ports` = FIRST-LAST[:tcp|udp]",
+        manual: "The ports of derived sequences, at least 1000 of them, each TCP unless `:udp` follows. \
+                 A packet to any of these ports is a knock at the door, and a wrong one voids the attempt. \
+                 Default: `20000-59999`. Unknown to `knockd` 0.8.",
+    };
+    /// `Sequence_Period`.
+    SequencePeriod = Row {
+        names: &["sequence_period"],
+        section: Section::Door,
+        value: Value::Duration,
+        absent: Absent::Default("60"),
+        again: Again::Overrides,
+        reload: Reload::AtOnce,
+        is_in_08: false,
+        usage: "`Sequence_Period` = DURATION",
+        manual: "How long a derived sequence is the one of the time: 10 seconds to 1 day. The one before and \
+                 the one after count as well, so the clocks of server and client may differ by this \
+                 much. Default: `60`. Unknown to `knockd` 0.8.",
     };
     /// `Seq_Timeout`, `Timeout`.
     SeqTimeout = Row {

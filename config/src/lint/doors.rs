@@ -34,6 +34,10 @@ pub(super) fn check(
         (Directive::Allow, door.allow.first().map(|given| given.at)),
         (Directive::Deny, door.deny.first().map(|given| given.at)),
         (Directive::SequenceFile, place(door, door.sequence_file())),
+        (Directive::SequenceKey, place(door, door.key_file())),
+        (Directive::SequenceKnocks, door.sequence_knocks.as_ref().map(|given| given.at)),
+        (Directive::SequencePorts, door.sequence_ports.as_ref().map(|given| given.at)),
+        (Directive::SequencePeriod, door.sequence_period.as_ref().map(|given| given.at)),
         (Directive::Open, door.open.as_ref().map(|given| given.at)),
         (Directive::OpenFor, door.open_for.as_ref().map(|given| given.at)),
         (Directive::OpenMax, door.open_max.as_ref().map(|given| given.at)),
@@ -136,7 +140,7 @@ fn guess(knocks: &[Knock]) -> Option<Guess> {
 
 fn check_timeouts(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics) {
     if let Some(given) = &door.seq_timeout {
-        let knocks = door.sequence().map_or(1, |sequence| sequence.knocks().len());
+        let knocks = door.knock_count().unwrap_or(1);
         let gaps = knocks.saturating_sub(1);
         let seconds = given.value.get();
         if usize::try_from(seconds).is_ok_and(|seconds| seconds < gaps) {
@@ -182,6 +186,9 @@ fn place(door: &DoorConfig, file: Option<&FileName>) -> Option<Span> {
 /// Returns whether a knock of the door is TCP. Sequences in files are not read yet, and nearly all knocks
 /// are TCP.
 fn has_tcp(door: &DoorConfig) -> bool {
+    if door.key_file().is_some() {
+        return door.sequence_ports().protocol == Protocol::Tcp;
+    }
     door.sequence().is_none_or(|sequence| {
         sequence.knocks().iter().any(|knock| knock.protocol == Protocol::Tcp)
     })

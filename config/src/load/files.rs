@@ -12,10 +12,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use knock_guard::{Distrust, Modes, OpenError, quoted};
+use knock_signed::SequenceKey;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::key_text::KeyFault;
 use super::parts::Parts;
 use crate::diagnostics::Finding;
 use crate::lex::Span;
@@ -37,6 +39,8 @@ pub struct Files {
     pub one_time: BTreeMap<FileName, Vec<u8>>,
     /// The texts of the files of `Sequence_File`, likewise.
     pub sequences: BTreeMap<FileName, Vec<u8>>,
+    /// What sequences are derived from, of each file with a key. The keys themselves are not here.
+    pub keys: BTreeMap<FileName, SequenceKey>,
 }
 
 /// Why a text that cannot be a configuration is refused, in the words of the program that reads it.
@@ -53,12 +57,15 @@ pub struct Refusal {
 pub enum Secret {
     /// That of `Sequence_File`.
     Sequence,
+    /// A key.
+    Key,
 }
 
 impl Secret {
     const fn words(self) -> &'static str {
         match self {
             Self::Sequence => "a sequence",
+            Self::Key => "a key",
         }
     }
 }
@@ -80,6 +87,8 @@ pub enum Unreadable {
     LargeSecret(Secret),
     /// There is no sequence in a file that is for one.
     NoSequence,
+    /// It is not a file with a key.
+    NotAKey(KeyFault),
     /// Others can read it, and it has a secret.
     Exposed {
         /// Which.
@@ -139,6 +148,11 @@ impl Unreadable {
         Finding { severity: Severity::Error, code: None, span: Some(at), wording }
     }
 
+    pub(super) fn finding_about_key(&self, file: &FileName, at: Span) -> Finding {
+        let wording = self.wording(&shown(path_of(file)), &self.help_for_key(path_of(file)));
+        Finding { severity: Severity::Error, code: None, span: Some(at), wording }
+    }
+
     pub(super) fn finding(&self, file: &FileName, at: Span) -> Finding {
         let wording = self.wording(&shown(path_of(file)), &self.help_for_one_time());
         Finding { severity: Severity::Error, code: None, span: Some(at), wording }
@@ -158,6 +172,7 @@ impl Unreadable {
                 return format!("it is too large for a file with {}", secret.words()).into();
             }
             Self::NoSequence => "there is no sequence in it",
+            Self::NotAKey(fault) => return cause_of(*fault).into(),
             Self::Directory => "it is a directory",
             Self::NotAFile => "it is not a regular file",
             Self::Late => "it is a pipe or a device, and was not written to its end in time",
@@ -184,6 +199,7 @@ impl Unreadable {
             | Self::TooLargeTogether
             | Self::LargeSecret(_)
             | Self::NoSequence
+            | Self::NotAKey(_)
             | Self::Exposed { .. } => "a configuration is a text file, such as `/etc/knockd.conf`",
             Self::Missing | Self::NotAmongFiles | Self::Other(_) => "check the path",
             Self::Denied => "run as a user who may read it",
@@ -200,7 +216,9 @@ impl Unreadable {
                 "name a file with a sequence on each line, such as ` 7000,8000,9000`"
             }
             Self::TooLarge | Self::TooLargeTogether => "remove the used lines",
-            Self::LargeSecret(_) | Self::NoSequence | Self::Exposed { .. } => "name another file",
+            Self::LargeSecret(_) | Self::NoSequence | Self::NotAKey(_) | Self::Exposed { .. } => {
+                "name another file"
+            }
             Self::Missing => "create it, with a sequence on each line, such as ` 7000,8000,9000`",
             Self::NotAmongFiles => "read the configuration and its files again",
             Self::Denied => "run as a user who may read it",
@@ -235,11 +253,58 @@ impl Unreadable {
             | Self::TooLarge
             | Self::TooLargeTogether
             | Self::LargeSecret(_)
+            | Self::NotAKey(_)
             | Self::Refused(_) => "name a file with one line, such as `7000,8000,9000`",
             Self::NotAmongFiles => "read the configuration and its files again",
             Self::Denied => "run as the user who owns it",
             Self::Other(_) => "check the path",
         })
+    }
+
+    /// Returns the help for a file with a key.
+    #[must_use]
+    pub fn help_for_key(&self, path: &Path) -> Cow<'_, str> {
+        let make = || {
+            let path = quoted(path);
+            format!(
+                "make one: `(umask 077 && echo \"key = $(head -c 32 /dev/urandom | base64)\" > {path})`"
+            )
+        };
+        Cow::Borrowed(match self {
+            Self::Distrusted(why) => return help_for_distrust(why).into(),
+            Self::Exposed { .. } => {
+                return format!(
+                    "run `chmod 600 {}`, and make a new key if another user may have read this one",
+                    quoted(path)
+                )
+                .into();
+            }
+            Self::NotAKey(KeyFault::Second { .. }) => "remove one of the keys",
+            Self::Missing
+            | Self::NotAKey(KeyFault::Missing | KeyFault::NotAKey { .. } | KeyFault::Line { .. })
+            | Self::Directory
+            | Self::NotAFile
+            | Self::Late
+            | Self::TooLarge
+            | Self::TooLargeTogether
+            | Self::LargeSecret(_)
+            | Self::NoSequence
+            | Self::Refused(_) => return make().into(),
+            Self::NotAmongFiles => "read the configuration and its files again",
+            Self::Denied => "run as the user who owns it",
+            Self::Other(_) => "check the path",
+        })
+    }
+}
+
+fn cause_of(fault: KeyFault) -> String {
+    match fault {
+        KeyFault::Line { number } => format!("line {number} is not `key = ...`"),
+        KeyFault::NotAKey { number } => {
+            format!("the key in line {number} is not 32 bytes in base64")
+        }
+        KeyFault::Missing => "there is no line `key = ...` in it".to_owned(),
+        KeyFault::Second { number } => format!("line {number} is a second key"),
     }
 }
 

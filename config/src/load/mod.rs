@@ -4,6 +4,8 @@ mod check;
 mod files;
 mod host;
 mod include;
+mod key;
+mod key_text;
 pub mod marks;
 mod parts;
 mod secrets;
@@ -15,5 +17,7 @@ pub use files::{
     read_configuration, read_one_time,
 };
 pub use host::{Host, ThisHost};
+pub use key::read_sequence_key;
+pub use key_text::KeyFault;
 pub use parts::Parts;
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};

@@ -7,6 +7,7 @@ use super::check::{Check, has_sequences};
 use super::files::{Files, Refusal, Unreadable, Waits, path_of, read_configuration, read_one_time};
 use super::host::Host;
 use super::include::Expanded;
+use super::key::read_sequence_key;
 use super::secrets::read_sequence;
 use crate::config::{Config, DoorConfig};
 use crate::diagnostics::{self, Source, Style};
@@ -16,6 +17,7 @@ use crate::text::shown;
 use crate::wording::{Severity, Wording};
 use knock_engine::{DoorName, Doors, OneTimeSequences, Sequence, TooManyDoors};
 use knock_guard::Modes;
+use knock_signed::SequenceKey;
 
 /// The most bytes of sequence files, over all doors: a configuration can name a file once a door,
 /// and each door has its sequences in memory.
@@ -120,9 +122,9 @@ impl Setup {
     /// sequence file that is named and not among `files` is an error.
     #[must_use]
     pub fn parse(name: &Path, files: Files) -> Self {
-        let Files { configuration, parts, one_time, sequences } = files;
+        let Files { configuration, parts, one_time, sequences, keys } = files;
         let text = Expanded { text: configuration, parts, findings: Vec::new() };
-        Self::new(name, text, |_| true, ReadBefore { one_time, sequences }, None)
+        Self::new(name, text, |_| true, ReadBefore { one_time, sequences, keys }, None)
     }
 
     fn new(
@@ -146,7 +148,7 @@ impl Setup {
             let config = Config { included, ..config };
             reader.give_sequences(config, &configuration, wanted)
         });
-        let Reader { named: _, check: _, sources, files, fixed, bytes: _ } = reader;
+        let Reader { named: _, check: _, sources, files, fixed, keys, bytes: _ } = reader;
         let mut sources = sources.into_iter();
         let main = sources.next().map(|main| parts.split(main)).unwrap_or_default();
         let check = check.filter(|_| has_sequences);
@@ -157,7 +159,7 @@ impl Setup {
         let sequences = fixed.into_iter().map(|(name, (text, _))| (name, text)).collect();
         Self {
             config: config.filter(|_| !errors),
-            files: Files { configuration, parts, one_time, sequences },
+            files: Files { configuration, parts, one_time, sequences, keys },
             outcome: Outcome::Read(sources),
         }
     }
@@ -213,6 +215,9 @@ trait NamedFiles {
 
     /// Returns the text of a file with the sequence of a door.
     fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable>;
+
+    /// Returns what sequences are derived from, of a file with a key.
+    fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable>;
 }
 
 /// The files as they are, if these modes allow them.
@@ -226,12 +231,17 @@ impl NamedFiles for OnDisk {
     fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
         read_sequence(path_of(name), self.0)
     }
+
+    fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
+        read_sequence_key(path_of(name), self.0)
+    }
 }
 
 /// Files that were read before.
 struct ReadBefore {
     one_time: BTreeMap<FileName, Vec<u8>>,
     sequences: BTreeMap<FileName, Vec<u8>>,
+    keys: BTreeMap<FileName, SequenceKey>,
 }
 
 impl NamedFiles for ReadBefore {
@@ -241,6 +251,10 @@ impl NamedFiles for ReadBefore {
 
     fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
         self.sequences.get(name).cloned().ok_or(Unreadable::NotAmongFiles)
+    }
+
+    fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
+        self.keys.get(name).cloned().ok_or(Unreadable::NotAmongFiles)
     }
 }
 
@@ -254,17 +268,19 @@ struct Reader<'a, N> {
     files: BTreeMap<FileName, (Vec<u8>, OneTimeSequences)>,
     /// The text of each file of `Sequence_File`, and its sequence; `None` if it has an error.
     fixed: BTreeMap<FileName, (Vec<u8>, Option<Sequence>)>,
+    /// What sequences are derived from, of each file with a key.
+    keys: BTreeMap<FileName, SequenceKey>,
     /// The bytes of all files, counted once for each door.
     bytes: u64,
 }
 
 impl<'a, N: NamedFiles> Reader<'a, N> {
     fn new(named: N, configuration: Source, check: Option<&'a Check<'a>>) -> Self {
-        let (files, fixed) = (BTreeMap::new(), BTreeMap::new());
-        Self { named, check, sources: vec![configuration], files, fixed, bytes: 0 }
+        let (files, fixed, keys) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { named, check, sources: vec![configuration], files, fixed, keys, bytes: 0 }
     }
 
-    /// Gives every door that is wanted the sequences of its file, if it has one; `text` is that of
+    /// Gives every door that is wanted the sequences or the key of its file, if it has one; `text` is that of
     /// the configuration.
     fn give_sequences(
         &mut self,
@@ -287,6 +303,11 @@ impl<'a, N: NamedFiles> Reader<'a, N> {
                     // The errors of the file are reported.
                     Ok(None) => {}
                     Err(cause) => unreadable.push(cause.finding_about_sequence(file, at)),
+                }
+            } else if let Some(file) = door.key_file() {
+                match self.key(file) {
+                    Ok(key) => door.set_key(key),
+                    Err(cause) => unreadable.push(cause.finding_about_key(file, at)),
                 }
             }
         }
@@ -316,6 +337,15 @@ impl<'a, N: NamedFiles> Reader<'a, N> {
         }
         self.fixed.insert(name.clone(), (text, sequence.clone()));
         Ok(sequence)
+    }
+
+    fn key(&mut self, name: &FileName) -> Result<SequenceKey, Unreadable> {
+        if let Some(key) = self.keys.get(name) {
+            return Ok(key.clone());
+        }
+        let key = self.named.key(name)?;
+        self.keys.insert(name.clone(), key.clone());
+        Ok(key)
     }
 
     fn sequences(&mut self, name: &FileName) -> Result<OneTimeSequences, Unreadable> {

@@ -1,6 +1,6 @@
 //! Directives as lines give them, and where their values go.
 
-use super::{option_value, ports, printed, sources, value};
+use super::{derived, option_value, ports, printed, sources, value};
 use crate::config::{DoorConfig, Given, Guard, Knocks, LogTime, OnStateError, OnStop, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
@@ -72,6 +72,19 @@ impl Entry<'_> {
                 let sequences = OneTimeSequences::default();
                 door.knocks = self.given(file.map(|file| Knocks::OneTime { file, sequences }));
             }
+            Directive::SequenceKey => {
+                let file = option_value::file_name(self.directive, self.value, found);
+                door.knocks = self.given(file.map(|file| Knocks::Derived { file, key: None }));
+            }
+            Directive::SequenceKnocks => {
+                door.sequence_knocks = self.given(derived::knocks(self.value, found));
+            }
+            Directive::SequencePorts => {
+                door.sequence_ports = self.given(derived::ports(self.value, found));
+            }
+            Directive::SequencePeriod => {
+                door.sequence_period = self.given(derived::period(self.value, found));
+            }
             Directive::SeqTimeout => door.seq_timeout = self.seconds(found),
             Directive::TcpFlags => {
                 let rule = value::flags(door.flags(), self.value, found);
@@ -121,6 +134,8 @@ impl Entry<'_> {
             Value::Nothing
             | Value::OneOf(_)
             | Value::Knocks
+            | Value::KnockCount
+            | Value::PortSpan
             | Value::Seconds(_)
             | Value::Duration
             | Value::PerMinute

@@ -1,6 +1,7 @@
 //! Parses the text of a `knockd.conf` into a [`Config`], or reports all its errors.
 
 mod allow;
+mod derived;
 mod entry;
 pub(crate) mod one_time;
 mod option_value;

@@ -6,7 +6,7 @@ use super::allow;
 use super::entry::Entry;
 use super::printed;
 use super::section::{DoorSection, Entries, Gaps};
-use crate::config::{Config, DoorConfig, Options};
+use crate::config::{Config, DoorConfig, Given, Knocks, Options};
 use crate::diagnostics::{Diagnostics, LineFault, ValueFault};
 use crate::directives::{Directive, Section as Home};
 use crate::lex::{Line, Piece, Text};
@@ -328,8 +328,18 @@ impl<'a> Reader<'a> {
             self.diagnostics.warn_of_text(Warning::NoDoors);
         }
         self.check_firewall();
+        self.check_count_of_derived();
         let config = Config { options: self.options, doors: self.doors, included: Vec::new() };
         ReadText { config, gaps: self.gaps, diagnostics: self.diagnostics }
+    }
+
+    /// Reports the first door with derived sequences that is beyond the limit.
+    fn check_count_of_derived(&mut self) {
+        let is_derived = |given: &&Given<Knocks>| matches!(given.value, Knocks::Derived { .. });
+        let derived = self.doors.iter().filter_map(|door| door.knocks.as_ref().filter(is_derived));
+        if let Some(beyond) = derived.skip(Doors::DERIVED_MAX).map(|given| given.at).next() {
+            self.diagnostics.line_at(LineFault::TooManyDerived, beyond);
+        }
     }
 }
 

@@ -52,8 +52,8 @@ impl Gaps {
 }
 
 /// The directives that say where the sequences of a door come from: it has one of them.
-const KINDS: [Directive; 3] =
-    [Directive::Sequence, Directive::SequenceFile, Directive::OneTimeSequences];
+const KINDS: [Directive; 4] =
+    [Directive::Sequence, Directive::SequenceFile, Directive::OneTimeSequences, Directive::SequenceKey];
 
 /// A door.
 pub(super) struct DoorSection<'a> {
@@ -96,6 +96,7 @@ impl<'a> DoorSection<'a> {
         if self.is_fully_read {
             self.check_commands(diagnostics);
             self.check_open(diagnostics);
+            self.check_derived(diagnostics);
             if KINDS.into_iter().all(|kind| self.entries.get(kind).is_none()) {
                 let door = Excerpt::new(self.name.bytes());
                 diagnostics.line(LineFault::NoSequence { door }, self.name);
@@ -103,6 +104,20 @@ impl<'a> DoorSection<'a> {
         }
         let given = self.entries.0.keys().copied().collect();
         (self.config, Gaps { given, has_unread_lines: !self.is_fully_read })
+    }
+
+    /// Reports what derived sequences are like where there are none.
+    fn check_derived(&self, diagnostics: &mut Diagnostics) {
+        if self.entries.get(Directive::SequenceKey).is_some() {
+            return;
+        }
+        let with_it =
+            [Directive::SequenceKnocks, Directive::SequencePorts, Directive::SequencePeriod];
+        for directive in with_it {
+            if let Some(entry) = self.entries.get(directive) {
+                diagnostics.line(LineFault::NothingDerived { directive }, entry.at);
+            }
+        }
     }
 
     /// Reports times of `Open` without it, or that contradict one another.

@@ -14,6 +14,7 @@ use crate::text::Excerpt;
 use crate::warnings::Warning;
 use crate::wording::{Severity, Wording};
 use knock_engine::{Door, DoorSequence, FlagRule, Protocol, Seconds, TcpFlags};
+use knock_signed::Key;
 
 /// The configuration of a text without errors.
 fn config(text: impl AsRef<[u8]>) -> Config {
@@ -298,6 +299,34 @@ fn a_door_name_that_was_there_before_is_warned_of_with_its_line() {
     assert_eq!((name.as_str(), *first_line), ("a", 1));
     // Each is an error of its own, and that is enough.
     assert_eq!(faults("[]\nSequence=1\nCommand=\n[]\nSequence=2\nCommand=").len(), 2);
+}
+
+#[test]
+fn at_most_256_doors_derive_sequences() {
+    let doors = |count: usize| {
+        let door = |number: usize| format!("[{number}]\nCommand=\nSequence_Key=/k\n");
+        (0..count).map(door).collect::<String>()
+    };
+    assert_eq!(faults(doors(256)), []);
+    let fault = Fault::Line(LineFault::TooManyDerived);
+    assert_eq!(faults(doors(257)), [(fault, 257 * 3, 1)]);
+}
+
+#[test]
+fn a_door_that_derives_sequences_has_its_numbers_or_the_defaults() {
+    let door = |more: &str| {
+        let text = format!("[d]\nCommand=\nSequence_Key=/k\n{more}");
+        let mut door = parse(text.as_bytes()).config.unwrap().doors.remove(0);
+        // Until the key is read, nothing opens it.
+        assert!(door.door().is_disabled());
+        door.set_key(Key::take(&mut [1; 32]).for_sequences());
+        let DoorSequence::Derived(derived) = door.door().sequence else { panic!("{more}") };
+        let (ports, period) = (derived.ports(), derived.period().get());
+        (derived.knocks(), ports.first(), ports.last(), derived.protocol(), period)
+    };
+    assert_eq!(door(""), (5, 20_000, 59_999, Protocol::Tcp, 60));
+    let more = "Sequence_Knocks=8\nSequence_Ports = 1024 - 65535 : UDP\nSequence_Period=2m";
+    assert_eq!(door(more), (8, 1024, 65_535, Protocol::Udp, 120));
 }
 
 #[test]
