@@ -501,7 +501,9 @@ impl DoorConfig {
     pub fn knocks_file(&self) -> Option<&FileName> {
         match self.knocks()? {
             Knocks::Fixed(_) => None,
-            Knocks::File { file, .. } | Knocks::OneTime { file, .. } => Some(file),
+            Knocks::File { file, .. }
+            | Knocks::OneTime { file, .. }
+            | Knocks::Derived { file, .. } => Some(file),
         }
     }
 

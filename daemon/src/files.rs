@@ -54,9 +54,9 @@ pub(crate) fn check(args: &Args, config: &Config) -> Result<(), String> {
 
 /// Returns the files that the daemon reads.
 pub(crate) fn read_by<'a>(args: &'a Args, config: &'a Config) -> impl Iterator<Item = &'a Path> {
-    let sequences = config.doors.iter().filter_map(|door| door.knocks_file());
+    let named = config.doors.iter().filter_map(|door| door.knocks_file());
     let included = config.included.iter().map(PathBuf::as_path);
-    iter::once(&*args.config).chain(included).chain(sequences.map(path_of))
+    iter::once(&*args.config).chain(included).chain(named.map(path_of))
 }
 
 fn message(what: &str, path: &Path, why: &Distrust) -> String {

@@ -1,7 +1,7 @@
 //! The list of attempts, for the control socket. The process that reads packets has it.
 
 use knock_control::{Attempt, Attempts, Fault, Reply};
-use knock_engine::{Sequence, address};
+use knock_engine::address;
 
 use super::Runner;
 use crate::wire::{ListedAttempt, Order};
@@ -31,7 +31,7 @@ impl Runner {
         }
         let ListedAttempt { client, door, stage, expires_in } = *listed;
         let door = self.doors.door(door);
-        let knocks = door.sequence().map_or(0, |sequence: &Sequence| sequence.knocks().len());
+        let knocks = door.knock_count().unwrap_or(0);
         found.push(Attempt {
             door: String::from_utf8_lossy(door.name.as_bytes()).into_owned(),
             client: address::text(client),

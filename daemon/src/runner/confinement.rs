@@ -90,7 +90,8 @@ fn files(args: &Args, config_file: &Path, config: &Config, settings: &Settings) 
     let one_time = config.doors.iter().filter_map(|door| door.one_time_file());
     files.extend(one_time.map(|file| (path_of(file).to_owned(), read_write)));
     // A reload reads them again.
-    let secrets = config.doors.iter().filter_map(|door| door.sequence_file());
+    let doors = config.doors.iter();
+    let secrets = doors.filter_map(|door| door.sequence_file().or_else(|| door.key_file()));
     files.extend(secrets.map(|file| (path_of(file).to_owned(), AccessFlags::R_OK)));
     let log = settings.log_file.as_ref();
     files.extend(log.map(|file| (file.clone(), AccessFlags::W_OK)));

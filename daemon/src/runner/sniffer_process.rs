@@ -15,7 +15,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
 use super::starter::Started;
-use crate::wire::{InvalidMessage, Message, MessageReader, Order};
+use crate::wire::{InvalidMessage, Message, MessageReader, Order, erase};
 
 /// How much is read before other things have their turn, in bytes.
 const READ_MAX: usize = 1 << 20;
@@ -79,7 +79,7 @@ impl SnifferProcess {
     pub(super) fn queue(&mut self, order: &Order) {
         if !self.dismissed {
             self.has_work |= !matches!(order, Order::AreYouThere);
-            self.orders.extend(order.bytes());
+            self.orders.extend(order.bytes().iter());
         }
     }
 
@@ -105,7 +105,7 @@ impl SnifferProcess {
                     for (begin, _) in &mut self.descriptors {
                         *begin = begin.saturating_sub(length);
                     }
-                    self.orders.drain(..length);
+                    erase(&mut self.orders, length);
                 }
                 Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => return,
@@ -136,7 +136,7 @@ impl SnifferProcess {
     }
 
     fn clear_orders(&mut self) {
-        self.orders.clear();
+        erase(&mut self.orders, usize::MAX);
         self.descriptors.clear();
     }
 

@@ -21,6 +21,8 @@ use crate::wire::{CaptureNumber, ListedAttempt, Loss, Message, SeenPacket};
 pub(super) struct EngineHost {
     engine: Engine,
     timeline: Timeline,
+    /// How far the time of day is ahead of it, as the engine knows.
+    day_ahead: i64,
     /// The time of the last event.
     last: Timestamp,
     /// The time up to which the engine has all packets.
@@ -52,6 +54,7 @@ impl EngineHost {
         Self {
             engine,
             timeline,
+            day_ahead: 0,
             last: now,
             complete: now,
             ipv4_only,
@@ -121,7 +124,17 @@ impl EngineHost {
         {
             self.record(capture, at, decoded, outbox);
         }
+        self.tell_time_of_day(at, outbox);
         self.handle(at, Event::Packet(decoded.packet), outbox);
+    }
+
+    /// Tells the engine how far the time of day is ahead of the times of events, if that has changed.
+    fn tell_time_of_day(&mut self, at: Timestamp, outbox: &mut Outbox) {
+        let ahead = self.timeline.day_ahead();
+        if ahead != self.day_ahead {
+            self.day_ahead = ahead;
+            self.handle(at, Event::ClockSet { ahead }, outbox);
+        }
     }
 
     /// Records and prints a packet that some door's filter lets through.

@@ -72,6 +72,11 @@ impl Timeline {
         self.at(stamp).min(now)
     }
 
+    /// Returns how far the time of day is ahead of the timeline, in nanoseconds.
+    pub(crate) const fn day_ahead(&self) -> i64 {
+        self.correction.saturating_neg()
+    }
+
     fn at(&self, wall: i64) -> Timestamp {
         Timestamp::from_nanos(wall.saturating_add(self.correction))
     }

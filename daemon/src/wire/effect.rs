@@ -70,6 +70,7 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
                 Skip::AtMax => 3,
                 Skip::ClientLimit => 4,
                 Skip::DoorLimit => 5,
+                Skip::PeriodUsed => 6,
             };
             let number = u64::from(again);
             Fields { small, number, ..of(kind::OPENING_SKIPPED, client, door) }
@@ -225,6 +226,7 @@ const fn skip(fields: &Fields) -> Result<(Skip, bool), InvalidMessage> {
         3 => Skip::AtMax,
         4 => Skip::ClientLimit,
         5 => Skip::DoorLimit,
+        6 => Skip::PeriodUsed,
         _ => return Err(InvalidMessage),
     };
     match fields.number {

@@ -9,6 +9,8 @@ use knock_config::FileName;
 use knock_config::Files;
 use knock_engine::filter::Framing;
 use knock_engine::{CommandStatus, MarkId, RunId};
+use knock_signed::{Key, SequenceKey};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::user::User;
 
@@ -111,9 +113,9 @@ mod kind {
 const HEADER_BYTES: usize = 5;
 
 impl Order {
-    /// Returns the order as bytes.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut out = Writer(vec![0; HEADER_BYTES]);
+    /// Returns the order as bytes. They may contain keys, and are erased in the end.
+    pub(crate) fn bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Writer(Zeroizing::new(vec![0; HEADER_BYTES]));
         let kind = match self {
             Self::Begin(task) => {
                 out.task(task);
@@ -172,7 +174,7 @@ impl Order {
     }
 }
 
-struct Writer(Vec<u8>);
+struct Writer(Zeroizing<Vec<u8>>);
 
 impl Writer {
     fn number(&mut self, number: usize) {
@@ -196,7 +198,7 @@ impl Writer {
 
     fn files(&mut self, files: &Files) {
         // The sniffer reports nothing about lines.
-        let Files { configuration, parts: _, one_time, sequences } = files;
+        let Files { configuration, parts: _, one_time, sequences, keys } = files;
         self.text(configuration);
         for texts in [one_time, sequences] {
             self.number(texts.len());
@@ -204,6 +206,11 @@ impl Writer {
                 self.text(name.as_bytes());
                 self.text(text);
             }
+        }
+        self.number(keys.len());
+        for (name, key) in keys {
+            self.text(name.as_bytes());
+            self.0.extend(key.as_bytes());
         }
     }
 
@@ -285,9 +292,16 @@ impl OrderReader {
         if !content.0.is_empty() {
             return Err(InvalidOrder);
         }
-        self.bytes.drain(..HEADER_BYTES.saturating_add(length));
+        let length = HEADER_BYTES.saturating_add(length);
+        erase(&mut self.bytes, length);
         Ok(Some(order))
     }
+}
+
+/// Removes the first bytes, which may contain keys, and leaves nothing of them in the memory behind.
+pub(crate) fn erase(bytes: &mut VecDeque<u8>, length: usize) {
+    bytes.iter_mut().take(length).for_each(Zeroize::zeroize);
+    bytes.drain(..length.min(bytes.len()));
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -343,7 +357,13 @@ impl<'a> Reader<'a> {
     fn files(&mut self) -> Result<Files, InvalidOrder> {
         let configuration = self.text()?.to_vec();
         let [one_time, sequences] = [self.texts()?, self.texts()?];
-        Ok(Files { configuration, one_time, sequences, ..Files::default() })
+        let keys = self.list(|reader| {
+            let name = FileName::new(reader.text()?).ok_or(InvalidOrder)?;
+            let mut bytes: [u8; Key::BYTES] = reader.array()?;
+            Ok((name, SequenceKey::take(&mut bytes)))
+        })?;
+        let keys = BTreeMap::from_iter(keys);
+        Ok(Files { configuration, one_time, sequences, keys, ..Files::default() })
     }
 
     /// Parses texts under the names of their files.
@@ -397,7 +417,8 @@ mod tests {
         Files {
             configuration: b"[d]\n".to_vec(),
             one_time: BTreeMap::from([(name.clone(), b" 1,2\n".to_vec())]),
-            sequences: BTreeMap::from([(name, b"3,4\n".to_vec())]),
+            sequences: BTreeMap::from([(name.clone(), b"3,4\n".to_vec())]),
+            keys: BTreeMap::from([(name, SequenceKey::take(&mut [7; 32]))]),
             ..Files::default()
         }
     }
@@ -447,7 +468,7 @@ mod tests {
 
     #[test]
     fn every_order_is_parsed_as_it_was_written_in_pieces_of_any_size() {
-        let bytes: Vec<u8> = orders().iter().flat_map(Order::bytes).collect();
+        let bytes: Vec<u8> = orders().iter().flat_map(|order| order.bytes().to_vec()).collect();
         for piece in [1, 7, bytes.len()] {
             let mut reader = OrderReader::default();
             let mut arrived = Vec::new();

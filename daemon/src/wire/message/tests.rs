@@ -42,6 +42,7 @@ fn effects() -> Vec<Effect> {
             Effect::OpeningSkipped { client, door, why: Skip::AtMax, again: false },
             Effect::OpeningSkipped { client, door, why: Skip::ClientLimit, again: false },
             Effect::OpeningSkipped { client, door, why: Skip::DoorLimit, again: true },
+            Effect::OpeningSkipped { client, door, why: Skip::PeriodUsed, again: true },
             Effect::MarkOneTime { mark, client, door, line: u32::MAX, offset: u64::MAX },
             Effect::OpeningRefused { client, door, why: Obstacle::Limit },
             Effect::OpeningRefused { client, door, why: Obstacle::NotMarked },
