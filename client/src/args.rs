@@ -131,7 +131,8 @@ pub struct Args {
     /// Take the knocks from a door of this knockd.conf
     ///
     /// If the door has one-time sequences, the next one is used, and then marked in the file, as the daemon
-    /// marks it. With '--then' it is marked only if the port opens.
+    /// marks it. With '--then' it is marked only if the port opens. If the door derives its sequences from a key,
+    /// the knocks are those of the present time.
     #[arg(short, long, value_name = "FILE", conflicts_with = "hits")]
     pub config: Option<PathBuf>,
 

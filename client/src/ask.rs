@@ -12,11 +12,12 @@ use crate::args::Args;
 use crate::exit::Exit;
 use crate::list::Listed;
 use crate::profile::{
-    Knocks, OneTime, Profiles, Resolved, Settings, Trouble, Use, Warnings, default_path, door,
-    load, resolve,
+    Knocks, Moment, OneTime, Profiles, Resolved, Settings, Trouble, Use, Warnings, default_path,
+    door, load, resolve,
 };
 use crate::report::Reporter;
 use crate::request::{Awaited, Request};
+use crate::write;
 use knock_capture::hit::Hit;
 
 /// What is asked for.
@@ -60,14 +61,14 @@ pub(crate) fn list(args: &Args, reporter: &mut Reporter<'_>) -> Exit {
         Ok(read) => read,
         Err(trouble) => return reporter.trouble(&trouble),
     };
+    let now = Moment::now();
     let mut listed = Vec::new();
     let mut troubles = Vec::new();
     for name in profiles.hosts() {
         let settings = profiles.settings(&name);
-        let resolved = settings
-            .knocks
-            .as_ref()
-            .map(|knocks| resolve(knocks, settings.config.as_deref(), Use::Look, &mut warnings));
+        let resolved = settings.knocks.as_ref().map(|knocks| {
+            resolve(knocks, settings.config.as_deref(), now, Use::Look, &mut warnings)
+        });
         let resolved = resolved.transpose().unwrap_or_else(|trouble| {
             troubles.push(trouble);
             None
@@ -180,17 +181,19 @@ fn knocks(
     let mut wait = |path: &Path| {
         reporter.note(&format!("waiting for another client that uses {}", shown(path)));
     };
+    // The knocks of a seed are always the same ones.
+    let at = args.seed.map_or_else(Moment::now, |_| Moment::after_epoch(write::BEGIN));
     let to = if args.leaves() { Use::Knock(&mut wait) } else { Use::Look };
     if let Some(name) = &args.door {
-        return door(Some(&DoorName::new(name.as_bytes())), config, to, warnings);
+        return door(Some(&DoorName::new(name.as_bytes())), config, at, to, warnings);
     }
     match (&settings.knocks, &args.config) {
         (Some(knocks), None) | (Some(knocks @ Knocks::Door(_)), Some(_)) => {
-            resolve(knocks, config, to, warnings)
+            resolve(knocks, config, at, to, warnings)
         }
         // Without a name, the error lists the doors.
         (Some(Knocks::Here(_) | Knocks::OneTime(_)) | None, Some(config)) => {
-            door(None, Some(config), to, warnings)
+            door(None, Some(config), at, to, warnings)
         }
         (None, None) => Err(no_knocks(args.host.as_deref().unwrap_or_default(), read)),
     }

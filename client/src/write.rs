@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use knock_capture::frame;
 
 /// When the knocks of a seed begin: the same on every run.
-const BEGIN: Duration = Duration::from_secs(1_000_000_000);
+pub(crate) const BEGIN: Duration = Duration::from_secs(1_000_000_000);
 
 /// Writes the knocks of a plan, each at its time.
 ///

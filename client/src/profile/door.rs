@@ -7,7 +7,10 @@ use knock_config::Setup;
 use knock_config::path_of;
 use knock_config::text::shown;
 use knock_config::{Config, DoorConfig, Excerpt, Knocks, nearest};
-use knock_engine::{DoorName, FlagRule, Knock, Protocol, Sequence, TcpFlags, TcpHeader, Transport};
+use knock_engine::{
+    DerivedSequence, DoorName, DoorSequence, FlagRule, Knock, Protocol, Sequence, TcpFlags,
+    TcpHeader, Transport,
+};
 
 use super::trouble::Trouble;
 use knock_capture::hit::Hit;
@@ -29,6 +32,17 @@ pub(super) enum Kind {
     File(PathBuf, Sequence),
     /// The sequence is the next one of this file.
     OneTime(PathBuf),
+    /// The sequence is derived from the time.
+    Derived(Box<Derived>),
+}
+
+/// How the sequences of a door are derived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Derived {
+    /// The file with the key.
+    pub(super) key_file: PathBuf,
+    pub(super) door: DoorName,
+    pub(super) how: DerivedSequence,
 }
 
 /// Reads what a door wants. Without a name, the error lists the doors.
@@ -43,6 +57,16 @@ pub(super) fn wanted(config: &Path, name: Option<&DoorName>) -> Result<Wanted, T
         Some(Knocks::File { file, sequence: Some(sequence) }) => {
             Kind::File(path_of(file).to_owned(), sequence.clone())
         }
+        Some(Knocks::Derived { file, .. }) => match door.door().sequence {
+            DoorSequence::Derived(derived) => {
+                let (key_file, door) = (path_of(file).to_owned(), door.name.clone());
+                Kind::Derived(Box::new(Derived { key_file, door, how: derived }))
+            }
+            // Its key was read.
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+                return Err(no_door(read, config, name));
+            }
+        },
         // No door is read so.
         Some(Knocks::File { sequence: None, .. }) | None => {
             return Err(no_door(read, config, name));

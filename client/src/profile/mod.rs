@@ -25,7 +25,7 @@ pub use one_time::OneTime;
 pub use parse::{MAX_PATTERNS, MAX_PROFILES, Parsed, parse};
 pub use place::{Base, default_path};
 pub(crate) use resolve::door;
-pub use resolve::{Resolved, Use, Warnings, resolve};
+pub use resolve::{Moment, Resolved, Use, Warnings, resolve};
 pub use secret::warnings;
 pub use settings::{Knocks, Settings};
 pub use trouble::Trouble;

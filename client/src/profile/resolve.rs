@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use knock_config::Wording;
-use knock_engine::{DoorName, FlagRule};
+use knock_engine::{DoorName, FlagRule, Timestamp};
 
-use super::door::{self, Kind, Wanted};
+use super::door::{self, Derived, Kind, Wanted};
 use super::one_time::OneTime;
 use super::secret;
 use super::settings::Knocks;
@@ -20,6 +21,26 @@ pub enum Use<'a> {
     Look,
     /// To send them: a one-time sequence is taken. The function is called before waiting for that.
     Knock(&'a mut dyn FnMut(&Path)),
+}
+
+/// What a derived sequence is needed for: a time of day.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(pub Timestamp);
+
+impl Moment {
+    /// Returns the present one.
+    #[must_use]
+    pub fn now() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::after_epoch(since_epoch)
+    }
+
+    /// Returns the one so long after 1970 began.
+    #[must_use]
+    pub fn after_epoch(time: Duration) -> Self {
+        let nanos = i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
+        Self(Timestamp::from_nanos_clamped(nanos))
+    }
 }
 
 /// Knocks, and what came with them.
@@ -40,13 +61,14 @@ pub struct Resolved {
 pub fn resolve(
     knocks: &Knocks,
     config: Option<&Path>,
+    at: Moment,
     to: Use<'_>,
     warnings: &mut Warnings,
 ) -> Result<Resolved, Trouble> {
     match knocks {
         Knocks::Here(hits) => Ok(Resolved { hits: hits.clone(), target: None, one_time: None }),
         Knocks::OneTime(path) => one_time(path, FlagRule::default(), to, warnings),
-        Knocks::Door(name) => door(Some(name), config, to, warnings),
+        Knocks::Door(name) => door(Some(name), config, at, to, warnings),
     }
 }
 
@@ -54,6 +76,7 @@ pub fn resolve(
 pub(crate) fn door(
     name: Option<&DoorName>,
     config: Option<&Path>,
+    Moment(at): Moment,
     to: Use<'_>,
     warnings: &mut Warnings,
 ) -> Result<Resolved, Trouble> {
@@ -77,6 +100,13 @@ pub(crate) fn door(
             Resolved { hits: door::hits(&sequence, flags), target: None, one_time: None }
         }
         Kind::OneTime(path) => one_time(&path, flags, to, warnings)?,
+        Kind::Derived(derived) => {
+            let Derived { key_file, door, how } = *derived;
+            warnings.look_at(&key_file);
+            let sequence = how.sequence_at(door.as_bytes(), at);
+            let hits = sequence.map(|sequence| door::hits(&sequence, flags)).unwrap_or_default();
+            Resolved { hits, target: None, one_time: None }
+        }
     };
     Ok(Resolved { target, ..resolved })
 }

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod derived;
 mod journey;
 mod programs;
 mod readme;
@@ -58,6 +59,12 @@ fn firewall() {
 #[test]
 fn fleet() {
     Journey::follow("fleet.md", &["cmp", "grep", "tail"], |_| {});
+}
+
+#[test]
+fn derived_sequences() {
+    let programs = ["iptables", "python3", "base64", "head"];
+    Journey::follow("derived-sequences.md", &programs, |_| {});
 }
 
 #[test]

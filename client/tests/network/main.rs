@@ -5,6 +5,7 @@
 
 mod bad_networks;
 mod daemon;
+mod derived;
 mod doors;
 mod faults;
 mod matrix;
