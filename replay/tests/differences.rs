@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use knock_compat::Difference;
@@ -268,4 +269,30 @@ impl Document {
     fn case(&self, name: &str) -> Option<&Case> {
         self.all.iter().find(|case| case.name == name)
     }
+}
+
+/// Number 72. Its key cannot be a file of the repository, which others may read.
+#[test]
+fn knockd_08_never_opens_a_door_that_derives_its_sequences() {
+    let folder = tempfile::tempdir().unwrap();
+    let [config, key, knocks] =
+        ["knockd.conf", "the.key", "knocks.txt"].map(|name| folder.path().join(name));
+    let text = format!("[SSH]\nSequence_Key = {}\nCommand = open %IP%\n", key.display());
+    std::fs::write(&config, text).unwrap();
+    std::fs::write(&key, "key = AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    // Of testdata/derived/vectors.txt.
+    let scenario = "start 2025-12-04T00:00:30Z\n0 knock 10.0.0.5 22365 42880 23141 31602 51651\n";
+    std::fs::write(&knocks, scenario).unwrap();
+    let run = |rules: &str| {
+        let args = ["knock-replay".into(), knocks.clone().into_os_string(), "-c".into()];
+        let args = args.into_iter().chain([config.clone().into(), "--rules".into(), rules.into()]);
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let mut streams = knock_replay::Streams::plain(&mut output, &mut errors);
+        let exit = knock_replay::run(args, &mut streams);
+        assert_eq!(exit, knock_replay::Exit::Done, "{}", String::from_utf8_lossy(&errors));
+        String::from_utf8(output).unwrap()
+    };
+    assert!(run("knock").contains("10.0.0.5: SSH: OPEN SESAME"));
+    assert_eq!(run("knockd-0.8"), "");
 }

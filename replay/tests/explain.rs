@@ -104,7 +104,15 @@ fn the_schema_knows_every_verdict_and_reason_and_no_other() {
         // configuration is read again, which no replay does.
         (
             &mut verdicts,
-            &["door-changed", "refused", "merged", "already-open", "cooldown"][..],
+            &[
+                "door-changed",
+                "refused",
+                "merged",
+                "already-open",
+                "cooldown",
+                "period-used",
+                "not-now",
+            ][..],
             "verdict",
         ),
         (&mut reasons, &["door-changed", "refused"][..], "reason"),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use knock_engine::{
-    Door, DoorId, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
+    Door, DoorId, DoorSequence, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
 use knock_engine::{Effect, EffectKind, OwnEffect, SourceRefusal, TimedEffect};
 
@@ -235,6 +235,10 @@ impl Silence<'_> {
             let goes_on = expired.follow(seen, late, of, &mut track.tally);
             track.expired = goes_on.then_some(expired);
             return (attempt, Why::Late(late));
+        }
+        if let DoorSequence::Derived(_) = self.door.sequence {
+            track.fail_to_begin(Miss::once(Cause::NoFirst, Some(seen), None));
+            return (track.pending(), Why::NotNow);
         }
         let place = knocks.iter().position(|&knock| knock == packet.knock());
         let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0).saturating_add(1);

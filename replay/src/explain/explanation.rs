@@ -211,6 +211,9 @@ pub enum Why {
         /// knock, mistyped.
         behind: Option<(PacketId, Knock)>,
     },
+    /// The door derives its sequences, none of those that count at this time begins with the packet, and no
+    /// attempt is under way.
+    NotNow,
     /// The packet is the first knock, but it counted at another door.
     OtherAttempt {
         /// At which.
@@ -270,6 +273,7 @@ impl Verdict {
             Self::Skipped(Skip::AtMax) => "at-max",
             Self::Skipped(Skip::ClientLimit) => "client-limit",
             Self::Skipped(Skip::DoorLimit) => "door-limit",
+            Self::Skipped(Skip::PeriodUsed) => "period-used",
             Self::Admitted { .. } => "admitted",
             Self::AdmissionEnded => "admission-ended",
             Self::Command(Phase::Start) => "start-command",
@@ -302,6 +306,7 @@ impl Why {
             Self::SecondTry { .. } => "second-try",
             Self::Late(_) => "late",
             Self::NoAttempt { .. } => "no-attempt",
+            Self::NotNow => "not-now",
             Self::OtherAttempt { .. } => "other-attempt",
             Self::Unreadable(_) => "unreadable",
         }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use knock_engine::address;
 use knock_engine::{DoorId, DoorSequence, Doors, Knock, Seconds, Timestamp};
 
+use super::clock::OtherTimes;
 use super::miss::{Cause, Nearest};
 use super::track::{Arrival, Clients, Track};
 use crate::output::time::nanos;
@@ -22,6 +23,8 @@ pub enum Hint {
     Order(Vec<usize>, u64),
     /// Knocks came again by themselves, each as a new try.
     Retries,
+    /// These were the knocks of a derived sequence of another time: this many seconds ahead.
+    OtherTime(i64),
 }
 
 impl Hint {
@@ -33,6 +36,7 @@ impl Hint {
             Self::NeverArrived(_) => "never-arrived",
             Self::Order(..) => "order",
             Self::Retries => "retries",
+            Self::OtherTime(_) => "other-time",
         }
     }
 
@@ -68,6 +72,15 @@ impl Hint {
                      them, such as with `knock -d 200`"
                 )
             }
+            Self::OtherTime(ahead) => {
+                let side = if *ahead < 0 { "behind" } else { "ahead" };
+                let by = roughly(ahead.unsigned_abs());
+                format!(
+                    "the knocks are those of another time: the clock of {} is about {by} {side}, or \
+                     somebody repeats what was recorded; compare the clocks of client and server",
+                    address::text(client)
+                )
+            }
             Self::Retries => {
                 "the client sends a knock again before the next one has come: let it wait, or not \
                               try again; for nmap that is `--max-retries 0`"
@@ -94,9 +107,16 @@ impl Hints {
         }
         let mut hints = Self::default();
         for (door, clients) in shut {
-            // One-time sequences change: what was sent to one of them is no part of the next.
-            if let DoorSequence::Fixed(sequence) = &doors.door(door).sequence {
-                hints.at_door(door, sequence.knocks(), doors.door(door).seq_timeout, &clients);
+            match &doors.door(door).sequence {
+                DoorSequence::Fixed(sequence) => {
+                    hints.at_door(door, sequence.knocks(), doors.door(door).seq_timeout, &clients);
+                }
+                DoorSequence::Derived(derived) => {
+                    let name = doors.door(door).name.as_bytes();
+                    hints.of_other_times(door, OtherTimes::new(name, derived), &clients);
+                }
+                // They change: what was sent to one of them is no part of the next.
+                DoorSequence::OneTime(_) => {}
             }
         }
         hints
@@ -122,6 +142,31 @@ impl Hints {
                 of_one.push(Hint::Retries);
             }
         }
+    }
+}
+
+impl Hints {
+    /// How many clients of a door are looked at: a search takes some thousand derivations.
+    const SEARCHED: usize = 100;
+
+    fn of_other_times(&mut self, door: DoorId, mut other: OtherTimes<'_>, clients: &[Shut<'_>]) {
+        for shut in clients.iter().take(Self::SEARCHED) {
+            if let Some(ahead) = other.find(&shut.track.arrivals) {
+                let of_one = self.0.entry((shut.nearest.client, door)).or_default();
+                of_one.push(Hint::OtherTime(ahead));
+            }
+        }
+    }
+}
+
+/// Returns a time in words, as exact as it matters.
+fn roughly(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min"),
+        (_, 0) => format!("{hours} h"),
+        _ => format!("{hours} h {minutes} min"),
     }
 }
 

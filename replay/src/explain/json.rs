@@ -271,6 +271,7 @@ impl Fields {
                 Why::OtherFlags { .. }
                 | Why::OtherDestination
                 | Why::OtherSource { .. }
+                | Why::NotNow
                 | Why::Unreadable(_),
             ) => none,
         }

@@ -2,6 +2,7 @@
 
 mod beside;
 mod change;
+mod clock;
 mod explainer;
 mod explaining;
 mod explanation;

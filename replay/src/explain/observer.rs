@@ -453,9 +453,9 @@ impl Observer {
 
 /// Returns how many knocks open a door, and their line in its file of sequences, if it has one.
 fn sequence_of(door: &Door) -> (u8, Option<u32>) {
-    let knocks = door.sequence().map_or(0, |sequence| sequence.knocks().len());
+    let knocks = door.knock_count().unwrap_or(0);
     let line = match &door.sequence {
-        DoorSequence::Fixed(_) => None,
+        DoorSequence::Fixed(_) | DoorSequence::Derived(_) => None,
         DoorSequence::OneTime(sequences) => sequences.next().map(|line| line.number),
     };
     (u8::try_from(knocks).unwrap_or(u8::MAX), line)

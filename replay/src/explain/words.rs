@@ -119,6 +119,7 @@ impl Words<'_> {
             Skip::AlreadyOpen => "already open, ignored (On_Reknock = ignore)",
             Skip::AtMax => "already admitted for as long as Open_Max allows, ignored",
             Skip::Cooldown => "opened again too soon (Seq_Cooldown), ignored",
+            Skip::PeriodUsed => "opened with this sequence already (Sequence_Period), ignored",
             Skip::ClientLimit => return limit("Client_Openings_Per_Minute", limits.client),
             Skip::DoorLimit => return limit("Openings_Per_Minute", limits.door),
         }
@@ -167,6 +168,10 @@ impl Words<'_> {
                     let _ = write!(text, "; {} went to {knock}", self.captures.packet(id));
                 }
                 text
+            }
+            Why::NotNow => {
+                "begins no sequence that counts at this time, and no attempt is under way"
+                    .to_owned()
             }
             Why::OtherAttempt { door } => format!(
                 "begins no attempt here: it counted for another attempt, at door {}",
@@ -231,6 +236,7 @@ impl Words<'_> {
                 Why::OtherPort { .. }
                 | Why::OtherProtocol { .. }
                 | Why::NoAttempt { .. }
+                | Why::NotNow
                 | Why::OtherAttempt { .. },
             ) => self.places.sequence(one.door, one.sequence_line),
             Verdict::Ignored(Why::OtherFlags { .. }) => self.places.flags(one.door),

@@ -8,6 +8,7 @@ mod assert;
 mod both;
 mod check;
 mod common;
+mod derived;
 mod exit_status;
 mod expect;
 mod explain;
