@@ -74,7 +74,7 @@ pub enum Difference {
     /// It has no `Allow` and `Deny`, and no limits of openings.
     Limits = 73,
     /// It has no `Sequence_Key`.
-    DerivedSequences = 74,
+    DerivedSequences = 75,
 }
 
 impl Difference {

@@ -7,11 +7,12 @@ use std::num::NonZeroU32;
 
 use knock_config as config;
 use knock_engine::{
-    Admission, Command, Commands, Door, DoorName, DoorSequence, Doors, FlagRule, Knock, Limits,
-    Listening, OnReknock, OneTimeLine, OneTimeSequences, OpenPorts, OpeningLimits, Packet,
-    PerMinute, Port, PortRange, Prefix, Protocol, Seconds, Sequence, Sources, Target, TcpFlags,
-    TcpHeader, Transport,
+    Admission, Command, Commands, DerivedSequence, Door, DoorName, DoorSequence, Doors, FlagRule,
+    Knock, Limits, Listening, OnReknock, OneTimeLine, OneTimeSequences, OpenPorts, OpeningLimits,
+    Packet, PerMinute, Port, PortRange, Prefix, Protocol, Seconds, Sequence, Sources, Target,
+    TcpFlags, TcpHeader, Transport,
 };
+use knock_signed::{Key, PortSpan};
 
 use crate::generators::Conf;
 use crate::model;
@@ -68,6 +69,7 @@ pub fn door(door: &model::Door) -> Door {
             };
             DoorSequence::OneTime(OneTimeSequences::new((last..).zip(lines).map(line).collect()))
         }
+        model::Sequences::Derived(derived) => DoorSequence::Derived(self::derived(derived)),
     };
     Door {
         name: DoorName::new(&door.name),
@@ -109,6 +111,19 @@ fn per_minute(openings: u16) -> PerMinute {
 fn prefixes(list: &[(IpAddr, u8)]) -> Vec<Prefix> {
     let prefix = |&(first, length)| Prefix::new(first, length);
     list.iter().map(prefix).collect::<Result<_, _>>().expect("the tests' prefixes are valid")
+}
+
+fn derived(derived: &model::Derived) -> DerivedSequence {
+    let model::Derived { mut key, knocks, ports: (first, last), protocol, period_s } = *derived;
+    let key = Key::take(&mut key).for_sequences();
+    let ports = PortSpan::new(first, last).expect("there are enough ports");
+    let protocol = match protocol {
+        model::Protocol::Tcp => Protocol::Tcp,
+        model::Protocol::Udp => Protocol::Udp,
+    };
+    let knocks = u8::try_from(knocks).expect("there are few");
+    let derived = DerivedSequence::new(key, knocks, ports, protocol, seconds(period_s));
+    derived.expect("its numbers are in their ranges")
 }
 
 fn range((protocol, first, last): (model::Protocol, u16, u16)) -> PortRange {

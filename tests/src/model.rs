@@ -24,8 +24,8 @@ pub mod text;
 mod tests;
 
 pub use input::{
-    ACK, Admission, CWR, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST, SYN,
-    Sequences, Setting, Transport, URG, is_of_a_host,
+    ACK, Admission, CWR, Derived, Door, ECE, FIN, Knock, OnReknock, PSH, Packet, Protocol, RST,
+    SYN, Sequences, Setting, Transport, URG, is_of_a_host,
 };
 pub use state::ModelState;
 
@@ -67,6 +67,8 @@ pub struct Counts {
     pub merged: u64,
     /// Openings ignored because of `On_Reknock`, `Seq_Cooldown` or a limit of openings.
     pub ignored: u64,
+    /// Openings ignored because the derived sequence was used before.
+    pub repeated: u64,
     /// Cooldowns forgotten before their time at the limit.
     pub forgotten_cooldowns: u64,
     /// Openings that no longer counted before their time at the limit.

@@ -51,15 +51,24 @@ catalogue! {
     Fault::Line(LineFault::SyslogWithValue) =>
         ["usesyslog-with-value.conf", "usesyslog-with-word.conf"],
     Fault::Line(LineFault::NoSequence { .. }) => ["no-sequence.conf"],
-    Fault::Line(LineFault::TwoSequences { .. }) => ["two-sequences.conf", "sequence-and-file.conf"],
+    Fault::Line(LineFault::TwoSequences { .. }) =>
+        ["two-sequences.conf", "sequence-and-file.conf", "sequence-and-key.conf"],
     // A test of `knock-tests`, `sequence_file`, shows it with a file.
     Fault::Line(LineFault::SecondSequence { .. }) => [],
+    Fault::Line(LineFault::NothingDerived { .. }) => ["derived-without-key.conf"],
     Fault::Line(LineFault::OpenWithoutFirewall) => ["open-without-firewall.conf"],
     Fault::Line(LineFault::NothingToOpen { .. }) => ["open-for-without-open.conf"],
     Fault::Line(LineFault::OpenMaxTooShort { .. }) =>
         ["open-max-too-short.conf", "open-max-below-the-default.conf"],
     // Its megabyte is made by a test of its own.
     Fault::Line(LineFault::TooManyDoors) => [],
+    // Its 257 doors are made by a test of `knock-config`.
+    Fault::Line(LineFault::TooManyDerived) => [],
+    Fault::Value(ValueFault::BadKnockCount { .. }) =>
+        ["knock-count-too-small.conf", "knock-count-by-name.conf"],
+    Fault::Value(ValueFault::NotAPortSpan { .. }) => ["port-span-without-end.conf"],
+    Fault::Value(ValueFault::FewPorts { .. }) => ["port-span-too-small.conf"],
+    Fault::Value(ValueFault::BadPeriod { .. }) => ["period-too-short.conf", "period-too-long.conf"],
     Fault::Value(ValueFault::Empty { .. }) =>
         ["empty-sequence.conf", "empty-timeout.conf", "empty-logfile.conf", "empty-user.conf"],
     Fault::Value(ValueFault::CommentAfterValue { .. }) => [
@@ -74,7 +83,7 @@ catalogue! {
     ],
     Fault::Value(ValueFault::MissingProtocol) => ["missing-protocol.conf"],
     Fault::Value(ValueFault::UnknownProtocol { .. }) =>
-        ["unknown-protocol.conf", "unknown-protocol-without-a-near-one.conf", "open-unknown-protocol.conf"],
+        ["unknown-protocol.conf", "unknown-protocol-without-a-near-one.conf", "open-unknown-protocol.conf", "port-span-unknown-protocol.conf"],
     Fault::Value(ValueFault::ProtocolFirst { .. }) => ["protocol-first.conf"],
     Fault::Value(ValueFault::ThirdField) => ["third-field.conf"],
     Fault::Value(ValueFault::TooManyKnocks { .. }) => ["too-many-knocks.conf"],
@@ -90,7 +99,7 @@ catalogue! {
     ],
     Fault::Value(ValueFault::PortWithoutProtocol { .. }) => ["open-without-protocol.conf"],
     Fault::Value(ValueFault::PortFirst { .. }) => ["open-port-first.conf", "open-as-a-knock.conf"],
-    Fault::Value(ValueFault::RangeBackwards { .. }) => ["open-range-backwards.conf"],
+    Fault::Value(ValueFault::RangeBackwards { .. }) => ["open-range-backwards.conf", "port-span-backwards.conf"],
     Fault::Value(ValueFault::OverlappingPorts { .. }) => ["open-overlap.conf", "open-twice.conf"],
     Fault::Value(ValueFault::TooManyPorts { .. }) => ["open-too-many.conf"],
     Fault::Value(ValueFault::MissingFlag) => ["missing-flag.conf"],

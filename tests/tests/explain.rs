@@ -132,7 +132,9 @@ fn check_attempts(said: &Said) {
                 assert_eq!((one.attempt, stage), (Some(attempt), before));
                 live.remove(&pair);
             }
-            Verdict::Ignored(Why::Late(_) | Why::NoAttempt { .. } | Why::OtherAttempt { .. }) => {
+            Verdict::Ignored(
+                Why::Late(_) | Why::NoAttempt { .. } | Why::NotNow | Why::OtherAttempt { .. },
+            ) => {
                 assert_eq!(there, None, "{one:?}");
             }
             Verdict::Ignored(Why::OtherPort { stage, .. }) => {

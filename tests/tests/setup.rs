@@ -3,14 +3,14 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use knock_config::diagnostics::Style;
 use knock_config::{Config, DoorConfig, FileName};
 use knock_config::{Files, MAX_FILE_BYTES, Refusal, Setup};
-use knock_engine::Sequence;
+use knock_engine::{DoorSequence, Sequence};
 use tempfile::TempDir;
 
 #[test]
@@ -313,4 +313,52 @@ fn without_escapes(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
+}
+
+/// A folder with a configuration whose door has a key, and the key's file.
+fn with_key(text: &str, mode: u32) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let [path, key] = ["knockd.conf", "the.key"].map(|name| folder.path().join(name));
+    fs::write(&path, format!("[d]\nsequence_key = {}\ncommand =\n", key.display())).unwrap();
+    fs::write(&key, text).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+    (folder, path)
+}
+
+/// A line of a file with a key.
+const KEY: &str = "key = AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+
+#[test]
+fn a_key_is_read_once_and_passed_on_without_itself() {
+    let (_folder, path) = with_key(KEY, 0o600);
+    let loaded = Setup::load(&path);
+    assert_eq!(loaded.report(Style::Plain), "");
+    let door = loaded.config.as_ref().unwrap().doors[0].door();
+    assert!(matches!(door.sequence, DoorSequence::Derived(_)));
+    let parsed = Setup::parse(&path, loaded.files.clone());
+    assert_eq!(parsed.config.unwrap().doors[0].door(), door);
+    let printed = format!("{loaded:?}");
+    assert!(printed.contains("SequenceKey(secret)") && !printed.contains("AAECAwQ"), "{printed}");
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_an_error_that_does_not_show_it() {
+    let cases = [
+        (KEY, 0o640, "it has a key, and other users may read it (mode 0640)", "run `chmod 600 "),
+        (&KEY[4..], 0o600, "line 1 is not `key = ...`", "make one: `(umask 077 && "),
+        (&KEY[..40], 0o600, "the key in line 1 is not 32 bytes in base64", "make one: "),
+        ("# nothing\n", 0o600, "there is no line `key = ...` in it", "make one: "),
+        (&KEY.repeat(2), 0o600, "line 2 is a second key", "remove one of the keys"),
+        (&"#".repeat(5000), 0o600, "it is too large for a file with a key", "make one: "),
+    ];
+    for (text, mode, cause, help) in cases {
+        let (_folder, path) = with_key(text, mode);
+        let setup = Setup::load(&path);
+        assert_eq!(setup.config, None);
+        let report = setup.report(Style::Plain);
+        assert!(report.contains(&format!("the.key`: {cause}\n")), "{report}");
+        assert!(report.contains(&format!("help: {help}")), "{report}");
+        assert!(report.contains("knockd.conf:2:"), "{report}");
+        assert!(!report.contains("AAECAwQ"), "{report}");
+    }
 }

@@ -50,9 +50,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "address door_id packet run time",
             "admission command per_minute ports sources",
             "sequence",
-            "one_time",
+            "derived one_time",
             "door",
-            "groups listening limits",
+            "groups listening limits periods",
             "hearing",
             "doors",
             "deadline decode event",
@@ -254,16 +254,17 @@ fn expand(
 
 /// The crates of programs and libraries, and which of the others each may depend on.
 const CRATES: &[(&str, &[&str])] = &[
-    ("engine", &[]),
+    ("signed", &[]),
+    ("engine", &["signed"]),
     ("guard", &[]),
     ("compat", &["engine"]),
-    ("config", &["engine", "guard"]),
+    ("config", &["engine", "guard", "signed"]),
     ("capture", &["config", "engine"]),
     ("replay", &["capture", "compat", "config", "engine", "guard"]),
     ("firewall", &["engine"]),
     ("control", &[]),
     ("ctl", &["config", "control"]),
-    ("daemon", &["config", "control", "engine", "firewall", "guard"]),
+    ("daemon", &["config", "control", "engine", "firewall", "guard", "signed"]),
     ("client", &["capture", "config", "engine", "guard"]),
 ];
 

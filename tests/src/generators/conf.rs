@@ -155,6 +155,7 @@ impl Writer<'_> {
         let mut items: Vec<(&str, Vec<u8>)> = vec![match &door.sequences {
             Sequences::Fixed(knocks) => ("Sequence", self.sequence(knocks)),
             Sequences::OneTime(lines) => ("One_Time_Sequences", self.sequence_file(lines)),
+            Sequences::Derived(_) => unreachable!("no door of these derives sequences"),
         }];
         if door.seq_timeout_s != 25 || self.one_in(2) {
             let key = self.pick(&["Seq_Timeout", "Timeout"]);

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use sha2::{Digest as _, Sha256};
+
 /// The bit of FIN in the flags byte of a TCP header.
 pub const FIN: u8 = 0x01;
 /// The bit of SYN.
@@ -58,15 +60,90 @@ pub enum Sequences {
     Fixed(Vec<Knock>),
     /// Each opens the door once, the first one first. None left: the door is disabled.
     OneTime(Vec<Vec<Knock>>),
+    /// Another one in each period of time.
+    Derived(Derived),
+}
+
+/// How sequences are derived from the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The key that the server and its clients have in common.
+    pub key: [u8; 32],
+    /// How many knocks a sequence has.
+    pub knocks: usize,
+    /// The first and the last port, all of which count.
+    pub ports: (u16, u16),
+    /// The protocol of all knocks.
+    pub protocol: Protocol,
+    /// How many seconds a period has.
+    pub period_s: u32,
+}
+
+impl Derived {
+    /// Returns the number of the period that a time of day is in.
+    #[must_use]
+    pub fn period(&self, at_ns: i64) -> u64 {
+        u64::try_from(at_ns / 1_000_000_000 / i64::from(self.period_s)).unwrap_or(0)
+    }
+
+    /// Returns the periods whose sequences count at a time of day.
+    #[must_use]
+    pub fn valid(&self, at_ns: i64) -> Vec<u64> {
+        let now = self.period(at_ns);
+        (now.saturating_sub(1)..=now + 1).collect()
+    }
+
+    /// Returns whether a knock is at one of the ports.
+    #[must_use]
+    pub fn names(&self, knock: Knock) -> bool {
+        knock.protocol == self.protocol && (self.ports.0..=self.ports.1).contains(&knock.port)
+    }
+
+    /// Returns the sequence of a door in a period.
+    #[must_use]
+    pub fn sequence(&self, door: &[u8], period: u64) -> Vec<Knock> {
+        let key = hmac(&self.key, b"knock/1 sequence");
+        let mut message = [door, &period.to_be_bytes()].concat();
+        let mut ports: Vec<u16> = Vec::new();
+        let plain = message.len();
+        for block in 1_u32.. {
+            for pair in hmac(&key, &message).chunks(2) {
+                let port = u16::from_be_bytes([pair[0], pair[1]]);
+                if (self.ports.0..=self.ports.1).contains(&port) && !ports.contains(&port) {
+                    ports.push(port);
+                }
+            }
+            if ports.len() >= self.knocks {
+                break;
+            }
+            message.truncate(plain);
+            message.extend(block.to_be_bytes());
+        }
+        ports.truncate(self.knocks);
+        ports.into_iter().map(|port| Knock { port, protocol: self.protocol }).collect()
+    }
+}
+
+/// HMAC-SHA256 as RFC 2104 defines it.
+fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    let padded = |pad: u8| {
+        let mut block = [pad; 64];
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let inner = Sha256::digest([&padded(0x36)[..], message].concat());
+    Sha256::digest([&padded(0x5c)[..], &inner[..]].concat()).into()
 }
 
 impl Sequences {
-    /// Returns the knocks that open the door now; `None` if all one-time sequences are used.
+    /// Returns the knocks that open the door now; `None` if all one-time sequences are used, or if they are
+    /// derived from the time.
     #[must_use]
     pub fn current(&self) -> Option<&[Knock]> {
         match self {
             Self::Fixed(knocks) => Some(knocks),
             Self::OneTime(lines) => lines.first().map(Vec::as_slice),
+            Self::Derived(_) => None,
         }
     }
 }

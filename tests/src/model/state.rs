@@ -17,6 +17,8 @@ struct Attempt {
     due_ns: i64,
     client: IpAddr,
     door: usize,
+    /// The period whose sequence it is, if the door derives them.
+    period: Option<u64>,
     /// How many knocks were made.
     stage: usize,
     /// Its place in the order in which attempts came to the stages that they are at.
@@ -79,6 +81,15 @@ struct RecentOpening {
     door: usize,
 }
 
+/// A derived sequence that a client has used.
+#[derive(Clone)]
+struct Used {
+    client: IpAddr,
+    door: usize,
+    period: u64,
+    forgotten_ns: i64,
+}
+
 /// The doors, the attempts at them, the commands that run and the leases.
 ///
 /// It receives events, each with its time, and records lines and counts.
@@ -111,6 +122,7 @@ pub struct ModelState {
     cooldowns: Vec<Cooldown>,
     /// In order.
     openings: Vec<RecentOpening>,
+    used: Vec<Used>,
     /// For whom a line of one-time sequences is being marked, and at which door; each with its place
     /// in the order of all lines, from 0.
     marks: Vec<(u64, IpAddr, usize)>,
@@ -142,6 +154,7 @@ impl ModelState {
             admitted: Vec::new(),
             cooldowns: Vec::new(),
             openings: Vec::new(),
+            used: Vec::new(),
             marks: Vec::new(),
             marks_asked: 0,
             out: Outcome::default(),

@@ -170,6 +170,8 @@ impl Leases {
             Skip::Merged => held.start_waits && door.admission.is_none(),
             // The oracle knows.
             Skip::ClientLimit | Skip::DoorLimit => is_at_limit,
+            // No door there derives sequences.
+            Skip::PeriodUsed => false,
         };
         // The limit of a door is said once for all clients.
         let is_said_once = why == Skip::DoorLimit || held.skips_said.insert(why) != again;

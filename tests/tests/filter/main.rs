@@ -90,7 +90,7 @@ fn admits(doors: &Doors, listening: &Listening, dlt: u16, frame: &[u8]) -> bool 
 /// Returns doors for every one-time sequence at once, as filters see them.
 fn with_all_sequences(doors: &[Door]) -> Vec<Door> {
     let each = |door: &Door| match &door.sequences {
-        Sequences::Fixed(_) => vec![door.clone()],
+        Sequences::Fixed(_) | Sequences::Derived(_) => vec![door.clone()],
         Sequences::OneTime(lines) => {
             let fixed = |knocks: &Vec<_>| Sequences::Fixed(knocks.clone());
             lines.iter().map(|knocks| Door { sequences: fixed(knocks), ..door.clone() }).collect()

@@ -81,6 +81,7 @@ fn knocks(door: &Door) -> impl Iterator<Item = &Knock> {
     let sequences = match &door.sequences {
         Sequences::Fixed(knocks) => std::slice::from_ref(knocks),
         Sequences::OneTime(lines) => lines,
+        Sequences::Derived(_) => &[],
     };
     sequences.iter().flatten()
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::timers::later;
 use super::{Attempt, ModelState, Remembered};
-use crate::model::{Door, Knock, Packet, SYN, Transport, is_of_a_host};
+use crate::model::{Door, Knock, Packet, SYN, Sequences, Transport, is_of_a_host};
 
 /// The mark by which a later packet is recognized as the same SYN sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,13 @@ impl ModelState {
         }
         self.listed.iter().any(|&at| {
             let door = &self.doors[at];
-            let named = door.sequences.current().is_some_and(|s| s.contains(&packet.knock()));
+            let named = match &door.sequences {
+                Sequences::Derived(derived) => derived.names(packet.knock()),
+                Sequences::Fixed(_) | Sequences::OneTime(_) => {
+                    let current = door.sequences.current();
+                    current.is_some_and(|s| s.contains(&packet.knock()))
+                }
+            };
             self.belongs_to(packet, door)
                 && named
                 && flags_satisfy(packet, door)
@@ -92,7 +98,12 @@ impl ModelState {
             if !self.belongs_to(packet, door) || !flags_satisfy(packet, door) {
                 continue;
             }
-            let sequence = door.sequences.current().expect("a disabled door has no attempts");
+            let Some(sequence) = sequence(door, attempt.period, packet.at_ns) else {
+                // It was derived for a time that is over.
+                self.end(created);
+                self.out.counts.voided += 1;
+                continue;
+            };
             if sequence[attempt.stage] == packet.knock() {
                 self.count_knock(created, packet);
                 advanced = true;
@@ -134,31 +145,45 @@ impl ModelState {
     /// Rule 3.
     fn start_attempts(&mut self, packet: &Packet) {
         for at in self.listed.clone() {
-            let door = &self.doors[at];
-            let Some(knocks) = door.sequences.current() else { continue };
-            let busy = self.attempts.iter().any(|a| a.client == packet.src && a.door == at);
-            let starts = !busy
-                && knocks.first() == Some(&packet.knock())
-                && self.belongs_to(packet, door)
-                && flags_satisfy(packet, door)
-                && door.hears(packet.src);
-            if starts {
-                let due_ns = later(self.now_ns, door.seq_timeout_s);
-                if knocks.len() > 1 {
-                    self.make_room();
-                }
-                let created = self.next_timer();
-                self.attempts.push(Attempt {
-                    created,
-                    due_ns,
-                    client: packet.src,
-                    door: at,
-                    stage: 0,
-                    reached: 0,
-                    last_knock: None,
-                });
-                self.count_knock(created, packet);
+            let periods = match &self.doors[at].sequences {
+                Sequences::Derived(derived) => derived.valid(packet.at_ns),
+                Sequences::Fixed(_) | Sequences::OneTime(_) => vec![],
+            };
+            self.start_at(packet, at, None);
+            for period in periods {
+                self.start_at(packet, at, Some(period));
             }
+        }
+    }
+
+    /// Starts an attempt at a door, or at its sequence of a period, if the packet is its first knock.
+    fn start_at(&mut self, packet: &Packet, at: usize, period: Option<u64>) {
+        let door = &self.doors[at];
+        let Some(knocks) = sequence(door, period, packet.at_ns) else { return };
+        let is_same = |a: &Attempt| a.client == packet.src && (a.door, a.period) == (at, period);
+        let busy = self.attempts.iter().any(is_same);
+        let starts = !busy
+            && knocks.first() == Some(&packet.knock())
+            && self.belongs_to(packet, door)
+            && flags_satisfy(packet, door)
+            && door.hears(packet.src);
+        if starts {
+            let due_ns = later(self.now_ns, door.seq_timeout_s);
+            if knocks.len() > 1 {
+                self.make_room();
+            }
+            let created = self.next_timer();
+            self.attempts.push(Attempt {
+                created,
+                due_ns,
+                client: packet.src,
+                door: at,
+                period,
+                stage: 0,
+                reached: 0,
+                last_knock: None,
+            });
+            self.count_knock(created, packet);
         }
     }
 
@@ -184,13 +209,14 @@ impl ModelState {
         attempt.reached = self.stages_reached;
         let before = attempt.last_knock;
         attempt.last_knock = Syn::of(packet);
-        let Attempt { client, door, stage, .. } = *attempt;
+        let Attempt { client, door, period, stage, .. } = *attempt;
         self.remember(door, before);
         self.push_line(client, door, &format!("Stage {stage}"));
-        if self.doors[door].sequences.current().map(<[Knock]>::len) == Some(stage) {
+        let sequence = sequence(&self.doors[door], period, packet.at_ns);
+        if sequence.map(|knocks| knocks.len()) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
             self.remember(door, Syn::of(packet));
-            self.complete(client, door);
+            self.complete(client, door, period);
         }
     }
 
@@ -220,6 +246,20 @@ impl ModelState {
         }
         let created = self.next_timer();
         self.remembered.push(Remembered { created, knock, forgotten_ns });
+    }
+}
+
+/// Returns the sequence of an attempt at a door, if it counts at this time of day.
+fn sequence(door: &Door, period: Option<u64>, at_ns: i64) -> Option<Vec<Knock>> {
+    match (&door.sequences, period) {
+        (Sequences::Derived(derived), Some(period)) => {
+            let counts = derived.valid(at_ns).contains(&period);
+            counts.then(|| derived.sequence(&door.name, period))
+        }
+        (Sequences::Derived(_), None) => None,
+        (Sequences::Fixed(_) | Sequences::OneTime(_), _) => {
+            door.sequences.current().map(<[Knock]>::to_vec)
+        }
     }
 }
 

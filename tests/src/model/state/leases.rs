@@ -3,13 +3,18 @@
 use std::net::IpAddr;
 
 use super::timers::{later, start_command, stop_command};
-use super::{Admitted, Attempt, Cooldown, ModelState, Owed, RecentOpening, Running};
+use super::{Admitted, Attempt, Cooldown, ModelState, Owed, RecentOpening, Running, Used};
 use crate::model::{Door, Line, OnReknock, Sequences, text};
 
 impl ModelState {
     /// A client has made all knocks of a sequence. If it is a one-time sequence, it is used, and its line
     /// must be marked before the door opens.
-    pub(super) fn complete(&mut self, client: IpAddr, door: usize) {
+    pub(super) fn complete(&mut self, client: IpAddr, door: usize, period: Option<u64>) {
+        if let (Sequences::Derived(derived), Some(period)) = (&self.doors[door].sequences, period) {
+            let forgotten_ns = later(self.now_ns, 3 * derived.period_s);
+            self.use_period(Used { client, door, period, forgotten_ns });
+            return;
+        }
         if matches!(self.doors[door].sequences, Sequences::Fixed(_)) {
             self.open(client, door);
             return;
@@ -33,6 +38,21 @@ impl ModelState {
             self.end(other.created);
         }
         self.out.counts.one_time_used += 1;
+    }
+
+    /// A client has made a derived sequence: it opens the door once in its period.
+    fn use_period(&mut self, new: Used) {
+        let Used { client, door, period, .. } = new;
+        self.used.retain(|used| self.now_ns < used.forgotten_ns);
+        let is_same = |used: &Used| (used.client, used.door, used.period) == (client, door, period);
+        if self.used.iter().any(is_same) {
+            self.out.counts.repeated += 1;
+        } else if self.used.len() >= self.limit {
+            self.out.counts.refused += 1;
+        } else {
+            self.used.push(new);
+            self.open(client, door);
+        }
     }
 
     pub(super) fn end_mark(&mut self, number: u64, is_marked: bool) {
