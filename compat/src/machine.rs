@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::{
-    Begun, CommandStatus, Deadline, DeadlineReason, Door, DoorId, DoorSequence, Doors, Effect,
-    Fingerprint, FlagRule, Limits, Listening, MarkId, Note, Obstacle, OnReknock, OpeningLimits,
-    Packet, PerMinute, PeriodMark, Phase, RuleSet, RunId, Seconds, Skip, Stage, Step, TcpFlags,
-    TcpHeader, Timestamp, Transport,
+    Begun, CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint,
+    FlagRule, Limits, Listening, MarkId, Note, Obstacle, OnReknock, OpeningLimits, Packet,
+    PerMinute, PeriodUse, Phase, RuleSet, RunId, Seconds, Skip, Stage, Step, TcpFlags, TcpHeader,
+    Timestamp, Transport,
 };
 
 use crate::Site;
@@ -50,8 +50,6 @@ pub struct Knockd08Rules {
     cooldowns: BTreeMap<(IpAddr, DoorId), Timestamp>,
     /// The openings of the last minute at doors that limit them, in order.
     recent: VecDeque<(Timestamp, IpAddr, DoorId)>,
-    /// The derived sequences that clients have used, each until it no longer counts.
-    used_periods: BTreeMap<(IpAddr, DoorId, PeriodMark), Timestamp>,
     limit: usize,
     is_dead: bool,
 }
@@ -96,7 +94,6 @@ impl Knockd08Rules {
             admissions: Admissions::default(),
             cooldowns: BTreeMap::new(),
             recent: VecDeque::new(),
-            used_periods: BTreeMap::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
         }
@@ -375,10 +372,15 @@ impl Knockd08Rules {
             self.counted.remove(&serial);
             self.attempts.suspect(serial);
         }
-        if self.is_repeated(at, client, Begun { door: id, period }, site) {
+        let used = site.doors.use_up_period(Begun { door: id, period }, client, self.limit);
+        if let Some(PeriodUse::Repeated { .. }) = used {
             let why = Skip::PeriodUsed;
             site.counts.repeated = site.counts.repeated.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again: false });
+        } else if used == Some(PeriodUse::Full) {
+            site.counts.refused = site.counts.refused.saturating_add(1);
+            let why = Obstacle::Limit;
+            site.emit(at, Effect::OpeningRefused { client, door: id, why });
         } else if let Some(why) = self.skips(at, client, id, site) {
             site.counts.ignored = site.counts.ignored.saturating_add(1);
             site.emit(at, Effect::OpeningSkipped { client, door: id, why, again: false });
@@ -389,20 +391,6 @@ impl Knockd08Rules {
             self.fork(at, client, id, site);
         }
         self.use_up_sequence(at, client, id, site);
-    }
-
-    /// Returns whether a client has used the derived sequence of a period before. From now on it has.
-    fn is_repeated(&mut self, at: Timestamp, client: IpAddr, begun: Begun, site: &Site) -> bool {
-        let DoorSequence::Derived(derived) = &site.doors.door(begun.door).sequence else {
-            return false;
-        };
-        self.used_periods.retain(|_, until| *until > at);
-        let key = (client, begun.door, begun.period);
-        if self.used_periods.contains_key(&key) {
-            return true;
-        }
-        self.used_periods.insert(key, at.saturating_add(derived.valid_for()));
-        false
     }
 
     /// Returns why an opening changes nothing, if it does not. Otherwise its cooldown begins.
@@ -620,10 +608,9 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn held(&self, hold: &mut dyn FnMut(DoorId)) {
         let cooldowns = self.cooldowns.keys().map(|&(_, door)| door);
-        let used = self.used_periods.keys().map(|&(_, door, _)| door);
         let doors = self.children.doors().chain(self.admissions.doors());
         let recent = self.recent.iter().map(|&(_, _, door)| door);
-        doors.chain(cooldowns).chain(recent).chain(used).for_each(hold);
+        doors.chain(cooldowns).chain(recent).for_each(hold);
     }
 
     fn live_attempts(&self) -> usize {

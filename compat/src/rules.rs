@@ -149,10 +149,10 @@ impl RuleSet<Knockd08Effect> for AnyRules {
         }
     }
 
-    fn one_time_marked(&mut self, at: Timestamp, mark: MarkId, is_marked: bool, site: &mut Site) {
+    fn marked(&mut self, at: Timestamp, mark: MarkId, is_marked: bool, site: &mut Site) {
         match self {
-            Self::Knock(rules) => rules.one_time_marked(at, mark, is_marked, site),
-            Self::Knockd08(rules) => rules.one_time_marked(at, mark, is_marked, site),
+            Self::Knock(rules) => rules.marked(at, mark, is_marked, site),
+            Self::Knockd08(rules) => rules.marked(at, mark, is_marked, site),
         }
     }
 

@@ -73,6 +73,12 @@ impl Places {
         Self { files, named_by: NamedBy::Default, modes: Modes::Any }
     }
 
+    /// Returns the places of files with another name in the same folders.
+    pub(crate) fn with_name(self, name: &str) -> Self {
+        let files = self.files.iter().map(|file| file.with_file_name(name)).collect();
+        Self { files, ..self }
+    }
+
     /// Returns the same places, with the folders that are believed.
     pub(crate) fn with_modes(self, modes: Modes) -> Self {
         Self { modes, ..self }

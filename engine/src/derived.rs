@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use knock_signed::{PortSpan, SequenceKey, ports};
+use knock_signed::{PortSpan, SequenceId, SequenceKey, ports};
 
 use crate::packet::{Knock, Port, Protocol};
 use crate::sequence::Sequence;
@@ -54,6 +54,11 @@ impl Period {
     pub(crate) fn valid(self) -> impl Iterator<Item = Self> {
         let first = self.0.saturating_sub(1);
         (first..=self.0.saturating_add(1)).map(Self)
+    }
+
+    /// Returns its number. Those of all times that there are fit.
+    pub(crate) fn number(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
     }
 
     /// Returns how many periods there are from one to the other.
@@ -140,10 +145,10 @@ impl DerivedSequence {
         Sequence::new(knocks).ok()
     }
 
-    /// Returns how long after an opening its sequence may still count.
+    /// Returns what names the sequences of a door.
     #[must_use]
-    pub fn valid_for(&self) -> Seconds {
-        Seconds::new(self.period.get().saturating_mul(3)).unwrap_or(Seconds::MAX)
+    pub fn id(&self, door: &[u8]) -> SequenceId {
+        self.key.id(door)
     }
 }
 

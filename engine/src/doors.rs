@@ -4,6 +4,9 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::IpAddr;
+
+use knock_signed::SequenceId;
 
 use crate::address;
 use crate::derived::PeriodMark;
@@ -18,6 +21,7 @@ use crate::periods::Periods;
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
 use crate::time::Timestamp;
+use crate::used_periods::{PeriodOfDoor, PeriodUse};
 
 /// There are more doors than [`Doors::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,6 +313,35 @@ impl Doors {
         Some(used)
     }
 
+    /// Returns the same doors for a driver that knows what was used of derived sequences before: by these
+    /// clients or, where there is none, by any.
+    #[must_use]
+    pub fn with_used_periods(
+        mut self,
+        used: impl IntoIterator<Item = (PeriodOfDoor, Option<IpAddr>)>,
+    ) -> Self {
+        for (one, client) in used {
+            self.periods.restore(one, client);
+        }
+        self
+    }
+
+    /// Returns what names the derived sequences of each door that has them.
+    pub fn derived(&self) -> impl Iterator<Item = SequenceId> {
+        self.periods.names()
+    }
+
+    /// A client has made the derived sequence that it began with: from now on it has used it. At most so many uses
+    /// are remembered. `None` if the sequence does not count.
+    pub fn use_up_period(
+        &mut self,
+        begun: Begun,
+        client: IpAddr,
+        limit: usize,
+    ) -> Option<PeriodUse> {
+        self.periods.use_up((begun.door, begun.period), client, limit)
+    }
+
     /// Returns the current door that is the same as each door of `new`, in the order of `new`. Among
     /// equal doors, the first matches the first, and so on.
     pub(crate) fn unchanged(&self, new: &Self) -> Vec<Option<DoorId>> {
@@ -351,7 +384,8 @@ impl Doors {
 
     /// Makes everything that is found out about the entries.
     fn find_again(&mut self) {
-        self.periods = Periods::new(self.in_order());
+        let used = self.periods.take_used();
+        self.periods = Periods::new(self.in_order(), used);
         self.index = KnockIndex::new(&self.entries, &self.in_order, &self.periods);
         self.group();
     }

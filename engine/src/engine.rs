@@ -83,7 +83,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     }
 
     /// Returns the same engine for a driver that marks no used one-time sequences, such as a replay: it
-    /// does not wait for [`Event::OneTimeMarked`], and the door opens at once.
+    /// does not wait for [`Event::Marked`], and the door opens at once.
     #[must_use]
     pub fn presuming_marks(mut self) -> Self {
         self.site.presumes_marks = true;
@@ -123,7 +123,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     pub fn handle(&mut self, at: Timestamp, event: Event) {
         let stamp = at;
         let at = at.max(self.now);
-        let is_answer = matches!(event, Event::CommandEnded { .. } | Event::OneTimeMarked { .. });
+        let is_answer = matches!(event, Event::CommandEnded { .. } | Event::Marked { .. });
         let jumps_the_queue =
             is_answer && self.pending.as_ref().is_none_or(|pending| at <= pending.at);
         if !jumps_the_queue {
@@ -232,8 +232,8 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             Event::CommandEnded { run, status } => {
                 self.rules.command_ended(at, run, status, &mut self.site);
             }
-            Event::OneTimeMarked { mark, is_marked } => {
-                self.rules.one_time_marked(at, mark, is_marked, &mut self.site);
+            Event::Marked { mark, is_marked } => {
+                self.rules.marked(at, mark, is_marked, &mut self.site);
             }
             Event::AdmissionLost { client, door } => self.rules.admission_lost(client, door),
             Event::DeadlineReached => {}

@@ -22,10 +22,11 @@ pub enum Event {
         /// How it ended.
         status: CommandStatus,
     },
-    /// The driver has marked a line of a file of one-time sequences as used, or could not. As the end of
-    /// a command, this does not wait in the queue.
-    OneTimeMarked {
-        /// The number that came with [`Effect::MarkOneTime`](crate::Effect::MarkOneTime).
+    /// The driver has marked a sequence as used, or could not. As the end of a command, this does not wait in the
+    /// queue.
+    Marked {
+        /// The number that came with [`Effect::MarkOneTime`](crate::Effect::MarkOneTime) or
+        /// [`Effect::MarkPeriod`](crate::Effect::MarkPeriod).
         mark: MarkId,
         /// Whether it is marked: only then does the door open.
         is_marked: bool,

@@ -70,7 +70,8 @@
 //! |---|---|---|
 //! | [`RunCommand`](Effect::RunCommand) | runs the command | [`Event::CommandEnded`] |
 //! | [`Admit`](Effect::Admit) | lets the client reach the door's ports for this long, and no longer | [`Event::AdmissionLost`], only if it could not or the admission is over early |
-//! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::OneTimeMarked`] |
+//! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::Marked`] |
+//! | [`MarkPeriod`](Effect::MarkPeriod) | writes down who has used which derived sequence, for the next [`Doors::with_used_periods`] | [`Event::Marked`] |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut), [`AdmissionEnded`](Effect::AdmissionEnded) | prints the line of the transcript | nothing |
 //! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`VoidedOften`](Effect::VoidedOften), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
@@ -117,6 +118,7 @@ mod sequence;
 mod sources;
 mod time;
 pub mod transcript;
+mod used_periods;
 
 pub use admission::{Admission, OpenPorts, OpenPortsError, PortRange};
 pub use command::{Command, Commands, Phase};
@@ -140,3 +142,4 @@ pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
 pub use sources::{Prefix, PrefixError, SourceRefusal, Sources};
 pub use time::{Seconds, Timestamp};
+pub use used_periods::{PeriodOfDoor, PeriodUse};

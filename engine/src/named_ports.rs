@@ -36,6 +36,12 @@ impl NamedPorts {
                 DoorSequence::OneTime(sequences) => {
                     sequences.unused().for_each(|line| self.add_all(&line.sequence));
                 }
+                DoorSequence::Derived(derived) => {
+                    let set = self.set_mut(derived.protocol());
+                    for port in derived.ports().first()..=derived.ports().last() {
+                        set.insert(port);
+                    }
+                }
             }
         }
     }

@@ -1,6 +1,9 @@
 //! The doors with derived sequences, and the sequences that count for them now.
 
 use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use knock_signed::SequenceId;
 
 use crate::derived::{DerivedSequence, Period, PeriodMark};
 use crate::door::{Door, DoorName, DoorSequence};
@@ -8,11 +11,13 @@ use crate::door_id::DoorId;
 use crate::packet::Knock;
 use crate::sequence::Sequence;
 use crate::time::Timestamp;
+use crate::used_periods::{PeriodOfDoor, PeriodUse, UsedPeriods};
 
 /// All doors with derived sequences, in the order of the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Periods {
     doors: Vec<DerivedDoor>,
+    used: UsedPeriods,
 }
 
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ struct DerivedDoor {
     id: DoorId,
     name: DoorName,
     derived: DerivedSequence,
+    /// What names its sequences, which no other door has.
+    sequences: SequenceId,
     /// The period that it is; `None` before the first packet.
     now: Option<Period>,
     /// Sequences that were derived: at least those that count now.
@@ -57,6 +64,13 @@ impl DerivedDoor {
         }
     }
 
+    /// Forgets who used sequences that no longer count.
+    fn forget_uses(&self, used: &mut UsedPeriods) {
+        if let Some(first) = self.now.and_then(|now| now.valid().next()) {
+            used.forget_before(self.sequences, first.number());
+        }
+    }
+
     /// Returns the sequences that count now, those of earlier periods first.
     fn valid(&self) -> impl Iterator<Item = (PeriodMark, &Sequence)> {
         self.now.into_iter().flat_map(Period::valid).filter_map(|period| {
@@ -67,15 +81,63 @@ impl DerivedDoor {
 }
 
 impl Periods {
-    pub(crate) fn new<'a>(doors: impl Iterator<Item = (DoorId, &'a Door)>) -> Self {
-        let derived = doors.filter_map(|(id, door)| match &door.sequence {
-            DoorSequence::Derived(derived) => {
-                let (name, derived) = (door.name.clone(), derived.clone());
-                Some(DerivedDoor { id, name, derived, now: None, known: Vec::new() })
+    /// How many more names of sequences are remembered than there are doors.
+    const NAMES_MAX: usize = 1024;
+
+    /// Takes the doors, and what was used of their sequences, and of those of other doors.
+    pub(crate) fn new<'a>(
+        all: impl Iterator<Item = (DoorId, &'a Door)>,
+        mut used: UsedPeriods,
+    ) -> Self {
+        let mut doors: Vec<DerivedDoor> = Vec::new();
+        for (id, door) in all {
+            let DoorSequence::Derived(derived) = &door.sequence else { continue };
+            let mut sequences = derived.id(door.name.as_bytes());
+            while doors.iter().any(|other| other.sequences == sequences) {
+                sequences = sequences.next();
             }
-            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => None,
-        });
-        Self { doors: derived.collect() }
+            let (name, derived) = (door.name.clone(), derived.clone());
+            let (now, known) = (None, Vec::new());
+            doors.push(DerivedDoor { id, name, derived, sequences, now, known });
+        }
+        let has_door = |one| doors.iter().any(|door| door.sequences == one);
+        used.keep_only(has_door, Self::NAMES_MAX);
+        Self { doors, used }
+    }
+
+    /// Returns what names the sequences of each door.
+    pub(crate) fn names(&self) -> impl Iterator<Item = SequenceId> {
+        self.doors.iter().map(|door| door.sequences)
+    }
+
+    /// Returns what was used, for doors that replace these.
+    pub(crate) fn take_used(&mut self) -> UsedPeriods {
+        core::mem::take(&mut self.used)
+    }
+
+    /// Takes what was used before the engine began.
+    pub(crate) fn restore(&mut self, one: PeriodOfDoor, client: Option<IpAddr>) {
+        self.used.restore(one, client);
+    }
+
+    /// A client has made the sequence of a door in a period.
+    pub(crate) fn use_up(
+        &mut self,
+        (id, period): (DoorId, PeriodMark),
+        client: IpAddr,
+        limit: usize,
+    ) -> Option<PeriodUse> {
+        let Self { doors, used } = self;
+        let door = doors.iter().find(|door| door.id == id)?;
+        let mut valid = door.now?.valid();
+        let period = valid.find(|valid| valid.mark() == period)?.number();
+        door.forget_uses(used);
+        if used.len() >= limit {
+            for door in doors.iter() {
+                door.forget_uses(used);
+            }
+        }
+        Some(used.take(PeriodOfDoor { sequence: door.sequences, period }, client, limit))
     }
 
     /// Returns how sequences are derived.

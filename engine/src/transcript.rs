@@ -9,10 +9,14 @@ use crate::command::Phase;
 use crate::doors::{DoorId, Doors};
 use crate::effect::{Effect, Note, Obstacle, OwnEffect, Skip};
 use crate::packet::Knock;
+use crate::run::CommandStatus;
 use crate::sequence::Stage;
 use crate::time::Seconds;
 
 pub use crate::effect::Channel;
+
+const RELOAD_REFUSED: &str = "reload rejected: too many doors of earlier configurations still wait for their stop \
+                              commands; reload again when more are closed";
 
 /// Appends the text of an effect to `out`, without a newline, and returns where it belongs.
 pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>) -> Channel {
@@ -47,8 +51,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             Channel::Transcript
         }
         Effect::CommandFailed { door, status } => {
-            line.door(door).text(": command returned non-zero status code (");
-            line.byte(status.0).text(")");
+            line.door(door).failed(status);
             Channel::Message
         }
         Effect::MarkOneTime { mark: _, client: _, door, line: number, offset: _ } => {
@@ -56,17 +59,18 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
                 .formatted(format_args!(": one-time sequence on line {number} is used up"));
             Channel::Note
         }
+        Effect::MarkPeriod { mark: _, client, door, sequence: _, period: _ } => {
+            line.client_at(client, door).text("the sequence of this period is used");
+            Channel::Note
+        }
         Effect::DoorDisabled { door } => {
             line.door(door).text(": no one-time sequence is left, the door is disabled");
             Channel::Message
         }
         Effect::OpeningRefused { client, door, why } => {
-            line.client_at(client, door).text(refusal(why));
-            match why {
-                Obstacle::Limit => Channel::Message,
-                // The driver knows the cause, and has reported it.
-                Obstacle::NotMarked => Channel::Note,
-            }
+            let (text, channel) = refusal(why);
+            line.client_at(client, door).text(text);
+            channel
         }
         Effect::OpeningSkipped { client, door, why, again } => {
             line.client_at(client, door).text(omission(why));
@@ -77,8 +81,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             Channel::Message
         }
         Effect::ReloadRefused => {
-            line.text("reload rejected: too many doors of earlier configurations still wait for ");
-            line.text("their stop commands; reload again when more are closed");
+            line.text(RELOAD_REFUSED);
             Channel::Message
         }
         Effect::Note(ref note) => {
@@ -89,10 +92,15 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
     }
 }
 
-const fn refusal(why: Obstacle) -> &'static str {
+const fn refusal(why: Obstacle) -> (&'static str, Channel) {
     match why {
-        Obstacle::Limit => "not opened: busy, too many commands and open doors are pending",
-        Obstacle::NotMarked => "not opened: its one-time sequence could not be marked as used",
+        Obstacle::Limit => {
+            ("not opened: busy, too many commands and open doors are pending", Channel::Message)
+        }
+        // The driver knows the cause, and has reported it.
+        Obstacle::NotMarked => {
+            ("not opened: its sequence could not be marked as used", Channel::Note)
+        }
     }
 }
 
@@ -192,6 +200,10 @@ impl Line<'_> {
             let _ = write!(Bytes(self.out), "{}", admission.ports);
         }
         self
+    }
+
+    fn failed(&mut self, status: CommandStatus) {
+        self.text(": command returned non-zero status code (").byte(status.0).text(")");
     }
 
     fn admit(&mut self, client: IpAddr, door: DoorId, lasts: Seconds) -> &mut Self {

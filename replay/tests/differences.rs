@@ -271,7 +271,7 @@ impl Document {
     }
 }
 
-/// Number 72. Its key cannot be a file of the repository, which others may read.
+/// Number 75. Its key cannot be a file of the repository, which others may read.
 #[test]
 fn knockd_08_never_opens_a_door_that_derives_its_sequences() {
     let folder = tempfile::tempdir().unwrap();

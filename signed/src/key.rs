@@ -16,6 +16,30 @@ pub struct Key(Secret);
 #[derive(Clone, PartialEq, Eq)]
 pub struct SequenceKey(Secret);
 
+/// A name for the sequences of a door: the same only for the same key and door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SequenceId(u64);
+
+impl SequenceId {
+    /// Makes it from the number that another process has sent, or a file has.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Returns its number.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the name for the next door that has the same key and the same name.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// Bytes that are erased at the end, and compared in a time that says nothing about them.
 #[derive(Clone)]
 struct Secret([u8; Key::BYTES]);
@@ -71,6 +95,15 @@ impl SequenceKey {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Key::BYTES] {
         &self.0.0
+    }
+
+    /// Returns what names the sequences of a door. It says nothing about the key.
+    #[must_use]
+    pub fn id(&self, door: &[u8]) -> SequenceId {
+        let mut key = self.mac(&[b"knock/1 id"]);
+        let code = mac(&key, &[door]);
+        key.zeroize();
+        SequenceId(code.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 
     /// Returns the HMAC-SHA256 of a message in parts.
@@ -132,6 +165,18 @@ mod tests {
         let key = Key::take(&mut bytes);
         assert_eq!(bytes, [0; 32]);
         assert_eq!(format!("{key:?} {:?}", key.for_sequences()), "Key(secret) SequenceKey(secret)");
+    }
+
+    #[test]
+    fn sequences_have_the_same_name_only_for_the_same_key_and_door() {
+        let key = |byte| Key::take(&mut [byte; 32]).for_sequences();
+        assert_eq!(key(1).id(b"SSH"), key(1).id(b"SSH"));
+        assert_ne!(key(1).id(b"SSH"), key(2).id(b"SSH"));
+        assert_ne!(key(1).id(b"SSH"), key(1).id(b"ssh"));
+        let id = key(1).id(b"SSH");
+        assert_eq!(SequenceId::from_bits(id.to_bits()), id);
+        assert_ne!(id.next(), id);
+        assert_eq!(SequenceId::from_bits(u64::MAX).next(), SequenceId::from_bits(0));
     }
 
     #[test]

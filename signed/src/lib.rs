@@ -11,5 +11,5 @@ extern crate alloc;
 mod key;
 mod ports;
 
-pub use key::{Key, SequenceKey};
+pub use key::{Key, SequenceId, SequenceKey};
 pub use ports::{PortSpan, ports};

@@ -51,7 +51,7 @@ fn the_cases_for_the_real_knockd_have_everything_in_them() {
 #[test]
 fn the_cases_show_every_difference_that_they_can() {
     // No case has that many attempts, an exhausted file, another link type, or what knockd 0.8 refuses.
-    const CANNOT: [Difference; 5] = [
+    const CANNOT: [Difference; 6] = [
         Difference::Unbounded,
         Difference::OneTimeNoneLeft,
         Difference::LinkTypes,

@@ -47,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "address door_id packet run time",
+            "address door_id packet run time used_periods",
             "admission command per_minute ports sources",
             "sequence",
             "derived one_time",
@@ -304,6 +304,7 @@ const WRITERS: &[(&str, &str)] = &[
     ),
     ("daemon/src/runner/lease_store/take.rs", "sets files aside, by names that are free"),
     ("daemon/src/runner/lease_store/writer.rs", "removes files that it holds locked"),
+    ("daemon/src/runner/used/file.rs", "written beside and renamed, under a lock"),
 ];
 
 #[test]

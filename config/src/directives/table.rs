@@ -148,7 +148,7 @@ directives! {
         usage: "`StateDir` = FOLDER",
         manual: "Where to remember which doors are open and what closes them, in the file `leases`, so \
                  that the next `knockd` can close them if this one is killed or the power fails; see \
-                 `STATE` in `knockd`(1). The folder is created if it can be. Default: the first folder of \
+                 `STATE` in `knockd`(1). The file `used` says which derived sequences were used. The folder is created if it can be. Default: the first folder of \
                  `$STATE_DIRECTORY`, which systemd sets, or `/var/lib/knockd`, or `/run/knockd` if \
                  that cannot be written. Unknown to `knockd` 0.8.",
     };
@@ -288,7 +288,6 @@ directives! {
         value: Value::FileName,
         absent: Absent::Needed,
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Sequence_Key` = FILE",
         manual: "The file with the key from which the sequences of the door are derived, another one in each \
@@ -301,7 +300,6 @@ directives! {
         value: Value::KnockCount,
         absent: Absent::Default("5"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Sequence_Knocks` = NUMBER",
         manual: "How many knocks a derived sequence has: 4 to 32. Default: `5`. Unknown to `knockd` 0.8.",
@@ -313,7 +311,6 @@ directives! {
         value: Value::PortSpan,
         absent: Absent::Default("20000-59999"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Sequence_Ports` = FIRST-LAST[:tcp|udp]",
         manual: "The ports of derived sequences, at least 1000 of them, each TCP unless `:udp` follows. \
@@ -327,7 +324,6 @@ directives! {
         value: Value::Duration,
         absent: Absent::Default("60"),
         again: Again::Overrides,
-        reload: Reload::AtOnce,
         is_in_08: false,
         usage: "`Sequence_Period` = DURATION",
         manual: "How long a derived sequence is the one of the time: 10 seconds to 1 day. The one before and \

@@ -19,7 +19,11 @@ pub(super) fn read_sequence(path: &Path, modes: Modes) -> Result<Vec<u8>, Unread
 }
 
 /// Returns the text of a file with a secret.
-pub(super) fn read(path: &Path, modes: Modes, secret: Secret) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+pub(super) fn read(
+    path: &Path,
+    modes: Modes,
+    secret: Secret,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     read_secret(path, modes, FILE_BYTES_MAX).map_err(|error| match error {
         SecretError::Open(error) => error.into(),
         SecretError::Exposed { mode } => Unreadable::Exposed { secret, mode },

@@ -64,17 +64,14 @@ impl Entry<'_> {
                 door.knocks = self.given(sequence.map(Knocks::Fixed));
             }
             Directive::SequenceFile => {
-                let file = option_value::file_name(self.directive, self.value, found);
-                door.knocks = self.given(file.map(|file| Knocks::File { file, sequence: None }));
+                door.knocks = self.in_file(found, |file| Knocks::File { file, sequence: None });
             }
             Directive::OneTimeSequences => {
-                let file = option_value::file_name(self.directive, self.value, found);
                 let sequences = OneTimeSequences::default();
-                door.knocks = self.given(file.map(|file| Knocks::OneTime { file, sequences }));
+                door.knocks = self.in_file(found, |file| Knocks::OneTime { file, sequences });
             }
             Directive::SequenceKey => {
-                let file = option_value::file_name(self.directive, self.value, found);
-                door.knocks = self.given(file.map(|file| Knocks::Derived { file, key: None }));
+                door.knocks = self.in_file(found, |file| Knocks::Derived { file, key: None });
             }
             Directive::SequenceKnocks => {
                 door.sequence_knocks = self.given(derived::knocks(self.value, found));
@@ -91,16 +88,8 @@ impl Entry<'_> {
                 door.flags.extend(self.given(rule));
             }
             Directive::Target => door.target = self.given(value::target(self.value, found)),
-            Directive::Allow => {
-                let before = count(&door.allow);
-                let prefixes = sources::prefixes(self.directive, self.value, before, found);
-                door.allow.extend(self.given(prefixes));
-            }
-            Directive::Deny => {
-                let before = count(&door.deny);
-                let prefixes = sources::prefixes(self.directive, self.value, before, found);
-                door.deny.extend(self.given(prefixes));
-            }
+            Directive::Allow => self.prefixes(&mut door.allow, found),
+            Directive::Deny => self.prefixes(&mut door.deny, found),
             Directive::StartCommand => door.start = self.command(found),
             Directive::StartCommand6 => door.start_6 = self.command(found),
             Directive::CmdTimeout => door.cmd_timeout = self.seconds(found),
@@ -155,6 +144,14 @@ impl Entry<'_> {
         self.given(option_value::file_name(self.directive, self.value, found))
     }
 
+    fn in_file(
+        self,
+        found: &mut Diagnostics,
+        knocks: impl FnOnce(FileName) -> Knocks,
+    ) -> Option<Given<Knocks>> {
+        self.given(option_value::file_name(self.directive, self.value, found).map(knocks))
+    }
+
     fn word<T: Copy>(
         self,
         words: &[(&'static str, T)],
@@ -173,6 +170,11 @@ impl Entry<'_> {
 
     fn per_minute(self, found: &mut Diagnostics) -> Option<Given<PerMinute>> {
         self.given(value::per_minute(self.directive, self.value, found))
+    }
+
+    fn prefixes(self, all: &mut Vec<Given<Vec<Prefix>>>, found: &mut Diagnostics) {
+        let prefixes = sources::prefixes(self.directive, self.value, count(all), found);
+        all.extend(self.given(prefixes));
     }
 
     fn command(self, found: &mut Diagnostics) -> Option<Given<Command>> {

@@ -52,8 +52,12 @@ impl Gaps {
 }
 
 /// The directives that say where the sequences of a door come from: it has one of them.
-const KINDS: [Directive; 4] =
-    [Directive::Sequence, Directive::SequenceFile, Directive::OneTimeSequences, Directive::SequenceKey];
+const KINDS: [Directive; 4] = [
+    Directive::Sequence,
+    Directive::SequenceFile,
+    Directive::OneTimeSequences,
+    Directive::SequenceKey,
+];
 
 /// A door.
 pub(super) struct DoorSection<'a> {

@@ -30,7 +30,7 @@ impl Runner {
     ) {
         self.marks = self.marks.saturating_add(1);
         let outcome = self.one_time.mark(door, line, offset);
-        self.sniffer.queue(&Order::OneTimeMarked { mark, is_marked: outcome.is_ok() });
+        self.sniffer.queue(&Order::Marked { mark, is_marked: outcome.is_ok() });
         if let Err(why) = outcome {
             let mut text = Vec::new();
             address::write(client, &mut text);

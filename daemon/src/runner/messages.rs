@@ -6,7 +6,7 @@ use std::time::Instant;
 use chrono::Local;
 use knock_config::text::masked;
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{DoorId, Effect, Limits, Phase, Protocol, RunId};
+use knock_engine::{DoorId, Effect, Limits, PeriodOfDoor, Phase, Protocol, RunId};
 
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
@@ -97,6 +97,8 @@ impl Runner {
         self.print(effect);
         if let Effect::MarkOneTime { mark, client, door, line, offset } = *effect {
             self.mark(mark, client, door, (line, offset));
+        } else if let Effect::MarkPeriod { mark, client, door, sequence, period } = *effect {
+            self.mark_period(mark, client, door, PeriodOfDoor { sequence, period });
         } else if *effect == Effect::ReloadRefused {
             self.forget_reload();
         }

@@ -40,6 +40,7 @@ mod sniffer_process;
 mod start;
 mod starter;
 mod totals;
+mod used;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -82,6 +83,7 @@ use self::start::{Failure, failure};
 pub(crate) use self::start::{PIPE_MAX, lack_of_doors, load, print_stderr, style};
 use self::starter::Starter;
 use self::totals::Totals;
+use self::used::Used;
 use crate::args::Args;
 use crate::boot_time::{Alarm, BootTime};
 use crate::daemonize::{self, Side, Waiting};
@@ -100,6 +102,8 @@ struct Runner {
     /// The doors, with the same ids as in the engine.
     doors: Doors,
     one_time: OneTime,
+    /// The derived sequences that were used.
+    used: Used,
     /// How many one-time sequences the sniffer has asked to mark as used.
     marks: u64,
     leases: Leases,

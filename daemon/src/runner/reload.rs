@@ -151,6 +151,7 @@ impl Runner {
         self.settings = settings;
         if self.settings.places() != places {
             self.store.move_to(self.settings.places());
+            self.used.move_to(self.settings.places());
         }
         if has_other_user {
             self.replacement.ask();

@@ -27,6 +27,7 @@ use super::recording::RecordingFiles;
 use super::resolver_process::ResolverProcess;
 use super::service_status::ServiceStatus;
 use super::starter::{Started, Starter};
+use super::used::Used;
 use super::{Runner, Unwritten, commands::Commands, confinement};
 use crate::args::Args;
 use crate::boot_time::Alarm;
@@ -118,13 +119,21 @@ pub(crate) fn style() -> Style {
 struct Opened {
     store: LeaseStore,
     found: Found,
+    used: Used,
     recording: Option<RecordingFiles>,
     starter: Starter,
 }
 
 impl Opened {
-    fn open(args: &Args, config: (&Path, &Config), settings: &Settings) -> Result<Self, Failure> {
+    fn open(
+        args: &Args,
+        config: (&Path, &Config),
+        doors: &Doors,
+        settings: &Settings,
+    ) -> Result<Self, Failure> {
         let (leases, mut found) = TakenLeases::take(settings.places());
+        let (used, warnings) = Used::read(settings.places(), args.max_attempts.get(), doors);
+        found.warnings.extend(warnings);
         let recording = open_recording(args)?;
         check_captures(&settings.interfaces)?;
         let has_left_open = !found.left.is_empty();
@@ -132,7 +141,7 @@ impl Opened {
         found.warnings.extend(warning);
         let store = LeaseStore::new(leases);
         let store = store.map_err(|error| system("remember open doors", &error))?;
-        Ok(Self { store, found, recording, starter })
+        Ok(Self { store, found, used, recording, starter })
     }
 }
 
@@ -148,8 +157,8 @@ impl Runner {
         let one_time =
             OneTime::new(args.modes(), &config, &files, doors.in_order().map(|(id, _)| id));
         let (pid_file, signals) = take_pid_file(&settings)?;
-        let opened = Opened::open(args, (&path, &config), &settings)?;
-        let Opened { store, found, recording, starter } = opened;
+        let opened = Opened::open(args, (&path, &config), &doors, &settings)?;
+        let Opened { store, found, used, recording, starter } = opened;
         let notify = Notifier::from_environment(args.daemon)
             .map_err(|error| system("reach the service manager at $NOTIFY_SOCKET", &error))?;
         let watch = Watch::new(settings.interfaces.is_empty())
@@ -171,6 +180,7 @@ impl Runner {
             settings,
             doors,
             one_time,
+            used,
             marks: 0,
             leases: super::Leases::from(first_number(&found, &clock)),
             admissions: super::Admissions::default(),
@@ -208,8 +218,7 @@ impl Runner {
         runner.start_firewall()?;
         runner.warn_of_missing_user(&config);
         runner.make_control();
-        let task = Task { records, ..runner.task(files) };
-        runner.give(task, old_recording.flatten());
+        runner.give(Task { records, ..runner.task(files) }, old_recording.flatten());
         runner.follow_interfaces();
         runner.warn_of_other_daemon();
         runner.take_found(found);
@@ -273,6 +282,7 @@ impl Runner {
             max_attempts: self.args.max_attempts,
             becomes: self.settings.user,
             files,
+            used: self.used.uses(),
         }
     }
 }

@@ -174,8 +174,8 @@ impl EngineHost {
     }
 
     /// Gives the engine the result of marking a line.
-    pub(super) fn one_time_marked(&mut self, mark: MarkId, is_marked: bool, outbox: &mut Outbox) {
-        self.handle(self.complete, Event::OneTimeMarked { mark, is_marked }, outbox);
+    pub(super) fn marked(&mut self, mark: MarkId, is_marked: bool, outbox: &mut Outbox) {
+        self.handle(self.complete, Event::Marked { mark, is_marked }, outbox);
     }
 
     /// Tells the engine that a client is not let in. A door that is gone has no clients any more.

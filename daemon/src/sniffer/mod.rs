@@ -145,7 +145,7 @@ impl<'a> Sniffer<'a> {
     /// Gives up all privileges, and reports that it listens. The captures come with later orders.
     fn new(task: Task, mut runner: RunnerSocket, outbox: &'a mut Outbox) -> Result<Self, End> {
         let failed = |what| move |error| End::System(what, error);
-        let doors = doors(task.files)?;
+        let doors = doors(task.files)?.with_used_periods(task.used);
         let listening = Listening::at(task.addresses).with_ipv4_only(task.ipv4_only);
         let rotation =
             task.record_max.map(|max| Ok(Rotation::new(runner.descriptor()?.into(), max)));
@@ -300,7 +300,7 @@ impl<'a> Sniffer<'a> {
             Order::CommandEnded { run, status } => {
                 self.outcomes.push(Outcome::Command(run, status));
             }
-            Order::OneTimeMarked { mark, is_marked } => {
+            Order::Marked { mark, is_marked } => {
                 self.outcomes.push(Outcome::Mark(mark, is_marked));
             }
             Order::AdmissionLost { door, client } => host.admission_lost(door, client, outbox),
@@ -320,7 +320,7 @@ impl<'a> Sniffer<'a> {
         for outcome in outcomes.drain(..) {
             match outcome {
                 Outcome::Command(run, status) => host.command_ended(run, status, outbox),
-                Outcome::Mark(mark, is_marked) => host.one_time_marked(mark, is_marked, outbox),
+                Outcome::Mark(mark, is_marked) => host.marked(mark, is_marked, outbox),
             }
         }
     }

@@ -6,6 +6,7 @@ use knock_engine::{
     CommandStatus, DoorId, Doors, Effect, MarkId, Note, Obstacle, Phase, RunId, Seconds, Skip,
     Stage,
 };
+use knock_signed::SequenceId;
 
 use super::record::{Fields, InvalidMessage, kind};
 
@@ -53,6 +54,12 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
             number: offset,
             length: line,
             ..of(kind::MARK_ONE_TIME, client, door)
+        },
+        Effect::MarkPeriod { mark, client, door, sequence, period } => Fields {
+            mark: mark.to_bits(),
+            number: sequence.to_bits(),
+            length: period,
+            ..of(kind::MARK_PERIOD, client, door)
         },
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
         Effect::OpeningRefused { client, door, why } => {
@@ -160,6 +167,13 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
             door: door()?,
             line: fields.length,
             offset: fields.number,
+        },
+        kind::MARK_PERIOD => Effect::MarkPeriod {
+            mark: MarkId::from_bits(fields.mark),
+            client: client()?,
+            door: door()?,
+            sequence: SequenceId::from_bits(fields.number),
+            period: fields.length,
         },
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
         kind::OPENING_REFUSED => {

@@ -8,8 +8,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 use knock_config::FileName;
 use knock_config::Files;
 use knock_engine::filter::Framing;
-use knock_engine::{CommandStatus, MarkId, RunId};
-use knock_signed::{Key, SequenceKey};
+use knock_engine::{CommandStatus, MarkId, PeriodOfDoor, RunId};
+use knock_signed::{Key, SequenceId, SequenceKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::user::User;
@@ -21,8 +21,8 @@ pub(crate) enum Order {
     Begin(Box<Task>),
     /// A command has ended.
     CommandEnded { run: RunId, status: CommandStatus },
-    /// A line of a file of one-time sequences was marked as used, or could not be.
-    OneTimeMarked { mark: MarkId, is_marked: bool },
+    /// A sequence was marked as used, or could not be.
+    Marked { mark: MarkId, is_marked: bool },
     /// Begin to read from another packet socket, whose descriptor comes with the order.
     Capture(NewCapture),
     /// End a capture.
@@ -81,6 +81,8 @@ pub(crate) struct Task {
     /// The user and the group to become; `None` to stay the present user.
     pub(crate) becomes: Option<User>,
     pub(crate) files: Files,
+    /// Derived sequences that were used: by these clients or, where there is none, by any.
+    pub(crate) used: Vec<(PeriodOfDoor, Option<IpAddr>)>,
 }
 
 /// Bytes that are not an order.
@@ -102,7 +104,7 @@ mod kind {
     pub(super) const ADDRESSES: u8 = 3;
     pub(super) const RELOAD: u8 = 4;
     pub(super) const ARE_YOU_THERE: u8 = 15;
-    pub(super) const ONE_TIME_MARKED: u8 = 32;
+    pub(super) const MARKED: u8 = 32;
     pub(super) const CAPTURE: u8 = 5;
     pub(super) const END_CAPTURE: u8 = 6;
     pub(super) const SETTLE: u8 = 7;
@@ -126,10 +128,10 @@ impl Order {
                 out.0.push(status.0);
                 kind::COMMAND_ENDED
             }
-            Self::OneTimeMarked { mark, is_marked } => {
+            Self::Marked { mark, is_marked } => {
                 out.0.extend(mark.to_bits().to_be_bytes());
                 out.0.push(u8::from(*is_marked));
-                kind::ONE_TIME_MARKED
+                kind::MARKED
             }
             Self::Capture(NewCapture { number, name, framing, blocks }) => {
                 out.0.extend(number.0.to_be_bytes());
@@ -225,6 +227,7 @@ impl Writer {
             max_attempts,
             becomes,
             files,
+            used,
         } = task;
         self.addresses(addresses);
         self.0.extend([*ipv4_only, *every_line, *debug, *records].map(u8::from));
@@ -236,6 +239,12 @@ impl Writer {
             self.0.extend(group.to_be_bytes());
         }
         self.files(files);
+        self.number(used.len());
+        for (PeriodOfDoor { sequence, period }, client) in used {
+            self.0.extend(sequence.to_bits().to_be_bytes());
+            self.0.extend(period.to_be_bytes());
+            self.addresses(client.as_slice());
+        }
     }
 }
 
@@ -267,7 +276,7 @@ impl OrderReader {
                 run: RunId::from_bits(u64::from_be_bytes(content.array()?)),
                 status: CommandStatus(content.byte()?),
             },
-            kind::ONE_TIME_MARKED => Order::OneTimeMarked {
+            kind::MARKED => Order::Marked {
                 mark: MarkId::from_bits(u64::from_be_bytes(content.array()?)),
                 is_marked: content.flag()?,
             },
@@ -404,13 +413,29 @@ impl<'a> Reader<'a> {
             max_attempts,
             becomes,
             files: self.files()?,
+            used: self.list(Self::used_period)?,
         })
+    }
+
+    fn used_period(&mut self) -> Result<(PeriodOfDoor, Option<IpAddr>), InvalidOrder> {
+        let sequence = SequenceId::from_bits(u64::from_be_bytes(self.array()?));
+        let period = self.word()?;
+        let client = match self.addresses()?.as_slice() {
+            [] => None,
+            [client] => Some(*client),
+            _ => return Err(InvalidOrder),
+        };
+        Ok((PeriodOfDoor { sequence, period }, client))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn used(period: u32) -> PeriodOfDoor {
+        PeriodOfDoor { sequence: SequenceId::from_bits(0x0123_4567_89ab_cdef), period }
+    }
 
     fn files() -> Files {
         let name = FileName::new(b"/etc/knockd/\xff").unwrap();
@@ -434,14 +459,19 @@ mod tests {
             max_attempts: NonZeroU32::new(7).unwrap(),
             becomes: Some(User { user: 65_534, group: 65_533 }),
             files: files(),
+            used: vec![
+                (used(1), Some("192.0.2.1".parse().unwrap())),
+                (used(u32::MAX), Some("2001:db8::1".parse().unwrap())),
+                (used(7), None),
+            ],
         };
         let run = RunId::from_bits(0x0123_4567_89ab_cdef);
         vec![
             Order::Begin(Box::new(Task { becomes: None, record_max: None, ..task.clone() })),
             Order::Begin(Box::new(task)),
             Order::CommandEnded { run, status: CommandStatus(255) },
-            Order::OneTimeMarked { mark: MarkId::from_bits(u64::MAX - 3), is_marked: true },
-            Order::OneTimeMarked { mark: MarkId::from_bits(1), is_marked: false },
+            Order::Marked { mark: MarkId::from_bits(u64::MAX - 3), is_marked: true },
+            Order::Marked { mark: MarkId::from_bits(1), is_marked: false },
             Order::AdmissionLost { door: 65_535, client: "2001:db8::1".parse().unwrap() },
             Order::Capture(NewCapture {
                 number: CaptureNumber(0),

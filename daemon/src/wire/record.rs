@@ -49,6 +49,7 @@ pub(super) mod kind {
     pub(in crate::wire) const VOIDED_OFTEN: u8 = 27;
     pub(in crate::wire) const ADMIT: u8 = 28;
     pub(in crate::wire) const ADMISSION_ENDED: u8 = 29;
+    pub(in crate::wire) const MARK_PERIOD: u8 = 30;
     pub(in crate::wire) const RETRANSMISSION: u8 = 32;
     pub(in crate::wire) const OTHER_FLAGS: u8 = 33;
     pub(in crate::wire) const VOIDED: u8 = 34;
@@ -65,11 +66,11 @@ pub(super) struct Fields {
     /// A stage, a status, a phase or a loss.
     pub(super) small: u8,
     pub(super) door: u16,
-    /// A run, an offset or a count.
+    /// A run, an offset, a count or what names the sequences of a door.
     pub(super) number: u64,
     /// The number of a mark.
     pub(super) mark: u64,
-    /// A line, a length, or how many bytes follow the record.
+    /// A line, a period, a length, or how many bytes follow the record.
     pub(super) length: u32,
     pub(super) client: Option<IpAddr>,
     pub(super) destination: Option<IpAddr>,

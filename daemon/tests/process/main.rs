@@ -13,6 +13,7 @@ mod common;
 mod confinement;
 mod control;
 mod daemonizing;
+mod derived;
 mod directives;
 mod grants;
 mod hostile;

@@ -23,6 +23,8 @@ pub enum EffectKind {
     CommandFailed,
     /// [`Effect::MarkOneTime`](crate::Effect::MarkOneTime).
     MarkOneTime,
+    /// [`Effect::MarkPeriod`](crate::Effect::MarkPeriod).
+    MarkPeriod,
     /// [`Effect::DoorDisabled`](crate::Effect::DoorDisabled).
     DoorDisabled,
     /// [`Effect::OpeningRefused`](crate::Effect::OpeningRefused).
@@ -100,6 +102,7 @@ impl EffectKind {
             Self::CommandTimedOut => "command-timeout",
             Self::CommandFailed => "command-failed",
             Self::MarkOneTime => "one-time-used",
+            Self::MarkPeriod => "sequence-used",
             Self::DoorDisabled => "disabled",
             Self::OpeningRefused => "refused",
             Self::Merged => "merged",

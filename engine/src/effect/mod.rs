@@ -7,6 +7,8 @@ mod own;
 use core::convert::Infallible;
 use core::net::IpAddr;
 
+use knock_signed::SequenceId;
+
 pub use self::kind::EffectKind;
 pub use self::note::Note;
 pub use self::own::{Channel, OwnEffect};
@@ -21,6 +23,8 @@ use crate::packet::Knock;
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::Stage;
 use crate::time::{Seconds, Timestamp};
+#[cfg(doc)]
+use crate::used_periods::PeriodOfDoor;
 
 /// An effect and the time it belongs to: that of the packet or of the deadline that caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +109,7 @@ pub enum Effect<X = Infallible> {
         status: CommandStatus,
     },
     /// A client has made all knocks of a one-time sequence, which no longer opens the door. The driver
-    /// must mark its line as used, and answer with [`Event::OneTimeMarked`]: only then does the door
+    /// must mark its line as used, and answer with [`Event::Marked`]: only then does the door
     /// open. After [`Engine::presuming_marks`](crate::Engine::presuming_marks) it is open already, and there
     /// is no answer.
     MarkOneTime {
@@ -119,6 +123,21 @@ pub enum Effect<X = Infallible> {
         line: u32,
         /// The offset in the file at which to write the `#`.
         offset: u64,
+    },
+    /// A client has made a derived sequence for the first time. The driver must write down that it is used, so that it is
+    /// used after a restart as well, and answer with [`Event::Marked`]: only then does the door open. After
+    /// [`Engine::presuming_marks`](crate::Engine::presuming_marks) the door opens at once, without this effect.
+    MarkPeriod {
+        /// The number for the answer.
+        mark: MarkId,
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// What names the sequences of the door.
+        sequence: SequenceId,
+        /// The number of the period: with `sequence`, a [`PeriodOfDoor`].
+        period: u32,
     },
     /// The last one-time sequence of the door is used up: nothing can open the door any more.
     DoorDisabled {
@@ -212,6 +231,7 @@ impl<X> Effect<X> {
             | Self::CommandTimedOut { .. }
             | Self::CommandFailed { .. }
             | Self::MarkOneTime { .. }
+            | Self::MarkPeriod { .. }
             | Self::DoorDisabled { .. }
             | Self::OpeningRefused { .. }
             | Self::OpeningSkipped { .. }
@@ -249,6 +269,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::CommandTimedOut { .. } => EffectKind::CommandTimedOut,
             Self::CommandFailed { .. } => EffectKind::CommandFailed,
             Self::MarkOneTime { .. } => EffectKind::MarkOneTime,
+            Self::MarkPeriod { .. } => EffectKind::MarkPeriod,
             Self::DoorDisabled { .. } => EffectKind::DoorDisabled,
             Self::OpeningRefused { .. } => EffectKind::OpeningRefused,
             Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
@@ -277,6 +298,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
             | Self::MarkOneTime { client, .. }
+            | Self::MarkPeriod { client, .. }
             | Self::OpeningRefused { client, .. }
             | Self::OpeningSkipped { client, .. }
             | Self::VoidedOften { client, .. } => Some(client),
@@ -299,6 +321,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::CommandTimedOut { door, .. }
             | Self::CommandFailed { door, .. }
             | Self::MarkOneTime { door, .. }
+            | Self::MarkPeriod { door, .. }
             | Self::DoorDisabled { door }
             | Self::OpeningRefused { door, .. }
             | Self::OpeningSkipped { door, .. }

@@ -45,9 +45,9 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
         site: &mut Site<X>,
     );
 
-    /// Handles the answer to [`Effect::MarkOneTime`]. Ignores a number that is not waited for. A rule set
+    /// Handles the answer to [`Effect::MarkOneTime`] or [`Effect::MarkPeriod`]. Ignores a number that is not waited for. A rule set
     /// that opens doors without waiting has nothing to do.
-    fn one_time_marked(&mut self, _: Timestamp, _: MarkId, _is_marked: bool, _: &mut Site<X>) {}
+    fn marked(&mut self, _: Timestamp, _: MarkId, _is_marked: bool, _: &mut Site<X>) {}
 
     /// Handles that a client is not let in, or no longer. Ignores one that is not.
     fn admission_lost(&mut self, client: IpAddr, door: DoorId);

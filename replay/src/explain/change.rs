@@ -70,7 +70,10 @@ impl<X: OwnEffect> Change<'_, X> {
                 Verdict::VoidedOften { knock, packets, millis }
             }
             Effect::Note(note) => self.note(note, track)?,
-            Effect::CommandFailed { .. } | Effect::ReloadRefused | Effect::Own(_) => return None,
+            Effect::CommandFailed { .. }
+            | Effect::MarkPeriod { .. }
+            | Effect::ReloadRefused
+            | Effect::Own(_) => return None,
         };
         // An open door may close when the client is at its next attempt already.
         let is_of_opening = matches!(

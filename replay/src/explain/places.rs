@@ -169,7 +169,9 @@ impl Places {
         let given = match why {
             Skip::ClientLimit => door.client_openings_per_minute.as_ref(),
             Skip::DoorLimit => door.openings_per_minute.as_ref(),
-            Skip::Merged | Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax => None,
+            Skip::Merged | Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax | Skip::PeriodUsed => {
+                None
+            }
         };
         at(given).map(|span| self.line(span)).into_iter().collect()
     }

@@ -54,6 +54,7 @@ impl Openings {
             | Effect::RunCommand { phase: Phase::Start, .. }
             | Effect::CommandTimedOut { .. }
             | Effect::CommandFailed { .. }
+            | Effect::MarkPeriod { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
             | Effect::OpeningSkipped { .. }

@@ -82,13 +82,15 @@ struct RecentOpening {
 }
 
 /// A derived sequence that a client has used.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct Used {
     client: IpAddr,
-    door: usize,
+    sequences: SequencesOfDoor,
     period: u64,
-    forgotten_ns: i64,
 }
+
+/// The name and the key of a door, and how many doors before it have the same.
+type SequencesOfDoor = ((Vec<u8>, [u8; 32]), usize);
 
 /// The doors, the attempts at them, the commands that run and the leases.
 ///
@@ -123,6 +125,8 @@ pub struct ModelState {
     /// In order.
     openings: Vec<RecentOpening>,
     used: Vec<Used>,
+    /// Periods of which uses were forgotten. Neither these nor earlier ones count.
+    forgotten: Vec<(SequencesOfDoor, u64)>,
     /// For whom a line of one-time sequences is being marked, and at which door; each with its place
     /// in the order of all lines, from 0.
     marks: Vec<(u64, IpAddr, usize)>,
@@ -155,6 +159,7 @@ impl ModelState {
             cooldowns: Vec::new(),
             openings: Vec::new(),
             used: Vec::new(),
+            forgotten: Vec::new(),
             marks: Vec::new(),
             marks_asked: 0,
             out: Outcome::default(),

@@ -213,7 +213,7 @@ impl Oracle {
                 ensure(is_true, LATE, || format!("{effect:?} by a packet of {:?}", self.client))?;
             }
             Effect::Note(note) => self.note(note)?,
-            Effect::ReloadRefused => {
+            Effect::ReloadRefused | Effect::MarkPeriod { .. } => {
                 let seen = format!("{effect:?}, which is not of this rule set or these few doors");
                 return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
             }
@@ -327,7 +327,9 @@ impl Oracle {
         let is_at_max = self.admissions.is_at_max(at_ns, lessee, known);
         let is_at_limit = match said.0 {
             Skip::ClientLimit | Skip::DoorLimit => self.recent.is_true(at_ns, lessee, known, said),
-            Skip::Merged | Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax => false,
+            Skip::Merged | Skip::AlreadyOpen | Skip::Cooldown | Skip::AtMax | Skip::PeriodUsed => {
+                false
+            }
         };
         let admitted = (self.admissions.has(lessee), is_at_max, is_at_limit);
         self.leases.skipped(at_ns, lessee, known, said, admitted)
@@ -524,7 +526,7 @@ fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
         Effect::Opened { .. }
         | Effect::OpeningSkipped { .. }
         | Effect::OpeningRefused { why: Obstacle::NotMarked, .. } => !waits_for_mark,
-        Effect::MarkOneTime { .. } => waits_for_mark,
+        Effect::MarkOneTime { .. } | Effect::MarkPeriod { .. } => waits_for_mark,
         Effect::SequenceTimedOut { .. } | Effect::OpeningRefused { why: Obstacle::Limit, .. } => {
             true
         }

@@ -304,11 +304,11 @@ impl World {
             Input::Marked(number, is_marked) => {
                 self.tally.sequences_passed += u64::from(self.oracle.marked(number, is_marked));
                 self.model.one_time_marked(at_ns, number, is_marked);
-                Event::OneTimeMarked { mark: self.runner.mark(number), is_marked }
+                Event::Marked { mark: self.runner.mark(number), is_marked }
             }
             Input::MarkedAgain(number) => {
                 self.model.time(at_ns);
-                Event::OneTimeMarked { mark: self.runner.mark(number), is_marked: true }
+                Event::Marked { mark: self.runner.mark(number), is_marked: true }
             }
             Input::EndedAgain(number) => {
                 self.model.time(at_ns);

@@ -51,6 +51,7 @@ proptest! {
                     DoorSequence::OneTime(sequences) => {
                         sequences.unused().any(|line| line.sequence.knocks().contains(&knock))
                     }
+                    DoorSequence::Derived(derived) => derived.names(knock),
                 };
                 doors.in_order().any(|(_, door)| names(door))
             };

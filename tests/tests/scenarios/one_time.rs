@@ -115,14 +115,11 @@ fn a_door_opens_only_when_its_line_is_marked() {
     assert_eq!(told(&mut engine, 1.0, Event::Packet(syn(B, 1))), (vec![], None));
     let (_, next) = told(&mut engine, 2.0, Event::Packet(syn(B, 2)));
     assert_ne!(next, Some(mark));
-    let answer = |mark, is_marked| Event::OneTimeMarked { mark, is_marked };
+    let answer = |mark, is_marked| Event::Marked { mark, is_marked };
     let (lines, _) = told(&mut engine, 3.0, answer(mark, true));
     assert_eq!(lines, ["192.0.2.10: d: OPEN SESAME", "d: running command: s"]);
     let (lines, _) = told(&mut engine, 4.0, answer(next.unwrap(), false));
-    assert_eq!(
-        lines,
-        ["192.0.2.11: d: not opened: its one-time sequence could not be marked as used"]
-    );
+    assert_eq!(lines, ["192.0.2.11: d: not opened: its sequence could not be marked as used"]);
     // Neither an answer that comes twice nor a knock opens it once more.
     for event in [answer(mark, true), answer(next.unwrap(), true), Event::Packet(syn(B, 2))] {
         assert_eq!(told(&mut engine, 5.0, event), (vec![], None));
@@ -139,7 +136,7 @@ fn a_reload_keeps_a_door_whose_line_is_being_marked() {
         let doors = Doors::new(vec![door(name, "9")]).unwrap();
         told(&mut engine, 1.0, Event::Reloaded(Box::new(doors)));
     }
-    let answer = Event::OneTimeMarked { mark: mark.unwrap(), is_marked: true };
+    let answer = Event::Marked { mark: mark.unwrap(), is_marked: true };
     let (lines, _) = told(&mut engine, 2.0, answer);
     assert_eq!(lines, ["192.0.2.10: d: OPEN SESAME", "d: running command: s"]);
 }

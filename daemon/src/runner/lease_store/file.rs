@@ -160,14 +160,14 @@ fn refuse_if_taken(path: &Path, own: &File) -> io::Result<()> {
 ///
 /// # Errors
 /// Of the system call.
-pub(super) fn make_folder_of(path: &Path) -> io::Result<()> {
+pub(in crate::runner) fn make_folder_of(path: &Path) -> io::Result<()> {
     let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) else { return Ok(()) };
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     sync_folder_of(folder)
 }
 
 /// Waits until the entries of a file's folder would survive a power cut.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(in crate::runner) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         // Some file systems cannot sync folders.

@@ -21,6 +21,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(super) use self::file::{make_folder_of, sync_folder_of};
 use self::take::{Taken, take};
 pub(super) use self::writer::Event;
 use self::writer::{Job, Writer};

@@ -2,6 +2,7 @@ use knock_config as config;
 use knock_engine::{
     CommandStatus, MarkId, Note, Obstacle, Phase, Protocol, RunId, Seconds, Skip, Stage,
 };
+use knock_signed::SequenceId;
 use proptest::prelude::*;
 
 use super::*;
@@ -24,6 +25,7 @@ fn effects() -> Vec<Effect> {
     let knock = Knock { port: Port(65_535), protocol: Protocol::Udp };
     let run = RunId::from_bits(u64::MAX - 7);
     let mark = MarkId::from_bits(u64::MAX - 9);
+    let sequence = SequenceId::from_bits(u64::MAX - 11);
     let mut all = vec![
         Effect::CommandFailed { door, status: CommandStatus(255) },
         Effect::DoorDisabled { door },
@@ -44,6 +46,7 @@ fn effects() -> Vec<Effect> {
             Effect::OpeningSkipped { client, door, why: Skip::DoorLimit, again: true },
             Effect::OpeningSkipped { client, door, why: Skip::PeriodUsed, again: true },
             Effect::MarkOneTime { mark, client, door, line: u32::MAX, offset: u64::MAX },
+            Effect::MarkPeriod { mark, client, door, sequence, period: u32::MAX - 12 },
             Effect::OpeningRefused { client, door, why: Obstacle::Limit },
             Effect::OpeningRefused { client, door, why: Obstacle::NotMarked },
             Effect::OpeningSkipped { client, door, why: Skip::Merged, again: false },

@@ -18,7 +18,6 @@ mod recent;
 mod remembered;
 mod slot_table;
 mod ungroup;
-mod used_periods;
 mod voids;
 
 use alloc::vec::Vec;
@@ -37,7 +36,6 @@ use self::marks::Marks;
 use self::moves::Move;
 use self::recent::RecentOpenings;
 use self::remembered::Remembered;
-use self::used_periods::UsedPeriods;
 use self::voids::Voids;
 use super::{RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
@@ -62,7 +60,6 @@ pub struct KnockRules {
     admissions: Admissions,
     cooldowns: Cooldowns,
     recent: RecentOpenings,
-    used_periods: UsedPeriods,
     voids: Voids,
     /// The most attempts, the most remembered knocks, the most cooldowns, the most openings that count
     /// for limits, and the most commands that run, wait or are owed together with lines that are being marked.
@@ -114,7 +111,6 @@ impl KnockRules {
             admissions: Admissions::new(hasher.clone()),
             cooldowns: Cooldowns::new(hasher.clone()),
             recent: RecentOpenings::default(),
-            used_periods: UsedPeriods::new(hasher.clone()),
             voids: Voids::new(hasher),
             limit,
             next_serial: 0,
@@ -216,7 +212,7 @@ impl KnockRules {
         attempts.from(oldest).last()
     }
 
-    /// The last knock: the door opens, unless something is in the way. With a one-time sequence it opens
+    /// The last knock: the door opens, unless something is in the way. With a one-time or a derived sequence it opens
     /// when the sequence is marked as used.
     fn complete<X>(&mut self, heard: Heard<'_>, begun: Begun, stage: Stage, site: &mut Site<X>) {
         let (Heard { at, client, .. }, id) = (heard, begun.door);
@@ -224,8 +220,10 @@ impl KnockRules {
         self.remember_knock(at, client, id, heard.fingerprint, site);
         match site.doors.door(id).sequence {
             DoorSequence::Fixed(_) => self.open(at, client, id, site),
+            DoorSequence::OneTime(_) | DoorSequence::Derived(_) if self.is_full(id) => {
+                Self::refuse(at, client, id, site);
+            }
             DoorSequence::Derived(_) => self.open_in_period(at, client, begun, site),
-            DoorSequence::OneTime(_) if self.is_full(id) => Self::refuse(at, client, id, site),
             DoorSequence::OneTime(_) => self.use_up_sequence(at, client, id, site),
         }
     }
@@ -401,13 +399,7 @@ impl<X> RuleSet<X> for KnockRules {
         self.end_command(at, run, status, site);
     }
 
-    fn one_time_marked(
-        &mut self,
-        at: Timestamp,
-        mark: MarkId,
-        is_marked: bool,
-        site: &mut Site<X>,
-    ) {
+    fn marked(&mut self, at: Timestamp, mark: MarkId, is_marked: bool, site: &mut Site<X>) {
         let Some((client, door)) = self.marks.answered(mark) else { return };
         if is_marked {
             self.open(at, client, door, site);
@@ -488,7 +480,6 @@ impl<X> RuleSet<X> for KnockRules {
             .chain(self.admissions.doors())
             .chain(self.cooldowns.doors())
             .chain(self.recent.doors())
-            .chain(self.used_periods.doors())
             .chain(self.marks.doors());
         doors.chain(self.attempts.chains()).for_each(hold);
     }

@@ -5,14 +5,14 @@ use core::net::IpAddr;
 use super::admissions::{Admitted, Plan};
 use super::due::Slot;
 use super::leases::Lease;
-use super::used_periods::Use;
 use super::{KnockRules, Site};
 use crate::command::Phase;
-use crate::door::{DoorSequence, OnReknock};
+use crate::door::OnReknock;
 use crate::doors::{Begun, DoorId};
 use crate::effect::{Effect, Obstacle, Skip};
 use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
+use crate::used_periods::{PeriodOfDoor, PeriodUse};
 
 impl KnockRules {
     /// A client has completed a sequence of a door.
@@ -61,7 +61,8 @@ impl KnockRules {
         }
     }
 
-    /// A client has made a derived sequence, and the door opens if it is the first time in this period.
+    /// A client has made a derived sequence. If it is the first time in this period, the door opens when that is
+    /// written down.
     pub(super) fn open_in_period<X>(
         &mut self,
         at: Timestamp,
@@ -69,18 +70,22 @@ impl KnockRules {
         begun: Begun,
         site: &mut Site<X>,
     ) {
-        let Begun { door: id, period } = begun;
-        let DoorSequence::Derived(derived) = &site.doors.door(id).sequence else { return };
-        let due = self.due_after(at, derived.valid_for());
-        self.used_periods.forget_due(at);
-        match self.used_periods.take((client, id, period), due, self.limit) {
-            Use::First => self.open(at, client, id, site),
-            Use::Repeated { again } => {
+        let door = begun.door;
+        match site.doors.use_up_period(begun, client, self.limit) {
+            Some(PeriodUse::First(_)) if site.presumes_marks => self.open(at, client, door, site),
+            Some(PeriodUse::First(used)) => {
+                let mark = self.marks.ask();
+                self.marks.wait(mark, client, door);
+                let PeriodOfDoor { sequence, period } = used;
+                site.emit(at, Effect::MarkPeriod { mark, client, door, sequence, period });
+            }
+            Some(PeriodUse::Repeated { again }) => {
                 let why = Skip::PeriodUsed;
                 site.counts.repeated = site.counts.repeated.saturating_add(1);
-                site.emit(at, Effect::OpeningSkipped { client, door: id, why, again });
+                site.emit(at, Effect::OpeningSkipped { client, door, why, again });
             }
-            Use::Full => Self::refuse(at, client, id, site),
+            Some(PeriodUse::Full) => Self::refuse(at, client, door, site),
+            None => {}
         }
     }
 

@@ -147,7 +147,7 @@ impl<'a> Play<'a> {
                 if let Some(at) = usize::from(choice).checked_rem(self.answered.len()) {
                     let mark = self.answered[at];
                     self.deadline_reached(stamp_ns);
-                    self.hand_over(stamp_ns, Event::OneTimeMarked { mark, is_marked: true });
+                    self.hand_over(stamp_ns, Event::Marked { mark, is_marked: true });
                 }
             }
         }
@@ -212,7 +212,7 @@ impl<'a> Play<'a> {
             }
             Running::Mark { mark, is_marked, number } => {
                 self.answered.push(mark);
-                self.hand_over(at_ns, Event::OneTimeMarked { mark, is_marked });
+                self.hand_over(at_ns, Event::Marked { mark, is_marked });
                 self.change_model(|house| house.one_time_marked(at_ns, number, is_marked));
             }
         }
@@ -245,7 +245,9 @@ impl<'a> Play<'a> {
             Effect::SequenceTimedOut { .. } => self.seen.timed_out += 1,
             Effect::OpeningRefused { why: Obstacle::Limit, .. } => self.seen.refused += 1,
             Effect::OpeningRefused { why: Obstacle::NotMarked, .. } => self.seen.not_marked += 1,
-            Effect::MarkOneTime { mark, .. } => self.mark(at_ns, mark),
+            Effect::MarkOneTime { mark, .. } | Effect::MarkPeriod { mark, .. } => {
+                self.mark(at_ns, mark);
+            }
             Effect::OpeningSkipped { .. } => self.seen.skipped += 1,
             Effect::CommandFailed { .. } => self.seen.failed += 1,
             Effect::Note(Note::SequenceChanged { .. } | Note::DoorChanged { .. }) => {

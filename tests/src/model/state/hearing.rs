@@ -216,7 +216,7 @@ impl ModelState {
         if sequence.map(|knocks| knocks.len()) == Some(stage) {
             self.attempts.retain(|attempt| attempt.created != created);
             self.remember(door, Syn::of(packet));
-            self.complete(client, door, period);
+            self.complete(packet, door, period);
         }
     }
 

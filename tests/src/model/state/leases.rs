@@ -3,18 +3,16 @@
 use std::net::IpAddr;
 
 use super::timers::{later, start_command, stop_command};
-use super::{Admitted, Attempt, Cooldown, ModelState, Owed, RecentOpening, Running, Used};
-use crate::model::{Door, Line, OnReknock, Sequences, text};
+use super::{
+    Admitted, Attempt, Cooldown, ModelState, Owed, RecentOpening, Running, SequencesOfDoor, Used,
+};
+use crate::model::{Door, Line, OnReknock, Packet, Sequences, text};
 
 impl ModelState {
     /// A client has made all knocks of a sequence. If it is a one-time sequence, it is used, and its line
     /// must be marked before the door opens.
-    pub(super) fn complete(&mut self, client: IpAddr, door: usize, period: Option<u64>) {
-        if let (Sequences::Derived(derived), Some(period)) = (&self.doors[door].sequences, period) {
-            let forgotten_ns = later(self.now_ns, 3 * derived.period_s);
-            self.use_period(Used { client, door, period, forgotten_ns });
-            return;
-        }
+    pub(super) fn complete(&mut self, packet: &Packet, door: usize, period: Option<u64>) {
+        let client = packet.src;
         if matches!(self.doors[door].sequences, Sequences::Fixed(_)) {
             self.open(client, door);
             return;
@@ -23,14 +21,13 @@ impl ModelState {
             self.out.counts.refused += 1;
             return;
         }
+        if let Some(period) = period {
+            self.use_period(packet, door, period);
+            return;
+        }
         let Sequences::OneTime(lines) = &mut self.doors[door].sequences else { return };
         lines.remove(0);
-        if self.answers_at_once {
-            self.open(client, door);
-        } else {
-            self.marks.push((self.marks_asked, client, door));
-            self.marks_asked += 1;
-        }
+        self.mark(client, door);
         let mut others: Vec<Attempt> =
             self.attempts.iter().filter(|other| other.door == door).cloned().collect();
         others.sort_by_key(|other| (other.due_ns, other.created));
@@ -40,19 +37,64 @@ impl ModelState {
         self.out.counts.one_time_used += 1;
     }
 
-    /// A client has made a derived sequence: it opens the door once in its period.
-    fn use_period(&mut self, new: Used) {
-        let Used { client, door, period, .. } = new;
-        self.used.retain(|used| self.now_ns < used.forgotten_ns);
-        let is_same = |used: &Used| (used.client, used.door, used.period) == (client, door, period);
-        if self.used.iter().any(is_same) {
-            self.out.counts.repeated += 1;
-        } else if self.used.len() >= self.limit {
-            self.out.counts.refused += 1;
-        } else {
-            self.used.push(new);
+    /// A door opens when it is marked that its sequence is used.
+    fn mark(&mut self, client: IpAddr, door: usize) {
+        if self.answers_at_once {
             self.open(client, door);
+        } else {
+            self.marks.push((self.marks_asked, client, door));
+            self.marks_asked += 1;
         }
+    }
+
+    /// A client has made a derived sequence: it opens the door once in its period.
+    fn use_period(&mut self, packet: &Packet, door: usize, period: u64) {
+        let client = packet.src;
+        self.forget_uses(packet.at_ns, door);
+        if self.used.len() >= self.limit {
+            for at in self.listed.clone() {
+                self.forget_uses(packet.at_ns, at);
+            }
+        }
+        let has_room = self.used.len() < self.limit;
+        let new = Used { client, sequences: self.sequences_of(door), period };
+        let is_forgotten =
+            self.forgotten.iter().any(|(one, last)| *one == new.sequences && period <= *last);
+        if self.used.contains(&new) {
+            self.out.counts.repeated += 1;
+        } else if is_forgotten {
+            self.out.counts.repeated += 1;
+            self.used.extend(has_room.then_some(new));
+        } else if has_room {
+            self.used.push(new);
+            self.mark(client, door);
+        } else {
+            self.out.counts.refused += 1;
+        }
+    }
+
+    /// Forgets who used sequences of a door that no longer count at a time of day. They never count again.
+    fn forget_uses(&mut self, at_ns: i64, door: usize) {
+        let Sequences::Derived(derived) = &self.doors[door].sequences else { return };
+        let first = derived.period(at_ns).saturating_sub(1);
+        let sequences = self.sequences_of(door);
+        let (gone, stay): (Vec<Used>, Vec<Used>) = std::mem::take(&mut self.used)
+            .into_iter()
+            .partition(|used| used.sequences == sequences && used.period < first);
+        self.used = stay;
+        self.forgotten.extend(gone.into_iter().map(|used| (used.sequences, used.period)));
+    }
+
+    /// Returns the name and the key of a door, and how many doors before it have the same.
+    fn sequences_of(&self, door: usize) -> SequencesOfDoor {
+        let of = |at: usize| match &self.doors[at].sequences {
+            Sequences::Derived(derived) => Some((self.doors[at].name.clone(), derived.key)),
+            Sequences::Fixed(_) | Sequences::OneTime(_) => None,
+        };
+        let mine = of(door).expect("the door derives its sequences");
+        let before = self.listed.iter().take_while(|&&at| at != door);
+        let number = before.filter(|&&at| of(at).as_ref() == Some(&mine)).count();
+        (mine, number)
     }
 
     pub(super) fn end_mark(&mut self, number: u64, is_marked: bool) {

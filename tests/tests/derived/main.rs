@@ -4,6 +4,8 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+mod world;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 
