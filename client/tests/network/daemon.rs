@@ -45,7 +45,10 @@ pub(crate) fn start(scene: &Scene, program: Program, config: &str) -> Live {
         Program::Theirs => "/usr/sbin/knockd".to_owned(),
         Program::Ours => ours(scene),
     };
-    let live = scene.on_server(&format!("exec {daemon} -v -i server -c {path}"));
+    // Never the state of a daemon on the real machine.
+    let state = scene.path("state");
+    let line = format!("STATE_DIRECTORY={state} exec {daemon} -v -i server -c {path}");
+    let live = scene.on_server(&line);
     let first = live.line_if_any();
     if first.as_deref() == Some("listening on server...") {
         return live;
