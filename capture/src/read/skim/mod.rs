@@ -15,14 +15,19 @@ use knock_engine::{LinkType, Timestamp};
 
 use lane::{Lane, Outcome};
 
-/// How much of a file is walked at a time, in bytes. It bounds how many packets are held, because a record has
-/// at least 16 bytes.
+/// How much of a file is walked at a time, in bytes, at most. It bounds how many packets are held, because a
+/// record has at least 16 bytes.
 const WINDOW: usize = 8 << 20;
+/// The part of a window that is walked first, and again after a walk in vain.
+const PROBE: usize = 32;
+/// How many windows are read plainly after many walks in vain.
+const PAUSE_MAX: usize = 64;
 /// At how many places of a window.
 const LANES: usize = 16;
 /// How many records in a row make a place.
 const IN_A_ROW: usize = 6;
-/// Where more than one packet in so many is wanted, a window is read plainly: walking has saved nothing.
+/// Where more than one packet in so many is wanted, the file is read plainly for a while: walking has saved
+/// nothing.
 const WORTHWHILE: u64 = 4;
 
 /// A packet in a file.
@@ -94,8 +99,12 @@ struct Found {
 /// What is known of the packets after a place in a file.
 #[derive(Debug)]
 pub(super) struct Skim {
-    /// How much is walked at a time, in bytes.
+    /// How much is walked at a time, in bytes, at most.
     window: usize,
+    /// How much is walked next.
+    span: usize,
+    /// How much is read plainly after the next walk in vain.
+    pause: usize,
     found: VecDeque<Found>,
     /// What was passed over after the last of them.
     rest: Passed,
@@ -117,6 +126,8 @@ impl Skim {
     pub(super) fn with_window(window: usize) -> Self {
         Self {
             window,
+            span: (window / PROBE).max(1),
+            pause: window,
             found: VecDeque::new(),
             rest: Passed::default(),
             known: 0,
@@ -171,7 +182,7 @@ impl Skim {
         begin: usize,
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) {
-        let end = begin.saturating_add(self.window).min(bytes.len());
+        let end = begin.saturating_add(self.span).min(bytes.len());
         self.known = begin;
         let Some(first) = walk.step(bytes, begin) else {
             self.plain = end;
@@ -207,8 +218,19 @@ impl Skim {
             }
         }
         let wanted = u64::try_from(self.found.len()).unwrap_or(u64::MAX);
-        if wanted.saturating_mul(WORTHWHILE) > packets {
-            self.plain = self.known.saturating_add(self.window);
+        self.judge(wanted.saturating_mul(WORTHWHILE) <= packets);
+    }
+
+    /// Decides by the last walk how much is walked next, and how much is read plainly before.
+    fn judge(&mut self, is_worthwhile: bool) {
+        let Self { window, span, pause, known, plain, .. } = self;
+        if is_worthwhile {
+            *span = span.saturating_mul(2).min(*window);
+            *pause = *window;
+        } else {
+            *plain = known.saturating_add(*pause).max(*plain);
+            *span = (*window / PROBE).max(1);
+            *pause = pause.saturating_mul(2).min(window.saturating_mul(PAUSE_MAX));
         }
     }
 

@@ -205,3 +205,38 @@ fn a_large_capture_is_walked_at_many_places() {
     let wanted = (1..=40_000).filter(|number| number % 1000 == 0);
     assert_eq!(seen, std::iter::once(1).chain(wanted).collect::<Vec<u64>>());
 }
+
+/// In a flood of knocks, looking at packets twice would cost more than reading them.
+#[test]
+fn where_all_is_wanted_little_is_walked_and_later_all_the_same() {
+    let header = Header::ETHERNET;
+    let mut bytes = header.bytes();
+    for second in 0..600_000_u32 {
+        let frame = [1; 60];
+        bytes.extend(header.record((second, 0), &frame[..if second < 200_000 { 60 } else { 50 }]));
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&bytes).unwrap();
+    let mut capture = Capture::open(file.path()).unwrap();
+    capture.skim = Skim::with_window(1 << 20);
+    let looked_at = std::cell::Cell::new(0);
+    let (mut read, mut passed) = (0, 0);
+    loop {
+        let is_unwanted = |_, frame: &[u8]| {
+            looked_at.set(looked_at.get() + 1);
+            frame.len() < 60
+        };
+        capture.pass_over(&is_unwanted).unwrap();
+        passed += capture.take_passed().packets;
+        if capture.peek().unwrap().is_none() {
+            break;
+        }
+        read += 1;
+        if read == 200_000 {
+            assert!(looked_at.get() < 10_000, "{} packets were looked at", looked_at.get());
+        }
+        capture.advance();
+    }
+    assert_eq!(read + passed, 600_000);
+    assert!(passed > 50_000, "{passed} packets were passed over");
+}
