@@ -3,5 +3,5 @@
 mod runs;
 mod traffic;
 
-pub use runs::{median, time, timed};
+pub use runs::{cost, median, time};
 pub use traffic::{Captures, Kind, MIXED, MIXED_FILTER, MIXED_FILTER_OF_IPV4, scatter};

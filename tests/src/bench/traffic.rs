@@ -72,6 +72,30 @@ impl Captures {
         path
     }
 
+    /// Returns the mixed traffic, and after it a datagram that may be one of fwknop. Nothing else is from
+    /// its sender, 192.0.2.9.
+    #[must_use]
+    pub fn mixed_with_a_datagram(&self) -> PathBuf {
+        let (plain, path) = (self.get(Kind::Mixed), self.0.join("mixed-with-a-datagram.pcap"));
+        if !path.exists() {
+            say_what_is_made(&path);
+            let part = path.with_extension("part");
+            fs::copy(plain, &part).unwrap();
+            let mut frame = Vec::new();
+            let ip =
+                PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([192, 0, 2, 9], [10, 0, 0, 1], 64);
+            ip.udp(40_000, 62_201).write(&mut frame, &[b'A'; 200]).unwrap();
+            let mut out = File::options().append(true).open(&part).unwrap();
+            let length = u32::try_from(frame.len()).unwrap();
+            for word in [1_700_000_100, 0, length, length] {
+                out.write_all(&word.to_le_bytes()).unwrap();
+            }
+            out.write_all(&frame).unwrap();
+            fs::rename(part, &path).unwrap();
+        }
+        path
+    }
+
     /// Returns a capture compressed by zstd.
     #[must_use]
     pub fn compressed(&self, kind: Kind) -> PathBuf {

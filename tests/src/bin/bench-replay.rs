@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use knock_tests::bench::{
-    Captures, Kind, MIXED, MIXED_FILTER, MIXED_FILTER_OF_IPV4, median, scatter, time, timed,
+    Captures, Kind, MIXED, MIXED_FILTER, MIXED_FILTER_OF_IPV4, cost, median, scatter,
 };
 
 const CONF: &str = "\
@@ -246,17 +246,18 @@ impl Bench {
     /// Returns the median of the first.
     fn compare(&self, mut ours: Command, name: &str, mut theirs: Command, bar: f64) -> Duration {
         // Where results differ, as they do in a flood by two rule sets, the status is 1.
-        let mut pair =
-            || (timed(&mut ours, &[0, 1]).as_secs_f64(), time(&mut theirs).as_secs_f64());
+        let mut pair = || (cost(&mut ours, &[0, 1]), cost(&mut theirs, &[0]));
         pair();
         let pairs: Vec<_> = (0..self.runs).map(|_| pair()).collect();
-        let ours = median(pairs.iter().map(|pair| pair.0).collect());
-        let theirs = median(pairs.iter().map(|pair| pair.1).collect());
-        println!("  knock-replay: {ours:.3} s (median of {})", self.runs);
-        println!("  {name}: {theirs:.3} s");
-        let ratio = median(pairs.iter().map(|(ours, theirs)| ours / theirs).collect());
-        verdict("ratio (median of pairs)", ratio, bar);
-        Duration::from_secs_f64(ours)
+        let of = |part: fn(&Pair) -> f64| median(pairs.iter().map(part).collect());
+        let (our_time, their_time) = (of(|(ours, _)| ours.0), of(|(_, theirs)| theirs.0));
+        let (our_work, their_work) = (of(|(ours, _)| ours.1), of(|(_, theirs)| theirs.1));
+        println!("  knock-replay: {our_time:.3} s, {our_work:.2} s of processors");
+        println!("  {name}: {their_time:.3} s, {their_work:.2} s of processors");
+        let work = of(|(ours, theirs)| ours.1 / theirs.1);
+        println!("  ratio of the processors' time: {work:.2}");
+        verdict("ratio", of(|(ours, theirs)| ours.0 / theirs.0), bar);
+        Duration::from_secs_f64(our_time)
     }
 
     fn peak(&self, capture: &Path, conf: &Path) -> u64 {
@@ -281,6 +282,9 @@ impl Bench {
         peak
     }
 }
+
+/// What two runs cost: the time, and that of the processors.
+type Pair = ((f64, f64), (f64, f64));
 
 fn verdict(what: &str, value: f64, bar: f64) {
     let word = if value <= bar { "ok" } else { "MISSED" };
