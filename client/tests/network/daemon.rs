@@ -48,12 +48,12 @@ pub(crate) fn start(scene: &Scene, program: Program, config: &str) -> Live {
     // Never the state of a daemon on the real machine.
     let state = scene.path("state");
     let line = format!("STATE_DIRECTORY={state} exec {daemon} -v -i server -c {path}");
-    let live = scene.on_server(&line);
-    let first = live.line_if_any();
+    let knockd = scene.on_server(&line);
+    let first = knockd.line_if_any();
     if first.as_deref() == Some("listening on server...") {
-        return live;
+        return knockd;
     }
-    panic!("{program:?} does not listen: {first:?} {}", live.finish().stderr);
+    panic!("{program:?} does not listen: {first:?} {}", knockd.finish().stderr);
 }
 
 /// Returns the path of our daemon.
