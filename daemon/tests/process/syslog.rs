@@ -129,7 +129,7 @@ fn a_missing_syslog_is_said_at_the_start_and_at_a_reload_and_the_daemon_works() 
     drop(syslog);
     let missing = |cause: &str| {
         format!(
-            "knockd: warning: UseSyslog is set, but nothing takes syslog messages at /dev/log: {cause}; they are \
+            "knockd: error: UseSyslog is set, but nothing takes syslog messages at /dev/log: {cause}; they are \
              lost until something does"
         )
     };

@@ -16,7 +16,7 @@ const SOCKET: &str = "/dev/log";
 /// The name before each line, as in knockd 0.8.
 const IDENT: &CStr = c"knockd";
 
-/// Begins to write to syslog, and returns a warning if nobody listens there, of which the functions of the C
+/// Begins to write to syslog, and returns an error to be printed if nobody listens there, of which the functions of the C
 /// library say nothing.
 pub(super) fn open() -> Option<Warning> {
     // This fails only for a name that is not a C string.
@@ -24,7 +24,7 @@ pub(super) fn open() -> Option<Warning> {
     let error = listener().err()?;
     let cause = Cause(&error);
     Some(format!(
-        "knockd: warning: UseSyslog is set, but nothing takes syslog messages at {SOCKET}: {cause}; they are lost \
+        "knockd: error: UseSyslog is set, but nothing takes syslog messages at {SOCKET}: {cause}; they are lost \
          until something does"
     ))
 }
