@@ -31,7 +31,7 @@ pub fn time(command: &mut Command) -> Duration {
 /// depends little on what else runs.
 ///
 /// # Panics
-/// As [`timed`].
+/// If it ends with another status, or measuring fails.
 pub fn cost(command: &mut Command, statuses: &[i32]) -> (f64, f64) {
     let processors = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
