@@ -209,6 +209,7 @@ fn a_stop_command_that_was_left_running_is_run_again() {
     machine.knock(&[7001]);
     wait_until("it is being closed", || machine.folder.path("closing").exists());
     wait_until("it is on disk", || machine.folder.read("state/leases").contains(" closing "));
+    wait_until("it sleeps", || machine.named("sleep").len() == 1);
     kill_all(&machine, daemon);
     assert_eq!(machine.named("sleep").len(), 1);
     machine.folder.write("go", "");

@@ -206,7 +206,7 @@ fn messages(machine: &Machine, syslog: &UnixDatagram, program: &str) -> Vec<Stri
     // The handler of 0.8 calls syslog(3). While syslog(3) is being called already, it would wait for itself for ever.
     wait_until("it waits for packets again", waits);
     for process in machine.named(name) {
-        process.signal(Signal::SIGTERM);
+        process.signal_if_there(Signal::SIGTERM);
     }
     wait_for("shutting down");
     let _ = live.finish();

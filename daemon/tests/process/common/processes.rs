@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -127,6 +128,14 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.id, signal).unwrap();
+    }
+
+    /// Sends it a signal, unless it has ended.
+    pub(crate) fn signal_if_there(&self, signal: Signal) {
+        match kill(self.id, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => panic!("{}: {error}", self.name),
+        }
     }
 }
 
