@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use knock_capture::write::{Packet, Writer};
 use knock_capture::{Head, Unwanted};
-use knock_config::text::Cause;
 use knock_engine::{LinkType, NamedPorts, Timestamp, Undecodable, decode};
 use knock_guard::Readers;
 
@@ -31,11 +30,7 @@ pub(crate) fn run(args: &ExtractArgs, streams: &mut Streams<'_>) -> Result<Exit,
         return Err(Exit::Config);
     }
     let (named, read) = ports_and_files(args, streams)?;
-    let interrupt = Interrupt::hold(captures.iter().map(PathBuf::as_path));
-    let interrupt = interrupt.map_err(|error| {
-        streams.error(&format!("cannot wait for signals: {}", Cause(&error)));
-        Exit::Capture
-    })?;
+    let interrupt = Interrupt::hold(captures.iter().map(PathBuf::as_path), streams)?;
     let mut reader = load::open_all(captures, interrupt.as_ref(), !quiet, streams)?;
     let (kept, written) = if is_stdin(output) {
         buffered(streams.output, |out| extract(&mut reader, named, out))
@@ -173,8 +168,8 @@ impl<'a> Extract<'a> {
         }
         let name = self.captures.of(id);
         let comment = format!("packet {} of {name}", id.number);
-        let PacketId { capture, .. } = id;
-        let packet = Packet { capture, name, at, link, original_length, frame, comment: &comment };
+        let (capture, comment) = (id.capture, comment.as_str());
+        let packet = Packet { capture, name, at, link, original_length, frame, comment };
         self.writer.packet(&packet)?;
         self.last = Some((id, link));
         self.kept_until = at.max(self.kept_until);
@@ -185,11 +180,8 @@ impl<'a> Extract<'a> {
     /// Writes an empty packet if what was not kept is later than all that was.
     fn time(&mut self) -> io::Result<()> {
         let at = self.passed_until;
-        let Some((PacketId { capture, .. }, link)) = self.last.filter(|_| at > self.kept_until)
-        else {
-            return Ok(());
-        };
-        let name = self.captures.of(PacketId { capture, number: 0 });
+        let Some((id, link)) = self.last.filter(|_| at > self.kept_until) else { return Ok(()) };
+        let (capture, name) = (id.capture, self.captures.of(id));
         let (original_length, frame, comment) =
             (0, &[][..], "only the time of packets that were left out");
         self.writer.packet(&Packet { capture, name, at, link, original_length, frame, comment })?;

@@ -22,12 +22,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use knock_replay::{Exit, Streams};
+use knock_replay::Exit;
 
 pub use self::play::{Played, differences};
 use crate::generators::knockd_08::Case;
+use crate::in_process::{Run, knock_replay, knock_replay_in};
 use crate::oracle::{End, Oracle, Verdict};
 
 /// SIGABRT, with which glibc ends a program that frees memory twice.
@@ -110,7 +110,7 @@ fn compare(
     folder: &Path,
     played: &Played,
     verdict: &Verdict,
-    replayed: Option<&Replayed>,
+    replayed: Option<&Run>,
 ) -> Result<(), Difference> {
     let has_ipv4 = case.local().iter().any(std::net::IpAddr::is_ipv4);
     let wrecked = played.crashed && !has_ipv4;
@@ -136,7 +136,7 @@ fn compare(
         }
     }
     same("the time of a stop command", b"", &played.late)?;
-    if let Some(Replayed { exit, output, errors }) = replayed {
+    if let Some(Run { exit, output, errors }) = replayed {
         let expected = if played.refused { Exit::Config } else { Exit::Done };
         let says_why = errors.contains("knockd 0.8 would not start");
         let expected = format!("{expected:?}, says that it would not start: {}", played.refused);
@@ -154,35 +154,18 @@ fn same(what: &'static str, expected: &[u8], found: &[u8]) -> Result<(), Differe
     Err(Difference { what, expected: expected.into(), found: found.into() })
 }
 
-/// What the whole program did.
-struct Replayed {
-    exit: Exit,
-    output: Vec<u8>,
-    errors: String,
-}
-
-/// The current directory belongs to the whole process; configurations name files relative to it.
-static DIRECTORY: Mutex<()> = Mutex::new(());
-
-fn replay(case: &Case, folder: &Path) -> Replayed {
+fn replay(case: &Case, folder: &Path) -> Run {
     let path = |name: &str| folder.join(name).into_os_string();
-    let mut args: Vec<OsString> =
-        ["knock-replay", "--rules", "knockd-0.8", "--config"].map(OsString::from).into();
+    let mut args: Vec<OsString> = ["--rules", "knockd-0.8", "--config"].map(OsString::from).into();
     args.extend([path(Case::CONF), path(&case.capture.file_name())]);
     for address in case.local() {
         args.extend(["--local".into(), address.to_string().into()]);
     }
     args.extend(case.options().into_iter().map(OsString::from));
-    let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams::plain(&mut output, &mut errors);
-    let exit = if case.conf.sequence_files.is_empty() {
-        knock_replay::run(args, &mut streams)
+    // Nothing but these files is named relative to a folder.
+    if case.conf.sequence_files.is_empty() {
+        knock_replay(args)
     } else {
-        let _guard = DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner);
-        std::env::set_current_dir(folder).expect("the folder is there");
-        let exit = knock_replay::run(args, &mut streams);
-        std::env::set_current_dir("/").expect("the root is there");
-        exit
-    };
-    Replayed { exit, output, errors: String::from_utf8_lossy(&errors).into_owned() }
+        knock_replay_in(folder, args)
+    }
 }

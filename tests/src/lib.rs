@@ -23,6 +23,7 @@ pub mod differential;
 pub mod drive;
 pub mod generators;
 pub mod guide;
+pub mod in_process;
 pub mod live;
 pub mod manual;
 pub mod model;

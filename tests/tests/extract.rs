@@ -5,19 +5,15 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use knock_replay::{Exit, Streams};
+use knock_replay::Exit;
 use knock_tests::generators::{self, Case, Resolution, Sight};
+use knock_tests::in_process::knock_replay_in;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
 use tempfile::TempDir;
-
-/// The current directory belongs to the whole process; configurations name files relative to it.
-static DIRECTORY: Mutex<()> = Mutex::new(());
 
 /// The new capture.
 const EXTRACT: &str = "extract.pcapng";
@@ -37,12 +33,9 @@ impl<'a> Desk<'a> {
 
     /// Runs the program, and returns what it printed.
     fn run(&self, args: &[&str]) -> String {
-        let args = ["knock-replay"].iter().chain(args).map(OsString::from);
-        let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let mut streams = Streams::plain(&mut output, &mut errors);
-        let exit = within(self.folder.path(), || knock_replay::run(args, &mut streams));
-        assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
-        String::from_utf8(output).unwrap()
+        let run = knock_replay_in(self.folder.path(), args.iter().map(OsString::from));
+        assert_eq!(run.exit, Exit::Done, "{}", run.errors);
+        String::from_utf8(run.output).unwrap()
     }
 
     /// Keeps what is needed of captures.
@@ -70,14 +63,6 @@ impl<'a> Desk<'a> {
             );
         }
     }
-}
-
-fn within<T>(folder: &Path, action: impl FnOnce() -> T) -> T {
-    let _guard = DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner);
-    std::env::set_current_dir(folder).unwrap();
-    let result = action();
-    std::env::set_current_dir("/").unwrap();
-    result
 }
 
 /// Draws a case with packets to other ports among the knocks, before and after them, and some of them early or late.

@@ -3,39 +3,25 @@
 #![cfg(test)]
 
 use std::ffi::OsString;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use knock_replay::{Exit, Streams};
+use knock_replay::Exit;
 use knock_tests::generators::{self, Case, Resolution};
+use knock_tests::in_process::knock_replay_in;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tempfile::TempDir;
 
-/// The current directory belongs to the whole process; configurations name files relative to it.
-static DIRECTORY: Mutex<()> = Mutex::new(());
-
 /// Replays a case, and returns standard output and standard error.
-fn replay(case: &Case, more: &[&str]) -> (Vec<u8>, Vec<u8>) {
+fn replay(case: &Case, more: &[&str]) -> (Vec<u8>, String) {
     let folder = TempDir::new().unwrap();
     case.write_to(folder.path()).unwrap();
     let capture = case.capture().file_name();
-    let given = ["knock-replay", "--config", "knockd.conf", &capture].map(str::to_owned);
+    let given = ["--config", "knockd.conf", &capture].map(str::to_owned);
     let more = more.iter().map(|&argument| argument.to_owned());
     let args = given.into_iter().chain(case.arguments()).chain(more).map(OsString::from);
-    let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams::plain(&mut output, &mut errors);
-    let exit = within(folder.path(), || knock_replay::run(args, &mut streams));
-    assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&errors));
-    (output, errors)
-}
-
-fn within<T>(folder: &Path, action: impl FnOnce() -> T) -> T {
-    let _guard = DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner);
-    std::env::set_current_dir(folder).unwrap();
-    let result = action();
-    std::env::set_current_dir("/").unwrap();
-    result
+    let run = knock_replay_in(folder.path(), args);
+    assert_eq!(run.exit, Exit::Done, "{}", run.errors);
+    (run.output, run.errors)
 }
 
 /// Returns the lines of the model, each after its time.

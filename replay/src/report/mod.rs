@@ -16,7 +16,6 @@ mod table;
 
 use std::path::PathBuf;
 
-use knock_config::text::Cause;
 use knock_guard::Readers;
 
 use self::collect::{Limits, PageContent};
@@ -40,11 +39,7 @@ const PAIRS: usize = 262_144;
 pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let ReportArgs { input, output, option } = args;
     let config = Configuration::load(&input.config, input.quiet, streams)?;
-    let interrupt = Interrupt::hold(input.captures().map(PathBuf::as_path));
-    let interrupt = interrupt.map_err(|error| {
-        streams.error(&format!("cannot wait for signals: {}", Cause(&error)));
-        Exit::Capture
-    })?;
+    let interrupt = Interrupt::hold(input.captures().map(PathBuf::as_path), streams)?;
     let mut reader = match &interrupt {
         Some(interrupt) => load::open_until(interrupt, input, streams)?,
         None => load::open(input, true, streams)?.0,

@@ -8,12 +8,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use knock_capture::{Capture, CaptureError};
-use knock_config::text::shown;
+use knock_config::text::{Cause, shown};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::exit::Exit;
+use super::terminal::Streams;
 use crate::args::is_stdin;
 
 /// The signals to end, held back until live captures are read, which then end.
@@ -37,18 +39,26 @@ impl Interrupt {
     /// Holds the signals back if one of the captures is live. Otherwise they end the process, as always.
     ///
     /// # Errors
-    /// Those of the system.
+    /// The exit status, after the error of the system was printed.
     pub(crate) fn hold<'a>(
         mut captures: impl Iterator<Item = &'a Path>,
-    ) -> io::Result<Option<Self>> {
+        streams: &mut Streams<'_>,
+    ) -> Result<Option<Self>, Exit> {
         if !captures.any(is_live) {
             return Ok(None);
         }
+        Self::of_process().map(Some).map_err(|error| {
+            streams.error(&format!("cannot wait for signals: {}", Cause(&error)));
+            Exit::Capture
+        })
+    }
+
+    fn of_process() -> io::Result<Self> {
         let signals = to_end();
         signals.thread_block()?;
         let signals =
             SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Some(Self(Arc::new(Held { signals, came: OnceLock::new() }))))
+        Ok(Self(Arc::new(Held { signals, came: OnceLock::new() })))
     }
 
     /// Opens a capture. If it is live, it ends after the signal.

@@ -83,7 +83,7 @@ mod tests {
         assert!(is_over_every_minute(&own(&filling)));
         assert!(!is_over_every_minute(&own(&leak)));
         assert!(!is_over_every_minute(&own(&|minute| 2_000 + 60 * minute)));
-        // After a few minutes nobody knows.
+        // In a few minutes a small leak looks like a step.
         assert!(is_over_every_minute(&own(&leak)[..8]));
         assert!(!is_over_every_minute(&own(&|minute| 2_000 + 400 * minute)[..8]));
         assert!(!is_over_every_minute(&[]));
