@@ -34,10 +34,12 @@ impl PeriodMark {
     /// The mark of all sequences that are not derived.
     pub const NONE: Self = Self(0);
 
+    /// Takes the lower 15 bits: an attempt has no more for it.
     pub(crate) const fn from_bits(bits: u16) -> Self {
-        Self(bits)
+        Self(bits & 0x7fff)
     }
 
+    /// Returns a number of 15 bits.
     pub(crate) const fn to_bits(self) -> u16 {
         self.0
     }
@@ -47,7 +49,7 @@ impl Period {
     #[expect(clippy::as_conversions, reason = "the last bits are meant")]
     #[expect(clippy::cast_possible_truncation, reason = "the last bits are meant")]
     pub(crate) const fn mark(self) -> PeriodMark {
-        PeriodMark(self.0 as u16)
+        PeriodMark::from_bits(self.0 as u16)
     }
 
     /// Returns the periods whose sequences count in this one.

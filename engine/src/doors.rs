@@ -409,6 +409,17 @@ impl Doors {
         self.entries.get(id.index())?.group
     }
 
+    /// Returns the doors of a group from one of them on, in the order of the file.
+    pub(crate) fn of_group_from(&self, group: GroupId, first: DoorId) -> &[DoorId] {
+        let doors = self.groups.doors(group);
+        if doors.first() == Some(&first) {
+            return doors;
+        }
+        let place = self.place(first);
+        let at = doors.partition_point(|&door| self.place(door) < place);
+        doors.get(at..).unwrap_or_default()
+    }
+
     pub(crate) fn groups(&self) -> &Groups {
         &self.groups
     }

@@ -12,16 +12,25 @@ use crate::sources::Sources;
 
 /// A group among [`Groups`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct GroupId(u32);
+pub(crate) struct GroupId(u16);
 
 impl GroupId {
-    /// No group.
-    pub(crate) const NONE: Self = Self(u32::MAX);
+    /// How many groups there may be: an attempt has 15 bits for its group.
+    const COUNT: u16 = 1 << 15;
 
-    pub(crate) fn some(self) -> Option<Self> {
-        (self != Self::NONE).then_some(self)
+    /// Takes the lower 15 bits.
+    pub(crate) const fn from_bits(bits: u16) -> Self {
+        Self(bits & (Self::COUNT - 1))
+    }
+
+    /// Returns a number of 15 bits.
+    pub(crate) const fn to_bits(self) -> u16 {
+        self.0
     }
 }
+
+/// There are more groups than an attempt can name.
+struct TooManyGroups;
 
 /// The groups of a configuration.
 ///
@@ -29,6 +38,8 @@ impl GroupId {
 /// when it times out: they have the same first knock, target, flags, clients and timeout. Below it are groups
 /// of those that also have the second knock in common, and so on. A group has at least two doors, and
 /// none with one-time sequences.
+///
+/// Doors of which there would be too many groups are in none: then each has attempts of its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     groups: Vec<Group>,
@@ -66,20 +77,28 @@ impl Groups {
         let mut groups = Self::default();
         let mut roots = Vec::new();
         for doors in alike.into_values() {
-            if let Some(root) = groups.add(&doors, 1) {
-                roots.extend(doors.iter().map(|&(id, _)| (id, root)));
+            let before = groups.groups.len();
+            match groups.add(&doors, 1) {
+                Ok(Some(root)) => roots.extend(doors.iter().map(|&(id, _)| (id, root))),
+                Ok(None) => {}
+                Err(TooManyGroups) => groups.groups.truncate(before),
             }
         }
         (groups, roots)
     }
 
     /// Adds a group of doors that have `depth` knocks in common and go on after them, and those below
-    /// it. Returns `None` if there are not enough.
-    fn add(&mut self, doors: &[(DoorId, &[Knock])], depth: usize) -> Option<GroupId> {
+    /// it. Returns `None` if there are not enough doors.
+    fn add(
+        &mut self,
+        doors: &[(DoorId, &[Knock])],
+        depth: usize,
+    ) -> Result<Option<GroupId>, TooManyGroups> {
         if doors.len() < 2 {
-            return None;
+            return Ok(None);
         }
-        let id = GroupId(u32::try_from(self.groups.len()).ok().filter(|&id| id != u32::MAX)?);
+        let number = u16::try_from(self.groups.len()).ok().filter(|&id| id < GroupId::COUNT);
+        let id = GroupId(number.ok_or(TooManyGroups)?);
         let ids = doors.iter().map(|&(id, _)| id).collect();
         self.groups.push(Group { doors: ids, below: Vec::new() });
         let next = depth.saturating_add(1);
@@ -91,14 +110,14 @@ impl Groups {
                 by_knock.entry(knock).or_default().push((id, knocks));
             }
         }
-        let below: Vec<(Knock, GroupId)> = by_knock
-            .into_iter()
-            .filter_map(|(knock, doors)| Some((knock, self.add(&doors, next)?)))
-            .collect();
+        let mut below = Vec::new();
+        for (knock, doors) in by_knock {
+            below.extend(self.add(&doors, next)?.map(|id| (knock, id)));
+        }
         if let Some(group) = self.get_mut(id) {
             group.below = below;
         }
-        Some(id)
+        Ok(Some(id))
     }
 
     /// Returns the doors of a group, in the order of the file.
@@ -114,10 +133,10 @@ impl Groups {
     }
 
     fn get(&self, id: GroupId) -> Option<&Group> {
-        self.groups.get(usize::try_from(id.0).ok()?)
+        self.groups.get(usize::from(id.0))
     }
 
     fn get_mut(&mut self, id: GroupId) -> Option<&mut Group> {
-        self.groups.get_mut(usize::try_from(id.0).ok()?)
+        self.groups.get_mut(usize::from(id.0))
     }
 }

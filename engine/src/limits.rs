@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 /// Limits on the engine's memory.
 ///
 /// An attempt takes less than 200 bytes, so the default of a million takes less than 200 MB. At most
-/// 72 MiB of that is reserved at the start, but not used before attempts come.
+/// 68 MiB of that is reserved at the start, but not used before attempts come.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most attempts; the same limit applies to the knocks that are remembered for their

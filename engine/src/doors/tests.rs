@@ -125,3 +125,28 @@ fn a_door_says_why_it_does_not_hear_a_packet() {
     assert_eq!(heard(2, 7, Transport::Udp), [(0, Hearing::OtherProtocol)]);
     assert_eq!(heard(2, 10, syn), []);
 }
+
+/// Pairs of doors that differ in the last of 32 knocks only: each has 31 groups, one below the other.
+#[test]
+fn doors_with_more_groups_than_an_attempt_can_name_are_in_none() {
+    let door = |number: u16| {
+        let (first, last) = (number / 2 + 1, number % 2 + 1);
+        let knocks = (0..32).map(|at| if at < 31 { first } else { last }).map(tcp).collect();
+        let sequence = DoorSequence::Fixed(Sequence::new(knocks).unwrap());
+        Door::new(DoorName::new(number.to_string().as_bytes()), sequence)
+    };
+    let doors = Doors::new((0..2200).map(door).collect()).unwrap();
+    let is_grouped: Vec<bool> =
+        doors.in_order().map(|(id, _)| doors.group_of(id).is_some()).collect();
+    let grouped = 32_768 / 31 * 2;
+    assert!(is_grouped.iter().take(grouped).all(|&is| is));
+    assert!(is_grouped.iter().skip(grouped).all(|&is| !is));
+    // All groups that there are have their doors.
+    let (first, _) = doors.in_order().next().unwrap();
+    let mut group = doors.group_of(first).unwrap();
+    for _ in 1..31 {
+        assert_eq!(doors.groups().doors(group).len(), 2);
+        group = doors.groups().below(group, tcp(1)).unwrap();
+    }
+    assert_eq!(doors.groups().below(group, tcp(1)), None);
+}

@@ -22,11 +22,8 @@ pub(super) struct Attempt {
     pub(super) door: DoorId,
     /// The door in whose chain of due times the attempt is: one with the same timeout.
     pub(super) chain: DoorId,
-    /// The group, if there are several doors.
-    pub(super) group: GroupId,
-    /// In a group: the place of `door`. The attempts at the doors before it have ended. At one door: the mark
-    /// of the period whose sequence it is.
-    pub(super) from: u16,
+    /// The group, if there are several doors. The attempts at those before `door` have ended.
+    pub(super) group_or_period: GroupOrPeriod,
     pub(super) progress: Progress,
     /// The last knock that counted, if its retransmissions can be recognized.
     pub(super) counted: Option<Fingerprint>,
@@ -34,6 +31,30 @@ pub(super) struct Attempt {
     pub(super) younger: Slot,
     /// The neighbours among the attempts at the same stage.
     pub(super) peers: Links,
+}
+
+/// The group of an attempt or, at one door, the mark of the period whose sequence it is: doors with derived
+/// sequences are in no group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GroupOrPeriod(u16);
+
+impl GroupOrPeriod {
+    const IS_GROUP: u16 = 0x8000;
+
+    pub(super) fn of(group: Option<GroupId>, period: PeriodMark) -> Self {
+        Self(group.map_or(period.to_bits(), |group| group.to_bits() | Self::IS_GROUP))
+    }
+
+    fn group(self) -> Option<GroupId> {
+        (self.0 & Self::IS_GROUP != 0).then(|| GroupId::from_bits(self.0))
+    }
+
+    fn period(self) -> PeriodMark {
+        match self.group() {
+            Some(_) => PeriodMark::NONE,
+            None => PeriodMark::from_bits(self.0),
+        }
+    }
 }
 
 /// The stage of an attempt and what else is either so or not, in one byte.
@@ -77,12 +98,14 @@ impl Attempt {
         self.progress.stage()
     }
 
+    /// Returns the group, if there are several doors.
+    pub(super) fn group(&self) -> Option<GroupId> {
+        self.group_or_period.group()
+    }
+
     /// Returns the period whose sequence it is, if the door derives them: it is in no group then.
     pub(super) fn period(&self) -> PeriodMark {
-        match self.group.some() {
-            Some(_) => PeriodMark::NONE,
-            None => PeriodMark::from_bits(self.from),
-        }
+        self.group_or_period.period()
     }
 
     pub(super) fn has(&self, flag: Progress) -> bool {
@@ -95,28 +118,27 @@ impl Attempt {
 
     /// Moves the attempt one stage further, at one door or at those of another group.
     pub(super) fn advance(&mut self, on: Advance, counted: Counted) {
-        (self.door, self.group, self.from) = (on.door, on.group, on.from);
+        (self.door, self.group_or_period) = (on.door, on.group_or_period);
         self.progress = self.progress.further().with(Progress::WITHOUT_REPEAT, false);
         self.counted = counted.fingerprint;
     }
 
     /// Returns the doors, in the order of the file.
     pub(super) fn doors<'a>(&self, doors: &'a Doors) -> impl Iterator<Item = DoorId> + use<'a> {
-        let (one, group) = match self.group.some() {
-            Some(group) => (None, doors.groups().doors(group)),
+        let (one, left) = match self.group() {
+            Some(group) => (None, doors.of_group_from(group, self.door)),
             None => (Some(self.door), &[][..]),
         };
         let (stage, without_repeat) = (self.stage(), self.has(Progress::WITHOUT_REPEAT));
-        let left = group.get(usize::from(self.from)..).unwrap_or_default().iter().copied();
         let stays = move |door: &DoorId| !without_repeat || !repeats(doors, *door, stage);
-        one.into_iter().chain(left.filter(stays))
+        one.into_iter().chain(left.iter().copied().filter(stays))
     }
 
     /// Returns the attempt at one of the doors.
     pub(super) fn at_one(self, door: DoorId) -> Self {
         let progress = self.progress.with(Progress::WITHOUT_REPEAT, false);
-        let from = self.period().to_bits();
-        Self { door, group: GroupId::NONE, from, progress, ..self }
+        let group_or_period = GroupOrPeriod::of(None, self.period());
+        Self { door, group_or_period, progress, ..self }
     }
 }
 
@@ -143,7 +165,7 @@ pub(super) struct Beginning {
     /// The period whose sequence it is, if the door derives them.
     pub(super) period: PeriodMark,
     /// Its group, if the attempt is at all doors of it.
-    pub(super) group: GroupId,
+    pub(super) group: Option<GroupId>,
     pub(super) due: Due,
     pub(super) counted: Counted,
 }
@@ -162,8 +184,7 @@ pub(super) struct Counted {
 #[derive(Clone, Copy)]
 pub(super) struct Advance {
     pub(super) door: DoorId,
-    pub(super) group: GroupId,
-    pub(super) from: u16,
+    pub(super) group_or_period: GroupOrPeriod,
 }
 
 /// What a packet does to the doors of an attempt.

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::attempt::{Advance, Attempt, Beginning, Counted, Progress, Split};
+use super::attempt::{Advance, Attempt, Beginning, Counted, GroupOrPeriod, Progress, Split};
 use super::due::{Chain, Due, DueTable, Links, Slot};
 use super::fingerprint::ClientHasher;
 use super::slot_table::SlotTable;
@@ -29,14 +29,14 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// How many attempts have reserved space at the start, if the limit is that high: 72 MiB of addresses.
+    /// How many attempts have reserved space at the start, if the limit is that high: 68 MiB of addresses.
     const ROOM: usize = 1_048_576;
 
     /// Makes an empty list that will have at most `limit` attempts.
     pub(super) fn new(limit: usize, hasher: ClientHasher) -> Self {
         Self {
             table: DueTable::with_room_for(limit.min(Self::ROOM)),
-            clients: SlotTable::new(),
+            clients: SlotTable::for_at_most(limit),
             stages: [Chain::EMPTY; Sequence::MAX_KNOCKS],
             last_runs: [0; Sequence::MAX_KNOCKS],
             live: 0,
@@ -116,15 +116,14 @@ impl Attempts {
         doors: &Doors,
     ) -> Slot {
         let Beginning { client, door, period, group, due, counted } = beginning;
-        let of_group = group.some().map(|group| doors.groups().doors(group));
+        let of_group = group.map(|group| doors.groups().doors(group));
         let with_older = youngest.is_some_and(|youngest| is_of_one_packet(self.due(youngest), due));
         self.live = self.live.saturating_add(of_group.map_or(1, <[DoorId]>::len));
         let attempt = Attempt {
             client,
             door,
             chain: door,
-            group,
-            from: period.to_bits(),
+            group_or_period: GroupOrPeriod::of(group, period),
             progress: Progress::FIRST.with(Progress::BEGAN_WITH_OLDER, with_older),
             counted: counted.fingerprint,
             younger: Slot::NONE,
@@ -162,7 +161,7 @@ impl Attempts {
         self.live = self.live.saturating_sub(split.end);
         let on = split.first_on.map(|first| {
             let attempt = self.get(slot);
-            let group = attempt.group.some().filter(|_| split.on > 1);
+            let group = attempt.group().filter(|_| split.on > 1);
             let on = advance(group, (first, attempt.period()), counted, doors);
             (on, self.due_at(slot, first, doors))
         });
@@ -213,11 +212,12 @@ impl Attempts {
     /// Makes a door the first one of an attempt, and so changes when exactly it is due, and in which
     /// order it is evicted among those that came with it.
     fn begins_at(&mut self, slot: Slot, door: DoorId, doors: &Doors) {
-        let Attempt { door: before, group, .. } = *self.get(slot);
-        let Some(group) = group.some().filter(|_| door != before) else { return };
+        let before = self.get(slot);
+        if before.group().is_none() || before.door == door {
+            return;
+        }
         let due = self.due_at(slot, door, doors);
-        let attempt = self.table.get_mut(slot);
-        (attempt.door, attempt.from) = (door, place_in(doors, group, door));
+        self.table.get_mut(slot).door = door;
         self.table.defer(slot, due);
         self.sort_among_peers(slot, doors);
     }
@@ -297,8 +297,7 @@ fn advance(
     doors: &Doors,
 ) -> Advance {
     let group = group.and_then(|group| doors.groups().below(group, counted.knock));
-    let from = group.map_or(period.to_bits(), |group| place_in(doors, group, first));
-    Advance { door: first, group: group.unwrap_or(GroupId::NONE), from }
+    Advance { door: first, group_or_period: GroupOrPeriod::of(group, period) }
 }
 
 /// Returns whether attempts that are due then began, or began again, with the same packet.
@@ -306,18 +305,10 @@ fn is_of_one_packet((_, one): Due, (_, other): Due) -> bool {
     one & !PLACE == other & !PLACE
 }
 
-/// Returns the place of a door in a group.
-fn place_in(doors: &Doors, group: GroupId, door: DoorId) -> u16 {
-    let place = doors.place(door);
-    let at = doors.groups().doors(group).partition_point(|&other| doors.place(other) < place);
-    u16::try_from(at).unwrap_or(u16::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fingerprint::tests::{client, colliding};
     use super::*;
-    use crate::groups::GroupId;
     use crate::packet::{Knock, Port, Protocol};
     use crate::time::Timestamp;
 
@@ -331,15 +322,15 @@ mod tests {
             client: client(number),
             door: Doors::id_for_tests(),
             period: PeriodMark::NONE,
-            group: GroupId::NONE,
+            group: None,
             due: (Timestamp::MAX, 0),
             counted: Counted { knock, fingerprint: None, run: 1 },
         }
     }
 
     #[test]
-    fn an_attempt_takes_72_bytes() {
-        assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 72);
+    fn an_attempt_takes_68_bytes() {
+        assert_eq!(DueTable::<Attempt>::ENTRY_SIZE, 68);
     }
 
     /// A growing table would be copied while a packet waits.

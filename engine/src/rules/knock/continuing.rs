@@ -20,7 +20,7 @@ impl KnockRules {
         site: &mut Site<X>,
     ) -> bool {
         let attempt = *self.attempts.get(oldest);
-        if attempt.younger.some().is_none() && attempt.group.some().is_none() {
+        if attempt.younger.some().is_none() && attempt.group().is_none() {
             return self.continue_one(heard, oldest, &attempt, site);
         }
         let mut moves = core::mem::take(&mut self.moves);
@@ -122,7 +122,7 @@ impl KnockRules {
             let order = (batch, site.doors.place(door));
             note(Move { order, door, period, stage, counted, what });
         };
-        if attempt.group.some().is_some() {
+        if attempt.group().is_some() {
             attempt.doors(&site.doors).for_each(look_at);
         } else {
             look_at(attempt.door);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 pub(super) use super::heads::Due;
 use super::heads::Heads;
 use crate::doors::DoorId;
+use crate::time::Timestamp;
 
 /// The place of an entry in a [`DueTable`] or another list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +67,27 @@ pub(super) trait Entry: Copy {
 
 #[derive(Clone, Copy, Debug)]
 struct Node<T> {
-    due: Due,
+    due: KeptDue,
     links: Links,
     value: T,
+}
+
+/// A due time in bytes: in numbers of 8 bytes, each entry would be padded to a multiple of them.
+#[derive(Clone, Copy, Debug)]
+struct KeptDue {
+    time: [u8; 8],
+    serial: [u8; 8],
+}
+
+impl KeptDue {
+    fn new((at, serial): Due) -> Self {
+        Self { time: at.as_nanos().to_ne_bytes(), serial: serial.to_ne_bytes() }
+    }
+
+    fn get(self) -> Due {
+        let at = Timestamp::from_nanos(i64::from_ne_bytes(self.time));
+        (at, u64::from_ne_bytes(self.serial))
+    }
 }
 
 /// A table of at most 2^32 - 1 entries, each of a door and due at some time.
@@ -119,7 +138,7 @@ impl<T: Entry> DueTable<T> {
     }
 
     pub(super) fn due(&self, slot: Slot) -> Due {
-        self.node(slot).due
+        self.node(slot).due.get()
     }
 
     /// Returns the entry that is due first.
@@ -148,7 +167,7 @@ impl<T: Entry> DueTable<T> {
         if self.chains.len() <= door.index() {
             self.chains.resize(door.index().saturating_add(1), Chain::EMPTY);
         }
-        let slot = self.allocate(Node { due, links: Links::NONE, value });
+        let slot = self.allocate(Node { due: KeptDue::new(due), links: Links::NONE, value });
         let last = self.chain(door).last;
         self.chain_before_or_at(slot, door, last);
         self.live = self.live.saturating_add(1);
@@ -158,7 +177,7 @@ impl<T: Entry> DueTable<T> {
     /// Adds an entry to the chain of another one, near which it is due.
     pub(super) fn insert_near(&mut self, near: Slot, due: Due, value: T) -> Slot {
         let door = value.door();
-        let slot = self.allocate(Node { due, links: Links::NONE, value });
+        let slot = self.allocate(Node { due: KeptDue::new(due), links: Links::NONE, value });
         self.chain_near(slot, door, near);
         self.live = self.live.saturating_add(1);
         slot
@@ -169,7 +188,7 @@ impl<T: Entry> DueTable<T> {
     pub(super) fn postpone(&mut self, slot: Slot, due: Due) {
         let door = self.get(slot).door();
         self.unchain(slot, door);
-        self.node_mut(slot).due = due;
+        self.node_mut(slot).due = KeptDue::new(due);
         let last = self.chain(door).last;
         self.chain_before_or_at(slot, door, last);
     }
@@ -179,7 +198,7 @@ impl<T: Entry> DueTable<T> {
         let door = self.get(slot).door();
         let Links { before, after } = self.node(slot).links;
         self.unchain(slot, door);
-        self.node_mut(slot).due = due;
+        self.node_mut(slot).due = KeptDue::new(due);
         match before.some().or(after.some()) {
             Some(near) => self.chain_near(slot, door, near),
             None => self.chain_before_or_at(slot, door, Slot::NONE),
@@ -199,7 +218,7 @@ impl<T: Entry> DueTable<T> {
     /// Puts a node into the chain of its door, from this place on towards the end.
     fn chain_near(&mut self, slot: Slot, door: DoorId, mut near: Slot) {
         while let Some(after) = self.node(near).links.after.some()
-            && self.node(after).due <= self.node(slot).due
+            && self.due(after) <= self.due(slot)
         {
             near = after;
         }
@@ -209,7 +228,7 @@ impl<T: Entry> DueTable<T> {
     /// Puts a node into the chain of its door, after this place or, if that is due later, before it.
     fn chain_before_or_at(&mut self, slot: Slot, door: DoorId, mut before: Slot) {
         while let Some(there) = before.some()
-            && self.node(there).due > self.node(slot).due
+            && self.due(there) > self.due(slot)
         {
             before = self.node(there).links.before;
         }
@@ -223,7 +242,7 @@ impl<T: Entry> DueTable<T> {
             None => self.chain_mut(door).last = slot,
         }
         if before.some().is_none() {
-            self.heads.set(door, Some(self.node(slot).due));
+            self.heads.set(door, Some(self.due(slot)));
         }
     }
 
@@ -233,7 +252,7 @@ impl<T: Entry> DueTable<T> {
             self.node_mut(before).links.after = after;
         } else {
             self.chain_mut(door).first = after;
-            let due = after.some().map(|first| self.node(first).due);
+            let due = after.some().map(|first| self.due(first));
             self.heads.set(door, due);
         }
         match after.some() {

@@ -86,9 +86,15 @@ impl ClientHasher {
 impl ShortHash {
     pub(super) const ZERO: Self = Self(0);
 
-    /// Returns the hash as a number, from which the place in a table follows.
-    pub(super) fn to_usize(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
+    pub(super) const fn mixed_with(self, bits: u32) -> Self {
+        Self(self.0 ^ bits)
+    }
+
+    /// Returns the place, from 0, in a table of so many places: a larger hash is never before a smaller one.
+    pub(super) fn place_among(self, places: usize) -> usize {
+        let places = u64::try_from(places).unwrap_or(u64::MAX);
+        let scaled = u64::from(self.0).wrapping_mul(places) >> u32::BITS;
+        usize::try_from(scaled).unwrap_or(usize::MAX)
     }
 
     #[cfg(test)]
@@ -100,7 +106,9 @@ impl ShortHash {
 impl From<u64> for ShortHash {
     fn from(hash: u64) -> Self {
         let [_, _, _, _, high @ ..] = hash.to_le_bytes();
-        Self(u32::from_le_bytes(high))
+        // The place of an entry follows from the first bits, and the last ones of a hash are better: they
+        // depend on more of the address.
+        Self(u32::from_le_bytes(high).reverse_bits())
     }
 }
 
@@ -144,7 +152,7 @@ pub(super) mod tests {
     /// Where a table of 4,096 places puts as many IPv4 clients, IPv6 clients, and knocks of a client.
     fn places() -> [BTreeSet<usize>; 3] {
         let hasher = ClientHasher::new(0);
-        let place = |hash: ShortHash| hash.to_usize() % 4096;
+        let place = |hash: ShortHash| hash.place_among(4096);
         let numbers = 1..=4096_u32;
         let v4 = numbers.clone().map(|n| hasher.client(IpAddr::V4(n.into())));
         let v6 = numbers.clone().map(|n| hasher.client(IpAddr::V6((u128::from(n) << 64).into())));
@@ -166,7 +174,7 @@ pub(super) mod tests {
     #[test]
     fn clients_that_collide_under_one_seed_do_not_under_another() {
         let place = |seed, client: u128| {
-            ClientHasher::new(seed).client(IpAddr::V6(client.into())).to_usize() % 4096
+            ClientHasher::new(seed).client(IpAddr::V6(client.into())).place_among(4096)
         };
         let network = 0x2001_0db8_u128 << 96;
         for shift in [0, 32, 64, 80] {
@@ -191,7 +199,7 @@ pub(super) mod tests {
             let hasher = ClientHasher::new(1);
             let clients = (0..4096_u128).map(|number| IpAddr::V6((network << 64 | number).into()));
             let places: BTreeSet<usize> =
-                clients.map(|client| hasher.client(client).to_usize() % 4096).collect();
+                clients.map(|client| hasher.client(client).place_among(4096)).collect();
             assert!(places.len() > 1000, "{} of 4096 places", places.len());
         }
     }

@@ -330,9 +330,8 @@ impl Leases {
 /// Hashes a client at a door. Which doors there are is no secret, and need not be one: nobody but
 /// the administrator can choose them.
 pub(super) fn hash(hasher: &ClientHasher, client: IpAddr, door: DoorId) -> ShortHash {
-    let client = u64::try_from(hasher.client(client).to_usize()).unwrap_or(0);
-    let door = u64::try_from(door.index()).unwrap_or(0).wrapping_mul(0x9e37_79b1);
-    ShortHash::from((client ^ door) << 32)
+    let door = u32::try_from(door.index()).unwrap_or(0).wrapping_mul(0x9e37_79b1);
+    hasher.client(client).mixed_with(door)
 }
 
 #[cfg(test)]
@@ -433,7 +432,7 @@ mod tests {
         let hasher = ClientHasher::new(0);
         let doors = Doors::ids_for_tests().take(4096);
         let places: BTreeSet<usize> =
-            doors.map(|door| hash(&hasher, client(1), door).to_usize() % 4096).collect();
+            doors.map(|door| hash(&hasher, client(1), door).place_among(4096)).collect();
         assert!(places.len() > 2000, "{} of 4096 places", places.len());
     }
 }

@@ -169,7 +169,7 @@ impl KnockRules {
             let of_group = group.map(|group| site.doors.groups().doors(group));
             if of_group.is_none_or(|doors| doors.first() == Some(&id)) {
                 youngest = self.make_room_beside(heard, youngest, site);
-                let (client, group) = (heard.client, group.unwrap_or(GroupId::NONE));
+                let client = heard.client;
                 let counted = self.now_counted(heard);
                 let beginning = Beginning { client, door: id, period, group, due, counted };
                 youngest = Some(self.attempts.begin(beginning, youngest, &site.doors));

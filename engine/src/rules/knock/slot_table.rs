@@ -25,8 +25,10 @@ impl Entry {
 /// that collide follow one another, and removing one closes the gap.
 #[derive(Debug)]
 pub(super) struct SlotTable {
-    /// The length is a power of two or 0; at most three quarters are in use.
+    /// In the order of their hashes, but for those that collide. At most three quarters are in use.
     entries: Vec<Entry>,
+    /// How many entries as many slots need as there will be, if that is known.
+    enough: usize,
     live: usize,
 }
 
@@ -34,7 +36,13 @@ impl SlotTable {
     const LEAST: usize = 16;
 
     pub(super) const fn new() -> Self {
-        Self { entries: Vec::new(), live: 0 }
+        Self { entries: Vec::new(), enough: usize::MAX, live: 0 }
+    }
+
+    /// Makes a table that takes no more memory than so many slots need.
+    pub(super) fn for_at_most(slots: usize) -> Self {
+        let enough = slots.saturating_add(slots / 3).saturating_add(2);
+        Self { enough, ..Self::new() }
     }
 
     /// Prefetches what finding, adding or removing an entry with this hash will need.
@@ -106,36 +114,36 @@ impl SlotTable {
     }
 
     fn grow(&mut self) {
-        let larger = self.entries.len().saturating_mul(2).max(Self::LEAST);
+        let there = self.entries.len();
+        let larger = there.saturating_mul(2).max(Self::LEAST);
+        let larger = if there < self.enough { larger.min(self.enough) } else { larger };
         let old = core::mem::replace(&mut self.entries, vec![Entry::EMPTY; larger]);
         for entry in old.into_iter().filter(|entry| entry.slot.some().is_some()) {
             self.place(entry);
         }
     }
 
-    fn mask(&self) -> usize {
-        self.entries.len().wrapping_sub(1)
-    }
-
     fn home(&self, hash: ShortHash) -> usize {
-        hash.to_usize() & self.mask()
+        hash.place_among(self.entries.len())
     }
 
     fn after(&self, at: usize) -> usize {
-        at.wrapping_add(1) & self.mask()
+        let next = at.wrapping_add(1);
+        if next < self.entries.len() { next } else { 0 }
     }
 
     /// Returns how far `to` comes after `from`, wrapping around at the end.
     fn distance(&self, from: usize, to: usize) -> usize {
-        to.wrapping_sub(from) & self.mask()
+        let far = to.wrapping_sub(from);
+        if from <= to { far } else { far.wrapping_add(self.entries.len()) }
     }
 
-    #[expect(clippy::indexing_slicing, reason = "every position is masked to the table's size")]
+    #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
     fn entry(&self, at: usize) -> Entry {
         self.entries[at]
     }
 
-    #[expect(clippy::indexing_slicing, reason = "every position is masked to the table's size")]
+    #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
     fn entry_mut(&mut self, at: usize) -> &mut Entry {
         &mut self.entries[at]
     }
@@ -157,7 +165,7 @@ mod tests {
         let mut table = SlotTable::new();
         let mut list: Vec<(ShortHash, Slot)> = Vec::new();
         for (action, number) in numbers().zip(numbers().skip(7)).take(6_000) {
-            let (hash, slot) = (ShortHash::new(number % 23), Slot::new(number % 61));
+            let (hash, slot) = (ShortHash::new((number % 23) << 27), Slot::new(number % 61));
             let at = list.iter().position(|other| *other == (hash, slot));
             match (action % 3, at) {
                 (0 | 1, None) => {
@@ -184,12 +192,30 @@ mod tests {
     #[test]
     fn entries_with_different_hashes_are_at_different_places() {
         let mut table = SlotTable::new();
-        for number in 1000..2000 {
-            table.insert(ShortHash::new(number), Slot::new(number));
+        let hash = |number: u32| ShortHash::new(number << 22);
+        for number in 0..1000 {
+            table.insert(hash(number), Slot::new(number));
         }
-        for number in 1000..2000 {
-            let at = table.position(ShortHash::new(number), |_| true);
-            assert_eq!(at, usize::try_from(number).ok());
+        for number in 0..1000 {
+            let at = table.position(hash(number), |_| true);
+            assert_eq!(at, usize::try_from(number * 2).ok());
+        }
+    }
+
+    #[test]
+    fn a_table_for_a_number_of_slots_has_no_more_entries_than_they_need() {
+        for slots in [0, 1, 2, 3, 11, 12, 13, 1000, 1537] {
+            let mut table = SlotTable::for_at_most(slots);
+            let count = u32::try_from(slots).unwrap();
+            let hash = |number: u32| ShortHash::new(number.wrapping_mul(0x9e37_79b1));
+            (0..count).for_each(|number| table.insert(hash(number), Slot::new(number)));
+            assert!(table.entries.len() <= slots + slots / 3 + 2, "{slots}");
+            // One more than was said.
+            table.insert(hash(count), Slot::new(count));
+            for number in 0..=count {
+                let found = table.find(hash(number), |slot| slot == Slot::new(number));
+                assert_eq!(found, Some(Slot::new(number)), "{slots}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ impl Attempts {
     pub(super) fn ungroup(&mut self, doors: &Doors) {
         let all = self.all();
         for &slot in &all {
-            if self.get(slot).group.some().is_some() {
+            if self.get(slot).group().is_some() {
                 self.ungroup_one(slot, doors);
             }
         }
