@@ -20,7 +20,7 @@ pub use difference::{Difference, FixedUpTo};
 pub use effect::Knockd08Effect;
 pub use filter::Refusal;
 pub use machine::Knockd08Rules;
-pub use rules::{AnyRules, Engine, Rules, decode};
+pub use rules::{AnyRules, Engine, Rules, Sight, decode};
 pub use undecodable::{Reason, Undecodable};
 
 /// An effect under any of the [`Rules`].

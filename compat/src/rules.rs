@@ -84,24 +84,39 @@ pub enum AnyRules {
     Knockd08(Knockd08Rules),
 }
 
-impl AnyRules {
-    /// Decodes a frame as the rule set sees it.
+/// How a rule set sees frames.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight(Option<FixedUpTo>);
+
+impl Sight {
+    /// Decodes a frame.
     ///
     /// # Errors
     /// [`Undecodable`] if it carries nothing that could be a knock.
     #[inline]
     pub fn decode(
-        &self,
+        self,
         listening: &Listening,
         link: LinkType,
         frame: &[u8],
     ) -> Result<Packet, Undecodable> {
-        match self {
-            Self::Knock(_) => match knock_engine::decode(link, frame) {
+        match self.0 {
+            None => match knock_engine::decode(link, frame) {
                 Ok(packet) => Ok(packet),
                 Err(why) => Err(why.into()),
             },
-            Self::Knockd08(rules) => decode_fixed(rules.fixed(), listening, link, frame),
+            Some(fixed) => decode_fixed(fixed, listening, link, frame),
+        }
+    }
+}
+
+impl AnyRules {
+    /// Returns how the rule set sees frames.
+    #[must_use]
+    pub fn sight(&self) -> Sight {
+        match self {
+            Self::Knock(_) => Sight(None),
+            Self::Knockd08(rules) => Sight(Some(rules.fixed())),
         }
     }
 
@@ -119,7 +134,7 @@ impl AnyRules {
 /// [`Undecodable`] if it carries nothing that could be a knock.
 #[inline]
 pub fn decode(engine: &Engine, link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
-    engine.rules().decode(engine.listening(), link, frame)
+    engine.rules().sight().decode(engine.listening(), link, frame)
 }
 
 impl RuleSet<Knockd08Effect> for AnyRules {

@@ -125,7 +125,7 @@ fn extract(reader: &mut Reader, named: NamedPorts, out: &mut dyn Write) -> (Kept
             }
             Ok::<(), Undecodable>(())
         });
-        reader.tick();
+        reader.tick(1);
         if !is_more || written.is_err() {
             break;
         }

@@ -1,6 +1,6 @@
 //! The loops of a replay: over what is read, and around an engine.
 //!
-//! `player.rs` drives an engine in batches and prints on a second thread, for those who need not know
+//! `player.rs` drives an engine in batches and reads and prints on other threads, for those who need not know
 //! which packet made what happen.
 
 use std::io;
@@ -29,7 +29,7 @@ pub(crate) fn each<E, U: Into<Undecodable>>(
                 Ok(())
             }
         });
-        reader.tick();
+        reader.tick(1);
         result?;
         if !more {
             return Ok(());

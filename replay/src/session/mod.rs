@@ -11,6 +11,7 @@ pub(crate) mod overwrite;
 pub(crate) mod play;
 pub(crate) mod player;
 pub(crate) mod progress;
+pub(crate) mod read_ahead;
 pub(crate) mod reader;
 pub(crate) mod summary;
 pub(crate) mod terminal;

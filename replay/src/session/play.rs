@@ -1,4 +1,4 @@
-//! A replay on two threads: under a flood, rendering lines takes a third of the time.
+//! A replay on three threads: under a flood, reading packets and rendering lines take half of the time.
 
 use std::io;
 use std::sync::mpsc;
@@ -9,16 +9,15 @@ use knock_engine::{Doors, Limits};
 
 use super::drive::PlayingDone;
 use super::player::Player;
+use super::read_ahead::ReadAhead;
 use super::reader::{Reader, ReadingDone};
 use super::unwanted::{SomeClients, unwanted};
 use crate::output::text::Printer;
 
-/// How many packets of a file are decoded before the first of them is handled.
-const AT_ONCE: usize = 16;
 /// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
 const BATCHES: usize = 16;
 
-/// Replays while a second thread prints the transcript.
+/// Replays while one thread reads ahead, unless packets are live, and one prints the transcript.
 pub(crate) fn play(
     rules: Rules,
     doors: Doors,
@@ -30,14 +29,20 @@ pub(crate) fn play(
     let (give_back, used) = mpsc::channel();
     let live = reader.is_live();
     let engine = rules.engine(doors, reader.listening(), limits);
-    let doors = engine.doors().clone();
+    let (doors, sight) = (engine.doors().clone(), engine.rules().sight());
     reader.begin(unwanted(rules, &doors, SomeClients::nobody()));
     let player = Player::new(engine, effects, used, live);
     thread::scope(|scope| {
         let printing = scope.spawn(move || printer.run(&doors, &to_print, &give_back));
-        // A live packet is handled as soon as it is there.
-        let at_once = if live { 1 } else { AT_ONCE };
-        let playing = player.play(|engine, events| reader.read(engine, at_once, events));
+        let (playing, reader) = if live {
+            // Each is handled as soon as it is there. If the output is closed, the replay ends, and does
+            // not wait for one more.
+            (player.play(|events| reader.read(sight, 1, events)), reader)
+        } else {
+            let ahead = ReadAhead::begin(scope, reader, sight);
+            let playing = player.play(|events| ahead.next(events));
+            (playing, ahead.end())
+        };
         let written = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (reader.finish(), playing, written)
     })

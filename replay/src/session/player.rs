@@ -1,11 +1,13 @@
 //! The engine between reader and printer.
 
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::vec::Drain;
 
 use knock_compat::{Engine, TimedEffect};
 use knock_engine::{CommandsEnd, Event, Timestamp};
 
 use super::drive::PlayingDone;
+use super::reader::Events;
 use crate::output::text::Batch;
 
 /// The engine, with what goes out of it.
@@ -31,6 +33,9 @@ struct Outgoing {
 struct PrinterGone;
 
 impl Player {
+    /// How many packets are anticipated before the first of them is handled.
+    const ANTICIPATED: usize = 16;
+
     /// Takes an engine that has heard nothing, and prints to `printer`; if `live`, as soon as there is
     /// something to print.
     pub(crate) fn new(
@@ -45,32 +50,19 @@ impl Player {
 
     /// Replays what `read` appends until that is nothing, then lets time run on until nothing is due.
     /// Stops early if the output is closed.
-    pub(crate) fn play(
-        mut self,
-        read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),
-    ) -> PlayingDone {
+    pub(crate) fn play(mut self, read: impl FnMut(&mut Events)) -> PlayingDone {
         // The printer knows why it ended, if it has.
         let _ = self.try_play(read);
         PlayingDone { counts: self.engine.counts(), listening: self.engine.listening().clone() }
     }
 
-    fn try_play(
-        &mut self,
-        mut read: impl FnMut(&Engine, &mut Vec<(Timestamp, Event)>),
-    ) -> Result<(), PrinterGone> {
+    fn try_play(&mut self, mut read: impl FnMut(&mut Events)) -> Result<(), PrinterGone> {
         let mut events = Vec::new();
         loop {
-            read(&self.engine, &mut events);
+            read(&mut events);
             let Some((first, _)) = events.first() else { break };
             self.outgoing.start.get_or_insert(*first);
-            for (_, event) in &events {
-                if let Event::Packet(packet) = event {
-                    self.engine.anticipate(packet);
-                }
-            }
-            for (at, event) in events.drain(..) {
-                self.handle(at, event)?;
-            }
+            self.handle_all(events.drain(..))?;
             if self.outgoing.live {
                 self.outgoing.print(true)?;
             }
@@ -78,6 +70,20 @@ impl Player {
         // Time runs on until nothing is due.
         self.handle(Timestamp::MAX, Event::DeadlineReached)?;
         self.outgoing.print(true)
+    }
+
+    fn handle_all(&mut self, mut events: Drain<'_, (Timestamp, Event)>) -> Result<(), PrinterGone> {
+        while !events.as_slice().is_empty() {
+            for (_, event) in events.as_slice().iter().take(Self::ANTICIPATED) {
+                if let Event::Packet(packet) = event {
+                    self.engine.anticipate(packet);
+                }
+            }
+            for (at, event) in events.by_ref().take(Self::ANTICIPATED) {
+                self.handle(at, event)?;
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, at: Timestamp, event: Event) -> Result<(), PrinterGone> {
@@ -147,7 +153,7 @@ mod tests {
         let player = Player::new(engine, printer, used, true);
         let full = u32::try_from(Outgoing::BATCH).unwrap();
         let mut number = 0;
-        player.play(|_, events| {
+        player.play(|events| {
             let packet = Packet {
                 source: Ipv4Addr::from_bits(0x0a00_0000 | number).into(),
                 destination: IpAddr::V4(Ipv4Addr::LOCALHOST),

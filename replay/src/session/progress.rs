@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) struct Progress {
     started: Instant,
     bar: Bar,
-    ticks: u32,
+    /// How much was read since it looked at the clock.
+    unseen: usize,
 }
 
 /// The bar on the screen, if there is one, for code that also writes there.
@@ -18,19 +19,22 @@ pub(crate) struct Bar(ProgressBar);
 impl Progress {
     /// How long the work must have lasted for a bar.
     const PATIENCE: Duration = Duration::from_millis(500);
+    /// How many packets are read between two looks at the clock.
+    const LOOK: usize = 4096;
 
     /// Returns the progress that `bar` shows.
     pub(crate) fn new(bar: Bar) -> Self {
-        Self { started: Instant::now(), bar, ticks: 0 }
+        Self { started: Instant::now(), bar, unseen: 0 }
     }
 
-    /// Tells how far the work is. Cheap enough to be called all the time: it looks at the clock, and
-    /// asks for the number of bytes, only now and then.
-    pub(crate) fn tick(&mut self, bytes_read: impl FnOnce() -> u64) {
-        self.ticks = self.ticks.wrapping_add(1);
-        if !self.ticks.is_multiple_of(256) {
+    /// Shows how far the work is, after so many more packets. Cheap enough to be called all the time: it
+    /// looks at the clock, and asks for the number of bytes, only now and then.
+    pub(crate) fn tick(&mut self, packets: usize, bytes_read: impl FnOnce() -> u64) {
+        self.unseen = self.unseen.saturating_add(packets);
+        if self.unseen < Self::LOOK {
             return;
         }
+        self.unseen = 0;
         let Bar(bar) = &self.bar;
         // The position is set also while the bar is hidden, so that its speed is right.
         bar.set_position(bytes_read());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
-use knock_compat::{Engine, Undecodable};
+use knock_compat::{Sight, Undecodable};
 use knock_engine::{Event, Listening, Timestamp};
 
 use crate::session::names::{CaptureNames, PacketId};
@@ -16,9 +16,14 @@ use knock_capture::{CaptureError, Fault, Head, Merge, Unwanted};
 pub(crate) struct Reader {
     captures: Merge,
     addresses: Addresses,
+    /// Which destinations count, as far as is known.
+    listening: Listening,
     tally: Tally,
     progress: Option<Progress>,
 }
+
+/// What happened, and when.
+pub(crate) type Events = Vec<(Timestamp, Event)>;
 
 /// What was read, when all of it was.
 pub(crate) struct ReadingDone {
@@ -44,7 +49,8 @@ impl Reader {
     /// Makes a reader of captures, with the local addresses, if any are given.
     pub(crate) fn at(local: &[IpAddr], ipv4_only: bool, captures: Merge) -> Self {
         let addresses = Addresses::of(local, ipv4_only);
-        Self { captures, addresses, tally: Tally::default(), progress: None }
+        let listening = addresses.listening();
+        Self { captures, addresses, listening, tally: Tally::default(), progress: None }
     }
 
     /// Begins to read. From now on passes over packets that are unwanted, where that saves time. They are counted.
@@ -69,22 +75,15 @@ impl Reader {
 
     /// Returns which destinations count, as far as is known.
     pub(crate) fn listening(&self) -> Listening {
-        self.addresses.listening()
+        self.listening.clone()
     }
 
-    /// Appends the next packets as events, as `engine` sees them, or what must be known before it
-    /// sees them; at most `limit`, none if there are no more. May wait for a live capture.
-    pub(crate) fn read(
-        &mut self,
-        engine: &Engine,
-        limit: usize,
-        events: &mut Vec<(Timestamp, Event)>,
-    ) {
+    /// Appends the next packets as events, as rules see them, and what must be known before; at most `limit`,
+    /// none if there are no more. May wait for a live capture.
+    pub(crate) fn read(&mut self, sight: Sight, limit: usize, events: &mut Events) {
         for _ in 0..limit {
-            let mut goes_on = true;
-            let see = |at, next: Next<'_>| match next {
+            let see = |at, listening: &Listening, next: Next<'_>| match next {
                 Next::Addresses(listening) => {
-                    goes_on = false;
                     events.push((at, Event::AddressesChanged(listening)));
                     Ok(())
                 }
@@ -92,8 +91,7 @@ impl Reader {
                     events.push((at, Event::DeadlineReached));
                     Ok(())
                 }
-                Next::Frame(head, frame, _) => match knock_compat::decode(engine, head.link, frame)
-                {
+                Next::Frame(head, frame, _) => match sight.decode(listening, head.link, frame) {
                     Ok(packet) => {
                         events.push((at, Event::Packet(packet)));
                         Ok(())
@@ -104,11 +102,11 @@ impl Reader {
                     }
                 },
             };
-            if !self.next(see) || !goes_on {
+            if !self.next_with(see) {
                 break;
             }
         }
-        self.tick();
+        self.tick(events.len());
     }
 
     /// Hands over what comes next with its time, if there is anything, and counts a frame in which
@@ -119,18 +117,30 @@ impl Reader {
         &mut self,
         see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>,
     ) -> bool {
+        self.next_with(|at, _, next| see(at, next))
+    }
+
+    /// Does the same, and also hands over which destinations count.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn next_with<E: Into<Undecodable>>(
+        &mut self,
+        see: impl FnOnce(Timestamp, &Listening, Next<'_>) -> Result<(), E>,
+    ) -> bool {
         let Some(next) = self.captures.peek() else { return false };
         if self.addresses.learn(self.captures.take_local_addresses()) {
             let at = self.captures.at().unwrap_or(Timestamp::EPOCH);
+            self.listening = self.addresses.listening();
             // There is nothing to decode in them.
-            let _ = see(at, Next::Addresses(self.addresses.listening()));
+            let _ = see(at, &self.listening, Next::Addresses(self.listening.clone()));
             return true;
         }
         match next {
             knock_capture::Next::Packet(head) => {
                 self.tally.packet(head.at);
                 let id = PacketId { capture: self.captures.index(), number: head.number };
-                if let Err(why) = see(head.at, Next::Frame(head, self.captures.frame(), id)) {
+                let frame = Next::Frame(head, self.captures.frame(), id);
+                if let Err(why) = see(head.at, &self.listening, frame) {
                     self.tally.undecodable(why.into());
                 }
             }
@@ -141,19 +151,19 @@ impl Reader {
     }
 
     /// Counts frames that were passed over, and hands over their time.
-    fn passed<E>(&mut self, see: impl FnOnce(Timestamp, Next<'_>) -> Result<(), E>) {
+    fn passed<E>(&mut self, see: impl FnOnce(Timestamp, &Listening, Next<'_>) -> Result<(), E>) {
         let passed = self.captures.take_passed();
         self.tally.passed(&passed);
         if let Some(latest) = passed.latest {
             // There is nothing to decode.
-            let _ = see(latest, Next::Time);
+            let _ = see(latest, &self.listening, Next::Time);
         }
     }
 
-    /// Shows how far reading is.
-    pub(crate) fn tick(&mut self) {
+    /// Shows how far reading is, after so many more packets.
+    pub(crate) fn tick(&mut self, packets: usize) {
         if let Some(progress) = &mut self.progress {
-            progress.tick(|| self.captures.bytes_read());
+            progress.tick(packets, || self.captures.bytes_read());
         }
     }
 
