@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use ctutils::CtEq as _;
-use hmac::digest::KeyInit as _;
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
-use zeroize::Zeroize as _;
+use crate::bytes::Fields;
+use crate::packet_key::PacketKey;
+use crate::secret::{self, Secret};
 
 /// What a server and its clients have in common.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,35 +38,9 @@ impl SequenceId {
     }
 }
 
-/// Bytes that are erased at the end, and compared in a time that says nothing about them.
-#[derive(Clone)]
-struct Secret([u8; Key::BYTES]);
-
-impl Secret {
-    fn take(bytes: &mut [u8; Key::BYTES]) -> Self {
-        let secret = Self(*bytes);
-        bytes.zeroize();
-        secret
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl PartialEq for Secret {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).to_bool()
-    }
-}
-
-impl Eq for Secret {}
-
 impl Key {
     /// How many bytes a key has.
-    pub const BYTES: usize = 32;
+    pub const BYTES: usize = secret::BYTES;
 
     /// Takes the bytes of a key, and erases them where they were.
     #[must_use]
@@ -76,11 +48,26 @@ impl Key {
         Self(Secret::take(bytes))
     }
 
+    /// Returns the bytes, to write them into a file that only its owner can read.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        self.0.as_bytes()
+    }
+
     /// Returns the part that sequences are made with.
     #[must_use]
     pub fn for_sequences(&self) -> SequenceKey {
-        let mut bytes = mac(&self.0.0, &[b"knock/1 sequence"]);
-        SequenceKey::take(&mut bytes)
+        SequenceKey(self.part(b"sequence"))
+    }
+
+    /// Returns the parts that signed packets are made with.
+    #[must_use]
+    pub fn for_packets(&self) -> PacketKey {
+        PacketKey::new(&self.part(b"id"), self.part(b"hint"), self.part(b"aead"))
+    }
+
+    fn part(&self, name: &[u8]) -> Secret {
+        Secret::take(&mut self.0.mac(&[b"knock/1 ", name]))
     }
 }
 
@@ -94,36 +81,20 @@ impl SequenceKey {
     /// Returns the bytes, for a program whose parts talk over a socket.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Key::BYTES] {
-        &self.0.0
+        self.0.as_bytes()
     }
 
     /// Returns what names the sequences of a door. It says nothing about the key.
     #[must_use]
     pub fn id(&self, door: &[u8]) -> SequenceId {
-        let mut key = self.mac(&[b"knock/1 id"]);
-        let code = mac(&key, &[door]);
-        key.zeroize();
-        SequenceId(code.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
+        let key = Secret::take(&mut self.mac(&[b"knock/1 id"]));
+        SequenceId(u64::from_be_bytes(Fields(&key.mac(&[door])).next()))
     }
 
     /// Returns the HMAC-SHA256 of a message in parts.
     pub(crate) fn mac(&self, message: &[&[u8]]) -> [u8; Key::BYTES] {
-        mac(&self.0.0, message)
+        self.0.mac(message)
     }
-}
-
-fn mac(key: &[u8; Key::BYTES], message: &[&[u8]]) -> [u8; Key::BYTES] {
-    // A key of any other length would do as well, but only this one needs no error.
-    let mut block = [0; 64];
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
-    }
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    block.zeroize();
-    for part in message {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 impl fmt::Debug for Key {
@@ -144,27 +115,13 @@ mod tests {
 
     use super::*;
 
-    /// RFC 4231, test case 1, whose key has 20 bytes and is filled with zeros as HMAC does.
-    #[test]
-    fn the_code_is_that_of_rfc_4231() {
-        let mut key = [0; 32];
-        key[..20].fill(0x0b);
-        let found = mac(&key, &[b"Hi ", b"There"]);
-        let expected = [
-            0xb034_4c61_d8db_3853_u64,
-            0x5ca8_afce_af0b_f12b,
-            0x881d_c200_c983_3da7,
-            0x26e9_376c_2e32_cff7,
-        ];
-        assert_eq!(found[..], expected.map(u64::to_be_bytes).concat());
-    }
-
     #[test]
     fn a_key_is_taken_and_never_printed() {
         let mut bytes = [0xab; 32];
         let key = Key::take(&mut bytes);
         assert_eq!(bytes, [0; 32]);
         assert_eq!(format!("{key:?} {:?}", key.for_sequences()), "Key(secret) SequenceKey(secret)");
+        assert_eq!(format!("{:?}", key.for_packets()), "PacketKey(secret)");
     }
 
     #[test]
@@ -190,6 +147,8 @@ mod tests {
         assert_ne!(key(1), key(2));
         assert_eq!(key(1).for_sequences(), key(1).for_sequences());
         assert_ne!(key(1).for_sequences(), key(2).for_sequences());
-        assert_ne!(key(1).for_sequences().as_bytes(), &key(1).0.0);
+        assert_ne!(key(1).for_sequences().as_bytes(), key(1).as_bytes());
+        assert_eq!(key(1).for_packets(), key(1).for_packets());
+        assert_ne!(key(1).for_packets(), key(2).for_packets());
     }
 }
