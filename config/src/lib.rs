@@ -17,6 +17,7 @@ pub mod warnings;
 
 pub mod diagnostics;
 
+pub mod keys;
 mod read;
 
 pub mod lint;
@@ -33,9 +34,9 @@ pub use diagnostics::{Diagnostic, Diagnostics, Fault, LineFault, OptionFault, Va
 pub use directives::{Directive, Section};
 pub use lex::Span;
 pub use load::{
-    Files, Host, KeyFault, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Parts, Refusal, Setup, ThisHost,
-    Unreadable, Waits, doors, help_for_distrust, marks, path_of, read_configuration, read_one_time,
-    read_sequence_key,
+    Files, Host, KeyFault, KeyFileError, MAX_FILE_BYTES, MAX_ONE_TIME_BYTES, Parts, Refusal, Setup,
+    ThisHost, Unreadable, Waits, doors, help_for_distrust, marks, path_of, read_configuration,
+    read_key_file, read_one_time, read_sequence_key,
 };
 pub use names::{FileName, InterfaceName, TableName, UserName};
 pub use pattern::matches;

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "names directives",
             "config warnings",
             "diagnostics",
-            "read",
+            "keys read",
             "lint",
             "load",
             "command_line json options",

@@ -1,9 +1,9 @@
 //! The text of a file with a key.
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use knock_signed::Key;
-use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::keys::decode_key;
 
 /// Why a text is not a file with a key. It never says what the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +44,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Key, KeyFault> {
         if key.is_some() {
             return Err(KeyFault::Second { number });
         }
-        key = Some(decode(value.trim_ascii()).ok_or(KeyFault::NotAKey { number })?);
+        key = Some(decode_key(value.trim_ascii(), &STANDARD).ok_or(KeyFault::NotAKey { number })?);
     }
     key.ok_or(KeyFault::Missing)
-}
-
-fn decode(text: &[u8]) -> Option<Key> {
-    // The decoder wants room for whole groups of three bytes.
-    const ROOM: usize = Key::BYTES.next_multiple_of(3);
-    let mut room = Zeroizing::new([0; ROOM]);
-    let length = STANDARD.decode_slice(text, &mut *room).ok()?;
-    let mut bytes = Zeroizing::new([0; Key::BYTES]);
-    bytes.copy_from_slice(room.get(..length).filter(|key| key.len() == Key::BYTES)?);
-    room.zeroize();
-    Some(Key::take(&mut bytes))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub use files::{
     read_configuration, read_one_time,
 };
 pub use host::{Host, ThisHost};
-pub use key::read_sequence_key;
+pub use key::{KeyFileError, read_key_file, read_sequence_key};
 pub use key_text::KeyFault;
 pub use parts::Parts;
 pub use setup::{MAX_ONE_TIME_BYTES, Setup, doors};
