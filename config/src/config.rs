@@ -372,6 +372,7 @@ impl DoorConfig {
         Door {
             name: self.name.clone(),
             sequence: self.door_sequence(),
+            signed: None,
             seq_timeout: self.seq_timeout(),
             flags: self.flags(),
             target: self.target(),

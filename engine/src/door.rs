@@ -12,6 +12,7 @@ use crate::one_time::OneTimeSequences;
 use crate::packet::{Knock, TcpFlags, Transport};
 use crate::per_minute::OpeningLimits;
 use crate::sequence::Sequence;
+use crate::signing::SignedDoor;
 use crate::sources::Sources;
 use crate::time::Seconds;
 
@@ -141,6 +142,8 @@ pub struct Door {
     pub name: DoorName,
     /// The knocks that open it.
     pub sequence: DoorSequence,
+    /// The signed packets that open it; `None` for none.
+    pub signed: Option<SignedDoor>,
     /// The time from the first knock to the last, exclusive.
     pub seq_timeout: Seconds,
     /// The TCP flags that count.
@@ -187,6 +190,7 @@ impl Door {
         Self {
             name,
             sequence,
+            signed: None,
             seq_timeout: SEQ_TIMEOUT,
             flags: FlagRule::default(),
             target: None,

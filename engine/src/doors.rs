@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
-use knock_signed::SequenceId;
+use knock_signed::{PACKET_BYTES, SequenceId};
 
 use crate::address;
 use crate::derived::PeriodMark;
@@ -20,6 +20,7 @@ use crate::packet::{Knock, Packet, Protocol};
 use crate::periods::Periods;
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
+use crate::signing::{Came, NotSigned, SignedOpening, Signing};
 use crate::time::Timestamp;
 use crate::used_periods::{PeriodOfDoor, PeriodUse};
 
@@ -57,6 +58,7 @@ pub struct Doors {
     index: KnockIndex,
     groups: Groups,
     periods: Periods,
+    signing: Option<Signing>,
 }
 
 /// Where an attempt begins.
@@ -110,7 +112,8 @@ impl Doors {
             doors.into_iter().enumerate().map(|(place, door)| Entry::new(door, place)).collect();
         let in_order: Vec<DoorId> = (0..).map(DoorId).take(entries.len()).collect();
         let (index, groups) = (KnockIndex::default(), Groups::default());
-        let mut doors = Self { entries, in_order, index, groups, periods: Periods::default() };
+        let mut doors =
+            Self { entries, in_order, index, groups, periods: Periods::default(), signing: None };
         doors.find_again();
         Ok(doors)
     }
@@ -326,6 +329,49 @@ impl Doors {
         self
     }
 
+    /// Returns the same doors with the keys of signed packets.
+    #[must_use]
+    pub fn with_signing(self, signing: Signing) -> Self {
+        Self { signing: Some(signing), ..self }
+    }
+
+    /// Returns the keys of signed packets.
+    #[must_use]
+    pub const fn signing(&self) -> Option<&Signing> {
+        self.signing.as_ref()
+    }
+
+    /// Returns whether a packet goes to where signed packets go.
+    #[must_use]
+    pub fn hears_signed(&self, listening: &Listening, packet: &Packet) -> bool {
+        let knock = packet.knock();
+        self.signing.as_ref().is_some_and(|signing| {
+            knock == Knock { port: signing.port(), protocol: Protocol::Udp }
+                && listening.belongs(packet.destination, None)
+                && address::is_of_a_host(packet.source)
+        })
+    }
+
+    /// Returns what a signed packet has a right to; `None` if there are no keys.
+    pub(crate) fn judge(
+        &mut self,
+        source: IpAddr,
+        payload: &[u8; PACKET_BYTES],
+        time_of_day: Timestamp,
+    ) -> Option<Result<SignedOpening, NotSigned>> {
+        let Self { signing, in_order, entries, .. } = self;
+        let door = |&id: &DoorId| entries.get(id.index()).map(|entry| (id, &entry.door));
+        let doors = in_order.iter().filter_map(door);
+        Some(signing.as_mut()?.judge(Came { source, payload, time_of_day }, doors))
+    }
+
+    /// The key of an opening has used its moment.
+    pub(crate) fn use_moment(&mut self, opening: SignedOpening) {
+        if let Some(signing) = &mut self.signing {
+            signing.use_moment(opening.key, opening.moment);
+        }
+    }
+
     /// Returns what names the derived sequences of each door that has them.
     pub fn derived(&self) -> impl Iterator<Item = SequenceId> {
         self.periods.names()
@@ -379,6 +425,10 @@ impl Doors {
             }
         }
         self.in_order = ids;
+        let earlier = core::mem::replace(&mut self.signing, new.signing);
+        if let (Some(signing), Some(earlier)) = (&mut self.signing, earlier) {
+            signing.inherit(earlier);
+        }
         self.find_again();
     }
 

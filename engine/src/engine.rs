@@ -229,6 +229,9 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         self.now = at;
         match event {
             Event::Packet(packet) => self.rules.packet(at, stamp, &packet, &mut self.site),
+            Event::SignedPacket(packet, payload) => {
+                self.rules.signed_packet((at, stamp), &packet, &payload, &mut self.site);
+            }
             Event::CommandEnded { run, status } => {
                 self.rules.command_ended(at, run, status, &mut self.site);
             }

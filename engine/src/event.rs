@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use core::net::IpAddr;
 
+use knock_signed::PACKET_BYTES;
+
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::one_time::MarkId;
@@ -14,6 +16,8 @@ use crate::run::{CommandStatus, RunId};
 pub enum Event {
     /// A packet was captured.
     Packet(Packet),
+    /// A packet was captured that goes to the port for signed packets and is as long as one, with its payload.
+    SignedPacket(Packet, Box<[u8; PACKET_BYTES]>),
     /// A command that the engine asked for has ended. What was due before must have been handed over:
     /// an end does not wait in the queue.
     CommandEnded {
@@ -25,8 +29,8 @@ pub enum Event {
     /// The driver has marked a sequence as used, or could not. As the end of a command, this does not wait in the
     /// queue.
     Marked {
-        /// The number that came with [`Effect::MarkOneTime`](crate::Effect::MarkOneTime) or
-        /// [`Effect::MarkPeriod`](crate::Effect::MarkPeriod).
+        /// The number that came with [`Effect::MarkOneTime`](crate::Effect::MarkOneTime),
+        /// [`Effect::MarkPeriod`](crate::Effect::MarkPeriod) or [`Effect::MarkMoment`](crate::Effect::MarkMoment).
         mark: MarkId,
         /// Whether it is marked: only then does the door open.
         is_marked: bool,

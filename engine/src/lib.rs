@@ -72,6 +72,7 @@
 //! | [`Admit`](Effect::Admit) | lets the client reach the door's ports for this long, and no longer | [`Event::AdmissionLost`], only if it could not or the admission is over early |
 //! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::Marked`] |
 //! | [`MarkPeriod`](Effect::MarkPeriod) | writes down who has used which derived sequence, for the next [`Doors::with_used_periods`] | [`Event::Marked`] |
+//! | [`MarkMoment`](Effect::MarkMoment) | writes down which key has used which moment, for the next [`Signing::with_moments`] | [`Event::Marked`] |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut), [`AdmissionEnded`](Effect::AdmissionEnded) | prints the line of the transcript | nothing |
 //! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`VoidedOften`](Effect::VoidedOften), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
@@ -115,6 +116,7 @@ mod ports;
 mod rules;
 mod run;
 mod sequence;
+mod signing;
 mod sources;
 mod time;
 pub mod transcript;
@@ -123,7 +125,9 @@ mod used_periods;
 pub use admission::{Admission, OpenPorts, OpenPortsError, PortRange};
 pub use command::{Command, Commands, Phase};
 pub use deadline::{Deadline, DeadlineReason};
-pub use decode::{Carried, Layer, LinkType, Reason, Undecodable, decode, ip, source, vlan_tags};
+pub use decode::{
+    Carried, Layer, LinkType, Reason, Undecodable, datagram, decode, ip, source, vlan_tags,
+};
 pub use derived::{DerivedSequence, PeriodMark};
 pub use door::{Door, DoorName, DoorSequence, FlagRule, OnReknock, Target};
 pub use doors::{Begun, DoorId, Doors, NotIds, TooManyDoors};
@@ -140,6 +144,9 @@ pub use per_minute::{OpeningLimits, PerMinute};
 pub use rules::{Counts, Fingerprint, KnockRules, LiveAttempt, RuleSet, Site};
 pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
+pub use signing::{
+    Admits, KeyNumber, NotSigned, SignedDoor, SignedOpening, Signing, User, UserKey, Users,
+};
 pub use sources::{Prefix, PrefixError, SourceRefusal, Sources};
 pub use time::{Seconds, Timestamp};
 pub use used_periods::{PeriodOfDoor, PeriodUse};

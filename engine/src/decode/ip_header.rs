@@ -1,6 +1,6 @@
 //! IP and transport headers.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 
 use etherparse::{
     IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice,
@@ -19,24 +19,39 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 
-pub(super) fn either_version(bytes: &[u8]) -> Result<Packet, Undecodable> {
+/// What is made of the number of a protocol, the addresses of a packet, and the bytes from the header of that protocol on.
+pub(super) trait Then<'a, T>:
+    FnOnce(u8, (IpAddr, IpAddr), &'a [u8]) -> Result<T, Undecodable>
+{
+}
+
+impl<'a, T, F> Then<'a, T> for F where
+    F: FnOnce(u8, (IpAddr, IpAddr), &'a [u8]) -> Result<T, Undecodable>
+{
+}
+
+#[inline]
+pub(super) fn either_version<'a, T>(
+    bytes: &'a [u8],
+    then: impl Then<'a, T>,
+) -> Result<T, Undecodable> {
     match bytes.first().map(|first| first >> 4) {
-        Some(4) => v4(bytes),
-        Some(6) => v6(bytes),
+        Some(4) => v4(bytes, then),
+        Some(6) => v6(bytes, then),
         Some(version) => Err(Undecodable::NotIp(Carried::IpVersion(version))),
         None => Err(Undecodable::Cut { layer: Layer::Ip, needed: 1, had: 0 }),
     }
 }
 
 #[inline]
-pub(super) fn v4(bytes: &[u8]) -> Result<Packet, Undecodable> {
+pub(super) fn v4<'a, T>(bytes: &'a [u8], then: impl Then<'a, T>) -> Result<T, Undecodable> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| bad_v4(&error))?;
     if header.fragments_offset().value() != 0 {
         return Err(Undecodable::LaterFragment);
     }
     let rest = after(bytes, header.slice());
     let ends = (header.source_addr().into(), header.destination_addr().into());
-    transport(header.protocol().0, ends, rest)
+    then(header.protocol().0, ends, rest)
 }
 
 fn bad_v4(error: &err::ipv4::HeaderSliceError) -> Undecodable {
@@ -53,10 +68,13 @@ fn bad_v4(error: &err::ipv4::HeaderSliceError) -> Undecodable {
     }
 }
 
-pub(super) fn v6(bytes: &[u8]) -> Result<Packet, Undecodable> {
+#[inline]
+pub(super) fn v6<'a, T>(bytes: &'a [u8], then: impl Then<'a, T>) -> Result<T, Undecodable> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|error| bad_v6(&error))?;
     let rest = after(bytes, header.slice());
-    extensions(header.next_header().0, (header.source_addr(), header.destination_addr()), rest)
+    let ends = (header.source_addr(), header.destination_addr());
+    let (protocol, rest) = extensions(header.next_header().0, rest)?;
+    then(protocol, (ends.0.into(), ends.1.into()), rest)
 }
 
 fn bad_v6(error: &err::ipv6::HeaderSliceError) -> Undecodable {
@@ -79,12 +97,9 @@ pub(super) fn v6_source(bytes: &[u8]) -> Option<IpAddr> {
     bytes.get(8..)?.first_chunk::<16>().map(|&octets| octets.into())
 }
 
-/// Walks extension headers, in any order and number: each takes at least 8 bytes of the frame.
-fn extensions(
-    mut next: u8,
-    ends: (Ipv6Addr, Ipv6Addr),
-    mut bytes: &[u8],
-) -> Result<Packet, Undecodable> {
+/// Walks extension headers, in any order and number: each takes at least 8 bytes of the frame. Returns the protocol and
+/// the bytes after them.
+fn extensions(mut next: u8, mut bytes: &[u8]) -> Result<(u8, &[u8]), Undecodable> {
     loop {
         match next {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
@@ -108,7 +123,7 @@ fn extensions(
                 next = header.next_header().0;
                 bytes = after(bytes, header.slice());
             }
-            protocol => return transport(protocol, (ends.0.into(), ends.1.into()), bytes),
+            protocol => return Ok((protocol, bytes)),
         }
     }
 }
@@ -125,7 +140,7 @@ fn bad_authentication(error: &err::ip_auth::HeaderSliceError) -> Undecodable {
 }
 
 #[inline]
-fn transport(
+pub(super) fn transport(
     protocol: u8,
     (source, destination): (IpAddr, IpAddr),
     bytes: &[u8],
@@ -144,6 +159,21 @@ fn transport(
         return Err(Undecodable::NoHost(source));
     }
     Ok(Packet { source, destination, source_port, destination_port, transport })
+}
+
+/// Returns what follows a UDP header, as long as that says.
+pub(super) fn datagram(
+    protocol: u8,
+    _: (IpAddr, IpAddr),
+    bytes: &[u8],
+) -> Result<&[u8], Undecodable> {
+    if protocol != UDP {
+        return Err(Undecodable::NotTcpOrUdp(protocol));
+    }
+    let cut = |needed| Undecodable::Cut { layer: Layer::Udp, needed, had: bytes.len() };
+    let &[_, _, _, _, high, low] = bytes.first_chunk().ok_or(cut(6))?;
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    bytes.get(8..length.max(8)).ok_or(cut(length.max(8)))
 }
 
 #[inline]

@@ -33,11 +33,29 @@ use link::Promise;
 /// Returns why the frame has no destination port: it carries something else, or ends too early.
 #[inline]
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
+    network(link, frame, ip_header::transport)
+}
+
+/// Returns the payload of a frame of link type `link` that [`decode`] reads as UDP, as long as its header says.
+///
+/// # Errors
+///
+/// Returns why the frame has none: it carries something else, or ends too early.
+pub fn datagram(link: LinkType, frame: &[u8]) -> Result<&[u8], Undecodable> {
+    network(link, frame, ip_header::datagram)
+}
+
+#[inline]
+fn network<'a, T>(
+    link: LinkType,
+    frame: &'a [u8],
+    then: impl ip_header::Then<'a, T>,
+) -> Result<T, Undecodable> {
     let (promise, bytes) = link::strip(link, frame)?;
     match promise {
-        Promise::Ipv4 => ip_header::v4(bytes),
-        Promise::Ipv6 => ip_header::v6(bytes),
-        Promise::EitherVersion => ip_header::either_version(bytes),
+        Promise::Ipv4 => ip_header::v4(bytes, then),
+        Promise::Ipv6 => ip_header::v6(bytes, then),
+        Promise::EitherVersion => ip_header::either_version(bytes, then),
     }
 }
 

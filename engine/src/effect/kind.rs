@@ -25,6 +25,10 @@ pub enum EffectKind {
     MarkOneTime,
     /// [`Effect::MarkPeriod`](crate::Effect::MarkPeriod).
     MarkPeriod,
+    /// [`Effect::MarkMoment`](crate::Effect::MarkMoment).
+    MarkMoment,
+    /// [`Note::NotSigned`](crate::Note::NotSigned).
+    NotSigned,
     /// [`Effect::DoorDisabled`](crate::Effect::DoorDisabled).
     DoorDisabled,
     /// [`Effect::OpeningRefused`](crate::Effect::OpeningRefused).
@@ -103,6 +107,8 @@ impl EffectKind {
             Self::CommandFailed => "command-failed",
             Self::MarkOneTime => "one-time-used",
             Self::MarkPeriod => "sequence-used",
+            Self::MarkMoment => "moment-used",
+            Self::NotSigned => "not-signed",
             Self::DoorDisabled => "disabled",
             Self::OpeningRefused => "refused",
             Self::Merged => "merged",

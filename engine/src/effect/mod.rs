@@ -22,6 +22,7 @@ use crate::one_time::MarkId;
 use crate::packet::Knock;
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::Stage;
+use crate::signing::KeyNumber;
 use crate::time::{Seconds, Timestamp};
 #[cfg(doc)]
 use crate::used_periods::PeriodOfDoor;
@@ -139,6 +140,21 @@ pub enum Effect<X = Infallible> {
         /// The number of the period: with `sequence`, a [`PeriodOfDoor`].
         period: u32,
     },
+    /// A signed packet has a right to open a door. The driver must write down that its key has used its moment, so that
+    /// it counts as used after a restart as well, and answer with [`Event::Marked`]: only then does the door open. After
+    /// [`Engine::presuming_marks`](crate::Engine::presuming_marks) the door opens at once, without this effect.
+    MarkMoment {
+        /// The number for the answer.
+        mark: MarkId,
+        /// For whom the door opens.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+        /// The place of the key in the present configuration.
+        key: KeyNumber,
+        /// The moment, in nanoseconds since 1970.
+        moment: u64,
+    },
     /// The last one-time sequence of the door is used up: nothing can open the door any more.
     DoorDisabled {
         /// The door.
@@ -232,6 +248,7 @@ impl<X> Effect<X> {
             | Self::CommandFailed { .. }
             | Self::MarkOneTime { .. }
             | Self::MarkPeriod { .. }
+            | Self::MarkMoment { .. }
             | Self::DoorDisabled { .. }
             | Self::OpeningRefused { .. }
             | Self::OpeningSkipped { .. }
@@ -270,6 +287,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::CommandFailed { .. } => EffectKind::CommandFailed,
             Self::MarkOneTime { .. } => EffectKind::MarkOneTime,
             Self::MarkPeriod { .. } => EffectKind::MarkPeriod,
+            Self::MarkMoment { .. } => EffectKind::MarkMoment,
             Self::DoorDisabled { .. } => EffectKind::DoorDisabled,
             Self::OpeningRefused { .. } => EffectKind::OpeningRefused,
             Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
@@ -299,6 +317,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::CommandTimedOut { client, .. }
             | Self::MarkOneTime { client, .. }
             | Self::MarkPeriod { client, .. }
+            | Self::MarkMoment { client, .. }
             | Self::OpeningRefused { client, .. }
             | Self::OpeningSkipped { client, .. }
             | Self::VoidedOften { client, .. } => Some(client),
@@ -322,6 +341,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::CommandFailed { door, .. }
             | Self::MarkOneTime { door, .. }
             | Self::MarkPeriod { door, .. }
+            | Self::MarkMoment { door, .. }
             | Self::DoorDisabled { door }
             | Self::OpeningRefused { door, .. }
             | Self::OpeningSkipped { door, .. }

@@ -133,6 +133,9 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(super) fn new(doors: &'a Doors, listening: &'a Listening) -> Self {
         let mut wanted = Self { listening, shared: Ports::default(), targets: BTreeMap::new() };
+        if let Some(signing) = doors.signing() {
+            wanted.shared.udp.insert(signing.port().0);
+        }
         for (_, door) in doors.in_order().filter(|(_, door)| !door.is_disabled()) {
             match door.target {
                 Some(target) => wanted.targets.entry(target.address).or_default().push(door),

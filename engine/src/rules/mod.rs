@@ -7,6 +7,8 @@ use core::convert::Infallible;
 use core::fmt::Debug;
 use core::net::IpAddr;
 
+use knock_signed::PACKET_BYTES;
+
 pub use self::knock::{Fingerprint, KnockRules, LiveAttempt};
 
 use crate::deadline::Deadline;
@@ -35,6 +37,17 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
 
     /// Handles a packet, admitted or not. `stamp` is its own time, which may run backwards.
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>);
+
+    /// Handles a packet that may be a signed one, admitted or not; `times` are that of the event and the packet's own. A rule
+    /// set that knows no signed packets has nothing to do.
+    fn signed_packet(
+        &mut self,
+        _times: (Timestamp, Timestamp),
+        _: &Packet,
+        _payload: &[u8; PACKET_BYTES],
+        _: &mut Site<X>,
+    ) {
+    }
 
     /// Handles the end of a command. Ignores a number that is not running.
     fn command_ended(
@@ -94,8 +107,12 @@ pub struct Site<X = Infallible> {
 impl<X> Site<X> {
     /// Makes those derived sequences count that do for a packet with this stamp.
     pub fn look_at_periods(&mut self, stamp: Timestamp) {
-        let nanos = stamp.as_nanos().saturating_add(self.clock_ahead);
-        self.doors.look_at(Timestamp::from_nanos(nanos));
+        self.doors.look_at(self.time_of_day(stamp));
+    }
+
+    /// Returns the time of day at which a packet with this stamp came.
+    pub(crate) fn time_of_day(&self, stamp: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(stamp.as_nanos().saturating_add(self.clock_ahead))
     }
 
     /// Appends an effect to the one queue of the engine.
@@ -137,6 +154,8 @@ pub struct Counts {
     pub ignored: u64,
     /// Openings that were ignored because the client had used the sequence of the period already.
     pub repeated: u64,
+    /// Packets that were no signed ones, or had no right to open a door.
+    pub not_signed: u64,
     /// Cooldowns that were forgotten before their time at the limit, so that an opening could count.
     pub forgotten_cooldowns: u64,
     /// Openings that no longer counted for the limits of their door before their time, so that another

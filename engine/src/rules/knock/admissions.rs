@@ -6,7 +6,6 @@ use super::due::{Due, DueTable, Entry, Slot};
 use super::fingerprint::ClientHasher;
 use super::leases::hash;
 use super::slot_table::SlotTable;
-use crate::admission::Admission;
 use crate::doors::DoorId;
 use crate::time::{Seconds, Timestamp};
 
@@ -71,19 +70,17 @@ impl Admissions {
     /// the door's maximum.
     pub(super) fn plan(
         &self,
-        client: IpAddr,
-        door: DoorId,
-        admission: &Admission,
+        (client, door): (IpAddr, DoorId),
+        (lasts, max): (Seconds, Option<Seconds>),
         now: Timestamp,
     ) -> Plan {
         let Some(slot) = self.find(client, door) else {
-            let lasts = admission.max.map_or(admission.lasts, |max| max.min(admission.lasts));
-            return Plan::Begin(lasts);
+            return Plan::Begin(max.map_or(lasts, |max| max.min(lasts)));
         };
         let since = self.table.get(slot).since;
-        let left = admission.max.map(|max| since.saturating_add(max).since(now).as_secs());
+        let left = max.map(|max| since.saturating_add(max).since(now).as_secs());
         let left = left.and_then(|left| u32::try_from(left).ok()).and_then(Seconds::new);
-        let lasts = left.map_or(admission.lasts, |left| left.min(admission.lasts));
+        let lasts = left.map_or(lasts, |left| left.min(lasts));
         let (due, _) = self.table.due(slot);
         if now.saturating_add(lasts) > due { Plan::Renew(slot, lasts) } else { Plan::Keep }
     }

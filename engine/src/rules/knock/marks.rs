@@ -1,16 +1,20 @@
-//! Lines of one-time sequences that the driver is marking as used.
+//! What the driver is marking as used: lines of one-time sequences, derived sequences, and moments of keys.
 
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 
 use crate::doors::DoorId;
 use crate::one_time::MarkId;
+use crate::time::Seconds;
+
+/// For whom a door opens when something is marked, and for how long at most.
+pub(super) type Waiting = (IpAddr, DoorId, Option<Seconds>);
 
 /// The lines that were asked for and are not answered yet. Each has a client for which its door opens
 /// when the line is marked.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    waiting: BTreeMap<MarkId, (IpAddr, DoorId)>,
+    waiting: BTreeMap<MarkId, Waiting>,
     asked: u64,
 }
 
@@ -21,7 +25,7 @@ impl Marks {
 
     /// Returns the doors that wait.
     pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
-        self.waiting.values().map(|&(_, door)| door)
+        self.waiting.values().map(|&(_, door, _)| door)
     }
 
     /// Returns the number of the next line, which no other has.
@@ -31,12 +35,12 @@ impl Marks {
     }
 
     /// Has a client wait for a line.
-    pub(super) fn wait(&mut self, mark: MarkId, client: IpAddr, door: DoorId) {
-        self.waiting.insert(mark, (client, door));
+    pub(super) fn wait(&mut self, mark: MarkId, waiting: Waiting) {
+        self.waiting.insert(mark, waiting);
     }
 
     /// Returns who waited for a line, which is answered now; `None` if nobody does.
-    pub(super) fn answered(&mut self, mark: MarkId) -> Option<(IpAddr, DoorId)> {
+    pub(super) fn answered(&mut self, mark: MarkId) -> Option<Waiting> {
         self.waiting.remove(&mark)
     }
 }

@@ -16,12 +16,15 @@ mod opening;
 mod peers;
 mod recent;
 mod remembered;
+mod signed;
 mod slot_table;
 mod ungroup;
 mod voids;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+
+use knock_signed::PACKET_BYTES;
 
 use self::admissions::{Admissions, Admitted};
 use self::attempt::{Attempt, Beginning};
@@ -272,7 +275,7 @@ impl KnockRules {
         if site.presumes_marks {
             self.open(at, client, id, site);
         } else {
-            self.marks.wait(mark, client, id);
+            self.marks.wait(mark, (client, id, None));
         }
         site.emit(at, Effect::MarkOneTime { mark, client, door: id, line, offset });
         while let Some(slot) = self.attempts.any_at(id) {
@@ -389,6 +392,16 @@ impl<X> RuleSet<X> for KnockRules {
         }
     }
 
+    fn signed_packet(
+        &mut self,
+        times: (Timestamp, Timestamp),
+        packet: &Packet,
+        payload: &[u8; PACKET_BYTES],
+        site: &mut Site<X>,
+    ) {
+        self.hear_signed(times, packet, payload, site);
+    }
+
     fn command_ended(
         &mut self,
         at: Timestamp,
@@ -400,9 +413,10 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn marked(&mut self, at: Timestamp, mark: MarkId, is_marked: bool, site: &mut Site<X>) {
-        let Some((client, door)) = self.marks.answered(mark) else { return };
+        let Some(waiting) = self.marks.answered(mark) else { return };
+        let (client, door, _) = waiting;
         if is_marked {
-            self.open(at, client, door, site);
+            self.open_for(at, waiting, site);
         } else {
             site.counts.not_marked = site.counts.not_marked.saturating_add(1);
             let why = Obstacle::NotMarked;

@@ -6,12 +6,13 @@ use super::admissions::{Admitted, Plan};
 use super::due::Slot;
 use super::leases::Lease;
 use super::{KnockRules, Site};
+use crate::admission::Admission;
 use crate::command::Phase;
 use crate::door::OnReknock;
 use crate::doors::{Begun, DoorId};
 use crate::effect::{Effect, Obstacle, Skip};
 use crate::run::{CommandStatus, RunId};
-use crate::time::Timestamp;
+use crate::time::{Seconds, Timestamp};
 use crate::used_periods::{PeriodOfDoor, PeriodUse};
 
 impl KnockRules {
@@ -23,7 +24,18 @@ impl KnockRules {
         id: DoorId,
         site: &mut Site<X>,
     ) {
-        if let Some((why, again)) = self.skips(at, client, id, site) {
+        self.open_for(at, (client, id, None), site);
+    }
+
+    /// A client has a right to be let in by a door, for as long as it has wished at most.
+    pub(super) fn open_for<X>(
+        &mut self,
+        at: Timestamp,
+        (client, id, wish): (IpAddr, DoorId, Option<Seconds>),
+        site: &mut Site<X>,
+    ) {
+        let asked = (client, id, wish);
+        if let Some((why, again)) = self.skips(at, asked, site) {
             let count = match why {
                 Skip::Merged => &mut site.counts.merged,
                 Skip::AlreadyOpen
@@ -41,7 +53,7 @@ impl KnockRules {
         // One that waits for its turn runs once for all openings until then.
         let runs_command =
             door.commands.start_for(client).is_some() && !self.start_waits(client, id);
-        let plan = self.plan(at, client, id, site);
+        let plan = self.plan(at, asked, site);
         let is_new = matches!(plan, Some(Plan::Begin(_)));
         let beside = self.marks.len().saturating_add((runs_command && is_new).into());
         if (runs_command || is_new) && !self.leases.has_room(id, beside) {
@@ -75,7 +87,7 @@ impl KnockRules {
             Some(PeriodUse::First(_)) if site.presumes_marks => self.open(at, client, door, site),
             Some(PeriodUse::First(used)) => {
                 let mark = self.marks.ask();
-                self.marks.wait(mark, client, door);
+                self.marks.wait(mark, (client, door, None));
                 let PeriodOfDoor { sequence, period } = used;
                 site.emit(at, Effect::MarkPeriod { mark, client, door, sequence, period });
             }
@@ -104,15 +116,14 @@ impl KnockRules {
     fn skips<X>(
         &mut self,
         at: Timestamp,
-        client: IpAddr,
-        id: DoorId,
+        (client, id, wish): (IpAddr, DoorId, Option<Seconds>),
         site: &Site<X>,
     ) -> Option<(Skip, bool)> {
         self.cooldowns.forget_due(at);
         if let Some(is_first) = self.cooldowns.say_skip(client, id) {
             return Some((Skip::Cooldown, !is_first));
         }
-        if let Some(skip) = self.skips_at_open_door(at, client, id, site) {
+        if let Some(skip) = self.skips_at_open_door(at, (client, id, wish), site) {
             return Some(skip);
         }
         self.recent.forget_due(at);
@@ -124,8 +135,7 @@ impl KnockRules {
     fn skips_at_open_door<X>(
         &mut self,
         at: Timestamp,
-        client: IpAddr,
-        id: DoorId,
+        (client, id, wish): (IpAddr, DoorId, Option<Seconds>),
         site: &Site<X>,
     ) -> Option<(Skip, bool)> {
         let admitted = self.admissions.find(client, id);
@@ -142,7 +152,7 @@ impl KnockRules {
             return Some((Skip::AlreadyOpen, said.contains(&true)));
         }
         if let Some(admitted) = admitted
-            && matches!(self.plan(at, client, id, site), Some(Plan::Keep))
+            && matches!(self.plan(at, (client, id, wish), site), Some(Plan::Keep))
         {
             return Some((Skip::AtMax, !self.admissions.say_skip(admitted)));
         }
@@ -159,9 +169,15 @@ impl KnockRules {
     }
 
     /// Returns what an opening does for the admission of a client, if the door admits clients.
-    fn plan<X>(&self, at: Timestamp, client: IpAddr, id: DoorId, site: &Site<X>) -> Option<Plan> {
-        let admission = site.doors.door(id).admission.as_ref()?;
-        Some(self.admissions.plan(client, id, admission, at))
+    fn plan<X>(
+        &self,
+        at: Timestamp,
+        (client, id, wish): (IpAddr, DoorId, Option<Seconds>),
+        site: &Site<X>,
+    ) -> Option<Plan> {
+        let Admission { ports: _, lasts, max } = site.doors.door(id).admission.as_ref()?;
+        let lasts = wish.map_or(*lasts, |wish| wish.min(*lasts));
+        Some(self.admissions.plan((client, id), (lasts, *max), at))
     }
 
     fn admit<X>(

@@ -1,0 +1,52 @@
+//! Signed packets.
+
+use knock_signed::PACKET_BYTES;
+
+use super::{KnockRules, Site};
+use crate::effect::{Effect, Note};
+use crate::packet::Packet;
+use crate::signing::{NotSigned, SignedOpening};
+use crate::time::Timestamp;
+
+impl KnockRules {
+    /// A packet came that may be a signed one. If it has a right to open a door, that opens when it is written down that
+    /// its moment is used.
+    pub(super) fn hear_signed<X>(
+        &mut self,
+        (at, stamp): (Timestamp, Timestamp),
+        packet: &Packet,
+        payload: &[u8; PACKET_BYTES],
+        site: &mut Site<X>,
+    ) {
+        if !site.doors.hears_signed(&site.listening, packet) {
+            return;
+        }
+        let time_of_day = site.time_of_day(stamp);
+        match site.doors.judge(packet.source, payload, time_of_day) {
+            None => {}
+            Some(Err(NotSigned { why, key })) => {
+                site.counts.not_signed = site.counts.not_signed.saturating_add(1);
+                let client = packet.source;
+                site.emit(at, Effect::Note(Note::NotSigned { client, why, key }));
+            }
+            Some(Ok(SignedOpening { door, client, .. })) if self.is_full(door) => {
+                Self::refuse(at, client, door, site);
+            }
+            Some(Ok(opening)) => {
+                site.doors.use_moment(opening);
+                self.open_signed(at, opening, site);
+            }
+        }
+    }
+
+    fn open_signed<X>(&mut self, at: Timestamp, opening: SignedOpening, site: &mut Site<X>) {
+        let SignedOpening { door, client, key, moment, wish } = opening;
+        if site.presumes_marks {
+            self.open_for(at, (client, door, wish), site);
+            return;
+        }
+        let mark = self.marks.ask();
+        self.marks.wait(mark, (client, door, wish));
+        site.emit(at, Effect::MarkMoment { mark, client, door, key, moment: moment.0 });
+    }
+}
