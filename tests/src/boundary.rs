@@ -73,6 +73,7 @@ pub fn door(door: &model::Door) -> Door {
     };
     Door {
         name: DoorName::new(&door.name),
+        signed: None,
         sequence,
         seq_timeout: seconds(door.seq_timeout_s),
         flags: flags(door.wanted, door.refused),

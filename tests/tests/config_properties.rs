@@ -428,6 +428,7 @@ fn door() -> impl Strategy<Value = DoorText> {
             let (sources, of_door, of_client) = limits;
             let door = Door {
                 name,
+                signed: None,
                 sequence,
                 seq_timeout,
                 flags,

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, DoorId, Doors, Effect, MarkId, Note, Obstacle, Phase, RunId, Seconds, Skip,
-    Stage,
+    CommandStatus, DoorId, Doors, Effect, KeyNumber, MarkId, Note, Obstacle, Phase, RunId, Seconds,
+    Skip, Stage,
 };
 use knock_signed::SequenceId;
 
 use super::record::{Fields, InvalidMessage, kind};
+use super::refusal::{numbers_of, refusal};
 
 /// Returns the client that an effect is about.
 pub(crate) fn client_of(effect: &Effect) -> Option<IpAddr> {
@@ -60,6 +61,12 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
             number: sequence.to_bits(),
             length: period,
             ..of(kind::MARK_PERIOD, client, door)
+        },
+        Effect::MarkMoment { mark, client, door, key, moment } => Fields {
+            mark: mark.to_bits(),
+            number: moment,
+            length: key.0.into(),
+            ..of(kind::MARK_MOMENT, client, door)
         },
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
         Effect::OpeningRefused { client, door, why } => {
@@ -119,6 +126,13 @@ fn fields_of_note(note: Note) -> Fields {
             at(kind::SEQUENCE_CHANGED, client, door, stage)
         }
         Note::DoorChanged { client, door, stage } => at(kind::DOOR_CHANGED, client, door, stage),
+        Note::NotSigned { client, why, key } => {
+            let (small, number) = numbers_of(why);
+            // 0 for no key.
+            let length = key.map_or(0, |key| u32::from(key.0).saturating_add(1));
+            let client = Some(client);
+            Fields { kind: kind::NOT_SIGNED, small, number, length, client, ..Fields::default() }
+        }
     }
 }
 
@@ -175,6 +189,13 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
             sequence: SequenceId::from_bits(fields.number),
             period: fields.length,
         },
+        kind::MARK_MOMENT => Effect::MarkMoment {
+            mark: MarkId::from_bits(fields.mark),
+            client: client()?,
+            door: door()?,
+            key: KeyNumber(u16::try_from(fields.length).map_err(|_| InvalidMessage)?),
+            moment: fields.number,
+        },
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
         kind::OPENING_REFUSED => {
             let why = match fields.small {
@@ -226,6 +247,12 @@ fn note(fields: &Fields, doors: &Doors) -> Result<Note, InvalidMessage> {
         }
         kind::DOOR_CHANGED => {
             Note::DoorChanged { client: client()?, door: door()?, stage: stage()? }
+        }
+        kind::NOT_SIGNED => {
+            let key = fields.length.checked_sub(1).map(u16::try_from).transpose();
+            let key = key.map_err(|_| InvalidMessage)?.map(KeyNumber);
+            let why = refusal(fields.small, fields.number)?;
+            Note::NotSigned { client: client()?, why, key }
         }
         _ => return Err(InvalidMessage),
     })

@@ -8,6 +8,7 @@ mod effect;
 mod message;
 mod order;
 mod record;
+mod refusal;
 
 use knock_engine::Doors;
 

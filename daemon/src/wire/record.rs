@@ -50,6 +50,7 @@ pub(super) mod kind {
     pub(in crate::wire) const ADMIT: u8 = 28;
     pub(in crate::wire) const ADMISSION_ENDED: u8 = 29;
     pub(in crate::wire) const MARK_PERIOD: u8 = 30;
+    pub(in crate::wire) const MARK_MOMENT: u8 = 31;
     pub(in crate::wire) const RETRANSMISSION: u8 = 32;
     pub(in crate::wire) const OTHER_FLAGS: u8 = 33;
     pub(in crate::wire) const VOIDED: u8 = 34;
@@ -57,6 +58,7 @@ pub(super) mod kind {
     pub(in crate::wire) const EVICTED: u8 = 35;
     pub(in crate::wire) const SEQUENCE_CHANGED: u8 = 36;
     pub(in crate::wire) const DOOR_CHANGED: u8 = 37;
+    pub(in crate::wire) const NOT_SIGNED: u8 = 39;
 }
 
 /// The fields of a record. Each kind of message uses some of them; the others are zero.

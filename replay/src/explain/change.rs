@@ -72,6 +72,7 @@ impl<X: OwnEffect> Change<'_, X> {
             Effect::Note(note) => self.note(note, track)?,
             Effect::CommandFailed { .. }
             | Effect::MarkPeriod { .. }
+            | Effect::MarkMoment { .. }
             | Effect::ReloadRefused
             | Effect::Own(_) => return None,
         };
@@ -128,6 +129,8 @@ impl<X: OwnEffect> Change<'_, X> {
             let _ = track.fail(stage, |live| Miss::once(cause, None, live.expected));
         };
         Some(match note {
+            // It is about no attempt at a door.
+            Note::NotSigned { .. } => return None,
             Note::OtherFlags { .. } => {
                 hinder(track, Cause::OtherFlags, seen);
                 Verdict::Ignored(Why::OtherFlags { rule: self.door.flags })

@@ -55,6 +55,7 @@ impl Openings {
             | Effect::CommandTimedOut { .. }
             | Effect::CommandFailed { .. }
             | Effect::MarkPeriod { .. }
+            | Effect::MarkMoment { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
             | Effect::OpeningSkipped { .. }

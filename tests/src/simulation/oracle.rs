@@ -213,7 +213,7 @@ impl Oracle {
                 ensure(is_true, LATE, || format!("{effect:?} by a packet of {:?}", self.client))?;
             }
             Effect::Note(note) => self.note(note)?,
-            Effect::ReloadRefused | Effect::MarkPeriod { .. } => {
+            Effect::ReloadRefused | Effect::MarkPeriod { .. } | Effect::MarkMoment { .. } => {
                 let seen = format!("{effect:?}, which is not of this rule set or these few doors");
                 return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
             }
@@ -349,6 +349,10 @@ impl Oracle {
         match note {
             Note::Retransmission { .. } => self.ledger.retransmissions += 1,
             Note::SecondTry { .. } | Note::OtherFlags { .. } => {}
+            Note::NotSigned { .. } => {
+                let seen = format!("{note:?}, where there are no keys");
+                return Err(Broken { invariant: Invariant::OnlyKnocksOpen, seen });
+            }
             Note::Voided { client, .. } => {
                 self.ledger.voided += 1;
                 ensure(self.client == Some(client), Invariant::NothingOutlivesItsReason, || {
@@ -526,7 +530,9 @@ fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
         Effect::Opened { .. }
         | Effect::OpeningSkipped { .. }
         | Effect::OpeningRefused { why: Obstacle::NotMarked, .. } => !waits_for_mark,
-        Effect::MarkOneTime { .. } | Effect::MarkPeriod { .. } => waits_for_mark,
+        Effect::MarkOneTime { .. } | Effect::MarkPeriod { .. } | Effect::MarkMoment { .. } => {
+            waits_for_mark
+        }
         Effect::SequenceTimedOut { .. } | Effect::OpeningRefused { why: Obstacle::Limit, .. } => {
             true
         }
