@@ -67,6 +67,10 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.client_at(client, door).text("the moment of this packet is used");
             Channel::Note
         }
+        Effect::NotSigned { client, why, key: _ } => {
+            line.address(client).formatted(format_args!(": signed packet ignored: {why}"));
+            Channel::Note
+        }
         Effect::DoorDisabled { door } => {
             line.door(door).text(": no one-time sequence is left, the door is disabled");
             Channel::Message
@@ -125,9 +129,6 @@ fn write_note(note: &Note, line: &mut Line<'_>) {
         Note::Retransmission { client, knock } => {
             line.address(client).text(": ").knock(knock);
             line.text(" repeats an earlier knock (TCP retransmission), ignored");
-        }
-        Note::NotSigned { client, why, key: _ } => {
-            line.address(client).formatted(format_args!(": signed packet ignored: {why}"));
         }
         Note::OtherFlags { client, door, stage } => {
             line.client_at(client, door).text("still at stage ").number(stage);

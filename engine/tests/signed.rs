@@ -10,8 +10,8 @@ use std::num::{NonZeroU8, NonZeroU32};
 
 use knock_engine::{
     Admission, Admits, CommandsEnd, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event,
-    Limits, Listening, MarkId, Note, OneTimeSequences, OpenPorts, Packet, Port, PortRange,
-    Protocol, Seconds, SignedDoor, Signing, Sources, Timestamp, Transport, User, UserKey, Users,
+    Limits, Listening, MarkId, OneTimeSequences, OpenPorts, Packet, Port, PortRange, Protocol,
+    Seconds, SignedDoor, Signing, Sources, Timestamp, Transport, User, UserKey, Users,
 };
 use knock_signed::{Digest, Field, Key, KeyId, Moment, PACKET_BYTES, PacketKey, Refusal, Verb};
 use proptest::collection::vec;
@@ -99,7 +99,7 @@ fn outcome_at(said: &knock_signed::Packet, byte: u8, door: Door) -> Result<IpAdd
     let effects = drive(&mut engine, BEGIN, event(client(1), key(byte).seal(said, &[7; 24])));
     match effects.first() {
         Some(Effect::Opened { client, .. }) => Ok(*client),
-        Some(Effect::Note(Note::NotSigned { why, .. })) => Err(*why),
+        Some(Effect::NotSigned { why, .. }) => Err(*why),
         other => panic!("{other:?}"),
     }
 }
@@ -173,7 +173,7 @@ fn a_key_opens_only_its_doors_and_only_until_its_day() {
     };
     let opens = |effects: Vec<Effect>| matches!(effects[0], Effect::Opened { .. });
     let why = |effects: Vec<Effect>| match effects[0] {
-        Effect::Note(Note::NotSigned { why, .. }) => why,
+        Effect::NotSigned { why, .. } => why,
         ref other => panic!("{other:?}"),
     };
     let of = |name: &str| UserKey { doors: vec![DoorName::new(name.as_bytes())], ..user("a", 1) };
@@ -211,7 +211,7 @@ fn a_packet_that_was_changed_opens_nothing() {
         let mut changed = right;
         changed[bit / 8] ^= 1 << (bit % 8);
         let effects = drive(&mut engine, BEGIN, event(client(1), changed));
-        let is_refused = matches!(effects[..], [Effect::Note(Note::NotSigned { .. })]);
+        let is_refused = matches!(effects[..], [Effect::NotSigned { .. }]);
         assert!(is_refused, "{bit}: {effects:?}");
     }
     let effects = drive(&mut engine, BEGIN, event(client(1), right));

@@ -68,6 +68,13 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
             length: key.0.into(),
             ..of(kind::MARK_MOMENT, client, door)
         },
+        Effect::NotSigned { client, why, key } => {
+            let (small, number) = numbers_of(why);
+            // 0 for no key.
+            let length = key.map_or(0, |key| u32::from(key.0).saturating_add(1));
+            let client = Some(client);
+            Fields { kind: kind::NOT_SIGNED, small, number, length, client, ..Fields::default() }
+        }
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
         Effect::OpeningRefused { client, door, why } => {
             let small = match why {
@@ -126,13 +133,6 @@ fn fields_of_note(note: Note) -> Fields {
             at(kind::SEQUENCE_CHANGED, client, door, stage)
         }
         Note::DoorChanged { client, door, stage } => at(kind::DOOR_CHANGED, client, door, stage),
-        Note::NotSigned { client, why, key } => {
-            let (small, number) = numbers_of(why);
-            // 0 for no key.
-            let length = key.map_or(0, |key| u32::from(key.0).saturating_add(1));
-            let client = Some(client);
-            Fields { kind: kind::NOT_SIGNED, small, number, length, client, ..Fields::default() }
-        }
     }
 }
 
@@ -196,6 +196,12 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
             key: KeyNumber(u16::try_from(fields.length).map_err(|_| InvalidMessage)?),
             moment: fields.number,
         },
+        kind::NOT_SIGNED => {
+            let key = fields.length.checked_sub(1).map(u16::try_from).transpose();
+            let key = key.map_err(|_| InvalidMessage)?.map(KeyNumber);
+            let why = refusal(fields.small, fields.number)?;
+            Effect::NotSigned { client: client()?, why, key }
+        }
         kind::DOOR_DISABLED => Effect::DoorDisabled { door: door()? },
         kind::OPENING_REFUSED => {
             let why = match fields.small {
@@ -247,12 +253,6 @@ fn note(fields: &Fields, doors: &Doors) -> Result<Note, InvalidMessage> {
         }
         kind::DOOR_CHANGED => {
             Note::DoorChanged { client: client()?, door: door()?, stage: stage()? }
-        }
-        kind::NOT_SIGNED => {
-            let key = fields.length.checked_sub(1).map(u16::try_from).transpose();
-            let key = key.map_err(|_| InvalidMessage)?.map(KeyNumber);
-            let why = refusal(fields.small, fields.number)?;
-            Note::NotSigned { client: client()?, why, key }
         }
         _ => return Err(InvalidMessage),
     })

@@ -27,7 +27,7 @@ pub enum EffectKind {
     MarkPeriod,
     /// [`Effect::MarkMoment`](crate::Effect::MarkMoment).
     MarkMoment,
-    /// [`Note::NotSigned`](crate::Note::NotSigned).
+    /// [`Effect::NotSigned`](crate::Effect::NotSigned).
     NotSigned,
     /// [`Effect::DoorDisabled`](crate::Effect::DoorDisabled).
     DoorDisabled,

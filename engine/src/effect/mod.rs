@@ -7,7 +7,7 @@ mod own;
 use core::convert::Infallible;
 use core::net::IpAddr;
 
-use knock_signed::SequenceId;
+use knock_signed::{Refusal, SequenceId};
 
 pub use self::kind::EffectKind;
 pub use self::note::Note;
@@ -155,6 +155,15 @@ pub enum Effect<X = Infallible> {
         /// The moment, in nanoseconds since 1970.
         moment: u64,
     },
+    /// A packet may be a signed one, but opens nothing.
+    NotSigned {
+        /// Its sender.
+        client: IpAddr,
+        /// Why.
+        why: Refusal,
+        /// The key that it was made with, if that is known.
+        key: Option<KeyNumber>,
+    },
     /// The last one-time sequence of the door is used up: nothing can open the door any more.
     DoorDisabled {
         /// The door.
@@ -249,6 +258,7 @@ impl<X> Effect<X> {
             | Self::MarkOneTime { .. }
             | Self::MarkPeriod { .. }
             | Self::MarkMoment { .. }
+            | Self::NotSigned { .. }
             | Self::DoorDisabled { .. }
             | Self::OpeningRefused { .. }
             | Self::OpeningSkipped { .. }
@@ -288,6 +298,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::MarkOneTime { .. } => EffectKind::MarkOneTime,
             Self::MarkPeriod { .. } => EffectKind::MarkPeriod,
             Self::MarkMoment { .. } => EffectKind::MarkMoment,
+            Self::NotSigned { .. } => EffectKind::NotSigned,
             Self::DoorDisabled { .. } => EffectKind::DoorDisabled,
             Self::OpeningRefused { .. } => EffectKind::OpeningRefused,
             Self::OpeningSkipped { why: Skip::Merged, .. } => EffectKind::Merged,
@@ -318,6 +329,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::MarkOneTime { client, .. }
             | Self::MarkPeriod { client, .. }
             | Self::MarkMoment { client, .. }
+            | Self::NotSigned { client, .. }
             | Self::OpeningRefused { client, .. }
             | Self::OpeningSkipped { client, .. }
             | Self::VoidedOften { client, .. } => Some(client),
@@ -347,7 +359,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::OpeningSkipped { door, .. }
             | Self::VoidedOften { door, .. } => Some(door),
             Self::Note(note) => note.door(),
-            Self::ReloadRefused => None,
+            Self::NotSigned { .. } | Self::ReloadRefused => None,
             Self::Own(ref own) => own.door(),
         }
     }

@@ -2,13 +2,10 @@
 
 use core::net::IpAddr;
 
-use knock_signed::Refusal;
-
 use super::kind::EffectKind;
 use crate::doors::DoorId;
 use crate::packet::Knock;
 use crate::sequence::Stage;
-use crate::signing::KeyNumber;
 
 /// Why a packet did not count for an attempt, or an attempt ended without a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +67,6 @@ pub enum Note {
         /// The knocks made before.
         stage: Stage,
     },
-    /// The packet may be a signed one, but opens nothing.
-    NotSigned {
-        /// Its sender.
-        client: IpAddr,
-        /// Why.
-        why: Refusal,
-        /// The key that it was made with, if that is known.
-        key: Option<KeyNumber>,
-    },
     /// The attempt ended because a reload changed or removed its door.
     DoorChanged {
         /// The client of the attempt.
@@ -102,7 +90,6 @@ impl Note {
             Self::Evicted { .. } => EffectKind::Evicted,
             Self::SequenceChanged { .. } => EffectKind::SequenceChanged,
             Self::DoorChanged { .. } => EffectKind::DoorChanged,
-            Self::NotSigned { .. } => EffectKind::NotSigned,
         }
     }
 
@@ -110,7 +97,7 @@ impl Note {
     #[must_use]
     pub const fn stage(&self) -> Option<Stage> {
         match *self {
-            Self::Retransmission { .. } | Self::NotSigned { .. } => None,
+            Self::Retransmission { .. } => None,
             Self::OtherFlags { stage, .. }
             | Self::SecondTry { stage, .. }
             | Self::Voided { stage, .. }
@@ -130,8 +117,7 @@ impl Note {
             | Self::Voided { client, .. }
             | Self::Evicted { client, .. }
             | Self::SequenceChanged { client, .. }
-            | Self::DoorChanged { client, .. }
-            | Self::NotSigned { client, .. } => client,
+            | Self::DoorChanged { client, .. } => client,
         }
     }
 
@@ -139,7 +125,7 @@ impl Note {
     #[must_use]
     pub const fn door(&self) -> Option<DoorId> {
         match *self {
-            Self::Retransmission { .. } | Self::NotSigned { .. } => None,
+            Self::Retransmission { .. } => None,
             Self::OtherFlags { door, .. }
             | Self::SecondTry { door, .. }
             | Self::Voided { door, .. }

@@ -73,6 +73,7 @@ impl<X: OwnEffect> Change<'_, X> {
             Effect::CommandFailed { .. }
             | Effect::MarkPeriod { .. }
             | Effect::MarkMoment { .. }
+            | Effect::NotSigned { .. }
             | Effect::ReloadRefused
             | Effect::Own(_) => return None,
         };
@@ -129,8 +130,6 @@ impl<X: OwnEffect> Change<'_, X> {
             let _ = track.fail(stage, |live| Miss::once(cause, None, live.expected));
         };
         Some(match note {
-            // It is about no attempt at a door.
-            Note::NotSigned { .. } => return None,
             Note::OtherFlags { .. } => {
                 hinder(track, Cause::OtherFlags, seen);
                 Verdict::Ignored(Why::OtherFlags { rule: self.door.flags })

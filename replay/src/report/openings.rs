@@ -56,6 +56,7 @@ impl Openings {
             | Effect::CommandFailed { .. }
             | Effect::MarkPeriod { .. }
             | Effect::MarkMoment { .. }
+            | Effect::NotSigned { .. }
             | Effect::DoorDisabled { .. }
             | Effect::OpeningRefused { .. }
             | Effect::OpeningSkipped { .. }

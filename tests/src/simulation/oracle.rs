@@ -213,7 +213,10 @@ impl Oracle {
                 ensure(is_true, LATE, || format!("{effect:?} by a packet of {:?}", self.client))?;
             }
             Effect::Note(note) => self.note(note)?,
-            Effect::ReloadRefused | Effect::MarkPeriod { .. } | Effect::MarkMoment { .. } => {
+            Effect::ReloadRefused
+            | Effect::MarkPeriod { .. }
+            | Effect::MarkMoment { .. }
+            | Effect::NotSigned { .. } => {
                 let seen = format!("{effect:?}, which is not of this rule set or these few doors");
                 return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
             }
@@ -349,10 +352,6 @@ impl Oracle {
         match note {
             Note::Retransmission { .. } => self.ledger.retransmissions += 1,
             Note::SecondTry { .. } | Note::OtherFlags { .. } => {}
-            Note::NotSigned { .. } => {
-                let seen = format!("{note:?}, where there are no keys");
-                return Err(Broken { invariant: Invariant::OnlyKnocksOpen, seen });
-            }
             Note::Voided { client, .. } => {
                 self.ledger.voided += 1;
                 ensure(self.client == Some(client), Invariant::NothingOutlivesItsReason, || {
@@ -551,6 +550,7 @@ fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
         | Effect::CommandFailed { .. }
         | Effect::DoorDisabled { .. }
         | Effect::VoidedOften { .. }
+        | Effect::NotSigned { .. }
         | Effect::ReloadRefused => false,
         Effect::Own(never) => match *never {},
     }

@@ -3,7 +3,7 @@
 use knock_signed::PACKET_BYTES;
 
 use super::{KnockRules, Site};
-use crate::effect::{Effect, Note};
+use crate::effect::Effect;
 use crate::packet::Packet;
 use crate::signing::{NotSigned, SignedOpening};
 use crate::time::Timestamp;
@@ -27,7 +27,7 @@ impl KnockRules {
             Some(Err(NotSigned { why, key })) => {
                 site.counts.not_signed = site.counts.not_signed.saturating_add(1);
                 let client = packet.source;
-                site.emit(at, Effect::Note(Note::NotSigned { client, why, key }));
+                site.emit(at, Effect::NotSigned { client, why, key });
             }
             Some(Ok(SignedOpening { door, client, .. })) if self.is_full(door) => {
                 Self::refuse(at, client, door, site);
