@@ -1,8 +1,8 @@
 use knock_config as config;
 use knock_engine::{
-    CommandStatus, MarkId, Note, Obstacle, Phase, Protocol, RunId, Seconds, Skip, Stage,
+    CommandStatus, KeyNumber, MarkId, Note, Obstacle, Phase, Protocol, RunId, Seconds, Skip, Stage,
 };
-use knock_signed::SequenceId;
+use knock_signed::{Refusal, SequenceId};
 use proptest::prelude::*;
 
 use super::*;
@@ -26,6 +26,7 @@ fn effects() -> Vec<Effect> {
     let run = RunId::from_bits(u64::MAX - 7);
     let mark = MarkId::from_bits(u64::MAX - 9);
     let sequence = SequenceId::from_bits(u64::MAX - 11);
+    let key = KeyNumber(u16::MAX - 1);
     let mut all = vec![
         Effect::CommandFailed { door, status: CommandStatus(255) },
         Effect::DoorDisabled { door },
@@ -47,6 +48,9 @@ fn effects() -> Vec<Effect> {
             Effect::OpeningSkipped { client, door, why: Skip::PeriodUsed, again: true },
             Effect::MarkOneTime { mark, client, door, line: u32::MAX, offset: u64::MAX },
             Effect::MarkPeriod { mark, client, door, sequence, period: u32::MAX - 12 },
+            Effect::MarkMoment { mark, client, door, key, moment: u64::MAX - 13 },
+            Effect::NotSigned { client, why: Refusal::ClockOff { ahead: -7 }, key: Some(key) },
+            Effect::NotSigned { client, why: Refusal::HintUnknown, key: None },
             Effect::OpeningRefused { client, door, why: Obstacle::Limit },
             Effect::OpeningRefused { client, door, why: Obstacle::NotMarked },
             Effect::OpeningSkipped { client, door, why: Skip::Merged, again: false },
