@@ -395,19 +395,17 @@ impl DoorConfig {
     }
 
     fn door_sequence(&self) -> DoorSequence {
-        // Without sequences, nothing opens the door.
-        let none = || DoorSequence::OneTime(OneTimeSequences::default());
         match self.knocks() {
             Some(Knocks::Fixed(sequence)) => DoorSequence::Fixed(sequence.clone()),
             Some(Knocks::File { sequence, .. }) => {
-                sequence.clone().map_or_else(none, DoorSequence::Fixed)
+                sequence.clone().map_or(DoorSequence::None, DoorSequence::Fixed)
             }
             Some(Knocks::OneTime { sequences, .. }) => DoorSequence::OneTime(sequences.clone()),
             Some(Knocks::Derived { key, .. }) => {
                 let derived = key.as_ref().and_then(|key| self.derived_with(key.clone()));
-                derived.map_or_else(none, DoorSequence::Derived)
+                derived.map_or(DoorSequence::None, DoorSequence::Derived)
             }
-            None => none(),
+            None => DoorSequence::None,
         }
     }
 

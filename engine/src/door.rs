@@ -117,6 +117,8 @@ pub enum DoorSequence {
     OneTime(OneTimeSequences),
     /// `Sequence_Key`: another one in each period of time.
     Derived(DerivedSequence),
+    /// No sequence opens the door: only signed packets do.
+    None,
 }
 
 /// The destination of a door's knocks.
@@ -204,23 +206,23 @@ impl Door {
         }
     }
 
-    /// Returns the sequence that opens the door now; `None` if its one-time sequences are used up, or if it
-    /// derives them from the time.
+    /// Returns the sequence that opens the door now; `None` if its one-time sequences are used up, if it
+    /// derives them from the time, or if it has none.
     #[must_use]
     pub fn sequence(&self) -> Option<&Sequence> {
         match &self.sequence {
             DoorSequence::Fixed(sequence) => Some(sequence),
             DoorSequence::OneTime(sequences) => sequences.next().map(|line| &line.sequence),
-            DoorSequence::Derived(_) => None,
+            DoorSequence::Derived(_) | DoorSequence::None => None,
         }
     }
 
-    /// Returns how many knocks open the door now; `None` if its one-time sequences are used up.
+    /// Returns how many knocks open the door now; `None` if its one-time sequences are used up, or if it has no sequence.
     #[must_use]
     pub fn knock_count(&self) -> Option<usize> {
         match &self.sequence {
             DoorSequence::Derived(derived) => Some(derived.knocks().into()),
-            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
                 self.sequence().map(|sequence| sequence.knocks().len())
             }
         }
@@ -231,13 +233,13 @@ impl Door {
     pub fn names(&self, knock: Knock) -> bool {
         match &self.sequence {
             DoorSequence::Derived(derived) => derived.names(knock),
-            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
                 self.sequence().is_some_and(|sequence| sequence.knocks().contains(&knock))
             }
         }
     }
 
-    /// Returns whether nothing opens the door any more, as its one-time sequences are used up.
+    /// Returns whether no sequence opens the door any more, as its one-time sequences are used up.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         matches!(&self.sequence, DoorSequence::OneTime(sequences) if sequences.next().is_none())

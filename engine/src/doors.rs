@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
-use knock_signed::{PACKET_BYTES, SequenceId};
+use knock_signed::{Digest, PACKET_BYTES, SequenceId};
 
 use crate::address;
 use crate::derived::PeriodMark;
@@ -15,12 +15,12 @@ pub use crate::door_id::DoorId;
 use crate::groups::{GroupId, Groups};
 use crate::hearing::{self, Hearing};
 use crate::listening::Listening;
-use crate::one_time::{OneTimeLine, OneTimeSequences};
+use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
 use crate::periods::Periods;
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
-use crate::signing::{Came, NotSigned, SignedOpening, Signing};
+use crate::signing::{Came, NamedDoor, NotSigned, SignedOpening, Signing};
 use crate::time::Timestamp;
 use crate::used_periods::{PeriodOfDoor, PeriodUse};
 
@@ -75,6 +75,8 @@ struct Entry {
     door: Door,
     /// The name as a line of the transcript has it: `: NAME: `.
     label: Box<[u8]>,
+    /// The name as signed packets have it.
+    digest: Digest,
     /// The place in the order of the file.
     place: usize,
     /// The doors that begin and time out as this one does, if there are any.
@@ -83,7 +85,8 @@ struct Entry {
 
 impl Entry {
     fn new(door: Door, place: usize) -> Self {
-        Self { label: label_of(&door.name), door, place, group: None }
+        let digest = Digest::of_door(door.name.as_bytes());
+        Self { label: label_of(&door.name), digest, door, place, group: None }
     }
 }
 
@@ -121,22 +124,23 @@ impl Doors {
     /// Returns the same doors, with names cut to this many bytes.
     #[must_use]
     pub fn with_names_cut(mut self, bytes: usize) -> Self {
-        for Entry { door, label, .. } in &mut self.entries {
+        for Entry { door, label, digest, .. } in &mut self.entries {
             if let Some(name) = door.name.as_bytes().get(..bytes) {
                 door.name = DoorName::new(name);
                 *label = label_of(&door.name);
+                *digest = Digest::of_door(door.name.as_bytes());
             }
         }
         self
     }
 
-    /// Returns the same doors, of which those with derived sequences never open: for rules that do not know
+    /// Returns the same doors, of which those with derived sequences have none: for rules that do not know
     /// them.
     #[must_use]
     pub fn without_derived(mut self) -> Self {
         for Entry { door, .. } in &mut self.entries {
             if let DoorSequence::Derived(_) = door.sequence {
-                door.sequence = DoorSequence::OneTime(OneTimeSequences::default());
+                door.sequence = DoorSequence::None;
             }
         }
         self.find_again();
@@ -296,7 +300,9 @@ impl Doors {
         let door = self.door(id);
         match door.sequence {
             DoorSequence::Derived(_) => self.periods.sequence(id, period),
-            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => door.sequence(),
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
+                door.sequence()
+            }
         }
     }
 
@@ -346,7 +352,7 @@ impl Doors {
     pub fn hears_signed(&self, listening: &Listening, packet: &Packet) -> bool {
         let knock = packet.knock();
         self.signing.as_ref().is_some_and(|signing| {
-            knock == Knock { port: signing.port(), protocol: Protocol::Udp }
+            knock == signing.knock()
                 && listening.belongs(packet.destination, None)
                 && address::is_of_a_host(packet.source)
         })
@@ -360,8 +366,11 @@ impl Doors {
         time_of_day: Timestamp,
     ) -> Option<Result<SignedOpening, NotSigned>> {
         let Self { signing, in_order, entries, .. } = self;
-        let door = |&id: &DoorId| entries.get(id.index()).map(|entry| (id, &entry.door));
-        let doors = in_order.iter().filter_map(door);
+        let named = |&id: &DoorId| {
+            let Entry { door, digest, .. } = entries.get(id.index())?;
+            Some(NamedDoor { id, door, digest })
+        };
+        let doors = in_order.iter().filter_map(named);
         Some(signing.as_mut()?.judge(Came { source, payload, time_of_day }, doors))
     }
 

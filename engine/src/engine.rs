@@ -230,6 +230,8 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         match event {
             Event::Packet(packet) => self.rules.packet(at, stamp, &packet, &mut self.site),
             Event::SignedPacket(packet, payload) => {
+                // A sequence may have its port, too.
+                self.rules.packet(at, stamp, &packet, &mut self.site);
                 self.rules.signed_packet((at, stamp), &packet, &payload, &mut self.site);
             }
             Event::CommandEnded { run, status } => {

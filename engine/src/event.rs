@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use knock_signed::PACKET_BYTES;
 
+use crate::decode::{self, LinkType};
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::one_time::MarkId;
@@ -61,4 +62,44 @@ pub enum Event {
     /// Print every polled effect before the second reload after it: an id that no door, lease or
     /// waiting effect has any more is given to another door.
     Reloaded(Box<Doors>),
+}
+
+impl Event {
+    /// Returns the event for a packet in a frame of a link type, of which [`decode`](crate::decode()) has made `packet`:
+    /// a signed one if it goes to where these doors hear signed packets, and is as long as one.
+    #[must_use]
+    #[inline]
+    pub fn captured(link: LinkType, frame: &[u8], packet: Packet, doors: &Doors) -> Self {
+        match doors.signing() {
+            Some(signing) if packet.knock() == signing.knock() => signed(link, frame, packet),
+            Some(_) | None => Self::Packet(packet),
+        }
+    }
+
+    /// Returns whether this is a packet that counts: a knock that some door hears, or a signed packet. Another one
+    /// changes nothing.
+    #[must_use]
+    pub fn is_heard(&self, doors: &Doors, listening: &Listening) -> bool {
+        match self {
+            Self::Packet(packet) => doors.admit(listening, packet),
+            Self::SignedPacket(packet, _) => {
+                doors.admit(listening, packet) || doors.hears_signed(listening, packet)
+            }
+            Self::CommandEnded { .. }
+            | Self::Marked { .. }
+            | Self::AdmissionLost { .. }
+            | Self::DeadlineReached
+            | Self::ClockSet { .. }
+            | Self::AddressesChanged(_)
+            | Self::Reloaded(_) => false,
+        }
+    }
+}
+
+fn signed(link: LinkType, frame: &[u8], packet: Packet) -> Event {
+    let payload = decode::datagram(link, frame).ok();
+    match payload.and_then(|payload| <[u8; PACKET_BYTES]>::try_from(payload).ok()) {
+        Some(payload) => Event::SignedPacket(packet, Box::new(payload)),
+        None => Event::Packet(packet),
+    }
 }

@@ -1,4 +1,4 @@
-//! The ports that doors name: a packet to any other is no knock.
+//! The ports that doors name: a packet to any other is neither a knock nor signed.
 
 use crate::door::DoorSequence;
 use crate::doors::Doors;
@@ -6,7 +6,7 @@ use crate::packet::{Packet, Protocol};
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
 
-/// The ports that doors name in their sequences, whatever else the doors ask of a packet.
+/// The ports that doors name in their sequences, and that of signed packets, whatever else the doors ask of a packet.
 #[derive(Clone, Debug)]
 pub struct NamedPorts {
     tcp: PortSet,
@@ -30,6 +30,9 @@ impl NamedPorts {
 
     /// Adds the ports that these doors name.
     pub fn add(&mut self, doors: &Doors) {
+        if let Some(signing) = doors.signing() {
+            self.udp.insert(signing.port().0);
+        }
         for (_, door) in doors.in_order() {
             match &door.sequence {
                 DoorSequence::Fixed(sequence) => self.add_all(sequence),
@@ -42,6 +45,7 @@ impl NamedPorts {
                         set.insert(port);
                     }
                 }
+                DoorSequence::None => {}
             }
         }
     }

@@ -14,7 +14,7 @@ use knock_signed::{
 use crate::address;
 use crate::door::{Door, DoorName};
 use crate::door_id::DoorId;
-use crate::packet::Port;
+use crate::packet::{Knock, Port, Protocol};
 use crate::time::{Seconds, Timestamp};
 
 /// The name of a user, as doors and the names of key files have it.
@@ -128,6 +128,14 @@ pub(crate) struct Came<'a> {
     pub(crate) time_of_day: Timestamp,
 }
 
+/// A door, and its name as signed packets have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NamedDoor<'a> {
+    pub(crate) id: DoorId,
+    pub(crate) door: &'a Door,
+    pub(crate) digest: &'a Digest,
+}
+
 impl Signing {
     /// The most keys.
     pub const KEYS_MAX: usize = 4_096;
@@ -167,6 +175,13 @@ impl Signing {
         self.port
     }
 
+    /// Returns what a packet is as a knock that goes to this port.
+    #[must_use]
+    #[inline]
+    pub const fn knock(&self) -> Knock {
+        Knock { port: self.port, protocol: Protocol::Udp }
+    }
+
     /// Returns the keys.
     #[must_use]
     pub fn keys(&self) -> &[UserKey] {
@@ -194,7 +209,7 @@ impl Signing {
     pub(crate) fn judge<'a>(
         &mut self,
         came: Came<'_>,
-        doors: impl Iterator<Item = (DoorId, &'a Door)>,
+        doors: impl Iterator<Item = NamedDoor<'a>>,
     ) -> Result<SignedOpening, NotSigned> {
         let at = came.time_of_day.as_nanos();
         let opened = self.keyring.open(came.payload, at);
@@ -248,12 +263,12 @@ impl Signing {
 /// user may open counts.
 fn find<'a>(
     name: &Digest,
-    doors: impl Iterator<Item = (DoorId, &'a Door)>,
+    doors: impl Iterator<Item = NamedDoor<'a>>,
     key: &UserKey,
 ) -> Result<((DoorId, &'a Door), Admits), Refusal> {
     let mut why = Refusal::DoorUnknown;
-    for (id, door) in doors {
-        if Digest::of_door(door.name.as_bytes()) != *name {
+    for NamedDoor { id, door, digest } in doors {
+        if digest != name {
             continue;
         }
         why = Refusal::DoorForbidden;

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 use core::net::IpAddr;
 
+use knock_signed::Refusal;
+
 use crate::address::{self, Bytes, write_decimal};
 use crate::command::Phase;
 use crate::doors::{DoorId, Doors};
@@ -11,6 +13,7 @@ use crate::effect::{Effect, Note, Obstacle, OwnEffect, Skip};
 use crate::packet::Knock;
 use crate::run::CommandStatus;
 use crate::sequence::Stage;
+use crate::signing::KeyNumber;
 use crate::time::Seconds;
 
 pub use crate::effect::Channel;
@@ -55,31 +58,23 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             Channel::Message
         }
         Effect::MarkOneTime { mark: _, client: _, door, line: number, offset: _ } => {
-            line.door(door)
-                .formatted(format_args!(": one-time sequence on line {number} is used up"));
+            line.door(door).used_up(number);
             Channel::Note
         }
         Effect::MarkPeriod { mark: _, client, door, sequence: _, period: _ } => {
             line.client_at(client, door).text("the sequence of this period is used");
             Channel::Note
         }
-        Effect::MarkMoment { mark: _, client, door, key: _, moment: _ } => {
-            line.client_at(client, door).text("the moment of this packet is used");
+        Effect::MarkMoment { mark: _, client, door, key, moment: _ } => {
+            line.client_at(client, door).text("signed packet").user(Some(key));
             Channel::Note
         }
-        Effect::NotSigned { client, why, key: _ } => {
-            line.address(client).formatted(format_args!(": signed packet ignored: {why}"));
-            Channel::Note
-        }
+        Effect::NotSigned { client, why, key } => line.not_signed(client, why, key),
         Effect::DoorDisabled { door } => {
             line.door(door).text(": no one-time sequence is left, the door is disabled");
             Channel::Message
         }
-        Effect::OpeningRefused { client, door, why } => {
-            let (text, channel) = refusal(why);
-            line.client_at(client, door).text(text);
-            channel
-        }
+        Effect::OpeningRefused { client, door, why } => line.client_at(client, door).refused(why),
         Effect::OpeningSkipped { client, door, why, again } => {
             line.client_at(client, door).text(omission(why));
             if again { Channel::Note } else { Channel::Message }
@@ -183,6 +178,31 @@ impl Line<'_> {
     fn client_at(&mut self, client: IpAddr, door: DoorId) -> &mut Self {
         let label = self.doors.label(door);
         self.address(client).out.extend_from_slice(label);
+        self
+    }
+
+    fn used_up(&mut self, number: u32) {
+        self.formatted(format_args!(": one-time sequence on line {number} is used up"));
+    }
+
+    fn refused(&mut self, why: Obstacle) -> Channel {
+        let (text, channel) = refusal(why);
+        self.text(text);
+        channel
+    }
+
+    fn not_signed(&mut self, client: IpAddr, why: Refusal, key: Option<KeyNumber>) -> Channel {
+        self.address(client).text(": signed packet").user(key);
+        self.formatted(format_args!(" ignored: {why}"));
+        Channel::Note
+    }
+
+    /// Writes ` of USER`, if the key of a signed packet is known.
+    fn user(&mut self, key: Option<KeyNumber>) -> &mut Self {
+        let signing = self.doors.signing();
+        if let Some(of) = key.and_then(|key| signing?.key(key)) {
+            self.text(" of ").out.extend_from_slice(of.user.as_bytes());
+        }
         self
     }
 

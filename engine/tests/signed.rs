@@ -10,8 +10,8 @@ use std::num::{NonZeroU8, NonZeroU32};
 
 use knock_engine::{
     Admission, Admits, CommandsEnd, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event,
-    Limits, Listening, MarkId, OneTimeSequences, OpenPorts, Packet, Port, PortRange, Protocol,
-    Seconds, SignedDoor, Signing, Sources, Timestamp, Transport, User, UserKey, Users,
+    Knock, Limits, Listening, MarkId, OpenPorts, Packet, Port, PortRange, Protocol, Seconds,
+    Sequence, SignedDoor, Signing, Sources, Timestamp, Transport, User, UserKey, Users,
 };
 use knock_signed::{Digest, Field, Key, KeyId, Moment, PACKET_BYTES, PacketKey, Refusal, Verb};
 use proptest::collection::vec;
@@ -35,9 +35,8 @@ fn user(name: &str, byte: u8) -> UserKey {
 }
 
 fn door(name: &str, users: Users, admits: Admits) -> Door {
-    let nothing = DoorSequence::OneTime(OneTimeSequences::default());
     let signed = Some(SignedDoor { users, admits });
-    Door { signed, ..Door::new(DoorName::new(name.as_bytes()), nothing) }
+    Door { signed, ..Door::new(DoorName::new(name.as_bytes()), DoorSequence::None) }
 }
 
 fn doors(doors: Vec<Door>, keys: Vec<UserKey>) -> Doors {
@@ -172,9 +171,9 @@ fn a_key_opens_only_its_doors_and_only_until_its_day() {
         drive(&mut engine, at, event(client(1), payload))
     };
     let opens = |effects: Vec<Effect>| matches!(effects[0], Effect::Opened { .. });
-    let why = |effects: Vec<Effect>| match effects[0] {
-        Effect::NotSigned { why, .. } => why,
-        ref other => panic!("{other:?}"),
+    let why = |effects: Vec<Effect>| {
+        let Effect::NotSigned { why, .. } = effects[0] else { panic!("{effects:?}") };
+        why
     };
     let of = |name: &str| UserKey { doors: vec![DoorName::new(name.as_bytes())], ..user("a", 1) };
     assert!(opens(open(of("SSH"), BEGIN)));
@@ -194,9 +193,9 @@ fn a_door_is_open_for_as_long_as_wished_and_no_longer_than_it_allows() {
         let mut engine = engine(doors(vec![door], vec![user("a", 1)])).presuming_marks();
         let said = knock_signed::Packet { seconds: wish, ..packet(BEGIN) };
         let effects = drive(&mut engine, BEGIN, event(client(1), key(1).seal(&said, &[7; 24])));
-        let admitted = effects.iter().find_map(|effect| match effect {
-            Effect::Admit { lasts, .. } => Some(*lasts),
-            _ => None,
+        let admitted = effects.iter().find_map(|effect| {
+            let Effect::Admit { lasts, .. } = effect else { return None };
+            Some(*lasts)
         });
         assert_eq!(admitted, Seconds::new(lasts), "{wish:?}");
     }
@@ -216,6 +215,22 @@ fn a_packet_that_was_changed_opens_nothing() {
     }
     let effects = drive(&mut engine, BEGIN, event(client(1), right));
     assert!(matches!(effects[0], Effect::Opened { .. }), "{effects:?}");
+}
+
+#[test]
+fn a_packet_to_the_port_of_signed_ones_may_be_a_knock_as_well() {
+    let knock = Knock { port: PORT, protocol: Protocol::Udp };
+    let sequence = DoorSequence::Fixed(Sequence::new(vec![knock, knock]).unwrap());
+    let all = doors(
+        vec![Door { sequence, ..door("SSH", Users::Any, Admits::Source) }],
+        vec![user("a", 1)],
+    );
+    let mut engine = engine(all).presuming_marks();
+    let garbage = event(client(1), [0; PACKET_BYTES]);
+    let reached = |effects: &[Effect]| {
+        effects.iter().any(|effect| matches!(effect, Effect::StageReached { .. }))
+    };
+    assert!(reached(&drive(&mut engine, BEGIN, garbage)));
 }
 
 /// What happens next.
@@ -313,6 +328,8 @@ struct World {
     now: i64,
     clock_ahead: i64,
     began_ahead: i64,
+    /// The latest time of day at which anything has happened, or for which a packet was accepted.
+    latest: i64,
     asked: Vec<(MarkId, IpAddr, KeyId, Moment)>,
     disk: Vec<(KeyId, Moment)>,
     floor: Moment,
@@ -328,6 +345,7 @@ impl World {
             now: BEGIN,
             clock_ahead: 0,
             began_ahead: 0,
+            latest: BEGIN,
             asked: Vec::new(),
             disk: Vec::new(),
             floor: Moment(0),
@@ -386,13 +404,20 @@ impl World {
                 self.disk.extend(arrived.map(|(_, _, key, moment)| (key, moment)));
                 self.restart();
             }
+            // Whoever loses the file while its clock is behind, its own of before or that of a client, cannot know what was
+            // accepted for later than now.
+            Happening::Lose if self.time_of_day() < self.latest => {}
             Happening::Lose => {
                 self.asked.clear();
                 self.disk.clear();
-                self.floor = Moment::from_nanos(self.now + self.clock_ahead).max(self.floor);
+                self.floor = Moment::from_nanos(self.time_of_day()).max(self.floor);
                 self.restart();
             }
         }
+    }
+
+    fn time_of_day(&self) -> i64 {
+        self.now + self.clock_ahead
     }
 
     fn restart(&mut self) {
@@ -409,6 +434,7 @@ impl World {
             return;
         }
         let (mark, client, key, moment) = self.asked.remove(0);
+        self.latest = self.latest.max(i64::try_from(moment.0).unwrap());
         self.disk.push((key, moment));
         let effects = self.hand_over(Event::Marked { mark, is_marked });
         let opens = |effect: &Effect| matches!(*effect, Effect::Opened { client: one, .. } if one == client);
@@ -419,6 +445,7 @@ impl World {
     }
 
     fn hand_over(&mut self, event: Event) -> Vec<Effect> {
+        self.latest = self.latest.max(self.time_of_day());
         let is_answer = matches!(event, Event::Marked { .. });
         let effects = drive(&mut self.engine, self.now + self.began_ahead, event);
         for effect in &effects {
@@ -440,7 +467,7 @@ impl World {
         let made = self.made.iter().find(is_it).expect("a client with the key has made it");
         assert_eq!(Digest::of_door(door.as_bytes()), made.said.door);
         assert!(door.as_bytes() == b"web" || client == made.source, "SSH is relayed to {client}");
-        let off = i128::from(moment.0) - i128::from(self.now + self.clock_ahead);
+        let off = i128::from(moment.0) - i128::from(self.time_of_day());
         assert!(off.abs() <= 60_000_000_000, "{off} ns off");
         assert!(!self.opened.contains(&(key, moment)), "{moment:?} again");
     }

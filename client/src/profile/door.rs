@@ -63,7 +63,7 @@ pub(super) fn wanted(config: &Path, name: Option<&DoorName>) -> Result<Wanted, T
                 Kind::Derived(Box::new(Derived { key_file, door, how: derived }))
             }
             // Its key was read.
-            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
                 return Err(no_door(read, config, name));
             }
         },

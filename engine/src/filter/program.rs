@@ -7,6 +7,9 @@ use core::ops::RangeInclusive;
 use super::code::{Code, Compare, Label, Size};
 use super::wanted::{Place, Ports, Version, Wanted};
 use super::{Framing, INSTRUCTIONS_MAX, Instruction, RANGES_MAX, Width};
+use knock_signed::PACKET_BYTES;
+
+use crate::packet::Port;
 use crate::ports::{PortSet, joined};
 
 /// A program would be longer than [`INSTRUCTIONS_MAX`].
@@ -34,7 +37,12 @@ const IPV6_PROTOCOL: u32 = 6;
 const IPV6_DESTINATION: u32 = 24;
 const IPV6_LENGTH: u32 = 40;
 const DESTINATION_PORT: u32 = 2;
+const UDP_LENGTH: u32 = 4;
 const TCP_FLAGS: u32 = 13;
+
+/// How long the header of UDP says that a signed packet is: it counts itself.
+const SIGNED_LENGTH: u32 = 8 + 112;
+const _: () = assert!(PACKET_BYTES == 112, "the length above");
 
 /// The offset at which the kernel has the protocol of a packet: `SKF_AD_OFF + SKF_AD_PROTOCOL` of
 /// `linux/filter.h`.
@@ -169,8 +177,11 @@ impl Maker {
     /// Adds the tests of ports, each time with the flags of TCP that go with them. Returns where those
     /// for TCP and UDP begin.
     fn ports(&mut self, version: Version, ports: &Ports) -> (Option<Label>, Option<Label>) {
-        let udp =
+        let mut udp =
             (!ports.udp.is_empty()).then(|| self.port(version, &ports.udp, self.pass, self.drop));
+        if let Some(port) = ports.signed.filter(|port| !ports.udp.contains(port.0)) {
+            udp = Some(self.signed(version, port, udp.unwrap_or(self.drop)));
+        }
         let mut tcp = None;
         // From the last to the first: those without flags come first, because flags can be cut off.
         for (flags, ports) in ports.tcp.iter().rev() {
@@ -184,6 +195,14 @@ impl Maker {
             tcp = Some(self.port(version, ports, found, next));
         }
         (tcp, udp)
+    }
+
+    /// Adds the test whether a packet goes to the port of signed packets and is as long as one. Others go on.
+    fn signed(&mut self, version: Version, port: Port, others: Label) -> Label {
+        let is_as_long = self.code.compare(Compare::Equal, SIGNED_LENGTH, self.pass, self.drop);
+        let length = self.load_transport(Size::Half, version, UDP_LENGTH, is_as_long);
+        let is_there = self.code.compare(Compare::Equal, port.0.into(), length, others);
+        self.load_transport(Size::Half, version, DESTINATION_PORT, is_there)
     }
 
     /// Adds the test whether the destination port is one of these.

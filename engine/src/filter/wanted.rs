@@ -10,6 +10,7 @@ use crate::doors::Doors;
 use crate::listening::Listening;
 use crate::packet::{Knock, Port, Protocol};
 use crate::ports::PortSet;
+use crate::signing::Signing;
 
 /// A version of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +53,13 @@ pub(super) struct Ports {
     /// By flags. Ports without flags come first.
     pub(super) tcp: BTreeMap<FlagMask, PortSet>,
     pub(super) udp: PortSet,
+    /// The UDP port of signed packets, which all have the same length.
+    pub(super) signed: Option<Port>,
 }
 
 impl Ports {
     pub(super) fn is_empty(&self) -> bool {
-        self.tcp.is_empty() && self.udp.is_empty()
+        self.tcp.is_empty() && self.udp.is_empty() && self.signed.is_none()
     }
 
     fn add(&mut self, flags: FlagMask, knock: Knock) {
@@ -87,6 +90,7 @@ impl Ports {
                     self.add(FlagMask { mask, value }, Knock { port: Port(port), protocol });
                 }
             }
+            DoorSequence::None => {}
         }
     }
 
@@ -97,7 +101,7 @@ impl Ports {
             all.add_all(ports);
         }
         let tcp = if all.is_empty() { BTreeMap::new() } else { [(FlagMask::ANY, all)].into() };
-        Self { tcp, udp: self.udp }
+        Self { tcp, ..self }
     }
 
     /// Removes the ports that need no flags from the others.
@@ -133,9 +137,7 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(super) fn new(doors: &'a Doors, listening: &'a Listening) -> Self {
         let mut wanted = Self { listening, shared: Ports::default(), targets: BTreeMap::new() };
-        if let Some(signing) = doors.signing() {
-            wanted.shared.udp.insert(signing.port().0);
-        }
+        wanted.shared.signed = doors.signing().map(Signing::port);
         for (_, door) in doors.in_order().filter(|(_, door)| !door.is_disabled()) {
             match door.target {
                 Some(target) => wanted.targets.entry(target.address).or_default().push(door),

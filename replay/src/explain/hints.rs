@@ -116,7 +116,7 @@ impl Hints {
                     hints.of_other_times(door, OtherTimes::new(name, derived), &clients);
                 }
                 // They change: what was sent to one of them is no part of the next.
-                DoorSequence::OneTime(_) => {}
+                DoorSequence::OneTime(_) | DoorSequence::None => {}
             }
         }
         hints

@@ -455,7 +455,7 @@ impl Observer {
 fn sequence_of(door: &Door) -> (u8, Option<u32>) {
     let knocks = door.knock_count().unwrap_or(0);
     let line = match &door.sequence {
-        DoorSequence::Fixed(_) | DoorSequence::Derived(_) => None,
+        DoorSequence::Fixed(_) | DoorSequence::Derived(_) | DoorSequence::None => None,
         DoorSequence::OneTime(sequences) => sequences.next().map(|line| line.number),
     };
     (u8::try_from(knocks).unwrap_or(u8::MAX), line)

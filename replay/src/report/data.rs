@@ -173,7 +173,7 @@ fn door_rows(found: &Findings<'_>) -> Vec<DoorData> {
             DoorSequence::Fixed(sequence) => {
                 Some(sequence.knocks().iter().map(ToString::to_string).collect())
             }
-            DoorSequence::OneTime(_) | DoorSequence::Derived(_) => None,
+            DoorSequence::OneTime(_) | DoorSequence::Derived(_) | DoorSequence::None => None,
         },
         seq_timeout: door.seq_timeout.get(),
         target: door.target.map(|target| address::text(target.address)),

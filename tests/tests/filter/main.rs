@@ -9,6 +9,7 @@ mod interpreter;
 mod kernel;
 mod libpcap;
 mod properties;
+mod signed;
 mod texts;
 
 use knock_engine::filter::{self, Framing, Instruction, Width};

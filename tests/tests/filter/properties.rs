@@ -52,6 +52,7 @@ proptest! {
                         sequences.unused().any(|line| line.sequence.knocks().contains(&knock))
                     }
                     DoorSequence::Derived(derived) => derived.names(knock),
+                    DoorSequence::None => false,
                 };
                 doors.in_order().any(|(_, door)| names(door))
             };

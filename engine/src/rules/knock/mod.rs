@@ -188,7 +188,7 @@ impl KnockRules {
     /// there may be one for each.
     fn is_busy<X>(&self, begun: Begun, client: IpAddr, site: &Site<X>) -> bool {
         match site.doors.door(begun.door).sequence {
-            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) => {
+            DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
                 self.busy.binary_search(&begun.door).is_ok()
             }
             DoorSequence::Derived(_) => {
@@ -228,6 +228,8 @@ impl KnockRules {
             }
             DoorSequence::Derived(_) => self.open_in_period(at, client, begun, site),
             DoorSequence::OneTime(_) => self.use_up_sequence(at, client, id, site),
+            // No knock is the last one.
+            DoorSequence::None => {}
         }
     }
 
