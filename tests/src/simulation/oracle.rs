@@ -216,10 +216,7 @@ impl Oracle {
             Effect::ReloadRefused
             | Effect::MarkPeriod { .. }
             | Effect::MarkMoment { .. }
-            | Effect::NotSigned { .. } => {
-                let seen = format!("{effect:?}, which is not of this rule set or these few doors");
-                return Err(Broken { invariant: Invariant::MemoryIsBounded, seen });
-            }
+            | Effect::NotSigned { .. } => return Err(impossible(effect)),
             Effect::Own(never) => match never {},
         }
         Ok(None)
@@ -567,4 +564,10 @@ impl Ledger {
 
 fn wide(count: usize) -> u64 {
     u64::try_from(count).expect("64 bits are enough")
+}
+
+/// An effect that these rules or these few doors do not have.
+fn impossible(effect: &Effect) -> Broken {
+    let seen = format!("{effect:?}, which is not of this rule set or these few doors");
+    Broken { invariant: Invariant::MemoryIsBounded, seen }
 }
