@@ -85,21 +85,39 @@ pub fn segment(
     Ok(header.to_bytes().to_vec())
 }
 
-fn datagram(source: SocketAddr, destination: SocketAddr) -> Result<Vec<u8>, FrameError> {
+fn datagram(
+    source: SocketAddr,
+    destination: SocketAddr,
+    payload: &[u8],
+) -> Result<Vec<u8>, FrameError> {
     let (from, to) = (source.port(), destination.port());
-    let length = u16::try_from(UdpHeader::LEN.saturating_add(DATAGRAM.len()));
+    let length = u16::try_from(UdpHeader::LEN.saturating_add(payload.len()));
     let length = length.map_err(|_| FrameError)?;
     let mut header = UdpHeader { source_port: from, destination_port: to, length, checksum: 0 };
     header.checksum = match (source.ip(), destination.ip()) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            header.calc_checksum_ipv4_raw(source.octets(), destination.octets(), &DATAGRAM)?
+            header.calc_checksum_ipv4_raw(source.octets(), destination.octets(), payload)?
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            header.calc_checksum_ipv6_raw(source.octets(), destination.octets(), &DATAGRAM)?
+            header.calc_checksum_ipv6_raw(source.octets(), destination.octets(), payload)?
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return Err(FrameError),
     };
-    Ok([&header.to_bytes()[..], &DATAGRAM].concat())
+    Ok([&header.to_bytes()[..], payload].concat())
+}
+
+/// Returns a datagram with this payload as an Ethernet frame.
+///
+/// # Errors
+/// If the addresses are not of one family, or the payload is too long.
+pub fn datagram_frame(
+    source: SocketAddr,
+    destination: SocketAddr,
+    payload: &[u8],
+    numbers: &mut Rng,
+) -> Result<Vec<u8>, FrameError> {
+    let transport = datagram(source, destination, payload)?;
+    around(source, destination, IpNumber::UDP, &transport, numbers)
 }
 
 /// Returns a packet as an Ethernet frame: a TCP segment with these flags, or a datagram for `None`.
@@ -114,8 +132,19 @@ pub fn frame(
 ) -> Result<Vec<u8>, FrameError> {
     let (protocol, transport) = match flags {
         Some(flags) => (IpNumber::TCP, segment(source, destination, flags, numbers)?),
-        None => (IpNumber::UDP, datagram(source, destination)?),
+        None => (IpNumber::UDP, datagram(source, destination, &DATAGRAM)?),
     };
+    around(source, destination, protocol, &transport, numbers)
+}
+
+/// Puts the headers of the network and the link in front of a packet.
+fn around(
+    source: SocketAddr,
+    destination: SocketAddr,
+    protocol: IpNumber,
+    transport: &[u8],
+    numbers: &mut Rng,
+) -> Result<Vec<u8>, FrameError> {
     let length = u16::try_from(transport.len()).map_err(|_| FrameError)?;
     let (ether_type, network) = match (source.ip(), destination.ip()) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
@@ -140,7 +169,7 @@ pub fn frame(
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return Err(FrameError),
     };
     let link = Ethernet2Header { source: CLIENT, destination: GATEWAY, ether_type };
-    Ok([&link.to_bytes()[..], &network, &transport].concat())
+    Ok([&link.to_bytes()[..], &network, transport].concat())
 }
 
 /// How many routers a packet may pass.

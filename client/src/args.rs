@@ -13,9 +13,12 @@ use clap_complete::Shell;
 use knock_config::InterfaceName;
 use knock_config::options::STYLES;
 use knock_engine::Protocol;
+use knock_signed::{Moment, Nonce};
 
+use crate::enroll::EnrollArgs;
 use crate::plan::MAX_HITS;
 use crate::request::{Awaited, Family, Request};
+use crate::signed::{Admission, Nonces, parse_time};
 use knock_capture::duration::{self, DurationError, Unit};
 use knock_capture::hit::Hit;
 
@@ -39,6 +42,12 @@ Examples:
 
   Knock at a door of the server's own configuration:
       knock --config knockd.conf --door openSSH myserver.example.com
+
+  Open a door with a signed packet, in place of a sequence:
+      knock --key home.key --door SSH home.example.com
+
+  Make a key for that, on the server:
+      knock enroll --user alice --server home.example.com --door SSH
 
   See what would be done, without doing it:
       knock --dry-run myserver.example.com 7000 8000 9000
@@ -74,7 +83,7 @@ Exit status:
 pub struct Args {
     /// The host to knock at: a name or an address, or the name of a profile
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
-    #[arg(required_unless_present_any = ["completions", "list", "door"])]
+    #[arg(required_unless_present_any = ["completions", "list", "door", "key", "import"])]
     pub host: Option<String>,
 
     /// The knocks, in order: a port, optionally with 'tcp' or 'udp'
@@ -140,6 +149,19 @@ pub struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "hits")]
     pub door: Option<OsString>,
 
+    /// Send a signed packet, made with the key in this file, in place of knocks
+    ///
+    /// One packet goes to each address of the host. Without '--door', it is for the only door of the key.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["hits", "config", "udp"])]
+    pub key: Option<PathBuf>,
+
+    /// The address that the signed packet asks to admit; 'auto' is that of this machine
+    ///
+    /// Without it, the server admits the address from which the packet comes. The server may want both
+    /// to be the same ('Admit = both').
+    #[arg(long, value_name = "ADDR", value_parser = Admission::from_str)]
+    pub admit: Option<Admission>,
+
     /// Read profiles of hosts from this file; 'none' reads none [default: ~/.config/knock/config]
     #[arg(short = 'F', long, value_name = "FILE")]
     pub profiles: Option<PathBuf>,
@@ -164,6 +186,22 @@ pub struct Args {
     /// The same seed, knocks and addresses give the same capture.
     #[arg(long, value_name = "N", requires = "write")]
     pub seed: Option<u64>,
+
+    /// The time of the signed packet of '--write': seconds since 1970, or as in 2026-11-30T01:02:03Z
+    #[arg(long, value_name = "TIME", requires = "write", value_parser = parse_time)]
+    pub at: Option<Moment>,
+
+    /// The nonce of the signed packet of '--write', as 48 hexadecimal digits
+    ///
+    /// Packets of one key with the same nonce give their contents away: use it in tests only.
+    #[arg(long, value_name = "HEX", requires = "write", value_parser = Nonces::parse)]
+    pub nonce: Option<Nonce>,
+
+    /// Store the key of an address that 'knock enroll' printed; '-' reads the address from standard input
+    ///
+    /// It is stored beside the profiles, under the name of HOST, or else of the server.
+    #[arg(long, value_name = "URI", conflicts_with_all = ["hits", "config", "door", "key", "list", "dry_run", "write"])]
+    pub import: Option<String>,
 
     /// Print each knock
     #[arg(short, long)]
@@ -195,6 +233,9 @@ impl Args {
         if self.hits.len() > MAX_HITS {
             let message = format!("there are more than {MAX_HITS} knocks");
             return Err(Self::command().error(ErrorKind::TooManyValues, message));
+        }
+        if self.nonce.is_some() && self.seed.is_some() {
+            return conflict("'--nonce' and '--seed' both say what is not random");
         }
         if self.json && self.writes_to_output() {
             return conflict("'--json' and '--write -' both take standard output");
@@ -283,7 +324,14 @@ fn interface(text: &str) -> Result<InterfaceName, &'static str> {
     InterfaceName::new(text.as_bytes()).ok_or("not a name that an interface can have")
 }
 
-/// Returns the command line as a value, for the manual page and for completions.
+/// Returns the command line as a value, for the manual page, with `knock enroll`.
+#[must_use]
+pub fn whole_command() -> clap::Command {
+    command().subcommand(EnrollArgs::command().name("enroll"))
+}
+
+/// Returns the command line as a value, for completions: in scripts for shells, a subcommand would take the
+/// place of the host.
 #[must_use]
 pub fn command() -> clap::Command {
     // Without a hint, shells complete the names of files.

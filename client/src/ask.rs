@@ -17,6 +17,7 @@ use crate::profile::{
 };
 use crate::report::Reporter;
 use crate::request::{Awaited, Request};
+use crate::signed::{self, Signing};
 use crate::write;
 use knock_capture::hit::Hit;
 
@@ -26,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) request: Request,
     /// The one-time sequence that the knocks are.
     pub(crate) one_time: Option<OneTime>,
+    /// What a signed packet is made of, in place of knocks.
+    pub(crate) signing: Option<Signing>,
     /// The files that were read.
     pub(crate) read: BTreeSet<PathBuf>,
     /// The host of a profile whose name is nearly the one that is given, and for which there is none.
@@ -66,7 +69,8 @@ pub(crate) fn list(args: &Args, reporter: &mut Reporter<'_>) -> Exit {
     let mut troubles = Vec::new();
     for name in profiles.hosts() {
         let settings = profiles.settings(&name);
-        let resolved = settings.knocks.as_ref().map(|knocks| {
+        let knocks = settings.knocks.as_ref().filter(|_| settings.key.is_none());
+        let resolved = knocks.map(|knocks| {
             resolve(knocks, settings.config.as_deref(), now, Use::Look, &mut warnings)
         });
         let resolved = resolved.transpose().unwrap_or_else(|trouble| {
@@ -136,6 +140,14 @@ fn asked(
     let profiles = &read.profiles;
     let host = args.host.as_deref();
     let settings = host.map(|host| profiles.settings(host)).unwrap_or_default();
+    if let Some(path) = key(args, &settings) {
+        return signed(args, asked, &path, profiles, &settings, warnings);
+    }
+    if args.admit.is_some() || args.at.is_some() || args.nonce.is_some() {
+        let message =
+            "`--admit`, `--at` and `--nonce` are about signed packets, and no key is given";
+        return Err(trouble(message, "give one with `--key`, or with `Key` in the profile"));
+    }
     let resolved = if asked.hits.is_empty() {
         knocks(args, read, &settings, reporter, warnings)?
     } else {
@@ -151,13 +163,60 @@ fn asked(
     let settings = if host.is_none() { profiles.settings(name) } else { settings };
     let hits = if args.udp { by_udp(&hits)? } else { hits };
     let request = Request { hits, ..asked }.over(settings.request(name));
+    check_waiting(args, &request)?;
+    let near = host.and_then(|host| near(host, profiles));
+    Ok(Asked { request, one_time, signing: None, read: BTreeSet::new(), near })
+}
+
+fn check_waiting(args: &Args, request: &Request) -> Result<(), Trouble> {
     let is_awaited = request.then.and_then(Awaited::port).is_some();
     if !is_awaited && (args.wait.is_some() || args.retry.is_some()) {
         let message = "`--wait` and `--retry` need a port to wait for, and none is given";
         return Err(trouble(message, "give one with `--then`, or with `Then` in the profile"));
     }
-    let near = host.and_then(|host| near(host, profiles));
-    Ok(Asked { request, one_time, read: BTreeSet::new(), near })
+    Ok(())
+}
+
+/// Returns the file with the key, if a signed packet is asked for: the command line overrides the profile.
+fn key(args: &Args, settings: &Settings) -> Option<PathBuf> {
+    if args.key.is_some() {
+        return args.key.clone();
+    }
+    let has_knocks = !args.hits.is_empty() || args.config.is_some();
+    settings.key.clone().filter(|_| !has_knocks)
+}
+
+/// Finds out what a signed packet is made of.
+fn signed(
+    args: &Args,
+    asked: Request,
+    path: &Path,
+    profiles: &Profiles,
+    settings: &Settings,
+    warnings: &mut Warnings,
+) -> Result<Asked, Trouble> {
+    let key_file = signed::key_file(path)?;
+    let Some(name) = args.host.as_deref().or(key_file.server.as_deref()) else {
+        let message = "no host is given, and the key names no server";
+        return Err(trouble(message, "name the host to knock at"));
+    };
+    // Without a host, the profiles apply to the server of the key.
+    let of_server = profiles.settings(name);
+    let settings = if args.host.is_none() { &of_server } else { settings };
+    let door = args.door.as_ref().map(|name| DoorName::new(name.as_bytes()));
+    let door = door.or_else(|| match &settings.knocks {
+        Some(Knocks::Door(door)) => Some(door.clone()),
+        Some(Knocks::Here(_) | Knocks::OneTime(_)) | None => None,
+    });
+    let request = Request { hits: Vec::new(), ..asked.over(settings.request(name)) };
+    check_waiting(args, &request)?;
+    let admit = args.admit.unwrap_or_default();
+    let signing = Signing::new(key_file.clone(), path, &request.host, door, admit)?;
+    warnings.seen.insert(path.to_owned());
+    let Moment(now) = Moment::now();
+    warnings.list.extend(signing.warnings(path, now));
+    let near = args.host.as_deref().and_then(|host| near(host, profiles));
+    Ok(Asked { request, one_time: None, signing: Some(signing), read: BTreeSet::new(), near })
 }
 
 /// Returns the host of a profile whose name is nearly this one, if no profile has this name.

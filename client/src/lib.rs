@@ -5,6 +5,7 @@
 
 mod args;
 mod ask;
+mod enroll;
 mod exit;
 mod list;
 mod plan;
@@ -13,12 +14,13 @@ mod report;
 mod request;
 mod route;
 mod send;
+mod signed;
 mod then;
 mod write;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
@@ -27,18 +29,20 @@ use knock_config::diagnostics::Style;
 use knock_config::text::{Cause, shown};
 use knock_guard::{Readers, Target};
 
-pub use crate::args::{Args, command};
+pub use crate::args::{Args, command, whole_command};
+pub use crate::enroll::EnrollArgs;
 pub use crate::exit::Exit;
 pub use crate::plan::{DEFAULT_DELAY, DEFAULT_WAIT, MAX_HITS, Plan, Then};
 pub use crate::request::{Awaited, Family, Request};
 pub use crate::route::{Route, RouteError};
 pub use crate::send::SendError;
+pub use crate::signed::{Admission, SignedPlan, SignedShot};
 pub use crate::then::Shut;
 pub use knock_capture::hit::{Hit, HitError, flag_names, protocol_name};
 
 use crate::ask::Asked;
 use crate::profile::OneTime;
-use crate::report::{Form, Reporter};
+use crate::report::{Form, Reporter, Sought};
 
 /// What the program writes to.
 pub struct Streams<'a> {
@@ -48,6 +52,8 @@ pub struct Streams<'a> {
     pub errors: &'a mut dyn Write,
     /// Whether errors may be coloured.
     pub colour: bool,
+    /// Whether standard output is a terminal.
+    pub is_terminal: bool,
 }
 
 /// Runs the program with the arguments and streams of this process.
@@ -57,6 +63,7 @@ pub fn main() -> Exit {
         output: &mut io::stdout(),
         errors: &mut io::stderr(),
         colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+        is_terminal: io::stdout().is_terminal(),
     };
     run(std::env::args_os(), &mut streams)
 }
@@ -75,6 +82,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
             "every user could send packets in any other's name; let only a group execute it: {GRANT}"
         );
         return fail(reporter, &error, Some(&help), Exit::Refused);
+    }
+    if let Some(rest) = EnrollArgs::of(&args) {
+        return match EnrollArgs::read(rest) {
+            Ok(args) => enroll(&args, streams),
+            Err(error) => usage(&error, is_json, streams),
+        };
     }
     match Args::try_parse_from(args).and_then(Args::checked) {
         Ok(args) => knock(&args, streams),
@@ -139,6 +152,13 @@ fn fail(
     reporter.finish(exit)
 }
 
+fn enroll(args: &EnrollArgs, streams: &mut Streams<'_>) -> Exit {
+    let form = if args.json { Form::Json } else { Form::Text };
+    let mut reporter = Reporter::new(streams.output, streams.errors, form);
+    let exit = enroll::enroll(args, streams.is_terminal, &mut reporter);
+    reporter.finish(exit)
+}
+
 fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
     if let Some(shell) = args.completions {
         let mut script = Vec::new();
@@ -153,14 +173,22 @@ fn knock(args: &Args, streams: &mut Streams<'_>) -> Exit {
     };
     let style = if streams.colour { Style::Coloured } else { Style::Plain };
     let mut reporter = Reporter::new(streams.output, streams.errors, form).with_style(style);
+    if let Some(uri) = &args.import {
+        let exit = enroll::import(uri, args.host.as_deref(), &mut reporter);
+        return reporter.finish(exit);
+    }
     if args.list {
         let exit = ask::list(args, &mut reporter);
         return reporter.finish(exit);
     }
-    let Asked { request, one_time, read, near } = match ask::ask(args, &mut reporter) {
+    let Asked { request, one_time, signing, read, near } = match ask::ask(args, &mut reporter) {
         Ok(asked) => asked,
         Err(exit) => return reporter.finish(exit),
     };
+    if let Some(signing) = signing {
+        let exit = signed::knock(args, &request, &signing, &read, &mut reporter);
+        return reporter.finish(exit);
+    }
     let found = match (args.dry_run, &args.write) {
         (true, _) => route::find_or_make_up(&request),
         (false, Some(_)) => route::find_or_believe(&request),
@@ -201,8 +229,22 @@ fn write(
     read: &BTreeSet<PathBuf>,
     reporter: &mut Reporter<'_>,
 ) -> Exit {
+    write_capture(args, file, read, plan.hits.len(), reporter, |out| {
+        write::write(plan, args.seed, out)
+    })
+}
+
+/// Writes a capture with so many packets to a file or to standard output.
+fn write_capture(
+    args: &Args,
+    file: &Path,
+    read: &BTreeSet<PathBuf>,
+    knocks: usize,
+    reporter: &mut Reporter<'_>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Exit {
     let written = if args.writes_to_output() {
-        let written = write::write(plan, args.seed, reporter.output());
+        let written = write(reporter.output());
         // The reader has gone: that is not an error.
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -212,12 +254,12 @@ fn write(
         // It shows the sequence.
         let target = Target::new(file, Readers::Owner, read.iter().map(PathBuf::as_path));
         let target = target.map_err(io::Error::from);
-        target.and_then(|target| target.write(|out| write::write(plan, args.seed, out)))
+        target.and_then(|target| target.write(|out| write(out)))
     };
     match written {
         Ok(()) if args.writes_to_output() => Exit::Done,
         Ok(()) => {
-            reporter.written(file, plan.hits.len());
+            reporter.written(file, knocks);
             Exit::Done
         }
         Err(error) => {
@@ -251,7 +293,7 @@ fn send(plan: &Plan, reporter: &mut Reporter<'_>) -> Exit {
             Err(cause) => cause,
         };
         if rounds > then.retry {
-            return reporter.shut(then, &cause);
+            return reporter.shut(then, &cause, Sought::Knocks);
         }
         reporter.again(then, &cause);
     }

@@ -20,6 +20,9 @@ pub(crate) struct Listed {
     /// The file that has them, if it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
+    /// The file with the key, of a host that gets a signed packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     /// How many one-time sequences are left.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequences: Option<usize>,
@@ -38,6 +41,7 @@ impl Listed {
     /// Collects what the profiles say about a host.
     pub(crate) fn new(name: String, settings: &Settings, resolved: Option<&Resolved>) -> Self {
         let from = match &settings.knocks {
+            _ if settings.key.is_some() => None,
             None | Some(Knocks::Here(_)) => None,
             Some(Knocks::Door(door)) => {
                 let config = settings.config.as_deref().map(shown).unwrap_or_default();
@@ -50,21 +54,23 @@ impl Listed {
             name,
             knocks: resolved.map(|resolved| resolved.hits.len()),
             from,
+            key: settings.key.as_deref().map(shown),
             sequences: resolved
                 .and_then(|resolved| resolved.one_time.as_ref())
                 .map(|one_time| one_time.left().saturating_add(1)),
             then: settings.then.and_then(Awaited::port).map(|port| port.0),
-            is_usable: settings.knocks.is_some(),
+            is_usable: settings.knocks.is_some() || settings.key.is_some(),
             hits: resolved.map(|resolved| resolved.hits.clone()).unwrap_or_default(),
         }
     }
 
     fn knocks(&self) -> String {
-        let mut text = match (self.knocks, self.is_usable) {
-            (Some(1), _) => "1 knock".to_owned(),
-            (Some(knocks), _) => format!("{knocks} knocks"),
-            (None, true) => "not usable".to_owned(),
-            (None, false) => "no knocks".to_owned(),
+        let mut text = match (self.knocks, &self.key, self.is_usable) {
+            (_, Some(key), _) => format!("a signed packet, key {key}"),
+            (Some(1), None, _) => "1 knock".to_owned(),
+            (Some(knocks), None, _) => format!("{knocks} knocks"),
+            (None, None, true) => "not usable".to_owned(),
+            (None, None, false) => "no knocks".to_owned(),
         };
         // Writing to a string cannot fail.
         if let Some(from) = &self.from {

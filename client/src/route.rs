@@ -301,6 +301,11 @@ pub(crate) fn find(request: &Request) -> Result<Route, RouteError> {
 pub(crate) fn find_or_make_up(request: &Request) -> Result<Route, RouteError> {
     let found = find(request);
     let Err(RouteError::Unreachable { host, .. }) = found else { return found };
+    made_up(request, host)
+}
+
+/// Makes up an address to knock from.
+fn made_up(request: &Request, host: IpAddr) -> Result<Route, RouteError> {
     let made_up = match host {
         IpAddr::V4(_) => IpAddr::V4(MADE_UP_V4),
         IpAddr::V6(_) => IpAddr::V6(MADE_UP_V6),
@@ -320,6 +325,59 @@ pub(crate) fn find_or_believe(request: &Request) -> Result<Route, RouteError> {
     let found = addresses(request)?.into_iter().next();
     let destination = found.ok_or_else(|| no_answer(request))?;
     Ok(Route { destination, source: SocketAddr::new(source, 0), exists: true })
+}
+
+/// What routes are needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To send packets.
+    Send,
+    /// To show what would be sent.
+    Show,
+    /// To write it to a file: a source that this machine does not have will do.
+    Write,
+}
+
+/// The most addresses of a host that are used.
+const ADDRESSES_MAX: usize = 16;
+
+/// Finds all addresses of the host, and the addresses to knock from, as [`find`] does for one. Those without a
+/// route are left out; if none has one, sources are made up, but not for sending.
+///
+/// # Errors
+/// [`RouteError`] if there is none.
+pub(crate) fn find_all(request: &Request, purpose: Purpose) -> Result<Vec<Route>, RouteError> {
+    let mut destinations: Vec<SocketAddr> = Vec::new();
+    for destination in addresses(request)? {
+        if !destinations.contains(&destination) && destinations.len() < ADDRESSES_MAX {
+            destinations.push(destination);
+        }
+    }
+    if let (Purpose::Write, Some(source)) = (purpose, source(request)?) {
+        let source = SocketAddr::new(source, 0);
+        let believed = |destination| Route { destination, source, exists: true };
+        return Ok(destinations.into_iter().map(believed).collect());
+    }
+    let (mut routes, mut unreachable, mut first_error) = (Vec::new(), Vec::new(), None);
+    for destination in destinations {
+        match route(request, destination) {
+            Ok(route) => routes.push(route),
+            Err(error) => {
+                if matches!(error, RouteError::Unreachable { .. }) {
+                    unreachable.push(made_up(request, destination.ip())?);
+                }
+                first_error = first_error.or(Some(error));
+            }
+        }
+    }
+    if routes.is_empty() && purpose != Purpose::Send {
+        routes = unreachable;
+    }
+    match first_error {
+        Some(error) if routes.is_empty() => Err(error),
+        None if routes.is_empty() => Err(no_answer(request)),
+        Some(_) | None => Ok(routes),
+    }
 }
 
 fn no_answer(request: &Request) -> RouteError {

@@ -6,9 +6,14 @@ complete -c knock -l wait -d 'How long to wait for the port: seconds, or with a 
 complete -c knock -l retry -d 'Knock again, up to N times, if the port has not opened' -r -f
 complete -c knock -s c -l config -d 'Take the knocks from a door of this knockd.conf' -r -F
 complete -c knock -l door -d 'The door, by the name of its section; without HOST, the knocks go to its target' -r -f
+complete -c knock -l key -d 'Send a signed packet, made with the key in this file, in place of knocks' -r -F
+complete -c knock -l admit -d 'The address that the signed packet asks to admit; \'auto\' is that of this machine' -r -f
 complete -c knock -s F -l profiles -d 'Read profiles of hosts from this file; \'none\' reads none [default: ~/.config/knock/config]' -r -F
 complete -c knock -l write -d 'Write the knocks to a capture (pcap) instead of sending them; \'-\' is standard output' -r -F
 complete -c knock -l seed -d 'Derive the source ports, sequence numbers and times of \'--write\' from this seed' -r -f
+complete -c knock -l at -d 'The time of the signed packet of \'--write\': seconds since 1970, or as in 2026-11-30T01:02:03Z' -r -f
+complete -c knock -l nonce -d 'The nonce of the signed packet of \'--write\', as 48 hexadecimal digits' -r -f
+complete -c knock -l import -d 'Store the key of an address that \'knock enroll\' printed; \'-\' reads the address from standard input' -r -f
 complete -c knock -l completions -d 'Print the completion script for a shell' -r -f -a "bash\t''
 elvish\t''
 fish\t''

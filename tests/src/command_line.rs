@@ -6,8 +6,18 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Values to try for options: of each option, some two are valid.
-const VALUES: [&str; 8] =
-    ["1", "2", "192.0.2.1", "192.0.2.2", "few-knocks", "never-opens", "bash", "zsh"];
+const VALUES: [&str; 10] = [
+    "1",
+    "2",
+    "192.0.2.1",
+    "192.0.2.2",
+    "few-knocks",
+    "never-opens",
+    "bash",
+    "zsh",
+    "000000000000000000000000000000000000000000000000",
+    "111111111111111111111111111111111111111111111111",
+];
 
 /// A command line, with all of its options.
 pub struct CommandLine {

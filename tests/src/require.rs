@@ -21,7 +21,22 @@ pub enum Need {
 /// With `CI=true`, if anything is missing.
 #[must_use]
 pub fn require(name: &str, programs: &[&str], need: Need) -> bool {
-    let Some(reason) = missing(programs, need) else { return true };
+    missing(programs, need).is_none_or(|reason| skip(name, &reason))
+}
+
+/// Returns whether Python has the package `cryptography`, as [`require`] does.
+///
+/// # Panics
+/// With `CI=true`, if it is missing.
+#[must_use]
+pub fn require_cryptography(name: &str) -> bool {
+    let import = Command::new("python3").args(["-c", "import cryptography"]).output();
+    let is_there = import.is_ok_and(|output| output.status.success());
+    is_there || skip(name, "python3 has no package cryptography")
+}
+
+/// Prints that a test is skipped, and returns `false`.
+fn skip(name: &str, reason: &str) -> bool {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} cannot be skipped: {reason}");
     // Not eprintln, because the harness hides it for a test that passes.
     let _ = writeln!(io::stderr(), "SKIPPED: {name}, because {reason}");

@@ -265,7 +265,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("control", &[]),
     ("ctl", &["config", "control"]),
     ("daemon", &["config", "control", "engine", "firewall", "guard", "signed"]),
-    ("client", &["capture", "config", "engine", "guard"]),
+    ("client", &["capture", "config", "engine", "guard", "signed"]),
 ];
 
 /// What writes, creates, renames or removes files.

@@ -13,6 +13,7 @@ pub(super) enum Keyword {
     Source,
     Interface,
     AddressFamily,
+    Key,
     Config,
     Door,
     OneTimeSequences,
@@ -20,7 +21,7 @@ pub(super) enum Keyword {
 
 impl Keyword {
     /// All keywords, in the order of the manual.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Host,
         Self::HostName,
         Self::Knocks,
@@ -31,6 +32,7 @@ impl Keyword {
         Self::Source,
         Self::Interface,
         Self::AddressFamily,
+        Self::Key,
         Self::Config,
         Self::Door,
         Self::OneTimeSequences,
@@ -55,6 +57,7 @@ impl Keyword {
             Self::Source => "Source",
             Self::Interface => "Interface",
             Self::AddressFamily => "AddressFamily",
+            Self::Key => "Key",
             Self::Config => "Config",
             Self::Door => "Door",
             Self::OneTimeSequences => "OneTimeSequences",
@@ -74,6 +77,7 @@ impl Keyword {
             Self::Source => "Source 192.0.2.7",
             Self::Interface => "Interface eth0",
             Self::AddressFamily => "AddressFamily inet",
+            Self::Key => "Key ~/.config/knock/home.key",
             Self::Config => "Config ~/knockd.conf",
             Self::Door => "Door openSSH",
             Self::OneTimeSequences => "OneTimeSequences ~/home.sequences",

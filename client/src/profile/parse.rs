@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
             let message = format!("`{}` is set twice for the same hosts", keyword.name());
             let label = format!("ignored: line {line} comes first");
             self.faults.warning(name, Wording::new(message, label).help("remove one of the two"));
-        } else if one.knocks.is_some() {
+        } else {
             self.second_source(keyword, name);
         }
         self.given.entry(keyword).or_insert(name.line().number);
@@ -191,8 +191,24 @@ impl<'a> Reader<'a> {
 
     /// Reports knocks that the same profile also has from another place.
     fn second_source(&mut self, keyword: Keyword, name: Piece<'_>) {
-        let sources = [Keyword::Knocks, Keyword::Door, Keyword::OneTimeSequences];
-        let other = sources.iter().find_map(|source| Some((source, self.given.get(source)?)));
+        let others: &[Keyword] = match keyword {
+            Keyword::Knocks | Keyword::OneTimeSequences => {
+                &[Keyword::Knocks, Keyword::Door, Keyword::OneTimeSequences, Keyword::Key]
+            }
+            Keyword::Door => &[Keyword::Knocks, Keyword::OneTimeSequences],
+            Keyword::Key => &[Keyword::Knocks, Keyword::OneTimeSequences, Keyword::Config],
+            Keyword::Config => &[Keyword::Key],
+            Keyword::Host
+            | Keyword::HostName
+            | Keyword::Delay
+            | Keyword::Then
+            | Keyword::Wait
+            | Keyword::Retry
+            | Keyword::Source
+            | Keyword::Interface
+            | Keyword::AddressFamily => &[],
+        };
+        let other = others.iter().find_map(|source| Some((source, self.given.get(source)?)));
         let Some((other, line)) = other else { return };
         let message = format!("both `{}` and `{}`", other.name(), keyword.name());
         let wording = Wording::new(message, format!("the other one is on line {line}"))

@@ -28,6 +28,8 @@ pub struct Settings {
     pub host_name: Option<String>,
     /// The knocks.
     pub knocks: Option<Knocks>,
+    /// `Key`.
+    pub key: Option<PathBuf>,
     /// `Config`.
     pub config: Option<PathBuf>,
     /// `Delay`.
@@ -51,10 +53,13 @@ impl Settings {
     /// found for a host counts, as in `ssh_config`.
     #[must_use]
     pub fn over(self, other: Self) -> Self {
+        // A key and knocks of another kind are one setting: whichever comes first counts.
+        let (is_signed, is_plain) = (self.key.is_some(), self.has_plain_knocks());
         Self {
             host_name: self.host_name.or(other.host_name),
-            knocks: self.knocks.or(other.knocks),
-            config: self.config.or(other.config),
+            knocks: self.knocks.or(other.knocks.filter(|knocks| !is_signed || knocks.is_door())),
+            key: self.key.or(other.key.filter(|_| !is_plain)),
+            config: self.config.or(other.config.filter(|_| !is_signed)),
             delay: self.delay.or(other.delay),
             then: self.then.or(other.then),
             wait: self.wait.or(other.wait),
@@ -63,5 +68,16 @@ impl Settings {
             interface: self.interface.or(other.interface),
             family: self.family.or(other.family),
         }
+    }
+
+    /// Returns whether they say how to knock without a key.
+    fn has_plain_knocks(&self) -> bool {
+        self.config.is_some() || self.knocks.as_ref().is_some_and(|knocks| !knocks.is_door())
+    }
+}
+
+impl Knocks {
+    const fn is_door(&self) -> bool {
+        matches!(self, Self::Door(_))
     }
 }

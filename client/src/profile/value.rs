@@ -46,6 +46,7 @@ pub(super) fn settings(
         Keyword::Source => one.source = Some(source(word, faults)?),
         Keyword::Interface => one.interface = Some(interface(word, faults)?),
         Keyword::AddressFamily => one.family = Some(family(word, faults)?),
+        Keyword::Key => one.key = Some(path(word, base, faults)?),
         Keyword::Config => one.config = Some(path(word, base, faults)?),
         Keyword::Door => one.knocks = Some(Knocks::Door(door(word, faults)?)),
         Keyword::OneTimeSequences => {

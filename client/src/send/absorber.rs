@@ -47,7 +47,7 @@ pub(super) fn deaf(source: SocketAddr, interface: Option<&InterfaceName>) -> io:
 }
 
 /// Binds a socket to the source, and to an interface if one is named.
-pub(super) fn bind(
+pub(crate) fn bind(
     socket: &Socket,
     source: SocketAddr,
     interface: Option<&InterfaceName>,

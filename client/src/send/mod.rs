@@ -16,6 +16,7 @@ use socket2::Socket;
 
 use crate::plan::Plan;
 use absorber::Absorber;
+pub(crate) use absorber::bind;
 use knock_capture::hit::Hit;
 use shot::Shot;
 

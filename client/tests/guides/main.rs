@@ -7,6 +7,7 @@ mod derived;
 mod journey;
 mod programs;
 mod readme;
+mod signed;
 mod wrong;
 
 use journey::Journey;

@@ -41,5 +41,5 @@ fn the_manual_page_says_what_the_defaults_are() {
 }
 
 fn page() -> Page {
-    Page::new(knock::command(), "knock [OPTION]... HOST [PORT[:PROTOCOL[:FLAGS]]]...")
+    Page::new(knock::whole_command(), "knock [OPTION]... HOST [PORT[:PROTOCOL[:FLAGS]]]...")
 }

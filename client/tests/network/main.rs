@@ -14,5 +14,6 @@ mod one_time;
 mod packets;
 mod relay;
 mod scene;
+mod signed;
 mod ssh;
 mod then;

@@ -57,7 +57,7 @@ fn the_manual_names_every_keyword_with_a_value_and_its_example_is_read() {
         let report = report(&format!("{keyword}\n"));
         assert!(report.starts_with(&format!("error: no value after `{keyword}`\n")), "{report}");
     }
-    assert_eq!(keywords.len(), 13);
+    assert_eq!(keywords.len(), 14);
 }
 
 fn read(text: &str) -> Profiles {

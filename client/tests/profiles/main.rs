@@ -10,4 +10,5 @@ mod example;
 mod meaning;
 mod one_time;
 mod properties;
+mod signed;
 mod ssh;

@@ -1,5 +1,11 @@
 //! The output of the program, as text or as JSON.
 
+mod enrolled;
+mod event;
+mod plan_text;
+
+pub(crate) use enrolled::{Enrolled, Imported};
+
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,19 +15,18 @@ use knock_config::Wording;
 use knock_config::diagnostics::{self, Source, Style};
 use knock_config::text::{Cause, counted, shown};
 use knock_engine::Port;
-use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::list::{self, Listed};
 use crate::plan::{Plan, Then};
 use crate::profile::Trouble;
 use crate::route::Address;
+use crate::signed::{SignedPlan, SignedShot};
 use crate::then::Shut;
+use event::{Event, Line, Object, VERSION, Waiting};
 use knock_capture::duration::Shown;
-use knock_capture::hit::{Hit, flag_names, protocol_name};
-
-/// The version of the objects of `--json`. It changes when a member is removed or changes its meaning.
-const VERSION: u8 = 1;
+use knock_capture::hit::{Hit, protocol_name};
+use plan_text::{PlanText, ThenText, flag_list};
 
 /// How much is printed, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,32 @@ pub(crate) enum Form {
     Json,
 }
 
+/// What should have opened the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// A sequence.
+    Knocks,
+    /// A signed packet.
+    Packet,
+}
+
+impl Sought {
+    /// Returns why it may not have, and what can be done.
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Knocks => {
+                "if the host is right, the sequence may be wrong, a knock may have been lost, or the \
+                 door needs more time: try `--retry 2`, `--delay 500` or a longer `--wait`"
+            }
+            Self::Packet => {
+                "if the host is right, the packet may have been lost, the clocks of the two may differ \
+                 (`date -u`), or the server may not know the key or the door: try `--retry 2`; \
+                 `knock-replay explain` on the server says which it is"
+            }
+        }
+    }
+}
+
 /// Prints what happens: on standard output, errors on standard error.
 pub(crate) struct Reporter<'a> {
     output: &'a mut dyn Write,
@@ -44,94 +75,6 @@ pub(crate) struct Reporter<'a> {
     style: Style,
     /// Why something could not be written, unless only the reader has gone.
     failure: Option<io::Error>,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    version: u8,
-    #[serde(flatten)]
-    event: Event<'a>,
-}
-
-/// One object of `--json`.
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Event<'a> {
-    /// The plan.
-    Plan {
-        host: &'a str,
-        address: String,
-        source: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        interface: Option<String>,
-        delay_ms: f64,
-        knocks: Vec<Object>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        then: Option<Waiting>,
-    },
-    /// A knock that is sent now.
-    Knock {
-        number: usize,
-        address: String,
-        #[serde(flatten)]
-        knock: Object,
-    },
-    /// A capture was written.
-    Written { file: String, knocks: usize },
-    /// The port has opened.
-    Open { port: u16, after_s: f64 },
-    /// The port has not opened; there may be another round.
-    Shut {
-        port: u16,
-        cause: String,
-        again: bool,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        help: Option<&'a str>,
-    },
-    /// A host of the profiles.
-    Profile(&'a Listed),
-    /// A likely mistake, which does not end the program.
-    Warning {
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        note: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        help: Option<&'a str>,
-    },
-    /// Something useful to know.
-    Note { message: &'a str },
-    /// The error that ends the program.
-    Error {
-        message: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        help: Option<&'a str>,
-        status: u8,
-    },
-}
-
-#[derive(Serialize)]
-struct Object {
-    port: u16,
-    protocol: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flags: Option<Vec<&'static str>>,
-}
-
-#[derive(Serialize)]
-struct Waiting {
-    port: u16,
-    wait_s: f64,
-    retry: u32,
-}
-
-impl From<Hit> for Object {
-    fn from(hit: Hit) -> Self {
-        Self {
-            port: hit.knock.port.0,
-            protocol: protocol_name(hit.knock.protocol),
-            flags: hit.tcp_flags().map(flag_names),
-        }
-    }
 }
 
 impl<'a> Reporter<'a> {
@@ -157,12 +100,47 @@ impl<'a> Reporter<'a> {
             interface: plan.interface.as_ref().map(ToString::to_string),
             delay_ms: millis(plan.delay),
             knocks: plan.hits.iter().map(|hit| Object::from(*hit)).collect(),
-            then: plan.then.map(|then| Waiting {
-                port: then.port.0,
-                wait_s: then.wait.as_secs_f64(),
-                retry: then.retry,
-            }),
+            then: plan.then.map(Waiting::from),
         });
+    }
+
+    /// Prints the plan of a signed knock: always, because the user asked for it.
+    pub(crate) fn signed_plan(&mut self, plan: &SignedPlan) {
+        if self.form == Form::Json {
+            let then = plan.then.map(Waiting::from);
+            return self.object(Event::SignedPlan { plan: plan.into(), then });
+        }
+        let then = plan.then.map(|then| ThenText(then).to_string()).unwrap_or_default();
+        self.print(&format!("{plan}{then}"));
+    }
+
+    /// Prints a signed packet that is sent now.
+    pub(crate) fn packet(&mut self, number: usize, shot: &SignedShot) {
+        match self.form {
+            Form::Quiet | Form::Text => {}
+            Form::Verbose => {
+                let (address, port) = (Address(shot.destination), shot.destination.port());
+                self.print(&format!("signed packet to {address} port {port}\n"));
+            }
+            Form::Json => self.object(Event::Packet { number, packet: shot.into() }),
+        }
+    }
+
+    /// Prints the key that was made, always, because it is nowhere else for the client.
+    pub(crate) fn enrolled(&mut self, enrolled: &Enrolled<'_>) {
+        match self.form {
+            Form::Json => self.object(Event::Enrolled(enrolled)),
+            Form::Quiet | Form::Text | Form::Verbose => self.print(&enrolled.to_string()),
+        }
+    }
+
+    /// Prints where a key was stored.
+    pub(crate) fn imported(&mut self, imported: &Imported) {
+        match self.form {
+            Form::Quiet => {}
+            Form::Text | Form::Verbose => self.print(&imported.to_string()),
+            Form::Json => self.object(Event::Imported(imported)),
+        }
     }
 
     /// Prints a knock that is sent now, as knock 0.8 does.
@@ -226,10 +204,9 @@ impl<'a> Reporter<'a> {
     }
 
     /// Reports that the port has not opened, and returns the exit status.
-    pub(crate) fn shut(&mut self, then: Then, cause: &Shut) -> Exit {
+    pub(crate) fn shut(&mut self, then: Then, cause: &Shut, sought: Sought) -> Exit {
         let Port(port) = then.port;
-        let help = "if the host is right, the sequence may be wrong, a knock may have been lost, or the \
-                    door needs more time: try `--retry 2`, `--delay 500` or a longer `--wait`";
+        let help = sought.help();
         if self.form == Form::Json {
             let cause = cause.to_string();
             self.object(Event::Shut { port, cause, again: false, help: Some(help) });
@@ -368,42 +345,4 @@ impl<'a> Reporter<'a> {
 /// Returns a length of time in milliseconds.
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-/// Returns flags as they follow the port of a knock.
-fn flag_list(flags: knock_engine::TcpFlags) -> String {
-    let names = flag_names(flags);
-    if names.is_empty() { ":none".to_owned() } else { format!(":{}", names.join(",")) }
-}
-
-/// The plan, for people.
-struct PlanText<'a>(&'a Plan);
-
-impl fmt::Display for PlanText<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(plan) = self;
-        let (address, source) = (Address(plan.destination), Address(plan.source));
-        write!(out, "knock at {address}")?;
-        if plan.host != address.to_string() {
-            write!(out, " ({})", plan.host.escape_debug())?;
-        }
-        write!(out, " from {source}")?;
-        if let Some(interface) = &plan.interface {
-            write!(out, " through {interface}")?;
-        }
-        writeln!(out, ":")?;
-        for (due, hit) in plan.schedule() {
-            writeln!(out, "{:>12}  {hit}", Shown(due).to_string())?;
-        }
-        if let Some(Then { port, wait, retry }) = plan.then {
-            write!(out, "then wait up to {} until {}/tcp is open", Shown(wait), port.0)?;
-            match retry {
-                0 => {}
-                1 => write!(out, ", and knock once more if it is not")?,
-                times => write!(out, ", and knock up to {times} times more if it is not")?,
-            }
-            writeln!(out)?;
-        }
-        Ok(())
-    }
 }
