@@ -75,11 +75,13 @@ pub enum Difference {
     Limits = 73,
     /// It has no `Sequence_Key`.
     DerivedSequences = 75,
+    /// It has no `Signed`.
+    SignedPackets = 76,
 }
 
 impl Difference {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::LinkTypes,
         Self::CookedIpv6,
         Self::VlanTags,
@@ -113,6 +115,7 @@ impl Difference {
         Self::Open,
         Self::Limits,
         Self::DerivedSequences,
+        Self::SignedPackets,
     ];
 
     /// Returns its number in `docs/differences.md`.
@@ -163,6 +166,7 @@ impl fmt::Display for Difference {
             Self::Open => "knockd 0.8 opens no ports itself",
             Self::Limits => "knockd 0.8 limits neither clients nor openings",
             Self::DerivedSequences => "knockd 0.8 derives no sequences from a key",
+            Self::SignedPackets => "knockd 0.8 knows no signed packets",
             Self::Reknock => "knockd 0.8 closes a door that is opened again at its first deadline",
         })
     }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, Deadline, DoorId, Doors, KnockRules, Limits, LinkType, Listening, MarkId,
+    CommandStatus, Deadline, DoorId, Doors, Event, Knock, KnockRules, Limits, LinkType, Listening, MarkId,
     Packet, RuleSet, RunId, Timestamp,
 };
+use knock_signed::PACKET_BYTES;
 
 use crate::Site;
 use crate::decode::decode as decode_fixed;
@@ -86,9 +87,23 @@ pub enum AnyRules {
 
 /// How a rule set sees frames.
 #[derive(Clone, Copy, Debug)]
-pub struct Sight(Option<FixedUpTo>);
+pub struct Sight {
+    fixed: Option<FixedUpTo>,
+    /// Where signed packets go.
+    signed: Option<Knock>,
+}
 
 impl Sight {
+    /// Returns how an engine sees frames.
+    #[must_use]
+    pub fn of(engine: &Engine) -> Self {
+        let fixed = match engine.rules() {
+            AnyRules::Knock(_) => None,
+            AnyRules::Knockd08(rules) => Some(rules.fixed()),
+        };
+        Self { fixed, signed: engine.doors().signed_knock() }
+    }
+
     /// Decodes a frame.
     ///
     /// # Errors
@@ -100,7 +115,7 @@ impl Sight {
         link: LinkType,
         frame: &[u8],
     ) -> Result<Packet, Undecodable> {
-        match self.0 {
+        match self.fixed {
             None => match knock_engine::decode(link, frame) {
                 Ok(packet) => Ok(packet),
                 Err(why) => Err(why.into()),
@@ -108,18 +123,24 @@ impl Sight {
             Some(fixed) => decode_fixed(fixed, listening, link, frame),
         }
     }
+
+    /// Returns the event that a frame is.
+    ///
+    /// # Errors
+    /// As [`Sight::decode`].
+    #[inline]
+    pub fn event(
+        self,
+        listening: &Listening,
+        link: LinkType,
+        frame: &[u8],
+    ) -> Result<Event, Undecodable> {
+        let packet = self.decode(listening, link, frame)?;
+        Ok(Event::captured(link, frame, packet, self.signed))
+    }
 }
 
 impl AnyRules {
-    /// Returns how the rule set sees frames.
-    #[must_use]
-    pub fn sight(&self) -> Sight {
-        match self {
-            Self::Knock(_) => Sight(None),
-            Self::Knockd08(rules) => Sight(Some(rules.fixed())),
-        }
-    }
-
     fn machine(&self) -> &dyn RuleSet<Knockd08Effect> {
         match self {
             Self::Knock(rules) => rules,
@@ -134,7 +155,7 @@ impl AnyRules {
 /// [`Undecodable`] if it carries nothing that could be a knock.
 #[inline]
 pub fn decode(engine: &Engine, link: LinkType, frame: &[u8]) -> Result<Packet, Undecodable> {
-    engine.rules().sight().decode(engine.listening(), link, frame)
+    Sight::of(engine).decode(engine.listening(), link, frame)
 }
 
 impl RuleSet<Knockd08Effect> for AnyRules {
@@ -154,6 +175,19 @@ impl RuleSet<Knockd08Effect> for AnyRules {
         match self {
             Self::Knock(rules) => rules.packet(at, stamp, packet, site),
             Self::Knockd08(rules) => rules.packet(at, stamp, packet, site),
+        }
+    }
+
+    fn signed_packet(
+        &mut self,
+        times: (Timestamp, Timestamp),
+        packet: &Packet,
+        payload: &[u8; PACKET_BYTES],
+        site: &mut Site,
+    ) {
+        match self {
+            Self::Knock(rules) => rules.signed_packet(times, packet, payload, site),
+            Self::Knockd08(rules) => rules.signed_packet(times, packet, payload, site),
         }
     }
 

@@ -347,15 +347,19 @@ impl Doors {
         self.signing.as_ref()
     }
 
+    /// Returns where signed packets go, if there are keys.
+    #[must_use]
+    pub fn signed_knock(&self) -> Option<Knock> {
+        self.signing.as_ref().map(Signing::knock)
+    }
+
     /// Returns whether a packet goes to where signed packets go.
     #[must_use]
     pub fn hears_signed(&self, listening: &Listening, packet: &Packet) -> bool {
         let knock = packet.knock();
-        self.signing.as_ref().is_some_and(|signing| {
-            knock == signing.knock()
+        self.signed_knock() == Some(knock)
                 && listening.belongs(packet.destination, None)
                 && address::is_of_a_host(packet.source)
-        })
     }
 
     /// Returns what a signed packet has a right to; `None` if there are no keys.

@@ -9,7 +9,7 @@ use crate::decode::{self, LinkType};
 use crate::doors::{DoorId, Doors};
 use crate::listening::Listening;
 use crate::one_time::MarkId;
-use crate::packet::Packet;
+use crate::packet::{Knock, Packet};
 use crate::run::{CommandStatus, RunId};
 
 /// An input of the engine, always with the time at which it happened.
@@ -66,13 +66,14 @@ pub enum Event {
 
 impl Event {
     /// Returns the event for a packet in a frame of a link type, of which [`decode`](crate::decode()) has made `packet`:
-    /// a signed one if it goes to where these doors hear signed packets, and is as long as one.
+    /// a signed one if it is as long as one and goes to where doors hear them ([`Doors::signed_knock`]).
     #[must_use]
     #[inline]
-    pub fn captured(link: LinkType, frame: &[u8], packet: Packet, doors: &Doors) -> Self {
-        match doors.signing() {
-            Some(signing) if packet.knock() == signing.knock() => signed(link, frame, packet),
-            Some(_) | None => Self::Packet(packet),
+    pub fn captured(link: LinkType, frame: &[u8], packet: Packet, signed: Option<Knock>) -> Self {
+        if signed == Some(packet.knock()) {
+            signed_or_not(link, frame, packet)
+        } else {
+            Self::Packet(packet)
         }
     }
 
@@ -96,7 +97,7 @@ impl Event {
     }
 }
 
-fn signed(link: LinkType, frame: &[u8], packet: Packet) -> Event {
+fn signed_or_not(link: LinkType, frame: &[u8], packet: Packet) -> Event {
     let payload = decode::datagram(link, frame).ok();
     match payload.and_then(|payload| <[u8; PACKET_BYTES]>::try_from(payload).ok()) {
         Some(payload) => Event::SignedPacket(packet, Box::new(payload)),

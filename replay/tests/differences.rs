@@ -30,6 +30,7 @@ fn every_number_has_cases_or_tests_and_all_of_them_exist() {
         + &sources(&daemon.join("process"))
         + &sources(&daemon.join("network"))
         + &sources(&daemon.join("differences"))
+        + include_str!("signed.rs")
         + include_str!("../../tests/tests/include.rs");
     for entry in &document.entries {
         assert!(

@@ -112,10 +112,12 @@ fn the_schema_knows_every_verdict_and_reason_and_no_other() {
                 "cooldown",
                 "period-used",
                 "not-now",
+                "signed",
+                "not-signed",
             ][..],
             "verdict",
         ),
-        (&mut reasons, &["door-changed", "refused"][..], "reason"),
+        (&mut reasons, &["door-changed", "refused", "not-signed"][..], "reason"),
     ] {
         list.extend(never_met.iter().map(|&name| name.to_owned()));
         assert_eq!(*list, schema.names(name));

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use knock_engine::{
-    DoorId, FlagRule, Knock, Packet, Phase, Seconds, Skip, Stage, TcpFlags, Timestamp, Transport,
+    DoorId, FlagRule, KeyNumber, Knock, Packet, Phase, Seconds, Skip, Stage, TcpFlags, Timestamp,
+    Transport,
 };
 use knock_engine::{SourceRefusal, Undecodable};
+use knock_signed::Refusal;
 
 use crate::session::names::PacketId;
 
@@ -89,6 +91,11 @@ pub enum Verdict {
         late: Option<Late>,
         /// The packet of which this is a second try: the attempt has begun again.
         again: Option<PacketId>,
+    },
+    /// The packet is a signed one, with a right to open the door.
+    Signed {
+        /// The key that it was made with.
+        key: KeyNumber,
     },
     /// The door opened.
     Opened,
@@ -214,6 +221,8 @@ pub enum Why {
     /// The door derives its sequences, none of those that count at this time begins with the packet, and no
     /// attempt is under way.
     NotNow,
+    /// The packet may be meant as a signed one, but opens nothing.
+    NotSigned(SignedFault),
     /// The packet is the first knock, but it counted at another door.
     OtherAttempt {
         /// At which.
@@ -221,6 +230,19 @@ pub enum Why {
     },
     /// The packet came between two knocks, and no port can be read in it.
     Unreadable(Undecodable),
+}
+
+/// What is wrong with a packet that may be meant as a signed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedFault {
+    /// Why it opens nothing.
+    pub refusal: Refusal,
+    /// The key that it was made with, if that is known.
+    pub key: Option<KeyNumber>,
+    /// How many nanoseconds the clock of the client is ahead, if that is why.
+    pub ahead: Option<i64>,
+    /// The packet that it repeats, if that is why and that packet was read.
+    pub repeats: Option<PacketId>,
 }
 
 /// A knock that came after `seq_timeout`.
@@ -241,7 +263,10 @@ impl Verdict {
     /// with a door has one of these there, but a packet that makes an attempt void may begin another.
     #[must_use]
     pub const fn is_of_packet(&self) -> bool {
-        matches!(self, Self::Stage { .. } | Self::Void { .. } | Self::Ignored(_))
+        matches!(
+            self,
+            Self::Stage { .. } | Self::Signed { .. } | Self::Void { .. } | Self::Ignored(_)
+        )
     }
 
     /// Returns the door at which the packet counted and not here.
@@ -265,6 +290,7 @@ impl Verdict {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Stage { .. } => "stage",
+            Self::Signed { .. } => "signed",
             Self::Opened => "opened",
             Self::Refused => "refused",
             Self::Skipped(Skip::Merged) => "merged",
@@ -307,6 +333,7 @@ impl Why {
             Self::Late(_) => "late",
             Self::NoAttempt { .. } => "no-attempt",
             Self::NotNow => "not-now",
+            Self::NotSigned(_) => "not-signed",
             Self::OtherAttempt { .. } => "other-attempt",
             Self::Unreadable(_) => "unreadable",
         }

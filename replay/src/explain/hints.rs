@@ -160,7 +160,7 @@ impl Hints {
 }
 
 /// Returns a time in words, as exact as it matters.
-fn roughly(seconds: u64) -> String {
+pub(super) fn roughly(seconds: u64) -> String {
     let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
     match (hours, minutes) {
         (0, 0) => format!("{seconds} s"),

@@ -8,7 +8,7 @@ use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
 use super::explainer::Explainer;
-use super::explanation::{Explanation, Late, Seen, Verdict, Why};
+use super::explanation::{Explanation, Late, Seen, SignedFault, Verdict, Why};
 use super::hints::Hint;
 use super::miss::{Miss, Nearest};
 use super::observer::Totals;
@@ -51,6 +51,8 @@ struct Happened<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<LateObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    signed: Option<SignedObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     repeats: Option<Place<'a>>,
     /// The packet before it, if that went to a port of no door.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +83,17 @@ struct PacketObject<'a> {
     destination: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vlan: Option<u16>,
+}
+
+/// A signed packet, or one that may be meant so.
+#[derive(Serialize)]
+struct SignedObject {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_ahead_seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -169,12 +182,44 @@ impl<'a> Words<'a> {
                 after_seconds: seconds(late.after_nanos),
                 seq_timeout_needed: late.needed_seconds,
             }),
+            signed: self.signed(&one.verdict),
             repeats: fields.repeats.map(|id| self.place(id)),
             behind: fields.behind.map(|id| self.place(id)),
             other_door: fields.other_door.map(|door| self.door(door)),
             text: self.sentence(one),
             lines: self.lines(one),
         }
+    }
+
+    fn signed(&self, verdict: &Verdict) -> Option<SignedObject> {
+        let (key, refusal, ahead) = match *verdict {
+            Verdict::Signed { key } => (Some(key), None, None),
+            Verdict::Ignored(Why::NotSigned(SignedFault { refusal, key, ahead, .. })) => {
+                (key, Some(refusal.name()), ahead)
+            }
+            Verdict::Stage { .. }
+            | Verdict::Opened
+            | Verdict::Refused
+            | Verdict::Skipped(_)
+            | Verdict::VoidedOften { .. }
+            | Verdict::Admitted { .. }
+            | Verdict::AdmissionEnded
+            | Verdict::Command(_)
+            | Verdict::SequenceTimedOut { .. }
+            | Verdict::CommandTimedOut
+            | Verdict::Evicted { .. }
+            | Verdict::SequenceChanged { .. }
+            | Verdict::DoorChanged { .. }
+            | Verdict::OneTimeUsed { .. }
+            | Verdict::Disabled
+            | Verdict::Void { .. }
+            | Verdict::Ignored(_) => return None,
+        };
+        let clock_ahead_seconds = ahead.map(|ahead| {
+            let size = seconds(ahead.unsigned_abs());
+            if ahead < 0 { -size } else { size }
+        });
+        Some(SignedObject { user: self.user(key), refusal, clock_ahead_seconds })
     }
 
     fn place(&self, id: PacketId) -> Place<'a> {
@@ -257,7 +302,9 @@ impl Fields {
                 Self { expected: text(first), other_door: counted_at, behind, ..none }
             }
             Verdict::Ignored(Why::OtherAttempt { door }) => Self { other_door: Some(door), ..none },
+            Verdict::Ignored(Why::NotSigned(fault)) => Self { repeats: fault.repeats, ..none },
             Verdict::Opened
+            | Verdict::Signed { .. }
             | Verdict::Admitted { .. }
             | Verdict::AdmissionEnded
             | Verdict::Refused

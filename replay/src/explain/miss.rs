@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::Undecodable;
 use knock_engine::{DoorId, Knock, Stage};
 
-use super::explanation::{Late, Seen};
+use super::explanation::{Late, Seen, SignedFault};
 
 /// Why an attempt failed, or why a first knock did not count. The nearest to a knock comes first: of
 /// several in one attempt, that one is reported.
@@ -41,6 +41,8 @@ pub enum Cause {
     DoorChanged,
     /// A later knock came without the first one.
     NoFirst,
+    /// A packet that may be meant as a signed one opens nothing.
+    NotSigned,
 }
 
 impl Cause {
@@ -63,6 +65,7 @@ impl Cause {
             Self::SequenceChanged => "sequence-changed",
             Self::DoorChanged => "door-changed",
             Self::NoFirst => "no-first-knock",
+            Self::NotSigned => "not-signed",
         }
     }
 }
@@ -84,13 +87,16 @@ pub struct Miss {
     pub late_nanos: Option<(u64, u64)>,
     /// The least `seq_timeout` in seconds that would have done every time, if it was late.
     pub needed_seconds: u64,
+    /// What is wrong with the first packet, if it may be meant as a signed one.
+    pub signed: Option<SignedFault>,
 }
 
 impl Miss {
     /// Makes a miss that was met once.
     pub(super) const fn once(cause: Cause, packet: Option<Seen>, expected: Option<Knock>) -> Self {
         let (times, why, late_nanos, needed_seconds) = (1, None, None, 0);
-        Self { cause, times, packet, expected, why, late_nanos, needed_seconds }
+        let signed = None;
+        Self { cause, times, packet, expected, why, late_nanos, needed_seconds, signed }
     }
 
     fn add(&mut self, other: Self) {

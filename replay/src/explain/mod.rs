@@ -16,12 +16,13 @@ mod places;
 mod remarks;
 mod row;
 mod run;
+mod signed;
 mod text;
 mod track;
 mod words;
 
 pub use explainer::Explainer;
-pub use explanation::{Attempt, Explanation, Late, Seen, Verdict, Why};
+pub use explanation::{Attempt, Explanation, Late, Seen, SignedFault, Verdict, Why};
 pub use hints::Hint;
 pub use miss::{Cause, Miss, Nearest};
 pub use observer::Totals;

@@ -29,6 +29,7 @@ impl Cause {
             Self::SequenceChanged => "another client used the one-time sequence".to_owned(),
             Self::DoorChanged => "the door was changed".to_owned(),
             Self::NoFirst => "a later knock came without the first".to_owned(),
+            Self::NotSigned => "a signed packet was refused, or it was none".to_owned(),
         }
     }
 }
@@ -45,6 +46,9 @@ impl Words<'_> {
             return if is_open { opened } else { nothing };
         }
         let clauses = self.clauses(nearest);
+        if nearest.misses.iter().all(|miss| miss.cause == Cause::NotSigned) {
+            return format!("{client} did not get in; {clauses}");
+        }
         if nearest.stage == Stage::NONE {
             return format!("{client} made no first knock; {clauses}");
         }
@@ -78,6 +82,7 @@ impl Words<'_> {
             | Cause::Wrong
             | Cause::NoFirst => self.places.sequence(door, sequence_line),
             Cause::Refused
+            | Cause::NotSigned
             | Cause::Unreadable
             | Cause::Evicted
             | Cause::SequenceChanged
@@ -150,6 +155,10 @@ impl Words<'_> {
             Cause::Evicted => "it was evicted for another attempt at the limit".to_owned(),
             Cause::SequenceChanged => "another client used the one-time sequence".to_owned(),
             Cause::DoorChanged => "the door was changed".to_owned(),
+            Cause::NotSigned => {
+                let fault = miss.signed.map(|fault| self.signed_fault(fault)).unwrap_or_default();
+                format!("{fault} {}", self.example(miss, ""))
+            }
             Cause::NoFirst => {
                 let packet = self.example(miss, &got);
                 format!("a later knock came without the first, {expected} {packet}")

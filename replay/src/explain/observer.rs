@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use knock_engine::{
-    Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, LinkType, Listening, OwnEffect,
-    Packet, Reason, Stage, TimedEffect, Timestamp, Undecodable, source, vlan_tags,
+    Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, LinkType, Listening, NotSigned,
+    OwnEffect, Packet, Reason, Stage, TimedEffect, Timestamp, Undecodable, source, vlan_tags,
 };
 
 use super::Whom;
@@ -13,6 +13,7 @@ use super::change::{self, Change, Handled, Silence, Stray};
 use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::hints::Hints;
 use super::miss::{Cause, Miss, Nearest};
+use super::signed::{SignedPackets, Signer};
 use super::track::{Arrival, Client, Clients};
 use crate::session::names::PacketId;
 use crate::session::unwanted::SomeClients;
@@ -79,6 +80,7 @@ pub(crate) struct Observer {
     heard: Vec<DoorHearing>,
     /// Those that have said something of the packet.
     spoken: Vec<DoorId>,
+    signed: SignedPackets,
 }
 
 /// An event under way: what the observer must know until its end.
@@ -138,6 +140,7 @@ impl Observer {
             strays: VecDeque::new(),
             heard: Vec::new(),
             spoken: Vec::new(),
+            signed: SignedPackets::new(),
         }
     }
 
@@ -193,10 +196,12 @@ impl Observer {
     ) -> Turn {
         let vlan = || vlan_tags(link, frame).first().copied();
         let turn = Turn::at(at);
+        self.signed.look_away();
         match decoded {
             Ok(packet) if self.is_explained(packet.source) => {
                 self.heard.clear();
                 self.spoken.clear();
+                self.signed.look_at((link, frame), packet, doors, listening);
                 self.heard.extend(doors.hearing(listening, packet).map(|(door, hearing)| {
                     let sequence = sequence_of(doors.door(door));
                     DoorHearing { door, hearing, sequence }
@@ -228,7 +233,9 @@ impl Observer {
                 }
             }
             if !outcome.repeats {
-                self.elsewhere(handled, &mut outcome, tell);
+                if !self.signed.is_told {
+                    self.elsewhere(handled, &mut outcome, tell);
+                }
                 self.arrive(handled);
             }
             self.account(handled, outcome);
@@ -283,6 +290,11 @@ impl Observer {
         tell: &mut dyn FnMut(&Explanation),
     ) {
         self.now = self.now.max(timed.at);
+        if let Effect::NotSigned { why, key, .. } = timed.effect {
+            self.not_signed(timed.at, NotSigned { why, key }, turn, doors, tell);
+            return;
+        }
+        self.opened_by_signed(timed, turn, doors, tell);
         let Turn { handled, outcome, .. } = turn;
         outcome.repeats |= timed.effect.kind() == EffectKind::Retransmission;
         let sender = handled.map(|handled| handled.packet.source);
@@ -319,6 +331,81 @@ impl Observer {
         let packet = handled.map(|handled| handled.seen);
         let at = timed.at;
         tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
+    }
+
+    /// Explains why a packet that may be meant as a signed one opens nothing.
+    fn not_signed(
+        &mut self,
+        at: Timestamp,
+        refused: NotSigned,
+        turn: &mut Turn,
+        doors: &Doors,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        let Some(Handled { packet, seen }) = turn.handled else { return };
+        let (fault, at_doors) = self.signed.fault(at, refused, doors);
+        self.signed.is_told = true;
+        for door in at_doors {
+            let Some(track) = self.clients.follow(packet.source, door, self.pairs) else {
+                turn.outcome.left_out = true;
+                continue;
+            };
+            track.look_at(sequence_of(doors.door(door)));
+            let miss = Miss::once(Cause::NotSigned, Some(seen), None);
+            track.fail_to_begin(Miss { signed: Some(fault), ..miss });
+            let (of, sequence_line) = track.sequence;
+            turn.outcome.told = true;
+            tell(&Explanation {
+                at,
+                client: packet.source,
+                door,
+                attempt: None,
+                packet: Some(seen),
+                of,
+                sequence_line,
+                verdict: Verdict::Ignored(Why::NotSigned(fault)),
+            });
+        }
+    }
+
+    /// Explains who has signed the packet that opens a door, or would.
+    fn opened_by_signed<X: OwnEffect>(
+        &mut self,
+        timed: TimedEffect<X>,
+        turn: &mut Turn,
+        doors: &Doors,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        let (Effect::Opened { client, door }
+        | Effect::OpeningSkipped { client, door, .. }
+        | Effect::OpeningRefused { client, door, .. }) = timed.effect
+        else {
+            return;
+        };
+        let Some(Handled { seen, .. }) = turn.handled else { return };
+        if self.signed.is_told || !self.is_explained(client) {
+            return;
+        }
+        let Some(signer) = self.signed.signer(timed.at, door, doors) else { return };
+        self.signed.is_told = true;
+        if !matches!(timed.effect, Effect::OpeningRefused { .. }) {
+            self.signed.accept(signer, seen.id);
+        }
+        let Some(track) = self.clients.follow(client, door, self.pairs) else { return };
+        track.look_at(sequence_of(doors.door(door)));
+        let (of, sequence_line) = track.sequence;
+        let Signer { key, .. } = signer;
+        turn.outcome.told = true;
+        tell(&Explanation {
+            at: timed.at,
+            client,
+            door,
+            attempt: None,
+            packet: Some(seen),
+            of,
+            sequence_line,
+            verdict: Verdict::Signed { key },
+        });
     }
 
     /// Returns the door that hears the packet, if this one does not name its port.

@@ -30,7 +30,10 @@ const PLAIN: Style = Style::new();
 
 const fn style_of(verdict: &Verdict) -> Style {
     match verdict {
-        Verdict::Stage { .. } | Verdict::Opened | Verdict::Admitted { .. } => GOOD,
+        Verdict::Stage { .. }
+        | Verdict::Signed { .. }
+        | Verdict::Opened
+        | Verdict::Admitted { .. } => GOOD,
         Verdict::AdmissionEnded
         | Verdict::Command(_)
         | Verdict::CommandTimedOut

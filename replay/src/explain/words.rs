@@ -7,13 +7,15 @@ use knock_config::text::printable;
 use knock_engine::Undecodable;
 use knock_engine::address;
 use knock_engine::{
-    Door, DoorId, Doors, FlagRule, Knock, Listening, PerMinute, Phase, Skip, SourceRefusal, Stage,
-    TcpFlags,
+    Door, DoorId, Doors, FlagRule, KeyNumber, Knock, Listening, PerMinute, Phase, Skip,
+    SourceRefusal, Stage, TcpFlags,
 };
 
-use super::explanation::{Explanation, Late, Seen, Verdict, Why};
+use super::explanation::{Explanation, Late, Seen, SignedFault, Verdict, Why};
+use super::hints::roughly;
 use super::places::{ConfigLine, Places};
 use crate::session::names::CaptureNames;
+use knock_signed::Refusal;
 
 /// What the words are about.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,7 @@ impl Words<'_> {
             Verdict::Stage { stage, late: Some(late), again: _ } => {
                 format!("Stage {} of {of}; for the attempt before, {}", stage.get(), too_late(late))
             }
+            Verdict::Signed { key } => format!("signed packet{}", self.of_user(Some(key))),
             Verdict::Opened => "OPEN SESAME".to_owned(),
             Verdict::Refused => {
                 "not opened: busy, too many commands and open doors are pending".to_owned()
@@ -173,12 +176,75 @@ impl Words<'_> {
                 "begins no sequence that counts at this time, and no attempt is under way"
                     .to_owned()
             }
+            Why::NotSigned(fault) => format!("ignored: {}", self.signed_fault(fault)),
             Why::OtherAttempt { door } => format!(
                 "begins no attempt here: it counted for another attempt, at door {}",
                 self.door(door)
             ),
             Why::Unreadable(why) => format!("no knock: {}", unreadable(why)),
         }
+    }
+
+    /// Returns ` of USER`, if the key of a signed packet is known.
+    pub(super) fn of_user(&self, key: Option<KeyNumber>) -> String {
+        let user = self.user(key);
+        user.map_or_else(String::new, |user| format!(" of {user}"))
+    }
+
+    /// Returns whose key it is.
+    pub(super) fn user(&self, key: Option<KeyNumber>) -> Option<String> {
+        let of_key = key.and_then(|key| self.doors.signing()?.key(key));
+        of_key.map(|of_key| printable(of_key.user.as_bytes()))
+    }
+
+    /// Returns what is wrong with a packet that may be meant as a signed one.
+    pub(super) fn signed_fault(&self, fault: SignedFault) -> String {
+        let SignedFault { refusal, key, ahead, repeats } = fault;
+        let of = self.of_user(key);
+        if let Some(ahead) = ahead {
+            let side = if ahead < 0 { "behind" } else { "ahead" };
+            let by = roughly(ahead.unsigned_abs() / 1_000_000_000);
+            let whose = self.user(key).map_or("the client".to_owned(), |user| user);
+            return format!(
+                "signed packet{of}, but the clock of {whose} is {by} {side}, or somebody repeats what was \
+                 recorded; compare the clocks of client and server"
+            );
+        }
+        let why = match refusal {
+            Refusal::HintUnknown => {
+                "made with none of the keys: the key is revoked or of another server, the clock of the client is \
+                 more than a day wrong, or it is no signed packet"
+            }
+            Refusal::OtherServer => {
+                "signed for another server: its `server` is not the Server_Name of this one"
+            }
+            Refusal::MomentUsed => {
+                let first = match repeats {
+                    Some(id) => format!("of {}", self.captures.packet(id)),
+                    None => "of a packet from before (--replay-state)".to_owned(),
+                };
+                return format!("signed packet{of}, but its moment is used: a replay {first}");
+            }
+            Refusal::MomentOld => {
+                "older than the last packets of this key that were accepted: a late packet, or a replay"
+            }
+            Refusal::KeyExpired => "made with a key whose `until` is over",
+            Refusal::DoorUnknown => "for a door that is not in the configuration",
+            Refusal::DoorForbidden => {
+                "for a door that this key may not open (Signed of the door, `doors` of the key)"
+            }
+            Refusal::Length
+            | Refusal::Forged
+            | Refusal::Version { .. }
+            | Refusal::Field(_)
+            | Refusal::ClockOff { .. }
+            | Refusal::AddressMismatch
+            | Refusal::AddressForbidden
+            | Refusal::PrefixForbidden => return format!("signed packet{of}, but {refusal}"),
+        };
+        let what =
+            if key.is_some() { "signed packet" } else { "packet to the port of signed packets" };
+        format!("{what}{of}, but {why}")
     }
 
     fn command(&self, one: &Explanation, phase: Phase) -> String {
@@ -249,6 +315,7 @@ impl Words<'_> {
                 self.places.opening_limit(one.door, why)
             }
             Verdict::Stage { late: None, .. }
+            | Verdict::Signed { .. }
             | Verdict::Opened
             | Verdict::Refused
             | Verdict::Skipped(_)
@@ -260,7 +327,10 @@ impl Words<'_> {
             | Verdict::Disabled
             | Verdict::VoidedOften { .. }
             | Verdict::Ignored(
-                Why::Retransmission { .. } | Why::SecondTry { .. } | Why::Unreadable(_),
+                Why::Retransmission { .. }
+                | Why::SecondTry { .. }
+                | Why::NotSigned(_)
+                | Why::Unreadable(_),
             ) => Vec::new(),
         }
     }

@@ -330,7 +330,8 @@ impl Pair {
 const fn is_of_opening(verdict: &Verdict) -> bool {
     matches!(
         verdict,
-        Verdict::Opened
+        Verdict::Signed { .. }
+            | Verdict::Opened
             | Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)
@@ -371,6 +372,7 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
             words.places.command(one.door, phase, one.client.is_ipv6())
         }
         Verdict::Stage { late: Some(_), .. }
+        | Verdict::Signed { .. }
         | Verdict::Refused
         | Verdict::Skipped(_)
         | Verdict::SequenceTimedOut { .. }

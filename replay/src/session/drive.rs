@@ -139,7 +139,9 @@ impl<W: Watch> Replay<'_, W> {
                 let decoded = knock_compat::decode(&self.engine, link, frame);
                 let coming = Coming { link, frame, id, decoded: decoded.as_ref().map_err(|w| *w) };
                 self.comes(at, Some(coming));
-                let event = decoded.map_or(Event::DeadlineReached, Event::Packet);
+                let event = decoded.map_or(Event::DeadlineReached, |packet| {
+                    Event::captured(link, frame, packet, self.engine.doors().signed_knock())
+                });
                 self.handle(at, event, decoded.is_ok().then_some(id)).map(|()| decoded.err())
             }
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc;
 use std::thread;
 
-use knock_compat::Rules;
+use knock_compat::{Rules, Sight};
 use knock_engine::{Doors, Limits};
 
 use super::drive::PlayingDone;
@@ -29,7 +29,7 @@ pub(crate) fn play(
     let (give_back, used) = mpsc::channel();
     let live = reader.is_live();
     let engine = rules.engine(doors, reader.listening(), limits);
-    let (doors, sight) = (engine.doors().clone(), engine.rules().sight());
+    let (doors, sight) = (engine.doors().clone(), Sight::of(&engine));
     reader.begin(unwanted(rules, &doors, SomeClients::nobody()));
     let player = Player::new(engine, effects, used, live);
     thread::scope(|scope| {

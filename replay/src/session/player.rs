@@ -75,7 +75,7 @@ impl Player {
     fn handle_all(&mut self, mut events: Drain<'_, (Timestamp, Event)>) -> Result<(), PrinterGone> {
         while !events.as_slice().is_empty() {
             for (_, event) in events.as_slice().iter().take(Self::ANTICIPATED) {
-                if let Event::Packet(packet) = event {
+                if let Event::Packet(packet) | Event::SignedPacket(packet, _) = event {
                     self.engine.anticipate(packet);
                 }
             }

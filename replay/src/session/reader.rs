@@ -91,9 +91,9 @@ impl Reader {
                     events.push((at, Event::DeadlineReached));
                     Ok(())
                 }
-                Next::Frame(head, frame, _) => match sight.decode(listening, head.link, frame) {
-                    Ok(packet) => {
-                        events.push((at, Event::Packet(packet)));
+                Next::Frame(head, frame, _) => match sight.event(listening, head.link, frame) {
+                    Ok(event) => {
+                        events.push((at, event));
                         Ok(())
                     }
                     Err(why) => {

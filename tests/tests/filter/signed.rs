@@ -57,7 +57,7 @@ fn passes(filter: &Filter, ip: &[u8]) -> bool {
 fn is_heard(doors: &Doors, listening: &Listening, ip: &[u8]) -> bool {
     let link = LinkType::from_number(12);
     let packet = decode(link, ip).unwrap();
-    Event::captured(link, ip, packet, doors).is_heard(doors, listening)
+    Event::captured(link, ip, packet, doors.signed_knock()).is_heard(doors, listening)
 }
 
 /// Checks that every filter lets through what the engine hears, and that the exact one lets nothing else through.
@@ -120,14 +120,14 @@ fn a_datagram_that_is_not_whole_is_not_signed() {
     for length in 24..whole.len() {
         let cut = &whole[..length];
         let packet = decode(link, cut).unwrap();
-        let event = Event::captured(link, cut, packet, &doors);
+        let event = Event::captured(link, cut, packet, doors.signed_knock());
         assert!(matches!(event, Event::Packet(_)), "{length}");
     }
     let packet = decode(link, &whole).unwrap();
-    let event = Event::captured(link, &whole, packet, &doors);
+    let event = Event::captured(link, &whole, packet, doors.signed_knock());
     assert!(matches!(event, Event::SignedPacket(..)));
     // What follows is the padding of a short frame.
     let padded = [&whole[..], &[0; 9]].concat();
-    let event = Event::captured(link, &padded, packet, &doors);
+    let event = Event::captured(link, &padded, packet, doors.signed_knock());
     assert!(matches!(event, Event::SignedPacket(..)));
 }

@@ -96,7 +96,10 @@ impl Divergence {
     fn comes_together(&self) -> bool {
         self.old.is_some_and(|one| match one.verdict {
             Verdict::Stage { stage, .. } => stage == Stage::FIRST,
-            Verdict::Opened | Verdict::SequenceTimedOut { .. } | Verdict::Void { .. } => true,
+            Verdict::Signed { .. }
+            | Verdict::Opened
+            | Verdict::SequenceTimedOut { .. }
+            | Verdict::Void { .. } => true,
             Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)
@@ -133,7 +136,8 @@ fn stage(verdict: &Verdict) -> Option<Stage> {
         Verdict::Stage { stage, .. }
         | Verdict::SequenceTimedOut { stage, .. }
         | Verdict::Void { stage, .. } => Some(stage),
-        Verdict::Opened
+        Verdict::Signed { .. }
+        | Verdict::Opened
         | Verdict::Refused
         | Verdict::Skipped(_)
         | Verdict::Command(_)

@@ -90,7 +90,10 @@ impl Comparison {
             Step { fixes, engine, lines: Vec::new() }
         };
         // That there is a bound shows only where knock itself meets it.
-        let bridged = Difference::ALL.into_iter().filter(|&one| one != Difference::Unbounded);
+        // Signed packets open doors only there, too.
+        let is_bridged =
+            |one: &Difference| !matches!(one, Difference::Unbounded | Difference::SignedPackets);
+        let bridged = Difference::ALL.into_iter().filter(is_bridged);
         let mut steps = vec![step(None, Rules::Knockd08)];
         steps.extend(bridged.map(|one| step(Some(one), Rules::FixedUpTo(one))));
         steps.push(step(Some(Difference::Unbounded), Rules::Knock));
@@ -159,7 +162,8 @@ impl Comparison {
                 };
                 let decoded = knock_compat::decode(knock, *link, frame);
                 let is_common = knock_compat::is_decoded_alike(knock.listening(), *link, frame);
-                let event = decoded.map_or(Event::DeadlineReached, Event::Packet);
+                let captured = |packet| Event::captured(*link, frame, packet, knock.doors().signed_knock());
+                let event = decoded.map_or(Event::DeadlineReached, captured);
                 (is_common.then_some(event), decoded.err())
             }
             Happening::Addresses(listening) => {
@@ -176,8 +180,7 @@ impl Comparison {
         for step in self.steps.iter_mut().filter(|step| !step.is_an_end()) {
             for (at, what) in kept.iter() {
                 step.lines.clear();
-                let decode = |link, frame: &[u8]| knock_compat::decode(&step.engine, link, frame);
-                let event = what.event(|link, frame| decode(link, frame).ok());
+                let event = what.event(|link, frame| step.frame(link, frame));
                 step.handle(at, event, &mut self.messages);
             }
         }
@@ -241,7 +244,17 @@ impl Comparison {
             Side::Knock => before < after,
         });
         let cause = turns.next().and_then(|(_, fixes)| fixes);
-        cause.filter(|&one| one != Difference::Unbounded || self.has_met_its_bound())
+        match cause {
+            Some(Difference::Unbounded) if !self.has_met_its_bound() => self.signed(side),
+            cause => cause,
+        }
+    }
+
+    /// Returns the difference of lines that only knock prints, if it hears signed packets.
+    fn signed(&self, side: Side) -> Option<Difference> {
+        let doors = self.steps.last().map(|step| step.engine.doors());
+        let is_signed = doors.is_some_and(|doors| doors.signing().is_some());
+        (is_signed && side == Side::Knock).then_some(Difference::SignedPackets)
     }
 
     fn has_met_its_bound(&self) -> bool {
@@ -265,6 +278,9 @@ fn what(happening: &Happening<'_>, event: Option<Event>) -> What {
     match (happening, event) {
         (Happening::Addresses(listening), _) => What::Addresses(listening.clone()),
         (Happening::Frame(..), Some(Event::Packet(packet))) => What::Packet(packet),
+        (Happening::Frame(..), Some(Event::SignedPacket(packet, payload))) => {
+            What::SignedPacket(packet, payload)
+        }
         (Happening::Frame(link, frame), None) => What::Frame(*link, (*frame).into()),
         (Happening::Frame(..) | Happening::Time | Happening::Reloaded(_), _) => What::Time,
     }
@@ -279,8 +295,13 @@ impl Step {
     /// Returns the event that it makes of a frame.
     fn event(&self, happening: &Happening<'_>) -> Event {
         let Happening::Frame(link, frame) = happening else { return Event::DeadlineReached };
-        let decoded = knock_compat::decode(&self.engine, *link, frame);
-        decoded.map_or(Event::DeadlineReached, Event::Packet)
+        self.frame(*link, frame)
+    }
+
+    fn frame(&self, link: LinkType, frame: &[u8]) -> Event {
+        let decoded = knock_compat::decode(&self.engine, link, frame);
+        let captured = |packet| Event::captured(link, frame, packet, self.engine.doors().signed_knock());
+        decoded.map_or(Event::DeadlineReached, captured)
     }
 
     fn handle(&mut self, at: Timestamp, event: Event, messages: &mut Vec<Line>) {

@@ -1,6 +1,7 @@
 //! What happened, kept for rule sets that have not handled it yet.
 
 use knock_engine::{Event, LinkType, Listening, Packet, Timestamp};
+use knock_signed::PACKET_BYTES;
 
 /// What has happened, in order, within a limit.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(super) enum What {
     Time,
     /// A frame came that all rule sets decode to this.
     Packet(Packet),
+    /// A frame came that all rule sets decode to this, and that may be a signed packet.
+    SignedPacket(Packet, Box<[u8; PACKET_BYTES]>),
     /// A frame came that they may decode in different ways.
     Frame(LinkType, Box<[u8]>),
     /// The local addresses are other ones from now on.
@@ -33,6 +36,7 @@ impl Kept {
     pub(super) fn push(&mut self, at: Timestamp, what: What) -> bool {
         let more = match &what {
             What::Time | What::Packet(_) => 0,
+            What::SignedPacket(..) => PACKET_BYTES,
             What::Frame(_, bytes) => bytes.len(),
             What::Addresses(_) => Self::ADDRESSES,
         };
@@ -53,13 +57,13 @@ impl Kept {
 
 impl What {
     /// Returns the event for a rule set that decodes frames so.
-    pub(super) fn event(&self, decode: impl FnOnce(LinkType, &[u8]) -> Option<Packet>) -> Event {
-        let packet = match self {
-            Self::Addresses(listening) => return Event::AddressesChanged(listening.clone()),
-            Self::Packet(packet) => Some(*packet),
+    pub(super) fn event(&self, decode: impl FnOnce(LinkType, &[u8]) -> Event) -> Event {
+        match self {
+            Self::Addresses(listening) => Event::AddressesChanged(listening.clone()),
+            Self::Packet(packet) => Event::Packet(*packet),
+            Self::SignedPacket(packet, payload) => Event::SignedPacket(*packet, payload.clone()),
             Self::Frame(link, bytes) => decode(*link, bytes),
-            Self::Time => None,
-        };
-        packet.map_or(Event::DeadlineReached, Event::Packet)
+            Self::Time => Event::DeadlineReached,
+        }
     }
 }
