@@ -61,7 +61,8 @@ fn effect(one: &Explanation) -> Option<Effect> {
         Verdict::Command(phase) => Effect::RunCommand { run, client, door, phase },
         Verdict::SequenceTimedOut { stage, .. } => Effect::SequenceTimedOut { client, door, stage },
         Verdict::CommandTimedOut => Effect::CommandTimedOut { client, door },
-        Verdict::Refused
+        Verdict::Signed { .. }
+        | Verdict::Refused
         | Verdict::Skipped(_)
         | Verdict::Evicted { .. }
         | Verdict::SequenceChanged { .. }
@@ -147,6 +148,7 @@ fn check_attempts(said: &Said) {
                 | Why::SecondTry { .. }
                 | Why::OtherDestination
                 | Why::OtherSource { .. }
+                | Why::NotSigned(_)
                 | Why::Retransmission { .. },
             )
             | Verdict::Admitted { .. }
@@ -156,7 +158,9 @@ fn check_attempts(said: &Said) {
             | Verdict::OneTimeUsed { .. }
             | Verdict::VoidedOften { .. }
             | Verdict::Disabled => {}
-            Verdict::Opened | Verdict::Skipped(_) => drop(live.remove(&pair)),
+            Verdict::Signed { .. } | Verdict::Opened | Verdict::Skipped(_) => {
+                drop(live.remove(&pair))
+            }
             Verdict::Refused | Verdict::Evicted { .. } | Verdict::DoorChanged { .. } => {
                 panic!("at no limit: {one:?}")
             }
