@@ -151,6 +151,7 @@ fn check_attempts(said: &Said) {
                 | Why::NotSigned(_)
                 | Why::Retransmission { .. },
             )
+            | Verdict::Signed { .. }
             | Verdict::Admitted { .. }
             | Verdict::AdmissionEnded
             | Verdict::Command(_)
@@ -158,9 +159,7 @@ fn check_attempts(said: &Said) {
             | Verdict::OneTimeUsed { .. }
             | Verdict::VoidedOften { .. }
             | Verdict::Disabled => {}
-            Verdict::Signed { .. } | Verdict::Opened | Verdict::Skipped(_) => {
-                drop(live.remove(&pair))
-            }
+            Verdict::Opened | Verdict::Skipped(_) => drop(live.remove(&pair)),
             Verdict::Refused | Verdict::Evicted { .. } | Verdict::DoorChanged { .. } => {
                 panic!("at no limit: {one:?}")
             }
