@@ -47,7 +47,7 @@ _knock__replay() {
 
     case "${cmd}" in
         knock__replay)
-            opts="-4 -r -q -v -h -c -V --local --only-ip-v4 --read --max-attempts --quiet --rules --time --format --verbose --expect --bless --assert --check --explain --against --write --report --except --deny --allow --on-this-machine --help --config --version check explain diff report test init extract convert"
+            opts="-4 -r -q -v -h -c -V --local --only-ip-v4 --read --max-attempts --replay-state --quiet --rules --time --format --verbose --expect --bless --assert --check --explain --against --write --report --except --deny --allow --on-this-machine --help --config --version check explain diff report test init extract convert"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -66,6 +66,10 @@ _knock__replay() {
                     return 0
                     ;;
                 --max-attempts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay-state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -185,7 +189,7 @@ _knock__replay() {
             return 0
             ;;
         knock__subcmd__replay__subcmd__diff)
-            opts="-c -4 -r -q -h --new --rules --except --time --format --config --local --only-ip-v4 --read --max-attempts --quiet --help"
+            opts="-c -4 -r -q -h --new --rules --except --time --format --config --local --only-ip-v4 --read --max-attempts --replay-state --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,6 +235,10 @@ _knock__replay() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --replay-state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -239,7 +247,7 @@ _knock__replay() {
             return 0
             ;;
         knock__subcmd__replay__subcmd__explain)
-            opts="-c -4 -r -q -h --client --format --config --local --only-ip-v4 --read --max-attempts --quiet --help"
+            opts="-c -4 -r -q -h --client --format --config --local --only-ip-v4 --read --max-attempts --replay-state --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -274,6 +282,10 @@ _knock__replay() {
                     return 0
                     ;;
                 --max-attempts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay-state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -341,7 +353,7 @@ _knock__replay() {
             return 0
             ;;
         knock__subcmd__replay__subcmd__report)
-            opts="-o -c -4 -r -q -h --output --config --local --only-ip-v4 --read --max-attempts --quiet --help"
+            opts="-o -c -4 -r -q -h --output --config --local --only-ip-v4 --read --max-attempts --replay-state --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -376,6 +388,10 @@ _knock__replay() {
                     return 0
                     ;;
                 --max-attempts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay-state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

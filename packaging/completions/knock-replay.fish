@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_knock_replay_global_optspecs
-    string join \n local= 4/only-ip-v4 r/read= max-attempts= q/quiet rules= time= format= v/verbose expect= bless assert= check explain= against= write= report= except= deny= allow= on-this-machine h/help c/config= V/version
+    string join \n local= 4/only-ip-v4 r/read= max-attempts= replay-state= q/quiet rules= time= format= v/verbose expect= bless assert= check explain= against= write= report= except= deny= allow= on-this-machine h/help c/config= V/version
 end
 
 function __fish_knock_replay_needs_command
@@ -27,6 +27,7 @@ end
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l local -d 'A local address, for doors without a target (repeatable)' -r
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -s r -l read -d 'Read this capture too, as in tcpdump -r (repeatable)' -r -F
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l max-attempts -d 'Remember at most this many attempts' -r
+complete -c knock-replay -n "__fish_knock_replay_needs_command" -l replay-state -d 'Begin with what FILE says was used: \'used\' in the folder of knockd\'s state' -r -F
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l rules -d 'Whose rules decide: knock, knockd-0.8' -r -f -a "knock\t'What knock does: what the manual of knockd promises'
 knockd-0.8\t'What knockd 0.8 does, fault for fault'"
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l time -d 'Put the time before each line: utc, local, relative' -r -f -a "utc\t'RFC 3339 with microseconds, UTC'
@@ -79,6 +80,7 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -s c 
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -l local -d 'A local address, for doors without a target (repeatable)' -r
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -s r -l read -d 'Read this capture too, as in tcpdump -r (repeatable)' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -l max-attempts -d 'Remember at most this many attempts' -r
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -l replay-state -d 'Begin with what FILE says was used: \'used\' in the folder of knockd\'s state' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -s 4 -l only-ip-v4 -d 'Ignore IPv6'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -s q -l quiet -d 'Print no summary, warnings or progress bar; only errors'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand explain" -s h -l help -d 'Print help (see a summary with \'-h\')'
@@ -93,6 +95,7 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -s c -l 
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l local -d 'A local address, for doors without a target (repeatable)' -r
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -s r -l read -d 'Read this capture too, as in tcpdump -r (repeatable)' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l max-attempts -d 'Remember at most this many attempts' -r
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l replay-state -d 'Begin with what FILE says was used: \'used\' in the folder of knockd\'s state' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -l rules -d 'Compare knockd 0.8 with knock'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -s 4 -l only-ip-v4 -d 'Ignore IPv6'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand diff" -s q -l quiet -d 'Print no summary, warnings or progress bar; only errors'
@@ -102,6 +105,7 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -s c -
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -l local -d 'A local address, for doors without a target (repeatable)' -r
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -s r -l read -d 'Read this capture too, as in tcpdump -r (repeatable)' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -l max-attempts -d 'Remember at most this many attempts' -r
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -l replay-state -d 'Begin with what FILE says was used: \'used\' in the folder of knockd\'s state' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -s 4 -l only-ip-v4 -d 'Ignore IPv6'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -s q -l quiet -d 'Print no summary, warnings or progress bar; only errors'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand report" -s h -l help -d 'Print help (see a summary with \'-h\')'

@@ -33,7 +33,7 @@ pub(crate) struct Replay {
 /// Replays, and prints the transcript, or what differs from what is expected.
 pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let input = &args.input;
-    let config = Configuration::load(&input.config, input.quiet, streams)?;
+    let config = Configuration::begin(&input.config, input, streams)?;
     // Objects are printed while the bar would be.
     let (reader, bar) = load::open(input, args.format == Format::Text, streams)?;
     let rules = args.rules.one().unwrap_or(Rules::Knock);

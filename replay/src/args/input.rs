@@ -59,6 +59,14 @@ pub(crate) struct Input {
     )]
     pub(crate) max_attempts: NonZeroU32,
 
+    /// Begin with what FILE says was used: 'used' in the folder of knockd's state
+    ///
+    /// The moments of signed packets and the periods of derived sequences that were used before the first packet
+    /// of the captures. With a copy of the file from when a recording began, a replay ignores the same packets as
+    /// the daemon did. Without this option, nothing was used before. The file is only read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay_state: Option<PathBuf>,
+
     /// Print no summary, warnings or progress bar; only errors
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -26,7 +26,7 @@ impl Results for Explanations {
 /// Explains what becomes of the packets of a client, or of all.
 pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let input = &args.input;
-    let config = Configuration::load(&input.config, input.quiet, streams)?;
+    let config = Configuration::begin(&input.config, input, streams)?;
     let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
     let limits = load::limits(input.max_attempts);
     let (live, colour) = (reader.is_live(), streams.output_colour);

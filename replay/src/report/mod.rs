@@ -38,7 +38,7 @@ const PAIRS: usize = 262_144;
 /// Replays, and writes what happened as a page.
 pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let ReportArgs { input, output, option } = args;
-    let config = Configuration::load(&input.config, input.quiet, streams)?;
+    let config = Configuration::begin(&input.config, input, streams)?;
     let interrupt = Interrupt::hold(input.captures().map(PathBuf::as_path), streams)?;
     let mut reader = match &interrupt {
         Some(interrupt) => load::open_until(interrupt, input, streams)?,

@@ -14,6 +14,7 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::progress::{Bar, Progress};
 use super::reader::Reader;
+use super::state;
 use super::terminal::Streams;
 use crate::args::{Input, is_stdin};
 use crate::explain::Places;
@@ -27,6 +28,21 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
+    /// Reads the configuration of a replay, whose doors begin with what was used before.
+    ///
+    /// # Errors
+    /// As [`Configuration::load`], and if the file of what was used cannot be read.
+    pub(crate) fn begin(
+        path: &Path,
+        input: &Input,
+        streams: &mut Streams<'_>,
+    ) -> Result<Self, Exit> {
+        let config = Self::load(path, input.quiet, streams)?;
+        let Some(used) = &input.replay_state else { return Ok(config) };
+        let doors = state::restore(config.doors, used, streams)?;
+        Ok(Self { doors, ..config })
+    }
+
     /// Reads a configuration, and says what is wrong with it.
     ///
     /// # Errors

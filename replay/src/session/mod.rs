@@ -13,6 +13,7 @@ pub(crate) mod player;
 pub(crate) mod progress;
 pub(crate) mod read_ahead;
 pub(crate) mod reader;
+mod state;
 pub(crate) mod summary;
 pub(crate) mod terminal;
 pub(crate) mod unwanted;

@@ -43,6 +43,41 @@ fn a_capture_replays_with_the_key_and_the_times_of_its_packets() {
 }
 
 #[test]
+fn a_replay_begins_with_what_was_used_before() {
+    let runner = runner();
+    let line = "scenario.txt -c knockd.conf --replay-state used";
+    // Periods before this one are no loss, those up to it are.
+    for (period, opens) in [(0, true), (u32::MAX, false)] {
+        let key: [u8; 32] = std::array::from_fn(|place| u8::try_from(place).unwrap());
+        let id = knock_signed::Key::take(&mut { key }).for_sequences().id(b"SSH").to_bits();
+        runner.write("used", format!("# comment\nforgotten {id:016x} {period}\n"));
+        let outcome = runner.run(line);
+        assert_eq!(
+            outcome.stdout.contains("OPEN SESAME"),
+            opens,
+            "{}{}",
+            outcome.stdout,
+            outcome.stderr
+        );
+    }
+    for (text, said) in [
+        (
+            "# comment\n[options]\n",
+            "used, line 2: this is no line of the file `used` in the StateDir of knockd",
+        ),
+        ("used ab 7", "used, line 1: "),
+    ] {
+        runner.write("used", text);
+        let outcome = runner.run(line);
+        assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(2)), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+    }
+    let outcome = runner.run("explain scenario.txt -c knockd.conf --replay-state absent");
+    let said = "cannot read the state in absent: no such file";
+    assert!(outcome.stderr.to_lowercase().contains(said), "{}", outcome.stderr);
+}
+
+#[test]
 fn an_explanation_finds_out_by_how_much_a_clock_is_wrong() {
     let outcome = runner().run("explain scenario.txt -c knockd.conf");
     let text = outcome.stdout;

@@ -50,8 +50,8 @@ impl Results for Changes {
 /// Replays under both configurations, and prints what the new one changes.
 pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let input = &args.input;
-    let old = Configuration::load(&input.config, input.quiet, streams)?;
-    let new = Configuration::load(new, input.quiet, streams)?;
+    let old = Configuration::begin(&input.config, input, streams)?;
+    let new = Configuration::begin(new, input, streams)?;
     let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
     let mut both = Both::new(load::limits(input.max_attempts), old, new, &reader);
     both.play(&mut reader);
