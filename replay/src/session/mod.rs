@@ -17,3 +17,6 @@ mod state;
 pub(crate) mod summary;
 pub(crate) mod terminal;
 pub(crate) mod unwanted;
+
+#[cfg(test)]
+mod tests;
