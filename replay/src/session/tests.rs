@@ -20,6 +20,7 @@ use super::drive::{Played, watch};
 use super::load::limits;
 use super::player::Player;
 use super::reader::Reader;
+use super::terminal::Streams;
 use crate::output::text::Batch;
 
 const NOW: i64 = 1_764_806_450_000_000_000;
@@ -56,10 +57,10 @@ fn reader() -> Reader {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes).unwrap();
     let source = (IpAddr::from([10, 0, 0, 5]), 40_000).into();
-    for (number, port) in (0..).zip([PORT.0, 53, 53, PORT.0]) {
+    for (at, port) in (NOW..).zip([PORT.0, 53, 53, PORT.0]) {
         let to = (IpAddr::from([192, 0, 2, 1]), port).into();
         let frame = datagram_frame(source, to, &sealed(), &mut Rng::with_seed(0)).unwrap();
-        let at = Timestamp::from_nanos(NOW + number);
+        let at = Timestamp::from_nanos(at);
         let original_length = u32::try_from(frame.len()).unwrap();
         let (name, link, frame, comment) = ("a", LinkType::Ethernet, &frame[..], "");
         let capture = 0;
@@ -115,5 +116,22 @@ fn a_signed_packet_opens_once_for_a_player() {
         let player = Player::new(engine, printer, used, false);
         player.play(|engine, events| reader.read(engine, 16, events));
         assert_eq!(names(&printing.join().unwrap()), expected, "{rules}");
+    }
+}
+
+#[test]
+fn a_packet_that_was_accepted_before_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("used");
+    let limits = limits(knock_engine::Limits::DEFAULT_ATTEMPTS);
+    let id = u64::from_be_bytes(key().id().0);
+    for (moment, opened) in [(NOW - 1, 1), (NOW, 0)] {
+        std::fs::write(&file, format!("moment {id:016x} {moment}\n")).unwrap();
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let mut streams = Streams::plain(&mut output, &mut errors);
+        let doors = super::state::restore(doors(), &file, &mut streams).unwrap();
+        let mut see = |_: &Played<'_>| Ok(());
+        let (done, _) = watch(&limits, Rules::Knock, doors, &mut reader(), &mut see);
+        assert_eq!(done.counts.opened, opened, "{moment}");
     }
 }
