@@ -343,7 +343,7 @@ impl Observer {
         tell: &mut dyn FnMut(&Explanation),
     ) {
         let Some(Handled { packet, seen }) = turn.handled else { return };
-        let (fault, at_doors) = self.signed.fault(at, refused, doors);
+        let (fault, at_doors) = self.signed.fault(turn.at, refused, doors);
         self.signed.is_told = true;
         for door in at_doors {
             let Some(track) = self.clients.follow(packet.source, door, self.pairs) else {
@@ -386,7 +386,7 @@ impl Observer {
         if self.signed.is_told || !self.is_explained(client) {
             return;
         }
-        let Some(signer) = self.signed.signer(timed.at, door, doors) else { return };
+        let Some(signer) = self.signed.signer(turn.at, door, doors) else { return };
         self.signed.is_told = true;
         if !matches!(timed.effect, Effect::OpeningRefused { .. }) {
             self.signed.accept(signer, seen.id);
