@@ -67,7 +67,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
         }
         Effect::MarkMoment { mark: _, client, door, key, moment: _ } => {
             line.client_at(client, door).text("signed packet").user(Some(key));
-            Channel::Note
+            Channel::Transcript
         }
         Effect::NotSigned { client, why, key } => line.not_signed(client, why, key),
         Effect::DoorDisabled { door } => {

@@ -41,12 +41,12 @@ impl KnockRules {
 
     fn open_signed<X>(&mut self, at: Timestamp, opening: SignedOpening, site: &mut Site<X>) {
         let SignedOpening { door, client, key, moment, wish } = opening;
+        let mark = self.marks.ask();
+        site.emit(at, Effect::MarkMoment { mark, client, door, key, moment: moment.0 });
         if site.presumes_marks {
             self.open_for(at, (client, door, wish), site);
-            return;
+        } else {
+            self.marks.wait(mark, (client, door, wish));
         }
-        let mark = self.marks.ask();
-        self.marks.wait(mark, (client, door, wish));
-        site.emit(at, Effect::MarkMoment { mark, client, door, key, moment: moment.0 });
     }
 }
