@@ -1,17 +1,19 @@
 //! What a `knockd.conf` says, and where.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::directives::Directive;
 use crate::lex::{Piece, Span};
 use crate::names::{FileName, InterfaceName, TableName, UserName};
 use knock_engine::{
-    Admission, Command, Commands, DerivedSequence, Door, DoorName, DoorSequence, FlagRule,
-    OnReknock, OneTimeSequences, OpenPorts, OpeningLimits, PerMinute, Prefix, Protocol, Seconds,
-    Sequence, Sources, Target,
+    Admission, Admits, Command, Commands, DerivedSequence, Door, DoorName, DoorSequence, FlagRule,
+    OnReknock, OneTimeSequences, OpenPorts, OpeningLimits, PerMinute, Port, Prefix, Protocol,
+    Seconds, Sequence, SignedDoor, Signing, Sources, Target, UserKey, Users,
 };
-use knock_signed::{PortSpan, SequenceKey};
+use knock_signed::{DEFAULT_PORT, PortSpan, SequenceKey};
 
 /// A `knockd.conf`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,20 @@ pub struct Config {
     pub doors: Vec<DoorConfig>,
     /// The files that it includes; none if it is only a text.
     pub included: Vec<PathBuf>,
+    /// The keys of users, if a door has `Signed`; none until the files are read.
+    pub keys: Vec<UserKey>,
+}
+
+impl Config {
+    /// Returns what decides about signed packets, if a door hears them.
+    #[must_use]
+    pub fn signing(&self) -> Option<Signing> {
+        self.doors.iter().find(|door| door.signed.is_some())?;
+        let Options { server_name, .. } = &self.options;
+        let name = server_name.as_ref()?.value.as_bytes();
+        let (port, skew) = (self.options.knock_port(), self.options.clock_skew());
+        Signing::new(port, name, skew, self.keys.clone())
+    }
 }
 
 /// A value, and where the configuration gives it.
@@ -89,6 +105,14 @@ pub struct Options {
     pub firewall: Option<Given<Firewall>>,
     /// `Guard`.
     pub guard: Option<Given<Guard>>,
+    /// `Server_Name`.
+    pub server_name: Option<Given<String>>,
+    /// `Key_Dir`: the folder with the keys of users.
+    pub key_dir: Option<Given<FileName>>,
+    /// `Knock_Port`: the UDP port of signed packets.
+    pub knock_port: Option<Given<Port>>,
+    /// `Clock_Skew`: 1 to 60 seconds.
+    pub clock_skew: Option<Given<Seconds>>,
 }
 
 impl Options {
@@ -109,6 +133,10 @@ impl Options {
             on_stop,
             firewall,
             guard,
+            server_name,
+            key_dir,
+            knock_port,
+            clock_skew,
         } = self;
         [
             (Directive::LogFile, at(log_file.as_ref())),
@@ -124,6 +152,10 @@ impl Options {
             (Directive::OnStop, at(on_stop.as_ref())),
             (Directive::Firewall, at(firewall.as_ref())),
             (Directive::Guard, at(guard.as_ref())),
+            (Directive::ServerName, at(server_name.as_ref())),
+            (Directive::KeyDir, at(key_dir.as_ref())),
+            (Directive::KnockPort, at(knock_port.as_ref())),
+            (Directive::ClockSkew, at(clock_skew.as_ref())),
         ]
         .into_iter()
         .filter_map(|(directive, at)| Some((directive, at?)))
@@ -163,6 +195,26 @@ impl Options {
     #[must_use]
     pub fn firewall(&self) -> Option<&Firewall> {
         self.firewall.as_ref().map(|given| &given.value)
+    }
+
+    /// Returns the folder with the keys of users.
+    #[must_use]
+    pub fn key_dir(&self) -> &Path {
+        self.key_dir.as_ref().map_or(Path::new("/etc/knockd/keys.d"), |given| {
+            Path::new(OsStr::from_bytes(given.value.as_bytes()))
+        })
+    }
+
+    /// Returns the UDP port of signed packets.
+    #[must_use]
+    pub fn knock_port(&self) -> Port {
+        value(self.knock_port.as_ref()).unwrap_or(Port(DEFAULT_PORT))
+    }
+
+    /// Returns how far the clock of a client may be off.
+    #[must_use]
+    pub fn clock_skew(&self) -> Seconds {
+        value(self.clock_skew.as_ref()).unwrap_or(Directive::ClockSkew.default_seconds())
     }
 
     /// Returns what happens to packets for guarded ports.
@@ -248,7 +300,8 @@ pub struct DoorConfig {
     pub name: DoorName,
     /// The place of the name.
     pub name_at: Span,
-    /// `Sequence`, `Sequence_File`, `One_Time_Sequences` or `Sequence_Key`; always present in a configuration without errors.
+    /// `Sequence`, `Sequence_File`, `One_Time_Sequences` or `Sequence_Key`; without any of them, `signed` is present in a
+    /// configuration without errors.
     pub knocks: Option<Given<Knocks>>,
     /// `Sequence_Knocks`: 4 to 32.
     pub sequence_knocks: Option<Given<u8>>,
@@ -256,6 +309,10 @@ pub struct DoorConfig {
     pub sequence_ports: Option<Given<SequencePorts>>,
     /// `Sequence_Period`: 10 seconds to 1 day.
     pub sequence_period: Option<Given<Seconds>>,
+    /// `Signed`.
+    pub signed: Option<Given<Users>>,
+    /// `Admit`.
+    pub admit: Option<Given<Admits>>,
     /// `Seq_Timeout`.
     pub seq_timeout: Option<Given<Seconds>>,
     /// `TCPFlags`: each line combined with those above it.
@@ -346,6 +403,8 @@ impl DoorConfig {
             sequence_knocks: None,
             sequence_ports: None,
             sequence_period: None,
+            signed: None,
+            admit: None,
             seq_timeout: None,
             flags: Vec::new(),
             target: None,
@@ -372,7 +431,7 @@ impl DoorConfig {
         Door {
             name: self.name.clone(),
             sequence: self.door_sequence(),
-            signed: None,
+            signed: self.signed_door(),
             seq_timeout: self.seq_timeout(),
             flags: self.flags(),
             target: self.target(),
@@ -392,6 +451,11 @@ impl DoorConfig {
                 client: value(self.client_openings_per_minute.as_ref()),
             },
         }
+    }
+
+    fn signed_door(&self) -> Option<SignedDoor> {
+        let users = value(self.signed.as_ref())?;
+        Some(SignedDoor { users, admits: value(self.admit.as_ref()).unwrap_or_default() })
     }
 
     fn door_sequence(&self) -> DoorSequence {

@@ -112,6 +112,10 @@ pub enum LineFault {
     },
     /// There are more doors with derived sequences than [`Doors::DERIVED_MAX`].
     TooManyDerived,
+    /// `Admit` in a door without `Signed`.
+    NothingSigned,
+    /// A door with `Signed` in a configuration without `Server_Name`.
+    SignedWithoutName,
     /// A door with `Open` in a configuration without `Firewall`.
     OpenWithoutFirewall,
     /// `Open_For` or `Open_Max` in a door without `Open`.
@@ -241,7 +245,7 @@ impl LineFault {
                 Wording::new(format!("door `{door}` has no sequence"), "nothing opens this door")
                     .help(
                         "add a line such as `sequence = 7000,8000,9000`, or `sequence_file`, \
-                         `one_time_sequences` or `sequence_key`",
+                         `one_time_sequences`, `sequence_key` or `signed`",
                     )
             }
             Self::TwoSequences { one, two, other_line } => {
@@ -273,6 +277,17 @@ impl LineFault {
                 "this door exceeds the limit",
             )
             .help("split the configuration between several daemons"),
+            Self::NothingSigned => {
+                Wording::new("`admit` without `signed`", "no signed packet opens this door")
+                    .help("add a line such as `signed = alice`, or remove this one")
+            }
+            Self::SignedWithoutName => Wording::new(
+                "`signed` without `server_name`",
+                "nothing says for which server packets must be made",
+            )
+            .help(
+                "write a line such as `server_name = home.example.com` in `[options]`, as in the keys of clients",
+            ),
             Self::OpenWithoutFirewall => Wording::new(
                 "`open` without `firewall`",
                 "nothing says how these ports are opened",
@@ -715,6 +730,9 @@ fn comment_after(directive: Directive) -> Wording {
         Value::Duration
         | Value::Prefixes
         | Value::KnockCount
+        | Value::Port
+        | Value::ServerName
+        | Value::KeyUsers
         | Value::PortSpan
         | Value::Ports
         | Value::Firewall

@@ -4,6 +4,7 @@ use crate::directives::{Directive, Value, Words};
 use crate::names::{InterfaceName, UserName};
 use crate::text::Excerpt;
 use crate::wording::Wording;
+use knock_engine::Seconds;
 
 /// An error in the name of an interface or of a user, or in a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,25 @@ pub enum OptionFault {
         /// The text found.
         text: Excerpt,
     },
+    /// A name that no server can have.
+    BadServerName {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// `Clock_Skew = counter`.
+    NoClock,
+    /// More seconds than [`knock_engine::Signing::SKEW_MAX`].
+    LongSkew {
+        /// The seconds.
+        seconds: Seconds,
+    },
+    /// A name that no user with a key can have.
+    BadKeyUser {
+        /// The text found.
+        text: Excerpt,
+    },
+    /// `any` beside other users.
+    AnyUserAndMore,
     /// A word that the directive does not know.
     UnknownWord {
         /// The directive.
@@ -91,6 +111,33 @@ impl OptionFault {
                 "expected `nft`, or `nft inet` and the name of a table",
             )
             .help(firewall_help(text.as_str())),
+            Self::BadServerName { text } => Wording::new(
+                format!("`{text}` is not the name of a server"),
+                "expected a name such as `home.example.com`",
+            )
+            .help("write up to 253 letters, digits and signs of ASCII, without blanks"),
+            Self::NoClock => Wording::new(
+                "packets without a clock are not supported",
+                "expected a number of seconds from 1 to 60",
+            )
+            .help(
+                "remove this line; a client whose clock is wrong is told so by `knock-replay explain`",
+            ),
+            Self::LongSkew { seconds } => Wording::new(
+                format!("{} seconds are more than packets allow", seconds.get()),
+                "expected a number of seconds from 1 to 60",
+            )
+            .help("the key of a packet is found by the minute in which it was made: write at most 60"),
+            Self::BadKeyUser { text } => Wording::new(
+                format!("`{text}` is not the name of a user with a key"),
+                "expected a name without dots, such as `alice` for `alice.key`",
+            )
+            .help("separate users with commas; `any` alone means all that have a key"),
+            Self::AnyUserAndMore => Wording::new(
+                "`any` is used with other users",
+                "this already means all users that have a key",
+            )
+            .help("write only `any`, or only the names of users"),
             Self::UnknownWord { directive, text, nearest } => {
                 unknown_word(*directive, text, *nearest)
             }

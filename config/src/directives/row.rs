@@ -56,6 +56,12 @@ pub(crate) enum Value {
     KnockCount,
     /// Consecutive ports with their protocol.
     PortSpan,
+    /// A port.
+    Port,
+    /// The name of a server.
+    ServerName,
+    /// Names of users with keys.
+    KeyUsers,
     /// Protocols and ports to open.
     Ports,
     /// A firewall.
@@ -148,6 +154,9 @@ impl Value {
             Self::PerMinute => "a number from 1 to 1000",
             Self::Prefixes => "addresses or prefixes, such as `192.0.2.0/24,2001:db8::/32`",
             Self::KnockCount => "a number from 4 to 32",
+            Self::Port => "a port from 1 to 65535",
+            Self::ServerName => "a name such as `home.example.com`",
+            Self::KeyUsers => "names of users, such as `alice,bob`, or `any`",
             Self::PortSpan => "a range of ports, such as `20000-59999`",
             Self::Ports => "ports with their protocol, such as `tcp/22`",
             Self::Firewall => "`nft`, or `nft` and a table, such as `nft inet filter`",

@@ -244,6 +244,58 @@ directives! {
                  `Firewall` = nft: `drop` ignores them; `reject` answers as a closed port does. Default: \
                  `drop`. Unknown to `knockd` 0.8.",
     };
+    /// `Server_Name`, which knockd 0.8 does not know.
+    ServerName = Row {
+        names: &["server_name"],
+        section: Section::Options,
+        value: Value::ServerName,
+        absent: Absent::Means("if no door has `signed`"),
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Server_Name` = NAME",
+        manual: "The name of this server in signed packets, so that one that was sent to another server with the \
+                 same key opens nothing here. Clients must write the same name, in any case of letters. Needed by \
+                 doors with `Signed`. Unknown to `knockd` 0.8.",
+    };
+    /// `Key_Dir`, which knockd 0.8 does not know.
+    KeyDir = Row {
+        names: &["key_dir"],
+        section: Section::Options,
+        value: Value::FileName,
+        absent: Absent::Default("/etc/knockd/keys.d"),
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Key_Dir` = FOLDER",
+        manual: "The folder with the keys of users; see `SIGNED PACKETS`. It is read only if a door has `Signed`. \
+                 Default: `/etc/knockd/keys.d`. Unknown to `knockd` 0.8.",
+    };
+    /// `Knock_Port`, which knockd 0.8 does not know.
+    KnockPort = Row {
+        names: &["knock_port"],
+        section: Section::Options,
+        value: Value::Port,
+        absent: Absent::Default("62201"),
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Knock_Port` = PORT",
+        manual: "The UDP port to which signed packets go. Nothing needs to listen there. Default: `62201`. Unknown to \
+                 `knockd` 0.8.",
+    };
+    /// `Clock_Skew`, which knockd 0.8 does not know.
+    ClockSkew = Row {
+        names: &["clock_skew"],
+        section: Section::Options,
+        value: Value::Seconds(Least::One {
+            message: "no clock is right to the second",
+            help: "write how many seconds the clock of a client may be off: 1 to 60",
+        }),
+        absent: Absent::Seconds(60),
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Clock_Skew` = SECONDS",
+        manual: "How far the clock of a client may be off for its signed packets to count: 1 to 60. Default: 60. \
+                 Unknown to `knockd` 0.8.",
+    };
     /// `Sequence`.
     Sequence = Row {
         names: &["sequence"],
@@ -329,6 +381,37 @@ directives! {
         manual: "How long a derived sequence is the one of the time: 10 seconds to 1 day. The one before and \
                  the one after count as well, so the clocks of server and client may differ by this \
                  much. Default: `60`. Unknown to `knockd` 0.8.",
+    };
+    /// `Signed`, which knockd 0.8 does not know.
+    Signed = Row {
+        names: &["signed"],
+        section: Section::Door,
+        value: Value::KeyUsers,
+        absent: Absent::Means("to open for no signed packet"),
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Signed` = USER[,USER...]|any",
+        manual: "The users whose signed packets open the door, beside its sequence or instead of one: those of files \
+                 in `Key_Dir`, or `any` for all of them. See `SIGNED PACKETS`. Unknown to `knockd` 0.8.",
+    };
+    /// `Admit`, which knockd 0.8 does not know.
+    Admit = Row {
+        names: &["admit"],
+        section: Section::Door,
+        value: Value::OneOf(Words {
+            known: &["source", "packet", "both"],
+            thing: "address to admit",
+            help: "write `source` for the sender of the packet, `packet` for the address that it names, or `both` if they \
+                   must be the same",
+        }),
+        absent: Absent::Default("source"),
+        again: Again::Overrides,
+        is_in_08: false,
+        usage: "`Admit` = source|packet|both",
+        manual: "For whom a signed packet opens the door: `source`: for its sender; one that names another address is \
+                 refused. `packet`: for the address that it names, or else its sender. `both`: it must name an \
+                 address, and that must be its sender's, so whoever catches it can do nothing with it from \
+                 elsewhere. Default: `source`. Unknown to `knockd` 0.8.",
     };
     /// `Seq_Timeout`, `Timeout`.
     SeqTimeout = Row {

@@ -13,6 +13,12 @@ pub fn user_of(file_name: &[u8]) -> Option<UserName> {
     UserName::new(name.split(|byte| *byte == b'.').next()?)
 }
 
+/// Returns whether files with keys can be of a user with this name.
+#[must_use]
+pub fn is_user(name: &[u8]) -> bool {
+    UserName::new(name).is_some_and(|user| file_name(&user, None).is_some())
+}
+
 /// Returns the name of a file with a key of a user, with a label if there are several; `None` if it would be
 /// another's.
 #[must_use]

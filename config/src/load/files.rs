@@ -11,6 +11,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use knock_engine::UserKey;
 use knock_guard::{Distrust, Modes, OpenError, quoted};
 use knock_signed::SequenceKey;
 use nix::errno::Errno;
@@ -41,6 +42,8 @@ pub struct Files {
     pub sequences: BTreeMap<FileName, Vec<u8>>,
     /// What sequences are derived from, of each file with a key. The keys themselves are not here.
     pub keys: BTreeMap<FileName, SequenceKey>,
+    /// What packets of users are opened with, if a door has `Signed`.
+    pub packet_keys: Vec<UserKey>,
 }
 
 /// Why a text that cannot be a configuration is refused, in the words of the program that reads it.

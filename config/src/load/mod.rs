@@ -10,6 +10,7 @@ pub mod marks;
 mod parts;
 mod secrets;
 mod setup;
+mod user_keys;
 
 pub(crate) use check::Check;
 pub use files::{

@@ -9,13 +9,14 @@ use super::host::Host;
 use super::include::Expanded;
 use super::key::read_sequence_key;
 use super::secrets::read_sequence;
+use super::user_keys::{UserKeysError, read_user_keys};
 use crate::config::{Config, DoorConfig};
-use crate::diagnostics::{self, Source, Style};
+use crate::diagnostics::{self, Finding, Source, Style};
 use crate::names::FileName;
 use crate::read;
 use crate::text::shown;
 use crate::wording::{Severity, Wording};
-use knock_engine::{DoorName, Doors, OneTimeSequences, Sequence, TooManyDoors};
+use knock_engine::{DoorName, Doors, OneTimeSequences, Sequence, TooManyDoors, UserKey};
 use knock_guard::Modes;
 use knock_signed::SequenceKey;
 
@@ -88,7 +89,7 @@ impl Setup {
         match read_configuration(path, Modes::Any, Waits::Forever, |_| None) {
             Ok(text) => {
                 let text = Expanded::new(path, text, Modes::Any);
-                Self::new(path, text, wanted, OnDisk(Modes::Any), None)
+                Self::new(path, text, wanted, OfClient(OnDisk(Modes::Any)), None)
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -122,9 +123,9 @@ impl Setup {
     /// sequence file that is named and not among `files` is an error.
     #[must_use]
     pub fn parse(name: &Path, files: Files) -> Self {
-        let Files { configuration, parts, one_time, sequences, keys } = files;
+        let Files { configuration, parts, one_time, sequences, keys, packet_keys } = files;
         let text = Expanded { text: configuration, parts, findings: Vec::new() };
-        Self::new(name, text, |_| true, ReadBefore { one_time, sequences, keys }, None)
+        Self::new(name, text, |_| true, ReadBefore { one_time, sequences, keys, packet_keys }, None)
     }
 
     fn new(
@@ -146,8 +147,10 @@ impl Setup {
         let included = parts.files().map(Path::to_owned).collect();
         let config = parsed.config.map(|config| {
             let config = Config { included, ..config };
-            reader.give_sequences(config, &configuration, wanted)
+            let config = reader.give_sequences(config, &configuration, wanted);
+            reader.give_keys(config)
         });
+        let packet_keys = config.as_ref().map(|config| config.keys.clone()).unwrap_or_default();
         let Reader { named: _, check: _, sources, files, fixed, keys, bytes: _ } = reader;
         let mut sources = sources.into_iter();
         let main = sources.next().map(|main| parts.split(main)).unwrap_or_default();
@@ -159,7 +162,7 @@ impl Setup {
         let sequences = fixed.into_iter().map(|(name, (text, _))| (name, text)).collect();
         Self {
             config: config.filter(|_| !errors),
-            files: Files { configuration, parts, one_time, sequences, keys },
+            files: Files { configuration, parts, one_time, sequences, keys, packet_keys },
             outcome: Outcome::Read(sources),
         }
     }
@@ -205,7 +208,11 @@ impl Setup {
 /// # Errors
 /// [`TooManyDoors`]; never for the configuration of a [`Setup`].
 pub fn doors(config: &Config) -> Result<Doors, TooManyDoors> {
-    Doors::new(config.doors.iter().map(DoorConfig::door).collect())
+    let doors = Doors::new(config.doors.iter().map(DoorConfig::door).collect())?;
+    Ok(match config.signing() {
+        Some(signing) => doors.with_signing(signing),
+        None => doors,
+    })
 }
 
 /// The files that a configuration names.
@@ -218,6 +225,9 @@ trait NamedFiles {
 
     /// Returns what sequences are derived from, of a file with a key.
     fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable>;
+
+    /// Returns the keys of users in a folder, or what is wrong with it.
+    fn user_keys(&self, folder: &Path) -> Result<Vec<UserKey>, UserKeysError>;
 }
 
 /// The files as they are, if these modes allow them.
@@ -235,6 +245,31 @@ impl NamedFiles for OnDisk {
     fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
         read_sequence_key(path_of(name), self.0)
     }
+
+    fn user_keys(&self, folder: &Path) -> Result<Vec<UserKey>, UserKeysError> {
+        read_user_keys(folder, self.0)
+    }
+}
+
+/// The same for a client of the doors, which has keys of its own.
+struct OfClient(OnDisk);
+
+impl NamedFiles for OfClient {
+    fn one_time(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
+        self.0.one_time(name)
+    }
+
+    fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
+        self.0.sequence(name)
+    }
+
+    fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
+        self.0.key(name)
+    }
+
+    fn user_keys(&self, _: &Path) -> Result<Vec<UserKey>, UserKeysError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Files that were read before.
@@ -242,6 +277,7 @@ struct ReadBefore {
     one_time: BTreeMap<FileName, Vec<u8>>,
     sequences: BTreeMap<FileName, Vec<u8>>,
     keys: BTreeMap<FileName, SequenceKey>,
+    packet_keys: Vec<UserKey>,
 }
 
 impl NamedFiles for ReadBefore {
@@ -255,6 +291,10 @@ impl NamedFiles for ReadBefore {
 
     fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
         self.keys.get(name).cloned().ok_or(Unreadable::NotAmongFiles)
+    }
+
+    fn user_keys(&self, _: &Path) -> Result<Vec<UserKey>, UserKeysError> {
+        Ok(self.packet_keys.clone())
     }
 }
 
@@ -318,6 +358,29 @@ impl<'a, N: NamedFiles> Reader<'a, N> {
             });
         }
         config
+    }
+
+    /// Gives the configuration the keys of users, if a door hears signed packets.
+    fn give_keys(&mut self, config: Config) -> Config {
+        let signed = config.doors.iter().find_map(|door| door.signed.as_ref());
+        let Some(signed) = signed else { return config };
+        let at = config.options.key_dir.as_ref().map_or(signed.at, |given| given.at);
+        match self.named.user_keys(config.options.key_dir()) {
+            Ok(keys) => Config { keys, ..config },
+            Err(UserKeysError { findings, sources }) => {
+                let findings = findings.into_iter().map(|wording| Finding {
+                    severity: Severity::Error,
+                    code: None,
+                    span: Some(at),
+                    wording,
+                });
+                if let Some(configuration) = self.sources.first_mut() {
+                    configuration.findings.extend(findings);
+                }
+                self.sources.extend(sources);
+                config
+            }
+        }
     }
 
     fn sequence(&mut self, name: &FileName) -> Result<Option<Sequence>, Unreadable> {

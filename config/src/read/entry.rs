@@ -1,13 +1,13 @@
 //! Directives as lines give them, and where their values go.
 
-use super::{derived, option_value, ports, printed, sources, value};
+use super::{derived, option_value, ports, printed, signed, sources, value};
 use crate::config::{DoorConfig, Given, Guard, Knocks, LogTime, OnStateError, OnStop, Options};
 use crate::diagnostics::Diagnostics;
 use crate::directives::{Directive, Value};
 use crate::lex::{Piece, is_blank};
 use crate::names::FileName;
 use crate::warnings::Warning;
-use knock_engine::{Command, OnReknock, OneTimeSequences, PerMinute, Prefix, Seconds};
+use knock_engine::{Admits, Command, OnReknock, OneTimeSequences, PerMinute, Prefix, Seconds};
 
 /// The words for what an opening of an open door does.
 const ON_REKNOCK: &[(&str, OnReknock)] = &[
@@ -15,6 +15,10 @@ const ON_REKNOCK: &[(&str, OnReknock)] = &[
     ("separate", OnReknock::Separate),
     ("ignore", OnReknock::Ignore),
 ];
+
+/// The words for whom a signed packet opens a door.
+const ADMITS: &[(&str, Admits)] =
+    &[("source", Admits::Source), ("packet", Admits::Packet), ("both", Admits::Both)];
 
 /// A directive as a line gives it.
 #[derive(Clone, Copy)]
@@ -59,6 +63,16 @@ impl Entry<'_> {
                 options.firewall = self.given(option_value::firewall(self.value, found));
             }
             Directive::Guard => options.guard = self.word(Guard::WORDS, found),
+            Directive::ServerName => {
+                options.server_name = self.given(signed::server_name(self.value, found));
+            }
+            Directive::KeyDir => options.key_dir = self.file_name(found),
+            Directive::KnockPort => {
+                options.knock_port = self.given(signed::port(self.value, found))
+            }
+            Directive::ClockSkew => {
+                options.clock_skew = self.given(signed::clock_skew(self.value, found));
+            }
             Directive::Sequence => {
                 let sequence = value::sequence(self.value, found);
                 door.knocks = self.given(sequence.map(Knocks::Fixed));
@@ -82,6 +96,8 @@ impl Entry<'_> {
             Directive::SequencePeriod => {
                 door.sequence_period = self.given(derived::period(self.value, found));
             }
+            Directive::Signed => door.signed = self.given(signed::users(self.value, found)),
+            Directive::Admit => door.admit = self.word(ADMITS, found),
             Directive::SeqTimeout => door.seq_timeout = self.seconds(found),
             Directive::TcpFlags => {
                 let rule = value::flags(door.flags(), self.value, found);
@@ -118,13 +134,15 @@ impl Entry<'_> {
         let matters = match self.directive.value() {
             // The shell removes the quotes around the name of a program.
             Value::Command => inner.bytes().iter().copied().any(is_blank),
-            Value::FileName | Value::Interfaces | Value::User => true,
+            Value::FileName | Value::Interfaces | Value::User | Value::ServerName => true,
             // They are an error.
             Value::Nothing
             | Value::OneOf(_)
             | Value::Knocks
             | Value::KnockCount
             | Value::PortSpan
+            | Value::Port
+            | Value::KeyUsers
             | Value::Seconds(_)
             | Value::Duration
             | Value::PerMinute

@@ -10,6 +10,7 @@ mod printed;
 mod reader;
 mod section;
 pub(crate) mod sequence_file;
+mod signed;
 mod sources;
 mod value;
 

@@ -306,6 +306,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reports the first door that hears signed packets of a server without a name.
+    fn check_server_name(&mut self) {
+        if self.has_unread_options || self.entries.get(Directive::ServerName).is_some() {
+            return;
+        }
+        if let Some(signed) = self.doors.iter().find_map(|door| door.signed.as_ref()) {
+            self.diagnostics.line_at(LineFault::SignedWithoutName, signed.at);
+        }
+    }
+
     /// The door, or the options, may lack a directive only because its line cannot be read; that line is reported.
     fn forgive_absence(&mut self) {
         match &mut self.section {
@@ -328,8 +338,14 @@ impl<'a> Reader<'a> {
             self.diagnostics.warn_of_text(Warning::NoDoors);
         }
         self.check_firewall();
+        self.check_server_name();
         self.check_count_of_derived();
-        let config = Config { options: self.options, doors: self.doors, included: Vec::new() };
+        let config = Config {
+            options: self.options,
+            doors: self.doors,
+            included: Vec::new(),
+            keys: Vec::new(),
+        };
         ReadText { config, gaps: self.gaps, diagnostics: self.diagnostics }
     }
 

@@ -101,7 +101,9 @@ impl<'a> DoorSection<'a> {
             self.check_commands(diagnostics);
             self.check_open(diagnostics);
             self.check_derived(diagnostics);
-            if KINDS.into_iter().all(|kind| self.entries.get(kind).is_none()) {
+            self.check_signed(diagnostics);
+            let opens = |directive: &Directive| self.entries.get(*directive).is_some();
+            if !KINDS.iter().chain([&Directive::Signed]).any(opens) {
                 let door = Excerpt::new(self.name.bytes());
                 diagnostics.line(LineFault::NoSequence { door }, self.name);
             }
@@ -121,6 +123,15 @@ impl<'a> DoorSection<'a> {
             if let Some(entry) = self.entries.get(directive) {
                 diagnostics.line(LineFault::NothingDerived { directive }, entry.at);
             }
+        }
+    }
+
+    /// Reports for whom signed packets open where there are none.
+    fn check_signed(&self, diagnostics: &mut Diagnostics) {
+        if self.entries.get(Directive::Signed).is_none()
+            && let Some(entry) = self.entries.get(Directive::Admit)
+        {
+            diagnostics.line(LineFault::NothingSigned, entry.at);
         }
     }
 
