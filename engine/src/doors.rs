@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
-use knock_signed::{Digest, PACKET_BYTES, SequenceId};
+use knock_signed::{Digest, KeyId, Moment, PACKET_BYTES, SequenceId};
 
 use crate::address;
 use crate::derived::PeriodMark;
@@ -339,6 +339,18 @@ impl Doors {
     #[must_use]
     pub fn with_signing(self, signing: Signing) -> Self {
         Self { signing: Some(signing), ..self }
+    }
+
+    /// Returns the same doors for a driver that knows which moments keys have used before: see
+    /// [`Signing::with_moments`].
+    #[must_use]
+    pub fn with_used_moments(
+        self,
+        floor: Moment,
+        used: impl IntoIterator<Item = (KeyId, Moment)>,
+    ) -> Self {
+        let signing = self.signing.map(|signing| signing.with_moments(floor, used));
+        Self { signing, ..self }
     }
 
     /// Returns the keys of signed packets.

@@ -7,6 +7,7 @@ use chrono::Local;
 use knock_config::text::masked;
 use knock_engine::transcript::{self, Channel};
 use knock_engine::{DoorId, Effect, Limits, PeriodOfDoor, Phase, Protocol, RunId};
+use knock_signed::Moment;
 
 use super::command_events::NOT_STARTED;
 use super::commands::CommandRequest;
@@ -15,7 +16,7 @@ use super::output::{About, Kind, Line, Step};
 use super::totals::Total;
 use super::{Runner, State};
 use crate::lease_record::{Place, StoredLease};
-use crate::wire::{Level, Message, Order, SeenPacket, client_of};
+use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_authentic_refusal};
 
 impl Runner {
     /// Reads and handles messages of the sniffer.
@@ -99,6 +100,8 @@ impl Runner {
             self.mark(mark, client, door, (line, offset));
         } else if let Effect::MarkPeriod { mark, client, door, sequence, period } = *effect {
             self.mark_period(mark, client, door, PeriodOfDoor { sequence, period });
+        } else if let Effect::MarkMoment { mark, client, door, key, moment } = *effect {
+            self.mark_moment(mark, client, door, (key, Moment(moment)));
         } else if *effect == Effect::ReloadRefused {
             self.forget_reload();
         }
@@ -120,6 +123,8 @@ impl Runner {
             (Channel::Transcript, _) => Kind::Opening,
             (Channel::Message, _) => Kind::Notice,
             (Channel::Note, _) if self.args.debug => Kind::Debug,
+            // The sniffer sends only those of owners of keys, and few.
+            (Channel::Note, _) if is_authentic_refusal(effect) => Kind::Notice,
             (Channel::Note, _) => return,
         };
         let client = client_of(effect);

@@ -89,7 +89,8 @@ impl Runner {
                 self.apply(settings);
                 let (marks, files) = (self.marks, loaded.files.clone());
                 let every_line = sinks(&self.args, &self.settings).want_every_line();
-                self.sniffer.queue(&Order::Reload { marks, every_line, files });
+                let moments = self.used.moments();
+                self.sniffer.queue(&Order::Reload { marks, every_line, files, moments });
                 self.reload = Reload::Asked(Box::new(loaded));
             }
             Err(errors) => {

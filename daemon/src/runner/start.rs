@@ -7,7 +7,7 @@ use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anstream::ColorChoice;
 use knock_config::diagnostics::Style;
@@ -15,6 +15,7 @@ use knock_config::text::{Cause, shown};
 use knock_config::{Config, Directive};
 use knock_config::{Files, Setup, Waits};
 use knock_engine::Doors;
+use knock_signed::Moment;
 use nix::sys::signalfd::SignalFd;
 
 use super::clock::Clock;
@@ -132,7 +133,9 @@ impl Opened {
         settings: &Settings,
     ) -> Result<Self, Failure> {
         let (leases, mut found) = TakenLeases::take(settings.places());
-        let (used, warnings) = Used::read(settings.places(), args.max_attempts.get(), doors);
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let start = Moment(u64::try_from(start).unwrap_or(u64::MAX));
+        let (used, warnings) = Used::read(settings.places(), args.max_attempts.get(), doors, start);
         found.warnings.extend(warnings);
         let recording = open_recording(args)?;
         check_captures(&settings.interfaces)?;
@@ -282,7 +285,8 @@ impl Runner {
             max_attempts: self.args.max_attempts,
             becomes: self.settings.user,
             files,
-            used: self.used.uses(),
+            used: self.used.periods(),
+            moments: self.used.moments(),
         }
     }
 }

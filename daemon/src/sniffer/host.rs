@@ -40,6 +40,8 @@ pub(super) struct EngineHost {
 /// A packet for the engine.
 pub(super) struct DecodedPacket {
     packet: Packet,
+    /// The packet, with what it says if it may be a signed one.
+    event: Event,
     /// The length of its frame on the wire.
     length: u32,
     /// The frame, if packets are recorded.
@@ -90,7 +92,8 @@ impl EngineHost {
         let packet = decode(frame.link, frame.captured).ok()?;
         let recorded = self.recording.is_some().then_some(frame.captured);
         let bytes = recorded.map(<[u8]>::to_vec).unwrap_or_default();
-        let decoded = DecodedPacket { packet, length: frame.length, frame: bytes };
+        let event = Event::captured(frame.link, frame.captured, packet, self.engine.doors());
+        let decoded = DecodedPacket { packet, event, length: frame.length, frame: bytes };
         Some((self.time_of(frame.stamp), decoded))
     }
 
@@ -115,17 +118,17 @@ impl EngineHost {
         &mut self,
         capture: CaptureNumber,
         at: Timestamp,
-        decoded: &DecodedPacket,
+        decoded: DecodedPacket,
         outbox: &mut Outbox,
     ) {
         let at = at.max(self.last);
         if (self.recording.is_some() || outbox.wants_notes())
-            && self.engine.doors().admit(self.engine.listening(), &decoded.packet)
+            && decoded.event.is_heard(self.engine.doors(), self.engine.listening())
         {
-            self.record(capture, at, decoded, outbox);
+            self.record(capture, at, &decoded, outbox);
         }
         self.tell_time_of_day(at, outbox);
-        self.handle(at, Event::Packet(decoded.packet), outbox);
+        self.handle(at, decoded.event, outbox);
     }
 
     /// Tells the engine how far the time of day is ahead of the times of events, if that has changed.
@@ -145,7 +148,7 @@ impl EngineHost {
         decoded: &DecodedPacket,
         outbox: &mut Outbox,
     ) {
-        let DecodedPacket { packet, length, frame } = decoded;
+        let DecodedPacket { packet, event: _, length, frame } = decoded;
         if let Some(recording) = &mut self.recording {
             recording.packet(capture, at, *length, frame);
         }

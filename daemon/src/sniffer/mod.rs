@@ -41,7 +41,9 @@ use self::runner_socket::RunnerSocket;
 use self::timeline::{before, wait};
 use crate::boot_time::{Alarm, BootTime};
 use crate::exit::Exit;
-use crate::wire::{CaptureNumber, InvalidOrder, Level, Loss, Message, NewCapture, Order, Task};
+use crate::wire::{
+    CaptureNumber, InvalidOrder, Level, Loss, Message, NewCapture, Order, Task, UsedMoments,
+};
 
 /// The name of the process, by which the program knows which process it is.
 pub(crate) const NAME: &str = "knockd: sniffer";
@@ -132,6 +134,7 @@ struct NewDoors {
     arrived: Timestamp,
     marks: u64,
     files: Files,
+    moments: UsedMoments,
 }
 
 /// The outcome of what the engine has asked for.
@@ -145,7 +148,7 @@ impl<'a> Sniffer<'a> {
     /// Gives up all privileges, and reports that it listens. The captures come with later orders.
     fn new(task: Task, mut runner: RunnerSocket, outbox: &'a mut Outbox) -> Result<Self, End> {
         let failed = |what| move |error| End::System(what, error);
-        let doors = doors(task.files)?.with_used_periods(task.used);
+        let doors = doors(task.files, task.moments)?.with_used_periods(task.used);
         let listening = Listening::at(task.addresses).with_ipv4_only(task.ipv4_only);
         let rotation =
             task.record_max.map(|max| Ok(Rotation::new(runner.descriptor()?.into(), max)));
@@ -272,7 +275,7 @@ impl<'a> Sniffer<'a> {
     fn handle_packets(&mut self, now: Timestamp) {
         let Self { outbox, merge, host, .. } = self;
         while let Some((number, at, packet)) = merge.next() {
-            host.packet(number, at, &packet, outbox);
+            host.packet(number, at, packet, outbox);
         }
         // Time goes on without captures, too.
         host.advance(merge.complete().unwrap_or_else(|| before(now, GRACE)), outbox);
@@ -305,9 +308,9 @@ impl<'a> Sniffer<'a> {
             }
             Order::AdmissionLost { door, client } => host.admission_lost(door, client, outbox),
             Order::Addresses(addresses) => host.addresses_changed(addresses, outbox),
-            Order::Reload { marks, every_line, files } => {
+            Order::Reload { marks, every_line, files, moments } => {
                 outbox.want_every_line(every_line);
-                self.reload = Some(NewDoors { arrived: host.now(), marks, files });
+                self.reload = Some(NewDoors { arrived: host.now(), marks, files, moments });
             }
         }
         Ok(())
@@ -328,13 +331,13 @@ impl<'a> Sniffer<'a> {
     /// Gives the engine the doors of a reload, if it has the packets that came before.
     fn reload_if_due(&mut self) -> Result<(), End> {
         let Self { host, outbox, reload, .. } = self;
-        let Some(NewDoors { marks, files, .. }) =
+        let Some(NewDoors { marks, files, moments, .. }) =
             reload.take_if(|new| new.arrived <= host.complete())
         else {
             return Ok(());
         };
         if marks == outbox.marks() {
-            host.reload(doors(files)?, outbox);
+            host.reload(doors(files, moments)?, outbox);
         } else {
             // The runner read the files before it marked the latest sequence: it would be valid again.
             outbox.push(&Message::Stale);
@@ -422,10 +425,11 @@ impl<'a> Sniffer<'a> {
 }
 
 /// Returns the doors of a configuration that the runner has checked.
-fn doors(files: Files) -> Result<Doors, End> {
+fn doors(files: Files, moments: UsedMoments) -> Result<Doors, End> {
     let setup = Setup::parse(Path::new("knockd.conf"), files);
     let config = setup.config.ok_or(End::Configuration)?;
-    knock_config::doors(&config).map_err(|_| End::Configuration)
+    let doors = knock_config::doors(&config).map_err(|_| End::Configuration)?;
+    Ok(doors.with_used_moments(moments.floor, moments.used))
 }
 
 fn recording_on_output(rotation: Option<Rotation>) -> io::Result<Recording> {

@@ -1,5 +1,6 @@
 //! Messages that wait to be sent to the runner.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io::{self, Write as _};
@@ -7,12 +8,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use knock_engine::{DoorId, Effect, Obstacle};
+use knock_engine::{DoorId, Effect, KeyNumber, Obstacle};
+use knock_signed::Refusal;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::end::End;
 use crate::descriptors::is_momentary;
-use crate::wire::{Level, Loss, Message, is_progress};
+use crate::wire::{Level, Loss, Message, is_authentic_refusal, is_progress};
 
 /// How many bytes may wait before lines are dropped. Requests for commands are never dropped; the engine
 /// limits their number.
@@ -23,6 +25,9 @@ const BYTES_MAX: usize = 16 << 20;
 
 /// How often a line says that a door is busy.
 const BUSY_EVERY: Duration = Duration::from_mins(1);
+
+/// How often a line says for the same reason that packets of a key open nothing.
+const REFUSED_EVERY: Duration = Duration::from_mins(1);
 
 /// Messages on their way to the runner.
 pub(super) struct Outbox {
@@ -38,6 +43,8 @@ pub(super) struct Outbox {
     marks: u64,
     /// When it was last said of a door that it is busy.
     said_busy: BTreeMap<DoorId, Instant>,
+    /// When it was last said why packets of a key open nothing.
+    said_refused: BTreeMap<(Option<KeyNumber>, &'static str), Instant>,
     /// The losses that were sent.
     sent_losses: BTreeMap<Loss, u64>,
 }
@@ -53,6 +60,7 @@ impl Outbox {
             dropped: 0,
             marks: 0,
             said_busy: BTreeMap::new(),
+            said_refused: BTreeMap::new(),
             sent_losses: BTreeMap::new(),
         }
     }
@@ -95,6 +103,11 @@ impl Outbox {
         if !is_wanted {
             return;
         }
+        if let Effect::NotSigned { why, key, .. } = effect
+            && !(self.debug || is_authentic_refusal(&effect) && self.must_say_refused(key, why))
+        {
+            return;
+        }
         if let Effect::OpeningRefused { door, why: Obstacle::Limit, .. } = effect
             && !self.must_say_busy(door)
         {
@@ -103,7 +116,9 @@ impl Outbox {
         if matches!(effect, Effect::MarkOneTime { .. }) {
             self.marks = self.marks.saturating_add(1);
         }
-        let is_line = is_progress || is_note || matches!(effect, Effect::VoidedOften { .. });
+        let is_line = is_progress
+            || is_note
+            || matches!(effect, Effect::VoidedOften { .. } | Effect::NotSigned { .. });
         if is_line && self.bytes.len() >= LINES_MAX {
             self.dropped = self.dropped.saturating_add(1);
             return;
@@ -121,6 +136,18 @@ impl Outbox {
         let is_new = !self.said_busy.contains_key(&door);
         self.said_busy.entry(door).or_insert_with(Instant::now);
         is_new
+    }
+
+    /// Returns whether it is to be said why packets of a key open nothing. Who repeats them could fill the log.
+    fn must_say_refused(&mut self, key: Option<KeyNumber>, why: Refusal) -> bool {
+        self.said_refused.retain(|_, said| said.elapsed() < REFUSED_EVERY);
+        match self.said_refused.entry((key, why.name())) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(Instant::now());
+                true
+            }
+        }
     }
 
     /// Adds a message.

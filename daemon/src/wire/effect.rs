@@ -6,7 +6,7 @@ use knock_engine::{
     CommandStatus, DoorId, Doors, Effect, KeyNumber, MarkId, Note, Obstacle, Phase, RunId, Seconds,
     Skip, Stage,
 };
-use knock_signed::SequenceId;
+use knock_signed::{Refusal, SequenceId};
 
 use super::record::{Fields, InvalidMessage, kind};
 use super::refusal::{numbers_of, refusal};
@@ -19,6 +19,11 @@ pub(crate) fn client_of(effect: &Effect) -> Option<IpAddr> {
 /// Returns whether an effect is only a step of an attempt that has not opened anything.
 pub(crate) const fn is_progress(effect: &Effect) -> bool {
     matches!(effect, Effect::StageReached { .. } | Effect::SequenceTimedOut { .. })
+}
+
+/// Returns whether an effect is a signed packet that opens nothing, and that nobody without a key can have made.
+pub(crate) const fn is_authentic_refusal(effect: &Effect) -> bool {
+    matches!(effect, Effect::NotSigned { why, key: Some(_), .. } if !matches!(why, Refusal::Forged))
 }
 
 /// Returns an effect as a record.
@@ -50,31 +55,16 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::CommandFailed { door, status } => {
             Fields { small: status.0, ..of_door(kind::COMMAND_FAILED, door) }
         }
-        Effect::MarkOneTime { mark, client, door, line, offset } => Fields {
-            mark: mark.to_bits(),
-            number: offset,
-            length: line,
-            ..of(kind::MARK_ONE_TIME, client, door)
-        },
-        Effect::MarkPeriod { mark, client, door, sequence, period } => Fields {
-            mark: mark.to_bits(),
-            number: sequence.to_bits(),
-            length: period,
-            ..of(kind::MARK_PERIOD, client, door)
-        },
-        Effect::MarkMoment { mark, client, door, key, moment } => Fields {
-            mark: mark.to_bits(),
-            number: moment,
-            length: key.0.into(),
-            ..of(kind::MARK_MOMENT, client, door)
-        },
-        Effect::NotSigned { client, why, key } => {
-            let (small, number) = numbers_of(why);
-            // 0 for no key.
-            let length = key.map_or(0, |key| u32::from(key.0).saturating_add(1));
-            let client = Some(client);
-            Fields { kind: kind::NOT_SIGNED, small, number, length, client, ..Fields::default() }
+        Effect::MarkOneTime { mark, client, door, line, offset } => {
+            of_mark((kind::MARK_ONE_TIME, mark), (client, door), (offset, line))
         }
+        Effect::MarkPeriod { mark, client, door, sequence, period } => {
+            of_mark((kind::MARK_PERIOD, mark), (client, door), (sequence.to_bits(), period))
+        }
+        Effect::MarkMoment { mark, client, door, key, moment } => {
+            of_mark((kind::MARK_MOMENT, mark), (client, door), (moment, key.0.into()))
+        }
+        Effect::NotSigned { client, why, key } => not_signed(client, why, key),
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
         Effect::OpeningRefused { client, door, why } => {
             let small = match why {
@@ -106,6 +96,24 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::Note(note) => fields_of_note(note),
         Effect::Own(never) => match never {},
     }
+}
+
+fn not_signed(client: IpAddr, why: Refusal, key: Option<KeyNumber>) -> Fields {
+    let (small, number) = numbers_of(why);
+    // 0 for no key.
+    let length = key.map_or(0, |key| u32::from(key.0).saturating_add(1));
+    let client = Some(client);
+    Fields { kind: kind::NOT_SIGNED, small, number, length, client, ..Fields::default() }
+}
+
+/// Returns a request to mark something as used.
+fn of_mark(
+    (kind, mark): (u8, MarkId),
+    (client, door): (IpAddr, DoorId),
+    (number, length): (u64, u32),
+) -> Fields {
+    let (mark, client, door) = (mark.to_bits(), Some(client), number_of(door));
+    Fields { kind, mark, client, door, number, length, ..Fields::default() }
 }
 
 fn fields_of_note(note: Note) -> Fields {
@@ -175,27 +183,7 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         kind::COMMAND_FAILED => {
             Effect::CommandFailed { door: door()?, status: CommandStatus(fields.small) }
         }
-        kind::MARK_ONE_TIME => Effect::MarkOneTime {
-            mark: MarkId::from_bits(fields.mark),
-            client: client()?,
-            door: door()?,
-            line: fields.length,
-            offset: fields.number,
-        },
-        kind::MARK_PERIOD => Effect::MarkPeriod {
-            mark: MarkId::from_bits(fields.mark),
-            client: client()?,
-            door: door()?,
-            sequence: SequenceId::from_bits(fields.number),
-            period: fields.length,
-        },
-        kind::MARK_MOMENT => Effect::MarkMoment {
-            mark: MarkId::from_bits(fields.mark),
-            client: client()?,
-            door: door()?,
-            key: KeyNumber(u16::try_from(fields.length).map_err(|_| InvalidMessage)?),
-            moment: fields.number,
-        },
+        kind::MARK_ONE_TIME | kind::MARK_PERIOD | kind::MARK_MOMENT => mark(fields, doors)?,
         kind::NOT_SIGNED => {
             let key = fields.length.checked_sub(1).map(u16::try_from).transpose();
             let key = key.map_err(|_| InvalidMessage)?.map(KeyNumber);
@@ -224,6 +212,33 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
         },
         kind::RELOAD_REFUSED => Effect::ReloadRefused,
         _ => Effect::Note(note(fields, doors)?),
+    })
+}
+
+/// Returns the request to mark something as used in a record.
+fn mark(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMessage> {
+    let client = fields.client.ok_or(InvalidMessage)?;
+    let door = doors.with_index(usize::from(fields.door)).ok_or(InvalidMessage)?;
+    let mark = MarkId::from_bits(fields.mark);
+    Ok(match fields.kind {
+        kind::MARK_ONE_TIME => {
+            Effect::MarkOneTime { mark, client, door, line: fields.length, offset: fields.number }
+        }
+        kind::MARK_PERIOD => Effect::MarkPeriod {
+            mark,
+            client,
+            door,
+            sequence: SequenceId::from_bits(fields.number),
+            period: fields.length,
+        },
+        kind::MARK_MOMENT => Effect::MarkMoment {
+            mark,
+            client,
+            door,
+            key: KeyNumber(u16::try_from(fields.length).map_err(|_| InvalidMessage)?),
+            moment: fields.number,
+        },
+        _ => return Err(InvalidMessage),
     })
 }
 

@@ -12,9 +12,11 @@ mod refusal;
 
 use knock_engine::Doors;
 
-pub(crate) use effect::{client_of, is_progress};
+pub(crate) use effect::{client_of, is_authentic_refusal, is_progress};
 pub(crate) use message::{Level, ListedAttempt, Loss, Message, MessageReader, SeenPacket};
-pub(crate) use order::{CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task, erase};
+pub(crate) use order::{
+    CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task, UsedMoments, erase,
+};
 pub(crate) use record::InvalidMessage;
 
 /// Reads what a process that reads packets has sent, as the runner does. Returns the messages up to the

@@ -8,8 +8,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 use knock_config::FileName;
 use knock_config::Files;
 use knock_engine::filter::Framing;
-use knock_engine::{CommandStatus, MarkId, PeriodOfDoor, RunId};
-use knock_signed::{Key, SequenceId, SequenceKey};
+use knock_engine::{
+    CommandStatus, DoorName, MarkId, PeriodOfDoor, RunId, Timestamp, User as KeyOwner, UserKey,
+};
+use knock_signed::{Key, KeyId, Moment, PacketKey, SequenceId, SequenceKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::user::User;
@@ -44,6 +46,8 @@ pub(crate) enum Order {
         /// As in a task.
         every_line: bool,
         files: Files,
+        /// For a sniffer that had no keys of signed packets so far; others know better.
+        moments: UsedMoments,
     },
 }
 
@@ -83,6 +87,16 @@ pub(crate) struct Task {
     pub(crate) files: Files,
     /// Derived sequences that were used: by these clients or, where there is none, by any.
     pub(crate) used: Vec<(PeriodOfDoor, Option<IpAddr>)>,
+    pub(crate) moments: UsedMoments,
+}
+
+/// What signed packets have used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UsedMoments {
+    /// Moments up to it are refused of keys that nothing is known of.
+    pub(crate) floor: Moment,
+    /// The last moments of each key.
+    pub(crate) used: Vec<(KeyId, Moment)>,
 }
 
 /// Bytes that are not an order.
@@ -159,10 +173,11 @@ impl Order {
             }
             Self::AreYouThere => kind::ARE_YOU_THERE,
             Self::ListAttempts => kind::LIST_ATTEMPTS,
-            Self::Reload { marks, every_line, files } => {
+            Self::Reload { marks, every_line, files, moments } => {
                 out.0.extend(marks.to_be_bytes());
                 out.0.push((*every_line).into());
                 out.files(files);
+                out.moments(moments);
                 kind::RELOAD
             }
         };
@@ -200,7 +215,7 @@ impl Writer {
 
     fn files(&mut self, files: &Files) {
         // The sniffer reports nothing about lines.
-        let Files { configuration, parts: _, one_time, sequences, keys } = files;
+        let Files { configuration, parts: _, one_time, sequences, keys, packet_keys } = files;
         self.text(configuration);
         for texts in [one_time, sequences] {
             self.number(texts.len());
@@ -213,6 +228,17 @@ impl Writer {
         for (name, key) in keys {
             self.text(name.as_bytes());
             self.0.extend(key.as_bytes());
+        }
+        self.number(packet_keys.len());
+        for UserKey { user, key, doors, until } in packet_keys {
+            self.text(user.as_bytes());
+            self.0.extend(key.to_bytes().iter());
+            self.number(doors.len());
+            for door in doors {
+                self.text(door.as_bytes());
+            }
+            self.0.push(until.is_some().into());
+            self.0.extend(until.map_or(0, Timestamp::as_nanos).to_be_bytes());
         }
     }
 
@@ -228,6 +254,7 @@ impl Writer {
             becomes,
             files,
             used,
+            moments,
         } = task;
         self.addresses(addresses);
         self.0.extend([*ipv4_only, *every_line, *debug, *records].map(u8::from));
@@ -244,6 +271,16 @@ impl Writer {
             self.0.extend(sequence.to_bits().to_be_bytes());
             self.0.extend(period.to_be_bytes());
             self.addresses(client.as_slice());
+        }
+        self.moments(moments);
+    }
+
+    fn moments(&mut self, UsedMoments { floor, used }: &UsedMoments) {
+        self.0.extend(floor.0.to_be_bytes());
+        self.number(used.len());
+        for (key, moment) in used {
+            self.0.extend(key.0);
+            self.0.extend(moment.0.to_be_bytes());
         }
     }
 }
@@ -295,6 +332,7 @@ impl OrderReader {
                 marks: u64::from_be_bytes(content.array()?),
                 every_line: content.flag()?,
                 files: content.files()?,
+                moments: content.moments()?,
             },
             _ => return Err(InvalidOrder),
         };
@@ -372,7 +410,18 @@ impl<'a> Reader<'a> {
             Ok((name, SequenceKey::take(&mut bytes)))
         })?;
         let keys = BTreeMap::from_iter(keys);
-        Ok(Files { configuration, one_time, sequences, keys, ..Files::default() })
+        let packet_keys = self.list(Self::packet_key)?;
+        Ok(Files { configuration, one_time, sequences, keys, packet_keys, ..Files::default() })
+    }
+
+    fn packet_key(&mut self) -> Result<UserKey, InvalidOrder> {
+        let user = KeyOwner::new(self.text()?);
+        let mut bytes: [u8; PacketKey::BYTES] = self.array()?;
+        let key = PacketKey::take(&mut bytes);
+        let doors = self.list(|reader| Ok(DoorName::new(reader.text()?)))?;
+        let is_limited = self.flag()?;
+        let until = Timestamp::from_nanos(i64::from_be_bytes(self.array()?));
+        Ok(UserKey { user, key, doors, until: is_limited.then_some(until) })
     }
 
     /// Parses texts under the names of their files.
@@ -414,7 +463,15 @@ impl<'a> Reader<'a> {
             becomes,
             files: self.files()?,
             used: self.list(Self::used_period)?,
+            moments: self.moments()?,
         })
+    }
+
+    fn moments(&mut self) -> Result<UsedMoments, InvalidOrder> {
+        let moment = |reader: &mut Self| reader.array().map(u64::from_be_bytes).map(Moment);
+        let floor = moment(self)?;
+        let used = self.list(|reader| Ok((KeyId(reader.array()?), moment(reader)?)))?;
+        Ok(UsedMoments { floor, used })
     }
 
     fn used_period(&mut self) -> Result<(PeriodOfDoor, Option<IpAddr>), InvalidOrder> {
@@ -437,6 +494,11 @@ mod tests {
         PeriodOfDoor { sequence: SequenceId::from_bits(0x0123_4567_89ab_cdef), period }
     }
 
+    fn moments() -> UsedMoments {
+        let used = vec![(KeyId([7; 8]), Moment(u64::MAX)), (KeyId([7; 8]), Moment(1))];
+        UsedMoments { floor: Moment(u64::MAX - 1), used }
+    }
+
     fn files() -> Files {
         let name = FileName::new(b"/etc/knockd/\xff").unwrap();
         Files {
@@ -444,6 +506,20 @@ mod tests {
             one_time: BTreeMap::from([(name.clone(), b" 1,2\n".to_vec())]),
             sequences: BTreeMap::from([(name.clone(), b"3,4\n".to_vec())]),
             keys: BTreeMap::from([(name, SequenceKey::take(&mut [7; 32]))]),
+            packet_keys: vec![
+                UserKey {
+                    user: KeyOwner::new(b"alice"),
+                    key: Key::take(&mut [8; 32]).for_packets(),
+                    doors: vec![DoorName::new(b"SSH"), DoorName::new(b"\xff")],
+                    until: Some(Timestamp::from_nanos(-7)),
+                },
+                UserKey {
+                    user: KeyOwner::new(b"bob"),
+                    key: Key::take(&mut [9; 32]).for_packets(),
+                    doors: vec![],
+                    until: None,
+                },
+            ],
             ..Files::default()
         }
     }
@@ -464,6 +540,7 @@ mod tests {
                 (used(u32::MAX), Some("2001:db8::1".parse().unwrap())),
                 (used(7), None),
             ],
+            moments: moments(),
         };
         let run = RunId::from_bits(0x0123_4567_89ab_cdef);
         vec![
@@ -491,8 +568,18 @@ mod tests {
             Order::ListAttempts,
             Order::Addresses(vec![]),
             Order::Addresses(vec!["::1.2.3.4".parse().unwrap(), "1.2.3.4".parse().unwrap()]),
-            Order::Reload { marks: u64::MAX - 1, every_line: true, files: files() },
-            Order::Reload { marks: 0, every_line: false, files: files() },
+            Order::Reload {
+                marks: u64::MAX - 1,
+                every_line: true,
+                files: files(),
+                moments: moments(),
+            },
+            Order::Reload {
+                marks: 0,
+                every_line: false,
+                files: files(),
+                moments: UsedMoments { used: vec![], ..moments() },
+            },
         ]
     }
 

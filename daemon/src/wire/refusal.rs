@@ -35,8 +35,19 @@ pub(super) fn numbers_of(refusal: Refusal) -> (u8, u64) {
             (FIELD, number.map_or(0, |(number, _)| number))
         }
         Refusal::ClockOff { ahead } => (CLOCK_OFF, ahead.cast_unsigned()),
-        plain => {
-            let number = PLAIN.into_iter().find(|(_, one)| *one == plain);
+        Refusal::Length
+        | Refusal::HintUnknown
+        | Refusal::Forged
+        | Refusal::KeyExpired
+        | Refusal::OtherServer
+        | Refusal::MomentUsed
+        | Refusal::MomentOld
+        | Refusal::DoorUnknown
+        | Refusal::DoorForbidden
+        | Refusal::AddressMismatch
+        | Refusal::AddressForbidden
+        | Refusal::PrefixForbidden => {
+            let number = PLAIN.into_iter().find(|(_, one)| *one == refusal);
             (number.map_or(0, |(number, _)| number), 0)
         }
     }

@@ -20,6 +20,8 @@ const BYTES_MAX: u64 = 64 << 20;
 struct State {
     periods: Vec<(PeriodOfDoor, Option<IpAddr>)>,
     moments: Vec<(KeyId, Moment)>,
+    /// No moment up to it counts.
+    floor: u64,
 }
 
 /// Returns the doors as they were for a daemon with this file.
@@ -79,18 +81,15 @@ impl State {
                 let key = KeyId(bits(key)?.to_be_bytes());
                 self.moments.push((key, Moment(moment.parse().ok()?)));
             }
+            ["floor", floor] => self.floor = self.floor.max(floor.parse().ok()?),
             _ => return None,
         }
         Some(())
     }
 
     fn restore(self, doors: Doors) -> Doors {
-        let Self { periods, moments } = self;
-        let doors = doors.with_used_periods(periods);
-        match doors.signing().cloned() {
-            Some(signing) => doors.with_signing(signing.with_moments(Moment(0), moments)),
-            None => doors,
-        }
+        let Self { periods, moments, floor } = self;
+        doors.with_used_periods(periods).with_used_moments(Moment(floor), moments)
     }
 }
 
@@ -100,13 +99,16 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_daemon_are_read() {
-        let text = b"# derived sequences that were used; knockd writes this file\n\
+        let text =
+            b"# derived sequences and signed packets that were used; knockd writes this file\n\
+                     floor 7\n\
                      used 00000000000000ab 7 192.0.2.1\nforgotten 00000000000000ab 6\n\
                      moment 00000000000000ff 1764806430000000001\n";
         let of = |period| PeriodOfDoor { sequence: SequenceId::from_bits(0xab), period };
         let expected = State {
             periods: vec![(of(7), Some([192, 0, 2, 1].into())), (of(6), None)],
             moments: vec![(KeyId([0, 0, 0, 0, 0, 0, 0, 255]), Moment(1_764_806_430_000_000_001))],
+            floor: 7,
         };
         assert_eq!(State::parse(text), Ok(expected));
     }
@@ -118,6 +120,7 @@ mod tests {
             "moment ab",
             "moment xy 5",
             "moment ab -1",
+            "floor",
             "[options]",
             "",
             "used ab 7 x",

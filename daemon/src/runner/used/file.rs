@@ -54,13 +54,14 @@ impl UsedFile {
                     if let Some(number) = damaged.first() {
                         warnings.push(format!(
                             "line {number} of {} cannot be read, as after a power cut: a derived sequence may \
-                             count again",
+                             count again, and signed packets from before this start do not count",
                             shown(&path)
                         ));
                     }
                 }
                 Err(why) => warnings.push(format!(
-                    "cannot read which derived sequences were used in {}: {why}; they may count again",
+                    "cannot read which derived sequences and signed packets were used in {}: {why}; such \
+                     sequences may count again, and packets from before this start do not count",
                     shown(&path)
                 )),
             }

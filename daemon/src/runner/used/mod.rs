@@ -1,4 +1,5 @@
-//! Which derived sequences were used: on disk before their door opens, so that they stay used after a restart.
+//! Which derived sequences and signed packets were used: on disk before their door opens, so that they stay used after a
+//! restart.
 
 mod file;
 mod text;
@@ -7,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use knock_config::OnStateError;
-use knock_engine::{DoorId, Doors, MarkId, PeriodOfDoor, address};
-use knock_signed::SequenceId;
+use knock_engine::{DoorId, Doors, KeyNumber, MarkId, PeriodOfDoor, Signing, address};
+use knock_signed::{KeyId, Moment, Moments, SequenceId};
 
 use self::file::UsedFile;
 use super::Runner;
 use super::output::Kind;
 use crate::places::Places;
-use crate::wire::Order;
+use crate::wire::{Order, UsedMoments};
 
 /// The name of the file in the state folder.
 const NAME: &str = "used";
@@ -34,12 +35,24 @@ pub(super) struct Used {
     limit: usize,
 }
 
-/// A use of a sequence, by a client or, where there is none, by any: then those of earlier periods are used, too.
-pub(super) type Use = (PeriodOfDoor, Option<IpAddr>);
+/// A use, or what stands for earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Of a sequence, by a client or, where there is none, by any: then those of earlier periods are used, too.
+    Period(PeriodOfDoor, Option<IpAddr>),
+    /// Of a signed packet.
+    Moment(KeyId, Moment),
+    /// No signed packet counts with this moment or an earlier one.
+    Floor(Moment),
+}
 
 /// All that was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct AllUsed(BTreeMap<SequenceId, UsedSequences>);
+struct AllUsed {
+    sequences: BTreeMap<SequenceId, UsedSequences>,
+    keys: BTreeMap<KeyId, Moments>,
+    floor: Option<Moment>,
+}
 
 /// What was used of the sequences of a door.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,18 +63,33 @@ struct UsedSequences {
 }
 
 impl AllUsed {
-    fn add(&mut self, (one, client): Use) {
-        let PeriodOfDoor { sequence, period } = one;
-        let of_door = self.0.entry(sequence).or_default();
-        match client {
-            Some(client) => drop(of_door.uses.insert((period, client))),
-            None => of_door.forget_up_to(period),
+    fn add(&mut self, one: Use) {
+        match one {
+            Use::Period(PeriodOfDoor { sequence, period }, client) => {
+                let of_door = self.sequences.entry(sequence).or_default();
+                match client {
+                    Some(client) => drop(of_door.uses.insert((period, client))),
+                    None => of_door.forget_up_to(period),
+                }
+                of_door.tidy();
+            }
+            Use::Moment(key, moment) => {
+                // The floor counts where moments are used; those of the file are remembered below it, too.
+                let of_key = self.keys.entry(key).or_insert_with(|| Moments::new(Moment(0)));
+                of_key.insert(moment);
+            }
+            Use::Floor(floor) => self.floor = self.floor.max(Some(floor)),
         }
-        of_door.tidy();
     }
 
     fn iter(&self) -> impl Iterator<Item = Use> {
-        self.0.iter().flat_map(|(&sequence, of_door)| {
+        let floor = self.floor.into_iter().map(Use::Floor);
+        let moments = self.moments().map(|(key, moment)| Use::Moment(key, moment));
+        floor.chain(self.periods().map(|(one, client)| Use::Period(one, client))).chain(moments)
+    }
+
+    fn periods(&self) -> impl Iterator<Item = (PeriodOfDoor, Option<IpAddr>)> {
+        self.sequences.iter().flat_map(|(&sequence, of_door)| {
             let forgotten = of_door.forgotten.map(|period| (period, None));
             let uses = of_door.uses.iter().map(|&(period, client)| (period, Some(client)));
             let of_door = forgotten.into_iter().chain(uses);
@@ -69,15 +97,26 @@ impl AllUsed {
         })
     }
 
-    fn len(&self) -> usize {
-        self.0.values().map(|of_door| of_door.uses.len()).sum()
+    fn moments(&self) -> impl Iterator<Item = (KeyId, Moment)> {
+        self.keys.iter().flat_map(|(&key, moments)| {
+            moments.iter().collect::<Vec<_>>().into_iter().map(move |moment| (key, moment))
+        })
     }
 
-    /// If there are many names, keeps only those that doors have.
+    fn len(&self) -> usize {
+        self.sequences.values().map(|of_door| of_door.uses.len()).sum()
+    }
+
+    /// If there are many names, keeps only those that doors have; if there are many keys, only known ones.
     fn keep(&mut self, doors: &Doors) {
-        if self.0.len() > NAMES_MAX {
+        if self.sequences.len() > NAMES_MAX {
             let known: BTreeSet<SequenceId> = doors.derived().collect();
-            self.0.retain(|sequence, _| known.contains(sequence));
+            self.sequences.retain(|sequence, _| known.contains(sequence));
+        }
+        if self.keys.len() > Signing::KEYS_MAX {
+            let keys = doors.signing().map_or(&[][..], Signing::keys);
+            let known: BTreeSet<KeyId> = keys.iter().map(|one| one.key.id()).collect();
+            self.keys.retain(|key, _| known.contains(key));
         }
     }
 }
@@ -100,21 +139,40 @@ impl UsedSequences {
 }
 
 impl Used {
-    /// Reads what was used before. Returns warnings, too.
-    pub(super) fn read(places: Places, limit: u32, doors: &Doors) -> (Self, Vec<String>) {
+    /// Reads what was used before `start`. Returns warnings, too.
+    ///
+    /// Where nothing is known of earlier packets, none from before the start counts. A floor of the future is one of a
+    /// clock that was wrong.
+    pub(super) fn read(
+        places: Places,
+        limit: u32,
+        doors: &Doors,
+        start: Moment,
+    ) -> (Self, Vec<String>) {
         let mut all = AllUsed::default();
         let (file, found, warnings) = UsedFile::read(places.with_name(NAME));
         for one in found {
             all.add(one);
         }
         all.keep(doors);
+        let floor = all.floor.filter(|_| warnings.is_empty());
+        all.floor = Some(floor.unwrap_or(start).min(start));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         (Self { all, file, limit }, warnings)
     }
 
-    /// Returns all that was used, for an engine that begins.
-    pub(super) fn uses(&self) -> Vec<Use> {
-        self.all.iter().collect()
+    /// Returns all sequences that were used, for an engine that begins.
+    pub(super) fn periods(&self) -> Vec<(PeriodOfDoor, Option<IpAddr>)> {
+        self.all.periods().collect()
+    }
+
+    /// Returns the signed packets that were used, for an engine that begins.
+    pub(super) fn moments(&self) -> UsedMoments {
+        UsedMoments { floor: self.floor(), used: self.all.moments().collect() }
+    }
+
+    fn floor(&self) -> Moment {
+        self.all.floor.unwrap_or(Moment(0))
     }
 
     /// Keeps the file at other places from now on.
@@ -122,18 +180,46 @@ impl Used {
         self.file.move_to(places.with_name(NAME));
     }
 
-    /// Has a use on disk when it returns. Whether that succeeds or not, it counts as used from now on.
+    /// Has a use of a sequence on disk when it returns. Whether that succeeds or not, it counts as used from now on.
     ///
     /// # Errors
     /// Why it is not on disk.
-    fn add(&mut self, one: PeriodOfDoor, client: IpAddr) -> Result<(), String> {
+    fn add_period(&mut self, one: PeriodOfDoor, client: IpAddr) -> Result<(), String> {
         if self.all.len() >= self.limit {
             return Err("too many sequences were used".to_owned());
         }
-        let new = (one, Some(client));
-        self.all.add(new);
-        self.file.add(new, &self.all.iter().collect::<Vec<_>>())
+        self.add(Use::Period(one, Some(client)))
     }
+
+    /// Has the use of a signed packet on disk when it returns, and as [`Used::add_period`].
+    ///
+    /// # Errors
+    /// Why it is not on disk, or why the packet must not be used.
+    fn add_moment(&mut self, key: KeyId, moment: Moment, doors: &Doors) -> Result<(), NotUsed> {
+        let known = self.all.keys.get(&key).copied();
+        let is_new =
+            moment > self.floor() && known.is_none_or(|moments| moments.check(moment).is_ok());
+        if !is_new {
+            return Err(NotUsed::Never("a packet with its moment was used before".to_owned()));
+        }
+        let outcome = self.add(Use::Moment(key, moment)).map_err(NotUsed::NotWritten);
+        self.all.keep(doors);
+        outcome
+    }
+
+    fn add(&mut self, one: Use) -> Result<(), String> {
+        self.all.add(one);
+        self.file.add(one, &self.all.iter().collect::<Vec<_>>())
+    }
+}
+
+/// Why a packet or a sequence opens nothing.
+#[derive(Debug, PartialEq, Eq)]
+enum NotUsed {
+    /// It cannot be written down that it is used; the administrator may want the door open all the same.
+    NotWritten(String),
+    /// It has no right to open a door.
+    Never(String),
 }
 
 impl Runner {
@@ -148,27 +234,61 @@ impl Runner {
         // The sniffer is not believed.
         let is_known = self.doors.derived().any(|sequence| sequence == used.sequence);
         let outcome = if is_known {
-            self.used.add(used, client)
+            self.used.add_period(used, client).map_err(NotUsed::NotWritten)
         } else {
-            Err("no door has this sequence".to_owned())
+            Err(NotUsed::Never("no door has this sequence".to_owned()))
         };
-        let opens = outcome.is_ok() || self.settings.on_state_error == OnStateError::Open;
+        self.answer_mark(mark, (client, door), "sequence", outcome);
+    }
+
+    /// Writes down that a signed packet was used, and tells the engine whether it may open the door.
+    pub(super) fn mark_moment(
+        &mut self,
+        mark: MarkId,
+        client: IpAddr,
+        door: DoorId,
+        (key, moment): (KeyNumber, Moment),
+    ) {
+        // The sniffer is not believed: it can only name keys of this configuration, and a moment once.
+        let signing = self.doors.signing();
+        let key = signing.and_then(|signing| signing.key(key)).map(|one| one.key.id());
+        let hears = self.doors.door(door).signed.is_some();
+        let outcome = match key.filter(|_| hears) {
+            Some(key) => self.used.add_moment(key, moment, &self.doors),
+            None => Err(NotUsed::Never("no door has this key".to_owned())),
+        };
+        self.answer_mark(mark, (client, door), "packet", outcome);
+    }
+
+    fn answer_mark(
+        &mut self,
+        mark: MarkId,
+        (client, door): (IpAddr, DoorId),
+        what: &str,
+        outcome: Result<(), NotUsed>,
+    ) {
+        let may_open = self.settings.on_state_error == OnStateError::Open;
+        let opens = match &outcome {
+            Ok(()) => true,
+            Err(NotUsed::NotWritten(_)) => may_open,
+            Err(NotUsed::Never(_)) => false,
+        };
         self.sniffer.queue(&Order::Marked { mark, is_marked: opens });
-        let Err(why) = outcome else { return };
+        let rest = match outcome {
+            Ok(()) => return,
+            Err(NotUsed::NotWritten(why)) if opens => format!(
+                ": opens, though it cannot be remembered that its {what} is used: {why}; after a restart \
+                 of knockd it would count again"
+            ),
+            Err(NotUsed::NotWritten(why)) => format!(
+                ": not opened: cannot remember that its {what} is used: {why}; 'OnStateError = open' would \
+                 open it all the same"
+            ),
+            Err(NotUsed::Never(why)) => format!(": not opened: {why}"),
+        };
         let mut text = Vec::new();
         address::write(client, &mut text);
         text.extend([b": ", self.doors.door(door).name.as_bytes()].concat());
-        let rest = if opens {
-            format!(
-                ": opens, though it cannot be remembered that its sequence is used: {why}; after a restart \
-                 of knockd it would count again"
-            )
-        } else {
-            format!(
-                ": not opened: cannot remember that its sequence is used: {why}; 'OnStateError = open' would \
-                 open it all the same"
-            )
-        };
         text.extend(rest.into_bytes());
         self.output.text(Kind::Notice, text);
     }
@@ -184,6 +304,7 @@ mod tests {
 
     use super::*;
 
+    const START: Moment = Moment(1_000);
     const SSH: SequenceId = SequenceId::from_bits(7);
 
     fn at(period: u32) -> PeriodOfDoor {
@@ -195,7 +316,7 @@ mod tests {
     }
 
     fn read(folder: &Path) -> (Used, Vec<String>) {
-        Used::read(Places::new(Some(folder), None), 100_000, &Doors::new(vec![]).unwrap())
+        Used::read(Places::new(Some(folder), None), 100_000, &Doors::new(vec![]).unwrap(), START)
     }
 
     fn text(folder: &Path) -> String {
@@ -206,23 +327,23 @@ mod tests {
     fn what_was_used_is_used_after_a_restart() {
         let folder = TempDir::new().unwrap();
         let (mut used, warnings) = read(folder.path());
-        assert_eq!((used.uses(), warnings), (vec![], vec![]));
+        assert_eq!((used.periods(), warnings), (vec![], vec![]));
         assert!(!folder.path().join("used").exists());
-        used.add(at(5), client(1)).unwrap();
-        used.add(at(5), "2001:db8::1".parse().unwrap()).unwrap();
-        used.add(at(9), client(1)).unwrap();
-        let before = used.uses();
+        used.add_period(at(5), client(1)).unwrap();
+        used.add_period(at(5), "2001:db8::1".parse().unwrap()).unwrap();
+        used.add_period(at(9), client(1)).unwrap();
+        let before = used.periods();
         assert_eq!(before.len(), 3);
         // As if the process was killed.
         std::mem::forget(used);
         let (mut used, warnings) = read(folder.path());
-        assert_eq!((used.uses(), warnings), (before, vec![]));
-        used.add(at(10), client(2)).unwrap();
-        let all = used.uses();
+        assert_eq!((used.periods(), warnings), (before, vec![]));
+        used.add_period(at(10), client(2)).unwrap();
+        let all = used.periods();
         assert_eq!(all[0], (at(5), None), "{all:?}");
         assert_eq!(all.len(), 3);
         drop(used);
-        assert_eq!(read(folder.path()).0.uses(), all);
+        assert_eq!(read(folder.path()).0.periods(), all);
     }
 
     #[test]
@@ -230,39 +351,39 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (mut used, _) = read(folder.path());
         for period in 0..2_500 {
-            used.add(at(period), client(1)).unwrap();
+            used.add_period(at(period), client(1)).unwrap();
         }
         assert!(text(folder.path()).lines().count() < 1_100);
-        let all = used.uses();
+        let all = used.periods();
         drop(used);
-        assert_eq!(read(folder.path()).0.uses(), all);
+        assert_eq!(read(folder.path()).0.periods(), all);
     }
 
     #[test]
     fn what_a_power_cut_has_torn_is_left_out_and_said() {
         let folder = TempDir::new().unwrap();
         let (mut used, _) = read(folder.path());
-        used.add(at(5), client(1)).unwrap();
-        used.add(at(5), client(12)).unwrap();
+        used.add_period(at(5), client(1)).unwrap();
+        used.add_period(at(5), client(12)).unwrap();
         drop(used);
         let whole = text(folder.path());
         fs::write(folder.path().join("used"), whole.trim_end().strip_suffix('2').unwrap()).unwrap();
         let (used, warnings) = read(folder.path());
-        assert_eq!(used.uses(), [(at(5), Some(client(1)))]);
+        assert_eq!(used.periods(), [(at(5), Some(client(1)))]);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("line 3 "), "{warnings:?}");
+        assert!(warnings[0].contains("line 4 "), "{warnings:?}");
     }
 
     #[test]
     fn a_file_that_others_can_write_is_not_believed() {
         let folder = TempDir::new().unwrap();
         let (mut used, _) = read(folder.path());
-        used.add(at(5), client(1)).unwrap();
+        used.add_period(at(5), client(1)).unwrap();
         drop(used);
         let path = folder.path().join("used");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         let (used, warnings) = read(folder.path());
-        assert_eq!(used.uses(), []);
+        assert_eq!(used.periods(), []);
         assert!(warnings[0].contains("another user may have written it"), "{warnings:?}");
     }
 
@@ -270,23 +391,23 @@ mod tests {
     fn a_file_that_somebody_removes_is_written_again() {
         let folder = TempDir::new().unwrap();
         let (mut used, _) = read(folder.path());
-        used.add(at(5), client(1)).unwrap();
+        used.add_period(at(5), client(1)).unwrap();
         fs::remove_file(folder.path().join("used")).unwrap();
-        used.add(at(5), client(2)).unwrap();
-        let all = used.uses();
+        used.add_period(at(5), client(2)).unwrap();
+        let all = used.periods();
         drop(used);
-        assert_eq!(read(folder.path()).0.uses(), all);
+        assert_eq!(read(folder.path()).0.periods(), all);
     }
 
     #[test]
     fn a_second_daemon_has_a_file_of_its_own_and_a_third_reads_both() {
         let folder = TempDir::new().unwrap();
         let ((mut one, _), (mut other, _)) = (read(folder.path()), read(folder.path()));
-        one.add(at(5), client(1)).unwrap();
-        other.add(at(5), client(2)).unwrap();
+        one.add_period(at(5), client(1)).unwrap();
+        other.add_period(at(5), client(2)).unwrap();
         assert!(folder.path().join("used.2").exists());
         let (third, _) = read(folder.path());
-        assert_eq!(third.uses(), [(at(5), Some(client(1))), (at(5), Some(client(2)))]);
+        assert_eq!(third.periods(), [(at(5), Some(client(1))), (at(5), Some(client(2)))]);
     }
 
     #[test]
@@ -295,14 +416,14 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let (mut used, _) = read(&file);
-        let why = used.add(at(5), client(1)).unwrap_err();
+        let why = used.add_period(at(5), client(1)).unwrap_err();
         assert!(why.starts_with("cannot write "), "{why}");
-        assert_eq!(used.uses(), [(at(5), Some(client(1)))]);
+        assert_eq!(used.periods(), [(at(5), Some(client(1)))]);
         fs::remove_file(&file).unwrap();
-        used.add(at(5), client(2)).unwrap();
-        let all = used.uses();
+        used.add_period(at(5), client(2)).unwrap();
+        let all = used.periods();
         drop(used);
-        assert_eq!(read(&file).0.uses(), all);
+        assert_eq!(read(&file).0.periods(), all);
     }
 
     #[test]
@@ -311,8 +432,48 @@ mod tests {
         let (mut used, _) = read(folder.path());
         used.limit = 2;
         for number in [1, 2] {
-            used.add(at(5), client(number)).unwrap();
+            used.add_period(at(5), client(number)).unwrap();
         }
-        assert_eq!(used.add(at(5), client(3)).unwrap_err(), "too many sequences were used");
+        assert_eq!(used.add_period(at(5), client(3)).unwrap_err(), "too many sequences were used");
+    }
+
+    /// Uses a moment of a key, in a daemon that began at `start`.
+    fn use_moment(folder: &Path, start: u64, moment: u64) -> Result<(), NotUsed> {
+        let none = Doors::new(vec![]).unwrap();
+        let places = Places::new(Some(folder), None);
+        let (mut used, _) = Used::read(places, 100_000, &none, Moment(start));
+        used.add_moment(KeyId([7; 8]), Moment(moment), &none)
+    }
+
+    #[test]
+    fn a_moment_is_used_once_over_restarts_and_none_counts_from_before_the_file() {
+        let folder = TempDir::new().unwrap();
+        let never = Err(NotUsed::Never("a packet with its moment was used before".to_owned()));
+        assert_eq!(use_moment(folder.path(), 1_000, 1_000), never);
+        assert_eq!(use_moment(folder.path(), 1_000, 1_001), Ok(()));
+        assert_eq!(use_moment(folder.path(), 2_000, 1_001), never);
+        assert_eq!(use_moment(folder.path(), 2_000, 999), never);
+        assert_eq!(use_moment(folder.path(), 2_000, 1_002), Ok(()));
+        let (used, warnings) = read(folder.path());
+        let used = used.moments();
+        assert_eq!((used.floor, warnings), (Moment(1_000), vec![]));
+        let key = KeyId([7; 8]);
+        assert_eq!(used.used, [(key, Moment(1_001)), (key, Moment(1_002))]);
+        fs::remove_file(folder.path().join("used")).unwrap();
+        assert_eq!(use_moment(folder.path(), 3_000, 1_003), never);
+        assert_eq!(use_moment(folder.path(), 3_000, 3_001), Ok(()));
+        // A clock that was wrong at the first start shuts nobody out for ever.
+        let (used, _) = read(folder.path());
+        assert_eq!(used.moments().floor, START);
+    }
+
+    #[test]
+    fn nothing_from_before_the_start_counts_where_the_file_is_damaged() {
+        let folder = TempDir::new().unwrap();
+        assert_eq!(use_moment(folder.path(), 1_000, 1_001), Ok(()));
+        let whole = text(folder.path());
+        fs::write(folder.path().join("used"), format!("{whole}moment 0707")).unwrap();
+        assert!(use_moment(folder.path(), 2_000, 1_002).is_err());
+        assert_eq!(use_moment(folder.path(), 2_000, 2_001), Ok(()));
     }
 }
