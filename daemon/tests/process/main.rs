@@ -34,6 +34,7 @@ mod resolver;
 mod restart;
 mod scheduling;
 mod signals;
+mod signed;
 mod strict_modes;
 mod syslog;
 mod takeover;

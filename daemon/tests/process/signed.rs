@@ -1,0 +1,186 @@
+//! Signed packets: whose open doors, and that each does so once, whichever process is killed.
+
+use std::fs::{self, Permissions};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use knock_signed::{Digest, Key, Moment, PACKET_BYTES, Packet, PacketKey, Verb};
+use nix::sys::signal::Signal;
+
+use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
+
+const CONFIG: &str = "\
+[options]
+    Server_Name = home.example.com
+    Key_Dir = DIR/keys
+[SSH]
+    Signed = alice,bob
+    command = echo %IP% >> DIR/opened
+[after]
+    sequence = 7009:udp
+    command = echo >> DIR/after
+";
+
+/// The key of alice, as it is in her file, and that of bob.
+const ALICE: &str = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I=";
+const BOB: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+fn alice() -> PacketKey {
+    Key::take(&mut b"secret secret secret secret secr".to_owned()).for_packets()
+}
+
+fn bob() -> PacketKey {
+    Key::take(&mut [7; 32]).for_packets()
+}
+
+struct Case {
+    machine: Machine,
+    v4: UdpSocket,
+    v6: UdpSocket,
+}
+
+impl Case {
+    fn new(name: &str) -> Option<Self> {
+        if !require(name, PROGRAMS, Need::Namespaces) {
+            return None;
+        }
+        let machine = Machine::with(CONFIG);
+        fs::create_dir(machine.folder.path("keys")).unwrap();
+        let v4 = machine.on_network(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let v6 = machine.on_network(|| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap());
+        let case = Self { machine, v4, v6 };
+        case.key("alice.key", ALICE, "");
+        Some(case)
+    }
+
+    fn key(&self, file: &str, key: &str, more: &str) {
+        let path = self.machine.folder.path(&format!("keys/{file}"));
+        fs::write(&path, format!("key = {key}\n{more}")).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn send(&self, packet: &[u8; PACKET_BYTES]) {
+        let to = (IpAddr::from(Ipv4Addr::LOCALHOST), 62_201);
+        self.v4.send_to(packet, to).unwrap();
+    }
+
+    /// Waits until the daemon has handled everything so far.
+    fn settle(&self) {
+        let before = self.machine.folder.read("after").len();
+        wait_until("the last door opens", || {
+            self.machine.knock(&[7009]);
+            self.machine.folder.read("after").len() > before
+        });
+    }
+
+    /// Fails unless the door was opened so many times.
+    fn has_opened(&self, times: usize) {
+        self.settle();
+        assert_eq!(self.machine.folder.read("opened").lines().count(), times);
+    }
+}
+
+/// Makes a packet of now for a server.
+fn packet_for(key: &PacketKey, server: &str) -> [u8; PACKET_BYTES] {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let now = u64::try_from(now).unwrap();
+    let packet = Packet {
+        verb: Verb::Open,
+        prefix: None,
+        seconds: None,
+        moment: Moment(now),
+        admit: None,
+        server: Digest::of_server(server.as_bytes()),
+        door: Digest::of_door(b"SSH"),
+    };
+    let mut nonce = [0; 24];
+    nonce[..8].copy_from_slice(&now.to_be_bytes());
+    key.seal(&packet, &nonce)
+}
+
+fn packet(key: &PacketKey) -> [u8; PACKET_BYTES] {
+    packet_for(key, "home.example.com")
+}
+
+#[test]
+fn a_signed_packet_opens_once_whichever_process_is_killed() {
+    let Some(case) = Case::new("a_signed_packet_opens_once_whichever_process_is_killed") else {
+        return;
+    };
+    let replay = "127.0.0.1: signed packet of alice ignored: a replay of an accepted packet";
+    let daemon = Daemon::start(&case.machine, "-v");
+    let first = packet(&alice());
+    case.send(&first);
+    daemon.wait_for("127.0.0.1: SSH: signed packet of alice");
+    daemon.wait_for("127.0.0.1: SSH: OPEN SESAME");
+    case.machine.wait_for_lines("opened", 1);
+    let used = case.machine.folder.read("state/used");
+    assert!(used.contains(&format!("moment {} ", alice().id())), "{used}");
+    assert!(!used.contains(ALICE), "{used}");
+    case.send(&first);
+    daemon.wait_for_error(replay);
+    daemon.sniffer.signal(Signal::SIGKILL);
+    daemon.wait_for_error_beginning("knockd: error: the process that reads packets has died");
+    case.settle();
+    case.send(&first);
+    daemon.wait_for_error(replay);
+    daemon.runner.signal(Signal::SIGKILL);
+    let outcome = daemon.live.finish();
+    assert!(!format!("{}{}", outcome.stdout, outcome.stderr).contains(ALICE));
+    case.machine.wait_for_no_process();
+    let daemon = Daemon::start(&case.machine, "-v");
+    case.send(&first);
+    daemon.wait_for_error(replay);
+    case.has_opened(1);
+    let six = packet(&alice());
+    case.v6.send_to(&six, (IpAddr::from(Ipv6Addr::LOCALHOST), 62_201)).unwrap();
+    daemon.wait_for("::1: SSH: signed packet of alice");
+    case.machine.wait_for_lines("opened", 2);
+    assert_eq!(case.machine.folder.read("opened"), "127.0.0.1\n::1\n");
+    assert_eq!(daemon.end().status, Some(0));
+    // Where the file is lost, nothing from before the start counts.
+    fs::remove_file(case.machine.folder.path("state/used")).unwrap();
+    let daemon = Daemon::start(&case.machine, "-v");
+    case.send(&six);
+    daemon.wait_for_error(
+        "127.0.0.1: signed packet of alice ignored: older than the packets that are remembered",
+    );
+    case.has_opened(2);
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_packet_of_an_expired_or_removed_key_or_for_another_server_opens_nothing() {
+    let name = "a_packet_of_an_expired_or_removed_key_or_for_another_server_opens_nothing";
+    let Some(case) = Case::new(name) else { return };
+    case.key("bob.key", BOB, "until = 2020-01-31\n");
+    let daemon = Daemon::start(&case.machine, "-v");
+    case.send(&packet(&bob()));
+    daemon.wait_for_error(
+        "127.0.0.1: signed packet of bob ignored: made with a key that has expired",
+    );
+    case.send(&packet_for(&alice(), "other.example.com"));
+    daemon.wait_for_error("127.0.0.1: signed packet of alice ignored: made for another server");
+    let mut changed = packet(&alice());
+    changed[50] ^= 1;
+    case.send(&changed);
+    case.has_opened(0);
+    // Without its file, a key opens nothing after a reload; another one of the same user does.
+    case.key("bob.key", BOB, "");
+    fs::remove_file(case.machine.folder.path("keys/alice.key")).unwrap();
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_beginning("re-reading config file: ");
+    wait_until("the key of bob opens the door", || {
+        case.send(&packet(&bob()));
+        case.machine.folder.read("opened").lines().count() > 0
+    });
+    case.settle();
+    let opened = case.machine.folder.read("opened").lines().count();
+    case.send(&packet(&alice()));
+    case.has_opened(opened);
+    let outcome = daemon.end();
+    let printed = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(!printed.contains(ALICE) && !printed.contains(BOB), "{printed}");
+    assert_eq!(outcome.status, Some(0));
+}
