@@ -14,7 +14,7 @@ use knock_signed::KeyId;
 use super::files::Unreadable;
 use super::key::{KeyFileError, read_key_file};
 use crate::diagnostics::Source;
-use crate::keys::{KeyFile, user_of};
+use crate::keys::{Day, KeyFile, user_of};
 use crate::text::shown;
 use crate::wording::Wording;
 
@@ -43,7 +43,7 @@ pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<UserKey>
                 if let Some(other) = names_of.insert(key.id(), name) {
                     found.findings.push(same_key(&path, &folder.join(other)));
                 }
-                let until = until.map(|day| day.end());
+                let until = until.map(Day::end);
                 keys.push(UserKey { user: User::new(user.as_bytes()), key, doors, until });
             }
             Err(KeyFileError::Unreadable(cause)) => {
@@ -73,21 +73,19 @@ fn names_in(folder: &Path) -> Result<Vec<OsString>, Wording> {
         names.sort();
         Ok(names)
     };
-    let names = list().map_err(|error| unreadable(folder, error.into()))?;
+    let names = list().map_err(|error| unreadable(folder, &error.into()))?;
     if names.len() > Signing::KEYS_MAX {
         return Err(too_many(folder));
     }
     Ok(names)
 }
 
-fn unreadable(folder: &Path, cause: Unreadable) -> Wording {
-    let help = match cause {
-        Unreadable::Missing => {
-            "make a key, and the folder with it: `knock enroll --user alice --server NAME`, or name the folder in \
-             `key_dir`"
-        }
-        Unreadable::Denied => "run as root",
-        _ => "name the folder with the keys of users in `key_dir`",
+fn unreadable(folder: &Path, cause: &Unreadable) -> Wording {
+    let help = if matches!(cause, Unreadable::Missing) {
+        "make a key, and the folder with it: `knock enroll --user alice --server NAME`, or name the folder in \
+         `key_dir`"
+    } else {
+        "name the folder with the keys of users in `key_dir`, and run as a user who may read it"
     };
     Wording {
         label: "its doors need the keys in it".to_owned(),

@@ -34,6 +34,7 @@ pub(super) struct Entry<'a> {
 impl Entry<'_> {
     /// Reads the value and stores it in the options, or in the door whose section the line is in. A
     /// value with an error is reported and, if it is no command, not stored.
+    #[expect(clippy::too_many_lines, reason = "a table with an entry for each directive")]
     pub(super) fn read(
         self,
         options: &mut Options,
@@ -68,7 +69,7 @@ impl Entry<'_> {
             }
             Directive::KeyDir => options.key_dir = self.file_name(found),
             Directive::KnockPort => {
-                options.knock_port = self.given(signed::port(self.value, found))
+                options.knock_port = self.given(signed::port(self.value, found));
             }
             Directive::ClockSkew => {
                 options.clock_skew = self.given(signed::clock_skew(self.value, found));
