@@ -56,6 +56,8 @@ catalogue! {
     // A test of `knock-tests`, `sequence_file`, shows it with a file.
     Fault::Line(LineFault::SecondSequence { .. }) => [],
     Fault::Line(LineFault::NothingDerived { .. }) => ["derived-without-key.conf"],
+    Fault::Line(LineFault::NothingSigned) => ["admit-without-signed.conf"],
+    Fault::Line(LineFault::SignedWithoutName) => ["signed-without-server-name.conf"],
     Fault::Line(LineFault::OpenWithoutFirewall) => ["open-without-firewall.conf"],
     Fault::Line(LineFault::NothingToOpen { .. }) => ["open-for-without-open.conf"],
     Fault::Line(LineFault::OpenMaxTooShort { .. }) =>
@@ -136,6 +138,11 @@ catalogue! {
         ["unknown-log-time.conf", "unknown-log-time-without-a-near-one.conf", "unknown-guard.conf"],
     Fault::Option(OptionFault::BadFirewall { .. }) =>
         ["firewall-iptables.conf", "firewall-other-family.conf"],
+    Fault::Option(OptionFault::BadServerName { .. }) => ["server-name-with-blank.conf"],
+    Fault::Option(OptionFault::NoClock) => ["clock-skew-counter.conf"],
+    Fault::Option(OptionFault::LongSkew { .. }) => ["clock-skew-too-long.conf"],
+    Fault::Option(OptionFault::BadKeyUser { .. }) => ["signed-file-name.conf"],
+    Fault::Option(OptionFault::AnyUserAndMore) => ["signed-any-and-one.conf"],
     Fault::Warning(Warning::ByteOrderMark) => ["byte-order-mark.conf", "byte-order-mark.sequences"],
     Fault::Warning(Warning::NoDoors) => ["no-doors.conf"],
     Fault::Warning(Warning::AlmostOptions { .. }) => ["almost-options.conf"],
