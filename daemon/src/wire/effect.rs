@@ -113,7 +113,7 @@ fn of_mark(
     (number, length): (u64, u32),
 ) -> Fields {
     let (mark, client, door) = (mark.to_bits(), Some(client), number_of(door));
-    Fields { kind, mark, client, door, number, length, ..Fields::default() }
+    Fields { kind, door, number, mark, length, client, ..Fields::default() }
 }
 
 fn fields_of_note(note: Note) -> Fields {
