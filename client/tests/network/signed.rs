@@ -8,6 +8,7 @@ use std::time::Duration;
 use knock_signed::{Digest, Hint, Key, Minute, PACKET_BYTES, Packet, PacketKey, Verb};
 use knock_tests::process::Outcome;
 
+use crate::daemon::{self, Program};
 use crate::scene::{KNOCK, Scene};
 
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -153,4 +154,29 @@ fn a_firewall_that_blocks_one_address_of_two_is_no_failure_and_one_that_blocks_b
     let outcome = scene.client(&format!("{hosts} && {} && {knock}", block("iptables")));
     assert_eq!(outcome.status, Some(1), "{outcome:?}");
     assert!(outcome.stderr.contains("knock: error: cannot send the packet to "), "{outcome:?}");
+}
+
+#[test]
+fn the_daemon_opens_for_the_owner_of_a_key_over_ipv4_and_ipv6() {
+    let name = "the_daemon_opens_for_the_owner_of_a_key_over_ipv4_and_ipv6";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let key = key_file(&scene, "server = home.example.com\ndoors = SSH\n");
+    let keys = scene.path("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::copy(&key, format!("{keys}/alice.laptop.key")).unwrap();
+    let options = format!("[options]\nServer_Name = home.example.com\nKey_Dir = {keys}\n");
+    let config = format!("{options}[SSH]\nSigned = alice\nAdmit = both\ncommand = true\n");
+    let daemon = daemon::start(&scene, Program::Ours, &config);
+    for (server, client) in [("192.0.2.1", "192.0.2.10"), ("2001:db8::1", "2001:db8::10")] {
+        let outcome = knock(&scene, &format!("--key {key} --admit auto {server}"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        assert_eq!(daemon.line(), format!("{client}: SSH: signed packet of alice"));
+        assert_eq!(daemon.line(), format!("{client}: SSH: OPEN SESAME"));
+        assert_eq!(daemon.line(), "SSH: running command: true");
+    }
+    // Without the address in the packet, `both` lets nobody in.
+    let outcome = knock(&scene, &format!("--key {key} 192.0.2.1"));
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    let why = "signed packet of alice ignored: for another address than its sender's";
+    assert_eq!(daemon.error_line(), format!("192.0.2.10: {why}"));
 }
