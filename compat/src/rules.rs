@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use knock_engine::{
-    CommandStatus, Deadline, DoorId, Doors, Event, Knock, KnockRules, Limits, LinkType, Listening, MarkId,
-    Packet, RuleSet, RunId, Timestamp,
+    CommandStatus, Deadline, DoorId, Doors, Event, Knock, KnockRules, Limits, LinkType, Listening,
+    MarkId, Packet, RuleSet, RunId, Timestamp,
 };
 use knock_signed::PACKET_BYTES;
 

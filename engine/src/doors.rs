@@ -370,8 +370,8 @@ impl Doors {
     pub fn hears_signed(&self, listening: &Listening, packet: &Packet) -> bool {
         let knock = packet.knock();
         self.signed_knock() == Some(knock)
-                && listening.belongs(packet.destination, None)
-                && address::is_of_a_host(packet.source)
+            && listening.belongs(packet.destination, None)
+            && address::is_of_a_host(packet.source)
     }
 
     /// Returns what a signed packet has a right to; `None` if there are no keys.

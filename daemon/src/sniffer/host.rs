@@ -92,7 +92,8 @@ impl EngineHost {
         let packet = decode(frame.link, frame.captured).ok()?;
         let recorded = self.recording.is_some().then_some(frame.captured);
         let bytes = recorded.map(<[u8]>::to_vec).unwrap_or_default();
-        let event = Event::captured(frame.link, frame.captured, packet, self.engine.doors());
+        let event =
+            Event::captured(frame.link, frame.captured, packet, self.engine.doors().signed_knock());
         let decoded = DecodedPacket { packet, event, length: frame.length, frame: bytes };
         Some((self.time_of(frame.stamp), decoded))
     }

@@ -144,7 +144,8 @@ impl Explainer {
                     engine.doors(),
                     engine.listening(),
                 );
-                let captured = |packet| Event::captured(link, frame, packet, engine.doors().signed_knock());
+                let captured =
+                    |packet| Event::captured(link, frame, packet, engine.doors().signed_knock());
                 (decoded.map_or(Event::DeadlineReached, captured), turn, decoded.err())
             }
             Step::Addresses(listening) => (Event::AddressesChanged(listening), Turn::at(at), None),

@@ -113,8 +113,9 @@ fn a_signed_packet_opens_once_for_a_player() {
             engine.doors(),
             super::unwanted::SomeClients::nobody(),
         ));
+        let sight = knock_compat::Sight::of(&engine);
         let player = Player::new(engine, printer, used, false);
-        player.play(|engine, events| reader.read(engine, 16, events));
+        player.play(|events| reader.read(sight, 16, events));
         assert_eq!(names(&printing.join().unwrap()), expected, "{rules}");
     }
 }

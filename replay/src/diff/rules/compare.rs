@@ -162,7 +162,8 @@ impl Comparison {
                 };
                 let decoded = knock_compat::decode(knock, *link, frame);
                 let is_common = knock_compat::is_decoded_alike(knock.listening(), *link, frame);
-                let captured = |packet| Event::captured(*link, frame, packet, knock.doors().signed_knock());
+                let captured =
+                    |packet| Event::captured(*link, frame, packet, knock.doors().signed_knock());
                 let event = decoded.map_or(Event::DeadlineReached, captured);
                 (is_common.then_some(event), decoded.err())
             }
@@ -300,7 +301,8 @@ impl Step {
 
     fn frame(&self, link: LinkType, frame: &[u8]) -> Event {
         let decoded = knock_compat::decode(&self.engine, link, frame);
-        let captured = |packet| Event::captured(link, frame, packet, self.engine.doors().signed_knock());
+        let captured =
+            |packet| Event::captured(link, frame, packet, self.engine.doors().signed_knock());
         decoded.map_or(Event::DeadlineReached, captured)
     }
 
