@@ -69,6 +69,11 @@ fn derived_sequences() {
 }
 
 #[test]
+fn signed_knocks() {
+    Journey::follow("signed-knocks.md", &["iptables", "stat", "tail"], |_| {});
+}
+
+#[test]
 fn operate() {
     let programs = ["iptables", "tail", "sed", "chmod", "grep"];
     Journey::follow("operate.md", &programs, Journey::install_service);
