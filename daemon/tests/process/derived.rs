@@ -77,7 +77,7 @@ fn a_derived_sequence_that_was_used_stays_used_whichever_process_is_killed() {
     case.machine.wait_for_lines("opened", 1);
     // The file never has the key.
     let used = case.machine.folder.read("state/used");
-    assert_eq!(used.lines().count(), 2, "{used}");
+    assert_eq!(used.lines().count(), 3, "{used}");
     assert!(used.ends_with(" 127.0.0.1\n"), "{used}");
     let mode = fs::metadata(case.machine.folder.path("state/used")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -151,7 +151,7 @@ fn a_use_that_cannot_be_written_down_keeps_the_door_shut_unless_the_administrato
         );
         case.other.knock(&sequence());
         case.machine.wait_for_lines("opened", 1 + usize::from(opens));
-        assert_eq!(case.machine.folder.read("state/used").lines().count(), 3);
+        assert_eq!(case.machine.folder.read("state/used").lines().count(), 4);
         assert_eq!(daemon.end().status, Some(0));
     }
 }
