@@ -42,10 +42,14 @@ struct Case {
 
 impl Case {
     fn new(name: &str) -> Option<Self> {
+        Self::with(name, CONFIG)
+    }
+
+    fn with(name: &str, config: &str) -> Option<Self> {
         if !require(name, PROGRAMS, Need::Namespaces) {
             return None;
         }
-        let machine = Machine::with(CONFIG);
+        let machine = Machine::with(config);
         fs::create_dir(machine.folder.path("keys")).unwrap();
         let v4 = machine.on_network(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let v6 = machine.on_network(|| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap());
@@ -183,4 +187,39 @@ fn a_packet_of_an_expired_or_removed_key_or_for_another_server_opens_nothing() {
     assert!(!printed.contains("alice"), "{printed}");
     assert!(!printed.contains(ALICE) && !printed.contains(BOB), "{printed}");
     assert_eq!(outcome.status, Some(0));
+}
+
+#[test]
+fn a_packet_that_cannot_be_written_down_opens_nothing_unless_the_administrator_wants_it_open() {
+    let name =
+        "a_packet_that_cannot_be_written_down_opens_nothing_unless_the_administrator_wants_it_open";
+    for (option, opens) in [("", false), ("    OnStateError = open\n", true)] {
+        let config = CONFIG.replace("[options]\n", &format!("[options]\n{option}"));
+        let Some(case) = Case::with(name, &config) else { return };
+        let daemon = Daemon::start(&case.machine, "-v");
+        case.settle();
+        let read_only =
+            "mkdir -p state && mount --bind state state && mount -o remount,ro,bind state";
+        case.machine.set_up(read_only);
+        let first = packet(&alice());
+        case.send(&first);
+        daemon.wait_for_error_beginning(if opens {
+            "127.0.0.1: SSH: opens, though it cannot be remembered that its packet is used: cannot write "
+        } else {
+            "127.0.0.1: SSH: not opened: cannot remember that its packet is used: cannot write "
+        });
+        case.machine.wait_for_lines("opened", usize::from(opens));
+        case.has_opened(usize::from(opens));
+        case.machine.set_up("umount state");
+        // It is used all the same, and written down with the next one.
+        case.send(&first);
+        daemon.wait_for_error(
+            "127.0.0.1: signed packet of alice ignored: a replay of an accepted packet",
+        );
+        case.send(&packet(&alice()));
+        case.machine.wait_for_lines("opened", 1 + usize::from(opens));
+        let used = case.machine.folder.read("state/used");
+        assert_eq!(used.matches(&format!("moment {} ", alice().id())).count(), 2, "{used}");
+        assert_eq!(daemon.end().status, Some(0));
+    }
 }
