@@ -84,6 +84,7 @@ fn the_objects_are_the_lines_of_the_transcript() {
         "cooldown",
         "at-max",
         "period-used",
+        "signed",
         "not-signed",
         "admitted",
         "admission-ended",

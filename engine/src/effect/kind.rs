@@ -107,7 +107,7 @@ impl EffectKind {
             Self::CommandFailed => "command-failed",
             Self::MarkOneTime => "one-time-used",
             Self::MarkPeriod => "sequence-used",
-            Self::MarkMoment => "moment-used",
+            Self::MarkMoment => "signed",
             Self::NotSigned => "not-signed",
             Self::DoorDisabled => "disabled",
             Self::OpeningRefused => "refused",

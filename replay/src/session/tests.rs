@@ -79,8 +79,8 @@ fn names(effects: &[TimedEffect]) -> Vec<&'static str> {
     effects.iter().map(|timed| timed.effect.kind().name()).collect()
 }
 
-fn expected() -> [&'static str; 2] {
-    [EffectKind::Opened, EffectKind::NotSigned].map(EffectKind::name)
+fn expected() -> [&'static str; 3] {
+    [EffectKind::MarkMoment, EffectKind::Opened, EffectKind::NotSigned].map(EffectKind::name)
 }
 
 #[test]

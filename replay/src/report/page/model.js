@@ -25,6 +25,7 @@ KINDS.forEach((kind, weight) => { kind.weight = weight; });
 const KIND_NAMES = {
   "opened": "opened",
   "stage": "stage",
+  "signed": "stage",
   "start-command": "command",
   "admitted": "command",
   "admission-ended": "closed",
