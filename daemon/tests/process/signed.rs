@@ -223,3 +223,37 @@ fn a_packet_that_cannot_be_written_down_opens_nothing_unless_the_administrator_w
         assert_eq!(daemon.end().status, Some(0));
     }
 }
+
+#[test]
+fn a_packet_stays_used_where_a_reload_brings_the_first_door_for_signed_packets() {
+    let name = "a_packet_stays_used_where_a_reload_brings_the_first_door_for_signed_packets";
+    let Some(case) = Case::new(name) else { return };
+    let daemon = Daemon::start(&case.machine, "-v");
+    let first = packet(&alice());
+    case.send(&first);
+    daemon.wait_for("127.0.0.1: SSH: signed packet of alice");
+    case.machine.wait_for_lines("opened", 1);
+    assert_eq!(daemon.end().status, Some(0));
+    let after = CONFIG.find("[after]").unwrap();
+    case.machine.folder.write("knockd.conf", &CONFIG[after..]);
+    let daemon = Daemon::start(&case.machine, "-v");
+    case.machine.folder.write("knockd.conf", CONFIG);
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_beginning("re-reading config file: ");
+    wait_until("the door is there", || {
+        case.send(&packet(&alice()));
+        case.machine.folder.read("opened").lines().count() > 1
+    });
+    case.send(&first);
+    let replay = "127.0.0.1: signed packet of alice ignored: ";
+    let line = loop {
+        let line = daemon.live.error_line();
+        if line.starts_with(replay) {
+            break line;
+        }
+    };
+    // If many packets were sent meanwhile, it is older than those that are remembered.
+    let whys = ["a replay of an accepted packet", "older than the packets that are remembered"];
+    assert!(whys.iter().any(|why| line.ends_with(why)), "{line}");
+    assert_eq!(daemon.end().status, Some(0));
+}
