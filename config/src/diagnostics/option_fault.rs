@@ -121,7 +121,7 @@ impl OptionFault {
                 "expected a number of seconds from 1 to 60",
             )
             .help(
-                "remove this line; a client whose clock is wrong is told so by `knock-replay explain`",
+                "remove this line; `knock-replay explain` reports clients whose clock is wrong",
             ),
             Self::LongSkew { seconds } => Wording::new(
                 format!("{} seconds are more than packets allow", seconds.get()),
