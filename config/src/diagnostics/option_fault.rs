@@ -120,14 +120,14 @@ impl OptionFault {
                 "packets without a clock are not supported",
                 "expected a number of seconds from 1 to 60",
             )
-            .help(
-                "remove this line; `knock-replay explain` reports clients whose clock is wrong",
-            ),
+            .help("remove this line; `knock-replay explain` reports clients whose clock is wrong"),
             Self::LongSkew { seconds } => Wording::new(
                 format!("{} seconds are more than packets allow", seconds.get()),
                 "expected a number of seconds from 1 to 60",
             )
-            .help("the key of a packet is found by the minute in which it was made: write at most 60"),
+            .help(
+                "the key of a packet is found by the minute in which it was made: write at most 60",
+            ),
             Self::BadKeyUser { text } => Wording::new(
                 format!("`{text}` is not the name of a user with a key"),
                 "expected a name without dots, such as `alice` for `alice.key`",
