@@ -18,6 +18,7 @@ pub mod warnings;
 pub mod diagnostics;
 
 pub mod keys;
+
 mod read;
 
 pub mod lint;

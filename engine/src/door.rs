@@ -12,7 +12,7 @@ use crate::one_time::OneTimeSequences;
 use crate::packet::{Knock, TcpFlags, Transport};
 use crate::per_minute::OpeningLimits;
 use crate::sequence::Sequence;
-use crate::signing::SignedDoor;
+use crate::signed_door::SignedDoor;
 use crate::sources::Sources;
 use crate::time::Seconds;
 

@@ -116,6 +116,7 @@ mod ports;
 mod rules;
 mod run;
 mod sequence;
+mod signed_door;
 mod signing;
 mod sources;
 mod time;
@@ -144,9 +145,8 @@ pub use per_minute::{OpeningLimits, PerMinute};
 pub use rules::{Counts, Fingerprint, KnockRules, LiveAttempt, RuleSet, Site};
 pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
-pub use signing::{
-    Admits, KeyNumber, NotSigned, SignedDoor, SignedOpening, Signing, User, UserKey, Users,
-};
+pub use signed_door::{Admits, SignedDoor, User, Users};
+pub use signing::{KeyNumber, NotSigned, SignedOpening, Signing, UserKey};
 pub use sources::{Prefix, PrefixError, SourceRefusal, Sources};
 pub use time::{Seconds, Timestamp};
 pub use used_periods::{PeriodOfDoor, PeriodUse};

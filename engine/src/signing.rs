@@ -1,6 +1,5 @@
 //! Signed knocks: who may open which door with one packet.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -11,29 +10,11 @@ use knock_signed::{
     Verb,
 };
 
-use crate::address;
 use crate::door::{Door, DoorName};
 use crate::door_id::DoorId;
 use crate::packet::{Knock, Port, Protocol};
+use crate::signed_door::{Admits, User, Users};
 use crate::time::{Seconds, Timestamp};
-
-/// The name of a user, as doors and the names of key files have it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct User(Box<[u8]>);
-
-impl User {
-    /// Takes a name.
-    #[must_use]
-    pub fn new(name: &[u8]) -> Self {
-        Self(name.into())
-    }
-
-    /// Returns the bytes of the name.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 /// A key of a user. A user may have several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,37 +32,6 @@ pub struct UserKey {
 /// The place of a key among those of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyNumber(pub u16);
-
-/// How a door hears signed packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedDoor {
-    /// The users that may open it.
-    pub users: Users,
-    /// Whom it opens for.
-    pub admits: Admits,
-}
-
-/// Which users may open a door.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Users {
-    /// All that have a key.
-    Any,
-    /// These.
-    Named(Vec<User>),
-}
-
-/// For which address a door opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Admits {
-    /// That of the sender. A packet that names another one is refused.
-    #[default]
-    Source,
-    /// The one that the packet names, or else that of the sender.
-    Packet,
-    /// The one that the packet names, which must be that of the sender: whoever repeats the packet of another
-    /// address first gets nothing from it.
-    Both,
-}
 
 /// The keys of a server, and what they have done.
 #[derive(Clone, Debug)]
@@ -282,19 +232,6 @@ fn find<'a>(
         }
     }
     Err(why)
-}
-
-impl Admits {
-    /// Returns for whom a door opens.
-    fn client(self, source: IpAddr, named: Option<IpAddr>) -> Result<IpAddr, Refusal> {
-        let client = match (self, named) {
-            (Self::Source | Self::Packet, None) => source,
-            (Self::Source | Self::Both, Some(named)) if named == source => named,
-            (Self::Source | Self::Both, _) => return Err(Refusal::AddressMismatch),
-            (Self::Packet, Some(named)) => named,
-        };
-        if address::is_of_a_host(client) { Ok(client) } else { Err(Refusal::AddressForbidden) }
-    }
 }
 
 fn number_of(place: usize) -> Option<KeyNumber> {

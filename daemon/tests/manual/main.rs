@@ -65,6 +65,7 @@ fn the_threat_model_names_tests_that_are_there() {
         "daemon/tests",
         "config/src",
         "engine/src",
+        "engine/tests",
         "guard/src",
         "replay/tests",
         "tests",
