@@ -159,7 +159,8 @@ fn check_timeouts(door: &DoorConfig, text: &[u8], diagnostics: &mut Diagnostics)
 fn check_absent(scripts: &DoorScripts<'_>, diagnostics: &mut Diagnostics) {
     let (door, gaps) = (scripts.door, scripts.gaps);
     let is_single = door.sequence().is_some_and(|sequence| sequence.knocks().len() == 1);
-    if gaps.lacks(Directive::SeqTimeout) && door.knocks.is_some() && !is_single {
+    let has_sequence = door.knocks.is_some() || door.signed.is_none();
+    if gaps.lacks(Directive::SeqTimeout) && has_sequence && !is_single {
         diagnostics.warn_at(Warning::NoSeqTimeout, Some(door.name_at));
     }
     if gaps.lacks(Directive::TcpFlags) && door.knocks.is_some() && has_tcp(door) {

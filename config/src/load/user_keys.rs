@@ -108,3 +108,108 @@ fn too_many(folder: &Path) -> Wording {
     )
     .help("remove those of users who no longer knock")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use knock_engine::Timestamp;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const ONE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const TWO: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+    fn folder(files: &[(&str, &str, u32)]) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for (name, text, mode) in files {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(*mode)).unwrap();
+        }
+        folder
+    }
+
+    fn key(key: &str) -> String {
+        format!("key = {key}\n")
+    }
+
+    /// Returns the messages of what is wrong, without the name of the folder, and how many files have errors in their text.
+    fn wrong(folder: &TempDir) -> (Vec<String>, usize) {
+        let UserKeysError { findings, sources } =
+            read_user_keys(folder.path(), Modes::Any).err().expect("an error");
+        let name = format!("{}/", folder.path().display());
+        for wording in &findings {
+            assert!(!format!("{wording:?}").contains("AAEC"), "{wording:?}");
+        }
+        let messages = findings.iter().map(|wording| wording.message.replace(&name, ""));
+        (messages.collect(), sources.len())
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_their_files_and_other_files_are_passed_over() {
+        let until = format!("{}until = 2027-01-31\ndoors = SSH,web\n", key(ONE));
+        let folder = folder(&[
+            ("bob.key", &key(TWO), 0o600),
+            ("alice.2027.key", &until, 0o400),
+            ("README", "not a key", 0o644),
+            ("alice.key~", &key(ONE), 0o644),
+        ]);
+        let keys = read_user_keys(folder.path(), Modes::Any).ok().expect("two keys");
+        let users: Vec<&[u8]> = keys.iter().map(|one| one.user.as_bytes()).collect();
+        assert_eq!(users, [&b"alice"[..], b"bob"]);
+        assert_eq!(keys[0].doors.len(), 2);
+        // The end of the day.
+        assert_eq!(keys[0].until, Some(Timestamp::from_nanos(1_801_440_000_000_000_000)));
+        assert_eq!((keys[1].doors.len(), keys[1].until), (0, None));
+    }
+
+    #[test]
+    fn an_empty_folder_has_no_keys() {
+        assert_eq!(read_user_keys(folder(&[]).path(), Modes::Any).ok(), Some(vec![]));
+    }
+
+    #[test]
+    fn every_file_with_an_error_is_found() {
+        let folder = folder(&[
+            ("alice.key", &key(ONE), 0o640),
+            ("bob.key", "key = short\n", 0o600),
+            ("carol.key", &key(TWO), 0o600),
+            ("dave.key", &key(TWO), 0o600),
+        ]);
+        let (messages, texts) = wrong(&folder);
+        assert_eq!(
+            messages,
+            [
+                "cannot read `alice.key`: it has a key, and other users may read it (mode 0640)",
+                "`dave.key` has the same key as `carol.key`",
+            ]
+        );
+        assert_eq!(texts, 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_an_error_with_a_way_out() {
+        let folder = TempDir::new().unwrap();
+        let error = read_user_keys(&folder.path().join("none"), Modes::Any).err().unwrap();
+        assert!(error.findings[0].message.ends_with("/none`: there is no such file"));
+        assert!(error.findings[0].help.as_ref().unwrap().contains("knock enroll"));
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = read_user_keys(&file, Modes::Any).err().unwrap();
+        assert!(error.findings[0].help.as_ref().unwrap().contains("key_dir"));
+    }
+
+    #[test]
+    fn there_may_be_only_so_many_keys() {
+        let folder = TempDir::new().unwrap();
+        for number in 0..=Signing::KEYS_MAX {
+            fs::write(folder.path().join(format!("u{number}.key")), "").unwrap();
+        }
+        let (messages, texts) = wrong(&folder);
+        assert!(messages[0].starts_with("there are more than 4096 keys in "), "{messages:?}");
+        assert_eq!((messages.len(), texts), (1, 0));
+    }
+}

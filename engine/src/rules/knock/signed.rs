@@ -21,6 +21,10 @@ impl KnockRules {
         if !site.doors.hears_signed(&site.listening, packet) {
             return;
         }
+        // As a knock it has been counted already.
+        if !site.doors.admit(&site.listening, packet) {
+            site.counts.admitted = site.counts.admitted.saturating_add(1);
+        }
         let time_of_day = site.time_of_day(stamp);
         match site.doors.judge(packet.source, payload, time_of_day) {
             None => {}
