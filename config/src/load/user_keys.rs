@@ -139,7 +139,7 @@ mod tests {
     /// Returns the messages of what is wrong, without the name of the folder, and how many files have errors in their text.
     fn wrong(folder: &TempDir) -> (Vec<String>, usize) {
         let UserKeysError { findings, sources } =
-            read_user_keys(folder.path(), Modes::Any).err().expect("an error");
+            read_user_keys(folder.path(), Modes::Any).expect_err("an error");
         let name = format!("{}/", folder.path().display());
         for wording in &findings {
             assert!(!format!("{wording:?}").contains("AAEC"), "{wording:?}");
