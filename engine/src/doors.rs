@@ -20,7 +20,7 @@ use crate::packet::{Knock, Packet, Protocol};
 use crate::periods::Periods;
 use crate::ports::PortSet;
 use crate::sequence::Sequence;
-use crate::signing::{Came, NamedDoor, NotSigned, SignedOpening, Signing};
+use crate::signing::{Came, NamedDoor, NotSigned, SignedRequest, Signing};
 use crate::time::Timestamp;
 use crate::used_periods::{PeriodOfDoor, PeriodUse};
 
@@ -380,7 +380,7 @@ impl Doors {
         source: IpAddr,
         payload: &[u8; PACKET_BYTES],
         time_of_day: Timestamp,
-    ) -> Option<Result<SignedOpening, NotSigned>> {
+    ) -> Option<Result<SignedRequest, NotSigned>> {
         let Self { signing, in_order, entries, .. } = self;
         let named = |&id: &DoorId| {
             let Entry { door, digest, .. } = entries.get(id.index())?;
@@ -390,10 +390,10 @@ impl Doors {
         Some(signing.as_mut()?.judge(Came { source, payload, time_of_day }, doors))
     }
 
-    /// The key of an opening has used its moment.
-    pub(crate) fn use_moment(&mut self, opening: SignedOpening) {
+    /// The key of a packet has used its moment.
+    pub(crate) fn use_moment(&mut self, request: SignedRequest) {
         if let Some(signing) = &mut self.signing {
-            signing.use_moment(opening.key, opening.moment);
+            signing.use_moment(request.key, request.moment);
         }
     }
 

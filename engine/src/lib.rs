@@ -73,6 +73,7 @@
 //! | [`MarkOneTime`](Effect::MarkOneTime) | writes `#` at the offset in the door's file of sequences | [`Event::Marked`] |
 //! | [`MarkPeriod`](Effect::MarkPeriod) | writes down who has used which derived sequence, for the next [`Doors::with_used_periods`] | [`Event::Marked`] |
 //! | [`MarkMoment`](Effect::MarkMoment) | writes down which key has used which moment, for the next [`Signing::with_moments`] | [`Event::Marked`] |
+//! | [`Closing`](Effect::Closing) | closes what it has open for the client beyond what the engine knows | nothing |
 //! | [`StageReached`](Effect::StageReached), [`SequenceTimedOut`](Effect::SequenceTimedOut), [`Opened`](Effect::Opened), [`CommandTimedOut`](Effect::CommandTimedOut), [`AdmissionEnded`](Effect::AdmissionEnded) | prints the line of the transcript | nothing |
 //! | [`CommandFailed`](Effect::CommandFailed), [`DoorDisabled`](Effect::DoorDisabled), [`OpeningRefused`](Effect::OpeningRefused), [`OpeningSkipped`](Effect::OpeningSkipped), [`VoidedOften`](Effect::VoidedOften), [`ReloadRefused`](Effect::ReloadRefused) | warns the administrator | nothing |
 //! | [`Note`](Effect::Note) | explains, if the user asked | nothing |
@@ -146,7 +147,7 @@ pub use rules::{Counts, Fingerprint, KnockRules, LiveAttempt, RuleSet, Site};
 pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
 pub use signed_door::{Admits, SignedDoor, User, Users};
-pub use signing::{KeyNumber, NotSigned, SignedOpening, Signing, UserKey};
+pub use signing::{KeyNumber, NotSigned, SignedAction, SignedRequest, Signing, UserKey};
 pub use sources::{Prefix, PrefixError, SourceRefusal, Sources};
 pub use time::{Seconds, Timestamp};
 pub use used_periods::{PeriodOfDoor, PeriodUse};

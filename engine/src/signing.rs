@@ -6,8 +6,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use knock_signed::{
-    Digest, Field, KeyId, Keyring, Moment, Moments, PACKET_BYTES, PacketKey, Refusal, Unopened,
-    Verb,
+    Digest, KeyId, Keyring, Moment, Moments, PACKET_BYTES, PacketKey, Refusal, Unopened, Verb,
 };
 
 use crate::door::{Door, DoorName};
@@ -46,19 +45,28 @@ pub struct Signing {
     floor: Moment,
 }
 
-/// An opening that a packet has a right to.
+/// What a packet has a right to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignedOpening {
+pub struct SignedRequest {
     /// The door.
     pub door: DoorId,
-    /// For whom it opens.
+    /// For whom it opens or closes.
     pub client: IpAddr,
     /// The key.
     pub key: KeyNumber,
     /// The moment, which the key must not use again.
     pub moment: Moment,
-    /// For how long it is wished to be open.
-    pub wish: Option<Seconds>,
+    /// What is to be done.
+    pub action: SignedAction,
+}
+
+/// What a signed packet asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedAction {
+    /// The door is to open, for so long at most.
+    Open(Option<Seconds>),
+    /// The door is to close before its time is over.
+    Close,
 }
 
 /// Why a signed packet opens nothing.
@@ -160,7 +168,7 @@ impl Signing {
         &mut self,
         came: Came<'_>,
         doors: impl Iterator<Item = NamedDoor<'a>>,
-    ) -> Result<SignedOpening, NotSigned> {
+    ) -> Result<SignedRequest, NotSigned> {
         let at = came.time_of_day.as_nanos();
         let opened = self.keyring.open(came.payload, at);
         let (place, packet) = opened.map_err(|Unopened { key, refusal }| NotSigned {
@@ -180,9 +188,6 @@ impl Signing {
         }
         let moments = self.moments.get(&used_key.key.id()).copied();
         moments.unwrap_or(Moments::new(self.floor)).check(packet.moment).map_err(refuse)?;
-        if packet.verb == Verb::Close {
-            return Err(refuse(Refusal::Field(Field::Verb)));
-        }
         let (door, rule) = find(&packet.door, doors, used_key).map_err(refuse)?;
         let client = rule.client(came.source, packet.admit).map_err(refuse)?;
         let bits = if client.is_ipv4() { 32 } else { 128 };
@@ -193,8 +198,13 @@ impl Signing {
         if !door.sources.hear(client) || !door.sources.hear(came.source) {
             return Err(refuse(Refusal::AddressForbidden));
         }
-        let wish = packet.seconds.and_then(|seconds| Seconds::new(seconds.get()));
-        Ok(SignedOpening { door: id, client, key, moment: packet.moment, wish })
+        let action = match packet.verb {
+            Verb::Open => {
+                SignedAction::Open(packet.seconds.and_then(|seconds| Seconds::new(seconds.get())))
+            }
+            Verb::Close => SignedAction::Close,
+        };
+        Ok(SignedRequest { door: id, client, key, moment: packet.moment, action })
     }
 
     /// A key has used a moment.

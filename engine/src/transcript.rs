@@ -33,14 +33,12 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.client_at(client, door).text("sequence timeout (stage ").number(stage).text(")");
             Channel::Transcript
         }
-        Effect::Opened { client, door } => {
-            line.client_at(client, door).text("OPEN SESAME");
-            Channel::Transcript
-        }
+        Effect::Opened { client, door } => line.event(client, door, "OPEN SESAME"),
         Effect::Admit { client, door, lasts } => {
             line.admit(client, door, lasts);
             Channel::Transcript
         }
+        Effect::Closing { client, door } => line.event(client, door, "closing, as asked"),
         Effect::AdmissionEnded { client, door } => {
             line.door(door).text(": ").address(client).text(": admission ended");
             Channel::Transcript
@@ -49,10 +47,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.door(door).text(": running command: ").command(client, door, phase);
             Channel::Transcript
         }
-        Effect::CommandTimedOut { client, door } => {
-            line.client_at(client, door).text("command timeout");
-            Channel::Transcript
-        }
+        Effect::CommandTimedOut { client, door } => line.event(client, door, "command timeout"),
         Effect::CommandFailed { door, status } => {
             line.door(door).failed(status);
             Channel::Message
@@ -173,6 +168,11 @@ impl Line<'_> {
     fn door(&mut self, door: DoorId) -> &mut Self {
         self.out.extend_from_slice(self.doors.door(door).name.as_bytes());
         self
+    }
+
+    fn event(&mut self, client: IpAddr, door: DoorId, text: &str) -> Channel {
+        self.client_at(client, door).text(text);
+        Channel::Transcript
     }
 
     fn client_at(&mut self, client: IpAddr, door: DoorId) -> &mut Self {

@@ -13,7 +13,7 @@ use knock_engine::{
     Knock, Limits, Listening, MarkId, OpenPorts, Packet, Port, PortRange, Protocol, Seconds,
     Sequence, SignedDoor, Signing, Sources, Timestamp, Transport, User, UserKey, Users,
 };
-use knock_signed::{Digest, Field, Key, KeyId, Moment, PACKET_BYTES, PacketKey, Refusal, Verb};
+use knock_signed::{Digest, Key, KeyId, Moment, PACKET_BYTES, PacketKey, Refusal, Verb};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -119,8 +119,6 @@ fn every_check_has_its_reason() {
     assert_eq!(of(&other), Err(Refusal::DoorUnknown));
     let other = knock_signed::Packet { server: Digest::of_server(b"other.example.com"), ..right };
     assert_eq!(of(&other), Err(Refusal::OtherServer));
-    let close = knock_signed::Packet { verb: Verb::Close, ..right };
-    assert_eq!(of(&close), Err(Refusal::Field(Field::Verb)));
     let wide = knock_signed::Packet { prefix: NonZeroU8::new(24), admit: Some(client(1)), ..right };
     assert_eq!(of(&wide), Err(Refusal::PrefixForbidden));
     let one = knock_signed::Packet { prefix: NonZeroU8::new(32), admit: Some(client(1)), ..right };

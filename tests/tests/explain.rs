@@ -57,6 +57,7 @@ fn effect(one: &Explanation) -> Option<Effect> {
         Verdict::Stage { stage, .. } => Effect::StageReached { client, door, stage },
         Verdict::Opened => Effect::Opened { client, door },
         Verdict::Admitted { lasts } => Effect::Admit { client, door, lasts },
+        Verdict::Closing => Effect::Closing { client, door },
         Verdict::AdmissionEnded => Effect::AdmissionEnded { client, door },
         Verdict::Command(phase) => Effect::RunCommand { run, client, door, phase },
         Verdict::SequenceTimedOut { stage, .. } => Effect::SequenceTimedOut { client, door, stage },
@@ -153,6 +154,7 @@ fn check_attempts(said: &Said) {
             )
             | Verdict::Signed { .. }
             | Verdict::Admitted { .. }
+            | Verdict::Closing
             | Verdict::AdmissionEnded
             | Verdict::Command(_)
             | Verdict::CommandTimedOut

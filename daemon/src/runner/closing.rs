@@ -62,6 +62,16 @@ impl Runner {
         leases.len()
     }
 
+    /// Closes what a client has open at a door and the engine does not know, because a signed packet asks for it. The
+    /// engine asks for the rest.
+    pub(super) fn close_beyond_engine(&mut self, client: IpAddr, door: DoorId) {
+        let leases = self.leases.close_where(|lease| {
+            (lease.door, lease.client) == (Some(door), client) && !lease.has_engine
+        });
+        self.submit(leases.iter().map(stop_of).collect::<Vec<_>>());
+        self.admission_ended(client, door);
+    }
+
     /// Returns when there is something to [close](Self::close_due).
     pub(super) fn next_closing(&self) -> Option<BootTime> {
         self.leases.next_due().filter(|_| self.closes_by_itself())

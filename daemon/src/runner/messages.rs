@@ -96,6 +96,9 @@ impl Runner {
             self.totals.add(Total::Openings);
         }
         self.print(effect);
+        if let Effect::Closing { client, door } = *effect {
+            self.close_beyond_engine(client, door);
+        }
         if let Effect::MarkOneTime { mark, client, door, line, offset } = *effect {
             self.mark(mark, client, door, (line, offset));
         } else if let Effect::MarkPeriod { mark, client, door, sequence, period } = *effect {

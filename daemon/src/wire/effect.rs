@@ -43,6 +43,7 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::Admit { client, door, lasts } => {
             Fields { length: lasts.get(), ..of(kind::ADMIT, client, door) }
         }
+        Effect::Closing { client, door } => of(kind::CLOSING, client, door),
         Effect::AdmissionEnded { client, door } => of(kind::ADMISSION_ENDED, client, door),
         Effect::RunCommand { run, client, door, phase } => {
             let small = match phase {
@@ -169,6 +170,7 @@ pub(super) fn effect(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMe
             let lasts = Seconds::new(fields.length).ok_or(InvalidMessage)?;
             Effect::Admit { client: client()?, door: door()?, lasts }
         }
+        kind::CLOSING => Effect::Closing { client: client()?, door: door()? },
         kind::ADMISSION_ENDED => Effect::AdmissionEnded { client: client()?, door: door()? },
         kind::RUN_COMMAND => {
             let phase = match fields.small {

@@ -59,6 +59,7 @@ pub(super) mod kind {
     pub(in crate::wire) const SEQUENCE_CHANGED: u8 = 36;
     pub(in crate::wire) const DOOR_CHANGED: u8 = 37;
     pub(in crate::wire) const NOT_SIGNED: u8 = 39;
+    pub(in crate::wire) const CLOSING: u8 = 40;
 }
 
 /// The fields of a record. Each kind of message uses some of them; the others are zero.

@@ -21,3 +21,4 @@ mod open;
 mod reknock;
 mod reloads;
 mod seed;
+mod signed;

@@ -87,10 +87,14 @@ impl Case {
 
 /// Makes a packet of now for a server.
 fn packet_for(key: &PacketKey, server: &str) -> [u8; PACKET_BYTES] {
+    packet_to(Verb::Open, key, server)
+}
+
+fn packet_to(verb: Verb, key: &PacketKey, server: &str) -> [u8; PACKET_BYTES] {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let now = u64::try_from(now).unwrap();
     let packet = Packet {
-        verb: Verb::Open,
+        verb,
         prefix: None,
         seconds: None,
         moment: Moment(now),
@@ -255,5 +259,63 @@ fn a_packet_stays_used_where_a_reload_brings_the_first_door_for_signed_packets()
     // If many packets were sent meanwhile, it is older than those that are remembered.
     let whys = ["a replay of an accepted packet", "older than the packets that are remembered"];
     assert!(whys.iter().any(|why| line.ends_with(why)), "{line}");
+    assert_eq!(daemon.end().status, Some(0));
+}
+
+#[test]
+fn a_signed_packet_closes_the_door_whichever_process_was_killed() {
+    let config = CONFIG.replace(
+        "    command = echo %IP% >> DIR/opened\n",
+        "    start_command = echo %IP% >> DIR/opened\n    stop_command = echo %IP% >> DIR/closed\n    \
+         cmd_timeout = 4000\n",
+    );
+    let name = "a_signed_packet_closes_the_door_whichever_process_was_killed";
+    let Some(case) = Case::with(name, &config) else { return };
+    let close = || packet_to(Verb::Close, &alice(), "home.example.com");
+    let daemon = Daemon::start(&case.machine, "-v");
+    let has = |opened, closed| {
+        case.machine.wait_for_lines("opened", opened);
+        case.machine.wait_for_lines("closed", closed);
+        case.settle();
+        let lines = |file| case.machine.folder.read(file).lines().count();
+        assert_eq!((lines("opened"), lines("closed")), (opened, closed));
+    };
+    case.send(&packet(&alice()));
+    case.machine.wait_for_lines("opened", 1);
+    case.settle();
+    case.send(&close());
+    daemon.wait_for("127.0.0.1: SSH: closing, as asked");
+    has(1, 1);
+    // The engine that has opened the door is gone, and then the whole daemon.
+    case.send(&packet(&alice()));
+    case.machine.wait_for_lines("opened", 2);
+    case.settle();
+    daemon.sniffer.signal(Signal::SIGKILL);
+    daemon.wait_for_error_beginning("knockd: error: the process that reads packets has died");
+    case.settle();
+    case.send(&close());
+    has(2, 2);
+    case.send(&packet(&alice()));
+    case.machine.wait_for_lines("opened", 3);
+    case.settle();
+    daemon.runner.signal(Signal::SIGKILL);
+    drop(daemon.live.finish());
+    case.machine.wait_for_no_process();
+    let daemon = Daemon::start(&case.machine, "-v");
+    case.settle();
+    case.send(&close());
+    has(3, 3);
+    // Whoever has no key of the door closes nothing, nor does a packet that was used.
+    let last = close();
+    case.send(&packet(&alice()));
+    case.machine.wait_for_lines("opened", 4);
+    case.send(&packet_to(Verb::Close, &bob(), "home.example.com"));
+    case.settle();
+    case.send(&last);
+    case.send(&last);
+    daemon.wait_for_error(
+        "127.0.0.1: signed packet of alice ignored: a replay of an accepted packet",
+    );
+    has(4, 4);
     assert_eq!(daemon.end().status, Some(0));
 }

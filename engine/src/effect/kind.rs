@@ -11,6 +11,8 @@ pub enum EffectKind {
     Opened,
     /// [`Effect::Admit`](crate::Effect::Admit).
     Admitted,
+    /// [`Effect::Closing`](crate::Effect::Closing).
+    Closing,
     /// [`Effect::AdmissionEnded`](crate::Effect::AdmissionEnded).
     AdmissionEnded,
     /// [`Effect::RunCommand`](crate::Effect::RunCommand) with the start command.
@@ -100,6 +102,7 @@ impl EffectKind {
             Self::SequenceTimedOut => "sequence-timeout",
             Self::Opened => "opened",
             Self::Admitted => "admitted",
+            Self::Closing => "closing",
             Self::AdmissionEnded => "admission-ended",
             Self::StartCommand => "start-command",
             Self::StopCommand => "stop-command",

@@ -75,7 +75,15 @@ pub enum Effect<X = Infallible> {
         /// For how long.
         lasts: Seconds,
     },
-    /// The time of the last [`Effect::Admit`] is over.
+    /// A signed packet asks to close the door before its time is over. What the engine knows to be open closes by the effects
+    /// that follow; the driver closes what it has open beyond that, such as from before a restart.
+    Closing {
+        /// The client.
+        client: IpAddr,
+        /// The door.
+        door: DoorId,
+    },
+    /// The time of the last [`Effect::Admit`] is over, or a signed packet has asked to end it.
     AdmissionEnded {
         /// The client.
         client: IpAddr,
@@ -140,13 +148,13 @@ pub enum Effect<X = Infallible> {
         /// The number of the period: with `sequence`, a [`PeriodOfDoor`].
         period: u32,
     },
-    /// A signed packet has a right to open a door. The driver must write down that its key has used its moment, so that
-    /// it counts as used after a restart as well, and answer with [`Event::Marked`]: only then does the door open. After
+    /// A signed packet has a right to open or close a door. The driver must write down that its key has used its moment, so
+    /// that it counts as used after a restart as well, and answer with [`Event::Marked`]: only then does the door open. After
     /// [`Engine::presuming_marks`](crate::Engine::presuming_marks) the door opens at once, without this effect.
     MarkMoment {
         /// The number for the answer.
         mark: MarkId,
-        /// For whom the door opens.
+        /// For whom the door opens or closes.
         client: IpAddr,
         /// The door.
         door: DoorId,
@@ -251,6 +259,7 @@ impl<X> Effect<X> {
             Self::Note(note) => note.stage(),
             Self::Opened { .. }
             | Self::Admit { .. }
+            | Self::Closing { .. }
             | Self::AdmissionEnded { .. }
             | Self::RunCommand { .. }
             | Self::CommandTimedOut { .. }
@@ -290,6 +299,7 @@ impl<X: OwnEffect> Effect<X> {
             Self::SequenceTimedOut { .. } => EffectKind::SequenceTimedOut,
             Self::Opened { .. } => EffectKind::Opened,
             Self::Admit { .. } => EffectKind::Admitted,
+            Self::Closing { .. } => EffectKind::Closing,
             Self::AdmissionEnded { .. } => EffectKind::AdmissionEnded,
             Self::RunCommand { phase: Phase::Start, .. } => EffectKind::StartCommand,
             Self::RunCommand { phase: Phase::Stop, .. } => EffectKind::StopCommand,
@@ -323,6 +333,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::SequenceTimedOut { client, .. }
             | Self::Opened { client, .. }
             | Self::Admit { client, .. }
+            | Self::Closing { client, .. }
             | Self::AdmissionEnded { client, .. }
             | Self::RunCommand { client, .. }
             | Self::CommandTimedOut { client, .. }
@@ -347,6 +358,7 @@ impl<X: OwnEffect> Effect<X> {
             | Self::SequenceTimedOut { door, .. }
             | Self::Opened { door, .. }
             | Self::Admit { door, .. }
+            | Self::Closing { door, .. }
             | Self::AdmissionEnded { door, .. }
             | Self::RunCommand { door, .. }
             | Self::CommandTimedOut { door, .. }

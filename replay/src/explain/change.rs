@@ -61,6 +61,7 @@ impl<X: OwnEffect> Change<'_, X> {
             }
             Effect::OpeningSkipped { why, .. } => Verdict::Skipped(why),
             Effect::Admit { lasts, .. } => Verdict::Admitted { lasts },
+            Effect::Closing { .. } => Verdict::Closing,
             Effect::AdmissionEnded { .. } => Verdict::AdmissionEnded,
             Effect::RunCommand { phase, .. } => Verdict::Command(phase),
             Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
@@ -80,7 +81,10 @@ impl<X: OwnEffect> Change<'_, X> {
         // An open door may close when the client is at its next attempt already.
         let is_of_opening = matches!(
             verdict,
-            Verdict::CommandTimedOut | Verdict::AdmissionEnded | Verdict::Command(Phase::Stop)
+            Verdict::CommandTimedOut
+                | Verdict::Closing
+                | Verdict::AdmissionEnded
+                | Verdict::Command(Phase::Stop)
         );
         let attempt = track.attempt.filter(|_| !is_of_opening || track.pending().is_none());
         Some((attempt, verdict))

@@ -117,6 +117,8 @@ pub enum Verdict {
         /// For how long from now on.
         lasts: Seconds,
     },
+    /// The packet, a signed one, closes the door.
+    Closing,
     /// It may not any more.
     AdmissionEnded,
     /// A command would run.
@@ -301,6 +303,7 @@ impl Verdict {
             Self::Skipped(Skip::DoorLimit) => "door-limit",
             Self::Skipped(Skip::PeriodUsed) => "period-used",
             Self::Admitted { .. } => "admitted",
+            Self::Closing => "closing",
             Self::AdmissionEnded => "admission-ended",
             Self::Command(Phase::Start) => "start-command",
             Self::Command(Phase::Stop) => "stop-command",

@@ -203,6 +203,7 @@ impl<'a> Words<'a> {
             | Verdict::Skipped(_)
             | Verdict::VoidedOften { .. }
             | Verdict::Admitted { .. }
+            | Verdict::Closing
             | Verdict::AdmissionEnded
             | Verdict::Command(_)
             | Verdict::SequenceTimedOut { .. }
@@ -306,6 +307,7 @@ impl Fields {
             Verdict::Opened
             | Verdict::Signed { .. }
             | Verdict::Admitted { .. }
+            | Verdict::Closing
             | Verdict::AdmissionEnded
             | Verdict::Refused
             | Verdict::Skipped(_)

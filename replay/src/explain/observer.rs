@@ -294,7 +294,7 @@ impl Observer {
             self.not_signed(timed.at, NotSigned { why, key }, turn, doors, tell);
             return;
         }
-        self.opened_by_signed(timed, turn, doors, tell);
+        self.done_by_signed(timed, turn, doors, tell);
         let Turn { handled, outcome, .. } = turn;
         outcome.repeats |= timed.effect.kind() == EffectKind::Retransmission;
         let sender = handled.map(|handled| handled.packet.source);
@@ -368,8 +368,8 @@ impl Observer {
         }
     }
 
-    /// Explains who has signed the packet that opens a door, or would.
-    fn opened_by_signed<X: OwnEffect>(
+    /// Explains who has signed the packet that opens a door, or would, or closes it.
+    fn done_by_signed<X: OwnEffect>(
         &mut self,
         timed: TimedEffect<X>,
         turn: &mut Turn,
@@ -377,6 +377,7 @@ impl Observer {
         tell: &mut dyn FnMut(&Explanation),
     ) {
         let (Effect::Opened { client, door }
+        | Effect::Closing { client, door }
         | Effect::OpeningSkipped { client, door, .. }
         | Effect::OpeningRefused { client, door, .. }) = timed.effect
         else {

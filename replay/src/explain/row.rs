@@ -34,7 +34,8 @@ const fn style_of(verdict: &Verdict) -> Style {
         | Verdict::Signed { .. }
         | Verdict::Opened
         | Verdict::Admitted { .. } => GOOD,
-        Verdict::AdmissionEnded
+        Verdict::Closing
+        | Verdict::AdmissionEnded
         | Verdict::Command(_)
         | Verdict::CommandTimedOut
         | Verdict::OneTimeUsed { .. } => PLAIN,

@@ -62,6 +62,7 @@ impl Words<'_> {
             Verdict::Admitted { lasts } => {
                 format!("admit to {} for {} s", self.ports(one.door), lasts.get())
             }
+            Verdict::Closing => "closing, as asked".to_owned(),
             Verdict::AdmissionEnded => "admission ended".to_owned(),
             Verdict::Command(phase) => self.command(one, phase),
             Verdict::SequenceTimedOut { stage, expected } => {
@@ -317,6 +318,7 @@ impl Words<'_> {
             Verdict::Stage { late: None, .. }
             | Verdict::Signed { .. }
             | Verdict::Opened
+            | Verdict::Closing
             | Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)

@@ -306,16 +306,20 @@ impl Pair {
             // Another opening renews it.
             self.admission = begin();
         }
-        let ended = if matches!(one.verdict, Verdict::CommandTimedOut) {
+        let ended: Vec<usize> = if matches!(one.verdict, Verdict::CommandTimedOut) {
             // What opened first closes first.
-            self.to_close.pop_front().flatten()
+            self.to_close.pop_front().flatten().into_iter().collect()
+        } else if matches!(one.verdict, Verdict::Closing) {
+            self.to_close.drain(..).flatten().collect()
         } else if matches!(one.verdict, Verdict::AdmissionEnded) {
-            self.admission.take()
+            self.admission.take().into_iter().collect()
         } else {
-            None
+            Vec::new()
         };
-        if let Some(lease) = ended.and_then(|place| self.leases.get_mut(place)) {
-            *lease = Span { to: Some(one.at), end: one.verdict.name(), ..*lease };
+        for place in ended {
+            if let Some(lease) = self.leases.get_mut(place) {
+                *lease = Span { to: Some(one.at), end: one.verdict.name(), ..*lease };
+            }
         }
     }
 
@@ -336,6 +340,7 @@ const fn is_of_opening(verdict: &Verdict) -> bool {
             | Verdict::Skipped(_)
             | Verdict::Command(_)
             | Verdict::Admitted { .. }
+            | Verdict::Closing
             | Verdict::AdmissionEnded
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
@@ -377,6 +382,7 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         | Verdict::Skipped(_)
         | Verdict::SequenceTimedOut { .. }
         | Verdict::Admitted { .. }
+        | Verdict::Closing
         | Verdict::AdmissionEnded
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }
@@ -470,6 +476,14 @@ mod tests {
         let spans: Vec<_> =
             leases.iter().map(|lease| (seconds(lease.from), lease.to.map(seconds))).collect();
         assert_eq!(spans, [(1, Some(3)), (2, Some(5))]);
+    }
+
+    #[test]
+    fn a_closing_that_is_asked_for_ends_all_openings() {
+        let (open, close) = ((1, Verdict::Opened), (1, Verdict::Closing));
+        let kept = kept(FEW, &[open, open, close, open]);
+        let ends: Vec<_> = kept.pairs.first().unwrap().leases.iter().map(|one| one.end).collect();
+        assert_eq!(ends, ["closing", "closing"]);
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Openings {
             Effect::StageReached { .. }
             | Effect::SequenceTimedOut { .. }
             | Effect::RunCommand { phase: Phase::Start, .. }
+            | Effect::Closing { .. }
             | Effect::CommandTimedOut { .. }
             | Effect::CommandFailed { .. }
             | Effect::MarkPeriod { .. }

@@ -214,6 +214,7 @@ impl Oracle {
             }
             Effect::Note(note) => self.note(note)?,
             Effect::ReloadRefused
+            | Effect::Closing { .. }
             | Effect::MarkPeriod { .. }
             | Effect::MarkMoment { .. }
             | Effect::NotSigned { .. } => return Err(impossible(effect)),
@@ -541,6 +542,7 @@ fn ends_attempt(effect: &Effect, waits_for_mark: bool) -> bool {
         ),
         Effect::StageReached { .. }
         | Effect::Admit { .. }
+        | Effect::Closing { .. }
         | Effect::AdmissionEnded { .. }
         | Effect::RunCommand { .. }
         | Effect::CommandTimedOut { .. }

@@ -41,6 +41,7 @@ fn effects() -> Vec<Effect> {
             Effect::RunCommand { run, client, door, phase: Phase::Stop },
             Effect::CommandTimedOut { client, door },
             Effect::Admit { client, door, lasts: Seconds::MAX },
+            Effect::Closing { client, door },
             Effect::AdmissionEnded { client, door },
             Effect::OpeningSkipped { client, door, why: Skip::AtMax, again: false },
             Effect::OpeningSkipped { client, door, why: Skip::ClientLimit, again: false },

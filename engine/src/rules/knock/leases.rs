@@ -30,6 +30,10 @@ pub(super) struct Lease {
     due_stops: u32,
     /// The deadline of all stop commands that are owed, if they have one in common.
     deadline: Slot,
+    /// Whether the stop command of the start command that runs or waits is due at once.
+    is_to_close: bool,
+    /// How many of the stop commands that are due, the first ones, are so before their deadline.
+    early_stops: u32,
 }
 
 impl Lease {
@@ -43,6 +47,8 @@ impl Lease {
             owed_stops: 0,
             due_stops: 0,
             deadline: Slot::NONE,
+            is_to_close: false,
+            early_stops: 0,
         }
     }
 
@@ -52,6 +58,15 @@ impl Lease {
 
     pub(super) const fn start_waits(&self) -> bool {
         self.start_waits
+    }
+
+    pub(super) const fn is_to_close(&self) -> bool {
+        self.is_to_close
+    }
+
+    /// Returns whether the stop command that begins next is due before its deadline.
+    pub(super) const fn is_early(&self) -> bool {
+        self.early_stops > 0
     }
 
     /// Returns whether the door is open, is being opened, or is about to.
@@ -183,6 +198,7 @@ impl Leases {
         if let Some(lease) = self.get_mut(slot) {
             lease.start_waits = true;
             lease.skip_said = false;
+            lease.is_to_close = false;
             let deadline = core::mem::replace(&mut lease.deadline, Slot::NONE);
             if let Some(deadline) = deadline.some() {
                 self.deadlines.remove(deadline);
@@ -198,7 +214,10 @@ impl Leases {
         let phase = lease.next()?;
         match phase {
             Phase::Start => lease.start_waits = false,
-            Phase::Stop => lease.due_stops = lease.due_stops.saturating_sub(1),
+            Phase::Stop => {
+                lease.due_stops = lease.due_stops.saturating_sub(1);
+                lease.early_stops = lease.early_stops.saturating_sub(1);
+            }
         }
         lease.running = Some(phase);
         place.serial = place.serial.wrapping_add(1);
@@ -296,6 +315,24 @@ impl Leases {
             *lease
         });
         (slot, lease)
+    }
+
+    /// Makes due all stop commands of a lease that are owed, and that of a start command that runs or waits as soon as it
+    /// has ended. It takes time in the number of deadlines of the door.
+    pub(super) fn close(&mut self, slot: Slot) {
+        let Some(&Lease { door, .. }) = self.get(slot) else { return };
+        let first = self.deadlines.earliest_of(door);
+        let all = first.into_iter().flat_map(|first| self.deadlines.from(first));
+        let own: Vec<Slot> = all.filter(|&one| self.deadlines.get(one).lease == slot).collect();
+        for deadline in own {
+            self.deadlines.remove(deadline);
+        }
+        if let Some(lease) = self.get_mut(slot) {
+            lease.due_stops = lease.due_stops.saturating_add(lease.owed_stops);
+            lease.early_stops = lease.due_stops;
+            (lease.owed_stops, lease.deadline) = (0, Slot::NONE);
+            lease.is_to_close = lease.running == Some(Phase::Start) || lease.start_waits;
+        }
     }
 
     /// Returns whether it is to be said that an opening changes nothing: once until the next one

@@ -39,6 +39,11 @@ impl Marks {
         self.waiting.insert(mark, waiting);
     }
 
+    /// Has a client no longer wait at a door, whatever is answered.
+    pub(super) fn cancel(&mut self, client: IpAddr, door: DoorId) {
+        self.waiting.retain(|_, &mut (waiting, at, _)| (waiting, at) != (client, door));
+    }
+
     /// Returns who waited for a line, which is answered now; `None` if nobody does.
     pub(super) fn answered(&mut self, mark: MarkId) -> Option<Waiting> {
         self.waiting.remove(&mark)

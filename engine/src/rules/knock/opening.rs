@@ -208,6 +208,30 @@ impl KnockRules {
     /// The time of an admission is over.
     pub(super) fn end_admission<X>(&mut self, slot: Slot, site: &mut Site<X>) {
         let (at, _) = self.admissions.due(slot);
+        self.shut_out(at, slot, site);
+    }
+
+    /// A client has a right to close a door before its time is over, and uses it. What a start command that runs or waits
+    /// is about to open is closed as soon as that has ended.
+    pub(super) fn close_for<X>(
+        &mut self,
+        at: Timestamp,
+        client: IpAddr,
+        id: DoorId,
+        site: &mut Site<X>,
+    ) {
+        site.emit(at, Effect::Closing { client, door: id });
+        self.marks.cancel(client, id);
+        if let Some(slot) = self.admissions.find(client, id) {
+            self.shut_out(at, slot, site);
+        }
+        if let Some(slot) = self.leases.find(client, id) {
+            self.leases.close(slot);
+            self.go_on(at, slot, site);
+        }
+    }
+
+    fn shut_out<X>(&mut self, at: Timestamp, slot: Slot, site: &mut Site<X>) {
         let Admitted { client, door, .. } = self.admissions.end(slot);
         self.leases.settle(door);
         site.emit(at, Effect::AdmissionEnded { client, door });
@@ -242,7 +266,9 @@ impl KnockRules {
         let door = site.doors.door(lease.door);
         if phase == Phase::Start && door.commands.stop_for(lease.client).is_some() {
             self.leases.owe_stop(slot);
-            if door.on_reknock == OnReknock::Separate {
+            if lease.is_to_close() {
+                self.leases.close(slot);
+            } else if door.on_reknock == OnReknock::Separate {
                 let due = self.due_after(at, door.cmd_timeout);
                 self.leases.set_own_deadline(slot, due);
             }
@@ -270,7 +296,7 @@ impl KnockRules {
         let door = site.doors.door(id);
         let is_separate = door.on_reknock == OnReknock::Separate;
         if let Some((run, phase)) = self.leases.begin_next(slot) {
-            if phase == Phase::Stop && !is_separate {
+            if phase == Phase::Stop && !is_separate && !lease.is_early() {
                 site.emit(at, Effect::CommandTimedOut { client, door: id });
             }
             site.emit(at, Effect::RunCommand { run, client, door: id, phase });

@@ -5,12 +5,12 @@ use knock_signed::PACKET_BYTES;
 use super::{KnockRules, Site};
 use crate::effect::Effect;
 use crate::packet::Packet;
-use crate::signing::{NotSigned, SignedOpening};
+use crate::signing::{NotSigned, SignedAction, SignedRequest};
 use crate::time::Timestamp;
 
 impl KnockRules {
     /// A packet came that may be a signed one. If it has a right to open a door, that opens when it is written down that
-    /// its moment is used.
+    /// its moment is used. A door that it has a right to close is closed at once: that is never a danger.
     pub(super) fn hear_signed<X>(
         &mut self,
         (at, stamp): (Timestamp, Timestamp),
@@ -33,24 +33,28 @@ impl KnockRules {
                 let client = packet.source;
                 site.emit(at, Effect::NotSigned { client, why, key });
             }
-            Some(Ok(SignedOpening { door, client, .. })) if self.is_full(door) => {
+            Some(Ok(SignedRequest { door, client, action: SignedAction::Open(_), .. }))
+                if self.is_full(door) =>
+            {
                 Self::refuse(at, client, door, site);
             }
-            Some(Ok(opening)) => {
-                site.doors.use_moment(opening);
-                self.open_signed(at, opening, site);
+            Some(Ok(request)) => {
+                site.doors.use_moment(request);
+                self.obey(at, request, site);
             }
         }
     }
 
-    fn open_signed<X>(&mut self, at: Timestamp, opening: SignedOpening, site: &mut Site<X>) {
-        let SignedOpening { door, client, key, moment, wish } = opening;
+    fn obey<X>(&mut self, at: Timestamp, request: SignedRequest, site: &mut Site<X>) {
+        let SignedRequest { door, client, key, moment, action } = request;
         let mark = self.marks.ask();
         site.emit(at, Effect::MarkMoment { mark, client, door, key, moment: moment.0 });
-        if site.presumes_marks {
-            self.open_for(at, (client, door, wish), site);
-        } else {
-            self.marks.wait(mark, (client, door, wish));
+        match action {
+            SignedAction::Close => self.close_for(at, client, door, site),
+            SignedAction::Open(wish) if site.presumes_marks => {
+                self.open_for(at, (client, door, wish), site);
+            }
+            SignedAction::Open(wish) => self.marks.wait(mark, (client, door, wish)),
         }
     }
 }

@@ -104,6 +104,7 @@ impl Divergence {
             | Verdict::Skipped(_)
             | Verdict::Command(_)
             | Verdict::Admitted { .. }
+            | Verdict::Closing
             | Verdict::AdmissionEnded
             | Verdict::CommandTimedOut
             | Verdict::Evicted { .. }
@@ -122,6 +123,7 @@ const fn tells(verdict: &Verdict) -> bool {
     !matches!(
         verdict,
         Verdict::Admitted { .. }
+            | Verdict::Closing
             | Verdict::AdmissionEnded
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
@@ -142,6 +144,7 @@ fn stage(verdict: &Verdict) -> Option<Stage> {
         | Verdict::Skipped(_)
         | Verdict::Command(_)
         | Verdict::Admitted { .. }
+        | Verdict::Closing
         | Verdict::AdmissionEnded
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }

@@ -29,6 +29,7 @@ const KIND_NAMES = {
   "start-command": "command",
   "admitted": "command",
   "admission-ended": "closed",
+  "closing": "closed",
   "one-time-used": "command",
   "stop-command": "closed",
   "command-timeout": "closed",

@@ -186,6 +186,13 @@ impl Evidence {
         } else if let Effect::AdmissionEnded { .. } = effect {
             let opened = self.let_in.remove(&(client, door));
             self.closed(Closing { client, door, at: timed.at, opened });
+        } else if let Effect::Closing { .. } = effect {
+            let open = self.open.get(&(client, door)).into_iter().flatten();
+            let opened: Vec<Moment> = open.copied().collect();
+            for one in opened {
+                let opened = Some(one).filter(|_| !self.has_lost_openings);
+                self.closed(Closing { client, door, at: timed.at, opened });
+            }
         } else if let Effect::CommandTimedOut { .. } = effect {
             let opened = self.oldest(client, door);
             self.closed(Closing { client, door, at: timed.at, opened });
