@@ -12,7 +12,7 @@ use clap::{CommandFactory as _, Parser, ValueHint};
 use clap_complete::Shell;
 use knock_config::InterfaceName;
 use knock_config::options::STYLES;
-use knock_engine::Protocol;
+use knock_engine::{Protocol, Seconds};
 use knock_signed::{Moment, Nonce};
 
 use crate::enroll::EnrollArgs;
@@ -161,6 +161,16 @@ pub struct Args {
     /// to be the same ('Admit = both').
     #[arg(long, value_name = "ADDR", value_parser = Admission::from_str)]
     pub admit: Option<Admission>,
+
+    /// For how long the signed packet asks the door to be open: seconds, or with a unit, as in 30m
+    ///
+    /// The server gives no more than its 'Open_For', and a door with commands has a time of its own.
+    #[arg(long = "for", value_name = "TIME", value_parser = whole_seconds)]
+    pub open_for: Option<Seconds>,
+
+    /// Ask to close the door, with a signed packet, before its time is over
+    #[arg(long, conflicts_with_all = ["hits", "config", "udp", "open_for", "then", "wait", "retry"])]
+    pub close: bool,
 
     /// Read profiles of hosts from this file; 'none' reads none [default: ~/.config/knock/config]
     #[arg(short = 'F', long, value_name = "FILE")]
@@ -314,6 +324,12 @@ fn milliseconds(text: &str) -> Result<Duration, DurationError> {
 fn seconds(text: &str) -> Result<Duration, DurationError> {
     let duration = duration::parse(text, Unit::Seconds)?;
     if duration.is_zero() { Err(DurationError::Zero) } else { Ok(duration) }
+}
+
+fn whole_seconds(text: &str) -> Result<Seconds, String> {
+    let duration = seconds(text).map_err(|error| error.to_string())?;
+    let whole = u32::try_from(duration.as_secs()).ok().filter(|_| duration.subsec_nanos() == 0);
+    whole.and_then(Seconds::new).ok_or_else(|| format!("not whole seconds, up to {}", u32::MAX))
 }
 
 fn address(text: &str) -> Result<IpAddr, &'static str> {

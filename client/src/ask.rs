@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use knock_config::text::shown;
 use knock_config::{Wording, nearest};
-use knock_engine::{DoorName, Protocol};
+use knock_engine::{DoorName, Protocol, SignedAction};
 
 use crate::args::Args;
 use crate::exit::Exit;
@@ -17,7 +17,7 @@ use crate::profile::{
 };
 use crate::report::Reporter;
 use crate::request::{Awaited, Request};
-use crate::signed::{self, Signing};
+use crate::signed::{self, Says, Signing};
 use crate::write;
 use knock_capture::hit::Hit;
 
@@ -143,9 +143,8 @@ fn asked(
     if let Some(path) = key(args, &settings) {
         return signed(args, asked, &path, profiles, &settings, warnings);
     }
-    if args.admit.is_some() || args.at.is_some() || args.nonce.is_some() {
-        let message =
-            "`--admit`, `--at` and `--nonce` are about signed packets, and no key is given";
+    if let Some(option) = about_signed(args) {
+        let message = format!("`{option}` is about signed packets, and no key is given");
         return Err(trouble(message, "give one with `--key`, or with `Key` in the profile"));
     }
     let resolved = if asked.hits.is_empty() {
@@ -166,6 +165,18 @@ fn asked(
     check_waiting(args, &request)?;
     let near = host.and_then(|host| near(host, profiles));
     Ok(Asked { request, one_time, signing: None, read: BTreeSet::new(), near })
+}
+
+/// Returns an option that only signed packets have, if one is given.
+fn about_signed(args: &Args) -> Option<&'static str> {
+    let options = [
+        ("--admit", args.admit.is_some()),
+        ("--for", args.open_for.is_some()),
+        ("--close", args.close),
+        ("--at", args.at.is_some()),
+        ("--nonce", args.nonce.is_some()),
+    ];
+    options.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
 }
 
 fn check_waiting(args: &Args, request: &Request) -> Result<(), Trouble> {
@@ -208,10 +219,15 @@ fn signed(
         Some(Knocks::Door(door)) => Some(door.clone()),
         Some(Knocks::Here(_) | Knocks::OneTime(_)) | None => None,
     });
-    let request = Request { hits: Vec::new(), ..asked.over(settings.request(name)) };
+    let mut request = Request { hits: Vec::new(), ..asked.over(settings.request(name)) };
+    if args.close {
+        // What a profile waits for is about an open door.
+        (request.then, request.wait, request.retry) = (None, None, None);
+    }
     check_waiting(args, &request)?;
-    let admit = args.admit.unwrap_or_default();
-    let signing = Signing::new(key_file.clone(), path, &request.host, door, admit)?;
+    let action = if args.close { SignedAction::Close } else { SignedAction::Open(args.open_for) };
+    let says = Says { admit: args.admit.unwrap_or_default(), action };
+    let signing = Signing::new(key_file.clone(), path, &request.host, door, says)?;
     warnings.seen.insert(path.to_owned());
     let Moment(now) = Moment::now();
     warnings.list.extend(signing.warnings(path, now));

@@ -23,7 +23,7 @@ _knock() {
 
     case "${cmd}" in
         knock)
-            opts="-u -d -4 -6 -c -F -v -q -h -V --udp --delay --ipv4 --ipv6 --source --interface --then --wait --retry --config --door --key --admit --profiles --list --dry-run --write --seed --at --nonce --import --verbose --quiet --json --completions --help --version"
+            opts="-u -d -4 -6 -c -F -v -q -h -V --udp --delay --ipv4 --ipv6 --source --interface --then --wait --retry --config --door --key --admit --for --close --profiles --list --dry-run --write --seed --at --nonce --import --verbose --quiet --json --completions --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -98,6 +98,13 @@ _knock() {
                     return 0
                     ;;
                 --admit)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --for)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

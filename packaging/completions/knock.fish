@@ -8,6 +8,7 @@ complete -c knock -s c -l config -d 'Take the knocks from a door of this knockd.
 complete -c knock -l door -d 'The door, by the name of its section; without HOST, the knocks go to its target' -r -f
 complete -c knock -l key -d 'Send a signed packet, made with the key in this file, in place of knocks' -r -F
 complete -c knock -l admit -d 'The address that the signed packet asks to admit; \'auto\' is that of this machine' -r -f
+complete -c knock -l for -d 'For how long the signed packet asks the door to be open: seconds, or with a unit, as in 30m' -r -f
 complete -c knock -s F -l profiles -d 'Read profiles of hosts from this file; \'none\' reads none [default: ~/.config/knock/config]' -r -F
 complete -c knock -l write -d 'Write the knocks to a capture (pcap) instead of sending them; \'-\' is standard output' -r -F
 complete -c knock -l seed -d 'Derive the source ports, sequence numbers and times of \'--write\' from this seed' -r -f
@@ -22,6 +23,7 @@ zsh\t''"
 complete -c knock -s u -l udp -d 'Send all knocks by UDP, even those that say \'tcp\''
 complete -c knock -s 4 -l ipv4 -d 'Use IPv4 only; if \'-6\' is given too, the last one counts'
 complete -c knock -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c knock -l close -d 'Ask to close the door, with a signed packet, before its time is over'
 complete -c knock -l list -d 'List the hosts of the profiles; with \'-v\', their knocks too'
 complete -c knock -l dry-run -d 'Print what would be done, and send nothing'
 complete -c knock -s v -l verbose -d 'Print each knock'

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use knock_config::keys::KeyFile;
 use knock_config::text::shown;
 use knock_config::{KeyFileError, Wording, read_key_file};
-use knock_engine::{DoorName, Port, Timestamp};
+use knock_engine::{DoorName, Port, SignedAction, Timestamp};
 use knock_guard::Modes;
 use knock_signed::DEFAULT_PORT;
 
@@ -21,7 +21,14 @@ pub(crate) struct Signing {
     pub(crate) server: String,
     pub(crate) port: Port,
     pub(crate) door: DoorName,
+    pub(crate) says: Says,
+}
+
+/// What a packet asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Says {
     pub(crate) admit: Admission,
+    pub(crate) action: SignedAction,
 }
 
 /// With fewer days left than this, the client warns.
@@ -52,7 +59,7 @@ impl Signing {
         path: &Path,
         host: &str,
         door: Option<DoorName>,
-        admit: Admission,
+        says: Says,
     ) -> Result<Self, Trouble> {
         let door = match (door, key_file.doors.as_slice()) {
             (Some(door), _) => door,
@@ -61,7 +68,7 @@ impl Signing {
         };
         let server = key_file.server.clone().unwrap_or_else(|| host.to_owned());
         let port = key_file.port.unwrap_or(Port(DEFAULT_PORT));
-        Ok(Self { key_file, server, port, door, admit })
+        Ok(Self { key_file, server, port, door, says })
     }
 
     /// Returns what is probably wrong.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use knock_engine::{Seconds, SignedAction};
 use serde::Serialize;
 
 use super::plan::{SignedPlan, SignedShot};
@@ -34,6 +35,11 @@ pub(crate) struct PlanObject<'a> {
     host: &'a str,
     server: &'a str,
     door: String,
+    /// `open` or `close`.
+    action: &'static str,
+    /// For how many seconds.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    wish: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interface: Option<String>,
     packets: Vec<PacketObject>,
@@ -41,7 +47,13 @@ pub(crate) struct PlanObject<'a> {
 
 impl<'a> From<&'a SignedPlan> for PlanObject<'a> {
     fn from(plan: &'a SignedPlan) -> Self {
+        let (action, wish) = match plan.action {
+            SignedAction::Open(wish) => ("open", wish.map(Seconds::get)),
+            SignedAction::Close => ("close", None),
+        };
         Self {
+            action,
+            wish,
             host: &plan.host,
             server: &plan.server,
             door: plan.door.to_string(),
@@ -54,7 +66,16 @@ impl<'a> From<&'a SignedPlan> for PlanObject<'a> {
 impl fmt::Display for SignedPlan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (door, server) = (self.door.to_string(), self.server.escape_debug());
-        write!(out, "signed packet for door {} of {server}", door.escape_debug())?;
+        write!(out, "signed packet ")?;
+        if self.action == SignedAction::Close {
+            write!(out, "to close ")?;
+        } else {
+            write!(out, "for ")?;
+        }
+        write!(out, "door {} of {server}", door.escape_debug())?;
+        if let SignedAction::Open(Some(wish)) = self.action {
+            write!(out, " for {} s", wish.get())?;
+        }
         if let Some(interface) = &self.interface {
             write!(out, " through {interface}")?;
         }

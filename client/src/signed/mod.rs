@@ -8,7 +8,7 @@ mod send;
 mod time;
 mod write;
 
-pub(crate) use ask::{Signing, key_file};
+pub(crate) use ask::{Says, Signing, key_file};
 pub(crate) use event::{PacketObject, PlanObject};
 pub(crate) use nonce::Nonces;
 pub use plan::{Admission, SignedPlan, SignedShot};

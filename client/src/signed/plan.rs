@@ -1,10 +1,11 @@
 //! The packets that will be sent, as data without the key.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use knock_config::InterfaceName;
-use knock_engine::DoorName;
+use knock_engine::{DoorName, SignedAction};
 use knock_signed::{Digest, Moment, Packet, Verb};
 
 use super::ask::Signing;
@@ -35,6 +36,8 @@ pub struct SignedPlan {
     pub door: DoorName,
     /// The interface that all packets must leave through; `None` leaves it to the routes.
     pub interface: Option<InterfaceName>,
+    /// What they ask the door to do.
+    pub action: SignedAction,
     /// The packets, in order; at least one.
     pub shots: Vec<SignedShot>,
     /// What to wait for after the last.
@@ -59,7 +62,7 @@ impl SignedPlan {
         let shot = |route: &Route| {
             let mut destination = route.destination;
             destination.set_port(signing.port.0);
-            let admit = match signing.admit {
+            let admit = match signing.says.admit {
                 Admission::Source => None,
                 Admission::OwnAddress => Some(route.source.ip()),
                 Admission::Address(address) => Some(address.to_canonical()),
@@ -73,6 +76,7 @@ impl SignedPlan {
             server: signing.server.clone(),
             door: signing.door.clone(),
             interface: request.interface.clone(),
+            action: signing.says.action,
             shots: routes.iter().map(shot).collect(),
             then: port.map(|port| Then { port, wait, retry: request.retry.unwrap_or(0) }),
         }
@@ -82,10 +86,16 @@ impl SignedPlan {
     pub(crate) fn packets(&self, first: Moment) -> impl Iterator<Item = (&SignedShot, Packet)> {
         let (server, door) = (Digest::of_server(self.server.as_bytes()), self.door.as_bytes());
         let door = Digest::of_door(door);
+        let (verb, seconds) = match self.action {
+            SignedAction::Open(wish) => {
+                (Verb::Open, wish.and_then(|wish| NonZeroU32::new(wish.get())))
+            }
+            SignedAction::Close => (Verb::Close, None),
+        };
         self.shots.iter().zip(first.0..).map(move |(shot, moment)| {
             let moment = Moment(moment);
-            let (verb, admit) = (Verb::Open, shot.admit);
-            (shot, Packet { verb, prefix: None, seconds: None, moment, admit, server, door })
+            let admit = shot.admit;
+            (shot, Packet { verb, prefix: None, seconds, moment, admit, server, door })
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::net::UdpSocket;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
@@ -75,6 +76,22 @@ fn a_packet_goes_to_each_address_of_the_host_with_a_moment_of_its_own() {
         assert_eq!(packet.server, Digest::of_server(b"home.example.com"));
         assert_eq!(packet.door, Digest::of_door(b"SSH"));
     }
+}
+
+#[test]
+fn a_packet_says_for_how_long_or_that_the_door_is_to_close() {
+    let name = "a_packet_says_for_how_long_or_that_the_door_is_to_close";
+    let Some(scene) = Scene::new(name, &[]) else { return };
+    let key = key_file(&scene, "");
+    let ear = Ear::new(&scene, "192.0.2.1:62201");
+    let said = |option: &str| {
+        let outcome = knock(&scene, &format!("--key {key} --door SSH {option} 192.0.2.1"));
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        let packet = ear.hear().1;
+        (packet.verb, packet.seconds.map(NonZeroU32::get))
+    };
+    assert_eq!(said("--for 2h"), (Verb::Open, Some(7_200)));
+    assert_eq!(said("--close"), (Verb::Close, None));
 }
 
 #[test]

@@ -71,6 +71,45 @@ then wait up to 5 s until 22/tcp is open
 }
 
 #[test]
+fn a_packet_asks_for_a_time_or_to_close() {
+    let profiles = "Host home\n  HostName 127.0.0.1\n  Key home.key\n  Door SSH\n  Then 22\n";
+    let desk = with_key(profiles, "server = home.example.com\n");
+    let line = |arguments: &str| {
+        let outcome = desk.run(&format!("--dry-run {arguments} home"));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""), "{arguments}");
+        outcome.stdout
+    };
+    let end = "  to 127.0.0.1 port 62201 from 127.0.0.1\n";
+    let wait = "then wait up to 5 s until 22/tcp is open\n";
+    let first = "signed packet for door SSH of home.example.com for 1800 s:\n";
+    assert_eq!(line("--for 30m"), format!("{first}{end}{wait}"));
+    // The profile waits for an open door.
+    let first = "signed packet to close door SSH of home.example.com:\n";
+    assert_eq!(line("--close"), format!("{first}{end}"));
+    for (arguments, action, wish) in
+        [("--for 90", "open", Some(90)), ("--close", "close", None), ("", "open", None)]
+    {
+        let object: serde_json::Value =
+            serde_json::from_str(&line(&format!("--json {arguments}"))).unwrap();
+        schema().check(&object);
+        assert_eq!((&object["action"], object["for"].as_u64()), (&action.into(), wish));
+    }
+    for arguments in
+        ["--for 1.5s", "--for 0", "--for 4294967296", "--close --then 22", "--close --for 9"]
+    {
+        let outcome = desk.run(&format!("--dry-run {arguments} home"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{arguments}");
+    }
+    for option in ["--for 9", "--close"] {
+        let outcome = desk.run(&format!("--dry-run {option} 127.0.0.1"));
+        let name = option.split(' ').next().unwrap();
+        let error =
+            format!("knock: error: `{name}` is about signed packets, and no key is given\n");
+        assert!(outcome.stderr.starts_with(&error), "{outcome:?}");
+    }
+}
+
+#[test]
 fn the_command_line_overrides_the_profile_and_a_first_value_a_later_one() {
     let profiles = "Host plain\n  Knocks 7000\nHost *\n  HostName 127.0.0.1\n  Key home.key\n  \
                     Door SSH\n  Config knockd.conf\n";
