@@ -133,6 +133,12 @@ impl Signing {
         self.port
     }
 
+    /// Returns the name of the server, as packets have it.
+    #[must_use]
+    pub const fn server(&self) -> Digest {
+        self.server
+    }
+
     /// Returns what a packet is as a knock that goes to this port.
     #[must_use]
     #[inline]

@@ -84,6 +84,15 @@ impl PacketKey {
         join(&[&hint.0, nonce, &text, &tag])
     }
 
+    /// Makes a packet whose nonce depends on the key and on all that it says: the same packet every time, as a
+    /// scenario needs it. Packets that say different things have different nonces.
+    #[must_use]
+    pub fn seal_again(&self, packet: &Packet) -> [u8; PACKET_BYTES] {
+        // Hints are made of 8 bytes, so none is made of these.
+        let mac = self.hint.mac(&[b"nonce", &packet.text()]);
+        self.seal(packet, &Fields(&mac).next())
+    }
+
     /// Opens a packet that was made with this key.
     ///
     /// # Errors
@@ -201,6 +210,24 @@ mod tests {
     fn a_packet_of_another_key_is_forged() {
         assert_eq!(key(1).open(&key(1).seal(&packet(), &[3; 24])), Ok(packet()));
         assert_eq!(key(2).open(&key(1).seal(&packet(), &[3; 24])), Err(Refusal::Forged));
+    }
+
+    #[test]
+    fn a_nonce_that_is_made_of_a_packet_is_its_own() {
+        let nonce = |key: &PacketKey, packet: &Packet| -> Nonce {
+            let sealed = key.seal_again(packet);
+            assert_eq!(key.open(&sealed), Ok(*packet));
+            let mut fields = Fields(&sealed);
+            let _: [u8; 8] = fields.next();
+            fields.next()
+        };
+        let first = nonce(&key(1), &packet());
+        assert_eq!(nonce(&key(1), &packet()), first);
+        assert_ne!(nonce(&key(2), &packet()), first);
+        let later = Packet { moment: Moment(packet().moment.0 + 1), ..packet() };
+        assert_ne!(nonce(&key(1), &later), first);
+        let other = Packet { door: Digest::of_door(b"web"), ..packet() };
+        assert_ne!(nonce(&key(1), &other), first);
     }
 
     #[test]
