@@ -126,4 +126,5 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s c 
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s o -l output -d 'The new capture; \'-\' is standard output' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s q -l quiet -d 'Print no summary, warnings or progress bar; only errors'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s h -l help -d 'Print help (see a summary with \'-h\')'
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand convert" -s c -l config -d 'The configuration with the keys for signed packets: a knockd.conf' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand convert" -s h -l help -d 'Print help (see a summary with \'-h\')'

@@ -2,20 +2,31 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::path::PathBuf;
 
+use knock_capture::scenario::Signers;
 use knock_config::text::shown;
+use knock_engine::Doors;
 use knock_guard::Readers;
 
 use crate::args::{ConvertArgs, is_stdin};
 use crate::session::exit::Exit;
+use crate::session::load::Configuration;
 use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
 use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
 
 /// Writes the packets of a scenario as a capture.
 pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
-    let ConvertArgs { scenario: path, output: file, option } = args;
-    let target = target(option, file, Readers::Owner, [path.as_path()], streams)?;
+    let ConvertArgs { scenario: path, output: file, config, option } = args;
+    let config = match config {
+        Some(config) => Some(Configuration::load(config, true, streams)?),
+        None => None,
+    };
+    let named = config.iter().flat_map(|config| config.places.files());
+    let read = args.config.iter().chain([path]).map(PathBuf::as_path).chain(named);
+    let target = target(option, file, Readers::Owner, read, streams)?;
+    let doors: Vec<&Doors> = config.iter().map(|config| &config.doors).collect();
     let limit = u64::try_from(scenario::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = Vec::new();
     let (name, read) = if is_stdin(path) {
@@ -32,7 +43,7 @@ pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Result<Exit,
         streams.cannot_read(&CaptureError { capture: name, fault: Fault::Empty });
         return Err(Exit::Capture);
     }
-    let capture = match scenario::capture(&name, &text) {
+    let capture = match scenario::capture(&name, &text, Signers::of(&doors)) {
         Ok(capture) => capture,
         Err(source) => {
             if capture::begins_like_one(&text) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use knock_capture::write::{Packet, Writer};
 use knock_capture::{Head, Unwanted};
-use knock_engine::{LinkType, NamedPorts, Timestamp, Undecodable, decode};
+use knock_engine::{Doors, LinkType, NamedPorts, Timestamp, Undecodable, decode};
 use knock_guard::Readers;
 
 use crate::args::{ExtractArgs, is_stdin};
@@ -29,9 +29,14 @@ pub(crate) fn run(args: &ExtractArgs, streams: &mut Streams<'_>) -> Result<Exit,
         streams.error("a capture has no place on a terminal: write it to a file or a pipe");
         return Err(Exit::Config);
     }
-    let (named, read) = ports_and_files(args, streams)?;
+    let (doors, read) = doors_and_files(args, streams)?;
+    let all: Vec<&Doors> = doors.iter().collect();
     let interrupt = Interrupt::hold(captures.iter().map(PathBuf::as_path), streams)?;
-    let mut reader = load::open_all(captures, interrupt.as_ref(), !quiet, streams)?;
+    let mut reader = load::open_all(captures, &all, interrupt.as_ref(), !quiet, streams)?;
+    let mut named = NamedPorts::none();
+    for doors in &doors {
+        named.add(doors);
+    }
     let (kept, written) = if is_stdin(output) {
         buffered(streams.output, |out| extract(&mut reader, named, out))
     } else {
@@ -55,20 +60,20 @@ pub(crate) fn run(args: &ExtractArgs, streams: &mut Streams<'_>) -> Result<Exit,
     finish(streams, *quiet, written, &reading, summary).map(|()| Exit::Done)
 }
 
-/// Returns the ports that the configurations name, and all files that are read.
-fn ports_and_files(
+/// Returns the doors of each configuration, and all files that are read.
+fn doors_and_files(
     args: &ExtractArgs,
     streams: &mut Streams<'_>,
-) -> Result<(NamedPorts, Vec<PathBuf>), Exit> {
-    let mut named = NamedPorts::none();
+) -> Result<(Vec<Doors>, Vec<PathBuf>), Exit> {
+    let mut doors = Vec::new();
     let mut read = args.captures.clone();
     for path in &args.config {
         let config = Configuration::load(path, args.quiet, streams)?;
-        named.add(&config.doors);
+        doors.push(config.doors);
         read.push(path.clone());
         read.extend(config.places.files().map(Path::to_owned));
     }
-    Ok((named, read))
+    Ok((doors, read))
 }
 
 /// What the new capture has, in numbers.

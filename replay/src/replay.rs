@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let input = &args.input;
     let config = Configuration::begin(&input.config, input, streams)?;
     // Objects are printed while the bar would be.
-    let (reader, bar) = load::open(input, args.format == Format::Text, streams)?;
+    let (reader, bar) = load::open(input, &[&config.doors], args.format == Format::Text, streams)?;
     let rules = args.rules.one().unwrap_or(Rules::Knock);
     if let Some(refusal) = rules.refusal(&config.doors, &reader.listening()) {
         streams.error(&format!("knockd 0.8 would not start: {refusal}"));

@@ -262,7 +262,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("guard", &[]),
     ("compat", &["engine", "signed"]),
     ("config", &["engine", "guard", "signed"]),
-    ("capture", &["config", "engine"]),
+    ("capture", &["config", "engine", "signed"]),
     ("replay", &["capture", "compat", "config", "engine", "guard", "signed"]),
     ("firewall", &["engine"]),
     ("control", &[]),

@@ -11,6 +11,7 @@ mod interface;
 mod looks;
 mod mapped;
 mod merge;
+mod opener;
 mod pcap;
 mod pcapng;
 mod skim;
@@ -21,27 +22,23 @@ mod zstd;
 mod tests;
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::Read;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use knock_config::text::shown;
 use knock_engine::{LinkType, Timestamp};
 
 pub use error::{BlockFault, CaptureError, Compression, Fault, Format, Place};
 pub use looks::{Kind, Looks};
 pub use merge::Merge;
+pub use opener::Opener;
 pub use skim::Passed;
 
-use mapped::Mapped;
 use pcap::Pcap;
 use pcapng::PcapNg;
 use skim::Skim;
-use source::{Source, SourceError};
-
-use crate::scenario;
+use source::Source;
 
 /// The most bytes that a packet of a pcap file can have: the limit of libpcap.
 pub const PACKET_LENGTH_MAX: u32 = 262_144;
@@ -119,30 +116,14 @@ struct Record {
 }
 
 impl Capture {
-    /// Opens the capture at `path` and reads its header; for a pipe, waits for it.
+    /// Opens the capture at `path` and reads its header; for a pipe, waits for it. A scenario with signed packets
+    /// needs an [`Opener`] that knows the keys.
     ///
     /// # Errors
     ///
     /// If the file cannot be opened, or nothing in it can be read.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let name = shown(path);
-        match File::open(path) {
-            Ok(file) => Self::from_file(name, file),
-            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
-        }
-    }
-
-    /// Reads a capture from standard input, and waits for its header. Nothing else may read there.
-    ///
-    /// # Errors
-    ///
-    /// As [`Capture::open`].
-    pub fn stdin() -> Result<Self, CaptureError> {
-        let name = "standard input".to_owned();
-        match io::stdin().as_fd().try_clone_to_owned() {
-            Ok(file) => Self::from_file(name, File::from(file)),
-            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
-        }
+        Opener::default().open(path)
     }
 
     /// Reads a capture from an open file, from its current position.
@@ -151,10 +132,7 @@ impl Capture {
     ///
     /// As [`Capture::open`].
     pub fn from_file(name: String, file: File) -> Result<Self, CaptureError> {
-        match source_of(file) {
-            Ok((source, size, live)) => Self::new(name, source, size, live),
-            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
-        }
+        Opener::default().from_file(name, file)
     }
 
     /// Reads a capture from any reader, and waits for its header; it counts as live. It never reads more
@@ -163,47 +141,30 @@ impl Capture {
     /// # Errors
     ///
     /// If nothing in it can be read.
-    pub fn from_stream(
-        name: String,
-        mut reader: Box<dyn Read + Send>,
-    ) -> Result<Self, CaptureError> {
-        match first_bytes(&mut reader) {
-            Ok(first) => Self::new(name, Source::stream(first, reader), None, true),
-            Err(error) => Err(CaptureError { capture: name, fault: Fault::CannotOpen(error) }),
-        }
+    pub fn from_stream(name: String, reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+        Opener::default().from_stream(name, reader)
     }
 
     fn new(
         name: String,
-        mut source: Source,
+        (source, reader): (Source, Reader),
         size: Option<u64>,
         live: bool,
-    ) -> Result<Self, CaptureError> {
-        let opened = match Reader::open(&mut source) {
-            Err(Fault::NotACapture(_)) if may_be_a_scenario(source.held()) => {
-                act_out(&name, &mut source).and_then(|()| Reader::open(&mut source))
-            }
-            opened => opened,
-        };
-        match opened {
-            Ok(reader) => {
-                let (record, packets, ended) = (None, 0, false);
-                let (skim, passed, is_next_wanted) = (Skim::new(), Passed::default(), false);
-                Ok(Self {
-                    name,
-                    source,
-                    reader,
-                    record,
-                    packets,
-                    ended,
-                    size,
-                    live,
-                    skim,
-                    passed,
-                    is_next_wanted,
-                })
-            }
-            Err(fault) => Err(CaptureError { capture: name, fault }),
+    ) -> Self {
+        let (record, packets, ended) = (None, 0, false);
+        let (skim, passed, is_next_wanted) = (Skim::new(), Passed::default(), false);
+        Self {
+            name,
+            source,
+            reader,
+            record,
+            packets,
+            ended,
+            size,
+            live,
+            skim,
+            passed,
+            is_next_wanted,
         }
     }
 
@@ -392,56 +353,8 @@ impl Reader {
     }
 }
 
-/// Decides by the few bytes that a pipe may have, even for files, so that both are read alike.
-fn may_be_a_scenario(held: &[u8]) -> bool {
-    let first = held.get(..source::MAGIC_LENGTH).unwrap_or(held);
-    Looks::of(first) == Looks::Text && scenario::begins_like_one(first)
-}
-
-/// Replaces the text of a scenario by the capture that it means.
-fn act_out(name: &str, source: &mut Source) -> Result<(), Fault> {
-    let place = source.place(0);
-    let text = source.window(scenario::MAX_BYTES.saturating_add(1));
-    let capture = scenario::capture(name, text.map_err(|error| error.at(place))?);
-    let mut capture = io::Cursor::new(capture.map_err(Fault::Scenario)?);
-    let first = first_bytes(&mut capture).map_err(|error| SourceError::Read(error).at(place))?;
-    *source = Source::stream(first, Box::new(capture));
-    Ok(())
-}
-
 /// Returns whether these are the first bytes of a capture, or of something compressed.
 #[must_use]
 pub fn begins_like_one(first: &[u8]) -> bool {
     pcap::recognises(first) || pcapng::recognises(first) || source::compression(first).is_some()
-}
-
-/// Maps `file` if it is a regular one with a plain capture from its beginning, and streams it
-/// otherwise. Returns also how many bytes there are, if that is known, and whether it is live.
-fn source_of(mut file: File) -> io::Result<(Source, Option<u64>, bool)> {
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !metadata.is_file() {
-        return Ok((Source::stream(first_bytes(&mut file)?, Box::new(file)), None, true));
-    }
-    // Files of /proc are regular and claim a length of 0.
-    let position = file.stream_position()?;
-    let size = metadata.len().checked_sub(position).filter(|size| *size > 0);
-    let first = first_bytes(&mut file)?;
-    if position == 0 && size.is_some() && source::compression(&first).is_none() {
-        // Some network file systems have no maps, but the file can still be read.
-        if let Ok(mapped) = file.try_clone().and_then(Mapped::new) {
-            return Ok((Source::mapped(mapped), size, false));
-        }
-    }
-    Ok((Source::stream(first, Box::new(file)), size, false))
-}
-
-/// Reads as many bytes as it takes to recognize the compression, fewer if there are not so many.
-fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(source::MAGIC_LENGTH).unwrap_or(u64::MAX);
-    let mut first = Vec::with_capacity(source::MAGIC_LENGTH);
-    reader.take(limit).read_to_end(&mut first)?;
-    Ok(first)
 }

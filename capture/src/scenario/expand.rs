@@ -7,9 +7,12 @@ use knock_config::Wording;
 use knock_config::diagnostics::Faults;
 use knock_config::lex::Piece;
 use knock_engine::{Port, TcpFlags};
+use knock_signed::PACKET_BYTES;
 
 use super::read::{self, Script};
-use super::statement::{Knocks, Statement, What, When};
+use super::sealer::Sealer;
+use super::signed::{Signers, no_keys};
+use super::statement::{Knocks, Signed, Statement, What, When};
 use super::time::LATEST;
 use super::{MAX_PACKETS, START};
 
@@ -27,25 +30,31 @@ pub(super) struct Packet {
     pub(super) source: IpAddr,
     pub(super) source_port: Option<Port>,
     pub(super) destination: SocketAddr,
-    /// `None` for UDP.
-    pub(super) flags: Option<TcpFlags>,
+    pub(super) content: Content,
     /// More than one if it is sent again.
     pub(super) times: Vec<Duration>,
 }
 
+/// The content of a packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// That of a knock; `None` for UDP.
+    Knock(Option<TcpFlags>),
+    Signed(Box<[u8; PACKET_BYTES]>),
+}
+
 /// Returns the packets of a text, or none and its errors.
-pub(super) fn packets(text: &[u8]) -> (Option<Packets>, Faults) {
+pub(super) fn packets(text: &[u8], signers: Signers<'_>) -> (Option<Packets>, Faults) {
     let mut faults = Faults::default();
-    let script = read::script(text, &mut faults);
+    let script = read::script(text, signers, &mut faults);
     if faults.errors() > 0 {
         return (None, faults);
     }
     let Script { start, statements } = script;
-    let mut expansion = Expansion { packets: Vec::new(), sent: 0 };
+    let start = start.unwrap_or(START);
+    let mut expansion = Expansion { sealer: Sealer::new(start), packets: Vec::new(), sent: 0 };
     match expansion.all(&statements, Duration::ZERO) {
-        Ok(_) => {
-            (Some(Packets { start: start.unwrap_or(START), packets: expansion.packets }), faults)
-        }
+        Ok(_) => (Some(Packets { start, packets: expansion.packets }), faults),
         Err(excess) => {
             let Excess { place, wording } = *excess;
             faults.error(place, wording);
@@ -55,6 +64,7 @@ pub(super) fn packets(text: &[u8]) -> (Option<Packets>, Faults) {
 }
 
 struct Expansion {
+    sealer: Sealer,
     packets: Vec<Packet>,
     /// How many there are, counted each time they are sent.
     sent: usize,
@@ -81,6 +91,7 @@ impl Expansion {
             };
             last = match &statement.what {
                 What::Knocks(knocks) => self.knocks(knocks, at, statement.place)?,
+                What::Signed(signed) => self.signed(signed, at, statement.place)?,
                 What::Repeat { rounds, every, body } => {
                     let mut end = at;
                     for round in 0..*rounds {
@@ -108,15 +119,7 @@ impl Expansion {
     ) -> Result<Duration, Box<Excess<'a>>> {
         let Knocks { clients, source_port, destination, hits, every, apart, again } = knocks;
         let (more, pause) = *again;
-        let times = usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1);
-        let number = clients.len().saturating_mul(hits.len()).saturating_mul(times);
-        self.sent = self.sent.saturating_add(number);
-        if self.sent > MAX_PACKETS {
-            let message = format!("a scenario can have {MAX_PACKETS} packets at most");
-            let wording = Wording::new(message, "this line exceeds the limit")
-                .help("use fewer clients or rounds, or several scenarios");
-            return Err(Box::new(Excess { place, wording }));
-        }
+        self.count(clients.len().saturating_mul(hits.len()), more, place)?;
         let (mut begin, mut last) = (at, at);
         for source in clients.iter() {
             let mut due = begin;
@@ -128,12 +131,76 @@ impl Expansion {
                     source,
                     source_port: *source_port,
                     destination: SocketAddr::new(*destination, hit.knock.port.0),
-                    flags: hit.tcp_flags(),
+                    content: Content::Knock(hit.tcp_flags()),
                     times,
                 });
                 due = due.saturating_add(*every);
             }
             begin = begin.saturating_add(*apart);
+        }
+        Ok(last)
+    }
+
+    /// Counts packets, each of which is sent so many times more.
+    fn count<'a>(
+        &mut self,
+        packets: usize,
+        more: u32,
+        place: Piece<'a>,
+    ) -> Result<(), Box<Excess<'a>>> {
+        let times = usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1);
+        self.sent = self.sent.saturating_add(packets.saturating_mul(times));
+        if self.sent <= MAX_PACKETS {
+            return Ok(());
+        }
+        let message = format!("a scenario can have {MAX_PACKETS} packets at most");
+        let wording = Wording::new(message, "this line exceeds the limit")
+            .help("use fewer clients or rounds, or several scenarios");
+        Err(Box::new(Excess { place, wording }))
+    }
+
+    fn signed<'a>(
+        &mut self,
+        line: &Signed<'_>,
+        at: Duration,
+        place: Piece<'a>,
+    ) -> Result<Duration, Box<Excess<'a>>> {
+        let Some(signer) = line.signer else {
+            return Err(Box::new(Excess { place, wording: no_keys() }));
+        };
+        let (more, pause) = line.again.times;
+        self.count(line.clients.len(), more, place)?;
+        let port = line.port.unwrap_or(signer.port);
+        let destination = SocketAddr::new(line.destination, port.0);
+        let (mut due, mut last) = (at, at);
+        for source in line.clients.iter() {
+            let Some(sealed) = self.sealer.seal(line, signer, due) else {
+                let wording = Wording::new(
+                    "the clock of the client would be before 1970, or after 2500",
+                    "no packet has such a time",
+                );
+                return Err(Box::new(Excess {
+                    place,
+                    wording: wording.help("use a smaller `skew`"),
+                }));
+            };
+            let content = || Content::Signed(Box::new(sealed));
+            let by = line.again.by.unwrap_or(source);
+            let mut times: Vec<Duration> =
+                (0..=more).map(|time| due.saturating_add(pause.saturating_mul(time))).collect();
+            last = times.last().copied().map_or(last, |end| last.max(end));
+            let copies = if by == source { Vec::new() } else { times.split_off(1) };
+            for (source, times) in [(source, times), (by, copies)] {
+                let content = content();
+                self.packets.push(Packet {
+                    source,
+                    source_port: None,
+                    destination,
+                    content,
+                    times,
+                });
+            }
+            due = due.saturating_add(line.apart);
         }
         Ok(last)
     }

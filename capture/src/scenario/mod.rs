@@ -10,6 +10,7 @@
 //! to 192.0.2.1
 //! 10       knock 10.0.0.6 7000 8000:udp 9000:tcp:fin every 0.2s
 //! +5       knock 10.0.1.1-10.0.1.100 7000 8000 9000 apart 10ms
+//! +5       signed alice door SSH from 10.0.0.8 skew +40s
 //! repeat 3 every 60s
 //!     0    knock 10.0.0.7 7000 8000 9000
 //!     +20  knock 10.0.0.7 9000 8000 7000
@@ -26,6 +27,10 @@
 //! - `knock SOURCE PORT[:PROTOCOL[:FLAGS]]...` is a knock for each port, as the client makes them: 0.1
 //!   seconds apart, or `every T`; at the host of the last line `to`, or `to ADDRESS`; the default is
 //!   192.0.2.1 or `2001:db8::1`.
+//! - `signed USER door DOOR` is a signed packet, made with the key that a configuration has of the user, from
+//!   192.0.2.10 or `from SOURCE`, to the same host as knocks or `to ADDRESS`. `skew +T` or `skew -T` makes the
+//!   clock of the client wrong; `admit ADDRESS`, `server NAME` and `key N` change what the packet says;
+//!   `again N every T by ADDRESS` is a replay of it by somebody else.
 //! - A source may be many: `10.0.0.1-10.0.0.9` or `10.0.0.0/24`; each does the same, `apart T` later
 //!   than the one before.
 //! - `start 2026-03-01T12:00:00Z` says when 0 is.
@@ -36,6 +41,8 @@
 mod clients;
 mod expand;
 mod read;
+mod sealer;
+mod signed;
 mod statement;
 mod time;
 mod value;
@@ -48,12 +55,14 @@ use std::time::Duration;
 
 use crate::frame;
 use fastrand::Rng;
-use knock_config::diagnostics::{Finding, Source};
+use knock_config::diagnostics::{Faults, Finding, Source};
 use knock_config::{Severity, Wording};
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapTsResolution, PcapWriter};
 use pcap_file::{DataLink, Endianness};
 
-use self::expand::{Packet, Packets};
+pub use self::signed::Signers;
+
+use self::expand::{Content, Packet, Packets};
 
 /// The longest text of a scenario, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -87,18 +96,24 @@ pub fn begins_like_one(first: &[u8]) -> bool {
     }
 }
 
+/// Returns whether a text is a scenario without errors. Whether somebody can sign its packets does not matter.
+#[must_use]
+pub fn is_one(text: &[u8]) -> bool {
+    let mut faults = Faults::default();
+    let _ = read::script(text, Signers::default(), &mut faults);
+    begins_like_one(text) && text.len() <= MAX_BYTES && faults.errors() == 0
+}
+
 /// Makes a capture (pcap) of the text of a scenario. `name` is that of the file, safe to print.
 ///
 /// # Errors
 /// The text with all its errors.
-pub fn capture(name: &str, text: &[u8]) -> Result<Vec<u8>, Box<Source>> {
+pub fn capture(name: &str, text: &[u8], signers: Signers<'_>) -> Result<Vec<u8>, Box<Source>> {
     if text.len() > MAX_BYTES {
         return Err(Box::new(too_long(name)));
     }
-    let (packets, faults) = expand::packets(text);
-    let refuse = |faults: knock_config::diagnostics::Faults| {
-        Box::new(faults.into_source(name.to_owned(), text.to_vec()))
-    };
+    let (packets, faults) = expand::packets(text, signers);
+    let refuse = |faults: Faults| Box::new(faults.into_source(name.to_owned(), text.to_vec()));
     let Some(packets) = packets.filter(|_| faults.errors() == 0) else {
         return Err(refuse(faults));
     };
@@ -128,9 +143,15 @@ fn write(packets: &Packets) -> io::Result<Vec<u8>> {
     let mut out = PcapWriter::with_header(Vec::new(), header).map_err(io::Error::other)?;
     let mut numbers = Rng::with_seed(0);
     let mut frames = Vec::new();
-    for Packet { source, source_port, destination, flags, times } in &packets.packets {
+    for Packet { source, source_port, destination, content, times } in &packets.packets {
         let port = source_port.unwrap_or_else(|| frame::source_port(&mut numbers));
-        let frame = frame::frame((*source, port.0).into(), *destination, *flags, &mut numbers);
+        let source = (*source, port.0).into();
+        let frame = match content {
+            Content::Knock(flags) => frame::frame(source, *destination, *flags, &mut numbers),
+            Content::Signed(sealed) => {
+                frame::datagram_frame(source, *destination, &sealed[..], &mut numbers)
+            }
+        };
         let frame = frame.map_err(|_| io::Error::other("two families in one packet"))?;
         frames.extend(times.iter().map(|&at| (at, frame.clone())));
     }

@@ -8,6 +8,7 @@ use knock_config::Wording;
 use knock_config::diagnostics::Faults;
 use knock_config::lex::{Line, Piece, Text};
 
+use super::signed::{self, Signers};
 use super::statement::{Knocks, Statement, What, When};
 use super::time;
 use super::value::{
@@ -38,8 +39,9 @@ pub(super) struct Script<'a> {
 }
 
 /// Reads a text. If there are errors, the returned value means nothing.
-pub(super) fn script<'a>(text: &'a [u8], faults: &mut Faults) -> Script<'a> {
+pub(super) fn script<'a>(text: &'a [u8], signers: Signers<'a>, faults: &mut Faults) -> Script<'a> {
     let mut reader = Reader {
+        signers,
         start: None,
         hosts: [HOST_4, HOST_6],
         statements: Vec::new(),
@@ -80,6 +82,7 @@ pub(super) fn script<'a>(text: &'a [u8], faults: &mut Faults) -> Script<'a> {
 }
 
 struct Reader<'a> {
+    signers: Signers<'a>,
     start: Option<Duration>,
     /// Where knocks go, by family.
     hosts: [IpAddr; 2],
@@ -132,21 +135,35 @@ impl<'a> Reader<'a> {
                 self.push(Statement { place: first, when, what: What::Knocks(knocks) });
                 Ok(())
             }
+            b"signed" => {
+                let (signed, repeated) = signed::read(second, words, self.hosts, self.signers)?;
+                self.push_repeated(first, when, What::Signed(signed), repeated);
+                Ok(())
+            }
             _ => {
                 let (knocks, repeated) = packet(second, words)?;
-                let place = first;
-                let statement = match repeated {
-                    None => Statement { place, when, what: What::Knocks(knocks) },
-                    Some((rounds, every)) => {
-                        let at = When::After(Duration::ZERO);
-                        let body = vec![Statement { place, when: at, what: What::Knocks(knocks) }];
-                        Statement { place, when, what: What::Repeat { rounds, every, body } }
-                    }
-                };
-                self.push(statement);
+                self.push_repeated(first, when, What::Knocks(knocks), repeated);
                 Ok(())
             }
         }
+    }
+
+    /// Adds a line that may end with `repeat N every T`.
+    fn push_repeated(
+        &mut self,
+        place: Piece<'a>,
+        when: When,
+        what: What<'a>,
+        repeated: Option<(u32, Duration)>,
+    ) {
+        let what = match repeated {
+            None => what,
+            Some((rounds, every)) => {
+                let body = vec![Statement { place, when: When::After(Duration::ZERO), what }];
+                What::Repeat { rounds, every, body }
+            }
+        };
+        self.push(Statement { place, when, what });
     }
 
     fn push(&mut self, statement: Statement<'a>) {

@@ -8,9 +8,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::Capture;
 
+mod signed;
+
 /// Returns the packets of a scenario: seconds, source, destination, and flags.
 fn acted(text: &str) -> String {
-    let bytes = capture("test", text.as_bytes()).unwrap_or_else(|source| {
+    let bytes = capture("test", text.as_bytes(), Signers::default()).unwrap_or_else(|source| {
         panic!("{}", diagnostics::render(std::slice::from_ref(&*source), Style::Plain))
     });
     let mut capture =
@@ -40,14 +42,14 @@ fn line(packet: &Seen) -> String {
 }
 
 fn refused(text: &str) -> String {
-    let source = capture("test", text.as_bytes()).unwrap_err();
+    let source = capture("test", text.as_bytes(), Signers::default()).unwrap_err();
     diagnostics::render(std::slice::from_ref(&*source), Style::Plain)
 }
 
 #[test]
 fn an_error_in_a_repeat_is_reported_once() {
     let errors = |text: &str| -> Vec<String> {
-        let source = capture("s", text.as_bytes()).unwrap_err();
+        let source = capture("s", text.as_bytes(), Signers::default()).unwrap_err();
         source.findings.into_iter().map(|finding| finding.wording.message).collect()
     };
     let faulty = errors("repeat 3 every 60s\n  knock me 7000\nend\n");
@@ -130,7 +132,7 @@ fn repeated_lines_have_the_times_of_their_round() {
 #[test]
 fn only_a_packet_that_is_sent_again_is_the_same_packet() {
     let frames = |text: &str| {
-        let bytes = capture("test", text.as_bytes()).unwrap();
+        let bytes = capture("test", text.as_bytes(), Signers::default()).unwrap();
         let mut capture =
             Capture::from_stream(String::new(), Box::new(Cursor::new(bytes))).unwrap();
         let mut frames = Vec::new();
@@ -153,8 +155,12 @@ fn only_a_packet_that_is_sent_again_is_the_same_packet() {
 
 #[test]
 fn the_start_is_what_the_scenario_says() {
-    let bytes =
-        capture("test", b"start 2026-03-01T13:00:00.5+01:00\n1 knock 10.0.0.5 1\n").unwrap();
+    let bytes = capture(
+        "test",
+        b"start 2026-03-01T13:00:00.5+01:00\n1 knock 10.0.0.5 1\n",
+        Signers::default(),
+    )
+    .unwrap();
     let mut capture = Capture::from_stream(String::new(), Box::new(Cursor::new(bytes))).unwrap();
     let at = capture.peek().unwrap().unwrap().at;
     assert_eq!(at.as_nanos(), 1_772_366_401_500_000_000);
@@ -295,7 +301,7 @@ fn a_scenario_is_known_by_its_first_bytes() {
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = capture("test", &text);
+        let _ = capture("test", &text, Signers::default());
     }
 
     #[test]
@@ -303,11 +309,12 @@ proptest! {
         words in prop::collection::vec(prop::sample::select(vec![
             "knock", "repeat", "end", "to", "start", "\n", "\n", "10.0.0.5", "10.0.0.5-10.0.0.9",
             ">", "192.0.2.1", "::1", "tcp", "udp", "7000", "53:udp", "every", "apart", "again", "3",
-            "1s", "+2", "0.5", "syn", "#", "2026-03-01T12:00:00Z", "999999", "24h",
+            "1s", "+2", "0.5", "syn", "#", "2026-03-01T12:00:00Z", "999999", "24h", "signed",
+            "alice", "door", "SSH", "skew", "+40s", "-99999h", "from", "admit", "server", "key", "by",
         ]), 0..40),
     ) {
         let text = words.join(" ");
-        if let Err(source) = capture("test", text.as_bytes()) {
+        if let Err(source) = capture("test", text.as_bytes(), Signers::default()) {
             prop_assert!(source.errors() > 0);
             for finding in &source.findings {
                 let span = finding.span.unwrap();

@@ -12,7 +12,7 @@ use super::clients::{Clients, NoClients};
 use crate::lines::{Fault, fault, helped, unknown};
 
 /// The words that a line can begin with, besides times and addresses.
-const FIRST_WORDS: [&str; 5] = ["knock", "repeat", "end", "to", "start"];
+const FIRST_WORDS: [&str; 6] = ["knock", "signed", "repeat", "end", "to", "start"];
 
 /// Reads the flags of a packet.
 pub(super) fn with_flags(hit: Hit, word: Piece<'_>) -> Result<Hit, Fault<'_>> {
@@ -79,7 +79,7 @@ pub(super) fn source(word: Piece<'_>) -> Result<(Clients, Option<Port>), Fault<'
         Err(NoClients::NoAddress) => {
             let shown = Excerpt::new(word.bytes());
             let message = format!("`{shown}` is not a time, an address or a known word");
-            let label = "expected `TIME`, `SOURCE > DESTINATION`, `knock` or `repeat`";
+            let label = "expected `TIME`, `SOURCE > DESTINATION`, `knock`, `signed` or `repeat`";
             let wording = Wording::new(message, label);
             if is_time_of_day(&text) {
                 let help = "this is what `tcpdump` prints: save packets with `tcpdump -w`";

@@ -18,7 +18,7 @@ Examples:
 
 Exit status:
   0  the capture was written
-  2  the command line has an error
+  2  the command line or the configuration has an error
   3  the scenario could not be read
   4  the capture could not be written";
 
@@ -33,6 +33,10 @@ pub(crate) struct ConvertArgs {
     /// The capture
     #[arg(value_name = "FILE.pcap")]
     pub(crate) output: PathBuf,
+
+    /// The configuration with the keys for signed packets: a knockd.conf
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// How the command line named the capture.
     #[arg(skip = "convert")]

@@ -292,7 +292,7 @@ impl Legacy {
         }
         if let Some(output) = self.write {
             let scenario = input.captures.into_iter().next().unwrap_or_default();
-            return Job::Convert(ConvertArgs { scenario, output, option: "--write" });
+            return Job::Convert(ConvertArgs { scenario, output, config: None, option: "--write" });
         }
         if let Some(Subject::Knocks(client)) = self.explain {
             return Job::Explain(ExplainArgs { client, format, input });

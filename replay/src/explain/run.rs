@@ -27,7 +27,8 @@ impl Results for Explanations {
 pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let input = &args.input;
     let config = Configuration::begin(&input.config, input, streams)?;
-    let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
+    let (mut reader, _) =
+        load::open(input, &[&config.doors], args.format == Format::Text, streams)?;
     let limits = load::limits(input.max_attempts);
     let (live, colour) = (reader.is_live(), streams.output_colour);
     let explaining = Explaining::new(args.client, &limits, &config, &reader);

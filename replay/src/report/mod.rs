@@ -41,8 +41,8 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let config = Configuration::begin(&input.config, input, streams)?;
     let interrupt = Interrupt::hold(input.captures().map(PathBuf::as_path), streams)?;
     let mut reader = match &interrupt {
-        Some(interrupt) => load::open_until(interrupt, input, streams)?,
-        None => load::open(input, true, streams)?.0,
+        Some(interrupt) => load::open_until(interrupt, input, &[&config.doors], streams)?,
+        None => load::open(input, &[&config.doors], true, streams)?.0,
     };
     let read = input.captures().map(PathBuf::as_path).chain([input.config.as_path()]);
     let read = read.chain(config.places.files());

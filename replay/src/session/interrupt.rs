@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use knock_capture::{Capture, CaptureError};
+use knock_capture::{Capture, CaptureError, Opener};
 use knock_config::text::{Cause, shown};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,6 +15,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::exit::Exit;
+use super::load::open_one;
 use super::terminal::Streams;
 use crate::args::is_stdin;
 
@@ -65,9 +66,9 @@ impl Interrupt {
     ///
     /// # Errors
     /// As [`Capture::open`].
-    pub(crate) fn open(&self, path: &Path) -> Result<Capture, CaptureError> {
+    pub(crate) fn open(&self, path: &Path, opener: Opener<'_>) -> Result<Capture, CaptureError> {
         if !is_live(path) {
-            return if is_stdin(path) { Capture::stdin() } else { Capture::open(path) };
+            return open_one(path, opener);
         }
         let (name, file) = if is_stdin(path) {
             let copy = io::stdin().as_fd().try_clone_to_owned().map(File::from);
@@ -76,10 +77,8 @@ impl Interrupt {
             (shown(path), File::open(path))
         };
         match file {
-            Ok(file) => Capture::from_stream(
-                name,
-                Box::new(Ending { file, interrupt: self.clone(), rest: 0 }),
-            ),
+            Ok(file) => opener
+                .from_stream(name, Box::new(Ending { file, interrupt: self.clone(), rest: 0 })),
             Err(error) => {
                 let fault = knock_capture::Fault::CannotOpen(error);
                 Err(CaptureError { capture: name, fault })

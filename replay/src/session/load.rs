@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use knock_capture::{Capture, CaptureError, Merge};
+use knock_capture::scenario::Signers;
+use knock_capture::{Capture, CaptureError, Merge, Opener};
 use knock_config::text::shown;
 use knock_config::{Refusal, Setup};
 use knock_engine::{Doors, Limits};
@@ -84,22 +85,24 @@ pub(crate) fn limits(attempts: NonZeroU32) -> Limits {
     }
 }
 
-/// Opens all captures, or says of each why it cannot be read. A progress bar goes with the reader if
-/// `shows_progress` and standard error is fit for one.
+/// Opens all captures, or says of each why it cannot be read. The packets of scenarios are signed with the keys of
+/// these doors. A progress bar goes with the reader if `shows_progress` and standard error is fit for one.
 ///
 /// # Errors
 /// The exit status, if one cannot be opened.
 pub(crate) fn open(
     input: &Input,
+    doors: &[&Doors],
     shows_progress: bool,
     streams: &mut Streams<'_>,
 ) -> Result<(Reader, Option<Bar>), Exit> {
     let reading = Reading { shows_progress: shows_progress && !input.quiet, ..Reading::of(input) };
-    reading.open(open_one, streams)
+    let opener = Opener::new(Signers::of(doors));
+    reading.open(|path| open_one(path, opener), streams)
 }
 
-fn open_one(path: &Path) -> Result<Capture, CaptureError> {
-    if is_stdin(path) { Capture::stdin() } else { Capture::open(path) }
+pub(super) fn open_one(path: &Path, opener: Opener<'_>) -> Result<Capture, CaptureError> {
+    if is_stdin(path) { opener.stdin() } else { opener.open(path) }
 }
 
 /// As [`open`], where live captures end after a signal.
@@ -109,9 +112,12 @@ fn open_one(path: &Path) -> Result<Capture, CaptureError> {
 pub(crate) fn open_until(
     interrupt: &Interrupt,
     input: &Input,
+    doors: &[&Doors],
     streams: &mut Streams<'_>,
 ) -> Result<Reader, Exit> {
-    Reading::of(input).open(|path| interrupt.open(path), streams).map(|(reader, _)| reader)
+    let opener = Opener::new(Signers::of(doors));
+    let reading = Reading::of(input);
+    reading.open(|path| interrupt.open(path, opener), streams).map(|(reader, _)| reader)
 }
 
 /// Opens captures, every address of which counts, or says of each why it cannot be read. Live ones end after a
@@ -121,17 +127,19 @@ pub(crate) fn open_until(
 /// As [`open`].
 pub(crate) fn open_all(
     captures: &[PathBuf],
+    doors: &[&Doors],
     interrupt: Option<&Interrupt>,
     shows_progress: bool,
     streams: &mut Streams<'_>,
 ) -> Result<Reader, Exit> {
     let captures = captures.iter().map(PathBuf::as_path).collect();
     let reading = Reading { captures, local: &[], only_ip_v4: false, shows_progress };
-    let opened = match interrupt {
-        Some(interrupt) => reading.open(|path| interrupt.open(path), streams),
-        None => reading.open(open_one, streams),
+    let opener = Opener::new(Signers::of(doors));
+    let read = match interrupt {
+        Some(interrupt) => reading.open(|path| interrupt.open(path, opener), streams),
+        None => reading.open(|path| open_one(path, opener), streams),
     };
-    opened.map(|(reader, _)| reader)
+    read.map(|(reader, _)| reader)
 }
 
 /// Which captures are read, and which packets of them count.

@@ -28,6 +28,7 @@ mod progress;
 mod report;
 mod scenario;
 mod sequence_file;
+mod signed;
 mod suite;
 mod summary;
 mod transcript;

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Res
     let input = &args.input;
     let old = Configuration::begin(&input.config, input, streams)?;
     let new = Configuration::begin(new, input, streams)?;
-    let (mut reader, _) = load::open(input, args.format == Format::Text, streams)?;
+    let (mut reader, _) =
+        load::open(input, &[&old.doors, &new.doors], args.format == Format::Text, streams)?;
     let mut both = Both::new(load::limits(input.max_attempts), old, new, &reader);
     both.play(&mut reader);
     // Takes the progress bar off the screen as well.

@@ -33,7 +33,7 @@ const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     let input = &args.input;
     let Configuration { doors, .. } = Configuration::begin(&input.config, input, streams)?;
-    let (mut reader, bar) = load::open(input, args.format == Format::Text, streams)?;
+    let (mut reader, bar) = load::open(input, &[&doors], args.format == Format::Text, streams)?;
     let limits = load::limits(input.max_attempts.min(ATTEMPTS));
     let listening = reader.listening();
     let mut comparison = Comparison::new(&doors, &listening, &limits);

@@ -79,7 +79,7 @@ fn refusal(text: &[u8]) -> Option<Refusal> {
     if capture::begins_like_one(text) {
         return Some(Refusal { cause: "it is a packet capture, not a file of assertions", help });
     }
-    let is_scenario = scenario::begins_like_one(text) && scenario::capture("", text).is_ok();
+    let is_scenario = scenario::is_one(text);
     is_scenario.then_some(Refusal { cause: "it is a scenario, not a file of assertions", help })
 }
 

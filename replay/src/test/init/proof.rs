@@ -12,7 +12,7 @@ use crate::explain::Places;
 use crate::session::load;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Trial};
-use knock_capture::scenario;
+use knock_capture::scenario::{self, Signers};
 use knock_capture::{Capture, Merge};
 
 /// The file name used in messages that are not shown.
@@ -90,7 +90,8 @@ fn judged(
         let finding = source.findings.first();
         finding.map(|finding| finding.wording.message.clone()).unwrap_or_default()
     };
-    let bytes = scenario::capture(NAME, scenario).map_err(|source| first(&source))?;
+    let bytes = scenario::capture(NAME, scenario, Signers::of(&[doors]))
+        .map_err(|source| first(&source))?;
     let capture = Capture::from_stream(NAME.to_owned(), Box::new(Cursor::new(bytes)));
     let capture = capture.map_err(|error| error.to_string())?;
     let assertions = match assert::read(NAME, text, Some(doors)) {

@@ -28,7 +28,8 @@ use crate::session::load;
 use crate::session::reader::Reader;
 use crate::test::assert::{self, Assertions, Judgement, Settings, Trial};
 use crate::test::expect::{self, KeptTranscript, TOO_LONG};
-use knock_capture::{Capture, Merge};
+use knock_capture::scenario::Signers;
+use knock_capture::{Merge, Opener};
 
 /// The error if no packet was admitted.
 const NONE_ADMITTED: &str = "no packet was admitted, so nothing was tested; check the ports, \
@@ -236,7 +237,8 @@ impl<'a> Judge<'a> {
         unreadable: &mut u64,
     ) -> Result<Verdict, Failure> {
         let rules = test.settings.rules.unwrap_or(Rules::Knock);
-        let capture = Capture::open(test.capture)
+        let capture = Opener::new(Signers::of(&[doors]))
+            .open(test.capture)
             .map_err(|error| Failure::error(Exit::Capture, Detail::Capture(Box::new(error))))?;
         let only_ip_v4 = test.settings.only_ip_v4;
         let mut reader = Reader::at(test.local, only_ip_v4, Merge::new(vec![capture]));
