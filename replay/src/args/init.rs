@@ -11,7 +11,8 @@ const LONG_ABOUT: &str = "\
 Make a first folder of tests for a configuration, for 'knock-replay test'.
 
 For each door there are scenarios with assertions: the right knocks, which open it; a wrong last knock, \
-the knocks in reverse and the last one too late, which do not. Every test passes when it is made. The \
+the knocks in reverse and the last one too late, which do not. Of a door with 'signed' there are a signed packet, \
+which opens it once, and one by a client with a wrong clock. Every test passes when it is made. The \
 configuration is not copied, because tests of a copy would not notice a change: DIR/knockd.conf is a link \
 to it. Where that leads nowhere, as on another machine, name the configuration with 'knock-replay test \
 --config'.

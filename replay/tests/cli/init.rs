@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::common::{CaseRunner, Outcome, finish};
+use crate::signed;
 
 #[test]
 fn a_folder_of_tests_is_made_that_pass_at_once() {
@@ -54,6 +55,29 @@ fn a_change_of_the_configuration_fails_the_tests() {
     }
     desk.write("knockd.conf", config);
     assert_eq!(desk.run("test knocks -q").status, Some(0));
+}
+
+#[test]
+fn init_makes_tests_for_doors_that_signed_packets_open() {
+    let desk = signed::server();
+    let config = format!("{}[mail]\n    Signed = dave\n    Command = mail %IP%\n", signed::CONFIG);
+    desk.write("knockd.conf", &config);
+    signed::write_key(&desk, "alice.2027", &format!("key = {}\ndoors = web\n", signed::ALICE_2));
+    let outcome = desk.run("init --config knockd.conf");
+    let mut all = format!("{:?}\n{}{}", outcome.status, outcome.stdout, outcome.stderr);
+    for path in outcome.stdout.lines() {
+        for kind in ["scenario", "assert"] {
+            let text = fs::read_to_string(desk.path(&format!("{path}.{kind}"))).unwrap();
+            all.extend(["==> ", path, ".", kind, "\n", &text]);
+        }
+    }
+    insta::assert_snapshot!(all);
+    assert_eq!(desk.run("test knocks").status, Some(0));
+    // They notice what they are for.
+    for (from, to) in [("Signed = alice", "Signed = bob"), ("open %IP%", "open all")] {
+        desk.write("knockd.conf", config.replace(from, to));
+        assert_eq!(desk.run("test knocks -q").status, Some(1), "{to}");
+    }
 }
 
 #[test]

@@ -6,10 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use knock_capture::hit::FLAG_NAMES;
 use knock_config::Excerpt;
 use knock_engine::address;
-use knock_engine::{Command, Door, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags};
+use knock_engine::{
+    Command, Door, DoorSequence, Doors, Knock, Phase, Port, Protocol, Sequence, TcpFlags,
+};
 
 /// Who knocks: the first of these that the door hears, or a client from its `Allow`.
-const CLIENTS: [IpAddr; 6] = [
+pub(super) const CLIENTS: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7)),
     IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
@@ -41,16 +43,16 @@ pub(super) struct Draft {
 
 /// Thinks of tests.
 pub(super) struct Drafts<'a> {
-    local: &'a [IpAddr],
+    pub(super) local: &'a [IpAddr],
     /// Every port that a door names.
     ports: BTreeSet<u16>,
 }
 
 /// The knocks of a door, as they are made.
-struct Knocks<'d> {
-    door: &'d Door,
-    client: IpAddr,
-    host: IpAddr,
+pub(super) struct Knocks<'d> {
+    pub(super) door: &'d Door,
+    pub(super) client: IpAddr,
+    pub(super) host: IpAddr,
     flags: TcpFlags,
     /// From one to the next, if not a tenth of a second.
     every: &'static str,
@@ -63,18 +65,22 @@ impl<'a> Drafts<'a> {
         Self { local, ports }
     }
 
-    /// Returns the tests that may be made for a door.
+    /// Returns the tests that may be made for the sequence of a door; none if only signed packets open it.
     ///
     /// # Errors
-    /// Why nothing opens it.
+    /// Why no knocks open it.
     pub(super) fn of(&self, door: &Door) -> Result<Vec<Draft>, &'static str> {
+        if door.sequence == DoorSequence::None {
+            return Ok(Vec::new());
+        }
         let Some(sequence) = door.sequence().map(Sequence::knocks) else {
             return Err("there is no one-time sequence left, and nothing opens it");
         };
         let Some(knocks) = Knocks::new(door, self.local) else {
             return Err("no client was found that allow and deny let knock");
         };
-        let mut drafts = vec![self.opens(&knocks, sequence)];
+        let right = [knocks.line("0", sequence)];
+        let mut drafts = vec![self.opens("opens", "The knocks of the door.", &knocks, &right)];
         let Some((last, before)) = sequence.split_last() else { return Ok(drafts) };
         let wrong = [before, &[self.other(*last)]].concat();
         let title = "All knocks but the last one are those of the door.";
@@ -96,15 +102,21 @@ impl<'a> Drafts<'a> {
         Ok(drafts)
     }
 
-    fn opens(&self, knocks: &Knocks<'_>, sequence: &[Knock]) -> Draft {
+    pub(super) fn opens(
+        &self,
+        name: &'static str,
+        title: &str,
+        knocks: &Knocks<'_>,
+        lines: &[String],
+    ) -> Draft {
         let Knocks { door, client, .. } = *knocks;
-        let name = quoted(door.name.as_bytes());
+        let door_name = quoted(door.name.as_bytes());
         let line = |parts: &[&[u8]]| parts.concat();
         let client_text = address::text(client);
         let client_text = client_text.as_bytes();
         let mut assertions = vec![
-            line(&[b"must open ", &name, b" from ", client_text]),
-            line(&[b"opens ", &name, b" 1"]),
+            line(&[b"must open ", &door_name, b" from ", client_text]),
+            line(&[b"opens ", &door_name, b" 1"]),
         ];
         let runs = |command: &Command| {
             let mut text = Vec::new();
@@ -116,7 +128,7 @@ impl<'a> Drafts<'a> {
             let seconds = door.cmd_timeout.get().to_string();
             assertions.push(line(&[
                 b"closes ",
-                &name,
+                &door_name,
                 b" for ",
                 client_text,
                 b" after ",
@@ -125,17 +137,11 @@ impl<'a> Drafts<'a> {
             ]));
             assertions.push(runs(command));
         }
-        let title = "The knocks of the door.";
-        let scenario = scenario(door, title, &[knocks.line("0", sequence)]);
-        Draft {
-            name: "opens",
-            scenario,
-            assertions,
-            heading: self.heading("It opens, and runs what it should."),
-        }
+        let heading = self.heading("It opens, and runs what it should.");
+        Draft { name, scenario: scenario(door, title, lines), assertions, heading }
     }
 
-    fn stays_shut(
+    pub(super) fn stays_shut(
         &self,
         name: &'static str,
         title: &str,
@@ -151,7 +157,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// Returns the lines above assertions.
-    fn heading(&self, title: &str) -> Vec<Vec<u8>> {
+    pub(super) fn heading(&self, title: &str) -> Vec<Vec<u8>> {
         let local = self.local.iter().map(|local| format!("local {}", address::text(*local)));
         std::iter::once(format!("# {title}")).chain(local).map(String::into_bytes).collect()
     }
@@ -182,7 +188,7 @@ fn client_for(door: &Door, host: IpAddr) -> Option<IpAddr> {
 
 impl<'d> Knocks<'d> {
     /// Returns the knocks of a client that the door hears; `None` if none is found.
-    fn new(door: &'d Door, local: &[IpAddr]) -> Option<Self> {
+    pub(super) fn new(door: &'d Door, local: &[IpAddr]) -> Option<Self> {
         let target = door.target.map(|target| target.address);
         let hosts = match &target {
             Some(target) => std::slice::from_ref(target),
@@ -246,7 +252,7 @@ fn scenario(door: &Door, title: &str, lines: &[String]) -> Vec<u8> {
 }
 
 /// Returns the name of a door as assertions have it.
-fn quoted(name: &[u8]) -> Vec<u8> {
+pub(super) fn quoted(name: &[u8]) -> Vec<u8> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
     if name != b"any" && !name.is_empty() && name.iter().all(is_plain) {
         name.to_vec()

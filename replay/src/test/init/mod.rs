@@ -5,5 +5,6 @@
 mod draft;
 mod proof;
 mod run;
+mod signed;
 
 pub(crate) use run::run;

@@ -87,12 +87,12 @@ fn plan(args: &InitArgs, doors: &Doors, places: &Places) -> Plan {
     for (_, door) in doors.in_order() {
         let name = printable(door.name.as_bytes());
         let folder = args.folder.join(folder_of(door, &mut taken));
-        let of_door = drafts.of(door);
+        let ways = [drafts.of(door), drafts.signed(door, doors)];
         let mut has_any = false;
-        if let Err(why) = of_door {
+        for why in ways.iter().filter_map(|way| way.as_ref().err()) {
             plan.left_out.push(format!("door `{name}`: {why}"));
         }
-        for draft in of_door.into_iter().flatten() {
+        for draft in ways.into_iter().flatten().flatten() {
             let draft_name = draft.name;
             match prove(draft, doors, places, &args.local) {
                 Ok(proven) => {
