@@ -449,6 +449,13 @@ impl Doors {
                 None => self.entries.push(entry),
             }
         }
+        // A door that is only there for what it has left open keeps no part of a key.
+        let current: BTreeSet<DoorId> = ids.iter().copied().collect();
+        for (id, Entry { door, .. }) in (0..).map(DoorId).zip(&mut self.entries) {
+            if !current.contains(&id) && matches!(door.sequence, DoorSequence::Derived(_)) {
+                door.sequence = DoorSequence::None;
+            }
+        }
         self.in_order = ids;
         let earlier = core::mem::replace(&mut self.signing, new.signing);
         if let (Some(signing), Some(earlier)) = (&mut self.signing, earlier) {
