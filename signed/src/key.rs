@@ -50,7 +50,7 @@ impl Key {
 
     /// Returns the bytes, to write them into a file that only its owner can read.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
         self.0.as_bytes()
     }
 
@@ -72,15 +72,15 @@ impl Key {
 }
 
 impl SequenceKey {
-    /// Takes the bytes of such a part, and erases them where they were.
+    /// Copies the bytes of such a part.
     #[must_use]
-    pub fn take(bytes: &mut [u8; Key::BYTES]) -> Self {
-        Self(Secret::take(bytes))
+    pub fn from_bytes(bytes: &[u8; Key::BYTES]) -> Self {
+        Self(Secret::copy(bytes))
     }
 
     /// Returns the bytes, for a program whose parts talk over a socket.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Key::BYTES] {
+    pub fn as_bytes(&self) -> &[u8; Key::BYTES] {
         self.0.as_bytes()
     }
 

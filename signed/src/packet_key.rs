@@ -4,12 +4,12 @@ use core::fmt;
 
 use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
-use zeroize::Zeroizing;
 
 use crate::bytes::{Fields, join};
+use crate::key::Key;
 use crate::packet::{PACKET_BYTES, Packet, TEXT_BYTES};
 use crate::refusal::Refusal;
-use crate::secret::{self, Secret};
+use crate::secret::Secret;
 use crate::time::Minute;
 
 /// The first bytes of a packet: which key it was made with, in one minute only. To everybody without the key they
@@ -33,28 +33,21 @@ pub struct PacketKey {
 }
 
 impl PacketKey {
-    /// How many bytes it has.
-    pub const BYTES: usize = 72;
-
     pub(crate) fn new(id: &Secret, hint: Secret, aead: Secret) -> Self {
         let id = KeyId(Fields(id.as_bytes()).next());
         Self { id, hint, aead }
     }
 
-    /// Takes the bytes of such a key, and erases them where they were.
+    /// Makes it from the parts that another process has sent.
     #[must_use]
-    pub fn take(bytes: &mut [u8; Self::BYTES]) -> Self {
-        let bytes = Zeroizing::new(core::mem::replace(bytes, [0; Self::BYTES]));
-        let mut fields = Fields(&*bytes);
-        let id = KeyId(fields.next());
-        let [hint, aead] = [fields.next(), fields.next()].map(|mut part| Secret::take(&mut part));
-        Self { id, hint, aead }
+    pub fn from_parts(id: KeyId, hint: &[u8; Key::BYTES], aead: &[u8; Key::BYTES]) -> Self {
+        Self { id, hint: Secret::copy(hint), aead: Secret::copy(aead) }
     }
 
-    /// Returns the bytes, for a program whose parts talk over a socket.
+    /// Returns its parts, for a program whose processes talk over a socket.
     #[must_use]
-    pub fn to_bytes(&self) -> Zeroizing<[u8; Self::BYTES]> {
-        Zeroizing::new(join(&[&self.id.0, self.hint.as_bytes(), self.aead.as_bytes()]))
+    pub fn parts(&self) -> (KeyId, &[u8; Key::BYTES], &[u8; Key::BYTES]) {
+        (self.id, self.hint.as_bytes(), self.aead.as_bytes())
     }
 
     /// Returns its public name.
@@ -147,8 +140,6 @@ impl fmt::Debug for KeyId {
     }
 }
 
-const _: () = assert!(PacketKey::BYTES == 8 + 2 * secret::BYTES);
-
 #[cfg(test)]
 mod tests {
     use alloc::{format, vec::Vec};
@@ -157,7 +148,6 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::key::Key;
     use crate::packet::Verb;
     use crate::refusal::Field;
     use crate::time::Moment;
@@ -192,9 +182,9 @@ mod tests {
 
     #[test]
     fn a_key_survives_the_way_over_a_socket() {
-        let mut bytes = *key(1).to_bytes();
-        assert_eq!(PacketKey::take(&mut bytes), key(1));
-        assert_eq!(bytes, [0; PacketKey::BYTES]);
+        let key = key(1);
+        let (id, hint, aead) = key.parts();
+        assert_eq!(PacketKey::from_parts(id, hint, aead), key);
     }
 
     #[test]

@@ -1,22 +1,37 @@
 //! Secret bytes, and the HMACs that are made with them.
 
+use alloc::sync::Arc;
+
 use ctutils::CtEq as _;
-use hmac::digest::KeyInit as _;
-use hmac::{Hmac, Mac as _};
+use hmac::digest::common::Key;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// How many bytes a secret has.
 pub(crate) const BYTES: usize = 32;
 
-/// Bytes that are erased at the end, and compared in a time that says nothing about them.
+/// Bytes that are compared in a time that says nothing about them.
+///
+/// All copies of one share its bytes, which stay where they are and are erased with the last copy. What calculates with
+/// them leaves them on the stack: whoever is to forget a key erases that, too.
 #[derive(Clone)]
-pub(crate) struct Secret([u8; BYTES]);
+pub(crate) struct Secret(Arc<Zeroizing<[u8; BYTES]>>);
 
 impl Secret {
+    /// Copies the bytes.
+    pub(crate) fn copy(bytes: &[u8; BYTES]) -> Self {
+        let mut own = Arc::new(Zeroizing::new([0; BYTES]));
+        // Nothing else has it yet.
+        if let Some(own) = Arc::get_mut(&mut own) {
+            own.copy_from_slice(bytes);
+        }
+        Self(own)
+    }
+
     /// Takes the bytes, and erases them where they were.
     pub(crate) fn take(bytes: &mut [u8; BYTES]) -> Self {
-        let secret = Self(*bytes);
+        let secret = Self::copy(bytes);
         bytes.zeroize();
         secret
     }
@@ -24,32 +39,26 @@ impl Secret {
     /// Returns the HMAC-SHA256 of a message in parts.
     pub(crate) fn mac(&self, message: &[&[u8]]) -> [u8; BYTES] {
         // A key of any other length would do as well, but only this one needs no error.
-        let mut block = [0; 64];
-        for (to, from) in block.iter_mut().zip(&self.0) {
+        let mut block = Key::<Hmac<Sha256>>::default();
+        for (to, from) in block.iter_mut().zip(self.as_bytes()) {
             *to = *from;
         }
-        let mut mac = Hmac::<Sha256>::new(&block.into());
-        block.zeroize();
+        let mut mac = Hmac::<Sha256>::new(&block);
+        block.as_mut_slice().zeroize();
         for part in message {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; BYTES] {
+    pub(crate) fn as_bytes(&self) -> &[u8; BYTES] {
         &self.0
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
     }
 }
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).to_bool()
+        self.as_bytes().ct_eq(other.as_bytes()).to_bool()
     }
 }
 
@@ -68,6 +77,13 @@ mod tests {
     fn assert_mac(key: &[u8], message: &[&[u8]], expected: [u64; 4]) {
         let expected = expected.map(u64::to_be_bytes).concat();
         assert_eq!(mac_with(key, message)[..], expected, "{message:?}");
+    }
+
+    #[test]
+    fn copies_share_the_bytes() {
+        let secret = Secret::take(&mut [7; BYTES]);
+        assert!(core::ptr::eq(secret.as_bytes(), secret.clone().as_bytes()));
+        assert!(secret == Secret::copy(&[7; BYTES]) && secret != Secret::copy(&[8; BYTES]));
     }
 
     /// RFC 4231, test cases 1, 2, 3 and 4, whose keys have at most 32 bytes and are filled with zeros as HMAC

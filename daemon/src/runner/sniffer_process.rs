@@ -15,7 +15,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
 use super::starter::Started;
-use crate::wire::{InvalidMessage, Message, MessageReader, Order, erase};
+use crate::wire::{InvalidMessage, Message, MessageReader, Order, SecretBytes};
 
 /// How much is read before other things have their turn, in bytes.
 const READ_MAX: usize = 1 << 20;
@@ -35,7 +35,7 @@ pub(super) struct SnifferProcess {
     /// `None` after the last message.
     socket: Option<UnixStream>,
     messages: MessageReader,
-    orders: VecDeque<u8>,
+    orders: SecretBytes,
     /// Descriptors that go with orders, each with the place among the bytes where its order begins.
     descriptors: VecDeque<(usize, OwnedFd)>,
     /// Whether it got an order that gives it something to do.
@@ -50,7 +50,7 @@ impl SnifferProcess {
             process,
             socket: Some(socket),
             messages: MessageReader::default(),
-            orders: VecDeque::new(),
+            orders: SecretBytes::default(),
             descriptors: VecDeque::new(),
             has_work: false,
             dismissed: false,
@@ -72,14 +72,14 @@ impl SnifferProcess {
 
     /// Returns whether it seems to read its orders.
     fn takes_orders(&self) -> bool {
-        self.orders.len() < ORDERS_MAX
+        self.orders.as_slice().len() < ORDERS_MAX
     }
 
     /// Queues an order, unless it was asked to end.
     pub(super) fn queue(&mut self, order: &Order) {
         if !self.dismissed {
             self.has_work |= !matches!(order, Order::AreYouThere);
-            self.orders.extend(order.bytes().iter());
+            self.orders.extend(order.bytes().as_slice());
         }
     }
 
@@ -91,7 +91,7 @@ impl SnifferProcess {
     /// Queues an order that a descriptor goes with.
     pub(super) fn queue_with(&mut self, order: &Order, descriptor: OwnedFd) {
         if !self.dismissed {
-            self.descriptors.push_back((self.orders.len(), descriptor));
+            self.descriptors.push_back((self.orders.as_slice().len(), descriptor));
             self.queue(order);
         }
     }
@@ -105,7 +105,7 @@ impl SnifferProcess {
                     for (begin, _) in &mut self.descriptors {
                         *begin = begin.saturating_sub(length);
                     }
-                    erase(&mut self.orders, length);
+                    self.orders.erase_first(length);
                 }
                 Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => return,
@@ -119,7 +119,7 @@ impl SnifferProcess {
     /// begins.
     fn send_some(&self) -> nix::Result<usize> {
         let Some(socket) = &self.socket else { return Ok(0) };
-        let (front, _) = self.orders.as_slices();
+        let orders = self.orders.as_slice();
         let mut descriptors = self.descriptors.iter();
         let now: Vec<RawFd> = match self.descriptors.front() {
             Some((0, descriptor)) => {
@@ -128,15 +128,15 @@ impl SnifferProcess {
             }
             Some(_) | None => vec![],
         };
-        let end = descriptors.next().map_or(front.len(), |(begin, _)| *begin);
-        let bytes = [IoSlice::new(front.get(..end).unwrap_or(front))];
+        let end = descriptors.next().map_or(orders.len(), |(begin, _)| *begin);
+        let bytes = [IoSlice::new(orders.get(..end).unwrap_or(orders))];
         let rights = [ControlMessage::ScmRights(&now)];
         let rights = if now.is_empty() { &[][..] } else { &rights };
         sendmsg::<()>(socket.as_raw_fd(), &bytes, rights, MsgFlags::MSG_NOSIGNAL, None)
     }
 
     fn clear_orders(&mut self) {
-        erase(&mut self.orders, usize::MAX);
+        self.orders.clear();
         self.descriptors.clear();
     }
 

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::MsgFlags;
+use zeroize::Zeroizing;
 
 use super::end::End;
 use crate::descriptors::{self, is_momentary};
@@ -51,8 +52,9 @@ impl RunnerSocket {
 
     /// Reads what is there.
     pub(super) fn read(&mut self) -> Result<(), End> {
-        let mut bytes = [0; 4096];
-        match self.receive(&mut bytes) {
+        // There may be keys among them.
+        let mut bytes = Zeroizing::new([0; 4096]);
+        match self.receive(&mut *bytes) {
             Ok(0) => Err(End::Dismissed),
             Ok(length) => {
                 self.orders.push(bytes.get(..length).unwrap_or_default());

@@ -9,15 +9,17 @@ mod message;
 mod order;
 mod record;
 mod refusal;
+mod secret_bytes;
 
 use knock_engine::Doors;
 
 pub(crate) use effect::{client_of, is_authentic_refusal, is_progress};
 pub(crate) use message::{Level, ListedAttempt, Loss, Message, MessageReader, SeenPacket};
 pub(crate) use order::{
-    CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task, UsedMoments, erase,
+    CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task, UsedMoments,
 };
 pub(crate) use record::InvalidMessage;
+pub(crate) use secret_bytes::SecretBytes;
 
 /// Reads what a process that reads packets has sent, as the runner does. Returns the messages up to the
 /// first that it would not believe, written again, and whether there was such a one.

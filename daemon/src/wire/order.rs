@@ -1,6 +1,6 @@
 //! Orders from the runner to the sniffer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroU64};
@@ -11,9 +11,9 @@ use knock_engine::filter::Framing;
 use knock_engine::{
     CommandStatus, DoorName, MarkId, PeriodOfDoor, RunId, Timestamp, User as KeyOwner, UserKey,
 };
-use knock_signed::{Key, KeyId, Moment, PacketKey, SequenceId, SequenceKey};
-use zeroize::{Zeroize, Zeroizing};
+use knock_signed::{KeyId, Moment, PacketKey, SequenceId, SequenceKey};
 
+use super::secret_bytes::SecretBytes;
 use crate::user::User;
 
 /// An order to the sniffer.
@@ -130,8 +130,9 @@ const HEADER_BYTES: usize = 5;
 
 impl Order {
     /// Returns the order as bytes. They may contain keys, and are erased in the end.
-    pub(crate) fn bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut out = Writer(Zeroizing::new(vec![0; HEADER_BYTES]));
+    pub(crate) fn bytes(&self) -> SecretBytes {
+        let mut out = Writer(SecretBytes::default());
+        out.0.extend([0; HEADER_BYTES]);
         let kind = match self {
             Self::Begin(task) => {
                 out.task(task);
@@ -182,16 +183,16 @@ impl Order {
             }
         };
         let Writer(mut bytes) = out;
-        let length = bytes.len().saturating_sub(HEADER_BYTES);
+        let length = bytes.as_slice().len().saturating_sub(HEADER_BYTES);
         let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-        if let Some(header) = bytes.first_chunk_mut() {
+        if let Some(header) = bytes.as_mut_slice().first_chunk_mut() {
             *header = [kind, a, b, c, d];
         }
         bytes
     }
 }
 
-struct Writer(Zeroizing<Vec<u8>>);
+struct Writer(SecretBytes);
 
 impl Writer {
     fn number(&mut self, number: usize) {
@@ -232,7 +233,10 @@ impl Writer {
         self.number(packet_keys.len());
         for UserKey { user, key, doors, until } in packet_keys {
             self.text(user.as_bytes());
-            self.0.extend(key.to_bytes().iter());
+            let (KeyId(id), hint, aead) = key.parts();
+            for part in [&id[..], hint, aead] {
+                self.0.extend(part);
+            }
             self.number(doors.len());
             for door in doors {
                 self.text(door.as_bytes());
@@ -288,7 +292,7 @@ impl Writer {
 /// Parses the orders of the runner.
 #[derive(Debug, Default)]
 pub(crate) struct OrderReader {
-    bytes: VecDeque<u8>,
+    bytes: SecretBytes,
 }
 
 impl OrderReader {
@@ -302,7 +306,7 @@ impl OrderReader {
     /// # Errors
     /// [`InvalidOrder`] if it cannot be parsed.
     pub(crate) fn next(&mut self) -> Result<Option<Order>, InvalidOrder> {
-        let bytes = self.bytes.make_contiguous();
+        let bytes = self.bytes.as_slice();
         let Some((&[kind, a, b, c, d], rest)) = bytes.split_first_chunk() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         let Some(content) = rest.get(..length) else { return Ok(None) };
@@ -339,25 +343,22 @@ impl OrderReader {
         if !content.0.is_empty() {
             return Err(InvalidOrder);
         }
-        let length = HEADER_BYTES.saturating_add(length);
-        erase(&mut self.bytes, length);
+        self.bytes.erase_first(HEADER_BYTES.saturating_add(length));
         Ok(Some(order))
     }
-}
-
-/// Removes the first bytes, which may contain keys, and leaves nothing of them in the memory behind.
-pub(crate) fn erase(bytes: &mut VecDeque<u8>, length: usize) {
-    bytes.iter_mut().take(length).for_each(Zeroize::zeroize);
-    bytes.drain(..length.min(bytes.len()));
 }
 
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], InvalidOrder> {
+    fn chunk<const N: usize>(&mut self) -> Result<&'a [u8; N], InvalidOrder> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(InvalidOrder)?;
         self.0 = rest;
-        Ok(*taken)
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], InvalidOrder> {
+        self.chunk().copied()
     }
 
     fn byte(&mut self) -> Result<u8, InvalidOrder> {
@@ -406,8 +407,7 @@ impl<'a> Reader<'a> {
         let [one_time, sequences] = [self.texts()?, self.texts()?];
         let keys = self.list(|reader| {
             let name = FileName::new(reader.text()?).ok_or(InvalidOrder)?;
-            let mut bytes: [u8; Key::BYTES] = reader.array()?;
-            Ok((name, SequenceKey::take(&mut bytes)))
+            Ok((name, SequenceKey::from_bytes(reader.chunk()?)))
         })?;
         let keys = BTreeMap::from_iter(keys);
         let packet_keys = self.list(Self::packet_key)?;
@@ -416,8 +416,7 @@ impl<'a> Reader<'a> {
 
     fn packet_key(&mut self) -> Result<UserKey, InvalidOrder> {
         let user = KeyOwner::new(self.text()?);
-        let mut bytes: [u8; PacketKey::BYTES] = self.array()?;
-        let key = PacketKey::take(&mut bytes);
+        let key = PacketKey::from_parts(KeyId(self.array()?), self.chunk()?, self.chunk()?);
         let doors = self.list(|reader| Ok(DoorName::new(reader.text()?)))?;
         let is_limited = self.flag()?;
         let until = Timestamp::from_nanos(i64::from_be_bytes(self.array()?));
@@ -488,6 +487,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use knock_signed::Key;
+
     use super::*;
 
     fn used(period: u32) -> PeriodOfDoor {
@@ -505,7 +506,7 @@ mod tests {
             configuration: b"[d]\n".to_vec(),
             one_time: BTreeMap::from([(name.clone(), b" 1,2\n".to_vec())]),
             sequences: BTreeMap::from([(name.clone(), b"3,4\n".to_vec())]),
-            keys: BTreeMap::from([(name, SequenceKey::take(&mut [7; 32]))]),
+            keys: BTreeMap::from([(name, SequenceKey::from_bytes(&[7; 32]))]),
             packet_keys: vec![
                 UserKey {
                     user: KeyOwner::new(b"alice"),
@@ -522,6 +523,10 @@ mod tests {
             ],
             ..Files::default()
         }
+    }
+
+    fn bytes_of(order: &Order) -> Vec<u8> {
+        order.bytes().as_slice().to_vec()
     }
 
     fn orders() -> Vec<Order> {
@@ -585,7 +590,7 @@ mod tests {
 
     #[test]
     fn every_order_is_parsed_as_it_was_written_in_pieces_of_any_size() {
-        let bytes: Vec<u8> = orders().iter().flat_map(|order| order.bytes().to_vec()).collect();
+        let bytes: Vec<u8> = orders().iter().flat_map(bytes_of).collect();
         for piece in [1, 7, bytes.len()] {
             let mut reader = OrderReader::default();
             let mut arrived = Vec::new();
@@ -602,7 +607,7 @@ mod tests {
     #[test]
     fn an_order_that_is_shorter_or_longer_than_its_content_is_invalid() {
         for order in orders() {
-            let bytes = order.bytes();
+            let bytes = bytes_of(&order);
             for length in 0..bytes.len() - HEADER_BYTES {
                 let mut cut = bytes.clone();
                 cut.truncate(HEADER_BYTES + length);
