@@ -21,6 +21,6 @@ pub use create::New;
 pub use granted::{granted_to_all, remedy_for_granted};
 pub use pid::{check_pid_file, remove_pid_file, write_pid};
 pub use quote::quoted;
-pub use secret::{SecretError, read_secret};
+pub use secret::{SecretError, erase_stack, read_secret};
 pub use target::{NotWritten, Readers, Target, append, check_not_read};
 pub use trust::{Distrust, Modes, OpenError, check_folder_of, open};

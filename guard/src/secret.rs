@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::trust::{Modes, OpenError, open};
 
@@ -69,6 +69,18 @@ pub fn read_secret(
         }
     }
     Err(SecretError::TooLarge)
+}
+
+/// How much of the stack is erased, in bytes: several times what it takes to read a key and to calculate with it.
+const STACK: usize = 64 << 10;
+
+/// Erases the part of the stack that functions have used which have returned: what reads a key or calculates with one
+/// leaves copies there.
+#[inline(never)]
+#[expect(clippy::large_stack_arrays, reason = "it is the stack that is to be erased")]
+pub fn erase_stack() {
+    let mut used = [0; STACK];
+    used.zeroize();
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use knock_guard::Modes;
+use knock_guard::{Modes, erase_stack};
 use knock_signed::SequenceKey;
 
 use super::files::{Secret, Unreadable};
@@ -18,10 +18,10 @@ use crate::wording::Severity;
 /// # Errors
 /// [`Unreadable`].
 pub fn read_sequence_key(path: &Path, modes: Modes) -> Result<SequenceKey, Unreadable> {
-    match parse(&read(path, modes, Secret::Key)?) {
-        Ok(key) => Ok(key.for_sequences()),
-        Err(fault) => Err(Unreadable::NotAKey(fault)),
-    }
+    let text = read(path, modes, Secret::Key)?;
+    let part = parse(&text).map(|key| key.for_sequences());
+    erase_stack();
+    part.map_err(Unreadable::NotAKey)
 }
 
 /// Why a file with the key of a user is not used.

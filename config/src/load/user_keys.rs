@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use knock_engine::{Signing, User, UserKey};
-use knock_guard::Modes;
+use knock_guard::{Modes, erase_stack};
 use knock_signed::KeyId;
 
 use super::files::Unreadable;
@@ -52,6 +52,7 @@ pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<UserKey>
             Err(KeyFileError::Text(source)) => found.sources.push(*source),
         }
     }
+    erase_stack();
     if found.findings.is_empty() && found.sources.is_empty() { Ok(keys) } else { Err(found) }
 }
 
