@@ -101,6 +101,12 @@ fn has(capability: Capability) -> bool {
 /// Forbids gaining privileges by starting a program, and tracing by processes of the same user.
 fn forbid_gains() -> Result<(), SandboxError> {
     prctl::set_no_new_privs().map_err(|error| SandboxError::System("no_new_privs", error))?;
+    forbid_looks()
+}
+
+/// Forbids core dumps of this process, and looks into it by processes of the same user. Programs that it starts are not
+/// affected.
+pub(crate) fn forbid_looks() -> Result<(), SandboxError> {
     prctl::set_dumpable(false).map_err(|error| SandboxError::System("dumpable", error))
 }
 

@@ -91,6 +91,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::links::Watch;
 use crate::pid_file::PidFile;
+use crate::sandbox::forbid_looks;
 use crate::settings::Settings;
 
 /// The state of the process.
@@ -164,6 +165,10 @@ struct Runner {
 pub(crate) fn main(args: &Args) -> Exit {
     if let Err(error) = crate::signals::hold() {
         return refuse(&format_args!("cannot block signals: {error}"));
+    }
+    // Before a key is read.
+    if let Err(error) = forbid_looks() {
+        return refuse(&error);
     }
     match start(args) {
         Ok(Started::Daemon(runner)) => runner.work(),

@@ -41,6 +41,7 @@ use self::runner_socket::RunnerSocket;
 use self::timeline::{before, wait};
 use crate::boot_time::{Alarm, BootTime};
 use crate::exit::Exit;
+use crate::sandbox::forbid_looks;
 use crate::wire::{
     CaptureNumber, InvalidOrder, Level, Loss, Message, NewCapture, Order, Task, UsedMoments,
 };
@@ -100,6 +101,8 @@ fn run() -> Result<Exit, End> {
 fn work(mut runner: RunnerSocket, outbox: &mut Outbox) -> Result<Infallible, End> {
     crate::signals::leave_to_parent()
         .map_err(|error| End::System("cannot block signals", error.into()))?;
+    // Before a part of a key comes.
+    forbid_looks().map_err(End::Sandbox)?;
     let Order::Begin(task) = runner.wait()? else { return Err(End::Order(InvalidOrder)) };
     let mut sniffer = Sniffer::new(*task, runner, outbox)?;
     let ended = sniffer.run();
