@@ -3,6 +3,7 @@
 //! Where doors only use `Open`, one capability is enough: to change the firewall. The process keeps its user,
 //! whose files it reads and writes, and nothing else of root. What the others need is with the starter.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +94,9 @@ fn files(args: &Args, config_file: &Path, config: &Config, settings: &Settings) 
     let doors = config.doors.iter();
     let secrets = doors.filter_map(|door| door.sequence_file().or_else(|| door.key_file()));
     files.extend(secrets.map(|file| (path_of(file).to_owned(), AccessFlags::R_OK)));
+    if config.signing().is_some() {
+        files.extend(keys_in(config.options.key_dir()));
+    }
     let log = settings.log_file.as_ref();
     files.extend(log.map(|file| (file.clone(), AccessFlags::W_OK)));
     let pid_file = settings.pid_file.as_ref().map(|file| &file.path).filter(|_| args.daemon);
@@ -100,6 +104,13 @@ fn files(args: &Args, config_file: &Path, config: &Config, settings: &Settings) 
     let folders = written.filter_map(|file| file.parent()).filter(|folder| folder.is_dir());
     files.extend(folders.map(|folder| (folder.to_owned(), AccessFlags::W_OK)));
     files
+}
+
+/// Returns a folder with keys, and the files in it.
+fn keys_in(folder: &Path) -> impl Iterator<Item = Use> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = entries.map(|entry| (entry.path(), AccessFlags::R_OK));
+    std::iter::once((folder.to_owned(), AccessFlags::R_OK | AccessFlags::X_OK)).chain(entries)
 }
 
 /// Returns a file that only the privileges make usable, and the error without them.

@@ -291,6 +291,34 @@ fn a_log_that_takes_privileges_keeps_them_and_a_warning_says_so() {
     assert_eq!(daemon.end().status, Some(0));
 }
 
+/// A reload must be able to read the keys again.
+#[test]
+fn keys_that_it_takes_privileges_to_read_keep_them_and_a_warning_says_so() {
+    let name = "keys_that_it_takes_privileges_to_read_keep_them_and_a_warning_says_so";
+    let Some(machine) = machine(name) else { return };
+    let options = "[options]\n    Server_Name = a\n    Key_Dir = DIR/keys\n";
+    let config = CONFIG.replace("[options]\n", options);
+    assert_ne!(config, CONFIG);
+    machine.folder.write("knockd.conf", &format!("{config}    Signed = any\n"));
+    let file = machine.folder.path("keys/alice.key");
+    machine.set_up("umask 077 && mkdir keys && (printf 'key = '; head -c 32 /dev/urandom | base64) >keys/alice.key");
+    chown(&file, Some(65_534), None).unwrap();
+    let live = machine.start("exec $KNOCKD -v -i lo -c knockd.conf --no-strict-modes");
+    let warning = format!(
+        "knockd: warning: no door has a command, but knockd keeps the privileges for one: {} cannot be used \
+         without them: Permission denied; make it and its folder root's, and restart knockd",
+        file.display()
+    );
+    while live.error_line() != warning {}
+    while live.line() != "listening on lo..." {}
+    machine.process("knockd").signal(Signal::SIGTERM);
+    assert_eq!(live.finish().status, Some(0));
+    chown(file, Some(0), None).unwrap();
+    let daemon = Daemon::start(&machine, "-v --no-strict-modes");
+    assert_eq!(daemon.runner.status("CapPrm"), NET_ADMIN);
+    assert_eq!(daemon.end().status, Some(0));
+}
+
 /// A door that a command has opened is closed by a command, also if the new configuration has none.
 #[test]
 fn doors_that_were_left_open_are_closed_with_all_privileges() {
