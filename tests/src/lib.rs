@@ -33,4 +33,5 @@ pub mod process;
 pub mod require;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod secrets;
 pub mod simulation;

@@ -10,5 +10,6 @@ mod example;
 mod meaning;
 mod one_time;
 mod properties;
+mod secrets;
 mod signed;
 mod ssh;

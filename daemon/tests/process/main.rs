@@ -33,6 +33,7 @@ mod reload;
 mod resolver;
 mod restart;
 mod scheduling;
+mod secrets;
 mod signals;
 mod signed;
 mod strict_modes;

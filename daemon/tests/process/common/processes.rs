@@ -1,7 +1,8 @@
 //! Processes, as `/proc` shows them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -109,6 +110,27 @@ impl Process {
         let pending = u64::from_str_radix(&self.status("ShdPnd"), 16).unwrap();
         let pending = (1..=64).filter(|number| pending >> (number - 1) & 1 == 1);
         pending.into_iter().any(|number| Signal::try_from(number) == Ok(signal))
+    }
+
+    /// Returns what root can read of the memory that it can write: each part with its line of `maps`.
+    pub(crate) fn memory(&self) -> Vec<(String, Vec<u8>)> {
+        let memory = File::open(self.path("mem")).unwrap();
+        let maps = fs::read_to_string(self.path("maps")).unwrap();
+        let mut found = Vec::new();
+        for line in maps.lines() {
+            let (range, rest) = line.split_once(' ').unwrap();
+            let (from, to) = range.split_once('-').unwrap();
+            let [from, to] = [from, to].map(|place| u64::from_str_radix(place, 16).unwrap());
+            let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+            // Some parts are not to be read, such as rings of packets.
+            if rest.starts_with("rw") && memory.read_exact_at(&mut bytes, from).is_ok() {
+                found.push((line.to_owned(), bytes));
+            }
+        }
+        for name in ["[heap]", "[stack]"] {
+            assert!(found.iter().any(|(line, _)| line.ends_with(name)), "{name} is not in {maps}");
+        }
+        found
     }
 
     /// Takes the socket that is its standard input.
