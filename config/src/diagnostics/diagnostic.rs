@@ -67,6 +67,11 @@ impl Diagnostics {
         Self { levels, ..Self::default() }
     }
 
+    /// Returns none, for more findings in the same text: comments in it allow the same warnings.
+    pub(crate) fn into_empty(self) -> Self {
+        Self { kept: Vec::new(), errors: 0, denied: 0, warnings: 0, ..self }
+    }
+
     /// Returns what was kept.
     #[must_use]
     pub fn kept(&self) -> &[Diagnostic] {

@@ -72,6 +72,21 @@ impl Source {
         }
     }
 
+    /// Adds what was found later, after everything else.
+    pub(crate) fn add(&mut self, diagnostics: &Diagnostics) {
+        let more = Self::new(String::new(), Vec::new(), diagnostics);
+        self.findings.extend(more.findings);
+        self.more_errors = self.more_errors.saturating_add(more.more_errors);
+        self.more_warnings = self.more_warnings.saturating_add(more.more_warnings);
+    }
+
+    /// Moves findings to their places; those about the text as a whole come last.
+    pub(crate) fn sort(&mut self) {
+        self.findings.sort_by_key(|finding| {
+            finding.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
+        });
+    }
+
     /// Returns the same text with its errors only.
     #[must_use]
     pub fn without_warnings(&self) -> Self {

@@ -2,7 +2,7 @@
 
 use super::circumstances::Circumstances;
 use super::commands::DoorScripts;
-use super::services;
+use super::{services, signed};
 use crate::config::{DoorConfig, Knocks};
 use crate::diagnostics::Diagnostics;
 use crate::directives::Directive;
@@ -30,6 +30,7 @@ pub(super) fn check(
     check_flags(door, text, diagnostics);
     check_timeouts(door, text, diagnostics);
     check_absent(scripts, diagnostics);
+    signed::check(door, diagnostics);
     let new = [
         (Directive::Allow, door.allow.first().map(|given| given.at)),
         (Directive::Deny, door.deny.first().map(|given| given.at)),
@@ -38,6 +39,8 @@ pub(super) fn check(
         (Directive::SequenceKnocks, door.sequence_knocks.as_ref().map(|given| given.at)),
         (Directive::SequencePorts, door.sequence_ports.as_ref().map(|given| given.at)),
         (Directive::SequencePeriod, door.sequence_period.as_ref().map(|given| given.at)),
+        (Directive::Signed, door.signed.as_ref().map(|given| given.at)),
+        (Directive::Admit, door.admit.as_ref().map(|given| given.at)),
         (Directive::Open, door.open.as_ref().map(|given| given.at)),
         (Directive::OpenFor, door.open_for.as_ref().map(|given| given.at)),
         (Directive::OpenMax, door.open_max.as_ref().map(|given| given.at)),

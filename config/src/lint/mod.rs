@@ -14,9 +14,11 @@ mod related;
 mod scan;
 mod services;
 mod shell;
+mod signed;
 mod typography;
 
 pub use circumstances::{Circumstances, Program};
+pub(crate) use signed::{KeyInFile, check_keys};
 
 use crate::diagnostics::Diagnostics;
 use crate::read::{Parsed, ReadText, one_time, read, sequence_file};

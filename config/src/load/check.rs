@@ -9,7 +9,7 @@ use super::files::Waits;
 use super::host::Host;
 use crate::config::{Config, DoorConfig, Knocks};
 use crate::diagnostics::{Diagnostics, Source};
-use crate::lint::{self, Checked, Circumstances};
+use crate::lint::{self, Checked, Circumstances, KeyInFile};
 use crate::read::Parsed;
 use crate::text::{Excerpt, shown};
 use crate::warnings::Warning;
@@ -68,6 +68,20 @@ impl Check<'_> {
             advise_of_mode(host, path, &mut diagnostics);
         }
         (sequences, diagnostics)
+    }
+
+    /// Returns what is found about the keys of users. `diagnostics` are those of the text of the configuration.
+    pub(super) fn keys(
+        &self,
+        config: &Config,
+        text: &[u8],
+        keys: &[KeyInFile],
+        diagnostics: Diagnostics,
+    ) -> Diagnostics {
+        let mut found = diagnostics.into_empty();
+        let now = self.host.and_then(Host::now);
+        lint::check_keys(config, text, keys, now, &mut found);
+        found
     }
 
     /// Reads the text of a file with the sequence of a door.

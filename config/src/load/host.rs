@@ -4,8 +4,10 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::warnings::ProgramFault;
+use knock_engine::Timestamp;
 use knock_guard::Modes;
 
 /// What a check asks of a machine.
@@ -16,6 +18,9 @@ pub trait Host {
     /// Returns the permissions of a file as `chmod` takes them; `None` if they are unknown or it is not
     /// a regular file, which holds no secrets.
     fn mode(&self, path: &Path) -> Option<u32>;
+
+    /// Returns what time it is there; `None` if that is unknown.
+    fn now(&self) -> Option<Timestamp>;
 
     /// Returns whose files the daemon believes there.
     fn modes(&self) -> Modes;
@@ -40,6 +45,11 @@ impl Host for ThisHost {
 
     fn mode(&self, path: &Path) -> Option<u32> {
         fs::metadata(path).ok().filter(Metadata::is_file).map(|metadata| mode(&metadata))
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_nanos()).ok().map(Timestamp::from_nanos)
     }
 
     fn modes(&self) -> Modes {

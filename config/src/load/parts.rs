@@ -67,9 +67,7 @@ impl Parts {
 
     /// Divides what was found in the text by files: first the configuration itself, then each file with findings.
     pub(super) fn split(&self, mut whole: Source) -> Vec<Source> {
-        whole.findings.sort_by_key(|finding| {
-            finding.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
-        });
+        whole.sort();
         if self.files.is_empty() {
             return vec![whole];
         }

@@ -11,7 +11,8 @@ use super::key::read_sequence_key;
 use super::secrets::read_sequence;
 use super::user_keys::{UserKeysError, read_user_keys};
 use crate::config::{Config, DoorConfig};
-use crate::diagnostics::{self, Finding, Source, Style};
+use crate::diagnostics::{self, Diagnostics, Finding, Source, Style};
+use crate::lint::KeyInFile;
 use crate::names::FileName;
 use crate::read;
 use crate::text::shown;
@@ -148,7 +149,7 @@ impl Setup {
         let config = parsed.config.map(|config| {
             let config = Config { included, ..config };
             let config = reader.give_sequences(config, &configuration, wanted);
-            reader.give_keys(config)
+            reader.give_keys(config, &configuration, parsed.diagnostics)
         });
         let packet_keys = config.as_ref().map(|config| config.keys.clone()).unwrap_or_default();
         let Reader { named: _, check: _, sources, files, fixed, keys, bytes: _ } = reader;
@@ -227,7 +228,7 @@ trait NamedFiles {
     fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable>;
 
     /// Returns the keys of users in a folder, or what is wrong with it.
-    fn user_keys(&self, folder: &Path) -> Result<Vec<UserKey>, UserKeysError>;
+    fn user_keys(&self, folder: &Path) -> Result<Vec<KeyInFile>, UserKeysError>;
 }
 
 /// The files as they are, if these modes allow them.
@@ -246,7 +247,7 @@ impl NamedFiles for OnDisk {
         read_sequence_key(path_of(name), self.0)
     }
 
-    fn user_keys(&self, folder: &Path) -> Result<Vec<UserKey>, UserKeysError> {
+    fn user_keys(&self, folder: &Path) -> Result<Vec<KeyInFile>, UserKeysError> {
         read_user_keys(folder, self.0)
     }
 }
@@ -267,7 +268,7 @@ impl NamedFiles for OfClient {
         self.0.key(name)
     }
 
-    fn user_keys(&self, _: &Path) -> Result<Vec<UserKey>, UserKeysError> {
+    fn user_keys(&self, _: &Path) -> Result<Vec<KeyInFile>, UserKeysError> {
         Ok(Vec::new())
     }
 }
@@ -293,8 +294,9 @@ impl NamedFiles for ReadBefore {
         self.keys.get(name).cloned().ok_or(Unreadable::NotAmongFiles)
     }
 
-    fn user_keys(&self, _: &Path) -> Result<Vec<UserKey>, UserKeysError> {
-        Ok(self.packet_keys.clone())
+    fn user_keys(&self, _: &Path) -> Result<Vec<KeyInFile>, UserKeysError> {
+        let key = |key: &UserKey| KeyInFile { file: String::new(), key: key.clone() };
+        Ok(self.packet_keys.iter().map(key).collect())
     }
 }
 
@@ -353,20 +355,22 @@ impl<'a, N: NamedFiles> Reader<'a, N> {
         }
         if let Some(configuration) = self.sources.first_mut() {
             configuration.findings.extend(unreadable);
-            configuration.findings.sort_by_key(|finding| {
-                finding.span.map_or((u32::MAX, usize::MAX), |span| (span.line, span.start))
-            });
         }
         config
     }
 
-    /// Gives the configuration the keys of users, if a door hears signed packets.
-    fn give_keys(&mut self, config: Config) -> Config {
+    /// Gives the configuration the keys of users, if a door hears signed packets. `diagnostics` are those of its text.
+    fn give_keys(&mut self, config: Config, text: &[u8], diagnostics: Diagnostics) -> Config {
         let signed = config.doors.iter().find_map(|door| door.signed.as_ref());
         let Some(signed) = signed else { return config };
         let at = config.options.key_dir.as_ref().map_or(signed.at, |given| given.at);
         match self.named.user_keys(config.options.key_dir()) {
-            Ok(keys) => Config { keys, ..config },
+            Ok(keys) => {
+                if let (Some(check), Some(source)) = (self.check, self.sources.first_mut()) {
+                    source.add(&check.keys(&config, text, &keys, diagnostics));
+                }
+                Config { keys: keys.into_iter().map(|one| one.key).collect(), ..config }
+            }
             Err(UserKeysError { findings, sources }) => {
                 let findings = findings.into_iter().map(|wording| Finding {
                     severity: Severity::Error,

@@ -15,6 +15,7 @@ use super::files::Unreadable;
 use super::key::{KeyFileError, read_key_file};
 use crate::diagnostics::Source;
 use crate::keys::{Day, KeyFile, user_of};
+use crate::lint::KeyInFile;
 use crate::text::shown;
 use crate::wording::Wording;
 
@@ -28,11 +29,11 @@ pub(super) struct UserKeysError {
 
 /// Reads all keys in a folder, in the order of the names of their files. Files with other names than those of keys are
 /// passed over.
-pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<UserKey>, UserKeysError> {
+pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<KeyInFile>, UserKeysError> {
     let names = names_in(folder)
         .map_err(|wording| UserKeysError { findings: vec![wording], sources: Vec::new() })?;
     let mut found = UserKeysError { findings: Vec::new(), sources: Vec::new() };
-    let mut keys: Vec<UserKey> = Vec::new();
+    let mut keys = Vec::new();
     let mut names_of: BTreeMap<KeyId, OsString> = BTreeMap::new();
     for name in names {
         let Some(user) = user_of(name.as_bytes()) else { continue };
@@ -44,7 +45,8 @@ pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<UserKey>
                     found.findings.push(same_key(&path, &folder.join(other)));
                 }
                 let until = until.map(Day::end);
-                keys.push(UserKey { user: User::new(user.as_bytes()), key, doors, until });
+                let key = UserKey { user: User::new(user.as_bytes()), key, doors, until };
+                keys.push(KeyInFile { file: shown(&path), key });
             }
             Err(KeyFileError::Unreadable(cause)) => {
                 found.findings.push(cause.wording(&shown(&path), &cause.help_for_key(&path)));
@@ -140,7 +142,7 @@ mod tests {
     /// Returns the messages of what is wrong, without the name of the folder, and how many files have errors in their text.
     fn wrong(folder: &TempDir) -> (Vec<String>, usize) {
         let UserKeysError { findings, sources } =
-            read_user_keys(folder.path(), Modes::Any).expect_err("an error");
+            read_user_keys(folder.path(), Modes::Any).err().expect("an error");
         let name = format!("{}/", folder.path().display());
         for wording in &findings {
             assert!(!format!("{wording:?}").contains("AAEC"), "{wording:?}");
@@ -158,7 +160,9 @@ mod tests {
             ("README", "not a key", 0o644),
             ("alice.key~", &key(ONE), 0o644),
         ]);
-        let keys = read_user_keys(folder.path(), Modes::Any).ok().expect("two keys");
+        let files = read_user_keys(folder.path(), Modes::Any).ok().expect("two keys");
+        assert!(files[0].file.ends_with("/alice.2027.key"), "{}", files[0].file);
+        let keys: Vec<UserKey> = files.into_iter().map(|one| one.key).collect();
         let users: Vec<&[u8]> = keys.iter().map(|one| one.user.as_bytes()).collect();
         assert_eq!(users, [&b"alice"[..], b"bob"]);
         assert_eq!(keys[0].doors.len(), 2);
@@ -169,7 +173,8 @@ mod tests {
 
     #[test]
     fn an_empty_folder_has_no_keys() {
-        assert_eq!(read_user_keys(folder(&[]).path(), Modes::Any).ok(), Some(vec![]));
+        let keys = read_user_keys(folder(&[]).path(), Modes::Any).map(|keys| keys.len());
+        assert_eq!(keys.ok(), Some(0));
     }
 
     #[test]

@@ -16,6 +16,28 @@ pub enum Why {
     AllDenied,
 }
 
+/// Why a key does not open what its file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyGap {
+    /// The file names a door that is not in the configuration.
+    NoSuchDoor {
+        /// The name.
+        door: Excerpt,
+    },
+    /// The file names a door that does not open for its user.
+    OtherUsers {
+        /// The name of the door.
+        door: Excerpt,
+        /// The user.
+        user: Excerpt,
+    },
+    /// No door opens for its user.
+    NoDoor {
+        /// The user.
+        user: Excerpt,
+    },
+}
+
 /// Why a sequence is easy to guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guess {

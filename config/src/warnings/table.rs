@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::details::{
-    BadAllow, Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why,
+    BadAllow, Guess, KeyGap, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why,
 };
 use crate::directives::Directive;
 use crate::text::Excerpt;
@@ -127,6 +127,13 @@ warnings! {
         /// `Stop_Command` or `Stop_Command_6`.
         directive: Directive,
     } = "empty-stop-command", AtEveryStart;
+    /// A key that is no longer valid.
+    ExpiredKey {
+        /// The name of its file, fit to be printed.
+        file: String,
+        /// Whose it is.
+        user: Excerpt,
+    } = "expired-key", ByACheck;
     /// A sequence of one or two knocks.
     FewKnocks {
         /// How many there are.
@@ -144,6 +151,13 @@ warnings! {
         /// Why.
         guess: Guess,
     } = "guessable-sequence", ByACheck;
+    /// A key that opens nothing, or not all that its file says.
+    KeyWithoutDoor {
+        /// The name of its file, fit to be printed.
+        file: String,
+        /// Why.
+        gap: KeyGap,
+    } = "key-without-door", ByACheck;
     /// A door name that knockd 0.8 cuts off.
     LongDoorName {
         /// The bytes of the name.
@@ -260,6 +274,8 @@ warnings! {
         /// The number of pauses between knocks.
         gaps: usize,
     } = "short-seq-timeout", ByACheck;
+    /// A door that a sequence opens as well as signed packets.
+    SignedBesideSequence = "signed-beside-sequence", ByACheck;
     /// A stop command that does not fully undo the start command.
     StopDoesNotUndo {
         /// How they differ.
@@ -302,6 +318,13 @@ warnings! {
     } = "unknown-to-knockd-0.8", ByACheck;
     /// A `Cmd_Timeout` without a stop command.
     UnusedCmdTimeout = "unused-cmd-timeout", ByACheck;
+    /// A user who may open a door, and has no key for it.
+    UserWithoutKey {
+        /// The user; `None` if all users may open it, and there is no key.
+        user: Option<Excerpt>,
+        /// The name of the door.
+        door: Excerpt,
+    } = "user-without-key", ByACheck;
     /// A file with secrets that every user can read.
     WorldReadable {
         /// Its permissions, as `chmod` takes them.

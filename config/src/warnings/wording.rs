@@ -3,6 +3,7 @@
 use super::details::{
     BadAllow, Guess, Mismatch, NoIp, OneFamily, ProgramFault, Undoer, Unknown, Why,
 };
+use super::key_wording;
 use super::table::Warning;
 use crate::directives::Directive;
 use crate::text::{Excerpt, counted};
@@ -70,6 +71,7 @@ impl Warning {
                     .help("remove the line")
                     .note("knockd 0.8 would wait `cmd_timeout` seconds and run an empty shell line")
             }
+            Self::ExpiredKey { file, user } => key_wording::expired(file, user),
             Self::FewKnocks { count } => Wording::new(
                 format!("sequence of {}", counted(*count, "knock")),
                 if *count == 1 { "a single packet opens this" } else { "many port scans open this" },
@@ -95,6 +97,7 @@ impl Warning {
                 format!("the step from port to port is always {step}"),
             )
             .help("choose ports at random, such as with `shuf -i 1024-65535 -n 4`"),
+            Self::KeyWithoutDoor { file, gap } => gap.wording(file),
             Self::LongDoorName { length } => Wording::new(
                 format!("door name of {length} bytes is longer than knockd 0.8 allows"),
                 "knockd 0.8 would cut this off",
@@ -250,6 +253,12 @@ impl Warning {
             )
             .help(format!("write at least `{}`", gaps.saturating_add(1)))
             .note("a client that waits a second for an answer at each port never opens the door"),
+            Self::SignedBesideSequence => Wording::new(
+                "a sequence opens this door without a key",
+                "whoever sees these knocks can repeat them",
+            )
+            .help("remove the sequence, or move it to a door of its own that opens less")
+            .note("`Signed` opens the door only for those who have a key"),
             Self::StopDoesNotUndo { mismatch, start_line, undoer } => {
                 mismatch.wording(*start_line, undoer)
             }
@@ -291,6 +300,7 @@ impl Warning {
                 "the door has no stop command",
             )
             .help("add a `stop_command`, or remove this line"),
+            Self::UserWithoutKey { user, door } => key_wording::without_key(user.as_ref(), door),
             Self::WorldReadable { mode } => Wording::new(
                 "every user of this machine can read the sequences",
                 "",

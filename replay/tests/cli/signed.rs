@@ -164,3 +164,29 @@ fn a_scenario_with_signed_packets_is_no_file_of_assertions() {
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.stderr.contains("it is a scenario, not a file of assertions"), "{outcome:?}");
 }
+
+#[test]
+fn a_check_warns_of_keys_that_do_not_fit_the_configuration() {
+    let desk = server();
+    desk.write("knockd.conf", CONFIG.replace("Signed = alice", "Signed = alice,dave"));
+    write_key(&desk, "bob", &format!("key = {BOB}\ndoors = SSH,web\n"));
+    write_key(&desk, "alice.old", &format!("key = {ALICE_2}\nuntil = 2001-08-31\n"));
+    let codes = |options: &str| -> Vec<String> {
+        let outcome = desk.run(&format!("check knockd.conf {options} --format json"));
+        let objects = outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+        let found = objects.map(|object: serde_json::Value| {
+            format!("{} {}", object["code"].as_str().unwrap(), object["line"])
+        });
+        found.filter(|one| one.contains("key")).collect()
+    };
+    let anywhere = ["key-without-door 3", "user-without-key 6"];
+    assert_eq!(codes(""), anywhere);
+    // The clock is that of the machine which the keys are for.
+    let here = ["expired-key 3", anywhere[0], anywhere[1]];
+    let mut found = codes("--on-this-machine");
+    found.sort();
+    assert_eq!(found, here);
+    let denied = desk.run("check knockd.conf --deny user-without-key");
+    assert_eq!(denied.status, Some(2), "{denied:?}");
+    assert!(denied.stderr.contains("error[user-without-key]: `dave` has no key"), "{denied:?}");
+}
