@@ -3,6 +3,7 @@
 //! It runs the engine. What the engine wants done it asks of the runner, its parent, over a socket that
 //! is its standard input; its standard output is the recording, if there is one.
 
+mod arrivals;
 mod captures;
 mod end;
 mod host;
@@ -31,6 +32,7 @@ use knock_engine::{CommandStatus, Doors, Engine, Limits, Listening, MarkId, RunI
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
+use self::arrivals::Arrivals;
 use self::captures::Capture;
 use self::end::End;
 use self::host::{DecodedPacket, EngineHost};
@@ -115,6 +117,7 @@ struct Sniffer<'a> {
     runner: RunnerSocket,
     outbox: &'a mut Outbox,
     captures: Vec<Capture>,
+    arrivals: Arrivals,
     /// Packets that must wait, because another capture may have an earlier one.
     merge: Merge<DecodedPacket>,
     /// How many packets captures have dropped that have ended.
@@ -179,6 +182,7 @@ impl<'a> Sniffer<'a> {
             runner,
             outbox,
             captures,
+            arrivals: Arrivals::default(),
             merge,
             dropped: 0,
             host,
@@ -227,6 +231,8 @@ impl<'a> Sniffer<'a> {
         let rings = timeout.map(|timeout| BootTime::now().after(timeout));
         // Without the alarm, poll must end in time.
         let timeout = self.alarm.set(rings).is_err().then_some(timeout).flatten();
+        let pause = self.arrivals.pause();
+        let timeout = timeout.into_iter().chain(pause).min();
         let mut events = PollFlags::POLLIN;
         events.set(PollFlags::POLLOUT, !self.outbox.is_empty());
         let mut wanted = vec![
@@ -234,7 +240,8 @@ impl<'a> Sniffer<'a> {
             PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN),
         ];
         for capture in &self.captures {
-            if self.merge.room(capture.number()) > 0 && !self.outbox.is_full() {
+            let has_room = self.merge.room(capture.number()) > 0 && !self.outbox.is_full();
+            if has_room && pause.is_none() {
                 wanted.push(PollFd::new(capture.as_fd(), PollFlags::POLLIN));
             }
         }
@@ -253,7 +260,8 @@ impl<'a> Sniffer<'a> {
 
     /// Reads the packets that are there, as far as there is room for them.
     fn read_packets(&mut self, now: Timestamp) {
-        let Self { captures, merge, host, .. } = self;
+        let Self { captures, arrivals, merge, host, .. } = self;
+        let (mut count, mut is_behind) = (0_usize, false);
         for capture in captures {
             let number = capture.number();
             let room = merge.room(number);
@@ -267,11 +275,14 @@ impl<'a> Sniffer<'a> {
                     merge.put(number, at, packet);
                 }
             });
+            count = count.saturating_add(read);
             let is_all = read < room;
+            is_behind |= !is_all;
             // While frames keep coming, only the last one read shows how far this capture is.
             let last = last.filter(|_| !is_all).map(|stamp| host.time_of(stamp));
             merge.know(number, last.unwrap_or_else(|| before(now, GRACE)));
         }
+        arrivals.add(now, count, is_behind);
     }
 
     /// Gives the engine the packets that need not wait, in order of time, and what is due by then.
