@@ -135,7 +135,8 @@ fn in_a_flood_of_first_knocks_the_log_has_every_opening_and_counts_the_rest() {
             let source = Ipv4Addr::from(0x0a01_0000 + round * FORGED + number).to_string();
             injector.knock(&source, "192.0.2.1", &[7001], &[]);
         }
-        let client = format!("203.0.113.{}", round + 1);
+        // Wherever a summary begins and ends, all clients in it are of one network.
+        let client = format!("10.1.128.{}", round + 1);
         injector.knock(&client, "192.0.2.1", &[7003], &[]);
         // Whatever else is to be written, the opening comes.
         let opened = format!("] {client}: honest: OPEN SESAME\n");
@@ -166,8 +167,8 @@ fn in_a_flood_of_first_knocks_the_log_has_every_opening_and_counts_the_rest() {
         let honest_left = if honest > 0 { honest - honest_logged } else { 0 };
         assert_eq!(logged + counted, forged + honest_left, "{log}");
     }
-    assert!(log.contains(" clients in 10.1.0.0/"), "{log}");
-    for kind in ["OPEN SESAME\n", "honest: running command: true 203.0.113."] {
+    assert!(log.contains(" clients in 10.1."), "{log}");
+    for kind in ["OPEN SESAME\n", "honest: running command: true 10.1.128."] {
         assert_eq!(log.matches(kind).count(), usize::try_from(ROUNDS).unwrap(), "{log}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd as _;
 
 use knock_tests::capture_builder::{Link, Shape, datagram};
@@ -35,6 +36,20 @@ impl Injector {
             let (frame, _) = shape.frame(&packet, Link::Ethernet, false);
             self.0.sendpacket(frame).unwrap();
         }
+    }
+
+    /// Returns a frame with a datagram to the server.
+    pub(crate) fn datagram(source: Ipv4Addr, port: u16, payload: &[u8]) -> Vec<u8> {
+        let (src, dst) = (source.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+        let transport = Transport::Udp;
+        let packet = Packet { at_ns: 0, src, dst, sport: 40_000, dport: port, transport };
+        let shape = Shape { payload: payload.to_vec(), ..Shape::default() };
+        shape.frame(&packet, Link::Ethernet, false).0
+    }
+
+    /// Sends a frame.
+    pub(crate) fn send(&mut self, frame: &[u8]) {
+        self.0.sendpacket(frame).unwrap();
     }
 
     /// Sends a frame that passes every filter, because it has two VLAN tags, but is not a packet.
