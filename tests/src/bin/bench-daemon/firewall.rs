@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::wire::{SEQUENCE, Wire};
 
 /// The port that a knock opens.
-const PORT: u16 = 22;
+pub(crate) const PORT: u16 = 22;
 
 /// How often a client tries to connect.
 const INTERVAL: Duration = Duration::from_micros(20);
@@ -36,13 +36,6 @@ impl Opener {
     pub(crate) fn set_up(self, wire: &Wire) {
         let knocks = SEQUENCE.map(|port| port.to_string()).join(",");
         let door = format!("[door]\n\tsequence = {knocks}\n\tseq_timeout = 15\n\ttcpflags = syn\n");
-        let nft = |rule: &str| {
-            format!(
-                "nft -f - <<'END'\ntable inet filter {{\n\
-                 set admitted {{ type ipv4_addr; }}\n\
-                 chain input {{ type filter hook input priority 0; policy drop; {rule}; }}\n}}\nEND\n"
-            )
-        };
         let (firewall, config) = match self {
             Self::Open { seconds } => {
                 // In the folder of the machine, it would be noted that this machine has been guarded.
@@ -51,8 +44,7 @@ impl Opener {
                 let options =
                     format!("[options]\n\tFirewall = nft\n\tStateDir = {}\n", folder.display());
                 let open = format!("\tOpen = tcp/{PORT}\n\tOpen_For = {seconds}s\n");
-                // A table of knockd's own closes the port that is open here.
-                (nft(&format!("tcp dport {PORT} accept")), [options, door, open].concat())
+                (nft(ACCEPT), [options, door, open].concat())
             }
             Self::Iptables => {
                 let command = format!("iptables -I INPUT -s %IP% -p tcp --dport {PORT} -j ACCEPT");
@@ -80,6 +72,18 @@ impl Opener {
             Self::Nft => wire.set_up_server("nft flush set inet filter admitted"),
         }
     }
+}
+
+/// A rule that leaves the port open. A table of knockd's own closes it.
+pub(crate) const ACCEPT: &str = "tcp dport 22 accept";
+
+/// Returns a script for a firewall that drops everything but what one rule accepts.
+pub(crate) fn nft(rule: &str) -> String {
+    format!(
+        "nft -f - <<'END'\ntable inet filter {{\n\
+         set admitted {{ type ipv4_addr; }}\n\
+         chain input {{ type filter hook input priority 0; policy drop; {rule}; }}\n}}\nEND\n"
+    )
 }
 
 /// When a client got in.
@@ -145,21 +149,28 @@ impl<'a> Watch<'a> {
     /// Returns whether a packet of a client to the port got through since the last call.
     fn has_seen(&mut self, client: Ipv4Addr) -> bool {
         let mut has_seen = false;
+        self.seen(|one| has_seen |= one == client);
+        has_seen
+    }
+
+    /// Looks at whose packets to the port got through since the last call.
+    pub(crate) fn seen(&mut self, mut see: impl FnMut(Ipv4Addr)) {
         let mut packet = [0; 128];
         loop {
             match self.socket.read(&mut packet) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return has_seen,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 length => {
                     let length = length.expect("a raw socket can be read");
-                    has_seen |= is_from(&packet[..length], client);
+                    client_of(&packet[..length]).into_iter().for_each(&mut see);
                 }
             }
         }
     }
 }
 
-/// Returns whether an IPv4 packet with a TCP segment is from a client and to the port.
-fn is_from(packet: &[u8], client: Ipv4Addr) -> bool {
+/// Returns whom an IPv4 packet with a TCP segment to the port is from.
+fn client_of(packet: &[u8]) -> Option<Ipv4Addr> {
     let header = usize::from(packet[0] & 0x0f) * 4;
-    packet[12..16] == client.octets() && packet[header + 2..header + 4] == PORT.to_be_bytes()
+    let source: [u8; 4] = *packet[12..].first_chunk()?;
+    (packet[header + 2..header + 4] == PORT.to_be_bytes()).then(|| source.into())
 }

@@ -259,7 +259,7 @@ pub(crate) fn wait_for_rest(daemon: &Daemon<'_>) {
 }
 
 /// Returns how many packets a daemon reports as lost.
-fn reported_lost(errors: &str) -> u64 {
+pub(crate) fn reported_lost(errors: &str) -> u64 {
     let counts = errors.lines().filter_map(|line| {
         let (before, _) = line.split_once(" packets were lost")?;
         before.rsplit(' ').next()?.parse().ok()

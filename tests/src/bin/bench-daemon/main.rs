@@ -20,6 +20,7 @@ mod daemon;
 mod firewall;
 mod first_syn;
 mod flood;
+mod garbage;
 mod idle;
 mod latency;
 mod openings;
@@ -35,6 +36,7 @@ use clap::{Parser, ValueEnum};
 use knock_tests::require::{Need, require};
 
 use crate::daemon::Program;
+use crate::garbage::Kind;
 use crate::table::Table;
 
 const AFTER_HELP: &str = "\
@@ -46,6 +48,8 @@ Limits, all of which must be met:
   open     from the last knock to the first SYN that the server's firewall lets through, with Open: at
            most a fiftieth of 0.8's median with a command that calls iptables, and with one that calls
            nft; 5000 openings a second for five seconds, and none is lost
+  garbage  as fast as the sender can, of each of eight kinds: no packet is lost, and every honest knock
+           among them opens, with a sequence and signed; what no door wants wakes no process
   idle     nothing wakes any of the processes; 20000 packets a second that no door wants take less
            than a millisecond of processor time in five seconds
 
@@ -61,9 +65,13 @@ struct Args {
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
 
-    /// How many knocks to each daemon for `latency` and `open`
+    /// How many knocks to each daemon for `latency` and `open`, and in each flood of `garbage`
     #[arg(long, value_name = "N", default_value = "200")]
     trials: std::num::NonZeroUsize,
+
+    /// Measure `garbage` only with this kind (repeatable)
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<Kind>,
 
     /// The daemon to measure [default: the release build]
     #[arg(long, value_name = "FILE")]
@@ -82,6 +90,8 @@ enum Part {
     Open,
     /// First knocks from many spoofed addresses
     Flood,
+    /// Packets of many kinds that open nothing, as fast as possible, and honest knocks among them
+    Garbage,
     /// The cost of waiting
     Idle,
 }
@@ -110,6 +120,9 @@ fn main() -> ExitCode {
     }
     if wanted(Part::Flood) {
         flood::measure(&ours, &theirs, &mut table);
+    }
+    if wanted(Part::Garbage) {
+        garbage::measure(&ours, args.trials.get(), &args.kind, &mut table);
     }
     println!("\n{table}\n{}", load());
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

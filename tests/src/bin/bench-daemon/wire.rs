@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader};
-use std::net::Ipv4Addr;
+use std::io::{BufRead as _, BufReader, IoSlice};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use etherparse::PacketBuilder;
 use knock_tests::live::{Namespace, frame_socket};
-use nix::sys::socket::{MsgFlags, send};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, send, sendmmsg};
 use tempfile::TempDir;
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
 
 /// The knocks of the door.
@@ -102,12 +103,30 @@ impl Wire {
         assert_eq!(sent, Ok(frame.len()), "a frame is sent");
     }
 
+    /// Sends many frames at once.
+    pub(crate) fn send_all(&self, frames: &[Vec<u8>]) {
+        let slices: Vec<[IoSlice<'_>; 1]> =
+            frames.iter().map(|frame| [IoSlice::new(frame)]).collect();
+        let none: [ControlMessage<'_>; 0] = [];
+        let mut headers = MultiHeaders::<()>::preallocate(frames.len(), None);
+        let addresses = vec![None; frames.len()];
+        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::empty());
+        let sent = sendmmsg(socket, &mut headers, &slices, addresses, none, flags);
+        let sent = sent.expect("frames are sent").count();
+        assert_eq!(sent, frames.len(), "all are sent");
+    }
+
+    /// Returns when the next command started, and for whom, if there is one in time.
+    pub(crate) fn next_start(&self, patience: Duration) -> Option<(Instant, String)> {
+        self.starts.recv_timeout(patience).ok()
+    }
+
     /// Returns when the command for a client started, if it does so in time.
     pub(crate) fn started(&self, client: &str, patience: Duration) -> Option<Instant> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (at, who) = self.starts.recv_timeout(left).ok()?;
+            let (at, who) = self.next_start(left)?;
             if who == client {
                 return Some(at);
             }
@@ -157,6 +176,15 @@ pub(crate) fn datagram(from: Ipv4Addr, port: u16, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Returns an IPv6 datagram to the server.
+pub(crate) fn datagram_v6(from: Ipv6Addr, port: u16, payload: &[u8]) -> Vec<u8> {
+    let ip = PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC);
+    let udp = ip.ipv6(from.octets(), SERVER_V6.octets(), 64).udp(53, port);
+    let mut frame = Vec::with_capacity(64 + payload.len());
+    udp.write(&mut frame, payload).expect("the payload is not too long");
+    frame
+}
+
 /// Joins two namespaces. No end has an address but for those named here, nor a route elsewhere.
 fn join(server: &Namespace, client: &Namespace) {
     let mac = |mac: [u8; 6]| mac.map(|byte| format!("{byte:02x}")).join(":");
@@ -174,5 +202,6 @@ fn join(server: &Namespace, client: &Namespace) {
     ));
     client.set_up(&up("client", CLIENT));
     let ready = "until ip -o link show server | grep -q 'state UP'; do sleep 0.01; done\n";
-    server.set_up(&[&up("server", SERVER), ready].concat());
+    let server_v6 = format!("ip address add {SERVER_V6}/64 nodad dev server\n");
+    server.set_up(&[&up("server", SERVER), &server_v6, ready].concat());
 }

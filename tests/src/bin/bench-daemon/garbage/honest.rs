@@ -1,0 +1,137 @@
+//! Honest clients, who knock with a sequence or with a signed packet.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use knock_signed::{DEFAULT_PORT, Digest, Key, Moment, Packet, PacketKey, Verb};
+
+use super::EVERY;
+use crate::firewall::{ACCEPT, PORT, Watch, nft};
+use crate::wire::{SEQUENCE, Wire, datagram};
+
+/// The key of a user, and the same as it is in her file.
+const KEY: [u8; 32] = *b"secret secret secret secret secr";
+const KEY_TEXT: &str = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I=";
+
+const SERVER: &str = "server.example.com";
+const DOOR: &str = "signed";
+
+/// How long the last client tries to get in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Honest clients of the server on a wire.
+pub(super) struct Honest<'a> {
+    wire: &'a Wire,
+    watch: Watch<'a>,
+    key: PacketKey,
+}
+
+/// How a client knocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Sequence,
+    Signed,
+}
+
+/// How long it took from honest knocks to the first SYN that got through.
+#[derive(Debug, Default)]
+pub(super) struct Knocks {
+    /// How many knocks were made, with either.
+    pub(super) made: usize,
+    /// How many packets they took.
+    pub(super) packets: u64,
+    /// From the last packet of a sequence.
+    pub(super) sequences: Vec<Duration>,
+    /// From the signed packet.
+    pub(super) signed: Vec<Duration>,
+}
+
+impl<'a> Honest<'a> {
+    /// Configures the server for both ways to knock.
+    pub(super) fn set_up(wire: &'a Wire) -> Self {
+        let folders = ["keys", "state"].map(|name| wire.path(name));
+        for folder in &folders {
+            fs::create_dir(folder).expect("there is room for a folder");
+        }
+        let [keys, state] = folders;
+        let file = keys.join("alice.key");
+        fs::write(&file, format!("key = {KEY_TEXT}\n")).expect("there is room for a file");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("the file is ours");
+        let knocks = SEQUENCE.map(|port| port.to_string()).join(",");
+        let (keys, state) = (keys.display(), state.display());
+        wire.set_up_server(&nft(ACCEPT));
+        wire.configure(&format!(
+            "[options]\n\tServer_Name = {SERVER}\n\tKey_Dir = {keys}\n\tStateDir = {state}\n\tFirewall = nft\n\
+             [sequence]\n\tsequence = {knocks}\n\tseq_timeout = 15\n\ttcpflags = syn\n\
+             \tOpen = tcp/{PORT}\n\tOpen_For = 1h\n\
+             [{DOOR}]\n\tSigned = alice\n\tOpen = tcp/{PORT}\n\tOpen_For = 1h\n"
+        ));
+        let key = Key::take(&mut KEY.to_owned()).for_packets();
+        Self { wire, watch: Watch::new(wire), key }
+    }
+
+    /// Knocks so many times in both ways, in turn, and does something else meanwhile. Who has knocked tries to
+    /// connect after each time of that.
+    pub(super) fn knocks(&mut self, trials: usize, mut meanwhile: impl FnMut()) -> Knocks {
+        let mut knocks = Knocks::default();
+        let mut waiting = BTreeMap::new();
+        let begin = Instant::now();
+        let mut last = begin;
+        while knocks.made < trials * 2 || (!waiting.is_empty() && last.elapsed() < PATIENCE) {
+            if knocks.made < trials * 2 && begin.elapsed() >= EVERY * knocks.made as u32 {
+                let client = Ipv4Addr::from(0xc612_0000 + knocks.made as u32);
+                let way = if knocks.made.is_multiple_of(2) { Way::Sequence } else { Way::Signed };
+                last = match way {
+                    Way::Sequence => self.sequence(client),
+                    Way::Signed => self.signed(client),
+                };
+                waiting.insert(client, (way, last));
+                knocks.packets += if way == Way::Sequence { SEQUENCE.len() as u64 } else { 1 };
+                knocks.made += 1;
+            }
+            meanwhile();
+            for client in waiting.keys() {
+                self.wire.syn(*client, PORT);
+                knocks.packets += 1;
+            }
+            self.watch.seen(|client| match waiting.remove(&client) {
+                Some((Way::Sequence, since)) => knocks.sequences.push(since.elapsed()),
+                Some((Way::Signed, since)) => knocks.signed.push(since.elapsed()),
+                None => {}
+            });
+        }
+        knocks
+    }
+
+    fn sequence(&self, client: Ipv4Addr) -> Instant {
+        let [first, second, last] = SEQUENCE;
+        self.wire.syn(client, first);
+        self.wire.syn(client, second);
+        let at = Instant::now();
+        self.wire.syn(client, last);
+        at
+    }
+
+    fn signed(&self, client: Ipv4Addr) -> Instant {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+        let now = now.as_nanos() as u64;
+        let packet = Packet {
+            verb: Verb::Open,
+            prefix: None,
+            seconds: None,
+            moment: Moment(now),
+            admit: None,
+            server: Digest::of_server(SERVER.as_bytes()),
+            door: Digest::of_door(DOOR.as_bytes()),
+        };
+        let mut nonce = [0; 24];
+        nonce[..8].copy_from_slice(&now.to_be_bytes());
+        let frame = datagram(client, DEFAULT_PORT, &self.key.seal(&packet, &nonce));
+        let at = Instant::now();
+        self.wire.send(&frame);
+        at
+    }
+}
