@@ -90,6 +90,15 @@ mod tests {
         }
     }
 
+    /// Or each look into a full table would go through all of it.
+    #[test]
+    fn hints_want_places_of_their_own() {
+        let table = HintTable::new(8);
+        let first = |number: u64| table.from(number << 56 | number << 32 | number).next();
+        let places: alloc::vec::Vec<_> = (0..16).map(first).collect();
+        assert_eq!(places, (0..16).map(Some).collect::<alloc::vec::Vec<_>>());
+    }
+
     #[test]
     fn of_equal_hints_the_first_counts() {
         let mut table = HintTable::new(2);

@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(PortSpan::new(2_000, 2_998), None);
         assert_eq!(PortSpan::new(2_000, 1_999), None);
         let span = PortSpan::new(2_000, 2_999).unwrap();
+        assert_eq!((span.first(), span.last()), (2_000, 2_999));
         assert_eq!(
             [1_999, 2_000, 2_999, 3_000].map(|port| span.contains(port)),
             [false, true, true, false]

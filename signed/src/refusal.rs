@@ -58,11 +58,11 @@ pub enum Field {
 }
 
 impl Field {
-    const fn name(self) -> &'static str {
+    const fn unknown(self) -> &'static str {
         match self {
-            Self::Verb => "verb",
-            Self::Flags => "flags",
-            Self::Prefix => "prefix length",
+            Self::Verb => "an unknown verb",
+            Self::Flags => "unknown flags",
+            Self::Prefix => "an unknown prefix length",
         }
     }
 }
@@ -98,7 +98,7 @@ impl fmt::Display for Refusal {
             Self::HintUnknown => "made with an unknown key, or not about now",
             Self::Forged => "changed on its way, or forged",
             Self::Version { version } => return write!(out, "of the unknown version {version}"),
-            Self::Field(field) => return write!(out, "with an unknown {}", field.name()),
+            Self::Field(field) => return write!(out, "with {}", field.unknown()),
             Self::KeyExpired => "made with a key that has expired",
             Self::ClockOff { ahead } => {
                 let way = if ahead < 0 { "behind" } else { "ahead" };
@@ -119,3 +119,42 @@ impl fmt::Display for Refusal {
 }
 
 impl core::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn each_has_a_name_and_words() {
+        let clock = |ahead| Refusal::ClockOff { ahead };
+        for (refusal, name, words) in [
+            (Refusal::Length, "wrong-length", "not as long as a signed packet"),
+            (Refusal::HintUnknown, "unknown-key", "made with an unknown key, or not about now"),
+            (Refusal::Forged, "not-authentic", "changed on its way, or forged"),
+            (Refusal::Version { version: 7 }, "unknown-version", "of the unknown version 7"),
+            (Refusal::Field(Field::Verb), "bad-field", "with an unknown verb"),
+            (Refusal::Field(Field::Flags), "bad-field", "with unknown flags"),
+            (Refusal::Field(Field::Prefix), "bad-field", "with an unknown prefix length"),
+            (Refusal::KeyExpired, "key-expired", "made with a key that has expired"),
+            (clock(-90_999_999_999), "clock-off", "made by a clock that is 90 s behind"),
+            (clock(90_999_999_999), "clock-off", "made by a clock that is 90 s ahead"),
+            (clock(0), "clock-off", "made by a clock that is 0 s ahead"),
+            (Refusal::OtherServer, "other-server", "made for another server"),
+            (Refusal::MomentUsed, "moment-used", "a replay of an accepted packet"),
+            (Refusal::MomentOld, "moment-old", "older than the packets that are remembered"),
+            (Refusal::DoorUnknown, "unknown-door", "for an unknown door"),
+            (Refusal::DoorForbidden, "door-not-allowed", "for a door that this user may not open"),
+            (Refusal::AddressMismatch, "address-differs", "for another address than its sender's"),
+            (
+                Refusal::AddressForbidden,
+                "address-not-allowed",
+                "for an address that is not allowed",
+            ),
+            (Refusal::PrefixForbidden, "prefix-too-wide", "for more addresses than are allowed"),
+        ] {
+            assert_eq!((refusal.name(), refusal.to_string().as_str()), (name, words));
+        }
+    }
+}
