@@ -194,8 +194,8 @@ impl Capture {
     }
 
     /// Passes over packets for which `is_unwanted` returns true, up to one that may be wanted, which
-    /// [`Capture::peek`] then returns. Only of a file, never its first packet, and not where it would save
-    /// nothing. `is_unwanted` must always return the same for the same packet.
+    /// [`Capture::peek`] then returns. Only of a file, plain or compressed, never its first packet, and not where it
+    /// would save nothing. `is_unwanted` must always return the same for the same packet.
     ///
     /// # Errors
     ///
@@ -254,19 +254,30 @@ impl Capture {
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) -> Result<(), CaptureError> {
         let place = self.source.place(self.packets);
-        let (bytes, position) = match self.source.file() {
-            None => return Ok(()),
-            Some(Ok(file)) => file,
+        let passed = match self.source.file() {
+            None if self.live => return Ok(()),
+            None => {
+                let bytes = self.source.held();
+                let (length, passed) = match &self.reader {
+                    Reader::Pcap(pcap) => self.skim.next_at_hand(pcap, bytes, is_unwanted),
+                    Reader::PcapNg(pcapng) => self.skim.next_at_hand(pcapng, bytes, is_unwanted),
+                };
+                self.source.consume(length);
+                passed
+            }
+            Some(Ok((bytes, position))) => {
+                let (to, passed) = match &self.reader {
+                    Reader::Pcap(pcap) => self.skim.next(pcap, bytes, position, is_unwanted),
+                    Reader::PcapNg(pcapng) => self.skim.next(pcapng, bytes, position, is_unwanted),
+                };
+                self.source.jump(to, self.skim.known());
+                passed
+            }
             Some(Err(error)) => {
                 self.ended = true;
                 return Err(CaptureError { capture: self.name.clone(), fault: error.at(place) });
             }
         };
-        let (to, passed) = match &self.reader {
-            Reader::Pcap(pcap) => self.skim.next(pcap, bytes, position, is_unwanted),
-            Reader::PcapNg(pcapng) => self.skim.next(pcapng, bytes, position, is_unwanted),
-        };
-        self.source.jump(to, self.skim.known());
         self.packets = self.packets.saturating_add(passed.packets);
         if let (Reader::PcapNg(pcapng), Some(last)) = (&mut self.reader, passed.last()) {
             pcapng.passed(last);

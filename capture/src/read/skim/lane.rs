@@ -100,9 +100,14 @@ impl Lane {
         while self.step(walk, bytes, is_unwanted) {}
     }
 
+    /// Returns whether no packet was wanted so far.
+    pub(super) const fn has_found_none(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Passes a record. Returns whether there may be more.
     #[inline]
-    fn step(
+    pub(super) fn step(
         &mut self,
         walk: &impl Walk,
         bytes: &[u8],

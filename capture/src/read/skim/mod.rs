@@ -1,18 +1,20 @@
-//! Passing over the packets of a file that nobody wants.
+//! Passing over the packets of a capture that nobody wants.
 //!
-//! A record says where the next one begins, so a reader that goes from one to the next waits for memory at
+//! In a file that is mapped, a record says where the next one begins, so a reader that goes from one to the next waits for memory at
 //! each of them. Here one thread walks many places of a file in turn, and their waits overlap. The places
 //! are guessed: records in a row that look like records. A guess counts only once the walk from the place
 //! before has ended exactly there; whatever is walked from a wrong one is forgotten.
 //!
 //! What cannot be walked, such as a damaged record, is left to the reader that goes from one to the next.
 
+mod at_hand;
 mod lane;
 
 use std::collections::VecDeque;
 
 use knock_engine::{LinkType, Timestamp};
 
+use at_hand::AtHand;
 use lane::{Lane, Outcome};
 
 /// How much of a file is walked at a time, in bytes, at most. It bounds how many packets are held, because a
@@ -114,6 +116,7 @@ pub(super) struct Skim {
     plain: usize,
     /// The latest time of all packets up to there.
     latest: Option<Timestamp>,
+    at_hand: AtHand,
 }
 
 impl Skim {
@@ -133,7 +136,20 @@ impl Skim {
             known: 0,
             plain: 0,
             latest: None,
+            at_hand: AtHand::default(),
         }
+    }
+
+    /// Returns the same as [`Skim::next`] for a stream, of which these bytes are at hand, from where reading goes on.
+    pub(super) fn next_at_hand(
+        &mut self,
+        walk: &impl Walk,
+        bytes: &[u8],
+        is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
+    ) -> (usize, Passed) {
+        let (at, passed, latest) = self.at_hand.next(walk, bytes, self.latest, is_unwanted);
+        self.latest = latest;
+        (at, passed)
     }
 
     /// Notes the time of a packet that was read.
