@@ -7,10 +7,15 @@
 pub mod duration;
 pub mod frame;
 pub mod hit;
+#[cfg(feature = "captures")]
 pub mod lines;
+#[cfg(feature = "captures")]
 mod read;
+#[cfg(feature = "captures")]
 pub mod scenario;
+#[cfg(feature = "captures")]
 pub mod write;
 
 pub use hit::Hit;
+#[cfg(feature = "captures")]
 pub use read::*;

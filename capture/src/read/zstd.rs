@@ -1,37 +1,28 @@
 //! Data compressed by zstd.
 
+use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, DEFAULT_MAX_WINDOW_SIZE, FrameDecoder};
+use structured_zstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use structured_zstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// An empty block, marked as the last one of its frame, and space for a checksum after it.
-const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
-
-/// Decompresses frame after frame; skippable frames are skipped.
+/// Decompresses frame after frame, and of a frame block after block; skippable frames are skipped.
 ///
-/// The decoder withholds as many bytes as a frame's window is long, at most 128 MiB, until the
-/// frame ends, so packets of a live stream come late.
+/// A block of at most 128 KiB is handed over before the next one is read, so the packets of a live stream
+/// come as soon as their block is whole, and all that comes before a fault is read. Of a damaged block, nothing
+/// is.
 pub(super) struct Zstd<R> {
     source: Peeked<R>,
     decoder: FrameDecoder,
     in_frame: bool,
     window: Window,
-    /// The fault to report once all bytes before it are read.
-    fault: Option<io::Error>,
 }
 
 impl<R: Read> Zstd<R> {
     pub(super) fn new(source: R) -> Self {
         let source = Peeked { ahead: Vec::new(), source: BufReader::new(source) };
-        Self {
-            source,
-            decoder: FrameDecoder::new(),
-            in_frame: false,
-            window: Window(0),
-            fault: None,
-        }
+        Self { source, decoder: FrameDecoder::new(), in_frame: false, window: Window(0) }
     }
 
     pub(super) fn get_ref(&self) -> &R {
@@ -55,35 +46,52 @@ impl<R: Read> Zstd<R> {
                 let skipped = io::copy(&mut self.source.by_ref().take(length), &mut io::sink())?;
                 if skipped < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
             }
-            Err(error) => Err(io::Error::other(error)),
+            Err(error) => Err(fault(&error, "invalid zstd frame header")),
         }
     }
 
     fn end_frame(&mut self) -> io::Result<()> {
         self.in_frame = false;
+        let length = self.decoder.verify_content_size();
+        length.map_err(|_| damage("the length of the content is not that in the frame header"))?;
         let stored = self.decoder.get_checksum_from_data();
         if stored.is_some() && stored != self.decoder.get_calculated_checksum() {
-            return Err(io::Error::other("the checksum does not match"));
+            return Err(damage("the checksum does not match"));
         }
         Ok(())
     }
-
-    /// Decodes a block. If that fails, ends the frame by hand, so that the decoder returns what it
-    /// has withheld.
-    fn decode_block(&mut self) {
-        let one = || BlockDecodingStrategy::UptoBlocks(1);
-        if let Err(error) = self.decoder.decode_blocks(&mut self.source, one()) {
-            self.fault = Some(io::Error::other(error));
-            // If this fails too, the decoder has nothing more; the fault is stored already.
-            drop(self.decoder.decode_blocks(LAST_BLOCK, one()));
-        }
-    }
 }
 
+/// The most bytes that a frame's window may have.
+const WINDOW_MAX: u64 = 128 << 20;
 /// The most bytes that the windows of all captures of a process may have together.
 const WINDOWS_MAX: u64 = 256 << 20;
 
-/// Returns the error of data that are whole, but take too much memory.
+/// Returns what kept the decoder from going on: that the data cannot be read or end too early, or else that they are
+/// damaged. Its own texts are for programmers.
+fn fault(error: &FrameDecoderError, otherwise: &'static str) -> io::Error {
+    if let FrameDecoderError::DictNotProvided { dict_id } = error {
+        return unsupported(format!(
+            "it was compressed with the zstd dictionary {dict_id}; decompress it first, with \
+             `zstd -d -D DICTIONARY`"
+        ));
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let system = error.raw_os_error().map(io::Error::from_raw_os_error);
+            return system.unwrap_or_else(|| error.kind().into());
+        }
+        cause = error.source();
+    }
+    damage(otherwise)
+}
+
+fn damage(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Returns the error of data that are whole, but cannot be decompressed here.
 fn unsupported(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, why)
 }
@@ -96,12 +104,12 @@ struct Window(u64);
 
 impl Window {
     fn grow_to(&mut self, bytes: u64) -> io::Result<()> {
-        if bytes > DEFAULT_MAX_WINDOW_SIZE {
+        if bytes > WINDOW_MAX {
             return Err(unsupported(format!(
                 "its zstd window has {} MiB, and at most {} MiB are supported; compress it again with at most \
                  `--long=27`",
                 bytes >> 20,
-                DEFAULT_MAX_WINDOW_SIZE >> 20,
+                WINDOW_MAX >> 20,
             )));
         }
         let more = bytes.saturating_sub(self.0);
@@ -193,13 +201,12 @@ impl<R: Read> Read for Zstd<R> {
             if length > 0 {
                 return Ok(length);
             }
-            if let Some(fault) = self.fault.take() {
-                return Err(fault);
-            }
             if self.decoder.is_finished() {
                 self.end_frame()?;
             } else {
-                self.decode_block();
+                let one = BlockDecodingStrategy::UptoBlocks(1);
+                let decoded = self.decoder.decode_blocks(&mut self.source, one);
+                decoded.map_err(|error| fault(&error, "corrupt zstd block"))?;
             }
         }
     }

@@ -16,6 +16,7 @@ mod pcap;
 mod pcapng;
 mod streams;
 mod threads;
+mod zstd;
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
