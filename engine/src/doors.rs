@@ -390,6 +390,13 @@ impl Doors {
         Some(signing.as_mut()?.judge(Came { source, payload, time_of_day }, doors))
     }
 
+    /// Returns all doors with the name of one, also those of earlier configurations that are still known.
+    pub(crate) fn namesakes(&self, id: DoorId) -> impl Iterator<Item = DoorId> {
+        let name = self.entries.get(id.index()).map(|entry| &entry.door.name);
+        let all = (0..=u16::MAX).map(DoorId).zip(&self.entries);
+        all.filter(move |(_, entry)| Some(&entry.door.name) == name).map(|(id, _)| id)
+    }
+
     /// The key of a packet has used its moment.
     pub(crate) fn use_moment(&mut self, request: SignedRequest) {
         if let Some(signing) = &mut self.signing {

@@ -65,6 +65,19 @@ fn with_ports() -> Door {
     }
 }
 
+/// Returns a door, and the keys of alice and bob.
+fn doors(door: Door) -> Doors {
+    let user = |name: &[u8], byte| UserKey {
+        user: User::new(name),
+        key: key(byte),
+        doors: vec![],
+        until: None,
+    };
+    let keys = vec![user(b"alice", 1), user(b"bob", 2)];
+    let signing = Signing::new(PORT, SERVER, Signing::SKEW_DEFAULT, keys).unwrap();
+    Doors::new(vec![door]).unwrap().with_signing(signing)
+}
+
 /// A server with a door, users alice and bob, and what it has done.
 struct Server {
     engine: Engine,
@@ -78,17 +91,8 @@ struct Server {
 
 impl Server {
     fn new(door: Door) -> Self {
-        let user = |name: &[u8], byte| UserKey {
-            user: User::new(name),
-            key: key(byte),
-            doors: vec![],
-            until: None,
-        };
-        let keys = vec![user(b"alice", 1), user(b"bob", 2)];
-        let signing = Signing::new(PORT, SERVER, Signing::SKEW_DEFAULT, keys).unwrap();
-        let doors = Doors::new(vec![door]).unwrap().with_signing(signing);
         Self {
-            engine: Engine::new(doors, Listening::everywhere(), &Limits::default()),
+            engine: Engine::new(doors(door), Listening::everywhere(), &Limits::default()),
             now: BEGIN,
             moment: BEGIN,
             running: vec![],
@@ -160,6 +164,10 @@ impl Server {
 
     fn close(&mut self, client: IpAddr) {
         self.packet(1, Verb::Close, client);
+    }
+
+    fn reload(&mut self, door: Door) {
+        self.take(Event::Reloaded(Box::new(doors(door))));
     }
 
     fn wait(&mut self, seconds: i64) {
@@ -265,7 +273,8 @@ fn a_start_command_that_runs_is_followed_by_its_stop_command() {
     server.happened();
     server.end_command();
     server.end_command();
-    assert_eq!(server.lines(), ["SSH: running command: open"]);
+    let lines = ["SSH: running command: close", "SSH: running command: open"];
+    assert_eq!(server.lines(), lines);
 }
 
 #[test]
@@ -309,6 +318,59 @@ fn only_who_may_open_the_door_closes_it_and_only_once() {
     };
     let whys: Vec<Refusal> = server.happened().iter().map(why).collect();
     assert_eq!(whys, [Refusal::DoorForbidden, Refusal::MomentUsed]);
+}
+
+/// Whoever opens a door after closing it wants it open, however long the first start command takes.
+#[test]
+fn who_opens_the_door_again_while_it_is_opened_and_is_to_close_has_it_open() {
+    for on_reknock in [OnReknock::Extend, OnReknock::Separate, OnReknock::Ignore] {
+        for openings in 1..=2 {
+            let mut server = Server::new(with_commands(on_reknock));
+            for _ in 0..openings {
+                server.open(client(1));
+            }
+            server.close(client(1));
+            server.open(client(1));
+            while !server.running.is_empty() {
+                server.end_command();
+            }
+            let phase = |effect: &Effect| {
+                let Effect::RunCommand { phase, .. } = *effect else { return None };
+                Some(phase)
+            };
+            let phases: Vec<Phase> = server.happened().iter().filter_map(phase).collect();
+            let expected = [Phase::Start, Phase::Stop, Phase::Start];
+            assert_eq!(phases, expected, "{on_reknock:?}, {openings} openings");
+            server.wait(i64::from(OPEN_SECONDS));
+            server.end_command();
+            assert_eq!(count(&server.happened(), client(1), Phase::Stop), 1, "{on_reknock:?}");
+            assert_eq!(server.engine.poll_deadline(), None);
+        }
+    }
+}
+
+#[test]
+fn what_opened_before_a_reload_that_has_changed_the_door_closes_too() {
+    for door in [with_commands(OnReknock::Extend), with_ports()] {
+        let mut server = Server::new(door.clone());
+        server.open(client(1));
+        server.end_command();
+        let changed = Door { seq_timeout: Seconds::new(7).unwrap(), ..door };
+        server.reload(changed);
+        server.open(client(2));
+        server.end_command();
+        server.happened();
+        server.close(client(1));
+        let ended = server.lines();
+        let is_end = |line: &&String| {
+            ["SSH: running command: close", "SSH: 192.0.2.1: admission ended"].contains(&&***line)
+        };
+        assert_eq!(ended.iter().filter(is_end).count(), 1, "{ended:?}");
+        server.end_command();
+        server.close(client(2));
+        server.end_command();
+        assert_eq!(server.engine.poll_deadline(), None);
+    }
 }
 
 /// What happens next.

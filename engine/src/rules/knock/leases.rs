@@ -30,7 +30,7 @@ pub(super) struct Lease {
     due_stops: u32,
     /// The deadline of all stop commands that are owed, if they have one in common.
     deadline: Slot,
-    /// Whether the stop command of the start command that runs or waits is due at once.
+    /// Whether the stop command of the start command that runs is due as soon as that has ended.
     is_to_close: bool,
     /// How many of the stop commands that are due, the first ones, are so before their deadline.
     early_stops: u32,
@@ -60,10 +60,6 @@ impl Lease {
         self.start_waits
     }
 
-    pub(super) const fn is_to_close(&self) -> bool {
-        self.is_to_close
-    }
-
     /// Returns whether the stop command that begins next is due before its deadline.
     pub(super) const fn is_early(&self) -> bool {
         self.early_stops > 0
@@ -71,10 +67,15 @@ impl Lease {
 
     /// Returns whether the door is open, is being opened, or is about to.
     pub(super) fn is_open(&self) -> bool {
-        self.running == Some(Phase::Start)
+        self.running == Some(Phase::Start) && !self.is_to_close
             || self.start_waits
             || self.owed_stops > 0
-            || self.due_stops > 0
+            || self.due_stops > self.early_stops
+    }
+
+    /// Returns whether nothing runs, waits or is owed.
+    fn is_over(&self) -> bool {
+        !self.is_running() && !self.is_open() && self.due_stops == 0
     }
 
     /// Returns which command begins next, if none runs: stop commands go first.
@@ -85,6 +86,16 @@ impl Lease {
             (None, 1.., _) => Some(Phase::Stop),
         }
     }
+}
+
+/// A command that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) client: IpAddr,
+    pub(super) door: DoorId,
+    pub(super) phase: Phase,
+    /// Whether the door is to close at once that it has opened.
+    pub(super) is_to_close: bool,
 }
 
 /// A place that a lease has, or had.
@@ -198,7 +209,6 @@ impl Leases {
         if let Some(lease) = self.get_mut(slot) {
             lease.start_waits = true;
             lease.skip_said = false;
-            lease.is_to_close = false;
             let deadline = core::mem::replace(&mut lease.deadline, Slot::NONE);
             if let Some(deadline) = deadline.some() {
                 self.deadlines.remove(deadline);
@@ -225,7 +235,7 @@ impl Leases {
     }
 
     /// Notes that a command has ended; `None` if it was not running.
-    pub(super) fn ended(&mut self, run: RunId) -> Option<(Slot, Lease, Phase)> {
+    pub(super) fn ended(&mut self, run: RunId) -> Option<(Slot, Ended)> {
         let slot = Slot::numbered(run.place);
         let place = self.places.get_mut(slot.index())?;
         let lease = place.lease.as_mut().filter(|_| place.serial == run.serial)?;
@@ -235,7 +245,9 @@ impl Leases {
         {
             count.starts = count.starts.saturating_sub(1);
         }
-        Some((slot, *lease, phase))
+        let is_to_close = core::mem::take(&mut lease.is_to_close);
+        let Lease { client, door, .. } = *lease;
+        Some((slot, Ended { client, door, phase, is_to_close }))
     }
 
     /// Notes that nothing follows a command or an admission of a door that has ended.
@@ -317,8 +329,9 @@ impl Leases {
         (slot, lease)
     }
 
-    /// Makes due all stop commands of a lease that are owed, and that of a start command that runs or waits as soon as it
-    /// has ended. It takes time in the number of deadlines of the door.
+    /// Closes a lease before its time is over: a start command that waits is given up, and all stop commands that are owed
+    /// are due, that of a start command that runs as soon as that has ended. It takes time in the number of deadlines of the
+    /// door.
     pub(super) fn close(&mut self, slot: Slot) {
         let Some(&Lease { door, .. }) = self.get(slot) else { return };
         let first = self.deadlines.earliest_of(door);
@@ -327,11 +340,24 @@ impl Leases {
         for deadline in own {
             self.deadlines.remove(deadline);
         }
+        let Some(lease) = self.get_mut(slot) else { return };
+        lease.due_stops = lease.due_stops.saturating_add(lease.owed_stops);
+        lease.early_stops = lease.due_stops;
+        (lease.owed_stops, lease.deadline) = (0, Slot::NONE);
+        lease.is_to_close = lease.running == Some(Phase::Start);
+        if core::mem::take(&mut lease.start_waits) {
+            if let Some(count) = self.of_door.get_mut(&door) {
+                count.starts = count.starts.saturating_sub(1);
+            }
+            self.settle(door);
+        }
+    }
+
+    /// Makes the stop command of a start command due that has just ended.
+    pub(super) fn stop_early(&mut self, slot: Slot) {
         if let Some(lease) = self.get_mut(slot) {
-            lease.due_stops = lease.due_stops.saturating_add(lease.owed_stops);
-            lease.early_stops = lease.due_stops;
-            (lease.owed_stops, lease.deadline) = (0, Slot::NONE);
-            lease.is_to_close = lease.running == Some(Phase::Start) || lease.start_waits;
+            lease.due_stops = lease.due_stops.saturating_add(1);
+            lease.early_stops = lease.early_stops.saturating_add(1);
         }
     }
 
@@ -344,7 +370,7 @@ impl Leases {
     /// Removes a lease if nothing runs, waits or is owed.
     pub(super) fn end_if_over(&mut self, slot: Slot) {
         let Some(place) = self.places.get_mut(slot.index()) else { return };
-        if let Some(lease) = place.lease.take_if(|lease| !lease.is_running() && !lease.is_open()) {
+        if let Some(lease) = place.lease.take_if(|lease| lease.is_over()) {
             self.lessees.remove(hash(&self.hasher, lease.client, lease.door), slot);
             self.free.push(slot);
         }

@@ -1,10 +1,11 @@
 //! What follows a complete sequence: the door opens, commands run, and the door closes.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::admissions::{Admitted, Plan};
 use super::due::Slot;
-use super::leases::Lease;
+use super::leases::{Ended, Lease};
 use super::{KnockRules, Site};
 use crate::admission::Admission;
 use crate::command::Phase;
@@ -211,8 +212,8 @@ impl KnockRules {
         self.shut_out(at, slot, site);
     }
 
-    /// A client has a right to close a door before its time is over, and uses it. What a start command that runs or waits
-    /// is about to open is closed as soon as that has ended.
+    /// A client has a right to close a door before its time is over, and uses it. What a start command that runs is about
+    /// to open is closed as soon as that has ended. What opened before a reload that has changed the door is closed, too.
     pub(super) fn close_for<X>(
         &mut self,
         at: Timestamp,
@@ -221,13 +222,16 @@ impl KnockRules {
         site: &mut Site<X>,
     ) {
         site.emit(at, Effect::Closing { client, door: id });
-        self.marks.cancel(client, id);
-        if let Some(slot) = self.admissions.find(client, id) {
-            self.shut_out(at, slot, site);
-        }
-        if let Some(slot) = self.leases.find(client, id) {
-            self.leases.close(slot);
-            self.go_on(at, slot, site);
+        let all: Vec<DoorId> = site.doors.namesakes(id).collect();
+        for id in all {
+            self.marks.cancel(client, id);
+            if let Some(slot) = self.admissions.find(client, id) {
+                self.shut_out(at, slot, site);
+            }
+            if let Some(slot) = self.leases.find(client, id) {
+                self.leases.close(slot);
+                self.go_on(at, slot, site);
+            }
         }
     }
 
@@ -259,21 +263,22 @@ impl KnockRules {
         status: CommandStatus,
         site: &mut Site<X>,
     ) {
-        let Some((slot, lease, phase)) = self.leases.ended(run) else { return };
+        let Some((slot, ended)) = self.leases.ended(run) else { return };
+        let Ended { client, door: id, phase, is_to_close } = ended;
         if status != CommandStatus::SUCCESS {
-            site.emit(at, Effect::CommandFailed { door: lease.door, status });
+            site.emit(at, Effect::CommandFailed { door: id, status });
         }
-        let door = site.doors.door(lease.door);
-        if phase == Phase::Start && door.commands.stop_for(lease.client).is_some() {
+        let door = site.doors.door(id);
+        if phase == Phase::Stop || door.commands.stop_for(client).is_none() {
+            self.leases.settle(id);
+        } else if is_to_close {
+            self.leases.stop_early(slot);
+        } else {
             self.leases.owe_stop(slot);
-            if lease.is_to_close() {
-                self.leases.close(slot);
-            } else if door.on_reknock == OnReknock::Separate {
+            if door.on_reknock == OnReknock::Separate {
                 let due = self.due_after(at, door.cmd_timeout);
                 self.leases.set_own_deadline(slot, due);
             }
-        } else {
-            self.leases.settle(lease.door);
         }
         self.go_on(at, slot, site);
     }
