@@ -60,7 +60,7 @@ pub fn write<X: OwnEffect>(effect: &Effect<X>, doors: &Doors, out: &mut Vec<u8>)
             line.client_at(client, door).text("the sequence of this period is used");
             Channel::Note
         }
-        Effect::MarkMoment { mark: _, client, door, key, moment: _ } => {
+        Effect::MarkMoment { mark: _, client, door, key, moment: _, closes: _ } => {
             line.client_at(client, door).text("signed packet").user(Some(key));
             Channel::Transcript
         }

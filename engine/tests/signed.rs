@@ -448,7 +448,7 @@ impl World {
         let is_answer = matches!(event, Event::Marked { .. });
         let effects = drive(&mut self.engine, self.now + self.began_ahead, event);
         for effect in &effects {
-            if let Effect::MarkMoment { mark, client, door, key, moment } = *effect {
+            if let Effect::MarkMoment { mark, client, door, key, moment, closes: _ } = *effect {
                 let doors = self.engine.doors();
                 let key = doors.signing().unwrap().key(key).unwrap().key.id();
                 let moment = Moment(moment);

@@ -63,13 +63,14 @@ impl Runner {
     }
 
     /// Closes what a client has open at a door and the engine does not know, because a signed packet asks for it. The
-    /// engine asks for the rest.
+    /// engine asks for the rest. The name of the door counts: a reload may have given it another number since it opened.
     pub(super) fn close_beyond_engine(&mut self, client: IpAddr, door: DoorId) {
+        let name = self.doors.door(door).name.clone();
         let leases = self.leases.close_where(|lease| {
-            (lease.door, lease.client) == (Some(door), client) && !lease.has_engine
+            lease.client == client && lease.door_name == name.as_bytes() && !lease.has_engine
         });
         self.submit(leases.iter().map(stop_of).collect::<Vec<_>>());
-        self.admission_ended(client, door);
+        self.end_unknown_admissions(client, name.as_bytes());
     }
 
     /// Returns when there is something to [close](Self::close_due).

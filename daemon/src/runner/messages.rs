@@ -14,6 +14,7 @@ use super::commands::CommandRequest;
 use super::leases::Lease;
 use super::output::{About, Kind, Line, Step};
 use super::totals::Total;
+use super::used::What;
 use super::{Runner, State};
 use crate::lease_record::{Place, StoredLease};
 use crate::wire::{Level, Message, Order, SeenPacket, client_of, is_authentic_refusal};
@@ -103,8 +104,9 @@ impl Runner {
             self.mark(mark, client, door, (line, offset));
         } else if let Effect::MarkPeriod { mark, client, door, sequence, period } = *effect {
             self.mark_period(mark, client, door, PeriodOfDoor { sequence, period });
-        } else if let Effect::MarkMoment { mark, client, door, key, moment } = *effect {
-            self.mark_moment(mark, client, door, (key, Moment(moment)));
+        } else if let Effect::MarkMoment { mark, client, door, key, moment, closes } = *effect {
+            let what = if closes { What::ClosingPacket } else { What::Packet };
+            self.mark_moment((mark, what), (client, door), (key, Moment(moment)));
         } else if *effect == Effect::ReloadRefused {
             self.forget_reload();
         }

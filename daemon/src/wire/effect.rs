@@ -62,8 +62,9 @@ pub(super) fn fields_of(effect: &Effect) -> Fields {
         Effect::MarkPeriod { mark, client, door, sequence, period } => {
             of_mark((kind::MARK_PERIOD, mark), (client, door), (sequence.to_bits(), period))
         }
-        Effect::MarkMoment { mark, client, door, key, moment } => {
-            of_mark((kind::MARK_MOMENT, mark), (client, door), (moment, key.0.into()))
+        Effect::MarkMoment { mark, client, door, key, moment, closes } => {
+            let fields = of_mark((kind::MARK_MOMENT, mark), (client, door), (moment, key.0.into()));
+            Fields { small: closes.into(), ..fields }
         }
         Effect::NotSigned { client, why, key } => not_signed(client, why, key),
         Effect::DoorDisabled { door } => of_door(kind::DOOR_DISABLED, door),
@@ -239,6 +240,11 @@ fn mark(fields: &Fields, doors: &Doors) -> Result<Effect, InvalidMessage> {
             door,
             key: KeyNumber(u16::try_from(fields.length).map_err(|_| InvalidMessage)?),
             moment: fields.number,
+            closes: match fields.small {
+                0 => false,
+                1 => true,
+                _ => return Err(InvalidMessage),
+            },
         },
         _ => return Err(InvalidMessage),
     })

@@ -262,15 +262,64 @@ fn a_packet_stays_used_where_a_reload_brings_the_first_door_for_signed_packets()
     assert_eq!(daemon.end().status, Some(0));
 }
 
-#[test]
-fn a_signed_packet_closes_the_door_whichever_process_was_killed() {
-    let config = CONFIG.replace(
+/// Returns the configuration with a stop command, which runs when a packet asks for it.
+fn with_stop_command(options: &str) -> String {
+    let config = CONFIG.replace("[options]\n", &format!("[options]\n{options}"));
+    config.replace(
         "    command = echo %IP% >> DIR/opened\n",
         "    start_command = echo %IP% >> DIR/opened\n    stop_command = echo %IP% >> DIR/closed\n    \
          cmd_timeout = 4000\n",
-    );
+    )
+}
+
+#[test]
+fn a_door_closes_though_it_cannot_be_written_down_and_the_log_does_not_say_that_it_opens() {
+    let name =
+        "a_door_closes_though_it_cannot_be_written_down_and_the_log_does_not_say_that_it_opens";
+    for option in ["", "    OnStateError = open\n"] {
+        let Some(case) = Case::with(name, &with_stop_command(option)) else { return };
+        let daemon = Daemon::start(&case.machine, "-v");
+        case.send(&packet(&alice()));
+        case.machine.wait_for_lines("opened", 1);
+        case.settle();
+        case.machine.set_up("mount -t tmpfs -o ro tmpfs state");
+        case.send(&packet_to(Verb::Close, &alice(), "home.example.com"));
+        daemon.wait_for_error_beginning(
+            "127.0.0.1: SSH: closes, though it cannot be remembered that its packet is used: cannot write ",
+        );
+        case.machine.wait_for_lines("closed", 1);
+        case.machine.set_up("umount state");
+        assert_eq!(daemon.end().status, Some(0));
+    }
+}
+
+#[test]
+fn a_signed_packet_closes_what_an_earlier_engine_opened_before_the_door_was_changed() {
+    let name = "a_signed_packet_closes_what_an_earlier_engine_opened_before_the_door_was_changed";
+    let Some(case) = Case::with(name, &with_stop_command("")) else { return };
+    let daemon = Daemon::start(&case.machine, "-v");
+    case.send(&packet(&alice()));
+    case.machine.wait_for_lines("opened", 1);
+    case.settle();
+    daemon.sniffer.signal(Signal::SIGKILL);
+    daemon.wait_for_error_beginning("knockd: error: the process that reads packets has died");
+    case.settle();
+    let changed = with_stop_command("").replace("4000", "5000");
+    case.machine.folder.write("knockd.conf", &changed);
+    daemon.runner.signal(Signal::SIGHUP);
+    daemon.wait_for_beginning("re-reading config file: ");
+    case.settle();
+    case.send(&packet_to(Verb::Close, &alice(), "home.example.com"));
+    daemon.wait_for("127.0.0.1: SSH: closing, as asked");
+    case.machine.wait_for_lines("closed", 1);
+    assert_eq!(daemon.end().status, Some(0));
+    assert_eq!(case.machine.folder.read("closed").lines().count(), 1);
+}
+
+#[test]
+fn a_signed_packet_closes_the_door_whichever_process_was_killed() {
     let name = "a_signed_packet_closes_the_door_whichever_process_was_killed";
-    let Some(case) = Case::with(name, &config) else { return };
+    let Some(case) = Case::with(name, &with_stop_command("")) else { return };
     let close = || packet_to(Verb::Close, &alice(), "home.example.com");
     let daemon = Daemon::start(&case.machine, "-v");
     let has = |opened, closed| {

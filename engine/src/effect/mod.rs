@@ -162,6 +162,8 @@ pub enum Effect<X = Infallible> {
         key: KeyNumber,
         /// The moment, in nanoseconds since 1970.
         moment: u64,
+        /// Whether the packet asks to close the door, which does not wait for the answer.
+        closes: bool,
     },
     /// A packet may be a signed one, but opens nothing.
     NotSigned {

@@ -306,6 +306,13 @@ impl Runner {
         found.len()
     }
 
+    /// Ends the admissions of a client at the doors with a name that the engine does not end by itself.
+    pub(super) fn end_unknown_admissions(&mut self, client: IpAddr, name: &[u8]) {
+        self.end_admissions_where(|one| {
+            one.client == client && one.door_name == name && one.door_in_engine().is_none()
+        });
+    }
+
     /// Remembers who was let in before the start.
     pub(super) fn take_grants(&mut self, grants: &[Grant]) {
         let now = BootTime::now();

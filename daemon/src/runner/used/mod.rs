@@ -213,6 +213,17 @@ impl Used {
     }
 }
 
+/// What is used, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A derived sequence, to open a door.
+    Sequence,
+    /// A signed packet, to open a door.
+    Packet,
+    /// A signed packet, to close a door.
+    ClosingPacket,
+}
+
 /// Why a packet or a sequence opens nothing.
 #[derive(Debug, PartialEq, Eq)]
 enum NotUsed {
@@ -220,6 +231,35 @@ enum NotUsed {
     NotWritten(String),
     /// It has no right to open a door.
     Never(String),
+}
+
+impl NotUsed {
+    /// Returns what becomes of the door, and why.
+    fn outcome(&self, what: What, may_open: bool) -> String {
+        let name = match what {
+            What::Sequence => "sequence",
+            What::Packet | What::ClosingPacket => "packet",
+        };
+        let again = "after a restart of knockd it would count again";
+        match (self, what) {
+            (Self::NotWritten(why), What::ClosingPacket) => {
+                format!(
+                    "closes, though it cannot be remembered that its packet is used: {why}; {again}"
+                )
+            }
+            (Self::NotWritten(why), What::Sequence | What::Packet) if may_open => {
+                format!(
+                    "opens, though it cannot be remembered that its {name} is used: {why}; {again}"
+                )
+            }
+            (Self::NotWritten(why), What::Sequence | What::Packet) => format!(
+                "not opened: cannot remember that its {name} is used: {why}; 'OnStateError = open' would \
+                 open it all the same"
+            ),
+            (Self::Never(why), What::ClosingPacket) => format!("closes all the same: {why}"),
+            (Self::Never(why), What::Sequence | What::Packet) => format!("not opened: {why}"),
+        }
+    }
 }
 
 impl Runner {
@@ -238,15 +278,14 @@ impl Runner {
         } else {
             Err(NotUsed::Never("no door has this sequence".to_owned()))
         };
-        self.answer_mark(mark, (client, door), "sequence", outcome);
+        self.answer_mark((mark, What::Sequence), (client, door), outcome);
     }
 
     /// Writes down that a signed packet was used, and tells the engine whether it may open the door.
     pub(super) fn mark_moment(
         &mut self,
-        mark: MarkId,
-        client: IpAddr,
-        door: DoorId,
+        mark: (MarkId, What),
+        (client, door): (IpAddr, DoorId),
         (key, moment): (KeyNumber, Moment),
     ) {
         // The sniffer is not believed: it can only name keys of this configuration, and a moment once.
@@ -257,39 +296,27 @@ impl Runner {
             Some(key) => self.used.add_moment(key, moment, &self.doors),
             None => Err(NotUsed::Never("no door has this key".to_owned())),
         };
-        self.answer_mark(mark, (client, door), "packet", outcome);
+        self.answer_mark(mark, (client, door), outcome);
     }
 
     fn answer_mark(
         &mut self,
-        mark: MarkId,
+        (mark, what): (MarkId, What),
         (client, door): (IpAddr, DoorId),
-        what: &str,
         outcome: Result<(), NotUsed>,
     ) {
         let may_open = self.settings.on_state_error == OnStateError::Open;
-        let opens = match &outcome {
+        let is_marked = match &outcome {
             Ok(()) => true,
             Err(NotUsed::NotWritten(_)) => may_open,
             Err(NotUsed::Never(_)) => false,
         };
-        self.sniffer.queue(&Order::Marked { mark, is_marked: opens });
-        let rest = match outcome {
-            Ok(()) => return,
-            Err(NotUsed::NotWritten(why)) if opens => format!(
-                ": opens, though it cannot be remembered that its {what} is used: {why}; after a restart \
-                 of knockd it would count again"
-            ),
-            Err(NotUsed::NotWritten(why)) => format!(
-                ": not opened: cannot remember that its {what} is used: {why}; 'OnStateError = open' would \
-                 open it all the same"
-            ),
-            Err(NotUsed::Never(why)) => format!(": not opened: {why}"),
-        };
+        self.sniffer.queue(&Order::Marked { mark, is_marked });
+        let Err(why) = outcome else { return };
         let mut text = Vec::new();
         address::write(client, &mut text);
-        text.extend([b": ", self.doors.door(door).name.as_bytes()].concat());
-        text.extend(rest.into_bytes());
+        text.extend([b": ", self.doors.door(door).name.as_bytes(), b": "].concat());
+        text.extend(why.outcome(what, may_open).into_bytes());
         self.output.text(Kind::Notice, text);
     }
 }

@@ -48,7 +48,8 @@ impl KnockRules {
     fn obey<X>(&mut self, at: Timestamp, request: SignedRequest, site: &mut Site<X>) {
         let SignedRequest { door, client, key, moment, action } = request;
         let mark = self.marks.ask();
-        site.emit(at, Effect::MarkMoment { mark, client, door, key, moment: moment.0 });
+        let (moment, closes) = (moment.0, action == SignedAction::Close);
+        site.emit(at, Effect::MarkMoment { mark, client, door, key, moment, closes });
         match action {
             SignedAction::Close => self.close_for(at, client, door, site),
             SignedAction::Open(wish) if site.presumes_marks => {
