@@ -253,3 +253,37 @@ fn find<'a>(
 fn number_of(place: usize) -> Option<KeyNumber> {
     u16::try_from(place).ok().map(KeyNumber)
 }
+
+#[cfg(test)]
+mod tests {
+    use knock_signed::Key;
+
+    use super::*;
+
+    const KEPT: u8 = 1;
+
+    fn signing(keys: &[u8]) -> Signing {
+        let user = |&byte: &u8| UserKey {
+            user: User::new(&[byte]),
+            key: Key::take(&mut [byte; 32]).for_packets(),
+            doors: Vec::new(),
+            until: None,
+        };
+        let keys = keys.iter().map(user).collect();
+        Signing::new(Port(62_201), b"home", Signing::SKEW_DEFAULT, keys).unwrap()
+    }
+
+    #[test]
+    fn a_reload_forgets_only_what_there_is_no_room_for_and_of_keys_that_are_gone() {
+        let kept = signing(&[KEPT]).keys()[0].key.id();
+        let id = |number: usize| KeyId(u64::try_from(number).unwrap().to_be_bytes());
+        for (others, left) in [(Signing::KEYS_MAX - 1, Signing::KEYS_MAX), (Signing::KEYS_MAX, 1)] {
+            let used = (0..others).map(id).chain([kept]).map(|id| (id, Moment(7)));
+            let earlier = signing(&[KEPT]).with_moments(Moment(5), used);
+            let mut later = signing(&[2, KEPT]);
+            later.inherit(earlier);
+            assert_eq!((later.moments.len(), later.floor), (left, Moment(5)));
+            assert_eq!(later.moments[&kept].check(Moment(7)), Err(Refusal::MomentUsed));
+        }
+    }
+}
