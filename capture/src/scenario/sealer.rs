@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use knock_signed::{KeyId, Moment, PACKET_BYTES, Packet, Verb};
+use knock_signed::{KeyId, Moment, PACKET_BYTES, Packet};
 
 use super::statement::{Signed, Signer, Skew};
 
@@ -37,9 +37,9 @@ impl Sealer {
         };
         let moment = self.unused(key.id(), u64::try_from(moment.as_nanos()).ok()?)?;
         Some(key.seal_again(&Packet {
-            verb: Verb::Open,
+            verb: line.verb,
             prefix: None,
-            seconds: None,
+            seconds: line.seconds,
             moment: Moment(moment),
             admit: line.admit,
             server: line.server.unwrap_or(server),

@@ -1,12 +1,13 @@
 //! Lines with signed packets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use knock_config::lex::Piece;
 use knock_config::{Excerpt, Wording, keys, nearest};
 use knock_engine::{DoorName, Doors, Port, Signing, User, UserKey};
-use knock_signed::Digest;
+use knock_signed::{Digest, Verb};
 
 use super::clients::Clients;
 use super::statement::{Again, Signed, Signer, Skew};
@@ -133,6 +134,8 @@ struct Parts<'a> {
     to: Option<Destination<'a>>,
     key: Option<(Piece<'a>, u32)>,
     server: Option<Digest>,
+    verb: Option<Verb>,
+    seconds: Option<NonZeroU32>,
     admit: Option<IpAddr>,
     skew: Skew,
     apart: Duration,
@@ -145,8 +148,10 @@ struct Parts<'a> {
 type Destination<'a> = (Piece<'a>, (IpAddr, Option<Port>));
 
 /// The words that can follow the door.
-const WORDS: [&str; 10] =
-    ["skew", "from", "to", "admit", "server", "key", "again", "by", "repeat", "apart"];
+const WORDS: [&str; 12] = [
+    "skew", "from", "to", "admit", "close", "for", "server", "key", "again", "by", "repeat",
+    "apart",
+];
 
 /// Reads `signed USER door DOOR...` after its first word, and how often it is sent. `hosts` are those of the lines
 /// `to`, by family.
@@ -169,7 +174,8 @@ pub(super) fn read<'a>(
     while let Some(word) = words.next() {
         parts.word(word, &mut words)?;
     }
-    let Parts { from, to, key, server, admit, skew, apart, again, by, repeated } = parts;
+    let Parts { from, to, key, server, verb, seconds, admit, skew, apart, again, by, repeated } =
+        parts;
     signers.check_door(&door)?;
     let signer = match signers.0 {
         [] => None,
@@ -200,8 +206,21 @@ pub(super) fn read<'a>(
     };
     let again = Again { by, ..again };
     let door = Digest::of_door(&door.bytes);
-    let line =
-        Signed { clients, destination, port, signer, server, door, admit, skew, apart, again };
+    let verb = verb.unwrap_or(Verb::Open);
+    let line = Signed {
+        clients,
+        destination,
+        port,
+        signer,
+        server,
+        door,
+        verb,
+        seconds,
+        admit,
+        skew,
+        apart,
+        again,
+    };
     Ok((line, repeated))
 }
 
@@ -222,6 +241,8 @@ impl<'a> Parts<'a> {
                 let at = words.expect(word, "the address to admit, such as `10.0.0.5`")?;
                 self.admit = Some(address(at)?);
             }
+            b"close" => self.verb = Some(Verb::Close),
+            b"for" => self.seconds = Some(seconds(words.expect(word, "a time, such as `10m`")?)?),
             b"server" => self.server = Some(server(words.expect(word, "the name of a server")?)?),
             b"key" => {
                 let at = words.expect(word, "which key of the user, such as `2`")?;
@@ -254,6 +275,20 @@ fn skew(word: Piece<'_>) -> Result<Skew, Fault<'_>> {
     let wording = Wording::new(format!("`{shown}` has no sign"), "expected `+` or `-` and a time")
         .help("write `skew +40s` for a fast clock, `skew -40s` for a slow one");
     Err(fault(word, wording))
+}
+
+/// Reads for how long a door is to be open.
+fn seconds(word: Piece<'_>) -> Result<NonZeroU32, Fault<'_>> {
+    let length = length(word).map_err(|wording| fault(word, wording))?;
+    let seconds = u32::try_from(length.as_secs()).ok().and_then(NonZeroU32::new);
+    seconds.filter(|_| length.subsec_nanos() == 0).ok_or_else(|| {
+        let shown = Excerpt::new(word.bytes());
+        let message = format!("`{shown}` is not a number of whole seconds");
+        fault(
+            word,
+            Wording::new(message, "expected 1s or more").help("write `for 90s` or `for 10m`"),
+        )
+    })
 }
 
 /// Reads the name of a server.

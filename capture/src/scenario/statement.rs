@@ -1,12 +1,13 @@
 //! The content of a line of a scenario.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::Hit;
 use knock_config::lex::Piece;
 use knock_engine::Port;
-use knock_signed::{Digest, PacketKey};
+use knock_signed::{Digest, PacketKey, Verb};
 
 use super::clients::Clients;
 
@@ -63,6 +64,9 @@ pub(super) struct Signed<'a> {
     /// The name of another server than that of the configuration.
     pub(super) server: Option<Digest>,
     pub(super) door: Digest,
+    pub(super) verb: Verb,
+    /// For how long the door is to be open; `None` leaves it to the door.
+    pub(super) seconds: Option<NonZeroU32>,
     /// The address to admit that a packet names.
     pub(super) admit: Option<IpAddr>,
     pub(super) skew: Skew,

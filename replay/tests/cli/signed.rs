@@ -24,9 +24,9 @@ pub(crate) const CONFIG: &str = "\
 ";
 
 /// Keys, in base64.
-const ALICE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const ALICE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub(crate) const ALICE_2: &str = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
-const BOB: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+pub(crate) const BOB: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// Returns a folder with a configuration and the keys of alice and bob.
 pub(crate) fn server() -> CaseRunner {
@@ -82,6 +82,19 @@ fn every_command_signs_the_packets_of_scenarios() {
     }
     assert_eq!(desk.run("a.pcapng -c knockd.conf").stdout, OPENED);
     assert!(fs::read_to_string(desk.path("a.html")).unwrap().contains("signed packet of alice"));
+}
+
+#[test]
+fn a_scenario_has_signed_packets_that_close_a_door_or_ask_for_less_time() {
+    let desk = server();
+    let config = CONFIG.replace("[options]\n", "[options]\n    Firewall = nft\n");
+    desk.write("knockd.conf", config + "[mail]\n    Signed = alice\n    Open = tcp/25\n");
+    desk.write(
+        "a.scenario",
+        "signed alice door mail for 90s\n200 signed alice door mail\n+2 signed alice door mail close\n",
+    );
+    let outcome = desk.run("a.scenario -c knockd.conf --time=relative");
+    insta::assert_snapshot!(outcome.stdout);
 }
 
 #[test]

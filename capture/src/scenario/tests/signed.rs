@@ -110,6 +110,8 @@ fn words_after_the_door_change_the_packet() {
     assert_eq!(said("skew +40s").moment, Moment(START + 40 * SECOND));
     assert_eq!(said("skew -3h").moment, Moment(START - 10_800 * SECOND));
     assert_eq!(said("admit 10.0.0.9").admit, Some([10, 0, 0, 9].into()));
+    assert_eq!(said("for 10m").seconds.unwrap().get(), 600);
+    assert_eq!(said("close").verb, Verb::Close);
     let backup = Digest::of_server(b"backup.example.com");
     assert_eq!(said("server Backup.example.com").server, backup);
     assert_eq!(one("key 2").opened(2).door, Digest::of_door(b"SSH"));
@@ -186,6 +188,8 @@ signed alice door SSH again 1 every 1s by 2001:db8::9
 signed alice door SSH by 10.0.0.9
 signed alice door SSH server \u{e9}
 signed alice door SSH admit me
+signed alice door SSH for 1.5s
+signed alice door SSH for 0
 singed alice door SSH
 ";
     insta::assert_snapshot!(refused(text, &[&doors()]));
