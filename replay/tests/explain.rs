@@ -114,6 +114,7 @@ fn the_schema_knows_every_verdict_and_reason_and_no_other() {
                 "not-now",
                 "signed",
                 "not-signed",
+                "closing",
             ][..],
             "verdict",
         ),

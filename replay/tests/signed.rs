@@ -165,7 +165,7 @@ fn each_refusal_has_its_words() {
             1,
             Packet { admit: Some(client(9)), ..said(NOW) },
             1,
-            "for another address than its sender's",
+            "for 10.0.0.9, which is not its sender's address",
         ),
     ] {
         let lines = one(byte, &packet);

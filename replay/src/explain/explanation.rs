@@ -245,6 +245,8 @@ pub struct SignedFault {
     pub ahead: Option<i64>,
     /// The packet that it repeats, if that is why and that packet was read.
     pub repeats: Option<PacketId>,
+    /// The address to admit that it names, if it can be read and names one.
+    pub named: Option<IpAddr>,
 }
 
 /// A knock that came after `seq_timeout`.

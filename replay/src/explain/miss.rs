@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use knock_engine::Undecodable;
 use knock_engine::{DoorId, Knock, Stage};
+use knock_signed::Refusal;
 
 use super::explanation::{Late, Seen, SignedFault};
 
@@ -42,7 +43,58 @@ pub enum Cause {
     /// A later knock came without the first one.
     NoFirst,
     /// A packet that may be meant as a signed one opens nothing.
-    NotSigned,
+    NotSigned(NotSignedCause),
+}
+
+/// Why a packet that may be meant as a signed one opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NotSignedCause {
+    /// The clock of the client is wrong, or it was recorded and sent again later.
+    Clock,
+    /// It was used before.
+    Repeated,
+    /// Its key is over.
+    Expired,
+    /// It was made for another server.
+    OtherServer,
+    /// Its user may not open the door, or not for that address.
+    NotAllowed,
+    /// No known key has made it.
+    Unknown,
+}
+
+impl NotSignedCause {
+    pub(super) const fn of(fault: SignedFault) -> Self {
+        match fault.refusal {
+            _ if fault.ahead.is_some() => Self::Clock,
+            Refusal::ClockOff { .. } => Self::Clock,
+            Refusal::MomentUsed | Refusal::MomentOld => Self::Repeated,
+            Refusal::KeyExpired => Self::Expired,
+            Refusal::OtherServer => Self::OtherServer,
+            Refusal::DoorUnknown
+            | Refusal::DoorForbidden
+            | Refusal::AddressMismatch
+            | Refusal::AddressForbidden
+            | Refusal::PrefixForbidden => Self::NotAllowed,
+            Refusal::Length
+            | Refusal::HintUnknown
+            | Refusal::Forged
+            | Refusal::Version { .. }
+            | Refusal::Field(_) => Self::Unknown,
+        }
+    }
+
+    /// Returns the words that fit all clients.
+    pub(super) const fn summary(self) -> &'static str {
+        match self {
+            Self::Clock => "signed packets by a wrong clock, or sent again later",
+            Self::Repeated => "signed packets that were used before",
+            Self::Expired => "signed packets of a key that is over",
+            Self::OtherServer => "signed packets for another server",
+            Self::NotAllowed => "signed packets of users who may not open the door like that",
+            Self::Unknown => "packets to the port of signed packets, made with no known key",
+        }
+    }
 }
 
 impl Cause {
@@ -65,7 +117,7 @@ impl Cause {
             Self::SequenceChanged => "sequence-changed",
             Self::DoorChanged => "door-changed",
             Self::NoFirst => "no-first-knock",
-            Self::NotSigned => "not-signed",
+            Self::NotSigned(_) => "not-signed",
         }
     }
 }

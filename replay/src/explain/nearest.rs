@@ -29,7 +29,7 @@ impl Cause {
             Self::SequenceChanged => "another client used the one-time sequence".to_owned(),
             Self::DoorChanged => "the door was changed".to_owned(),
             Self::NoFirst => "a later knock came without the first".to_owned(),
-            Self::NotSigned => "a signed packet was refused, or it was none".to_owned(),
+            Self::NotSigned(cause) => cause.summary().to_owned(),
         }
     }
 }
@@ -46,7 +46,7 @@ impl Words<'_> {
             return if is_open { opened } else { nothing };
         }
         let clauses = self.clauses(nearest);
-        if nearest.misses.iter().all(|miss| miss.cause == Cause::NotSigned) {
+        if nearest.misses.iter().all(|miss| matches!(miss.cause, Cause::NotSigned(_))) {
             return format!("{client} did not get in; {clauses}");
         }
         if nearest.stage == Stage::NONE {
@@ -82,7 +82,7 @@ impl Words<'_> {
             | Cause::Wrong
             | Cause::NoFirst => self.places.sequence(door, sequence_line),
             Cause::Refused
-            | Cause::NotSigned
+            | Cause::NotSigned(_)
             | Cause::Unreadable
             | Cause::Evicted
             | Cause::SequenceChanged
@@ -155,7 +155,7 @@ impl Words<'_> {
             Cause::Evicted => "it was evicted for another attempt at the limit".to_owned(),
             Cause::SequenceChanged => "another client used the one-time sequence".to_owned(),
             Cause::DoorChanged => "the door was changed".to_owned(),
-            Cause::NotSigned => {
+            Cause::NotSigned(_) => {
                 let fault = miss.signed.map(|fault| self.signed_fault(fault)).unwrap_or_default();
                 format!("{fault} {}", self.example(miss, ""))
             }

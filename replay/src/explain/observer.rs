@@ -12,11 +12,12 @@ use super::Whom;
 use super::change::{self, Change, Handled, Silence, Stray};
 use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::hints::Hints;
-use super::miss::{Cause, Miss, Nearest};
+use super::miss::{Cause, Miss, Nearest, NotSignedCause};
 use super::signed::{SignedPackets, Signer};
 use super::track::{Arrival, Client, Clients};
 use crate::session::names::PacketId;
 use crate::session::unwanted::SomeClients;
+use knock_signed::Refusal;
 
 /// How many packets there were, each counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -222,7 +223,18 @@ impl Observer {
     }
 
     /// Ends an event after all its effects: explains what the engine did not report.
-    pub(crate) fn end(&mut self, turn: Turn, doors: &Doors, tell: &mut dyn FnMut(&Explanation)) {
+    pub(crate) fn end(
+        &mut self,
+        mut turn: Turn,
+        doors: &Doors,
+        tell: &mut dyn FnMut(&Explanation),
+    ) {
+        // To the engine it is a packet to a port of no door, and that it is not.
+        let is_heard = self.heard.iter().any(|one| one.hearing == Hearing::Heard);
+        if self.signed.is_too_short_or_long && !is_heard {
+            let why = NotSigned { why: Refusal::Length, key: None };
+            self.not_signed(turn.at, why, &mut turn, doors, tell);
+        }
         let Turn { at, handled, unreadable, mut outcome } = turn;
         self.now = self.now.max(at);
         if let Some(handled) = handled {
@@ -351,7 +363,7 @@ impl Observer {
                 continue;
             };
             track.look_at(sequence_of(doors.door(door)));
-            let miss = Miss::once(Cause::NotSigned, Some(seen), None);
+            let miss = Miss::once(Cause::NotSigned(NotSignedCause::of(fault)), Some(seen), None);
             track.fail_to_begin(Miss { signed: Some(fault), ..miss });
             let (of, sequence_line) = track.sequence;
             turn.outcome.told = true;

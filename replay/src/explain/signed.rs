@@ -24,6 +24,8 @@ const ACCEPTED_MAX: usize = 100_000;
 pub(super) struct SignedPackets {
     /// That of the packet that is handled.
     payload: Option<[u8; PACKET_BYTES]>,
+    /// Whether it goes to where signed packets do, and is none by its length.
+    pub(super) is_too_short_or_long: bool,
     /// Whether it is explained already.
     pub(super) is_told: bool,
     keyring: Option<Keyring>,
@@ -34,8 +36,14 @@ pub(super) struct SignedPackets {
 
 impl SignedPackets {
     pub(super) fn new() -> Self {
-        let (payload, keyring, accepted) = (None, None, BTreeMap::new());
-        Self { payload, is_told: false, keyring, accepted, hints_left: HINTS_MAX }
+        Self {
+            payload: None,
+            is_too_short_or_long: false,
+            is_told: false,
+            keyring: None,
+            accepted: BTreeMap::new(),
+            hints_left: HINTS_MAX,
+        }
     }
 
     /// Takes the packet that comes next, if it may be a signed one.
@@ -49,12 +57,13 @@ impl SignedPackets {
         self.look_away();
         if doors.hears_signed(listening, packet) {
             self.payload = datagram(link, frame).ok().and_then(|payload| payload.try_into().ok());
+            self.is_too_short_or_long = self.payload.is_none();
         }
     }
 
     /// There is no such packet.
     pub(super) const fn look_away(&mut self) {
-        (self.payload, self.is_told) = (None, false);
+        (self.payload, self.is_too_short_or_long, self.is_told) = (None, false, false);
     }
 
     /// Returns the key of the packet that is handled, if it is one for this door.
@@ -85,7 +94,7 @@ impl SignedPackets {
         doors: &Doors,
     ) -> (SignedFault, Vec<DoorId>) {
         let NotSigned { why: refusal, key } = refused;
-        let plain = SignedFault { refusal, key, ahead: None, repeats: None };
+        let plain = SignedFault { refusal, key, ahead: None, repeats: None, named: None };
         let all = || doors.in_order().filter(|(_, door)| door.signed.is_some()).map(|(id, _)| id);
         let (Some(payload), Some(signing)) = (self.payload, doors.signing()) else {
             return (plain, all().collect());
@@ -101,7 +110,8 @@ impl SignedPackets {
         });
         let used = key.filter(|_| refusal == Refusal::MomentUsed);
         let repeats = used.and_then(|key| self.accepted.get(&(key, said.moment)));
-        let fault = SignedFault { refusal, key, ahead, repeats: repeats.copied() };
+        let repeats = repeats.copied();
+        let fault = SignedFault { refusal, key, ahead, repeats, named: said.admit };
         let named =
             all().find(|&door| said.door == Digest::of_door(doors.door(door).name.as_bytes()));
         (fault, named.map_or_else(|| all().collect(), |door| vec![door]))

@@ -200,7 +200,7 @@ impl Words<'_> {
 
     /// Returns what is wrong with a packet that may be meant as a signed one.
     pub(super) fn signed_fault(&self, fault: SignedFault) -> String {
-        let SignedFault { refusal, key, ahead, repeats } = fault;
+        let SignedFault { refusal, key, ahead, repeats, named } = fault;
         let of = self.of_user(key);
         if let Some(ahead) = ahead {
             let side = if ahead < 0 { "behind" } else { "ahead" };
@@ -230,16 +230,29 @@ impl Words<'_> {
                 "older than the last packets of this key that were accepted: a late packet, or a replay"
             }
             Refusal::KeyExpired => "made with a key whose `until` is over",
+            Refusal::AddressMismatch => {
+                let why = match named {
+                    Some(named) => {
+                        format!("for {}, which is not its sender's address", address::text(named))
+                    }
+                    None => {
+                        "without the address to admit, which `Admit = both` needs (knock --admit)"
+                            .to_owned()
+                    }
+                };
+                return format!("signed packet{of}, but {why}");
+            }
             Refusal::DoorUnknown => "for a door that is not in the configuration",
             Refusal::DoorForbidden => {
                 "for a door that this key may not open (Signed of the door, `doors` of the key)"
             }
-            Refusal::Length
-            | Refusal::Forged
+            Refusal::Length => {
+                "not as long as a signed packet, or cut when it was recorded (`tcpdump -s 0`)"
+            }
+            Refusal::Forged
             | Refusal::Version { .. }
             | Refusal::Field(_)
             | Refusal::ClockOff { .. }
-            | Refusal::AddressMismatch
             | Refusal::AddressForbidden
             | Refusal::PrefixForbidden => return format!("signed packet{of}, but {refusal}"),
         };

@@ -29,6 +29,7 @@ mod report;
 mod scenario;
 mod sequence_file;
 mod signed;
+mod signed_doors;
 mod suite;
 mod summary;
 mod transcript;
