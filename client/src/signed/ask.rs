@@ -1,11 +1,12 @@
 //! What a signed packet is made of: from the command line, a profile and the file with the key.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::str::FromStr;
 
 use knock_config::keys::KeyFile;
 use knock_config::text::shown;
-use knock_config::{KeyFileError, Wording, read_key_file};
+use knock_config::{KeyFileError, Unreadable, Wording, read_key_file};
 use knock_engine::{DoorName, Port, SignedAction, Timestamp};
 use knock_guard::Modes;
 use knock_signed::DEFAULT_PORT;
@@ -43,10 +44,34 @@ const DAY_NANOS: i64 = 86_400_000_000_000;
 pub(crate) fn key_file(path: &Path) -> Result<KeyFile, Trouble> {
     read_key_file(path, Modes::Any).map_err(|error| match error {
         KeyFileError::Unreadable(cause) => {
-            Trouble::Alone(cause.wording(&shown(path), &cause.help_for_key(path)))
+            Trouble::Alone(cause.wording(&shown(path), &help(&cause, path)))
         }
         KeyFileError::Text(source) => Trouble::Text(source),
     })
+}
+
+/// Returns what to do about a file that cannot be used. A key that a client makes for itself is known to no server.
+fn help(cause: &Unreadable, path: &Path) -> Cow<'static, str> {
+    match cause {
+        Unreadable::Missing
+        | Unreadable::Directory
+        | Unreadable::NotAFile
+        | Unreadable::Late
+        | Unreadable::TooLarge
+        | Unreadable::LargeSecret(_)
+        | Unreadable::NotAKey(_) => Cow::Borrowed(
+            "name the file with your key; `knock --import -` stores the one that `knock enroll` has printed on \
+             the server",
+        ),
+        Unreadable::Refused(_)
+        | Unreadable::NoSequence
+        | Unreadable::Exposed { .. }
+        | Unreadable::TooLargeTogether
+        | Unreadable::NotAmongFiles
+        | Unreadable::Denied
+        | Unreadable::Distrusted(_)
+        | Unreadable::Other(_) => Cow::Owned(cause.help_for_key(path).into_owned()),
+    }
 }
 
 impl Signing {

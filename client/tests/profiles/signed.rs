@@ -193,6 +193,26 @@ fn a_key_that_others_can_read_and_one_with_mistakes_are_refused() {
 }
 
 #[test]
+fn a_missing_key_is_one_that_the_server_makes() {
+    let desk = with_key("Host home\n  HostName 127.0.0.1\n  Key none.key\n  Door SSH\n", "");
+    let error = |file: &str, why: &str| {
+        format!(
+            "knock: error: cannot read `{file}`: {why}\n  help: name the file with your key; `knock --import -` stores the \
+             one that `knock enroll` has printed on the server\n"
+        )
+    };
+    let outcome = desk.run("home");
+    let missing = error("DIR/config/knock/none.key", "there is no such file");
+    assert_eq!((outcome.status, outcome.stderr), (Some(2), missing));
+    let folder = desk.path("config").display().to_string();
+    let outcome = desk.run(&format!("--key {folder} --door SSH 127.0.0.1"));
+    assert_eq!(
+        (outcome.status, outcome.stderr),
+        (Some(2), error("DIR/config", "it is not a regular file"))
+    );
+}
+
+#[test]
 fn options_of_signed_packets_need_a_key() {
     let desk = CaseRunner::new("");
     for option in [

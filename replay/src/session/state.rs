@@ -33,7 +33,14 @@ pub(super) fn restore(doors: Doors, path: &Path, streams: &mut Streams<'_>) -> R
         streams.error(&format!("cannot read the state in {}{why}", shown(path)));
         Exit::Config
     };
-    let text = read(path).map_err(|error| refuse(&format_args!(": {}", Cause(&error))))?;
+    let text = read(path).map_err(|error| {
+        let help = if error.kind() == io::ErrorKind::PermissionDenied {
+            "run as a user who may read it, or name a copy"
+        } else {
+            "name the file `used` in the StateDir of knockd (/var/lib/knockd), or a copy of it"
+        };
+        refuse(&format_args!(": {}; {help}", Cause(&error)))
+    })?;
     if u64::try_from(text.len()).is_ok_and(|length| length > BYTES_MAX) {
         return Err(refuse(
             &": it has more than 64 MiB; name the file `used` in the StateDir of knockd",

@@ -72,9 +72,17 @@ fn a_replay_begins_with_what_was_used_before() {
         assert_eq!((outcome.stdout.as_str(), outcome.status), ("", Some(2)), "{}", outcome.stderr);
         assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
     }
-    let outcome = runner.run("explain scenario.txt -c knockd.conf --replay-state absent");
-    let said = "cannot read the state in absent: no such file";
-    assert!(outcome.stderr.to_lowercase().contains(said), "{}", outcome.stderr);
+    // A folder is no file either.
+    for (file, why) in [("absent", "No such file or directory"), (".", "Is a directory")] {
+        let outcome =
+            runner.run(&format!("explain scenario.txt -c knockd.conf --replay-state {file}"));
+        let said = format!(
+            "knock-replay: error: cannot read the state in {file}: {why}; name the file `used` in the StateDir of \
+             knockd (/var/lib/knockd), or a copy of it\n"
+        );
+        assert_eq!(outcome.stderr.to_lowercase(), said.to_lowercase());
+        assert_eq!(outcome.status, Some(2));
+    }
 }
 
 #[test]
