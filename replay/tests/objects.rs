@@ -86,6 +86,7 @@ fn the_objects_are_the_lines_of_the_transcript() {
         "period-used",
         "signed",
         "not-signed",
+        "closing",
         "admitted",
         "admission-ended",
     ];
