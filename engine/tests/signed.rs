@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use std::num::{NonZeroU8, NonZeroU32};
 
 use knock_engine::{
-    Admission, Admits, CommandsEnd, Door, DoorName, DoorSequence, Doors, Effect, Engine, Event,
-    Knock, Limits, Listening, MarkId, OpenPorts, Packet, Port, PortRange, Protocol, Seconds,
-    Sequence, SignedDoor, Signing, Sources, Timestamp, Transport, User, UserKey, Users,
+    Admission, Admits, Command, CommandStatus, Commands, CommandsEnd, Door, DoorName, DoorSequence,
+    Doors, Effect, Engine, Event, Knock, Limits, Listening, MarkId, OpenPorts, Packet, Port,
+    PortRange, Protocol, Seconds, Sequence, SignedDoor, Signing, Sources, Timestamp, Transport,
+    User, UserKey, Users,
 };
 use knock_signed::{Digest, Key, KeyId, Moment, PACKET_BYTES, PacketKey, Refusal, Verb};
 use proptest::collection::vec;
@@ -230,6 +231,58 @@ fn a_packet_to_the_port_of_signed_ones_may_be_a_knock_as_well() {
         effects.iter().any(|effect| matches!(effect, Effect::StageReached { .. }))
     };
     assert!(reached(&drive(&mut engine, BEGIN, garbage)));
+    // It is counted once.
+    assert_eq!((engine.counts().admitted, engine.counts().not_signed), (1, 1));
+}
+
+#[test]
+fn packets_that_may_be_signed_count_as_admitted() {
+    let all = doors(vec![door("SSH", Users::Any, Admits::Source)], vec![user("a", 1)]);
+    let mut engine = engine(all).presuming_marks();
+    drive(&mut engine, BEGIN, event(client(1), [0; PACKET_BYTES]));
+    drive(&mut engine, BEGIN, event(client(1), key(1).seal(&packet(BEGIN), &[7; 24])));
+    let counts = engine.counts();
+    assert_eq!((counts.admitted, counts.not_signed, counts.opened), (2, 1, 1));
+}
+
+#[test]
+fn at_the_limit_a_packet_opens_nothing_and_may_be_sent_again() {
+    let door = |name| {
+        let start = Some(Command::new(b"open"));
+        Door {
+            commands: Commands { start, ..Commands::default() },
+            ..door(name, Users::Any, Admits::Source)
+        }
+    };
+    let all = doors(vec![door("SSH"), door("web")], vec![user("a", 1)]);
+    let one = NonZeroU32::new(1).unwrap();
+    let limits =
+        Limits { leases: one, leases_of_door: one, starts_of_door: one, ..Limits::default() };
+    let mut engine = Engine::new(all, Listening::everywhere(), &limits);
+    let mut handle = |event: Event| {
+        let mut effects = Vec::new();
+        let at = Timestamp::from_nanos(BEGIN);
+        let Ok(()) = engine.drive(at, event, CommandsEnd::Later, |_, timed| {
+            effects.push(timed.effect);
+            Ok::<(), Infallible>(())
+        });
+        effects
+    };
+    let first = key(1).seal(&packet(BEGIN), &[7; 24]);
+    let second = key(1).seal(&packet(BEGIN + 1), &[8; 24]);
+    let marked = handle(event(client(1), first));
+    let [Effect::MarkMoment { mark, .. }] = marked[..] else { panic!("{marked:?}") };
+    // While the first waits for the disk, its command runs, and it is done.
+    let refused = |effects: &[Effect]| matches!(effects, [Effect::OpeningRefused { .. }]);
+    assert!(refused(&handle(event(client(2), second))));
+    let opened = handle(Event::Marked { mark, is_marked: true });
+    let [Effect::Opened { .. }, Effect::RunCommand { run, .. }] = opened[..] else {
+        panic!("{opened:?}")
+    };
+    assert!(refused(&handle(event(client(2), second))));
+    handle(Event::CommandEnded { run, status: CommandStatus::SUCCESS });
+    let again = handle(event(client(2), second));
+    assert!(matches!(again[..], [Effect::MarkMoment { .. }]), "{again:?}");
 }
 
 /// What happens next.
