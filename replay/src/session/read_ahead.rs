@@ -63,3 +63,6 @@ fn read_all(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
