@@ -153,6 +153,18 @@ pub struct EventLine {
     pub line: String,
     /// How many lines before it were left out.
     pub lost: u64,
+    /// The client that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The name of the door that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<String>,
+    /// What has happened, as the transcript in JSON calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The name of the user with whose key a signed packet was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// A message of the daemon.

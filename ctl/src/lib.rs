@@ -54,7 +54,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             if is_json {
                 return print(&format!("{parameters}\n"));
             }
-            let EventLine { line, lost } = of(parameters)?;
+            let EventLine { line, lost, .. } = of(parameters)?;
             let gap =
                 if lost > 0 { format!("({lost} lines are missing here)\n") } else { String::new() };
             print(&format!("{gap}{}\n", shown_line(&line)))

@@ -134,7 +134,8 @@ impl Runner {
         };
         let client = client_of(effect);
         let door = effect.door().map(|id| self.doors.door(id).name.as_bytes().to_vec());
-        let about = About { door, event: Some(effect.kind().name()) };
+        let user = effect.user(&self.doors).map(|user| user.as_bytes().to_vec());
+        let about = About { door, event: Some(effect.kind().name()), user };
         self.output.line(Line { kind, text, client, about });
     }
 

@@ -32,7 +32,7 @@ use self::queue::{Queue, Share};
 use self::screen::Screen;
 use self::writer::{Job, Writer};
 use super::lookup::Names;
-use super::recent::Recent;
+use super::recent::{Recent, RecentLine};
 
 /// How long to wait, at the end and before a caller goes on, until lines are written.
 const END_MAX: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub(super) struct Line {
     pub(super) text: Vec<u8>,
     /// The client, if the line begins with its address.
     pub(super) client: Option<IpAddr>,
-    /// What else it is about, for the journal.
+    /// What else it is about, for the journal and the control socket.
     pub(super) about: About,
 }
 
@@ -56,6 +56,8 @@ pub(super) struct About {
     pub(super) door: Option<Vec<u8>>,
     /// What has happened, as the transcript in JSON calls it.
     pub(super) event: Option<&'static str>,
+    /// The name of the user with whose key a signed packet was made.
+    pub(super) user: Option<Vec<u8>>,
 }
 
 impl Line {
@@ -210,7 +212,11 @@ impl Output {
     /// Queues a line.
     pub(super) fn line(&mut self, line: Line) {
         if line.kind.is_logged() {
-            self.recent.push(&line.text);
+            self.recent.push(RecentLine {
+                text: line.text.clone(),
+                client: line.client,
+                about: line.about.clone(),
+            });
         }
         let share = line.kind.share();
         if !self.try_to_reopen() {

@@ -15,13 +15,14 @@ pub use self::own::{Channel, OwnEffect};
 use crate::command::Phase;
 #[cfg(doc)]
 use crate::door::OnReknock;
-use crate::doors::DoorId;
+use crate::doors::{DoorId, Doors};
 #[cfg(doc)]
 use crate::event::Event;
 use crate::one_time::MarkId;
 use crate::packet::Knock;
 use crate::run::{CommandStatus, RunId};
 use crate::sequence::Stage;
+use crate::signed_door::User;
 use crate::signing::KeyNumber;
 use crate::time::{Seconds, Timestamp};
 #[cfg(doc)]
@@ -277,6 +278,19 @@ impl<X> Effect<X> {
             | Self::ReloadRefused
             | Self::Own(_) => None,
         }
+    }
+
+    /// Returns the user with whose key a signed packet was made, if it is about one.
+    #[must_use]
+    pub fn user<'a>(&self, doors: &'a Doors) -> Option<&'a User> {
+        let key = if let Self::MarkMoment { key, .. } = self {
+            Some(*key)
+        } else if let Self::NotSigned { key, .. } = self {
+            *key
+        } else {
+            None
+        };
+        doors.signing()?.key(key?).map(|key| &key.user)
     }
 
     /// Returns whether time causes it, not a packet.

@@ -39,6 +39,9 @@ struct Happened<'a> {
     command: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     packet: Option<Place<'a>>,
+    /// With whose key a signed packet was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Cow<'a, str>>,
     text: Cow<'a, str>,
 }
 
@@ -85,6 +88,7 @@ impl Output<Transcript> for Objects<'_> {
             stage: effect.stage().map(Stage::get),
             command: command(&effect, doors),
             packet: packet.map(|id| Place::new(id, self.captures)),
+            user: effect.user(doors).map(|user| String::from_utf8_lossy(user.as_bytes())),
             text: String::from_utf8_lossy(&text),
         })
     }

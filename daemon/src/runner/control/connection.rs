@@ -6,11 +6,13 @@ use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use knock_control::{Call, EventLine, Frames, Reply, encode};
+use knock_engine::address;
 use nix::poll::PollFlags;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 
-use crate::runner::recent::Recent;
+use crate::runner::output::About;
+use crate::runner::recent::{Recent, RecentLine};
 
 /// The longest call, in bytes.
 const CALL_MAX: usize = 4_096;
@@ -140,10 +142,27 @@ impl Connection {
             && let Some(wanted) = self.next_line
             && let Some((number, line)) = recent.from(wanted)
         {
-            let line = String::from_utf8_lossy(line).into_owned();
-            let event = EventLine { line, lost: number.saturating_sub(wanted) };
+            let event = event(line, number.saturating_sub(wanted));
             self.out.extend(encode(&Reply { continues: true, ..Reply::answer(&event) }));
             self.next_line = Some(number.saturating_add(1));
         }
+    }
+}
+
+/// Returns a line as it is sent.
+fn event(line: &RecentLine, lost: u64) -> EventLine {
+    let RecentLine { text, client, about: About { door, event, user } } = line;
+    let name = |name: &Option<Vec<u8>>| {
+        name.as_ref().map(|name| String::from_utf8_lossy(name).into_owned())
+    };
+    let client = client.map(address::text);
+    let line = String::from_utf8_lossy(text).into_owned();
+    EventLine {
+        line,
+        lost,
+        client,
+        door: name(door),
+        event: event.map(str::to_owned),
+        user: name(user),
     }
 }

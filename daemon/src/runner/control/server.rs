@@ -181,6 +181,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::runner::recent::RecentLine;
 
     fn server() -> (TempDir, PathBuf, ControlServer) {
         let folder = TempDir::new().unwrap();
@@ -268,7 +269,7 @@ mod tests {
         let mut recent = Recent::default();
         server.follow(0, &recent);
         for number in 0..100_000 {
-            recent.push(format!("line {number}").as_bytes());
+            recent.push(RecentLine::plain(format!("line {number}")));
             server.send(&recent);
         }
         assert!(server.connections[0].out.len() < 100_000);

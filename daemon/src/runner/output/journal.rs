@@ -51,12 +51,21 @@ pub(super) struct Entry {
     pub(super) door: Option<Vec<u8>>,
     /// What has happened, in the words of the transcript as JSON.
     pub(super) event: Option<&'static str>,
+    /// The user with whose key a signed packet was made.
+    pub(super) user: Option<Vec<u8>>,
 }
 
 impl Entry {
     /// Returns a warning.
     pub(super) fn warning(text: Vec<u8>) -> Self {
-        Self { text, severity: Severity::Warning, client: None, door: None, event: None }
+        Self {
+            text,
+            severity: Severity::Warning,
+            client: None,
+            door: None,
+            event: None,
+            user: None,
+        }
     }
 
     /// Returns the entry as the journal takes it.
@@ -75,6 +84,9 @@ impl Entry {
         }
         if let Some(event) = self.event {
             field(&mut bytes, "KNOCKD_EVENT", event.as_bytes());
+        }
+        if let Some(user) = &self.user {
+            field(&mut bytes, "KNOCKD_USER", user);
         }
         bytes
     }
@@ -172,9 +184,11 @@ mod tests {
             client: Some("192.0.2.7".parse().unwrap()),
             door: Some(b"ssh".to_vec()),
             event: Some("opened"),
+            user: Some(b"alice".to_vec()),
         };
         let expected = "MESSAGE=192.0.2.7: ssh: OPEN SESAME\nPRIORITY=5\nSYSLOG_IDENTIFIER=knockd\n\
-                        KNOCKD_CLIENT=192.0.2.7\nKNOCKD_DOOR=ssh\nKNOCKD_EVENT=opened\n";
+                        KNOCKD_CLIENT=192.0.2.7\nKNOCKD_DOOR=ssh\nKNOCKD_EVENT=opened\n\
+                        KNOCKD_USER=alice\n";
         assert_eq!(String::from_utf8(entry.bytes()).unwrap(), expected);
         entry.text = b"a\nPRIORITY=0".to_vec();
         assert!(
@@ -191,6 +205,7 @@ mod tests {
             client: None,
             door: None,
             event: None,
+            user: None,
         };
         Journal::default().write(&mut file, &entry).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 5);

@@ -150,7 +150,7 @@ impl Writer {
             (Some(client), Some(names)) => names.insert(client, text),
             _ => text,
         };
-        let About { door, event } = about;
+        let About { door, event, user } = about;
         let stream = match (kind, self.sinks.verbose) {
             (Kind::Debug, _) | (Kind::Step { .. } | Kind::Opening | Kind::Aside, true) => {
                 Some(Stream::Output)
@@ -166,7 +166,7 @@ impl Writer {
         }
         if let Some(stream) = stream {
             let severity = kind.severity(&text);
-            let entry = Entry { text, severity, client, door, event };
+            let entry = Entry { text, severity, client, door, event, user };
             self.screen.line(stream, kind.share(), entry);
         }
     }
