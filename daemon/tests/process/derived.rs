@@ -83,6 +83,7 @@ fn a_derived_sequence_that_was_used_stays_used_whichever_process_is_killed() {
     assert_eq!(mode & 0o777, 0o600);
     daemon.sniffer.signal(Signal::SIGKILL);
     daemon.wait_for_error_beginning("knockd: error: the process that reads packets has died");
+    daemon.wait_for("listening on lo...");
     case.settle();
     let ignored = |daemon: &Daemon| {
         case.one.knock(&sequence);

@@ -26,7 +26,7 @@ const CONFIG: &str = "\
 const ALICE: &str = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I=";
 const BOB: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-fn alice() -> PacketKey {
+pub(crate) fn alice() -> PacketKey {
     Key::take(&mut b"secret secret secret secret secr".to_owned()).for_packets()
 }
 
@@ -34,8 +34,8 @@ fn bob() -> PacketKey {
     Key::take(&mut [7; 32]).for_packets()
 }
 
-struct Case {
-    machine: Machine,
+pub(crate) struct Case {
+    pub(crate) machine: Machine,
     v4: UdpSocket,
     v6: UdpSocket,
 }
@@ -45,7 +45,7 @@ impl Case {
         Self::with(name, CONFIG)
     }
 
-    fn with(name: &str, config: &str) -> Option<Self> {
+    pub(crate) fn with(name: &str, config: &str) -> Option<Self> {
         if !require(name, PROGRAMS, Need::Namespaces) {
             return None;
         }
@@ -64,13 +64,13 @@ impl Case {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     }
 
-    fn send(&self, packet: &[u8; PACKET_BYTES]) {
+    pub(crate) fn send(&self, packet: &[u8; PACKET_BYTES]) {
         let to = (IpAddr::from(Ipv4Addr::LOCALHOST), 62_201);
         self.v4.send_to(packet, to).unwrap();
     }
 
     /// Waits until the daemon has handled everything so far.
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let before = self.machine.folder.read("after").len();
         wait_until("the last door opens", || {
             self.machine.knock(&[7009]);
@@ -91,20 +91,28 @@ fn packet_for(key: &PacketKey, server: &str) -> [u8; PACKET_BYTES] {
 }
 
 fn packet_to(verb: Verb, key: &PacketKey, server: &str) -> [u8; PACKET_BYTES] {
+    sealed(key, &Packet { verb, ..request(server) })
+}
+
+/// Returns what a packet of now for a server says.
+pub(crate) fn request(server: &str) -> Packet {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    let now = u64::try_from(now).unwrap();
-    let packet = Packet {
-        verb,
+    Packet {
+        verb: Verb::Open,
         prefix: None,
         seconds: None,
-        moment: Moment(now),
+        moment: Moment(u64::try_from(now).unwrap()),
         admit: None,
         server: Digest::of_server(server.as_bytes()),
         door: Digest::of_door(b"SSH"),
-    };
+    }
+}
+
+/// Makes a packet. Its nonce is its moment, which no other has.
+pub(crate) fn sealed(key: &PacketKey, packet: &Packet) -> [u8; PACKET_BYTES] {
     let mut nonce = [0; 24];
-    nonce[..8].copy_from_slice(&now.to_be_bytes());
-    key.seal(&packet, &nonce)
+    nonce[..8].copy_from_slice(&packet.moment.0.to_be_bytes());
+    key.seal(packet, &nonce)
 }
 
 fn packet(key: &PacketKey) -> [u8; PACKET_BYTES] {
@@ -130,6 +138,7 @@ fn a_signed_packet_opens_once_whichever_process_is_killed() {
     daemon.wait_for_error(replay);
     daemon.sniffer.signal(Signal::SIGKILL);
     daemon.wait_for_error_beginning("knockd: error: the process that reads packets has died");
+    daemon.wait_for("listening on lo...");
     case.settle();
     case.send(&first);
     daemon.wait_for_error(replay);
@@ -341,6 +350,7 @@ fn a_signed_packet_closes_the_door_whichever_process_was_killed() {
     case.settle();
     daemon.sniffer.signal(Signal::SIGKILL);
     daemon.wait_for_error_beginning("knockd: error: the process that reads packets has died");
+    daemon.wait_for("listening on lo...");
     case.settle();
     case.send(&close());
     has(2, 2);
