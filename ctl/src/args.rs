@@ -74,7 +74,7 @@ pub struct Args {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Say in a line whether knockd runs, and which doors are open
+    /// Say whether knockd runs, which doors are open, and how many signed packets were refused
     Status,
     /// List the open doors, with the time until they are closed
     List,

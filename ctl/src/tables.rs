@@ -19,7 +19,11 @@ struct Row {
     cells: [String; 4],
 }
 
-/// Returns the state of the daemon in one line.
+/// The name of the total of signed packets that were accepted, and how those of refused ones begin, by reason.
+const ACCEPTED: &str = "accepted_signed_packets";
+const REFUSED: &str = "refused_signed_packets_";
+
+/// Returns the state of the daemon in one line, and another about signed packets, if any came.
 pub(crate) fn status(status: &Status, open: &[OpenDoor]) -> String {
     let state = match status.state {
         DaemonState::Starting => "starting",
@@ -40,7 +44,25 @@ pub(crate) fn status(status: &Status, open: &[OpenDoor]) -> String {
     if failed > 0 {
         let _ = write!(line, "; {} cannot be closed, see 'knockctl list'", counted(failed, "door"));
     }
-    line + "\n"
+    line + "\n" + &signed_packets(status)
+}
+
+/// Returns how many signed packets came, and why they opened nothing: the most frequent reason first.
+fn signed_packets(status: &Status) -> String {
+    let accepted = status.counters.get(ACCEPTED).copied().unwrap_or(0);
+    let counters = status.counters.iter();
+    let reasons = counters.filter_map(|(name, count)| Some((name.strip_prefix(REFUSED)?, *count)));
+    let mut reasons: Vec<(&str, u64)> = reasons.filter(|(_, count)| *count > 0).collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let refused = reasons.iter().fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+    if accepted == 0 && refused == 0 {
+        return String::new();
+    }
+    let reasons =
+        reasons.iter().map(|(why, count)| format!("{} {count}", printable(why.as_bytes())));
+    let reasons = reasons.map(|reason| reason.replace('_', "-")).collect::<Vec<_>>().join(", ");
+    let reasons = if refused > 0 { format!(" ({reasons})") } else { String::new() };
+    format!("signed packets: {accepted} accepted, {refused} refused{reasons}\n")
 }
 
 fn named(open: &OpenDoor) -> String {
@@ -168,6 +190,29 @@ mod tests {
             "knockd: ending, 2 doors, 5 open (a for 2001:db8::1; a for 2001:db8::1; a for \
              2001:db8::1; 2 more); 5 doors cannot be closed, see 'knockctl list'\n"
         );
+    }
+
+    #[test]
+    fn signed_packets_are_counted_by_reason() {
+        let counters = [
+            ("accepted_signed_packets", 2),
+            ("openings", 7),
+            ("refused_signed_packets_clock_off", 0),
+            ("refused_signed_packets_moment_used", 1),
+            ("refused_signed_packets_unknown_key", 30),
+        ];
+        let counters = counters.map(|(name, count)| (name.to_owned(), count)).into();
+        let of_all = Status { counters, ..of(DaemonState::Listening) };
+        let first = "knockd: running, 2 doors, 0 open\n";
+        assert_eq!(
+            status(&of_all, &[]),
+            format!(
+                "{first}signed packets: 2 accepted, 31 refused (unknown-key 30, moment-used 1)\n"
+            )
+        );
+        let counters = [("accepted_signed_packets".to_owned(), 1)].into();
+        let of_one = Status { counters, ..of(DaemonState::Listening) };
+        assert_eq!(status(&of_one, &[]), format!("{first}signed packets: 1 accepted, 0 refused\n"));
     }
 
     #[test]

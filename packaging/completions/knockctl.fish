@@ -29,7 +29,7 @@ complete -c knockctl -n "__fish_knockctl_needs_command" -l format -d 'Print text
 json\t'As JSON'"
 complete -c knockctl -n "__fish_knockctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c knockctl -n "__fish_knockctl_needs_command" -s V -l version -d 'Print version'
-complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "status" -d 'Say in a line whether knockd runs, and which doors are open'
+complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "status" -d 'Say whether knockd runs, which doors are open, and how many signed packets were refused'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "list" -d 'List the open doors, with the time until they are closed'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "attempts" -d 'List the clients that have made some knocks of a door, and when their attempts time out'
 complete -c knockctl -n "__fish_knockctl_needs_command" -f -a "close" -d 'Close doors now'

@@ -49,6 +49,7 @@ impl Runner {
             Message::Effect(effect) => self.take_effect(&effect),
             Message::SeenPacket(packet) => self.output.text(Kind::Debug, seen(&packet)),
             Message::Lost(loss, count) => self.losses.set(loss, count),
+            Message::Refused(why, count) => self.totals.refused.set(why, count),
             Message::Adopted(ids) => self.adopt(&ids),
             Message::Stale => self.read_again(),
             Message::RecordingRotated => self.recording_rotated(),

@@ -29,6 +29,7 @@ mod orphans;
 mod output;
 mod recent;
 mod recording;
+mod refused;
 mod reload;
 mod remember;
 mod replacement;

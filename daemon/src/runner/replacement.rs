@@ -198,6 +198,7 @@ impl Runner {
         }
         self.marks = 0;
         self.losses.lose_sniffer();
+        self.totals.refused.lose_sniffer();
         if matches!(self.reload, Reload::Asked(_) | Reload::AskedAgain(_)) {
             self.reload = Reload::Early;
         }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Runner;
+use super::refused::Refused;
 use crate::wire::Loss;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Total {
     Openings,
+    AcceptedSigned,
     StartCommands,
     StopCommands,
     FailedCommands,
@@ -17,8 +19,9 @@ pub(super) enum Total {
 }
 
 impl Total {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Openings,
+        Self::AcceptedSigned,
         Self::StartCommands,
         Self::StopCommands,
         Self::FailedCommands,
@@ -29,6 +32,7 @@ impl Total {
     const fn name(self) -> &'static str {
         match self {
             Self::Openings => "openings",
+            Self::AcceptedSigned => "accepted_signed_packets",
             Self::StartCommands => "start_commands",
             Self::StopCommands => "stop_commands",
             Self::FailedCommands => "failed_commands",
@@ -49,14 +53,22 @@ const fn name_of_loss(loss: Loss) -> &'static str {
     }
 }
 
+fn name_of_refusal(why: &str) -> String {
+    format!("refused_signed_packets_{}", why.replace('-', "_"))
+}
+
 /// The totals.
 #[derive(Debug, Default)]
-pub(super) struct Totals(BTreeMap<Total, u64>);
+pub(super) struct Totals {
+    counts: BTreeMap<Total, u64>,
+    /// Signed packets that open nothing.
+    pub(super) refused: Refused,
+}
 
 impl Totals {
     /// Counts one more.
     pub(super) fn add(&mut self, total: Total) {
-        let count = self.0.entry(total).or_default();
+        let count = self.counts.entry(total).or_default();
         *count = count.saturating_add(1);
     }
 }
@@ -64,9 +76,11 @@ impl Totals {
 impl Runner {
     /// Returns all totals by name.
     pub(super) fn totals(&self) -> BTreeMap<String, u64> {
-        let own = Total::ALL.map(|one| (one.name(), self.totals.0.get(&one).copied()));
+        let own = Total::ALL.map(|one| (one.name(), self.totals.counts.get(&one).copied()));
         let lost = Loss::ALL.map(|loss| (name_of_loss(loss), self.losses.total(loss)));
         let all = own.into_iter().chain(lost);
-        all.map(|(name, count)| (name.to_owned(), count.unwrap_or(0))).collect()
+        let all = all.map(|(name, count)| (name.to_owned(), count.unwrap_or(0)));
+        let refused = self.totals.refused.totals();
+        all.chain(refused.map(|(why, count)| (name_of_refusal(why), count))).collect()
     }
 }

@@ -223,7 +223,10 @@ impl<'a> Sniffer<'a> {
     /// Waits for a packet, an order, room on a full socket, or for what is due.
     fn wait(&mut self) -> Result<(), End> {
         let reload = self.reload.as_ref().map(|new| new.arrived);
-        let due = self.host.deadline().into_iter().chain(self.merge.earliest()).chain(reload).min();
+        // Nothing else may come that would have them counted.
+        let counts = self.outbox.has_refused().then_some(self.losses_due);
+        let due = self.host.deadline().into_iter().chain(self.merge.earliest()).chain(reload);
+        let due = due.chain(counts).min();
         // While packets wait for room, time does not go on for the engine.
         let due = due.filter(|_| !self.outbox.is_full());
         let due = due.map(|due| before(due, GRACE.saturating_neg()));
@@ -429,6 +432,7 @@ impl<'a> Sniffer<'a> {
         for (loss, count) in self.host.losses() {
             self.outbox.lost(loss, count);
         }
+        self.outbox.refused();
     }
 
     /// Writes what is left of the recording, and sends the last losses.

@@ -47,6 +47,15 @@ pub(super) struct Outbox {
     said_refused: BTreeMap<(Option<KeyNumber>, &'static str), Instant>,
     /// The losses that were sent.
     sent_losses: BTreeMap<Loss, u64>,
+    refused: BTreeMap<&'static str, RefusedCount>,
+}
+
+/// How many signed packets were refused for a reason.
+#[derive(Clone, Copy, Debug)]
+struct RefusedCount {
+    why: Refusal,
+    count: u64,
+    sent: u64,
 }
 
 impl Outbox {
@@ -62,6 +71,7 @@ impl Outbox {
             said_busy: BTreeMap::new(),
             said_refused: BTreeMap::new(),
             sent_losses: BTreeMap::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -96,6 +106,11 @@ impl Outbox {
 
     /// Adds an effect if it is wanted. One that is only a line is dropped if there is no room.
     pub(super) fn effect(&mut self, effect: Effect) {
+        if let Effect::NotSigned { why, .. } = effect {
+            let new = RefusedCount { why, count: 0, sent: 0 };
+            let of_reason = self.refused.entry(why.name()).or_insert(new);
+            of_reason.count = of_reason.count.saturating_add(1);
+        }
         let is_progress = is_progress(&effect);
         let is_note =
             matches!(effect, Effect::Note(_) | Effect::OpeningSkipped { again: true, .. });
@@ -169,6 +184,25 @@ impl Outbox {
         }
     }
 
+    /// Adds how many signed packets were refused since the start, as far as that has changed.
+    pub(super) fn refused(&mut self) {
+        let changed = self.refused.values_mut().filter(|one| one.count > one.sent);
+        let changed: Vec<Message> = changed
+            .map(|one| {
+                one.sent = one.count;
+                Message::Refused(one.why, one.count)
+            })
+            .collect();
+        for message in &changed {
+            self.push(message);
+        }
+    }
+
+    /// Returns whether more signed packets were refused than was sent.
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused.values().any(|one| one.count > one.sent)
+    }
+
     /// Sends as much as the socket takes.
     ///
     /// # Errors
@@ -215,5 +249,28 @@ impl Outbox {
 impl AsFd for Outbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_packets_are_counted_until_that_is_sent() {
+        let (socket, _other) = UnixStream::pair().unwrap();
+        let mut outbox = Outbox::new(socket);
+        assert!(!outbox.has_refused());
+        let client = [192, 0, 2, 1].into();
+        for why in [Refusal::HintUnknown, Refusal::HintUnknown, Refusal::MomentUsed] {
+            outbox.effect(Effect::NotSigned { client, why, key: None });
+        }
+        // Nobody wants to read of each.
+        assert!(outbox.is_empty() && outbox.has_refused());
+        outbox.refused();
+        assert!(!outbox.is_empty() && !outbox.has_refused());
+        let sent = outbox.bytes.len();
+        outbox.refused();
+        assert_eq!(outbox.bytes.len(), sent);
     }
 }

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use knock_engine::{DoorId, Doors, Effect, Knock, Port, Stage};
+use knock_signed::Refusal;
 
 use super::effect::{effect, fields_of, number_of};
 use super::order::CaptureNumber;
 use super::record::{Fields, InvalidMessage, RECORD_BYTES, kind};
+use super::refusal::{numbers_of, refusal};
 
 /// The longest text of a message, in bytes.
 const TEXT_MAX: usize = 512;
@@ -27,6 +29,8 @@ pub(crate) enum Message {
     SeenPacket(SeenPacket),
     /// How many of one kind were lost since the start.
     Lost(Loss, u64),
+    /// How many signed packets were refused since the start for a reason, whose particulars do not count.
+    Refused(Refusal, u64),
     /// The engine has taken the doors of a reload: their ids have these indices.
     Adopted(Vec<u16>),
     /// A sequence was used after the files of a reload were read: they were not taken, and are to be
@@ -150,6 +154,10 @@ impl Message {
                     ..Fields::default()
                 };
                 (Some(fields), vec![])
+            }
+            Self::Refused(why, count) => {
+                let ((small, _), number) = (numbers_of(*why), *count);
+                (Some(Fields { kind: kind::REFUSED, small, number, ..Fields::default() }), vec![])
             }
             Self::Adopted(ids) => {
                 let tail: Vec<u8> = ids.iter().flat_map(|id| id.to_be_bytes()).collect();
@@ -279,6 +287,7 @@ fn message(fields: &Fields, tail: Vec<u8>, doors: &Doors) -> Result<Message, Inv
             let loss = all.find(|loss| loss.code() == fields.small).ok_or(InvalidMessage)?;
             Message::Lost(loss, fields.number)
         }
+        kind::REFUSED => Message::Refused(refusal(fields.small, 0)?, fields.number),
         kind::ADOPTED => {
             let (ids, rest) = tail.as_chunks();
             if !rest.is_empty() {

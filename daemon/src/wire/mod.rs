@@ -19,6 +19,7 @@ pub(crate) use order::{
     CaptureNumber, InvalidOrder, NewCapture, Order, OrderReader, Task, UsedMoments,
 };
 pub(crate) use record::InvalidMessage;
+pub(crate) use refusal::COUNTED;
 pub(crate) use secret_bytes::SecretBytes;
 
 /// Reads what a process that reads packets has sent, as the runner does. Returns the messages up to the

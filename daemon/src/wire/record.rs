@@ -60,13 +60,14 @@ pub(super) mod kind {
     pub(in crate::wire) const DOOR_CHANGED: u8 = 37;
     pub(in crate::wire) const NOT_SIGNED: u8 = 39;
     pub(in crate::wire) const CLOSING: u8 = 40;
+    pub(in crate::wire) const REFUSED: u8 = 41;
 }
 
 /// The fields of a record. Each kind of message uses some of them; the others are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) kind: u8,
-    /// A stage, a status, a phase or a loss.
+    /// A stage, a status, a phase, a loss or a refusal.
     pub(super) small: u8,
     pub(super) door: u16,
     /// A run, an offset, a count or what names the sequences of a door.

@@ -20,6 +20,25 @@ const PLAIN: [(u8, Refusal); 12] = [
     (11, Refusal::PrefixForbidden),
 ];
 
+/// All of them, without particulars: by these, refused packets are counted.
+pub(crate) const COUNTED: [Refusal; 15] = [
+    Refusal::Length,
+    Refusal::HintUnknown,
+    Refusal::Forged,
+    Refusal::Version { version: 0 },
+    Refusal::Field(Field::Verb),
+    Refusal::KeyExpired,
+    Refusal::ClockOff { ahead: 0 },
+    Refusal::OtherServer,
+    Refusal::MomentUsed,
+    Refusal::MomentOld,
+    Refusal::DoorUnknown,
+    Refusal::DoorForbidden,
+    Refusal::AddressMismatch,
+    Refusal::AddressForbidden,
+    Refusal::PrefixForbidden,
+];
+
 const VERSION: u8 = 32;
 const FIELD: u8 = 33;
 const CLOCK_OFF: u8 = 34;
@@ -87,6 +106,10 @@ mod tests {
             assert_eq!(refusal(kind, number), Ok(one));
         }
         assert_eq!(refusal(99, 0), Err(InvalidMessage));
+        let kinds = COUNTED.map(|one| numbers_of(one).0);
+        assert_eq!(kinds.len(), PLAIN.len() + 3);
+        assert!(PLAIN.iter().all(|(number, _)| kinds.contains(number)));
+        assert!([VERSION, FIELD, CLOCK_OFF].iter().all(|number| kinds.contains(number)));
         assert_eq!(refusal(FIELD, 3), Err(InvalidMessage));
     }
 }

@@ -36,6 +36,7 @@ mod scheduling;
 mod secrets;
 mod signals;
 mod signed;
+mod signed_counts;
 mod strict_modes;
 mod syslog;
 mod takeover;

@@ -14,6 +14,7 @@ use knock_signed::{KeyId, Moment, Moments, SequenceId};
 use self::file::UsedFile;
 use super::Runner;
 use super::output::Kind;
+use super::totals::Total;
 use crate::places::Places;
 use crate::wire::{Order, UsedMoments};
 
@@ -296,15 +297,18 @@ impl Runner {
             Some(key) => self.used.add_moment(key, moment, &self.doors),
             None => Err(NotUsed::Never("no door has this key".to_owned())),
         };
-        self.answer_mark(mark, (client, door), outcome);
+        if self.answer_mark(mark, (client, door), outcome) {
+            self.totals.add(Total::AcceptedSigned);
+        }
     }
 
+    /// Tells the engine whether something counts, which this returns, too.
     fn answer_mark(
         &mut self,
         (mark, what): (MarkId, What),
         (client, door): (IpAddr, DoorId),
         outcome: Result<(), NotUsed>,
-    ) {
+    ) -> bool {
         let may_open = self.settings.on_state_error == OnStateError::Open;
         let is_marked = match &outcome {
             Ok(()) => true,
@@ -312,12 +316,13 @@ impl Runner {
             Err(NotUsed::Never(_)) => false,
         };
         self.sniffer.queue(&Order::Marked { mark, is_marked });
-        let Err(why) = outcome else { return };
+        let Err(why) = outcome else { return true };
         let mut text = Vec::new();
         address::write(client, &mut text);
         text.extend([b": ", self.doors.door(door).name.as_bytes(), b": "].concat());
         text.extend(why.outcome(what, may_open).into_bytes());
         self.output.text(Kind::Notice, text);
+        is_marked
     }
 }
 

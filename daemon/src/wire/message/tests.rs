@@ -6,6 +6,7 @@ use knock_signed::{Refusal, SequenceId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::COUNTED;
 
 /// Two doors.
 fn doors() -> Doors {
@@ -104,6 +105,7 @@ fn messages() -> Vec<Message> {
         Message::Text(Level::Error, vec![]),
     ];
     all.extend(Loss::ALL.map(|loss| Message::Lost(loss, u64::MAX)));
+    all.extend(COUNTED.map(|why| Message::Refused(why, u64::MAX)));
     all.extend(effects().into_iter().map(Message::Effect));
     all
 }
