@@ -37,6 +37,7 @@ mod secrets;
 mod signals;
 mod signed;
 mod signed_counts;
+mod signed_recording;
 mod strict_modes;
 mod syslog;
 mod takeover;
