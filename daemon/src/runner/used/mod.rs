@@ -302,7 +302,7 @@ impl Runner {
         }
     }
 
-    /// Tells the engine whether something counts, which this returns, too.
+    /// Tells the engine whether something may open its door. Returns whether it counts: a closing does in any case.
     fn answer_mark(
         &mut self,
         (mark, what): (MarkId, What),
@@ -322,7 +322,7 @@ impl Runner {
         text.extend([b": ", self.doors.door(door).name.as_bytes(), b": "].concat());
         text.extend(why.outcome(what, may_open).into_bytes());
         self.output.text(Kind::Notice, text);
-        is_marked
+        is_marked || matches!(what, What::ClosingPacket)
     }
 }
 
