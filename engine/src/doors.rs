@@ -1,6 +1,8 @@
 //! All doors of a configuration, and which of them a packet concerns.
 
-use alloc::boxed::Box;
+mod entry;
+mod knock_index;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,6 +10,8 @@ use core::net::IpAddr;
 
 use knock_signed::{Digest, KeyId, Moment, PACKET_BYTES, SequenceId};
 
+use self::entry::{Entry, label_of};
+use self::knock_index::KnockIndex;
 use crate::address;
 use crate::derived::PeriodMark;
 use crate::door::{Door, DoorName, DoorSequence};
@@ -18,7 +22,6 @@ use crate::listening::Listening;
 use crate::one_time::OneTimeLine;
 use crate::packet::{Knock, Packet, Protocol};
 use crate::periods::Periods;
-use crate::ports::PortSet;
 use crate::sequence::Sequence;
 use crate::signing::{Came, NamedDoor, NotSigned, SignedRequest, Signing};
 use crate::time::Timestamp;
@@ -68,30 +71,6 @@ pub struct Begun {
     pub door: DoorId,
     /// The period whose sequence it is, if the door derives them.
     pub period: PeriodMark,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    door: Door,
-    /// The name as a line of the transcript has it: `: NAME: `.
-    label: Box<[u8]>,
-    /// The name as signed packets have it.
-    digest: Digest,
-    /// The place in the order of the file.
-    place: usize,
-    /// The doors that begin and time out as this one does, if there are any.
-    group: Option<GroupId>,
-}
-
-impl Entry {
-    fn new(door: Door, place: usize) -> Self {
-        let digest = Digest::of_door(door.name.as_bytes());
-        Self { label: label_of(&door.name), digest, door, place, group: None }
-    }
-}
-
-fn label_of(name: &DoorName) -> Box<[u8]> {
-    [b": ", name.as_bytes(), b": "].concat().into_boxed_slice()
 }
 
 impl Doors {
@@ -517,144 +496,6 @@ impl Doors {
     pub(crate) fn place(&self, id: DoorId) -> u64 {
         let place = self.entries.get(id.index()).map_or(0, |entry| entry.place);
         u64::try_from(place).unwrap_or(u64::MAX)
-    }
-}
-
-/// Which doors name a knock. Most packets are for no door, so that answer must be fast.
-#[derive(Clone, Debug, Default)]
-struct KnockIndex {
-    tcp: PortSet,
-    udp: PortSet,
-    /// The ports that derived sequences may have; they are in the sets above as well.
-    derived: BTreeSet<(Protocol, u16, u16)>,
-    /// Sorted by knock.
-    named: Vec<Named>,
-}
-
-#[derive(Clone, Debug)]
-struct Named {
-    knock: Knock,
-    /// Doors that have the knock anywhere in their sequence, in order.
-    anywhere: Vec<DoorId>,
-    /// Doors that have the knock first in their sequence, in order.
-    first: Vec<DoorId>,
-}
-
-impl KnockIndex {
-    fn new(entries: &[Entry], in_order: &[DoorId], periods: &Periods) -> Self {
-        let mut index = Self::default();
-        for derived in periods.all() {
-            let (ports, protocol) = (derived.ports(), derived.protocol());
-            if index.derived.insert((protocol, ports.first(), ports.last())) {
-                for port in ports.first()..=ports.last() {
-                    index.ports_mut(protocol).insert(port);
-                }
-            }
-        }
-        let doors = in_order.iter().filter_map(|&id| {
-            let entry = entries.get(id.index())?;
-            Some((entry.place, id, entry.door.sequence()?.knocks()))
-        });
-        let mut pairs: Vec<(Knock, usize, DoorId, bool)> = doors
-            .flat_map(|(place, id, knocks)| {
-                knocks.iter().map(move |&knock| (knock, place, id, knocks.first() == Some(&knock)))
-            })
-            .collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        for pair in pairs.chunk_by(|one, other| one.0 == other.0) {
-            let Some(&(knock, ..)) = pair.first() else { continue };
-            index.ports_mut(knock.protocol).insert(knock.port.0);
-            let anywhere = pair.iter().map(|&(.., id, _)| id).collect();
-            let first = pair.iter().filter(|(.., first)| *first).map(|&(.., id, _)| id).collect();
-            index.named.push(Named { knock, anywhere, first });
-        }
-        index
-    }
-
-    /// Adds a door with its sequence. The time grows with the knocks that all doors name.
-    fn add(&mut self, id: DoorId, sequence: &Sequence, entries: &[Entry]) {
-        for &knock in sequence.knocks() {
-            insert(&mut self.entry(knock).anywhere, id, entries);
-        }
-        if let Some(&first) = sequence.knocks().first() {
-            insert(&mut self.entry(first).first, id, entries);
-        }
-    }
-
-    /// Removes a door that had this sequence.
-    fn remove(&mut self, id: DoorId, sequence: &Sequence) {
-        for &knock in sequence.knocks() {
-            let Ok(at) = self.find(knock) else { continue };
-            let Some(named) = self.named.get_mut(at) else { continue };
-            named.anywhere.retain(|&other| other != id);
-            named.first.retain(|&other| other != id);
-            if named.anywhere.is_empty() {
-                self.named.remove(at);
-                if !self.is_derived(knock) {
-                    self.ports_mut(knock.protocol).remove(knock.port.0);
-                }
-            }
-        }
-    }
-
-    fn entry(&mut self, knock: Knock) -> &mut Named {
-        let at = match self.find(knock) {
-            Ok(at) => at,
-            Err(at) => {
-                self.named.insert(at, Named { knock, anywhere: Vec::new(), first: Vec::new() });
-                self.ports_mut(knock.protocol).insert(knock.port.0);
-                at
-            }
-        };
-        #[expect(clippy::indexing_slicing, reason = "found or inserted there just now")]
-        &mut self.named[at]
-    }
-
-    /// Returns whether derived sequences may have a knock.
-    fn is_derived(&self, knock: Knock) -> bool {
-        let port = knock.port.0;
-        self.derived.iter().any(|&(protocol, first, last)| {
-            protocol == knock.protocol && (first..=last).contains(&port)
-        })
-    }
-
-    fn ports_mut(&mut self, protocol: Protocol) -> &mut PortSet {
-        match protocol {
-            Protocol::Tcp => &mut self.tcp,
-            Protocol::Udp => &mut self.udp,
-        }
-    }
-
-    fn find(&self, knock: Knock) -> Result<usize, usize> {
-        self.named.binary_search_by_key(&knock, |named| named.knock)
-    }
-
-    fn names(&self, knock: Knock) -> bool {
-        match knock.protocol {
-            Protocol::Tcp => self.tcp.contains(knock.port.0),
-            Protocol::Udp => self.udp.contains(knock.port.0),
-        }
-    }
-
-    fn lookup(&self, knock: Knock) -> Option<&Named> {
-        if self.names(knock) { self.named.get(self.find(knock).ok()?) } else { None }
-    }
-
-    fn naming(&self, knock: Knock) -> &[DoorId] {
-        self.lookup(knock).map_or(&[], |named| &named.anywhere)
-    }
-
-    fn starting_with(&self, knock: Knock) -> &[DoorId] {
-        self.lookup(knock).map_or(&[], |named| &named.first)
-    }
-}
-
-/// Inserts a door into a list in the order of the file, if it is not there.
-fn insert(ids: &mut Vec<DoorId>, id: DoorId, entries: &[Entry]) {
-    let place = |id: DoorId| entries.get(id.index()).map(|entry| entry.place);
-    if let Err(at) = ids.binary_search_by_key(&place(id), |&other| place(other)) {
-        ids.insert(at, id);
     }
 }
 
