@@ -77,7 +77,7 @@ impl Setup {
         match read_configuration(path, modes, waits, refuse) {
             Ok(text) => {
                 let text = Expanded::new(path, text, modes);
-                Self::new(path, text, |_| true, OnDisk(modes), None)
+                Self::new(path, text, |_| true, OnDisk::of_server(modes), None)
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -90,7 +90,7 @@ impl Setup {
         match read_configuration(path, Modes::Any, Waits::Forever, |_| None) {
             Ok(text) => {
                 let text = Expanded::new(path, text, Modes::Any);
-                Self::new(path, text, wanted, OfClient(OnDisk(Modes::Any)), None)
+                Self::new(path, text, wanted, OnDisk::of_client(), None)
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -106,7 +106,7 @@ impl Setup {
         match read_configuration(path, modes, with.waits, refuse) {
             Ok(text) => {
                 let text = Expanded::new(path, text, modes);
-                Self::new(path, text, |_| true, OnDisk(modes), Some(with))
+                Self::new(path, text, |_| true, OnDisk::of_server(modes), Some(with))
             }
             Err(cause) => Self::unreadable(path, &cause),
         }
@@ -231,45 +231,39 @@ trait NamedFiles {
     fn user_keys(&self, folder: &Path) -> Result<Vec<KeyInFile>, UserKeysError>;
 }
 
-/// The files as they are, if these modes allow them.
-struct OnDisk(Modes);
+/// The files as they are.
+struct OnDisk {
+    /// What they must be like.
+    modes: Modes,
+    /// Whether the keys of users are among them. A client of the doors has keys of its own.
+    has_user_keys: bool,
+}
 
-impl NamedFiles for OnDisk {
-    fn one_time(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
-        read_one_time(path_of(name), self.0)
+impl OnDisk {
+    const fn of_server(modes: Modes) -> Self {
+        Self { modes, has_user_keys: true }
     }
 
-    fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
-        read_sequence(path_of(name), self.0)
-    }
-
-    fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
-        read_sequence_key(path_of(name), self.0)
-    }
-
-    fn user_keys(&self, folder: &Path) -> Result<Vec<KeyInFile>, UserKeysError> {
-        read_user_keys(folder, self.0)
+    const fn of_client() -> Self {
+        Self { modes: Modes::Any, has_user_keys: false }
     }
 }
 
-/// The same for a client of the doors, which has keys of its own.
-struct OfClient(OnDisk);
-
-impl NamedFiles for OfClient {
+impl NamedFiles for OnDisk {
     fn one_time(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
-        self.0.one_time(name)
+        read_one_time(path_of(name), self.modes)
     }
 
     fn sequence(&self, name: &FileName) -> Result<Vec<u8>, Unreadable> {
-        self.0.sequence(name)
+        read_sequence(path_of(name), self.modes)
     }
 
     fn key(&self, name: &FileName) -> Result<SequenceKey, Unreadable> {
-        self.0.key(name)
+        read_sequence_key(path_of(name), self.modes)
     }
 
-    fn user_keys(&self, _: &Path) -> Result<Vec<KeyInFile>, UserKeysError> {
-        Ok(Vec::new())
+    fn user_keys(&self, folder: &Path) -> Result<Vec<KeyInFile>, UserKeysError> {
+        if self.has_user_keys { read_user_keys(folder, self.modes) } else { Ok(Vec::new()) }
     }
 }
 
