@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "text wording",
+            "text used wording",
             "lex pattern suggest typography",
             "names directives",
             "config warnings",

@@ -63,7 +63,7 @@ fn a_replay_begins_with_what_was_used_before() {
     for (text, said) in [
         (
             "# comment\n[options]\n",
-            "used, line 2: this is no line of the file `used` in the StateDir of knockd",
+            "used, line 2: this is no whole line of the file `used` in the StateDir of knockd",
         ),
         ("used ab 7", "used, line 1: "),
     ] {

@@ -9,20 +9,16 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use knock_config::text::{Cause, shown};
+use knock_config::used::{BYTES_MAX, HEADER, Use, line, parse};
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::geteuid;
 
-use super::Use;
-use super::text::{HEADER, line, parse};
 use crate::locked_file::{self, LockError, is_at};
 use crate::places::Places;
 use crate::runner::lease_store::{make_folder_of, sync_folder_of};
 
 /// The permissions of the file.
 const MODE: u32 = 0o600;
-
-/// How much of a file is read, in bytes.
-const BYTES_MAX: u64 = 64 << 20;
 
 /// How many superfluous lines the file may have before it is rewritten.
 const SPARE_LINES: usize = 1_000;

@@ -2,12 +2,12 @@
 //! restart.
 
 mod file;
-mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use knock_config::OnStateError;
+use knock_config::used::Use;
 use knock_engine::{DoorId, Doors, KeyNumber, MarkId, PeriodOfDoor, Signing, address};
 use knock_signed::{KeyId, Moment, Moments, SequenceId};
 
@@ -34,17 +34,6 @@ pub(super) struct Used {
     file: UsedFile,
     /// The most uses: the engine asks for no more.
     limit: usize,
-}
-
-/// A use, or what stands for earlier ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    /// Of a sequence, by a client or, where there is none, by any: then those of earlier periods are used, too.
-    Period(PeriodOfDoor, Option<IpAddr>),
-    /// Of a signed packet.
-    Moment(KeyId, Moment),
-    /// No signed packet counts with this moment or an earlier one.
-    Floor(Moment),
 }
 
 /// All that was used.

@@ -1,16 +1,31 @@
-//! The lines of the file.
+//! The lines of the file `used` in the state folder of the daemon: which derived sequences and signed packets were used.
+
+use std::net::IpAddr;
 
 use knock_engine::{PeriodOfDoor, address};
 use knock_signed::{KeyId, Moment, SequenceId};
 
-use super::Use;
+/// A use, or what stands for earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Of a sequence, by a client or, where there is none, by any: then those of earlier periods are used, too.
+    Period(PeriodOfDoor, Option<IpAddr>),
+    /// Of a signed packet.
+    Moment(KeyId, Moment),
+    /// No signed packet counts with this moment or an earlier one.
+    Floor(Moment),
+}
+
+/// The most of a file that is read, in bytes.
+pub const BYTES_MAX: u64 = 64 << 20;
 
 /// The first line.
-pub(super) const HEADER: &str =
+pub const HEADER: &str =
     "# derived sequences and signed packets that were used; knockd writes this file\n";
 
 /// Returns the line for a use.
-pub(super) fn line(one: Use) -> String {
+#[must_use]
+pub fn line(one: Use) -> String {
     match one {
         Use::Period(PeriodOfDoor { sequence, period }, client) => {
             let sequence = sequence.to_bits();
@@ -26,8 +41,10 @@ pub(super) fn line(one: Use) -> String {
     }
 }
 
-/// Returns the uses in a text, and the numbers of the lines that cannot be read.
-pub(super) fn parse(text: &[u8]) -> (Vec<Use>, Vec<usize>) {
+/// Returns the uses in a text, and the numbers of the lines that cannot be read. A last line without an end is one of
+/// them: it may be only the beginning of what was written.
+#[must_use]
+pub fn parse(text: &[u8]) -> (Vec<Use>, Vec<usize>) {
     let (mut uses, mut damaged) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
         if line.starts_with(b"#") {
