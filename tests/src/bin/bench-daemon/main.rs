@@ -41,7 +41,8 @@ use crate::table::Table;
 
 const AFTER_HELP: &str = "\
 Limits, all of which must be met:
-  latency  from the last knock to the start of the command: at most a fifth of 0.8's median
+  latency  from the last knock to the start of the command: at most a fifth of 0.8's median,
+           and 1.3 times that of the shell alone
   flood    20000 first knocks a second from 100000 spoofed addresses: no packet is lost, and an
            honest knock after them has its command started within 20 ms; an attempt takes at most
            200 bytes, even with a million of them
