@@ -25,6 +25,8 @@ pub struct Limits {
     pub leases_of_door: NonZeroU32,
     /// The most start commands of one door that run or wait.
     pub starts_of_door: NonZeroU32,
+    /// The most clients in ten seconds that are reported because their attempts were voided again and again.
+    pub void_reports: u32,
     /// The seed for hashes of client addresses. It changes no effect; a live daemon takes a random one,
     /// so that an attacker cannot flood it with addresses that collide.
     pub hash_seed: u64,
@@ -42,6 +44,9 @@ impl Limits {
 
     /// The default number of start commands of one door that run or wait.
     pub const DEFAULT_STARTS_OF_DOOR: NonZeroU32 = NonZeroU32::new(256).unwrap();
+
+    /// The default number of clients in ten seconds that are reported as voided again and again.
+    pub const DEFAULT_VOID_REPORTS: u32 = 10;
 }
 
 impl Limits {
@@ -59,6 +64,7 @@ impl Default for Limits {
             leases: Self::DEFAULT_LEASES,
             leases_of_door: Self::DEFAULT_LEASES_OF_DOOR,
             starts_of_door: Self::DEFAULT_STARTS_OF_DOOR,
+            void_reports: Self::DEFAULT_VOID_REPORTS,
             hash_seed: 0,
         }
     }

@@ -25,6 +25,7 @@ pub fn limits(total: NonZeroU32) -> Limits {
         leases: total,
         leases_of_door: NonZeroU32::MAX,
         starts_of_door: NonZeroU32::MAX,
+        void_reports: Limits::DEFAULT_VOID_REPORTS,
         hash_seed: 1,
     }
 }

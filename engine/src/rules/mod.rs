@@ -9,7 +9,7 @@ use core::net::IpAddr;
 
 use knock_signed::PACKET_BYTES;
 
-pub use self::knock::{Fingerprint, KnockRules, LiveAttempt};
+pub use self::knock::{Fingerprint, KnockRules, LiveAttempt, Usage, VoidReports};
 
 use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};

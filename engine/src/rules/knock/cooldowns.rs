@@ -36,6 +36,10 @@ impl Cooldowns {
         Self { table: DueTable::new(), lessees: SlotTable::new(), hasher }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Returns the doors of all cooldowns.
     pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
         self.table.doors()

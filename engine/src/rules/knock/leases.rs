@@ -169,6 +169,11 @@ impl Leases {
         }
     }
 
+    /// Returns how many commands run, wait, or are owed, and how many admissions there are.
+    pub(super) fn len(&self) -> usize {
+        self.pending
+    }
+
     /// Returns whether a door may be opened once more, while `others` are about to be opened. However often
     /// one was, there is room for other doors.
     pub(super) fn has_room(&self, door: DoorId, others: usize) -> bool {

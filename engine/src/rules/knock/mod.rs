@@ -19,6 +19,8 @@ mod remembered;
 mod signed;
 mod slot_table;
 mod ungroup;
+mod usage;
+mod void_reports;
 mod voids;
 
 use alloc::vec::Vec;
@@ -39,6 +41,8 @@ use self::marks::Marks;
 use self::moves::Move;
 use self::recent::RecentOpenings;
 use self::remembered::Remembered;
+pub use self::usage::Usage;
+pub use self::void_reports::VoidReports;
 use self::voids::Voids;
 use super::{RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
@@ -114,7 +118,7 @@ impl KnockRules {
             admissions: Admissions::new(hasher.clone()),
             cooldowns: Cooldowns::new(hasher.clone()),
             recent: RecentOpenings::default(),
-            voids: Voids::new(hasher),
+            voids: Voids::new(hasher, VoidReports::new(limits.void_reports)),
             limit,
             next_serial: 0,
             anticipated: 0,

@@ -49,6 +49,10 @@ impl RecentOpenings {
         self.of_doors.keys().copied()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.in_order.len()
+    }
+
     /// Returns which limit an opening would exceed, if any, and whether it is to be said: once for each
     /// opening that counts.
     pub(super) fn say_skip(

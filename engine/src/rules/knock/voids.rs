@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::due::{Due, DueTable, Entry, Slot};
 use super::fingerprint::{ClientHasher, ShortHash};
 use super::slot_table::SlotTable;
+use super::void_reports::VoidReports;
 use crate::doors::DoorId;
 use crate::time::{Seconds, Timestamp};
 
@@ -32,21 +33,22 @@ pub(super) struct Voids {
     table: DueTable<Voided>,
     clients: SlotTable,
     hasher: ClientHasher,
-    /// When the last reports began, and how many there were since.
-    reports: (Timestamp, u32),
+    reports: VoidReports,
 }
 
 impl Voids {
     /// How long packets are counted together.
-    pub(super) const WINDOW: Seconds = Seconds::new(10).unwrap();
+    pub(super) const WINDOW: Seconds = VoidReports::WINDOW;
     /// How many packets are reported. A client that mistakes its knocks hardly tries that often.
     const MANY: u32 = 5;
-    /// How many clients are reported in a window: in a flood from forged addresses, each could be.
-    const REPORTS_MAX: u32 = 10;
 
-    pub(super) fn new(hasher: ClientHasher) -> Self {
+    pub(super) fn new(hasher: ClientHasher, reports: VoidReports) -> Self {
         let (table, clients) = (DueTable::new(), SlotTable::new());
-        Self { table, clients, hasher, reports: (Timestamp::MIN, 0) }
+        Self { table, clients, hasher, reports }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
     }
 
     /// Counts a packet that voided attempts of a client, until `due` if it is the first. If there are
@@ -76,15 +78,7 @@ impl Voids {
         let voided = self.table.get_mut(slot);
         voided.packets = voided.packets.saturating_add(1);
         let Voided { packets, since, .. } = *voided;
-        (packets == Self::MANY && self.may_report(now)).then(|| (packets, now.since(since)))
-    }
-
-    fn may_report(&mut self, now: Timestamp) -> bool {
-        let (begun, reported) = self.reports;
-        let is_over = begun.saturating_add(Self::WINDOW) <= now;
-        let (begun, reported) = if is_over { (now, 0) } else { (begun, reported) };
-        self.reports = (begun, reported.saturating_add(1));
-        reported < Self::REPORTS_MAX
+        (packets == Self::MANY && self.reports.allow(now)).then(|| (packets, now.since(since)))
     }
 
     fn forget_due(&mut self, now: Timestamp) {
