@@ -34,6 +34,9 @@ _knock__replay() {
             knock__replay,init)
                 cmd="knock__replay__subcmd__init"
                 ;;
+            knock__replay,merge)
+                cmd="knock__replay__subcmd__merge"
+                ;;
             knock__replay,report)
                 cmd="knock__replay__subcmd__report"
                 ;;
@@ -47,7 +50,7 @@ _knock__replay() {
 
     case "${cmd}" in
         knock__replay)
-            opts="-4 -r -q -v -h -c -V --local --only-ip-v4 --read --max-attempts --replay-state --quiet --rules --time --format --verbose --expect --bless --assert --check --explain --against --write --report --except --deny --allow --on-this-machine --help --config --version check explain diff report test init extract convert"
+            opts="-4 -r -q -v -h -c -V --local --only-ip-v4 --read --max-attempts --replay-state --quiet --rules --time --format --shard --verbose --expect --bless --assert --check --explain --against --write --report --except --deny --allow --on-this-machine --help --config --version check explain diff report test init extract merge convert"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -83,6 +86,10 @@ _knock__replay() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --expect)
@@ -353,6 +360,20 @@ _knock__replay() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        knock__subcmd__replay__subcmd__merge)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_knock_replay_global_optspecs
-    string join \n local= 4/only-ip-v4 r/read= max-attempts= replay-state= q/quiet rules= time= format= v/verbose expect= bless assert= check explain= against= write= report= except= deny= allow= on-this-machine h/help c/config= V/version
+    string join \n local= 4/only-ip-v4 r/read= max-attempts= replay-state= q/quiet rules= time= format= shard= v/verbose expect= bless assert= check explain= against= write= report= except= deny= allow= on-this-machine h/help c/config= V/version
 end
 
 function __fish_knock_replay_needs_command
@@ -35,6 +35,7 @@ local\t'The same in the time zone of this machine, or of TZ'
 relative\t'Seconds since the first packet'"
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l format -d 'Print text, or JSON: one object a line' -r -f -a "text\t'In words'
 json\t'As JSON'"
+complete -c knock-replay -n "__fish_knock_replay_needs_command" -l shard -d 'Replay one of N parts of the clients, for \'merge\'' -r
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l expect -d 'Compare the transcript with FILE, and print only the differences' -r -F
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l assert -d 'Check the assertions in FILE instead (repeatable)' -r -F
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -l explain -r
@@ -60,6 +61,7 @@ complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "report" -d '
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "test" -d 'Run the tests in folders'
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "init" -d 'Make a first folder of tests for a configuration'
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "extract" -d 'Keep only the packets that a replay needs'
+complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "merge" -d 'Merge the outputs of shards'
 complete -c knock-replay -n "__fish_knock_replay_needs_command" -a "convert" -d 'Write a scenario as a capture'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -s c -l config -d 'The configuration, if none is named: a knockd.conf' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand check" -l explain -d 'Explain the warning with this code, and exit' -r
@@ -126,5 +128,6 @@ complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s c 
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s o -l output -d 'The new capture; \'-\' is standard output' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s q -l quiet -d 'Print no summary, warnings or progress bar; only errors'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand extract" -s h -l help -d 'Print help (see a summary with \'-h\')'
+complete -c knock-replay -n "__fish_knock_replay_using_subcommand merge" -s h -l help -d 'Print help (see a summary with \'-h\')'
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand convert" -s c -l config -d 'The configuration with the keys for signed packets: a knockd.conf' -r -F
 complete -c knock-replay -n "__fish_knock_replay_using_subcommand convert" -s h -l help -d 'Print help (see a summary with \'-h\')'

@@ -8,6 +8,7 @@ mod extract;
 mod init;
 mod input;
 mod legacy;
+mod merge;
 mod replay;
 mod report;
 mod test;
@@ -29,6 +30,7 @@ pub(crate) use self::extract::ExtractArgs;
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::input::Input;
 pub(crate) use self::legacy::Hint;
+pub(crate) use self::merge::MergeArgs;
 pub(crate) use self::replay::{Args, ReplayArgs};
 pub(crate) use self::report::ReportArgs;
 pub(crate) use self::test::TestArgs;
@@ -49,6 +51,7 @@ pub(crate) enum Job {
     Init(InitArgs),
     Convert(ConvertArgs),
     Extract(ExtractArgs),
+    Merge(MergeArgs),
 }
 
 /// Whose transcript is printed.
@@ -166,6 +169,7 @@ impl Job {
             "report" => ReportArgs::from_arg_matches(matches).map(Self::Report),
             "init" => InitArgs::from_arg_matches(matches).map(Self::Init),
             "extract" => ExtractArgs::from_arg_matches(matches).map(Self::Extract),
+            "merge" => MergeArgs::from_arg_matches(matches).map(Self::Merge),
             "convert" => ConvertArgs::from_arg_matches(matches).map(Self::Convert),
             // There are no more than these.
             _ => TestArgs::from_arg_matches(matches).map(Self::Test),
@@ -180,7 +184,11 @@ impl Job {
             Self::Report(args) => args.fault(),
             Self::Test(args) => args.fault(),
             Self::Extract(args) => args.fault(),
-            Self::Replay(_) | Self::Check(_) | Self::Init(_) | Self::Convert(_) => None,
+            Self::Replay(_)
+            | Self::Check(_)
+            | Self::Init(_)
+            | Self::Convert(_)
+            | Self::Merge(_) => None,
         }
     }
 }
@@ -200,6 +208,7 @@ pub fn command() -> Command {
         .subcommand(subcommand::<TestArgs>("test"))
         .subcommand(subcommand::<InitArgs>("init"))
         .subcommand(subcommand::<ExtractArgs>("extract"))
+        .subcommand(subcommand::<MergeArgs>("merge"))
         .subcommand(subcommand::<ConvertArgs>("convert"))
 }
 

@@ -8,10 +8,12 @@ mod convert;
 pub mod diff;
 pub mod explain;
 mod extract;
+mod merge;
 mod output;
 mod replay;
 mod report;
 mod session;
+mod shard;
 pub mod test;
 
 use std::ffi::OsString;
@@ -53,6 +55,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
         Job::Test(args) => return test::suite::run(&args, streams),
         Job::Init(args) => test::init::run(&args, streams),
         Job::Extract(args) => extract::run(&args, streams),
+        Job::Merge(args) => merge::run(&args, streams),
         Job::Convert(args) => convert::run(&args, streams),
     };
     done.unwrap_or_else(|exit| exit)

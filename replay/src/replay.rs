@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use knock_compat::Rules;
 use knock_config::options::Format;
+use knock_engine::Limits;
 
 use crate::args::ReplayArgs;
 use crate::output::json::Json;
@@ -20,6 +21,7 @@ use crate::session::play::play;
 use crate::session::progress::Bar;
 use crate::session::reader::{Reader, ReadingDone};
 use crate::session::terminal::Streams;
+use crate::shard::{self, Shard, ShardFacts, Sharded};
 use crate::test;
 
 /// A configuration and captures that are to be replayed.
@@ -39,6 +41,10 @@ pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let rules = args.rules.one().unwrap_or(Rules::Knock);
     if let Some(refusal) = rules.refusal(&config.doors, &reader.listening()) {
         streams.error(&format!("knockd 0.8 would not start: {refusal}"));
+        return Err(Exit::Config);
+    }
+    if let Some(why) = args.shard.and_then(|_| shard::refusal(&config.doors)) {
+        streams.error(&why);
         return Err(Exit::Config);
     }
     if let Some(file) = args.expect.as_ref().filter(|_| args.bless) {
@@ -83,22 +89,41 @@ impl Replay {
     }
 }
 
-/// Replays, and prints what happens as objects.
+/// Replays, and prints what happens as objects; with `--shard`, to a part of the clients.
 fn objects(args: &ReplayArgs, replay: Replay, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
-    let Replay { rules, config: Configuration { doors, .. }, mut reader, bar: _ } = replay;
+    let Replay { rules, config, mut reader, bar: _ } = replay;
     let (captures, live) = (reader.names(), reader.is_live());
     let limits = load::limits(args.input.max_attempts);
+    let facts = args.shard.map(|shard| {
+        let options = (args.input.max_attempts.get(), args.verbose);
+        ShardFacts::new(shard, (&captures, &config), options)
+    });
+    let doors = config.doors;
     let ((reading, playing), written) = buffered(streams.output, |out| {
         let json = Json::new(VERSION, live, out);
         let mut objects = Objects { json, captures: &captures, notes: args.verbose };
-        let (playing, written) =
-            watch(&limits, rules, doors, &mut reader, &mut |played: &Played<'_>| {
-                objects.one(*played)
-            });
+        let Some(facts) = facts else {
+            let see = &mut |played: &Played<'_>| objects.one(*played);
+            let (playing, written) = watch(&limits, rules, doors, &mut reader, see);
+            let reading = reader.finish();
+            let written = written.and_then(|()| objects.end((&playing, &reading)));
+            return ((reading, playing), written);
+        };
+        // All of them: `merge` leaves out those that are too many.
+        let limits = Limits { void_reports: u32::MAX, ..limits };
+        let mut sharded = Sharded::new(facts, objects);
+        let (mut playing, written) = watch(&limits, rules, doors, &mut reader, &mut sharded);
         let reading = reader.finish();
-        let written = written.and_then(|()| objects.end((&playing, &reading)));
+        let (mut objects, facts, admitted) = sharded.end();
+        playing.counts.admitted = admitted;
+        let written =
+            written.and_then(|()| objects.write_summary((&playing, &reading), Some(facts)));
         ((reading, playing), written)
     });
-    let summary = reading.summary_of(&playing);
+    let mut summary = reading.summary_of(&playing);
+    if let Some(Shard { number, of }) = args.shard {
+        summary
+            .push(format!("shard {number} of {of}: attempts and opens are those of its clients"));
+    }
     finish(streams, args.input.quiet, written, &reading, summary).map(|()| Exit::Done)
 }

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Values to try for options: of each option, some two are valid.
-const VALUES: [&str; 10] = [
+const VALUES: [&str; 12] = [
     "1",
     "2",
     "192.0.2.1",
@@ -17,6 +17,8 @@ const VALUES: [&str; 10] = [
     "zsh",
     "000000000000000000000000000000000000000000000000",
     "111111111111111111111111111111111111111111111111",
+    "1/2",
+    "2/2",
 ];
 
 /// A command line, with all of its options.

@@ -59,7 +59,7 @@ fn firewall() {
 
 #[test]
 fn fleet() {
-    Journey::follow("fleet.md", &["cmp", "grep", "tail"], |_| {});
+    Journey::follow("fleet.md", &["cmp", "grep", "tail", "head", "sha256sum"], |_| {});
 }
 
 #[test]

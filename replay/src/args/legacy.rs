@@ -139,6 +139,7 @@ impl Args {
         let faults = [
             Self::captures_fault,
             Self::explain_fault,
+            Self::shard_fault,
             Self::rules_fault,
             Self::format_fault,
             Self::time_fault,
@@ -224,6 +225,32 @@ impl Args {
         }
         if !legacy.except.is_empty() && !both {
             return fault(ErrorKind::MissingRequiredArgument, "'--except' needs '--rules both'");
+        }
+        None
+    }
+
+    /// A part of the clients has only objects, for `merge`.
+    fn shard_fault(&self) -> Option<Fault> {
+        let Self { replay, legacy, .. } = self;
+        replay.shard?;
+        let of_all_clients = [
+            ("--rules", replay.rules != RuleChoice::Knock),
+            ("--expect", replay.expect.is_some()),
+            ("--assert", !replay.assert.is_empty()),
+            ("--check", legacy.check),
+            ("--explain", legacy.explain.is_some()),
+            ("--against", legacy.against.is_some()),
+            ("--write", legacy.write.is_some()),
+            ("--report", legacy.report.is_some()),
+        ];
+        let option = of_all_clients.into_iter().find_map(|(option, given)| given.then_some(option));
+        if let Some(option) = option {
+            let message = format!("'{option}' is for all clients: leave out '--shard'");
+            return fault(ErrorKind::ArgumentConflict, message);
+        }
+        if replay.format == Format::Text {
+            let message = "only objects of shards can be merged: give '--format json' as well";
+            return fault(ErrorKind::MissingRequiredArgument, message);
         }
         None
     }

@@ -7,6 +7,7 @@ use knock_config::options::{Format, STYLES};
 
 use super::legacy::Legacy;
 use super::{Input, RuleChoice, TimeFormat};
+use crate::shard::Shard;
 
 const USAGE: &str = "\
 knock-replay [OPTIONS] --config <FILE> <CAPTURE>...
@@ -111,6 +112,13 @@ pub(crate) struct ReplayArgs {
         hide_possible_values = true
     )]
     pub(crate) format: Format,
+
+    /// Replay one of N parts of the clients, for 'merge'
+    ///
+    /// With '--format json' alone. The SHA-256 of a client's address decides which part it is in. 'merge' makes
+    /// of the outputs of all parts that of a replay without this option. docs/fleet.md says when that helps.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
 
     /// Report on standard error why packets did not count
     ///

@@ -71,6 +71,11 @@ impl Places {
         }
     }
 
+    /// Returns the text of the configuration, with the files that it includes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Returns the paths of the files that the configuration names and that were read.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let named = self.doors.iter().filter_map(|door| door.knocks_file());

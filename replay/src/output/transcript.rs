@@ -16,10 +16,14 @@ use crate::session::drive::{Played, PlayingDone};
 use crate::session::names::CaptureNames;
 use crate::session::reader::ReadingDone;
 use crate::session::summary::Totals;
+use crate::shard::{Order, ShardFacts};
 
 /// The version of the format. A program that knows one may meet further fields and events in it, never
 /// another meaning of those it knows.
 pub(crate) const VERSION: u8 = 1;
+
+/// The type of the summary.
+pub(crate) const SUMMARY: &str = "summary";
 
 /// What happened. Its type says where the text of it goes otherwise: `line` to standard output,
 /// `message` and `note` to standard error.
@@ -43,6 +47,9 @@ struct Happened<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Cow<'a, str>>,
     text: Cow<'a, str>,
+    /// Of a shard, the place in the whole. The last field: `merge` cuts it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<Order>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +57,8 @@ struct Summary {
     r#type: &'static str,
     #[serde(flatten)]
     totals: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardFacts>,
 }
 
 /// The transcript, and in the end what was played and read.
@@ -68,8 +77,12 @@ pub(crate) struct Objects<'a> {
     pub(crate) notes: bool,
 }
 
-impl Output<Transcript> for Objects<'_> {
-    fn one(&mut self, played: Played<'_>) -> io::Result<()> {
+impl Objects<'_> {
+    /// Writes what happens; for a shard, with its place in the whole.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub(crate) fn write(&mut self, played: Played<'_>, order: Option<Order>) -> io::Result<()> {
         let Played { timed: TimedEffect { at, effect }, packet, start, doors } = played;
         let mut text = Vec::new();
         let r#type = match transcript::write(&effect, doors, &mut text) {
@@ -90,12 +103,39 @@ impl Output<Transcript> for Objects<'_> {
             packet: packet.map(|id| Place::new(id, self.captures)),
             user: effect.user(doors).map(|user| String::from_utf8_lossy(user.as_bytes())),
             text: String::from_utf8_lossy(&text),
+            order,
         })
     }
 
-    fn end(&mut self, (playing, reading): (&PlayingDone, &ReadingDone)) -> io::Result<()> {
+    /// Writes the summary; for a shard, with what is known about it.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub(crate) fn write_summary(
+        &mut self,
+        (playing, reading): (&PlayingDone, &ReadingDone),
+        shard: Option<ShardFacts>,
+    ) -> io::Result<()> {
         let totals = reading.tally.totals(playing.counts, &playing.listening, reading.source);
-        self.json.write(&Summary { r#type: "summary", totals })
+        self.json.write(&Summary { r#type: SUMMARY, totals, shard })
+    }
+}
+
+/// Writes the summary of several shards.
+///
+/// # Errors
+/// Why it could not be written.
+pub(crate) fn write_totals(json: &mut Json<'_>, totals: Totals) -> io::Result<()> {
+    json.write(&Summary { r#type: SUMMARY, totals, shard: None })
+}
+
+impl Output<Transcript> for Objects<'_> {
+    fn one(&mut self, played: Played<'_>) -> io::Result<()> {
+        self.write(played, None)
+    }
+
+    fn end(&mut self, end: (&PlayingDone, &ReadingDone)) -> io::Result<()> {
+        self.write_summary(end, None)
     }
 }
 

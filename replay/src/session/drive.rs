@@ -77,6 +77,14 @@ pub(crate) trait Watch {
     /// The engine is going to handle a frame, or something else at that time.
     fn comes(&mut self, _at: Timestamp, _frame: Option<Coming<'_>>, _engine: &Engine) {}
 
+    /// Returns whether an event is left out: only its time passes.
+    fn leaves_out(&mut self, _event: &Event, _engine: &Engine) -> bool {
+        false
+    }
+
+    /// The engine has done what happens next.
+    fn has_done(&mut self, _engine: &Engine) {}
+
     /// This happens.
     ///
     /// # Errors
@@ -142,6 +150,8 @@ impl<W: Watch> Replay<'_, W> {
                 let event = decoded.map_or(Event::DeadlineReached, |packet| {
                     Event::captured(link, frame, packet, self.engine.doors().signed_knock())
                 });
+                let is_left_out = self.watcher.leaves_out(&event, &self.engine);
+                let event = if is_left_out { Event::DeadlineReached } else { event };
                 self.handle(at, event, decoded.is_ok().then_some(id)).map(|()| decoded.err())
             }
         }
@@ -156,6 +166,7 @@ impl<W: Watch> Replay<'_, W> {
         let Self { engine, start, watcher } = self;
         let start = start.unwrap_or(Timestamp::EPOCH);
         engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
+            watcher.has_done(engine);
             let packet = packet.filter(|_| !timed.effect.is_due());
             watcher.happens(&Played { timed, packet, start, doors: engine.doors() })
         })?;

@@ -6,7 +6,7 @@ use knock_capture::Passed;
 use knock_compat::{Reason, Undecodable};
 use knock_engine::address;
 use knock_engine::{Counts, Listening, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::args::TimeFormat;
 use crate::output::time::{span, stamp, utc};
@@ -34,7 +34,7 @@ pub(crate) enum AddressSource {
 }
 
 /// The summary for programs.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Totals {
     packets: u64,
     admitted: u64,
@@ -54,10 +54,29 @@ pub(crate) struct Totals {
     warnings: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct UndecodableCount {
     reason: String,
     packets: u64,
+}
+
+impl Totals {
+    /// Returns the totals of two parts of the clients: what is about packets is the same in all parts, what is about
+    /// attempts is the sum. `None` if they are not parts of one replay.
+    pub(crate) fn with_part(self, other: &Self) -> Option<Self> {
+        let sum = |one: u64, other: u64| one.saturating_add(other);
+        let merged = Self {
+            attempts: sum(self.attempts, other.attempts),
+            opened: sum(self.opened, other.opened),
+            timed_out: sum(self.timed_out, other.timed_out),
+            voided: sum(self.voided, other.voided),
+            retransmissions: sum(self.retransmissions, other.retransmissions),
+            ..self
+        };
+        let Self { attempts, opened, timed_out, voided, retransmissions, .. } = merged;
+        let other = Self { attempts, opened, timed_out, voided, retransmissions, ..other.clone() };
+        (merged == other).then_some(merged)
+    }
 }
 
 impl Tally {

@@ -23,8 +23,8 @@ fn the_version_is_that_of_the_package() {
 }
 
 /// The modes, that without a subcommand first.
-const MODES: [&str; 9] =
-    ["", "check", "explain", "diff", "report", "test", "init", "extract", "convert"];
+const MODES: [&str; 10] =
+    ["", "check", "explain", "diff", "report", "test", "init", "extract", "merge", "convert"];
 
 #[test]
 fn help_fits_into_80_columns_and_that_of_the_whole_on_two_screens() {
@@ -71,7 +71,7 @@ fn every_example_in_the_help_works() {
             assert_eq!(desk.run("scenario.pcap -c knockd.conf").stdout, OPENED);
         }
     }
-    assert_eq!(outputs.len(), 23);
+    assert_eq!(outputs.len(), 26);
     let output = |example: &str| {
         let mut outputs = outputs.iter();
         outputs.find(|(one, _)| one.contains(example)).map(|(_, output)| output.as_str())

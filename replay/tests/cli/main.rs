@@ -28,6 +28,7 @@ mod progress;
 mod report;
 mod scenario;
 mod sequence_file;
+mod shard;
 mod signed;
 mod signed_doors;
 mod suite;
