@@ -141,6 +141,18 @@ fn an_explanation_says_by_how_much_a_clock_is_wrong() {
 }
 
 #[test]
+fn a_wrong_clock_is_found_after_any_number_of_packets_without_a_key() {
+    let mut rng = Rng::with_seed(1);
+    let garbage = |_| (9, std::array::from_fn(|_| rng.u8(..)));
+    let mut packets: Vec<_> = (0..4_000).map(garbage).collect();
+    packets.push((1, sealed(1, &said(NOW - 11_520 * SECOND))));
+    let (lines, _) = explained(&packets);
+    let last = lines.last().unwrap();
+    assert!(last.contains("SSH not-signed: ignored: signed packet of alice"), "{last}");
+    assert!(last.contains("behind"), "{last}");
+}
+
+#[test]
 fn each_refusal_has_its_words() {
     let server = Digest::of_server(b"backup.example.com");
     let unknown = Digest::of_door(b"mail");

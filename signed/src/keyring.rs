@@ -15,18 +15,15 @@ const NEAR: u64 = 1;
 /// about at the end of a minute cost nothing.
 const MARGIN: u64 = 1;
 
-/// How many minutes before and after its centre the table has, and how many that are in all.
-const REACH: u64 = NEAR.saturating_add(MARGIN);
-const MINUTES: usize = 5;
-const _: () = assert!(REACH == 2, "two before the centre, and two after it");
-
 /// All keys of a server, each with its place, from 0.
 ///
 /// A packet with an unknown hint costs one look into a table, and takes no memory.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     keys: Vec<PacketKey>,
-    /// The hints of all keys around the centre.
+    near: u64,
+    margin: u64,
+    /// The hints of all keys around the centre: of as many minutes before and after it as packets may be off and move.
     hints: HintTable,
     centre: Option<Minute>,
 }
@@ -44,8 +41,18 @@ impl Keyring {
     /// Takes keys. Of two equal ones the first counts.
     #[must_use]
     pub fn new(keys: Vec<PacketKey>) -> Self {
-        let hints = HintTable::new(keys.len().saturating_mul(MINUTES));
-        Self { keys, hints, centre: None }
+        Self::wide(keys, NEAR, MARGIN)
+    }
+
+    /// Takes keys to find those of packets whose hints are of up to `near` minutes before or after they came: what the
+    /// clock of a client was. For each key it takes memory for the hints of `near` and `margin` minutes, on both sides; they
+    /// are made again when packets come more than `margin` minutes from where they came then.
+    #[must_use]
+    pub fn wide(keys: Vec<PacketKey>, near: u64, margin: u64) -> Self {
+        let minutes = near.saturating_add(margin).saturating_mul(2).saturating_add(1);
+        let minutes = usize::try_from(minutes).unwrap_or(usize::MAX);
+        let hints = HintTable::new(keys.len().saturating_mul(minutes));
+        Self { keys, near, margin, hints, centre: None }
     }
 
     /// Returns the keys.
@@ -72,29 +79,25 @@ impl Keyring {
         }
     }
 
-    /// Returns the place of the key that has a hint in this minute, or the one before or after it.
+    /// Returns the place of the key that has a hint near this minute.
     pub fn find(&mut self, hint: Hint, at: Minute) -> Option<usize> {
-        if !self.centre.is_some_and(|centre| centre.is_within(MARGIN, at)) {
+        if !self.is_ready_for(at) {
             self.fill(at);
         }
         let made = self.hints.get(hint)?;
-        made.minute.is_within(NEAR, at).then_some(made.key)
+        made.minute.is_within(self.near, at).then_some(made.key)
     }
 
-    /// Searches the hints of all minutes up to some hours before and after, the nearest first: what the clock of a
-    /// client was when it made a packet. It takes much time, and is not for packets as they come.
+    /// Returns whether no hints have to be made to find a key of a packet that came in this minute.
     #[must_use]
-    pub fn search(&self, hint: Hint, around: Minute, hours: u64) -> Option<(usize, Minute)> {
-        around.around(hours.saturating_mul(60)).find_map(|minute| {
-            let place = self.keys.iter().position(|key| key.hint(minute) == hint)?;
-            Some((place, minute))
-        })
+    pub fn is_ready_for(&self, at: Minute) -> bool {
+        self.centre.is_some_and(|centre| centre.is_within(self.margin, at))
     }
 
     fn fill(&mut self, centre: Minute) {
         self.hints.clear();
         for (place, key) in self.keys.iter().enumerate() {
-            for minute in centre.around(REACH) {
+            for minute in centre.around(self.near.saturating_add(self.margin)) {
                 self.hints.insert(key.hint(minute), Made { key: place, minute });
             }
         }
@@ -174,16 +177,25 @@ mod tests {
         let mut none = Keyring::new(vec![]);
         let refusal = none.open(&[0; 112], 0).map_err(|unopened| unopened.refusal);
         assert_eq!(refusal, Err(Refusal::HintUnknown));
-        assert_eq!(none.search(Hint([0; 8]), Minute(5), 1), None);
+        assert_eq!(none.find(Hint([0; 8]), Minute(5)), None);
     }
 
     #[test]
-    fn a_wrong_clock_is_found() {
-        let keyring = keyring();
-        for (made, found) in [(1_000, true), (700, true), (2_440, true), (2_441, false)] {
-            let hint = keyring.keys()[2].hint(Minute(made));
-            let expected = found.then_some((2, Minute(made)));
-            assert_eq!(keyring.search(hint, Minute(1_000), 24), expected);
+    fn a_wrong_clock_is_found_and_hints_are_made_once_for_many_packets() {
+        let mut wide = Keyring::wide(keyring().keys().to_vec(), 300, 60);
+        for (made, came, found, is_ready) in [
+            (1_000, 1_000, true, false),
+            (700, 1_000, true, true),
+            (1_300, 1_000, true, true),
+            (1_301, 1_000, false, true),
+            (1_360, 1_060, true, true),
+            (640, 940, true, true),
+            (761, 1_061, true, false),
+        ] {
+            assert_eq!(wide.is_ready_for(Minute(came)), is_ready, "{came}");
+            let hint = wide.keys()[2].hint(Minute(made));
+            assert_eq!(wide.find(hint, Minute(came)), found.then_some(2), "{made} at {came}");
+            assert!(wide.is_ready_for(Minute(came)));
         }
     }
 

@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use knock_engine::{
     DoorId, Doors, KeyNumber, LinkType, Listening, NotSigned, Packet, Signing, Timestamp, datagram,
 };
-use knock_signed::{Digest, Hint, Keyring, Minute, Moment, PACKET_BYTES, Refusal};
+use knock_signed::{Digest, Hint, Keyring, Minute, Moment, PACKET_BYTES, PacketKey, Refusal};
 
 use super::explanation::SignedFault;
 use crate::session::names::PacketId;
 
-/// How far a clock may be wrong to be found, in hours.
-const HOURS: u64 = 24;
+/// How far a clock may be wrong to be found, in minutes, and how many minutes of packets the same hints serve.
+const NEAR_MAX: u64 = 24 * 60;
+const MARGIN: u64 = 60;
 
-/// How many hints may be computed for the search: some seconds of work, and a search takes 2,881 for each key.
-const HINTS_MAX: u64 = 5_000_000;
+/// How many hints are kept. With more keys than 333, clocks are found that are less wrong.
+const HINTS_MAX: u64 = 1_000_000;
+
+/// How many hints may be made for the search: some seconds of work.
+const WORK_MAX: u64 = 5_000_000;
 
 /// How many accepted packets are remembered: of each key, no more than 16 can be repeated.
 const ACCEPTED_MAX: usize = 100_000;
@@ -29,8 +33,10 @@ pub(super) struct SignedPackets {
     /// Whether it is explained already.
     pub(super) is_told: bool,
     keyring: Option<Keyring>,
+    /// Finds the keys of packets that clocks have made that are wrong.
+    wide: Option<Keyring>,
     accepted: BTreeMap<(KeyNumber, Moment), PacketId>,
-    /// How many hints may still be computed.
+    /// How many hints may still be made for the search.
     hints_left: u64,
 }
 
@@ -41,8 +47,9 @@ impl SignedPackets {
             is_too_short_or_long: false,
             is_told: false,
             keyring: None,
+            wide: None,
             accepted: BTreeMap::new(),
-            hints_left: HINTS_MAX,
+            hints_left: WORK_MAX,
         }
     }
 
@@ -128,14 +135,28 @@ impl SignedPackets {
         if refusal != Refusal::HintUnknown {
             return None;
         }
-        let keys = u64::try_from(signing.keys().len()).unwrap_or(u64::MAX);
-        let cost = keys.saturating_mul(HOURS.saturating_mul(120).saturating_add(1));
-        self.hints_left = self.hints_left.checked_sub(cost)?;
-        let keyring = self.keyring.get_or_insert_with(|| keyring(signing));
+        let near = near(signing);
+        let wide = self.wide.get_or_insert_with(|| Keyring::wide(keys(signing), near, MARGIN));
         let minute = Minute::of(at.as_nanos());
-        let (place, _) = keyring.search(Hint::of(payload), minute, HOURS)?;
+        if !wide.is_ready_for(minute) {
+            self.hints_left = self.hints_left.checked_sub(hints(signing, near))?;
+        }
+        let place = wide.find(Hint::of(payload), minute)?;
         u16::try_from(place).ok().map(KeyNumber)
     }
+}
+
+/// Returns how far a clock may be wrong to be found, in minutes.
+fn near(signing: &Signing) -> u64 {
+    let fits = |&near: &u64| hints(signing, near) <= HINTS_MAX;
+    (0..=NEAR_MAX).rev().find(fits).unwrap_or(0)
+}
+
+/// Returns how many hints there are of all keys.
+fn hints(signing: &Signing, near: u64) -> u64 {
+    let keys = u64::try_from(signing.keys().len()).unwrap_or(u64::MAX);
+    let minutes = near.saturating_add(MARGIN).saturating_mul(2).saturating_add(1);
+    keys.saturating_mul(minutes)
 }
 
 /// Who made a signed packet, and when.
@@ -146,5 +167,33 @@ pub(super) struct Signer {
 }
 
 fn keyring(signing: &Signing) -> Keyring {
-    Keyring::new(signing.keys().iter().map(|one| one.key.clone()).collect())
+    Keyring::new(keys(signing))
+}
+
+fn keys(signing: &Signing) -> Vec<PacketKey> {
+    signing.keys().iter().map(|one| one.key.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use knock_engine::{Port, User, UserKey};
+    use knock_signed::Key;
+
+    use super::*;
+
+    #[test]
+    fn clocks_are_found_that_are_a_day_wrong_or_an_hour_with_thousands_of_keys() {
+        for (count, expected) in [(0, 1_440), (1, 1_440), (333, 1_440), (1_000, 439), (4_096, 61)] {
+            let user = |number: usize| {
+                let mut bytes = [0; 32];
+                bytes[..8].copy_from_slice(&number.to_be_bytes());
+                let key = Key::take(&mut bytes).for_packets();
+                UserKey { user: User::new(b"alice"), key, doors: vec![], until: None }
+            };
+            let keys = (0..count).map(user).collect();
+            let skew = Signing::SKEW_DEFAULT;
+            let signing = Signing::new(Port(62_201), b"home", skew, keys).unwrap();
+            assert_eq!(near(&signing), expected, "{count} keys");
+        }
+    }
 }
