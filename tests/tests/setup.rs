@@ -349,7 +349,7 @@ fn a_key_that_cannot_be_used_is_an_error_that_does_not_show_it() {
         (&KEY[..40], 0o600, "the key in line 1 is not 32 bytes in base64", "make one: "),
         ("# nothing\n", 0o600, "there is no line `key = ...` in it", "make one: "),
         (&KEY.repeat(2), 0o600, "line 2 is a second key", "remove one of the keys"),
-        (&"#".repeat(5000), 0o600, "it is too large for a file with a key", "make one: "),
+        (&"#".repeat(5000), 0o600, "it is too large for a file with a key", "move it away (`mv "),
     ];
     for (text, mode, cause, help) in cases {
         let (_folder, path) = with_key(text, mode);

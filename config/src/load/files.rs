@@ -8,7 +8,7 @@ use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use knock_engine::UserKey;
@@ -283,14 +283,18 @@ impl Unreadable {
                 .into();
             }
             Self::NotAKey(KeyFault::Second { .. }) => "remove one of the keys",
-            Self::Missing
-            | Self::NotAKey(KeyFault::Missing | KeyFault::NotAKey { .. } | KeyFault::Line { .. })
-            | Self::Directory
+            Self::Directory
             | Self::NotAFile
             | Self::Late
             | Self::TooLarge
             | Self::TooLargeTogether
-            | Self::LargeSecret(_)
+            | Self::LargeSecret(_) => {
+                let old = PathBuf::from(format!("{}.old", path.display()));
+                let (path, old) = (quoted(path), quoted(&old));
+                return format!("move it away (`mv {path} {old}`), and {}", make()).into();
+            }
+            Self::Missing
+            | Self::NotAKey(KeyFault::Missing | KeyFault::NotAKey { .. } | KeyFault::Line { .. })
             | Self::NoSequence
             | Self::Refused(_) => return make().into(),
             Self::NotAmongFiles => "read the configuration and its files again",

@@ -107,6 +107,20 @@ error: cannot read `DIR/alice.key`: it has a key, and other users may read it (m
     }
 
     #[test]
+    fn what_is_no_file_with_a_key_is_to_be_moved_away_before_one_is_made() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("alice.key");
+        symlink("/dev/null", &path).unwrap();
+        let device = report(&path, Modes::Any);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let help = " = help: move it away (`mv DIR/alice.key DIR/alice.key.old`), and make one: `(umask 077 && ";
+        for report in [device, report(&path, Modes::Any)] {
+            assert!(report.contains(help), "{report}");
+        }
+    }
+
+    #[test]
     fn a_file_in_a_folder_of_everyone_is_refused_with_strict_modes() {
         let folder = TempDir::new().unwrap();
         let path = file(&folder, &format!("key = {KEY}\n"), 0o600);
