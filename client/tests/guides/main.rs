@@ -70,7 +70,7 @@ fn derived_sequences() {
 
 #[test]
 fn signed_knocks() {
-    Journey::follow("signed-knocks.md", &["iptables", "stat", "tail"], |_| {});
+    Journey::follow("signed-knocks.md", &["nft", "stat", "tail", "grep"], |_| {});
 }
 
 #[test]
