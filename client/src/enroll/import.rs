@@ -36,7 +36,7 @@ pub(crate) fn import(text: &str, name: Option<&str>, reporter: &mut Reporter<'_>
 
 fn stored(text: &str, name: Option<&str>) -> Result<Imported, Trouble> {
     let text = if text == "-" { from_input()? } else { Zeroizing::new(text.to_owned()) };
-    let key_file = uri::read(&text).map_err(|fault| {
+    let key_file = uri::read(line_of(&text)).map_err(|fault| {
         let message = format!("this is no address of a key: {}", fault.message());
         trouble(message, "give the whole line that `knock enroll` printed, in quotes".to_owned())
     })?;
@@ -65,6 +65,12 @@ fn from_input() -> Result<Zeroizing<String>, Trouble> {
         trouble(message, "paste the line that `knock enroll` printed, and then Ctrl-D".to_owned())
     })?;
     Ok(text)
+}
+
+/// Returns the first line that may be an address, so that all that `knock enroll` prints can be given; the whole text if there
+/// is none.
+fn line_of(text: &str) -> &str {
+    text.lines().map(str::trim).find(|line| line.starts_with(uri::SCHEME)).unwrap_or(text)
 }
 
 /// Returns whether a name can be that of a file and of a profile.

@@ -8,7 +8,8 @@ use knock_config::keys::{Day, KeyFile, decode_key, encode_key, server_name};
 use knock_engine::{DoorName, Port};
 use zeroize::Zeroizing;
 
-const SCHEME: &str = "knock://";
+/// What each begins with.
+pub(super) const SCHEME: &str = "knock://";
 
 /// Why a text is not such an address. It never says what the text is, because the key is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -293,6 +293,10 @@ fn an_imported_key_overwrites_nothing() {
     assert_eq!(with_input(&desk, "--import -", URI).status, Some(0));
     let file = "config/knock/home.example.com.key";
     let before = desk.read(file);
+    // All that 'knock enroll' prints can be given.
+    let all = format!("/etc/knockd/keys.d/alice.key has a new key\n\n  {URI}\n");
+    let again = with_input(&desk, "--import -", &all);
+    assert_eq!(again.status, Some(0), "{again:?}");
     let again = with_input(&desk, "--import -", URI);
     assert_eq!(again.status, Some(0));
     assert!(again.stdout.starts_with(&format!("DIR/{file}: was there already\n")), "{again:?}");
