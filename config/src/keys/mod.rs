@@ -12,4 +12,4 @@ pub use day::Day;
 pub use key_base64::{decode_key, encode_key};
 pub use key_file::KeyFile;
 pub use parse::{ParsedKey, parse_key_file, server_name};
-pub use user::{file_name, is_user, user_of};
+pub use user::{file_name, is_key_file, is_user, user_of};

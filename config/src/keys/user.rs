@@ -13,6 +13,12 @@ pub fn user_of(file_name: &[u8]) -> Option<UserName> {
     UserName::new(name.split(|byte| *byte == b'.').next()?)
 }
 
+/// Returns whether a file is meant to have a key, by its name.
+#[must_use]
+pub fn is_key_file(file_name: &[u8]) -> bool {
+    file_name.ends_with(END)
+}
+
 /// Returns whether files with keys can be of a user with this name.
 #[must_use]
 pub fn is_user(name: &[u8]) -> bool {

@@ -14,7 +14,7 @@ use knock_signed::KeyId;
 use super::files::Unreadable;
 use super::key::{KeyFileError, read_key_file};
 use crate::diagnostics::Source;
-use crate::keys::{Day, KeyFile, user_of};
+use crate::keys::{Day, KeyFile, is_key_file, user_of};
 use crate::lint::KeyInFile;
 use crate::text::shown;
 use crate::wording::Wording;
@@ -27,8 +27,8 @@ pub(super) struct UserKeysError {
     pub(super) sources: Vec<Source>,
 }
 
-/// Reads all keys in a folder, in the order of the names of their files. Files with other names than those of keys are
-/// passed over.
+/// Reads all keys in a folder, in the order of the names of their files. Files whose names do not end with
+/// `.key` are passed over.
 pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<KeyInFile>, UserKeysError> {
     let names = names_in(folder)
         .map_err(|wording| UserKeysError { findings: vec![wording], sources: Vec::new() })?;
@@ -36,8 +36,11 @@ pub(super) fn read_user_keys(folder: &Path, modes: Modes) -> Result<Vec<KeyInFil
     let mut keys = Vec::new();
     let mut names_of: BTreeMap<KeyId, OsString> = BTreeMap::new();
     for name in names {
-        let Some(user) = user_of(name.as_bytes()) else { continue };
         let path = folder.join(&name);
+        let Some(user) = user_of(name.as_bytes()) else {
+            found.findings.push(of_nobody(&path));
+            continue;
+        };
         match read_key_file(&path, modes) {
             Ok(KeyFile { key, doors, until, server: _, port: _ }) => {
                 let key = key.for_packets();
@@ -65,7 +68,7 @@ fn names_in(folder: &Path) -> Result<Vec<OsString>, Wording> {
         let mut names = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            if user_of(name.as_bytes()).is_none() {
+            if !is_key_file(name.as_bytes()) {
                 continue;
             }
             names.push(name);
@@ -94,6 +97,17 @@ fn unreadable(folder: &Path, cause: &Unreadable) -> Wording {
         label: "its doors need the keys in it".to_owned(),
         ..cause.wording(&shown(folder), help)
     }
+}
+
+fn of_nobody(path: &Path) -> Wording {
+    Wording::new(
+        format!(
+            "`{}` has the key of nobody: its name does not begin with that of a user",
+            shown(path)
+        ),
+        "the keys in this folder are read",
+    )
+    .help("rename it to USER.key or USER.LABEL.key, or to something that does not end with `.key`")
 }
 
 fn same_key(path: &Path, other: &Path) -> Wording {
@@ -184,13 +198,17 @@ mod tests {
             ("bob.key", "key = short\n", 0o600),
             ("carol.key", &key(TWO), 0o600),
             ("dave.key", &key(TWO), 0o600),
+            (".key", &key(ONE), 0o600),
+            ("we ird.key", &key(ONE), 0o600),
         ]);
         let (messages, texts) = wrong(&folder);
         assert_eq!(
             messages,
             [
+                "`.key` has the key of nobody: its name does not begin with that of a user",
                 "cannot read `alice.key`: it has a key, and other users may read it (mode 0640)",
                 "`dave.key` has the same key as `carol.key`",
+                "`we ird.key` has the key of nobody: its name does not begin with that of a user",
             ]
         );
         assert_eq!(texts, 1);
