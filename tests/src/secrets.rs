@@ -90,7 +90,7 @@ mod tests {
         for written in [
             // `printf ... | base64`, and its halves.
             &b"AAkSGyQtNj9IUVpjbHV+h5CZoqu0vcbP2OHq8/wFDhc="[..],
-            b"xAAkSGyQtNj9IUVpjbHV+",
+            b"xAAkSGyQtNj9IUVpjbHV+h",
             b"q=AAkSGyQtNj9IUVpjbHV-h5CZoqu0vcbP2OHq8_wFDhc&until",
             b"0009121b242d363f48515a636c757e87",
             b" 9099A2ABB4BDC6CFD8E1EAF3FC050E17",
