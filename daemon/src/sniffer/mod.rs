@@ -234,7 +234,11 @@ impl<'a> Sniffer<'a> {
         let rings = timeout.map(|timeout| BootTime::now().after(timeout));
         // Without the alarm, poll must end in time.
         let timeout = self.alarm.set(rings).is_err().then_some(timeout).flatten();
-        let pause = self.arrivals.pause();
+        let has_room =
+            |capture: &&Capture| self.merge.room(capture.number()) > 0 && !self.outbox.is_full();
+        let heard: Vec<&Capture> = self.captures.iter().filter(has_room).collect();
+        // Where there is no room for packets, there is nothing to wake up for.
+        let pause = self.arrivals.pause().filter(|_| !heard.is_empty());
         let timeout = timeout.into_iter().chain(pause).min();
         let mut events = PollFlags::POLLIN;
         events.set(PollFlags::POLLOUT, !self.outbox.is_empty());
@@ -242,9 +246,8 @@ impl<'a> Sniffer<'a> {
             PollFd::new(self.runner.as_fd(), events),
             PollFd::new(self.alarm.as_fd(), PollFlags::POLLIN),
         ];
-        for capture in &self.captures {
-            let has_room = self.merge.room(capture.number()) > 0 && !self.outbox.is_full();
-            if has_room && pause.is_none() {
+        if pause.is_none() {
+            for capture in &heard {
                 wanted.push(PollFd::new(capture.as_fd(), PollFlags::POLLIN));
             }
         }
