@@ -24,7 +24,7 @@ pub struct KeyId(pub [u8; 8]);
 /// Random bytes that no two packets of a key have in common.
 pub type Nonce = [u8; 24];
 
-/// The parts of a [`Key`](crate::Key) that signed packets are made with. They say nothing about the key.
+/// The parts of a [`Key`] that signed packets are made with. They say nothing about the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PacketKey {
     id: KeyId,
