@@ -74,6 +74,18 @@ impl Case {
         model::replay(&self.setting, &self.packets())
     }
 
+    /// Cuts the packets into one part more than there are cuts. Some parts may be empty.
+    #[must_use]
+    pub fn parts(&self, cuts: &[Index]) -> Vec<Self> {
+        let mut parts = vec![self.clone()];
+        for cut in cuts {
+            let last = parts.last_mut().unwrap();
+            let rest = last.sights.split_off(cut.index(last.sights.len() + 1));
+            parts.push(Self { sights: rest, ..self.clone() });
+        }
+        parts
+    }
+
     /// Returns the capture file.
     #[must_use]
     pub fn capture(&self) -> Capture {

@@ -106,12 +106,7 @@ proptest! {
         cuts in vec(any::<Index>(), 1..4),
     ) {
         let desk = Desk::new(&case);
-        let mut parts = vec![case.clone()];
-        for cut in cuts {
-            let last = parts.last_mut().unwrap();
-            let rest = last.sights.split_off(cut.index(last.sights.len() + 1));
-            parts.push(Case { sights: rest, ..case.clone() });
-        }
+        let parts = case.parts(&cuts);
         let names: Vec<String> = (0..parts.len()).map(|part| format!("part-{part}")).collect();
         for (part, name) in parts.iter().zip(&names) {
             fs::write(desk.folder.path().join(name), part.capture().to_bytes()).unwrap();

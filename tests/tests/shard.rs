@@ -147,12 +147,7 @@ proptest! {
         let folder = TempDir::new().unwrap();
         case.write_to(folder.path()).unwrap();
         // Several captures, which overlap if time runs backwards.
-        let mut parts = vec![case.clone()];
-        for cut in cuts {
-            let last = parts.last_mut().unwrap();
-            let rest = last.sights.split_off(cut.index(last.sights.len() + 1));
-            parts.push(Case { sights: rest, ..case.clone() });
-        }
+        let parts = case.parts(&cuts);
         let names: Vec<String> = (0..parts.len()).map(|part| format!("part-{part}")).collect();
         for (part, name) in parts.iter().zip(&names) {
             fs::write(folder.path().join(name), part.capture().to_bytes()).unwrap();
