@@ -34,4 +34,5 @@ pub mod require;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod secrets;
+pub mod signed;
 pub mod simulation;

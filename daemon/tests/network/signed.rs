@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use knock_signed::{Digest, Key, Moment, PACKET_BYTES, Packet, Verb};
+use knock_signed::{Key, PACKET_BYTES, Packet, Verb};
+use knock_tests::signed::{request, sealed};
 
 use crate::common::{Injector, Scene, wait_until};
 
@@ -32,20 +32,9 @@ const SET: &str = "nft list set inet knockd admitted4 | grep elements || true";
 
 /// Makes a packet of alice.
 fn packet(verb: Verb, seconds: Option<u32>) -> [u8; PACKET_BYTES] {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    let moment = Moment(u64::try_from(now).unwrap());
-    let packet = Packet {
-        verb,
-        prefix: None,
-        seconds: seconds.and_then(|seconds| seconds.try_into().ok()),
-        moment,
-        admit: None,
-        server: Digest::of_server(b"home.example.com"),
-        door: Digest::of_door(b"SSH"),
-    };
-    let mut nonce = [0; 24];
-    nonce[..8].copy_from_slice(&moment.0.to_be_bytes());
-    Key::take(&mut [7; 32]).for_packets().seal(&packet, &nonce)
+    let seconds = seconds.and_then(|seconds| seconds.try_into().ok());
+    let packet = Packet { verb, seconds, ..request("home.example.com", "SSH") };
+    sealed(&Key::take(&mut [7; 32]).for_packets(), &packet)
 }
 
 /// Returns a scene for a test, with the key of alice; `None` if this machine lacks a program.

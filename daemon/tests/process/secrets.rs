@@ -12,10 +12,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use knock_replay::{Exit, Streams};
-use knock_signed::{
-    DEFAULT_PORT, Digest, Key, Moment, PACKET_BYTES, Packet, PortSpan, Verb, ports,
-};
+use knock_signed::{DEFAULT_PORT, Key, PACKET_BYTES, PortSpan, ports};
 use knock_tests::secrets::{Secret, assert_none_in};
+use knock_tests::signed::{request, sealed};
 use nix::sys::signal::Signal;
 
 use crate::common::{Daemon, Machine, Need, Outcome, PROGRAMS, Process, require};
@@ -161,20 +160,7 @@ impl Case {
 
 /// Makes a packet of alice of now.
 fn packet() -> [u8; PACKET_BYTES] {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    let now = u64::try_from(now).unwrap();
-    let packet = Packet {
-        verb: Verb::Open,
-        prefix: None,
-        seconds: None,
-        moment: Moment(now),
-        admit: None,
-        server: Digest::of_server(b"home.example.com"),
-        door: Digest::of_door(b"SSH"),
-    };
-    let mut nonce = [0; 24];
-    nonce[..8].copy_from_slice(&now.to_be_bytes());
-    key(ALICE).for_packets().seal(&packet, &nonce)
+    sealed(&key(ALICE).for_packets(), &request("home.example.com", "SSH"))
 }
 
 /// Returns the sequence of the day, or of tomorrow if the test would still run then.

@@ -3,9 +3,9 @@
 use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use knock_signed::{Digest, Key, Moment, PACKET_BYTES, Packet, PacketKey, Verb};
+use knock_signed::{Key, PACKET_BYTES, Packet, PacketKey, Verb};
+use knock_tests::signed::{self, sealed};
 use nix::sys::signal::Signal;
 
 use crate::common::{Daemon, Machine, Need, PROGRAMS, require, wait_until};
@@ -96,23 +96,7 @@ fn packet_to(verb: Verb, key: &PacketKey, server: &str) -> [u8; PACKET_BYTES] {
 
 /// Returns what a packet of now for a server says.
 pub(crate) fn request(server: &str) -> Packet {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    Packet {
-        verb: Verb::Open,
-        prefix: None,
-        seconds: None,
-        moment: Moment(u64::try_from(now).unwrap()),
-        admit: None,
-        server: Digest::of_server(server.as_bytes()),
-        door: Digest::of_door(b"SSH"),
-    }
-}
-
-/// Makes a packet. Its nonce is its moment, which no other has.
-pub(crate) fn sealed(key: &PacketKey, packet: &Packet) -> [u8; PACKET_BYTES] {
-    let mut nonce = [0; 24];
-    nonce[..8].copy_from_slice(&packet.moment.0.to_be_bytes());
-    key.seal(packet, &nonce)
+    signed::request(server, "SSH")
 }
 
 fn packet(key: &PacketKey) -> [u8; PACKET_BYTES] {

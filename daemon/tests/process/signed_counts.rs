@@ -4,11 +4,12 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use knock_tests::schema::Schema;
+use knock_tests::signed::sealed;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::common::{Daemon, Outcome, wait_until};
-use crate::signed::{Case, alice, request, sealed};
+use crate::signed::{Case, alice, request};
 
 const CONFIG: &str = "\
 [options]

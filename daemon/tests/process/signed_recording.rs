@@ -5,9 +5,10 @@ use std::fs;
 
 use knock_replay::{Exit, Streams};
 use knock_signed::{Digest, Moment, Packet};
+use knock_tests::signed::sealed;
 
 use crate::common::Daemon;
-use crate::signed::{Case, alice, request, sealed};
+use crate::signed::{Case, alice, request};
 
 /// A door for signed packets, and one for a sequence.
 const CONFIG: &str = "\

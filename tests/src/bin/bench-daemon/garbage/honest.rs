@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use knock_signed::{DEFAULT_PORT, Digest, Key, Moment, Packet, PacketKey, Verb};
+use knock_signed::{DEFAULT_PORT, Key, PacketKey};
+use knock_tests::signed::{request, sealed};
 
 use super::EVERY;
 use crate::firewall::{ACCEPT, PORT, Watch, nft};
@@ -116,20 +117,8 @@ impl<'a> Honest<'a> {
     }
 
     fn signed(&self, client: Ipv4Addr) -> Instant {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-        let now = now.as_nanos() as u64;
-        let packet = Packet {
-            verb: Verb::Open,
-            prefix: None,
-            seconds: None,
-            moment: Moment(now),
-            admit: None,
-            server: Digest::of_server(SERVER.as_bytes()),
-            door: Digest::of_door(DOOR.as_bytes()),
-        };
-        let mut nonce = [0; 24];
-        nonce[..8].copy_from_slice(&now.to_be_bytes());
-        let frame = datagram(client, DEFAULT_PORT, &self.key.seal(&packet, &nonce));
+        let packet = sealed(&self.key, &request(SERVER, DOOR));
+        let frame = datagram(client, DEFAULT_PORT, &packet);
         let at = Instant::now();
         self.wire.send(&frame);
         at
