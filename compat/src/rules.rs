@@ -104,6 +104,12 @@ impl Sight {
         Self { fixed, signed: engine.doors().signed_knock() }
     }
 
+    /// Returns how the rules of knock see frames.
+    #[must_use]
+    pub fn of_knock(doors: &Doors) -> Self {
+        Self { fixed: None, signed: doors.signed_knock() }
+    }
+
     /// Decodes a frame.
     ///
     /// # Errors

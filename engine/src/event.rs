@@ -77,6 +77,22 @@ impl Event {
         }
     }
 
+    /// Returns the packet, if it is one.
+    #[must_use]
+    #[inline]
+    pub const fn packet(&self) -> Option<&Packet> {
+        match self {
+            Self::Packet(packet) | Self::SignedPacket(packet, _) => Some(packet),
+            Self::CommandEnded { .. }
+            | Self::Marked { .. }
+            | Self::AdmissionLost { .. }
+            | Self::DeadlineReached
+            | Self::ClockSet { .. }
+            | Self::AddressesChanged(_)
+            | Self::Reloaded(_) => None,
+        }
+    }
+
     /// Returns whether this is a packet that counts: a knock that some door hears, or a signed packet. Another one
     /// changes nothing.
     #[must_use]

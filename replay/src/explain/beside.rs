@@ -5,16 +5,17 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use knock_compat::{Engine, Refusal, Rules};
+use knock_compat::{Engine, Refusal, Rules, Sight};
 use knock_config::text::printable;
 use knock_engine::{
-    CommandsEnd, DoorId, Doors, EffectKind, Event, Limits, Listening, OwnEffect, TimedEffect,
-    Timestamp, address,
+    CommandsEnd, DoorId, Doors, EffectKind, Event, Limits, Listening, OwnEffect, Packet,
+    TimedEffect, address,
 };
 
 use super::Whom;
-use super::explainer::{Explainer, Step};
+use super::explainer::Explainer;
 use crate::output::words::listed;
+use crate::session::incoming::{Incoming, What};
 
 /// The most attempts that are followed: knockd 0.8 forgets none.
 pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
@@ -47,21 +48,25 @@ impl Beside {
         Self { engine, whom, refusal, openings: BTreeMap::new(), is_whole: true }
     }
 
-    /// Lets knockd 0.8 have what knock is going to have.
-    pub(super) fn step(&mut self, at: Timestamp, step: &Step<'_>) {
+    /// Returns how knockd 0.8 sees frames; `None` if it would not start.
+    pub(super) fn sight(&self) -> Option<Sight> {
+        self.refusal.is_none().then(|| Sight::of(&self.engine))
+    }
+
+    /// Lets knockd 0.8 have what knock is going to have. Of a frame, it has `seen` this.
+    pub(super) fn step(&mut self, incoming: &Incoming, seen: Option<Packet>) {
         if self.refusal.is_some() {
             return;
         }
-        let event = match step {
-            Step::Frame(link, frame, _) => {
-                let decoded = knock_compat::decode(&self.engine, *link, frame);
-                decoded.map_or(Event::DeadlineReached, Event::Packet)
+        let event = match &incoming.what {
+            What::Packet { .. } | What::Unreadable { .. } => {
+                seen.map_or(Event::DeadlineReached, Event::Packet)
             }
-            Step::Addresses(listening) => Event::AddressesChanged(listening.clone()),
-            Step::Time => Event::DeadlineReached,
+            What::Addresses(listening) => Event::AddressesChanged(listening.clone()),
+            What::Time => Event::DeadlineReached,
         };
         let mut opened = Vec::new();
-        let Ok(()) = self.engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| {
+        let Ok(()) = self.engine.drive(incoming.at, event, CommandsEnd::SUCCEEDED, |_, timed| {
             opened.extend(opening(&timed));
             Ok::<(), Infallible>(())
         });

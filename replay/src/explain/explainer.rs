@@ -3,18 +3,18 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 
+use knock_compat::{Sight, Undecodable};
 use knock_engine::{
-    CommandsEnd, Counts, Doors, Engine, Event, Limits, LinkType, Listening, TimedEffect, Timestamp,
-    Undecodable, decode,
+    CommandsEnd, Counts, Doors, Engine, Limits, LinkType, Listening, TimedEffect, Timestamp,
 };
 
 use super::Whom;
 use super::explanation::Explanation;
 use super::hints::Hints;
 use super::miss::Nearest;
-use super::observer::{Observer, Totals, Turn};
+use super::observer::{Observer, Totals};
+use crate::session::incoming::{Incoming, What};
 use crate::session::names::PacketId;
-use crate::session::reader::Next;
 
 /// Replays packets and explains what becomes of each, by the rules of knock.
 #[derive(Debug)]
@@ -101,12 +101,12 @@ impl Explainer {
         listening: Listening,
         tell: &mut dyn FnMut(&Explanation),
     ) {
-        self.step(at, Step::Addresses(listening), |_| {}, tell);
+        self.step(Incoming { at, what: What::Addresses(listening) }, |_| {}, tell);
     }
 
     /// Lets time run on until nothing is due.
     pub fn finish(&mut self, tell: &mut dyn FnMut(&Explanation)) {
-        self.step(Timestamp::MAX, Step::Time, |_| {}, tell);
+        self.step(Incoming::time(Timestamp::MAX), |_| {}, tell);
     }
 
     /// Takes a frame.
@@ -121,64 +121,32 @@ impl Explainer {
         id: PacketId,
         tell: &mut dyn FnMut(&Explanation),
     ) -> Result<(), Undecodable> {
-        self.step(at, Step::Frame(link, frame, id), |_| {}, tell).map_or(Ok(()), Err)
+        let sight = Sight::of_knock(self.doors());
+        let what = What::of_frame(sight, self.listening(), (link, frame), id);
+        let found = match &what {
+            What::Unreadable { why, .. } => Err(*why),
+            What::Packet { .. } | What::Addresses(_) | What::Time => Ok(()),
+        };
+        self.step(Incoming { at, what }, |_| {}, tell);
+        found
     }
 
-    /// Takes what happens. `take` gets every effect, whosever it is and however many clients are
-    /// followed; `tell` what is explained. Returns why there is no port in a frame.
+    /// Takes what comes next. `take` gets every effect, whosever it is and however many clients are
+    /// followed; `tell` what is explained.
     pub(crate) fn step(
         &mut self,
-        at: Timestamp,
-        step: Step<'_>,
+        incoming: Incoming,
         mut take: impl FnMut(TimedEffect),
         tell: &mut dyn FnMut(&Explanation),
-    ) -> Option<Undecodable> {
+    ) {
         let Self { engine, observer } = self;
-        let (event, mut turn, why) = match step {
-            Step::Frame(link, frame, id) => {
-                let decoded = decode(link, frame);
-                let seen = (at, link, frame, id);
-                let turn = observer.frame(
-                    seen,
-                    decoded.as_ref().map_err(|why| *why),
-                    engine.doors(),
-                    engine.listening(),
-                );
-                let captured =
-                    |packet| Event::captured(link, frame, packet, engine.doors().signed_knock());
-                (decoded.map_or(Event::DeadlineReached, captured), turn, decoded.err())
-            }
-            Step::Addresses(listening) => (Event::AddressesChanged(listening), Turn::at(at), None),
-            Step::Time => (Event::DeadlineReached, Turn::at(at), None),
-        };
+        let mut turn = observer.comes(&incoming, engine.doors(), engine.listening());
+        let (at, event) = (incoming.at, incoming.into_event());
         let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
             take(timed);
             observer.effect(timed, &mut turn, engine.doors(), tell);
             Ok::<(), Infallible>(())
         });
         observer.end(turn, engine.doors(), tell);
-        why
-    }
-}
-
-/// What happens next.
-#[derive(Clone, Debug)]
-pub(crate) enum Step<'a> {
-    /// A frame was captured.
-    Frame(LinkType, &'a [u8], PacketId),
-    /// The local addresses are these from now on.
-    Addresses(Listening),
-    /// Nothing but time.
-    Time,
-}
-
-impl<'a> Step<'a> {
-    /// Takes what was read.
-    pub(crate) fn of(next: Next<'a>) -> Self {
-        match next {
-            Next::Frame(head, frame, id) => Self::Frame(head.link, frame, id),
-            Next::Addresses(listening) => Self::Addresses(listening),
-            Next::Time => Self::Time,
-        }
     }
 }

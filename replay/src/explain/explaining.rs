@@ -2,18 +2,20 @@
 
 use std::io;
 
-use knock_engine::{Doors, Limits, Listening, TimedEffect, Timestamp};
+use knock_compat::{Sight, Undecodable};
+use knock_engine::{Doors, Limits, Listening, Packet, TimedEffect, Timestamp};
 
 use super::beside::{ATTEMPTS, Beside};
-use super::explainer::{Explainer, Step};
+use super::explainer::Explainer;
 use super::explanation::Explanation;
 use super::places::Places;
 use super::words::Words;
 use crate::args::Whom;
 use crate::session::drive::each;
+use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::load::Configuration;
 use crate::session::names::CaptureNames;
-use crate::session::reader::Reader;
+use crate::session::reader::{Decoder, Next, Reader};
 
 /// An explainer at work, with what its explanations need to be put into words.
 pub(crate) struct Explaining<'a> {
@@ -68,22 +70,28 @@ impl<'a> Explaining<'a> {
     ) -> io::Result<()> {
         // knockd 0.8 looks at packets to all ports, and so does a client that tries others.
         reader.begin(None);
-        each(reader, |at, next| self.step(at, Step::of(next), &mut see, &mut take))?;
-        self.step(Timestamp::MAX, Step::Time, &mut see, &mut take).map(drop)
+        let decoder = TwoSights {
+            knock: WithPackets(Sight::of_knock(self.doors)),
+            knockd_08: self.beside.as_ref().and_then(Beside::sight),
+        };
+        each(reader, decoder, |(incoming, beside)| {
+            self.step(incoming, beside, &mut see, &mut take)
+        })?;
+        self.step(Incoming::time(Timestamp::MAX), None, &mut see, &mut take)
     }
 
     fn step(
         &mut self,
-        at: Timestamp,
-        step: Step<'_>,
+        incoming: Incoming,
+        seen_beside: Option<Packet>,
         see: &mut dyn FnMut(TimedEffect),
         take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
-    ) -> io::Result<Option<knock_engine::Undecodable>> {
+    ) -> io::Result<()> {
         let Self { explainer, beside, doors, listening, places, captures } = self;
         if let Some(beside) = beside {
-            beside.step(at, &step);
+            beside.step(&incoming, seen_beside);
         }
-        if let Step::Addresses(new) = &step {
+        if let What::Addresses(new) = &incoming.what {
             listening.clone_from(new);
         }
         let words = Words { doors, listening, places, captures };
@@ -94,17 +102,46 @@ impl<'a> Explaining<'a> {
             }
             see(timed);
         };
-        let undecodable = explainer.step(at, step, see, &mut |one| {
+        explainer.step(incoming, see, &mut |one| {
             if result.is_ok() {
                 result = take(one, &words);
             }
         });
-        result.map(|()| undecodable)
+        result
     }
 
     /// Returns the explainer as it is now, and what puts it into words.
     pub(crate) fn now(&self) -> (&Explainer, Words<'_>) {
         let Self { explainer, beside: _, doors, listening, places, captures } = self;
         (explainer, Words { doors, listening, places, captures })
+    }
+}
+
+/// Decodes frames as knock does and, if it is wanted, as knockd 0.8 does.
+struct TwoSights {
+    knock: WithPackets,
+    knockd_08: Option<Sight>,
+}
+
+impl Decoder for TwoSights {
+    /// What comes next, and the packet that knockd 0.8 sees in the frame.
+    type Input = (Incoming, Option<Packet>);
+
+    fn decode(
+        &self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+        inputs: &mut Vec<Self::Input>,
+    ) -> Result<(), Undecodable> {
+        let beside = match (self.knockd_08, &next) {
+            (Some(sight), Next::Frame(head, frame, _)) => {
+                sight.decode(listening, head.link, frame).ok()
+            }
+            (None, Next::Frame(..)) | (_, Next::Addresses(_) | Next::Time) => None,
+        };
+        let (incoming, found) = self.knock.incoming(at, listening, next);
+        inputs.push((incoming, beside));
+        found
     }
 }

@@ -32,7 +32,6 @@ pub use words::Words;
 pub use crate::args::{NotWhom, Whom};
 pub use crate::session::names::{CaptureNames, PacketId};
 
-pub(crate) use explainer::Step;
 pub(crate) use explaining::Explaining;
 pub(crate) use nearest::{enough, lateness};
 pub(crate) use observer::{Observer, Turn};

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use knock_compat::Undecodable;
 use knock_engine::{
-    Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, LinkType, Listening, NotSigned,
-    OwnEffect, Packet, Reason, Stage, TimedEffect, Timestamp, Undecodable, source, vlan_tags,
+    Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, Listening, NotSigned,
+    OwnEffect, Reason, Stage, TimedEffect, Timestamp, Undecodable as Common,
 };
 
 use super::Whom;
@@ -15,6 +16,7 @@ use super::hints::Hints;
 use super::miss::{Cause, Miss, Nearest, NotSignedCause};
 use super::signed::{SignedPackets, Signer};
 use super::track::{Arrival, Client, Clients};
+use crate::session::incoming::{Incoming, What};
 use crate::session::names::PacketId;
 use crate::session::unwanted::SomeClients;
 use knock_signed::Refusal;
@@ -33,7 +35,7 @@ pub struct Totals {
     /// Packets in which no port can be read and that came between no two knocks, by reason.
     pub unreadable: [u64; Reason::COUNT],
     /// The first of those, with the reason.
-    pub unreadable_first: Vec<(PacketId, Undecodable)>,
+    pub unreadable_first: Vec<(PacketId, Common)>,
 }
 
 impl Totals {
@@ -47,7 +49,7 @@ impl Totals {
         counts.iter().chain(&self.unreadable).fold(0, |sum, &count| sum.saturating_add(count))
     }
 
-    fn unreadable(&mut self, id: PacketId, why: Undecodable) {
+    fn unreadable(&mut self, id: PacketId, why: Common) {
         if let Some(count) = self.unreadable.get_mut(why.reason().index()) {
             count_one(count);
         }
@@ -63,7 +65,7 @@ impl Totals {
 /// door made of the packet. What is remembered besides only adds what the engine forgets: which packet
 /// was the last knock, and what a knock is too late for.
 ///
-/// For each event: [`Observer::frame`] or [`Turn::at`] before the engine gets it,
+/// For each event: [`Observer::comes`] before the engine gets it,
 /// [`Observer::effect`] for each effect, then [`Observer::end`].
 #[derive(Debug)]
 pub(crate) struct Observer {
@@ -91,7 +93,7 @@ pub(crate) struct Turn {
     /// The packet, if it is of a client whose knocks are explained.
     handled: Option<Handled>,
     /// A frame without ports, who sent it, and why it has none.
-    unreadable: Option<(Option<IpAddr>, Seen, Undecodable)>,
+    unreadable: Option<(Option<IpAddr>, Seen, Common)>,
     outcome: Outcome,
 }
 
@@ -186,39 +188,46 @@ impl Observer {
         self.clients.get(client).map_or(0, |client| client.strays)
     }
 
-    /// Takes a frame, what was decoded from it, and the doors and local addresses as they are before
-    /// the engine gets it.
-    pub(crate) fn frame(
+    /// Takes what the engine is going to get, and the doors and local addresses as they are before that.
+    pub(crate) fn comes(
         &mut self,
-        (at, link, frame, id): (Timestamp, LinkType, &[u8], PacketId),
-        decoded: Result<&Packet, Undecodable>,
+        incoming: &Incoming,
         doors: &Doors,
         listening: &Listening,
     ) -> Turn {
-        let vlan = || vlan_tags(link, frame).first().copied();
-        let turn = Turn::at(at);
-        self.signed.look_away();
-        match decoded {
-            Ok(packet) if self.is_explained(packet.source) => {
-                self.heard.clear();
-                self.spoken.clear();
-                self.signed.look_at((link, frame), packet, doors, listening);
-                self.heard.extend(doors.hearing(listening, packet).map(|(door, hearing)| {
-                    let sequence = sequence_of(doors.door(door));
-                    DoorHearing { door, hearing, sequence }
-                }));
-                let seen = Seen::new(id, packet, vlan());
-                Turn { handled: Some(Handled { packet: *packet, seen }), ..turn }
+        let turn = Turn::at(incoming.at);
+        match &incoming.what {
+            What::Packet { id, vlan, event } => {
+                self.signed.look_away();
+                match event.packet() {
+                    Some(packet) if self.is_explained(packet.source) => {
+                        self.heard.clear();
+                        self.spoken.clear();
+                        self.signed.look_at(event, doors, listening);
+                        self.heard.extend(doors.hearing(listening, packet).map(
+                            |(door, hearing)| {
+                                let sequence = sequence_of(doors.door(door));
+                                DoorHearing { door, hearing, sequence }
+                            },
+                        ));
+                        let seen = Seen::new(*id, packet, *vlan);
+                        Turn { handled: Some(Handled { packet: *packet, seen }), ..turn }
+                    }
+                    Some(_) | None => {
+                        self.heard.clear();
+                        count_one(&mut self.totals.of_others);
+                        turn
+                    }
+                }
             }
-            Ok(_) => {
-                self.heard.clear();
-                count_one(&mut self.totals.of_others);
-                turn
+            What::Unreadable { id, vlan, source, why } => {
+                self.signed.look_away();
+                // Only knockd 0.8 finds no port for other reasons, and it has no observer.
+                let Undecodable::Common(why) = *why else { return turn };
+                let seen = Seen::unreadable(*id, *vlan);
+                Turn { unreadable: Some((*source, seen, why)), ..turn }
             }
-            Err(why) => {
-                let seen = Seen::unreadable(id, vlan());
-                Turn { unreadable: Some((source(link, frame), seen, why)), ..turn }
-            }
+            What::Addresses(_) | What::Time => turn,
         }
     }
 
@@ -513,7 +522,7 @@ impl Observer {
         &mut self,
         client: Option<IpAddr>,
         seen: Seen,
-        why: Undecodable,
+        why: Common,
         tell: &mut dyn FnMut(&Explanation),
     ) {
         if client.is_some_and(|client| !self.is_explained(client)) {

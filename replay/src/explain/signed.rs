@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use knock_engine::{
-    DoorId, Doors, KeyNumber, LinkType, Listening, NotSigned, Packet, Signing, Timestamp, datagram,
-};
+use knock_engine::{DoorId, Doors, Event, KeyNumber, Listening, NotSigned, Signing, Timestamp};
 use knock_signed::{Digest, Hint, Keyring, Minute, Moment, PACKET_BYTES, PacketKey, Refusal};
 
 use super::explanation::SignedFault;
@@ -54,17 +52,14 @@ impl SignedPackets {
     }
 
     /// Takes the packet that comes next, if it may be a signed one.
-    pub(super) fn look_at(
-        &mut self,
-        (link, frame): (LinkType, &[u8]),
-        packet: &Packet,
-        doors: &Doors,
-        listening: &Listening,
-    ) {
+    pub(super) fn look_at(&mut self, event: &Event, doors: &Doors, listening: &Listening) {
         self.look_away();
-        if doors.hears_signed(listening, packet) {
-            self.payload = datagram(link, frame).ok().and_then(|payload| payload.try_into().ok());
-            self.is_too_short_or_long = self.payload.is_none();
+        if event.packet().is_some_and(|packet| doors.hears_signed(listening, packet)) {
+            let Event::SignedPacket(_, payload) = event else {
+                self.is_too_short_or_long = true;
+                return;
+            };
+            self.payload = Some(**payload);
         }
     }
 

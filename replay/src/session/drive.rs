@@ -4,19 +4,20 @@
 //! which packet made what happen.
 
 use std::io;
+use std::thread;
 
-use knock_compat::{Engine, Rules, TimedEffect, Undecodable};
-use knock_engine::{
-    CommandsEnd, Counts, Doors, Event, Limits, LinkType, Listening, Packet, Timestamp,
-};
+use knock_compat::{Engine, Rules, Sight, TimedEffect, Undecodable};
+use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, Listening, Timestamp};
 
+use super::incoming::{Incoming, What, WithPackets};
 use super::names::PacketId;
-use super::reader::{Next, Reader};
+use super::read_ahead::ReadAhead;
+use super::reader::{Decoder, Next, Reader};
 use super::unwanted::{SomeClients, unwanted};
 
-/// Hands over what is read, one after another, to the end or the first error of `step`, which returns
+/// Hands over frames as they are read, one after another, to the end or the first error of `step`, which returns
 /// why there is no port in a frame.
-pub(crate) fn each<E, U: Into<Undecodable>>(
+pub(crate) fn each_frame<E, U: Into<Undecodable>>(
     reader: &mut Reader,
     mut step: impl FnMut(Timestamp, Next<'_>) -> Result<Option<U>, E>,
 ) -> Result<(), E> {
@@ -35,6 +36,63 @@ pub(crate) fn each<E, U: Into<Undecodable>>(
             return Ok(());
         }
     }
+}
+
+/// Hands over what is read and decoded, one after another, to the end or the first error of `step`. Another
+/// thread reads ahead, unless packets are live.
+///
+/// # Errors
+/// That of `step`.
+pub(crate) fn each<D, E>(
+    reader: &mut Reader,
+    decoder: D,
+    mut step: impl FnMut(D::Input) -> Result<(), E>,
+) -> Result<(), E>
+where
+    D: Decoder<Input: Send> + Send,
+{
+    in_pieces(reader, decoder, |inputs| inputs.drain(..).try_for_each(&mut step))
+}
+
+/// Does the same with as many at once as are there. They are removed when `step` ends.
+///
+/// # Errors
+/// That of `step`.
+pub(crate) fn in_pieces<D, E>(
+    reader: &mut Reader,
+    decoder: D,
+    mut step: impl FnMut(&mut Vec<D::Input>) -> Result<(), E>,
+) -> Result<(), E>
+where
+    D: Decoder<Input: Send> + Send,
+{
+    let mut inputs = Vec::new();
+    if reader.is_live() {
+        // Each is handled as soon as it is there.
+        loop {
+            inputs.clear();
+            reader.read(&decoder, 1, &mut inputs);
+            if inputs.is_empty() {
+                return Ok(());
+            }
+            step(&mut inputs)?;
+        }
+    }
+    thread::scope(|scope| {
+        let ahead = ReadAhead::begin(scope, reader, decoder);
+        let result = loop {
+            inputs.clear();
+            ahead.next(&mut inputs);
+            if inputs.is_empty() {
+                break Ok(());
+            }
+            if let Err(error) = step(&mut inputs) {
+                break Err(error);
+            }
+        };
+        ahead.end();
+        result
+    })
 }
 
 /// What the engine has to say when all is over.
@@ -58,15 +116,6 @@ pub(crate) struct Played<'a> {
     pub(crate) doors: &'a Doors,
 }
 
-/// A frame, and what the engine will get of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Coming<'a> {
-    pub(crate) link: LinkType,
-    pub(crate) frame: &'a [u8],
-    pub(crate) id: PacketId,
-    pub(crate) decoded: Result<&'a Packet, Undecodable>,
-}
-
 /// Who looks on while packets are replayed.
 pub(crate) trait Watch {
     /// Returns whose packets it wants to see whatever their ports are.
@@ -74,8 +123,8 @@ pub(crate) trait Watch {
         SomeClients::nobody()
     }
 
-    /// The engine is going to handle a frame, or something else at that time.
-    fn comes(&mut self, _at: Timestamp, _frame: Option<Coming<'_>>, _engine: &Engine) {}
+    /// The engine is going to handle this.
+    fn comes(&mut self, _incoming: &Incoming, _engine: &Engine) {}
 
     /// Returns whether an event is left out: only its time passes.
     fn leaves_out(&mut self, _event: &Event, _engine: &Engine) -> bool {
@@ -112,11 +161,12 @@ pub(crate) fn watch(
 ) -> (PlayingDone, io::Result<()>) {
     reader.begin(unwanted(rules, &doors, watcher.looked_at()));
     let engine = rules.engine(doors, reader.listening(), limits);
+    let decoder = WithPackets(Sight::of(&engine));
     let mut replay = Replay { engine, start: None, watcher };
-    let mut result = each(reader, |at, next| replay.step(at, next));
+    let mut result = in_pieces(reader, decoder, |inputs| replay.step_all(inputs));
     if result.is_ok() {
-        replay.comes(Timestamp::MAX, None);
-        result = replay.handle(Timestamp::MAX, Event::DeadlineReached, None);
+        // Nothing of it happened before the first packet.
+        result = replay.handle(Incoming::time(Timestamp::MAX));
     }
     let Replay { engine, .. } = replay;
     (PlayingDone { counts: engine.counts(), listening: engine.listening().clone() }, result)
@@ -131,40 +181,36 @@ struct Replay<'w, W> {
 }
 
 impl<W: Watch> Replay<'_, W> {
-    fn step(&mut self, at: Timestamp, next: Next<'_>) -> io::Result<Option<Undecodable>> {
-        self.start.get_or_insert(at);
-        match next {
-            Next::Time => {
-                self.comes(at, None);
-                self.handle(at, Event::DeadlineReached, None).map(|()| None)
-            }
-            Next::Addresses(listening) => {
-                self.comes(at, None);
-                self.handle(at, Event::AddressesChanged(listening), None).map(|()| None)
-            }
-            Next::Frame(head, frame, id) => {
-                let link = head.link;
-                let decoded = knock_compat::decode(&self.engine, link, frame);
-                let coming = Coming { link, frame, id, decoded: decoded.as_ref().map_err(|w| *w) };
-                self.comes(at, Some(coming));
-                let event = decoded.map_or(Event::DeadlineReached, |packet| {
-                    Event::captured(link, frame, packet, self.engine.doors().signed_knock())
-                });
-                let is_left_out = self.watcher.leaves_out(&event, &self.engine);
-                let event = if is_left_out { Event::DeadlineReached } else { event };
-                self.handle(at, event, decoded.is_ok().then_some(id)).map(|()| decoded.err())
-            }
-        }
-    }
+    /// How many packets are anticipated before the first of them is handled.
+    const ANTICIPATED: usize = 16;
 
-    fn comes(&mut self, at: Timestamp, frame: Option<Coming<'_>>) {
-        self.watcher.comes(at, frame, &self.engine);
+    fn step_all(&mut self, inputs: &mut Vec<Incoming>) -> io::Result<()> {
+        if let Some(first) = inputs.first() {
+            self.start.get_or_insert(first.at);
+        }
+        let mut inputs = inputs.drain(..);
+        while !inputs.as_slice().is_empty() {
+            for input in inputs.as_slice().iter().take(Self::ANTICIPATED) {
+                if let What::Packet { event, .. } = &input.what
+                    && let Some(packet) = event.packet()
+                {
+                    self.engine.anticipate(packet);
+                }
+            }
+            inputs.by_ref().take(Self::ANTICIPATED).try_for_each(|input| self.handle(input))?;
+        }
+        Ok(())
     }
 
     /// Lets something happen, and shows the watcher what follows.
-    fn handle(&mut self, at: Timestamp, event: Event, packet: Option<PacketId>) -> io::Result<()> {
+    fn handle(&mut self, incoming: Incoming) -> io::Result<()> {
         let Self { engine, start, watcher } = self;
         let start = start.unwrap_or(Timestamp::EPOCH);
+        watcher.comes(&incoming, engine);
+        let (at, packet) = (incoming.at, incoming.packet());
+        let event = incoming.into_event();
+        let is_left_out = watcher.leaves_out(&event, engine);
+        let event = if is_left_out { Event::DeadlineReached } else { event };
         engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
             watcher.has_done(engine);
             let packet = packet.filter(|_| !timed.effect.is_due());

@@ -4,6 +4,7 @@ pub(crate) mod drive;
 pub(crate) mod exit;
 pub(crate) mod finish;
 pub(crate) mod huge_pages;
+pub(crate) mod incoming;
 pub(crate) mod interrupt;
 pub(crate) mod load;
 pub(crate) mod names;

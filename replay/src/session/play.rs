@@ -32,18 +32,19 @@ pub(crate) fn play(
     let (doors, sight) = (engine.doors().clone(), Sight::of(&engine));
     reader.begin(unwanted(rules, &doors, SomeClients::nobody()));
     let player = Player::new(engine, effects, used, live);
-    thread::scope(|scope| {
+    let (playing, written) = thread::scope(|scope| {
         let printing = scope.spawn(move || printer.run(&doors, &to_print, &give_back));
-        let (playing, reader) = if live {
+        let playing = if live {
             // Each is handled as soon as it is there. If the output is closed, the replay ends, and does
             // not wait for one more.
-            (player.play(|events| reader.read(sight, 1, events)), reader)
+            player.play(|events| reader.read(&sight, 1, events))
         } else {
-            let ahead = ReadAhead::begin(scope, reader, sight);
+            let ahead = ReadAhead::begin(scope, &mut reader, sight);
             let playing = player.play(|events| ahead.next(events));
-            (playing, ahead.end())
+            ahead.end();
+            playing
         };
-        let written = printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (reader.finish(), playing, written)
-    })
+        (playing, printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    (reader.finish(), playing, written)
 }

@@ -5,61 +5,63 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use knock_compat::Sight;
-
-use super::reader::{Events, Reader};
+use super::reader::{Decoder, Reader};
 
 /// A thread that reads, and what it has read.
-pub(crate) struct ReadAhead<'scope> {
-    read: Receiver<Events>,
+pub(crate) struct ReadAhead<'scope, T> {
+    read: Receiver<Vec<T>>,
     /// Lists that are used up, to be filled again: new ones would have to be fetched from memory.
-    used: Sender<Events>,
-    thread: ScopedJoinHandle<'scope, Reader>,
+    used: Sender<Vec<T>>,
+    thread: ScopedJoinHandle<'scope, ()>,
 }
 
-impl<'scope> ReadAhead<'scope> {
-    /// How many events are handed over together. The processor's cache has room for them.
-    const PIECE: usize = 1024;
-    /// How many pieces may wait to be handled.
-    const PIECES: usize = 4;
+/// How many inputs are handed over together. The processor's cache has room for them.
+const PIECE: usize = 1024;
+/// How many pieces may wait to be handled.
+const PIECES: usize = 4;
 
-    /// Begins to read, as rules see frames.
-    pub(crate) fn begin(scope: &'scope Scope<'scope, '_>, reader: Reader, sight: Sight) -> Self {
-        let (pieces, read) = sync_channel(Self::PIECES);
+impl<'scope, T: Send + 'scope> ReadAhead<'scope, T> {
+    /// Begins to read.
+    pub(crate) fn begin<D: Decoder<Input = T> + Send + 'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        reader: &'scope mut Reader,
+        decoder: D,
+    ) -> Self {
+        let (pieces, read) = sync_channel(PIECES);
         let (used, to_fill) = channel();
-        let thread = scope.spawn(move || read_all(reader, sight, &pieces, &to_fill));
+        let thread = scope.spawn(move || read_all(reader, &decoder, &pieces, &to_fill));
         Self { read, used, thread }
     }
 
-    /// Replaces events, which were handled, by the next ones; by none if there are no more.
-    pub(crate) fn next(&self, events: &mut Events) {
+    /// Replaces inputs, which were handled, by the next ones; by none if there are no more.
+    pub(crate) fn next(&self, inputs: &mut Vec<T>) {
         // If the thread has ended, it needs no list.
-        let _ = self.used.send(mem::take(events));
-        *events = self.read.recv().unwrap_or_default();
+        let _ = self.used.send(mem::take(inputs));
+        *inputs = self.read.recv().unwrap_or_default();
     }
 
-    /// Ends reading, wherever it is, and returns the reader.
-    pub(crate) fn end(self) -> Reader {
+    /// Ends reading, wherever it is.
+    pub(crate) fn end(self) {
         let Self { read, thread, .. } = self;
         // The thread may wait for room.
         drop(read);
-        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic));
     }
 }
 
 /// Reads until there is no more, or the receiver is gone.
-fn read_all(
-    mut reader: Reader,
-    sight: Sight,
-    pieces: &SyncSender<Events>,
-    to_fill: &Receiver<Events>,
-) -> Reader {
+fn read_all<D: Decoder>(
+    reader: &mut Reader,
+    decoder: &D,
+    pieces: &SyncSender<Vec<D::Input>>,
+    to_fill: &Receiver<Vec<D::Input>>,
+) {
     loop {
-        let mut events = to_fill.try_recv().unwrap_or_default();
-        events.clear();
-        reader.read(sight, ReadAhead::PIECE, &mut events);
-        if events.is_empty() || pieces.send(events).is_err() {
-            return reader;
+        let mut inputs = to_fill.try_recv().unwrap_or_default();
+        inputs.clear();
+        reader.read(decoder, PIECE, &mut inputs);
+        if inputs.is_empty() || pieces.send(inputs).is_err() {
+            return;
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct ReadingDone {
 }
 
 /// What comes next.
+#[derive(Clone)]
 pub(crate) enum Next<'a> {
     /// The local addresses, as far as they are known now.
     Addresses(Listening),
@@ -43,6 +44,60 @@ pub(crate) enum Next<'a> {
     Frame(Head, &'a [u8], PacketId),
     /// Only the time, which is the latest of frames that were passed over.
     Time,
+}
+
+/// What is made of frames while they are read: they are gone when the next one is.
+pub(crate) trait Decoder {
+    /// What is kept until it is handled.
+    type Input;
+
+    /// Appends what comes next to `inputs`, given the destinations that count.
+    ///
+    /// # Errors
+    /// Why no port was found in a frame, which is counted. That is appended, too: its time passes.
+    fn decode(
+        &self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+        inputs: &mut Vec<Self::Input>,
+    ) -> Result<(), Undecodable>;
+}
+
+/// For those who need not know which packet an event is.
+impl Decoder for Sight {
+    type Input = (Timestamp, Event);
+
+    #[expect(clippy::inline_always, reason = "as for the reader")]
+    #[inline(always)]
+    fn decode(
+        &self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+        inputs: &mut Events,
+    ) -> Result<(), Undecodable> {
+        match next {
+            Next::Addresses(listening) => {
+                inputs.push((at, Event::AddressesChanged(listening)));
+                Ok(())
+            }
+            Next::Time => {
+                inputs.push((at, Event::DeadlineReached));
+                Ok(())
+            }
+            Next::Frame(head, frame, _) => match self.event(listening, head.link, frame) {
+                Ok(event) => {
+                    inputs.push((at, event));
+                    Ok(())
+                }
+                Err(why) => {
+                    inputs.push((at, Event::DeadlineReached));
+                    Err(why)
+                }
+            },
+        }
+    }
 }
 
 impl Reader {
@@ -78,35 +133,22 @@ impl Reader {
         self.listening.clone()
     }
 
-    /// Appends the next packets as events, as rules see them, and what must be known before; at most `limit`,
-    /// none if there are no more. May wait for a live capture.
-    pub(crate) fn read(&mut self, sight: Sight, limit: usize, events: &mut Events) {
+    /// Appends what comes next, decoded: at most `limit`, none if there is no more. May wait for a live capture.
+    pub(crate) fn read<D: Decoder>(
+        &mut self,
+        decoder: &D,
+        limit: usize,
+        inputs: &mut Vec<D::Input>,
+    ) {
         for _ in 0..limit {
-            let see = |at, listening: &Listening, next: Next<'_>| match next {
-                Next::Addresses(listening) => {
-                    events.push((at, Event::AddressesChanged(listening)));
-                    Ok(())
-                }
-                Next::Time => {
-                    events.push((at, Event::DeadlineReached));
-                    Ok(())
-                }
-                Next::Frame(head, frame, _) => match sight.event(listening, head.link, frame) {
-                    Ok(event) => {
-                        events.push((at, event));
-                        Ok(())
-                    }
-                    Err(why) => {
-                        events.push((at, Event::DeadlineReached));
-                        Err(why)
-                    }
-                },
+            let see = |at, listening: &Listening, next: Next<'_>| {
+                decoder.decode(at, listening, next, inputs)
             };
             if !self.next_with(see) {
                 break;
             }
         }
-        self.tick(events.len());
+        self.tick(inputs.len());
     }
 
     /// Hands over what comes next with its time, if there is anything, and counts a frame in which

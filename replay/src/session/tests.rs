@@ -116,7 +116,7 @@ fn a_signed_packet_opens_once_for_a_player() {
         ));
         let sight = knock_compat::Sight::of(&engine);
         let player = Player::new(engine, printer, used, false);
-        player.play(|events| reader.read(sight, 16, events));
+        player.play(|events| reader.read(&sight, 16, events));
         assert_eq!(names(&printing.join().unwrap()), expected, "{rules}");
     }
 }

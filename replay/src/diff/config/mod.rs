@@ -16,9 +16,10 @@ mod text;
 use std::convert::Infallible;
 use std::path::Path;
 
+use knock_compat::Undecodable;
 use knock_config::options::Format;
 use knock_config::text::printable;
-use knock_engine::{Counts, Limits, Timestamp, Undecodable};
+use knock_engine::{Counts, Limits, Listening, Timestamp};
 
 use self::cause::Because;
 use self::divergence::{Divergences, StepVerdicts};
@@ -28,15 +29,15 @@ use self::pairing::{AllUnmatched, Change, Kind, Unmatched, without_twins};
 use self::side::Side;
 use self::text::Text;
 use crate::args::DiffArgs;
-use crate::explain::Step;
 use crate::output::json::Json;
 use crate::output::{Output, Results, buffered};
 use crate::session::drive::each;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
+use crate::session::incoming::{Incoming, WithPackets};
 use crate::session::load::{self, Configuration};
 use crate::session::names::CaptureNames;
-use crate::session::reader::{Reader, ReadingDone};
+use crate::session::reader::{Decoder, Next, Reader, ReadingDone};
 use crate::session::terminal::Streams;
 
 /// What differs, known at once in the end.
@@ -130,10 +131,11 @@ impl Both {
         // A cause can be a packet to any port.
         reader.begin(None);
         // Nothing is written yet, and nothing can fail.
-        let Ok(()) = each(reader, |at, next| {
-            self.start.get_or_insert(at);
-            self.time_until(at);
-            Ok::<_, Infallible>(self.step(at, Step::of(next)))
+        let Ok(()) = each(reader, BothSights::of(&self.old, &self.new), |(old, new)| {
+            self.start.get_or_insert(old.at);
+            self.time_until(old.at);
+            self.step(old, new);
+            Ok::<_, Infallible>(())
         });
         self.time_until(Timestamp::MAX);
     }
@@ -145,19 +147,16 @@ impl Both {
             old.into_iter().chain(new).min().filter(|due| *due <= at)
         };
         while let Some(due) = next(self) {
-            // Nothing is decoded.
-            let _ = self.step(due, Step::Time);
+            self.step(Incoming::time(due), Incoming::time(due));
         }
     }
 
-    /// Lets something happen under both. Returns why no port was found in a frame.
-    fn step(&mut self, at: Timestamp, step: Step<'_>) -> Option<Undecodable> {
+    /// Lets something happen, as both see it.
+    fn step(&mut self, as_old: Incoming, as_new: Incoming) {
         let Self { old, new, verdicts, divergences, unmatched, events: (olds, news), .. } = self;
         verdicts.clear();
-        let undecodable =
-            old.step(at, step.clone(), olds, |door, one| verdicts.take_old(door, one));
-        // The frame is the same.
-        let _ = new.step(at, step, news, |door, one| verdicts.take_new(door, one));
+        old.step(as_old, olds, |door, one| verdicts.take_old(door, one));
+        new.step(as_new, news, |door, one| verdicts.take_new(door, one));
         divergences.take(verdicts);
         without_twins(olds, news);
         let mut keep = |event: VisibleEvent| {
@@ -166,7 +165,6 @@ impl Both {
         };
         olds.drain(..).for_each(|event| unmatched.add_old(keep(event)));
         news.drain(..).for_each(|event| unmatched.add_new(keep(event)));
-        undecodable
     }
 
     fn finish(self) -> Outcome {
@@ -174,6 +172,35 @@ impl Both {
         let (changes, left_out) = unmatched.paired();
         let start = start.unwrap_or(Timestamp::EPOCH);
         Outcome { old, new, names, captures, start, divergences, changes, left_out }
+    }
+}
+
+/// Decodes frames as both configurations see them: signed packets can go to other ports.
+struct BothSights {
+    old: WithPackets,
+    new: WithPackets,
+}
+
+impl BothSights {
+    fn of(old: &Side, new: &Side) -> Self {
+        Self { old: WithPackets(old.sight()), new: WithPackets(new.sight()) }
+    }
+}
+
+impl Decoder for BothSights {
+    type Input = (Incoming, Incoming);
+
+    fn decode(
+        &self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+        inputs: &mut Vec<Self::Input>,
+    ) -> Result<(), Undecodable> {
+        let (as_old, found) = self.old.incoming(at, listening, next.clone());
+        let (as_new, _) = self.new.incoming(at, listening, next);
+        inputs.push((as_old, as_new));
+        found
     }
 }
 

@@ -1,10 +1,11 @@
 //! One of the two configurations.
 
-use knock_engine::Undecodable;
-use knock_engine::{DoorId, Doors, Limits, Listening, Timestamp};
+use knock_compat::Sight;
+use knock_engine::{DoorId, Doors, Limits, Listening};
 
 use super::event::{Named, VisibleEvent};
-use crate::explain::{Explainer, Explanation, Places, Step, Whom, Words};
+use crate::explain::{Explainer, Explanation, Places, Whom, Words};
+use crate::session::incoming::Incoming;
 use crate::session::names::CaptureNames;
 
 /// A configuration at work.
@@ -36,6 +37,11 @@ impl Side {
         &self.explainer
     }
 
+    /// Returns how it sees frames.
+    pub(super) fn sight(&self) -> Sight {
+        Sight::of_knock(self.explainer.doors())
+    }
+
     pub(super) fn words<'a>(&'a self, captures: &'a CaptureNames) -> Words<'a> {
         let listening = self.explainer.listening();
         Words { doors: &self.doors, listening, places: &self.places, captures }
@@ -48,14 +54,12 @@ impl Side {
     }
 
     /// Handles an input and appends its visible effects to `events`. `tell` gets the explanations.
-    /// Returns why there is no port in a frame.
     pub(super) fn step(
         &mut self,
-        at: Timestamp,
-        step: Step<'_>,
+        incoming: Incoming,
         events: &mut Vec<VisibleEvent>,
         mut tell: impl FnMut(Named, &Explanation),
-    ) -> Option<Undecodable> {
+    ) {
         let Self { explainer, named, doors, .. } = self;
         let named = |door: DoorId| named.get(door.index()).copied();
         let mut tell = |one: &Explanation| {
@@ -63,11 +67,8 @@ impl Side {
                 tell(door, one);
             }
         };
-        let packet = match step {
-            Step::Frame(_, _, id) => Some(id),
-            Step::Addresses(_) | Step::Time => None,
-        };
+        let packet = incoming.frame();
         let take = |timed| events.extend(VisibleEvent::new(timed, packet, doors, named));
-        explainer.step(at, step, take, &mut tell)
+        explainer.step(incoming, take, &mut tell);
     }
 }

@@ -18,7 +18,7 @@ use crate::args::DiffArgs;
 use crate::output::Output;
 use crate::output::json::Json;
 use crate::output::words::number;
-use crate::session::drive::each;
+use crate::session::drive::each_frame;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
@@ -146,7 +146,7 @@ impl Comparing<'_> {
         // knockd 0.8 looks at packets to all ports.
         reader.begin(None);
         let mut place = At::BeforePackets;
-        each(reader, |at, next| {
+        each_frame(reader, |at, next| {
             let happening = match next {
                 Next::Time => Happening::Time,
                 Next::Addresses(listening) => Happening::Addresses(listening),

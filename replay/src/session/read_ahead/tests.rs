@@ -9,11 +9,14 @@ use std::thread;
 use fastrand::Rng;
 use knock_capture::frame::datagram_frame;
 use knock_capture::{Capture, Merge};
-use knock_compat::Rules;
-use knock_engine::{Doors, Event, Limits, Listening, Port};
+use knock_compat::{Rules, Sight};
+use knock_engine::{Carried, Doors, Event, Limits, Listening, Port};
 
 use super::*;
-use crate::session::reader::ReadingDone;
+use crate::session::drive::each;
+use crate::session::incoming::{Incoming, What, WithPackets};
+use crate::session::names::PacketId;
+use crate::session::reader::{Events, ReadingDone};
 
 /// More packets than wait at a time, and a piece that is not full.
 const MANY: u32 = 1024 * 7 + 300;
@@ -67,25 +70,74 @@ fn the_thread_ends_early_when_nobody_wants_more() {
         let count = Arc::new(AtomicU64::new(0));
         let endless =
             Endless { at: 0, bytes: Cursor::new(HEADER.to_vec()), count: Arc::clone(&count) };
-        let reader = reader(vec![Box::new(endless)]);
+        let mut reader = reader(vec![Box::new(endless)]);
         let seen = thread::scope(|scope| {
-            let ahead = ReadAhead::begin(scope, reader, sight());
+            let ahead = ReadAhead::begin(scope, &mut reader, sight());
             let mut events = Events::new();
             let mut seen = Vec::new();
             for _ in 0..pieces {
                 ahead.next(&mut events);
                 seen.extend(numbers(&events));
             }
-            let done = ahead.end().finish();
-            assert!(done.errors.is_empty());
+            ahead.end();
             seen
         });
+        assert!(reader.finish().errors.is_empty());
         assert!(seen.iter().copied().eq(0..pieces * 1024), "{pieces}");
         // What was handed over, what waited, and one that had no room any more.
         let most = u64::from(pieces) + 4 + 2;
         let read = count.load(Ordering::Relaxed);
         assert!(read <= (most * 1024) + 65_536, "{read} packets were read after {pieces} pieces");
     }
+}
+
+/// An error of the one who handles packets ends the thread as well.
+#[test]
+fn reading_ends_at_the_first_error_of_a_step() {
+    let count = Arc::new(AtomicU64::new(0));
+    let endless = Endless { at: 0, bytes: Cursor::new(HEADER.to_vec()), count: Arc::clone(&count) };
+    let mut reader = reader(vec![Box::new(endless)]);
+    let mut seen = Vec::new();
+    let result = each(&mut reader, WithPackets(sight()), |incoming| {
+        seen.extend(incoming.packet().map(|id| id.number));
+        if seen.len() == 1500 { Err("closed") } else { Ok(()) }
+    });
+    assert_eq!(result, Err("closed"));
+    assert_eq!(seen, (1..=1500).collect::<Vec<_>>());
+    let read = count.load(Ordering::Relaxed);
+    assert!(read <= ((2 + 4 + 2) * 1024) + 65_536, "{read} packets were read");
+}
+
+/// What is known of a packet besides its ports comes with it, from whichever capture it is.
+#[test]
+fn packets_come_with_their_captures_and_numbers() {
+    let (even, odd): (Vec<u32>, Vec<u32>) = (0..MANY).partition(|number| number % 2 == 0);
+    // The last frame is cut after its Ethernet header.
+    let last = [MANY, 0, 14, 100].map(u32::to_le_bytes).concat();
+    let arp = [&[0; 12][..], &[0x08, 0x06]].concat();
+    let odd = [capture(&odd), last, arp].concat();
+    let streams =
+        [capture(&even), odd].map(|bytes| -> Box<dyn Read + Send> { Box::new(Cursor::new(bytes)) });
+    let mut reader = reader(streams.into());
+    let (mut packets, mut unreadable) = (Vec::new(), Vec::new());
+    let result = each(&mut reader, WithPackets(sight()), |Incoming { what, .. }| {
+        match what {
+            What::Packet { id, event, .. } => {
+                packets.push((id.capture, id.number, event.packet().map(|one| one.source_port)));
+            }
+            What::Unreadable { id, source, why, .. } => unreadable.push((id, source, why)),
+            What::Addresses(_) | What::Time => return Err(what),
+        }
+        Ok(())
+    });
+    assert!(result.is_ok(), "{result:?}");
+    let expected = (0..MANY).map(|number| {
+        (usize::from(number % 2 == 1), u64::from(number / 2 + 1), Some(port(number)))
+    });
+    assert_eq!(packets, expected.collect::<Vec<_>>());
+    let id = PacketId { capture: 1, number: u64::from(MANY / 2 + 1) };
+    let why = knock_engine::Undecodable::NotIp(Carried::EtherType(0x0806)).into();
+    assert_eq!(unreadable, [(id, None, why)]);
 }
 
 #[test]
@@ -106,18 +158,20 @@ fn read_ahead(captures: Vec<Vec<u8>>) -> (Vec<u32>, ReadingDone) {
 }
 
 /// Returns the numbers of the packets.
-fn drain(reader: Reader) -> (Vec<u32>, ReadingDone) {
-    thread::scope(|scope| {
-        let ahead = ReadAhead::begin(scope, reader, sight());
+fn drain(mut reader: Reader) -> (Vec<u32>, ReadingDone) {
+    let seen = thread::scope(|scope| {
+        let ahead = ReadAhead::begin(scope, &mut reader, sight());
         let (mut seen, mut events) = (Vec::new(), Events::new());
         loop {
             ahead.next(&mut events);
             if events.is_empty() {
-                return (seen, ahead.end().finish());
+                ahead.end();
+                return seen;
             }
             seen.extend(numbers(&events));
         }
-    })
+    });
+    (seen, reader.finish())
 }
 
 fn numbers(events: &Events) -> impl Iterator<Item = u32> {

@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 
-use knock_compat::{Engine, Rules, Undecodable};
+use knock_compat::{Engine, Rules};
 use knock_config::Severity;
 use knock_config::diagnostics::{Finding, Source};
-use knock_engine::{DoorId, Doors, Limits, Timestamp};
+use knock_engine::{DoorId, Doors, Limits};
 
 use super::claim::{Assertion, Assertions, Claim};
 use super::evidence::Evidence;
 use super::failure::Findings;
 use crate::explain::{Explanation, Observer, Places, Turn, Verdict, Whom, Words};
-use crate::session::drive::{self, Coming, Played, PlayingDone, Watch};
+use crate::session::drive::{self, Played, PlayingDone, Watch};
+use crate::session::incoming::{Incoming, What};
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::reader::Reader;
 use crate::session::unwanted::SomeClients;
@@ -150,12 +151,15 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         SomeClients::of(all.filter_map(|one| one.claim.which()).map(|which| which.whom))
     }
 
-    fn comes(&mut self, at: Timestamp, frame: Option<Coming<'_>>, engine: &Engine) {
+    fn comes(&mut self, incoming: &Incoming, engine: &Engine) {
         let Trial { evidence, observer, .. } = &mut *self.trial;
-        if let Some(Coming { id, decoded: Ok(packet), .. }) = frame {
-            evidence.packet(id, packet);
+        if let What::Packet { id, event, .. } = &incoming.what
+            && let Some(packet) = event.packet()
+        {
+            evidence.packet(*id, packet);
         }
-        self.turn = observer.as_mut().map(|observer| turn(observer, at, frame, engine));
+        let observer = observer.as_mut();
+        self.turn = observer.map(|one| one.comes(incoming, engine.doors(), engine.listening()));
     }
 
     fn happens(&mut self, played: &Played<'_>) -> io::Result<()> {
@@ -179,25 +183,6 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
             observer.end(turn, engine.doors(), &mut |one| note(one, counted));
         }
     }
-}
-
-/// Shows the observer what comes.
-fn turn(
-    observer: &mut Observer,
-    at: Timestamp,
-    frame: Option<Coming<'_>>,
-    engine: &Engine,
-) -> Turn {
-    let Some(Coming { link, frame, id, decoded }) = frame else { return Turn::at(at) };
-    let decoded = match decoded {
-        Ok(packet) => Ok(packet),
-        Err(Undecodable::Common(why)) => Err(why),
-        // Only knockd 0.8 says so, and there is no observer then.
-        Err(Undecodable::LinkTypeUnknownTo08(_) | Undecodable::Ipv6UnknownTo08(_)) => {
-            return Turn::at(at);
-        }
-    };
-    observer.frame((at, link, frame, id), decoded, engine.doors(), engine.listening())
 }
 
 /// Takes note of a packet that counted.

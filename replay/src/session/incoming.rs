@@ -1,0 +1,132 @@
+//! What comes next, with the packet that it is.
+
+use std::net::IpAddr;
+
+use knock_compat::{Sight, Undecodable};
+use knock_engine::{Event, LinkType, Listening, Timestamp, source, vlan_tags};
+
+use super::names::PacketId;
+use super::reader::{Decoder, Next};
+
+/// What comes next, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) at: Timestamp,
+    pub(crate) what: What,
+}
+
+/// What comes next. No frame is kept: all that anybody wants to know of it is found while it is read.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// A packet.
+    Packet {
+        id: PacketId,
+        /// The outermost VLAN, if the frame has a tag.
+        vlan: Option<u16>,
+        /// What the engine gets of it.
+        event: Event,
+    },
+    /// A frame in which no port was found.
+    Unreadable {
+        id: PacketId,
+        vlan: Option<u16>,
+        /// Who sent it, if that can be read.
+        source: Option<IpAddr>,
+        why: Undecodable,
+    },
+    /// The local addresses are these from now on.
+    Addresses(Listening),
+    /// Nothing but time.
+    Time,
+}
+
+impl Incoming {
+    /// Nothing but time.
+    pub(crate) const fn time(at: Timestamp) -> Self {
+        Self { at, what: What::Time }
+    }
+
+    /// Returns the packet, if it is one with a port.
+    pub(crate) const fn packet(&self) -> Option<PacketId> {
+        match &self.what {
+            What::Packet { id, .. } => Some(*id),
+            What::Unreadable { .. } | What::Addresses(_) | What::Time => None,
+        }
+    }
+
+    /// Returns the frame, if it is one.
+    pub(crate) const fn frame(&self) -> Option<PacketId> {
+        match &self.what {
+            What::Packet { id, .. } | What::Unreadable { id, .. } => Some(*id),
+            What::Addresses(_) | What::Time => None,
+        }
+    }
+
+    /// Returns what the engine gets.
+    pub(crate) fn into_event(self) -> Event {
+        match self.what {
+            What::Packet { event, .. } => event,
+            What::Addresses(listening) => Event::AddressesChanged(listening),
+            What::Unreadable { .. } | What::Time => Event::DeadlineReached,
+        }
+    }
+}
+
+impl What {
+    /// Takes a frame, as rules see it.
+    pub(crate) fn of_frame(
+        sight: Sight,
+        listening: &Listening,
+        (link, frame): (LinkType, &[u8]),
+        id: PacketId,
+    ) -> Self {
+        let vlan = vlan_tags(link, frame).first().copied();
+        match sight.event(listening, link, frame) {
+            Ok(event) => Self::Packet { id, vlan, event },
+            Err(why) => Self::Unreadable { id, vlan, source: source(link, frame), why },
+        }
+    }
+}
+
+/// Decodes frames as rules see them, and keeps which packets they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WithPackets(pub(crate) Sight);
+
+impl WithPackets {
+    /// Returns what comes next.
+    pub(crate) fn incoming(
+        self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+    ) -> (Incoming, Result<(), Undecodable>) {
+        let what = match next {
+            Next::Frame(head, frame, id) => {
+                What::of_frame(self.0, listening, (head.link, frame), id)
+            }
+            Next::Addresses(listening) => What::Addresses(listening),
+            Next::Time => What::Time,
+        };
+        let found = match what {
+            What::Unreadable { why, .. } => Err(why),
+            What::Packet { .. } | What::Addresses(_) | What::Time => Ok(()),
+        };
+        (Incoming { at, what }, found)
+    }
+}
+
+impl Decoder for WithPackets {
+    type Input = Incoming;
+
+    fn decode(
+        &self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+        inputs: &mut Vec<Incoming>,
+    ) -> Result<(), Undecodable> {
+        let (incoming, found) = self.incoming(at, listening, next);
+        inputs.push(incoming);
+        found
+    }
+}
