@@ -52,14 +52,28 @@ impl Compare {
     }
 }
 
-/// `BPF_LD | BPF_ABS`, `BPF_LD | BPF_IND`, `BPF_LDX | BPF_B | BPF_MSH`, `BPF_ALU | BPF_AND`, `BPF_JMP`
-/// and `BPF_RET`.
+/// `BPF_LD | BPF_ABS`, `BPF_LD | BPF_IND`, `BPF_LD | BPF_IMM` and `BPF_LD | BPF_MEM`.
 const LOAD: u16 = 0x20;
 const LOAD_INDEXED: u16 = 0x40;
+const LOAD_NUMBER: u16 = 0x00;
+const LOAD_KEPT: u16 = 0x60;
+
+/// `BPF_LDX | BPF_B | BPF_MSH`, `BPF_LDX | BPF_W | BPF_IMM`, `BPF_MISC | BPF_TAX` and `BPF_ST`.
 const LOAD_HEADER_LENGTH: u16 = 0xb1;
+const SET_INDEX: u16 = 0x01;
+const TO_INDEX: u16 = 0x07;
+const KEEP: u16 = 0x02;
+
+/// `BPF_ALU` with `BPF_ADD | BPF_K`, `BPF_ADD | BPF_X`, `BPF_LSH` and `BPF_AND`; `BPF_JMP` and `BPF_RET`.
+const ADD: u16 = 0x04;
+const ADD_INDEX: u16 = 0x0c;
+const SHIFT_LEFT: u16 = 0x64;
 const AND: u16 = 0x54;
 const JUMP: u16 = 0x05;
 const RETURN: u16 = 0x06;
+
+/// The place in the memory of a program that is used: `M[0]`.
+const KEPT: u32 = 0;
 
 /// The farthest that a comparison can jump, with room for the jumps that are put before it.
 const JUMP_MAX: usize = 250;
@@ -93,14 +107,46 @@ impl Code {
         self.step(LOAD | size.bits(), at, next)
     }
 
-    /// Adds a load from a place in the packet after a header of the length last loaded.
+    /// Adds a load from a place in the packet after headers of the length that the index is.
     pub(super) fn load_after_header(&mut self, size: Size, at: u32, next: Label) -> Label {
         self.step(LOAD_INDEXED | size.bits(), at, next)
     }
 
-    /// Adds a load of the length of the IPv4 header at this place.
+    /// Adds a load of the length of the IPv4 header at this place as the index.
     pub(super) fn load_header_length(&mut self, at: u32, next: Label) -> Label {
         self.step(LOAD_HEADER_LENGTH, at, next)
+    }
+
+    /// Adds that the index becomes a number.
+    pub(super) fn set_index(&mut self, number: u32, next: Label) -> Label {
+        self.step(SET_INDEX, number, next)
+    }
+
+    /// Adds that the index grows by what was loaded, and by a number.
+    pub(super) fn add_to_index(&mut self, number: u32, next: Label) -> Label {
+        let next = self.step(TO_INDEX, 0, next);
+        let next = self.step(ADD, number, next);
+        self.step(ADD_INDEX, 0, next)
+    }
+
+    /// Adds a load of a number.
+    pub(super) fn load_number(&mut self, number: u32, next: Label) -> Label {
+        self.step(LOAD_NUMBER, number, next)
+    }
+
+    /// Adds that what was loaded is kept for [`Self::load_kept`].
+    pub(super) fn keep(&mut self, next: Label) -> Label {
+        self.step(KEEP, KEPT, next)
+    }
+
+    /// Adds a load of what was kept. Whatever comes before it in a program must keep something.
+    pub(super) fn load_kept(&mut self, next: Label) -> Label {
+        self.step(LOAD_KEPT, KEPT, next)
+    }
+
+    /// Adds that what was loaded is multiplied by two so many times.
+    pub(super) fn double(&mut self, times: u32, next: Label) -> Label {
+        self.step(SHIFT_LEFT, times, next)
     }
 
     /// Adds the removal of all bits but these from what was loaded.

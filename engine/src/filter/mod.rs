@@ -5,7 +5,8 @@
 //! There are these pitfalls:
 //!
 //! - The kernel takes the outermost VLAN tag out of a frame before a filter sees it. A frame with a
-//!   tag still in it passes, as does an IPv6 packet to us that has an extension header: both are rare.
+//!   tag still in it passes, as does an IPv6 packet to us that has more than [`EXTENSION_HEADERS_MAX`]
+//!   extension headers: both are rare. There are no loops, so each header that is walked makes it longer.
 //! - A load from past the end of a frame drops the frame. So the flags of TCP, which can be cut off, come
 //!   only after everything that needs no flags.
 
@@ -30,6 +31,10 @@ pub const ONE_TIME_LINES: usize = 64;
 /// The longest program, in instructions. The kernel takes 4,096, but in older kernels about 2,500 fit into
 /// the memory of a socket (`net.core.optmem_max`).
 pub const INSTRUCTIONS_MAX: usize = 2_400;
+
+/// How many extension headers of an IPv6 packet are walked. RFC 8200 knows six, of which a packet has one of
+/// each, and options for the destination twice.
+pub const EXTENSION_HEADERS_MAX: usize = 8;
 
 /// The most port ranges in a list of ports that is shortened.
 const RANGES_MAX: usize = 32;

@@ -1,5 +1,7 @@
 //! Programs for the kernel, made of what the doors want.
 
+mod extensions;
+
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 use core::ops::RangeInclusive;
@@ -21,21 +23,25 @@ const IPV4: u32 = 0x0800;
 const IPV6: u32 = 0x86dd;
 const TAGS: [u32; 3] = [0x8100, 0x88a8, 0x9100];
 
-/// The numbers of protocols, and of the extension headers that decoding skips.
+/// The numbers of protocols.
 const TCP: u32 = 6;
 const UDP: u32 = 17;
-const EXTENSION_HEADERS: [u32; 5] = [0, 43, 44, 51, 60];
 
 /// The bits of the field with the flags of an IPv4 packet that say where in it a fragment belongs.
 const FRAGMENT_OFFSET: u32 = 0x1fff;
+
+/// What the first byte of an IPv4 header can be, and the first number above: its version, and a length of
+/// at least five words.
+const IPV4_FIRST_BYTES: [u32; 2] = [0x45, 0x50];
+
+/// The same of an IPv6 header: its version, and bits that mean nothing here.
+const IPV6_FIRST_BYTES: [u32; 2] = [0x60, 0x70];
 
 /// Where things are in the headers of IPv4, IPv6 and TCP; ports of UDP are where those of TCP are.
 const IPV4_FRAGMENT: u32 = 6;
 const IPV4_PROTOCOL: u32 = 9;
 const IPV4_DESTINATION: u32 = 16;
-const IPV6_PROTOCOL: u32 = 6;
 const IPV6_DESTINATION: u32 = 24;
-const IPV6_LENGTH: u32 = 40;
 const DESTINATION_PORT: u32 = 2;
 const UDP_LENGTH: u32 = 4;
 const TCP_FLAGS: u32 = 13;
@@ -137,10 +143,11 @@ impl Maker {
         }
         next = code.load_header_length(*network, next);
         next = code.compare(Compare::AnyBit, FRAGMENT_OFFSET, *drop, next);
-        code.load(Size::Half, network.saturating_add(IPV4_FRAGMENT), next)
+        next = code.load(Size::Half, network.saturating_add(IPV4_FRAGMENT), next);
+        self.first_byte(IPV4_FIRST_BYTES, next)
     }
 
-    /// Adds the tests of the destination of an IPv6 packet, word by word.
+    /// Adds the tests of the destination, word by word, and of what holds for all IPv6 packets.
     fn ipv6_destinations(&mut self, destinations: &[(IpAddr, Label)], elsewhere: Label) -> Label {
         let Self { code, network, .. } = self;
         let at = network.saturating_add(IPV6_DESTINATION);
@@ -154,33 +161,47 @@ impl Maker {
             }
             other = next;
         }
-        other
+        let next = self.walk_extensions(other);
+        self.first_byte(IPV6_FIRST_BYTES, next)
+    }
+
+    /// Adds the test whether the first byte of a packet is at least the first number, and below the second.
+    fn first_byte(&mut self, [least, above]: [u32; 2], next: Label) -> Label {
+        let Self { code, drop, network, .. } = self;
+        let next = code.compare(Compare::AtLeast, least, next, *drop);
+        let next = code.compare(Compare::AtLeast, above, *drop, next);
+        code.load(Size::Byte, *network, next)
     }
 
     /// Adds the tests for packets to these ports.
     fn protocols(&mut self, version: Version, ports: Ports) -> Label {
         let (tcp, udp) = match self.width {
             Width::AnyPort | Width::Everything => (Some(self.pass), Some(self.pass)),
-            Width::Exact | Width::FewRanges => self.ports(version, &ports),
-            Width::AnyFlags | Width::AnyDestination => self.ports(version, &ports.with_any_flags()),
-        };
-        let (at, headers) = match version {
-            Version::V4 => (IPV4_PROTOCOL, &[][..]),
-            Version::V6 => (IPV6_PROTOCOL, &EXTENSION_HEADERS[..]),
+            Width::Exact | Width::FewRanges => self.ports(&ports),
+            Width::AnyFlags | Width::AnyDestination => self.ports(&ports.with_any_flags()),
         };
         let Self { code, pass, drop, network, .. } = self;
-        let headers = headers.iter().map(|&header| (header, Some(*pass)));
-        let next = code.choose(headers.chain([(UDP, udp), (TCP, tcp)]), *drop);
-        code.load(Size::Byte, network.saturating_add(at), next)
+        match version {
+            Version::V4 => {
+                let next = code.choose([(UDP, udp), (TCP, tcp)].into_iter(), *drop);
+                code.load(Size::Byte, network.saturating_add(IPV4_PROTOCOL), next)
+            }
+            Version::V6 => {
+                // What is neither has more extension headers than were walked.
+                let (udp, tcp) = (udp.unwrap_or(*drop), tcp.unwrap_or(*drop));
+                let next = [(UDP, Some(udp)), (TCP, Some(tcp))].into_iter();
+                let next = code.choose(next, *pass);
+                code.load_kept(next)
+            }
+        }
     }
 
     /// Adds the tests of ports, each time with the flags of TCP that go with them. Returns where those
     /// for TCP and UDP begin.
-    fn ports(&mut self, version: Version, ports: &Ports) -> (Option<Label>, Option<Label>) {
-        let mut udp =
-            (!ports.udp.is_empty()).then(|| self.port(version, &ports.udp, self.pass, self.drop));
+    fn ports(&mut self, ports: &Ports) -> (Option<Label>, Option<Label>) {
+        let mut udp = (!ports.udp.is_empty()).then(|| self.port(&ports.udp, self.pass, self.drop));
         if let Some(port) = ports.signed.filter(|port| !ports.udp.contains(port.0)) {
-            udp = Some(self.signed(version, port, udp.unwrap_or(self.drop)));
+            udp = Some(self.signed(port, udp.unwrap_or(self.drop)));
         }
         let mut tcp = None;
         // From the last to the first: those without flags come first, because flags can be cut off.
@@ -190,23 +211,23 @@ impl Maker {
             if flags.mask != 0 {
                 found = self.code.compare(Compare::Equal, flags.value.into(), found, next);
                 found = self.code.mask(flags.mask.into(), found);
-                found = self.load_transport(Size::Byte, version, TCP_FLAGS, found);
+                found = self.load_transport(Size::Byte, TCP_FLAGS, found);
             }
-            tcp = Some(self.port(version, ports, found, next));
+            tcp = Some(self.port(ports, found, next));
         }
         (tcp, udp)
     }
 
     /// Adds the test whether a packet goes to the port of signed packets and is as long as one. Others go on.
-    fn signed(&mut self, version: Version, port: Port, others: Label) -> Label {
+    fn signed(&mut self, port: Port, others: Label) -> Label {
         let is_as_long = self.code.compare(Compare::Equal, SIGNED_LENGTH, self.pass, self.drop);
-        let length = self.load_transport(Size::Half, version, UDP_LENGTH, is_as_long);
+        let length = self.load_transport(Size::Half, UDP_LENGTH, is_as_long);
         let is_there = self.code.compare(Compare::Equal, port.0.into(), length, others);
-        self.load_transport(Size::Half, version, DESTINATION_PORT, is_there)
+        self.load_transport(Size::Half, DESTINATION_PORT, is_there)
     }
 
     /// Adds the test whether the destination port is one of these.
-    fn port(&mut self, version: Version, ports: &PortSet, found: Label, missed: Label) -> Label {
+    fn port(&mut self, ports: &PortSet, found: Label, missed: Label) -> Label {
         let mut ranges = ports.ranges();
         if self.width != Width::Exact {
             ranges = joined(&ranges, RANGES_MAX);
@@ -216,7 +237,7 @@ impl Maker {
         };
         let bounds: Vec<u32> = ranges.iter().flat_map(starts_and_ends).collect();
         let next = self.search(&bounds, [missed, found]);
-        self.load_transport(Size::Half, version, DESTINATION_PORT, next)
+        self.load_transport(Size::Half, DESTINATION_PORT, next)
     }
 
     /// Adds a binary search for where a number is between ascending bounds: before the first of them it
@@ -232,13 +253,9 @@ impl Maker {
         self.code.compare(Compare::AtLeast, bound, above, below)
     }
 
-    /// Adds a load from the header after that of IP.
-    fn load_transport(&mut self, size: Size, version: Version, at: u32, next: Label) -> Label {
-        let at = self.network.saturating_add(at);
-        match version {
-            Version::V4 => self.code.load_after_header(size, at, next),
-            Version::V6 => self.code.load(size, at.saturating_add(IPV6_LENGTH), next),
-        }
+    /// Adds a load from the header after those of IP.
+    fn load_transport(&mut self, size: Size, at: u32, next: Label) -> Label {
+        self.code.load_after_header(size, self.network.saturating_add(at), next)
     }
 }
 

@@ -174,7 +174,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         Extension::Authentication,
         Extension::Destination,
     ]);
-    let extensions = prop_oneof![4 => Just(vec![]), 1 => vec((extension, 0..4_u8), 1..=4)];
+    let extensions = prop_oneof![4 => Just(vec![]), 1 => vec((extension, 0..4_u8), 1..=10)];
     let ip = (option::weighted(0.2, 1..=10_u8), extensions);
     let link = (tags, any::<Index>());
     (any::<(bool, Index)>(), knock_plan, sport, flags, shape(), link, ip).prop_map(

@@ -15,6 +15,7 @@ pub(crate) fn passes(program: &[Instruction], protocol: u16, bytes: &[u8]) -> bo
         Some(bytes.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
     };
     let (mut loaded, mut index, mut at) = (0, 0, 0);
+    let mut kept = None;
     loop {
         let Instruction { code, jt, jf, k } = program[at];
         at += 1;
@@ -32,6 +33,25 @@ pub(crate) fn passes(program: &[Instruction], protocol: u16, bytes: &[u8]) -> bo
                 index = usize::try_from(first & 15).unwrap() * 4;
                 Some(loaded)
             }
+            0x00 => Some(k),
+            0x01 => {
+                index = place;
+                Some(loaded)
+            }
+            0x07 => {
+                index = usize::try_from(loaded).unwrap();
+                Some(loaded)
+            }
+            0x02 => {
+                assert_eq!(k, 0, "one word of memory is enough");
+                kept = Some(loaded);
+                Some(loaded)
+            }
+            // The kernel refuses a program that loads what it has not kept.
+            0x60 => Some(kept.unwrap()),
+            0x04 => Some(loaded + k),
+            0x0c => Some(loaded + u32::try_from(index).unwrap()),
+            0x64 => Some(loaded << k),
             0x54 => Some(loaded & k),
             0x05 => {
                 at += place;
@@ -72,6 +92,14 @@ pub(crate) fn text(program: &[Instruction]) -> String {
             0x48 => format!("ldh [x + {k}]"),
             0x50 => format!("ldb [x + {k}]"),
             0xb1 => format!("ldx 4 * ([{k}] & 0xf)"),
+            0x00 => format!("ld #{k}"),
+            0x01 => format!("ldx #{k}"),
+            0x07 => "tax".into(),
+            0x02 => format!("st M[{k}]"),
+            0x60 => format!("ld M[{k}]"),
+            0x04 => format!("add #{k}"),
+            0x0c => "add x".into(),
+            0x64 => format!("lsh #{k}"),
             0x54 => format!("and {k:#x}"),
             0x05 => format!("ja {}", at + 1 + usize::try_from(k).unwrap()),
             0x15 => format!("jeq {k:#x}, {jumps}"),

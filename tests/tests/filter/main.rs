@@ -5,6 +5,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
 mod bounds;
+mod extensions;
 mod interpreter;
 mod kernel;
 mod libpcap;
