@@ -212,8 +212,9 @@ impl Doors {
         if !self.index.names(knock) {
             return false;
         }
-        let mut naming = self.index.naming(knock).iter().copied().chain(self.periods.naming(knock));
-        naming.any(|id| hearing::of(self.door(id), listening, packet) == Hearing::Heard)
+        let hears = |id| hearing::of(self.door(id), listening, packet) == Hearing::Heard;
+        (self.index.naming(knock).iter().any(|&id| hears(id))
+            || self.periods.naming(knock).any(hears))
             && address::is_of_a_host(packet.source)
     }
 
@@ -257,6 +258,9 @@ impl Doors {
         let before = begun.len();
         let fixed = self.index.starting_with(knock).iter();
         begun.extend(fixed.map(|&door| Begun { door, period: PeriodMark::NONE }));
+        if self.periods.is_empty() {
+            return;
+        }
         let there = begun.len();
         let derived = self.periods.starting_with(knock);
         begun.extend(derived.map(|(door, period)| Begun { door, period }));

@@ -140,6 +140,11 @@ impl Periods {
         Some(used.take(PeriodOfDoor { sequence: door.sequences, period }, client, limit))
     }
 
+    /// Returns whether no door derives its sequences.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.doors.is_empty()
+    }
+
     /// Returns how sequences are derived.
     pub(crate) fn all(&self) -> impl Iterator<Item = &DerivedSequence> {
         self.doors.iter().map(|door| &door.derived)

@@ -108,6 +108,11 @@ impl Admissions {
         self.table.earliest()
     }
 
+    /// Returns when that admission ends.
+    pub(super) fn next_due(&self) -> Option<Due> {
+        self.table.next_due()
+    }
+
     pub(super) fn due(&self, slot: Slot) -> Due {
         self.table.due(slot)
     }

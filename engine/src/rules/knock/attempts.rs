@@ -62,6 +62,11 @@ impl Attempts {
         self.table.earliest()
     }
 
+    /// Returns when that attempt is due.
+    pub(super) fn next_due(&self) -> Option<Due> {
+        self.table.next_due()
+    }
+
     /// Returns any attempt at a door with one-time sequences, which is in no group.
     pub(super) fn any_at(&self, door: DoorId) -> Option<Slot> {
         self.table.earliest_of(door)

@@ -146,6 +146,11 @@ impl<T: Entry> DueTable<T> {
         self.earliest_of(self.heads.first()?)
     }
 
+    /// Returns when that entry is due.
+    pub(super) fn next_due(&self) -> Option<Due> {
+        self.heads.first_due()
+    }
+
     /// Returns an entry and those of its door that are due after it, in order.
     pub(super) fn from(&self, slot: Slot) -> impl Iterator<Item = Slot> + '_ {
         core::iter::successors(Some(slot), |&slot| self.node(slot).links.after.some())

@@ -30,6 +30,11 @@ impl Heads {
         self.heap.first().map(|&(_, door)| door)
     }
 
+    /// Returns when the first entry of all is due.
+    pub(super) fn first_due(&self) -> Option<Due> {
+        self.heap.first().map(|&(due, _)| due)
+    }
+
     /// Returns the doors that have entries.
     pub(super) fn doors(&self) -> impl Iterator<Item = DoorId> {
         self.heap.iter().map(|&(_, door)| door)

@@ -309,6 +309,11 @@ impl Leases {
         self.deadlines.earliest()
     }
 
+    /// Returns when that deadline is due.
+    pub(super) fn next_due(&self) -> Option<Due> {
+        self.deadlines.next_due()
+    }
+
     pub(super) fn due(&self, deadline: Slot) -> Due {
         self.deadlines.due(deadline)
     }

@@ -349,16 +349,25 @@ impl KnockRules {
     }
 
     fn earliest(&self) -> Option<Earliest> {
-        let attempt = self.attempts.earliest();
-        let attempt = attempt.map(|slot| (self.attempts.due(slot), Earliest::Attempt(slot)));
-        let lease = self.leases.earliest();
-        let lease = lease.map(|slot| (self.leases.due(slot), Earliest::Lease(slot)));
-        let admission = self.admissions.earliest();
-        let admission =
-            admission.map(|slot| (self.admissions.due(slot), Earliest::Admission(slot)));
+        let attempt = self.attempts.next_due();
+        let (lease, admission) = (self.leases.next_due(), self.admissions.next_due());
         // No two are equal: each has its own number.
-        let all = [attempt, lease, admission].into_iter().flatten();
-        all.min_by_key(|&(due, _)| due).map(|(_, earliest)| earliest)
+        let earliest = sooner(attempt, sooner(lease, admission))?;
+        if attempt == Some(earliest) {
+            self.attempts.earliest().map(Earliest::Attempt)
+        } else if lease == Some(earliest) {
+            self.leases.earliest().map(Earliest::Lease)
+        } else {
+            self.admissions.earliest().map(Earliest::Admission)
+        }
+    }
+}
+
+/// Returns the earlier of two due times.
+fn sooner(one: Option<Due>, other: Option<Due>) -> Option<Due> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -438,10 +447,9 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        let attempt = self.attempts.earliest().map(|slot| self.attempts.due(slot));
-        let lease = self.leases.earliest().map(|slot| self.leases.due(slot));
-        let admission = self.admissions.earliest().map(|slot| self.admissions.due(slot));
-        [attempt, lease, admission].into_iter().flatten().min().map(|(at, _)| at)
+        let attempt = self.attempts.next_due();
+        let earliest = sooner(attempt, sooner(self.leases.next_due(), self.admissions.next_due()));
+        earliest.map(|(at, _)| at)
     }
 
     fn deadline(&self) -> Option<Deadline> {
