@@ -1,8 +1,10 @@
 //! The one list of attempts, oldest first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use knock_engine::{DoorId, PeriodMark, Stage, Timestamp};
 
 /// The place of an attempt in the order of creation.
@@ -31,7 +33,7 @@ pub(crate) struct Attempt {
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     list: BTreeMap<Serial, Attempt>,
-    by_client: BTreeSet<(IpAddr, Serial)>,
+    by_client: ByClient,
     by_expiry: BTreeSet<(Timestamp, u64, Serial)>,
     /// Attempts that may be over for a reason other than their age.
     suspects: BTreeSet<Serial>,
@@ -52,15 +54,14 @@ impl Attempts {
 
     /// Returns the attempts of a client, oldest first.
     pub(crate) fn of(&self, client: IpAddr) -> impl Iterator<Item = (Serial, &Attempt)> {
-        self.by_client
-            .range((client, Serial(0))..=(client, Serial(u64::MAX)))
-            .filter_map(|&(_, serial)| Some((serial, self.list.get(&serial)?)))
+        let serials = self.by_client.of(client);
+        serials.filter_map(|serial| Some((serial, self.list.get(&serial)?)))
     }
 
     /// Adds an attempt, with a serial number larger than all before.
     pub(crate) fn add(&mut self, serial: Serial, attempt: Attempt) {
         self.list.insert(serial, attempt);
-        self.by_client.insert((attempt.client, serial));
+        self.by_client.add(attempt.client, serial);
         self.by_expiry.insert((attempt.expires, attempt.timer, serial));
     }
 
@@ -126,15 +127,55 @@ impl Attempts {
 
     pub(crate) fn remove(&mut self, serial: Serial) {
         if let Some(Attempt { client, expires, timer, .. }) = self.list.remove(&serial) {
-            self.by_client.remove(&(client, serial));
+            self.by_client.remove(client, serial);
             self.by_expiry.remove(&(expires, timer, serial));
         }
     }
 
     pub(crate) fn forget_all(&mut self) {
         self.list.clear();
-        self.by_client.clear();
+        self.by_client.0.clear();
         self.by_expiry.clear();
         self.suspects.clear();
+    }
+}
+
+/// The attempts of each client. A hash map: in a flood nearly every packet is of a client that has none.
+#[derive(Debug, Default)]
+struct ByClient(HashMap<IpAddr, OfClient, RandomState>);
+
+/// The attempts of a client that has one, oldest first.
+#[derive(Debug)]
+struct OfClient {
+    oldest: Serial,
+    others: Vec<Serial>,
+}
+
+impl ByClient {
+    fn of(&self, client: IpAddr) -> impl Iterator<Item = Serial> {
+        let of_client = self.0.get(&client).into_iter();
+        of_client.flat_map(|one| std::iter::once(one.oldest).chain(one.others.iter().copied()))
+    }
+
+    /// Adds an attempt, with a serial number larger than all before.
+    fn add(&mut self, client: IpAddr, serial: Serial) {
+        match self.0.entry(client) {
+            Entry::Occupied(mut there) => there.get_mut().others.push(serial),
+            Entry::Vacant(free) => {
+                free.insert(OfClient { oldest: serial, others: Vec::new() });
+            }
+        }
+    }
+
+    fn remove(&mut self, client: IpAddr, serial: Serial) {
+        let Entry::Occupied(mut there) = self.0.entry(client) else { return };
+        let OfClient { oldest, others } = there.get_mut();
+        if *oldest != serial {
+            others.retain(|other| *other != serial);
+        } else if others.is_empty() {
+            there.remove();
+        } else {
+            *oldest = others.remove(0);
+        }
     }
 }
