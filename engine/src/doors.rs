@@ -3,6 +3,7 @@
 mod entry;
 mod knock_index;
 
+use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
@@ -231,19 +232,33 @@ impl Doors {
             Protocol::Tcp => Protocol::Udp,
             Protocol::Udp => Protocol::Tcp,
         };
-        let named = self.naming(knock);
-        let mut others = self.naming(Knock { protocol, ..knock });
-        others.retain(|id| !named.contains(id));
-        let named = named.into_iter();
-        let named = named.map(|id| (id, hearing::of(self.door(id), listening, packet)));
-        named.chain(others.into_iter().map(|id| (id, Hearing::OtherProtocol)))
+        let (named, others) = (self.naming(knock), self.naming(Knock { protocol, ..knock }));
+        let at = |doors: &Cow<'_, [DoorId]>, place: usize| doors.get(place).copied();
+        let mut places = 0..named.len().saturating_add(others.len());
+        core::iter::from_fn(move || {
+            places.find_map(|place| match place.checked_sub(named.len()) {
+                None => {
+                    let id = at(&named, place)?;
+                    Some((id, hearing::of(self.door(id), listening, packet)))
+                }
+                Some(place) => {
+                    let other = at(&others, place).filter(|id| !named.contains(id))?;
+                    Some((other, Hearing::OtherProtocol))
+                }
+            })
+        })
     }
 
     /// Returns the doors that have a knock in their sequence, or may have, in the order of the file.
-    fn naming(&self, knock: Knock) -> Vec<DoorId> {
-        let mut naming = self.index.naming(knock).to_vec();
-        naming.extend(self.periods.naming(knock));
-        naming.sort_by_key(|&id| self.place(id));
+    fn naming(&self, knock: Knock) -> Cow<'_, [DoorId]> {
+        let mut naming = Cow::Borrowed(self.index.naming(knock));
+        let mut derived = self.periods.naming(knock).peekable();
+        // Hardly ever, and only then is there anything to put in order.
+        if derived.peek().is_some() {
+            let naming = naming.to_mut();
+            naming.extend(derived);
+            naming.sort_by_key(|&id| self.place(id));
+        }
         naming
     }
 
