@@ -453,11 +453,11 @@ impl Observer {
         let DoorHearing { door, hearing, sequence } = heard;
         let (client, at) = (handled.packet.source, self.now);
         let of = outcome.repeats.then(|| self.clients.repeated(&handled.packet));
-        let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();
         let Some(track) = self.clients.follow(client, door, self.pairs) else {
             outcome.left_out = true;
             return;
         };
+        let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();
         track.look_at(sequence);
         let Outcome { advanced, counted_at, .. } = *outcome;
         let door_now = doors.door(door);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, Transport};
 
 use super::explanation::{Attempt, Late, Seen};
@@ -14,7 +15,9 @@ use crate::session::names::PacketId;
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     list: Vec<Client>,
-    places: HashMap<IpAddr, usize>,
+    places: HashMap<IpAddr, usize, RandomState>,
+    /// Who was looked for last, and what was found: a packet is looked at from several sides.
+    last: Option<(IpAddr, Option<usize>)>,
     /// How many tracks there are.
     tracks: usize,
 }
@@ -232,7 +235,19 @@ impl Clients {
     }
 
     pub(super) fn get_mut(&mut self, client: IpAddr) -> Option<&mut Client> {
-        self.list.get_mut(*self.places.get(&client)?)
+        let place = self.place(client)?;
+        self.list.get_mut(place)
+    }
+
+    fn place(&mut self, client: IpAddr) -> Option<usize> {
+        if let Some((last, place)) = self.last
+            && last == client
+        {
+            return place;
+        }
+        let place = self.places.get(&client).copied();
+        self.last = Some((client, place));
+        place
     }
 
     /// Returns what is remembered of a client at a door, and begins to if there are fewer than
@@ -243,12 +258,13 @@ impl Clients {
         door: DoorId,
         limit: usize,
     ) -> Option<&mut Track> {
-        let place = match self.places.get(&client) {
-            Some(&place) => place,
+        let place = match self.place(client) {
+            Some(place) => place,
             None if self.tracks >= limit => return None,
             None => {
                 let place = self.list.len();
                 self.places.insert(client, place);
+                self.last = Some((client, Some(place)));
                 self.list.push(Client { address: client, tracks: BTreeMap::new(), strays: 0 });
                 place
             }
