@@ -71,7 +71,8 @@ pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, 
 impl ReplayArgs {
     /// Returns what is shown of the transcript.
     pub(crate) const fn shown(&self) -> Shown {
-        Shown { times: self.time, notes: self.verbose, warnings: !self.input.quiet }
+        let (no_lines, warnings) = (false, !self.input.quiet);
+        Shown { no_lines, times: self.time, notes: self.verbose, warnings }
     }
 }
 

@@ -94,6 +94,13 @@ impl EffectKind {
         )
     }
 
+    /// Returns whether an attempt goes on or runs out of time: of these there are most, and each is a line of
+    /// the transcript.
+    #[must_use]
+    pub const fn is_step(self) -> bool {
+        matches!(self, Self::StageReached | Self::SequenceTimedOut)
+    }
+
     /// Returns the name for programs; a part of the interface of those that print it.
     #[must_use]
     pub const fn name(self) -> &'static str {

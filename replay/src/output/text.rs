@@ -39,6 +39,8 @@ pub(crate) struct Printer<'a> {
 /// What is shown of a transcript.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shown {
+    /// The lines of the transcript are not wanted, only notes and warnings.
+    pub(crate) no_lines: bool,
     /// The times in front of lines.
     pub(crate) times: Option<TimeFormat>,
     /// Notes.
@@ -87,6 +89,9 @@ impl<'a> Printer<'a> {
     }
 
     fn print(&mut self, timed: &TimedEffect, start: Timestamp, doors: &Doors) -> io::Result<()> {
+        if self.shown.no_lines && timed.effect.kind().is_step() {
+            return Ok(());
+        }
         let line_start = self.lines.len();
         if let Some(format) = self.shown.times {
             self.lines.extend_from_slice(stamp(format, timed.at, start).as_bytes());

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use knock_compat::{Effect, Rules};
 use knock_engine::{Commands, DoorId, Doors, OpenPorts, Packet, Phase, Stage};
 
@@ -33,7 +34,7 @@ struct Subject {
 
 /// The first knocks of attempts that are under way, of at most [`FOLLOWED`].
 #[derive(Debug, Default)]
-struct Attempts(HashMap<(IpAddr, DoorId), Moment>);
+struct Attempts(HashMap<(IpAddr, DoorId), Moment, RandomState>);
 
 impl Attempts {
     fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
@@ -48,7 +49,8 @@ impl Attempts {
 
     /// Returns when an attempt began that ends.
     fn end(&mut self, client: IpAddr, door: DoorId) -> Option<Moment> {
-        self.0.remove(&(client, door))
+        // The map would compute the hash first, for every attempt that nothing is said about.
+        if self.0.is_empty() { None } else { self.0.remove(&(client, door)) }
     }
 }
 

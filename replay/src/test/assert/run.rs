@@ -11,7 +11,7 @@ use super::read;
 use super::trial::{Judgement, Trial};
 use crate::args::ReplayArgs;
 use crate::output::Output as _;
-use crate::output::text::Printer;
+use crate::output::text::{Printer, Shown};
 use crate::replay::Replay;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
@@ -31,7 +31,8 @@ pub(crate) fn run(
     let mut trial = Trial::new(&files, rules, (doors, &places), &reader, limits);
     let (mut kept, mut nowhere) = (KeptTranscript::default(), io::sink());
     let out: &mut (dyn Write + Send) = if args.expect.is_some() { &mut kept } else { &mut nowhere };
-    let mut printer = Printer::new(args.shown(), bar, out, streams.errors);
+    let shown = Shown { no_lines: args.expect.is_none(), ..args.shown() };
+    let mut printer = Printer::new(shown, bar, out, streams.errors);
     let (playing, replayed) = trial.run(&mut reader, |played| printer.one(*played));
     // Takes the progress bar off the screen as well.
     let reading = reader.finish();

@@ -174,10 +174,8 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
 
     fn handled(&mut self, packet: Option<PacketId>, engine: &Engine) {
         let Trial { evidence, observer, counted, .. } = &mut *self.trial;
-        if let Some(id) = packet
-            && engine.counts().admitted > 0
-        {
-            evidence.admitted.get_or_insert(id);
+        if evidence.admitted.is_none() && engine.counts().admitted > 0 {
+            evidence.admitted = packet;
         }
         if let (Some(observer), Some(turn)) = (observer, self.turn.take()) {
             observer.end(turn, engine.doors(), &mut |one| note(one, counted));
