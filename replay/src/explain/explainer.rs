@@ -131,6 +131,13 @@ impl Explainer {
         found
     }
 
+    /// Takes a look at what comes soon.
+    pub(crate) fn anticipate(&self, incoming: &Incoming) {
+        if let Some(packet) = incoming.decoded() {
+            self.engine.anticipate(packet);
+        }
+    }
+
     /// Takes what comes next. `take` gets every effect, whosever it is and however many clients are
     /// followed; `tell` what is explained.
     pub(crate) fn step(

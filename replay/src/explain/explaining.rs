@@ -1,17 +1,18 @@
 //! The loop around an explainer.
 
 use std::io;
+use std::thread;
 
 use knock_compat::{Sight, Undecodable};
 use knock_engine::{Doors, Limits, Listening, Packet, TimedEffect, Timestamp};
 
-use super::beside::{ATTEMPTS, Beside};
+use super::beside::{ATTEMPTS, Aside, Beside, Opening};
 use super::explainer::Explainer;
 use super::explanation::Explanation;
 use super::places::Places;
 use super::words::Words;
 use crate::args::Whom;
-use crate::session::drive::each;
+use crate::session::drive::{anticipating, in_pieces};
 use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::load::Configuration;
 use crate::session::names::CaptureNames;
@@ -74,34 +75,62 @@ impl<'a> Explaining<'a> {
             knock: WithPackets(Sight::of_knock(self.doors)),
             knockd_08: self.beside.as_ref().and_then(Beside::sight),
         };
-        each(reader, decoder, |(incoming, beside)| {
-            self.step(incoming, beside, &mut see, &mut take)
+        thread::scope(|scope| {
+            let mut aside = self.beside.as_mut().and_then(|beside| beside.begin(scope));
+            let mut piece =
+                |inputs: &mut _| self.piece(inputs, aside.as_mut(), &mut see, &mut take);
+            in_pieces(reader, decoder, &mut piece)?;
+            piece(&mut vec![(Incoming::time(Timestamp::MAX), None)])?;
+            if let (Some(beside), Some(aside)) = (&mut self.beside, aside) {
+                beside.end(aside);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes some of what is read.
+    fn piece(
+        &mut self,
+        inputs: &mut Vec<<TwoSights as Decoder>::Input>,
+        mut aside: Option<&mut Aside>,
+        see: &mut dyn FnMut(TimedEffect),
+        take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if let Some(aside) = &mut aside {
+            let seen = inputs.iter().map(|(incoming, seen)| incoming.seen_by_others(*seen));
+            aside.hand_over(seen.collect());
+        }
+        let (mut openings, mut places) = (Vec::new(), 0..);
+        let anticipate = |explaining: &Self, (incoming, _): &(Incoming, _)| {
+            explaining.explainer.anticipate(incoming);
+        };
+        anticipating(self, inputs, anticipate, |explaining, (incoming, _)| {
+            let place = places.next().unwrap_or(usize::MAX);
+            let mut see = |timed: TimedEffect| {
+                openings.extend(Opening::of(place, &timed));
+                see(timed);
+            };
+            explaining.step(incoming, &mut see, take)
         })?;
-        self.step(Incoming::time(Timestamp::MAX), None, &mut see, &mut take)
+        if let (Some(beside), Some(aside)) = (&mut self.beside, aside) {
+            aside.by_knock(openings);
+            beside.count_answers(aside);
+        }
+        Ok(())
     }
 
     fn step(
         &mut self,
         incoming: Incoming,
-        seen_beside: Option<Packet>,
         see: &mut dyn FnMut(TimedEffect),
         take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let Self { explainer, beside, doors, listening, places, captures } = self;
-        if let Some(beside) = beside {
-            beside.step(&incoming, seen_beside);
-        }
+        let Self { explainer, beside: _, doors, listening, places, captures } = self;
         if let What::Addresses(new) = &incoming.what {
             listening.clone_from(new);
         }
         let words = Words { doors, listening, places, captures };
         let mut result = Ok(());
-        let see = |timed: TimedEffect| {
-            if let Some(beside) = beside {
-                beside.by_knock(&timed);
-            }
-            see(timed);
-        };
         explainer.step(incoming, see, &mut |one| {
             if result.is_ok() {
                 result = take(one, &words);

@@ -9,7 +9,7 @@ use std::thread;
 use knock_compat::{Engine, Rules, Sight, TimedEffect, Undecodable};
 use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, Listening, Timestamp};
 
-use super::incoming::{Incoming, What, WithPackets};
+use super::incoming::{Incoming, WithPackets};
 use super::names::PacketId;
 use super::read_ahead::ReadAhead;
 use super::reader::{Decoder, Next, Reader};
@@ -93,6 +93,27 @@ where
         ahead.end();
         result
     })
+}
+
+/// Takes one input after another out of a piece, and before some of them are taken, lets `anticipate` have a look
+/// at each: what it fetches from memory is there in time.
+///
+/// # Errors
+/// That of `step`.
+pub(crate) fn anticipating<C, T, E>(
+    context: &mut C,
+    inputs: &mut Vec<T>,
+    anticipate: impl Fn(&C, &T),
+    mut step: impl FnMut(&mut C, T) -> Result<(), E>,
+) -> Result<(), E> {
+    /// How many are anticipated before the first of them is taken.
+    const ANTICIPATED: usize = 16;
+    let mut inputs = inputs.drain(..);
+    while !inputs.as_slice().is_empty() {
+        inputs.as_slice().iter().take(ANTICIPATED).for_each(|input| anticipate(context, input));
+        inputs.by_ref().take(ANTICIPATED).try_for_each(|input| step(context, input))?;
+    }
+    Ok(())
 }
 
 /// What the engine has to say when all is over.
@@ -181,25 +202,16 @@ struct Replay<'w, W> {
 }
 
 impl<W: Watch> Replay<'_, W> {
-    /// How many packets are anticipated before the first of them is handled.
-    const ANTICIPATED: usize = 16;
-
     fn step_all(&mut self, inputs: &mut Vec<Incoming>) -> io::Result<()> {
         if let Some(first) = inputs.first() {
             self.start.get_or_insert(first.at);
         }
-        let mut inputs = inputs.drain(..);
-        while !inputs.as_slice().is_empty() {
-            for input in inputs.as_slice().iter().take(Self::ANTICIPATED) {
-                if let What::Packet { event, .. } = &input.what
-                    && let Some(packet) = event.packet()
-                {
-                    self.engine.anticipate(packet);
-                }
+        let anticipate = |replay: &Self, input: &Incoming| {
+            if let Some(packet) = input.decoded() {
+                replay.engine.anticipate(packet);
             }
-            inputs.by_ref().take(Self::ANTICIPATED).try_for_each(|input| self.handle(input))?;
-        }
-        Ok(())
+        };
+        anticipating(self, inputs, anticipate, Self::handle)
     }
 
     /// Lets something happen, and shows the watcher what follows.

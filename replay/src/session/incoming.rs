@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use knock_compat::{Sight, Undecodable};
-use knock_engine::{Event, LinkType, Listening, Timestamp, source, vlan_tags};
+use knock_engine::{Event, LinkType, Listening, Packet, Timestamp, source, vlan_tags};
 
 use super::names::PacketId;
 use super::reader::{Decoder, Next};
@@ -54,12 +54,32 @@ impl Incoming {
         }
     }
 
+    /// Returns what was decoded of it, if it is a packet with a port.
+    pub(crate) const fn decoded(&self) -> Option<&Packet> {
+        match &self.what {
+            What::Packet { event, .. } => event.packet(),
+            What::Unreadable { .. } | What::Addresses(_) | What::Time => None,
+        }
+    }
+
     /// Returns the frame, if it is one.
     pub(crate) const fn frame(&self) -> Option<PacketId> {
         match &self.what {
             What::Packet { id, .. } | What::Unreadable { id, .. } => Some(*id),
             What::Addresses(_) | What::Time => None,
         }
+    }
+
+    /// Returns what an engine by other rules gets, which see this packet in the frame if it is one.
+    pub(crate) fn seen_by_others(&self, seen: Option<Packet>) -> (Timestamp, Event) {
+        let event = match &self.what {
+            What::Packet { .. } | What::Unreadable { .. } => {
+                seen.map_or(Event::DeadlineReached, Event::Packet)
+            }
+            What::Addresses(listening) => Event::AddressesChanged(listening.clone()),
+            What::Time => Event::DeadlineReached,
+        };
+        (self.at, event)
     }
 
     /// Returns what the engine gets.
