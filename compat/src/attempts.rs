@@ -179,3 +179,36 @@ impl ByClient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn attempts_of_a_client_are_found_in_their_order_until_they_are_removed() {
+        let client = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(number));
+        let mut by_client = ByClient::default();
+        for serial in 0..8 {
+            by_client.add(client(1), Serial(serial));
+        }
+        by_client.add(client(2), Serial(8));
+        for gone in [3, 0, 7, 9] {
+            by_client.remove(client(1), Serial(gone));
+        }
+        by_client.remove(client(3), Serial(1));
+        let of = |by_client: &ByClient, number| {
+            by_client.of(client(number)).map(|Serial(serial)| serial).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&by_client, 1), [1, 2, 4, 5, 6]);
+        assert_eq!(of(&by_client, 2), [8]);
+        assert_eq!(of(&by_client, 3), Vec::<u64>::new());
+        for gone in [1, 2, 4, 5, 6] {
+            by_client.remove(client(1), Serial(gone));
+        }
+        by_client.remove(client(2), Serial(8));
+        // Nothing is kept of clients without attempts.
+        assert!(by_client.0.is_empty());
+    }
+}
