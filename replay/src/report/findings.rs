@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use knock_engine::{DoorId, Timestamp};
 
-use super::collect::{PageContent, Pair};
+use super::collect::PageContent;
 use super::groups::{self, Groups, Kind, Room};
 use super::openings::Openings;
+use super::pair::Pair;
 use super::stretch::Stretch;
 use crate::explain::{Explainer, Nearest, Words};
 use crate::session::reader::ReadingDone;

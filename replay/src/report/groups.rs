@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use knock_engine::Stage;
 
-use super::collect::Pair;
+use super::pair::Pair;
 use crate::explain::{Cause, Nearest};
 
 /// What became of a client at a door.

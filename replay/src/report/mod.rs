@@ -9,6 +9,7 @@ mod hidden;
 mod html;
 mod markup;
 mod openings;
+mod pair;
 mod rows;
 mod stretch;
 mod summary;

@@ -6,10 +6,11 @@ use knock_engine::DoorId;
 use knock_engine::address;
 use serde::Serialize;
 
-use super::collect::{Line, PageEvent, Pair, Shape, Span};
+use super::collect::{Line, Shape};
 use super::data::since;
 use super::findings::Findings;
 use super::hidden::{HIDDEN, without_ports};
+use super::pair::{PageEvent, Pair, Span};
 use crate::explain::{ConfigLine, Nearest};
 
 #[derive(Debug, Serialize)]
