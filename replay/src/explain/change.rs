@@ -94,8 +94,8 @@ impl<X: OwnEffect> Change<'_, X> {
         let at = self.timed.at;
         let mut late = None;
         let is_again = |live: &Live| stage == Stage::FIRST && live.stage == stage;
-        let again = track.live.filter(is_again).and_then(|_| track.counted.last());
-        let again = again.map(Counted::id);
+        let again = track.live.as_ref().filter(|live| is_again(live));
+        let again = again.and_then(|_| track.counted.last()).map(Counted::id);
         if stage == Stage::FIRST {
             let knock = self.handled.map(|handled| handled.packet.knock());
             late = track.expired.take().and_then(|expired| {
@@ -110,17 +110,16 @@ impl<X: OwnEffect> Change<'_, X> {
             track.count(Counted::new(seen.id, &packet));
         }
         let (of, _) = track.sequence;
-        track.live = (stage.get() < of).then(|| Live {
-            stage,
-            expected: self.door.sequence().and_then(|sequence| sequence.after(stage)),
-            hindrance: None,
+        track.live = (stage.get() < of).then(|| {
+            let expected = self.door.sequence().and_then(|sequence| sequence.after(stage));
+            Live::new(stage, expected)
         });
         Verdict::Stage { stage, late, again }
     }
 
     fn timeout(&self, stage: Stage, track: &mut Track) -> Verdict {
         let live = track.fail(stage, Live::silence);
-        let expected = live.and_then(|live| live.expected);
+        let expected = live.as_ref().and_then(|live| live.expected);
         if let (Some(live), Some(attempt)) = (live, track.attempt) {
             let cause = live.silence().cause;
             track.expired = Some(ExpiredAttempt::new(stage, attempt.began, self.timed.at, cause));
@@ -153,7 +152,7 @@ impl<X: OwnEffect> Change<'_, X> {
                     (None, None) => Cause::Wrong,
                 };
                 let live = track.fail(stage, |live| {
-                    live.hindrance.unwrap_or(Miss::once(cause, seen, live.expected))
+                    live.hindrance().unwrap_or(Miss::once(cause, seen, live.expected))
                 });
                 let expected = live.and_then(|live| live.expected);
                 Verdict::Void { stage, expected, repeats, because_of }

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use knock_compat::{Sight, Undecodable};
 use knock_engine::{
-    CommandsEnd, Counts, Doors, Engine, Limits, LinkType, Listening, TimedEffect, Timestamp,
+    CommandsEnd, Counts, DoorId, Doors, Engine, Limits, LinkType, Listening, TimedEffect, Timestamp,
 };
 
 use super::Whom;
 use super::explanation::Explanation;
 use super::hints::Hints;
-use super::miss::Nearest;
+use super::miss::{Nearest, Standing};
 use super::observer::{Observer, Totals};
 use crate::session::incoming::{Incoming, What};
 use crate::session::names::PacketId;
@@ -81,6 +81,16 @@ impl Explainer {
     /// which the clients came.
     pub fn nearest(&self) -> impl Iterator<Item = Nearest> {
         self.observer.nearest()
+    }
+
+    /// Returns what a client at a door came to, in short.
+    pub(crate) fn standing(&self, client: IpAddr, door: DoorId) -> Option<Standing> {
+        self.observer.standing(client, door)
+    }
+
+    /// Returns how near a client came to opening a door.
+    pub(crate) fn nearest_at(&self, client: IpAddr, door: DoorId) -> Option<Nearest> {
+        self.observer.nearest_at(client, door)
     }
 
     /// Returns what may help clients that did not open a door.

@@ -100,7 +100,7 @@ impl Hints {
         let mut shut: BTreeMap<DoorId, Vec<Shut<'_>>> = BTreeMap::new();
         for client in clients.iter() {
             for nearest in client.nearest().filter(|nearest| nearest.openings == 0) {
-                let Some(track) = client.tracks.get(&nearest.door) else { continue };
+                let Some(track) = client.tracks.get(nearest.door) else { continue };
                 let strays = client.strays;
                 shut.entry(nearest.door).or_default().push(Shut { nearest, track, strays });
             }

@@ -1,5 +1,6 @@
 //! How near a client came to opening a door, and what kept it from that.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use knock_engine::Undecodable;
@@ -162,13 +163,52 @@ impl Miss {
     }
 }
 
+/// A miss at a stage, as it is kept for each client at a door: without room for what most have not.
+#[derive(Clone, Debug)]
+struct Missed {
+    stage: Stage,
+    cause: Cause,
+    times: u64,
+    expected: Option<Knock>,
+    /// The miss, if there is more to it.
+    whole: Option<Box<Miss>>,
+}
+
+impl Missed {
+    fn new(stage: Stage, miss: Miss) -> Self {
+        let Miss { cause, times, packet, expected, why, late_nanos, needed_seconds, signed } = miss;
+        let is_plain = packet.is_none()
+            && why.is_none()
+            && late_nanos.is_none()
+            && needed_seconds == 0
+            && signed.is_none();
+        let whole = (!is_plain).then(|| Box::new(miss));
+        Self { stage, cause, times, expected, whole }
+    }
+
+    fn miss(&self) -> Miss {
+        let Self { stage: _, cause, times, expected, ref whole } = *self;
+        whole.as_deref().map_or_else(
+            || Miss { times, ..Miss::once(cause, None, expected) },
+            |whole| Miss { times, ..*whole },
+        )
+    }
+
+    /// Makes another miss of it.
+    fn change(&mut self, change: impl FnOnce(&mut Miss)) {
+        let mut miss = self.miss();
+        change(&mut miss);
+        *self = Self::new(self.stage, miss);
+    }
+}
+
 /// What a client's attempts at a door came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) openings: u64,
     pub(super) attempts: u64,
     /// In order of stage and cause. Most clients fail in one way only, so this is no map.
-    misses: Vec<(Stage, Miss)>,
+    misses: Vec<Missed>,
 }
 
 impl Tally {
@@ -176,25 +216,25 @@ impl Tally {
     pub(super) fn miss(&mut self, stage: Stage, miss: Miss) {
         match self.place(stage, miss.cause) {
             Ok(place) => {
-                if let Some((_, there)) = self.misses.get_mut(place) {
-                    there.add(miss);
+                if let Some(there) = self.misses.get_mut(place) {
+                    there.change(|there| there.add(miss));
                 }
             }
             Err(place) => {
                 self.misses.reserve_exact(1);
-                self.misses.insert(place, (stage, miss));
+                self.misses.insert(place, Missed::new(stage, miss));
             }
         }
     }
 
     /// Returns where the misses of a cause at a stage are, or where they would be.
     fn place(&self, stage: Stage, cause: Cause) -> Result<usize, usize> {
-        self.misses.binary_search_by_key(&(stage, cause), |(stage, miss)| (*stage, miss.cause))
+        self.misses.binary_search_by_key(&(stage, cause), |one| (one.stage, one.cause))
     }
 
-    fn get_mut(&mut self, stage: Stage, cause: Cause) -> Option<&mut Miss> {
+    fn get_mut(&mut self, stage: Stage, cause: Cause) -> Option<&mut Missed> {
         let place = self.place(stage, cause).ok()?;
-        self.misses.get_mut(place).map(|(_, miss)| miss)
+        self.misses.get_mut(place)
     }
 
     /// A failure that was counted for `cause` turns out to be a knock that came late.
@@ -202,7 +242,7 @@ impl Tally {
         if let Some(there) = self.get_mut(stage, cause) {
             there.times = there.times.saturating_sub(1);
         }
-        self.misses.retain(|(_, miss)| miss.times > 0);
+        self.misses.retain(|miss| miss.times > 0);
         let by = late.by_nanos;
         self.miss(
             stage,
@@ -217,18 +257,61 @@ impl Tally {
     /// Another knock of an attempt that was late came even later.
     pub(super) fn was_later_still(&mut self, stage: Stage, late: Late) {
         if let Some(there) = self.get_mut(stage, Cause::Late) {
-            there.needed_seconds = there.needed_seconds.max(late.needed_seconds);
+            there.change(|there| {
+                there.needed_seconds = there.needed_seconds.max(late.needed_seconds);
+            });
         }
     }
 
     /// Returns the greatest stage at which attempts failed, and how they did, the most frequent
     /// cause first.
     fn nearest(&self) -> Option<(Stage, Vec<Miss>)> {
-        let &(stage, _) = self.misses.last()?;
-        let at_stage = self.misses.iter().filter(|(at, _)| *at == stage);
-        let mut misses: Vec<Miss> = at_stage.map(|(_, miss)| *miss).collect();
-        misses.sort_by_key(|miss| (std::cmp::Reverse(miss.times), miss.cause));
+        let stage = self.misses.last()?.stage;
+        let mut misses: Vec<Miss> = self.at(stage).map(Missed::miss).collect();
+        misses.sort_by_key(|miss| (Reverse(miss.times), miss.cause));
         Some((stage, misses))
+    }
+
+    /// Returns those at a stage.
+    fn at(&self, stage: Stage) -> impl Iterator<Item = &Missed> {
+        self.misses.iter().filter(move |miss| miss.stage == stage)
+    }
+}
+
+/// What a client at a door came to, as far as it is the same for many: [`Nearest`] without the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The number of the client among all, in the order in which they came, from 0.
+    pub(crate) number: usize,
+    /// How often the door opened.
+    pub(crate) openings: u64,
+    /// How long the sequence was.
+    pub(crate) of: u8,
+    /// The greatest stage of those attempts that failed; 0 if none got anywhere.
+    pub(crate) stage: Stage,
+    /// How they failed there most often; `None` if none failed.
+    pub(crate) cause: Option<Cause>,
+    /// The least and the most lateness of that, in nanoseconds, if it was late.
+    pub(crate) late_nanos: Option<(u64, u64)>,
+    /// The least `seq_timeout` in seconds that would have done every time, if it was late.
+    pub(crate) needed_seconds: u64,
+}
+
+impl Standing {
+    pub(super) fn new(number: usize, of: u8, tally: &Tally) -> Self {
+        let openings = tally.openings;
+        let stage = tally.misses.last().map_or(Stage::NONE, |miss| miss.stage);
+        let first = tally.at(stage).min_by_key(|miss| (Reverse(miss.times), miss.cause));
+        let whole = first.and_then(|first| first.whole.as_deref());
+        Self {
+            number,
+            openings,
+            of,
+            stage,
+            cause: first.map(|first| first.cause),
+            late_nanos: whole.and_then(|whole| whole.late_nanos),
+            needed_seconds: whole.map_or(0, |whole| whole.needed_seconds),
+        }
     }
 }
 
@@ -270,5 +353,57 @@ impl Nearest {
     #[must_use]
     pub fn times(&self) -> u64 {
         self.misses.iter().fold(0, |sum, miss| sum.saturating_add(miss.times))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::names::PacketId;
+
+    const ONE: Stage = Stage::FIRST;
+
+    /// The first packet of the first capture.
+    fn seen() -> Seen {
+        let id = PacketId { capture: 0, number: 1 };
+        Seen { id, knock: None, flags: None, destination: None, vlan: None }
+    }
+
+    #[test]
+    fn a_miss_is_kept_whole_with_a_packet_and_without() {
+        let plain = Miss::once(Cause::Silence, None, None);
+        let whole = Miss { late_nanos: Some((1, 9)), needed_seconds: 7, ..plain };
+        for miss in [plain, Miss::once(Cause::Wrong, Some(seen()), None), whole] {
+            assert_eq!(Missed::new(ONE, miss).miss(), miss);
+            let mut tally = Tally::default();
+            tally.miss(ONE, miss);
+            tally.miss(ONE, miss);
+            assert_eq!(tally.nearest(), Some((ONE, vec![Miss { times: 2, ..miss }])));
+        }
+    }
+
+    #[test]
+    fn a_standing_says_what_is_first_in_how_near_a_client_came() {
+        let mut tally = Tally::default();
+        let late = Miss {
+            late_nanos: Some((3, 3)),
+            needed_seconds: 5,
+            ..Miss::once(Cause::Late, Some(seen()), None)
+        };
+        for (stage, miss) in [
+            (Stage::NONE, Miss::once(Cause::NoFirst, Some(seen()), None)),
+            (ONE, Miss::once(Cause::Silence, None, None)),
+            (ONE, late),
+            (ONE, late),
+        ] {
+            tally.miss(stage, miss);
+        }
+        let (stage, misses) = tally.nearest().unwrap();
+        let Standing { number, of, stage: reached, cause, late_nanos, needed_seconds, .. } =
+            Standing::new(4, 3, &tally);
+        let first = misses.first().unwrap();
+        assert_eq!((number, of, reached, cause), (4, 3, stage, Some(first.cause)));
+        assert_eq!((late_nanos, needed_seconds), (first.late_nanos, first.needed_seconds));
+        assert_eq!(cause, Some(Cause::Late), "the most frequent");
     }
 }

@@ -33,6 +33,7 @@ pub use crate::args::{NotWhom, Whom};
 pub use crate::session::names::{CaptureNames, PacketId};
 
 pub(crate) use explaining::Explaining;
+pub(crate) use miss::Standing;
 pub(crate) use nearest::{enough, lateness};
 pub(crate) use observer::{Observer, Turn};
 pub(crate) use remarks::remarks;

@@ -13,7 +13,7 @@ use super::Whom;
 use super::change::{self, Change, Handled, Silence, Stray};
 use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::hints::Hints;
-use super::miss::{Cause, Miss, Nearest, NotSignedCause};
+use super::miss::{Cause, Miss, Nearest, NotSignedCause, Standing};
 use super::signed::{SignedPackets, Signer};
 use super::track::{Arrival, Client, Clients};
 use crate::session::incoming::{Incoming, What};
@@ -178,6 +178,16 @@ impl Observer {
         self.clients.iter().flat_map(Client::nearest)
     }
 
+    /// Returns what a client at a door came to, in short.
+    pub(crate) fn standing(&self, client: IpAddr, door: DoorId) -> Option<Standing> {
+        self.clients.standing(client, door)
+    }
+
+    /// Returns how near a client came to opening a door.
+    pub(crate) fn nearest_at(&self, client: IpAddr, door: DoorId) -> Option<Nearest> {
+        self.clients.get(client)?.nearest_at(door)
+    }
+
     /// Returns what may help clients that did not open a door.
     pub(super) fn hints(&self, doors: &Doors) -> Hints {
         Hints::of(&self.clients, doors)
@@ -272,7 +282,7 @@ impl Observer {
         let Some(client) = clients.get_mut(handled.packet.source) else { return };
         let arrival = Arrival { at: *now, knock: handled.packet.knock() };
         for one in heard.iter().filter(|one| one.hearing == Hearing::Heard) {
-            if let Some(track) = client.tracks.get_mut(&one.door) {
+            if let Some(track) = client.tracks.get_mut(one.door) {
                 track.arrive(arrival);
             }
         }

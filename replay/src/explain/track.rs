@@ -1,13 +1,15 @@
 //! What is remembered of clients at doors, within limits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::iter::Map;
 use std::net::IpAddr;
+use std::slice;
 
 use foldhash::fast::RandomState;
 use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, Transport};
 
 use super::explanation::{Attempt, Late, Seen};
-use super::miss::{Cause, Miss, Nearest, Tally};
+use super::miss::{Cause, Miss, Nearest, Standing, Tally};
 use crate::output::time::nanos;
 use crate::session::names::PacketId;
 
@@ -15,7 +17,7 @@ use crate::session::names::PacketId;
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     list: Vec<Client>,
-    places: HashMap<IpAddr, usize, RandomState>,
+    places: HashMap<IpAddr, u32, RandomState>,
     /// Who was looked for last, and what was found: a packet is looked at from several sides.
     last: Option<(IpAddr, Option<usize>)>,
     /// How many tracks there are.
@@ -26,13 +28,19 @@ pub(super) struct Clients {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
-    /// Boxed: a map reserves space for eleven at once.
-    pub(super) tracks: BTreeMap<DoorId, Box<Track>>,
+    pub(super) tracks: Tracks,
     /// Packets to ports of no door.
     pub(super) strays: u64,
 }
 
-/// A client at a door.
+/// A client at each of its doors, in the order of the doors.
+///
+/// A client of a flood has to do with one or two doors, and there may be hundreds of thousands of them: a
+/// map would reserve space for eleven doors.
+#[derive(Debug, Default)]
+pub(super) struct Tracks(Vec<(DoorId, Box<Track>)>);
+
+/// A client at a door. Hundreds of thousands are kept: what only few have is apart, and lists begin small.
 #[derive(Debug, Default)]
 pub(super) struct Track {
     pub(super) live: Option<Live>,
@@ -61,13 +69,13 @@ pub(super) struct Arrival {
 }
 
 /// A live attempt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Live {
     pub(super) stage: Stage,
     /// The knock that is expected.
     pub(super) expected: Option<Knock>,
     /// What kept the next knock from counting, as far as is known.
-    pub(super) hindrance: Option<Miss>,
+    hindrance: Option<Box<Miss>>,
 }
 
 /// An attempt that timed out.
@@ -113,7 +121,7 @@ impl Track {
         if self.counted.len() >= Self::COUNTED_MAX {
             self.counted.remove(0);
         }
-        self.counted.push(knock);
+        push(&mut self.counted, knock);
     }
 
     /// As many as the longest sequence has.
@@ -124,7 +132,7 @@ impl Track {
         if self.arrivals.len() >= Self::ARRIVALS_MAX {
             self.arrivals.remove(0);
         }
-        self.arrivals.push(arrival);
+        push(&mut self.arrivals, arrival);
     }
 
     /// Returns the attempt that is live, or that a knock may be too late for.
@@ -169,16 +177,25 @@ impl Counted {
 }
 
 impl Live {
+    pub(super) const fn new(stage: Stage, expected: Option<Knock>) -> Self {
+        Self { stage, expected, hindrance: None }
+    }
+
     /// Takes note of a packet that came instead of the next knock; that nearest to a knock is kept.
     pub(super) fn hinder(&mut self, miss: Miss) {
-        if self.hindrance.is_none_or(|there| miss.cause < there.cause) {
-            self.hindrance = Some(miss);
+        if self.hindrance.as_ref().is_none_or(|there| miss.cause < there.cause) {
+            self.hindrance = Some(Box::new(miss));
         }
+    }
+
+    /// Returns what kept the next knock from counting, as far as is known.
+    pub(super) fn hindrance(&self) -> Option<Miss> {
+        self.hindrance.as_deref().copied()
     }
 
     /// Returns what the attempt failed of when it timed out.
     pub(super) fn silence(&self) -> Miss {
-        self.hindrance.unwrap_or(Miss::once(Cause::Silence, None, self.expected))
+        self.hindrance().unwrap_or(Miss::once(Cause::Silence, None, self.expected))
     }
 }
 
@@ -231,21 +248,26 @@ impl ExpiredAttempt {
 
 impl Clients {
     pub(super) fn get(&self, client: IpAddr) -> Option<&Client> {
-        self.list.get(*self.places.get(&client)?)
+        self.list.get(self.place(client)?)
+    }
+
+    fn place(&self, client: IpAddr) -> Option<usize> {
+        usize::try_from(*self.places.get(&client)?).ok()
     }
 
     pub(super) fn get_mut(&mut self, client: IpAddr) -> Option<&mut Client> {
-        let place = self.place(client)?;
+        let place = self.find(client)?;
         self.list.get_mut(place)
     }
 
-    fn place(&mut self, client: IpAddr) -> Option<usize> {
+    /// Returns the place of a client, and remembers it.
+    fn find(&mut self, client: IpAddr) -> Option<usize> {
         if let Some((last, place)) = self.last
             && last == client
         {
             return place;
         }
-        let place = self.places.get(&client).copied();
+        let place = self.place(client);
         self.last = Some((client, place));
         place
     }
@@ -258,36 +280,51 @@ impl Clients {
         door: DoorId,
         limit: usize,
     ) -> Option<&mut Track> {
-        let place = match self.place(client) {
+        let place = match self.find(client) {
             Some(place) => place,
             None if self.tracks >= limit => return None,
             None => {
                 let place = self.list.len();
-                self.places.insert(client, place);
+                self.places.insert(client, u32::try_from(place).ok()?);
                 self.last = Some((client, Some(place)));
-                self.list.push(Client { address: client, tracks: BTreeMap::new(), strays: 0 });
+                let tracks = Tracks::default();
+                self.list.push(Client { address: client, tracks, strays: 0 });
                 place
             }
         };
-        let tracks = &mut self.list.get_mut(place)?.tracks;
-        if !tracks.contains_key(&door) {
-            if self.tracks >= limit {
-                return None;
+        let Self { list, tracks: count, .. } = self;
+        let Tracks(tracks) = &mut list.get_mut(place)?.tracks;
+        let at = match tracks.binary_search_by_key(&door, |(door, _)| *door) {
+            Ok(at) => at,
+            Err(_) if *count >= limit => return None,
+            Err(at) => {
+                *count = count.saturating_add(1);
+                make_room(tracks);
+                tracks.insert(at, (door, Box::default()));
+                at
             }
-            self.tracks = self.tracks.saturating_add(1);
-        }
-        Some(&mut **tracks.entry(door).or_default())
+        };
+        tracks.get_mut(at).map(|(_, track)| &mut **track)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Client> {
         self.list.iter()
     }
 
+    /// Returns what a client at a door came to, in short.
+    pub(super) fn standing(&self, client: IpAddr, door: DoorId) -> Option<Standing> {
+        let number = self.place(client)?;
+        let track = self.list.get(number)?.tracks.get(door)?;
+        let (of, _) = track.sequence;
+        Some(Standing::new(number, of, &track.tally))
+    }
+
     /// Returns the packet that a client's packet repeats, if a knock that counted is remembered that
     /// it could repeat.
     pub(super) fn repeated(&self, packet: &Packet) -> Option<PacketId> {
         let mark = mark(packet);
-        let counted = self.get(packet.source)?.tracks.values().flat_map(|track| &track.counted);
+        let tracks = self.get(packet.source)?.tracks.iter();
+        let counted = tracks.flat_map(|(_, track)| &track.counted);
         counted.filter(|counted| counted.mark == mark).map(|counted| counted.id).max()
     }
 }
@@ -297,6 +334,56 @@ impl Client {
     pub(super) fn nearest(&self) -> impl Iterator<Item = Nearest> {
         self.tracks
             .iter()
-            .map(|(&door, track)| Nearest::new(self.address, door, track.sequence, &track.tally))
+            .map(|(door, track)| Nearest::new(self.address, door, track.sequence, &track.tally))
+    }
+
+    /// Returns how near the client came to opening a door.
+    pub(super) fn nearest_at(&self, door: DoorId) -> Option<Nearest> {
+        let track = self.tracks.get(door)?;
+        Some(Nearest::new(self.address, door, track.sequence, &track.tally))
+    }
+}
+
+impl Tracks {
+    pub(super) fn get(&self, door: DoorId) -> Option<&Track> {
+        let Self(list) = self;
+        let at = list.binary_search_by_key(&door, |(door, _)| *door).ok()?;
+        list.get(at).map(|(_, track)| &**track)
+    }
+
+    pub(super) fn get_mut(&mut self, door: DoorId) -> Option<&mut Track> {
+        let Self(list) = self;
+        let at = list.binary_search_by_key(&door, |(door, _)| *door).ok()?;
+        list.get_mut(at).map(|(_, track)| &mut **track)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (DoorId, &Track)> {
+        let Self(list) = self;
+        list.iter().map(|(door, track)| (*door, &**track))
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Tracks {
+    type Item = (&'a DoorId, &'a mut Track);
+    type IntoIter = Map<
+        slice::IterMut<'a, (DoorId, Box<Track>)>,
+        fn(&'a mut (DoorId, Box<Track>)) -> Self::Item,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let Tracks(list) = self;
+        list.iter_mut().map(|(door, track)| (&*door, &mut **track))
+    }
+}
+
+/// Adds to a list of which most have one or two entries, and few have many.
+fn push<T>(list: &mut Vec<T>, one: T) {
+    make_room(list);
+    list.push(one);
+}
+
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() < 2 {
+        list.reserve_exact(1);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
-use knock_engine::address;
-use knock_engine::{DoorId, Phase};
+use knock_engine::DoorId;
 
-use super::pair::{PageEvent, Pair};
+use super::pair::{PageEvent, PagePacket, Pair};
+use super::phrases::{Phrases, Shape};
 use super::table::Table;
-use crate::explain::{ConfigLine, Explanation, Seen, Verdict, Words};
+use crate::explain::{Explanation, Seen, Verdict, Words};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -43,50 +44,18 @@ impl Limits {
     };
 }
 
-/// What is shown of a packet besides its number.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Shape {
-    pub(super) knock: Option<String>,
-    pub(super) flags: Option<String>,
-    pub(super) destination: Option<String>,
-    pub(super) vlan: Option<u16>,
-}
-
-impl Shape {
-    fn of(seen: Seen) -> Self {
-        Self {
-            knock: seen.knock.map(|knock| knock.to_string()),
-            flags: seen.flags.map(|flags| flags.to_string()),
-            destination: seen.destination.map(address::text),
-            vlan: seen.vlan,
-        }
-    }
-}
-
-/// A line of a file that decided something. The text of a one-time sequence comes with it; whether it
-/// may be shown is known when all packets are.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Line {
-    pub(super) line: ConfigLine,
-    /// The door whose one-time sequence it is.
-    pub(super) one_time_of: Option<DoorId>,
-}
-
 /// What is kept.
 #[derive(Debug)]
 pub(super) struct PageContent {
     limits: Limits,
     /// In the order in which they first had to do with one another.
     pub(super) pairs: Vec<Pair>,
-    places: HashMap<(IpAddr, DoorId), usize>,
-    pub(super) texts: Table<String>,
+    places: HashMap<(IpAddr, DoorId), u32>,
+    pub(super) phrases: Phrases,
     pub(super) shapes: Table<Shape>,
-    pub(super) lines: Table<Line>,
-    pub(super) line_sets: Table<Vec<u32>>,
     events: usize,
     openings: usize,
     leases: usize,
-    bytes: usize,
 }
 
 impl PageContent {
@@ -98,90 +67,77 @@ impl PageContent {
             limits,
             pairs: Vec::new(),
             places: HashMap::new(),
-            texts: Table::default(),
+            phrases: Phrases::new(limits.bytes),
             shapes: Table::default(),
-            lines: Table::default(),
-            line_sets: Table::default(),
             events: 0,
             openings: 0,
             leases: 0,
-            bytes: 0,
         }
     }
 
     /// Takes what happened, and keeps it or counts it.
     pub(super) fn add(&mut self, one: &Explanation, words: &Words<'_>) {
-        let place = *self.places.entry((one.client, one.door)).or_insert(self.pairs.len());
-        if place == self.pairs.len() {
+        let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
+        let place = *self.places.entry((one.client, one.door)).or_insert(next);
+        if place == next {
             self.pairs.push(Pair::new(one));
         }
+        let Ok(place) = usize::try_from(place) else { return };
         let is_kept = self.keep(place, one, words);
         let Self { limits, pairs, leases, .. } = self;
         let Some(pair) = pairs.get_mut(place) else { return };
         pair.is_here |= one.verdict.counted_elsewhere().is_none();
         pair.follow(one, is_kept);
-        let has_room = *leases < limits.leases_of_all && pair.leases.len() < limits.leases_of_one;
-        let before = pair.leases.len();
+        let before = pair.leases().len();
+        let has_room = *leases < limits.leases_of_all && before < limits.leases_of_one;
         pair.open_and_close(one, words.doors.door(one.door), has_room);
-        *leases = leases.saturating_add(pair.leases.len().saturating_sub(before));
+        *leases = leases.saturating_add(pair.leases().len().saturating_sub(before));
+    }
+
+    /// Returns the pair at a place.
+    pub(super) fn pair(&self, place: u32) -> Option<&Pair> {
+        self.pairs.get(usize::try_from(place).ok()?)
     }
 
     /// Keeps an event if there is room. Returns whether it is kept.
     fn keep(&mut self, place: usize, one: &Explanation, words: &Words<'_>) -> bool {
-        let limits = self.limits;
-        let Some(pair) = self.pairs.get_mut(place) else { return false };
-        if pair.is_more_of_the_same(one)
+        let Self { limits, pairs, phrases, shapes, events, openings, .. } = self;
+        let Some(pair) = pairs.get_mut(place) else { return false };
+        if pair.is_more_of_the_same(one, |what| phrases.verdict(what))
             && let Some(last) = pair.events.last_mut()
         {
             last.more = last.more.saturating_add(1);
             return true;
         }
         let is_of_opening = is_of_opening(&one.verdict);
+        let of_openings = pair.opening_events();
         let has_room = if is_of_opening {
-            pair.openings < limits.openings_of_one && self.openings < limits.openings_of_all
+            of_openings < limits.openings_of_one && *openings < limits.openings_of_all
         } else {
-            let others = pair.events.len().saturating_sub(pair.openings);
-            others < limits.of_one && self.events.saturating_sub(self.openings) < limits.of_all
+            let others = pair.events.len().saturating_sub(of_openings);
+            others < limits.of_one && events.saturating_sub(*openings) < limits.of_all
         };
-        let text = if has_room { words.sentence(one) } else { String::new() };
-        let new = if self.texts.contains(&text) { 0 } else { text.len() };
-        if !has_room || self.bytes.saturating_add(new) > limits.bytes {
+        let what = if has_room { phrases.place(one, words) } else { None };
+        let Some(what) = what else {
             pair.leave_out(one.at);
             return false;
-        }
-        self.bytes = self.bytes.saturating_add(new);
-        self.events = self.events.saturating_add(1);
-        if is_of_opening {
-            self.openings = self.openings.saturating_add(1);
-            pair.openings = pair.openings.saturating_add(1);
-        }
-        let event = PageEvent {
-            at: one.at,
-            verdict: one.verdict.name(),
-            stage: stage_of(&one.verdict),
-            text: self.texts.place(text),
-            attempt: one.attempt.map_or(0, |attempt| attempt.number),
-            packet: one.packet.map(|seen| (seen.id, self.shapes.place(Shape::of(seen)))),
-            lines: 0,
-            more: 0,
-            one_time: one.sequence_line,
         };
-        let lines = self.lines(lines(one, words), one.door, words);
-        if let Some(pair) = self.pairs.get_mut(place) {
-            pair.events.push(PageEvent { lines, ..event });
+        *events = events.saturating_add(1);
+        if is_of_opening {
+            *openings = openings.saturating_add(1);
         }
+        let attempt = one.attempt.map_or(0, |attempt| attempt.number);
+        let packet = one.packet.and_then(|seen| packet(seen, shapes));
+        pair.push(PageEvent { at: one.at, attempt, more: 0, packet, what }, is_of_opening);
         true
     }
+}
 
-    /// Returns the place of a set of lines.
-    pub(super) fn lines(&mut self, lines: Vec<ConfigLine>, door: DoorId, words: &Words<'_>) -> u32 {
-        let places = lines.into_iter().map(|line| {
-            let one_time_of = (line.file != words.places.name()).then_some(door);
-            self.lines.place(Line { line, one_time_of })
-        });
-        let places = places.collect();
-        self.line_sets.place(places)
-    }
+/// Returns what is kept of a packet. Those of captures have a number from 1.
+fn packet(seen: Seen, shapes: &mut Table<Shape>) -> Option<PagePacket> {
+    let number = NonZeroU64::new(seen.id.number)?;
+    let capture = u32::try_from(seen.id.capture).unwrap_or(u32::MAX);
+    Some(PagePacket { number, capture, shape: shapes.place(Shape::of(seen)) })
 }
 
 /// Returns whether something belongs to an opening.
@@ -200,38 +156,6 @@ const fn is_of_opening(verdict: &Verdict) -> bool {
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled
     )
-}
-
-const fn stage_of(verdict: &Verdict) -> u8 {
-    if let Verdict::Stage { stage, .. } = *verdict { stage.get() } else { 0 }
-}
-
-/// Returns the lines of the configuration that decided, also where nothing went wrong.
-fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
-    match one.verdict {
-        Verdict::Stage { late: None, .. }
-        | Verdict::Opened
-        | Verdict::OneTimeUsed { .. }
-        | Verdict::SequenceChanged { .. } => words.places.sequence(one.door, one.sequence_line),
-        Verdict::Command(phase @ (Phase::Start | Phase::Stop)) => {
-            words.places.command(one.door, phase, one.client.is_ipv6())
-        }
-        Verdict::Stage { late: Some(_), .. }
-        | Verdict::Signed { .. }
-        | Verdict::Refused
-        | Verdict::Skipped(_)
-        | Verdict::SequenceTimedOut { .. }
-        | Verdict::Admitted { .. }
-        | Verdict::Closing
-        | Verdict::AdmissionEnded
-        | Verdict::CommandTimedOut
-        | Verdict::Evicted { .. }
-        | Verdict::DoorChanged { .. }
-        | Verdict::Disabled
-        | Verdict::Void { .. }
-        | Verdict::VoidedOften { .. }
-        | Verdict::Ignored(_) => words.lines(one),
-    }
 }
 
 #[cfg(test)]
@@ -284,7 +208,8 @@ mod tests {
     const DULL: Verdict = Verdict::Ignored(crate::explain::Why::OtherDestination);
 
     fn counts(kept: &PageContent) -> Vec<(usize, u64)> {
-        kept.pairs.iter().map(|pair| (pair.events.len(), pair.left_out)).collect()
+        let left_out = |pair: &Pair| pair.left_out.as_ref().map_or(0, |left_out| left_out.count);
+        kept.pairs.iter().map(|pair| (pair.events.len(), left_out(pair))).collect()
     }
 
     #[test]
@@ -292,7 +217,7 @@ mod tests {
         let happened: Vec<_> = (1..=3).flat_map(|client| [(client, STAGE); 5]).collect();
         let kept = kept(FEW, &happened);
         assert_eq!(counts(&kept), [(4, 1), (2, 3), (0, 5)]);
-        let times = kept.pairs.last().unwrap().left_out_times.unwrap();
+        let times = kept.pairs.last().unwrap().left_out.as_ref().unwrap().times;
         assert_eq!(
             [times.0, times.1].map(Timestamp::as_nanos),
             [11, 15].map(|s| s * 1_000_000_000)
@@ -304,14 +229,14 @@ mod tests {
         let others = [(1, STAGE); 9];
         let kept = kept(FEW, &[&others[..], &[(1, Verdict::Opened); 4]].concat());
         assert_eq!(counts(&kept), [(4 + 3, 5 + 1)]);
-        assert_eq!(kept.pairs.first().unwrap().leases.len(), 2);
+        assert_eq!(kept.pairs.first().unwrap().leases().len(), 2);
     }
 
     #[test]
     fn openings_close_in_their_order_whether_they_are_kept_or_not() {
         let (open, close) = ((1, Verdict::Opened), (1, Verdict::CommandTimedOut));
         let kept = kept(FEW, &[open, open, close, open, close, close]);
-        let leases = &kept.pairs.first().unwrap().leases;
+        let leases = kept.pairs.first().unwrap().leases();
         let seconds = |at: Timestamp| at.as_nanos() / 1_000_000_000;
         let spans: Vec<_> =
             leases.iter().map(|lease| (seconds(lease.from), lease.to.map(seconds))).collect();
@@ -322,7 +247,7 @@ mod tests {
     fn a_closing_that_is_asked_for_ends_all_openings() {
         let (open, close) = ((1, Verdict::Opened), (1, Verdict::Closing));
         let kept = kept(FEW, &[open, open, close, open]);
-        let ends: Vec<_> = kept.pairs.first().unwrap().leases.iter().map(|one| one.end).collect();
+        let ends: Vec<_> = kept.pairs.first().unwrap().leases().iter().map(|one| one.end).collect();
         assert_eq!(ends, ["closing", "closing"]);
     }
 
@@ -338,7 +263,7 @@ mod tests {
         let limits = Limits { bytes: "Stage 1 of 3".len() + "OPEN SESAME".len(), ..FEW };
         let kept = kept(limits, &[(1, STAGE), (1, STAGE), (1, Verdict::Opened), (1, DULL)]);
         assert_eq!(counts(&kept), [(3, 1)]);
-        let texts = [0, 1, 2].map(|place| kept.texts.get(place).map(String::as_str));
+        let texts = [0, 1, 2].map(|place| kept.phrases.texts.get(place).map(String::as_str));
         assert_eq!(texts, [Some("Stage 1 of 3"), Some("OPEN SESAME"), None]);
     }
 }

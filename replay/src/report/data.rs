@@ -2,7 +2,7 @@
 //!
 //! Frequent things are written as arrays and as indexes into tables, so that pages stay small.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use knock_engine::address;
 use knock_engine::{Counts, DoorId, DoorSequence, Timestamp};
@@ -106,14 +106,14 @@ const PARTS: u64 = 240;
 impl Data {
     pub(super) fn new(found: &Findings<'_>) -> Self {
         let mut tables = Tables::new(found);
-        let (groups, of_pair) = group_rows(found);
+        let (groups, of_rows) = group_rows(found);
         let mut pairs = Vec::new();
         let mut left_out_events = 0_u64;
-        for (&place, &near_lines) in found.rows.iter().zip(&found.near_lines) {
-            let known = found.kept.pairs.get(place).zip(found.nearest.get(place));
-            let Some(((pair, nearest), &group)) = known.zip(of_pair.get(&place)) else { continue };
-            left_out_events = left_out_events.saturating_add(pair.left_out);
-            pairs.push(tables.pair(pair, nearest, (group, near_lines)));
+        for (row, group) in found.rows.iter().zip(of_rows) {
+            let Some((pair, group)) = found.kept.pair(row.place).zip(group) else { continue };
+            let left_out = pair.left_out.as_ref().map_or(0, |left_out| left_out.count);
+            left_out_events = left_out_events.saturating_add(left_out);
+            pairs.push(tables.pair(pair, row, group));
         }
         let start = found.stretch.from;
         let (before, after) = (found.stretch.before, found.stretch.after);
@@ -148,12 +148,12 @@ pub(super) fn since(start: Timestamp, at: Timestamp) -> i64 {
 
 fn numbers(found: &Findings<'_>, left_out_events: u64) -> Numbers {
     let Counts { opened, .. } = found.explainer.counts();
-    let clients = found.nearest.iter().map(|one| one.client);
+    let (clients, _) = found.clients;
     Numbers {
         packets: found.reading.tally.packets(),
         opened,
         pairs: found.pairs(),
-        clients: super::groups::clients(clients),
+        clients,
         left_out_packets: found.explainer.totals().left_out,
         left_out_events,
     }
@@ -197,23 +197,31 @@ fn opening_row(one: &Opening, start: Timestamp) -> OpeningRow {
 /// The most groups of which a page says more than that they are there.
 pub(super) const GROUPS: usize = 20_000;
 
-/// Returns the groups, and in which of them each pair with a row is.
-fn group_rows(found: &Findings<'_>) -> (Vec<GroupData>, HashMap<usize, usize>) {
-    let (mut list, mut of_pair) = (Vec::new(), HashMap::new());
+/// Returns the groups, and in which of them each row is.
+fn group_rows(found: &Findings<'_>) -> (Vec<GroupData>, Vec<Option<usize>>) {
+    let mut list = Vec::new();
+    let mut of_rows = vec![None; found.rows.len()];
     for (kind, group) in found.groups.iter().take(GROUPS) {
-        let (with_row, rest): (Vec<usize>, Vec<usize>) =
-            group.members.iter().partition(|place| found.rows.binary_search(place).is_ok());
-        of_pair.extend(with_row.into_iter().map(|place| (place, list.len())));
+        // Both are in order.
+        let mut rows = found.rows.iter().zip(&mut of_rows).peekable();
+        let mut rest = Vec::new();
+        for &place in &group.members {
+            while rows.next_if(|(row, _)| row.place < place).is_some() {}
+            match rows.next_if(|(row, _)| row.place == place) {
+                Some((_, of_row)) => *of_row = Some(list.len()),
+                None => rest.push(place),
+            }
+        }
         list.push(group_row(found, kind, group, &rest));
     }
-    (list, of_pair)
+    (list, of_rows)
 }
 
-fn group_row(found: &Findings<'_>, kind: &Kind, group: &Group, rest: &[usize]) -> GroupData {
+fn group_row(found: &Findings<'_>, kind: &Kind, group: &Group, rest: &[u32]) -> GroupData {
     let stretch = found.stretch;
     let length = (since(stretch.from, stretch.to).unsigned_abs() / PARTS).max(1);
     let mut parts = BTreeMap::new();
-    for pair in rest.iter().filter_map(|&place| found.kept.pairs.get(place)) {
+    for pair in rest.iter().filter_map(|&place| found.kept.pair(place)) {
         let at = u64::try_from(since(stretch.from, pair.first)).unwrap_or(0);
         let part = at.checked_div(length).unwrap_or(0).min(PARTS.saturating_sub(1));
         let count: &mut u64 = parts.entry(part).or_default();

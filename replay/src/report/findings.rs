@@ -1,12 +1,9 @@
 //! What was found, when all packets are replayed.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-
 use knock_engine::{DoorId, Timestamp};
 
 use super::collect::PageContent;
-use super::groups::{self, Groups, Kind, Room};
+use super::groups::{self, Counted, Groups, Kind, Outcome, Room};
 use super::openings::Openings;
 use super::pair::Pair;
 use super::stretch::Stretch;
@@ -19,15 +16,23 @@ pub(super) struct Findings<'a> {
     pub(super) reading: &'a ReadingDone,
     pub(super) words: Words<'a>,
     pub(super) kept: PageContent,
-    /// How near each of the pairs came that are kept.
-    pub(super) nearest: Vec<Nearest>,
     pub(super) openings: &'a Openings,
     pub(super) groups: Groups,
-    /// The places of the pairs that have a row.
-    pub(super) rows: Vec<usize>,
-    /// The sets of lines that kept each of these from getting in.
-    pub(super) near_lines: Vec<u32>,
+    /// How many clients there are, and how many came near at a door that did not open for them.
+    pub(super) clients: (usize, usize),
+    /// The pairs that have a row, in order.
+    pub(super) rows: Vec<Row>,
     pub(super) stretch: Stretch,
+}
+
+/// A pair that has a row.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Its place among all pairs.
+    pub(super) place: u32,
+    pub(super) nearest: Nearest,
+    /// The set of lines that kept it from getting in.
+    pub(super) near_lines: u32,
 }
 
 impl<'a> Findings<'a> {
@@ -38,40 +43,24 @@ impl<'a> Findings<'a> {
         reading: &'a ReadingDone,
         words: Words<'a>,
     ) -> Self {
-        let mut known: HashMap<(IpAddr, DoorId), Nearest> =
-            explainer.nearest().map(|one| ((one.client, one.door), one)).collect();
-        let mut nearest = Vec::new();
-        kept.pairs.retain(|pair| {
-            let known = known.remove(&(pair.client, pair.door));
-            nearest.extend(known);
-            nearest.last().is_some_and(|one| (one.client, one.door) == (pair.client, pair.door))
-        });
-        let all = kept.pairs.iter().zip(&nearest);
-        let groups = groups::groups(all.map(|(pair, nearest)| (Kind::of(pair, nearest), nearest)));
-        let marks = |place| kept.pairs.get(place).map_or(0, Pair::marks);
-        let rows = groups::rows(&groups, marks, Room::PAGE);
-        let mut near_lines = Vec::new();
-        for one in rows.iter().filter_map(|&place| nearest.get(place)) {
-            near_lines.push(kept.lines(words.nearest_lines(one), one.door, &words));
+        let (groups, clients) = group(&kept, explainer);
+        let marks = |place| kept.pair(place).map_or(0, Pair::marks);
+        let mut rows = Vec::new();
+        for place in groups::rows(&groups, marks, Room::PAGE) {
+            let pair = kept.pair(place);
+            let known = pair.and_then(|pair| explainer.nearest_at(pair.client, pair.door));
+            let Some(nearest) = known else { continue };
+            let lines = words.nearest_lines(&nearest);
+            let near_lines = kept.phrases.lines(lines, nearest.door, &words);
+            rows.push(Row { place, nearest, near_lines });
         }
         let stretch = Stretch::of(moments(&kept, reading));
-        Self {
-            explainer,
-            reading,
-            words,
-            kept,
-            nearest,
-            openings,
-            groups,
-            rows,
-            near_lines,
-            stretch,
-        }
+        Self { explainer, reading, words, kept, openings, groups, clients, rows, stretch }
     }
 
     /// Returns how many clients at doors are followed.
     pub(super) const fn pairs(&self) -> usize {
-        self.nearest.len()
+        self.kept.pairs.len()
     }
 
     /// Returns whether all clients are followed.
@@ -84,24 +73,35 @@ impl<'a> Findings<'a> {
         line.is_some_and(|line| !self.openings.used.contains(&(door, line)))
     }
 
-    /// Returns the pairs of which something is true, with how near they came.
-    pub(super) fn of_groups(
-        &self,
-        wanted: impl Fn(&Kind) -> bool,
-    ) -> impl Iterator<Item = &Nearest> {
-        let groups = self.groups.iter().filter(move |(kind, _)| wanted(kind));
-        groups.flat_map(|(_, group)| &group.members).filter_map(|&place| self.nearest.get(place))
+    /// Returns whether a pair has a row.
+    pub(super) fn has_row(&self, place: u32) -> bool {
+        self.rows.binary_search_by_key(&place, |row| row.place).is_ok()
     }
+}
+
+/// Returns the groups of all pairs, how many clients there are, and how many of them came near.
+fn group(kept: &PageContent, explainer: &Explainer) -> (Groups, (usize, usize)) {
+    let mut groups = Groups::new();
+    let (mut all, mut near) = (Counted::default(), Counted::default());
+    for (place, pair) in (0_u32..).zip(&kept.pairs) {
+        let Some(standing) = explainer.standing(pair.client, pair.door) else { continue };
+        let kind = Kind::of(pair, &standing);
+        groups.entry(kind).or_default().add(place, &standing);
+        all.add(standing.number);
+        if kind.outcome == Outcome::Near {
+            near.add(standing.number);
+        }
+    }
+    (groups, (all.count, near.count))
 }
 
 /// Returns when packets came, as far as is known.
 fn moments(kept: &PageContent, reading: &ReadingDone) -> Vec<Timestamp> {
-    let of_packets = |pair: &Pair| {
-        let events = pair.events.iter().filter(|event| event.packet.is_some());
-        events.map(|event| event.at).collect::<Vec<_>>()
-    };
-    let mut moments: Vec<Timestamp> = kept.pairs.iter().flat_map(of_packets).collect();
-    moments.extend(kept.pairs.iter().map(|pair| pair.first));
+    let mut moments: Vec<Timestamp> = kept.pairs.iter().map(|pair| pair.first).collect();
+    for pair in &kept.pairs {
+        let later = pair.events.iter().filter(|one| one.packet.is_some() && one.at != pair.first);
+        moments.extend(later.map(|event| event.at));
+    }
     let all = reading.tally.times();
     moments.extend(all.into_iter().flat_map(|(first, last)| [first, last]));
     moments

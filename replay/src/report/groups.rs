@@ -1,13 +1,12 @@
 //! Which clients came to the same, and which of them get a row on the page.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
 use knock_engine::Stage;
 
 use super::pair::Pair;
-use crate::explain::{Cause, Nearest};
+use crate::explain::{Cause, Standing};
 
 /// What became of a client at a door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,12 +31,12 @@ impl Outcome {
         }
     }
 
-    fn of(pair: &Pair, nearest: &Nearest) -> Self {
-        if nearest.openings > 0 {
+    fn of(pair: &Pair, standing: &Standing) -> Self {
+        if standing.openings > 0 {
             Self::Opened
-        } else if !pair.is_here || nearest.misses.is_empty() {
+        } else if !pair.is_here || standing.cause.is_none() {
             Self::Elsewhere
-        } else if nearest.stage > Stage::NONE {
+        } else if standing.stage > Stage::NONE {
             Self::Near
         } else {
             Self::Never
@@ -61,13 +60,13 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    pub(super) fn of(pair: &Pair, nearest: &Nearest) -> Self {
-        let outcome = Outcome::of(pair, nearest);
+    pub(super) fn of(pair: &Pair, standing: &Standing) -> Self {
+        let outcome = Outcome::of(pair, standing);
         let is_miss = matches!(outcome, Outcome::Near | Outcome::Never);
-        let first = nearest.misses.first().filter(|_| is_miss);
-        let missing = if is_miss { nearest.of.saturating_sub(nearest.stage.get()) } else { 0 };
-        let of = if is_miss { nearest.of } else { 0 };
-        Self { door: pair.door.index(), outcome, missing, of, cause: first.map(|miss| miss.cause) }
+        let missing = if is_miss { standing.of.saturating_sub(standing.stage.get()) } else { 0 };
+        let of = if is_miss { standing.of } else { 0 };
+        let cause = standing.cause.filter(|_| is_miss);
+        Self { door: pair.door.index(), outcome, missing, of, cause }
     }
 
     /// Returns how far the clients came.
@@ -80,8 +79,7 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     /// Their places among all pairs, in order.
-    pub(super) members: Vec<usize>,
-    pub(super) openings: u64,
+    pub(super) members: Vec<u32>,
     /// The least and the most lateness in nanoseconds, if they were late.
     pub(super) late: Option<(u64, u64)>,
     /// The least `seq_timeout` in seconds that would have been enough for all, if they were late.
@@ -91,21 +89,16 @@ pub(super) struct Group {
 /// All groups in order.
 pub(super) type Groups = BTreeMap<Kind, Group>;
 
-/// Returns the groups of all pairs.
-pub(super) fn groups<'a>(all: impl Iterator<Item = (Kind, &'a Nearest)>) -> Groups {
-    let mut groups = Groups::new();
-    for (place, (kind, nearest)) in all.enumerate() {
-        let group = groups.entry(kind).or_default();
-        group.members.push(place);
-        group.openings = group.openings.saturating_add(nearest.openings);
-        let miss = nearest.misses.first();
-        if let Some((miss, late)) = miss.and_then(|miss| Some((miss, miss.late_nanos?))) {
-            let (least, most) = group.late.unwrap_or(late);
-            group.late = Some((least.min(late.0), most.max(late.1)));
-            group.needed = group.needed.max(miss.needed_seconds);
+impl Group {
+    /// Takes a pair at its place.
+    pub(super) fn add(&mut self, place: u32, standing: &Standing) {
+        self.members.push(place);
+        if let Some(late) = standing.late_nanos {
+            let (least, most) = self.late.unwrap_or(late);
+            self.late = Some((least.min(late.0), most.max(late.1)));
+            self.needed = self.needed.max(standing.needed_seconds);
         }
     }
-    groups
 }
 
 /// How much a page has: some 10 MB.
@@ -122,7 +115,7 @@ impl Room {
 
 /// Returns which pairs get a row, in order: of each group the first, then of each the second, and so on,
 /// until there is no room. So a flood leaves room for the rare. Those who knocked at other doors come last.
-pub(super) fn rows(groups: &Groups, marks: impl Fn(usize) -> usize, room: Room) -> Vec<usize> {
+pub(super) fn rows(groups: &Groups, marks: impl Fn(u32) -> usize, room: Room) -> Vec<u32> {
     let (elsewhere, here): (Vec<_>, Vec<_>) =
         groups.iter().partition(|(kind, _)| kind.outcome == Outcome::Elsewhere);
     let mut rows = Vec::new();
@@ -150,9 +143,24 @@ pub(super) fn rows(groups: &Groups, marks: impl Fn(usize) -> usize, room: Room) 
     rows
 }
 
-/// Returns how many different clients there are.
-pub(super) fn clients(all: impl Iterator<Item = IpAddr>) -> usize {
-    all.collect::<HashSet<_>>().len()
+/// Clients by their numbers, each counted once.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    known: Vec<bool>,
+    pub(super) count: usize,
+}
+
+impl Counted {
+    pub(super) fn add(&mut self, client: usize) {
+        if client >= self.known.len() {
+            self.known.resize(client.saturating_add(1), false);
+        }
+        if let Some(known) = self.known.get_mut(client)
+            && !std::mem::replace(known, true)
+        {
+            self.count = self.count.saturating_add(1);
+        }
+    }
 }
 
 /// Returns the groups as the summary lists them: the nearest first, then the largest.
@@ -193,6 +201,13 @@ mod tests {
     fn those_at_other_doors_come_last() {
         let groups = some(&[(Outcome::Elsewhere, 100), (Outcome::Near, 4)]);
         assert_eq!(rows(&groups, |_| 1, ROOM), [0, 1, 100, 101, 102, 103]);
+    }
+
+    #[test]
+    fn a_client_is_counted_once_however_often_it_comes() {
+        let mut counted = Counted::default();
+        [3, 0, 3, 3, 1, 0].into_iter().for_each(|client| counted.add(client));
+        assert_eq!(counted.count, 3);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod html;
 mod markup;
 mod openings;
 mod pair;
+mod phrases;
 mod rows;
 mod stretch;
 mod summary;

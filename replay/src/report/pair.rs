@@ -2,27 +2,34 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use knock_engine::{Door, DoorId, Phase, Stage, Timestamp};
 
 use super::collect::PageContent;
-use crate::explain::{Explanation, PacketId, Verdict};
+use crate::explain::{Explanation, Verdict};
 
-/// Something that happened. Numbers are places in the tables.
+/// Something that happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageEvent {
     pub(super) at: Timestamp,
-    pub(super) verdict: &'static str,
-    /// How many knocks are made, if it is a stage; else 0.
-    pub(super) stage: u8,
-    pub(super) text: u32,
+    /// The attempt that it belongs to, or 0.
     pub(super) attempt: u64,
-    pub(super) packet: Option<(PacketId, u32)>,
-    pub(super) lines: u32,
     /// How many of the same came after it and are not kept.
     pub(super) more: u64,
-    /// The line of the one-time sequence that it is about, if it is about one.
-    pub(super) one_time: Option<u32>,
+    pub(super) packet: Option<PagePacket>,
+    /// What happened, as a place in the table.
+    pub(super) what: u32,
+}
+
+/// The packet that made something happen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PagePacket {
+    /// Its number in the capture.
+    pub(super) number: NonZeroU64,
+    pub(super) capture: u32,
+    /// What is shown of it besides, as a place in the table.
+    pub(super) shape: u32,
 }
 
 /// An attempt, or the time for which a door was open.
@@ -34,30 +41,43 @@ pub(super) struct Span {
     pub(super) end: &'static str,
 }
 
-/// A client at a door.
+/// A client at a door. Hundreds of thousands are kept: what only few have is apart, and lists begin small.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) client: IpAddr,
     pub(super) door: DoorId,
-    pub(super) events: Vec<PageEvent>,
-    pub(super) attempts: Vec<Span>,
-    pub(super) leases: Vec<Span>,
-    /// When the first packet came.
-    pub(super) first: Timestamp,
-    /// How many events are not kept.
-    pub(super) left_out: u64,
-    /// When the first and the last of those happened.
-    pub(super) left_out_times: Option<(Timestamp, Timestamp)>,
     /// Whether there is anything but packets that counted at other doors.
     pub(super) is_here: bool,
-    /// How many events of openings are kept.
-    pub(super) openings: usize,
     /// Whether the last attempt is one of those that are kept, and goes on.
     is_attempt_kept: bool,
+    /// When the first packet came.
+    pub(super) first: Timestamp,
+    pub(super) events: Vec<PageEvent>,
+    pub(super) attempts: Vec<Span>,
+    /// For how long the door was open, if it ever was.
+    opened: Option<Box<Opened>>,
+    /// What is not kept, if anything is not.
+    pub(super) left_out: Option<Box<LeftOut>>,
+}
+
+/// For how long a door was open for a client.
+#[derive(Debug, Default)]
+struct Opened {
+    leases: Vec<Span>,
+    /// How many events of openings are kept.
+    events: usize,
     /// Which leases end with the next stop commands, in their order; `None` if one is not kept.
     to_close: VecDeque<Option<usize>>,
     /// The lease that is an admission by the firewall and goes on.
     admission: Option<usize>,
+}
+
+/// Events that are not kept.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    pub(super) count: u64,
+    /// When the first and the last of those happened.
+    pub(super) times: (Timestamp, Timestamp),
 }
 
 impl Pair {
@@ -65,33 +85,55 @@ impl Pair {
         Self {
             client: one.client,
             door: one.door,
+            is_here: false,
+            is_attempt_kept: false,
+            first: one.at,
             events: Vec::new(),
             attempts: Vec::new(),
-            leases: Vec::new(),
-            first: one.at,
-            left_out: 0,
-            left_out_times: None,
-            is_here: false,
-            openings: 0,
-            is_attempt_kept: false,
-            to_close: VecDeque::new(),
-            admission: None,
+            opened: None,
+            left_out: None,
         }
+    }
+
+    /// Keeps an event, which is of an opening or not.
+    pub(super) fn push(&mut self, event: PageEvent, is_of_opening: bool) {
+        push(&mut self.events, event);
+        if is_of_opening {
+            let events = &mut self.opened.get_or_insert_default().events;
+            *events = events.saturating_add(1);
+        }
+    }
+
+    /// Returns how many events of openings are kept.
+    pub(super) fn opening_events(&self) -> usize {
+        self.opened.as_ref().map_or(0, |opened| opened.events)
+    }
+
+    /// Returns for how long the door was open.
+    pub(super) fn leases(&self) -> &[Span] {
+        self.opened.as_ref().map_or(&[], |opened| &opened.leases)
     }
 
     /// Returns how much there is to draw.
     pub(super) fn marks(&self) -> usize {
-        let Self { events, attempts, leases, .. } = self;
-        events.len().saturating_add(attempts.len()).saturating_add(leases.len())
+        let Self { events, attempts, .. } = self;
+        events.len().saturating_add(attempts.len()).saturating_add(self.leases().len())
     }
 
-    pub(super) fn is_more_of_the_same(&self, one: &Explanation) -> bool {
-        if !one.verdict.is_dull() || self.left_out > 0 {
+    /// Returns whether as many of the same are kept as there is use for. `verdict` says of what happened what
+    /// it is.
+    pub(super) fn is_more_of_the_same(
+        &self,
+        one: &Explanation,
+        verdict: impl Fn(u32) -> &'static str,
+    ) -> bool {
+        if !one.verdict.is_dull() || self.left_out.is_some() {
             return false;
         }
         let attempt = one.attempt.map_or(0, |attempt| attempt.number);
-        let same =
-            |event: &&PageEvent| event.verdict == one.verdict.name() && event.attempt == attempt;
+        let same = |event: &&PageEvent| {
+            event.attempt == attempt && verdict(event.what) == one.verdict.name()
+        };
         self.events.iter().rev().take_while(same).count() >= PageContent::SAME
     }
 
@@ -101,7 +143,7 @@ impl Pair {
         if matches!(one.verdict, Verdict::Stage { stage: Stage::FIRST, .. }) {
             self.is_attempt_kept = is_kept;
             if is_kept {
-                self.attempts.push(Span { from: at, to: None, end: "" });
+                push(&mut self.attempts, Span { from: at, to: None, end: "" });
             }
         }
         if ends_attempt(&one.verdict)
@@ -114,6 +156,23 @@ impl Pair {
 
     /// Follows for how long the door is open, as far as there is room.
     pub(super) fn open_and_close(&mut self, one: &Explanation, door: &Door, has_room: bool) {
+        if matches!(one.verdict, Verdict::Opened | Verdict::Admitted { .. }) {
+            self.opened.get_or_insert_default().open(one, door, has_room);
+        } else if let Some(opened) = &mut self.opened {
+            opened.close(one);
+        }
+    }
+
+    pub(super) fn leave_out(&mut self, at: Timestamp) {
+        let new = || Box::new(LeftOut { count: 0, times: (at, at) });
+        let left_out = self.left_out.get_or_insert_with(new);
+        left_out.count = left_out.count.saturating_add(1);
+        left_out.times.1 = at;
+    }
+}
+
+impl Opened {
+    fn open(&mut self, one: &Explanation, door: &Door, has_room: bool) {
         let mut begin = || {
             has_room.then(|| {
                 self.leases.push(Span { from: one.at, to: None, end: "" });
@@ -127,10 +186,13 @@ impl Pair {
             } else if door.admission.is_none() {
                 begin();
             }
-        } else if matches!(one.verdict, Verdict::Admitted { .. }) && self.admission.is_none() {
+        } else if self.admission.is_none() {
             // Another opening renews it.
             self.admission = begin();
         }
+    }
+
+    fn close(&mut self, one: &Explanation) {
         let ended: Vec<usize> = if matches!(one.verdict, Verdict::CommandTimedOut) {
             // What opened first closes first.
             self.to_close.pop_front().flatten().into_iter().collect()
@@ -147,12 +209,14 @@ impl Pair {
             }
         }
     }
+}
 
-    pub(super) fn leave_out(&mut self, at: Timestamp) {
-        self.left_out = self.left_out.saturating_add(1);
-        let (first, _) = self.left_out_times.unwrap_or((at, at));
-        self.left_out_times = Some((first, at));
+/// Adds to a list of which most have one or two entries, and few have many.
+fn push<T>(list: &mut Vec<T>, one: T) {
+    if list.len() < 2 {
+        list.reserve_exact(1);
     }
+    list.push(one);
 }
 
 const fn ends_attempt(verdict: &Verdict) -> bool {

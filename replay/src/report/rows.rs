@@ -6,12 +6,12 @@ use knock_engine::DoorId;
 use knock_engine::address;
 use serde::Serialize;
 
-use super::collect::{Line, Shape};
 use super::data::since;
-use super::findings::Findings;
+use super::findings::{Findings, Row};
 use super::hidden::{HIDDEN, without_ports};
-use super::pair::{PageEvent, Pair, Span};
-use crate::explain::{ConfigLine, Nearest};
+use super::pair::{PageEvent, PagePacket, Pair, Span};
+use super::phrases::{Line, Phrase, Shape};
+use crate::explain::ConfigLine;
 
 #[derive(Debug, Serialize)]
 pub(super) struct LineData {
@@ -58,7 +58,7 @@ pub(super) type ShapeRow = (Option<String>, Option<String>, Option<String>, Opti
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum EventRow {
-    Packet(i64, usize, u32, u64, u32, u64, usize, u64, u32),
+    Packet(i64, usize, u32, u64, u32, u64, u32, u64, u32),
     Other(i64, usize, u32, u64, u32, u64),
 }
 
@@ -121,12 +121,9 @@ impl<'a> Tables<'a> {
         }
     }
 
-    pub(super) fn pair(
-        &mut self,
-        pair: &Pair,
-        nearest: &Nearest,
-        (group, lines): (usize, u32),
-    ) -> PairData {
+    /// Returns the row of a pair, which is in a group.
+    pub(super) fn pair(&mut self, pair: &Pair, row: &Row, group: usize) -> PairData {
+        let Row { place: _, nearest, near_lines } = row;
         let found = self.found;
         let start = found.stretch.from;
         let is_secret = found.is_secret(pair.door, nearest.sequence_line);
@@ -140,15 +137,16 @@ impl<'a> Tables<'a> {
             stage: nearest.stage.get(),
             of: nearest.of,
             near: if is_secret { without_ports(&near) } else { near },
-            near_lines: self.lines(lines),
+            near_lines: self.lines(*near_lines),
             strays: found.explainer.strays_of(pair.client),
-            left_out: pair.left_out,
-            left_out_times: pair
-                .left_out_times
-                .map(|(first, last)| (since(start, first), since(start, last))),
+            left_out: pair.left_out.as_ref().map_or(0, |left_out| left_out.count),
+            left_out_times: pair.left_out.as_ref().map(|left_out| {
+                let (first, last) = left_out.times;
+                (since(start, first), since(start, last))
+            }),
             events: pair.events.iter().map(|event| self.event(event, pair.door)).collect(),
             attempts: pair.attempts.iter().map(|span| self.span(span)).collect(),
-            leases: pair.leases.iter().map(|span| self.span(span)).collect(),
+            leases: pair.leases().iter().map(|span| self.span(span)).collect(),
         }
     }
 
@@ -159,23 +157,25 @@ impl<'a> Tables<'a> {
     }
 
     fn event(&mut self, event: &PageEvent, door: DoorId) -> EventRow {
-        let PageEvent { at, verdict, stage, text, attempt, packet, lines, more, one_time } = *event;
+        let PageEvent { at, attempt, more, packet, what } = *event;
+        let phrases = &self.found.kept.phrases;
+        let Phrase { verdict, stage, text, lines, one_time } = phrases.phrase(what);
         let is_secret = self.found.is_secret(door, one_time);
         let kept = &self.found.kept;
         let at = since(self.found.stretch.from, at);
         let verdict = self.verdicts.place(verdict, stage);
         let text = self.texts.place((text, is_secret), || {
-            let text = kept.texts.get(text).map_or("", String::as_str);
+            let text = kept.phrases.texts.get(text).map_or("", String::as_str);
             if is_secret { without_ports(text) } else { text.to_owned() }
         });
         let lines = self.lines(lines);
         match packet {
-            Some((id, shape)) => {
+            Some(PagePacket { number, capture, shape }) => {
                 let shape = self.shapes.place((shape, is_secret), || {
-                    let shape = kept.shapes.get(shape).cloned().unwrap_or_default();
+                    let shape = kept.shapes.get(shape).copied().unwrap_or_default();
                     shape_row(shape, is_secret)
                 });
-                let (capture, number) = (id.capture, id.number);
+                let number = number.get();
                 EventRow::Packet(at, verdict, text, attempt, lines, more, capture, number, shape)
             }
             None => EventRow::Other(at, verdict, text, attempt, lines, more),
@@ -185,9 +185,9 @@ impl<'a> Tables<'a> {
     fn lines(&mut self, set: u32) -> u32 {
         let Self { found, lines, line_sets, .. } = self;
         line_sets.place(set, || {
-            let set = found.kept.line_sets.get(set).map(Vec::as_slice).unwrap_or_default();
+            let set = found.kept.phrases.line_sets.get(set).map(Vec::as_slice).unwrap_or_default();
             let place = |&line: &u32| {
-                let known = found.kept.lines.get(line)?;
+                let known = found.kept.phrases.lines.get(line)?;
                 Some(lines.place(line, || line_row(known, found)))
             };
             set.iter().filter_map(place).collect()
@@ -197,7 +197,9 @@ impl<'a> Tables<'a> {
 
 fn shape_row(shape: Shape, is_secret: bool) -> ShapeRow {
     let Shape { knock, flags, destination, vlan } = shape;
-    let knock = knock.map(|knock| if is_secret { HIDDEN.to_owned() } else { knock });
+    let knock = knock.map(|knock| if is_secret { HIDDEN.to_owned() } else { knock.to_string() });
+    let (flags, destination) =
+        (flags.map(|flags| flags.to_string()), destination.map(address::text));
     (knock, flags, destination, vlan)
 }
 

@@ -68,8 +68,7 @@ fn keys(found: &Findings<'_>) -> Vec<String> {
 
 /// Returns the places in the data of the groups that have rows.
 fn group_places(found: &Findings<'_>) -> HashMap<Kind, usize> {
-    let has_row =
-        |group: &Group| group.members.iter().any(|one| found.rows.binary_search(one).is_ok());
+    let has_row = |group: &Group| group.members.iter().any(|&place| found.has_row(place));
     let all = found.groups.iter().take(GROUPS).enumerate();
     let with_rows = all.filter(|(_, (_, group))| has_row(group));
     with_rows.map(|(place, (kind, _))| (*kind, place)).collect()
@@ -114,7 +113,7 @@ impl Writer<'_> {
         } else {
             let doors = list.iter().map(|one| one.door).collect::<HashSet<_>>().len();
             let least = if found.openings.left_out > 0 { "at least " } else { "" };
-            let clients = groups::clients(list.iter().map(|one| one.client));
+            let clients = list.iter().map(|one| one.client).collect::<HashSet<_>>().len();
             html.text(&format!(
                 "{} at {}, for {least}{}.",
                 counted(opened, "opening", "openings"),
@@ -123,8 +122,7 @@ impl Writer<'_> {
             ));
         }
         html.raw("</strong>");
-        let near = found.of_groups(|kind| kind.outcome == Outcome::Near).map(|one| one.client);
-        let near = groups::clients(near);
+        let (_, near) = found.clients;
         if near > 0 {
             let least = if found.is_complete() { " " } else { " At least " };
             let near = counted(near, "client", "clients");
@@ -208,7 +206,7 @@ impl Writer<'_> {
         let with_row: HashSet<(IpAddr, usize)> = found
             .rows
             .iter()
-            .filter_map(|&place| found.kept.pairs.get(place))
+            .filter_map(|row| found.kept.pair(row.place))
             .map(|pair| (pair.client, pair.door.index()))
             .collect();
         for one in opening_rows(found).take(NAMED) {
@@ -289,7 +287,7 @@ impl Writer<'_> {
         if let Some(place) = place {
             html.raw("<a href=\"#cause=").part_of_address(&place.to_string()).raw("\">");
         }
-        let members = group.members.iter().filter_map(|&place| self.found.nearest.get(place));
+        let members = group.members.iter().filter_map(|&place| self.found.kept.pair(place));
         if group.members.len() <= FEW {
             let names: Vec<_> = members.map(|one| address::text(one.client)).collect();
             html.raw("<span class=\"client\">").text(&names.join(", ")).raw("</span>");
