@@ -15,8 +15,8 @@ at every door, the explanation of each packet as 'knock-replay explain' prints i
 with the lines that decided. It contains the secret sequences, so only its owner can read the file. The rules \
 are those of knock, not of knockd 0.8. Ctrl-C ends the reading of live packets, and the page is written.
 
-It counts all openings, and follows at most 262144 pairs of a client and a door. 20000 of them have a row, \
-with their openings and 100 other events. What is left out is counted.";
+It counts all openings, and follows at most 262144 pairs of a client and a door. At most 20000 of them have a \
+row, with their openings and 100 other events. What is left out is counted.";
 
 const EXAMPLES: &str = "\
 Examples:

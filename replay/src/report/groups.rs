@@ -107,21 +107,39 @@ pub(super) struct Room {
     pub(super) rows: usize,
     /// Events, attempts and leases.
     pub(super) marks: usize,
+    /// Rows of clients that failed of the same cause, if not all clients at doors can have one: more would
+    /// say the same, and searching them would still not find every client.
+    pub(super) same: usize,
+    /// Rows of clients whose packets counted at other doors only, if not all can have one.
+    pub(super) elsewhere: usize,
 }
 
 impl Room {
-    pub(super) const PAGE: Self = Self { rows: 20_000, marks: 150_000 };
+    pub(super) const PAGE: Self = Self { rows: 20_000, marks: 150_000, same: 4096, elsewhere: 256 };
+
+    /// Returns how many rows clients with an outcome have at most, if not all can have one.
+    const fn of(&self, outcome: Outcome) -> usize {
+        match outcome {
+            Outcome::Opened => self.rows,
+            Outcome::Near | Outcome::Never => self.same,
+            Outcome::Elsewhere => self.elsewhere,
+        }
+    }
 }
 
-/// Returns which pairs get a row, in order: of each group the first, then of each the second, and so on,
-/// until there is no room. So a flood leaves room for the rare. Those who knocked at other doors come last.
+/// Returns which pairs get a row, in order: all if there is room. Else of each group the first, then of each
+/// the second, and so on, so that a flood leaves room for the rare. Those who knocked at other doors come last.
 pub(super) fn rows(groups: &Groups, marks: impl Fn(u32) -> usize, room: Room) -> Vec<u32> {
     let (elsewhere, here): (Vec<_>, Vec<_>) =
         groups.iter().partition(|(kind, _)| kind.outcome == Outcome::Elsewhere);
     let mut rows = Vec::new();
     let mut used = 0_usize;
+    let all = groups.values().fold(0_usize, |sum, group| sum.saturating_add(group.members.len()));
+    let most = |kind: &Kind| if all > room.rows { room.of(kind.outcome) } else { room.rows };
     for part in [here, elsewhere] {
-        let mut left: Vec<_> = part.into_iter().map(|(_, group)| group.members.iter()).collect();
+        let part = part.into_iter();
+        let mut left: Vec<_> =
+            part.map(|(kind, group)| group.members.iter().take(most(kind))).collect();
         // The shortest groups are through first, so each round is over what is left.
         while !left.is_empty() {
             let mut full = false;
@@ -189,7 +207,7 @@ mod tests {
         sizes.iter().enumerate().map(group).collect()
     }
 
-    const ROOM: Room = Room { rows: 6, marks: 1000 };
+    const ROOM: Room = Room { rows: 6, marks: 1000, same: 6, elsewhere: 6 };
 
     #[test]
     fn each_group_gets_rows_before_one_gets_all() {
@@ -204,9 +222,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_say_the_same_are_few_unless_all_have_one() {
+        let room = Room { same: 2, elsewhere: 1, ..ROOM };
+        let groups = |opened| {
+            let all = [Outcome::Opened, Outcome::Near, Outcome::Never, Outcome::Elsewhere];
+            some(&all.map(|outcome| (outcome, if outcome == all[0] { opened } else { 3 })))
+        };
+        let room_for_all = Room { rows: 10, ..room };
+        assert_eq!(rows(&groups(1), |_| 1, room_for_all).len(), 10);
+        assert_eq!(rows(&groups(2), |_| 1, room_for_all), [0, 1, 2, 3, 5, 6, 8]);
+        assert_eq!(rows(&groups(9), |_| 1, room), [0, 1, 9, 10, 12, 13]);
+    }
+
+    #[test]
     fn a_client_is_counted_once_however_often_it_comes() {
         let mut counted = Counted::default();
-        [3, 0, 3, 3, 1, 0].into_iter().for_each(|client| counted.add(client));
+        for client in [3, 0, 3, 3, 1, 0] {
+            counted.add(client);
+        }
         assert_eq!(counted.count, 3);
     }
 

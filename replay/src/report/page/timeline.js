@@ -122,7 +122,11 @@ function drawRows(all = 0) {
     drawn.push(drawRow(timeline.items[place], timeline.tops[place], scale));
   }
   if (timeline.items.length === 0) {
-    const nothing = PAIRS.length === 0 ? "No client knocked at any door." : "No rows match.";
+    const rest = CAUSES.reduce((sum, cause) => sum + cause.unlisted, 0);
+    const hidden = rest > 0
+      ? ` ${counted(rest, "client has", "clients have")} no row: 'knock-replay explain --client CLIENT' explains one client.`
+      : "";
+    const nothing = PAIRS.length === 0 ? "No client knocked at any door." : `No rows match.${hidden}`;
     drawn.push(make("p", { class: "nothing" }, nothing));
   }
   rows.replaceChildren(...drawn);
