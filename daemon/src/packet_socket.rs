@@ -11,9 +11,10 @@ use knock_engine::filter::{Framing, Instruction};
 use libc::{c_int, sock_filter, sockaddr_ll, socklen_t};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-/// How much of each packet is captured, in bytes: enough for all headers that matter, with several VLAN
-/// tags and IPv6 extension headers.
-pub(crate) const SNAPLEN: u32 = 512;
+/// How much of each packet is captured, in bytes: enough for a signed packet after an IPv4 header with all options
+/// and several VLAN tags, or after about 120 bytes of IPv6 extension headers. The less it is, the more
+/// packets a ring has room for.
+pub(crate) const SNAPLEN: u32 = 304;
 
 /// The size of a place for a packet in a ring: what the kernel writes before it, and the packet.
 pub(crate) const PLACE_BYTES: u32 = 80 + SNAPLEN;
@@ -23,12 +24,6 @@ pub(crate) const BLOCK_BYTES: u32 = 32 * 1024;
 
 /// How many packets a block has room for.
 pub(crate) const PLACES_PER_BLOCK: u32 = BLOCK_BYTES / PLACE_BYTES;
-
-/// The size of a ring for an interface: 16 MiB, room for 28,160 packets, a second of a flood.
-pub(crate) const BLOCKS: u32 = 512;
-
-/// The size of a ring for one of many interfaces: 2 MiB.
-pub(crate) const BLOCKS_OF_MANY: u32 = 64;
 
 /// The smallest ring that is tried where memory is short: 128 KiB.
 const BLOCKS_MIN: u32 = 4;

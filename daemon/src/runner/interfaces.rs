@@ -6,23 +6,25 @@
 
 mod names;
 mod news;
+mod rings;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use knock_engine::filter::Framing;
 
 use self::names::Wanted;
 use self::news::News;
 pub(crate) use self::news::missing;
+use self::rings::Rings;
 use super::output::Kind;
 use super::sniffer_process::SnifferProcess;
 use super::starter::Starter;
 use super::{Runner, State};
 use crate::links::{Link, Links, Watch};
-use crate::packet_socket::{self, BLOCKS, BLOCKS_OF_MANY, EVERY};
+use crate::packet_socket::{self, EVERY};
 use crate::wire::{CaptureNumber, NewCapture, Order};
 
 /// How many interfaces are listened on at the most: each has a ring of 2 MiB or more.
@@ -34,6 +36,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The interfaces that are wanted, and the captures of those that are there.
 pub(super) struct Interfaces {
     wanted: Vec<Wanted>,
+    rings: Rings,
     open: BTreeMap<CaptureNumber, Open>,
     /// The number of the next capture.
     next: CaptureNumber,
@@ -79,8 +82,10 @@ struct Target {
 
 impl Interfaces {
     pub(super) fn new(names: &[Vec<u8>]) -> Self {
+        let meminfo = fs::read_to_string("/proc/meminfo").ok();
         let mut interfaces = Self {
             wanted: Vec::new(),
+            rings: Rings::for_machine(meminfo.as_deref()),
             open: BTreeMap::new(),
             next: CaptureNumber(0),
             awaited: BTreeSet::new(),
@@ -305,7 +310,9 @@ impl Interfaces {
         sniffer: &mut SnifferProcess,
     ) -> io::Result<String> {
         let Target { index, name, framing, wanted, is_up, has_address } = target;
-        let blocks = if wanted.is_pattern() { BLOCKS_OF_MANY } else { BLOCKS };
+        let named = self.wanted.iter().filter(|wanted| !wanted.is_pattern()).count();
+        let blocks =
+            if wanted.is_pattern() { Rings::of_pattern() } else { self.rings.of_named(named) };
         let (socket, blocks) = starter.open(index, framing, blocks)?;
         let number = self.next;
         let order = NewCapture { number, name: name.clone(), framing, blocks };

@@ -106,6 +106,38 @@ fn a_flood_from_forged_sources_at_one_door_keeps_no_other_door_shut_or_open() {
     assert!(ended.errors.contains(" openings were refused since the start"), "{}", ended.errors);
 }
 
+/// A door that sees how often anyone has knocked, and one for honest people.
+const COUNTED: &str = "
+[counted]
+    sequence = 7001:udp,7001:udp
+    command =
+[honest]
+    sequence = 7002:udp
+    command =
+";
+
+/// On a machine with a gigabyte or more, a ring has room for more packets than come in the meantime.
+#[test]
+fn while_the_process_that_reads_packets_stands_still_none_is_lost() {
+    const PACKETS: u32 = 40_000;
+    let name = "while_the_process_that_reads_packets_stands_still_none_is_lost";
+    let Some(scene) = Scene::new(name, &["pkill"], COUNTED) else { return };
+    let mut injector = Injector::new(&scene);
+    let daemon = scene.start("-i server");
+    scene.server("pkill -STOP -f '^knockd: sniffer'");
+    for number in 0..PACKETS {
+        let source = Ipv4Addr::from(0x0a00_0000 + number);
+        injector.send(&Injector::datagram(source, 7001, b"x"));
+    }
+    scene.client("printf x | nc -u -q 0 192.0.2.1 7002");
+    scene.server("pkill -CONT -f '^knockd: sniffer'");
+    daemon.wait_for("192.0.2.10: honest: OPEN SESAME");
+    // Packets are handled in order, so all others were handled before.
+    let stages = daemon.output().matches(": counted: Stage 1\n").count();
+    assert_eq!(stages, usize::try_from(PACKETS).unwrap());
+    assert_eq!(daemon.end_with_warnings(), "");
+}
+
 /// Two doors that log into a file.
 const LOGGED: &str = "
 [options]

@@ -242,7 +242,8 @@ fn what_waits_for_a_runner_that_hangs_is_bounded_and_wakes_nobody() {
     let size = daemon.sniffer.status("VmRSS");
     let kilobytes: u64 = size.strip_suffix(" kB").unwrap().parse().unwrap();
     assert!(kilobytes < 96 << 10, "{size}");
-    assert!(is_deaf());
+    // More than the largest ring has room for.
+    assert!((0..10).all(|_| is_deaf()));
     assert_eq!(daemon.sniffer.status("VmRSS"), size);
     // Its parent was stopped along with it.
     for process in [daemon.runner.parent(), daemon.runner.id] {

@@ -19,7 +19,7 @@ use nix::sched::{CloneFlags, unshare};
 use pcap::{Active, Capture as Pcap, Linktype, Precision};
 
 use super::*;
-use crate::packet_socket::{BLOCKS_OF_MANY, EVERY};
+use crate::packet_socket::EVERY;
 
 /// Frames that are sent, as they are heard: stamp, length on the wire, bytes.
 type Heard = Vec<(i64, u32, Vec<u8>)>;
@@ -108,7 +108,7 @@ impl Pair {
         let index = nix::net::if_::if_nametoindex(interface).unwrap_or(EVERY);
         let is_cooked = interface == "any" || interface.starts_with("tun");
         let framing = if is_cooked { Framing::Cooked } else { Framing::Ethernet };
-        let (socket, blocks) = packet_socket::open(index, framing, BLOCKS_OF_MANY).unwrap();
+        let (socket, blocks) = packet_socket::open(index, framing, 64).unwrap();
         let (number, name) = (CaptureNumber(0), interface.as_bytes().to_vec());
         let mut ours = Capture::new(NewCapture { number, name, framing, blocks }, socket).unwrap();
         let theirs = Pcap::from_device(interface).unwrap().immediate_mode(true);
