@@ -10,6 +10,7 @@ mod decode;
 mod difference;
 mod effect;
 mod filter;
+mod hearing;
 mod machine;
 mod remembered;
 mod rules;

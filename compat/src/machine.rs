@@ -11,29 +11,29 @@
 //! where that crashes, reads invalid memory, or would use memory without limit;
 //! `docs/differences.md` lists these places.
 
+mod opening;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use knock_engine::{
     Begun, CommandStatus, Deadline, DeadlineReason, Door, DoorId, Doors, Effect, Fingerprint,
-    FlagRule, Limits, Listening, MarkId, Note, Obstacle, OnReknock, OpeningLimits, Packet,
-    PerMinute, PeriodUse, Phase, RuleSet, RunId, Seconds, Skip, Stage, Step, TcpFlags, TcpHeader,
-    Timestamp, Transport,
+    Limits, Listening, Note, Obstacle, OnReknock, Packet, PeriodUse, RuleSet, RunId, Skip, Stage,
+    Step, Timestamp,
 };
 
 use crate::Site;
 use crate::admissions::Admissions;
 use crate::attempts::{Attempt, Attempts, Serial};
-use crate::children::{Child, Children, too_long};
+use crate::children::Children;
 use crate::difference::{Difference, FixedUpTo};
 use crate::effect::Knockd08Effect;
-use crate::filter::{Family, Filter, Refusal, is_filtered, refusal};
+use crate::filter::{Filter, Refusal, refusal};
+use crate::hearing::Hearing;
 use crate::remembered::Remembered;
 
 /// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
 const NAME_BYTES: usize = 127;
-
-const MINUTE: Seconds = Seconds::new(60).unwrap();
 
 /// The machine and its memory.
 #[derive(Debug)]
@@ -104,62 +104,8 @@ impl Knockd08Rules {
         self.fixed
     }
 
-    fn admits(&self, packet: &Packet, site: &Site) -> bool {
-        if !self.fixed.has(Difference::TargetFamily) {
-            return self.filter.passes(packet, site);
-        }
-        if !self.fixed.has(Difference::NoAddress) && !is_filtered(&site.listening) {
-            return true;
-        }
-        let family = Family::of(packet.destination);
-        site.doors.in_order().any(|(id, door)| {
-            let has_flags = match packet.transport {
-                Transport::Udp => true,
-                Transport::Tcp(_) => {
-                    door.flags == FlagRule::default()
-                        || door.flags.is_satisfied_by(packet.transport)
-                }
-            };
-            let first = self.filter.sequence(id, door, family);
-            let is_named = match first {
-                Some(sequence) => sequence.knocks().contains(&packet.knock()),
-                None => door.names(packet.knock()),
-            };
-            self.hears(door, packet.source)
-                && is_named
-                && self.is_for(door, packet.destination, site)
-                && has_flags
-        })
-    }
-
-    /// Returns whether the capture filter lets a destination through for a door.
-    fn is_for(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
-        if self.fixed.has(Difference::Ipv4Only) {
-            return site.listening.belongs(destination, door.target);
-        }
-        match door.target {
-            Some(target) => target.address == destination,
-            None => site.listening.belongs(destination, None),
-        }
-    }
-
-    /// Returns whether a door listens on a destination.
-    fn listens(&self, door: &Door, destination: IpAddr, site: &Site) -> bool {
-        let is_spelled_well = door.target.is_none_or(|target| target.is_as_printed);
-        (is_spelled_well || self.fixed.has(Difference::TargetText))
-            && self.is_for(door, destination, site)
-    }
-
-    fn hears(&self, door: &Door, client: IpAddr) -> bool {
-        !self.fixed.has(Difference::Limits) || door.sources.hear(client)
-    }
-
-    fn has_flags(&self, door: &Door, packet: &Packet) -> bool {
-        if self.fixed.has(Difference::CutFlags) {
-            door.flags.is_satisfied_by(packet.transport)
-        } else {
-            has_flags(door, packet)
-        }
+    fn hearing<'a>(&'a self, site: &'a Site) -> Hearing<'a> {
+        Hearing { fixed: self.fixed, filter: &self.filter, site }
     }
 
     /// Removes attempts that are over, and expired ones unless they end by themselves.
@@ -233,7 +179,7 @@ impl Knockd08Rules {
         let mine: Vec<Serial> = self
             .attempts
             .of(heard.packet.source)
-            .filter(|(_, one)| self.listens(site.doors.door(one.door), destination, site))
+            .filter(|(_, one)| self.hearing(site).listens(site.doors.door(one.door), destination))
             .map(|(serial, _)| serial)
             .collect();
         let (mut advanced, mut waiting) = (false, false);
@@ -244,7 +190,7 @@ impl Knockd08Rules {
                 continue;
             };
             let door = site.doors.door(id);
-            if !self.has_flags(door, heard.packet) {
+            if !self.hearing(site).has_flags(door, heard.packet) {
                 waiting = true;
                 site.emit(heard.at, Effect::Note(Note::OtherFlags { client, door: id, stage }));
                 continue;
@@ -325,9 +271,10 @@ impl Knockd08Rules {
             let is_there = |(_, attempt): (Serial, &Attempt)| {
                 (attempt.door, attempt.period) == (id, period) && attempt.stage.is_some()
             };
-            if !self.has_flags(door, heard.packet)
-                || !self.listens(door, destination, site)
-                || !self.hears(door, client)
+            let hearing = self.hearing(site);
+            if !hearing.has_flags(door, heard.packet)
+                || !hearing.listens(door, destination)
+                || !hearing.hears(door, client)
                 || self.attempts.of(client).any(is_there)
             {
                 continue;
@@ -393,124 +340,6 @@ impl Knockd08Rules {
         self.use_up_sequence(at, client, id, site);
     }
 
-    /// Returns why an opening changes nothing, if it does not. Otherwise its cooldown begins.
-    fn skips(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &Site) -> Option<Skip> {
-        if !self.fixed.has(Difference::Reknock) {
-            return None;
-        }
-        let door = site.doors.door(id);
-        self.cooldowns.retain(|_, until| *until > at);
-        if self.cooldowns.contains_key(&(client, id)) {
-            return Some(Skip::Cooldown);
-        }
-        let is_open = self.children.are_there(client, id) || self.admissions.has(client, id);
-        if door.on_reknock == OnReknock::Ignore && is_open {
-            return Some(Skip::AlreadyOpen);
-        }
-        if let Some(admission) = &door.admission
-            && self.admissions.lasts(at, (client, id), admission).is_none()
-        {
-            return Some(Skip::AtMax);
-        }
-        if let Some(limited) = self.limits(at, client, id, door) {
-            return Some(limited);
-        }
-        let until = door.seq_cooldown.map(|seconds| at.saturating_add(seconds));
-        self.cooldowns.extend(until.map(|until| ((client, id), until)));
-        None
-    }
-
-    /// Returns which limit of openings is reached, if one is. Otherwise the opening counts.
-    fn limits(&mut self, at: Timestamp, client: IpAddr, id: DoorId, door: &Door) -> Option<Skip> {
-        let OpeningLimits { door: of_door, client: of_client } = door.opening_limits;
-        let is_limited = of_door.is_some() || of_client.is_some();
-        if !is_limited || !self.fixed.has(Difference::Limits) {
-            return None;
-        }
-        self.recent.retain(|&(until, ..)| until > at);
-        let here = || self.recent.iter().filter(|&&(_, _, other)| other == id);
-        let is_reached = |limit: Option<PerMinute>, openings: usize| {
-            limit.is_some_and(|limit| openings >= usize::from(limit.get()))
-        };
-        if is_reached(of_client, here().filter(|&&(_, other, _)| other == client).count()) {
-            return Some(Skip::ClientLimit);
-        }
-        if is_reached(of_door, here().count()) {
-            return Some(Skip::DoorLimit);
-        }
-        if self.recent.len() >= self.limit {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((at.saturating_add(MINUTE), client, id));
-        None
-    }
-
-    fn admit(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
-        let admission = site.doors.door(id).admission.as_ref();
-        let Some(admission) = admission.filter(|_| self.fixed.has(Difference::Open)) else {
-            return;
-        };
-        let lasts = self.admissions.lasts(at, (client, id), admission);
-        let serial = self.children.serial();
-        if let Some(lasts) = lasts {
-            self.admissions.admit(at, (client, id), lasts, serial, site);
-        }
-    }
-
-    fn fork(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
-        let door = site.doors.door(id);
-        if door.commands.start_for(client).is_none() {
-            return;
-        }
-        if !self.fixed.has(Difference::LongCommand)
-            && let Some(phase) = too_long(door, client)
-        {
-            site.emit(at, Effect::Own(Knockd08Effect::CommandTooLong { client, door: id, phase }));
-            return;
-        }
-        if self.children.len().saturating_add(self.admissions.len()) >= self.limit {
-            site.counts.refused = site.counts.refused.saturating_add(1);
-            site.emit(at, Effect::OpeningRefused { client, door: id, why: Obstacle::Limit });
-            return;
-        }
-        let child = Child { client, door: id, phase: Phase::Start, openings: 1 };
-        self.children.run(at, child, site);
-    }
-
-    /// The door is open already, so nothing waits for the answer.
-    fn use_up_sequence(&mut self, at: Timestamp, client: IpAddr, id: DoorId, site: &mut Site) {
-        let Some(before) = site.doors.door(id).sequence().cloned() else { return };
-        let Some(used) = site.doors.use_up_sequence(id) else { return };
-        if !self.fixed.has(Difference::OneTimeFilter) {
-            self.filter.keep_first_sequence(id, before);
-        }
-        if self.fixed.has(Difference::OneTimeOthers) {
-            for serial in self.attempts.at_by_expiry(id) {
-                self.remember_counted(at, serial, site);
-                self.remove(serial);
-            }
-        } else {
-            self.attempts.suspect_all_at(id);
-        }
-        let (mark, line, offset) = (MarkId::from_bits(0), used.number, used.offset);
-        site.emit(at, Effect::MarkOneTime { mark, client, door: id, line, offset });
-        if site.doors.door(id).sequence().is_none() {
-            if self.fixed.has(Difference::OneTimeCrash) {
-                site.emit(at, Effect::DoorDisabled { door: id });
-            } else {
-                self.is_dead = true;
-                self.forget_all();
-                site.emit(at, Effect::Own(Knockd08Effect::Crashed { door: id }));
-            }
-        } else if !self.fixed.has(Difference::TargetFamily)
-            && self.filter.rejects_all(&site.doors, &site.listening)
-        {
-            self.is_dead = true;
-            self.forget_all();
-            site.emit(at, Effect::Own(Knockd08Effect::FilterRefused { door: id }));
-        }
-    }
-
     /// Returns the attempt that expires first, if attempts end by themselves.
     fn next_timeout(&self) -> Option<(Timestamp, u64, Serial)> {
         let next = self.attempts.earliest()?;
@@ -537,7 +366,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
     fn anticipate(&self, _: &Packet) {}
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
-        if self.is_dead || !self.admits(packet, site) {
+        if self.is_dead || !self.hearing(site).admits(packet) {
             return;
         }
         site.counts.admitted = site.counts.admitted.saturating_add(1);
@@ -622,15 +451,4 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 fn unfinished(attempt: &Attempt, door: &Door) -> Option<Stage> {
     let stage = attempt.stage?;
     door.knock_count().is_some_and(|count| usize::from(stage.get()) < count).then_some(stage)
-}
-
-/// Reads flags that were not captured as not set; the real program reads whatever is in memory there.
-fn has_flags(door: &Door, packet: &Packet) -> bool {
-    let transport = match packet.transport {
-        Transport::Tcp(TcpHeader { flags: None, sequence_number }) => {
-            Transport::Tcp(TcpHeader { flags: Some(TcpFlags::default()), sequence_number })
-        }
-        as_captured @ (Transport::Tcp(_) | Transport::Udp) => as_captured,
-    };
-    door.flags.is_satisfied_by(transport)
 }

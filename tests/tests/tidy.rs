@@ -29,7 +29,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "compat",
         &[
             "admissions attempts children difference effect filter remembered undecodable",
-            "decode machine",
+            "decode hearing",
+            "machine",
             "rules",
         ],
     ),
