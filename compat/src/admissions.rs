@@ -16,7 +16,7 @@ struct Admitted {
 }
 
 /// All admissions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Admissions {
     all: BTreeMap<(IpAddr, DoorId), Admitted>,
 }

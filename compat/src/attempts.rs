@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
-use knock_engine::{DoorId, PeriodMark, Stage, Timestamp};
+use knock_engine::{DoorId, Fingerprint, PeriodMark, Stage, Timestamp};
 
 /// The place of an attempt in the order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,13 +24,15 @@ pub(crate) struct Attempt {
     pub(crate) expires: Timestamp,
     /// Its place in the order in which timers were set, which breaks ties.
     pub(crate) timer: u64,
+    /// Its last counted knock, if the rules recognize retransmissions.
+    pub(crate) counted: Option<Fingerprint>,
 }
 
 /// All attempts.
 ///
 /// knockd 0.8 walks one list for everything. Here the list has indexes, because replaying a flood
 /// would take hours; the results and their order are the same.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Attempts {
     list: BTreeMap<Serial, Attempt>,
     by_client: ByClient,
@@ -70,6 +72,21 @@ impl Attempts {
         let attempt = self.list.get_mut(&serial)?;
         attempt.stage = attempt.stage.map(Stage::next);
         Some(*attempt)
+    }
+
+    /// Sets the knock that an attempt counted last, and returns the one before.
+    pub(crate) fn count(
+        &mut self,
+        serial: Serial,
+        counted: Option<Fingerprint>,
+    ) -> Option<Fingerprint> {
+        let attempt = self.list.get_mut(&serial)?;
+        std::mem::replace(&mut attempt.counted, counted)
+    }
+
+    /// Forgets which knocks were counted.
+    pub(crate) fn forget_counted(&mut self) {
+        self.list.values_mut().for_each(|attempt| attempt.counted = None);
     }
 
     /// Marks an attempt as failed. It stays in the list until the next sweep.
@@ -112,6 +129,29 @@ impl Attempts {
         by_expiry.filter(|serial| self.get(*serial).is_some_and(|one| one.door == door)).collect()
     }
 
+    /// Returns all attempts, that which is due first first.
+    pub(crate) fn by_expiry(&self) -> impl Iterator<Item = &Attempt> {
+        self.by_expiry.iter().filter_map(|(_, _, serial)| self.list.get(serial))
+    }
+
+    /// Removes the attempts that are over.
+    pub(crate) fn retain(&mut self, is_there: impl Fn(&Attempt) -> bool) {
+        let over = self.list.iter().filter(|(_, attempt)| !is_there(attempt));
+        let over: Vec<Serial> = over.map(|(serial, _)| *serial).collect();
+        for serial in over {
+            self.remove(serial);
+        }
+    }
+
+    /// Lets all attempts expire at the beginning of the second in which they would.
+    pub(crate) fn expire_at_whole_seconds(&mut self) {
+        self.by_expiry.clear();
+        for (&serial, attempt) in &mut self.list {
+            attempt.expires = attempt.expires.whole_second();
+            self.by_expiry.insert((attempt.expires, attempt.timer, serial));
+        }
+    }
+
     /// Returns when the next attempt is too late, its timer, and which it is.
     pub(crate) fn earliest(&self) -> Option<(Timestamp, u64, Serial)> {
         self.by_expiry.first().copied()
@@ -141,11 +181,11 @@ impl Attempts {
 }
 
 /// The attempts of each client. A hash map: in a flood nearly every packet is of a client that has none.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct ByClient(HashMap<IpAddr, OfClient, RandomState>);
 
 /// The attempts of a client that has one, oldest first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct OfClient {
     oldest: Serial,
     others: Vec<Serial>,

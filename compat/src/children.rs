@@ -24,7 +24,7 @@ pub(crate) struct Child {
 }
 
 /// All children. The daemon does not wait for them, and they outlive it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Children {
     /// Those whose command runs.
     running: BTreeMap<RunId, Child>,
@@ -168,6 +168,11 @@ pub(crate) fn too_long(door: &Door, client: IpAddr) -> Option<Phase> {
             expanded.len() >= TOO_LONG
         })
     })
+}
+
+/// Returns whether a door has an empty stop command for a client.
+pub(crate) fn has_empty_stop(door: &Door, client: IpAddr) -> bool {
+    command(door, client, Phase::Stop).is_some_and(|stop| stop.as_bytes().is_empty())
 }
 
 /// Returns the command for a client, even an empty stop command.

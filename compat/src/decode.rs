@@ -38,6 +38,45 @@ pub(crate) fn decode(
     }
 }
 
+/// The differences in how frames are decoded, in the order of their numbers.
+const DECODING: [Difference; 7] = [
+    Difference::LinkTypes,
+    Difference::CookedIpv6,
+    Difference::VlanTags,
+    Difference::ExtensionHeaders,
+    Difference::HeaderLength,
+    Difference::NoAddress,
+    Difference::NoHost,
+];
+
+/// What each rule set sees in a frame.
+#[derive(Clone, Debug)]
+pub struct Decodings {
+    knockd_08: Option<Packet>,
+    /// From the difference on that is fixed.
+    from: [(Difference, Option<Packet>); DECODING.len()],
+}
+
+impl Decodings {
+    /// Decodes a frame in all ways.
+    #[must_use]
+    pub fn of(listening: &Listening, link: LinkType, frame: &[u8]) -> Self {
+        let decode = |fixed| decode(FixedUpTo(fixed), listening, link, frame).ok();
+        Self { knockd_08: decode(None), from: DECODING.map(|one| (one, decode(Some(one)))) }
+    }
+
+    /// Returns what the rule set with these differences fixed sees.
+    pub(crate) fn under(&self, fixed: FixedUpTo) -> Option<&Packet> {
+        let last = self.from.iter().rfind(|(one, _)| fixed.has(*one));
+        last.map_or(&self.knockd_08, |(_, packet)| packet).as_ref()
+    }
+
+    /// Returns the differences that a rule set may fix to see something else.
+    pub(crate) fn differences(&self) -> impl Iterator<Item = Difference> {
+        self.from.iter().map(|&(one, _)| one)
+    }
+}
+
 /// Returns whether all rule sets see the same in a frame.
 #[must_use]
 pub fn is_decoded_alike(listening: &Listening, link: LinkType, frame: &[u8]) -> bool {

@@ -182,6 +182,11 @@ impl FixedUpTo {
     pub fn has(self, difference: Difference) -> bool {
         self.0.is_some_and(|last| difference <= last)
     }
+
+    /// Returns the differences before one.
+    pub(crate) fn before(difference: Difference) -> Self {
+        Self(Difference::ALL.into_iter().rfind(|&other| other < difference))
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use knock_engine::{
 };
 
 use crate::Site;
+use crate::difference::Difference;
 
 /// The capture filter, which knockd 0.8 sets again when a sequence changes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     /// The first sequence of each door whose sequence has changed: the IPv6 part of the filter keeps
     /// it (case `g-ip6-filter-is-stale`).
@@ -45,6 +46,11 @@ impl Filter {
             Family::V4 => door.sequence(),
             Family::V6 => self.first_sequences.get(&id).or(door.sequence()),
         }
+    }
+
+    /// Returns the first sequence of a door whose sequence has changed.
+    pub(crate) fn first_sequence(&self, id: DoorId) -> Option<&Sequence> {
+        self.first_sequences.get(&id)
     }
 
     /// Returns whether no packet can pass, which libpcap refuses to set (case
@@ -114,6 +120,17 @@ pub enum Refusal {
     RejectsAllPackets,
     /// No one-time sequence of a door is left.
     NoSequenceLeft(DoorId),
+}
+
+impl Refusal {
+    /// Returns the difference that fixes it.
+    #[must_use]
+    pub const fn difference(self) -> Difference {
+        match self {
+            Self::RejectsAllPackets => Difference::TargetFamily,
+            Self::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {

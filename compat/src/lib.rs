@@ -12,15 +12,18 @@ mod effect;
 mod filter;
 mod hearing;
 mod machine;
+mod neighbours;
 mod remembered;
 mod rules;
+mod span;
 mod undecodable;
 
-pub use decode::is_decoded_alike;
+pub use decode::{Decodings, is_decoded_alike};
 pub use difference::{Difference, FixedUpTo};
 pub use effect::Knockd08Effect;
 pub use filter::Refusal;
 pub use machine::Knockd08Rules;
+pub use neighbours::{Incoming, Neighbours};
 pub use rules::{AnyRules, Engine, Rules, Sight, decode};
 pub use undecodable::{Reason, Undecodable};
 

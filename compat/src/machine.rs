@@ -12,6 +12,7 @@
 //! `docs/differences.md` lists these places.
 
 mod opening;
+mod parting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -28,20 +29,19 @@ use crate::attempts::{Attempt, Attempts, Serial};
 use crate::children::Children;
 use crate::difference::{Difference, FixedUpTo};
 use crate::effect::Knockd08Effect;
-use crate::filter::{Filter, Refusal, refusal};
+use crate::filter::{Filter, refusal};
 use crate::hearing::Hearing;
 use crate::remembered::Remembered;
+use crate::span::Span;
 
 /// The longest door name that knockd 0.8 keeps whole, in bytes (`f-name-127`).
-const NAME_BYTES: usize = 127;
+pub(crate) const NAME_BYTES: usize = 127;
 
 /// The machine and its memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Knockd08Rules {
-    fixed: FixedUpTo,
+    fixed: Span,
     attempts: Attempts,
-    /// The last counted knock of each attempt.
-    counted: BTreeMap<Serial, Fingerprint>,
     remembered: Remembered,
     filter: Filter,
     children: Children,
@@ -52,6 +52,8 @@ pub struct Knockd08Rules {
     recent: VecDeque<(Timestamp, IpAddr, DoorId)>,
     limit: usize,
     is_dead: bool,
+    /// Whether all doors listen on the local addresses and hear all clients.
+    are_doors_plain: bool,
 }
 
 /// A packet and the time that counts for attempts.
@@ -72,22 +74,12 @@ enum Next {
 }
 
 impl Knockd08Rules {
-    pub(crate) fn new(
-        fixed: FixedUpTo,
-        limits: &Limits,
-        doors: &Doors,
-        listening: &Listening,
-    ) -> Self {
-        let is_refused = refusal(doors, listening).is_some_and(|refusal| {
-            !fixed.has(match refusal {
-                Refusal::RejectsAllPackets => Difference::TargetFamily,
-                Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
-            })
-        });
+    pub(crate) fn new(fixed: Span, limits: &Limits, doors: &Doors, listening: &Listening) -> Self {
+        let is_refused =
+            refusal(doors, listening).is_some_and(|refusal| !fixed.has(refusal.difference()));
         Self {
             fixed,
             attempts: Attempts::default(),
-            counted: BTreeMap::new(),
             remembered: Remembered::default(),
             filter: Filter::default(),
             children: Children::default(),
@@ -96,22 +88,23 @@ impl Knockd08Rules {
             recent: VecDeque::new(),
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
+            are_doors_plain: parting::are_plain(doors),
         }
     }
 
     /// Returns which differences are fixed.
     pub(crate) const fn fixed(&self) -> FixedUpTo {
-        self.fixed
+        self.fixed.last()
     }
 
     fn hearing<'a>(&'a self, site: &'a Site) -> Hearing<'a> {
-        Hearing { fixed: self.fixed, filter: &self.filter, site }
+        Hearing { fixed: self.fixed.last(), filter: &self.filter, site }
     }
 
     /// Removes attempts that are over, and expired ones unless they end by themselves.
     fn sweep(&mut self, at: Timestamp, now: Timestamp, site: &mut Site) {
         let oldest = self.attempts.oldest();
-        let comes_by_itself = self.fixed.has(Difference::LateTimeout);
+        let comes_by_itself = self.fixed.all_have(Difference::LateTimeout);
         let latest = if comes_by_itself { Timestamp::MIN } else { now };
         let mut is_oldest_gone = false;
         for serial in self.attempts.suspects(latest) {
@@ -120,7 +113,7 @@ impl Knockd08Rules {
             }
         }
         if is_oldest_gone && !self.fixed.has(Difference::Forgetting) {
-            self.forget_all();
+            self.attempts.forget_all();
         }
     }
 
@@ -144,18 +137,8 @@ impl Knockd08Rules {
             site.counts.timed_out = site.counts.timed_out.saturating_add(1);
             site.emit(at, Effect::SequenceTimedOut { client, door, stage });
         }
-        self.remove(serial);
-        true
-    }
-
-    fn remove(&mut self, serial: Serial) {
         self.attempts.remove(serial);
-        self.counted.remove(&serial);
-    }
-
-    fn forget_all(&mut self) {
-        self.attempts.forget_all();
-        self.counted.clear();
+        true
     }
 
     /// Returns the mark of a knock's retransmissions, if the rules recognize retransmissions.
@@ -166,9 +149,13 @@ impl Knockd08Rules {
     fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
         self.remembered.forget_due(heard.at);
         let Some(fingerprint) = self.fingerprint(heard.packet) else { return false };
-        let client = heard.packet.source;
-        let is_counted = |(serial, attempt): (Serial, &Attempt)| {
-            attempt.stage.is_some() && self.counted.get(&serial) == Some(&fingerprint)
+        self.has_counted(heard.packet.source, fingerprint)
+    }
+
+    /// Returns whether a client has made this very knock.
+    fn has_counted(&self, client: IpAddr, fingerprint: Fingerprint) -> bool {
+        let is_counted = |(_, attempt): (Serial, &Attempt)| {
+            attempt.stage.is_some() && attempt.counted == Some(fingerprint)
         };
         self.attempts.of(client).any(is_counted) || self.remembered.contain(client, fingerprint)
     }
@@ -235,13 +222,13 @@ impl Knockd08Rules {
         self.attempts.restart(serial, expires, timer);
         site.counts.restarted = site.counts.restarted.saturating_add(1);
         self.remember_counted(heard.at, serial, site);
-        self.counted.extend(self.fingerprint(heard.packet).map(|counted| (serial, counted)));
+        self.attempts.count(serial, self.fingerprint(heard.packet));
         site.emit(heard.at, Effect::StageReached { client, door, stage });
     }
 
     /// Takes the knock that an attempt counted last, and remembers it.
     fn remember_counted(&mut self, at: Timestamp, serial: Serial, site: &mut Site) {
-        let counted = self.counted.remove(&serial);
+        let counted = self.attempts.count(serial, None);
         let Some(&Attempt { client, door, .. }) = self.attempts.get(serial) else { return };
         self.remember(at, client, door, counted, site);
     }
@@ -290,7 +277,15 @@ impl Knockd08Rules {
             };
             let serial = Serial(self.children.serial());
             let stage = Some(Stage::NONE);
-            let attempt = Attempt { client, door: id, period, stage, expires, timer: serial.0 };
+            let attempt = Attempt {
+                client,
+                door: id,
+                period,
+                stage,
+                expires,
+                timer: serial.0,
+                counted: None,
+            };
             self.attempts.add(serial, attempt);
             site.counts.attempts = site.counts.attempts.saturating_add(1);
             self.advance(heard, serial, site);
@@ -307,16 +302,16 @@ impl Knockd08Rules {
         site.emit(at, Effect::StageReached { client, door: id, stage });
         let fingerprint = self.fingerprint(heard.packet);
         self.remember_counted(at, serial, site);
-        self.counted.extend(fingerprint.map(|fingerprint| (serial, fingerprint)));
+        self.attempts.count(serial, fingerprint);
         let door = site.doors.door(id);
         if door.knock_count().is_some_and(|count| usize::from(stage.get()) < count) {
             return;
         }
         self.remember(at, client, id, fingerprint, site);
-        if self.fixed.has(Difference::OneTimeOpener) {
-            self.remove(serial);
+        if self.fixed.all_have(Difference::OneTimeOpener) {
+            self.attempts.remove(serial);
         } else {
-            self.counted.remove(&serial);
+            self.attempts.count(serial, None);
             self.attempts.suspect(serial);
         }
         let used = site.doors.use_up_period(Begun { door: id, period }, client, self.limit);
@@ -343,7 +338,7 @@ impl Knockd08Rules {
     /// Returns the attempt that expires first, if attempts end by themselves.
     fn next_timeout(&self) -> Option<(Timestamp, u64, Serial)> {
         let next = self.attempts.earliest()?;
-        self.fixed.has(Difference::LateTimeout).then_some(next)
+        self.fixed.all_have(Difference::LateTimeout).then_some(next)
     }
 
     /// Returns what is due next.
@@ -424,12 +419,12 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
 
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site) {
         if !self.fixed.has(Difference::Reload) {
-            self.forget_all();
+            self.attempts.forget_all();
         }
         for &door in leaving {
             for serial in self.attempts.at_by_expiry(door) {
                 self.remember_counted(at, serial, site);
-                self.remove(serial);
+                self.attempts.remove(serial);
             }
         }
         self.filter = Filter::default();

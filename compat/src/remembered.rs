@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use knock_engine::{Fingerprint, Timestamp};
 
 /// Knocks of attempts that have moved on or ended, each until it is due to be forgotten.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Remembered {
     until: BTreeMap<(IpAddr, Fingerprint), Timestamp>,
     by_time: BTreeSet<(Timestamp, IpAddr, Fingerprint)>,

@@ -15,6 +15,7 @@ use crate::difference::{Difference, FixedUpTo};
 use crate::effect::Knockd08Effect;
 use crate::filter::{Refusal, refusal};
 use crate::machine::Knockd08Rules;
+use crate::span::Span;
 use crate::undecodable::Undecodable;
 
 /// What decides how packets open doors.
@@ -54,7 +55,7 @@ impl Rules {
             Self::Knockd08 => FixedUpTo(None),
             Self::FixedUpTo(last) => FixedUpTo(Some(last)),
         };
-        let machine = Knockd08Rules::new(fixed, limits, &doors, &listening);
+        let machine = Knockd08Rules::new(Span::one(fixed), limits, &doors, &listening);
         Engine::with_rules(doors, listening, AnyRules::Knockd08(machine)).presuming_marks()
     }
 }

@@ -38,7 +38,7 @@ impl CommandsEnd {
 /// [`Engine::poll_deadline`] says, and then hands over [`Event::DeadlineReached`].
 ///
 /// Nothing here fails: decoding rejects bad bytes, and the configuration rejects bad text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine<R = KnockRules, X = Infallible> {
     site: Site<X>,
     rules: R,
@@ -49,7 +49,7 @@ pub struct Engine<R = KnockRules, X = Infallible> {
 }
 
 /// An event that waits for what is due before it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pending {
     /// When it happens: never before an earlier event.
     at: Timestamp,
@@ -175,6 +175,17 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     #[must_use]
     pub fn rules(&self) -> &R {
         &self.rules
+    }
+
+    /// Changes the rule set between two events.
+    pub fn change_rules(&mut self, change: impl FnOnce(&mut R, &Site<X>)) {
+        change(&mut self.rules, &self.site);
+    }
+
+    /// Returns what the rule set reads and changes.
+    #[must_use]
+    pub fn site(&self) -> &Site<X> {
+        &self.site
     }
 
     /// Returns the doors, as the effects so far have left them.

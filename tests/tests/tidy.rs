@@ -28,9 +28,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "compat",
         &[
-            "admissions attempts children difference effect filter remembered undecodable",
+            "difference effect undecodable",
+            "admissions attempts children filter remembered span",
             "decode hearing",
             "machine",
+            "neighbours",
             "rules",
         ],
     ),

@@ -122,7 +122,7 @@ impl Knockd08Rules {
         if self.fixed.has(Difference::OneTimeOthers) {
             for serial in self.attempts.at_by_expiry(id) {
                 self.remember_counted(at, serial, site);
-                self.remove(serial);
+                self.attempts.remove(serial);
             }
         } else {
             self.attempts.suspect_all_at(id);
@@ -134,14 +134,14 @@ impl Knockd08Rules {
                 site.emit(at, Effect::DoorDisabled { door: id });
             } else {
                 self.is_dead = true;
-                self.forget_all();
+                self.attempts.forget_all();
                 site.emit(at, Effect::Own(Knockd08Effect::Crashed { door: id }));
             }
         } else if !self.fixed.has(Difference::TargetFamily)
             && self.filter.rejects_all(&site.doors, &site.listening)
         {
             self.is_dead = true;
-            self.forget_all();
+            self.attempts.forget_all();
             site.emit(at, Effect::Own(Knockd08Effect::FilterRefused { door: id }));
         }
     }

@@ -88,7 +88,7 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
 }
 
 /// What a rule set reads and changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Site<X = Infallible> {
     /// The doors.
     pub doors: Doors,

@@ -24,6 +24,14 @@ pub(crate) trait Output<R: Results> {
     /// Why it could not be written; nothing more will then be.
     fn one(&mut self, one: R::One<'_>) -> io::Result<()>;
 
+    /// Writes what was taken and is not written yet.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Takes what is known at the end.
     ///
     /// # Errors

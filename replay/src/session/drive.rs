@@ -6,37 +6,14 @@
 use std::io;
 use std::thread;
 
-use knock_compat::{Engine, Rules, Sight, TimedEffect, Undecodable};
+use knock_compat::{Engine, Rules, Sight, TimedEffect};
 use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, Listening, Timestamp};
 
 use super::incoming::{Incoming, WithPackets};
 use super::names::PacketId;
 use super::read_ahead::ReadAhead;
-use super::reader::{Decoder, Next, Reader};
+use super::reader::{Decoder, Reader};
 use super::unwanted::{SomeClients, unwanted};
-
-/// Hands over frames as they are read, one after another, to the end or the first error of `step`, which returns
-/// why there is no port in a frame.
-pub(crate) fn each_frame<E, U: Into<Undecodable>>(
-    reader: &mut Reader,
-    mut step: impl FnMut(Timestamp, Next<'_>) -> Result<Option<U>, E>,
-) -> Result<(), E> {
-    loop {
-        let mut result = Ok(());
-        let more = reader.next(|at, next| match step(at, next) {
-            Ok(why) => why.map_or(Ok(()), Err),
-            Err(error) => {
-                result = Err(error);
-                Ok(())
-            }
-        });
-        reader.tick(1);
-        result?;
-        if !more {
-            return Ok(());
-        }
-    }
-}
 
 /// Hands over what is read and decoded, one after another, to the end or the first error of `step`. Another
 /// thread reads ahead, unless packets are live.

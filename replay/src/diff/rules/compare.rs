@@ -1,14 +1,16 @@
 //! Where knockd 0.8 and knock differ on the same packets, and why.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use knock_compat::{Difference, Engine, Rules, TimedEffect, Undecodable};
-use knock_engine::transcript::{self, Channel};
+use knock_compat::{
+    Decodings, Difference, Engine, Incoming, Neighbours, Rules, Sight, Undecodable,
+};
 use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, LinkType, Listening, Timestamp};
 
-use super::kept::{Kept, What};
+use super::lines::{LineAt, Lines, Occurrences};
 
+#[cfg(test)]
+mod naive;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +44,40 @@ pub struct Line {
     pub text: Vec<u8>,
 }
 
+/// What happens to all of them, decoded.
+#[derive(Clone, Debug)]
+pub(super) enum Seen {
+    /// The same for all.
+    Event(Event),
+    /// A frame came that they may decode in different ways.
+    Frame {
+        /// What knock sees.
+        knock: Event,
+        /// What the others see.
+        others: Box<Decodings>,
+    },
+}
+
+impl Seen {
+    /// Decodes a frame. Also returns why knock finds no port in it.
+    pub(super) fn of_frame(
+        knock: Sight,
+        listening: &Listening,
+        link: LinkType,
+        frame: &[u8],
+    ) -> (Self, Result<(), Undecodable>) {
+        let (event, found) = match knock.event(listening, link, frame) {
+            Ok(event) => (event, Ok(())),
+            Err(why) => (Event::DeadlineReached, Err(why)),
+        };
+        if knock_compat::is_decoded_alike(listening, link, frame) {
+            return (Self::Event(event), found);
+        }
+        let others = Box::new(Decodings::of(listening, link, frame));
+        (Self::Frame { knock: event, others }, found)
+    }
+}
+
 /// What happens to all of them at once.
 #[derive(Clone, Debug)]
 pub enum Happening<'a> {
@@ -60,44 +96,53 @@ pub enum Happening<'a> {
 /// A line that knockd 0.8 prints and knock does not is due to the difference with which it goes; a
 /// line that knock prints and knockd 0.8 does not, to the one with which it comes.
 ///
-/// As long as the two do the same, the rule sets in between are not asked: what happens is kept for them
-/// until a line differs, or until it is too much to be kept.
+/// Rule sets that have done the same so far are one [`Neighbours`], which is parted where they begin to
+/// differ: as long as nothing differs, knockd 0.8 and all those in between are one.
 #[derive(Debug)]
 pub struct Comparison {
+    /// knockd 0.8 first; all but knock.
     steps: Vec<Step>,
-    /// What those in between have not handled yet; `None` once they handle everything at once.
-    kept: Option<Kept>,
+    knock: Engine,
+    /// What knock printed last.
+    lines: Lines,
+    /// The latest time so far.
+    now: Timestamp,
     /// What knockd 0.8 says on standard error.
     messages: Vec<Line>,
 }
 
-/// One of the rule sets.
-#[derive(Debug)]
+/// Some of the rule sets between knockd 0.8 and knock.
+#[derive(Clone, Debug)]
 struct Step {
-    /// The difference that it fixes and the one before does not; `None` for knockd 0.8 itself.
-    fixes: Option<Difference>,
-    engine: Engine,
-    /// What it printed last.
-    lines: Vec<Line>,
+    sets: Neighbours,
+    /// What each printed last.
+    lines: Lines,
 }
 
 impl Comparison {
     /// Begins a comparison. Commands succeed at once.
     #[must_use]
     pub fn new(doors: &Doors, listening: &Listening, limits: &Limits) -> Self {
-        let step = |fixes, rules: Rules| {
-            let engine = rules.engine(doors.clone(), listening.clone(), limits);
-            Step { fixes, engine, lines: Vec::new() }
-        };
-        // That there is a bound shows only where knock itself meets it.
-        // Signed packets open doors only there, too.
-        let is_bridged =
-            |one: &Difference| !matches!(one, Difference::Unbounded | Difference::SignedPackets);
-        let bridged = Difference::ALL.into_iter().filter(is_bridged);
-        let mut steps = vec![step(None, Rules::Knockd08)];
-        steps.extend(bridged.map(|one| step(Some(one), Rules::FixedUpTo(one))));
-        steps.push(step(Some(Difference::Unbounded), Rules::Knock));
-        Self { steps, kept: Some(Kept::default()), messages: Vec::new() }
+        let all = Neighbours::all(doors, listening, limits);
+        Self {
+            steps: all.into_iter().map(|sets| Step { sets, lines: Lines::default() }).collect(),
+            knock: Rules::Knock.engine(doors.clone(), listening.clone(), limits),
+            lines: Lines::default(),
+            now: Timestamp::MIN,
+            messages: Vec::new(),
+        }
+    }
+
+    /// Returns how knock sees frames.
+    pub(super) fn sight(&self) -> Sight {
+        Sight::of(&self.knock)
+    }
+
+    /// Prepares for something that will happen soon. This changes only the speed.
+    pub(super) fn anticipate(&self, seen: &Seen) {
+        if let Seen::Event(Event::Packet(packet)) = seen {
+            self.knock.anticipate(packet);
+        }
     }
 
     /// Lets something happen at `at`, and returns the lines that differ since the last time, in the
@@ -110,79 +155,103 @@ impl Comparison {
         happening: &Happening<'_>,
         undecodable: impl FnOnce(Undecodable),
     ) -> Vec<Differing> {
+        let (seen, found) = match happening {
+            Happening::Frame(link, frame) => {
+                Seen::of_frame(self.sight(), self.knock.listening(), *link, frame)
+            }
+            Happening::Addresses(listening) => {
+                (Seen::Event(Event::AddressesChanged(listening.clone())), Ok(()))
+            }
+            Happening::Reloaded(doors) => {
+                (Seen::Event(Event::Reloaded(Box::new((*doors).clone()))), Ok(()))
+            }
+            Happening::Time => (Seen::Event(Event::DeadlineReached), Ok(())),
+        };
+        found.unwrap_or_else(undecodable);
+        self.handle(at, seen)
+    }
+
+    /// Does the same with what is decoded.
+    pub(super) fn handle(&mut self, at: Timestamp, seen: Seen) -> Vec<Differing> {
         let mut differing = Vec::new();
         // Lines of different times are never the same line, so nothing is lost by comparing those of
         // one time after those of another; and a pause after a flood does not make all lines at once.
-        while let Some(due) = self.next_deadline().filter(|&due| due < at) {
-            self.tell(due, &Happening::Time);
+        let mut due = self.next_deadline();
+        while let Some(next) = due.filter(|&due| due < at) {
+            self.tell(next, due, Seen::Event(Event::DeadlineReached));
             differing.extend(self.differing());
+            due = self.next_deadline();
         }
-        self.tell(at, happening).map(undecodable);
+        self.tell(at, due, seen);
         differing.extend(self.differing());
         differing
     }
 
-    /// Returns those that handle everything at once: all, or only knockd 0.8 and knock.
-    fn driven(&mut self) -> impl Iterator<Item = &mut Step> {
-        let all = self.kept.is_none();
-        self.steps.iter_mut().filter(move |step| all || step.is_an_end())
+    /// Returns when something is due next for any of them.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let knock = self.knock.poll_deadline().map(|deadline| deadline.at);
+        self.steps.iter().filter_map(|step| step.sets.due()).chain(knock).min()
     }
 
-    /// Returns when something is due next for any of those that handle everything at once.
-    fn next_deadline(&mut self) -> Option<Timestamp> {
-        self.driven().filter_map(|step| step.engine.poll_deadline()).map(|due| due.at).min()
-    }
-
-    /// Lets something happen. Returns why knock finds no port in a frame.
-    fn tell(&mut self, at: Timestamp, happening: &Happening<'_>) -> Option<Undecodable> {
-        if matches!(happening, Happening::Reloaded(_)) {
-            self.catch_up();
-        }
-        let (event, why) = self.decoded(happening);
-        let mut messages = std::mem::take(&mut self.messages);
-        for step in self.driven() {
+    /// Lets something happen, when something is due next at `due`.
+    fn tell(&mut self, at: Timestamp, due: Option<Timestamp>, seen: Seen) {
+        self.now = self.now.max(at);
+        for step in &mut self.steps {
             step.lines.clear();
-            let event = event.clone().unwrap_or_else(|| step.event(happening));
-            step.handle(at, event, &mut messages);
         }
-        self.messages = messages;
-        let has_room = self.kept.as_mut().is_none_or(|kept| kept.push(at, what(happening, event)));
-        if !has_room {
-            self.catch_up();
+        if due.is_some_and(|due| due <= self.now) {
+            self.let_time_pass(at);
         }
-        why
+        let event = match seen {
+            Seen::Event(event) => {
+                self.tell_steps(at, Incoming::Event(&event));
+                event
+            }
+            Seen::Frame { knock, others } => {
+                self.tell_steps(at, Incoming::Frame(&others));
+                knock
+            }
+        };
+        let Self { knock, lines, .. } = self;
+        lines.clear();
+        let Ok(()) = knock.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
+            lines.add(engine.doors(), timed, |_| {});
+            Ok::<(), Infallible>(())
+        });
     }
 
-    /// Returns the event, if it is the same for all, and why knock finds no port in a frame.
-    fn decoded(&self, happening: &Happening<'_>) -> (Option<Event>, Option<Undecodable>) {
-        match happening {
-            Happening::Frame(link, frame) => {
-                let Some(knock) = self.steps.last().map(|step| &step.engine) else {
-                    return (None, None);
-                };
-                let decoded = knock_compat::decode(knock, *link, frame);
-                let is_common = knock_compat::is_decoded_alike(knock.listening(), *link, frame);
-                let captured =
-                    |packet| Event::captured(*link, frame, packet, knock.doors().signed_knock());
-                let event = decoded.map_or(Event::DeadlineReached, captured);
-                (is_common.then_some(event), decoded.err())
-            }
-            Happening::Addresses(listening) => {
-                (Some(Event::AddressesChanged(listening.clone())), None)
-            }
-            Happening::Reloaded(doors) => (Some(Event::Reloaded(Box::new((*doors).clone()))), None),
-            Happening::Time => (Some(Event::DeadlineReached), None),
+    /// Lets all but knock do what is due up to `at`.
+    fn let_time_pass(&mut self, at: Timestamp) {
+        let now = self.now;
+        self.part(|sets| sets.parts_in_time(now));
+        for step in
+            self.steps.iter_mut().filter(|step| step.sets.due().is_some_and(|due| due <= now))
+        {
+            step.handle(at, Incoming::Event(&Event::DeadlineReached), &mut self.messages);
         }
     }
 
-    /// Hands over what was kept to those in between. From now on they handle everything at once.
-    fn catch_up(&mut self) {
-        let Some(kept) = self.kept.take() else { return };
-        for step in self.steps.iter_mut().filter(|step| !step.is_an_end()) {
-            for (at, what) in kept.iter() {
-                step.lines.clear();
-                let event = what.event(|link, frame| step.frame(link, frame));
-                step.handle(at, event, &mut self.messages);
+    /// Lets something happen to all but knock, for whom nothing is due any more.
+    fn tell_steps(&mut self, at: Timestamp, incoming: Incoming<'_>) {
+        let now = self.now;
+        self.part(|sets| sets.parts_at(now, at, incoming));
+        for step in &mut self.steps {
+            step.handle(at, incoming, &mut self.messages);
+        }
+    }
+
+    /// Parts the rule sets that will differ, as `parts` says.
+    fn part(&mut self, parts: impl Fn(&Neighbours) -> Option<Difference>) {
+        let mut place = 0_usize;
+        while let Some(step) = self.steps.get_mut(place) {
+            let after = place.saturating_add(1);
+            match parts(&step.sets) {
+                Some(difference) => {
+                    let sets = step.sets.split_off(difference);
+                    let step = Step { sets, lines: step.lines.clone() };
+                    self.steps.insert(after, step);
+                }
+                None => place = after,
             }
         }
     }
@@ -195,34 +264,33 @@ impl Comparison {
     /// Returns what one of the two has done so far, in numbers.
     #[must_use]
     pub fn counts(&self, side: Side) -> Counts {
-        let step = match side {
-            Side::Knockd08 => self.steps.first(),
-            Side::Knock => self.steps.last(),
-        };
-        step.map(|step| step.engine.counts()).unwrap_or_default()
+        match side {
+            Side::Knock => self.knock.counts(),
+            Side::Knockd08 => {
+                let counts = self.steps.first().map(|step| step.sets.engine().counts());
+                // It remembers none; rule sets that have done the same so far do.
+                Counts { forgotten_knocks: 0, ..counts.unwrap_or_default() }
+            }
+        }
     }
 
-    fn differing(&mut self) -> Vec<Differing> {
-        if self.steps.first().map(|step| &step.lines) == self.steps.last().map(|step| &step.lines) {
-            return Vec::new();
-        }
-        self.catch_up();
-        let (Some(first), Some(last)) = (self.steps.first(), self.steps.last()) else {
+    fn differing(&self) -> Vec<Differing> {
+        let Some(first) = self.steps.first().filter(|first| first.lines != self.lines) else {
             return Vec::new();
         };
-        let occurrences: Vec<Occurrences<'_>> =
-            self.steps.iter().map(|step| occurrences(&step.lines)).collect();
+        let all = self.steps.iter().map(|step| &step.lines).chain([&self.lines]);
+        let occurrences: Vec<Occurrences<'_>> = all.map(Lines::occurrences).collect();
         let (Some(of_first), Some(of_last)) = (occurrences.first(), occurrences.last()) else {
             return Vec::new();
         };
-        let theirs = only_in(&first.lines, of_last).map(|line| (Side::Knockd08, line));
-        let ours = only_in(&last.lines, of_first).map(|line| (Side::Knock, line));
+        let theirs = first.lines.missing_in(of_last.clone()).map(|line| (Side::Knockd08, line));
+        let ours = self.lines.missing_in(of_first.clone()).map(|line| (Side::Knock, line));
         let mut differing: Vec<Differing> = theirs
             .chain(ours)
             .map(|(side, line)| Differing {
                 side,
                 due_to: self.cause(side, line, &occurrences),
-                line: line.clone(),
+                line: Line::from(line),
             })
             .collect();
         differing.sort_by_key(|one| one.line.at);
@@ -233,18 +301,21 @@ impl Comparison {
     fn cause(
         &self,
         side: Side,
-        line: &Line,
+        line: LineAt<'_>,
         occurrences: &[Occurrences<'_>],
     ) -> Option<Difference> {
-        let count = |lines: &Occurrences<'_>| lines.get(line).copied().unwrap_or_default();
-        let counts: Vec<u64> = occurrences.iter().map(count).collect();
-        let fixed = self.steps.iter().skip(1).map(|step| step.fixes);
-        let steps = counts.iter().zip(counts.iter().skip(1)).zip(fixed);
-        let mut turns = steps.rev().filter(|((before, after), _)| match side {
-            Side::Knockd08 => before > after,
-            Side::Knock => before < after,
-        });
-        let cause = turns.next().and_then(|(_, fixes)| fixes);
+        let count = |lines: &Occurrences<'_>| lines.get(&line).copied().unwrap_or_default();
+        let counts = occurrences.iter().map(count);
+        let before = occurrences.iter().map(count);
+        let fixed = self.steps.iter().skip(1).map(|step| step.sets.fixed());
+        // That there is a bound shows only where knock itself meets it.
+        let fixed = fixed.chain([Some(Difference::Unbounded)]);
+        let turns =
+            before.zip(counts.skip(1)).zip(fixed).filter(|((before, after), _)| match side {
+                Side::Knockd08 => before > after,
+                Side::Knock => before < after,
+            });
+        let cause = turns.last().and_then(|(_, fixes)| fixes);
         match cause {
             Some(Difference::Unbounded) if !self.has_met_its_bound() => self.signed(side),
             cause => cause,
@@ -253,14 +324,13 @@ impl Comparison {
 
     /// Returns the difference of lines that only knock prints, if it hears signed packets.
     fn signed(&self, side: Side) -> Option<Difference> {
-        let doors = self.steps.last().map(|step| step.engine.doors());
-        let is_signed = doors.is_some_and(|doors| doors.signing().is_some());
+        let is_signed = self.knock.doors().signing().is_some();
         (is_signed && side == Side::Knock).then_some(Difference::SignedPackets)
     }
 
     fn has_met_its_bound(&self) -> bool {
-        self.steps.iter().any(|step| {
-            let counts = step.engine.counts();
+        let steps = self.steps.iter().map(|step| step.sets.engine().counts());
+        steps.chain([self.knock.counts()]).any(|counts| {
             let met = [
                 counts.evicted,
                 counts.forgotten_knocks,
@@ -274,73 +344,20 @@ impl Comparison {
     }
 }
 
-/// Returns what is kept of something that happens, given the event if it is the same for all.
-fn what(happening: &Happening<'_>, event: Option<Event>) -> What {
-    match (happening, event) {
-        (Happening::Addresses(listening), _) => What::Addresses(listening.clone()),
-        (Happening::Frame(..), Some(Event::Packet(packet))) => What::Packet(packet),
-        (Happening::Frame(..), Some(Event::SignedPacket(packet, payload))) => {
-            What::SignedPacket(packet, payload)
-        }
-        (Happening::Frame(link, frame), None) => What::Frame(*link, (*frame).into()),
-        (Happening::Frame(..) | Happening::Time | Happening::Reloaded(_), _) => What::Time,
-    }
-}
-
 impl Step {
-    /// Returns whether this is knockd 0.8 or knock.
-    const fn is_an_end(&self) -> bool {
-        matches!(self.fixes, None | Some(Difference::Unbounded))
-    }
-
-    /// Returns the event that it makes of a frame.
-    fn event(&self, happening: &Happening<'_>) -> Event {
-        let Happening::Frame(link, frame) = happening else { return Event::DeadlineReached };
-        self.frame(*link, frame)
-    }
-
-    fn frame(&self, link: LinkType, frame: &[u8]) -> Event {
-        let decoded = knock_compat::decode(&self.engine, link, frame);
-        let captured =
-            |packet| Event::captured(link, frame, packet, self.engine.doors().signed_knock());
-        decoded.map_or(Event::DeadlineReached, captured)
-    }
-
-    fn handle(&mut self, at: Timestamp, event: Event, messages: &mut Vec<Line>) {
-        let Self { engine, lines, fixes } = self;
-        let take = |engine: &Engine, TimedEffect { at, effect }: TimedEffect| {
-            let mut text = Vec::new();
-            match transcript::write(&effect, engine.doors(), &mut text) {
-                Channel::Transcript => lines.push(Line { at, text }),
-                Channel::Message if fixes.is_none() => messages.push(Line { at, text }),
-                Channel::Message | Channel::Note => {}
-            }
-            Ok::<(), Infallible>(())
-        };
-        let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, take);
+    fn handle(&mut self, at: Timestamp, incoming: Incoming<'_>, messages: &mut Vec<Line>) {
+        let Self { sets, lines } = self;
+        let is_knockd_08 = sets.fixed().is_none();
+        sets.handle(at, incoming, |doors, timed| {
+            lines.add(doors, timed, |line| {
+                messages.extend(is_knockd_08.then(|| Line::from(line)));
+            });
+        });
     }
 }
 
-/// How often each line was printed.
-type Occurrences<'a> = BTreeMap<&'a Line, u64>;
-
-fn occurrences(lines: &[Line]) -> Occurrences<'_> {
-    let mut occurrences = Occurrences::new();
-    for line in lines {
-        let count = occurrences.entry(line).or_default();
-        *count = count.saturating_add(1);
+impl From<LineAt<'_>> for Line {
+    fn from((at, text): LineAt<'_>) -> Self {
+        Self { at, text: text.to_vec() }
     }
-    occurrences
-}
-
-/// Returns the lines that are more often in one list than in the other, as often as that.
-fn only_in<'a>(one: &'a [Line], other: &Occurrences<'a>) -> impl Iterator<Item = &'a Line> {
-    let mut rest = other.clone();
-    one.iter().filter(move |line| match rest.get_mut(line) {
-        Some(count) if *count > 0 => {
-            *count = count.saturating_sub(1);
-            false
-        }
-        Some(_) | None => true,
-    })
 }

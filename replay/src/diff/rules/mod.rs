@@ -1,33 +1,36 @@
 //! `diff --rules`: where knockd 0.8 and knock differ on the captures.
 
 pub mod compare;
-mod kept;
+mod lines;
 mod output;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 
-use knock_compat::{Difference, Refusal, Rules, Undecodable};
+use knock_compat::{Difference, Refusal, Rules, Sight, Undecodable};
 use knock_config::options::Format;
-use knock_engine::{Counts, Timestamp};
+use knock_engine::{Counts, Event, Listening, Timestamp};
 
-use self::compare::{Comparison, Happening, Side};
+use self::compare::{Comparison, Seen, Side};
 use self::output::{At, Context, Lines, Text, Totals, VERSION};
 use crate::args::DiffArgs;
 use crate::output::Output;
 use crate::output::json::Json;
 use crate::output::words::number;
-use crate::session::drive::each_frame;
+use crate::session::drive::in_pieces;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
-use crate::session::names::CaptureNames;
-use crate::session::reader::{Next, Reader};
+use crate::session::names::{CaptureNames, PacketId};
+use crate::session::reader::{Decoder, Next, Reader};
 use crate::session::terminal::Streams;
 
 /// The most attempts, under each of the rule sets: together they then take less than 1 GB.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+
+/// How many packets are anticipated together.
+const AT_ONCE: usize = 16;
 
 /// Compares the two, and prints the lines that differ.
 pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
@@ -43,7 +46,13 @@ pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Ex
     }
     let Streams { output, errors, .. } = streams;
     let mut lines: Box<dyn Output<Lines> + '_> = match args.format {
-        Format::Text => Box::new(Text { times: args.time, bar, out: *output }),
+        Format::Text => Box::new(Text {
+            times: args.time,
+            bar,
+            is_live: reader.is_live(),
+            out: *output,
+            buffer: Vec::new(),
+        }),
         Format::Json => Box::new(Json::new(VERSION, reader.is_live(), *output)),
     };
     let mut report = Comparing {
@@ -70,11 +79,7 @@ pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Ex
 }
 
 fn warning(refusal: Refusal) -> String {
-    let due_to = match refusal {
-        Refusal::RejectsAllPackets => Difference::TargetFamily,
-        Refusal::NoSequenceLeft(_) => Difference::OneTimeNoneLeft,
-    };
-    let number = due_to.number();
+    let number = refusal.difference().number();
     format!("warning: knockd 0.8 would not start: {refusal} (difference {number})")
 }
 
@@ -145,34 +150,37 @@ impl Comparing<'_> {
     fn run(&mut self, comparison: &mut Comparison, reader: &mut Reader) -> io::Result<()> {
         // knockd 0.8 looks at packets to all ports.
         reader.begin(None);
+        let decoder = Decoding(comparison.sight());
         let mut place = At::BeforePackets;
-        each_frame(reader, |at, next| {
-            let happening = match next {
-                Next::Time => Happening::Time,
-                Next::Addresses(listening) => Happening::Addresses(listening),
-                Next::Frame(head, frame, packet) => {
-                    let link = head.link;
-                    self.packets = self.packets.saturating_add(1);
-                    place = At::Packet(packet);
-                    Happening::Frame(link, frame)
+        in_pieces(reader, decoder, |inputs| {
+            for inputs in inputs.chunks_mut(AT_ONCE) {
+                for input in inputs.iter() {
+                    comparison.anticipate(&input.seen);
                 }
-            };
-            self.start.get_or_insert(at);
-            self.step(comparison, at, &happening, place)
+                for Input { at, packet, seen } in inputs {
+                    if let Some(id) = *packet {
+                        self.packets = self.packets.saturating_add(1);
+                        place = At::Packet(id);
+                    }
+                    self.start.get_or_insert(*at);
+                    let seen = std::mem::replace(seen, Seen::Event(Event::DeadlineReached));
+                    self.step(comparison, *at, seen, place)?;
+                }
+            }
+            Ok::<(), io::Error>(())
         })?;
-        self.step(comparison, Timestamp::MAX, &Happening::Time, At::AfterPackets).map(drop)
+        let end = Seen::Event(Event::DeadlineReached);
+        self.step(comparison, Timestamp::MAX, end, At::AfterPackets)
     }
 
-    /// Returns why knock finds no port in a frame.
     fn step(
         &mut self,
         comparison: &mut Comparison,
         at: Timestamp,
-        happening: &Happening<'_>,
+        seen: Seen,
         place: At,
-    ) -> io::Result<Option<Undecodable>> {
-        let mut undecodable = None;
-        let differing = comparison.step(at, happening, |why| undecodable = Some(why));
+    ) -> io::Result<()> {
+        let differing = comparison.handle(at, seen);
         let messages = comparison.take_messages();
         for one in differing {
             if one.due_to.is_some_and(|due_to| self.args.except.contains(&due_to)) {
@@ -183,13 +191,53 @@ impl Comparing<'_> {
             let start = self.start.unwrap_or(one.line.at);
             self.lines.one((&one, &Context { captures: &self.names, start, place }))?;
         }
-        for line in messages.iter().filter(|_| !self.args.input.quiet) {
+        if self.args.input.quiet || messages.is_empty() {
+            return Ok(());
+        }
+        // After the lines that they come after.
+        self.lines.flush()?;
+        for line in messages {
             let context = Context { captures: &self.names, start: line.at, place };
             let (text, place) = (String::from_utf8_lossy(&line.text), context.words());
             let text = format!("knock-replay: warning: {text} [{place}]\n");
             // There is no way to report that standard error cannot be written.
             let _ = self.errors.write_all(text.as_bytes());
         }
-        Ok(undecodable)
+        Ok(())
+    }
+}
+
+/// What comes next, and when.
+struct Input {
+    at: Timestamp,
+    /// Which packet, if it is one.
+    packet: Option<PacketId>,
+    seen: Seen,
+}
+
+/// Decodes frames as all rule sets see them; how knock does is given.
+struct Decoding(Sight);
+
+impl Decoder for Decoding {
+    type Input = Input;
+
+    fn decode(
+        &self,
+        at: Timestamp,
+        listening: &Listening,
+        next: Next<'_>,
+        inputs: &mut Vec<Input>,
+    ) -> Result<(), Undecodable> {
+        let (packet, (seen, found)) = match next {
+            Next::Frame(head, frame, id) => {
+                (Some(id), Seen::of_frame(self.0, listening, head.link, frame))
+            }
+            Next::Addresses(listening) => {
+                (None, (Seen::Event(Event::AddressesChanged(listening)), Ok(())))
+            }
+            Next::Time => (None, (Seen::Event(Event::DeadlineReached), Ok(()))),
+        };
+        inputs.push(Input { at, packet, seen });
+        found
     }
 }

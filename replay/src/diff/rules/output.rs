@@ -67,35 +67,55 @@ pub(super) struct Totals {
     pub(super) warnings: Vec<String>,
 }
 
+/// How many bytes of lines are written together.
+const AT_ONCE: usize = 1 << 16;
+
 /// Text, in the manner of `diff`.
 pub(super) struct Text<'a> {
     pub(super) times: Option<TimeFormat>,
     pub(super) bar: Option<Bar>,
+    /// Whether each line is written at once.
+    pub(super) is_live: bool,
     pub(super) out: &'a mut dyn Write,
+    /// Lines that are not written yet.
+    pub(super) buffer: Vec<u8>,
 }
 
 impl Output<Lines> for Text<'_> {
     fn one(&mut self, (one, context): (&Differing, &Context<'_>)) -> io::Result<()> {
         let Differing { side, line, due_to } = one;
         let sign = match side {
-            Side::Knockd08 => "- ",
-            Side::Knock => "+ ",
+            Side::Knockd08 => b"- ",
+            Side::Knock => b"+ ",
         };
-        let time =
-            self.times.map_or(String::new(), |format| stamp(format, line.at, context.start) + " ");
-        let why = due_to
-            .map_or("no known difference".to_owned(), |one| format!("difference {}", one.number()));
-        let end = format!("  [{why}, {}]\n", context.words());
-        let text = [sign.as_bytes(), time.as_bytes(), &line.text, end.as_bytes()].concat();
-        let Self { bar, out, .. } = self;
-        match bar {
-            Some(bar) => bar.suspend(|| out.write_all(&text)),
-            None => out.write_all(&text),
+        let Self { times, is_live, buffer, .. } = self;
+        buffer.extend_from_slice(sign);
+        if let Some(format) = *times {
+            write!(buffer, "{} ", stamp(format, line.at, context.start))?;
         }
+        buffer.extend_from_slice(&line.text);
+        match due_to {
+            Some(one) => write!(buffer, "  [difference {}, ", one.number())?,
+            None => buffer.extend_from_slice(b"  [no known difference, "),
+        }
+        buffer.extend_from_slice(context.words().as_bytes());
+        buffer.extend_from_slice(b"]\n");
+        if *is_live || buffer.len() >= AT_ONCE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Self { bar, out, buffer, .. } = self;
+        let mut write = || out.write_all(buffer).and_then(|()| out.flush());
+        match bar {
+            Some(bar) => bar.suspend(write)?,
+            None => write()?,
+        }
+        buffer.clear();
+        Ok(())
     }
 
     fn end(&mut self, _: &Totals) -> io::Result<()> {
-        self.out.flush()
+        self.flush()
     }
 }
 

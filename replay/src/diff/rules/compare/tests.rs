@@ -1,37 +1,173 @@
-use knock_tests::boundary;
-use knock_tests::generators::{self, Case, Resolution};
-use proptest::prelude::*;
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use knock_tests::boundary;
+use knock_tests::capture_builder::{Link, Shape};
+use knock_tests::generators::{self, Case, Resolution};
+use knock_tests::model::{Packet, SYN, Transport};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::naive::Naive;
 use super::*;
 
-/// Returns the lines of a case that differ, and when each became known. With `awake`, the rule sets in
-/// between handle everything from the first event on.
-fn differing(case: &Case, awake: bool) -> Vec<(usize, Differing)> {
+/// Something that happens between two packets.
+#[derive(Clone, Debug)]
+enum Between {
+    /// A reload, of which only these doors are left, in this order.
+    Reload(Vec<Index>),
+    /// The local addresses are others.
+    Addresses(Option<Vec<&'static str>>),
+}
+
+fn between() -> impl Strategy<Value = Between> {
+    let local = vec![None, Some(vec![]), Some(vec!["10.0.0.1"]), Some(vec!["2001:db8::1"])];
+    prop_oneof![
+        prop::collection::vec(any::<Index>(), 0..4).prop_map(Between::Reload),
+        select(local).prop_map(Between::Addresses),
+    ]
+}
+
+/// All that happens in a test.
+struct Course<'a> {
+    doors: Doors,
+    listening: Listening,
+    limits: Limits,
+    happenings: Vec<(Timestamp, Happening<'a>)>,
+}
+
+impl Course<'_> {
+    /// Checks that both comparisons say the same. Returns for how many groups of rule sets engines were
+    /// needed.
+    fn check(&self) -> Result<usize, TestCaseError> {
+        let Self { doors, listening, limits, happenings } = self;
+        let mut comparison = Comparison::new(doors, listening, limits);
+        let mut naive = Naive::new(doors, listening, limits);
+        let end = (Timestamp::MAX, Happening::Time);
+        for (at, happening) in happenings.iter().chain([&end]) {
+            prop_assert_eq!(comparison.step(*at, happening, drop), naive.step(*at, happening));
+            prop_assert_eq!(comparison.take_messages(), naive.take_messages());
+            for side in [Side::Knockd08, Side::Knock] {
+                prop_assert_eq!(comparison.counts(side), naive.counts(side));
+            }
+        }
+        Ok(comparison.steps.len())
+    }
+}
+
+fn limits(attempts: u32) -> Limits {
+    boundary::limits(NonZeroU32::new(attempts).unwrap())
+}
+
+/// Checks a case, in which something else happens besides. Returns as [`Course::check`].
+fn check(
+    case: &Case,
+    limits: Limits,
+    besides: Option<&(Index, Between)>,
+) -> Result<usize, TestCaseError> {
     let doors = boundary::configured(&case.conf);
     let listening = boundary::listening(case.setting.local.as_deref(), case.setting.ipv4_only);
-    let mut comparison = Comparison::new(&doors, &listening, &Limits::default());
-    if awake {
-        comparison.catch_up();
-    }
     let link = LinkType::from_number(case.link.number());
-    let mut all = Vec::new();
-    for (place, sight) in case.sights.iter().enumerate() {
-        let (frame, kept) = sight.shape.frame(&sight.packet, case.link, false);
-        let at = Timestamp::from_nanos(sight.packet.at_ns);
-        let frame = frame.get(..kept).unwrap();
-        let some = comparison.step(at, &Happening::Frame(link, frame), drop);
-        all.extend(some.into_iter().map(|one| (place, one)));
+    let frames: Vec<(Timestamp, Vec<u8>)> = case
+        .sights
+        .iter()
+        .map(|sight| {
+            let (mut frame, kept) = sight.shape.frame(&sight.packet, case.link, false);
+            frame.truncate(kept);
+            (Timestamp::from_nanos(sight.packet.at_ns), frame)
+        })
+        .collect();
+    let mut happenings: Vec<_> =
+        frames.iter().map(|(at, frame)| (*at, Happening::Frame(link, frame))).collect();
+    let reloaded;
+    if let Some((place, between)) = besides.filter(|_| !happenings.is_empty()) {
+        let place = place.index(happenings.len());
+        let happening = match between {
+            Between::Reload(left) => {
+                let all: Vec<_> = doors.in_order().map(|(_, door)| door.clone()).collect();
+                reloaded = Doors::new(left.iter().map(|one| one.get(&all).clone()).collect());
+                Happening::Reloaded(reloaded.as_ref().unwrap())
+            }
+            Between::Addresses(local) => Happening::Addresses(match local {
+                None => Listening::everywhere(),
+                Some(local) => Listening::at(local.iter().map(|text| text.parse().unwrap())),
+            }),
+        };
+        happenings.insert(place, (happenings[place].0, happening));
     }
-    let rest = comparison.step(Timestamp::MAX, &Happening::Time, drop);
-    all.extend(rest.into_iter().map(|one| (usize::MAX, one)));
-    all
+    Course { doors, listening, limits, happenings }.check()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn rule_sets_that_catch_up_late_say_the_same(case in generators::case(Resolution::Micro)) {
-        prop_assert_eq!(differing(&case, false), differing(&case, true));
+    fn rule_sets_that_are_parted_late_say_the_same(case in generators::case(Resolution::Micro)) {
+        check(&case, Limits::default(), None)?;
     }
+
+    #[test]
+    fn rule_sets_that_are_parted_late_say_the_same_at_limits_and_after_reloads(
+        case in generators::case(Resolution::Nano),
+        attempts in 1..6_u32,
+        besides in option::of((any::<Index>(), between())),
+    ) {
+        check(&case, limits(attempts), besides.as_ref())?;
+    }
+}
+
+const CONF: &[u8] = b"[open]\nsequence = 7000,8000\nseq_timeout = 5\ntcpflags = syn\ncommand = open %IP%\n\
+                    [close]\nsequence = 8000,7000\nseq_timeout = 5\ntcpflags = syn\ncommand = close %IP%\n";
+
+/// Returns SYNs, each from a client to a port so many milliseconds after the beginning.
+fn syns(of: impl Iterator<Item = (u32, u16, i64)>) -> Vec<(Timestamp, Vec<u8>)> {
+    let frame = |(number, (client, port, ms)): (u32, (u32, u16, i64))| {
+        let packet = Packet {
+            at_ns: 1_700_000_000_250_000_000_i64 + ms * 1_000_000,
+            src: IpAddr::V4((0x0a00_0000 + client).into()),
+            dst: IpAddr::from([10, 0, 0, 1]),
+            sport: 40_000,
+            dport: port,
+            transport: Transport::Tcp { seq: Some(number), flags: Some(SYN) },
+        };
+        let (frame, _) = Shape::default().frame(&packet, Link::Ethernet, false);
+        (Timestamp::from_nanos(packet.at_ns), frame)
+    };
+    (1..).zip(of).map(frame).collect()
+}
+
+/// Checks SYNs. Returns as [`Course::check`].
+fn check_syns(of: impl Iterator<Item = (u32, u16, i64)>, attempts: u32) -> usize {
+    let frames = syns(of);
+    let happening = |(at, frame)| (at, Happening::Frame(LinkType::Ethernet, frame));
+    let config = knock_config::parse(CONF).config.unwrap();
+    let course = Course {
+        doors: Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap(),
+        listening: Listening::everywhere(),
+        limits: limits(attempts),
+        happenings: frames.iter().map(|(at, frame)| happening((*at, frame))).collect(),
+    };
+    course.check().unwrap()
+}
+
+#[test]
+fn a_flood_of_first_knocks_needs_few_engines() {
+    // Nothing differs before the end; then what is due by itself does.
+    assert_eq!(check_syns((0..2000).map(|one| (one, 7000, 0)), 9999), 2);
+    let slowly = || (0..2000_u32).map(|one| (one, 7000, i64::from(one) * 7));
+    // Some are forgotten, time out at whole seconds, or are reported late.
+    assert_eq!(check_syns(slowly(), 9999), 4);
+    assert_eq!(check_syns(slowly(), 100), 4);
+}
+
+#[test]
+fn one_engine_is_enough_where_nothing_differs() {
+    let openings = (0..500_u32).flat_map(|one| {
+        let at = i64::from(one) * 1000;
+        [(one, 7000, at), (one, 8000, at + 10), (one, 8000, at + 500), (one, 7000, at + 510)]
+    });
+    assert_eq!(check_syns(openings, 10), 1);
 }
