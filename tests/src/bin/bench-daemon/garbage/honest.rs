@@ -10,7 +10,7 @@ use knock_signed::{DEFAULT_PORT, Key, PacketKey};
 use knock_tests::signed::{request, sealed};
 
 use super::EVERY;
-use crate::firewall::{ACCEPT, PORT, Watch, nft};
+use crate::firewall::{ACCEPT, Opener, PORT, Watch, nft};
 use crate::wire::{SEQUENCE, Wire, datagram};
 
 /// The key of a user, and the same as it is in her file.
@@ -28,6 +28,8 @@ pub(super) struct Honest<'a> {
     wire: &'a Wire,
     watch: Watch<'a>,
     key: PacketKey,
+    /// How they knock, in turn.
+    ways: &'static [Way],
 }
 
 /// How a client knocks.
@@ -42,6 +44,8 @@ enum Way {
 pub(super) struct Knocks {
     /// How many knocks were made, with either.
     pub(super) made: usize,
+    /// How many of them were sequences.
+    pub(super) made_sequences: usize,
     /// How many packets they took.
     pub(super) packets: u64,
     /// From the last packet of a sequence.
@@ -70,26 +74,40 @@ impl<'a> Honest<'a> {
              \tOpen = tcp/{PORT}\n\tOpen_For = 1h\n\
              [{DOOR}]\n\tSigned = alice\n\tOpen = tcp/{PORT}\n\tOpen_For = 1h\n"
         ));
-        let key = Key::take(&mut KEY.to_owned()).for_packets();
-        Self { wire, watch: Watch::new(wire), key }
+        Self::new(wire, &[Way::Sequence, Way::Signed])
     }
 
-    /// Knocks so many times in both ways, in turn, and does something else meanwhile. Who has knocked tries to
+    /// Configures the server for knockd 0.8, which knows sequences only, with a command that calls nft.
+    pub(super) fn set_up_for_08(wire: &'a Wire) -> Self {
+        Opener::Nft.set_up(wire);
+        Self::new(wire, &[Way::Sequence])
+    }
+
+    fn new(wire: &'a Wire, ways: &'static [Way]) -> Self {
+        let key = Key::take(&mut KEY.to_owned()).for_packets();
+        Self { wire, watch: Watch::new(wire), key, ways }
+    }
+
+    /// Knocks so many times in each way, in turn, and does something else meanwhile. Who has knocked tries to
     /// connect after each time of that.
     pub(super) fn knocks(&mut self, trials: usize, mut meanwhile: impl FnMut()) -> Knocks {
         let mut knocks = Knocks::default();
         let mut waiting = BTreeMap::new();
         let begin = Instant::now();
         let mut last = begin;
-        while knocks.made < trials * 2 || (!waiting.is_empty() && last.elapsed() < PATIENCE) {
-            if knocks.made < trials * 2 && begin.elapsed() >= EVERY * knocks.made as u32 {
+        let all = trials * self.ways.len();
+        // As many sequences in the same time, whatever else there is.
+        let every = EVERY * (2 / self.ways.len() as u32);
+        while knocks.made < all || (!waiting.is_empty() && last.elapsed() < PATIENCE) {
+            if knocks.made < all && begin.elapsed() >= every * knocks.made as u32 {
                 let client = Ipv4Addr::from(0xc612_0000 + knocks.made as u32);
-                let way = if knocks.made.is_multiple_of(2) { Way::Sequence } else { Way::Signed };
+                let way = self.ways[knocks.made % self.ways.len()];
                 last = match way {
                     Way::Sequence => self.sequence(client),
                     Way::Signed => self.signed(client),
                 };
                 waiting.insert(client, (way, last));
+                knocks.made_sequences += usize::from(way == Way::Sequence);
                 knocks.packets += if way == Way::Sequence { SEQUENCE.len() as u64 } else { 1 };
                 knocks.made += 1;
             }

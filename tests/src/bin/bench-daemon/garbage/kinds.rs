@@ -66,8 +66,12 @@ impl Kind {
     /// Returns whether some door may want such packets, so that the kernel cannot drop them.
     pub(super) const fn is_wanted(self) -> bool {
         match self {
-            Self::Signed | Self::ForgedKnocks | Self::Malformed | Self::Ipv6Extended => true,
-            Self::WrongLength | Self::RandomPorts | Self::Fragments | Self::Ipv6 => false,
+            Self::Signed | Self::ForgedKnocks | Self::Malformed => true,
+            Self::WrongLength
+            | Self::RandomPorts
+            | Self::Fragments
+            | Self::Ipv6
+            | Self::Ipv6Extended => false,
         }
     }
 
