@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 
+use foldhash::fast::RandomState;
 use knock_engine::DoorId;
 
 use super::pair::{PageEvent, PagePacket, Pair};
@@ -50,7 +51,7 @@ pub(super) struct PageContent {
     limits: Limits,
     /// In the order in which they first had to do with one another.
     pub(super) pairs: Vec<Pair>,
-    places: HashMap<(IpAddr, DoorId), u32>,
+    places: HashMap<(IpAddr, DoorId), u32, RandomState>,
     pub(super) phrases: Phrases,
     pub(super) shapes: Table<Shape>,
     events: usize,
@@ -66,7 +67,7 @@ impl PageContent {
         Self {
             limits,
             pairs: Vec::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
             phrases: Phrases::new(limits.bytes),
             shapes: Table::default(),
             events: 0,

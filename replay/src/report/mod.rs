@@ -1,6 +1,7 @@
 //! `report`: a page on which people see what happened, client by client and door by door.
 
 mod collect;
+mod collecting;
 mod data;
 mod figures;
 mod findings;
@@ -17,10 +18,12 @@ mod summary;
 mod table;
 
 use std::path::PathBuf;
+use std::thread;
 
 use knock_guard::Readers;
 
 use self::collect::{Limits, PageContent};
+use self::collecting::Collecting;
 use self::data::Data;
 use self::findings::Findings;
 use self::openings::Openings;
@@ -52,17 +55,22 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let limits = load::limits(input.max_attempts);
     let explaining = Explaining::new(Whom::All, &limits, &config, &reader);
     let mut explaining = explaining.with_pairs(PAIRS);
-    let mut kept = PageContent::new(Limits::MEMORY);
+    let (captures, listening) = (reader.names(), reader.listening());
     let mut openings = Openings::new(Openings::MOST);
-    // Nothing is written yet, and nothing can fail.
-    let _ = explaining.run(
-        &mut reader,
-        |effect| openings.see(effect),
-        |one, words| {
-            kept.add(one, words);
-            Ok(())
-        },
-    );
+    let kept = thread::scope(|scope| {
+        let kept = PageContent::new(Limits::MEMORY);
+        let mut collecting = Collecting::begin(scope, kept, &config, &captures, listening);
+        // Nothing is written yet, and nothing can fail.
+        let _ = explaining.run(
+            &mut reader,
+            |effect| openings.see(effect),
+            |one, words| {
+                collecting.add(one, words.listening);
+                Ok(())
+            },
+        );
+        collecting.end()
+    });
     // Takes the progress bar off the screen as well.
     let mut reading = reader.finish();
     let is_interrupted = interrupt.as_ref().is_some_and(Interrupt::came);
