@@ -58,7 +58,7 @@ fn effect(one: &Explanation) -> Option<Effect> {
         Verdict::Opened => Effect::Opened { client, door },
         Verdict::Admitted { lasts } => Effect::Admit { client, door, lasts },
         Verdict::Closing => Effect::Closing { client, door },
-        Verdict::AdmissionEnded => Effect::AdmissionEnded { client, door },
+        Verdict::AdmissionEnded(_) => Effect::AdmissionEnded { client, door },
         Verdict::Command(phase) => Effect::RunCommand { run, client, door, phase },
         Verdict::SequenceTimedOut { stage, .. } => Effect::SequenceTimedOut { client, door, stage },
         Verdict::CommandTimedOut => Effect::CommandTimedOut { client, door },
@@ -155,7 +155,7 @@ fn check_attempts(said: &Said) {
             | Verdict::Signed { .. }
             | Verdict::Admitted { .. }
             | Verdict::Closing
-            | Verdict::AdmissionEnded
+            | Verdict::AdmissionEnded(_)
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }

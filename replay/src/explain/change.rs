@@ -7,6 +7,7 @@ use knock_engine::{
 };
 use knock_engine::{Effect, EffectKind, OwnEffect, SourceRefusal, TimedEffect};
 
+use super::admission;
 use super::explanation::{Attempt, Seen, Verdict, Why};
 use super::miss::{Cause, Miss};
 use super::track::{Counted, ExpiredAttempt, Live, Track};
@@ -26,6 +27,10 @@ pub(super) struct Change<'a, X> {
     pub(super) handled: Option<Handled>,
     /// The door after all effects of the packet.
     pub(super) door: &'a Door,
+    /// The packet that closes the door for the client, if it is one.
+    pub(super) closed_by: Option<PacketId>,
+    /// The packet that asks for as long as the client is admitted now, if one does.
+    pub(super) asked_by: Option<PacketId>,
     /// The door that hears the packet, if this one does not name its port.
     pub(super) because_of: Option<DoorId>,
 }
@@ -60,9 +65,15 @@ impl<X: OwnEffect> Change<'_, X> {
                 Verdict::Refused
             }
             Effect::OpeningSkipped { why, .. } => Verdict::Skipped(why),
-            Effect::Admit { lasts, .. } => Verdict::Admitted { lasts },
+            Effect::Admit { lasts, .. } => {
+                admission::renew(&mut track.admission, self.timed.at, self.asked_by);
+                Verdict::Admitted { lasts }
+            }
             Effect::Closing { .. } => Verdict::Closing,
-            Effect::AdmissionEnded { .. } => Verdict::AdmissionEnded,
+            Effect::AdmissionEnded { .. } => {
+                let (at, by) = (self.timed.at, self.closed_by);
+                Verdict::AdmissionEnded(admission::end(&mut track.admission, at, by))
+            }
             Effect::RunCommand { phase, .. } => Verdict::Command(phase),
             Effect::CommandTimedOut { .. } => Verdict::CommandTimedOut,
             Effect::MarkOneTime { line, .. } => Verdict::OneTimeUsed { line },
@@ -83,7 +94,7 @@ impl<X: OwnEffect> Change<'_, X> {
             verdict,
             Verdict::CommandTimedOut
                 | Verdict::Closing
-                | Verdict::AdmissionEnded
+                | Verdict::AdmissionEnded(_)
                 | Verdict::Command(Phase::Stop)
         );
         let attempt = track.attempt.filter(|_| !is_of_opening || track.pending().is_none());

@@ -9,6 +9,7 @@ use knock_engine::{
 use knock_engine::{SourceRefusal, Undecodable};
 use knock_signed::Refusal;
 
+use super::admission::Ended;
 use crate::session::names::PacketId;
 
 /// Something that happened to a client at a door, with the packet that made it happen.
@@ -120,7 +121,7 @@ pub enum Verdict {
     /// The packet, a signed one, closes the door.
     Closing,
     /// It may not any more.
-    AdmissionEnded,
+    AdmissionEnded(Ended),
     /// A command would run.
     Command(Phase),
     /// The attempt took too long.
@@ -306,7 +307,7 @@ impl Verdict {
             Self::Skipped(Skip::PeriodUsed) => "period-used",
             Self::Admitted { .. } => "admitted",
             Self::Closing => "closing",
-            Self::AdmissionEnded => "admission-ended",
+            Self::AdmissionEnded(_) => "admission-ended",
             Self::Command(Phase::Start) => "start-command",
             Self::Command(Phase::Stop) => "stop-command",
             Self::SequenceTimedOut { .. } => "sequence-timeout",

@@ -7,6 +7,7 @@ use knock_engine::address;
 use knock_engine::{DoorId, Knock};
 use serde::Serialize;
 
+use super::admission::Ended;
 use super::explainer::Explainer;
 use super::explanation::{Explanation, Late, Seen, SignedFault, Verdict, Why};
 use super::hints::Hint;
@@ -59,6 +60,12 @@ struct Happened<'a> {
     behind: Option<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other_door: Option<String>,
+    /// How long an admission lasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lasted_seconds: Option<f64>,
+    /// The packet that decided when the admission ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_by: Option<Place<'a>>,
     text: String,
     lines: Vec<ConfigLine>,
 }
@@ -186,6 +193,8 @@ impl<'a> Words<'a> {
             repeats: fields.repeats.map(|id| self.place(id)),
             behind: fields.behind.map(|id| self.place(id)),
             other_door: fields.other_door.map(|door| self.door(door)),
+            lasted_seconds: fields.lasted.map(seconds),
+            ended_by: fields.ended_by.map(|id| self.place(id)),
             text: self.sentence(one),
             lines: self.lines(one),
         }
@@ -204,7 +213,7 @@ impl<'a> Words<'a> {
             | Verdict::VoidedOften { .. }
             | Verdict::Admitted { .. }
             | Verdict::Closing
-            | Verdict::AdmissionEnded
+            | Verdict::AdmissionEnded(_)
             | Verdict::Command(_)
             | Verdict::SequenceTimedOut { .. }
             | Verdict::CommandTimedOut
@@ -270,6 +279,8 @@ struct Fields {
     repeats: Option<PacketId>,
     behind: Option<PacketId>,
     other_door: Option<DoorId>,
+    lasted: Option<u64>,
+    ended_by: Option<PacketId>,
 }
 
 impl Fields {
@@ -302,13 +313,15 @@ impl Fields {
                 let behind = behind.map(|(id, _)| id);
                 Self { expected: text(first), other_door: counted_at, behind, ..none }
             }
+            Verdict::AdmissionEnded(Ended { lasted_nanos: lasted, by }) => {
+                Self { lasted, ended_by: by.packet(), ..none }
+            }
             Verdict::Ignored(Why::OtherAttempt { door }) => Self { other_door: Some(door), ..none },
             Verdict::Ignored(Why::NotSigned(fault)) => Self { repeats: fault.repeats, ..none },
             Verdict::Opened
             | Verdict::Signed { .. }
             | Verdict::Admitted { .. }
             | Verdict::Closing
-            | Verdict::AdmissionEnded
             | Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)

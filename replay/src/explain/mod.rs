@@ -1,5 +1,6 @@
 //! `explain`: why knocks did not open, client by client and door by door.
 
+mod admission;
 mod beside;
 mod change;
 mod clock;
@@ -21,6 +22,7 @@ mod text;
 mod track;
 mod words;
 
+pub use admission::{Ended, EndedBy};
 pub use explainer::Explainer;
 pub use explanation::{Attempt, Explanation, Late, Seen, SignedFault, Verdict, Why};
 pub use hints::Hint;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use knock_compat::Undecodable;
 use knock_engine::{
     Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, Listening, NotSigned,
-    OwnEffect, Reason, Stage, TimedEffect, Timestamp, Undecodable as Common,
+    OwnEffect, Reason, Seconds, Stage, TimedEffect, Timestamp, Undecodable as Common,
 };
 
 use super::Whom;
@@ -90,6 +90,8 @@ pub(crate) struct Observer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     at: Timestamp,
+    /// Which frame it is, whoever sent it.
+    frame: Option<PacketId>,
     /// The packet, if it is of a client whose knocks are explained.
     handled: Option<Handled>,
     /// A frame without ports, who sent it, and why it has none.
@@ -116,12 +118,16 @@ struct Outcome {
     counted_at: Option<DoorId>,
     told: bool,
     left_out: bool,
+    /// For how long it asks that the door is open, if it is a signed one that says so.
+    asks_for: Option<Seconds>,
+    /// For whom it closes a door, if it does.
+    closes_for: Option<IpAddr>,
 }
 
 impl Turn {
     /// Takes an event that is no frame.
     pub(crate) fn at(at: Timestamp) -> Self {
-        Self { at, handled: None, unreadable: None, outcome: Outcome::default() }
+        Self { at, frame: None, handled: None, unreadable: None, outcome: Outcome::default() }
     }
 }
 
@@ -205,7 +211,7 @@ impl Observer {
         doors: &Doors,
         listening: &Listening,
     ) -> Turn {
-        let turn = Turn::at(incoming.at);
+        let turn = Turn { frame: incoming.frame(), ..Turn::at(incoming.at) };
         match &incoming.what {
             What::Packet { id, vlan, event } => {
                 self.signed.look_away();
@@ -254,7 +260,7 @@ impl Observer {
             let why = NotSigned { why: Refusal::Length, key: None };
             self.not_signed(turn.at, why, &mut turn, doors, tell);
         }
-        let Turn { at, handled, unreadable, mut outcome } = turn;
+        let Turn { at, frame: _, handled, unreadable, mut outcome } = turn;
         self.now = self.now.max(at);
         if let Some(handled) = handled {
             for place in 0..self.heard.len() {
@@ -326,15 +332,21 @@ impl Observer {
             return;
         }
         self.done_by_signed(timed, turn, doors, tell);
-        let Turn { handled, outcome, .. } = turn;
+        let Turn { frame, handled, outcome, .. } = turn;
         outcome.repeats |= timed.effect.kind() == EffectKind::Retransmission;
         let sender = handled.map(|handled| handled.packet.source);
         let Some((client, door)) = change::about(&timed.effect, sender) else { return };
         if !self.is_explained(client) {
             return;
         }
+        if let Effect::Closing { client, .. } = timed.effect {
+            outcome.closes_for = Some(client);
+        }
+        // What is due comes before what the packet does.
+        let closed_by = frame.filter(|_| outcome.closes_for == Some(client));
         // Time and the packets of others make things happen, too.
-        let handled = handled.filter(|_| sender == Some(client) && !timed.effect.is_due());
+        let is_by_time = timed.effect.is_due() && closed_by.is_none();
+        let handled = handled.filter(|_| sender == Some(client) && !is_by_time);
         if handled.is_some() {
             self.spoken.push(door);
         }
@@ -352,7 +364,9 @@ impl Observer {
         if let Some(heard) = heard {
             track.look_at(heard.sequence);
         }
-        let change = Change { timed, handled, door: doors.door(door), because_of };
+        let asked_by = frame.filter(|_| asks_for(&timed.effect, outcome.asks_for, doors));
+        let door_now = doors.door(door);
+        let change = Change { timed, handled, door: door_now, closed_by, asked_by, because_of };
         let Some((attempt, verdict)) = change.make(track) else { return };
         outcome.told |= handled.is_some();
         if handled.is_some() {
@@ -426,7 +440,8 @@ impl Observer {
         let Some(track) = self.clients.follow(client, door, self.pairs) else { return };
         track.look_at(sequence_of(doors.door(door)));
         let (of, sequence_line) = track.sequence;
-        let Signer { key, .. } = signer;
+        let Signer { key, asks_for, .. } = signer;
+        turn.outcome.asks_for = asks_for;
         turn.outcome.told = true;
         tell(&Explanation {
             at: timed.at,
@@ -568,6 +583,13 @@ impl Observer {
             self.totals.unreadable(seen.id, why);
         }
     }
+}
+
+/// Returns whether it is a packet's wish how long a client is admitted, and not what the door says.
+fn asks_for<X>(effect: &Effect<X>, wish: Option<Seconds>, doors: &Doors) -> bool {
+    let Effect::Admit { door, lasts, .. } = *effect else { return false };
+    let usual = doors.door(door).admission.as_ref().map(|admission| admission.lasts);
+    wish == Some(lasts) && usual != Some(lasts)
 }
 
 /// Returns how many knocks open a door, and their line in its file of sequences, if it has one.

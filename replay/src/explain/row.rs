@@ -35,7 +35,7 @@ const fn style_of(verdict: &Verdict) -> Style {
         | Verdict::Opened
         | Verdict::Admitted { .. } => GOOD,
         Verdict::Closing
-        | Verdict::AdmissionEnded
+        | Verdict::AdmissionEnded(_)
         | Verdict::Command(_)
         | Verdict::CommandTimedOut
         | Verdict::OneTimeUsed { .. } => PLAIN,

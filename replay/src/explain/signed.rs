@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use knock_engine::{DoorId, Doors, Event, KeyNumber, Listening, NotSigned, Signing, Timestamp};
+use knock_engine::{
+    DoorId, Doors, Event, KeyNumber, Listening, NotSigned, Seconds, Signing, Timestamp,
+};
 use knock_signed::{Digest, Hint, Keyring, Minute, Moment, PACKET_BYTES, PacketKey, Refusal};
 
 use super::explanation::SignedFault;
@@ -77,11 +79,12 @@ impl SignedPackets {
         let (place, said) = keyring.open(&payload, at.as_nanos()).ok()?;
         let is_for_it = said.door == Digest::of_door(doors.door(door).name.as_bytes());
         let key = KeyNumber(u16::try_from(place).ok()?);
-        is_for_it.then_some(Signer { key, moment: said.moment })
+        let asks_for = said.seconds.and_then(|seconds| Seconds::new(seconds.get()));
+        is_for_it.then_some(Signer { key, moment: said.moment, asks_for })
     }
 
     /// A packet has opened a door.
-    pub(super) fn accept(&mut self, Signer { key, moment }: Signer, id: PacketId) {
+    pub(super) fn accept(&mut self, Signer { key, moment, .. }: Signer, id: PacketId) {
         if self.accepted.len() < ACCEPTED_MAX {
             self.accepted.entry((key, moment)).or_insert(id);
         }
@@ -159,6 +162,8 @@ fn hints(signing: &Signing, near: u64) -> u64 {
 pub(super) struct Signer {
     pub(super) key: KeyNumber,
     moment: Moment,
+    /// How long the door is to be open, if the packet says so.
+    pub(super) asks_for: Option<Seconds>,
 }
 
 fn keyring(signing: &Signing) -> Keyring {

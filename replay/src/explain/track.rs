@@ -8,6 +8,7 @@ use std::slice;
 use foldhash::fast::RandomState;
 use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, Transport};
 
+use super::admission::Admission;
 use super::explanation::{Attempt, Late, Seen};
 use super::miss::{Cause, Miss, Nearest, Standing, Tally};
 use crate::output::time::nanos;
@@ -56,6 +57,8 @@ pub(super) struct Track {
     pub(super) has_stray_first: bool,
     /// When a packet last had to do with the door.
     pub(super) last: Option<Timestamp>,
+    /// What is open for the client now.
+    pub(super) admission: Option<Box<Admission>>,
     pub(super) tally: Tally,
     /// How long the sequence was when it was last looked at, and its line if it is a one-time one.
     pub(super) sequence: (u8, Option<u32>),

@@ -11,6 +11,7 @@ use knock_engine::{
     SourceRefusal, Stage, TcpFlags,
 };
 
+use super::admission::{Ended, EndedBy};
 use super::explanation::{Explanation, Late, Seen, SignedFault, Verdict, Why};
 use super::hints::roughly;
 use super::places::{ConfigLine, Places};
@@ -63,7 +64,7 @@ impl Words<'_> {
                 format!("admit to {} for {} s", self.ports(one.door), lasts.get())
             }
             Verdict::Closing => "closing, as asked".to_owned(),
-            Verdict::AdmissionEnded => "admission ended".to_owned(),
+            Verdict::AdmissionEnded(ended) => self.ended(ended),
             Verdict::Command(phase) => self.command(one, phase),
             Verdict::SequenceTimedOut { stage, expected } => {
                 let missing = expected
@@ -108,6 +109,23 @@ impl Words<'_> {
                 )
             }
             Verdict::Ignored(why) => self.reason(one, why),
+        }
+    }
+
+    /// Returns when an admission ended, if it was not the door that said so.
+    fn ended(&self, Ended { lasted_nanos, by }: Ended) -> String {
+        let lasted = lasted_nanos.map_or(String::new(), |lasted| format!(" {} s", seconds(lasted)));
+        let after = if lasted.is_empty() { "" } else { " after" };
+        match by {
+            EndedBy::Time => "admission ended".to_owned(),
+            EndedBy::Wish(id) => {
+                let packet = self.captures.packet(id);
+                format!("admission ended{after}{lasted}: {packet} asked for no more time")
+            }
+            EndedBy::Closing(id) => {
+                let packet = self.captures.packet(id);
+                format!("admission ended{after}{lasted}: closed by {packet}")
+            }
         }
     }
 
@@ -310,7 +328,7 @@ impl Words<'_> {
             | Verdict::Ignored(Why::Late(_)) => self.seq_timeout(one.door),
             Verdict::CommandTimedOut => self.cmd_timeout(one.door),
             Verdict::Admitted { .. } => self.places.open(one.door),
-            Verdict::AdmissionEnded => self.open_for(one.door),
+            Verdict::AdmissionEnded(Ended { by: EndedBy::Time, .. }) => self.open_for(one.door),
             Verdict::Void { .. }
             | Verdict::Ignored(
                 Why::OtherPort { .. }
@@ -332,6 +350,9 @@ impl Words<'_> {
             | Verdict::Signed { .. }
             | Verdict::Opened
             | Verdict::Closing
+            | Verdict::AdmissionEnded(Ended {
+                by: EndedBy::Wish(_) | EndedBy::Closing(_), ..
+            })
             | Verdict::Refused
             | Verdict::Skipped(_)
             | Verdict::Command(_)

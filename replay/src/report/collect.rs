@@ -152,7 +152,7 @@ const fn is_of_opening(verdict: &Verdict) -> bool {
             | Verdict::Command(_)
             | Verdict::Admitted { .. }
             | Verdict::Closing
-            | Verdict::AdmissionEnded
+            | Verdict::AdmissionEnded(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
             | Verdict::Disabled

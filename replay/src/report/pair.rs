@@ -198,7 +198,7 @@ impl Opened {
             self.to_close.pop_front().flatten().into_iter().collect()
         } else if matches!(one.verdict, Verdict::Closing) {
             self.to_close.drain(..).flatten().collect()
-        } else if matches!(one.verdict, Verdict::AdmissionEnded) {
+        } else if matches!(one.verdict, Verdict::AdmissionEnded(_)) {
             self.admission.take().into_iter().collect()
         } else {
             Vec::new()

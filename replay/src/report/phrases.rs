@@ -141,7 +141,7 @@ impl General {
             | Verdict::SequenceTimedOut { .. }
             | Verdict::CommandTimedOut
             | Verdict::Admitted { .. }
-            | Verdict::AdmissionEnded
+            | Verdict::AdmissionEnded(_)
             | Verdict::Closing
             | Verdict::Evicted { .. }
             | Verdict::Ignored(Why::NoAttempt { behind: None, .. } | Why::OtherAttempt { .. }) => {
@@ -184,7 +184,7 @@ fn lines(one: &Explanation, words: &Words<'_>) -> Vec<ConfigLine> {
         | Verdict::SequenceTimedOut { .. }
         | Verdict::Admitted { .. }
         | Verdict::Closing
-        | Verdict::AdmissionEnded
+        | Verdict::AdmissionEnded(_)
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }
         | Verdict::DoorChanged { .. }

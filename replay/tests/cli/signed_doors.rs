@@ -213,3 +213,61 @@ fn no_key_is_in_any_output() {
     assert!(!all.to_lowercase().contains("00010203040506"));
     assert!(!all.contains("07070707070707"));
 }
+
+/// A server whose door lets in for 20 minutes, and clients whose time is shorter: bob asks for 90 s, alice closes after 2 s
+/// for herself, and bob for alice; the last stays as long as the door says.
+const SHORTER: &str = "\
+0    signed bob door mail from 10.0.0.1 admit 10.0.0.1 for 90s
+100  signed alice door mail from 10.0.0.2 admit 10.0.0.2
+102  signed alice door mail from 10.0.0.2 admit 10.0.0.2 close
+200  signed alice door mail from 10.0.0.3 admit 10.0.0.3
+230  signed bob door mail from 10.0.0.4 admit 10.0.0.3 close
+300  signed bob door mail from 10.0.0.5 admit 10.0.0.5
+";
+
+/// Returns that server.
+fn mail_server() -> CaseRunner {
+    let desk = signed::server();
+    let mail =
+        "[mail]\n    Signed = any\n    Admit = packet\n    Open = tcp/25\n    Open_For = 1200\n";
+    let config = CONFIG.replace("[options]\n", "[options]\n    Firewall = nft\n");
+    desk.write("knockd.conf", config + mail);
+    desk.write("shorter.scenario", SHORTER);
+    desk
+}
+
+#[test]
+fn an_admission_that_a_packet_ended_or_made_shorter_says_so_and_names_the_packet() {
+    let desk = mail_server();
+    let outcome = desk.run("explain shorter.scenario -c knockd.conf -q");
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    insta::assert_snapshot!(outcome.stdout);
+}
+
+#[test]
+fn json_says_how_long_an_admission_lasted_and_which_packet_decided() {
+    let desk = mail_server();
+    let command = "explain shorter.scenario -c knockd.conf";
+    let objects = objects(&desk, command, "knock-explain.schema.json");
+    let ended = objects.iter().filter(|object| object["verdict"] == "admission-ended");
+    let ended = ended.map(|object| {
+        let number = |key: &str| object[key]["number"].clone();
+        let lines = object["lines"].as_array().unwrap().len();
+        let client = object["client"].as_str().unwrap();
+        let (lasted, packet, by) =
+            (&object["lasted_seconds"], number("packet"), number("ended_by"));
+        format!("{client} {lasted} packet {packet} by {by} lines {lines}")
+    });
+    let expected = [
+        "10.0.0.1 90.0 packet null by 1 lines 0",
+        "10.0.0.2 2.0 packet 3 by 3 lines 0",
+        // The packet is of another client.
+        "10.0.0.3 30.0 packet null by 5 lines 0",
+        "10.0.0.5 1200.0 packet null by null lines 1",
+    ];
+    assert_eq!(ended.collect::<Vec<_>>(), expected);
+    // Also if the client that closes the door is not explained.
+    let outcome = desk.run("explain shorter.scenario -c knockd.conf --client 10.0.0.3 -q");
+    let line = "admission ended after 30 s: closed by packet 5";
+    assert!(outcome.stdout.contains(line), "{outcome:?}");
+}

@@ -105,7 +105,7 @@ impl Divergence {
             | Verdict::Command(_)
             | Verdict::Admitted { .. }
             | Verdict::Closing
-            | Verdict::AdmissionEnded
+            | Verdict::AdmissionEnded(_)
             | Verdict::CommandTimedOut
             | Verdict::Evicted { .. }
             | Verdict::SequenceChanged { .. }
@@ -124,7 +124,7 @@ const fn tells(verdict: &Verdict) -> bool {
         verdict,
         Verdict::Admitted { .. }
             | Verdict::Closing
-            | Verdict::AdmissionEnded
+            | Verdict::AdmissionEnded(_)
             | Verdict::Command(_)
             | Verdict::CommandTimedOut
             | Verdict::OneTimeUsed { .. }
@@ -145,7 +145,7 @@ fn stage(verdict: &Verdict) -> Option<Stage> {
         | Verdict::Command(_)
         | Verdict::Admitted { .. }
         | Verdict::Closing
-        | Verdict::AdmissionEnded
+        | Verdict::AdmissionEnded(_)
         | Verdict::CommandTimedOut
         | Verdict::Evicted { .. }
         | Verdict::SequenceChanged { .. }
