@@ -1,14 +1,15 @@
 //! Knocks that are remembered, once retransmissions are known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use knock_engine::{Fingerprint, Timestamp};
 
 /// Knocks of attempts that have moved on or ended, each until it is due to be forgotten.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remembered {
-    until: BTreeMap<(IpAddr, Fingerprint), Timestamp>,
+    until: HashMap<(IpAddr, Fingerprint), Timestamp, RandomState>,
     by_time: BTreeSet<(Timestamp, IpAddr, Fingerprint)>,
 }
 
