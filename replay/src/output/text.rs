@@ -1,7 +1,6 @@
 //! Lines on their way to standard output and standard error.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, Sender};
 
 use knock_compat::TimedEffect;
 use knock_engine::transcript::{self, Channel};
@@ -12,19 +11,9 @@ use super::time::stamp;
 use super::transcript::Transcript;
 use crate::args::TimeFormat;
 use crate::session::drive::{Played, PlayingDone};
+use crate::session::outgoing::{Batch, ToPrint};
 use crate::session::progress::Bar;
 use crate::session::reader::ReadingDone;
-
-/// What is to be printed next.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    /// In the order of the transcript.
-    pub(crate) effects: Vec<TimedEffect>,
-    /// When the first packet came: where relative times count from.
-    pub(crate) start: Timestamp,
-    /// Whether someone waits for these lines.
-    pub(crate) flush: bool,
-}
 
 /// The transcript as text: renders effects and writes them in large pieces, what is no line of the
 /// transcript on standard error.
@@ -64,27 +53,17 @@ impl<'a> Printer<'a> {
         Self { shown, bar, lines, out, messages }
     }
 
-    /// Prints what comes until nothing more will. Lists of effects that are printed go back to be
-    /// used again: new ones would have to be fetched from memory.
+    /// Prints what comes until nothing more will.
     ///
     /// # Errors
     /// What writing the transcript met.
-    pub(crate) fn run(
-        mut self,
-        doors: &Doors,
-        batches: &Receiver<Batch>,
-        used: &Sender<Vec<TimedEffect>>,
-    ) -> io::Result<()> {
-        for Batch { mut effects, start, flush } in batches {
+    pub(crate) fn run(mut self, doors: &Doors, to_print: ToPrint<TimedEffect>) -> io::Result<()> {
+        to_print.each(|Batch { effects, start, flush }| {
             for effect in effects.drain(..) {
-                self.print(&effect, start, doors)?;
+                self.print(&effect, *start, doors)?;
             }
-            if flush {
-                self.flush()?;
-            }
-            // If the receiver is gone, the batch is not needed any more.
-            let _ = used.send(effects);
-        }
+            if *flush { self.flush() } else { Ok(()) }
+        })?;
         self.flush()
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod incoming;
 pub(crate) mod interrupt;
 pub(crate) mod load;
 pub(crate) mod names;
+pub(crate) mod outgoing;
 pub(crate) mod overwrite;
 pub(crate) mod play;
 pub(crate) mod player;

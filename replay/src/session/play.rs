@@ -1,21 +1,18 @@
 //! A replay on three threads: under a flood, reading packets and rendering lines take half of the time.
 
 use std::io;
-use std::sync::mpsc;
 use std::thread;
 
 use knock_compat::{Rules, Sight};
 use knock_engine::{Doors, Limits};
 
 use super::drive::PlayingDone;
+use super::outgoing::outgoing;
 use super::player::Player;
 use super::read_ahead::ReadAhead;
 use super::reader::{Reader, ReadingDone};
 use super::unwanted::{SomeClients, unwanted};
 use crate::output::text::Printer;
-
-/// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
-const BATCHES: usize = 16;
 
 /// Replays while one thread reads ahead, unless packets are live, and one prints the transcript.
 pub(crate) fn play(
@@ -25,15 +22,14 @@ pub(crate) fn play(
     mut reader: Reader,
     printer: Printer<'_>,
 ) -> (ReadingDone, PlayingDone, io::Result<()>) {
-    let (effects, to_print) = mpsc::sync_channel(BATCHES);
-    let (give_back, used) = mpsc::channel();
     let live = reader.is_live();
+    let (outgoing, to_print) = outgoing(live);
     let engine = rules.engine(doors, reader.listening(), limits);
     let (doors, sight) = (engine.doors().clone(), Sight::of(&engine));
     reader.begin(unwanted(rules, &doors, SomeClients::nobody()));
-    let player = Player::new(engine, effects, used, live);
+    let player = Player::new(engine, outgoing);
     let (playing, written) = thread::scope(|scope| {
-        let printing = scope.spawn(move || printer.run(&doors, &to_print, &give_back));
+        let printing = scope.spawn(move || printer.run(&doors, to_print));
         let playing = if live {
             // Each is handled as soon as it is there. If the output is closed, the replay ends, and does
             // not wait for one more.

@@ -1,8 +1,8 @@
 //! Signed packets in a capture, by each way to replay it.
 
+use std::convert::Infallible;
 use std::io::Cursor;
 use std::net::IpAddr;
-use std::sync::mpsc;
 use std::thread;
 
 use fastrand::Rng;
@@ -18,10 +18,10 @@ use knock_signed::{Digest, Key, Moment, PACKET_BYTES, PacketKey, Verb};
 
 use super::drive::{Played, watch};
 use super::load::limits;
+use super::outgoing::{Batch, outgoing};
 use super::player::Player;
 use super::reader::Reader;
 use super::terminal::Streams;
-use crate::output::text::Batch;
 
 const NOW: i64 = 1_764_806_450_000_000_000;
 
@@ -104,10 +104,14 @@ fn a_signed_packet_opens_once_for_a_player() {
     for (rules, expected) in [(Rules::Knock, &expected()[..]), (Rules::Knockd08, &[])] {
         let mut reader = reader();
         let engine = rules.engine(doors(), reader.listening(), &limits);
-        let (printer, batches) = mpsc::sync_channel(1);
-        let (_give_back, used) = mpsc::channel();
+        let (outgoing, to_print) = outgoing(false);
         let printing = thread::spawn(move || {
-            batches.into_iter().flat_map(|Batch { effects, .. }| effects).collect::<Vec<_>>()
+            let mut all = Vec::new();
+            let Ok(()) = to_print.each(|Batch { effects, .. }| {
+                all.append(effects);
+                Ok::<_, Infallible>(())
+            });
+            all
         });
         reader.begin(super::unwanted::unwanted(
             rules,
@@ -115,7 +119,7 @@ fn a_signed_packet_opens_once_for_a_player() {
             super::unwanted::SomeClients::nobody(),
         ));
         let sight = knock_compat::Sight::of(&engine);
-        let player = Player::new(engine, printer, used, false);
+        let player = Player::new(engine, outgoing);
         player.play(|events| reader.read(&sight, 16, events));
         assert_eq!(names(&printing.join().unwrap()), expected, "{rules}");
     }
