@@ -8,14 +8,15 @@ use knock_config::options::Format;
 use knock_engine::Limits;
 
 use crate::args::ReplayArgs;
+use crate::output::buffered;
 use crate::output::json::Json;
 use crate::output::text::{Printer, Shown};
 use crate::output::transcript::{Objects, VERSION};
-use crate::output::{Output as _, buffered};
-use crate::session::drive::{Played, PlayingDone, watch};
+use crate::session::drive::{PlayingDone, watch};
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
+use crate::session::outgoing::printing;
 use crate::session::overwrite::refuse_overwriting;
 use crate::session::play::play;
 use crate::session::progress::Bar;
@@ -99,26 +100,32 @@ fn objects(args: &ReplayArgs, replay: Replay, streams: &mut Streams<'_>) -> Resu
         let options = (args.input.max_attempts.get(), args.verbose);
         ShardFacts::new(shard, (&captures, &config), options)
     });
-    let doors = config.doors;
-    let ((reading, playing), written) = buffered(streams.output, |out| {
-        let json = Json::new(VERSION, live, out);
-        let mut objects = Objects { json, captures: &captures, notes: args.verbose };
-        let Some(facts) = facts else {
-            let see = &mut |played: &Played<'_>| objects.one(*played);
-            let (playing, written) = watch(&limits, rules, doors, &mut reader, see);
-            let reading = reader.finish();
-            let written = written.and_then(|()| objects.end((&playing, &reading)));
-            return ((reading, playing), written);
-        };
+    let limits = match facts {
         // All of them: `merge` leaves out those that are too many.
-        let limits = Limits { void_reports: u32::MAX, ..limits };
-        let mut sharded = Sharded::new(facts, objects);
-        let (mut playing, written) = watch(&limits, rules, doors, &mut reader, &mut sharded);
+        Some(_) => Limits { void_reports: u32::MAX, ..limits },
+        None => limits,
+    };
+    let engine = rules.engine(config.doors, reader.listening(), &limits);
+    let doors = engine.doors().clone();
+    let ((reading, playing), written) = buffered(streams.output, |out| {
+        let mut objects = Objects::new(Json::new(VERSION, live, out), &captures, args.verbose);
+        let print = |to_print| objects.run(&doors, to_print);
+        // Why the printer ended, if it did, is what it returns.
+        let ((playing, facts), written) = printing(live, print, |mut outgoing| {
+            let Some(facts) = facts else {
+                let (playing, _) = watch(rules, engine, &mut reader, &mut outgoing);
+                let _ = outgoing.end();
+                return (playing, None);
+            };
+            let mut sharded = Sharded::new(facts, outgoing);
+            let (mut playing, _) = watch(rules, engine, &mut reader, &mut sharded);
+            let (outgoing, facts, admitted) = sharded.end();
+            let _ = outgoing.end();
+            playing.counts.admitted = admitted;
+            (playing, Some(facts))
+        });
         let reading = reader.finish();
-        let (mut objects, facts, admitted) = sharded.end();
-        playing.counts.admitted = admitted;
-        let written =
-            written.and_then(|()| objects.write_summary((&playing, &reading), Some(facts)));
+        let written = written.and_then(|()| objects.write_summary((&playing, &reading), facts));
         ((reading, playing), written)
     });
     let mut summary = reading.summary_of(&playing);

@@ -67,7 +67,11 @@ pub(crate) fn run(args: &MergeArgs, streams: &mut Streams<'_>) -> Result<Exit, E
 }
 
 /// Writes all objects in their order, and then the summary.
-fn merge(files: &mut [ShardFile], totals: Totals, out: &mut dyn Write) -> Result<(), Failure> {
+fn merge(
+    files: &mut [ShardFile],
+    totals: Totals,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
     let mut next = BinaryHeap::new();
     for (index, file) in files.iter_mut().enumerate() {
         next.extend(file.next().map_err(Failure::Damaged)?.map(|object| Reverse((object, index))));

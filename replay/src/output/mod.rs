@@ -41,8 +41,8 @@ pub(crate) trait Output<R: Results> {
 
 /// Lets results be written in large pieces.
 pub(crate) fn buffered<T>(
-    out: &mut dyn Write,
-    write: impl FnOnce(&mut dyn Write) -> (T, io::Result<()>),
+    out: &mut (dyn Write + Send),
+    write: impl FnOnce(&mut (dyn Write + Send)) -> (T, io::Result<()>),
 ) -> (T, io::Result<()>) {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
     let (value, written) = write(&mut out);

@@ -37,6 +37,37 @@ pub(crate) fn utc(at: Timestamp) -> String {
     DateTime::from_timestamp_nanos(at.as_nanos()).to_rfc3339_opts(SecondsFormat::Nanos, true)
 }
 
+/// Moments as [`utc`] returns them, of which most are of the same second as the one before.
+#[derive(Debug, Default)]
+pub(crate) struct UtcText {
+    /// That of `text`, since the epoch; `None` before the first.
+    second: Option<i64>,
+    text: String,
+}
+
+impl UtcText {
+    const SECOND: i64 = 1_000_000_000;
+
+    /// Returns a moment as text.
+    pub(crate) fn of(&mut self, at: Timestamp) -> &str {
+        let nanos = at.as_nanos();
+        let second = Some(nanos.div_euclid(Self::SECOND));
+        if self.second != second {
+            (self.second, self.text) = (second, utc(at));
+            return &self.text;
+        }
+        let mut rest = nanos.rem_euclid(Self::SECOND);
+        let mut end = *b"000000000Z";
+        for digit in end.iter_mut().rev().skip(1) {
+            *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+        }
+        self.text.truncate(self.text.len().saturating_sub(end.len()));
+        self.text.push_str(str::from_utf8(&end).unwrap_or_default());
+        &self.text
+    }
+}
+
 /// Returns nanoseconds in seconds.
 pub(crate) fn seconds(nanos: u64) -> f64 {
     std::time::Duration::from_nanos(nanos).as_secs_f64()
@@ -63,6 +94,21 @@ mod tests {
         assert_eq!(stamp(0), "1970-01-01T00:00:00.000000Z");
         assert_eq!(stamp(i64::MAX), "2262-04-11T23:47:16.854775Z");
         assert_eq!(stamp(i64::MIN), "1677-09-21T00:12:43.145224Z");
+    }
+
+    #[test]
+    fn moments_of_the_same_second_are_text_as_others_are() {
+        let mut text = UtcText::default();
+        let seconds = [0, 1, 1, 86_399, 86_400, -1, -1, -86_400, 1_700_000_000, 1_700_000_000];
+        for second in seconds {
+            for nanos in [0, 1, 999_999_999, 100_000_000, 90, 123_456_789] {
+                let at = at(second * 1_000_000_000 + nanos);
+                assert_eq!(text.of(at), utc(at));
+            }
+        }
+        for at in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX, 0].map(at) {
+            assert_eq!(text.of(at), utc(at));
+        }
     }
 
     #[test]

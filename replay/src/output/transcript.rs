@@ -6,14 +6,15 @@ use std::io;
 
 use knock_compat::{Effect, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Stage, address};
+use knock_engine::{Doors, Stage, Timestamp, address};
 use serde::Serialize;
 
+use super::Results;
 use super::json::{Json, Place};
-use super::time::{between, utc};
-use super::{Output, Results};
+use super::time::{UtcText, between};
 use crate::session::drive::{Played, PlayingDone};
-use crate::session::names::CaptureNames;
+use crate::session::names::{CaptureNames, PacketId};
+use crate::session::outgoing::{Batch, ToPrint};
 use crate::session::reader::ReadingDone;
 use crate::session::summary::Totals;
 use crate::shard::{Order, ShardFacts};
@@ -30,17 +31,17 @@ pub(crate) const SUMMARY: &str = "summary";
 #[derive(Serialize)]
 struct Happened<'a> {
     r#type: &'static str,
-    time: String,
+    time: &'a str,
     after_seconds: f64,
     event: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<String>,
+    client: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    door: Option<String>,
+    door: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<String>,
+    command: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     packet: Option<Place<'a>>,
     /// With whose key a signed packet was made.
@@ -69,23 +70,62 @@ impl Results for Transcript {
     type End<'a> = (&'a PlayingDone, &'a ReadingDone);
 }
 
-/// The transcript as objects.
-pub(crate) struct Objects<'a> {
-    pub(crate) json: Json<'a>,
-    pub(crate) captures: &'a CaptureNames,
-    /// Whether notes are wanted.
-    pub(crate) notes: bool,
+/// What happened, on its way to the objects.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) timed: TimedEffect,
+    /// The packet that made it happen.
+    pub(crate) packet: Option<PacketId>,
+    /// Of a shard, the place in the whole.
+    pub(crate) order: Option<Order>,
 }
 
-impl Objects<'_> {
-    /// Writes what happens; for a shard, with its place in the whole.
+impl Entry {
+    /// Takes what happened, where all clients are replayed.
+    pub(crate) const fn of(played: &Played<'_>) -> Self {
+        Self { timed: played.timed, packet: played.packet, order: None }
+    }
+}
+
+/// The transcript as objects.
+pub(crate) struct Objects<'a> {
+    json: Json<'a>,
+    captures: &'a CaptureNames,
+    /// Whether notes are wanted.
+    notes: bool,
+    texts: Texts,
+}
+
+/// The texts of an object. They are kept: under a flood, fetching memory for each takes longer than writing it.
+#[derive(Default)]
+struct Texts {
+    time: UtcText,
+    client: Vec<u8>,
+    command: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl<'a> Objects<'a> {
+    pub(crate) fn new(json: Json<'a>, captures: &'a CaptureNames, notes: bool) -> Self {
+        Self { json, captures, notes, texts: Texts::default() }
+    }
+
+    /// Writes what comes until nothing more will.
     ///
     /// # Errors
     /// Why it could not be written.
-    pub(crate) fn write(&mut self, played: Played<'_>, order: Option<Order>) -> io::Result<()> {
-        let Played { timed: TimedEffect { at, effect }, packet, start, doors } = played;
-        let mut text = Vec::new();
-        let r#type = match transcript::write(&effect, doors, &mut text) {
+    pub(crate) fn run(&mut self, doors: &Doors, to_print: ToPrint<Entry>) -> io::Result<()> {
+        to_print.each(|Batch { effects, start, flush: _ }| {
+            // Live objects are waited for each.
+            effects.iter().try_for_each(|entry| self.write(entry, *start, doors))
+        })
+    }
+
+    fn write(&mut self, entry: &Entry, start: Timestamp, doors: &Doors) -> io::Result<()> {
+        let Entry { timed: TimedEffect { at, ref effect }, packet, order } = *entry;
+        let Texts { time, client, command, line } = &mut self.texts;
+        line.clear();
+        let r#type = match transcript::write(effect, doors, line) {
             Channel::Transcript => "line",
             Channel::Message => "message",
             Channel::Note if self.notes => "note",
@@ -93,16 +133,23 @@ impl Objects<'_> {
         };
         self.json.write(&Happened {
             r#type,
-            time: utc(at),
+            time: time.of(at),
             after_seconds: between(start, at),
             event: effect.kind().name(),
-            client: effect.client().map(address::text),
-            door: effect.door().map(|door| doors.door(door).name.to_string()),
+            client: effect.client().map(|one| {
+                client.clear();
+                address::write(one, client);
+                String::from_utf8_lossy(client)
+            }),
+            door: effect
+                .door()
+                .map(|door| doors.door(door).name.as_bytes())
+                .map(String::from_utf8_lossy),
             stage: effect.stage().map(Stage::get),
-            command: command(&effect, doors),
+            command: expanded(effect, doors, command),
             packet: packet.map(|id| Place::new(id, self.captures)),
             user: effect.user(doors).map(|user| String::from_utf8_lossy(user.as_bytes())),
-            text: String::from_utf8_lossy(&text),
+            text: String::from_utf8_lossy(line),
             order,
         })
     }
@@ -129,20 +176,10 @@ pub(crate) fn write_totals(json: &mut Json<'_>, totals: Totals) -> io::Result<()
     json.write(&Summary { r#type: SUMMARY, totals, shard: None })
 }
 
-impl Output<Transcript> for Objects<'_> {
-    fn one(&mut self, played: Played<'_>) -> io::Result<()> {
-        self.write(played, None)
-    }
-
-    fn end(&mut self, end: (&PlayingDone, &ReadingDone)) -> io::Result<()> {
-        self.write_summary(end, None)
-    }
-}
-
-/// Returns the command that would run.
-fn command(effect: &Effect, doors: &Doors) -> Option<String> {
+/// Returns the command that an effect runs.
+fn expanded<'a>(effect: &Effect, doors: &Doors, text: &'a mut Vec<u8>) -> Option<Cow<'a, str>> {
     let Effect::RunCommand { client, door, phase, .. } = *effect else { return None };
-    let mut text = Vec::new();
-    doors.door(door).commands.of(phase, client)?.expand(client, &mut text);
-    Some(String::from_utf8_lossy(&text).into_owned())
+    text.clear();
+    doors.door(door).commands.of(phase, client)?.expand(client, text);
+    Some(String::from_utf8_lossy(text))
 }

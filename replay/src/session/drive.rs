@@ -7,13 +7,15 @@ use std::io;
 use std::thread;
 
 use knock_compat::{Engine, Rules, Sight, TimedEffect};
-use knock_engine::{CommandsEnd, Counts, Doors, Event, Limits, Listening, Timestamp};
+use knock_engine::{CommandsEnd, Counts, Doors, Event, Listening, Timestamp};
 
 use super::incoming::{Incoming, WithPackets};
 use super::names::PacketId;
+use super::outgoing::Outgoing;
 use super::read_ahead::ReadAhead;
 use super::reader::{Decoder, Reader};
 use super::unwanted::{SomeClients, unwanted};
+use crate::output::transcript::Entry;
 
 /// Hands over what is read and decoded, one after another, to the end or the first error of `step`. Another
 /// thread reads ahead, unless packets are live.
@@ -139,7 +141,12 @@ pub(crate) trait Watch {
     fn happens(&mut self, played: &Played<'_>) -> io::Result<()>;
 
     /// The engine has handled it; the packet, if it was one.
-    fn handled(&mut self, _packet: Option<PacketId>, _engine: &Engine) {}
+    ///
+    /// # Errors
+    /// Why all is to end here.
+    fn handled(&mut self, _packet: Option<PacketId>, _engine: &Engine) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for F {
@@ -148,17 +155,27 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for F {
     }
 }
 
-/// Replays packets one by one, every command succeeding at once, and lets time run on in the end until
+/// What happens goes to the thread that prints objects.
+impl Watch for Outgoing<Entry> {
+    fn happens(&mut self, played: &Played<'_>) -> io::Result<()> {
+        self.begin(played.start);
+        Ok(self.take(Entry::of(played))?)
+    }
+
+    fn handled(&mut self, _packet: Option<PacketId>, _engine: &Engine) -> io::Result<()> {
+        Ok(self.complete()?)
+    }
+}
+
+/// Replays packets one by one for an engine of these rules that has heard nothing, every command succeeding at once, and lets time run on in the end until
 /// nothing is due. The first error of the watcher ends all.
 pub(crate) fn watch(
-    limits: &Limits,
     rules: Rules,
-    doors: Doors,
+    engine: Engine,
     reader: &mut Reader,
     watcher: &mut impl Watch,
 ) -> (PlayingDone, io::Result<()>) {
-    reader.begin(unwanted(rules, &doors, watcher.looked_at()));
-    let engine = rules.engine(doors, reader.listening(), limits);
+    reader.begin(unwanted(rules, engine.doors(), watcher.looked_at()));
     let decoder = WithPackets(Sight::of(&engine));
     let mut replay = Replay { engine, start: None, watcher };
     let mut result = in_pieces(reader, decoder, |inputs| replay.step_all(inputs));
@@ -205,7 +222,6 @@ impl<W: Watch> Replay<'_, W> {
             let packet = packet.filter(|_| !timed.effect.is_due());
             watcher.happens(&Played { timed, packet, start, doors: engine.doors() })
         })?;
-        watcher.handled(packet, engine);
-        Ok(())
+        watcher.handled(packet, engine)
     }
 }

@@ -1,7 +1,10 @@
 //! What happens, on its way from the engine to the thread that prints it.
 
+use std::io;
 use std::mem;
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
 
 use knock_engine::Timestamp;
 
@@ -40,10 +43,17 @@ pub(crate) struct ToPrint<T> {
 #[derive(Debug)]
 pub(crate) struct PrinterGone;
 
+impl From<PrinterGone> for io::Error {
+    /// The printer itself knows why it ended.
+    fn from(PrinterGone: PrinterGone) -> Self {
+        io::ErrorKind::BrokenPipe.into()
+    }
+}
+
 /// How many batches may wait for the printer, which bounds what a slow reader makes us keep.
 const BATCHES: usize = 16;
 
-/// Returns both ends. If `live`, what happens is printed as soon as [`Outgoing::print`] says so.
+/// Returns both ends. If `live`, each batch is waited for.
 pub(crate) fn outgoing<T>(live: bool) -> (Outgoing<T>, ToPrint<T>) {
     let (printer, batches) = sync_channel(BATCHES);
     let (give_back, used) = channel();
@@ -51,13 +61,23 @@ pub(crate) fn outgoing<T>(live: bool) -> (Outgoing<T>, ToPrint<T>) {
     (outgoing, ToPrint { batches, used: give_back })
 }
 
+/// Plays while another thread prints, and returns what both return.
+pub(crate) fn printing<T: Send, P: Send, R>(
+    live: bool,
+    print: impl FnOnce(ToPrint<T>) -> P + Send,
+    play: impl FnOnce(Outgoing<T>) -> R,
+) -> (R, P) {
+    let (outgoing, to_print) = outgoing(live);
+    thread::scope(|scope| {
+        let printing = scope.spawn(move || print(to_print));
+        let played = play(outgoing);
+        (played, printing.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
 impl<T> Outgoing<T> {
     /// How many effects are printed at once.
     pub(crate) const BATCH: usize = 4096;
-
-    pub(crate) const fn is_live(&self) -> bool {
-        self.live
-    }
 
     /// Takes the time of a packet, which may be the first.
     pub(crate) fn begin(&mut self, at: Timestamp) {
@@ -71,6 +91,22 @@ impl<T> Outgoing<T> {
     pub(crate) fn take(&mut self, effect: T) -> Result<(), PrinterGone> {
         self.effects.push(effect);
         if self.effects.len() >= Self::BATCH { self.print(self.live) } else { Ok(()) }
+    }
+
+    /// Hands over what is left. The printer ends then.
+    ///
+    /// # Errors
+    /// [`PrinterGone`].
+    pub(crate) fn end(mut self) -> Result<(), PrinterGone> {
+        self.print(true)
+    }
+
+    /// Takes the effects of a packet, or of time, as complete: if packets are live, they are printed now.
+    ///
+    /// # Errors
+    /// [`PrinterGone`].
+    pub(crate) fn complete(&mut self) -> Result<(), PrinterGone> {
+        if self.live { self.print(true) } else { Ok(()) }
     }
 
     /// Hands over what is to be printed, if there is anything. What is live is waited for: a reader

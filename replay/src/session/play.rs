@@ -7,7 +7,7 @@ use knock_compat::{Rules, Sight};
 use knock_engine::{Doors, Limits};
 
 use super::drive::PlayingDone;
-use super::outgoing::outgoing;
+use super::outgoing::printing;
 use super::player::Player;
 use super::read_ahead::ReadAhead;
 use super::reader::{Reader, ReadingDone};
@@ -23,24 +23,23 @@ pub(crate) fn play(
     printer: Printer<'_>,
 ) -> (ReadingDone, PlayingDone, io::Result<()>) {
     let live = reader.is_live();
-    let (outgoing, to_print) = outgoing(live);
     let engine = rules.engine(doors, reader.listening(), limits);
     let (doors, sight) = (engine.doors().clone(), Sight::of(&engine));
     reader.begin(unwanted(rules, &doors, SomeClients::nobody()));
-    let player = Player::new(engine, outgoing);
-    let (playing, written) = thread::scope(|scope| {
-        let printing = scope.spawn(move || printer.run(&doors, to_print));
-        let playing = if live {
+    let print = |to_print| printer.run(&doors, to_print);
+    let (playing, written) = printing(live, print, |outgoing| {
+        let player = Player::new(engine, outgoing);
+        if live {
             // Each is handled as soon as it is there. If the output is closed, the replay ends, and does
             // not wait for one more.
-            player.play(|events| reader.read(&sight, 1, events))
-        } else {
+            return player.play(|events| reader.read(&sight, 1, events));
+        }
+        thread::scope(|scope| {
             let ahead = ReadAhead::begin(scope, &mut reader, sight);
             let playing = player.play(|events| ahead.next(events));
             ahead.end();
             playing
-        };
-        (playing, printing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     });
     (reader.finish(), playing, written)
 }

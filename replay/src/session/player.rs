@@ -39,9 +39,7 @@ impl Player {
             let Some((first, _)) = events.first() else { break };
             self.outgoing.begin(*first);
             self.handle_all(events.drain(..))?;
-            if self.outgoing.is_live() {
-                self.outgoing.print(true)?;
-            }
+            self.outgoing.complete()?;
         }
         // Time runs on until nothing is due.
         self.handle(Timestamp::MAX, Event::DeadlineReached)?;

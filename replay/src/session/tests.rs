@@ -91,7 +91,9 @@ fn a_signed_packet_opens_once_for_a_watcher() {
         Ok(())
     };
     let limits = limits(knock_engine::Limits::DEFAULT_ATTEMPTS);
-    let (done, written) = watch(&limits, Rules::Knock, doors(), &mut reader(), &mut see);
+    let mut reader = reader();
+    let engine = Rules::Knock.engine(doors(), reader.listening(), &limits);
+    let (done, written) = watch(Rules::Knock, engine, &mut reader, &mut see);
     written.unwrap();
     assert_eq!(names(&effects), expected());
     let counts = done.counts;
@@ -137,7 +139,9 @@ fn a_packet_that_was_accepted_before_opens_nothing() {
         let mut streams = Streams::plain(&mut output, &mut errors);
         let doors = super::state::restore(doors(), &file, &mut streams).unwrap();
         let mut see = |_: &Played<'_>| Ok(());
-        let (done, _) = watch(&limits, Rules::Knock, doors, &mut reader(), &mut see);
+        let mut reader = reader();
+        let engine = Rules::Knock.engine(doors, reader.listening(), &limits);
+        let (done, _) = watch(Rules::Knock, engine, &mut reader, &mut see);
         assert_eq!(done.counts.opened, opened, "{moment}");
     }
 }

@@ -90,9 +90,10 @@ impl<'a> Trial<'a> {
         reader: &mut Reader,
         tell: impl FnMut(&Played<'_>) -> io::Result<()>,
     ) -> (PlayingDone, io::Result<()>) {
-        let (limits, rules, doors) = (self.limits, self.rules, self.doors.clone());
+        let rules = self.rules;
+        let engine = rules.engine(self.doors.clone(), reader.listening(), &self.limits);
         let mut watcher = Watcher { trial: self, turn: None, tell };
-        drive::watch(&limits, rules, doors, reader, &mut watcher)
+        drive::watch(rules, engine, reader, &mut watcher)
     }
 
     /// Returns what became of the assertions. `again` is the command line that explains the same captures.
@@ -172,7 +173,7 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         tell(played)
     }
 
-    fn handled(&mut self, packet: Option<PacketId>, engine: &Engine) {
+    fn handled(&mut self, packet: Option<PacketId>, engine: &Engine) -> io::Result<()> {
         let Trial { evidence, observer, counted, .. } = &mut *self.trial;
         if evidence.admitted.is_none() && engine.counts().admitted > 0 {
             evidence.admitted = packet;
@@ -180,6 +181,7 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         if let (Some(observer), Some(turn)) = (observer, self.turn.take()) {
             observer.end(turn, engine.doors(), &mut |one| note(one, counted));
         }
+        Ok(())
     }
 }
 
