@@ -148,3 +148,6 @@ impl<T> ToPrint<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
