@@ -3,9 +3,9 @@
 use knock_engine::{DoorId, Phase};
 
 use super::Outcome;
+use super::change::{Change, Kind};
 use super::divergence::Divergence;
 use super::event::What;
-use super::pairing::{Change, Kind};
 use super::side::Side;
 use crate::explain::{ConfigLine, Explanation, Verdict, Words};
 use crate::session::names::PacketId;

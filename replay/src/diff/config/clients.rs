@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use knock_engine::address;
 
 use super::Outcome;
+use super::change::Kind;
 use super::event::What;
-use super::pairing::Kind;
 use super::side::Side;
 use crate::output::words::number;
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use knock_engine::address;
 
 use super::cause::Because;
+use super::change::{Change, Half, Kind};
 use super::clients::{ByClient, Openings};
 use super::event::{Moment, What};
-use super::pairing::{Change, Half, Kind};
 use super::side::Side;
 use super::text::words;
 use super::{Changes, Outcome};

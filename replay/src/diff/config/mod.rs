@@ -5,6 +5,7 @@
 //! end: an opening that comes later than before is one that moved, not one gone and one new.
 
 mod cause;
+mod change;
 mod clients;
 mod divergence;
 mod event;
@@ -22,10 +23,11 @@ use knock_config::text::printable;
 use knock_engine::{Counts, Limits, Listening, Timestamp};
 
 use self::cause::Because;
+use self::change::{Change, Kind, Unmatched};
 use self::divergence::{Divergences, StepVerdicts};
 use self::event::{Named, Names, VisibleEvent};
 use self::json::VERSION;
-use self::pairing::{AllUnmatched, Change, Kind, Unmatched, without_twins};
+use self::pairing::{AllUnmatched, without_twins};
 use self::side::Side;
 use self::text::Text;
 use crate::args::DiffArgs;

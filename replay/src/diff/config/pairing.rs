@@ -5,22 +5,14 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
-use knock_engine::{Phase, Timestamp};
+use knock_engine::Phase;
 
-use super::divergence::DivergenceId;
-use super::event::{Key, Moment, Named, VisibleEvent, What};
+use super::change::{Change, Halves, Unmatched};
+use super::event::{Key, Named, VisibleEvent};
 
 /// The most events that are kept until they can be paired, under both configurations together: some
 /// 200 MB.
 const MAX: usize = 200_000;
-
-/// An event that has no twin at the same time under the other configuration.
-#[derive(Clone, Debug)]
-pub(super) struct Unmatched {
-    pub(super) event: VisibleEvent,
-    /// Where the two had diverged.
-    pub(super) divergence: Option<DivergenceId>,
-}
 
 /// All events without a twin.
 #[derive(Debug, Default)]
@@ -63,106 +55,6 @@ fn hash(key: &Key) -> u64 {
     let mut hasher = DefaultHasher::new();
     (key.client, key.door, std::mem::discriminant(&key.what)).hash(&mut hasher);
     hasher.finish()
-}
-
-/// A difference under the new configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) client: IpAddr,
-    pub(super) door: Named,
-    pub(super) halves: Halves,
-    /// Where the two had diverged.
-    pub(super) divergence: Option<DivergenceId>,
-}
-
-/// What happens, and when.
-pub(super) type Half = (What, Moment);
-
-/// What happens under the old configuration, and what under the new one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Halves {
-    /// It happens no more.
-    Gone(Half),
-    /// It did not happen before.
-    New(Half),
-    /// It happens at another time, or is a command with another text.
-    Both(Half, Half),
-}
-
-/// In which way something is other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// It happens no more.
-    Gone,
-    /// It did not happen before.
-    New,
-    /// It happens at another time.
-    Moved,
-    /// It is a command with another text.
-    Changed,
-}
-
-impl Change {
-    fn gone(one: Unmatched) -> Self {
-        let Unmatched { event: VisibleEvent { key, moment }, divergence } = one;
-        let Key { client, door, what } = key;
-        Self { client, door, halves: Halves::Gone((what, moment)), divergence }
-    }
-
-    fn appeared(one: Unmatched) -> Self {
-        let Unmatched { event: VisibleEvent { key, moment }, divergence } = one;
-        let Key { client, door, what } = key;
-        Self { client, door, halves: Halves::New((what, moment)), divergence }
-    }
-
-    fn pair(old: Unmatched, new: Unmatched) -> Self {
-        let divergence = old.divergence.into_iter().chain(new.divergence).min();
-        let Key { client, door, what } = old.event.key;
-        let new = (new.event.key.what, new.event.moment);
-        Self { client, door, halves: Halves::Both((what, old.event.moment), new), divergence }
-    }
-
-    fn key(&self, what: &What) -> Key {
-        Key { client: self.client, door: self.door, what: what.clone() }
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        match &self.halves {
-            Halves::Gone(_) => Kind::Gone,
-            Halves::New(_) => Kind::New,
-            Halves::Both((old, _), (new, _)) if old == new => Kind::Moved,
-            Halves::Both(..) => Kind::Changed,
-        }
-    }
-
-    pub(super) const fn old(&self) -> Option<&Half> {
-        match &self.halves {
-            Halves::Gone(old) | Halves::Both(old, _) => Some(old),
-            Halves::New(_) => None,
-        }
-    }
-
-    pub(super) const fn new_half(&self) -> Option<&Half> {
-        match &self.halves {
-            Halves::New(new) | Halves::Both(_, new) => Some(new),
-            Halves::Gone(_) => None,
-        }
-    }
-
-    /// Returns what it is about: of a command with another text, the old one.
-    pub(super) const fn what(&self) -> &What {
-        match &self.halves {
-            Halves::Gone((what, _)) | Halves::New((what, _)) | Halves::Both((what, _), _) => what,
-        }
-    }
-
-    /// Returns when it first happens under either.
-    pub(super) fn at(&self) -> Timestamp {
-        match &self.halves {
-            Halves::Gone((_, one)) | Halves::New((_, one)) => one.at,
-            Halves::Both((_, old), (_, new)) => old.at.min(new.at),
-        }
-    }
 }
 
 /// Takes out the events that happened at the same time under both. What is left is sorted.
@@ -331,6 +223,10 @@ fn distance(old: &Unmatched, new: &Unmatched) -> u128 {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use knock_engine::Timestamp;
+
+    use super::super::change::{Half, Kind};
+    use super::super::event::{Moment, What};
     use super::*;
 
     fn event(what: What, at: i64) -> VisibleEvent {

@@ -9,9 +9,9 @@ use clap::builder::styling::{AnsiColor, Style};
 use knock_engine::address;
 
 use super::cause::Because;
+use super::change::{Change, Half, Halves, Kind};
 use super::clients::ByClient;
 use super::event::{Moment, Named, What};
-use super::pairing::{Change, Half, Halves, Kind};
 use knock_config::text::printable;
 
 use super::{Changes, Outcome};
