@@ -87,7 +87,7 @@ pub enum AnyRules {
 }
 
 /// How a rule set sees frames.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
     fixed: Option<FixedUpTo>,
     /// Where signed packets go.

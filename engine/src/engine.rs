@@ -171,6 +171,12 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         self.rules.deadline()
     }
 
+    /// Returns whether something is due at a moment or before, once all effects are polled.
+    #[must_use]
+    pub fn is_due(&self, at: Timestamp) -> bool {
+        self.rules.due().is_some_and(|due| due <= at)
+    }
+
     /// Returns the rule set.
     #[must_use]
     pub fn rules(&self) -> &R {
@@ -222,10 +228,6 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             self.apply(pending);
         }
         true
-    }
-
-    fn is_due(&self, at: Timestamp) -> bool {
-        self.rules.due().is_some_and(|due| due <= at)
     }
 
     /// Fires the next deadline if it is due at or before `at`. Returns whether it was.

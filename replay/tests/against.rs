@@ -5,9 +5,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use fastrand::Rng;
+use knock_capture::frame::datagram_frame;
 use knock_tests::cases;
 use knock_tests::generators::{self, Case, Resolution, Style};
 use knock_tests::model::{Door, Knock, Sequences};
@@ -287,6 +290,48 @@ fn what_is_said_is_the_difference_of_the_two_transcripts() {
     let met = met.into_inner();
     let missing: Vec<String> = known.filter(|name| !met.contains_key(name)).collect();
     assert!(missing.is_empty(), "{missing:?} not in {met:?}");
+}
+
+/// Writes datagrams to a capture: when, in milliseconds, of whom, and to which port.
+fn write_datagrams(path: &Path, packets: &[(u32, Ipv4Addr, u16)]) {
+    let mut bytes =
+        vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    for &(ms, client, port) in packets {
+        let to = ([192, 0, 2, 1], port).into();
+        let frame = datagram_frame((client, 9).into(), to, b"", &mut Rng::with_seed(0)).unwrap();
+        let length = u32::try_from(frame.len()).unwrap();
+        bytes.extend([ms / 1000, ms % 1000 * 1000, length, length].map(u32::to_le_bytes).concat());
+        bytes.extend(frame);
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// More clients than either side does at once, or hands over at once.
+#[test]
+fn of_a_flood_each_event_is_compared() {
+    const CLIENTS: u32 = 6000;
+    let folder = tempfile::tempdir().unwrap();
+    let door = |timeout: u32, command: &str| {
+        let command = format!("{command} %IP%");
+        format!("[d]\nsequence = 1:udp,2:udp\nseq_timeout = {timeout}\ncommand = {command}\n")
+    };
+    for (name, text) in [("knockd.conf", door(9, "run")), ("new.conf", door(4, "other"))] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    // Every fifth opens the door, and every second of those too late for the new configuration.
+    let mut packets = Vec::new();
+    for client in 0..CLIENTS {
+        let address = Ipv4Addr::from_bits(0x0a00_0000 + client);
+        packets.push((client, address, 1));
+        if client % 5 == 0 {
+            packets.push((client + if client % 10 == 0 { 3000 } else { 6000 }, address, 2));
+        }
+    }
+    packets.sort();
+    write_datagrams(&folder.path().join("flood.pcap"), &packets);
+    let met = check(folder.path(), Path::new("flood.pcap"), &[]);
+    let expected = ["changed", "gone", "moved", "opened", "sequence-timeout", "start-command"];
+    assert!(expected.iter().all(|name| met.contains(*name)), "{met:?}");
 }
 
 /// Every case of the captures, against itself.

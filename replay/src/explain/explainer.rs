@@ -42,9 +42,9 @@ impl Explainer {
         Self { observer: self.observer.with_pairs(pairs), ..self }
     }
 
-    /// Returns when something is due next.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.engine.poll_deadline().map(|due| due.at)
+    /// Returns whether something is due at a moment or before.
+    pub(crate) fn is_due(&self, at: Timestamp) -> bool {
+        self.engine.is_due(at)
     }
 
     /// Returns whose knocks are explained.

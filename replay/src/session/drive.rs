@@ -17,23 +17,8 @@ use super::reader::{Decoder, Reader};
 use super::unwanted::{SomeClients, unwanted};
 use crate::output::transcript::Entry;
 
-/// Hands over what is read and decoded, one after another, to the end or the first error of `step`. Another
-/// thread reads ahead, unless packets are live.
-///
-/// # Errors
-/// That of `step`.
-pub(crate) fn each<D, E>(
-    reader: &mut Reader,
-    decoder: D,
-    mut step: impl FnMut(D::Input) -> Result<(), E>,
-) -> Result<(), E>
-where
-    D: Decoder<Input: Send> + Send,
-{
-    in_pieces(reader, decoder, |inputs| inputs.drain(..).try_for_each(&mut step))
-}
-
-/// Does the same with as many at once as are there. They are removed when `step` ends.
+/// Hands over what is read and decoded, as much at once as is there, to the end or the first error of `step`. What is
+/// left of it is removed when `step` ends. Another thread reads ahead, unless packets are live.
 ///
 /// # Errors
 /// That of `step`.

@@ -44,7 +44,7 @@ impl Because {
 
     pub(super) fn of(change: &Change, outcome: &Outcome) -> Self {
         let Outcome { old, new, .. } = outcome;
-        let (old_door, new_door) = match (old.door(change.door), new.door(change.door)) {
+        let (old_door, new_door) = match (old.doors.id(change.door), new.doors.id(change.door)) {
             (Some(old), Some(new)) => (old, new),
             (old_door, _) => {
                 let lacking = if old_door.is_none() { &old.name } else { &new.name };

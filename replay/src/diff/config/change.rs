@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use knock_engine::Timestamp;
+use knock_engine::{Phase, Timestamp};
 
 use super::divergence::DivergenceId;
 use super::event::{Key, Moment, Named, VisibleEvent, What};
@@ -13,6 +13,14 @@ pub(super) struct Unmatched {
     pub(super) event: VisibleEvent,
     /// Where the two had diverged.
     pub(super) divergence: Option<DivergenceId>,
+}
+
+impl Unmatched {
+    /// If it is a command, returns whose it is, and whether it runs when the door closes.
+    pub(super) fn command(&self) -> Option<(IpAddr, Named, bool)> {
+        let Key { client, door, what } = &self.event.key;
+        what.command().map(|(phase, _)| (*client, *door, phase == Phase::Stop))
+    }
 }
 
 /// A difference under the new configuration.
@@ -70,10 +78,6 @@ impl Change {
         let Key { client, door, what } = old.event.key;
         let new = (new.event.key.what, new.event.moment);
         Self { client, door, halves: Halves::Both((what, old.event.moment), new), divergence }
-    }
-
-    pub(super) fn key(&self, what: &What) -> Key {
-        Key { client: self.client, door: self.door, what: what.clone() }
     }
 
     pub(super) fn kind(&self) -> Kind {

@@ -89,7 +89,7 @@ impl ByClient {
 /// Returns how often each client opened any door.
 fn openings(side: &Side) -> BTreeMap<IpAddr, u64> {
     let mut all = BTreeMap::new();
-    for one in side.explainer().nearest().filter(|one| one.openings > 0) {
+    for one in side.explainer.nearest().filter(|one| one.openings > 0) {
         let sum: &mut u64 = all.entry(one.client).or_default();
         *sum = sum.saturating_add(one.openings);
     }

@@ -1,8 +1,9 @@
 //! Where the two configurations diverge: the first packet, or the first deadline, of which they do not make
 //! the same for a client at a door.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use knock_engine::Stage;
 
@@ -20,51 +21,31 @@ pub(super) struct Divergence {
     pub(super) new: Option<Explanation>,
 }
 
+/// What one of them makes of a packet, or of time, at a door.
+pub(super) type Told = (Named, Explanation);
+
 /// All clients at doors for which the two have diverged.
 #[derive(Debug, Default)]
 pub(super) struct Divergences {
     /// Those that somebody wants to know of.
-    wanted: Vec<Divergence>,
+    wanted: Vec<Rc<Divergence>>,
     /// Those who have not come together again.
-    diverged: HashMap<(IpAddr, Named), (Divergence, Option<DivergenceId>)>,
-}
-
-/// What the two make of a step, by client and door.
-#[derive(Debug, Default)]
-pub(super) struct StepVerdicts(BTreeMap<(IpAddr, Named), Divergence>);
-
-impl StepVerdicts {
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(super) fn take_old(&mut self, door: Named, one: &Explanation) {
-        if tells(&one.verdict) {
-            self.of(one, door).old = Some(*one);
-        }
-    }
-
-    pub(super) fn take_new(&mut self, door: Named, one: &Explanation) {
-        if tells(&one.verdict) {
-            self.of(one, door).new = Some(*one);
-        }
-    }
-
-    fn of(&mut self, one: &Explanation, door: Named) -> &mut Divergence {
-        self.0.entry((one.client, door)).or_insert(Divergence { old: None, new: None })
-    }
+    diverged: HashMap<(IpAddr, Named), (Rc<Divergence>, Option<DivergenceId>)>,
 }
 
 impl Divergences {
     /// Takes what the two made of a step.
-    pub(super) fn take(&mut self, verdicts: &StepVerdicts) {
-        for (key, divergence) in &verdicts.0 {
+    pub(super) fn take(&mut self, old: &[Told], new: &[Told]) {
+        if self.diverged.is_empty() && are_agreed(old, new) {
+            return;
+        }
+        for (key, divergence) in by_client(old, new) {
             if divergence.is_agreed() {
                 if divergence.comes_together() {
-                    self.diverged.remove(key);
+                    self.diverged.remove(&key);
                 }
             } else if self.diverged.len() < Explainer::PAIRS {
-                self.diverged.entry(*key).or_insert((*divergence, None));
+                self.diverged.entry(key).or_insert_with(|| (Rc::new(divergence), None));
             }
         }
     }
@@ -74,22 +55,44 @@ impl Divergences {
     pub(super) fn of(&mut self, client: IpAddr, door: Named) -> Option<DivergenceId> {
         let (divergence, id) = self.diverged.get_mut(&(client, door))?;
         Some(*id.get_or_insert_with(|| {
-            self.wanted.push(*divergence);
+            self.wanted.push(Rc::clone(divergence));
             DivergenceId(self.wanted.len().saturating_sub(1))
         }))
     }
 
     /// Returns what [`Divergences::of`] remembered.
     pub(super) fn get(&self, id: DivergenceId) -> Option<&Divergence> {
-        self.wanted.get(id.0)
+        self.wanted.get(id.0).map(Rc::as_ref)
     }
+}
+
+/// Returns whether both say the same, one after another.
+fn are_agreed(old: &[Told], new: &[Told]) -> bool {
+    let said = |(door, one): &Told| (one.client, *door, said(one));
+    old.len() == new.len() && old.iter().map(said).eq(new.iter().map(said))
+}
+
+/// Returns what the two said last of each client at a door, in order.
+fn by_client(old: &[Told], new: &[Told]) -> Vec<((IpAddr, Named), Divergence)> {
+    let of_old = old.iter().map(|(door, one)| ((one.client, *door), false, one));
+    let of_new = new.iter().map(|(door, one)| ((one.client, *door), true, one));
+    let mut all: Vec<_> = of_old.chain(of_new).collect();
+    all.sort_by_key(|(key, ..)| *key);
+    let mut divergences: Vec<((IpAddr, Named), Divergence)> = Vec::new();
+    for (key, is_new, one) in all {
+        if divergences.last().is_none_or(|(last, _)| *last != key) {
+            divergences.push((key, Divergence { old: None, new: None }));
+        }
+        let Some((_, divergence)) = divergences.last_mut() else { continue };
+        *(if is_new { &mut divergence.new } else { &mut divergence.old }) = Some(*one);
+    }
+    divergences
 }
 
 impl Divergence {
     /// Returns whether both say the same.
     fn is_agreed(&self) -> bool {
-        let kind = |one: &Explanation| (one.verdict.name(), stage(&one.verdict));
-        self.old.as_ref().map(kind) == self.new.as_ref().map(kind)
+        self.old.as_ref().map(said) == self.new.as_ref().map(said)
     }
 
     /// Returns whether an attempt begins or ends under both: what came before is of no account then.
@@ -118,8 +121,13 @@ impl Divergence {
     }
 }
 
+/// Returns what it says, as far as both can say the same.
+fn said(one: &Explanation) -> (&'static str, Option<Stage>) {
+    (one.verdict.name(), stage(&one.verdict))
+}
+
 /// Returns whether a verdict is about an attempt; others only follow from it.
-const fn tells(verdict: &Verdict) -> bool {
+pub(super) const fn is_of_attempt(verdict: &Verdict) -> bool {
     !matches!(
         verdict,
         Verdict::Admitted { .. }

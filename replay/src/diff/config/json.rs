@@ -137,7 +137,7 @@ fn openings(one: &Openings) -> ClientOpenings {
 }
 
 fn configuration(side: &Side) -> Configuration<'_> {
-    let counts = side.explainer().counts();
+    let counts = side.explainer.counts();
     Configuration {
         file: &side.name,
         admitted: counts.admitted,

@@ -1,45 +1,48 @@
 //! `diff --new`: what a new configuration changes, on the same packets.
 //!
-//! Both configurations get every packet and every deadline at the same time. Whatever shows outside under
-//! both at the same time is dropped at once; what is left over is kept, within a limit, and paired in the
-//! end: an opening that comes later than before is one that moved, not one gone and one new.
+//! Each configuration has a thread of its own and gets every packet. What both do is compared step by step: with
+//! a packet, or when something is due under either. Whatever shows outside under both at the same time is dropped
+//! at once; what is left over is kept, within a limit, and paired in the end: an opening that comes later than
+//! before is one that moved, not one gone and one new.
 
 mod cause;
 mod change;
 mod clients;
 mod divergence;
 mod event;
+mod input;
 mod json;
+mod left_out;
 mod pairing;
+mod play;
 mod side;
+mod step;
 mod text;
+mod twins;
+mod worker;
 
-use std::convert::Infallible;
 use std::path::Path;
 
-use knock_compat::Undecodable;
 use knock_config::options::Format;
 use knock_config::text::printable;
-use knock_engine::{Counts, Limits, Listening, Timestamp};
+use knock_engine::{Counts, Timestamp};
 
 use self::cause::Because;
-use self::change::{Change, Kind, Unmatched};
-use self::divergence::{Divergences, StepVerdicts};
-use self::event::{Named, Names, VisibleEvent};
+use self::change::{Change, Kind};
+use self::divergence::Divergences;
+use self::event::{Named, Names};
 use self::json::VERSION;
-use self::pairing::{AllUnmatched, without_twins};
+use self::play::Both;
 use self::side::Side;
 use self::text::Text;
 use crate::args::DiffArgs;
 use crate::output::json::Json;
 use crate::output::{Output, Results, buffered};
-use crate::session::drive::each;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
-use crate::session::incoming::{Incoming, WithPackets};
 use crate::session::load::{self, Configuration};
 use crate::session::names::CaptureNames;
-use crate::session::reader::{Decoder, Next, Reader, ReadingDone};
+use crate::session::reader::ReadingDone;
 use crate::session::terminal::Streams;
 
 /// What differs, known at once in the end.
@@ -57,11 +60,10 @@ pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Res
     let new = Configuration::begin(new, input, streams)?;
     let (mut reader, _) =
         load::open(input, &[&old.doors, &new.doors], args.format == Format::Text, streams)?;
-    let mut both = Both::new(load::limits(input.max_attempts), old, new, &reader);
-    both.play(&mut reader);
+    let both = Both::new(load::limits(input.max_attempts), old, new, &reader);
+    let outcome = both.play(&mut reader);
     // Takes the progress bar off the screen as well.
     let reading = reader.finish();
-    let outcome = both.finish();
     let colour = streams.output_colour;
     let ((), written) = buffered(streams.output, |out| {
         let mut output: Box<dyn Output<Changes> + '_> = match args.format {
@@ -79,20 +81,6 @@ pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Res
     Ok(if outcome.is_same() { Exit::Done } else { Exit::Differ })
 }
 
-/// Both configurations at work.
-struct Both {
-    old: Side,
-    new: Side,
-    names: Names,
-    captures: CaptureNames,
-    start: Option<Timestamp>,
-    verdicts: StepVerdicts,
-    divergences: Divergences,
-    unmatched: AllUnmatched,
-    /// What happens in a step.
-    events: (Vec<VisibleEvent>, Vec<VisibleEvent>),
-}
-
 /// What the two did on all packets.
 struct Outcome {
     old: Side,
@@ -108,104 +96,6 @@ struct Outcome {
     left_out: u64,
 }
 
-impl Both {
-    fn new(limits: Limits, old: Configuration, new: Configuration, reader: &Reader) -> Self {
-        let mut names = Names::default();
-        let mut side = |Configuration { name, doors, places }| {
-            let by_index = names.take(&doors);
-            Side::new(name, (doors, places), by_index, reader.listening(), &limits)
-        };
-        let (old, new) = (side(old), side(new));
-        Self {
-            old,
-            new,
-            names,
-            captures: reader.names(),
-            start: None,
-            verdicts: StepVerdicts::default(),
-            divergences: Divergences::default(),
-            unmatched: AllUnmatched::default(),
-            events: (Vec::new(), Vec::new()),
-        }
-    }
-
-    fn play(&mut self, reader: &mut Reader) {
-        // A cause can be a packet to any port.
-        reader.begin(None);
-        // Nothing is written yet, and nothing can fail.
-        let Ok(()) = each(reader, BothSights::of(&self.old, &self.new), |(old, new)| {
-            self.start.get_or_insert(old.at);
-            self.time_until(old.at);
-            self.step(old, new);
-            Ok::<_, Infallible>(())
-        });
-        self.time_until(Timestamp::MAX);
-    }
-
-    /// Lets both do what is due up to a moment, deadline by deadline, as they do before a packet.
-    fn time_until(&mut self, at: Timestamp) {
-        let next = |both: &Self| {
-            let [old, new] = [&both.old, &both.new].map(|side| side.explainer().next_deadline());
-            old.into_iter().chain(new).min().filter(|due| *due <= at)
-        };
-        while let Some(due) = next(self) {
-            self.step(Incoming::time(due), Incoming::time(due));
-        }
-    }
-
-    /// Lets something happen, as both see it.
-    fn step(&mut self, as_old: Incoming, as_new: Incoming) {
-        let Self { old, new, verdicts, divergences, unmatched, events: (olds, news), .. } = self;
-        verdicts.clear();
-        old.step(as_old, olds, |door, one| verdicts.take_old(door, one));
-        new.step(as_new, news, |door, one| verdicts.take_new(door, one));
-        divergences.take(verdicts);
-        without_twins(olds, news);
-        let mut keep = |event: VisibleEvent| {
-            let divergence = divergences.of(event.key.client, event.key.door);
-            Unmatched { event, divergence }
-        };
-        olds.drain(..).for_each(|event| unmatched.add_old(keep(event)));
-        news.drain(..).for_each(|event| unmatched.add_new(keep(event)));
-    }
-
-    fn finish(self) -> Outcome {
-        let Self { old, new, names, captures, start, divergences, unmatched, .. } = self;
-        let (changes, left_out) = unmatched.paired();
-        let start = start.unwrap_or(Timestamp::EPOCH);
-        Outcome { old, new, names, captures, start, divergences, changes, left_out }
-    }
-}
-
-/// Decodes frames as both configurations see them: signed packets can go to other ports.
-struct BothSights {
-    old: WithPackets,
-    new: WithPackets,
-}
-
-impl BothSights {
-    fn of(old: &Side, new: &Side) -> Self {
-        Self { old: WithPackets(old.sight()), new: WithPackets(new.sight()) }
-    }
-}
-
-impl Decoder for BothSights {
-    type Input = (Incoming, Incoming);
-
-    fn decode(
-        &self,
-        at: Timestamp,
-        listening: &Listening,
-        next: Next<'_>,
-        inputs: &mut Vec<Self::Input>,
-    ) -> Result<(), Undecodable> {
-        let (as_old, found) = self.old.incoming(at, listening, next.clone());
-        let (as_new, _) = self.new.incoming(at, listening, next);
-        inputs.push((as_old, as_new));
-        found
-    }
-}
-
 impl Outcome {
     fn is_same(&self) -> bool {
         self.changes.is_empty() && self.left_out == 0
@@ -213,7 +103,7 @@ impl Outcome {
 
     /// Returns what is worth a warning under either.
     fn counts(&self) -> Counts {
-        let [old, new] = [&self.old, &self.new].map(|side| side.explainer().counts());
+        let [old, new] = [&self.old, &self.new].map(|side| side.explainer.counts());
         Counts {
             admitted: old.admitted.max(new.admitted),
             evicted: old.evicted.max(new.evicted),

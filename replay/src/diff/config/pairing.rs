@@ -1,163 +1,198 @@
 //! Which event under the one configuration is which under the other.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{BTreeMap, VecDeque};
+use std::iter::Peekable;
+use std::mem::take;
 use std::net::IpAddr;
+use std::vec::IntoIter;
 
-use knock_engine::Phase;
-
-use super::change::{Change, Halves, Unmatched};
-use super::event::{Key, Named, VisibleEvent};
+use super::change::{Change, Unmatched};
+use super::event::{EventId, Named};
+use super::left_out::LeftOut;
 
 /// The most events that are kept until they can be paired, under both configurations together: some
 /// 200 MB.
 const MAX: usize = 200_000;
+
+/// From how many events on room is made for all at once: to move them again and again costs more.
+const MANY: usize = 4096;
 
 /// All events without a twin.
 #[derive(Debug, Default)]
 pub(super) struct AllUnmatched {
     old: Vec<Unmatched>,
     new: Vec<Unmatched>,
-    old_left_out: LeftOut,
-    new_left_out: LeftOut,
+    /// `None` as long as there is room.
+    left_out: Option<AllLeftOut>,
 }
 
-/// Events for which there was no room, as far as must be known of them: an event of the other side may be
-/// the other half of one of them.
-#[derive(Debug, Default)]
-struct LeftOut {
-    count: u64,
-    /// Hashes of what they are but for the texts of commands. What has the same hash as another is taken
-    /// for it: then less is reported, and nothing that is wrong.
-    hashes: HashSet<u64>,
-}
-
-impl LeftOut {
-    /// The most hashes: some 20 MB.
-    const HASHES: usize = 1_000_000;
-
-    fn add(&mut self, key: &Key) {
-        self.count = self.count.saturating_add(1);
-        if self.hashes.len() < Self::HASHES {
-            self.hashes.insert(hash(key));
-        }
-    }
-
-    /// Returns whether one of them may be the other half of an event of the other side.
-    fn may_have(&self, key: &Key) -> bool {
-        self.hashes.len() >= Self::HASHES || self.hashes.contains(&hash(key))
-    }
-}
-
-/// Returns a hash of what an event is, whatever the text of a command.
-fn hash(key: &Key) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (key.client, key.door, std::mem::discriminant(&key.what)).hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Takes out the events that happened at the same time under both. What is left is sorted.
-pub(super) fn without_twins(old: &mut Vec<VisibleEvent>, new: &mut Vec<VisibleEvent>) {
-    if old.is_empty() || new.is_empty() {
-        return;
-    }
-    let same = |event: &VisibleEvent| (event.key.clone(), event.moment.at);
-    old.sort();
-    new.sort();
-    if old.len() == new.len() && old.iter().zip(new.iter()).all(|(old, new)| same(old) == same(new))
-    {
-        old.clear();
-        new.clear();
-        return;
-    }
-    let (mut rest_old, mut rest_new) = (Vec::new(), Vec::new());
-    let (mut olds, mut news) = (old.drain(..).peekable(), new.drain(..).peekable());
-    loop {
-        let order = match (olds.peek(), news.peek()) {
-            (Some(old), Some(new)) => same(old).cmp(&same(new)),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => break,
-        };
-        match order {
-            Ordering::Less => rest_old.extend(olds.next()),
-            Ordering::Greater => rest_new.extend(news.next()),
-            Ordering::Equal => {
-                olds.next();
-                news.next();
-            }
-        }
-    }
-    drop((olds, news));
-    (*old, *new) = (rest_old, rest_new);
+/// The events for which there was no room.
+#[derive(Debug)]
+struct AllLeftOut {
+    old: LeftOut,
+    new: LeftOut,
 }
 
 impl AllUnmatched {
-    pub(super) fn add_old(&mut self, one: Unmatched) {
-        if self.has_room() {
-            self.old.push(one);
-        } else {
-            self.old_left_out.add(&one.event.key);
+    /// Adds an event of the old configuration. `whole` makes it, if there is room.
+    pub(super) fn add_old(&mut self, event: EventId, whole: impl FnOnce() -> Unmatched) {
+        match self.if_full() {
+            None => push(&mut self.old, whole()),
+            Some(left_out) => left_out.old.add(event),
         }
     }
 
-    pub(super) fn add_new(&mut self, one: Unmatched) {
-        if self.has_room() {
-            self.new.push(one);
-        } else {
-            self.new_left_out.add(&one.event.key);
+    /// Adds an event of the new configuration. `whole` makes it, if there is room.
+    pub(super) fn add_new(&mut self, event: EventId, whole: impl FnOnce() -> Unmatched) {
+        match self.if_full() {
+            None => push(&mut self.new, whole()),
+            Some(left_out) => left_out.new.add(event),
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.old.len().saturating_add(self.new.len()) < MAX
+    /// Returns those that are left out, if there is no room.
+    fn if_full(&mut self) -> Option<&mut AllLeftOut> {
+        let Self { old, new, left_out } = self;
+        if old.len().saturating_add(new.len()) < MAX {
+            return None;
+        }
+        let ids = |kept: &[Unmatched]| kept.iter().map(|one| one.event.id()).collect::<Vec<_>>();
+        Some(left_out.get_or_insert_with(|| AllLeftOut {
+            old: LeftOut::new(ids(new).into_iter()),
+            new: LeftOut::new(ids(old).into_iter()),
+        }))
     }
 
     /// Pairs what happened under both at different times, and commands that have other texts. Returns all
     /// changes in the order of time, and how many events are not compared: those that were left out, and
     /// those whose other halves may be among them.
     pub(super) fn paired(self) -> (Vec<Change>, u64) {
-        let Self { old, new, old_left_out, new_left_out } = self;
-        let mut left_out = old_left_out.count.saturating_add(new_left_out.count);
-        let mut groups: BTreeMap<Key, Sides> = BTreeMap::new();
-        for one in old {
-            groups.entry(one.event.key.clone()).or_default().old.push(one);
+        let Self { mut old, mut new, left_out } = self;
+        let mut changes = Changes::new(left_out);
+        // Nothing is paired: under a flood, that is much that need not be sorted.
+        if old.is_empty() {
+            new.retain(|one| changes.is_known_new(one));
+        } else if new.is_empty() {
+            old.retain(|one| changes.is_known_old(one));
         }
-        for one in new {
-            groups.entry(one.event.key.clone()).or_default().new.push(one);
-        }
-        let mut changes = Vec::new();
+        old.sort_unstable_by(|one, other| one.event.cmp(&other.event));
+        new.sort_unstable_by(|one, other| one.event.cmp(&other.event));
+        let mut groups =
+            Groups { old: old.into_iter().peekable(), new: new.into_iter().peekable() };
+        let mut sides = Sides::default();
         // Commands that are left, whatever their texts.
         let mut commands: BTreeMap<(IpAddr, Named, bool), Sides> = BTreeMap::new();
-        for (key, sides) in groups {
-            let rest = sides.without_twins().pair(&mut changes);
-            match key.what.command() {
-                Some((phase, _)) => {
-                    let of_door = (key.client, key.door, phase == Phase::Stop);
-                    let sides = commands.entry(of_door).or_default();
-                    sides.old.extend(rest.old);
-                    sides.new.extend(rest.new);
+        while groups.next(&mut sides) {
+            sides.without_twins();
+            sides.pair(&mut changes);
+            let left = sides.old.first().or(sides.new.first());
+            match left.and_then(Unmatched::command) {
+                Some(of_door) => {
+                    let of_door = commands.entry(of_door).or_default();
+                    of_door.old.append(&mut sides.old);
+                    of_door.new.append(&mut sides.new);
                 }
-                None => rest.single(&mut changes),
+                None => sides.single(&mut changes),
             }
         }
         for mut sides in commands.into_values() {
             sides.old.sort_by_key(|one| one.event.moment);
             sides.new.sort_by_key(|one| one.event.moment);
-            sides.pair(&mut changes).single(&mut changes);
+            sides.pair(&mut changes);
+            sides.single(&mut changes);
         }
-        changes.retain(|change| {
-            let is_known = match &change.halves {
-                Halves::Gone((what, _)) => !new_left_out.may_have(&change.key(what)),
-                Halves::New((what, _)) => !old_left_out.may_have(&change.key(what)),
-                Halves::Both(..) => true,
-            };
-            left_out = left_out.saturating_add(u64::from(!is_known));
-            is_known
-        });
-        changes.sort_by_key(Change::at);
-        (changes, left_out)
+        let Changes { mut all, count_left_out, .. } = changes;
+        all.sort_by_cached_key(Change::at);
+        (all, count_left_out)
+    }
+}
+
+fn push(kept: &mut Vec<Unmatched>, one: Unmatched) {
+    if kept.len() == MANY {
+        kept.reserve_exact(MAX.saturating_sub(MANY));
+    }
+    kept.push(one);
+}
+
+/// What is found to be changes.
+struct Changes {
+    all: Vec<Change>,
+    left_out: Option<AllLeftOut>,
+    /// How many events are not compared.
+    count_left_out: u64,
+}
+
+impl Changes {
+    fn new(left_out: Option<AllLeftOut>) -> Self {
+        let count = |all: &AllLeftOut| all.old.count.saturating_add(all.new.count);
+        let count_left_out = left_out.as_ref().map_or(0, count);
+        Self { all: Vec::new(), left_out, count_left_out }
+    }
+
+    /// Returns whether an event of the old configuration that has no other half has none indeed: whether that was
+    /// not left out. If it was, counts the event.
+    fn is_known_old(&mut self, one: &Unmatched) -> bool {
+        let may_have = |all: &AllLeftOut| all.new.may_have(one.event.id());
+        let is_known = !self.left_out.as_ref().is_some_and(may_have);
+        self.count_left_out = self.count_left_out.saturating_add(u64::from(!is_known));
+        is_known
+    }
+
+    /// Does the same for the new configuration.
+    fn is_known_new(&mut self, one: &Unmatched) -> bool {
+        let may_have = |all: &AllLeftOut| all.old.may_have(one.event.id());
+        let is_known = !self.left_out.as_ref().is_some_and(may_have);
+        self.count_left_out = self.count_left_out.saturating_add(u64::from(!is_known));
+        is_known
+    }
+
+    fn gone(&mut self, one: Unmatched) {
+        if self.is_known_old(&one) {
+            self.all.push(Change::gone(one));
+        }
+    }
+
+    fn appeared(&mut self, one: Unmatched) {
+        if self.is_known_new(&one) {
+            self.all.push(Change::appeared(one));
+        }
+    }
+}
+
+/// Events under both configurations, in the order of what they are.
+struct Groups {
+    old: Peekable<IntoIter<Unmatched>>,
+    new: Peekable<IntoIter<Unmatched>>,
+}
+
+impl Groups {
+    /// Fills `sides`, which are empty, with the events of the next kind. Returns whether there are any.
+    fn next(&mut self, sides: &mut Sides) -> bool {
+        let Self { old, new } = self;
+        let order = match (old.peek(), new.peek()) {
+            (Some(old), Some(new)) => old.event.key.cmp(&new.event.key),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return false,
+        };
+        if order.is_le() {
+            take_alike(old, &mut sides.old);
+        }
+        if order.is_ge() {
+            take_alike(new, &mut sides.new);
+        }
+        true
+    }
+}
+
+/// Moves the first event to a list, and all that are of the same kind.
+fn take_alike(from: &mut Peekable<IntoIter<Unmatched>>, to: &mut Vec<Unmatched>) {
+    to.extend(from.next());
+    while let Some(one) =
+        from.next_if(|one| to.last().is_some_and(|last| last.event.key == one.event.key))
+    {
+        to.push(one);
     }
 }
 
@@ -171,46 +206,58 @@ struct Sides {
 impl Sides {
     /// Takes out what happens at the same time under both, but in different steps: what is due with a
     /// packet can come before it or after it.
-    fn without_twins(self) -> Self {
-        let Self { mut old, new } = self;
-        let is_left = |one: &Unmatched| {
-            let moment = one.event.moment;
-            let twin = old.binary_search_by_key(&moment, |one| one.event.moment);
-            twin.map(|at| old.remove(at)).is_err()
-        };
-        let new = new.into_iter().filter(is_left).collect();
-        Self { old, new }
+    fn without_twins(&mut self) {
+        let Self { old, new } = self;
+        if old.is_empty() || new.is_empty() {
+            return;
+        }
+        let (mut olds, mut news) = (old.drain(..).peekable(), new.drain(..).peekable());
+        let (mut rest_old, mut rest_new) = (Vec::new(), Vec::new());
+        while let (Some(old), Some(new)) = (olds.peek(), news.peek()) {
+            match old.event.moment.cmp(&new.event.moment) {
+                Ordering::Less => rest_old.extend(olds.next()),
+                Ordering::Greater => rest_new.extend(news.next()),
+                Ordering::Equal => {
+                    olds.next();
+                    news.next();
+                }
+            }
+        }
+        rest_old.extend(olds);
+        rest_new.extend(news);
+        (*old, *new) = (rest_old, rest_new);
     }
 
-    /// Pairs in the order of time, the nearest where there are more on one side. Returns those for which
-    /// there is no other.
-    fn pair(self, changes: &mut Vec<Change>) -> Self {
-        let mut rest = Self::default();
-        let (mut olds, mut news) = (VecDeque::from(self.old), VecDeque::from(self.new));
+    /// Pairs in the order of time, the nearest where there are more on one side. Those stay for which there
+    /// is no other.
+    fn pair(&mut self, changes: &mut Changes) {
+        if self.old.is_empty() || self.new.is_empty() {
+            return;
+        }
+        let (mut olds, mut news) =
+            (VecDeque::from(take(&mut self.old)), VecDeque::from(take(&mut self.new)));
         while let (Some(old), Some(new)) = (olds.front(), news.front()) {
             let now = distance(old, new);
             let later = |queue: &VecDeque<Unmatched>, to: &Unmatched| {
                 queue.get(1).is_some_and(|next| distance(next, to) < now)
             };
             if olds.len() > news.len() && later(&olds, new) {
-                rest.old.extend(olds.pop_front());
+                self.old.extend(olds.pop_front());
             } else if news.len() > olds.len() && later(&news, old) {
-                rest.new.extend(news.pop_front());
+                self.new.extend(news.pop_front());
             } else {
-                changes.extend(
-                    olds.pop_front().zip(news.pop_front()).map(|(old, new)| Change::pair(old, new)),
-                );
+                let pair = olds.pop_front().zip(news.pop_front());
+                changes.all.extend(pair.map(|(old, new)| Change::pair(old, new)));
             }
         }
-        rest.old.extend(olds);
-        rest.new.extend(news);
-        rest
+        self.old.extend(olds);
+        self.new.extend(news);
     }
 
     /// Makes changes of what has no other.
-    fn single(self, changes: &mut Vec<Change>) {
-        changes.extend(self.old.into_iter().map(Change::gone));
-        changes.extend(self.new.into_iter().map(Change::appeared));
+    fn single(&mut self, changes: &mut Changes) {
+        self.old.drain(..).for_each(|one| changes.gone(one));
+        self.new.drain(..).for_each(|one| changes.appeared(one));
     }
 }
 
@@ -220,132 +267,4 @@ fn distance(old: &Unmatched, new: &Unmatched) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use knock_engine::Timestamp;
-
-    use super::super::change::{Half, Kind};
-    use super::super::event::{Moment, What};
-    use super::*;
-
-    fn event(what: What, at: i64) -> VisibleEvent {
-        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let key = Key { client, door: Named::default(), what };
-        VisibleEvent { key, moment: Moment { at: Timestamp::from_nanos(at), packet: None } }
-    }
-
-    fn command(text: &str, at: i64) -> VisibleEvent {
-        event(What::StartCommand(text.into()), at)
-    }
-
-    /// Pairs events as they come out of one step. Returns the times under both.
-    fn paired(
-        mut old: Vec<VisibleEvent>,
-        mut new: Vec<VisibleEvent>,
-    ) -> Vec<(Kind, Option<i64>, Option<i64>)> {
-        without_twins(&mut old, &mut new);
-        let mut all = AllUnmatched::default();
-        for event in old {
-            all.add_old(Unmatched { event, divergence: None });
-        }
-        for event in new {
-            all.add_new(Unmatched { event, divergence: None });
-        }
-        let at = |half: Option<&Half>| half.map(|(_, moment)| moment.at.as_nanos());
-        let (changes, left_out) = all.paired();
-        assert_eq!(left_out, 0);
-        changes.iter().map(|one| (one.kind(), at(one.old()), at(one.new_half()))).collect()
-    }
-
-    fn opened(times: &[i64]) -> Vec<VisibleEvent> {
-        times.iter().map(|&at| event(What::Opened, at)).collect()
-    }
-
-    #[test]
-    fn what_happens_at_the_same_time_is_no_change() {
-        assert_eq!(paired(opened(&[1, 2, 2]), opened(&[2, 1, 2])), []);
-        assert_eq!(paired(opened(&[2, 2]), opened(&[2])), [(Kind::Gone, Some(2), None)]);
-    }
-
-    /// With `cmd_timeout = 0` a door can close under the one before a packet, and under the other after
-    /// the next packet of that time.
-    #[test]
-    fn what_happens_at_the_same_time_in_different_steps_is_no_change() {
-        let mut all = AllUnmatched::default();
-        for at in [5, 5, 7] {
-            all.add_old(Unmatched { event: event(What::CommandTimedOut, at), divergence: None });
-        }
-        all.add_new(Unmatched { event: event(What::CommandTimedOut, 5), divergence: None });
-        let kinds: Vec<Kind> = all.paired().0.iter().map(Change::kind).collect();
-        assert_eq!(kinds, [Kind::Gone; 2]);
-    }
-
-    #[test]
-    fn what_is_left_is_paired_with_the_nearest() {
-        use Kind::{Gone, Moved, New};
-        assert_eq!(
-            paired(opened(&[10, 100]), opened(&[11, 99])),
-            [(Moved, Some(10), Some(11)), (Moved, Some(100), Some(99))]
-        );
-        assert_eq!(
-            paired(opened(&[10, 100]), opened(&[101])),
-            [(Gone, Some(10), None), (Moved, Some(100), Some(101))]
-        );
-        assert_eq!(
-            paired(opened(&[101]), opened(&[10, 100, 300])),
-            [(New, None, Some(10)), (Moved, Some(101), Some(100)), (New, None, Some(300))]
-        );
-        assert_eq!(paired(opened(&[1]), vec![]), [(Gone, Some(1), None)]);
-    }
-
-    #[test]
-    fn commands_are_paired_by_text_first() {
-        use Kind::{Changed, Gone, Moved};
-        assert_eq!(
-            paired(vec![command("a", 1), command("b", 2)], vec![command("b", 9), command("c", 1)]),
-            [(Changed, Some(1), Some(1)), (Moved, Some(2), Some(9))]
-        );
-        assert_eq!(
-            paired(vec![command("a", 1)], vec![event(What::StopCommand(b"a".to_vec()), 1)]),
-            [(Gone, Some(1), None), (Kind::New, None, Some(1))]
-        );
-    }
-
-    /// What may have been left out under the other configuration is not reported as gone.
-    #[test]
-    fn with_too_many_events_only_known_facts_are_reported() {
-        let closes = |client: usize, at| {
-            let client = IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(client).unwrap()));
-            let key = Key { client, door: Named::default(), what: What::CommandTimedOut };
-            let event = VisibleEvent {
-                key,
-                moment: Moment { at: Timestamp::from_nanos(at), packet: None },
-            };
-            Unmatched { event, divergence: None }
-        };
-        let mut all = AllUnmatched::default();
-        for client in 0..MAX {
-            all.add_old(closes(client, 1));
-        }
-        // All but one close later, as far as there is room none.
-        for client in 1..MAX {
-            all.add_new(closes(client, 2));
-        }
-        let (changes, left_out) = all.paired();
-        let kinds: Vec<Kind> = changes.iter().map(Change::kind).collect();
-        assert_eq!(kinds, [Kind::Gone]);
-        assert_eq!(left_out, u64::try_from(2 * (MAX - 1)).unwrap());
-    }
-
-    #[test]
-    fn too_many_events_are_counted() {
-        let mut all = AllUnmatched::default();
-        for at in 0..=i64::try_from(MAX).unwrap() {
-            all.add_old(Unmatched { event: event(What::Opened, at), divergence: None });
-        }
-        all.add_new(Unmatched { event: event(What::Refused, -1), divergence: None });
-        let (changes, left_out) = all.paired();
-        assert_eq!((changes.len(), left_out), (MAX, 2));
-    }
-}
+mod tests;

@@ -1,11 +1,10 @@
 //! One of the two configurations.
 
 use knock_compat::Sight;
-use knock_engine::{DoorId, Doors, Limits, Listening};
+use knock_engine::{Door, DoorId, Doors, Limits, Listening};
 
-use super::event::{Named, VisibleEvent};
-use crate::explain::{Explainer, Explanation, Places, Whom, Words};
-use crate::session::incoming::Incoming;
+use super::event::Named;
+use crate::explain::{Explainer, Places, Whom, Words};
 use crate::session::names::CaptureNames;
 
 /// A configuration at work.
@@ -13,12 +12,19 @@ use crate::session::names::CaptureNames;
 pub(super) struct Side {
     /// The name of its file, fit to be printed.
     pub(super) name: String,
-    explainer: Explainer,
-    /// The doors as they were in the beginning: their names and commands stay.
-    doors: Doors,
+    pub(super) explainer: Explainer,
+    pub(super) doors: SideDoors,
     places: Places,
+}
+
+/// The doors of a configuration as they were in the beginning: their names, commands and ports stay.
+#[derive(Debug)]
+pub(super) struct SideDoors {
+    doors: Doors,
     /// By [`DoorId::index`].
     named: Vec<Named>,
+    /// By [`Named::index`].
+    ids: Vec<Option<DoorId>>,
 }
 
 impl Side {
@@ -30,11 +36,7 @@ impl Side {
         limits: &Limits,
     ) -> Self {
         let explainer = Explainer::new(doors.clone(), listening, limits, Whom::All);
-        Self { name, explainer, doors, places, named }
-    }
-
-    pub(super) const fn explainer(&self) -> &Explainer {
-        &self.explainer
+        Self { name, explainer, doors: SideDoors::new(doors, named), places }
     }
 
     /// Returns how it sees frames.
@@ -44,31 +46,34 @@ impl Side {
 
     pub(super) fn words<'a>(&'a self, captures: &'a CaptureNames) -> Words<'a> {
         let listening = self.explainer.listening();
-        Words { doors: &self.doors, listening, places: &self.places, captures }
+        Words { doors: &self.doors.doors, listening, places: &self.places, captures }
+    }
+}
+
+impl SideDoors {
+    pub(super) fn new(doors: Doors, named: Vec<Named>) -> Self {
+        let count = named.iter().map(|one| one.index().saturating_add(1)).max().unwrap_or(0);
+        let mut ids = vec![None; count];
+        for (index, one) in named.iter().enumerate() {
+            if let Some(id) = ids.get_mut(one.index()) {
+                *id = doors.with_index(index);
+            }
+        }
+        Self { doors, named, ids }
+    }
+
+    /// Returns what a door is called under both configurations.
+    pub(super) fn named(&self, door: DoorId) -> Option<Named> {
+        self.named.get(door.index()).copied()
     }
 
     /// Returns the door of a name that both configurations share.
-    pub(super) fn door(&self, named: Named) -> Option<DoorId> {
-        let index = self.named.iter().position(|one| *one == named)?;
-        self.doors.with_index(index)
+    pub(super) fn id(&self, named: Named) -> Option<DoorId> {
+        self.ids.get(named.index()).copied().flatten()
     }
 
-    /// Handles an input and appends its visible effects to `events`. `tell` gets the explanations.
-    pub(super) fn step(
-        &mut self,
-        incoming: Incoming,
-        events: &mut Vec<VisibleEvent>,
-        mut tell: impl FnMut(Named, &Explanation),
-    ) {
-        let Self { explainer, named, doors, .. } = self;
-        let named = |door: DoorId| named.get(door.index()).copied();
-        let mut tell = |one: &Explanation| {
-            if let Some(door) = named(one.door) {
-                tell(door, one);
-            }
-        };
-        let packet = incoming.frame();
-        let take = |timed| events.extend(VisibleEvent::new(timed, packet, doors, named));
-        explainer.step(incoming, take, &mut tell);
+    /// Returns the door of a name.
+    pub(super) fn door(&self, named: Named) -> Option<&Door> {
+        self.id(named).map(|id| self.doors.door(id))
     }
 }

@@ -201,7 +201,7 @@ pub(super) fn summary(outcome: &Outcome, reading: &ReadingDone) -> Vec<String> {
         (_, false) => "do not do the same",
     };
     let mut lines = vec![format!("{read}: {old} and {new} {verdict}")];
-    let [was, is] = [&outcome.old, &outcome.new].map(|side| side.explainer().counts().opened);
+    let [was, is] = [&outcome.old, &outcome.new].map(|side| side.explainer.counts().opened);
     lines.push(format!("openings: {was} with {old}, {is} with {new}"));
     let counts = counts(outcome);
     if !counts.is_empty() {

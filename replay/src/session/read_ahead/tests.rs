@@ -14,7 +14,7 @@ use knock_engine::{Carried, Doors, Event, Limits, Listening, Port};
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::session::drive::each;
+use crate::session::drive::in_pieces;
 use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::names::PacketId;
 use crate::session::reader::{Events, ReadingDone};
@@ -99,7 +99,7 @@ fn reading_ends_at_the_first_error_of_a_step() {
     let files = [file(&capture(&all))];
     let mut reader = of_files(&files);
     let mut seen = Vec::new();
-    let result = each(&mut reader, WithPackets(sight()), |incoming| {
+    let result = one_by_one(&mut reader, WithPackets(sight()), |incoming| {
         seen.extend(incoming.packet().map(|id| id.number));
         if seen.len() == 1500 { Err("closed") } else { Ok(()) }
     });
@@ -130,7 +130,7 @@ fn packets_come_with_their_captures_and_numbers() {
 
 fn they_come_with_their_captures_and_numbers(mut reader: Reader) {
     let (mut packets, mut unreadable) = (Vec::new(), Vec::new());
-    let result = each(&mut reader, WithPackets(sight()), |Incoming { what, .. }| {
+    let result = one_by_one(&mut reader, WithPackets(sight()), |Incoming { what, .. }| {
         match what {
             What::Packet { id, event, .. } => {
                 packets.push((id.capture, id.number, event.packet().map(|one| one.source_port)));
@@ -158,6 +158,15 @@ fn a_panic_of_the_thread_is_one_of_the_program() {
     });
     let message = *result.err().expect("a panic").downcast::<&str>().unwrap();
     assert_eq!(message, "a fault of the program");
+}
+
+/// Hands over what is read, one after another.
+fn one_by_one<E>(
+    reader: &mut Reader,
+    decoder: WithPackets,
+    mut step: impl FnMut(Incoming) -> Result<(), E>,
+) -> Result<(), E> {
+    in_pieces(reader, decoder, |inputs| inputs.drain(..).try_for_each(&mut step))
 }
 
 /// Reads captures on a thread, to the end.

@@ -1,0 +1,141 @@
+//! Both configurations at work.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread;
+
+use knock_engine::{Limits, Timestamp};
+
+use super::Outcome;
+use super::event::Names;
+use super::input::{BothSights, Input};
+use super::side::Side;
+use super::step::{Step, StepTime, Trigger};
+use super::twins::Comparer;
+use super::worker::Worker;
+use crate::session::load::Configuration;
+use crate::session::names::CaptureNames;
+use crate::session::read_ahead::ReadAhead;
+use crate::session::reader::Reader;
+
+/// Both configurations, before anything happens.
+pub(super) struct Both {
+    old: Side,
+    new: Side,
+    names: Names,
+    captures: CaptureNames,
+}
+
+/// How many pieces of the input the sides may have at a time: so far may one be ahead of the other.
+const PIECES: usize = 4;
+
+impl Both {
+    pub(super) fn new(
+        limits: Limits,
+        old: Configuration,
+        new: Configuration,
+        reader: &Reader,
+    ) -> Self {
+        let mut names = Names::default();
+        let mut side = |Configuration { name, doors, places }| {
+            let by_index = names.take(&doors);
+            Side::new(name, (doors, places), by_index, reader.listening(), &limits)
+        };
+        let (old, new) = (side(old), side(new));
+        Self { old, new, names, captures: reader.names() }
+    }
+
+    /// Lets both do what they do on all packets. A thread reads, each side has one, and this one compares.
+    pub(super) fn play(self, reader: &mut Reader) -> Outcome {
+        // A cause can be a packet to any port.
+        reader.begin(None);
+        let Self { mut old, mut new, names, captures } = self;
+        let sights = BothSights::new(old.sight(), new.sight());
+        let mut comparer = Comparer::new(&old.doors, &new.doors, names.all());
+        let start = thread::scope(|scope| {
+            let ahead = ReadAhead::begin(scope, reader, sights);
+            let old = Worker::begin(scope, &mut old.explainer, &old.doors, Input::as_old);
+            let new = Worker::begin(scope, &mut new.explainer, &new.doors, Input::as_new);
+            let mut pieces = Pieces { old, new, given: VecDeque::new(), spare: Vec::new() };
+            let start = pieces.compare_all(&ahead, &mut comparer);
+            ahead.end();
+            start
+        });
+        let (unmatched, divergences) = comparer.finish();
+        let (changes, left_out) = unmatched.paired();
+        let start = start.unwrap_or(Timestamp::EPOCH);
+        Outcome { old, new, names, captures, start, divergences, changes, left_out }
+    }
+}
+
+/// The input on its way through both sides.
+struct Pieces {
+    old: Worker,
+    new: Worker,
+    /// What both sides have got, and what is not compared yet.
+    given: VecDeque<Arc<Vec<Input>>>,
+    /// A list that is used up, to be filled again.
+    spare: Vec<Input>,
+}
+
+impl Pieces {
+    /// Lets both sides handle all of the input, and what is due after it. Returns when it begins.
+    fn compare_all(
+        &mut self,
+        ahead: &ReadAhead<'_, Input>,
+        comparer: &mut Comparer<'_>,
+    ) -> Option<Timestamp> {
+        let mut start = None;
+        let mut is_more = true;
+        loop {
+            while is_more && self.given.len() < PIECES {
+                let mut piece = std::mem::take(&mut self.spare);
+                ahead.next(&mut piece);
+                is_more = !piece.is_empty();
+                start = start.or(piece.first().map(Input::at));
+                if is_more {
+                    self.give(piece);
+                }
+            }
+            let Some(piece) = self.given.pop_front() else { break };
+            self.compare(&piece, comparer);
+            // Both sides are done with it.
+            self.spare = Arc::into_inner(piece).unwrap_or_default();
+        }
+        self.old.end();
+        self.new.end();
+        self.compare(&[], comparer);
+        start
+    }
+
+    fn give(&mut self, piece: Vec<Input>) {
+        let piece = Arc::new(piece);
+        self.old.give(Arc::clone(&piece));
+        self.new.give(Arc::clone(&piece));
+        self.given.push_back(piece);
+    }
+
+    /// Compares what both do on a piece, step by step.
+    fn compare(&mut self, piece: &[Input], comparer: &mut Comparer<'_>) {
+        let Self { old, new, .. } = self;
+        loop {
+            let (old_time, new_time) = (old.next_time(), new.next_time());
+            let Some(time) = old_time.into_iter().chain(new_time).min() else { break };
+            let (is_old, is_new) = (old_time == Some(time), new_time == Some(time));
+            let StepTime { place, trigger } = time;
+            let input = piece.get(place).filter(|_| trigger == Trigger::Input);
+            let packet = input.and_then(Input::frame);
+            let old_step = if is_old { old.step() } else { Step::default() };
+            let new_step = if is_new { new.step() } else { Step::default() };
+            comparer.take(old_step, new_step, packet);
+            if is_old {
+                old.advance();
+            }
+            if is_new {
+                new.advance();
+            }
+        }
+        old.next_piece();
+        new.next_piece();
+    }
+}
