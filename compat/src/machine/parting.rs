@@ -1,6 +1,6 @@
 //! Where rule sets that are next to one another begin to differ.
 //!
-//! One machine stands for all of its [`Span`](crate::span::Span) until something comes that they would
+//! One machine stands for all of its [`Span`] until something comes that they would
 //! handle in different ways; then it is split. So before each event, the machine is asked for such a
 //! difference. It may name one that turns out to make none, as that only costs time, but must never
 //! miss one.
