@@ -1,12 +1,13 @@
 //! Several captures as one, in order of time.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::mem;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use knock_engine::Timestamp;
 
 use super::ahead::{Ahead, Threads};
+use super::turns::Turns;
 use super::{Capture, CaptureError, Next, Passed, Unwanted};
 
 /// Several captures as one, in order of time; packets of one time come in the order of the
@@ -17,9 +18,9 @@ use super::{Capture, CaptureError, Next, Passed, Unwanted};
 pub struct Merge {
     parts: Vec<Part>,
     /// When what is next in a capture has its turn, for each capture that goes on.
-    next: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    turns: Turns,
     /// The captures of which it is not known yet what is next.
-    unknown: Vec<usize>,
+    unknown: Range<usize>,
     names: Vec<String>,
     size: Option<u64>,
     is_live: bool,
@@ -30,7 +31,8 @@ pub struct Merge {
     errors: Vec<CaptureError>,
 }
 
-/// One of the captures.
+/// One of the captures, with its own cache lines as [`Capture`].
+#[repr(align(128))]
 struct Part {
     feed: Feed,
     /// What is next, if it is known.
@@ -54,8 +56,8 @@ impl Merge {
     pub fn new(captures: Vec<Capture>) -> Self {
         let sizes = captures.iter().map(Capture::size);
         Self {
-            next: BinaryHeap::new(),
-            unknown: (0..captures.len()).rev().collect(),
+            turns: Turns::default(),
+            unknown: 0..captures.len(),
             names: captures.iter().map(|capture| capture.name().to_owned()).collect(),
             size: sizes.into_iter().try_fold(0, |sum: u64, size| sum.checked_add(size?)),
             is_live: captures.iter().any(Capture::is_live),
@@ -95,7 +97,7 @@ impl Merge {
     #[expect(clippy::inline_always, reason = "a call for each packet costs a fifth of the time")]
     #[inline(always)]
     pub fn peek(&mut self) -> Option<Next> {
-        while let Some(index) = self.unknown.pop() {
+        for index in mem::take(&mut self.unknown) {
             let part = self.parts.get_mut(index)?;
             let next = match &mut part.feed {
                 Feed::Here(capture) => capture.next(self.is_unwanted.as_ref()),
@@ -110,35 +112,36 @@ impl Merge {
                         Some(Next::Passed) => part.feed.passed().latest,
                         None => None,
                     };
-                    self.next.extend(at.map(|at| Reverse((at, index))));
+                    if let Some(at) = at {
+                        self.turns.add((at, index));
+                    }
                 }
                 Err(error) => self.errors.push(error),
             }
         }
-        let Reverse((_, index)) = self.next.peek()?;
-        self.parts.get(*index)?.next
+        let (_, index) = self.turns.first()?;
+        self.parts.get(index)?.next
     }
 
     /// Returns the time of what [`Merge::peek`] returned; of what was passed over, the latest.
     #[must_use]
     pub fn at(&self) -> Option<Timestamp> {
-        self.next.peek().map(|Reverse((at, _))| *at)
+        self.turns.first().map(|(at, _)| at)
     }
 
     /// Returns what was passed over, if [`Merge::peek`] returned that.
     pub fn take_passed(&mut self) -> Passed {
-        let Some(Reverse((_, index))) = self.next.peek() else { return Passed::default() };
-        self.parts.get_mut(*index).map(|part| part.feed.take_passed()).unwrap_or_default()
+        let Some((_, index)) = self.turns.first() else { return Passed::default() };
+        self.parts.get_mut(index).map(|part| part.feed.take_passed()).unwrap_or_default()
     }
 
     /// Returns the bytes of the packet that [`Merge::peek`] returned; none before the first call.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
-        self.parts.get(self.index()).filter(|_| !self.next.is_empty()).map_or(&[], |part| {
-            match &part.feed {
-                Feed::Here(capture) => capture.frame(),
-                Feed::Ahead(ahead) => ahead.frame(),
-            }
+        let part = self.turns.first().and_then(|(_, index)| self.parts.get(index));
+        part.map_or(&[], |part| match &part.feed {
+            Feed::Here(capture) => capture.frame(),
+            Feed::Ahead(ahead) => ahead.frame(),
         })
     }
 
@@ -146,7 +149,7 @@ impl Merge {
     #[inline]
     #[must_use]
     pub fn index(&self) -> usize {
-        self.next.peek().map_or(0, |Reverse((_, index))| *index)
+        self.turns.first().map_or(0, |(_, index)| index)
     }
 
     /// Returns the names of the captures, in their order.
@@ -159,11 +162,11 @@ impl Merge {
         if !self.unknown.is_empty() {
             return;
         }
-        let Some(Reverse((_, index))) = self.next.pop() else { return };
+        let Some(index) = self.turns.end_first() else { return };
         if let Some(part) = self.parts.get_mut(index) {
             part.advance();
         }
-        self.unknown.push(index);
+        self.unknown = index..index.saturating_add(1);
     }
 
     /// Returns the addresses that interfaces of the captures have named since the last call.

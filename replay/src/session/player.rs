@@ -9,7 +9,8 @@ use super::drive::PlayingDone;
 use super::outgoing::{Outgoing, PrinterGone};
 use super::reader::Events;
 
-/// The engine, with where its effects go.
+/// The engine, with where its effects go. It shares no cache lines with the threads that read and print.
+#[repr(align(128))]
 pub(crate) struct Player {
     engine: Engine,
     outgoing: Outgoing<TimedEffect>,
