@@ -36,6 +36,9 @@ impl Chromium {
             .args(["-c", pipes, "sh", "chromium", "--headless=new", "--remote-debugging-pipe"])
             .args(["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-dev-shm-usage"])
+            // A page that it takes for hidden gets no frames, and so never draws what a scroll brings.
+            .args(["--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"])
+            .arg("--disable-background-timer-throttling")
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
