@@ -97,19 +97,10 @@ impl Event {
     /// changes nothing.
     #[must_use]
     pub fn is_heard(&self, doors: &Doors, listening: &Listening) -> bool {
-        match self {
-            Self::Packet(packet) => doors.admit(listening, packet),
-            Self::SignedPacket(packet, _) => {
-                doors.admit(listening, packet) || doors.hears_signed(listening, packet)
-            }
-            Self::CommandEnded { .. }
-            | Self::Marked { .. }
-            | Self::AdmissionLost { .. }
-            | Self::DeadlineReached
-            | Self::ClockSet { .. }
-            | Self::AddressesChanged(_)
-            | Self::Reloaded(_) => false,
-        }
+        let is_signed = matches!(self, Self::SignedPacket(..));
+        self.packet().is_some_and(|packet| {
+            doors.admit(listening, packet) || is_signed && doors.hears_signed(listening, packet)
+        })
     }
 }
 
