@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use knock_config::command_line;
 use knock_config::diagnostics::Style;
+use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
 use knock_guard::{Readers, Target};
 
@@ -263,7 +264,7 @@ fn write_capture(
             Exit::Done
         }
         Err(error) => {
-            let error = format!("cannot write {}: {}", shown(file), Cause(&error));
+            let error = format!("cannot write {}: {}", shown(file), WriteFault(&error));
             reporter.error(&error, None, Exit::Failed)
         }
     }

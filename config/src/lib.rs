@@ -3,6 +3,8 @@
 //! Modules use only those above them in this list, and a file of a folder may use its `mod.rs`.
 
 pub mod text;
+
+pub mod file_faults;
 pub mod used;
 mod wording;
 

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use knock_config::file_faults::ReadFault;
 use knock_config::text::{Cause, shown};
 use knock_control::{Call, Frames, Reply, encode};
 use serde_json::{Map, Value};
@@ -54,7 +55,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Connect(path, error) => {
                 let path = shown(path);
-                let (kind, error) = (error.kind(), Cause(error));
+                let kind = error.kind();
                 if [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused].contains(&kind) {
                     write!(
                         out,
@@ -68,7 +69,8 @@ impl fmt::Display for Failure {
                          knockd"
                     )
                 } else {
-                    write!(out, "cannot connect to {path}: {error}")
+                    let wanted = "the socket of knockd, its 'ControlSocket', with '--socket'";
+                    write!(out, "cannot connect to {path}: {}", ReadFault { error, wanted })
                 }
             }
             Self::NoAnswer(error) => write!(out, "knockd does not answer: {}", Cause(error)),

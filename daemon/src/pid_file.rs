@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
+use knock_config::file_faults::WriteFault;
 use knock_config::text::shown;
 use knock_guard::{NotWritten, remove_pid_file, write_pid};
 
@@ -64,6 +65,10 @@ impl fmt::Display for PidFileError {
                 "cannot use {} as the pid file: {why}; name another file with '-p'",
                 shown(path)
             ),
+            Self::File(path, NotWritten::Io(error)) => {
+                let why = WriteFault(error);
+                write!(out, "cannot write the pid file {}: {why}", shown(path))
+            }
             Self::File(path, why) => {
                 write!(out, "cannot write the pid file {}: {why}", shown(path))
             }
@@ -206,7 +211,7 @@ mod tests {
         for is_given in [true, false] {
             let (file, warning) = take(&missing, is_given).unwrap();
             let expected = format!(
-                "cannot write the pid file {}: No such file or directory; knockd runs without one",
+                "cannot write the pid file {}: there is no such directory; create it, or name a file in another one; knockd runs without one",
                 missing.display()
             );
             assert_eq!((file.is_none(), warning), (true, Some(expected)));

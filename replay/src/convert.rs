@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use knock_capture::scenario::Signers;
+use knock_config::file_faults::ReadFault;
 use knock_config::text::shown;
 use knock_engine::Doors;
 use knock_guard::Readers;
@@ -15,6 +16,9 @@ use crate::session::load::Configuration;
 use crate::session::overwrite::target;
 use crate::session::terminal::Streams;
 use knock_capture::{self as capture, CaptureError, Fault, Looks, scenario};
+
+/// What is converted.
+const A_SCENARIO: &str = "a scenario, a text with lines such as `knock 10.0.0.5 7000 8000 9000`";
 
 /// Writes the packets of a scenario as a capture.
 pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
@@ -36,11 +40,12 @@ pub(crate) fn run(args: &ConvertArgs, streams: &mut Streams<'_>) -> Result<Exit,
         (shown(path), opened.and_then(|file| file.take(limit).read_to_end(&mut text)))
     };
     if let Err(error) = read {
-        streams.cannot_read(&CaptureError { capture: name, fault: Fault::CannotOpen(error) });
+        let fault = ReadFault { error: &error, wanted: A_SCENARIO };
+        streams.error(&format!("{name}: cannot open: {fault}"));
         return Err(Exit::Capture);
     }
     if text.is_empty() {
-        streams.cannot_read(&CaptureError { capture: name, fault: Fault::Empty });
+        streams.error(&format!("{name}: is empty; name {A_SCENARIO}"));
         return Err(Exit::Capture);
     }
     let capture = match scenario::capture(&name, &text, Signers::of(&doors)) {

@@ -12,7 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "text used wording",
+            "text",
+            "file_faults used wording",
             "lex pattern suggest typography",
             "names directives",
             "config warnings",

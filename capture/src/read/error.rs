@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use knock_config::diagnostics::Source;
+use knock_config::file_faults::ReadFault;
 use knock_config::text::{Cause, counted};
 use knock_engine::LinkType;
 
@@ -140,7 +141,10 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CannotOpen(error) => write!(out, "cannot open: {}", Cause(error)),
+            Self::CannotOpen(error) => {
+                let wanted = "a capture, as `tcpdump -w` writes it, or a scenario";
+                write!(out, "cannot open: {}", ReadFault { error, wanted })
+            }
             Self::CannotRead { place, error } => {
                 write!(out, "cannot be read at {}: {}", Near(*place), Cause(error))
             }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use knock_config::file_faults::WriteFault;
 use knock_config::keys::KeyFile;
 use knock_config::text::{Cause, shown};
 use knock_engine::DoorName;
@@ -83,7 +84,7 @@ fn is_name(name: &str) -> bool {
 fn write(file: &Path, key_file: &KeyFile) -> Result<bool, Trouble> {
     let Err(error) = store(file, key_file) else { return Ok(true) };
     if error.kind() != io::ErrorKind::AlreadyExists {
-        let message = format!("cannot write {}: {}", shown(file), Cause(&error));
+        let message = format!("cannot write {}: {}", shown(file), WriteFault(&error).cause());
         return Err(trouble(message, "check the folder".to_owned()));
     }
     let there = knock_config::read_key_file(file, Modes::Any);

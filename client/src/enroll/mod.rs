@@ -12,8 +12,9 @@ use std::io;
 use std::path::Path;
 
 use knock_config::Wording;
+use knock_config::file_faults::WriteFault;
 use knock_config::keys::{KeyFile, file_name};
-use knock_config::text::{Cause, shown};
+use knock_config::text::shown;
 use knock_engine::{DoorName, Port};
 use knock_guard::New;
 use knock_signed::Key;
@@ -91,7 +92,7 @@ fn cannot_write(path: &Path, error: &io::Error, args: &EnrollArgs) -> Trouble {
     } else {
         "name a folder with `--keys`, that of `Key_Dir` in knockd.conf"
     };
-    trouble(format!("cannot write {file}: {}", Cause(error)), help.to_owned())
+    trouble(format!("cannot write {file}: {}", WriteFault(error).cause()), help.to_owned())
 }
 
 fn trouble(message: String, help: String) -> Trouble {

@@ -17,7 +17,7 @@ mod words;
 use std::path::Path;
 
 use knock_config::text::shown;
-use knock_config::{Waits, read_configuration};
+use knock_config::{Unreadable, Waits, read_configuration};
 use knock_guard::Modes;
 
 pub use lookup::Profiles;
@@ -36,7 +36,11 @@ pub use trouble::Trouble;
 /// [`Trouble`] if it cannot be read or has an error.
 pub fn load(path: &Path) -> Result<Parsed, Trouble> {
     let text = read_configuration(path, Modes::Any, Waits::Forever, |_| None).map_err(|cause| {
-        let help = "profiles are in a text file, such as ~/.config/knock/config";
+        let help = if matches!(cause, Unreadable::Denied) {
+            "run as a user who may read it"
+        } else {
+            "profiles are in a text file, such as ~/.config/knock/config"
+        };
         Trouble::unreadable(path, &cause, help)
     })?;
     let parsed = parse(shown(path), &text, &Base::of(path));

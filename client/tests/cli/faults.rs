@@ -156,7 +156,8 @@ fn a_full_disk_is_reported_with_status_1() {
     assert_eq!(outcome.stderr, printed);
     let outcome = run("--write /nowhere/k.pcap 127.0.0.1 7000");
     assert_eq!(outcome.status, Some(1));
-    let printed = "knock: error: cannot write /nowhere/k.pcap: No such file or directory\n";
+    let printed = "knock: error: cannot write /nowhere/k.pcap: there is no such directory; create it, or name a file in \
+         another one\n";
     assert_eq!(outcome.stderr, printed);
 }
 
@@ -175,4 +176,41 @@ fn quiet_prints_only_errors() {
     let (_folder, path) = place("k.pcap");
     assert_eq!(output(&format!("-q --write {path} 127.0.0.1 7000")), "");
     assert!(!finish(&mut knock("-q 127.0.0.1 0")).stderr.is_empty());
+}
+
+/// Files that the command line names, each with the exit status if it cannot be used. `@` is the file.
+const NAMED: [(&str, i32); 5] = [
+    ("-F @ home", 2),
+    ("-c @ --door ssh 127.0.0.1", 2),
+    ("--key @ --door ssh 127.0.0.1", 2),
+    ("127.0.0.1 7000 --write @", 1),
+    ("enroll --user alice --door ssh --server 192.0.2.1 --keys @", 2),
+];
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_with_a_way_out() {
+    let (folder, file) = place("file");
+    File::create(&file).unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    let mut printed = String::new();
+    for name in ["missing", "missing/x", "folder", "file/x"] {
+        for (line, status) in NAMED {
+            let (reads, is_made) = (!line.contains("--write"), line.contains("--keys"));
+            // These are made, or belong there.
+            if is_made && name != "file/x" || !reads && name == "missing" {
+                continue;
+            }
+            let line = line.replace('@', name);
+            let outcome = finish(knock(&line).current_dir(folder.path()));
+            let said = &outcome.stderr;
+            assert_eq!(outcome.status, Some(status), "{line}: {said}");
+            assert!(said.contains(name), "{line}: {said}");
+            for words in ["No such file", "Is a directory", "Not a directory", "os error"] {
+                assert!(!said.contains(words), "{line}: {said}");
+            }
+            assert!(said.contains("; ") || said.contains("help: "), "{line}: {said}");
+            write!(printed, "$ knock {line}\n{said}\n").unwrap();
+        }
+    }
+    insta::assert_snapshot!(printed);
 }

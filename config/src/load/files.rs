@@ -21,9 +21,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::key_text::KeyFault;
 use super::parts::Parts;
 use crate::diagnostics::Finding;
+use crate::file_faults::cause_of_reading;
 use crate::lex::Span;
 use crate::names::FileName;
-use crate::text::{Cause, shown};
+use crate::text::shown;
 use crate::wording::{Severity, Wording};
 
 /// The largest configuration and the largest sequence file, in bytes.
@@ -121,7 +122,7 @@ impl From<io::Error> for Unreadable {
         if error.kind() == io::ErrorKind::PermissionDenied {
             return Self::Denied;
         }
-        Self::Other(Cause(&error).to_string())
+        Self::Other(cause_of_reading(&error).into_owned())
     }
 }
 
@@ -204,7 +205,9 @@ impl Unreadable {
             | Self::NoSequence
             | Self::NotAKey(_)
             | Self::Exposed { .. } => "a configuration is a text file, such as `/etc/knockd.conf`",
-            Self::Missing | Self::NotAmongFiles | Self::Other(_) => "check the path",
+            Self::Missing | Self::NotAmongFiles | Self::Other(_) => {
+                "check the path of the configuration"
+            }
             Self::Denied => "run as a user who may read it",
         })
     }

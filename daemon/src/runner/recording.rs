@@ -8,6 +8,7 @@ use std::num::NonZeroU64;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
 use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
 
@@ -34,7 +35,7 @@ pub(super) struct RecordingError {
 impl fmt::Display for RecordingError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, error } = self;
-        write!(out, "cannot write the recording {}: {}", shown(path), Cause(error))
+        write!(out, "cannot write the recording {}: {}", shown(path), WriteFault(error))
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Duration;
 
 use knock_tests::schema::Schema;
 use serde_json::{Value, json};
 
-use crate::common::{Daemon, Machine, Need, Outcome, PROGRAMS, require, wait_until};
+use crate::common::{
+    Daemon, Folder, Machine, Need, Outcome, PROGRAMS, finish, require, wait_until,
+};
 
 /// Doors that stay open until somebody closes them.
 const DOORS: &str = "\
@@ -132,6 +135,21 @@ fn knockctl_shows_and_closes_doors() {
     // Each was closed once.
     let stopped = machine.folder.read("stopped");
     assert_eq!(stopped.lines().filter(|line| *line == "127.0.0.1").count(), 1, "{stopped}");
+}
+
+#[test]
+fn a_socket_that_cannot_be_used_is_named_with_a_way_out() {
+    let folder = Folder::new();
+    folder.write("file", "");
+    for name in ["missing", ".", "file", "file/x"] {
+        let mut command = Command::new(KNOCKCTL);
+        let outcome =
+            finish(command.current_dir(folder.directory()).args(["--socket", name, "status"]));
+        let said = outcome.stderr;
+        assert_eq!(outcome.status, Some(3), "{said}");
+        assert!(said.contains(&format!(" {name}: ")) && said.contains("'--socket'"), "{said}");
+        assert!(!said.contains("No such") && !said.contains("Not a directory"), "{said}");
+    }
 }
 
 #[test]

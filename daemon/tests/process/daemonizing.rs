@@ -130,8 +130,8 @@ fn a_warning_at_the_start_is_printed_before_the_caller_returns() {
         let unit = "setpriv --bounding-set=-all,+net_raw";
         let outcome = machine.run(&format!("{unit} {DAEMON} -g /nosuch/log"));
         let warnings: Vec<&str> = outcome.stderr.lines().collect();
-        let file =
-            "knockd: warning: cannot open the log file /nosuch/log: No such file or directory";
+        let file = "knockd: warning: cannot open the log file /nosuch/log: there is no such directory; create it, or name a file in \
+             another one";
         assert_eq!((outcome.status, warnings.len(), warnings[0]), (Some(0), 2, file));
         assert!(
             warnings[1].starts_with("knockd: warning: the process that reads packets stays root")

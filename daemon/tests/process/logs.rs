@@ -66,8 +66,8 @@ fn a_log_file_that_cannot_be_opened_is_a_warning() {
     let daemon = Daemon::start(&machine, "-v -g /nosuch/log");
     open(&machine, 1);
     let outcome = daemon.end();
-    let warning =
-        "knockd: warning: cannot open the log file /nosuch/log: No such file or directory\n";
+    let warning = "knockd: warning: cannot open the log file /nosuch/log: there is no such directory; create it, or name a file in \
+         another one\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), warning));
     let folder = machine.folder.directory().to_str().unwrap();
     assert_eq!(outcome.stdout, OPENED.join("\n").replace("DIR", folder) + "\nclosing...\n");

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use knock_config::text::{Cause, shown};
+use knock_config::file_faults::ReadFault;
+use knock_config::text::shown;
 use walkdir::WalkDir;
 
 /// The most files and folders that are looked at in one folder that is named.
@@ -62,6 +63,10 @@ pub(super) fn configurations(path: &Path) -> Result<Vec<PathBuf>, NotFound> {
 
 fn unreadable(root: &Path, error: &walkdir::Error) -> NotFound {
     let path = error.path().unwrap_or(root).to_owned();
-    let cause = error.io_error().map_or_else(|| error.to_string(), |io| Cause(io).to_string());
+    let wanted = "a configuration, or a folder with some";
+    let cause = match error.io_error() {
+        Some(error) => ReadFault { error, wanted }.to_string(),
+        None => error.to_string(),
+    };
     NotFound::Unreadable(path, cause)
 }

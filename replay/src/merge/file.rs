@@ -7,7 +7,8 @@ use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use chrono::DateTime;
-use knock_config::text::{Cause, shown};
+use knock_config::file_faults::ReadFault;
+use knock_config::text::shown;
 use knock_engine::Timestamp;
 use serde::Deserialize;
 
@@ -73,6 +74,7 @@ pub(super) struct Damage {
 enum DamageCause {
     CannotRead(io::Error),
     NoFile,
+    Empty,
     Cut,
     NoShard,
     OtherVersion,
@@ -87,11 +89,14 @@ impl fmt::Display for Damage {
         let Self { name, line, cause } = self;
         let cause: &dyn fmt::Display = match cause {
             DamageCause::CannotRead(error) => {
-                return write!(out, "cannot read {name}: {}", Cause(error));
+                let wanted =
+                    "the output of a shard, from a replay with '--shard I/N --format json'";
+                return write!(out, "cannot read {name}: {}", ReadFault { error, wanted });
             }
             DamageCause::NoFile => {
                 &"it is no file; its last line is read first, so write it to one"
             }
+            DamageCause::Empty => &"it is empty: replay this shard again",
             DamageCause::Cut => &"it has no summary at its end: replay this shard again",
             DamageCause::NoShard => {
                 &"it is not the output of a shard: replay with '--shard I/N --format json'"
@@ -130,7 +135,13 @@ impl ShardFile {
         }
         let mut file = File::open(path).map_err(cannot_read)?;
         let last = last_line(&mut file).map_err(cannot_read)?;
-        let summary = summary(last.as_deref()).map_err(damage)?;
+        let summary = match last {
+            LastLine::Of(line) => summary(&line),
+            LastLine::Cut => Err(DamageCause::Cut),
+            LastLine::Empty => Err(DamageCause::Empty),
+            LastLine::OfOther => Err(DamageCause::NoShard),
+        };
+        let summary = summary.map_err(damage)?;
         Ok((Self { name, lines: BufReader::new(file), number: 0, last: None }, summary))
     }
 
@@ -221,8 +232,7 @@ impl Ord for Object {
 }
 
 /// Reads the last line of a shard.
-fn summary(line: Option<&[u8]>) -> Result<ShardSummary, DamageCause> {
-    let line = line.ok_or(DamageCause::Cut)?;
+fn summary(line: &[u8]) -> Result<ShardSummary, DamageCause> {
     let value: serde_json::Value = serde_json::from_slice(line).map_err(|_| DamageCause::Cut)?;
     let field = |name: &str| value.get(name);
     if field("type").is_some_and(|of_type| of_type != SUMMARY) && field("order").is_some() {
@@ -238,10 +248,28 @@ fn summary(line: Option<&[u8]>) -> Result<ShardSummary, DamageCause> {
     summary.ok_or(DamageCause::OtherVersion)
 }
 
-/// Returns the last line of a file, which ends with a newline; `None` if there is none. The file is then at its
-/// beginning.
-fn last_line(file: &mut File) -> io::Result<Option<Vec<u8>>> {
+/// How a file ends.
+enum LastLine {
+    /// With this line, which ends with a newline.
+    Of(Vec<u8>),
+    /// In the middle of a line.
+    Cut,
+    /// There is nothing in it.
+    Empty,
+    /// It is no file of objects.
+    OfOther,
+}
+
+/// Returns how a file ends. The file is then at its beginning.
+fn last_line(file: &mut File) -> io::Result<LastLine> {
     const PIECE: u64 = 64 * 1024;
+    let mut first = [0];
+    if file.read(&mut first)? == 0 {
+        return Ok(LastLine::Empty);
+    }
+    if first != *b"{" {
+        return Ok(LastLine::OfOther);
+    }
     let end = file.seek(SeekFrom::End(0))?;
     let mut length = 0;
     let mut last = Vec::new();
@@ -255,8 +283,8 @@ fn last_line(file: &mut File) -> io::Result<Option<Vec<u8>>> {
         if start.is_some() || length == end {
             let line = text.get(start.map_or(0, |start| start.saturating_add(1))..);
             file.rewind()?;
-            return Ok(line.map(<[u8]>::to_vec));
+            return Ok(line.map_or(LastLine::Cut, |line| LastLine::Of(line.to_vec())));
         }
     }
-    Ok(None)
+    Ok(LastLine::Cut)
 }

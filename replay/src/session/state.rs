@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use knock_config::text::{Cause, shown};
+use knock_config::file_faults::ReadFault;
+use knock_config::text::shown;
 use knock_config::used::{BYTES_MAX, Use, parse};
 use knock_engine::Doors;
 use knock_signed::Moment;
@@ -22,12 +23,8 @@ pub(super) fn restore(doors: Doors, path: &Path, streams: &mut Streams<'_>) -> R
         Exit::Config
     };
     let text = read(path).map_err(|error| {
-        let help = if error.kind() == io::ErrorKind::PermissionDenied {
-            "run as a user who may read it, or name a copy"
-        } else {
-            "name the file `used` in the StateDir of knockd (/var/lib/knockd), or a copy of it"
-        };
-        refuse(&format_args!(": {}; {help}", Cause(&error)))
+        let wanted = "the file `used` in the StateDir of knockd (/var/lib/knockd), or a copy of it";
+        refuse(&format_args!(": {}", ReadFault { error: &error, wanted }))
     })?;
     if u64::try_from(text.len()).is_ok_and(|length| length > BYTES_MAX) {
         return Err(refuse(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use knock_capture::{CaptureError, Fault};
 use knock_config::diagnostics::{self, Style};
+use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
 
 use super::exit::Exit;
@@ -92,7 +93,7 @@ impl Streams<'_> {
 
     /// Says that a file cannot be written.
     pub(crate) fn cannot_write_file(&mut self, path: &Path, error: &io::Error) -> Exit {
-        self.error(&format!("cannot write {}: {}", shown(path), Cause(error)));
+        self.error(&format!("cannot write {}: {}", shown(path), WriteFault(error)));
         Exit::Output
     }
 }

@@ -6,7 +6,8 @@ use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use knock_config::text::{Cause, counted, push_printable, shown};
+use knock_config::file_faults::ReadFault;
+use knock_config::text::{counted, push_printable, shown};
 use knock_guard::{Readers, Target};
 use similar::{ChangeTag, TextDiff};
 
@@ -189,7 +190,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
         if error.kind() == io::ErrorKind::NotFound {
             return "there is no such file; --bless writes it as the transcript is now".to_owned();
         }
-        Cause(&error).to_string()
+        ReadFault { error: &error, wanted: "the file with the transcript" }.to_string()
     };
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = Vec::new();

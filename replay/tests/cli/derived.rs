@@ -73,7 +73,7 @@ fn a_replay_begins_with_what_was_used_before() {
         assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
     }
     // A folder is no file either.
-    for (file, why) in [("absent", "No such file or directory"), (".", "Is a directory")] {
+    for (file, why) in [("absent", "there is no such file"), (".", "it is a directory")] {
         let outcome =
             runner.run(&format!("explain scenario.txt -c knockd.conf --replay-state {file}"));
         let said = format!(

@@ -80,7 +80,8 @@ fn a_capture_that_is_cut_is_not_compared() {
 fn a_file_that_cannot_be_written_is_status_4() {
     let desk = CaseRunner::with(knocks_pcap());
     let outcome = desk.run("knocks.pcap -c knockd.conf -q --expect no/such/file --bless");
-    let told = "knock-replay: error: cannot write no/such/file: No such file or directory\n";
+    let told = "knock-replay: error: cannot write no/such/file: there is no such directory; create it, or name a file in \
+                another one\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), told));
 }
 

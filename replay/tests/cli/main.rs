@@ -20,6 +20,7 @@ mod legacy;
 mod live;
 mod manual;
 mod much_else;
+mod named_files;
 mod objects;
 mod one_time;
 mod open;

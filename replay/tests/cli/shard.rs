@@ -266,7 +266,7 @@ fn a_file_that_is_not_the_whole_output_of_a_shard_is_named() {
         (&one[..without_end], cut.to_owned()),
         (&one[..one.len() - 1], cut.to_owned()),
         (&one[..one.len() / 2], cut.to_owned()),
-        ("", cut.to_owned()),
+        ("", "cannot merge bad: it is empty: replay this shard again".to_owned()),
         (
             &desk.run(replay()).stdout,
             "cannot merge bad: it is not the output of a shard: replay with '--shard I/N --format json'"
@@ -304,7 +304,7 @@ fn a_file_that_is_not_the_whole_output_of_a_shard_is_named() {
         (1, &lines[0].replace("\"order\"", "\"orders\""), no_object),
         (1, &lines[0].replace('T', "t?"), no_object),
         (1, &lines[0].replace("\"version\":1", "\"version\":9"), no_object),
-        (1, &"x".repeat(17 << 20), "this line is too long for one of a shard"),
+        (1, &"{".repeat(17 << 20), "this line is too long for one of a shard"),
     ] {
         let mut lines = lines.clone();
         lines[number - 1] = line;
@@ -320,15 +320,26 @@ fn a_file_that_is_not_the_whole_output_of_a_shard_is_named() {
 fn what_is_no_file_is_refused() {
     let desk = desk(CAPTURE, 2, "");
     desk.pipe("pipe");
+    desk.write("empty", "");
+    desk.write("text", "Stage 1\n");
     fs::create_dir(desk.path("folder")).unwrap();
     for (name, told) in [
         (
             "pipe",
             "cannot merge pipe: it is no file; its last line is read first, so write it to one",
         ),
-        ("folder", "cannot read folder: Is a directory"),
-        ("none", "cannot read none: No such file or directory"),
+        ("folder", "cannot read folder: it is a directory; "),
+        ("none", "cannot read none: there is no such file; "),
+        ("empty", "cannot merge empty: it is empty: replay this shard again"),
+        (
+            "text",
+            "cannot merge text: it is not the output of a shard: replay with '--shard I/N --format json'",
+        ),
     ] {
+        let mut told = told.to_owned();
+        if told.ends_with("; ") {
+            told += "name the output of a shard, from a replay with '--shard I/N --format json'";
+        }
         // The program must not wait for somebody to write to the pipe.
         assert_eq!(refusal(&desk, &format!("1.jsonl {name}"), 3), told);
     }

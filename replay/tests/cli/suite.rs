@@ -95,7 +95,8 @@ fn of_several_statuses_that_of_a_fault_comes_first() {
     }
     let full = "test knocks --only opens --junit no/such/file";
     let outcome = desk.run(full);
-    let told = "knock-replay: error: cannot write no/such/file: No such file or directory\n";
+    let told = "knock-replay: error: cannot write no/such/file: there is no such directory; create it, or name a file in \
+                another one\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), told));
 }
 

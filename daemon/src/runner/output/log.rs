@@ -1,11 +1,13 @@
 //! The log file.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
 use knock_config::LogTime;
+use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
 
 /// How many bytes are written at once. A pipe takes so many as a whole or not at all.
@@ -52,7 +54,7 @@ impl LogFile {
                 (log, None)
             }
             Err(error) => {
-                let warning = log.warning("open", &error);
+                let warning = log.warning("open", &WriteFault(&error));
                 (log, warning)
             }
         }
@@ -93,16 +95,16 @@ impl LogFile {
                 // A write of nothing leaves the end of the file as it was.
                 let last = written.checked_sub(1).and_then(|last| bytes.get(last));
                 self.is_torn = last.map_or(self.is_torn, |&last| last != b'\n');
-                self.warning("write", &error)
+                self.warning("write", &Cause(&error))
             }
         }
     }
 
-    fn warning(&mut self, what: &str, error: &io::Error) -> Option<Warning> {
+    fn warning(&mut self, what: &str, cause: &dyn fmt::Display) -> Option<Warning> {
         if std::mem::replace(&mut self.warned, true) {
             return None;
         }
-        let (path, cause) = (shown(&self.path), Cause(error));
+        let path = shown(&self.path);
         Some(format!("knockd: warning: cannot {what} the log file {path}: {cause}"))
     }
 }

@@ -65,6 +65,8 @@ pub(crate) fn load(path: &Path, doors: Option<&Doors>) -> Result<Assertions, Unu
     let text = read_configuration(path, Modes::Any, Waits::Forever, refusal).map_err(|cause| {
         let help = if let Unreadable::Refused(refusal) = cause {
             refusal.help
+        } else if matches!(cause, Unreadable::Denied) {
+            "run as a user who may read it"
         } else {
             "name a file with lines such as `must open openSSH from 10.0.0.5`"
         };

@@ -70,7 +70,9 @@ pub(crate) fn run(args: &InitArgs, streams: &mut Streams<'_>) -> Result<Exit, Ex
 
 fn can_be_linked(config: &Path, doors: &Doors) -> Result<(), &'static str> {
     if doors.is_empty() {
-        return Err("there is no door in it, so there is nothing to test");
+        return Err(
+            "there is no door in it, so there is nothing to test; add a section such as `[openSSH]`",
+        );
     }
     if fs::metadata(config).is_ok_and(|metadata| metadata.is_file()) {
         Ok(())

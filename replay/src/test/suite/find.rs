@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use knock_config::text::{Cause, shown};
+use knock_config::file_faults::ReadFault;
+use knock_config::text::shown;
 use walkdir::{DirEntry, WalkDir};
 
 /// The most files and folders that are looked at, all folders of tests together.
@@ -57,6 +59,13 @@ pub(super) enum NotFound {
     Empty(PathBuf),
     /// No test has this in its name.
     NoneNamed(String),
+}
+
+impl NotFound {
+    fn unreadable(path: PathBuf, error: &io::Error) -> Self {
+        let wanted = "a folder of tests, as `knock-replay init` makes it";
+        Self::Unreadable(path, ReadFault { error, wanted }.to_string())
+    }
 }
 
 /// What is wrong and the way out: in lower case, without a full stop.
@@ -126,7 +135,7 @@ pub(super) fn find(
 fn missing(folder: &Path) -> NotFound {
     match folder.metadata() {
         Ok(_) => NotFound::NoFolder(folder.to_owned()),
-        Err(error) => NotFound::Unreadable(folder.to_owned(), Cause(&error).to_string()),
+        Err(error) => NotFound::unreadable(folder.to_owned(), &error),
     }
 }
 
@@ -178,7 +187,7 @@ fn search(
 }
 
 fn is_broken_link(error: &walkdir::Error) -> bool {
-    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     error.io_error().is_some_and(is_missing)
 }
 
@@ -186,7 +195,7 @@ fn unreadable(error: &walkdir::Error) -> NotFound {
     let path = error.path().unwrap_or(Path::new("")).to_owned();
     match (error.loop_ancestor(), error.io_error()) {
         (Some(folder), _) => NotFound::Loop(path, folder.to_owned()),
-        (None, Some(cause)) => NotFound::Unreadable(path, Cause(cause).to_string()),
+        (None, Some(cause)) => NotFound::unreadable(path, cause),
         (None, None) => NotFound::Unreadable(path, "the system does not say why".to_owned()),
     }
 }

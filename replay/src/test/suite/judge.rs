@@ -11,7 +11,8 @@ use std::rc::Rc;
 
 use knock_compat::{Effect, Knockd08Effect, Rules};
 use knock_config::Setup;
-use knock_config::text::{Cause, printable, shown};
+use knock_config::file_faults::WriteFault;
+use knock_config::text::{printable, shown};
 use knock_engine::address;
 use knock_engine::transcript;
 use knock_engine::{Doors, Limits, TooManyDoors};
@@ -368,7 +369,7 @@ fn bless(path: &Path, kept: &KeptTranscript, read: &BTreeSet<PathBuf>) -> Result
         return Ok(false);
     }
     expect::write(path, kept, read.iter().map(PathBuf::as_path)).map(|()| true).map_err(|error| {
-        let message = format!("cannot write {}: {}", shown(path), Cause(&error));
+        let message = format!("cannot write {}: {}", shown(path), WriteFault(&error));
         Failure::error(Exit::Output, Detail::Message(message))
     })
 }
