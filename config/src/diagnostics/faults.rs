@@ -1,6 +1,6 @@
 //! What is found in a text while it is read.
 
-use super::render::{Finding, Source};
+use super::source::{Finding, Source};
 use crate::lex::Piece;
 use crate::suggest::nearest;
 use crate::wording::{Severity, Wording};

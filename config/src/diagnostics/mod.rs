@@ -8,10 +8,12 @@ mod faults;
 mod misread;
 mod option_fault;
 mod render;
+mod source;
 
 pub use any_fault::Fault;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use fault::{LineFault, ValueFault};
 pub use faults::Faults;
 pub use option_fault::OptionFault;
-pub use render::{Finding, Source, Style, render, render_alone, render_findings};
+pub use render::{Style, render, render_alone, render_findings};
+pub use source::{Finding, Source};
