@@ -249,17 +249,18 @@ impl<'a> Judge<'a> {
         let limits = load::limits(Limits::DEFAULT_ATTEMPTS);
         let about = (doors.clone(), &test.config.places);
         let mut trial = Trial::new(test.assertions, rules, about, &reader, limits);
-        let (mut kept, mut nowhere, mut no_messages) =
-            (KeptTranscript::default(), io::sink(), io::sink());
-        let out: &mut (dyn io::Write + Send) =
-            if test.expect.is_some() { &mut kept } else { &mut nowhere };
-        let mut printer = Printer::new(Shown::default(), None, out, &mut no_messages);
+        let (mut kept, mut no_messages) = (KeptTranscript::default(), io::sink());
+        // Only what is compared is made.
+        let mut printer =
+            test.expect.map(|_| Printer::new(Shown::default(), None, &mut kept, &mut no_messages));
         let mut spoiled = None;
         let (playing, replayed) = trial.run(&mut reader, |played| {
             spoiled = spoiled.take().or_else(|| spoils(played));
-            printer.one(*played)
+            printer.as_mut().map_or(Ok(()), |printer| printer.one(*played))
         });
-        if replayed.and_then(|()| printer.flush()).is_err() {
+        let flushed = printer.as_mut().map_or(Ok(()), Printer::flush);
+        drop(printer);
+        if replayed.and(flushed).is_err() {
             // Nothing but the transcript that is kept can fail.
             return Err(Failure::error(Exit::Output, Detail::Message(TOO_LONG.to_owned())));
         }
