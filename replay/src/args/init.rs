@@ -17,8 +17,8 @@ configuration is not copied, because tests of a copy would not notice a change: 
 to it. Where that leads nowhere, as on another machine, name the configuration with 'knock-replay test \
 --config'.
 
-The scenarios contain the knocks that open the doors: keep them as secret as the configuration. Nothing is \
-overwritten.";
+Scenarios of sequences contain the knocks that open the doors: keep them as secret as the configuration. Those of \
+signed packets contain no key. Nothing is overwritten.";
 
 const EXAMPLES: &str = "\
 Examples:

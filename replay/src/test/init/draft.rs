@@ -39,6 +39,7 @@ pub(super) struct Draft {
     pub(super) assertions: Vec<Vec<u8>>,
     /// The lines above them.
     pub(super) heading: Vec<Vec<u8>>,
+    pub(super) shows: Shows,
 }
 
 /// Thinks of tests.
@@ -48,11 +49,21 @@ pub(super) struct Drafts<'a> {
     ports: BTreeSet<u16>,
 }
 
+/// What a scenario shows to those who can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// The knocks that open the door.
+    Knocks,
+    /// Nothing that opens it: packets are signed with keys of the configuration when the test runs.
+    NoSecret,
+}
+
 /// The knocks of a door, as they are made.
 pub(super) struct Knocks<'d> {
     pub(super) door: &'d Door,
     pub(super) client: IpAddr,
     pub(super) host: IpAddr,
+    shows: Shows,
     flags: TcpFlags,
     /// From one to the next, if not a tenth of a second.
     every: &'static str,
@@ -76,7 +87,7 @@ impl<'a> Drafts<'a> {
         let Some(sequence) = door.sequence().map(Sequence::knocks) else {
             return Err("there is no one-time sequence left, and nothing opens it");
         };
-        let Some(knocks) = Knocks::new(door, self.local) else {
+        let Some(knocks) = Knocks::new(door, self.local, Shows::Knocks) else {
             return Err("no client was found that allow and deny let knock");
         };
         let right = [knocks.line("0", sequence)];
@@ -138,7 +149,13 @@ impl<'a> Drafts<'a> {
             assertions.push(runs(command));
         }
         let heading = self.heading("It opens, and runs what it should.");
-        Draft { name, scenario: scenario(door, title, lines), assertions, heading }
+        Draft {
+            name,
+            scenario: scenario(knocks, title, lines),
+            assertions,
+            heading,
+            shows: knocks.shows,
+        }
     }
 
     pub(super) fn stays_shut(
@@ -153,7 +170,13 @@ impl<'a> Drafts<'a> {
         let door_name = quoted(door.name.as_bytes());
         let assertion = [b"must not open ", &door_name[..], b" from ", client.as_bytes()].concat();
         let heading = self.heading("It stays shut.");
-        Draft { name, scenario: scenario(door, title, lines), assertions: vec![assertion], heading }
+        Draft {
+            name,
+            scenario: scenario(knocks, title, lines),
+            assertions: vec![assertion],
+            heading,
+            shows: knocks.shows,
+        }
     }
 
     /// Returns the lines above assertions.
@@ -188,7 +211,7 @@ fn client_for(door: &Door, host: IpAddr) -> Option<IpAddr> {
 
 impl<'d> Knocks<'d> {
     /// Returns the knocks of a client that the door hears; `None` if none is found.
-    pub(super) fn new(door: &'d Door, local: &[IpAddr]) -> Option<Self> {
+    pub(super) fn new(door: &'d Door, local: &[IpAddr], shows: Shows) -> Option<Self> {
         let target = door.target.map(|target| target.address);
         let hosts = match &target {
             Some(target) => std::slice::from_ref(target),
@@ -210,12 +233,12 @@ impl<'d> Knocks<'d> {
             usize::try_from(door.seq_timeout.get()).unwrap_or(usize::MAX).saturating_mul(10);
         // 32 knocks are the most there can be, and one second the shortest timeout.
         let every = if number > tenths { " every 10ms" } else { "" };
-        Some(Self { door, client, host, flags, every })
+        Some(Self { door, client, host, shows, flags, every })
     }
 
     /// Returns a line of a scenario.
     fn line(&self, time: &str, knocks: &[Knock]) -> String {
-        let Self { door: _, client, host, flags, every } = self;
+        let Self { door: _, client, host, shows: _, flags, every } = self;
         let [client, host] = [client, host].map(|address| address::text(*address));
         let hits: String = knocks.iter().map(|knock| hit(*knock, *flags)).collect();
         format!("{time} knock {client}{hits} to {host}{every}\n")
@@ -245,9 +268,14 @@ fn hit(Knock { port, protocol }: Knock, flags: TcpFlags) -> String {
     }
 }
 
-fn scenario(door: &Door, title: &str, lines: &[String]) -> Vec<u8> {
-    let name = Excerpt::new(door.name.as_bytes());
-    let secret = "Keep this file as secret as the configuration.";
+fn scenario(knocks: &Knocks<'_>, title: &str, lines: &[String]) -> Vec<u8> {
+    let name = Excerpt::new(knocks.door.name.as_bytes());
+    let secret = match knocks.shows {
+        Shows::Knocks => "Keep this file as secret as the configuration.",
+        Shows::NoSecret => {
+            "There is no key in this file: a test signs with the key in the folder of the configuration."
+        }
+    };
     format!("# Door `{name}`. {title}\n# {secret}\n{}", lines.concat()).into_bytes()
 }
 

@@ -35,7 +35,7 @@ pub(super) fn prove(
     places: &Places,
     local: &[IpAddr],
 ) -> Result<Proven, String> {
-    let Draft { name: _, scenario, mut assertions, heading } = draft;
+    let Draft { name: _, scenario, mut assertions, heading, shows: _ } = draft;
     // A line can be too long, and knocks that nothing admits need one more.
     for _ in 0..3 {
         let text = text_of(heading.iter().chain(&assertions));

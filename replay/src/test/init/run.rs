@@ -9,7 +9,7 @@ use knock_config::text::{counted, printable, shown};
 use knock_engine::{Door, Doors};
 use knock_guard::New;
 
-use super::draft::Drafts;
+use super::draft::{Drafts, Shows};
 use super::proof::{Proven, prove};
 use crate::args::InitArgs;
 use crate::explain::Places;
@@ -27,6 +27,8 @@ struct Plan {
     tests: Vec<(PathBuf, Proven)>,
     /// What cannot be made, and why.
     left_out: Vec<String>,
+    /// Whether one shows knocks that open a door.
+    shows_knocks: bool,
     /// Whether a door has no test at all.
     has_gap: bool,
 }
@@ -95,10 +97,11 @@ fn plan(args: &InitArgs, doors: &Doors, places: &Places) -> Plan {
             plan.left_out.push(format!("door `{name}`: {why}"));
         }
         for draft in ways.into_iter().flatten().flatten() {
-            let draft_name = draft.name;
+            let (draft_name, shows) = (draft.name, draft.shows);
             match prove(draft, doors, places, &args.local) {
                 Ok(proven) => {
                     has_any = true;
+                    plan.shows_knocks |= shows == Shows::Knocks;
                     plan.tests.push((folder.join(draft_name), proven));
                 }
                 Err(why) => {
@@ -189,9 +192,14 @@ fn tell(args: &InitArgs, plan: &Plan, streams: &mut Streams<'_>) -> Exit {
     let printed = streams.print(&names.concat());
     let folder = shown(&args.folder);
     let tests = counted(plan.tests.len(), "test");
+    let secret = if plan.shows_knocks {
+        "they contain the knocks: keep them as secret as the configuration"
+    } else {
+        "no key is in them: they need the configuration with its keys"
+    };
     streams.say(&format!(
-        "knock-replay: {tests} made in {folder}, which hold the knocks: keep them as secret as the \
-         configuration\nknock-replay: run them with: knock-replay test {folder}\n"
+        "knock-replay: {tests} made in {folder}; {secret}\nknock-replay: run them with: knock-replay test \
+         {folder}\n"
     ));
     if printed != Exit::Done {
         return printed;

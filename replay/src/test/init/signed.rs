@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::address;
 use knock_engine::{Admits, Door, Doors, SignedDoor, Signing, UserKey, Users};
 
-use super::draft::{CLIENTS, Draft, Drafts, Knocks, quoted};
+use super::draft::{CLIENTS, Draft, Drafts, Knocks, Shows, quoted};
 
 /// Who makes packets for a door.
 struct Signer<'d> {
@@ -26,7 +26,7 @@ impl Drafts<'_> {
         let Some(signer) = signer else {
             return Err("no user that it names has a key for it");
         };
-        let Some(knocks) = Knocks::new(door, self.local) else {
+        let Some(knocks) = Knocks::new(door, self.local, Shows::NoSecret) else {
             return Err("no client was found that allow and deny let knock");
         };
         let line = |rest: &str| vec![signer.line(&knocks, *admits, rest)];
