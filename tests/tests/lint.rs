@@ -207,14 +207,22 @@ fn json_says_the_same_in_the_form_that_is_documented() {
         let as_json = check(&file, &CheckOptions { format: Format::Json, ..options() });
         assert_eq!((as_json.errors.as_str(), as_json.summary.as_str()), ("", ""));
         assert_eq!(as_json.config, in_words.config);
+        // What is said about several lines has one title, which names the others.
+        let mut repeats = 0;
         for line in as_json.output.lines() {
             let object: Value = serde_json::from_str(line).unwrap();
             schema.check(&object);
-            assert!(in_words.errors.contains(&title(&object)), "{line}\n{}", in_words.errors);
+            let other = format!("` in line {}", object["line"]);
+            let is_other = object["code"] == "unknown-to-knockd-0.8"
+                && !in_words.errors.contains(&title(&object))
+                && in_words.errors.contains(&other);
+            let is_said = is_other || in_words.errors.contains(&title(&object));
+            assert!(is_said, "{line}\n{}", in_words.errors);
             objects += 1;
+            repeats += usize::from(is_other);
         }
         let titles = in_words.errors.lines().filter(|line| is_title(line)).count();
-        assert_eq!(as_json.output.lines().count(), titles, "{}", in_words.errors);
+        assert_eq!(as_json.output.lines().count(), titles + repeats, "{}", in_words.errors);
     }
     assert!(objects > 150, "{objects}");
     let object: Value = serde_json::from_str(r#"{"version": 1, "message": "x"}"#).unwrap();

@@ -8,6 +8,7 @@ mod faults;
 mod misread;
 mod option_fault;
 mod render;
+mod repeats;
 mod source;
 
 pub use any_fault::Fault;

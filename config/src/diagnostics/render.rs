@@ -1,6 +1,7 @@
 //! Diagnostics as text, as rustc prints them.
 
-use super::source::{Finding, Source};
+use super::repeats;
+use super::source::{Finding, Source, quote};
 use crate::lex::Span;
 use crate::text::counted;
 use crate::wording::{Severity, Wording};
@@ -40,8 +41,8 @@ pub fn render_findings(sources: &[Source], style: Style) -> String {
     let renderer = renderer(style);
     let mut out = String::new();
     for source in sources {
-        for finding in &source.findings {
-            out.push_str(&render_finding(&renderer, source, finding));
+        for (finding, note) in repeats::grouped(source) {
+            out.push_str(&render_finding(&renderer, source, finding, note.as_deref()));
             out.push_str("\n\n");
         }
     }
@@ -85,7 +86,13 @@ fn level(severity: Severity) -> Level<'static> {
     }
 }
 
-fn render_finding(renderer: &Renderer, source: &Source, finding: &Finding) -> String {
+/// `note` is about others that are not rendered.
+fn render_finding(
+    renderer: &Renderer,
+    source: &Source,
+    finding: &Finding,
+    note: Option<&str>,
+) -> String {
     let wording = &finding.wording;
     let title = level(finding.severity).primary_title(wording.message.as_str());
     let title = match finding.code {
@@ -103,7 +110,8 @@ fn render_finding(renderer: &Renderer, source: &Source, finding: &Finding) -> St
         .line_start(usize::try_from(span.line).unwrap_or(usize::MAX))
         .path(source.name.as_str())
         .annotation(annotation);
-    renderer.render(&[with_advice(group.element(snippet), wording)])
+    let note = note.map(|note| Level::NOTE.message(note));
+    renderer.render(&[with_advice(group.element(snippet), wording).elements(note)])
 }
 
 fn with_advice<'a>(group: Group<'a>, wording: &'a Wording) -> Group<'a> {
@@ -123,7 +131,7 @@ impl Quote {
     const MARKED_CHARS: usize = 60;
 
     fn new(span: Span, text: &[u8]) -> Self {
-        let [before, marked, after] = span.quote(text).map(|part| without_c1(&part));
+        let [before, marked, after] = quote(span, text);
         let end = marked.char_indices().nth(Self::MARKED_CHARS).map_or(marked.len(), |(at, _)| at);
         let start = before.len();
         let after = after.trim_end_matches('\r');
@@ -131,12 +139,6 @@ impl Quote {
         let line = [&*before, &*marked, after].concat().replace('\r', " ");
         Self { line, marked: start..start.saturating_add(end) }
     }
-}
-
-/// Replaces the control characters that the renderer lets through to the terminal with U+FFFD:
-/// U+0080 to U+009F, one of which begins escape sequences.
-fn without_c1(text: &str) -> String {
-    text.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "\u{fffd}")
 }
 
 fn summary(name: &str, errors: usize, sources: &[Source]) -> String {

@@ -105,3 +105,14 @@ impl Source {
 fn count(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity == severity).count()
 }
+
+/// Returns a line in three parts: before, within and after the span, fit for the terminal.
+pub(super) fn quote(span: Span, text: &[u8]) -> [String; 3] {
+    span.quote(text).map(|part| without_c1(&part))
+}
+
+/// Replaces the control characters that the renderer lets through to the terminal with U+FFFD:
+/// U+0080 to U+009F, one of which begins escape sequences.
+fn without_c1(text: &str) -> String {
+    text.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "\u{fffd}")
+}
