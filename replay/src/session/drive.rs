@@ -6,7 +6,7 @@
 use std::io;
 use std::thread;
 
-use knock_compat::{Engine, Rules, Sight, TimedEffect};
+use knock_compat::{Effect, Engine, Rules, Sight, TimedEffect};
 use knock_engine::{CommandsEnd, Counts, Doors, Event, Listening, Timestamp};
 
 use super::incoming::{Incoming, WithPackets};
@@ -202,9 +202,12 @@ impl<W: Watch> Replay<'_, W> {
         let event = incoming.into_event();
         let is_left_out = watcher.leaves_out(&event, engine);
         let event = if is_left_out { Event::DeadlineReached } else { event };
+        // What is due comes before what the packet does, so all that comes after a closing is done by it.
+        let mut closes = false;
         engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
             watcher.has_done(engine);
-            let packet = packet.filter(|_| !timed.effect.is_due());
+            closes |= matches!(timed.effect, Effect::Closing { .. });
+            let packet = packet.filter(|_| closes || !timed.effect.is_due());
             watcher.happens(&Played { timed, packet, start, doors: engine.doors() })
         })?;
         watcher.handled(packet, engine)

@@ -3,6 +3,8 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
+use serde_json::Value;
+
 use crate::common::CaseRunner;
 
 /// A server with a door for alice, and one for all users.
@@ -95,6 +97,41 @@ fn a_scenario_has_signed_packets_that_close_a_door_or_ask_for_less_time() {
     );
     let outcome = desk.run("a.scenario -c knockd.conf --time=relative");
     insta::assert_snapshot!(outcome.stdout);
+}
+
+/// A command and an admission that a packet ends have it; those whose time is over, at the very moment of the packet, too,
+/// have none.
+#[test]
+fn what_a_closing_packet_ends_has_that_packet_in_json() {
+    let desk = server();
+    let config = CONFIG.replace("[options]\n", "[options]\n    Firewall = nft\n");
+    let mail = "[mail]\n    Signed = alice\n    Open = tcp/25\n    Open_For = 60\n";
+    desk.write("knockd.conf", config + mail);
+    // SSH closes after 10 s, mail after 60 s.
+    desk.write(
+        "a.scenario",
+        "0 signed alice door SSH from 10.0.0.1\n\
+         +2 signed alice door SSH from 10.0.0.1 close\n\
+         100 signed alice door mail from 10.0.0.1\n\
+         +2 signed alice door mail from 10.0.0.1 close\n\
+         200 signed alice door SSH from 10.0.0.2\n\
+         200 signed alice door SSH from 10.0.0.1\n\
+         205 signed alice door SSH from 10.0.0.2\n\
+         210 signed alice door SSH from 10.0.0.2 close\n",
+    );
+    let outcome = desk.run("a.scenario -c knockd.conf --format json -q");
+    let objects = outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+    let ends = ["closing", "admission-ended", "command-timeout", "stop-command"];
+    let ends = objects.filter(|object: &Value| ends.iter().any(|end| object["event"] == *end));
+    let ends = ends.map(|object| {
+        let packet = object
+            .get("packet")
+            .map_or("no packet".to_owned(), |packet| packet["number"].to_string());
+        let [event, client] =
+            ["event", "client"].map(|key| object[key].as_str().unwrap().to_owned());
+        format!("{} {client} {event}: {packet}\n", object["after_seconds"])
+    });
+    insta::assert_snapshot!(ends.collect::<String>());
 }
 
 #[test]
