@@ -91,12 +91,56 @@ fn an_engine_notices_that_nobody_prints_any_more() {
         let (taken, written) = printing(live, print, |mut outgoing| {
             let gone =
                 |one: &usize| outgoing.take(*one).and_then(|()| outgoing.complete()).is_err();
-            let taken = (0..usize::MAX).find(gone);
+            // Many more than could wait.
+            let taken = (0..10 * MANY).find(gone);
             assert!(outgoing.take(0).and_then(|()| outgoing.end()).is_err());
             taken
         });
         assert_eq!(written, Err("closed"));
         let most = if live { 0 } else { BATCH * (BATCHES + 2) };
         assert!(taken.is_some_and(|taken| taken <= most), "{taken:?}");
+    }
+}
+
+#[test]
+fn a_panic_while_printing_ends_the_replay_with_its_message() {
+    for live in [false, true] {
+        let print = |to_print: ToPrint<usize>| {
+            to_print.each(|batch| match batch.effects.first() {
+                Some(_) => panic!("of the printer"),
+                None => Ok::<_, Infallible>(()),
+            })
+        };
+        let run = || {
+            printing(live, print, |mut outgoing| {
+                (0..10 * MANY)
+                    .find(|one| outgoing.take(*one).and_then(|()| outgoing.complete()).is_err())
+            })
+        };
+        let panic = std::panic::catch_unwind(run).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"of the printer"));
+    }
+}
+
+/// The last packets before a pause are all that there may ever be.
+#[test]
+fn what_is_left_is_printed_at_the_end_once() {
+    for live in [false, true] {
+        for number in [0, 1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH] {
+            let print = |to_print: ToPrint<usize>| {
+                let mut printed = Vec::new();
+                let Ok(()) = to_print.each(|Batch { effects, .. }| {
+                    // It is emptied for the printer, which only reads.
+                    printed.extend(effects.iter().copied());
+                    Ok::<_, Infallible>(())
+                });
+                printed
+            };
+            let ((), printed) = printing(live, print, |mut outgoing| {
+                (0..number).for_each(|one| outgoing.take(one).unwrap());
+                outgoing.end().unwrap();
+            });
+            assert_eq!(printed, (0..number).collect::<Vec<_>>(), "{live}");
+        }
     }
 }
