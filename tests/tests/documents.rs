@@ -1,4 +1,4 @@
-//! Links between documents lead somewhere, and the README names every folder.
+//! Links between documents lead somewhere, the README names every folder, and differences.md every new directive.
 
 #![cfg(test)]
 
@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use knock_config::Directive;
 use knock_tests::require::{Need, require};
 
 fn root() -> PathBuf {
@@ -123,6 +124,17 @@ fn the_bill_of_materials_of_a_package_has_every_crate_with_its_licence() {
         let linked = |program: &&str| crates(program, "normal,no-proc-macro");
         assert_eq!(named, programs.iter().flat_map(linked).collect(), "{package}");
     }
+}
+
+#[test]
+fn the_difference_about_new_directives_names_each() {
+    let differences = fs::read_to_string(root().join("docs/differences.md")).unwrap();
+    let (_, rest) = differences.split_once("\n### 40. New directives\n").unwrap();
+    let (named, _) = rest.split_once("\n### 41. ").unwrap();
+    let new = Directive::ALL.iter().filter(|directive| !directive.is_in_08());
+    let names = new.map(|directive| directive.usage().split(' ').next().unwrap());
+    let missing: Vec<&str> = names.filter(|name| !named.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
