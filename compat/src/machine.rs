@@ -148,6 +148,10 @@ impl Knockd08Rules {
 
     fn is_retransmission(&mut self, heard: Heard<'_>) -> bool {
         self.remembered.forget_due(heard.at);
+        if self.fixed.differ_in(Difference::Retransmission) {
+            // Otherwise the rule sets would have been parted.
+            return false;
+        }
         let Some(fingerprint) = self.fingerprint(heard.packet) else { return false };
         self.has_counted(heard.packet.source, fingerprint)
     }
@@ -337,8 +341,10 @@ impl Knockd08Rules {
 
     /// Returns the attempt that expires first, if attempts end by themselves.
     fn next_timeout(&self) -> Option<(Timestamp, u64, Serial)> {
-        let next = self.attempts.earliest()?;
-        self.fixed.all_have(Difference::LateTimeout).then_some(next)
+        if !self.fixed.all_have(Difference::LateTimeout) {
+            return None;
+        }
+        self.attempts.earliest()
     }
 
     /// Returns what is due next.
@@ -390,7 +396,9 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        self.deadline().map(|deadline| deadline.at)
+        let timeout = self.next_timeout().map(|(at, ..)| at);
+        let others = [self.children.next(), self.admissions.next()];
+        others.into_iter().flatten().map(|(at, _)| at).chain(timeout).min()
     }
 
     fn deadline(&self) -> Option<Deadline> {
