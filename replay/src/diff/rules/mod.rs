@@ -1,18 +1,24 @@
 //! `diff --rules`: where knockd 0.8 and knock differ on the captures.
 
+mod ahead;
 pub mod compare;
+mod input;
 mod lines;
 mod output;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::mem;
 use std::num::NonZeroU32;
+use std::thread;
 
-use knock_compat::{Difference, Refusal, Rules, Sight, Undecodable};
+use knock_compat::{Difference, Refusal, Rules};
 use knock_config::options::Format;
-use knock_engine::{Counts, Event, Listening, Timestamp};
+use knock_engine::{Counts, Doors, Timestamp};
 
-use self::compare::{Comparison, Seen, Side};
+use self::ahead::Ahead;
+use self::compare::{Comparison, Differing, Line, Older, Side};
+use self::input::{Decoding, Input};
 use self::output::{At, Context, Lines, Text, Totals, VERSION};
 use crate::args::DiffArgs;
 use crate::output::Output;
@@ -22,15 +28,12 @@ use crate::session::drive::in_pieces;
 use crate::session::exit::Exit;
 use crate::session::finish::finish;
 use crate::session::load::{self, Configuration};
-use crate::session::names::{CaptureNames, PacketId};
-use crate::session::reader::{Decoder, Next, Reader};
+use crate::session::names::CaptureNames;
+use crate::session::reader::Reader;
 use crate::session::terminal::Streams;
 
 /// The most attempts, under each of the rule sets: together they then take less than 1 GB.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
-
-/// How many packets are anticipated together.
-const AT_ONCE: usize = 16;
 
 /// Compares the two, and prints the lines that differ.
 pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
@@ -62,6 +65,7 @@ pub(crate) fn run(args: &DiffArgs, streams: &mut Streams<'_>) -> Result<Exit, Ex
         names: reader.names(),
         packets: 0,
         start: None,
+        place: At::BeforePackets,
         due_to: BTreeMap::new(),
     };
     let mut written = report.run(&mut comparison, &mut reader);
@@ -142,6 +146,8 @@ struct Comparing<'a> {
     /// How many packets there were so far.
     packets: u64,
     start: Option<Timestamp>,
+    /// What is handled now.
+    place: At,
     /// How many lines are due to each difference.
     due_to: BTreeMap<Option<Difference>, u64>,
 }
@@ -151,37 +157,50 @@ impl Comparing<'_> {
         // knockd 0.8 looks at packets to all ports.
         reader.begin(None);
         let decoder = Decoding(comparison.sight());
-        let mut place = At::BeforePackets;
-        in_pieces(reader, decoder, |inputs| {
-            for inputs in inputs.chunks_mut(AT_ONCE) {
-                for input in inputs.iter() {
-                    comparison.anticipate(&input.seen);
+        let is_live = reader.is_live();
+        let (knock, older) = comparison.sides();
+        let doors = knock.doors().clone();
+        thread::scope(|scope| {
+            let mut ahead = Ahead::begin(scope, knock);
+            in_pieces(reader, decoder, |inputs| {
+                self.start = self.start.or(inputs.first().map(|first| first.at));
+                ahead.give(mem::take(inputs));
+                if is_live || ahead.waiting() > 1 {
+                    *inputs = self.compare_next(&mut ahead, older, &doors)?;
                 }
-                for Input { at, packet, seen } in inputs {
-                    if let Some(id) = *packet {
-                        self.packets = self.packets.saturating_add(1);
-                        place = At::Packet(id);
-                    }
-                    self.start.get_or_insert(*at);
-                    let seen = std::mem::replace(seen, Seen::Event(Event::DeadlineReached));
-                    self.step(comparison, *at, seen, place)?;
-                }
+                Ok::<(), io::Error>(())
+            })?;
+            while ahead.waiting() > 0 {
+                self.compare_next(&mut ahead, older, &doors)?;
             }
-            Ok::<(), io::Error>(())
-        })?;
-        let end = Seen::Event(Event::DeadlineReached);
-        self.step(comparison, Timestamp::MAX, end, At::AfterPackets)
+            self.place = At::AfterPackets;
+            ahead.give(vec![Input::end()]);
+            self.compare_next(&mut ahead, older, &doors).map(drop)
+        })
     }
 
-    fn step(
+    /// Compares what the others do with some of the input with what knock has done with it. Returns the list, to
+    /// be filled again.
+    fn compare_next(
         &mut self,
-        comparison: &mut Comparison,
-        at: Timestamp,
-        seen: Seen,
-        place: At,
-    ) -> io::Result<()> {
-        let differing = comparison.handle(at, seen);
-        let messages = comparison.take_messages();
+        ahead: &mut Ahead,
+        older: &mut Older,
+        doors: &Doors,
+    ) -> io::Result<Vec<Input>> {
+        let Some((piece, done)) = ahead.next() else { return Ok(Vec::new()) };
+        for (place, Input { at, packet, seen }) in piece.iter().enumerate() {
+            if let Some(id) = *packet {
+                self.packets = self.packets.saturating_add(1);
+                self.place = At::Packet(id);
+            }
+            let differing = older.handle(*at, seen, done.of_input(place), doors);
+            self.print(differing, older.take_messages())?;
+        }
+        Ok(ahead.take_back(piece, done))
+    }
+
+    fn print(&mut self, differing: Vec<Differing>, messages: Vec<Line>) -> io::Result<()> {
+        let place = self.place;
         for one in differing {
             if one.due_to.is_some_and(|due_to| self.args.except.contains(&due_to)) {
                 continue;
@@ -204,40 +223,5 @@ impl Comparing<'_> {
             let _ = self.errors.write_all(text.as_bytes());
         }
         Ok(())
-    }
-}
-
-/// What comes next, and when.
-struct Input {
-    at: Timestamp,
-    /// Which packet, if it is one.
-    packet: Option<PacketId>,
-    seen: Seen,
-}
-
-/// Decodes frames as all rule sets see them; how knock does is given.
-struct Decoding(Sight);
-
-impl Decoder for Decoding {
-    type Input = Input;
-
-    fn decode(
-        &self,
-        at: Timestamp,
-        listening: &Listening,
-        next: Next<'_>,
-        inputs: &mut Vec<Input>,
-    ) -> Result<(), Undecodable> {
-        let (packet, (seen, found)) = match next {
-            Next::Frame(head, frame, id) => {
-                (Some(id), Seen::of_frame(self.0, listening, head.link, frame))
-            }
-            Next::Addresses(listening) => {
-                (None, (Seen::Event(Event::AddressesChanged(listening)), Ok(())))
-            }
-            Next::Time => (None, (Seen::Event(Event::DeadlineReached), Ok(()))),
-        };
-        inputs.push(Input { at, packet, seen });
-        found
     }
 }

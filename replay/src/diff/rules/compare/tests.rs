@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use knock_engine::LinkType;
 use knock_tests::boundary;
 use knock_tests::capture_builder::{Link, Shape};
 use knock_tests::generators::{self, Case, Resolution};
@@ -43,18 +44,59 @@ impl Course<'_> {
     /// Checks that both comparisons say the same. Returns for how many groups of rule sets engines were
     /// needed.
     fn check(&self) -> Result<usize, TestCaseError> {
-        let Self { doors, listening, limits, happenings } = self;
-        let mut comparison = Comparison::new(doors, listening, limits);
-        let mut naive = Naive::new(doors, listening, limits);
-        let end = (Timestamp::MAX, Happening::Time);
-        for (at, happening) in happenings.iter().chain([&end]) {
-            prop_assert_eq!(comparison.step(*at, happening, drop), naive.step(*at, happening));
-            prop_assert_eq!(comparison.take_messages(), naive.take_messages());
+        let mut comparison = self.begin();
+        let mut naive = Naive::new(&self.doors, &self.listening, &self.limits);
+        let (mut expected, mut messages) = (Vec::new(), Vec::new());
+        for (at, happening) in self.happenings() {
+            let differing = naive.step(*at, happening);
+            prop_assert_eq!(&comparison.step(*at, happening, drop), &differing);
+            expected.push(differing);
+            let said = naive.take_messages();
+            prop_assert_eq!(&comparison.take_messages(), &said);
+            messages.extend(said);
             for side in [Side::Knockd08, Side::Knock] {
                 prop_assert_eq!(comparison.counts(side), naive.counts(side));
             }
         }
-        Ok(comparison.steps.len())
+        let is_reload = |(_, happening): &(Timestamp, Happening<'_>)| {
+            matches!(happening, Happening::Reloaded(_))
+        };
+        if !self.happenings.iter().any(is_reload) {
+            self.check_ahead(&expected, &messages)?;
+        }
+        Ok(comparison.older.groups())
+    }
+
+    /// Checks that it does not matter how far knock is ahead of the others.
+    fn check_ahead(
+        &self,
+        expected: &[Vec<Differing>],
+        messages: &[Line],
+    ) -> Result<(), TestCaseError> {
+        let Comparison { mut older, mut knock, mut done } = self.begin();
+        let seen: Vec<Seen> = self
+            .happenings()
+            .map(|(at, happening)| {
+                let (seen, _) = knock.seen(happening);
+                knock.handle(*at, &seen, &mut done);
+                seen
+            })
+            .collect();
+        for (place, ((at, _), expected)) in self.happenings().zip(expected).enumerate() {
+            let differing = older.handle(*at, &seen[place], done.of_input(place), knock.doors());
+            prop_assert_eq!(&differing, expected);
+        }
+        prop_assert_eq!(&older.take_messages(), messages);
+        Ok(())
+    }
+
+    fn begin(&self) -> Comparison {
+        Comparison::new(&self.doors, &self.listening, &self.limits)
+    }
+
+    fn happenings(&self) -> impl Iterator<Item = &(Timestamp, Happening<'_>)> {
+        const END: (Timestamp, Happening<'static>) = (Timestamp::MAX, Happening::Time);
+        self.happenings.iter().chain([&END])
     }
 }
 
@@ -142,15 +184,21 @@ fn syns(of: impl Iterator<Item = (u32, u16, i64)>) -> Vec<(Timestamp, Vec<u8>)> 
 /// Checks SYNs. Returns as [`Course::check`].
 fn check_syns(of: impl Iterator<Item = (u32, u16, i64)>, attempts: u32) -> usize {
     let frames = syns(of);
-    let happening = |(at, frame)| (at, Happening::Frame(LinkType::Ethernet, frame));
     let config = knock_config::parse(CONF).config.unwrap();
-    let course = Course {
-        doors: Doors::new(config.doors.into_iter().map(|door| door.door()).collect()).unwrap(),
+    let doors = config.doors.into_iter().map(|door| door.door()).collect();
+    course(Doors::new(doors).unwrap(), &frames, attempts).check().unwrap()
+}
+
+fn course(doors: Doors, frames: &[(Timestamp, Vec<u8>)], attempts: u32) -> Course<'_> {
+    let frames = frames.iter().map(|(at, frame)| (*at, frame.as_slice()));
+    Course {
+        doors,
         listening: Listening::everywhere(),
         limits: limits(attempts),
-        happenings: frames.iter().map(|(at, frame)| happening((*at, frame))).collect(),
-    };
-    course.check().unwrap()
+        happenings: frames
+            .map(|(at, frame)| (at, Happening::Frame(LinkType::Ethernet, frame)))
+            .collect(),
+    }
 }
 
 #[test]
