@@ -7,7 +7,7 @@ use knock_engine::LinkType;
 use knock_tests::boundary;
 use knock_tests::capture_builder::{Link, Shape};
 use knock_tests::generators::{self, Case, Resolution};
-use knock_tests::model::{Packet, SYN, Transport};
+use knock_tests::model::{self, Knock, Packet, SYN, Sequences, Transport};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -158,6 +158,46 @@ proptest! {
         besides in option::of((any::<Index>(), between())),
     ) {
         check(&case, limits(attempts), besides.as_ref())?;
+    }
+}
+
+/// The ports of one-time sequences: few, so that clients often make the right knock.
+const PORTS: [u16; 3] = [7000, 8000, 9000];
+
+/// Draws a door with as many one-time sequences as there are lists of ports, which may be none.
+fn one_time_door() -> impl Strategy<Value = Vec<Vec<u16>>> {
+    prop::collection::vec(prop::collection::vec(select(&PORTS[..]), 1..4), 0..4)
+}
+
+fn with_one_time_sequences(name: &str, lines: &[Vec<u16>]) -> model::Door {
+    let knocks = |line: &Vec<u16>| line.iter().copied().map(Knock::tcp).collect();
+    let sequences = Sequences::OneTime(lines.iter().map(knocks).collect());
+    model::Door {
+        seq_timeout_s: 5,
+        start: Some(b"a".to_vec()),
+        ..model::Door::new(name, sequences)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whoever knocks, also part-way through a sequence that another client uses, and where none is left.
+    #[test]
+    fn rule_sets_that_are_parted_late_say_the_same_of_one_time_sequences(
+        first in one_time_door(),
+        second in option::of(one_time_door()),
+        knocks in prop::collection::vec((0..3_u32, select(&PORTS[..]), 0..1500_i64), 1..60),
+    ) {
+        let lines = [Some(first), second];
+        let doors = ["first", "second"].into_iter().zip(lines.iter().flatten());
+        let doors: Vec<_> = doors.map(|(name, lines)| with_one_time_sequences(name, lines)).collect();
+        let mut now = 0;
+        let frames = syns(knocks.into_iter().map(|(client, port, later)| {
+            now += later;
+            (client, port, now)
+        }));
+        course(boundary::doors(&doors), &frames, 100).check()?;
     }
 }
 
