@@ -34,9 +34,14 @@ pub(super) struct Divergences {
 }
 
 impl Divergences {
+    /// Returns whether no client has diverged at any door, or all have come together again.
+    pub(super) fn are_none(&self) -> bool {
+        self.diverged.is_empty()
+    }
+
     /// Takes what the two made of a step.
     pub(super) fn take(&mut self, old: &[Told], new: &[Told]) {
-        if self.diverged.is_empty() && are_agreed(old, new) {
+        if self.are_none() && are_agreed(old, new) {
             return;
         }
         for (key, divergence) in by_client(old, new) {

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
+
 use super::event::EventId;
 
 /// Events of one side for which there was no room, as far as must be known of them: one of them may be the
@@ -13,7 +15,7 @@ pub(super) struct LeftOut {
     pub(super) count: u64,
     /// What the other side's events are that are kept and of whose other halves none was left out: when
     /// something is left out, no more are kept.
-    alone: HashSet<u64>,
+    alone: HashSet<u64, RandomState>,
 }
 
 impl LeftOut {

@@ -57,10 +57,9 @@ impl AllUnmatched {
         if old.len().saturating_add(new.len()) < MAX {
             return None;
         }
-        let ids = |kept: &[Unmatched]| kept.iter().map(|one| one.event.id()).collect::<Vec<_>>();
         Some(left_out.get_or_insert_with(|| AllLeftOut {
-            old: LeftOut::new(ids(new).into_iter()),
-            new: LeftOut::new(ids(old).into_iter()),
+            old: LeftOut::new(new.iter().map(|one| one.event.id())),
+            new: LeftOut::new(old.iter().map(|one| one.event.id())),
         }))
     }
 

@@ -120,6 +120,14 @@ impl Pieces {
         let Self { old, new, .. } = self;
         loop {
             let (old_time, new_time) = (old.next_time(), new.next_time());
+            if let (Some(_), Some(_), Some(olds), Some(news)) =
+                (old_time, new_time, old.untaken(), new.untaken())
+                && comparer.are_same(olds, news)
+            {
+                old.skip();
+                new.skip();
+                continue;
+            }
             let Some(time) = old_time.into_iter().chain(new_time).min() else { break };
             let (is_old, is_new) = (old_time == Some(time), new_time == Some(time));
             let StepTime { place, trigger } = time;

@@ -34,7 +34,7 @@ pub(super) struct Step<'a> {
 }
 
 /// What a side did in some steps, one after another; those in which there was nothing are left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Steps {
     /// When, and how many events and verdicts there are up to the end of the step.
     ends: Vec<(StepTime, usize, usize)>,
@@ -86,6 +86,16 @@ impl Steps {
         if let Some((_, events, verdicts)) = self.ends.last_mut() {
             (*events, *verdicts) = (self.events.len(), self.verdicts.len());
         }
+    }
+
+    /// Returns how many steps there are.
+    pub(super) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns all that shows outside.
+    pub(super) fn events(&self) -> &[CompactEvent] {
+        &self.events
     }
 
     /// Returns when the step at a place is, if there is one.

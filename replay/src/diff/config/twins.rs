@@ -7,7 +7,7 @@ use super::divergence::Divergences;
 use super::event::{CompactEvent, Named, VisibleEvent};
 use super::pairing::AllUnmatched;
 use super::side::SideDoors;
-use super::step::Step;
+use super::step::{Step, Steps};
 use crate::session::names::PacketId;
 
 /// Compares what both do, step by step.
@@ -63,15 +63,26 @@ impl<'a> Comparer<'a> {
         }
     }
 
+    /// Returns whether both do the same in all of these steps and had not diverged before: then there is nothing
+    /// to take of them.
+    pub(super) fn are_same(&self, old: &Steps, new: &Steps) -> bool {
+        self.divergences.are_none()
+            && old == new
+            && old.events().iter().all(|event| self.has_same_text(event))
+    }
+
     /// Returns whether the same happens under both, one after another.
     fn are_twins(&self, old: &[CompactEvent], new: &[CompactEvent]) -> bool {
-        let are_texts_same = |event: &CompactEvent| {
-            let door = event.id.door.index();
-            !event.has_text() || self.are_texts_same.get(door).copied().unwrap_or(false)
+        let is_twin = |(old, new): (&CompactEvent, &CompactEvent)| {
+            old.is_twin_of(new) && self.has_same_text(old)
         };
-        let is_twin =
-            |(old, new): (&CompactEvent, &CompactEvent)| old.is_twin_of(new) && are_texts_same(old);
         old.len() == new.len() && old.iter().zip(new).all(is_twin)
+    }
+
+    /// Returns whether the text of an event that happens under both is the same under both.
+    fn has_same_text(&self, event: &CompactEvent) -> bool {
+        let door = event.id.door.index();
+        !event.has_text() || self.are_texts_same.get(door).copied().unwrap_or(false)
     }
 
     fn add_old(&mut self, event: &CompactEvent, packet: Option<PacketId>) {

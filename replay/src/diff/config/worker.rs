@@ -82,6 +82,16 @@ impl Worker {
         }
     }
 
+    /// Returns the steps that were done last, if none of them is taken yet.
+    pub(super) fn untaken(&self) -> Option<&Steps> {
+        Some(&self.steps).filter(|_| self.place == 0)
+    }
+
+    /// Goes on to what comes after the steps that were done last.
+    pub(super) fn skip(&mut self) {
+        self.place = self.steps.len();
+    }
+
     /// Returns the next step.
     pub(super) fn step(&self) -> Step<'_> {
         self.steps.step(self.place)
