@@ -86,6 +86,7 @@ fn a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing() {
     machine.folder.write("one-time.conf", one_time);
     machine.folder.write("used", " 1,2\n");
     machine.folder.write("broken.conf", "[door]\nsequence = 7000,x\n");
+    machine.set_up("mkdir folder");
     // The only files that root cannot write are on a read-only file system.
     machine.set_up("mount --bind used used && mount -o remount,bind,ro used");
     let mut report = String::new();
@@ -94,9 +95,16 @@ fn a_start_that_fails_is_reported_to_the_caller_and_leaves_nothing() {
         "-i lo -c one-time.conf",
         "-i lo -c nosuch.conf",
         "-i any,lo -c knockd.conf",
+        "-i lo -c folder",
+        "-i lo -c knockd.conf/x",
         "-i lo -c knockd.conf --record /nosuch/file",
+        "-i lo -c knockd.conf --record folder",
+        "-i lo -c knockd.conf --record DIR/knockd.conf/x",
+        "-i lo -c knockd.conf -p DIR/folder",
+        "-i lo -c knockd.conf -p DIR/knockd.conf/x",
     ] {
-        let outcome = machine.run(&format!("$KNOCKD -d -p DIR/pid {arguments}"));
+        let pid = if arguments.contains("-p ") { "" } else { "-p DIR/pid" };
+        let outcome = machine.run(&format!("$KNOCKD -d {pid} {arguments}"));
         assert_eq!(outcome.stdout, "", "{arguments}");
         let errors = outcome.stderr.replace(machine.folder.directory().to_str().unwrap(), "DIR");
         let status = outcome.status.unwrap().to_string();
