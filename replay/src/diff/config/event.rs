@@ -72,8 +72,7 @@ impl EventKind {
     /// Returns what an effect shows outside; `None` if it is only on the way, or why something did not
     /// happen.
     fn of(effect: &Effect) -> Option<Self> {
-        const SHOWN: [(EffectKind, EventKind); 8] = [
-            (EffectKind::SequenceTimedOut, EventKind::SequenceTimedOut),
+        const SHOWN: [(EffectKind, EventKind); 7] = [
             (EffectKind::Opened, EventKind::Opened),
             (EffectKind::StartCommand, EventKind::StartCommand),
             (EffectKind::CommandTimedOut, EventKind::CommandTimedOut),
@@ -82,6 +81,13 @@ impl EventKind {
             (EffectKind::AdmissionEnded, EventKind::AdmissionEnded),
             (EffectKind::OpeningRefused, EventKind::Refused),
         ];
+        // Of these there are most.
+        if matches!(effect, Effect::StageReached { .. }) {
+            return None;
+        }
+        if matches!(effect, Effect::SequenceTimedOut { .. }) {
+            return Some(Self::SequenceTimedOut);
+        }
         let kind = effect.kind();
         SHOWN.into_iter().find(|(shown, _)| *shown == kind).map(|(_, what)| what)
     }
