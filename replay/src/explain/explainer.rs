@@ -1,6 +1,7 @@
 //! An engine and its observer.
 
 use std::convert::Infallible;
+use std::mem;
 use std::net::IpAddr;
 
 use knock_compat::{Sight, Undecodable};
@@ -12,7 +13,7 @@ use super::Whom;
 use super::explanation::Explanation;
 use super::hints::Hints;
 use super::miss::{Nearest, Standing};
-use super::observer::{Observer, Totals};
+use super::observer::{Observer, Tell, Totals};
 use crate::session::incoming::{Incoming, What};
 use crate::session::names::PacketId;
 
@@ -83,9 +84,9 @@ impl Explainer {
         self.observer.nearest()
     }
 
-    /// Returns what a client at a door came to, in short.
-    pub(crate) fn standing(&self, client: IpAddr, door: DoorId) -> Option<Standing> {
-        self.observer.standing(client, door)
+    /// Returns what a client at a door came to, in short. `place` is that among all pairs, if they came in this order.
+    pub(crate) fn standing(&self, place: u32, client: IpAddr, door: DoorId) -> Option<Standing> {
+        self.observer.standing(place, client, door)
     }
 
     /// Returns how near a client came to opening a door.
@@ -145,6 +146,7 @@ impl Explainer {
     pub(crate) fn anticipate(&self, incoming: &Incoming) {
         if let Some(packet) = incoming.decoded() {
             self.engine.anticipate(packet);
+            self.observer.anticipate(packet);
         }
     }
 
@@ -152,13 +154,24 @@ impl Explainer {
     /// followed; `tell` what is explained.
     pub(crate) fn step(
         &mut self,
-        incoming: Incoming,
-        mut take: impl FnMut(TimedEffect),
+        mut incoming: Incoming,
+        take: impl FnMut(TimedEffect),
         tell: &mut dyn FnMut(&Explanation),
     ) {
+        self.step_out_of(&mut incoming, take, &mut |_, one| tell(one));
+    }
+
+    /// Does the same, and takes what the engine gets out of what comes next.
+    pub(super) fn step_out_of(
+        &mut self,
+        incoming: &mut Incoming,
+        mut take: impl FnMut(TimedEffect),
+        tell: &mut Tell<'_>,
+    ) {
         let Self { engine, observer } = self;
-        let mut turn = observer.comes(&incoming, engine.doors(), engine.listening());
-        let (at, event) = (incoming.at, incoming.into_event());
+        let mut turn = observer.comes(incoming, engine.doors(), engine.listening());
+        let at = incoming.at;
+        let event = mem::replace(incoming, Incoming::time(at)).into_event();
         let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
             take(timed);
             observer.effect(timed, &mut turn, engine.doors(), tell);

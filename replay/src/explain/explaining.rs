@@ -6,17 +6,20 @@ use std::thread;
 use knock_compat::{Sight, Undecodable};
 use knock_engine::{Doors, Limits, Listening, Packet, TimedEffect, Timestamp};
 
-use super::beside::{ATTEMPTS, Aside, Beside, Opening};
+use super::beside::{ATTEMPTS, Beside, Opening};
 use super::explainer::Explainer;
 use super::explanation::Explanation;
 use super::places::Places;
 use super::words::Words;
 use crate::args::Whom;
-use crate::session::drive::{anticipating, in_pieces};
+use crate::session::drive::in_pieces;
 use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::load::Configuration;
 use crate::session::names::CaptureNames;
 use crate::session::reader::{Decoder, Next, Reader};
+
+/// Who gets each explanation, with the number of its pair of client and door and what puts it into words.
+type Take<'a> = dyn FnMut(u32, &Explanation, &Words<'_>) -> io::Result<()> + 'a;
 
 /// An explainer at work, with what its explanations need to be put into words.
 pub(crate) struct Explaining<'a> {
@@ -31,6 +34,9 @@ pub(crate) struct Explaining<'a> {
 }
 
 impl<'a> Explaining<'a> {
+    /// How many packets are anticipated before the first of them is handled.
+    const ANTICIPATED: usize = 16;
+
     pub(crate) fn new(
         whom: Whom,
         limits: &Limits,
@@ -62,68 +68,97 @@ impl<'a> Explaining<'a> {
     }
 
     /// Explains all that is read. `see` gets every effect, also of clients that are not followed, and
-    /// `take` each explanation; its first error ends all.
+    /// `take` each explanation with the number of its pair of client and door; its first error ends all.
     pub(crate) fn run(
         &mut self,
         reader: &mut Reader,
         mut see: impl FnMut(TimedEffect),
-        mut take: impl FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
+        mut take: impl FnMut(u32, &Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         // knockd 0.8 looks at packets to all ports, and so does a client that tries others.
         reader.begin(None);
-        let decoder = TwoSights {
-            knock: WithPackets(Sight::of_knock(self.doors)),
-            knockd_08: self.beside.as_ref().and_then(Beside::sight),
+        let knock = WithPackets(Sight::of_knock(self.doors));
+        let mut beside = self.beside.take();
+        let result = match beside.as_ref().and_then(Beside::sight).zip(beside.as_mut()) {
+            Some((knockd_08, beside)) => {
+                let decoder = TwoSights { knock, knockd_08 };
+                self.run_beside(beside, decoder, reader, &mut see, &mut take)
+            }
+            None => self.run_alone(knock, reader, &mut see, &mut take),
         };
+        self.beside = beside;
+        result
+    }
+
+    fn run_alone(
+        &mut self,
+        decoder: WithPackets,
+        reader: &mut Reader,
+        see: &mut dyn FnMut(TimedEffect),
+        take: &mut Take<'_>,
+    ) -> io::Result<()> {
+        let mut piece = |inputs: &mut Vec<_>| {
+            self.piece(inputs, |incoming| incoming, &mut |_, timed| see(timed), take)
+        };
+        in_pieces(reader, decoder, &mut piece)?;
+        piece(&mut vec![Incoming::time(Timestamp::MAX)])
+    }
+
+    fn run_beside(
+        &mut self,
+        beside: &mut Beside,
+        decoder: TwoSights,
+        reader: &mut Reader,
+        see: &mut dyn FnMut(TimedEffect),
+        take: &mut Take<'_>,
+    ) -> io::Result<()> {
         thread::scope(|scope| {
-            let mut aside = self.beside.as_mut().and_then(|beside| beside.begin(scope));
-            let mut piece =
-                |inputs: &mut _| self.piece(inputs, aside.as_mut(), &mut see, &mut take);
+            let Some(mut aside) = beside.begin(scope) else { return Ok(()) };
+            let mut piece = |inputs: &mut Vec<(Incoming, Option<Packet>)>| -> io::Result<()> {
+                let seen = inputs.iter().map(|(incoming, seen)| incoming.seen_by_others(*seen));
+                aside.hand_over(seen.collect());
+                let mut openings = Vec::new();
+                let mut see = |place, timed: TimedEffect| {
+                    openings.extend(Opening::of(place, &timed));
+                    see(timed);
+                };
+                self.piece(inputs, |(incoming, _)| incoming, &mut see, take)?;
+                aside.by_knock(openings);
+                beside.count_answers(&mut aside);
+                Ok(())
+            };
             in_pieces(reader, decoder, &mut piece)?;
             piece(&mut vec![(Incoming::time(Timestamp::MAX), None)])?;
-            if let (Some(beside), Some(aside)) = (&mut self.beside, aside) {
-                beside.end(aside);
-            }
+            beside.end(aside);
             Ok(())
         })
     }
 
-    /// Takes some of what is read.
-    fn piece(
+    /// Explains some of what is read. `see` gets every effect with the place of what made it happen.
+    fn piece<T>(
         &mut self,
-        inputs: &mut Vec<<TwoSights as Decoder>::Input>,
-        mut aside: Option<&mut Aside>,
-        see: &mut dyn FnMut(TimedEffect),
-        take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
+        inputs: &mut [T],
+        incoming: impl Fn(&mut T) -> &mut Incoming,
+        see: &mut dyn FnMut(usize, TimedEffect),
+        take: &mut Take<'_>,
     ) -> io::Result<()> {
-        if let Some(aside) = &mut aside {
-            let seen = inputs.iter().map(|(incoming, seen)| incoming.seen_by_others(*seen));
-            aside.hand_over(seen.collect());
-        }
-        let (mut openings, mut places) = (Vec::new(), 0..);
-        let anticipate = |explaining: &Self, (incoming, _): &(Incoming, _)| {
-            explaining.explainer.anticipate(incoming);
-        };
-        anticipating(self, inputs, anticipate, |explaining, (incoming, _)| {
-            let place = places.next().unwrap_or(usize::MAX);
-            let mut see = |timed: TimedEffect| {
-                openings.extend(Opening::of(place, &timed));
-                see(timed);
-            };
-            explaining.step(incoming, &mut see, take)
-        })?;
-        if let (Some(beside), Some(aside)) = (&mut self.beside, aside) {
-            aside.by_knock(openings);
-            beside.count_answers(aside);
+        let mut places = 0..;
+        for some in inputs.chunks_mut(Self::ANTICIPATED) {
+            for input in &mut *some {
+                self.explainer.anticipate(incoming(input));
+            }
+            for (input, place) in some.iter_mut().zip(&mut places) {
+                self.step(incoming(input), &mut |timed| see(place, timed), take)?;
+            }
         }
         Ok(())
     }
 
     fn step(
         &mut self,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         see: &mut dyn FnMut(TimedEffect),
-        take: &mut dyn FnMut(&Explanation, &Words<'_>) -> io::Result<()>,
+        take: &mut Take<'_>,
     ) -> io::Result<()> {
         let Self { explainer, beside: _, doors, listening, places, captures } = self;
         if let What::Addresses(new) = &incoming.what {
@@ -131,9 +166,9 @@ impl<'a> Explaining<'a> {
         }
         let words = Words { doors, listening, places, captures };
         let mut result = Ok(());
-        explainer.step(incoming, see, &mut |one| {
+        explainer.step_out_of(incoming, see, &mut |pair, one| {
             if result.is_ok() {
-                result = take(one, &words);
+                result = take(pair, one, &words);
             }
         });
         result
@@ -146,10 +181,10 @@ impl<'a> Explaining<'a> {
     }
 }
 
-/// Decodes frames as knock does and, if it is wanted, as knockd 0.8 does.
+/// Decodes frames as knock does and as knockd 0.8 does.
 struct TwoSights {
     knock: WithPackets,
-    knockd_08: Option<Sight>,
+    knockd_08: Sight,
 }
 
 impl Decoder for TwoSights {
@@ -163,11 +198,9 @@ impl Decoder for TwoSights {
         next: Next<'_>,
         inputs: &mut Vec<Self::Input>,
     ) -> Result<(), Undecodable> {
-        let beside = match (self.knockd_08, &next) {
-            (Some(sight), Next::Frame(head, frame, _)) => {
-                sight.decode(listening, head.link, frame).ok()
-            }
-            (None, Next::Frame(..)) | (_, Next::Addresses(_) | Next::Time) => None,
+        let beside = match &next {
+            Next::Frame(head, frame, _) => self.knockd_08.decode(listening, head.link, frame).ok(),
+            Next::Addresses(_) | Next::Time => None,
         };
         let (incoming, found) = self.knock.incoming(at, listening, next);
         inputs.push((incoming, beside));

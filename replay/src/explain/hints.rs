@@ -8,7 +8,7 @@ use knock_engine::{DoorId, DoorSequence, Doors, Knock, Seconds, Timestamp};
 
 use super::clock::OtherTimes;
 use super::miss::{Cause, Nearest};
-use super::track::{Arrival, Clients, Track};
+use super::track::{Arrival, Clients, Followed, Track};
 use crate::output::time::nanos;
 use crate::output::words::listed;
 
@@ -98,12 +98,9 @@ impl Hints {
     /// Looks at all that is remembered of the clients.
     pub(super) fn of(clients: &Clients, doors: &Doors) -> Self {
         let mut shut: BTreeMap<DoorId, Vec<Shut<'_>>> = BTreeMap::new();
-        for client in clients.iter() {
-            for nearest in client.nearest().filter(|nearest| nearest.openings == 0) {
-                let Some(track) = client.tracks.get(nearest.door) else { continue };
-                let strays = client.strays;
-                shut.entry(nearest.door).or_default().push(Shut { nearest, track, strays });
-            }
+        for one in clients.iter().filter(|one| one.track.tally.openings == 0) {
+            let Followed { client: _, strays, door, track } = one;
+            shut.entry(door).or_default().push(Shut { nearest: one.nearest(), track, strays });
         }
         let mut hints = Self::default();
         for (door, clients) in shut {

@@ -212,6 +212,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    pub(super) const fn new() -> Self {
+        Self { openings: 0, attempts: 0, misses: Vec::new() }
+    }
+
     /// Counts a failure at `stage`.
     pub(super) fn miss(&mut self, stage: Stage, miss: Miss) {
         match self.place(stage, miss.cause) {

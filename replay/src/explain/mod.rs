@@ -3,6 +3,7 @@
 mod admission;
 mod beside;
 mod change;
+mod chunked;
 mod clock;
 mod explainer;
 mod explaining;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use knock_compat::Undecodable;
 use knock_engine::{
     Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, Listening, NotSigned,
-    OwnEffect, Reason, Seconds, Stage, TimedEffect, Timestamp, Undecodable as Common,
+    OwnEffect, Packet, Reason, Seconds, Stage, TimedEffect, Timestamp, Undecodable as Common,
 };
 
 use super::Whom;
@@ -15,7 +15,7 @@ use super::explanation::{Explanation, Seen, Verdict, Why};
 use super::hints::Hints;
 use super::miss::{Cause, Miss, Nearest, NotSignedCause, Standing};
 use super::signed::{SignedPackets, Signer};
-use super::track::{Arrival, Client, Clients};
+use super::track::{Arrival, Clients, Track};
 use crate::session::incoming::{Incoming, What};
 use crate::session::names::PacketId;
 use crate::session::unwanted::SomeClients;
@@ -86,6 +86,9 @@ pub(crate) struct Observer {
     signed: SignedPackets,
 }
 
+/// Who gets explanations, each with the number of its pair of client and door: in the order in which they came, from 0.
+pub(crate) type Tell<'a> = dyn FnMut(u32, &Explanation) + 'a;
+
 /// An event under way: what the observer must know until its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
@@ -94,6 +97,9 @@ pub(crate) struct Turn {
     frame: Option<PacketId>,
     /// The packet, if it is of a client whose knocks are explained.
     handled: Option<Handled>,
+    /// Whether it is of a client that is not followed, because too many are. Nearly all packets of a flood are, so
+    /// it is not even looked at which doors hear it.
+    is_crowded_out: bool,
     /// A frame without ports, who sent it, and why it has none.
     unreadable: Option<(Option<IpAddr>, Seen, Common)>,
     outcome: Outcome,
@@ -124,10 +130,19 @@ struct Outcome {
     closes_for: Option<IpAddr>,
 }
 
+const EVERYWHERE: Listening = Listening::everywhere();
+
 impl Turn {
     /// Takes an event that is no frame.
     pub(crate) fn at(at: Timestamp) -> Self {
-        Self { at, frame: None, handled: None, unreadable: None, outcome: Outcome::default() }
+        Self {
+            at,
+            frame: None,
+            handled: None,
+            is_crowded_out: false,
+            unreadable: None,
+            outcome: Outcome::default(),
+        }
     }
 }
 
@@ -181,17 +196,17 @@ impl Observer {
     /// Returns how near each client came to opening each door it had to do with, in the order in
     /// which the clients came.
     pub(crate) fn nearest(&self) -> impl Iterator<Item = Nearest> {
-        self.clients.iter().flat_map(Client::nearest)
+        self.clients.iter().map(|one| one.nearest())
     }
 
-    /// Returns what a client at a door came to, in short.
-    pub(crate) fn standing(&self, client: IpAddr, door: DoorId) -> Option<Standing> {
-        self.clients.standing(client, door)
+    /// Returns what a client at a door came to, in short. `place` is that among all pairs, if they came in this order.
+    pub(crate) fn standing(&self, place: u32, client: IpAddr, door: DoorId) -> Option<Standing> {
+        self.clients.standing(place, client, door)
     }
 
     /// Returns how near a client came to opening a door.
     pub(crate) fn nearest_at(&self, client: IpAddr, door: DoorId) -> Option<Nearest> {
-        self.clients.get(client)?.nearest_at(door)
+        self.clients.nearest_at(client, door)
     }
 
     /// Returns what may help clients that did not open a door.
@@ -201,7 +216,12 @@ impl Observer {
 
     /// Returns how many packets a client sent to ports of no door, since it first had to do with one.
     pub(crate) fn strays_of(&self, client: IpAddr) -> u64 {
-        self.clients.get(client).map_or(0, |client| client.strays)
+        self.clients.strays_of(client)
+    }
+
+    /// Takes a look at a packet that comes soon.
+    pub(crate) fn anticipate(&self, packet: &Packet) {
+        self.clients.anticipate(packet.source);
     }
 
     /// Takes what the engine is going to get, and the doors and local addresses as they are before that.
@@ -220,14 +240,19 @@ impl Observer {
                         self.heard.clear();
                         self.spoken.clear();
                         self.signed.look_at(event, doors, listening);
-                        self.heard.extend(doors.hearing(listening, packet).map(
-                            |(door, hearing)| {
-                                let sequence = sequence_of(doors.door(door));
-                                DoorHearing { door, hearing, sequence }
-                            },
-                        ));
                         let seen = Seen::new(*id, packet, *vlan);
-                        Turn { handled: Some(Handled { packet: *packet, seen }), ..turn }
+                        let handled = Some(Handled { packet: *packet, seen });
+                        let is_crowded_out = !self.signed.is_meant()
+                            && self.clients.crowds_out(packet.source, self.pairs);
+                        if !is_crowded_out {
+                            self.heard.extend(doors.hearing(listening, packet).map(
+                                |(door, hearing)| {
+                                    let sequence = sequence_of(doors.door(door));
+                                    DoorHearing { door, hearing, sequence }
+                                },
+                            ));
+                        }
+                        Turn { handled, is_crowded_out, ..turn }
                     }
                     Some(_) | None => {
                         self.heard.clear();
@@ -248,19 +273,22 @@ impl Observer {
     }
 
     /// Ends an event after all its effects: explains what the engine did not report.
-    pub(crate) fn end(
-        &mut self,
-        mut turn: Turn,
-        doors: &Doors,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
+    pub(crate) fn end(&mut self, mut turn: Turn, doors: &Doors, tell: &mut Tell<'_>) {
+        if let Some(handled) = turn.handled.filter(|_| turn.is_crowded_out) {
+            self.now = self.now.max(turn.at);
+            // Whether a door names the port depends on no address.
+            let is_named = || doors.hearing(&EVERYWHERE, &handled.packet).next().is_some();
+            let left_out = turn.outcome.left_out || is_named();
+            self.account(handled, Outcome { left_out, ..turn.outcome });
+            return;
+        }
         // To the engine it is a packet to a port of no door, and that it is not.
         let is_heard = self.heard.iter().any(|one| one.hearing == Hearing::Heard);
         if self.signed.is_too_short_or_long && !is_heard {
             let why = NotSigned { why: Refusal::Length, key: None };
             self.not_signed(turn.at, why, &mut turn, doors, tell);
         }
-        let Turn { at, frame: _, handled, unreadable, mut outcome } = turn;
+        let Turn { at, frame: _, handled, is_crowded_out: _, unreadable, mut outcome } = turn;
         self.now = self.now.max(at);
         if let Some(handled) = handled {
             for place in 0..self.heard.len() {
@@ -285,10 +313,9 @@ impl Observer {
     /// Remembers a packet at the doors that heard it.
     fn arrive(&mut self, handled: Handled) {
         let Self { heard, clients, now, .. } = self;
-        let Some(client) = clients.get_mut(handled.packet.source) else { return };
         let arrival = Arrival { at: *now, knock: handled.packet.knock() };
         for one in heard.iter().filter(|one| one.hearing == Hearing::Heard) {
-            if let Some(track) = client.tracks.get_mut(one.door) {
+            if let Some(track) = clients.get_mut(handled.packet.source, one.door) {
                 track.arrive(arrival);
             }
         }
@@ -312,9 +339,7 @@ impl Observer {
                 let (at, id) = (self.now, handled.seen.id);
                 self.strays.push_back(Stray { client, at, id, knock });
             }
-            if let Some(client) = self.clients.get_mut(client) {
-                count_one(&mut client.strays);
-            }
+            self.clients.count_stray(client);
         }
     }
 
@@ -324,9 +349,17 @@ impl Observer {
         timed: TimedEffect<X>,
         turn: &mut Turn,
         doors: &Doors,
-        tell: &mut dyn FnMut(&Explanation),
+        tell: &mut Tell<'_>,
     ) {
         self.now = self.now.max(timed.at);
+        if let Effect::StageReached { client, .. } | Effect::SequenceTimedOut { client, .. } =
+            timed.effect
+            && self.clients.crowds_out(client, self.pairs)
+        {
+            let is_of_sender = turn.handled.is_some_and(|one| one.packet.source == client);
+            turn.outcome.left_out |= is_of_sender && !timed.effect.is_due();
+            return;
+        }
         if let Effect::NotSigned { why, key, .. } = timed.effect {
             self.not_signed(timed.at, NotSigned { why, key }, turn, doors, tell);
             return;
@@ -347,6 +380,10 @@ impl Observer {
         // Time and the packets of others make things happen, too.
         let is_by_time = timed.effect.is_due() && closed_by.is_none();
         let handled = handled.filter(|_| sender == Some(client) && !is_by_time);
+        if self.clients.crowds_out(client, self.pairs) {
+            outcome.left_out |= handled.is_some();
+            return;
+        }
         if handled.is_some() {
             self.spoken.push(door);
         }
@@ -375,7 +412,8 @@ impl Observer {
         let (of, sequence_line) = track.sequence;
         let packet = handled.map(|handled| handled.seen);
         let at = timed.at;
-        tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
+        let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
+        tell(track.number, &one);
     }
 
     /// Explains why a packet that may be meant as a signed one opens nothing.
@@ -385,7 +423,7 @@ impl Observer {
         refused: NotSigned,
         turn: &mut Turn,
         doors: &Doors,
-        tell: &mut dyn FnMut(&Explanation),
+        tell: &mut Tell<'_>,
     ) {
         let Some(Handled { packet, seen }) = turn.handled else { return };
         let (fault, at_doors) = self.signed.fault(turn.at, refused, doors);
@@ -400,16 +438,19 @@ impl Observer {
             track.fail_to_begin(Miss { signed: Some(fault), ..miss });
             let (of, sequence_line) = track.sequence;
             turn.outcome.told = true;
-            tell(&Explanation {
-                at,
-                client: packet.source,
-                door,
-                attempt: None,
-                packet: Some(seen),
-                of,
-                sequence_line,
-                verdict: Verdict::Ignored(Why::NotSigned(fault)),
-            });
+            tell(
+                track.number,
+                &Explanation {
+                    at,
+                    client: packet.source,
+                    door,
+                    attempt: None,
+                    packet: Some(seen),
+                    of,
+                    sequence_line,
+                    verdict: Verdict::Ignored(Why::NotSigned(fault)),
+                },
+            );
         }
     }
 
@@ -419,7 +460,7 @@ impl Observer {
         timed: TimedEffect<X>,
         turn: &mut Turn,
         doors: &Doors,
-        tell: &mut dyn FnMut(&Explanation),
+        tell: &mut Tell<'_>,
     ) {
         let (Effect::Opened { client, door }
         | Effect::Closing { client, door }
@@ -443,16 +484,19 @@ impl Observer {
         let Signer { key, asks_for, .. } = signer;
         turn.outcome.asks_for = asks_for;
         turn.outcome.told = true;
-        tell(&Explanation {
-            at: timed.at,
-            client,
-            door,
-            attempt: None,
-            packet: Some(seen),
-            of,
-            sequence_line,
-            verdict: Verdict::Signed { key },
-        });
+        tell(
+            track.number,
+            &Explanation {
+                at: timed.at,
+                client,
+                door,
+                attempt: None,
+                packet: Some(seen),
+                of,
+                sequence_line,
+                verdict: Verdict::Signed { key },
+            },
+        );
     }
 
     /// Returns the door that hears the packet, if this one does not name its port.
@@ -473,7 +517,7 @@ impl Observer {
         handled: Handled,
         outcome: &mut Outcome,
         doors: &Doors,
-        tell: &mut dyn FnMut(&Explanation),
+        tell: &mut Tell<'_>,
     ) {
         let DoorHearing { door, hearing, sequence } = heard;
         let (client, at) = (handled.packet.source, self.now);
@@ -501,81 +545,76 @@ impl Observer {
         let verdict = Verdict::Ignored(why);
         let (of, sequence_line) = track.sequence;
         let packet = Some(handled.seen);
-        tell(&Explanation { at, client, door, attempt, packet, of, sequence_line, verdict });
+        let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
+        tell(track.number, &one);
     }
 
     /// Explains what a packet was at doors with live attempts of its client that do not name its port
     /// and have reported nothing about it.
-    fn elsewhere(
-        &mut self,
-        handled: Handled,
-        outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
+    fn elsewhere(&mut self, handled: Handled, outcome: &mut Outcome, tell: &mut Tell<'_>) {
         let Handled { packet, seen } = handled;
         if !seen.looks_like_a_knock() {
             return;
         }
-        let Self { heard, spoken, .. } = self;
-        let Some(client) = self.clients.get_mut(packet.source) else { return };
-        for (&door, track) in &mut client.tracks {
+        let Self { clients, heard, spoken, now, .. } = self;
+        clients.each_of(packet.source, |door, track| {
             let attempt = track.pending();
-            let Some(live) = &mut track.live else { continue };
+            let Some(live) = &mut track.live else { return };
             if spoken.contains(&door) || heard.iter().any(|heard| heard.door == door) {
-                continue;
+                return;
             }
             let (stage, expected) = (live.stage, live.expected);
             live.hinder(Miss::once(Cause::OtherPort, Some(seen), expected));
             let verdict = Verdict::Ignored(Why::OtherPort { stage, expected });
             let (of, sequence_line) = track.sequence;
             outcome.told = true;
-            tell(&Explanation {
-                at: self.now,
-                client: packet.source,
-                door,
-                attempt,
-                packet: Some(seen),
-                of,
-                sequence_line,
-                verdict,
-            });
-        }
+            tell(
+                track.number,
+                &Explanation {
+                    at: *now,
+                    client: packet.source,
+                    door,
+                    attempt,
+                    packet: Some(seen),
+                    of,
+                    sequence_line,
+                    verdict,
+                },
+            );
+        });
     }
 
     /// Explains a frame without ports at the doors with live attempts of the client that sent it.
-    fn unreadable(
-        &mut self,
-        client: Option<IpAddr>,
-        seen: Seen,
-        why: Common,
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
+    fn unreadable(&mut self, client: Option<IpAddr>, seen: Seen, why: Common, tell: &mut Tell<'_>) {
         if client.is_some_and(|client| !self.is_explained(client)) {
             count_one(&mut self.totals.of_others);
             return;
         }
         let mut told = false;
-        let followed = client.and_then(|client| self.clients.get_mut(client));
-        for (address, (&door, track)) in followed
-            .into_iter()
-            .flat_map(|client| std::iter::repeat(client.address).zip(&mut client.tracks))
-        {
+        let Self { clients, now, .. } = self;
+        let mut at_door = |client, door, track: &mut Track| {
             let attempt = track.pending();
-            let Some(live) = &mut track.live else { continue };
+            let Some(live) = &mut track.live else { return };
             let miss = Miss::once(Cause::Unreadable, Some(seen), live.expected);
             live.hinder(Miss { why: Some(why), ..miss });
             let (of, sequence_line) = track.sequence;
             told = true;
-            tell(&Explanation {
-                at: self.now,
-                client: address,
-                door,
-                attempt,
-                packet: Some(seen),
-                of,
-                sequence_line,
-                verdict: Verdict::Ignored(Why::Unreadable(why)),
-            });
+            tell(
+                track.number,
+                &Explanation {
+                    at: *now,
+                    client,
+                    door,
+                    attempt,
+                    packet: Some(seen),
+                    of,
+                    sequence_line,
+                    verdict: Verdict::Ignored(Why::Unreadable(why)),
+                },
+            );
+        };
+        if let Some(client) = client {
+            clients.each_of(client, |door, track| at_door(client, door, track));
         }
         if told {
             count_one(&mut self.totals.explained);

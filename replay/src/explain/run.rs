@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
             (Format::Text, false) => Box::new(Grouped::new(kept(args.client), colour, out)),
             (Format::Text, true) => Box::new(Live::new(colour, out)),
         };
-        let written = explaining.run(&mut reader, |_| {}, |one, words| output.one((one, words)));
+        let written = explaining.run(&mut reader, |_| {}, |_, one, words| output.one((one, words)));
         // Takes the progress bar off the screen as well.
         let reading = reader.finish();
         let (explainer, words) = explaining.now();

@@ -65,6 +65,11 @@ impl SignedPackets {
         }
     }
 
+    /// Returns whether the packet goes to where signed packets do.
+    pub(super) const fn is_meant(&self) -> bool {
+        self.payload.is_some() || self.is_too_short_or_long
+    }
+
     /// There is no such packet.
     pub(super) const fn look_away(&mut self) {
         (self.payload, self.is_too_short_or_long, self.is_told) = (None, false, false);

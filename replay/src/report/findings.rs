@@ -84,7 +84,7 @@ fn group(kept: &PageContent, explainer: &Explainer) -> (Groups, (usize, usize)) 
     let mut groups = Groups::new();
     let (mut all, mut near) = (Counted::default(), Counted::default());
     for (place, pair) in (0_u32..).zip(&kept.pairs) {
-        let Some(standing) = explainer.standing(pair.client, pair.door) else { continue };
+        let Some(standing) = explainer.standing(place, pair.client, pair.door) else { continue };
         let kind = Kind::of(pair, &standing);
         groups.entry(kind).or_default().add(place, &standing);
         all.add(standing.number);

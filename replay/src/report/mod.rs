@@ -64,7 +64,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
         let _ = explaining.run(
             &mut reader,
             |effect| openings.see(effect),
-            |one, words| {
+            |_, one, words| {
                 collecting.add(one, words.listening);
                 Ok(())
             },

@@ -168,7 +168,7 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         let Trial { evidence, observer, counted, .. } = &mut **trial;
         evidence.effect(played);
         if let (Some(observer), Some(turn)) = (observer, turn) {
-            observer.effect(played.timed, turn, played.doors, &mut |one| note(one, counted));
+            observer.effect(played.timed, turn, played.doors, &mut |_, one| note(one, counted));
         }
         tell(played)
     }
@@ -179,7 +179,7 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
             evidence.admitted = packet;
         }
         if let (Some(observer), Some(turn)) = (observer, self.turn.take()) {
-            observer.end(turn, engine.doors(), &mut |one| note(one, counted));
+            observer.end(turn, engine.doors(), &mut |_, one| note(one, counted));
         }
         Ok(())
     }
