@@ -35,6 +35,7 @@ pub use words::Words;
 pub use crate::args::{NotWhom, Whom};
 pub use crate::session::names::{CaptureNames, PacketId};
 
+pub(crate) use chunked::Chunked;
 pub(crate) use explaining::Explaining;
 pub(crate) use miss::Standing;
 pub(crate) use nearest::{enough, lateness};

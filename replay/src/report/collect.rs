@@ -1,16 +1,12 @@
 //! What happened to clients at doors, kept within limits until the page is made.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU64;
 
-use foldhash::fast::RandomState;
-use knock_engine::DoorId;
-
-use super::pair::{PageEvent, PagePacket, Pair};
+use super::chains::Chains;
+use super::pair::{PageEvent, PagePacket, Pair, Span};
 use super::phrases::{Phrases, Shape};
 use super::table::Table;
-use crate::explain::{Explanation, Seen, Verdict, Words};
+use crate::explain::{Chunked, Explanation, Seen, Verdict, Words};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -45,16 +41,22 @@ impl Limits {
     };
 }
 
+/// The place of a pair to which nothing happened yet.
+const UNKNOWN: u32 = u32::MAX;
+
 /// What is kept.
 #[derive(Debug)]
 pub(super) struct PageContent {
     limits: Limits,
     /// In the order in which they first had to do with one another.
-    pub(super) pairs: Vec<Pair>,
-    places: HashMap<(IpAddr, DoorId), u32, RandomState>,
+    pub(super) pairs: Chunked<Pair>,
+    pub(super) events: Chains<PageEvent>,
+    pub(super) attempts: Chains<Span>,
+    /// Their places, by their numbers; [`UNKNOWN`] if nothing happened yet.
+    places: Vec<u32>,
     pub(super) phrases: Phrases,
     pub(super) shapes: Table<Shape>,
-    events: usize,
+    event_count: usize,
     openings: usize,
     leases: usize,
 }
@@ -66,33 +68,45 @@ impl PageContent {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            pairs: Vec::new(),
-            places: HashMap::default(),
+            pairs: Chunked::default(),
+            events: Chains::default(),
+            attempts: Chains::default(),
+            places: Vec::new(),
             phrases: Phrases::new(limits.bytes),
             shapes: Table::default(),
-            events: 0,
+            event_count: 0,
             openings: 0,
             leases: 0,
         }
     }
 
-    /// Takes what happened, and keeps it or counts it.
-    pub(super) fn add(&mut self, one: &Explanation, words: &Words<'_>) {
-        let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
-        let place = *self.places.entry((one.client, one.door)).or_insert(next);
-        if place == next {
-            self.pairs.push(Pair::new(one));
-        }
-        let Ok(place) = usize::try_from(place) else { return };
+    /// Takes what happened to the pair of this number, and keeps it or counts it.
+    pub(super) fn add(&mut self, pair: u32, one: &Explanation, words: &Words<'_>) {
+        let Some(place) = self.place(pair, one) else { return };
         let is_kept = self.keep(place, one, words);
-        let Self { limits, pairs, leases, .. } = self;
+        let Self { limits, pairs, attempts, leases, .. } = self;
         let Some(pair) = pairs.get_mut(place) else { return };
         pair.is_here |= one.verdict.counted_elsewhere().is_none();
-        pair.follow(one, is_kept);
+        pair.follow(one, is_kept, attempts);
         let before = pair.leases().len();
         let has_room = *leases < limits.leases_of_all && before < limits.leases_of_one;
         pair.open_and_close(one, words.doors.door(one.door), has_room);
         *leases = leases.saturating_add(pair.leases().len().saturating_sub(before));
+    }
+
+    /// Returns the place of a pair, which is new if this is the first that happened to it.
+    fn place(&mut self, pair: u32, one: &Explanation) -> Option<usize> {
+        let Self { pairs, places, .. } = self;
+        let number = usize::try_from(pair).ok()?;
+        if number >= places.len() {
+            places.resize(number.checked_add(1)?, UNKNOWN);
+        }
+        let place = places.get_mut(number)?;
+        if *place == UNKNOWN {
+            *place = u32::try_from(pairs.len()).ok()?;
+            pairs.push(Pair::new(one));
+        }
+        usize::try_from(*place).ok()
     }
 
     /// Returns the pair at a place.
@@ -102,10 +116,10 @@ impl PageContent {
 
     /// Keeps an event if there is room. Returns whether it is kept.
     fn keep(&mut self, place: usize, one: &Explanation, words: &Words<'_>) -> bool {
-        let Self { limits, pairs, phrases, shapes, events, openings, .. } = self;
+        let Self { limits, pairs, events, phrases, shapes, event_count, openings, .. } = self;
         let Some(pair) = pairs.get_mut(place) else { return false };
-        if pair.is_more_of_the_same(one, |what| phrases.verdict(what))
-            && let Some(last) = pair.events.last_mut()
+        if pair.is_more_of_the_same(one, events, |what| phrases.verdict(what))
+            && let Some(last) = events.last_mut(pair.events)
         {
             last.more = last.more.saturating_add(1);
             return true;
@@ -116,20 +130,21 @@ impl PageContent {
             of_openings < limits.openings_of_one && *openings < limits.openings_of_all
         } else {
             let others = pair.events.len().saturating_sub(of_openings);
-            others < limits.of_one && events.saturating_sub(*openings) < limits.of_all
+            others < limits.of_one && event_count.saturating_sub(*openings) < limits.of_all
         };
         let what = if has_room { phrases.place(one, words) } else { None };
         let Some(what) = what else {
             pair.leave_out(one.at);
             return false;
         };
-        *events = events.saturating_add(1);
+        *event_count = event_count.saturating_add(1);
         if is_of_opening {
             *openings = openings.saturating_add(1);
         }
         let attempt = one.attempt.map_or(0, |attempt| attempt.number);
         let packet = one.packet.and_then(|seen| packet(seen, shapes));
-        pair.push(PageEvent { at: one.at, attempt, more: 0, packet, what }, is_of_opening);
+        let event = PageEvent { at: one.at, attempt, more: 0, packet, what };
+        pair.push(event, is_of_opening, events);
         true
     }
 }
@@ -197,10 +212,11 @@ mod tests {
         for &(client, verdict) in happened {
             at = at.saturating_add(Seconds::new(1).unwrap());
             let attempt = Some(Attempt { number: 1, began: Timestamp::EPOCH });
+            let pair = u32::from(client);
             let client = [10, 0, 0, client].into();
             let (packet, of, sequence_line) = (None, 3, None);
             let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
-            kept.add(&one, &words);
+            kept.add(pair, &one, &words);
         }
         kept
     }
@@ -218,7 +234,7 @@ mod tests {
         let happened: Vec<_> = (1..=3).flat_map(|client| [(client, STAGE); 5]).collect();
         let kept = kept(FEW, &happened);
         assert_eq!(counts(&kept), [(4, 1), (2, 3), (0, 5)]);
-        let times = kept.pairs.last().unwrap().left_out.as_ref().unwrap().times;
+        let times = kept.pair(2).unwrap().left_out.as_ref().unwrap().times;
         assert_eq!(
             [times.0, times.1].map(Timestamp::as_nanos),
             [11, 15].map(|s| s * 1_000_000_000)
@@ -230,14 +246,14 @@ mod tests {
         let others = [(1, STAGE); 9];
         let kept = kept(FEW, &[&others[..], &[(1, Verdict::Opened); 4]].concat());
         assert_eq!(counts(&kept), [(4 + 3, 5 + 1)]);
-        assert_eq!(kept.pairs.first().unwrap().leases().len(), 2);
+        assert_eq!(kept.pair(0).unwrap().leases().len(), 2);
     }
 
     #[test]
     fn openings_close_in_their_order_whether_they_are_kept_or_not() {
         let (open, close) = ((1, Verdict::Opened), (1, Verdict::CommandTimedOut));
         let kept = kept(FEW, &[open, open, close, open, close, close]);
-        let leases = kept.pairs.first().unwrap().leases();
+        let leases = kept.pair(0).unwrap().leases();
         let seconds = |at: Timestamp| at.as_nanos() / 1_000_000_000;
         let spans: Vec<_> =
             leases.iter().map(|lease| (seconds(lease.from), lease.to.map(seconds))).collect();
@@ -248,7 +264,7 @@ mod tests {
     fn a_closing_that_is_asked_for_ends_all_openings() {
         let (open, close) = ((1, Verdict::Opened), (1, Verdict::Closing));
         let kept = kept(FEW, &[open, open, close, open]);
-        let ends: Vec<_> = kept.pairs.first().unwrap().leases().iter().map(|one| one.end).collect();
+        let ends: Vec<_> = kept.pair(0).unwrap().leases().iter().map(|one| one.end).collect();
         assert_eq!(ends, ["closing", "closing"]);
     }
 
@@ -256,7 +272,7 @@ mod tests {
     fn of_many_of_the_same_three_are_kept_and_the_rest_is_counted_with_the_last() {
         let kept = kept(FEW, &[(1, DULL); 10]);
         assert_eq!(counts(&kept), [(3, 0)]);
-        assert_eq!(kept.pairs.first().unwrap().events.last().unwrap().more, 7);
+        assert_eq!(kept.events.backwards(kept.pair(0).unwrap().events).next().unwrap().more, 7);
     }
 
     #[test]

@@ -15,14 +15,17 @@ pub(super) struct Collecting<'scope> {
     batch: Batch,
     batches: SyncSender<Batch>,
     /// Empty lists that the thread had.
-    used: Receiver<Vec<Explanation>>,
+    used: Receiver<Vec<Happened>>,
     thread: ScopedJoinHandle<'scope, PageContent>,
 }
+
+/// What happened, and the number of its pair of client and door.
+type Happened = (u32, Explanation);
 
 /// Some of what happened, while these destinations counted.
 struct Batch {
     listening: Listening,
-    happened: Vec<Explanation>,
+    happened: Vec<Happened>,
 }
 
 impl<'scope> Collecting<'scope> {
@@ -47,12 +50,12 @@ impl<'scope> Collecting<'scope> {
     }
 
     /// Takes what happened while these destinations count.
-    pub(super) fn add(&mut self, one: &Explanation, listening: &Listening) {
+    pub(super) fn add(&mut self, pair: u32, one: &Explanation, listening: &Listening) {
         if self.batch.listening != *listening {
             self.hand_over();
             self.batch.listening.clone_from(listening);
         }
-        self.batch.happened.push(*one);
+        self.batch.happened.push((pair, *one));
         if self.batch.happened.len() >= Self::BATCH {
             self.hand_over();
         }
@@ -81,13 +84,13 @@ fn keep(
     config: &Configuration,
     captures: &CaptureNames,
     batches: &Receiver<Batch>,
-    used: &Sender<Vec<Explanation>>,
+    used: &Sender<Vec<Happened>>,
 ) -> PageContent {
     let Configuration { doors, places, .. } = config;
     for Batch { listening, mut happened } in batches {
         let words = Words { doors, listening: &listening, places, captures };
-        for one in &happened {
-            kept.add(one, &words);
+        for (pair, one) in &happened {
+            kept.add(*pair, one, &words);
         }
         happened.clear();
         // At the end nobody needs it any more.
@@ -135,8 +138,11 @@ mod tests {
         let kept = thread::scope(|scope| {
             let kept = PageContent::new(Limits::MEMORY);
             let mut collecting = Collecting::begin(scope, kept, &config, &captures, first.clone());
-            (0..many).for_each(|number| collecting.add(&happened(number), &first));
-            collecting.add(&happened(many), &second);
+            let pair = |number| u32::try_from(number).unwrap();
+            for number in 0..many {
+                collecting.add(pair(number), &happened(number), &first);
+            }
+            collecting.add(pair(many), &happened(many), &second);
             collecting.end()
         });
         let clients: Vec<IpAddr> = kept.pairs.iter().map(|pair| pair.client).collect();

@@ -59,7 +59,7 @@ impl<'a> Findings<'a> {
     }
 
     /// Returns how many clients at doors are followed.
-    pub(super) const fn pairs(&self) -> usize {
+    pub(super) fn pairs(&self) -> usize {
         self.kept.pairs.len()
     }
 
@@ -83,7 +83,7 @@ impl<'a> Findings<'a> {
 fn group(kept: &PageContent, explainer: &Explainer) -> (Groups, (usize, usize)) {
     let mut groups = Groups::new();
     let (mut all, mut near) = (Counted::default(), Counted::default());
-    for (place, pair) in (0_u32..).zip(&kept.pairs) {
+    for (place, pair) in (0_u32..).zip(kept.pairs.iter()) {
         let Some(standing) = explainer.standing(place, pair.client, pair.door) else { continue };
         let kind = Kind::of(pair, &standing);
         groups.entry(kind).or_default().add(place, &standing);
@@ -98,8 +98,9 @@ fn group(kept: &PageContent, explainer: &Explainer) -> (Groups, (usize, usize)) 
 /// Returns when packets came, as far as is known.
 fn moments(kept: &PageContent, reading: &ReadingDone) -> Vec<Timestamp> {
     let mut moments: Vec<Timestamp> = kept.pairs.iter().map(|pair| pair.first).collect();
-    for pair in &kept.pairs {
-        let later = pair.events.iter().filter(|one| one.packet.is_some() && one.at != pair.first);
+    for pair in kept.pairs.iter() {
+        let events = kept.events.backwards(pair.events);
+        let later = events.filter(|one| one.packet.is_some() && one.at != pair.first);
         moments.extend(later.map(|event| event.at));
     }
     let all = reading.tally.times();

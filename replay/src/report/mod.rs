@@ -1,5 +1,6 @@
 //! `report`: a page on which people see what happened, client by client and door by door.
 
+mod chains;
 mod collect;
 mod collecting;
 mod data;
@@ -17,6 +18,7 @@ mod stretch;
 mod summary;
 mod table;
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::thread;
 
@@ -54,7 +56,8 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let file = target(option, output, Readers::Owner, read, streams)?;
     let limits = load::limits(input.max_attempts);
     let explaining = Explaining::new(Whom::All, &limits, &config, &reader);
-    let mut explaining = explaining.with_pairs(PAIRS);
+    // To free the memory of a flood piece by piece takes long, and the program ends soon.
+    let mut explaining = ManuallyDrop::new(explaining.with_pairs(PAIRS));
     let (captures, listening) = (reader.names(), reader.listening());
     let mut openings = Openings::new(Openings::MOST);
     let kept = thread::scope(|scope| {
@@ -64,8 +67,8 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
         let _ = explaining.run(
             &mut reader,
             |effect| openings.see(effect),
-            |_, one, words| {
-                collecting.add(one, words.listening);
+            |pair, one, words| {
+                collecting.add(pair, one, words.listening);
                 Ok(())
             },
         );
@@ -78,7 +81,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
         reading.forgive_cuts();
     }
     let (explainer, words) = explaining.now();
-    let found = Findings::new(kept, &openings, explainer, &reading, words);
+    let found = ManuallyDrop::new(Findings::new(kept, &openings, explainer, &reading, words));
     let (data, top) = (Data::new(&found), Summary::new(&found, is_interrupted));
     file.write(|out| html::write(&data, &top, out))
         .map_err(|error| streams.cannot_write_file(output, &error))?;

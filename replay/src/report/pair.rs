@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 
 use knock_engine::{Door, DoorId, Phase, Stage, Timestamp};
 
+use super::chains::{Chain, Chains};
 use super::collect::PageContent;
 use crate::explain::{Explanation, Verdict};
 
@@ -41,7 +42,7 @@ pub(super) struct Span {
     pub(super) end: &'static str,
 }
 
-/// A client at a door. Hundreds of thousands are kept: what only few have is apart, and lists begin small.
+/// A client at a door. Hundreds of thousands are kept: what only few have is apart.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) client: IpAddr,
@@ -52,8 +53,8 @@ pub(super) struct Pair {
     is_attempt_kept: bool,
     /// When the first packet came.
     pub(super) first: Timestamp,
-    pub(super) events: Vec<PageEvent>,
-    pub(super) attempts: Vec<Span>,
+    pub(super) events: Chain,
+    pub(super) attempts: Chain,
     /// For how long the door was open, if it ever was.
     opened: Option<Box<Opened>>,
     /// What is not kept, if anything is not.
@@ -88,16 +89,21 @@ impl Pair {
             is_here: false,
             is_attempt_kept: false,
             first: one.at,
-            events: Vec::new(),
-            attempts: Vec::new(),
+            events: Chain::new(),
+            attempts: Chain::new(),
             opened: None,
             left_out: None,
         }
     }
 
     /// Keeps an event, which is of an opening or not.
-    pub(super) fn push(&mut self, event: PageEvent, is_of_opening: bool) {
-        push(&mut self.events, event);
+    pub(super) fn push(
+        &mut self,
+        event: PageEvent,
+        is_of_opening: bool,
+        all: &mut Chains<PageEvent>,
+    ) {
+        all.push(&mut self.events, event);
         if is_of_opening {
             let events = &mut self.opened.get_or_insert_default().events;
             *events = events.saturating_add(1);
@@ -125,6 +131,7 @@ impl Pair {
     pub(super) fn is_more_of_the_same(
         &self,
         one: &Explanation,
+        all: &Chains<PageEvent>,
         verdict: impl Fn(u32) -> &'static str,
     ) -> bool {
         if !one.verdict.is_dull() || self.left_out.is_some() {
@@ -134,21 +141,22 @@ impl Pair {
         let same = |event: &&PageEvent| {
             event.attempt == attempt && verdict(event.what) == one.verdict.name()
         };
-        self.events.iter().rev().take_while(same).count() >= PageContent::SAME
+        all.backwards(self.events).take_while(same).take(PageContent::SAME).count()
+            >= PageContent::SAME
     }
 
     /// Follows attempts and openings, those that are kept, to their ends.
-    pub(super) fn follow(&mut self, one: &Explanation, is_kept: bool) {
+    pub(super) fn follow(&mut self, one: &Explanation, is_kept: bool, all: &mut Chains<Span>) {
         let at = one.at;
         if matches!(one.verdict, Verdict::Stage { stage: Stage::FIRST, .. }) {
             self.is_attempt_kept = is_kept;
             if is_kept {
-                push(&mut self.attempts, Span { from: at, to: None, end: "" });
+                all.push(&mut self.attempts, Span { from: at, to: None, end: "" });
             }
         }
         if ends_attempt(&one.verdict)
             && std::mem::take(&mut self.is_attempt_kept)
-            && let Some(last) = self.attempts.last_mut()
+            && let Some(last) = all.last_mut(self.attempts)
         {
             *last = Span { to: Some(at), end: one.verdict.name(), ..*last };
         }
@@ -209,14 +217,6 @@ impl Opened {
             }
         }
     }
-}
-
-/// Adds to a list of which most have one or two entries, and few have many.
-fn push<T>(list: &mut Vec<T>, one: T) {
-    if list.len() < 2 {
-        list.reserve_exact(1);
-    }
-    list.push(one);
 }
 
 const fn ends_attempt(verdict: &Verdict) -> bool {

@@ -144,8 +144,18 @@ impl<'a> Tables<'a> {
                 let (first, last) = left_out.times;
                 (since(start, first), since(start, last))
             }),
-            events: pair.events.iter().map(|event| self.event(event, pair.door)).collect(),
-            attempts: pair.attempts.iter().map(|span| self.span(span)).collect(),
+            events: found
+                .kept
+                .events
+                .in_order(pair.events)
+                .map(|event| self.event(event, pair.door))
+                .collect(),
+            attempts: found
+                .kept
+                .attempts
+                .in_order(pair.attempts)
+                .map(|span| self.span(span))
+                .collect(),
             leases: pair.leases().iter().map(|span| self.span(span)).collect(),
         }
     }
