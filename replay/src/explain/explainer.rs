@@ -180,3 +180,50 @@ impl Explainer {
         observer.end(turn, engine.doors(), tell);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use knock_engine::{Event, Packet, Port, Transport};
+
+    use super::*;
+
+    /// Lets a client, named by its last byte, knock by UDP.
+    fn knock(explainer: &mut Explainer, client: u8, port: u16) {
+        let packet = Packet {
+            source: [10, 0, 0, client].into(),
+            destination: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            source_port: Port(9),
+            destination_port: Port(port),
+            transport: Transport::Udp,
+        };
+        let (id, event) = (PacketId { capture: 0, number: 1 }, Event::Packet(packet));
+        let what = What::Packet { id, vlan: None, event };
+        explainer.step(Incoming { at: Timestamp::EPOCH, what }, |_| {}, &mut |_| {});
+    }
+
+    #[test]
+    fn packets_of_clients_over_the_limit_are_left_out_if_a_door_names_their_port() {
+        let conf = b"[d]\nsequence = 1:udp,2:udp,3:udp\ncommand =\n";
+        let config = knock_config::parse(conf).config.unwrap();
+        let doors = config.doors.iter().map(knock_config::DoorConfig::door).collect();
+        let doors = Doors::new(doors).unwrap();
+        let listening = Listening::everywhere();
+        let explainer = Explainer::new(doors, listening, &Limits::default(), Whom::All);
+        let mut explainer = explainer.with_pairs(1);
+        let mut counts = |client, port| {
+            knock(&mut explainer, client, port);
+            let Totals { explained, left_out, strays, .. } = *explainer.totals();
+            (explained, left_out, strays)
+        };
+        assert_eq!(counts(1, 1), (1, 0, 0));
+        assert_eq!(counts(2, 1), (1, 1, 0), "a first knock");
+        assert_eq!(counts(2, 3), (1, 2, 0), "a wrong knock");
+        assert_eq!(counts(3, 2), (1, 3, 0), "a knock that no attempt expects");
+        assert_eq!(counts(3, 9), (1, 3, 1), "a port of no door");
+        assert_eq!(counts(1, 2), (2, 3, 1), "a client that is followed");
+        explainer.finish(&mut |one| assert_eq!(one.client, IpAddr::from([10, 0, 0, 1])));
+        assert_eq!(explainer.nearest().count(), 1);
+    }
+}
