@@ -5,7 +5,8 @@ use knock_engine::address;
 
 use super::miss::{Cause, Miss, Nearest};
 use super::places::ConfigLine;
-use super::words::{Words, flags, ordinal, seconds, source_refusal, times, unreadable};
+use super::terms::{flags, ordinal, seconds, source_refusal, times, unreadable};
+use super::words::Words;
 
 impl Cause {
     /// Returns what kept clients from going on after `stage`, in the words that fit all of them.

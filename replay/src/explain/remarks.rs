@@ -4,7 +4,8 @@ use knock_engine::Reason;
 
 use super::Whom;
 use super::observer::Totals;
-use super::words::{Words, unreadable};
+use super::terms::unreadable;
+use super::words::Words;
 use crate::output::words::number;
 
 /// Returns what is to be said of packets that are not explained.

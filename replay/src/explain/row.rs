@@ -8,7 +8,8 @@ use knock_engine::Timestamp;
 use super::explanation::{Explanation, Verdict, Why};
 use super::kept::Entry;
 use super::places::ConfigLine;
-use super::words::{Words, knock_of};
+use super::terms::knock_of;
+use super::words::Words;
 use crate::output::time::nanos;
 
 /// A line with its columns.
