@@ -1,63 +1,34 @@
 //! What an engine does, explained door by door as it happens.
 
+mod of_signed;
+mod silent;
+mod totals;
+mod turn;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use knock_compat::Undecodable;
 use knock_engine::{
-    Door, DoorId, DoorSequence, Doors, Effect, EffectKind, Hearing, Listening, NotSigned,
-    OwnEffect, Packet, Reason, Seconds, Stage, TimedEffect, Timestamp, Undecodable as Common,
+    DoorId, Doors, Effect, EffectKind, Hearing, Listening, NotSigned, OwnEffect, Packet, Seconds,
+    Stage, TimedEffect, Timestamp,
 };
 
+pub use self::totals::Totals;
+pub(crate) use self::turn::Turn;
+
+use self::totals::count_one;
+use self::turn::{DoorHearing, Outcome, sequence_of};
 use super::Whom;
-use super::change::{self, Change, Handled, Silence, Stray};
-use super::explanation::{Explanation, Seen, Verdict, Why};
+use super::change::{self, Change, Handled, Stray};
+use super::explanation::{Explanation, Seen};
 use super::hints::Hints;
-use super::miss::{Cause, Miss, Nearest, NotSignedCause, Standing};
-use super::signed::{SignedPackets, Signer};
-use super::track::{Arrival, Clients, Track};
+use super::miss::{Nearest, Standing};
+use super::signed::SignedPackets;
+use super::track::{Arrival, Clients};
 use crate::session::incoming::{Incoming, What};
-use crate::session::names::PacketId;
 use crate::session::unwanted::SomeClients;
 use knock_signed::Refusal;
-
-/// How many packets there were, each counted once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Packets that had to do with a door and are explained.
-    pub explained: u64,
-    /// Packets that had to do with doors and are not explained, because too many clients are.
-    pub left_out: u64,
-    /// Packets to ports of no door.
-    pub strays: u64,
-    /// Packets of clients whose knocks are not to be explained.
-    pub of_others: u64,
-    /// Packets in which no port can be read and that came between no two knocks, by reason.
-    pub unreadable: [u64; Reason::COUNT],
-    /// The first of those, with the reason.
-    pub unreadable_first: Vec<(PacketId, Common)>,
-}
-
-impl Totals {
-    /// How many unreadable packets are named.
-    const NAMED: usize = 5;
-
-    /// Returns how many packets there were.
-    #[must_use]
-    pub fn packets(&self) -> u64 {
-        let counts = [self.explained, self.left_out, self.strays, self.of_others];
-        counts.iter().chain(&self.unreadable).fold(0, |sum, &count| sum.saturating_add(count))
-    }
-
-    fn unreadable(&mut self, id: PacketId, why: Common) {
-        if let Some(count) = self.unreadable.get_mut(why.reason().index()) {
-            count_one(count);
-        }
-        if self.unreadable_first.len() < Self::NAMED {
-            self.unreadable_first.push((id, why));
-        }
-    }
-}
 
 /// Watches an engine by the rules of knock, and explains what becomes of each packet.
 ///
@@ -86,65 +57,10 @@ pub(crate) struct Observer {
     signed: SignedPackets,
 }
 
-/// Who gets explanations, each with the number of its pair of client and door: in the order in which they came, from 0.
-pub(crate) type Tell<'a> = dyn FnMut(u32, &Explanation) + 'a;
-
-/// An event under way: what the observer must know until its end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn {
-    at: Timestamp,
-    /// Which frame it is, whoever sent it.
-    frame: Option<PacketId>,
-    /// The packet, if it is of a client whose knocks are explained.
-    handled: Option<Handled>,
-    /// Whether it is of a client that is not followed, because too many are. Nearly all packets of a flood are, so
-    /// it is not even looked at which doors hear it.
-    is_crowded_out: bool,
-    /// A frame without ports, who sent it, and why it has none.
-    unreadable: Option<(Option<IpAddr>, Seen, Common)>,
-    outcome: Outcome,
-}
-
-/// What a door makes of the packet, as it was before it.
-#[derive(Clone, Copy, Debug)]
-struct DoorHearing {
-    door: DoorId,
-    hearing: Hearing,
-    sequence: (u8, Option<u32>),
-}
-
-/// What became of a packet besides.
-#[derive(Clone, Copy, Debug, Default)]
-struct Outcome {
-    /// It is a retransmission.
-    repeats: bool,
-    /// The first door at which it was the next knock.
-    advanced: Option<DoorId>,
-    /// The first door at which it counted.
-    counted_at: Option<DoorId>,
-    told: bool,
-    left_out: bool,
-    /// For how long it asks that the door is open, if it is a signed one that says so.
-    asks_for: Option<Seconds>,
-    /// For whom it closes a door, if it does.
-    closes_for: Option<IpAddr>,
-}
-
 const EVERYWHERE: Listening = Listening::everywhere();
 
-impl Turn {
-    /// Takes an event that is no frame.
-    pub(crate) fn at(at: Timestamp) -> Self {
-        Self {
-            at,
-            frame: None,
-            handled: None,
-            is_crowded_out: false,
-            unreadable: None,
-            outcome: Outcome::default(),
-        }
-    }
-}
+/// Who gets explanations, each with the number of its pair of client and door: in the order in which they came, from 0.
+pub(crate) type Tell<'a> = dyn FnMut(u32, &Explanation) + 'a;
 
 impl Observer {
     /// How many clients at doors are followed.
@@ -415,213 +331,6 @@ impl Observer {
         let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
         tell(track.number, &one);
     }
-
-    /// Explains why a packet that may be meant as a signed one opens nothing.
-    fn not_signed(
-        &mut self,
-        at: Timestamp,
-        refused: NotSigned,
-        turn: &mut Turn,
-        doors: &Doors,
-        tell: &mut Tell<'_>,
-    ) {
-        let Some(Handled { packet, seen }) = turn.handled else { return };
-        let (fault, at_doors) = self.signed.fault(turn.at, refused, doors);
-        self.signed.is_told = true;
-        for door in at_doors {
-            let Some(track) = self.clients.follow(packet.source, door, self.pairs) else {
-                turn.outcome.left_out = true;
-                continue;
-            };
-            track.look_at(sequence_of(doors.door(door)));
-            let miss = Miss::once(Cause::NotSigned(NotSignedCause::of(fault)), Some(seen), None);
-            track.fail_to_begin(Miss { signed: Some(fault), ..miss });
-            let (of, sequence_line) = track.sequence;
-            turn.outcome.told = true;
-            tell(
-                track.number,
-                &Explanation {
-                    at,
-                    client: packet.source,
-                    door,
-                    attempt: None,
-                    packet: Some(seen),
-                    of,
-                    sequence_line,
-                    verdict: Verdict::Ignored(Why::NotSigned(fault)),
-                },
-            );
-        }
-    }
-
-    /// Explains who has signed the packet that opens a door, or would, or closes it.
-    fn done_by_signed<X: OwnEffect>(
-        &mut self,
-        timed: TimedEffect<X>,
-        turn: &mut Turn,
-        doors: &Doors,
-        tell: &mut Tell<'_>,
-    ) {
-        let (Effect::Opened { client, door }
-        | Effect::Closing { client, door }
-        | Effect::OpeningSkipped { client, door, .. }
-        | Effect::OpeningRefused { client, door, .. }) = timed.effect
-        else {
-            return;
-        };
-        let Some(Handled { seen, .. }) = turn.handled else { return };
-        if self.signed.is_told || !self.is_explained(client) {
-            return;
-        }
-        let Some(signer) = self.signed.signer(turn.at, door, doors) else { return };
-        self.signed.is_told = true;
-        if !matches!(timed.effect, Effect::OpeningRefused { .. }) {
-            self.signed.accept(signer, seen.id);
-        }
-        let Some(track) = self.clients.follow(client, door, self.pairs) else { return };
-        track.look_at(sequence_of(doors.door(door)));
-        let (of, sequence_line) = track.sequence;
-        let Signer { key, asks_for, .. } = signer;
-        turn.outcome.asks_for = asks_for;
-        turn.outcome.told = true;
-        tell(
-            track.number,
-            &Explanation {
-                at: timed.at,
-                client,
-                door,
-                attempt: None,
-                packet: Some(seen),
-                of,
-                sequence_line,
-                verdict: Verdict::Signed { key },
-            },
-        );
-    }
-
-    /// Returns the door that hears the packet, if this one does not name its port.
-    fn because_of(&self, door: DoorId) -> Option<DoorId> {
-        let names =
-            |heard: &&DoorHearing| heard.door == door && heard.hearing != Hearing::OtherProtocol;
-        if self.heard.iter().any(|heard| names(&heard)) {
-            return None;
-        }
-        let mut hears = self.heard.iter().filter(|heard| heard.hearing == Hearing::Heard);
-        hears.next().map(|heard| heard.door)
-    }
-
-    /// Explains what became of a packet at a door that names its port, where the engine was silent.
-    fn silent(
-        &mut self,
-        heard: DoorHearing,
-        handled: Handled,
-        outcome: &mut Outcome,
-        doors: &Doors,
-        tell: &mut Tell<'_>,
-    ) {
-        let DoorHearing { door, hearing, sequence } = heard;
-        let (client, at) = (handled.packet.source, self.now);
-        let of = outcome.repeats.then(|| self.clients.repeated(&handled.packet));
-        let Some(track) = self.clients.follow(client, door, self.pairs) else {
-            outcome.left_out = true;
-            return;
-        };
-        let behind = self.strays.iter().rev().find(|stray| stray.client == client).copied();
-        track.look_at(sequence);
-        let Outcome { advanced, counted_at, .. } = *outcome;
-        let door_now = doors.door(door);
-        let silence = Silence { at, handled, door: door_now, advanced, counted_at, behind };
-        let (attempt, why) = match (hearing, of) {
-            (Hearing::OtherProtocol, _) => silence.other_protocol(track),
-            (Hearing::OtherDestination, _) => silence.other_destination(track),
-            (Hearing::OtherFlags, _) => silence.other_flags(track),
-            (Hearing::OtherSource, _) => silence.other_source(track),
-            (Hearing::Heard, Some(of)) => (track.pending(), Why::Retransmission { of }),
-            (Hearing::Heard, None) => silence.heard(track),
-        };
-        outcome.told = true;
-        track.last = Some(at);
-        track.has_stray_first |= matches!(why, Why::NoAttempt { behind: Some(_), .. });
-        let verdict = Verdict::Ignored(why);
-        let (of, sequence_line) = track.sequence;
-        let packet = Some(handled.seen);
-        let one = Explanation { at, client, door, attempt, packet, of, sequence_line, verdict };
-        tell(track.number, &one);
-    }
-
-    /// Explains what a packet was at doors with live attempts of its client that do not name its port
-    /// and have reported nothing about it.
-    fn elsewhere(&mut self, handled: Handled, outcome: &mut Outcome, tell: &mut Tell<'_>) {
-        let Handled { packet, seen } = handled;
-        if !seen.looks_like_a_knock() {
-            return;
-        }
-        let Self { clients, heard, spoken, now, .. } = self;
-        clients.each_of(packet.source, |door, track| {
-            let attempt = track.pending();
-            let Some(live) = &mut track.live else { return };
-            if spoken.contains(&door) || heard.iter().any(|heard| heard.door == door) {
-                return;
-            }
-            let (stage, expected) = (live.stage, live.expected);
-            live.hinder(Miss::once(Cause::OtherPort, Some(seen), expected));
-            let verdict = Verdict::Ignored(Why::OtherPort { stage, expected });
-            let (of, sequence_line) = track.sequence;
-            outcome.told = true;
-            tell(
-                track.number,
-                &Explanation {
-                    at: *now,
-                    client: packet.source,
-                    door,
-                    attempt,
-                    packet: Some(seen),
-                    of,
-                    sequence_line,
-                    verdict,
-                },
-            );
-        });
-    }
-
-    /// Explains a frame without ports at the doors with live attempts of the client that sent it.
-    fn unreadable(&mut self, client: Option<IpAddr>, seen: Seen, why: Common, tell: &mut Tell<'_>) {
-        if client.is_some_and(|client| !self.is_explained(client)) {
-            count_one(&mut self.totals.of_others);
-            return;
-        }
-        let mut told = false;
-        let Self { clients, now, .. } = self;
-        let mut at_door = |client, door, track: &mut Track| {
-            let attempt = track.pending();
-            let Some(live) = &mut track.live else { return };
-            let miss = Miss::once(Cause::Unreadable, Some(seen), live.expected);
-            live.hinder(Miss { why: Some(why), ..miss });
-            let (of, sequence_line) = track.sequence;
-            told = true;
-            tell(
-                track.number,
-                &Explanation {
-                    at: *now,
-                    client,
-                    door,
-                    attempt,
-                    packet: Some(seen),
-                    of,
-                    sequence_line,
-                    verdict: Verdict::Ignored(Why::Unreadable(why)),
-                },
-            );
-        };
-        if let Some(client) = client {
-            clients.each_of(client, |door, track| at_door(client, door, track));
-        }
-        if told {
-            count_one(&mut self.totals.explained);
-        } else {
-            self.totals.unreadable(seen.id, why);
-        }
-    }
 }
 
 /// Returns whether it is a packet's wish how long a client is admitted, and not what the door says.
@@ -629,18 +338,4 @@ fn asks_for<X>(effect: &Effect<X>, wish: Option<Seconds>, doors: &Doors) -> bool
     let Effect::Admit { door, lasts, .. } = *effect else { return false };
     let usual = doors.door(door).admission.as_ref().map(|admission| admission.lasts);
     wish == Some(lasts) && usual != Some(lasts)
-}
-
-/// Returns how many knocks open a door, and their line in its file of sequences, if it has one.
-fn sequence_of(door: &Door) -> (u8, Option<u32>) {
-    let knocks = door.knock_count().unwrap_or(0);
-    let line = match &door.sequence {
-        DoorSequence::Fixed(_) | DoorSequence::Derived(_) | DoorSequence::None => None,
-        DoorSequence::OneTime(sequences) => sequences.next().map(|line| line.number),
-    };
-    (u8::try_from(knocks).unwrap_or(u8::MAX), line)
-}
-
-fn count_one(count: &mut u64) {
-    *count = count.saturating_add(1);
 }
