@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use knock_engine::address;
 use knock_engine::{DoorId, DoorSequence, Doors, Knock, Seconds, Timestamp};
 
+use super::clients::{Clients, Followed};
 use super::clock::OtherTimes;
 use super::miss::{Cause, Nearest};
-use super::track::{Arrival, Clients, Followed, Track};
+use super::track::{Arrival, Track};
 use crate::output::time::nanos;
 use crate::output::words::listed;
 

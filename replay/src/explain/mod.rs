@@ -4,6 +4,7 @@ mod admission;
 mod beside;
 mod change;
 mod chunked;
+mod clients;
 mod clock;
 mod explainer;
 mod explaining;

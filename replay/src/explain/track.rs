@@ -1,47 +1,12 @@
-//! What is remembered of clients at doors, within limits.
+//! What is remembered of a client at a door, within limits.
 
-use std::collections::HashMap;
-use std::hint::black_box;
-use std::net::IpAddr;
-
-use foldhash::fast::RandomState;
 use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, Transport};
 
 use super::admission::Admission;
-use super::chunked::Chunked;
 use super::explanation::{Attempt, Late, Seen};
-use super::miss::{Cause, Miss, Nearest, Standing, Tally};
+use super::miss::{Cause, Miss, Tally};
 use crate::output::time::nanos;
 use crate::session::names::PacketId;
-
-/// All clients that had to do with doors, in the order in which they came.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    list: Chunked<Client>,
-    places: Places,
-    /// Who was looked for last, and what was found: a packet is looked at from several sides.
-    last: Option<(IpAddr, Option<usize>)>,
-    /// In the order in which they began.
-    tracks: Chunked<Track>,
-}
-
-/// The places of clients in a list. Each kind of address has a table of its own, so that one of IPv4 takes little room:
-/// in a flood, every packet is looked for.
-#[derive(Debug, Default)]
-struct Places {
-    v4: HashMap<u32, u32, RandomState>,
-    v6: HashMap<u128, u32, RandomState>,
-}
-
-/// A client that had to do with a door.
-#[derive(Debug)]
-struct Client {
-    address: IpAddr,
-    /// The doors in order, each with the place of the client's track there.
-    doors: Vec<(DoorId, u32)>,
-    /// Packets to ports of no door.
-    strays: u64,
-}
 
 /// A client at a door. Hundreds of thousands are kept: what only few have is apart, and lists begin small.
 #[derive(Debug)]
@@ -49,8 +14,8 @@ pub(super) struct Track {
     /// Its number among all, in the order in which they began.
     pub(super) number: u32,
     /// The place of the client in the list.
-    client: u32,
-    door: DoorId,
+    pub(super) client: u32,
+    pub(super) door: DoorId,
     pub(super) live: Option<Live>,
     /// The attempt that timed out last, for knocks that come too late.
     pub(super) expired: Option<ExpiredAttempt>,
@@ -123,7 +88,7 @@ fn mark(packet: &Packet) -> (u16, Knock, Option<u32>) {
 }
 
 impl Track {
-    const fn new(number: u32, client: u32, door: DoorId) -> Self {
+    pub(super) const fn new(number: u32, client: u32, door: DoorId) -> Self {
         Self {
             number,
             client,
@@ -193,6 +158,11 @@ impl Track {
 }
 
 impl Counted {
+    /// Returns whether a packet has all that tells a retransmission of this one.
+    pub(super) fn is_like(&self, packet: &Packet) -> bool {
+        self.mark == mark(packet)
+    }
+
     /// Returns which packet it was.
     pub(super) const fn id(&self) -> PacketId {
         self.id
@@ -271,202 +241,6 @@ impl ExpiredAttempt {
             }
             Some(_) | None => false,
         }
-    }
-}
-
-impl Clients {
-    fn get(&self, client: IpAddr) -> Option<&Client> {
-        self.list.get(self.place(client)?)
-    }
-
-    fn place(&self, client: IpAddr) -> Option<usize> {
-        usize::try_from(self.places.get(client)?).ok()
-    }
-
-    /// Returns the place of a client, and remembers it.
-    fn find(&mut self, client: IpAddr) -> Option<usize> {
-        if let Some((last, place)) = self.last
-            && last == client
-        {
-            return place;
-        }
-        let place = self.place(client);
-        self.last = Some((client, place));
-        place
-    }
-
-    /// Prepares for a packet of a client that comes soon: the waits for memory overlap then.
-    pub(super) fn anticipate(&self, client: IpAddr) {
-        /// As many are in the processor's cache.
-        const FEW: usize = 20_000;
-        if self.list.len() > FEW {
-            black_box(self.places.get(client));
-        }
-    }
-
-    /// Returns whether nothing is remembered of a client, and nothing will be, as there are `limit` pairs.
-    pub(super) fn crowds_out(&mut self, client: IpAddr, limit: usize) -> bool {
-        self.tracks.len() >= limit && self.find(client).is_none()
-    }
-
-    /// Returns what is remembered of a client at a door, and begins to if there are fewer than
-    /// `limit` such pairs; `None` if there are as many.
-    pub(super) fn follow(
-        &mut self,
-        client: IpAddr,
-        door: DoorId,
-        limit: usize,
-    ) -> Option<&mut Track> {
-        let is_full = self.tracks.len() >= limit;
-        let place = match self.find(client) {
-            Some(place) => place,
-            None if is_full => return None,
-            None => {
-                let place = self.list.len();
-                self.places.insert(client, u32::try_from(place).ok()?);
-                self.last = Some((client, Some(place)));
-                // A client of a flood has to do with one or two doors.
-                let doors = Vec::with_capacity(2);
-                self.list.push(Client { address: client, doors, strays: 0 });
-                place
-            }
-        };
-        let Self { list, tracks, .. } = self;
-        let Client { doors, .. } = list.get_mut(place)?;
-        let track = match doors.binary_search_by_key(&door, |(door, _)| *door) {
-            Ok(at) => doors.get(at)?.1,
-            Err(_) if is_full => return None,
-            Err(at) => {
-                let track = u32::try_from(tracks.len()).ok()?;
-                tracks.push(Track::new(track, u32::try_from(place).ok()?, door));
-                doors.insert(at, (door, track));
-                track
-            }
-        };
-        tracks.get_mut(usize::try_from(track).ok()?)
-    }
-
-    /// Counts a packet to a port of no door, if anything is remembered of the client.
-    pub(super) fn count_stray(&mut self, client: IpAddr) {
-        if let Some(place) = self.find(client)
-            && let Some(client) = self.list.get_mut(place)
-        {
-            client.strays = client.strays.saturating_add(1);
-        }
-    }
-
-    /// Returns how many packets a client sent to ports of no door.
-    pub(super) fn strays_of(&self, client: IpAddr) -> u64 {
-        self.get(client).map_or(0, |client| client.strays)
-    }
-
-    /// Hands over what is remembered of a client at its doors, in the order of the doors.
-    pub(super) fn each_of(&mut self, client: IpAddr, mut see: impl FnMut(DoorId, &mut Track)) {
-        let Some(place) = self.find(client) else { return };
-        let Self { list, tracks, .. } = self;
-        let doors = list.get(place).map(|client| &client.doors);
-        for &(door, track) in doors.into_iter().flatten() {
-            if let Some(track) = usize::try_from(track).ok().and_then(|at| tracks.get_mut(at)) {
-                see(door, track);
-            }
-        }
-    }
-
-    /// Returns what is remembered of a client at a door.
-    pub(super) fn get_mut(&mut self, client: IpAddr, door: DoorId) -> Option<&mut Track> {
-        let place = self.find(client)?;
-        let Self { list, tracks, .. } = self;
-        let track = list.get(place)?.track(door)?;
-        tracks.get_mut(track)
-    }
-
-    /// Returns what is remembered of all clients at their doors: client by client in the order in which they came, each
-    /// in the order of the doors.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Followed<'_>> {
-        self.list.iter().flat_map(|client| self.followed(client))
-    }
-
-    fn followed<'a>(&'a self, client: &'a Client) -> impl Iterator<Item = Followed<'a>> {
-        client.doors.iter().filter_map(|&(door, track)| {
-            let track = self.tracks.get(usize::try_from(track).ok()?)?;
-            Some(Followed { client: client.address, strays: client.strays, door, track })
-        })
-    }
-
-    /// Returns how near a client came to opening a door.
-    pub(super) fn nearest_at(&self, client: IpAddr, door: DoorId) -> Option<Nearest> {
-        let of_client = self.get(client)?;
-        let track = self.tracks.get(of_client.track(door)?)?;
-        Some(Followed { client, strays: of_client.strays, door, track }.nearest())
-    }
-
-    /// Returns what a client at a door came to, in short. `place` is that among all pairs, if they came in this order:
-    /// nothing must be searched then.
-    pub(super) fn standing(&self, place: u32, client: IpAddr, door: DoorId) -> Option<Standing> {
-        let is_it = |track: &&Track| {
-            let place = usize::try_from(track.client).ok();
-            let there = place.and_then(|place| self.list.get(place));
-            track.door == door && there.is_some_and(|there| there.address == client)
-        };
-        let near = usize::try_from(place).ok().and_then(|place| self.tracks.get(place));
-        let track = match near.filter(is_it) {
-            Some(track) => track,
-            None => self.tracks.get(self.get(client)?.track(door)?)?,
-        };
-        let (of, _) = track.sequence;
-        Some(Standing::new(usize::try_from(track.client).ok()?, of, &track.tally))
-    }
-
-    /// Returns the packet that a client's packet repeats, if a knock that counted is remembered that
-    /// it could repeat.
-    pub(super) fn repeated(&self, packet: &Packet) -> Option<PacketId> {
-        let mark = mark(packet);
-        let followed = self.followed(self.get(packet.source)?);
-        let counted = followed.flat_map(|one| &one.track.counted);
-        counted.filter(|counted| counted.mark == mark).map(|counted| counted.id).max()
-    }
-}
-
-impl Places {
-    fn get(&self, client: IpAddr) -> Option<u32> {
-        match client {
-            IpAddr::V4(client) => self.v4.get(&client.to_bits()),
-            IpAddr::V6(client) => self.v6.get(&client.to_bits()),
-        }
-        .copied()
-    }
-
-    fn insert(&mut self, client: IpAddr, place: u32) {
-        match client {
-            IpAddr::V4(client) => self.v4.insert(client.to_bits(), place),
-            IpAddr::V6(client) => self.v6.insert(client.to_bits(), place),
-        };
-    }
-}
-
-impl Client {
-    /// Returns the place of the track at a door.
-    fn track(&self, door: DoorId) -> Option<usize> {
-        let at = self.doors.binary_search_by_key(&door, |(door, _)| *door).ok()?;
-        self.doors.get(at).and_then(|&(_, track)| usize::try_from(track).ok())
-    }
-}
-
-/// A client at a door, with what is remembered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Followed<'a> {
-    pub(super) client: IpAddr,
-    /// How many packets the client sent to ports of no door.
-    pub(super) strays: u64,
-    pub(super) door: DoorId,
-    pub(super) track: &'a Track,
-}
-
-impl Followed<'_> {
-    /// Returns how near the client came to opening the door.
-    pub(super) fn nearest(&self) -> Nearest {
-        let Self { client, strays: _, door, track } = *self;
-        Nearest::new(client, door, track.sequence, &track.tally)
     }
 }
 
