@@ -38,7 +38,7 @@ pub use skim::Passed;
 
 use pcap::Pcap;
 use pcapng::PcapNg;
-use skim::Skim;
+use skim::{Reached, Skim};
 use source::Source;
 
 /// The most bytes that a packet of a pcap file can have: the limit of libpcap.
@@ -210,17 +210,20 @@ impl Capture {
         &mut self,
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) -> Result<(), CaptureError> {
-        match self.record {
-            None if !self.ended && self.packets > 0 && !self.is_next_wanted => {
-                self.skim(is_unwanted)
-            }
-            _ => Ok(()),
+        while self.may_pass_over() {
+            self.skim(is_unwanted)?;
         }
+        Ok(())
     }
 
-    /// Returns what comes next, after passing over packets that are unwanted; [`Next::Passed`] until
-    /// [`Capture::take_passed`] is called. What is beyond those is not read before, such as the addresses of
-    /// an interface.
+    #[inline]
+    const fn may_pass_over(&self) -> bool {
+        self.record.is_none() && !self.ended && self.packets > 0 && !self.is_next_wanted
+    }
+
+    /// Returns what comes next, after passing over packets that are unwanted, some megabytes at a time;
+    /// [`Next::Passed`] until [`Capture::take_passed`] is called. What is beyond those is not read before, such as the
+    /// addresses of an interface.
     ///
     /// # Errors
     ///
@@ -231,7 +234,9 @@ impl Capture {
         is_unwanted: Option<&Unwanted>,
     ) -> Result<Option<Next>, CaptureError> {
         if let Some(is_unwanted) = is_unwanted {
-            self.pass_over(is_unwanted.as_ref())?;
+            if self.may_pass_over() {
+                self.skim(is_unwanted.as_ref())?;
+            }
             if self.passed.packets > 0 {
                 return Ok(Some(Next::Passed));
             }
@@ -254,29 +259,33 @@ impl Capture {
         self.source.is_in_memory()
     }
 
+    /// Passes over what is unwanted, for some megabytes at most.
     fn skim(
         &mut self,
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
     ) -> Result<(), CaptureError> {
         let place = self.source.place(self.packets);
-        let passed = match self.source.file() {
-            None if self.live => return Ok(()),
+        let Reached { passed, is_to_be_read, .. } = match self.source.file() {
+            None if self.live => {
+                self.is_next_wanted = true;
+                return Ok(());
+            }
             None => {
                 let bytes = self.source.held();
-                let (length, passed) = match &self.reader {
+                let reached = match &self.reader {
                     Reader::Pcap(pcap) => self.skim.next_at_hand(pcap, bytes, is_unwanted),
                     Reader::PcapNg(pcapng) => self.skim.next_at_hand(pcapng, bytes, is_unwanted),
                 };
-                self.source.consume(length);
-                passed
+                self.source.consume(reached.at);
+                reached
             }
             Some(Ok((bytes, position))) => {
-                let (to, passed) = match &self.reader {
+                let reached = match &self.reader {
                     Reader::Pcap(pcap) => self.skim.next(pcap, bytes, position, is_unwanted),
                     Reader::PcapNg(pcapng) => self.skim.next(pcapng, bytes, position, is_unwanted),
                 };
-                self.source.jump(to, self.skim.known());
-                passed
+                self.source.jump(reached.at, self.skim.known());
+                reached
             }
             Some(Err(error)) => {
                 self.ended = true;
@@ -288,7 +297,7 @@ impl Capture {
             pcapng.passed(last);
         }
         self.passed.add(passed);
-        self.is_next_wanted = true;
+        self.is_next_wanted = is_to_be_read;
         Ok(())
     }
 

@@ -98,6 +98,16 @@ struct Found {
     before: Passed,
 }
 
+/// Where reading goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached {
+    pub(super) at: usize,
+    /// What is passed over before.
+    pub(super) passed: Passed,
+    /// Whether what is there is wanted, or must be read plainly; if not, there may be more to pass over.
+    pub(super) is_to_be_read: bool,
+}
+
 /// What is known of the packets after a place in a file.
 #[derive(Debug)]
 pub(super) struct Skim {
@@ -146,10 +156,10 @@ impl Skim {
         walk: &impl Walk,
         bytes: &[u8],
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
-    ) -> (usize, Passed) {
+    ) -> Reached {
         let (at, passed, latest) = self.at_hand.next(walk, bytes, self.latest, is_unwanted);
         self.latest = latest;
-        (at, passed)
+        Reached { at, passed, is_to_be_read: true }
     }
 
     /// Notes the time of a packet that was read.
@@ -163,31 +173,31 @@ impl Skim {
         self.known
     }
 
-    /// Returns where reading goes on, from a position in the file, and what is passed over before. What is
-    /// there is wanted, or must be read plainly.
+    /// Returns where reading goes on, from a position in the file, and what is passed over before. Walks at most
+    /// one window.
     pub(super) fn next(
         &mut self,
         walk: &impl Walk,
         bytes: &[u8],
         position: usize,
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
-    ) -> (usize, Passed) {
-        let (mut position, mut passed) = (position, Passed::default());
-        loop {
+    ) -> Reached {
+        let (mut at, mut passed) = (position, Passed::default());
+        for may_walk in [true, false] {
             if let Some(Found { at, before }) = self.found.pop_front() {
                 passed.add(before);
-                return (at, passed);
+                return Reached { at, passed, is_to_be_read: true };
             }
             passed.add(std::mem::take(&mut self.rest));
-            position = position.max(self.known);
-            if position < self.plain || position >= bytes.len() {
-                return (position, passed);
+            at = at.max(self.known);
+            if at < self.plain || at >= bytes.len() {
+                return Reached { at, passed, is_to_be_read: true };
             }
-            self.walk(walk, bytes, position, is_unwanted);
-            if self.known == position {
-                return (position, passed);
+            if may_walk {
+                self.walk(walk, bytes, at, is_unwanted);
             }
         }
+        Reached { at, passed, is_to_be_read: self.known == position }
     }
 
     /// Walks the next window, which begins at a record.
