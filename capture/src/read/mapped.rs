@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use memmap2::Mmap;
+
+use super::pages::PagesAhead;
 
 /// How far ahead of the walk memory is touched.
 const WINDOW: usize = 16 * 1024;
@@ -16,8 +18,10 @@ const CHECK: usize = 1024 * 1024;
 
 /// A regular file that is read as memory.
 pub(super) struct Mapped {
-    map: Mmap,
+    map: Arc<Mmap>,
     file: File,
+    /// The thread that has pages mapped, if one was begun.
+    ahead: Option<PagesAhead>,
     /// Where the walk is.
     position: usize,
     /// Up to where bytes may be read: the file was that long a moment ago, and they are in the cache.
@@ -43,7 +47,12 @@ impl Mapped {
         // all bytes before use. If the file shrinks, `window` reports it; between that check and the
         // read, SIGBUS ends the process with a message.
         let map = unsafe { Mmap::map(&file) }?;
-        Ok(Self { map, file, position: 0, ready: 0, checked: 0 })
+        Ok(Self { map: Arc::new(map), file, ahead: None, position: 0, ready: 0, checked: 0 })
+    }
+
+    /// Has a thread map what is ahead from now on.
+    pub(super) fn map_ahead(&mut self) {
+        self.ahead = PagesAhead::begin(&self.map, self.position);
     }
 
     /// Returns the bytes from the walk's position, at least `needed` unless the file ends.
@@ -101,6 +110,9 @@ impl Mapped {
         let was = u64::try_from(self.map.len()).unwrap_or(u64::MAX);
         let is = self.file.metadata().map_or(was, |metadata| metadata.len());
         self.checked = self.checked.saturating_add(CHECK).min(self.map.len());
+        if let Some(ahead) = &self.ahead {
+            ahead.move_on(self.position);
+        }
         if is < was { Err(Shrunk { was, is }) } else { Ok(()) }
     }
 }

@@ -31,6 +31,19 @@ pub struct Merge {
     errors: Vec<CaptureError>,
 }
 
+/// From what size on threads save time, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Large {
+    /// Of all captures that are read by threads: smaller ones are read before a thread has begun.
+    pub(crate) read: u64,
+    /// Of a capture that is mapped by a thread. For each part of it, that interrupts the other threads.
+    pub(crate) mapped: u64,
+}
+
+impl Large {
+    const DEFAULT: Self = Self { read: 1 << 20, mapped: 256 << 20 };
+}
+
 /// One of the captures, with its own cache lines as [`Capture`].
 #[repr(align(128))]
 struct Part {
@@ -48,9 +61,6 @@ enum Feed {
 }
 
 impl Merge {
-    /// Smaller captures are read before a thread has begun, in bytes.
-    const LARGE: u64 = 1 << 20;
-
     /// Takes captures; their order decides between packets of one time.
     #[must_use]
     pub fn new(captures: Vec<Capture>) -> Self {
@@ -70,27 +80,36 @@ impl Merge {
     }
 
     /// From now on passes over packets that are unwanted, as [`Capture::pass_over`] does, and has several captures
-    /// or a compressed one read by threads, unless one is live. Must come before the first packet.
+    /// or a compressed one read by threads, unless one is live. A single plain one is mapped ahead by a thread. Must
+    /// come before the first packet.
     pub fn begin(&mut self, is_unwanted: Option<Unwanted>) {
-        self.begin_with(is_unwanted, Self::LARGE);
+        self.begin_with(is_unwanted, Large::DEFAULT);
     }
 
-    /// Does the same, and calls captures large that have so many bytes together.
-    pub(crate) fn begin_with(&mut self, is_unwanted: Option<Unwanted>, large: u64) {
-        let is_many = match self.parts.as_slice() {
-            [Part { feed: Feed::Here(only), .. }] => !only.is_in_memory(),
-            parts => parts.len() > 1,
+    /// Does the same, with other limits.
+    pub(crate) fn begin_with(&mut self, is_unwanted: Option<Unwanted>, large: Large) {
+        let size = self.size.filter(|_| !self.is_live);
+        let mapped = match self.parts.as_mut_slice() {
+            [Part { feed: Feed::Here(only), .. }] if only.is_in_memory() => Some(only),
+            _ => None,
         };
-        if is_many && !self.is_live && self.size.is_some_and(|size| size >= large) {
-            let captures = self.parts.drain(..).filter_map(|part| match part.feed {
-                Feed::Here(capture) => Some(*capture),
-                Feed::Ahead(_) => None,
-            });
-            let (threads, feeds) = Threads::read(captures.collect(), is_unwanted.as_ref());
-            self.parts = feeds.into_iter().map(|ahead| Part::of(Feed::Ahead(ahead))).collect();
-            self.threads = Some(threads);
+        match mapped {
+            Some(only) if size >= Some(large.mapped) => only.map_ahead(),
+            None if size >= Some(large.read) => self.begin_threads(is_unwanted.as_ref()),
+            _ => {}
         }
         self.is_unwanted = is_unwanted;
+    }
+
+    /// Has threads read the captures.
+    fn begin_threads(&mut self, is_unwanted: Option<&Unwanted>) {
+        let captures = self.parts.drain(..).filter_map(|part| match part.feed {
+            Feed::Here(capture) => Some(*capture),
+            Feed::Ahead(_) => None,
+        });
+        let (threads, feeds) = Threads::read(captures.collect(), is_unwanted);
+        self.parts = feeds.into_iter().map(|ahead| Part::of(Feed::Ahead(ahead))).collect();
+        self.threads = Some(threads);
     }
 
     /// Returns what is next, or `None` after the last packet. May wait for a live capture.

@@ -12,6 +12,7 @@ mod looks;
 mod mapped;
 mod merge;
 mod opener;
+mod pages;
 mod pcap;
 mod pcapng;
 mod skim;
@@ -257,6 +258,11 @@ impl Capture {
     /// Returns whether all of it is at hand, and nothing has to be read or decompressed.
     pub(crate) const fn is_in_memory(&self) -> bool {
         self.source.is_in_memory()
+    }
+
+    /// Has a thread read ahead what is in memory, or on the disk, if there is a processor for it.
+    pub(crate) fn map_ahead(&mut self) {
+        self.source.map_ahead();
     }
 
     /// Passes over what is unwanted, for some megabytes at most.

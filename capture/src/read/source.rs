@@ -95,6 +95,13 @@ impl Source {
         matches!(self.bytes, Bytes::Mapped(_))
     }
 
+    /// Has a thread map what is ahead, of a file in memory.
+    pub(super) fn map_ahead(&mut self) {
+        if let Bytes::Mapped(mapped) = &mut self.bytes {
+            mapped.map_ahead();
+        }
+    }
+
     /// Returns all bytes of a file in memory, and the position; `None` for a stream.
     pub(super) fn file(&mut self) -> Option<Result<(&[u8], usize), SourceError>> {
         let Bytes::Mapped(mapped) = &mut self.bytes else { return None };

@@ -19,7 +19,7 @@ use lane::{Lane, Outcome};
 
 /// How much of a file is walked at a time, in bytes, at most. It bounds how many packets are held, because a
 /// record has at least 16 bytes.
-const WINDOW: usize = 8 << 20;
+pub(super) const WINDOW: usize = 8 << 20;
 /// The part of a window that is walked first, and again after a walk in vain.
 const PROBE: usize = 32;
 /// How many windows are read plainly after many walks in vain.

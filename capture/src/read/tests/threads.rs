@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::pass_over::{capture, flavours, items};
 use super::{Capture, Next};
+use crate::read::merge::Large;
 use crate::read::skim::Skim;
 use crate::{Merge, Passed, Unwanted};
 
@@ -146,7 +147,7 @@ proptest! {
         };
         let passes: Unwanted = Arc::new(|_: LinkType, frame: &[u8]| is_unwanted(frame));
         // By threads, and here.
-        for large in [0, u64::MAX] {
+        for large in [0, u64::MAX].map(|size| Large { read: size, mapped: size }) {
             let mut merge = open();
             merge.begin_with(None, large);
             assert_eq!(given(&mut merge), expected);
