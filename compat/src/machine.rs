@@ -364,7 +364,7 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         if self.fixed.has(Difference::LongName) { doors } else { doors.with_names_cut(NAME_BYTES) }
     }
 
-    fn anticipate(&self, _: &Packet) {}
+    fn anticipate(&self, _: impl Iterator<Item = IpAddr>) {}
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
         if self.is_dead || !self.hearing(site).admits(packet) {

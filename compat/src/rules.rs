@@ -171,9 +171,9 @@ impl RuleSet<Knockd08Effect> for AnyRules {
     }
 
     #[inline]
-    fn anticipate(&self, packet: &Packet) {
+    fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
         if let Self::Knock(rules) = self {
-            RuleSet::<Knockd08Effect>::anticipate(rules, packet);
+            RuleSet::<Knockd08Effect>::anticipate(rules, clients);
         }
     }
 

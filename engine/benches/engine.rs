@@ -14,8 +14,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use knock_engine::{
-    CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock, Limits,
-    Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
+    ANTICIPATED, CommandsEnd, Door, DoorName, DoorSequence, Doors, Engine, Event, FlagRule, Knock,
+    Limits, Listening, Packet, Port, Protocol, Seconds, Sequence, TcpFlags, TcpHeader, Timestamp,
     Transport,
 };
 
@@ -61,18 +61,15 @@ fn syn(client: u32, port: u16) -> Packet {
 
 /// Hands over packets a microsecond apart, several at a time, and answers commands at once.
 fn play(engine: &mut Engine, packets: impl Iterator<Item = Packet>) -> u64 {
-    const AT_ONCE: usize = 16;
     let mut effects = 0;
     let mut stamped = (0..).step_by(1000).map(Timestamp::from_nanos).zip(packets);
-    let mut batch = Vec::with_capacity(AT_ONCE);
+    let mut batch = Vec::with_capacity(ANTICIPATED);
     loop {
-        batch.extend(stamped.by_ref().take(AT_ONCE));
+        batch.extend(stamped.by_ref().take(ANTICIPATED));
         if batch.is_empty() {
             return effects;
         }
-        for (_, packet) in &batch {
-            engine.anticipate(packet);
-        }
+        engine.anticipate(batch.iter().map(|(_, packet)| packet));
         for (at, packet) in batch.drain(..) {
             effects += drive(engine, at, Event::Packet(packet));
         }

@@ -140,15 +140,15 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         }
     }
 
-    /// Prepares for a packet that will be handed over soon. This changes only the speed.
+    /// Prepares for packets that will be handed over soon, for [`ANTICIPATED`](crate::ANTICIPATED) at most. This changes only
+    /// the speed.
     ///
     /// Under a flood from new addresses the engine spends its time waiting for memory. A driver with
     /// several packets at hand anticipates them all, then handles one after another, so that the waits
     /// overlap.
-    pub fn anticipate(&self, packet: &Packet) {
-        if self.site.doors.names(packet.knock()) {
-            self.rules.anticipate(packet);
-        }
+    pub fn anticipate<'a>(&self, packets: impl IntoIterator<Item = &'a Packet>) {
+        let named = packets.into_iter().filter(|packet| self.site.doors.names(packet.knock()));
+        self.rules.anticipate(named.map(|packet| packet.source));
     }
 
     /// Returns the next effect, in the order of the transcript; `None` when everything handed over is

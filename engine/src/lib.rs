@@ -143,7 +143,9 @@ pub use named_ports::NamedPorts;
 pub use one_time::{MarkId, OneTimeLine, OneTimeSequences};
 pub use packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
 pub use per_minute::{OpeningLimits, PerMinute};
-pub use rules::{Counts, Fingerprint, KnockRules, LiveAttempt, RuleSet, Site, Usage, VoidReports};
+pub use rules::{
+    ANTICIPATED, Counts, Fingerprint, KnockRules, LiveAttempt, RuleSet, Site, Usage, VoidReports,
+};
 pub use run::{CommandStatus, RunId};
 pub use sequence::{Sequence, SequenceError, Stage, Step};
 pub use signed_door::{Admits, SignedDoor, User, Users};

@@ -90,7 +90,7 @@ impl EngineHost {
     /// Returns the packet in a frame, if there is one, and its time.
     pub(super) fn decode(&mut self, frame: Frame<'_>) -> Option<(Timestamp, DecodedPacket)> {
         let packet = decode(frame.link, frame.captured).ok()?;
-        self.engine.anticipate(&packet);
+        self.engine.anticipate([&packet]);
         let recorded = self.recording.is_some().then_some(frame.captured);
         let bytes = recorded.map(<[u8]>::to_vec).unwrap_or_default();
         let event =

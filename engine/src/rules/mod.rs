@@ -20,6 +20,10 @@ use crate::packet::Packet;
 use crate::run::{CommandStatus, RunId};
 use crate::time::Timestamp;
 
+/// How many packets are anticipated at once, at most: as many lines of its cache as a processor waits for at the same
+/// time.
+pub const ANTICIPATED: usize = 16;
+
 /// A rule set with its memory: the machine inside an [`Engine`](crate::Engine).
 ///
 /// `X` is the type of its effects beyond the common [`Effect`]s. Time never runs backwards from one
@@ -32,8 +36,10 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
         doors
     }
 
-    /// Prefetches what an admitted packet will need. Changes nothing.
-    fn anticipate(&self, packet: &Packet);
+    /// Prefetches what admitted packets of these clients will need, of [`ANTICIPATED`] at most. Changes nothing.
+    fn anticipate(&self, clients: impl Iterator<Item = IpAddr>)
+    where
+        Self: Sized;
 
     /// Handles a packet, admitted or not. `stamp` is its own time, which may run backwards.
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>);

@@ -142,12 +142,10 @@ impl Explainer {
         found
     }
 
-    /// Takes a look at what comes soon.
-    pub(crate) fn anticipate(&self, incoming: &Incoming) {
-        if let Some(packet) = incoming.decoded() {
-            self.engine.anticipate(packet);
-            self.observer.anticipate(packet);
-        }
+    /// Takes a look at what comes soon, at most [`ANTICIPATED`](knock_engine::ANTICIPATED) of it.
+    pub(crate) fn anticipate<'a>(&self, next: impl Iterator<Item = &'a Incoming>) {
+        let packets = next.filter_map(Incoming::decoded);
+        self.engine.anticipate(packets.inspect(|packet| self.observer.anticipate(packet)));
     }
 
     /// Takes what comes next. `take` gets every effect, whosever it is and however many clients are

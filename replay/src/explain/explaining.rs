@@ -4,7 +4,7 @@ use std::io;
 use std::thread;
 
 use knock_compat::{Sight, Undecodable};
-use knock_engine::{Doors, Limits, Listening, Packet, TimedEffect, Timestamp};
+use knock_engine::{ANTICIPATED, Doors, Limits, Listening, Packet, TimedEffect, Timestamp};
 
 use super::beside::{ATTEMPTS, Beside, Opening};
 use super::explainer::Explainer;
@@ -34,9 +34,6 @@ pub(crate) struct Explaining<'a> {
 }
 
 impl<'a> Explaining<'a> {
-    /// How many packets are anticipated before the first of them is handled.
-    const ANTICIPATED: usize = 16;
-
     pub(crate) fn new(
         whom: Whom,
         limits: &Limits,
@@ -143,10 +140,8 @@ impl<'a> Explaining<'a> {
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         let mut places = 0..;
-        for some in inputs.chunks_mut(Self::ANTICIPATED) {
-            for input in &mut *some {
-                self.explainer.anticipate(incoming(input));
-            }
+        for some in inputs.chunks_mut(ANTICIPATED) {
+            self.explainer.anticipate(some.iter_mut().map(|input| &*incoming(input)));
             for (input, place) in some.iter_mut().zip(&mut places) {
                 self.step(incoming(input), &mut |timed| see(place, timed), take)?;
             }

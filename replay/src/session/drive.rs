@@ -7,7 +7,7 @@ use std::io;
 use std::thread;
 
 use knock_compat::{Effect, Engine, Rules, Sight, TimedEffect};
-use knock_engine::{CommandsEnd, Counts, Doors, Event, Listening, Timestamp};
+use knock_engine::{ANTICIPATED, CommandsEnd, Counts, Doors, Event, Listening, Timestamp};
 
 use super::incoming::{Incoming, WithPackets};
 use super::names::PacketId;
@@ -60,21 +60,20 @@ where
 }
 
 /// Takes one input after another out of a piece, and before some of them are taken, lets `anticipate` have a look
-/// at each: what it fetches from memory is there in time.
+/// at them, at most [`ANTICIPATED`]: what it fetches from memory is there in time.
 ///
 /// # Errors
 /// That of `step`.
 pub(crate) fn anticipating<C, T, E>(
     context: &mut C,
     inputs: &mut Vec<T>,
-    anticipate: impl Fn(&C, &T),
+    anticipate: impl Fn(&C, &[T]),
     mut step: impl FnMut(&mut C, T) -> Result<(), E>,
 ) -> Result<(), E> {
-    /// How many are anticipated before the first of them is taken.
-    const ANTICIPATED: usize = 16;
     let mut inputs = inputs.drain(..);
     while !inputs.as_slice().is_empty() {
-        inputs.as_slice().iter().take(ANTICIPATED).for_each(|input| anticipate(context, input));
+        let next = inputs.as_slice();
+        anticipate(context, next.get(..ANTICIPATED).unwrap_or(next));
         inputs.by_ref().take(ANTICIPATED).try_for_each(|input| step(context, input))?;
     }
     Ok(())
@@ -185,10 +184,8 @@ impl<W: Watch> Replay<'_, W> {
         if let Some(first) = inputs.first() {
             self.start.get_or_insert(first.at);
         }
-        let anticipate = |replay: &Self, input: &Incoming| {
-            if let Some(packet) = input.decoded() {
-                replay.engine.anticipate(packet);
-            }
+        let anticipate = |replay: &Self, next: &[Incoming]| {
+            replay.engine.anticipate(next.iter().filter_map(Incoming::decoded));
         };
         anticipating(self, inputs, anticipate, Self::handle)
     }

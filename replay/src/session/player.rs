@@ -3,7 +3,7 @@
 use std::vec::Drain;
 
 use knock_compat::{Engine, TimedEffect};
-use knock_engine::{CommandsEnd, Event, Timestamp};
+use knock_engine::{ANTICIPATED, CommandsEnd, Event, Timestamp};
 
 use super::drive::PlayingDone;
 use super::outgoing::{Outgoing, PrinterGone};
@@ -17,9 +17,6 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    /// How many packets are anticipated before the first of them is handled.
-    const ANTICIPATED: usize = 16;
-
     /// Takes an engine that has heard nothing, and where its effects go.
     pub(crate) const fn new(engine: Engine, outgoing: Outgoing<TimedEffect>) -> Self {
         Self { engine, outgoing }
@@ -49,12 +46,9 @@ impl Player {
 
     fn handle_all(&mut self, mut events: Drain<'_, (Timestamp, Event)>) -> Result<(), PrinterGone> {
         while !events.as_slice().is_empty() {
-            for (_, event) in events.as_slice().iter().take(Self::ANTICIPATED) {
-                if let Some(packet) = event.packet() {
-                    self.engine.anticipate(packet);
-                }
-            }
-            for (at, event) in events.by_ref().take(Self::ANTICIPATED) {
+            let next = events.as_slice().iter().take(ANTICIPATED);
+            self.engine.anticipate(next.filter_map(|(_, event)| event.packet()));
+            for (at, event) in events.by_ref().take(ANTICIPATED) {
                 self.handle(at, event)?;
             }
         }

@@ -292,7 +292,7 @@ impl World {
                 self.model.packet(&sent.packet);
                 let packet = boundary::packet(&sent.packet);
                 if self.rng.percent(30) {
-                    self.engine.anticipate(&packet);
+                    self.engine.anticipate([&packet]);
                 }
                 Event::Packet(packet)
             }

@@ -100,16 +100,14 @@ impl Attempts {
         self.stages.iter().find_map(|peers| peers.first.some())
     }
 
-    /// Prefetches what a packet of this client will need.
-    pub(super) fn anticipate(&self, client: IpAddr) {
-        self.clients.anticipate(self.hasher.client(client));
+    /// Prefetches what packets of these clients will need, of [`ANTICIPATED`](crate::ANTICIPATED) at most.
+    pub(super) fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
+        self.clients.anticipate(clients.map(|client| self.hasher.client(client)));
     }
 
-    /// Prefetches what ending this attempt and the next `count` due at its door will need.
-    pub(super) fn anticipate_ends(&self, slot: Slot, count: usize) {
-        for slot in self.table.from(slot).take(count) {
-            self.anticipate(self.get(slot).client);
-        }
+    /// Prefetches what ending this attempt and the next ones due at its door will need.
+    pub(super) fn anticipate_ends(&self, slot: Slot) {
+        self.anticipate(self.table.from(slot).map(|slot| self.get(slot).client));
     }
 
     /// Adds an attempt at stage 1. The client must have none at these doors; `youngest` is its latest

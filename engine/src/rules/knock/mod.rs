@@ -44,7 +44,7 @@ use self::remembered::Remembered;
 pub use self::usage::Usage;
 pub use self::void_reports::VoidReports;
 use self::voids::Voids;
-use super::{RuleSet, Site};
+use super::{ANTICIPATED, RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
 use crate::door::DoorSequence;
 use crate::doors::{Begun, DoorId};
@@ -326,10 +326,9 @@ impl KnockRules {
     /// When a flood times out, the ending attempts are scattered all over the hash table. Fetching several
     /// at once takes little longer than fetching one.
     fn anticipate_ends(&mut self, slot: Slot) {
-        const AT_ONCE: usize = 16;
         if self.anticipated == 0 {
-            self.attempts.anticipate_ends(slot, AT_ONCE);
-            self.anticipated = AT_ONCE;
+            self.attempts.anticipate_ends(slot);
+            self.anticipated = ANTICIPATED;
         }
         self.anticipated = self.anticipated.saturating_sub(1);
     }
@@ -372,8 +371,8 @@ fn sooner(one: Option<Due>, other: Option<Due>) -> Option<Due> {
 }
 
 impl<X> RuleSet<X> for KnockRules {
-    fn anticipate(&self, packet: &Packet) {
-        self.attempts.anticipate(packet.source);
+    fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
+        self.attempts.anticipate(clients);
     }
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>) {

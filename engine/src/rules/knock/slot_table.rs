@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::due::Slot;
 use super::fingerprint::ShortHash;
+use crate::rules::ANTICIPATED;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -45,9 +46,17 @@ impl SlotTable {
         Self { enough, ..Self::new() }
     }
 
-    /// Prefetches what finding, adding or removing an entry with this hash will need.
-    pub(super) fn anticipate(&self, hash: ShortHash) {
-        core::hint::black_box(self.entries.get(self.home(hash)).copied());
+    /// Prefetches what finding, adding or removing entries with these hashes will need, of the first
+    /// [`ANTICIPATED`] of them.
+    pub(super) fn anticipate(&self, hashes: impl Iterator<Item = ShortHash>) {
+        let mut homes = [0; ANTICIPATED];
+        for (home, hash) in homes.iter_mut().zip(hashes) {
+            *home = self.home(hash);
+        }
+        // Once all places are known, they are read so close together that the processor waits for all of them
+        // at the same time.
+        let slots = homes.iter().filter_map(|&home| self.entries.get(home)).map(|entry| entry.slot);
+        core::hint::black_box(slots.fold(0, |folded, slot| folded ^ slot.number()));
     }
 
     /// Returns the slot with this hash for which `is_it` holds.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
-use knock_engine::{TimedEffect, Timestamp};
+use knock_engine::{ANTICIPATED, TimedEffect, Timestamp};
 
 use super::divergence::is_of_attempt;
 use super::event::CompactEvent;
@@ -110,16 +110,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// How many packets are anticipated before the first of them is handled.
-    const ANTICIPATED: usize = 16;
-
     fn run(&mut self, pieces: &Receiver<Arc<Vec<Input>>>, see: fn(&Input) -> Incoming) {
         for piece in pieces {
             let mut place = 0_usize;
-            for inputs in piece.chunks(Self::ANTICIPATED) {
-                for input in inputs {
-                    self.explainer.anticipate(input.seen());
-                }
+            for inputs in piece.chunks(ANTICIPATED) {
+                self.explainer.anticipate(inputs.iter().map(Input::seen));
                 for input in inputs {
                     self.time_until(place, input.at());
                     self.step(StepTime { place, trigger: Trigger::Input }, see(input));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
+use knock_engine::ANTICIPATED;
+
 use super::compare::{Done, Knock};
 use super::input::Input;
 
@@ -17,9 +19,6 @@ pub(super) struct Ahead {
     /// What knock has got, and what is not compared yet.
     given: VecDeque<Arc<Vec<Input>>>,
 }
-
-/// How many packets are anticipated before the first of them is handled.
-const ANTICIPATED: usize = 16;
 
 impl Ahead {
     pub(super) fn begin<'scope>(
@@ -69,9 +68,7 @@ fn work(
         let mut done = to_fill.try_recv().unwrap_or_default();
         done.clear();
         for inputs in piece.chunks(ANTICIPATED) {
-            for Input { seen, .. } in inputs {
-                knock.anticipate(seen);
-            }
+            knock.anticipate(inputs.iter().map(|input| &input.seen));
             for Input { at, seen, .. } in inputs {
                 knock.handle(*at, seen, &mut done);
             }

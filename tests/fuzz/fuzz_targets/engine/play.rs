@@ -177,7 +177,7 @@ impl<'a> Play<'a> {
 
     fn packet(&mut self, packet: Packet) {
         let translated = boundary::packet(&packet);
-        self.engine.anticipate(&translated);
+        self.engine.anticipate([&translated]);
         let admitted = self.engine.doors().admit(self.engine.listening(), &translated);
         self.seen.admitted += u64::from(admitted);
         self.hand_over(packet.at_ns, Event::Packet(translated));

@@ -79,11 +79,14 @@ impl Knock {
         }
     }
 
-    /// Prepares for something that will happen soon. This changes only the speed.
-    pub(in crate::diff::rules) fn anticipate(&self, seen: &Seen) {
-        if let Seen::Event(Event::Packet(packet)) = seen {
-            self.engine.anticipate(packet);
-        }
+    /// Prepares for what will happen soon, for [`ANTICIPATED`](knock_engine::ANTICIPATED) of it at most. This changes
+    /// only the speed.
+    pub(in crate::diff::rules) fn anticipate<'a>(&self, next: impl IntoIterator<Item = &'a Seen>) {
+        let packet = |seen: &'a Seen| match seen {
+            Seen::Event(Event::Packet(packet)) => Some(packet),
+            Seen::Event(_) | Seen::Frame { .. } => None,
+        };
+        self.engine.anticipate(next.into_iter().filter_map(packet));
     }
 
     /// Lets something happen, and adds what it does.
