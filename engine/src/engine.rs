@@ -241,11 +241,12 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     fn apply(&mut self, Pending { at, stamp, event }: Pending) {
         self.now = at;
         match event {
-            Event::Packet(packet) => self.rules.packet(at, stamp, &packet, &mut self.site),
-            Event::SignedPacket(packet, payload) => {
+            // Not moved out of the event: in a flood, copies cost as much as rules.
+            Event::Packet(ref packet) => self.rules.packet(at, stamp, packet, &mut self.site),
+            Event::SignedPacket(ref packet, ref payload) => {
                 // A sequence may have its port, too.
-                self.rules.packet(at, stamp, &packet, &mut self.site);
-                self.rules.signed_packet((at, stamp), &packet, &payload, &mut self.site);
+                self.rules.packet(at, stamp, packet, &mut self.site);
+                self.rules.signed_packet((at, stamp), packet, payload, &mut self.site);
             }
             Event::CommandEnded { run, status } => {
                 self.rules.command_ended(at, run, status, &mut self.site);

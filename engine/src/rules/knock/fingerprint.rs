@@ -105,10 +105,10 @@ impl ShortHash {
 
 impl From<u64> for ShortHash {
     fn from(hash: u64) -> Self {
-        let [_, _, _, _, high @ ..] = hash.to_le_bytes();
         // The place of an entry follows from the first bits, and the last ones of a hash are better: they
-        // depend on more of the address.
-        Self(u32::from_le_bytes(high).reverse_bits())
+        // depend on more of the address. A multiplication by an odd number hands them on to the first.
+        let [_, _, _, _, high @ ..] = hash.to_le_bytes();
+        Self(u32::from_le_bytes(high).wrapping_mul(0x9e37_79b1))
     }
 }
 
