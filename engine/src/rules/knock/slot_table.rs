@@ -7,154 +7,231 @@ use super::due::Slot;
 use super::fingerprint::ShortHash;
 use crate::rules::ANTICIPATED;
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    hash: ShortHash,
-    /// [`Slot::NONE`] if there is no entry here.
-    slot: Slot,
-}
-
-impl Entry {
-    const EMPTY: Self = Self { hash: ShortHash::ZERO, slot: Slot::NONE };
-}
-
 /// A hash table that finds slots by their contents.
 ///
-/// Under a flood from new addresses nearly all the time is spent waiting for memory. An entry is beside
-/// its hash in one cache line, so that finding, adding and removing a client cost one wait each;
-/// hashbrown keeps its control bytes elsewhere, and took twice as long for a million attempts. Entries
-/// that collide follow one another, and removing one closes the gap.
+/// Under a flood from new addresses nearly all the time is spent waiting, for memory and for branches that
+/// a processor cannot predict. A slot is beside its hash in one cache line, so that finding, adding and removing
+/// a client cost one wait each; hashbrown keeps its control bytes elsewhere, and took twice as long for a
+/// million attempts. All slots of a line are looked at together: one after another, when to stop is a
+/// matter of chance. What has no room in its bucket is in the next one that had some; removing a slot
+/// brings one back.
 #[derive(Debug)]
 pub(super) struct SlotTable {
-    /// In the order of their hashes, but for those that collide. At most three quarters are in use.
-    entries: Vec<Entry>,
-    /// How many entries as many slots need as there will be, if that is known.
+    /// In the order of the hashes, but for what had no room. At most three quarters are in use.
+    buckets: Vec<Bucket>,
+    /// How many buckets as many slots need as there will be, if that is known.
     enough: usize,
     live: usize,
 }
 
-impl SlotTable {
-    const LEAST: usize = 16;
+/// As many slots as a line of a processor's cache has, with their hashes.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Bucket {
+    hashes: [ShortHash; Bucket::ROOM],
+    /// [`Slot::NONE`] where there is none.
+    slots: [Slot; Bucket::ROOM],
+}
 
+/// Where a slot is in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Position {
+    bucket: usize,
+    place: usize,
+}
+
+/// Some places of a bucket, a bit for each.
+#[derive(Debug)]
+struct Places(u8);
+
+impl SlotTable {
     pub(super) const fn new() -> Self {
-        Self { entries: Vec::new(), enough: usize::MAX, live: 0 }
+        Self { buckets: Vec::new(), enough: usize::MAX, live: 0 }
     }
 
     /// Makes a table that takes no more memory than so many slots need.
     pub(super) fn for_at_most(slots: usize) -> Self {
-        let enough = slots.saturating_add(slots / 3).saturating_add(2);
+        let enough = slots.saturating_add(slots / 3).saturating_add(2).div_ceil(Bucket::ROOM);
         Self { enough, ..Self::new() }
     }
 
-    /// Prefetches what finding, adding or removing entries with these hashes will need, of the first
+    /// Prefetches what finding, adding or removing slots with these hashes will need, of the first
     /// [`ANTICIPATED`] of them.
     pub(super) fn anticipate(&self, hashes: impl Iterator<Item = ShortHash>) {
         let mut homes = [0; ANTICIPATED];
-        for (home, hash) in homes.iter_mut().zip(hashes) {
-            *home = self.home(hash);
-        }
+        let places = homes.iter_mut().zip(hashes).map(|(home, hash)| *home = self.home(hash));
+        let count = places.count();
         // Once all places are known, they are read so close together that the processor waits for all of them
         // at the same time.
-        let slots = homes.iter().filter_map(|&home| self.entries.get(home)).map(|entry| entry.slot);
-        core::hint::black_box(slots.fold(0, |folded, slot| folded ^ slot.number()));
+        let buckets = homes.iter().take(count).filter_map(|&home| self.buckets.get(home));
+        core::hint::black_box(buckets.fold(0, |folded, bucket| folded ^ bucket.slots[0].number()));
     }
 
     /// Returns the slot with this hash for which `is_it` holds.
     pub(super) fn find(&self, hash: ShortHash, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        self.position(hash, is_it).map(|at| self.entry(at).slot)
+        self.position(hash, is_it).map(|at| self.slot(at))
     }
 
     /// Adds a slot, which must not be in the table.
     pub(super) fn insert(&mut self, hash: ShortHash, slot: Slot) {
-        if self.live.saturating_mul(4) >= self.entries.len().saturating_mul(3) {
+        let room = self.buckets.len().saturating_mul(Bucket::ROOM);
+        if self.live.saturating_mul(4) >= room.saturating_mul(3) {
             self.grow();
         }
-        self.place(Entry { hash, slot });
+        self.add(hash, slot);
         self.live = self.live.saturating_add(1);
     }
 
     /// Replaces one slot by another. Returns whether the old one was there.
     pub(super) fn replace(&mut self, hash: ShortHash, old: Slot, new: Slot) -> bool {
         let Some(at) = self.position(hash, |slot| slot == old) else { return false };
-        self.entry_mut(at).slot = new;
+        self.set(at, hash, new);
         true
     }
 
     /// Removes a slot. Returns whether it was there.
     pub(super) fn remove(&mut self, hash: ShortHash, slot: Slot) -> bool {
         let Some(mut gap) = self.position(hash, |other| other == slot) else { return false };
-        let mut next = self.after(gap);
-        while self.entry(next).slot.some().is_some() {
-            // An entry must not move to a place before its home.
-            let home = self.home(self.entry(next).hash);
-            if self.distance(home, next) >= self.distance(gap, next) {
-                *self.entry_mut(gap) = self.entry(next);
-                gap = next;
-            }
+        let mut next = gap.bucket;
+        // What had no room in a bucket is after it, with only full ones between.
+        while self.bucket(next).free().is_empty() {
             next = self.after(next);
+            if let Some(place) = self.outside(next, gap.bucket) {
+                let back = Position { bucket: next, place };
+                self.set(gap, self.hash(back), self.slot(back));
+                gap = back;
+            }
         }
-        *self.entry_mut(gap) = Entry::EMPTY;
+        self.set(gap, ShortHash::ZERO, Slot::NONE);
         self.live = self.live.saturating_sub(1);
         true
     }
 
-    fn position(&self, hash: ShortHash, is_it: impl Fn(Slot) -> bool) -> Option<usize> {
+    fn position(&self, hash: ShortHash, is_it: impl Fn(Slot) -> bool) -> Option<Position> {
         if self.live == 0 {
             return None;
         }
         let mut at = self.home(hash);
         loop {
-            let entry = self.entry(at);
-            let slot = entry.slot.some()?;
-            if entry.hash == hash && is_it(slot) {
-                return Some(at);
+            let bucket = self.bucket(at);
+            let position = |place| Position { bucket: at, place };
+            let found = bucket.with(hash).find(|&place| is_it(self.slot(position(place))));
+            if let Some(place) = found {
+                return Some(position(place));
+            }
+            if !bucket.free().is_empty() {
+                return None;
             }
             at = self.after(at);
         }
     }
 
-    /// Puts an entry into the first free place from its home on. There must be one.
-    fn place(&mut self, entry: Entry) {
-        let mut at = self.home(entry.hash);
-        while self.entry(at).slot.some().is_some() {
+    /// Puts a slot into the first bucket with room from its home on. There must be one.
+    fn add(&mut self, hash: ShortHash, slot: Slot) {
+        let mut at = self.home(hash);
+        loop {
+            if let Some(place) = self.bucket(at).free().next() {
+                self.set(Position { bucket: at, place }, hash, slot);
+                return;
+            }
             at = self.after(at);
         }
-        *self.entry_mut(at) = entry;
+    }
+
+    /// Returns the place of a slot in a bucket that could be in an earlier one, from its home on.
+    fn outside(&self, bucket: usize, earlier: usize) -> Option<usize> {
+        let far = self.distance(earlier, bucket);
+        let is_outside = |hash| self.distance(self.home(hash), bucket) >= far;
+        let Bucket { hashes, slots } = self.bucket(bucket);
+        let mut all = hashes.iter().zip(slots);
+        all.position(|(&hash, slot)| slot.some().is_some() && is_outside(hash))
     }
 
     fn grow(&mut self) {
-        let there = self.entries.len();
-        let larger = there.saturating_mul(2).max(Self::LEAST);
+        let there = self.buckets.len();
+        let larger = there.saturating_mul(2).max(2);
         let larger = if there < self.enough { larger.min(self.enough) } else { larger };
-        let old = core::mem::replace(&mut self.entries, vec![Entry::EMPTY; larger]);
-        for entry in old.into_iter().filter(|entry| entry.slot.some().is_some()) {
-            self.place(entry);
+        let old = core::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; larger]);
+        for Bucket { hashes, slots } in old {
+            for (hash, slot) in hashes.into_iter().zip(slots) {
+                if slot.some().is_some() {
+                    self.add(hash, slot);
+                }
+            }
         }
     }
 
     fn home(&self, hash: ShortHash) -> usize {
-        hash.place_among(self.entries.len())
+        hash.place_among(self.buckets.len())
     }
 
     fn after(&self, at: usize) -> usize {
         let next = at.wrapping_add(1);
-        if next < self.entries.len() { next } else { 0 }
+        if next < self.buckets.len() { next } else { 0 }
     }
 
     /// Returns how far `to` comes after `from`, wrapping around at the end.
     fn distance(&self, from: usize, to: usize) -> usize {
         let far = to.wrapping_sub(from);
-        if from <= to { far } else { far.wrapping_add(self.entries.len()) }
+        if from <= to { far } else { far.wrapping_add(self.buckets.len()) }
+    }
+
+    fn slot(&self, at: Position) -> Slot {
+        self.bucket(at.bucket).slots.get(at.place).copied().unwrap_or(Slot::NONE)
+    }
+
+    fn hash(&self, at: Position) -> ShortHash {
+        self.bucket(at.bucket).hashes.get(at.place).copied().unwrap_or(ShortHash::ZERO)
     }
 
     #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
-    fn entry(&self, at: usize) -> Entry {
-        self.entries[at]
+    fn set(&mut self, at: Position, hash: ShortHash, slot: Slot) {
+        let bucket = &mut self.buckets[at.bucket];
+        bucket.hashes[at.place] = hash;
+        bucket.slots[at.place] = slot;
     }
 
     #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
-    fn entry_mut(&mut self, at: usize) -> &mut Entry {
-        &mut self.entries[at]
+    fn bucket(&self, at: usize) -> &Bucket {
+        &self.buckets[at]
+    }
+}
+
+impl Bucket {
+    const ROOM: usize = 8;
+    const EMPTY: Self =
+        Self { hashes: [ShortHash::ZERO; Self::ROOM], slots: [Slot::NONE; Self::ROOM] };
+
+    /// Returns where slots with a hash are, and if that is zero, where none are, too.
+    fn with(&self, hash: ShortHash) -> Places {
+        Places::of(self.hashes.map(|other| other == hash))
+    }
+
+    /// Returns where no slots are.
+    fn free(&self) -> Places {
+        Places::of(self.slots.map(|slot| slot == Slot::NONE))
+    }
+}
+
+impl Places {
+    /// Collects those for which something holds. The loop has no end that depends on it, so that all are
+    /// looked at together.
+    fn of(all: [bool; Bucket::ROOM]) -> Self {
+        Self(all.into_iter().rev().fold(0, |bits, is_one| bits << 1 | u8::from(is_one)))
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Iterator for Places {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let first = self.0.trailing_zeros();
+        self.0 &= self.0.wrapping_sub(1);
+        usize::try_from(first).ok().filter(|first| *first < Bucket::ROOM)
     }
 }
 
@@ -197,28 +274,30 @@ mod tests {
         assert!(list.len() > 100, "{}", list.len());
     }
 
-    /// Otherwise finding an entry would take time in the number of entries.
+    /// Otherwise finding a slot would take time in the number of slots.
     #[test]
-    fn entries_with_different_hashes_are_at_different_places() {
+    fn slots_with_different_hashes_are_all_over_the_table() {
         let mut table = SlotTable::new();
         let hash = |number: u32| ShortHash::new(number << 22);
         for number in 0..1000 {
             table.insert(hash(number), Slot::new(number));
         }
         for number in 0..1000 {
-            let at = table.position(hash(number), |_| true);
-            assert_eq!(at, usize::try_from(number * 2).ok());
+            let at = table.position(hash(number), |_| true).unwrap();
+            // Of 2,048 places.
+            assert_eq!(Some(at.bucket), usize::try_from(number / 4).ok());
         }
     }
 
     #[test]
     fn a_table_for_a_number_of_slots_has_no_more_entries_than_they_need() {
-        for slots in [0, 1, 2, 3, 11, 12, 13, 1000, 1537] {
+        for slots in [0, 1, 5, 6, 7, 11, 12, 13, 1000, 1537] {
             let mut table = SlotTable::for_at_most(slots);
             let count = u32::try_from(slots).unwrap();
             let hash = |number: u32| ShortHash::new(number.wrapping_mul(0x9e37_79b1));
             (0..count).for_each(|number| table.insert(hash(number), Slot::new(number)));
-            assert!(table.entries.len() <= slots + slots / 3 + 2, "{slots}");
+            let most = (slots + slots / 3 + 2).div_ceil(Bucket::ROOM);
+            assert!(table.buckets.len() <= most, "{slots}");
             // One more than was said.
             table.insert(hash(count), Slot::new(count));
             for number in 0..=count {
