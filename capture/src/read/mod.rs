@@ -218,8 +218,12 @@ impl Capture {
     }
 
     #[inline]
-    const fn may_pass_over(&self) -> bool {
-        self.record.is_none() && !self.ended && self.packets > 0 && !self.is_next_wanted
+    fn may_pass_over(&self) -> bool {
+        self.record.is_none()
+            && !self.ended
+            && self.packets > 0
+            && !self.is_next_wanted
+            && self.source.position().is_none_or(|position| !self.skim.is_plain(position))
     }
 
     /// Returns what comes next, after passing over packets that are unwanted, some megabytes at a time;

@@ -102,6 +102,14 @@ impl Source {
         }
     }
 
+    /// Returns the position in a file in memory; `None` for a stream.
+    pub(super) const fn position(&self) -> Option<usize> {
+        match &self.bytes {
+            Bytes::Mapped(mapped) => Some(mapped.position()),
+            Bytes::Stream(_) => None,
+        }
+    }
+
     /// Returns all bytes of a file in memory, and the position; `None` for a stream.
     pub(super) fn file(&mut self) -> Option<Result<(&[u8], usize), SourceError>> {
         let Bytes::Mapped(mapped) = &mut self.bytes else { return None };

@@ -173,6 +173,15 @@ impl Skim {
         self.known
     }
 
+    /// Returns whether what is at a position in a file is to be read, and nothing is passed over before, as in a
+    /// flood of packets that are wanted.
+    #[inline]
+    pub(super) fn is_plain(&self, position: usize) -> bool {
+        self.found.is_empty()
+            && self.rest.packets == 0
+            && (self.known..self.plain).contains(&position)
+    }
+
     /// Returns where reading goes on, from a position in the file, and what is passed over before. Walks at most
     /// one window.
     pub(super) fn next(
