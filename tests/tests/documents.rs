@@ -132,8 +132,8 @@ fn the_difference_about_new_directives_names_each() {
     let (_, rest) = differences.split_once("\n### 40. New directives\n").unwrap();
     let (named, _) = rest.split_once("\n### 41. ").unwrap();
     let new = Directive::ALL.iter().filter(|directive| !directive.is_in_08());
-    let names = new.map(|directive| directive.usage().split(' ').next().unwrap());
-    let missing: Vec<&str> = names.filter(|name| !named.contains(name)).collect();
+    let spelled = new.map(|directive| directive.usage().split(' ').next().unwrap());
+    let missing: Vec<&str> = spelled.filter(|name| !named.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
