@@ -52,7 +52,7 @@ impl Mapped {
 
     /// Has a thread map what is ahead from now on.
     pub(super) fn map_ahead(&mut self) {
-        self.ahead = PagesAhead::begin(&self.map, self.position);
+        self.ahead = PagesAhead::begin(&self.map, &self.file, self.position);
     }
 
     /// Returns the bytes from the walk's position, at least `needed` unless the file ends.

@@ -5,7 +5,8 @@
 //! than walking through its packets. A thread has it done for what is next and for what was read, and waits
 //! for the disk in place of the reader. So a capture takes no more memory than what is read now.
 
-use std::io;
+use std::fs::File;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Thread};
@@ -19,6 +20,8 @@ const NEAR: usize = super::skim::WINDOW;
 const FAR: usize = 4 * NEAR;
 /// How much is asked for at once, in bytes: until that is done, nobody else can change what is mapped.
 const STEP: usize = 2 << 20;
+/// How much Linux maps where one byte is read, in bytes, unless it is told otherwise.
+const FAULT_AROUND: usize = 64 << 10;
 /// The position of a walk that has ended.
 const END: usize = usize::MAX;
 
@@ -30,12 +33,13 @@ pub(super) struct PagesAhead {
 }
 
 impl PagesAhead {
-    /// Begins with what is ahead of a position in `map`. Returns `None` where there is only one processor.
-    pub(super) fn begin(map: &Arc<Mmap>, position: usize) -> Option<Self> {
+    /// Begins with what is ahead of a position in `map`, which is that of `file`. Returns `None` where there is only
+    /// one processor.
+    pub(super) fn begin(map: &Arc<Mmap>, file: &File, position: usize) -> Option<Self> {
         thread::available_parallelism().ok().filter(|processors| processors.get() > 1)?;
         let position = Arc::new(AtomicUsize::new(position));
-        let (map, shared) = (Arc::clone(map), Arc::clone(&position));
-        let thread = thread::spawn(move || follow(&map, &shared)).thread().clone();
+        let (map, file, shared) = (Arc::clone(map), file.try_clone().ok()?, Arc::clone(&position));
+        let thread = thread::spawn(move || follow(&map, &file, &shared)).thread().clone();
         Some(Self { position, thread })
     }
 
@@ -53,7 +57,7 @@ impl Drop for PagesAhead {
 }
 
 /// Maps what is ahead of the position, and unmaps what is before it, until the end.
-fn follow(map: &Mmap, position: &AtomicUsize) {
+fn follow(map: &Mmap, file: &File, position: &AtomicUsize) {
     let (mut behind, mut ahead) = (0_usize, 0_usize);
     loop {
         let position = position.load(Ordering::Relaxed);
@@ -67,23 +71,25 @@ fn follow(map: &Mmap, position: &AtomicUsize) {
             behind = behind.saturating_add(STEP);
         } else if ahead < far {
             let step = STEP.min(far.saturating_sub(ahead));
-            // What old kernels cannot do, reading does. Whatever is wrong with the file, its reader meets, too.
-            ahead = populate(map, ahead, step).map_or(END, |()| ahead.saturating_add(step));
+            let is_there = populate(map, file, ahead, step);
+            ahead = if is_there { ahead.saturating_add(step) } else { END };
         } else {
             thread::park();
         }
     }
 }
 
-/// Has the kernel map a part of a map.
-#[cfg(target_os = "linux")]
-fn populate(map: &Mmap, begin: usize, length: usize) -> io::Result<()> {
-    map.advise_range(memmap2::Advice::PopulateRead, begin, length)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn populate(_map: &Mmap, _begin: usize, _length: usize) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// Has the kernel map a part of a map. Returns whether the file is still that long.
+fn populate(map: &Mmap, file: &File, begin: usize, length: usize) -> bool {
+    let end = u64::try_from(begin.saturating_add(length)).unwrap_or(u64::MAX);
+    // Whatever is wrong with the file, its reader meets, too, and says what it is.
+    let is_there = file.metadata().is_ok_and(|metadata| metadata.len() >= end);
+    if is_there {
+        let part = map.get(begin..).unwrap_or_default();
+        let touched = part.iter().take(length).step_by(FAULT_AROUND);
+        black_box(touched.fold(0_u8, |folded, byte| folded ^ byte));
+    }
+    is_there
 }
 
 /// Has the kernel unmap a part of a map. Reading it would map it again.
@@ -111,7 +117,7 @@ mod tests {
     #[test]
     fn what_is_ahead_is_mapped_and_what_is_behind_is_not() {
         let (file, map) = mapped();
-        let Some(pages) = PagesAhead::begin(&map, 0) else { return };
+        let Some(pages) = PagesAhead::begin(&map, file.as_file(), 0) else { return };
         wait_for_mapped(&file, FAR - NEAR..=FAR);
         assert_eq!(map.iter().step_by(4096).map(|&byte| u64::from(byte)).sum::<u64>(), 0);
         assert_eq!(mapped_bytes(&file), LENGTH);
@@ -122,8 +128,11 @@ mod tests {
     #[test]
     fn a_file_that_became_shorter_is_not_mapped() {
         let (file, map) = mapped();
-        file.as_file().set_len(0).unwrap();
-        assert!(populate(&map, 0, STEP).is_err());
+        let last = LENGTH - STEP;
+        assert!(populate(&map, file.as_file(), last, STEP));
+        file.as_file().set_len(u64::try_from(LENGTH - 1).unwrap()).unwrap();
+        assert!(!populate(&map, file.as_file(), last, STEP));
+        assert!(populate(&map, file.as_file(), 0, STEP));
     }
 
     #[expect(unsafe_code, reason = "reading memory that another process may change")]
