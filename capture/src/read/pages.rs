@@ -20,7 +20,7 @@ const NEAR: usize = super::skim::WINDOW;
 const FAR: usize = 4 * NEAR;
 /// How much is asked for at once, in bytes: until that is done, nobody else can change what is mapped.
 const STEP: usize = 2 << 20;
-/// How much Linux maps where one byte is read, in bytes, unless it is told otherwise.
+/// How much Linux maps where one byte is read, in bytes, unless it is configured otherwise.
 const FAULT_AROUND: usize = 64 << 10;
 /// The position of a walk that has ended.
 const END: usize = usize::MAX;
