@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::fields::Fields;
 use crate::session::names::{CaptureNames, PacketId};
 
 /// A packet: the name of its capture, and its number there.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Place<'a> {
-    capture: &'a str,
-    number: u64,
+    pub(super) capture: &'a str,
+    pub(super) number: u64,
 }
 
 impl<'a> Place<'a> {
@@ -48,9 +49,29 @@ impl<'a> Json<'a> {
         if let Some(brace) = line.get_mut(head.len()) {
             *brace = b',';
         }
+        Self::end(line, out, *live)
+    }
+
+    /// Writes an object with the fields that `add` adds. The version comes before them.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub(crate) fn write_fields(
+        &mut self,
+        add: impl FnOnce(&mut Fields<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Self { out, live, head, line } = self;
+        line.clear();
+        line.extend_from_slice(head.as_bytes());
+        add(&mut Fields::new(line))?;
+        line.push(b'}');
+        Self::end(line, out, *live)
+    }
+
+    fn end(line: &mut Vec<u8>, out: &mut (dyn Write + Send), flush: bool) -> io::Result<()> {
         line.push(b'\n');
         out.write_all(line)?;
-        if *live { out.flush() } else { Ok(()) }
+        if flush { out.flush() } else { Ok(()) }
     }
 }
 

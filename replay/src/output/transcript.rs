@@ -10,6 +10,7 @@ use knock_engine::{Doors, Stage, Timestamp, address};
 use serde::Serialize;
 
 use super::Results;
+use super::fields::{key, lossy};
 use super::json::{Json, Place};
 use super::time::{UtcText, between};
 use crate::session::drive::{Played, PlayingDone};
@@ -25,33 +26,6 @@ pub(crate) const VERSION: u8 = 1;
 
 /// The type of the summary.
 pub(crate) const SUMMARY: &str = "summary";
-
-/// What happened. Its type says where the text of it goes otherwise: `line` to standard output,
-/// `message` and `note` to standard error.
-#[derive(Serialize)]
-struct Happened<'a> {
-    r#type: &'static str,
-    time: &'a str,
-    after_seconds: f64,
-    event: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    door: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stage: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    packet: Option<Place<'a>>,
-    /// With whose key a signed packet was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<Cow<'a, str>>,
-    text: Cow<'a, str>,
-    /// Of a shard, the place in the whole. The last field: `merge` cuts it off.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<Order>,
-}
 
 #[derive(Serialize)]
 struct Summary {
@@ -121,6 +95,8 @@ impl<'a> Objects<'a> {
         })
     }
 
+    /// Writes what happened. Its type says where the text of it goes otherwise: `line` to standard output, `message` and
+    /// `note` to standard error.
     fn write(&mut self, entry: &Entry, start: Timestamp, doors: &Doors) -> io::Result<()> {
         let Entry { timed: TimedEffect { at, ref effect }, packet, order } = *entry;
         let Texts { time, client, command, line } = &mut self.texts;
@@ -131,26 +107,31 @@ impl<'a> Objects<'a> {
             Channel::Note if self.notes => "note",
             Channel::Note => return Ok(()),
         };
-        self.json.write(&Happened {
-            r#type,
-            time: time.of(at),
-            after_seconds: between(start, at),
-            event: effect.kind().name(),
-            client: effect.client().map(|one| {
+        self.json.write_fields(|fields| {
+            fields.text(key!("type"), r#type)?;
+            fields.text(key!("time"), time.of(at))?;
+            fields.value(key!("after_seconds"), &between(start, at))?;
+            fields.text(key!("event"), effect.kind().name())?;
+            if let Some(one) = effect.client() {
                 client.clear();
                 address::write(one, client);
-                String::from_utf8_lossy(client)
-            }),
-            door: effect
-                .door()
-                .map(|door| doors.door(door).name.as_bytes())
-                .map(String::from_utf8_lossy),
-            stage: effect.stage().map(Stage::get),
-            command: expanded(effect, doors, command),
-            packet: packet.map(|id| Place::new(id, self.captures)),
-            user: effect.user(doors).map(|user| String::from_utf8_lossy(user.as_bytes())),
-            text: String::from_utf8_lossy(line),
-            order,
+                fields.text(key!("client"), &lossy(client))?;
+            }
+            if let Some(door) = effect.door() {
+                fields.text(key!("door"), &lossy(doors.door(door).name.as_bytes()))?;
+            }
+            fields.value_if(key!("stage"), effect.stage().map(Stage::get).as_ref())?;
+            fields.text_if(key!("command"), expanded(effect, doors, command).as_deref())?;
+            if let Some(id) = packet {
+                fields.packet(key!("packet"), Place::new(id, self.captures))?;
+            }
+            // With whose key a signed packet was made.
+            if let Some(user) = effect.user(doors) {
+                fields.text(key!("user"), &lossy(user.as_bytes()))?;
+            }
+            fields.text(key!("text"), &lossy(line))?;
+            // Of a shard, the place in the whole. The last field: `merge` cuts it off.
+            fields.value_if(key!("order"), order.as_ref())
         })
     }
 
@@ -181,5 +162,5 @@ fn expanded<'a>(effect: &Effect, doors: &Doors, text: &'a mut Vec<u8>) -> Option
     let Effect::RunCommand { client, door, phase, .. } = *effect else { return None };
     text.clear();
     doors.door(door).commands.of(phase, client)?.expand(client, text);
-    Some(String::from_utf8_lossy(text))
+    Some(lossy(text))
 }
